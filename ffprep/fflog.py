@@ -1,0 +1,76 @@
+"""What ffmpeg's log says: which sizes were decoded, what the decoder complained of, and whose fault it is.
+
+Written for `-loglevel level+info` and the showinfo filter that every graph begins with.
+"""
+
+import re
+from dataclasses import dataclass
+
+from ffprep.spec import Size
+
+_LINE = re.compile(r"^((?:\[[^]]* @ 0x[0-9a-f]+\] )*)\[(error|fatal)\] (.*)$")
+_FRAME = re.compile(r"\[Parsed_showinfo_0 @ [^]]*\] \[info\] n: *\d+ .* s:(\d+)x(\d+) ")
+
+# What a decoder says of EXIF, ICC and other remarks beside the picture: the pixels are whole.
+# (FFmpeg 9: exif.c, mjpegdec.c, pngdec.c, tiff.c. "chunk too big" is data after a PNG's end; where
+# it is the picture that is missing, no frame comes out.)
+_METADATA = re.compile(
+    r"exif|\bapp\d*\b|\bcom\b|icc|iccp|xmp|photoshop|metadata|unsupported tag|chunk too big"
+    r"|crc mismatch in chunk [a-z]",
+    re.IGNORECASE,
+)
+_CONTAINER = re.compile(r"^\[(?:in|out|vist|vost|vf|fc|AVFilterGraph|Parsed_)")
+
+_GRAPH = re.compile(
+    r"No such filter|Error applying option|Error initializing filters|Undefined constant"
+    r"|Unable to parse|Error binding filtergraph|Missing '\)'|Invalid chars"
+)
+_LACKING = re.compile(
+    r"Unknown (encoder|decoder|input format): ?'?([^']*)'?|Unknown (\w+) '([^']+)'"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """One process's log, read.
+
+    `frames` are the sizes decoded, in order, as stored (before ffprep's own turning). `damage` are
+    the decoder's complaints about the picture itself; complaints about metadata are left out.
+    `errors` are all lines at error level. `graph_fault` is what FFmpeg says of a filter graph it
+    cannot build; `lacking` names a part that this ffmpeg was built without.
+    """
+
+    frames: tuple[Size, ...] = ()
+    damage: tuple[str, ...] = ()
+    errors: tuple[str, ...] = ()
+    graph_fault: str | None = None
+    lacking: str | None = None
+
+    @property
+    def disk_full(self) -> bool:
+        """FFmpeg found no room for its output."""
+        return any("No space left on device" in line for line in self.errors)
+
+
+def read(text: str) -> Log:
+    """Read a log; lines that mean nothing to ffprep are passed over."""
+    frames = tuple(Size(int(m[1]), int(m[2])) for m in _FRAME.finditer(text))
+    lines = [match for match in map(_LINE.match, text.splitlines()) if match]
+    return Log(
+        frames=frames,
+        damage=tuple(m[3] for m in lines if _is_damage(m[1], m[3])),
+        errors=tuple(m[3] for m in lines),
+        graph_fault=next((m[0] for m in lines if _GRAPH.search(m[3])), None),
+        lacking=next((" ".join(filter(None, f.groups())) for f in map(_lacking, lines) if f), None),
+    )
+
+
+def _lacking(line: re.Match[str]) -> re.Match[str] | None:
+    return _LACKING.match(line[3])
+
+
+def _is_damage(contexts: str, message: str) -> bool:
+    """Only a decoder's own complaints count: `[mjpeg @ 0x..] [error] overread 8`."""
+    if not contexts or _CONTAINER.match(contexts):
+        return False
+    return not _METADATA.search(message)

@@ -1,0 +1,156 @@
+"""The ffmpeg binary: which one, and how it is run. The only room that starts processes."""
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import IO
+
+from ffprep.errors import EnvironmentFault
+
+OLDEST = (9, 0)
+"""The oldest version ffprep works with: the graphs negotiate colour by options that older ones lack
+(5.1, 7.0), and those read one tile of a HEIC as the whole picture."""
+
+_LOG_LIMIT = 1 << 20
+_VERSION = re.compile(r"ffmpeg version (?:n)?(\S+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Binary:
+    """An ffmpeg that was asked its version. `version` is its own word, such as `9.0.2-17-g2a571b6`."""
+
+    path: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one process ended. `status` is negative for a signal, None after a timeout."""
+
+    status: int | None
+    log: str
+
+
+def find(path: str | None = None) -> Binary:
+    """The ffmpeg to use: `path`, else FFPREP_FFMPEG, else the one imageio-ffmpeg brings.
+
+    Raises EnvironmentFault when there is none or it is of no use.
+    """
+    path = path or os.environ.get("FFPREP_FFMPEG") or _embedded()
+    try:
+        done = subprocess.run(
+            [path, "-version"], capture_output=True, stdin=subprocess.DEVNULL, timeout=30
+        )
+    except (OSError, ValueError, subprocess.TimeoutExpired) as error:
+        raise EnvironmentFault(
+            f"{path} cannot be run as ffmpeg ({_reason(error)}); name another one with --ffmpeg or "
+            "FFPREP_FFMPEG, or leave both out to use the embedded one"
+        ) from None
+    match = _VERSION.match(done.stdout.decode(errors="replace"))
+    if not match:
+        raise EnvironmentFault(f"{path} does not answer like ffmpeg: it prints no version")
+    number = re.match(r"(\d+)\.(\d+)", match[1])
+    # A build from FFmpeg's development branch has no number, and is newer than any release.
+    if number and (int(number[1]), int(number[2])) < OLDEST:
+        raise EnvironmentFault(
+            f"{path} is ffmpeg {match[1]}, and ffprep needs {OLDEST[0]}.{OLDEST[1]} or newer (for colour "
+            "negotiation and whole HEIC pictures); leave out --ffmpeg and FFPREP_FFMPEG to use the embedded one"
+        )
+    return Binary(path, match[1])
+
+
+def _reason(error: Exception) -> str:
+    return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
+
+
+def _embedded() -> str:
+    import imageio_ffmpeg
+
+    try:
+        return str(imageio_ffmpeg.get_ffmpeg_exe())
+    except RuntimeError as error:
+        raise EnvironmentFault(f"no ffmpeg was found: {error}") from None
+
+
+class Processes:
+    """The child processes of one run: started with a time limit, and ended together by `stop`."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._running: set[subprocess.Popen[bytes]] = set()
+        self._stopped = False
+
+    @property
+    def stopped(self) -> bool:
+        """True once `stop` was called."""
+        return self._stopped
+
+    def stop(self) -> None:
+        """End every child, and let no new one start."""
+        with self._lock:
+            self._stopped = True
+            for child in self._running:
+                _kill(child)
+
+    def run(self, argv: Sequence[str], timeout: float, data: bytes | None = None) -> Outcome:
+        """Run `argv` in a session of its own, give it `data` on stdin, keep the start of its stderr.
+
+        A child that is still there after `timeout` seconds is killed with its group. Raises OSError
+        when it cannot be started.
+        """
+        child = self._start(argv, data is not None)
+        if child is None:
+            return Outcome(-signal.SIGKILL, "")
+        log = bytearray()
+        helpers = [threading.Thread(target=_drain, args=(child.stderr, log), daemon=True)]
+        if data is not None:
+            helpers.append(threading.Thread(target=_feed, args=(child.stdin, data), daemon=True))
+        # A timer, because Popen.wait(timeout) polls, up to 50 ms apart.
+        overdue = threading.Timer(timeout, _kill, (child,))
+        for thread in (*helpers, overdue):
+            thread.start()
+        status = child.wait()
+        late = overdue.finished.is_set()
+        overdue.cancel()
+        with self._lock:
+            self._running.discard(child)
+        _kill(child)  # also when all is well: a wrapper that forked leaves nobody behind
+        for helper in helpers:
+            helper.join(timeout=1)
+        return Outcome(None if late else status, bytes(log).decode(errors="replace"))
+
+    def _start(self, argv: Sequence[str], fed: bool) -> subprocess.Popen[bytes] | None:
+        with self._lock:
+            if self._stopped:
+                return None
+            child = subprocess.Popen(
+                argv,
+                stdin=subprocess.PIPE if fed else subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+            )
+            self._running.add(child)
+            return child
+
+
+def _kill(child: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(child.pid, signal.SIGKILL)
+
+
+def _drain(pipe: IO[bytes], log: bytearray) -> None:
+    """Read to the end, so that the child never waits for us; keep what fits the limit."""
+    with pipe, contextlib.suppress(ValueError, OSError):
+        while chunk := os.read(pipe.fileno(), 1 << 16):
+            log += chunk[: max(0, _LOG_LIMIT - len(log))]
+
+
+def _feed(pipe: IO[bytes], data: bytes) -> None:
+    with contextlib.suppress(OSError, ValueError), pipe:
+        pipe.write(data)

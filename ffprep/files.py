@@ -1,0 +1,42 @@
+"""How files are opened for reading, and how the operating system's refusals are told."""
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from ffprep.errors import Kind, PhotoError
+
+TEMPORARY_PREFIX = ".ffprep-"
+"""What ffprep's own files are called; hidden, so that no walk takes them for photos."""
+
+
+@contextmanager
+def open_regular(path: Path) -> Iterator[BinaryIO]:
+    """Open a regular file for reading; anything else is refused unopened, since a FIFO would hang.
+
+    Raises PhotoError: `missing`, `io`, `unsupported`.
+    """
+    try:
+        # O_NONBLOCK: between the look and the opening, a FIFO may have taken the file's place.
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise PhotoError(Kind.UNSUPPORTED, "is no regular file")
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        with open(descriptor, "rb") as file:
+            yield file
+    except OSError as error:
+        raise os_trouble(error) from None
+
+
+def os_trouble(error: OSError) -> PhotoError:
+    """The operating system's refusal, in the words of a Result."""
+    if isinstance(error, FileNotFoundError):
+        return PhotoError(Kind.MISSING, "there is no such file (any more)")
+    if isinstance(error, PermissionError):
+        return PhotoError(Kind.IO, "permission denied; check the file's and its folders' rights")
+    if error.errno == errno.ENAMETOOLONG:
+        return PhotoError(Kind.IO, "the name is too long for this file system; use --names")
+    return PhotoError(Kind.IO, error.strerror or str(error))

@@ -1,0 +1,212 @@
+"""Mode + Spec + Picture to an FFmpeg command line, built with ffmpeg-python.
+
+Every graph has the same order:
+
+    showinfo             tells the log the size that was decoded
+    turn upright         the eight EXIF orientations
+    alpha                laid on the background, or premultiplied so that scaling makes no fringe
+    the mode's steps     from its file in filters/
+    finish               alpha back to straight, chroma subsampling, the encoder's pixel format
+
+Expressions see `iw` and `ih`, so one graph serves photos of every size.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import ffmpeg
+
+from ffprep.picture import Picture
+from ffprep.spec import Color, Spec, Step
+
+Stream = Any
+"""A stream of ffmpeg-python, which has no types of its own."""
+
+_SCALER = "lanczos+accurate_rnd+full_chroma_int"
+
+# JPEG is full-range BT.601 by JFIF; said here once, FFmpeg's filters agree on it among themselves.
+_JFIF = {"color_spaces": "bt470bg", "color_ranges": "pc"}
+
+_UPRIGHT: dict[int, tuple[tuple[str, dict[str, str]], ...]] = {
+    1: (),
+    2: (("hflip", {}),),
+    3: (("hflip", {}), ("vflip", {})),
+    4: (("vflip", {}),),
+    5: (("transpose", {"dir": "cclock_flip"}),),
+    6: (("transpose", {"dir": "clock"}),),
+    7: (("transpose", {"dir": "clock_flip"}),),
+    8: (("transpose", {"dir": "cclock"}),),
+}
+
+# FFmpeg's JPEG quantiser for Pillow's quality at 4:2:0, by PSNR and size; between, the nearest finer.
+_JPEG_QUANTISERS = (
+    *((95, 1), (91, 2), (86, 3), (81, 4), (76, 5), (70, 6)),
+    *((64, 8), (54, 10), (43, 13), (32, 18), (21, 24), (1, 31)),
+)
+
+
+def command(binary: str, source: Path, picture: Picture, spec: Spec, output: Path) -> list[str]:
+    """The argv that turns `source` into `output`, whatever either is called.
+
+    A Picture with `raw` is read from standard input, row by row, instead of from `source`.
+    """
+    stream = _source(source, picture).filter("showinfo", checksum=0)
+    for name, options in _UPRIGHT[picture.orientation]:
+        stream = stream.filter(name, **options)
+    keep_alpha = picture.alpha and spec.format.final_alpha is not None
+    if keep_alpha:
+        stream = _convert(stream, pix_fmts="gbrap16").filter("premultiply", inplace=1)
+    elif picture.alpha:
+        stream = _flatten(stream, spec.background)
+    stream = _apply(spec, stream, _values(spec, premultiplied=keep_alpha))
+    stream = _finish(stream, spec, keep_alpha)
+    arguments = {
+        "frames:v": 1,
+        "c:v": spec.format.encoder,
+        **_quality(spec),
+        "map_metadata": -1,
+        "flags:v": "+bitexact",
+        "threads": 1,
+        "f": "image2",
+        "update": 1,  # the name is taken as it is, also with a % in it
+    }
+    head = [binary, "-hide_banner", "-nostdin", "-nostats", "-loglevel", "level+info", "-y"]
+    head += ["-filter_complex_threads", "1"]
+    argv: list[str] = stream.output(_url(output), **arguments).compile(cmd=head)
+    return argv
+
+
+def _url(path: Path) -> str:
+    """A file name that FFmpeg does not take for an option, a protocol or a pattern."""
+    return "file:" + os.fspath(path)
+
+
+def _source(path: Path, picture: Picture) -> Stream:
+    if picture.raw:
+        return ffmpeg.input(
+            "pipe:0",
+            protocol_whitelist="pipe",
+            f="rawvideo",
+            pixel_format=picture.raw,
+            video_size=str(picture.stored),
+        )["v:0"]
+    options: dict[str, Any] = {
+        "protocol_whitelist": "file",
+        "f": picture.format.demuxer,
+        "threads": 1,
+        # A frame that is mostly missing is still handed on, so that damage is told as damage.
+        "discard_damaged_percentage": 100,
+    }
+    if picture.format.demuxer == "image2":
+        options["pattern_type"] = "none"
+    if picture.format.decoder:
+        options["c:v"] = picture.format.decoder
+    if picture.format.name == "png":
+        options["err_detect"] = "crccheck"
+    if not picture.format.upright:
+        options["noautorotate"] = None
+    # Picking one video stream of a tiled HEIC would be picking one tile.
+    stream = (
+        "g:0" if picture.tiled else "disp:default" if picture.format.demuxer == "mov" else "v:0"
+    )
+    return ffmpeg.input(_url(path), **options)[stream]
+
+
+def _convert(stream: Stream, **formats: str | None) -> Stream:
+    """Change the pixel format (or the colour range or matrix) with the scaler's best settings."""
+    return stream.filter("scale", flags=_SCALER).filter("format", **formats)
+
+
+def _flatten(stream: Stream, background: Color) -> Stream:
+    """Lay a picture with alpha on `background`. Before scaling, this is what premultiplying is for."""
+    layers = _convert(stream, pix_fmts="gbrap").filter_multi_output("split")
+    backdrop = layers[0].filter(
+        "drawbox", w="iw", h="ih", t="fill", replace=1, color=_color(background)
+    )
+    flat = ffmpeg.filter([backdrop, layers[1]], "overlay", format="gbrp", alpha="straight")
+    return flat.filter("format", pix_fmts="gbrp")
+
+
+def _apply(spec: Spec, photo: Stream, values: Mapping[str, str]) -> Stream:
+    """The mode's steps over `photo`. A stream that several steps read is split among them."""
+    steps = spec.mode.steps
+    sources, readers = _wiring(steps)
+    outlets: dict[int, list[Stream]] = {-1: _outlets(photo, readers[-1])}
+    for index, step in enumerate(steps):
+        inputs = [outlets[source].pop() for source in sources[index]]
+        options = {key: value.format_map(values) for key, value in step.options}
+        if step.filter == "scale":
+            options.setdefault("flags", _SCALER)
+        made = ffmpeg.filter(inputs, step.filter, **options)
+        outlets[index] = _outlets(made, readers[index])
+    return outlets[len(steps) - 1].pop()
+
+
+def _wiring(steps: tuple[Step, ...]) -> tuple[list[list[int]], dict[int, int]]:
+    """For each step, the steps it reads (-1 is the photo); and for each of those, how many read it."""
+    latest = {"photo": -1, "": -1}
+    readers = dict.fromkeys(range(-1, len(steps)), 0)
+    sources = []
+    for index, step in enumerate(steps):
+        sources.append([latest[name] for name in step.reads])
+        for source in sources[-1]:
+            readers[source] += 1
+        latest |= {step.makes: index, "": index}
+    readers[len(steps) - 1] += 1
+    return sources, readers
+
+
+def _outlets(stream: Stream, count: int) -> list[Stream]:
+    if count < 2:
+        return [stream]
+    split = stream.filter_multi_output("split", count)
+    return [split[index] for index in reversed(range(count))]
+
+
+def _values(spec: Spec, premultiplied: bool) -> dict[str, str]:
+    background = spec.background
+    if premultiplied:
+        red, green, blue = (
+            round(part * background.alpha / 255)
+            for part in (background.red, background.green, background.blue)
+        )
+        background = Color(red, green, blue, background.alpha)
+    return {
+        "width": str(spec.size.width),
+        "height": str(spec.size.height),
+        "background": _color(background),
+        "focus_x": repr(spec.focus.x),
+        "focus_y": repr(spec.focus.y),
+    }
+
+
+def _color(color: Color) -> str:
+    return f"0x{color.red:02x}{color.green:02x}{color.blue:02x}{color.alpha:02x}"
+
+
+def _finish(stream: Stream, spec: Spec, keep_alpha: bool) -> Stream:
+    format = spec.format
+    # The mode worked in full chroma, so that odd sizes and offsets are exact.
+    if keep_alpha:
+        stream = stream.filter("format", pix_fmts="gbrap16").filter("unpremultiply", inplace=1)
+        stream = _convert(stream, pix_fmts=format.final_alpha)
+    elif not spec.background.opaque:
+        stream = stream.filter("format", pix_fmts=format.final_alpha)
+    elif format.name == "jpeg":
+        stream = stream.filter("format", pix_fmts=format.working, **_JFIF)
+        stream = _convert(stream, pix_fmts=format.final, **_JFIF)
+    else:
+        stream = stream.filter("format", pix_fmts=format.working)
+    # Some encoders write what rides along with a frame: EXIF, orientation, profile.
+    return stream.filter("sidedata", mode="delete").filter("setsar", sar="1")
+
+
+def _quality(spec: Spec) -> dict[str, Any]:
+    if spec.format.name == "jpeg":
+        quantiser = next(q for quality, q in _JPEG_QUANTISERS if spec.quality >= quality)
+        return {"qmin": 1, "q:v": quantiser}
+    if spec.format.name == "webp":
+        return {"quality": spec.quality}
+    return {}

@@ -1,0 +1,68 @@
+"""Job, Policy, Result: what is to be done to one file, under which limits, and what became of it."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from ffprep.errors import Kind, PhotoError
+from ffprep.spec import Size, Spec
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One source, one output path, one Spec."""
+
+    source: Path
+    output: Path
+    spec: Spec
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What a run permits itself; unlike a Spec it never changes the pixels of a sound photo.
+
+    `keep_damaged` converts what can still be decoded of a damaged photo. `timeout` is in seconds a
+    photo. `max_pixels` bounds width x height of what is decoded; FFmpeg's own bound is the default.
+    """
+
+    keep_damaged: bool = False
+    preserve_times: bool = False
+    timeout: float = 120.0
+    max_pixels: int = 268_000_000
+
+
+class Status(StrEnum):
+    """What became of a Job."""
+
+    CONVERTED = "converted"
+    FRESH = "fresh"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a Job failed."""
+
+    kind: Kind
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of one Job. `size` is the verified one; `output` is None where none was planned."""
+
+    source: Path
+    output: Path | None
+    status: Status
+    size: Size | None = None
+    seconds: float = 0.0
+    failure: Failure | None = None
+    warning: str | None = None
+
+    @classmethod
+    def failed(
+        cls, source: Path, output: Path | None, error: PhotoError, seconds: float = 0.0
+    ) -> "Result":
+        """The Result of a Job that ended in `error`."""
+        failure = Failure(error.kind, str(error))
+        return cls(source, output, Status.FAILED, seconds=seconds, failure=failure)

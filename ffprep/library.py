@@ -1,0 +1,304 @@
+"""Sources to Jobs: walk folders, mirror the tree, name the outputs, find collisions.
+
+A plan walks twice: once to count and to find what would collide, before any work; once more to hand
+out the jobs. So a library of any length is a stream, and what is held of a file is two numbers.
+"""
+
+import hashlib
+import os
+import string
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
+
+from ffprep.errors import Kind, PhotoError, UsageError
+from ffprep.files import TEMPORARY_PREFIX, open_regular, os_trouble
+from ffprep.formats import HEAD_BYTES, OUTPUT_FORMATS, SUFFIXES, OutputFormat, sniff
+from ffprep.job import Job, Result
+from ffprep.spec import Spec
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A file that a walk came upon.
+
+    `folder` is where it lies below the SOURCE folder, empty for a file named by itself. A `passed`
+    file is no picture; one with an `error` could not be looked at.
+    """
+
+    path: Path
+    folder: Path = Path()
+    passed: bool = False
+    error: PhotoError | None = None
+
+
+def walk(sources: Iterable[Path], own: Path | None = None) -> Iterator[Found]:
+    """Every file below `sources`, folders in the order of their names.
+
+    Hidden files are left alone, and so is `own`, the output folder, where it lies inside a source.
+    Links are followed, but no folder is entered twice. A file that a source names is always yielded.
+    """
+    entered = {_identity(own)} if own else set()
+    for source in sources:
+        if source.is_dir():
+            entered.discard(_identity(source))
+            yield from _walk_folder(source, entered)
+        else:
+            yield Found(source)
+
+
+def _walk_folder(top: Path, entered: set[tuple[int, int] | None]) -> Iterator[Found]:
+    pending = [(top, Path())]
+    while pending:
+        path, folder = pending.pop()
+        identity = _identity(path)
+        if identity in entered:
+            continue
+        entered.add(identity)
+        try:
+            with os.scandir(path) as entries:
+                listing = sorted(entries, key=lambda entry: entry.name)
+        except OSError as error:
+            yield Found(path, folder, error=os_trouble(error))
+            continue
+        below = []
+        for entry in listing:
+            if entry.name.startswith("."):
+                continue
+            if entry.is_dir():
+                below.append((path / entry.name, folder / entry.name))
+            else:
+                yield Found(path / entry.name, folder, passed=not _claims_to_be_picture(entry))
+        pending.extend(reversed(below))
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _claims_to_be_picture(entry: os.DirEntry[str]) -> bool:
+    """By its suffix; where it has none, by its first bytes."""
+    suffix = os.path.splitext(entry.name)[1].lower()
+    if suffix:
+        return suffix in SUFFIXES and (entry.is_file() or not os.path.exists(entry.path))
+    return _sniff_output(Path(entry.path)) is not None
+
+
+NAME_FIELDS = ("stem", "parent", "width", "height", "mode", "ext", "n")
+"""What a --names template may say in braces."""
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """A template for output names. Where it does not say `{ext}`, the suffix is added.
+
+    Raises UsageError for an unknown field, or for a name that would leave its folder.
+    """
+
+    template: str = "{stem}"
+
+    def __post_init__(self) -> None:
+        known = " ".join(f"{{{name}}}" for name in NAME_FIELDS)
+        try:
+            for name in self._fields():
+                if name not in NAME_FIELDS:
+                    raise UsageError(f"--names: unknown field {{{name}}}; known are {known}")
+            self._fill(dict.fromkeys(NAME_FIELDS, "x") | dict.fromkeys(("width", "height", "n"), 1))
+        except UsageError:
+            raise
+        except (ValueError, KeyError, IndexError, AttributeError) as error:
+            raise UsageError(f"--names {self.template!r}: {error}") from None
+
+    def _fields(self) -> list[str]:
+        return [f for _, f, _, _ in string.Formatter().parse(self.template) if f is not None]
+
+    def render(self, source: Path, spec: Spec, suffix: str, number: int) -> str:
+        """The name, relative to the output folder, for the `number`th source (from 1)."""
+        return self._fill(
+            {
+                "stem": source.stem,
+                "parent": Path(os.path.abspath(source)).parent.name,
+                "width": spec.size.width,
+                "height": spec.size.height,
+                "mode": spec.mode.name,
+                "ext": suffix.removeprefix("."),
+                "n": number,
+            }
+        )
+
+    def _fill(self, values: dict[str, str | int]) -> str:
+        name = self.template.format_map(values)
+        if "ext" not in self._fields():
+            name += f".{values['ext']}"
+        parts = PurePosixPath(name).parts
+        if not parts or name.startswith("/") or name.endswith("/") or ".." in parts or "\0" in name:
+            raise UsageError(
+                f"--names {self.template!r} gives {name!r}, which is no name in a folder"
+            )
+        if parts[-1].startswith(TEMPORARY_PREFIX):
+            raise UsageError(
+                f"--names: {TEMPORARY_PREFIX}... is what ffprep calls its temporary files"
+            )
+        return name
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is to be converted, and to where.
+
+    `output` is a file when `single`, else a folder. With `same_format`, each output has its source's
+    format where ffprep writes it, else PNG for the lossless formats and JPEG for the others.
+    """
+
+    sources: tuple[Path, ...]
+    output: Path
+    spec: Spec
+    single: bool = False
+    names: Names = Names()
+    same_format: bool = False
+
+
+@dataclass(slots=True)
+class Plan:
+    """The jobs of a Request: how many they are, and the jobs themselves, as often as asked for."""
+
+    request: Request
+    total: int = 0
+    passed_over: int = 0
+    _sources: set[bytes] = field(default_factory=set)
+    _takers: dict[bytes, bytes] = field(default_factory=dict)
+    _repeated: set[bytes] = field(default_factory=set)
+    _contested: dict[bytes, list[Path]] = field(default_factory=dict)
+    _case_blind: bool = False
+
+    @classmethod
+    def of(cls, request: Request) -> "Plan":
+        """Walk the sources once; raises nothing for a file, since that is told by `jobs`."""
+        plan = cls(request, _case_blind=is_case_blind(request.output))
+        for found, job in plan._walk():
+            if job is None:
+                plan.passed_over += found.passed
+                plan.total += not found.passed
+                continue
+            source, output = plan._key(found.path), plan._key(job.output)
+            plan._sources.add(source)
+            if found.path.is_symlink():
+                plan._sources.add(plan._key(Path(os.path.realpath(found.path))))
+            taker = plan._takers.setdefault(output, source)
+            if taker is not source and taker == source:
+                plan._repeated.add(output)
+                continue
+            if taker != source:
+                plan._contested[output] = []
+            plan.total += 1
+        if plan._contested:
+            plan._name_contestants()
+        return plan
+
+    def jobs(self) -> Iterator[Job | Result]:
+        """Every Job once; a Result for what can be told to fail before any work."""
+        handed_out: set[bytes] = set()
+        for found, job in self._walk():
+            if found.error:
+                yield Result.failed(found.path, None, found.error)
+            if job is None:
+                continue
+            output = self._key(job.output)
+            if output not in self._takers:
+                continue  # it appeared after the collisions were looked for; the next run takes it
+            if output in self._repeated:
+                if output in handed_out:
+                    continue
+                handed_out.add(output)
+            error = self._collision(job, output)
+            yield Result.failed(job.source, job.output, error) if error else job
+
+    def _walk(self) -> Iterator[tuple[Found, Job | None]]:
+        request = self.request
+        own = None if request.single else request.output
+        number = 0
+        for found in walk(request.sources, own):
+            if found.passed or found.error:
+                yield found, None
+                continue
+            number += 1
+            yield found, self._job(found, number)
+
+    def _job(self, found: Found, number: int) -> Job:
+        request, spec = self.request, self.request.spec
+        suffix = spec.format.suffixes[0]
+        if request.same_format:
+            format = _sniff_output(found.path) or spec.format
+            spec = replace(spec, format=format)
+            own = found.path.suffix
+            suffix = own if own.lower() in format.suffixes else format.suffixes[0]
+        if request.single:
+            return Job(found.path, request.output, spec)
+        name = request.names.render(found.path, spec, suffix, number)
+        return Job(found.path, request.output / found.folder / name, spec)
+
+    def _key(self, path: Path) -> bytes:
+        """A file's identity by name, the same for every spelling of it."""
+        name = os.path.join(_real_folder(os.fspath(path.parent)), path.name)
+        if self._case_blind:
+            name = unicodedata.normalize("NFC", name).casefold()
+        return hashlib.blake2b(os.fsencode(name), digest_size=16).digest()
+
+    def _name_contestants(self) -> None:
+        for found, job in self._walk():
+            if job and (key := self._key(job.output)) in self._contested:
+                self._contested[key].append(found.path)
+
+    def _collision(self, job: Job, output: bytes) -> PhotoError | None:
+        others = [path for path in self._contested.get(output, ()) if path != job.source]
+        if others:
+            return PhotoError(
+                Kind.COLLISION,
+                f"would be written to {job.output}, and so would {others[0]}; give them different names with "
+                "--names, such as '{parent}-{stem}' or '{stem}-{n}'",
+            )
+        if output in self._sources:
+            return PhotoError(
+                Kind.COLLISION,
+                f"{job.output} is one of the sources, and sources are never overwritten; choose another "
+                "output folder, or --names",
+            )
+        return None
+
+
+@lru_cache(maxsize=1024)
+def _real_folder(folder: str) -> str:
+    return os.path.realpath(folder)
+
+
+def _sniff_output(path: Path) -> OutputFormat | None:
+    """The format in which a file would be written again; None if it is no picture."""
+    try:
+        with open_regular(path) as file:
+            format = sniff(file.read(HEAD_BYTES))
+    except PhotoError:
+        return None
+    if format is None:
+        return None
+    lossless = format.name in ("gif", "bmp", "tiff")
+    return OUTPUT_FORMATS.get(format.name) or OUTPUT_FORMATS["png" if lossless else "jpeg"]
+
+
+def is_case_blind(path: Path) -> bool:
+    """Whether the disk that holds `path`, or will, takes `A.jpg` and `a.jpg` for one name."""
+    folder = next(p for p in (path, *path.absolute().parents) if p.is_dir())
+    probe = folder / f"{TEMPORARY_PREFIX}{os.getpid()}-case.part"
+    try:
+        probe.touch()
+        try:
+            return probe.with_name(probe.name.upper()).exists()
+        finally:
+            probe.unlink()
+    except OSError:
+        return False

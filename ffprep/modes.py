@@ -1,0 +1,192 @@
+"""Mode files to Modes. The list of modes is the folder: adding a mode is adding a file.
+
+A mode file is TOML: `summary`, `keeps`, `loses`, `suits`, and one `[[step]]` a filter (docs/modes.md).
+"""
+
+import re
+import string
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from ffprep.errors import EnvironmentFault, UsageError
+from ffprep.spec import Mode, Step
+
+PLACEHOLDERS = ("width", "height", "background", "focus_x", "focus_y")
+"""What a filter option may say in braces; the graph builder fills them in."""
+
+_WORDS = ("summary", "keeps", "loses", "suits")
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+
+# Filters and options that open files, sockets or plug-ins: a picture goes in and a picture comes
+# out, and nothing else is read or written.
+_OUTSIDE_FILTERS = frozenset(
+    "amovie arnndn ass azmq blend_vulkan coreimage coreimagesrc cover_rect deshake dnn_classify "
+    "dnn_detect dnn_processing find_rect frei0r frei0r_src ladspa libplacebo libvmaf lv2 movie ocr "
+    "openclsrc program_opencl removelogo sendcmd asendcmd signature subtitles vidstabdetect "
+    "vidstabtransform zmq".split()
+)
+_OUTSIDE_OPTIONS = frozenset(
+    "file filename fontfile textfile stats_file f psfile url cmd commands bind_address".split()
+)
+
+
+def filters_dir() -> Path:
+    """Where the modes that come with ffprep lie: in the installed package, or beside it."""
+    installed = Path(__file__).with_name("filters")
+    return installed if installed.is_dir() else Path(__file__).parents[1] / "filters"
+
+
+def find_mode(name: str, folders: Iterable[Path] = ()) -> Mode:
+    """The mode called `name`; a later folder wins over an earlier one and over ffprep's own.
+
+    Raises UsageError when no folder has it, EnvironmentFault when its file is bad.
+    """
+    files = _files(folders)
+    if name not in files:
+        raise UsageError(f"no mode is called {name!r}; there are: {', '.join(sorted(files))}")
+    return read_mode(files[name])
+
+
+def all_modes(folders: Iterable[Path] = ()) -> list[Mode]:
+    """Every mode by name. Raises EnvironmentFault for the first file that is bad."""
+    return [read_mode(path) for _, path in sorted(_files(folders).items())]
+
+
+def _files(folders: Iterable[Path]) -> dict[str, Path]:
+    return {
+        path.stem: path
+        for folder in (filters_dir(), *folders)
+        for path in sorted(folder.glob("*.toml"))
+        if not path.name.startswith(".")
+    }
+
+
+def read_mode(path: Path) -> Mode:
+    """Read one mode file. Raises EnvironmentFault that names the file, the line and the key."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        content = tomllib.loads(text)
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise EnvironmentFault(f"mode file {path}: {error}") from None
+    return _Reader(path, text).mode(content)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Checks one parsed mode file; keeps the text so that an error can name its line."""
+
+    path: Path
+    text: str
+
+    def mode(self, content: dict[str, Any]) -> Mode:
+        if not _NAME.fullmatch(self.path.stem):
+            self._fail(None, None, "the name of a mode is small letters, digits, - and _")
+        for key in content:
+            if key not in (*_WORDS, "step"):
+                self._fail(None, key, f"unknown key; known are {', '.join(_WORDS)} and [[step]]")
+        steps = content.get("step")
+        if not isinstance(steps, list) or not steps or not isinstance(steps[0], dict):
+            self._fail(None, "step", "a mode needs at least one [[step]]")
+        suits = content.get("suits", [])
+        if not isinstance(suits, list) or not all(isinstance(scene, str) for scene in suits):
+            self._fail(None, "suits", "must be a list of texts")
+        return Mode(
+            name=self.path.stem,
+            steps=tuple(self._steps(steps)),
+            summary=self._word(content, "summary"),
+            keeps=self._word(content, "keeps"),
+            loses=self._word(content, "loses"),
+            suits=tuple(suits),
+            path=str(self.path),
+        )
+
+    def _word(self, content: dict[str, Any], key: str) -> str:
+        value = content.get(key, "")
+        if not isinstance(value, str):
+            self._fail(None, key, "must be a text")
+        return value
+
+    def _steps(self, tables: list[dict[str, Any]]) -> Iterable[Step]:
+        streams = {"photo", ""}
+        for index, table in enumerate(tables):
+            step = self._step(index, table)
+            for name in step.reads:
+                if name not in streams:
+                    self._fail(index, "from", f"no step before this one makes {name!r}")
+            streams.add(step.makes)
+            yield step
+
+    def _step(self, index: int, table: dict[str, Any]) -> Step:
+        name = table.get("filter")
+        if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9_]+", name):
+            self._fail(index, "filter", "every step names one FFmpeg filter")
+        if name in _OUTSIDE_FILTERS:
+            self._fail(index, "filter", f"{name} reaches outside the picture and is not allowed")
+        reads = table.get("from", "")
+        reads = [reads] if isinstance(reads, str) else reads
+        if not isinstance(reads, list) or not all(isinstance(item, str) for item in reads):
+            self._fail(index, "from", "must be a name or a list of names")
+        makes = table.get("to", "")
+        if not isinstance(makes, str):
+            self._fail(index, "to", "must be a name")
+        options = tuple(
+            (key, self._option(index, key, value))
+            for key, value in table.items()
+            if key not in ("filter", "from", "to")
+        )
+        return Step(name, options, tuple(reads), makes)
+
+    def _option(self, index: int, key: str, value: object) -> str:
+        if key in _OUTSIDE_OPTIONS:
+            self._fail(index, key, "this option opens a file and is not allowed")
+        if isinstance(value, bool):
+            return str(int(value))
+        if not isinstance(value, str | int | float):
+            self._fail(index, key, "must be a text or a number")
+        try:
+            fields = [field for _, field, _, _ in string.Formatter().parse(str(value))]
+        except ValueError as error:
+            self._fail(index, key, str(error))
+        for field in fields:
+            if field is not None and field not in PLACEHOLDERS:
+                known = " ".join(f"{{{name}}}" for name in PLACEHOLDERS)
+                self._fail(index, key, f"unknown placeholder {{{field}}}; known are {known}")
+        return str(value)
+
+    def _fail(self, step: int | None, key: str | None, why: str) -> NoReturn:
+        place = f"{self.path}:{_line_of(self.text, step, key)}"
+        raise EnvironmentFault(f"mode file {place}: {key + ': ' if key else ''}{why}")
+
+
+def blame(mode: Mode, complaint: str) -> str:
+    """Say which line of a mode's file FFmpeg refuses, from FFmpeg's complaint about the graph."""
+    named = re.search(r"option '(\w+)' to filter '(\w+)'", complaint)
+    option = named[1] if named else None
+    match = re.search(r"filter: '(\w+)'|Parsed_(\w+)_\d+", complaint)
+    name = named[2] if named else next(filter(None, match.groups()), None) if match else None
+    index = next((i for i, step in enumerate(mode.steps) if step.filter == name), None)
+    reason = re.sub(r"\[[^]]*\] ", "", complaint)
+    try:
+        line = _line_of(Path(mode.path).read_text(encoding="utf-8"), index, option or "filter")
+    except (OSError, UnicodeDecodeError):
+        line = 1
+    what = ": ".join(part for part in (name, option) if part)
+    return f"mode file {mode.path}:{line}: {what + ': ' if what else ''}FFmpeg refuses it: {reason}"
+
+
+def _line_of(text: str, step: int | None, key: str | None) -> int:
+    """The line of a key of one step, or of that step, or of the file's top."""
+    current, found = -1, 1
+    for number, line in enumerate(text.splitlines(), 1):
+        if re.match(r"\s*\[\[\s*step\s*\]\]", line):
+            current += 1
+            found = number if current == step else found
+        elif key and current == (-1 if step is None else step):
+            if re.match(rf"""\s*["']?{re.escape(key)}["']?\s*=""", line):
+                return number
+        elif key and step is None and re.match(rf"\s*\[+\s*{re.escape(key)}\b", line):
+            return number
+    return found

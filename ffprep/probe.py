@@ -1,0 +1,196 @@
+"""A file to a Picture, by its bytes; and the proof that an output is what was asked for.
+
+The eye here is Pillow's (pillow-heif's for HEIC), never FFmpeg's: what FFmpeg decodes and writes is
+judged by somebody else.
+"""
+
+import re
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import BinaryIO
+
+from PIL import Image
+
+from ffprep.errors import Kind, PhotoError
+from ffprep.files import open_regular
+from ffprep.formats import HEAD_BYTES, Format, sniff
+from ffprep.picture import Picture
+from ffprep.spec import Size, Spec
+
+_ORIENTATION = 0x0112
+
+
+def probe(path: Path, max_pixels: int) -> Picture:
+    """Read what a file holds, without decoding it.
+
+    Raises PhotoError: `missing`, `io`, `unsupported` (no picture that ffprep reads), `damaged` (begins
+    like one and cannot be read), `too-large` (more than `max_pixels`).
+    """
+    with open_regular(path) as file:
+        head = file.read(HEAD_BYTES)
+        format = sniff(head)
+        if format is None:
+            raise _no_picture(head)
+        with _trouble_as_kinds(format), _open_as(format, file) as image:
+            if format.name == "png" and "exif" not in image.info:
+                image.info["exif"] = _late_png_exif(file)
+            picture = _describe(format, image)
+    if picture.stored.pixels > max_pixels:
+        raise PhotoError(
+            Kind.TOO_LARGE,
+            f"{picture.stored} is more than {max_pixels} pixels; raise --max-pixels if the file is to be trusted",
+        )
+    return picture
+
+
+def decode(path: Path, picture: Picture) -> tuple[Picture, bytes]:
+    """Decode a file whole with Pillow, strictly: for what FFmpeg cannot read.
+
+    Returns the Picture as it is then handed to FFmpeg, and its pixels row by row, rgb24 or rgba.
+    Raises PhotoError as `probe` does.
+    """
+    with _opened(path, picture) as image:
+        image.load()
+        if picture.alpha:
+            pixels, raw = image.convert("RGBA"), "rgba"
+        else:
+            pixels, raw = _to_rgb(image), "rgb24"
+        # Some of Pillow's plugins turn a picture upright while they load it.
+        size, orientation = Size(*pixels.size), _orientation(image)
+        return replace(picture, raw=raw, stored=size, orientation=orientation), pixels.tobytes()
+
+
+def count_frames(path: Path, picture: Picture) -> int:
+    """How many pictures an animation or a container holds; only the first is ever converted.
+
+    Raises PhotoError as `probe` does.
+    """
+    with _opened(path, picture) as image:
+        return int(getattr(image, "n_frames", 1))
+
+
+def verify(path: Path, spec: Spec) -> Size:
+    """Decode an output whole and return its size. Raises PhotoError if it is not what `spec` says."""
+    with open_regular(path) as file:
+        format = sniff(file.read(HEAD_BYTES))
+        if format is None or format.plugin != spec.format.plugin:
+            found = format.name if format else "no picture"
+            raise PhotoError(Kind.INTERNAL, f"the output is {found}, not {spec.format.name}")
+        try:
+            with _open_as(format, file) as image:
+                size = Size(*image.size)
+                image.load()
+        except Exception as error:  # as above: any stumbling of the decoder's
+            words = f"the output cannot be decoded again: {error}"
+            raise PhotoError(Kind.INTERNAL, words) from None
+    if size != spec.size:
+        raise PhotoError(Kind.INTERNAL, f"the output is {size}, not {spec.size}")
+    return size
+
+
+def _no_picture(head: bytes) -> PhotoError:
+    if not head:
+        return PhotoError(Kind.DAMAGED, "the file is empty; restore it from a backup")
+    return PhotoError(
+        Kind.UNSUPPORTED,
+        "is no picture that ffprep reads (JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, HEIC, JPEG 2000)",
+    )
+
+
+@contextmanager
+def _trouble_as_kinds(format: Format) -> Iterator[None]:
+    try:
+        yield
+    except Image.DecompressionBombError as error:
+        raise PhotoError(Kind.TOO_LARGE, str(error)) from None
+    except Exception as error:  # Pillow's parsers raise whatever they stumble over
+        if re.search(r"\bun(known|supported)\b|not supported", str(error), re.IGNORECASE):
+            words = f"is {format.name} of a kind that ffprep cannot read ({error})"
+            raise PhotoError(Kind.UNSUPPORTED, words) from None
+        words = f"begins like {format.name} but cannot be read ({error}); restore it from a backup"
+        raise PhotoError(Kind.DAMAGED, words) from None
+
+
+@contextmanager
+def _opened(path: Path, picture: Picture) -> Iterator[Image.Image]:
+    with (
+        open_regular(path) as file,
+        _trouble_as_kinds(picture.format),
+        _open_as(picture.format, file) as image,
+    ):
+        yield image
+
+
+@contextmanager
+def _open_as(format: Format, file: BinaryIO) -> Iterator[Image.Image]:
+    """Open with the one plugin that the bytes ask for.
+
+    Not by Image.open, which tries every plugin and has a pixel limit for the whole process that a
+    host program may have set otherwise; ffprep's own limit is `max_pixels`.
+    """
+    factory = _plugin(format.plugin)
+    file.seek(0)
+    image = factory(file, "")
+    try:
+        yield image
+    finally:
+        image.close()
+
+
+@cache
+def _plugin(name: str):  # type: ignore[no-untyped-def]
+    if name == "HEIF":
+        import pillow_heif
+
+        pillow_heif.register_heif_opener()
+    Image.preinit()
+    if name not in Image.OPEN:
+        Image.init()
+    return Image.OPEN[name][0]
+
+
+def _describe(format: Format, image: Image.Image) -> Picture:
+    size, orientation = Size(*image.size), _orientation(image)
+    if format.name == "tiff" and orientation >= 5:
+        size = size.turned  # Pillow's TIFF plugin says the size as shown
+    return Picture(
+        format=format,
+        stored=size,
+        orientation=orientation,
+        alpha=image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info,
+        mode=image.mode,
+        profile=bool(image.info.get("icc_profile")),
+        tiled="tiling" in image.info,
+    )
+
+
+def _orientation(image: Image.Image) -> int:
+    """The EXIF orientation, 1 where there is none or where the EXIF is broken."""
+    try:
+        # Not image.getexif(): for a PNG without EXIF in front, that decodes the whole picture.
+        value = Image.Image.getexif(image).get(_ORIENTATION, 1)
+    except Exception:  # odd metadata does not fail a sound photo
+        return 1
+    return value if value in range(1, 9) else 1
+
+
+def _late_png_exif(file: BinaryIO) -> bytes | None:
+    """The eXIf chunk of a PNG, wherever it stands: the standard allows it behind the picture."""
+    file.seek(8)
+    while len(head := file.read(8)) == 8:
+        length, name = struct.unpack(">I4s", head)
+        if name == b"eXIf":
+            return file.read(min(length, 1 << 20))
+        file.seek(length + 4, 1)
+    return None
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I;16"):
+        # Pillow clips where it should scale.
+        image = image.point(lambda value: value / 257).convert("L")
+    return image.convert("RGB")

@@ -1,0 +1,180 @@
+"""Results to people and programs: progress bar, lines, JSON lines, summary, exit code.
+
+stdout carries only what was asked for (--json). Everything else goes to stderr, and there is
+nothing of it when all went well and nobody is watching.
+"""
+
+import json
+import logging
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ffprep.errors import EnvironmentFault, ExitCode, Kind
+from ffprep.job import Result, Status
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How much is told, and where."""
+
+    json: bool = False
+    quiet: bool = False
+    verbose: bool = False
+    log_file: Path | None = None
+
+
+@dataclass(slots=True)
+class Tally:
+    """The counts of a run."""
+
+    counts: dict[Status, int] = field(default_factory=lambda: dict.fromkeys(Status, 0))
+    bugs: int = 0
+    passed_over: int = 0
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def exit_code(self) -> int:
+        """A bug outweighs a failure, and a failure success."""
+        if self.bugs:
+            return ExitCode.BUG
+        return ExitCode.SOME_FAILED if self.counts[Status.FAILED] else ExitCode.OK
+
+    def add(self, result: Result) -> None:
+        """Count one Result."""
+        self.counts[result.status] += 1
+        self.bugs += bool(result.failure and result.failure.kind is Kind.INTERNAL)
+
+    def summary(self) -> dict[str, Any]:
+        """The last JSON line's content."""
+        counts = {status.value: count for status, count in self.counts.items()}
+        seconds = round(time.monotonic() - self.started, 3)
+        return counts | {"passed_over": self.passed_over, "seconds": seconds}
+
+    def sentence(self) -> str:
+        """The same for people."""
+        summary = self.summary()
+        parts = [f"{summary['converted']} converted"]
+        parts += [f"{summary[word]} {word}" for word in ("fresh", "failed") if summary[word]]
+        if self.passed_over:
+            parts.append(f"{self.passed_over} passed over (no pictures)")
+        return f"{', '.join(parts)} in {summary['seconds']:.1f} s"
+
+
+class Reporter:
+    """Tells a run as it goes. Use as `with reporter(...) as r: r.tell(result)`."""
+
+    def __init__(self, style: Style, tally: Tally, bar: Any, log: logging.Logger) -> None:
+        self._style, self._tally, self._bar, self._log = style, tally, bar, log
+
+    def tell(self, result: Result) -> None:
+        """Count a Result, and say of it what is to be said."""
+        self._tally.add(result)
+        self._log.info("%s", line(result))
+        if result.failure or result.warning or self._style.verbose:
+            self.say(line(result))
+        if self._style.json:
+            print_json(as_dict(result))
+        if self._bar is not None:
+            if result.failure:
+                self._bar.set_postfix(failed=self._tally.counts[Status.FAILED], refresh=False)
+            self._bar.update()
+
+    def say(self, text: str) -> None:
+        """One line on stderr, above the bar if there is one."""
+        if self._bar is not None:
+            self._bar.clear()
+        print(f"ffprep: {text}", file=sys.stderr)
+        if self._bar is not None:
+            self._bar.refresh()
+
+    def finish(self, interrupted: bool) -> None:
+        """The summary, where somebody wants it."""
+        if self._bar is not None:
+            self._bar.close()
+        sentence = ("interrupted; " if interrupted else "") + self._tally.sentence()
+        self._log.info("%s", sentence)
+        if self._style.json:
+            print_json({"summary": self._tally.summary()})
+        bad = interrupted or self._tally.exit_code
+        if not self._style.quiet and (bad or self._style.verbose or sys.stderr.isatty()):
+            print(f"ffprep: {sentence}", file=sys.stderr)
+
+
+@contextmanager
+def reporter(style: Style, tally: Tally, total: int) -> Iterator[Reporter]:
+    """A Reporter with its bar (on a terminal only) and its log file open."""
+    log = _logger(style.log_file)
+    try:
+        yield Reporter(style, tally, _bar(style, total), log)
+    finally:
+        for handler in log.handlers:
+            handler.close()
+
+
+def _bar(style: Style, total: int) -> Any:
+    if style.quiet or not sys.stderr.isatty() or (style.json and sys.stdout.isatty()):
+        return None
+    from tqdm import tqdm
+
+    return tqdm(total=total, unit="photo", file=sys.stderr, dynamic_ncols=True, leave=False)
+
+
+def _logger(path: Path | None) -> logging.Logger:
+    log = logging.Logger("ffprep")  # its own, not the process's: a host's logging is left alone
+    if path is None:
+        log.addHandler(logging.NullHandler())
+        return log
+    try:
+        handler = logging.FileHandler(path, encoding="utf-8", errors="surrogateescape")
+    except OSError as error:
+        raise EnvironmentFault(f"--log-file {shown(path)}: {error.strerror}") from None
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    log.addHandler(handler)
+    return log
+
+
+def as_dict(result: Result) -> dict[str, Any]:
+    """A Result as the contract of --json has it."""
+    failure = result.failure
+    return {
+        "source": os.fspath(result.source),
+        "output": None if result.output is None else os.fspath(result.output),
+        "status": result.status.value,
+        "width": result.size.width if result.size else None,
+        "height": result.size.height if result.size else None,
+        "seconds": round(result.seconds, 3),
+        "error": {"kind": failure.kind.value, "message": failure.message} if failure else None,
+    }
+
+
+def line(result: Result) -> str:
+    """A Result on one line for people."""
+    if result.failure:
+        return f"{shown(result.source)}: {result.failure.kind}: {printable(result.failure.message)}"
+    if result.warning:
+        return f"{shown(result.source)}: {printable(result.warning)}"
+    return (
+        f"{shown(result.source)} -> {shown(result.output)}: {result.status}, {result.size}, "
+        f"{result.seconds:.2f} s"
+    )
+
+
+def print_json(content: dict[str, Any]) -> None:
+    """One object a line. ASCII, so that a name that is not UTF-8 survives as its lone surrogates."""
+    print(json.dumps(content), flush=True)
+
+
+def shown(path: Path | None) -> str:
+    """A file name for people: on one line, and without what would steer the terminal."""
+    return printable(os.fspath(path)) if path is not None else "-"
+
+
+def printable(text: str) -> str:
+    """Text with control characters and undecodable bytes written as escapes."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

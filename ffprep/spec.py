@@ -1,0 +1,184 @@
+"""Size, Color, Focus, Mode and Spec: all that decides what an output must be."""
+
+import dataclasses
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from typing import Any, Self
+
+from ffprep.errors import UsageError
+from ffprep.formats import OUTPUT_FORMATS, OutputFormat
+
+PIXELS_VERSION = 1
+"""Part of every digest; raised when the same Spec would come out with other pixels."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Size:
+    """Width x height in pixels, both at least 1."""
+
+    width: int
+    height: int
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `1280x720`, `1280X720` or `1280×720`. Raises UsageError."""
+        match = re.fullmatch(r"\s*([0-9]{1,6})\s*[xX×]\s*([0-9]{1,6})\s*", text, re.ASCII)
+        if not match or not int(match[1]) or not int(match[2]):
+            raise UsageError(f"{text!r} is no size; write width x height, such as 1280x720")
+        return cls(int(match[1]), int(match[2]))
+
+    @property
+    def pixels(self) -> int:
+        """Width times height."""
+        return self.width * self.height
+
+    @property
+    def turned(self) -> "Size":
+        """The size after a quarter turn."""
+        return Size(self.height, self.width)
+
+    def __str__(self) -> str:
+        return f"{self.width}x{self.height}"
+
+
+@dataclass(frozen=True, slots=True)
+class Color:
+    """An sRGB colour with straight alpha, each 0 to 255."""
+
+    red: int
+    green: int
+    blue: int
+    alpha: int = 255
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read a CSS colour: a name, `#rgb`, `#rrggbb`, `#rrggbbaa`, `rgb(...)` or `transparent`.
+
+        Raises UsageError.
+        """
+        if text.strip().lower() == "transparent":
+            return cls(0, 0, 0, 0)
+        from PIL import ImageColor
+
+        try:
+            rgb = ImageColor.getrgb(text.strip())
+        except ValueError:
+            raise UsageError(
+                f"{text!r} is no colour; write a CSS name such as white, or #rrggbb, or #rrggbbaa"
+            ) from None
+        return cls(*rgb)
+
+    @property
+    def opaque(self) -> bool:
+        """True when nothing shines through."""
+        return self.alpha == 255
+
+    def __str__(self) -> str:
+        alpha = "" if self.opaque else f"{self.alpha:02x}"
+        return f"#{self.red:02x}{self.green:02x}{self.blue:02x}{alpha}"
+
+
+@dataclass(frozen=True, slots=True)
+class Focus:
+    """The point of the upright photo to keep in the frame, as fractions of width and height."""
+
+    x: float = 0.5
+    y: float = 0.5
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `center`, `top`, `bottom-left`, ... or `X,Y` in fractions. Raises UsageError."""
+        words = text.strip().lower().replace("centre", "center").split("-")
+        sides = {"left": (0.0, None), "right": (1.0, None), "top": (None, 0.0)}
+        sides |= {"bottom": (None, 1.0), "center": (None, None)}
+        try:
+            if "," in text:
+                x, y = (float(part) for part in text.split(","))
+            else:
+                known = [sides[word] for word in words]
+                (x,) = {a for a, _ in known if a is not None} or {0.5}
+                (y,) = {b for _, b in known if b is not None} or {0.5}
+            if not (0 <= x <= 1 and 0 <= y <= 1):
+                raise ValueError
+        except (KeyError, ValueError):
+            raise UsageError(
+                f"{text!r} is no focus; write center, top, bottom-left, ... or X,Y as fractions "
+                "from 0 to 1, such as 0.5,0.3"
+            ) from None
+        return cls(x, y)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One FFmpeg filter of a mode: its options, the streams it reads, and the one it makes.
+
+    A stream is named by a mode file's `from` and `to`; `photo` is what comes in, and the empty name
+    is whatever the step before made.
+    """
+
+    filter: str
+    options: tuple[tuple[str, str], ...] = ()
+    reads: tuple[str, ...] = ("",)
+    makes: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Mode:
+    """A way to make a photo fit: the filters, words that help to choose it, and its file."""
+
+    name: str
+    steps: tuple[Step, ...]
+    summary: str = dataclasses.field(default="", compare=False)
+    keeps: str = dataclasses.field(default="", compare=False)
+    loses: str = dataclasses.field(default="", compare=False)
+    suits: tuple[str, ...] = dataclasses.field(default=(), compare=False)
+    path: str = dataclasses.field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """All that decides what an output must be.
+
+    `quality` is on JPEG's familiar scale, 1 to 100. Raises UsageError where the parts contradict
+    one another.
+    """
+
+    size: Size
+    mode: Mode
+    format: OutputFormat = OUTPUT_FORMATS["jpeg"]
+    quality: int = 95
+    background: Color = Color(0, 0, 0)
+    focus: Focus = Focus()
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.quality <= 100:
+            raise UsageError(f"quality {self.quality} is outside 1 to 100")
+        if not self.background.opaque and self.format.final_alpha is None:
+            raise UsageError(
+                f"{self.format.name} has no transparency; give an opaque background, or write png "
+                "or webp"
+            )
+        longest = max(self.size.width, self.size.height)
+        if longest > self.format.largest_side:
+            raise UsageError(
+                f"{self.size} is too large for {self.format.name}, whose sides end at "
+                f"{self.format.largest_side}"
+            )
+
+    @property
+    def digest(self) -> str:
+        """Stable over runs and machines; changes whenever the pixels would."""
+        content = _plain(self) | {"pixels_version": PIXELS_VERSION}
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    """Nested dataclasses as dicts, without the fields that take no part in comparing."""
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    if not dataclasses.is_dataclass(value):
+        return value
+    fields = (field.name for field in dataclasses.fields(value) if field.compare)
+    return {name: _plain(getattr(value, name)) for name in fields}

@@ -323,7 +323,7 @@ def _dry_run(plan: "Plan", converter: "Converter", tally: "Tally") -> None:
             result = item
         else:
             try:
-                _print_for_shell(converter.command(item), item.output.parent, made)
+                _print_for_shell(converter.pipeline(item), item.output.parent, made)
                 continue
             except PhotoError as error:
                 result = Result.failed(item.source, item.output, error)
@@ -331,14 +331,14 @@ def _dry_run(plan: "Plan", converter: "Converter", tally: "Tally") -> None:
         _say(report.line(result))
 
 
-def _print_for_shell(command: list[str], folder: Path, made: set[Path]) -> None:
-    """Print a command, and before it, once, what makes the folder it writes to."""
+def _print_for_shell(pipeline: list[list[str]], folder: Path, made: set[Path]) -> None:
+    """Print a pipeline, and before it, once, what makes the folder it writes to."""
     import shlex
 
     if folder not in made and not folder.is_dir():
         sys.stdout.write(shlex.join(["mkdir", "-p", "--", str(folder)]) + "\n")
     made.add(folder)
-    sys.stdout.write(shlex.join(command) + "\n")
+    sys.stdout.write(" | ".join(map(shlex.join, pipeline)) + "\n")
 
 
 @cli.command()
@@ -379,6 +379,17 @@ def info(paths: tuple[Path, ...], jobs: int, max_pixels: int, as_json: bool) -> 
         else:
             click.echo(f"{report.shown(finding.path)}: {report.printable(finding.describe())}")
     sys.exit(ExitCode.SOME_FAILED if failed else ExitCode.OK)
+
+
+@cli.command(hidden=True)
+@click.argument("path", type=_PATH)
+@MAX_PIXELS
+def frame(path: Path, max_pixels: int) -> None:
+    """Write a photo's pixels to stdout, for an ffmpeg that cannot read it (see --dry-run)."""
+    from ffprep.probe import decode, probe
+
+    _, pixels = decode(path, probe(path, max_pixels))
+    sys.stdout.buffer.write(pixels)
 
 
 @cli.command("modes")

@@ -9,6 +9,7 @@ import contextlib
 import errno
 import itertools
 import os
+import sys
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -66,12 +67,18 @@ class Converter:
                 return  # its process was ended under it
             yield result
 
-    def command(self, job: Job) -> list[str]:
-        """The ffmpeg command line for a Job, writing straight to its output. Raises PhotoError."""
-        picture = probe(job.source, self.policy.max_pixels)
+    def pipeline(self, job: Job) -> list[list[str]]:
+        """The command lines for a Job, each piped into the next, writing straight to its output.
+
+        Raises PhotoError where the file cannot even be probed.
+        """
+        picture, before = probe(job.source, self.policy.max_pixels), []
         if not picture.ffmpeg_reads:
             picture, _ = decode(job.source, picture)
-        return graph.command(self.binary.path, job.source, picture, job.spec, job.output)
+            limit = f"--max-pixels={self.policy.max_pixels}"
+            before = [[sys.executable, "-m", "ffprep", "frame", limit, "--", str(job.source)]]
+        argv = graph.command(self.binary.path, job.source, picture, job.spec, job.output)
+        return [*before, argv]
 
     def _one(self, job: Job) -> tuple[Size, str | None]:
         picture = probe(job.source, self.policy.max_pixels)
@@ -89,17 +96,16 @@ class Converter:
         """Decode with FFmpeg; None where it makes nothing, or another picture, of the file."""
         argv = graph.command(self.binary.path, job.source, picture, job.spec, output)
         log = self._run(job, argv)
-        decoded = picture.shown if picture.format.upright else picture.stored
-        return log if log.frames[:1] == (decoded,) and output.stat().st_size else None
+        return log if _is_whole(log, picture, output) else None
 
     def _by_pillow(self, job: Job, picture: Picture, output: Path) -> None:
         """Decode with Pillow, strictly, and hand FFmpeg the pixels."""
         raw, pixels = decode(job.source, picture)
-        log = self._run(
-            job, graph.command(self.binary.path, job.source, raw, job.spec, output), pixels
-        )
-        if not output.stat().st_size:
-            raise PhotoError(Kind.INTERNAL, f"ffmpeg wrote nothing: {_last(log)}")
+        argv = graph.command(self.binary.path, job.source, raw, job.spec, output)
+        log = self._run(job, argv, pixels)
+        if not _is_whole(log, raw, output):
+            last = log.errors[-1] if log.errors else "and said nothing"
+            raise PhotoError(Kind.INTERNAL, f"ffmpeg made nothing of its pixels: {last}")
 
     def _run(self, job: Job, argv: list[str], data: bytes | None = None) -> fflog.Log:
         try:
@@ -180,8 +186,10 @@ def _disk_full(output: Path) -> EnvironmentFault:
     return EnvironmentFault(f"no space left in {output.parent}; make room and run again")
 
 
-def _last(log: fflog.Log) -> str:
-    return log.errors[-1] if log.errors else "and said nothing"
+def _is_whole(log: fflog.Log, picture: Picture, output: Path) -> bool:
+    """Whether FFmpeg decoded what the probe saw, and wrote something."""
+    decoded = picture.shown if picture.format.upright and not picture.raw else picture.stored
+    return log.frames[:1] == (decoded,) and output.stat().st_size > 0
 
 
 def _since(started: float) -> float:

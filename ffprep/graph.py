@@ -3,7 +3,7 @@
 Every graph has the same order:
 
     showinfo             tells the log the size that was decoded
-    turn upright         the eight EXIF orientations
+    turn upright         the eight EXIF orientations; a few pixels are made enough for the scaler
     alpha                laid on the background, or premultiplied so that scaling makes no fringe
     the mode's steps     from its file in filters/
     finish               alpha back to straight, chroma subsampling, the encoder's pixel format
@@ -11,6 +11,7 @@ Every graph has the same order:
 Expressions see `iw` and `ih`, so one graph serves photos of every size.
 """
 
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,6 +26,7 @@ Stream = Any
 """A stream of ffmpeg-python, which has no types of its own."""
 
 _SCALER = "lanczos+accurate_rnd+full_chroma_int"
+_LARGEST_FACTOR = 6000
 
 # JPEG is full-range BT.601 by JFIF; said here once, FFmpeg's filters agree on it among themselves.
 _JFIF = {"color_spaces": "bt470bg", "color_ranges": "pc"}
@@ -55,6 +57,7 @@ def command(binary: str, source: Path, picture: Picture, spec: Spec, output: Pat
     stream = _source(source, picture).filter("showinfo", checksum=0)
     for name, options in _UPRIGHT[picture.orientation]:
         stream = stream.filter(name, **options)
+    stream = _enlarge_tiny(stream, picture, spec)
     keep_alpha = picture.alpha and spec.format.final_alpha is not None
     if keep_alpha:
         stream = _convert(stream, pix_fmts="gbrap16").filter("premultiply", inplace=1)
@@ -90,7 +93,7 @@ def _source(path: Path, picture: Picture) -> Stream:
             protocol_whitelist="pipe",
             f="rawvideo",
             pixel_format=picture.raw,
-            video_size=str(picture.stored),
+            video_size=(picture.stored.width, picture.stored.height),
         )["v:0"]
     options: dict[str, Any] = {
         "protocol_whitelist": "file",
@@ -112,6 +115,19 @@ def _source(path: Path, picture: Picture) -> Stream:
         "g:0" if picture.tiled else "disp:default" if picture.format.demuxer == "mov" else "v:0"
     )
     return ffmpeg.input(_url(path), **options)[stream]
+
+
+def _enlarge_tiny(stream: Stream, picture: Picture, spec: Spec) -> Stream:
+    """Repeat the pixels of a photo so tiny that the scaler could not enlarge it at once.
+
+    It gives up at 65536 / 10 times (libswscale/utils.c: a step below 10 / 65536 of a pixel).
+    """
+    size, shown = spec.size, picture.shown
+    factor = max(size.width / shown.width, size.height / shown.height)
+    if factor <= _LARGEST_FACTOR:
+        return stream
+    times = math.ceil(factor / _LARGEST_FACTOR)
+    return stream.filter("scale", w=f"iw*{times}", h=f"ih*{times}", flags="neighbor")
 
 
 def _convert(stream: Stream, **formats: str | None) -> Stream:

@@ -12,7 +12,9 @@ class Picture:
 
     `stored` is the size of the pixels in the file, `orientation` the EXIF value (1 to 8) by which
     they are turned for showing. `mode` is Pillow's word for the kind of pixels. `profile` says that
-    there is an ICC profile, `tiled` that a HEIC is made of several tiles. `raw` is the pixel format of frames that Pillow decodes and FFmpeg gets on its standard input.
+    there is an ICC profile, `tiled` that a HEIC is made of several tiles. `ffmpeg_reads` is False
+    where FFmpeg is known to leave something out, or to get it wrong without a word. `raw` is the
+    pixel format of what Pillow has decoded, for FFmpeg to read from its standard input.
     """
 
     format: Format
@@ -22,14 +24,10 @@ class Picture:
     mode: str = "RGB"
     profile: bool = False
     tiled: bool = False
+    ffmpeg_reads: bool = True
     raw: str | None = None
 
     @property
     def shown(self) -> Size:
         """The size as shown, upright."""
         return self.stored.turned if self.orientation >= 5 else self.stored
-
-    @property
-    def ffmpeg_reads(self) -> bool:
-        """False where FFmpeg is known to leave something out: the alpha plane of AVIF and HEIC."""
-        return not (self.alpha and self.format.demuxer == "mov")

@@ -157,15 +157,31 @@ def _describe(format: Format, image: Image.Image) -> Picture:
     size, orientation = Size(*image.size), _orientation(image)
     if format.name == "tiff" and orientation >= 5:
         size = size.turned  # Pillow's TIFF plugin says the size as shown
+    alpha = image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info
     return Picture(
         format=format,
         stored=size,
         orientation=orientation,
-        alpha=image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info,
+        alpha=alpha,
         mode=image.mode,
         profile=bool(image.info.get("icc_profile")),
         tiled="tiling" in image.info,
+        ffmpeg_reads=_ffmpeg_reads(format, image, alpha),
     )
+
+
+def _ffmpeg_reads(format: Format, image: Image.Image, alpha: bool) -> bool:
+    """Measured with FFmpeg 9.0.2, each against Pillow's pixels."""
+    if format.demuxer == "mov":
+        return not alpha  # the alpha plane is a picture of its own, and is left out
+    if format.name == "webp":
+        return not getattr(image, "is_animated", False)  # its decoder skips animations
+    if format.name == "tiff":  # one with JPEG inside comes out black
+        return image.info.get("compression") in _TIFF_COMPRESSIONS
+    return True
+
+
+_TIFF_COMPRESSIONS = ("raw", "packbits", "tiff_lzw", "tiff_adobe_deflate", "tiff_deflate")
 
 
 def _orientation(image: Image.Image) -> int:

@@ -19,7 +19,8 @@ class Run:
 
     def results(self) -> Iterator[Result]:
         """One Result a job, as they come. Raises EnvironmentFault when none can succeed."""
-        yield from spread(self._chunks(), self._work, self.workers, self._stopped)
+        chunks = self._chunks()
+        yield from spread(chunks, self._work, self.workers, stopped=self._stopped)
 
     def _chunks(self) -> Iterator[list[Job | Result]]:
         # One a chunk, while each photo has a process of its own: nothing is gained by more.

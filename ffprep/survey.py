@@ -69,7 +69,7 @@ def describe(paths: Iterable[Path], max_pixels: int, workers: int) -> Iterator[F
         except PhotoError as error:
             yield Finding(found.path, error=error)
 
-    yield from spread(_pictures(paths), look, workers)
+    yield from spread(_pictures(paths), look, workers, ordered=True)
 
 
 def verify(
@@ -88,7 +88,7 @@ def verify(
         else:
             yield Finding(found.path, picture, broken=tuple(broken))
 
-    yield from spread(_pictures(paths), look, workers)
+    yield from spread(_pictures(paths), look, workers, ordered=True)
 
 
 def _pictures(paths: Iterable[Path]) -> Iterator[Found]:

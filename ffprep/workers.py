@@ -5,7 +5,7 @@ Threads, because the work is elsewhere: in ffmpeg, and in Pillow's decoders, whi
 
 import os
 import signal
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from types import FrameType, TracebackType
 from typing import Self, TypeVar
@@ -30,42 +30,47 @@ def spread(
     chunks: Iterable[Chunk],
     work: Callable[[Chunk], Iterable[Outcome]],
     workers: int,
+    *,
+    ordered: bool = False,
     stopped: Callable[[], bool] = lambda: False,
 ) -> Iterator[Outcome]:
-    """Run `work` over `chunks` on `workers` threads and yield what comes out, as it comes.
+    """Run `work` over `chunks` on `workers` threads and yield what comes out.
 
-    At most two chunks a worker are in flight. Once `stopped` says so, no chunk begins, and what is in
-    hand is waited for a moment only. An exception of `work` ends it all and is raised here.
+    As it comes, or in the order of the chunks. At most two chunks a worker are in flight. Once
+    `stopped` says so, no chunk begins, and what is in hand is waited for a moment only. An exception
+    of `work` ends it all and is raised here.
     """
     executor: Executor = ThreadPoolExecutor(workers)
-    pending: set[Future[list[Outcome]]] = set()
+    pending: list[Future[list[Outcome]]] = []
     try:
         for chunk in chunks:
             if stopped():
                 break
-            pending.add(executor.submit(lambda chunk: list(work(chunk)), chunk))
+            pending.append(executor.submit(lambda chunk: list(work(chunk)), chunk))
             if len(pending) >= 2 * workers:
-                pending = yield from _some(pending, stopped)
+                yield from _take(pending, ordered, stopped)
         while pending:
-            pending = yield from _some(pending, stopped)
+            yield from _take(pending, ordered, stopped)
     finally:
         executor.shutdown(wait=False, cancel_futures=True)
 
 
-def _some(
-    pending: set[Future[list[Outcome]]], stopped: Callable[[], bool]
-) -> Generator[Outcome, None, set[Future[list[Outcome]]]]:
-    """Yield the outcomes of the next chunks that end; return those that are still pending."""
+def _take(
+    pending: list[Future[list[Outcome]]], ordered: bool, stopped: Callable[[], bool]
+) -> Iterator[Outcome]:
+    """Take out of `pending` what ends next, and yield its outcomes; all of it when stopped."""
     done: set[Future[list[Outcome]]] = set()
     while not done and not stopped():
-        done, pending = wait(pending, timeout=0.1, return_when=FIRST_COMPLETED)
+        watched = pending[:1] if ordered else pending
+        done, _ = wait(watched, timeout=0.1, return_when=FIRST_COMPLETED)
     if stopped():
-        late, _ = wait(pending, timeout=_PATIENCE)
-        done, pending = done | late, set()
-    for future in done:
+        done, late = wait(pending, timeout=_PATIENCE)
+        done |= {future for future in late if future.cancel()}
+        pending[:] = [future for future in pending if future in done]
+    for future in [future for future in pending if future in done]:
+        pending.remove(future)
         if not future.cancelled():
             yield from future.result()
-    return pending
 
 
 class Signals:

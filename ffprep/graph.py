@@ -14,6 +14,7 @@ Expressions see `iw` and `ih`, so one graph serves photos of every size.
 import math
 import os
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,22 @@ def command(binary: str, source: Path, picture: Picture, spec: Spec, output: Pat
 
     A Picture with `raw` is read from standard input, row by row, instead of from `source`.
     """
-    stream = _source(source, picture).filter("showinfo", checksum=0)
+    names = {_SOURCE: _url(source), _OUTPUT: _url(output)}
+    return [binary, *(names.get(word, word) for word in _arguments(picture, spec))]
+
+
+# ffmpeg-python wants names that are UTF-8; the real ones take these words' places afterwards.
+_SOURCE, _OUTPUT = "<source>", "<output>"
+
+
+def _url(path: Path) -> str:
+    """A file name that FFmpeg does not take for an option, a protocol or a pattern."""
+    return "file:" + os.fspath(path)
+
+
+@lru_cache(maxsize=256)
+def _arguments(picture: Picture, spec: Spec) -> tuple[str, ...]:
+    stream = _source(picture).filter("showinfo", checksum=0)
     for name, options in _UPRIGHT[picture.orientation]:
         stream = stream.filter(name, **options)
     stream = _enlarge_tiny(stream, picture, spec)
@@ -65,7 +81,7 @@ def command(binary: str, source: Path, picture: Picture, spec: Spec, output: Pat
         stream = _flatten(stream, spec.background)
     stream = _apply(spec, stream, _values(spec, premultiplied=keep_alpha))
     stream = _finish(stream, spec, keep_alpha)
-    arguments = {
+    output = {
         "frames:v": 1,
         "c:v": spec.format.encoder,
         **_quality(spec),
@@ -75,18 +91,12 @@ def command(binary: str, source: Path, picture: Picture, spec: Spec, output: Pat
         "f": "image2",
         "update": 1,  # the name is taken as it is, also with a % in it
     }
-    head = [binary, "-hide_banner", "-nostdin", "-nostats", "-loglevel", "level+info", "-y"]
+    head = ["-hide_banner", "-nostdin", "-nostats", "-loglevel", "level+info", "-y"]
     head += ["-filter_complex_threads", "1"]
-    argv: list[str] = stream.output(_url(output), **arguments).compile(cmd=head)
-    return argv
+    return tuple(stream.output(_OUTPUT, **output).compile(cmd=head))
 
 
-def _url(path: Path) -> str:
-    """A file name that FFmpeg does not take for an option, a protocol or a pattern."""
-    return "file:" + os.fspath(path)
-
-
-def _source(path: Path, picture: Picture) -> Stream:
+def _source(picture: Picture) -> Stream:
     if picture.raw:
         return ffmpeg.input(
             "pipe:0",
@@ -114,7 +124,7 @@ def _source(path: Path, picture: Picture) -> Stream:
     stream = (
         "g:0" if picture.tiled else "disp:default" if picture.format.demuxer == "mov" else "v:0"
     )
-    return ffmpeg.input(_url(path), **options)[stream]
+    return ffmpeg.input(_SOURCE, **options)[stream]
 
 
 def _enlarge_tiny(stream: Stream, picture: Picture, spec: Spec) -> Stream:

@@ -177,4 +177,9 @@ def shown(path: Path | None) -> str:
 
 def printable(text: str) -> str:
     """Text with control characters and undecodable bytes written as escapes."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return "".join(c if c.isprintable() else _escape(c) for c in text)
+
+
+def _escape(character: str) -> str:
+    raw = os.fsencode(character) if "\udc80" <= character <= "\udcff" else b""
+    return f"\\x{raw[0]:02x}" if raw else character.encode("unicode_escape").decode()

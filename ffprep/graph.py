@@ -4,16 +4,15 @@ Every graph has the same order:
 
     showinfo             tells the log the size that was decoded
     turn upright         the eight EXIF orientations; a few pixels are made enough for the scaler
-    alpha                laid on the background, or premultiplied so that scaling makes no fringe
-    the mode's steps     from its file in filters/
-    finish               alpha back to straight, chroma subsampling, the encoder's pixel format
+    alpha                laid on the background where the output has none
+    the mode's steps     from its file in filters/; alpha is premultiplied for those that mix pixels
+    finish               chroma subsampling, the encoder's pixel format, nothing riding along
 
 Expressions see `iw` and `ih`, so one graph serves photos of every size.
 """
 
 import math
 import os
-from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,13 @@ Stream = Any
 
 _SCALER = "lanczos+accurate_rnd+full_chroma_int"
 _LARGEST_FACTOR = 6000
+
+# Alpha that is kept is straight, because FFmpeg's overlay gets premultiplied RGB wrong, and deep,
+# because the filters that mix neighbouring pixels are given it premultiplied, for the moment.
+_STRAIGHT = "gbrap16"
+_MIXING = frozenset(
+    "scale zscale gblur boxblur avgblur sab smartblur unsharp rotate perspective".split()
+)
 
 # JPEG is full-range BT.601 by JFIF; said here once, FFmpeg's filters agree on it among themselves.
 _JFIF = {"color_spaces": "bt470bg", "color_ranges": "pc"}
@@ -76,10 +82,10 @@ def _arguments(picture: Picture, spec: Spec) -> tuple[str, ...]:
     stream = _enlarge_tiny(stream, picture, spec)
     keep_alpha = picture.alpha and spec.format.final_alpha is not None
     if keep_alpha:
-        stream = _convert(stream, pix_fmts="gbrap16").filter("premultiply", inplace=1)
+        stream = _convert(stream, pix_fmts=_STRAIGHT)
     elif picture.alpha:
         stream = _flatten(stream, spec.background)
-    stream = _apply(spec, stream, _values(spec, premultiplied=keep_alpha))
+    stream = _apply(spec, stream, keep_alpha)
     stream = _finish(stream, spec, keep_alpha)
     output = {
         "frames:v": 1,
@@ -155,9 +161,9 @@ def _flatten(stream: Stream, background: Color) -> Stream:
     return flat.filter("format", pix_fmts="gbrp")
 
 
-def _apply(spec: Spec, photo: Stream, values: Mapping[str, str]) -> Stream:
+def _apply(spec: Spec, photo: Stream, alpha: bool) -> Stream:
     """The mode's steps over `photo`. A stream that several steps read is split among them."""
-    steps = spec.mode.steps
+    steps, values = spec.mode.steps, _values(spec)
     sources, readers = _wiring(steps)
     outlets: dict[int, list[Stream]] = {-1: _outlets(photo, readers[-1])}
     for index, step in enumerate(steps):
@@ -165,9 +171,17 @@ def _apply(spec: Spec, photo: Stream, values: Mapping[str, str]) -> Stream:
         options = {key: value.format_map(values) for key, value in step.options}
         if step.filter == "scale":
             options.setdefault("flags", _SCALER)
+        if alpha and step.filter in _MIXING:
+            inputs = [_premultiplied(stream) for stream in inputs]
         made = ffmpeg.filter(inputs, step.filter, **options)
+        if alpha and step.filter in _MIXING:
+            made = made.filter("format", pix_fmts=_STRAIGHT).filter("unpremultiply", inplace=1)
         outlets[index] = _outlets(made, readers[index])
     return outlets[len(steps) - 1].pop()
+
+
+def _premultiplied(stream: Stream) -> Stream:
+    return stream.filter("format", pix_fmts=_STRAIGHT).filter("premultiply", inplace=1)
 
 
 def _wiring(steps: tuple[Step, ...]) -> tuple[list[list[int]], dict[int, int]]:
@@ -191,18 +205,11 @@ def _outlets(stream: Stream, count: int) -> list[Stream]:
     return [split[index] for index in reversed(range(count))]
 
 
-def _values(spec: Spec, premultiplied: bool) -> dict[str, str]:
-    background = spec.background
-    if premultiplied:
-        red, green, blue = (
-            round(part * background.alpha / 255)
-            for part in (background.red, background.green, background.blue)
-        )
-        background = Color(red, green, blue, background.alpha)
+def _values(spec: Spec) -> dict[str, str]:
     return {
         "width": str(spec.size.width),
         "height": str(spec.size.height),
-        "background": _color(background),
+        "background": _color(spec.background),
         "focus_x": repr(spec.focus.x),
         "focus_y": repr(spec.focus.y),
     }
@@ -216,7 +223,6 @@ def _finish(stream: Stream, spec: Spec, keep_alpha: bool) -> Stream:
     format = spec.format
     # The mode worked in full chroma, so that odd sizes and offsets are exact.
     if keep_alpha:
-        stream = stream.filter("format", pix_fmts="gbrap16").filter("unpremultiply", inplace=1)
         stream = _convert(stream, pix_fmts=format.final_alpha)
     elif not spec.background.opaque:
         stream = stream.filter("format", pix_fmts=format.final_alpha)

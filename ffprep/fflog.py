@@ -16,7 +16,7 @@ _FRAME = re.compile(r"\[Parsed_showinfo_0 @ [^]]*\] \[info\] n: *\d+ .* s:(\d+)x
 # it is the picture that is missing, no frame comes out.)
 _METADATA = re.compile(
     r"exif|\bapp\d*\b|\bcom\b|icc|iccp|xmp|photoshop|metadata|unsupported tag|chunk too big"
-    r"|crc mismatch in chunk [a-z]",
+    r"|(?-i:CRC mismatch in chunk [a-z])",
     re.IGNORECASE,
 )
 _CONTAINER = re.compile(r"^\[(?:in|out|vist|vost|vf|fc|AVFilterGraph|Parsed_)")

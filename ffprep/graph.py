@@ -25,7 +25,8 @@ from ffprep.spec import Color, Spec, Step
 Stream = Any
 """A stream of ffmpeg-python, which has no types of its own."""
 
-_SCALER = "lanczos+accurate_rnd+full_chroma_int"
+# full_chroma_inp: without it, half the columns of an RGB picture's chroma are not looked at.
+_SCALER = "lanczos+accurate_rnd+full_chroma_int+full_chroma_inp"
 _LARGEST_FACTOR = 6000
 
 # Alpha that is kept is straight, because FFmpeg's overlay gets premultiplied RGB wrong, and deep,
@@ -79,6 +80,8 @@ def _arguments(picture: Picture, spec: Spec) -> tuple[str, ...]:
     stream = _source(picture).filter("showinfo", checksum=0)
     for name, options in _UPRIGHT[picture.orientation]:
         stream = stream.filter(name, **options)
+    if picture.mode == "1" and not picture.raw:
+        stream = _convert(stream, pix_fmts="gray")  # scaling single bits directly costs 20 dB
     stream = _enlarge_tiny(stream, picture, spec)
     keep_alpha = picture.alpha and spec.format.final_alpha is not None
     if keep_alpha:
@@ -174,6 +177,9 @@ def _apply(spec: Spec, photo: Stream, alpha: bool) -> Stream:
         if alpha and step.filter in _MIXING:
             inputs = [_premultiplied(stream) for stream in inputs]
         made = ffmpeg.filter(inputs, step.filter, **options)
+        if step.filter == "scale":
+            # Left to themselves, two scalers meet in the photo's own format: palette, 4:2:0, 1 bit.
+            made = made.filter("format", **_working(spec, alpha))
         if alpha and step.filter in _MIXING:
             made = made.filter("format", pix_fmts=_STRAIGHT).filter("unpremultiply", inplace=1)
         outlets[index] = _outlets(made, readers[index])
@@ -219,18 +225,23 @@ def _color(color: Color) -> str:
     return f"0x{color.red:02x}{color.green:02x}{color.blue:02x}{color.alpha:02x}"
 
 
-def _finish(stream: Stream, spec: Spec, keep_alpha: bool) -> Stream:
-    format = spec.format
-    # The mode worked in full chroma, so that odd sizes and offsets are exact.
-    if keep_alpha:
-        stream = _convert(stream, pix_fmts=format.final_alpha)
-    elif not spec.background.opaque:
-        stream = stream.filter("format", pix_fmts=format.final_alpha)
-    elif format.name == "jpeg":
-        stream = stream.filter("format", pix_fmts=format.working, **_JFIF)
-        stream = _convert(stream, pix_fmts=format.final, **_JFIF)
-    else:
-        stream = stream.filter("format", pix_fmts=format.working)
+def _working(spec: Spec, alpha: bool) -> dict[str, str | None]:
+    """The pixel format in which a mode's steps meet: full chroma, so odd sizes are exact."""
+    if alpha:
+        return {"pix_fmts": _STRAIGHT}
+    if not spec.background.opaque:
+        return {"pix_fmts": spec.format.final_alpha}
+    return {"pix_fmts": spec.format.working, **(_JFIF if spec.format.name == "jpeg" else {})}
+
+
+def _finish(stream: Stream, spec: Spec, alpha: bool) -> Stream:
+    stream = stream.filter("format", **_working(spec, alpha))
+    if alpha:
+        # The scaler takes 8-bit alpha times 257 to 16 bits, and 16-bit alpha by 256 back to 8.
+        stream = stream.filter("lutrgb", a="val*256/257")
+        stream = _convert(stream, pix_fmts=spec.format.final_alpha)
+    elif spec.format.name == "jpeg":
+        stream = _convert(stream, pix_fmts=spec.format.final, **_JFIF)
     # Some encoders write what rides along with a frame: EXIF, orientation, profile.
     return stream.filter("sidedata", mode="delete").filter("setsar", sar="1")
 

@@ -186,8 +186,8 @@ class Plan:
                 plan.passed_over += found.passed
                 plan.total += not found.passed
                 continue
-            source, output = plan._key(found.path), plan._key(job.output)
-            plan._sources.add(source)
+            source, output = _identity_by_name(found.path), plan._key(job.output)
+            plan._sources.add(plan._key(found.path))
             if found.path.is_symlink():
                 plan._sources.add(plan._key(Path(os.path.realpath(found.path))))
             taker = plan._takers.setdefault(output, source)
@@ -244,11 +244,8 @@ class Plan:
         return Job(found.path, request.output / found.folder / name, spec)
 
     def _key(self, path: Path) -> bytes:
-        """A file's identity by name, the same for every spelling of it."""
-        name = os.path.join(_real_folder(os.fspath(path.parent)), path.name)
-        if self._case_blind:
-            name = unicodedata.normalize("NFC", name).casefold()
-        return hashlib.blake2b(os.fsencode(name), digest_size=16).digest()
+        """What the disk of the outputs takes for one name."""
+        return _identity_by_name(path, self._case_blind)
 
     def _name_contestants(self) -> None:
         for found, job in self._walk():
@@ -270,6 +267,14 @@ class Plan:
                 "output folder, or --names",
             )
         return None
+
+
+def _identity_by_name(path: Path, case_blind: bool = False) -> bytes:
+    """The same for every spelling of a path; the file itself may be a link."""
+    name = os.path.join(_real_folder(os.fspath(path.parent)), path.name)
+    if case_blind:
+        name = unicodedata.normalize("NFC", name).casefold()
+    return hashlib.blake2b(os.fsencode(name), digest_size=16).digest()
 
 
 @lru_cache(maxsize=1024)

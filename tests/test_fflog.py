@@ -1,0 +1,54 @@
+"""Lines as FFmpeg 9.0.2 prints them."""
+
+from ffprep.fflog import read
+from ffprep.spec import Size
+
+FRAME = (
+    "[Parsed_showinfo_0 @ 0x7f] [info] n:   0 pts:      0 pts_time:0       duration:      1 "
+    "duration_time:0.04    fmt:yuvj420p cl:center sar:1/1 s:600x450 i:P iskey:1 type:I \n"
+)
+
+
+def test_the_sizes_decoded_are_found() -> None:
+    assert read("noise\n" + FRAME + FRAME.replace("600x450", "7x9")).frames == (
+        Size(600, 450),
+        Size(7, 9),
+    )
+
+
+def test_a_decoder_that_complains_of_the_picture_tells_of_damage() -> None:
+    log = read(
+        FRAME
+        + "[mjpeg @ 0x55] [error] overread 8\n[mjpeg @ 0x55] [warning] EOI missing, emulating\n"
+    )
+    assert log.damage == ("overread 8",)
+
+
+def test_complaints_about_metadata_are_no_damage() -> None:
+    log = read(
+        "[mjpeg @ 0x5] [error] unable to decode APP fields: Invalid data found\n"
+        "[tiff @ 0x5] [error] could not parse EXIF data: Invalid data found\n"
+        "[png @ 0x5] [error] CRC mismatch in chunk tEXt\n"
+        "[out#0/image2 @ 0x5] [error] Nothing was written\n"
+    )
+    assert log.damage == ()
+    assert read("[png @ 0x5] [error] CRC mismatch in chunk IDAT\n").damage
+
+
+def test_a_graph_that_cannot_be_built_is_told_from_a_photo_that_cannot_be_read() -> None:
+    assert "crp" in (
+        read("[AVFilterGraph @ 0xa] [error] No such filter: 'crp'\n").graph_fault or ""
+    )
+    assert (
+        read("[Parsed_crop_0 @ 0xa] [error] Invalid too big or non positive size\n").graph_fault
+        is None
+    )
+
+
+def test_what_the_binary_lacks_is_named() -> None:
+    assert read("[vost#0:0 @ 0xa] [fatal] Unknown encoder 'libwebp'\n").lacking == "encoder libwebp"
+    assert read("[fatal] Unknown decoder 'jpeg2000'\n").lacking == "decoder jpeg2000"
+
+
+def test_a_full_disk_is_seen() -> None:
+    assert read("[out#0/image2 @ 0xa] [error] Error writing: No space left on device\n").disk_full

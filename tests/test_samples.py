@@ -1,0 +1,20 @@
+import subprocess
+import sys
+from pathlib import Path
+
+from conftest import opened
+from PIL import Image
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_the_samples_are_what_the_demo_says(ffprep, tmp_path: Path) -> None:
+    subprocess.run([sys.executable, ROOT / "scripts/make_samples.py", tmp_path / "in"], check=True)
+    with Image.open(tmp_path / "in/portrait.jpg") as portrait:
+        assert (portrait.size, portrait.getexif()[0x0112]) == ((2000, 1500), 6)
+    assert opened(tmp_path / "in/logo.png").getchannel("A").getextrema() == (0, 255)
+    assert opened(tmp_path / "in/odd.jpg").size == (1023, 767)
+    assert (
+        ffprep("convert", tmp_path / "in", "-o", tmp_path / "out", "--size", "1280x720").code == 0
+    )
+    assert {opened(path).size for path in (tmp_path / "out").iterdir()} == {(1280, 720)}

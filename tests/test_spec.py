@@ -1,0 +1,99 @@
+import dataclasses
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ffprep.errors import UsageError
+from ffprep.formats import OUTPUT_FORMATS
+from ffprep.spec import Color, Focus, Mode, Size, Spec, Step
+
+SIZES = st.builds(Size, st.integers(1, 999_999), st.integers(1, 999_999))
+MODE = Mode("m", (Step("scale", (("w", "{width}"), ("h", "{height}"))),))
+SPEC = Spec(Size(1280, 720), MODE)
+
+
+@given(SIZES, st.sampled_from("xX×"))
+def test_a_size_reads_back_however_it_is_written(size: Size, times: str) -> None:
+    assert Size.parse(f" {size.width}{times}{size.height} ") == size == Size.parse(str(size))
+
+
+@pytest.mark.parametrize("text", ["", "1280", "0x5", "5x0", "-1x5", "1.5x2", "axb", "1x2x3", "٣x٣"])
+def test_what_is_no_size_is_told(text: str) -> None:
+    with pytest.raises(UsageError, match="no size"):
+        Size.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "color"),
+    [
+        ("black", Color(0, 0, 0)),
+        ("rebeccapurple", Color(102, 51, 153)),
+        ("#f80", Color(255, 136, 0)),
+        ("#11223344", Color(17, 34, 51, 68)),
+        ("transparent", Color(0, 0, 0, 0)),
+    ],
+)
+def test_colours_are_css(text: str, color: Color) -> None:
+    assert Color.parse(text) == color == Color.parse(str(color))
+
+
+@pytest.mark.parametrize(
+    ("text", "focus"),
+    [
+        ("center", Focus(0.5, 0.5)),
+        ("top", Focus(0.5, 0)),
+        ("bottom-left", Focus(0, 1)),
+        ("right-center", Focus(1, 0.5)),
+        ("0.25,1", Focus(0.25, 1)),
+    ],
+)
+def test_a_focus_is_a_name_or_two_fractions(text: str, focus: Focus) -> None:
+    assert Focus.parse(text) == focus
+
+
+@pytest.mark.parametrize(
+    "text", ["", "middle", "left-right", "top-bottom", "1.1,0", "nan,0", "1,2,3"]
+)
+def test_what_is_no_focus_is_told(text: str) -> None:
+    with pytest.raises(UsageError, match="no focus"):
+        Focus.parse(text)
+
+
+def test_the_digest_is_the_same_on_every_machine() -> None:
+    # A changed value here makes everybody's libraries convert anew: raise PIXELS_VERSION knowingly.
+    expected = "c664ccdc"
+    assert SPEC.digest[:8] == expected
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"size": Size(1280, 721)},
+        {"quality": 94},
+        {"format": OUTPUT_FORMATS["png"]},
+        {"background": Color(0, 0, 1)},
+        {"focus": Focus(0.5, 0.4)},
+        {"mode": Mode("m", (Step("scale", (("w", "{width}"), ("h", "{height}+1"))),))},
+    ],
+)
+def test_the_digest_changes_with_what_changes_pixels(change: dict[str, object]) -> None:
+    assert dataclasses.replace(SPEC, **change).digest != SPEC.digest
+
+
+def test_the_digest_is_deaf_to_words() -> None:
+    talkative = dataclasses.replace(MODE, summary="Another summary.", path="/elsewhere/m.toml")
+    assert dataclasses.replace(SPEC, mode=talkative).digest == SPEC.digest
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"quality": 0}, "quality 0"),
+        ({"background": Color(0, 0, 0, 0)}, "jpeg has no transparency"),
+        ({"size": Size(16384, 1), "format": OUTPUT_FORMATS["webp"]}, "too large for webp"),
+    ],
+)
+def test_a_spec_that_contradicts_itself_is_told(change: dict[str, object], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        dataclasses.replace(SPEC, **change)

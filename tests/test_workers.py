@@ -1,0 +1,114 @@
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from ffprep.errors import Interrupted
+from ffprep.workers import Signals, processors, spread
+
+
+def twice(number: int) -> Iterator[int]:
+    yield from (number, -number)
+
+
+def test_everything_comes_out_once() -> None:
+    assert sorted(spread(range(100), twice, 3)) == sorted([*range(100), *(-n for n in range(100))])
+
+
+def test_order_is_kept_where_it_is_asked_for() -> None:
+    gates = [threading.Event() for _ in range(4)]
+
+    def late_first(number: int) -> list[int]:
+        if number < 3:
+            gates[number + 1].wait(10)
+        gates[number].set()
+        return [number]
+
+    assert list(spread(range(4), late_first, 4, ordered=True)) == [0, 1, 2, 3]
+
+
+def test_one_slow_chunk_does_not_hold_up_the_rest() -> None:
+    rest = threading.Event()
+
+    def work(number: int) -> list[int]:
+        if number == 0:
+            rest.wait(30)
+        return [number]
+
+    outcomes = []
+    for outcome in spread(range(20), work, 2):
+        outcomes.append(outcome)
+        if len(outcomes) == 19:
+            rest.set()
+    assert outcomes[-1] == 0
+
+
+def test_chunks_are_drawn_only_as_they_are_needed() -> None:
+    drawn = []
+
+    def chunks() -> Iterator[int]:
+        for number in range(1000):
+            drawn.append(number)
+            yield number
+
+    outcomes = spread(chunks(), lambda n: [n], 2)
+    next(outcomes)
+    assert len(drawn) <= 5
+    outcomes.close()  # type: ignore[attr-defined]
+
+
+def test_an_exception_ends_it_all() -> None:
+    def work(number: int) -> list[int]:
+        if number == 3:
+            raise ValueError("three")
+        return [number]
+
+    with pytest.raises(ValueError, match="three"):
+        list(spread(range(1000), work, 2))
+
+
+def test_when_stopped_what_is_done_still_comes_out() -> None:
+    stopped = threading.Event()
+
+    def work(number: int) -> list[int]:
+        if number == 5:
+            stopped.set()
+        return [number]
+
+    outcomes = list(spread(range(1000), work, 2, stopped=stopped.is_set))
+    assert 5 in outcomes
+    assert len(outcomes) < 20
+
+
+def test_a_straggler_does_not_hold_up_the_stop() -> None:
+    begun, over = threading.Event(), threading.Event()
+
+    def work(number: int) -> list[int]:
+        begun.set()
+        over.wait(60)
+        return [number]
+
+    started = time.monotonic()
+    assert list(spread([1], work, 1, stopped=begun.is_set)) == []
+    over.set()
+    assert time.monotonic() - started < 30  # not the 60 of the straggler
+
+
+def test_workers_are_the_processors_this_process_may_use() -> None:
+    assert processors() == len(os.sched_getaffinity(0))
+
+
+def test_the_first_signal_raises_and_later_ones_stop_the_run() -> None:
+    with Signals() as signals, pytest.raises(Interrupted) as caught:
+        os.kill(os.getpid(), signal.SIGTERM)
+    assert caught.value.exit_code == 143
+    stops: list[int] = []
+    with Signals() as signals:
+        signals.while_running(lambda: stops.append(1))
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+        assert (signals.number, stops) == (signal.SIGINT, [1])
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL

@@ -186,7 +186,7 @@ def convert(**given: Any) -> None:
     """
     from ffprep import report, run
     from ffprep.convert import Converter
-    from ffprep.ffmpeg import Processes, find
+    from ffprep.ffmpeg import find
     from ffprep.library import Plan
     from ffprep.workers import Signals
 
@@ -198,7 +198,7 @@ def convert(**given: Any) -> None:
             timeout=given["timeout"],
             max_pixels=given["max_pixels"],
         )
-        converter = Converter(find(given["ffmpeg"]), policy, Processes())
+        converter = Converter(find(given["ffmpeg"]), policy)
         tally = report.Tally()
         plan = Plan.of(request)
         tally.passed_over = plan.passed_over

@@ -1,70 +1,75 @@
 """A chunk of Jobs to Results: probe, graph, ffmpeg, verify, publish.
 
-An output lies beside its final name under a temporary one until it has been decoded again and found
-to be what was asked for; then it is renamed. Whatever goes wrong with one job stays with that job,
-except an EnvironmentFault, which would meet them all.
+Jobs whose photos can share a stream go through one ffmpeg together, as a numbered sequence; whatever has no
+verified output afterwards goes alone, where its error is its own. Both ways share all but the call of ffmpeg.
+An output has its final name only when it has been decoded again and found to be what was asked for.
+Whatever goes wrong with one job stays with that job, except an EnvironmentFault, which would meet them all.
 """
 
-import contextlib
-import errno
-import itertools
 import os
 import sys
+import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ffprep import fflog, graph, modes
 from ffprep.errors import EnvironmentFault, Kind, PhotoError
 from ffprep.ffmpeg import Binary, Outcome, Processes
-from ffprep.files import TEMPORARY_PREFIX, os_trouble
 from ffprep.job import Job, Policy, Result, Status
+from ffprep.outputs import disk_full, publish, temporary_beside
 from ffprep.picture import Picture
 from ffprep.probe import decode, probe, verify
-from ffprep.spec import Size
 
-_numbers = itertools.count()
+
+@dataclass(frozen=True, slots=True)
+class _Probed:
+    """A Job and what its source holds."""
+
+    job: Job
+    picture: Picture
+    started: float
 
 
 @dataclass(frozen=True, slots=True)
 class Converter:
-    """Converts chunks of Jobs with one ffmpeg, under one Policy. Safe to use from several threads."""
+    """Converts chunks of Jobs with one ffmpeg, under one Policy. Safe to use from several threads.
+
+    With `streams` False, every photo has a process of its own.
+    """
 
     binary: Binary
     policy: Policy
+    streams: bool = True
     processes: Processes = field(default_factory=Processes)
 
     def convert(self, jobs: Iterable[Job]) -> Iterator[Result]:
-        """Yield one Result a Job, in order; stop early when the processes are stopped.
+        """Yield one Result a Job, as they come; stop early when the processes are stopped.
 
         Raises EnvironmentFault when no job can succeed: a mode that FFmpeg refuses, a full disk.
         """
+        groups: defaultdict[graph.Sequence | None, list[_Probed]] = defaultdict(list)
         for job in jobs:
-            if self.processes.stopped:
-                return
             started = time.perf_counter()
             try:
-                size, warning = self._one(job)
-            except PhotoError as error:
-                result = Result.failed(job.source, job.output, error, _since(started))
-            except EnvironmentFault:
-                raise
-            except Exception as error:  # a bug: told as such, and the other photos go on
-                words = f"{type(error).__name__}: {error}"
-                bug = PhotoError(Kind.INTERNAL, words)
-                result = Result.failed(job.source, job.output, bug, _since(started))
+                picture = probe(job.source, self.policy.max_pixels)
+                sequence = graph.sequence(picture, job.spec) if self.streams else None
+                groups[sequence].append(_Probed(job, picture, started))
+            except Exception as error:
+                yield _failed(job, error, started)
+        alone = groups.pop(None, [])
+        for sequence, group in groups.items():
+            if sequence and len(group) > 1:
+                yield from self._together(sequence, group, alone)
             else:
-                result = Result(
-                    job.source,
-                    job.output,
-                    Status.CONVERTED,
-                    size,
-                    _since(started),
-                    warning=warning,
-                )
+                alone += group
+        for probed in alone:
+            result = self._alone(probed)
             if result.failure and self.processes.stopped:
-                return  # its process was ended under it
+                return  # its process was ended under it, or never began
             yield result
 
     def pipeline(self, job: Job) -> list[list[str]]:
@@ -80,30 +85,76 @@ class Converter:
         argv = graph.command(self.binary.path, job.source, picture, job.spec, job.output)
         return [*before, argv]
 
-    def _one(self, job: Job) -> tuple[Size, str | None]:
-        picture = probe(job.source, self.policy.max_pixels)
-        with _temporary(job.output) as temporary:
-            if picture.ffmpeg_reads and (log := self._by_ffmpeg(job, picture, temporary)):
-                warning = self._judge(log)
-            else:
-                self._by_pillow(job, picture, temporary)
-                warning = None
+    def _together(
+        self, sequence: graph.Sequence, group: list[_Probed], alone: list[_Probed]
+    ) -> Iterator[Result]:
+        """Convert a group as one stream; what does not come out verified is left to `alone`."""
+        started = time.perf_counter()
+        with ExitStack() as stack:
+            links = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ffprep-")))
+            entries: list[tuple[_Probed, Path]] = []
+            for probed in group:
+                try:
+                    temporary = stack.enter_context(temporary_beside(probed.job.output))
+                except PhotoError:
+                    alone.append(probed)
+                else:
+                    entries.append((probed, temporary))
+            argv = graph.sequence_command(self.binary.path, sequence, links)
+            try:
+                _link(links, entries)
+                log = self._run(group[0].job, argv)
+            except (PhotoError, OSError):
+                log = fflog.Log()
+            share = (time.perf_counter() - started) / len(group)
+            for number, (probed, temporary) in enumerate(entries):
+                result = None
+                if _is_whole(log, number, probed.picture, temporary):
+                    result = self._verified(probed.job, temporary, share)
+                if result:
+                    yield result
+                else:
+                    alone.append(probed)
+
+    def _verified(self, job: Job, temporary: Path, seconds: float) -> Result | None:
+        """Verify and publish what a stream made; None where that cannot be done."""
+        started = time.perf_counter()
+        try:
             size = verify(temporary, job.spec)
-            self._publish(job, temporary)
-        return size, warning
+            publish(temporary, job, self.policy)
+        except PhotoError:
+            return None
+        seconds += time.perf_counter() - started
+        return Result(job.source, job.output, Status.CONVERTED, size, seconds)
+
+    def _alone(self, probed: _Probed) -> Result:
+        """Convert one photo in a process of its own, and say why it failed if it did."""
+        job, picture, warning = probed.job, probed.picture, None
+        try:
+            with temporary_beside(job.output) as temporary:
+                if picture.ffmpeg_reads and (log := self._by_ffmpeg(job, picture, temporary)):
+                    warning = self._judge(log)
+                else:
+                    self._by_pillow(job, picture, temporary)
+                size = verify(temporary, job.spec)
+                publish(temporary, job, self.policy)
+        except Exception as error:
+            return _failed(job, error, probed.started)
+        seconds = time.perf_counter() - probed.started
+        return Result(job.source, job.output, Status.CONVERTED, size, seconds, warning=warning)
 
     def _by_ffmpeg(self, job: Job, picture: Picture, output: Path) -> fflog.Log | None:
         """Decode with FFmpeg; None where it makes nothing, or another picture, of the file."""
         argv = graph.command(self.binary.path, job.source, picture, job.spec, output)
         log = self._run(job, argv)
-        return log if _is_whole(log, picture, output) else None
+        return log if _is_whole(log, 0, picture, output) else None
 
     def _by_pillow(self, job: Job, picture: Picture, output: Path) -> None:
         """Decode with Pillow, strictly, and hand FFmpeg the pixels."""
         raw, pixels = decode(job.source, picture)
         argv = graph.command(self.binary.path, job.source, raw, job.spec, output)
         log = self._run(job, argv, pixels)
-        if not _is_whole(log, raw, output):
+        if not _is_whole(log, 0, raw, output):
             last = log.errors[-1] if log.errors else "and said nothing"
             raise PhotoError(Kind.INTERNAL, f"ffmpeg made nothing of its pixels: {last}")
 
@@ -129,7 +180,7 @@ class Converter:
         if log.graph_fault:
             raise EnvironmentFault(modes.blame(job.spec.mode, log.graph_fault))
         if log.disk_full:
-            raise _disk_full(job.output)
+            raise disk_full(job.output)
         if outcome.status and outcome.status < 0:
             raise PhotoError(Kind.DAMAGED, f"ffmpeg crashed on it (signal {-outcome.status})")
 
@@ -144,53 +195,29 @@ class Converter:
             )
         return f"converted although part of the picture is missing ({log.damage[0]})"
 
-    def _publish(self, job: Job, temporary: Path) -> None:
-        try:
-            if self.policy.preserve_times:
-                times = os.stat(job.source)
-                os.utime(temporary, ns=(times.st_atime_ns, times.st_mtime_ns))
-            os.replace(temporary, job.output)
-        except OSError as error:
-            raise _output_trouble(job.output, error) from None
+
+def _link(folder: Path, entries: list[tuple[_Probed, Path]]) -> None:
+    """Give sources and temporaries the numbers by which a sequence knows them."""
+    for name in graph.SEQUENCE_FOLDERS:
+        (folder / name).mkdir()
+    source, output = (folder / name for name in graph.SEQUENCE_FOLDERS)
+    for number, (probed, temporary) in enumerate(entries):
+        (source / str(number)).symlink_to(os.path.abspath(probed.job.source))
+        (output / str(number)).symlink_to(os.path.abspath(temporary))
 
 
-@contextlib.contextmanager
-def _temporary(output: Path) -> Iterator[Path]:
-    """A name beside `output` that nothing else has, made sure to be gone in the end.
-
-    It is short, so that it fits where the final name fits, and hidden, so that no walk takes it.
-    """
-    folder = output.parent
-    temporary = folder / f"{TEMPORARY_PREFIX}{os.getpid()}-{next(_numbers)}.part"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if output.is_dir():
-            raise IsADirectoryError(errno.EISDIR, "a folder has this name already")
-        temporary.touch(exist_ok=False)  # what cannot be written is told before the work is done
-    except OSError as error:
-        raise _output_trouble(output, error) from None
-    try:
-        yield temporary
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-
-
-def _output_trouble(output: Path, error: OSError) -> Exception:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return _disk_full(output)
-    return PhotoError(Kind.IO, f"cannot write {output}: {os_trouble(error)}")
-
-
-def _disk_full(output: Path) -> EnvironmentFault:
-    return EnvironmentFault(f"no space left in {output.parent}; make room and run again")
-
-
-def _is_whole(log: fflog.Log, picture: Picture, output: Path) -> bool:
+def _is_whole(log: fflog.Log, number: int, picture: Picture, output: Path) -> bool:
     """Whether FFmpeg decoded what the probe saw, and wrote something."""
     decoded = picture.shown if picture.format.upright and not picture.raw else picture.stored
-    return log.frames[:1] == (decoded,) and output.stat().st_size > 0
+    with suppress(OSError):
+        return log.frames.get(number) == decoded and output.stat().st_size > 0
+    return False
 
 
-def _since(started: float) -> float:
-    return time.perf_counter() - started
+def _failed(job: Job, error: Exception, started: float) -> Result:
+    """The Result of an exception; a fault of the environment goes on."""
+    if isinstance(error, EnvironmentFault):
+        raise error
+    if not isinstance(error, PhotoError):  # a bug: told as such, and the other photos go on
+        error = PhotoError(Kind.INTERNAL, f"{type(error).__name__}: {error}")
+    return Result.failed(job.source, job.output, error, time.perf_counter() - started)

@@ -4,12 +4,14 @@ Written for `-loglevel level+info` and the showinfo filter that every graph begi
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ffprep.spec import Size
 
 _LINE = re.compile(r"^((?:\[[^]]* @ 0x[0-9a-f]+\] )*)\[(error|fatal)\] (.*)$")
-_FRAME = re.compile(r"\[Parsed_showinfo_0 @ [^]]*\] \[info\] n: *\d+ .* s:(\d+)x(\d+) ")
+_FRAME = re.compile(
+    r"\[Parsed_showinfo_0 @ [^]]*\] \[info\] n: *\d+ pts: *(-?\d+) .* s:(\d+)x(\d+) "
+)
 
 # What a decoder says of EXIF, ICC and other remarks beside the picture: the pixels are whole.
 # (FFmpeg 9: exif.c, mjpegdec.c, pngdec.c, tiff.c. "chunk too big" is data after a PNG's end; where
@@ -34,13 +36,13 @@ _LACKING = re.compile(
 class Log:
     """One process's log, read.
 
-    `frames` are the sizes decoded, in order, as stored (before ffprep's own turning). `damage` are
-    the decoder's complaints about the picture itself; complaints about metadata are left out.
+    `frames` are the sizes decoded, as stored (before ffprep's own turning), by their number in a
+    sequence. `damage` are the decoder's complaints about the picture itself; complaints about metadata are left out.
     `errors` are all lines at error level. `graph_fault` is what FFmpeg says of a filter graph it
     cannot build; `lacking` names a part that this ffmpeg was built without.
     """
 
-    frames: tuple[Size, ...] = ()
+    frames: dict[int, Size] = field(default_factory=dict)
     damage: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()
     graph_fault: str | None = None
@@ -54,7 +56,7 @@ class Log:
 
 def read(text: str) -> Log:
     """Read a log; lines that mean nothing to ffprep are passed over."""
-    frames = tuple(Size(int(m[1]), int(m[2])) for m in _FRAME.finditer(text))
+    frames = {int(m[1]): Size(int(m[2]), int(m[3])) for m in _FRAME.finditer(text)}
     lines = [match for match in map(_LINE.match, text.splitlines()) if match]
     return Log(
         frames=frames,

@@ -15,7 +15,7 @@ class Format:
     """One input format.
 
     `plugin` is Pillow's name of it. `demuxer` and `decoder` are FFmpeg's; a decoder of None is left
-    to the container. `upright` says that both FFmpeg and the probe turn the picture themselves,
+    to the container. `streams` says that many photos may go through one decoder, and `upright` that both FFmpeg and the probe turn the picture themselves,
     because orientation is a part of the container's picture and not a remark beside it.
     """
 
@@ -25,14 +25,24 @@ class Format:
     magic: re.Pattern[bytes]
     demuxer: str
     decoder: str | None = None
+    streams: bool = False
     upright: bool = False
 
 
 def _format(
     name: str, plugin: str, suffixes: str, magic: bytes, demuxer: str, decoder: str | None = None
 ) -> Format:
-    pattern = re.compile(magic, re.DOTALL)
-    return Format(name, plugin, tuple(suffixes.split()), pattern, demuxer, decoder, name == "heic")
+    return Format(
+        name,
+        plugin,
+        tuple(suffixes.split()),
+        re.compile(magic, re.DOTALL),
+        demuxer,
+        decoder,
+        # Not TIFF: its decoder calls unknown tags errors, and every photo would go alone in the end.
+        streams=name in ("jpeg", "png", "webp", "bmp"),
+        upright=name == "heic",
+    )
 
 
 # The brands of ISO/IEC 23008-12 (HEIF) and AV1-ISOBMFF; the major brand is often the generic

@@ -13,6 +13,7 @@ Expressions see `iw` and `ih`, so one graph serves photos of every size.
 
 import math
 import os
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from typing import Any
 import ffmpeg
 
 from ffprep.picture import Picture
-from ffprep.spec import Color, Spec, Step
+from ffprep.spec import Color, Size, Spec, Step
 
 Stream = Any
 """A stream of ffmpeg-python, which has no types of its own."""
@@ -63,11 +64,58 @@ def command(binary: str, source: Path, picture: Picture, spec: Spec, output: Pat
     A Picture with `raw` is read from standard input, row by row, instead of from `source`.
     """
     names = {_SOURCE: _url(source), _OUTPUT: _url(output)}
-    return [binary, *(names.get(word, word) for word in _arguments(picture, spec))]
+    return [binary, *(names.get(word, word) for word in _arguments(picture, spec, _SINGLE))]
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """What photos must have in common to go through one ffmpeg: all of its arguments but the names."""
+
+    arguments: tuple[str, ...]
+
+
+SEQUENCE_FOLDERS = ("in", "out")
+"""Where a sequence's photos and outputs lie, each named by its number from 0."""
+
+
+def sequence(picture: Picture, spec: Spec) -> Sequence | None:
+    """The Sequence that a photo may be a part of; None if it has to go alone."""
+    if not (picture.format.streams and picture.ffmpeg_reads):
+        return None
+    return Sequence(_arguments(_common(picture, spec), spec, _NUMBERED))
+
+
+def sequence_command(binary: str, sequence: Sequence, folder: Path) -> list[str]:
+    """The argv that turns FOLDER/in/0, 1, ... into FOLDER/out/0, 1, ..., leaving out what it cannot."""
+    root = _url(folder).replace("%", "%%")
+    places = zip((_SOURCE, _OUTPUT), SEQUENCE_FOLDERS, strict=True)
+    names = {word: f"{root}/{name}/%d" for word, name in places}
+    return [binary, *(names.get(word, word) for word in sequence.arguments)]
 
 
 # ffmpeg-python wants names that are UTF-8; the real ones take these words' places afterwards.
 _SOURCE, _OUTPUT = "<source>", "<output>"
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """The options of reading and writing one picture, or many."""
+
+    reading: tuple[tuple[str, object], ...]
+    writing: tuple[tuple[str, object], ...]
+    err_detect: str
+
+
+# One name is taken as it is, also with a % in it.
+_SINGLE = _Shape((("pattern_type", "none"),), (("frames:v", 1), ("update", 1)), "crccheck")
+
+# Many: the number of an output is that of its photo, also when others are dropped as damaged; and
+# whatever is odd about a photo drops it, since nobody can tell whose complaint the log is.
+_NUMBERED = _Shape(
+    (("pattern_type", "sequence"), ("framerate", 1), ("start_number", 0)),
+    (("fps_mode", "passthrough"), ("enc_time_base", 1), ("frame_pts", 1)),
+    "crccheck+explode",
+)
 
 
 def _url(path: Path) -> str:
@@ -75,9 +123,17 @@ def _url(path: Path) -> str:
     return "file:" + os.fspath(path)
 
 
+def _common(picture: Picture, spec: Spec) -> Picture:
+    """A Picture without what photos of one stream may differ in: as large as the frame, say."""
+    if _too_tiny(picture, spec):
+        return picture
+    side = max(spec.size.width, spec.size.height)
+    return replace(picture, stored=Size(side, side), profile=False)
+
+
 @lru_cache(maxsize=256)
-def _arguments(picture: Picture, spec: Spec) -> tuple[str, ...]:
-    stream = _source(picture).filter("showinfo", checksum=0)
+def _arguments(picture: Picture, spec: Spec, shape: _Shape) -> tuple[str, ...]:
+    stream = _source(picture, shape).filter("showinfo", checksum=0)
     for name, options in _UPRIGHT[picture.orientation]:
         stream = stream.filter(name, **options)
     if picture.mode == "1" and not picture.raw:
@@ -91,21 +147,20 @@ def _arguments(picture: Picture, spec: Spec) -> tuple[str, ...]:
     stream = _apply(spec, stream, keep_alpha)
     stream = _finish(stream, spec, keep_alpha)
     output = {
-        "frames:v": 1,
         "c:v": spec.format.encoder,
         **_quality(spec),
         "map_metadata": -1,
         "flags:v": "+bitexact",
         "threads": 1,
         "f": "image2",
-        "update": 1,  # the name is taken as it is, also with a % in it
+        **dict(shape.writing),
     }
     head = ["-hide_banner", "-nostdin", "-nostats", "-loglevel", "level+info", "-y"]
     head += ["-filter_complex_threads", "1"]
     return tuple(stream.output(_OUTPUT, **output).compile(cmd=head))
 
 
-def _source(picture: Picture) -> Stream:
+def _source(picture: Picture, shape: _Shape) -> Stream:
     if picture.raw:
         return ffmpeg.input(
             "pipe:0",
@@ -120,13 +175,12 @@ def _source(picture: Picture) -> Stream:
         "threads": 1,
         # A frame that is mostly missing is still handed on, so that damage is told as damage.
         "discard_damaged_percentage": 100,
+        "err_detect": shape.err_detect,
     }
     if picture.format.demuxer == "image2":
-        options["pattern_type"] = "none"
+        options |= shape.reading
     if picture.format.decoder:
         options["c:v"] = picture.format.decoder
-    if picture.format.name == "png":
-        options["err_detect"] = "crccheck"
     if not picture.format.upright:
         options["noautorotate"] = None
     # Picking one video stream of a tiled HEIC would be picking one tile.
@@ -136,16 +190,23 @@ def _source(picture: Picture) -> Stream:
     return ffmpeg.input(_SOURCE, **options)[stream]
 
 
+def _too_tiny(picture: Picture, spec: Spec) -> bool:
+    return _enlargement(picture, spec) > _LARGEST_FACTOR
+
+
+def _enlargement(picture: Picture, spec: Spec) -> float:
+    size, shown = spec.size, picture.shown
+    return max(size.width / shown.width, size.height / shown.height)
+
+
 def _enlarge_tiny(stream: Stream, picture: Picture, spec: Spec) -> Stream:
     """Repeat the pixels of a photo so tiny that the scaler could not enlarge it at once.
 
     It gives up at 65536 / 10 times (libswscale/utils.c: a step below 10 / 65536 of a pixel).
     """
-    size, shown = spec.size, picture.shown
-    factor = max(size.width / shown.width, size.height / shown.height)
-    if factor <= _LARGEST_FACTOR:
+    if not _too_tiny(picture, spec):
         return stream
-    times = math.ceil(factor / _LARGEST_FACTOR)
+    times = math.ceil(_enlargement(picture, spec) / _LARGEST_FACTOR)
     return stream.filter("scale", w=f"iw*{times}", h=f"ih*{times}", flags="neighbor")
 
 

@@ -1,12 +1,36 @@
-"""A run: a plan's jobs through the workers to Results."""
+"""A run: a plan's jobs, in chunks, through the workers to Results."""
 
+import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ffprep.convert import Converter
 from ffprep.job import Job, Result
 from ffprep.library import Plan
 from ffprep.workers import spread
+
+_SECONDS = 0.5
+_LONGEST = 64
+
+
+@dataclass(slots=True)
+class _Pace:
+    """How many jobs make a chunk: what takes about half a second, so that the bar moves.
+
+    Learnt from the photos as they are done, the newest counting most; less towards the end, so that
+    the workers end together.
+    """
+
+    seconds: float = _SECONDS
+
+    def learn(self, result: Result) -> None:
+        """Take a photo's time into account."""
+        self.seconds += (result.seconds - self.seconds) / 8
+
+    def length(self, remaining: int, workers: int) -> int:
+        """The length of the next chunk."""
+        fair = math.ceil(remaining / (3 * workers))
+        return max(1, min(_LONGEST, fair, round(_SECONDS / max(self.seconds, 1e-3))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,15 +40,24 @@ class Run:
     plan: Plan
     converter: Converter
     workers: int
+    _pace: _Pace = field(default_factory=_Pace)
 
     def results(self) -> Iterator[Result]:
         """One Result a job, as they come. Raises EnvironmentFault when none can succeed."""
-        chunks = self._chunks()
-        yield from spread(chunks, self._work, self.workers, stopped=self._stopped)
+        for result in spread(self._chunks(), self._work, self.workers, stopped=self._stopped):
+            self._pace.learn(result)
+            yield result
 
     def _chunks(self) -> Iterator[list[Job | Result]]:
-        # One a chunk, while each photo has a process of its own: nothing is gained by more.
-        return ([item] for item in self.plan.jobs())
+        remaining, chunk = self.plan.total, list[Job | Result]()
+        for item in self.plan.jobs():
+            chunk.append(item)
+            if len(chunk) >= self._pace.length(remaining, self.workers):
+                yield chunk
+                remaining -= len(chunk)
+                chunk = []
+        if chunk:
+            yield chunk
 
     def _work(self, chunk: list[Job | Result]) -> Iterator[Result]:
         yield from (item for item in chunk if isinstance(item, Result))

@@ -1,0 +1,59 @@
+"""An output before it has its name: a temporary file beside it, and the rename that publishes it."""
+
+import contextlib
+import errno
+import itertools
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from ffprep.errors import EnvironmentFault, Kind, PhotoError
+from ffprep.files import TEMPORARY_PREFIX, os_trouble
+from ffprep.job import Job, Policy
+
+_numbers = itertools.count()
+
+
+@contextlib.contextmanager
+def temporary_beside(output: Path) -> Iterator[Path]:
+    """An empty file beside `output` under a name that nothing else has, gone in the end.
+
+    The name is short, so that it fits where the final one fits, and hidden, so that no walk takes
+    it. Raises PhotoError where the output could not be written, EnvironmentFault on a full disk.
+    """
+    folder = output.parent
+    temporary = folder / f"{TEMPORARY_PREFIX}{os.getpid()}-{next(_numbers)}.part"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if output.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "a folder has this name already")
+        temporary.touch(exist_ok=False)  # what cannot be written is told before the work is done
+    except OSError as error:
+        raise _output_trouble(output, error) from None
+    try:
+        yield temporary
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+
+
+def publish(temporary: Path, job: Job, policy: Policy) -> None:
+    """Give a verified file its final name. Raises as `temporary_beside` does."""
+    try:
+        if policy.preserve_times:
+            times = os.stat(job.source)
+            os.utime(temporary, ns=(times.st_atime_ns, times.st_mtime_ns))
+        os.replace(temporary, job.output)
+    except OSError as error:
+        raise _output_trouble(job.output, error) from None
+
+
+def _output_trouble(output: Path, error: OSError) -> Exception:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return disk_full(output)
+    return PhotoError(Kind.IO, f"cannot write {output}: {os_trouble(error)}")
+
+
+def disk_full(output: Path) -> EnvironmentFault:
+    """What to say when there is no room for an output."""
+    return EnvironmentFault(f"no space left in {output.parent}; make room and run again")

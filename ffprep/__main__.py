@@ -1,6 +1,17 @@
-"""`python -m ffprep`."""
+"""`python -m ffprep`, and the `ffprep` command."""
 
-from ffprep.cli import main
+import os
+from typing import NoReturn
+
+
+def main() -> NoReturn:
+    """Run the command line; also while it is still being imported, Ctrl-C ends it without a word."""
+    try:
+        from ffprep import cli
+    except KeyboardInterrupt:
+        os._exit(130)
+    cli.main()
+
 
 if __name__ == "__main__":
     main()

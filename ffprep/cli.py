@@ -1,16 +1,19 @@
 """The command line: click options to objects, objects to text."""
 
 import os
+import signal
 import sys
+import threading
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
 import ffprep
-from ffprep.errors import ExitCode, FfprepError, Interrupted, UsageError
+from ffprep.errors import EnvironmentFault, ExitCode, FfprepError, Interrupted, UsageError
 from ffprep.formats import OUTPUT_FORMATS, OutputFormat, output_format_of
 from ffprep.job import Policy
 from ffprep.spec import Color, Focus, Size, Spec
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from ffprep.library import Plan, Request
     from ffprep.report import Tally
     from ffprep.targets import Target
+    from ffprep.workers import Signals
 
 # The other rooms are imported where a command needs them: `ffprep --version` and a Makefile's
 # thousandth call should not pay for Pillow, tqdm and ffmpeg-python.
@@ -27,7 +31,7 @@ if TYPE_CHECKING:
 ISSUES = "https://github.com/ffprep/ffprep/issues"
 
 Value = TypeVar("Value")
-_PATH = click.Path(path_type=Path)
+_PATH = click.Path(path_type=Path, readable=False)
 
 
 class Parsed(click.ParamType[Any]):
@@ -59,6 +63,24 @@ class Jobs(click.ParamType[int]):
         if not str(value).isdecimal() or not 1 <= int(value) <= 1024:
             self.fail(f"{value!r} is neither auto nor a number from 1 to 1024", param, ctx)
         return int(value)
+
+
+class Seconds(click.ParamType[float]):
+    """A time limit, of any length that can be waited for."""
+
+    name = "S"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Refuse what is no time; infinity is as long as can be."""
+        try:
+            seconds = float(value)
+        except ValueError:
+            seconds = 0
+        if not seconds > 0:
+            self.fail(f"{value!r} is no number of seconds above 0", param, ctx)
+        return min(seconds, threading.TIMEOUT_MAX)
 
 
 def options(*decorators: Callable[[Any], Any]) -> Callable[[Value], Value]:
@@ -108,7 +130,7 @@ def cli() -> None:
 
 
 @cli.command()
-@click.argument("sources", nargs=-1, type=_PATH, metavar="SOURCE...")
+@click.argument("sources", nargs=-1, metavar="SOURCE...")
 @click.option(
     "-o",
     "--output",
@@ -164,7 +186,7 @@ def cli() -> None:
 @JOBS
 @click.option(
     "--timeout",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Seconds(),
     default=Policy().timeout,
     show_default=True,
     metavar="S",
@@ -184,39 +206,49 @@ def convert(**given: Any) -> None:
 
     SOURCE is a file, a folder, or - for a list of them on stdin, one a line.
     """
+    from ffprep.workers import Signals
+
+    with Signals() as signals:
+        sys.exit(_convert(given, signals))
+
+
+def _convert(given: dict[str, Any], signals: "Signals") -> int:
     from ffprep import report, run
     from ffprep.convert import Converter
     from ffprep.ffmpeg import find
     from ffprep.library import Plan
-    from ffprep.workers import Signals
+    from ffprep.outputs import remove_temporaries
 
-    with Signals() as signals:
-        request = _request(given)
-        policy = Policy(
-            keep_damaged=given["damaged"] == "keep",
-            preserve_times=given["preserve_times"],
-            timeout=given["timeout"],
-            max_pixels=given["max_pixels"],
-        )
-        converter = Converter(find(given["ffmpeg"]), policy)
-        tally = report.Tally()
-        plan = Plan.of(request)
-        tally.passed_over = plan.passed_over
-        style = report.Style(given["as_json"], given["quiet"], given["verbose"], given["log_file"])
-        if given["dry_run"]:
-            _dry_run(plan, converter, tally)
-            sys.exit(tally.exit_code)
-        with report.reporter(style, tally, plan.total) as reporter:
-            signals.while_running(converter.processes.stop)
-            try:
-                for result in run.Run(plan, converter, given["jobs"]).results():
-                    reporter.tell(result)
-            finally:
-                reporter.finish(interrupted=signals.number is not None)
-        if signals.number is not None:
-            # A decoder still at work on one photo must not hold up the end.
-            _leave_now(128 + signals.number)
-    sys.exit(tally.exit_code)
+    request = _request(given)
+    policy = Policy(
+        keep_damaged=given["damaged"] == "keep",
+        preserve_times=given["preserve_times"],
+        timeout=given["timeout"],
+        max_pixels=given["max_pixels"],
+    )
+    converter = Converter(find(given["ffmpeg"]), policy)
+    tally = report.Tally()
+    plan = Plan.of(request)
+    tally.passed_over = plan.passed_over
+    style = report.Style(given["as_json"], given["quiet"], given["verbose"], given["log_file"])
+    if given["dry_run"]:
+        _dry_run(plan, converter, tally, given["as_json"])
+        return tally.exit_code
+    with report.reporter(style, tally, plan.total) as reporter:
+        signals.while_running(converter.processes.stop)
+        try:
+            for result in run.Run(plan, converter, given["jobs"]).results():
+                reporter.tell(result)
+        except EnvironmentFault:
+            converter.processes.stop()
+            reporter.finish("stopped")
+            raise
+        reporter.finish("interrupted" if signals.number is not None else "")
+    if signals.number is not None:
+        # A decoder still at work on one photo must not hold up the end.
+        remove_temporaries()
+        _leave_now(128 + signals.number)
+    return tally.exit_code
 
 
 def _request(given: dict[str, Any]) -> "Request":
@@ -224,11 +256,14 @@ def _request(given: dict[str, Any]) -> "Request":
     from ffprep.modes import find_mode
 
     sources = _sources(given["sources"], given["from_null"])
+    if not given["output"]:
+        raise UsageError("-o: OUT is empty; name a file or a folder")
     output = Path(given["output"])
-    listed = given["from_null"] or Path("-") in given["sources"]
-    suffixed = output.suffix and not given["output"].endswith(("/", os.sep)) and not output.is_dir()
-    single = bool(suffixed and len(sources) == 1 and not listed and not sources[0].is_dir())
-    if output.exists() and not output.is_dir() and not single:
+    listed = given["from_null"] or "-" in given["sources"]
+    is_folder = given["output"].endswith(("/", os.sep)) or os.path.isdir(output)
+    single = len(sources) == 1 and not (listed or is_folder or os.path.isdir(sources[0]))
+    single = single and output.suffix != ""
+    if os.path.exists(output) and not is_folder and not single:
         raise UsageError(f"{output} is a file; several sources, or a folder, need an output folder")
     named = _format_of(output) if single else None
     single = named is not None
@@ -245,21 +280,27 @@ def _request(given: dict[str, Any]) -> "Request":
     )
 
 
-def _sources(arguments: tuple[Path, ...], from_null: bool) -> tuple[Path, ...]:
+def _sources(arguments: tuple[str, ...], from_null: bool) -> tuple[Path, ...]:
     """The sources, with `-` replaced by the list on stdin."""
-    if from_null and Path("-") not in arguments:
-        arguments = (*arguments, Path("-"))
+    if from_null and "-" not in arguments:
+        arguments = (*arguments, "-")
     if not arguments:
         raise UsageError("no SOURCE; name files or folders, or - for a list of them on stdin")
-    separator = b"\0" if from_null else b"\n"
-    found: list[Path] = []
+    found: list[str] = []
     for argument in arguments:
-        if argument != Path("-"):
-            found.append(argument)
-            continue
-        names = sys.stdin.buffer.read().split(separator)
-        found += [Path(os.fsdecode(name)) for name in names if name]
-    return tuple(found)
+        found += _listed(b"\0" if from_null else b"\n") if argument == "-" else [argument]
+    if "" in found:
+        raise UsageError("a SOURCE is empty; name a file or a folder")
+    return tuple(map(Path, found))
+
+
+def _listed(separator: bytes) -> list[str]:
+    if sys.stdin is None:
+        raise UsageError("there is no stdin to read the list of sources from")
+    names = sys.stdin.buffer.read().split(separator)
+    if any(b"\0" in name for name in names):
+        raise UsageError("the list on stdin is separated by NUL; read it with -0")
+    return [os.fsdecode(name) for name in names if name]
 
 
 def _format_of(output: Path) -> OutputFormat | None:
@@ -274,9 +315,11 @@ def _format_of(output: Path) -> OutputFormat | None:
 
 
 def _format(name: str | None, named: OutputFormat | None, output: Path) -> OutputFormat:
-    if name in (None, "same"):
+    if name == "same":
+        return named or OUTPUT_FORMATS["png"]  # of all formats, the one that contradicts nothing
+    if name is None:
         return named or OUTPUT_FORMATS["jpeg"]
-    format = OUTPUT_FORMATS[name or ""]
+    format = OUTPUT_FORMATS[name]
     if named and named != format:
         raise UsageError(f"{output} is named like {named.name}, and --format says {name}")
     return format
@@ -305,14 +348,14 @@ def _target(size: Size | None, name: str | None) -> "Target":
 def _filter_folders(given: tuple[Path, ...]) -> list[Path]:
     """The user's own folder, where there is one, and the folders named on the command line."""
     for folder in given:
-        if not folder.is_dir():
+        if not os.path.isdir(folder):
             raise UsageError(f"--filters {folder}: there is no such folder")
     own = Path(click.get_app_dir("ffprep")) / "filters"
-    return [folder for folder in (own, *given) if folder.is_dir()]
+    return [folder for folder in (own, *given) if os.path.isdir(folder)]
 
 
-def _dry_run(plan: "Plan", converter: "Converter", tally: "Tally") -> None:
-    """Print what would be run, for a shell; tell what would fail."""
+def _dry_run(plan: "Plan", converter: "Converter", tally: "Tally", as_json: bool) -> None:
+    """Print what would be run, for a shell or as JSON; tell what would fail."""
     from ffprep import report
     from ffprep.errors import PhotoError
     from ffprep.job import Result
@@ -323,7 +366,12 @@ def _dry_run(plan: "Plan", converter: "Converter", tally: "Tally") -> None:
             result = item
         else:
             try:
-                _print_for_shell(converter.pipeline(item), item.output.parent, made)
+                pipeline = converter.pipeline(item)
+                if as_json:
+                    names = {"source": str(item.source), "output": str(item.output)}
+                    report.print_json(names | {"pipeline": pipeline})
+                else:
+                    _print_for_shell(pipeline, item.output.parent, made)
                 continue
             except PhotoError as error:
                 result = Result.failed(item.source, item.output, error)
@@ -335,7 +383,7 @@ def _print_for_shell(pipeline: list[list[str]], folder: Path, made: set[Path]) -
     """Print a pipeline, and before it, once, what makes the folder it writes to."""
     import shlex
 
-    if folder not in made and not folder.is_dir():
+    if folder not in made and not os.path.isdir(folder):
         sys.stdout.write(shlex.join(["mkdir", "-p", "--", str(folder)]) + "\n")
     made.add(folder)
     sys.stdout.write(" | ".join(map(shlex.join, pipeline)) + "\n")
@@ -433,21 +481,18 @@ def list_targets(as_json: bool) -> None:
             click.echo(f"    {target.status}")
 
 
-def _leave_now(code: int) -> NoReturn:
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
-
-
 def main() -> NoReturn:
     """Run the command line; every way out is an exit code of `ffprep.errors`."""
-    # Pillow warns of odd metadata and large pictures; ffprep tells what matters itself.
-    warnings.filterwarnings("ignore", module="PIL")
-    for stream in (sys.stdout, sys.stderr):
-        # A name that is not UTF-8 comes out as the bytes it is made of.
-        stream.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]
+    _prepare_process()
     try:
-        cli.main(standalone_mode=True)
+        code = cli.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        _leave_now(128 + signal.SIGINT)
+    except BrokenPipeError:
+        _leave_now(128 + signal.SIGPIPE)  # whoever read the output wants no more of it
     except Interrupted as error:
         _leave_now(error.exit_code)
     except UsageError as error:
@@ -456,13 +501,35 @@ def main() -> NoReturn:
     except FfprepError as error:
         _say(str(error))
         sys.exit(error.exit_code)
+    except OSError as error:
+        _say(f"{error.strerror or error}" + (f": {error.filename}" if error.filename else ""))
+        _leave_now(ExitCode.ENVIRONMENT)
     except Exception:
         import traceback
 
         traceback.print_exc()
         _say(f"this is a bug in ffprep; please report the lines above at {ISSUES}")
         sys.exit(ExitCode.BUG)
-    sys.exit(ExitCode.OK)
+    sys.exit(code if isinstance(code, int) else ExitCode.OK)
+
+
+def _prepare_process() -> None:
+    # Pillow warns of odd metadata and large pictures; ffprep tells what matters itself.
+    warnings.filterwarnings("ignore", module="PIL")
+    # Whoever closed them wants nothing from them.
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        # A name that is not UTF-8 comes out as the bytes it is made of.
+        stream.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]
+
+
+def _leave_now(code: int) -> NoReturn:
+    """End without waiting for threads, or for streams that cannot be written to."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
 
 
 def _say(text: str) -> None:

@@ -81,7 +81,7 @@ class Converter:
         if not picture.ffmpeg_reads:
             picture, _ = decode(job.source, picture)
             limit = f"--max-pixels={self.policy.max_pixels}"
-            before = [[sys.executable, "-m", "ffprep", "frame", limit, "--", str(job.source)]]
+            before = [[sys.executable, "-P", "-m", "ffprep", "frame", limit, "--", str(job.source)]]
         argv = graph.command(self.binary.path, job.source, picture, job.spec, job.output)
         return [*before, argv]
 
@@ -139,7 +139,7 @@ class Converter:
                 size = verify(temporary, job.spec)
                 publish(temporary, job, self.policy)
         except Exception as error:
-            return _failed(job, error, probed.started)
+            return _failed(job, _whose_fault(job, error), probed.started)
         seconds = time.perf_counter() - probed.started
         return Result(job.source, job.output, Status.CONVERTED, size, seconds, warning=warning)
 
@@ -151,6 +151,9 @@ class Converter:
 
     def _by_pillow(self, job: Job, picture: Picture, output: Path) -> None:
         """Decode with Pillow, strictly, and hand FFmpeg the pixels."""
+        if picture.format.forgiving and picture.ffmpeg_reads:
+            words = "cannot be decoded whole; restore it from a backup"
+            raise PhotoError(Kind.DAMAGED, words)
         raw, pixels = decode(job.source, picture)
         argv = graph.command(self.binary.path, job.source, raw, job.spec, output)
         log = self._run(job, argv, pixels)
@@ -212,6 +215,15 @@ def _is_whole(log: fflog.Log, number: int, picture: Picture, output: Path) -> bo
     with suppress(OSError):
         return log.frames.get(number) == decoded and output.stat().st_size > 0
     return False
+
+
+def _whose_fault(job: Job, error: Exception) -> Exception:
+    """What goes wrong behind the decoder, in a mode of the user's own, is no bug of ffprep."""
+    internal = isinstance(error, PhotoError) and error.kind is Kind.INTERNAL
+    if not internal or modes.is_shipped(job.spec.mode):
+        return error
+    words = f"mode {job.spec.mode.name!r} does not fit this photo: {error}"
+    return PhotoError(Kind.UNSUPPORTED, words)
 
 
 def _failed(job: Job, error: Exception, started: float) -> Result:

@@ -29,6 +29,8 @@ def open_regular(path: Path) -> Iterator[BinaryIO]:
             yield file
     except OSError as error:
         raise os_trouble(error) from None
+    except ValueError:  # a NUL in the name
+        raise PhotoError(Kind.MISSING, "no file can have this name") from None
 
 
 def os_trouble(error: OSError) -> PhotoError:

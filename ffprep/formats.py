@@ -16,7 +16,8 @@ class Format:
 
     `plugin` is Pillow's name of it. `demuxer` and `decoder` are FFmpeg's; a decoder of None is left
     to the container. `streams` says that many photos may go through one decoder, and `upright` that both FFmpeg and the probe turn the picture themselves,
-    because orientation is a part of the container's picture and not a remark beside it.
+    because orientation is a part of the container's picture and not a remark beside it. `forgiving`
+    says that Pillow's plugin fills in for what is missing, without a word.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Format:
     decoder: str | None = None
     streams: bool = False
     upright: bool = False
+    forgiving: bool = False
 
 
 def _format(
@@ -42,6 +44,7 @@ def _format(
         # Not TIFF: its decoder calls unknown tags errors, and every photo would go alone in the end.
         streams=name in ("jpeg", "png", "webp", "bmp"),
         upright=name == "heic",
+        forgiving=name == "heic",
     )
 
 

@@ -303,8 +303,10 @@ def _finish(stream: Stream, spec: Spec, alpha: bool) -> Stream:
         stream = _convert(stream, pix_fmts=spec.format.final_alpha)
     elif spec.format.name == "jpeg":
         stream = _convert(stream, pix_fmts=spec.format.final, **_JFIF)
-    # Some encoders write what rides along with a frame: EXIF, orientation, profile.
-    return stream.filter("sidedata", mode="delete").filter("setsar", sar="1")
+    # Some encoders write what rides along with a frame: EXIF, orientation, profile, gamma; in a
+    # sequence, the first photo's gamma would be told of them all.
+    stream = stream.filter("sidedata", mode="delete").filter("setsar", sar="1")
+    return stream.filter("setparams", color_primaries="unknown", color_trc="unknown")
 
 
 def _quality(spec: Spec) -> dict[str, Any]:

@@ -6,8 +6,11 @@ out the jobs. So a library of any length is a stream, and what is held of a file
 
 import hashlib
 import os
+import re
+import secrets
 import string
 import unicodedata
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -15,7 +18,14 @@ from pathlib import Path, PurePosixPath
 
 from ffprep.errors import Kind, PhotoError, UsageError
 from ffprep.files import TEMPORARY_PREFIX, open_regular, os_trouble
-from ffprep.formats import HEAD_BYTES, OUTPUT_FORMATS, SUFFIXES, OutputFormat, sniff
+from ffprep.formats import (
+    HEAD_BYTES,
+    OUTPUT_FORMATS,
+    SUFFIXES,
+    OutputFormat,
+    output_format_of,
+    sniff,
+)
 from ffprep.job import Job, Result
 from ffprep.spec import Spec
 
@@ -38,55 +48,59 @@ def walk(sources: Iterable[Path], own: Path | None = None) -> Iterator[Found]:
     """Every file below `sources`, folders in the order of their names.
 
     Hidden files are left alone, and so is `own`, the output folder, where it lies inside a source.
-    Links are followed, but no folder is entered twice. A file that a source names is always yielded.
+    No folder is entered twice; links to folders are followed last, so that a photo is found by its
+    own name first. A file that a source names is always yielded.
     """
-    entered = {_identity(own)} if own else set()
+    entered: set[tuple[int, int]] = set()
+    left_out = os.path.realpath(own) if own else None
     for source in sources:
-        if source.is_dir():
-            entered.discard(_identity(source))
-            yield from _walk_folder(source, entered)
+        if os.path.isdir(source):
+            yield from _walk_folder(source, entered, left_out)
         else:
-            yield Found(source)
+            yield _named(source)
 
 
-def _walk_folder(top: Path, entered: set[tuple[int, int] | None]) -> Iterator[Found]:
-    pending = [(top, Path())]
-    while pending:
-        path, folder = pending.pop()
-        identity = _identity(path)
-        if identity in entered:
+def _named(source: Path) -> Found:
+    try:
+        os.stat(source)
+    except OSError as error:
+        return Found(source, error=os_trouble(error))
+    return Found(source)
+
+
+def _walk_folder(top: Path, entered: set[tuple[int, int]], left_out: str | None) -> Iterator[Found]:
+    pending, links = [(top, Path())], deque[tuple[Path, Path]]()
+    while pending or links:
+        path, folder = pending.pop() if pending else links.popleft()
+        if folder != Path() and os.path.realpath(path) == left_out:
             continue
-        entered.add(identity)
         try:
+            found = os.stat(path)
+            if (found.st_dev, found.st_ino) in entered:
+                continue
+            entered.add((found.st_dev, found.st_ino))
             with os.scandir(path) as entries:
                 listing = sorted(entries, key=lambda entry: entry.name)
         except OSError as error:
             yield Found(path, folder, error=os_trouble(error))
             continue
-        below = []
+        below: list[tuple[Path, Path]] = []
         for entry in listing:
             if entry.name.startswith("."):
                 continue
-            if entry.is_dir():
-                below.append((path / entry.name, folder / entry.name))
+            if os.path.isdir(entry.path):
+                place = (path / entry.name, folder / entry.name)
+                (links if entry.is_symlink() else below).append(place)
             else:
                 yield Found(path / entry.name, folder, passed=not _claims_to_be_picture(entry))
         pending.extend(reversed(below))
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
 
 
 def _claims_to_be_picture(entry: os.DirEntry[str]) -> bool:
     """By its suffix; where it has none, by its first bytes."""
     suffix = os.path.splitext(entry.name)[1].lower()
     if suffix:
-        return suffix in SUFFIXES and (entry.is_file() or not os.path.exists(entry.path))
+        return suffix in SUFFIXES and (os.path.isfile(entry.path) or not os.path.exists(entry.path))
     return _sniff_output(Path(entry.path)) is not None
 
 
@@ -106,9 +120,11 @@ class Names:
     def __post_init__(self) -> None:
         known = " ".join(f"{{{name}}}" for name in NAME_FIELDS)
         try:
-            for name in self._fields():
-                if name not in NAME_FIELDS:
+            for _, name, width, _ in string.Formatter().parse(self.template):
+                if name is not None and name not in NAME_FIELDS:
                     raise UsageError(f"--names: unknown field {{{name}}}; known are {known}")
+                if any(int(number) > 255 for number in re.findall(r"\d+", width or "")):
+                    raise UsageError(f"--names: {{{name}:{width}}} is wider than any file name")
             self._fill(dict.fromkeys(NAME_FIELDS, "x") | dict.fromkeys(("width", "height", "n"), 1))
         except UsageError:
             raise
@@ -137,7 +153,14 @@ class Names:
         if "ext" not in self._fields():
             name += f".{values['ext']}"
         parts = PurePosixPath(name).parts
-        if not parts or name.startswith("/") or name.endswith("/") or ".." in parts or "\0" in name:
+        if (
+            not self.template
+            or not parts
+            or name.startswith("/")
+            or name.endswith("/")
+            or ".." in parts
+            or "\0" in name
+        ):
             raise UsageError(
                 f"--names {self.template!r} gives {name!r}, which is no name in a folder"
             )
@@ -164,6 +187,11 @@ class Request:
     same_format: bool = False
 
 
+_CHANGED = PhotoError(
+    Kind.COLLISION, "files came or went while the run was planned, and names with them; run again"
+)
+
+
 @dataclass(slots=True)
 class Plan:
     """The jobs of a Request: how many they are, and the jobs themselves, as often as asked for."""
@@ -174,7 +202,7 @@ class Plan:
     _sources: set[bytes] = field(default_factory=set)
     _takers: dict[bytes, bytes] = field(default_factory=dict)
     _repeated: set[bytes] = field(default_factory=set)
-    _contested: dict[bytes, list[Path]] = field(default_factory=dict)
+    _contested: dict[bytes, dict[bytes, Path]] = field(default_factory=dict)
     _case_blind: bool = False
 
     @classmethod
@@ -182,41 +210,44 @@ class Plan:
         """Walk the sources once; raises nothing for a file, since that is told by `jobs`."""
         plan = cls(request, _case_blind=is_case_blind(request.output))
         for found, job in plan._walk():
+            plan.passed_over += found.passed
             if job is None:
-                plan.passed_over += found.passed
                 plan.total += not found.passed
                 continue
-            source, output = _identity_by_name(found.path), plan._key(job.output)
+            source, output = _identity(found.path), plan._key(job.output)
             plan._sources.add(plan._key(found.path))
-            if found.path.is_symlink():
+            if os.path.islink(found.path):
                 plan._sources.add(plan._key(Path(os.path.realpath(found.path))))
             taker = plan._takers.setdefault(output, source)
-            if taker is not source and taker == source:
-                plan._repeated.add(output)
-                continue
             if taker != source:
-                plan._contested[output] = []
-            plan.total += 1
+                plan._contested[output] = {}
+            elif taker is not source:
+                plan._repeated.add(output)
         if plan._contested:
             plan._name_contestants()
+        plan.total += len(plan._takers) - len(plan._contested)
+        plan.total += sum(map(len, plan._contested.values()))
         return plan
 
     def jobs(self) -> Iterator[Job | Result]:
         """Every Job once; a Result for what can be told to fail before any work."""
-        handed_out: set[bytes] = set()
+        handed_out: set[tuple[bytes, bytes]] = set()
         for found, job in self._walk():
             if found.error:
                 yield Result.failed(found.path, None, found.error)
             if job is None:
                 continue
-            output = self._key(job.output)
-            if output not in self._takers:
-                continue  # it appeared after the collisions were looked for; the next run takes it
-            if output in self._repeated:
-                if output in handed_out:
+            source, output = _identity(found.path), self._key(job.output)
+            if output in self._repeated or output in self._contested:
+                if (source, output) in handed_out:
                     continue
-                handed_out.add(output)
-            error = self._collision(job, output)
+                handed_out.add((source, output))
+            elif self._takers.get(output) != source:
+                # Files came or went since the collisions were looked for.
+                if self._key(found.path) in self._sources:
+                    yield Result.failed(job.source, job.output, _CHANGED)
+                continue
+            error = self._collision(job, source, output)
             yield Result.failed(job.source, job.output, error) if error else job
 
     def _walk(self) -> Iterator[tuple[Found, Job | None]]:
@@ -228,15 +259,18 @@ class Plan:
                 yield found, None
                 continue
             number += 1
-            yield found, self._job(found, number)
+            try:
+                yield found, self._job(found, number)
+            except UsageError as error:  # a name or a size that only this photo gives
+                yield replace(found, error=PhotoError(Kind.IO, str(error))), None
 
     def _job(self, found: Found, number: int) -> Job:
         request, spec = self.request, self.request.spec
         suffix = spec.format.suffixes[0]
         if request.same_format:
-            format = _sniff_output(found.path) or spec.format
-            spec = replace(spec, format=format)
             own = found.path.suffix
+            format = _sniff_output(found.path) or output_format_of(own) or spec.format
+            spec = replace(spec, format=format)
             suffix = own if own.lower() in format.suffixes else format.suffixes[0]
         if request.single:
             return Job(found.path, request.output, spec)
@@ -245,15 +279,16 @@ class Plan:
 
     def _key(self, path: Path) -> bytes:
         """What the disk of the outputs takes for one name."""
-        return _identity_by_name(path, self._case_blind)
+        return _identity(path, self._case_blind)
 
     def _name_contestants(self) -> None:
         for found, job in self._walk():
             if job and (key := self._key(job.output)) in self._contested:
-                self._contested[key].append(found.path)
+                self._contested[key].setdefault(_identity(found.path), found.path)
 
-    def _collision(self, job: Job, output: bytes) -> PhotoError | None:
-        others = [path for path in self._contested.get(output, ()) if path != job.source]
+    def _collision(self, job: Job, source: bytes, output: bytes) -> PhotoError | None:
+        contestants = self._contested.get(output, {})
+        others = [path for identity, path in contestants.items() if identity != source]
         if others:
             return PhotoError(
                 Kind.COLLISION,
@@ -269,7 +304,7 @@ class Plan:
         return None
 
 
-def _identity_by_name(path: Path, case_blind: bool = False) -> bytes:
+def _identity(path: Path, case_blind: bool = False) -> bytes:
     """The same for every spelling of a path; the file itself may be a link."""
     name = os.path.join(_real_folder(os.fspath(path.parent)), path.name)
     if case_blind:
@@ -297,9 +332,9 @@ def _sniff_output(path: Path) -> OutputFormat | None:
 
 def is_case_blind(path: Path) -> bool:
     """Whether the disk that holds `path`, or will, takes `A.jpg` and `a.jpg` for one name."""
-    folder = next(p for p in (path, *path.absolute().parents) if p.is_dir())
-    probe = folder / f"{TEMPORARY_PREFIX}{os.getpid()}-case.part"
     try:
+        folder = next(p for p in (path, *path.absolute().parents) if os.path.isdir(p))
+        probe = folder / f"{TEMPORARY_PREFIX}{secrets.token_hex(4)}-case.part"
         probe.touch()
         try:
             return probe.with_name(probe.name.upper()).exists()

@@ -29,7 +29,8 @@ _OUTSIDE_FILTERS = frozenset(
     "vidstabtransform zmq".split()
 )
 _OUTSIDE_OPTIONS = frozenset(
-    "file filename fontfile textfile stats_file f psfile url cmd commands bind_address".split()
+    "file filename fontfile fontsdir textfile stats_file f psfile url cmd commands bind_address plot "
+    "weights model log_path lut hint custom_shader_path shader_cache debug_kdtree".split()
 )
 
 
@@ -88,7 +89,7 @@ class _Reader:
             if key not in (*_WORDS, "step"):
                 self._fail(None, key, f"unknown key; known are {', '.join(_WORDS)} and [[step]]")
         steps = content.get("step")
-        if not isinstance(steps, list) or not steps or not isinstance(steps[0], dict):
+        if not isinstance(steps, list) or not steps or not all(isinstance(s, dict) for s in steps):
             self._fail(None, "step", "a mode needs at least one [[step]]")
         suits = content.get("suits", [])
         if not isinstance(suits, list) or not all(isinstance(scene, str) for scene in suits):
@@ -127,7 +128,7 @@ class _Reader:
             self._fail(index, "filter", f"{name} reaches outside the picture and is not allowed")
         reads = table.get("from", "")
         reads = [reads] if isinstance(reads, str) else reads
-        if not isinstance(reads, list) or not all(isinstance(item, str) for item in reads):
+        if not isinstance(reads, list) or not reads or not all(isinstance(n, str) for n in reads):
             self._fail(index, "from", "must be a name or a list of names")
         makes = table.get("to", "")
         if not isinstance(makes, str):
@@ -142,16 +143,18 @@ class _Reader:
     def _option(self, index: int, key: str, value: object) -> str:
         if key in _OUTSIDE_OPTIONS:
             self._fail(index, key, "this option opens a file and is not allowed")
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", key):
+            self._fail(index, key, "is no name of an option")
         if isinstance(value, bool):
             return str(int(value))
-        if not isinstance(value, str | int | float):
+        if not isinstance(value, str | int | float) or value != value or "\0" in str(value):
             self._fail(index, key, "must be a text or a number")
         try:
-            fields = [field for _, field, _, _ in string.Formatter().parse(str(value))]
+            fields = list(string.Formatter().parse(str(value)))
         except ValueError as error:
             self._fail(index, key, str(error))
-        for field in fields:
-            if field is not None and field not in PLACEHOLDERS:
+        for _, field, width, conversion in fields:
+            if field is not None and (field not in PLACEHOLDERS or width or conversion):
                 known = " ".join(f"{{{name}}}" for name in PLACEHOLDERS)
                 self._fail(index, key, f"unknown placeholder {{{field}}}; known are {known}")
         return str(value)
@@ -159,6 +162,11 @@ class _Reader:
     def _fail(self, step: int | None, key: str | None, why: str) -> NoReturn:
         place = f"{self.path}:{_line_of(self.text, step, key)}"
         raise EnvironmentFault(f"mode file {place}: {key + ': ' if key else ''}{why}")
+
+
+def is_shipped(mode: Mode) -> bool:
+    """Whether a mode came with ffprep, so that what is wrong with it is ffprep's own fault."""
+    return Path(mode.path).parent == filters_dir()
 
 
 def blame(mode: Mode, complaint: str) -> str:

@@ -2,8 +2,8 @@
 
 import contextlib
 import errno
-import itertools
 import os
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from ffprep.errors import EnvironmentFault, Kind, PhotoError
 from ffprep.files import TEMPORARY_PREFIX, os_trouble
 from ffprep.job import Job, Policy
 
-_numbers = itertools.count()
+_live: set[Path] = set()
 
 
 @contextlib.contextmanager
@@ -22,17 +22,26 @@ def temporary_beside(output: Path) -> Iterator[Path]:
     it. Raises PhotoError where the output could not be written, EnvironmentFault on a full disk.
     """
     folder = output.parent
-    temporary = folder / f"{TEMPORARY_PREFIX}{os.getpid()}-{next(_numbers)}.part"
+    temporary = folder / f"{TEMPORARY_PREFIX}{os.getpid()}-{secrets.token_hex(4)}.part"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if output.is_dir():
+        if os.path.isdir(output):
             raise IsADirectoryError(errno.EISDIR, "a folder has this name already")
         temporary.touch(exist_ok=False)  # what cannot be written is told before the work is done
     except OSError as error:
         raise _output_trouble(output, error) from None
+    _live.add(temporary)
     try:
         yield temporary
     finally:
+        _live.discard(temporary)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+
+
+def remove_temporaries() -> None:
+    """Remove what is unpublished, for a process that ends without waiting for its threads."""
+    for temporary in list(_live):
         with contextlib.suppress(OSError):
             temporary.unlink()
 

@@ -35,10 +35,14 @@ def probe(path: Path, max_pixels: int) -> Picture:
         format = sniff(head)
         if format is None:
             raise _no_picture(head)
+        if format.demuxer == "mov":
+            _require_whole_boxes(file)
         with _trouble_as_kinds(format), _open_as(format, file) as image:
             if format.name == "png" and "exif" not in image.info:
                 image.info["exif"] = _late_png_exif(file)
             picture = _describe(format, image)
+    if not picture.stored.ffmpeg_holds:
+        raise PhotoError(Kind.TOO_LARGE, f"{picture.stored} is more than FFmpeg can hold")
     if picture.stored.pixels > max_pixels:
         raise PhotoError(
             Kind.TOO_LARGE,
@@ -106,13 +110,34 @@ def _trouble_as_kinds(format: Format) -> Iterator[None]:
     try:
         yield
     except Image.DecompressionBombError as error:
-        raise PhotoError(Kind.TOO_LARGE, str(error)) from None
+        words = f"claims more pixels than any photo has ({error})"
+        raise PhotoError(Kind.TOO_LARGE, words) from None
     except Exception as error:  # Pillow's parsers raise whatever they stumble over
         if re.search(r"\bun(known|supported)\b|not supported", str(error), re.IGNORECASE):
             words = f"is {format.name} of a kind that ffprep cannot read ({error})"
             raise PhotoError(Kind.UNSUPPORTED, words) from None
         words = f"begins like {format.name} but cannot be read ({error}); restore it from a backup"
         raise PhotoError(Kind.DAMAGED, words) from None
+
+
+def _require_whole_boxes(file: BinaryIO) -> None:
+    """Raise PhotoError when a box of an ISO container reaches behind the end of the file.
+
+    What decoders fill in for it (libheif: green tiles) is no photo.
+    """
+    end = file.seek(0, 2)
+    start = 0
+    while start < end:
+        file.seek(start)
+        head = file.read(16)
+        length = int.from_bytes(head[:4], "big")
+        if length == 1:
+            length = int.from_bytes(head[8:16], "big")
+        elif length == 0:
+            return
+        if length < 8 or start + length > end:
+            raise PhotoError(Kind.DAMAGED, "the file ends early; restore it from a backup")
+        start += length
 
 
 @contextmanager

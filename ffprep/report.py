@@ -5,15 +5,14 @@ nothing of it when all went well and nobody is watching.
 """
 
 import json
-import logging
 import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from ffprep.errors import EnvironmentFault, ExitCode, Kind
 from ffprep.job import Result, Status
@@ -69,13 +68,13 @@ class Tally:
 class Reporter:
     """Tells a run as it goes. Use as `with reporter(...) as r: r.tell(result)`."""
 
-    def __init__(self, style: Style, tally: Tally, bar: Any, log: logging.Logger) -> None:
+    def __init__(self, style: Style, tally: Tally, bar: Any, log: TextIO | None) -> None:
         self._style, self._tally, self._bar, self._log = style, tally, bar, log
 
     def tell(self, result: Result) -> None:
         """Count a Result, and say of it what is to be said."""
         self._tally.add(result)
-        self._log.info("%s", line(result))
+        self._record(line(result))
         if result.failure or result.warning or self._style.verbose:
             self.say(line(result))
         if self._style.json:
@@ -93,28 +92,41 @@ class Reporter:
         if self._bar is not None:
             self._bar.refresh()
 
-    def finish(self, interrupted: bool) -> None:
-        """The summary, where somebody wants it."""
+    def finish(self, ended_early: str = "") -> None:
+        """The summary, where somebody wants it. `ended_early` says why not everything was done."""
         if self._bar is not None:
             self._bar.close()
-        sentence = ("interrupted; " if interrupted else "") + self._tally.sentence()
-        self._log.info("%s", sentence)
+        sentence = (f"{ended_early}; " if ended_early else "") + self._tally.sentence()
+        self._record(sentence)
         if self._style.json:
             print_json({"summary": self._tally.summary()})
-        bad = interrupted or self._tally.exit_code
+        bad = ended_early or self._tally.exit_code
         if not self._style.quiet and (bad or self._style.verbose or sys.stderr.isatty()):
             print(f"ffprep: {sentence}", file=sys.stderr)
+
+    def _record(self, text: str) -> None:
+        if self._log is not None:
+            print(time.strftime("%Y-%m-%d %H:%M:%S"), text, file=self._log, flush=True)
 
 
 @contextmanager
 def reporter(style: Style, tally: Tally, total: int) -> Iterator[Reporter]:
     """A Reporter with its bar (on a terminal only) and its log file open."""
-    log = _logger(style.log_file)
-    try:
+    with ExitStack() as stack:
+        log = None
+        if style.log_file:
+            try:
+                log = open(style.log_file, "a", encoding="utf-8")  # noqa: SIM115
+            except OSError as error:
+                words = f"--log-file {shown(style.log_file)}: {error.strerror}"
+                raise EnvironmentFault(words) from None
+            stack.callback(_close, log)
         yield Reporter(style, tally, _bar(style, total), log)
-    finally:
-        for handler in log.handlers:
-            handler.close()
+
+
+def _close(log: TextIO) -> None:
+    with suppress(OSError):  # told already, when it was written to
+        log.close()
 
 
 def _bar(style: Style, total: int) -> Any:
@@ -123,20 +135,6 @@ def _bar(style: Style, total: int) -> Any:
     from tqdm import tqdm
 
     return tqdm(total=total, unit="photo", file=sys.stderr, dynamic_ncols=True, leave=False)
-
-
-def _logger(path: Path | None) -> logging.Logger:
-    log = logging.Logger("ffprep")  # its own, not the process's: a host's logging is left alone
-    if path is None:
-        log.addHandler(logging.NullHandler())
-        return log
-    try:
-        handler = logging.FileHandler(path, encoding="utf-8", errors="surrogateescape")
-    except OSError as error:
-        raise EnvironmentFault(f"--log-file {shown(path)}: {error.strerror}") from None
-    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
-    log.addHandler(handler)
-    return log
 
 
 def as_dict(result: Result) -> dict[str, Any]:

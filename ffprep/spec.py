@@ -35,6 +35,11 @@ class Size:
         return self.width * self.height
 
     @property
+    def ffmpeg_holds(self) -> bool:
+        """Whether FFmpeg can hold such a picture (libavutil/imgutils.c, at 8 bytes a pixel)."""
+        return (self.width + 128) * (self.height + 128) < (2**31 - 1) // 8
+
+    @property
     def turned(self) -> "Size":
         """The size after a quarter turn."""
         return Size(self.height, self.width)
@@ -68,6 +73,8 @@ class Color:
             raise UsageError(
                 f"{text!r} is no colour; write a CSS name such as white, or #rrggbb, or #rrggbbaa"
             ) from None
+        if not all(0 <= part <= 255 for part in rgb):
+            raise UsageError(f"{text!r} is no colour: every part lies between 0 and 255")
         return cls(*rgb)
 
     @property
@@ -160,6 +167,8 @@ class Spec:
                 f"{self.format.name} has no transparency; give an opaque background, or write png "
                 "or webp"
             )
+        if not self.size.ffmpeg_holds:
+            raise UsageError(f"{self.size} is more than FFmpeg can hold")
         longest = max(self.size.width, self.size.height)
         if longest > self.format.largest_side:
             raise UsageError(

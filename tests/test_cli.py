@@ -494,3 +494,75 @@ def test_start_up_stays_light() -> None:
     code = "import ffprep.cli, sys; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout
     assert not heavy & set(loaded.decode().split())
+
+
+def test_arguments_that_are_nearly_something_else(ffprep, photos: Path, tmp_path: Path) -> None:
+    size = ["--size", "8x8"]
+    shutil.copy(photos / "a.jpg", photos / "-")
+    ran = ffprep("convert", "./-", "-o", tmp_path / "out", *size, cwd=photos)
+    assert (ran.code, os.listdir(tmp_path / "out")) == (0, ["-.jpg"])
+    assert ffprep("convert", "", "-o", tmp_path / "out", *size).code == 2
+    assert ffprep("convert", photos, "-o", "", *size).code == 2
+    ran = ffprep("convert", "-", "-o", tmp_path / "out", *size, stdin=b"a\0b\0")
+    assert (ran.code, "read it with -0" in ran.err) == (2, True)
+
+
+@pytest.mark.parametrize("value", ["inf", "1e12"])
+def test_a_time_limit_may_be_long(ffprep, photos: Path, tmp_path: Path, value: str) -> None:
+    ran = ffprep("convert", photos, "-o", tmp_path / "o", "--size", "8x8", "--timeout", value)
+    assert (ran.code, ran.err) == (0, "")
+
+
+@pytest.mark.parametrize("value", ["nan", "0", "-1", "soon"])
+def test_what_is_no_time_limit_is_told(ffprep, photos: Path, tmp_path: Path, value: str) -> None:
+    ran = ffprep("convert", photos, "-o", tmp_path / "o", "--size", "8x8", "--timeout", value)
+    assert (ran.code, "no number of seconds" in ran.err) == (2, True)
+
+
+def test_closed_streams(home: Path, photos: Path, tmp_path: Path) -> None:
+    command = f"{sys.executable} -m ffprep convert {photos} -o {tmp_path}/out --size 8x8"
+    for closed in ("<&-", ">&-", "2>&-", "<&- >&- 2>&-"):
+        shutil.rmtree(tmp_path / "out", ignore_errors=True)
+        assert subprocess.run(f"{command} {closed}", shell=True).returncode == 0
+        assert (tmp_path / "out/a.jpg").is_file()
+    ran = subprocess.run(f"{command} - <&-", shell=True, capture_output=True)
+    assert (ran.returncode, b"there is no stdin" in ran.stderr) == (2, True)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device that is always full")
+@pytest.mark.parametrize(
+    "arguments", ["--json > /dev/full", "--dry-run > /dev/full", "--log-file /dev/full"]
+)
+def test_streams_that_are_full_are_told_in_a_sentence(
+    home: Path, photos: Path, tmp_path: Path, arguments: str
+) -> None:
+    command = (
+        f"{sys.executable} -m ffprep convert {photos} -o {tmp_path}/out --size 8x8 {arguments}"
+    )
+    ran = subprocess.run(command, shell=True, capture_output=True, text=True)
+    assert (ran.returncode, ran.stderr) == (3, "ffprep: No space left on device\n")
+
+
+def test_whoever_reads_the_output_may_stop(home: Path) -> None:
+    command = f"{sys.executable} -m ffprep modes | true; exit ${{PIPESTATUS[0]}}"
+    ran = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert ran.stderr == ""
+
+
+def test_an_interrupted_check_is_no_finding(home: Path, tmp_path: Path) -> None:
+    listing = tmp_path / "photos"
+    listing.mkdir()
+    ramp(2000, 1500).save(listing / "0.png")
+    for number in range(1, 400):
+        os.link(listing / "0.png", listing / f"{number}.png")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ffprep", "check", listing, "--size", "2000x1500"]
+    )
+    time.sleep(2)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == 130
+
+
+def test_dry_run_as_json(ffprep, photos: Path, tmp_path: Path) -> None:
+    ran = ffprep("convert", photos, "-o", tmp_path / "out", "--size", "8x8", "--dry-run", "--json")
+    assert [os.path.basename(line["pipeline"][-1][-1]) for line in ran.lines] == ["a.jpg", "b.jpg"]

@@ -198,8 +198,8 @@ def test_one_bad_file_costs_one_file(tmp_path: Path) -> None:
     (tmp_path / "text.jpg").write_text("no picture")
     names = ["good", "text", "gone", "good"]
     jobs = [Job(tmp_path / f"{n}.jpg", tmp_path / f"o{i}.jpg", SPEC) for i, n in enumerate(names)]
-    kinds = [kind(result) for result in convert(*jobs)]
-    assert kinds == [None, Kind.UNSUPPORTED, Kind.MISSING, None]
+    results = sorted(convert(*jobs), key=lambda result: str(result.output))
+    assert [kind(result) for result in results] == [None, Kind.UNSUPPORTED, Kind.MISSING, None]
 
 
 def test_outputs_have_the_rights_the_umask_leaves_and_times_if_asked(tmp_path: Path) -> None:
@@ -330,6 +330,112 @@ def test_real_damage_is_told(tmp_path: Path) -> None:
     names = ["truncated.jpg", "corrupted.jpg", "corrupt-header.jpg", "truncated.png"]
     bombs = ["giant-image.jpg", "65536-uint32-limit.png", "decompression_bomb.gif"]
     jobs = [Job(PHOTOS / "damaged" / n, tmp_path / n, SPEC) for n in names + bombs]
-    kinds = [kind(result) for result in convert(*jobs)]
-    assert kinds == [Kind.DAMAGED] * len(names) + [Kind.TOO_LARGE] * len(bombs)
+    kinds = {result.source.name: kind(result) for result in convert(*jobs)}
+    assert kinds == dict.fromkeys(names, Kind.DAMAGED) | dict.fromkeys(bombs, Kind.TOO_LARGE)
     assert list(tmp_path.iterdir()) == []
+
+
+def oddities(folder: Path) -> list[Path]:
+    """Photos of many kinds, sound, odd and damaged, under names that are hard to pass on."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    see_through = detail(90, 70)
+    see_through.putalpha(99)
+    detail().save(folder / "a.jpg", quality=95)
+    detail(301, 199).save(folder / "two words%d.jpg", subsampling=0)
+    detail(64, 48).save(folder / "\udcff.jpg")
+    ramp(50, 60).convert("L").save(folder / "gray.jpg")
+    ramp(50, 60).convert("CMYK").save(folder / "cmyk.jpg")
+    ramp(80, 60).save(folder / "turned.jpg", exif=exif)
+    ramp(80, 61).save(folder / "turned too.jpg", exif=exif)
+    ramp(1, 1).save(folder / "tiny.jpg")
+    detail().save(folder / "odd.jpg", exif=b"Exif\0\0II*\0\xff\xff\xff\xff" + bytes(60))
+    (folder / "cut.jpg").write_bytes((folder / "a.jpg").read_bytes()[:-9000])
+    (folder / "words.jpg").write_text("no picture")
+    for name in ("rgb.png", "b.png"):
+        detail(120, 90).save(folder / name)
+    detail(120, 90).convert("P").save(folder / "palette.png")
+    ramp(120, 90).convert("1").save(folder / "bits.png")
+    see_through.save(folder / "alpha.png")
+    see_through.convert("LA").save(folder / "gray alpha.png")
+    flipped = bytearray((folder / "b.png").read_bytes())
+    flipped[len(flipped) // 2] ^= 1
+    (folder / "flipped.png").write_bytes(flipped)
+    for name in ("a.webp", "b.webp"):
+        detail(140, 90).save(folder / name)
+    see_through.save(folder / "alpha.webp")
+    detail(140, 90).save(folder / "a.bmp")
+    detail(70, 45).save(folder / "b.bmp")
+    detail(70, 45).save(folder / "a.tiff")
+    detail(70, 45).save(folder / "a.gif")
+    return [*sorted(folder.iterdir()), folder / "gone.jpg"]
+
+
+@pytest.mark.parametrize(("mode", "name"), [("cover", "jpeg"), ("pad", "png"), ("blur", "webp")])
+def test_a_stream_makes_what_single_processes_make(tmp_path: Path, mode: str, name: str) -> None:
+    (tmp_path / "in").mkdir()
+    sources = oddities(tmp_path / "in")
+    spec = Spec(Size(63, 49), find_mode(mode), OUTPUT_FORMATS[name])
+    told = {}
+    for streams in (True, False):
+        jobs = [Job(p, tmp_path / f"{streams}/{i}", spec) for i, p in enumerate(sources)]
+        results = Converter(find(), DEFAULT, streams=streams).convert(jobs)
+        told[streams] = {r.source.name: (r.status, r.size, r.failure) for r in results}
+    assert told[True] == told[False]
+    kinds = {n: failure.kind for n, (_, _, failure) in told[True].items() if failure}
+    assert kinds == {
+        "cut.jpg": Kind.DAMAGED,
+        "flipped.png": Kind.DAMAGED,
+        "words.jpg": Kind.UNSUPPORTED,
+        "gone.jpg": Kind.MISSING,
+    }
+    made = {streams: sorted((tmp_path / str(streams)).iterdir()) for streams in (True, False)}
+    assert len(made[True]) == len(sources) - len(kinds)
+    for one_of_many, alone in zip(made[True], made[False], strict=True):
+        assert one_of_many.name == alone.name
+        assert one_of_many.read_bytes() == alone.read_bytes(), sources[int(alone.name)]
+
+
+def test_photos_do_share_a_process(tmp_path: Path) -> None:
+    real, count = find().path, tmp_path / "count"
+    binary = fake(tmp_path, f'echo >> {count}; exec {real} "$@"')
+    jobs = []
+    for number in range(12):
+        source = tmp_path / f"{number}.jpg"
+        detail(100 + number, 80).save(source, subsampling=number % 3)
+        jobs.append(Job(source, tmp_path / f"out/{number}.jpg", SPEC))
+    assert all(r.status is Status.CONVERTED for r in convert(*jobs, binary=binary))
+    assert len(count.read_text()) == 1
+
+
+def test_a_photo_that_vanishes_from_a_stream_costs_only_itself(tmp_path: Path) -> None:
+    jobs = []
+    for number in range(6):
+        detail().save(tmp_path / f"{number}.jpg")
+        jobs.append(Job(tmp_path / f"{number}.jpg", tmp_path / f"out/{number}.jpg", SPEC))
+    real = find().path
+    vanish = fake(tmp_path, f'rm -f {tmp_path}/2.jpg; exec {real} "$@"')
+    results = sorted(convert(*jobs, binary=vanish), key=lambda r: r.source.name)
+    failed = [r.source.name for r in results if r.failure]
+    assert failed == ["2.jpg"]
+    assert left_over(tmp_path) == []
+
+
+def test_a_stream_that_hangs_costs_only_the_photo_that_hangs(tmp_path: Path) -> None:
+    jobs = []
+    for number in range(4):
+        detail().save(tmp_path / f"{number}.jpg")
+        jobs.append(Job(tmp_path / f"{number}.jpg", tmp_path / f"out/{number}.jpg", SPEC))
+    real = find().path
+    body = f'case "$*" in *%d*|*/2.jpg*) sleep 600;; esac; exec {real} "$@"'
+    results = convert(*jobs, binary=fake(tmp_path, body), policy=Policy(timeout=2))
+    assert {r.source.name: kind(r) for r in results if r.failure} == {"2.jpg": Kind.TIMEOUT}
+
+
+def test_a_mode_of_ones_own_that_does_not_fit_is_no_bug(tmp_path: Path) -> None:
+    source = tmp_path / "in.jpg"
+    detail().save(source)
+    (tmp_path / "own.toml").write_text('[[step]]\nfilter = "crop"\nw = "9*iw"\n')
+    result = one(source, Spec(Size(64, 48), read_mode(tmp_path / "own.toml")))
+    assert kind(result) is Kind.UNSUPPORTED
+    assert "mode 'own' does not fit this photo" in result.failure.message  # type: ignore[union-attr]

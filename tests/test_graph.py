@@ -157,6 +157,25 @@ def test_alpha_is_laid_on_the_background_or_kept(tmp_path: Path) -> None:
     assert psnr(webp.getchannel("A"), see_through.getchannel("A")) > 50
 
 
+def test_alpha_survives_to_the_bit(tmp_path: Path) -> None:
+    steps = Image.new("RGBA", (256, 4), (200, 100, 50, 0))
+    steps.putalpha(Image.linear_gradient("L").rotate(90).resize((256, 4)))
+    for mode in ("cover", "pad", "stretch"):
+        image = made(saved(tmp_path, steps), Spec(Size(256, 4), find_mode(mode), PNG))
+        assert image.getchannel("A").tobytes() == steps.getchannel("A").tobytes()
+
+
+@pytest.mark.parametrize("mode", ["cover", "pad", "stretch", "blur"])
+def test_no_mode_throws_chroma_away(tmp_path: Path, mode: str) -> None:
+    stripes = Image.new("RGB", (640, 480), "red")
+    for x in range(0, 640, 8):
+        stripes.paste("blue", (x, 0, x + 4, 480))
+    stripes.save(tmp_path / "in.jpg", quality=95, subsampling=2)
+    image = made(tmp_path / "in.jpg", Spec(Size(160, 120), find_mode(mode), PNG))
+    seen = opened(tmp_path / "in.jpg").resize((160, 120), Image.Resampling.LANCZOS)
+    assert psnr(image, seen) > 22  # 12 with chroma at half the frame's size
+
+
 def test_scaling_transparency_makes_no_fringe(tmp_path: Path) -> None:
     hidden = Image.new("RGBA", (200, 200), (0, 255, 0, 0))
     hidden.paste((255, 0, 0, 255), (70, 70, 131, 131))

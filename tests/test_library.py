@@ -166,7 +166,7 @@ def test_templates(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "template",
     ["{name}", "{stem.real}", "{stem", "/etc/{stem}", "../{stem}", "a/../../{stem}", "{}", "{0}",
-     "{stem!z}", "{stem:5d}", "{ext}/", ".ffprep-{stem}", "a\0{stem}"],
+     "{stem!z}", "{stem:5d}", "{n:999999999}", "", "{ext}/", ".ffprep-{stem}", "a\0{stem}"],
 )  # fmt: skip
 def test_templates_of_no_use_are_told(template: str) -> None:
     with pytest.raises(UsageError, match="--names"):
@@ -215,3 +215,58 @@ def test_files_named_by_themselves_are_always_found(tmp_path: Path) -> None:
     tree(tmp_path, "notes.txt", ".hidden.jpg")
     found = list(walk([tmp_path / "notes.txt", tmp_path / ".hidden.jpg", tmp_path / "gone.jpg"]))
     assert [f.path.name for f in found if not f.passed] == ["notes.txt", ".hidden.jpg", "gone.jpg"]
+
+
+def test_numbers_do_not_drift_when_the_output_folder_appears_inside_the_source(
+    tmp_path: Path,
+) -> None:
+    tree(tmp_path / "in", "a/1.jpg", "b/2.jpg", "c/3.jpg")
+    made = plan(tmp_path / "in", out=tmp_path / "in/b/out", names=Names("{n}"))
+    tree(tmp_path / "in/b/out", "1.jpg")  # what a run writes while it walks
+    jobs = [item for item in made.jobs() if isinstance(item, Job)]
+    assert [job.source.name for job in jobs] == ["1.jpg", "2.jpg", "3.jpg"]
+
+
+def test_a_photo_that_lost_its_number_is_told(tmp_path: Path) -> None:
+    tree(tmp_path / "in", "b.jpg", "c.jpg")
+    made = plan(tmp_path / "in", out=tmp_path / "out", names=Names("{n}"))
+    tree(tmp_path / "in", "a.jpg")
+    told = [item for item in made.jobs() if isinstance(item, Result)]
+    assert [item.source.name for item in told] == ["b.jpg", "c.jpg"]
+    assert all("run again" in item.failure.message for item in told if item.failure)
+
+
+def test_a_repeated_source_does_not_hide_a_collision(tmp_path: Path) -> None:
+    tree(tmp_path / "in", "a.jpg", "a.png")
+    folder = tmp_path / "in"
+    made = plan(folder, folder / "a.jpg", tmp_path / "in/../in", out=tmp_path / "out")
+    told = collisions(made)
+    assert (set(told), made.total, outputs(made)) == ({"a.jpg", "a.png"}, 2, [])
+    assert "a.png" in told["a.jpg"]
+
+
+def test_a_missing_file_costs_no_other(tmp_path: Path) -> None:
+    tree(tmp_path, "a.jpg")
+    made = plan(tmp_path / "gone/a.jpg", tmp_path / "a.jpg", out=tmp_path / "out")
+    assert (outputs(made), made.total) == (["a.jpg"], 2)
+
+
+def test_real_folders_come_before_links_to_them(tmp_path: Path) -> None:
+    tree(tmp_path / "in", "z/photo.jpg")
+    (tmp_path / "in/a").symlink_to("z")
+    assert outputs(plan(tmp_path / "in", out=tmp_path / "out")) == ["z/photo.jpg"]
+
+
+def test_links_that_lead_to_themselves_are_passed_over(tmp_path: Path) -> None:
+    tree(tmp_path / "in", "a.jpg")
+    (tmp_path / "in/loop").symlink_to("loop")
+    assert outputs(plan(tmp_path / "in", out=tmp_path / "out")) == ["a.jpg"]
+
+
+def test_a_name_that_only_one_photo_gives_fails_only_that_one(tmp_path: Path) -> None:
+    tree(tmp_path, "a.jpg", ".ffprep-x.jpg")
+    made = plan(tmp_path / ".ffprep-x.jpg", tmp_path / "a.jpg", out=tmp_path / "out")
+    assert outputs(made) == ["a.jpg"]
+    (told,) = (item for item in made.jobs() if isinstance(item, Result))
+    assert told.failure
+    assert told.failure.kind is Kind.IO

@@ -145,6 +145,22 @@ def test_decoding_by_pillow_is_whole_or_told(tmp_path: Path) -> None:
     assert caught.value.kind is Kind.DAMAGED
 
 
+@pytest.mark.parametrize("suffix", ["heic", "avif"])
+def test_a_container_that_ends_early_is_told(tmp_path: Path, suffix: str) -> None:
+    import pillow_heif
+
+    path = tmp_path / f"in.{suffix}"
+    if suffix == "heic":
+        pillow_heif.from_pillow(ramp(300, 200)).save(path)
+    else:
+        ramp(300, 200).save(path)
+    whole = path.read_bytes()
+    assert probe(path, LIMIT).stored == Size(300, 200)
+    for share in (50, 80, 99.9):
+        path.write_bytes(whole[: int(len(whole) * share / 100)])
+        assert failure(path).kind is Kind.DAMAGED
+
+
 SPEC = Spec(Size(30, 20), find_mode("cover"))
 
 

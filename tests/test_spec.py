@@ -38,6 +38,12 @@ def test_colours_are_css(text: str, color: Color) -> None:
     assert Color.parse(text) == color == Color.parse(str(color))
 
 
+@pytest.mark.parametrize("text", ["", "blurple", "#12345", "rgb(300,0,0)", "rgba(1,2,3,999)"])
+def test_what_is_no_colour_is_told(text: str) -> None:
+    with pytest.raises(UsageError, match="is no colour"):
+        Color.parse(text)
+
+
 @pytest.mark.parametrize(
     ("text", "focus"),
     [
@@ -91,6 +97,7 @@ def test_the_digest_is_deaf_to_words() -> None:
     [
         ({"quality": 0}, "quality 0"),
         ({"background": Color(0, 0, 0, 0)}, "jpeg has no transparency"),
+        ({"size": Size(16384, 16384)}, "more than FFmpeg can hold"),
         ({"size": Size(16384, 1), "format": OUTPUT_FORMATS["webp"]}, "too large for webp"),
     ],
 )

@@ -12,13 +12,13 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ffprep import fflog, graph, modes
 from ffprep.errors import EnvironmentFault, Kind, PhotoError
-from ffprep.ffmpeg import Binary, Outcome, Processes
+from ffprep.ffmpeg import Binary, Processes, Running
 from ffprep.job import Job, Policy, Result, Status
 from ffprep.outputs import disk_full, publish, temporary_beside
 from ffprep.picture import Picture
@@ -89,9 +89,7 @@ class Converter:
         self, sequence: graph.Sequence, group: list[_Probed], alone: list[_Probed]
     ) -> Iterator[Result]:
         """Convert a group as one stream; what does not come out verified is left to `alone`."""
-        started = time.perf_counter()
         with ExitStack() as stack:
-            links = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ffprep-")))
             entries: list[tuple[_Probed, Path]] = []
             for probed in group:
                 try:
@@ -100,21 +98,46 @@ class Converter:
                     alone.append(probed)
                 else:
                     entries.append((probed, temporary))
+            links = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ffprep-")))
+            _link(links, entries)
             argv = graph.sequence_command(self.binary.path, sequence, links)
-            try:
-                _link(links, entries)
-                log = self._run(group[0].job, argv)
-            except (PhotoError, OSError):
-                log = fflog.Log()
-            share = (time.perf_counter() - started) / len(group)
-            for number, (probed, temporary) in enumerate(entries):
-                result = None
-                if _is_whole(log, number, probed.picture, temporary):
-                    result = self._verified(probed.job, temporary, share)
+            started = time.perf_counter()
+            for number, whole in self._stream(group[0].job, argv, entries):
+                probed, temporary = entries[number]
+                seconds = (time.perf_counter() - started) / (number + 1)
+                result = self._verified(probed.job, temporary, seconds) if whole else None
                 if result:
                     yield result
                 else:
                     alone.append(probed)
+
+    def _stream(
+        self, job: Job, argv: list[str], entries: list[tuple[_Probed, Path]]
+    ) -> Iterator[tuple[int, bool]]:
+        """Run a sequence; yield each entry's number when ffmpeg is through with it.
+
+        And with it, whether ffmpeg decoded and wrote it. A stream that stands still is ended.
+        """
+        done, moved = 0, time.perf_counter()
+        with self._started(argv) as running:
+            ended = False
+            while done < len(entries):
+                ended = ended or running.wait(0.03)
+                if ended:
+                    running.finish()
+                written = [i for i in range(done, len(entries)) if _size(entries[i][1]) > 0]
+                # Outputs are written in order: before one that has begun, all are finished.
+                through = len(entries) if ended else max(written, default=done)
+                log = fflog.read(running.log) if through > done else fflog.Log()
+                for number in range(done, through):
+                    if not ended and number in written and number not in log.frames:
+                        break  # the log lags behind
+                    probed, temporary = entries[number]
+                    yield number, _is_whole(log, number, probed.picture, temporary)
+                    done, moved = number + 1, time.perf_counter()
+                if time.perf_counter() - moved > self.policy.timeout:
+                    running.kill()
+        self._blame(job, fflog.read(running.log))
 
     def _verified(self, job: Job, temporary: Path, seconds: float) -> Result | None:
         """Verify and publish what a stream made; None where that cannot be done."""
@@ -161,31 +184,36 @@ class Converter:
             last = log.errors[-1] if log.errors else "and said nothing"
             raise PhotoError(Kind.INTERNAL, f"ffmpeg made nothing of its pixels: {last}")
 
-    def _run(self, job: Job, argv: list[str], data: bytes | None = None) -> fflog.Log:
+    @contextmanager
+    def _started(self, argv: list[str], data: bytes | None = None) -> Iterator[Running]:
         try:
-            outcome = self.processes.run(argv, self.policy.timeout, data)
+            with self.processes.start(argv, data) as running:
+                yield running
         except OSError as error:
-            raise EnvironmentFault(
-                f"{self.binary.path} cannot be started: {error.strerror}"
-            ) from None
-        if outcome.status is None:
+            words = f"{self.binary.path} cannot be started: {error.strerror}"
+            raise EnvironmentFault(words) from None
+
+    def _run(self, job: Job, argv: list[str], data: bytes | None = None) -> fflog.Log:
+        with self._started(argv, data) as running:
+            status = running.wait_at_most(self.policy.timeout)
+        if status is None:
             raise PhotoError(
                 Kind.TIMEOUT, f"took more than {self.policy.timeout:g} s; raise --timeout"
             )
-        log = fflog.read(outcome.log)
-        self._blame(job, log, outcome)
+        log = fflog.read(running.log)
+        self._blame(job, log)
+        if status < 0:
+            raise PhotoError(Kind.DAMAGED, f"ffmpeg crashed on it (signal {-status})")
         return log
 
-    def _blame(self, job: Job, log: fflog.Log, outcome: Outcome) -> None:
-        """Raise what is nobody's photo's fault, and what a photo did to the process."""
+    def _blame(self, job: Job, log: fflog.Log) -> None:
+        """Raise what is no photo's fault."""
         if log.lacking:
             raise EnvironmentFault(f"{self.binary.path} lacks the {log.lacking} that ffprep needs")
         if log.graph_fault:
             raise EnvironmentFault(modes.blame(job.spec.mode, log.graph_fault))
         if log.disk_full:
             raise disk_full(job.output)
-        if outcome.status and outcome.status < 0:
-            raise PhotoError(Kind.DAMAGED, f"ffmpeg crashed on it (signal {-outcome.status})")
 
     def _judge(self, log: fflog.Log) -> str | None:
         if not log.damage:
@@ -212,9 +240,14 @@ def _link(folder: Path, entries: list[tuple[_Probed, Path]]) -> None:
 def _is_whole(log: fflog.Log, number: int, picture: Picture, output: Path) -> bool:
     """Whether FFmpeg decoded what the probe saw, and wrote something."""
     decoded = picture.shown if picture.format.upright and not picture.raw else picture.stored
-    with suppress(OSError):
-        return log.frames.get(number) == decoded and output.stat().st_size > 0
-    return False
+    return log.frames.get(number) == decoded and _size(output) > 0
+
+
+def _size(path: Path) -> int:
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return 0
 
 
 def _whose_fault(job: Job, error: Exception) -> Exception:

@@ -7,7 +7,7 @@ import re
 import signal
 import subprocess
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -28,14 +28,6 @@ class Binary:
 
     path: str
     version: str
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How one process ended. `status` is negative for a signal, None after a timeout."""
-
-    status: int | None
-    log: str
 
 
 def find(path: str | None = None) -> Binary:
@@ -85,12 +77,71 @@ def _embedded() -> str:
         raise EnvironmentFault(f"no ffmpeg was found: {error}") from None
 
 
+class Running:
+    """A child process in a session of its own. Its stderr is drained; the start of it is kept."""
+
+    def __init__(self, argv: Sequence[str], data: bytes | None = None) -> None:
+        self._child = subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL if data is None else subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+        self._log = bytearray()
+        self._helpers = [
+            threading.Thread(target=_drain, args=(self._child.stderr, self._log), daemon=True)
+        ]
+        if data is not None:
+            feed = threading.Thread(target=_feed, args=(self._child.stdin, data), daemon=True)
+            self._helpers.append(feed)
+        for helper in self._helpers:
+            helper.start()
+
+    @property
+    def log(self) -> str:
+        """What it has said so far, up to a limit."""
+        return bytes(self._log).decode(errors="replace")
+
+    def wait(self, seconds: float) -> bool:
+        """Wait a while; True when it has ended. Looks again and again, up to 50 ms apart."""
+        try:
+            self._child.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+    def wait_at_most(self, seconds: float) -> int | None:
+        """Wait for the end and return the status; None if it had to be killed after `seconds`.
+
+        By a timer and not by looking: for small photos, that is twice as fast.
+        """
+        overdue = threading.Timer(seconds, self.kill)
+        overdue.start()
+        status = self._child.wait()
+        late = overdue.finished.is_set()
+        overdue.cancel()
+        return None if late else status
+
+    def kill(self) -> None:
+        """End it with its group, also what it left behind."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._child.pid, signal.SIGKILL)
+
+    def finish(self) -> None:
+        """Leave nobody behind, and read the rest of the log."""
+        self.kill()
+        self._child.wait()
+        for helper in self._helpers:
+            helper.join(timeout=1)
+
+
 class Processes:
-    """The child processes of one run: started with a time limit, and ended together by `stop`."""
+    """The child processes of one run, ended together by `stop`."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._running: set[subprocess.Popen[bytes]] = set()
+        self._running: set[Running] = set()
         self._stopped = False
 
     @property
@@ -102,54 +153,26 @@ class Processes:
         """End every child, and let no new one start."""
         with self._lock:
             self._stopped = True
-            for child in self._running:
-                _kill(child)
+            for running in self._running:
+                running.kill()
 
-    def run(self, argv: Sequence[str], timeout: float, data: bytes | None = None) -> Outcome:
-        """Run `argv` in a session of its own, give it `data` on stdin, keep the start of its stderr.
+    @contextlib.contextmanager
+    def start(self, argv: Sequence[str], data: bytes | None = None) -> Iterator[Running]:
+        """A child that is ended, at the latest, with the context.
 
-        A child that is still there after `timeout` seconds is killed with its group. Raises OSError
-        when it cannot be started.
+        Once stopped, what is started ends at once. Raises OSError if it cannot be started.
         """
-        child = self._start(argv, data is not None)
-        if child is None:
-            return Outcome(-signal.SIGKILL, "")
-        log = bytearray()
-        helpers = [threading.Thread(target=_drain, args=(child.stderr, log), daemon=True)]
-        if data is not None:
-            helpers.append(threading.Thread(target=_feed, args=(child.stdin, data), daemon=True))
-        # A timer, because Popen.wait(timeout) polls, up to 50 ms apart.
-        overdue = threading.Timer(timeout, _kill, (child,))
-        for thread in (*helpers, overdue):
-            thread.start()
-        status = child.wait()
-        late = overdue.finished.is_set()
-        overdue.cancel()
         with self._lock:
-            self._running.discard(child)
-        _kill(child)  # also when all is well: a wrapper that forked leaves nobody behind
-        for helper in helpers:
-            helper.join(timeout=1)
-        return Outcome(None if late else status, bytes(log).decode(errors="replace"))
-
-    def _start(self, argv: Sequence[str], fed: bool) -> subprocess.Popen[bytes] | None:
-        with self._lock:
+            running = Running(argv, data)
+            self._running.add(running)
             if self._stopped:
-                return None
-            child = subprocess.Popen(
-                argv,
-                stdin=subprocess.PIPE if fed else subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                start_new_session=True,
-            )
-            self._running.add(child)
-            return child
-
-
-def _kill(child: subprocess.Popen[bytes]) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(child.pid, signal.SIGKILL)
+                running.kill()
+        try:
+            yield running
+        finally:
+            running.finish()
+            with self._lock:
+                self._running.discard(running)
 
 
 def _drain(pipe: IO[bytes], log: bytearray) -> None:

@@ -240,7 +240,8 @@ def _apply(spec: Spec, photo: Stream, alpha: bool) -> Stream:
         made = ffmpeg.filter(inputs, step.filter, **options)
         if step.filter == "scale":
             # Left to themselves, two scalers meet in the photo's own format: palette, 4:2:0, 1 bit.
-            made = made.filter("format", **_working(spec, alpha))
+            last = index == len(steps) - 1
+            made = made.filter("format", **(_final if last else _working)(spec, alpha))
         if alpha and step.filter in _MIXING:
             made = made.filter("format", pix_fmts=_STRAIGHT).filter("unpremultiply", inplace=1)
         outlets[index] = _outlets(made, readers[index])
@@ -295,14 +296,22 @@ def _working(spec: Spec, alpha: bool) -> dict[str, str | None]:
     return {"pix_fmts": spec.format.working, **(_JFIF if spec.format.name == "jpeg" else {})}
 
 
+def _final(spec: Spec, alpha: bool) -> dict[str, str | None]:
+    """The pixel format in which a mode ends: the encoder's, where nothing is lost by it."""
+    if spec.format.name == "jpeg":
+        return {"pix_fmts": spec.format.final, **_JFIF}
+    return _working(spec, alpha)
+
+
 def _finish(stream: Stream, spec: Spec, alpha: bool) -> Stream:
-    stream = stream.filter("format", **_working(spec, alpha))
+    if spec.mode.steps[-1].filter != "scale":
+        stream = stream.filter("format", **_working(spec, alpha))
+        if spec.format.name == "jpeg":
+            stream = _convert(stream, **_final(spec, alpha))
     if alpha:
         # The scaler takes 8-bit alpha times 257 to 16 bits, and 16-bit alpha by 256 back to 8.
         stream = stream.filter("lutrgb", a="val*256/257")
         stream = _convert(stream, pix_fmts=spec.format.final_alpha)
-    elif spec.format.name == "jpeg":
-        stream = _convert(stream, pix_fmts=spec.format.final, **_JFIF)
     # Some encoders write what rides along with a frame: EXIF, orientation, profile, gamma; in a
     # sequence, the first photo's gamma would be told of them all.
     stream = stream.filter("sidedata", mode="delete").filter("setsar", sar="1")

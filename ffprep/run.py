@@ -9,19 +9,19 @@ from ffprep.job import Job, Result
 from ffprep.library import Plan
 from ffprep.workers import spread
 
-_SECONDS = 0.5
+_SECONDS = 4.0
 _LONGEST = 64
 
 
 @dataclass(slots=True)
 class _Pace:
-    """How many jobs make a chunk: what takes about half a second, so that the bar moves.
+    """How many jobs make a chunk: what takes a few seconds, since each costs ffmpeg a start.
 
     Learnt from the photos as they are done, the newest counting most; less towards the end, so that
     the workers end together.
     """
 
-    seconds: float = _SECONDS
+    seconds: float = 0.2
 
     def learn(self, result: Result) -> None:
         """Take a photo's time into account."""
@@ -29,7 +29,7 @@ class _Pace:
 
     def length(self, remaining: int, workers: int) -> int:
         """The length of the next chunk."""
-        fair = math.ceil(remaining / (3 * workers))
+        fair = math.ceil(remaining / (2 * workers))
         return max(1, min(_LONGEST, fair, round(_SECONDS / max(self.seconds, 1e-3))))
 
 

@@ -5,16 +5,20 @@ Threads, because the work is elsewhere: in ffmpeg, and in Pillow's decoders, whi
 
 import os
 import signal
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from types import FrameType, TracebackType
-from typing import Self, TypeVar
+from typing import Generic, Self, TypeVar
 
 from ffprep.errors import Interrupted
 
 Chunk = TypeVar("Chunk")
 Outcome = TypeVar("Outcome")
 
+_PULSE = 0.05
 _PATIENCE = 0.7
 """Seconds that work in hand may still take when a run is interrupted."""
 
@@ -34,43 +38,74 @@ def spread(
     ordered: bool = False,
     stopped: Callable[[], bool] = lambda: False,
 ) -> Iterator[Outcome]:
-    """Run `work` over `chunks` on `workers` threads and yield what comes out.
+    """Run `work` over `chunks` on `workers` threads and yield what comes out, as it comes.
 
-    As it comes, or in the order of the chunks. At most two chunks a worker are in flight. Once
-    `stopped` says so, no chunk begins, and what is in hand is waited for a moment only. An exception
-    of `work` ends it all and is raised here.
+    `ordered` yields a chunk's outcomes only when those before it are through. At most two chunks a
+    worker are in flight. Once `stopped` says so, no chunk begins, and what is in hand is waited for
+    a moment only. An exception of `work` ends it all and is raised here.
     """
     executor: Executor = ThreadPoolExecutor(workers)
-    pending: list[Future[list[Outcome]]] = []
+    pending: deque[_Task[Outcome]] = deque()
+    come: SimpleQueue[_Task[Outcome]] = SimpleQueue()
     try:
         for chunk in chunks:
             if stopped():
                 break
-            pending.append(executor.submit(lambda chunk: list(work(chunk)), chunk))
-            if len(pending) >= 2 * workers:
-                yield from _take(pending, ordered, stopped)
+            task = _Task[Outcome](come)
+            task.future = executor.submit(task.run, work, chunk)
+            pending.append(task)
+            while len(pending) >= 2 * workers:
+                yield from _take(pending, come, ordered, stopped)
         while pending:
-            yield from _take(pending, ordered, stopped)
+            yield from _take(pending, come, ordered, stopped)
     finally:
         executor.shutdown(wait=False, cancel_futures=True)
 
 
+class _Task(Generic[Outcome]):
+    """A chunk in work: what came out of it so far. It tells `come` of each outcome, and of its end."""
+
+    future: "Future[None]"
+
+    def __init__(self, come: "SimpleQueue[_Task[Outcome]]") -> None:
+        self._come = come
+        self.outcomes: SimpleQueue[Outcome] = SimpleQueue()
+
+    def run(self, work: Callable[[Chunk], Iterable[Outcome]], chunk: Chunk) -> None:
+        """Do the work."""
+        try:
+            for outcome in work(chunk):
+                self.outcomes.put(outcome)
+                self._come.put(self)
+        finally:
+            self._come.put(self)
+
+    def take(self) -> Iterator[Outcome]:
+        """What came out and was not taken yet; an exception when there is nothing else to come."""
+        ended = self.future.done()
+        with suppress(Empty):
+            while True:
+                yield self.outcomes.get_nowait()
+        if ended and not self.future.cancelled():
+            self.future.result()
+
+
 def _take(
-    pending: list[Future[list[Outcome]]], ordered: bool, stopped: Callable[[], bool]
+    pending: "deque[_Task[Outcome]]",
+    come: "SimpleQueue[_Task[Outcome]]",
+    ordered: bool,
+    stopped: Callable[[], bool],
 ) -> Iterator[Outcome]:
-    """Take out of `pending` what ends next, and yield its outcomes; all of it when stopped."""
-    done: set[Future[list[Outcome]]] = set()
-    while not done and not stopped():
-        watched = pending[:1] if ordered else pending
-        done, _ = wait(watched, timeout=0.1, return_when=FIRST_COMPLETED)
+    """Wait for something to come, yield it, and drop the tasks that have ended."""
+    with suppress(Empty):
+        come.get(timeout=_PULSE)
     if stopped():
-        done, late = wait(pending, timeout=_PATIENCE)
-        done |= {future for future in late if future.cancel()}
-        pending[:] = [future for future in pending if future in done]
-    for future in [future for future in pending if future in done]:
-        pending.remove(future)
-        if not future.cancelled():
-            yield from future.result()
+        wait([task.future for task in pending if not task.future.cancel()], timeout=_PATIENCE)
+    for task in list(pending)[: 1 if ordered else None]:
+        ended = task.future.done() or stopped()
+        yield from task.take()
+        if ended:
+            pending.remove(task)
 
 
 class Signals:

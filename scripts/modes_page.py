@@ -76,7 +76,7 @@ def chain(mode: Mode) -> str:
     )
     steps = argv[argv.index("-filter_complex") + 1].split(";")[1:]
     tail = next(i for i, step in enumerate(steps) if "sidedata" in step)
-    return "\n".join(re.sub(r"\\,", ",", step) for step in steps[: tail - 3])
+    return "\n".join(re.sub(r"\\,", ",", step) for step in steps[:tail])
 
 
 def page() -> str:

@@ -1,7 +1,6 @@
 import os
 import signal
 import stat
-import threading
 import time
 from pathlib import Path
 
@@ -9,6 +8,13 @@ import pytest
 
 from ffprep.errors import EnvironmentFault
 from ffprep.ffmpeg import Processes, find
+
+
+def run(argv: list[str], seconds: float, data: bytes | None = None) -> tuple[int | None, str]:
+    """The status and the log of one process."""
+    with Processes().start(argv, data) as running:
+        status = running.wait_at_most(seconds)
+    return status, running.log
 
 
 def script(path: Path, body: str) -> str:
@@ -59,46 +65,41 @@ def test_a_development_build_is_taken(tmp_path: Path) -> None:
 
 def test_a_process_is_fed_and_heard() -> None:
     data = os.urandom(300_000)
-    outcome = Processes().run(["sh", "-c", "wc -c >&2; exit 3"], 30, data)
-    assert (outcome.status, outcome.log.strip()) == (3, "300000")
+    status, log = run(["sh", "-c", "wc -c >&2; exit 3"], 30, data)
+    assert (status, log.strip()) == (3, "300000")
 
 
 def test_endless_chatter_neither_blocks_nor_fills_memory() -> None:
-    outcome = Processes().run(["sh", "-c", "head -c 30000000 /dev/zero >&2"], 60)
-    assert outcome.status == 0
-    assert len(outcome.log) == 1 << 20
+    status, log = run(["sh", "-c", "head -c 30000000 /dev/zero >&2"], 60)
+    assert (status, len(log)) == (0, 1 << 20)
 
 
 def test_one_that_hangs_is_ended_with_its_children(tmp_path: Path) -> None:
     note = tmp_path / "pid"
     hang = f"trap '' TERM; sleep 600 & echo $! > {note}; wait"
-    outcome = Processes().run(["sh", "-c", hang], 0.5)
-    assert outcome.status is None
+    assert run(["sh", "-c", hang], 0.5)[0] is None
     assert not alive(int(note.read_text()))
 
 
 def test_a_child_left_behind_is_ended_too(tmp_path: Path) -> None:
     note = tmp_path / "pid"
-    outcome = Processes().run(["sh", "-c", f"sleep 600 & echo $! > {note}"], 60)
-    assert outcome.status == 0
+    assert run(["sh", "-c", f"sleep 600 & echo $! > {note}"], 60)[0] == 0
     assert not alive(int(note.read_text()))
 
 
 def test_a_crash_shows_its_signal() -> None:
-    assert Processes().run(["sh", "-c", "kill -SEGV $$"], 30).status == -signal.SIGSEGV
+    assert run(["sh", "-c", "kill -SEGV $$"], 30)[0] == -signal.SIGSEGV
 
 
-def test_stop_ends_what_runs_and_lets_nothing_start() -> None:
+def test_stop_ends_what_runs_and_what_is_started_then() -> None:
     processes = Processes()
-    outcomes = []
-    worker = threading.Thread(target=lambda: outcomes.append(processes.run(["sleep", "600"], 600)))
-    worker.start()
-    while not processes._running:
-        time.sleep(0.01)
-    processes.stop()
-    worker.join(10)
-    assert [outcome.status for outcome in outcomes] == [-signal.SIGKILL]
-    assert processes.run(["sleep", "600"], 600).status == -signal.SIGKILL
+    with processes.start(["sleep", "600"]) as running:
+        assert not running.wait(0.1)
+        processes.stop()
+        assert running.wait_at_most(60) == -signal.SIGKILL
+    with processes.start(["sleep", "600"]) as running:
+        assert running.wait_at_most(60) == -signal.SIGKILL
+    assert processes.stopped
 
 
 def alive(pid: int) -> bool:

@@ -35,7 +35,37 @@ def find(path: str | None = None) -> Binary:
 
     Raises EnvironmentFault when there is none or it is of no use.
     """
-    path = path or os.environ.get("FFPREP_FFMPEG") or _embedded()
+    path = path or os.environ.get("FFPREP_FFMPEG")
+    if not path and (embedded := _embedded()):
+        return embedded
+    return _asked(path or _installed())
+
+
+def _embedded() -> Binary | None:
+    """The binary that imageio-ffmpeg brings.
+
+    Its name tells its version: asking it would cost 15 ms, and the import, with a trial run, 60.
+    """
+    package = importlib.util.find_spec("imageio_ffmpeg")
+    for folder in (package and package.submodule_search_locations) or ():
+        for path in sorted(Path(folder, "binaries").glob("ffmpeg-*")):
+            match = re.search(r"-v(\d+\.\d+\S*)$", path.name.removesuffix(".exe"))
+            if match and os.access(path, os.X_OK) and "IMAGEIO_FFMPEG_EXE" not in os.environ:
+                return _required(str(path), match[1])
+    return None
+
+
+def _installed() -> str:
+    """What imageio-ffmpeg finds where it brings none: a system's or a conda environment's."""
+    import imageio_ffmpeg
+
+    try:
+        return str(imageio_ffmpeg.get_ffmpeg_exe())
+    except RuntimeError as error:
+        raise EnvironmentFault(f"no ffmpeg was found: {error}") from None
+
+
+def _asked(path: str) -> Binary:
     try:
         done = subprocess.run(
             [path, "-version"], capture_output=True, stdin=subprocess.DEVNULL, timeout=30
@@ -48,33 +78,22 @@ def find(path: str | None = None) -> Binary:
     match = _VERSION.match(done.stdout.decode(errors="replace"))
     if not match:
         raise EnvironmentFault(f"{path} does not answer like ffmpeg: it prints no version")
-    number = re.match(r"(\d+)\.(\d+)", match[1])
+    return _required(path, match[1])
+
+
+def _required(path: str, version: str) -> Binary:
+    number = re.match(r"(\d+)\.(\d+)", version)
     # A build from FFmpeg's development branch has no number, and is newer than any release.
     if number and (int(number[1]), int(number[2])) < OLDEST:
         raise EnvironmentFault(
-            f"{path} is ffmpeg {match[1]}, and ffprep needs {OLDEST[0]}.{OLDEST[1]} or newer (for colour "
+            f"{path} is ffmpeg {version}, and ffprep needs {OLDEST[0]}.{OLDEST[1]} or newer (for colour "
             "negotiation and whole HEIC pictures); leave out --ffmpeg and FFPREP_FFMPEG to use the embedded one"
         )
-    return Binary(path, match[1])
+    return Binary(path, version)
 
 
 def _reason(error: Exception) -> str:
     return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
-
-
-def _embedded() -> str:
-    """The binary that imageio-ffmpeg brings, without its own trial run and the import (60 ms)."""
-    package = importlib.util.find_spec("imageio_ffmpeg")
-    for folder in (package and package.submodule_search_locations) or ():
-        for path in sorted(Path(folder, "binaries").glob("ffmpeg-*")):
-            if os.access(path, os.X_OK) and "IMAGEIO_FFMPEG_EXE" not in os.environ:
-                return str(path)
-    import imageio_ffmpeg
-
-    try:
-        return str(imageio_ffmpeg.get_ffmpeg_exe())
-    except RuntimeError as error:
-        raise EnvironmentFault(f"no ffmpeg was found: {error}") from None
 
 
 class Running:

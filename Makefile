@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 DEMO := demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types format clean
+.PHONY: help demo test check lint types bench format clean
 
 help: ## Print this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -30,6 +30,10 @@ lint: $(VENV)/dev ## ruff, and the floors of the house (import-linter)
 
 types: $(VENV)/dev ## mypy, strict
 	@$(BIN)/mypy
+
+bench: $(VENV)/dev ## Measure against the peers that are installed (BENCH= options of scripts/bench.py)
+	@$(BIN)/pip install --quiet --disable-pip-version-check 'pyvips[binary]'
+	@$(BIN)/python scripts/bench.py $(BENCH)
 
 format: $(VENV)/dev ## Let ruff format the code
 	@$(BIN)/ruff format .

@@ -275,9 +275,8 @@ def _request(given: dict[str, Any]) -> "Request":
         background=given["background"],
         focus=given["focus"],
     )
-    return Request(
-        sources, output, spec, single, Names(given["names"]), given["format_name"] == "same"
-    )
+    same_format = given["format_name"] == "same" and not single
+    return Request(sources, output, spec, single, Names(given["names"]), same_format)
 
 
 def _sources(arguments: tuple[str, ...], from_null: bool) -> tuple[Path, ...]:

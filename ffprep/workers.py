@@ -3,12 +3,14 @@
 Threads, because the work is elsewhere: in ffmpeg, and in Pillow's decoders, which let others run.
 """
 
+import math
 import os
 import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
+from pathlib import Path
 from queue import Empty, SimpleQueue
 from types import FrameType, TracebackType
 from typing import Generic, Self, TypeVar
@@ -24,10 +26,40 @@ _PATIENCE = 0.7
 
 
 def processors() -> int:
-    """How many processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """How many processors this process may use: by its affinity, and by its cgroup's quota."""
+    if not hasattr(os, "sched_getaffinity"):
+        return os.cpu_count() or 1
+    return max(1, min(len(os.sched_getaffinity(0)), math.ceil(_quota(Path("/")))))
+
+
+def _quota(root: Path) -> float:
+    """Processors' worth of time that the control groups above this process leave it.
+
+    Linux's documentation: cgroup-v2.rst (`cpu.max`: quota and period, or max), and sched-bwc.rst for
+    version 1. A container often sees its own group as the root, so that is looked at too.
+    """
+    quotas = [math.inf]
+    for entry in _read(root / "proc/self/cgroup").splitlines():
+        _, controllers, group = entry.split(":", 2)
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        place = root / "sys/fs/cgroup" / ("cpu" if controllers else "")
+        for folder in (Path(group), *Path(group).parents):
+            here = place / folder.relative_to("/")
+            words = _read(here / "cpu.max") or " ".join(
+                _read(here / f"cpu.cfs_{name}_us") for name in ("quota", "period")
+            )
+            quota, _, period = words.strip().partition(" ")
+            if quota.isdecimal() and period.strip().isdecimal():
+                quotas.append(int(quota) / int(period))
+    return min(quotas)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:
+        return ""
 
 
 def spread(

@@ -1,13 +1,17 @@
+import math
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from ffprep.errors import Interrupted
-from ffprep.workers import Signals, processors, spread
+from ffprep.workers import Signals, _quota, processors, spread
 
 
 def twice(number: int) -> Iterator[int]:
@@ -98,7 +102,39 @@ def test_a_straggler_does_not_hold_up_the_stop() -> None:
 
 
 def test_workers_are_the_processors_this_process_may_use() -> None:
-    assert processors() == len(os.sched_getaffinity(0))
+    code = "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}); from ffprep import workers as w; print(w.processors())"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout == "1\n"
+    assert 1 <= processors() <= len(os.sched_getaffinity(0))
+
+
+@pytest.mark.parametrize(
+    ("cgroup", "files", "quota"),
+    [
+        ("0::/", {}, math.inf),
+        ("0::/", {"cpu.max": "150000 100000\n"}, 1.5),
+        ("0::/a/b", {"a/cpu.max": "200000 100000\n", "a/b/cpu.max": "max 100000\n"}, 2),
+        (
+            "4:memory:/x\n3:cpu,cpuacct:/a",
+            {"cpu/a/cpu.cfs_quota_us": "50000\n", "cpu/a/cpu.cfs_period_us": "100000\n"},
+            0.5,
+        ),
+        (
+            "3:cpu:/",
+            {"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"},
+            math.inf,
+        ),
+    ],
+)
+def test_a_quota_of_the_control_group_counts(tmp_path: Path, cgroup: str, files, quota) -> None:
+    # A machine's own control groups cannot be had as one likes, so their files are faked.
+    (tmp_path / "proc/self").mkdir(parents=True)
+    (tmp_path / "proc/self/cgroup").write_text(cgroup + "\n")
+    for name, text in files.items():
+        path = tmp_path / "sys/fs/cgroup" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    assert _quota(tmp_path) == quota
 
 
 def test_the_first_signal_raises_and_later_ones_stop_the_run() -> None:

@@ -1,0 +1,22 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+SCRIPT = Path(__file__).parents[1] / "scripts/bench.py"
+
+
+def test_the_benchmark_runs_on_photos_it_draws_itself(tmp_path: Path) -> None:
+    environment = {key: value for key, value in os.environ.items() if key != "FFPREP_PHOTOS"}
+    files = {name: tmp_path / name for name in ("json", "markdown", "svg")}
+    argv = [sys.executable, SCRIPT, "--quick", "--sets", "small", "--peers", "pillow"]
+    argv += [word for name, path in files.items() for word in (f"--{name}", path)]
+    subprocess.run(argv, env=environment, check=True, capture_output=True)
+    (race,) = json.loads(files["json"].read_text())["races"]
+    rows = {row["peer"]: row for row in race["rows"]}
+    assert set(rows) == {"ffprep", "pillow"}
+    assert all(row["exact"] == race["photos"] for row in rows.values())
+    assert "1280x720" in files["markdown"].read_text()
+    assert ElementTree.parse(files["svg"]).getroot().tag.endswith("svg")

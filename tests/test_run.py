@@ -1,0 +1,42 @@
+from pathlib import Path
+
+from conftest import ramp
+
+from ffprep.convert import Converter
+from ffprep.ffmpeg import find
+from ffprep.job import Policy, Result, Status
+from ffprep.library import Plan, Request
+from ffprep.modes import find_mode
+from ffprep.run import Run, _Pace
+from ffprep.spec import Size, Spec
+
+
+def took(seconds: float) -> Result:
+    return Result(Path("a"), Path("b"), Status.CONVERTED, seconds=seconds)
+
+
+def test_chunks_are_a_few_seconds_long_and_end_small() -> None:
+    pace = _Pace()
+    for _ in range(100):
+        pace.learn(took(0.01))
+    assert pace.length(100_000, 2) == 64
+    assert [pace.length(n, 2) for n in (40, 8, 3, 1)] == [10, 2, 1, 1]
+    for _ in range(100):
+        pace.learn(took(2.0))
+    assert pace.length(100_000, 2) == 2
+    for _ in range(100):
+        pace.learn(took(60.0))
+    assert pace.length(100_000, 2) == 1
+
+
+def test_a_run_tells_every_photo_once(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for number in range(70):
+        ramp(20 + number, 20).save(tmp_path / f"in/{number}.png")
+    (tmp_path / "in/0.jpg").write_text("no picture")
+    request = Request((tmp_path / "in",), tmp_path / "out", Spec(Size(9, 9), find_mode("pad")))
+    plan = Plan.of(request)
+    results = list(Run(plan, Converter(find(), Policy()), 2).results())
+    assert plan.total == len(results) == len({r.source for r in results}) == 71
+    assert {r.source.name for r in results if r.failure} == {"0.jpg", "0.png"}
+    assert len(list((tmp_path / "out").iterdir())) == 69

@@ -29,7 +29,7 @@ def processors() -> int:
     """How many processors this process may use: by its affinity, and by its cgroup's quota."""
     if not hasattr(os, "sched_getaffinity"):
         return os.cpu_count() or 1
-    return max(1, min(len(os.sched_getaffinity(0)), math.ceil(_quota(Path("/")))))
+    return max(1, math.ceil(min(len(os.sched_getaffinity(0)), _quota(Path("/")))))
 
 
 def _quota(root: Path) -> float:

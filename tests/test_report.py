@@ -1,0 +1,53 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from ffprep import report
+from ffprep.errors import ExitCode, Kind, PhotoError
+from ffprep.job import Result, Status
+from ffprep.spec import Size
+
+GOOD = Result(Path("a.jpg"), Path("o/a.jpg"), Status.CONVERTED, Size(8, 6), 0.12)
+BAD = Result.failed(Path("b.jpg"), None, PhotoError(Kind.DAMAGED, "the file is empty"))
+BUG = Result.failed(Path("c.jpg"), None, PhotoError(Kind.INTERNAL, "KeyError: 7"))
+
+
+def test_the_exit_code_tells_the_worst() -> None:
+    tally = report.Tally()
+    codes = []
+    for result in (GOOD, BAD, GOOD, BUG):
+        tally.add(result)
+        codes.append(tally.exit_code)
+    assert codes == [ExitCode.OK, ExitCode.SOME_FAILED, ExitCode.SOME_FAILED, ExitCode.BUG]
+    assert tally.summary() | {"seconds": 0} == {
+        "converted": 2,
+        "fresh": 0,
+        "failed": 2,
+        "passed_over": 0,
+        "seconds": 0,
+    }
+
+
+def test_a_name_cannot_steer_the_terminal() -> None:
+    wild = "a\x1b[2J\n\udcff\u202eb.jpg"
+    assert report.printable(wild) == "a\\x1b[2J\\n\\xff\\u202eb.jpg"
+    assert report.line(Result.failed(Path(wild), None, PhotoError(Kind.IO, "x\ny"))).isprintable()
+    assert report.printable("größe 世界.jpg") == "größe 世界.jpg"
+
+
+def test_what_json_says_reads_back(capsys: pytest.CaptureFixture[str]) -> None:
+    report.print_json(
+        report.as_dict(Result(Path("\udcff"), Path("é"), Status.CONVERTED, Size(1, 2)))
+    )
+    line = capsys.readouterr().out
+    assert line.isascii()
+    assert json.loads(line) | {"seconds": 0} == {
+        "source": "\udcff",
+        "output": "é",
+        "status": "converted",
+        "width": 1,
+        "height": 2,
+        "seconds": 0,
+        "error": None,
+    }

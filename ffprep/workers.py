@@ -46,12 +46,13 @@ def _quota(root: Path) -> float:
         place = root / "sys/fs/cgroup" / ("cpu" if controllers else "")
         for folder in (Path(group), *Path(group).parents):
             here = place / folder.relative_to("/")
-            words = _read(here / "cpu.max") or " ".join(
-                _read(here / f"cpu.cfs_{name}_us") for name in ("quota", "period")
-            )
-            quota, _, period = words.strip().partition(" ")
-            if quota.isdecimal() and period.strip().isdecimal():
-                quotas.append(int(quota) / int(period))
+            words = _read(here / "cpu.max").split() or [
+                word
+                for name in ("quota", "period")
+                for word in _read(here / f"cpu.cfs_{name}_us").split()
+            ]
+            if len(words) == 2 and all(word.isdecimal() for word in words):
+                quotas.append(int(words[0]) / int(words[1]))
     return min(quotas)
 
 

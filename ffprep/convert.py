@@ -98,8 +98,12 @@ class Converter:
                     alone.append(probed)
                 else:
                     entries.append((probed, temporary))
-            links = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ffprep-")))
-            _link(links, entries)
+            try:
+                links = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ffprep-")))
+                _link(links, entries)
+            except OSError:  # no place for links; a process a photo needs none
+                alone += [probed for probed, _ in entries]
+                return
             argv = graph.sequence_command(self.binary.path, sequence, links)
             started = time.perf_counter()
             for number, whole in self._stream(group[0].job, argv, entries):

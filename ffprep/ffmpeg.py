@@ -135,12 +135,17 @@ class Running:
 
         By a timer and not by looking: for small photos, that is twice as fast.
         """
-        overdue = threading.Timer(seconds, self.kill)
+        late = threading.Event()
+
+        def end() -> None:
+            late.set()
+            self.kill()
+
+        overdue = threading.Timer(seconds, end)
         overdue.start()
         status = self._child.wait()
-        late = overdue.finished.is_set()
         overdue.cancel()
-        return None if late else status
+        return None if late.is_set() else status
 
     def kill(self) -> None:
         """End it with its group, also what it left behind."""

@@ -439,3 +439,19 @@ def test_a_mode_of_ones_own_that_does_not_fit_is_no_bug(tmp_path: Path) -> None:
     result = one(source, Spec(Size(64, 48), read_mode(tmp_path / "own.toml")))
     assert kind(result) is Kind.UNSUPPORTED
     assert "mode 'own' does not fit this photo" in result.failure.message  # type: ignore[union-attr]
+
+
+def test_where_links_cannot_be_made_photos_go_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = []
+    for number in range(3):
+        detail().save(tmp_path / f"{number}.jpg")
+        jobs.append(Job(tmp_path / f"{number}.jpg", tmp_path / f"out/{number}.jpg", SPEC))
+
+    def refuse(self: Path, target: str) -> None:  # such a disk cannot be had everywhere
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "symlink_to", refuse)
+    assert all(result.status is Status.CONVERTED for result in convert(*jobs))
+    assert left_over(tmp_path) == []

@@ -484,7 +484,8 @@ def main() -> NoReturn:
     """Run the command line; every way out is an exit code of `ffprep.errors`."""
     _prepare_process()
     try:
-        code = cli.main(standalone_mode=False)
+        code = _run_command()
+        sys.stdout.flush()  # here, where a full disk can still be told
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
@@ -509,7 +510,16 @@ def main() -> NoReturn:
         traceback.print_exc()
         _say(f"this is a bug in ffprep; please report the lines above at {ISSUES}")
         sys.exit(ExitCode.BUG)
-    sys.exit(code if isinstance(code, int) else ExitCode.OK)
+    sys.exit(code)
+
+
+def _run_command() -> int:
+    """The exit code of a command, which it returns to click or exits with."""
+    try:
+        code = cli.main(standalone_mode=False)
+    except SystemExit as exit:
+        code = exit.code
+    return code if isinstance(code, int) else ExitCode.OK
 
 
 def _prepare_process() -> None:

@@ -3,124 +3,40 @@
 import os
 import signal
 import sys
-import threading
 import warnings
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 import ffprep
 from ffprep.errors import EnvironmentFault, ExitCode, FfprepError, Interrupted, UsageError
-from ffprep.formats import OUTPUT_FORMATS, OutputFormat, output_format_of
+from ffprep.formats import OUTPUT_FORMATS
 from ffprep.job import Policy
-from ffprep.spec import Color, Focus, Size, Spec
+from ffprep.params import (
+    AS_JSON,
+    FILTERS,
+    FROM_STDIN,
+    JOBS,
+    MAX_PIXELS,
+    PATH,
+    SIZE_OR_TARGET,
+    Parsed,
+    Seconds,
+)
+from ffprep.spec import Color, Focus
 
 if TYPE_CHECKING:
     from ffprep.convert import Converter
-    from ffprep.library import Plan, Request
+    from ffprep.library import Plan
     from ffprep.report import Tally
-    from ffprep.targets import Target
     from ffprep.workers import Signals
 
 # The other rooms are imported where a command needs them: `ffprep --version` and a Makefile's
 # thousandth call should not pay for Pillow, tqdm and ffmpeg-python.
 
 ISSUES = "https://github.com/ffprep/ffprep/issues"
-
-Value = TypeVar("Value")
-_PATH = click.Path(path_type=Path, readable=False)
-
-
-class Parsed(click.ParamType[Any]):
-    """An option whose text one of ffprep's own `parse` functions reads."""
-
-    def __init__(self, name: str, parse: Callable[[str], Any]) -> None:
-        self.name = name
-        self._parse = parse
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Read a text; what is no text has been read already."""
-        try:
-            return self._parse(value) if isinstance(value, str) else value
-        except UsageError as error:
-            self.fail(str(error), param, ctx)
-
-
-class Jobs(click.ParamType[int]):
-    """A number of workers, or `auto`."""
-
-    name = "N|auto"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """`auto` is what this process may use."""
-        if value == "auto":
-            from ffprep.workers import processors
-
-            return processors()
-        if not str(value).isdecimal() or not 1 <= int(value) <= 1024:
-            self.fail(f"{value!r} is neither auto nor a number from 1 to 1024", param, ctx)
-        return int(value)
-
-
-class Seconds(click.ParamType[float]):
-    """A time limit, of any length that can be waited for."""
-
-    name = "S"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """Refuse what is no time; infinity is as long as can be."""
-        try:
-            seconds = float(value)
-        except ValueError:
-            seconds = 0
-        if not seconds > 0:
-            self.fail(f"{value!r} is no number of seconds above 0", param, ctx)
-        return min(seconds, threading.TIMEOUT_MAX)
-
-
-def options(*decorators: Callable[[Any], Any]) -> Callable[[Value], Value]:
-    """Several click options as one decorator, for commands that share them."""
-
-    def decorate(function: Any) -> Any:
-        for decorator in reversed(decorators):
-            function = decorator(function)
-        return function
-
-    return decorate
-
-
-SIZE_OR_TARGET = options(
-    click.option("--size", type=Parsed("WxH", Size.parse), help="Width x height in pixels."),
-    click.option(
-        "--target", metavar="NAME[/SIZE]", help="A named destination: see `ffprep targets`."
-    ),
-)
-AS_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object a line on stdout.")
-FILTERS = click.option(
-    "--filters", type=_PATH, metavar="DIR", multiple=True, help="A folder with modes of your own."
-)
-JOBS = click.option(
-    "--jobs", type=Jobs(), default="auto", show_default=True, help="How many photos at a time."
-)
-MAX_PIXELS = click.option(
-    "--max-pixels",
-    type=click.IntRange(min=1),
-    default=Policy().max_pixels,
-    show_default=True,
-    help="Refuse photos of more than this many pixels.",
-)
-FROM_STDIN = click.option(
-    "-0",
-    "--null",
-    "from_null",
-    is_flag=True,
-    help="Read sources from stdin, separated by NUL, as `find -print0` writes them.",
-)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -200,7 +116,7 @@ def cli() -> None:
 @AS_JSON
 @click.option("--quiet", is_flag=True, help="No bar and no summary; failures are still told.")
 @click.option("-v", "--verbose", is_flag=True, help="A line for every photo.")
-@click.option("--log-file", type=_PATH, metavar="FILE", help="Append what was done to FILE.")
+@click.option("--log-file", type=PATH, metavar="FILE", help="Append what was done to FILE.")
 def convert(**given: Any) -> None:
     """Convert photos to pictures of exactly one size.
 
@@ -218,8 +134,9 @@ def _convert(given: dict[str, Any], signals: "Signals") -> int:
     from ffprep.ffmpeg import find
     from ffprep.library import Plan
     from ffprep.outputs import remove_temporaries
+    from ffprep.request import read_request
 
-    request = _request(given)
+    request = read_request(given)
     policy = Policy(
         keep_damaged=given["damaged"] == "keep",
         preserve_times=given["preserve_times"],
@@ -249,108 +166,6 @@ def _convert(given: dict[str, Any], signals: "Signals") -> int:
         remove_temporaries()
         _leave_now(128 + signals.number)
     return tally.exit_code
-
-
-def _request(given: dict[str, Any]) -> "Request":
-    from ffprep.library import Names, Request
-    from ffprep.modes import find_mode
-
-    sources = _sources(given["sources"], given["from_null"])
-    if not given["output"]:
-        raise UsageError("-o: OUT is empty; name a file or a folder")
-    output = Path(given["output"])
-    listed = given["from_null"] or "-" in given["sources"]
-    is_folder = given["output"].endswith(("/", os.sep)) or os.path.isdir(output)
-    single = len(sources) == 1 and not (listed or is_folder or os.path.isdir(sources[0]))
-    single = single and output.suffix != ""
-    if os.path.exists(output) and not is_folder and not single:
-        raise UsageError(f"{output} is a file; several sources, or a folder, need an output folder")
-    named = _format_of(output) if single else None
-    single = named is not None
-    spec = Spec(
-        size=_one_size(given["size"], given["target"]),
-        mode=find_mode(given["mode"], _filter_folders(given["filters"])),
-        format=_format(given["format_name"], named, output),
-        quality=given["quality"],
-        background=given["background"],
-        focus=given["focus"],
-    )
-    same_format = given["format_name"] == "same" and not single
-    return Request(sources, output, spec, single, Names(given["names"]), same_format)
-
-
-def _sources(arguments: tuple[str, ...], from_null: bool) -> tuple[Path, ...]:
-    """The sources, with `-` replaced by the list on stdin."""
-    if from_null and "-" not in arguments:
-        arguments = (*arguments, "-")
-    if not arguments:
-        raise UsageError("no SOURCE; name files or folders, or - for a list of them on stdin")
-    found: list[str] = []
-    for argument in arguments:
-        found += _listed(b"\0" if from_null else b"\n") if argument == "-" else [argument]
-    if "" in found:
-        raise UsageError("a SOURCE is empty; name a file or a folder")
-    return tuple(map(Path, found))
-
-
-def _listed(separator: bytes) -> list[str]:
-    if sys.stdin is None:
-        raise UsageError("there is no stdin to read the list of sources from")
-    names = sys.stdin.buffer.read().split(separator)
-    if any(b"\0" in name for name in names):
-        raise UsageError("the list on stdin is separated by NUL; read it with -0")
-    return [os.fsdecode(name) for name in names if name]
-
-
-def _format_of(output: Path) -> OutputFormat | None:
-    """The format that OUT's suffix asks for; None where the suffix is none of a picture's."""
-    from ffprep.formats import SUFFIXES
-
-    format = output_format_of(output.suffix)
-    if format is None and output.suffix.lower() in SUFFIXES:
-        known = ", ".join(suffix for f in OUTPUT_FORMATS.values() for suffix in f.suffixes)
-        raise UsageError(f"{output}: ffprep does not write {output.suffix}; it writes {known}")
-    return format
-
-
-def _format(name: str | None, named: OutputFormat | None, output: Path) -> OutputFormat:
-    if name == "same":
-        return named or OUTPUT_FORMATS["png"]  # of all formats, the one that contradicts nothing
-    if name is None:
-        return named or OUTPUT_FORMATS["jpeg"]
-    format = OUTPUT_FORMATS[name]
-    if named and named != format:
-        raise UsageError(f"{output} is named like {named.name}, and --format says {name}")
-    return format
-
-
-def _one_size(size: Size | None, target_name: str | None) -> Size:
-    target = _target(size, target_name)
-    if len(target.sizes) > 1:
-        known = ", ".join(f"{target.name}/{size}" for _, size in target.sizes)
-        raise UsageError(f"{target.name} has several sizes; say which one: {known}")
-    return target.sizes[0][1]
-
-
-def _target(size: Size | None, name: str | None) -> "Target":
-    from ffprep.targets import Target, find_target
-
-    if size is not None and name is not None:
-        raise UsageError("--size and --target exclude one another; write --target NAME/WxH")
-    if size is not None:
-        return Target.of_size(size)
-    if name is None:
-        raise UsageError("which size? Say --size 1280x720, or --target NAME/SIZE")
-    return find_target(name)
-
-
-def _filter_folders(given: tuple[Path, ...]) -> list[Path]:
-    """The user's own folder, where there is one, and the folders named on the command line."""
-    for folder in given:
-        if not os.path.isdir(folder):
-            raise UsageError(f"--filters {folder}: there is no such folder")
-    own = Path(click.get_app_dir("ffprep")) / "filters"
-    return [folder for folder in (own, *given) if os.path.isdir(folder)]
 
 
 def _dry_run(plan: "Plan", converter: "Converter", tally: "Tally", as_json: bool) -> None:
@@ -389,7 +204,7 @@ def _print_for_shell(pipeline: list[list[str]], folder: Path, made: set[Path]) -
 
 
 @cli.command()
-@click.argument("paths", nargs=-1, required=True, type=_PATH, metavar="PATH...")
+@click.argument("paths", nargs=-1, required=True, type=PATH, metavar="PATH...")
 @SIZE_OR_TARGET
 @JOBS
 @MAX_PIXELS
@@ -397,8 +212,9 @@ def _print_for_shell(pipeline: list[list[str]], folder: Path, made: set[Path]) -
 def check(paths: tuple[Path, ...], **given: Any) -> None:
     """Verify pictures that exist; one line for each that falls short. Writes nothing."""
     from ffprep import report, survey
+    from ffprep.request import read_target
 
-    target = _target(given["size"], given["target"])
+    target = read_target(given["size"], given["target"])
     short = False
     for finding in survey.verify(paths, target, given["max_pixels"], given["jobs"]):
         short = short or bool(finding.broken)
@@ -410,7 +226,7 @@ def check(paths: tuple[Path, ...], **given: Any) -> None:
 
 
 @cli.command()
-@click.argument("paths", nargs=-1, required=True, type=_PATH, metavar="PATH...")
+@click.argument("paths", nargs=-1, required=True, type=PATH, metavar="PATH...")
 @JOBS
 @MAX_PIXELS
 @AS_JSON
@@ -429,7 +245,7 @@ def info(paths: tuple[Path, ...], jobs: int, max_pixels: int, as_json: bool) -> 
 
 
 @cli.command(hidden=True)
-@click.argument("path", type=_PATH)
+@click.argument("path", type=PATH)
 @MAX_PIXELS
 def frame(path: Path, max_pixels: int) -> None:
     """Write a photo's pixels to stdout, for an ffmpeg that cannot read it (see --dry-run)."""
@@ -446,8 +262,9 @@ def list_modes(filters: tuple[Path, ...], as_json: bool) -> None:
     """List the modes: what each keeps and loses, and the pictures it suits."""
     from ffprep import report
     from ffprep.modes import all_modes
+    from ffprep.request import filter_folders
 
-    for mode in all_modes(_filter_folders(filters)):
+    for mode in all_modes(filter_folders(filters)):
         words = {"keeps": mode.keeps, "loses": mode.loses, "suits": list(mode.suits)}
         if as_json:
             report.print_json({"name": mode.name, "summary": mode.summary} | words)

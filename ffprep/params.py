@@ -1,0 +1,104 @@
+"""Kinds of option values, and the options that several commands share."""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from ffprep.errors import UsageError
+from ffprep.job import Policy
+from ffprep.spec import Size
+
+Value = TypeVar("Value")
+PATH = click.Path(path_type=Path, readable=False)
+
+
+class Parsed(click.ParamType[Any]):
+    """An option whose text one of ffprep's own `parse` functions reads."""
+
+    def __init__(self, name: str, parse: Callable[[str], Any]) -> None:
+        self.name = name
+        self._parse = parse
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read a text; what is no text has been read already."""
+        try:
+            return self._parse(value) if isinstance(value, str) else value
+        except UsageError as error:
+            self.fail(str(error), param, ctx)
+
+
+class Jobs(click.ParamType[int]):
+    """A number of workers, or `auto`."""
+
+    name = "N|auto"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """`auto` is what this process may use."""
+        if value == "auto":
+            from ffprep.workers import processors
+
+            return processors()
+        if not str(value).isdecimal() or not 1 <= int(value) <= 1024:
+            self.fail(f"{value!r} is neither auto nor a number from 1 to 1024", param, ctx)
+        return int(value)
+
+
+class Seconds(click.ParamType[float]):
+    """A time limit, of any length that can be waited for."""
+
+    name = "S"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Refuse what is no time; infinity is as long as can be."""
+        try:
+            seconds = float(value)
+        except ValueError:
+            seconds = 0
+        if not seconds > 0:
+            self.fail(f"{value!r} is no number of seconds above 0", param, ctx)
+        return min(seconds, threading.TIMEOUT_MAX)
+
+
+def options(*decorators: Callable[[Any], Any]) -> Callable[[Value], Value]:
+    """Several click options as one decorator, for commands that share them."""
+
+    def decorate(function: Any) -> Any:
+        for decorator in reversed(decorators):
+            function = decorator(function)
+        return function
+
+    return decorate
+
+
+SIZE_OR_TARGET = options(
+    click.option("--size", type=Parsed("WxH", Size.parse), help="Width x height in pixels."),
+    click.option(
+        "--target", metavar="NAME[/SIZE]", help="A named destination: see `ffprep targets`."
+    ),
+)
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object a line on stdout.")
+FILTERS = click.option(
+    "--filters", type=PATH, metavar="DIR", multiple=True, help="A folder with modes of your own."
+)
+JOBS = click.option(
+    "--jobs", type=Jobs(), default="auto", show_default=True, help="How many photos at a time."
+)
+MAX_PIXELS = click.option(
+    "--max-pixels",
+    type=click.IntRange(min=1),
+    default=Policy().max_pixels,
+    show_default=True,
+    help="Refuse photos of more than this many pixels.",
+)
+FROM_STDIN = click.option(
+    "-0",
+    "--null",
+    "from_null",
+    is_flag=True,
+    help="Read sources from stdin, separated by NUL, as `find -print0` writes them.",
+)

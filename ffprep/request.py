@@ -1,0 +1,113 @@
+"""What was said on the command line, to a Request: sources, output, size, mode, format."""
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ffprep.errors import UsageError
+from ffprep.formats import OUTPUT_FORMATS, SUFFIXES, OutputFormat, output_format_of
+from ffprep.library import Names, Request
+from ffprep.modes import find_mode
+from ffprep.spec import Size, Spec
+from ffprep.targets import Target, find_target
+
+
+def read_request(given: Mapping[str, Any]) -> Request:
+    """The Request that the options of `convert` make. Raises UsageError."""
+    sources = _sources(given["sources"], given["from_null"])
+    if not given["output"]:
+        raise UsageError("-o: OUT is empty; name a file or a folder")
+    output = Path(given["output"])
+    listed = given["from_null"] or "-" in given["sources"]
+    is_folder = given["output"].endswith(("/", os.sep)) or os.path.isdir(output)
+    single = len(sources) == 1 and not (listed or is_folder or os.path.isdir(sources[0]))
+    single = single and output.suffix != ""
+    if os.path.exists(output) and not is_folder and not single:
+        raise UsageError(f"{output} is a file; several sources, or a folder, need an output folder")
+    named = _format_of(output) if single else None
+    single = named is not None
+    spec = Spec(
+        size=_one_size(given["size"], given["target"]),
+        mode=find_mode(given["mode"], filter_folders(given["filters"])),
+        format=_format(given["format_name"], named, output),
+        quality=given["quality"],
+        background=given["background"],
+        focus=given["focus"],
+    )
+    same_format = given["format_name"] == "same" and not single
+    return Request(sources, output, spec, single, Names(given["names"]), same_format)
+
+
+def _sources(arguments: tuple[str, ...], from_null: bool) -> tuple[Path, ...]:
+    """The sources, with `-` replaced by the list on stdin."""
+    if from_null and "-" not in arguments:
+        arguments = (*arguments, "-")
+    if not arguments:
+        raise UsageError("no SOURCE; name files or folders, or - for a list of them on stdin")
+    found: list[str] = []
+    for argument in arguments:
+        found += _listed(b"\0" if from_null else b"\n") if argument == "-" else [argument]
+    if "" in found:
+        raise UsageError("a SOURCE is empty; name a file or a folder")
+    return tuple(map(Path, found))
+
+
+def _listed(separator: bytes) -> list[str]:
+    if sys.stdin is None:
+        raise UsageError("there is no stdin to read the list of sources from")
+    names = sys.stdin.buffer.read().split(separator)
+    if any(b"\0" in name for name in names):
+        raise UsageError("the list on stdin is separated by NUL; read it with -0")
+    return [os.fsdecode(name) for name in names if name]
+
+
+def _format_of(output: Path) -> OutputFormat | None:
+    """The format that OUT's suffix asks for; None where the suffix is none of a picture's."""
+    format = output_format_of(output.suffix)
+    if format is None and output.suffix.lower() in SUFFIXES:
+        known = ", ".join(suffix for f in OUTPUT_FORMATS.values() for suffix in f.suffixes)
+        raise UsageError(f"{output}: ffprep does not write {output.suffix}; it writes {known}")
+    return format
+
+
+def _format(name: str | None, named: OutputFormat | None, output: Path) -> OutputFormat:
+    if name == "same":
+        return named or OUTPUT_FORMATS["png"]  # of all formats, the one that contradicts nothing
+    if name is None:
+        return named or OUTPUT_FORMATS["jpeg"]
+    format = OUTPUT_FORMATS[name]
+    if named and named != format:
+        raise UsageError(f"{output} is named like {named.name}, and --format says {name}")
+    return format
+
+
+def _one_size(size: Size | None, target_name: str | None) -> Size:
+    target = read_target(size, target_name)
+    if len(target.sizes) > 1:
+        known = ", ".join(f"{target.name}/{size}" for _, size in target.sizes)
+        raise UsageError(f"{target.name} has several sizes; say which one: {known}")
+    return target.sizes[0][1]
+
+
+def read_target(size: Size | None, name: str | None) -> Target:
+    """The Target of --size or --target. Raises UsageError."""
+    if size is not None and name is not None:
+        raise UsageError("--size and --target exclude one another; write --target NAME/WxH")
+    if size is not None:
+        return Target.of_size(size)
+    if name is None:
+        raise UsageError("which size? Say --size 1280x720, or --target NAME/SIZE")
+    return find_target(name)
+
+
+def filter_folders(given: tuple[Path, ...]) -> list[Path]:
+    """The user's own folder, where there is one, and the folders named on the command line."""
+    for folder in given:
+        if not os.path.isdir(folder):
+            raise UsageError(f"--filters {folder}: there is no such folder")
+    own = Path(click.get_app_dir("ffprep")) / "filters"
+    return [folder for folder in (own, *given) if os.path.isdir(folder)]

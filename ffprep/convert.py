@@ -8,7 +8,6 @@ Whatever goes wrong with one job stays with that job, except an EnvironmentFault
 
 import os
 import sys
-import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -20,7 +19,7 @@ from ffprep import fflog, graph, modes
 from ffprep.errors import EnvironmentFault, Kind, PhotoError
 from ffprep.ffmpeg import Binary, Processes, Running
 from ffprep.job import Job, Policy, Result, Status
-from ffprep.outputs import disk_full, publish, temporary_beside
+from ffprep.outputs import disk_full, publish, temporary_beside, temporary_folder
 from ffprep.picture import Picture
 from ffprep.probe import decode, probe, verify
 
@@ -99,7 +98,7 @@ class Converter:
                 else:
                     entries.append((probed, temporary))
             try:
-                links = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ffprep-")))
+                links = stack.enter_context(temporary_folder())
                 _link(links, entries)
             except OSError:  # no place for links; a process a photo needs none
                 alone += [probed for probed, _ in entries]
@@ -137,7 +136,8 @@ class Converter:
                     if not ended and number in written and number not in log.frames:
                         break  # the log lags behind
                     probed, temporary = entries[number]
-                    yield number, _is_whole(log, number, probed.picture, temporary)
+                    whole = _is_whole(log, number, probed.picture, temporary)
+                    yield number, whole and not log.suspects(number)
                     done, moved = number + 1, time.perf_counter()
                 if time.perf_counter() - moved > self.policy.timeout:
                     running.kill()

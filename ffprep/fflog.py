@@ -4,6 +4,7 @@ Written for `-loglevel level+info` and the showinfo filter that every graph begi
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from ffprep.spec import Size
@@ -32,18 +33,25 @@ _LACKING = re.compile(
 )
 
 
+# How many photos FFmpeg's decoder may be ahead of showinfo: its queues hold 8 frames (fftools, 9.0), and
+# there are fewer than three of them in between.
+_AHEAD = 24
+
+
 @dataclass(frozen=True, slots=True)
 class Log:
     """One process's log, read.
 
     `frames` are the sizes decoded, as stored (before ffprep's own turning), by their number in a
-    sequence. `damage` are the decoder's complaints about the picture itself; complaints about metadata are left out.
+    sequence. `damage` are the decoder's complaints about the picture itself; complaints about
+    metadata are left out. `complaints` tells, for each, the last frame that was told before it.
     `errors` are all lines at error level. `graph_fault` is what FFmpeg says of a filter graph it
     cannot build; `lacking` names a part that this ffmpeg was built without.
     """
 
     frames: dict[int, Size] = field(default_factory=dict)
     damage: tuple[str, ...] = ()
+    complaints: tuple[int, ...] = ()
     errors: tuple[str, ...] = ()
     graph_fault: str | None = None
     lacking: str | None = None
@@ -53,6 +61,13 @@ class Log:
         """FFmpeg found no room for its output."""
         return any("No space left on device" in line for line in self.errors)
 
+    def suspects(self, number: int) -> bool:
+        """Whether a complaint may be about this photo of a sequence.
+
+        The decoder complains of a photo before showinfo tells its frame, and is not far ahead.
+        """
+        return any(last < number <= last + _AHEAD for last in self.complaints)
+
 
 def read(text: str) -> Log:
     """Read a log; lines that mean nothing to ffprep are passed over."""
@@ -61,10 +76,20 @@ def read(text: str) -> Log:
     return Log(
         frames=frames,
         damage=tuple(m[3] for m in lines if _is_damage(m[1], m[3])),
+        complaints=tuple(_complaints(text)),
         errors=tuple(m[3] for m in lines),
         graph_fault=next((m[0] for m in lines if _GRAPH.search(m[3])), None),
         lacking=next((" ".join(filter(None, f.groups())) for f in map(_lacking, lines) if f), None),
     )
+
+
+def _complaints(text: str) -> Iterator[int]:
+    last = -1
+    for line in text.splitlines():
+        if frame := _FRAME.match(line):
+            last = max(last, int(frame[1]))
+        elif (match := _LINE.match(line)) and _is_damage(match[1], match[3]):
+            yield last
 
 
 def _lacking(line: re.Match[str]) -> re.Match[str] | None:

@@ -4,6 +4,8 @@ import contextlib
 import errno
 import os
 import secrets
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,11 +41,23 @@ def temporary_beside(output: Path) -> Iterator[Path]:
             temporary.unlink()
 
 
+@contextlib.contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """A folder where temporary files go on this machine, gone in the end. Raises OSError."""
+    folder = Path(tempfile.mkdtemp(prefix="ffprep-"))
+    _live.add(folder)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        _live.discard(folder)
+
+
 def remove_temporaries() -> None:
     """Remove what is unpublished, for a process that ends without waiting for its threads."""
     for temporary in list(_live):
         with contextlib.suppress(OSError):
-            temporary.unlink()
+            shutil.rmtree(temporary) if temporary.is_dir() else temporary.unlink()
 
 
 def publish(temporary: Path, job: Job, policy: Policy) -> None:

@@ -361,6 +361,12 @@ def oddities(folder: Path) -> list[Path]:
     flipped = bytearray((folder / "b.png").read_bytes())
     flipped[len(flipped) // 2] ^= 1
     (folder / "flipped.png").write_bytes(flipped)
+    ends = (folder / "b.png").read_bytes()
+    (folder / "no end.png").write_bytes(ends[: ends.rindex(b"IDAT") + 200] + ends[-12:])
+    detail(111, 111).save(folder / "c.bmp")
+    for cut in (1, 100, 333):
+        whole = (folder / "c.bmp").read_bytes()
+        (folder / f"cut {cut}.bmp").write_bytes(whole[:-cut])
     for name in ("a.webp", "b.webp"):
         detail(140, 90).save(folder / name)
     see_through.save(folder / "alpha.webp")
@@ -386,6 +392,10 @@ def test_a_stream_makes_what_single_processes_make(tmp_path: Path, mode: str, na
     assert kinds == {
         "cut.jpg": Kind.DAMAGED,
         "flipped.png": Kind.DAMAGED,
+        "no end.png": Kind.DAMAGED,
+        "cut 1.bmp": Kind.DAMAGED,
+        "cut 100.bmp": Kind.DAMAGED,
+        "cut 333.bmp": Kind.DAMAGED,
         "words.jpg": Kind.UNSUPPORTED,
         "gone.jpg": Kind.MISSING,
     }

@@ -33,6 +33,14 @@ def test_complaints_about_metadata_are_no_damage() -> None:
     assert read("[png @ 0x5] [error] CRC mismatch in chunk IDAT\n").damage
 
 
+def test_a_complaint_in_a_sequence_casts_suspicion_on_what_may_have_caused_it() -> None:
+    third = FRAME.replace("pts:      0", "pts:      3")
+    log = read(FRAME + "[bmp @ 0x55] [error] missing line alignment\n" + third)
+    assert not log.suspects(0)  # it was told before the complaint
+    assert all(log.suspects(number) for number in (1, 3, 9))
+    assert not read(FRAME + third).suspects(3)
+
+
 def test_a_graph_that_cannot_be_built_is_told_from_a_photo_that_cannot_be_read() -> None:
     assert "crp" in (
         read("[AVFilterGraph @ 0xa] [error] No such filter: 'crp'\n").graph_fault or ""

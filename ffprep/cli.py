@@ -221,7 +221,9 @@ def check(paths: tuple[Path, ...], **given: Any) -> None:
         if given["as_json"]:
             report.print_json(finding.as_dict())
         elif finding.broken:
-            click.echo(f"{report.shown(finding.path)}: {'; '.join(finding.broken)}")
+            click.echo(
+                f"{report.shown(finding.path)}: {report.printable('; '.join(finding.broken))}"
+            )
     sys.exit(ExitCode.SOME_FAILED if short else ExitCode.OK)
 
 

@@ -109,8 +109,8 @@ class _Shape:
 # One name is taken as it is, also with a % in it.
 _SINGLE = _Shape((("pattern_type", "none"),), (("frames:v", 1), ("update", 1)), "crccheck")
 
-# Many: the number of an output is that of its photo, also when others are dropped as damaged; and
-# whatever is odd about a photo drops it, since nobody can tell whose complaint the log is.
+# Many: the number of an output is that of its photo, also when others are dropped as damaged. Most
+# of what is odd about a photo drops it; what does not is suspected by its complaints (fflog).
 _NUMBERED = _Shape(
     (("pattern_type", "sequence"), ("framerate", 1), ("start_number", 0)),
     (("fps_mode", "passthrough"), ("enc_time_base", 1), ("frame_pts", 1)),

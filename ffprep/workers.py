@@ -12,6 +12,7 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
+from threading import Event
 from types import FrameType, TracebackType
 from typing import Generic, Self, TypeVar
 
@@ -79,13 +80,14 @@ def spread(
     """
     executor: Executor = ThreadPoolExecutor(workers)
     pending: deque[_Task[Outcome]] = deque()
-    come: SimpleQueue[_Task[Outcome]] = SimpleQueue()
+    come = Event()
     try:
         for chunk in chunks:
             if stopped():
                 break
             task = _Task[Outcome](come)
             task.future = executor.submit(task.run, work, chunk)
+            task.future.add_done_callback(lambda _: come.set())
             pending.append(task)
             while len(pending) >= 2 * workers:
                 yield from _take(pending, come, ordered, stopped)
@@ -96,22 +98,19 @@ def spread(
 
 
 class _Task(Generic[Outcome]):
-    """A chunk in work: what came out of it so far. It tells `come` of each outcome, and of its end."""
+    """A chunk in work, and what came out of it so far; `come` is set for each outcome."""
 
     future: "Future[None]"
 
-    def __init__(self, come: "SimpleQueue[_Task[Outcome]]") -> None:
+    def __init__(self, come: Event) -> None:
         self._come = come
         self.outcomes: SimpleQueue[Outcome] = SimpleQueue()
 
     def run(self, work: Callable[[Chunk], Iterable[Outcome]], chunk: Chunk) -> None:
         """Do the work."""
-        try:
-            for outcome in work(chunk):
-                self.outcomes.put(outcome)
-                self._come.put(self)
-        finally:
-            self._come.put(self)
+        for outcome in work(chunk):
+            self.outcomes.put(outcome)
+            self._come.set()
 
     def take(self) -> Iterator[Outcome]:
         """What came out and was not taken yet; an exception when there is nothing else to come."""
@@ -125,20 +124,22 @@ class _Task(Generic[Outcome]):
 
 def _take(
     pending: "deque[_Task[Outcome]]",
-    come: "SimpleQueue[_Task[Outcome]]",
+    come: Event,
     ordered: bool,
     stopped: Callable[[], bool],
 ) -> Iterator[Outcome]:
     """Wait for something to come, yield it, and drop the tasks that have ended."""
-    with suppress(Empty):
-        come.get(timeout=_PULSE)
+    come.wait(_PULSE)
+    come.clear()  # before looking, so that nothing that comes meanwhile is missed
     if stopped():
         wait([task.future for task in pending if not task.future.cancel()], timeout=_PATIENCE)
-    for task in list(pending)[: 1 if ordered else None]:
+    for task in list(pending):
         ended = task.future.done() or stopped()
         yield from task.take()
         if ended:
             pending.remove(task)
+        elif ordered:
+            break
 
 
 class Signals:

@@ -329,6 +329,11 @@ def test_another_ffmpeg_converts_rightly_or_is_refused(
         assert ffprep("check", tmp_path / "out", "--size", "33x21").code == 0
 
 
+def convert_command(photos: Path, tmp_path: Path) -> list[object]:
+    command = [sys.executable, "-m", "ffprep", "convert", photos, "-o", tmp_path / "out"]
+    return [*command, "--size", "8x8"]
+
+
 def slow_ffmpeg(tmp_path: Path) -> Path:
     """The real one, behind a door that opens too late: a photo that takes long."""
     from ffprep.ffmpeg import find
@@ -346,17 +351,7 @@ def slow_ffmpeg(tmp_path: Path) -> Path:
 def test_an_interrupt_ends_it_in_a_second_and_tells_what_was_done(
     home: Path, photos: Path, tmp_path: Path, number: int
 ) -> None:
-    argv = [
-        sys.executable,
-        "-m",
-        "ffprep",
-        "convert",
-        photos,
-        "-o",
-        tmp_path / "out",
-        "--size",
-        "8x8",
-    ]
+    argv = convert_command(photos, tmp_path)
     argv += ["--ffmpeg", slow_ffmpeg(tmp_path), "--json"]
     process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     deadline = time.monotonic() + 30
@@ -387,17 +382,7 @@ def test_a_bar_is_drawn_on_a_terminal_only(home: Path, photos: Path, tmp_path: P
     (photos / "bad.jpg").write_text("no picture")
     leader, follower = pty.openpty()
     fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
-    argv = [
-        sys.executable,
-        "-m",
-        "ffprep",
-        "convert",
-        photos,
-        "-o",
-        tmp_path / "out",
-        "--size",
-        "8x8",
-    ]
+    argv = convert_command(photos, tmp_path)
     process = subprocess.Popen(argv, stdout=follower, stderr=follower, stdin=follower)
     os.close(follower)
     seen = b""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from ffprep import workers
 from ffprep.errors import Interrupted
 from ffprep.workers import Signals, _quota, processors, spread
 
@@ -48,6 +49,14 @@ def test_one_slow_chunk_does_not_hold_up_the_rest() -> None:
         if len(outcomes) == 19:
             rest.set()
     assert outcomes[-1] == 0
+
+
+def test_the_end_of_the_work_is_noticed_without_waiting_for_a_pulse(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(workers, "_PULSE", 3600)
+    assert list(spread(range(50), twice, 1, ordered=True))[-2:] == [49, -49]
+    assert list(spread([1], lambda n: [], 1)) == []
 
 
 def test_chunks_are_drawn_only_as_they_are_needed() -> None:

@@ -87,8 +87,8 @@ class OutputFormat:
     """One format ffprep writes.
 
     `working` is the pixel format in which a mode's filters meet: full chroma, so that odd sizes and
-    offsets are exact. `final` is what the encoder is given. Both with their alpha variants, None
-    where the format has no alpha. `largest_side` is the format's own limit in pixels.
+    offsets are exact. `final_alpha` is what the encoder is given of a picture with alpha, None where
+    the format has none. `largest_side` is the format's own limit in pixels.
     """
 
     name: str
@@ -96,7 +96,6 @@ class OutputFormat:
     suffixes: tuple[str, ...]
     encoder: str
     working: str
-    final: str
     final_alpha: str | None
     largest_side: int
 
@@ -104,11 +103,9 @@ class OutputFormat:
 OUTPUT_FORMATS: dict[str, OutputFormat] = {
     format.name: format
     for format in (
-        OutputFormat(
-            "jpeg", "JPEG", (".jpg", ".jpeg", ".jpe"), "mjpeg", "yuv444p", "yuv420p", None, 65500
-        ),
-        OutputFormat("png", "PNG", (".png",), "png", "rgb24", "rgb24", "rgba", 65535),
-        OutputFormat("webp", "WEBP", (".webp",), "libwebp", "bgra", "bgra", "bgra", 16383),
+        OutputFormat("jpeg", "JPEG", (".jpg", ".jpeg", ".jpe"), "mjpeg", "yuv444p", None, 65500),
+        OutputFormat("png", "PNG", (".png",), "png", "rgb24", "rgba", 65535),
+        OutputFormat("webp", "WEBP", (".webp",), "libwebp", "bgra", "bgra", 16383),
     )
 }
 

@@ -20,6 +20,7 @@ from typing import Any
 
 import ffmpeg
 
+from ffprep import encoders
 from ffprep.picture import Picture
 from ffprep.spec import Color, Size, Spec, Step
 
@@ -50,12 +51,6 @@ _UPRIGHT: dict[int, tuple[tuple[str, dict[str, str]], ...]] = {
     7: (("transpose", {"dir": "clock_flip"}),),
     8: (("transpose", {"dir": "cclock"}),),
 }
-
-# FFmpeg's JPEG quantiser for Pillow's quality at 4:2:0, by PSNR and size; between, the nearest finer.
-_JPEG_QUANTISERS = (
-    *((95, 1), (91, 2), (86, 3), (81, 4), (76, 5), (70, 6)),
-    *((64, 8), (54, 10), (43, 13), (32, 18), (21, 24), (1, 31)),
-)
 
 
 def command(binary: str, source: Path, picture: Picture, spec: Spec, output: Path) -> list[str]:
@@ -148,7 +143,7 @@ def _arguments(picture: Picture, spec: Spec, shape: _Shape) -> tuple[str, ...]:
     stream = _finish(stream, spec, keep_alpha)
     output = {
         "c:v": spec.format.encoder,
-        **_quality(spec),
+        **encoders.options(spec),
         "map_metadata": -1,
         "flags:v": "+bitexact",
         "threads": 1,
@@ -299,7 +294,7 @@ def _working(spec: Spec, alpha: bool) -> dict[str, str | None]:
 def _final(spec: Spec, alpha: bool) -> dict[str, str | None]:
     """The pixel format in which a mode ends: the encoder's, where nothing is lost by it."""
     if spec.format.name == "jpeg":
-        return {"pix_fmts": spec.format.final, **_JFIF}
+        return {"pix_fmts": encoders.jpeg_pixel_format(spec), **_JFIF}
     return _working(spec, alpha)
 
 
@@ -316,12 +311,3 @@ def _finish(stream: Stream, spec: Spec, alpha: bool) -> Stream:
     # sequence, the first photo's gamma would be told of them all.
     stream = stream.filter("sidedata", mode="delete").filter("setsar", sar="1")
     return stream.filter("setparams", color_primaries="unknown", color_trc="unknown")
-
-
-def _quality(spec: Spec) -> dict[str, Any]:
-    if spec.format.name == "jpeg":
-        quantiser = next(q for quality, q in _JPEG_QUANTISERS if spec.quality >= quality)
-        return {"qmin": 1, "q:v": quantiser}
-    if spec.format.name == "webp":
-        return {"quality": spec.quality}
-    return {}

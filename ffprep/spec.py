@@ -10,7 +10,7 @@ from typing import Any, Self
 from ffprep.errors import UsageError
 from ffprep.formats import OUTPUT_FORMATS, OutputFormat
 
-PIXELS_VERSION = 1
+PIXELS_VERSION = 2
 """Part of every digest; raised when the same Spec would come out with other pixels."""
 
 
@@ -148,14 +148,23 @@ class Mode:
 class Spec:
     """All that decides what an output must be.
 
-    `quality` is on JPEG's familiar scale, 1 to 100. Raises UsageError where the parts contradict
-    one another.
+    `quality` is on JPEG's familiar scale, 1 to 100; `subsampling` is JPEG's chroma subsampling, where
+    `auto` leaves it to the quality. `lossless` is WebP's. `compression` is the effort of lossless
+    packing, 0 to 9. With `max_bytes`, quality is lowered until the file fits. `colour` is `srgb`, or
+    `keep` for pixels as they are with their ICC profile. `metadata` is `none` or `keep-rights`. Raises
+    UsageError where the parts contradict one another.
     """
 
     size: Size
     mode: Mode
     format: OutputFormat = OUTPUT_FORMATS["jpeg"]
     quality: int = 95
+    subsampling: str = "auto"
+    lossless: bool = False
+    compression: int = 6
+    max_bytes: int | None = None
+    colour: str = "srgb"
+    metadata: str = "none"
     background: Color = Color(0, 0, 0)
     focus: Focus = Focus()
 

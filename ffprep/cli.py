@@ -16,6 +16,7 @@ from ffprep.formats import OUTPUT_FORMATS
 from ffprep.job import Policy
 from ffprep.params import (
     AS_JSON,
+    COLOUR,
     FILTERS,
     FROM_STDIN,
     JOBS,
@@ -24,6 +25,7 @@ from ffprep.params import (
     SIZE_OR_TARGET,
     Parsed,
     Seconds,
+    read_bytes,
 )
 from ffprep.spec import Color, Focus
 
@@ -69,6 +71,34 @@ def cli() -> None:
     default=95,
     show_default=True,
     help="On JPEG's familiar scale.",
+)
+@click.option(
+    "--subsampling",
+    type=click.Choice(["auto", "420", "422", "444"]),
+    default="auto",
+    show_default=True,
+    help="JPEG's chroma; auto is 444 from quality 95 up, else 420.",
+)
+@click.option("--lossless", is_flag=True, help="WebP without loss.")
+@click.option(
+    "--compression",
+    type=click.IntRange(0, 9),
+    default=6,
+    show_default=True,
+    help="How hard PNG and WebP are packed; changes no pixels.",
+)
+@click.option(
+    "--max-bytes",
+    type=Parsed("N", read_bytes),
+    help="Lower the quality until the file is no larger, such as 300kB or 4MiB.",
+)
+@COLOUR
+@click.option(
+    "--metadata",
+    type=click.Choice(["none", "keep-rights"]),
+    default="none",
+    show_default=True,
+    help="Keep copyright, artist, description and capture date; never place or serial numbers.",
 )
 @click.option(
     "--background",
@@ -249,11 +279,14 @@ def info(paths: tuple[Path, ...], jobs: int, max_pixels: int, as_json: bool) -> 
 @cli.command(hidden=True)
 @click.argument("path", type=PATH)
 @MAX_PIXELS
-def frame(path: Path, max_pixels: int) -> None:
+@COLOUR
+def frame(path: Path, max_pixels: int, colour: str) -> None:
     """Write a photo's pixels to stdout, for an ffmpeg that cannot read it (see --dry-run)."""
+    from ffprep.colour import to_srgb
     from ffprep.probe import decode, probe
 
-    _, pixels = decode(path, probe(path, max_pixels))
+    picture, _ = to_srgb(probe(path, max_pixels), keep=colour == "keep")
+    _, pixels = decode(path, picture)
     sys.stdout.buffer.write(pixels)
 
 

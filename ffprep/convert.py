@@ -16,12 +16,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ffprep import fflog, graph, modes
+from ffprep.colour import to_srgb
+from ffprep.embed import embed
 from ffprep.errors import EnvironmentFault, Kind, PhotoError
 from ffprep.ffmpeg import Binary, Processes, Running
 from ffprep.job import Job, Policy, Result, Status
 from ffprep.outputs import disk_full, publish, temporary_beside, temporary_folder
 from ffprep.picture import Picture
 from ffprep.probe import decode, probe, verify
+from ffprep.spec import Size
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,7 @@ class _Probed:
     job: Job
     picture: Picture
     started: float
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +58,9 @@ class Converter:
         for job in jobs:
             started = time.perf_counter()
             try:
-                picture = probe(job.source, self.policy.max_pixels)
-                sequence = graph.sequence(picture, job.spec) if self.streams else None
-                groups[sequence].append(_Probed(job, picture, started))
+                probed = self._probe(job, started)
+                sequence = graph.sequence(probed.picture, job.spec) if self.streams else None
+                groups[sequence].append(probed)
             except Exception as error:
                 yield _failed(job, error, started)
         alone = groups.pop(None, [])
@@ -76,13 +80,19 @@ class Converter:
 
         Raises PhotoError where the file cannot even be probed.
         """
-        picture, before = probe(job.source, self.policy.max_pixels), []
+        picture, before = self._probe(job, 0).picture, []
         if not picture.ffmpeg_reads:
             picture, _ = decode(job.source, picture)
-            limit = f"--max-pixels={self.policy.max_pixels}"
-            before = [[sys.executable, "-P", "-m", "ffprep", "frame", limit, "--", str(job.source)]]
+            options = [f"--max-pixels={self.policy.max_pixels}", f"--colour={job.spec.colour}"]
+            ffprep = [sys.executable, "-P", "-m", "ffprep"]
+            before = [[*ffprep, "frame", *options, "--", str(job.source)]]
         argv = graph.command(self.binary.path, job.source, picture, job.spec, job.output)
         return [*before, argv]
+
+    def _probe(self, job: Job, started: float) -> _Probed:
+        picture = probe(job.source, self.policy.max_pixels)
+        picture, warning = to_srgb(picture, keep=job.spec.colour == "keep")
+        return _Probed(job, picture, started, (warning,) if warning else ())
 
     def _together(
         self, sequence: graph.Sequence, group: list[_Probed], alone: list[_Probed]
@@ -108,7 +118,7 @@ class Converter:
             for number, whole in self._stream(group[0].job, argv, entries):
                 probed, temporary = entries[number]
                 seconds = (time.perf_counter() - started) / (number + 1)
-                result = self._verified(probed.job, temporary, seconds) if whole else None
+                result = self._verified(probed, temporary, seconds) if whole else None
                 if result:
                     yield result
                 else:
@@ -143,32 +153,39 @@ class Converter:
                     running.kill()
         self._blame(job, fflog.read(running.log))
 
-    def _verified(self, job: Job, temporary: Path, seconds: float) -> Result | None:
+    def _verified(self, probed: _Probed, temporary: Path, seconds: float) -> Result | None:
         """Verify and publish what a stream made; None where that cannot be done."""
-        started = time.perf_counter()
+        job, started = probed.job, time.perf_counter()
         try:
-            size = verify(temporary, job.spec)
-            publish(temporary, job, self.policy)
+            size = self._publish(probed, temporary)
         except PhotoError:
             return None
         seconds += time.perf_counter() - started
-        return Result(job.source, job.output, Status.CONVERTED, size, seconds)
+        return Result(
+            job.source, job.output, Status.CONVERTED, size, seconds, warnings=probed.warnings
+        )
+
+    def _publish(self, probed: _Probed, temporary: Path) -> Size:
+        """Give an output what it is to carry, prove it, and give it its name."""
+        embed(temporary, probed.job.spec.format, probed.picture.carries)
+        size = verify(temporary, probed.job.spec)
+        publish(temporary, probed.job, self.policy)
+        return size
 
     def _alone(self, probed: _Probed) -> Result:
         """Convert one photo in a process of its own, and say why it failed if it did."""
-        job, picture, warning = probed.job, probed.picture, None
+        job, picture, warnings = probed.job, probed.picture, probed.warnings
         try:
             with temporary_beside(job.output) as temporary:
                 if picture.ffmpeg_reads and (log := self._by_ffmpeg(job, picture, temporary)):
-                    warning = self._judge(log)
+                    warnings += self._judge(log)
                 else:
                     self._by_pillow(job, picture, temporary)
-                size = verify(temporary, job.spec)
-                publish(temporary, job, self.policy)
+                size = self._publish(probed, temporary)
         except Exception as error:
             return _failed(job, _whose_fault(job, error), probed.started)
         seconds = time.perf_counter() - probed.started
-        return Result(job.source, job.output, Status.CONVERTED, size, seconds, warning=warning)
+        return Result(job.source, job.output, Status.CONVERTED, size, seconds, warnings=warnings)
 
     def _by_ffmpeg(self, job: Job, picture: Picture, output: Path) -> fflog.Log | None:
         """Decode with FFmpeg; None where it makes nothing, or another picture, of the file."""
@@ -219,16 +236,16 @@ class Converter:
         if log.disk_full:
             raise disk_full(job.output)
 
-    def _judge(self, log: fflog.Log) -> str | None:
+    def _judge(self, log: fflog.Log) -> tuple[str, ...]:
         if not log.damage:
-            return None
+            return ()
         if not self.policy.keep_damaged:
             raise PhotoError(
                 Kind.DAMAGED,
                 f"part of the picture is missing ({log.damage[0]}); restore it from a backup, or convert "
                 "what is left with --damaged keep",
             )
-        return f"converted although part of the picture is missing ({log.damage[0]})"
+        return (f"converted although part of the picture is missing ({log.damage[0]})",)
 
 
 def _link(folder: Path, entries: list[tuple[_Probed, Path]]) -> None:

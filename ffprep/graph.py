@@ -5,7 +5,8 @@ Every graph has the same order:
     showinfo             tells the log the size that was decoded
     turn upright         the eight EXIF orientations; a few pixels are made enough for the scaler
     alpha                laid on the background where the output has none
-    the mode's steps     from its file in filters/; alpha is premultiplied for those that mix pixels
+    the mode's steps     from its file in filters/; alpha is premultiplied for those that mix pixels,
+                         and foreign colours become sRGB before the first that does more than cut or scale
     finish               chroma subsampling, the encoder's pixel format, nothing riding along
 
 Expressions see `iw` and `ih`, so one graph serves photos of every size.
@@ -21,7 +22,7 @@ from typing import Any
 import ffmpeg
 
 from ffprep import encoders
-from ffprep.picture import Picture
+from ffprep.picture import Cicp, Picture
 from ffprep.spec import Color, Size, Spec, Step
 
 Stream = Any
@@ -37,6 +38,13 @@ _STRAIGHT = "gbrap16"
 _MIXING = frozenset(
     "scale zscale gblur boxblur avgblur sab smartblur unsharp rotate perspective".split()
 )
+
+# What may be done to pixels whatever their colours mean, so that fewer of them are converted.
+_GEOMETRIC = frozenset("crop scale hflip vflip transpose".split())
+
+# Deep enough for a look-up table, or for a change of primaries, to leave no steps.
+_DEEP = "gbrp16"
+_WHITE = 203
 
 # JPEG is full-range BT.601 by JFIF; said here once, FFmpeg's filters agree on it among themselves.
 _JFIF = {"color_spaces": "bt470bg", "color_ranges": "pc"}
@@ -123,7 +131,7 @@ def _common(picture: Picture, spec: Spec) -> Picture:
     if _too_tiny(picture, spec):
         return picture
     side = max(spec.size.width, spec.size.height)
-    return replace(picture, stored=Size(side, side), profile=False)
+    return replace(picture, stored=Size(side, side), profile=None, carries=None)
 
 
 @lru_cache(maxsize=256)
@@ -138,8 +146,9 @@ def _arguments(picture: Picture, spec: Spec, shape: _Shape) -> tuple[str, ...]:
     if keep_alpha:
         stream = _convert(stream, pix_fmts=_STRAIGHT)
     elif picture.alpha:
-        stream = _flatten(stream, spec.background)
-    stream = _apply(spec, stream, keep_alpha)
+        stream = _flatten(_to_srgb(stream, picture, alpha=True), spec.background)
+        picture = replace(picture, lut=None, cicp=None)
+    stream = _apply(spec, stream, picture, keep_alpha)
     stream = _finish(stream, spec, keep_alpha)
     output = {
         "c:v": spec.format.encoder,
@@ -220,27 +229,84 @@ def _flatten(stream: Stream, background: Color) -> Stream:
     return flat.filter("format", pix_fmts="gbrp")
 
 
-def _apply(spec: Spec, photo: Stream, alpha: bool) -> Stream:
+def _apply(spec: Spec, photo: Stream, picture: Picture, alpha: bool) -> Stream:
     """The mode's steps over `photo`. A stream that several steps read is split among them."""
     steps, values = spec.mode.steps, _values(spec)
     sources, readers = _wiring(steps)
     outlets: dict[int, list[Stream]] = {-1: _outlets(photo, readers[-1])}
+    foreign = {-1} if picture.foreign else set()
     for index, step in enumerate(steps):
         inputs = [outlets[source].pop() for source in sources[index]]
-        options = {key: value.format_map(values) for key, value in step.options}
-        if step.filter == "scale":
-            options.setdefault("flags", _SCALER)
-        if alpha and step.filter in _MIXING:
-            inputs = [_premultiplied(stream) for stream in inputs]
-        made = ffmpeg.filter(inputs, step.filter, **options)
-        if step.filter == "scale":
-            # Left to themselves, two scalers meet in the photo's own format: palette, 4:2:0, 1 bit.
+        if foreign.issuperset(sources[index]) and step.filter in _GEOMETRIC:
+            foreign.add(index)
+            formats: dict[str, str | None] = {"pix_fmts": _STRAIGHT if alpha else _DEEP}
+        else:
             last = index == len(steps) - 1
-            made = made.filter("format", **(_final if last else _working)(spec, alpha))
-        if alpha and step.filter in _MIXING:
-            made = made.filter("format", pix_fmts=_STRAIGHT).filter("unpremultiply", inplace=1)
+            formats = (_final if last else _working)(spec, alpha)
+            for place, source in enumerate(sources[index]):
+                if source in foreign:
+                    srgb = _to_srgb(inputs[place], picture, alpha)
+                    inputs[place] = _convert(srgb, **_working(spec, alpha))
+        options = {key: value.format_map(values) for key, value in step.options}
+        made = _step(step.filter, inputs, options, formats, alpha)
         outlets[index] = _outlets(made, readers[index])
-    return outlets[len(steps) - 1].pop()
+    stream = outlets[len(steps) - 1].pop()
+    if len(steps) - 1 in foreign:
+        stream = _convert(_to_srgb(stream, picture, alpha), **_final(spec, alpha))
+    elif steps[-1].filter != "scale":
+        stream = _end(stream, spec, alpha)
+    return stream
+
+
+def _step(
+    filter: str,
+    inputs: list[Stream],
+    options: dict[str, str],
+    formats: dict[str, str | None],
+    alpha: bool,
+) -> Stream:
+    mixing = alpha and filter in _MIXING
+    if mixing:
+        inputs = [_premultiplied(stream) for stream in inputs]
+    if filter == "scale":
+        options = {"flags": _SCALER} | options
+    made = ffmpeg.filter(inputs, filter, **options)
+    if filter == "scale":
+        # Left to themselves, two scalers meet in the photo's own format: palette, 4:2:0, 1 bit.
+        made = made.filter("format", **formats)
+    if mixing:
+        made = made.filter("format", pix_fmts=_STRAIGHT).filter("unpremultiply", inplace=1)
+    return made
+
+
+def _to_srgb(stream: Stream, picture: Picture, alpha: bool) -> Stream:
+    """Bring foreign colours to sRGB: by a profile's table, or by what code points say."""
+    if not picture.foreign:
+        return stream
+    stream = _convert(stream, pix_fmts=_STRAIGHT if alpha else _DEEP)
+    if picture.lut:
+        return stream.filter("lut3d", file=os.fspath(picture.lut), interp="tetrahedral")
+    assert picture.cicp
+    primaries = {"in_primaries": picture.cicp.primaries, "out_primaries": "bt709"}
+    if not picture.cicp.is_hdr:
+        transfer = 13 if picture.cicp.for_screens else picture.cicp.transfer
+        transfers = {"in_transfer": transfer, "out_transfer": "iec61966-2-1"}
+        return stream.filter("scale", flags=_SCALER, **primaries, **transfers)
+    return _tone_mapped(stream, picture.cicp, "gbrapf32le" if alpha else "gbrpf32le")
+
+
+def _tone_mapped(stream: Stream, cicp: Cicp, floats: str) -> Stream:
+    """HDR to sRGB: as it is up to half of diffuse white, and from there rolled off.
+
+    White is 203 cd/m2 and the brightest highlight 1000 (ITU-R BT.2408).
+    """
+    rgb = {"matrixin": "gbr", "matrix": "gbr", "rangein": "full", "range": "full"}
+    source = {"primariesin": cicp.primaries or 2, "transferin": cicp.transfer}
+    linear = {"primaries": "bt709", "transfer": "linear", "npl": _WHITE}
+    light = stream.filter("zscale", **rgb, **source, **linear).filter("format", pix_fmts=floats)
+    mapped = light.filter("tonemap", tonemap="mobius", param=0.5, peak=1000 / _WHITE, desat=0)
+    screen = {"primariesin": "bt709", "transferin": "linear", "primaries": "bt709"}
+    return mapped.filter("zscale", **rgb, **screen, transfer="iec61966-2-1")
 
 
 def _premultiplied(stream: Stream) -> Stream:
@@ -298,11 +364,13 @@ def _final(spec: Spec, alpha: bool) -> dict[str, str | None]:
     return _working(spec, alpha)
 
 
+def _end(stream: Stream, spec: Spec, alpha: bool) -> Stream:
+    """What a mode that does not end in a scale leaves to be done."""
+    stream = stream.filter("format", **_working(spec, alpha))
+    return _convert(stream, **_final(spec, alpha)) if spec.format.name == "jpeg" else stream
+
+
 def _finish(stream: Stream, spec: Spec, alpha: bool) -> Stream:
-    if spec.mode.steps[-1].filter != "scale":
-        stream = stream.filter("format", **_working(spec, alpha))
-        if spec.format.name == "jpeg":
-            stream = _convert(stream, **_final(spec, alpha))
     if alpha:
         # The scaler takes 8-bit alpha times 257 to 16 bits, and 16-bit alpha by 256 back to 8.
         stream = stream.filter("lutrgb", a="val*256/257")

@@ -49,7 +49,10 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of one Job. `size` is the verified one; `output` is None where none was planned."""
+    """What became of one Job. `size` is the verified one; `output` is None where none was planned.
+
+    `warnings` say what is not as it might have been expected of an output that is right.
+    """
 
     source: Path
     output: Path | None
@@ -57,7 +60,7 @@ class Result:
     size: Size | None = None
     seconds: float = 0.0
     failure: Failure | None = None
-    warning: str | None = None
+    warnings: tuple[str, ...] = ()
 
     @classmethod
     def failed(

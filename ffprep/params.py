@@ -1,5 +1,6 @@
 """Kinds of option values, and the options that several commands share."""
 
+import re
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -64,6 +65,21 @@ class Seconds(click.ParamType[float]):
         return min(seconds, threading.TIMEOUT_MAX)
 
 
+_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
+
+
+def read_bytes(text: str) -> int:
+    """Read `300000`, `300kB`, `4MB` (thousands), `4MiB` (1024). Raises UsageError."""
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmg]?i?)b?\s*", text.lower(), re.ASCII)
+    if (
+        not match
+        or match[2] not in _UNITS
+        or (count := round(float(match[1]) * _UNITS[match[2]])) < 1
+    ):
+        raise UsageError(f"{text!r} is no number of bytes; write 300000, 300kB or 4MiB")
+    return count
+
+
 def options(*decorators: Callable[[Any], Any]) -> Callable[[Value], Value]:
     """Several click options as one decorator, for commands that share them."""
 
@@ -94,6 +110,15 @@ MAX_PIXELS = click.option(
     default=Policy().max_pixels,
     show_default=True,
     help="Refuse photos of more than this many pixels.",
+)
+COLOUR = click.option(
+    "--colour",
+    "--color",
+    "colour",
+    type=click.Choice(["srgb", "keep"]),
+    default="srgb",
+    show_default=True,
+    help="Convert to sRGB, or keep the pixels' values and carry their ICC profile.",
 )
 FROM_STDIN = click.option(
     "-0",

@@ -15,10 +15,11 @@ from typing import BinaryIO
 
 from PIL import Image
 
+from ffprep import colour
 from ffprep.errors import Kind, PhotoError
 from ffprep.files import open_regular
 from ffprep.formats import HEAD_BYTES, Format, sniff
-from ffprep.picture import Picture
+from ffprep.picture import Cicp, Picture, Profile
 from ffprep.spec import Size, Spec
 
 _ORIENTATION = 0x0112
@@ -39,8 +40,10 @@ def probe(path: Path, max_pixels: int) -> Picture:
             _require_whole_boxes(file)
         with _trouble_as_kinds(format), _open_as(format, file) as image:
             if format.name == "png" and "exif" not in image.info:
-                image.info["exif"] = _late_png_exif(file)
+                image.info["exif"] = _png_chunk(file, b"eXIf")
             picture = _describe(format, image)
+            if picture.profile is None and (cicp := _cicp(format, file)) and not cicp.is_srgb:
+                picture = replace(picture, cicp=cicp)
     if not picture.stored.ffmpeg_holds:
         raise PhotoError(Kind.TOO_LARGE, f"{picture.stored} is more than FFmpeg can hold")
     if picture.stored.pixels > max_pixels:
@@ -54,18 +57,26 @@ def probe(path: Path, max_pixels: int) -> Picture:
 def decode(path: Path, picture: Picture) -> tuple[Picture, bytes]:
     """Decode a file whole with Pillow, strictly: for what FFmpeg cannot read.
 
-    Returns the Picture as it is then handed to FFmpeg, and its pixels row by row, rgb24 or rgba.
-    Raises PhotoError as `probe` does.
+    The picture's `profile`, if it has one still, is applied. Returns the Picture as it is then handed
+    to FFmpeg, and its pixels row by row, rgb24 or rgba. Raises PhotoError as `probe` does.
     """
     with _opened(path, picture) as image:
         image.load()
-        if picture.alpha:
-            pixels, raw = image.convert("RGBA"), "rgba"
-        else:
-            pixels, raw = _to_rgb(image), "rgb24"
         # Some of Pillow's plugins turn a picture upright while they load it.
-        size, orientation = Size(*pixels.size), _orientation(image)
-        return replace(picture, raw=raw, stored=size, orientation=orientation), pixels.tobytes()
+        size, orientation = Size(*image.size), _orientation(image)
+        pixels = image.convert("RGBA") if picture.alpha else _without_depth(image)
+        if picture.profile:
+            pixels = colour.apply(pixels, picture.profile)
+        pixels = pixels if picture.alpha else pixels.convert("RGB")
+        raw = "rgba" if picture.alpha else "rgb24"
+        found = replace(picture, raw=raw, stored=size, orientation=orientation, profile=None)
+        return found, pixels.tobytes()
+
+
+def require_whole(path: Path, picture: Picture) -> None:
+    """Decode a file whole. Raises PhotoError as `probe` does."""
+    with _opened(path, picture) as image:
+        image.load()
 
 
 def count_frames(path: Path, picture: Picture) -> int:
@@ -189,7 +200,7 @@ def _describe(format: Format, image: Image.Image) -> Picture:
         orientation=orientation,
         alpha=alpha,
         mode=image.mode,
-        profile=bool(image.info.get("icc_profile")),
+        profile=Profile.of(data) if (data := image.info.get("icc_profile")) else None,
         tiled="tiling" in image.info,
         ffmpeg_reads=_ffmpeg_reads(format, image, alpha),
     )
@@ -219,19 +230,33 @@ def _orientation(image: Image.Image) -> int:
     return value if value in range(1, 9) else 1
 
 
-def _late_png_exif(file: BinaryIO) -> bytes | None:
-    """The eXIf chunk of a PNG, wherever it stands: the standard allows it behind the picture."""
+def _png_chunk(file: BinaryIO, wanted: bytes) -> bytes | None:
+    """A chunk of a PNG, wherever it stands: the standard allows EXIF behind the picture."""
     file.seek(8)
     while len(head := file.read(8)) == 8:
         length, name = struct.unpack(">I4s", head)
-        if name == b"eXIf":
+        if name == wanted:
             return file.read(min(length, 1 << 20))
         file.seek(length + 4, 1)
     return None
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
+def _cicp(format: Format, file: BinaryIO) -> Cicp | None:
+    """What a PNG's cICP chunk says, or the first `nclx` colour box of an AVIF or HEIC."""
+    if format.name == "png":
+        content = _png_chunk(file, b"cICP")
+        return Cicp(content[0], content[1]) if content and len(content) == 4 else None
+    if format.demuxer != "mov":
+        return None
+    file.seek(0)
+    match = re.search(rb"colrnclx(..)(..)", file.read(1 << 16), re.DOTALL)
+    if not match:
+        return None
+    return Cicp(*(int.from_bytes(value, "big") for value in match.groups()))
+
+
+def _without_depth(image: Image.Image) -> Image.Image:
+    """Eight bits a channel, where Pillow would clip what is deeper."""
     if image.mode.startswith("I;16"):
-        # Pillow clips where it should scale.
-        image = image.point(lambda value: value / 257).convert("L")
-    return image.convert("RGB")
+        return image.point(lambda value: value / 257).convert("L")
+    return image

@@ -75,7 +75,7 @@ class Reporter:
         """Count a Result, and say of it what is to be said."""
         self._tally.add(result)
         self._record(line(result))
-        if result.failure or result.warning or self._style.verbose:
+        if result.failure or result.warnings or self._style.verbose:
             self.say(line(result))
         if self._style.json:
             print_json(as_dict(result))
@@ -148,6 +148,7 @@ def as_dict(result: Result) -> dict[str, Any]:
         "height": result.size.height if result.size else None,
         "seconds": round(result.seconds, 3),
         "error": {"kind": failure.kind.value, "message": failure.message} if failure else None,
+        "warnings": list(result.warnings),
     }
 
 
@@ -155,8 +156,8 @@ def line(result: Result) -> str:
     """A Result on one line for people."""
     if result.failure:
         return f"{shown(result.source)}: {result.failure.kind}: {printable(result.failure.message)}"
-    if result.warning:
-        return f"{shown(result.source)}: {printable(result.warning)}"
+    if result.warnings:
+        return f"{shown(result.source)}: {printable('; '.join(result.warnings))}"
     return (
         f"{shown(result.source)} -> {shown(result.output)}: {result.status}, {result.size}, "
         f"{result.seconds:.2f} s"

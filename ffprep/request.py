@@ -35,6 +35,12 @@ def read_request(given: Mapping[str, Any]) -> Request:
         mode=find_mode(given["mode"], filter_folders(given["filters"])),
         format=_format(given["format_name"], named, output),
         quality=given["quality"],
+        subsampling=given["subsampling"],
+        lossless=given["lossless"],
+        compression=given["compression"],
+        max_bytes=given["max_bytes"],
+        colour=given["colour"],
+        metadata=given["metadata"],
         background=given["background"],
         focus=given["focus"],
     )

@@ -8,7 +8,7 @@ from typing import Any
 from ffprep.errors import PhotoError
 from ffprep.library import Found, walk
 from ffprep.picture import Picture
-from ffprep.probe import count_frames, decode, probe
+from ffprep.probe import count_frames, probe, require_whole
 from ffprep.targets import Target, check
 from ffprep.workers import spread
 
@@ -35,7 +35,7 @@ class Finding:
             "orientation": picture.orientation if picture else None,
             "mode": picture.mode if picture else None,
             "alpha": picture.alpha if picture else None,
-            "profile": picture.profile if picture else None,
+            "profile": picture.profile is not None if picture else None,
             "frames": self.frames if picture else None,
             "broken": list(self.broken),
             "error": {"kind": self.error.kind.value, "message": str(self.error)}
@@ -53,7 +53,9 @@ class Finding:
             parts.append(f"stored as {picture.stored}, EXIF orientation {picture.orientation}")
         if self.path.suffix.lower() not in picture.format.suffixes:
             parts.append(f"named {self.path.suffix or 'without a suffix'}")
-        parts += ["with alpha"] * picture.alpha + ["with an ICC profile"] * picture.profile
+        parts += ["with alpha"] * picture.alpha + ["with an ICC profile"] * (
+            picture.profile is not None
+        )
         if self.frames > 1:
             parts.append(f"{self.frames} frames, of which the first is used")
         return ", ".join(parts)
@@ -82,7 +84,7 @@ def verify(
         try:
             picture = _probed(found, max_pixels)
             broken = check(picture, target)
-            decode(found.path, picture)
+            require_whole(found.path, picture)
         except PhotoError as error:
             yield Finding(found.path, picture, error=error, broken=(f"{error.kind}: {error}",))
         else:

@@ -171,7 +171,7 @@ def test_damaged_photos_can_be_kept_and_are_told(tmp_path: Path) -> None:
     cut.write_bytes(cut.read_bytes()[:-20_000])
     result = one(cut, policy=Policy(keep_damaged=True))
     assert result.status is Status.CONVERTED
-    assert "part of the picture is missing" in (result.warning or "")
+    assert "part of the picture is missing" in result.warnings[0]
     assert opened(tmp_path / "out/o").size == (64, 48)
 
 
@@ -180,7 +180,7 @@ def test_odd_metadata_in_a_sound_photo_does_not_fail_it(tmp_path: Path) -> None:
     detail().save(odd, exif=b"Exif\0\0II*\0\xff\xff\xff\xff" + bytes(60), comment=b"\xff" * 500)
     odd.write_bytes(odd.read_bytes() + b"trailing bytes of some camera's own")
     result = one(odd)
-    assert (kind(result), result.warning) == (None, None)
+    assert (kind(result), result.warnings) == (None, ())
 
 
 def test_a_flipped_bit_in_a_png_is_told(tmp_path: Path) -> None:

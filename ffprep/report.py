@@ -138,9 +138,9 @@ def _bar(style: Style, total: int) -> Any:
 
 
 def as_dict(result: Result) -> dict[str, Any]:
-    """A Result as the contract of --json has it."""
+    """A Result as the contract of --json has it; `warnings` is there where there are some."""
     failure = result.failure
-    return {
+    content = {
         "source": os.fspath(result.source),
         "output": None if result.output is None else os.fspath(result.output),
         "status": result.status.value,
@@ -148,8 +148,8 @@ def as_dict(result: Result) -> dict[str, Any]:
         "height": result.size.height if result.size else None,
         "seconds": round(result.seconds, 3),
         "error": {"kind": failure.kind.value, "message": failure.message} if failure else None,
-        "warnings": list(result.warnings),
     }
+    return content | ({"warnings": list(result.warnings)} if result.warnings else {})
 
 
 def line(result: Result) -> str:

@@ -143,7 +143,7 @@ def test_a_tiled_heic_is_converted_whole(tmp_path: Path, name: str) -> None:
 
     assert PHOTOS
     output = tmp_path / "o.png"
-    spec = Spec(Size(300, 400), find_mode("stretch"), OUTPUT_FORMATS["png"])
+    spec = Spec(Size(300, 400), find_mode("stretch"), OUTPUT_FORMATS["png"], colour="keep")
     assert kind(convert(Job(PHOTOS / "formats" / name, output, spec))[0]) is None
     whole = pillow_heif.open_heif(PHOTOS / "formats" / name).to_pillow().convert("RGB")
     assert psnr(opened(output), whole.resize((300, 400), Image.Resampling.LANCZOS)) > 45
@@ -314,7 +314,8 @@ def test_a_mode_that_misses_the_size_publishes_nothing(tmp_path: Path) -> None:
 def test_real_photos_come_out_right(tmp_path: Path) -> None:
     assert PHOTOS
     paths = sorted((PHOTOS / "camera").iterdir())
-    spec = Spec(Size(400, 300), find_mode("stretch"), OUTPUT_FORMATS["png"])
+    # Their colours as they are: what becomes of those is test_colour's question.
+    spec = Spec(Size(400, 300), find_mode("stretch"), OUTPUT_FORMATS["png"], colour="keep")
     jobs = [Job(path, tmp_path / f"{i}.png", spec) for i, path in enumerate(paths)]
     for result in convert(*jobs):
         assert result.failure is None, result

@@ -11,13 +11,24 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 import ffprep
-from ffprep.errors import EnvironmentFault, ExitCode, FfprepError, Interrupted, UsageError
+from ffprep.errors import (
+    EnvironmentFault,
+    ExitCode,
+    FfprepError,
+    Interrupted,
+    Kind,
+    PhotoError,
+    UsageError,
+)
 from ffprep.formats import OUTPUT_FORMATS
 from ffprep.job import Policy
 from ffprep.params import (
     AS_JSON,
+    BACKGROUND,
     COLOUR,
+    FFMPEG,
     FILTERS,
+    FOCUS,
     FROM_STDIN,
     JOBS,
     MAX_PIXELS,
@@ -27,7 +38,7 @@ from ffprep.params import (
     Seconds,
     read_bytes,
 )
-from ffprep.spec import Color, Focus
+from ffprep.spec import Size
 
 if TYPE_CHECKING:
     from ffprep.convert import Converter
@@ -100,20 +111,8 @@ def cli() -> None:
     show_default=True,
     help="Keep copyright, artist, description and capture date; never place or serial numbers.",
 )
-@click.option(
-    "--background",
-    type=Parsed("COLOR", Color.parse),
-    default="black",
-    show_default=True,
-    help="For bars, and under transparency: a CSS name, #rrggbb[aa], or transparent.",
-)
-@click.option(
-    "--focus",
-    type=Parsed("POINT", Focus.parse),
-    default="center",
-    show_default=True,
-    help="What `cover` keeps: center, top, bottom-left, ... or X,Y in fractions.",
-)
+@BACKGROUND
+@FOCUS
 @click.option(
     "--names",
     default="{stem}",
@@ -128,6 +127,13 @@ def cli() -> None:
     show_default=True,
     help="What becomes of photos of which a part is missing.",
 )
+@click.option(
+    "--upscale",
+    type=click.Choice(["allow", "warn", "fail"]),
+    default=Policy().upscale,
+    show_default=True,
+    help="What becomes of photos smaller than the size asked for.",
+)
 @click.option("--preserve-times", is_flag=True, help="Give outputs the times of their sources.")
 @JOBS
 @click.option(
@@ -141,7 +147,7 @@ def cli() -> None:
 @MAX_PIXELS
 @FROM_STDIN
 @FILTERS
-@click.option("--ffmpeg", metavar="PATH", help="Instead of FFPREP_FFMPEG and the embedded one.")
+@FFMPEG
 @click.option("--dry-run", is_flag=True, help="Print the ffmpeg command lines; convert nothing.")
 @AS_JSON
 @click.option("--quiet", is_flag=True, help="No bar and no summary; failures are still told.")
@@ -168,6 +174,7 @@ def _convert(given: dict[str, Any], signals: "Signals") -> int:
 
     request = read_request(given)
     policy = Policy(
+        upscale=given["upscale"],
         keep_damaged=given["damaged"] == "keep",
         preserve_times=given["preserve_times"],
         timeout=given["timeout"],
@@ -201,7 +208,6 @@ def _convert(given: dict[str, Any], signals: "Signals") -> int:
 def _dry_run(plan: "Plan", converter: "Converter", tally: "Tally", as_json: bool) -> None:
     """Print what would be run, for a shell or as JSON; tell what would fail."""
     from ffprep import report
-    from ffprep.errors import PhotoError
     from ffprep.job import Result
 
     made: set[Path] = set()
@@ -259,21 +265,65 @@ def check(paths: tuple[Path, ...], **given: Any) -> None:
 
 @cli.command()
 @click.argument("paths", nargs=-1, required=True, type=PATH, metavar="PATH...")
+@SIZE_OR_TARGET
+@FILTERS
 @JOBS
 @MAX_PIXELS
 @AS_JSON
-def info(paths: tuple[Path, ...], jobs: int, max_pixels: int, as_json: bool) -> None:
-    """Tell what files hold: format, size as shown and as stored, orientation, alpha, profile."""
-    from ffprep import report, survey
+def info(paths: tuple[Path, ...], **given: Any) -> None:
+    """Tell what files hold: format, size as shown and as stored, orientation, alpha, profile.
 
+    With --size or --target, also what each mode would make of them: what is enlarged, cut, set in bars.
+    """
+    from ffprep import report, survey
+    from ffprep.modes import all_modes
+    from ffprep.request import filter_folders, read_target
+
+    sizes: list[Size] = []
+    if given["size"] or given["target"]:
+        sizes = [size for _, size in read_target(given["size"], given["target"]).sizes]
+    modes = all_modes(filter_folders(given["filters"])) if sizes else []
+    frames = [(size, mode) for size in sizes for mode in modes]
     failed = False
-    for finding in survey.describe(paths, max_pixels, jobs):
+    for finding in survey.describe(paths, frames, given["max_pixels"], given["jobs"]):
         failed = failed or finding.error is not None
-        if as_json:
+        if given["as_json"]:
             report.print_json(finding.as_dict())
         else:
-            click.echo(f"{report.shown(finding.path)}: {report.printable(finding.describe())}")
+            lines = map(report.printable, finding.describe().splitlines())
+            click.echo(f"{report.shown(finding.path)}: " + "\n".join(lines))
     sys.exit(ExitCode.SOME_FAILED if failed else ExitCode.OK)
+
+
+@cli.command()
+@click.argument("photo", type=PATH)
+@click.option("-o", "--output", type=PATH, required=True, metavar="SHEET", help="A picture file.")
+@SIZE_OR_TARGET
+@BACKGROUND
+@FOCUS
+@MAX_PIXELS
+@FILTERS
+@FFMPEG
+def compare(photo: Path, output: Path, **given: Any) -> None:
+    """Draw a photo and what every mode makes of it, side by side, in one picture."""
+    from ffprep import report, sheet
+    from ffprep.convert import Converter
+    from ffprep.ffmpeg import find
+    from ffprep.modes import all_modes
+    from ffprep.request import filter_folders, read_sheet
+    from ffprep.workers import Signals
+
+    modes = all_modes(filter_folders(given["filters"]))
+    spec = read_sheet(photo, output, modes[0], given)
+    policy = Policy(upscale="allow", max_pixels=given["max_pixels"])
+    converter = Converter(find(given["ffmpeg"]), policy)
+    with Signals() as signals:
+        signals.while_running(converter.processes.stop)
+        try:
+            sheet.draw(photo, output, spec, modes, converter)
+        except PhotoError as error:
+            _say(f"{report.shown(photo)}: {error.kind}: {report.printable(str(error))}")
+            sys.exit(ExitCode.BUG if error.kind is Kind.INTERNAL else ExitCode.SOME_FAILED)
 
 
 @cli.command(hidden=True)

@@ -28,6 +28,7 @@ class Kind(StrEnum):
     DAMAGED = "damaged"
     UNSUPPORTED = "unsupported"
     TOO_LARGE = "too-large"
+    UPSCALE = "upscale"
     TIMEOUT = "timeout"
     COLLISION = "collision"
     MISSING = "missing"

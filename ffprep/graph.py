@@ -14,6 +14,7 @@ Expressions see `iw` and `ih`, so one graph serves photos of every size.
 
 import math
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -96,6 +97,32 @@ def sequence_command(binary: str, sequence: Sequence, folder: Path) -> list[str]
     return [binary, *(names.get(word, word) for word in sequence.arguments)]
 
 
+@dataclass(frozen=True, slots=True)
+class Laid:
+    """A picture on a sheet: its file, the size it is shown at, and its upper left corner."""
+
+    path: Path
+    size: Size
+    x: int
+    y: int
+
+
+def sheet_command(
+    binary: str, paper: Path, pictures: Iterable[Laid], spec: Spec, output: Path
+) -> list[str]:
+    """The argv that lays PNG pictures on a PNG `paper` of the Spec's size."""
+    reading = {"protocol_whitelist": "file", "f": "image2", "pattern_type": "none", "c:v": "png"}
+    stream = ffmpeg.input(_url(paper), **reading)["v:0"]
+    for laid in pictures:
+        picture = ffmpeg.input(_url(laid.path), **reading)["v:0"]
+        shown = picture.filter("scale", w=laid.size.width, h=laid.size.height, flags=_SCALER)
+        inputs = [stream, shown.filter("format", pix_fmts="rgba")]
+        stream = ffmpeg.filter(inputs, "overlay", x=laid.x, y=laid.y, format="gbrp")
+    stream = _finish(_convert(stream, **_final(spec, alpha=False)), spec, alpha=False)
+    names = {_OUTPUT: _url(output)}
+    return [binary, *(names.get(word, word) for word in _compiled(stream, spec, _SINGLE))]
+
+
 # ffmpeg-python wants names that are UTF-8; the real ones take these words' places afterwards.
 _SOURCE, _OUTPUT = "<source>", "<output>"
 
@@ -149,7 +176,10 @@ def _arguments(picture: Picture, spec: Spec, shape: _Shape) -> tuple[str, ...]:
         stream = _flatten(_to_srgb(stream, picture, alpha=True), spec.background)
         picture = replace(picture, lut=None, cicp=None)
     stream = _apply(spec, stream, picture, keep_alpha)
-    stream = _finish(stream, spec, keep_alpha)
+    return _compiled(_finish(stream, spec, keep_alpha), spec, shape)
+
+
+def _compiled(stream: Stream, spec: Spec, shape: _Shape) -> tuple[str, ...]:
     output = {
         "c:v": spec.format.encoder,
         **encoders.options(spec),

@@ -21,10 +21,12 @@ class Job:
 class Policy:
     """What a run permits itself; unlike a Spec it never changes the pixels of a sound photo.
 
+    `upscale` is what becomes of photos with fewer pixels than the frame: `allow`, `warn` or `fail`.
     `keep_damaged` converts what can still be decoded of a damaged photo. `timeout` is in seconds a
     photo. `max_pixels` bounds width x height of what is decoded; FFmpeg's own bound is the default.
     """
 
+    upscale: str = "warn"
     keep_damaged: bool = False
     preserve_times: bool = False
     timeout: float = 120.0

@@ -1,6 +1,6 @@
 """Mode files to Modes. The list of modes is the folder: adding a mode is adding a file.
 
-A mode file is TOML: `summary`, `keeps`, `loses`, `suits`, and one `[[step]]` a filter (docs/modes.md).
+A mode file is TOML: `summary`, `fit`, `keeps`, `loses`, `suits`, and one `[[step]]` a filter (docs/modes.md).
 """
 
 import re
@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from ffprep.errors import EnvironmentFault, UsageError
-from ffprep.spec import Mode, Step
+from ffprep.spec import Fit, Mode, Step
 
 PLACEHOLDERS = ("width", "height", "background", "focus_x", "focus_y")
 """What a filter option may say in braces; the graph builder fills them in."""
 
-_WORDS = ("summary", "keeps", "loses", "suits")
+_WORDS = ("summary", "fit", "keeps", "loses", "suits")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 # Filters and options that open files, sockets or plug-ins: a picture goes in and a picture comes
@@ -97,12 +97,19 @@ class _Reader:
         return Mode(
             name=self.path.stem,
             steps=tuple(self._steps(steps)),
+            fit=self._fit(content),
             summary=self._word(content, "summary"),
             keeps=self._word(content, "keeps"),
             loses=self._word(content, "loses"),
             suits=tuple(suits),
             path=str(self.path),
         )
+
+    def _fit(self, content: dict[str, Any]) -> Fit | None:
+        word = self._word(content, "fit")
+        if word and word not in list(Fit):
+            self._fail(None, "fit", f"must be one of {', '.join(Fit)}")
+        return Fit(word) if word else None
 
     def _word(self, content: dict[str, Any], key: str) -> str:
         value = content.get(key, "")

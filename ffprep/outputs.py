@@ -31,7 +31,7 @@ def temporary_beside(output: Path) -> Iterator[Path]:
             raise IsADirectoryError(errno.EISDIR, "a folder has this name already")
         temporary.touch(exist_ok=False)  # what cannot be written is told before the work is done
     except OSError as error:
-        raise _output_trouble(output, error) from None
+        raise output_trouble(output, error) from None
     _live.add(temporary)
     try:
         yield temporary
@@ -68,10 +68,11 @@ def publish(temporary: Path, job: Job, policy: Policy) -> None:
             os.utime(temporary, ns=(times.st_atime_ns, times.st_mtime_ns))
         os.replace(temporary, job.output)
     except OSError as error:
-        raise _output_trouble(job.output, error) from None
+        raise output_trouble(job.output, error) from None
 
 
-def _output_trouble(output: Path, error: OSError) -> Exception:
+def output_trouble(output: Path, error: OSError) -> Exception:
+    """What to raise when an output cannot be written."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return disk_full(output)
     return PhotoError(Kind.IO, f"cannot write {output}: {os_trouble(error)}")

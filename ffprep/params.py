@@ -10,7 +10,7 @@ import click
 
 from ffprep.errors import UsageError
 from ffprep.job import Policy
-from ffprep.spec import Size
+from ffprep.spec import Color, Focus, Size
 
 Value = TypeVar("Value")
 PATH = click.Path(path_type=Path, readable=False)
@@ -96,6 +96,23 @@ SIZE_OR_TARGET = options(
     click.option(
         "--target", metavar="NAME[/SIZE]", help="A named destination: see `ffprep targets`."
     ),
+)
+BACKGROUND = click.option(
+    "--background",
+    type=Parsed("COLOR", Color.parse),
+    default="black",
+    show_default=True,
+    help="For bars, and under transparency: a CSS name, #rrggbb[aa], or transparent.",
+)
+FOCUS = click.option(
+    "--focus",
+    type=Parsed("POINT", Focus.parse),
+    default="center",
+    show_default=True,
+    help="What `cover` keeps: center, top, bottom-left, ... or X,Y in fractions.",
+)
+FFMPEG = click.option(
+    "--ffmpeg", metavar="PATH", help="Instead of FFPREP_FFMPEG and the embedded one."
 )
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object a line on stdout.")
 FILTERS = click.option(

@@ -12,7 +12,7 @@ from ffprep.errors import UsageError
 from ffprep.formats import OUTPUT_FORMATS, SUFFIXES, OutputFormat, output_format_of
 from ffprep.library import Names, Request
 from ffprep.modes import find_mode
-from ffprep.spec import Size, Spec
+from ffprep.spec import Mode, Size, Spec
 from ffprep.targets import Target, find_target
 
 
@@ -46,6 +46,23 @@ def read_request(given: Mapping[str, Any]) -> Request:
     )
     same_format = given["format_name"] == "same" and not single
     return Request(sources, output, spec, single, Names(given["names"]), same_format)
+
+
+def read_sheet(photo: Path, output: Path, mode: Mode, given: Mapping[str, Any]) -> Spec:
+    """The Spec of a contact sheet, but for its size: that of its pictures. Raises UsageError."""
+    format = _format_of(output)
+    if format is None:
+        known = ", ".join(suffix for f in OUTPUT_FORMATS.values() for suffix in f.suffixes)
+        raise UsageError(f"{output}: a sheet is a picture file; its name ends in one of {known}")
+    if os.path.exists(output) and os.path.exists(photo) and os.path.samefile(photo, output):
+        raise UsageError(f"{output} is the photo itself, and sources are never overwritten")
+    return Spec(
+        size=_one_size(given["size"], given["target"]),
+        mode=mode,
+        format=format,
+        background=given["background"],
+        focus=given["focus"],
+    )
 
 
 def _sources(arguments: tuple[str, ...], from_null: bool) -> tuple[Path, ...]:

@@ -5,10 +5,14 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Self
 
 from ffprep.errors import UsageError
 from ffprep.formats import OUTPUT_FORMATS, OutputFormat
+
+LOWEST_QUALITY = 30
+"""How far quality is lowered for the sake of `max_bytes`; below, JPEG falls apart."""
 
 PIXELS_VERSION = 2
 """Part of every digest; raised when the same Spec would come out with other pixels."""
@@ -131,12 +135,24 @@ class Step:
     makes: str = ""
 
 
+class Fit(StrEnum):
+    """How a mode lays a photo in the frame, in the words of CSS's object-fit."""
+
+    COVER = "cover"
+    CONTAIN = "contain"
+    FILL = "fill"
+
+
 @dataclass(frozen=True, slots=True)
 class Mode:
-    """A way to make a photo fit: the filters, words that help to choose it, and its file."""
+    """A way to make a photo fit: the filters, words that help to choose it, and its file.
+
+    `fit` is None where the mode's file does not say it; then nothing can be told beforehand.
+    """
 
     name: str
     steps: tuple[Step, ...]
+    fit: Fit | None = dataclasses.field(default=None, compare=False)
     summary: str = dataclasses.field(default="", compare=False)
     keeps: str = dataclasses.field(default="", compare=False)
     loses: str = dataclasses.field(default="", compare=False)
@@ -184,6 +200,11 @@ class Spec:
                 f"{self.size} is too large for {self.format.name}, whose sides end at "
                 f"{self.format.largest_side}"
             )
+
+    @property
+    def lossy(self) -> bool:
+        """Whether a lower quality makes a smaller file."""
+        return self.format.name == "jpeg" or (self.format.name == "webp" and not self.lossless)
 
     @property
     def digest(self) -> str:

@@ -1,14 +1,16 @@
 """What existing files hold, and what they break of a target's rules. Nothing is written."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from ffprep.errors import PhotoError
+from ffprep.framing import Framing
 from ffprep.library import Found, walk
 from ffprep.picture import Picture
 from ffprep.probe import count_frames, probe, require_whole
+from ffprep.spec import Mode, Size
 from ffprep.targets import Target, check
 from ffprep.workers import spread
 
@@ -22,6 +24,7 @@ class Finding:
     frames: int = 1
     error: PhotoError | None = None
     broken: tuple[str, ...] = ()
+    framings: tuple[tuple[Size, str, Framing], ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """One JSON line's content. Width and height are as shown, upright."""
@@ -37,6 +40,10 @@ class Finding:
             "alpha": picture.alpha if picture else None,
             "profile": picture.profile is not None if picture else None,
             "frames": self.frames if picture else None,
+            "framings": [
+                {"size": str(size), "mode": mode} | asdict(framing)
+                for size, mode, framing in self.framings
+            ],
             "broken": list(self.broken),
             "error": {"kind": self.error.kind.value, "message": str(self.error)}
             if self.error
@@ -58,16 +65,25 @@ class Finding:
         )
         if self.frames > 1:
             parts.append(f"{self.frames} frames, of which the first is used")
-        return ", ".join(parts)
+        lines = [f"{mode} at {size}: {f.describe()}" for size, mode, f in self.framings]
+        return "\n    ".join([", ".join(parts), *lines])
 
 
-def describe(paths: Iterable[Path], max_pixels: int, workers: int) -> Iterator[Finding]:
-    """A Finding for every picture among `paths` and below."""
+def describe(
+    paths: Iterable[Path], frames: Sequence[tuple[Size, Mode]], max_pixels: int, workers: int
+) -> Iterator[Finding]:
+    """A Finding for every picture among `paths` and below, with its Framing in each of `frames`."""
 
     def look(found: Found) -> Iterator[Finding]:
         try:
             picture = _probed(found, max_pixels)
-            yield Finding(found.path, picture, count_frames(found.path, picture))
+            framings = tuple(
+                (size, mode.name, Framing.of(mode.fit, picture.shown, size))
+                for size, mode in frames
+                if mode.fit
+            )
+            count = count_frames(found.path, picture)
+            yield Finding(found.path, picture, count, framings=framings)
         except PhotoError as error:
             yield Finding(found.path, error=error)
 

@@ -1,0 +1,158 @@
+"""A contact sheet: a photo and what each mode makes of it, side by side, for choosing with one's own eyes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import ceil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ffprep import graph
+from ffprep.convert import Converter
+from ffprep.errors import PhotoError
+from ffprep.formats import OUTPUT_FORMATS
+from ffprep.framing import Framing
+from ffprep.job import Job
+from ffprep.modes import find_mode
+from ffprep.outputs import publish, temporary_beside, temporary_folder
+from ffprep.picture import Picture
+from ffprep.probe import probe, verify
+from ffprep.spec import Mode, Size, Spec
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+# What fits a screen of 1920 x 1080 with a window around it.
+_WIDEST, _HIGHEST = 1760, 960
+_GAP = 24
+_LABEL = 74  # a line for the name, two for words
+_NARROWEST = 300  # so that the words have room
+_PAPER, _INK, _FAINT = "#e8e8e8", "#111111", "#444444"
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """Cells in rows: a picture area of `box`, and a label below it."""
+
+    count: int
+    columns: int
+    box: Size
+
+    @classmethod
+    def of(cls, count: int, frame: Size) -> "_Layout":
+        """The one with the largest pictures, none larger than the frame itself."""
+        return max((cls._with(count, columns, frame) for columns in range(1, count + 1)), key=_area)
+
+    @classmethod
+    def _with(cls, count: int, columns: int, frame: Size) -> "_Layout":
+        rows = ceil(count / columns)
+        width = (_WIDEST - _GAP) / columns - _GAP
+        height = (_HIGHEST - _GAP) / rows - _GAP - _LABEL
+        scale = max(0.0, min(width / frame.width, height / frame.height, 1.0))
+        box = Size(max(1, int(frame.width * scale)), max(1, int(frame.height * scale)))
+        return cls(count, columns, box)
+
+    @property
+    def cell(self) -> Size:
+        return Size(max(self.box.width, _NARROWEST), self.box.height + _LABEL)
+
+    @property
+    def sheet(self) -> Size:
+        rows = ceil(self.count / self.columns)
+        width = self.columns * (self.cell.width + _GAP) + _GAP
+        return Size(width, rows * (self.cell.height + _GAP) + _GAP)
+
+    def corner(self, index: int) -> tuple[int, int]:
+        """The upper left of a cell."""
+        row, column = divmod(index, self.columns)
+        x = _GAP + column * (self.cell.width + _GAP)
+        return x, _GAP + row * (self.cell.height + _GAP)
+
+
+def _area(layout: _Layout) -> tuple[int, int]:
+    return layout.box.pixels, -layout.sheet.pixels
+
+
+@dataclass(frozen=True, slots=True)
+class _Cell:
+    """One picture of the sheet: what makes it, the size at which it is shown, and its words."""
+
+    spec: Spec
+    shown: Size
+    words: tuple[str, ...]
+
+
+def draw(photo: Path, output: Path, spec: Spec, modes: Sequence[Mode], using: Converter) -> Size:
+    """Convert `photo` in every mode and write one sheet of them; returns the sheet's size.
+
+    Raises PhotoError, and EnvironmentFault as converting does.
+    """
+    picture = probe(photo, using.policy.max_pixels)
+    layout = _Layout.of(1 + len(modes), spec.size)
+    cells = _cells(picture, layout, spec, modes)
+    with temporary_folder() as folder, temporary_beside(output) as temporary:
+        jobs = [Job(photo, folder / f"{i}.png", cell.spec) for i, cell in enumerate(cells)]
+        for result in using.convert(jobs):
+            if result.failure:
+                raise PhotoError(result.failure.kind, result.failure.message)
+        _paper(layout, cells).save(folder / "paper.png")
+        whole = replace(spec, size=layout.sheet)
+        argv = graph.sheet_command(
+            using.binary.path, folder / "paper.png", _laid(layout, cells, jobs), whole, temporary
+        )
+        job = Job(photo, output, whole)
+        using.transcoder.run(job, argv)
+        size = verify(temporary, whole)
+        publish(temporary, job, using.policy)
+    return size
+
+
+def _cells(picture: Picture, layout: _Layout, spec: Spec, modes: Sequence[Mode]) -> list[_Cell]:
+    """The photo itself, whole, and the modes."""
+    lossless = replace(spec, format=OUTPUT_FORMATS["png"], max_bytes=None)
+    size = _inside(picture.shown, layout.box)
+    itself = replace(lossless, size=size, mode=find_mode("stretch"))
+    cells = [_Cell(itself, size, ("photo", str(picture.shown), picture.format.name))]
+    for mode in modes:
+        words = [mode.name, f"keeps {mode.keeps}" if mode.keeps else mode.summary]
+        if mode.fit:
+            words.append(Framing.of(mode.fit, picture.shown, spec.size).describe())
+        cells.append(_Cell(replace(lossless, mode=mode), layout.box, tuple(words)))
+    return cells
+
+
+def _inside(size: Size, box: Size) -> Size:
+    scale = min(box.width / size.width, box.height / size.height)
+    return Size(max(1, int(size.width * scale)), max(1, int(size.height * scale)))
+
+
+def _laid(layout: _Layout, cells: Sequence[_Cell], jobs: Sequence[Job]) -> list[graph.Laid]:
+    """Where each picture lies: in the middle of its cell, above the label."""
+    laid = []
+    for index, (cell, job) in enumerate(zip(cells, jobs, strict=True)):
+        x, y = layout.corner(index)
+        x += (layout.cell.width - cell.shown.width) // 2
+        laid.append(
+            graph.Laid(job.output, cell.shown, x, y + layout.box.height - cell.shown.height)
+        )
+    return laid
+
+
+def _paper(layout: _Layout, cells: Sequence[_Cell]) -> "Image.Image":
+    """The sheet with its labels and without its pictures."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    paper = Image.new("RGB", (layout.sheet.width, layout.sheet.height), _PAPER)
+    pen = ImageDraw.Draw(paper)
+    for index, cell in enumerate(cells):
+        x, y = layout.corner(index)
+        x, y = x + layout.cell.width / 2, y + layout.box.height + 8
+        for number, words in enumerate(cell.words):
+            height = 14 if number else 20
+            # The font that comes with Pillow: there may be no other on a server.
+            font = ImageFont.load_default(height)
+            while height > 8 and font.getlength(words) > layout.cell.width + _GAP / 2:
+                height -= 1
+                font = ImageFont.load_default(height)
+            pen.text((x, y), words, _FAINT if number else _INK, font, anchor="ma")
+            y += 20 if number else 26
+    return paper

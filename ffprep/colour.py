@@ -56,6 +56,8 @@ def to_srgb(picture: Picture, keep: bool) -> tuple[Picture, str | None]:
     if profile is None:
         return picture, None
     plain = replace(picture, profile=None)
+    if picture.mode == "LAB":  # says itself what its numbers mean
+        return plain, None
     try:
         _require_fit(profile, picture)
         if keep and profile.space == "RGB ":

@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 from PIL import Image
 
-from ffprep import colour
+from ffprep import colour, tiff
 from ffprep.errors import Kind, PhotoError
 from ffprep.files import open_regular
 from ffprep.formats import HEAD_BYTES, Format, sniff
@@ -64,7 +64,7 @@ def decode(path: Path, picture: Picture) -> tuple[Picture, bytes]:
         image.load()
         # Some of Pillow's plugins turn a picture upright while they load it.
         size, orientation = Size(*image.size), _orientation(image)
-        pixels = image.convert("RGBA") if picture.alpha else _without_depth(image)
+        pixels = image.convert("RGBA") if picture.alpha else _plain(image)
         if picture.profile:
             pixels = colour.apply(pixels, picture.profile)
         pixels = pixels if picture.alpha else pixels.convert("RGB")
@@ -170,7 +170,14 @@ def _open_as(format: Format, file: BinaryIO) -> Iterator[Image.Image]:
     """
     factory = _plugin(format.plugin)
     file.seek(0)
-    image = factory(file, "")
+    try:
+        image = factory(file, "")
+    except Exception:
+        other = tiff.deep_lab_as_rgb(file) if format.name == "tiff" else None
+        if other is None:
+            raise
+        image = factory(other, "")
+        image.info["lab"] = True
     try:
         yield image
     finally:
@@ -199,7 +206,7 @@ def _describe(format: Format, image: Image.Image) -> Picture:
         stored=size,
         orientation=orientation,
         alpha=alpha,
-        mode=image.mode,
+        mode="LAB" if "lab" in image.info else image.mode,
         profile=Profile.of(data) if (data := image.info.get("icc_profile")) else None,
         tiled="tiling" in image.info,
         ffmpeg_reads=_ffmpeg_reads(format, image, alpha),
@@ -212,12 +219,9 @@ def _ffmpeg_reads(format: Format, image: Image.Image, alpha: bool) -> bool:
         return not alpha  # the alpha plane is a picture of its own, and is left out
     if format.name == "webp":
         return not getattr(image, "is_animated", False)  # its decoder skips animations
-    if format.name == "tiff":  # one with JPEG inside comes out black
-        return image.info.get("compression") in _TIFF_COMPRESSIONS
+    if format.name == "tiff":
+        return "lab" not in image.info and tiff.ffmpeg_reads(image)
     return True
-
-
-_TIFF_COMPRESSIONS = ("raw", "packbits", "tiff_lzw", "tiff_adobe_deflate", "tiff_deflate")
 
 
 def _orientation(image: Image.Image) -> int:
@@ -255,8 +259,12 @@ def _cicp(format: Format, file: BinaryIO) -> Cicp | None:
     return Cicp(*(int.from_bytes(value, "big") for value in match.groups()))
 
 
-def _without_depth(image: Image.Image) -> Image.Image:
-    """Eight bits a channel, where Pillow would clip what is deeper."""
+def _plain(image: Image.Image) -> Image.Image:
+    """Eight bits a channel, where Pillow would clip what is deeper, and CIELab said to be that."""
+    if "lab" in image.info:
+        return tiff.lab_of(image)
     if image.mode.startswith("I;16"):
         return image.point(lambda value: value / 257).convert("L")
+    if image.mode in ("I", "F"):
+        return tiff.to_eight_bits(image)
     return image

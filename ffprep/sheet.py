@@ -131,9 +131,8 @@ def _laid(layout: _Layout, cells: Sequence[_Cell], jobs: Sequence[Job]) -> list[
     for index, (cell, job) in enumerate(zip(cells, jobs, strict=True)):
         x, y = layout.corner(index)
         x += (layout.cell.width - cell.shown.width) // 2
-        laid.append(
-            graph.Laid(job.output, cell.shown, x, y + layout.box.height - cell.shown.height)
-        )
+        y += (layout.box.height - cell.shown.height) // 2
+        laid.append(graph.Laid(job.output, cell.shown, x, y))
     return laid
 
 
@@ -144,8 +143,8 @@ def _paper(layout: _Layout, cells: Sequence[_Cell]) -> "Image.Image":
     paper = Image.new("RGB", (layout.sheet.width, layout.sheet.height), _PAPER)
     pen = ImageDraw.Draw(paper)
     for index, cell in enumerate(cells):
-        x, y = layout.corner(index)
-        x, y = x + layout.cell.width / 2, y + layout.box.height + 8
+        left, top = layout.corner(index)
+        x, y = left + layout.cell.width // 2, top + layout.box.height + 8
         for number, words in enumerate(cell.words):
             height = 14 if number else 20
             # The font that comes with Pillow: there may be no other on a server.

@@ -102,6 +102,17 @@ def transform(profile: Profile) -> "ImageCms.ImageCmsTransform":
         raise BrokenProfile(str(error).strip() or type(error).__name__) from None
 
 
+def name(profile: Profile) -> str:
+    """What a profile calls itself; `unnamed` where it does not or is broken."""
+    from PIL import ImageCms
+
+    try:
+        opened = ImageCms.ImageCmsProfile(BytesIO(profile.data))
+        return ImageCms.getProfileDescription(opened).strip() or "unnamed"
+    except Exception:  # as above
+        return "unnamed"
+
+
 def apply(image: "Image.Image", profile: Profile) -> "Image.Image":
     """An image in the profile's colours, as sRGB, with the alpha it has. Raises BrokenProfile."""
     from PIL import ImageCms

@@ -46,16 +46,9 @@ class Framing:
 
 
 def times(factor: float) -> str:
-    """`1.5x`, with as many digits as tell it from 1."""
-    return (
-        next(
-            (text for digits in (2, 3, 4) if float(text := f"{factor:.{digits}f}") not in (0, 1)),
-            f"{factor:.2g}",
-        )
-        + "x"
-        if factor != 1
-        else "1x"
-    )
+    """`1.50x`, with as many digits as tell it from 0 and 1."""
+    text = f"{factor:.2f}"
+    return f"{factor:.6g}x" if text in ("0.00", "1.00") else f"{text}x"
 
 
 def percent(share: float) -> str:

@@ -7,8 +7,8 @@ judged by somebody else.
 import re
 import struct
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import BinaryIO
@@ -22,7 +22,7 @@ from ffprep.formats import HEAD_BYTES, Format, sniff
 from ffprep.picture import Cicp, Picture, Profile
 from ffprep.spec import Size, Spec
 
-_ORIENTATION = 0x0112
+_ORIENTATION, _GPS = 0x0112, 0x8825
 
 
 def probe(path: Path, max_pixels: int) -> Picture:
@@ -79,13 +79,65 @@ def require_whole(path: Path, picture: Picture) -> None:
         image.load()
 
 
-def count_frames(path: Path, picture: Picture) -> int:
-    """How many pictures an animation or a container holds; only the first is ever converted.
+@dataclass(frozen=True, slots=True)
+class Extras:
+    """What a file holds besides the pixels that are converted, all of which outputs do without.
 
-    Raises PhotoError as `probe` does.
+    `frames` are those of an animation, the pages of a TIFF, the pictures of an MPO. `depth` is in
+    bits a channel, where it is known. `metadata` are words such as `EXIF` and `place`.
     """
+
+    frames: int = 1
+    depth: int = 8
+    profile: str | None = None
+    metadata: tuple[str, ...] = ()
+    gain_map: bool = False
+
+
+def look_closer(path: Path, picture: Picture) -> Extras:
+    """What a file holds besides. Raises PhotoError as `probe` does."""
     with _opened(path, picture) as image:
-        return int(getattr(image, "n_frames", 1))
+        profile = picture.profile and colour.name(picture.profile)
+        head = path.open("rb")
+        with head:
+            content = head.read(1 << 16)
+        return Extras(
+            frames=_frames(image),
+            depth=_depth(picture.format, image, content),
+            profile=profile or None,
+            metadata=tuple(_metadata(image)),
+            gain_map=b"hdrgm:" in content or "hdrgainmap" in str(image.info.get("aux")),
+        )
+
+
+def _frames(image: Image.Image) -> int:
+    if "mp" in image.info or "mpoffset" in image.info:
+        with suppress(Exception):  # an index of pictures may be broken; the first is the photo
+            return int(image._getmp()[0xB001])  # type: ignore[attr-defined]
+    return int(getattr(image, "n_frames", 1))
+
+
+def _depth(format: Format, image: Image.Image, content: bytes) -> int:
+    if format.name == "tiff":
+        return tiff.depth(image)
+    if format.name == "png":
+        return 8 if content[25] == 3 else content[24]  # the palette's colours have 8
+    if format.demuxer == "mov" and (pixi := re.search(rb"pixi.{4}.(.)", content, re.DOTALL)):
+        return pixi[1][0]
+    return 8
+
+
+def _metadata(image: Image.Image) -> Iterator[str]:
+    info = image.info
+    if info.get("exif"):
+        yield "EXIF"
+        with suppress(Exception):  # broken EXIF has no place to tell
+            if Image.Image.getexif(image).get_ifd(_GPS):
+                yield "place"
+    names = {"xmp": "XMP", "photoshop": "IPTC", "comment": "comment", "thumbnails": "thumbnail"}
+    yield from (word for key, word in names.items() if info.get(key))
+    if set(getattr(image, "text", ())) - {"XML:com.adobe.xmp"}:
+        yield "text"
 
 
 def verify(path: Path, spec: Spec) -> Size:

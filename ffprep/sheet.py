@@ -40,7 +40,8 @@ class _Layout:
     @classmethod
     def of(cls, count: int, frame: Size) -> "_Layout":
         """The one with the largest pictures, none larger than the frame itself."""
-        return max((cls._with(count, columns, frame) for columns in range(1, count + 1)), key=_area)
+        most = min(count, (_WIDEST - _GAP) // (_NARROWEST + _GAP))
+        return max((cls._with(count, columns, frame) for columns in range(1, most + 1)), key=_area)
 
     @classmethod
     def _with(cls, count: int, columns: int, frame: Size) -> "_Layout":

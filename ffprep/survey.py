@@ -1,7 +1,7 @@
 """What existing files hold, and what they break of a target's rules. Nothing is written."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ from ffprep.errors import PhotoError
 from ffprep.framing import Framing
 from ffprep.library import Found, walk
 from ffprep.picture import Picture
-from ffprep.probe import count_frames, probe, require_whole
+from ffprep.probe import Extras, look_closer, probe, require_whole
 from ffprep.spec import Mode, Size
 from ffprep.targets import Target, check
 from ffprep.workers import spread
@@ -21,7 +21,7 @@ class Finding:
 
     path: Path
     picture: Picture | None = None
-    frames: int = 1
+    extras: Extras = field(default_factory=Extras)
     error: PhotoError | None = None
     broken: tuple[str, ...] = ()
     framings: tuple[tuple[Size, str, Framing], ...] = ()
@@ -38,8 +38,13 @@ class Finding:
             "orientation": picture.orientation if picture else None,
             "mode": picture.mode if picture else None,
             "alpha": picture.alpha if picture else None,
-            "profile": picture.profile is not None if picture else None,
-            "frames": self.frames if picture else None,
+            "depth": self.extras.depth if picture else None,
+            "profile": self.extras.profile,
+            "cicp": [picture.cicp.primaries, picture.cicp.transfer]
+            if picture and picture.cicp
+            else None,
+            "frames": self.extras.frames if picture else None,
+            "dropped": self.dropped,
             "framings": [
                 {"size": str(size), "mode": mode} | asdict(framing)
                 for size, mode, framing in self.framings
@@ -49,6 +54,15 @@ class Finding:
             if self.error
             else None,
         }
+
+    @property
+    def dropped(self) -> list[str]:
+        """What outputs do without, whatever the options."""
+        extras = self.extras
+        parts = [f"{extras.frames - 1} of {extras.frames} frames"] * (extras.frames > 1)
+        parts += [f"{extras.depth} bits a channel become 8"] * (extras.depth > 8)
+        parts += ["gain map"] * extras.gain_map
+        return [*parts, *extras.metadata]
 
     def describe(self) -> str:
         """The same for people, without the path."""
@@ -60,11 +74,12 @@ class Finding:
             parts.append(f"stored as {picture.stored}, EXIF orientation {picture.orientation}")
         if self.path.suffix.lower() not in picture.format.suffixes:
             parts.append(f"named {self.path.suffix or 'without a suffix'}")
-        parts += ["with alpha"] * picture.alpha + ["with an ICC profile"] * (
-            picture.profile is not None
-        )
-        if self.frames > 1:
-            parts.append(f"{self.frames} frames, of which the first is used")
+        parts += ["with alpha"] * picture.alpha
+        parts += [f"ICC profile {self.extras.profile}"] * (picture.profile is not None)
+        if picture.cicp:
+            parts.append(f"CICP {picture.cicp.primaries}/{picture.cicp.transfer}")
+        if self.dropped:
+            parts.append(f"dropped: {', '.join(self.dropped)}")
         lines = [f"{mode} at {size}: {f.describe()}" for size, mode, f in self.framings]
         return "\n    ".join([", ".join(parts), *lines])
 
@@ -82,8 +97,8 @@ def describe(
                 for size, mode in frames
                 if mode.fit
             )
-            count = count_frames(found.path, picture)
-            yield Finding(found.path, picture, count, framings=framings)
+            extras = look_closer(found.path, picture)
+            yield Finding(found.path, picture, extras, framings=framings)
         except PhotoError as error:
             yield Finding(found.path, error=error)
 

@@ -447,6 +447,48 @@ def test_info_tells_what_files_hold(ffprep, tmp_path: Path) -> None:
     assert (told["width"], told["height"], told["stored"]) == (80, 120, "120x80")
 
 
+def test_info_tells_what_will_be_dropped(ffprep, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif.get_ifd(0x8825)[1] = "N"  # a place
+    ramp(32, 32).save(tmp_path / "a.jpg", exif=exif, comment=b"by night")
+    Image.new("I;16", (8, 8)).save(tmp_path / "b.png")
+    ramp(32, 32).save(tmp_path / "c.gif", save_all=True, append_images=[ramp(32, 16), ramp(8, 8)])
+    told = {
+        Path(d["path"]).name: d for d in ffprep("info", tmp_path, "--json").lines if "path" in d
+    }
+    assert told["a.jpg"]["dropped"] == ["EXIF", "place", "comment"]
+    assert (told["b.png"]["depth"], told["b.png"]["dropped"]) == (
+        16,
+        ["16 bits a channel become 8"],
+    )
+    assert told["c.gif"]["dropped"] == ["2 of 3 frames"]
+
+
+def test_info_tells_beforehand_what_each_mode_would_do(ffprep, tmp_path: Path) -> None:
+    ramp(640, 480).save(tmp_path / "a.jpg")
+    ran = ffprep("info", tmp_path / "a.jpg", "--size", "1280x720")
+    told = [line.strip() for line in ran.out.decode().splitlines()]
+    assert "cover at 1280x720: enlarged 2.00x, 25 % of the photo is cut" in told
+    assert "pad at 1280x720: enlarged 1.50x, 25 % of the frame is bars" in told
+    (found,) = ffprep("info", tmp_path / "a.jpg", "--target", "sora-2", "--json").lines
+    cover = [f for f in found["framings"] if (f["size"], f["mode"]) == ("1280x720", "cover")]
+    assert [(f["factor"], f["lost"]) for f in cover] == [(2.0, 0.25)]
+    assert len(found["framings"]) == 2 * 4
+
+
+def test_enlarging_as_a_user_sees_it(ffprep, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    ramp(64, 48).save(tmp_path / "in/small.jpg")
+    ramp(640, 480).save(tmp_path / "in/large.jpg")
+    arguments = ("convert", tmp_path / "in", "-o", tmp_path / "out", "--size", "128x96")
+    warned = ffprep(*arguments)
+    assert (warned.code, warned.out) == (0, b"")
+    assert warned.err == f"ffprep: {tmp_path}/in/small.jpg: 64x48 enlarged 2.00x for 128x96\n"
+    assert ffprep(*arguments, "--upscale", "allow").err == ""
+    refused = ffprep(*arguments, "--upscale", "fail", "--json")
+    assert (refused.code, refused.kinds()) == (1, {"small.jpg": "upscale"})
+
+
 def test_lists_for_people_and_programs(ffprep) -> None:
     assert {m["name"] for m in ffprep("modes", "--json").lines} == {
         "blur",

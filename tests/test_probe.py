@@ -10,7 +10,7 @@ from PIL import Image, ImageOps
 
 from ffprep.errors import Kind, PhotoError
 from ffprep.modes import find_mode
-from ffprep.probe import count_frames, decode, probe, verify
+from ffprep.probe import decode, look_closer, probe, verify
 from ffprep.spec import Size, Spec
 
 LIMIT = 268_000_000
@@ -131,7 +131,7 @@ def test_frames_are_counted(tmp_path: Path) -> None:
     for name in ("a.gif", "a.webp", "a.png", "a.tiff"):
         path = tmp_path / name
         frames[0].save(path, save_all=True, append_images=frames[1:])
-        assert count_frames(path, probe(path, LIMIT)) == 3
+        assert look_closer(path, probe(path, LIMIT)).frames == 3
 
 
 def test_decoding_by_pillow_is_whole_or_told(tmp_path: Path) -> None:

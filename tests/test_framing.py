@@ -1,0 +1,47 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ffprep.framing import Framing, percent, times
+from ffprep.spec import Fit, Size
+
+SIDES = st.integers(1, 10_000)
+
+
+@pytest.mark.parametrize(
+    ("fit", "photo", "words"),
+    [
+        (Fit.COVER, "2560x1440", "shrunk to 0.50x"),
+        (Fit.COVER, "640x480", "enlarged 2.00x, 25 % of the photo is cut"),
+        (Fit.CONTAIN, "4000x3000", "shrunk to 0.24x, 25 % of the frame is bars"),
+        (Fit.CONTAIN, "1280x720", "stays at 1x"),
+        (Fit.FILL, "640x720", "enlarged 2.00x, proportions are off by 2.00x"),
+        (Fit.COVER, "1279x720", "enlarged 1.00078x, under 1 % of the photo is cut"),
+    ],
+)
+def test_what_is_told_of_a_photo_at_1280x720(fit: Fit, photo: str, words: str) -> None:
+    assert Framing.of(fit, Size.parse(photo), Size(1280, 720)).describe() == words
+
+
+@given(st.sampled_from(Fit), st.builds(Size, SIDES, SIDES), st.builds(Size, SIDES, SIDES))
+def test_shares_are_shares_and_areas_add_up(fit: Fit, photo: Size, frame: Size) -> None:
+    framing = Framing.of(fit, photo, frame)
+    assert 0 <= framing.lost < 1
+    assert 0 <= framing.bars < 1
+    assert framing.distortion >= 1
+    if fit is Fit.COVER:  # what is left of the photo, enlarged, is the frame
+        shown = photo.pixels * (1 - framing.lost) * framing.factor**2
+        assert shown == pytest.approx(frame.pixels)
+    if fit is Fit.CONTAIN:  # the whole photo, enlarged, is the frame without its bars
+        shown = frame.pixels * (1 - framing.bars)
+        assert photo.pixels * framing.factor**2 == pytest.approx(shown)
+
+
+def test_numbers_never_round_to_nothing() -> None:
+    assert (times(1.0008), times(0.001), times(0.00001), times(1)) == (
+        "1.0008x",
+        "0.001x",
+        "1e-05x",
+        "1x",
+    )
+    assert (percent(0.001), percent(0.333)) == ("under 1 %", "33 %")

@@ -9,15 +9,24 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from ffprep.errors import Kind, PhotoError
 from ffprep.formats import OutputFormat
 from ffprep.picture import Profile
 
 
 def embed(path: Path, format: OutputFormat, profile: Profile | None, exif: bytes = b"") -> None:
-    """Write a profile and EXIF (from its byte order mark on) into a picture that has neither."""
+    """Write a profile and EXIF (from its byte order mark on) into a picture that has neither.
+
+    Raises PhotoError `internal` where it is no such picture, and OSError.
+    """
     icc = profile.data if profile else b""
-    if icc or exif:
-        path.write_bytes(_INSERT[format.name](path.read_bytes(), icc, exif))
+    if not (icc or exif):
+        return
+    try:
+        data = _INSERT[format.name](path.read_bytes(), icc, exif)
+    except (IndexError, struct.error):
+        raise PhotoError(Kind.INTERNAL, f"the output is no whole {format.name}") from None
+    path.write_bytes(data)
 
 
 def _into_jpeg(data: bytes, icc: bytes, exif: bytes) -> bytes:

@@ -15,10 +15,10 @@ _FRAME = re.compile(
 )
 
 # What a decoder says of EXIF, ICC and other remarks beside the picture: the pixels are whole.
-# (FFmpeg 9: exif.c, mjpegdec.c, pngdec.c, tiff.c. "chunk too big" is data after a PNG's end; where
-# it is the picture that is missing, no frame comes out.)
+# (FFmpeg 9: exif.c, mjpegdec.c, pngdec.c, tiff.c. "chunk too big" is data after a PNG's end, "chunk
+# expands" a text or a profile of many megabytes; where it is the picture that is missing, no frame comes out.)
 _METADATA = re.compile(
-    r"exif|\bapp\d*\b|\bcom\b|icc|iccp|xmp|photoshop|metadata|unsupported tag|chunk too big"
+    r"exif|\bapp\d*\b|\bcom\b|icc|iccp|xmp|photoshop|metadata|unsupported tag|chunk too big|chunk expands"
     r"|(?-i:CRC mismatch in chunk [a-z])",
     re.IGNORECASE,
 )

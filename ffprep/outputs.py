@@ -31,7 +31,7 @@ def temporary_beside(output: Path) -> Iterator[Path]:
             raise IsADirectoryError(errno.EISDIR, "a folder has this name already")
         temporary.touch(exist_ok=False)  # what cannot be written is told before the work is done
     except OSError as error:
-        raise output_trouble(output, error) from None
+        raise _output_trouble(output, error) from None
     _live.add(temporary)
     try:
         yield temporary
@@ -60,19 +60,25 @@ def remove_temporaries() -> None:
             shutil.rmtree(temporary) if temporary.is_dir() else temporary.unlink()
 
 
+@contextlib.contextmanager
+def writing(output: Path) -> Iterator[None]:
+    """Tell what goes wrong with writing as `temporary_beside` does."""
+    try:
+        yield
+    except OSError as error:
+        raise _output_trouble(output, error) from None
+
+
 def publish(temporary: Path, job: Job, policy: Policy) -> None:
     """Give a verified file its final name. Raises as `temporary_beside` does."""
-    try:
+    with writing(job.output):
         if policy.preserve_times:
             times = os.stat(job.source)
             os.utime(temporary, ns=(times.st_atime_ns, times.st_mtime_ns))
         os.replace(temporary, job.output)
-    except OSError as error:
-        raise output_trouble(job.output, error) from None
 
 
-def output_trouble(output: Path, error: OSError) -> Exception:
-    """What to raise when an output cannot be written."""
+def _output_trouble(output: Path, error: OSError) -> Exception:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return disk_full(output)
     return PhotoError(Kind.IO, f"cannot write {output}: {os_trouble(error)}")

@@ -5,11 +5,9 @@ judged by somebody else.
 """
 
 import re
-import struct
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
@@ -19,6 +17,7 @@ from ffprep import colour, tiff
 from ffprep.errors import Kind, PhotoError
 from ffprep.files import open_regular
 from ffprep.formats import HEAD_BYTES, Format, sniff
+from ffprep.opening import open_as, opened, png_chunk, trouble_as_kinds
 from ffprep.picture import Cicp, Picture, Profile
 from ffprep.spec import Size, Spec
 
@@ -38,9 +37,9 @@ def probe(path: Path, max_pixels: int) -> Picture:
             raise _no_picture(head)
         if format.demuxer == "mov":
             _require_whole_boxes(file)
-        with _trouble_as_kinds(format), _open_as(format, file) as image:
+        with trouble_as_kinds(format), open_as(format, file) as image:
             if format.name == "png" and "exif" not in image.info:
-                image.info["exif"] = _png_chunk(file, b"eXIf")
+                image.info["exif"] = png_chunk(file, b"eXIf")
             picture = _describe(format, image)
             if picture.profile is None and (cicp := _cicp(format, file)) and not cicp.is_srgb:
                 picture = replace(picture, cicp=cicp)
@@ -60,7 +59,7 @@ def decode(path: Path, picture: Picture) -> tuple[Picture, bytes]:
     The picture's `profile`, if it has one still, is applied. Returns the Picture as it is then handed
     to FFmpeg, and its pixels row by row, rgb24 or rgba. Raises PhotoError as `probe` does.
     """
-    with _opened(path, picture) as image:
+    with opened(path, picture) as image:
         image.load()
         # Some of Pillow's plugins turn a picture upright while they load it.
         size, orientation = Size(*image.size), _orientation(image)
@@ -75,7 +74,7 @@ def decode(path: Path, picture: Picture) -> tuple[Picture, bytes]:
 
 def require_whole(path: Path, picture: Picture) -> None:
     """Decode a file whole. Raises PhotoError as `probe` does."""
-    with _opened(path, picture) as image:
+    with opened(path, picture) as image:
         image.load()
 
 
@@ -96,7 +95,7 @@ class Extras:
 
 def look_closer(path: Path, picture: Picture) -> Extras:
     """What a file holds besides. Raises PhotoError as `probe` does."""
-    with _opened(path, picture) as image:
+    with opened(path, picture) as image:
         profile = picture.profile and colour.name(picture.profile)
         head = path.open("rb")
         with head:
@@ -148,7 +147,7 @@ def verify(path: Path, spec: Spec) -> Size:
             found = format.name if format else "no picture"
             raise PhotoError(Kind.INTERNAL, f"the output is {found}, not {spec.format.name}")
         try:
-            with _open_as(format, file) as image:
+            with open_as(format, file) as image:
                 size = Size(*image.size)
                 image.load()
         except Exception as error:  # as above: any stumbling of the decoder's
@@ -166,21 +165,6 @@ def _no_picture(head: bytes) -> PhotoError:
         Kind.UNSUPPORTED,
         "is no picture that ffprep reads (JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, HEIC, JPEG 2000)",
     )
-
-
-@contextmanager
-def _trouble_as_kinds(format: Format) -> Iterator[None]:
-    try:
-        yield
-    except Image.DecompressionBombError as error:
-        words = f"claims more pixels than any photo has ({error})"
-        raise PhotoError(Kind.TOO_LARGE, words) from None
-    except Exception as error:  # Pillow's parsers raise whatever they stumble over
-        if re.search(r"\bun(known|supported)\b|not supported", str(error), re.IGNORECASE):
-            words = f"is {format.name} of a kind that ffprep cannot read ({error})"
-            raise PhotoError(Kind.UNSUPPORTED, words) from None
-        words = f"begins like {format.name} but cannot be read ({error}); restore it from a backup"
-        raise PhotoError(Kind.DAMAGED, words) from None
 
 
 def _require_whole_boxes(file: BinaryIO) -> None:
@@ -201,51 +185,6 @@ def _require_whole_boxes(file: BinaryIO) -> None:
         if length < 8 or start + length > end:
             raise PhotoError(Kind.DAMAGED, "the file ends early; restore it from a backup")
         start += length
-
-
-@contextmanager
-def _opened(path: Path, picture: Picture) -> Iterator[Image.Image]:
-    with (
-        open_regular(path) as file,
-        _trouble_as_kinds(picture.format),
-        _open_as(picture.format, file) as image,
-    ):
-        yield image
-
-
-@contextmanager
-def _open_as(format: Format, file: BinaryIO) -> Iterator[Image.Image]:
-    """Open with the one plugin that the bytes ask for.
-
-    Not by Image.open, which tries every plugin and has a pixel limit for the whole process that a
-    host program may have set otherwise; ffprep's own limit is `max_pixels`.
-    """
-    factory = _plugin(format.plugin)
-    file.seek(0)
-    try:
-        image = factory(file, "")
-    except Exception:
-        other = tiff.deep_lab_as_rgb(file) if format.name == "tiff" else None
-        if other is None:
-            raise
-        image = factory(other, "")
-        image.info["lab"] = True
-    try:
-        yield image
-    finally:
-        image.close()
-
-
-@cache
-def _plugin(name: str):  # type: ignore[no-untyped-def]
-    if name == "HEIF":
-        import pillow_heif
-
-        pillow_heif.register_heif_opener()
-    Image.preinit()
-    if name not in Image.OPEN:
-        Image.init()
-    return Image.OPEN[name][0]
 
 
 def _describe(format: Format, image: Image.Image) -> Picture:
@@ -286,21 +225,10 @@ def _orientation(image: Image.Image) -> int:
     return value if value in range(1, 9) else 1
 
 
-def _png_chunk(file: BinaryIO, wanted: bytes) -> bytes | None:
-    """A chunk of a PNG, wherever it stands: the standard allows EXIF behind the picture."""
-    file.seek(8)
-    while len(head := file.read(8)) == 8:
-        length, name = struct.unpack(">I4s", head)
-        if name == wanted:
-            return file.read(min(length, 1 << 20))
-        file.seek(length + 4, 1)
-    return None
-
-
 def _cicp(format: Format, file: BinaryIO) -> Cicp | None:
     """What a PNG's cICP chunk says, or the first `nclx` colour box of an AVIF or HEIC."""
     if format.name == "png":
-        content = _png_chunk(file, b"cICP")
+        content = png_chunk(file, b"cICP")
         return Cicp(content[0], content[1]) if content and len(content) == 4 else None
     if format.demuxer != "mov":
         return None

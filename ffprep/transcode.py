@@ -6,14 +6,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ffprep import fflog, graph, modes
+from ffprep import fflog, graph, modes, rights
 from ffprep.colour import to_srgb
 from ffprep.embed import embed
 from ffprep.errors import EnvironmentFault, Kind, PhotoError
 from ffprep.ffmpeg import Binary, Processes, Running
 from ffprep.framing import Framing, times
 from ffprep.job import Job, Policy
-from ffprep.outputs import disk_full, output_trouble
+from ffprep.outputs import disk_full, writing
 from ffprep.picture import Picture
 from ffprep.probe import decode, probe
 from ffprep.spec import LOWEST_QUALITY, Spec
@@ -171,10 +171,11 @@ def is_whole(log: fflog.Log, number: int, picture: Picture, output: Path) -> boo
 
 def complete(photo: Photo, output: Path) -> None:
     """Give an encoded picture what it is to carry besides. Raises as an output's publishing does."""
-    try:
-        embed(output, photo.job.spec.format, photo.picture.carries)
-    except OSError as error:
-        raise output_trouble(photo.job.output, error) from None
+    spec, exif = photo.job.spec, b""
+    if spec.metadata == "keep-rights":
+        exif = rights.of(photo.job.source, photo.picture).exif()
+    with writing(photo.job.output):
+        embed(output, spec.format, photo.picture.carries, exif)
 
 
 def fits(spec: Spec, output: Path) -> bool:

@@ -23,32 +23,30 @@ from typing import Any
 import ffmpeg
 
 from ffprep import encoders
-from ffprep.picture import Cicp, Picture
-from ffprep.spec import Color, Size, Spec, Step
+from ffprep.picture import Picture
+from ffprep.pixels import (
+    DEEP,
+    SCALER,
+    STRAIGHT,
+    Stream,
+    color,
+    convert,
+    final,
+    flatten,
+    premultiplied,
+    to_srgb,
+    working,
+)
+from ffprep.spec import Size, Spec, Step
 
-Stream = Any
-"""A stream of ffmpeg-python, which has no types of its own."""
-
-# full_chroma_inp: without it, half the columns of an RGB picture's chroma are not looked at.
-_SCALER = "lanczos+accurate_rnd+full_chroma_int+full_chroma_inp"
 _LARGEST_FACTOR = 6000
 
-# Alpha that is kept is straight, because FFmpeg's overlay gets premultiplied RGB wrong, and deep,
-# because the filters that mix neighbouring pixels are given it premultiplied, for the moment.
-_STRAIGHT = "gbrap16"
 _MIXING = frozenset(
     "scale zscale gblur boxblur avgblur sab smartblur unsharp rotate perspective".split()
 )
 
 # What may be done to pixels whatever their colours mean, so that fewer of them are converted.
 _GEOMETRIC = frozenset("crop scale hflip vflip transpose".split())
-
-# Deep enough for a look-up table, or for a change of primaries, to leave no steps.
-_DEEP = "gbrp16"
-_WHITE = 203
-
-# JPEG is full-range BT.601 by JFIF; said here once, FFmpeg's filters agree on it among themselves.
-_JFIF = {"color_spaces": "bt470bg", "color_ranges": "pc"}
 
 _UPRIGHT: dict[int, tuple[tuple[str, dict[str, str]], ...]] = {
     1: (),
@@ -115,10 +113,10 @@ def sheet_command(
     stream = ffmpeg.input(_url(paper), **reading)["v:0"]
     for laid in pictures:
         picture = ffmpeg.input(_url(laid.path), **reading)["v:0"]
-        shown = picture.filter("scale", w=laid.size.width, h=laid.size.height, flags=_SCALER)
+        shown = picture.filter("scale", w=laid.size.width, h=laid.size.height, flags=SCALER)
         inputs = [stream, shown.filter("format", pix_fmts="rgba")]
         stream = ffmpeg.filter(inputs, "overlay", x=laid.x, y=laid.y, format="gbrp")
-    stream = _finish(_convert(stream, **_final(spec, alpha=False)), spec, alpha=False)
+    stream = _finish(convert(stream, **final(spec, alpha=False)), spec, alpha=False)
     names = {_OUTPUT: _url(output)}
     return [binary, *(names.get(word, word) for word in _compiled(stream, spec, _SINGLE))]
 
@@ -167,13 +165,13 @@ def _arguments(picture: Picture, spec: Spec, shape: _Shape) -> tuple[str, ...]:
     for name, options in _UPRIGHT[picture.orientation]:
         stream = stream.filter(name, **options)
     if picture.mode == "1" and not picture.raw:
-        stream = _convert(stream, pix_fmts="gray")  # scaling single bits directly costs 20 dB
+        stream = convert(stream, pix_fmts="gray")  # scaling single bits directly costs 20 dB
     stream = _enlarge_tiny(stream, picture, spec)
     keep_alpha = picture.alpha and spec.format.final_alpha is not None
     if keep_alpha:
-        stream = _convert(stream, pix_fmts=_STRAIGHT)
+        stream = convert(stream, pix_fmts=STRAIGHT)
     elif picture.alpha:
-        stream = _flatten(_to_srgb(stream, picture, alpha=True), spec.background)
+        stream = flatten(to_srgb(stream, picture, alpha=True), spec.background)
         picture = replace(picture, lut=None, cicp=None)
     stream = _apply(spec, stream, picture, keep_alpha)
     return _compiled(_finish(stream, spec, keep_alpha), spec, shape)
@@ -244,21 +242,6 @@ def _enlarge_tiny(stream: Stream, picture: Picture, spec: Spec) -> Stream:
     return stream.filter("scale", w=f"iw*{times}", h=f"ih*{times}", flags="neighbor")
 
 
-def _convert(stream: Stream, **formats: str | None) -> Stream:
-    """Change the pixel format (or the colour range or matrix) with the scaler's best settings."""
-    return stream.filter("scale", flags=_SCALER).filter("format", **formats)
-
-
-def _flatten(stream: Stream, background: Color) -> Stream:
-    """Lay a picture with alpha on `background`. Before scaling, this is what premultiplying is for."""
-    layers = _convert(stream, pix_fmts="gbrap").filter_multi_output("split")
-    backdrop = layers[0].filter(
-        "drawbox", w="iw", h="ih", t="fill", replace=1, color=_color(background)
-    )
-    flat = ffmpeg.filter([backdrop, layers[1]], "overlay", format="gbrp", alpha="straight")
-    return flat.filter("format", pix_fmts="gbrp")
-
-
 def _apply(spec: Spec, photo: Stream, picture: Picture, alpha: bool) -> Stream:
     """The mode's steps over `photo`. A stream that several steps read is split among them."""
     steps, values = spec.mode.steps, _values(spec)
@@ -269,20 +252,20 @@ def _apply(spec: Spec, photo: Stream, picture: Picture, alpha: bool) -> Stream:
         inputs = [outlets[source].pop() for source in sources[index]]
         if foreign.issuperset(sources[index]) and step.filter in _GEOMETRIC:
             foreign.add(index)
-            formats: dict[str, str | None] = {"pix_fmts": _STRAIGHT if alpha else _DEEP}
+            formats: dict[str, str | None] = {"pix_fmts": STRAIGHT if alpha else DEEP}
         else:
             last = index == len(steps) - 1
-            formats = (_final if last else _working)(spec, alpha)
+            formats = (final if last else working)(spec, alpha)
             for place, source in enumerate(sources[index]):
                 if source in foreign:
-                    srgb = _to_srgb(inputs[place], picture, alpha)
-                    inputs[place] = _convert(srgb, **_working(spec, alpha))
+                    srgb = to_srgb(inputs[place], picture, alpha)
+                    inputs[place] = convert(srgb, **working(spec, alpha))
         options = {key: value.format_map(values) for key, value in step.options}
         made = _step(step.filter, inputs, options, formats, alpha)
         outlets[index] = _outlets(made, readers[index])
     stream = outlets[len(steps) - 1].pop()
     if len(steps) - 1 in foreign:
-        stream = _convert(_to_srgb(stream, picture, alpha), **_final(spec, alpha))
+        stream = convert(to_srgb(stream, picture, alpha), **final(spec, alpha))
     elif steps[-1].filter != "scale":
         stream = _end(stream, spec, alpha)
     return stream
@@ -297,50 +280,16 @@ def _step(
 ) -> Stream:
     mixing = alpha and filter in _MIXING
     if mixing:
-        inputs = [_premultiplied(stream) for stream in inputs]
+        inputs = [premultiplied(stream) for stream in inputs]
     if filter == "scale":
-        options = {"flags": _SCALER} | options
+        options = {"flags": SCALER} | options
     made = ffmpeg.filter(inputs, filter, **options)
     if filter == "scale":
         # Left to themselves, two scalers meet in the photo's own format: palette, 4:2:0, 1 bit.
         made = made.filter("format", **formats)
     if mixing:
-        made = made.filter("format", pix_fmts=_STRAIGHT).filter("unpremultiply", inplace=1)
+        made = made.filter("format", pix_fmts=STRAIGHT).filter("unpremultiply", inplace=1)
     return made
-
-
-def _to_srgb(stream: Stream, picture: Picture, alpha: bool) -> Stream:
-    """Bring foreign colours to sRGB: by a profile's table, or by what code points say."""
-    if not picture.foreign:
-        return stream
-    stream = _convert(stream, pix_fmts=_STRAIGHT if alpha else _DEEP)
-    if picture.lut:
-        return stream.filter("lut3d", file=os.fspath(picture.lut), interp="tetrahedral")
-    assert picture.cicp
-    primaries = {"in_primaries": picture.cicp.primaries, "out_primaries": "bt709"}
-    if not picture.cicp.is_hdr:
-        transfer = 13 if picture.cicp.for_screens else picture.cicp.transfer
-        transfers = {"in_transfer": transfer, "out_transfer": "iec61966-2-1"}
-        return stream.filter("scale", flags=_SCALER, **primaries, **transfers)
-    return _tone_mapped(stream, picture.cicp, "gbrapf32le" if alpha else "gbrpf32le")
-
-
-def _tone_mapped(stream: Stream, cicp: Cicp, floats: str) -> Stream:
-    """HDR to sRGB: as it is up to half of diffuse white, and from there rolled off.
-
-    White is 203 cd/m2 and the brightest highlight 1000 (ITU-R BT.2408).
-    """
-    rgb = {"matrixin": "gbr", "matrix": "gbr", "rangein": "full", "range": "full"}
-    source = {"primariesin": cicp.primaries or 2, "transferin": cicp.transfer}
-    linear = {"primaries": "bt709", "transfer": "linear", "npl": _WHITE}
-    light = stream.filter("zscale", **rgb, **source, **linear).filter("format", pix_fmts=floats)
-    mapped = light.filter("tonemap", tonemap="mobius", param=0.5, peak=1000 / _WHITE, desat=0)
-    screen = {"primariesin": "bt709", "transferin": "linear", "primaries": "bt709"}
-    return mapped.filter("zscale", **rgb, **screen, transfer="iec61966-2-1")
-
-
-def _premultiplied(stream: Stream) -> Stream:
-    return stream.filter("format", pix_fmts=_STRAIGHT).filter("premultiply", inplace=1)
 
 
 def _wiring(steps: tuple[Step, ...]) -> tuple[list[list[int]], dict[int, int]]:
@@ -368,43 +317,23 @@ def _values(spec: Spec) -> dict[str, str]:
     return {
         "width": str(spec.size.width),
         "height": str(spec.size.height),
-        "background": _color(spec.background),
+        "background": color(spec.background),
         "focus_x": repr(spec.focus.x),
         "focus_y": repr(spec.focus.y),
     }
 
 
-def _color(color: Color) -> str:
-    return f"0x{color.red:02x}{color.green:02x}{color.blue:02x}{color.alpha:02x}"
-
-
-def _working(spec: Spec, alpha: bool) -> dict[str, str | None]:
-    """The pixel format in which a mode's steps meet: full chroma, so odd sizes are exact."""
-    if alpha:
-        return {"pix_fmts": _STRAIGHT}
-    if not spec.background.opaque:
-        return {"pix_fmts": spec.format.final_alpha}
-    return {"pix_fmts": spec.format.working, **(_JFIF if spec.format.name == "jpeg" else {})}
-
-
-def _final(spec: Spec, alpha: bool) -> dict[str, str | None]:
-    """The pixel format in which a mode ends: the encoder's, where nothing is lost by it."""
-    if spec.format.name == "jpeg":
-        return {"pix_fmts": encoders.jpeg_pixel_format(spec), **_JFIF}
-    return _working(spec, alpha)
-
-
 def _end(stream: Stream, spec: Spec, alpha: bool) -> Stream:
     """What a mode that does not end in a scale leaves to be done."""
-    stream = stream.filter("format", **_working(spec, alpha))
-    return _convert(stream, **_final(spec, alpha)) if spec.format.name == "jpeg" else stream
+    stream = stream.filter("format", **working(spec, alpha))
+    return convert(stream, **final(spec, alpha)) if spec.format.name == "jpeg" else stream
 
 
 def _finish(stream: Stream, spec: Spec, alpha: bool) -> Stream:
     if alpha:
         # The scaler takes 8-bit alpha times 257 to 16 bits, and 16-bit alpha by 256 back to 8.
         stream = stream.filter("lutrgb", a="val*256/257")
-        stream = _convert(stream, pix_fmts=spec.format.final_alpha)
+        stream = convert(stream, pix_fmts=spec.format.final_alpha)
     # Some encoders write what rides along with a frame: EXIF, orientation, profile, gamma; in a
     # sequence, the first photo's gamma would be told of them all.
     stream = stream.filter("sidedata", mode="delete").filter("setsar", sar="1")

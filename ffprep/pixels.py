@@ -1,0 +1,98 @@
+"""Streams of pixels: their formats on the way, alpha, and colours to sRGB. Built with ffmpeg-python."""
+
+import os
+from typing import Any
+
+import ffmpeg
+
+from ffprep import encoders
+from ffprep.picture import Cicp, Picture
+from ffprep.spec import Color, Spec
+
+Stream = Any
+"""A stream of ffmpeg-python, which has no types of its own."""
+
+# full_chroma_inp: without it, half the columns of an RGB picture's chroma are not looked at.
+SCALER = "lanczos+accurate_rnd+full_chroma_int+full_chroma_inp"
+
+# Alpha that is kept is straight, because FFmpeg's overlay gets premultiplied RGB wrong, and deep,
+# because the filters that mix neighbouring pixels are given it premultiplied, for the moment.
+STRAIGHT = "gbrap16"
+
+# Deep enough for a look-up table, or for a change of primaries, to leave no steps.
+DEEP = "gbrp16"
+_WHITE = 203
+
+# JPEG is full-range BT.601 by JFIF; said here once, FFmpeg's filters agree on it among themselves.
+_JFIF = {"color_spaces": "bt470bg", "color_ranges": "pc"}
+
+
+def convert(stream: Stream, **formats: str | None) -> Stream:
+    """Change the pixel format (or the colour range or matrix) with the scaler's best settings."""
+    return stream.filter("scale", flags=SCALER).filter("format", **formats)
+
+
+def flatten(stream: Stream, background: Color) -> Stream:
+    """Lay a picture with alpha on `background`. Before scaling, this is what premultiplying is for."""
+    layers = convert(stream, pix_fmts="gbrap").filter_multi_output("split")
+    backdrop = layers[0].filter(
+        "drawbox", w="iw", h="ih", t="fill", replace=1, color=color(background)
+    )
+    flat = ffmpeg.filter([backdrop, layers[1]], "overlay", format="gbrp", alpha="straight")
+    return flat.filter("format", pix_fmts="gbrp")
+
+
+def to_srgb(stream: Stream, picture: Picture, alpha: bool) -> Stream:
+    """Bring foreign colours to sRGB: by a profile's table, or by what code points say."""
+    if not picture.foreign:
+        return stream
+    stream = convert(stream, pix_fmts=STRAIGHT if alpha else DEEP)
+    if picture.lut:
+        return stream.filter("lut3d", file=os.fspath(picture.lut), interp="tetrahedral")
+    assert picture.cicp
+    primaries = {"in_primaries": picture.cicp.primaries, "out_primaries": "bt709"}
+    if not picture.cicp.is_hdr:
+        transfer = 13 if picture.cicp.for_screens else picture.cicp.transfer
+        transfers = {"in_transfer": transfer, "out_transfer": "iec61966-2-1"}
+        return stream.filter("scale", flags=SCALER, **primaries, **transfers)
+    return _tone_mapped(stream, picture.cicp, "gbrapf32le" if alpha else "gbrpf32le")
+
+
+def _tone_mapped(stream: Stream, cicp: Cicp, floats: str) -> Stream:
+    """HDR to sRGB: as it is up to half of diffuse white, and from there rolled off.
+
+    White is 203 cd/m2 and the brightest highlight 1000 (ITU-R BT.2408).
+    """
+    rgb = {"matrixin": "gbr", "matrix": "gbr", "rangein": "full", "range": "full"}
+    source = {"primariesin": cicp.primaries or 2, "transferin": cicp.transfer}
+    linear = {"primaries": "bt709", "transfer": "linear", "npl": _WHITE}
+    light = stream.filter("zscale", **rgb, **source, **linear).filter("format", pix_fmts=floats)
+    mapped = light.filter("tonemap", tonemap="mobius", param=0.5, peak=1000 / _WHITE, desat=0)
+    screen = {"primariesin": "bt709", "transferin": "linear", "primaries": "bt709"}
+    return mapped.filter("zscale", **rgb, **screen, transfer="iec61966-2-1")
+
+
+def premultiplied(stream: Stream) -> Stream:
+    """A stream with alpha, ready for a filter that mixes neighbouring pixels."""
+    return stream.filter("format", pix_fmts=STRAIGHT).filter("premultiply", inplace=1)
+
+
+def working(spec: Spec, alpha: bool) -> dict[str, str | None]:
+    """The pixel format in which a mode's steps meet: full chroma, so odd sizes are exact."""
+    if alpha:
+        return {"pix_fmts": STRAIGHT}
+    if not spec.background.opaque:
+        return {"pix_fmts": spec.format.final_alpha}
+    return {"pix_fmts": spec.format.working, **(_JFIF if spec.format.name == "jpeg" else {})}
+
+
+def final(spec: Spec, alpha: bool) -> dict[str, str | None]:
+    """The pixel format in which a mode ends: the encoder's, where nothing is lost by it."""
+    if spec.format.name == "jpeg":
+        return {"pix_fmts": encoders.jpeg_pixel_format(spec), **_JFIF}
+    return working(spec, alpha)
+
+
+def color(color: Color) -> str:
+    """As FFmpeg writes it."""
+    return f"0x{color.red:02x}{color.green:02x}{color.blue:02x}{color.alpha:02x}"

@@ -1,0 +1,169 @@
+"""The commands that look and tell: check, info, compare, modes, targets."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ffprep.errors import ExitCode, Kind, PhotoError
+from ffprep.exits import say
+from ffprep.job import Policy
+from ffprep.params import (
+    AS_JSON,
+    BACKGROUND,
+    COLOUR,
+    FFMPEG,
+    FILTERS,
+    FOCUS,
+    JOBS,
+    MAX_PIXELS,
+    PATH,
+    SIZE_OR_TARGET,
+)
+from ffprep.spec import Size
+
+# The other rooms are imported where a command needs them, as in converting.
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, type=PATH, metavar="PATH...")
+@SIZE_OR_TARGET
+@JOBS
+@MAX_PIXELS
+@AS_JSON
+def check(paths: tuple[Path, ...], **given: Any) -> None:
+    """Verify pictures that exist; one line for each that falls short. Writes nothing."""
+    from ffprep import report, survey
+    from ffprep.request import read_target
+
+    target = read_target(given["size"], given["target"])
+    short = False
+    for finding in survey.verify(paths, target, given["max_pixels"], given["jobs"]):
+        short = short or bool(finding.broken)
+        if given["as_json"]:
+            report.print_json(finding.as_dict())
+        elif finding.broken:
+            click.echo(
+                f"{report.shown(finding.path)}: {report.printable('; '.join(finding.broken))}"
+            )
+    sys.exit(ExitCode.SOME_FAILED if short else ExitCode.OK)
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, type=PATH, metavar="PATH...")
+@SIZE_OR_TARGET
+@FILTERS
+@JOBS
+@MAX_PIXELS
+@AS_JSON
+def info(paths: tuple[Path, ...], **given: Any) -> None:
+    """Tell what files hold: format, size as shown and as stored, orientation, alpha, profile.
+
+    With --size or --target, also what each mode would make of them: what is enlarged, cut, set in bars.
+    """
+    from ffprep import report, survey
+    from ffprep.modes import all_modes
+    from ffprep.request import filter_folders, read_target
+
+    sizes: list[Size] = []
+    if given["size"] or given["target"]:
+        sizes = [size for _, size in read_target(given["size"], given["target"]).sizes]
+    modes = all_modes(filter_folders(given["filters"])) if sizes else []
+    frames = [(size, mode) for size in sizes for mode in modes]
+    failed = False
+    for finding in survey.describe(paths, frames, given["max_pixels"], given["jobs"]):
+        failed = failed or finding.error is not None
+        if given["as_json"]:
+            report.print_json(finding.as_dict())
+        else:
+            lines = map(report.printable, finding.describe().splitlines())
+            click.echo(f"{report.shown(finding.path)}: " + "\n".join(lines))
+    sys.exit(ExitCode.SOME_FAILED if failed else ExitCode.OK)
+
+
+@click.command()
+@click.argument("photo", type=PATH)
+@click.option("-o", "--output", type=PATH, required=True, metavar="SHEET", help="A picture file.")
+@SIZE_OR_TARGET
+@BACKGROUND
+@FOCUS
+@MAX_PIXELS
+@FILTERS
+@FFMPEG
+def compare(photo: Path, output: Path, **given: Any) -> None:
+    """Draw a photo and what every mode makes of it, side by side, in one picture."""
+    from ffprep import report, sheet
+    from ffprep.convert import Converter
+    from ffprep.ffmpeg import find
+    from ffprep.modes import all_modes
+    from ffprep.request import filter_folders, read_sheet
+    from ffprep.workers import Signals
+
+    modes = all_modes(filter_folders(given["filters"]))
+    spec = read_sheet(photo, output, modes[0], given)
+    policy = Policy(upscale="allow", max_pixels=given["max_pixels"])
+    converter = Converter(find(given["ffmpeg"]), policy)
+    with Signals() as signals:
+        signals.while_running(converter.processes.stop)
+        try:
+            sheet.draw(photo, output, spec, modes, converter)
+        except PhotoError as error:
+            say(f"{report.shown(photo)}: {error.kind}: {report.printable(str(error))}")
+            sys.exit(ExitCode.BUG if error.kind is Kind.INTERNAL else ExitCode.SOME_FAILED)
+
+
+@click.command(hidden=True)
+@click.argument("path", type=PATH)
+@MAX_PIXELS
+@COLOUR
+def frame(path: Path, max_pixels: int, colour: str) -> None:
+    """Write a photo's pixels to stdout, for an ffmpeg that cannot read it (see --dry-run)."""
+    from ffprep.colour import to_srgb
+    from ffprep.probe import decode, probe
+
+    picture, _ = to_srgb(probe(path, max_pixels), keep=colour == "keep")
+    _, pixels = decode(path, picture)
+    sys.stdout.buffer.write(pixels)
+
+
+@click.command("modes")
+@FILTERS
+@AS_JSON
+def list_modes(filters: tuple[Path, ...], as_json: bool) -> None:
+    """List the modes: what each keeps and loses, and the pictures it suits."""
+    from ffprep import report
+    from ffprep.modes import all_modes
+    from ffprep.request import filter_folders
+
+    for mode in all_modes(filter_folders(filters)):
+        words = {"keeps": mode.keeps, "loses": mode.loses, "suits": list(mode.suits)}
+        if as_json:
+            report.print_json({"name": mode.name, "summary": mode.summary} | words)
+        else:
+            words["suits"] = ", ".join(mode.suits)
+            click.echo(f"{mode.name}: {mode.summary}")
+            click.echo(
+                "".join(f"    {key} {text}\n" for key, text in words.items() if text), nl=False
+            )
+
+
+@click.command("targets")
+@AS_JSON
+def list_targets(as_json: bool) -> None:
+    """List the named destinations: their sizes, formats and state."""
+    from ffprep import report
+    from ffprep.targets import all_targets
+
+    for target in all_targets():
+        sizes = {label: str(size) for label, size in target.sizes}
+        if as_json:
+            words = {"title": target.title, "status": target.status, "source": target.source}
+            report.print_json(
+                {"name": target.name, "sizes": sizes, "formats": list(target.formats)} | words
+            )
+        else:
+            click.echo(f"{target.name}: {target.title}")
+            click.echo(f"    sizes {', '.join(f'{s} ({label})' for label, s in sizes.items())}")
+            click.echo(f"    formats {', '.join(target.formats)}")
+            click.echo(f"    {target.status}")

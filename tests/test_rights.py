@@ -227,7 +227,7 @@ def convert(sources: list[Path], out: Path, spec: Spec, streams: bool = True) ->
     for format in OUTPUTS:
         made = replace(spec, format=OUTPUT_FORMATS[format])
         jobs = [Job(source, out / f"{source.name}.{format}", made) for source in sources]
-        results = list(Converter(find(), Policy(), streams).convert(jobs))
+        results = list(Converter(find(), Policy(upscale="allow"), streams).convert(jobs))
         assert [r.failure for r in results if r.status is not Status.CONVERTED] == []
         assert [w for r in results for w in r.warnings] == []
         outputs += [job.output for job in jobs]
@@ -529,7 +529,7 @@ def test_a_disk_that_is_full_when_rights_are_written(
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("ffprep.convert.embed", full)
+    monkeypatch.setattr("ffprep.transcode.embed", full)
     for name in ("a.jpg", "b.jpg"):
         ramp(60, 40).save(tmp_path / name)
     for streams in (True, False):

@@ -2,7 +2,7 @@
 
     python scripts/bench.py                     the race, over three sets (takes a while)
     python scripts/bench.py --quick             a few photos, one round: does it work?
-    python scripts/bench.py --startup --growth --floor --fidelity
+    python scripts/bench.py --startup --growth --floor --fidelity --quality --colour
     python scripts/bench.py --all --json bench.json --markdown bench.md --svg bench.svg
 
 Photos come from the folder named by FFPREP_PHOTOS, or are drawn where it is unset.
@@ -15,8 +15,10 @@ import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from bench_colour import colour
 from bench_parts import fidelity, growth, startup
 from bench_peers import FLOOR, PEERS, Peer, installed
+from bench_quality import quality
 from bench_race import Settings, race
 from bench_report import Report, svg
 from bench_sets import SETS, Photo, build, camera_photos, photo_folder, small_photo, sound_photos
@@ -27,6 +29,8 @@ _PARTS = {
     "growth": "the cost of a photo, from few to many",
     "floor": "decoding alone, beside ffprep",
     "fidelity": "PSNR against Pillow's LANCZOS",
+    "quality": "PSNR and bytes of JPEGs, beside Pillow's",
+    "colour": "Display P3 photos, beside the same without a profile",
 }
 
 
@@ -138,9 +142,13 @@ def _rest(
             report.startup = startup(photo, settings, 5 if options.quick else 21)
         if "growth" in options.parts:
             report.growth = growth(photo, options.growth_counts, settings)
+    camera = camera_photos(photos)[: 4 if options.quick else None]
     if "fidelity" in options.parts:
-        camera = camera_photos(photos)
-        report.fidelity = fidelity(camera[:4] if options.quick else camera, settings)
+        report.fidelity = fidelity(camera, settings)
+    if "quality" in options.parts:
+        report.quality = quality(camera, settings)
+    if "colour" in options.parts:
+        report.colour = colour(photos, settings, options.quick)
 
 
 if __name__ == "__main__":

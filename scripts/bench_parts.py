@@ -7,8 +7,9 @@ import shutil
 import statistics
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from bench_meter import Measure, measure
@@ -17,8 +18,9 @@ from bench_race import Settings, is_exact
 from bench_sets import Photo
 from PIL import Image, ImageChops, ImageOps, ImageStat
 
-_SIZE = ("--size", f"{WIDTH}x{HEIGHT}", "--mode", "cover")
-_CONVERT = (PROGRAMS["FFPREP"], "convert")
+SIZE = ("--size", f"{WIDTH}x{HEIGHT}", "--mode", "cover")
+CONVERT = (PROGRAMS["FFPREP"], "convert")
+_QUALITY = ("--quality", "95", "--subsampling", "420")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +37,13 @@ class Pair:
 def startup(photo: Path, settings: Settings, rounds: int) -> list[Pair]:
     """What it costs to start ffprep, and to convert one photo, against the least that does it."""
     output = settings.work / "startup.jpg"
-    single = [*_CONVERT, str(photo), "-o", str(output), *_SIZE, "--quality", "95"]
+    single = [*CONVERT, str(photo), "-o", str(output), *SIZE, *_QUALITY]
     version = (PROGRAMS["FFPREP"], "--version")
     nothing = (PROGRAMS["PYTHON"], "-c", "pass")
     bare = _bare(single)
     pairs = [
-        _in_turns("ffprep --version", version, "python3 -c pass", nothing, rounds),
-        _in_turns("one small photo", single, "the bare ffmpeg command", bare, rounds),
+        _pair("ffprep --version", version, "python3 -c pass", nothing, rounds),
+        _pair("one small photo", single, "the bare ffmpeg command", bare, rounds),
     ]
     output.unlink(missing_ok=True)
     return pairs
@@ -58,21 +60,30 @@ def _bare(command: Sequence[str]) -> list[str]:
     return argv
 
 
-def _in_turns(
+def _pair(
     name: str, command: Sequence[str], against: str, base: Sequence[str], rounds: int
 ) -> Pair:
-    ours: list[float] = []
-    theirs: list[float] = []
+    one, other = (partial(measure, argv, memory=False) for argv in (command, base))
+    seconds = [(ours.wall, theirs.wall) for ours, theirs in in_turns(name, one, other, rounds)]
+    ours, theirs = (statistics.median(column) for column in zip(*seconds, strict=True))
+    ratio = statistics.median(one / other for one, other in seconds)
+    return Pair(name, against, ours, theirs, ratio)
+
+
+def in_turns(
+    name: str, one: Callable[[], Measure], other: Callable[[], Measure], rounds: int
+) -> list[tuple[Measure, Measure]]:
+    """What each of two costs, round by round after a warm-up, each going first every other time."""
+    found = []
     for number in range(rounds + 1):
-        turns = [(command, ours), (base, theirs)]
-        for argv, seconds in turns if number % 2 else reversed(turns):
-            cost = measure(argv, memory=False)
-            if cost.status:
-                raise SystemExit(f"{name}: exit status {cost.status}")
-            seconds.append(cost.wall)
-    del ours[0], theirs[0]  # the warm-up
-    ratio = statistics.median(one / other for one, other in zip(ours, theirs, strict=True))
-    return Pair(name, against, statistics.median(ours), statistics.median(theirs), ratio)
+        if number % 2:
+            ours, theirs = one(), other()
+        else:
+            theirs, ours = other(), one()
+        if status := ours.status or theirs.status:
+            raise SystemExit(f"{name}: exit status {status}")
+        found.append((ours, theirs))
+    return found[1:]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +106,7 @@ def growth(photo: Path, counts: Sequence[int], settings: Settings) -> list[Growt
     for count in counts:
         _links(photo, source, count)
         # Few photos take a moment, and a moment is noisy: more runs, and a warm-up among them.
-        runs = [_convert_all(source, output, settings.jobs) for _ in range(_repeats(count))]
+        runs = [convert_all(source, output, settings.jobs) for _ in range(_repeats(count))]
         print(f"growth: {count} photos, {len(runs)} runs", file=sys.stderr, flush=True)
         exact = sum(is_exact(output / path.with_suffix(".jpg").name) for path in source.iterdir())
         found.append(_growth(count, runs[1:] or runs, exact))
@@ -119,7 +130,8 @@ def _links(photo: Path, folder: Path, count: int) -> None:
             shutil.copyfile(photo, name)
 
 
-def _convert_all(source: Path, output: Path, jobs: int) -> Measure:
+def convert_all(source: Path, output: Path, jobs: int) -> Measure:
+    """A folder through ffprep as in the race, into a new one."""
     shutil.rmtree(output, ignore_errors=True)
     output.mkdir(parents=True)
     return measure(
@@ -162,15 +174,15 @@ def fidelity(photos: Sequence[Photo], settings: Settings) -> list[Fidelity]:
     copies = [sources / f"{number:04d}.jpg" for number in range(len(photos))]
     for photo, copy in zip(photos, copies, strict=True):
         shutil.copyfile(photo.path, copy)
-    as_png = (*_SIZE, "--format", "png")
-    measure([*_CONVERT, str(sources), "-o", str(together), *as_png], memory=False)
+    as_png = (*SIZE, "--format", "png")
+    measure([*CONVERT, str(sources), "-o", str(together), *as_png], memory=False)
     found = []
     for photo, copy in zip(photos, copies, strict=True):
         print(f"fidelity: {photo.path.name}", file=sys.stderr, flush=True)
         name = copy.with_suffix(".png").name
-        measure([*_CONVERT, str(copy), "-o", str(alone / name), *as_png], memory=False)
+        measure([*CONVERT, str(copy), "-o", str(alone / name), *as_png], memory=False)
         wanted = _reference(copy)
-        values = (_psnr(wanted, together / name), _psnr(wanted, alone / name))
+        values = (psnr(wanted, together / name), psnr(wanted, alone / name))
         found.append(Fidelity(photo.path.name, *values, photo.profile))
     shutil.rmtree(work)
     return found
@@ -193,7 +205,7 @@ def _rounded(value: int, divisor: int) -> int:
     return (2 * value + divisor) // (2 * divisor)
 
 
-def _psnr(wanted: Image.Image, path: Path) -> float | None:
+def psnr(wanted: Image.Image, path: Path) -> float | None:
     """Peak signal-to-noise ratio in dB over the three channels; 99 for equal pictures."""
     try:
         with Image.open(path) as image:

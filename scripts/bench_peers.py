@@ -7,8 +7,9 @@ Every command finds its work in the environment, so that a snippet reads as it w
 
 The task is the same for all: cover to 1280x720, JPEG. Tools with a quality scale get 95. The usual
 loop around ffmpeg says `-q:v 2`, which is about quality 91; here it says `-q:v 1 -qmin 1`, which is
-about 95 and what ffprep asks for, so that nobody gains by writing less. libvips and ImageMagick keep
-full chroma at quality 95, the others halve it: each as it comes.
+about 95, so that nobody gains by writing less. Pillow and sharp halve the chroma, and ffprep, whose
+default at this quality is full chroma, is told to. libvips and ImageMagick keep it full, ffmpeg
+keeps the photo's own: each as it comes.
 """
 
 import os
@@ -134,7 +135,7 @@ async function work() {{
 for (let worker = 0; worker < Number(JOBS); worker++) work();
 """
 
-_CONVERT = 'convert "$SET" -o "$OUT" --mode cover --quality 95 --jobs "$JOBS"'
+_CONVERT = 'convert "$SET" -o "$OUT" --mode cover --quality 95 --subsampling 420 --jobs "$JOBS"'
 
 FFPREP = Peer(
     "ffprep",

@@ -4,13 +4,15 @@ import json
 import os
 import platform
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from html import escape
 from pathlib import Path
 
+from bench_colour import Colour
 from bench_parts import Fidelity, Growth, Pair
 from bench_peers import FLOOR, HEIGHT, PEERS, WIDTH
+from bench_quality import CHROMAS, Coded
 from bench_race import Race, Row
 
 _MEGA = 1e6
@@ -32,6 +34,8 @@ class Report:
     growth: list[Growth] = field(default_factory=list)
     floor: list[Race] = field(default_factory=list)
     fidelity: list[Fidelity] = field(default_factory=list)
+    quality: list[Coded] = field(default_factory=list)
+    colour: list[Colour] = field(default_factory=list)
 
     def json(self) -> str:
         """Everything, with every single run."""
@@ -58,6 +62,14 @@ class Report:
         if self.fidelity:
             yield from ("", "### Fidelity", "")
             yield from _fidelity_table(self.fidelity)
+        if self.quality:
+            yield from ("", "### JPEG against Pillow's", "")
+            yield from _quality_table(self.quality)
+            yield from ("", "### Full chroma or half", "")
+            yield from _chroma_table(self.quality)
+        if self.colour:
+            yield from ("", "### Colour", "")
+            yield from _colour_table(self.colour)
 
 
 def machine() -> dict[str, str | int | float]:
@@ -174,6 +186,48 @@ def _fidelity_table(found: Sequence[Fidelity]) -> Iterator[str]:
 
 def _columns(found: Sequence[Fidelity]) -> tuple[list[float | None], list[float | None]]:
     return [one.folder for one in found], [one.alone for one in found]
+
+
+def _quality_table(found: Sequence[Coded]) -> Iterator[str]:
+    head = ("quality", *(f"{c} {what}" for c in CHROMAS for what in ("dB", "bytes")))
+    cells = {one: (f"{one.gain:+.2f}", f"{one.ratio * 100:.1f} %") for one in found}
+    yield from _table(head, _by_quality(found, CHROMAS, cells))
+
+
+def _chroma_table(found: Sequence[Coded]) -> Iterator[str]:
+    chromas = ("420", "444")
+    what = ("kB", "PSNR", "CIEDE2000")
+    head = ("quality", *(f"{chroma} {word}" for chroma in chromas for word in what))
+    fine = [one for one in found if one.quality >= 90]
+    cells = {o: (f"{o.size / 1e3:.1f}", f"{o.psnr:.2f}", f"{o.delta:.3f}") for o in fine}
+    yield from _table(head, _by_quality(fine, chromas, cells))
+
+
+def _by_quality(
+    found: Sequence[Coded], chromas: Sequence[str], cells: Mapping[Coded, tuple[str, ...]]
+) -> list[list[str]]:
+    """A row a quality, its subsamplings beside one another."""
+    rows: dict[int, list[str]] = {}
+    for one in found:
+        if one.chroma in chromas:
+            rows.setdefault(one.quality, [str(one.quality)]).extend(cells[one])
+    return [*rows.values()]
+
+
+def _colour_table(found: Sequence[Colour]) -> Iterator[str]:
+    head = ("", "photos", "plain wall s", "P3 wall s", "ratio", "plain CPU s", "P3 CPU s", "ratio")
+    yield from _table(
+        head,
+        [
+            (
+                one.what,
+                str(one.photos),
+                *(f"{value:.2f}" for value in (one.plain_wall, one.wall, one.wall_ratio)),
+                *(f"{value:.2f}" for value in (one.plain_cpu, one.cpu, one.cpu_ratio)),
+            )
+            for one in found
+        ],
+    )
 
 
 _BAR, _GAP, _LEFT, _SCALE, _RIGHT = 16, 6, 130, 470, 60

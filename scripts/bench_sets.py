@@ -1,8 +1,10 @@
-"""The photos that the benchmark works on: three sets, made from a folder of real ones or drawn.
+"""The photos that the benchmark works on: sets, made from a folder of real ones or drawn.
 
     camera    camera photos of 8 megapixels and more, at least 100
     mixed     every sound JPEG, PNG and WebP of the folder, at least 100
     small     below 2 megapixels, scaled down from the camera photos, at least 300
+    alike     camera photos without a profile that are all of one size, at least 100
+    unlike    camera photos without a profile, each of another size than the one before, at least 100
 
 A set with too few photos is filled up with copies under names of their own. Names are numbers, so
 that every tool can read them; what odd names do to tools is for tests.
@@ -12,6 +14,7 @@ import os
 import shutil
 import subprocess
 import warnings
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,8 +37,13 @@ class Photo:
 
     path: Path
     format: str
-    pixels: int
+    size: tuple[int, int]
     profile: bool
+
+    @property
+    def pixels(self) -> int:
+        """Width times height."""
+        return self.size[0] * self.size[1]
 
 
 def sound_photos(folder: Path) -> list[Photo]:
@@ -50,7 +58,7 @@ def _sound(path: Path) -> Photo | None:
         with Image.open(path, formats=_FORMATS) as image:
             image.load()
             profile = bool(image.info.get("icc_profile"))
-            return Photo(path, image.format or "", image.width * image.height, profile)
+            return Photo(path, image.format or "", image.size, profile)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         return None
 
@@ -68,7 +76,7 @@ def build(name: str, photos: Sequence[Photo], work: Path, quick: bool) -> Path:
     unfinished = folder.with_name(folder.name + ".unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
-    least, make = SETS[name]
+    least, make = {**SETS, **_BY_SIZE}[name]
     make(photos, unfinished, 8 if quick else least)
     if quick:
         _thin_out(unfinished, 8)
@@ -96,6 +104,20 @@ def _small(photos: Sequence[Photo], folder: Path, least: int) -> None:
             scaled.save(originals / f"{index:04d}-{side:04d}.jpg", quality=90, icc_profile=profile)
     _copy(sorted(originals.iterdir()), folder, least)
     shutil.rmtree(originals)
+
+
+def _alike(photos: Sequence[Photo], folder: Path, least: int) -> None:
+    plain = _plain(photos)
+    ((size, _),) = Counter(photo.size for photo in plain).most_common(1) or [((0, 0), 0)]
+    _copy([photo.path for photo in plain if photo.size == size], folder, least)
+
+
+def _unlike(photos: Sequence[Photo], folder: Path, least: int) -> None:
+    _copy([photo.path for photo in {p.size: p for p in _plain(photos)}.values()], folder, least)
+
+
+def _plain(photos: Sequence[Photo]) -> list[Photo]:
+    return [photo for photo in camera_photos(photos) if not photo.profile]
 
 
 def _copy(paths: Sequence[Path], folder: Path, least: int) -> None:
@@ -130,12 +152,17 @@ def _longer_side(path: Path) -> int:
         return max(image.size)
 
 
-SETS: dict[str, tuple[int, Callable[[Sequence[Photo], Path, int], None]]] = {
+_Sets = dict[str, tuple[int, Callable[[Sequence[Photo], Path, int], None]]]
+
+SETS: _Sets = {
     "camera": (100, _camera),
     "mixed": (100, _mixed),
     "small": (300, _small),
 }
 """How many photos each set has at least, and how it is made."""
+
+_BY_SIZE: _Sets = {"alike": (100, _alike), "unlike": (100, _unlike)}
+"""The same, for what is measured apart from the race."""
 
 
 def photo_folder(work: Path) -> tuple[Path, bool]:

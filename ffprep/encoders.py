@@ -29,7 +29,7 @@ _CHROMA = (
 )
 
 # From this quality on, full chroma gives more for the same bytes than a finer quantiser does
-# (docs/design.md has the figures).
+# (docs/colour.md has the figures).
 _FULL_CHROMA_FROM = 95
 
 

@@ -14,6 +14,7 @@ Expressions see `iw` and `ih`, so one graph serves photos of every size.
 
 import math
 import os
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -25,12 +26,12 @@ import ffmpeg
 from ffprep import encoders
 from ffprep.picture import Picture
 from ffprep.pixels import (
-    DEEP,
     SCALER,
     STRAIGHT,
     Stream,
     color,
     convert,
+    deep,
     final,
     flatten,
     premultiplied,
@@ -171,8 +172,10 @@ def _arguments(picture: Picture, spec: Spec, shape: _Shape) -> tuple[str, ...]:
     if keep_alpha:
         stream = convert(stream, pix_fmts=STRAIGHT)
     elif picture.alpha:
-        stream = flatten(to_srgb(stream, picture, alpha=True), spec.background)
-        picture = replace(picture, lut=None, cicp=None)
+        if picture.foreign:
+            stream = to_srgb(convert(stream, **deep(alpha=True)), picture, alpha=True)
+            picture = replace(picture, lut=None, cicp=None)
+        stream = flatten(stream, spec.background)
     stream = _apply(spec, stream, picture, keep_alpha)
     return _compiled(_finish(stream, spec, keep_alpha), spec, shape)
 
@@ -189,7 +192,31 @@ def _compiled(stream: Stream, spec: Spec, shape: _Shape) -> tuple[str, ...]:
     }
     head = ["-hide_banner", "-nostdin", "-nostats", "-loglevel", "level+info", "-y"]
     head += ["-filter_complex_threads", "1"]
-    return tuple(stream.output(_OUTPUT, **output).compile(cmd=head))
+    argv = stream.output(_OUTPUT, **output).compile(cmd=head)
+    place = argv.index("-filter_complex")
+    front, back = _in_two(argv[place + 1])
+    if back:
+        argv[place : place + 2] = ["-filter_complex", front, "-filter_complex", back]
+    return tuple(argv)
+
+
+def _in_two(graph: str) -> tuple[str, str]:
+    """What comes before the look-up tables, and what comes from there on, as graphs of their own.
+
+    FFmpeg sets a graph up again, and reads its tables, whenever what goes into it changes size: in a
+    stream of photos, the first of the two.
+    """
+    front, back, behind = list[str](), list[str](), set[str]()
+    for chain in re.split(r"(?<!\\);(?=\[)", graph):  # each reads what those before it have made
+        match = re.fullmatch(r"((?:\[[^]]*\])+)(\w+).*?((?:\[s\d+\])+)", chain, re.DOTALL)
+        assert match, chain
+        inputs, filter, outputs = (re.findall(r"\[[^]]*\]|\w+", part) for part in match.groups())
+        if filter == ["lut3d"] or behind.intersection(inputs):
+            back.append(chain)
+            behind.update(outputs)
+        else:
+            front.append(chain)
+    return ";".join(front), ";".join(back)
 
 
 def _source(picture: Picture, shape: _Shape) -> Stream:
@@ -252,23 +279,33 @@ def _apply(spec: Spec, photo: Stream, picture: Picture, alpha: bool) -> Stream:
         inputs = [outlets[source].pop() for source in sources[index]]
         if foreign.issuperset(sources[index]) and step.filter in _GEOMETRIC:
             foreign.add(index)
-            formats: dict[str, str | None] = {"pix_fmts": STRAIGHT if alpha else DEEP}
+            formats = deep(alpha)
         else:
             last = index == len(steps) - 1
             formats = (final if last else working)(spec, alpha)
             for place, source in enumerate(sources[index]):
                 if source in foreign:
-                    srgb = to_srgb(inputs[place], picture, alpha)
+                    srgb = _srgb(inputs[place], steps, source, picture, alpha)
                     inputs[place] = convert(srgb, **working(spec, alpha))
         options = {key: value.format_map(values) for key, value in step.options}
         made = _step(step.filter, inputs, options, formats, alpha)
         outlets[index] = _outlets(made, readers[index])
     stream = outlets[len(steps) - 1].pop()
     if len(steps) - 1 in foreign:
-        stream = convert(to_srgb(stream, picture, alpha), **final(spec, alpha))
+        srgb = _srgb(stream, steps, len(steps) - 1, picture, alpha)
+        stream = convert(srgb, **final(spec, alpha))
     elif steps[-1].filter != "scale":
         stream = _end(stream, spec, alpha)
     return stream
+
+
+def _srgb(
+    stream: Stream, steps: tuple[Step, ...], index: int, picture: Picture, alpha: bool
+) -> Stream:
+    """What a step made in foreign colours, in sRGB. A scale has made it deep already."""
+    if index < 0 or steps[index].filter != "scale":
+        stream = convert(stream, **deep(alpha))
+    return to_srgb(stream, picture, alpha)
 
 
 def _step(

@@ -42,11 +42,13 @@ def flatten(stream: Stream, background: Color) -> Stream:
     return flat.filter("format", pix_fmts="gbrp")
 
 
+def deep(alpha: bool) -> dict[str, str | None]:
+    """The pixel format in which colours are converted."""
+    return {"pix_fmts": STRAIGHT if alpha else DEEP}
+
+
 def to_srgb(stream: Stream, picture: Picture, alpha: bool) -> Stream:
-    """Bring foreign colours to sRGB: by a profile's table, or by what code points say."""
-    if not picture.foreign:
-        return stream
-    stream = convert(stream, pix_fmts=STRAIGHT if alpha else DEEP)
+    """Bring foreign colours of a `deep` stream to sRGB: by a table, or by what code points say."""
     if picture.lut:
         return stream.filter("lut3d", file=os.fspath(picture.lut), interp="tetrahedral")
     assert picture.cicp

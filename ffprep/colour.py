@@ -8,7 +8,6 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from functools import cache, lru_cache
@@ -17,7 +16,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ffprep.picture import Picture, Profile
+from ffprep import icc
+from ffprep.picture import Cicp, Picture, Profile
 
 if TYPE_CHECKING:
     from PIL import Image, ImageCms
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 # from sRGB's, such as a straight line, takes more. The bound is the mean error in the middle between nodes, in
 # levels of 255.
 _NODES = (17, 33, 65)
-_MEAN_ERROR = 1.5
+_MEAN_ERROR = 0.5
 
 # A difference to sRGB below this is the rounding of the profile's own tables.
 _SRGB_WITHIN = 2
@@ -36,6 +36,7 @@ _KEPT = 128
 _IN_USE_SECONDS = 3600
 
 _SPACES = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK"}
+_OTHER_SPACES = ("XYZ", "Lab", "Luv", "YCbr", "Yxy", "HSV", "HLS", "CMY")
 
 
 class BrokenProfile(Exception):
@@ -50,32 +51,58 @@ def to_srgb(picture: Picture, keep: bool) -> tuple[Picture, str | None]:
     """Say in a Picture how its colours get to sRGB, and a warning where they do not.
 
     With `keep`, colours are left as they are and the profile is carried, where it is for RGB: the
-    outputs are. The Picture still has a `profile` only where it is Pillow's part to apply it.
+    outputs are. The Picture still has a `profile` only where it is Pillow's part to apply it, and
+    code points only where they say HDR.
     """
-    profile = picture.profile
-    if profile is None:
-        return picture, None
-    plain = replace(picture, profile=None)
+    profile, plain = picture.profile, replace(picture, profile=None, cicp=None)
     if picture.mode == "LAB":  # says itself what its numbers mean
         return plain, None
+    if picture.cicp:
+        return _from_cicp(plain, picture.cicp, keep)
+    if profile is None:
+        return picture, None
     try:
         _require_fit(profile, picture)
         if keep and profile.space == "RGB ":
             return replace(plain, carries=profile), None
+        said = _not_kept(f"a profile for {profile.space.strip()}") if keep else None
         if profile.space == "CMYK":  # FFmpeg throws the inks together
-            return replace(picture, ffmpeg_reads=False), None
-        return replace(plain, lut=cube(profile)), None
+            return replace(picture, ffmpeg_reads=False), said
+        return replace(plain, lut=cube(profile)), said
     except Crowded:
         return replace(picture, ffmpeg_reads=False), None
     except BrokenProfile as error:
         return plain, f"its ICC profile cannot be used ({error}); taken as if it had none"
 
 
+def _from_cicp(plain: Picture, cicp: Cicp, keep: bool) -> tuple[Picture, str | None]:
+    if cicp.is_hdr:
+        primaries = cicp.primaries if cicp.primaries in icc.HDR_PRIMARIES else 9
+        said = _not_kept("HDR") if keep else None
+        return replace(plain, cicp=replace(cicp, primaries=primaries)), said
+    profile = icc.profile_of(cicp)
+    if profile is None:
+        words = f"its code points for colour ({cicp.primaries}, {cicp.transfer}) are unknown"
+        return plain, f"{words}; taken for sRGB"
+    if keep and not _is_srgb(profile):
+        return replace(plain, carries=profile), None
+    try:
+        return replace(plain, lut=cube(profile)), None
+    except Crowded:
+        return replace(plain, profile=profile, ffmpeg_reads=False), None
+
+
+def _not_kept(what: str) -> str:
+    return f"its colours are converted to sRGB: {what} has no place in the output"
+
+
 def _require_fit(profile: Profile, picture: Picture) -> None:
     space = profile.space.strip()
     if profile.space not in _SPACES:
-        raise BrokenProfile(f"it is for {space}" if space.isalnum() else "it is none")
-    if (space == "CMYK") != (picture.mode == "CMYK"):
+        raise BrokenProfile(f"it is for {space}" if space in _OTHER_SPACES else "it is none")
+    kinds = {"CMYK": ("CMYK",), "GRAY": ("1", "L", "LA", "I", "F", "I;16", "I;16B", "I;16L")}
+    fits = picture.mode in kinds[space] if space in kinds else picture.mode != "CMYK"
+    if not fits:
         raise BrokenProfile(f"it is for {space}, and the photo is {picture.mode}")
     transform(profile)
 
@@ -132,80 +159,93 @@ _lock = threading.Lock()
 def cube(profile: Profile) -> Path | None:
     """The file of a profile's look-up table; None when it says sRGB.
 
-    Raises BrokenProfile, and Crowded when too many others are in use.
+    Raises BrokenProfile, and Crowded when there is no room for one more.
     """
     with _lock:  # two threads would make the same one twice
         if _is_srgb(profile):
             return None
         path = _folder() / f"{profile.digest}-{_version()}.cube"
         try:
-            os.utime(path)  # in use
+            if path.stat().st_size in _SIZES:
+                os.utime(path)  # in use
+                return path
         except OSError:
+            pass  # not there yet; what else is wrong with it will show
+        try:
             _make_room(path.parent)
             _write(path, _table(profile))
+        except OSError:
+            raise Crowded from None
     return path
 
 
 @lru_cache(maxsize=1024)
 def _is_srgb(profile: Profile) -> bool:
-    levels = _levels(9)
-    grid = _grid(levels)
+    grid = _grid(_levels(9), profile)
     pairs = zip(apply(grid, profile).tobytes(), grid.tobytes(), strict=True)
     return max(abs(a - b) for a, b in pairs) <= _SRGB_WITHIN
 
 
 def _table(profile: Profile) -> bytes:
-    for nodes in _NODES:
-        levels = _levels(nodes)
-        table = apply(_grid(levels), profile).tobytes()
-        if _mean_error(profile, levels, table) <= _MEAN_ERROR:
-            break
+    """The .cube file: red runs fastest."""
+    nodes = next((nodes for nodes in _NODES if _mean_error(profile, nodes) <= _MEAN_ERROR), 0)
+    nodes = nodes or _NODES[-1]
+    table = iter(apply(_cube_grid(_levels(nodes)), profile).tobytes())
     words = [b"%.5f" % (value / 255) for value in range(256)]
-    parts = iter(table)
-    lines = (
-        b"%b %b %b" % (words[r], words[g], words[b])
-        for r, g, b in zip(parts, parts, parts, strict=True)
-    )
-    return b"LUT_3D_SIZE %d\n" % nodes + b"\n".join(lines) + b"\n"
+    rows = zip(table, table, table, strict=True)
+    lines = (b"%b %b %b\n" % (words[r], words[g], words[b]) for r, g, b in rows)
+    return _HEAD % nodes + b"".join(lines)
+
+
+_HEAD = b"LUT_3D_SIZE %d\n"
+_SIZES = frozenset(len(_HEAD % nodes) + 24 * nodes**3 for nodes in _NODES)
+"""How long a whole table is: what a crash or a full disk has left of one is another."""
 
 
 def _levels(nodes: int) -> list[int]:
     return [round(index * 255 / (nodes - 1)) for index in range(nodes)]
 
 
-def _grid(levels: list[int]) -> "Image.Image":
-    """Every colour of these levels, red running fastest, as the .cube format has it."""
+def _grid(levels: list[int], profile: Profile) -> "Image.Image":
+    """Colours to try a profile with: all of these levels, or of a gray one the grays."""
+    from PIL import Image
+
+    if profile.space != "GRAY":
+        return _cube_grid(levels)
+    return Image.frombytes(
+        "RGB", (len(levels), 1), bytes(v for level in levels for v in [level] * 3)
+    )
+
+
+def _cube_grid(levels: list[int]) -> "Image.Image":
     from PIL import Image
 
     colours = bytes(v for b in levels for g in levels for r in levels for v in (r, g, b))
     return Image.frombytes("RGB", (len(levels), len(levels) ** 2), colours)
 
 
-def _mean_error(profile: Profile, levels: list[int], table: bytes) -> float:
-    """How far off the middle of a cell is, where tetrahedral interpolation takes two corners' mean."""
-    count = len(levels)
+def _mean_error(profile: Profile, nodes: int) -> float:
+    """How far off the middles between nodes are, in levels of 255.
+
+    In the middle of a cell, tetrahedral interpolation takes the mean of two opposite corners.
+    """
+    levels = _levels(nodes)
+    lows, highs = (apply(_grid(part, profile), profile) for part in (levels[:-1], levels[1:]))
     middles = [(low + high + 1) // 2 for low, high in pairwise(levels)]
-    true = iter(apply(_grid(middles), profile).tobytes())
-    step = 3 * (1 + count + count * count)
-    total = 0.0
-    for corner in _corners(count):
-        for channel in range(corner, corner + 3):
-            total += abs((table[channel] + table[channel + step]) / 2 - next(true))
-    return total / (3 * len(middles) ** 3)
-
-
-def _corners(count: int) -> Iterator[int]:
-    for blue in range(count - 1):
-        for green in range(count - 1):
-            for red in range(count - 1):
-                yield 3 * (red + count * (green + count * blue))
+    true = apply(_grid(middles, profile), profile)
+    triples = zip(lows.tobytes(), highs.tobytes(), true.tobytes(), strict=True)
+    return sum(abs(low + high - 2 * middle) / 2 for low, high, middle in triples) / len(
+        true.tobytes()
+    )
 
 
 @cache
 def _folder() -> Path:
     """Where tables are kept: the user's cache, or a folder of this process where there is none."""
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    folder = Path(base, "ffprep", "profiles")
+    base = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    if not base.is_absolute():  # which the XDG standard says to ignore
+        base = Path(os.path.expanduser("~"), ".cache")
+    folder = base / "ffprep" / "profiles"
     with suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
         if os.access(folder, os.W_OK):
@@ -223,21 +263,27 @@ def _version() -> str:
     """What besides the profile decides a table."""
     from PIL import features
 
-    return f"lcms{features.version('littlecms2')}-1"
+    return f"lcms{features.version('littlecms2')}-2"
 
 
 def _make_room(folder: Path) -> None:
+    """Remove what was not used for long; another run may be doing the same."""
     kept = sorted((entry.stat().st_mtime, entry.path) for entry in os.scandir(folder))
     old = [path for time_used, path in kept if time_used < time.time() - _IN_USE_SECONDS]
-    for path in old[: max(0, len(kept) - _KEPT + 1)]:
-        os.unlink(path)
-        kept.pop()
-    if len(kept) >= _KEPT:
+    removed = old[: max(0, len(kept) - _KEPT + 1)]
+    for path in removed:
+        Path(path).unlink(missing_ok=True)
+    if len(kept) - len(removed) >= _KEPT:
         raise Crowded
 
 
 def _write(path: Path, content: bytes) -> None:
     """Whole or not at all: another run may be reading."""
     with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-        file.write(content)
-    os.replace(file.name, path)
+        try:
+            file.write(content)
+            file.close()
+            os.replace(file.name, path)
+        except OSError:
+            os.unlink(file.name)
+            raise

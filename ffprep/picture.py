@@ -34,20 +34,6 @@ class Cicp:
     transfer: int
 
     @property
-    def is_srgb(self) -> bool:
-        """Whether nothing is to be done: BT.709 primaries, and a curve for ordinary screens.
-
-        What is encoded for television (BT.709, BT.601, BT.2020) is graded on such screens, and is
-        taken as it looks there.
-        """
-        return self.primaries in (1, 2) and self.for_screens
-
-    @property
-    def for_screens(self) -> bool:
-        """A curve that is shown as sRGB's is."""
-        return self.transfer in (1, 2, 6, 13, 14, 15)
-
-    @property
     def is_hdr(self) -> bool:
         """PQ or HLG."""
         return self.transfer in (16, 18)
@@ -62,7 +48,7 @@ class Picture:
     HEIC is made of several tiles. `ffmpeg_reads` is False where FFmpeg is known to leave something
     out, or to get it wrong without a word. `raw` is the pixel format of what Pillow has decoded, for
     FFmpeg to read from its standard input. What colours mean is said by an ICC `profile`, or by
-    `cicp`; neither is sRGB. `lut` is the table that brings a profile's colours to sRGB, and `carries`
+    `cicp`; with neither, sRGB. `lut` is the table that brings a profile's colours to sRGB, and `carries`
     the profile that the output is to be given with colours as they are.
     """
 

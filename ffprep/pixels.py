@@ -48,15 +48,10 @@ def deep(alpha: bool) -> dict[str, str | None]:
 
 
 def to_srgb(stream: Stream, picture: Picture, alpha: bool) -> Stream:
-    """Bring foreign colours of a `deep` stream to sRGB: by a table, or by what code points say."""
+    """Bring foreign colours of a `deep` stream to sRGB: by a table, or toning HDR down."""
     if picture.lut:
         return stream.filter("lut3d", file=os.fspath(picture.lut), interp="tetrahedral")
     assert picture.cicp
-    primaries = {"in_primaries": picture.cicp.primaries, "out_primaries": "bt709"}
-    if not picture.cicp.is_hdr:
-        transfer = 13 if picture.cicp.for_screens else picture.cicp.transfer
-        transfers = {"in_transfer": transfer, "out_transfer": "iec61966-2-1"}
-        return stream.filter("scale", flags=SCALER, **primaries, **transfers)
     return _tone_mapped(stream, picture.cicp, "gbrapf32le" if alpha else "gbrpf32le")
 
 
@@ -66,8 +61,9 @@ def _tone_mapped(stream: Stream, cicp: Cicp, floats: str) -> Stream:
     White is 203 cd/m2 and the brightest highlight 1000 (ITU-R BT.2408).
     """
     rgb = {"matrixin": "gbr", "matrix": "gbr", "rangein": "full", "range": "full"}
-    source = {"primariesin": cicp.primaries or 2, "transferin": cicp.transfer}
-    linear = {"primaries": "bt709", "transfer": "linear", "npl": _WHITE}
+    source = {"primariesin": cicp.primaries, "transferin": cicp.transfer}
+    # agamma: HLG's gamma of the whole, not an approximation of it channel by channel.
+    linear = {"primaries": "bt709", "transfer": "linear", "npl": _WHITE, "agamma": 0}
     light = stream.filter("zscale", **rgb, **source, **linear).filter("format", pix_fmts=floats)
     mapped = light.filter("tonemap", tonemap="mobius", param=0.5, peak=1000 / _WHITE, desat=0)
     screen = {"primariesin": "bt709", "transferin": "linear", "primaries": "bt709"}

@@ -40,9 +40,7 @@ def probe(path: Path, max_pixels: int) -> Picture:
         with trouble_as_kinds(format), open_as(format, file) as image:
             if format.name == "png" and "exif" not in image.info:
                 image.info["exif"] = png_chunk(file, b"eXIf")
-            picture = _describe(format, image)
-            if picture.profile is None and (cicp := _cicp(format, file)) and not cicp.is_srgb:
-                picture = replace(picture, cicp=cicp)
+            picture = _with_what_pillow_leaves_out(_describe(format, image), file)
     if not picture.stored.ffmpeg_holds:
         raise PhotoError(Kind.TOO_LARGE, f"{picture.stored} is more than FFmpeg can hold")
     if picture.stored.pixels > max_pixels:
@@ -225,18 +223,26 @@ def _orientation(image: Image.Image) -> int:
     return value if value in range(1, 9) else 1
 
 
-def _cicp(format: Format, file: BinaryIO) -> Cicp | None:
-    """What a PNG's cICP chunk says, or the first `nclx` colour box of an AVIF or HEIC."""
+def _with_what_pillow_leaves_out(picture: Picture, file: BinaryIO) -> Picture:
+    """Code points for colour, and what the file's head says of gray."""
+    format = picture.format
     if format.name == "png":
-        content = png_chunk(file, b"cICP")
-        return Cicp(content[0], content[1]) if content and len(content) == 4 else None
-    if format.demuxer != "mov":
-        return None
-    file.seek(0)
-    match = re.search(rb"colrnclx(..)(..)", file.read(1 << 16), re.DOTALL)
-    if not match:
-        return None
-    return Cicp(*(int.from_bytes(value, "big") for value in match.groups()))
+        codes = png_chunk(file, b"cICP")
+        if codes and len(codes) == 4:  # it outranks a profile (PNG, third edition, 4.3)
+            picture = replace(picture, cicp=Cicp(codes[0], codes[1]))
+        file.seek(25)
+        if file.read(1) == b"\4":  # which Pillow calls RGBA where it is 16 bits deep
+            picture = replace(picture, mode="LA")
+    elif format.demuxer == "mov":
+        file.seek(0)
+        head = file.read(1 << 16)
+        if picture.profile is None and (found := re.search(rb"colrnclx(..)(..)", head, re.DOTALL)):
+            primaries, transfer = (int.from_bytes(code, "big") for code in found.groups())
+            picture = replace(picture, cicp=Cicp(primaries, transfer))
+        # AV1 of one plane alone: FFmpeg takes its range for full.
+        if (found := re.search(rb"av1C..(.)", head, re.DOTALL)) and found[1][0] & 0x10:
+            picture = replace(picture, ffmpeg_reads=False)
+    return picture
 
 
 def _plain(image: Image.Image) -> Image.Image:

@@ -174,7 +174,8 @@ def fidelity(photos: Sequence[Photo], settings: Settings) -> list[Fidelity]:
     copies = [sources / f"{number:04d}.jpg" for number in range(len(photos))]
     for photo, copy in zip(photos, copies, strict=True):
         shutil.copyfile(photo.path, copy)
-    as_png = (*SIZE, "--format", "png")
+    # Colours as they are: it is the scaling that is judged.
+    as_png = (*SIZE, "--format", "png", "--colour", "keep")
     measure([*CONVERT, str(sources), "-o", str(together), *as_png], memory=False)
     found = []
     for photo, copy in zip(photos, copies, strict=True):

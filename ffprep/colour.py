@@ -6,10 +6,9 @@ user's cache folder, named by what it was made from.
 
 import os
 import tempfile
-import threading
 import time
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from io import BytesIO
 from itertools import pairwise
@@ -47,9 +46,17 @@ class Crowded(Exception):
     """There is no room for one more table; Pillow can do without one."""
 
 
-def to_srgb(picture: Picture, keep: bool) -> tuple[Picture, str | None]:
+class Unknown(Exception):
+    """Nothing is known of this profile yet, and it is not to be looked at here."""
+
+
+def to_srgb(
+    picture: Picture, keep: bool, tables: Path, make: bool = False
+) -> tuple[Picture, str | None]:
     """Say in a Picture how its colours get to sRGB, and a warning where they do not.
 
+    `tables` is the folder of look-up tables. What is not known of a profile yet is found out only with
+    `make`, since LittleCMS is C; else Unknown is raised.
     With `keep`, colours are left as they are and the profile is carried, where it is for RGB: the
     outputs are. The Picture still has a `profile` only where it is Pillow's part to apply it, and
     code points only where they say HDR.
@@ -58,24 +65,30 @@ def to_srgb(picture: Picture, keep: bool) -> tuple[Picture, str | None]:
     if picture.mode == "LAB":  # says itself what its numbers mean
         return plain, None
     if picture.cicp:
-        return _from_cicp(plain, picture.cicp, keep)
+        return _from_cicp(plain, picture.cicp, keep, _Tables(tables, make))
     if profile is None:
         return picture, None
     try:
         _require_fit(profile, picture)
+        if make:
+            transform(profile)
+        elif keep or profile.space == "CMYK":
+            raise Unknown
         if keep and profile.space == "RGB ":
             return replace(plain, carries=profile), None
         said = _not_kept(f"a profile for {profile.space.strip()}") if keep else None
         if profile.space == "CMYK":  # FFmpeg throws the inks together
             return replace(picture, ffmpeg_reads=False), said
-        return replace(plain, lut=cube(profile)), said
+        return replace(plain, lut=_Tables(tables, make).cube(profile)), said
     except Crowded:
         return replace(picture, ffmpeg_reads=False), None
     except BrokenProfile as error:
         return plain, f"its ICC profile cannot be used ({error}); taken as if it had none"
 
 
-def _from_cicp(plain: Picture, cicp: Cicp, keep: bool) -> tuple[Picture, str | None]:
+def _from_cicp(
+    plain: Picture, cicp: Cicp, keep: bool, tables: "_Tables"
+) -> tuple[Picture, str | None]:
     if cicp.is_hdr:
         primaries = cicp.primaries if cicp.primaries in icc.HDR_PRIMARIES else 9
         said = _not_kept("HDR") if keep else None
@@ -84,10 +97,11 @@ def _from_cicp(plain: Picture, cicp: Cicp, keep: bool) -> tuple[Picture, str | N
     if profile is None:
         words = f"its code points for colour ({cicp.primaries}, {cicp.transfer}) are unknown"
         return plain, f"{words}; taken for sRGB"
-    if keep and not _is_srgb(profile):
-        return replace(plain, carries=profile), None
     try:
-        return replace(plain, lut=cube(profile)), None
+        lut = tables.cube(profile)
+        if keep and lut:
+            return replace(plain, carries=profile), None
+        return replace(plain, lut=lut), None
     except Crowded:
         return replace(plain, profile=profile, ffmpeg_reads=False), None
 
@@ -104,7 +118,6 @@ def _require_fit(profile: Profile, picture: Picture) -> None:
     fits = picture.mode in kinds[space] if space in kinds else picture.mode != "CMYK"
     if not fits:
         raise BrokenProfile(f"it is for {space}, and the photo is {picture.mode}")
-    transform(profile)
 
 
 @lru_cache(maxsize=64)
@@ -153,33 +166,47 @@ def apply(image: "Image.Image", profile: Profile) -> "Image.Image":
     return done
 
 
-_lock = threading.Lock()
+@dataclass(frozen=True, slots=True)
+class _Tables:
+    """The folder of look-up tables, and whether new ones may be made."""
 
+    folder: Path
+    make: bool
 
-def cube(profile: Profile) -> Path | None:
-    """The file of a profile's look-up table; None when it says sRGB.
+    def cube(self, profile: Profile) -> Path | None:
+        """The file of a profile's table; None when it says sRGB, which an empty file remembers.
 
-    Raises BrokenProfile, and Crowded when there is no room for one more.
-    """
-    with _lock:  # two threads would make the same one twice
-        if _is_srgb(profile):
+        Raises Unknown where there is none yet and none may be made, BrokenProfile, and Crowded when
+        there is no room for one more.
+        """
+        path = self.folder / f"{profile.digest}-{_version()}"
+        table, same = path.with_suffix(".cube"), path.with_suffix(".srgb")
+        if _in_use(same, frozenset({0})):
             return None
-        path = _folder() / f"{profile.digest}-{_version()}.cube"
+        if _in_use(table, _SIZES):
+            return table
+        if not self.make:
+            raise Unknown
+        is_srgb = _is_srgb(profile)
         try:
-            if path.stat().st_size in _SIZES:
-                os.utime(path)  # in use
-                return path
-        except OSError:
-            pass  # not there yet; what else is wrong with it will show
-        try:
-            _make_room(path.parent)
-            _write(path, _table(profile))
+            _make_room(self.folder)
+            _write(same if is_srgb else table, b"" if is_srgb else _table(profile))
         except OSError:
             raise Crowded from None
-    return path
+        return None if is_srgb else table
 
 
-@lru_cache(maxsize=1024)
+def _in_use(path: Path, sizes: frozenset[int]) -> bool:
+    """Whether a file is there and whole; from now on it counts as used."""
+    try:
+        whole = path.stat().st_size in sizes
+        if whole:
+            os.utime(path)
+    except OSError:  # not there yet; what else is wrong with it will show
+        return False
+    return whole
+
+
 def _is_srgb(profile: Profile) -> bool:
     grid = _grid(_levels(9), profile)
     pairs = zip(apply(grid, profile).tobytes(), grid.tobytes(), strict=True)
@@ -240,16 +267,17 @@ def _mean_error(profile: Profile, nodes: int) -> float:
 
 
 @cache
-def _folder() -> Path:
+def folder() -> Path:
     """Where tables are kept: the user's cache, or a folder of this process where there is none."""
     base = Path(os.environ.get("XDG_CACHE_HOME", ""))
     if not base.is_absolute():  # which the XDG standard says to ignore
         base = Path(os.path.expanduser("~"), ".cache")
-    folder = base / "ffprep" / "profiles"
-    with suppress(OSError):
-        folder.mkdir(parents=True, exist_ok=True)
-        if os.access(folder, os.W_OK):
-            return folder
+    own = base / "ffprep" / "profiles"
+    with suppress(OSError, UnicodeEncodeError):
+        os.fspath(own).encode()  # ffmpeg-python takes no other names
+        own.mkdir(parents=True, exist_ok=True)
+        if os.access(own, os.W_OK):
+            return own
     return Path(_own_folder().name)
 
 

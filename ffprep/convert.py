@@ -17,12 +17,16 @@ from pathlib import Path
 
 from ffprep import fflog, graph, modes
 from ffprep.errors import EnvironmentFault, Kind, PhotoError
-from ffprep.ffmpeg import Binary, Processes
+from ffprep.ffmpeg import Binary
 from ffprep.job import Job, Policy, Result, Status
 from ffprep.outputs import publish, temporary_beside, temporary_folder
-from ffprep.probe import decode, verify
+from ffprep.probe import verify
+from ffprep.processes import LARGE, Limits, Processes
 from ffprep.spec import Size
 from ffprep.transcode import Photo, Transcoder, complete, fits, is_whole, size_of, too_many_bytes
+from ffprep.viewing import Viewers
+
+_LARGEST_TABLE = 1 << 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +40,17 @@ class Converter:
     policy: Policy
     streams: bool = True
     processes: Processes = field(default_factory=Processes)
+    transcoder: Transcoder = field(init=False)
 
-    @property
-    def transcoder(self) -> Transcoder:
-        """What it calls for each photo."""
-        return Transcoder(self.binary, self.policy, self.processes)
+    def __post_init__(self) -> None:
+        limits = Limits(self.policy.max_memory, _LARGEST_TABLE)
+        viewers = Viewers(self.processes, limits, self.policy.timeout)
+        transcoder = Transcoder(self.binary, self.policy, self.processes, viewers)
+        object.__setattr__(self, "transcoder", transcoder)
+
+    def close(self) -> None:
+        """End what is kept for the next photo."""
+        self.transcoder.viewers.close()
 
     def convert(self, jobs: Iterable[Job]) -> Iterator[Result]:
         """Yield one Result a Job, as they come; stop early when the processes are stopped.
@@ -52,7 +62,9 @@ class Converter:
             started = time.perf_counter()
             try:
                 photo = self.transcoder.look(job)
-                sequence = graph.sequence(photo.picture, job.spec) if self.streams else None
+                large = photo.picture.stored.pixels >= LARGE
+                single = large or not self.streams
+                sequence = None if single else graph.sequence(photo.picture, job.spec)
                 groups[sequence].append(photo)
             except Exception as error:
                 yield _failed(job, error, started)
@@ -75,8 +87,11 @@ class Converter:
         """
         picture, before = self.transcoder.look(job).picture, []
         if not picture.ffmpeg_reads:
-            picture, _ = decode(job.source, picture)
-            options = [f"--max-pixels={self.policy.max_pixels}", f"--colour={job.spec.colour}"]
+            with self.transcoder.viewers.decoded(job.source, picture) as (picture, _):
+                pass
+            policy = self.policy
+            options = [f"--max-pixels={policy.max_pixels}", f"--max-memory={policy.max_memory}"]
+            options += [f"--colour={job.spec.colour}"]
             ffprep = [sys.executable, "-P", "-m", "ffprep"]
             before = [[*ffprep, "frame", *options, "--", str(job.source)]]
         argv = graph.command(self.binary.path, job.source, picture, job.spec, job.output)
@@ -120,7 +135,7 @@ class Converter:
         And with it, whether ffmpeg decoded and wrote it. A stream that stands still is ended.
         """
         done, moved = 0, time.perf_counter()
-        with self.transcoder.started(argv) as running:
+        with self.transcoder.started(job, argv) as running:
             ended = False
             while done < len(entries):
                 ended = ended or running.wait(0.03)

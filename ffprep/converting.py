@@ -20,6 +20,7 @@ from ffprep.params import (
     FOCUS,
     FROM_STDIN,
     JOBS,
+    MAX_MEMORY,
     MAX_PIXELS,
     PATH,
     SIZE_OR_TARGET,
@@ -125,6 +126,7 @@ if TYPE_CHECKING:
     help="Seconds a photo may take.",
 )
 @MAX_PIXELS
+@MAX_MEMORY
 @FROM_STDIN
 @FILTERS
 @FFMPEG
@@ -159,6 +161,7 @@ def _convert(given: dict[str, Any], signals: "Signals") -> int:
         preserve_times=given["preserve_times"],
         timeout=given["timeout"],
         max_pixels=given["max_pixels"],
+        max_memory=given["max_memory"],
     )
     converter = Converter(find(given["ffmpeg"]), policy)
     tally = report.Tally()
@@ -191,6 +194,9 @@ def _dry_run(plan: "Plan", converter: "Converter", tally: "Tally", as_json: bool
     from ffprep.job import Result
 
     made: set[Path] = set()
+    spec = plan.request.spec
+    if spec.colour == "keep" or spec.metadata != "none" or spec.max_bytes:
+        say("these commands make the pixels; profile, rights and --max-bytes come after them")
     for item in plan.jobs():
         if isinstance(item, Result):
             result = item

@@ -24,7 +24,7 @@ def embed(path: Path, format: OutputFormat, profile: Profile | None, exif: bytes
         return
     try:
         data = _INSERT[format.name](path.read_bytes(), icc, exif)
-    except (IndexError, struct.error):
+    except (IndexError, ValueError, struct.error):
         raise PhotoError(Kind.INTERNAL, f"the output is no whole {format.name}") from None
     path.write_bytes(data)
 

@@ -57,6 +57,11 @@ class Log:
     lacking: str | None = None
 
     @property
+    def out_of_memory(self) -> bool:
+        """FFmpeg was refused memory."""
+        return any("Cannot allocate memory" in line for line in self.errors)
+
+    @property
     def disk_full(self) -> bool:
         """FFmpeg found no room for its output."""
         return any("No space left on device" in line for line in self.errors)

@@ -1,24 +1,18 @@
-"""The ffmpeg binary: which one, and how it is run. The only room that starts processes."""
+"""The ffmpeg binary: which one, and which version."""
 
-import contextlib
 import importlib.util
 import os
 import re
-import signal
-import subprocess
-import threading
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 from ffprep.errors import EnvironmentFault
+from ffprep.processes import answer
 
 OLDEST = (9, 0)
 """The oldest version ffprep works with: the graphs negotiate colour by options that older ones lack
 (5.1, 7.0), and those read one tile of a HEIC as the whole picture."""
 
-_LOG_LIMIT = 1 << 20
 _VERSION = re.compile(r"ffmpeg version (?:n)?(\S+)")
 
 
@@ -67,15 +61,14 @@ def _installed() -> str:
 
 def _asked(path: str) -> Binary:
     try:
-        done = subprocess.run(
-            [path, "-version"], capture_output=True, stdin=subprocess.DEVNULL, timeout=30
-        )
-    except (OSError, ValueError, subprocess.TimeoutExpired) as error:
+        answered = answer([path, "-version"], seconds=30)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
         raise EnvironmentFault(
-            f"{path} cannot be run as ffmpeg ({_reason(error)}); name another one with --ffmpeg or "
+            f"{path} cannot be run as ffmpeg ({reason}); name another one with --ffmpeg or "
             "FFPREP_FFMPEG, or leave both out to use the embedded one"
         ) from None
-    match = _VERSION.match(done.stdout.decode(errors="replace"))
+    match = _VERSION.match(answered)
     if not match:
         raise EnvironmentFault(f"{path} does not answer like ffmpeg: it prints no version")
     return _required(path, match[1])
@@ -90,122 +83,3 @@ def _required(path: str, version: str) -> Binary:
             "negotiation and whole HEIC pictures); leave out --ffmpeg and FFPREP_FFMPEG to use the embedded one"
         )
     return Binary(path, version)
-
-
-def _reason(error: Exception) -> str:
-    return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
-
-
-class Running:
-    """A child process in a session of its own. Its stderr is drained; the start of it is kept."""
-
-    def __init__(self, argv: Sequence[str], data: bytes | None = None) -> None:
-        self._child = subprocess.Popen(
-            argv,
-            stdin=subprocess.DEVNULL if data is None else subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-        )
-        self._log = bytearray()
-        self._helpers = [
-            threading.Thread(target=_drain, args=(self._child.stderr, self._log), daemon=True)
-        ]
-        if data is not None:
-            feed = threading.Thread(target=_feed, args=(self._child.stdin, data), daemon=True)
-            self._helpers.append(feed)
-        for helper in self._helpers:
-            helper.start()
-
-    @property
-    def log(self) -> str:
-        """What it has said so far, up to a limit."""
-        return bytes(self._log).decode(errors="replace")
-
-    def wait(self, seconds: float) -> bool:
-        """Wait a while; True when it has ended. Looks again and again, up to 50 ms apart."""
-        try:
-            self._child.wait(seconds)
-        except subprocess.TimeoutExpired:
-            return False
-        return True
-
-    def wait_at_most(self, seconds: float) -> int | None:
-        """Wait for the end and return the status; None if it had to be killed after `seconds`.
-
-        By a timer and not by looking: for small photos, that is twice as fast.
-        """
-        late = threading.Event()
-
-        def end() -> None:
-            late.set()
-            self.kill()
-
-        overdue = threading.Timer(seconds, end)
-        overdue.start()
-        status = self._child.wait()
-        overdue.cancel()
-        return None if late.is_set() else status
-
-    def kill(self) -> None:
-        """End it with its group, also what it left behind."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._child.pid, signal.SIGKILL)
-
-    def finish(self) -> None:
-        """Leave nobody behind, and read the rest of the log."""
-        self.kill()
-        self._child.wait()
-        for helper in self._helpers:
-            helper.join(timeout=1)
-
-
-class Processes:
-    """The child processes of one run, ended together by `stop`."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._running: set[Running] = set()
-        self._stopped = False
-
-    @property
-    def stopped(self) -> bool:
-        """True once `stop` was called."""
-        return self._stopped
-
-    def stop(self) -> None:
-        """End every child, and let no new one start."""
-        with self._lock:
-            self._stopped = True
-            for running in self._running:
-                running.kill()
-
-    @contextlib.contextmanager
-    def start(self, argv: Sequence[str], data: bytes | None = None) -> Iterator[Running]:
-        """A child that is ended, at the latest, with the context.
-
-        Once stopped, what is started ends at once. Raises OSError if it cannot be started.
-        """
-        with self._lock:
-            running = Running(argv, data)
-            self._running.add(running)
-            if self._stopped:
-                running.kill()
-        try:
-            yield running
-        finally:
-            running.finish()
-            with self._lock:
-                self._running.discard(running)
-
-
-def _drain(pipe: IO[bytes], log: bytearray) -> None:
-    """Read to the end, so that the child never waits for us; keep what fits the limit."""
-    with pipe, contextlib.suppress(ValueError, OSError):
-        while chunk := os.read(pipe.fileno(), 1 << 16):
-            log += chunk[: max(0, _LOG_LIMIT - len(log))]
-
-
-def _feed(pipe: IO[bytes], data: bytes) -> None:
-    with contextlib.suppress(OSError, ValueError), pipe:
-        pipe.write(data)

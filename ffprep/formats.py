@@ -17,7 +17,8 @@ class Format:
     `plugin` is Pillow's name of it. `demuxer` and `decoder` are FFmpeg's; a decoder of None is left
     to the container. `streams` says that many photos may go through one decoder, and `upright` that both FFmpeg and the probe turn the picture themselves,
     because orientation is a part of the container's picture and not a remark beside it. `forgiving`
-    says that Pillow's plugin fills in for what is missing, without a word.
+    says that Pillow's plugin fills in for what is missing, without a word; `native`, that it reads even a
+    file's head by C code.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Format:
     streams: bool = False
     upright: bool = False
     forgiving: bool = False
+    native: bool = False
 
 
 def _format(
@@ -45,6 +47,7 @@ def _format(
         streams=name in ("jpeg", "png", "webp", "bmp"),
         upright=name == "heic",
         forgiving=name == "heic",
+        native=name in ("webp", "avif", "heic"),
     )
 
 

@@ -47,10 +47,14 @@ class Framing:
 
 def times(factor: float) -> str:
     """`1.50x`, with as many digits as tell it from 0 and 1."""
+    if factor >= 10:
+        return f"{factor:.4g}x"
     text = f"{factor:.2f}"
-    return f"{factor:.6g}x" if text in ("0.00", "1.00") else f"{text}x"
+    return f"{factor:.6g}x" if text == "1.00" else f"{factor:.1g}x" if factor < 0.01 else f"{text}x"
 
 
 def percent(share: float) -> str:
-    """`25 %`; what rounds to nothing is said to be below 1."""
-    return f"{share:.0%}".replace("%", " %") if share >= 0.005 else "under 1 %"
+    """`25 %`; what rounds to nothing or to all is said to be below or over."""
+    if share < 0.005:
+        return "under 1 %"
+    return f"{share:.0%}".replace("%", " %") if share < 0.995 else "over 99 %"

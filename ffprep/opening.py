@@ -12,7 +12,7 @@ from typing import BinaryIO
 from PIL import Image
 
 from ffprep import tiff
-from ffprep.errors import Kind, PhotoError
+from ffprep.errors import FfprepError, Kind, PhotoError
 from ffprep.files import open_regular
 from ffprep.formats import Format
 from ffprep.picture import Picture
@@ -76,15 +76,27 @@ def opened_for_metadata(path: Path, picture: Picture) -> Iterator[Image.Image]:
             yield image
 
 
+def out_of_memory() -> PhotoError:
+    """What to say of a photo for which there is no memory."""
+    words = "needs more memory than --max-memory allows; raise it if the file is to be trusted"
+    return PhotoError(Kind.TOO_LARGE, words)
+
+
 @contextmanager
 def trouble_as_kinds(format: Format) -> Iterator[None]:
     """What Pillow stumbles over, as PhotoError."""
     try:
         yield
+    except FfprepError:  # an interrupt, say
+        raise
+    except MemoryError:
+        raise out_of_memory() from None
     except Image.DecompressionBombError as error:
         words = f"claims more pixels than any photo has ({error})"
         raise PhotoError(Kind.TOO_LARGE, words) from None
     except Exception as error:  # Pillow's parsers raise whatever they stumble over
+        if isinstance(error, KeyError) and format.name == "tiff":  # a compression of no name
+            error = ValueError(f"unknown compression {error}")
         if re.search(r"\bun(known|supported)\b|not supported", str(error), re.IGNORECASE):
             words = f"is {format.name} of a kind that ffprep cannot read ({error})"
             raise PhotoError(Kind.UNSUPPORTED, words) from None

@@ -121,6 +121,13 @@ FILTERS = click.option(
 JOBS = click.option(
     "--jobs", type=Jobs(), default="auto", show_default=True, help="How many photos at a time."
 )
+MAX_MEMORY = click.option(
+    "--max-memory",
+    type=Parsed("N", read_bytes),
+    default=str(Policy().max_memory),
+    show_default=True,
+    help="What each process may take, such as 800MB.",
+)
 MAX_PIXELS = click.option(
     "--max-pixels",
     type=click.IntRange(min=1),

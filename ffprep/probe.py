@@ -6,7 +6,7 @@ judged by somebody else.
 
 import re
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
@@ -21,11 +21,15 @@ from ffprep.opening import open_as, opened, png_chunk, trouble_as_kinds
 from ffprep.picture import Cicp, Picture, Profile
 from ffprep.spec import Size, Spec
 
-_ORIENTATION, _GPS = 0x0112, 0x8825
+_ORIENTATION, _EXIF, _GPS, _IPTC, _PHOTOSHOP = 0x0112, 0x8769, 0x8825, 0x83BB, 0x8649
 
 
-def probe(path: Path, max_pixels: int) -> Picture:
-    """Read what a file holds, without decoding it.
+class Native(Exception):
+    """The format's head is read by C code, which is not to be run in this process."""
+
+
+def probe(path: Path, max_pixels: int, natively: bool = False) -> Picture:
+    """Read what a file holds, without decoding it; by C code only `natively`.
 
     Raises PhotoError: `missing`, `io`, `unsupported` (no picture that ffprep reads), `damaged` (begins
     like one and cannot be read), `too-large` (more than `max_pixels`).
@@ -35,6 +39,8 @@ def probe(path: Path, max_pixels: int) -> Picture:
         format = sniff(head)
         if format is None:
             raise _no_picture(head)
+        if format.native and not natively:
+            raise Native
         if format.demuxer == "mov":
             _require_whole_boxes(file)
         with trouble_as_kinds(format), open_as(format, file) as image:
@@ -51,23 +57,32 @@ def probe(path: Path, max_pixels: int) -> Picture:
     return picture
 
 
-def decode(path: Path, picture: Picture) -> tuple[Picture, bytes]:
+@contextmanager
+def decoded(path: Path, picture: Picture) -> Iterator[tuple[Picture, Iterator[bytes]]]:
     """Decode a file whole with Pillow, strictly: for what FFmpeg cannot read.
 
-    The picture's `profile`, if it has one still, is applied. Returns the Picture as it is then handed
-    to FFmpeg, and its pixels row by row, rgb24 or rgba. Raises PhotoError as `probe` does.
+    The picture's `profile`, if it has one still, is applied. Gives the Picture as it is then handed to
+    FFmpeg, and its pixels row by row, rgb24 or rgba, some rows at a time. Raises PhotoError as `probe`
+    does.
     """
     with opened(path, picture) as image:
         image.load()
         # Some of Pillow's plugins turn a picture upright while they load it.
         size, orientation = Size(*image.size), _orientation(image)
-        pixels = image.convert("RGBA") if picture.alpha else _plain(image)
-        if picture.profile:
-            pixels = colour.apply(pixels, picture.profile)
-        pixels = pixels if picture.alpha else pixels.convert("RGB")
         raw = "rgba" if picture.alpha else "rgb24"
         found = replace(picture, raw=raw, stored=size, orientation=orientation, profile=None)
-        return found, pixels.tobytes()
+        yield found, _rows(_plain(image), picture)
+
+
+def _rows(image: Image.Image, picture: Picture) -> Iterator[bytes]:
+    """Some rows at a time, so that converting them takes no second picture's memory."""
+    height = max(1, (1 << 20) // image.width)
+    for top in range(0, image.height, height):
+        rows = image.crop((0, top, image.width, min(top + height, image.height)))
+        rows = rows.convert("RGBA") if picture.alpha else rows
+        if picture.profile:
+            rows = colour.apply(rows, picture.profile)
+        yield (rows if picture.alpha else rows.convert("RGB")).tobytes()
 
 
 def require_whole(path: Path, picture: Picture) -> None:
@@ -95,9 +110,8 @@ def look_closer(path: Path, picture: Picture) -> Extras:
     """What a file holds besides. Raises PhotoError as `probe` does."""
     with opened(path, picture) as image:
         profile = picture.profile and colour.name(picture.profile)
-        head = path.open("rb")
-        with head:
-            content = head.read(1 << 16)
+        with open_regular(path) as file:
+            content = file.read(1 << 16)
         return Extras(
             frames=_frames(image),
             depth=_depth(picture.format, image, content),
@@ -119,18 +133,26 @@ def _depth(format: Format, image: Image.Image, content: bytes) -> int:
         return tiff.depth(image)
     if format.name == "png":
         return 8 if content[25] == 3 else content[24]  # the palette's colours have 8
+    if format.name == "jpeg2000" and (siz := content.find(b"\xff\x51")) >= 0:
+        return (
+            content[siz + 40] & 0x7F
+        ) + 1  # Ssiz of the first component (ISO/IEC 15444-1, A.5.1)
     if format.demuxer == "mov" and (pixi := re.search(rb"pixi.{4}.(.)", content, re.DOTALL)):
         return pixi[1][0]
     return 8
 
 
 def _metadata(image: Image.Image) -> Iterator[str]:
-    info = image.info
-    if info.get("exif"):
+    info, place = image.info, b"GPSL" in (image.info.get("xmp") or b"")
+    tags = getattr(image, "tag_v2", {})  # a TIFF is made of what elsewhere is EXIF
+    if info.get("exif") or _EXIF in tags:
         yield "EXIF"
-        with suppress(Exception):  # broken EXIF has no place to tell
-            if Image.Image.getexif(image).get_ifd(_GPS):
-                yield "place"
+    with suppress(Exception):  # broken EXIF has no place to tell
+        place = place or bool(Image.Image.getexif(image).get_ifd(_GPS))
+    if place:
+        yield "place"
+    if _IPTC in tags or _PHOTOSHOP in tags:
+        yield "IPTC"
     names = {"xmp": "XMP", "photoshop": "IPTC", "comment": "comment", "thumbnails": "thumbnail"}
     yield from (word for key, word in names.items() if info.get(key))
     if set(getattr(image, "text", ())) - {"XML:com.adobe.xmp"}:
@@ -187,8 +209,10 @@ def _require_whole_boxes(file: BinaryIO) -> None:
 
 def _describe(format: Format, image: Image.Image) -> Picture:
     size, orientation = Size(*image.size), _orientation(image)
-    if format.name == "tiff" and orientation >= 5:
-        size = size.turned  # Pillow's TIFF plugin says the size as shown
+    if format.name == "tiff":
+        tiff.require_supported(image)
+        if orientation >= 5:
+            size = size.turned  # Pillow's TIFF plugin says the size as shown
     alpha = image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info
     return Picture(
         format=format,
@@ -210,7 +234,9 @@ def _ffmpeg_reads(format: Format, image: Image.Image, alpha: bool) -> bool:
         return not getattr(image, "is_animated", False)  # its decoder skips animations
     if format.name == "tiff":
         return "lab" not in image.info and tiff.ffmpeg_reads(image)
-    return True
+    if format.name == "png":
+        return not (image.mode == "1" and alpha)  # its one transparent value is lost
+    return image.mode != "CMYK"  # whose chroma is off by as much as 3 dB
 
 
 def _orientation(image: Image.Image) -> int:

@@ -1,13 +1,15 @@
 """The commands that look and tell: check, info, compare, modes, targets."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 
 from ffprep.errors import ExitCode, Kind, PhotoError
-from ffprep.exits import say
+from ffprep.exits import leave_now, say
 from ffprep.job import Policy
 from ffprep.params import (
     AS_JSON,
@@ -17,6 +19,7 @@ from ffprep.params import (
     FILTERS,
     FOCUS,
     JOBS,
+    MAX_MEMORY,
     MAX_PIXELS,
     PATH,
     SIZE_OR_TARGET,
@@ -31,15 +34,18 @@ from ffprep.spec import Size
 @SIZE_OR_TARGET
 @JOBS
 @MAX_PIXELS
+@MAX_MEMORY
 @AS_JSON
 def check(paths: tuple[Path, ...], **given: Any) -> None:
     """Verify pictures that exist; one line for each that falls short. Writes nothing."""
-    from ffprep import report, survey
+    from ffprep import report
     from ffprep.request import read_target
+    from ffprep.survey import Survey
 
     target = read_target(given["size"], given["target"])
     short = False
-    for finding in survey.verify(paths, target, given["max_pixels"], given["jobs"]):
+    policy = Policy(max_pixels=given["max_pixels"], max_memory=given["max_memory"])
+    for finding in Survey(paths, policy, given["jobs"]).verify(target):
         short = short or bool(finding.broken)
         if given["as_json"]:
             report.print_json(finding.as_dict())
@@ -56,15 +62,17 @@ def check(paths: tuple[Path, ...], **given: Any) -> None:
 @FILTERS
 @JOBS
 @MAX_PIXELS
+@MAX_MEMORY
 @AS_JSON
 def info(paths: tuple[Path, ...], **given: Any) -> None:
     """Tell what files hold: format, size as shown and as stored, orientation, alpha, profile.
 
     With --size or --target, also what each mode would make of them: what is enlarged, cut, set in bars.
     """
-    from ffprep import report, survey
+    from ffprep import report
     from ffprep.modes import all_modes
     from ffprep.request import filter_folders, read_target
+    from ffprep.survey import Survey
 
     sizes: list[Size] = []
     if given["size"] or given["target"]:
@@ -72,7 +80,8 @@ def info(paths: tuple[Path, ...], **given: Any) -> None:
     modes = all_modes(filter_folders(given["filters"])) if sizes else []
     frames = [(size, mode) for size in sizes for mode in modes]
     failed = False
-    for finding in survey.describe(paths, frames, given["max_pixels"], given["jobs"]):
+    policy = Policy(max_pixels=given["max_pixels"], max_memory=given["max_memory"])
+    for finding in Survey(paths, policy, given["jobs"]).describe(frames):
         failed = failed or finding.error is not None
         if given["as_json"]:
             report.print_json(finding.as_dict())
@@ -89,6 +98,7 @@ def info(paths: tuple[Path, ...], **given: Any) -> None:
 @BACKGROUND
 @FOCUS
 @MAX_PIXELS
+@MAX_MEMORY
 @FILTERS
 @FFMPEG
 def compare(photo: Path, output: Path, **given: Any) -> None:
@@ -102,29 +112,49 @@ def compare(photo: Path, output: Path, **given: Any) -> None:
 
     modes = all_modes(filter_folders(given["filters"]))
     spec = read_sheet(photo, output, modes[0], given)
-    policy = Policy(upscale="allow", max_pixels=given["max_pixels"])
+    policy = Policy("allow", max_pixels=given["max_pixels"], max_memory=given["max_memory"])
     converter = Converter(find(given["ffmpeg"]), policy)
     with Signals() as signals:
         signals.while_running(converter.processes.stop)
         try:
-            sheet.draw(photo, output, spec, modes, converter)
-        except PhotoError as error:
-            say(f"{report.shown(photo)}: {error.kind}: {report.printable(str(error))}")
-            sys.exit(ExitCode.BUG if error.kind is Kind.INTERNAL else ExitCode.SOME_FAILED)
+            with _told(photo):
+                warnings = sheet.draw(photo, output, spec, modes, converter)
+        finally:
+            if signals.number is not None:
+                leave_now(128 + signals.number)
+    for warning in warnings:
+        say(f"{report.shown(photo)}: {report.printable(warning)}")
 
 
 @click.command(hidden=True)
 @click.argument("path", type=PATH)
 @MAX_PIXELS
+@MAX_MEMORY
 @COLOUR
-def frame(path: Path, max_pixels: int, colour: str) -> None:
+def frame(path: Path, **given: Any) -> None:
     """Write a photo's pixels to stdout, for an ffmpeg that cannot read it (see --dry-run)."""
-    from ffprep.colour import to_srgb
-    from ffprep.probe import decode, probe
+    from ffprep.processes import Limits, Processes
+    from ffprep.viewing import Viewers
 
-    picture, _ = to_srgb(probe(path, max_pixels), keep=colour == "keep")
-    _, pixels = decode(path, picture)
-    sys.stdout.buffer.write(pixels)
+    policy = Policy(max_pixels=given["max_pixels"], max_memory=given["max_memory"])
+    limits = Limits(policy.max_memory, 1 << 24)
+    with Viewers(Processes(), limits, policy.timeout) as viewers, _told(path):
+        picture, _ = viewers.look(path, policy.max_pixels, given["colour"] == "keep")
+        with viewers.decoded(path, picture) as (_, pixels):
+            for part in pixels:
+                sys.stdout.buffer.write(part)
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Say what is wrong with a photo, and leave."""
+    from ffprep import report
+
+    try:
+        yield
+    except PhotoError as error:
+        say(f"{report.shown(path)}: {error.kind}: {report.printable(str(error))}")
+        sys.exit(ExitCode.BUG if error.kind is Kind.INTERNAL else ExitCode.SOME_FAILED)
 
 
 @click.command("modes")

@@ -45,7 +45,17 @@ def read_request(given: Mapping[str, Any]) -> Request:
         focus=given["focus"],
     )
     same_format = given["format_name"] == "same" and not single
+    if not same_format:
+        _require_no_contradiction(spec)
     return Request(sources, output, spec, single, Names(given["names"]), same_format)
+
+
+def _require_no_contradiction(spec: Spec) -> None:
+    """Raise UsageError where an option is for another format than the one that is written."""
+    if spec.lossless and spec.format.name == "jpeg":
+        raise UsageError("--lossless: JPEG always loses something; write webp or png")
+    if spec.subsampling != "auto" and spec.format.name != "jpeg":
+        raise UsageError(f"--subsampling is JPEG's, and the output is {spec.format.name}")
 
 
 def read_sheet(photo: Path, output: Path, mode: Mode, given: Mapping[str, Any]) -> Spec:

@@ -15,11 +15,11 @@ from ffprep.job import Job
 from ffprep.modes import find_mode
 from ffprep.outputs import publish, temporary_beside, temporary_folder
 from ffprep.picture import Picture
-from ffprep.probe import probe, verify
-from ffprep.spec import Mode, Size, Spec
+from ffprep.probe import verify
+from ffprep.spec import Color, Mode, Size, Spec
 
 if TYPE_CHECKING:
-    from PIL import Image
+    from PIL import Image, ImageFont
 
 # What fits a screen of 1920 x 1080 with a window around it.
 _WIDEST, _HIGHEST = 1760, 960
@@ -82,34 +82,38 @@ class _Cell:
     words: tuple[str, ...]
 
 
-def draw(photo: Path, output: Path, spec: Spec, modes: Sequence[Mode], using: Converter) -> Size:
-    """Convert `photo` in every mode and write one sheet of them; returns the sheet's size.
+def draw(
+    photo: Path, output: Path, spec: Spec, modes: Sequence[Mode], using: Converter
+) -> tuple[str, ...]:
+    """Convert `photo` in every mode and write one sheet of them; returns what is to be said of it.
 
     Raises PhotoError, and EnvironmentFault as converting does.
     """
-    picture = probe(photo, using.policy.max_pixels)
+    picture = using.transcoder.viewers.probe(photo, using.policy.max_pixels)
     layout = _Layout.of(1 + len(modes), spec.size)
     cells = _cells(picture, layout, spec, modes)
     with temporary_folder() as folder, temporary_beside(output) as temporary:
         jobs = [Job(photo, folder / f"{i}.png", cell.spec) for i, cell in enumerate(cells)]
+        warnings: dict[str, None] = {}
         for result in using.convert(jobs):
             if result.failure:
                 raise PhotoError(result.failure.kind, result.failure.message)
-        _paper(layout, cells).save(folder / "paper.png")
-        whole = replace(spec, size=layout.sheet)
+            warnings |= dict.fromkeys(result.warnings)
+        _paper(layout, cells, spec.background).save(folder / "paper.png")
+        whole = replace(spec, size=layout.sheet, background=Color(0, 0, 0))  # it is opaque
         argv = graph.sheet_command(
             using.binary.path, folder / "paper.png", _laid(layout, cells, jobs), whole, temporary
         )
         job = Job(photo, output, whole)
         using.transcoder.run(job, argv)
-        size = verify(temporary, whole)
+        verify(temporary, whole)
         publish(temporary, job, using.policy)
-    return size
+    return tuple(warnings)
 
 
 def _cells(picture: Picture, layout: _Layout, spec: Spec, modes: Sequence[Mode]) -> list[_Cell]:
     """The photo itself, whole, and the modes."""
-    lossless = replace(spec, format=OUTPUT_FORMATS["png"], max_bytes=None)
+    lossless = replace(spec, format=OUTPUT_FORMATS["png"], compression=1)
     size = _inside(picture.shown, layout.box)
     itself = replace(lossless, size=size, mode=find_mode("stretch"))
     cells = [_Cell(itself, size, ("photo", str(picture.shown), picture.format.name))]
@@ -137,22 +141,57 @@ def _laid(layout: _Layout, cells: Sequence[_Cell], jobs: Sequence[Job]) -> list[
     return laid
 
 
-def _paper(layout: _Layout, cells: Sequence[_Cell]) -> "Image.Image":
-    """The sheet with its labels and without its pictures."""
-    from PIL import Image, ImageDraw, ImageFont
+def _paper(layout: _Layout, cells: Sequence[_Cell], background: Color) -> "Image.Image":
+    """The sheet with its labels, and the background where pictures will lie, for some have alpha."""
+    from PIL import Image, ImageDraw
 
     paper = Image.new("RGB", (layout.sheet.width, layout.sheet.height), _PAPER)
     pen = ImageDraw.Draw(paper)
     for index, cell in enumerate(cells):
         left, top = layout.corner(index)
         x, y = left + layout.cell.width // 2, top + layout.box.height + 8
+        paper.paste(
+            _under(cell.shown, background),
+            (x - cell.shown.width // 2, top + (layout.box.height - cell.shown.height) // 2),
+        )
         for number, words in enumerate(cell.words):
-            height = 14 if number else 20
-            # The font that comes with Pillow: there may be no other on a server.
-            font = ImageFont.load_default(height)
-            while height > 8 and font.getlength(words) > layout.cell.width + _GAP / 2:
-                height -= 1
-                font = ImageFont.load_default(height)
-            pen.text((x, y), words, _FAINT if number else _INK, font, anchor="ma")
+            height, ink = (14, _FAINT) if number else (20, _INK)
+            words, font = _fitted(words, height, layout.cell.width)
+            pen.text((x, y), words, ink, font, anchor="ma")
             y += 20 if number else 26
     return paper
+
+
+def _under(size: Size, background: Color) -> "Image.Image":
+    """What shines through a picture: the background, or squares where that is transparent itself."""
+    from PIL import Image
+
+    colour = (background.red, background.green, background.blue)
+    if background.opaque:
+        return Image.new("RGB", (size.width, size.height), colour)
+    squares = Image.new("RGB", (16, 16), "#ffffff")
+    for corner in ((0, 0), (8, 8)):
+        squares.paste((187, 187, 187), (*corner, corner[0] + 8, corner[1] + 8))
+    under = Image.new("RGB", (size.width, size.height))
+    for x in range(0, size.width, 16):
+        for y in range(0, size.height, 16):
+            under.paste(squares, (x, y))
+    return under
+
+
+def _fitted(
+    words: str, height: int, width: int
+) -> tuple[str, "ImageFont.FreeTypeFont | ImageFont.ImageFont"]:
+    """Words and a font in which they fit the width: smaller, and then cut."""
+    from PIL import ImageFont
+
+    # The font that comes with Pillow: there may be no other on a server.
+    font = ImageFont.load_default(height)
+    while height > 11 and font.getlength(words) > width:
+        height -= 1
+        font = ImageFont.load_default(height)
+    whole = words
+    while font.getlength(words) > width:
+        whole = whole[:-1]
+        words = f"{whole}…"
+    return words, font

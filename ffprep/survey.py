@@ -1,17 +1,20 @@
 """What existing files hold, and what they break of a target's rules. Nothing is written."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ffprep.errors import PhotoError
 from ffprep.framing import Framing
+from ffprep.job import Policy
 from ffprep.library import Found, walk
 from ffprep.picture import Picture
-from ffprep.probe import Extras, look_closer, probe, require_whole
+from ffprep.probe import Extras
+from ffprep.processes import Limits, Processes
 from ffprep.spec import Mode, Size
 from ffprep.targets import Target, check
+from ffprep.viewing import Viewers
 from ffprep.workers import spread
 
 
@@ -84,51 +87,58 @@ class Finding:
         return "\n    ".join([", ".join(parts), *lines])
 
 
-def describe(
-    paths: Iterable[Path], frames: Sequence[tuple[Size, Mode]], max_pixels: int, workers: int
-) -> Iterator[Finding]:
-    """A Finding for every picture among `paths` and below, with its Framing in each of `frames`."""
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """Looks at every picture among `paths` and below, under a Policy, on `workers` threads."""
 
-    def look(found: Found) -> Iterator[Finding]:
-        try:
-            picture = _probed(found, max_pixels)
-            framings = tuple(
-                (size, mode.name, Framing.of(mode.fit, picture.shown, size))
-                for size, mode in frames
-                if mode.fit
-            )
-            extras = look_closer(found.path, picture)
-            yield Finding(found.path, picture, extras, framings=framings)
-        except PhotoError as error:
-            yield Finding(found.path, error=error)
+    paths: tuple[Path, ...]
+    policy: Policy
+    workers: int
 
-    yield from spread(_pictures(paths), look, workers, ordered=True)
+    def describe(self, frames: Sequence[tuple[Size, Mode]]) -> Iterator[Finding]:
+        """A Finding for every picture, with its Framing in each of `frames`."""
 
+        def look(found: Found, viewers: Viewers) -> Finding:
+            try:
+                picture = self._probed(found, viewers)
+                framings = tuple(
+                    (size, mode.name, Framing.of(mode.fit, picture.shown, size))
+                    for size, mode in frames
+                    if mode.fit
+                )
+                extras = viewers.look_closer(found.path, picture)
+                return Finding(found.path, picture, extras, framings=framings)
+            except PhotoError as error:
+                return Finding(found.path, error=error)
 
-def verify(
-    paths: Iterable[Path], target: Target, max_pixels: int, workers: int
-) -> Iterator[Finding]:
-    """A Finding for every picture among `paths` and below, each decoded whole; `broken` says it all."""
+        return self._each(look)
 
-    def look(found: Found) -> Iterator[Finding]:
-        picture = None
-        try:
-            picture = _probed(found, max_pixels)
-            broken = check(picture, target)
-            require_whole(found.path, picture)
-        except PhotoError as error:
-            yield Finding(found.path, picture, error=error, broken=(f"{error.kind}: {error}",))
-        else:
-            yield Finding(found.path, picture, broken=tuple(broken))
+    def verify(self, target: Target) -> Iterator[Finding]:
+        """A Finding for every picture, each decoded whole; `broken` says it all."""
 
-    yield from spread(_pictures(paths), look, workers, ordered=True)
+        def look(found: Found, viewers: Viewers) -> Finding:
+            picture = None
+            try:
+                picture = self._probed(found, viewers)
+                broken = check(picture, target)
+                viewers.require_whole(found.path, picture)
+            except PhotoError as error:
+                return Finding(found.path, picture, error=error, broken=(f"{error.kind}: {error}",))
+            return Finding(found.path, picture, broken=tuple(broken))
 
+        return self._each(look)
 
-def _pictures(paths: Iterable[Path]) -> Iterator[Found]:
-    return (found for found in walk(paths) if not found.passed)
+    def _each(self, look: Callable[[Found, Viewers], Finding]) -> Iterator[Finding]:
+        limits = Limits(self.policy.max_memory, 0)
+        with Viewers(Processes(), limits, self.policy.timeout) as viewers:
 
+            def work(found: Found) -> Iterator[Finding]:
+                yield look(found, viewers)
 
-def _probed(found: Found, max_pixels: int) -> Picture:
-    if found.error:
-        raise found.error
-    return probe(found.path, max_pixels)
+            pictures = (found for found in walk(self.paths) if not found.passed)
+            yield from spread(pictures, work, self.workers, ordered=True)
+
+    def _probed(self, found: Found, viewers: Viewers) -> Picture:
+        if found.error:
+            raise found.error
+        return viewers.probe(found.path, self.policy.max_pixels)

@@ -6,8 +6,12 @@ from typing import Any, BinaryIO
 
 from PIL import Image
 
+from ffprep.errors import Kind, PhotoError
+
 # Tags of TIFF 6.0.
-_BITS, _COMPRESSION, _PHOTOMETRIC, _TILE_WIDTH, _SAMPLE_FORMAT = 258, 259, 262, 322, 339
+_BITS, _COMPRESSION, _PHOTOMETRIC = 258, 259, 262
+_SAMPLES, _TILE_WIDTH, _EXTRA_SAMPLES, _SAMPLE_FORMAT = 277, 322, 338, 339
+_ASSOCIATED_ALPHA = 1
 _CIELAB = 8
 
 _COMPRESSIONS = (1, 5, 8, 32773, 32946)  # none, LZW, Deflate, PackBits, Deflate again
@@ -16,8 +20,8 @@ _COMPRESSIONS = (1, 5, 8, 32773, 32946)  # none, LZW, Deflate, PackBits, Deflate
 def ffmpeg_reads(image: Any) -> bool:
     """Whether FFmpeg gets an opened TIFF right.
 
-    Measured with 9.0.2: tiles and JPEG come out black, floats as if they were integers, YCbCr off;
-    inks, CIELab and 32 bits are refused.
+    Measured with 9.0.2: tiles and JPEG come out black, floats as if they were integers, YCbCr off,
+    premultiplied alpha dark, palettes with alpha as gray; inks, CIELab and 32 bits are refused.
     """
     tags = image.tag_v2
     return (
@@ -26,7 +30,20 @@ def ffmpeg_reads(image: Any) -> bool:
         and set(tags.get(_BITS, (1,))) <= {1, 8, 16}
         and set(tags.get(_SAMPLE_FORMAT, (1,))) == {1}
         and tags.get(_PHOTOMETRIC, 1) in (0, 1, 2, 3)
+        and not (tags.get(_PHOTOMETRIC) == 3 and tags.get(_SAMPLES, 1) != 1)
+        and _ASSOCIATED_ALPHA not in tags.get(_EXTRA_SAMPLES, ())
     )
+
+
+# WebP, JPEG 2000 by three names, JPEG XL by two: which Pillow's libtiff may lack, and tells as damage.
+_UNSUPPORTED = {50001: "WebP", 33003: "JPEG 2000", 33004: "JPEG 2000", 33005: "JPEG 2000"}
+_UNSUPPORTED |= {34712: "JPEG 2000", 50002: "JPEG XL", 52546: "JPEG XL"}
+
+
+def require_supported(image: Any) -> None:
+    """Raise PhotoError where an opened TIFF is packed by what neither Pillow nor FFmpeg unpacks."""
+    if packing := _UNSUPPORTED.get(image.tag_v2.get(_COMPRESSION)):
+        raise PhotoError(Kind.UNSUPPORTED, f"is tiff packed by {packing}, which ffprep cannot read")
 
 
 def depth(image: Any) -> int:
@@ -37,7 +54,8 @@ def depth(image: Any) -> int:
 def to_eight_bits(image: Any) -> Image.Image:
     """Gray of 32 bits, in Pillow's modes I and F, as 8 bits.
 
-    Integers of a type fill its range. Floats do from 0 to 1, or where they go beyond, to 255 or 65535.
+    Integers of a type fill its range. Floats do from 0 to 1; where they go to more than twice that, to
+    255 or 65535. Resampling overshoots, so some beyond white are clipped, as is what is no number.
     """
     if image.mode == "I":
         bits, signed = depth(image), image.tag_v2.get(_SAMPLE_FORMAT, (1,))[0] == 2
@@ -45,11 +63,19 @@ def to_eight_bits(image: Any) -> Image.Image:
             return Image.frombytes("L", image.size, image.tobytes()[3::4])
         factor, rounding = 1 / (1 << bits - 8 - signed), 0.0
     else:
-        highest = image.getextrema()[1]
-        white = next((white for white in (1, 255, 65535) if highest <= white), highest)
-        factor, rounding = 255 / white, 0.5
+        factor, rounding = 255 / _white(image), 0.5
     eight: Image.Image = image.point(lambda value: value * factor + rounding).convert("L")
     return eight
+
+
+def _white(image: Image.Image) -> float:
+    """By what nearly all of a sample of the pixels keep to: single ones may be anything."""
+    small = image.resize((min(image.width, 512), min(image.height, 512)), Image.Resampling.NEAREST)
+    values = sorted(
+        value for (value,) in struct.iter_unpack("=f", small.tobytes()) if value == value
+    )
+    high = values[int(len(values) * 0.99)] if values else 1.0
+    return next((white for white in (1, 255, 65535) if high <= 2 * white), high)
 
 
 def deep_lab_as_rgb(file: BinaryIO) -> BinaryIO | None:

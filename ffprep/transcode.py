@@ -1,22 +1,27 @@
 """One photo through ffmpeg: what its file holds, the call, whose fault it is, and the bytes it may fill."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ffprep import fflog, graph, modes, rights
-from ffprep.colour import to_srgb
 from ffprep.embed import embed
 from ffprep.errors import EnvironmentFault, Kind, PhotoError
-from ffprep.ffmpeg import Binary, Processes, Running
+from ffprep.ffmpeg import Binary
 from ffprep.framing import Framing, times
 from ffprep.job import Job, Policy
 from ffprep.outputs import disk_full, writing
 from ffprep.picture import Picture
-from ffprep.probe import decode, probe
-from ffprep.spec import LOWEST_QUALITY, Spec
+from ffprep.processes import Limits, Processes, Running
+from ffprep.spec import LOWEST_QUALITY, Fit, Spec
+from ffprep.viewing import Viewers
+
+# An output is allowed twice what its pixels are at four bytes each, and some room for the rest. The frame is
+# the user's own wish: what it takes is added to what a photo may.
+_BYTES_A_PIXEL, _ROOM = 8, 1 << 24
+_MEMORY_A_PIXEL = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +39,14 @@ class Transcoder:
 
     binary: Binary
     policy: Policy
-    processes: Processes = field(default_factory=Processes)
+    processes: Processes
+    viewers: Viewers
 
     def look(self, job: Job) -> Photo:
         """Probe a Job's source. Raises PhotoError, also where it would have to be enlarged too far."""
-        picture = probe(job.source, self.policy.max_pixels)
+        keep = job.spec.colour == "keep"
+        picture, foreign = self.viewers.look(job.source, self.policy.max_pixels, keep)
         enlarged = self._enlargement(job, picture)
-        picture, foreign = to_srgb(picture, keep=job.spec.colour == "keep")
         return Photo(job, picture, tuple(filter(None, (enlarged, foreign))))
 
     def write(self, photo: Photo, output: Path) -> tuple[str, ...]:
@@ -48,17 +54,23 @@ class Transcoder:
 
         Raises PhotoError, or EnvironmentFault for what would meet every photo.
         """
-        said = photo.warnings + self._write(photo, output)
-        if not fits(photo.job.spec, output):
-            quality = self._lower_quality(photo, output)
-            said += (f"took quality {quality} to fit {photo.job.spec.max_bytes} bytes",)
-        return said
+        with self.processes.room_for(photo.picture.stored.pixels):
+            said = photo.warnings + self._write(photo, output)
+            if not fits(photo.job.spec, output):
+                quality = self._lower_quality(photo, output)
+                said += (f"took quality {quality} to fit {photo.job.spec.max_bytes} bytes",)
+            return said
 
     @contextmanager
-    def started(self, argv: list[str], data: bytes | None = None) -> Iterator[Running]:
-        """A running ffmpeg. Raises EnvironmentFault when it cannot be started."""
+    def started(
+        self, job: Job, argv: list[str], data: Iterable[bytes] | None = None
+    ) -> Iterator[Running]:
+        """A running ffmpeg, under limits. Raises EnvironmentFault when it cannot be started."""
+        frame = job.spec.size.pixels
+        memory = self.policy.max_memory + _MEMORY_A_PIXEL * frame
+        limits = Limits(memory, _ROOM + _BYTES_A_PIXEL * frame)
         try:
-            with self.processes.start(argv, data) as running:
+            with self.processes.start(argv, limits, data) as running:
                 yield running
         except OSError as error:
             words = f"{self.binary.path} cannot be started: {error.strerror}"
@@ -66,16 +78,18 @@ class Transcoder:
 
     def _enlargement(self, job: Job, picture: Picture) -> str | None:
         """A warning where one is due. Raises PhotoError where the policy does not permit it."""
-        if job.spec.mode.fit is None or self.policy.upscale == "allow":
+        if self.policy.upscale == "allow":
             return None
-        framing = Framing.of(job.spec.mode.fit, picture.shown, job.spec.size)
+        # A mode that does not say how it fits is taken to show the whole photo in the whole frame.
+        fit = job.spec.mode.fit or Fit.CONTAIN
+        framing = Framing.of(fit, picture.shown, job.spec.size)
         if not framing.enlarges:
             return None
-        words = f"{picture.shown} enlarged {times(framing.factor)} for {job.spec.size}"
+        factor = f"enlarged {times(framing.factor)} for {job.spec.size}"
         if self.policy.upscale == "fail":
             advice = "find a larger original, ask for a smaller size, or say --upscale allow"
-            raise PhotoError(Kind.UPSCALE, f"would have to be {words}; {advice}")
-        return words
+            raise PhotoError(Kind.UPSCALE, f"{picture.shown} would have to be {factor}; {advice}")
+        return f"{picture.shown} {factor}"
 
     def _write(self, photo: Photo, output: Path) -> tuple[str, ...]:
         job, picture, log = photo.job, photo.picture, None
@@ -121,16 +135,18 @@ class Transcoder:
         if picture.format.forgiving and picture.ffmpeg_reads:
             words = "cannot be decoded whole; restore it from a backup"
             raise PhotoError(Kind.DAMAGED, words)
-        raw, pixels = decode(job.source, picture)
-        argv = graph.command(self.binary.path, job.source, raw, job.spec, output)
-        log = self.run(job, argv, pixels)
+        with self.viewers.decoded(job.source, picture) as (raw, pixels):
+            argv = graph.command(self.binary.path, job.source, raw, job.spec, output)
+            log = self.run(job, argv, pixels)
+        if not pixels.complete:
+            raise PhotoError(Kind.DAMAGED, "the decoder crashed on it; restore it from a backup")
         if not is_whole(log, 0, raw, output):
             last = log.errors[-1] if log.errors else "and said nothing"
             raise PhotoError(Kind.INTERNAL, f"ffmpeg made nothing of its pixels: {last}")
 
-    def run(self, job: Job, argv: list[str], data: bytes | None = None) -> fflog.Log:
+    def run(self, job: Job, argv: list[str], data: Iterable[bytes] | None = None) -> fflog.Log:
         """Run ffmpeg to its end. Raises PhotoError, or EnvironmentFault for what is no photo's fault."""
-        with self.started(argv, data) as running:
+        with self.started(job, argv, data) as running:
             status = running.wait_at_most(self.policy.timeout)
         if status is None:
             raise PhotoError(
@@ -138,6 +154,11 @@ class Transcoder:
             )
         log = fflog.read(running.log)
         self.blame(job, log)
+        if log.out_of_memory:
+            words = f"needs more memory than {self.policy.max_memory} bytes"
+            raise PhotoError(
+                Kind.TOO_LARGE, f"{words}; raise --max-memory if the file is to be trusted"
+            )
         if status < 0:
             raise PhotoError(Kind.DAMAGED, f"ffmpeg crashed on it (signal {-status})")
         return log
@@ -187,9 +208,8 @@ def too_many_bytes(spec: Spec, found: int) -> PhotoError:
     """What to say of an output that does not fit."""
     words = f"{found} bytes are more than {spec.max_bytes}"
     if not spec.lossy:
-        words += (
-            f", and {spec.format.name} without loss has no quality to lower; write jpeg or webp"
-        )
+        other = "drop --lossless" if spec.lossless else "write jpeg or webp"
+        words += f", and {spec.format.name} without loss has no quality to lower; {other}"
     elif spec.quality > LOWEST_QUALITY:
         words += f" even at quality {LOWEST_QUALITY}"
     return PhotoError(Kind.TOO_LARGE, f"{words}; ask for a smaller size or allow more")

@@ -64,7 +64,8 @@ color = "white"
   step's own stream a name. `photo` is the upright photo. A stream may be read by several steps.
 - The last step has to make the exact size: an output of any other size is never published.
 - `fit` says in the words of CSS's `object-fit` how the photo lies in the frame: `cover`, `contain` or `fill`. From it
-  `ffprep info --size` tells what would be cut, set in bars or enlarged. It is left out where none is true, as here.
+  `ffprep info --size` tells what would be cut, set in bars or enlarged. It is left out where none is true, as
+  here; of enlarging, such a mode is then judged like `contain`.
 - A mistake is told by file, line and key (exit code 3).
 - Mode files are trusted like a Makefile. Filters and options that open files, sockets or plug-ins are refused.
 """

@@ -22,7 +22,7 @@ def test_the_mode_of_the_page_works(ffprep, tmp_path: Path) -> None:
     (example,) = re.findall(r"```toml\n(# polaroid\.toml: .*?)```", page, re.DOTALL)
     (tmp_path / "polaroid.toml").write_text(example)
     (tmp_path / "photos").mkdir()
-    ramp(400, 300).save(tmp_path / "photos/a.jpg")
+    ramp(1000, 1200).save(tmp_path / "photos/a.jpg")
     command = example.splitlines()[0].partition("ffprep ")[2].split()
     ran = ffprep(*command, cwd=tmp_path)
     assert (ran.code, ran.err) == (0, "")

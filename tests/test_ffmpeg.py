@@ -1,20 +1,10 @@
-import os
-import signal
 import stat
-import time
 from pathlib import Path
 
 import pytest
 
 from ffprep.errors import EnvironmentFault
-from ffprep.ffmpeg import Processes, find
-
-
-def run(argv: list[str], seconds: float, data: bytes | None = None) -> tuple[int | None, str]:
-    """The status and the log of one process."""
-    with Processes().start(argv, data) as running:
-        status = running.wait_at_most(seconds)
-    return status, running.log
+from ffprep.ffmpeg import find
 
 
 def script(path: Path, body: str) -> str:
@@ -61,55 +51,3 @@ def test_one_that_is_not_there_is_told(tmp_path: Path) -> None:
 def test_a_development_build_is_taken(tmp_path: Path) -> None:
     path = script(tmp_path / "ffmpeg", "echo ffmpeg version N-120000-gabcdef")
     assert find(path).version == "N-120000-gabcdef"
-
-
-def test_a_process_is_fed_and_heard() -> None:
-    data = os.urandom(300_000)
-    status, log = run(["sh", "-c", "wc -c >&2; exit 3"], 30, data)
-    assert (status, log.strip()) == (3, "300000")
-
-
-def test_endless_chatter_neither_blocks_nor_fills_memory() -> None:
-    status, log = run(["sh", "-c", "head -c 30000000 /dev/zero >&2"], 60)
-    assert (status, len(log)) == (0, 1 << 20)
-
-
-def test_one_that_hangs_is_ended_with_its_children(tmp_path: Path) -> None:
-    note = tmp_path / "pid"
-    hang = f"trap '' TERM; sleep 600 & echo $! > {note}; wait"
-    assert run(["sh", "-c", hang], 0.5)[0] is None
-    assert not alive(int(note.read_text()))
-
-
-def test_a_child_left_behind_is_ended_too(tmp_path: Path) -> None:
-    note = tmp_path / "pid"
-    assert run(["sh", "-c", f"sleep 600 & echo $! > {note}"], 60)[0] == 0
-    assert not alive(int(note.read_text()))
-
-
-def test_a_crash_shows_its_signal() -> None:
-    assert run(["sh", "-c", "kill -SEGV $$"], 30)[0] == -signal.SIGSEGV
-
-
-def test_stop_ends_what_runs_and_what_is_started_then() -> None:
-    processes = Processes()
-    with processes.start(["sleep", "600"]) as running:
-        assert not running.wait(0.1)
-        processes.stop()
-        assert running.wait_at_most(60) == -signal.SIGKILL
-    with processes.start(["sleep", "600"]) as running:
-        assert running.wait_at_most(60) == -signal.SIGKILL
-    assert processes.stopped
-
-
-def alive(pid: int) -> bool:
-    """Whether a process runs; one that is dead but not collected by init does not."""
-    for _ in range(100):
-        try:
-            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        except OSError:
-            return False
-        if state == "Z":
-            return False
-        time.sleep(0.02)
-    return True

@@ -5,12 +5,12 @@ import zlib
 from pathlib import Path
 
 import pytest
-from conftest import PHOTOS, needs_photos, ramp
+from conftest import PHOTOS, needs_photos, opened, ramp
 from PIL import Image, ImageOps
 
 from ffprep.errors import Kind, PhotoError
 from ffprep.modes import find_mode
-from ffprep.probe import decode, look_closer, probe, verify
+from ffprep.probe import decoded, look_closer, probe, require_whole, verify
 from ffprep.spec import Size, Spec
 
 LIMIT = 268_000_000
@@ -18,7 +18,7 @@ LIMIT = 268_000_000
 
 def failure(path: Path, limit: int = LIMIT) -> PhotoError:
     with pytest.raises(PhotoError) as caught:
-        probe(path, limit)
+        probe(path, limit, natively=True)
     return caught.value
 
 
@@ -33,7 +33,7 @@ def with_orientation(path: Path, orientation: int) -> Path:
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_orientation_and_both_sizes(tmp_path: Path, suffix: str, orientation: int) -> None:
     path = with_orientation(tmp_path / f"photo.{suffix}", orientation)
-    picture = probe(path, LIMIT)
+    picture = probe(path, LIMIT, natively=True)
     assert picture.orientation == orientation
     assert picture.stored == Size(60, 40)
     with Image.open(path) as image:
@@ -48,13 +48,13 @@ def test_exif_behind_the_picture_of_a_png_counts(tmp_path: Path) -> None:
     without = data.replace(chunk, b"")
     end = without.index(b"IEND") - 4
     path.write_bytes(without[:end] + chunk + without[end:])
-    assert probe(path, LIMIT).orientation == 6
+    assert probe(path, LIMIT, natively=True).orientation == 6
 
 
 def test_broken_exif_does_not_fail_a_sound_photo(tmp_path: Path) -> None:
     path = tmp_path / "photo.jpg"
     ramp(60, 40).save(path, exif=b"Exif\0\0II*\0\xff\xff\xff\xff" + bytes(range(60)))
-    assert probe(path, LIMIT).orientation == 1
+    assert probe(path, LIMIT, natively=True).orientation == 1
 
 
 def test_alpha_is_seen_in_every_guise(tmp_path: Path) -> None:
@@ -74,9 +74,9 @@ def test_alpha_is_seen_in_every_guise(tmp_path: Path) -> None:
     see_through.save(tmp_path / "palette.gif")
     flat.save(tmp_path / "key.png", transparency=(1, 2, 3))
     names = [*guises, "palette.png", "palette.gif", "key.png"]
-    assert {name: probe(tmp_path / name, LIMIT).alpha for name in names} == dict.fromkeys(
-        names, True
-    )
+    assert {
+        name: probe(tmp_path / name, LIMIT, natively=True).alpha for name in names
+    } == dict.fromkeys(names, True)
     flat.save(tmp_path / "flat.png")
     assert not probe(tmp_path / "flat.png", LIMIT).alpha
 
@@ -131,17 +131,18 @@ def test_frames_are_counted(tmp_path: Path) -> None:
     for name in ("a.gif", "a.webp", "a.png", "a.tiff"):
         path = tmp_path / name
         frames[0].save(path, save_all=True, append_images=frames[1:])
-        assert look_closer(path, probe(path, LIMIT)).frames == 3
+        assert look_closer(path, probe(path, LIMIT, natively=True)).frames == 3
 
 
 def test_decoding_by_pillow_is_whole_or_told(tmp_path: Path) -> None:
     path = tmp_path / "photo.jpg"
     ramp(300, 200).save(path, quality=95)
-    raw, pixels = decode(path, probe(path, LIMIT))
-    assert (raw.raw, raw.stored, len(pixels)) == ("rgb24", Size(300, 200), 300 * 200 * 3)
+    with decoded(path, probe(path, LIMIT, natively=True)) as (raw, pixels):
+        assert (raw.raw, raw.stored) == ("rgb24", Size(300, 200))
+        assert b"".join(pixels) == opened(path).tobytes()
     path.write_bytes(path.read_bytes()[:-1500])
     with pytest.raises(PhotoError) as caught:
-        decode(path, probe(path, LIMIT))
+        require_whole(path, probe(path, LIMIT, natively=True))
     assert caught.value.kind is Kind.DAMAGED
 
 
@@ -155,7 +156,7 @@ def test_a_container_that_ends_early_is_told(tmp_path: Path, suffix: str) -> Non
     else:
         ramp(300, 200).save(path)
     whole = path.read_bytes()
-    assert probe(path, LIMIT).stored == Size(300, 200)
+    assert probe(path, LIMIT, natively=True).stored == Size(300, 200)
     for share in (50, 80, 99.9):
         path.write_bytes(whole[: int(len(whole) * share / 100)])
         assert failure(path).kind is Kind.DAMAGED
@@ -191,4 +192,4 @@ def test_every_real_photo_is_probed_as_pillow_opens_it() -> None:
     for path in paths:
         with Image.open(path) as image:
             shown = ImageOps.exif_transpose(image).size
-        assert probe(path, LIMIT).shown == Size(*shown), path
+        assert probe(path, LIMIT, natively=True).shown == Size(*shown), path

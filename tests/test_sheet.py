@@ -63,10 +63,27 @@ def test_what_cannot_be_drawn_is_told(ffprep, tmp_path: Path) -> None:
     ]
 
 
-def test_alpha_is_seen_on_the_sheet(ffprep, tmp_path: Path) -> None:
-    photo = Image.new("RGBA", (300, 200), (255, 0, 0, 0))
-    photo.save(tmp_path / "clear.png")
+@pytest.mark.parametrize("background", ["#ff0080", "transparent"])
+def test_what_is_transparent_lies_on_the_background(
+    ffprep, tmp_path: Path, background: str
+) -> None:
+    Image.new("RGBA", (300, 200), (255, 0, 0, 0)).save(tmp_path / "clear.png")
     sheet = tmp_path / "sheet.png"
-    ffprep("compare", tmp_path / "clear.png", "-o", sheet, "--size", "300x200")
-    corner = opened(sheet).getpixel((24 + 150, 24 + 100))
-    assert is_paper(corner)  # type: ignore[arg-type]
+    size = ("--size", "300x200", "--background", background)
+    ffprep("compare", tmp_path / "clear.png", "-o", sheet, *size)
+    shown = opened(sheet).crop((24, 24, 324, 224))
+    counted = sorted(colour for _, colour in shown.getcolors())  # type: ignore[union-attr]
+    squares = [(187, 187, 187), (255, 255, 255)]
+    assert counted == ([(255, 0, 128)] if background == "#ff0080" else squares)
+
+
+def test_words_of_any_length_stay_in_their_cell(ffprep, tmp_path: Path) -> None:
+    mode = '[[step]]\nfilter = "scale"\nw = "{width}"\nh = "{height}"\n'
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.toml").write_text(f'summary = "{"very long words " * 30}"\n{mode}')
+    ramp(300, 200).save(tmp_path / "p.png")
+    sheet = tmp_path / "sheet.png"
+    ffprep("compare", tmp_path / "p.png", "-o", sheet, "--size", "300x200", "--filters", tmp_path)
+    drawn = opened(sheet)
+    gaps = [drawn.crop((x, 0, x + 10, drawn.height)) for x in range(7, drawn.width, 300 + 24)]
+    assert all(is_paper(low[:1] * 3) for gap in gaps for low in gap.getextrema())  # type: ignore[index]

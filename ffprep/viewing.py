@@ -1,0 +1,179 @@
+"""Looking at pictures without meeting their bytes in this process, but for what Python itself parses.
+
+Pillow's plugins for JPEG, PNG, GIF, BMP, TIFF and JPEG 2000 read a file's head in Python; those for WebP, AVIF and
+HEIC, LittleCMS, and all decoders, are C. They run in viewers: processes of their own, under limits, kept while
+they are well. One that crashes, hangs or fills its memory costs its photo.
+"""
+
+import sys
+import threading
+import weakref
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+from ffprep import colour
+from ffprep.errors import EnvironmentFault, Kind, PhotoError
+from ffprep.picture import Picture
+from ffprep.probe import Extras, Native, look_closer, probe
+from ffprep.processes import Limits, Processes
+from ffprep.viewer import receive, send
+
+_ARGV = [sys.executable, "-P", "-m", "ffprep.viewer"]
+_PIECE = 1 << 20
+
+
+class _Viewer:
+    """One viewer. It is `busy` from a request until all of the answer was read."""
+
+    def __init__(self, processes: Processes, limits: Limits, timeout: float) -> None:
+        self._stack = ExitStack()
+        self._timeout = timeout
+        try:
+            self._running = self._stack.enter_context(processes.start(_ARGV, limits, talks=True))
+        except OSError as error:
+            words = f"{sys.executable} cannot be started again: {error.strerror}"
+            raise EnvironmentFault(words) from None
+        self.busy = False
+
+    def ask(self, name: str, *arguments: object, more: bool = False) -> Any:
+        """Call one of the viewer's functions; with `more`, there is more to read after the answer.
+
+        Raises what it raises, and PhotoError where it crashes, or takes too long.
+        """
+        self.busy = True
+        overdue = threading.Timer(self._timeout, self._running.kill)
+        overdue.start()
+        try:
+            send(self._running.stdin, (name, arguments))
+            self._running.stdin.flush()
+            answer = receive(self._running.stdout)
+        except OSError:
+            answer = None
+        late = not overdue.is_alive()
+        overdue.cancel()
+        if answer is None and late:
+            words = f"took more than {self._timeout:g} s to look at; raise --timeout"
+            raise PhotoError(Kind.TIMEOUT, words)
+        if answer is None:
+            raise PhotoError(Kind.DAMAGED, "the decoder crashed on it; restore it from a backup")
+        value, error = answer
+        self.busy = more and error is None
+        if error:
+            raise PhotoError(*error)
+        return value
+
+    def read(self, count: int) -> bytes:
+        """Some of what comes after an answer; less than asked for only where it broke off."""
+        return self._running.stdout.read(count)
+
+    def close(self) -> None:
+        """End the process."""
+        self._stack.close()
+
+
+class Pixels:
+    """What a viewer says of a picture's pixels, once; `complete` when all of it was read."""
+
+    def __init__(self, viewer: _Viewer, size: int) -> None:
+        self._viewer, self._left = viewer, size
+
+    def __iter__(self) -> Iterator[bytes]:
+        while part := self._viewer.read(min(self._left, _PIECE)):
+            self._left -= len(part)
+            self._viewer.busy = self._left > 0
+            yield part
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is missing."""
+        return self._left == 0
+
+
+class Viewers:
+    """As many viewers as are needed at a time. Safe to use from several threads."""
+
+    def __init__(self, processes: Processes, limits: Limits, timeout: float) -> None:
+        self._make = (processes, limits, timeout)
+        self._tables = colour.folder()
+        self._lock = threading.Lock()
+        self._idle: list[_Viewer] = []
+        weakref.finalize(self, _close, self._idle)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.close()
+
+    def look(self, path: Path, max_pixels: int, keep: bool) -> tuple[Picture, str | None]:
+        """What a file holds, its colours on their way to sRGB, and a warning where they are not.
+
+        Raises PhotoError as `probe` does.
+        """
+        picture = self.probe(path, max_pixels)
+        try:
+            return colour.to_srgb(picture, keep, self._tables)
+        except colour.Unknown:
+            looked: tuple[Picture, str | None]
+            looked = self._ask("to_srgb", picture, keep, self._tables, True)
+            return looked
+
+    def probe(self, path: Path, max_pixels: int) -> Picture:
+        """What a file holds. Raises PhotoError as `probe` does."""
+        try:
+            return probe(path, max_pixels)
+        except Native:
+            picture: Picture = self._ask("probe", path, max_pixels, True)
+            return picture
+
+    def look_closer(self, path: Path, picture: Picture) -> Extras:
+        """What a file holds besides. Raises PhotoError as `probe` does."""
+        if not picture.format.native and picture.profile is None:
+            return look_closer(path, picture)
+        extras: Extras = self._ask("look_closer", path, picture)
+        return extras
+
+    def require_whole(self, path: Path, picture: Picture) -> None:
+        """Decode a file whole. Raises PhotoError as `probe` does."""
+        self._ask("require_whole", path, picture)
+
+    @contextmanager
+    def decoded(self, path: Path, picture: Picture) -> Iterator[tuple[Picture, Pixels]]:
+        """A file decoded, as it is handed to FFmpeg, and its pixels (see `probe.decoded`).
+
+        Raises PhotoError as `probe` does.
+        """
+        with self._one() as viewer:
+            raw: Picture = viewer.ask("decoded", path, picture, more=True)
+            yield raw, Pixels(viewer, raw.stored.pixels * (4 if raw.raw == "rgba" else 3))
+
+    def close(self) -> None:
+        """End those that are idle."""
+        with self._lock:
+            _close(self._idle)
+
+    def _ask(self, name: str, *arguments: object) -> Any:
+        with self._one() as viewer:
+            return viewer.ask(name, *arguments)
+
+    @contextmanager
+    def _one(self) -> Iterator[_Viewer]:
+        """A viewer that nobody else uses; kept, unless it was left in the middle of something."""
+        with self._lock:
+            viewer = self._idle.pop() if self._idle else None
+        viewer = viewer or _Viewer(*self._make)
+        try:
+            yield viewer
+        finally:
+            if viewer.busy:
+                viewer.close()
+            else:
+                with self._lock:
+                    self._idle.append(viewer)
+
+
+def _close(idle: list[_Viewer]) -> None:
+    while idle:
+        idle.pop().close()

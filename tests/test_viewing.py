@@ -1,0 +1,148 @@
+"""Viewers: Pillow's C code may crash, hang, or fill its memory, and costs one photo."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import opened, ramp
+from PIL import Image
+from test_convert import PNG, kind
+
+from ffprep.convert import Converter
+from ffprep.errors import Kind, PhotoError
+from ffprep.ffmpeg import find
+from ffprep.job import Job, Policy
+from ffprep.processes import Limits, Processes
+from ffprep.viewing import Viewers
+
+LIMIT = 268_000_000
+LIMITS = Limits(600 << 20, 1 << 24)
+
+
+@pytest.fixture(autouse=True)
+def others() -> None:
+    """What tests before this one have left to the garbage collector is none of its business."""
+    _others.clear()
+    _others.update(children())
+
+
+_others: set[int] = set()
+
+
+@pytest.fixture
+def viewers(home: Path) -> Iterator[Viewers]:
+    with Viewers(Processes(), LIMITS, timeout=20) as viewers:
+        yield viewers
+
+
+def children() -> list[int]:
+    """The viewers of this process."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):  # they come and go
+            if entry.name.isdecimal() and b"ffprep.viewer" in (entry / "cmdline").read_bytes():
+                parent = (entry / "stat").read_text().rpartition(")")[2].split()[1]
+                found += [int(entry.name)] * (int(parent) == os.getpid())
+    return [pid for pid in found if pid not in _others]
+
+
+@pytest.mark.parametrize("suffix", ["webp", "avif", "heic"])
+def test_what_c_code_reads_is_looked_at_elsewhere(
+    viewers: Viewers, tmp_path: Path, suffix: str
+) -> None:
+    if suffix == "heic":
+        import pillow_heif
+
+        pillow_heif.register_heif_opener()
+    ramp(60, 40).save(tmp_path / f"a.{suffix}")
+    assert str(viewers.probe(tmp_path / f"a.{suffix}", LIMIT).shown) == "60x40"
+    assert len(children()) == 1
+    viewers.probe(tmp_path / f"a.{suffix}", LIMIT)
+    assert len(children()) == 1  # it is kept
+    viewers.close()
+    assert children() == []
+
+
+def test_what_python_reads_needs_nobody(viewers: Viewers, tmp_path: Path) -> None:
+    for suffix in ("jpg", "png", "gif", "bmp", "tif", "jp2"):
+        ramp(60, 40).save(tmp_path / f"a.{suffix}")
+        viewers.look(tmp_path / f"a.{suffix}", LIMIT, keep=False)
+    assert children() == []
+
+
+def test_trouble_in_a_viewer_is_told_as_here(viewers: Viewers, tmp_path: Path) -> None:
+    (tmp_path / "bad.webp").write_bytes(b"RIFF\0\0\0\0WEBPVP8 ")
+    with pytest.raises(PhotoError) as caught:
+        viewers.probe(tmp_path / "bad.webp", LIMIT)
+    assert caught.value.kind is Kind.DAMAGED
+    assert "begins like webp" in str(caught.value)
+    assert len(children()) == 1  # it was not its fault
+
+
+@pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGABRT, signal.SIGKILL])
+def test_a_crash_costs_the_photo_and_the_next_is_looked_at(
+    viewers: Viewers, tmp_path: Path, number: int
+) -> None:
+    ramp(60, 40).save(tmp_path / "a.webp")
+    viewers.probe(tmp_path / "a.webp", LIMIT)
+    (pid,) = children()
+    os.kill(pid, signal.SIGSTOP)
+    threading.Timer(0.2, os.kill, (pid, number)).start()
+    threading.Timer(0.3, os.kill, (pid, signal.SIGCONT)).start()
+    with pytest.raises(PhotoError) as caught:
+        viewers.probe(tmp_path / "a.webp", LIMIT)
+    assert caught.value.kind is Kind.DAMAGED
+    assert "crashed" in str(caught.value)
+    assert str(viewers.probe(tmp_path / "a.webp", LIMIT).shown) == "60x40"
+
+
+def test_one_that_hangs_is_ended(home: Path, tmp_path: Path) -> None:
+    ramp(60, 40).save(tmp_path / "a.webp")
+    with Viewers(Processes(), LIMITS, timeout=1.5) as viewers:
+        viewers.probe(tmp_path / "a.webp", LIMIT)
+        (pid,) = children()
+        os.kill(pid, signal.SIGSTOP)
+        started = time.monotonic()
+        with pytest.raises(PhotoError) as caught:
+            viewers.probe(tmp_path / "a.webp", LIMIT)
+        assert time.monotonic() - started < 10
+        assert caught.value.kind is Kind.TIMEOUT
+        assert children() == []
+
+
+def test_one_that_fills_its_memory_says_so(home: Path, tmp_path: Path) -> None:
+    Image.new("RGB", (8000, 6000)).save(tmp_path / "a.png")
+    with Viewers(Processes(), Limits(90 << 20, 1 << 24), timeout=20) as viewers:
+        picture = viewers.probe(tmp_path / "a.png", LIMIT)
+        with pytest.raises(PhotoError) as caught:
+            viewers.require_whole(tmp_path / "a.png", picture)
+        assert caught.value.kind is Kind.TOO_LARGE
+        assert "memory" in str(caught.value)
+
+
+def test_pixels_come_through_whole(home: Path, tmp_path: Path) -> None:
+    ramp(700, 500).convert("CMYK").save(tmp_path / "inks.tif")
+    converter = Converter(find(), Policy())
+    (result,) = converter.convert([Job(tmp_path / "inks.tif", tmp_path / "o.png", PNG)])
+    assert kind(result) is None
+    assert opened(tmp_path / "o.png").size == (64, 48)
+    converter.close()
+    assert children() == []
+
+
+def test_nobody_is_left_when_the_program_ends(home: Path, tmp_path: Path) -> None:
+    ramp(60, 40).save(tmp_path / "a.webp")
+    code = (
+        "from pathlib import Path; from ffprep.viewing import *; from ffprep.processes import *\n"
+        f"v = Viewers(Processes(), Limits(1 << 30, 1 << 24), 20); v.probe(Path({str(tmp_path)!r}) / 'a.webp', 10**8)\n"
+        "print(v._idle[0]._running._child.pid)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    assert not Path(f"/proc/{done.stdout.decode().strip()}").exists()

@@ -12,6 +12,7 @@ from ffprep.errors import EnvironmentFault, Kind, PhotoError
 from ffprep.ffmpeg import Binary
 from ffprep.framing import Framing, times
 from ffprep.job import Job, Policy
+from ffprep.opening import out_of_memory
 from ffprep.outputs import disk_full, writing
 from ffprep.picture import Picture
 from ffprep.processes import Limits, Processes, Running
@@ -155,10 +156,7 @@ class Transcoder:
         log = fflog.read(running.log)
         self.blame(job, log)
         if log.out_of_memory:
-            words = f"needs more memory than {self.policy.max_memory} bytes"
-            raise PhotoError(
-                Kind.TOO_LARGE, f"{words}; raise --max-memory if the file is to be trusted"
-            )
+            raise out_of_memory()
         if status < 0:
             raise PhotoError(Kind.DAMAGED, f"ffmpeg crashed on it (signal {-status})")
         return log

@@ -37,8 +37,8 @@ def main() -> None:
         except PhotoError as error:
             send(sink, (None, (error.kind, str(error))))
         except MemoryError:
-            error = out_of_memory()
-            send(sink, (None, (error.kind, str(error))))
+            refused = out_of_memory()
+            send(sink, (None, (refused.kind, str(refused))))
         except Exception as error:  # a bug, told as such
             send(sink, (None, (Kind.INTERNAL, f"{type(error).__name__}: {error}")))
         sink.flush()

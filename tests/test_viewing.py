@@ -94,8 +94,13 @@ def test_a_crash_costs_the_photo_and_the_next_is_looked_at(
     viewers.probe(tmp_path / "a.webp", LIMIT)
     (pid,) = children()
     os.kill(pid, signal.SIGSTOP)
-    threading.Timer(0.2, os.kill, (pid, number)).start()
-    threading.Timer(0.3, os.kill, (pid, signal.SIGCONT)).start()
+
+    def crash() -> None:
+        for sent in (number, signal.SIGCONT):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, sent)
+
+    threading.Timer(0.2, crash).start()
     with pytest.raises(PhotoError) as caught:
         viewers.probe(tmp_path / "a.webp", LIMIT)
     assert caught.value.kind is Kind.DAMAGED

@@ -21,12 +21,10 @@ from ffprep.ffmpeg import Binary
 from ffprep.job import Job, Policy, Result, Status
 from ffprep.outputs import publish, temporary_beside, temporary_folder
 from ffprep.probe import verify
-from ffprep.processes import LARGE, Limits, Processes
+from ffprep.processes import LARGE, Processes
 from ffprep.spec import Size
 from ffprep.transcode import Photo, Transcoder, complete, fits, is_whole, size_of, too_many_bytes
 from ffprep.viewing import Viewers
-
-_LARGEST_TABLE = 1 << 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +41,7 @@ class Converter:
     transcoder: Transcoder = field(init=False)
 
     def __post_init__(self) -> None:
-        limits = Limits(self.policy.max_memory, _LARGEST_TABLE)
-        viewers = Viewers(self.processes, limits, self.policy.timeout)
+        viewers = Viewers(self.processes, self.policy)
         transcoder = Transcoder(self.binary, self.policy, self.processes, viewers)
         object.__setattr__(self, "transcoder", transcoder)
 
@@ -62,7 +59,7 @@ class Converter:
             started = time.perf_counter()
             try:
                 photo = self.transcoder.look(job)
-                large = photo.picture.stored.pixels >= LARGE
+                large = photo.picture.weight >= LARGE
                 single = large or not self.streams
                 sequence = None if single else graph.sequence(photo.picture, job.spec)
                 groups[sequence].append(photo)

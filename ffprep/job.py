@@ -23,7 +23,8 @@ class Policy:
 
     `upscale` is what becomes of photos with fewer pixels than the frame: `allow`, `warn` or `fail`.
     `keep_damaged` converts what can still be decoded of a damaged photo. `timeout` is in seconds a
-    photo. `max_pixels` bounds width x height of what is decoded; FFmpeg's own bound is the default. `max_memory` is in bytes a process.
+    photo. `max_pixels` bounds width x height of what is decoded; FFmpeg's own bound is the default. `max_memory` is in bytes, for one
+    photo in work.
     """
 
     upscale: str = "warn"
@@ -31,7 +32,7 @@ class Policy:
     preserve_times: bool = False
     timeout: float = 120.0
     max_pixels: int = 268_000_000
-    max_memory: int = 1_200_000_000
+    max_memory: int = 1_000_000_000
 
 
 class Status(StrEnum):

@@ -126,7 +126,7 @@ MAX_MEMORY = click.option(
     type=Parsed("N", read_bytes),
     default=str(Policy().max_memory),
     show_default=True,
-    help="What each process may take, such as 800MB.",
+    help="What one photo may take, such as 800MB.",
 )
 MAX_PIXELS = click.option(
     "--max-pixels",

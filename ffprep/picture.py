@@ -66,6 +66,11 @@ class Picture:
     raw: str | None = None
 
     @property
+    def weight(self) -> int:
+        """The pixels to be held at a time, in terms of plain ones: alpha is worked on in 16 bits."""
+        return self.stored.pixels * (4 if self.alpha else 1)
+
+    @property
     def foreign(self) -> bool:
         """Whether FFmpeg has to bring the colours to sRGB."""
         return self.lut is not None or self.cicp is not None

@@ -133,12 +133,11 @@ def compare(photo: Path, output: Path, **given: Any) -> None:
 @COLOUR
 def frame(path: Path, **given: Any) -> None:
     """Write a photo's pixels to stdout, for an ffmpeg that cannot read it (see --dry-run)."""
-    from ffprep.processes import Limits, Processes
+    from ffprep.processes import Processes
     from ffprep.viewing import Viewers
 
     policy = Policy(max_pixels=given["max_pixels"], max_memory=given["max_memory"])
-    limits = Limits(policy.max_memory, 1 << 24)
-    with Viewers(Processes(), limits, policy.timeout) as viewers, _told(path):
+    with Viewers(Processes(), policy) as viewers, _told(path):
         picture, _ = viewers.look(path, policy.max_pixels, given["colour"] == "keep")
         with viewers.decoded(path, picture) as (_, pixels):
             for part in pixels:

@@ -11,7 +11,7 @@ from ffprep.job import Policy
 from ffprep.library import Found, walk
 from ffprep.picture import Picture
 from ffprep.probe import Extras
-from ffprep.processes import Limits, Processes
+from ffprep.processes import Processes
 from ffprep.spec import Mode, Size
 from ffprep.targets import Target, check
 from ffprep.viewing import Viewers
@@ -129,8 +129,7 @@ class Survey:
         return self._each(look)
 
     def _each(self, look: Callable[[Found, Viewers], Finding]) -> Iterator[Finding]:
-        limits = Limits(self.policy.max_memory, 0)
-        with Viewers(Processes(), limits, self.policy.timeout) as viewers:
+        with Viewers(Processes(), self.policy) as viewers:
 
             def work(found: Found) -> Iterator[Finding]:
                 yield look(found, viewers)

@@ -17,7 +17,7 @@ from ffprep.outputs import disk_full, writing
 from ffprep.picture import Picture
 from ffprep.processes import Limits, Processes, Running
 from ffprep.spec import LOWEST_QUALITY, Fit, Spec
-from ffprep.viewing import Viewers
+from ffprep.viewing import Viewers, viewers_memory
 
 # An output is allowed twice what its pixels are at four bytes each, and some room for the rest. The frame is
 # the user's own wish: what it takes is added to what a photo may.
@@ -55,7 +55,7 @@ class Transcoder:
 
         Raises PhotoError, or EnvironmentFault for what would meet every photo.
         """
-        with self.processes.room_for(photo.picture.stored.pixels):
+        with self.processes.room_for(photo.picture.weight):
             said = photo.warnings + self._write(photo, output)
             if not fits(photo.job.spec, output):
                 quality = self._lower_quality(photo, output)
@@ -68,7 +68,9 @@ class Transcoder:
     ) -> Iterator[Running]:
         """A running ffmpeg, under limits. Raises EnvironmentFault when it cannot be started."""
         frame = job.spec.size.pixels
-        memory = self.policy.max_memory + _MEMORY_A_PIXEL * frame
+        # What is fed has a viewer beside it that holds the same picture.
+        memory = self.policy.max_memory if data is None else viewers_memory(self.policy)
+        memory += _MEMORY_A_PIXEL * frame
         limits = Limits(memory, _ROOM + _BYTES_A_PIXEL * frame)
         try:
             with self.processes.start(argv, limits, data) as running:

@@ -15,6 +15,7 @@ from typing import Any, Self
 
 from ffprep import colour
 from ffprep.errors import EnvironmentFault, Kind, PhotoError
+from ffprep.job import Policy
 from ffprep.picture import Picture
 from ffprep.probe import Extras, Native, look_closer, probe
 from ffprep.processes import Limits, Processes
@@ -22,6 +23,12 @@ from ffprep.viewer import receive, send
 
 _ARGV = [sys.executable, "-P", "-m", "ffprep.viewer"]
 _PIECE = 1 << 20
+_LARGEST_TABLE = 1 << 24
+
+
+def viewers_memory(policy: Policy) -> int:
+    """A viewer's part of what a photo may take: half and a little, for it works beside an ffmpeg."""
+    return policy.max_memory * 55 // 100
 
 
 class _Viewer:
@@ -94,8 +101,9 @@ class Pixels:
 class Viewers:
     """As many viewers as are needed at a time. Safe to use from several threads."""
 
-    def __init__(self, processes: Processes, limits: Limits, timeout: float) -> None:
-        self._make = (processes, limits, timeout)
+    def __init__(self, processes: Processes, policy: Policy) -> None:
+        limits = Limits(viewers_memory(policy), _LARGEST_TABLE)
+        self._make = (processes, limits, policy.timeout)
         self._tables = colour.folder()
         self._lock = threading.Lock()
         self._idle: list[_Viewer] = []

@@ -19,11 +19,11 @@ from ffprep.convert import Converter
 from ffprep.errors import Kind, PhotoError
 from ffprep.ffmpeg import find
 from ffprep.job import Job, Policy
-from ffprep.processes import Limits, Processes
+from ffprep.processes import Processes
 from ffprep.viewing import Viewers
 
 LIMIT = 268_000_000
-LIMITS = Limits(600 << 20, 1 << 24)
+POLICY = Policy(timeout=20)
 
 
 @pytest.fixture(autouse=True)
@@ -38,7 +38,7 @@ _others: set[int] = set()
 
 @pytest.fixture
 def viewers(home: Path) -> Iterator[Viewers]:
-    with Viewers(Processes(), LIMITS, timeout=20) as viewers:
+    with Viewers(Processes(), POLICY) as viewers:
         yield viewers
 
 
@@ -110,7 +110,7 @@ def test_a_crash_costs_the_photo_and_the_next_is_looked_at(
 
 def test_one_that_hangs_is_ended(home: Path, tmp_path: Path) -> None:
     ramp(60, 40).save(tmp_path / "a.webp")
-    with Viewers(Processes(), LIMITS, timeout=1.5) as viewers:
+    with Viewers(Processes(), Policy(timeout=1.5)) as viewers:
         viewers.probe(tmp_path / "a.webp", LIMIT)
         (pid,) = children()
         os.kill(pid, signal.SIGSTOP)
@@ -124,7 +124,7 @@ def test_one_that_hangs_is_ended(home: Path, tmp_path: Path) -> None:
 
 def test_one_that_fills_its_memory_says_so(home: Path, tmp_path: Path) -> None:
     Image.new("RGB", (8000, 6000)).save(tmp_path / "a.png")
-    with Viewers(Processes(), Limits(90 << 20, 1 << 24), timeout=20) as viewers:
+    with Viewers(Processes(), Policy(max_memory=160 << 20)) as viewers:
         picture = viewers.probe(tmp_path / "a.png", LIMIT)
         with pytest.raises(PhotoError) as caught:
             viewers.require_whole(tmp_path / "a.png", picture)
@@ -145,8 +145,8 @@ def test_pixels_come_through_whole(home: Path, tmp_path: Path) -> None:
 def test_nobody_is_left_when_the_program_ends(home: Path, tmp_path: Path) -> None:
     ramp(60, 40).save(tmp_path / "a.webp")
     code = (
-        "from pathlib import Path; from ffprep.viewing import *; from ffprep.processes import *\n"
-        f"v = Viewers(Processes(), Limits(1 << 30, 1 << 24), 20); v.probe(Path({str(tmp_path)!r}) / 'a.webp', 10**8)\n"
+        "from pathlib import Path; from ffprep.viewing import *; from ffprep.processes import *; from ffprep.job import *\n"
+        f"v = Viewers(Processes(), Policy()); v.probe(Path({str(tmp_path)!r}) / 'a.webp', 10**8)\n"
         "print(v._idle[0]._running._child.pid)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)

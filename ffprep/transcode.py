@@ -13,7 +13,7 @@ from ffprep.errors import EnvironmentFault, Kind, PhotoError
 from ffprep.ffmpeg import Binary, Processes, Running
 from ffprep.framing import Framing, times
 from ffprep.job import Job, Policy
-from ffprep.outputs import disk_full, writing
+from ffprep.outputs import disk_full, named_on_one_line, writing
 from ffprep.picture import Picture
 from ffprep.probe import decode, probe
 from ffprep.spec import LOWEST_QUALITY, Spec
@@ -112,8 +112,7 @@ class Transcoder:
 
     def _by_ffmpeg(self, job: Job, picture: Picture, output: Path) -> fflog.Log | None:
         """Decode with FFmpeg; None where it makes nothing, or another picture, of the file."""
-        argv = graph.command(self.binary.path, job.source, picture, job.spec, output)
-        log = self.run(job, argv)
+        log = self._transcode(job, picture, output)
         return log if is_whole(log, 0, picture, output) else None
 
     def _by_pillow(self, job: Job, picture: Picture, output: Path) -> None:
@@ -122,11 +121,17 @@ class Transcoder:
             words = "cannot be decoded whole; restore it from a backup"
             raise PhotoError(Kind.DAMAGED, words)
         raw, pixels = decode(job.source, picture)
-        argv = graph.command(self.binary.path, job.source, raw, job.spec, output)
-        log = self.run(job, argv, pixels)
+        log = self._transcode(job, raw, output, pixels)
         if not is_whole(log, 0, raw, output):
             last = log.errors[-1] if log.errors else "and said nothing"
             raise PhotoError(Kind.INTERNAL, f"ffmpeg made nothing of its pixels: {last}")
+
+    def _transcode(
+        self, job: Job, picture: Picture, output: Path, pixels: bytes | None = None
+    ) -> fflog.Log:
+        with named_on_one_line(job.source, output) as (source, written):
+            argv = graph.command(self.binary.path, source, picture, job.spec, written)
+            return self.run(job, argv, pixels)
 
     def run(self, job: Job, argv: list[str], data: bytes | None = None) -> fflog.Log:
         """Run ffmpeg to its end. Raises PhotoError, or EnvironmentFault for what is no photo's fault."""

@@ -21,6 +21,7 @@ _FRAME = re.compile(
 # expands" a text or a profile of many megabytes; where it is the picture that is missing, no frame comes out.)
 _METADATA = re.compile(
     r"exif|\bapp\d*\b|\bcom\b|icc|iccp|xmp|photoshop|metadata|unsupported tag|chunk too big|chunk expands"
+    r"|not on whitelist"  # another stream of a container; where it is the picture's own, no frame comes out
     r"|(?-i:CRC mismatch in chunk [a-z])",
     re.IGNORECASE,
 )

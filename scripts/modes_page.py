@@ -66,7 +66,8 @@ color = "white"
 - `fit` says in the words of CSS's `object-fit` how the photo lies in the frame: `cover`, `contain` or `fill`. From it
   `ffprep info --size` tells what would be cut, set in bars or enlarged. It is left out where none is true, as here.
 - A mistake is told by file, line and key (exit code 3).
-- Mode files are trusted like a Makefile. Filters and options that open files, sockets or plug-ins are refused.
+- Mode files are trusted like a Makefile. Filters and options that open files, sockets, devices
+  or plug-ins are refused all the same.
 """
 
 

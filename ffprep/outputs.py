@@ -90,6 +90,12 @@ def writing(output: Path) -> Iterator[None]:
         raise _output_trouble(output, error) from None
 
 
+def require_writable(temporary: Path, output: Path) -> None:
+    """Raise as `temporary_beside` does where a temporary has gone since, or its disk was shut."""
+    with writing(output), temporary.open("r+b"):
+        pass
+
+
 def publish(temporary: Path, job: Job, policy: Policy) -> None:
     """Give a verified file its final name. Raises as `temporary_beside` does."""
     with writing(job.output):

@@ -11,9 +11,10 @@ from ffprep.colour import to_srgb
 from ffprep.embed import embed
 from ffprep.errors import EnvironmentFault, Kind, PhotoError
 from ffprep.ffmpeg import Binary, Processes, Running
+from ffprep.files import Stamp
 from ffprep.framing import Framing, times
 from ffprep.job import Job, Policy
-from ffprep.outputs import disk_full, named_on_one_line, writing
+from ffprep.outputs import disk_full, named_on_one_line, require_writable, writing
 from ffprep.picture import Picture
 from ffprep.probe import decode, probe
 from ffprep.spec import LOWEST_QUALITY, Spec
@@ -21,11 +22,20 @@ from ffprep.spec import LOWEST_QUALITY, Spec
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """A Job, what its source holds, and what is to be said of it already."""
+    """A Job, what its source holds, in which version, and what is to be said of it already."""
 
     job: Job
     picture: Picture
+    stamp: Stamp
     warnings: tuple[str, ...] = ()
+
+    def require_unchanged(self) -> None:
+        """Raise PhotoError where the source is another file by now.
+
+        What was probed of the one does not hold for the other: its turning, its colours.
+        """
+        if Stamp.of(self.job.source) != self.stamp:
+            raise PhotoError(Kind.IO, "was changed while it was read; run again")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +48,11 @@ class Transcoder:
 
     def look(self, job: Job) -> Photo:
         """Probe a Job's source. Raises PhotoError, also where it would have to be enlarged too far."""
+        stamp = Stamp.of(job.source)
         picture = probe(job.source, self.policy.max_pixels)
         enlarged = self._enlargement(job, picture)
         picture, foreign = to_srgb(picture, keep=job.spec.colour == "keep")
-        return Photo(job, picture, tuple(filter(None, (enlarged, foreign))))
+        return Photo(job, picture, stamp, tuple(filter(None, (enlarged, foreign))))
 
     def write(self, photo: Photo, output: Path) -> tuple[str, ...]:
         """Write one picture that fits its bytes; what is to be said of it.
@@ -123,6 +134,7 @@ class Transcoder:
         raw, pixels = decode(job.source, picture)
         log = self._transcode(job, raw, output, pixels)
         if not is_whole(log, 0, raw, output):
+            require_writable(output, job.output)
             last = log.errors[-1] if log.errors else "and said nothing"
             raise PhotoError(Kind.INTERNAL, f"ffmpeg made nothing of its pixels: {last}")
 

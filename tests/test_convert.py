@@ -243,11 +243,11 @@ def test_names_that_are_too_long_are_told(tmp_path: Path) -> None:
     [
         ("kill -SEGV $$", Kind.DAMAGED),
         ("sleep 600", Kind.TIMEOUT),
-        ("exit 0", Kind.INTERNAL),
-        ('printf "\\xff\\xd8\\xff" > "$out"', Kind.INTERNAL),
-        ('cp "$OTHER" "$out"', Kind.INTERNAL),
-        ('cp "$OTHER" "$out"; echo "$FRAME" >&2', Kind.INTERNAL),
-        ('printf "\\xff\\xd8\\xff" > "$out"; echo "$FRAME" >&2', Kind.INTERNAL),
+        ("exit 0", Kind.IO),
+        ('printf "\\xff\\xd8\\xff" > "$out"', Kind.IO),
+        ('cp "$OTHER" "$out"', Kind.IO),
+        ('cp "$OTHER" "$out"; echo "$FRAME" >&2', Kind.IO),
+        ('printf "\\xff\\xd8\\xff" > "$out"; echo "$FRAME" >&2', Kind.IO),
     ],
 )
 def test_whatever_ffmpeg_does_nothing_wrong_is_published(
@@ -257,7 +257,9 @@ def test_whatever_ffmpeg_does_nothing_wrong_is_published(
     detail().save(source)
     ramp(65, 48).save(tmp_path / "other.jpg")
     monkeypatch.setenv("OTHER", str(tmp_path / "other.jpg"))
-    monkeypatch.setenv("FRAME", "[Parsed_showinfo_0 @ 0x7f] [info] n:   0 pts: 0 s:400x300 i:P")
+    monkeypatch.setenv(
+        "FRAME", "[Parsed_showinfo_0 @ 0x7f] [info] n:   0 pts: 0 fmt:x s:400x300 i:P"
+    )
     binary = fake(tmp_path, body)
     jobs = [Job(source, tmp_path / "out/o.jpg", SPEC)]
     (result,) = convert(*jobs, binary=binary, policy=Policy(timeout=1))

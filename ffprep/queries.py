@@ -16,6 +16,7 @@ from ffprep.params import (
     FFMPEG,
     FILTERS,
     FOCUS,
+    FOLLOW_LINKS,
     JOBS,
     MAX_PIXELS,
     PATH,
@@ -29,6 +30,7 @@ from ffprep.spec import Size
 @click.command()
 @click.argument("paths", nargs=-1, required=True, type=PATH, metavar="PATH...")
 @SIZE_OR_TARGET
+@FOLLOW_LINKS
 @JOBS
 @MAX_PIXELS
 @AS_JSON
@@ -39,7 +41,8 @@ def check(paths: tuple[Path, ...], **given: Any) -> None:
 
     target = read_target(given["size"], given["target"])
     short = False
-    for finding in survey.verify(paths, target, given["max_pixels"], given["jobs"]):
+    found = survey.pictures(paths, given["follow_links"])
+    for finding in survey.verify(found, target, given["max_pixels"], given["jobs"]):
         short = short or bool(finding.broken)
         if given["as_json"]:
             report.print_json(finding.as_dict())
@@ -53,6 +56,7 @@ def check(paths: tuple[Path, ...], **given: Any) -> None:
 @click.command()
 @click.argument("paths", nargs=-1, required=True, type=PATH, metavar="PATH...")
 @SIZE_OR_TARGET
+@FOLLOW_LINKS
 @FILTERS
 @JOBS
 @MAX_PIXELS
@@ -72,7 +76,8 @@ def info(paths: tuple[Path, ...], **given: Any) -> None:
     modes = all_modes(filter_folders(given["filters"])) if sizes else []
     frames = [(size, mode) for size in sizes for mode in modes]
     failed = False
-    for finding in survey.describe(paths, frames, given["max_pixels"], given["jobs"]):
+    found = survey.pictures(paths, given["follow_links"])
+    for finding in survey.describe(found, frames, given["max_pixels"], given["jobs"]):
         failed = failed or finding.error is not None
         if given["as_json"]:
             report.print_json(finding.as_dict())

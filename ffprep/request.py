@@ -45,7 +45,8 @@ def read_request(given: Mapping[str, Any]) -> Request:
         focus=given["focus"],
     )
     same_format = given["format_name"] == "same" and not single
-    return Request(sources, output, spec, single, Names(given["names"]), same_format)
+    names, follow_links = Names(given["names"]), given["follow_links"]
+    return Request(sources, output, spec, single, names, same_format, follow_links)
 
 
 def read_sheet(photo: Path, output: Path, mode: Mode, given: Mapping[str, Any]) -> Spec:

@@ -84,10 +84,15 @@ class Finding:
         return "\n    ".join([", ".join(parts), *lines])
 
 
+def pictures(paths: Iterable[Path], follow_links: bool = False) -> Iterator[Found]:
+    """Every picture among `paths` and below."""
+    return (found for found in walk(paths, follow_links=follow_links) if not found.passed)
+
+
 def describe(
-    paths: Iterable[Path], frames: Sequence[tuple[Size, Mode]], max_pixels: int, workers: int
+    files: Iterable[Found], frames: Sequence[tuple[Size, Mode]], max_pixels: int, workers: int
 ) -> Iterator[Finding]:
-    """A Finding for every picture among `paths` and below, with its Framing in each of `frames`."""
+    """A Finding for every picture, with its Framing in each of `frames`."""
 
     def look(found: Found) -> Iterator[Finding]:
         try:
@@ -102,13 +107,13 @@ def describe(
         except PhotoError as error:
             yield Finding(found.path, error=error)
 
-    yield from spread(_pictures(paths), look, workers, ordered=True)
+    yield from spread(files, look, workers, ordered=True)
 
 
 def verify(
-    paths: Iterable[Path], target: Target, max_pixels: int, workers: int
+    files: Iterable[Found], target: Target, max_pixels: int, workers: int
 ) -> Iterator[Finding]:
-    """A Finding for every picture among `paths` and below, each decoded whole; `broken` says it all."""
+    """A Finding for every picture, each decoded whole; `broken` says it all."""
 
     def look(found: Found) -> Iterator[Finding]:
         picture = None
@@ -121,11 +126,7 @@ def verify(
         else:
             yield Finding(found.path, picture, broken=tuple(broken))
 
-    yield from spread(_pictures(paths), look, workers, ordered=True)
-
-
-def _pictures(paths: Iterable[Path]) -> Iterator[Found]:
-    return (found for found in walk(paths) if not found.passed)
+    yield from spread(files, look, workers, ordered=True)
 
 
 def _probed(found: Found, max_pixels: int) -> Picture:

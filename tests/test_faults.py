@@ -332,3 +332,27 @@ def test_a_fifo_that_takes_the_place_of_a_photo_costs_that_photo(
     results = convert(*chosen, binary=fake(tmp_path, body), policy=Policy(timeout=2))
     assert kinds(results) == {"2.jpg": Kind.UNSUPPORTED if many else Kind.TIMEOUT}
     assert left_over(tmp_path) == []
+
+
+def test_links_out_of_a_folder_are_followed_only_when_asked_for(ffprep, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "private").mkdir()
+    ramp(40, 30).save(tmp_path / "private/letter.jpg")
+    (tmp_path / "in/file.jpg").symlink_to("../private/letter.jpg")
+    (tmp_path / "in/folder").symlink_to("../private")
+    (tmp_path / "in/loop.jpg").symlink_to("loop.jpg")
+    (tmp_path / "in/round").symlink_to(".")
+    arguments = ["convert", tmp_path / "in", "-o", tmp_path / "out", "--size", "8x8", "--json"]
+    ran = ffprep(*arguments)
+    assert (ran.kinds(), ran.summary["passed_over"]) == ({"loop.jpg": "io"}, 3)
+    assert "3 passed over (links; see --follow-links)" in ran.err
+    assert list((tmp_path / "out").glob("**/*.jpg")) == []
+    (tmp_path / "in/loop.jpg").unlink()
+    assert "nothing was found but links" in ffprep(*arguments).err
+    assert ffprep("info", tmp_path / "in").out == b""
+    assert ffprep(*arguments, "--follow-links").code == 0
+    made = {str(p.relative_to(tmp_path / "out")) for p in (tmp_path / "out").rglob("*.jpg")}
+    assert made == {"file.jpg", "folder/letter.jpg"}
+    assert len(ffprep("info", tmp_path / "in", "--follow-links", "--json").lines) == 2
+    short = ffprep("check", tmp_path / "in", "--size", "8x8", "--follow-links", "--json").lines
+    assert len(short) == 2

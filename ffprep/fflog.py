@@ -61,8 +61,8 @@ class Log:
 
     @property
     def disk_full(self) -> bool:
-        """FFmpeg found no room for its output."""
-        return any("No space left on device" in line for line in self.errors)
+        """FFmpeg found no room for its output, or none that is left to this user."""
+        return any(re.search(r"No space left on device|quota exceeded", e) for e in self.errors)
 
     def suspects(self, number: int) -> bool:
         """Whether a complaint may be about this photo of a sequence.

@@ -267,10 +267,11 @@ def test_whatever_ffmpeg_does_nothing_wrong_is_published(
     assert list((tmp_path / "out").iterdir()) == []
 
 
-def test_a_full_disk_stops_the_run(tmp_path: Path) -> None:
+@pytest.mark.parametrize("words", ["No space left on device", "Disk quota exceeded"])
+def test_a_full_disk_stops_the_run(tmp_path: Path, words: str) -> None:
     source = tmp_path / "in.jpg"
     detail().save(source)
-    body = 'echo "[out#0/image2 @ 0x1] [error] Error writing: No space left on device" >&2; exit 1'
+    body = f'echo "[out#0/image2 @ 0x1] [error] Error writing: {words}" >&2; exit 1'
     with pytest.raises(EnvironmentFault, match="no space left"):
         convert(Job(source, tmp_path / "o.jpg", SPEC), binary=fake(tmp_path, body))
     assert left_over(tmp_path) == []

@@ -19,7 +19,7 @@ from ffprep import fflog, graph, modes
 from ffprep.errors import EnvironmentFault, Kind, PhotoError
 from ffprep.ffmpeg import Binary
 from ffprep.job import Job, Policy, Result, Status
-from ffprep.outputs import publish, temporary_beside, temporary_folder
+from ffprep.outputs import publish, require_writable, temporary_beside, temporary_folder
 from ffprep.probe import verify
 from ffprep.processes import LARGE, Processes
 from ffprep.spec import Size
@@ -155,10 +155,10 @@ class Converter:
 
     def _verified(self, photo: Photo, temporary: Path, seconds: float) -> Result | None:
         """Verify and publish what a stream made; None where that cannot be done."""
-        job, started = photo.job, time.perf_counter()
+        started = time.perf_counter()
         try:
             complete(photo, temporary)
-            size = self._publish(job, temporary)
+            size = self._publish(photo, temporary)
         except PhotoError:
             return None
         seconds += time.perf_counter() - started
@@ -168,18 +168,34 @@ class Converter:
         """Convert one photo in a process of its own, and say why it failed if it did."""
         job, started = photo.job, time.perf_counter()
         try:
+            photo.require_unchanged()
             with temporary_beside(job.output) as temporary:
                 warnings = self.transcoder.write(photo, temporary)
-                size = self._publish(job, temporary)
+                size = self._publish(photo, temporary)
         except Exception as error:
-            return _failed(job, _whose_fault(job, error), started)
+            return _failed(job, self._whose_fault(job, error), started)
         return _converted(job, size, time.perf_counter() - started, warnings)
 
-    def _publish(self, job: Job, temporary: Path) -> Size:
+    def _whose_fault(self, job: Job, error: Exception) -> Exception:
+        """What a mode or an ffmpeg of the user's own makes of pixels is no bug of ffprep."""
+        if not isinstance(error, PhotoError) or error.kind is not Kind.INTERNAL:
+            return error
+        if not modes.is_shipped(job.spec.mode):
+            words = f"mode {job.spec.mode.name!r} does not fit this photo: {error}"
+            return PhotoError(Kind.UNSUPPORTED, words)
+        if not self.binary.embedded:
+            words = f"{self.binary.path} did not do its work ({error}); use another ffmpeg"
+            return PhotoError(Kind.IO, words)
+        return error
+
+    def _publish(self, photo: Photo, temporary: Path) -> Size:
         """Prove an output, and give it its name."""
+        job = photo.job
+        require_writable(temporary, job.output)
         if not fits(job.spec, temporary):
             raise too_many_bytes(job.spec, size_of(temporary))
         size = verify(temporary, job.spec)
+        photo.require_unchanged()
         publish(temporary, job, self.policy)
         return size
 
@@ -192,15 +208,6 @@ def _link(folder: Path, entries: list[tuple[Photo, Path]]) -> None:
     for number, (photo, temporary) in enumerate(entries):
         (source / str(number)).symlink_to(os.path.abspath(photo.job.source))
         (output / str(number)).symlink_to(os.path.abspath(temporary))
-
-
-def _whose_fault(job: Job, error: Exception) -> Exception:
-    """What goes wrong behind the decoder, in a mode of the user's own, is no bug of ffprep."""
-    internal = isinstance(error, PhotoError) and error.kind is Kind.INTERNAL
-    if not internal or modes.is_shipped(job.spec.mode):
-        return error
-    words = f"mode {job.spec.mode.name!r} does not fit this photo: {error}"
-    return PhotoError(Kind.UNSUPPORTED, words)
 
 
 def _converted(job: Job, size: Size, seconds: float, warnings: tuple[str, ...]) -> Result:

@@ -18,6 +18,7 @@ from ffprep.params import (
     FFMPEG,
     FILTERS,
     FOCUS,
+    FOLLOW_LINKS,
     FROM_STDIN,
     JOBS,
     MAX_MEMORY,
@@ -128,6 +129,7 @@ if TYPE_CHECKING:
 @MAX_PIXELS
 @MAX_MEMORY
 @FROM_STDIN
+@FOLLOW_LINKS
 @FILTERS
 @FFMPEG
 @click.option("--dry-run", is_flag=True, help="Print the ffmpeg command lines; convert nothing.")
@@ -166,7 +168,9 @@ def _convert(given: dict[str, Any], signals: "Signals") -> int:
     converter = Converter(find(given["ffmpeg"]), policy)
     tally = report.Tally()
     plan = Plan.of(request)
-    tally.passed_over = plan.passed_over
+    tally.passed_over, tally.links = plan.passed_over, plan.links
+    if plan.links and not plan.total:
+        say("nothing was found but links, which are not followed; see --follow-links")
     style = report.Style(given["as_json"], given["quiet"], given["verbose"], given["log_file"])
     if given["dry_run"]:
         _dry_run(plan, converter, tally, given["as_json"])

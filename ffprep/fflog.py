@@ -1,17 +1,19 @@
 """What ffmpeg's log says: which sizes were decoded, what the decoder complained of, and whose fault it is.
 
-Written for `-loglevel level+info` and the showinfo filter that every graph begins with.
+Written for `-loglevel level+info` and the showinfo filter that every graph begins with. What a photo's
+comments say stands in its log too, but never at the start of a line: FFmpeg indents what follows a line
+break, and other characters that Unicode calls one begin no line here.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from ffprep.spec import Size
 
 _LINE = re.compile(r"^((?:\[[^]]* @ 0x[0-9a-f]+\] )*)\[(error|fatal)\] (.*)$")
 _FRAME = re.compile(
-    r"\[Parsed_showinfo_0 @ [^]]*\] \[info\] n: *\d+ pts: *(-?\d+) .* s:(\d+)x(\d+) "
+    r"^\[Parsed_showinfo_0 @ [^]]*\] \[info\] n: *\d+ pts: *(-?\d+) .* s:(\d+)x(\d+) "
 )
 
 # What a decoder says of EXIF, ICC and other remarks beside the picture: the pixels are whole.
@@ -19,6 +21,7 @@ _FRAME = re.compile(
 # expands" a text or a profile of many megabytes; where it is the picture that is missing, no frame comes out.)
 _METADATA = re.compile(
     r"exif|\bapp\d*\b|\bcom\b|icc|iccp|xmp|photoshop|metadata|unsupported tag|chunk too big|chunk expands"
+    r"|not on whitelist"  # another stream of a container; where it is the picture's own, no frame comes out
     r"|(?-i:CRC mismatch in chunk [a-z])",
     re.IGNORECASE,
 )
@@ -63,8 +66,8 @@ class Log:
 
     @property
     def disk_full(self) -> bool:
-        """FFmpeg found no room for its output."""
-        return any("No space left on device" in line for line in self.errors)
+        """FFmpeg found no room for its output, or none that is left to this user."""
+        return any(re.search(r"No space left on device|quota exceeded", e) for e in self.errors)
 
     def suspects(self, number: int) -> bool:
         """Whether a complaint may be about this photo of a sequence.
@@ -76,21 +79,22 @@ class Log:
 
 def read(text: str) -> Log:
     """Read a log; lines that mean nothing to ffprep are passed over."""
-    frames = {int(m[1]): Size(int(m[2]), int(m[3])) for m in _FRAME.finditer(text)}
-    lines = [match for match in map(_LINE.match, text.splitlines()) if match]
+    told = text.split("\n")
+    frames = {int(m[1]): Size(int(m[2]), int(m[3])) for m in map(_FRAME.match, told) if m}
+    lines = [match for match in map(_LINE.match, told) if match]
     return Log(
         frames=frames,
         damage=tuple(m[3] for m in lines if _is_damage(m[1], m[3])),
-        complaints=tuple(_complaints(text)),
+        complaints=tuple(_complaints(told)),
         errors=tuple(m[3] for m in lines),
         graph_fault=next((m[0] for m in lines if _GRAPH.search(m[3])), None),
         lacking=next((" ".join(filter(None, f.groups())) for f in map(_lacking, lines) if f), None),
     )
 
 
-def _complaints(text: str) -> Iterator[int]:
+def _complaints(lines: Iterable[str]) -> Iterator[int]:
     last = -1
-    for line in text.splitlines():
+    for line in lines:
         if frame := _FRAME.match(line):
             last = max(last, int(frame[1]))
         elif (match := _LINE.match(line)) and _is_damage(match[1], match[3]):

@@ -3,7 +3,7 @@
 import importlib.util
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ffprep.errors import EnvironmentFault
@@ -18,10 +18,14 @@ _VERSION = re.compile(r"ffmpeg version (?:n)?(\S+)")
 
 @dataclass(frozen=True, slots=True)
 class Binary:
-    """An ffmpeg that was asked its version. `version` is its own word, such as `9.0.2-17-g2a571b6`."""
+    """An ffmpeg that was asked its version. `version` is its own word, such as `9.0.2-17-g2a571b6`.
+
+    The `embedded` one came with ffprep, so that what it gets wrong is ffprep's own fault.
+    """
 
     path: str
     version: str
+    embedded: bool = False
 
 
 def find(path: str | None = None) -> Binary:
@@ -45,7 +49,7 @@ def _embedded() -> Binary | None:
         for path in sorted(Path(folder, "binaries").glob("ffmpeg-*")):
             match = re.search(r"-v(\d+\.\d+\S*)$", path.name.removesuffix(".exe"))
             if match and os.access(path, os.X_OK) and "IMAGEIO_FFMPEG_EXE" not in os.environ:
-                return _required(str(path), match[1])
+                return replace(_required(str(path), match[1]), embedded=True)
     return None
 
 

@@ -5,6 +5,7 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -20,17 +21,46 @@ def open_regular(path: Path) -> Iterator[BinaryIO]:
 
     Raises PhotoError: `missing`, `io`, `unsupported`.
     """
-    try:
-        # O_NONBLOCK: between the look and the opening, a FIFO may have taken the file's place.
-        if not stat.S_ISREG(os.stat(path).st_mode):
-            raise PhotoError(Kind.UNSUPPORTED, "is no regular file")
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    with _os_trouble_as_kinds():
+        _require_regular(os.stat(path))
+        # Between the look and the opening, a FIFO or a terminal may have taken the file's place.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
         with open(descriptor, "rb") as file:
+            _require_regular(os.fstat(descriptor))
             yield file
+
+
+@contextmanager
+def _os_trouble_as_kinds() -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise os_trouble(error) from None
     except ValueError:  # a NUL in the name
         raise PhotoError(Kind.MISSING, "no file can have this name") from None
+
+
+def _require_regular(found: os.stat_result) -> None:
+    if not stat.S_ISREG(found.st_mode):
+        raise PhotoError(Kind.UNSUPPORTED, "is no regular file")
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What tells one version of a file from another."""
+
+    device: int
+    number: int
+    bytes: int
+    modified: int
+
+    @classmethod
+    def of(cls, path: Path) -> "Stamp":
+        """Look at a regular file. Raises PhotoError as `open_regular` does."""
+        with _os_trouble_as_kinds():
+            found = os.stat(path)
+        _require_regular(found)
+        return cls(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
 
 
 def os_trouble(error: OSError) -> PhotoError:

@@ -14,8 +14,8 @@ HEAD_BYTES = 64
 class Format:
     """One input format.
 
-    `plugin` is Pillow's name of it. `demuxer` and `decoder` are FFmpeg's; a decoder of None is left
-    to the container. `streams` says that many photos may go through one decoder, and `upright` that both FFmpeg and the probe turn the picture themselves,
+    `plugin` is Pillow's name of it. `demuxer` and `decoders` are FFmpeg's, and no others read it. Of several
+    decoders, the first that this FFmpeg has is its own choice. `streams` says that many photos may go through one decoder, and `upright` that both FFmpeg and the probe turn the picture themselves,
     because orientation is a part of the container's picture and not a remark beside it. `forgiving`
     says that Pillow's plugin fills in for what is missing, without a word; `native`, that it reads even a
     file's head by C code.
@@ -26,7 +26,7 @@ class Format:
     suffixes: tuple[str, ...]
     magic: re.Pattern[bytes]
     demuxer: str
-    decoder: str | None = None
+    decoders: tuple[str, ...]
     streams: bool = False
     upright: bool = False
     forgiving: bool = False
@@ -34,7 +34,7 @@ class Format:
 
 
 def _format(
-    name: str, plugin: str, suffixes: str, magic: bytes, demuxer: str, decoder: str | None = None
+    name: str, plugin: str, suffixes: str, magic: bytes, demuxer: str, decoders: str
 ) -> Format:
     return Format(
         name,
@@ -42,7 +42,7 @@ def _format(
         tuple(suffixes.split()),
         re.compile(magic, re.DOTALL),
         demuxer,
-        decoder,
+        tuple(decoders.split()),
         # Not TIFF: its decoder calls unknown tags errors, and every photo would go alone in the end.
         streams=name in ("jpeg", "png", "webp", "bmp"),
         upright=name == "heic",
@@ -64,8 +64,8 @@ FORMATS: tuple[Format, ...] = (
     _format("gif", "GIF", ".gif", rb"GIF8[79]a", "gif", "gif"),
     _format("bmp", "BMP", ".bmp .dib", rb"BM", "image2", "bmp"),
     _format("tiff", "TIFF", ".tif .tiff", rb"II[*+]\0|MM\0[*+]", "image2", "tiff"),
-    _format("avif", "AVIF", ".avif", _AVIF, "mov"),
-    _format("heic", "HEIF", ".heic .heif .hif", _HEIC, "mov"),
+    _format("avif", "AVIF", ".avif", _AVIF, "mov", "libdav1d libaom-av1 av1"),
+    _format("heic", "HEIF", ".heic .heif .hif", _HEIC, "mov", "hevc"),
     _format(
         "jpeg2000",
         "JPEG2000",

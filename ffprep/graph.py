@@ -110,7 +110,7 @@ def sheet_command(
     binary: str, paper: Path, pictures: Iterable[Laid], spec: Spec, output: Path
 ) -> list[str]:
     """The argv that lays PNG pictures on a PNG `paper` of the Spec's size."""
-    reading = {"protocol_whitelist": "file", "f": "image2", "pattern_type": "none", "c:v": "png"}
+    reading = _only("file", "image2", "png") | {"pattern_type": "none"}
     stream = ffmpeg.input(_url(paper), **reading)["v:0"]
     for laid in pictures:
         picture = ffmpeg.input(_url(laid.path), **reading)["v:0"]
@@ -219,18 +219,32 @@ def _in_two(graph: str) -> tuple[str, str]:
     return ";".join(front), ";".join(back)
 
 
+def _only(protocol: str, demuxer: str, *decoders: str) -> dict[str, object]:
+    """Options that leave FFmpeg no other way to read an input than this one.
+
+    The lists also bind what a container would open: its other streams, whose decoders FFmpeg tries on
+    them before any is chosen, and files beside it.
+    """
+    options: dict[str, object] = {
+        "protocol_whitelist": protocol,
+        "format_whitelist": demuxer,
+        "codec_whitelist": ",".join(decoders),
+        "f": demuxer,
+    }
+    # Which stream of a container is the picture is chosen later, so only others have one decoder for all.
+    return options | ({"enable_drefs": 0} if demuxer == "mov" else {"c:v": decoders[0]})
+
+
 def _source(picture: Picture, shape: _Shape) -> Stream:
     if picture.raw:
         return ffmpeg.input(
             "pipe:0",
-            protocol_whitelist="pipe",
-            f="rawvideo",
+            **_only("pipe", "rawvideo", "rawvideo"),
             pixel_format=picture.raw,
             video_size=(picture.stored.width, picture.stored.height),
         )["v:0"]
     options: dict[str, Any] = {
-        "protocol_whitelist": "file",
-        "f": picture.format.demuxer,
+        **_only("file", picture.format.demuxer, *picture.format.decoders),
         "threads": 1,
         # A frame that is mostly missing is still handed on, so that damage is told as damage.
         "discard_damaged_percentage": 100,
@@ -238,8 +252,6 @@ def _source(picture: Picture, shape: _Shape) -> Stream:
     }
     if picture.format.demuxer == "image2":
         options |= shape.reading
-    if picture.format.decoder:
-        options["c:v"] = picture.format.decoder
     if not picture.format.upright:
         options["noautorotate"] = None
     # Picking one video stream of a tiled HEIC would be picking one tile.

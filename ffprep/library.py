@@ -35,27 +35,31 @@ class Found:
     """A file that a walk came upon.
 
     `folder` is where it lies below the SOURCE folder, empty for a file named by itself. A `passed`
-    file is no picture; one with an `error` could not be looked at.
+    file is no picture, or a `link` that is not followed; one with an `error` could not be looked at.
     """
 
     path: Path
     folder: Path = Path()
     passed: bool = False
+    link: bool = False
     error: PhotoError | None = None
 
 
-def walk(sources: Iterable[Path], own: Path | None = None) -> Iterator[Found]:
+def walk(
+    sources: Iterable[Path], own: Path | None = None, follow_links: bool = False
+) -> Iterator[Found]:
     """Every file below `sources`, folders in the order of their names.
 
     Hidden files are left alone, and so is `own`, the output folder, where it lies inside a source.
-    No folder is entered twice; links to folders are followed last, so that a photo is found by its
-    own name first. A file that a source names is always yielded.
+    What a source names is always looked at, also by way of a link. Below it, links that leave it are
+    passed over, and so are all links to folders, unless `follow_links`. Then they are followed last,
+    so that a photo is found by its own name first. No folder is entered twice.
     """
     entered: set[tuple[int, int]] = set()
     left_out = os.path.realpath(own) if own else None
     for source in sources:
         if os.path.isdir(source):
-            yield from _walk_folder(source, entered, left_out)
+            yield from _walk_folder(source, entered, left_out, follow_links)
         else:
             yield _named(source)
 
@@ -68,7 +72,10 @@ def _named(source: Path) -> Found:
     return Found(source)
 
 
-def _walk_folder(top: Path, entered: set[tuple[int, int]], left_out: str | None) -> Iterator[Found]:
+def _walk_folder(
+    top: Path, entered: set[tuple[int, int]], left_out: str | None, follow_links: bool
+) -> Iterator[Found]:
+    within = os.path.join(os.path.realpath(top), "")
     pending, links = [(top, Path())], deque[tuple[Path, Path]]()
     while pending or links:
         path, folder = pending.pop() if pending else links.popleft()
@@ -88,12 +95,22 @@ def _walk_folder(top: Path, entered: set[tuple[int, int]], left_out: str | None)
         for entry in listing:
             if entry.name.startswith("."):
                 continue
-            if os.path.isdir(entry.path):
+            if entry.is_symlink() and not (follow_links or _stays(entry, within)):
+                yield Found(path / entry.name, folder, passed=True, link=True)
+            elif os.path.isdir(entry.path):
                 place = (path / entry.name, folder / entry.name)
                 (links if entry.is_symlink() else below).append(place)
             else:
                 yield Found(path / entry.name, folder, passed=not _claims_to_be_picture(entry))
         pending.extend(reversed(below))
+
+
+def _stays(link: os.DirEntry[str], within: str) -> bool:
+    """Whether a link leads to a file of the same source, which is read either way, or to nothing.
+
+    A link to a folder would show each of its photos twice.
+    """
+    return os.path.realpath(link.path).startswith(within) and not os.path.isdir(link.path)
 
 
 def _claims_to_be_picture(entry: os.DirEntry[str]) -> bool:
@@ -185,6 +202,7 @@ class Request:
     single: bool = False
     names: Names = Names()
     same_format: bool = False
+    follow_links: bool = False
 
 
 _CHANGED = PhotoError(
@@ -194,11 +212,15 @@ _CHANGED = PhotoError(
 
 @dataclass(slots=True)
 class Plan:
-    """The jobs of a Request: how many they are, and the jobs themselves, as often as asked for."""
+    """The jobs of a Request: how many they are, and the jobs themselves, as often as asked for.
+
+    `links` are those among the `passed_over` that are not followed.
+    """
 
     request: Request
     total: int = 0
     passed_over: int = 0
+    links: int = 0
     _sources: set[bytes] = field(default_factory=set)
     _takers: dict[bytes, bytes] = field(default_factory=dict)
     _repeated: set[bytes] = field(default_factory=set)
@@ -211,6 +233,7 @@ class Plan:
         plan = cls(request, _case_blind=is_case_blind(request.output))
         for found, job in plan._walk():
             plan.passed_over += found.passed
+            plan.links += found.link
             if job is None:
                 plan.total += not found.passed
                 continue
@@ -254,7 +277,7 @@ class Plan:
         request = self.request
         own = None if request.single else request.output
         number = 0
-        for found in walk(request.sources, own):
+        for found in walk(request.sources, own, request.follow_links):
             if found.passed or found.error:
                 yield found, None
                 continue

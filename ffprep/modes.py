@@ -20,17 +20,22 @@ PLACEHOLDERS = ("width", "height", "background", "focus_x", "focus_y")
 _WORDS = ("summary", "fit", "keeps", "loses", "suits")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
-# Filters and options that open files, sockets or plug-ins: a picture goes in and a picture comes
-# out, and nothing else is read or written.
+# Filters and options that open files, sockets, devices or plug-ins: a picture goes in and a picture comes
+# out, and nothing else is read or written. Found by what FFmpeg says of every option, and by tracing what
+# every filter opens of itself (nnedi: its weights, in the current folder).
 _OUTSIDE_FILTERS = frozenset(
-    "amovie arnndn ass azmq blend_vulkan coreimage coreimagesrc cover_rect deshake dnn_classify "
-    "dnn_detect dnn_processing find_rect frei0r frei0r_src ladspa libplacebo libvmaf lv2 movie ocr "
-    "openclsrc program_opencl removelogo sendcmd asendcmd signature subtitles vidstabdetect "
-    "vidstabtransform zmq".split()
+    "amovie arnndn ass azmq coreimage coreimagesrc cover_rect deshake dnn_classify dnn_detect "
+    "dnn_processing fieldhint find_rect frei0r frei0r_src fsync hwmap hwupload ladspa libplacebo libvmaf lv2 "
+    "movie nnedi ocr ocv openclsrc removelogo sendcmd asendcmd signature subtitles vidstabdetect "
+    "vidstabtransform whisper zmq".split()
+)
+_ON_DEVICES = re.compile(
+    r"\w+_(?:amf|cuda|d3d1[12]\w*|metal|mediacodec|npp|opencl|qsv|rkrga|vaapi|videotoolbox|vt|vulkan)"
 )
 _OUTSIDE_OPTIONS = frozenset(
     "file filename fontfile fontsdir textfile stats_file f psfile url cmd commands bind_address plot "
-    "weights model log_path lut hint custom_shader_path shader_cache debug_kdtree".split()
+    "weights model log_path lut hint custom_shader_path shader_cache debug_kdtree axisfile dumpfile "
+    "codec device derive_device".split()
 )
 
 
@@ -131,7 +136,7 @@ class _Reader:
         name = table.get("filter")
         if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9_]+", name):
             self._fail(index, "filter", "every step names one FFmpeg filter")
-        if name in _OUTSIDE_FILTERS:
+        if name in _OUTSIDE_FILTERS or _ON_DEVICES.fullmatch(name):
             self._fail(index, "filter", f"{name} reaches outside the picture and is not allowed")
         reads = table.get("from", "")
         reads = [reads] if isinstance(reads, str) else reads

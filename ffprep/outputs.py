@@ -53,6 +53,27 @@ def temporary_folder() -> Iterator[Path]:
         _live.discard(folder)
 
 
+@contextlib.contextmanager
+def named_on_one_line(*paths: Path) -> Iterator[tuple[Path, ...]]:
+    """Names of these files for ffmpeg, whose log repeats them: links, where a line break is in a name.
+
+    A line of a stranger's making could say there that the disk is full. Raises PhotoError.
+    """
+    if not any("\n" in os.fspath(path) for path in paths):
+        yield paths
+        return
+    with contextlib.ExitStack() as stack:
+        try:
+            folder = stack.enter_context(temporary_folder())
+            links = tuple(folder / str(number) for number in range(len(paths)))
+            for link, path in zip(links, paths, strict=True):
+                link.symlink_to(os.path.abspath(path))
+        except OSError as error:
+            words = f"has a line break in its name, and cannot be given another: {error.strerror}"
+            raise PhotoError(Kind.IO, words) from None
+        yield links
+
+
 def remove_temporaries() -> None:
     """Remove what is unpublished, for a process that ends without waiting for its threads."""
     for temporary in list(_live):
@@ -67,6 +88,12 @@ def writing(output: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise _output_trouble(output, error) from None
+
+
+def require_writable(temporary: Path, output: Path) -> None:
+    """Raise as `temporary_beside` does where a temporary has gone since, or its disk was shut."""
+    with writing(output), temporary.open("r+b"):
+        pass
 
 
 def publish(temporary: Path, job: Job, policy: Policy) -> None:

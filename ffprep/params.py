@@ -144,6 +144,11 @@ COLOUR = click.option(
     show_default=True,
     help="Convert to sRGB, or keep the pixels' values and carry their ICC profile.",
 )
+FOLLOW_LINKS = click.option(
+    "--follow-links",
+    is_flag=True,
+    help="In folders, follow links to folders, and links that lead out of them.",
+)
 FROM_STDIN = click.option(
     "-0",
     "--null",

@@ -18,6 +18,7 @@ from ffprep.params import (
     FFMPEG,
     FILTERS,
     FOCUS,
+    FOLLOW_LINKS,
     JOBS,
     MAX_MEMORY,
     MAX_PIXELS,
@@ -32,6 +33,7 @@ from ffprep.spec import Size
 @click.command()
 @click.argument("paths", nargs=-1, required=True, type=PATH, metavar="PATH...")
 @SIZE_OR_TARGET
+@FOLLOW_LINKS
 @JOBS
 @MAX_PIXELS
 @MAX_MEMORY
@@ -45,7 +47,8 @@ def check(paths: tuple[Path, ...], **given: Any) -> None:
     target = read_target(given["size"], given["target"])
     short = False
     policy = Policy(max_pixels=given["max_pixels"], max_memory=given["max_memory"])
-    for finding in Survey(paths, policy, given["jobs"]).verify(target):
+    survey = Survey(paths, given["follow_links"], policy, given["jobs"])
+    for finding in survey.verify(target):
         short = short or bool(finding.broken)
         if given["as_json"]:
             report.print_json(finding.as_dict())
@@ -59,6 +62,7 @@ def check(paths: tuple[Path, ...], **given: Any) -> None:
 @click.command()
 @click.argument("paths", nargs=-1, required=True, type=PATH, metavar="PATH...")
 @SIZE_OR_TARGET
+@FOLLOW_LINKS
 @FILTERS
 @JOBS
 @MAX_PIXELS
@@ -81,7 +85,8 @@ def info(paths: tuple[Path, ...], **given: Any) -> None:
     frames = [(size, mode) for size in sizes for mode in modes]
     failed = False
     policy = Policy(max_pixels=given["max_pixels"], max_memory=given["max_memory"])
-    for finding in Survey(paths, policy, given["jobs"]).describe(frames):
+    survey = Survey(paths, given["follow_links"], policy, given["jobs"])
+    for finding in survey.describe(frames):
         failed = failed or finding.error is not None
         if given["as_json"]:
             report.print_json(finding.as_dict())

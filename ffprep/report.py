@@ -35,6 +35,7 @@ class Tally:
     counts: dict[Status, int] = field(default_factory=lambda: dict.fromkeys(Status, 0))
     bugs: int = 0
     passed_over: int = 0
+    links: int = 0
     started: float = field(default_factory=time.monotonic)
 
     @property
@@ -60,8 +61,10 @@ class Tally:
         summary = self.summary()
         parts = [f"{summary['converted']} converted"]
         parts += [f"{summary[word]} {word}" for word in ("fresh", "failed") if summary[word]]
-        if self.passed_over:
-            parts.append(f"{self.passed_over} passed over (no pictures)")
+        if others := self.passed_over - self.links:
+            parts.append(f"{others} passed over (no pictures)")
+        if self.links:
+            parts.append(f"{self.links} passed over (links; see --follow-links)")
         return f"{', '.join(parts)} in {summary['seconds']:.1f} s"
 
 

@@ -47,7 +47,8 @@ def read_request(given: Mapping[str, Any]) -> Request:
     same_format = given["format_name"] == "same" and not single
     if not same_format:
         _require_no_contradiction(spec)
-    return Request(sources, output, spec, single, Names(given["names"]), same_format)
+    names, follow_links = Names(given["names"]), given["follow_links"]
+    return Request(sources, output, spec, single, names, same_format, follow_links)
 
 
 def _require_no_contradiction(spec: Spec) -> None:

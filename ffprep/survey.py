@@ -92,6 +92,7 @@ class Survey:
     """Looks at every picture among `paths` and below, under a Policy, on `workers` threads."""
 
     paths: tuple[Path, ...]
+    follow_links: bool
     policy: Policy
     workers: int
 
@@ -134,7 +135,11 @@ class Survey:
             def work(found: Found) -> Iterator[Finding]:
                 yield look(found, viewers)
 
-            pictures = (found for found in walk(self.paths) if not found.passed)
+            pictures = (
+                found
+                for found in walk(self.paths, follow_links=self.follow_links)
+                if not found.passed
+            )
             yield from spread(pictures, work, self.workers, ordered=True)
 
     def _probed(self, found: Found, viewers: Viewers) -> Picture:

@@ -10,10 +10,11 @@ from ffprep import fflog, graph, modes, rights
 from ffprep.embed import embed
 from ffprep.errors import EnvironmentFault, Kind, PhotoError
 from ffprep.ffmpeg import Binary
+from ffprep.files import Stamp
 from ffprep.framing import Framing, times
 from ffprep.job import Job, Policy
 from ffprep.opening import out_of_memory
-from ffprep.outputs import disk_full, writing
+from ffprep.outputs import disk_full, named_on_one_line, require_writable, writing
 from ffprep.picture import Picture
 from ffprep.processes import Limits, Processes, Running
 from ffprep.spec import LOWEST_QUALITY, Fit, Spec
@@ -27,11 +28,20 @@ _MEMORY_A_PIXEL = 32
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """A Job, what its source holds, and what is to be said of it already."""
+    """A Job, what its source holds, in which version, and what is to be said of it already."""
 
     job: Job
     picture: Picture
+    stamp: Stamp
     warnings: tuple[str, ...] = ()
+
+    def require_unchanged(self) -> None:
+        """Raise PhotoError where the source is another file by now.
+
+        What was probed of the one does not hold for the other: its turning, its colours.
+        """
+        if Stamp.of(self.job.source) != self.stamp:
+            raise PhotoError(Kind.IO, "was changed while it was read; run again")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +55,10 @@ class Transcoder:
 
     def look(self, job: Job) -> Photo:
         """Probe a Job's source. Raises PhotoError, also where it would have to be enlarged too far."""
-        keep = job.spec.colour == "keep"
+        stamp, keep = Stamp.of(job.source), job.spec.colour == "keep"
         picture, foreign = self.viewers.look(job.source, self.policy.max_pixels, keep)
         enlarged = self._enlargement(job, picture)
-        return Photo(job, picture, tuple(filter(None, (enlarged, foreign))))
+        return Photo(job, picture, stamp, tuple(filter(None, (enlarged, foreign))))
 
     def write(self, photo: Photo, output: Path) -> tuple[str, ...]:
         """Write one picture that fits its bytes; what is to be said of it.
@@ -129,8 +139,7 @@ class Transcoder:
 
     def _by_ffmpeg(self, job: Job, picture: Picture, output: Path) -> fflog.Log | None:
         """Decode with FFmpeg; None where it makes nothing, or another picture, of the file."""
-        argv = graph.command(self.binary.path, job.source, picture, job.spec, output)
-        log = self.run(job, argv)
+        log = self._transcode(job, picture, output)
         return log if is_whole(log, 0, picture, output) else None
 
     def _by_pillow(self, job: Job, picture: Picture, output: Path) -> None:
@@ -139,13 +148,20 @@ class Transcoder:
             words = "cannot be decoded whole; restore it from a backup"
             raise PhotoError(Kind.DAMAGED, words)
         with self.viewers.decoded(job.source, picture) as (raw, pixels):
-            argv = graph.command(self.binary.path, job.source, raw, job.spec, output)
-            log = self.run(job, argv, pixels)
+            log = self._transcode(job, raw, output, pixels)
         if not pixels.complete:
             raise PhotoError(Kind.DAMAGED, "the decoder crashed on it; restore it from a backup")
         if not is_whole(log, 0, raw, output):
+            require_writable(output, job.output)
             last = log.errors[-1] if log.errors else "and said nothing"
             raise PhotoError(Kind.INTERNAL, f"ffmpeg made nothing of its pixels: {last}")
+
+    def _transcode(
+        self, job: Job, picture: Picture, output: Path, pixels: Iterable[bytes] | None = None
+    ) -> fflog.Log:
+        with named_on_one_line(job.source, output) as (source, written):
+            argv = graph.command(self.binary.path, source, picture, job.spec, written)
+            return self.run(job, argv, pixels)
 
     def run(self, job: Job, argv: list[str], data: Iterable[bytes] | None = None) -> fflog.Log:
         """Run ffmpeg to its end. Raises PhotoError, or EnvironmentFault for what is no photo's fault."""

@@ -76,7 +76,7 @@ def spread(
 
     `ordered` yields a chunk's outcomes only when those before it are through. At most two chunks a
     worker are in flight. Once `stopped` says so, no chunk begins, and what is in hand is waited for
-    a moment only. An exception of `work` ends it all and is raised here.
+    a moment only. So it is when `work` raises, which ends it all; the exception is raised here at last.
     """
     executor: Executor = ThreadPoolExecutor(workers)
     pending: deque[_Task[Outcome]] = deque()
@@ -135,7 +135,15 @@ def _take(
         wait([task.future for task in pending if not task.future.cancel()], timeout=_PATIENCE)
     for task in list(pending):
         ended = task.future.done() or stopped()
-        yield from task.take()
+        try:
+            yield from task.take()
+        except Exception:  # it ends the others too, and what they have done is told first
+            pending.remove(task)
+            wait([other.future for other in pending if not other.future.cancel()], _PATIENCE)
+            for other in pending:
+                with suppress(Exception):
+                    yield from other.take()
+            raise
         if ended:
             pending.remove(task)
         elif ordered:

@@ -67,7 +67,8 @@ color = "white"
   `ffprep info --size` tells what would be cut, set in bars or enlarged. It is left out where none is true, as
   here; of enlarging, such a mode is then judged like `contain`.
 - A mistake is told by file, line and key (exit code 3).
-- Mode files are trusted like a Makefile. Filters and options that open files, sockets or plug-ins are refused.
+- Mode files are trusted like a Makefile. Filters and options that open files, sockets, devices
+  or plug-ins are refused all the same.
 """
 
 

@@ -243,11 +243,11 @@ def test_names_that_are_too_long_are_told(tmp_path: Path) -> None:
     [
         ("kill -SEGV $$", Kind.DAMAGED),
         ("sleep 600", Kind.TIMEOUT),
-        ("exit 0", Kind.INTERNAL),
-        ('printf "\\xff\\xd8\\xff" > "$out"', Kind.INTERNAL),
-        ('cp "$OTHER" "$out"', Kind.INTERNAL),
-        ('cp "$OTHER" "$out"; echo "$FRAME" >&2', Kind.INTERNAL),
-        ('printf "\\xff\\xd8\\xff" > "$out"; echo "$FRAME" >&2', Kind.INTERNAL),
+        ("exit 0", Kind.IO),
+        ('printf "\\xff\\xd8\\xff" > "$out"', Kind.IO),
+        ('cp "$OTHER" "$out"', Kind.IO),
+        ('cp "$OTHER" "$out"; echo "$FRAME" >&2', Kind.IO),
+        ('printf "\\xff\\xd8\\xff" > "$out"; echo "$FRAME" >&2', Kind.IO),
     ],
 )
 def test_whatever_ffmpeg_does_nothing_wrong_is_published(
@@ -257,7 +257,9 @@ def test_whatever_ffmpeg_does_nothing_wrong_is_published(
     detail().save(source)
     ramp(65, 48).save(tmp_path / "other.jpg")
     monkeypatch.setenv("OTHER", str(tmp_path / "other.jpg"))
-    monkeypatch.setenv("FRAME", "[Parsed_showinfo_0 @ 0x7f] [info] n:   0 pts: 0 s:400x300 i:P")
+    monkeypatch.setenv(
+        "FRAME", "[Parsed_showinfo_0 @ 0x7f] [info] n:   0 pts: 0 fmt:x s:400x300 i:P"
+    )
     binary = fake(tmp_path, body)
     jobs = [Job(source, tmp_path / "out/o.jpg", SPEC)]
     (result,) = convert(*jobs, binary=binary, policy=Policy(timeout=1))
@@ -265,10 +267,11 @@ def test_whatever_ffmpeg_does_nothing_wrong_is_published(
     assert list((tmp_path / "out").iterdir()) == []
 
 
-def test_a_full_disk_stops_the_run(tmp_path: Path) -> None:
+@pytest.mark.parametrize("words", ["No space left on device", "Disk quota exceeded"])
+def test_a_full_disk_stops_the_run(tmp_path: Path, words: str) -> None:
     source = tmp_path / "in.jpg"
     detail().save(source)
-    body = 'echo "[out#0/image2 @ 0x1] [error] Error writing: No space left on device" >&2; exit 1'
+    body = f'echo "[out#0/image2 @ 0x1] [error] Error writing: {words}" >&2; exit 1'
     with pytest.raises(EnvironmentFault, match="no space left"):
         convert(Job(source, tmp_path / "o.jpg", SPEC), binary=fake(tmp_path, body))
     assert left_over(tmp_path) == []

@@ -62,14 +62,34 @@ def test_a_file_without_a_suffix_is_known_by_its_bytes(tmp_path: Path) -> None:
     assert made.passed_over == 1
 
 
-def test_no_folder_is_entered_twice(tmp_path: Path) -> None:
+def test_links_are_followed_where_it_is_asked_for_and_no_folder_is_entered_twice(
+    tmp_path: Path,
+) -> None:
     tree(tmp_path / "in", "a.jpg", "sub/b.jpg")
     (tmp_path / "in/sub/loop").symlink_to(tmp_path / "in")
     (tmp_path / "in/zlink").symlink_to(tmp_path / "in/sub")
     tree(tmp_path / "far", "c.jpg")
     (tmp_path / "in/far").symlink_to(tmp_path / "far")
+    (tmp_path / "in/d.jpg").symlink_to(tmp_path / "far/c.jpg")
     made = plan(tmp_path / "in", out=tmp_path / "out")
-    assert sorted(outputs(made)) == ["a.jpg", "far/c.jpg", "sub/b.jpg"]
+    assert (outputs(made), made.passed_over, made.links) == (["a.jpg", "sub/b.jpg"], 4, 4)
+    made = plan(tmp_path / "in", out=tmp_path / "out", follow_links=True)
+    assert sorted(outputs(made)) == ["a.jpg", "d.jpg", "far/c.jpg", "sub/b.jpg"]
+
+
+def test_a_link_is_followed_when_it_is_named_or_stays(tmp_path: Path) -> None:
+    """What is inside is read anyway; and whoever names a link means what it leads to."""
+    tree(tmp_path / "far", "a.jpg", "b.jpg")
+    tree(tmp_path / "far-away", "secret.jpg")
+    (tmp_path / "in").symlink_to("far")
+    (tmp_path / "far/again.jpg").symlink_to(tmp_path / "in/a.jpg")
+    (tmp_path / "far/secret.jpg").symlink_to(
+        "../far-away/secret.jpg"
+    )  # a name that begins the same
+    (tmp_path / "far/chain.jpg").symlink_to("secret.jpg")
+    (tmp_path / "file.jpg").symlink_to("far-away/secret.jpg")
+    made = plan(tmp_path / "in", tmp_path / "file.jpg", out=tmp_path / "out")
+    assert (outputs(made), made.links) == (["a.jpg", "again.jpg", "b.jpg", "file.jpg"], 2)
 
 
 def test_the_output_folder_is_no_source_when_it_lies_inside_one(tmp_path: Path) -> None:
@@ -86,7 +106,7 @@ def test_devices_and_pipes_in_a_folder_are_passed_over(tmp_path: Path) -> None:
 
 def test_a_link_to_nowhere_is_handed_on_to_be_told(tmp_path: Path) -> None:
     tree(tmp_path / "in", "a.jpg")
-    (tmp_path / "in/lost.jpg").symlink_to(tmp_path / "nowhere.jpg")
+    (tmp_path / "in/lost.jpg").symlink_to("nowhere.jpg")
     assert outputs(plan(tmp_path / "in", out=tmp_path / "out")) == ["a.jpg", "lost.jpg"]
 
 
@@ -134,7 +154,8 @@ def test_a_source_is_safe_from_other_spellings_and_links(tmp_path: Path) -> None
     assert set(collisions(plan(tmp_path / "in/../in", out=tmp_path / "real"))) == {"a.jpg"}
     (tmp_path / "links").mkdir()
     (tmp_path / "links/a.jpg").symlink_to(tmp_path / "real/a.jpg")
-    assert set(collisions(plan(tmp_path / "links", out=tmp_path / "real"))) == {"a.jpg"}
+    made = plan(tmp_path / "links", out=tmp_path / "real", follow_links=True)
+    assert set(collisions(made)) == {"a.jpg"}
 
 
 def test_a_source_named_twice_is_converted_once(tmp_path: Path) -> None:
@@ -254,7 +275,8 @@ def test_a_missing_file_costs_no_other(tmp_path: Path) -> None:
 def test_real_folders_come_before_links_to_them(tmp_path: Path) -> None:
     tree(tmp_path / "in", "z/photo.jpg")
     (tmp_path / "in/a").symlink_to("z")
-    assert outputs(plan(tmp_path / "in", out=tmp_path / "out")) == ["z/photo.jpg"]
+    made = plan(tmp_path / "in", out=tmp_path / "out", follow_links=True)
+    assert outputs(made) == ["z/photo.jpg"]
 
 
 def test_links_that_lead_to_themselves_are_passed_over(tmp_path: Path) -> None:

@@ -1,8 +1,11 @@
+import re
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from ffprep.errors import EnvironmentFault, UsageError
+from ffprep.ffmpeg import find
 from ffprep.modes import all_modes, blame, filters_dir, find_mode, read_mode
 
 GOOD = 'summary = "Halve."\n\n[[step]]\nfilter = "scale"\nw = "{width}"\nh = "{height}"\n'
@@ -64,8 +67,16 @@ BAD = {
     STEP + "to = 3\n": ":3: to: must be a name",
     '[[step]]\nfilter = "movie"\nfilename = "x"\n': ":2: filter: movie reaches outside",
     '[[step]]\nfilter = "zmq"\n': ":2: filter: zmq reaches outside",
+    '[[step]]\nfilter = "nnedi"\n': ":2: filter: nnedi reaches outside",
+    '[[step]]\nfilter = "xfade_opencl"\nsource = "/tmp/x"\n': ":2: filter: xfade_opencl reaches",
+    '[[step]]\nfilter = "hwupload_cuda"\n': ":2: filter: hwupload_cuda reaches outside",
+    STEP + '"/flags" = "/etc/passwd"\n': ":3: /flags: is no name of an option",
+    STEP + '"-w" = "1"\n': ":3: -w: is no name of an option",
     '[[step]]\nfilter = "drawtext"\ntextfile = "/etc/passwd"\n': ":3: textfile: this option opens",
 }
+
+
+HARMLESS = {"ssim360=heatmap_str"}  # the data itself, whose notation its help calls a file format
 
 
 @pytest.mark.parametrize("text", BAD)
@@ -74,6 +85,31 @@ def test_a_bad_file_is_told_by_file_line_and_key(tmp_path: Path, text: str) -> N
     with pytest.raises(EnvironmentFault, match=BAD[text]) as caught:
         read_mode(path)
     assert str(path) in str(caught.value)
+
+
+def test_no_option_of_any_filter_of_this_ffmpeg_opens_a_file(tmp_path: Path) -> None:
+    """By what FFmpeg itself says of its filters, so that a newer one with more of them is told."""
+    ask = [find().path, "-hide_banner"]
+    listed = subprocess.run([*ask, "-filters"], capture_output=True, text=True).stdout
+    filters = set(re.findall(r"^ [T.S]{2,3} (\w+) +\S+->", listed, re.MULTILINE))
+    told = subprocess.run([*ask, "-h", "full"], capture_output=True, text=True).stdout
+    assert len(filters) > 300
+    words = r"file|path|url|socket|address|plug-?in|librar|device|codec|load|script|shader|command|model"
+    seen, passed = 0, set()
+    for name, options in re.findall(r"^(\w+) AVOptions:\n((?: .*\n)+)", told, re.MULTILINE):
+        seen += name in filters
+        for option in re.findall(
+            r"^ {2,3}-?(\w+) +<(?:string|binary)>(.*)$", options, re.MULTILINE
+        ):
+            if name not in filters or not re.search(words, " ".join(option), re.IGNORECASE):
+                continue
+            try:
+                read_mode(write(tmp_path, f'[[step]]\nfilter = "{name}"\n{option[0]} = "x"\n'))
+                passed.add(f"{name}={option[0]}")
+            except EnvironmentFault:
+                pass
+    assert seen > 100
+    assert passed == HARMLESS
 
 
 def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:

@@ -157,3 +157,20 @@ def test_the_first_signal_raises_and_later_ones_stop_the_run() -> None:
         os.kill(os.getpid(), signal.SIGINT)
         assert (signals.number, stops) == (signal.SIGINT, [1])
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_what_was_done_is_told_before_a_failure_that_ends_it_all() -> None:
+    begun = threading.Event()
+    told: list[str] = []
+
+    def work(chunk: str) -> Iterator[str]:
+        if chunk == "bad":
+            begun.wait(10)
+            raise LookupError
+        begun.set()
+        time.sleep(0.1)
+        yield chunk
+
+    with pytest.raises(LookupError):
+        told.extend(spread(["bad", "good"], work, 2))
+    assert told == ["good"]

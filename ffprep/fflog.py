@@ -4,6 +4,7 @@ Written for `-loglevel level+info` and the showinfo filter that every graph begi
 """
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -64,9 +65,15 @@ class Log:
     def suspects(self, number: int) -> bool:
         """Whether a complaint may be about this photo of a sequence.
 
-        The decoder complains of a photo before showinfo tells its frame, and is not far ahead.
+        The decoder complains of a photo before showinfo tells its frame, and is not far ahead: not in
+        frames, that is. However many photos it drops, they take no place between the two.
         """
-        return any(last < number <= last + _AHEAD for last in self.complaints)
+        frames = sorted(self.frames)
+        told = bisect_right(frames, number)
+        return any(
+            last < number and told - bisect_right(frames, last) <= _AHEAD
+            for last in set(self.complaints)
+        )
 
 
 def read(text: str) -> Log:

@@ -41,6 +41,11 @@ def test_a_complaint_in_a_sequence_casts_suspicion_on_what_may_have_caused_it() 
     assert not read(FRAME + third).suspects(3)
 
 
+def test_photos_that_are_dropped_take_no_place_between_a_complaint_and_its_photo() -> None:
+    far = FRAME.replace("pts:      0", "pts:    200")
+    assert read(FRAME + "[mjpeg @ 0x55] [error] overread 8\n" + far).suspects(200)
+
+
 def test_a_graph_that_cannot_be_built_is_told_from_a_photo_that_cannot_be_read() -> None:
     assert "crp" in (
         read("[AVFilterGraph @ 0xa] [error] No such filter: 'crp'\n").graph_fault or ""

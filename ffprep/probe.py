@@ -17,7 +17,8 @@ from ffprep import colour, tiff
 from ffprep.errors import Kind, PhotoError
 from ffprep.files import open_regular
 from ffprep.formats import HEAD_BYTES, Format, sniff
-from ffprep.opening import open_as, opened, png_chunk, trouble_as_kinds
+from ffprep.opening import open_as, opened, trouble_as_kinds
+from ffprep.parts import png_chunk
 from ffprep.picture import Cicp, Picture, Profile
 from ffprep.spec import Size, Spec
 

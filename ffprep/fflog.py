@@ -19,8 +19,7 @@ _FRAME = re.compile(
 # (FFmpeg 9: exif.c, mjpegdec.c, pngdec.c, tiff.c. "chunk too big" is data after a PNG's end, "chunk
 # expands" a text or a profile of many megabytes; where it is the picture that is missing, no frame comes out.)
 _METADATA = re.compile(
-    r"exif|\bapp\d*\b|\bcom\b|icc|iccp|xmp|photoshop|metadata|unsupported tag|chunk too big|chunk expands"
-    r"|(?-i:CRC mismatch in chunk [a-z])",
+    r"exif|\bapp\d*\b|\bcom\b|icc|iccp|xmp|photoshop|metadata|unsupported tag|chunk too big|chunk expands",
     re.IGNORECASE,
 )
 _CONTAINER = re.compile(r"^\[(?:in|out|vist|vost|vf|fc|AVFilterGraph|Parsed_)")

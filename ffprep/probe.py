@@ -71,12 +71,6 @@ def decode(path: Path, picture: Picture) -> tuple[Picture, bytes]:
         return found, pixels.tobytes()
 
 
-def require_whole(path: Path, picture: Picture) -> None:
-    """Decode a file whole. Raises PhotoError as `probe` does."""
-    with opened(path, picture) as image:
-        image.load()
-
-
 @dataclass(frozen=True, slots=True)
 class Extras:
     """What a file holds besides the pixels that are converted, all of which outputs do without.

@@ -5,11 +5,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ffprep.damage import require_whole
 from ffprep.errors import PhotoError
 from ffprep.framing import Framing
 from ffprep.library import Found, walk
 from ffprep.picture import Picture
-from ffprep.probe import Extras, look_closer, probe, require_whole
+from ffprep.probe import Extras, look_closer, probe
 from ffprep.spec import Mode, Size
 from ffprep.targets import Target, check
 from ffprep.workers import spread

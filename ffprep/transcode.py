@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ffprep import fflog, graph, modes, rights
 from ffprep.colour import to_srgb
+from ffprep.damage import missing
 from ffprep.embed import embed
 from ffprep.errors import EnvironmentFault, Kind, PhotoError
 from ffprep.ffmpeg import Binary, Processes, Running
@@ -83,8 +84,12 @@ class Transcoder:
             log = self._by_ffmpeg(job, picture, output)
         if log is None:
             self._by_pillow(job, picture, output)
+            part = None
+        else:
+            part = missing(job.source, picture, log)
+        warnings = self._judge(part)
         complete(photo, output)
-        return self._judge(log) if log else ()
+        return warnings
 
     def _lower_quality(self, photo: Photo, output: Path) -> int:
         """Write a picture at the best quality that fits; it is known not to at the Spec's own.
@@ -151,16 +156,17 @@ class Transcoder:
         if log.disk_full:
             raise disk_full(job.output)
 
-    def _judge(self, log: fflog.Log) -> tuple[str, ...]:
-        if not log.damage:
+    def _judge(self, part: str | None) -> tuple[str, ...]:
+        """What is to be said of a photo of which a part is missing. Raises PhotoError unless it is to be kept."""
+        if part is None:
             return ()
         if not self.policy.keep_damaged:
             raise PhotoError(
                 Kind.DAMAGED,
-                f"part of the picture is missing ({log.damage[0]}); restore it from a backup, or convert "
+                f"part of the picture is missing ({part}); restore it from a backup, or convert "
                 "what is left with --damaged keep",
             )
-        return (f"converted although part of the picture is missing ({log.damage[0]})",)
+        return (f"converted although part of the picture is missing ({part})",)
 
 
 def is_whole(log: fflog.Log, number: int, picture: Picture, output: Path) -> bool:

@@ -1,0 +1,54 @@
+"""Whether the picture of a photo that FFmpeg has decoded is all there.
+
+Most of it the decoder's complaints tell (fflog). Where they do not say what they are about, the file
+itself is asked.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from ffprep.errors import PhotoError
+from ffprep.fflog import Log
+from ffprep.files import open_regular
+from ffprep.opening import opened
+from ffprep.parts import png_has_right_checksums
+from ffprep.picture import Picture
+
+
+def missing(path: Path, picture: Picture, log: Log) -> str | None:
+    """What tells that some of the picture is missing; None where it is whole.
+
+    Raises PhotoError as `probe` does.
+    """
+    told = log.damage[0] if log.damage else None
+    ask = _ASK.get(picture.format.name)
+    return ask(path, picture, log, told) if ask else told
+
+
+def _png(path: Path, picture: Picture, log: Log, told: str | None) -> str | None:
+    """FFmpeg does not say in which chunk a checksum is wrong, and reads on behind the last."""
+    if told is None:
+        return None
+    with open_regular(path) as file:
+        if not png_has_right_checksums(file):
+            return told
+    return told if _refusal(path, picture) else None
+
+
+_ASK: dict[str, Callable[[Path, Picture, Log, str | None], str | None]] = {
+    "png": _png,
+}
+
+
+def require_whole(path: Path, picture: Picture) -> None:
+    """Decode a file whole, with Pillow. Raises PhotoError as `probe` does."""
+    with opened(path, picture) as image:
+        image.load()
+
+
+def _refusal(path: Path, picture: Picture) -> str | None:
+    try:
+        require_whole(path, picture)
+    except PhotoError as error:
+        return str(error).partition(";")[0]
+    return None

@@ -1,12 +1,13 @@
 """Whether the picture of a photo that FFmpeg has decoded is all there.
 
-Most of it the decoder's complaints tell (fflog). Where they do not say what they are about, the file
-itself is asked.
+Most of it the decoder's complaints tell (fflog). Where they do not say what they are about, or where
+FFmpeg goes on without a word, the file itself is asked.
 """
 
 from collections.abc import Callable
 from pathlib import Path
 
+from ffprep import jpeg
 from ffprep.errors import PhotoError
 from ffprep.fflog import Log
 from ffprep.files import open_regular
@@ -25,6 +26,15 @@ def missing(path: Path, picture: Picture, log: Log) -> str | None:
     return ask(path, picture, log, told) if ask else told
 
 
+def _jpeg(path: Path, picture: Picture, log: Log, told: str | None) -> str | None:
+    """FFmpeg fills up the last block, and does not mind whole scans that are not there."""
+    if told is None and log.ends_early:
+        with open_regular(path) as file:
+            if not jpeg.is_complete(file.read()):
+                return "the file ends early"
+    return told
+
+
 def _png(path: Path, picture: Picture, log: Log, told: str | None) -> str | None:
     """FFmpeg does not say in which chunk a checksum is wrong, and reads on behind the last."""
     if told is None:
@@ -36,6 +46,7 @@ def _png(path: Path, picture: Picture, log: Log, told: str | None) -> str | None
 
 
 _ASK: dict[str, Callable[[Path, Picture, Log, str | None], str | None]] = {
+    "jpeg": _jpeg,
     "png": _png,
 }
 

@@ -22,6 +22,9 @@ _METADATA = re.compile(
     r"exif|\bapp\d*\b|\bcom\b|icc|iccp|xmp|photoshop|metadata|unsupported tag|chunk too big|chunk expands",
     re.IGNORECASE,
 )
+
+# Only a warning, since the picture may be there all the same; `damage` finds out.
+_ENDS_EARLY = re.compile(r"^\[mjpeg @ 0x[0-9a-f]+\] \[warning\] EOI missing")
 _CONTAINER = re.compile(r"^\[(?:in|out|vist|vost|vf|fc|AVFilterGraph|Parsed_)")
 
 _GRAPH = re.compile(
@@ -44,13 +47,15 @@ class Log:
 
     `frames` are the sizes decoded, as stored (before ffprep's own turning), by their number in a
     sequence. `damage` are the decoder's complaints about the picture itself; complaints about
-    metadata are left out. `complaints` tells, for each, the last frame that was told before it.
+    metadata are left out. `ends_early` says that a JPEG has no end. `complaints` tells, for each of
+    these, the last frame that was told before it.
     `errors` are all lines at error level. `graph_fault` is what FFmpeg says of a filter graph it
     cannot build; `lacking` names a part that this ffmpeg was built without.
     """
 
     frames: dict[int, Size] = field(default_factory=dict)
     damage: tuple[str, ...] = ()
+    ends_early: bool = False
     complaints: tuple[int, ...] = ()
     errors: tuple[str, ...] = ()
     graph_fault: str | None = None
@@ -82,6 +87,7 @@ def read(text: str) -> Log:
     return Log(
         frames=frames,
         damage=tuple(m[3] for m in lines if _is_damage(m[1], m[3])),
+        ends_early=any(map(_ENDS_EARLY.match, text.splitlines())),
         complaints=tuple(_complaints(text)),
         errors=tuple(m[3] for m in lines),
         graph_fault=next((m[0] for m in lines if _GRAPH.search(m[3])), None),
@@ -94,7 +100,9 @@ def _complaints(text: str) -> Iterator[int]:
     for line in text.splitlines():
         if frame := _FRAME.match(line):
             last = max(last, int(frame[1]))
-        elif (match := _LINE.match(line)) and _is_damage(match[1], match[3]):
+        elif _ENDS_EARLY.match(line) or (
+            (match := _LINE.match(line)) and _is_damage(match[1], match[3])
+        ):
             yield last
 
 

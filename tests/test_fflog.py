@@ -32,6 +32,13 @@ def test_complaints_about_metadata_are_no_damage() -> None:
     assert read("[png @ 0x5] [error] CRC mismatch in chunk, skipping\n").damage
 
 
+def test_a_jpeg_without_an_end_is_suspected_and_not_yet_damaged() -> None:
+    log = read("[mjpeg @ 0x55] [warning] EOI missing, emulating\n" + FRAME)
+    assert (log.damage, log.ends_early) == ((), True)
+    assert log.suspects(0)
+    assert not read(FRAME).ends_early
+
+
 def test_a_complaint_in_a_sequence_casts_suspicion_on_what_may_have_caused_it() -> None:
     third = FRAME.replace("pts:      0", "pts:      3")
     log = read(FRAME + "[bmp @ 0x55] [error] missing line alignment\n" + third)
@@ -42,7 +49,7 @@ def test_a_complaint_in_a_sequence_casts_suspicion_on_what_may_have_caused_it() 
 
 def test_photos_that_are_dropped_take_no_place_between_a_complaint_and_its_photo() -> None:
     far = FRAME.replace("pts:      0", "pts:    200")
-    assert read(FRAME + "[mjpeg @ 0x55] [error] overread 8\n" + far).suspects(200)
+    assert read(FRAME + "[mjpeg @ 0x55] [warning] EOI missing, emulating\n" + far).suspects(200)
 
 
 def test_a_graph_that_cannot_be_built_is_told_from_a_photo_that_cannot_be_read() -> None:

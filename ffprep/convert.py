@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ffprep import fflog, graph, modes
+from ffprep.damage import missing
 from ffprep.errors import EnvironmentFault, Kind, PhotoError
 from ffprep.ffmpeg import Binary, Processes
 from ffprep.job import Job, Policy, Result, Status
@@ -145,6 +146,8 @@ class Converter:
         """Verify and publish what a stream made; None where that cannot be done."""
         job, started = photo.job, time.perf_counter()
         try:
+            if missing(job.source, photo.picture, fflog.Log()):
+                return None
             complete(photo, temporary)
             size = self._publish(job, temporary)
         except PhotoError:

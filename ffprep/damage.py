@@ -45,9 +45,16 @@ def _png(path: Path, picture: Picture, log: Log, told: str | None) -> str | None
     return told if _refusal(path, picture) else None
 
 
+def _second(path: Path, picture: Picture, log: Log, told: str | None) -> str | None:
+    """FFmpeg's decoders of VP8 and LZW do not tell where the bits run out; Pillow's do."""
+    return told or _refusal(path, picture)
+
+
 _ASK: dict[str, Callable[[Path, Picture, Log, str | None], str | None]] = {
     "jpeg": _jpeg,
     "png": _png,
+    "gif": _second,
+    "webp": _second,
 }
 
 

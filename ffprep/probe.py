@@ -160,23 +160,31 @@ def _no_picture(head: bytes) -> PhotoError:
     )
 
 
-def _require_whole_boxes(file: BinaryIO) -> None:
-    """Raise PhotoError when a box of an ISO container reaches behind the end of the file.
+_INDEX, _PICTURES = {b"meta", b"moov"}, {b"mdat"}
 
-    What decoders fill in for it (libheif: green tiles) is no photo.
+
+def _require_whole_boxes(file: BinaryIO) -> None:
+    """Raise PhotoError when a box of an ISO container that a picture needs reaches behind the end of the file.
+
+    What decoders fill in for it (libheif: green tiles) is no photo. Bytes behind the picture that are
+    no box, or only a part of another one, do not matter.
     """
     end = file.seek(0, 2)
-    start = 0
+    start, seen = 0, set[bytes]()
     while start < end:
         file.seek(start)
         head = file.read(16)
-        length = int.from_bytes(head[:4], "big")
+        length, name = int.from_bytes(head[:4], "big"), head[4:8]
         if length == 1:
             length = int.from_bytes(head[8:16], "big")
         elif length == 0:
             return
         if length < 8 or start + length > end:
-            raise PhotoError(Kind.DAMAGED, "the file ends early; restore it from a backup")
+            has_all = seen & _INDEX and seen & _PICTURES
+            if not has_all or name in _INDEX | _PICTURES:
+                raise PhotoError(Kind.DAMAGED, "the file ends early; restore it from a backup")
+            return
+        seen.add(name)
         start += length
 
 

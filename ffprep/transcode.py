@@ -29,6 +29,10 @@ class Photo:
     warnings: tuple[str, ...] = ()
 
 
+class _Crash(PhotoError):
+    """FFmpeg was ended by a signal."""
+
+
 @dataclass(frozen=True, slots=True)
 class Transcoder:
     """Calls one ffmpeg under one Policy. Safe to use from several threads."""
@@ -118,7 +122,10 @@ class Transcoder:
     def _by_ffmpeg(self, job: Job, picture: Picture, output: Path) -> fflog.Log | None:
         """Decode with FFmpeg; None where it makes nothing, or another picture, of the file."""
         argv = graph.command(self.binary.path, job.source, picture, job.spec, output)
-        log = self.run(job, argv)
+        try:
+            log = self.run(job, argv)
+        except _Crash:  # also on pictures that are whole: PNGs without an end
+            return None
         return log if is_whole(log, 0, picture, output) else None
 
     def _by_pillow(self, job: Job, picture: Picture, output: Path) -> None:
@@ -144,7 +151,7 @@ class Transcoder:
         log = fflog.read(running.log)
         self.blame(job, log)
         if status < 0:
-            raise PhotoError(Kind.DAMAGED, f"ffmpeg crashed on it (signal {-status})")
+            raise _Crash(Kind.DAMAGED, f"ffmpeg crashed on it (signal {-status})")
         return log
 
     def blame(self, job: Job, log: fflog.Log) -> None:

@@ -96,6 +96,12 @@ def opened_for_metadata(path: Path, picture: Picture) -> Iterator[Image.Image]:
             yield image
 
 
+# "Unknown data organization" is what Pillow says of a TIFF whose end, where its tags are, is missing.
+_OF_A_KIND = re.compile(
+    r"\bun(known|supported)\b(?! data organization)|not supported", re.IGNORECASE
+)
+
+
 @contextmanager
 def trouble_as_kinds(format: Format) -> Iterator[None]:
     """What Pillow stumbles over, as PhotoError."""
@@ -105,7 +111,7 @@ def trouble_as_kinds(format: Format) -> Iterator[None]:
         words = f"claims more pixels than any photo has ({error})"
         raise PhotoError(Kind.TOO_LARGE, words) from None
     except Exception as error:  # Pillow's parsers raise whatever they stumble over
-        if re.search(r"\bun(known|supported)\b|not supported", str(error), re.IGNORECASE):
+        if _OF_A_KIND.search(str(error)):
             words = f"is {format.name} of a kind that ffprep cannot read ({error})"
             raise PhotoError(Kind.UNSUPPORTED, words) from None
         words = f"begins like {format.name} but cannot be read ({error}); restore it from a backup"

@@ -52,14 +52,14 @@ def probe(path: Path, max_pixels: int) -> Picture:
     return picture
 
 
-def decode(path: Path, picture: Picture) -> tuple[Picture, bytes]:
-    """Decode a file whole with Pillow, strictly: for what FFmpeg cannot read.
+def decode(path: Path, picture: Picture, *, strict: bool = True) -> tuple[Picture, bytes]:
+    """Decode a file with Pillow, whole: for what FFmpeg cannot read. Or, not `strict`, what is left of it.
 
     The picture's `profile`, if it has one still, is applied. Returns the Picture as it is then handed
     to FFmpeg, and its pixels row by row, rgb24 or rgba. Raises PhotoError as `probe` does.
     """
     with opened(path, picture) as image:
-        image.load()
+        _load(image, strict)
         # Some of Pillow's plugins turn a picture upright while they load it.
         size, orientation = Size(*image.size), _orientation(image)
         pixels = image.convert("RGBA") if picture.alpha else _plain(image)
@@ -69,6 +69,16 @@ def decode(path: Path, picture: Picture) -> tuple[Picture, bytes]:
         raw = "rgba" if picture.alpha else "rgb24"
         found = replace(picture, raw=raw, stored=size, orientation=orientation, profile=None)
         return found, pixels.tobytes()
+
+
+def _load(image: Image.Image, strict: bool) -> None:
+    try:
+        image.load()
+    except Exception:
+        decoded = getattr(image, "_im", None)
+        if strict or decoded is None or decoded.getbbox() is None:
+            raise
+        image.tile = []  # type: ignore[attr-defined]  # what was decoded until then is the picture
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,8 +87,7 @@ class Transcoder:
         if picture.ffmpeg_reads:
             log = self._by_ffmpeg(job, picture, output)
         if log is None:
-            self._by_pillow(job, picture, output)
-            part = None
+            part = self._by_pillow(job, picture, output)
         else:
             part = missing(job.source, picture, log)
         warnings = self._judge(part)
@@ -128,17 +127,27 @@ class Transcoder:
             return None
         return log if is_whole(log, 0, picture, output) else None
 
-    def _by_pillow(self, job: Job, picture: Picture, output: Path) -> None:
-        """Decode with Pillow, strictly, and hand FFmpeg the pixels."""
+    def _by_pillow(self, job: Job, picture: Picture, output: Path) -> str | None:
+        """Decode with Pillow and hand FFmpeg the pixels; what tells that some are missing, if they may be."""
         if picture.format.forgiving and picture.ffmpeg_reads:
             words = "cannot be decoded whole; restore it from a backup"
             raise PhotoError(Kind.DAMAGED, words)
-        raw, pixels = decode(job.source, picture)
+        raw, pixels, part = self._decode(job, picture)
         argv = graph.command(self.binary.path, job.source, raw, job.spec, output)
         log = self.run(job, argv, pixels)
         if not is_whole(log, 0, raw, output):
             last = log.errors[-1] if log.errors else "and said nothing"
             raise PhotoError(Kind.INTERNAL, f"ffmpeg made nothing of its pixels: {last}")
+        return part
+
+    def _decode(self, job: Job, picture: Picture) -> tuple[Picture, bytes, str | None]:
+        """Pillow's pixels, and what tells that some are missing, if they may be."""
+        try:
+            return *decode(job.source, picture), None
+        except PhotoError as error:
+            if error.kind is not Kind.DAMAGED or not self.policy.keep_damaged:
+                raise
+            return *decode(job.source, picture, strict=False), str(error).partition(";")[0]
 
     def run(self, job: Job, argv: list[str], data: bytes | None = None) -> fflog.Log:
         """Run ffmpeg to its end. Raises PhotoError, or EnvironmentFault for what is no photo's fault."""

@@ -15,6 +15,8 @@ from ffprep.opening import opened
 from ffprep.parts import png_has_right_checksums
 from ffprep.picture import Picture
 
+NOT_ALL = "not all of it can be decoded"
+
 
 def missing(path: Path, picture: Picture, log: Log) -> str | None:
     """What tells that some of the picture is missing; None where it is whole.
@@ -39,15 +41,13 @@ def _png(path: Path, picture: Picture, log: Log, told: str | None) -> str | None
     """FFmpeg does not say in which chunk a checksum is wrong, and reads on behind the last."""
     if told is None:
         return None
-    with open_regular(path) as file:
-        if not png_has_right_checksums(file):
-            return told
-    return told if _refusal(path, picture) else None
+    wrong = wrong_checksum(path, picture)
+    return told if wrong or not _decodes(path, picture) else None
 
 
 def _second(path: Path, picture: Picture, log: Log, told: str | None) -> str | None:
     """FFmpeg's decoders of VP8 and LZW do not tell where the bits run out; Pillow's do."""
-    return told or _refusal(path, picture)
+    return told or (None if _decodes(path, picture) else NOT_ALL)
 
 
 _ASK: dict[str, Callable[[Path, Picture, Log, str | None], str | None]] = {
@@ -58,15 +58,26 @@ _ASK: dict[str, Callable[[Path, Picture, Log, str | None], str | None]] = {
 }
 
 
+def wrong_checksum(path: Path, picture: Picture) -> str | None:
+    """What tells that a PNG's picture is another one than was written; Pillow does not look.
+
+    Raises PhotoError as `probe` does.
+    """
+    if picture.format.name != "png":
+        return None
+    with open_regular(path) as file:
+        return None if png_has_right_checksums(file) else "a checksum is wrong"
+
+
 def require_whole(path: Path, picture: Picture) -> None:
     """Decode a file whole, with Pillow. Raises PhotoError as `probe` does."""
     with opened(path, picture) as image:
         image.load()
 
 
-def _refusal(path: Path, picture: Picture) -> str | None:
+def _decodes(path: Path, picture: Picture) -> bool:
     try:
         require_whole(path, picture)
-    except PhotoError as error:
-        return str(error).partition(";")[0]
-    return None
+    except PhotoError:
+        return False
+    return True

@@ -50,11 +50,12 @@ def png_without_pixels(file: BinaryIO) -> BinaryIO:
 
 
 def png_has_right_checksums(file: BinaryIO) -> bool:
-    """Whether the chunks of a PNG that hold the picture are as they were written."""
+    """Whether the chunks of a PNG that hold the picture are as they were written, as far as they are there."""
     for name, length in png_chunks(file):
         if name in _PNG_PICTURE[:-1]:
             content, checksum = file.read(length), file.read(4)
-            if int.from_bytes(checksum, "big") != zlib.crc32(content, zlib.crc32(name)):
+            right = zlib.crc32(content, zlib.crc32(name))
+            if len(checksum) == 4 and int.from_bytes(checksum, "big") != right:
                 return False
     return True
 

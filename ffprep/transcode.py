@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ffprep import fflog, graph, modes, rights
 from ffprep.colour import to_srgb
-from ffprep.damage import missing
+from ffprep.damage import NOT_ALL, missing, wrong_checksum
 from ffprep.embed import embed
 from ffprep.errors import EnvironmentFault, Kind, PhotoError
 from ffprep.ffmpeg import Binary, Processes, Running
@@ -87,7 +87,7 @@ class Transcoder:
         if picture.ffmpeg_reads:
             log = self._by_ffmpeg(job, picture, output)
         if log is None:
-            part = self._by_pillow(job, picture, output)
+            part = self._by_pillow(job, picture, output) or wrong_checksum(job.source, picture)
         else:
             part = missing(job.source, picture, log)
         warnings = self._judge(part)
@@ -125,6 +125,8 @@ class Transcoder:
             log = self.run(job, argv)
         except _Crash:  # also on pictures that are whole: PNGs without an end
             return None
+        if log.damage and picture.format.name == "gif":
+            return None  # it may be about a later frame; Pillow reads the first alone
         return log if is_whole(log, 0, picture, output) else None
 
     def _by_pillow(self, job: Job, picture: Picture, output: Path) -> str | None:
@@ -147,7 +149,7 @@ class Transcoder:
         except PhotoError as error:
             if error.kind is not Kind.DAMAGED or not self.policy.keep_damaged:
                 raise
-            return *decode(job.source, picture, strict=False), str(error).partition(";")[0]
+            return *decode(job.source, picture, strict=False), NOT_ALL
 
     def run(self, job: Job, argv: list[str], data: bytes | None = None) -> fflog.Log:
         """Run ffmpeg to its end. Raises PhotoError, or EnvironmentFault for what is no photo's fault."""

@@ -157,6 +157,8 @@ class Converter:
         """Verify and publish what a stream made; None where that cannot be done."""
         started = time.perf_counter()
         try:
+            if self.transcoder.viewers.missing(photo.job.source, photo.picture, fflog.Log()):
+                return None
             complete(photo, temporary)
             size = self._publish(photo, temporary)
         except PhotoError:

@@ -6,6 +6,7 @@ break, and other characters that Unicode calls one begin no line here.
 """
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -21,10 +22,12 @@ _FRAME = re.compile(
 # expands" a text or a profile of many megabytes; where it is the picture that is missing, no frame comes out.)
 _METADATA = re.compile(
     r"exif|\bapp\d*\b|\bcom\b|icc|iccp|xmp|photoshop|metadata|unsupported tag|chunk too big|chunk expands"
-    r"|not on whitelist"  # another stream of a container; where it is the picture's own, no frame comes out
-    r"|(?-i:CRC mismatch in chunk [a-z])",
+    r"|not on whitelist",  # another stream of a container; where it is the picture's own, no frame comes out
     re.IGNORECASE,
 )
+
+# Only a warning, since the picture may be there all the same; `damage` finds out.
+_ENDS_EARLY = re.compile(r"^\[mjpeg @ 0x[0-9a-f]+\] \[warning\] EOI missing")
 _CONTAINER = re.compile(r"^\[(?:in|out|vist|vost|vf|fc|AVFilterGraph|Parsed_)")
 
 _GRAPH = re.compile(
@@ -47,13 +50,15 @@ class Log:
 
     `frames` are the sizes decoded, as stored (before ffprep's own turning), by their number in a
     sequence. `damage` are the decoder's complaints about the picture itself; complaints about
-    metadata are left out. `complaints` tells, for each, the last frame that was told before it.
+    metadata are left out. `ends_early` says that a JPEG has no end. `complaints` tells, for each of
+    these, the last frame that was told before it.
     `errors` are all lines at error level. `graph_fault` is what FFmpeg says of a filter graph it
     cannot build; `lacking` names a part that this ffmpeg was built without.
     """
 
     frames: dict[int, Size] = field(default_factory=dict)
     damage: tuple[str, ...] = ()
+    ends_early: bool = False
     complaints: tuple[int, ...] = ()
     errors: tuple[str, ...] = ()
     graph_fault: str | None = None
@@ -72,9 +77,15 @@ class Log:
     def suspects(self, number: int) -> bool:
         """Whether a complaint may be about this photo of a sequence.
 
-        The decoder complains of a photo before showinfo tells its frame, and is not far ahead.
+        The decoder complains of a photo before showinfo tells its frame, and is not far ahead: not in
+        frames, that is. However many photos it drops, they take no place between the two.
         """
-        return any(last < number <= last + _AHEAD for last in self.complaints)
+        frames = sorted(self.frames)
+        told = bisect_right(frames, number)
+        return any(
+            last < number and told - bisect_right(frames, last) <= _AHEAD
+            for last in set(self.complaints)
+        )
 
 
 def read(text: str) -> Log:
@@ -85,6 +96,7 @@ def read(text: str) -> Log:
     return Log(
         frames=frames,
         damage=tuple(m[3] for m in lines if _is_damage(m[1], m[3])),
+        ends_early=any(map(_ENDS_EARLY.match, told)),
         complaints=tuple(_complaints(told)),
         errors=tuple(m[3] for m in lines),
         graph_fault=next((m[0] for m in lines if _GRAPH.search(m[3])), None),
@@ -97,7 +109,9 @@ def _complaints(lines: Iterable[str]) -> Iterator[int]:
     for line in lines:
         if frame := _FRAME.match(line):
             last = max(last, int(frame[1]))
-        elif (match := _LINE.match(line)) and _is_damage(match[1], match[3]):
+        elif _ENDS_EARLY.match(line) or (
+            (match := _LINE.match(line)) and _is_damage(match[1], match[3])
+        ):
             yield last
 
 

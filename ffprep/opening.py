@@ -1,11 +1,9 @@
 """Opening a picture with Pillow: the one plugin that the bytes ask for, and trouble as kinds."""
 
 import re
-import struct
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
-from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,6 +13,7 @@ from ffprep import tiff
 from ffprep.errors import FfprepError, Kind, PhotoError
 from ffprep.files import open_regular
 from ffprep.formats import Format
+from ffprep.parts import jpeg_parts, png_parts, png_without_pixels
 from ffprep.picture import Picture
 
 
@@ -41,15 +40,36 @@ def open_as(format: Format, file: BinaryIO) -> Iterator[Image.Image]:
     try:
         image = factory(file, "")
     except Exception:
-        other = tiff.deep_lab_as_rgb(file) if format.name == "tiff" else None
-        if other is None:
+        image = _opened_otherwise(format, file)
+        if image is None:
             raise
-        image = factory(other, "")
-        image.info["lab"] = True
     try:
         yield image
     finally:
         image.close()
+
+
+def _opened_otherwise(format: Format, file: BinaryIO) -> Image.Image | None:
+    """What Pillow refuses for what it says, and not for its pixels; None where that is not so."""
+    factory = _plugin(format.plugin)
+
+    def opens(part: BinaryIO) -> bool:
+        with suppress(Exception), factory(part, ""):
+            return True
+        return False
+
+    with suppress(Exception):
+        if format.name == "tiff" and (other := tiff.deep_lab_as_rgb(file)):
+            image: Image.Image = factory(other, "")
+            image.info["lab"] = True
+            return image
+        if format.name in _PARTS:
+            rest: Image.Image = factory(_PARTS[format.name](file).without_odd(opens), "")
+            return rest
+    return None
+
+
+_PARTS = {"jpeg": jpeg_parts, "png": png_parts}
 
 
 @cache
@@ -71,7 +91,7 @@ def opened_for_metadata(path: Path, picture: Picture) -> Iterator[Image.Image]:
     Raises PhotoError as `probe` does.
     """
     with open_regular(path) as file, trouble_as_kinds(picture.format):
-        source = _png_without_pixels(file) if picture.format.name == "png" else file
+        source = png_without_pixels(file) if picture.format.name == "png" else file
         with open_as(picture.format, source) as image:
             yield image
 
@@ -80,6 +100,12 @@ def out_of_memory() -> PhotoError:
     """What to say of a photo for which there is no memory."""
     words = "needs more memory than --max-memory allows; raise it if the file is to be trusted"
     return PhotoError(Kind.TOO_LARGE, words)
+
+
+# "Unknown data organization" is what Pillow says of a TIFF whose end, where its tags are, is missing.
+_OF_A_KIND = re.compile(
+    r"\bun(known|supported)\b(?! data organization)|not supported", re.IGNORECASE
+)
 
 
 @contextmanager
@@ -97,44 +123,8 @@ def trouble_as_kinds(format: Format) -> Iterator[None]:
     except Exception as error:  # Pillow's parsers raise whatever they stumble over
         if isinstance(error, KeyError) and format.name == "tiff":  # a compression of no name
             error = ValueError(f"unknown compression {error}")
-        if re.search(r"\bun(known|supported)\b|not supported", str(error), re.IGNORECASE):
+        if _OF_A_KIND.search(str(error)):
             words = f"is {format.name} of a kind that ffprep cannot read ({error})"
             raise PhotoError(Kind.UNSUPPORTED, words) from None
         words = f"begins like {format.name} but cannot be read ({error}); restore it from a backup"
         raise PhotoError(Kind.DAMAGED, words) from None
-
-
-def _png_chunks(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
-    """The name of each chunk of a PNG, and its length; the file stands at its content."""
-    place = 8
-    while True:
-        file.seek(place)
-        head = file.read(8)
-        if len(head) < 8:
-            return
-        length, name = struct.unpack(">I4s", head)
-        yield name, length
-        place += 12 + length
-
-
-_LONGEST_CHUNK = 1 << 20
-
-
-def png_chunk(file: BinaryIO, wanted: bytes) -> bytes | None:
-    """A chunk of a PNG, wherever it stands: the standard allows EXIF behind the picture."""
-    for name, length in _png_chunks(file):
-        if name == wanted:
-            return file.read(min(length, _LONGEST_CHUNK))
-    return None
-
-
-def _png_without_pixels(file: BinaryIO) -> BinaryIO:
-    """The chunks of a PNG that are text or EXIF, for Pillow, which reads no further than the pixels."""
-    file.seek(0)
-    parts = [file.read(8)]
-    for name, length in _png_chunks(file):
-        if name in (b"IHDR", b"eXIf", b"tEXt", b"zTXt", b"iTXt") and length <= _LONGEST_CHUNK:
-            content = file.read(length + 4)
-            if len(content) == length + 4:
-                parts.append(struct.pack(">I4s", length, name) + content)
-    return BytesIO(b"".join([*parts, b"\0\0\0\0IEND\xaeB`\x82"]))

@@ -17,7 +17,8 @@ from ffprep import colour, tiff
 from ffprep.errors import Kind, PhotoError
 from ffprep.files import open_regular
 from ffprep.formats import HEAD_BYTES, Format, sniff
-from ffprep.opening import open_as, opened, png_chunk, trouble_as_kinds
+from ffprep.opening import open_as, opened, trouble_as_kinds
+from ffprep.parts import png_chunk
 from ffprep.picture import Cicp, Picture, Profile
 from ffprep.spec import Size, Spec
 
@@ -58,15 +59,17 @@ def probe(path: Path, max_pixels: int, natively: bool = False) -> Picture:
 
 
 @contextmanager
-def decoded(path: Path, picture: Picture) -> Iterator[tuple[Picture, Iterator[bytes]]]:
-    """Decode a file whole with Pillow, strictly: for what FFmpeg cannot read.
+def decoded(
+    path: Path, picture: Picture, strict: bool = True
+) -> Iterator[tuple[Picture, Iterator[bytes]]]:
+    """Decode a file with Pillow, whole: for what FFmpeg cannot read. Or, not `strict`, what is left of it.
 
     The picture's `profile`, if it has one still, is applied. Gives the Picture as it is then handed to
     FFmpeg, and its pixels row by row, rgb24 or rgba, some rows at a time. Raises PhotoError as `probe`
     does.
     """
     with opened(path, picture) as image:
-        image.load()
+        _load(image, strict)
         # Some of Pillow's plugins turn a picture upright while they load it.
         size, orientation = Size(*image.size), _orientation(image)
         raw = "rgba" if picture.alpha else "rgb24"
@@ -85,10 +88,14 @@ def _rows(image: Image.Image, picture: Picture) -> Iterator[bytes]:
         yield (rows if picture.alpha else rows.convert("RGB")).tobytes()
 
 
-def require_whole(path: Path, picture: Picture) -> None:
-    """Decode a file whole. Raises PhotoError as `probe` does."""
-    with opened(path, picture) as image:
+def _load(image: Image.Image, strict: bool) -> None:
+    try:
         image.load()
+    except Exception:
+        decoded = getattr(image, "_im", None)
+        if strict or decoded is None or decoded.getbbox() is None:
+            raise
+        image.tile = []  # type: ignore[attr-defined]  # what was decoded until then is the picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,23 +194,31 @@ def _no_picture(head: bytes) -> PhotoError:
     )
 
 
-def _require_whole_boxes(file: BinaryIO) -> None:
-    """Raise PhotoError when a box of an ISO container reaches behind the end of the file.
+_INDEX, _PICTURES = {b"meta", b"moov"}, {b"mdat"}
 
-    What decoders fill in for it (libheif: green tiles) is no photo.
+
+def _require_whole_boxes(file: BinaryIO) -> None:
+    """Raise PhotoError when a box of an ISO container that a picture needs reaches behind the end of the file.
+
+    What decoders fill in for it (libheif: green tiles) is no photo. Bytes behind the picture that are
+    no box, or only a part of another one, do not matter.
     """
     end = file.seek(0, 2)
-    start = 0
+    start, seen = 0, set[bytes]()
     while start < end:
         file.seek(start)
         head = file.read(16)
-        length = int.from_bytes(head[:4], "big")
+        length, name = int.from_bytes(head[:4], "big"), head[4:8]
         if length == 1:
             length = int.from_bytes(head[8:16], "big")
         elif length == 0:
             return
         if length < 8 or start + length > end:
-            raise PhotoError(Kind.DAMAGED, "the file ends early; restore it from a backup")
+            has_all = seen & _INDEX and seen & _PICTURES
+            if not has_all or name in _INDEX | _PICTURES:
+                raise PhotoError(Kind.DAMAGED, "the file ends early; restore it from a backup")
+            return
+        seen.add(name)
         start += length
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ffprep import fflog, graph, modes, rights
+from ffprep.damage import NOT_ALL, wrong_checksum
 from ffprep.embed import embed
 from ffprep.errors import EnvironmentFault, Kind, PhotoError
 from ffprep.ffmpeg import Binary
@@ -42,6 +43,10 @@ class Photo:
         """
         if Stamp.of(self.job.source) != self.stamp:
             raise PhotoError(Kind.IO, "was changed while it was read; run again")
+
+
+class _Crash(PhotoError):
+    """FFmpeg was ended by a signal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +114,12 @@ class Transcoder:
         if picture.ffmpeg_reads:
             log = self._by_ffmpeg(job, picture, output)
         if log is None:
-            self._by_pillow(job, picture, output)
+            part = self._by_pillow(job, picture, output) or wrong_checksum(job.source, picture)
+        else:
+            part = self.viewers.missing(job.source, picture, log)
+        warnings = self._judge(part)
         complete(photo, output)
-        return self._judge(log) if log else ()
+        return warnings
 
     def _lower_quality(self, photo: Photo, output: Path) -> int:
         """Write a picture at the best quality that fits; it is known not to at the Spec's own.
@@ -139,15 +147,31 @@ class Transcoder:
 
     def _by_ffmpeg(self, job: Job, picture: Picture, output: Path) -> fflog.Log | None:
         """Decode with FFmpeg; None where it makes nothing, or another picture, of the file."""
-        log = self._transcode(job, picture, output)
+        try:
+            log = self._transcode(job, picture, output)
+        except _Crash:  # also on pictures that are whole: PNGs without an end
+            return None
+        if log.damage and picture.format.name == "gif":
+            return None  # it may be about a later frame; Pillow reads the first alone
         return log if is_whole(log, 0, picture, output) else None
 
-    def _by_pillow(self, job: Job, picture: Picture, output: Path) -> None:
-        """Decode with Pillow, strictly, and hand FFmpeg the pixels."""
+    def _by_pillow(self, job: Job, picture: Picture, output: Path) -> str | None:
+        """Decode with Pillow and hand FFmpeg the pixels; what tells that some are missing, if they may be."""
         if picture.format.forgiving and picture.ffmpeg_reads:
             words = "cannot be decoded whole; restore it from a backup"
             raise PhotoError(Kind.DAMAGED, words)
-        with self.viewers.decoded(job.source, picture) as (raw, pixels):
+        try:
+            self._pillow(job, picture, output, strict=True)
+        except PhotoError as error:
+            if error.kind is not Kind.DAMAGED or not self.policy.keep_damaged:
+                raise
+        else:
+            return None
+        self._pillow(job, picture, output, strict=False)
+        return NOT_ALL
+
+    def _pillow(self, job: Job, picture: Picture, output: Path, strict: bool) -> None:
+        with self.viewers.decoded(job.source, picture, strict) as (raw, pixels):
             log = self._transcode(job, raw, output, pixels)
         if not pixels.complete:
             raise PhotoError(Kind.DAMAGED, "the decoder crashed on it; restore it from a backup")
@@ -176,7 +200,7 @@ class Transcoder:
         if log.out_of_memory:
             raise out_of_memory()
         if status < 0:
-            raise PhotoError(Kind.DAMAGED, f"ffmpeg crashed on it (signal {-status})")
+            raise _Crash(Kind.DAMAGED, f"ffmpeg crashed on it (signal {-status})")
         return log
 
     def blame(self, job: Job, log: fflog.Log) -> None:
@@ -188,16 +212,17 @@ class Transcoder:
         if log.disk_full:
             raise disk_full(job.output)
 
-    def _judge(self, log: fflog.Log) -> tuple[str, ...]:
-        if not log.damage:
+    def _judge(self, part: str | None) -> tuple[str, ...]:
+        """What is to be said of a photo of which a part is missing. Raises PhotoError unless it is to be kept."""
+        if part is None:
             return ()
         if not self.policy.keep_damaged:
             raise PhotoError(
                 Kind.DAMAGED,
-                f"part of the picture is missing ({log.damage[0]}); restore it from a backup, or convert "
+                f"part of the picture is missing ({part}); restore it from a backup, or convert "
                 "what is left with --damaged keep",
             )
-        return (f"converted although part of the picture is missing ({log.damage[0]})",)
+        return (f"converted although part of the picture is missing ({part})",)
 
 
 def is_whole(log: fflog.Log, number: int, picture: Picture, output: Path) -> bool:

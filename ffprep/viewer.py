@@ -11,14 +11,20 @@ import warnings
 from collections.abc import Callable, Iterable
 from typing import IO, Any
 
-from ffprep import colour, probe
+from ffprep import colour, damage, probe
 from ffprep.errors import Kind, PhotoError
 from ffprep.opening import out_of_memory
 from ffprep.picture import Picture
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     function.__name__: function
-    for function in (probe.probe, probe.look_closer, probe.require_whole, colour.to_srgb)
+    for function in (
+        probe.probe,
+        probe.look_closer,
+        damage.require_whole,
+        damage.missing,
+        colour.to_srgb,
+    )
 }
 
 

@@ -13,8 +13,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Self
 
-from ffprep import colour
+from ffprep import colour, damage
 from ffprep.errors import EnvironmentFault, Kind, PhotoError
+from ffprep.fflog import Log
 from ffprep.job import Policy
 from ffprep.picture import Picture
 from ffprep.probe import Extras, Native, look_closer, probe
@@ -147,14 +148,23 @@ class Viewers:
         """Decode a file whole. Raises PhotoError as `probe` does."""
         self._ask("require_whole", path, picture)
 
+    def missing(self, path: Path, picture: Picture, log: Log) -> str | None:
+        """What tells that some of a picture is missing (see `damage.missing`)."""
+        if not damage.is_to_be_asked(picture, log):
+            return log.damage[0] if log.damage else None
+        part: str | None = self._ask("missing", path, picture, log)
+        return part
+
     @contextmanager
-    def decoded(self, path: Path, picture: Picture) -> Iterator[tuple[Picture, Pixels]]:
+    def decoded(
+        self, path: Path, picture: Picture, strict: bool = True
+    ) -> Iterator[tuple[Picture, Pixels]]:
         """A file decoded, as it is handed to FFmpeg, and its pixels (see `probe.decoded`).
 
         Raises PhotoError as `probe` does.
         """
         with self._one() as viewer:
-            raw: Picture = viewer.ask("decoded", path, picture, more=True)
+            raw: Picture = viewer.ask("decoded", path, picture, strict, more=True)
             yield raw, Pixels(viewer, raw.stored.pixels * (4 if raw.raw == "rgba" else 3))
 
     def close(self) -> None:

@@ -26,11 +26,17 @@ def test_complaints_about_metadata_are_no_damage() -> None:
     log = read(
         "[mjpeg @ 0x5] [error] unable to decode APP fields: Invalid data found\n"
         "[tiff @ 0x5] [error] could not parse EXIF data: Invalid data found\n"
-        "[png @ 0x5] [error] CRC mismatch in chunk tEXt\n"
         "[out#0/image2 @ 0x5] [error] Nothing was written\n"
     )
     assert log.damage == ()
-    assert read("[png @ 0x5] [error] CRC mismatch in chunk IDAT\n").damage
+    assert read("[png @ 0x5] [error] CRC mismatch in chunk, skipping\n").damage
+
+
+def test_a_jpeg_without_an_end_is_suspected_and_not_yet_damaged() -> None:
+    log = read("[mjpeg @ 0x55] [warning] EOI missing, emulating\n" + FRAME)
+    assert (log.damage, log.ends_early) == ((), True)
+    assert log.suspects(0)
+    assert not read(FRAME).ends_early
 
 
 def test_a_complaint_in_a_sequence_casts_suspicion_on_what_may_have_caused_it() -> None:
@@ -39,6 +45,11 @@ def test_a_complaint_in_a_sequence_casts_suspicion_on_what_may_have_caused_it() 
     assert not log.suspects(0)  # it was told before the complaint
     assert all(log.suspects(number) for number in (1, 3, 9))
     assert not read(FRAME + third).suspects(3)
+
+
+def test_photos_that_are_dropped_take_no_place_between_a_complaint_and_its_photo() -> None:
+    far = FRAME.replace("pts:      0", "pts:    200")
+    assert read(FRAME + "[mjpeg @ 0x55] [warning] EOI missing, emulating\n" + far).suspects(200)
 
 
 def test_a_graph_that_cannot_be_built_is_told_from_a_photo_that_cannot_be_read() -> None:

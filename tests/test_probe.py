@@ -8,9 +8,10 @@ import pytest
 from conftest import PHOTOS, needs_photos, opened, ramp
 from PIL import Image, ImageOps
 
+from ffprep.damage import require_whole
 from ffprep.errors import Kind, PhotoError
 from ffprep.modes import find_mode
-from ffprep.probe import decoded, look_closer, probe, require_whole, verify
+from ffprep.probe import decoded, look_closer, probe, verify
 from ffprep.spec import Size, Spec
 
 LIMIT = 268_000_000

@@ -1,0 +1,93 @@
+"""Whether the picture of a photo that FFmpeg has decoded is all there.
+
+Most of it the decoder's complaints tell (fflog). Where they do not say what they are about, or where
+FFmpeg goes on without a word, the file itself is asked.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from ffprep import jpeg
+from ffprep.errors import PhotoError
+from ffprep.fflog import Log
+from ffprep.files import open_regular
+from ffprep.opening import opened
+from ffprep.parts import png_has_right_checksums
+from ffprep.picture import Picture
+
+NOT_ALL = "not all of it can be decoded"
+
+
+def is_to_be_asked(picture: Picture, log: Log) -> bool:
+    """Whether the log alone does not tell."""
+    name = picture.format.name
+    if name == "jpeg":
+        return not log.damage and log.ends_early
+    if name == "png":
+        return bool(log.damage)
+    return name in _ASK and not log.damage
+
+
+def missing(path: Path, picture: Picture, log: Log) -> str | None:
+    """What tells that some of the picture is missing; None where it is whole.
+
+    Raises PhotoError as `probe` does.
+    """
+    told = log.damage[0] if log.damage else None
+    ask = _ASK.get(picture.format.name)
+    return ask(path, picture, log, told) if ask else told
+
+
+def _jpeg(path: Path, picture: Picture, log: Log, told: str | None) -> str | None:
+    """FFmpeg fills up the last block, and does not mind whole scans that are not there."""
+    if told is None and log.ends_early:
+        with open_regular(path) as file:
+            if not jpeg.is_complete(file.read()):
+                return "the file ends early"
+    return told
+
+
+def _png(path: Path, picture: Picture, log: Log, told: str | None) -> str | None:
+    """FFmpeg does not say in which chunk a checksum is wrong, and reads on behind the last."""
+    if told is None:
+        return None
+    wrong = wrong_checksum(path, picture)
+    return told if wrong or not _decodes(path, picture) else None
+
+
+def _second(path: Path, picture: Picture, log: Log, told: str | None) -> str | None:
+    """FFmpeg's decoders of VP8 and LZW do not tell where the bits run out; Pillow's do."""
+    return told or (None if _decodes(path, picture) else NOT_ALL)
+
+
+_ASK: dict[str, Callable[[Path, Picture, Log, str | None], str | None]] = {
+    "jpeg": _jpeg,
+    "png": _png,
+    "gif": _second,
+    "webp": _second,
+}
+
+
+def wrong_checksum(path: Path, picture: Picture) -> str | None:
+    """What tells that a PNG's picture is another one than was written; Pillow does not look.
+
+    Raises PhotoError as `probe` does.
+    """
+    if picture.format.name != "png":
+        return None
+    with open_regular(path) as file:
+        return None if png_has_right_checksums(file) else "a checksum is wrong"
+
+
+def require_whole(path: Path, picture: Picture) -> None:
+    """Decode a file whole, with Pillow. Raises PhotoError as `probe` does."""
+    with opened(path, picture) as image:
+        image.load()
+
+
+def _decodes(path: Path, picture: Picture) -> bool:
+    try:
+        require_whole(path, picture)
+    except PhotoError:
+        return False
+    return True

@@ -28,6 +28,7 @@ _GRAPH = re.compile(
     r"No such filter|Error applying option|Error initializing filters|Undefined constant"
     r"|Unable to parse|Error binding filtergraph|Missing '\)'|Invalid chars"
 )
+_NO_FRAME = re.compile(r"\[graph \d+ input from stream")
 _LACKING = re.compile(
     r"Unknown (encoder|decoder|input format): ?'?([^']*)'?|Unknown (\w+) '([^']+)'"
 )
@@ -78,7 +79,7 @@ def read(text: str) -> Log:
         damage=tuple(m[3] for m in lines if _is_damage(m[1], m[3])),
         complaints=tuple(_complaints(text)),
         errors=tuple(m[3] for m in lines),
-        graph_fault=next((m[0] for m in lines if _GRAPH.search(m[3])), None),
+        graph_fault=_graph_fault(lines),
         lacking=next((" ".join(filter(None, f.groups())) for f in map(_lacking, lines) if f), None),
     )
 
@@ -90,6 +91,15 @@ def _complaints(text: str) -> Iterator[int]:
             last = max(last, int(frame[1]))
         elif (match := _LINE.match(line)) and _is_damage(match[1], match[3]):
             yield last
+
+
+def _graph_fault(lines: list[re.Match[str]]) -> str | None:
+    for line in lines:
+        if _NO_FRAME.match(line[1]):
+            return None  # what follows is said of the picture that did not come
+        if _GRAPH.search(line[3]) and not _METADATA.search(line[3]):
+            return line[0]
+    return None
 
 
 def _lacking(line: re.Match[str]) -> re.Match[str] | None:

@@ -192,3 +192,17 @@ def test_every_real_photo_is_probed_as_pillow_opens_it() -> None:
         with Image.open(path) as image:
             shown = ImageOps.exif_transpose(image).size
         assert probe(path, LIMIT).shown == Size(*shown), path
+
+
+def test_what_libheif_says_stays_on_one_line(tmp_path: Path) -> None:
+    import pillow_heif
+
+    path = tmp_path / "in.heic"
+    pillow_heif.from_pillow(ramp(64, 48)).save(path)
+    data = bytearray(path.read_bytes())
+    place = data.index(b"iloc") + 20
+    data[place : place + 2] = b"\xff\xff"  # so many extents
+    path.write_bytes(data)
+    error = failure(path)
+    assert error.kind is Kind.DAMAGED
+    assert "\n" not in str(error)

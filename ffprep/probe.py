@@ -61,6 +61,8 @@ def decode(path: Path, picture: Picture) -> tuple[Picture, bytes]:
         image.load()
         # Some of Pillow's plugins turn a picture upright while they load it.
         size, orientation = Size(*image.size), _orientation(image)
+        if size not in (picture.stored, picture.shown):
+            raise ValueError(f"holds {size}, and says {picture.stored}")
         pixels = image.convert("RGBA") if picture.alpha else _plain(image)
         if picture.profile:
             pixels = colour.apply(pixels, picture.profile)

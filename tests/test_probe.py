@@ -206,3 +206,15 @@ def test_what_libheif_says_stays_on_one_line(tmp_path: Path) -> None:
     error = failure(path)
     assert error.kind is Kind.DAMAGED
     assert "\n" not in str(error)
+
+
+def test_a_heic_that_says_another_size_than_it_holds_is_told(tmp_path: Path) -> None:
+    import pillow_heif
+
+    path = tmp_path / "in.heic"
+    pillow_heif.from_pillow(ramp(45, 33).convert("RGBA")).save(path)
+    says = path.read_bytes().replace(struct.pack(">I", 45), struct.pack(">I", 450))
+    path.write_bytes(says)
+    with pytest.raises(PhotoError, match="holds 64x33, and says 450x33") as caught:
+        decode(path, probe(path, LIMIT))
+    assert caught.value.kind is Kind.DAMAGED

@@ -29,6 +29,8 @@ _GRAPH = re.compile(
     r"|Unable to parse|Error binding filtergraph|Missing '\)'|Invalid chars"
 )
 _NO_FRAME = re.compile(r"\[graph \d+ input from stream")
+_INVALID = re.compile(r"Error submitting packet to decoder: Invalid data")
+_UNKNOWN = re.compile(r"unsupported coding type|is not implemented")
 _LACKING = re.compile(
     r"Unknown (encoder|decoder|input format): ?'?([^']*)'?|Unknown (\w+) '([^']+)'"
 )
@@ -47,7 +49,8 @@ class Log:
     sequence. `damage` are the decoder's complaints about the picture itself; complaints about
     metadata are left out. `complaints` tells, for each, the last frame that was told before it.
     `errors` are all lines at error level. `graph_fault` is what FFmpeg says of a filter graph it
-    cannot build; `lacking` names a part that this ffmpeg was built without.
+    cannot build; `lacking` names a part that this ffmpeg was built without. `refused` says that the
+    decoder found the picture invalid, and not of a kind that it does not know, as arithmetic-coded JPEGs are.
     """
 
     frames: dict[int, Size] = field(default_factory=dict)
@@ -56,6 +59,7 @@ class Log:
     errors: tuple[str, ...] = ()
     graph_fault: str | None = None
     lacking: str | None = None
+    refused: bool = False
 
     @property
     def disk_full(self) -> bool:
@@ -80,6 +84,7 @@ def read(text: str) -> Log:
         complaints=tuple(_complaints(text)),
         errors=tuple(m[3] for m in lines),
         graph_fault=_graph_fault(lines),
+        refused=any(_INVALID.match(m[3]) for m in lines) and not _UNKNOWN.search(text),
         lacking=next((" ".join(filter(None, f.groups())) for f in map(_lacking, lines) if f), None),
     )
 

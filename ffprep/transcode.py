@@ -78,13 +78,18 @@ class Transcoder:
         return words
 
     def _write(self, photo: Photo, output: Path) -> tuple[str, ...]:
-        job, picture, log = photo.job, photo.picture, None
-        if picture.ffmpeg_reads:
-            log = self._by_ffmpeg(job, picture, output)
-        if log is None:
+        job, picture = photo.job, photo.picture
+        said: tuple[str, ...] = ()
+        log = self._by_ffmpeg(job, picture, output) if picture.ffmpeg_reads else None
+        if log and is_whole(log, 0, picture, output):
+            said = self._judge(log)
+        else:
+            if log and picture.format.forgiving and _is_broken(log, picture):
+                words = "cannot be decoded whole; restore it from a backup"
+                raise PhotoError(Kind.DAMAGED, words)
             self._by_pillow(job, picture, output)
         complete(photo, output)
-        return self._judge(log) if log else ()
+        return said
 
     def _lower_quality(self, photo: Photo, output: Path) -> int:
         """Write a picture at the best quality that fits; it is known not to at the Spec's own.
@@ -110,17 +115,12 @@ class Transcoder:
             self._write(_at(photo, low), output)
         return low
 
-    def _by_ffmpeg(self, job: Job, picture: Picture, output: Path) -> fflog.Log | None:
-        """Decode with FFmpeg; None where it makes nothing, or another picture, of the file."""
-        argv = graph.command(self.binary.path, job.source, picture, job.spec, output)
-        log = self.run(job, argv)
-        return log if is_whole(log, 0, picture, output) else None
+    def _by_ffmpeg(self, job: Job, picture: Picture, output: Path) -> fflog.Log:
+        """Decode with FFmpeg, which may make nothing, or another picture, of the file."""
+        return self.run(job, graph.command(self.binary.path, job.source, picture, job.spec, output))
 
     def _by_pillow(self, job: Job, picture: Picture, output: Path) -> None:
         """Decode with Pillow, strictly, and hand FFmpeg the pixels."""
-        if picture.format.forgiving and picture.ffmpeg_reads:
-            words = "cannot be decoded whole; restore it from a backup"
-            raise PhotoError(Kind.DAMAGED, words)
         raw, pixels = decode(job.source, picture)
         argv = graph.command(self.binary.path, job.source, raw, job.spec, output)
         log = self.run(job, argv, pixels)
@@ -167,6 +167,16 @@ def is_whole(log: fflog.Log, number: int, picture: Picture, output: Path) -> boo
     """Whether FFmpeg decoded what the probe saw, and wrote something."""
     decoded = picture.shown if picture.format.upright and not picture.raw else picture.stored
     return log.frames.get(number) == decoded and size_of(output) > 0
+
+
+def _is_broken(log: fflog.Log, picture: Picture) -> bool:
+    """Whether FFmpeg makes nothing of a file for its damage, for which Pillow would fill in."""
+    if not picture.format.upright:
+        return log.refused
+    # Of a HEIC of odd size, FFmpeg cuts off the last row or column.
+    shown, found = picture.shown, log.frames.get(0)
+    cut = found and (found.width, found.height) == (shown.width & ~1, shown.height & ~1)
+    return not cut or bool(log.damage)
 
 
 def complete(photo: Photo, output: Path) -> None:

@@ -136,6 +136,24 @@ def test_heic_and_the_alpha_that_ffmpeg_leaves_out(tmp_path: Path) -> None:
         assert 118 <= low <= high <= 122
 
 
+@pytest.mark.parametrize("size", [(161, 120), (160, 121), (161, 121)])
+def test_a_heic_of_odd_size(tmp_path: Path, size: tuple[int, int]) -> None:
+    photo = detail().resize(size)
+    assert kind(one(heic(tmp_path / "in.heic", photo), PNG)) is None
+    expected = photo.resize((64, 48), Image.Resampling.LANCZOS)
+    assert psnr(opened(tmp_path / "out/o"), expected) > 30
+
+
+def test_a_jpeg_that_says_it_is_larger_than_it_is_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "in.jpg"
+    detail().resize((45, 33)).save(path)
+    data = bytearray(path.read_bytes())
+    place = data.index(b"\xff\xc0") + 5
+    data[place : place + 4] = b"\x0b\xb8\x0b\xb8"  # 3000x3000, of which Pillow makes grays
+    path.write_bytes(data)
+    assert kind(one(path)) is Kind.DAMAGED
+
+
 @needs_photos
 @pytest.mark.parametrize("name", ["iphone_13_pro_max.HEIC", "HMD_Nokia_8.3_5G.heif"])
 def test_a_tiled_heic_is_converted_whole(tmp_path: Path, name: str) -> None:

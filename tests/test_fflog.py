@@ -67,5 +67,12 @@ def test_what_the_binary_lacks_is_named() -> None:
     assert read("[fatal] Unknown decoder 'jpeg2000'\n").lacking == "decoder jpeg2000"
 
 
+def test_a_kind_of_picture_without_a_decoder_is_told_from_a_broken_one() -> None:
+    refused = "[dec:mjpeg @ 0xa] [error] Error submitting packet to decoder: Invalid data found\n"
+    assert read(refused).refused
+    assert not read("[mjpeg @ 0xa] [error] mjpeg: unsupported coding type (c9)\n" + refused).refused
+    assert not read("").refused
+
+
 def test_a_full_disk_is_seen() -> None:
     assert read("[out#0/image2 @ 0xa] [error] Error writing: No space left on device\n").disk_full

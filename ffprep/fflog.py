@@ -51,6 +51,7 @@ class Log:
     `errors` are all lines at error level. `graph_fault` is what FFmpeg says of a filter graph it
     cannot build; `lacking` names a part that this ffmpeg was built without. `refused` says that the
     decoder found the picture invalid, and not of a kind that it does not know, as arithmetic-coded JPEGs are.
+    `barren` says that the decoders have come to their end, and no frame has: two graphs in a row crash then.
     """
 
     frames: dict[int, Size] = field(default_factory=dict)
@@ -60,6 +61,7 @@ class Log:
     graph_fault: str | None = None
     lacking: str | None = None
     refused: bool = False
+    barren: bool = False
 
     @property
     def disk_full(self) -> bool:
@@ -85,6 +87,7 @@ def read(text: str) -> Log:
         errors=tuple(m[3] for m in lines),
         graph_fault=_graph_fault(lines),
         refused=any(_INVALID.match(m[3]) for m in lines) and not _UNKNOWN.search(text),
+        barren="No filtered frames for output stream" in text,
         lacking=next((" ".join(filter(None, f.groups())) for f in map(_lacking, lines) if f), None),
     )
 

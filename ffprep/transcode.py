@@ -138,7 +138,7 @@ class Transcoder:
             )
         log = fflog.read(running.log)
         self.blame(job, log)
-        if status < 0:
+        if status < 0 and not log.barren:
             raise PhotoError(Kind.DAMAGED, f"ffmpeg crashed on it (signal {-status})")
         return log
 

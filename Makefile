@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 DEMO := demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types bench format clean
+.PHONY: help demo test check lint types bench fuzz format clean
 
 help: ## Print this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -34,6 +34,9 @@ types: $(VENV)/dev ## mypy, strict
 bench: $(VENV)/dev ## Measure against the peers that are installed (BENCH= options of scripts/bench.py)
 	@$(BIN)/pip install --quiet --disable-pip-version-check 'pyvips[binary]'
 	@$(BIN)/python scripts/bench.py $(BENCH)
+
+fuzz: $(VENV)/dev ## Convert broken files of every format (FUZZ= options of scripts/fuzz.py)
+	@$(BIN)/python scripts/fuzz.py $(FUZZ)
 
 format: $(VENV)/dev ## Let ruff format the code
 	@$(BIN)/ruff format .

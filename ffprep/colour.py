@@ -148,7 +148,7 @@ def name(profile: Profile) -> str:
 
     try:
         opened = ImageCms.ImageCmsProfile(BytesIO(profile.data))
-        return ImageCms.getProfileDescription(opened).strip() or "unnamed"
+        return " ".join(ImageCms.getProfileDescription(opened).split()) or "unnamed"
     except Exception:  # as above
         return "unnamed"
 

@@ -34,6 +34,9 @@ _GRAPH = re.compile(
     r"No such filter|Error applying option|Error initializing filters|Undefined constant"
     r"|Unable to parse|Error binding filtergraph|Missing '\)'|Invalid chars"
 )
+_NO_FRAME = re.compile(r"\[graph \d+ input from stream")
+_INVALID = re.compile(r"Error submitting packet to decoder: Invalid data")
+_UNKNOWN = re.compile(r"unsupported coding type|is not implemented")
 _LACKING = re.compile(
     r"Unknown (encoder|decoder|input format): ?'?([^']*)'?|Unknown (\w+) '([^']+)'"
 )
@@ -53,7 +56,9 @@ class Log:
     metadata are left out. `ends_early` says that a JPEG has no end. `complaints` tells, for each of
     these, the last frame that was told before it.
     `errors` are all lines at error level. `graph_fault` is what FFmpeg says of a filter graph it
-    cannot build; `lacking` names a part that this ffmpeg was built without.
+    cannot build; `lacking` names a part that this ffmpeg was built without. `refused` says that the
+    decoder found the picture invalid, and not of a kind that it does not know, as arithmetic-coded JPEGs are.
+    `barren` says that the decoders have come to their end, and no frame has: two graphs in a row crash then.
     """
 
     frames: dict[int, Size] = field(default_factory=dict)
@@ -63,6 +68,8 @@ class Log:
     errors: tuple[str, ...] = ()
     graph_fault: str | None = None
     lacking: str | None = None
+    refused: bool = False
+    barren: bool = False
 
     @property
     def out_of_memory(self) -> bool:
@@ -99,7 +106,9 @@ def read(text: str) -> Log:
         ends_early=any(map(_ENDS_EARLY.match, told)),
         complaints=tuple(_complaints(told)),
         errors=tuple(m[3] for m in lines),
-        graph_fault=next((m[0] for m in lines if _GRAPH.search(m[3])), None),
+        graph_fault=_graph_fault(lines),
+        refused=any(_INVALID.match(m[3]) for m in lines) and not _UNKNOWN.search(text),
+        barren="No filtered frames for output stream" in text,
         lacking=next((" ".join(filter(None, f.groups())) for f in map(_lacking, lines) if f), None),
     )
 
@@ -113,6 +122,15 @@ def _complaints(lines: Iterable[str]) -> Iterator[int]:
             (match := _LINE.match(line)) and _is_damage(match[1], match[3])
         ):
             yield last
+
+
+def _graph_fault(lines: list[re.Match[str]]) -> str | None:
+    for line in lines:
+        if _NO_FRAME.match(line[1]):
+            return None  # what follows is said of the picture that did not come
+        if _GRAPH.search(line[3]) and not _METADATA.search(line[3]):
+            return line[0]
+    return None
 
 
 def _lacking(line: re.Match[str]) -> re.Match[str] | None:

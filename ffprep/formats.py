@@ -46,7 +46,7 @@ def _format(
         # Not TIFF: its decoder calls unknown tags errors, and every photo would go alone in the end.
         streams=name in ("jpeg", "png", "webp", "bmp"),
         upright=name == "heic",
-        forgiving=name == "heic",
+        forgiving=name in ("jpeg", "heic"),
         native=name in ("webp", "avif", "heic"),
     )
 

@@ -121,10 +121,11 @@ def trouble_as_kinds(format: Format) -> Iterator[None]:
         words = f"claims more pixels than any photo has ({error})"
         raise PhotoError(Kind.TOO_LARGE, words) from None
     except Exception as error:  # Pillow's parsers raise whatever they stumble over
+        said = " ".join(str(error).split())  # libheif ends its lines
         if isinstance(error, KeyError) and format.name == "tiff":  # a compression of no name
-            error = ValueError(f"unknown compression {error}")
-        if _OF_A_KIND.search(str(error)):
-            words = f"is {format.name} of a kind that ffprep cannot read ({error})"
+            said = f"unknown compression {said}"
+        if _OF_A_KIND.search(said):
+            words = f"is {format.name} of a kind that ffprep cannot read ({said})"
             raise PhotoError(Kind.UNSUPPORTED, words) from None
-        words = f"begins like {format.name} but cannot be read ({error}); restore it from a backup"
+        words = f"begins like {format.name} but cannot be read ({said}); restore it from a backup"
         raise PhotoError(Kind.DAMAGED, words) from None

@@ -72,6 +72,8 @@ def decoded(
         _load(image, strict)
         # Some of Pillow's plugins turn a picture upright while they load it.
         size, orientation = Size(*image.size), _orientation(image)
+        if size not in (picture.stored, picture.shown):
+            raise ValueError(f"holds {size}, and says {picture.stored}")
         raw = "rgba" if picture.alpha else "rgb24"
         found = replace(picture, raw=raw, stored=size, orientation=orientation, profile=None)
         yield found, _rows(_plain(image), picture)

@@ -113,10 +113,13 @@ class Transcoder:
         job, picture, log = photo.job, photo.picture, None
         if picture.ffmpeg_reads:
             log = self._by_ffmpeg(job, picture, output)
-        if log is None:
-            part = self._by_pillow(job, picture, output) or wrong_checksum(job.source, picture)
-        else:
+        if log and is_whole(log, 0, picture, output) and not _may_be_later(log, picture):
             part = self.viewers.missing(job.source, picture, log)
+        elif log and picture.format.forgiving and _is_broken(log, picture):
+            words = "cannot be decoded whole; restore it from a backup"
+            raise PhotoError(Kind.DAMAGED, words)
+        else:
+            part = self._by_pillow(job, picture, output) or wrong_checksum(job.source, picture)
         warnings = self._judge(part)
         complete(photo, output)
         return warnings
@@ -146,20 +149,14 @@ class Transcoder:
         return low
 
     def _by_ffmpeg(self, job: Job, picture: Picture, output: Path) -> fflog.Log | None:
-        """Decode with FFmpeg; None where it makes nothing, or another picture, of the file."""
+        """Decode with FFmpeg, which may make nothing, or another picture, of the file; None for a crash."""
         try:
-            log = self._transcode(job, picture, output)
+            return self._transcode(job, picture, output)
         except _Crash:  # also on pictures that are whole: PNGs without an end
             return None
-        if log.damage and picture.format.name == "gif":
-            return None  # it may be about a later frame; Pillow reads the first alone
-        return log if is_whole(log, 0, picture, output) else None
 
     def _by_pillow(self, job: Job, picture: Picture, output: Path) -> str | None:
         """Decode with Pillow and hand FFmpeg the pixels; what tells that some are missing, if they may be."""
-        if picture.format.forgiving and picture.ffmpeg_reads:
-            words = "cannot be decoded whole; restore it from a backup"
-            raise PhotoError(Kind.DAMAGED, words)
         try:
             self._pillow(job, picture, output, strict=True)
         except PhotoError as error:
@@ -199,7 +196,7 @@ class Transcoder:
         self.blame(job, log)
         if log.out_of_memory:
             raise out_of_memory()
-        if status < 0:
+        if status < 0 and not log.barren:
             raise _Crash(Kind.DAMAGED, f"ffmpeg crashed on it (signal {-status})")
         return log
 
@@ -229,6 +226,21 @@ def is_whole(log: fflog.Log, number: int, picture: Picture, output: Path) -> boo
     """Whether FFmpeg decoded what the probe saw, and wrote something."""
     decoded = picture.shown if picture.format.upright and not picture.raw else picture.stored
     return log.frames.get(number) == decoded and size_of(output) > 0
+
+
+def _may_be_later(log: fflog.Log, picture: Picture) -> bool:
+    """Whether a complaint may be about a later frame; Pillow reads the first alone."""
+    return picture.format.name == "gif" and bool(log.damage)
+
+
+def _is_broken(log: fflog.Log, picture: Picture) -> bool:
+    """Whether FFmpeg makes nothing of a file for its damage, for which Pillow would fill in."""
+    if not picture.format.upright:
+        return log.refused
+    # Of a HEIC of odd size, FFmpeg cuts off the last row or column.
+    shown, found = picture.shown, log.frames.get(0)
+    cut = found and (found.width, found.height) == (shown.width & ~1, shown.height & ~1)
+    return not cut or bool(log.damage)
 
 
 def complete(photo: Photo, output: Path) -> None:

@@ -7,6 +7,7 @@ exact shares (PSS) take the kernel milliseconds a sample, and would slow down wh
 """
 
 import os
+import signal
 import subprocess
 import threading
 import time
@@ -51,7 +52,7 @@ def measure(
             stdout=output,
             stderr=output,
         )
-        watch = _Watch(child.pid)
+        watch = Watch(child.pid)
         if memory:
             watch.start()
         _, status, usage = os.wait4(child.pid, 0)
@@ -63,7 +64,7 @@ def measure(
 
 
 @dataclass(slots=True)
-class _Watch:
+class Watch:
     """Samples the memory of a process tree from a thread of its own, until told to stop."""
 
     root: int
@@ -73,13 +74,21 @@ class _Watch:
     _thread: threading.Thread | None = None
 
     def start(self) -> None:
+        """Begin to sample."""
         self._thread = threading.Thread(target=self._sample, daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
+        """End sampling."""
         self._ended.set()
         if self._thread:
             self._thread.join()
+
+    def kill(self) -> None:
+        """End the tree, each process with its session."""
+        for pid in list(_tree(self.root)):
+            with suppress(OSError):
+                os.killpg(pid, signal.SIGKILL)
 
     def _sample(self) -> None:
         while True:

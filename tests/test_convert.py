@@ -12,8 +12,10 @@ from ffprep.convert import Converter
 from ffprep.errors import EnvironmentFault, Kind
 from ffprep.ffmpeg import Binary, find
 from ffprep.formats import OUTPUT_FORMATS
+from ffprep.icc import profile_of
 from ffprep.job import Job, Policy, Result, Status
 from ffprep.modes import find_mode, read_mode
+from ffprep.picture import Cicp
 from ffprep.spec import Size, Spec
 
 DEFAULT = Policy()
@@ -134,6 +136,38 @@ def test_heic_and_the_alpha_that_ffmpeg_leaves_out(tmp_path: Path) -> None:
         assert kind(one(source, PNG)) is None
         low, high = opened(tmp_path / "out/o").getchannel("A").getextrema()
         assert 118 <= low <= high <= 122
+
+
+@pytest.mark.parametrize("size", [(161, 120), (160, 121), (161, 121)])
+def test_a_heic_of_odd_size(tmp_path: Path, size: tuple[int, int]) -> None:
+    photo = detail().resize(size)
+    assert kind(one(heic(tmp_path / "in.heic", photo), PNG)) is None
+    expected = photo.resize((64, 48), Image.Resampling.LANCZOS)
+    assert psnr(opened(tmp_path / "out/o"), expected) > 30
+
+
+def test_a_jpeg_that_says_it_is_larger_than_it_is_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "in.jpg"
+    detail().resize((45, 33)).save(path)
+    data = bytearray(path.read_bytes())
+    place = data.index(b"\xff\xc0") + 5
+    data[place : place + 4] = b"\x0b\xb8\x0b\xb8"  # 3000x3000, of which Pillow makes grays
+    path.write_bytes(data)
+    assert kind(one(path)) is Kind.DAMAGED
+
+
+def test_no_frame_through_two_graphs_is_no_crash(tmp_path: Path) -> None:
+    """FFmpeg 9.0.2 ends with a fault of memory where a table is in the way of no picture."""
+    path = tmp_path / "in.png"
+    wide = profile_of(Cicp(12, 13))
+    assert wide is not None
+    detail().save(path, icc_profile=wide.data)
+    data = path.read_bytes()
+    place = data.index(b"IDAT") + 4
+    path.write_bytes(data[:place] + bytes(9) + data[place + 9 :])
+    result = one(path)
+    assert kind(result) is Kind.DAMAGED
+    assert "crashed" not in result.failure.message  # type: ignore[union-attr]
 
 
 @needs_photos

@@ -62,9 +62,27 @@ def test_a_graph_that_cannot_be_built_is_told_from_a_photo_that_cannot_be_read()
     )
 
 
+def test_a_picture_that_does_not_come_is_no_fault_of_the_graph() -> None:
+    log = read(
+        "[in#0 @ 0xa] [error] Unable to parse Exif metadata\n"
+        "[webp @ 0xa] [error] Invalid partitions\n"
+        "[graph 0 input from stream 0:0 @ 0xa] [error] Invalid size 0x0\n"
+        "[fc#0 @ 0xa] [error] Error initializing filters!\n"
+    )
+    assert log.graph_fault is None
+    assert read("[fc#0 @ 0xa] [error] Error initializing filters!\n").graph_fault
+
+
 def test_what_the_binary_lacks_is_named() -> None:
     assert read("[vost#0:0 @ 0xa] [fatal] Unknown encoder 'libwebp'\n").lacking == "encoder libwebp"
     assert read("[fatal] Unknown decoder 'jpeg2000'\n").lacking == "decoder jpeg2000"
+
+
+def test_a_kind_of_picture_without_a_decoder_is_told_from_a_broken_one() -> None:
+    refused = "[dec:mjpeg @ 0xa] [error] Error submitting packet to decoder: Invalid data found\n"
+    assert read(refused).refused
+    assert not read("[mjpeg @ 0xa] [error] mjpeg: unsupported coding type (c9)\n" + refused).refused
+    assert not read("").refused
 
 
 def test_a_full_disk_is_seen() -> None:

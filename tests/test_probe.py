@@ -194,3 +194,33 @@ def test_every_real_photo_is_probed_as_pillow_opens_it() -> None:
         with Image.open(path) as image:
             shown = ImageOps.exif_transpose(image).size
         assert probe(path, LIMIT, natively=True).shown == Size(*shown), path
+
+
+def test_what_libheif_says_stays_on_one_line(tmp_path: Path) -> None:
+    import pillow_heif
+
+    path = tmp_path / "in.heic"
+    pillow_heif.from_pillow(ramp(64, 48)).save(path)
+    data = bytearray(path.read_bytes())
+    place = data.index(b"iloc") + 20
+    data[place : place + 2] = b"\xff\xff"  # so many extents
+    path.write_bytes(data)
+    error = failure(path)
+    assert error.kind is Kind.DAMAGED
+    assert "\n" not in str(error)
+
+
+def test_a_heic_that_says_another_size_than_it_holds_is_told(tmp_path: Path) -> None:
+    import pillow_heif
+
+    path = tmp_path / "in.heic"
+    pillow_heif.from_pillow(ramp(45, 33).convert("RGBA")).save(path)
+    says = path.read_bytes().replace(struct.pack(">I", 45), struct.pack(">I", 450))
+    path.write_bytes(says)
+    picture = probe(path, LIMIT, natively=True)
+    with (
+        pytest.raises(PhotoError, match="holds 64x33, and says 450x33") as caught,
+        decoded(path, picture),
+    ):
+        pass
+    assert caught.value.kind is Kind.DAMAGED

@@ -45,10 +45,6 @@ class Photo:
             raise PhotoError(Kind.IO, "was changed while it was read; run again")
 
 
-class _Crash(PhotoError):
-    """FFmpeg was ended by a signal."""
-
-
 @dataclass(frozen=True, slots=True)
 class Transcoder:
     """Calls one ffmpeg under one Policy. Safe to use from several threads."""
@@ -112,13 +108,14 @@ class Transcoder:
     def _write(self, photo: Photo, output: Path) -> tuple[str, ...]:
         job, picture, log = photo.job, photo.picture, None
         if picture.ffmpeg_reads:
-            log = self._by_ffmpeg(job, picture, output)
+            log = self._transcode(job, picture, output)
         if log and is_whole(log, 0, picture, output) and not _may_be_later(log, picture):
             part = self.viewers.missing(job.source, picture, log)
-        elif log and picture.format.forgiving and _is_broken(log, picture):
-            words = "cannot be decoded whole; restore it from a backup"
-            raise PhotoError(Kind.DAMAGED, words)
         else:
+            photo.require_unchanged()
+            if log and picture.format.forgiving and _is_broken(log, picture):
+                words = "cannot be decoded whole; restore it from a backup"
+                raise PhotoError(Kind.DAMAGED, words)
             part = self._by_pillow(job, picture, output) or wrong_checksum(job.source, picture)
         warnings = self._judge(part)
         complete(photo, output)
@@ -147,13 +144,6 @@ class Transcoder:
         if written != low:
             self._write(_at(photo, low), output)
         return low
-
-    def _by_ffmpeg(self, job: Job, picture: Picture, output: Path) -> fflog.Log | None:
-        """Decode with FFmpeg, which may make nothing, or another picture, of the file; None for a crash."""
-        try:
-            return self._transcode(job, picture, output)
-        except _Crash:  # also on pictures that are whole: PNGs without an end
-            return None
 
     def _by_pillow(self, job: Job, picture: Picture, output: Path) -> str | None:
         """Decode with Pillow and hand FFmpeg the pixels; what tells that some are missing, if they may be."""
@@ -197,7 +187,7 @@ class Transcoder:
         if log.out_of_memory:
             raise out_of_memory()
         if status < 0 and not log.barren:
-            raise _Crash(Kind.DAMAGED, f"ffmpeg crashed on it (signal {-status})")
+            raise PhotoError(Kind.DAMAGED, f"ffmpeg crashed on it (signal {-status})")
         return log
 
     def blame(self, job: Job, log: fflog.Log) -> None:

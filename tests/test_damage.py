@@ -403,16 +403,6 @@ def test_nothing_is_kept_of_nothing(tmp_path: Path) -> None:
     assert convert(tmp_path, {"a.png": saved("PNG")[:60]}, policy=KEEP)["a.png"].failure
 
 
-def test_where_ffmpeg_crashes_pillow_has_a_try(tmp_path: Path) -> None:
-    real = find().path
-    body = f'case "$*" in *pipe:0*) exec {real} "$@";; esac; kill -SEGV $$'
-    files = {"whole.png": saved("PNG"), "cut.png": saved("PNG")[:5000]}
-    results = convert(tmp_path, files, binary=fake(tmp_path, body))
-    assert psnr(seen(results["whole.png"]), PICTURE) > 45
-    assert results["cut.png"].failure
-    assert results["cut.png"].failure.kind is Kind.DAMAGED
-
-
 def test_the_command_says_what_was_kept(ffprep, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     for name in ("a", "b"):

@@ -14,7 +14,7 @@ import pytest
 from conftest import opened, ramp
 from PIL import Image
 from test_convert import PNG, SPEC, convert, detail, fake, kind, left_over, one
-from test_ffmpeg import alive
+from test_processes import alive
 
 from ffprep import files
 from ffprep.errors import Kind, PhotoError

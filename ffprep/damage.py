@@ -7,7 +7,7 @@ FFmpeg goes on without a word, the file itself is asked.
 from collections.abc import Callable
 from pathlib import Path
 
-from ffprep import jpeg
+from ffprep import jpeg, jpeg2000, tiff
 from ffprep.errors import PhotoError
 from ffprep.fflog import Log
 from ffprep.files import open_regular
@@ -51,7 +51,7 @@ def _png(path: Path, picture: Picture, log: Log, told: str | None) -> str | None
     """FFmpeg does not say in which chunk a checksum is wrong, and reads on behind the last."""
     if told is None:
         return None
-    wrong = wrong_checksum(path, picture)
+    wrong = unnoticed(path, picture)
     return told if wrong or not _decodes(path, picture) else None
 
 
@@ -60,23 +60,36 @@ def _second(path: Path, picture: Picture, log: Log, told: str | None) -> str | N
     return told or (None if _decodes(path, picture) else NOT_ALL)
 
 
+def _without_log(path: Path, picture: Picture, log: Log, told: str | None) -> str | None:
+    return told or unnoticed(path, picture)
+
+
 _ASK: dict[str, Callable[[Path, Picture, Log, str | None], str | None]] = {
     "jpeg": _jpeg,
     "png": _png,
     "gif": _second,
     "webp": _second,
+    "tiff": _without_log,
+    "jpeg2000": _without_log,
 }
 
 
-def wrong_checksum(path: Path, picture: Picture) -> str | None:
-    """What tells that a PNG's picture is another one than was written; Pillow does not look.
+def unnoticed(path: Path, picture: Picture) -> str | None:
+    """What tells that a picture is not the one that was written, though no decoder minds.
 
     Raises PhotoError as `probe` does.
     """
-    if picture.format.name != "png":
-        return None
-    with open_regular(path) as file:
-        return None if png_has_right_checksums(file) else "a checksum is wrong"
+    name = picture.format.name
+    if name == "png":
+        with open_regular(path) as file:
+            return None if png_has_right_checksums(file) else "a checksum is wrong"
+    if name == "jpeg2000":
+        with open_regular(path) as file:
+            return None if jpeg2000.is_complete(file.read()) else "some tiles are missing"
+    if name == "tiff":
+        with opened(path, picture) as image:
+            return None if tiff.has_all_rows(image) else "some rows are missing"
+    return None
 
 
 def require_whole(path: Path, picture: Picture) -> None:

@@ -10,6 +10,8 @@ from ffprep.errors import Kind, PhotoError
 
 # Tags of TIFF 6.0.
 _BITS, _COMPRESSION, _PHOTOMETRIC = 258, 259, 262
+_WIDTH, _HEIGHT, _PLANAR = 256, 257, 284
+_STRIP_OFFSETS, _ROWS_PER_STRIP, _STRIP_BYTES, _TILE_HEIGHT, _TILE_OFFSETS = 273, 278, 279, 323, 324
 _SAMPLES, _TILE_WIDTH, _EXTRA_SAMPLES, _SAMPLE_FORMAT = 277, 322, 338, 339
 _ASSOCIATED_ALPHA = 1
 _CIELAB = 8
@@ -44,6 +46,28 @@ def require_supported(image: Any) -> None:
     """Raise PhotoError where an opened TIFF is packed by what neither Pillow nor FFmpeg unpacks."""
     if packing := _UNSUPPORTED.get(image.tag_v2.get(_COMPRESSION)):
         raise PhotoError(Kind.UNSUPPORTED, f"is tiff packed by {packing}, which ffprep cannot read")
+
+
+def has_all_rows(image: Any) -> bool:
+    """Whether there are as many strips or tiles as an opened TIFF's size needs.
+
+    Where some are not there, decoders leave black.
+    """
+    tags, planes = image.tag_v2, 1
+    width, height = tags[_WIDTH], tags[_HEIGHT]
+    if tags.get(_PLANAR, 1) == 2:
+        planes = tags.get(_SAMPLES, 1)
+    if _TILE_WIDTH in tags:
+        needed = -(-width // tags[_TILE_WIDTH]) * -(-height // tags[_TILE_HEIGHT])
+        return bool(len(tags.get(_TILE_OFFSETS, ())) >= needed * planes)
+    rows = min(tags.get(_ROWS_PER_STRIP, height), height)
+    needed = -(-height // max(1, rows))
+    if len(tags.get(_STRIP_OFFSETS, ())) < needed * planes:
+        return False
+    if tags.get(_COMPRESSION, 1) != 1:
+        return True
+    bits = sum(tags.get(_BITS, (1,))) // planes
+    return bool(sum(tags.get(_STRIP_BYTES, ())) >= -(-width * bits // 8) * height * planes)
 
 
 def depth(image: Any) -> int:

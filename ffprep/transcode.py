@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ffprep import fflog, graph, modes, rights
-from ffprep.damage import NOT_ALL, wrong_checksum
+from ffprep.damage import NOT_ALL, unnoticed
 from ffprep.embed import embed
 from ffprep.errors import EnvironmentFault, Kind, PhotoError
 from ffprep.ffmpeg import Binary
@@ -116,7 +116,7 @@ class Transcoder:
             if log and picture.format.forgiving and _is_broken(log, picture):
                 words = "cannot be decoded whole; restore it from a backup"
                 raise PhotoError(Kind.DAMAGED, words)
-            part = self._by_pillow(job, picture, output) or wrong_checksum(job.source, picture)
+            part = self._by_pillow(job, picture, output) or unnoticed(job.source, picture)
         warnings = self._judge(part)
         complete(photo, output)
         return warnings

@@ -436,3 +436,27 @@ def test_cut_photos_of_real_cameras_are_told_and_whole_ones_are_not(tmp_path: Pa
     assert {n: r.failure for n, r in whole.items() if r.failure} == {}
     results = convert(tmp_path, cuts(photos), streams=True)
     require_told(results, {name: seen(result) for name, result in whole.items()})
+
+
+def test_what_decoders_leave_black_is_told(tmp_path: Path) -> None:
+    picture = PICTURE.resize((200, 160))
+    picture.save(tmp_path / "whole.jp2", tile_size=(64, 64), irreversible=True)
+    picture.save(tmp_path / "whole.tif")
+    whole, rows = (tmp_path / "whole.jp2").read_bytes(), (tmp_path / "whole.tif").read_bytes()
+    last = whole.rindex(b"\xff\x90\0\x0a")  # the last tile, without which there is still an end
+    height = struct.pack("<HHII", 257, 4, 1, 160), struct.pack("<HHII", 257, 3, 1, 160)
+    taller = rows
+    for entry in height:
+        taller = taller.replace(entry, entry[:8] + struct.pack("<I", 1600))
+    files = {
+        "whole.jp2": whole,
+        "less.jp2": whole[:last] + whole[-2:],
+        "cut.jp2": whole[: len(whole) * 86 // 100],
+        "whole.tif": rows,
+        "taller.tif": taller,
+    }
+    assert taller != rows
+    results = convert(tmp_path, files)
+    damaged = {name for name, r in results.items() if r.failure and r.failure.kind is Kind.DAMAGED}
+    assert damaged == {"less.jp2", "cut.jp2", "taller.tif"}
+    assert all(results[name].failure is None for name in ("whole.jp2", "whole.tif"))

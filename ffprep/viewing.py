@@ -103,6 +103,7 @@ class Viewers:
     """As many viewers as are needed at a time. Safe to use from several threads."""
 
     def __init__(self, processes: Processes, policy: Policy) -> None:
+        self._processes = processes
         limits = Limits(viewers_memory(policy), _LARGEST_TABLE)
         self._make = (processes, limits, policy.timeout)
         self._tables = colour.folder()
@@ -146,7 +147,8 @@ class Viewers:
 
     def require_whole(self, path: Path, picture: Picture) -> None:
         """Decode a file whole. Raises PhotoError as `probe` does."""
-        self._ask("require_whole", path, picture)
+        with self._processes.room_for(picture.weight):
+            self._ask("require_whole", path, picture)
 
     def missing(self, path: Path, picture: Picture, log: Log) -> str | None:
         """What tells that some of a picture is missing (see `damage.missing`)."""

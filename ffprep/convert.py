@@ -23,7 +23,7 @@ from ffprep.outputs import publish, require_writable, temporary_beside, temporar
 from ffprep.probe import verify
 from ffprep.processes import LARGE, Processes
 from ffprep.spec import Size
-from ffprep.transcode import Photo, Transcoder, complete, fits, is_whole, size_of, too_many_bytes
+from ffprep.transcode import Photo, Transcoder, fits, is_whole, size_of, too_many_bytes
 from ffprep.viewing import Viewers
 
 
@@ -159,7 +159,7 @@ class Converter:
         try:
             if self.transcoder.viewers.missing(photo.job.source, photo.picture, fflog.Log()):
                 return None
-            complete(photo, temporary)
+            self.transcoder.complete(photo, temporary)
             size = self._publish(photo, temporary)
         except PhotoError:
             return None

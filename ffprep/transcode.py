@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ffprep import fflog, graph, modes, rights
+from ffprep import fflog, graph, modes
 from ffprep.damage import NOT_ALL, unnoticed
 from ffprep.embed import embed
 from ffprep.errors import EnvironmentFault, Kind, PhotoError
@@ -73,6 +73,14 @@ class Transcoder:
                 said += (f"took quality {quality} to fit {photo.job.spec.max_bytes} bytes",)
             return said
 
+    def complete(self, photo: Photo, output: Path) -> None:
+        """Give an encoded picture what it is to carry besides. Raises as an output's publishing does."""
+        spec, exif = photo.job.spec, b""
+        if spec.metadata == "keep-rights":
+            exif = self.viewers.rights(photo.job.source, photo.picture).exif()
+        with writing(photo.job.output):
+            embed(output, spec.format, photo.picture.carries, exif)
+
     @contextmanager
     def started(
         self, job: Job, argv: list[str], data: Iterable[bytes] | None = None
@@ -118,7 +126,7 @@ class Transcoder:
                 raise PhotoError(Kind.DAMAGED, words)
             part = self._by_pillow(job, picture, output) or unnoticed(job.source, picture)
         warnings = self._judge(part)
-        complete(photo, output)
+        self.complete(photo, output)
         return warnings
 
     def _lower_quality(self, photo: Photo, output: Path) -> int:
@@ -231,15 +239,6 @@ def _is_broken(log: fflog.Log, picture: Picture) -> bool:
     shown, found = picture.shown, log.frames.get(0)
     cut = found and (found.width, found.height) == (shown.width & ~1, shown.height & ~1)
     return not cut or bool(log.damage)
-
-
-def complete(photo: Photo, output: Path) -> None:
-    """Give an encoded picture what it is to carry besides. Raises as an output's publishing does."""
-    spec, exif = photo.job.spec, b""
-    if spec.metadata == "keep-rights":
-        exif = rights.of(photo.job.source, photo.picture).exif()
-    with writing(photo.job.output):
-        embed(output, spec.format, photo.picture.carries, exif)
 
 
 def fits(spec: Spec, output: Path) -> bool:

@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Callable, Iterable
 from typing import IO, Any
 
-from ffprep import colour, damage, probe
+from ffprep import colour, damage, probe, rights
 from ffprep.errors import Kind, PhotoError
 from ffprep.opening import out_of_memory
 from ffprep.picture import Picture
@@ -23,6 +23,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
         probe.look_closer,
         damage.require_whole,
         damage.missing,
+        rights.of,
         colour.to_srgb,
     )
 }

@@ -13,13 +13,14 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Self
 
-from ffprep import colour, damage
+from ffprep import colour, damage, rights
 from ffprep.errors import EnvironmentFault, Kind, PhotoError
 from ffprep.fflog import Log
 from ffprep.job import Policy
 from ffprep.picture import Picture
 from ffprep.probe import Extras, Native, look_closer, probe
 from ffprep.processes import Limits, Processes
+from ffprep.rights import Rights
 from ffprep.viewer import receive, send
 
 _ARGV = [sys.executable, "-P", "-m", "ffprep.viewer"]
@@ -156,6 +157,13 @@ class Viewers:
             return log.damage[0] if log.damage else None
         part: str | None = self._ask("missing", path, picture, log)
         return part
+
+    def rights(self, path: Path, picture: Picture) -> Rights:
+        """What may be kept of a file's metadata (see `rights.of`)."""
+        if not picture.format.native:
+            return rights.of(path, picture)
+        found: Rights = self._ask("of", path, picture)
+        return found
 
     @contextmanager
     def decoded(

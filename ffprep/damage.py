@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ffprep import jpeg, jpeg2000, tiff
-from ffprep.errors import PhotoError
+from ffprep.errors import Kind, PhotoError
 from ffprep.fflog import Log
 from ffprep.files import open_regular
 from ffprep.opening import opened
@@ -93,14 +93,28 @@ def unnoticed(path: Path, picture: Picture) -> str | None:
 
 
 def require_whole(path: Path, picture: Picture) -> None:
-    """Decode a file whole, with Pillow. Raises PhotoError as `probe` does."""
-    with opened(path, picture) as image:
-        image.load()
+    """Decode a file whole, with Pillow. Raises PhotoError as `probe` does.
+
+    A JPEG that lacks only its end is whole, which Pillow does not say.
+    """
+    if not _decodes(path, picture):
+        if picture.format.name == "jpeg":
+            with open_regular(path) as file:
+                data = file.read()
+            has_end = data.rstrip(b"\0").endswith(b"\xff\xd9")
+            if not has_end and jpeg.is_complete(data):
+                return
+        with opened(path, picture) as image:  # again, for what is wrong with it
+            image.load()
 
 
 def _decodes(path: Path, picture: Picture) -> bool:
+    """Raises PhotoError where that cannot be said: for lack of memory."""
     try:
-        require_whole(path, picture)
-    except PhotoError:
+        with opened(path, picture) as image:
+            image.load()
+    except PhotoError as error:
+        if error.kind is not Kind.DAMAGED:
+            raise
         return False
     return True

@@ -18,7 +18,7 @@ class Format:
     decoders, the first that this FFmpeg has is its own choice. `streams` says that many photos may go through one decoder, and `upright` that both FFmpeg and the probe turn the picture themselves,
     because orientation is a part of the container's picture and not a remark beside it. `forgiving`
     says that Pillow's plugin fills in for what is missing, without a word; `native`, that it reads even a
-    file's head by C code.
+    file's head by C code, or without bounds.
     """
 
     name: str
@@ -47,7 +47,7 @@ def _format(
         streams=name in ("jpeg", "png", "webp", "bmp"),
         upright=name == "heic",
         forgiving=name in ("jpeg", "heic"),
-        native=name in ("webp", "avif", "heic"),
+        native=name not in ("jpeg", "png"),
     )
 
 

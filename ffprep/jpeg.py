@@ -35,6 +35,8 @@ def is_complete(data: bytes) -> bool:
             return False
         first = _pixels(data + _FILLS[0] + _EOI)
         return all(first == _pixels(data + fill + _EOI) for fill in _FILLS[1:])
+    except MemoryError:
+        raise
     except Exception:  # as in `opening`: whatever Pillow stumbles over
         return False
 

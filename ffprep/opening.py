@@ -1,6 +1,7 @@
 """Opening a picture with Pillow: the one plugin that the bytes ask for, and trouble as kinds."""
 
 import re
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -40,6 +41,8 @@ def open_as(format: Format, file: BinaryIO) -> Iterator[Image.Image]:
     try:
         image = factory(file, "")
     except Exception:
+        if format.name == "webp" and _webp_pixels(file) > _WEBP_HOLDS:
+            raise out_of_memory() from None  # of which its plugin says no word
         image = _opened_otherwise(format, file)
         if image is None:
             raise
@@ -47,6 +50,23 @@ def open_as(format: Format, file: BinaryIO) -> Iterator[Image.Image]:
         yield image
     finally:
         image.close()
+
+
+_WEBP_HOLDS = 30_000_000
+
+
+def _webp_pixels(file: BinaryIO) -> int:
+    """What a WebP's head claims (RFC 9649, 2.5 to 2.7)."""
+    file.seek(0)
+    head = file.read(30).ljust(30, b"\0")
+    if head[12:16] == b"VP8X":
+        width, height = (int.from_bytes(head[at : at + 3], "little") for at in (24, 27))
+        return (width + 1) * (height + 1)
+    if head[12:16] == b"VP8L":
+        bits = int.from_bytes(head[21:25], "little")
+        return ((bits & 0x3FFF) + 1) * ((bits >> 14 & 0x3FFF) + 1)
+    width, height = struct.unpack_from("<HH", head, 26)
+    return (width & 0x3FFF) * (height & 0x3FFF)
 
 
 def _opened_otherwise(format: Format, file: BinaryIO) -> Image.Image | None:

@@ -80,6 +80,14 @@ def read_bytes(text: str) -> int:
     return count
 
 
+def read_memory(text: str) -> int:
+    """The same, of at least 100 MB: less, and nothing can be decoded. Raises UsageError."""
+    count = read_bytes(text)
+    if not 10**8 <= count < 2**62:
+        raise UsageError(f"{text!r} is no room for photos; write at least 100MB")
+    return count
+
+
 def options(*decorators: Callable[[Any], Any]) -> Callable[[Value], Value]:
     """Several click options as one decorator, for commands that share them."""
 
@@ -123,7 +131,7 @@ JOBS = click.option(
 )
 MAX_MEMORY = click.option(
     "--max-memory",
-    type=Parsed("N", read_bytes),
+    type=Parsed("N", read_memory),
     default=str(Policy().max_memory),
     show_default=True,
     help="What one photo may take, such as 800MB.",

@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import BinaryIO
 
+from ffprep.formats import Format
+
 _LONGEST_CHUNK = 1 << 20
+_MOST_CHUNKS = 1 << 17
+
+# More than any camera's: a profile for inks, a preview, XMP in parts.
+_ORDINARY_PARTS, _ORDINARY_HEAD = 300, 4 << 20
 _PNG_PICTURE = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 _NO_PIXELS = b"\0\0\0\0IDAT\x35\xaf\x06\x1e"
 _END = b"\0\0\0\0IEND\xaeB`\x82"
@@ -17,7 +23,7 @@ _SOS = 0xDA
 def png_chunks(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
     """The name of each chunk of a PNG, and its length; the file stands at its content."""
     place = 8
-    while True:
+    for _ in range(_MOST_CHUNKS):
         file.seek(place)
         head = file.read(8)
         if len(head) < 8:
@@ -58,6 +64,43 @@ def png_has_right_checksums(file: BinaryIO) -> bool:
             if len(checksum) == 4 and int.from_bytes(checksum, "big") != right:
                 return False
     return True
+
+
+def has_ordinary_head(format: Format, file: BinaryIO) -> bool:
+    """Whether what comes before the pixels of a JPEG or PNG is short, and of few parts.
+
+    Else reading it may take any time and memory, whatever the file's length on the disk.
+    """
+    parts = _jpeg_head(file) if format.name == "jpeg" else _png_head(file)
+    for number, end in enumerate(parts):
+        if number > _ORDINARY_PARTS or end > _ORDINARY_HEAD:
+            return False
+    return True
+
+
+def _png_head(file: BinaryIO) -> Iterator[int]:
+    """Where each chunk before the pixels ends."""
+    place = 8
+    for name, length in png_chunks(file):
+        if name == b"IDAT":
+            return
+        place += 12 + length
+        yield place
+
+
+def _jpeg_head(file: BinaryIO) -> Iterator[int]:
+    """Where each segment before the pixels ends; far away, where something stands between them."""
+    place = 2
+    while True:
+        file.seek(place)
+        head = file.read(4)
+        if len(head) < 4 or head[:2] == b"\xff\xda":
+            return
+        if head[0] != 0xFF or head[1] in (0x00, 0xFF):
+            yield _ORDINARY_HEAD + 1
+            return
+        place += 2 + int.from_bytes(head[2:], "big")
+        yield place
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from ffprep.errors import Kind, PhotoError
 from ffprep.files import open_regular
 from ffprep.formats import HEAD_BYTES, Format, sniff
 from ffprep.opening import open_as, opened, trouble_as_kinds
-from ffprep.parts import png_chunk
+from ffprep.parts import has_ordinary_head, png_chunk
 from ffprep.picture import Cicp, Picture, Profile
 from ffprep.spec import Size, Spec
 
@@ -26,7 +26,7 @@ _ORIENTATION, _EXIF, _GPS, _IPTC, _PHOTOSHOP = 0x0112, 0x8769, 0x8825, 0x83BB, 0
 
 
 class Native(Exception):
-    """The format's head is read by C code, which is not to be run in this process."""
+    """A file whose head is read by C code, or may take any time and memory: not to be done in this process."""
 
 
 def probe(path: Path, max_pixels: int, natively: bool = False) -> Picture:
@@ -40,7 +40,7 @@ def probe(path: Path, max_pixels: int, natively: bool = False) -> Picture:
         format = sniff(head)
         if format is None:
             raise _no_picture(head)
-        if format.native and not natively:
+        if not natively and (format.native or not has_ordinary_head(format, file)):
             raise Native
         if format.demuxer == "mov":
             _require_whole_boxes(file)

@@ -1,11 +1,12 @@
 """Child processes: started, limited, listened to, ended with all they started. The only room that starts any."""
 
 import contextlib
+import errno
 import os
 import signal
 import subprocess
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO
 
@@ -41,7 +42,7 @@ class Limits:
         }
         for what, size in sizes.items():
             # It may have ended already, or live under limits that are tighter.
-            with contextlib.suppress(OSError, ValueError):
+            with contextlib.suppress(OSError, ValueError, OverflowError):
                 resource.prlimit(pid, what, (size, size))
 
 
@@ -54,6 +55,20 @@ def answer(argv: Sequence[str], seconds: float) -> str:
     except subprocess.TimeoutExpired:
         raise OSError(f"no answer in {seconds:g} s") from None
     return done.stdout.decode(errors="replace")
+
+
+def timer(seconds: float, act: Callable[[], None]) -> threading.Timer:
+    """A timer that runs. Raises OSError where no thread can be started."""
+    made = threading.Timer(seconds, act)
+    try:
+        made.start()
+    except RuntimeError:
+        raise _no_threads() from None
+    return made
+
+
+def _no_threads() -> OSError:
+    return OSError(errno.EAGAIN, "no thread can be started; raise the limit of processes")
 
 
 class Running:
@@ -85,8 +100,13 @@ class Running:
         if data is not None:
             feed = threading.Thread(target=_feed, args=(self._child.stdin, data), daemon=True)
             self._helpers.append(feed)
-        for helper in self._helpers:
-            helper.start()
+        try:
+            for helper in self._helpers:
+                helper.start()
+        except RuntimeError:
+            self._child.kill()
+            self._child.wait()
+            raise _no_threads() from None
 
     @property
     def stdin(self) -> IO[bytes]:
@@ -124,8 +144,7 @@ class Running:
             late.set()
             self.kill()
 
-        overdue = threading.Timer(seconds, end)
-        overdue.start()
+        overdue = timer(seconds, end)
         status = self._child.wait()
         overdue.cancel()
         return None if late.is_set() else status

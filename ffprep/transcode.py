@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ffprep import fflog, graph, modes
-from ffprep.damage import NOT_ALL, unnoticed
+from ffprep.damage import NOT_ALL
 from ffprep.embed import embed
 from ffprep.errors import EnvironmentFault, Kind, PhotoError
 from ffprep.ffmpeg import Binary
@@ -19,7 +19,7 @@ from ffprep.outputs import disk_full, named_on_one_line, require_writable, writi
 from ffprep.picture import Picture
 from ffprep.processes import Limits, Processes, Running
 from ffprep.spec import LOWEST_QUALITY, Fit, Spec
-from ffprep.viewing import Viewers, viewers_memory
+from ffprep.viewing import Viewers
 
 # An output is allowed twice what its pixels are at four bytes each, and some room for the rest. The frame is
 # the user's own wish: what it takes is added to what a photo may.
@@ -88,7 +88,7 @@ class Transcoder:
         """A running ffmpeg, under limits. Raises EnvironmentFault when it cannot be started."""
         frame = job.spec.size.pixels
         # What is fed has a viewer beside it that holds the same picture.
-        memory = self.policy.max_memory if data is None else viewers_memory(self.policy)
+        memory = self.policy.max_memory if data is None else self.policy.max_memory * 55 // 100
         memory += _MEMORY_A_PIXEL * frame
         limits = Limits(memory, _ROOM + _BYTES_A_PIXEL * frame)
         try:
@@ -124,7 +124,8 @@ class Transcoder:
             if log and picture.format.forgiving and _is_broken(log, picture):
                 words = "cannot be decoded whole; restore it from a backup"
                 raise PhotoError(Kind.DAMAGED, words)
-            part = self._by_pillow(job, picture, output) or unnoticed(job.source, picture)
+            part = self._by_pillow(job, picture, output)
+            part = part or self.viewers.unnoticed(job.source, picture)
         warnings = self._judge(part)
         self.complete(photo, output)
         return warnings

@@ -23,6 +23,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
         probe.look_closer,
         damage.require_whole,
         damage.missing,
+        damage.unnoticed,
         rights.of,
         colour.to_srgb,
     )

@@ -13,13 +13,13 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Self
 
-from ffprep import colour, damage, rights
+from ffprep import colour, damage
 from ffprep.errors import EnvironmentFault, Kind, PhotoError
 from ffprep.fflog import Log
 from ffprep.job import Policy
 from ffprep.picture import Picture
-from ffprep.probe import Extras, Native, look_closer, probe
-from ffprep.processes import Limits, Processes
+from ffprep.probe import Extras, Native, probe
+from ffprep.processes import Limits, Processes, timer
 from ffprep.rights import Rights
 from ffprep.viewer import receive, send
 
@@ -29,12 +29,19 @@ _LARGEST_TABLE = 1 << 24
 
 
 def viewers_memory(policy: Policy) -> int:
-    """A viewer's part of what a photo may take: half and a little, for it works beside an ffmpeg."""
-    return policy.max_memory * 55 // 100
+    """A viewer's part of what a photo may take: some is for the ffmpeg that it may work beside."""
+    return policy.max_memory * 3 // 4
+
+
+class Crashed(PhotoError):
+    """A viewer was gone before it had answered."""
 
 
 class _Viewer:
-    """One viewer. It is `busy` from a request until all of the answer was read."""
+    """One viewer. It is `busy` from a request until all of the answer was read.
+
+    Once it has `served`, a crash may be the fault of a photo before.
+    """
 
     def __init__(self, processes: Processes, limits: Limits, timeout: float) -> None:
         self._stack = ExitStack()
@@ -45,6 +52,7 @@ class _Viewer:
             words = f"{sys.executable} cannot be started again: {error.strerror}"
             raise EnvironmentFault(words) from None
         self.busy = False
+        self.served = False
 
     def ask(self, name: str, *arguments: object, more: bool = False) -> Any:
         """Call one of the viewer's functions; with `more`, there is more to read after the answer.
@@ -52,8 +60,7 @@ class _Viewer:
         Raises what it raises, and PhotoError where it crashes, or takes too long.
         """
         self.busy = True
-        overdue = threading.Timer(self._timeout, self._running.kill)
-        overdue.start()
+        overdue = timer(self._timeout, self._running.kill)
         try:
             send(self._running.stdin, (name, arguments))
             self._running.stdin.flush()
@@ -66,9 +73,10 @@ class _Viewer:
             words = f"took more than {self._timeout:g} s to look at; raise --timeout"
             raise PhotoError(Kind.TIMEOUT, words)
         if answer is None:
-            raise PhotoError(Kind.DAMAGED, "the decoder crashed on it; restore it from a backup")
+            raise Crashed(Kind.DAMAGED, "the decoder crashed on it; restore it from a backup")
         value, error = answer
         self.busy = more and error is None
+        self.served = True
         if error:
             raise PhotoError(*error)
         return value
@@ -141,10 +149,13 @@ class Viewers:
 
     def look_closer(self, path: Path, picture: Picture) -> Extras:
         """What a file holds besides. Raises PhotoError as `probe` does."""
-        if not picture.format.native and picture.profile is None:
-            return look_closer(path, picture)
         extras: Extras = self._ask("look_closer", path, picture)
         return extras
+
+    def unnoticed(self, path: Path, picture: Picture) -> str | None:
+        """What tells of damage that decoders do not mind (see `damage.unnoticed`)."""
+        part: str | None = self._ask("unnoticed", path, picture)
+        return part
 
     def require_whole(self, path: Path, picture: Picture) -> None:
         """Decode a file whole. Raises PhotoError as `probe` does."""
@@ -160,8 +171,6 @@ class Viewers:
 
     def rights(self, path: Path, picture: Picture) -> Rights:
         """What may be kept of a file's metadata (see `rights.of`)."""
-        if not picture.format.native:
-            return rights.of(path, picture)
         found: Rights = self._ask("of", path, picture)
         return found
 
@@ -173,8 +182,8 @@ class Viewers:
 
         Raises PhotoError as `probe` does.
         """
-        with self._one() as viewer:
-            raw: Picture = viewer.ask("decoded", path, picture, strict, more=True)
+        with ExitStack() as stack:
+            viewer, raw = self._asked(stack, "decoded", path, picture, strict, more=True)
             yield raw, Pixels(viewer, raw.stored.pixels * (4 if raw.raw == "rgba" else 3))
 
     def close(self) -> None:
@@ -183,14 +192,32 @@ class Viewers:
             _close(self._idle)
 
     def _ask(self, name: str, *arguments: object) -> Any:
-        with self._one() as viewer:
-            return viewer.ask(name, *arguments)
+        with ExitStack() as stack:
+            return self._asked(stack, name, *arguments)[1]
+
+    def _asked(
+        self, stack: ExitStack, name: str, *arguments: object, more: bool = False
+    ) -> tuple[_Viewer, Any]:
+        """A viewer, for as long as the stack is, and its answer.
+
+        What may be the fault of a photo before, which has left little memory or a broken one, is asked
+        again of a fresh viewer.
+        """
+        viewer = stack.enter_context(self._one())
+        used = viewer.served
+        try:
+            return viewer, viewer.ask(name, *arguments, more=more)
+        except PhotoError as error:
+            if not used or not (isinstance(error, Crashed) or error.kind is Kind.TOO_LARGE):
+                raise
+        viewer = stack.enter_context(self._one(fresh=True))
+        return viewer, viewer.ask(name, *arguments, more=more)
 
     @contextmanager
-    def _one(self) -> Iterator[_Viewer]:
+    def _one(self, fresh: bool = False) -> Iterator[_Viewer]:
         """A viewer that nobody else uses; kept, unless it was left in the middle of something."""
         with self._lock:
-            viewer = self._idle.pop() if self._idle else None
+            viewer = self._idle.pop() if self._idle and not fresh else None
         viewer = viewer or _Viewer(*self._make)
         try:
             yield viewer

@@ -1,7 +1,6 @@
 """Opening a picture with Pillow: the one plugin that the bytes ask for, and trouble as kinds."""
 
 import re
-import struct
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -56,17 +55,18 @@ _WEBP_HOLDS = 30_000_000
 
 
 def _webp_pixels(file: BinaryIO) -> int:
-    """What a WebP's head claims (RFC 9649, 2.5 to 2.7)."""
+    """What a WebP's head claims (RFC 9649, 2.5 to 2.7); 0 where it is none."""
     file.seek(0)
     head = file.read(30).ljust(30, b"\0")
-    if head[12:16] == b"VP8X":
-        width, height = (int.from_bytes(head[at : at + 3], "little") for at in (24, 27))
-        return (width + 1) * (height + 1)
-    if head[12:16] == b"VP8L":
+    width = height = 0
+    if head[12:20] == b"VP8X\x0a\0\0\0":
+        width, height = (int.from_bytes(head[at : at + 3], "little") + 1 for at in (24, 27))
+    elif head[12:16] == b"VP8L" and head[20] == 0x2F:
         bits = int.from_bytes(head[21:25], "little")
-        return ((bits & 0x3FFF) + 1) * ((bits >> 14 & 0x3FFF) + 1)
-    width, height = struct.unpack_from("<HH", head, 26)
-    return (width & 0x3FFF) * (height & 0x3FFF)
+        width, height = (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    elif head[12:16] == b"VP8 " and head[23:26] == b"\x9d\x01\x2a":
+        width, height = (int.from_bytes(head[at : at + 2], "little") & 0x3FFF for at in (26, 28))
+    return width * height
 
 
 def _opened_otherwise(format: Format, file: BinaryIO) -> Image.Image | None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from itertools import product
 from pathlib import Path
 
+import pillow_heif
 import pytest
 from conftest import opened, psnr, ramp
 from PIL import Image
@@ -359,6 +360,7 @@ def photo_of(folder: Path, suffix: str) -> Path:
 
 
 def opened_photo(path: Path) -> Image.Image:
+    pillow_heif.register_heif_opener()
     return opened(path).convert("RGB")
 
 

@@ -24,7 +24,7 @@ from ffprep.viewing import Viewers
 # An output is allowed twice what its pixels are at four bytes each, and some room for the rest. The frame is
 # the user's own wish: what it takes is added to what a photo may.
 _BYTES_A_PIXEL, _ROOM = 8, 1 << 24
-_MEMORY_A_PIXEL = 32
+_MEMORY_A_PIXEL = 64
 
 
 @dataclass(frozen=True, slots=True)

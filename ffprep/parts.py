@@ -15,6 +15,7 @@ _MOST_CHUNKS = 1 << 17
 # More than any camera's: a profile for inks, a preview, XMP in parts.
 _ORDINARY_PARTS, _ORDINARY_HEAD = 300, 4 << 20
 _PNG_PICTURE = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
+_BEFORE_PIXELS = (b"cICP",)
 _NO_PIXELS = b"\0\0\0\0IDAT\x35\xaf\x06\x1e"
 _END = b"\0\0\0\0IEND\xaeB`\x82"
 _SOS = 0xDA
@@ -40,6 +41,8 @@ def png_chunk(file: BinaryIO, wanted: bytes) -> bytes | None:
     for name, length in png_chunks(file):
         if name == wanted:
             return file.read(min(length, _LONGEST_CHUNK))
+        if name == b"IDAT" and wanted in _BEFORE_PIXELS:
+            return None
     return None
 
 

@@ -143,9 +143,8 @@ def _depth(format: Format, image: Image.Image, content: bytes) -> int:
     if format.name == "png":
         return 8 if content[25] == 3 else content[24]  # the palette's colours have 8
     if format.name == "jpeg2000" and (siz := content.find(b"\xff\x51")) >= 0:
-        return (
-            content[siz + 40] & 0x7F
-        ) + 1  # Ssiz of the first component (ISO/IEC 15444-1, A.5.1)
+        # Ssiz of the first component (ISO/IEC 15444-1, A.5.1).
+        return (content[siz + 40] & 0x7F) + 1
     if format.demuxer == "mov" and (pixi := re.search(rb"pixi.{4}.(.)", content, re.DOTALL)):
         return pixi[1][0]
     return 8

@@ -14,7 +14,7 @@ _WIDTH, _HEIGHT, _PLANAR = 256, 257, 284
 _STRIP_OFFSETS, _ROWS_PER_STRIP, _STRIP_BYTES, _TILE_HEIGHT, _TILE_OFFSETS = 273, 278, 279, 323, 324
 _SAMPLES, _TILE_WIDTH, _EXTRA_SAMPLES, _SAMPLE_FORMAT = 277, 322, 338, 339
 _ASSOCIATED_ALPHA = 1
-_CIELAB = 8
+_YCBCR, _CIELAB = 6, 8
 
 _COMPRESSIONS = (1, 5, 8, 32773, 32946)  # none, LZW, Deflate, PackBits, Deflate again
 
@@ -64,8 +64,12 @@ def has_all_rows(image: Any) -> bool:
     needed = -(-height // max(1, rows))
     if len(tags.get(_STRIP_OFFSETS, ())) < needed * planes:
         return False
-    if tags.get(_COMPRESSION, 1) != 1:
-        return True
+    if (
+        tags.get(_COMPRESSION, 1) != 1
+        or tags.get(_PHOTOMETRIC) == _YCBCR
+        or _STRIP_BYTES not in tags
+    ):
+        return True  # how many bytes there have to be cannot be said
     bits = sum(tags.get(_BITS, (1,))) // planes
     return bool(sum(tags.get(_STRIP_BYTES, ())) >= -(-width * bits // 8) * height * planes)
 

@@ -26,6 +26,9 @@ from ffprep.viewing import Viewers
 _BYTES_A_PIXEL, _ROOM = 8, 1 << 24
 _MEMORY_A_PIXEL = 64
 
+# What is fed has a viewer beside it that holds the same picture.
+_SHARE_OF_THE_FED = 0.55
+
 
 @dataclass(frozen=True, slots=True)
 class Photo:
@@ -87,9 +90,8 @@ class Transcoder:
     ) -> Iterator[Running]:
         """A running ffmpeg, under limits. Raises EnvironmentFault when it cannot be started."""
         frame = job.spec.size.pixels
-        # What is fed has a viewer beside it that holds the same picture.
-        memory = self.policy.max_memory if data is None else self.policy.max_memory * 55 // 100
-        memory += _MEMORY_A_PIXEL * frame
+        share = 1.0 if data is None else _SHARE_OF_THE_FED
+        memory = int(self.policy.max_memory * share) + _MEMORY_A_PIXEL * frame
         limits = Limits(memory, _ROOM + _BYTES_A_PIXEL * frame)
         try:
             with self.processes.start(argv, limits, data) as running:

@@ -1,8 +1,8 @@
-"""Looking at pictures without meeting their bytes in this process, but for what Python itself parses.
+"""Looking at pictures without meeting their bytes in this process, but for short heads of JPEGs and PNGs.
 
-Pillow's plugins for JPEG, PNG, GIF, BMP, TIFF and JPEG 2000 read a file's head in Python; those for WebP, AVIF and
-HEIC, LittleCMS, and all decoders, are C. They run in viewers: processes of their own, under limits, kept while
-they are well. One that crashes, hangs or fills its memory costs its photo.
+Those Pillow reads in Python. Other heads are read by C code or may be of any length; LittleCMS, and all decoders,
+are C. They run in viewers: processes of their own, under limits, kept while they are well. One that crashes,
+hangs or fills its memory costs its photo.
 """
 
 import sys
@@ -27,10 +27,8 @@ _ARGV = [sys.executable, "-P", "-m", "ffprep.viewer"]
 _PIECE = 1 << 20
 _LARGEST_TABLE = 1 << 24
 
-
-def viewers_memory(policy: Policy) -> int:
-    """A viewer's part of what a photo may take: some is for the ffmpeg that it may work beside."""
-    return policy.max_memory * 3 // 4
+# Of what a photo may take. With what is fed to an ffmpeg meanwhile (transcode), both stay below 1.5 times that.
+_SHARE = 0.75
 
 
 class Crashed(PhotoError):
@@ -113,7 +111,7 @@ class Viewers:
 
     def __init__(self, processes: Processes, policy: Policy) -> None:
         self._processes = processes
-        limits = Limits(viewers_memory(policy), _LARGEST_TABLE)
+        limits = Limits(int(policy.max_memory * _SHARE), _LARGEST_TABLE)
         self._make = (processes, limits, policy.timeout)
         self._tables = colour.folder()
         self._lock = threading.Lock()

@@ -103,3 +103,14 @@ def test_a_real_photo_in_deep_cielab(tmp_path: Path) -> None:
     mean = opened(tmp_path / "out/o").resize((1, 1), Image.Resampling.BOX).getpixel((0, 0))
     assert min(red[1], green[1], blue[1]) > 200  # the bird's white breast
     assert mean[1] > mean[0] > mean[2]  # type: ignore[index]  # in a meadow
+
+
+def test_a_tiff_that_does_not_count_its_bytes_is_whole(tmp_path: Path) -> None:
+    photo = ramp(*SIZE)
+    tags = {"bits": (8, 8, 8), "photometric": (2,), "samples": (3,)}
+    data = tiff(photo.tobytes(), SIZE, **tags)
+    counted = struct.pack("<HHI", 279, 4, 1)
+    # The tag of strips' lengths, which old writers leave out, under a number that means nothing.
+    (tmp_path / "old.tif").write_bytes(data.replace(counted, struct.pack("<HHI", 65000, 4, 1)))
+    assert kind(one(tmp_path / "old.tif", PNG)) is None
+    assert psnr(opened(tmp_path / "out/o"), photo) > 48

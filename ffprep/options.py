@@ -1,0 +1,146 @@
+"""The options of `ffprep convert`, by what they are about."""
+
+import click
+
+from ffprep.formats import OUTPUT_FORMATS
+from ffprep.job import Policy
+from ffprep.params import (
+    AS_JSON,
+    BACKGROUND,
+    COLOUR,
+    FFMPEG,
+    FILTERS,
+    FOCUS,
+    FOLLOW_LINKS,
+    FROM_STDIN,
+    JOBS,
+    MAX_MEMORY,
+    MAX_PIXELS,
+    PATH,
+    SIZE_OR_TARGET,
+    Parsed,
+    Seconds,
+    options,
+    read_bytes,
+)
+
+FILES = options(
+    click.argument("sources", nargs=-1, metavar="SOURCE..."),
+    click.option(
+        "-o",
+        "--output",
+        type=str,
+        required=True,
+        metavar="OUT",
+        help="A file for one SOURCE file, else a folder; folders are mirrored in it.",
+    ),
+    click.option(
+        "--names",
+        default="{stem}",
+        show_default=True,
+        metavar="TEMPLATE",
+        help="Of {stem} {parent} {width} {height} {mode} {ext} {n}.",
+    ),
+    FROM_STDIN,
+    FOLLOW_LINKS,
+)
+"""What is read, and where to."""
+
+PICTURE = options(
+    SIZE_OR_TARGET,
+    click.option("--mode", default="cover", show_default=True, help="See `ffprep modes`."),
+    FILTERS,
+    click.option(
+        "--format",
+        "format_name",
+        type=click.Choice([*OUTPUT_FORMATS, "same"]),
+        help="Default: what OUT's suffix says, else jpeg.",
+    ),
+    click.option(
+        "--quality",
+        type=click.IntRange(1, 100),
+        default=95,
+        show_default=True,
+        help="On JPEG's familiar scale.",
+    ),
+    click.option(
+        "--subsampling",
+        type=click.Choice(["auto", "420", "422", "444"]),
+        default="auto",
+        show_default=True,
+        help="JPEG's chroma; auto is 444 from quality 95 up, else 420.",
+    ),
+    click.option("--lossless", is_flag=True, help="WebP without loss."),
+    click.option(
+        "--compression",
+        type=click.IntRange(0, 9),
+        default=6,
+        show_default=True,
+        help="How hard PNG and WebP are packed; changes no pixels.",
+    ),
+    click.option(
+        "--max-bytes",
+        type=Parsed("N", read_bytes),
+        help="Lower the quality until the file is no larger, such as 300kB or 4MiB.",
+    ),
+    COLOUR,
+    click.option(
+        "--metadata",
+        type=click.Choice(["none", "keep-rights"]),
+        default="none",
+        show_default=True,
+        help="Keep copyright, artist, description and capture date; never place or serial numbers.",
+    ),
+    BACKGROUND,
+    FOCUS,
+)
+"""What an output must be."""
+
+POLICY = options(
+    click.option(
+        "--damaged",
+        type=click.Choice(["fail", "keep"]),
+        default="fail",
+        show_default=True,
+        help="What becomes of photos of which a part is missing.",
+    ),
+    click.option(
+        "--upscale",
+        type=click.Choice(["allow", "warn", "fail"]),
+        default=Policy().upscale,
+        show_default=True,
+        help="What becomes of photos smaller than the size asked for.",
+    ),
+    click.option("--preserve-times", is_flag=True, help="Give outputs the times of their sources."),
+    click.option(
+        "--timeout",
+        type=Seconds(),
+        default=Policy().timeout,
+        show_default=True,
+        metavar="S",
+        help="Seconds a photo may take.",
+    ),
+    MAX_PIXELS,
+    MAX_MEMORY,
+)
+"""What a run permits itself."""
+
+WORK = options(
+    JOBS,
+    FFMPEG,
+    click.option(
+        "--dry-run", is_flag=True, help="Print the ffmpeg command lines; convert nothing."
+    ),
+)
+"""How it is done."""
+
+TELLING = options(
+    AS_JSON,
+    click.option("--quiet", is_flag=True, help="No bar and no summary; failures are still told."),
+    click.option("-v", "--verbose", is_flag=True, help="A line for every photo."),
+    click.option("--log-file", type=PATH, metavar="FILE", help="Append what was done to FILE."),
+)
+"""What is told, and where."""
+
+CONVERT = options(FILES, PICTURE, POLICY, WORK, TELLING)
+"""All of them, in the order of the help."""

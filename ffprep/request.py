@@ -10,8 +10,9 @@ import click
 
 from ffprep.errors import UsageError
 from ffprep.formats import OUTPUT_FORMATS, SUFFIXES, OutputFormat, output_format_of
-from ffprep.library import Names, Request
+from ffprep.library import Request
 from ffprep.modes import find_mode
+from ffprep.naming import Names
 from ffprep.spec import Mode, Size, Spec
 from ffprep.targets import Target, find_target
 

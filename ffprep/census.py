@@ -11,13 +11,12 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 
 from ffprep.errors import Kind, PhotoError
 from ffprep.files import TEMPORARY_PREFIX
 from ffprep.job import Batch
-from ffprep.walking import Listing
+from ffprep.walking import Listing, real_folder
 
 _BUCKETS = 64
 """Numbers are compared a bucket at a time: as one set, a million of them would take 100 MB."""
@@ -189,7 +188,7 @@ class Census:
         folder = batch.output_folder
         if "/" in "".join(batch.outputs):
             return [self._folded(_real_path(folder + name)) for name in batch.outputs]
-        keys = list(map(_real_folder(folder).__add__, batch.outputs))
+        keys = list(map(real_folder(folder).__add__, batch.outputs))
         return list(map(self._folded, keys)) if self.case_blind else keys
 
     def _targets_of(self, batch: Batch, listing: Listing) -> Iterable[str]:
@@ -237,12 +236,7 @@ def _has(numbers: "array[int]", number: int) -> bool:
 
 def _real_path(path: str) -> str:
     folder, name = os.path.split(path)
-    return _real_folder(folder) + name
-
-
-@lru_cache(maxsize=1024)
-def _real_folder(folder: str) -> str:
-    return os.path.join(os.path.realpath(folder), "")
+    return real_folder(folder) + name
 
 
 def is_case_blind(path: Path) -> bool:

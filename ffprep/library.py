@@ -205,6 +205,28 @@ class Request:
     follow_links: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A name."""
+
+    source: str
+    output: str
+    spec: Spec
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A batch."""
+
+    folder: str
+    output: str
+    names: list[Named]
+
+    def job(self, named: Named) -> Job:
+        """Job."""
+        return Job(Path(self.folder + named.source), Path(self.output + named.output), named.spec)
+
+
 _CHANGED = PhotoError(
     Kind.COLLISION, "files came or went while the run was planned, and names with them; run again"
 )
@@ -251,6 +273,15 @@ class Plan:
         plan.total += len(plan._takers) - len(plan._contested)
         plan.total += sum(map(len, plan._contested.values()))
         return plan
+
+    def batches(self) -> Iterator[Batch | Result]:
+        """Batches."""
+        for item in self.jobs():
+            if isinstance(item, Result):
+                yield item
+            else:
+                folder, output = (os.path.join(p.parent, "") for p in (item.source, item.output))
+                yield Batch(folder, output, [Named(item.source.name, item.output.name, item.spec)])
 
     def jobs(self) -> Iterator[Job | Result]:
         """Every Job once; a Result for what can be told to fail before any work."""

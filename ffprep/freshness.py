@@ -5,15 +5,14 @@ source, its Spec and the terms of the run are the same.
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ffprep.errors import Kind, PhotoError
 from ffprep.files import Stamp
-from ffprep.job import Failure, Job, Policy, Renewal, Result, Status
+from ffprep.job import Batch, Failure, Job, Policy, Renewal, Result, Status
 from ffprep.ledger import Entry, Ledger, Row, key, name_of
-from ffprep.library import Batch, Named
 from ffprep.records import (
     CONVERTED,
     FAILED,
@@ -60,35 +59,36 @@ class Freshness:
 
         Of fresh ones, only their number is told unless `each` is wanted.
         """
-        sorted_out = Sorted()
-        folder, origin = place(self.output, batch.output), root(batch.folder)
-        known = self.ledger.recall(folder, [named.output for named in batch.names])
-        only = self.renewal.retry == "only"
-        for named in batch.names:
-            source = key(origin + named.source)
-            row = _of(source, known.get(named.output, ()))
-            found = _stat(batch.folder + named.source)
-            if row and self._is_fresh(row, named, found, batch.output):
+        sorted_out, only = Sorted(), self.renewal.retry == "only"
+        folder, origin = place(self.output, batch.output_folder), root(batch.folder or ".")
+        known = self.ledger.recall(folder, batch.outputs)
+        jobs = zip(batch.names, batch.outputs, batch.specs, strict=True)
+        for index, (name, output, spec) in enumerate(jobs):
+            row = known.get((key(output), key(origin + name)))
+            found = _stat(batch.folder + name)
+            if row and self._is_fresh(row, spec, found, batch.output_folder + output):
                 if each and not only:
-                    sorted_out.fresh.append(_fresh(batch.job(named), row))
+                    sorted_out.fresh.append(_fresh(batch.job(index), row))
                 elif not only:
                     sorted_out.count += 1
-            elif row and self._still_fails(row, named, found):
-                self.ledger.meet(folder, named.output, source)
-                sorted_out.failed.append(_failure(batch.job(named), row))
+            elif row and self._still_fails(row, spec, found):
+                self.ledger.meet(folder, row)
+                sorted_out.failed.append(_failure(batch.job(index), row))
             elif not only or (row and row.status == FAILED):
                 stamp = Stamp.seen(found) if found else None
-                pending = Pending(batch.job(named), folder, named.output, source, stamp, row)
+                pending = Pending(
+                    batch.job(index), folder, key(output), key(origin + name), stamp, row
+                )
                 sorted_out.pending.append(pending)
         return sorted_out
 
-    def _is_fresh(self, row: Row, named: Named, found: os.stat_result | None, output: str) -> bool:
+    def _is_fresh(self, row: Row, spec: Spec, found: os.stat_result | None, output: str) -> bool:
         renewal = self.renewal
-        if renewal.force or renewal.checksum or found is None or not self._is_good(row, named.spec):
+        if renewal.force or renewal.checksum or found is None or not self._is_good(row, spec):
             return False
         if row.source_mtime != found.st_mtime_ns or row.source_bytes != found.st_size:
             return False
-        made = _stat(output + named.output, follow=False)
+        made = _stat(output, follow=False)
         return made is not None and _is_as_made(row, made.st_size, made.st_mtime_ns)
 
     def _is_good(self, row: Row, spec: Spec) -> bool:
@@ -97,14 +97,14 @@ class Freshness:
             return False
         return not row.tolerated or all(self.policy.permits(Kind(k)) for k in row.tolerated.split())
 
-    def _still_fails(self, row: Row, named: Named, found: os.stat_result | None) -> bool:
+    def _still_fails(self, row: Row, spec: Spec, found: os.stat_result | None) -> bool:
         renewal = self.renewal
         if row.status != FAILED or row.kind in _NOT_THE_PHOTOS or found is None:
             return False
         if renewal.force or renewal.retry != "changed" or row.run not in self.alike:
             return False
         same = (row.source_bytes, row.source_mtime) == (found.st_size, found.st_mtime_ns)
-        return same and row.spec == self.ledger.spec(named.spec)
+        return same and row.spec == self.ledger.spec(spec)
 
     def settle(self, pending: Pending, prove: Callable[[Job], tuple[Size, Stamp]]) -> Done | None:
         """A job that needs no converting although its times say so: by its contents, or adopted.
@@ -179,13 +179,6 @@ class Freshness:
         if _stamp(pending.job.source) != pending.stamp:  # it is another one by now
             source = None
         return Hashes(source, content(pending.job.output))
-
-
-def _of(source: str | bytes, rows: Sequence[Row]) -> Row | None:
-    for row in rows:
-        if row.source == source:
-            return row
-    return None
 
 
 def _stat(path: str, follow: bool = True) -> os.stat_result | None:

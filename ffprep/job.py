@@ -1,5 +1,6 @@
-"""Job, Policy, Result: what is to be done to one file, under which limits, and what became of it."""
+"""Job, Batch, Policy, Result: what is to be done to one file, under which limits, and what became of it."""
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -16,6 +17,50 @@ class Job:
     source: Path
     output: Path
     spec: Spec
+
+
+BATCH = 512
+"""How many jobs a Batch holds at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Jobs-to-be of one source folder: names only, since most of a library is fresh and needs no Job.
+
+    `names`, `outputs` and `specs` are parallel, to be looped over with `zip`. `folder + name` is the
+    source as the user spelt it, and `output_folder + output` what it becomes; both folders end in a
+    separator, or are empty for the working folder. With a template that says so, an output may have
+    folders of its own in front ("trip/a.jpg"). Most often the specs are one and the same object.
+    """
+
+    folder: str
+    output_folder: str
+    names: Sequence[str]
+    outputs: Sequence[str]
+    specs: Sequence[Spec]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def job(self, index: int) -> Job:
+        """One of them, from 0, as a Job."""
+        source, output = self.folder + self.names[index], self.output_folder + self.outputs[index]
+        return Job(Path(source), Path(output), self.specs[index])
+
+    def jobs(self) -> Iterator[Job]:
+        """All of them."""
+        return map(self.job, range(len(self)))
+
+    def part(self, indexes: Iterable[int]) -> "Batch":
+        """Some of them, in the order of `indexes`."""
+        kept = list(indexes)
+        return Batch(
+            self.folder,
+            self.output_folder,
+            [self.names[index] for index in kept],
+            [self.outputs[index] for index in kept],
+            [self.specs[index] for index in kept],
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,8 +57,12 @@ AT_ONCE = 512
 
 
 class Row(NamedTuple):
-    """What the ledger knows of one job. A tuple, since a run over a library makes one a photo."""
+    """What the ledger knows of one job. A tuple, since a run over a library makes one a photo.
 
+    `name` is the output's, `source` the whole path, both as `key` gives them.
+    """
+
+    name: str | bytes
     source: str | bytes
     status: str
     run: int
@@ -77,17 +81,14 @@ class Row(NamedTuple):
 
 
 _COLUMNS = ", ".join(Row._fields)
-_RECALL = (
-    f"SELECT name, {_COLUMNS} FROM jobs WHERE folder = ? AND name IN ({', '.join('?' * AT_ONCE)})"
-)
+_RECALL = f"SELECT {_COLUMNS} FROM jobs WHERE folder = ? AND name IN ({', '.join('?' * AT_ONCE)})"
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A job's new row: where its output lies, relative to the output folder, and what became of it."""
+    """A job's new row, and the folder of its output, relative to the output folder."""
 
     folder: str
-    name: str
     row: Row
     seconds: float = 0.0
 
@@ -238,31 +239,32 @@ class Ledger:
         """The Specs that this run has asked for, by their numbers."""
         return {number for _, number in self._specs.values()}
 
-    def recall(self, folder: str, names: Sequence[str]) -> dict[str, list[Row]]:
-        """What is known of at most AT_ONCE outputs of one folder, by their names."""
-        wanted = [name if name.isascii() else key(name) for name in names]
+    def recall(
+        self, folder: str, outputs: Sequence[str]
+    ) -> dict[tuple[str | bytes, str | bytes], Row]:
+        """What is known of at most AT_ONCE outputs of one folder, by output and source."""
+        wanted = [name if name.isascii() else key(name) for name in outputs]
         wanted += [""] * (AT_ONCE - len(wanted))
-        rows: dict[str, list[Row]] = {}
         with self._guarded():
-            for name, *row in self._database.execute(_RECALL, (key(folder), *wanted)):
-                rows.setdefault(name_of(name), []).append(Row(*row))
-        return rows
+            found = self._database.execute(_RECALL, (key(folder), *wanted))
+            return {row[:2]: Row._make(row) for row in found}
+        return {}
 
     def record(self, entries: Iterable[Entry]) -> None:
         """Write rows, all or none. A converted output is nobody else's any more."""
         with self._guarded(), self._database:
             self._database.execute("BEGIN")
             for entry in entries:
-                folder, name, row = key(entry.folder), key(entry.name), entry.row
+                folder, row = key(entry.folder), entry.row
                 if row.status == "converted":
                     self._database.execute(
                         "DELETE FROM jobs WHERE folder = ? AND name = ? AND source != ?",
-                        (folder, name, row.source),
+                        (folder, row.name, row.source),
                     )
                 self._database.execute(
-                    f"INSERT OR REPLACE INTO jobs (folder, name, seconds, {_COLUMNS}) "
-                    f"VALUES ({', '.join('?' * (3 + len(row)))})",
-                    (folder, name, entry.seconds, *row),
+                    f"INSERT OR REPLACE INTO jobs (folder, seconds, {_COLUMNS}) "
+                    f"VALUES ({', '.join('?' * (2 + len(row)))})",
+                    (folder, entry.seconds, *row),
                 )
 
     def forget(self, entries: Iterable[Entry]) -> None:
@@ -270,7 +272,7 @@ class Ledger:
         with self._guarded():
             self._database.executemany(
                 "DELETE FROM jobs WHERE folder = ? AND name = ? AND source = ?",
-                [(key(entry.folder), key(entry.name), entry.row.source) for entry in entries],
+                [(key(entry.folder), entry.row.name, entry.row.source) for entry in entries],
             )
 
     def entries(self, status: Status) -> Iterator[Entry]:
@@ -280,24 +282,24 @@ class Ledger:
             found: list[Any] = []
             with self._guarded():
                 found = self._database.execute(
-                    f"SELECT folder, name, {_COLUMNS} FROM jobs WHERE status = '{status}' AND "
+                    f"SELECT folder, {_COLUMNS} FROM jobs WHERE status = '{status}' AND "
                     f"(folder, name, source) > (?, ?, ?) ORDER BY folder, name, source LIMIT {AT_ONCE}",
                     last,
                 ).fetchall()
             if not found:
                 return
-            for folder, name, *row in found:
-                yield Entry(name_of(folder), name_of(name), Row(*row))
-            last = (*found[-1][:2], found[-1][2])
+            for folder, *row in found:
+                yield Entry(name_of(folder), Row._make(row))
+            last = found[-1][:3]
 
-    def meet(self, folder: str, name: str, source: str | bytes) -> None:
+    def meet(self, folder: str, row: Row) -> None:
         """Note that a failure was met again, untried."""
         if self.read_only:
             return
         with self._guarded():
             self._database.execute(
                 "UPDATE jobs SET run = ? WHERE folder = ? AND name = ? AND source = ?",
-                (self.run, key(folder), key(name), source),
+                (self.run, key(folder), row.name, row.source),
             )
 
 

@@ -1,7 +1,7 @@
 """Outputs whose photo is gone: those that the ledger knows, and that nobody has altered since."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,27 +11,23 @@ from ffprep.files import os_trouble
 from ffprep.freshness import Freshness
 from ffprep.job import Result, Status
 from ffprep.ledger import AT_ONCE, Entry, name_of
-from ffprep.records import content, root
+from ffprep.records import content
 from ffprep.spec import Size
 
 
 @dataclass(frozen=True, slots=True)
 class Pruning:
-    """Removes outputs of photos that were below `sources` once.
-
-    A source that is missing or empty is not mounted, maybe: nothing of it counts as gone.
-    """
+    """Removes outputs of photos that were below `folders` once, which end in a separator."""
 
     freshness: Freshness
-    sources: Iterable[Path]
+    folders: tuple[str, ...]
 
     def results(self, really: bool) -> Iterator[Result]:
         """A Result for every output that is removed, or would be; a failed one for what could not be."""
-        roots = tuple(root(source) for source in self.sources if _has_something(source))
         ledger, gone = self.freshness.ledger, list[Entry]()
         for entry in ledger.entries(Status.CONVERTED):
             source = name_of(entry.row.source)
-            if not source.startswith(roots) or not _is_gone(source):
+            if not source.startswith(self.folders) or not _is_gone(source):
                 continue
             result = self._pruned(entry, really)
             if really and not os.path.lexists(self._output(entry)):
@@ -65,7 +61,7 @@ class Pruning:
         return Result(source, output, Status.PRUNED, Size(row.width or 1, row.height or 1))
 
     def _output(self, entry: Entry) -> Path:
-        return Path(self.freshness.output, entry.folder, entry.name)
+        return Path(self.freshness.output, entry.folder, name_of(entry.row.name))
 
     def _remove_empty(self, folder: Path) -> None:
         """Folders that held nothing else go along."""
@@ -73,12 +69,6 @@ class Pruning:
             while folder != self.freshness.output:
                 folder.rmdir()
                 folder = folder.parent
-
-
-def _has_something(source: Path) -> bool:
-    with suppress(OSError), os.scandir(source) as entries:
-        return next(entries, None) is not None
-    return False
 
 
 def _is_gone(source: str) -> bool:

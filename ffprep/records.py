@@ -36,7 +36,7 @@ class Pending:
 
     job: Job
     folder: str
-    name: str
+    name: str | bytes
     source: str | bytes
     stamp: Stamp | None
     row: Row | None
@@ -63,6 +63,7 @@ class Done:
         if pending.row and result.status is Status.FRESH:
             known = set(pending.row.tolerated.split())
         row = Row(
+            name=pending.name,
             source=pending.source,
             source_bytes=origin.bytes if origin else None,
             source_mtime=origin.modified if origin else None,
@@ -79,7 +80,7 @@ class Done:
             kind=failure.kind.value if failure else None,
             message=failure.message if failure else None,
         )
-        return Entry(pending.folder, pending.name, row, result.seconds)
+        return Entry(pending.folder, row, result.seconds)
 
 
 def failed_beforehand(result: Result, output: Path, run: int) -> Entry:
@@ -90,7 +91,7 @@ def failed_beforehand(result: Result, output: Path, run: int) -> Entry:
         folder, name = place(output, os.path.join(result.output.parent, "")), result.output.name
     source = key(root(result.source.parent) + result.source.name)
     kind, message = result.failure.kind.value, result.failure.message
-    return Entry(folder, name, Row(source, FAILED, run, kind=kind, message=message))
+    return Entry(folder, Row(key(name), source, FAILED, run, kind=kind, message=message))
 
 
 def place(output: Path, folder: str) -> str:

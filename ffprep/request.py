@@ -12,8 +12,9 @@ from ffprep.errors import UsageError
 from ffprep.files import FOLDER
 from ffprep.formats import OUTPUT_FORMATS, SUFFIXES, OutputFormat, output_format_of
 from ffprep.job import Policy, Renewal
-from ffprep.library import Names, Request
+from ffprep.library import Request
 from ffprep.modes import find_mode
+from ffprep.naming import Names
 from ffprep.run import Order
 from ffprep.spec import Mode, Size, Spec
 from ffprep.targets import Target, find_target

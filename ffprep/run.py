@@ -3,7 +3,7 @@
 import math
 import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,9 @@ from ffprep import __version__
 from ffprep.convert import Converter
 from ffprep.freshness import Freshness, Sorted
 from ffprep.holding import held
-from ffprep.job import Fresh, Job, Policy, Renewal, Result
+from ffprep.job import Batch, Fresh, Job, Policy, Renewal, Result
 from ffprep.ledger import Ledger, Versions
-from ffprep.library import Batch, Plan, Request
+from ffprep.library import Plan, Request
 from ffprep.pruning import Pruning
 from ffprep.records import NO_HASHES, Done, Pending, root
 from ffprep.temporaries import sweep, sweep_links
@@ -122,11 +122,14 @@ class Run:
         """When all was looked at, what is no longer there is forgotten; outputs of it are removed, if asked for."""
         order = self.order
         if order.prune:
-            yield from Pruning(freshness, order.request.sources).results(not order.dry_run)
+            yield from Pruning(freshness, self._folders()).results(not order.dry_run)
         if order.renewal.retry != "only" and not order.dry_run:
-            freshness.forget_failures(
-                tuple(map(root, filter(os.path.isdir, order.request.sources)))
-            )
+            freshness.forget_failures(self._folders())
+
+    def _folders(self) -> tuple[str, ...]:
+        """The SOURCEs that are folders, and hold something: an empty one is not mounted, maybe."""
+        sources = self.order.request.sources
+        return tuple(root(Path(source)) for source in sources if _has_something(source))
 
     def end(self, outcome: str, counts: dict[str, Any]) -> None:
         """Have the ledger say how it ended."""
@@ -174,7 +177,7 @@ class Run:
     def _sort(self, batch: Batch) -> Sorted:
         if self.freshness:
             return self.freshness.sort_out(batch, self._each)
-        return Sorted(pending=[Pending.unknown(batch.job(named)) for named in batch.names])
+        return Sorted(pending=[Pending.unknown(job) for job in batch.jobs()])
 
     def _work(self, chunk: _Chunk) -> Iterator[Done | Result | Fresh]:
         if chunk.fresh:
@@ -226,6 +229,12 @@ def prepared(order: Order, converter: Converter, warn: Callable[[str], None]) ->
             yield run
         finally:
             run.end("interrupted", {})
+
+
+def _has_something(folder: str | os.PathLike[str]) -> bool:
+    with suppress(OSError), os.scandir(folder) as entries:
+        return next(entries, None) is not None
+    return False
 
 
 def _cut(waiting: _Chunk, length: int) -> _Chunk:

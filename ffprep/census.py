@@ -5,7 +5,6 @@ can be counted. Only of what seems to collide are names gathered, and only they 
 """
 
 import os
-import secrets
 import unicodedata
 from array import array
 from bisect import bisect_left
@@ -14,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ffprep.errors import Kind, PhotoError
-from ffprep.files import TEMPORARY_PREFIX
 from ffprep.job import Batch
+from ffprep.temporaries import temporary_name
 from ffprep.walking import Listing, real_folder
 
 _BUCKETS = 64
@@ -243,7 +242,7 @@ def is_case_blind(path: Path) -> bool:
     """Whether the disk that holds `path`, or will, takes `A.jpg` and `a.jpg` for one name."""
     try:
         folder = next(p for p in (path, *path.absolute().parents) if os.path.isdir(p))
-        probe = folder / f"{TEMPORARY_PREFIX}{secrets.token_hex(4)}-case.part"
+        probe = folder / temporary_name()
         probe.touch()
         try:
             return probe.with_name(probe.name.upper()).exists()

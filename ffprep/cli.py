@@ -17,7 +17,7 @@ from ffprep.errors import (
     UsageError,
 )
 from ffprep.exits import leave_now, say
-from ffprep.queries import check, compare, frame, info, list_modes, list_targets
+from ffprep.queries import check, compare, frame, info, list_modes, list_targets, status
 
 ISSUES = "https://github.com/ffprep/ffprep/issues"
 
@@ -28,7 +28,7 @@ def cli() -> None:
     """Turn photos into pictures of exactly the size asked for, with FFmpeg, and prove it."""
 
 
-for command in (convert, check, info, compare, list_modes, list_targets, frame):
+for command in (convert, check, info, compare, status, list_modes, list_targets, frame):
     cli.add_command(command)
 
 

@@ -9,7 +9,7 @@ import click
 
 from ffprep.errors import EnvironmentFault, PhotoError
 from ffprep.exits import leave_now, say
-from ffprep.job import Policy
+from ffprep.job import Manners, Policy
 from ffprep.options import CONVERT
 
 if TYPE_CHECKING:
@@ -36,12 +36,28 @@ def convert(**given: Any) -> None:
 
 
 def carry_out(given: dict[str, Any], signals: "Signals") -> int:
-    """Do what the options of `convert` say; the exit code."""
-    from ffprep import report, run
+    """Do what the options of `convert` say, and tell those who wait for its end; the exit code."""
+    from ffprep.notify import notifying
+    from ffprep.outputs import remove_temporaries
+    from ffprep.report import Tally
+
+    tally = Tally(Path(given["output"]))
+    with notifying(given, tally, signals):
+        _carry_out(given, signals, tally)
+    if signals.number is not None:
+        # A decoder still at work on one photo must not hold up the end.
+        remove_temporaries()
+        leave_now(128 + signals.number)
+    return tally.exit_code
+
+
+def _carry_out(given: dict[str, Any], signals: "Signals", tally: "Tally") -> None:
+    from ffprep import run, telling
     from ffprep.convert import Converter
     from ffprep.ffmpeg import find
     from ffprep.library import Plan
-    from ffprep.outputs import remove_temporaries
+    from ffprep.polite import Gate, adopt
+    from ffprep.report import Ended
     from ffprep.request import read_request
 
     request = read_request(given)
@@ -53,31 +69,44 @@ def carry_out(given: dict[str, Any], signals: "Signals") -> int:
         max_pixels=given["max_pixels"],
         max_memory=given["max_memory"],
     )
+    manners = Manners(
+        nice=given["nice"],
+        idle=given["idle"],
+        max_time=given["max_time"],
+        max_load=given["max_load"],
+        grace=given["timeout"],
+    )
+    gate = Gate(manners)
+    for warning in adopt(manners):
+        say(warning)
     converter = Converter(find(given["ffmpeg"]), policy)
-    tally = report.Tally()
     plan = Plan.of(request)
+    tally.ffmpeg, tally.total = converter.binary.version, plan.total
     tally.passed_over, tally.links = plan.passed_over, plan.links
     if plan.links and not plan.total:
         say("nothing was found but links, which are not followed; see --follow-links")
-    style = report.Style(given["as_json"], given["quiet"], given["verbose"], given["log_file"])
     if given["dry_run"]:
         _dry_run(plan, converter, tally, given["as_json"])
-        return tally.exit_code
-    with report.reporter(style, tally, plan.total) as reporter:
+        return
+    style = telling.Style(
+        json=given["as_json"],
+        quiet=given["quiet"],
+        verbose=given["verbose"],
+        log_file=given["log_file"],
+        log_format=given["log_format"],
+    )
+    with telling.reporter(style, tally) as reporter:
         signals.while_running(converter.processes.stop)
         try:
-            for result in run.Run(plan, converter, given["jobs"]).results():
+            for result in run.Run(plan, converter, given["jobs"], gate).results():
                 reporter.tell(result)
         except EnvironmentFault:
             converter.processes.stop()
-            reporter.finish("stopped")
             raise
-        reporter.finish("interrupted" if signals.number is not None else "")
-    if signals.number is not None:
-        # A decoder still at work on one photo must not hold up the end.
-        remove_temporaries()
-        leave_now(128 + signals.number)
-    return tally.exit_code
+        if signals.number is not None:
+            tally.ended = Ended.INTERRUPTED
+        elif gate.refused and tally.unseen != 0:
+            tally.ended = Ended.TIME
 
 
 def _dry_run(plan: "Plan", converter: "Converter", tally: "Tally", as_json: bool) -> None:

@@ -3,10 +3,12 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 from ffprep.convert import Converter
-from ffprep.job import Job, Result
+from ffprep.job import Job, Manners, Result
 from ffprep.library import Plan
+from ffprep.polite import Gate
 from ffprep.workers import spread
 
 _SECONDS = 4.0
@@ -40,11 +42,13 @@ class Run:
     plan: Plan
     converter: Converter
     workers: int
+    gate: Gate = field(default_factory=lambda: Gate(Manners()))
     _pace: _Pace = field(default_factory=_Pace)
 
     def results(self) -> Iterator[Result]:
         """One Result a job, as they come. Raises EnvironmentFault when none can succeed."""
-        for result in spread(self._chunks(), self._work, self.workers, stopped=self._stopped):
+        chunks = takewhile(lambda _: self.gate.admits(), self._chunks())
+        for result in spread(chunks, self._work, self.workers, stopped=self._stopped):
             self._pace.learn(result)
             yield result
 
@@ -60,8 +64,12 @@ class Run:
             yield chunk
 
     def _work(self, chunk: list[Job | Result]) -> Iterator[Result]:
-        yield from (item for item in chunk if isinstance(item, Result))
-        yield from self.converter.convert(item for item in chunk if isinstance(item, Job))
+        with self.gate.passed(self._stopped) as open:
+            if open:
+                yield from (item for item in chunk if isinstance(item, Result))
+                yield from self.converter.convert(item for item in chunk if isinstance(item, Job))
 
     def _stopped(self) -> bool:
+        if self.gate.overdue():
+            self.converter.processes.stop()
         return self.converter.processes.stopped

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ffprep.convert import Converter
     from ffprep.library import Plan
     from ffprep.report import Tally
+    from ffprep.telling import Style
     from ffprep.workers import Signals
 
 # The other rooms are imported where a command needs them: `ffprep --version` and a Makefile's
@@ -69,13 +70,7 @@ def _carry_out(given: dict[str, Any], signals: "Signals", tally: "Tally") -> Non
         max_pixels=given["max_pixels"],
         max_memory=given["max_memory"],
     )
-    manners = Manners(
-        nice=given["nice"],
-        idle=given["idle"],
-        max_time=given["max_time"],
-        max_load=given["max_load"],
-        grace=given["timeout"],
-    )
+    manners = _manners(given)
     gate = Gate(manners)
     for warning in adopt(manners):
         say(warning)
@@ -88,14 +83,7 @@ def _carry_out(given: dict[str, Any], signals: "Signals", tally: "Tally") -> Non
     if given["dry_run"]:
         _dry_run(plan, converter, tally, given["as_json"])
         return
-    style = telling.Style(
-        json=given["as_json"],
-        quiet=given["quiet"],
-        verbose=given["verbose"],
-        log_file=given["log_file"],
-        log_format=given["log_format"],
-    )
-    with telling.reporter(style, tally) as reporter:
+    with telling.reporter(_style(given), tally) as reporter:
         signals.while_running(converter.processes.stop)
         try:
             for result in run.Run(plan, converter, given["jobs"], gate).results():
@@ -107,6 +95,28 @@ def _carry_out(given: dict[str, Any], signals: "Signals", tally: "Tally") -> Non
             tally.ended = Ended.INTERRUPTED
         elif gate.refused and tally.unseen != 0:
             tally.ended = Ended.TIME
+
+
+def _manners(given: dict[str, Any]) -> Manners:
+    return Manners(
+        nice=given["nice"],
+        idle=given["idle"],
+        max_time=given["max_time"],
+        max_load=given["max_load"],
+        grace=given["timeout"],
+    )
+
+
+def _style(given: dict[str, Any]) -> "Style":
+    from ffprep.telling import Style
+
+    return Style(
+        json=given["as_json"],
+        quiet=given["quiet"],
+        verbose=given["verbose"],
+        log_file=given["log_file"],
+        log_format=given["log_format"],
+    )
 
 
 def _dry_run(plan: "Plan", converter: "Converter", tally: "Tally", as_json: bool) -> None:

@@ -21,11 +21,11 @@ from ffprep.exits import exit_code_of, say
 from ffprep.job import Status
 from ffprep.outputs import temporary_beside, temporary_folder, writing
 from ffprep.processes import Processes
-from ffprep.report import Tally, as_dict, shown
+from ffprep.report import Ended, Tally, as_dict, shown
 from ffprep.workers import Signals
 
-PATIENCE = 60.0
-"""Seconds that --on-finish may take."""
+PATIENCE = dict.fromkeys(Ended, 60.0) | {Ended.INTERRUPTED: 5.0}
+"""Seconds that --on-finish may take: whoever interrupts a run does not want to wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +135,7 @@ class Notices:
                 yield f"--on-finish: {error.strerror or error}"
 
     def _run_command(self, command: str, outcome: Outcome, summary: str) -> Iterator[str]:
+        patience = PATIENCE[outcome.tally.ended]
         with ExitStack() as stack:
             path = self.summary_file
             if path is None:
@@ -143,10 +144,10 @@ class Notices:
             # stdout is for --json; what it says there or on stderr is told when it has ended.
             argv = ["/bin/sh", "-c", f"exec >&2\n{command}"]
             with self.processes.start(argv, more=_variables(outcome, path)) as hook:
-                status = hook.wait_at_most(PATIENCE)
+                status = hook.wait_at_most(patience)
         sys.stderr.write(hook.log)
         if status is None:
-            yield f"--on-finish: took longer than {PATIENCE:g} s, and was ended: {command}"
+            yield f"--on-finish: took longer than {patience:g} s, and was ended: {command}"
         elif status:
             yield f"--on-finish: ended with {status}: {command}"
 

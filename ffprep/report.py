@@ -66,10 +66,10 @@ class Tally:
         self.counts[result.status] += 1
         if result.failure:
             self.kinds[result.failure.kind] += 1
-            self.failures[NAMED:] = [result][: NAMED - len(self.failures)]
+            _keep(self.failures, result)
         elif result.warnings:
             self.warned += 1
-            self.warnings[NAMED:] = [result][: NAMED - len(self.warnings)]
+            _keep(self.warnings, result)
 
     def break_off(self, error: BaseException) -> None:
         """Note the error that ends the run."""
@@ -101,6 +101,11 @@ class Tally:
             return f"{self.ended}; "
         unseen = "some" if self.unseen is None else self.unseen
         return f"stopped after --max-time; {unseen} not looked at yet; "
+
+
+def _keep(first: list[Result], result: Result) -> None:
+    if len(first) < NAMED:
+        first.append(result)
 
 
 def as_dict(result: Result) -> dict[str, Any]:

@@ -73,7 +73,7 @@ class Reporter:
             self._bar.update(count)
 
     def _spell_out(self, result: Result) -> None:
-        if self._log is not None:
+        if self._log is not None and (self._style.verbose or result.status is not Status.FRESH):
             self._log.photo(result)
         trouble = result.failure or result.warnings
         if self._style.verbose or (trouble and self._at_once):

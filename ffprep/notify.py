@@ -21,7 +21,7 @@ from ffprep.exits import exit_code_of, say
 from ffprep.job import Status
 from ffprep.outputs import temporary_beside, temporary_folder, writing
 from ffprep.processes import Processes
-from ffprep.report import Ended, Tally, as_dict, shown
+from ffprep.report import Ended, Tally, as_dict, printable, shown
 from ffprep.workers import Signals
 
 PATIENCE = dict.fromkeys(Ended, 60.0) | {Ended.INTERRUPTED: 5.0}
@@ -131,8 +131,8 @@ class Notices:
         if self.on_finish:
             try:
                 yield from self._run_command(self.on_finish, outcome, summary)
-            except OSError as error:
-                yield f"--on-finish: {error.strerror or error}"
+            except (OSError, ValueError) as error:
+                yield f"--on-finish: {printable(str(error))}"
 
     def _run_command(self, command: str, outcome: Outcome, summary: str) -> Iterator[str]:
         patience = PATIENCE[outcome.tally.ended]
@@ -147,9 +147,9 @@ class Notices:
                 status = hook.wait_at_most(patience)
         sys.stderr.write(hook.log)
         if status is None:
-            yield f"--on-finish: took longer than {patience:g} s, and was ended: {command}"
+            yield f"--on-finish: took longer than {patience:g} s, and was ended: {printable(command)}"
         elif status:
-            yield f"--on-finish: ended with {status}: {command}"
+            yield f"--on-finish: ended with {status}: {printable(command)}"
 
 
 @contextmanager

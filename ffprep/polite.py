@@ -4,6 +4,7 @@
 work already. What this run adds to the load itself is in it, and one chunk always runs, so it never stands still.
 """
 
+import math
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -25,6 +26,8 @@ def adopt(manners: Manners) -> Iterator[str]:
         os.nice(more)
     if manners.idle and not _become_idle():
         yield "--idle: the disk cannot be left to others here (ionice does not do it)"
+    if manners.max_load < math.inf and _load() is None:
+        yield "--max-load: this machine does not tell its load; the run does not heed it"
 
 
 def _niceness() -> int:
@@ -43,6 +46,14 @@ def _become_idle() -> bool:
         return answer(["ionice", "-p", pid], seconds=10).startswith("idle")
     except OSError:
         return False
+
+
+def _load() -> float | None:
+    """The load average of the last minute, where it can be had: without /proc it cannot."""
+    try:
+        return os.getloadavg()[0]
+    except OSError:
+        return None
 
 
 class Gate:
@@ -85,4 +96,4 @@ class Gate:
 
     def _must_wait(self) -> bool:
         crowded = self._working > 0 and time.monotonic() < self._ends
-        return crowded and os.getloadavg()[0] >= self._manners.max_load
+        return crowded and (_load() or 0.0) >= self._manners.max_load

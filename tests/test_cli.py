@@ -382,7 +382,7 @@ def test_a_bar_is_drawn_on_a_terminal_only(home: Path, photos: Path, tmp_path: P
     (photos / "bad.jpg").write_text("no picture")
     leader, follower = pty.openpty()
     fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
-    argv = convert_command(photos, tmp_path)
+    argv = [*convert_command(photos, tmp_path), "--log-file", tmp_path / "log"]
     process = subprocess.Popen(argv, stdout=follower, stderr=follower, stdin=follower)
     os.close(follower)
     seen = b""
@@ -397,6 +397,7 @@ def test_a_bar_is_drawn_on_a_terminal_only(home: Path, photos: Path, tmp_path: P
     assert re.search(r"\b[0-3]/3 \[", text)
     assert "photo/s" in text
     assert re.search(r"ffprep: 2 converted, 1 failed, 1 passed over", text)
+    assert text.count("bad.jpg: unsupported") == 1
 
 
 def test_check_uses_the_services_own_words(ffprep, photos: Path, tmp_path: Path) -> None:

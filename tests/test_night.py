@@ -20,7 +20,7 @@ from ffprep.job import Manners, Policy
 from ffprep.library import Plan, Request
 from ffprep.modes import find_mode
 from ffprep.params import Seconds
-from ffprep.polite import Gate
+from ffprep.polite import Gate, adopt
 from ffprep.run import Run
 from ffprep.spec import Size, Spec
 from ffprep.workers import spread
@@ -148,6 +148,19 @@ def test_who_waits_for_the_load_hears_that_it_is_over(monkeypatch: pytest.Monkey
         over.set()
         waiting.join(30)
         assert entered == [False]
+
+
+def test_a_machine_that_does_not_tell_its_load_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown() -> tuple[float, float, float]:
+        raise OSError("no /proc")
+
+    monkeypatch.setattr(os, "getloadavg", unknown)
+    manners = Manners(max_load=2.0)
+    (told,) = adopt(manners)
+    assert told.startswith("--max-load: ")
+    gate = Gate(manners)
+    with gate.passed(lambda: False) as first, gate.passed(lambda: False) as second:
+        assert (first, second) == (True, True)
 
 
 @pytest.mark.parametrize(

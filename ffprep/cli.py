@@ -16,7 +16,7 @@ from ffprep.errors import (
     UsageError,
 )
 from ffprep.exits import exit_code_of, leave_now, say
-from ffprep.queries import check, compare, frame, info, list_modes, list_targets
+from ffprep.queries import check, compare, frame, info, list_modes, list_targets, status
 
 ISSUES = "https://github.com/ffprep/ffprep/issues"
 
@@ -27,7 +27,7 @@ def cli() -> None:
     """Turn photos into pictures of exactly the size asked for, with FFmpeg, and prove it."""
 
 
-for command in (convert, check, info, compare, list_modes, list_targets, frame):
+for command in (convert, check, info, compare, status, list_modes, list_targets, frame):
     cli.add_command(command)
 
 

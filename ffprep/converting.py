@@ -1,21 +1,19 @@
 """`ffprep convert`: options to a run, a run to words and an exit code."""
 
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ffprep.errors import EnvironmentFault, PhotoError
+from ffprep.errors import EnvironmentFault
 from ffprep.exits import leave_now, say
-from ffprep.job import Manners, Policy
 from ffprep.options import CONVERT
+from ffprep.rehearsal import rehearse
 
 if TYPE_CHECKING:
-    from ffprep.convert import Converter
-    from ffprep.library import Plan
     from ffprep.report import Tally
+    from ffprep.run import Order, Run
     from ffprep.telling import Style
     from ffprep.workers import Signals
 
@@ -53,104 +51,57 @@ def carry_out(given: dict[str, Any], signals: "Signals") -> int:
 
 
 def _carry_out(given: dict[str, Any], signals: "Signals", tally: "Tally") -> None:
-    from ffprep import run, telling
     from ffprep.convert import Converter
     from ffprep.ffmpeg import find
-    from ffprep.library import Plan
-    from ffprep.polite import Gate, adopt
-    from ffprep.report import Ended
-    from ffprep.request import read_request
+    from ffprep.request import read_order
+    from ffprep.run import prepared
 
-    request = read_request(given)
-    policy = Policy(
-        upscale=given["upscale"],
-        keep_damaged=given["damaged"] == "keep",
-        preserve_times=given["preserve_times"],
-        timeout=given["timeout"],
-        max_pixels=given["max_pixels"],
-        max_memory=given["max_memory"],
-    )
-    manners = _manners(given)
-    gate = Gate(manners)
-    for warning in adopt(manners):
-        say(warning)
-    converter = Converter(find(given["ffmpeg"]), policy)
-    plan = Plan.of(request)
-    tally.ffmpeg, tally.total = converter.binary.version, plan.total
-    tally.passed_over, tally.links = plan.passed_over, plan.links
-    if plan.links and not plan.total:
-        say("nothing was found but links, which are not followed; see --follow-links")
-    if given["dry_run"]:
-        _dry_run(plan, converter, tally, given["as_json"])
-        return
-    with telling.reporter(_style(given), tally) as reporter:
+    order = read_order(given)
+    converter = Converter(find(order.ffmpeg), order.policy)
+    tally.ffmpeg = converter.binary.version
+    with prepared(order, converter, say) as run:
+        tally.total = run.plan.total
+        tally.passed_over, tally.links = run.plan.passed_over, run.plan.links
+        if run.plan.links and not run.plan.total:
+            say("nothing was found but links, which are not followed; see --follow-links")
+        if order.dry_run:
+            rehearse(run, tally, given["as_json"])
+            return
         signals.while_running(converter.processes.stop)
-        try:
-            for result in run.Run(plan, converter, given["jobs"], gate).results():
-                reporter.tell(result)
-        except EnvironmentFault:
-            converter.processes.stop()
-            raise
-        if signals.number is not None:
-            tally.ended = Ended.INTERRUPTED
-        elif gate.refused and tally.unseen != 0:
-            tally.ended = Ended.TIME
+        _tell(run, _style(given, order), tally, signals)
 
 
-def _manners(given: dict[str, Any]) -> Manners:
-    return Manners(
-        nice=given["nice"],
-        idle=given["idle"],
-        max_time=given["max_time"],
-        max_load=given["max_load"],
-        grace=given["timeout"],
-    )
+def _style(given: dict[str, Any], order: "Order") -> "Style":
+    import shlex
 
-
-def _style(given: dict[str, Any]) -> "Style":
     from ffprep.telling import Style
 
+    asked = ["ffprep", "status", str(order.request.output), "--failed"]
+    asked += ["--ledger", given["ledger"]] if given["ledger"] else []
     return Style(
         json=given["as_json"],
         quiet=given["quiet"],
         verbose=given["verbose"],
         log_file=given["log_file"],
         log_format=given["log_format"],
+        ledger=shlex.join(asked) if order.ledger else "",
     )
 
 
-def _dry_run(plan: "Plan", converter: "Converter", tally: "Tally", as_json: bool) -> None:
-    """Print what would be run, for a shell or as JSON; tell what would fail."""
-    from ffprep import report
-    from ffprep.job import Result
+def _tell(run: "Run", style: "Style", tally: "Tally", signals: "Signals") -> None:
+    from ffprep.report import Ended
+    from ffprep.telling import reporter
 
-    made: set[Path] = set()
-    spec = plan.request.spec
-    if spec.colour == "keep" or spec.metadata != "none" or spec.max_bytes:
-        say("these commands make the pixels; profile, rights and --max-bytes come after them")
-    for item in plan.jobs():
-        if isinstance(item, Result):
-            result = item
-        else:
-            try:
-                pipeline = converter.pipeline(item)
-                if as_json:
-                    names = {"source": str(item.source), "output": str(item.output)}
-                    report.print_json(names | {"pipeline": pipeline})
-                else:
-                    _print_for_shell(pipeline, item.output.parent, made)
-                continue
-            except PhotoError as error:
-                result = Result.failed(item.source, item.output, error)
-        tally.add(result)
-        say(report.line(result))
-
-
-def _print_for_shell(pipeline: list[list[str]], folder: Path, made: set[Path]) -> None:
-    """Print a pipeline, and before it, once, what makes the folder it writes to."""
-    import shlex
-
-    if folder not in made and not os.path.isdir(folder):
-        sys.stdout.write(shlex.join(["mkdir", "-p", "--", str(folder)]) + "\n")
-    made.add(folder)
-    sys.stdout.write(" | ".join(map(shlex.join, pipeline)) + "\n")
+    try:
+        with reporter(style, tally) as telling:
+            for result in run.results(telling.each):
+                telling.tell(result)
+            if signals.number is not None:
+                tally.ended = Ended.INTERRUPTED
+            elif run.gate.refused and tally.unseen != 0:
+                tally.ended = Ended.TIME
+    except EnvironmentFault:
+        run.converter.processes.stop()
+        raise
+    finally:
+        run.end(tally.ended.value, tally.summary())

@@ -59,7 +59,9 @@ class Tally:
     @property
     def unseen(self) -> int | None:
         """How many photos were not looked at; None where nobody knows."""
-        return None if self.total is None else self.total - sum(self.counts.values())
+        if self.total is None:
+            return None
+        return self.total - sum(self.counts.values()) + self.counts[Status.PRUNED]
 
     def add(self, result: Result) -> None:
         """Count one Result."""
@@ -67,7 +69,7 @@ class Tally:
         if result.failure:
             self.kinds[result.failure.kind] += 1
             _keep(self.failures, result)
-        elif result.warnings:
+        elif result.status is Status.CONVERTED and result.warnings:  # fresh ones were told before
             self.warned += 1
             _keep(self.warnings, result)
 
@@ -87,7 +89,9 @@ class Tally:
         """The same for people, after what kept it from being done."""
         summary = self.summary()
         parts = [f"{summary['converted']} converted"]
-        parts += [f"{summary[word]} {word}" for word in ("fresh", "failed") if summary[word]]
+        parts += [
+            f"{summary[word]} {word}" for word in ("fresh", "failed", "pruned") if summary[word]
+        ]
         if others := self.passed_over - self.links:
             parts.append(f"{others} passed over (no pictures)")
         if self.links:

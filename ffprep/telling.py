@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ffprep.job import Result, Status
+from ffprep.job import Fresh, Result, Status
 from ffprep.report import Ended, Tally, as_dict, line, print_json, shown
 
 if TYPE_CHECKING:
@@ -58,17 +58,16 @@ class Reporter:
         """Whether every fresh photo is to be told as a Result of its own."""
         return self._style.json or self._style.verbose
 
-    def tell(self, result: Result) -> None:
-        """Count a Result, and say of it what is to be said."""
-        self._tally.add(result)
-        if result.status is not Status.FRESH or self.each:
-            self._spell_out(result)
-        if self._bar is not None:
-            self._bar.update()
-
-    def tell_fresh(self, count: int) -> None:
-        """Count fresh photos of which there are no Results; only where not `each` is wanted."""
-        self._tally.counts[Status.FRESH] += count
+    def tell(self, result: Result | Fresh) -> None:
+        """Count a Result, and say of it what is to be said; fresh ones may come as a number."""
+        count = 1
+        if isinstance(result, Fresh):
+            count = result.count
+            self._tally.counts[Status.FRESH] += count
+        else:
+            self._tally.add(result)
+            if result.status is not Status.FRESH or self.each:
+                self._spell_out(result)
         if self._bar is not None:
             self._bar.update(count)
 

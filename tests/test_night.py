@@ -16,12 +16,12 @@ from test_convert import fake
 
 from ffprep.convert import Converter
 from ffprep.ffmpeg import find
-from ffprep.job import Manners, Policy
-from ffprep.library import Plan, Request
+from ffprep.job import Manners, Policy, Renewal, Result
+from ffprep.library import Request
 from ffprep.modes import find_mode
 from ffprep.params import Seconds
 from ffprep.polite import Gate, adopt
-from ffprep.run import Run
+from ffprep.run import Order, prepared
 from ffprep.spec import Size, Spec
 from ffprep.workers import spread
 
@@ -69,12 +69,23 @@ def test_where_the_disk_cannot_be_left_to_others_the_run_goes_on(
 
 def made_in(seconds: float, grace: float, photos: Path, tmp_path: Path, delay: float) -> list[Path]:
     """What a run of one worker makes of the photos when each call of ffmpeg takes a `delay`."""
-    request = Request((photos,), tmp_path / "out", SPEC)
+    order = Order(
+        request=Request((photos,), tmp_path / "out", SPEC),
+        policy=Policy(),
+        renewal=Renewal(),
+        ledger=tmp_path / "ledger",
+        jobs=1,
+        ffmpeg=None,
+        wait=0.0,
+        prune=False,
+        dry_run=False,
+        manners=Manners(max_time=seconds, grace=grace),
+    )
     binary = fake(tmp_path, f'sleep {delay}; exec "$REAL" "$@"')
-    gate = Gate(Manners(max_time=seconds, grace=grace))
-    results = list(Run(Plan.of(request), Converter(binary, Policy()), 1, gate).results())
-    assert (gate.refused, [r for r in results if r.failure]) == (True, [])
-    assert {r.output for r in results} == set(tmp_path.glob("out/*"))
+    with prepared(order, Converter(binary, order.policy), print) as run:
+        results = [r for r in run.results() if isinstance(r, Result)]
+    assert (run.gate.refused, [r for r in results if r.failure]) == (True, [])
+    assert {r.output for r in results} == set(tmp_path.glob("out/*.jpg"))
     return [result.output for result in results if result.output]
 
 
@@ -95,11 +106,12 @@ def test_no_time_left_is_told_and_the_next_run_goes_on(
     arguments = ["convert", photos, "-o", tmp_path / "out", "--size", "9x6", "--json"]
     ran = ffprep(*arguments, "--ffmpeg", ffmpeg, "--jobs", "1", "--max-time", "1")
     done = ran.summary["converted"]
-    assert (ran.code, len(list(tmp_path.glob("out/*")))) == (1, done)
+    assert (ran.code, len(list(tmp_path.glob("out/*.jpg")))) == (1, done)
     words = rf"ffprep: stopped after --max-time; {12 - done} not looked at yet; {done} converted"
     assert re.match(words, ran.err)
     ran = ffprep(*arguments, "--max-time", "2h")
-    assert (ran.code, ran.err, len(list(tmp_path.glob("out/*")))) == (0, "", 12)
+    assert (ran.code, ran.err, ran.summary["fresh"]) == (0, "", done)
+    assert len(list(tmp_path.glob("out/*.jpg"))) == 12
 
 
 @contextmanager

@@ -24,6 +24,7 @@ def test_the_exit_code_tells_the_worst() -> None:
         "converted": 2,
         "fresh": 0,
         "failed": 2,
+        "pruned": 0,
         "passed_over": 0,
         "seconds": 0,
     }

@@ -14,7 +14,7 @@ import pytest
 from conftest import ramp
 
 from ffprep.errors import EnvironmentFault, Kind, PhotoError
-from ffprep.job import Result, Status
+from ffprep.job import Caveat, Fresh, Result, Status
 from ffprep.logfile import LogFile
 from ffprep.report import Tally
 from ffprep.spec import Size
@@ -52,14 +52,16 @@ def test_cron_gets_one_block_that_names_ten_and_says_where_the_rest_is(
     if not quiet:
         assert re.fullmatch(r"ffprep: 2 converted, 13 failed in [\d.]+ s", lines.pop(0))
     lead = "ffprep: " if quiet else "  "
-    assert lines.pop() == f"{lead}and 3 more that failed: see the log {log}"
+    places = f"`ffprep status {tmp_path}/out --failed`, or the log {log}"
+    assert lines.pop() == f"{lead}and 3 more that failed: see {places}"
     named = [re.match(rf"{lead}.*/(bad\d+\.jpg): unsupported: is no picture", x) for x in lines]
     assert (ran.code, len({match[1] for match in named if match})) == (1, 10)
     assert len(set(re.findall(r"bad\d+\.jpg(?=: unsupported)", log.read_text()))) == 13
 
 
 def test_json_has_the_rest_too(ffprep, library: Path, tmp_path: Path) -> None:
-    ran = ffprep("convert", library, "-o", tmp_path / "out", "--size", "9x6", "--json")
+    arguments = ["convert", library, "-o", tmp_path / "out", "--size", "9x6", "--ledger", "none"]
+    ran = ffprep(*arguments, "--json")
     assert ran.err.splitlines()[-1] == "  and 3 more that failed: see the JSON lines"
     assert len(ran.kinds()) == 13
 
@@ -67,8 +69,8 @@ def test_json_has_the_rest_too(ffprep, library: Path, tmp_path: Path) -> None:
 def test_all_are_named_where_the_rest_would_be_nowhere(
     ffprep, library: Path, tmp_path: Path
 ) -> None:
-    listing = ["convert", *sorted(library.iterdir()), "-o", tmp_path / "out", "--size", "9x6", "-v"]
-    for arguments in (listing, [*listing, "--log-file", tmp_path / "log"]):
+    listing = ["convert", library, "-o", tmp_path / "out", "--size", "9x6"]
+    for arguments in ([*listing, "--ledger", "none"], [*listing, "-v", "--retry", "always"]):
         named = re.findall(r"bad\d+\.jpg(?=: unsupported)", ffprep(*arguments).err)
         assert (len(named), len(set(named))) == (13, 13)
 
@@ -89,7 +91,7 @@ def test_a_million_failures_fill_no_memory_and_are_counted() -> None:
     tally = Tally()
     for number in range(5000):
         tally.add(bad(number))
-        tally.add(Result(Path("w"), Path("o"), Status.CONVERTED, warnings=("enlarged",)))
+        tally.add(Result(Path("w"), Path("o"), Status.CONVERTED, caveats=(Caveat("enlarged"),)))
     assert [result.source.name for result in tally.failures] == [f"bad{n}.jpg" for n in range(10)]
     assert (tally.kinds[Kind.DAMAGED], len(tally.warnings), tally.warned) == (5000, 10, 5000)
 
@@ -125,7 +127,7 @@ def test_fresh_photos_are_counted_and_told_only_to_who_asked(
         assert r.each == (style.verbose or style.json)
         r.tell(FRESH)
         if not r.each:
-            r.tell_fresh(41)
+            r.tell(Fresh(41))
     told = capsys.readouterr()
     assert ("f.jpg" in told.out + told.err) == r.each
     assert ("f.jpg" in (tmp_path / "log").read_text()) == style.verbose

@@ -9,7 +9,7 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -119,14 +119,20 @@ def name_of(value: str | bytes) -> str:
 class Ledger:
     """An open ledger, held by one run. Use from one thread.
 
-    `moved` is where a corrupt one was put aside. Raises EnvironmentFault for what is no ledger of ffprep's,
+    A corrupt one is put aside, whenever that comes out, and `warn` is told. Raises EnvironmentFault for what is no ledger of ffprep's,
     or cannot be written.
     """
 
-    def __init__(self, path: Path, fsync: bool = False, read_only: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        warn: Callable[[str], None],
+        fsync: bool = False,
+        read_only: bool = False,
+    ) -> None:
         self.path = path
         self.read_only = read_only
-        self.moved: Path | None = None
+        self._warn = warn
         self.run = 0
         self._synchronous = "FULL" if fsync else "NORMAL"
         self._specs: dict[int, tuple[Spec, int]] = {}
@@ -157,10 +163,9 @@ class Ledger:
 
     def _put_aside(self) -> None:
         """Give a corrupt ledger another name, for whoever wants to look into it."""
-        self.moved = self.path.with_name(
-            f"{self.path.name}.corrupt-{time.strftime('%Y%m%d-%H%M%S')}"
-        )
-        os.replace(self.path, self.moved)
+        aside = self.path.with_name(f"{self.path.name}.corrupt-{time.strftime('%Y%m%d-%H%M%S')}")
+        os.replace(self.path, aside)
+        self._warn(f"the ledger {self.path} was corrupt; it is {aside} now, and a new one is begun")
         for end in ("-wal", "-shm"):
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(f"{self.path}{end}")

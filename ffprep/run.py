@@ -230,16 +230,11 @@ def prepared(order: Order, converter: Converter, warn: Callable[[str], None]) ->
             stack.enter_context(held(request.output, order.wait))
         freshness = None
         if order.ledger and (os.path.exists(order.ledger) or not order.dry_run):
-            ledger = stack.enter_context(
-                Ledger(order.ledger, order.policy.fsync, read_only=order.dry_run)
-            )
+            fsync, read_only = order.policy.fsync, order.dry_run
+            ledger = stack.enter_context(Ledger(order.ledger, warn, fsync, read_only))
             versions = Versions(__version__, converter.binary.version, order.policy.terms)
             alike = ledger.begin(versions)
             freshness = Freshness(ledger, request.output, order.policy, order.renewal, alike)
-            if ledger.moved:
-                warn(
-                    f"the ledger {order.ledger} was corrupt; it is {ledger.moved} now, and a new one is begun"
-                )
         run = Run(order, converter, Plan.of(request), freshness, gate)
         try:
             yield run

@@ -1,7 +1,6 @@
 """The command line: the commands together, and the exit code of every way out."""
 
 import os
-import signal
 import sys
 import warnings
 from typing import NoReturn
@@ -16,7 +15,7 @@ from ffprep.errors import (
     Interrupted,
     UsageError,
 )
-from ffprep.exits import leave_now, say
+from ffprep.exits import exit_code_of, leave_now, say
 from ffprep.queries import check, compare, frame, info, list_modes, list_targets, status
 
 ISSUES = "https://github.com/ffprep/ffprep/issues"
@@ -41,12 +40,8 @@ def main() -> NoReturn:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        leave_now(128 + signal.SIGINT)
-    except BrokenPipeError:
-        leave_now(128 + signal.SIGPIPE)  # whoever read the output wants no more of it
-    except Interrupted as error:
-        leave_now(error.exit_code)
+    except (click.Abort, KeyboardInterrupt, BrokenPipeError, Interrupted) as error:
+        leave_now(exit_code_of(error))  # whoever asked for it, or wants no more, needs no word
     except UsageError as error:
         say(f"{error}\nTry 'ffprep --help' for help.")
         sys.exit(error.exit_code)
@@ -55,13 +50,13 @@ def main() -> NoReturn:
         sys.exit(error.exit_code)
     except OSError as error:
         say(f"{error.strerror or error}" + (f": {error.filename}" if error.filename else ""))
-        leave_now(ExitCode.ENVIRONMENT)
-    except Exception:
+        leave_now(exit_code_of(error))
+    except Exception as error:
         import traceback
 
         traceback.print_exc()
         say(f"this is a bug in ffprep; please report the lines above at {ISSUES}")
-        sys.exit(ExitCode.BUG)
+        sys.exit(exit_code_of(error))
     sys.exit(code)
 
 

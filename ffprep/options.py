@@ -3,7 +3,7 @@
 import click
 
 from ffprep.formats import OUTPUT_FORMATS
-from ffprep.job import Policy
+from ffprep.job import Manners, Policy
 from ffprep.params import (
     AS_JSON,
     BACKGROUND,
@@ -202,9 +202,60 @@ TELLING = options(
     AS_JSON,
     click.option("--quiet", is_flag=True, help="No bar and no summary; failures are still told."),
     click.option("-v", "--verbose", is_flag=True, help="A line for every photo."),
-    click.option("--log-file", type=PATH, metavar="FILE", help="Append what was done to FILE."),
+    click.option(
+        "--log-file",
+        type=PATH,
+        metavar="FILE",
+        help="Append what was done to FILE, and to a new one when that was renamed.",
+    ),
+    click.option(
+        "--log-format",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        show_default=True,
+        help="Lines for people, or JSON objects like those of --json.",
+    ),
+    click.option(
+        "--summary-file", type=PATH, metavar="FILE", help="Write how the run ended, as JSON."
+    ),
+    click.option(
+        "--metrics-file",
+        type=PATH,
+        metavar="FILE.prom",
+        help="Write the same for node_exporter's textfile collector; a file of its own for each OUT.",
+    ),
+    click.option(
+        "--on-finish",
+        metavar="COMMAND",
+        help="Run COMMAND in a shell when the run has ended; FFPREP_SUMMARY names the summary.",
+    ),
 )
 """What is told, and where."""
 
-CONVERT = options(FILES, PICTURE, POLICY, LEDGER, WORK, TELLING)
+NIGHT = options(
+    click.option(
+        "--nice",
+        type=click.IntRange(0, 19),
+        default=Manners().nice,
+        help="Leave others the processor.",
+    ),
+    click.option("--idle", is_flag=True, help="Leave others the disk (ionice's idle class)."),
+    click.option(
+        "--max-time",
+        type=Seconds(),
+        default=Manners().max_time,
+        metavar="S",
+        help="Begin no photo later than this, such as 6h; the next run goes on.",
+    ),
+    click.option(
+        "--max-load",
+        type=click.FloatRange(min=0, min_open=True),
+        default=Manners().max_load,
+        metavar="F",
+        help="While the load average is F or more, work on one chunk at a time.",
+    ),
+)
+"""How it behaves on a machine that others use too."""
+
+CONVERT = options(FILES, PICTURE, POLICY, LEDGER, WORK, NIGHT, TELLING)
 """All of them, in the order of the help."""

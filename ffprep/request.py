@@ -10,7 +10,7 @@ import click
 from ffprep.errors import UsageError
 from ffprep.files import FOLDER
 from ffprep.formats import OUTPUT_FORMATS, SUFFIXES, OutputFormat, output_format_of
-from ffprep.job import Policy, Renewal
+from ffprep.job import Manners, Policy, Renewal
 from ffprep.library import Request
 from ffprep.modes import find_mode
 from ffprep.naming import Names
@@ -86,6 +86,13 @@ def read_order(given: Mapping[str, Any]) -> Order:
         wait=given["wait"] or 0.0,
         prune=given["prune"],
         dry_run=given["dry_run"],
+        manners=Manners(
+            nice=given["nice"],
+            idle=given["idle"],
+            max_time=given["max_time"],
+            max_load=given["max_load"],
+            grace=policy.timeout,
+        ),
     )
 
 

@@ -69,9 +69,10 @@ def carry_out(given: dict[str, Any], signals: "Signals") -> int:
             for result in run.Run(plan, converter, given["jobs"]).results():
                 reporter.tell(result)
         except EnvironmentFault:
-            converter.processes.stop()
             reporter.finish("stopped")
             raise
+        finally:
+            converter.processes.stop()  # no ffmpeg is left running, whatever ended this
         reporter.finish("interrupted" if signals.number is not None else "")
     if signals.number is not None:
         # A decoder still at work on one photo must not hold up the end.

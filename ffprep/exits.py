@@ -2,10 +2,13 @@
 
 import os
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from typing import NoReturn
 
 import click
+
+_acts: list[Callable[[], None]] = []
 
 
 def say(text: str) -> None:
@@ -13,8 +16,15 @@ def say(text: str) -> None:
     click.echo(f"ffprep: {text}", err=True)
 
 
+def before_leaving(act: Callable[[], None]) -> None:
+    """Have `leave_now` call this first."""
+    _acts.append(act)
+
+
 def leave_now(code: int) -> NoReturn:
     """End without waiting for threads, or for streams that cannot be written to."""
+    for act in _acts:
+        act()
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):
             stream.flush()

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ffprep.errors import EnvironmentFault, PhotoError
+from ffprep.errors import EnvironmentFault, ExitCode, PhotoError, UsageError
 from ffprep.exits import leave_now, say
 from ffprep.job import Policy
 from ffprep.options import CONVERT
 
 if TYPE_CHECKING:
     from ffprep.convert import Converter
+    from ffprep.depfile import Depfile
     from ffprep.library import Plan
     from ffprep.report import Tally
     from ffprep.workers import Signals
@@ -45,6 +46,7 @@ def carry_out(given: dict[str, Any], signals: "Signals") -> int:
     from ffprep.request import read_request
 
     request = read_request(given)
+    depfile = _depfile(given)
     policy = Policy(
         upscale=given["upscale"],
         keep_damaged=given["damaged"] == "keep",
@@ -78,7 +80,21 @@ def carry_out(given: dict[str, Any], signals: "Signals") -> int:
         # A decoder still at work on one photo must not hold up the end.
         remove_temporaries()
         leave_now(128 + signals.number)
+    if depfile and tally.exit_code == ExitCode.OK:
+        for path in depfile.write(plan):
+            say(f"--depfile: make has no word for {report.shown(path)}, and it is left out")
     return tally.exit_code
+
+
+def _depfile(given: dict[str, Any]) -> "Depfile | None":
+    """The depfile that is asked for. Raises UsageError."""
+    if not given["depfile"]:
+        if given["depfile_target"]:
+            raise UsageError("--depfile-target is for a --depfile; name its FILE")
+        return None
+    from ffprep.depfile import Depfile
+
+    return Depfile(given["depfile"], given["depfile_target"] or given["output"])
 
 
 def _dry_run(plan: "Plan", converter: "Converter", tally: "Tally", as_json: bool) -> None:

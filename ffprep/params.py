@@ -39,7 +39,8 @@ class Jobs(click.ParamType[int]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """`auto` is what this process may use, or what `make -jN` may do at a time."""
         if value == "auto":
-            from ffprep.workers import processors, slots
+            from ffprep.jobserver import slots
+            from ffprep.workers import processors
 
             return slots().most or processors()
         if not str(value).isdecimal() or not 1 <= int(value) <= 1024:

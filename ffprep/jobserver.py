@@ -51,9 +51,7 @@ def slots() -> Slots:
         alone = numbers[-1:] == [1] and "MAKELEVEL" in os.environ
         return Jobserver(None, 1) if alone else Slots()
     pool, most = _connected(places[-1]), numbers[-1] if numbers else None
-    if pool:
-        return Jobserver(pool, most)
-    return Jobserver(None, 1, _UNREACHABLE.format(most=most or ""))
+    return Jobserver(pool, most, "" if pool else _UNREACHABLE.format(most=most or ""))
 
 
 _PLACES = ("--jobserver-auth=", "--jobserver-fds=")  # the second one before make 4.2

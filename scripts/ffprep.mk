@@ -8,6 +8,8 @@
 #
 # There is no need for .DELETE_ON_ERROR: what ffprep did not finish and verify has no final name.
 
+ffprep_goal := $(.DEFAULT_GOAL)
+
 FFPREP        ?= ffprep
 FFPREP_SIZE   ?=
 FFPREP_FLAGS  ?=
@@ -53,3 +55,6 @@ FFPREP_PICTURES = $(shell cd $(FFPREP_FROM) && find . -name '.?*' -prune -o ! -t
 ifneq ($(wildcard $(FFPREP_DEPS)),)
 -include $(shell find $(FFPREP_DEPS) -name '*.d' | sed 's/ /\\ /g')
 endif
+
+# What is made by default is said by the Makefile that includes this one.
+.DEFAULT_GOAL := $(ffprep_goal)

@@ -21,6 +21,8 @@ from ffprep.exits import before_leaving, say
 _PULSE = 50
 """Milliseconds between two looks at whether those who wait are to stop."""
 
+_PLACES = ("--jobserver-auth=", "--jobserver-fds=")  # the second one before make 4.2
+
 _UNREACHABLE = (
     "make -j{most} does not share its jobs with this rule, so one photo is converted at a time; begin the "
     "recipe line with +, as in: +ffprep convert ..."
@@ -52,9 +54,6 @@ def slots() -> Slots:
         return Jobserver(None, 1) if alone else Slots()
     pool, most = _connected(places[-1]), numbers[-1] if numbers else None
     return Jobserver(pool, most, "" if pool else _UNREACHABLE.format(most=most or ""))
-
-
-_PLACES = ("--jobserver-auth=", "--jobserver-fds=")  # the second one before make 4.2
 
 
 def _flags(text: str) -> list[str]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ffprep.errors import EnvironmentFault
+from ffprep.errors import ExitCode
 from ffprep.exits import leave_now, say
 from ffprep.options import CONVERT
 from ffprep.rehearsal import rehearse
@@ -53,6 +53,7 @@ def carry_out(given: dict[str, Any], signals: "Signals") -> int:
 def _carry_out(given: dict[str, Any], signals: "Signals", tally: "Tally") -> None:
     from ffprep.convert import Converter
     from ffprep.ffmpeg import find
+    from ffprep.report import shown
     from ffprep.request import read_order
     from ffprep.run import prepared
 
@@ -69,6 +70,9 @@ def _carry_out(given: dict[str, Any], signals: "Signals", tally: "Tally") -> Non
             return
         signals.while_running(converter.processes.stop)
         _tell(run, _style(given, order), tally, signals)
+        if order.depfile and tally.exit_code == ExitCode.OK and signals.number is None:
+            for path in order.depfile.write(run.plan):
+                say(f"--depfile: make has no word for {shown(path)}, and it is left out")
 
 
 def _style(given: dict[str, Any], order: "Order") -> "Style":
@@ -100,8 +104,6 @@ def _tell(run: "Run", style: "Style", tally: "Tally", signals: "Signals") -> Non
                 tally.ended = Ended.INTERRUPTED
             elif run.gate.refused and tally.unseen != 0:
                 tally.ended = Ended.TIME
-    except EnvironmentFault:
-        run.converter.processes.stop()
-        raise
     finally:
+        run.converter.processes.stop()  # no ffmpeg is left running, whatever ended this
         run.end(tally.ended.value, tally.summary())

@@ -3,12 +3,15 @@
 import os
 import signal
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from typing import NoReturn
 
 import click
 
 from ffprep.errors import ExitCode, FfprepError
+
+_acts: list[Callable[[], None]] = []
 
 
 def say(text: str) -> None:
@@ -27,8 +30,15 @@ def exit_code_of(error: BaseException) -> int:
     return ExitCode.ENVIRONMENT if isinstance(error, OSError) else ExitCode.BUG
 
 
+def before_leaving(act: Callable[[], None]) -> None:
+    """Have `leave_now` call this first."""
+    _acts.append(act)
+
+
 def leave_now(code: int) -> NoReturn:
     """End without waiting for threads, or for streams that cannot be written to."""
+    for act in _acts:
+        act()
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):
             stream.flush()

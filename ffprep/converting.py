@@ -11,18 +11,19 @@ from ffprep.errors import EnvironmentFault, PhotoError
 from ffprep.exits import leave_now, say
 from ffprep.job import Policy
 from ffprep.options import CONVERT
+from ffprep.settings import FromFile
 
 if TYPE_CHECKING:
     from ffprep.convert import Converter
     from ffprep.library import Plan
-    from ffprep.report import Tally
+    from ffprep.report import Style, Tally
     from ffprep.workers import Signals
 
 # The other rooms are imported where a command needs them: `ffprep --version` and a Makefile's
 # thousandth call should not pay for Pillow, tqdm and ffmpeg-python.
 
 
-@click.command()
+@click.command(cls=FromFile)
 @CONVERT
 def convert(**given: Any) -> None:
     """Convert photos to pictures of exactly one size.
@@ -35,8 +36,8 @@ def convert(**given: Any) -> None:
         sys.exit(carry_out(given, signals))
 
 
-def carry_out(given: dict[str, Any], signals: "Signals") -> int:
-    """Do what the options of `convert` say; the exit code."""
+def carry_out(given: dict[str, Any], signals: "Signals", job: str = "") -> int:
+    """Do what the options of `convert` say; the exit code. `job` signs all that is told."""
     from ffprep import report, run
     from ffprep.convert import Converter
     from ffprep.ffmpeg import find
@@ -57,11 +58,11 @@ def carry_out(given: dict[str, Any], signals: "Signals") -> int:
     tally = report.Tally()
     plan = Plan.of(request)
     tally.passed_over, tally.links = plan.passed_over, plan.links
+    style = report.Style(given["as_json"], given["quiet"], given["verbose"], given["log_file"], job)
     if plan.links and not plan.total:
-        say("nothing was found but links, which are not followed; see --follow-links")
-    style = report.Style(given["as_json"], given["quiet"], given["verbose"], given["log_file"])
+        say(style.signed("nothing was found but links, which are not followed; see --follow-links"))
     if given["dry_run"]:
-        _dry_run(plan, converter, tally, given["as_json"])
+        _dry_run(plan, converter, tally, style)
         return tally.exit_code
     with report.reporter(style, tally, plan.total) as reporter:
         signals.while_running(converter.processes.stop)
@@ -80,7 +81,7 @@ def carry_out(given: dict[str, Any], signals: "Signals") -> int:
     return tally.exit_code
 
 
-def _dry_run(plan: "Plan", converter: "Converter", tally: "Tally", as_json: bool) -> None:
+def _dry_run(plan: "Plan", converter: "Converter", tally: "Tally", style: "Style") -> None:
     """Print what would be run, for a shell or as JSON; tell what would fail."""
     from ffprep import report
     from ffprep.job import Result
@@ -88,23 +89,24 @@ def _dry_run(plan: "Plan", converter: "Converter", tally: "Tally", as_json: bool
     made: set[Path] = set()
     spec = plan.request.spec
     if spec.colour == "keep" or spec.metadata != "none" or spec.max_bytes:
-        say("these commands make the pixels; profile, rights and --max-bytes come after them")
+        words = "these commands make the pixels; profile, rights and --max-bytes come after them"
+        say(style.signed(words))
     for item in plan.jobs():
         if isinstance(item, Result):
             result = item
         else:
             try:
                 pipeline = converter.pipeline(item)
-                if as_json:
+                if style.json:
                     names = {"source": str(item.source), "output": str(item.output)}
-                    report.print_json(names | {"pipeline": pipeline})
+                    style.print_json(names | {"pipeline": pipeline})
                 else:
                     _print_for_shell(pipeline, item.output.parent, made)
                 continue
             except PhotoError as error:
                 result = Result.failed(item.source, item.output, error)
         tally.add(result)
-        say(report.line(result))
+        say(style.signed(report.line(result)))
 
 
 def _print_for_shell(pipeline: list[list[str]], folder: Path, made: set[Path]) -> None:

@@ -2,15 +2,44 @@
 
 import os
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from typing import NoReturn
 
 import click
 
+from ffprep.errors import ExitCode, FfprepError, Interrupted, UsageError
+
+ISSUES = "https://github.com/ffprep/ffprep/issues"
+FINAL = (click.Abort, BrokenPipeError, Interrupted)
+"""What ends a command at once, jobs that are to come and all."""
+
 
 def say(text: str) -> None:
     """One line on stderr, with the program's name."""
     click.echo(f"ffprep: {text}", err=True)
+
+
+def tell(error: Exception, signed: Callable[[str], str] = str) -> int:
+    """Say what has ended a command, or one of several jobs, which is `signed`; its exit code."""
+    if isinstance(error, click.ClickException):
+        error.show()
+        return error.exit_code
+    if isinstance(error, UsageError):
+        say(signed(f"{error}\nTry 'ffprep --help' for help."))
+        return error.exit_code
+    if isinstance(error, FfprepError):
+        say(signed(str(error)))
+        return error.exit_code
+    if isinstance(error, OSError):
+        place = f": {error.filename}" if error.filename else ""
+        say(signed(f"{error.strerror or error}{place}"))
+        return ExitCode.ENVIRONMENT
+    import traceback
+
+    traceback.print_exception(error)
+    say(signed(f"this is a bug in ffprep; please report the lines above at {ISSUES}"))
+    return ExitCode.BUG
 
 
 def leave_now(code: int) -> NoReturn:

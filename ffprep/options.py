@@ -17,19 +17,21 @@ from ffprep.params import (
     MAX_MEMORY,
     MAX_PIXELS,
     PATH,
+    PATH_AS_WRITTEN,
     SIZE_OR_TARGET,
     Parsed,
     Seconds,
     options,
     read_bytes,
 )
+from ffprep.settings import CONFIG
 
 FILES = options(
-    click.argument("sources", nargs=-1, metavar="SOURCE..."),
+    click.argument("sources", nargs=-1, type=PATH_AS_WRITTEN, metavar="SOURCE..."),
     click.option(
         "-o",
         "--output",
-        type=str,
+        type=PATH_AS_WRITTEN,
         required=True,
         metavar="OUT",
         help="A file for one SOURCE file, else a folder; folders are mirrored in it.",
@@ -131,6 +133,7 @@ WORK = options(
     click.option(
         "--dry-run", is_flag=True, help="Print the ffmpeg command lines; convert nothing."
     ),
+    CONFIG,
 )
 """How it is done."""
 

@@ -14,6 +14,8 @@ from ffprep.spec import Color, Focus, Size
 
 Value = TypeVar("Value")
 PATH = click.Path(path_type=Path, readable=False)
+PATH_AS_WRITTEN = click.Path(readable=False)
+"""A text, since a slash at its end means a folder."""
 
 
 class Parsed(click.ParamType[Any]):

@@ -20,12 +20,21 @@ from ffprep.job import Result, Status
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """How much is told, and where."""
+    """How much is told, and where; `job` signs it, where several jobs tell at one place."""
 
     json: bool = False
     quiet: bool = False
     verbose: bool = False
     log_file: Path | None = None
+    job: str = ""
+
+    def signed(self, text: str) -> str:
+        """A text with the job's name in front."""
+        return f"[{self.job}] {text}" if self.job else text
+
+    def print_json(self, content: dict[str, Any]) -> None:
+        """An object on stdout, with the job's name in it."""
+        print_json(({"job": self.job} if self.job else {}) | content)
 
 
 @dataclass(slots=True)
@@ -81,7 +90,7 @@ class Reporter:
         if result.failure or result.warnings or self._style.verbose:
             self.say(line(result))
         if self._style.json:
-            print_json(as_dict(result))
+            self._style.print_json(as_dict(result))
         if self._bar is not None:
             if result.failure:
                 self._bar.set_postfix(failed=self._tally.counts[Status.FAILED], refresh=False)
@@ -91,7 +100,7 @@ class Reporter:
         """One line on stderr, above the bar if there is one."""
         if self._bar is not None:
             self._bar.clear()
-        print(f"ffprep: {text}", file=sys.stderr)
+        print(f"ffprep: {self._style.signed(text)}", file=sys.stderr)
         if self._bar is not None:
             self._bar.refresh()
 
@@ -102,14 +111,15 @@ class Reporter:
         sentence = (f"{ended_early}; " if ended_early else "") + self._tally.sentence()
         self._record(sentence)
         if self._style.json:
-            print_json({"summary": self._tally.summary()})
+            self._style.print_json({"summary": self._tally.summary()})
         bad = ended_early or self._tally.exit_code
         if not self._style.quiet and (bad or self._style.verbose or sys.stderr.isatty()):
-            print(f"ffprep: {sentence}", file=sys.stderr)
+            print(f"ffprep: {self._style.signed(sentence)}", file=sys.stderr)
 
     def _record(self, text: str) -> None:
         if self._log is not None:
-            print(time.strftime("%Y-%m-%d %H:%M:%S"), text, file=self._log, flush=True)
+            words = self._style.signed(text)
+            print(time.strftime("%Y-%m-%d %H:%M:%S"), words, file=self._log, flush=True)
 
 
 @contextmanager

@@ -46,7 +46,7 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """The value of an option in the command line's words, and who said it: `ffprep.toml:5`."""
+    """The value of an option, and who said it: `ffprep.toml:5`."""
 
     value: Any
     origin: str
@@ -67,8 +67,8 @@ class Settings:
 
     @property
     def values(self) -> dict[str, Any]:
-        """The values alone, by the option's name."""
-        return {name: setting.value for name, setting in self.said.items()}
+        """The values alone, by the option's name, in the words of a command line."""
+        return {name: _in_words(setting.value) for name, setting in self.said.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +105,8 @@ class _Reader:
 
     def config(self) -> Config:
         content = self.document.content
-        for name in content:
-            if name in self.keys:
+        for name, value in content.items():
+            if name in self.keys and not isinstance(value, dict):
                 self._fail((name,), f'"{name}" belongs in [defaults], or in a [job.NAME]')
             if name not in TABLES:
                 self._fail((name,), f"unknown table {_quoted(name)}{_alike(name, TABLES)}")
@@ -147,16 +147,15 @@ class _Reader:
             self._fail(way, f'"{way[-1]}" must be a list, in [ ]')
         return [self._one(way, key, item) for item in value]
 
-    def _one(self, way: toml.Way, key: Key, value: object) -> bool | str:
+    def _one(self, way: toml.Way, key: Key, value: Any) -> Any:
         if not key.wants.allows(value):
             each = "each of " if key.many else ""
             self._fail(way, f'{each}"{way[-1]}" must be {key.wants.value[0]}')
-        if isinstance(value, bool):
-            return value
-        text = value.isoformat() if isinstance(value, date) else str(value)
-        if "\0" in text:
+        if isinstance(value, date):
+            return value.isoformat()
+        if isinstance(value, str) and "\0" in value:
             self._fail(way, f'"{way[-1]}" has a NUL in it')
-        return self._path(way, text) if key.path else text
+        return self._path(way, str(value)) if key.path else value
 
     def _path(self, way: toml.Way, text: str) -> str:
         """A path as it is from anywhere: a slash at its end, which means a folder, stays."""
@@ -169,6 +168,12 @@ class _Reader:
 
     def _fail(self, way: toml.Way, why: str) -> NoReturn:
         raise EnvironmentFault(f"{self._place(way)}: {why}")
+
+
+def _in_words(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_in_words(item) for item in value]
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
 def _alike(name: str, known: Iterable[str]) -> str:

@@ -89,8 +89,8 @@ def jobs_of(config: Config, names: Sequence[str], said: Settings) -> Iterator[Na
         raise EnvironmentFault(f"{config.path} has no jobs; write a table [job.NAME]")
     for name in dict.fromkeys(names or config.jobs):
         settings = said.over(config.job(name))
-        context = convert.make_context(name, [], obj=settings, default_map=settings.values)
-        with context:
+        words = settings.values | {"config": str(config.path)}
+        with convert.make_context(name, [], obj=settings, default_map=words) as context:
             yield NamedJob(name, settings, context.params)
 
 

@@ -23,7 +23,6 @@ CONFIG = click.option(
     "--config",
     type=PATH,
     metavar="FILE",
-    expose_value=False,
     help="Take the options of [defaults] in this ffprep.toml, where the command line says nothing.",
 )
 

@@ -40,8 +40,13 @@ def read(path: Path) -> Document:
         return Document(path, text, tomllib.loads(text))
     except OSError as error:
         raise EnvironmentFault(f"{path}: {error.strerror}") from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except UnicodeDecodeError as error:
         raise EnvironmentFault(f"{path}: {error}") from None
+    except tomllib.TOMLDecodeError as error:
+        what, place = str(error).rsplit(" (at ", 1)
+        line = re.match(r"line (\d+)", place)
+        number = line[1] if line else text.rstrip().count("\n") + 1
+        raise EnvironmentFault(f"{path}:{number}: {what}") from None
 
 
 def nearest(lines: Mapping[Way, int], way: Way) -> int:

@@ -124,4 +124,4 @@ def _blame_the_file(settings: "Settings", error: click.BadParameter) -> None:
 def default_of(option: click.Parameter) -> Any:
     """What an option is where nobody says it, in the command line's words; None for nothing."""
     value = option.default
-    return value if isinstance(value, int | float | str) else None
+    return value if isinstance(value, int | float | str | tuple) else None

@@ -13,7 +13,7 @@ from ffprep.converting import convert
 from ffprep.errors import ExitCode, Interrupted
 from ffprep.exits import leave_now, tell
 from ffprep.nightly import configuration, run_jobs
-from ffprep.queries import check, compare, frame, info, list_modes, list_targets
+from ffprep.queries import check, compare, frame, info, list_modes, list_targets, status
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -29,6 +29,7 @@ for command in (
     check,
     info,
     compare,
+    status,
     list_modes,
     list_targets,
     frame,

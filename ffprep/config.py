@@ -36,12 +36,16 @@ class Wants(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """What a key stands for: an option, by its name in the program; and what it takes."""
+    """What a key stands for: an option, by its name in the program; and what it takes.
+
+    `words` are those that stand in the place of a path.
+    """
 
     option: str
     wants: Wants
     many: bool = False
     path: bool = False
+    words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +159,7 @@ class _Reader:
             return value.isoformat()
         if isinstance(value, str) and "\0" in value:
             self._fail(way, f'"{way[-1]}" has a NUL in it')
-        return self._path(way, str(value)) if key.path else value
+        return self._path(way, value) if key.path and value not in key.words else value
 
     def _path(self, way: toml.Way, text: str) -> str:
         """A path as it is from anywhere: a slash at its end, which means a folder, stays."""

@@ -18,7 +18,8 @@ from pathlib import Path
 from ffprep import fflog, graph, modes
 from ffprep.errors import EnvironmentFault, Kind, PhotoError
 from ffprep.ffmpeg import Binary
-from ffprep.job import Job, Policy, Result, Status
+from ffprep.files import Stamp
+from ffprep.job import Caveat, Job, Policy, Result, Status
 from ffprep.outputs import publish, require_writable, temporary_beside, temporary_folder
 from ffprep.probe import verify
 from ffprep.processes import LARGE, Processes
@@ -76,6 +77,20 @@ class Converter:
             if result.failure and self.processes.stopped:
                 return  # its process was ended under it, or never began
             yield result
+
+    def prove(self, job: Job) -> tuple[Size, Stamp]:
+        """The size and the Stamp of an output that is there already, if it is what its Spec says.
+
+        Whoever made it, so a viewer decodes it. Raises PhotoError.
+        """
+        stamp, viewers = Stamp.of(job.output), self.transcoder.viewers
+        picture = viewers.probe(job.output, self.policy.max_pixels)
+        if (picture.shown, picture.format.name) != (job.spec.size, job.spec.format.name):
+            raise PhotoError(Kind.IO, f"{job.output} is {picture.format.name} {picture.shown}")
+        viewers.require_whole(job.output, picture)
+        if Stamp.of(job.output) != stamp:
+            raise PhotoError(Kind.IO, f"{job.output} was changed while it was read")
+        return picture.shown, stamp
 
     def pipeline(self, job: Job) -> list[list[str]]:
         """The command lines for a Job, each piped into the next, writing straight to its output.
@@ -160,11 +175,11 @@ class Converter:
             if self.transcoder.viewers.missing(photo.job.source, photo.picture, fflog.Log()):
                 return None
             self.transcoder.complete(photo, temporary)
-            size = self._publish(photo, temporary)
+            proof = self._publish(photo, temporary)
         except PhotoError:
             return None
         seconds += time.perf_counter() - started
-        return _converted(photo.job, size, seconds, photo.warnings)
+        return _converted(photo.job, proof, seconds, photo.caveats)
 
     def _alone(self, photo: Photo) -> Result:
         """Convert one photo in a process of its own, and say why it failed if it did."""
@@ -172,11 +187,11 @@ class Converter:
         try:
             photo.require_unchanged()
             with temporary_beside(job.output) as temporary:
-                warnings = self.transcoder.write(photo, temporary)
-                size = self._publish(photo, temporary)
+                caveats = self.transcoder.write(photo, temporary)
+                proof = self._publish(photo, temporary)
         except Exception as error:
             return _failed(job, self._whose_fault(job, error), started)
-        return _converted(job, size, time.perf_counter() - started, warnings)
+        return _converted(job, proof, time.perf_counter() - started, caveats)
 
     def _whose_fault(self, job: Job, error: Exception) -> Exception:
         """What a mode or an ffmpeg of the user's own makes of pixels is no bug of ffprep."""
@@ -190,7 +205,7 @@ class Converter:
             return PhotoError(Kind.IO, words)
         return error
 
-    def _publish(self, photo: Photo, temporary: Path) -> Size:
+    def _publish(self, photo: Photo, temporary: Path) -> tuple[Size, Stamp]:
         """Prove an output, and give it its name."""
         job = photo.job
         require_writable(temporary, job.output)
@@ -198,8 +213,7 @@ class Converter:
             raise too_many_bytes(job.spec, size_of(temporary))
         size = verify(temporary, job.spec)
         photo.require_unchanged()
-        publish(temporary, job, self.policy)
-        return size
+        return size, publish(temporary, job, self.policy)
 
 
 def _link(folder: Path, entries: list[tuple[Photo, Path]]) -> None:
@@ -212,8 +226,11 @@ def _link(folder: Path, entries: list[tuple[Photo, Path]]) -> None:
         (output / str(number)).symlink_to(os.path.abspath(temporary))
 
 
-def _converted(job: Job, size: Size, seconds: float, warnings: tuple[str, ...]) -> Result:
-    return Result(job.source, job.output, Status.CONVERTED, size, seconds, warnings=warnings)
+def _converted(
+    job: Job, proof: tuple[Size, Stamp], seconds: float, caveats: tuple[Caveat, ...]
+) -> Result:
+    (size, stamp), converted = proof, Status.CONVERTED
+    return Result(job.source, job.output, converted, size, seconds, caveats=caveats, stamp=stamp)
 
 
 def _failed(job: Job, error: Exception, started: float) -> Result:

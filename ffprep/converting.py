@@ -1,22 +1,19 @@
 """`ffprep convert`: options to a run, a run to words and an exit code."""
 
-import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ffprep.errors import EnvironmentFault, PhotoError
+from ffprep.errors import EnvironmentFault
 from ffprep.exits import leave_now, say
-from ffprep.job import Policy
 from ffprep.options import CONVERT
+from ffprep.rehearsal import rehearse
 from ffprep.settings import FromFile
 
 if TYPE_CHECKING:
-    from ffprep.convert import Converter
-    from ffprep.library import Plan
     from ffprep.report import Style, Tally
+    from ffprep.run import Run
     from ffprep.workers import Signals
 
 # The other rooms are imported where a command needs them: `ffprep --version` and a Makefile's
@@ -38,42 +35,27 @@ def convert(**given: Any) -> None:
 
 def carry_out(given: dict[str, Any], signals: "Signals", job: str = "") -> int:
     """Do what the options of `convert` say; the exit code. `job` signs all that is told."""
-    from ffprep import report, run
+    from ffprep import report
     from ffprep.convert import Converter
     from ffprep.ffmpeg import find
-    from ffprep.library import Plan
     from ffprep.outputs import remove_temporaries
-    from ffprep.request import read_request
+    from ffprep.request import read_order
+    from ffprep.run import prepared
 
-    request = read_request(given)
-    policy = Policy(
-        upscale=given["upscale"],
-        keep_damaged=given["damaged"] == "keep",
-        preserve_times=given["preserve_times"],
-        timeout=given["timeout"],
-        max_pixels=given["max_pixels"],
-        max_memory=given["max_memory"],
-    )
-    converter = Converter(find(given["ffmpeg"]), policy)
-    tally = report.Tally()
-    plan = Plan.of(request)
-    tally.passed_over, tally.links = plan.passed_over, plan.links
+    order = read_order(given)
+    converter = Converter(find(order.ffmpeg), order.policy)
     style = report.Style(given["as_json"], given["quiet"], given["verbose"], given["log_file"], job)
-    if plan.links and not plan.total:
-        say(style.signed("nothing was found but links, which are not followed; see --follow-links"))
-    if given["dry_run"]:
-        _dry_run(plan, converter, tally, style)
-        return tally.exit_code
-    with report.reporter(style, tally, plan.total) as reporter:
+    tally = report.Tally()
+    with prepared(order, converter, lambda text: say(style.signed(text))) as run:
+        tally.passed_over, tally.links = run.plan.passed_over, run.plan.links
+        if run.plan.links and not run.plan.total:
+            words = "nothing was found but links, which are not followed; see --follow-links"
+            say(style.signed(words))
+        if order.dry_run:
+            rehearse(run, tally, style)
+            return tally.exit_code
         signals.while_running(converter.processes.stop)
-        try:
-            for result in run.Run(plan, converter, given["jobs"]).results():
-                reporter.tell(result)
-        except EnvironmentFault:
-            converter.processes.stop()
-            reporter.finish("stopped")
-            raise
-        reporter.finish("interrupted" if signals.number is not None else "")
+        _tell(run, style, tally, signals)
     if signals.number is not None:
         # A decoder still at work on one photo must not hold up the end.
         remove_temporaries()
@@ -81,39 +63,18 @@ def carry_out(given: dict[str, Any], signals: "Signals", job: str = "") -> int:
     return tally.exit_code
 
 
-def _dry_run(plan: "Plan", converter: "Converter", tally: "Tally", style: "Style") -> None:
-    """Print what would be run, for a shell or as JSON; tell what would fail."""
+def _tell(run: "Run", style: "Style", tally: "Tally", signals: "Signals") -> None:
     from ffprep import report
-    from ffprep.job import Result
 
-    made: set[Path] = set()
-    spec = plan.request.spec
-    if spec.colour == "keep" or spec.metadata != "none" or spec.max_bytes:
-        words = "these commands make the pixels; profile, rights and --max-bytes come after them"
-        say(style.signed(words))
-    for item in plan.jobs():
-        if isinstance(item, Result):
-            result = item
-        else:
-            try:
-                pipeline = converter.pipeline(item)
-                if style.json:
-                    names = {"source": str(item.source), "output": str(item.output)}
-                    style.print_json(names | {"pipeline": pipeline})
-                else:
-                    _print_for_shell(pipeline, item.output.parent, made)
-                continue
-            except PhotoError as error:
-                result = Result.failed(item.source, item.output, error)
-        tally.add(result)
-        say(style.signed(report.line(result)))
-
-
-def _print_for_shell(pipeline: list[list[str]], folder: Path, made: set[Path]) -> None:
-    """Print a pipeline, and before it, once, what makes the folder it writes to."""
-    import shlex
-
-    if folder not in made and not os.path.isdir(folder):
-        sys.stdout.write(shlex.join(["mkdir", "-p", "--", str(folder)]) + "\n")
-    made.add(folder)
-    sys.stdout.write(" | ".join(map(shlex.join, pipeline)) + "\n")
+    outcome = "stopped"
+    with report.reporter(style, tally, run.plan.total) as reporter:
+        try:
+            for result in run.results(reporter.each):
+                reporter.tell(result)
+            outcome = "done" if signals.number is None else "interrupted"
+        except EnvironmentFault:
+            run.converter.processes.stop()
+            raise
+        finally:
+            reporter.finish("" if outcome == "done" else outcome)
+            run.end(outcome, tally.summary())

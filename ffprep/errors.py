@@ -3,6 +3,7 @@
     FfprepError                 exit code
      +-- UsageError             2   the request makes no sense; also a ValueError
      +-- EnvironmentFault       3   no usable ffmpeg, a bad mode file, a full disk
+     +-- Held                   75  another run has the output folder
      +-- PhotoError             1   costs one file, has a Kind
      +-- Interrupted            128 + signal number (130, 143)
 
@@ -20,6 +21,7 @@ class ExitCode(IntEnum):
     USAGE = 2
     ENVIRONMENT = 3
     BUG = 4
+    HELD = 75
 
 
 class Kind(StrEnum):
@@ -52,6 +54,12 @@ class EnvironmentFault(FfprepError):
     """Nothing can be converted until something outside the photos is mended."""
 
     exit_code = ExitCode.ENVIRONMENT
+
+
+class Held(FfprepError):
+    """Another run holds the output folder (75 is EX_TEMPFAIL of sysexits.h: try again later)."""
+
+    exit_code = ExitCode.HELD
 
 
 class PhotoError(FfprepError):

@@ -11,6 +11,9 @@ from typing import BinaryIO
 
 from ffprep.errors import Kind, PhotoError
 
+FOLDER = ".ffprep"
+"""What an output folder keeps of its own: the ledger, the lock. Hidden, so that no walk takes it for photos."""
+
 TEMPORARY_PREFIX = ".ffprep-"
 """What ffprep's own files are called; hidden, so that no walk takes them for photos."""
 
@@ -60,6 +63,11 @@ class Stamp:
         with _os_trouble_as_kinds():
             found = os.stat(path)
         _require_regular(found)
+        return cls.seen(found)
+
+    @classmethod
+    def seen(cls, found: os.stat_result) -> "Stamp":
+        """Of a file that was looked at already."""
         return cls(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
 
 

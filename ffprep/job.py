@@ -1,10 +1,12 @@
-"""Job, Policy, Result: what is to be done to one file, under which limits, and what became of it."""
+"""Job, Batch, Policy, Result: what is to be done to one file, under which limits, and what became of it."""
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from ffprep.errors import Kind, PhotoError
+from ffprep.files import Stamp
 from ffprep.spec import Size, Spec
 
 
@@ -17,12 +19,57 @@ class Job:
     spec: Spec
 
 
+BATCH = 512
+"""How many jobs a Batch holds at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Jobs-to-be of one source folder: names only, since most of a library is fresh and needs no Job.
+
+    `names`, `outputs` and `specs` are parallel, to be looped over with `zip`. `folder + name` is the
+    source as the user spelt it, and `output_folder + output` what it becomes; both folders end in a
+    separator, or are empty for the working folder. With a template that says so, an output may have
+    folders of its own in front ("trip/a.jpg"). Most often the specs are one and the same object.
+    """
+
+    folder: str
+    output_folder: str
+    names: Sequence[str]
+    outputs: Sequence[str]
+    specs: Sequence[Spec]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def job(self, index: int) -> Job:
+        """One of them, from 0, as a Job."""
+        source, output = self.folder + self.names[index], self.output_folder + self.outputs[index]
+        return Job(Path(source), Path(output), self.specs[index])
+
+    def jobs(self) -> Iterator[Job]:
+        """All of them."""
+        return map(self.job, range(len(self)))
+
+    def part(self, indexes: Iterable[int]) -> "Batch":
+        """Some of them, in the order of `indexes`."""
+        kept = list(indexes)
+        return Batch(
+            self.folder,
+            self.output_folder,
+            [self.names[index] for index in kept],
+            [self.outputs[index] for index in kept],
+            [self.specs[index] for index in kept],
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """What a run permits itself; unlike a Spec it never changes the pixels of a sound photo.
 
     `upscale` is what becomes of photos with fewer pixels than the frame: `allow`, `warn` or `fail`.
-    `keep_damaged` converts what can still be decoded of a damaged photo. `timeout` is in seconds a
+    `keep_damaged` converts what can still be decoded of a damaged photo. `fsync` has every output, and its
+    name, on the disk before it counts as done. `timeout` is in seconds a
     photo. `max_pixels` bounds width x height of what is decoded; FFmpeg's own bound is the default. `max_memory` is in bytes, for one
     photo in work.
     """
@@ -30,9 +77,35 @@ class Policy:
     upscale: str = "warn"
     keep_damaged: bool = False
     preserve_times: bool = False
+    fsync: bool = False
     timeout: float = 120.0
     max_pixels: int = 268_000_000
     max_memory: int = 1_000_000_000
+
+    def permits(self, kind: Kind) -> bool:
+        """Whether an output may have a caveat of this kind."""
+        return self.keep_damaged if kind is Kind.DAMAGED else self.upscale != "fail"
+
+    @property
+    def terms(self) -> str:
+        """All that decides whether a photo fails; when it changes, a failure is no longer sure."""
+        limits = (self.timeout, self.max_pixels, self.max_memory)
+        return f"{self.upscale} {self.keep_damaged} {limits}"
+
+
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """What is done again although nothing has changed, and what is not although nothing is recorded.
+
+    With `checksum`, contents decide and not times. With `adopt`, outputs that are there are taken for what
+    they should be if they verify. `retry` is what becomes of photos that failed: `changed` ones are tried
+    again, or `always` all, or `only` those and nothing else.
+    """
+
+    force: bool = False
+    checksum: bool = False
+    adopt: bool = False
+    retry: str = "changed"
 
 
 class Status(StrEnum):
@@ -41,6 +114,14 @@ class Status(StrEnum):
     CONVERTED = "converted"
     FRESH = "fresh"
     FAILED = "failed"
+    PRUNED = "pruned"
+
+
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """So many jobs of which nothing had to be done."""
+
+    count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +133,21 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class Caveat:
+    """What is not as it might have been expected of an output that is right.
+
+    `kind` is what a stricter Policy would have made of it. Without `words`, it is not to be told.
+    """
+
+    words: str
+    kind: Kind | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """What became of one Job. `size` is the verified one; `output` is None where none was planned.
 
-    `warnings` say what is not as it might have been expected of an output that is right.
+    `stamp` is the output's, as it was when it was verified.
     """
 
     source: Path
@@ -64,7 +156,13 @@ class Result:
     size: Size | None = None
     seconds: float = 0.0
     failure: Failure | None = None
-    warnings: tuple[str, ...] = ()
+    caveats: tuple[Caveat, ...] = ()
+    stamp: Stamp | None = None
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """The words of the caveats that are to be told."""
+        return tuple(caveat.words for caveat in self.caveats if caveat.words)
 
     @classmethod
     def failed(

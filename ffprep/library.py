@@ -1,213 +1,50 @@
-"""Sources to Jobs: walk folders, mirror the tree, name the outputs, find collisions.
+"""Sources to jobs: walk folders, mirror the tree, name the outputs, find collisions.
 
 A plan walks twice: once to count and to find what would collide, before any work; once more to hand
 out the jobs. So a library of any length is a stream, and what is held of a file is two numbers.
 """
 
-import hashlib
 import os
-import re
-import secrets
-import string
-import unicodedata
-from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from pathlib import Path, PurePosixPath
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
 
+from ffprep.census import Census, is_case_blind
 from ffprep.errors import Kind, PhotoError, UsageError
-from ffprep.files import TEMPORARY_PREFIX, open_regular, os_trouble
-from ffprep.formats import (
-    HEAD_BYTES,
-    OUTPUT_FORMATS,
-    SUFFIXES,
-    OutputFormat,
-    output_format_of,
-    sniff,
-)
-from ffprep.job import Job, Result
+from ffprep.formats import OutputFormat, output_format_of
+from ffprep.job import BATCH, Batch, Job, Result
+from ffprep.naming import Names
+from ffprep.selection import Selection
 from ffprep.spec import Spec
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A file that a walk came upon.
-
-    `folder` is where it lies below the SOURCE folder, empty for a file named by itself. A `passed`
-    file is no picture, or a `link` that is not followed; one with an `error` could not be looked at.
-    """
-
-    path: Path
-    folder: Path = Path()
-    passed: bool = False
-    link: bool = False
-    error: PhotoError | None = None
-
-
-def walk(
-    sources: Iterable[Path], own: Path | None = None, follow_links: bool = False
-) -> Iterator[Found]:
-    """Every file below `sources`, folders in the order of their names.
-
-    Hidden files are left alone, and so is `own`, the output folder, where it lies inside a source.
-    What a source names is always looked at, also by way of a link. Below it, links that leave it are
-    passed over, and so are all links to folders, unless `follow_links`. Then they are followed last,
-    so that a photo is found by its own name first. No folder is entered twice.
-    """
-    entered: set[tuple[int, int]] = set()
-    left_out = os.path.realpath(own) if own else None
-    for source in sources:
-        if os.path.isdir(source):
-            yield from _walk_folder(source, entered, left_out, follow_links)
-        else:
-            yield _named(source)
-
-
-def _named(source: Path) -> Found:
-    try:
-        os.stat(source)
-    except OSError as error:
-        return Found(source, error=os_trouble(error))
-    return Found(source)
-
-
-def _walk_folder(
-    top: Path, entered: set[tuple[int, int]], left_out: str | None, follow_links: bool
-) -> Iterator[Found]:
-    within = os.path.join(os.path.realpath(top), "")
-    pending, links = [(top, Path())], deque[tuple[Path, Path]]()
-    while pending or links:
-        path, folder = pending.pop() if pending else links.popleft()
-        if folder != Path() and os.path.realpath(path) == left_out:
-            continue
-        try:
-            found = os.stat(path)
-            if (found.st_dev, found.st_ino) in entered:
-                continue
-            entered.add((found.st_dev, found.st_ino))
-            with os.scandir(path) as entries:
-                listing = sorted(entries, key=lambda entry: entry.name)
-        except OSError as error:
-            yield Found(path, folder, error=os_trouble(error))
-            continue
-        below: list[tuple[Path, Path]] = []
-        for entry in listing:
-            if entry.name.startswith("."):
-                continue
-            if entry.is_symlink() and not (follow_links or _stays(entry, within)):
-                yield Found(path / entry.name, folder, passed=True, link=True)
-            elif os.path.isdir(entry.path):
-                place = (path / entry.name, folder / entry.name)
-                (links if entry.is_symlink() else below).append(place)
-            else:
-                yield Found(path / entry.name, folder, passed=not _claims_to_be_picture(entry))
-        pending.extend(reversed(below))
-
-
-def _stays(link: os.DirEntry[str], within: str) -> bool:
-    """Whether a link leads to a file of the same source, which is read either way, or to nothing.
-
-    A link to a folder would show each of its photos twice.
-    """
-    return os.path.realpath(link.path).startswith(within) and not os.path.isdir(link.path)
-
-
-def _claims_to_be_picture(entry: os.DirEntry[str]) -> bool:
-    """By its suffix; where it has none, by its first bytes."""
-    suffix = os.path.splitext(entry.name)[1].lower()
-    if suffix:
-        return suffix in SUFFIXES and (os.path.isfile(entry.path) or not os.path.exists(entry.path))
-    return _sniff_output(Path(entry.path)) is not None
-
-
-NAME_FIELDS = ("stem", "parent", "width", "height", "mode", "ext", "n")
-"""What a --names template may say in braces."""
-
-
-@dataclass(frozen=True, slots=True)
-class Names:
-    """A template for output names. Where it does not say `{ext}`, the suffix is added.
-
-    Raises UsageError for an unknown field, or for a name that would leave its folder.
-    """
-
-    template: str = "{stem}"
-
-    def __post_init__(self) -> None:
-        known = " ".join(f"{{{name}}}" for name in NAME_FIELDS)
-        try:
-            for _, name, width, _ in string.Formatter().parse(self.template):
-                if name is not None and name not in NAME_FIELDS:
-                    raise UsageError(f"--names: unknown field {{{name}}}; known are {known}")
-                if any(int(number) > 255 for number in re.findall(r"\d+", width or "")):
-                    raise UsageError(f"--names: {{{name}:{width}}} is wider than any file name")
-            self._fill(dict.fromkeys(NAME_FIELDS, "x") | dict.fromkeys(("width", "height", "n"), 1))
-        except UsageError:
-            raise
-        except (ValueError, KeyError, IndexError, AttributeError) as error:
-            raise UsageError(f"--names {self.template!r}: {error}") from None
-
-    def _fields(self) -> list[str]:
-        return [f for _, f, _, _ in string.Formatter().parse(self.template) if f is not None]
-
-    def render(self, source: Path, spec: Spec, suffix: str, number: int) -> str:
-        """The name, relative to the output folder, for the `number`th source (from 1)."""
-        return self._fill(
-            {
-                "stem": source.stem,
-                "parent": Path(os.path.abspath(source)).parent.name,
-                "width": spec.size.width,
-                "height": spec.size.height,
-                "mode": spec.mode.name,
-                "ext": suffix.removeprefix("."),
-                "n": number,
-            }
-        )
-
-    def _fill(self, values: dict[str, str | int]) -> str:
-        name = self.template.format_map(values)
-        if "ext" not in self._fields():
-            name += f".{values['ext']}"
-        parts = PurePosixPath(name).parts
-        if (
-            not self.template
-            or not parts
-            or name.startswith("/")
-            or name.endswith("/")
-            or ".." in parts
-            or "\0" in name
-        ):
-            raise UsageError(
-                f"--names {self.template!r} gives {name!r}, which is no name in a folder"
-            )
-        if parts[-1].startswith(TEMPORARY_PREFIX):
-            raise UsageError(
-                f"--names: {TEMPORARY_PREFIX}... is what ffprep calls its temporary files"
-            )
-        return name
+from ffprep.walking import Listing, Walk, output_format, spelt_folder
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
     """What is to be converted, and to where.
 
-    `output` is a file when `single`, else a folder. With `same_format`, each output has its source's
-    format where ffprep writes it, else PNG for the lossless formats and JPEG for the others.
+    `sources` can be gone through again and again. `output` is a file when `single`, else a folder.
+    With `same_format`, each output has its source's format where ffprep writes it, else PNG for the
+    lossless formats and JPEG for the others.
     """
 
-    sources: tuple[Path, ...]
+    sources: Iterable[str | os.PathLike[str]]
     output: Path
     spec: Spec
     single: bool = False
-    names: Names = Names()
+    names: Names = field(default_factory=Names)
     same_format: bool = False
     follow_links: bool = False
+    selection: Selection = field(default_factory=Selection)
 
-
-_CHANGED = PhotoError(
-    Kind.COLLISION, "files came or went while the run was planned, and names with them; run again"
-)
+    @property
+    def walk(self) -> Walk:
+        """How its sources are walked."""
+        own = None if self.single else self.output
+        return Walk(self.sources, own, self.follow_links, self.selection)
 
 
 @dataclass(slots=True)
@@ -218,150 +55,119 @@ class Plan:
     """
 
     request: Request
-    total: int = 0
+    _census: Census
     passed_over: int = 0
     links: int = 0
-    _sources: set[bytes] = field(default_factory=set)
-    _takers: dict[bytes, bytes] = field(default_factory=dict)
-    _repeated: set[bytes] = field(default_factory=set)
-    _contested: dict[bytes, dict[bytes, Path]] = field(default_factory=dict)
-    _case_blind: bool = False
+    _failed: int = 0
 
     @classmethod
     def of(cls, request: Request) -> "Plan":
-        """Walk the sources once; raises nothing for a file, since that is told by `jobs`."""
-        plan = cls(request, _case_blind=is_case_blind(request.output))
-        for found, job in plan._walk():
-            plan.passed_over += found.passed
-            plan.links += found.link
-            if job is None:
-                plan.total += not found.passed
-                continue
-            source, output = _identity(found.path), plan._key(job.output)
-            plan._sources.add(plan._key(found.path))
-            if os.path.islink(found.path):
-                plan._sources.add(plan._key(Path(os.path.realpath(found.path))))
-            taker = plan._takers.setdefault(output, source)
-            if taker != source:
-                plan._contested[output] = {}
-            elif taker is not source:
-                plan._repeated.add(output)
-        if plan._contested:
-            plan._name_contestants()
-        plan.total += len(plan._takers) - len(plan._contested)
-        plan.total += sum(map(len, plan._contested.values()))
+        """Walk the sources once; raises nothing for a file, since that is told by `batches`."""
+        plan = cls(request, Census(is_case_blind(request.output)))
+        for listing, items in plan._listed():
+            plan.passed_over += listing.passed
+            plan.links += listing.links
+            for item in items:
+                if isinstance(item, Result):
+                    plan._failed += 1
+                else:
+                    plan._census.count(item, listing)
+        if plan._census.close():
+            for listing, items in plan._listed():
+                for item in items:
+                    if isinstance(item, Batch):
+                        plan._census.name(item, listing)
         return plan
 
+    @property
+    def total(self) -> int:
+        """How many jobs there are, those among them that can be told to fail."""
+        return self._failed + self._census.total
+
+    def batches(self) -> Iterator[Batch | Result]:
+        """Every job once, in a Batch; a Result for what can be told to fail before any work."""
+        told: set[int] = set()
+        for listing, items in self._listed():
+            for item in items:
+                if isinstance(item, Result) or self._census.is_clear(item):
+                    yield item
+                else:
+                    yield from self._judged(item, listing, told)
+
     def jobs(self) -> Iterator[Job | Result]:
-        """Every Job once; a Result for what can be told to fail before any work."""
-        handed_out: set[tuple[bytes, bytes]] = set()
-        for found, job in self._walk():
-            if found.error:
-                yield Result.failed(found.path, None, found.error)
-            if job is None:
-                continue
-            source, output = _identity(found.path), self._key(job.output)
-            if output in self._repeated or output in self._contested:
-                if (source, output) in handed_out:
-                    continue
-                handed_out.add((source, output))
-            elif self._takers.get(output) != source:
-                # Files came or went since the collisions were looked for.
-                if self._key(found.path) in self._sources:
-                    yield Result.failed(job.source, job.output, _CHANGED)
-                continue
-            error = self._collision(job, source, output)
-            yield Result.failed(job.source, job.output, error) if error else job
+        """The same, one by one."""
+        for item in self.batches():
+            if isinstance(item, Result):
+                yield item
+            else:
+                yield from item.jobs()
 
-    def _walk(self) -> Iterator[tuple[Found, Job | None]]:
-        request = self.request
-        own = None if request.single else request.output
-        number = 0
-        for found in walk(request.sources, own, request.follow_links):
-            if found.passed or found.error:
-                yield found, None
-                continue
-            number += 1
-            try:
-                yield found, self._job(found, number)
-            except UsageError as error:  # a name or a size that only this photo gives
-                yield replace(found, error=PhotoError(Kind.IO, str(error))), None
+    def _judged(self, batch: Batch, listing: Listing, told: set[int]) -> Iterator[Batch | Result]:
+        """What is left of a batch in which something is not as it should be."""
+        verdicts = self._census.judge(batch, listing, told)
+        for error, group in groupby(verdicts, itemgetter(1)):
+            part = batch.part(index for index, _ in group)
+            if error is None:
+                yield part
+            else:
+                failed = (Result.failed(job.source, job.output, error) for job in part.jobs())
+                yield from failed
 
-    def _job(self, found: Found, number: int) -> Job:
-        request, spec = self.request, self.request.spec
-        suffix = spec.format.suffixes[0]
-        if request.same_format:
-            own = found.path.suffix
-            format = _sniff_output(found.path) or output_format_of(own) or spec.format
-            spec = replace(spec, format=format)
-            suffix = own if own.lower() in format.suffixes else format.suffixes[0]
-        if request.single:
-            return Job(found.path, request.output, spec)
-        name = request.names.render(found.path, spec, suffix, number)
-        return Job(found.path, request.output / found.folder / name, spec)
+    def _listed(self) -> Iterator[tuple[Listing, Iterator[Batch | Result]]]:
+        number = 1
+        for listing in self.request.walk.listings():
+            yield listing, self._drafts(listing, number)
+            number += len(listing.names)
 
-    def _key(self, path: Path) -> bytes:
-        """What the disk of the outputs takes for one name."""
-        return _identity(path, self._case_blind)
+    def _drafts(self, listing: Listing, number: int) -> Iterator[Batch | Result]:
+        """A listing's files with the names of their outputs, the first being the `number`th of all."""
+        if listing.error:
+            yield Result.failed(Path(listing.folder), None, listing.error)
+        for start in range(0, len(listing.names), BATCH):
+            names = listing.names[start : start + BATCH]
+            yield from self._draft(listing, names, number + start)
 
-    def _name_contestants(self) -> None:
-        for found, job in self._walk():
-            if job and (key := self._key(job.output)) in self._contested:
-                self._contested[key].setdefault(_identity(found.path), found.path)
-
-    def _collision(self, job: Job, source: bytes, output: bytes) -> PhotoError | None:
-        contestants = self._contested.get(output, {})
-        others = [path for identity, path in contestants.items() if identity != source]
-        if others:
-            return PhotoError(
-                Kind.COLLISION,
-                f"would be written to {job.output}, and so would {others[0]}; give them different names with "
-                "--names, such as '{parent}-{stem}' or '{stem}-{n}'",
-            )
-        if output in self._sources:
-            return PhotoError(
-                Kind.COLLISION,
-                f"{job.output} is one of the sources, and sources are never overwritten; choose another "
-                "output folder, or --names",
-            )
-        return None
-
-
-def _identity(path: Path, case_blind: bool = False) -> bytes:
-    """The same for every spelling of a path; the file itself may be a link."""
-    name = os.path.join(_real_folder(os.fspath(path.parent)), path.name)
-    if case_blind:
-        name = unicodedata.normalize("NFC", name).casefold()
-    return hashlib.blake2b(os.fsencode(name), digest_size=16).digest()
-
-
-@lru_cache(maxsize=1024)
-def _real_folder(folder: str) -> str:
-    return os.path.realpath(folder)
-
-
-def _sniff_output(path: Path) -> OutputFormat | None:
-    """The format in which a file would be written again; None if it is no picture."""
-    try:
-        with open_regular(path) as file:
-            format = sniff(file.read(HEAD_BYTES))
-    except PhotoError:
-        return None
-    if format is None:
-        return None
-    lossless = format.name in ("gif", "bmp", "tiff")
-    return OUTPUT_FORMATS.get(format.name) or OUTPUT_FORMATS["png" if lossless else "jpeg"]
-
-
-def is_case_blind(path: Path) -> bool:
-    """Whether the disk that holds `path`, or will, takes `A.jpg` and `a.jpg` for one name."""
-    try:
-        folder = next(p for p in (path, *path.absolute().parents) if os.path.isdir(p))
-        probe = folder / f"{TEMPORARY_PREFIX}{secrets.token_hex(4)}-case.part"
-        probe.touch()
+    def _draft(
+        self, listing: Listing, names: Sequence[str], number: int
+    ) -> Iterator[Batch | Result]:
         try:
-            return probe.with_name(probe.name.upper()).exists()
-        finally:
-            probe.unlink()
-    except OSError:
-        return False
+            yield self._batch(listing, names, number)
+        except UsageError as error:  # a name or a size that only one photo gives
+            if len(names) == 1:
+                failed = PhotoError(Kind.IO, str(error))
+                yield Result.failed(Path(listing.folder + names[0]), None, failed)
+                return
+            for place, name in enumerate(names, number):
+                yield from self._draft(listing, [name], place)
+
+    def _batch(self, listing: Listing, names: Sequence[str], number: int) -> Batch:
+        request, spec, folder = self.request, self.request.spec, listing.folder
+        if request.single:
+            output = spelt_folder(os.fspath(request.output.parent))
+            return Batch(folder, output, names, [request.output.name], [spec])
+        output = spelt_folder(os.fspath(request.output)) + listing.below
+        if request.same_format:
+            formats = [_same_format(folder + name, spec) for name in names]
+            suffixes = [_suffix(name, f) for name, f in zip(names, formats, strict=True)]
+            specs = [_with_format(spec, format) for format in formats]
+        else:
+            suffixes = [spec.format.suffixes[0]] * len(names)
+            specs = [spec] * len(names)
+        outputs = request.names.render(folder, names, suffixes, spec, number)
+        return Batch(folder, output, names, outputs, specs)
+
+
+def _same_format(path: str, spec: Spec) -> OutputFormat:
+    suffix = os.path.splitext(path)[1]
+    return output_format(Path(path)) or output_format_of(suffix) or spec.format
+
+
+def _suffix(name: str, format: OutputFormat) -> str:
+    """The suffix of an output of this format: its source's, where that fits."""
+    suffix = os.path.splitext(name)[1]
+    return suffix if suffix.lower() in format.suffixes else format.suffixes[0]
+
+
+@lru_cache(maxsize=32)
+def _with_format(spec: Spec, format: OutputFormat) -> Spec:
+    return replace(spec, format=format)

@@ -11,7 +11,7 @@ from ffprep.converting import carry_out, convert
 from ffprep.errors import EnvironmentFault, ExitCode, Interrupted, UsageError
 from ffprep.exits import FINAL, tell
 from ffprep.report import Style, printable
-from ffprep.request import read_request
+from ffprep.request import read_order
 from ffprep.settings import COMMAND_LINE, default_of, key_names, keys_of
 from ffprep.workers import Signals
 
@@ -19,7 +19,7 @@ GRAVEST_FIRST = (
     ExitCode.BUG,
     ExitCode.ENVIRONMENT,
     ExitCode.USAGE,
-    75,  # another run holds the output folder
+    ExitCode.HELD,
     ExitCode.SOME_FAILED,
     ExitCode.OK,
 )
@@ -45,8 +45,11 @@ class NamedJob:
 
     def check(self) -> None:
         """Raise EnvironmentFault, or UsageError where the command line has a say, if it makes no sense."""
+        lists = self.given["sources_from"]
         try:
-            read_request(self.given)
+            if "-" in lists or (self.given["from_null"] and not lists):
+                raise UsageError("a job has no stdin; --sources-from names a FILE")
+            read_order(self.given)
         except UsageError as error:
             words = f"{self.settings.place}: job {self.name}: {error}"
             origins = {setting.origin for setting in self.settings.said.values()}

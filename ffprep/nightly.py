@@ -16,7 +16,7 @@ def _options(*without: str) -> list[click.Parameter]:
     """The options of `convert`, none of them required: the file may say it."""
     found: list[click.Parameter] = []
     for param in convert.params:
-        if isinstance(param, click.Option) and param.name not in ("config", "from_null", *without):
+        if isinstance(param, click.Option) and param.name not in ("config", *without):
             option = copy.copy(param)
             option.required = False
             found.append(option)

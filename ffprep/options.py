@@ -20,6 +20,7 @@ from ffprep.params import (
     PATH_AS_WRITTEN,
     SIZE_OR_TARGET,
     Parsed,
+    PathOr,
     Seconds,
     options,
     read_bytes,
@@ -137,6 +138,47 @@ WORK = options(
 )
 """How it is done."""
 
+LEDGER = options(
+    click.option(
+        "--ledger",
+        type=PathOr("none"),
+        metavar="PATH|none",
+        help="Where is remembered what was done.  [default: OUT/.ffprep/ledger.db]",
+    ),
+    click.option("--force", is_flag=True, help="Convert also what is fresh."),
+    click.option(
+        "--checksum", is_flag=True, help="Compare the files' contents instead of their times."
+    ),
+    click.option(
+        "--adopt",
+        is_flag=True,
+        help="Take outputs that are there, and verify, for done; not those older than their photo.",
+    ),
+    click.option(
+        "--retry",
+        type=click.Choice(["changed", "always"]),
+        default="changed",
+        show_default=True,
+        help="Which photos that failed are tried again.",
+    ),
+    click.option("--retry-failed", is_flag=True, help="Try those that failed, and nothing else."),
+    click.option(
+        "--prune", is_flag=True, help="Remove unaltered outputs whose photo is gone from SOURCE."
+    ),
+    click.option(
+        "--wait",
+        type=Seconds(),
+        metavar="S",
+        help="Wait for another run that holds OUT.  [default: end at once with 75]",
+    ),
+    click.option(
+        "--fsync",
+        is_flag=True,
+        help="Have each output on the disk before it counts as done, against loss of power.",
+    ),
+)
+"""What is remembered, and what is done again."""
+
 TELLING = options(
     AS_JSON,
     click.option("--quiet", is_flag=True, help="No bar and no summary; failures are still told."),
@@ -145,5 +187,5 @@ TELLING = options(
 )
 """What is told, and where."""
 
-CONVERT = options(FILES, PICTURE, POLICY, WORK, TELLING)
+CONVERT = options(FILES, PICTURE, POLICY, LEDGER, WORK, TELLING)
 """All of them, in the order of the help."""

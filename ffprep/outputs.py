@@ -3,15 +3,15 @@
 import contextlib
 import errno
 import os
-import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from ffprep.errors import EnvironmentFault, Kind, PhotoError
-from ffprep.files import TEMPORARY_PREFIX, os_trouble
+from ffprep.files import Stamp, os_trouble
 from ffprep.job import Job, Policy
+from ffprep.temporaries import temporary_name
 
 _live: set[Path] = set()
 
@@ -20,11 +20,10 @@ _live: set[Path] = set()
 def temporary_beside(output: Path) -> Iterator[Path]:
     """An empty file beside `output` under a name that nothing else has, gone in the end.
 
-    The name is short, so that it fits where the final one fits, and hidden, so that no walk takes
-    it. Raises PhotoError where the output could not be written, EnvironmentFault on a full disk.
+    The name is hidden, so that no walk takes it. Raises PhotoError where the output could not be written, EnvironmentFault on a full disk.
     """
     folder = output.parent
-    temporary = folder / f"{TEMPORARY_PREFIX}{os.getpid()}-{secrets.token_hex(4)}.part"
+    temporary = folder / temporary_name()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if os.path.isdir(output):
@@ -44,7 +43,8 @@ def temporary_beside(output: Path) -> Iterator[Path]:
 @contextlib.contextmanager
 def temporary_folder() -> Iterator[Path]:
     """A folder where temporary files go on this machine, gone in the end. Raises OSError."""
-    folder = Path(tempfile.mkdtemp(prefix="ffprep-"))
+    folder = Path(tempfile.gettempdir(), temporary_name())
+    folder.mkdir(mode=0o700)
     _live.add(folder)
     try:
         yield folder
@@ -96,13 +96,28 @@ def require_writable(temporary: Path, output: Path) -> None:
         pass
 
 
-def publish(temporary: Path, job: Job, policy: Policy) -> None:
-    """Give a verified file its final name. Raises as `temporary_beside` does."""
+def publish(temporary: Path, job: Job, policy: Policy) -> Stamp:
+    """Give a verified file its final name; its Stamp. Raises as `temporary_beside` does."""
     with writing(job.output):
         if policy.preserve_times:
             times = os.stat(job.source)
             os.utime(temporary, ns=(times.st_atime_ns, times.st_mtime_ns))
+        stamp = Stamp.of(temporary)
+        if policy.fsync:
+            _sync(temporary)
         os.replace(temporary, job.output)
+        if policy.fsync:
+            _sync(job.output.parent)
+    return stamp
+
+
+def _sync(path: Path) -> None:
+    """Have a file's bytes, or a folder's names, on the disk. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _output_trouble(output: Path, error: OSError) -> Exception:

@@ -18,6 +18,14 @@ PATH_AS_WRITTEN = click.Path(readable=False)
 """A text, since a slash at its end means a folder."""
 
 
+class PathOr(click.Path):
+    """A path as it is written, or one of a few words that are none."""
+
+    def __init__(self, *words: str) -> None:
+        super().__init__(readable=False)
+        self.words = words
+
+
 class Parsed(click.ParamType[Any]):
     """An option whose text one of ffprep's own `parse` functions reads."""
 

@@ -3,13 +3,15 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
 
-from ffprep.errors import ExitCode, Kind, PhotoError
+from ffprep.errors import ExitCode, Kind, PhotoError, UsageError
 from ffprep.exits import leave_now, say
+from ffprep.files import FOLDER
 from ffprep.job import Policy
 from ffprep.params import (
     AS_JSON,
@@ -129,6 +131,41 @@ def compare(photo: Path, output: Path, **given: Any) -> None:
                 leave_now(128 + signals.number)
     for warning in warnings:
         say(f"{report.shown(photo)}: {report.printable(warning)}")
+
+
+@click.command()
+@click.argument("output", type=PATH, metavar="OUT")
+@click.option("--failed", is_flag=True, help="Name every photo that failed, and why.")
+@click.option("--ledger", type=PATH, metavar="PATH", help="Where it is, if not in OUT.")
+@AS_JSON
+def status(output: Path, failed: bool, ledger: Path | None, as_json: bool) -> None:
+    """Tell what the ledger of an output folder knows: last runs, totals, failures."""
+    from contextlib import closing
+
+    from ffprep import report
+    from ffprep.history import History, failures
+    from ffprep.ledger import open_to_read, told
+
+    path = ledger or output / FOLDER / "ledger.db"
+    if not path.exists():
+        raise UsageError(
+            f"{path}: there is no ledger; it is kept by `ffprep convert ... -o {output}`"
+        )
+    with told(path), closing(open_to_read(path)) as database:
+        if failed:
+            for failure in failures(database):
+                if as_json:
+                    report.print_json(asdict(failure))
+                else:
+                    words = report.printable(f"{failure.source}: {failure.kind}: {failure.message}")
+                    click.echo(words)
+            return
+        history = History.of(database)
+    if as_json:
+        report.print_json({"output": str(output)} | history.as_dict())
+    else:
+        lines = map(report.printable, history.describe().splitlines())
+        click.echo(f"{report.shown(output)}: " + "\n".join(lines))
 
 
 @click.command(hidden=True)

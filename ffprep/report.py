@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from ffprep.errors import EnvironmentFault, ExitCode, Kind
-from ffprep.job import Result, Status
+from ffprep.job import Fresh, Result, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +83,18 @@ class Reporter:
     def __init__(self, style: Style, tally: Tally, bar: Any, log: TextIO | None) -> None:
         self._style, self._tally, self._bar, self._log = style, tally, bar, log
 
-    def tell(self, result: Result) -> None:
+    @property
+    def each(self) -> bool:
+        """Whether every single fresh Result is wanted."""
+        return self._style.json or self._style.verbose or self._log is not None
+
+    def tell(self, result: Result | Fresh) -> None:
         """Count a Result, and say of it what is to be said."""
+        if isinstance(result, Fresh):
+            self._tally.counts[Status.FRESH] += result.count
+            if self._bar is not None:
+                self._bar.update(result.count)
+            return
         self._tally.add(result)
         self._record(line(result))
         if result.failure or result.warnings or self._style.verbose:

@@ -9,9 +9,13 @@ from typing import Any
 import click
 
 from ffprep.errors import UsageError
+from ffprep.files import FOLDER
 from ffprep.formats import OUTPUT_FORMATS, SUFFIXES, OutputFormat, output_format_of
-from ffprep.library import Names, Request
+from ffprep.job import Policy, Renewal
+from ffprep.library import Request
 from ffprep.modes import find_mode
+from ffprep.naming import Names
+from ffprep.run import Order
 from ffprep.spec import Mode, Size, Spec
 from ffprep.targets import Target, find_target
 
@@ -49,6 +53,53 @@ def read_request(given: Mapping[str, Any]) -> Request:
         _require_no_contradiction(spec)
     names, follow_links = Names(given["names"]), given["follow_links"]
     return Request(sources, output, spec, single, names, same_format, follow_links)
+
+
+def read_order(given: Mapping[str, Any]) -> Order:
+    """The Order that the options of `convert` make. Raises UsageError."""
+    request = read_request(given)
+    policy = Policy(
+        upscale=given["upscale"],
+        keep_damaged=given["damaged"] == "keep",
+        preserve_times=given["preserve_times"],
+        fsync=given["fsync"],
+        timeout=given["timeout"],
+        max_pixels=given["max_pixels"],
+        max_memory=given["max_memory"],
+    )
+    return Order(
+        request=request,
+        policy=policy,
+        renewal=_renewal(given, request),
+        ledger=_ledger(given, request),
+        jobs=given["jobs"],
+        ffmpeg=given["ffmpeg"],
+        wait=given["wait"] or 0.0,
+        prune=given["prune"],
+        dry_run=given["dry_run"],
+    )
+
+
+def _renewal(given: Mapping[str, Any], request: Request) -> Renewal:
+    """What is done again, and what is not. Raises UsageError."""
+    if request.single or given["ledger"] == "none":
+        for name in ("checksum", "adopt", "retry_failed", "prune"):
+            if given[name]:
+                words = f"--{name.replace('_', '-')} goes by the ledger"
+                raise UsageError(f"{words}, and there is none for a single file or --ledger none")
+    if request.single and given["ledger"] not in (None, "none"):
+        raise UsageError("--ledger is for output folders, and OUT is a file")
+    if given["force"] and (given["retry_failed"] or given["adopt"]):
+        raise UsageError("--force does everything again; leave out --retry-failed and --adopt")
+    retry = "only" if given["retry_failed"] else given["retry"]
+    return Renewal(given["force"], given["checksum"], given["adopt"], retry)
+
+
+def _ledger(given: Mapping[str, Any], request: Request) -> Path | None:
+    """Where the ledger lies; None where there is none."""
+    if request.single or given["ledger"] == "none":
+        return None
+    return Path(given["ledger"]) if given["ledger"] else request.output / FOLDER / "ledger.db"
 
 
 def _require_no_contradiction(spec: Spec) -> None:

@@ -1,16 +1,46 @@
-"""A run: a plan's jobs, in chunks, through the workers to Results."""
+"""A run: a plan's jobs, minus the fresh ones, in chunks, through the workers into the ledger."""
 
 import math
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
+from ffprep import __version__
 from ffprep.convert import Converter
-from ffprep.job import Job, Result
-from ffprep.library import Plan
+from ffprep.freshness import Freshness, Sorted
+from ffprep.holding import held
+from ffprep.job import Batch, Fresh, Job, Policy, Renewal, Result
+from ffprep.ledger import Ledger, Versions
+from ffprep.library import Plan, Request
+from ffprep.pruning import Pruning
+from ffprep.records import NO_HASHES, Done, Pending, root
+from ffprep.temporaries import sweep, sweep_links
 from ffprep.workers import spread
 
 _SECONDS = 4.0
 _LONGEST = 64
+_MANY = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """All that the options of `convert` say: what is to be made, under which Policy, what is done again.
+
+    `ledger` is None where there is none. `wait` is in seconds.
+    """
+
+    request: Request
+    policy: Policy
+    renewal: Renewal
+    ledger: Path | None
+    jobs: int
+    ffmpeg: str | None
+    wait: float
+    prune: bool
+    dry_run: bool
 
 
 @dataclass(slots=True)
@@ -29,39 +59,181 @@ class _Pace:
 
     def length(self, remaining: int, workers: int) -> int:
         """The length of the next chunk."""
-        fair = math.ceil(remaining / (2 * workers))
-        return max(1, min(_LONGEST, fair, round(_SECONDS / max(self.seconds, 1e-3))))
+        return max(1, min(self.longest, math.ceil(remaining / (2 * workers))))
+
+    @property
+    def longest(self) -> int:
+        """The length of a chunk when there is no end in sight."""
+        return max(1, min(_LONGEST, round(_SECONDS / max(self.seconds, 1e-3))))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
+class _Chunk:
+    """What a worker takes: what is known already, and what is to be done."""
+
+    fresh: int
+    known: list[Result]
+    pending: list[Pending]
+
+
+@dataclass(slots=True)
 class Run:
-    """What it takes to carry out a Plan."""
+    """What it takes to carry out an Order. Without `freshness`, everything is done, and nothing recorded."""
 
-    plan: Plan
+    order: Order
     converter: Converter
-    workers: int
+    plan: Plan
+    freshness: Freshness | None = None
+    _each: bool = False
+    _ended: bool = False
     _pace: _Pace = field(default_factory=_Pace)
 
-    def results(self) -> Iterator[Result]:
-        """One Result a job, as they come. Raises EnvironmentFault when none can succeed."""
-        for result in spread(self._chunks(), self._work, self.workers, stopped=self._stopped):
-            self._pace.learn(result)
-            yield result
+    def results(self, each: bool = True) -> Iterator[Result | Fresh]:
+        """One Result a job, as they come; of fresh ones only how many, unless `each` is wanted.
 
-    def _chunks(self) -> Iterator[list[Job | Result]]:
-        remaining, chunk = self.plan.total, list[Job | Result]()
-        for item in self.plan.jobs():
-            chunk.append(item)
-            if len(chunk) >= self._pace.length(remaining, self.workers):
-                yield chunk
-                remaining -= len(chunk)
-                chunk = []
-        if chunk:
-            yield chunk
+        Last come the outputs that are pruned. Raises EnvironmentFault when no job can succeed.
+        """
+        self._each = each
+        for outcome in spread(
+            self._chunks(), self._work, self.order.jobs, stopped=lambda: self._stopped
+        ):
+            if isinstance(outcome, Done):
+                self._pace.learn(outcome.result)
+                if self.freshness:
+                    self.freshness.record(outcome)
+                yield outcome.result
+            else:
+                yield outcome
+        if self.freshness and not self._stopped:
+            yield from self._tidied(self.freshness)
 
-    def _work(self, chunk: list[Job | Result]) -> Iterator[Result]:
-        yield from (item for item in chunk if isinstance(item, Result))
-        yield from self.converter.convert(item for item in chunk if isinstance(item, Job))
+    def rehearsed(self) -> Iterator[Job | Result | Fresh]:
+        """What `results` would do, undone: the Jobs that would be converted, the Results without work."""
+        for sorted_out in self._sorted():
+            yield Fresh(sorted_out.count)
+            yield from sorted_out.failed
+            for pending in sorted_out.pending:
+                done = self.freshness and self.freshness.settle(pending, self.converter.prove)
+                yield done.result if done else pending.job
+        if self.freshness:
+            yield from self._tidied(self.freshness)
 
+    def _tidied(self, freshness: Freshness) -> Iterator[Result]:
+        """When all was looked at, what is no longer there is forgotten; outputs of it are removed, if asked for."""
+        order = self.order
+        if order.prune:
+            yield from Pruning(freshness, self._folders()).results(not order.dry_run)
+        if order.renewal.retry != "only" and not order.dry_run:
+            freshness.forget_failures(self._folders())
+
+    def _folders(self) -> tuple[str, ...]:
+        """The SOURCEs that are folders, and hold something: an empty one is not mounted, maybe."""
+        sources = self.order.request.sources
+        return tuple(root(Path(source)) for source in sources if _has_something(source))
+
+    def end(self, outcome: str, counts: dict[str, Any]) -> None:
+        """Have the ledger say how it ended."""
+        if self.freshness and not self._ended and not self.order.dry_run:
+            self.freshness.ledger.end(outcome, counts)
+        self._ended = True
+
+    def _chunks(self) -> Iterator[_Chunk]:
+        """Chunks, as soon as there is enough for every worker: towards the end they get shorter."""
+        waiting = _Chunk(0, [], [])
+        for item in self._sorted():
+            waiting.fresh += item.count
+            waiting.known += item.fresh + item.failed
+            waiting.pending += item.pending
+            while len(waiting.pending) >= 2 * self.order.jobs * self._pace.longest:
+                yield _cut(waiting, self._pace.longest)
+            if max(waiting.fresh, len(waiting.known)) >= _MANY:
+                yield _cut(waiting, 0)
+        while waiting.pending:
+            yield _cut(waiting, self._pace.length(len(waiting.pending), self.order.jobs))
+        if waiting.fresh or waiting.known:
+            yield waiting
+
+    def _sorted(self) -> Iterator[Sorted]:
+        """The plan's batches, sorted out; where there is work to do, what a killed run left is swept."""
+        swept: set[str] = set()
+        for item in self.plan.batches():
+            if self._stopped:
+                return
+            if isinstance(item, Result):
+                if self.freshness:
+                    self.freshness.note(item)
+                yield Sorted(failed=[item])
+                continue
+            found = self._sort(item)
+            folders = {os.path.dirname(pending.job.output) for pending in found.pending}
+            if not self.order.dry_run:
+                if folders and not swept:
+                    sweep_links()
+                for folder in folders - swept:
+                    sweep(folder)
+                swept = folders or swept
+            yield found
+
+    def _sort(self, batch: Batch) -> Sorted:
+        if self.freshness:
+            return self.freshness.sort_out(batch, self._each)
+        return Sorted(pending=[Pending.unknown(job) for job in batch.jobs()])
+
+    def _work(self, chunk: _Chunk) -> Iterator[Done | Result | Fresh]:
+        if chunk.fresh:
+            yield Fresh(chunk.fresh)
+        yield from chunk.known
+        left: dict[Path, Pending] = {}
+        for pending in chunk.pending:
+            done = self.freshness and self.freshness.settle(pending, self.converter.prove)
+            if done:
+                yield done
+            else:
+                left[pending.job.output] = pending
+        for result in self.converter.convert(pending.job for pending in left.values()):
+            assert result.output
+            pending = left[result.output]
+            yield Done(
+                result, pending, self.freshness.hashes(pending) if self.freshness else NO_HASHES
+            )
+
+    @property
     def _stopped(self) -> bool:
         return self.converter.processes.stopped
+
+
+@contextmanager
+def prepared(order: Order, converter: Converter, warn: Callable[[str], None]) -> Iterator[Run]:
+    """A Run, with its output folder held and its ledger open.
+
+    Raises Held while another run has the folder, EnvironmentFault where nothing can be written.
+    """
+    request = order.request
+    with ExitStack() as stack:
+        if not request.single and not order.dry_run:
+            stack.enter_context(held(request.output, order.wait))
+        freshness = None
+        if order.ledger and (os.path.exists(order.ledger) or not order.dry_run):
+            fsync, read_only = order.policy.fsync, order.dry_run
+            ledger = stack.enter_context(Ledger(order.ledger, warn, fsync, read_only))
+            versions = Versions(__version__, converter.binary.version, order.policy.terms)
+            alike = ledger.begin(versions)
+            freshness = Freshness(ledger, request.output, order.policy, order.renewal, alike)
+        run = Run(order, converter, Plan.of(request), freshness)
+        try:
+            yield run
+        finally:
+            run.end("interrupted", {})
+
+
+def _has_something(folder: str | os.PathLike[str]) -> bool:
+    with suppress(OSError), os.scandir(folder) as entries:
+        return next(entries, None) is not None
+    return False
+
+
+def _cut(waiting: _Chunk, length: int) -> _Chunk:
+    """Take what is known, and so many jobs, off what is waiting."""
+    chunk = _Chunk(waiting.fresh, waiting.known, waiting.pending[:length])
+    waiting.fresh, waiting.known, waiting.pending = 0, [], waiting.pending[length:]
+    return chunk

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ffprep.errors import EnvironmentFault
-from ffprep.params import PATH
+from ffprep.params import PATH, PathOr
 
 if TYPE_CHECKING:
     from ffprep.config import Config, Key, Settings, Wants
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 FILE = "ffprep.toml"
 COMMAND_LINE = "command line"
-NOT_OF_A_FILE = ("config", "dry_run", "from_null")
-"""A file names no other file, does what it says, and has no stdin."""
+NOT_OF_A_FILE = ("config", "dry_run")
+"""A file names no other file, and does what it says."""
 
 CONFIG = click.option(
     "--config",
@@ -93,7 +93,8 @@ def _key(param: click.Parameter) -> "Key":
     from ffprep.config import Key
 
     many = param.multiple or param.nargs != 1
-    return Key(str(param.name), _wants(param), many, isinstance(param.type, click.Path))
+    words = param.type.words if isinstance(param.type, PathOr) else ()
+    return Key(str(param.name), _wants(param), many, isinstance(param.type, click.Path), words)
 
 
 def _wants(param: click.Parameter) -> "Wants":

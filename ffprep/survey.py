@@ -8,13 +8,13 @@ from typing import Any
 from ffprep.errors import PhotoError
 from ffprep.framing import Framing
 from ffprep.job import Policy
-from ffprep.library import Found, walk
 from ffprep.picture import Picture
 from ffprep.probe import Extras
 from ffprep.processes import Processes
 from ffprep.spec import Mode, Size
 from ffprep.targets import Target, check
 from ffprep.viewing import Viewers
+from ffprep.walking import Found, Walk
 from ffprep.workers import spread
 
 
@@ -135,11 +135,7 @@ class Survey:
             def work(found: Found) -> Iterator[Finding]:
                 yield look(found, viewers)
 
-            pictures = (
-                found
-                for found in walk(self.paths, follow_links=self.follow_links)
-                if not found.passed
-            )
+            pictures = Walk(self.paths, follow_links=self.follow_links).files()
             yield from spread(pictures, work, self.workers, ordered=True)
 
     def _probed(self, found: Found, viewers: Viewers) -> Picture:

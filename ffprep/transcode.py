@@ -13,7 +13,7 @@ from ffprep.errors import EnvironmentFault, Kind, PhotoError
 from ffprep.ffmpeg import Binary
 from ffprep.files import Stamp
 from ffprep.framing import Framing, times
-from ffprep.job import Job, Policy
+from ffprep.job import Caveat, Job, Policy
 from ffprep.opening import out_of_memory
 from ffprep.outputs import disk_full, named_on_one_line, require_writable, writing
 from ffprep.picture import Picture
@@ -37,7 +37,7 @@ class Photo:
     job: Job
     picture: Picture
     stamp: Stamp
-    warnings: tuple[str, ...] = ()
+    caveats: tuple[Caveat, ...] = ()
 
     def require_unchanged(self) -> None:
         """Raise PhotoError where the source is another file by now.
@@ -62,18 +62,19 @@ class Transcoder:
         stamp, keep = Stamp.of(job.source), job.spec.colour == "keep"
         picture, foreign = self.viewers.look(job.source, self.policy.max_pixels, keep)
         enlarged = self._enlargement(job, picture)
-        return Photo(job, picture, stamp, tuple(filter(None, (enlarged, foreign))))
+        caveats = ([enlarged] if enlarged else []) + ([Caveat(foreign)] if foreign else [])
+        return Photo(job, picture, stamp, tuple(caveats))
 
-    def write(self, photo: Photo, output: Path) -> tuple[str, ...]:
+    def write(self, photo: Photo, output: Path) -> tuple[Caveat, ...]:
         """Write one picture that fits its bytes; what is to be said of it.
 
         Raises PhotoError, or EnvironmentFault for what would meet every photo.
         """
         with self.processes.room_for(photo.picture.weight):
-            said = photo.warnings + self._write(photo, output)
+            said = photo.caveats + self._write(photo, output)
             if not fits(photo.job.spec, output):
                 quality = self._lower_quality(photo, output)
-                said += (f"took quality {quality} to fit {photo.job.spec.max_bytes} bytes",)
+                said += (Caveat(f"took quality {quality} to fit {photo.job.spec.max_bytes} bytes"),)
             return said
 
     def complete(self, photo: Photo, output: Path) -> None:
@@ -100,10 +101,8 @@ class Transcoder:
             words = f"{self.binary.path} cannot be started: {error.strerror}"
             raise EnvironmentFault(words) from None
 
-    def _enlargement(self, job: Job, picture: Picture) -> str | None:
-        """A warning where one is due. Raises PhotoError where the policy does not permit it."""
-        if self.policy.upscale == "allow":
-            return None
+    def _enlargement(self, job: Job, picture: Picture) -> Caveat | None:
+        """What is to be said of enlarging. Raises PhotoError where the policy does not permit it."""
         # A mode that does not say how it fits is taken to show the whole photo in the whole frame.
         fit = job.spec.mode.fit or Fit.CONTAIN
         framing = Framing.of(fit, picture.shown, job.spec.size)
@@ -113,9 +112,10 @@ class Transcoder:
         if self.policy.upscale == "fail":
             advice = "find a larger original, ask for a smaller size, or say --upscale allow"
             raise PhotoError(Kind.UPSCALE, f"{picture.shown} would have to be {factor}; {advice}")
-        return f"{picture.shown} {factor}"
+        told = self.policy.upscale == "warn"
+        return Caveat(f"{picture.shown} {factor}" if told else "", Kind.UPSCALE)
 
-    def _write(self, photo: Photo, output: Path) -> tuple[str, ...]:
+    def _write(self, photo: Photo, output: Path) -> tuple[Caveat, ...]:
         job, picture, log = photo.job, photo.picture, None
         if picture.ffmpeg_reads:
             log = self._transcode(job, picture, output)
@@ -128,9 +128,9 @@ class Transcoder:
                 raise PhotoError(Kind.DAMAGED, words)
             part = self._by_pillow(job, picture, output)
             part = part or self.viewers.unnoticed(job.source, picture)
-        warnings = self._judge(part)
+        caveats = self._judge(part)
         self.complete(photo, output)
-        return warnings
+        return caveats
 
     def _lower_quality(self, photo: Photo, output: Path) -> int:
         """Write a picture at the best quality that fits; it is known not to at the Spec's own.
@@ -210,7 +210,7 @@ class Transcoder:
         if log.disk_full:
             raise disk_full(job.output)
 
-    def _judge(self, part: str | None) -> tuple[str, ...]:
+    def _judge(self, part: str | None) -> tuple[Caveat, ...]:
         """What is to be said of a photo of which a part is missing. Raises PhotoError unless it is to be kept."""
         if part is None:
             return ()
@@ -220,7 +220,8 @@ class Transcoder:
                 f"part of the picture is missing ({part}); restore it from a backup, or convert "
                 "what is left with --damaged keep",
             )
-        return (f"converted although part of the picture is missing ({part})",)
+        words = f"converted although part of the picture is missing ({part})"
+        return (Caveat(words, Kind.DAMAGED),)
 
 
 def is_whole(log: fflog.Log, number: int, picture: Picture, output: Path) -> bool:

@@ -23,7 +23,6 @@ BAD = {
     JOB + '"x\\ny" = 3\n': ':2: unknown key "x\\ny"',
     JOB + "dry-run = true\n": ':2: unknown key "dry-run"',
     JOB + 'config = "x"\n': ':2: unknown key "config"',
-    JOB + "null = true\n": ':2: unknown key "null"',
     "\n[jobs.a]\n": ':2: unknown table "jobs"; did you mean "job"?',
     "quality = 3\n": ':1: "quality" belongs in [defaults], or in a [job.NAME]',
     "[job]\n\na = 3\n": ":3: a must be a table",
@@ -55,12 +54,13 @@ def test_a_bad_file_is_told_by_file_line_and_key(tmp_path: Path, text: str) -> N
 
 
 def test_paths_start_at_the_file_and_nothing_else_does(tmp_path: Path, home: Path) -> None:
-    text = 'sources = ["p", "/p", "~/p"]\noutput = "../out/"\nlog-file = "log"\n'
+    text = 'sources = ["p", "/p", "~/p"]\noutput = "../out/"\nlog-file = "log"\nledger = "none"\n'
     job = written(tmp_path, JOB + text + 'filters = ["f"]\nnames = "p"\nmode = "p"\n').job("a")
     assert job.values == {
         "sources": [f"{tmp_path}/p", "/p", f"{home}/p"],
         "output": f"{tmp_path}/../out/",  # the slash says that it is a folder
         "log_file": f"{tmp_path}/log",
+        "ledger": "none",
         "filters": [f"{tmp_path}/f"],
         "names": "p",
         "mode": "p",
@@ -72,7 +72,7 @@ def test_every_option_of_convert_is_a_key_by_its_long_names() -> None:
     for param in convert.params:
         names = [name[2:] for name in param.opts if name.startswith("--")] or [param.name]
         for name in names:
-            assert (name in keys) == (name not in ("config", "dry-run", "null")), name
+            assert (name in keys) == (name not in ("config", "dry-run")), name
 
 
 def test_a_job_wins_over_the_defaults_and_a_size_over_a_target(tmp_path: Path) -> None:

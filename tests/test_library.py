@@ -9,9 +9,11 @@ from ffprep import library
 from ffprep.errors import Kind, UsageError
 from ffprep.formats import OUTPUT_FORMATS
 from ffprep.job import Job, Result
-from ffprep.library import Names, Plan, Request, walk
+from ffprep.library import Plan, Request
 from ffprep.modes import find_mode
+from ffprep.naming import Names
 from ffprep.spec import Size, Spec
+from ffprep.walking import Walk
 
 SPEC = Spec(Size(32, 18), find_mode("cover"))
 JPEG = b"\xff\xd8\xff\xe0"
@@ -197,7 +199,7 @@ def test_templates_of_no_use_are_told(template: str) -> None:
 @given(st.text(max_size=30))
 def test_a_template_is_used_or_told_and_never_leaves_its_folder(template: str) -> None:
     try:
-        name = Names(template).render(Path("in/photo.png"), SPEC, ".jpg", 7)
+        (name,) = Names(template).render("in/", ["photo.png"], [".jpg"], SPEC, 7)
     except UsageError:
         return
     assert os.path.abspath(os.path.join("/out", name)).startswith("/out/")
@@ -234,8 +236,9 @@ def test_a_folder_that_cannot_be_read_is_told_and_the_rest_goes_on(
 
 def test_files_named_by_themselves_are_always_found(tmp_path: Path) -> None:
     tree(tmp_path, "notes.txt", ".hidden.jpg")
-    found = list(walk([tmp_path / "notes.txt", tmp_path / ".hidden.jpg", tmp_path / "gone.jpg"]))
-    assert [f.path.name for f in found if not f.passed] == ["notes.txt", ".hidden.jpg", "gone.jpg"]
+    named = ["notes.txt", ".hidden.jpg", "gone.jpg"]
+    found = Walk([tmp_path / name for name in named]).files()
+    assert [f.path.name for f in found] == named
 
 
 def test_numbers_do_not_drift_when_the_output_folder_appears_inside_the_source(

@@ -42,7 +42,7 @@ def folder(tmp_path: Path) -> Path:
 
 def made(folder: Path) -> dict[str, tuple[int, int]]:
     """The outputs, each with its size."""
-    found = [path for name in "abc" for path in (folder / name).rglob("*.*")]
+    found = [path for name in "abc" for path in (folder / name).rglob("*.[jpw]*")]
     return {str(path.relative_to(folder)): opened(path).size for path in found}
 
 
@@ -155,7 +155,8 @@ def test_all_is_checked_before_anything_runs(
         (["a", "--quality", "0"], 2, "Invalid value for '--quality'"),
         (["a", "--mode", "zoom"], 2, "ffprep.toml:10: job a: no mode is called 'zoom'"),
         (["a", "--config", "none.toml"], 3, "none.toml: No such file"),
-        (["a", "-0"], 2, "No such option"),
+        (["a", "-0"], 2, "ffprep.toml:10: job a: a job has no stdin"),
+        (["a", "--sources-from", "-"], 2, "ffprep.toml:10: job a: a job has no stdin"),
     ],
 )
 def test_what_makes_no_sense_is_told(

@@ -1,0 +1,207 @@
+"""What is to be done again: planned names against the ledger, and against the files as they are.
+
+A job is fresh when its source, its Spec and its output are as they were recorded. A failure holds while its
+source, its Spec and the terms of the run are the same.
+"""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from ffprep.errors import Kind, PhotoError
+from ffprep.files import Stamp
+from ffprep.job import Batch, Failure, Job, Policy, Renewal, Result, Status
+from ffprep.ledger import Entry, Ledger, Row, key, name_of
+from ffprep.records import (
+    CONVERTED,
+    FAILED,
+    NO_HASHES,
+    Done,
+    Hashes,
+    Pending,
+    content,
+    failed_beforehand,
+    place,
+    root,
+)
+from ffprep.spec import Size, Spec
+
+_NOT_THE_PHOTOS = {Kind.IO, Kind.MISSING, Kind.COLLISION}
+"""Failures that may be over without a touch of the photo, and that cost little to try again."""
+
+
+@dataclass(slots=True)
+class Sorted:
+    """A batch, sorted out: fresh jobs, by number unless each is wanted; failures that hold; the rest."""
+
+    count: int = 0
+    fresh: list[Result] = field(default_factory=list)
+    failed: list[Result] = field(default_factory=list)
+    pending: list[Pending] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """Compares with a ledger, under a Policy. `alike` are the runs whose failures still hold.
+
+    `output` is the output folder.
+    """
+
+    ledger: Ledger
+    output: Path
+    policy: Policy
+    renewal: Renewal
+    alike: frozenset[int]
+
+    def sort_out(self, batch: Batch, each: bool) -> Sorted:
+        """Sort the jobs of a batch, by what is known and by the stamps of their files.
+
+        Of fresh ones, only their number is told unless `each` is wanted.
+        """
+        sorted_out, only = Sorted(), self.renewal.retry == "only"
+        folder, origin = place(self.output, batch.output_folder), root(batch.folder or ".")
+        known = self.ledger.recall(folder, batch.outputs)
+        jobs = zip(batch.names, batch.outputs, batch.specs, strict=True)
+        for index, (name, output, spec) in enumerate(jobs):
+            row = known.get((key(output), key(origin + name)))
+            found = _stat(batch.folder + name)
+            if row and self._is_fresh(row, spec, found, batch.output_folder + output):
+                if each and not only:
+                    sorted_out.fresh.append(_fresh(batch.job(index), row))
+                elif not only:
+                    sorted_out.count += 1
+            elif row and self._still_fails(row, spec, found):
+                self.ledger.meet(folder, row)
+                sorted_out.failed.append(_failure(batch.job(index), row))
+            elif not only or (row and row.status == FAILED):
+                stamp = Stamp.seen(found) if found else None
+                pending = Pending(
+                    batch.job(index), folder, key(output), key(origin + name), stamp, row
+                )
+                sorted_out.pending.append(pending)
+        return sorted_out
+
+    def _is_fresh(self, row: Row, spec: Spec, found: os.stat_result | None, output: str) -> bool:
+        renewal = self.renewal
+        if renewal.force or renewal.checksum or found is None or not self._is_good(row, spec):
+            return False
+        if row.source_mtime != found.st_mtime_ns or row.source_bytes != found.st_size:
+            return False
+        made = _stat(output, follow=False)
+        return made is not None and _is_as_made(row, made.st_size, made.st_mtime_ns)
+
+    def _is_good(self, row: Row, spec: Spec) -> bool:
+        """Whether an output is what is wanted, if it is still as it was made."""
+        if row.status != CONVERTED or row.spec != self.ledger.spec(spec):
+            return False
+        return not row.tolerated or all(self.policy.permits(Kind(k)) for k in row.tolerated.split())
+
+    def _still_fails(self, row: Row, spec: Spec, found: os.stat_result | None) -> bool:
+        renewal = self.renewal
+        if row.status != FAILED or row.kind in _NOT_THE_PHOTOS or found is None:
+            return False
+        if renewal.force or renewal.retry != "changed" or row.run not in self.alike:
+            return False
+        same = (row.source_bytes, row.source_mtime) == (found.st_size, found.st_mtime_ns)
+        return same and row.spec == self.ledger.spec(spec)
+
+    def settle(self, pending: Pending, prove: Callable[[Job], tuple[Size, Stamp]]) -> Done | None:
+        """A job that needs no converting although its times say so: by its contents, or adopted.
+
+        Reads files: not for the thread that has the run in its hands. `prove` verifies an output that is
+        there; it raises PhotoError.
+        """
+        row, job = pending.row, pending.job
+        if self.renewal.force or pending.stamp is None:
+            return None
+        if row and self.renewal.checksum and self._is_good(row, job.spec):
+            return self._compared(pending, row)
+        if row is None and self.renewal.adopt:
+            return self._adopted(pending, prove)
+        return None
+
+    def _compared(self, pending: Pending, row: Row) -> Done | None:
+        """Where no contents were recorded, the times decide, and the contents are from now on."""
+        assert pending.stamp
+        made, hashes = _stamp(pending.job.output, follow=False), self.hashes(pending)
+        same = made is not None and (
+            hashes.source == row.source_hash
+            if row.source_hash
+            else (row.source_bytes, row.source_mtime)
+            == (pending.stamp.bytes, pending.stamp.modified)
+        )
+        if not same or not made or not hashes.output:
+            return None
+        if row.output_hash not in (None, hashes.output):
+            return None
+        if row.output_hash is None and not _is_as_made(row, made.bytes, made.modified):
+            return None
+        return Done(replace(_fresh(pending.job, row), stamp=made), pending, hashes)
+
+    def _adopted(self, pending: Pending, prove: Callable[[Job], tuple[Size, Stamp]]) -> Done | None:
+        """An output older than its source was made of another version of it."""
+        made = _stamp(pending.job.output, follow=False)
+        if not made or not pending.stamp or made.modified < pending.stamp.modified:
+            return None
+        try:
+            size, stamp = prove(pending.job)
+        except PhotoError:
+            return None
+        result = Result(pending.job.source, pending.job.output, Status.FRESH, size, stamp=stamp)
+        return Done(result, pending, self.hashes(pending))
+
+    def record(self, done: Done) -> None:
+        """Have the ledger remember it."""
+        self.ledger.record([done.entry(self.ledger)])
+
+    def note(self, result: Result) -> None:
+        """Have it remember what failed before it could be looked at: a collision, an unreadable folder."""
+        self.ledger.record([failed_beforehand(result, self.output, self.ledger.run)])
+
+    def forget_failures(self, roots: tuple[str, ...]) -> None:
+        """Drop failures that a whole run below `roots` has not met: their photos are gone, or elsewhere."""
+        old: list[Entry] = []
+        for entry in self.ledger.entries(Status.FAILED):
+            row, source = entry.row, name_of(entry.row.source)
+            ours = row.spec is None or row.spec in self.ledger.specs
+            if row.run != self.ledger.run and (
+                (ours and source.startswith(roots)) or not os.path.lexists(source)
+            ):
+                old.append(entry)
+        self.ledger.forget(old)
+
+    def hashes(self, pending: Pending) -> Hashes:
+        """The contents of both files, where they decide. Reads them."""
+        if not self.renewal.checksum:
+            return NO_HASHES
+        source = content(pending.job.source)
+        if _stamp(pending.job.source) != pending.stamp:  # it is another one by now
+            source = None
+        return Hashes(source, content(pending.job.output))
+
+
+def _stat(path: str, follow: bool = True) -> os.stat_result | None:
+    try:
+        return os.stat(path, follow_symlinks=follow)
+    except (OSError, ValueError):
+        return None
+
+
+def _stamp(path: Path, follow: bool = True) -> Stamp | None:
+    found = _stat(os.fspath(path), follow)
+    return Stamp.seen(found) if found else None
+
+
+def _is_as_made(row: Row, bytes: int, modified: int) -> bool:
+    return row.output_mtime == modified and row.output_bytes == bytes
+
+
+def _fresh(job: Job, row: Row) -> Result:
+    size = Size(row.width, row.height) if row.width and row.height else None
+    return Result(job.source, job.output, Status.FRESH, size)
+
+
+def _failure(job: Job, row: Row) -> Result:
+    failure = Failure(Kind(row.kind or ""), row.message or "")
+    return Result(job.source, job.output, Status.FAILED, failure=failure)

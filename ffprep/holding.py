@@ -1,0 +1,77 @@
+"""One run an output folder: who holds it, and waiting for it.
+
+By flock(2) on a file in the folder, which the system lets go of when its holder ends, however it ends. Over
+NFS it is as good as the server's locks.
+"""
+
+import fcntl
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from ffprep.errors import EnvironmentFault, Held
+from ffprep.files import FOLDER
+
+_PULSE = 0.1
+
+
+@contextmanager
+def held(output: Path, wait: float = 0.0) -> Iterator[None]:
+    """Hold an output folder, made if it is not there; wait as many seconds for whoever holds it.
+
+    Raises Held when that is not over by then, EnvironmentFault where nothing can be written.
+    """
+    place = output / FOLDER / "lock"
+    until = time.monotonic() + wait
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(place, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        words = (
+            f"{output} cannot be made an output folder: {error.strerror}; choose another with -o"
+        )
+        raise EnvironmentFault(words) from None
+    try:
+        while not _locked(descriptor, place):
+            if time.monotonic() >= until:
+                raise Held(f"{output} is held by {_holder(place)}; wait for it with --wait SECONDS")
+            time.sleep(_PULSE)
+        _sign(descriptor)
+        try:
+            yield
+        finally:
+            with suppress(OSError):
+                os.ftruncate(descriptor, 0)
+    finally:
+        os.close(descriptor)
+
+
+def _locked(descriptor: int, place: Path) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        words = f"{place} cannot be locked: {error.strerror}; the file system has to know locks"
+        raise EnvironmentFault(words) from None
+    return True
+
+
+def _sign(descriptor: int) -> None:
+    """Say who holds it, for those who wait."""
+    since = time.strftime("%Y-%m-%d %H:%M:%S %z")
+    said = {"pid": os.getpid(), "host": os.uname().nodename, "since": since}
+    with suppress(OSError):
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, json.dumps(said).encode(), 0)
+
+
+def _holder(place: Path) -> str:
+    try:
+        said = json.loads(place.read_text())
+        return f"another run: process {said['pid']} on {said['host']}, since {said['since']}"
+    except (OSError, ValueError, TypeError, KeyError):
+        return "another run"

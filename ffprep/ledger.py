@@ -1,0 +1,371 @@
+"""The ledger of an output folder: what was done, from what, with what. SQLite, one row a job and one a run.
+
+A name is a text where it is UTF-8, and a blob else; outputs are relative to their folder, so that it can be
+moved, and sources are absolute.
+"""
+
+import contextlib
+import json
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, astuple, dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+from urllib.parse import quote
+
+from ffprep.errors import EnvironmentFault
+from ffprep.formats import HEAD_BYTES, sniff
+from ffprep.job import Status
+from ffprep.spec import Spec
+
+_APPLICATION, _VERSION = 0x66667072, 1  # "ffpr"
+
+_SCHEMA = f"""
+PRAGMA application_id = {_APPLICATION};
+PRAGMA user_version = {_VERSION};
+CREATE TABLE runs (
+    id INTEGER PRIMARY KEY,
+    started REAL NOT NULL,  -- seconds since 1970
+    ended REAL,             -- nothing while it goes on, or when it was killed
+    outcome TEXT,           -- done, interrupted, stopped, time
+    pid INTEGER, host TEXT,
+    ffprep TEXT, ffmpeg TEXT,
+    terms TEXT,             -- the limits under which a failure is one
+    converted INTEGER, fresh INTEGER, failed INTEGER, pruned INTEGER
+);
+CREATE TABLE specs (id INTEGER PRIMARY KEY, digest TEXT UNIQUE, said TEXT);
+CREATE TABLE jobs (
+    folder NOT NULL, name NOT NULL,      -- the output's
+    source NOT NULL,
+    source_bytes INTEGER, source_mtime INTEGER, source_hash BLOB,   -- mtimes in nanoseconds
+    spec INTEGER,
+    output_bytes INTEGER, output_mtime INTEGER, output_hash BLOB,
+    width INTEGER, height INTEGER,
+    status TEXT, kind TEXT, message TEXT,
+    tolerated TEXT,                      -- kinds of failure that a stricter policy would have made of it
+    seconds REAL,
+    run INTEGER,
+    PRIMARY KEY (folder, name, source)
+) WITHOUT ROWID;
+CREATE INDEX failures ON jobs (folder, name, source) WHERE status = 'failed';
+"""
+
+AT_ONCE = 512
+"""How many outputs are recalled by one query."""
+
+
+class Row(NamedTuple):
+    """What the ledger knows of one job. A tuple, since a run over a library makes one a photo.
+
+    `name` is the output's, `source` the whole path, both as `key` gives them.
+    """
+
+    name: str | bytes
+    source: str | bytes
+    status: str
+    run: int
+    spec: int | None = None
+    source_bytes: int | None = None
+    source_mtime: int | None = None
+    output_bytes: int | None = None
+    output_mtime: int | None = None
+    source_hash: bytes | None = None
+    output_hash: bytes | None = None
+    tolerated: str = ""
+    width: int | None = None
+    height: int | None = None
+    kind: str | None = None
+    message: str | None = None
+
+
+_COLUMNS = ", ".join(Row._fields)
+_RECALL = f"SELECT {_COLUMNS} FROM jobs WHERE folder = ? AND name IN ({', '.join('?' * AT_ONCE)})"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A job's new row, and the folder of its output, relative to the output folder."""
+
+    folder: str
+    row: Row
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """What converts, and the terms under which a photo may fail: other terms, another try."""
+
+    ffprep: str
+    ffmpeg: str
+    terms: str
+
+
+def key(name: str) -> str | bytes:
+    """A name as it stands in the ledger."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return os.fsencode(name)
+    return name
+
+
+def name_of(value: str | bytes) -> str:
+    """The same, back."""
+    return os.fsdecode(value)
+
+
+class Ledger:
+    """An open ledger, held by one run. Use from one thread.
+
+    A corrupt one is put aside, whenever that comes out, and `warn` is told. Raises EnvironmentFault for what is no ledger of ffprep's,
+    or cannot be written.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        warn: Callable[[str], None],
+        fsync: bool = False,
+        read_only: bool = False,
+    ) -> None:
+        self.path = path
+        self.read_only = read_only
+        self._warn = warn
+        self.run = 0
+        self._synchronous = "FULL" if fsync else "NORMAL"
+        self._specs: dict[int, tuple[Spec, int]] = {}
+        self._versions: Versions | None = None
+        with told(path):
+            if not read_only:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            _refuse_pictures(path)
+            self._database = self._opened()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with contextlib.suppress(sqlite3.Error):
+            self._database.close()
+
+    def _opened(self) -> sqlite3.Connection:
+        if self.read_only:
+            return open_to_read(self.path)
+        try:
+            return _open(self.path, self._synchronous)
+        except sqlite3.DatabaseError as error:
+            if not _is_corrupt(error):
+                raise
+            self._put_aside()
+            return _open(self.path, self._synchronous)
+
+    def _put_aside(self) -> None:
+        """Give a corrupt ledger another name, for whoever wants to look into it."""
+        aside = self.path.with_name(f"{self.path.name}.corrupt-{time.strftime('%Y%m%d-%H%M%S')}")
+        os.replace(self.path, aside)
+        self._warn(f"the ledger {self.path} was corrupt; it is {aside} now, and a new one is begun")
+        for end in ("-wal", "-shm"):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(f"{self.path}{end}")
+
+    @contextlib.contextmanager
+    def _guarded(self) -> Iterator[None]:
+        """Where a page in its middle turns out to be corrupt, go on with an empty ledger."""
+        with told(self.path):
+            try:
+                yield
+            except sqlite3.DatabaseError as error:
+                if self.read_only or not _is_corrupt(error):
+                    raise
+                self._database.close()
+                self._put_aside()
+                self._database = _open(self.path, self._synchronous)
+                self._specs.clear()
+                self._begin()
+
+    def begin(self, versions: Versions) -> frozenset[int]:
+        """Note that a run begins; the earlier ones whose failures still hold."""
+        alike: list[int] = []
+        self._versions = versions
+        with self._guarded():
+            found = self._database.execute(
+                "SELECT id FROM runs WHERE (ffprep, ffmpeg, terms) = (?, ?, ?)",
+                (versions.ffprep, versions.ffmpeg, versions.terms),
+            )
+            alike = [id for (id,) in found]
+            if not self.read_only:
+                self._begin()
+        return frozenset(alike)
+
+    def _begin(self) -> None:
+        if self._versions:
+            begun = self._database.execute(
+                "INSERT INTO runs (started, pid, host, ffprep, ffmpeg, terms) VALUES (?, ?, ?, ?, ?, ?)",
+                (time.time(), os.getpid(), os.uname().nodename, *astuple(self._versions)),
+            )
+            self.run = begun.lastrowid or 0
+
+    def end(self, outcome: str, counts: dict[str, int]) -> None:
+        """Note how a run ended, and how many photos became what."""
+        with self._guarded():
+            self._database.execute(
+                "UPDATE runs SET ended = ?, outcome = ?, converted = ?, fresh = ?, failed = ?, pruned = ? WHERE id = ?",
+                (
+                    time.time(),
+                    outcome,
+                    *(counts.get(word, 0) for word in ("converted", "fresh", "failed", "pruned")),
+                    self.run,
+                ),
+            )
+
+    def spec(self, spec: Spec) -> int:
+        """The number by which rows know a Spec."""
+        known = self._specs.get(
+            id(spec)
+        )  # its own hash would cost more than all else of a fresh photo
+        if known:
+            return known[1]
+        number = 0
+        with self._guarded():
+            if not self.read_only:
+                said = json.dumps(asdict(spec), default=str)
+                self._database.execute(
+                    "INSERT OR IGNORE INTO specs (digest, said) VALUES (?, ?)", (spec.digest, said)
+                )
+            found = self._database.execute("SELECT id FROM specs WHERE digest = ?", (spec.digest,))
+            number = (found.fetchone() or (0,))[0]
+        self._specs[id(spec)] = spec, number
+        return number
+
+    @property
+    def specs(self) -> set[int]:
+        """The Specs that this run has asked for, by their numbers."""
+        return {number for _, number in self._specs.values()}
+
+    def recall(
+        self, folder: str, outputs: Sequence[str]
+    ) -> dict[tuple[str | bytes, str | bytes], Row]:
+        """What is known of at most AT_ONCE outputs of one folder, by output and source."""
+        wanted = [name if name.isascii() else key(name) for name in outputs]
+        wanted += [""] * (AT_ONCE - len(wanted))
+        with self._guarded():
+            found = self._database.execute(_RECALL, (key(folder), *wanted))
+            return {row[:2]: Row._make(row) for row in found}
+        return {}
+
+    def record(self, entries: Iterable[Entry]) -> None:
+        """Write rows, all or none. A converted output is nobody else's any more."""
+        with self._guarded(), self._database:
+            self._database.execute("BEGIN")
+            for entry in entries:
+                folder, row = key(entry.folder), entry.row
+                if row.status == "converted":
+                    self._database.execute(
+                        "DELETE FROM jobs WHERE folder = ? AND name = ? AND source != ?",
+                        (folder, row.name, row.source),
+                    )
+                self._database.execute(
+                    f"INSERT OR REPLACE INTO jobs (folder, seconds, {_COLUMNS}) "
+                    f"VALUES ({', '.join('?' * (2 + len(row)))})",
+                    (folder, entry.seconds, *row),
+                )
+
+    def forget(self, entries: Iterable[Entry]) -> None:
+        """Drop rows."""
+        with self._guarded():
+            self._database.executemany(
+                "DELETE FROM jobs WHERE folder = ? AND name = ? AND source = ?",
+                [(key(entry.folder), entry.row.name, entry.row.source) for entry in entries],
+            )
+
+    def entries(self, status: Status) -> Iterator[Entry]:
+        """All rows of one status, in order, a few at a time: they may be forgotten meanwhile."""
+        last: tuple[str | bytes, str | bytes, str | bytes] = ("", "", "")
+        while True:
+            found: list[Any] = []
+            with self._guarded():
+                found = self._database.execute(
+                    f"SELECT folder, {_COLUMNS} FROM jobs WHERE status = '{status}' AND "
+                    f"(folder, name, source) > (?, ?, ?) ORDER BY folder, name, source LIMIT {AT_ONCE}",
+                    last,
+                ).fetchall()
+            if not found:
+                return
+            for folder, *row in found:
+                yield Entry(name_of(folder), Row._make(row))
+            last = found[-1][:3]
+
+    def meet(self, folder: str, row: Row) -> None:
+        """Note that a failure was met again, untried."""
+        if self.read_only:
+            return
+        with self._guarded():
+            self._database.execute(
+                "UPDATE jobs SET run = ? WHERE folder = ? AND name = ? AND source = ?",
+                (self.run, key(folder), row.name, row.source),
+            )
+
+
+def _open(path: Path, synchronous: str) -> sqlite3.Connection:
+    """Open a ledger, made if it is not there. Raises EnvironmentFault for another program's database."""
+    database = sqlite3.connect(path, isolation_level=None)
+    try:
+        (application,) = database.execute("PRAGMA application_id").fetchone()
+        (version,) = database.execute("PRAGMA user_version").fetchone()
+        (tables,) = database.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if tables and application != _APPLICATION:
+            raise EnvironmentFault(f"{path} is another program's database; choose another --ledger")
+        if version > _VERSION:
+            raise EnvironmentFault(
+                f"{path} was made by a newer ffprep; use that, or another --ledger"
+            )
+        # WAL, so that `status` reads while a run writes, and a killed run leaves nothing to repair.
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute(f"PRAGMA synchronous = {synchronous}")
+        if not tables:
+            database.executescript(f"BEGIN; {_SCHEMA} COMMIT;")
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def _is_corrupt(error: sqlite3.DatabaseError) -> bool:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def open_to_read(path: Path) -> sqlite3.Connection:
+    """Open a ledger that somebody else may be writing. Raises EnvironmentFault."""
+    address = f"file:{quote(os.path.abspath(os.fsencode(path)))}?mode=ro"
+    with told(path), contextlib.ExitStack() as stack:
+        database = stack.enter_context(contextlib.closing(sqlite3.connect(address, uri=True)))
+        (application,) = database.execute("PRAGMA application_id").fetchone()
+        if application != _APPLICATION:
+            raise EnvironmentFault(f"{path} is no ledger of ffprep's")
+        stack.pop_all()
+    return database
+
+
+def _refuse_pictures(path: Path) -> None:
+    """Whoever names a photo as the ledger has mistaken it; it is not to be put aside as corrupt."""
+    with contextlib.suppress(FileNotFoundError), open(path, "rb") as file:
+        if sniff(file.read(HEAD_BYTES)):
+            raise EnvironmentFault(f"{path} is a picture, and no ledger; choose another --ledger")
+
+
+@contextlib.contextmanager
+def told(path: Path) -> Iterator[None]:
+    """What keeps a ledger from being read or written, as EnvironmentFault."""
+    try:
+        yield
+    except (OSError, sqlite3.DatabaseError) as error:
+        known = isinstance(error, OSError | sqlite3.OperationalError)
+        if isinstance(error, sqlite3.DatabaseError) and not (known or _is_corrupt(error)):
+            raise  # a mistake of ffprep's own
+        words = getattr(error, "strerror", None) or str(error)
+        raise EnvironmentFault(
+            f"the ledger {path} cannot be used ({words}); mend that, or choose another with --ledger"
+        ) from None

@@ -1,0 +1,116 @@
+"""What became of jobs, as the ledger's rows."""
+
+import hashlib
+import os
+from dataclasses import dataclass
+from functools import lru_cache
+from io import BufferedReader
+from pathlib import Path
+from typing import NamedTuple, cast
+
+from ffprep.errors import PhotoError
+from ffprep.files import Stamp, open_regular
+from ffprep.job import Job, Result, Status
+from ffprep.ledger import Entry, Ledger, Row, key
+
+CONVERTED, FAILED = Status.CONVERTED.value, Status.FAILED.value
+
+
+class Hashes(NamedTuple):
+    """The contents of a job's two files, None where they were not looked at."""
+
+    source: bytes | None = None
+    output: bytes | None = None
+
+
+NO_HASHES = Hashes()
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A job that is not known to be fresh: its place in the ledger, and what stands there.
+
+    `stamp` is the source's, from before anything of it was read, so that a change meanwhile is seen by the
+    next run. None where it could not be had.
+    """
+
+    job: Job
+    folder: str
+    name: str | bytes
+    source: str | bytes
+    stamp: Stamp | None
+    row: Row | None
+
+    @classmethod
+    def unknown(cls, job: Job) -> "Pending":
+        """Where nothing is recorded."""
+        return cls(job, "", "", "", None, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What became of a Pending, for the ledger."""
+
+    result: Result
+    pending: Pending
+    hashes: Hashes = NO_HASHES
+
+    def entry(self, ledger: Ledger) -> Entry:
+        """The job's new row."""
+        result, pending = self.result, self.pending
+        failure, origin, made = result.failure, pending.stamp, result.stamp
+        known = {caveat.kind.value for caveat in result.caveats if caveat.kind}
+        if pending.row and result.status is Status.FRESH:
+            known = set(pending.row.tolerated.split())
+        row = Row(
+            name=pending.name,
+            source=pending.source,
+            source_bytes=origin.bytes if origin else None,
+            source_mtime=origin.modified if origin else None,
+            spec=ledger.spec(pending.job.spec),
+            output_bytes=made.bytes if made else None,
+            output_mtime=made.modified if made else None,
+            status=FAILED if failure else CONVERTED,
+            run=ledger.run,
+            source_hash=self.hashes.source,
+            output_hash=self.hashes.output,
+            tolerated=" ".join(sorted(known)),
+            width=result.size.width if result.size else None,
+            height=result.size.height if result.size else None,
+            kind=failure.kind.value if failure else None,
+            message=failure.message if failure else None,
+        )
+        return Entry(pending.folder, row, result.seconds)
+
+
+def failed_beforehand(result: Result, output: Path, run: int) -> Entry:
+    """The row of what failed before it could be looked at: a collision, a folder that cannot be read."""
+    assert result.failure
+    folder = name = ""
+    if result.output:
+        folder, name = place(output, os.path.join(result.output.parent, "")), result.output.name
+    source = key(root(result.source.parent) + result.source.name)
+    kind, message = result.failure.kind.value, result.failure.message
+    return Entry(folder, Row(key(name), source, FAILED, run, kind=kind, message=message))
+
+
+def place(output: Path, folder: str) -> str:
+    """A folder of outputs as the ledger knows it: relative to the output folder, empty or with a separator behind."""
+    return folder.removeprefix(os.path.join(output, "")).removeprefix("./")
+
+
+@lru_cache(maxsize=1024)
+def root(folder: str | Path) -> str:
+    """A folder of sources as the ledger knows it, with a separator behind."""
+    return os.path.join(os.path.realpath(folder), "")
+
+
+def content(path: Path) -> bytes | None:
+    """The hash of a file's content, None where it cannot be read."""
+    try:
+        with open_regular(path) as file:
+            return hashlib.file_digest(
+                cast(BufferedReader, file), lambda: hashlib.blake2b(digest_size=16)
+            ).digest()
+    except (OSError, PhotoError):
+        return None

@@ -1,0 +1,259 @@
+"""Walking: what lies in the sources, a folder at a time.
+
+A library may hold a million files, so names stay strings, the kind of a file is what the folder
+tells without a look at the file itself, and what is done to names is done to a folder's at once.
+"""
+
+import os
+import stat
+from bisect import bisect_left
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby, islice
+from pathlib import Path
+
+from ffprep.errors import PhotoError
+from ffprep.files import open_regular, os_trouble
+from ffprep.formats import HEAD_BYTES, OUTPUT_FORMATS, SUFFIXES, OutputFormat, sniff
+from ffprep.selection import Selection
+
+_TOGETHER = 512
+"""How many files that are named one by one make a Listing."""
+_SUFFIXES = frozenset(SUFFIXES) | {suffix.upper() for suffix in SUFFIXES}
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The pictures of one folder, in the order of their names; or files of one that are named themselves.
+
+    `folder` is as the user spelt it, `real` without links; both end in a separator, but a `folder`
+    that is empty is the working one. `below` is its way from the SOURCE folder, empty for that itself
+    and for files that are named. `linked` are those of the `names` that are links. `passed` counts
+    what is no picture, or one of the `links` that are not followed. Where there is an `error`,
+    `folder` is the folder or file that could not be looked at.
+    """
+
+    folder: str
+    real: str = ""
+    below: str = ""
+    names: Sequence[str] = ()
+    linked: frozenset[str] = frozenset()
+    passed: int = 0
+    links: int = 0
+    error: PhotoError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A picture that a walk came upon, or what it could not look at."""
+
+    path: Path
+    error: PhotoError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A folder on the way; the words are those of a Listing."""
+
+    folder: str
+    real: str
+    below: str = ""
+
+    @classmethod
+    def top(cls, path: str) -> "_Place":
+        return cls(spelt_folder(path), os.path.join(os.path.realpath(path), ""))
+
+    def folder_within(self, name: str) -> "_Place":
+        return _Place(f"{self.folder}{name}/", f"{self.real}{name}/", f"{self.below}{name}/")
+
+    def link_within(self, name: str) -> "_Place":
+        real = os.path.join(os.path.realpath(self.folder + name), "")
+        return _Place(f"{self.folder}{name}/", real, f"{self.below}{name}/")
+
+
+@dataclass(slots=True)
+class _Contents:
+    """The names in a folder, by what the folder says they are."""
+
+    files: list[str] = field(default_factory=list)
+    folders: list[str] = field(default_factory=list)
+    links: list[str] = field(default_factory=list)
+    devices: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, folder: str) -> "_Contents":
+        """Sorted, and without what is hidden. Raises OSError."""
+        contents = cls()
+        add_file = contents.files.append
+        with os.scandir(folder or os.curdir) as entries:
+            for entry in entries:
+                if entry.is_file(follow_symlinks=False):
+                    add_file(entry.name)
+                elif entry.is_dir(follow_symlinks=False):
+                    contents.folders.append(entry.name)
+                elif entry.is_symlink():
+                    contents.links.append(entry.name)
+                else:
+                    contents.devices.append(entry.name)
+        for names in (contents.files, contents.folders, contents.links, contents.devices):
+            names.sort()
+            # All that begins with a dot stands together: the slash comes next to it, in no name.
+            del names[bisect_left(names, ".") : bisect_left(names, "/")]
+        return contents
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """How sources are walked: folders in the order of their names, and no folder twice.
+
+    Hidden files are left alone, and so is `own`, the output folder, where it lies inside a source.
+    What a source names is always looked at, also by way of a link. Below it, links that leave it are
+    passed over, and so are all links to folders, unless `follow_links`. Then they are followed last,
+    so that a photo is found by its own name first.
+    """
+
+    sources: Iterable[str | os.PathLike[str]]
+    own: Path | None = None
+    follow_links: bool = False
+    selection: Selection = field(default_factory=Selection)
+
+    def listings(self) -> Iterator[Listing]:
+        """Every folder, and every file that is named by itself."""
+        entered: set[int] = set()
+        paths = (os.fspath(Path(source)) for source in self.sources)
+        for is_folder, group in groupby(paths, os.path.isdir):
+            if not is_folder:
+                yield from self._named(group)
+                continue
+            for path in group:
+                yield from self._below(path, entered)
+
+    def files(self) -> Iterator[Found]:
+        """The same, a file at a time."""
+        for listing in self.listings():
+            if listing.error:
+                yield Found(Path(listing.folder), listing.error)
+            yield from (Found(Path(listing.folder + name)) for name in listing.names)
+
+    def _named(self, paths: Iterable[str]) -> Iterator[Listing]:
+        for folder, group in groupby(paths, lambda path: path[: path.rfind("/") + 1]):
+            real = os.path.join(os.path.realpath(folder), "")
+            while names := [path[len(folder) :] for path in islice(group, _TOGETHER)]:
+                yield from _looked_at(folder, real, self.selection.pick(names, folder, ""))
+
+    def _below(self, path: str, entered: set[int]) -> Iterator[Listing]:
+        top = _Place.top(path)
+        own = os.path.join(os.path.realpath(self.own), "") if self.own else None
+        links = deque([top])
+        while links:
+            # Iterators, so that of the folders to come only the names are held.
+            pending: list[Iterator[_Place]] = [iter((links.popleft(),))]
+            while pending:
+                place = next(pending[-1], None)
+                if place is None:
+                    pending.pop()
+                elif place is top or place.real != own:
+                    try:
+                        if not _enter(place, entered):
+                            continue
+                        contents = _Contents.of(place.folder)
+                    except OSError as error:
+                        yield Listing(place.folder, error=os_trouble(error))
+                        continue
+                    yield self._listing(place, contents, top, links)
+                    pending.append(map(place.folder_within, self._entered(place, contents.folders)))
+
+    def _listing(
+        self, place: _Place, contents: _Contents, top: _Place, links: deque[_Place]
+    ) -> Listing:
+        """What is in a folder; links to folders that are followed go to `links`."""
+        files, ways, devices = (
+            self.selection.pick(names, place.folder, place.below)
+            for names in (contents.files, contents.links, contents.devices)
+        )
+        shut, linked, folders = 0, list[str](), list[str]()
+        for name in ways:
+            path = place.folder + name
+            if not (self.follow_links or _stays(path, top.real)):
+                shut += 1
+            elif os.path.isdir(path):
+                folders.append(name)
+            elif _claims_to_be_picture(path) and (os.path.isfile(path) or not os.path.exists(path)):
+                linked.append(name)
+        names = [
+            name
+            for name in files
+            if name[name.rfind(".") :] in _SUFFIXES or _claims_to_be_picture(place.folder + name)
+        ]
+        passed = len(files) + len(ways) + len(devices) - len(folders) - len(names) - len(linked)
+        if linked:
+            names = sorted(names + linked)
+        links.extend(map(place.link_within, self._entered(place, folders)))
+        return Listing(
+            place.folder, place.real, place.below, names, frozenset(linked), passed, shut
+        )
+
+    def _entered(self, place: _Place, folders: list[str]) -> list[str]:
+        return [name for name in folders if self.selection.enters(place.below + name)]
+
+
+def spelt_folder(path: str) -> str:
+    """A folder's path so that a name can be put behind it; empty for the working folder."""
+    return "" if path == os.curdir else os.path.join(path, "")
+
+
+def _looked_at(folder: str, real: str, names: list[str]) -> Iterator[Listing]:
+    """Listings of files that are there, and between them those that are not."""
+    seen, linked = list[str](), set[str]()
+    for name in names:
+        path = folder + name
+        try:
+            if stat.S_ISLNK(os.lstat(path).st_mode):
+                os.stat(path)
+                linked.add(name)
+            seen.append(name)
+        except OSError as error:
+            if seen:
+                yield Listing(folder, real, "", seen, frozenset(linked))
+            yield Listing(path, error=os_trouble(error))
+            seen, linked = [], set()
+    if seen:
+        yield Listing(folder, real, "", seen, frozenset(linked))
+
+
+def _enter(place: _Place, entered: set[int]) -> bool:
+    """Whether a folder is entered for the first time. Raises OSError."""
+    found = os.stat(place.folder or os.curdir)
+    folder = found.st_dev << 64 | found.st_ino
+    if folder in entered:
+        return False
+    entered.add(folder)
+    return True
+
+
+def _stays(link: str, within: str) -> bool:
+    """Whether a link leads to a file of the same source, which is read either way, or to nothing.
+
+    A link to a folder would show each of its photos twice.
+    """
+    return os.path.realpath(link).startswith(within) and not os.path.isdir(link)
+
+
+def _claims_to_be_picture(path: str) -> bool:
+    """By its suffix; where it has none, by its first bytes."""
+    suffix = os.path.splitext(path)[1].lower()
+    return suffix in SUFFIXES if suffix else output_format(Path(path)) is not None
+
+
+def output_format(path: Path) -> OutputFormat | None:
+    """The format in which a file would be written again; None if it is no picture."""
+    try:
+        with open_regular(path) as file:
+            format = sniff(file.read(HEAD_BYTES))
+    except PhotoError:
+        return None
+    if format is None:
+        return None
+    lossless = format.name in ("gif", "bmp", "tiff")
+    return OUTPUT_FORMATS.get(format.name) or OUTPUT_FORMATS["png" if lossless else "jpeg"]

@@ -1,7 +1,6 @@
 """The command line: the commands together, and the exit code of every way out."""
 
 import os
-import signal
 import sys
 import warnings
 from typing import NoReturn
@@ -11,7 +10,7 @@ import click
 import ffprep
 from ffprep.converting import convert
 from ffprep.errors import ExitCode, Interrupted
-from ffprep.exits import leave_now, tell
+from ffprep.exits import exit_code_of, leave_now, tell
 from ffprep.nightly import configuration, run_jobs
 from ffprep.queries import check, compare, frame, info, list_modes, list_targets, status
 
@@ -43,12 +42,8 @@ def main() -> NoReturn:
     try:
         code = _run_command()
         sys.stdout.flush()  # here, where a full disk can still be told
-    except (click.Abort, KeyboardInterrupt):
-        leave_now(128 + signal.SIGINT)
-    except BrokenPipeError:
-        leave_now(128 + signal.SIGPIPE)  # whoever read the output wants no more of it
-    except Interrupted as error:
-        leave_now(error.exit_code)
+    except (click.Abort, KeyboardInterrupt, BrokenPipeError, Interrupted) as error:
+        leave_now(exit_code_of(error))  # whoever asked for it, or wants no more, needs no word
     except Exception as error:
         code = tell(error)
         if isinstance(error, OSError):

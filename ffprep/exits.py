@@ -1,6 +1,7 @@
 """Words on stderr, and ends that wait for nobody."""
 
 import os
+import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -27,19 +28,28 @@ def tell(error: Exception, signed: Callable[[str], str] = str) -> int:
         return error.exit_code
     if isinstance(error, UsageError):
         say(signed(f"{error}\nTry 'ffprep --help' for help."))
-        return error.exit_code
-    if isinstance(error, FfprepError):
+    elif isinstance(error, FfprepError):
         say(signed(str(error)))
-        return error.exit_code
-    if isinstance(error, OSError):
+    elif isinstance(error, OSError):
         place = f": {error.filename}" if error.filename else ""
         say(signed(f"{error.strerror or error}{place}"))
-        return ExitCode.ENVIRONMENT
-    import traceback
+    else:
+        import traceback
 
-    traceback.print_exception(error)
-    say(signed(f"this is a bug in ffprep; please report the lines above at {ISSUES}"))
-    return ExitCode.BUG
+        traceback.print_exception(error)
+        say(signed(f"this is a bug in ffprep; please report the lines above at {ISSUES}"))
+    return exit_code_of(error)
+
+
+def exit_code_of(error: BaseException) -> int:
+    """The exit code of a command that ends in `error`."""
+    if isinstance(error, FfprepError):
+        return error.exit_code
+    if isinstance(error, click.Abort | KeyboardInterrupt):
+        return 128 + signal.SIGINT
+    if isinstance(error, BrokenPipeError):
+        return 128 + signal.SIGPIPE
+    return ExitCode.ENVIRONMENT if isinstance(error, OSError) else ExitCode.BUG
 
 
 def leave_now(code: int) -> NoReturn:

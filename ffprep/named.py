@@ -10,9 +10,10 @@ from ffprep.config import Config, Key, Settings, Wants
 from ffprep.converting import carry_out, convert
 from ffprep.errors import EnvironmentFault, ExitCode, Interrupted, UsageError
 from ffprep.exits import FINAL, tell
-from ffprep.report import Style, printable
+from ffprep.report import printable
 from ffprep.request import read_order
 from ffprep.settings import COMMAND_LINE, default_of, key_names, keys_of
+from ffprep.telling import Style
 from ffprep.workers import Signals
 
 GRAVEST_FIRST = (

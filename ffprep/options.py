@@ -3,7 +3,7 @@
 import click
 
 from ffprep.formats import OUTPUT_FORMATS
-from ffprep.job import Policy
+from ffprep.job import Manners, Policy
 from ffprep.params import (
     AS_JSON,
     BACKGROUND,
@@ -12,7 +12,7 @@ from ffprep.params import (
     FILTERS,
     FOCUS,
     FOLLOW_LINKS,
-    FROM_STDIN,
+    FROM_NULL,
     JOBS,
     MAX_MEMORY,
     MAX_PIXELS,
@@ -25,6 +25,7 @@ from ffprep.params import (
     options,
     read_bytes,
 )
+from ffprep.selection import read_since
 from ffprep.settings import CONFIG
 
 FILES = options(
@@ -44,7 +45,31 @@ FILES = options(
         metavar="TEMPLATE",
         help="Of {stem} {parent} {width} {height} {mode} {ext} {n}.",
     ),
-    FROM_STDIN,
+    click.option(
+        "--sources-from",
+        type=PATH_AS_WRITTEN,
+        multiple=True,
+        metavar="FILE|-",
+        help="Sources from a list as well, one a line; - is stdin.",
+    ),
+    FROM_NULL,
+    click.option(
+        "--include",
+        multiple=True,
+        metavar="GLOB",
+        help="Take only what matches one of these, such as '*.heic' or '2024/', as in .gitignore.",
+    ),
+    click.option(
+        "--exclude",
+        multiple=True,
+        metavar="GLOB",
+        help="Leave out what matches one of these, such as 'Trash/'; it outweighs --include.",
+    ),
+    click.option(
+        "--since",
+        type=Parsed("WHEN", read_since),
+        help="Only what was changed since: 7d, 12h, 2026-11-01, 2026-11-01T22:00, or since a FILE was.",
+    ),
     FOLLOW_LINKS,
 )
 """What is read, and where to."""
@@ -183,9 +208,60 @@ TELLING = options(
     AS_JSON,
     click.option("--quiet", is_flag=True, help="No bar and no summary; failures are still told."),
     click.option("-v", "--verbose", is_flag=True, help="A line for every photo."),
-    click.option("--log-file", type=PATH, metavar="FILE", help="Append what was done to FILE."),
+    click.option(
+        "--log-file",
+        type=PATH,
+        metavar="FILE",
+        help="Append what was done to FILE, and to a new one when that was renamed.",
+    ),
+    click.option(
+        "--log-format",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        show_default=True,
+        help="Lines for people, or JSON objects like those of --json.",
+    ),
+    click.option(
+        "--summary-file", type=PATH, metavar="FILE", help="Write how the run ended, as JSON."
+    ),
+    click.option(
+        "--metrics-file",
+        type=PATH,
+        metavar="FILE.prom",
+        help="Write the same for node_exporter's textfile collector; a file of its own for each OUT.",
+    ),
+    click.option(
+        "--on-finish",
+        metavar="COMMAND",
+        help="Run COMMAND in a shell when the run has ended; FFPREP_SUMMARY names the summary.",
+    ),
 )
 """What is told, and where."""
 
-CONVERT = options(FILES, PICTURE, POLICY, LEDGER, WORK, TELLING)
+NIGHT = options(
+    click.option(
+        "--nice",
+        type=click.IntRange(0, 19),
+        default=Manners().nice,
+        help="Leave others the processor.",
+    ),
+    click.option("--idle", is_flag=True, help="Leave others the disk (ionice's idle class)."),
+    click.option(
+        "--max-time",
+        type=Seconds(),
+        default=Manners().max_time,
+        metavar="S",
+        help="Begin no photo later than this, such as 6h; the next run goes on.",
+    ),
+    click.option(
+        "--max-load",
+        type=click.FloatRange(min=0, min_open=True),
+        default=Manners().max_load,
+        metavar="F",
+        help="While the load average is F or more, work on one chunk at a time.",
+    ),
+)
+"""How it behaves on a machine that others use too."""
+
+CONVERT = options(FILES, PICTURE, POLICY, LEDGER, WORK, NIGHT, TELLING)
 """All of them, in the order of the help."""

@@ -57,8 +57,11 @@ class Jobs(click.ParamType[int]):
         return int(value)
 
 
+_TIMES = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
 class Seconds(click.ParamType[float]):
-    """A time limit, of any length that can be waited for."""
+    """A time limit, of any length that can be waited for: `90`, `90s`, `15m`, `6h`, `1d`."""
 
     name = "S"
 
@@ -66,12 +69,15 @@ class Seconds(click.ParamType[float]):
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
         """Refuse what is no time; infinity is as long as can be."""
+        text = str(value).lower()
+        unit = _TIMES.get(text[-1:])
         try:
-            seconds = float(value)
+            seconds = float(text[:-1]) * unit if unit else float(text)
         except ValueError:
             seconds = 0
         if not seconds > 0:
-            self.fail(f"{value!r} is no number of seconds above 0", param, ctx)
+            words = f"{value!r} is no number of seconds above 0; write 90, 15m or 6h"
+            self.fail(words, param, ctx)
         return min(seconds, threading.TIMEOUT_MAX)
 
 
@@ -167,10 +173,10 @@ FOLLOW_LINKS = click.option(
     is_flag=True,
     help="In folders, follow links to folders, and links that lead out of them.",
 )
-FROM_STDIN = click.option(
+FROM_NULL = click.option(
     "-0",
     "--null",
     "from_null",
     is_flag=True,
-    help="Read sources from stdin, separated by NUL, as `find -print0` writes them.",
+    help="Lists are separated by NUL, as `find -print0` writes them; the default list is stdin.",
 )

@@ -10,8 +10,9 @@ from ffprep.exits import say
 
 if TYPE_CHECKING:
     from ffprep.job import Job, Result
-    from ffprep.report import Style, Tally
+    from ffprep.report import Tally
     from ffprep.run import Run
+    from ffprep.telling import Style
 
 
 def rehearse(run: "Run", tally: "Tally", style: "Style") -> None:

@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,10 @@ from ffprep import __version__
 from ffprep.convert import Converter
 from ffprep.freshness import Freshness, Sorted
 from ffprep.holding import held
-from ffprep.job import Batch, Fresh, Job, Policy, Renewal, Result
+from ffprep.job import Batch, Fresh, Job, Manners, Policy, Renewal, Result
 from ffprep.ledger import Ledger, Versions
 from ffprep.library import Plan, Request
+from ffprep.polite import Gate, adopt
 from ffprep.pruning import Pruning
 from ffprep.records import NO_HASHES, Done, Pending, root
 from ffprep.temporaries import sweep, sweep_links
@@ -41,6 +43,7 @@ class Order:
     wait: float
     prune: bool
     dry_run: bool
+    manners: Manners
 
 
 @dataclass(slots=True)
@@ -84,6 +87,7 @@ class Run:
     converter: Converter
     plan: Plan
     freshness: Freshness | None = None
+    gate: Gate = field(default_factory=lambda: Gate(Manners()))
     _each: bool = False
     _ended: bool = False
     _pace: _Pace = field(default_factory=_Pace)
@@ -94,9 +98,8 @@ class Run:
         Last come the outputs that are pruned. Raises EnvironmentFault when no job can succeed.
         """
         self._each = each
-        for outcome in spread(
-            self._chunks(), self._work, self.order.jobs, stopped=lambda: self._stopped
-        ):
+        chunks = takewhile(lambda _: self.gate.admits(), self._chunks())
+        for outcome in spread(chunks, self._work, self.order.jobs, stopped=self._ends_now):
             if isinstance(outcome, Done):
                 self._pace.learn(outcome.result)
                 if self.freshness:
@@ -104,7 +107,7 @@ class Run:
                 yield outcome.result
             else:
                 yield outcome
-        if self.freshness and not self._stopped:
+        if self.freshness and not self._stopped and not self.gate.refused:
             yield from self._tidied(self.freshness)
 
     def rehearsed(self) -> Iterator[Job | Result | Fresh]:
@@ -124,7 +127,8 @@ class Run:
         if order.prune:
             yield from Pruning(freshness, self._folders()).results(not order.dry_run)
         if order.renewal.retry != "only" and not order.dry_run:
-            freshness.forget_failures(self._folders())
+            # What was not selected was not met either, and is not gone for that.
+            freshness.forget_failures(self._folders() if order.request.selection.all else ())
 
     def _folders(self) -> tuple[str, ...]:
         """The SOURCEs that are folders, and hold something: an empty one is not mounted, maybe."""
@@ -183,8 +187,13 @@ class Run:
         if chunk.fresh:
             yield Fresh(chunk.fresh)
         yield from chunk.known
+        if chunk.pending:
+            with self.gate.passed(self._ends_now) as open:
+                yield from self._convert(chunk.pending) if open else ()
+
+    def _convert(self, todo: list[Pending]) -> Iterator[Done]:
         left: dict[Path, Pending] = {}
-        for pending in chunk.pending:
+        for pending in todo:
             done = self.freshness and self.freshness.settle(pending, self.converter.prove)
             if done:
                 yield done
@@ -197,6 +206,12 @@ class Run:
                 result, pending, self.freshness.hashes(pending) if self.freshness else NO_HASHES
             )
 
+    def _ends_now(self) -> bool:
+        """Whether what is in hand is to be left; so it is when --max-time, and its grace, are over."""
+        if self.gate.overdue():
+            self.converter.processes.stop()
+        return self._stopped
+
     @property
     def _stopped(self) -> bool:
         return self.converter.processes.stopped
@@ -208,7 +223,9 @@ def prepared(order: Order, converter: Converter, warn: Callable[[str], None]) ->
 
     Raises Held while another run has the folder, EnvironmentFault where nothing can be written.
     """
-    request = order.request
+    request, gate = order.request, Gate(order.manners)
+    for warning in adopt(order.manners):
+        warn(warning)
     with ExitStack() as stack:
         if not request.single and not order.dry_run:
             stack.enter_context(held(request.output, order.wait))
@@ -219,7 +236,7 @@ def prepared(order: Order, converter: Converter, warn: Callable[[str], None]) ->
             versions = Versions(__version__, converter.binary.version, order.policy.terms)
             alike = ledger.begin(versions)
             freshness = Freshness(ledger, request.output, order.policy, order.renewal, alike)
-        run = Run(order, converter, Plan.of(request), freshness)
+        run = Run(order, converter, Plan.of(request), freshness, gate)
         try:
             yield run
         finally:

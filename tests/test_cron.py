@@ -74,7 +74,7 @@ def test_the_line_for_cron_says_nothing_night_after_night(root: Path, home: Path
 
 
 def test_the_commands_of_the_page_do_what_it_says(ffprep, root: Path) -> None:
-    show, dry, two, every = [line for line in commands("sh") if line[1] != "status"][:4]
+    show, dry, two, every, status, retry = commands("sh")
     ran = ffprep(*shown(root, show[1:]))
     assert (ran.code, ran.err) == (0, "")
     assert tomllib.loads(ran.out.decode())["job"]["nightly"]["mode"] == "pad"
@@ -86,6 +86,27 @@ def test_the_commands_of_the_page_do_what_it_says(ffprep, root: Path) -> None:
         ran = ffprep(*shown(root, line[1:]))
         assert (ran.code, ran.out, ran.err) == (0, b"", "")
         assert outputs(root) == NIGHTLY | {"products/products.webp"}
+    photo = root / "srv/photos/2024/2024.jpg"
+    photo.write_bytes(photo.read_bytes()[:400])
+    failed = ffprep(*shown(root, retry[1:-1]))
+    assert failed.code == 1
+    assert failed.err.splitlines()[0].startswith("ffprep: 0 converted, 1 fresh, 1 failed in ")
+    assert "2024.jpg: damaged" in failed.err
+    assert str(photo).encode() in ffprep(*shown(root, status[1:])).out
+    assert ffprep(*shown(root, retry[1:])).code == 1
+    ramp(60, 40).save(photo)
+    again = ffprep(*shown(root, retry[1:]))
+    assert (again.code, again.out, again.err) == (0, b"", "")
+
+
+def test_what_more_a_job_may_want_is_known(ffprep, root: Path) -> None:
+    file = root / "etc/ffprep/ffprep.toml"
+    file.write_text(moved(blocks("toml")[1], root))
+    for _ in range(2):
+        ran = ffprep("run", "nightly", "--config", file, "--upscale", "allow")
+        assert (ran.code, ran.out, ran.err) == (0, b"", "")
+        assert outputs(root) == {"photos/2024/2024.jpg", "photos/2025/2025.jpg"}
+    assert (root / "var/lib/ffprep/nightly.json").is_file()
 
 
 def test_the_service_runs_the_job_it_is_named_for(ffprep, root: Path) -> None:

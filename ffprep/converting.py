@@ -10,6 +10,7 @@ from ffprep.errors import ExitCode
 from ffprep.exits import leave_now, say
 from ffprep.options import CONVERT
 from ffprep.rehearsal import rehearse
+from ffprep.settings import FromFile
 
 if TYPE_CHECKING:
     from ffprep.report import Tally
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 # thousandth call should not pay for Pillow, tqdm and ffmpeg-python.
 
 
-@click.command()
+@click.command(cls=FromFile)
 @CONVERT
 def convert(**given: Any) -> None:
     """Convert photos to pictures of exactly one size.
@@ -34,15 +35,18 @@ def convert(**given: Any) -> None:
         sys.exit(carry_out(given, signals))
 
 
-def carry_out(given: dict[str, Any], signals: "Signals") -> int:
-    """Do what the options of `convert` say, and tell those who wait for its end; the exit code."""
+def carry_out(given: dict[str, Any], signals: "Signals", job: str = "") -> int:
+    """Do what the options of `convert` say, and tell those who wait for its end; the exit code.
+
+    `job` signs all that is told, where several run.
+    """
     from ffprep.notify import notifying
     from ffprep.outputs import remove_temporaries
     from ffprep.report import Tally
 
     tally = Tally(Path(given["output"]))
     with notifying(given, tally, signals):
-        _carry_out(given, signals, tally)
+        _carry_out(given, signals, tally, job)
     if signals.number is not None:
         # A decoder still at work on one photo must not hold up the end.
         remove_temporaries()
@@ -50,7 +54,7 @@ def carry_out(given: dict[str, Any], signals: "Signals") -> int:
     return tally.exit_code
 
 
-def _carry_out(given: dict[str, Any], signals: "Signals", tally: "Tally") -> None:
+def _carry_out(given: dict[str, Any], signals: "Signals", tally: "Tally", job: str) -> None:
     from ffprep.convert import Converter
     from ffprep.ffmpeg import find
     from ffprep.report import shown
@@ -58,24 +62,27 @@ def _carry_out(given: dict[str, Any], signals: "Signals", tally: "Tally") -> Non
     from ffprep.run import prepared
 
     order = read_order(given)
+    style = _style(given, order, job)
     converter = Converter(find(order.ffmpeg), order.policy)
     tally.ffmpeg = converter.binary.version
-    with prepared(order, converter, say) as run:
+    with prepared(order, converter, lambda text: say(style.signed(text))) as run:
         tally.total = run.plan.total
         tally.passed_over, tally.links = run.plan.passed_over, run.plan.links
         if run.plan.links and not run.plan.total:
-            say("nothing was found but links, which are not followed; see --follow-links")
+            words = "nothing was found but links, which are not followed; see --follow-links"
+            say(style.signed(words))
         if order.dry_run:
-            rehearse(run, tally, given["as_json"])
+            rehearse(run, tally, style)
             return
         signals.while_running(converter.processes.stop)
-        _tell(run, _style(given, order), tally, signals)
+        _tell(run, style, tally, signals)
         if order.depfile and tally.exit_code == ExitCode.OK and signals.number is None:
             for path in order.depfile.write(run.plan):
-                say(f"--depfile: make has no word for {shown(path)}, and it is left out")
+                words = f"--depfile: make has no word for {shown(path)}, and it is left out"
+                say(style.signed(words))
 
 
-def _style(given: dict[str, Any], order: "Order") -> "Style":
+def _style(given: dict[str, Any], order: "Order", job: str) -> "Style":
     import shlex
 
     from ffprep.telling import Style
@@ -89,6 +96,7 @@ def _style(given: dict[str, Any], order: "Order") -> "Style":
         log_file=given["log_file"],
         log_format=given["log_format"],
         ledger=shlex.join(asked) if order.ledger else "",
+        job=job,
     )
 
 

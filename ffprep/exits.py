@@ -9,7 +9,11 @@ from typing import NoReturn
 
 import click
 
-from ffprep.errors import ExitCode, FfprepError
+from ffprep.errors import ExitCode, FfprepError, Interrupted, UsageError
+
+ISSUES = "https://github.com/ffprep/ffprep/issues"
+FINAL = (click.Abort, BrokenPipeError, Interrupted)
+"""What ends a command at once, jobs that are to come and all."""
 
 _acts: list[Callable[[], None]] = []
 
@@ -17,6 +21,26 @@ _acts: list[Callable[[], None]] = []
 def say(text: str) -> None:
     """One line on stderr, with the program's name."""
     click.echo(f"ffprep: {text}", err=True)
+
+
+def tell(error: Exception, signed: Callable[[str], str] = str) -> int:
+    """Say what has ended a command, or one of several jobs, which is `signed`; its exit code."""
+    if isinstance(error, click.ClickException):
+        error.show()
+        return error.exit_code
+    if isinstance(error, UsageError):
+        say(signed(f"{error}\nTry 'ffprep --help' for help."))
+    elif isinstance(error, FfprepError):
+        say(signed(str(error)))
+    elif isinstance(error, OSError):
+        place = f": {error.filename}" if error.filename else ""
+        say(signed(f"{error.strerror or error}{place}"))
+    else:
+        import traceback
+
+        traceback.print_exception(error)
+        say(signed(f"this is a bug in ffprep; please report the lines above at {ISSUES}"))
+    return exit_code_of(error)
 
 
 def exit_code_of(error: BaseException) -> int:

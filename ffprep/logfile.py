@@ -17,13 +17,14 @@ from typing import Any
 import ffprep
 from ffprep.errors import EnvironmentFault
 from ffprep.job import Result
-from ffprep.report import Tally, as_dict, line, printable, shown
+from ffprep.report import Tally, as_dict, line, printable, shown, signed, signed_json
 
 
 class LogFile:
     """A log file of `text` or `json` lines. Raises EnvironmentFault when it cannot be opened."""
 
-    def __init__(self, path: Path, format: str) -> None:
+    def __init__(self, path: Path, format: str, job: str = "") -> None:
+        self._job = job
         self._json = format == "json"
         try:
             self._handler = _Handler(path)
@@ -63,10 +64,10 @@ class LogFile:
         now, pid = datetime.now(UTC), os.getpid()
         if isinstance(what, str):
             stamp = now.astimezone().isoformat(" ", "milliseconds")
-            text = f"{stamp} [{pid}] {what}"
+            text = f"{stamp} [{pid}] {signed(what, self._job)}"
         else:
             stamp = now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-            text = json.dumps({"time": stamp, "pid": pid} | what)
+            text = json.dumps({"time": stamp, "pid": pid} | signed_json(what, self._job))
         self._handler.handle(makeLogRecord({"msg": text}))
 
 

@@ -17,20 +17,23 @@ from ffprep.params import (
     MAX_MEMORY,
     MAX_PIXELS,
     PATH,
+    PATH_AS_WRITTEN,
     SIZE_OR_TARGET,
     Parsed,
+    PathOr,
     Seconds,
     options,
     read_bytes,
 )
 from ffprep.selection import read_since
+from ffprep.settings import CONFIG
 
 FILES = options(
-    click.argument("sources", nargs=-1, metavar="SOURCE..."),
+    click.argument("sources", nargs=-1, type=PATH_AS_WRITTEN, metavar="SOURCE..."),
     click.option(
         "-o",
         "--output",
-        type=str,
+        type=PATH_AS_WRITTEN,
         required=True,
         metavar="OUT",
         help="A file for one SOURCE file, else a folder; folders are mirrored in it.",
@@ -44,6 +47,7 @@ FILES = options(
     ),
     click.option(
         "--sources-from",
+        type=PATH_AS_WRITTEN,
         multiple=True,
         metavar="FILE|-",
         help="Sources from a list as well, one a line; - is stdin.",
@@ -166,12 +170,14 @@ WORK = options(
         metavar="NAME",
         help="What the depfile's rule is for, such as a stamp.  [default: OUT]",
     ),
+    CONFIG,
 )
 """How it is done."""
 
 LEDGER = options(
     click.option(
         "--ledger",
+        type=PathOr("none"),
         metavar="PATH|none",
         help="Where is remembered what was done.  [default: OUT/.ffprep/ledger.db]",
     ),

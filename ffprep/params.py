@@ -14,6 +14,16 @@ from ffprep.spec import Color, Focus, Size
 
 Value = TypeVar("Value")
 PATH = click.Path(path_type=Path, readable=False)
+PATH_AS_WRITTEN = click.Path(readable=False)
+"""A text, since a slash at its end means a folder."""
+
+
+class PathOr(click.Path):
+    """A path as it is written, or one of a few words that are none."""
+
+    def __init__(self, *words: str) -> None:
+        super().__init__(readable=False)
+        self.words = words
 
 
 class Parsed(click.ParamType[Any]):

@@ -173,7 +173,7 @@ class Processes:
     """The child processes of one run, ended together by `stop`."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal's `stop` may come while this thread starts one
         self._large = threading.Lock()
         self._running: set[Running] = set()
         self._stopped = False

@@ -139,6 +139,16 @@ def line(result: Result) -> str:
     )
 
 
+def signed(text: str, job: str) -> str:
+    """A text with the name of the job that says it, where several jobs tell at one place."""
+    return f"[{job}] {text}" if job else text
+
+
+def signed_json(content: dict[str, Any], job: str) -> dict[str, Any]:
+    """The same for an object."""
+    return {"job": job} | content if job else content
+
+
 def print_json(content: dict[str, Any]) -> None:
     """One object a line. ASCII, so that a name that is not UTF-8 survives as its lone surrogates."""
     print(json.dumps(content), flush=True)

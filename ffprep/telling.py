@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ffprep.job import Fresh, Result, Status
-from ffprep.report import Ended, Tally, as_dict, line, print_json, shown
+from ffprep.report import Ended, Tally, as_dict, line, print_json, shown, signed, signed_json
 
 if TYPE_CHECKING:
     from ffprep.logfile import LogFile
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 class Style:
     """How much is told, and where.
 
-    `ledger` is the command that shows what failed, where a ledger remembers it.
+    `ledger` is the command that shows what failed, where a ledger remembers it. `job` signs all of
+    it, where several jobs tell at one place.
     """
 
     json: bool = False
@@ -32,6 +33,15 @@ class Style:
     log_file: Path | None = None
     log_format: str = "text"
     ledger: str = ""
+    job: str = ""
+
+    def signed(self, text: str) -> str:
+        """A text with the job's name in front."""
+        return signed(text, self.job)
+
+    def print_json(self, content: dict[str, Any]) -> None:
+        """An object on stdout, with the job's name in it."""
+        print_json(signed_json(content, self.job))
 
     @property
     def places(self) -> list[str]:
@@ -78,7 +88,7 @@ class Reporter:
         if self._style.verbose or (trouble and self._at_once):
             self.say(line(result))
         if self._style.json:
-            print_json(as_dict(result))
+            self._style.print_json(as_dict(result))
         if self._bar is not None and result.failure:
             self._bar.set_postfix(failed=self._tally.counts[Status.FAILED], refresh=False)
 
@@ -86,7 +96,7 @@ class Reporter:
         """One line on stderr, above the bar if there is one."""
         if self._bar is not None:
             self._bar.clear()
-        print(f"ffprep: {text}", file=sys.stderr)
+        print(f"ffprep: {self._style.signed(text)}", file=sys.stderr)
         if self._bar is not None:
             self._bar.refresh()
 
@@ -96,13 +106,13 @@ class Reporter:
         if self._bar is not None:
             self._bar.close()
         if style.json:
-            print_json({"summary": tally.summary()})
+            style.print_json({"summary": tally.summary()})
         bad = tally.ended is not Ended.DONE or tally.exit_code
         summed = not style.quiet and (bad or style.verbose or sys.stderr.isatty())
         if summed:
-            print(f"ffprep: {tally.sentence()}", file=sys.stderr)
+            print(f"ffprep: {style.signed(tally.sentence())}", file=sys.stderr)
         if not self._at_once:
-            for text in _listing(style, tally, "  " if summed else "ffprep: "):
+            for text in _listing(style, tally, "  " if summed else f"ffprep: {style.signed('')}"):
                 print(text, file=sys.stderr)
 
 
@@ -128,7 +138,7 @@ def reporter(style: Style, tally: Tally) -> Iterator[Reporter]:
         if style.log_file:
             from ffprep.logfile import LogFile
 
-            log = LogFile(style.log_file, style.log_format)
+            log = LogFile(style.log_file, style.log_format, style.job)
             stack.callback(log.close)
             log.begin(tally)
             stack.callback(log.end, tally)

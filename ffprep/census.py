@@ -10,16 +10,15 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 
 from ffprep.errors import Kind, PhotoError
 from ffprep.job import Batch
 from ffprep.temporaries import temporary_name
-from ffprep.walking import Listing
+from ffprep.walking import Listing, real_folder
 
-_PART = 1 << 17
-"""How many numbers are looked at at a time, for those that are there twice; as a set they take 10 MB."""
+_BUCKETS = 64
+"""Numbers are compared a bucket at a time: as one set, a million of them would take 100 MB."""
 
 _CHANGED = PhotoError(
     Kind.COLLISION, "files came or went while the run was planned, and names with them; run again"
@@ -86,11 +85,12 @@ class Census:
     def close(self) -> bool:
         """End the count; whether something has to be settled by names, with `name` for every batch."""
         doubled: set[int] = set()
-        for part in self._parts():
-            once = set(part)
-            if len(once) < len(part):
-                doubled.update(_again(part))
-            self._menaced.update(once.intersection(self._sources), once.intersection(self._targets))
+        columns = map(_buckets, (self._outputs, self._sources, self._targets))
+        for outputs, sources, targets in zip(*columns, strict=True):
+            once = set(outputs)
+            if len(once) < len(outputs):
+                doubled.update(_again(outputs))
+            self._menaced.update(once.intersection(sources), once.intersection(targets))
         self._contested = self._with_several_sources(doubled) if doubled else set()
         self._repeated = doubled - self._contested
         self._alone = len(self._outputs) - (
@@ -159,17 +159,6 @@ class Census:
             )
         return None
 
-    def _parts(self) -> Iterator["array[int] | list[int]"]:
-        """The outputs, so divided that what is equal comes together."""
-        parts = 1
-        while parts * _PART < len(self._outputs):
-            parts *= 2
-        if parts == 1:
-            yield self._outputs
-            return
-        for part in range(parts):
-            yield [number for number in self._outputs if number & (parts - 1) == part]
-
     def _with_several_sources(self, doubled: set[int]) -> set[int]:
         first: dict[int, int] = {}
         return {
@@ -198,7 +187,7 @@ class Census:
         folder = batch.output_folder
         if "/" in "".join(batch.outputs):
             return [self._folded(_real_path(folder + name)) for name in batch.outputs]
-        keys = list(map(_real_folder(folder).__add__, batch.outputs))
+        keys = list(map(real_folder(folder).__add__, batch.outputs))
         return list(map(self._folded, keys)) if self.case_blind else keys
 
     def _targets_of(self, batch: Batch, listing: Listing) -> Iterable[str]:
@@ -210,6 +199,15 @@ class Census:
 
     def _folded(self, path: str) -> str:
         return unicodedata.normalize("NFC", path).casefold() if self.case_blind else path
+
+
+def _buckets(numbers: "array[int]") -> "list[array[int]]":
+    """Numbers so divided that what is equal comes together."""
+    buckets = [_numbers() for _ in range(_BUCKETS)]
+    into = [bucket.append for bucket in buckets]
+    for number in numbers:
+        into[number % _BUCKETS](number)
+    return buckets
 
 
 def _again(numbers: Iterable[int]) -> Iterator[int]:
@@ -237,12 +235,7 @@ def _has(numbers: "array[int]", number: int) -> bool:
 
 def _real_path(path: str) -> str:
     folder, name = os.path.split(path)
-    return _real_folder(folder) + name
-
-
-@lru_cache(maxsize=1024)
-def _real_folder(folder: str) -> str:
-    return os.path.join(os.path.realpath(folder), "")
+    return real_folder(folder) + name
 
 
 def is_case_blind(path: Path) -> bool:

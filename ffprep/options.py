@@ -12,7 +12,7 @@ from ffprep.params import (
     FILTERS,
     FOCUS,
     FOLLOW_LINKS,
-    FROM_STDIN,
+    FROM_NULL,
     JOBS,
     MAX_MEMORY,
     MAX_PIXELS,
@@ -23,6 +23,7 @@ from ffprep.params import (
     options,
     read_bytes,
 )
+from ffprep.selection import read_since
 
 FILES = options(
     click.argument("sources", nargs=-1, metavar="SOURCE..."),
@@ -41,7 +42,30 @@ FILES = options(
         metavar="TEMPLATE",
         help="Of {stem} {parent} {width} {height} {mode} {ext} {n}.",
     ),
-    FROM_STDIN,
+    click.option(
+        "--sources-from",
+        multiple=True,
+        metavar="FILE|-",
+        help="Sources from a list as well, one a line; - is stdin.",
+    ),
+    FROM_NULL,
+    click.option(
+        "--include",
+        multiple=True,
+        metavar="GLOB",
+        help="Take only what matches one of these, such as '*.heic' or '2024/', as in .gitignore.",
+    ),
+    click.option(
+        "--exclude",
+        multiple=True,
+        metavar="GLOB",
+        help="Leave out what matches one of these, such as 'Trash/'; it outweighs --include.",
+    ),
+    click.option(
+        "--since",
+        type=Parsed("WHEN", read_since),
+        help="Only what was changed since: 7d, 12h, 2026-11-01, 2026-11-01T22:00, or since a FILE was.",
+    ),
     FOLLOW_LINKS,
 )
 """What is read, and where to."""

@@ -163,10 +163,10 @@ FOLLOW_LINKS = click.option(
     is_flag=True,
     help="In folders, follow links to folders, and links that lead out of them.",
 )
-FROM_STDIN = click.option(
+FROM_NULL = click.option(
     "-0",
     "--null",
     "from_null",
     is_flag=True,
-    help="Read sources from stdin, separated by NUL, as `find -print0` writes them.",
+    help="Lists are separated by NUL, as `find -print0` writes them; the default list is stdin.",
 )

@@ -1,7 +1,6 @@
 """What was said on the command line, to a Request: sources, output, size, mode, format."""
 
 import os
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,19 +15,21 @@ from ffprep.library import Request
 from ffprep.modes import find_mode
 from ffprep.naming import Names
 from ffprep.run import Order
+from ffprep.selection import Selection
+from ffprep.sources import Sources
 from ffprep.spec import Mode, Size, Spec
 from ffprep.targets import Target, find_target
 
 
 def read_request(given: Mapping[str, Any]) -> Request:
     """The Request that the options of `convert` make. Raises UsageError."""
-    sources = _sources(given["sources"], given["from_null"])
+    sources = Sources.read(given["sources"], given["sources_from"], given["from_null"])
     if not given["output"]:
         raise UsageError("-o: OUT is empty; name a file or a folder")
     output = Path(given["output"])
-    listed = given["from_null"] or "-" in given["sources"]
     is_folder = given["output"].endswith(("/", os.sep)) or os.path.isdir(output)
-    single = len(sources) == 1 and not (listed or is_folder or os.path.isdir(sources[0]))
+    source = sources.only
+    single = source is not None and not (is_folder or os.path.isdir(source))
     single = single and output.suffix != ""
     if os.path.exists(output) and not is_folder and not single:
         raise UsageError(f"{output} is a file; several sources, or a folder, need an output folder")
@@ -51,8 +52,16 @@ def read_request(given: Mapping[str, Any]) -> Request:
     same_format = given["format_name"] == "same" and not single
     if not same_format:
         _require_no_contradiction(spec)
-    names, follow_links = Names(given["names"]), given["follow_links"]
-    return Request(sources, output, spec, single, names, same_format, follow_links)
+    return Request(
+        sources,
+        output,
+        spec,
+        single,
+        names=Names(given["names"]),
+        same_format=same_format,
+        follow_links=given["follow_links"],
+        selection=Selection.of(given["include"], given["exclude"], given["since"]),
+    )
 
 
 def read_order(given: Mapping[str, Any]) -> Order:
@@ -132,29 +141,6 @@ def read_sheet(photo: Path, output: Path, mode: Mode, given: Mapping[str, Any]) 
         background=given["background"],
         focus=given["focus"],
     )
-
-
-def _sources(arguments: tuple[str, ...], from_null: bool) -> tuple[Path, ...]:
-    """The sources, with `-` replaced by the list on stdin."""
-    if from_null and "-" not in arguments:
-        arguments = (*arguments, "-")
-    if not arguments:
-        raise UsageError("no SOURCE; name files or folders, or - for a list of them on stdin")
-    found: list[str] = []
-    for argument in arguments:
-        found += _listed(b"\0" if from_null else b"\n") if argument == "-" else [argument]
-    if "" in found:
-        raise UsageError("a SOURCE is empty; name a file or a folder")
-    return tuple(map(Path, found))
-
-
-def _listed(separator: bytes) -> list[str]:
-    if sys.stdin is None:
-        raise UsageError("there is no stdin to read the list of sources from")
-    names = sys.stdin.buffer.read().split(separator)
-    if any(b"\0" in name for name in names):
-        raise UsageError("the list on stdin is separated by NUL; read it with -0")
-    return [os.fsdecode(name) for name in names if name]
 
 
 def _format_of(output: Path) -> OutputFormat | None:

@@ -127,7 +127,8 @@ class Run:
         if order.prune:
             yield from Pruning(freshness, self._folders()).results(not order.dry_run)
         if order.renewal.retry != "only" and not order.dry_run:
-            freshness.forget_failures(self._folders())
+            # What was not selected was not met either, and is not gone for that.
+            freshness.forget_failures(self._folders() if order.request.selection.all else ())
 
     def _folders(self) -> tuple[str, ...]:
         """The SOURCEs that are folders, and hold something: an empty one is not mounted, maybe."""

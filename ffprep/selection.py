@@ -32,6 +32,11 @@ class Selection:
         """Read patterns. Raises UsageError that names the one that is none."""
         return cls(_spec("--include", include), _spec("--exclude", exclude), since)
 
+    @property
+    def all(self) -> bool:
+        """Whether everything takes part."""
+        return self == Selection()
+
     def enters(self, folder: str) -> bool:
         """Whether a folder may hold what takes part; `folder` is its way from the SOURCE."""
         return not (self.exclude and self.exclude.match_file(f"{folder}/"))
@@ -55,10 +60,10 @@ def _spec(option: str, patterns: Iterable[str]) -> "GitIgnoreSpec | None":
 
     for pattern in patterns:
         try:
-            (read,) = GitIgnoreSpec.from_lines([pattern]).patterns
+            read = GitIgnoreSpec.from_lines([pattern]).patterns
         except ValueError:
             raise UsageError(f"{option} {pattern!r} is no pattern, as gitignore has them") from None
-        if read.include is None:
+        if all(part.include is None for part in read):
             raise UsageError(f"{option} {pattern!r} matches nothing: it is empty, or a comment")
     return GitIgnoreSpec.from_lines(patterns)
 

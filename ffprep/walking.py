@@ -10,6 +10,7 @@ from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import groupby, islice
 from pathlib import Path
 
@@ -62,13 +63,13 @@ class _Place:
 
     @classmethod
     def top(cls, path: str) -> "_Place":
-        return cls(spelt_folder(path), os.path.join(os.path.realpath(path), ""))
+        return cls(spelt_folder(path), real_folder(path))
 
     def folder_within(self, name: str) -> "_Place":
         return _Place(f"{self.folder}{name}/", f"{self.real}{name}/", f"{self.below}{name}/")
 
     def link_within(self, name: str) -> "_Place":
-        real = os.path.join(os.path.realpath(self.folder + name), "")
+        real = real_folder(self.folder + name)
         return _Place(f"{self.folder}{name}/", real, f"{self.below}{name}/")
 
 
@@ -121,7 +122,7 @@ class Walk:
     def listings(self) -> Iterator[Listing]:
         """Every folder, and every file that is named by itself."""
         entered: set[int] = set()
-        paths = (os.fspath(Path(source)) for source in self.sources)
+        paths = map(_spelt, self.sources)
         for is_folder, group in groupby(paths, os.path.isdir):
             if not is_folder:
                 yield from self._named(group)
@@ -138,13 +139,13 @@ class Walk:
 
     def _named(self, paths: Iterable[str]) -> Iterator[Listing]:
         for folder, group in groupby(paths, lambda path: path[: path.rfind("/") + 1]):
-            real = os.path.join(os.path.realpath(folder), "")
+            real = real_folder(folder)
             while names := [path[len(folder) :] for path in islice(group, _TOGETHER)]:
                 yield from _looked_at(folder, real, self.selection.pick(names, folder, ""))
 
     def _below(self, path: str, entered: set[int]) -> Iterator[Listing]:
         top = _Place.top(path)
-        own = os.path.join(os.path.realpath(self.own), "") if self.own else None
+        own = real_folder(os.fspath(self.own)) if self.own else None
         links = deque([top])
         while links:
             # Iterators, so that of the folders to come only the names are held.
@@ -198,9 +199,22 @@ class Walk:
         return [name for name in folders if self.selection.enters(place.below + name)]
 
 
+def _spelt(source: str | os.PathLike[str]) -> str:
+    """A path as pathlib spells it, which takes longer than all else, so only where it matters."""
+    path = os.fspath(source)
+    plain = not ("//" in path or "/./" in path or path.startswith("./"))
+    return path if plain and path and not path.endswith(("/", "/.")) else str(Path(path))
+
+
 def spelt_folder(path: str) -> str:
     """A folder's path so that a name can be put behind it; empty for the working folder."""
     return "" if path == os.curdir else os.path.join(path, "")
+
+
+@lru_cache(maxsize=1024)
+def real_folder(folder: str) -> str:
+    """The folder without links on the way, ending in a separator."""
+    return os.path.join(os.path.realpath(folder), "")
 
 
 def _looked_at(folder: str, real: str, names: list[str]) -> Iterator[Listing]:

@@ -1,0 +1,87 @@
+"""What is to be converted, as it was named: on the command line, and in lists."""
+
+import os
+import re
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+from ffprep.errors import UsageError
+
+STDIN = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class NameList:
+    """File names as they stood in a list, each ended by `separator`; what is empty is skipped.
+
+    A plan goes through them more than once, and a list may come from a pipe, so it is held: as the
+    bytes it came in, since a million strings would take three times their room.
+    """
+
+    content: bytes
+    separator: bytes
+
+    def __iter__(self) -> Iterator[str]:
+        for name in re.finditer(b"[^" + self.separator + b"]+", self.content):
+            yield os.fsdecode(name[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The names of files and folders, to be gone through as often as need be."""
+
+    parts: tuple[Iterable[str], ...]
+
+    @classmethod
+    def read(cls, arguments: Sequence[str], lists: Sequence[str], from_null: bool) -> "Sources":
+        """The SOURCE arguments, and what is in the files `lists`; `-` stands for the list on stdin.
+
+        Without any list, `from_null` says that there is one on stdin. Raises UsageError.
+        """
+        if from_null and STDIN not in arguments and not lists:
+            lists = [STDIN]
+        if not arguments and not lists:
+            raise UsageError(
+                "no SOURCE; name files or folders, or - for a list of them on stdin, or --sources-from"
+            )
+        if "" in arguments:
+            raise UsageError("a SOURCE is empty; name a file or a folder")
+        separator = b"\0" if from_null else b"\n"
+        named = ((name,) if name != STDIN else _list(name, separator) for name in arguments)
+        return cls((*named, *(_list(name, separator) for name in lists)))
+
+    @property
+    def only(self) -> str | None:
+        """The one SOURCE there is, where it was not named in a list."""
+        match self.parts:
+            case ((str(name),),):
+                return name
+        return None
+
+    def __iter__(self) -> Iterator[str]:
+        return chain.from_iterable(self.parts)
+
+
+def _list(name: str, separator: bytes) -> NameList:
+    content = _stdin() if name == STDIN else _content(name)
+    if separator != b"\0" and b"\0" in content:
+        place = "on stdin" if name == STDIN else f"in {name}"
+        raise UsageError(f"the list {place} is separated by NUL; read it with -0")
+    return NameList(content, separator)
+
+
+def _stdin() -> bytes:
+    if sys.stdin is None:
+        raise UsageError("there is no stdin to read the list of sources from")
+    return sys.stdin.buffer.read()
+
+
+def _content(name: str) -> bytes:
+    try:
+        with open(name, "rb") as file:
+            return file.read()
+    except (OSError, ValueError) as error:
+        words = error.strerror if isinstance(error, OSError) else str(error)
+        raise UsageError(f"--sources-from {name}: {words}") from None

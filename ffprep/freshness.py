@@ -62,6 +62,7 @@ class Freshness:
         sorted_out, only = Sorted(), self.renewal.retry == "only"
         folder, origin = place(self.output, batch.output_folder), root(batch.folder or ".")
         known = self.ledger.recall(folder, batch.outputs)
+        met: list[Row] = []
         jobs = zip(batch.names, batch.outputs, batch.specs, strict=True)
         for index, (name, output, spec) in enumerate(jobs):
             row = known.get((key(output), key(origin + name)))
@@ -72,7 +73,7 @@ class Freshness:
                 elif not only:
                     sorted_out.count += 1
             elif row and self._still_fails(row, spec, found):
-                self.ledger.meet(folder, row)
+                met.append(row)
                 sorted_out.failed.append(_failure(batch.job(index), row))
             elif not only or (row and row.status == FAILED):
                 stamp = Stamp.seen(found) if found else None
@@ -80,6 +81,7 @@ class Freshness:
                     batch.job(index), folder, key(output), key(origin + name), stamp, row
                 )
                 sorted_out.pending.append(pending)
+        self.ledger.meet(folder, met)
         return sorted_out
 
     def _is_fresh(self, row: Row, spec: Spec, found: os.stat_result | None, output: str) -> bool:
@@ -160,7 +162,10 @@ class Freshness:
         self.ledger.record([failed_beforehand(result, self.output, self.ledger.run)])
 
     def forget_failures(self, roots: tuple[str, ...]) -> None:
-        """Drop failures that a whole run below `roots` has not met: their photos are gone, or elsewhere."""
+        """Drop failures that a whole run below `roots` has not met: their photos are gone, or elsewhere.
+
+        What was made of an earlier version of the photo stays known.
+        """
         old: list[Entry] = []
         for entry in self.ledger.entries(Status.FAILED):
             row, source = entry.row, name_of(entry.row.source)
@@ -169,7 +174,14 @@ class Freshness:
                 (ours and source.startswith(roots)) or not os.path.lexists(source)
             ):
                 old.append(entry)
-        self.ledger.forget(old)
+        self.ledger.forget([entry for entry in old if entry.row.output_bytes is None])
+        self.ledger.record(
+            replace(
+                entry, row=entry.row._replace(status=CONVERTED, spec=None, kind=None, message=None)
+            )
+            for entry in old
+            if entry.row.output_bytes is not None
+        )
 
     def hashes(self, pending: Pending) -> Hashes:
         """The contents of both files, where they decide. Reads them."""

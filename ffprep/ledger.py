@@ -33,6 +33,7 @@ CREATE TABLE runs (
     pid INTEGER, host TEXT,
     ffprep TEXT, ffmpeg TEXT,
     terms TEXT,             -- the limits under which a failure is one
+    output NOT NULL,        -- the output folder
     converted INTEGER, fresh INTEGER, failed INTEGER, pruned INTEGER
 );
 CREATE TABLE specs (id INTEGER PRIMARY KEY, digest TEXT UNIQUE, said TEXT);
@@ -95,11 +96,12 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Versions:
-    """What converts, and the terms under which a photo may fail: other terms, another try."""
+    """What converts, the terms under which a photo may fail (other terms, another try), and the output folder."""
 
     ffprep: str
     ffmpeg: str
     terms: str
+    output: str
 
 
 def key(name: str) -> str | bytes:
@@ -185,11 +187,22 @@ class Ledger:
                 self._specs.clear()
                 self._begin()
 
+    @contextlib.contextmanager
+    def _at_once(self) -> Iterator[None]:
+        """All of it, or none."""
+        with self._guarded(), self._database:
+            self._database.execute("BEGIN")
+            yield
+
     def begin(self, versions: Versions) -> frozenset[int]:
-        """Note that a run begins; the earlier ones whose failures still hold."""
+        """Note that a run begins; the earlier ones whose failures still hold.
+
+        Raises EnvironmentFault where another output folder's runs are in it.
+        """
         alike: list[int] = []
         self._versions = versions
         with self._guarded():
+            self._require_own(versions.output)
             found = self._database.execute(
                 "SELECT id FROM runs WHERE (ffprep, ffmpeg, terms) = (?, ?, ?)",
                 (versions.ffprep, versions.ffmpeg, versions.terms),
@@ -199,11 +212,19 @@ class Ledger:
                 self._begin()
         return frozenset(alike)
 
+    def _require_own(self, output: str) -> None:
+        """One that lies in its output folder may be moved with it."""
+        last = self._database.execute("SELECT output FROM runs ORDER BY id DESC LIMIT 1").fetchone()
+        inside = os.path.realpath(self.path).startswith(os.path.join(output, ""))
+        if last and not inside and name_of(last[0]) != output:
+            words = f"the ledger {self.path} is that of {name_of(last[0])}"
+            raise EnvironmentFault(f"{words}; {output} needs one of its own")
+
     def _begin(self) -> None:
         if self._versions:
             begun = self._database.execute(
-                "INSERT INTO runs (started, pid, host, ffprep, ffmpeg, terms) VALUES (?, ?, ?, ?, ?, ?)",
-                (time.time(), os.getpid(), os.uname().nodename, *astuple(self._versions)),
+                "INSERT INTO runs (started, pid, host, ffprep, ffmpeg, terms, output) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (time.time(), os.getpid(), os.uname().nodename, *map(key, astuple(self._versions))),
             )
             self.run = begun.lastrowid or 0
 
@@ -257,8 +278,7 @@ class Ledger:
 
     def record(self, entries: Iterable[Entry]) -> None:
         """Write rows, all or none. A converted output is nobody else's any more."""
-        with self._guarded(), self._database:
-            self._database.execute("BEGIN")
+        with self._at_once():
             for entry in entries:
                 folder, row = key(entry.folder), entry.row
                 if row.status == "converted":
@@ -272,9 +292,11 @@ class Ledger:
                     (folder, entry.seconds, *row),
                 )
 
-    def forget(self, entries: Iterable[Entry]) -> None:
+    def forget(self, entries: Sequence[Entry]) -> None:
         """Drop rows."""
-        with self._guarded():
+        if not entries:
+            return
+        with self._at_once():
             self._database.executemany(
                 "DELETE FROM jobs WHERE folder = ? AND name = ? AND source = ?",
                 [(key(entry.folder), entry.row.name, entry.row.source) for entry in entries],
@@ -297,14 +319,14 @@ class Ledger:
                 yield Entry(name_of(folder), Row._make(row))
             last = found[-1][:3]
 
-    def meet(self, folder: str, row: Row) -> None:
-        """Note that a failure was met again, untried."""
-        if self.read_only:
+    def meet(self, folder: str, rows: Sequence[Row]) -> None:
+        """Note that failures were met again, untried."""
+        if self.read_only or not rows:
             return
-        with self._guarded():
-            self._database.execute(
+        with self._at_once():
+            self._database.executemany(
                 "UPDATE jobs SET run = ? WHERE folder = ? AND name = ? AND source = ?",
-                (self.run, key(folder), row.name, row.source),
+                [(self.run, key(folder), row.name, row.source) for row in rows],
             )
 
 

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from ffprep.errors import Kind, PhotoError
@@ -25,7 +26,7 @@ class Pruning:
     def results(self, really: bool) -> Iterator[Result]:
         """A Result for every output that is removed, or would be; a failed one for what could not be."""
         ledger, gone = self.freshness.ledger, list[Entry]()
-        for entry in ledger.entries(Status.CONVERTED):
+        for entry in chain(ledger.entries(Status.CONVERTED), ledger.entries(Status.FAILED)):
             source = name_of(entry.row.source)
             if not source.startswith(self.folders) or not _is_gone(source):
                 continue

@@ -62,18 +62,21 @@ class Done:
         known = {caveat.kind.value for caveat in result.caveats if caveat.kind}
         if pending.row and result.status is Status.FRESH:
             known = set(pending.row.tolerated.split())
+        before = (
+            pending.row if failure else None
+        )  # what was made of an earlier version is still there
         row = Row(
             name=pending.name,
             source=pending.source,
             source_bytes=origin.bytes if origin else None,
             source_mtime=origin.modified if origin else None,
             spec=ledger.spec(pending.job.spec),
-            output_bytes=made.bytes if made else None,
-            output_mtime=made.modified if made else None,
+            output_bytes=made.bytes if made else before and before.output_bytes,
+            output_mtime=made.modified if made else before and before.output_mtime,
             status=FAILED if failure else CONVERTED,
             run=ledger.run,
             source_hash=self.hashes.source,
-            output_hash=self.hashes.output,
+            output_hash=self.hashes.output if made else before and before.output_hash,
             tolerated=" ".join(sorted(known)),
             width=result.size.width if result.size else None,
             height=result.size.height if result.size else None,

@@ -235,7 +235,12 @@ def prepared(order: Order, converter: Converter, warn: Callable[[str], None]) ->
         if order.ledger and (os.path.exists(order.ledger) or not order.dry_run):
             fsync, read_only = order.policy.fsync, order.dry_run
             ledger = stack.enter_context(Ledger(order.ledger, warn, fsync, read_only))
-            versions = Versions(__version__, converter.binary.version, order.policy.terms)
+            versions = Versions(
+                __version__,
+                converter.binary.version,
+                order.policy.terms,
+                os.path.realpath(request.output),
+            )
             alike = ledger.begin(versions)
             freshness = Freshness(ledger, request.output, order.policy, order.renewal, alike)
         run = Run(order, converter, Plan.of(request), freshness, gate)

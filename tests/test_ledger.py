@@ -471,3 +471,23 @@ def test_a_second_run_ends_at_once_and_says_who_holds_the_folder(ffprep, photos:
         assert waiting.wait(60) == 0
     assert (out / "a.jpg").exists()
     assert ffprep(*command).code == 0
+
+
+def test_an_output_of_a_photo_that_failed_since_is_still_known(convert, photos: Path) -> None:
+    out = photos.parent / "out"
+    convert()
+    (photos / "a.png").write_bytes(b"ruined")
+    assert "a.png" in named(convert(), "failed")
+    assert (out / "a.jpg").exists()
+    (photos / "a.png").unlink()
+    convert()
+    assert convert("--prune")["a.png"] == "pruned"
+    assert not (out / "a.jpg").exists()
+
+
+def test_a_ledger_elsewhere_is_one_output_folders(convert, ffprep, photos: Path) -> None:
+    ledger = ("--ledger", photos.parent / "it.db")
+    convert(*ledger)
+    ran = ffprep("convert", photos, "-o", photos.parent / "other", *SIZE, *ledger)
+    assert (ran.code, str(photos.parent / "out") in ran.err) == (3, True)
+    assert len(named(convert(*ledger), "fresh")) == 4

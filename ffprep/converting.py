@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ffprep.errors import EnvironmentFault
+from ffprep.errors import ExitCode
 from ffprep.exits import leave_now, say
 from ffprep.options import CONVERT
 from ffprep.rehearsal import rehearse
@@ -57,6 +57,7 @@ def carry_out(given: dict[str, Any], signals: "Signals", job: str = "") -> int:
 def _carry_out(given: dict[str, Any], signals: "Signals", tally: "Tally", job: str) -> None:
     from ffprep.convert import Converter
     from ffprep.ffmpeg import find
+    from ffprep.report import shown
     from ffprep.request import read_order
     from ffprep.run import prepared
 
@@ -75,6 +76,10 @@ def _carry_out(given: dict[str, Any], signals: "Signals", tally: "Tally", job: s
             return
         signals.while_running(converter.processes.stop)
         _tell(run, style, tally, signals)
+        if order.depfile and tally.exit_code == ExitCode.OK and signals.number is None:
+            for path in order.depfile.write(run.plan):
+                words = f"--depfile: make has no word for {shown(path)}, and it is left out"
+                say(style.signed(words))
 
 
 def _style(given: dict[str, Any], order: "Order", job: str) -> "Style":
@@ -107,8 +112,6 @@ def _tell(run: "Run", style: "Style", tally: "Tally", signals: "Signals") -> Non
                 tally.ended = Ended.INTERRUPTED
             elif run.gate.refused and tally.unseen != 0:
                 tally.ended = Ended.TIME
-    except EnvironmentFault:
-        run.converter.processes.stop()
-        raise
     finally:
+        run.converter.processes.stop()  # no ffmpeg is left running, whatever ended this
         run.end(tally.ended.value, tally.summary())

@@ -15,6 +15,8 @@ ISSUES = "https://github.com/ffprep/ffprep/issues"
 FINAL = (click.Abort, BrokenPipeError, Interrupted)
 """What ends a command at once, jobs that are to come and all."""
 
+_acts: list[Callable[[], None]] = []
+
 
 def say(text: str) -> None:
     """One line on stderr, with the program's name."""
@@ -52,8 +54,15 @@ def exit_code_of(error: BaseException) -> int:
     return ExitCode.ENVIRONMENT if isinstance(error, OSError) else ExitCode.BUG
 
 
+def before_leaving(act: Callable[[], None]) -> None:
+    """Have `leave_now` call this first."""
+    _acts.append(act)
+
+
 def leave_now(code: int) -> NoReturn:
     """End without waiting for threads, or for streams that cannot be written to."""
+    for act in _acts:
+        act()
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):
             stream.flush()

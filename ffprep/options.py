@@ -160,6 +160,17 @@ WORK = options(
         "--dry-run", is_flag=True, help="Print the ffmpeg command lines; convert nothing."
     ),
     CONFIG,
+    click.option(
+        "--depfile",
+        type=PATH,
+        metavar="FILE",
+        help="Write what the outputs depend on, for make's `include`, when all were made.",
+    ),
+    click.option(
+        "--depfile-target",
+        metavar="NAME",
+        help="What the depfile's rule is for, such as a stamp.  [default: OUT]",
+    ),
 )
 """How it is done."""
 

@@ -47,11 +47,12 @@ class Jobs(click.ParamType[int]):
     name = "N|auto"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """`auto` is what this process may use."""
+        """`auto` is what this process may use, or what `make -jN` may do at a time."""
         if value == "auto":
+            from ffprep.jobserver import slots
             from ffprep.workers import processors
 
-            return processors()
+            return slots().most or processors()
         if not str(value).isdecimal() or not 1 <= int(value) <= 1024:
             self.fail(f"{value!r} is neither auto nor a number from 1 to 1024", param, ctx)
         return int(value)

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from ffprep.depfile import Depfile
 from ffprep.errors import UsageError
 from ffprep.files import FOLDER
 from ffprep.formats import OUTPUT_FORMATS, SUFFIXES, OutputFormat, output_format_of
@@ -85,6 +86,7 @@ def read_order(given: Mapping[str, Any]) -> Order:
         ffmpeg=given["ffmpeg"],
         wait=given["wait"] or 0.0,
         prune=given["prune"],
+        depfile=_depfile(given),
         dry_run=given["dry_run"],
         manners=Manners(
             nice=given["nice"],
@@ -94,6 +96,16 @@ def read_order(given: Mapping[str, Any]) -> Order:
             grace=policy.timeout,
         ),
     )
+
+
+def _depfile(given: Mapping[str, Any]) -> Depfile | None:
+    """The depfile that is asked for. Raises UsageError."""
+    if not given["depfile"]:
+        if given["depfile_target"]:
+            raise UsageError("--depfile-target is for a --depfile; name its FILE")
+        return None
+    files = (given["config"],) if given["config"] else ()
+    return Depfile(given["depfile"], given["depfile_target"] or given["output"], files)
 
 
 def _renewal(given: Mapping[str, Any], request: Request) -> Renewal:

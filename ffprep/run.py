@@ -11,6 +11,7 @@ from typing import Any
 
 from ffprep import __version__
 from ffprep.convert import Converter
+from ffprep.depfile import Depfile
 from ffprep.freshness import Freshness, Sorted
 from ffprep.holding import held
 from ffprep.job import Batch, Fresh, Job, Manners, Policy, Renewal, Result
@@ -42,6 +43,7 @@ class Order:
     ffmpeg: str | None
     wait: float
     prune: bool
+    depfile: Depfile | None
     dry_run: bool
     manners: Manners
 

@@ -159,7 +159,6 @@ WORK = options(
     click.option(
         "--dry-run", is_flag=True, help="Print the ffmpeg command lines; convert nothing."
     ),
-    CONFIG,
     click.option(
         "--depfile",
         type=PATH,
@@ -171,6 +170,7 @@ WORK = options(
         metavar="NAME",
         help="What the depfile's rule is for, such as a stamp.  [default: OUT]",
     ),
+    CONFIG,
 )
 """How it is done."""
 

@@ -104,8 +104,8 @@ def _depfile(given: Mapping[str, Any]) -> Depfile | None:
         if given["depfile_target"]:
             raise UsageError("--depfile-target is for a --depfile; name its FILE")
         return None
-    files = (given["config"],) if given["config"] else ()
-    return Depfile(given["depfile"], given["depfile_target"] or given["output"], files)
+    others = (given["config"],) if given["config"] else ()
+    return Depfile(given["depfile"], given["depfile_target"] or given["output"], others)
 
 
 def _renewal(given: Mapping[str, Any], request: Request) -> Renewal:

@@ -1,5 +1,6 @@
 """How a run behaves on a machine that others use too."""
 
+import json
 import os
 import re
 import shutil
@@ -112,6 +113,22 @@ def test_no_time_left_is_told_and_the_next_run_goes_on(
     ran = ffprep(*arguments, "--max-time", "2h")
     assert (ran.code, ran.err, ran.summary["fresh"]) == (0, "", done)
     assert len(list(tmp_path.glob("out/*.jpg"))) == 12
+
+
+def test_what_was_not_looked_at_is_not_pruned(ffprep, photos: Path, tmp_path: Path) -> None:
+    arguments = ["convert", photos, "-o", tmp_path / "out", "--size", "9x6", "--jobs", "1"]
+    assert ffprep(*arguments).code == 0
+    for source in photos.iterdir():
+        os.utime(source, (1, 1))
+    (photos / "00.jpg").unlink()
+    ffmpeg = fake(tmp_path, f'{BESIDE_VERSION}sleep 2; exec "$REAL" "$@"').path
+    ran = ffprep(*arguments, "--prune", "--ffmpeg", ffmpeg, "--max-time", "1")
+    assert (ran.code, (tmp_path / "out/00.jpg").exists()) == (1, True)
+    assert (
+        json.loads(ffprep("status", tmp_path / "out", "--json").out)["runs"][0]["outcome"] == "time"
+    )
+    assert ffprep(*arguments, "--prune").code == 0
+    assert not (tmp_path / "out/00.jpg").exists()
 
 
 @contextmanager

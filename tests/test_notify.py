@@ -21,6 +21,7 @@ import ffprep as package
 from ffprep import notify
 from ffprep.errors import ExitCode, Kind, PhotoError
 from ffprep.ffmpeg import find
+from ffprep.holding import held
 from ffprep.job import Result
 from ffprep.notify import Notices, Outcome
 from ffprep.report import Ended, Tally
@@ -155,6 +156,17 @@ def test_a_run_that_cannot_begin_leaves_its_summary(ffprep, photos: Path, tmp_pa
     assert metrics((tmp_path / "m.prom").read_text())["ffprep_last_run_exit_code", ""] == 3
     assert ffprep(*arguments, "--mode", "nothing").code == 2
     assert summary(tmp_path / "s.json")["exit_code"] == 2
+
+
+def test_a_run_that_finds_the_folder_held_leaves_its_summary(
+    ffprep, photos: Path, tmp_path: Path
+) -> None:
+    arguments = ["convert", photos, "-o", tmp_path / "out", "--size", "9x6"]
+    with held(tmp_path / "out", 0):
+        assert ffprep(*arguments, "--summary-file", tmp_path / "s.json").code == 75
+    told = summary(tmp_path / "s.json")
+    assert (told["exit_code"], told["ended"], told["total"]) == (75, "stopped", None)
+    assert str(os.getpid()) in told["error"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

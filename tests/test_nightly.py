@@ -181,6 +181,11 @@ def test_convert_takes_the_defaults_of_a_file_and_no_job(ffprep, folder: Path) -
     assert ffprep(*words, "--quality", "80", cwd=folder).code == 0
 
 
+def test_a_depfile_names_the_file_of_the_job(ffprep, folder: Path) -> None:
+    assert ffprep("run", "a", "--depfile", "a.d", cwd=folder).code == 0
+    assert ": ffprep.toml\n" in (folder / "a.d").read_text()
+
+
 def test_a_signal_ends_all_jobs(ffprep, folder: Path, tmp_path: Path) -> None:
     argv = [sys.executable, "-m", "ffprep", "run", "--all", "--ffmpeg", slow_ffmpeg(tmp_path)]
     process = subprocess.Popen(argv, cwd=folder, stderr=subprocess.PIPE)

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ffprep.errors import EnvironmentFault, Held
+from ffprep.errors import Held
 from ffprep.files import FOLDER
 
 _PULSE = 0.1
@@ -22,18 +22,12 @@ _PULSE = 0.1
 def held(output: Path, wait: float = 0.0) -> Iterator[None]:
     """Hold an output folder, made if it is not there; wait as many seconds for whoever holds it.
 
-    Raises Held when that is not over by then, EnvironmentFault where nothing can be written.
+    Raises Held when that is not over by then, OSError where nothing can be written or locked.
     """
     place = output / FOLDER / "lock"
     until = time.monotonic() + wait
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(place, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-    except OSError as error:
-        words = (
-            f"{output} cannot be made an output folder: {error.strerror}; choose another with -o"
-        )
-        raise EnvironmentFault(words) from None
+    place.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(place, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     try:
         while not _locked(descriptor, place):
             if time.monotonic() >= until:
@@ -54,9 +48,6 @@ def _locked(descriptor: int, place: Path) -> bool:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
-    except OSError as error:
-        words = f"{place} cannot be locked: {error.strerror}; the file system has to know locks"
-        raise EnvironmentFault(words) from None
     return True
 
 

@@ -5,6 +5,7 @@ moved, and sources are absolute.
 """
 
 import contextlib
+import errno
 import json
 import os
 import sqlite3
@@ -378,16 +379,23 @@ def _refuse_pictures(path: Path) -> None:
             raise EnvironmentFault(f"{path} is a picture, and no ledger; choose another --ledger")
 
 
+class Unusable(EnvironmentFault):
+    """The system does not let a ledger be read or written."""
+
+
 @contextlib.contextmanager
 def told(path: Path) -> Iterator[None]:
-    """What keeps a ledger from being read or written, as EnvironmentFault."""
+    """What keeps a ledger from being read or written, as Unusable."""
     try:
         yield
     except (OSError, sqlite3.DatabaseError) as error:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         known = isinstance(error, OSError | sqlite3.OperationalError)
         if isinstance(error, sqlite3.DatabaseError) and not (known or _is_corrupt(error)):
             raise  # a mistake of ffprep's own
+        if code == sqlite3.SQLITE_FULL or getattr(error, "errno", None) == errno.ENOSPC:
+            raise Unusable(f"no space left in {path.parent}; make room and run again") from None
         words = getattr(error, "strerror", None) or str(error)
-        raise EnvironmentFault(
+        raise Unusable(
             f"the ledger {path} cannot be used ({words}); mend that, or choose another with --ledger"
         ) from None

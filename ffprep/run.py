@@ -15,7 +15,7 @@ from ffprep.depfile import Depfile
 from ffprep.freshness import Freshness, Sorted
 from ffprep.holding import held
 from ffprep.job import Batch, Fresh, Job, Manners, Policy, Renewal, Result
-from ffprep.ledger import Ledger, Versions
+from ffprep.ledger import Ledger, Unusable, Versions
 from ffprep.library import Plan, Request
 from ffprep.polite import Gate, adopt
 from ffprep.pruning import Pruning
@@ -223,31 +223,40 @@ class Run:
 def prepared(order: Order, converter: Converter, warn: Callable[[str], None]) -> Iterator[Run]:
     """A Run, with its output folder held and its ledger open.
 
-    Raises Held while another run has the folder, EnvironmentFault where nothing can be written.
+    Where the system does not let it be held or remembered, that is told, and the outputs are tried.
+    Raises Held while another run has the folder, EnvironmentFault for a ledger that is of no use.
     """
     request, gate = order.request, Gate(order.manners)
     for warning in adopt(order.manners):
         warn(warning)
     with ExitStack() as stack:
-        if not request.single and not order.dry_run:
-            stack.enter_context(held(request.output, order.wait))
         freshness = None
-        if order.ledger and (os.path.exists(order.ledger) or not order.dry_run):
-            fsync, read_only = order.policy.fsync, order.dry_run
-            ledger = stack.enter_context(Ledger(order.ledger, warn, fsync, read_only))
-            versions = Versions(
-                __version__,
-                converter.binary.version,
-                order.policy.terms,
-                os.path.realpath(request.output),
-            )
-            alike = ledger.begin(versions)
-            freshness = Freshness(ledger, request.output, order.policy, order.renewal, alike)
+        try:
+            if not request.single and not order.dry_run:
+                stack.enter_context(held(request.output, order.wait))
+            if order.ledger and (os.path.exists(order.ledger) or not order.dry_run):
+                freshness = stack.enter_context(_remembered(order, order.ledger, converter, warn))
+        except (OSError, Unusable) as error:
+            if order.ledger and request.output not in order.ledger.parents:
+                raise  # it was asked for; else the outputs themselves will tell what is wrong
+            words = getattr(error, "strerror", None) or str(error)
+            warn(f"nothing can be remembered in {request.output}: {words}")
         run = Run(order, converter, Plan.of(request), freshness, gate)
         try:
             yield run
         finally:
             run.end("interrupted", {})
+
+
+@contextmanager
+def _remembered(
+    order: Order, path: Path, converter: Converter, warn: Callable[[str], None]
+) -> Iterator[Freshness]:
+    output, policy = order.request.output, order.policy
+    with Ledger(path, warn, policy.fsync, order.dry_run) as ledger:
+        real, ffmpeg = os.path.realpath(output), converter.binary.version
+        alike = ledger.begin(Versions(__version__, ffmpeg, policy.terms, real))
+        yield Freshness(ledger, output, policy, order.renewal, alike)
 
 
 def _has_something(folder: str | os.PathLike[str]) -> bool:

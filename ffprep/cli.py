@@ -1,7 +1,6 @@
 """The command line: the commands together, and the exit code of every way out."""
 
 import os
-import signal
 import sys
 import warnings
 from typing import NoReturn
@@ -10,16 +9,10 @@ import click
 
 import ffprep
 from ffprep.converting import convert
-from ffprep.errors import (
-    ExitCode,
-    FfprepError,
-    Interrupted,
-    UsageError,
-)
-from ffprep.exits import leave_now, say
+from ffprep.errors import ExitCode, Interrupted
+from ffprep.exits import exit_code_of, leave_now, tell
+from ffprep.nightly import configuration, run_jobs
 from ffprep.queries import check, compare, frame, info, list_modes, list_targets, status
-
-ISSUES = "https://github.com/ffprep/ffprep/issues"
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -28,7 +21,18 @@ def cli() -> None:
     """Turn photos into pictures of exactly the size asked for, with FFmpeg, and prove it."""
 
 
-for command in (convert, check, info, compare, status, list_modes, list_targets, frame):
+for command in (
+    convert,
+    run_jobs,
+    configuration,
+    check,
+    info,
+    compare,
+    status,
+    list_modes,
+    list_targets,
+    frame,
+):
     cli.add_command(command)
 
 
@@ -38,30 +42,12 @@ def main() -> NoReturn:
     try:
         code = _run_command()
         sys.stdout.flush()  # here, where a full disk can still be told
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        leave_now(128 + signal.SIGINT)
-    except BrokenPipeError:
-        leave_now(128 + signal.SIGPIPE)  # whoever read the output wants no more of it
-    except Interrupted as error:
-        leave_now(error.exit_code)
-    except UsageError as error:
-        say(f"{error}\nTry 'ffprep --help' for help.")
-        sys.exit(error.exit_code)
-    except FfprepError as error:
-        say(str(error))
-        sys.exit(error.exit_code)
-    except OSError as error:
-        say(f"{error.strerror or error}" + (f": {error.filename}" if error.filename else ""))
-        leave_now(ExitCode.ENVIRONMENT)
-    except Exception:
-        import traceback
-
-        traceback.print_exc()
-        say(f"this is a bug in ffprep; please report the lines above at {ISSUES}")
-        sys.exit(ExitCode.BUG)
+    except (click.Abort, KeyboardInterrupt, BrokenPipeError, Interrupted) as error:
+        leave_now(exit_code_of(error))  # whoever asked for it, or wants no more, needs no word
+    except Exception as error:
+        code = tell(error)
+        if isinstance(error, OSError):
+            leave_now(code)  # the streams may be what cannot be written to
     sys.exit(code)
 
 

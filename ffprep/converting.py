@@ -1,25 +1,28 @@
 """`ffprep convert`: options to a run, a run to words and an exit code."""
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ffprep.errors import EnvironmentFault
+from ffprep.errors import ExitCode
 from ffprep.exits import leave_now, say
 from ffprep.options import CONVERT
 from ffprep.rehearsal import rehearse
+from ffprep.settings import FromFile
 
 if TYPE_CHECKING:
-    from ffprep.report import Style, Tally
-    from ffprep.run import Run
+    from ffprep.report import Tally
+    from ffprep.run import Order, Run
+    from ffprep.telling import Style
     from ffprep.workers import Signals
 
 # The other rooms are imported where a command needs them: `ffprep --version` and a Makefile's
 # thousandth call should not pay for Pillow, tqdm and ffmpeg-python.
 
 
-@click.command()
+@click.command(cls=FromFile)
 @CONVERT
 def convert(**given: Any) -> None:
     """Convert photos to pictures of exactly one size.
@@ -32,28 +35,18 @@ def convert(**given: Any) -> None:
         sys.exit(carry_out(given, signals))
 
 
-def carry_out(given: dict[str, Any], signals: "Signals") -> int:
-    """Do what the options of `convert` say; the exit code."""
-    from ffprep import report
-    from ffprep.convert import Converter
-    from ffprep.ffmpeg import find
-    from ffprep.outputs import remove_temporaries
-    from ffprep.request import read_order
-    from ffprep.run import prepared
+def carry_out(given: dict[str, Any], signals: "Signals", job: str = "") -> int:
+    """Do what the options of `convert` say, and tell those who wait for its end; the exit code.
 
-    order = read_order(given)
-    converter = Converter(find(order.ffmpeg), order.policy)
-    style = report.Style(given["as_json"], given["quiet"], given["verbose"], given["log_file"])
-    tally = report.Tally()
-    with prepared(order, converter, say) as run:
-        tally.passed_over, tally.links = run.plan.passed_over, run.plan.links
-        if run.plan.links and not run.plan.total:
-            say("nothing was found but links, which are not followed; see --follow-links")
-        if order.dry_run:
-            rehearse(run, tally, style.json)
-            return tally.exit_code
-        signals.while_running(converter.processes.stop)
-        _tell(run, style, tally, signals)
+    `job` signs all that is told, where several run.
+    """
+    from ffprep.notify import notifying
+    from ffprep.outputs import remove_temporaries
+    from ffprep.report import Tally
+
+    tally = Tally(Path(given["output"]))
+    with notifying(given, tally, signals):
+        _carry_out(given, signals, tally, job)
     if signals.number is not None:
         # A decoder still at work on one photo must not hold up the end.
         remove_temporaries()
@@ -61,18 +54,64 @@ def carry_out(given: dict[str, Any], signals: "Signals") -> int:
     return tally.exit_code
 
 
-def _tell(run: "Run", style: "Style", tally: "Tally", signals: "Signals") -> None:
-    from ffprep import report
+def _carry_out(given: dict[str, Any], signals: "Signals", tally: "Tally", job: str) -> None:
+    from ffprep.convert import Converter
+    from ffprep.ffmpeg import find
+    from ffprep.report import shown
+    from ffprep.request import read_order
+    from ffprep.run import prepared
 
-    outcome = "stopped"
-    with report.reporter(style, tally, run.plan.total) as reporter:
-        try:
-            for result in run.results(reporter.each):
-                reporter.tell(result)
-            outcome = "done" if signals.number is None else "interrupted"
-        except EnvironmentFault:
-            run.converter.processes.stop()
-            raise
-        finally:
-            reporter.finish("" if outcome == "done" else outcome)
-            run.end(outcome, tally.summary())
+    order = read_order(given)
+    style = _style(given, order, job)
+    converter = Converter(find(order.ffmpeg), order.policy)
+    tally.ffmpeg = converter.binary.version
+    with prepared(order, converter, lambda text: say(style.signed(text))) as run:
+        tally.total = run.plan.total
+        tally.passed_over, tally.links = run.plan.passed_over, run.plan.links
+        if run.plan.links and not run.plan.total:
+            words = "nothing was found but links, which are not followed; see --follow-links"
+            say(style.signed(words))
+        if order.dry_run:
+            rehearse(run, tally, style)
+            return
+        signals.while_running(converter.processes.stop)
+        _tell(run, style, tally, signals)
+        if order.depfile and tally.exit_code == ExitCode.OK and signals.number is None:
+            for path in order.depfile.write(run.plan):
+                words = f"--depfile: make has no word for {shown(path)}, and it is left out"
+                say(style.signed(words))
+
+
+def _style(given: dict[str, Any], order: "Order", job: str) -> "Style":
+    import shlex
+
+    from ffprep.telling import Style
+
+    asked = ["ffprep", "status", str(order.request.output), "--failed"]
+    asked += ["--ledger", given["ledger"]] if given["ledger"] else []
+    return Style(
+        json=given["as_json"],
+        quiet=given["quiet"],
+        verbose=given["verbose"],
+        log_file=given["log_file"],
+        log_format=given["log_format"],
+        ledger=shlex.join(asked) if order.ledger else "",
+        job=job,
+    )
+
+
+def _tell(run: "Run", style: "Style", tally: "Tally", signals: "Signals") -> None:
+    from ffprep.report import Ended
+    from ffprep.telling import reporter
+
+    try:
+        with reporter(style, tally) as telling:
+            for result in run.results(telling.each):
+                telling.tell(result)
+            if signals.number is not None:
+                tally.ended = Ended.INTERRUPTED
+            elif run.gate.refused and tally.unseen != 0:
+                tally.ended = Ended.TIME
+    finally:
+        run.converter.processes.stop()  # no ffmpeg is left running, whatever ended this
+        run.end(tally.ended.value, tally.summary())

@@ -1,11 +1,21 @@
 """Words on stderr, and ends that wait for nobody."""
 
 import os
+import signal
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from typing import NoReturn
 
 import click
+
+from ffprep.errors import ExitCode, FfprepError, Interrupted, UsageError
+
+ISSUES = "https://github.com/ffprep/ffprep/issues"
+FINAL = (click.Abort, BrokenPipeError, Interrupted)
+"""What ends a command at once, jobs that are to come and all."""
+
+_acts: list[Callable[[], None]] = []
 
 
 def say(text: str) -> None:
@@ -13,8 +23,46 @@ def say(text: str) -> None:
     click.echo(f"ffprep: {text}", err=True)
 
 
+def tell(error: Exception, signed: Callable[[str], str] = str) -> int:
+    """Say what has ended a command, or one of several jobs, which is `signed`; its exit code."""
+    if isinstance(error, click.ClickException):
+        error.show()
+        return error.exit_code
+    if isinstance(error, UsageError):
+        say(signed(f"{error}\nTry 'ffprep --help' for help."))
+    elif isinstance(error, FfprepError):
+        say(signed(str(error)))
+    elif isinstance(error, OSError):
+        place = f": {error.filename}" if error.filename else ""
+        say(signed(f"{error.strerror or error}{place}"))
+    else:
+        import traceback
+
+        traceback.print_exception(error)
+        say(signed(f"this is a bug in ffprep; please report the lines above at {ISSUES}"))
+    return exit_code_of(error)
+
+
+def exit_code_of(error: BaseException) -> int:
+    """The exit code of a command that ends in `error`."""
+    if isinstance(error, FfprepError):
+        return error.exit_code
+    if isinstance(error, click.Abort | KeyboardInterrupt):
+        return 128 + signal.SIGINT
+    if isinstance(error, BrokenPipeError):
+        return 128 + signal.SIGPIPE
+    return ExitCode.ENVIRONMENT if isinstance(error, OSError) else ExitCode.BUG
+
+
+def before_leaving(act: Callable[[], None]) -> None:
+    """Have `leave_now` call this first."""
+    _acts.append(act)
+
+
 def leave_now(code: int) -> NoReturn:
     """End without waiting for threads, or for streams that cannot be written to."""
+    for act in _acts:
+        act()
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):
             stream.flush()

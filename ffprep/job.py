@@ -1,5 +1,6 @@
-"""Job, Batch, Policy, Result: what is to be done to one file, under which limits, and what became of it."""
+"""Job, Batch, Policy, Manners, Result: what is to be done to one file, under which limits, and what became of it."""
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -106,6 +107,22 @@ class Renewal:
     checksum: bool = False
     adopt: bool = False
     retry: str = "changed"
+
+
+@dataclass(frozen=True, slots=True)
+class Manners:
+    """What a run leaves to others on the same machine.
+
+    `nice` is added to the niceness it was started with; `idle` takes the disk only when nobody else does. No
+    photo begins after `max_time` seconds, and what has begun is given `grace` seconds more. While the
+    load average is `max_load` or more, one chunk of photos at a time is worked on.
+    """
+
+    nice: int = 0
+    idle: bool = False
+    max_time: float = math.inf
+    max_load: float = math.inf
+    grace: float = 0.0
 
 
 class Status(StrEnum):

@@ -5,12 +5,12 @@ A mode file is TOML: `summary`, `fit`, `keeps`, `loses`, `suits`, and one `[[ste
 
 import re
 import string
-import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+from ffprep import toml
 from ffprep.errors import EnvironmentFault, UsageError
 from ffprep.spec import Fit, Mode, Step
 
@@ -73,22 +73,20 @@ def _files(folders: Iterable[Path]) -> dict[str, Path]:
 def read_mode(path: Path) -> Mode:
     """Read one mode file. Raises EnvironmentFault that names the file, the line and the key."""
     try:
-        text = path.read_text(encoding="utf-8")
-        content = tomllib.loads(text)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise EnvironmentFault(f"mode file {path}: {error}") from None
-    return _Reader(path, text).mode(content)
+        document = toml.read(path)
+    except EnvironmentFault as error:
+        raise EnvironmentFault(f"mode file {error}") from None
+    return _Reader(document).mode(document.content)
 
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
-    """Checks one parsed mode file; keeps the text so that an error can name its line."""
+    """Checks one mode file."""
 
-    path: Path
-    text: str
+    document: toml.Document
 
     def mode(self, content: dict[str, Any]) -> Mode:
-        if not _NAME.fullmatch(self.path.stem):
+        if not _NAME.fullmatch(self.document.path.stem):
             self._fail(None, None, "the name of a mode is small letters, digits, - and _")
         for key in content:
             if key not in (*_WORDS, "step"):
@@ -100,14 +98,14 @@ class _Reader:
         if not isinstance(suits, list) or not all(isinstance(scene, str) for scene in suits):
             self._fail(None, "suits", "must be a list of texts")
         return Mode(
-            name=self.path.stem,
+            name=self.document.path.stem,
             steps=tuple(self._steps(steps)),
             fit=self._fit(content),
             summary=self._word(content, "summary"),
             keeps=self._word(content, "keeps"),
             loses=self._word(content, "loses"),
             suits=tuple(suits),
-            path=str(self.path),
+            path=str(self.document.path),
         )
 
     def _fit(self, content: dict[str, Any]) -> Fit | None:
@@ -172,7 +170,7 @@ class _Reader:
         return str(value)
 
     def _fail(self, step: int | None, key: str | None, why: str) -> NoReturn:
-        place = f"{self.path}:{_line_of(self.text, step, key)}"
+        place = f"{self.document.path}:{self.document.line(*_way(step, key))}"
         raise EnvironmentFault(f"mode file {place}: {key + ': ' if key else ''}{why}")
 
 
@@ -190,23 +188,13 @@ def blame(mode: Mode, complaint: str) -> str:
     index = next((i for i, step in enumerate(mode.steps) if step.filter == name), None)
     reason = re.sub(r"\[[^]]*\] ", "", complaint)
     try:
-        line = _line_of(Path(mode.path).read_text(encoding="utf-8"), index, option or "filter")
-    except (OSError, UnicodeDecodeError):
+        line = toml.read(Path(mode.path)).line(*_way(index, option or "filter"))
+    except EnvironmentFault:
         line = 1
     what = ": ".join(part for part in (name, option) if part)
     return f"mode file {mode.path}:{line}: {what + ': ' if what else ''}FFmpeg refuses it: {reason}"
 
 
-def _line_of(text: str, step: int | None, key: str | None) -> int:
-    """The line of a key of one step, or of that step, or of the file's top."""
-    current, found = -1, 1
-    for number, line in enumerate(text.splitlines(), 1):
-        if re.match(r"\s*\[\[\s*step\s*\]\]", line):
-            current += 1
-            found = number if current == step else found
-        elif key and current == (-1 if step is None else step):
-            if re.match(rf"""\s*["']?{re.escape(key)}["']?\s*=""", line):
-                return number
-        elif key and step is None and re.match(rf"\s*\[+\s*{re.escape(key)}\b", line):
-            return number
-    return found
+def _way(step: int | None, key: str | None) -> toml.Way:
+    """Where a key of one step stands, or of the file's top."""
+    return (*(("step", step) if step is not None else ()), *((key,) if key else ()))

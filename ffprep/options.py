@@ -3,7 +3,7 @@
 import click
 
 from ffprep.formats import OUTPUT_FORMATS
-from ffprep.job import Policy
+from ffprep.job import Manners, Policy
 from ffprep.params import (
     AS_JSON,
     BACKGROUND,
@@ -17,20 +17,23 @@ from ffprep.params import (
     MAX_MEMORY,
     MAX_PIXELS,
     PATH,
+    PATH_AS_WRITTEN,
     SIZE_OR_TARGET,
     Parsed,
+    PathOr,
     Seconds,
     options,
     read_bytes,
 )
 from ffprep.selection import read_since
+from ffprep.settings import CONFIG
 
 FILES = options(
-    click.argument("sources", nargs=-1, metavar="SOURCE..."),
+    click.argument("sources", nargs=-1, type=PATH_AS_WRITTEN, metavar="SOURCE..."),
     click.option(
         "-o",
         "--output",
-        type=str,
+        type=PATH_AS_WRITTEN,
         required=True,
         metavar="OUT",
         help="A file for one SOURCE file, else a folder; folders are mirrored in it.",
@@ -44,6 +47,7 @@ FILES = options(
     ),
     click.option(
         "--sources-from",
+        type=PATH_AS_WRITTEN,
         multiple=True,
         metavar="FILE|-",
         help="Sources from a list as well, one a line; - is stdin.",
@@ -155,12 +159,25 @@ WORK = options(
     click.option(
         "--dry-run", is_flag=True, help="Print the ffmpeg command lines; convert nothing."
     ),
+    click.option(
+        "--depfile",
+        type=PATH,
+        metavar="FILE",
+        help="Write what the outputs depend on, for make's `include`, when all were made.",
+    ),
+    click.option(
+        "--depfile-target",
+        metavar="NAME",
+        help="What the depfile's rule is for, such as a stamp.  [default: OUT]",
+    ),
+    CONFIG,
 )
 """How it is done."""
 
 LEDGER = options(
     click.option(
         "--ledger",
+        type=PathOr("none"),
         metavar="PATH|none",
         help="Where is remembered what was done.  [default: OUT/.ffprep/ledger.db]",
     ),
@@ -202,9 +219,60 @@ TELLING = options(
     AS_JSON,
     click.option("--quiet", is_flag=True, help="No bar and no summary; failures are still told."),
     click.option("-v", "--verbose", is_flag=True, help="A line for every photo."),
-    click.option("--log-file", type=PATH, metavar="FILE", help="Append what was done to FILE."),
+    click.option(
+        "--log-file",
+        type=PATH,
+        metavar="FILE",
+        help="Append what was done to FILE, and to a new one when that was renamed.",
+    ),
+    click.option(
+        "--log-format",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        show_default=True,
+        help="Lines for people, or JSON objects like those of --json.",
+    ),
+    click.option(
+        "--summary-file", type=PATH, metavar="FILE", help="Write how the run ended, as JSON."
+    ),
+    click.option(
+        "--metrics-file",
+        type=PATH,
+        metavar="FILE.prom",
+        help="Write the same for node_exporter's textfile collector; a file of its own for each OUT.",
+    ),
+    click.option(
+        "--on-finish",
+        metavar="COMMAND",
+        help="Run COMMAND in a shell when the run has ended; FFPREP_SUMMARY names the summary.",
+    ),
 )
 """What is told, and where."""
 
-CONVERT = options(FILES, PICTURE, POLICY, LEDGER, WORK, TELLING)
+NIGHT = options(
+    click.option(
+        "--nice",
+        type=click.IntRange(0, 19),
+        default=Manners().nice,
+        help="Leave others the processor.",
+    ),
+    click.option("--idle", is_flag=True, help="Leave others the disk (ionice's idle class)."),
+    click.option(
+        "--max-time",
+        type=Seconds(),
+        default=Manners().max_time,
+        metavar="S",
+        help="Begin no photo later than this, such as 6h; the next run goes on.",
+    ),
+    click.option(
+        "--max-load",
+        type=click.FloatRange(min=0, min_open=True),
+        default=Manners().max_load,
+        metavar="F",
+        help="While the load average is F or more, work on one chunk at a time.",
+    ),
+)
+"""How it behaves on a machine that others use too."""
+
+CONVERT = options(FILES, PICTURE, POLICY, LEDGER, WORK, NIGHT, TELLING)
 """All of them, in the order of the help."""

@@ -14,6 +14,16 @@ from ffprep.spec import Color, Focus, Size
 
 Value = TypeVar("Value")
 PATH = click.Path(path_type=Path, readable=False)
+PATH_AS_WRITTEN = click.Path(readable=False)
+"""A text, since a slash at its end means a folder."""
+
+
+class PathOr(click.Path):
+    """A path as it is written, or one of a few words that are none."""
+
+    def __init__(self, *words: str) -> None:
+        super().__init__(readable=False)
+        self.words = words
 
 
 class Parsed(click.ParamType[Any]):
@@ -37,18 +47,22 @@ class Jobs(click.ParamType[int]):
     name = "N|auto"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """`auto` is what this process may use."""
+        """`auto` is what this process may use, or what `make -jN` may do at a time."""
         if value == "auto":
+            from ffprep.jobserver import slots
             from ffprep.workers import processors
 
-            return processors()
+            return slots().most or processors()
         if not str(value).isdecimal() or not 1 <= int(value) <= 1024:
             self.fail(f"{value!r} is neither auto nor a number from 1 to 1024", param, ctx)
         return int(value)
 
 
+_TIMES = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
 class Seconds(click.ParamType[float]):
-    """A time limit, of any length that can be waited for."""
+    """A time limit, of any length that can be waited for: `90`, `90s`, `15m`, `6h`, `1d`."""
 
     name = "S"
 
@@ -56,12 +70,15 @@ class Seconds(click.ParamType[float]):
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
         """Refuse what is no time; infinity is as long as can be."""
+        text = str(value).lower()
+        unit = _TIMES.get(text[-1:])
         try:
-            seconds = float(value)
+            seconds = float(text[:-1]) * unit if unit else float(text)
         except ValueError:
             seconds = 0
         if not seconds > 0:
-            self.fail(f"{value!r} is no number of seconds above 0", param, ctx)
+            words = f"{value!r} is no number of seconds above 0; write 90, 15m or 6h"
+            self.fail(words, param, ctx)
         return min(seconds, threading.TIMEOUT_MAX)
 
 

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO
 
@@ -74,7 +74,8 @@ def _no_threads() -> OSError:
 class Running:
     """A child process in a session of its own. Its stderr is drained; the start of it is kept.
 
-    It reads `data`, or nothing; with `talks`, its `stdin` and `stdout` are left to the caller.
+    It reads `data`, or nothing; with `talks`, its `stdin` and `stdout` are left to the caller. `more` is
+    added to its environment.
     """
 
     def __init__(
@@ -83,12 +84,14 @@ class Running:
         limits: Limits | None = None,
         data: Iterable[bytes] | None = None,
         talks: bool = False,
+        more: Mapping[str, str] | None = None,
     ) -> None:
         self._child = subprocess.Popen(
             argv,
             stdin=subprocess.DEVNULL if data is None and not talks else subprocess.PIPE,
             stdout=subprocess.PIPE if talks else subprocess.DEVNULL,
             stderr=subprocess.PIPE,
+            env={**os.environ, **more} if more else None,
             start_new_session=True,
         )
         if limits:
@@ -170,7 +173,7 @@ class Processes:
     """The child processes of one run, ended together by `stop`."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal's `stop` may come while this thread starts one
         self._large = threading.Lock()
         self._running: set[Running] = set()
         self._stopped = False
@@ -194,13 +197,14 @@ class Processes:
         limits: Limits | None = None,
         data: Iterable[bytes] | None = None,
         talks: bool = False,
+        more: Mapping[str, str] | None = None,
     ) -> Iterator[Running]:
         """A child that is ended, at the latest, with the context.
 
         Once stopped, what is started ends at once. Raises OSError if it cannot be started.
         """
         with self._lock:
-            running = Running(argv, limits, data, talks)
+            running = Running(argv, limits, data, talks, more)
             self._running.add(running)
             if self._stopped:
                 running.kill()

@@ -45,19 +45,20 @@ def check(paths: tuple[Path, ...], **given: Any) -> None:
     from ffprep import report
     from ffprep.request import read_target
     from ffprep.survey import Survey
+    from ffprep.workers import Signals
 
     target = read_target(given["size"], given["target"])
     short = False
     policy = Policy(max_pixels=given["max_pixels"], max_memory=given["max_memory"])
     survey = Survey(paths, given["follow_links"], policy, given["jobs"])
-    for finding in survey.verify(target):
-        short = short or bool(finding.broken)
-        if given["as_json"]:
-            report.print_json(finding.as_dict())
-        elif finding.broken:
-            click.echo(
-                f"{report.shown(finding.path)}: {report.printable('; '.join(finding.broken))}"
-            )
+    with Signals():
+        for finding in survey.verify(target):
+            short = short or bool(finding.broken)
+            if given["as_json"]:
+                report.print_json(finding.as_dict())
+            elif finding.broken:
+                words = report.printable("; ".join(finding.broken))
+                click.echo(f"{report.shown(finding.path)}: {words}")
     sys.exit(ExitCode.SOME_FAILED if short else ExitCode.OK)
 
 
@@ -79,6 +80,7 @@ def info(paths: tuple[Path, ...], **given: Any) -> None:
     from ffprep.modes import all_modes
     from ffprep.request import filter_folders, read_target
     from ffprep.survey import Survey
+    from ffprep.workers import Signals
 
     sizes: list[Size] = []
     if given["size"] or given["target"]:
@@ -88,13 +90,14 @@ def info(paths: tuple[Path, ...], **given: Any) -> None:
     failed = False
     policy = Policy(max_pixels=given["max_pixels"], max_memory=given["max_memory"])
     survey = Survey(paths, given["follow_links"], policy, given["jobs"])
-    for finding in survey.describe(frames):
-        failed = failed or finding.error is not None
-        if given["as_json"]:
-            report.print_json(finding.as_dict())
-        else:
-            lines = map(report.printable, finding.describe().splitlines())
-            click.echo(f"{report.shown(finding.path)}: " + "\n".join(lines))
+    with Signals():
+        for finding in survey.describe(frames):
+            failed = failed or finding.error is not None
+            if given["as_json"]:
+                report.print_json(finding.as_dict())
+            else:
+                lines = map(report.printable, finding.describe().splitlines())
+                click.echo(f"{report.shown(finding.path)}: " + "\n".join(lines))
     sys.exit(ExitCode.SOME_FAILED if failed else ExitCode.OK)
 
 

@@ -12,9 +12,10 @@ if TYPE_CHECKING:
     from ffprep.job import Job, Result
     from ffprep.report import Tally
     from ffprep.run import Run
+    from ffprep.telling import Style
 
 
-def rehearse(run: "Run", tally: "Tally", as_json: bool) -> None:
+def rehearse(run: "Run", tally: "Tally", style: "Style") -> None:
     """Print what would be run; tell what would fail."""
     from ffprep import report
     from ffprep.job import Fresh, Job, Status
@@ -22,44 +23,44 @@ def rehearse(run: "Run", tally: "Tally", as_json: bool) -> None:
     made: set[Path] = set()
     spec = run.order.request.spec
     if spec.colour == "keep" or spec.metadata != "none" or spec.max_bytes:
-        say("these commands make the pixels; profile, rights and --max-bytes come after them")
+        words = "these commands make the pixels; profile, rights and --max-bytes come after them"
+        say(style.signed(words))
     for item in run.rehearsed():
         if isinstance(item, Fresh):
             tally.counts[Status.FRESH] += item.count
             continue
-        result = _print_pipeline(run, item, made, as_json) if isinstance(item, Job) else item
+        result = _print_pipeline(run, item, made, style) if isinstance(item, Job) else item
         if result and result.status is Status.PRUNED:
-            _print_removal(result, as_json)
+            _print_removal(result, style)
         if result:
             tally.add(result)
             if result.failure:
-                say(report.line(result))
+                say(style.signed(report.line(result)))
 
 
-def _print_pipeline(run: "Run", job: "Job", made: set[Path], as_json: bool) -> "Result | None":
+def _print_pipeline(run: "Run", job: "Job", made: set[Path], style: "Style") -> "Result | None":
     """Print how a Job would be done; the Result that can be told beforehand."""
-    from ffprep import report
     from ffprep.job import Result
 
     try:
         pipeline = run.converter.pipeline(job)
     except PhotoError as error:
         return Result.failed(job.source, job.output, error)
-    if as_json:
+    if style.json:
         names = {"source": str(job.source), "output": str(job.output)}
-        report.print_json(names | {"pipeline": pipeline})
+        style.print_json(names | {"pipeline": pipeline})
     else:
         _print_for_shell(pipeline, job.output.parent, made)
     return None
 
 
-def _print_removal(result: "Result", as_json: bool) -> None:
+def _print_removal(result: "Result", style: "Style") -> None:
     import shlex
 
     from ffprep import report
 
-    if as_json:
-        report.print_json(report.as_dict(result))
+    if style.json:
+        style.print_json(report.as_dict(result))
     else:
         sys.stdout.write(shlex.join(["rm", "--", str(result.output)]) + "\n")
 

@@ -1,54 +1,83 @@
-"""Results to people and programs: progress bar, lines, JSON lines, summary, exit code.
-
-stdout carries only what was asked for (--json). Everything else goes to stderr, and there is
-nothing of it when all went well and nobody is watching.
-"""
+"""What is known of a run, in words: its counts, its exit code; a Result as a line and as JSON."""
 
 import json
 import os
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections import Counter
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
-from ffprep.errors import EnvironmentFault, ExitCode, Kind
-from ffprep.job import Fresh, Result, Status
+from ffprep.errors import ExitCode, FfprepError, Interrupted, Kind
+from ffprep.job import Result, Status
+
+NAMED = 10
+"""How many failures, and how many warnings, are kept to be told by name: memory has its limits."""
 
 
-@dataclass(frozen=True, slots=True)
-class Style:
-    """How much is told, and where."""
+class Ended(StrEnum):
+    """How a run ended: by itself, by a signal, by an error that met it all, or by --max-time."""
 
-    json: bool = False
-    quiet: bool = False
-    verbose: bool = False
-    log_file: Path | None = None
+    DONE = "done"
+    INTERRUPTED = "interrupted"
+    STOPPED = "stopped"
+    TIME = "time"
 
 
 @dataclass(slots=True)
 class Tally:
-    """The counts of a run."""
+    """What is known of a run: where to, how many, the first that failed, and how it ended.
 
+    `total` is how many photos there are, where that is known; `error` is what ended it. `began` is in seconds
+    since 1970, `started` on the monotonic clock.
+    """
+
+    output: Path | None = None
+    total: int | None = None
+    ffmpeg: str = ""
     counts: dict[Status, int] = field(default_factory=lambda: dict.fromkeys(Status, 0))
-    bugs: int = 0
+    kinds: Counter[Kind] = field(default_factory=Counter)
+    failures: list[Result] = field(default_factory=list)
+    warned: int = 0
+    warnings: list[Result] = field(default_factory=list)
     passed_over: int = 0
     links: int = 0
+    ended: Ended = Ended.DONE
+    error: str = ""
+    began: float = field(default_factory=time.time)
     started: float = field(default_factory=time.monotonic)
 
     @property
     def exit_code(self) -> int:
-        """A bug outweighs a failure, and a failure success."""
-        if self.bugs:
+        """A bug outweighs a failure, and a failure success; what is left to do is no success."""
+        if self.kinds[Kind.INTERNAL]:
             return ExitCode.BUG
-        return ExitCode.SOME_FAILED if self.counts[Status.FAILED] else ExitCode.OK
+        unwell = self.counts[Status.FAILED] or self.ended is Ended.TIME
+        return ExitCode.SOME_FAILED if unwell else ExitCode.OK
+
+    @property
+    def unseen(self) -> int | None:
+        """How many photos were not looked at; None where nobody knows."""
+        if self.total is None:
+            return None
+        return self.total - sum(self.counts.values()) + self.counts[Status.PRUNED]
 
     def add(self, result: Result) -> None:
         """Count one Result."""
         self.counts[result.status] += 1
-        self.bugs += bool(result.failure and result.failure.kind is Kind.INTERNAL)
+        if result.failure:
+            self.kinds[result.failure.kind] += 1
+            _keep(self.failures, result)
+        elif result.status is Status.CONVERTED and result.warnings:  # fresh ones were told before
+            self.warned += 1
+            _keep(self.warnings, result)
+
+    def break_off(self, error: BaseException) -> None:
+        """Note the error that ends the run."""
+        self.ended = Ended.INTERRUPTED if isinstance(error, Interrupted) else Ended.STOPPED
+        told = isinstance(error, FfprepError | OSError)
+        self.error = str(error) if told else repr(error)
 
     def summary(self) -> dict[str, Any]:
         """The last JSON line's content."""
@@ -57,97 +86,30 @@ class Tally:
         return counts | {"passed_over": self.passed_over, "seconds": seconds}
 
     def sentence(self) -> str:
-        """The same for people."""
+        """The same for people, after what kept it from being done."""
         summary = self.summary()
         parts = [f"{summary['converted']} converted"]
-        parts += [f"{summary[word]} {word}" for word in ("fresh", "failed") if summary[word]]
+        parts += [
+            f"{summary[word]} {word}" for word in ("fresh", "failed", "pruned") if summary[word]
+        ]
         if others := self.passed_over - self.links:
             parts.append(f"{others} passed over (no pictures)")
         if self.links:
             parts.append(f"{self.links} passed over (links; see --follow-links)")
-        return f"{', '.join(parts)} in {summary['seconds']:.1f} s"
+        return f"{self._ending()}{', '.join(parts)} in {summary['seconds']:.1f} s"
+
+    def _ending(self) -> str:
+        if self.ended is Ended.DONE:
+            return ""
+        if self.ended is not Ended.TIME:
+            return f"{self.ended}; "
+        unseen = "some" if self.unseen is None else self.unseen
+        return f"stopped after --max-time; {unseen} not looked at yet; "
 
 
-class Reporter:
-    """Tells a run as it goes. Use as `with reporter(...) as r: r.tell(result)`."""
-
-    def __init__(self, style: Style, tally: Tally, bar: Any, log: TextIO | None) -> None:
-        self._style, self._tally, self._bar, self._log = style, tally, bar, log
-
-    @property
-    def each(self) -> bool:
-        """Whether every single fresh Result is wanted."""
-        return self._style.json or self._style.verbose or self._log is not None
-
-    def tell(self, result: Result | Fresh) -> None:
-        """Count a Result, and say of it what is to be said."""
-        if isinstance(result, Fresh):
-            self._tally.counts[Status.FRESH] += result.count
-            if self._bar is not None:
-                self._bar.update(result.count)
-            return
-        self._tally.add(result)
-        self._record(line(result))
-        if result.failure or result.warnings or self._style.verbose:
-            self.say(line(result))
-        if self._style.json:
-            print_json(as_dict(result))
-        if self._bar is not None:
-            if result.failure:
-                self._bar.set_postfix(failed=self._tally.counts[Status.FAILED], refresh=False)
-            self._bar.update()
-
-    def say(self, text: str) -> None:
-        """One line on stderr, above the bar if there is one."""
-        if self._bar is not None:
-            self._bar.clear()
-        print(f"ffprep: {text}", file=sys.stderr)
-        if self._bar is not None:
-            self._bar.refresh()
-
-    def finish(self, ended_early: str = "") -> None:
-        """The summary, where somebody wants it. `ended_early` says why not everything was done."""
-        if self._bar is not None:
-            self._bar.close()
-        sentence = (f"{ended_early}; " if ended_early else "") + self._tally.sentence()
-        self._record(sentence)
-        if self._style.json:
-            print_json({"summary": self._tally.summary()})
-        bad = ended_early or self._tally.exit_code
-        if not self._style.quiet and (bad or self._style.verbose or sys.stderr.isatty()):
-            print(f"ffprep: {sentence}", file=sys.stderr)
-
-    def _record(self, text: str) -> None:
-        if self._log is not None:
-            print(time.strftime("%Y-%m-%d %H:%M:%S"), text, file=self._log, flush=True)
-
-
-@contextmanager
-def reporter(style: Style, tally: Tally, total: int) -> Iterator[Reporter]:
-    """A Reporter with its bar (on a terminal only) and its log file open."""
-    with ExitStack() as stack:
-        log = None
-        if style.log_file:
-            try:
-                log = open(style.log_file, "a", encoding="utf-8")  # noqa: SIM115
-            except OSError as error:
-                words = f"--log-file {shown(style.log_file)}: {error.strerror}"
-                raise EnvironmentFault(words) from None
-            stack.callback(_close, log)
-        yield Reporter(style, tally, _bar(style, total), log)
-
-
-def _close(log: TextIO) -> None:
-    with suppress(OSError):  # told already, when it was written to
-        log.close()
-
-
-def _bar(style: Style, total: int) -> Any:
-    if style.quiet or not sys.stderr.isatty() or (style.json and sys.stdout.isatty()):
-        return None
-    from tqdm import tqdm
-
-    return tqdm(total=total, unit="photo", file=sys.stderr, dynamic_ncols=True, leave=False)
+def _keep(first: list[Result], result: Result) -> None:
+    if len(first) < NAMED:
+        first.append(result)
 
 
 def as_dict(result: Result) -> dict[str, Any]:
@@ -175,6 +137,16 @@ def line(result: Result) -> str:
         f"{shown(result.source)} -> {shown(result.output)}: {result.status}, {result.size}, "
         f"{result.seconds:.2f} s"
     )
+
+
+def signed(text: str, job: str) -> str:
+    """A text with the name of the job that says it, where several jobs tell at one place."""
+    return f"[{job}] {text}" if job else text
+
+
+def signed_json(content: dict[str, Any], job: str) -> dict[str, Any]:
+    """The same for an object."""
+    return {"job": job} | content if job else content
 
 
 def print_json(content: dict[str, Any]) -> None:

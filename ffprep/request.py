@@ -7,10 +7,11 @@ from typing import Any
 
 import click
 
+from ffprep.depfile import Depfile
 from ffprep.errors import UsageError
 from ffprep.files import FOLDER
 from ffprep.formats import OUTPUT_FORMATS, SUFFIXES, OutputFormat, output_format_of
-from ffprep.job import Policy, Renewal
+from ffprep.job import Manners, Policy, Renewal
 from ffprep.library import Request
 from ffprep.modes import find_mode
 from ffprep.naming import Names
@@ -85,8 +86,26 @@ def read_order(given: Mapping[str, Any]) -> Order:
         ffmpeg=given["ffmpeg"],
         wait=given["wait"] or 0.0,
         prune=given["prune"],
+        depfile=_depfile(given),
         dry_run=given["dry_run"],
+        manners=Manners(
+            nice=given["nice"],
+            idle=given["idle"],
+            max_time=given["max_time"],
+            max_load=given["max_load"],
+            grace=policy.timeout,
+        ),
     )
+
+
+def _depfile(given: Mapping[str, Any]) -> Depfile | None:
+    """The depfile that is asked for. Raises UsageError."""
+    if not given["depfile"]:
+        if given["depfile_target"]:
+            raise UsageError("--depfile-target is for a --depfile; name its FILE")
+        return None
+    others = (given["config"],) if given["config"] else ()
+    return Depfile(given["depfile"], given["depfile_target"] or given["output"], others)
 
 
 def _renewal(given: Mapping[str, Any], request: Request) -> Renewal:

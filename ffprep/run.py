@@ -5,16 +5,19 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 from ffprep import __version__
 from ffprep.convert import Converter
+from ffprep.depfile import Depfile
 from ffprep.freshness import Freshness, Sorted
 from ffprep.holding import held
-from ffprep.job import Batch, Fresh, Job, Policy, Renewal, Result
+from ffprep.job import Batch, Fresh, Job, Manners, Policy, Renewal, Result
 from ffprep.ledger import Ledger, Versions
 from ffprep.library import Plan, Request
+from ffprep.polite import Gate, adopt
 from ffprep.pruning import Pruning
 from ffprep.records import NO_HASHES, Done, Pending, root
 from ffprep.temporaries import sweep, sweep_links
@@ -40,7 +43,9 @@ class Order:
     ffmpeg: str | None
     wait: float
     prune: bool
+    depfile: Depfile | None
     dry_run: bool
+    manners: Manners
 
 
 @dataclass(slots=True)
@@ -84,6 +89,7 @@ class Run:
     converter: Converter
     plan: Plan
     freshness: Freshness | None = None
+    gate: Gate = field(default_factory=lambda: Gate(Manners()))
     _each: bool = False
     _ended: bool = False
     _pace: _Pace = field(default_factory=_Pace)
@@ -94,9 +100,8 @@ class Run:
         Last come the outputs that are pruned. Raises EnvironmentFault when no job can succeed.
         """
         self._each = each
-        for outcome in spread(
-            self._chunks(), self._work, self.order.jobs, stopped=lambda: self._stopped
-        ):
+        chunks = takewhile(lambda _: self.gate.admits(), self._chunks())
+        for outcome in spread(chunks, self._work, self.order.jobs, stopped=self._ends_now):
             if isinstance(outcome, Done):
                 self._pace.learn(outcome.result)
                 if self.freshness:
@@ -104,7 +109,7 @@ class Run:
                 yield outcome.result
             else:
                 yield outcome
-        if self.freshness and not self._stopped:
+        if self.freshness and not self._stopped and not self.gate.refused:
             yield from self._tidied(self.freshness)
 
     def rehearsed(self) -> Iterator[Job | Result | Fresh]:
@@ -184,8 +189,13 @@ class Run:
         if chunk.fresh:
             yield Fresh(chunk.fresh)
         yield from chunk.known
+        if chunk.pending:
+            with self.gate.passed(self._ends_now) as open:
+                yield from self._convert(chunk.pending) if open else ()
+
+    def _convert(self, todo: list[Pending]) -> Iterator[Done]:
         left: dict[Path, Pending] = {}
-        for pending in chunk.pending:
+        for pending in todo:
             done = self.freshness and self.freshness.settle(pending, self.converter.prove)
             if done:
                 yield done
@@ -198,6 +208,12 @@ class Run:
                 result, pending, self.freshness.hashes(pending) if self.freshness else NO_HASHES
             )
 
+    def _ends_now(self) -> bool:
+        """Whether what is in hand is to be left; so it is when --max-time, and its grace, are over."""
+        if self.gate.overdue():
+            self.converter.processes.stop()
+        return self._stopped
+
     @property
     def _stopped(self) -> bool:
         return self.converter.processes.stopped
@@ -209,7 +225,9 @@ def prepared(order: Order, converter: Converter, warn: Callable[[str], None]) ->
 
     Raises Held while another run has the folder, EnvironmentFault where nothing can be written.
     """
-    request = order.request
+    request, gate = order.request, Gate(order.manners)
+    for warning in adopt(order.manners):
+        warn(warning)
     with ExitStack() as stack:
         if not request.single and not order.dry_run:
             stack.enter_context(held(request.output, order.wait))
@@ -220,7 +238,7 @@ def prepared(order: Order, converter: Converter, warn: Callable[[str], None]) ->
             versions = Versions(__version__, converter.binary.version, order.policy.terms)
             alike = ledger.begin(versions)
             freshness = Freshness(ledger, request.output, order.policy, order.renewal, alike)
-        run = Run(order, converter, Plan.of(request), freshness)
+        run = Run(order, converter, Plan.of(request), freshness, gate)
         try:
             yield run
         finally:

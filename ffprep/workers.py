@@ -17,6 +17,7 @@ from types import FrameType, TracebackType
 from typing import Generic, Self, TypeVar
 
 from ffprep.errors import Interrupted
+from ffprep.jobserver import Slots, slots
 
 Chunk = TypeVar("Chunk")
 Outcome = TypeVar("Outcome")
@@ -77,15 +78,17 @@ def spread(
     `ordered` yields a chunk's outcomes only when those before it are through. At most two chunks a
     worker are in flight. Once `stopped` says so, no chunk begins, and what is in hand is waited for
     a moment only. So it is when `work` raises, which ends it all; the exception is raised here at last.
+    A chunk begins when this process has a slot for it (see `jobserver`).
     """
     executor: Executor = ThreadPoolExecutor(workers)
+    leave, over = slots(), Event()
     pending: deque[_Task[Outcome]] = deque()
     come = Event()
     try:
         for chunk in chunks:
             if stopped():
                 break
-            task = _Task[Outcome](come)
+            task = _Task[Outcome](come, leave, lambda: over.is_set() or stopped())
             task.future = executor.submit(task.run, work, chunk)
             task.future.add_done_callback(lambda _: come.set())
             pending.append(task)
@@ -94,6 +97,7 @@ def spread(
         while pending:
             yield from _take(pending, come, ordered, stopped)
     finally:
+        over.set()
         executor.shutdown(wait=False, cancel_futures=True)
 
 
@@ -102,15 +106,16 @@ class _Task(Generic[Outcome]):
 
     future: "Future[None]"
 
-    def __init__(self, come: Event) -> None:
-        self._come = come
+    def __init__(self, come: Event, slots: Slots, stopped: Callable[[], bool]) -> None:
+        self._come, self._slots, self._stopped = come, slots, stopped
         self.outcomes: SimpleQueue[Outcome] = SimpleQueue()
 
     def run(self, work: Callable[[Chunk], Iterable[Outcome]], chunk: Chunk) -> None:
-        """Do the work."""
-        for outcome in work(chunk):
-            self.outcomes.put(outcome)
-            self._come.set()
+        """Do the work, unless it is to be stopped before there is a slot for it."""
+        with self._slots.one(self._stopped) as free:
+            for outcome in work(chunk) if free else ():
+                self.outcomes.put(outcome)
+                self._come.set()
 
     def take(self) -> Iterator[Outcome]:
         """What came out and was not taken yet; an exception when there is nothing else to come."""

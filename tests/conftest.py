@@ -13,6 +13,9 @@ import pytest
 from PIL import Image
 
 PHOTOS = Path(os.environ["FFPREP_PHOTOS"]) if os.environ.get("FFPREP_PHOTOS") else None
+# Of the make that runs these tests; those that are about make set their own.
+os.environ.pop("MAKEFLAGS", None)
+
 needs_photos = pytest.mark.skipif(
     PHOTOS is None, reason="FFPREP_PHOTOS names no folder with real photos"
 )

@@ -46,7 +46,7 @@ def test_an_unknown_mode_is_told_with_the_known_ones() -> None:
 
 STEP = '[[step]]\nfilter = "scale"\n'
 BAD = {
-    "summary = \n": "line 1",
+    "summary = \n": ":1: Invalid value",
     'sumary = "x"\n' + STEP: ":1: sumary: unknown key",
     'summary = "x"\nsuits = "ui"\n' + STEP: ":2: suits: must be a list",
     "summary = 3\n" + STEP: ":1: summary: must be a text",

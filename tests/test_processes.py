@@ -5,6 +5,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,34 @@ def test_stop_ends_what_runs_and_what_is_started_then() -> None:
     with processes.start(["sleep", "600"]) as running:
         assert running.wait_at_most(60) == -signal.SIGKILL
     assert processes.stopped
+
+
+class Signalling(list[str]):
+    """A command during whose start a signal comes."""
+
+    def __iter__(self) -> Iterator[str]:
+        signal.raise_signal(signal.SIGUSR1)
+        return super().__iter__()
+
+
+def test_a_signal_may_stop_what_its_own_thread_is_starting() -> None:
+    processes = Processes()
+
+    def hanging(*_: object) -> None:
+        raise TimeoutError
+
+    before = {
+        signal.SIGUSR1: signal.signal(signal.SIGUSR1, lambda *_: processes.stop()),
+        signal.SIGALRM: signal.signal(signal.SIGALRM, hanging),
+    }
+    signal.alarm(30)
+    try:
+        with processes.start(Signalling(["sleep", "600"])) as running:
+            assert running.wait_at_most(20) == -signal.SIGKILL
+    finally:
+        signal.alarm(0)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def alive(pid: int) -> bool:

@@ -24,9 +24,20 @@ def test_the_exit_code_tells_the_worst() -> None:
         "converted": 2,
         "fresh": 0,
         "failed": 2,
+        "pruned": 0,
         "passed_over": 0,
         "seconds": 0,
     }
+
+
+def test_what_is_left_to_do_is_no_success() -> None:
+    tally = report.Tally(total=7)
+    tally.add(GOOD)
+    tally.ended = report.Ended.TIME
+    assert tally.exit_code == ExitCode.SOME_FAILED
+    assert tally.sentence().startswith(
+        "stopped after --max-time; 6 not looked at yet; 1 converted in "
+    )
 
 
 def test_a_name_cannot_steer_the_terminal() -> None:

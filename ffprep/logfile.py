@@ -1,0 +1,94 @@
+"""The log file: a line a photo, and one for a run's begin and its end.
+
+It may be renamed or removed at any time (logrotate); the next line goes to a new one. A log that cannot
+be written costs one sentence, and no photo. Several runs may share one: each line is one write.
+"""
+
+import json
+import os
+import sys
+from contextlib import suppress
+from datetime import UTC, datetime
+from logging import LogRecord, makeLogRecord
+from logging.handlers import WatchedFileHandler
+from pathlib import Path
+from typing import Any
+
+import ffprep
+from ffprep.errors import EnvironmentFault
+from ffprep.job import Result
+from ffprep.report import Tally, as_dict, line, printable, shown, signed, signed_json
+
+
+class LogFile:
+    """A log file of `text` or `json` lines. Raises EnvironmentFault when it cannot be opened."""
+
+    def __init__(self, path: Path, format: str, job: str = "") -> None:
+        self._job = job
+        self._json = format == "json"
+        try:
+            self._handler = _Handler(path)
+        except OSError as error:
+            words = f"--log-file {shown(path)}: {error.strerror}"
+            raise EnvironmentFault(words) from None
+
+    def begin(self, tally: Tally) -> None:
+        """Log that a run begins."""
+        content = {
+            "total": tally.total,
+            "output": tally.output and os.fspath(tally.output),
+            "version": ffprep.__version__,
+            "ffmpeg": tally.ffmpeg,
+        }
+        photos = "photos" if tally.total is None else f"{tally.total} photos"
+        versions = f"ffprep {ffprep.__version__}, ffmpeg {tally.ffmpeg}"
+        words = f"begin: {photos} to {shown(tally.output)} ({versions})"
+        self._write({"begin": content} if self._json else words)
+
+    def photo(self, result: Result) -> None:
+        """Log a Result."""
+        self._write(as_dict(result) if self._json else line(result))
+
+    def end(self, tally: Tally) -> None:
+        """Log how a run ended."""
+        ending = {"ended": tally.ended.value, "error": tally.error or None}
+        words = f"end: {tally.sentence()}" + (f": {printable(tally.error)}" if tally.error else "")
+        self._write({"summary": tally.summary() | ending} if self._json else words)
+
+    def close(self) -> None:
+        """Close the file; what is wrong with it was told when it was written to."""
+        with suppress(OSError):
+            self._handler.close()
+
+    def _write(self, what: str | dict[str, Any]) -> None:
+        now, pid = datetime.now(UTC), os.getpid()
+        if isinstance(what, str):
+            stamp = now.astimezone().isoformat(" ", "milliseconds")
+            text = f"{stamp} [{pid}] {signed(what, self._job)}"
+        else:
+            stamp = now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+            text = json.dumps({"time": stamp, "pid": pid} | signed_json(what, self._job))
+        self._handler.handle(makeLogRecord({"msg": text}))
+
+
+class _Handler(WatchedFileHandler):
+    """The standard library's, by itself: no logger of the process has to do with it."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, encoding="utf-8", errors="backslashreplace")
+        self._path, self._told = path, False
+
+    def emit(self, record: LogRecord) -> None:
+        try:
+            super().emit(record)
+        except OSError:  # it cannot be opened again
+            self.handleError(record)
+
+    def handleError(self, record: LogRecord) -> None:  # noqa: N802
+        """Say once what is wrong; the next line may find room again."""
+        if not self._told:
+            self._told = True
+            error = sys.exception()
+            reason = getattr(error, "strerror", None) or str(error)
+            words = f"--log-file {shown(self._path)}: {reason}; the run goes on, and lines are lost"
+            print(f"ffprep: {words}", file=sys.stderr)

@@ -171,16 +171,12 @@ class Census:
         """Tell the batches without trouble from the others."""
         numbers, starts = self._batches[::2], self._batches[1::2]
         self._batches = _numbers()
-        if suspects:
-            ends = [*starts[1:], len(self._outputs)]
-            apart = [
-                suspects.isdisjoint(self._outputs[start:end])
-                for start, end in zip(starts, ends, strict=True)
-            ]
-            pairs = list(zip(numbers, apart, strict=True))
-            self._troubled = array("q", sorted(number for number, clear in pairs if not clear))
-            numbers = array("q", (number for number, clear in pairs if clear))
-        self._clear = array("q", sorted(numbers))
+        starts.append(len(self._outputs))
+        for number, start, end in zip(numbers, starts[:-1], starts[1:], strict=True):
+            clear = suspects.isdisjoint(self._outputs[start:end])
+            (self._clear if clear else self._troubled).append(number)
+        self._clear = array("q", sorted(self._clear))
+        self._troubled = array("q", sorted(self._troubled))
 
     def _keys(self, batch: Batch) -> list[str]:
         """What the disk of the outputs takes for one name is the same."""

@@ -36,16 +36,16 @@ class Order:
     """
 
     request: Request
-    policy: Policy
-    renewal: Renewal
-    ledger: Path | None
-    jobs: int
-    ffmpeg: str | None
-    wait: float
-    prune: bool
-    depfile: Depfile | None
-    dry_run: bool
-    manners: Manners
+    policy: Policy = field(default_factory=Policy)
+    renewal: Renewal = field(default_factory=Renewal)
+    ledger: Path | None = None
+    jobs: int = 1
+    ffmpeg: str | None = None
+    wait: float = 0.0
+    prune: bool = False
+    depfile: Depfile | None = None
+    dry_run: bool = False
+    manners: Manners = field(default_factory=Manners)
 
 
 @dataclass(slots=True)
@@ -125,12 +125,12 @@ class Run:
 
     def _tidied(self, freshness: Freshness) -> Iterator[Result]:
         """When all was looked at, what is no longer there is forgotten; outputs of it are removed, if asked for."""
-        order = self.order
+        order, folders = self.order, self._folders()
         if order.prune:
-            yield from Pruning(freshness, self._folders()).results(not order.dry_run)
+            yield from Pruning(freshness, folders).results(not order.dry_run)
         if order.renewal.retry != "only" and not order.dry_run:
             # What was not selected was not met either, and is not gone for that.
-            freshness.forget_failures(self._folders() if order.request.selection.all else ())
+            freshness.forget_failures(folders if order.request.selection.all else ())
 
     def _folders(self) -> tuple[str, ...]:
         """The SOURCEs that are folders, and hold something: an empty one is not mounted, maybe."""

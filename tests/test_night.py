@@ -17,7 +17,7 @@ from test_convert import fake
 
 from ffprep.convert import Converter
 from ffprep.ffmpeg import find
-from ffprep.job import Manners, Policy, Renewal, Result
+from ffprep.job import Manners, Result
 from ffprep.library import Request
 from ffprep.modes import find_mode
 from ffprep.params import Seconds
@@ -72,14 +72,6 @@ def made_in(seconds: float, grace: float, photos: Path, tmp_path: Path, delay: f
     """What a run of one worker makes of the photos when each call of ffmpeg takes a `delay`."""
     order = Order(
         request=Request((photos,), tmp_path / "out", SPEC),
-        policy=Policy(),
-        renewal=Renewal(),
-        ledger=tmp_path / "ledger",
-        jobs=1,
-        ffmpeg=None,
-        wait=0.0,
-        prune=False,
-        dry_run=False,
         manners=Manners(max_time=seconds, grace=grace),
     )
     binary = fake(tmp_path, f'sleep {delay}; exec "$REAL" "$@"')

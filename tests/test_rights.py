@@ -339,7 +339,7 @@ def test_a_folder_and_a_photo_by_the_command_line(ffprep, everything, tmp_path: 
     options = ("--size", "64x48", "--metadata", "keep-rights", "--names", "{stem}-{n}")
     ran = ffprep("convert", folder, "-o", tmp_path / "out", *options)
     assert (ran.code, ran.err) == (0, "")
-    made = sorted((tmp_path / "out").iterdir())
+    made = sorted((tmp_path / "out").glob("[!.]*"))
     assert len(made) == len(names)
     assert [told(path) for path in made].count(tags_of(RIGHTS)) == len(names) - 2
     ran = ffprep("convert", folder / "a.jpg", "-o", tmp_path / "one.webp", *options[:4])

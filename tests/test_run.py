@@ -4,10 +4,10 @@ from conftest import ramp
 
 from ffprep.convert import Converter
 from ffprep.ffmpeg import find
-from ffprep.job import Policy, Result, Status
+from ffprep.job import Result, Status
 from ffprep.library import Plan, Request
 from ffprep.modes import find_mode
-from ffprep.run import Run, _Pace
+from ffprep.run import Order, Run, _Pace
 from ffprep.spec import Size, Spec
 
 
@@ -36,7 +36,8 @@ def test_a_run_tells_every_photo_once(tmp_path: Path) -> None:
     (tmp_path / "in/0.jpg").write_text("no picture")
     request = Request((tmp_path / "in",), tmp_path / "out", Spec(Size(9, 9), find_mode("pad")))
     plan = Plan.of(request)
-    results = list(Run(plan, Converter(find(), Policy()), 2).results())
+    order = Order(request, jobs=2)
+    results = list(Run(order, Converter(find(), order.policy), plan).results())
     assert plan.total == len(results) == len({r.source for r in results}) == 71
     assert {r.source.name for r in results if r.failure} == {"0.jpg", "0.png"}
     assert len(list((tmp_path / "out").iterdir())) == 69

@@ -17,7 +17,7 @@ def test_the_samples_are_what_the_demo_says(ffprep, tmp_path: Path) -> None:
     assert (
         ffprep("convert", tmp_path / "in", "-o", tmp_path / "out", "--size", "1280x720").code == 0
     )
-    assert {opened(path).size for path in (tmp_path / "out").iterdir()} == {(1280, 720)}
+    assert {opened(path).size for path in (tmp_path / "out").glob("[!.]*")} == {(1280, 720)}
 
 
 def test_a_made_library_has_the_outputs_that_a_run_would_write(ffprep, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from ffprep.errors import Kind, PhotoError
 from ffprep.files import Stamp
 from ffprep.job import Batch, Failure, Job, Policy, Renewal, Result, Status
-from ffprep.ledger import Entry, Ledger, Row, key, name_of
+from ffprep.ledger import Entry, Ledger, Row, keys, name_of
 from ffprep.records import (
     CONVERTED,
     FAILED,
@@ -61,11 +61,12 @@ class Freshness:
         """
         sorted_out, only = Sorted(), self.renewal.retry == "only"
         folder, origin = place(self.output, batch.output_folder), root(batch.folder or ".")
-        known = self.ledger.recall(folder, batch.outputs)
+        outputs, sources = keys(batch.outputs), keys(map(origin.__add__, batch.names))
+        known = self.ledger.recall(folder, outputs)
         met: list[Row] = []
-        jobs = zip(batch.names, batch.outputs, batch.specs, strict=True)
-        for index, (name, output, spec) in enumerate(jobs):
-            row = known.get((key(output), key(origin + name)))
+        jobs = zip(batch.names, batch.outputs, batch.specs, outputs, sources, strict=True)
+        for index, (name, output, spec, made, source) in enumerate(jobs):
+            row = known.get((made, source))
             found = _stat(batch.folder + name)
             if row and self._is_fresh(row, spec, found, batch.output_folder + output):
                 if each and not only:
@@ -77,9 +78,7 @@ class Freshness:
                 sorted_out.failed.append(_failure(batch.job(index), row))
             elif not only or (row and row.status == FAILED):
                 stamp = Stamp.seen(found) if found else None
-                pending = Pending(
-                    batch.job(index), folder, key(output), key(origin + name), stamp, row
-                )
+                pending = Pending(batch.job(index), folder, made, source, stamp, row)
                 sorted_out.pending.append(pending)
         self.ledger.meet(folder, met)
         return sorted_out

@@ -114,6 +114,11 @@ def key(name: str) -> str | bytes:
     return name
 
 
+def keys(names: Iterable[str]) -> list[str | bytes]:
+    """Many of them; most names are ASCII."""
+    return [name if name.isascii() else key(name) for name in names]
+
+
 def name_of(value: str | bytes) -> str:
     """The same, back."""
     return os.fsdecode(value)
@@ -267,11 +272,10 @@ class Ledger:
         return {number for _, number in self._specs.values()}
 
     def recall(
-        self, folder: str, outputs: Sequence[str]
+        self, folder: str, outputs: Sequence[str | bytes]
     ) -> dict[tuple[str | bytes, str | bytes], Row]:
-        """What is known of at most AT_ONCE outputs of one folder, by output and source."""
-        wanted = [name if name.isascii() else key(name) for name in outputs]
-        wanted += [""] * (AT_ONCE - len(wanted))
+        """What is known of at most AT_ONCE outputs of one folder, by output and source, all as keys."""
+        wanted = [*outputs, *[""] * (AT_ONCE - len(outputs))]
         with self._guarded():
             found = self._database.execute(_RECALL, (key(folder), *wanted))
             return {row[:2]: Row._make(row) for row in found}

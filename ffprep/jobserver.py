@@ -48,6 +48,8 @@ def slots() -> Slots:
     flags = _flags(os.environ.get("MAKEFLAGS", ""))
     numbers = [int(flag[2:]) for flag in flags if re.fullmatch(r"-j[0-9]{1,4}", flag)]
     places = [flag.partition("=")[2] for flag in flags if flag.startswith(_PLACES)]
+    # Where the + comes out of a variable, 4.4 hands its pipe on, and puts -2,-2 behind the name of it.
+    places = [place for place in places if not place.startswith("-")] or places
     if not places:
         # MAKEFLAGS=-j8 may stand in a shell's profile; make itself never leaves out the jobserver.
         alone = numbers[-1:] == [1] and "MAKELEVEL" in os.environ

@@ -290,7 +290,7 @@ class FakeMake:
             self.inherited: tuple[int, ...] = ()
         else:
             self.reader, self.writer = self.inherited = os.pipe()
-            place = f"{self.reader},{self.writer}"
+            place = f"{self.reader},{self.writer} --jobserver-auth=-2,-2"  # as 4.4 has it
         self.flags = f"k -j{len(tokens) + 1} --jobserver-auth=9,9 --jobserver-auth={place} -- A=-j9"
         os.write(self.writer, tokens)
 

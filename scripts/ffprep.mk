@@ -42,15 +42,18 @@ $(FFPREP_TO)/%.$(1): $(FFPREP_FROM)/%.$(2) $(FFPREP_DEPS)/options
 endef
 $(foreach to,jpg png webp,$(foreach from,$(ffprep_suffixes),$(eval $(call ffprep_rule,$(to),$(from)))))
 
-# The stamp is as old as the beginning of the run: what changes meanwhile is newer.
+# The stamp is as old as the beginning of the run: what changes meanwhile is newer. Only a run that went
+# well leaves a depfile, and so a stamp, under make -i too. (&& would take a shell, which SIGTERM ends alone.)
 $(FFPREP_STAMP): $(FFPREP_DEPS)/options
-	@touch $@.new
-	$(ffprep_convert) -o $(FFPREP_TO)/ --depfile $@.d --depfile-target $@ -- $(FFPREP_FROM)
-	@mv $@.new $@
+	@rm -f $@.d.new; touch $@.new
+	$(ffprep_convert) -o $(FFPREP_TO)/ --depfile $@.d.new --depfile-target $@ -- $(FFPREP_FROM)
+	@mv $@.d.new $@.d && mv $@.new $@
 
 ffprep_names := $(foreach suffix,$(ffprep_suffixes),-o -name '*.$(suffix)')
-FFPREP_PICTURES = $(shell cd $(FFPREP_FROM) && find . -name '.?*' -prune -o ! -type d \( -false $(ffprep_names) \) -print \
+ffprep_found = $(shell cd $(FFPREP_FROM) && find . -name '.?*' -prune -o ! -type d \( -false $(ffprep_names) \) -print \
   | sed 's|^\./|$(FFPREP_TO)/|; s/[^.]*$$/$(FFPREP_SUFFIX)/; s/[ :|]/\\&/g')
+# Where there is no folder, make has no rule to make that, and says so.
+FFPREP_PICTURES = $(if $(wildcard $(FFPREP_FROM)/.),$(ffprep_found),$(FFPREP_FROM))
 
 ifneq ($(wildcard $(FFPREP_DEPS)),)
 -include $(shell find $(FFPREP_DEPS) -name '*.d' | sed 's/ /\\ /g')

@@ -124,6 +124,11 @@ def run_in_turn(jobs: Sequence[NamedJob]) -> int:
     """Check all, run all; the gravest of their exit codes. Where there are several, each signs what it tells."""
     for job in jobs:
         job.check()
+    depfiles = [job.given["depfile"] for job in jobs if job.given["depfile"]]
+    if len({*depfiles}) < len(depfiles):
+        raise UsageError(
+            "several jobs would write the same --depfile; give each its own in the file"
+        )
     return min(
         (job.run(job.name if len(jobs) > 1 else "") for job in jobs), key=GRAVEST_FIRST.index
     )

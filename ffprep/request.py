@@ -104,7 +104,9 @@ def _depfile(given: Mapping[str, Any]) -> Depfile | None:
         if given["depfile_target"]:
             raise UsageError("--depfile-target is for a --depfile; name its FILE")
         return None
-    others = (given["config"],) if given["config"] else ()
+    # A list may be a pipe as well, such as a shell's <(find ...): nothing that make could look at.
+    lists = [Path(file) for file in given["sources_from"] if os.path.isfile(file)]
+    others = (*([given["config"]] if given["config"] else []), *lists)
     return Depfile(given["depfile"], given["depfile_target"] or given["output"], others)
 
 

@@ -79,6 +79,12 @@ def tree(home: Path, tmp_path: Path) -> Tree:
     return Tree(tmp_path)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def interruptible() -> None:
+    """What a shell starts with & ignores SIGINT, and so do all its children."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def touch(path: Path) -> None:
     """Make a file newer than whatever was written until now."""
     time.sleep(0.02)
@@ -130,10 +136,20 @@ def test_a_photo_that_fails_fails_make_and_leaves_no_target(tree: Tree) -> None:
     assert tree.outputs() == {"a.jpg", "c.jpg"}
     assert not (tree.folder / "ready/.deps/b.jpg.d").exists()
     assert tree.made("folder", code=2) == tree.made("folder", code=2) == {"photos"}
+    assert tree.made("folder", "-i") == {"photos"}
+    assert not (tree.folder / "ready/.deps/folder.stamp").exists()
     (tree.folder / "photos/b.jpg").write_bytes(whole)
     assert tree.made("-k") == {"b.jpg"}
     assert tree.made("folder") == {"photos"}
     assert tree.made("folder") == set()
+
+
+def test_photos_that_are_nowhere_are_not_all_made(tree: Tree) -> None:
+    tree.write("all: $(FFPREP_PICTURES)", "clean:; @:")
+    done = tree.make()
+    assert done.returncode == 2
+    assert "No rule to make target 'photos'" in done.stderr
+    assert tree.make("clean").returncode == 0
 
 
 def test_a_stamp_for_a_folder(tree: Tree) -> None:
@@ -238,6 +254,30 @@ def test_a_depfile_is_written_whole_or_not_at_all(ffprep, tmp_path: Path) -> Non
     assert "--depfile" in ran.err
 
 
+def test_a_depfile_names_the_files_that_said_what_was_to_be_done(ffprep, tmp_path: Path) -> None:
+    ramp(90, 70).save(tmp_path / "a.jpg")
+    (tmp_path / "list").write_text("a.jpg\n")
+    (tmp_path / "ffprep.toml").write_text("[defaults]\nquality = 90\n")
+    common = ["-o", "out", "--size", "64x48", "--depfile", "out.d", "--config", "ffprep.toml"]
+    assert ffprep("convert", "--sources-from", "list", *common, cwd=tmp_path).code == 0
+    rules = (tmp_path / "out.d").read_text().splitlines()
+    assert {"out: a.jpg", "out: list", "list:", "out: ffprep.toml", "ffprep.toml:"} <= {*rules}
+    # What comes through a pipe is gone the next time.
+    piped = ["convert", "--sources-from", "/dev/stdin", *common]
+    assert ffprep(*piped, cwd=tmp_path, stdin=b"a.jpg\n").code == 0
+    assert "stdin" not in (tmp_path / "out.d").read_text()
+
+
+def test_two_jobs_of_a_file_do_not_write_one_depfile(ffprep, tmp_path: Path) -> None:
+    ramp(90, 70).save(tmp_path / "a.jpg")
+    job = '[job.{}]\nsources = ["a.jpg"]\noutput = "{}/"\nsize = "64x48"\n'
+    (tmp_path / "ffprep.toml").write_text(job.format("one", "b") + job.format("two", "c"))
+    assert ffprep("run", "one", "--depfile", "out.d", cwd=tmp_path).code == 0
+    ran = ffprep("run", "--all", "--depfile", "out.d", cwd=tmp_path)
+    assert (ran.code, "the same --depfile" in ran.err) == (2, True)
+    assert not (tmp_path / "c").exists()
+
+
 @pytest.fixture
 def counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
     """An ffmpeg that keeps a record of itself; how many of it have run at once at most."""
@@ -326,7 +366,7 @@ def photos(tmp_path: Path) -> Path:
     folder = tmp_path / "in"
     folder.mkdir()
     ramp(90, 70).save(folder / "0.jpg")
-    for number in range(1, 60):
+    for number in range(1, 16):
         (folder / f"{number}.jpg").hardlink_to(folder / "0.jpg")
     return folder
 
@@ -419,7 +459,7 @@ def test_where_nobody_gives_a_token_all_is_done_with_ones_own(
     os.read(fake_make.reader, 99)
     run = fake_make.start("convert", photos, "-o", tmp_path / "out", "--size", "64x48")
     assert run.communicate(timeout=60) == (None, b"")
-    assert len(list((tmp_path / "out").glob("*.jpg"))) == 60
+    assert len(list((tmp_path / "out").glob("*.jpg"))) == 16
     assert counted() == 1
     assert fake_make.left() == 0
 

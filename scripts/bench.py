@@ -2,7 +2,7 @@
 
     python scripts/bench.py                     the race, over three sets (takes a while)
     python scripts/bench.py --quick             a few photos, one round: does it work?
-    python scripts/bench.py --startup --growth --floor --fidelity --quality --colour
+    python scripts/bench.py --startup --growth --floor --fidelity --quality --colour --nightly
     python scripts/bench.py --all --json bench.json --markdown bench.md --svg bench.svg
 
 Photos come from the folder named by FFPREP_PHOTOS, or are drawn where it is unset.
@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from bench_colour import colour
+from bench_nightly import nightly
 from bench_parts import fidelity, growth, startup
 from bench_peers import FLOOR, PEERS, Peer, installed
 from bench_quality import quality
@@ -31,6 +32,7 @@ _PARTS = {
     "fidelity": "PSNR against Pillow's LANCZOS",
     "quality": "PSNR and bytes of JPEGs, beside Pillow's",
     "colour": "Display P3 photos, beside the same without a profile",
+    "nightly": "nothing to do, beside rsync; memory; --fsync",
 }
 
 
@@ -149,6 +151,8 @@ def _rest(
         report.quality = quality(camera, settings)
     if "colour" in options.parts:
         report.colour = colour(photos, settings, options.quick)
+    if "nightly" in options.parts:
+        report.nightly = nightly(photos, settings, options.quick)
 
 
 if __name__ == "__main__":

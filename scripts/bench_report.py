@@ -10,6 +10,7 @@ from html import escape
 from pathlib import Path
 
 from bench_colour import Colour
+from bench_nightly import Beside, Held, Nightly
 from bench_parts import Fidelity, Growth, Pair
 from bench_peers import FLOOR, HEIGHT, PEERS, WIDTH
 from bench_quality import CHROMAS, Coded
@@ -36,6 +37,7 @@ class Report:
     fidelity: list[Fidelity] = field(default_factory=list)
     quality: list[Coded] = field(default_factory=list)
     colour: list[Colour] = field(default_factory=list)
+    nightly: Nightly | None = None
 
     def json(self) -> str:
         """Everything, with every single run."""
@@ -70,6 +72,8 @@ class Report:
         if self.colour:
             yield from ("", "### Colour", "")
             yield from _colour_table(self.colour)
+        if self.nightly:
+            yield from _nightly_tables(self.nightly)
 
 
 def machine() -> dict[str, str | int | float]:
@@ -228,6 +232,43 @@ def _colour_table(found: Sequence[Colour]) -> Iterator[str]:
             for one in found
         ],
     )
+
+
+def _nightly_tables(found: Nightly) -> Iterator[str]:
+    yield from ("", "### A library, every night", "")
+    if found.idle:
+        yield from _beside_table("ffprep", "rsync", [found.idle])
+    else:
+        yield "rsync is not installed, and nothing to compare with."
+    yield from ("", "### Memory", "", *_held_table(found.held))
+    yield from ("", "### --fsync", "", *_beside_table("--fsync", "without", found.synced))
+
+
+def _beside_table(ours: str, theirs: str, found: Sequence[Beside]) -> Iterator[str]:
+    names = (f"{name} {word}" for name in (ours, theirs) for word in ("best s", "median s"))
+    rows = [
+        (
+            one.what,
+            str(one.photos),
+            *(f"{s:.2f}" for t in (one.ours, one.theirs) for s in (t.best, t.median)),
+            f"{one.ratio:.2f}",
+        )
+        for one in found
+    ]
+    yield from _table(("", "photos", *names, "ratio"), rows)
+
+
+def _held_table(found: Sequence[Held]) -> Iterator[str]:
+    rows = [
+        (
+            str(one.photos),
+            str(one.each),
+            f"{one.adopting / _MEGA:.1f}",
+            f"{one.idle / _MEGA:.1f}",
+        )
+        for one in found
+    ]
+    yield from _table(("photos", "to a folder", "--adopt MB", "nothing to do MB"), rows)
 
 
 _BAR, _GAP, _LEFT, _SCALE, _RIGHT = 16, 6, 130, 470, 60

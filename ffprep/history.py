@@ -108,9 +108,7 @@ class History:
         lines = [f"{self.converted} outputs, {_bytes(self.bytes)}"]
         if self.failures:
             kinds = ", ".join(f"{count} {kind}" for kind, count in self.failures.items())
-            lines.append(
-                f"{sum(self.failures.values())} photos failed: {kinds} (--failed names them)"
-            )
+            lines.append(f"failed: {kinds} (--failed names them)")
         lines.append("last runs")
         lines += [f"    {run.describe()}" for run in self.runs]
         if self.converted:

@@ -146,6 +146,20 @@ def test_all_is_checked_before_anything_runs(
     assert made(folder) == {}
 
 
+@pytest.mark.parametrize("option", ["summary-file", "metrics-file", "depfile"])
+def test_jobs_of_one_night_overwrite_nothing_that_another_has_told(
+    ffprep, folder: Path, option: str
+) -> None:
+    edit(folder, "quality = 80", f'{option} = "told.prom"')
+    ran = ffprep("run", "--all", cwd=folder)
+    words = f"job a: --{option} is also that of job b; each needs its own"
+    assert (ran.code, ran.err) == (3, f"ffprep: ffprep.toml:3: {words}\n")
+    assert made(folder) == {}
+    assert ffprep("run", "a", cwd=folder).code == 0
+    ran = ffprep("run", "b", "a", f"--{option}", "other.prom", cwd=folder)
+    assert (ran.code, ran.err.startswith(f"ffprep: command line: {words}\n")) == (2, True)
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "told"),
     [

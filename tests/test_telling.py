@@ -75,6 +75,17 @@ def test_all_are_named_where_the_rest_would_be_nowhere(
         assert (len(named), len(set(named))) == (13, 13)
 
 
+def test_all_are_named_where_nothing_could_be_remembered(
+    ffprep, library: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/.ffprep").write_text("in the way")
+    ran = ffprep("convert", library, "-o", tmp_path / "out", "--size", "9x6")
+    assert "nothing can be remembered" in ran.err
+    assert "ffprep status" not in ran.err
+    assert len(re.findall(r"bad\d+\.jpg(?=: unsupported)", ran.err)) == 13
+
+
 def test_warnings_are_ten_at_most_and_once(ffprep, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     for number in range(12):

@@ -18,6 +18,7 @@ import ffprep
 from ffprep.errors import EnvironmentFault
 from ffprep.job import Result
 from ffprep.report import Tally, as_dict, line, printable, shown, signed, signed_json
+from ffprep.walking import require_no_picture
 
 
 class LogFile:
@@ -26,6 +27,7 @@ class LogFile:
     def __init__(self, path: Path, format: str, job: str = "") -> None:
         self._job = job
         self._json = format == "json"
+        require_no_picture("--log-file", path)
         try:
             self._handler = _Handler(path)
         except OSError as error:

@@ -248,6 +248,14 @@ def test_a_log_may_be_a_pipe_or_a_stream(ffprep, library: Path, tmp_path: Path) 
     assert "] end: 1 converted" in heard[0]
 
 
+def test_a_pipe_that_nobody_reads_is_told(ffprep, library: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    command = ["convert", library / "a.jpg", "-o", tmp_path / "o.jpg", "--size", "9x6"]
+    ran = ffprep(*command, "--log-file", tmp_path / "fifo")
+    words = f"ffprep: --log-file {tmp_path}/fifo: nobody reads this pipe\n"
+    assert (ran.code, ran.err) == (3, words)
+
+
 def test_a_pipe_whose_reader_has_gone_stops_nothing(
     home: Path, library: Path, tmp_path: Path
 ) -> None:

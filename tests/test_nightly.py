@@ -82,6 +82,15 @@ def test_the_command_line_wins(ffprep, folder: Path) -> None:
     assert made(folder) == {"c/one.webp": (1280, 720), "c/deep/two.webp": (1280, 720)}
 
 
+def test_the_command_line_turns_off_what_the_file_turns_on(ffprep, folder: Path) -> None:
+    edit(folder, "quality = 80", "verbose = true\njson = true")
+    ran = ffprep("run", "a", "--no-verbose", "--no-json", cwd=folder)
+    assert (ran.code, ran.out, ran.err) == (0, b"", "")
+    shown = ffprep("config", "show", "a", "--no-verbose", cwd=folder).out.decode()
+    assert "verbose = false # command line\n" in shown
+    assert "json = true # ffprep.toml:4\n" in shown
+
+
 def test_all_run_in_the_files_order_and_each_signs_what_it_tells(ffprep, folder: Path) -> None:
     (folder / "photos/bad.jpg").write_bytes(b"\xff\xd8\xff\xe0 no more")
     ran = ffprep("run", "--all", "--json", cwd=folder)

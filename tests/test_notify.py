@@ -155,7 +155,7 @@ def test_a_link_stays_a_link_and_what_it_names_is_replaced(
     assert summary(tmp_path / "deep/s.json")["ended"] == "done"
 
 
-@pytest.mark.parametrize("option", ["--summary-file", "--log-file", "--metrics-file"])
+@pytest.mark.parametrize("option", ["--summary-file", "--log-file", "--metrics-file", "--depfile"])
 def test_a_photo_is_no_place_to_tell_anything(
     ffprep, photos: Path, tmp_path: Path, option: str
 ) -> None:

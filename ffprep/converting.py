@@ -1,6 +1,7 @@
 """`ffprep convert`: options to a run, a run to words and an exit code."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -71,6 +72,8 @@ def _carry_out(given: dict[str, Any], signals: "Signals", tally: "Tally", job: s
         if run.plan.links and not run.plan.total:
             words = "nothing was found but links, which are not followed; see --follow-links"
             say(style.signed(words))
+        if run.freshness is None:
+            style = replace(style, ledger="")  # nothing was remembered, so nobody can look it up
         if order.dry_run:
             rehearse(run, tally, style)
             return

@@ -22,6 +22,7 @@ from ffprep.records import (
     Pending,
     content,
     failed_beforehand,
+    noted,
     place,
     root,
 )
@@ -78,7 +79,8 @@ class Freshness:
                 sorted_out.failed.append(_failure(batch.job(index), row))
             elif not only or (row and row.status == FAILED):
                 stamp = Stamp.seen(found) if found else None
-                pending = Pending(batch.job(index), folder, made, source, stamp, row)
+                good = row is not None and self._is_good(row, spec)
+                pending = Pending(batch.job(index), folder, made, source, stamp, row, good)
                 sorted_out.pending.append(pending)
         self.ledger.meet(folder, met)
         return sorted_out
@@ -87,7 +89,7 @@ class Freshness:
         renewal = self.renewal
         if renewal.force or renewal.checksum or found is None or not self._is_good(row, spec):
             return False
-        if row.source_mtime != found.st_mtime_ns or row.source_bytes != found.st_size:
+        if row.source_mtime != noted(found.st_mtime_ns) or row.source_bytes != found.st_size:
             return False
         made = _stat(output, follow=False)
         return made is not None and _is_as_made(row, made.st_size, made.st_mtime_ns)
@@ -104,19 +106,19 @@ class Freshness:
             return False
         if renewal.force or renewal.retry != "changed" or row.run not in self.alike:
             return False
-        same = (row.source_bytes, row.source_mtime) == (found.st_size, found.st_mtime_ns)
+        same = (row.source_bytes, row.source_mtime) == (found.st_size, noted(found.st_mtime_ns))
         return same and row.spec == self.ledger.spec(spec)
 
     def settle(self, pending: Pending, prove: Callable[[Job], tuple[Size, Stamp]]) -> Done | None:
         """A job that needs no converting although its times say so: by its contents, or adopted.
 
-        Reads files: not for the thread that has the run in its hands. `prove` verifies an output that is
+        Reads files: not for the thread that has the run, and the ledger, in its hands. `prove` verifies an output that is
         there; it raises PhotoError.
         """
-        row, job = pending.row, pending.job
+        row = pending.row
         if self.renewal.force or pending.stamp is None:
             return None
-        if row and self.renewal.checksum and self._is_good(row, job.spec):
+        if row and self.renewal.checksum and pending.good:
             return self._compared(pending, row)
         if row is None and self.renewal.adopt:
             return self._adopted(pending, prove)
@@ -130,7 +132,7 @@ class Freshness:
             hashes.source == row.source_hash
             if row.source_hash
             else (row.source_bytes, row.source_mtime)
-            == (pending.stamp.bytes, pending.stamp.modified)
+            == (pending.stamp.bytes, noted(pending.stamp.modified))
         )
         if not same or not made or not hashes.output:
             return None
@@ -205,7 +207,7 @@ def _stamp(path: Path, follow: bool = True) -> Stamp | None:
 
 
 def _is_as_made(row: Row, bytes: int, modified: int) -> bool:
-    return row.output_mtime == modified and row.output_bytes == bytes
+    return row.output_mtime == noted(modified) and row.output_bytes == bytes
 
 
 def _fresh(job: Job, row: Row) -> Result:
@@ -214,5 +216,5 @@ def _fresh(job: Job, row: Row) -> Result:
 
 
 def _failure(job: Job, row: Row) -> Result:
-    failure = Failure(Kind(row.kind or ""), row.message or "")
+    failure = Failure(Kind(row.kind or ""), name_of(row.message or ""))
     return Result(job.source, job.output, Status.FAILED, failure=failure)

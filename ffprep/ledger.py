@@ -79,7 +79,7 @@ class Row(NamedTuple):
     width: int | None = None
     height: int | None = None
     kind: str | None = None
-    message: str | None = None
+    message: str | bytes | None = None
 
 
 _COLUMNS = ", ".join(Row._fields)
@@ -106,7 +106,7 @@ class Versions:
 
 
 def key(name: str) -> str | bytes:
-    """A name as it stands in the ledger."""
+    """A name, or words with one in them, as they stand in the ledger."""
     try:
         name.encode()
     except UnicodeEncodeError:

@@ -12,7 +12,7 @@ from ffprep.files import os_trouble
 from ffprep.freshness import Freshness
 from ffprep.job import Result, Status
 from ffprep.ledger import AT_ONCE, Entry, name_of
-from ffprep.records import content
+from ffprep.records import content, noted
 from ffprep.spec import Size
 
 
@@ -47,7 +47,7 @@ class Pruning:
             found = os.lstat(output)
         except OSError:
             return None
-        if (found.st_size, found.st_mtime_ns) != (row.output_bytes, row.output_mtime):
+        if (found.st_size, noted(found.st_mtime_ns)) != (row.output_bytes, row.output_mtime):
             return None
         if self.freshness.renewal.checksum and row.output_hash not in (None, content(output)):
             return None

@@ -13,6 +13,7 @@ from ffprep.files import Stamp, open_regular
 from ffprep.job import Job, Result, Status
 from ffprep.ledger import Entry, Ledger, Row, key
 
+_HALF = 2**63
 CONVERTED, FAILED = Status.CONVERTED.value, Status.FAILED.value
 
 
@@ -31,7 +32,8 @@ class Pending:
     """A job that is not known to be fresh: its place in the ledger, and what stands there.
 
     `stamp` is the source's, from before anything of it was read, so that a change meanwhile is seen by the
-    next run. None where it could not be had.
+    next run. None where it could not be had. `good` says that the output, if it still is as in the row, is what
+    is wanted.
     """
 
     job: Job
@@ -40,6 +42,7 @@ class Pending:
     source: str | bytes
     stamp: Stamp | None
     row: Row | None
+    good: bool = False
 
     @classmethod
     def unknown(cls, job: Job) -> "Pending":
@@ -69,10 +72,10 @@ class Done:
             name=pending.name,
             source=pending.source,
             source_bytes=origin.bytes if origin else None,
-            source_mtime=origin.modified if origin else None,
+            source_mtime=noted(origin.modified) if origin else None,
             spec=ledger.spec(pending.job.spec),
             output_bytes=made.bytes if made else before and before.output_bytes,
-            output_mtime=made.modified if made else before and before.output_mtime,
+            output_mtime=noted(made.modified) if made else before and before.output_mtime,
             status=FAILED if failure else CONVERTED,
             run=ledger.run,
             source_hash=self.hashes.source,
@@ -81,7 +84,7 @@ class Done:
             width=result.size.width if result.size else None,
             height=result.size.height if result.size else None,
             kind=failure.kind.value if failure else None,
-            message=failure.message if failure else None,
+            message=key(failure.message) if failure else None,
         )
         return Entry(pending.folder, row, result.seconds)
 
@@ -93,7 +96,7 @@ def failed_beforehand(result: Result, output: Path, run: int) -> Entry:
     if result.output:
         folder, name = place(output, os.path.join(result.output.parent, "")), result.output.name
     source = key(root(result.source.parent) + result.source.name)
-    kind, message = result.failure.kind.value, result.failure.message
+    kind, message = result.failure.kind.value, key(result.failure.message)
     return Entry(folder, Row(key(name), source, FAILED, run, kind=kind, message=message))
 
 
@@ -106,6 +109,11 @@ def place(output: Path, folder: str) -> str:
 def root(folder: str | Path) -> str:
     """A folder of sources as the ledger knows it, with a separator behind."""
     return os.path.join(os.path.realpath(folder), "")
+
+
+def noted(time: int) -> int:
+    """A time in nanoseconds as the ledger has it: in 64 bits, which begin again in the year 2262."""
+    return time if -_HALF <= time < _HALF else (time + _HALF) % (2 * _HALF) - _HALF
 
 
 def content(path: Path) -> bytes | None:

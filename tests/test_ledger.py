@@ -491,3 +491,32 @@ def test_a_ledger_elsewhere_is_one_output_folders(convert, ffprep, photos: Path)
     ran = ffprep("convert", photos, "-o", photos.parent / "other", *SIZE, *ledger)
     assert (ran.code, str(photos.parent / "out") in ran.err) == (3, True)
     assert len(named(convert(*ledger), "fresh")) == 4
+
+
+def test_checksums_of_a_library_without_failures(convert, photos: Path) -> None:
+    for name in ("bad.jpg", "small.png"):  # whose rows the run would ask for on its own thread
+        (photos / name).unlink()
+    assert len(named(convert(code=0), "converted")) == 3
+    assert len(named(convert("--checksum", code=0), "fresh")) == 3
+
+
+def test_times_that_sqlite_has_no_number_for_are_known(convert, photos: Path) -> None:
+    for name, year in (("a.png", 2400), ("b.jpg", 1950)):
+        os.utime(photos / name, ((year - 1970) * 31556952,) * 2)
+    for options in ((), ("--checksum",), ("--preserve-times",), ("--force", "--preserve-times")):
+        convert(*options)
+        assert len(named(convert(*options[1:]), "fresh")) == 4
+    os.utime(photos / "a.png", (430 * 31556952 + 1,) * 2)
+    assert named(convert(), "converted") == {"a.png"}
+
+
+def test_failures_that_speak_of_names_of_any_bytes_are_remembered(ffprep, tmp_path: Path) -> None:
+    folder = os.fsencode(tmp_path / "in")
+    os.makedirs(folder)
+    for name in (b"\xff.png", b"\xff.bmp"):
+        with open(folder + b"/" + name, "wb") as file:
+            ramp(40, 30).save(file, "PNG")
+    command = ("convert", tmp_path / "in", "-o", tmp_path / "out", *SIZE)
+    assert (ffprep(*command).code, ffprep(*command).code) == (1, 1)
+    told = ffprep("status", tmp_path / "out", "--failed")
+    assert (told.code, told.out.count(b"collision: would be written to")) == (0, 2)

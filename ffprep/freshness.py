@@ -64,6 +64,7 @@ class Freshness:
         folder, origin = place(self.output, batch.output_folder), root(batch.folder or ".")
         outputs, sources = keys(batch.outputs), keys(map(origin.__add__, batch.names))
         known = self.ledger.recall(folder, outputs)
+        makers = {row.name: row for row in known.values() if row.output_bytes is not None}
         met: list[Row] = []
         jobs = zip(batch.names, batch.outputs, batch.specs, outputs, sources, strict=True)
         for index, (name, output, spec, made, source) in enumerate(jobs):
@@ -79,7 +80,8 @@ class Freshness:
                 sorted_out.failed.append(_failure(batch.job(index), row))
             elif not only or (row and row.status == FAILED):
                 stamp = Stamp.seen(found) if found else None
-                good = row is not None and self._is_good(row, spec)
+                maker = makers.get(made)
+                good = self._is_good(row, spec) if row else not maker or _was_moved(maker, found)
                 pending = Pending(batch.job(index), folder, made, source, stamp, row, good)
                 sorted_out.pending.append(pending)
         self.ledger.meet(folder, met)
@@ -120,7 +122,7 @@ class Freshness:
             return None
         if row and self.renewal.checksum and pending.good:
             return self._compared(pending, row)
-        if row is None and self.renewal.adopt:
+        if row is None and self.renewal.adopt and pending.good:
             return self._adopted(pending, prove)
         return None
 
@@ -204,6 +206,12 @@ def _stat(path: str, follow: bool = True) -> os.stat_result | None:
 def _stamp(path: Path, follow: bool = True) -> Stamp | None:
     found = _stat(os.fspath(path), follow)
     return Stamp.seen(found) if found else None
+
+
+def _was_moved(row: Row, found: os.stat_result | None) -> bool:
+    """Whether another photo, of which an output was made, may be this one under its earlier name."""
+    known = (row.source_bytes, row.source_mtime)
+    return found is not None and known == (found.st_size, noted(found.st_mtime_ns))
 
 
 def _is_as_made(row: Row, bytes: int, modified: int) -> bool:

@@ -1,7 +1,7 @@
 """Outputs whose photo is gone: those that the ledger knows, and that nobody has altered since."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
@@ -18,15 +18,18 @@ from ffprep.spec import Size
 
 @dataclass(frozen=True, slots=True)
 class Pruning:
-    """Removes outputs of photos that were below `folders` once, which end in a separator."""
+    """Removes outputs of photos that were below `folders` once, which end in a separator, until `stopped`."""
 
     freshness: Freshness
     folders: tuple[str, ...]
+    stopped: Callable[[], bool]
 
     def results(self, really: bool) -> Iterator[Result]:
         """A Result for every output that is removed, or would be; a failed one for what could not be."""
         ledger, gone = self.freshness.ledger, list[Entry]()
         for entry in chain(ledger.entries(Status.CONVERTED), ledger.entries(Status.FAILED)):
+            if self.stopped():
+                break
             source = name_of(entry.row.source)
             if not source.startswith(self.folders) or not _is_gone(source):
                 continue

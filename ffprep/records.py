@@ -33,7 +33,7 @@ class Pending:
 
     `stamp` is the source's, from before anything of it was read, so that a change meanwhile is seen by the
     next run. None where it could not be had. `good` says that the output, if it still is as in the row, is what
-    is wanted.
+    is wanted; without a row, that the ledger knows it as nobody else's.
     """
 
     job: Job

@@ -420,6 +420,9 @@ def told(path: Path) -> Iterator[None]:
             raise  # a mistake of ffprep's own
         if code == sqlite3.SQLITE_FULL or getattr(error, "errno", None) == errno.ENOSPC:
             raise Unusable(f"no space left in {path.parent}; make room and run again") from None
+        if code == sqlite3.SQLITE_BUSY:  # it will be there again, and converting all costs more
+            words = f"the ledger {path} is locked by another program; run again when that has ended"
+            raise EnvironmentFault(words) from None
         words = getattr(error, "strerror", None) or str(error)
         raise Unusable(
             f"the ledger {path} cannot be used ({words}); mend that, or choose another with --ledger"

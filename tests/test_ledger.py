@@ -541,7 +541,7 @@ def test_what_is_no_file_is_neither_ledger_nor_lock(convert, ffprep, photos: Pat
         (out / ".ffprep" / name).symlink_to(precious)
         assert ffprep(*command).code == 1
     assert precious.read_text() == "precious"
-    (out / ".ffprep/ledger.db").unlink()
+    (out / ".ffprep/ledger.db").unlink(missing_ok=True)
     os.mkfifo(out / ".ffprep/ledger.db")
     assert ffprep("status", out).code == 3
 
@@ -617,3 +617,16 @@ def test_pruning_ends_when_it_is_told_to(convert, photos: Path) -> None:
     database.close()
     assert left > (0,)
     assert outcomes(out)[-1] == "interrupted"
+
+
+def test_a_ledger_that_is_locked_does_not_have_all_converted(convert, ffprep, photos: Path) -> None:
+    out = photos.parent / "out"
+    convert()
+    before = versions(out)
+    database = sqlite3.connect(out / ".ffprep/ledger.db", isolation_level=None)
+    database.execute("PRAGMA locking_mode = EXCLUSIVE")
+    database.execute("BEGIN EXCLUSIVE")
+    ran = ffprep("convert", photos, "-o", out, *SIZE)
+    database.close()
+    assert (ran.code, "locked by another program" in ran.err) == (3, True)
+    assert versions(out) == before

@@ -5,14 +5,14 @@ source, its Spec and the terms of the run are the same.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ffprep.errors import Kind, PhotoError
 from ffprep.files import Stamp
 from ffprep.job import Batch, Failure, Job, Policy, Renewal, Result, Status
-from ffprep.ledger import Entry, Ledger, Row, keys, name_of
+from ffprep.ledger import AT_ONCE, Entry, Ledger, Row, keys, name_of
 from ffprep.records import (
     CONVERTED,
     FAILED,
@@ -22,6 +22,7 @@ from ffprep.records import (
     Pending,
     content,
     failed_beforehand,
+    keeping,
     noted,
     place,
     root,
@@ -162,21 +163,40 @@ class Freshness:
 
     def note(self, result: Result) -> None:
         """Have it remember what failed before it could be looked at: a collision, an unreadable folder."""
-        self.ledger.record([failed_beforehand(result, self.output, self.ledger.run)])
+        entry = failed_beforehand(result, self.output, self.ledger.run)
+        name, source = entry.row.name, entry.row.source
+        before = self.ledger.recall(entry.folder, [name]).get((name, source))
+        self.ledger.record([replace(entry, row=keeping(entry.row, before))])
 
-    def forget_failures(self, roots: tuple[str, ...]) -> None:
-        """Drop failures that a whole run below `roots` has not met: their photos are gone, or elsewhere.
+    def forget_failures(
+        self, roots: tuple[str, ...], named: Iterable[str | os.PathLike[str]]
+    ) -> None:
+        """Drop failures that a whole run of what is below `roots`, and of files `named`, has not met.
 
-        What was made of an earlier version of the photo stays known.
+        Their photos are gone, or elsewhere. What was made of an earlier version of the photo stays known.
         """
+        asked: set[str] = set()
+        for entry in self._not_met():
+            if not entry.row.spec or entry.row.spec in self.ledger.specs:
+                asked.add(name_of(entry.row.source))
+        asked = {source for source in map(_known_as, named) if source in asked} if asked else asked
         old: list[Entry] = []
-        for entry in self.ledger.entries(Status.FAILED):
+        for entry in self._not_met():
             row, source = entry.row, name_of(entry.row.source)
             ours = row.spec is None or row.spec in self.ledger.specs
-            if row.run != self.ledger.run and (
-                (ours and source.startswith(roots)) or not os.path.lexists(source)
-            ):
+            inside = source.startswith(roots) or source in asked
+            if (ours and inside) or not os.path.lexists(source):
                 old.append(entry)
+            if len(old) >= AT_ONCE:
+                self._forget(old)
+                old = []
+        self._forget(old)
+
+    def _not_met(self) -> Iterator[Entry]:
+        entries = self.ledger.entries(Status.FAILED)
+        return (entry for entry in entries if entry.row.run != self.ledger.run)
+
+    def _forget(self, old: Sequence[Entry]) -> None:
         self.ledger.forget([entry for entry in old if entry.row.output_bytes is None])
         self.ledger.record(
             replace(
@@ -206,6 +226,12 @@ def _stat(path: str, follow: bool = True) -> os.stat_result | None:
 def _stamp(path: Path, follow: bool = True) -> Stamp | None:
     found = _stat(os.fspath(path), follow)
     return Stamp.seen(found) if found else None
+
+
+def _known_as(path: str | os.PathLike[str]) -> str:
+    """A file that is named, as the ledger knows it."""
+    folder, name = os.path.split(path)
+    return root(os.fspath(folder) or ".") + str(name)
 
 
 def _was_moved(row: Row, found: os.stat_result | None) -> bool:

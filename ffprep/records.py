@@ -26,6 +26,9 @@ class Hashes(NamedTuple):
 
 NO_HASHES = Hashes()
 
+OF_OUTPUT = ("output_bytes", "output_mtime", "output_hash", "width", "height")
+"""The columns that still hold when a photo fails: what was made of an earlier version is still there."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pending:
@@ -65,28 +68,30 @@ class Done:
         known = {caveat.kind.value for caveat in result.caveats if caveat.kind}
         if pending.row and result.status is Status.FRESH:
             known = set(pending.row.tolerated.split())
-        before = (
-            pending.row if failure else None
-        )  # what was made of an earlier version is still there
         row = Row(
             name=pending.name,
             source=pending.source,
             source_bytes=origin.bytes if origin else None,
             source_mtime=noted(origin.modified) if origin else None,
             spec=ledger.spec(pending.job.spec),
-            output_bytes=made.bytes if made else before and before.output_bytes,
-            output_mtime=noted(made.modified) if made else before and before.output_mtime,
+            output_bytes=made.bytes if made else None,
+            output_mtime=noted(made.modified) if made else None,
             status=FAILED if failure else CONVERTED,
             run=ledger.run,
             source_hash=self.hashes.source,
-            output_hash=self.hashes.output if made else before and before.output_hash,
+            output_hash=self.hashes.output if made else None,
             tolerated=" ".join(sorted(known)),
             width=result.size.width if result.size else None,
             height=result.size.height if result.size else None,
             kind=failure.kind.value if failure else None,
             message=key(failure.message) if failure else None,
         )
-        return Entry(pending.folder, row, result.seconds)
+        return Entry(pending.folder, row if made else keeping(row, pending.row), result.seconds)
+
+
+def keeping(row: Row, before: Row | None) -> Row:
+    """A failure's row, with what is known of an output that was made before."""
+    return row._replace(**{word: getattr(before, word) for word in OF_OUTPUT}) if before else row
 
 
 def failed_beforehand(result: Result, output: Path, run: int) -> Entry:

@@ -130,7 +130,10 @@ class Run:
             yield from Pruning(freshness, folders, lambda: self._stopped).results(not order.dry_run)
         if order.renewal.retry != "only" and not order.dry_run and not self._stopped:
             # What was not selected was not met either, and is not gone for that.
-            freshness.forget_failures(folders if order.request.selection.all else ())
+            every = order.request.selection.all
+            freshness.forget_failures(
+                folders if every else (), order.request.sources if every else ()
+            )
 
     def _folders(self) -> tuple[str, ...]:
         """The SOURCEs that are folders, and hold a photo: one without is not mounted, maybe."""

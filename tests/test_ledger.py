@@ -630,3 +630,24 @@ def test_a_ledger_that_is_locked_does_not_have_all_converted(convert, ffprep, ph
     database.close()
     assert (ran.code, "locked by another program" in ran.err) == (3, True)
     assert versions(out) == before
+
+
+def test_failures_of_named_files_are_forgotten_when_they_are_over(
+    ffprep, photos: Path, tmp_path: Path
+) -> None:
+    shutil.copy(photos / "b.jpg", photos / "trip/b.jpg")
+    both = (photos / "b.jpg", photos / "trip/b.jpg")
+    command = ("convert", *both, "-o", tmp_path / "out", *SIZE)
+    assert ffprep(*command).code == 1
+    assert ffprep(*command, "--names", "{parent}-{stem}").code == 0
+    assert ffprep("status", tmp_path / "out", "--failed").out == b""
+
+
+def test_an_output_of_a_photo_that_collides_since_is_still_known(convert, photos: Path) -> None:
+    convert()
+    ramp(50, 50).save(photos / "a.webp")
+    assert {"a.png", "a.webp"} <= named(convert(), "failed")
+    for name in ("a.png", "a.webp"):
+        (photos / name).unlink()
+    assert named(convert("--prune"), "pruned") == {"a.png"}
+    assert not (photos.parent / "out/a.jpg").exists()

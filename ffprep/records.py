@@ -65,6 +65,8 @@ class Done:
         """The job's new row."""
         result, pending = self.result, self.pending
         failure, origin, made = result.failure, pending.stamp, result.stamp
+        if failure and failure.passing:
+            origin = None  # it holds for no version of the photo
         known = {caveat.kind.value for caveat in result.caveats if caveat.kind}
         if pending.row and result.status is Status.FRESH:
             known = set(pending.row.tolerated.split())

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from conftest import Ran, opened, ramp
 
+from ffprep.ffmpeg import find
+
 SIZE = ("--size", "32x18")
 
 
@@ -651,3 +653,17 @@ def test_an_output_of_a_photo_that_collides_since_is_still_known(convert, photos
         (photos / name).unlink()
     assert named(convert("--prune"), "pruned") == {"a.png"}
     assert not (photos.parent / "out/a.jpg").exists()
+
+
+def test_a_photo_at_which_ffmpeg_was_killed_is_tried_again(convert, photos: Path) -> None:
+    ill, ffmpeg = photos.parent / "ill", photos.parent / "ffmpeg"
+    (photos / "bad.jpg").unlink()
+    ffmpeg.write_text(
+        f'#!/bin/sh\n[ -e {ill} ] && case "$*" in *a.png*) kill -KILL $$;; *%d*) exit 0;; esac\n'
+        f'exec {find().path} "$@"\n'
+    )
+    ffmpeg.chmod(0o755)
+    ill.touch()
+    assert named(convert("--ffmpeg", ffmpeg, code=1), "failed") == {"a.png"}
+    ill.unlink()
+    assert named(convert("--ffmpeg", ffmpeg, code=0), "converted") == {"a.png"}

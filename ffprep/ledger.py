@@ -376,7 +376,7 @@ def _is_corrupt(error: sqlite3.DatabaseError) -> bool:
 def open_to_read(path: Path) -> sqlite3.Connection:
     """Open a ledger that somebody else may be writing. Raises EnvironmentFault."""
     address = f"file:{quote(os.path.abspath(os.fsencode(path)))}?mode=ro"
-    if not os.path.exists(f"{path}-wal"):
+    if not os.path.exists(f"{os.path.realpath(path)}-wal"):
         # Nobody has it open. Else SQLite would put files beside it, and leave them, or fail where it may not.
         address += "&immutable=1"
     with told(path), contextlib.ExitStack() as stack:

@@ -667,3 +667,17 @@ def test_a_photo_at_which_ffmpeg_was_killed_is_tried_again(convert, photos: Path
     assert named(convert("--ffmpeg", ffmpeg, code=1), "failed") == {"a.png"}
     ill.unlink()
     assert named(convert("--ffmpeg", ffmpeg, code=0), "converted") == {"a.png"}
+
+
+def test_status_sees_what_a_run_has_not_put_into_the_file_yet(
+    convert, ffprep, photos: Path
+) -> None:
+    out = photos.parent / "out"
+    convert()
+    elsewhere = (out / ".ffprep/ledger.db").rename(photos.parent / "elsewhere.db")
+    (out / ".ffprep/ledger.db").symlink_to(elsewhere)
+    database = sqlite3.connect(elsewhere, isolation_level=None)
+    database.execute("UPDATE jobs SET kind = 'timeout' WHERE status = 'failed'")
+    told = ffprep("status", out).out
+    database.close()
+    assert b"1 photos failed: 1 timeout" in told

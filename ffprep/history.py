@@ -139,7 +139,7 @@ def failures(database: sqlite3.Connection) -> Iterator[Failed]:
         "SELECT source, folder, name, kind, message FROM jobs WHERE status = 'failed' "
         "ORDER BY folder, name, source"
     ):
-        yield Failed(name_of(source), name_of(folder) + name_of(name), kind, message)
+        yield Failed(name_of(source), name_of(folder) + name_of(name), kind, name_of(message))
 
 
 def _bytes(count: int) -> str:

@@ -3,7 +3,7 @@
 import os
 import sys
 import warnings
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
@@ -15,7 +15,20 @@ from ffprep.nightly import configuration, run_jobs
 from ffprep.queries import check, compare, frame, info, list_modes, list_targets, status
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class Commands(click.Group):
+    """The commands; click makes exit code 1 of a broken pipe, which here means failed photos."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; nobody needs a word who no longer reads."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            leave_now(exit_code_of(error))
+
+
+@click.group(
+    cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(ffprep.__version__, prog_name="ffprep")
 def cli() -> None:
     """Turn photos into pictures of exactly the size asked for, with FFmpeg, and prove it."""
@@ -48,6 +61,10 @@ def main() -> NoReturn:
         code = tell(error)
         if isinstance(error, OSError):
             leave_now(code)  # the streams may be what cannot be written to
+    try:
+        sys.stderr.flush()
+    except OSError:
+        leave_now(code)  # Python would end with a code of its own
     sys.exit(code)
 
 
@@ -63,6 +80,9 @@ def _run_command() -> int:
 def _prepare_process() -> None:
     # Pillow warns of odd metadata and large pictures; ffprep tells what matters itself.
     warnings.filterwarnings("ignore", module="PIL")
+    warnings.filterwarnings(
+        "ignore", module="pathspec"
+    )  # of what a pattern may mean in Pythons to come
     # Whoever closed them wants nothing from them.
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115
     sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115

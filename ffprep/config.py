@@ -5,7 +5,7 @@ A table `[defaults]` holds what all jobs share, `[job.NAME]` a job. Relative pat
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import Enum
@@ -38,14 +38,13 @@ class Wants(Enum):
 class Key:
     """What a key stands for: an option, by its name in the program; and what it takes.
 
-    `words` are those that stand in the place of a path.
+    `names_path` tells of a text whether it is a path.
     """
 
     option: str
     wants: Wants
     many: bool = False
-    path: bool = False
-    words: tuple[str, ...] = ()
+    names_path: Callable[[str], bool] = lambda _: False
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +158,7 @@ class _Reader:
             return value.isoformat()
         if isinstance(value, str) and "\0" in value:
             self._fail(way, f'"{way[-1]}" has a NUL in it')
-        return self._path(way, value) if key.path and value not in key.words else value
+        return self._path(way, value) if isinstance(value, str) and key.names_path(value) else value
 
     def _path(self, way: toml.Way, text: str) -> str:
         """A path as it is from anywhere: a slash at its end, which means a folder, stays."""

@@ -1,12 +1,15 @@
 """`ffprep convert`: options to a run, a run to words and an exit code."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ffprep.errors import ExitCode
+from ffprep.errors import ExitCode, Interrupted
 from ffprep.exits import leave_now, say
 from ffprep.options import CONVERT
 from ffprep.rehearsal import rehearse
@@ -65,12 +68,17 @@ def _carry_out(given: dict[str, Any], signals: "Signals", tally: "Tally", job: s
     style = _style(given, order, job)
     converter = Converter(find(order.ffmpeg), order.policy)
     tally.ffmpeg = converter.binary.version
-    with prepared(order, converter, lambda text: say(style.signed(text))) as run:
+    with (
+        _told_if_interrupted(order, style, tally),
+        prepared(order, converter, lambda text: say(style.signed(text))) as run,
+    ):
         tally.total = run.plan.total
         tally.passed_over, tally.links = run.plan.passed_over, run.plan.links
         if run.plan.links and not run.plan.total:
             words = "nothing was found but links, which are not followed; see --follow-links"
             say(style.signed(words))
+        if run.freshness is None:
+            style = replace(style, ledger="")  # nothing was remembered, so nobody can look it up
         if order.dry_run:
             rehearse(run, tally, style)
             return
@@ -80,6 +88,20 @@ def _carry_out(given: dict[str, Any], signals: "Signals", tally: "Tally", job: s
             for path in order.depfile.write(run.plan):
                 words = f"--depfile: make has no word for {shown(path)}, and it is left out"
                 say(style.signed(words))
+
+
+@contextmanager
+def _told_if_interrupted(order: "Order", style: "Style", tally: "Tally") -> Iterator[None]:
+    """The summary of a run that is ended while it is planned."""
+    from ffprep.telling import reporter
+
+    try:
+        yield
+    except Interrupted:
+        if order.dry_run:
+            raise
+        with reporter(style, tally):
+            raise
 
 
 def _style(given: dict[str, Any], order: "Order", job: str) -> "Style":

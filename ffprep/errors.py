@@ -70,6 +70,10 @@ class PhotoError(FfprepError):
         self.kind = kind
 
 
+class Killed(PhotoError):
+    """Its process was killed from outside, for want of memory maybe: it is worth another try."""
+
+
 class Interrupted(FfprepError):
     """A signal asked the run to stop."""
 

@@ -24,11 +24,19 @@ def say(text: str) -> None:
 
 
 def tell(error: Exception, signed: Callable[[str], str] = str) -> int:
-    """Say what has ended a command, or one of several jobs, which is `signed`; its exit code."""
+    """Say what has ended a command, or one of several jobs, which is `signed`; its exit code.
+
+    Where stderr takes no words, the code has to do.
+    """
+    with suppress(OSError):
+        _say_why(error, signed)
+    return exit_code_of(error)
+
+
+def _say_why(error: Exception, signed: Callable[[str], str]) -> None:
     if isinstance(error, click.ClickException):
         error.show()
-        return error.exit_code
-    if isinstance(error, UsageError):
+    elif isinstance(error, UsageError):
         say(signed(f"{error}\nTry 'ffprep --help' for help."))
     elif isinstance(error, FfprepError):
         say(signed(str(error)))
@@ -40,12 +48,11 @@ def tell(error: Exception, signed: Callable[[str], str] = str) -> int:
 
         traceback.print_exception(error)
         say(signed(f"this is a bug in ffprep; please report the lines above at {ISSUES}"))
-    return exit_code_of(error)
 
 
 def exit_code_of(error: BaseException) -> int:
     """The exit code of a command that ends in `error`."""
-    if isinstance(error, FfprepError):
+    if isinstance(error, FfprepError | click.ClickException):
         return error.exit_code
     if isinstance(error, click.Abort | KeyboardInterrupt):
         return 128 + signal.SIGINT

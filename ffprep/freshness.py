@@ -5,14 +5,14 @@ source, its Spec and the terms of the run are the same.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ffprep.errors import Kind, PhotoError
 from ffprep.files import Stamp
 from ffprep.job import Batch, Failure, Job, Policy, Renewal, Result, Status
-from ffprep.ledger import Entry, Ledger, Row, keys, name_of
+from ffprep.ledger import AT_ONCE, Entry, Ledger, Row, keys, name_of
 from ffprep.records import (
     CONVERTED,
     FAILED,
@@ -22,6 +22,8 @@ from ffprep.records import (
     Pending,
     content,
     failed_beforehand,
+    keeping,
+    noted,
     place,
     root,
 )
@@ -63,6 +65,7 @@ class Freshness:
         folder, origin = place(self.output, batch.output_folder), root(batch.folder or ".")
         outputs, sources = keys(batch.outputs), keys(map(origin.__add__, batch.names))
         known = self.ledger.recall(folder, outputs)
+        makers = {row.name: row for row in known.values() if row.output_bytes is not None}
         met: list[Row] = []
         jobs = zip(batch.names, batch.outputs, batch.specs, outputs, sources, strict=True)
         for index, (name, output, spec, made, source) in enumerate(jobs):
@@ -78,7 +81,9 @@ class Freshness:
                 sorted_out.failed.append(_failure(batch.job(index), row))
             elif not only or (row and row.status == FAILED):
                 stamp = Stamp.seen(found) if found else None
-                pending = Pending(batch.job(index), folder, made, source, stamp, row)
+                maker = makers.get(made)
+                good = self._is_good(row, spec) if row else not maker or _was_moved(maker, found)
+                pending = Pending(batch.job(index), folder, made, source, stamp, row, good)
                 sorted_out.pending.append(pending)
         self.ledger.meet(folder, met)
         return sorted_out
@@ -87,7 +92,7 @@ class Freshness:
         renewal = self.renewal
         if renewal.force or renewal.checksum or found is None or not self._is_good(row, spec):
             return False
-        if row.source_mtime != found.st_mtime_ns or row.source_bytes != found.st_size:
+        if row.source_mtime != noted(found.st_mtime_ns) or row.source_bytes != found.st_size:
             return False
         made = _stat(output, follow=False)
         return made is not None and _is_as_made(row, made.st_size, made.st_mtime_ns)
@@ -104,21 +109,21 @@ class Freshness:
             return False
         if renewal.force or renewal.retry != "changed" or row.run not in self.alike:
             return False
-        same = (row.source_bytes, row.source_mtime) == (found.st_size, found.st_mtime_ns)
+        same = (row.source_bytes, row.source_mtime) == (found.st_size, noted(found.st_mtime_ns))
         return same and row.spec == self.ledger.spec(spec)
 
     def settle(self, pending: Pending, prove: Callable[[Job], tuple[Size, Stamp]]) -> Done | None:
         """A job that needs no converting although its times say so: by its contents, or adopted.
 
-        Reads files: not for the thread that has the run in its hands. `prove` verifies an output that is
+        Reads files: not for the thread that has the run, and the ledger, in its hands. `prove` verifies an output that is
         there; it raises PhotoError.
         """
-        row, job = pending.row, pending.job
+        row = pending.row
         if self.renewal.force or pending.stamp is None:
             return None
-        if row and self.renewal.checksum and self._is_good(row, job.spec):
+        if row and self.renewal.checksum and pending.good:
             return self._compared(pending, row)
-        if row is None and self.renewal.adopt:
+        if row is None and self.renewal.adopt and pending.good:
             return self._adopted(pending, prove)
         return None
 
@@ -130,7 +135,7 @@ class Freshness:
             hashes.source == row.source_hash
             if row.source_hash
             else (row.source_bytes, row.source_mtime)
-            == (pending.stamp.bytes, pending.stamp.modified)
+            == (pending.stamp.bytes, noted(pending.stamp.modified))
         )
         if not same or not made or not hashes.output:
             return None
@@ -158,21 +163,40 @@ class Freshness:
 
     def note(self, result: Result) -> None:
         """Have it remember what failed before it could be looked at: a collision, an unreadable folder."""
-        self.ledger.record([failed_beforehand(result, self.output, self.ledger.run)])
+        entry = failed_beforehand(result, self.output, self.ledger.run)
+        name, source = entry.row.name, entry.row.source
+        before = self.ledger.recall(entry.folder, [name]).get((name, source))
+        self.ledger.record([replace(entry, row=keeping(entry.row, before))])
 
-    def forget_failures(self, roots: tuple[str, ...]) -> None:
-        """Drop failures that a whole run below `roots` has not met: their photos are gone, or elsewhere.
+    def forget_failures(
+        self, roots: tuple[str, ...], named: Iterable[str | os.PathLike[str]]
+    ) -> None:
+        """Drop failures that a whole run of what is below `roots`, and of files `named`, has not met.
 
-        What was made of an earlier version of the photo stays known.
+        Their photos are gone, or elsewhere. What was made of an earlier version of the photo stays known.
         """
+        asked: set[str] = set()
+        for entry in self._not_met():
+            if not entry.row.spec or entry.row.spec in self.ledger.specs:
+                asked.add(name_of(entry.row.source))
+        asked = {source for source in map(_known_as, named) if source in asked} if asked else asked
         old: list[Entry] = []
-        for entry in self.ledger.entries(Status.FAILED):
+        for entry in self._not_met():
             row, source = entry.row, name_of(entry.row.source)
             ours = row.spec is None or row.spec in self.ledger.specs
-            if row.run != self.ledger.run and (
-                (ours and source.startswith(roots)) or not os.path.lexists(source)
-            ):
+            inside = source.startswith(roots) or source in asked
+            if (ours and inside) or not os.path.lexists(source):
                 old.append(entry)
+            if len(old) >= AT_ONCE:
+                self._forget(old)
+                old = []
+        self._forget(old)
+
+    def _not_met(self) -> Iterator[Entry]:
+        entries = self.ledger.entries(Status.FAILED)
+        return (entry for entry in entries if entry.row.run != self.ledger.run)
+
+    def _forget(self, old: Sequence[Entry]) -> None:
         self.ledger.forget([entry for entry in old if entry.row.output_bytes is None])
         self.ledger.record(
             replace(
@@ -204,8 +228,20 @@ def _stamp(path: Path, follow: bool = True) -> Stamp | None:
     return Stamp.seen(found) if found else None
 
 
+def _known_as(path: str | os.PathLike[str]) -> str:
+    """A file that is named, as the ledger knows it."""
+    folder, name = os.path.split(path)
+    return root(os.fspath(folder) or ".") + str(name)
+
+
+def _was_moved(row: Row, found: os.stat_result | None) -> bool:
+    """Whether another photo, of which an output was made, may be this one under its earlier name."""
+    known = (row.source_bytes, row.source_mtime)
+    return found is not None and known == (found.st_size, noted(found.st_mtime_ns))
+
+
 def _is_as_made(row: Row, bytes: int, modified: int) -> bool:
-    return row.output_mtime == modified and row.output_bytes == bytes
+    return row.output_mtime == noted(modified) and row.output_bytes == bytes
 
 
 def _fresh(job: Job, row: Row) -> Result:
@@ -214,5 +250,5 @@ def _fresh(job: Job, row: Row) -> Result:
 
 
 def _failure(job: Job, row: Row) -> Result:
-    failure = Failure(Kind(row.kind or ""), row.message or "")
+    failure = Failure(Kind(row.kind or ""), name_of(row.message or ""))
     return Result(job.source, job.output, Status.FAILED, failure=failure)

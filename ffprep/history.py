@@ -108,9 +108,7 @@ class History:
         lines = [f"{self.converted} outputs, {_bytes(self.bytes)}"]
         if self.failures:
             kinds = ", ".join(f"{count} {kind}" for kind, count in self.failures.items())
-            lines.append(
-                f"{sum(self.failures.values())} photos failed: {kinds} (--failed names them)"
-            )
+            lines.append(f"failed: {kinds} (--failed names them)")
         lines.append("last runs")
         lines += [f"    {run.describe()}" for run in self.runs]
         if self.converted:
@@ -141,7 +139,7 @@ def failures(database: sqlite3.Connection) -> Iterator[Failed]:
         "SELECT source, folder, name, kind, message FROM jobs WHERE status = 'failed' "
         "ORDER BY folder, name, source"
     ):
-        yield Failed(name_of(source), name_of(folder) + name_of(name), kind, message)
+        yield Failed(name_of(source), name_of(folder) + name_of(name), kind, name_of(message))
 
 
 def _bytes(count: int) -> str:

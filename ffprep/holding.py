@@ -4,9 +4,11 @@ By flock(2) on a file in the folder, which the system lets go of when its holder
 NFS it is as good as the server's locks.
 """
 
+import errno
 import fcntl
 import json
 import os
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -27,8 +29,12 @@ def held(output: Path, wait: float = 0.0) -> Iterator[None]:
     place = output / FOLDER / "lock"
     until = time.monotonic() + wait
     place.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(place, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    # Not through a link that somebody has put there: what it leads to would be emptied.
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+    descriptor = os.open(place, flags, 0o666)
     try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, f"{place} is no regular file")
         while not _locked(descriptor, place):
             if time.monotonic() >= until:
                 raise Held(f"{output} is held by {_holder(place)}; wait for it with --wait SECONDS")

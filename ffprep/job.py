@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from ffprep.errors import Kind, PhotoError
+from ffprep.errors import Killed, Kind, PhotoError
 from ffprep.files import Stamp
 from ffprep.spec import Size, Spec
 
@@ -143,10 +143,11 @@ class Fresh:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a Job failed."""
+    """Why a Job failed. A `passing` one may be over without a touch of the photo."""
 
     kind: Kind
     message: str
+    passing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,5 +187,5 @@ class Result:
         cls, source: Path, output: Path | None, error: PhotoError, seconds: float = 0.0
     ) -> "Result":
         """The Result of a Job that ended in `error`."""
-        failure = Failure(error.kind, str(error))
+        failure = Failure(error.kind, str(error), isinstance(error, Killed))
         return cls(source, output, Status.FAILED, seconds=seconds, failure=failure)

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 from urllib.parse import quote
 
-from ffprep.errors import EnvironmentFault
+from ffprep.errors import EnvironmentFault, Kind, PhotoError
+from ffprep.files import open_regular
 from ffprep.formats import HEAD_BYTES, sniff
 from ffprep.job import Status
 from ffprep.spec import Spec
@@ -79,7 +80,7 @@ class Row(NamedTuple):
     width: int | None = None
     height: int | None = None
     kind: str | None = None
-    message: str | None = None
+    message: str | bytes | None = None
 
 
 _COLUMNS = ", ".join(Row._fields)
@@ -106,7 +107,7 @@ class Versions:
 
 
 def key(name: str) -> str | bytes:
-    """A name as it stands in the ledger."""
+    """A name, or words with one in them, as they stand in the ledger."""
     try:
         name.encode()
     except UnicodeEncodeError:
@@ -142,21 +143,28 @@ class Ledger:
         self.read_only = read_only
         self._warn = warn
         self.run = 0
+        self._ended = True  # none has begun
         self._synchronous = "FULL" if fsync else "NORMAL"
         self._specs: dict[int, tuple[Spec, int]] = {}
         self._versions: Versions | None = None
         with told(path):
             if not read_only:
                 path.parent.mkdir(parents=True, exist_ok=True)
-            _refuse_pictures(path)
+            _refuse_others(path)
             self._database = self._opened()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with contextlib.suppress(sqlite3.Error):
-            self._database.close()
+        """What has not said how it ended was interrupted, while it was planned maybe."""
+        try:
+            if not self._ended:
+                with contextlib.suppress(EnvironmentFault):
+                    self.end("interrupted", {})
+        finally:
+            with contextlib.suppress(sqlite3.Error):
+                self._database.close()
 
     def _opened(self) -> sqlite3.Connection:
         if self.read_only:
@@ -232,10 +240,11 @@ class Ledger:
                 "INSERT INTO runs (started, pid, host, ffprep, ffmpeg, terms, output) VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (time.time(), os.getpid(), os.uname().nodename, *map(key, astuple(self._versions))),
             )
-            self.run = begun.lastrowid or 0
+            self.run, self._ended = begun.lastrowid or 0, False
 
     def end(self, outcome: str, counts: dict[str, int]) -> None:
         """Note how a run ended, and how many photos became what."""
+        self._ended = True
         with self._guarded():
             self._database.execute(
                 "UPDATE runs SET ended = ?, outcome = ?, converted = ?, fresh = ?, failed = ?, pruned = ? WHERE id = ?",
@@ -367,7 +376,11 @@ def _is_corrupt(error: sqlite3.DatabaseError) -> bool:
 def open_to_read(path: Path) -> sqlite3.Connection:
     """Open a ledger that somebody else may be writing. Raises EnvironmentFault."""
     address = f"file:{quote(os.path.abspath(os.fsencode(path)))}?mode=ro"
+    if not os.path.exists(f"{os.path.realpath(path)}-wal"):
+        # Nobody has it open. Else SQLite would put files beside it, and leave them, or fail where it may not.
+        address += "&immutable=1"
     with told(path), contextlib.ExitStack() as stack:
+        _refuse_others(path)
         database = stack.enter_context(contextlib.closing(sqlite3.connect(address, uri=True)))
         (application,) = database.execute("PRAGMA application_id").fetchone()
         if application != _APPLICATION:
@@ -376,11 +389,19 @@ def open_to_read(path: Path) -> sqlite3.Connection:
     return database
 
 
-def _refuse_pictures(path: Path) -> None:
-    """Whoever names a photo as the ledger has mistaken it; it is not to be put aside as corrupt."""
-    with contextlib.suppress(FileNotFoundError), open(path, "rb") as file:
-        if sniff(file.read(HEAD_BYTES)):
-            raise EnvironmentFault(f"{path} is a picture, and no ledger; choose another --ledger")
+def _refuse_others(path: Path) -> None:
+    """Whoever names a photo as the ledger has mistaken it; it is not to be put aside as corrupt.
+
+    Nor is anything opened that is no file: a FIFO would hang.
+    """
+    try:
+        with open_regular(path) as file:
+            if sniff(file.read(HEAD_BYTES)):
+                words = f"{path} is a picture, and no ledger; choose another --ledger"
+                raise EnvironmentFault(words)
+    except PhotoError as error:
+        if error.kind is not Kind.MISSING:
+            raise OSError(errno.EINVAL, str(error)) from None
 
 
 class Unusable(EnvironmentFault):
@@ -399,6 +420,9 @@ def told(path: Path) -> Iterator[None]:
             raise  # a mistake of ffprep's own
         if code == sqlite3.SQLITE_FULL or getattr(error, "errno", None) == errno.ENOSPC:
             raise Unusable(f"no space left in {path.parent}; make room and run again") from None
+        if code == sqlite3.SQLITE_BUSY:  # it will be there again, and converting all costs more
+            words = f"the ledger {path} is locked by another program; run again when that has ended"
+            raise EnvironmentFault(words) from None
         words = getattr(error, "strerror", None) or str(error)
         raise Unusable(
             f"the ledger {path} cannot be used ({words}); mend that, or choose another with --ledger"

@@ -46,6 +46,11 @@ class Request:
         own = None if self.single else self.output
         return Walk(self.sources, own, self.follow_links, self.selection)
 
+    def has_photo(self, folder: str | os.PathLike[str]) -> bool:
+        """Whether there is any in a SOURCE folder, selected or not."""
+        walk = replace(self.walk, sources=(folder,), selection=Selection())
+        return any(listing.names for listing in walk.listings())
+
 
 @dataclass(slots=True)
 class Plan:

@@ -4,11 +4,14 @@ It may be renamed or removed at any time (logrotate); the next line goes to a ne
 be written costs one sentence, and no photo. Several runs may share one: each line is one write.
 """
 
+import errno
 import json
 import os
 import sys
+import time
 from contextlib import suppress
 from datetime import UTC, datetime
+from io import TextIOWrapper
 from logging import LogRecord, makeLogRecord
 from logging.handlers import WatchedFileHandler
 from pathlib import Path
@@ -18,6 +21,9 @@ import ffprep
 from ffprep.errors import EnvironmentFault
 from ffprep.job import Result
 from ffprep.report import Tally, as_dict, line, printable, shown, signed, signed_json
+from ffprep.walking import require_no_picture
+
+_PULSE, _TRIES = 0.05, 40
 
 
 class LogFile:
@@ -26,11 +32,12 @@ class LogFile:
     def __init__(self, path: Path, format: str, job: str = "") -> None:
         self._job = job
         self._json = format == "json"
+        require_no_picture("--log-file", path)
         try:
-            self._handler = _Handler(path)
+            self._handler = _opened(path)
         except OSError as error:
-            words = f"--log-file {shown(path)}: {error.strerror}"
-            raise EnvironmentFault(words) from None
+            why = "nobody reads this pipe" if error.errno == errno.ENXIO else error.strerror
+            raise EnvironmentFault(f"--log-file {shown(path)}: {why}") from None
 
     def begin(self, tally: Tally) -> None:
         """Log that a run begins."""
@@ -71,12 +78,35 @@ class LogFile:
         self._handler.handle(makeLogRecord({"msg": text}))
 
 
+def _opened(path: Path) -> "_Handler":
+    """A handler; the reader of a pipe may come a moment later. Raises OSError."""
+    for _ in range(_TRIES):
+        try:
+            return _Handler(path)
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+        time.sleep(_PULSE)
+    return _Handler(path)
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """Open a file without waiting for the reader of a pipe, which no signal would end. Raises OSError."""
+    descriptor = os.open(path, flags | os.O_NONBLOCK, 0o666)
+    os.set_blocking(descriptor, True)
+    return descriptor
+
+
 class _Handler(WatchedFileHandler):
     """The standard library's, by itself: no logger of the process has to do with it."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, encoding="utf-8", errors="backslashreplace")
         self._path, self._told = path, False
+
+    def _open(self) -> TextIOWrapper:
+        name, errors = self.baseFilename, self.errors
+        return open(name, "a", encoding=self.encoding, errors=errors, opener=_open_at_once)
 
     def emit(self, record: LogRecord) -> None:
         try:

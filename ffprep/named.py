@@ -81,7 +81,7 @@ class NamedJob:
             value = setting.value if setting else default_of(param)
             if keys[name].wants in (Wants.FLAG, Wants.NUMBER):
                 value = self.given[option]
-            if keys[name].path and setting and setting.origin == COMMAND_LINE:
+            if setting and setting.origin == COMMAND_LINE:
                 value = _from_anywhere(keys[name], value)
             value = list(value or ()) if keys[name].many else value
             yield Told(name, value, setting.origin if setting else "default")
@@ -116,19 +116,32 @@ def as_toml(jobs: Sequence[NamedJob]) -> str:
 
 def _from_anywhere(key: Key, value: Any) -> Any:
     """Paths of the command line, which start here, and in a file would start there."""
-    here = Path.cwd()
-    return [os.path.join(here, v) for v in value] if key.many else os.path.join(here, value)
+    if isinstance(value, list | tuple):
+        return [_from_anywhere(key, item) for item in value]
+    is_path = isinstance(value, str) and key.names_path(value)
+    return os.path.join(Path.cwd(), value) if is_path else value
+
+
+def _require_files_of_their_own(jobs: Sequence[NamedJob]) -> None:
+    """Raise where jobs of one night would overwrite what another one has told: a failure would be lost."""
+    for option in ("summary_file", "metrics_file", "depfile"):
+        writers: dict[str, NamedJob] = {}
+        for job in jobs:
+            if not (path := job.given[option]):
+                continue
+            other = writers.setdefault(os.path.realpath(path), job)
+            if other is not job:
+                setting = job.settings.said[option]
+                words = f"--{option.replace('_', '-')} is also that of job {other.name}; each needs its own"
+                fault = UsageError if setting.origin == COMMAND_LINE else EnvironmentFault
+                raise fault(f"{setting.origin}: job {job.name}: {words}")
 
 
 def run_in_turn(jobs: Sequence[NamedJob]) -> int:
     """Check all, run all; the gravest of their exit codes. Where there are several, each signs what it tells."""
     for job in jobs:
         job.check()
-    depfiles = [job.given["depfile"] for job in jobs if job.given["depfile"]]
-    if len({*depfiles}) < len(depfiles):
-        raise UsageError(
-            "several jobs would write the same --depfile; give each its own in the file"
-        )
+    _require_files_of_their_own(jobs)
     return min(
         (job.run(job.name if len(jobs) > 1 else "") for job in jobs), key=GRAVEST_FIRST.index
     )

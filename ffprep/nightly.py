@@ -9,16 +9,21 @@ import click
 from ffprep.converting import convert
 from ffprep.errors import UsageError
 from ffprep.params import PATH
-from ffprep.settings import FILE, read, said_in, words_in
+from ffprep.settings import FILE, NOT_OF_A_FILE, key_names, read, said_in, words_in
 
 
 def _options(*without: str) -> list[click.Parameter]:
-    """The options of `convert`, none of them required: the file may say it."""
+    """The options of `convert`, none of them required: the file may say it.
+
+    What the file turns on, `--no-...` turns off.
+    """
     found: list[click.Parameter] = []
     for param in convert.params:
         if isinstance(param, click.Option) and param.name not in ("config", *without):
             option = copy.copy(param)
             option.required = False
+            if option.is_flag and option.name not in NOT_OF_A_FILE:
+                option.secondary_opts = [f"--no-{name}" for name in key_names(option)]
             found.append(option)
     return found
 

@@ -22,6 +22,7 @@ from ffprep.job import Status
 from ffprep.outputs import temporary_beside, temporary_folder, writing
 from ffprep.processes import Processes
 from ffprep.report import Ended, Tally, as_dict, printable, shown
+from ffprep.walking import require_no_picture
 from ffprep.workers import Signals
 
 PATIENCE = dict.fromkeys(Ended, 60.0) | {Ended.INTERRUPTED: 5.0}
@@ -109,9 +110,10 @@ class Notices:
         for option, path in self._files():
             if os.path.lexists(path) and not os.path.isfile(path):
                 raise EnvironmentFault(f"{option} {shown(path)}: is no regular file")
+            require_no_picture(option, path)
             if not os.path.isdir(path.parent):
                 raise EnvironmentFault(f"{option} {shown(path)}: there is no such folder")
-            with _told_as(option), temporary_beside(path):
+            with _told_as(option), temporary_beside(path.resolve()):
                 pass
 
     def _files(self) -> Iterator[tuple[str, Path]]:
@@ -190,7 +192,8 @@ def _variables(outcome: Outcome, summary: Path) -> dict[str, str]:
 
 
 def _write(path: Path, text: str) -> None:
-    """Replace a file as a whole, readable for those who watch."""
+    """Replace a file as a whole, readable for those who watch; a link to it stays one."""
+    path = path.resolve()
     with temporary_beside(path) as temporary, writing(path):
         temporary.write_text(text, encoding="utf-8")
         temporary.chmod(0o644)

@@ -20,12 +20,13 @@ from ffprep.params import (
     PATH_AS_WRITTEN,
     SIZE_OR_TARGET,
     Parsed,
+    ParsedOrPath,
     PathOr,
     Seconds,
     options,
     read_bytes,
 )
-from ffprep.selection import read_since
+from ffprep.selection import names_file, read_since
 from ffprep.settings import CONFIG
 
 FILES = options(
@@ -67,7 +68,7 @@ FILES = options(
     ),
     click.option(
         "--since",
-        type=Parsed("WHEN", read_since),
+        type=ParsedOrPath("WHEN", read_since, names_file),
         help="Only what was changed since: 7d, 12h, 2026-11-01, 2026-11-01T22:00, or since a FILE was.",
     ),
     FOLLOW_LINKS,

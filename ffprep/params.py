@@ -23,7 +23,11 @@ class PathOr(click.Path):
 
     def __init__(self, *words: str) -> None:
         super().__init__(readable=False)
-        self.words = words
+        self._words = words
+
+    def names_path(self, text: str) -> bool:
+        """Whether a text is none of the words."""
+        return text not in self._words
 
 
 class Parsed(click.ParamType[Any]):
@@ -39,6 +43,16 @@ class Parsed(click.ParamType[Any]):
             return self._parse(value) if isinstance(value, str) else value
         except UsageError as error:
             self.fail(str(error), param, ctx)
+
+
+class ParsedOrPath(Parsed):
+    """The same, where some texts are the names of files."""
+
+    def __init__(
+        self, name: str, parse: Callable[[str], Any], names_path: Callable[[str], bool]
+    ) -> None:
+        super().__init__(name, parse)
+        self.names_path = names_path
 
 
 class Jobs(click.ParamType[int]):

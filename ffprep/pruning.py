@@ -1,7 +1,7 @@
 """Outputs whose photo is gone: those that the ledger knows, and that nobody has altered since."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
@@ -12,21 +12,24 @@ from ffprep.files import os_trouble
 from ffprep.freshness import Freshness
 from ffprep.job import Result, Status
 from ffprep.ledger import AT_ONCE, Entry, name_of
-from ffprep.records import content
+from ffprep.records import content, noted
 from ffprep.spec import Size
 
 
 @dataclass(frozen=True, slots=True)
 class Pruning:
-    """Removes outputs of photos that were below `folders` once, which end in a separator."""
+    """Removes outputs of photos that were below `folders` once, which end in a separator, until `stopped`."""
 
     freshness: Freshness
     folders: tuple[str, ...]
+    stopped: Callable[[], bool]
 
     def results(self, really: bool) -> Iterator[Result]:
         """A Result for every output that is removed, or would be; a failed one for what could not be."""
         ledger, gone = self.freshness.ledger, list[Entry]()
         for entry in chain(ledger.entries(Status.CONVERTED), ledger.entries(Status.FAILED)):
+            if self.stopped():
+                break
             source = name_of(entry.row.source)
             if not source.startswith(self.folders) or not _is_gone(source):
                 continue
@@ -47,7 +50,7 @@ class Pruning:
             found = os.lstat(output)
         except OSError:
             return None
-        if (found.st_size, found.st_mtime_ns) != (row.output_bytes, row.output_mtime):
+        if (found.st_size, noted(found.st_mtime_ns)) != (row.output_bytes, row.output_mtime):
             return None
         if self.freshness.renewal.checksum and row.output_hash not in (None, content(output)):
             return None

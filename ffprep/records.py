@@ -13,6 +13,7 @@ from ffprep.files import Stamp, open_regular
 from ffprep.job import Job, Result, Status
 from ffprep.ledger import Entry, Ledger, Row, key
 
+_HALF = 2**63
 CONVERTED, FAILED = Status.CONVERTED.value, Status.FAILED.value
 
 
@@ -25,13 +26,17 @@ class Hashes(NamedTuple):
 
 NO_HASHES = Hashes()
 
+OF_OUTPUT = ("output_bytes", "output_mtime", "output_hash", "width", "height")
+"""The columns that still hold when a photo fails: what was made of an earlier version is still there."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pending:
     """A job that is not known to be fresh: its place in the ledger, and what stands there.
 
     `stamp` is the source's, from before anything of it was read, so that a change meanwhile is seen by the
-    next run. None where it could not be had.
+    next run. None where it could not be had. `good` says that the output, if it still is as in the row, is what
+    is wanted; without a row, that the ledger knows it as nobody else's.
     """
 
     job: Job
@@ -40,6 +45,7 @@ class Pending:
     source: str | bytes
     stamp: Stamp | None
     row: Row | None
+    good: bool = False
 
     @classmethod
     def unknown(cls, job: Job) -> "Pending":
@@ -59,31 +65,35 @@ class Done:
         """The job's new row."""
         result, pending = self.result, self.pending
         failure, origin, made = result.failure, pending.stamp, result.stamp
+        if failure and failure.passing:
+            origin = None  # it holds for no version of the photo
         known = {caveat.kind.value for caveat in result.caveats if caveat.kind}
         if pending.row and result.status is Status.FRESH:
             known = set(pending.row.tolerated.split())
-        before = (
-            pending.row if failure else None
-        )  # what was made of an earlier version is still there
         row = Row(
             name=pending.name,
             source=pending.source,
             source_bytes=origin.bytes if origin else None,
-            source_mtime=origin.modified if origin else None,
+            source_mtime=noted(origin.modified) if origin else None,
             spec=ledger.spec(pending.job.spec),
-            output_bytes=made.bytes if made else before and before.output_bytes,
-            output_mtime=made.modified if made else before and before.output_mtime,
+            output_bytes=made.bytes if made else None,
+            output_mtime=noted(made.modified) if made else None,
             status=FAILED if failure else CONVERTED,
             run=ledger.run,
             source_hash=self.hashes.source,
-            output_hash=self.hashes.output if made else before and before.output_hash,
+            output_hash=self.hashes.output if made else None,
             tolerated=" ".join(sorted(known)),
             width=result.size.width if result.size else None,
             height=result.size.height if result.size else None,
             kind=failure.kind.value if failure else None,
-            message=failure.message if failure else None,
+            message=key(failure.message) if failure else None,
         )
-        return Entry(pending.folder, row, result.seconds)
+        return Entry(pending.folder, row if made else keeping(row, pending.row), result.seconds)
+
+
+def keeping(row: Row, before: Row | None) -> Row:
+    """A failure's row, with what is known of an output that was made before."""
+    return row._replace(**{word: getattr(before, word) for word in OF_OUTPUT}) if before else row
 
 
 def failed_beforehand(result: Result, output: Path, run: int) -> Entry:
@@ -93,7 +103,7 @@ def failed_beforehand(result: Result, output: Path, run: int) -> Entry:
     if result.output:
         folder, name = place(output, os.path.join(result.output.parent, "")), result.output.name
     source = key(root(result.source.parent) + result.source.name)
-    kind, message = result.failure.kind.value, result.failure.message
+    kind, message = result.failure.kind.value, key(result.failure.message)
     return Entry(folder, Row(key(name), source, FAILED, run, kind=kind, message=message))
 
 
@@ -106,6 +116,11 @@ def place(output: Path, folder: str) -> str:
 def root(folder: str | Path) -> str:
     """A folder of sources as the ledger knows it, with a separator behind."""
     return os.path.join(os.path.realpath(folder), "")
+
+
+def noted(time: int) -> int:
+    """A time in nanoseconds as the ledger has it: in 64 bits, which begin again in the year 2262."""
+    return time if -_HALF <= time < _HALF else (time + _HALF) % (2 * _HALF) - _HALF
 
 
 def content(path: Path) -> bytes | None:

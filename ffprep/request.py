@@ -20,6 +20,7 @@ from ffprep.selection import Selection
 from ffprep.sources import Sources
 from ffprep.spec import Mode, Size, Spec
 from ffprep.targets import Target, find_target
+from ffprep.walking import require_no_picture
 
 
 def read_request(given: Mapping[str, Any]) -> Request:
@@ -104,6 +105,7 @@ def _depfile(given: Mapping[str, Any]) -> Depfile | None:
         if given["depfile_target"]:
             raise UsageError("--depfile-target is for a --depfile; name its FILE")
         return None
+    require_no_picture("--depfile", given["depfile"])
     # A list may be a pipe as well, such as a shell's <(find ...): nothing that make could look at.
     lists = [Path(file) for file in given["sources_from"] if os.path.isfile(file)]
     others = (*([given["config"]] if given["config"] else []), *lists)

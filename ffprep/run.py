@@ -3,7 +3,7 @@
 import math
 import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import takewhile
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any
 from ffprep import __version__
 from ffprep.convert import Converter
 from ffprep.depfile import Depfile
+from ffprep.errors import EnvironmentFault
 from ffprep.freshness import Freshness, Sorted
 from ffprep.holding import held
 from ffprep.job import Batch, Fresh, Job, Manners, Policy, Renewal, Result
@@ -91,7 +92,6 @@ class Run:
     freshness: Freshness | None = None
     gate: Gate = field(default_factory=lambda: Gate(Manners()))
     _each: bool = False
-    _ended: bool = False
     _pace: _Pace = field(default_factory=_Pace)
 
     def results(self, each: bool = True) -> Iterator[Result | Fresh]:
@@ -127,21 +127,24 @@ class Run:
         """When all was looked at, what is no longer there is forgotten; outputs of it are removed, if asked for."""
         order, folders = self.order, self._folders()
         if order.prune:
-            yield from Pruning(freshness, folders).results(not order.dry_run)
-        if order.renewal.retry != "only" and not order.dry_run:
+            yield from Pruning(freshness, folders, lambda: self._stopped).results(not order.dry_run)
+        if order.renewal.retry != "only" and not order.dry_run and not self._stopped:
             # What was not selected was not met either, and is not gone for that.
-            freshness.forget_failures(folders if order.request.selection.all else ())
+            every = order.request.selection.all
+            freshness.forget_failures(
+                folders if every else (), order.request.sources if every else ()
+            )
 
     def _folders(self) -> tuple[str, ...]:
-        """The SOURCEs that are folders, and hold something: an empty one is not mounted, maybe."""
-        sources = self.order.request.sources
-        return tuple(root(Path(source)) for source in sources if _has_something(source))
+        """The SOURCEs that are folders, and hold a photo: one without is not mounted, maybe."""
+        request = self.order.request
+        folders = filter(os.path.isdir, request.sources)
+        return tuple(root(Path(folder)) for folder in folders if request.has_photo(folder))
 
     def end(self, outcome: str, counts: dict[str, Any]) -> None:
         """Have the ledger say how it ended."""
-        if self.freshness and not self._ended and not self.order.dry_run:
+        if self.freshness:
             self.freshness.ledger.end(outcome, counts)
-        self._ended = True
 
     def _chunks(self) -> Iterator[_Chunk]:
         """Chunks, as soon as there is enough for every worker: towards the end they get shorter."""
@@ -240,12 +243,11 @@ def prepared(order: Order, converter: Converter, warn: Callable[[str], None]) ->
             if order.ledger and request.output not in order.ledger.parents:
                 raise  # it was asked for; else the outputs themselves will tell what is wrong
             words = getattr(error, "strerror", None) or str(error)
-            warn(f"nothing can be remembered in {request.output}: {words}")
-        run = Run(order, converter, Plan.of(request), freshness, gate)
-        try:
-            yield run
-        finally:
-            run.end("interrupted", {})
+            words = f"nothing can be remembered in {request.output}: {words}"
+            if order.renewal.retry == "only":  # else all would be tried, and not what failed
+                raise EnvironmentFault(f"{words}; --retry-failed goes by the ledger") from None
+            warn(words)
+        yield Run(order, converter, Plan.of(request), freshness, gate)
 
 
 @contextmanager
@@ -257,12 +259,6 @@ def _remembered(
         real, ffmpeg = os.path.realpath(output), converter.binary.version
         alike = ledger.begin(Versions(__version__, ffmpeg, policy.terms, real))
         yield Freshness(ledger, output, policy, order.renewal, alike)
-
-
-def _has_something(folder: str | os.PathLike[str]) -> bool:
-    with suppress(OSError), os.scandir(folder) as entries:
-        return next(entries, None) is not None
-    return False
 
 
 def _cut(waiting: _Chunk, length: int) -> _Chunk:

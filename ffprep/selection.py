@@ -12,6 +12,8 @@ from ffprep.errors import UsageError
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
 
+_CLASS = re.compile(r"\[:\w+:\]")
+"""What the library for patterns takes for the characters themselves."""
 _SPAN_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
@@ -59,12 +61,15 @@ def _spec(option: str, patterns: Iterable[str]) -> "GitIgnoreSpec | None":
     from pathspec import GitIgnoreSpec
 
     for pattern in patterns:
+        if _CLASS.search(pattern):
+            raise UsageError(f"{option} {pattern!r}: classes like [:alpha:] are not known here")
         try:
             read = GitIgnoreSpec.from_lines([pattern]).patterns
-        except ValueError:
+        except (ValueError, re.error):
             raise UsageError(f"{option} {pattern!r} is no pattern, as gitignore has them") from None
         if all(part.include is None for part in read):
-            raise UsageError(f"{option} {pattern!r} matches nothing: it is empty, or a comment")
+            why = "it is empty, a comment, or a [ that is not closed"
+            raise UsageError(f"{option} {pattern!r} matches nothing: {why}")
     return GitIgnoreSpec.from_lines(patterns)
 
 
@@ -76,11 +81,28 @@ def _changed(path: str, since: int) -> bool:
         return True
 
 
+def names_file(text: str) -> bool:
+    """Whether a --since is no span and no date, so that it has to be a file's name."""
+    return _moment(text) is None
+
+
 def read_since(text: str) -> int:
     """Read `7d`, `2026-11-01`, `2026-11-01T22:00` (local time) or a file's name: its mtime.
 
     A file that is called like a span or a date is named by a path, as in ./7d. Raises UsageError.
     """
+    moment = _moment(text)
+    try:
+        return os.stat(text).st_mtime_ns if moment is None else moment
+    except (OSError, ValueError):
+        raise UsageError(
+            f"{text!r} is no time; write 7d, 12h or 30m, a date such as 2026-11-01 or "
+            "2026-11-01T22:00, or the name of a file that is as old"
+        ) from None
+
+
+def _moment(text: str) -> int | None:
+    """What a span or a date means, in nanoseconds since the epoch; None for other texts."""
     if span := re.fullmatch(r"(\d{1,9})([smhdw])", text, re.ASCII):
         return time.time_ns() - int(span[1]) * _SPAN_SECONDS[span[2]] * 10**9
     from datetime import datetime
@@ -88,11 +110,4 @@ def read_since(text: str) -> int:
     try:
         return int(datetime.fromisoformat(text).timestamp()) * 10**9
     except (ValueError, OverflowError):
-        pass
-    try:
-        return os.stat(text).st_mtime_ns
-    except (OSError, ValueError):
-        raise UsageError(
-            f"{text!r} is no time; write 7d, 12h or 30m, a date such as 2026-11-01 or "
-            "2026-11-01T22:00, or the name of a file that is as old"
-        ) from None
+        return None

@@ -1,13 +1,14 @@
 """Options of `convert` that a file says: its keys, where it is looked for, whose fault a bad value is."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ffprep.errors import EnvironmentFault
-from ffprep.params import PATH, PathOr
+from ffprep.params import PATH, ParsedOrPath, PathOr
 
 if TYPE_CHECKING:
     from ffprep.config import Config, Key, Settings, Wants
@@ -93,8 +94,13 @@ def _key(param: click.Parameter) -> "Key":
     from ffprep.config import Key
 
     many = param.multiple or param.nargs != 1
-    words = param.type.words if isinstance(param.type, PathOr) else ()
-    return Key(str(param.name), _wants(param), many, isinstance(param.type, click.Path), words)
+    return Key(str(param.name), _wants(param), many, partial(_names_path, param.type))
+
+
+def _names_path(type: click.ParamType[Any], text: str) -> bool:
+    if isinstance(type, PathOr | ParsedOrPath):
+        return type.names_path(text)
+    return isinstance(type, click.Path)
 
 
 def _wants(param: click.Parameter) -> "Wants":

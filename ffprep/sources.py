@@ -3,6 +3,7 @@
 import os
 import re
 import sys
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -69,7 +70,14 @@ def _list(name: str, separator: bytes) -> NameList:
     if separator != b"\0" and b"\0" in content:
         place = "on stdin" if name == STDIN else f"in {name}"
         raise UsageError(f"the list {place} is separated by NUL; read it with -0")
-    return NameList(content, separator)
+    return NameList(content if separator == b"\0" else _as_unix(content), separator)
+
+
+def _as_unix(text: bytes) -> bytes:
+    """A list as Windows writes it, without its mark and its line ends; one odd name makes no such list."""
+    text = text.removeprefix(BOM_UTF8)
+    lines = text.count(b"\n")
+    return text.replace(b"\r\n", b"\n") if lines and lines == text.count(b"\r\n") else text
 
 
 def _stdin() -> bytes:

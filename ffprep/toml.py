@@ -36,7 +36,7 @@ class Document:
 def read(path: Path) -> Document:
     """Read a TOML file. Raises EnvironmentFault that names the file, and the line where there is one."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
         return Document(path, text, tomllib.loads(text))
     except OSError as error:
         raise EnvironmentFault(f"{path}: {error.strerror}") from None

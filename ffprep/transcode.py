@@ -1,6 +1,7 @@
 """One photo through ffmpeg: what its file holds, the call, whose fault it is, and the bytes it may fill."""
 
 import os
+import signal
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -9,7 +10,7 @@ from pathlib import Path
 from ffprep import fflog, graph, modes
 from ffprep.damage import NOT_ALL
 from ffprep.embed import embed
-from ffprep.errors import EnvironmentFault, Kind, PhotoError
+from ffprep.errors import EnvironmentFault, Killed, Kind, PhotoError
 from ffprep.ffmpeg import Binary
 from ffprep.files import Stamp
 from ffprep.framing import Framing, times
@@ -197,6 +198,9 @@ class Transcoder:
         self.blame(job, log)
         if log.out_of_memory:
             raise out_of_memory()
+        if status == -signal.SIGKILL:
+            words = "ffmpeg was killed (signal 9) while at it, for want of memory maybe; run again"
+            raise Killed(Kind.DAMAGED, words)
         if status < 0 and not log.barren:
             raise PhotoError(Kind.DAMAGED, f"ffmpeg crashed on it (signal {-status})")
         return log

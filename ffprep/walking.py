@@ -14,7 +14,7 @@ from functools import lru_cache
 from itertools import groupby, islice
 from pathlib import Path
 
-from ffprep.errors import PhotoError
+from ffprep.errors import PhotoError, UsageError
 from ffprep.files import open_regular, os_trouble
 from ffprep.formats import HEAD_BYTES, OUTPUT_FORMATS, SUFFIXES, OutputFormat, sniff
 from ffprep.selection import Selection
@@ -271,3 +271,9 @@ def output_format(path: Path) -> OutputFormat | None:
         return None
     lossless = format.name in ("gif", "bmp", "tiff")
     return OUTPUT_FORMATS.get(format.name) or OUTPUT_FORMATS["png" if lossless else "jpeg"]
+
+
+def require_no_picture(option: str, path: Path) -> None:
+    """Raise UsageError where a file that is to be written is a photo, named by mistake."""
+    if output_format(path) is not None:
+        raise UsageError(f"{option} {path}: is a picture, and sources are never overwritten")

@@ -174,7 +174,9 @@ def _of_outputs(results: Mapping[str, dict[str, Any]], out: Path) -> Iterator[Br
         exists = bool(line["output"]) and os.path.lexists(line["output"])
         if exists != (line["status"] == "converted"):
             yield Breach("output", name, f"{line['status']}, and the output is {exists}")
-    for path in (path for path in out.rglob("*") if not path.name.startswith(".ffprep-")):
+    kept = {out / ".ffprep", out / ".ffprep/ledger.db", out / ".ffprep/lock"}
+    made = (path for path in out.rglob("*") if not path.name.startswith(".ffprep-"))
+    for path in (path for path in made if path not in kept):
         if str(path) not in named:
             yield Breach("output", "", f"{path.name} is nobody's")
         elif trouble := _trouble(path):

@@ -575,6 +575,33 @@ def test_whoever_reads_the_output_may_stop(home: Path) -> None:
     assert ran.stderr == ""
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device that is always full")
+@pytest.mark.parametrize(
+    ("arguments", "code"), [("nothing.jpg", 3), ("nothing.jpg -v", 3), ("nothing.jpg --jobs 0", 2)]
+)
+def test_where_stderr_is_full_the_exit_code_tells(
+    home: Path, tmp_path: Path, arguments: str, code: int
+) -> None:
+    command = (
+        f"{sys.executable} -m ffprep convert -o out --size 8x8 --summary-file s.json {arguments}"
+    )
+    ran = subprocess.run(f"{command} 2>/dev/full", shell=True, cwd=tmp_path)
+    assert ran.returncode == code
+    if code == 3:
+        assert json.loads((tmp_path / "s.json").read_text())["exit_code"] == code
+
+
+@pytest.mark.parametrize("arguments", ["--json", "-v 2>&1"])
+def test_whoever_reads_no_more_is_no_failed_photo(
+    home: Path, photos: Path, tmp_path: Path, arguments: str
+) -> None:
+    command = f"{sys.executable} -m ffprep convert {photos} -o out --size 8x8 --summary-file s.json"
+    command = f"{command} {arguments} | true; exit ${{PIPESTATUS[0]}}"
+    ran = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True)
+    assert (ran.returncode, ran.stderr) == (141, b"")
+    assert json.loads((tmp_path / "s.json").read_text())["exit_code"] == 141
+
+
 def test_an_interrupted_check_is_no_finding(home: Path, tmp_path: Path) -> None:
     listing = tmp_path / "photos"
     listing.mkdir()

@@ -67,6 +67,22 @@ def test_paths_start_at_the_file_and_nothing_else_does(tmp_path: Path, home: Pat
     }
 
 
+@pytest.mark.parametrize(
+    ("said", "value"),
+    [('"stamp"', "{}/stamp"), ('"7d"', "7d"), ("2026-11-01", "2026-11-01"), ('"2026-11-01"', "2026-11-01")],
+)  # fmt: skip
+def test_since_may_name_a_file_and_that_is_a_path(tmp_path: Path, said: str, value: str) -> None:
+    job = written(tmp_path, JOB + f"since = {said}\n").job("a")
+    assert job.values == {"since": value.format(tmp_path)}
+
+
+def test_a_file_from_windows_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "ffprep.toml"
+    path.write_bytes(b"\xef\xbb\xbf[job.a]\r\nquality = 7\r\n")
+    setting = read(path, keys_of(convert)).job("a").said["quality"]
+    assert (setting.value, setting.origin) == (7, f"{path}:2")
+
+
 def test_every_option_of_convert_is_a_key_by_its_long_names() -> None:
     keys = keys_of(convert)
     for param in convert.params:

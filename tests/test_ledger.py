@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from conftest import Ran, opened, ramp
 
+from ffprep.ffmpeg import find
+
 SIZE = ("--size", "32x18")
 
 
@@ -413,10 +415,11 @@ def test_a_dry_run_shows_what_is_not_fresh_and_writes_nothing(
     assert not out.exists()
     assert ffprep(*command).code == 0
     os.utime(photos / "a.png")
-    before = versions(out) | versions(out / ".ffprep")
+    before = {p: (p.stat().st_ino, p.stat().st_mtime_ns) for p in out.rglob("*")}
     ran = ffprep(*command, "--dry-run")
     assert (ran.code, ran.out.count(b"\n"), b"a.png" in ran.out) == (0, 1, True)
-    assert versions(out) | versions(out / ".ffprep") == before
+    assert ffprep("status", out).code == 0
+    assert {p: (p.stat().st_ino, p.stat().st_mtime_ns) for p in out.rglob("*")} == before
 
 
 def test_status_tells_runs_totals_and_failures(convert, ffprep, photos: Path) -> None:
@@ -491,3 +494,190 @@ def test_a_ledger_elsewhere_is_one_output_folders(convert, ffprep, photos: Path)
     ran = ffprep("convert", photos, "-o", photos.parent / "other", *SIZE, *ledger)
     assert (ran.code, str(photos.parent / "out") in ran.err) == (3, True)
     assert len(named(convert(*ledger), "fresh")) == 4
+
+
+def test_checksums_of_a_library_without_failures(convert, photos: Path) -> None:
+    for name in ("bad.jpg", "small.png"):  # whose rows the run would ask for on its own thread
+        (photos / name).unlink()
+    assert len(named(convert(code=0), "converted")) == 3
+    assert len(named(convert("--checksum", code=0), "fresh")) == 3
+
+
+def test_times_that_sqlite_has_no_number_for_are_known(convert, photos: Path) -> None:
+    for name, year in (("a.png", 2400), ("b.jpg", 1950)):
+        os.utime(photos / name, ((year - 1970) * 31556952,) * 2)
+    for options in ((), ("--checksum",), ("--preserve-times",), ("--force", "--preserve-times")):
+        convert(*options)
+        assert len(named(convert(*options[1:]), "fresh")) == 4
+    os.utime(photos / "a.png", (430 * 31556952 + 1,) * 2)
+    assert named(convert(), "converted") == {"a.png"}
+
+
+def test_failures_that_speak_of_names_of_any_bytes_are_remembered(ffprep, tmp_path: Path) -> None:
+    folder = os.fsencode(tmp_path / "in")
+    os.makedirs(folder)
+    for name in (b"\xff.png", b"\xff.bmp"):
+        with open(folder + b"/" + name, "wb") as file:
+            ramp(40, 30).save(file, "PNG")
+    command = ("convert", tmp_path / "in", "-o", tmp_path / "out", *SIZE)
+    assert (ffprep(*command).code, ffprep(*command).code) == (1, 1)
+    told = ffprep("status", tmp_path / "out", "--failed")
+    assert (told.code, told.out.count(b"collision: would be written to")) == (0, 2)
+
+
+def test_what_is_no_file_is_neither_ledger_nor_lock(convert, ffprep, photos: Path) -> None:
+    out, precious = photos.parent / "out", photos.parent / "precious"
+    convert()
+    precious.write_text("precious")
+    for name in ("ledger.db", "lock"):
+        (out / ".ffprep" / name).unlink()
+        os.mkfifo(out / ".ffprep" / name)
+        command = ("convert", photos, "-o", out, *SIZE)
+        ran = ffprep(*command)
+        assert (ran.code, "nothing can be remembered" in ran.err) == (1, True)
+        ran = ffprep(*command, "--retry-failed")  # all would be tried
+        assert (ran.code, "--retry-failed goes by the ledger" in ran.err) == (3, True)
+        (out / ".ffprep" / name).unlink()
+        if name == "ledger.db":
+            continue
+        (out / ".ffprep" / name).symlink_to(precious)
+        assert ffprep(*command).code == 1
+    assert precious.read_text() == "precious"
+    (out / ".ffprep/ledger.db").unlink(missing_ok=True)
+    os.mkfifo(out / ".ffprep/ledger.db")
+    assert ffprep("status", out).code == 3
+
+
+def test_an_output_of_another_photo_is_not_adopted(convert, ffprep, photos: Path) -> None:
+    convert()
+    (photos / "a.png").unlink()
+    ramp(60, 60).save(photos / "a.webp")
+    os.utime(photos / "a.webp", (1e9, 1e9))
+    assert named(convert("--adopt"), "converted") == {"a.webp"}
+    moved = photos.rename(photos.parent / "moved")
+    ran = ffprep("convert", moved, "-o", photos.parent / "out", *SIZE, "--adopt", "--json")
+    assert (ran.summary["converted"], ran.summary["fresh"]) == (0, 4)
+
+
+def test_prune_spares_all_when_no_photo_is_left(convert, ffprep, photos: Path) -> None:
+    out = photos.parent / "out"
+    convert()
+    photos.rename(photos.parent / "unmounted")
+    (photos / "trip").mkdir(parents=True)
+    (photos / "trip/NOT MOUNTED").touch()
+    ran = ffprep("convert", photos, "-o", out, *SIZE, "--prune", "--json")
+    assert (ran.code, ran.summary["pruned"]) == (0, 0)
+
+
+def outcomes(out: Path) -> list[str | None]:
+    database = sqlite3.connect(out / ".ffprep/ledger.db")
+    try:
+        return [outcome for (outcome,) in database.execute("SELECT outcome FROM runs")]
+    except sqlite3.OperationalError:  # it is being made
+        return []
+    finally:
+        database.close()
+
+
+def begin(*arguments: object) -> "subprocess.Popen[bytes]":
+    argv = [sys.executable, "-m", "ffprep", *map(str, arguments)]
+    return subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def test_a_run_that_is_interrupted_while_it_is_planned_says_so(home: Path, photos: Path) -> None:
+    out, names = photos.parent / "out", photos.parent / "names"
+    names.write_text("".join(f"{photos}/missing-{n}.jpg\n" for n in range(300_000)))
+    run = begin("convert", "--sources-from", names, "-o", out, *SIZE, "--json")
+    while not (out / ".ffprep/ledger.db").exists() or outcomes(out) != [None]:
+        assert run.poll() is None
+    run.terminate()
+    printed, told = run.communicate(timeout=60)
+    assert (run.returncode, outcomes(out)) == (143, ["interrupted"])
+    assert (printed.startswith(b'{"summary": '), printed.count(b"\n")) == (True, 1)
+    assert b"interrupted; 0 converted" in told
+
+
+def test_pruning_ends_when_it_is_told_to(convert, photos: Path) -> None:
+    out = photos.parent / "out"
+    convert()
+    (photos / "a.png").unlink()
+    database = sqlite3.connect(out / ".ffprep/ledger.db")
+    with database:
+        database.execute(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200000) "
+            "INSERT INTO jobs (folder, name, source, status, run) "
+            "SELECT 'gone/', 'n' || i, ? || i, 'converted', 1 FROM n",
+            (f"{os.path.realpath(photos)}/gone/",),
+        )
+    run = begin("convert", photos, "-o", out, *SIZE, "--prune", "--json")
+    assert run.stdout
+    assert any(b'"pruned", ' in line for line in run.stdout)
+    run.terminate()
+    printed, _ = run.communicate(timeout=60)
+    assert (run.returncode, b'"pruned": 1' in printed) == (143, True)
+    left = database.execute("SELECT count(*) FROM jobs WHERE folder = 'gone/'").fetchone()
+    database.close()
+    assert left > (0,)
+    assert outcomes(out)[-1] == "interrupted"
+
+
+def test_a_ledger_that_is_locked_does_not_have_all_converted(convert, ffprep, photos: Path) -> None:
+    out = photos.parent / "out"
+    convert()
+    before = versions(out)
+    database = sqlite3.connect(out / ".ffprep/ledger.db", isolation_level=None)
+    database.execute("PRAGMA locking_mode = EXCLUSIVE")
+    database.execute("BEGIN EXCLUSIVE")
+    ran = ffprep("convert", photos, "-o", out, *SIZE)
+    database.close()
+    assert (ran.code, "locked by another program" in ran.err) == (3, True)
+    assert versions(out) == before
+
+
+def test_failures_of_named_files_are_forgotten_when_they_are_over(
+    ffprep, photos: Path, tmp_path: Path
+) -> None:
+    shutil.copy(photos / "b.jpg", photos / "trip/b.jpg")
+    both = (photos / "b.jpg", photos / "trip/b.jpg")
+    command = ("convert", *both, "-o", tmp_path / "out", *SIZE)
+    assert ffprep(*command).code == 1
+    assert ffprep(*command, "--names", "{parent}-{stem}").code == 0
+    assert ffprep("status", tmp_path / "out", "--failed").out == b""
+
+
+def test_an_output_of_a_photo_that_collides_since_is_still_known(convert, photos: Path) -> None:
+    convert()
+    ramp(50, 50).save(photos / "a.webp")
+    assert {"a.png", "a.webp"} <= named(convert(), "failed")
+    for name in ("a.png", "a.webp"):
+        (photos / name).unlink()
+    assert named(convert("--prune"), "pruned") == {"a.png"}
+    assert not (photos.parent / "out/a.jpg").exists()
+
+
+def test_a_photo_at_which_ffmpeg_was_killed_is_tried_again(convert, photos: Path) -> None:
+    ill, ffmpeg = photos.parent / "ill", photos.parent / "ffmpeg"
+    (photos / "bad.jpg").unlink()
+    ffmpeg.write_text(
+        f'#!/bin/sh\n[ -e {ill} ] && case "$*" in *a.png*) kill -KILL $$;; *%d*) exit 0;; esac\n'
+        f'exec {find().path} "$@"\n'
+    )
+    ffmpeg.chmod(0o755)
+    ill.touch()
+    assert named(convert("--ffmpeg", ffmpeg, code=1), "failed") == {"a.png"}
+    ill.unlink()
+    assert named(convert("--ffmpeg", ffmpeg, code=0), "converted") == {"a.png"}
+
+
+def test_status_sees_what_a_run_has_not_put_into_the_file_yet(
+    convert, ffprep, photos: Path
+) -> None:
+    out = photos.parent / "out"
+    convert()
+    elsewhere = (out / ".ffprep/ledger.db").rename(photos.parent / "elsewhere.db")
+    (out / ".ffprep/ledger.db").symlink_to(elsewhere)
+    database = sqlite3.connect(elsewhere, isolation_level=None)
+    database.execute("UPDATE jobs SET kind = 'timeout' WHERE status = 'failed'")
+    told = ffprep("status", out).out
+    database.close()
+    assert b"1 photos failed: 1 timeout" in told

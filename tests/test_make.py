@@ -268,16 +268,6 @@ def test_a_depfile_names_the_files_that_said_what_was_to_be_done(ffprep, tmp_pat
     assert "stdin" not in (tmp_path / "out.d").read_text()
 
 
-def test_two_jobs_of_a_file_do_not_write_one_depfile(ffprep, tmp_path: Path) -> None:
-    ramp(90, 70).save(tmp_path / "a.jpg")
-    job = '[job.{}]\nsources = ["a.jpg"]\noutput = "{}/"\nsize = "64x48"\n'
-    (tmp_path / "ffprep.toml").write_text(job.format("one", "b") + job.format("two", "c"))
-    assert ffprep("run", "one", "--depfile", "out.d", cwd=tmp_path).code == 0
-    ran = ffprep("run", "--all", "--depfile", "out.d", cwd=tmp_path)
-    assert (ran.code, "the same --depfile" in ran.err) == (2, True)
-    assert not (tmp_path / "c").exists()
-
-
 @pytest.fixture
 def counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
     """An ffmpeg that keeps a record of itself; how many of it have run at once at most."""

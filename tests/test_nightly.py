@@ -82,6 +82,15 @@ def test_the_command_line_wins(ffprep, folder: Path) -> None:
     assert made(folder) == {"c/one.webp": (1280, 720), "c/deep/two.webp": (1280, 720)}
 
 
+def test_the_command_line_turns_off_what_the_file_turns_on(ffprep, folder: Path) -> None:
+    edit(folder, "quality = 80", "verbose = true\njson = true")
+    ran = ffprep("run", "a", "--no-verbose", "--no-json", cwd=folder)
+    assert (ran.code, ran.out, ran.err) == (0, b"", "")
+    shown = ffprep("config", "show", "a", "--no-verbose", cwd=folder).out.decode()
+    assert "verbose = false # command line\n" in shown
+    assert "json = true # ffprep.toml:4\n" in shown
+
+
 def test_all_run_in_the_files_order_and_each_signs_what_it_tells(ffprep, folder: Path) -> None:
     (folder / "photos/bad.jpg").write_bytes(b"\xff\xd8\xff\xe0 no more")
     ran = ffprep("run", "--all", "--json", cwd=folder)
@@ -144,6 +153,20 @@ def test_all_is_checked_before_anything_runs(
     assert ran.code == 3
     assert ran.err.startswith(f"ffprep: ffprep.toml{told}")
     assert made(folder) == {}
+
+
+@pytest.mark.parametrize("option", ["summary-file", "metrics-file", "depfile"])
+def test_jobs_of_one_night_overwrite_nothing_that_another_has_told(
+    ffprep, folder: Path, option: str
+) -> None:
+    edit(folder, "quality = 80", f'{option} = "told.prom"')
+    ran = ffprep("run", "--all", cwd=folder)
+    words = f"job a: --{option} is also that of job b; each needs its own"
+    assert (ran.code, ran.err) == (3, f"ffprep: ffprep.toml:3: {words}\n")
+    assert made(folder) == {}
+    assert ffprep("run", "a", cwd=folder).code == 0
+    ran = ffprep("run", "b", "a", f"--{option}", "other.prom", cwd=folder)
+    assert (ran.code, ran.err.startswith(f"ffprep: command line: {words}\n")) == (2, True)
 
 
 @pytest.mark.parametrize(

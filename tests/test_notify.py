@@ -143,6 +143,30 @@ def test_what_cannot_be_written_is_told_before_the_work(
     assert not (tmp_path / "out").exists()
 
 
+def test_a_link_stays_a_link_and_what_it_names_is_replaced(
+    ffprep, photos: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep/s.json").write_text("old")
+    (tmp_path / "link").symlink_to("deep/s.json")
+    command = ["convert", photos, "-o", "out", "--size", "9x6", "--summary-file", "link"]
+    assert ffprep(*command, cwd=tmp_path).err.count("--summary-file") == 0
+    assert (tmp_path / "link").is_symlink()
+    assert summary(tmp_path / "deep/s.json")["ended"] == "done"
+
+
+@pytest.mark.parametrize("option", ["--summary-file", "--log-file", "--metrics-file", "--depfile"])
+def test_a_photo_is_no_place_to_tell_anything(
+    ffprep, photos: Path, tmp_path: Path, option: str
+) -> None:
+    photo = tmp_path / "photo.prom"
+    ramp(20, 20).save(photo, "JPEG")
+    before = photo.read_bytes()
+    ran = ffprep("convert", photos, "-o", "out", "--size", "9x6", option, photo, cwd=tmp_path)
+    assert (ran.code, f"{option} {photo}: is a picture" in ran.err) == (2, True)
+    assert photo.read_bytes() == before
+
+
 def test_a_run_that_cannot_begin_leaves_its_summary(ffprep, photos: Path, tmp_path: Path) -> None:
     arguments = ["convert", photos, "-o", tmp_path / "out", "--size", "9x6"]
     arguments += ["--summary-file", tmp_path / "s.json", "--metrics-file", tmp_path / "m.prom"]

@@ -123,6 +123,9 @@ def test_dates_are_local_unless_they_say_otherwise(monkeypatch: pytest.MonkeyPat
         ("--include", "!", "'!' is no pattern"),
         ("--exclude", "", "'' matches nothing"),
         ("--exclude", "#new", "'#new' matches nothing"),
+        ("--exclude", "[a", "'[a' matches nothing"),
+        ("--exclude", "[z-a]", "'[z-a]' is no pattern"),
+        ("--include", "[[:upper:]]*", "'[[:upper:]]*': classes like [:alpha:] are not known"),
         ("--since", "yesterday", "'yesterday' is no time"),
         ("--since", "2026-13-01", "'2026-13-01' is no time"),
         ("--since", "0001-01-01", "'0001-01-01' is no time"),
@@ -132,6 +135,15 @@ def test_dates_are_local_unless_they_say_otherwise(monkeypatch: pytest.MonkeyPat
 def test_bad_values_are_told(ffprep, library: Path, option: str, value: str, words: str) -> None:
     ran = ffprep("convert", library, "-o", library / "out", "--size", "8x8", option, value)
     assert (ran.code, words in ran.err, option in ran.err) == (2, True, True)
+
+
+def test_a_pattern_that_python_warns_of_is_one_without_a_word(ffprep, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    ramp(20, 20).save(tmp_path / "in/[x.png")
+    ran = ffprep(
+        "convert", "in", "-o", "out", "--size", "8x8", "--include", "[[]x.png", cwd=tmp_path
+    )
+    assert (ran.code, ran.err, (tmp_path / "out/[x.jpg").is_file()) == (0, "", True)
 
 
 def test_a_bad_pattern_beside_good_ones_is_named() -> None:

@@ -75,3 +75,21 @@ def test_no_source_at_all_is_told() -> None:
         Sources.read([], [], from_null=False)
     with pytest.raises(UsageError, match="a SOURCE is empty"):
         Sources.read(["a", ""], [], from_null=False)
+
+
+@pytest.mark.parametrize(
+    ("content", "names"),
+    [
+        (b"\xef\xbb\xbfa.jpg\r\n\r\nb.jpg\r\n", ["a.jpg", "b.jpg"]),
+        (b"\xef\xbb\xbfa.jpg\n", ["a.jpg"]),
+        (b"a.jpg\nodd\r\n", ["a.jpg", "odd\r"]),
+        (b"odd\r", ["odd\r"]),
+    ],
+)
+def test_a_list_from_windows_is_read(tmp_path: Path, content: bytes, names: list[str]) -> None:
+    (tmp_path / "list").write_bytes(content)
+    assert list(Sources.read([], [str(tmp_path / "list")], False)) == names
+    (tmp_path / "list").write_bytes(content.replace(b"\n", b"\0"))
+    assert b"".join(map(os.fsencode, Sources.read([], [str(tmp_path / "list")], True))) == (
+        content.replace(b"\n", b"")
+    )

@@ -75,6 +75,17 @@ def test_all_are_named_where_the_rest_would_be_nowhere(
         assert (len(named), len(set(named))) == (13, 13)
 
 
+def test_all_are_named_where_nothing_could_be_remembered(
+    ffprep, library: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/.ffprep").write_text("in the way")
+    ran = ffprep("convert", library, "-o", tmp_path / "out", "--size", "9x6")
+    assert "nothing can be remembered" in ran.err
+    assert "ffprep status" not in ran.err
+    assert len(re.findall(r"bad\d+\.jpg(?=: unsupported)", ran.err)) == 13
+
+
 def test_warnings_are_ten_at_most_and_once(ffprep, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     for number in range(12):
@@ -235,6 +246,14 @@ def test_a_log_may_be_a_pipe_or_a_stream(ffprep, library: Path, tmp_path: Path) 
     listener.join(30)
     assert (ran.code, ran.err) == (0, "")
     assert "] end: 1 converted" in heard[0]
+
+
+def test_a_pipe_that_nobody_reads_is_told(ffprep, library: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    command = ["convert", library / "a.jpg", "-o", tmp_path / "o.jpg", "--size", "9x6"]
+    ran = ffprep(*command, "--log-file", tmp_path / "fifo")
+    words = f"ffprep: --log-file {tmp_path}/fifo: nobody reads this pipe\n"
+    assert (ran.code, ran.err) == (3, words)
 
 
 def test_a_pipe_whose_reader_has_gone_stops_nothing(

@@ -165,7 +165,8 @@ class Freshness:
         """Have it remember what failed before it could be looked at: a collision, an unreadable folder."""
         entry = failed_beforehand(result, self.output, self.ledger.run)
         name, source = entry.row.name, entry.row.source
-        before = self.ledger.recall(entry.folder, [name]).get((name, source))
+        known = self.ledger.recall(entry.folder, [name]) if name else {}
+        before = known.get((name, source))
         self.ledger.record([replace(entry, row=keeping(entry.row, before))])
 
     def forget_failures(

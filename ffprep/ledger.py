@@ -284,7 +284,8 @@ class Ledger:
         self, folder: str, outputs: Sequence[str | bytes]
     ) -> dict[tuple[str | bytes, str | bytes], Row]:
         """What is known of at most AT_ONCE outputs of one folder, by output and source, all as keys."""
-        wanted = [*outputs, *[""] * (AT_ONCE - len(outputs))]
+        # Filled up with what is no name: those without an output stand under the empty one, all of them.
+        wanted = [*outputs, *["/"] * (AT_ONCE - len(outputs))]
         with self._guarded():
             found = self._database.execute(_RECALL, (key(folder), *wanted))
             return {row[:2]: Row._make(row) for row in found}

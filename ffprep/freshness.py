@@ -12,7 +12,7 @@ from pathlib import Path
 from ffprep.errors import Kind, PhotoError
 from ffprep.files import Stamp
 from ffprep.job import Batch, Failure, Job, Policy, Renewal, Result, Status
-from ffprep.ledger import AT_ONCE, Entry, Ledger, Row, keys, name_of
+from ffprep.ledger import AT_ONCE, Entry, Ledger, Proof, Row, keys, name_of
 from ffprep.records import (
     CONVERTED,
     FAILED,
@@ -64,38 +64,62 @@ class Freshness:
         sorted_out, only = Sorted(), self.renewal.retry == "only"
         folder, origin = place(self.output, batch.output_folder), root(batch.folder or ".")
         outputs, sources = keys(batch.outputs), keys(map(origin.__add__, batch.names))
+        fresh = self._fresh(folder, batch, outputs, sources)
+        if not each and len(fresh) == len(outputs):
+            sorted_out.count = 0 if only else len(fresh)
+            return sorted_out
         known = self.ledger.recall(folder, outputs)
         makers = {row.name: row for row in known.values() if row.output_bytes is not None}
         met: list[Row] = []
-        jobs = zip(batch.names, batch.outputs, batch.specs, outputs, sources, strict=True)
-        for index, (name, output, spec, made, source) in enumerate(jobs):
-            row = known.get((made, source))
-            found = _stat(batch.folder + name)
-            if row and self._is_fresh(row, spec, found, batch.output_folder + output):
+        for index, (output, source, spec) in enumerate(
+            zip(outputs, sources, batch.specs, strict=True)
+        ):
+            row = known.get((output, source))
+            if row and (output, source) in fresh:
                 if each and not only:
                     sorted_out.fresh.append(_fresh(batch.job(index), row))
                 elif not only:
                     sorted_out.count += 1
-            elif row and self._still_fails(row, spec, found):
+                continue
+            found = _stat(batch.folder + batch.names[index])
+            if row and self._still_fails(row, spec, found):
                 met.append(row)
                 sorted_out.failed.append(_failure(batch.job(index), row))
             elif not only or (row and row.status == FAILED):
                 stamp = Stamp.seen(found) if found else None
-                maker = makers.get(made)
+                maker = makers.get(output)
                 good = self._is_good(row, spec) if row else not maker or _was_moved(maker, found)
-                pending = Pending(batch.job(index), folder, made, source, stamp, row, good)
+                pending = Pending(batch.job(index), folder, output, source, stamp, row, good)
                 sorted_out.pending.append(pending)
         self.ledger.meet(folder, met)
         return sorted_out
 
-    def _is_fresh(self, row: Row, spec: Spec, found: os.stat_result | None, output: str) -> bool:
-        renewal = self.renewal
-        if renewal.force or renewal.checksum or found is None or not self._is_good(row, spec):
-            return False
-        if row.source_mtime != noted(found.st_mtime_ns) or row.source_bytes != found.st_size:
-            return False
-        made = _stat(output, follow=False)
-        return made is not None and _is_as_made(row, made.st_size, made.st_mtime_ns)
+    def _fresh(
+        self,
+        folder: str,
+        batch: Batch,
+        outputs: Sequence[str | bytes],
+        sources: Sequence[str | bytes],
+    ) -> set[tuple[str | bytes, str | bytes]]:
+        """The jobs whose files are as they were proven, by output and source. Most of a library is."""
+        if self.renewal.force or self.renewal.checksum:
+            return set()
+        proven = self.ledger.proven(folder, outputs, self.policy.tolerated)
+        seen = proven.intersection(self._seen(batch, outputs, sources))
+        return {proof[:2] for proof in seen}
+
+    def _seen(
+        self, batch: Batch, outputs: Sequence[str | bytes], sources: Sequence[str | bytes]
+    ) -> Iterator[Proof]:
+        """The files as they are, where both are there."""
+        number, jobs = self.ledger.spec, zip(batch.names, batch.outputs, batch.specs, strict=True)
+        for (name, made, spec), output, source in zip(jobs, outputs, sources, strict=True):
+            try:
+                a, b = os.stat(batch.folder + name), os.lstat(batch.output_folder + made)
+            except (OSError, ValueError):
+                continue
+            times = noted(a.st_mtime_ns), noted(b.st_mtime_ns)
+            yield output, source, number(spec), a.st_size, times[0], b.st_size, times[1]
 
     def _is_good(self, row: Row, spec: Spec) -> bool:
         """Whether an output is what is wanted, if it is still as it was made."""

@@ -88,6 +88,12 @@ class Policy:
         return self.keep_damaged if kind is Kind.DAMAGED else self.upscale != "fail"
 
     @property
+    def tolerated(self) -> tuple[str, ...]:
+        """The kinds of caveat, as many as there are in one output, that this permits; sorted by name."""
+        kinds = [kind.value for kind in (Kind.DAMAGED, Kind.UPSCALE) if self.permits(kind)]
+        return ("", *kinds, " ".join(kinds))
+
+    @property
     def terms(self) -> str:
         """All that decides whether a photo fails; when it changes, a failure is no longer sure."""
         limits = (self.timeout, self.max_pixels, self.max_memory)

@@ -5,7 +5,6 @@ moved, and sources are absolute.
 """
 
 import contextlib
-import errno
 import json
 import os
 import sqlite3
@@ -14,46 +13,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Self
-from urllib.parse import quote
 
-from ffprep.errors import EnvironmentFault, Kind, PhotoError
-from ffprep.files import open_regular
-from ffprep.formats import HEAD_BYTES, sniff
+from ffprep.database import is_corrupt, open_to_read, open_to_write, refuse_others, told
+from ffprep.errors import EnvironmentFault
 from ffprep.job import Status
 from ffprep.spec import Spec
-
-_APPLICATION, _VERSION = 0x66667072, 1  # "ffpr"
-
-_SCHEMA = f"""
-PRAGMA application_id = {_APPLICATION};
-PRAGMA user_version = {_VERSION};
-CREATE TABLE runs (
-    id INTEGER PRIMARY KEY,
-    started REAL NOT NULL,  -- seconds since 1970
-    ended REAL,             -- nothing while it goes on, or when it was killed
-    outcome TEXT,           -- done, interrupted, stopped, time
-    pid INTEGER, host TEXT,
-    ffprep TEXT, ffmpeg TEXT,
-    terms TEXT,             -- the limits under which a failure is one
-    output NOT NULL,        -- the output folder
-    converted INTEGER, fresh INTEGER, failed INTEGER, pruned INTEGER
-);
-CREATE TABLE specs (id INTEGER PRIMARY KEY, digest TEXT UNIQUE, said TEXT);
-CREATE TABLE jobs (
-    folder NOT NULL, name NOT NULL,      -- the output's
-    source NOT NULL,
-    source_bytes INTEGER, source_mtime INTEGER, source_hash BLOB,   -- mtimes in nanoseconds
-    spec INTEGER,
-    output_bytes INTEGER, output_mtime INTEGER, output_hash BLOB,
-    width INTEGER, height INTEGER,
-    status TEXT, kind TEXT, message TEXT,
-    tolerated TEXT,                      -- kinds of failure that a stricter policy would have made of it
-    seconds REAL,
-    run INTEGER,
-    PRIMARY KEY (folder, name, source)
-) WITHOUT ROWID;
-CREATE INDEX failures ON jobs (folder, name, source) WHERE status = 'failed';
-"""
 
 AT_ONCE = 512
 """How many outputs are recalled by one query."""
@@ -83,8 +47,16 @@ class Row(NamedTuple):
     message: str | bytes | None = None
 
 
+Proof = tuple[str | bytes, str | bytes, int, int, int, int, int]
+"""An output and its source, the Spec's number, bytes and mtime of the source, and of the output."""
+
 _COLUMNS = ", ".join(Row._fields)
-_RECALL = f"SELECT {_COLUMNS} FROM jobs WHERE folder = ? AND name IN ({', '.join('?' * AT_ONCE)})"
+_THESE = f"FROM jobs WHERE folder = ? AND name IN ({', '.join('?' * AT_ONCE)})"
+_RECALL = f"SELECT {_COLUMNS} {_THESE}"
+_PROVEN = (
+    "SELECT name, source, spec, source_bytes, source_mtime, output_bytes, output_mtime "
+    f"{_THESE} AND status = 'converted'"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +122,7 @@ class Ledger:
         with told(path):
             if not read_only:
                 path.parent.mkdir(parents=True, exist_ok=True)
-            _refuse_others(path)
+            refuse_others(path)
             self._database = self._opened()
 
     def __enter__(self) -> Self:
@@ -170,12 +142,12 @@ class Ledger:
         if self.read_only:
             return open_to_read(self.path)
         try:
-            return _open(self.path, self._synchronous)
+            return open_to_write(self.path, self._synchronous)
         except sqlite3.DatabaseError as error:
-            if not _is_corrupt(error):
+            if not is_corrupt(error):
                 raise
             self._put_aside()
-            return _open(self.path, self._synchronous)
+            return open_to_write(self.path, self._synchronous)
 
     def _put_aside(self) -> None:
         """Give a corrupt ledger another name, for whoever wants to look into it."""
@@ -193,11 +165,11 @@ class Ledger:
             try:
                 yield
             except sqlite3.DatabaseError as error:
-                if self.read_only or not _is_corrupt(error):
+                if self.read_only or not is_corrupt(error):
                     raise
                 self._database.close()
                 self._put_aside()
-                self._database = _open(self.path, self._synchronous)
+                self._database = open_to_write(self.path, self._synchronous)
                 self._specs.clear()
                 self._begin()
 
@@ -280,14 +252,22 @@ class Ledger:
         """The Specs that this run has asked for, by their numbers."""
         return {number for _, number in self._specs.values()}
 
+    def proven(
+        self, folder: str, outputs: Sequence[str | bytes], tolerated: Sequence[str]
+    ) -> set[Proof]:
+        """The Proofs of at most AT_ONCE outputs of one folder, whose caveats are none but `tolerated`."""
+        with self._guarded():
+            marks = ", ".join("?" * len(tolerated))
+            asked = (key(folder), *_filled(outputs), *tolerated)
+            return set(self._database.execute(f"{_PROVEN} AND tolerated IN ({marks})", asked))
+        return set()
+
     def recall(
         self, folder: str, outputs: Sequence[str | bytes]
     ) -> dict[tuple[str | bytes, str | bytes], Row]:
         """What is known of at most AT_ONCE outputs of one folder, by output and source, all as keys."""
-        # Filled up with what is no name: those without an output stand under the empty one, all of them.
-        wanted = [*outputs, *["/"] * (AT_ONCE - len(outputs))]
         with self._guarded():
-            found = self._database.execute(_RECALL, (key(folder), *wanted))
+            found = self._database.execute(_RECALL, (key(folder), *_filled(outputs)))
             return {row[:2]: Row._make(row) for row in found}
         return {}
 
@@ -345,86 +325,6 @@ class Ledger:
             )
 
 
-def _open(path: Path, synchronous: str) -> sqlite3.Connection:
-    """Open a ledger, made if it is not there. Raises EnvironmentFault for another program's database."""
-    database = sqlite3.connect(path, isolation_level=None)
-    try:
-        (application,) = database.execute("PRAGMA application_id").fetchone()
-        (version,) = database.execute("PRAGMA user_version").fetchone()
-        (tables,) = database.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        if tables and application != _APPLICATION:
-            raise EnvironmentFault(f"{path} is another program's database; choose another --ledger")
-        if version > _VERSION:
-            raise EnvironmentFault(
-                f"{path} was made by a newer ffprep; use that, or another --ledger"
-            )
-        # WAL, so that `status` reads while a run writes, and a killed run leaves nothing to repair.
-        database.execute("PRAGMA journal_mode = WAL")
-        database.execute(f"PRAGMA synchronous = {synchronous}")
-        if not tables:
-            database.executescript(f"BEGIN; {_SCHEMA} COMMIT;")
-    except BaseException:
-        database.close()
-        raise
-    return database
-
-
-def _is_corrupt(error: sqlite3.DatabaseError) -> bool:
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    return code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-
-
-def open_to_read(path: Path) -> sqlite3.Connection:
-    """Open a ledger that somebody else may be writing. Raises EnvironmentFault."""
-    address = f"file:{quote(os.path.abspath(os.fsencode(path)))}?mode=ro"
-    if not os.path.exists(f"{os.path.realpath(path)}-wal"):
-        # Nobody has it open. Else SQLite would put files beside it, and leave them, or fail where it may not.
-        address += "&immutable=1"
-    with told(path), contextlib.ExitStack() as stack:
-        _refuse_others(path)
-        database = stack.enter_context(contextlib.closing(sqlite3.connect(address, uri=True)))
-        (application,) = database.execute("PRAGMA application_id").fetchone()
-        if application != _APPLICATION:
-            raise EnvironmentFault(f"{path} is no ledger of ffprep's")
-        stack.pop_all()
-    return database
-
-
-def _refuse_others(path: Path) -> None:
-    """Whoever names a photo as the ledger has mistaken it; it is not to be put aside as corrupt.
-
-    Nor is anything opened that is no file: a FIFO would hang.
-    """
-    try:
-        with open_regular(path) as file:
-            if sniff(file.read(HEAD_BYTES)):
-                words = f"{path} is a picture, and no ledger; choose another --ledger"
-                raise EnvironmentFault(words)
-    except PhotoError as error:
-        if error.kind is not Kind.MISSING:
-            raise OSError(errno.EINVAL, str(error)) from None
-
-
-class Unusable(EnvironmentFault):
-    """The system does not let a ledger be read or written."""
-
-
-@contextlib.contextmanager
-def told(path: Path) -> Iterator[None]:
-    """What keeps a ledger from being read or written, as Unusable."""
-    try:
-        yield
-    except (OSError, sqlite3.DatabaseError) as error:
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        known = isinstance(error, OSError | sqlite3.OperationalError)
-        if isinstance(error, sqlite3.DatabaseError) and not (known or _is_corrupt(error)):
-            raise  # a mistake of ffprep's own
-        if code == sqlite3.SQLITE_FULL or getattr(error, "errno", None) == errno.ENOSPC:
-            raise Unusable(f"no space left in {path.parent}; make room and run again") from None
-        if code == sqlite3.SQLITE_BUSY:  # it will be there again, and converting all costs more
-            words = f"the ledger {path} is locked by another program; run again when that has ended"
-            raise EnvironmentFault(words) from None
-        words = getattr(error, "strerror", None) or str(error)
-        raise Unusable(
-            f"the ledger {path} cannot be used ({words}); mend that, or choose another with --ledger"
-        ) from None
+def _filled(outputs: Sequence[str | bytes]) -> list[str | bytes]:
+    """So many as a query asks for. What is added is no name: jobs without an output stand under the empty one."""
+    return [*outputs, *["/"] * (AT_ONCE - len(outputs))]

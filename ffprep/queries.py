@@ -146,8 +146,8 @@ def status(output: Path, failed: bool, ledger: Path | None, as_json: bool) -> No
     from contextlib import closing
 
     from ffprep import report
+    from ffprep.database import open_to_read, told
     from ffprep.history import History, failures
-    from ffprep.ledger import open_to_read, told
 
     path = ledger or output / FOLDER / "ledger.db"
     if not path.exists():

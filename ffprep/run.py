@@ -11,12 +11,13 @@ from typing import Any
 
 from ffprep import __version__
 from ffprep.convert import Converter
+from ffprep.database import Unusable
 from ffprep.depfile import Depfile
 from ffprep.errors import EnvironmentFault
 from ffprep.freshness import Freshness, Sorted
 from ffprep.holding import held
 from ffprep.job import Batch, Fresh, Job, Manners, Policy, Renewal, Result
-from ffprep.ledger import Ledger, Unusable, Versions
+from ffprep.ledger import Ledger, Versions
 from ffprep.library import Plan, Request
 from ffprep.polite import Gate, adopt
 from ffprep.pruning import Pruning

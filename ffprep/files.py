@@ -6,6 +6,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
@@ -46,6 +47,18 @@ def _os_trouble_as_kinds() -> Iterator[None]:
 def _require_regular(found: os.stat_result) -> None:
     if not stat.S_ISREG(found.st_mode):
         raise PhotoError(Kind.UNSUPPORTED, "is no regular file")
+
+
+@lru_cache(maxsize=1024)
+def real_folder(folder: str) -> str:
+    """A folder without links on the way, ending in a separator; the working one where it is empty."""
+    return os.path.join(os.path.realpath(folder), "")
+
+
+def real_path(path: str | os.PathLike[str]) -> str:
+    """A file by its own name, in its real folder: by this it is known, whatever way led to it."""
+    folder, name = os.path.split(os.fspath(path))
+    return real_folder(folder) + name
 
 
 @dataclass(frozen=True, slots=True)

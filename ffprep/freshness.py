@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ffprep.errors import Kind, PhotoError
-from ffprep.files import Stamp
+from ffprep.files import Stamp, real_folder, real_path
 from ffprep.job import Batch, Failure, Job, Policy, Renewal, Result, Status
 from ffprep.ledger import AT_ONCE, Entry, Ledger, Proof, Row, keys, name_of
 from ffprep.records import (
@@ -25,7 +25,6 @@ from ffprep.records import (
     keeping,
     noted,
     place,
-    root,
 )
 from ffprep.spec import Size, Spec
 
@@ -62,7 +61,7 @@ class Freshness:
         Of fresh ones, only their number is told unless `each` is wanted.
         """
         sorted_out, only = Sorted(), self.renewal.retry == "only"
-        folder, origin = place(self.output, batch.output_folder), root(batch.folder or ".")
+        folder, origin = place(self.output, batch.output_folder), real_folder(batch.folder)
         outputs, sources = keys(batch.outputs), keys(map(origin.__add__, batch.names))
         fresh = self._fresh(folder, batch, outputs, sources)
         if not each and len(fresh) == len(outputs):
@@ -204,7 +203,7 @@ class Freshness:
         for entry in self._not_met():
             if not entry.row.spec or entry.row.spec in self.ledger.specs:
                 asked.add(name_of(entry.row.source))
-        asked = {source for source in map(_known_as, named) if source in asked} if asked else asked
+        asked = {source for source in map(real_path, named) if source in asked} if asked else asked
         old: list[Entry] = []
         for entry in self._not_met():
             row, source = entry.row, name_of(entry.row.source)
@@ -251,12 +250,6 @@ def _stat(path: str, follow: bool = True) -> os.stat_result | None:
 def _stamp(path: Path, follow: bool = True) -> Stamp | None:
     found = _stat(os.fspath(path), follow)
     return Stamp.seen(found) if found else None
-
-
-def _known_as(path: str | os.PathLike[str]) -> str:
-    """A file that is named, as the ledger knows it."""
-    folder, name = os.path.split(path)
-    return root(os.fspath(folder) or ".") + str(name)
 
 
 def _was_moved(row: Row, found: os.stat_result | None) -> bool:

@@ -14,6 +14,7 @@ from ffprep.convert import Converter
 from ffprep.database import Unusable
 from ffprep.depfile import Depfile
 from ffprep.errors import EnvironmentFault
+from ffprep.files import real_folder
 from ffprep.freshness import Freshness, Sorted
 from ffprep.holding import held
 from ffprep.job import Batch, Fresh, Job, Manners, Policy, Renewal, Result
@@ -21,7 +22,7 @@ from ffprep.ledger import Ledger, Versions
 from ffprep.library import Plan, Request
 from ffprep.polite import Gate, adopt
 from ffprep.pruning import Pruning
-from ffprep.records import NO_HASHES, Done, Pending, root
+from ffprep.records import NO_HASHES, Done, Pending
 from ffprep.temporaries import sweep, sweep_links
 from ffprep.workers import spread
 
@@ -140,7 +141,9 @@ class Run:
         """The SOURCEs that are folders, and hold a photo: one without is not mounted, maybe."""
         request = self.order.request
         folders = filter(os.path.isdir, request.sources)
-        return tuple(root(Path(folder)) for folder in folders if request.has_photo(folder))
+        return tuple(
+            real_folder(os.fspath(folder)) for folder in folders if request.has_photo(folder)
+        )
 
     def end(self, outcome: str, counts: dict[str, Any]) -> None:
         """Have the ledger say how it ended."""

@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
-from ffprep.errors import Kind, PhotoError
+from ffprep.errors import Kind, PhotoError, reason
 
 FOLDER = ".ffprep"
 """What an output folder keeps of its own: the ledger, the lock. Hidden, so that no walk takes it for photos."""
@@ -92,4 +92,4 @@ def os_trouble(error: OSError) -> PhotoError:
         return PhotoError(Kind.IO, "permission denied; check the file's and its folders' rights")
     if error.errno == errno.ENAMETOOLONG:
         return PhotoError(Kind.IO, "the name is too long for this file system; use --names")
-    return PhotoError(Kind.IO, error.strerror or str(error))
+    return PhotoError(Kind.IO, reason(error))

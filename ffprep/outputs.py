@@ -90,6 +90,26 @@ def writing(output: Path) -> Iterator[None]:
         raise _output_trouble(output, error) from None
 
 
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary file that takes the place of `path`, whole, when all has gone well with it.
+
+    Raises as `temporary_beside` does.
+    """
+    with temporary_beside(path) as temporary, writing(path):
+        yield temporary
+        os.replace(temporary, path)
+
+
+@contextlib.contextmanager
+def told_as(option: str) -> Iterator[None]:
+    """Have what goes wrong with a file told by the option that named it, as EnvironmentFault."""
+    try:
+        yield
+    except (PhotoError, EnvironmentFault) as error:
+        raise EnvironmentFault(f"{option}: {error}") from None
+
+
 def require_writable(temporary: Path, output: Path) -> None:
     """Raise as `temporary_beside` does where a temporary has gone since, or its disk was shut."""
     with writing(output), temporary.open("r+b"):

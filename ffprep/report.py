@@ -5,6 +5,7 @@ import os
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -137,6 +138,12 @@ def line(result: Result) -> str:
         f"{shown(result.source)} -> {shown(result.output)}: {result.status}, {result.size}, "
         f"{result.seconds:.2f} s"
     )
+
+
+def in_utc(seconds: float) -> str:
+    """A time, in seconds since 1970, as JSON has it."""
+    moment = datetime.fromtimestamp(seconds, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def signed(text: str, job: str) -> str:

@@ -13,7 +13,7 @@ from ffprep import __version__
 from ffprep.convert import Converter
 from ffprep.database import Unusable
 from ffprep.depfile import Depfile
-from ffprep.errors import EnvironmentFault
+from ffprep.errors import EnvironmentFault, reason
 from ffprep.files import real_folder
 from ffprep.freshness import Freshness, Sorted
 from ffprep.holding import held
@@ -246,8 +246,7 @@ def prepared(order: Order, converter: Converter, warn: Callable[[str], None]) ->
         except (OSError, Unusable) as error:
             if order.ledger and request.output not in order.ledger.parents:
                 raise  # it was asked for; else the outputs themselves will tell what is wrong
-            words = getattr(error, "strerror", None) or str(error)
-            words = f"nothing can be remembered in {request.output}: {words}"
+            words = f"nothing can be remembered in {request.output}: {reason(error)}"
             if order.renewal.retry == "only":  # else all would be tried, and not what failed
                 raise EnvironmentFault(f"{words}; --retry-failed goes by the ledger") from None
             warn(words)

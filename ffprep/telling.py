@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ffprep.exits import say
 from ffprep.job import Fresh, Result, Status
 from ffprep.report import Ended, Tally, as_dict, line, print_json, shown, signed, signed_json
 
@@ -96,7 +97,7 @@ class Reporter:
         """One line on stderr, above the bar if there is one."""
         if self._bar is not None:
             self._bar.clear()
-        print(f"ffprep: {self._style.signed(text)}", file=sys.stderr)
+        say(self._style.signed(text))
         if self._bar is not None:
             self._bar.refresh()
 
@@ -110,7 +111,7 @@ class Reporter:
         bad = tally.ended is not Ended.DONE or tally.exit_code
         summed = not style.quiet and (bad or style.verbose or sys.stderr.isatty())
         if summed:
-            print(f"ffprep: {style.signed(tally.sentence())}", file=sys.stderr)
+            say(style.signed(tally.sentence()))
         if not self._at_once:
             for text in _listing(style, tally, "  " if summed else f"ffprep: {style.signed('')}"):
                 print(text, file=sys.stderr)

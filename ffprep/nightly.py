@@ -8,7 +8,7 @@ import click
 
 from ffprep.converting import convert
 from ffprep.errors import UsageError
-from ffprep.params import PATH
+from ffprep.params import PATH, InSections
 from ffprep.settings import FILE, NOT_OF_A_FILE, key_names, read, said_in, words_in
 
 
@@ -39,7 +39,7 @@ CONFIG = click.Option(
 TOLD_AS_JSON = click.Option(["--json", "told_as_json"], is_flag=True, help="One object a job.")
 
 
-class OverAFile(click.Command):
+class OverAFile(InSections):
     """A command whose command line wins over a file; `ctx.obj` is what it says of `convert`'s options."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

@@ -36,6 +36,12 @@ def test_every_option_is_in_the_help_and_the_common_ones_in_the_readme(ffprep) -
         assert option in told or option in ffprep("check", "--help").out.decode(), option
 
 
+def test_every_option_of_convert_stands_under_a_heading_of_the_help(ffprep) -> None:
+    told = ffprep("convert", "--help").out.decode()
+    without = told.partition("\nOptions:\n")[2]
+    assert without.split() == "-h, --help Show this message and exit.".split()
+
+
 def test_the_floors_of_the_page_are_the_floors_of_the_lint() -> None:
     page = (ROOT / "docs/design.md").read_text()
     rooms = re.findall(r"^\| \d \| (.*?) \|", page, re.MULTILINE)

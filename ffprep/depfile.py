@@ -8,7 +8,7 @@ prerequisites of what was made of a folder.
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ffprep.errors import UsageError
@@ -81,15 +81,7 @@ def _word(name: str, special: str) -> str:
 
 
 def _folders(request: Request) -> Iterator[str]:
-    """The folders in which photos are looked for, as the walk enters them."""
-    own = os.path.realpath(request.output)
-    entered: set[str] = set()
-    for source in request.sources:
-        for folder, below, _ in os.walk(source, followlinks=request.follow_links):
-            real = os.path.realpath(folder)
-            if real in entered or (real == own and Path(folder) != source):
-                below.clear()
-                continue
-            entered.add(real)
-            below[:] = sorted(name for name in below if not name.startswith("."))
-            yield folder
+    """The folders in which photos are looked for."""
+    folders = tuple(source for source in request.sources if os.path.isdir(source))
+    listings = replace(request, sources=folders).walk.listings()
+    return (listing.folder for listing in listings if not listing.error)

@@ -15,6 +15,9 @@ from ffprep.errors import Kind, PhotoError, reason
 FOLDER = ".ffprep"
 """What an output folder keeps of its own: the ledger, the lock. Hidden, so that no walk takes it for photos."""
 
+LEDGER = f"{FOLDER}/ledger.db"
+"""Where the ledger lies in it."""
+
 TEMPORARY_PREFIX = ".ffprep-"
 """What ffprep's own files are called; hidden, so that no walk takes them for photos."""
 

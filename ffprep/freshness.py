@@ -138,8 +138,8 @@ class Freshness:
     def settle(self, pending: Pending, prove: Callable[[Job], tuple[Size, Stamp]]) -> Done | None:
         """A job that needs no converting although its times say so: by its contents, or adopted.
 
-        Reads files: not for the thread that has the run, and the ledger, in its hands. `prove` verifies an output that is
-        there; it raises PhotoError.
+        Reads files: not for the thread that has the run, and the ledger, in its hands. `prove` verifies an
+        output that is there; it raises PhotoError.
         """
         row = pending.row
         if self.renewal.force or pending.stamp is None:

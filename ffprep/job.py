@@ -70,9 +70,9 @@ class Policy:
 
     `upscale` is what becomes of photos with fewer pixels than the frame: `allow`, `warn` or `fail`.
     `keep_damaged` converts what can still be decoded of a damaged photo. `fsync` has every output, and its
-    name, on the disk before it counts as done. `timeout` is in seconds a
-    photo. `max_pixels` bounds width x height of what is decoded; FFmpeg's own bound is the default. `max_memory` is in bytes, for one
-    photo in work.
+    name, on the disk before it counts as done. `timeout` is in seconds a photo. `max_pixels` bounds
+    width x height of what is decoded; FFmpeg's own bound is the default. `max_memory` is in bytes, for
+    one photo in work.
     """
 
     upscale: str = "warn"

@@ -100,8 +100,8 @@ def name_of(value: str | bytes) -> str:
 class Ledger:
     """An open ledger, held by one run. Use from one thread.
 
-    A corrupt one is put aside, whenever that comes out, and `warn` is told. Raises EnvironmentFault for what is no ledger of ffprep's,
-    or cannot be written.
+    A corrupt one is put aside, whenever that comes out, and `warn` is told. Raises EnvironmentFault for
+    what is no ledger of ffprep's, or cannot be written.
     """
 
     def __init__(
@@ -217,23 +217,17 @@ class Ledger:
     def end(self, outcome: str, counts: dict[str, int]) -> None:
         """Note how a run ended, and how many photos became what."""
         self._ended = True
+        columns = ", ".join(f"{status} = ?" for status in Status)
         with self._guarded():
             self._database.execute(
-                "UPDATE runs SET ended = ?, outcome = ?, converted = ?, fresh = ?, failed = ?, pruned = ? WHERE id = ?",
-                (
-                    time.time(),
-                    outcome,
-                    *(counts.get(word, 0) for word in ("converted", "fresh", "failed", "pruned")),
-                    self.run,
-                ),
+                f"UPDATE runs SET ended = ?, outcome = ?, {columns} WHERE id = ?",
+                (time.time(), outcome, *(counts.get(status, 0) for status in Status), self.run),
             )
 
     def spec(self, spec: Spec) -> int:
         """The number by which rows know a Spec."""
-        known = self._specs.get(
-            id(spec)
-        )  # its own hash would cost more than all else of a fresh photo
-        if known:
+        # By identity: its own hash would cost more than all else of a fresh photo.
+        if known := self._specs.get(id(spec)):
             return known[1]
         number = 0
         with self._guarded():
@@ -276,7 +270,7 @@ class Ledger:
         with self._at_once():
             for entry in entries:
                 folder, row = key(entry.folder), entry.row
-                if row.status == "converted":
+                if row.status == Status.CONVERTED:
                     self._database.execute(
                         "DELETE FROM jobs WHERE folder = ? AND name = ? AND source != ?",
                         (folder, row.name, row.source),

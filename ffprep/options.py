@@ -2,6 +2,7 @@
 
 import click
 
+from ffprep.files import LEDGER
 from ffprep.formats import OUTPUT_FORMATS
 from ffprep.job import Manners, Policy
 from ffprep.params import (
@@ -184,13 +185,13 @@ WORK = section(
     CONFIG,
 )
 
-LEDGER = section(
+RENEWAL = section(
     "Repeated runs",
     click.option(
         "--ledger",
         type=PathOr("none"),
         metavar="PATH|none",
-        help="Where to keep what was done.  [default: OUT/.ffprep/ledger.db]",
+        help=f"Where to keep what was done.  [default: OUT/{LEDGER}]",
     ),
     click.option("--force", is_flag=True, help="Convert everything, also what is fresh."),
     click.option(
@@ -285,5 +286,5 @@ NIGHT = section(
     ),
 )
 
-CONVERT = options(FILES, PICTURE, POLICY, LEDGER, WORK, NIGHT, TELLING)
+CONVERT = options(FILES, PICTURE, POLICY, RENEWAL, WORK, NIGHT, TELLING)
 """All of them, in the order of the help."""

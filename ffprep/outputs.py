@@ -20,7 +20,8 @@ _live: set[Path] = set()
 def temporary_beside(output: Path) -> Iterator[Path]:
     """An empty file beside `output` under a name that nothing else has, gone in the end.
 
-    The name is hidden, so that no walk takes it. Raises PhotoError where the output could not be written, EnvironmentFault on a full disk.
+    The name is hidden, so that no walk takes it. Raises PhotoError where the output could not be written,
+    EnvironmentFault on a full disk.
     """
     folder = output.parent
     temporary = folder / temporary_name()

@@ -11,7 +11,7 @@ import click
 
 from ffprep.errors import ExitCode, Kind, PhotoError, UsageError
 from ffprep.exits import leave_now, say
-from ffprep.files import FOLDER
+from ffprep.files import LEDGER
 from ffprep.job import Policy
 from ffprep.params import (
     AS_JSON,
@@ -149,7 +149,7 @@ def status(output: Path, failed: bool, ledger: Path | None, as_json: bool) -> No
     from ffprep.database import open_to_read, told
     from ffprep.history import History, failures
 
-    path = ledger or output / FOLDER / "ledger.db"
+    path = ledger or output / LEDGER
     if not path.exists():
         raise UsageError(
             f"{path}: there is no ledger; it is kept by `ffprep convert ... -o {output}`"

@@ -9,7 +9,7 @@ import click
 
 from ffprep.depfile import Depfile
 from ffprep.errors import UsageError
-from ffprep.files import FOLDER
+from ffprep.files import LEDGER
 from ffprep.formats import OUTPUT_FORMATS, SUFFIXES, OutputFormat, output_format_of
 from ffprep.job import Manners, Policy, Renewal
 from ffprep.library import Request
@@ -131,7 +131,7 @@ def _ledger(given: Mapping[str, Any], request: Request) -> Path | None:
     """Where the ledger lies; None where there is none."""
     if request.single or given["ledger"] == "none":
         return None
-    return Path(given["ledger"]) if given["ledger"] else request.output / FOLDER / "ledger.db"
+    return Path(given["ledger"]) if given["ledger"] else request.output / LEDGER
 
 
 def _require_no_contradiction(spec: Spec) -> None:

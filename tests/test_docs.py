@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 from conftest import opened, ramp
@@ -49,10 +50,13 @@ def test_every_option_of_convert_stands_under_a_heading_of_the_help(ffprep) -> N
 
 def test_the_floors_of_the_page_are_the_floors_of_the_lint() -> None:
     page = (ROOT / "docs/design.md").read_text()
-    rooms = re.findall(r"^\| \d \| (.*?) \|", page, re.MULTILINE)
-    told = {room for row in rooms for room in re.findall(r"`(\w+)`", row)}
+    rows = re.findall(r"^\| (\d) \| (.*?) \|", page, re.MULTILINE)
+    floors = {room: int(floor) for floor, names in rows for room in re.findall(r"`(\w+)`", names)}
+    lint = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    rooms = [room for layer in lint["contracts"][0]["layers"] for room in layer.split(" : ")]
     there = {path.stem for path in (ROOT / "ffprep").glob("*.py")} - {"__init__"}
-    assert told == there
+    assert set(floors) == set(rooms) == there
+    assert rooms == sorted(rooms, key=floors.__getitem__, reverse=True)
 
 
 def test_make_alone_prints_the_verbs() -> None:

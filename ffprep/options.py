@@ -4,7 +4,7 @@ import click
 
 from ffprep.files import LEDGER
 from ffprep.formats import OUTPUT_FORMATS
-from ffprep.job import Manners, Policy
+from ffprep.job import Manners, Policy, Renewal, Retry
 from ffprep.params import (
     AS_JSON,
     BACKGROUND,
@@ -204,8 +204,8 @@ RENEWAL = section(
     ),
     click.option(
         "--retry",
-        type=click.Choice(["changed", "always"]),
-        default="changed",
+        type=click.Choice([Retry.CHANGED.value, Retry.ALWAYS.value]),
+        default=Renewal().retry.value,
         show_default=True,
         help="Which photos that failed are tried again.",
     ),

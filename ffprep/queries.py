@@ -1,9 +1,9 @@
 """The commands that look and tell: check, info, compare, modes, targets."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,7 @@ def check(paths: tuple[Path, ...], **given: Any) -> None:
 
     target = read_target(given["size"], given["target"])
     short = False
-    policy = Policy(max_pixels=given["max_pixels"], max_memory=given["max_memory"])
+    policy = _limits(given)
     survey = Survey(paths, given["follow_links"], policy, given["jobs"])
     with Signals():
         for finding in survey.verify(target):
@@ -88,7 +88,7 @@ def info(paths: tuple[Path, ...], **given: Any) -> None:
     modes = all_modes(filter_folders(given["filters"])) if sizes else []
     frames = [(size, mode) for size in sizes for mode in modes]
     failed = False
-    policy = Policy(max_pixels=given["max_pixels"], max_memory=given["max_memory"])
+    policy = _limits(given)
     survey = Survey(paths, given["follow_links"], policy, given["jobs"])
     with Signals():
         for finding in survey.describe(frames):
@@ -122,7 +122,7 @@ def compare(photo: Path, output: Path, **given: Any) -> None:
 
     modes = all_modes(filter_folders(given["filters"]))
     spec = read_sheet(photo, output, modes[0], given)
-    policy = Policy("allow", max_pixels=given["max_pixels"], max_memory=given["max_memory"])
+    policy = replace(_limits(given), upscale="allow")
     converter = Converter(find(given["ffmpeg"]), policy)
     with Signals() as signals:
         signals.while_running(converter.processes.stop)
@@ -181,12 +181,16 @@ def frame(path: Path, **given: Any) -> None:
     from ffprep.processes import Processes
     from ffprep.viewing import Viewers
 
-    policy = Policy(max_pixels=given["max_pixels"], max_memory=given["max_memory"])
+    policy = _limits(given)
     with Viewers(Processes(), policy) as viewers, _told(path):
         picture, _ = viewers.look(path, policy.max_pixels, given["colour"] == "keep")
         with viewers.decoded(path, picture) as (_, pixels):
             for part in pixels:
                 sys.stdout.buffer.write(part)
+
+
+def _limits(given: Mapping[str, Any]) -> Policy:
+    return Policy(max_pixels=given["max_pixels"], max_memory=given["max_memory"])
 
 
 @contextmanager

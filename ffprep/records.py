@@ -111,6 +111,17 @@ def place(output: Path, folder: str) -> str:
     return folder.removeprefix(os.path.join(output, "")).removeprefix("./")
 
 
+def is_from(row: Row, source: Stamp | None) -> bool:
+    """Whether a row's source was as large and as old as this one."""
+    known = (row.source_bytes, row.source_mtime)
+    return source is not None and known == (source.bytes, noted(source.modified))
+
+
+def is_output(row: Row, output: Stamp) -> bool:
+    """Whether this is the output as it was made."""
+    return (row.output_bytes, row.output_mtime) == (output.bytes, noted(output.modified))
+
+
 def noted(time: int) -> int:
     """A time in nanoseconds as the ledger has it: in 64 bits, which begin again in the year 2262."""
     return time if -_HALF <= time < _HALF else (time + _HALF) % (2 * _HALF) - _HALF

@@ -11,7 +11,7 @@ from ffprep.depfile import Depfile
 from ffprep.errors import UsageError
 from ffprep.files import LEDGER
 from ffprep.formats import OUTPUT_FORMATS, SUFFIXES, OutputFormat, output_format_of
-from ffprep.job import Manners, Policy, Renewal
+from ffprep.job import Manners, Policy, Renewal, Retry
 from ffprep.library import Request
 from ffprep.modes import find_mode
 from ffprep.naming import Names
@@ -123,7 +123,7 @@ def _renewal(given: Mapping[str, Any], request: Request) -> Renewal:
         raise UsageError("--ledger is for output folders, and OUT is a file")
     if given["force"] and (given["retry_failed"] or given["adopt"]):
         raise UsageError("--force does everything again; leave out --retry-failed and --adopt")
-    retry = "only" if given["retry_failed"] else given["retry"]
+    retry = Retry.ONLY if given["retry_failed"] else Retry(given["retry"])
     return Renewal(given["force"], given["checksum"], given["adopt"], retry)
 
 

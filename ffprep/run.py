@@ -17,7 +17,7 @@ from ffprep.errors import EnvironmentFault, reason
 from ffprep.files import real_folder
 from ffprep.freshness import Freshness, Sorted
 from ffprep.holding import held
-from ffprep.job import Batch, Fresh, Job, Manners, Policy, Renewal, Result
+from ffprep.job import Batch, Fresh, Job, Manners, Policy, Renewal, Result, Retry
 from ffprep.ledger import Ledger, Versions
 from ffprep.library import Plan, Request
 from ffprep.polite import Gate, adopt
@@ -130,7 +130,7 @@ class Run:
         order, folders = self.order, self._folders()
         if order.prune:
             yield from Pruning(freshness, folders, lambda: self._stopped).results(not order.dry_run)
-        if order.renewal.retry != "only" and not order.dry_run and not self._stopped:
+        if order.renewal.retry is not Retry.ONLY and not order.dry_run and not self._stopped:
             # What was not selected was not met either, and is not gone for that.
             every = order.request.selection.all
             freshness.forget_failures(
@@ -247,7 +247,7 @@ def prepared(order: Order, converter: Converter, warn: Callable[[str], None]) ->
             if order.ledger and request.output not in order.ledger.parents:
                 raise  # it was asked for; else the outputs themselves will tell what is wrong
             words = f"nothing can be remembered in {request.output}: {reason(error)}"
-            if order.renewal.retry == "only":  # else all would be tried, and not what failed
+            if order.renewal.retry is Retry.ONLY:  # else all would be tried, and not what failed
                 raise EnvironmentFault(f"{words}; --retry-failed goes by the ledger") from None
             warn(words)
         yield Run(order, converter, Plan.of(request), freshness, gate)

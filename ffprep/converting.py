@@ -78,7 +78,7 @@ def _carry_out(given: dict[str, Any], signals: "Signals", tally: "Tally", job: s
             words = "nothing was found but links, which are not followed; see --follow-links"
             say(style.signed(words))
         if run.freshness is None:
-            style = replace(style, ledger="")  # nothing was remembered, so nobody can look it up
+            style = replace(style, status_command="")  # nothing was remembered
         if order.dry_run:
             rehearse(run, tally, style)
             return
@@ -117,7 +117,7 @@ def _style(given: dict[str, Any], order: "Order", job: str) -> "Style":
         verbose=given["verbose"],
         log_file=given["log_file"],
         log_format=given["log_format"],
-        ledger=shlex.join(asked) if order.ledger else "",
+        status_command=shlex.join(asked) if order.ledger else "",
         job=job,
     )
 

@@ -69,8 +69,8 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Versions:
-    """What converts, the terms under which a photo may fail (other terms, another try), and the output folder."""
+class Conditions:
+    """Of a run: what converts, the terms under which a photo fails (other terms, another try), the output folder."""
 
     ffprep: str
     ffmpeg: str
@@ -118,7 +118,7 @@ class Ledger:
         self._ended = True  # none has begun
         self._synchronous = "FULL" if fsync else "NORMAL"
         self._specs: dict[int, tuple[Spec, int]] = {}
-        self._versions: Versions | None = None
+        self._conditions: Conditions | None = None
         with told(path):
             if not read_only:
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -180,18 +180,18 @@ class Ledger:
             self._database.execute("BEGIN")
             yield
 
-    def begin(self, versions: Versions) -> frozenset[int]:
+    def begin(self, conditions: Conditions) -> frozenset[int]:
         """Note that a run begins; the earlier ones whose failures still hold.
 
         Raises EnvironmentFault where another output folder's runs are in it.
         """
         alike: list[int] = []
-        self._versions = versions
+        self._conditions = conditions
         with self._guarded():
-            self._require_own(versions.output)
+            self._require_own(conditions.output)
             found = self._database.execute(
                 "SELECT id FROM runs WHERE (ffprep, ffmpeg, terms) = (?, ?, ?)",
-                (versions.ffprep, versions.ffmpeg, versions.terms),
+                (conditions.ffprep, conditions.ffmpeg, conditions.terms),
             )
             alike = [id for (id,) in found]
             if not self.read_only:
@@ -207,10 +207,15 @@ class Ledger:
             raise EnvironmentFault(f"{words}; {output} needs one of its own")
 
     def _begin(self) -> None:
-        if self._versions:
+        if self._conditions:
             begun = self._database.execute(
                 "INSERT INTO runs (started, pid, host, ffprep, ffmpeg, terms, output) VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (time.time(), os.getpid(), os.uname().nodename, *map(key, astuple(self._versions))),
+                (
+                    time.time(),
+                    os.getpid(),
+                    os.uname().nodename,
+                    *map(key, astuple(self._conditions)),
+                ),
             )
             self.run, self._ended = begun.lastrowid or 0, False
 

@@ -18,9 +18,9 @@ from ffprep.files import real_folder
 from ffprep.freshness import Freshness, Sorted
 from ffprep.holding import held
 from ffprep.job import Batch, Fresh, Job, Manners, Policy, Renewal, Result, Retry
-from ffprep.ledger import Ledger, Versions
+from ffprep.ledger import Conditions, Ledger
 from ffprep.library import Plan, Request
-from ffprep.polite import Gate, adopt
+from ffprep.polite import Gate, behave
 from ffprep.pruning import Pruning
 from ffprep.records import NO_HASHES, Done, Pending
 from ffprep.temporaries import sweep, sweep_links
@@ -234,7 +234,7 @@ def prepared(order: Order, converter: Converter, warn: Callable[[str], None]) ->
     Raises Held while another run has the folder, EnvironmentFault for a ledger that is of no use.
     """
     request, gate = order.request, Gate(order.manners)
-    for warning in adopt(order.manners):
+    for warning in behave(order.manners):
         warn(warning)
     with ExitStack() as stack:
         freshness = None
@@ -260,7 +260,7 @@ def _remembered(
     output, policy = order.request.output, order.policy
     with Ledger(path, warn, policy.fsync, order.dry_run) as ledger:
         real, ffmpeg = os.path.realpath(output), converter.binary.version
-        alike = ledger.begin(Versions(__version__, ffmpeg, policy.terms, real))
+        alike = ledger.begin(Conditions(__version__, ffmpeg, policy.terms, real))
         yield Freshness(ledger, output, policy, order.renewal, alike)
 
 

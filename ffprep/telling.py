@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class Style:
     """How much is told, and where.
 
-    `ledger` is the command that shows what failed, where a ledger remembers it. `job` signs all of
+    `status_command` is the one that shows what failed, where a ledger remembers it. `job` signs all of
     it, where several jobs tell at one place.
     """
 
@@ -33,7 +33,7 @@ class Style:
     verbose: bool = False
     log_file: Path | None = None
     log_format: str = "text"
-    ledger: str = ""
+    status_command: str = ""
     job: str = ""
 
     def signed(self, text: str) -> str:
@@ -47,8 +47,8 @@ class Style:
     @property
     def places(self) -> list[str]:
         """Where every failure can be read afterwards, beside stderr."""
-        ledger = [f"`{self.ledger}`"] if self.ledger else []
-        return ledger + self.full_places
+        command = [f"`{self.status_command}`"] if self.status_command else []
+        return command + self.full_places
 
     @property
     def full_places(self) -> list[str]:

@@ -111,7 +111,7 @@ def test_a_million_failures_fill_no_memory_and_are_counted() -> None:
 def test_what_failed_is_told_though_the_run_breaks_down(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, error: Exception
 ) -> None:
-    style = Style(log_file=tmp_path / "log", ledger="ffprep status OUT --failed")
+    style = Style(log_file=tmp_path / "log", status_command="ffprep status OUT --failed")
 
     def run() -> None:
         with reporter(style, Tally()) as r:

@@ -28,7 +28,7 @@ def _options(*without: str) -> list[click.Parameter]:
     return found
 
 
-NAMES = click.Argument(["chosen"], nargs=-1, metavar="NAME...")
+NAMES = click.Argument(["chosen"], nargs=-1, metavar="[NAME]...")
 ALL = click.Option(["--all", "every"], is_flag=True, help="All jobs, in the file's order.")
 CONFIG = click.Option(
     ["--config", "file"],
@@ -53,7 +53,10 @@ class OverAFile(InSections):
 @click.command("run", cls=OverAFile, params=[NAMES, ALL, CONFIG, *_options()])
 @click.pass_context
 def run_jobs(ctx: click.Context, /, chosen: tuple[str, ...], every: bool, **given: Any) -> None:
-    """Run named jobs of ffprep.toml, with options of `convert` that win over what it says."""
+    """Run named jobs of ffprep.toml.
+
+    Options of `convert` win over what the file says.
+    """
     from ffprep.named import jobs_of, run_in_turn
     from ffprep.workers import Signals
 

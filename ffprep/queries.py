@@ -72,9 +72,10 @@ def check(paths: tuple[Path, ...], **given: Any) -> None:
 @MAX_MEMORY
 @AS_JSON
 def info(paths: tuple[Path, ...], **given: Any) -> None:
-    """Tell what files hold: format, size as shown and as stored, orientation, alpha, profile.
+    """Tell what files hold, and what each mode would make of them.
 
-    With --size or --target, also what each mode would make of them: what is enlarged, cut, set in bars.
+    Format, size as shown and as stored, orientation, alpha, profile; with --size or --target, also what
+    is enlarged, cut, set in bars.
     """
     from ffprep import report
     from ffprep.modes import all_modes
@@ -112,7 +113,7 @@ def info(paths: tuple[Path, ...], **given: Any) -> None:
 @FILTERS
 @FFMPEG
 def compare(photo: Path, output: Path, **given: Any) -> None:
-    """Draw a photo and what every mode makes of it, side by side, in one picture."""
+    """Draw a photo in every mode, side by side, in one picture."""
     from ffprep import report, sheet
     from ffprep.convert import Converter
     from ffprep.ffmpeg import find
@@ -139,10 +140,10 @@ def compare(photo: Path, output: Path, **given: Any) -> None:
 @click.command()
 @click.argument("output", type=PATH, metavar="OUT")
 @click.option("--failed", is_flag=True, help="Name every photo that failed, and why.")
-@click.option("--ledger", type=PATH, metavar="PATH", help="Where it is, if not in OUT.")
+@click.option("--ledger", type=PATH, metavar="PATH", help="Where the ledger is, if not in OUT.")
 @AS_JSON
 def status(output: Path, failed: bool, ledger: Path | None, as_json: bool) -> None:
-    """Tell what the ledger of an output folder knows: last runs, totals, failures."""
+    """Tell what was done in an output folder: last runs, totals, failures."""
     from contextlib import closing
 
     from ffprep import report
@@ -209,7 +210,7 @@ def _told(path: Path) -> Iterator[None]:
 @FILTERS
 @AS_JSON
 def list_modes(filters: tuple[Path, ...], as_json: bool) -> None:
-    """List the modes: what each keeps and loses, and the pictures it suits."""
+    """List the modes: what each keeps, what it loses, what it suits."""
     from ffprep import report
     from ffprep.modes import all_modes
     from ffprep.request import filter_folders

@@ -1,4 +1,4 @@
-"""Kinds of option values, and the options that several commands share."""
+"""Kinds of option values, the options that several commands share, and headings for them in the help."""
 
 import re
 import threading

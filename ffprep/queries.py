@@ -1,4 +1,4 @@
-"""The commands that look and tell: check, info, compare, modes, targets."""
+"""The commands that look and tell: check, info, compare, status, modes, targets."""
 
 import sys
 from collections.abc import Iterator, Mapping
@@ -143,7 +143,7 @@ def compare(photo: Path, output: Path, **given: Any) -> None:
 @click.option("--ledger", type=PATH, metavar="PATH", help="Where the ledger is, if not in OUT.")
 @AS_JSON
 def status(output: Path, failed: bool, ledger: Path | None, as_json: bool) -> None:
-    """Tell what was done in an output folder: last runs, totals, failures."""
+    """Tell what was done in an output folder, and what failed."""
     from contextlib import closing
 
     from ffprep import report

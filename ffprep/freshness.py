@@ -174,7 +174,8 @@ class Freshness:
         except PhotoError:
             return None
         result = Result(pending.job.source, pending.job.output, Status.FRESH, size, stamp=stamp)
-        return Done(result, pending, self.hashes(pending))
+        # Sources were not read for this, and not all of a library is to be.
+        return Done(result, pending, self.hashes(pending) if self.renewal.checksum else NO_HASHES)
 
     def record(self, done: Done) -> None:
         """Have the ledger remember it."""
@@ -227,9 +228,7 @@ class Freshness:
         )
 
     def hashes(self, pending: Pending) -> Hashes:
-        """The contents of both files, where they decide. Reads them."""
-        if not self.renewal.checksum:
-            return NO_HASHES
+        """The contents of both files, which decide under --checksum. Reads them."""
         source = content(pending.job.source)
         if _stamp(pending.job.source) != pending.stamp:  # it is another one by now
             source = None

@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from bisect import insort
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -109,8 +110,9 @@ class Tally:
 
 
 def _keep(first: list[Result], result: Result) -> None:
-    if len(first) < NAMED:
-        first.append(result)
+    """Keep those that are first by name: they come as they are done, another order each night."""
+    insort(first, result, key=lambda each: os.fspath(each.source))
+    del first[NAMED:]
 
 
 def as_dict(result: Result) -> dict[str, Any]:

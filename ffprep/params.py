@@ -130,11 +130,15 @@ def options(*decorators: Callable[[Any], Any]) -> Callable[[Value], Value]:
     return decorate
 
 
+TARGETS = click.option(
+    "--targets", type=PATH, metavar="FILE", multiple=True, help="A file with targets of your own."
+)
 SIZE_OR_TARGET = options(
     click.option("--size", type=Parsed("WxH", Size.parse), help="Width x height in pixels."),
     click.option(
         "--target", metavar="NAME[/SIZE]", help="A named destination: see `ffprep targets`."
     ),
+    TARGETS,
 )
 BACKGROUND = click.option(
     "--background",

@@ -19,7 +19,6 @@ from ffprep.run import Order
 from ffprep.selection import Selection
 from ffprep.sources import Sources
 from ffprep.spec import NOT_CHOSEN, Mode, Size, Spec
-from ffprep.targetfiles import find_target
 from ffprep.targets import Target
 from ffprep.walking import require_no_picture
 
@@ -211,6 +210,8 @@ def read_target(size: Size | None, name: str | None, files: tuple[Path, ...] = (
         return Target.of_size(size)
     if name is None:
         raise UsageError("which size? Say --size 1280x720, or --target NAME/SIZE")
+    from ffprep.targetfiles import find_target
+
     return find_target(name, target_files(files))
 
 

@@ -4,9 +4,8 @@ import datetime
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from ffprep import toml
 from ffprep.errors import EnvironmentFault, UsageError
@@ -14,6 +13,9 @@ from ffprep.formats import FORMATS, OUTPUT_FORMATS
 from ffprep.sizing import broken
 from ffprep.spec import Envelope, Size
 from ffprep.targets import Target
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 OWN = Path(__file__).with_name("targets.toml")
 """The targets that come with ffprep."""
@@ -117,7 +119,9 @@ class _Table:
             self._fail((key,), "must be a whole number above 0")
         return value
 
-    def _ratio(self, key: str, value: object) -> Fraction:
+    def _ratio(self, key: str, value: object) -> "Fraction":
+        from fractions import Fraction
+
         match = re.fullmatch(r"(\d+(?:\.\d+)?):(\d+(?:\.\d+)?)", str(value), re.ASCII)
         if not isinstance(value, str) or not match:
             self._fail((key,), 'must be width to height, such as "1:2.5" or "16:9"')

@@ -62,7 +62,7 @@ class Converter:
                 photo = self.transcoder.look(job)
                 large = photo.picture.weight >= LARGE
                 single = large or not self.streams
-                sequence = None if single else graph.sequence(photo.picture, job.spec)
+                sequence = None if single else graph.sequence(photo.picture, photo.job.spec)
                 groups[sequence].append(photo)
             except Exception as error:
                 yield _failed(job, error, started)
@@ -84,6 +84,8 @@ class Converter:
         Whoever made it, so a viewer decodes it. Raises PhotoError.
         """
         stamp, viewers = Stamp.of(job.output), self.transcoder.viewers
+        if job.spec.choice:
+            job = self.transcoder.look(job).job
         picture = viewers.probe(job.output, self.policy.max_pixels)
         if (picture.shown, picture.format.name) != (job.spec.size, job.spec.format.name):
             raise PhotoError(Kind.IO, f"{job.output} is {picture.format.name} {picture.shown}")
@@ -97,7 +99,8 @@ class Converter:
 
         Raises PhotoError where the file cannot even be probed.
         """
-        picture, before = self.transcoder.look(job).picture, []
+        photo = self.transcoder.look(job)
+        job, picture, before = photo.job, photo.picture, list[list[str]]()
         if not picture.ffmpeg_reads:
             with self.transcoder.viewers.decoded(job.source, picture) as (picture, _):
                 pass

@@ -168,7 +168,7 @@ def _arguments(picture: Picture, spec: Spec, shape: _Shape) -> tuple[str, ...]:
     if picture.mode == "1" and not picture.raw:
         stream = convert(stream, pix_fmts="gray")  # scaling single bits directly costs 20 dB
     stream = _enlarge_tiny(stream, picture, spec)
-    keep_alpha = picture.alpha and spec.format.final_alpha is not None
+    keep_alpha = picture.alpha and spec.keeps_alpha
     if keep_alpha:
         stream = convert(stream, pix_fmts=STRAIGHT)
     elif picture.alpha:

@@ -67,6 +67,11 @@ class Names:
             made.append(self._fill(values | {"stem": stem, "ext": ext, "n": n}))
         return made
 
+    @property
+    def tells_size(self) -> bool:
+        """Whether the size is a part of the names."""
+        return bool({"width", "height"}.intersection(_fields(self.template)))
+
     def _fill(self, values: dict[str, str | int]) -> str:
         name = self.template.format_map(values)
         if "ext" not in _fields(self.template):

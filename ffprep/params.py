@@ -158,6 +158,9 @@ class InSections(click.Command):
                 formatter.write_dl(records)
 
 
+TARGETS = click.option(
+    "--targets", type=PATH, metavar="FILE", multiple=True, help="A file with targets of your own."
+)
 SIZE_OR_TARGET = options(
     click.option(
         "--size", type=Parsed("WxH", Size.parse), metavar="WxH", help="Width x height in pixels."
@@ -165,6 +168,7 @@ SIZE_OR_TARGET = options(
     click.option(
         "--target", metavar="NAME[/SIZE]", help="A named destination: see `ffprep targets`."
     ),
+    TARGETS,
 )
 BACKGROUND = click.option(
     "--background",

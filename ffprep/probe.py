@@ -167,6 +167,16 @@ def _metadata(image: Image.Image) -> Iterator[str]:
         yield "text"
 
 
+def is_translucent(path: Path, picture: Picture) -> bool:
+    """Whether anything shines through a picture's pixels; decodes it. Raises PhotoError as `probe` does."""
+    if not picture.alpha:
+        return False
+    with opened(path, picture) as image:
+        image.load()
+        alpha = _plain(image).convert("RGBA").getchannel("A")
+    return alpha.getextrema() != (255, 255)
+
+
 def verify(path: Path, spec: Spec) -> Size:
     """Decode an output whole and return its size. Raises PhotoError if it is not what `spec` says."""
     with open_regular(path) as file:

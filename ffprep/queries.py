@@ -26,8 +26,9 @@ from ffprep.params import (
     MAX_PIXELS,
     PATH,
     SIZE_OR_TARGET,
+    TARGETS,
 )
-from ffprep.spec import Size
+from ffprep.spec import Choice, Mode, Size
 
 # The other rooms are imported where a command needs them, as in converting.
 
@@ -47,7 +48,7 @@ def check(paths: tuple[Path, ...], **given: Any) -> None:
     from ffprep.survey import Survey
     from ffprep.workers import Signals
 
-    target = read_target(given["size"], given["target"])
+    target = read_target(given["size"], given["target"], given["targets"])
     short = False
     policy = _limits(given)
     survey = Survey(paths, given["follow_links"], policy, given["jobs"])
@@ -83,11 +84,13 @@ def info(paths: tuple[Path, ...], **given: Any) -> None:
     from ffprep.survey import Survey
     from ffprep.workers import Signals
 
-    sizes: list[Size] = []
+    frames: list[tuple[Size | Choice, Mode]] = []
     if given["size"] or given["target"]:
-        sizes = [size for _, size in read_target(given["size"], given["target"]).sizes]
-    modes = all_modes(filter_folders(given["filters"])) if sizes else []
-    frames = [(size, mode) for size in sizes for mode in modes]
+        target = read_target(given["size"], given["target"], given["targets"])
+        modes = all_modes(filter_folders(given["filters"]))
+        sizes = [size for _, size in target.sizes]
+        frames = [(size, mode) for size in sizes for mode in modes]
+        frames = frames or [(target.frame(mode), mode) for mode in modes]
     failed = False
     policy = _limits(given)
     survey = Survey(paths, given["follow_links"], policy, given["jobs"])
@@ -228,21 +231,18 @@ def list_modes(filters: tuple[Path, ...], as_json: bool) -> None:
 
 
 @click.command("targets")
+@TARGETS
 @AS_JSON
-def list_targets(as_json: bool) -> None:
-    """List the named destinations: their sizes, formats and state."""
+def list_targets(targets: tuple[Path, ...], as_json: bool) -> None:
+    """List the named destinations: what each takes, where that is published, and its state."""
     from ffprep import report
-    from ffprep.targets import all_targets
+    from ffprep.request import target_files
+    from ffprep.targetfiles import all_targets
 
-    for target in all_targets():
-        sizes = {label: str(size) for label, size in target.sizes}
+    for target in all_targets(target_files(targets)):
         if as_json:
-            words = {"title": target.title, "status": target.status, "source": target.source}
-            report.print_json(
-                {"name": target.name, "sizes": sizes, "formats": list(target.formats)} | words
-            )
+            report.print_json(target.as_dict())
         else:
-            click.echo(f"{target.name}: {target.title}")
-            click.echo(f"    sizes {', '.join(f'{s} ({label})' for label, s in sizes.items())}")
-            click.echo(f"    formats {', '.join(target.formats)}")
-            click.echo(f"    {target.status}")
+            click.echo(report.printable(f"{target.name}: {target.title}"))
+            for line in target.describe():
+                click.echo("    " + report.printable(line))

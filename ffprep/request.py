@@ -18,8 +18,8 @@ from ffprep.naming import Names
 from ffprep.run import Order
 from ffprep.selection import Selection
 from ffprep.sources import Sources
-from ffprep.spec import Mode, Size, Spec
-from ffprep.targets import Target, find_target
+from ffprep.spec import NOT_CHOSEN, Mode, Size, Spec
+from ffprep.targets import Target
 from ffprep.walking import require_no_picture
 
 
@@ -30,15 +30,20 @@ def read_request(given: Mapping[str, Any]) -> Request:
         raise UsageError("-o: OUT is empty; name a file or a folder")
     output, named = Path(given["output"]), _file_format(given["output"], sources.only)
     single = named is not None
+    target = read_target(given["size"], given["target"], given["targets"])
+    mode = find_mode(given["mode"], filter_folders(given["filters"]))
+    frame = target.frame(mode)
     spec = Spec(
-        size=_one_size(given["size"], given["target"]),
-        mode=find_mode(given["mode"], filter_folders(given["filters"])),
-        format=_format(given["format_name"], named, output),
+        size=frame if isinstance(frame, Size) else NOT_CHOSEN,
+        choice=None if isinstance(frame, Size) else frame,
+        mode=mode,
+        format=_format(given["format_name"], named, output, target),
         quality=given["quality"],
         subsampling=given["subsampling"],
         lossless=given["lossless"],
         compression=given["compression"],
-        max_bytes=given["max_bytes"],
+        max_bytes=_max_bytes(given["max_bytes"], target),
+        alpha=target.alpha,
         colour=given["colour"],
         metadata=given["metadata"],
         background=given["background"],
@@ -47,12 +52,16 @@ def read_request(given: Mapping[str, Any]) -> Request:
     same_format = given["format_name"] == "same" and not single
     if not same_format:
         _require_no_contradiction(spec)
+    names = Names(given["names"])
+    if spec.choice and names.tells_size:
+        words = "the size is chosen when a photo is looked at, so no name can tell it"
+        raise UsageError(f"--names: {words}; say --target {target.name}/WxH")
     return Request(
         sources,
         output,
         spec,
         single,
-        names=Names(given["names"]),
+        names=names,
         same_format=same_format,
         follow_links=given["follow_links"],
         selection=Selection.of(given["include"], given["exclude"], given["since"]),
@@ -113,7 +122,7 @@ def _depfile(given: Mapping[str, Any]) -> Depfile | None:
     require_no_picture("--depfile", given["depfile"])
     # A list may be a pipe as well, such as a shell's <(find ...): nothing that make could look at.
     lists = [Path(file) for file in given["sources_from"] if os.path.isfile(file)]
-    others = (*([given["config"]] if given["config"] else []), *lists)
+    others = (*([given["config"]] if given["config"] else []), *given["targets"], *lists)
     return Depfile(given["depfile"], given["depfile_target"] or given["output"], others)
 
 
@@ -158,7 +167,7 @@ def read_sheet(photo: Path, output: Path, mode: Mode, given: Mapping[str, Any]) 
     if os.path.exists(output) and os.path.exists(photo) and os.path.samefile(photo, output):
         raise UsageError(f"{output} is the photo itself, and sources are never overwritten")
     return Spec(
-        size=_one_size(given["size"], given["target"]),
+        size=read_target(given["size"], given["target"], given["targets"]).only_size,
         mode=mode,
         format=format,
         background=given["background"],
@@ -175,34 +184,42 @@ def _format_of(output: Path) -> OutputFormat | None:
     return format
 
 
-def _format(name: str | None, named: OutputFormat | None, output: Path) -> OutputFormat:
-    if name == "same":
-        return named or OUTPUT_FORMATS["png"]  # of all formats, the one that contradicts nothing
-    if name is None:
-        return named or OUTPUT_FORMATS["jpeg"]
-    format = OUTPUT_FORMATS[name]
+def _format(
+    name: str | None, named: OutputFormat | None, output: Path, target: Target
+) -> OutputFormat:
+    if name == "same" and named is None:
+        for each in OUTPUT_FORMATS.values():
+            target.require_format(each)
+        return OUTPUT_FORMATS["png"]  # of all formats, the one that contradicts nothing
+    format = named or target.format
+    if name in OUTPUT_FORMATS:
+        format = OUTPUT_FORMATS[name]
+    if format is None:
+        raise UsageError(f"{target.name} takes none of the formats that ffprep writes")
     if named and named != format:
         raise UsageError(f"{output} is named like {named.name}, and --format says {name}")
+    target.require_format(format)
     return format
 
 
-def _one_size(size: Size | None, target_name: str | None) -> Size:
-    target = read_target(size, target_name)
-    if len(target.sizes) > 1:
-        known = ", ".join(f"{target.name}/{size}" for _, size in target.sizes)
-        raise UsageError(f"{target.name} has several sizes; say which one: {known}")
-    return target.sizes[0][1]
+def _max_bytes(given: int | None, target: Target) -> int | None:
+    """The bytes that an output may have: what is asked for, which is no more than the target takes."""
+    if given and target.max_bytes and given > target.max_bytes:
+        raise UsageError(f"--max-bytes {given}: {target.name} takes {target.max_bytes} at most")
+    return given or target.max_bytes
 
 
-def read_target(size: Size | None, name: str | None) -> Target:
-    """The Target of --size or --target. Raises UsageError."""
+def read_target(size: Size | None, name: str | None, files: tuple[Path, ...] = ()) -> Target:
+    """The Target of --size or --target, the latter also from `files`. Raises UsageError, EnvironmentFault."""
     if size is not None and name is not None:
         raise UsageError("--size and --target exclude one another; write --target NAME/WxH")
     if size is not None:
         return Target.of_size(size)
     if name is None:
         raise UsageError("which size? Say --size 1280x720, or --target NAME/SIZE")
-    return find_target(name)
+    from ffprep.targetfiles import find_target
+
+    return find_target(name, target_files(files))
 
 
 def filter_folders(given: tuple[Path, ...]) -> list[Path]:
@@ -212,3 +229,9 @@ def filter_folders(given: tuple[Path, ...]) -> list[Path]:
             raise UsageError(f"--filters {folder}: there is no such folder")
     own = Path(click.get_app_dir("ffprep")) / "filters"
     return [folder for folder in (own, *given) if os.path.isdir(folder)]
+
+
+def target_files(given: tuple[Path, ...]) -> list[Path]:
+    """The user's own file of targets, where there is one, and those named on the command line."""
+    own = Path(click.get_app_dir("ffprep")) / "targets.toml"
+    return [*([own] if own.exists() else []), *given]

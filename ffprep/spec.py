@@ -161,9 +161,46 @@ class Mode:
 
 
 @dataclass(frozen=True, slots=True)
+class Envelope:
+    """Bounds within which a size lies: of each side, of the shorter or the longer one, of the ratio.
+
+    Ratios are of width to height, as two whole numbers so that comparing them is exact. None is no
+    bound.
+    """
+
+    min_side: int = 1
+    max_side: int | None = None
+    max_short_side: int | None = None
+    min_long_side: int | None = None
+    min_ratio: tuple[int, int] | None = None
+    max_ratio: tuple[int, int] | None = None
+    multiple_of: int = 1
+    max_pixels: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What the size of each photo is chosen from when it is looked at (`sizing`).
+
+    One of the `sizes`, that suits the photo best by `fit`; where there are none, the nearest to the
+    photo's own that lies in the `envelope`.
+    """
+
+    fit: Fit
+    sizes: tuple[Size, ...] = ()
+    envelope: Envelope = Envelope()
+
+
+NOT_CHOSEN = Size(1, 1)
+"""The size of a Spec that still has a Choice."""
+
+
+@dataclass(frozen=True, slots=True)
 class Spec:
     """All that decides what an output must be.
 
+    With a `choice`, the `size` is not known before the photo is: what is planned, and recorded, is the
+    choice. Without `alpha`, outputs are opaque also where their format could do otherwise.
     `quality` is on JPEG's familiar scale, 1 to 100; `subsampling` is JPEG's chroma subsampling, where
     `auto` leaves it to the quality. `lossless` is WebP's. `compression` is the effort of lossless
     packing, 0 to 9. With `max_bytes`, quality is lowered until the file fits. `colour` is `srgb`, or
@@ -183,6 +220,8 @@ class Spec:
     metadata: str = "none"
     background: Color = Color(0, 0, 0)
     focus: Focus = Focus()
+    choice: Choice | None = None
+    alpha: bool = True
 
     def __post_init__(self) -> None:
         if not 1 <= self.quality <= 100:
@@ -192,6 +231,8 @@ class Spec:
                 f"{self.format.name} has no transparency; give an opaque background, or write png "
                 "or webp"
             )
+        if not self.background.opaque and not self.alpha:
+            raise UsageError("the target takes no transparency; give an opaque background")
         if not self.size.ffmpeg_holds:
             raise UsageError(f"{self.size} is more than FFmpeg can hold")
         longest = max(self.size.width, self.size.height)
@@ -200,6 +241,11 @@ class Spec:
                 f"{self.size} is too large for {self.format.name}, whose sides end at "
                 f"{self.format.largest_side}"
             )
+
+    @property
+    def keeps_alpha(self) -> bool:
+        """Whether what shines through does so in the output too."""
+        return self.alpha and self.format.final_alpha is not None
 
     @property
     def lossy(self) -> bool:

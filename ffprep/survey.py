@@ -1,17 +1,20 @@
 """What existing files hold, and what they break of a target's rules. Nothing is written."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ffprep.errors import PhotoError
+from ffprep.errors import PhotoError, UsageError
+from ffprep.files import Stamp
 from ffprep.framing import Framing
 from ffprep.job import Policy
 from ffprep.picture import Picture
 from ffprep.probe import Extras
 from ffprep.processes import Processes
-from ffprep.spec import Mode, Size
+from ffprep.sizing import change, chosen
+from ffprep.spec import Choice, Mode, Size
 from ffprep.targets import Target, check
 from ffprep.viewing import Viewers
 from ffprep.walking import Found, Walk
@@ -49,7 +52,8 @@ class Finding:
             "frames": self.extras.frames if picture else None,
             "dropped": self.dropped,
             "framings": [
-                {"size": str(size), "mode": mode} | asdict(framing)
+                {"size": str(size), "mode": mode, "best": (size, mode) in self.best}
+                | asdict(framing)
                 for size, mode, framing in self.framings
             ],
             "broken": list(self.broken),
@@ -57,6 +61,17 @@ class Finding:
             if self.error
             else None,
         }
+
+    @property
+    def best(self) -> set[tuple[Size, str]]:
+        """Of several sizes, for each mode the one that changes the photo least: size and mode."""
+        if len({size for size, _, _ in self.framings}) < 2:
+            return set()
+        best: dict[str, tuple[Size, Framing]] = {}
+        for size, mode, framing in self.framings:
+            if mode not in best or change(framing) < change(best[mode][1]):
+                best[mode] = size, framing
+        return {(size, mode) for mode, (size, _) in best.items()}
 
     @property
     def dropped(self) -> list[str]:
@@ -83,7 +98,10 @@ class Finding:
             parts.append(f"CICP {picture.cicp.primaries}/{picture.cicp.transfer}")
         if self.dropped:
             parts.append(f"dropped: {', '.join(self.dropped)}")
-        lines = [f"{mode} at {size}: {f.describe()}" for size, mode, f in self.framings]
+        lines = [
+            f"{mode} at {size}: {f.describe()}" + ", the best match" * ((size, mode) in self.best)
+            for size, mode, f in self.framings
+        ]
         return "\n    ".join([", ".join(parts), *lines])
 
 
@@ -96,17 +114,13 @@ class Survey:
     policy: Policy
     workers: int
 
-    def describe(self, frames: Sequence[tuple[Size, Mode]]) -> Iterator[Finding]:
+    def describe(self, frames: Sequence[tuple[Size | Choice, Mode]]) -> Iterator[Finding]:
         """A Finding for every picture, with its Framing in each of `frames`."""
 
         def look(found: Found, viewers: Viewers) -> Finding:
             try:
                 picture = self._probed(found, viewers)
-                framings = tuple(
-                    (size, mode.name, Framing.of(mode.fit, picture.shown, size))
-                    for size, mode in frames
-                    if mode.fit
-                )
+                framings = tuple(_framings(picture.shown, frames))
                 extras = viewers.look_closer(found.path, picture)
                 return Finding(found.path, picture, extras, framings=framings)
             except PhotoError as error:
@@ -121,8 +135,10 @@ class Survey:
             picture = None
             try:
                 picture = self._probed(found, viewers)
-                broken = check(picture, target)
                 viewers.require_whole(found.path, picture)
+                asked = not target.alpha
+                translucent = asked and viewers.is_translucent(found.path, picture)
+                broken = check(picture, target, Stamp.of(found.path).bytes, translucent)
             except PhotoError as error:
                 return Finding(found.path, picture, error=error, broken=(f"{error.kind}: {error}",))
             return Finding(found.path, picture, broken=tuple(broken))
@@ -142,3 +158,14 @@ class Survey:
         if found.error:
             raise found.error
         return viewers.probe(found.path, self.policy.max_pixels)
+
+
+def _framings(
+    photo: Size, frames: Sequence[tuple[Size | Choice, Mode]]
+) -> Iterator[tuple[Size, str, Framing]]:
+    """How a photo lies in each of `frames`; none where the target has no size for it, or nothing can be told."""
+    for frame, mode in frames:
+        if mode.fit:
+            with suppress(UsageError):
+                size = chosen(frame, photo) if isinstance(frame, Choice) else frame
+                yield size, mode.name, Framing.of(mode.fit, photo, size)

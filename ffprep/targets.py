@@ -1,83 +1,164 @@
-"""Named destinations and their rules, from targets.toml; and what a picture breaks of them."""
+"""Named destinations and their rules, and what a picture breaks of them."""
 
-import tomllib
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 from ffprep.errors import UsageError
-from ffprep.formats import OUTPUT_FORMATS
+from ffprep.formats import OUTPUT_FORMATS, OutputFormat
 from ffprep.picture import Picture
-from ffprep.spec import Size
+from ffprep.sizing import broken, ratio_text
+from ffprep.spec import Choice, Envelope, Fit, Mode, Size
+
+SIZE_REFUSAL = "Inpaint image must match the requested width and height"
+"""What servers of the /v1/videos protocol say of a picture of another size."""
+
+
+ANY = Envelope()
+"""No bounds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A destination: sizes by name, formats, the service's own words for a size that differs."""
+    """A destination: which sizes, bytes and formats it takes, and where that is published.
+
+    `sizes` go by name; where there are some, no others are taken. `refusals` are the service's own
+    sentences, by rule. `date` is when the rules were looked up. Without `checked`, they were not found
+    in the `source`, or only in what others say of it.
+    """
 
     name: str
-    sizes: tuple[tuple[str, Size], ...]
+    sizes: tuple[tuple[str, Size], ...] = ()
+    envelope: Envelope = ANY
     formats: tuple[str, ...] = tuple(OUTPUT_FORMATS)
-    refusal: str = "Inpaint image must match the requested width and height"
+    max_bytes: int | None = None
+    alpha: bool = True
+    refusals: tuple[tuple[str, str], ...] = ()
     title: str = ""
     status: str = ""
     source: str = ""
+    date: str = ""
+    checked: bool = False
 
     @classmethod
     def of_size(cls, size: Size) -> "Target":
         """A target that is nothing but a size, for pictures of any format ffprep writes."""
-        return cls("", ((str(size), size),))
+        return cls("", ((str(size), size),), refusals=(("size", SIZE_REFUSAL),))
+
+    def at(self, wanted: str) -> "Target":
+        """The same with one size alone, given in pixels or by its name. Raises UsageError."""
+        size = dict(self.sizes).get(wanted) or Size.parse(wanted)
+        sizes = tuple((label, known) for label, known in self.sizes if known == size)
+        if self.sizes and not sizes:
+            known = ", ".join(f"{size} ({label})" for label, size in self.sizes)
+            raise UsageError(f"{self.name} has no size {wanted}; it has {known}")
+        if wrong := [words for _, words in broken(self.envelope, size)]:
+            raise UsageError(f"{self.name} does not take {size}: {'; '.join(wrong)}")
+        return replace(self, sizes=sizes or ((str(size), size),))
+
+    @property
+    def only_size(self) -> Size:
+        """The one size there is. Raises UsageError where there are several, or any number."""
+        if len(self.sizes) == 1:
+            return self.sizes[0][1]
+        if not self.sizes:
+            raise UsageError(f"{self.name} takes many sizes; say which one: {self.name}/WxH")
+        known = ", ".join(f"{self.name}/{size}" for _, size in self.sizes)
+        raise UsageError(f"{self.name} has several sizes; say which one: {known}")
+
+    def frame(self, mode: Mode) -> Size | Choice:
+        """The one size there is, or the choice among them for a mode."""
+        if len(self.sizes) == 1:
+            return self.sizes[0][1]
+        # A mode that does not say how it fits is taken to show the whole photo.
+        return Choice(mode.fit or Fit.CONTAIN, tuple(size for _, size in self.sizes), self.envelope)
+
+    def require_format(self, format: OutputFormat) -> None:
+        """Raise UsageError where pictures of this format are not taken."""
+        if format.name not in self.formats:
+            known = ", ".join(self.formats)
+            raise UsageError(f"{self.name} takes no {format.name}; it takes {known}")
+
+    @property
+    def format(self) -> OutputFormat | None:
+        """The format to be written where none is asked for: the first that is taken, of those ffprep writes."""
+        return next((OUTPUT_FORMATS[f] for f in self.formats if f in OUTPUT_FORMATS), None)
+
+    def as_dict(self) -> dict[str, object]:
+        """One JSON line's content."""
+        return {
+            "name": self.name,
+            "title": self.title,
+            "sizes": {label: str(size) for label, size in self.sizes},
+            "formats": list(self.formats),
+            "rules": self.rules(),
+            "refusals": dict(self.refusals),
+            "status": self.status,
+            "source": self.source,
+            "date": self.date,
+            "checked": self.checked,
+        }
+
+    def describe(self) -> Iterator[str]:
+        """The same for people, a line each, without name and title."""
+        if self.sizes:
+            yield f"sizes {', '.join(f'{size} ({label})' for label, size in self.sizes)}"
+        if rules := self.rules():
+            yield ", ".join(_told(rule, value) for rule, value in rules.items())
+        yield f"formats {', '.join(self.formats)}"
+        if self.status:
+            yield self.status
+        if self.source:
+            looked_up = f" ({self.date})" if self.date else ""
+            yield f"{'' if self.checked else 'not checked against its own pages; '}from {self.source}{looked_up}"
+
+    def rules(self) -> dict[str, object]:
+        """Its rules by name, as a file would say them, without those that bind nothing."""
+        bounds, free = self.envelope, ANY
+        found: dict[str, object] = {
+            name: ratio_text(value) if isinstance(value, tuple) else value
+            for name in Envelope.__slots__
+            if (value := getattr(bounds, name)) != getattr(free, name)
+        }
+        found |= {"max_bytes": self.max_bytes} if self.max_bytes else {}
+        return found if self.alpha else found | {"alpha": False}
 
 
-def all_targets() -> list[Target]:
-    """Every target, in the order of the file."""
-    content = tomllib.loads(Path(__file__).with_name("targets.toml").read_text(encoding="utf-8"))
-    return [
-        Target(
-            name=name,
-            sizes=tuple((label, Size.parse(text)) for label, text in rules["sizes"].items()),
-            formats=tuple(rules["formats"]),
-            refusal=rules["refusal"],
-            title=rules["title"],
-            status=rules["status"],
-            source=rules["source"],
-        )
-        for name, rules in content.items()
-    ]
+def _told(rule: str, value: object) -> str:
+    return "no translucent pixels" if rule == "alpha" else f"{rule.replace('_', ' ')} {value}"
 
 
-def find_target(text: str) -> Target:
-    """Read `NAME` or `NAME/SIZE`, SIZE in pixels or by name; with a size, only that one is left.
+def check(
+    picture: Picture, target: Target, bytes: int | None = None, translucent: bool = False
+) -> list[str]:
+    """What a picture breaks of a target's rules, a sentence each; empty when it is right.
 
-    Raises UsageError.
+    `bytes` are those of its file. `translucent` says that something shines through its pixels, which
+    an alpha channel alone does not.
     """
-    name, _, wanted = text.partition("/")
-    targets = {target.name: target for target in all_targets()}
-    if name not in targets:
-        raise UsageError(f"no target is called {name!r}; there are: {', '.join(targets)}")
-    target = targets[name]
-    if not wanted:
-        return target
-    size = dict(target.sizes).get(wanted) or Size.parse(wanted)
-    sizes = tuple((label, known) for label, known in target.sizes if known == size)
-    if not sizes:
-        known = ", ".join(f"{size} ({label})" for label, size in target.sizes)
-        raise UsageError(f"{name} has no size {wanted}; it has {known}")
-    return Target(
-        name, sizes, target.formats, target.refusal, target.title, target.status, target.source
-    )
-
-
-def check(picture: Picture, target: Target) -> list[str]:
-    """What a picture breaks of a target's rules, a sentence each; empty when it is right."""
-    broken = []
-    sizes = [size for _, size in target.sizes]
-    if picture.stored not in sizes:
-        wanted = " or ".join(map(str, sizes))
-        broken.append(f"{target.refusal} (it is {picture.stored}, not {wanted})")
+    refusals = dict(target.refusals)
+    found = list(_broken(picture, target, bytes, translucent))
+    sentences = [
+        f"{refusal} ({words})" if (refusal := refusals.get(rule)) else words
+        for rule, words in found
+    ]
     if picture.orientation != 1:
-        broken.append(
+        sentences.append(
             f"it carries EXIF orientation {picture.orientation}, and some decoders will turn it"
         )
+    return sentences
+
+
+def _broken(
+    picture: Picture, target: Target, bytes: int | None, translucent: bool
+) -> Iterator[tuple[str, str]]:
+    """The rules that are broken, by name, and how."""
+    sizes = [size for _, size in target.sizes]
+    if sizes and picture.stored not in sizes:
+        yield "size", f"it is {picture.stored}, not {' or '.join(map(str, sizes))}"
+    yield from broken(target.envelope, picture.stored)
     if picture.format.name not in target.formats:
-        broken.append(f"it is {picture.format.name}, not {' or '.join(target.formats)}")
-    return broken
+        yield "formats", f"it is {picture.format.name}, not {' or '.join(target.formats)}"
+    if target.max_bytes and bytes and bytes > target.max_bytes:
+        yield "max_bytes", f"it has {bytes} bytes, and {target.max_bytes} is the most"
+    if translucent and not target.alpha:
+        yield "alpha", "some of its pixels are translucent"

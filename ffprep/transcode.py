@@ -19,6 +19,7 @@ from ffprep.opening import out_of_memory
 from ffprep.outputs import disk_full, named_on_one_line, require_writable, writing
 from ffprep.picture import Picture
 from ffprep.processes import Limits, Processes, Running
+from ffprep.sizing import sized
 from ffprep.spec import LOWEST_QUALITY, Fit, Spec
 from ffprep.viewing import Viewers
 
@@ -59,9 +60,13 @@ class Transcoder:
     viewers: Viewers
 
     def look(self, job: Job) -> Photo:
-        """Probe a Job's source. Raises PhotoError, also where it would have to be enlarged too far."""
+        """Probe a Job's source, and choose its size where there is a choice.
+
+        Raises PhotoError, also where it would have to be enlarged too far.
+        """
         stamp, keep = Stamp.of(job.source), job.spec.colour == "keep"
         picture, foreign = self.viewers.look(job.source, self.policy.max_pixels, keep)
+        job = replace(job, spec=sized(job.spec, picture.shown))
         enlarged = self._enlargement(job, picture)
         caveats = ([enlarged] if enlarged else []) + ([Caveat(foreign)] if foreign else [])
         return Photo(job, picture, stamp, tuple(caveats))

@@ -21,6 +21,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     for function in (
         probe.probe,
         probe.look_closer,
+        probe.is_translucent,
         damage.require_whole,
         damage.missing,
         damage.unnoticed,

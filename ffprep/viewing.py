@@ -160,6 +160,13 @@ class Viewers:
         with self._processes.room_for(picture.weight):
             self._ask("require_whole", path, picture)
 
+    def is_translucent(self, path: Path, picture: Picture) -> bool:
+        """Whether anything shines through its pixels. Raises PhotoError as `probe` does."""
+        if not picture.alpha:
+            return False
+        with self._processes.room_for(picture.weight):
+            return bool(self._ask("is_translucent", path, picture))
+
     def missing(self, path: Path, picture: Picture, log: Log) -> str | None:
         """What tells that some of a picture is missing (see `damage.missing`)."""
         if not damage.is_to_be_asked(picture, log):

@@ -1,0 +1,140 @@
+"""Which size a photo is given where a target leaves a choice; and what a size breaks of an envelope."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import product
+
+from ffprep.errors import Kind, PhotoError, UsageError
+from ffprep.framing import Framing
+from ffprep.spec import Choice, Envelope, Fit, Size, Spec
+
+
+def sized(spec: Spec, photo: Size) -> Spec:
+    """The Spec of one upright photo, its size chosen. Raises PhotoError where none can be."""
+    if spec.choice is None:
+        return spec
+    try:
+        return replace(spec, size=chosen(spec.choice, photo), choice=None)
+    except UsageError as error:
+        raise PhotoError(Kind.UNSUPPORTED, str(error)) from None
+
+
+def chosen(choice: Choice, photo: Size) -> Size:
+    """The size for an upright photo. Raises UsageError where no size near its own is allowed."""
+    if choice.sizes:
+        return min(choice.sizes, key=lambda size: change(Framing.of(choice.fit, photo, size)))
+    return nearest(choice.envelope, choice.fit, photo)
+
+
+def change(framing: Framing) -> tuple[float, float]:
+    """How much is done to a photo, for comparing: what is cut, set in bars or distorted; then the enlargement.
+
+    Rounded, so that sizes of one ratio do not differ by what floats add.
+    """
+    done = framing.lost + framing.bars + (1 - 1 / framing.distortion)
+    return round(done, 12), max(1.0, framing.factor)
+
+
+def nearest(envelope: Envelope, fit: Fit, photo: Size) -> Size:
+    """The size in an envelope that a photo has to be changed least for: its own, if that is allowed.
+
+    Else its proportions are taken as near as is allowed (cut where the mode covers, with bars where it
+    contains), then it is enlarged or shrunk as little as that takes, and each side is rounded to one of
+    the nearest multiples. Raises UsageError where that leads nowhere.
+    """
+    if not list(broken(envelope, photo)):
+        return photo
+    width, height = _scaled(envelope, *_proportioned(envelope, fit, photo))
+    sizes = [
+        Size(*sides)
+        for sides in product(_multiples(envelope, width), _multiples(envelope, height))
+        if not list(broken(envelope, Size(*sides)))
+    ]
+    if not sizes:
+        raise UsageError(
+            f"no size that the target takes is near {photo}; say which one, by --target NAME/WxH"
+        )
+
+    def cost(size: Size) -> tuple[float, float]:
+        framing = Framing.of(fit, photo, size)
+        return change(framing)[0], abs(math.log(framing.factor))
+
+    return min(sizes, key=cost)
+
+
+def broken(envelope: Envelope, size: Size) -> Iterator[tuple[str, str]]:
+    """What a size breaks: the rule's name, and what is wrong in words."""
+    short, long = sorted((size.width, size.height))
+    step, most = envelope.multiple_of, envelope.max_pixels
+    if short < envelope.min_side:
+        yield "min_side", f"a side of {short} is under {envelope.min_side}"
+    if envelope.max_side and long > envelope.max_side:
+        yield "max_side", f"a side of {long} is over {envelope.max_side}"
+    if envelope.max_short_side and short > envelope.max_short_side:
+        yield "max_short_side", f"its shorter side, {short}, is over {envelope.max_short_side}"
+    if envelope.min_long_side and long < envelope.min_long_side:
+        yield "min_long_side", f"its longer side, {long}, is under {envelope.min_long_side}"
+    if (least := envelope.min_ratio) and size.width * least[1] < size.height * least[0]:
+        yield "min_ratio", f"{size} is narrower than {ratio_text(least)}"
+    if (widest := envelope.max_ratio) and size.width * widest[1] > size.height * widest[0]:
+        yield "max_ratio", f"{size} is wider than {ratio_text(widest)}"
+    if size.width % step or size.height % step:
+        yield "multiple_of", f"the sides of {size} are not both multiples of {step}"
+    if most and size.pixels > most:
+        yield "max_pixels", f"{size} is {size.pixels} pixels, and {most} is the most"
+
+
+def ratio_text(ratio: tuple[int, int]) -> str:
+    """`2:5`, width to height."""
+    return f"{ratio[0]}:{ratio[1]}"
+
+
+def _proportioned(envelope: Envelope, fit: Fit, photo: Size) -> tuple[float, float]:
+    """The sides of a photo once its ratio is one that is allowed."""
+    low, high = _ratios(envelope)
+    width, height = float(photo.width), float(photo.height)
+    ratio = min(max(width / height, low), high)
+    if (width > height * ratio) == (fit is not Fit.CONTAIN):
+        return height * ratio, height
+    return width, width / ratio
+
+
+def _ratios(envelope: Envelope) -> tuple[float, float]:
+    """The ratios that are allowed, also by what the sides and the pixels leave of them."""
+    least = envelope.min_side
+    longest = envelope.max_side or math.inf
+    longest = min(longest, envelope.max_pixels / least if envelope.max_pixels else math.inf)
+    # Sides are rounded to multiples, so the longest that can be had is one of them.
+    step = envelope.multiple_of
+    shortest = math.ceil(least / step) * step
+    longest = longest if math.isinf(longest) else longest // step * step
+    low = _quotient(envelope.min_ratio, 0.0)
+    high = _quotient(envelope.max_ratio, math.inf)
+    return max(low, shortest / longest), min(high, longest / shortest)
+
+
+def _quotient(ratio: tuple[int, int] | None, otherwise: float) -> float:
+    return ratio[0] / ratio[1] if ratio else otherwise
+
+
+def _scaled(envelope: Envelope, width: float, height: float) -> tuple[float, float]:
+    """Sides enlarged or shrunk as little as their bounds ask for."""
+    short, long = sorted((width, height))
+    up = max(1.0, envelope.min_side / short, (envelope.min_long_side or 0) / long)
+    down = min(
+        (envelope.max_side or math.inf) / long,
+        (envelope.max_short_side or math.inf) / short,
+        math.sqrt((envelope.max_pixels or math.inf) / (width * height)),
+    )
+    factor = min(up, down)
+    return width * factor, height * factor
+
+
+def _multiples(envelope: Envelope, side: float) -> set[int]:
+    """The two nearest multiples, one if it is one, and none that is nothing."""
+    step = envelope.multiple_of
+    exact = side / step
+    if abs(exact - round(exact)) < 1e-9:
+        exact = round(exact)
+    return {max(1, round_(exact)) * step for round_ in (math.floor, math.ceil)}

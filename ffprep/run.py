@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ffprep import __version__
-from ffprep.convert import Converter
+from ffprep.converter import Converter
 from ffprep.database import Unusable
 from ffprep.depfile import Depfile
 from ffprep.errors import EnvironmentFault

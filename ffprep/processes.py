@@ -148,8 +148,10 @@ class Running:
             self.kill()
 
         overdue = timer(seconds, end)
-        status = self._child.wait()
-        overdue.cancel()
+        try:
+            status = self._child.wait()
+        finally:  # a Ctrl-C must leave no timer, which would keep a program from its end
+            overdue.cancel()
         return None if late.is_set() else status
 
     def kill(self) -> None:

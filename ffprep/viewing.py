@@ -65,8 +65,9 @@ class _Viewer:
             answer = receive(self._running.stdout)
         except OSError:
             answer = None
-        late = not overdue.is_alive()
-        overdue.cancel()
+        finally:
+            late = not overdue.is_alive()
+            overdue.cancel()
         if answer is None and late:
             words = f"took more than {self._timeout:g} s to look at; raise --timeout"
             raise PhotoError(Kind.TIMEOUT, words)

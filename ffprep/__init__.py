@@ -1,7 +1,5 @@
 """Photos to pictures of exactly the size asked for, with FFmpeg, and proved."""
 
-from typing import TYPE_CHECKING
-
 __version__ = "0.1.0"
 
 __all__ = [
@@ -23,6 +21,9 @@ __all__ = [
     "prepare",
 ]
 
+TYPE_CHECKING = (
+    False  # which type checkers take for True; to import it takes as long as all else here
+)
 if TYPE_CHECKING:
     from ffprep.calling import check, convert
     from ffprep.errors import EnvironmentFault, FfprepError, Held, Kind, PhotoError, UsageError

@@ -110,6 +110,7 @@ def _prepared(source: Source, words: Mapping[str, Any]) -> Prepared:
     from ffprep.ffmpeg import find
     from ffprep.library import Plan
     from ffprep.request import read_order
+    from ffprep.workers import spread
 
     _sweep_once()
     with _folder() as folder, _as_file(source, folder) as (photo, name):
@@ -122,8 +123,11 @@ def _prepared(source: Source, words: Mapping[str, Any]) -> Prepared:
         (job,) = Plan.of(order.request).jobs()
         if isinstance(job, Result):
             raise _error(job, name)
+        # In a thread of its own, where no Ctrl-C of the program's can come between a process and its end.
         with closing(Converter(find(order.ffmpeg), order.policy, streams=False)) as converter:
-            (result,) = converter.convert([job])
+            stop = converter.processes.stop
+            with closing(spread([[job]], converter.convert, 1, abandon=stop)) as results:
+                (result,) = results
         if result.failure or not result.size:
             raise _error(result, name)
         return Prepared(

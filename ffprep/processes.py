@@ -128,6 +128,11 @@ class Running:
         """What it has said so far, up to a limit."""
         return bytes(self._log).decode(errors="replace")
 
+    @property
+    def status(self) -> int | None:
+        """What it ended with, once somebody has waited for that; minus the number of a signal."""
+        return self._child.returncode
+
     def wait(self, seconds: float) -> bool:
         """Wait a while; True when it has ended. Looks again and again, up to 50 ms apart."""
         try:

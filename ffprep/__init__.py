@@ -21,9 +21,8 @@ __all__ = [
     "prepare",
 ]
 
-TYPE_CHECKING = (
-    False  # which type checkers take for True; to import it takes as long as all else here
-)
+# Type checkers take it for True; to import `typing` for it would take ten times as long as all of this.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ffprep.calling import check, convert
     from ffprep.errors import EnvironmentFault, FfprepError, Held, Kind, PhotoError, UsageError

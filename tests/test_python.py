@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 import os
+import pickle
 import re
 import signal
 import subprocess
@@ -249,10 +250,19 @@ def test_a_photo_of_which_a_part_is_missing_has_its_kind(photo: Path, left: Path
     assert "missing" in library.prepare(data, "8x8", damaged="keep").warnings[0]
 
 
-def test_ctrl_c_leaves_no_process_and_no_file(photo: Path, left: Path) -> None:
+@pytest.mark.parametrize(
+    "call",
+    [
+        "ffprep.prepare({photo!r}, '8x8', ffmpeg={ffmpeg!r})",
+        "list(ffprep.convert({photo!r}, {output!r}, '8x8', ffmpeg={ffmpeg!r}))",
+    ],
+)
+def test_ctrl_c_leaves_no_process_and_no_file(photo: Path, left: Path, call: str) -> None:
     version = '[ "$1" = -version ] && { echo ffmpeg version 9.9; exit; }'
     slow = fake(photo.parent, f"{version}\necho $$ > {photo.parent}/pid; exec sleep 100")
-    code = f"import ffprep; ffprep.prepare({str(photo)!r}, '8x8', ffmpeg={slow.path!r})"
+    output = photo.parent / "out"
+    call = call.format(photo=str(photo), ffmpeg=slow.path, output=str(output))
+    code = f"import ffprep; {call}"
     with subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE) as running:
         pid = photo.parent / "pid"
         while not (pid.exists() and pid.read_text()):
@@ -261,6 +271,7 @@ def test_ctrl_c_leaves_no_process_and_no_file(photo: Path, left: Path) -> None:
         running.send_signal(signal.SIGINT)
         _, said = running.communicate(timeout=60)  # and not the 120 that a photo may take
     assert said.endswith(b"KeyboardInterrupt\n")
+    assert [path for path in photo.parent.rglob(".ffprep-*") if path != left] == []
     with pytest.raises(ProcessLookupError):
         os.kill(int(pid.read_text()), 0)
 
@@ -275,6 +286,7 @@ def test_one_size_is_held(photo: Path, left: Path) -> None:
         corners[mode] = opened(picture.save(photo.parent / f"{mode}.jpg")).getpixel((2, 90))
     assert min(corners["pad"]) > 250
     assert len(set(corners.values())) == 4
+    assert pickle.loads(pickle.dumps(held)).cover(photo) == held.cover(photo)
     black = held.pad(photo, background="black", format="png")
     assert Image.open(io.BytesIO(black.data)).getpixel((2, 360)) == (0, 0, 0)
 
@@ -368,7 +380,11 @@ def test_whoever_stops_early_leaves_nothing_behind(folder: Path, left: Path, ffp
     findings = library.check(output, "1600x900", jobs=2)
     next(findings)
     findings.close()
+    results = library.convert(folder, output, "1600x900", force=True)
+    next(results)
+    del results
     assert children() <= before
+    assert list(output.glob(".ffprep-*")) == []
 
 
 def test_options_are_checked_before_the_first_result_is_asked_for(folder: Path) -> None:

@@ -38,11 +38,6 @@ class Names:
         except (ValueError, KeyError, IndexError, AttributeError) as error:
             raise UsageError(f"--names {self.template!r}: {error}") from None
 
-    @property
-    def flat(self) -> bool:
-        """Whether all names lie in the output folder itself; no field holds a separator."""
-        return "/" not in self.template
-
     def render(
         self, folder: str, names: Sequence[str], suffixes: Sequence[str], spec: Spec, number: int
     ) -> list[str]:

@@ -17,14 +17,15 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import click
 import pytest
 from conftest import opened, ramp
 from PIL import Image
 from test_converter import fake
 
 import ffprep as library
-from ffprep import keywords, options
+from ffprep import keywords
+from ffprep.converting import convert
+from ffprep.settings import key_names
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs/python.md").read_text()
@@ -114,20 +115,21 @@ def test_a_submodule_takes_no_name_of_a_function_away(tmp_path: Path) -> None:
     assert not rooms & set(library.__all__)
 
 
-def test_every_option_of_a_picture_and_of_a_run_is_a_keyword() -> None:
-    def words(*groups) -> set[str]:
-        names: set[str] = set()
-        for group in groups:
-            for option in click.command()(group(lambda: None)).params:
-                names.add(option.opts[0].lstrip("-").replace("-", "_"))
-        return names
-
-    own = {"size", "target", "mode", "ledger", "sources", "o", "sources_from", "0"}
-    of_one = words(options.PICTURE, options.POLICY) - own - {"preserve_times"}
-    of_a_run = words(options.FILES, options.PICTURE, options.POLICY, options.LEDGER) - own
-    elsewhere = {"ffmpeg", "jobs"}
-    assert set(keywords.Options.__annotations__) == of_one | {"names", "ffmpeg"}
-    assert set(keywords.RunOptions.__annotations__) == of_a_run | elsewhere
+def test_every_option_is_a_keyword_or_is_left_out_on_purpose() -> None:
+    words = {key_names(param)[0].replace("-", "_") for param in convert.params}
+    arguments = set("sources output size target mode ledger".split())
+    of_a_terminal = set(
+        "sources_from null dry_run depfile depfile_target config nice idle max_time max_load json quiet verbose "
+        "log_file log_format summary_file metrics_file on_finish".split()
+    )
+    of_many = set(
+        "include exclude since follow_links jobs force checksum adopt retry retry_failed prune wait fsync "
+        "preserve_times".split()
+    )
+    assert arguments | of_a_terminal | of_many <= words
+    of_a_run = words - arguments - of_a_terminal
+    assert set(keywords.RunOptions.__annotations__) == of_a_run
+    assert set(keywords.Options.__annotations__) == of_a_run - of_many
 
 
 @pytest.mark.parametrize(

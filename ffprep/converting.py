@@ -58,7 +58,7 @@ def carry_out(given: dict[str, Any], signals: "Signals", job: str = "") -> int:
 
 
 def _carry_out(given: dict[str, Any], signals: "Signals", tally: "Tally", job: str) -> None:
-    from ffprep.convert import Converter
+    from ffprep.converter import Converter
     from ffprep.ffmpeg import find
     from ffprep.report import shown
     from ffprep.request import read_order

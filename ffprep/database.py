@@ -48,7 +48,8 @@ CREATE INDEX failures ON jobs (folder, name, source) WHERE status = 'failed';
 
 def open_to_write(path: Path, synchronous: str) -> sqlite3.Connection:
     """Open a ledger, made if it is not there. Raises EnvironmentFault for another program's database."""
-    database = sqlite3.connect(path, isolation_level=None)
+    # Whoever has the run in hand may hand it on to another thread, as asyncio.to_thread does.
+    database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     try:
         (application,) = database.execute("PRAGMA application_id").fetchone()
         (version,) = database.execute("PRAGMA user_version").fetchone()

@@ -98,7 +98,7 @@ def name_of(value: str | bytes) -> str:
 
 
 class Ledger:
-    """An open ledger, held by one run. Use from one thread.
+    """An open ledger, held by one run. Use from one thread at a time.
 
     A corrupt one is put aside, whenever that comes out, and `warn` is told. Raises EnvironmentFault for
     what is no ledger of ffprep's, or cannot be written.

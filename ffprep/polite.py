@@ -22,7 +22,7 @@ def behave(manners: Manners) -> Iterator[str]:
 
     Before any other thread starts: Linux keeps both for each thread, and hands them down.
     """
-    if (more := min(_NICENESS + manners.nice, 19) - _niceness()) > 0:
+    if manners.nice and (more := min(_NICENESS + manners.nice, 19) - _niceness()) > 0:
         os.nice(more)
     if manners.idle and not _become_idle():
         yield "--idle: the disk cannot be left to others here (ionice does not do it)"

@@ -139,6 +139,11 @@ class Running:
         """What it has said so far, up to a limit."""
         return bytes(self._log).decode(errors="replace")
 
+    @property
+    def status(self) -> int | None:
+        """What it ended with, once somebody has waited for that; minus the number of a signal."""
+        return self._child.returncode
+
     def wait(self, seconds: float) -> bool:
         """Wait a while; True when it has ended. Looks again and again, up to 50 ms apart."""
         try:
@@ -159,8 +164,10 @@ class Running:
             self.kill()
 
         overdue = timer(seconds, end)
-        status = self._child.wait()
-        overdue.cancel()
+        try:
+            status = self._child.wait()
+        finally:  # a Ctrl-C must leave no timer, which would keep a program from its end
+            overdue.cancel()
         return None if late.is_set() else status
 
     def kill(self) -> None:

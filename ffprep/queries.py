@@ -118,7 +118,7 @@ def info(paths: tuple[Path, ...], **given: Any) -> None:
 def compare(photo: Path, output: Path, **given: Any) -> None:
     """Draw a photo in every mode, side by side, in one picture."""
     from ffprep import report, sheet
-    from ffprep.convert import Converter
+    from ffprep.converter import Converter
     from ffprep.ffmpeg import find
     from ffprep.modes import all_modes
     from ffprep.request import filter_folders, read_sheet

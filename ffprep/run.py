@@ -2,15 +2,15 @@
 
 import math
 import os
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 from ffprep import __version__
-from ffprep.convert import Converter
+from ffprep.converter import Converter
 from ffprep.database import Unusable
 from ffprep.depfile import Depfile
 from ffprep.errors import EnvironmentFault, reason
@@ -96,21 +96,28 @@ class Run:
     _each: bool = False
     _pace: _Pace = field(default_factory=_Pace)
 
-    def results(self, each: bool = True) -> Iterator[Result | Fresh]:
+    def results(
+        self, each: bool = True, abandon: Callable[[], None] | None = None
+    ) -> Generator[Result | Fresh, None, None]:
         """One Result a job, as they come; of fresh ones only how many, unless `each` is wanted.
 
-        Last come the outputs that are pruned. Raises EnvironmentFault when no job can succeed.
+        Last come the outputs that are pruned. `abandon` is what `spread` makes of it. Raises
+        EnvironmentFault when no job can succeed.
         """
         self._each = each
         chunks = takewhile(lambda _: self.gate.admits(), self._chunks())
-        for outcome in spread(chunks, self._work, self.order.jobs, stopped=self._ends_now):
-            if isinstance(outcome, Done):
-                self._pace.learn(outcome.result)
-                if self.freshness:
-                    self.freshness.record(outcome)
-                yield outcome.result
-            else:
-                yield outcome
+        workers = self.order.jobs
+        with closing(
+            spread(chunks, self._work, workers, stopped=self._ends_now, abandon=abandon)
+        ) as outcomes:
+            for outcome in outcomes:
+                if isinstance(outcome, Done):
+                    self._pace.learn(outcome.result)
+                    if self.freshness:
+                        self.freshness.record(outcome)
+                    yield outcome.result
+                else:
+                    yield outcome
         if self.freshness and not self._stopped and not self.gate.refused:
             yield from self._tidied(self.freshness)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ffprep import graph
-from ffprep.convert import Converter
+from ffprep.converter import Converter
 from ffprep.errors import PhotoError
 from ffprep.formats import OUTPUT_FORMATS
 from ffprep.framing import Framing

@@ -1,6 +1,6 @@
 """What existing files hold, and what they break of a target's rules. Nothing is written."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -114,7 +114,9 @@ class Survey:
     policy: Policy
     workers: int
 
-    def describe(self, frames: Sequence[tuple[Size | Choice, Mode]]) -> Iterator[Finding]:
+    def describe(
+        self, frames: Sequence[tuple[Size | Choice, Mode]]
+    ) -> Generator[Finding, None, None]:
         """A Finding for every picture, with its Framing in each of `frames`."""
 
         def look(found: Found, viewers: Viewers) -> Finding:
@@ -128,7 +130,7 @@ class Survey:
 
         return self._each(look)
 
-    def verify(self, target: Target) -> Iterator[Finding]:
+    def verify(self, target: Target) -> Generator[Finding, None, None]:
         """A Finding for every picture, each decoded whole; `broken` says it all."""
 
         def look(found: Found, viewers: Viewers) -> Finding:
@@ -145,14 +147,15 @@ class Survey:
 
         return self._each(look)
 
-    def _each(self, look: Callable[[Found, Viewers], Finding]) -> Iterator[Finding]:
-        with Viewers(Processes(), self.policy) as viewers:
+    def _each(self, look: Callable[[Found, Viewers], Finding]) -> Generator[Finding, None, None]:
+        processes = Processes()
+        with Viewers(processes, self.policy) as viewers:
 
             def work(found: Found) -> Iterator[Finding]:
                 yield look(found, viewers)
 
             pictures = Walk(self.paths, follow_links=self.follow_links).files()
-            yield from spread(pictures, work, self.workers, ordered=True)
+            yield from spread(pictures, work, self.workers, ordered=True, abandon=processes.stop)
 
     def _probed(self, found: Found, viewers: Viewers) -> Picture:
         if found.error:

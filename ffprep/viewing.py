@@ -5,6 +5,7 @@ are C. They run in viewers: processes of their own, under limits, kept while the
 hangs or fills its memory costs its photo.
 """
 
+import os
 import sys
 import threading
 import weakref
@@ -13,6 +14,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Self
 
+import PIL
+
+import ffprep
 from ffprep import colour, damage
 from ffprep.errors import EnvironmentFault, Kind, PhotoError
 from ffprep.fflog import Log
@@ -23,12 +27,40 @@ from ffprep.processes import Limits, Processes, timer
 from ffprep.rights import Rights
 from ffprep.viewer import receive, send
 
-_ARGV = [sys.executable, "-P", "-m", "ffprep.viewer"]
+# The same ffprep as this one, whatever else is on the way of a program that has it in its hands; its folder, and
+# Pillow's, come last on that way, and hide nothing.
+_NO_IMPORT = 97
+_START = f"""import sys
+from importlib.machinery import PathFinder
+from importlib.util import module_from_spec
+sys.path += sys.argv[1:]
+try:
+    if spec := PathFinder.find_spec("ffprep", sys.argv[1:2]):
+        sys.modules["ffprep"] = module_from_spec(spec)
+        spec.loader.exec_module(sys.modules["ffprep"])
+    from ffprep.viewer import main
+except ImportError as error:
+    print(error, file=sys.stderr)
+    sys.exit({_NO_IMPORT})
+main()
+"""
 _PIECE = 1 << 20
 _LARGEST_TABLE = 1 << 24
 
 # Of what a photo may take. With what is fed to an ffmpeg meanwhile (transcode), both stay below 1.5 times that.
 _SHARE = 0.75
+
+
+def _argv() -> list[str]:
+    """How a viewer is started. Raises EnvironmentFault where there is no Python to do it."""
+    python = os.environ.get("FFPREP_PYTHON") or sys.executable
+    # A frozen program is its own `executable`, and would start all over again.
+    if not python or (python == sys.executable and getattr(sys, "frozen", False)):
+        words = "this program brings no Python that can be started to look at pictures"
+        raise EnvironmentFault(f"{words}; name one that has ffprep installed in FFPREP_PYTHON")
+    files = [os.path.abspath(module.__file__ or "") for module in (ffprep, PIL)]
+    places = [os.path.dirname(os.path.dirname(file)) for file in files]
+    return [python, "-P", "-c", _START, *places]
 
 
 class Crashed(PhotoError):
@@ -44,10 +76,12 @@ class _Viewer:
     def __init__(self, processes: Processes, limits: Limits, timeout: float) -> None:
         self._stack = ExitStack()
         self._timeout = timeout
+        argv = _argv()
+        self._python = argv[0]
         try:
-            self._running = self._stack.enter_context(processes.start(_ARGV, limits, talks=True))
+            self._running = self._stack.enter_context(processes.start(argv, limits, talks=True))
         except OSError as error:
-            words = f"{sys.executable} cannot be started again: {error.strerror}"
+            words = f"{self._python} cannot be started: {error.strerror}"
             raise EnvironmentFault(words) from None
         self.busy = False
         self.served = False
@@ -65,12 +99,14 @@ class _Viewer:
             answer = receive(self._running.stdout)
         except OSError:
             answer = None
-        late = not overdue.is_alive()
-        overdue.cancel()
+        finally:
+            late = not overdue.is_alive()
+            overdue.cancel()
         if answer is None and late:
             words = f"took more than {self._timeout:g} s to look at; raise --timeout"
             raise PhotoError(Kind.TIMEOUT, words)
         if answer is None:
+            self._require_imported()
             raise Crashed(Kind.DAMAGED, "the decoder crashed on it; restore it from a backup")
         value, error = answer
         self.busy = more and error is None
@@ -78,6 +114,13 @@ class _Viewer:
         if error:
             raise PhotoError(*error)
         return value
+
+    def _require_imported(self) -> None:
+        """Raise EnvironmentFault where it is no photo's fault that it ended."""
+        if self._running.wait(1) and self._running.status == _NO_IMPORT:
+            self.close()  # and its last words are read
+            words = f"{self._python} cannot look at pictures: {self._running.log.strip()}"
+            raise EnvironmentFault(f"{words}; name a Python that has ffprep in FFPREP_PYTHON")
 
     def read(self, count: int) -> bytes:
         """Some of what comes after an answer; less than asked for only where it broke off."""

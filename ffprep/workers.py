@@ -7,7 +7,7 @@ import math
 import os
 import signal
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from pathlib import Path
@@ -25,6 +25,8 @@ Outcome = TypeVar("Outcome")
 _PULSE = 0.05
 _PATIENCE = 0.7
 """Seconds that work in hand may still take when a run is interrupted."""
+_LEAVING = 30.0
+"""The same for work that was abandoned: no ffmpeg is left, and decoders in this process have an end."""
 
 
 def processors() -> int:
@@ -72,13 +74,15 @@ def spread(
     *,
     ordered: bool = False,
     stopped: Callable[[], bool] = lambda: False,
-) -> Iterator[Outcome]:
+    abandon: Callable[[], None] | None = None,
+) -> Generator[Outcome, None, None]:
     """Run `work` over `chunks` on `workers` threads and yield what comes out, as it comes.
 
     `ordered` yields a chunk's outcomes only when those before it are through. At most two chunks a
     worker are in flight. Once `stopped` says so, no chunk begins, and what is in hand is waited for
     a moment only. So it is when `work` raises, which ends it all; the exception is raised here at last.
-    A chunk begins when this process has a slot for it (see `jobserver`).
+    A chunk begins when this process has a slot for it (see `jobserver`). When it is broken off, by an exception
+    or by whoever takes no more, `abandon` ends what is in hand, and that is waited for.
     """
     executor: Executor = ThreadPoolExecutor(workers)
     process_slots, over = slots(), Event()
@@ -96,6 +100,12 @@ def spread(
                 yield from _take(pending, come, ordered, stopped)
         while pending:
             yield from _take(pending, come, ordered, stopped)
+    except BaseException:
+        over.set()
+        if abandon:
+            abandon()
+            wait([task.future for task in pending if not task.future.cancel()], _LEAVING)
+        raise
     finally:
         over.set()
         executor.shutdown(wait=False, cancel_futures=True)

@@ -28,7 +28,7 @@ import pillow_heif
 from damage_files import Damaged, Photo, damages, drawn, photos_in
 from PIL import Image, ImageChops
 
-from ffprep.convert import Converter
+from ffprep.converter import Converter
 from ffprep.ffmpeg import find
 from ffprep.formats import FORMATS, OUTPUT_FORMATS
 from ffprep.job import Job, Policy, Status

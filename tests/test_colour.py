@@ -16,7 +16,7 @@ from conftest import PHOTOS, Ran, needs_photos, opened, psnr
 from PIL import Image, ImageCms
 
 from ffprep import colour
-from ffprep.convert import Converter
+from ffprep.converter import Converter
 from ffprep.ffmpeg import find
 from ffprep.formats import OUTPUT_FORMATS
 from ffprep.job import Job, Policy

@@ -14,10 +14,10 @@ from conftest import PHOTOS, needs_photos, opened, psnr
 from damage_files import CUTS, body, damages, detail, drawn, photos_in
 from damage_files import Photo as Sound
 from PIL import Image
-from test_convert import fake
+from test_converter import fake
 
 from ffprep import jpeg
-from ffprep.convert import Converter
+from ffprep.converter import Converter
 from ffprep.errors import Kind
 from ffprep.ffmpeg import Binary, find
 from ffprep.formats import OUTPUT_FORMATS

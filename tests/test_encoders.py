@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from conftest import PHOTOS, needs_photos, opened, psnr
 from PIL import Image, ImageFilter
-from test_convert import PNG, detail, kind, one
+from test_converter import PNG, detail, kind, one
 
 from ffprep.formats import OUTPUT_FORMATS
 from ffprep.modes import find_mode

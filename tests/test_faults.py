@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from conftest import opened, ramp
 from PIL import Image
-from test_convert import PNG, SPEC, convert, detail, fake, kind, left_over, one
+from test_converter import PNG, SPEC, convert, detail, fake, kind, left_over, one
 from test_processes import alive
 
 from ffprep import files

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
 from ffprep import graph
-from ffprep.convert import Converter
+from ffprep.converter import Converter
 from ffprep.ffmpeg import find
 from ffprep.formats import OUTPUT_FORMATS, sniff
 from ffprep.job import Job, Policy

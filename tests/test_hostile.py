@@ -14,10 +14,10 @@ import pillow_heif
 import pytest
 from conftest import opened, psnr, ramp
 from PIL import Image
-from test_convert import PNG, SPEC, convert, detail, heic, kind, one
+from test_converter import PNG, SPEC, convert, detail, heic, kind, one
 
 from ffprep import fflog, graph, sheet
-from ffprep.convert import Converter
+from ffprep.converter import Converter
 from ffprep.errors import Kind, PhotoError
 from ffprep.ffmpeg import find
 from ffprep.formats import FORMATS, sniff

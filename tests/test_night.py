@@ -13,9 +13,9 @@ from pathlib import Path
 import click
 import pytest
 from conftest import opened, ramp
-from test_convert import fake
+from test_converter import fake
 
-from ffprep.convert import Converter
+from ffprep.converter import Converter
 from ffprep.ffmpeg import find
 from ffprep.job import Manners, Result
 from ffprep.library import Request

@@ -18,7 +18,7 @@ from conftest import PHOTOS, needs_photos, opened, psnr, ramp
 from PIL import Image, ImageCms, ImageOps, PngImagePlugin
 
 from ffprep import rights
-from ffprep.convert import Converter
+from ffprep.converter import Converter
 from ffprep.embed import embed
 from ffprep.errors import EnvironmentFault, Kind, PhotoError
 from ffprep.ffmpeg import find
@@ -563,7 +563,7 @@ def test_what_is_no_webp_is_told(tmp_path: Path) -> None:
 def test_those_who_do_not_ask_do_not_wait() -> None:
     # Not counting what Pillow itself imports: before version 12 or so, XML.
     code = "import sys, PIL.Image; before = set(sys.modules)\n"
-    code += "import ffprep.cli, ffprep.convert; print(*set(sys.modules) - before)"
+    code += "import ffprep.cli, ffprep.converter; print(*set(sys.modules) - before)"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
     late = {"defusedxml", "xml", "email", "PIL.IptcImagePlugin", "PIL.TiffImagePlugin"}
     assert not late & set(ran.stdout.split())

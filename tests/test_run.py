@@ -2,7 +2,7 @@ from pathlib import Path
 
 from conftest import ramp
 
-from ffprep.convert import Converter
+from ffprep.converter import Converter
 from ffprep.ffmpeg import find
 from ffprep.job import Result, Status
 from ffprep.library import Plan, Request

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from conftest import PHOTOS, needs_photos, opened, psnr, ramp
 from PIL import Image, ImageCms
-from test_convert import PNG, kind, one
+from test_converter import PNG, kind, one
 
 
 def tiff(pixels: bytes, size: tuple[int, int], **tags: tuple[int, ...]) -> bytes:

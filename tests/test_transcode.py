@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from conftest import opened, psnr, ramp
 from PIL import Image
-from test_convert import detail, kind, one
+from test_converter import detail, kind, one
 
 from ffprep.errors import Kind
 from ffprep.formats import OUTPUT_FORMATS

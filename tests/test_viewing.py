@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from conftest import opened, ramp
 from PIL import Image
-from test_convert import PNG, kind
+from test_converter import PNG, kind
 
-from ffprep.convert import Converter
+from ffprep.converter import Converter
 from ffprep.errors import Kind, PhotoError
 from ffprep.ffmpeg import find
 from ffprep.job import Job, Policy

@@ -8,7 +8,7 @@ import pytest
 from conftest import PHOTOS, needs_photos, opened, psnr, ramp
 from PIL import Image, ImageOps
 
-from ffprep.convert import Converter
+from ffprep.converter import Converter
 from ffprep.errors import EnvironmentFault, Kind
 from ffprep.ffmpeg import Binary, find
 from ffprep.formats import OUTPUT_FORMATS

@@ -62,7 +62,7 @@ class Converter:
                 photo = self.transcoder.look(job)
                 large = photo.picture.weight >= LARGE
                 single = large or not self.streams
-                sequence = None if single else graph.sequence(photo.picture, job.spec)
+                sequence = None if single else graph.sequence(photo.picture, photo.job.spec)
                 groups[sequence].append(photo)
             except Exception as error:
                 yield _failed(job, error, started)
@@ -97,7 +97,8 @@ class Converter:
 
         Raises PhotoError where the file cannot even be probed.
         """
-        picture, before = self.transcoder.look(job).picture, []
+        photo, before = self.transcoder.look(job), []
+        job, picture = photo.job, photo.picture
         if not picture.ffmpeg_reads:
             with self.transcoder.viewers.decoded(job.source, picture) as (picture, _):
                 pass

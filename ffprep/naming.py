@@ -39,6 +39,11 @@ class Names:
             raise UsageError(f"--names {self.template!r}: {error}") from None
 
     @property
+    def fields(self) -> tuple[str, ...]:
+        """What the template says in braces."""
+        return _fields(self.template)
+
+    @property
     def flat(self) -> bool:
         """Whether all names lie in the output folder itself; no field holds a separator."""
         return "/" not in self.template

@@ -8,6 +8,7 @@ from ffprep.params import (
     AS_JSON,
     BACKGROUND,
     COLOUR,
+    CROP_BOUNDS,
     FFMPEG,
     FILTERS,
     FOCUS,
@@ -18,6 +19,7 @@ from ffprep.params import (
     MAX_PIXELS,
     PATH,
     PATH_AS_WRITTEN,
+    SCENE,
     SIZE_OR_TARGET,
     Parsed,
     ParsedOrPath,
@@ -77,7 +79,12 @@ FILES = options(
 
 PICTURE = options(
     SIZE_OR_TARGET,
-    click.option("--mode", default="cover", show_default=True, help="See `ffprep modes`."),
+    click.option(
+        "--mode",
+        metavar="NAME",
+        help="See `ffprep modes`; auto is cover, or pad where that cuts much.  [default: cover]",
+    ),
+    SCENE,
     FILTERS,
     click.option(
         "--format",
@@ -122,6 +129,7 @@ PICTURE = options(
     ),
     BACKGROUND,
     FOCUS,
+    CROP_BOUNDS,
 )
 """What an output must be."""
 

@@ -13,12 +13,12 @@ from ffprep.files import FOLDER
 from ffprep.formats import OUTPUT_FORMATS, SUFFIXES, OutputFormat, output_format_of
 from ffprep.job import Manners, Policy, Renewal
 from ffprep.library import Request
-from ffprep.modes import find_mode
+from ffprep.modes import AUTO, automatic, find_mode, for_scene
 from ffprep.naming import Names
 from ffprep.run import Order
 from ffprep.selection import Selection
 from ffprep.sources import Sources
-from ffprep.spec import Mode, Size, Spec
+from ffprep.spec import Fallback, Mode, Size, Spec
 from ffprep.targets import Target, find_target
 from ffprep.walking import require_no_picture
 
@@ -37,9 +37,10 @@ def read_request(given: Mapping[str, Any]) -> Request:
         raise UsageError(f"{output} is a file; several sources, or a folder, need an output folder")
     named = _format_of(output) if single else None
     single = named is not None
+    mode, fallback = read_modes(given)
     spec = Spec(
         size=_one_size(given["size"], given["target"]),
-        mode=find_mode(given["mode"], filter_folders(given["filters"])),
+        mode=mode,
         format=_format(given["format_name"], named, output),
         quality=given["quality"],
         subsampling=given["subsampling"],
@@ -50,7 +51,14 @@ def read_request(given: Mapping[str, Any]) -> Request:
         metadata=given["metadata"],
         background=given["background"],
         focus=given["focus"],
+        bounds=given["crop_bounds"],
+        fallback=fallback,
     )
+    names = Names(given["names"])
+    if fallback and "mode" in names.fields:
+        raise UsageError(
+            "--names: which {mode} it is, no name can say before its photo is looked at"
+        )
     same_format = given["format_name"] == "same" and not single
     if not same_format:
         _require_no_contradiction(spec)
@@ -59,7 +67,7 @@ def read_request(given: Mapping[str, Any]) -> Request:
         output,
         spec,
         single,
-        names=Names(given["names"]),
+        names=names,
         same_format=same_format,
         follow_links=given["follow_links"],
         selection=Selection.of(given["include"], given["exclude"], given["since"]),
@@ -156,7 +164,39 @@ def read_sheet(photo: Path, output: Path, mode: Mode, given: Mapping[str, Any]) 
         format=format,
         background=given["background"],
         focus=given["focus"],
+        bounds=given["crop_bounds"],
     )
+
+
+def read_modes(given: Mapping[str, Any], default: str = "cover") -> tuple[Mode, Fallback | None]:
+    """The mode of --mode or --scene, and the one for photos of which it would cut too much. Raises UsageError."""
+    name, scene, folders = given.get("mode"), given["scene"], filter_folders(given["filters"])
+    if name and scene:
+        raise UsageError("--mode and --scene exclude one another: a scene picks the mode")
+    name = name or default
+    if scene:
+        modes = for_scene(scene, folders)
+    else:
+        modes = automatic(folders) if name == AUTO else (find_mode(name, folders),)
+    max_loss = given["max_loss"]
+    if len(modes) == 1:
+        if max_loss is not None:
+            words = f"scene {scene} is always" if scene else "this is always"
+            raise UsageError(f"--max-loss is for --mode auto; {words} {modes[0].name}")
+        return modes[0], None
+    return modes[0], Fallback(modes[1]) if max_loss is None else Fallback(modes[1], max_loss)
+
+
+def read_frames(given: Mapping[str, Any]) -> list[Spec]:
+    """A Spec for each size of --size or --target, with the modes recommended; none without either. Raises UsageError."""
+    if not (given["size"] or given["target"]):
+        return []
+    mode, fallback = read_modes(given, AUTO)
+    target = read_target(given["size"], given["target"])
+    return [
+        Spec(size, mode, focus=given["focus"], bounds=given["crop_bounds"], fallback=fallback)
+        for _, size in target.sizes
+    ]
 
 
 def _format_of(output: Path) -> OutputFormat | None:

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from ffprep.errors import PhotoError
-from ffprep.framing import Framing
+from ffprep.framing import Framing, left_of, settled
 from ffprep.job import Policy
 from ffprep.picture import Picture
 from ffprep.probe import Extras
 from ffprep.processes import Processes
-from ffprep.spec import Mode, Size
+from ffprep.spec import Mode, Size, Spec
 from ffprep.targets import Target, check
 from ffprep.viewing import Viewers
 from ffprep.walking import Found, Walk
@@ -28,6 +28,7 @@ class Finding:
     error: PhotoError | None = None
     broken: tuple[str, ...] = ()
     framings: tuple[tuple[Size, str, Framing], ...] = ()
+    recommended: tuple[tuple[Size, str], ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """One JSON line's content. Width and height are as shown, upright."""
@@ -49,9 +50,10 @@ class Finding:
             "frames": self.extras.frames if picture else None,
             "dropped": self.dropped,
             "framings": [
-                {"size": str(size), "mode": mode} | asdict(framing)
+                {"size": str(size), "mode": mode} | _as_dict(framing)
                 for size, mode, framing in self.framings
             ],
+            "recommended": {str(size): mode for size, mode in self.recommended},
             "broken": list(self.broken),
             "error": {"kind": self.error.kind.value, "message": str(self.error)}
             if self.error
@@ -84,7 +86,14 @@ class Finding:
         if self.dropped:
             parts.append(f"dropped: {', '.join(self.dropped)}")
         lines = [f"{mode} at {size}: {f.describe()}" for size, mode, f in self.framings]
+        lines += [f"recommended at {size}: {mode}" for size, mode in self.recommended]
         return "\n    ".join([", ".join(parts), *lines])
+
+
+def _as_dict(framing: Framing) -> dict[str, Any]:
+    told = asdict(framing)
+    del told["shown"]
+    return told | {"cut": framing.cut}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,19 +105,16 @@ class Survey:
     policy: Policy
     workers: int
 
-    def describe(self, frames: Sequence[tuple[Size, Mode]]) -> Iterator[Finding]:
-        """A Finding for every picture, with its Framing in each of `frames`."""
+    def describe(self, frames: Sequence[Spec], modes: Sequence[Mode]) -> Iterator[Finding]:
+        """A Finding for every picture, with its Framing in each of `frames` by each mode; which one is recommended."""
 
         def look(found: Found, viewers: Viewers) -> Finding:
             try:
                 picture = self._probed(found, viewers)
-                framings = tuple(
-                    (size, mode.name, Framing.of(mode.fit, picture.shown, size))
-                    for size, mode in frames
-                    if mode.fit
-                )
                 extras = viewers.look_closer(found.path, picture)
-                return Finding(found.path, picture, extras, framings=framings)
+                framings = tuple(_framings(picture.shown, frames, modes))
+                best = tuple((spec.size, settled(spec, picture.shown).mode.name) for spec in frames)
+                return Finding(found.path, picture, extras, framings=framings, recommended=best)
             except PhotoError as error:
                 return Finding(found.path, error=error)
 
@@ -142,3 +148,13 @@ class Survey:
         if found.error:
             raise found.error
         return viewers.probe(found.path, self.policy.max_pixels)
+
+
+def _framings(
+    photo: Size, frames: Sequence[Spec], modes: Sequence[Mode]
+) -> Iterator[tuple[Size, str, Framing]]:
+    for spec in frames:
+        seen = left_of(photo, spec.bounds)
+        for mode in modes:
+            if mode.fit:
+                yield spec.size, mode.name, Framing.of(mode.fit, seen, spec.size, spec.focus)

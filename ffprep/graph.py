@@ -33,6 +33,7 @@ from ffprep.pixels import (
     Stream,
     color,
     convert,
+    cut,
     deep,
     final,
     flatten,
@@ -40,7 +41,7 @@ from ffprep.pixels import (
     to_srgb,
     working,
 )
-from ffprep.spec import Bounds, Size, Spec, Step
+from ffprep.spec import Size, Spec, Step
 
 _LARGEST_FACTOR = 6000
 
@@ -69,7 +70,7 @@ def command(binary: str, source: Path, picture: Picture, spec: Spec, output: Pat
     A Picture with `raw` is read from standard input, row by row, instead of from `source`.
     """
     names = {_SOURCE: _url(source), _OUTPUT: _url(output)}
-    arguments = _arguments(picture, spec, _SINGLE, _repeats(picture, spec))
+    arguments = _arguments(picture, spec, _SINGLE, _BySize.of(picture, spec))
     return [binary, *(names.get(word, word) for word in arguments)]
 
 
@@ -88,7 +89,7 @@ def sequence(picture: Picture, spec: Spec) -> Sequence | None:
     """The Sequence that a photo may be a part of; None if it has to go alone."""
     if not (picture.format.streams and picture.ffmpeg_reads):
         return None
-    return Sequence(_arguments(_common(picture), spec, _NUMBERED, _repeats(picture, spec)))
+    return Sequence(_arguments(_common(picture), spec, _NUMBERED, _BySize.of(picture, spec)))
 
 
 def sequence_command(binary: str, sequence: Sequence, folder: Path) -> list[str]:
@@ -155,21 +156,43 @@ def _url(path: Path) -> str:
     return "file:" + os.fspath(path)
 
 
+@dataclass(frozen=True, slots=True)
+class _BySize:
+    """What of a graph depends on the photo's size; photos that differ in it share no stream.
+
+    `repeats` is how often each pixel is repeated, of a photo so tiny that the scaler could not enlarge it at
+    once. `odd` says that the bounds begin at an odd pixel.
+    """
+
+    repeats: int
+    odd: bool
+
+    @classmethod
+    def of(cls, picture: Picture, spec: Spec) -> "_BySize":
+        """The scaler gives up at 65536 / 10 times (libswscale/utils.c: a step below 10 / 65536 of a pixel)."""
+        seen = left_of(picture.shown, spec.bounds)
+        factor = max(spec.size.width / seen.width, spec.size.height / seen.height)
+        odd = any(edge % 2 for edge in spec.bounds.corner(picture.shown))
+        return cls(math.ceil(factor / _LARGEST_FACTOR), odd)
+
+
 def _common(picture: Picture) -> Picture:
     """A Picture without what photos of one stream may differ in, such as their size."""
     return replace(picture, stored=Size(1, 1), profile=None, carries=None)
 
 
 @lru_cache(maxsize=256)
-def _arguments(picture: Picture, spec: Spec, shape: _Shape, repeats: int) -> tuple[str, ...]:
+def _arguments(picture: Picture, spec: Spec, shape: _Shape, by_size: _BySize) -> tuple[str, ...]:
     stream = _source(picture, shape).filter("showinfo", checksum=0)
     for name, options in _UPRIGHT[picture.orientation]:
         stream = stream.filter(name, **options)
     if picture.mode == "1" and not picture.raw:
         stream = convert(stream, pix_fmts="gray")  # scaling single bits directly costs 20 dB
-    stream = _cut(stream, spec.bounds)
-    if repeats > 1:
-        stream = stream.filter("scale", w=f"iw*{repeats}", h=f"ih*{repeats}", flags="neighbor")
+    if not spec.bounds.whole:
+        stream = cut(stream, spec.bounds, by_size.odd)
+    if by_size.repeats > 1:
+        times = by_size.repeats
+        stream = stream.filter("scale", w=f"iw*{times}", h=f"ih*{times}", flags="neighbor")
     keep_alpha = picture.alpha and spec.format.final_alpha is not None
     if keep_alpha:
         stream = convert(stream, pix_fmts=STRAIGHT)
@@ -261,25 +284,6 @@ def _source(picture: Picture, shape: _Shape) -> Stream:
         "g:0" if picture.tiled else "disp:default" if picture.format.demuxer == "mov" else "v:0"
     )
     return ffmpeg.input(_SOURCE, **options)[stream]
-
-
-def _cut(stream: Stream, bounds: Bounds) -> Stream:
-    """Edges to the nearest pixel, as `Bounds.of` has them."""
-    if bounds.whole:
-        return stream
-    left, right = (f"floor(iw*{edge!r}+0.5)" for edge in (bounds.left, bounds.right))
-    top, bottom = (f"floor(ih*{edge!r}+0.5)" for edge in (bounds.top, bounds.bottom))
-    return stream.filter("crop", w=f"{right}-{left}", h=f"{bottom}-{top}", x=left, y=top, exact=1)
-
-
-def _repeats(picture: Picture, spec: Spec) -> int:
-    """How often to repeat each pixel of a photo so tiny that the scaler could not enlarge it at once.
-
-    It gives up at 65536 / 10 times (libswscale/utils.c: a step below 10 / 65536 of a pixel).
-    """
-    seen = left_of(picture.shown, spec.bounds)
-    factor = max(spec.size.width / seen.width, spec.size.height / seen.height)
-    return math.ceil(factor / _LARGEST_FACTOR)
 
 
 def _apply(spec: Spec, photo: Stream, picture: Picture, alpha: bool) -> Stream:

@@ -162,10 +162,15 @@ class Bounds:
         """Whether nothing is cut."""
         return self == Bounds()
 
+    def corner(self, photo: Size) -> tuple[int, int]:
+        """The upper left of what is left of an upright photo, in pixels."""
+        return _edge(self.left, photo.width), _edge(self.top, photo.height)
+
     def of(self, photo: Size) -> Size | None:
         """The size of what is left of an upright photo; None where that is less than a pixel."""
-        width = _edge(self.right, photo.width) - _edge(self.left, photo.width)
-        height = _edge(self.bottom, photo.height) - _edge(self.top, photo.height)
+        left, top = self.corner(photo)
+        width = _edge(self.right, photo.width) - left
+        height = _edge(self.bottom, photo.height) - top
         return Size(width, height) if width and height else None
 
 

@@ -1,5 +1,6 @@
 """What becomes of a photo's proportions in a frame: how much it is enlarged, cut, or set in bars."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from ffprep.errors import Kind, PhotoError
@@ -75,6 +76,16 @@ def left_of(photo: Size, bounds: Bounds) -> Size:
         words = f"is {photo}, of which the crop bounds leave less than a pixel; give wider ones"
         raise PhotoError(Kind.UNSUPPORTED, words)
     return left
+
+
+def closest(photo: Size, frames: Iterable[Size]) -> Size:
+    """The frame that a photo fills with the least cut off; of equal ones, the largest for which it has the pixels."""
+
+    def rank(frame: Size) -> tuple[float, float, int]:
+        framing = Framing.of(Fit.COVER, photo, frame)
+        return round(framing.lost, 9), max(framing.factor, 1.0), -frame.pixels
+
+    return min(frames, key=rank)
 
 
 def settled(spec: Spec, photo: Size) -> Spec:

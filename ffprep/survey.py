@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ffprep.errors import PhotoError
-from ffprep.framing import Framing, left_of, settled
+from ffprep.framing import Framing, closest, left_of, settled
 from ffprep.job import Policy
 from ffprep.picture import Picture
 from ffprep.probe import Extras
@@ -29,6 +29,7 @@ class Finding:
     broken: tuple[str, ...] = ()
     framings: tuple[tuple[Size, str, Framing], ...] = ()
     recommended: tuple[tuple[Size, str], ...] = ()
+    left: Size | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """One JSON line's content. Width and height are as shown, upright."""
@@ -53,12 +54,20 @@ class Finding:
                 {"size": str(size), "mode": mode} | _as_dict(framing)
                 for size, mode, framing in self.framings
             ],
+            "left": str(self.left) if self.left else None,
+            "closest": str(self.closest) if self.closest else None,
             "recommended": {str(size): mode for size, mode in self.recommended},
             "broken": list(self.broken),
             "error": {"kind": self.error.kind.value, "message": str(self.error)}
             if self.error
             else None,
         }
+
+    @property
+    def closest(self) -> Size | None:
+        """The size that would cut least, where there are several."""
+        sizes = [size for size, _ in self.recommended]
+        return closest(self.left, sizes) if self.left and len(sizes) > 1 else None
 
     @property
     def dropped(self) -> list[str]:
@@ -85,8 +94,11 @@ class Finding:
             parts.append(f"CICP {picture.cicp.primaries}/{picture.cicp.transfer}")
         if self.dropped:
             parts.append(f"dropped: {', '.join(self.dropped)}")
-        lines = [f"{mode} at {size}: {f.describe()}" for size, mode, f in self.framings]
+        cut = picture.shown != self.left is not None
+        lines = [f"the crop bounds leave {self.left}"] * cut
+        lines += [f"{mode} at {size}: {f.describe()}" for size, mode, f in self.framings]
         lines += [f"recommended at {size}: {mode}" for size, mode in self.recommended]
+        lines += [f"closest of these sizes: {self.closest}"] * (self.closest is not None)
         return "\n    ".join([", ".join(parts), *lines])
 
 
@@ -106,15 +118,28 @@ class Survey:
     workers: int
 
     def describe(self, frames: Sequence[Spec], modes: Sequence[Mode]) -> Iterator[Finding]:
-        """A Finding for every picture, with its Framing in each of `frames` by each mode; which one is recommended."""
+        """A Finding for every picture, with its Framing in each of `frames` by each mode; which one is recommended.
+
+        The frames have the same bounds.
+        """
 
         def look(found: Found, viewers: Viewers) -> Finding:
             try:
                 picture = self._probed(found, viewers)
                 extras = viewers.look_closer(found.path, picture)
-                framings = tuple(_framings(picture.shown, frames, modes))
+                if not frames:
+                    return Finding(found.path, picture, extras)
+                left = left_of(picture.shown, frames[0].bounds)
+                framings = tuple(_framings(left, frames, modes))
                 best = tuple((spec.size, settled(spec, picture.shown).mode.name) for spec in frames)
-                return Finding(found.path, picture, extras, framings=framings, recommended=best)
+                return Finding(
+                    found.path,
+                    picture,
+                    extras,
+                    framings=framings,
+                    recommended=best,
+                    left=left,
+                )
             except PhotoError as error:
                 return Finding(found.path, error=error)
 
@@ -151,10 +176,9 @@ class Survey:
 
 
 def _framings(
-    photo: Size, frames: Sequence[Spec], modes: Sequence[Mode]
+    left: Size, frames: Sequence[Spec], modes: Sequence[Mode]
 ) -> Iterator[tuple[Size, str, Framing]]:
     for spec in frames:
-        seen = left_of(photo, spec.bounds)
         for mode in modes:
             if mode.fit:
-                yield spec.size, mode.name, Framing.of(mode.fit, seen, spec.size, spec.focus)
+                yield spec.size, mode.name, Framing.of(mode.fit, left, spec.size, spec.focus)

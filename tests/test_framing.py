@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ffprep.framing import Framing, percent, times
+from ffprep.framing import Framing, closest, percent, times
 from ffprep.spec import Fit, Focus, Size
 
 SIDES = st.integers(1, 10_000)
@@ -72,6 +72,24 @@ def test_what_is_cut_goes_by_the_focus(focus: str, sides: dict[str, float]) -> N
     framing = Framing.of(Fit.COVER, Size(1000, 600), Size(300, 300), Focus.parse(focus))
     cut = {side: part for side, part in framing.cut.items() if part}
     assert cut == pytest.approx(sides)
+
+
+@pytest.mark.parametrize(
+    ("photo", "frame"),
+    [
+        ("4000x2500", "1280x720"),
+        ("2500x4000", "720x1280"),
+        ("4000x3000", "1024x1024"),
+        ("1000x1000", "768x768"),
+        ("90x100", "768x768"),
+        ("100x100", "768x768"),
+    ],
+)
+def test_the_closest_frame_cuts_least_and_has_the_most_pixels_of_the_photo(
+    photo: str, frame: str
+) -> None:
+    frames = map(Size.parse, ["1280x720", "1024x1024", "720x1280", "768x768"])
+    assert closest(Size.parse(photo), frames) == Size.parse(frame)
 
 
 def test_numbers_never_round_to_nothing() -> None:

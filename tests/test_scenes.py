@@ -147,7 +147,9 @@ def test_info_recommends(ffprep, tmp_path: Path) -> None:
     assert "recommended at 100x100: pad" in told()
     assert "recommended at 100x100: cover" in told("--max-loss", "0.7")
     assert "recommended at 100x100: cover" in told("--scene", "portrait")
-    assert "recommended at 100x100: cover" in told("--crop-bounds", "0,0,0.4,1")
+    assert {"recommended at 100x100: cover", "the crop bounds leave 120x100"} <= set(
+        told("--crop-bounds", "0,0,0.4,1")
+    )
     lost = "67 % of the photo is cut"
     assert f"cover at 100x100: stays at 1x, {lost} (left 33 %, right 33 %)" in told()
     assert f"cover at 100x100: stays at 1x, {lost} (left 67 %)" in told("--focus", "right")
@@ -155,5 +157,16 @@ def test_info_recommends(ffprep, tmp_path: Path) -> None:
     assert found["recommended"] == {"100x100": "pad"}
     (cover,) = (f for f in found["framings"] if f["mode"] == "cover")
     assert cover["cut"] == pytest.approx({"left": 1 / 3, "top": 0, "right": 1 / 3, "bottom": 0})
+    assert (found["left"], found["closest"]) == ("300x100", None)
+    (found,) = ffprep("info", tmp_path / "a.png", "--target", "sora-2", "--json").lines
+    assert found["closest"] == "1280x720"
     ran = ffprep("info", tmp_path / "a.png", "--size", "100x100", "--crop-bounds", "0,0,0.001,1")
     assert (ran.code, "unsupported: is 300x100, of which" in ran.out.decode()) == (1, True)
+
+
+def test_a_depfile_names_both_modes_of_a_choice(ffprep, tmp_path: Path) -> None:
+    Image.new("RGB", (300, 100)).save(tmp_path / "a.png")
+    words = ("--size", "100x100", "--mode", "auto", "--depfile", "out.d")
+    assert ffprep("convert", "a.png", "-o", "o.png", *words, cwd=tmp_path).code == 0
+    rules = (tmp_path / "out.d").read_text().splitlines()
+    assert {f"o.png: {find_mode(name).path}" for name in ("cover", "pad")} <= {*rules}

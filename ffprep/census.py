@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ffprep.errors import Kind, PhotoError
+from ffprep.files import real_folder, real_path
 from ffprep.job import Batch
 from ffprep.temporaries import temporary_name
-from ffprep.walking import Listing, real_folder
+from ffprep.walking import Listing
 
 _BUCKETS = 64
 """Numbers are compared a bucket at a time: as one set, a million of them would take 100 MB."""
@@ -182,7 +183,7 @@ class Census:
         """What the disk of the outputs takes for one name is the same."""
         folder = batch.output_folder
         if "/" in "".join(batch.outputs):
-            return [self._folded(_real_path(folder + name)) for name in batch.outputs]
+            return [self._folded(real_path(folder + name)) for name in batch.outputs]
         keys = list(map(real_folder(folder).__add__, batch.outputs))
         return list(map(self._folded, keys)) if self.case_blind else keys
 
@@ -227,11 +228,6 @@ def _has(numbers: "array[int]", number: int) -> bool:
     """Whether a number is among sorted ones."""
     place = bisect_left(numbers, number)
     return place < len(numbers) and numbers[place] == number
-
-
-def _real_path(path: str) -> str:
-    folder, name = os.path.split(path)
-    return real_folder(folder) + name
 
 
 def is_case_blind(path: Path) -> bool:

@@ -78,11 +78,10 @@ def _run_command() -> int:
 
 
 def _prepare_process() -> None:
-    # Pillow warns of odd metadata and large pictures; ffprep tells what matters itself.
-    warnings.filterwarnings("ignore", module="PIL")
-    warnings.filterwarnings(
-        "ignore", module="pathspec"
-    )  # of what a pattern may mean in Pythons to come
+    # Pillow warns of odd metadata and large pictures, pathspec of what a pattern may mean in Pythons
+    # to come; ffprep tells what matters itself.
+    for module in ("PIL", "pathspec"):
+        warnings.filterwarnings("ignore", module=module)
     # Whoever closed them wants nothing from them.
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115
     sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115

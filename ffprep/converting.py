@@ -48,7 +48,7 @@ def carry_out(given: dict[str, Any], signals: "Signals", job: str = "") -> int:
     from ffprep.report import Tally
 
     tally = Tally(Path(given["output"]))
-    with notifying(given, tally, signals):
+    with notifying(given, tally, signals), _told_if_interrupted(given, tally, job):
         _carry_out(given, signals, tally, job)
     if signals.number is not None:
         # A decoder still at work on one photo must not hold up the end.
@@ -65,20 +65,17 @@ def _carry_out(given: dict[str, Any], signals: "Signals", tally: "Tally", job: s
     from ffprep.run import prepared
 
     order = read_order(given)
-    style = _style(given, order, job)
+    style = replace(_style(given, job), status_command=_inquiry(given, order))
     converter = Converter(find(order.ffmpeg), order.policy)
     tally.ffmpeg = converter.binary.version
-    with (
-        _told_if_interrupted(order, style, tally),
-        prepared(order, converter, lambda text: say(style.signed(text))) as run,
-    ):
+    with prepared(order, converter, lambda text: say(style.signed(text))) as run:
         tally.total = run.plan.total
         tally.passed_over, tally.links = run.plan.passed_over, run.plan.links
         if run.plan.links and not run.plan.total:
             words = "nothing was found but links, which are not followed; see --follow-links"
             say(style.signed(words))
         if run.freshness is None:
-            style = replace(style, ledger="")  # nothing was remembered, so nobody can look it up
+            style = replace(style, status_command="")  # nothing was remembered
         if order.dry_run:
             rehearse(run, tally, style)
             return
@@ -91,33 +88,37 @@ def _carry_out(given: dict[str, Any], signals: "Signals", tally: "Tally", job: s
 
 
 @contextmanager
-def _told_if_interrupted(order: "Order", style: "Style", tally: "Tally") -> Iterator[None]:
-    """The summary of a run that is ended while it is planned."""
-    from ffprep.telling import reporter
-
+def _told_if_interrupted(given: dict[str, Any], tally: "Tally", job: str) -> Iterator[None]:
+    """The summary of a run that is ended while it is prepared and planned."""
     try:
         yield
     except Interrupted:
-        if order.dry_run:
+        if given["dry_run"]:
             raise
-        with reporter(style, tally):
+        from ffprep.telling import reporter
+
+        with reporter(_style(given, job), tally):
             raise
 
 
-def _style(given: dict[str, Any], order: "Order", job: str) -> "Style":
+def _inquiry(given: dict[str, Any], order: "Order") -> str:
+    """The command that shows what failed, where a ledger remembers it."""
     import shlex
-
-    from ffprep.telling import Style
 
     asked = ["ffprep", "status", str(order.request.output), "--failed"]
     asked += ["--ledger", given["ledger"]] if given["ledger"] else []
+    return shlex.join(asked) if order.ledger else ""
+
+
+def _style(given: dict[str, Any], job: str) -> "Style":
+    from ffprep.telling import Style
+
     return Style(
         json=given["as_json"],
         quiet=given["quiet"],
         verbose=given["verbose"],
         log_file=given["log_file"],
         log_format=given["log_format"],
-        ledger=shlex.join(asked) if order.ledger else "",
         job=job,
     )
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
-from ffprep.errors import EnvironmentFault, Kind, PhotoError
+from ffprep.errors import EnvironmentFault, Kind, PhotoError, reason
 from ffprep.files import open_regular
 from ffprep.formats import HEAD_BYTES, sniff
 
@@ -126,7 +126,6 @@ def told(path: Path) -> Iterator[None]:
         if code == sqlite3.SQLITE_BUSY:  # it will be there again, and converting all costs more
             words = f"the ledger {path} is locked by another program; run again when that has ended"
             raise EnvironmentFault(words) from None
-        words = getattr(error, "strerror", None) or str(error)
         raise Unusable(
-            f"the ledger {path} cannot be used ({words}); mend that, or choose another with --ledger"
+            f"the ledger {path} cannot be used ({reason(error)}); mend that, or choose another with --ledger"
         ) from None

@@ -8,12 +8,12 @@ prerequisites of what was made of a folder.
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ffprep.errors import EnvironmentFault, PhotoError, UsageError
+from ffprep.errors import UsageError
 from ffprep.library import Plan, Request
-from ffprep.outputs import temporary_beside
+from ffprep.outputs import replacing, told_as
 
 # GNU make has no word for these: it ends rules and names at them, or takes them for members of an
 # archive. Found by trying every character with 4.3 and 4.4.1, as target and as prerequisite.
@@ -43,14 +43,8 @@ class Depfile:
         Raises EnvironmentFault where that is not possible; then the file is as it was before.
         """
         left_out: list[Path] = []
-        try:
-            with temporary_beside(self.path) as temporary:
-                with temporary.open("wb") as file:
-                    file.writelines(map(os.fsencode, self._lines(plan, left_out)))
-                os.replace(temporary, self.path)
-        except (OSError, PhotoError) as error:
-            reason = getattr(error, "strerror", None) or str(error)
-            raise EnvironmentFault(f"--depfile {self.path}: {reason}") from None
+        with told_as("--depfile"), replacing(self.path) as temporary, temporary.open("wb") as file:
+            file.writelines(map(os.fsencode, self._lines(plan, left_out)))
         return left_out
 
     def _lines(self, plan: Plan, left_out: list[Path]) -> Iterator[str]:
@@ -87,15 +81,7 @@ def _word(name: str, special: str) -> str:
 
 
 def _folders(request: Request) -> Iterator[str]:
-    """The folders in which photos are looked for, as the walk enters them."""
-    own = os.path.realpath(request.output)
-    entered: set[str] = set()
-    for source in request.sources:
-        for folder, below, _ in os.walk(source, followlinks=request.follow_links):
-            real = os.path.realpath(folder)
-            if real in entered or (real == own and Path(folder) != source):
-                below.clear()
-                continue
-            entered.add(real)
-            below[:] = sorted(name for name in below if not name.startswith("."))
-            yield folder
+    """The folders in which photos are looked for."""
+    folders = tuple(source for source in request.sources if os.path.isdir(source))
+    listings = replace(request, sources=folders).walk.listings()
+    return (listing.folder for listing in listings if not listing.error)

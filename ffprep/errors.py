@@ -80,3 +80,8 @@ class Interrupted(FfprepError):
     def __init__(self, signal_number: int) -> None:
         super().__init__("interrupted")
         self.exit_code = 128 + signal_number
+
+
+def reason(error: BaseException) -> str:
+    """Why something went wrong: the system's words without its numbers, where it was the system."""
+    return getattr(error, "strerror", None) or str(error)

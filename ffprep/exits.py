@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import click
 
-from ffprep.errors import ExitCode, FfprepError, Interrupted, UsageError
+from ffprep.errors import ExitCode, FfprepError, Interrupted, UsageError, reason
 
 ISSUES = "https://github.com/ffprep/ffprep/issues"
 FINAL = (click.Abort, BrokenPipeError, Interrupted)
@@ -42,7 +42,7 @@ def _say_why(error: Exception, signed: Callable[[str], str]) -> None:
         say(signed(str(error)))
     elif isinstance(error, OSError):
         place = f": {error.filename}" if error.filename else ""
-        say(signed(f"{error.strerror or error}{place}"))
+        say(signed(f"{reason(error)}{place}"))
     else:
         import traceback
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ffprep.errors import EnvironmentFault
+from ffprep.errors import EnvironmentFault, reason
 from ffprep.processes import answer
 
 OLDEST = (9, 0)
@@ -67,9 +67,8 @@ def _asked(path: str) -> Binary:
     try:
         answered = answer([path, "-version"], seconds=30)
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
         raise EnvironmentFault(
-            f"{path} cannot be run as ffmpeg ({reason}); name another one with --ffmpeg or "
+            f"{path} cannot be run as ffmpeg ({reason(error)}); name another one with --ffmpeg or "
             "FFPREP_FFMPEG, or leave both out to use the embedded one"
         ) from None
     match = _VERSION.match(answered)

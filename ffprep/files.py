@@ -6,13 +6,17 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
-from ffprep.errors import Kind, PhotoError
+from ffprep.errors import Kind, PhotoError, reason
 
 FOLDER = ".ffprep"
 """What an output folder keeps of its own: the ledger, the lock. Hidden, so that no walk takes it for photos."""
+
+LEDGER = f"{FOLDER}/ledger.db"
+"""Where the ledger lies in it."""
 
 TEMPORARY_PREFIX = ".ffprep-"
 """What ffprep's own files are called; hidden, so that no walk takes them for photos."""
@@ -48,6 +52,18 @@ def _require_regular(found: os.stat_result) -> None:
         raise PhotoError(Kind.UNSUPPORTED, "is no regular file")
 
 
+@lru_cache(maxsize=1024)
+def real_folder(folder: str) -> str:
+    """A folder without links on the way, ending in a separator; the working one where it is empty."""
+    return os.path.join(os.path.realpath(folder), "")
+
+
+def real_path(path: str | os.PathLike[str]) -> str:
+    """A file by its own name, in its real folder: by this it is known, whatever way led to it."""
+    folder, name = os.path.split(os.fspath(path))
+    return real_folder(folder) + name
+
+
 @dataclass(frozen=True, slots=True)
 class Stamp:
     """What tells one version of a file from another."""
@@ -79,4 +95,4 @@ def os_trouble(error: OSError) -> PhotoError:
         return PhotoError(Kind.IO, "permission denied; check the file's and its folders' rights")
     if error.errno == errno.ENAMETOOLONG:
         return PhotoError(Kind.IO, "the name is too long for this file system; use --names")
-    return PhotoError(Kind.IO, error.strerror or str(error))
+    return PhotoError(Kind.IO, reason(error))

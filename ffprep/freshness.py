@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ffprep.errors import Kind, PhotoError
-from ffprep.files import Stamp
-from ffprep.job import Batch, Failure, Job, Policy, Renewal, Result, Status
+from ffprep.files import Stamp, real_folder, real_path
+from ffprep.job import Batch, Failure, Job, Policy, Renewal, Result, Retry, Status
 from ffprep.ledger import AT_ONCE, Entry, Ledger, Proof, Row, keys, name_of
 from ffprep.records import (
     CONVERTED,
@@ -22,10 +22,11 @@ from ffprep.records import (
     Pending,
     content,
     failed_beforehand,
+    is_from,
+    is_output,
     keeping,
     noted,
     place,
-    root,
 )
 from ffprep.spec import Size, Spec
 
@@ -61,8 +62,8 @@ class Freshness:
 
         Of fresh ones, only their number is told unless `each` is wanted.
         """
-        sorted_out, only = Sorted(), self.renewal.retry == "only"
-        folder, origin = place(self.output, batch.output_folder), root(batch.folder or ".")
+        sorted_out, only = Sorted(), self.renewal.retry is Retry.ONLY
+        folder, origin = place(self.output, batch.output_folder), real_folder(batch.folder)
         outputs, sources = keys(batch.outputs), keys(map(origin.__add__, batch.names))
         fresh = self._fresh(folder, batch, outputs, sources)
         if not each and len(fresh) == len(outputs):
@@ -81,14 +82,14 @@ class Freshness:
                 elif not only:
                     sorted_out.count += 1
                 continue
-            found = _stat(batch.folder + batch.names[index])
-            if row and self._still_fails(row, spec, found):
+            stamp = _stamp(batch.folder + batch.names[index])
+            if row and self._still_fails(row, spec, stamp):
                 met.append(row)
                 sorted_out.failed.append(_failure(batch.job(index), row))
             elif not only or (row and row.status == FAILED):
-                stamp = Stamp.seen(found) if found else None
                 maker = makers.get(output)
-                good = self._is_good(row, spec) if row else not maker or _was_moved(maker, found)
+                # Another photo of which it was made may be this one under its earlier name.
+                good = self._is_good(row, spec) if row else not maker or is_from(maker, stamp)
                 pending = Pending(batch.job(index), folder, output, source, stamp, row, good)
                 sorted_out.pending.append(pending)
         self.ledger.meet(folder, met)
@@ -127,20 +128,19 @@ class Freshness:
             return False
         return not row.tolerated or all(self.policy.permits(Kind(k)) for k in row.tolerated.split())
 
-    def _still_fails(self, row: Row, spec: Spec, found: os.stat_result | None) -> bool:
+    def _still_fails(self, row: Row, spec: Spec, source: Stamp | None) -> bool:
         renewal = self.renewal
-        if row.status != FAILED or row.kind in _NOT_THE_PHOTOS or found is None:
+        if row.status != FAILED or row.kind in _NOT_THE_PHOTOS:
             return False
-        if renewal.force or renewal.retry != "changed" or row.run not in self.alike:
+        if renewal.force or renewal.retry is not Retry.CHANGED or row.run not in self.alike:
             return False
-        same = (row.source_bytes, row.source_mtime) == (found.st_size, noted(found.st_mtime_ns))
-        return same and row.spec == self.ledger.spec(spec)
+        return is_from(row, source) and row.spec == self.ledger.spec(spec)
 
     def settle(self, pending: Pending, prove: Callable[[Job], tuple[Size, Stamp]]) -> Done | None:
         """A job that needs no converting although its times say so: by its contents, or adopted.
 
-        Reads files: not for the thread that has the run, and the ledger, in its hands. `prove` verifies an output that is
-        there; it raises PhotoError.
+        Reads files: not for the thread that has the run, and the ledger, in its hands. `prove` verifies an
+        output that is there; it raises PhotoError.
         """
         row = pending.row
         if self.renewal.force or pending.stamp is None:
@@ -153,19 +153,14 @@ class Freshness:
 
     def _compared(self, pending: Pending, row: Row) -> Done | None:
         """Where no contents were recorded, the times decide, and the contents are from now on."""
-        assert pending.stamp
         made, hashes = _stamp(pending.job.output, follow=False), self.hashes(pending)
-        same = made is not None and (
-            hashes.source == row.source_hash
-            if row.source_hash
-            else (row.source_bytes, row.source_mtime)
-            == (pending.stamp.bytes, noted(pending.stamp.modified))
+        if not made or not hashes.output:
+            return None
+        from_it = (
+            hashes.source == row.source_hash if row.source_hash else is_from(row, pending.stamp)
         )
-        if not same or not made or not hashes.output:
-            return None
-        if row.output_hash not in (None, hashes.output):
-            return None
-        if row.output_hash is None and not _is_as_made(row, made.bytes, made.modified):
+        as_made = hashes.output == row.output_hash if row.output_hash else is_output(row, made)
+        if not (from_it and as_made):
             return None
         return Done(replace(_fresh(pending.job, row), stamp=made), pending, hashes)
 
@@ -179,7 +174,8 @@ class Freshness:
         except PhotoError:
             return None
         result = Result(pending.job.source, pending.job.output, Status.FRESH, size, stamp=stamp)
-        return Done(result, pending, self.hashes(pending))
+        # Sources were not read for this, and not all of a library is to be.
+        return Done(result, pending, self.hashes(pending) if self.renewal.checksum else NO_HASHES)
 
     def record(self, done: Done) -> None:
         """Have the ledger remember it."""
@@ -200,22 +196,22 @@ class Freshness:
 
         Their photos are gone, or elsewhere. What was made of an earlier version of the photo stays known.
         """
-        asked: set[str] = set()
-        for entry in self._not_met():
-            if not entry.row.spec or entry.row.spec in self.ledger.specs:
-                asked.add(name_of(entry.row.source))
-        asked = {source for source in map(_known_as, named) if source in asked} if asked else asked
+        ours = {name_of(entry.row.source) for entry in self._not_met() if self._is_ours(entry.row)}
+        asked = ours.intersection(map(real_path, named)) if ours else ours
         old: list[Entry] = []
         for entry in self._not_met():
-            row, source = entry.row, name_of(entry.row.source)
-            ours = row.spec is None or row.spec in self.ledger.specs
+            source = name_of(entry.row.source)
             inside = source.startswith(roots) or source in asked
-            if (ours and inside) or not os.path.lexists(source):
+            if (inside and self._is_ours(entry.row)) or not os.path.lexists(source):
                 old.append(entry)
             if len(old) >= AT_ONCE:
                 self._forget(old)
                 old = []
         self._forget(old)
+
+    def _is_ours(self, row: Row) -> bool:
+        """Whether this run would have met it: a failure of its Specs, or from before there was one."""
+        return not row.spec or row.spec in self.ledger.specs
 
     def _not_met(self) -> Iterator[Entry]:
         entries = self.ledger.entries(Status.FAILED)
@@ -232,41 +228,18 @@ class Freshness:
         )
 
     def hashes(self, pending: Pending) -> Hashes:
-        """The contents of both files, where they decide. Reads them."""
-        if not self.renewal.checksum:
-            return NO_HASHES
+        """The contents of both files, which decide under --checksum. Reads them."""
         source = content(pending.job.source)
         if _stamp(pending.job.source) != pending.stamp:  # it is another one by now
             source = None
         return Hashes(source, content(pending.job.output))
 
 
-def _stat(path: str, follow: bool = True) -> os.stat_result | None:
+def _stamp(path: str | Path, follow: bool = True) -> Stamp | None:
     try:
-        return os.stat(path, follow_symlinks=follow)
+        return Stamp.seen(os.stat(path, follow_symlinks=follow))
     except (OSError, ValueError):
         return None
-
-
-def _stamp(path: Path, follow: bool = True) -> Stamp | None:
-    found = _stat(os.fspath(path), follow)
-    return Stamp.seen(found) if found else None
-
-
-def _known_as(path: str | os.PathLike[str]) -> str:
-    """A file that is named, as the ledger knows it."""
-    folder, name = os.path.split(path)
-    return root(os.fspath(folder) or ".") + str(name)
-
-
-def _was_moved(row: Row, found: os.stat_result | None) -> bool:
-    """Whether another photo, of which an output was made, may be this one under its earlier name."""
-    known = (row.source_bytes, row.source_mtime)
-    return found is not None and known == (found.st_size, noted(found.st_mtime_ns))
-
-
-def _is_as_made(row: Row, bytes: int, modified: int) -> bool:
-    return row.output_mtime == noted(modified) and row.output_bytes == bytes
 
 
 def _fresh(job: Job, row: Row) -> Result:

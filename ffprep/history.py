@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ffprep.ledger import name_of
+from ffprep.processes import lives
 
 _LAST = 5
 _MOST = 5
@@ -47,7 +48,7 @@ class PastRun:
     @property
     def is_going_on(self) -> bool:
         """Whether its process lives, as far as this machine can tell."""
-        return self.ended is None and self.host == os.uname().nodename and _lives(self.pid)
+        return self.ended is None and self.host == os.uname().nodename and lives(self.pid)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,13 +151,3 @@ def _bytes(count: int) -> str:
             return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
         size /= 1000
     return f"{size:.1f} TB"
-
-
-def _lives(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True

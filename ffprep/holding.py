@@ -35,7 +35,7 @@ def held(output: Path, wait: float = 0.0) -> Iterator[None]:
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise OSError(errno.EINVAL, f"{place} is no regular file")
-        while not _locked(descriptor, place):
+        while not _locked(descriptor):
             if time.monotonic() >= until:
                 raise Held(f"{output} is held by {_holder(place)}; wait for it with --wait SECONDS")
             time.sleep(_PULSE)
@@ -49,7 +49,7 @@ def held(output: Path, wait: float = 0.0) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _locked(descriptor: int, place: Path) -> bool:
+def _locked(descriptor: int) -> bool:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

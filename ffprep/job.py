@@ -70,9 +70,9 @@ class Policy:
 
     `upscale` is what becomes of photos with fewer pixels than the frame: `allow`, `warn` or `fail`.
     `keep_damaged` converts what can still be decoded of a damaged photo. `fsync` has every output, and its
-    name, on the disk before it counts as done. `timeout` is in seconds a
-    photo. `max_pixels` bounds width x height of what is decoded; FFmpeg's own bound is the default. `max_memory` is in bytes, for one
-    photo in work.
+    name, on the disk before it counts as done. `timeout` is in seconds a photo. `max_pixels` bounds
+    width x height of what is decoded; FFmpeg's own bound is the default. `max_memory` is in bytes, for
+    one photo in work.
     """
 
     upscale: str = "warn"
@@ -100,19 +100,26 @@ class Policy:
         return f"{self.upscale} {self.keep_damaged} {limits}"
 
 
+class Retry(StrEnum):
+    """Which photos that failed are tried: those of which something changed, all, or all and no others."""
+
+    CHANGED = "changed"
+    ALWAYS = "always"
+    ONLY = "only"
+
+
 @dataclass(frozen=True, slots=True)
 class Renewal:
     """What is done again although nothing has changed, and what is not although nothing is recorded.
 
     With `checksum`, contents decide and not times. With `adopt`, outputs that are there are taken for what
-    they should be if they verify. `retry` is what becomes of photos that failed: `changed` ones are tried
-    again, or `always` all, or `only` those and nothing else.
+    they should be if they verify.
     """
 
     force: bool = False
     checksum: bool = False
     adopt: bool = False
-    retry: str = "changed"
+    retry: Retry = Retry.CHANGED
 
 
 @dataclass(frozen=True, slots=True)

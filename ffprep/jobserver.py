@@ -30,12 +30,12 @@ _UNREACHABLE = (
 
 
 class Slots:
-    """Leave to be at work. Here, for all who ask; `most` is None where there is no bound."""
+    """Slots to work in. Here, one for each who asks; `most` is None where there is no bound."""
 
     most: int | None = None
 
     def one(self, stopped: Callable[[], bool]) -> AbstractContextManager[bool]:
-        """Leave for as long as the context lasts; False where `stopped` says so before there is any."""
+        """A slot for as long as the context lasts; False where `stopped` says so before there is one."""
         return nullcontext(True)
 
 

@@ -69,8 +69,8 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Versions:
-    """What converts, the terms under which a photo may fail (other terms, another try), and the output folder."""
+class Conditions:
+    """Of a run: what converts, the terms under which a photo fails (other terms, another try), the output folder."""
 
     ffprep: str
     ffmpeg: str
@@ -100,8 +100,8 @@ def name_of(value: str | bytes) -> str:
 class Ledger:
     """An open ledger, held by one run. Use from one thread.
 
-    A corrupt one is put aside, whenever that comes out, and `warn` is told. Raises EnvironmentFault for what is no ledger of ffprep's,
-    or cannot be written.
+    A corrupt one is put aside, whenever that comes out, and `warn` is told. Raises EnvironmentFault for
+    what is no ledger of ffprep's, or cannot be written.
     """
 
     def __init__(
@@ -118,7 +118,7 @@ class Ledger:
         self._ended = True  # none has begun
         self._synchronous = "FULL" if fsync else "NORMAL"
         self._specs: dict[int, tuple[Spec, int]] = {}
-        self._versions: Versions | None = None
+        self._conditions: Conditions | None = None
         with told(path):
             if not read_only:
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -180,18 +180,18 @@ class Ledger:
             self._database.execute("BEGIN")
             yield
 
-    def begin(self, versions: Versions) -> frozenset[int]:
+    def begin(self, conditions: Conditions) -> frozenset[int]:
         """Note that a run begins; the earlier ones whose failures still hold.
 
         Raises EnvironmentFault where another output folder's runs are in it.
         """
         alike: list[int] = []
-        self._versions = versions
+        self._conditions = conditions
         with self._guarded():
-            self._require_own(versions.output)
+            self._require_own(conditions.output)
             found = self._database.execute(
                 "SELECT id FROM runs WHERE (ffprep, ffmpeg, terms) = (?, ?, ?)",
-                (versions.ffprep, versions.ffmpeg, versions.terms),
+                (conditions.ffprep, conditions.ffmpeg, conditions.terms),
             )
             alike = [id for (id,) in found]
             if not self.read_only:
@@ -207,33 +207,32 @@ class Ledger:
             raise EnvironmentFault(f"{words}; {output} needs one of its own")
 
     def _begin(self) -> None:
-        if self._versions:
+        if self._conditions:
             begun = self._database.execute(
                 "INSERT INTO runs (started, pid, host, ffprep, ffmpeg, terms, output) VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (time.time(), os.getpid(), os.uname().nodename, *map(key, astuple(self._versions))),
+                (
+                    time.time(),
+                    os.getpid(),
+                    os.uname().nodename,
+                    *map(key, astuple(self._conditions)),
+                ),
             )
             self.run, self._ended = begun.lastrowid or 0, False
 
     def end(self, outcome: str, counts: dict[str, int]) -> None:
         """Note how a run ended, and how many photos became what."""
         self._ended = True
+        columns = ", ".join(f"{status} = ?" for status in Status)
         with self._guarded():
             self._database.execute(
-                "UPDATE runs SET ended = ?, outcome = ?, converted = ?, fresh = ?, failed = ?, pruned = ? WHERE id = ?",
-                (
-                    time.time(),
-                    outcome,
-                    *(counts.get(word, 0) for word in ("converted", "fresh", "failed", "pruned")),
-                    self.run,
-                ),
+                f"UPDATE runs SET ended = ?, outcome = ?, {columns} WHERE id = ?",
+                (time.time(), outcome, *(counts.get(status, 0) for status in Status), self.run),
             )
 
     def spec(self, spec: Spec) -> int:
         """The number by which rows know a Spec."""
-        known = self._specs.get(
-            id(spec)
-        )  # its own hash would cost more than all else of a fresh photo
-        if known:
+        # By identity: its own hash would cost more than all else of a fresh photo.
+        if known := self._specs.get(id(spec)):
             return known[1]
         number = 0
         with self._guarded():
@@ -276,7 +275,7 @@ class Ledger:
         with self._at_once():
             for entry in entries:
                 folder, row = key(entry.folder), entry.row
-                if row.status == "converted":
+                if row.status == Status.CONVERTED:
                     self._database.execute(
                         "DELETE FROM jobs WHERE folder = ? AND name = ? AND source != ?",
                         (folder, row.name, row.source),

@@ -10,7 +10,7 @@ import os
 import sys
 import time
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from io import TextIOWrapper
 from logging import LogRecord, makeLogRecord
 from logging.handlers import WatchedFileHandler
@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import Any
 
 import ffprep
-from ffprep.errors import EnvironmentFault
+from ffprep.errors import EnvironmentFault, reason
+from ffprep.exits import say
 from ffprep.job import Result
-from ffprep.report import Tally, as_dict, line, printable, shown, signed, signed_json
+from ffprep.report import Tally, as_dict, in_utc, line, printable, shown, signed, signed_json
 from ffprep.walking import require_no_picture
 
 _PULSE, _TRIES = 0.05, 40
@@ -36,7 +37,7 @@ class LogFile:
         try:
             self._handler = _opened(path)
         except OSError as error:
-            why = "nobody reads this pipe" if error.errno == errno.ENXIO else error.strerror
+            why = "nobody reads this pipe" if error.errno == errno.ENXIO else reason(error)
             raise EnvironmentFault(f"--log-file {shown(path)}: {why}") from None
 
     def begin(self, tally: Tally) -> None:
@@ -68,13 +69,12 @@ class LogFile:
             self._handler.close()
 
     def _write(self, what: str | dict[str, Any]) -> None:
-        now, pid = datetime.now(UTC), os.getpid()
+        now, pid = time.time(), os.getpid()
         if isinstance(what, str):
-            stamp = now.astimezone().isoformat(" ", "milliseconds")
+            stamp = datetime.fromtimestamp(now).astimezone().isoformat(" ", "milliseconds")
             text = f"{stamp} [{pid}] {signed(what, self._job)}"
         else:
-            stamp = now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-            text = json.dumps({"time": stamp, "pid": pid} | signed_json(what, self._job))
+            text = json.dumps({"time": in_utc(now), "pid": pid} | signed_json(what, self._job))
         self._handler.handle(makeLogRecord({"msg": text}))
 
 
@@ -118,7 +118,5 @@ class _Handler(WatchedFileHandler):
         """Say once what is wrong; the next line may find room again."""
         if not self._told:
             self._told = True
-            error = sys.exception()
-            reason = getattr(error, "strerror", None) or str(error)
-            words = f"--log-file {shown(self._path)}: {reason}; the run goes on, and lines are lost"
-            print(f"ffprep: {words}", file=sys.stderr)
+            why = reason(sys.exception() or OSError())
+            say(f"--log-file {shown(self._path)}: {why}; the run goes on, and lines are lost")

@@ -43,11 +43,6 @@ class Names:
         """What the template says in braces."""
         return _fields(self.template)
 
-    @property
-    def flat(self) -> bool:
-        """Whether all names lie in the output folder itself; no field holds a separator."""
-        return "/" not in self.template
-
     def render(
         self, folder: str, names: Sequence[str], suffixes: Sequence[str], spec: Spec, number: int
     ) -> list[str]:

@@ -8,7 +8,7 @@ import click
 
 from ffprep.converting import convert
 from ffprep.errors import UsageError
-from ffprep.params import PATH
+from ffprep.params import PATH, InSections
 from ffprep.settings import FILE, NOT_OF_A_FILE, key_names, read, said_in, words_in
 
 
@@ -28,7 +28,7 @@ def _options(*without: str) -> list[click.Parameter]:
     return found
 
 
-NAMES = click.Argument(["chosen"], nargs=-1, metavar="NAME...")
+NAMES = click.Argument(["chosen"], nargs=-1, metavar="[NAME]...")
 ALL = click.Option(["--all", "every"], is_flag=True, help="All jobs, in the file's order.")
 CONFIG = click.Option(
     ["--config", "file"],
@@ -39,7 +39,7 @@ CONFIG = click.Option(
 TOLD_AS_JSON = click.Option(["--json", "told_as_json"], is_flag=True, help="One object a job.")
 
 
-class OverAFile(click.Command):
+class OverAFile(InSections):
     """A command whose command line wins over a file; `ctx.obj` is what it says of `convert`'s options."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -53,7 +53,10 @@ class OverAFile(click.Command):
 @click.command("run", cls=OverAFile, params=[NAMES, ALL, CONFIG, *_options()])
 @click.pass_context
 def run_jobs(ctx: click.Context, /, chosen: tuple[str, ...], every: bool, **given: Any) -> None:
-    """Run named jobs of ffprep.toml, with options of `convert` that win over what it says."""
+    """Run named jobs of ffprep.toml.
+
+    Options of `convert` win over what the file says.
+    """
     from ffprep.named import jobs_of, run_in_turn
     from ffprep.workers import Signals
 

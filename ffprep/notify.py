@@ -11,17 +11,16 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import ffprep
-from ffprep.errors import EnvironmentFault, FfprepError, Kind, UsageError
+from ffprep.errors import EnvironmentFault, Kind, UsageError
 from ffprep.exits import exit_code_of, say
 from ffprep.job import Status
-from ffprep.outputs import temporary_beside, temporary_folder, writing
+from ffprep.outputs import replacing, temporary_beside, temporary_folder, told_as
 from ffprep.processes import Processes
-from ffprep.report import Ended, Tally, as_dict, printable, shown
+from ffprep.report import Ended, Tally, as_dict, in_utc, printable, shown
 from ffprep.walking import require_no_picture
 from ffprep.workers import Signals
 
@@ -53,8 +52,8 @@ class Outcome:
             "total": tally.total,
             "unseen": tally.unseen,
             "warned": tally.warned,
-            "started": _iso(tally.began),
-            "finished": _iso(self.finished),
+            "started": in_utc(tally.began),
+            "finished": in_utc(self.finished),
             "failures": {kind.value: count for kind, count in sorted(tally.kinds.items()) if count},
             "first_failures": [as_dict(result) for result in tally.failures],
             "version": ffprep.__version__,
@@ -113,7 +112,7 @@ class Notices:
             require_no_picture(option, path)
             if not os.path.isdir(path.parent):
                 raise EnvironmentFault(f"{option} {shown(path)}: there is no such folder")
-            with _told_as(option), temporary_beside(path.resolve()):
+            with told_as(option), temporary_beside(path.resolve()):
                 pass
 
     def _files(self) -> Iterator[tuple[str, Path]]:
@@ -126,7 +125,7 @@ class Notices:
         contents = {"--summary-file": summary, "--metrics-file": outcome.metrics()}
         for option, path in self._files():
             try:
-                with _told_as(option):
+                with told_as(option):
                     _write(path, contents[option])
             except EnvironmentFault as error:
                 yield str(error)
@@ -193,22 +192,6 @@ def _variables(outcome: Outcome, summary: Path) -> dict[str, str]:
 
 def _write(path: Path, text: str) -> None:
     """Replace a file as a whole, readable for those who watch; a link to it stays one."""
-    path = path.resolve()
-    with temporary_beside(path) as temporary, writing(path):
+    with replacing(path.resolve()) as temporary:
         temporary.write_text(text, encoding="utf-8")
         temporary.chmod(0o644)
-        os.replace(temporary, path)
-
-
-@contextmanager
-def _told_as(option: str) -> Iterator[None]:
-    """Tell what goes wrong with a file by the option that named it."""
-    try:
-        yield
-    except FfprepError as error:
-        raise EnvironmentFault(f"{option}: {error}") from None
-
-
-def _iso(seconds: float) -> str:
-    moment = datetime.fromtimestamp(seconds, UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

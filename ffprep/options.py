@@ -2,8 +2,9 @@
 
 import click
 
+from ffprep.files import LEDGER
 from ffprep.formats import OUTPUT_FORMATS
-from ffprep.job import Manners, Policy
+from ffprep.job import Manners, Policy, Renewal, Retry
 from ffprep.params import (
     AS_JSON,
     BACKGROUND,
@@ -27,11 +28,13 @@ from ffprep.params import (
     Seconds,
     options,
     read_bytes,
+    section,
 )
 from ffprep.selection import names_file, read_since
 from ffprep.settings import CONFIG
 
-FILES = options(
+FILES = section(
+    "Sources and outputs",
     click.argument("sources", nargs=-1, type=PATH_AS_WRITTEN, metavar="SOURCE..."),
     click.option(
         "-o",
@@ -75,14 +78,14 @@ FILES = options(
     ),
     FOLLOW_LINKS,
 )
-"""What is read, and where to."""
 
-PICTURE = options(
+PICTURE = section(
+    "Pictures",
     SIZE_OR_TARGET,
     click.option(
         "--mode",
         metavar="NAME",
-        help="See `ffprep modes`; auto is cover, or pad where that cuts much.  [default: cover]",
+        help="How a photo is made to fit: see `ffprep modes`; auto is cover, or pad where that cuts much.  [default: cover]",
     ),
     SCENE,
     FILTERS,
@@ -90,13 +93,14 @@ PICTURE = options(
         "--format",
         "format_name",
         type=click.Choice([*OUTPUT_FORMATS, "same"]),
-        help="Default: what OUT's suffix says, else jpeg.",
+        help="What to write.  [default: what OUT's suffix says, else jpeg]",
     ),
     click.option(
         "--quality",
         type=click.IntRange(1, 100),
         default=95,
         show_default=True,
+        metavar="N",
         help="On JPEG's familiar scale.",
     ),
     click.option(
@@ -112,6 +116,7 @@ PICTURE = options(
         type=click.IntRange(0, 9),
         default=6,
         show_default=True,
+        metavar="N",
         help="How hard PNG and WebP are packed; changes no pixels.",
     ),
     click.option(
@@ -131,9 +136,9 @@ PICTURE = options(
     FOCUS,
     CROP_BOUNDS,
 )
-"""What an output must be."""
 
-POLICY = options(
+POLICY = section(
+    "Limits and leniency",
     click.option(
         "--damaged",
         type=click.Choice(["fail", "keep"]),
@@ -160,9 +165,9 @@ POLICY = options(
     MAX_PIXELS,
     MAX_MEMORY,
 )
-"""What a run permits itself."""
 
-WORK = options(
+WORK = section(
+    "Work",
     JOBS,
     FFMPEG,
     click.option(
@@ -172,7 +177,7 @@ WORK = options(
         "--depfile",
         type=PATH,
         metavar="FILE",
-        help="Write what the outputs depend on, for make's `include`, when all were made.",
+        help="Write what the outputs depend on, for make's `include`, once all are made.",
     ),
     click.option(
         "--depfile-target",
@@ -181,28 +186,28 @@ WORK = options(
     ),
     CONFIG,
 )
-"""How it is done."""
 
-LEDGER = options(
+RENEWAL = section(
+    "Repeated runs",
     click.option(
         "--ledger",
         type=PathOr("none"),
         metavar="PATH|none",
-        help="Where is remembered what was done.  [default: OUT/.ffprep/ledger.db]",
+        help=f"Where to keep what was done.  [default: OUT/{LEDGER}]",
     ),
-    click.option("--force", is_flag=True, help="Convert also what is fresh."),
+    click.option("--force", is_flag=True, help="Convert everything, also what is fresh."),
     click.option(
         "--checksum", is_flag=True, help="Compare the files' contents instead of their times."
     ),
     click.option(
         "--adopt",
         is_flag=True,
-        help="Take outputs that are there, and verify, for done; not those older than their photo.",
+        help="Take outputs that are there for done, if they verify and are no older than their photo.",
     ),
     click.option(
         "--retry",
-        type=click.Choice(["changed", "always"]),
-        default="changed",
+        type=click.Choice([Retry.CHANGED.value, Retry.ALWAYS.value]),
+        default=Renewal().retry.value,
         show_default=True,
         help="Which photos that failed are tried again.",
     ),
@@ -214,7 +219,7 @@ LEDGER = options(
         "--wait",
         type=Seconds(),
         metavar="S",
-        help="Wait for another run that holds OUT.  [default: end at once with 75]",
+        help="Wait for another run that holds OUT.  [default: end at once, with exit code 75]",
     ),
     click.option(
         "--fsync",
@@ -222,9 +227,9 @@ LEDGER = options(
         help="Have each output on the disk before it counts as done, against loss of power.",
     ),
 )
-"""What is remembered, and what is done again."""
 
-TELLING = options(
+TELLING = section(
+    "Reports",
     AS_JSON,
     click.option("--quiet", is_flag=True, help="No bar and no summary; failures are still told."),
     click.option("-v", "--verbose", is_flag=True, help="A line for every photo."),
@@ -232,7 +237,7 @@ TELLING = options(
         "--log-file",
         type=PATH,
         metavar="FILE",
-        help="Append what was done to FILE, and to a new one when that was renamed.",
+        help="Append a line a photo to FILE, which may be renamed meanwhile.",
     ),
     click.option(
         "--log-format",
@@ -256,14 +261,15 @@ TELLING = options(
         help="Run COMMAND in a shell when the run has ended; FFPREP_SUMMARY names the summary.",
     ),
 )
-"""What is told, and where."""
 
-NIGHT = options(
+NIGHT = section(
+    "Leaving room for others",
     click.option(
         "--nice",
         type=click.IntRange(0, 19),
         default=Manners().nice,
-        help="Leave others the processor.",
+        metavar="N",
+        help="Leave others the processor: add N to the niceness.",
     ),
     click.option("--idle", is_flag=True, help="Leave others the disk (ionice's idle class)."),
     click.option(
@@ -281,7 +287,6 @@ NIGHT = options(
         help="While the load average is F or more, work on one chunk at a time.",
     ),
 )
-"""How it behaves on a machine that others use too."""
 
-CONVERT = options(FILES, PICTURE, POLICY, LEDGER, WORK, NIGHT, TELLING)
+CONVERT = options(FILES, PICTURE, POLICY, RENEWAL, WORK, NIGHT, TELLING)
 """All of them, in the order of the help."""

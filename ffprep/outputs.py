@@ -20,7 +20,8 @@ _live: set[Path] = set()
 def temporary_beside(output: Path) -> Iterator[Path]:
     """An empty file beside `output` under a name that nothing else has, gone in the end.
 
-    The name is hidden, so that no walk takes it. Raises PhotoError where the output could not be written, EnvironmentFault on a full disk.
+    The name is hidden, so that no walk takes it. Raises PhotoError where the output could not be written,
+    EnvironmentFault on a full disk.
     """
     folder = output.parent
     temporary = folder / temporary_name()
@@ -88,6 +89,26 @@ def writing(output: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise _output_trouble(output, error) from None
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary file that takes the place of `path`, whole, when all has gone well with it.
+
+    Raises as `temporary_beside` does.
+    """
+    with temporary_beside(path) as temporary, writing(path):
+        yield temporary
+        os.replace(temporary, path)
+
+
+@contextlib.contextmanager
+def told_as(option: str) -> Iterator[None]:
+    """Have what goes wrong with a file told by the option that named it, as EnvironmentFault."""
+    try:
+        yield
+    except (PhotoError, EnvironmentFault) as error:
+        raise EnvironmentFault(f"{option}: {error}") from None
 
 
 def require_writable(temporary: Path, output: Path) -> None:

@@ -1,4 +1,4 @@
-"""Kinds of option values, and the options that several commands share."""
+"""Kinds of option values, the options that several commands share, and headings for them in the help."""
 
 import math
 import re
@@ -142,8 +142,38 @@ def options(*decorators: Callable[[Any], Any]) -> Callable[[Value], Value]:
     return decorate
 
 
+def section(heading: str, *decorators: Callable[[Any], Any]) -> Callable[[Value], Value]:
+    """The same, together under a heading in the help of a command `InSections`."""
+
+    def decorate(function: Any) -> Any:
+        before = len(getattr(function, "__click_params__", ()))
+        function = options(*decorators)(function)
+        for param in function.__click_params__[before:]:
+            param.heading = heading
+        return function
+
+    return decorate
+
+
+class InSections(click.Command):
+    """A command with more options than one list could be searched for one."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options under their headings, and under `Options` those that have none."""
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for param in self.get_params(ctx):
+            record = param.get_help_record(ctx) if isinstance(param, click.Option) else None
+            if record:
+                sections.setdefault(getattr(param, "heading", "Options"), []).append(record)
+        for heading, records in sections.items():
+            with formatter.section(heading):
+                formatter.write_dl(records)
+
+
 SIZE_OR_TARGET = options(
-    click.option("--size", type=Parsed("WxH", Size.parse), help="Width x height in pixels."),
+    click.option(
+        "--size", type=Parsed("WxH", Size.parse), metavar="WxH", help="Width x height in pixels."
+    ),
     click.option(
         "--target", metavar="NAME[/SIZE]", help="A named destination: see `ffprep targets`."
     ),
@@ -204,6 +234,7 @@ MAX_PIXELS = click.option(
     type=click.IntRange(min=1),
     default=Policy().max_pixels,
     show_default=True,
+    metavar="N",
     help="Refuse photos of more than this many pixels.",
 )
 COLOUR = click.option(
@@ -225,5 +256,5 @@ FROM_NULL = click.option(
     "--null",
     "from_null",
     is_flag=True,
-    help="Lists are separated by NUL, as `find -print0` writes them; the default list is stdin.",
+    help="Names in lists end in NUL, as `find -print0` writes them; where no list is named, it is stdin.",
 )

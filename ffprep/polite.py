@@ -17,7 +17,7 @@ from ffprep.processes import answer
 _PULSE = 0.1
 
 
-def adopt(manners: Manners) -> Iterator[str]:
+def behave(manners: Manners) -> Iterator[str]:
     """Make this process and its children to come nice and idle; yield in sentences what cannot be done.
 
     Before any other thread starts: Linux keeps both for each thread, and hands them down.

@@ -57,6 +57,17 @@ def answer(argv: Sequence[str], seconds: float) -> str:
     return done.stdout.decode(errors="replace")
 
 
+def lives(pid: int) -> bool:
+    """Whether there is a process of this number on this machine; it may be somebody else's by now."""
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
 def timer(seconds: float, act: Callable[[], None]) -> threading.Timer:
     """A timer that runs. Raises OSError where no thread can be started."""
     made = threading.Timer(seconds, act)

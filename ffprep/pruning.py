@@ -8,11 +8,11 @@ from itertools import chain
 from pathlib import Path
 
 from ffprep.errors import Kind, PhotoError
-from ffprep.files import os_trouble
+from ffprep.files import Stamp, os_trouble
 from ffprep.freshness import Freshness
 from ffprep.job import Result, Status
 from ffprep.ledger import AT_ONCE, Entry, name_of
-from ffprep.records import content, noted
+from ffprep.records import content, is_output
 from ffprep.spec import Size
 
 
@@ -47,10 +47,10 @@ class Pruning:
         """Remove one output; None where that is not called for."""
         output, row = self._output(entry), entry.row
         try:
-            found = os.lstat(output)
+            found = Stamp.seen(os.lstat(output))
         except OSError:
             return None
-        if (found.st_size, noted(found.st_mtime_ns)) != (row.output_bytes, row.output_mtime):
+        if not is_output(row, found):
             return None
         if self.freshness.renewal.checksum and row.output_hash not in (None, content(output)):
             return None

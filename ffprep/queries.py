@@ -1,9 +1,9 @@
-"""The commands that look and tell: check, info, compare, modes, targets."""
+"""The commands that look and tell: check, info, compare, status, modes, targets."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import click
 
 from ffprep.errors import ExitCode, Kind, PhotoError, UsageError
 from ffprep.exits import leave_now, say
-from ffprep.files import FOLDER
+from ffprep.files import LEDGER
 from ffprep.job import Policy
 from ffprep.params import (
     AS_JSON,
@@ -50,7 +50,7 @@ def check(paths: tuple[Path, ...], **given: Any) -> None:
 
     target = read_target(given["size"], given["target"])
     short = False
-    policy = Policy(max_pixels=given["max_pixels"], max_memory=given["max_memory"])
+    policy = _limits(given)
     survey = Survey(paths, given["follow_links"], policy, given["jobs"])
     with Signals():
         for finding in survey.verify(target):
@@ -76,10 +76,10 @@ def check(paths: tuple[Path, ...], **given: Any) -> None:
 @MAX_MEMORY
 @AS_JSON
 def info(paths: tuple[Path, ...], **given: Any) -> None:
-    """Tell what files hold: format, size as shown and as stored, orientation, alpha, profile.
+    """Tell what files hold, and what each mode would make of them.
 
-    With --size or --target, also what each mode would make of them: what is enlarged, cut, set in bars; and which
-    one is recommended, for a --scene or by what would be cut.
+    Format, size as shown and as stored, orientation, alpha, profile; with --size or --target, also what
+    is enlarged, cut, set in bars, and which mode is recommended.
     """
     from ffprep import report
     from ffprep.modes import all_modes
@@ -90,7 +90,7 @@ def info(paths: tuple[Path, ...], **given: Any) -> None:
     frames = read_frames(given)
     modes = all_modes(filter_folders(given["filters"])) if frames else []
     failed = False
-    policy = Policy(max_pixels=given["max_pixels"], max_memory=given["max_memory"])
+    policy = _limits(given)
     survey = Survey(paths, given["follow_links"], policy, given["jobs"])
     with Signals():
         for finding in survey.describe(frames, modes):
@@ -115,7 +115,7 @@ def info(paths: tuple[Path, ...], **given: Any) -> None:
 @FILTERS
 @FFMPEG
 def compare(photo: Path, output: Path, **given: Any) -> None:
-    """Draw a photo and what every mode makes of it, side by side, in one picture."""
+    """Draw a photo in every mode, side by side, in one picture."""
     from ffprep import report, sheet
     from ffprep.convert import Converter
     from ffprep.ffmpeg import find
@@ -125,7 +125,7 @@ def compare(photo: Path, output: Path, **given: Any) -> None:
 
     modes = all_modes(filter_folders(given["filters"]))
     spec = read_sheet(photo, output, modes[0], given)
-    policy = Policy("allow", max_pixels=given["max_pixels"], max_memory=given["max_memory"])
+    policy = replace(_limits(given), upscale="allow")
     converter = Converter(find(given["ffmpeg"]), policy)
     with Signals() as signals:
         signals.while_running(converter.processes.stop)
@@ -142,17 +142,17 @@ def compare(photo: Path, output: Path, **given: Any) -> None:
 @click.command()
 @click.argument("output", type=PATH, metavar="OUT")
 @click.option("--failed", is_flag=True, help="Name every photo that failed, and why.")
-@click.option("--ledger", type=PATH, metavar="PATH", help="Where it is, if not in OUT.")
+@click.option("--ledger", type=PATH, metavar="PATH", help="Where the ledger is, if not in OUT.")
 @AS_JSON
 def status(output: Path, failed: bool, ledger: Path | None, as_json: bool) -> None:
-    """Tell what the ledger of an output folder knows: last runs, totals, failures."""
+    """Tell what was done in an output folder, and what failed."""
     from contextlib import closing
 
     from ffprep import report
     from ffprep.database import open_to_read, told
     from ffprep.history import History, failures
 
-    path = ledger or output / FOLDER / "ledger.db"
+    path = ledger or output / LEDGER
     if not path.exists():
         raise UsageError(
             f"{path}: there is no ledger; it is kept by `ffprep convert ... -o {output}`"
@@ -184,12 +184,16 @@ def frame(path: Path, **given: Any) -> None:
     from ffprep.processes import Processes
     from ffprep.viewing import Viewers
 
-    policy = Policy(max_pixels=given["max_pixels"], max_memory=given["max_memory"])
+    policy = _limits(given)
     with Viewers(Processes(), policy) as viewers, _told(path):
         picture, _ = viewers.look(path, policy.max_pixels, given["colour"] == "keep")
         with viewers.decoded(path, picture) as (_, pixels):
             for part in pixels:
                 sys.stdout.buffer.write(part)
+
+
+def _limits(given: Mapping[str, Any]) -> Policy:
+    return Policy(max_pixels=given["max_pixels"], max_memory=given["max_memory"])
 
 
 @contextmanager
@@ -208,7 +212,7 @@ def _told(path: Path) -> Iterator[None]:
 @FILTERS
 @AS_JSON
 def list_modes(filters: tuple[Path, ...], as_json: bool) -> None:
-    """List the modes: what each keeps and loses, and the pictures it suits."""
+    """List the modes: what each keeps, what it loses, what it suits."""
     from ffprep import report
     from ffprep.modes import all_modes
     from ffprep.request import filter_folders

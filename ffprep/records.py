@@ -3,13 +3,12 @@
 import hashlib
 import os
 from dataclasses import dataclass
-from functools import lru_cache
 from io import BufferedReader
 from pathlib import Path
 from typing import NamedTuple, cast
 
 from ffprep.errors import PhotoError
-from ffprep.files import Stamp, open_regular
+from ffprep.files import Stamp, open_regular, real_path
 from ffprep.job import Job, Result, Status
 from ffprep.ledger import Entry, Ledger, Row, key
 
@@ -102,7 +101,7 @@ def failed_beforehand(result: Result, output: Path, run: int) -> Entry:
     folder = name = ""
     if result.output:
         folder, name = place(output, os.path.join(result.output.parent, "")), result.output.name
-    source = key(root(result.source.parent) + result.source.name)
+    source = key(real_path(result.source))
     kind, message = result.failure.kind.value, key(result.failure.message)
     return Entry(folder, Row(key(name), source, FAILED, run, kind=kind, message=message))
 
@@ -112,10 +111,15 @@ def place(output: Path, folder: str) -> str:
     return folder.removeprefix(os.path.join(output, "")).removeprefix("./")
 
 
-@lru_cache(maxsize=1024)
-def root(folder: str | Path) -> str:
-    """A folder of sources as the ledger knows it, with a separator behind."""
-    return os.path.join(os.path.realpath(folder), "")
+def is_from(row: Row, source: Stamp | None) -> bool:
+    """Whether a row's source was as large and as old as this one."""
+    known = (row.source_bytes, row.source_mtime)
+    return source is not None and known == (source.bytes, noted(source.modified))
+
+
+def is_output(row: Row, output: Stamp) -> bool:
+    """Whether this is the output as it was made."""
+    return (row.output_bytes, row.output_mtime) == (output.bytes, noted(output.modified))
 
 
 def noted(time: int) -> int:

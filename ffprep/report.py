@@ -3,8 +3,10 @@
 import json
 import os
 import time
+from bisect import insort
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -108,8 +110,9 @@ class Tally:
 
 
 def _keep(first: list[Result], result: Result) -> None:
-    if len(first) < NAMED:
-        first.append(result)
+    """Keep those that are first by name: they come as they are done, another order each night."""
+    insort(first, result, key=lambda each: os.fspath(each.source))
+    del first[NAMED:]
 
 
 def as_dict(result: Result) -> dict[str, Any]:
@@ -137,6 +140,12 @@ def line(result: Result) -> str:
         f"{shown(result.source)} -> {shown(result.output)}: {result.status}, {result.size}, "
         f"{result.seconds:.2f} s"
     )
+
+
+def in_utc(seconds: float) -> str:
+    """A time, in seconds since 1970, as JSON has it."""
+    moment = datetime.fromtimestamp(seconds, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def signed(text: str, job: str) -> str:

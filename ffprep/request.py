@@ -9,9 +9,9 @@ import click
 
 from ffprep.depfile import Depfile
 from ffprep.errors import UsageError
-from ffprep.files import FOLDER
+from ffprep.files import LEDGER
 from ffprep.formats import OUTPUT_FORMATS, SUFFIXES, OutputFormat, output_format_of
-from ffprep.job import Manners, Policy, Renewal
+from ffprep.job import Manners, Policy, Renewal, Retry
 from ffprep.library import Request
 from ffprep.modes import AUTO, automatic, find_mode, for_scene
 from ffprep.naming import Names
@@ -28,14 +28,7 @@ def read_request(given: Mapping[str, Any]) -> Request:
     sources = Sources.read(given["sources"], given["sources_from"], given["from_null"])
     if not given["output"]:
         raise UsageError("-o: OUT is empty; name a file or a folder")
-    output = Path(given["output"])
-    is_folder = given["output"].endswith(("/", os.sep)) or os.path.isdir(output)
-    source = sources.only
-    single = source is not None and not (is_folder or os.path.isdir(source))
-    single = single and output.suffix != ""
-    if os.path.exists(output) and not is_folder and not single:
-        raise UsageError(f"{output} is a file; several sources, or a folder, need an output folder")
-    named = _format_of(output) if single else None
+    output, named = Path(given["output"]), _file_format(given["output"], sources.only)
     single = named is not None
     mode, fallback = read_modes(given)
     spec = Spec(
@@ -72,6 +65,18 @@ def read_request(given: Mapping[str, Any]) -> Request:
         follow_links=given["follow_links"],
         selection=Selection.of(given["include"], given["exclude"], given["since"]),
     )
+
+
+def _file_format(out: str, source: str | None) -> OutputFormat | None:
+    """The format of the file that OUT is, for the only source; None where it is a folder. Raises UsageError."""
+    output = Path(out)
+    if out.endswith(("/", os.sep)) or os.path.isdir(output):
+        return None
+    if source is not None and not os.path.isdir(source) and output.suffix:
+        return _format_of(output)
+    if os.path.exists(output):
+        raise UsageError(f"{output} is a file; several sources, or a folder, need an output folder")
+    return None
 
 
 def read_order(given: Mapping[str, Any]) -> Order:
@@ -131,15 +136,17 @@ def _renewal(given: Mapping[str, Any], request: Request) -> Renewal:
         raise UsageError("--ledger is for output folders, and OUT is a file")
     if given["force"] and (given["retry_failed"] or given["adopt"]):
         raise UsageError("--force does everything again; leave out --retry-failed and --adopt")
-    retry = "only" if given["retry_failed"] else given["retry"]
-    return Renewal(given["force"], given["checksum"], given["adopt"], retry)
+    retry = Retry.ONLY if given["retry_failed"] else Retry(given["retry"])
+    return Renewal(
+        force=given["force"], checksum=given["checksum"], adopt=given["adopt"], retry=retry
+    )
 
 
 def _ledger(given: Mapping[str, Any], request: Request) -> Path | None:
     """Where the ledger lies; None where there is none."""
     if request.single or given["ledger"] == "none":
         return None
-    return Path(given["ledger"]) if given["ledger"] else request.output / FOLDER / "ledger.db"
+    return Path(given["ledger"]) if given["ledger"] else request.output / LEDGER
 
 
 def _require_no_contradiction(spec: Spec) -> None:

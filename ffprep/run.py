@@ -13,15 +13,16 @@ from ffprep import __version__
 from ffprep.convert import Converter
 from ffprep.database import Unusable
 from ffprep.depfile import Depfile
-from ffprep.errors import EnvironmentFault
+from ffprep.errors import EnvironmentFault, reason
+from ffprep.files import real_folder
 from ffprep.freshness import Freshness, Sorted
 from ffprep.holding import held
-from ffprep.job import Batch, Fresh, Job, Manners, Policy, Renewal, Result
-from ffprep.ledger import Ledger, Versions
+from ffprep.job import Batch, Fresh, Job, Manners, Policy, Renewal, Result, Retry
+from ffprep.ledger import Conditions, Ledger
 from ffprep.library import Plan, Request
-from ffprep.polite import Gate, adopt
+from ffprep.polite import Gate, behave
 from ffprep.pruning import Pruning
-from ffprep.records import NO_HASHES, Done, Pending, root
+from ffprep.records import NO_HASHES, Done, Pending
 from ffprep.temporaries import sweep, sweep_links
 from ffprep.workers import spread
 
@@ -129,7 +130,7 @@ class Run:
         order, folders = self.order, self._folders()
         if order.prune:
             yield from Pruning(freshness, folders, lambda: self._stopped).results(not order.dry_run)
-        if order.renewal.retry != "only" and not order.dry_run and not self._stopped:
+        if order.renewal.retry is not Retry.ONLY and not order.dry_run and not self._stopped:
             # What was not selected was not met either, and is not gone for that.
             every = order.request.selection.all
             freshness.forget_failures(
@@ -140,7 +141,9 @@ class Run:
         """The SOURCEs that are folders, and hold a photo: one without is not mounted, maybe."""
         request = self.order.request
         folders = filter(os.path.isdir, request.sources)
-        return tuple(root(Path(folder)) for folder in folders if request.has_photo(folder))
+        return tuple(
+            real_folder(os.fspath(folder)) for folder in folders if request.has_photo(folder)
+        )
 
     def end(self, outcome: str, counts: dict[str, Any]) -> None:
         """Have the ledger say how it ended."""
@@ -231,7 +234,7 @@ def prepared(order: Order, converter: Converter, warn: Callable[[str], None]) ->
     Raises Held while another run has the folder, EnvironmentFault for a ledger that is of no use.
     """
     request, gate = order.request, Gate(order.manners)
-    for warning in adopt(order.manners):
+    for warning in behave(order.manners):
         warn(warning)
     with ExitStack() as stack:
         freshness = None
@@ -243,9 +246,8 @@ def prepared(order: Order, converter: Converter, warn: Callable[[str], None]) ->
         except (OSError, Unusable) as error:
             if order.ledger and request.output not in order.ledger.parents:
                 raise  # it was asked for; else the outputs themselves will tell what is wrong
-            words = getattr(error, "strerror", None) or str(error)
-            words = f"nothing can be remembered in {request.output}: {words}"
-            if order.renewal.retry == "only":  # else all would be tried, and not what failed
+            words = f"nothing can be remembered in {request.output}: {reason(error)}"
+            if order.renewal.retry is Retry.ONLY:  # else all would be tried, and not what failed
                 raise EnvironmentFault(f"{words}; --retry-failed goes by the ledger") from None
             warn(words)
         yield Run(order, converter, Plan.of(request), freshness, gate)
@@ -258,7 +260,7 @@ def _remembered(
     output, policy = order.request.output, order.policy
     with Ledger(path, warn, policy.fsync, order.dry_run) as ledger:
         real, ffmpeg = os.path.realpath(output), converter.binary.version
-        alike = ledger.begin(Versions(__version__, ffmpeg, policy.terms, real))
+        alike = ledger.begin(Conditions(__version__, ffmpeg, policy.terms, real))
         yield Freshness(ledger, output, policy, order.renewal, alike)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ffprep.errors import EnvironmentFault
-from ffprep.params import PATH, ParsedOrPath, PathOr
+from ffprep.params import PATH, InSections, ParsedOrPath, PathOr
 
 if TYPE_CHECKING:
     from ffprep.config import Config, Key, Settings, Wants
@@ -28,7 +28,7 @@ CONFIG = click.option(
 )
 
 
-class FromFile(click.Command):
+class FromFile(InSections):
     """A command whose options may come from a file too: from `--config`, or as `ctx.obj`, Settings."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from ffprep.errors import UsageError
+from ffprep.errors import UsageError, reason
 
 STDIN = "-"
 
@@ -91,5 +91,4 @@ def _content(name: str) -> bytes:
         with open(name, "rb") as file:
             return file.read()
     except (OSError, ValueError) as error:
-        words = error.strerror if isinstance(error, OSError) else str(error)
-        raise UsageError(f"--sources-from {name}: {words}") from None
+        raise UsageError(f"--sources-from {name}: {reason(error)}") from None

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ffprep.exits import say
 from ffprep.job import Fresh, Result, Status
 from ffprep.report import Ended, Tally, as_dict, line, print_json, shown, signed, signed_json
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 class Style:
     """How much is told, and where.
 
-    `ledger` is the command that shows what failed, where a ledger remembers it. `job` signs all of
+    `status_command` is the one that shows what failed, where a ledger remembers it. `job` signs all of
     it, where several jobs tell at one place.
     """
 
@@ -32,7 +33,7 @@ class Style:
     verbose: bool = False
     log_file: Path | None = None
     log_format: str = "text"
-    ledger: str = ""
+    status_command: str = ""
     job: str = ""
 
     def signed(self, text: str) -> str:
@@ -46,8 +47,8 @@ class Style:
     @property
     def places(self) -> list[str]:
         """Where every failure can be read afterwards, beside stderr."""
-        ledger = [f"`{self.ledger}`"] if self.ledger else []
-        return ledger + self.full_places
+        command = [f"`{self.status_command}`"] if self.status_command else []
+        return command + self.full_places
 
     @property
     def full_places(self) -> list[str]:
@@ -96,7 +97,7 @@ class Reporter:
         """One line on stderr, above the bar if there is one."""
         if self._bar is not None:
             self._bar.clear()
-        print(f"ffprep: {self._style.signed(text)}", file=sys.stderr)
+        say(self._style.signed(text))
         if self._bar is not None:
             self._bar.refresh()
 
@@ -110,7 +111,7 @@ class Reporter:
         bad = tally.ended is not Ended.DONE or tally.exit_code
         summed = not style.quiet and (bad or style.verbose or sys.stderr.isatty())
         if summed:
-            print(f"ffprep: {style.signed(tally.sentence())}", file=sys.stderr)
+            say(style.signed(tally.sentence()))
         if not self._at_once:
             for text in _listing(style, tally, "  " if summed else f"ffprep: {style.signed('')}"):
                 print(text, file=sys.stderr)

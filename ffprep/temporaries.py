@@ -11,6 +11,7 @@ from contextlib import suppress
 from functools import cache
 
 from ffprep.files import TEMPORARY_PREFIX
+from ffprep.processes import lives
 
 _NAME = re.compile(
     re.escape(TEMPORARY_PREFIX) + r"(?P<place>[0-9a-f]{8})-(?P<pid>\d+)-[0-9a-f]{8}\.part"
@@ -58,10 +59,4 @@ def _is_dead(name: re.Match[str], entry: os.DirEntry[str]) -> bool:
         return False
     if name["place"] != _place():
         return time.time() - found.st_mtime > _A_DAY
-    try:
-        os.kill(int(name["pid"]), 0)
-    except (ProcessLookupError, OverflowError):
-        return True
-    except PermissionError:  # somebody else's process has the number by now
-        return False
-    return False
+    return not lives(int(name["pid"]))

@@ -10,12 +10,11 @@ from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from itertools import groupby, islice
 from pathlib import Path
 
 from ffprep.errors import PhotoError, UsageError
-from ffprep.files import open_regular, os_trouble
+from ffprep.files import open_regular, os_trouble, real_folder
 from ffprep.formats import HEAD_BYTES, OUTPUT_FORMATS, SUFFIXES, OutputFormat, sniff
 from ffprep.selection import Selection
 
@@ -209,12 +208,6 @@ def _spelt(source: str | os.PathLike[str]) -> str:
 def spelt_folder(path: str) -> str:
     """A folder's path so that a name can be put behind it; empty for the working folder."""
     return "" if path == os.curdir else os.path.join(path, "")
-
-
-@lru_cache(maxsize=1024)
-def real_folder(folder: str) -> str:
-    """The folder without links on the way, ending in a separator."""
-    return os.path.join(os.path.realpath(folder), "")
 
 
 def _looked_at(folder: str, real: str, names: list[str]) -> Iterator[Listing]:

@@ -81,14 +81,14 @@ def spread(
     A chunk begins when this process has a slot for it (see `jobserver`).
     """
     executor: Executor = ThreadPoolExecutor(workers)
-    leave, over = slots(), Event()
+    process_slots, over = slots(), Event()
     pending: deque[_Task[Outcome]] = deque()
     come = Event()
     try:
         for chunk in chunks:
             if stopped():
                 break
-            task = _Task[Outcome](come, leave, lambda: over.is_set() or stopped())
+            task = _Task[Outcome](come, process_slots, lambda: over.is_set() or stopped())
             task.future = executor.submit(task.run, work, chunk)
             task.future.add_done_callback(lambda _: come.set())
             pending.append(task)

@@ -371,11 +371,13 @@ def test_an_interrupt_ends_it_in_a_second_and_tells_what_was_done(
 
 def test_an_interrupt_while_it_waits_for_names(home: Path, tmp_path: Path) -> None:
     argv = [sys.executable, "-m", "ffprep", "convert", "-", "-o", tmp_path / "out", "--size", "8x8"]
-    process = subprocess.Popen(argv, stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+    pipe = subprocess.PIPE
+    process = subprocess.Popen([*argv, "--json"], stdin=pipe, stdout=pipe, stderr=pipe)
     time.sleep(1.5)
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=30)
-    assert (process.returncode, err) == (130, b"")
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, json.loads(out)["summary"]["converted"]) == (130, 0)
+    assert err.startswith(b"ffprep: interrupted; 0 converted in ")
 
 
 def test_a_bar_is_drawn_on_a_terminal_only(home: Path, photos: Path, tmp_path: Path) -> None:

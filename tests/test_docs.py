@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 from conftest import opened, ramp
@@ -29,19 +30,33 @@ def test_the_mode_of_the_page_works(ffprep, tmp_path: Path) -> None:
     assert opened(tmp_path / "out/a.jpg").size == (800, 960)
 
 
-def test_every_option_is_in_the_help_and_the_common_ones_in_the_readme(ffprep) -> None:
+def test_the_options_of_the_pages_are_those_of_the_help(ffprep) -> None:
     told = ffprep("convert", "--help").out.decode()
-    readme = (ROOT / "README.md").read_text()
-    for option in re.findall(r"`(--[a-z-]+)", readme):
-        assert option in told or option in ffprep("check", "--help").out.decode(), option
+    options = set(re.findall(r"^  .*?(--[a-z-]+)", told, re.MULTILINE)) - {"--help"}
+    assert set(_options_in("docs/options.md")) == options
+    told += ffprep("check", "--help").out.decode() + ffprep("run", "--help").out.decode()
+    assert all(option in told for option in _options_in("README.md"))
+
+
+def _options_in(page: str) -> list[str]:
+    return re.findall(r"`(--[a-z-]+)", (ROOT / page).read_text())
+
+
+def test_every_option_of_convert_stands_under_a_heading_of_the_help(ffprep) -> None:
+    told = ffprep("convert", "--help").out.decode()
+    without = told.partition("\nOptions:\n")[2]
+    assert without.split() == "-h, --help Show this message and exit.".split()
 
 
 def test_the_floors_of_the_page_are_the_floors_of_the_lint() -> None:
     page = (ROOT / "docs/design.md").read_text()
-    rooms = re.findall(r"^\| \d \| (.*?) \|", page, re.MULTILINE)
-    told = {room for row in rooms for room in re.findall(r"`(\w+)`", row)}
+    rows = re.findall(r"^\| (\d) \| (.*?) \|", page, re.MULTILINE)
+    floors = {room: int(floor) for floor, names in rows for room in re.findall(r"`(\w+)`", names)}
+    lint = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    rooms = [room for layer in lint["contracts"][0]["layers"] for room in layer.split(" : ")]
     there = {path.stem for path in (ROOT / "ffprep").glob("*.py")} - {"__init__"}
-    assert told == there
+    assert set(floors) == set(rooms) == there
+    assert rooms == sorted(rooms, key=floors.__getitem__, reverse=True)
 
 
 def test_make_alone_prints_the_verbs() -> None:

@@ -232,8 +232,18 @@ def test_checksums_decide_by_content(convert, photos: Path) -> None:
     assert named(convert("--checksum"), "converted") == {"c.jpg", "small.png"}
 
 
-def test_checksums_are_learnt_from_what_is_fresh(convert, photos: Path) -> None:
+def test_checksums_know_what_was_made_without_them(convert, photos: Path) -> None:
     convert()
+    for path in (*photos.rglob("*.*"), *(photos.parent / "out").rglob("*.jpg")):
+        os.utime(path)
+    assert len(named(convert("--checksum"), "fresh")) == 4
+    assert len(named(convert(), "fresh")) == 4
+
+
+def test_checksums_are_learnt_from_what_is_adopted(convert, photos: Path) -> None:
+    convert()
+    shutil.rmtree(photos.parent / "out/.ffprep")
+    convert("--adopt")
     assert len(named(convert("--checksum"), "fresh")) == 4
     os.utime(photos / "a.png")
     assert len(named(convert("--checksum"), "fresh")) == 4

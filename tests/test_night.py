@@ -21,7 +21,7 @@ from ffprep.job import Manners, Result
 from ffprep.library import Request
 from ffprep.modes import find_mode
 from ffprep.params import Seconds
-from ffprep.polite import Gate, adopt
+from ffprep.polite import Gate, behave
 from ffprep.run import Order, prepared
 from ffprep.spec import Size, Spec
 from ffprep.workers import spread
@@ -177,7 +177,7 @@ def test_a_machine_that_does_not_tell_its_load_is_told_of(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(os, "getloadavg", unknown)
     manners = Manners(max_load=2.0)
-    (told,) = adopt(manners)
+    (told,) = behave(manners)
     assert told.startswith("--max-load: ")
     gate = Gate(manners)
     with gate.passed(lambda: False) as first, gate.passed(lambda: False) as second:

@@ -16,7 +16,7 @@ from ffprep import toml
 from ffprep.errors import EnvironmentFault
 
 TABLES = ("defaults", "job")
-_RIVALS = (frozenset({"size", "target"}),)
+_RIVALS = (frozenset({"size", "target"}), frozenset({"mode", "scene"}))
 """Options that exclude one another: who says one of them takes back what was said of the other before."""
 _JOB_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*", re.ASCII)
 

@@ -65,8 +65,8 @@ class Depfile:
             yield os.fspath(item.source)
         for folder in _folders(plan.request):
             yield os.path.join(folder, ".")
-        for path in (Path(plan.request.spec.mode.path), *self.others):
-            yield os.fspath(path)
+        yield from (mode.path for mode in plan.request.spec.modes)
+        yield from map(os.fspath, self.others)
 
 
 def _word(name: str, special: str) -> str:

@@ -3,7 +3,8 @@
 Every graph has the same order:
 
     showinfo             tells the log the size that was decoded
-    turn upright         the eight EXIF orientations; a few pixels are made enough for the scaler
+    turn upright         the eight EXIF orientations
+    crop bounds          all that follows sees only what is left; a few pixels are made enough for the scaler
     alpha                laid on the background where the output has none
     the mode's steps     from its file in filters/; alpha is premultiplied for those that mix pixels,
                          and foreign colours become sRGB before the first that does more than cut or scale
@@ -24,6 +25,7 @@ from typing import Any
 import ffmpeg
 
 from ffprep import encoders
+from ffprep.framing import left_of
 from ffprep.picture import Picture
 from ffprep.pixels import (
     SCALER,
@@ -31,6 +33,7 @@ from ffprep.pixels import (
     Stream,
     color,
     convert,
+    cut,
     deep,
     final,
     flatten,
@@ -67,7 +70,8 @@ def command(binary: str, source: Path, picture: Picture, spec: Spec, output: Pat
     A Picture with `raw` is read from standard input, row by row, instead of from `source`.
     """
     names = {_SOURCE: _url(source), _OUTPUT: _url(output)}
-    return [binary, *(names.get(word, word) for word in _arguments(picture, spec, _SINGLE))]
+    arguments = _arguments(picture, spec, _SINGLE, _BySize.of(picture, spec))
+    return [binary, *(names.get(word, word) for word in arguments)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +89,7 @@ def sequence(picture: Picture, spec: Spec) -> Sequence | None:
     """The Sequence that a photo may be a part of; None if it has to go alone."""
     if not (picture.format.streams and picture.ffmpeg_reads):
         return None
-    return Sequence(_arguments(_common(picture, spec), spec, _NUMBERED))
+    return Sequence(_arguments(_common(picture), spec, _NUMBERED, _BySize.of(picture, spec)))
 
 
 def sequence_command(binary: str, sequence: Sequence, folder: Path) -> list[str]:
@@ -152,22 +156,43 @@ def _url(path: Path) -> str:
     return "file:" + os.fspath(path)
 
 
-def _common(picture: Picture, spec: Spec) -> Picture:
-    """A Picture without what photos of one stream may differ in: as large as the frame, say."""
-    if _too_tiny(picture, spec):
-        return picture
-    side = max(spec.size.width, spec.size.height)
-    return replace(picture, stored=Size(side, side), profile=None, carries=None)
+@dataclass(frozen=True, slots=True)
+class _BySize:
+    """What of a graph depends on the photo's size; photos that differ in it share no stream.
+
+    `repeats` is how often each pixel is repeated, of a photo so tiny that the scaler could not enlarge it at
+    once. `odd` says that the bounds begin at an odd pixel.
+    """
+
+    repeats: int
+    odd: bool
+
+    @classmethod
+    def of(cls, picture: Picture, spec: Spec) -> "_BySize":
+        """The scaler gives up at 65536 / 10 times (libswscale/utils.c: a step below 10 / 65536 of a pixel)."""
+        seen = left_of(picture.shown, spec.bounds)
+        factor = max(spec.size.width / seen.width, spec.size.height / seen.height)
+        odd = any(edge % 2 for edge in spec.bounds.corner(picture.shown))
+        return cls(math.ceil(factor / _LARGEST_FACTOR), odd)
+
+
+def _common(picture: Picture) -> Picture:
+    """A Picture without what photos of one stream may differ in, such as their size."""
+    return replace(picture, stored=Size(1, 1), profile=None, carries=None)
 
 
 @lru_cache(maxsize=256)
-def _arguments(picture: Picture, spec: Spec, shape: _Shape) -> tuple[str, ...]:
+def _arguments(picture: Picture, spec: Spec, shape: _Shape, by_size: _BySize) -> tuple[str, ...]:
     stream = _source(picture, shape).filter("showinfo", checksum=0)
     for name, options in _UPRIGHT[picture.orientation]:
         stream = stream.filter(name, **options)
     if picture.mode == "1" and not picture.raw:
         stream = convert(stream, pix_fmts="gray")  # scaling single bits directly costs 20 dB
-    stream = _enlarge_tiny(stream, picture, spec)
+    if not spec.bounds.whole:
+        stream = cut(stream, spec.bounds, by_size.odd)
+    if by_size.repeats > 1:
+        times = by_size.repeats
+        stream = stream.filter("scale", w=f"iw*{times}", h=f"ih*{times}", flags="neighbor")
     keep_alpha = picture.alpha and spec.keeps_alpha
     if keep_alpha:
         stream = convert(stream, pix_fmts=STRAIGHT)
@@ -259,26 +284,6 @@ def _source(picture: Picture, shape: _Shape) -> Stream:
         "g:0" if picture.tiled else "disp:default" if picture.format.demuxer == "mov" else "v:0"
     )
     return ffmpeg.input(_SOURCE, **options)[stream]
-
-
-def _too_tiny(picture: Picture, spec: Spec) -> bool:
-    return _enlargement(picture, spec) > _LARGEST_FACTOR
-
-
-def _enlargement(picture: Picture, spec: Spec) -> float:
-    size, shown = spec.size, picture.shown
-    return max(size.width / shown.width, size.height / shown.height)
-
-
-def _enlarge_tiny(stream: Stream, picture: Picture, spec: Spec) -> Stream:
-    """Repeat the pixels of a photo so tiny that the scaler could not enlarge it at once.
-
-    It gives up at 65536 / 10 times (libswscale/utils.c: a step below 10 / 65536 of a pixel).
-    """
-    if not _too_tiny(picture, spec):
-        return stream
-    times = math.ceil(_enlargement(picture, spec) / _LARGEST_FACTOR)
-    return stream.filter("scale", w=f"iw*{times}", h=f"ih*{times}", flags="neighbor")
 
 
 def _apply(spec: Spec, photo: Stream, picture: Picture, alpha: bool) -> Stream:

@@ -22,7 +22,7 @@ SizeLike = Size | str | tuple[int, int]
 class Options(TypedDict, total=False):
     """What an output must be, and what its making may take; as the command line's options of these names.
 
-    `focus` may be two fractions, of width and height. `max_bytes` and
+    `focus` may be two fractions, of width and height, `crop_bounds` four. `max_bytes` and
     `max_memory` are in bytes, or texts such as "4MB"; `timeout` is in seconds a photo. What is None counts as not given.
     """
 
@@ -39,6 +39,9 @@ class Options(TypedDict, total=False):
     metadata: str | None
     background: str | None
     focus: Focus | str | tuple[float, float] | None
+    crop_bounds: str | tuple[float, float, float, float] | None
+    scene: str | None
+    max_loss: float | str | None
     damaged: str | None
     upscale: str | None
     timeout: float | str | None
@@ -112,7 +115,7 @@ def _as_given(param: "click.Parameter", value: Any) -> Any:
     if param.multiple or param.nargs != 1:
         values = [value] if isinstance(value, str) else value
         return [os.fspath(item) for item in values]
-    if isinstance(value, tuple):  # of numbers: a size, a point
+    if isinstance(value, tuple):  # of numbers: a size, a point, edges
         return ("x" if param.name == "size" else ",").join(map(str, value))
     # Texts are read more closely than numbers: `max_memory` has a lower bound there.
     return value if isinstance(value, bool | Size | Focus) else str(value)

@@ -1,6 +1,6 @@
 """Mode files to Modes. The list of modes is the folder: adding a mode is adding a file.
 
-A mode file is TOML: `summary`, `fit`, `keeps`, `loses`, `suits`, and one `[[step]]` a filter (docs/modes.md).
+A mode file is TOML: `summary`, `fit`, `keeps`, `loses`, `suits`, `scenes`, and one `[[step]]` a filter (docs/modes.md).
 """
 
 import re
@@ -17,7 +17,10 @@ from ffprep.spec import Fit, Mode, Step
 PLACEHOLDERS = ("width", "height", "background", "focus_x", "focus_y")
 """What a filter option may say in braces; the graph builder fills them in."""
 
-_WORDS = ("summary", "fit", "keeps", "loses", "suits")
+AUTO = "auto"
+"""The name that stands for a choice between two modes, and is no mode's own."""
+
+_WORDS = ("summary", "fit", "keeps", "loses", "suits", "scenes")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 # Filters and options that open files, sockets, devices or plug-ins: a picture goes in and a picture comes
@@ -61,6 +64,32 @@ def all_modes(folders: Iterable[Path] = ()) -> list[Mode]:
     return [read_mode(path) for _, path in sorted(_files(folders).items())]
 
 
+def for_scene(scene: str, folders: Iterable[Path] = ()) -> tuple[Mode, ...]:
+    """The mode recommended for a scene; or two, of which the first cuts, and the second is for where that is much.
+
+    A mode of the user's own comes before one of ffprep's. Raises UsageError for an unknown scene.
+    """
+    modes = sorted(all_modes(folders), key=is_shipped)
+    found = [mode for mode in modes if scene in mode.scenes]
+    if not found:
+        known = ", ".join(sorted({scene for mode in modes for scene in mode.scenes}))
+        raise UsageError(f"no mode is for the scene {scene!r}; there are: {known}")
+    cutting = [mode for mode in found if mode.fit is Fit.COVER]
+    sparing = [mode for mode in found if mode.fit is Fit.CONTAIN]
+    return (cutting[0], sparing[0]) if cutting and sparing else (found[0],)
+
+
+def automatic(folders: Iterable[Path] = ()) -> tuple[Mode, Mode]:
+    """What `auto` chooses from: `cover`, and `pad` where that cuts too much.
+
+    Raises UsageError where a `cover` of the user's own does not say what it cuts.
+    """
+    cover, pad = find_mode("cover", folders), find_mode("pad", folders)
+    if cover.fit is not Fit.COVER:
+        raise UsageError(f'auto needs to know what cover cuts: write fit = "cover" in {cover.path}')
+    return cover, pad
+
+
 def _files(folders: Iterable[Path]) -> dict[str, Path]:
     return {
         path.stem: path
@@ -88,15 +117,14 @@ class _Reader:
     def mode(self, content: dict[str, Any]) -> Mode:
         if not _NAME.fullmatch(self.document.path.stem):
             self._fail(None, None, "the name of a mode is small letters, digits, - and _")
+        if self.document.path.stem == AUTO:
+            self._fail(None, None, "auto is no name for a mode: it has ffprep choose one")
         for key in content:
             if key not in (*_WORDS, "step"):
                 self._fail(None, key, f"unknown key; known are {', '.join(_WORDS)} and [[step]]")
         steps = content.get("step")
         if not isinstance(steps, list) or not steps or not all(isinstance(s, dict) for s in steps):
             self._fail(None, "step", "a mode needs at least one [[step]]")
-        suits = content.get("suits", [])
-        if not isinstance(suits, list) or not all(isinstance(scene, str) for scene in suits):
-            self._fail(None, "suits", "must be a list of texts")
         return Mode(
             name=self.document.path.stem,
             steps=tuple(self._steps(steps)),
@@ -104,7 +132,8 @@ class _Reader:
             summary=self._word(content, "summary"),
             keeps=self._word(content, "keeps"),
             loses=self._word(content, "loses"),
-            suits=tuple(suits),
+            suits=self._texts(content, "suits"),
+            scenes=self._texts(content, "scenes"),
             path=str(self.document.path),
         )
 
@@ -113,6 +142,12 @@ class _Reader:
         if word and word not in list(Fit):
             self._fail(None, "fit", f"must be one of {', '.join(Fit)}")
         return Fit(word) if word else None
+
+    def _texts(self, content: dict[str, Any], key: str) -> tuple[str, ...]:
+        texts = content.get(key, [])
+        if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+            self._fail(None, key, "must be a list of texts")
+        return tuple(texts)
 
     def _word(self, content: dict[str, Any], key: str) -> str:
         value = content.get(key, "")

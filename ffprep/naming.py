@@ -38,6 +38,11 @@ class Names:
         except (ValueError, KeyError, IndexError, AttributeError) as error:
             raise UsageError(f"--names {self.template!r}: {error}") from None
 
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """What the template says in braces."""
+        return _fields(self.template)
+
     def render(
         self, folder: str, names: Sequence[str], suffixes: Sequence[str], spec: Spec, number: int
     ) -> list[str]:

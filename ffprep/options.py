@@ -9,6 +9,7 @@ from ffprep.params import (
     AS_JSON,
     BACKGROUND,
     COLOUR,
+    CROP_BOUNDS,
     FFMPEG,
     FILTERS,
     FOCUS,
@@ -19,6 +20,7 @@ from ffprep.params import (
     MAX_PIXELS,
     PATH,
     PATH_AS_WRITTEN,
+    SCENE,
     SIZE_OR_TARGET,
     Parsed,
     ParsedOrPath,
@@ -82,11 +84,10 @@ PICTURE = section(
     SIZE_OR_TARGET,
     click.option(
         "--mode",
-        default="cover",
-        show_default=True,
         metavar="NAME",
-        help="How a photo is made to fit: see `ffprep modes`.",
+        help="How a photo is made to fit: see `ffprep modes`; auto is cover, or pad where that cuts much.  [default: cover]",
     ),
+    SCENE,
     FILTERS,
     click.option(
         "--format",
@@ -133,6 +134,7 @@ PICTURE = section(
     ),
     BACKGROUND,
     FOCUS,
+    CROP_BOUNDS,
 )
 
 POLICY = section(

@@ -1,5 +1,6 @@
 """Kinds of option values, the options that several commands share, and headings for them in the help."""
 
+import math
 import re
 import threading
 from collections.abc import Callable
@@ -10,7 +11,7 @@ import click
 
 from ffprep.errors import UsageError
 from ffprep.job import Policy
-from ffprep.spec import Color, Focus, Size
+from ffprep.spec import Bounds, Color, Fallback, Focus, Size
 
 Value = TypeVar("Value")
 PATH = click.Path(path_type=Path, readable=False)
@@ -119,6 +120,17 @@ def read_memory(text: str) -> int:
     return count
 
 
+def read_share(text: str) -> float:
+    """Read a fraction from 0 to 1. Raises UsageError."""
+    try:
+        share = float(text)
+    except ValueError:
+        share = math.nan
+    if not 0 <= share <= 1:
+        raise UsageError(f"{text!r} is no share; write a fraction from 0 to 1, such as 0.3")
+    return share
+
+
 def options(*decorators: Callable[[Any], Any]) -> Callable[[Value], Value]:
     """Several click options as one decorator, for commands that share them."""
 
@@ -182,7 +194,27 @@ FOCUS = click.option(
     type=Parsed("POINT", Focus.parse),
     default="center",
     show_default=True,
-    help="What `cover` keeps: center, top, bottom-left, ... or X,Y in fractions.",
+    help="The point that `cover` keeps: center, top, bottom-left, ... or X,Y in fractions.",
+)
+CROP_BOUNDS = click.option(
+    "--crop-bounds",
+    type=Parsed("L,T,R,B", Bounds.parse),
+    default="0,0,1,1",
+    show_default=True,
+    help="Cut the upright photo first: left, top, right, bottom edge in fractions.",
+)
+SCENE = options(
+    click.option(
+        "--scene",
+        metavar="NAME",
+        help="Take the mode recommended for it: portrait, landscape, product, art, ui.",
+    ),
+    click.option(
+        "--max-loss",
+        type=Parsed("F", read_share),
+        help="What `--mode auto` and `--scene landscape` may cut of a photo's area; else they pad.  "
+        f"[default: {Fallback.__dataclass_fields__['max_loss'].default}]",
+    ),
 )
 FFMPEG = click.option(
     "--ffmpeg", metavar="PATH", help="Instead of FFPREP_FFMPEG and the embedded one."

@@ -7,7 +7,7 @@ import ffmpeg
 
 from ffprep import encoders
 from ffprep.picture import Cicp, Picture
-from ffprep.spec import Color, Spec
+from ffprep.spec import Bounds, Color, Spec
 
 Stream = Any
 """A stream of ffmpeg-python, which has no types of its own."""
@@ -18,6 +18,12 @@ SCALER = "lanczos+accurate_rnd+full_chroma_int+full_chroma_inp"
 # Alpha that is kept is straight, because FFmpeg's overlay gets premultiplied RGB wrong, and deep,
 # because the filters that mix neighbouring pixels are given it premultiplied, for the moment.
 STRAIGHT = "gbrap16"
+
+# Formats in which a picture may be cut at any pixel; of subsampled ones, the scaler makes 4:4:4.
+_FULL_CHROMA = "|".join(
+    "gray gray10 gray12 gray16 ya8 ya16 pal8 rgb24 bgr24 rgba bgra bgr0 argb rgb48 rgba64 gbrp gbrp10 gbrp12 gbrp16 "
+    "gbrap gbrap10 gbrap12 gbrap16 yuv444p yuv444p10 yuv444p12 yuv444p16 yuva444p yuva444p10 yuva444p12".split()
+)
 
 # Deep enough for a look-up table, or for a change of primaries, to leave no steps.
 DEEP = "gbrp16"
@@ -30,6 +36,18 @@ _JFIF = {"color_spaces": "bt470bg", "color_ranges": "pc"}
 def convert(stream: Stream, **formats: str | None) -> Stream:
     """Change the pixel format (or the colour range or matrix) with the scaler's best settings."""
     return stream.filter("scale", flags=SCALER).filter("format", **formats)
+
+
+def cut(stream: Stream, bounds: Bounds, odd: bool) -> Stream:
+    """Cut to the nearest pixels, as `Bounds` has them.
+
+    Subsampled chroma cannot be cut at an `odd` pixel: it would be one pixel of the photo off.
+    """
+    if odd:
+        stream = convert(stream, pix_fmts=_FULL_CHROMA)
+    left, right = (f"floor(iw*{edge!r}+0.5)" for edge in (bounds.left, bounds.right))
+    top, bottom = (f"floor(ih*{edge!r}+0.5)" for edge in (bounds.top, bounds.bottom))
+    return stream.filter("crop", w=f"{right}-{left}", h=f"{bottom}-{top}", x=left, y=top, exact=1)
 
 
 def flatten(stream: Stream, background: Color) -> Stream:

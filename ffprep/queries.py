@@ -17,6 +17,7 @@ from ffprep.params import (
     AS_JSON,
     BACKGROUND,
     COLOUR,
+    CROP_BOUNDS,
     FFMPEG,
     FILTERS,
     FOCUS,
@@ -25,10 +26,10 @@ from ffprep.params import (
     MAX_MEMORY,
     MAX_PIXELS,
     PATH,
+    SCENE,
     SIZE_OR_TARGET,
     TARGETS,
 )
-from ffprep.spec import Choice, Mode, Size
 
 # The other rooms are imported where a command needs them, as in converting.
 
@@ -67,6 +68,9 @@ def check(paths: tuple[Path, ...], **given: Any) -> None:
 @click.argument("paths", nargs=-1, required=True, type=PATH, metavar="PATH...")
 @SIZE_OR_TARGET
 @FOLLOW_LINKS
+@SCENE
+@FOCUS
+@CROP_BOUNDS
 @FILTERS
 @JOBS
 @MAX_PIXELS
@@ -76,26 +80,21 @@ def info(paths: tuple[Path, ...], **given: Any) -> None:
     """Tell what files hold, and what each mode would make of them.
 
     Format, size as shown and as stored, orientation, alpha, profile; with --size or --target, also what
-    is enlarged, cut, set in bars.
+    is enlarged, cut, set in bars, and which mode is recommended.
     """
     from ffprep import report
     from ffprep.modes import all_modes
-    from ffprep.request import filter_folders, read_target
+    from ffprep.request import filter_folders, read_frames
     from ffprep.survey import Survey
     from ffprep.workers import Signals
 
-    frames: list[tuple[Size | Choice, Mode]] = []
-    if given["size"] or given["target"]:
-        target = read_target(given["size"], given["target"], given["targets"])
-        modes = all_modes(filter_folders(given["filters"]))
-        sizes = [size for _, size in target.sizes]
-        frames = [(size, mode) for size in sizes for mode in modes]
-        frames = frames or [(target.frame(mode), mode) for mode in modes]
+    frames = read_frames(given)
+    modes = all_modes(filter_folders(given["filters"])) if frames else []
     failed = False
     policy = _limits(given)
     survey = Survey(paths, given["follow_links"], policy, given["jobs"])
     with Signals():
-        for finding in survey.describe(frames):
+        for finding in survey.describe(frames, modes):
             failed = failed or finding.error is not None
             if given["as_json"]:
                 report.print_json(finding.as_dict())
@@ -111,6 +110,7 @@ def info(paths: tuple[Path, ...], **given: Any) -> None:
 @SIZE_OR_TARGET
 @BACKGROUND
 @FOCUS
+@CROP_BOUNDS
 @MAX_PIXELS
 @MAX_MEMORY
 @FILTERS
@@ -219,11 +219,12 @@ def list_modes(filters: tuple[Path, ...], as_json: bool) -> None:
     from ffprep.request import filter_folders
 
     for mode in all_modes(filter_folders(filters)):
-        words = {"keeps": mode.keeps, "loses": mode.loses, "suits": list(mode.suits)}
+        lists = {"suits": list(mode.suits), "scenes": list(mode.scenes)}
+        words = {"keeps": mode.keeps, "loses": mode.loses} | lists
         if as_json:
             report.print_json({"name": mode.name, "summary": mode.summary} | words)
         else:
-            words["suits"] = ", ".join(mode.suits)
+            words |= {key: ", ".join(texts) for key, texts in lists.items()}
             click.echo(f"{mode.name}: {mode.summary}")
             click.echo(
                 "".join(f"    {key} {text}\n" for key, text in words.items() if text), nl=False

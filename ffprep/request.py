@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,12 @@ from ffprep.files import LEDGER
 from ffprep.formats import OUTPUT_FORMATS, SUFFIXES, OutputFormat, output_format_of
 from ffprep.job import Manners, Policy, Renewal, Retry
 from ffprep.library import Request
-from ffprep.modes import find_mode
+from ffprep.modes import AUTO, automatic, find_mode, for_scene
 from ffprep.naming import Names
 from ffprep.run import Order
 from ffprep.selection import Selection
 from ffprep.sources import Sources
-from ffprep.spec import NOT_CHOSEN, Mode, Size, Spec
+from ffprep.spec import NOT_CHOSEN, Choice, Fallback, Mode, Size, Spec
 from ffprep.targets import Target
 from ffprep.walking import require_no_picture
 
@@ -31,11 +32,11 @@ def read_request(given: Mapping[str, Any]) -> Request:
     output, named = Path(given["output"]), _file_format(given["output"], sources.only)
     single = named is not None
     target = read_target(given["size"], given["target"], given["targets"])
-    mode = find_mode(given["mode"], filter_folders(given["filters"]))
-    frame = target.frame(mode)
+    mode, fallback = read_modes(given)
+    size, choice = _size_or_choice(target.frame(mode))
     spec = Spec(
-        size=frame if isinstance(frame, Size) else NOT_CHOSEN,
-        choice=None if isinstance(frame, Size) else frame,
+        size=size,
+        choice=choice,
         mode=mode,
         format=_format(given["format_name"], named, output, target),
         quality=given["quality"],
@@ -48,11 +49,17 @@ def read_request(given: Mapping[str, Any]) -> Request:
         metadata=given["metadata"],
         background=given["background"],
         focus=given["focus"],
+        bounds=given["crop_bounds"],
+        fallback=fallback,
     )
+    names = Names(given["names"])
+    if fallback and "mode" in names.fields:
+        raise UsageError(
+            "--names: which {mode} it is, no name can say before its photo is looked at"
+        )
     same_format = given["format_name"] == "same" and not single
     if not same_format:
         _require_no_contradiction(spec)
-    names = Names(given["names"])
     if spec.choice and names.tells_size:
         words = "the size is chosen when a photo is looked at, so no name can tell it"
         raise UsageError(f"--names: {words}; say --target {target.name}/WxH")
@@ -172,7 +179,50 @@ def read_sheet(photo: Path, output: Path, mode: Mode, given: Mapping[str, Any]) 
         format=format,
         background=given["background"],
         focus=given["focus"],
+        bounds=given["crop_bounds"],
     )
+
+
+def read_modes(given: Mapping[str, Any], default: str = "cover") -> tuple[Mode, Fallback | None]:
+    """The mode of --mode or --scene, and the one for photos of which it would cut too much. Raises UsageError."""
+    name, scene, folders = given.get("mode"), given["scene"], filter_folders(given["filters"])
+    if name and scene:
+        raise UsageError("--mode and --scene exclude one another: a scene picks the mode")
+    name = name or default
+    if scene:
+        modes = for_scene(scene, folders)
+    else:
+        modes = automatic(folders) if name == AUTO else (find_mode(name, folders),)
+    max_loss = given["max_loss"]
+    if len(modes) == 1:
+        if max_loss is not None:
+            words = f"scene {scene} is always" if scene else "this is always"
+            raise UsageError(f"--max-loss is for --mode auto; {words} {modes[0].name}")
+        return modes[0], None
+    return modes[0], Fallback(modes[1]) if max_loss is None else Fallback(modes[1], max_loss)
+
+
+def read_frames(given: Mapping[str, Any]) -> list[Spec]:
+    """A Spec for each size of --size or --target, or for the choice of one, with the modes recommended.
+
+    None without either. Raises UsageError.
+    """
+    if not (given["size"] or given["target"]):
+        return []
+    mode, fallback = read_modes(given, AUTO)
+    target = read_target(given["size"], given["target"], given["targets"])
+    framed = Spec(
+        NOT_CHOSEN, mode, focus=given["focus"], bounds=given["crop_bounds"], fallback=fallback
+    )
+    frames: list[Size | Choice] = [size for _, size in target.sizes]
+    frames = frames or [target.frame(mode)]
+    sizes = map(_size_or_choice, frames)
+    return [replace(framed, size=size, choice=choice) for size, choice in sizes]
+
+
+def _size_or_choice(frame: Size | Choice) -> tuple[Size, Choice | None]:
+    """A Spec's `size` and `choice`."""
+    return (frame, None) if isinstance(frame, Size) else (NOT_CHOSEN, frame)
 
 
 def _format_of(output: Path) -> OutputFormat | None:

@@ -10,13 +10,13 @@ from ffprep import graph
 from ffprep.converter import Converter
 from ffprep.errors import PhotoError
 from ffprep.formats import OUTPUT_FORMATS
-from ffprep.framing import Framing
+from ffprep.framing import Framing, left_of
 from ffprep.job import Job
 from ffprep.modes import find_mode
 from ffprep.outputs import publish, temporary_beside, temporary_folder
 from ffprep.picture import Picture
 from ffprep.probe import verify
-from ffprep.spec import Color, Mode, Size, Spec
+from ffprep.spec import Bounds, Color, Mode, Size, Spec
 
 if TYPE_CHECKING:
     from PIL import Image, ImageFont
@@ -115,12 +115,13 @@ def _cells(picture: Picture, layout: _Layout, spec: Spec, modes: Sequence[Mode])
     """The photo itself, whole, and the modes."""
     lossless = replace(spec, format=OUTPUT_FORMATS["png"], compression=1)
     size = _inside(picture.shown, layout.box)
-    itself = replace(lossless, size=size, mode=find_mode("stretch"))
+    itself = replace(lossless, size=size, mode=find_mode("stretch"), bounds=Bounds())
+    seen = left_of(picture.shown, spec.bounds)
     cells = [_Cell(itself, size, ("photo", str(picture.shown), picture.format.name))]
     for mode in modes:
         words = [mode.name, f"keeps {mode.keeps}" if mode.keeps else mode.summary]
         if mode.fit:
-            words.append(Framing.of(mode.fit, picture.shown, spec.size).describe())
+            words.append(Framing.of(mode.fit, seen, spec.size, spec.focus).describe())
         cells.append(_Cell(replace(lossless, mode=mode), layout.box, tuple(words)))
     return cells
 

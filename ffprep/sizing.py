@@ -11,7 +11,10 @@ from ffprep.spec import Choice, Envelope, Fit, Size, Spec
 
 
 def sized(spec: Spec, photo: Size) -> Spec:
-    """The Spec of one upright photo, its size chosen. Raises PhotoError where none can be."""
+    """The Spec of one upright photo, or of what bounds leave of one, its size chosen.
+
+    Raises PhotoError where none can be.
+    """
     if spec.choice is None:
         return spec
     try:

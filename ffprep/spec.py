@@ -1,8 +1,9 @@
-"""Size, Color, Focus, Mode and Spec: all that decides what an output must be."""
+"""Size, Color, Focus, Bounds, Mode and Spec: all that decides what an output must be."""
 
 import dataclasses
 import hashlib
 import json
+import math
 import re
 from dataclasses import dataclass
 from enum import StrEnum
@@ -93,7 +94,10 @@ class Color:
 
 @dataclass(frozen=True, slots=True)
 class Focus:
-    """The point of the upright photo to keep in the frame, as fractions of width and height."""
+    """The point to keep as near the centre of the cut as the edges allow.
+
+    In fractions of the width and height of the upright photo, or of what Bounds leave of it.
+    """
 
     x: float = 0.5
     y: float = 0.5
@@ -122,6 +126,60 @@ class Focus:
 
 
 @dataclass(frozen=True, slots=True)
+class Bounds:
+    """Edges of a cut, as fractions of the upright photo's width and height, from its upper left.
+
+    In pixels, each edge is the one that is nearest, the further one in the middle between two; so cuts that
+    share an edge in fractions share it in pixels.
+    """
+
+    left: float = 0.0
+    top: float = 0.0
+    right: float = 1.0
+    bottom: float = 1.0
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `L,T,R,B`, such as `0,0.1,1,0.9`. Raises UsageError."""
+        try:
+            left, top, right, bottom = (float(part) for part in text.split(","))
+        except ValueError:
+            left = top = right = bottom = math.nan
+        if not (0 <= left <= 1 and 0 <= top <= 1 and 0 <= right <= 1 and 0 <= bottom <= 1):
+            raise UsageError(
+                f"{text!r} are no bounds; write LEFT,TOP,RIGHT,BOTTOM as fractions from 0 to 1, such "
+                "as 0.1,0,0.9,1"
+            )
+        if not (left < right and top < bottom):
+            raise UsageError(
+                f"{text!r} leave nothing: right lies right of left, and bottom below top; write "
+                "LEFT,TOP,RIGHT,BOTTOM"
+            )
+        return cls(left, top, right, bottom)
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing is cut."""
+        return self == Bounds()
+
+    def corner(self, photo: Size) -> tuple[int, int]:
+        """The upper left of what is left of an upright photo, in pixels."""
+        return _edge(self.left, photo.width), _edge(self.top, photo.height)
+
+    def of(self, photo: Size) -> Size | None:
+        """The size of what is left of an upright photo; None where that is less than a pixel."""
+        left, top = self.corner(photo)
+        width = _edge(self.right, photo.width) - left
+        height = _edge(self.bottom, photo.height) - top
+        return Size(width, height) if width and height else None
+
+
+def _edge(fraction: float, length: int) -> int:
+    """In pixels; `graph` says the same to FFmpeg."""
+    return math.floor(fraction * length + 0.5)
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One FFmpeg filter of a mode: its options, the streams it reads, and the one it makes.
 
@@ -147,6 +205,7 @@ class Fit(StrEnum):
 class Mode:
     """A way to make a photo fit: the filters, words that help to choose it, and its file.
 
+    `scenes` are those for which `--scene` takes it.
     `fit` is None where the mode's file does not say it; then nothing can be told beforehand.
     """
 
@@ -157,6 +216,7 @@ class Mode:
     keeps: str = dataclasses.field(default="", compare=False)
     loses: str = dataclasses.field(default="", compare=False)
     suits: tuple[str, ...] = dataclasses.field(default=(), compare=False)
+    scenes: tuple[str, ...] = dataclasses.field(default=(), compare=False)
     path: str = dataclasses.field(default="", compare=False)
 
 
@@ -196,11 +256,21 @@ NOT_CHOSEN = Size(1, 1)
 
 
 @dataclass(frozen=True, slots=True)
+class Fallback:
+    """The mode for photos of whose area another would cut more than `max_loss`, a fraction."""
+
+    mode: Mode
+    max_loss: float = 0.3
+
+
+@dataclass(frozen=True, slots=True)
 class Spec:
     """All that decides what an output must be.
 
     With a `choice`, the `size` is not known before the photo is: what is planned, and recorded, is the
-    choice. Without `alpha`, outputs are opaque also where their format could do otherwise.
+    choice (`sizing.sized`). With a `fallback`, which of the two modes it is depends on the photo's size too
+    (`framing.settled`). Without `alpha`, outputs are opaque also where their format could do otherwise.
+
     `quality` is on JPEG's familiar scale, 1 to 100; `subsampling` is JPEG's chroma subsampling, where
     `auto` leaves it to the quality. `lossless` is WebP's. `compression` is the effort of lossless
     packing, 0 to 9. With `max_bytes`, quality is lowered until the file fits. `colour` is `srgb`, or
@@ -222,6 +292,8 @@ class Spec:
     focus: Focus = Focus()
     choice: Choice | None = None
     alpha: bool = True
+    bounds: Bounds = Bounds()
+    fallback: Fallback | None = None
 
     def __post_init__(self) -> None:
         if not 1 <= self.quality <= 100:
@@ -246,6 +318,11 @@ class Spec:
     def keeps_alpha(self) -> bool:
         """Whether what shines through does so in the output too."""
         return self.alpha and self.format.final_alpha is not None
+
+    @property
+    def modes(self) -> tuple[Mode, ...]:
+        """Every mode that it may come to."""
+        return (self.mode, self.fallback.mode) if self.fallback else (self.mode,)
 
     @property
     def lossy(self) -> bool:

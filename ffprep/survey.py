@@ -2,19 +2,19 @@
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ffprep.errors import PhotoError, UsageError
+from ffprep.errors import PhotoError
 from ffprep.files import Stamp
-from ffprep.framing import Framing
+from ffprep.framing import Framing, left_of, settled
 from ffprep.job import Policy
 from ffprep.picture import Picture
 from ffprep.probe import Extras
 from ffprep.processes import Processes
-from ffprep.sizing import change, chosen
-from ffprep.spec import Choice, Mode, Size
+from ffprep.sizing import change, sized
+from ffprep.spec import Fit, Mode, Size, Spec
 from ffprep.targets import Target, check
 from ffprep.viewing import Viewers
 from ffprep.walking import Found, Walk
@@ -31,6 +31,8 @@ class Finding:
     error: PhotoError | None = None
     broken: tuple[str, ...] = ()
     framings: tuple[tuple[Size, str, Framing], ...] = ()
+    recommended: tuple[tuple[Size, str], ...] = ()
+    left: Size | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """One JSON line's content. Width and height are as shown, upright."""
@@ -53,9 +55,11 @@ class Finding:
             "dropped": self.dropped,
             "framings": [
                 {"size": str(size), "mode": mode, "best": (size, mode) in self.best}
-                | asdict(framing)
+                | _as_dict(framing)
                 for size, mode, framing in self.framings
             ],
+            "left": str(self.left) if self.left else None,
+            "recommended": {str(size): mode for size, mode in self.recommended},
             "broken": list(self.broken),
             "error": {"kind": self.error.kind.value, "message": str(self.error)}
             if self.error
@@ -98,11 +102,20 @@ class Finding:
             parts.append(f"CICP {picture.cicp.primaries}/{picture.cicp.transfer}")
         if self.dropped:
             parts.append(f"dropped: {', '.join(self.dropped)}")
-        lines = [
+        cut = picture.shown != self.left is not None
+        lines = [f"the crop bounds leave {self.left}"] * cut
+        lines += [
             f"{mode} at {size}: {f.describe()}" + ", the best match" * ((size, mode) in self.best)
             for size, mode, f in self.framings
         ]
+        lines += [f"recommended at {size}: {mode}" for size, mode in self.recommended]
         return "\n    ".join([", ".join(parts), *lines])
+
+
+def _as_dict(framing: Framing) -> dict[str, Any]:
+    told = asdict(framing)
+    del told["shown"]
+    return told | {"cut": framing.cut}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,16 +128,28 @@ class Survey:
     workers: int
 
     def describe(
-        self, frames: Sequence[tuple[Size | Choice, Mode]]
+        self, frames: Sequence[Spec], modes: Sequence[Mode]
     ) -> Generator[Finding, None, None]:
-        """A Finding for every picture, with its Framing in each of `frames`."""
+        """A Finding for every picture, with its Framing in each of `frames` by each mode; which one is recommended.
+
+        The frames have the same bounds.
+        """
 
         def look(found: Found, viewers: Viewers) -> Finding:
             try:
                 picture = self._probed(found, viewers)
-                framings = tuple(_framings(picture.shown, frames))
                 extras = viewers.look_closer(found.path, picture)
-                return Finding(found.path, picture, extras, framings=framings)
+                if not frames:
+                    return Finding(found.path, picture, extras)
+                left = left_of(picture.shown, frames[0].bounds)
+                return Finding(
+                    found.path,
+                    picture,
+                    extras,
+                    framings=tuple(_framings(left, frames, modes)),
+                    recommended=tuple(_recommended(left, frames)),
+                    left=left,
+                )
             except PhotoError as error:
                 return Finding(found.path, error=error)
 
@@ -164,11 +189,25 @@ class Survey:
 
 
 def _framings(
-    photo: Size, frames: Sequence[tuple[Size | Choice, Mode]]
+    left: Size, frames: Sequence[Spec], modes: Sequence[Mode]
 ) -> Iterator[tuple[Size, str, Framing]]:
-    """How a photo lies in each of `frames`; none where the target has no size for it, or nothing can be told."""
-    for frame, mode in frames:
-        if mode.fit:
-            with suppress(UsageError):
-                size = chosen(frame, photo) if isinstance(frame, Choice) else frame
-                yield size, mode.name, Framing.of(mode.fit, photo, size)
+    """How what is left of a photo lies in each of `frames`, where that can be told."""
+    for frame in frames:
+        for mode in modes:
+            if mode.fit and (spec := _as_sized(frame, left, mode.fit)):
+                yield spec.size, mode.name, Framing.of(mode.fit, left, spec.size, spec.focus)
+
+
+def _recommended(left: Size, frames: Sequence[Spec]) -> Iterator[tuple[Size, str]]:
+    for frame in frames:
+        if spec := _as_sized(frame, left):
+            yield spec.size, settled(spec, left).mode.name
+
+
+def _as_sized(frame: Spec, left: Size, fit: Fit | None = None) -> Spec | None:
+    """A frame with its size, chosen by another fit than its own if need be; None where its target has none."""
+    if frame.choice and fit:
+        frame = replace(frame, choice=replace(frame.choice, fit=fit))
+    with suppress(PhotoError):
+        return sized(frame, left)
+    return None

@@ -13,7 +13,7 @@ from ffprep.embed import embed
 from ffprep.errors import EnvironmentFault, Killed, Kind, PhotoError
 from ffprep.ffmpeg import Binary
 from ffprep.files import Stamp
-from ffprep.framing import Framing, times
+from ffprep.framing import Framing, left_of, settled, times
 from ffprep.job import Caveat, Job, Policy
 from ffprep.opening import out_of_memory
 from ffprep.outputs import disk_full, named_on_one_line, require_writable, writing
@@ -60,13 +60,14 @@ class Transcoder:
     viewers: Viewers
 
     def look(self, job: Job) -> Photo:
-        """Probe a Job's source, and choose its size where there is a choice.
+        """Probe a Job's source; the Photo's Job has the one size and the one mode that are for it.
 
-        Raises PhotoError, also where it would have to be enlarged too far.
+        Raises PhotoError, also where it would have to be enlarged too far, is cut to nothing, or has no size.
         """
         stamp, keep = Stamp.of(job.source), job.spec.colour == "keep"
         picture, foreign = self.viewers.look(job.source, self.policy.max_pixels, keep)
-        job = replace(job, spec=sized(job.spec, picture.shown))
+        left = left_of(picture.shown, job.spec.bounds)
+        job = replace(job, spec=settled(sized(job.spec, left), left))
         enlarged = self._enlargement(job, picture)
         caveats = ([enlarged] if enlarged else []) + ([Caveat(foreign)] if foreign else [])
         return Photo(job, picture, stamp, tuple(caveats))
@@ -111,15 +112,17 @@ class Transcoder:
         """What is to be said of enlarging. Raises PhotoError where the policy does not permit it."""
         # A mode that does not say how it fits is taken to show the whole photo in the whole frame.
         fit = job.spec.mode.fit or Fit.CONTAIN
-        framing = Framing.of(fit, picture.shown, job.spec.size)
+        seen = left_of(picture.shown, job.spec.bounds)
+        framing = Framing.of(fit, seen, job.spec.size)
         if not framing.enlarges:
             return None
+        photo = str(seen) if job.spec.bounds.whole else f"{seen}, cut from {picture.shown},"
         factor = f"enlarged {times(framing.factor)} for {job.spec.size}"
         if self.policy.upscale == "fail":
             advice = "find a larger original, ask for a smaller size, or say --upscale allow"
-            raise PhotoError(Kind.UPSCALE, f"{picture.shown} would have to be {factor}; {advice}")
+            raise PhotoError(Kind.UPSCALE, f"{photo} would have to be {factor}; {advice}")
         told = self.policy.upscale == "warn"
-        return Caveat(f"{picture.shown} {factor}" if told else "", Kind.UPSCALE)
+        return Caveat(f"{photo} {factor}" if told else "", Kind.UPSCALE)
 
     def _write(self, photo: Photo, output: Path) -> tuple[Caveat, ...]:
         job, picture, log = photo.job, photo.picture, None

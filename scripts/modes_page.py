@@ -66,6 +66,8 @@ color = "white"
 - `fit` says in the words of CSS's `object-fit` how the photo lies in the frame: `cover`, `contain` or `fill`. From it
   `ffprep info --size` tells what would be cut, set in bars or enlarged. It is left out where none is true, as
   here; of enlarging, such a mode is then judged like `contain`.
+- `scenes` are those for which `--scene` takes the mode, also new ones; one of your own comes before one of ffprep's. Where a mode that
+  cuts and one that shows the whole photo are for one scene, the second is for photos of which the first would cut too much.
 - A mistake is told by file, line and key (exit code 3).
 - Mode files are trusted like a Makefile. Filters and options that open files, sockets, devices
   or plug-ins are refused all the same.

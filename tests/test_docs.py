@@ -63,3 +63,10 @@ def test_make_alone_prints_the_verbs() -> None:
     printed = subprocess.run(["make", "-C", ROOT], capture_output=True, check=True).stdout.decode()
     for verb in ("demo", "test", "check", "lint"):
         assert f"make {verb} " in printed
+
+
+def test_the_page_of_framing_shows_what_info_says(ffprep, tmp_path: Path) -> None:
+    page = (ROOT / "docs/framing.md").read_text()
+    (command, shown) = re.findall(r"```\n\$ ffprep ([^\n]*)\n(.*?)```", page, re.DOTALL)[0]
+    ramp(4000, 3000).save(tmp_path / "photo.jpg")
+    assert ffprep(*command.split(), cwd=tmp_path).out.decode() == shown

@@ -140,6 +140,8 @@ def test_every_option_is_a_keyword_or_is_left_out_on_purpose() -> None:
         {"focus": (0.1, 0.9), "quality": 80, "metadata": "keep-rights"},
         {"format": "webp", "lossless": True, "compression": 2},
         {"max_bytes": 2000, "subsampling": "444", "mode": "blur"},
+        {"mode": "auto", "max_loss": 0.1, "crop_bounds": (0.1, 0, 0.9, 1)},
+        {"scene": "art"},
     ],
 )
 def test_a_photo_becomes_what_the_command_line_makes_of_it(

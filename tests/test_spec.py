@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from ffprep.errors import UsageError
 from ffprep.formats import OUTPUT_FORMATS
-from ffprep.spec import Color, Focus, Mode, Size, Spec, Step
+from ffprep.spec import Bounds, Color, Fallback, Focus, Mode, Size, Spec, Step
 
 SIZES = st.builds(Size, st.integers(1, 999_999), st.integers(1, 999_999))
 MODE = Mode("m", (Step("scale", (("w", "{width}"), ("h", "{height}"))),))
@@ -66,9 +66,29 @@ def test_what_is_no_focus_is_told(text: str) -> None:
         Focus.parse(text)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "0,0,1", "0,0,1,1,1", "a,0,1,1", "nan,0,1,1", "0,0,nan,1", "0,0,inf,1"),
+        *("-0.1,0,1,1", "0,0,1.01,1", "0.5,0,0.5,1", "0.6,0,0.5,1", "0,0.5,1,0.5", "0,1,1,0"),
+    ],
+)
+def test_what_are_no_bounds_is_told(text: str) -> None:
+    with pytest.raises(UsageError, match="LEFT,TOP,RIGHT,BOTTOM"):
+        Bounds.parse(text)
+
+
+@given(SIZES, st.tuples(*[st.floats(0, 1)] * 3))
+def test_cuts_that_share_an_edge_share_it_in_pixels(size: Size, edges: tuple[float, ...]) -> None:
+    a, b, c = sorted(edges)
+    widths = [Bounds(left, 0, right, 1).of(size) for left, right in ((a, b), (b, c), (a, c))]
+    first, second, both = (found.width if found else 0 for found in widths)
+    assert first + second == both <= size.width
+
+
 def test_the_digest_is_the_same_on_every_machine() -> None:
     # A changed value here makes everybody's libraries convert anew: raise PIXELS_VERSION knowingly.
-    expected = "6c31c79b"
+    expected = "907c3e56"
     assert SPEC.digest[:8] == expected
 
 
@@ -80,11 +100,19 @@ def test_the_digest_is_the_same_on_every_machine() -> None:
         {"format": OUTPUT_FORMATS["png"]},
         {"background": Color(0, 0, 1)},
         {"focus": Focus(0.5, 0.4)},
+        {"bounds": Bounds(0, 0, 1, 0.9)},
+        {"fallback": Fallback(MODE)},
         {"mode": Mode("m", (Step("scale", (("w", "{width}"), ("h", "{height}+1"))),))},
     ],
 )
 def test_the_digest_changes_with_what_changes_pixels(change: dict[str, object]) -> None:
     assert dataclasses.replace(SPEC, **change).digest != SPEC.digest
+
+
+def test_the_digest_names_all_of_a_fallback() -> None:
+    other = dataclasses.replace(MODE, name="o")
+    choices = [Fallback(MODE), Fallback(MODE, 0.2), Fallback(other)]
+    assert len({dataclasses.replace(SPEC, fallback=f).digest for f in choices}) == 3
 
 
 def test_the_digest_is_deaf_to_words() -> None:

@@ -1,5 +1,6 @@
 """What existing files hold, and what they break of a target's rules. Nothing is written."""
 
+from collections import defaultdict
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
@@ -68,14 +69,15 @@ class Finding:
 
     @property
     def best(self) -> set[tuple[Size, str]]:
-        """Of several sizes, for each mode the one that changes the photo least: size and mode."""
-        if len({size for size, _, _ in self.framings}) < 2:
-            return set()
-        best: dict[str, tuple[Size, Framing]] = {}
+        """Of the sizes of each mode, where there are several, the one that changes the photo least."""
+        by_mode: defaultdict[str, list[tuple[Size, Framing]]] = defaultdict(list)
         for size, mode, framing in self.framings:
-            if mode not in best or change(framing) < change(best[mode][1]):
-                best[mode] = size, framing
-        return {(size, mode) for mode, (size, _) in best.items()}
+            by_mode[mode].append((size, framing))
+        several = {mode: sizes for mode, sizes in by_mode.items() if len(sizes) > 1}
+        return {
+            (min(sizes, key=lambda pair: change(pair[1]))[0], mode)
+            for mode, sizes in several.items()
+        }
 
     @property
     def dropped(self) -> list[str]:

@@ -191,8 +191,10 @@ def test_bounds_then_the_size_then_the_mode(ffprep, tmp_path: Path) -> None:
 def test_of_an_envelope_each_mode_has_the_size_that_suits_what_is_left(
     ffprep, tmp_path: Path
 ) -> None:
-    Image.new("RGB", (2000, 600)).save(tmp_path / "a.png")
+    Image.new("RGB", (4000, 600)).save(tmp_path / "a.png")
     words = ("--target", "kling", "--crop-bounds", "0,0,0.5,1", "--json")
     (found,) = ffprep("info", tmp_path / "a.png", *words).lines
-    assert {f["size"] for f in found["framings"]} == {"1000x600"}
-    assert found["recommended"] == {"1000x600": "cover"}
+    sizes = {f["mode"]: f["size"] for f in found["framings"]}
+    assert (sizes["cover"], sizes["pad"]) == ("1500x600", "2000x800")
+    assert found["recommended"] == {"1500x600": "cover"}
+    assert not any(f["best"] for f in found["framings"])  # each has but one

@@ -275,7 +275,7 @@ def counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], int
     script = tmp_path / "ffmpeg"
     script.write_text(
         f'#!/bin/sh\necho 1 >>"{log}"\n{find().path} "$@"; code=$?\n'
-        f'sleep 0.05\necho -1 >>"{log}"\nexit $code\n'
+        f'sleep 0.4\necho -1 >>"{log}"\nexit $code\n'
     )
     script.chmod(0o755)
     monkeypatch.setenv("FFPREP_FFMPEG", str(script))

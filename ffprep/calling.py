@@ -99,11 +99,10 @@ def check(
     policy = Policy(max_pixels=given["max_pixels"], max_memory=given["max_memory"])
     found = tuple(Path(path) for path in given["paths"])
     survey = Survey(found, given["follow_links"], policy, given["jobs"])
-    return survey.verify(read_target(given["size"], given["target"]))
+    return survey.verify(read_target(given["size"], given["target"], given["targets"]))
 
 
 def _named(sources: PathLike | Iterable[PathLike]) -> list[str]:
     """Paths as texts; here a hyphen is a file's name, and not standard input."""
-    several = [sources] if isinstance(sources, str | os.PathLike) else sources
-    names = [os.fspath(source) for source in several]
+    names = keywords.several(sources)
     return [os.path.join(".", name) if name == "-" else name for name in names]

@@ -72,10 +72,18 @@ class RunOptions(Options, total=False):
 class CheckOptions(TypedDict, total=False):
     """What `check` goes by: the command's options of these names."""
 
+    targets: PathLike | Iterable[PathLike] | None
     follow_links: bool
     jobs: int | str | None
     max_pixels: int | None
     max_memory: int | str | None
+
+
+def several(paths: PathLike | Iterable[PathLike] | None) -> list[str]:
+    """One path or many, as texts."""
+    if paths is None:
+        return []
+    return [os.fspath(p) for p in ([paths] if isinstance(paths, str | os.PathLike) else paths)]
 
 
 def read(command: "click.Command", words: Mapping[str, Any]) -> dict[str, Any]:

@@ -23,7 +23,7 @@ class Preprocessor:
 
     def __init__(self, target: SizeLike, **options: Unpack[Options]) -> None:
         keywords.require_known(options, Options)
-        self.size = _one_size(target)
+        self.size = _one_size(target, keywords.several(options.get("targets")))
         self._options: Options = options
 
     def __repr__(self) -> str:
@@ -88,15 +88,18 @@ def _format_of(output: Path) -> str:
     return format.name
 
 
-def _one_size(target: SizeLike) -> Size:
-    """The size that is meant. Raises UsageError."""
+def _one_size(target: SizeLike, files: list[str]) -> Size:
+    """The size that is meant, with the user's own targets and those in `files`. Raises UsageError."""
     if isinstance(target, Size):
         return target
     if isinstance(target, tuple):
         return Size.parse("x".join(map(str, target)))
-    targets = all_targets()
+    from ffprep.request import target_files  # and with it much that `prepare` needs as well
+
+    own = target_files(tuple(map(Path, files)))
+    targets = all_targets(own)
     if target.partition("/")[0] in [known.name for known in targets]:
-        return find_target(target).only_size
+        return find_target(target, own).only_size
     named = {(label, size) for known in targets for label, size in known.sizes if label == target}
     if len(named) == 1:
         return named.pop()[1]

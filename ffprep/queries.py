@@ -235,7 +235,7 @@ def list_modes(filters: tuple[Path, ...], as_json: bool) -> None:
 @TARGETS
 @AS_JSON
 def list_targets(targets: tuple[Path, ...], as_json: bool) -> None:
-    """List the named destinations: what each takes, where that is published, and its state."""
+    """List the named destinations, and what each takes."""
     from ffprep import report
     from ffprep.request import target_files
     from ffprep.targetfiles import all_targets

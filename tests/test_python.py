@@ -582,3 +582,21 @@ def test_the_examples_of_the_page_run(folder: Path, photo: Path, number: int) ->
         timeout=120,
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_targets_of_ones_own_hold_for_check_and_preprocessor(home: Path, folder: Path) -> None:
+    rules = '[{0}]\ntitle = "t"\nsource = "s"\ndate = 2026-11-21\nstatus = "on"\nsizes = {{ small = "{1}" }}\n'
+    said = folder.parent / "said.toml"
+    said.write_text(rules.format("said", "40x30"))
+    own = home / ".config/ffprep/targets.toml"
+    own.parent.mkdir(parents=True)
+    own.write_text(rules.format("own", "30x40"))
+    assert str(library.Preprocessor("own").size) == "30x40"
+    held = library.Preprocessor("said", targets=said)
+    assert str(held.size) == "40x30"
+    output = folder.parent / "checked.jpg"
+    photo = next(path for path in sorted(folder.rglob("*")) if path.suffix in (".jpg", ".png"))
+    held.cover(photo).save(output)
+    (right,) = library.check(output, target="said", targets=[said])
+    (wrong,) = library.check(output, target="own", targets=[said])
+    assert (right.broken, len(wrong.broken)) == ((), 1)

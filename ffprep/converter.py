@@ -232,8 +232,17 @@ def _link(folder: Path, entries: list[tuple[Photo, Path]]) -> None:
 def _converted(
     job: Job, proof: tuple[Size, Stamp], seconds: float, caveats: tuple[Caveat, ...]
 ) -> Result:
-    (size, stamp), converted = proof, Status.CONVERTED
-    return Result(job.source, job.output, converted, size, seconds, caveats=caveats, stamp=stamp)
+    size, stamp = proof
+    return Result(
+        job.source,
+        job.output,
+        Status.CONVERTED,
+        size,
+        seconds,
+        caveats=caveats,
+        stamp=stamp,
+        mode=job.spec.mode.name,
+    )
 
 
 def _failed(job: Job, error: Exception, started: float) -> Result:

@@ -1,9 +1,9 @@
 """What becomes of a photo's proportions in a frame: how much it is enlarged, cut, or set in bars."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ffprep.errors import Kind, PhotoError
-from ffprep.spec import Bounds, Fit, Focus, Size, Spec
+from ffprep.spec import Bounds, Fit, Focus, Size
 
 _CENTER = Focus()
 _WHOLE = Bounds()
@@ -75,18 +75,6 @@ def left_of(photo: Size, bounds: Bounds) -> Size:
         words = f"is {photo}, of which the crop bounds leave less than a pixel; give wider ones"
         raise PhotoError(Kind.UNSUPPORTED, words)
     return left
-
-
-def settled(spec: Spec, left: Size) -> Spec:
-    """The Spec, whose size is chosen, for what its bounds leave of an upright photo: with the one mode for it."""
-    if not spec.fallback:
-        return spec
-    fit = spec.mode.fit or Fit.COVER
-    lost = Framing.of(fit, left, spec.size).lost
-    # A share that is exactly the limit is within it, however its last bits were rounded.
-    cuts_too_much = lost - spec.fallback.max_loss > 1e-9
-    mode = spec.fallback.mode if cuts_too_much else spec.mode
-    return replace(spec, mode=mode, fallback=None)
 
 
 def times(factor: float) -> str:

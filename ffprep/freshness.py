@@ -173,7 +173,8 @@ class Freshness:
             size, stamp = prove(pending.job)
         except PhotoError:
             return None
-        result = Result(pending.job.source, pending.job.output, Status.FRESH, size, stamp=stamp)
+        job, mode = pending.job, _only_mode(pending.job.spec)
+        result = Result(job.source, job.output, Status.FRESH, size, stamp=stamp, mode=mode)
         # Sources were not read for this, and not all of a library is to be.
         return Done(result, pending, self.hashes(pending) if self.renewal.checksum else NO_HASHES)
 
@@ -244,7 +245,12 @@ def _stamp(path: str | Path, follow: bool = True) -> Stamp | None:
 
 def _fresh(job: Job, row: Row) -> Result:
     size = Size(row.width, row.height) if row.width and row.height else None
-    return Result(job.source, job.output, Status.FRESH, size)
+    return Result(job.source, job.output, Status.FRESH, size, mode=_only_mode(job.spec))
+
+
+def _only_mode(spec: Spec) -> str | None:
+    """The mode of an output that is not made again, where it does not depend on the photo."""
+    return None if spec.fallback else spec.mode.name
 
 
 def _failure(job: Job, row: Row) -> Result:

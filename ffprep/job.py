@@ -178,6 +178,7 @@ class Caveat:
 class Result:
     """What became of one Job. `size` is the verified one; `output` is None where none was planned.
 
+    `mode` names the one that was taken; None for what failed, and for what is fresh where it depends on the photo.
     `stamp` is the output's, as it was when it was verified.
     """
 
@@ -189,6 +190,7 @@ class Result:
     failure: Failure | None = None
     caveats: tuple[Caveat, ...] = ()
     stamp: Stamp | None = None
+    mode: str | None = None
 
     @property
     def warnings(self) -> tuple[str, ...]:

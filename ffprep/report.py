@@ -124,6 +124,7 @@ def as_dict(result: Result) -> dict[str, Any]:
         "status": result.status.value,
         "width": result.size.width if result.size else None,
         "height": result.size.height if result.size else None,
+        "mode": result.mode,
         "seconds": round(result.seconds, 3),
         "error": {"kind": failure.kind.value, "message": failure.message} if failure else None,
     }
@@ -136,10 +137,9 @@ def line(result: Result) -> str:
         return f"{shown(result.source)}: {result.failure.kind}: {printable(result.failure.message)}"
     if result.warnings:
         return f"{shown(result.source)}: {printable('; '.join(result.warnings))}"
-    return (
-        f"{shown(result.source)} -> {shown(result.output)}: {result.status}, {result.size}, "
-        f"{result.seconds:.2f} s"
-    )
+    what = [str(result.status), str(result.size)] + ([result.mode] if result.mode else [])
+    words = ", ".join([*what, f"{result.seconds:.2f} s"])
+    return f"{shown(result.source)} -> {shown(result.output)}: {words}"
 
 
 def in_utc(seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""Which size a photo is given where a target leaves a choice; and what a size breaks of an envelope."""
+"""Which size and mode a photo is given where there is a choice; and what a size breaks of an envelope."""
 
 import math
 from collections.abc import Iterator
@@ -21,6 +21,22 @@ def sized(spec: Spec, photo: Size) -> Spec:
         return replace(spec, size=chosen(spec.choice, photo), choice=None)
     except UsageError as error:
         raise PhotoError(Kind.UNSUPPORTED, str(error)) from None
+
+
+def settled(spec: Spec, photo: Size) -> Spec:
+    """The Spec of one upright photo, or of what bounds leave of one: with the one size and the one mode for it.
+
+    Whether the first mode cuts too much is judged at the size that suits it best; the other one is given
+    the size that suits that. Raises PhotoError where no size can be chosen.
+    """
+    first, fallback = sized(spec, photo), spec.fallback
+    if fallback is None:
+        return first
+    lost = Framing.of(spec.mode.fit or Fit.COVER, photo, first.size).lost
+    # A share that is exactly the limit is within it, however its last bits were rounded.
+    if lost - fallback.max_loss > 1e-9:
+        return sized(spec.in_modes(fallback.mode), photo)
+    return replace(first, fallback=None)
 
 
 def chosen(choice: Choice, photo: Size) -> Size:

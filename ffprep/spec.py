@@ -219,6 +219,11 @@ class Mode:
     scenes: tuple[str, ...] = dataclasses.field(default=(), compare=False)
     path: str = dataclasses.field(default="", compare=False)
 
+    @property
+    def lies(self) -> Fit:
+        """Its `fit`; a mode that does not say it is taken to show the whole photo in the whole frame."""
+        return self.fit or Fit.CONTAIN
+
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
@@ -268,8 +273,8 @@ class Spec:
     """All that decides what an output must be.
 
     With a `choice`, the `size` is not known before the photo is: what is planned, and recorded, is the
-    choice (`sizing.sized`). With a `fallback`, which of the two modes it is depends on the photo's size too
-    (`framing.settled`). Without `alpha`, outputs are opaque also where their format could do otherwise.
+    choice. With a `fallback`, which of the two modes it is depends on the photo's size too
+    (`sizing.settled`). Without `alpha`, outputs are opaque also where their format could do otherwise.
 
     `quality` is on JPEG's familiar scale, 1 to 100; `subsampling` is JPEG's chroma subsampling, where
     `auto` leaves it to the quality. `lossless` is WebP's. `compression` is the effort of lossless
@@ -323,6 +328,11 @@ class Spec:
     def modes(self) -> tuple[Mode, ...]:
         """Every mode that it may come to."""
         return (self.mode, self.fallback.mode) if self.fallback else (self.mode,)
+
+    def in_modes(self, mode: Mode, fallback: Fallback | None = None) -> "Spec":
+        """The same in other modes; a choice of size goes by how the first one fits."""
+        choice = self.choice and dataclasses.replace(self.choice, fit=mode.lies)
+        return dataclasses.replace(self, mode=mode, fallback=fallback, choice=choice)
 
     @property
     def lossy(self) -> bool:

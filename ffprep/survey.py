@@ -9,12 +9,12 @@ from typing import Any
 
 from ffprep.errors import PhotoError
 from ffprep.files import Stamp
-from ffprep.framing import Framing, left_of, settled
+from ffprep.framing import Framing, left_of
 from ffprep.job import Policy
 from ffprep.picture import Picture
 from ffprep.probe import Extras
 from ffprep.processes import Processes
-from ffprep.sizing import change, sized
+from ffprep.sizing import change, settled, sized
 from ffprep.spec import Fit, Mode, Size, Spec
 from ffprep.targets import Target, check
 from ffprep.viewing import Viewers
@@ -202,13 +202,14 @@ def _framings(
 
 def _recommended(left: Size, frames: Sequence[Spec]) -> Iterator[tuple[Size, str]]:
     for frame in frames:
-        if spec := _as_sized(frame, left):
-            yield spec.size, settled(spec, left).mode.name
+        with suppress(PhotoError):  # the target has no size for it
+            spec = settled(frame, left)
+            yield spec.size, spec.mode.name
 
 
-def _as_sized(frame: Spec, left: Size, fit: Fit | None = None) -> Spec | None:
-    """A frame with its size, chosen by another fit than its own if need be; None where its target has none."""
-    if frame.choice and fit:
+def _as_sized(frame: Spec, left: Size, fit: Fit) -> Spec | None:
+    """A frame with its size, chosen by another fit than its own; None where its target has none."""
+    if frame.choice:
         frame = replace(frame, choice=replace(frame.choice, fit=fit))
     with suppress(PhotoError):
         return sized(frame, left)

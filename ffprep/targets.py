@@ -7,7 +7,7 @@ from ffprep.errors import UsageError
 from ffprep.formats import OUTPUT_FORMATS, OutputFormat
 from ffprep.picture import Picture
 from ffprep.sizing import broken, ratio_text
-from ffprep.spec import Choice, Envelope, Fit, Mode, Size
+from ffprep.spec import Choice, Envelope, Mode, Size
 
 SIZE_REFUSAL = "Inpaint image must match the requested width and height"
 """What servers of the /v1/videos protocol say of a picture of another size."""
@@ -69,8 +69,7 @@ class Target:
         """The one size there is, or the choice among them for a mode."""
         if len(self.sizes) == 1:
             return self.sizes[0][1]
-        # A mode that does not say how it fits is taken to show the whole photo.
-        return Choice(mode.fit or Fit.CONTAIN, tuple(size for _, size in self.sizes), self.envelope)
+        return Choice(mode.lies, tuple(size for _, size in self.sizes), self.envelope)
 
     def require_format(self, format: OutputFormat) -> None:
         """Raise UsageError where pictures of this format are not taken."""

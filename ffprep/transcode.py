@@ -13,14 +13,14 @@ from ffprep.embed import embed
 from ffprep.errors import EnvironmentFault, Killed, Kind, PhotoError
 from ffprep.ffmpeg import Binary
 from ffprep.files import Stamp
-from ffprep.framing import Framing, left_of, settled, times
+from ffprep.framing import Framing, left_of, times
 from ffprep.job import Caveat, Job, Policy
 from ffprep.opening import out_of_memory
 from ffprep.outputs import disk_full, named_on_one_line, require_writable, writing
 from ffprep.picture import Picture
 from ffprep.processes import Limits, Processes, Running
-from ffprep.sizing import sized
-from ffprep.spec import LOWEST_QUALITY, Fit, Spec
+from ffprep.sizing import settled
+from ffprep.spec import LOWEST_QUALITY, Spec
 from ffprep.viewing import Viewers
 
 # An output is allowed twice what its pixels are at four bytes each, and some room for the rest. The frame is
@@ -67,7 +67,7 @@ class Transcoder:
         stamp, keep = Stamp.of(job.source), job.spec.colour == "keep"
         picture, foreign = self.viewers.look(job.source, self.policy.max_pixels, keep)
         left = left_of(picture.shown, job.spec.bounds)
-        job = replace(job, spec=settled(sized(job.spec, left), left))
+        job = replace(job, spec=settled(job.spec, left))
         enlarged = self._enlargement(job, picture)
         caveats = ([enlarged] if enlarged else []) + ([Caveat(foreign)] if foreign else [])
         return Photo(job, picture, stamp, tuple(caveats))
@@ -110,10 +110,8 @@ class Transcoder:
 
     def _enlargement(self, job: Job, picture: Picture) -> Caveat | None:
         """What is to be said of enlarging. Raises PhotoError where the policy does not permit it."""
-        # A mode that does not say how it fits is taken to show the whole photo in the whole frame.
-        fit = job.spec.mode.fit or Fit.CONTAIN
         seen = left_of(picture.shown, job.spec.bounds)
-        framing = Framing.of(fit, seen, job.spec.size)
+        framing = Framing.of(job.spec.mode.lies, seen, job.spec.size)
         if not framing.enlarges:
             return None
         photo = str(seen) if job.spec.bounds.whole else f"{seen}, cut from {picture.shown},"

@@ -1,11 +1,11 @@
 """`ffprep.toml`: named jobs, and what they share. Which keys there are, the command line says.
 
-A table `[defaults]` holds what all jobs share, `[job.NAME]` a job. Relative paths start at the file's folder.
+A table `[defaults]` holds what all jobs share, `[job.NAME]` a job, `[[photo]]` how one photo is framed (`aims`). Relative paths start at the file's folder.
 """
 
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import Enum
@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from ffprep import toml
+from ffprep.aims import Aim, tables
 from ffprep.errors import EnvironmentFault
 
-TABLES = ("defaults", "job")
+TABLES = ("defaults", "job", "photo")
 _RIVALS = (frozenset({"size", "target"}), frozenset({"mode", "scene"}))
 """Options that exclude one another: who says one of them takes back what was said of the other before."""
 _JOB_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*", re.ASCII)
@@ -57,16 +58,21 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Options that were said; `place` is where the job is that they make up, if they do."""
+    """Options that were said, and what was said of single photos, by their real paths.
+
+    `place` is where the job is that they make up, if they do.
+    """
 
     place: str = ""
     said: Mapping[str, Setting] = field(default_factory=dict)
+    photos: Mapping[str, Aim] = field(default_factory=dict)
 
     def over(self, others: "Settings") -> "Settings":
         """These, and of the others what these say nothing of."""
         taken = set(self.said).union(*(rivals for rivals in _RIVALS if rivals & self.said.keys()))
         rest = {name: setting for name, setting in others.said.items() if name not in taken}
-        return Settings(self.place or others.place, rest | dict(self.said))
+        photos = self.photos or others.photos
+        return Settings(self.place or others.place, rest | dict(self.said), photos)
 
     @property
     def values(self) -> dict[str, Any]:
@@ -87,7 +93,7 @@ class Config:
         if name not in self.jobs:
             known = f"; there are: {', '.join(self.jobs)}" if self.jobs else "; it has no jobs"
             raise EnvironmentFault(
-                f"{self.path}: no job is called {_quoted(name)}{_alike(name, self.jobs)}{known}"
+                f"{self.path}: no job is called {toml.quoted(name)}{toml.alike(name, self.jobs)}{known}"
             )
         return self.jobs[name].over(self.defaults)
 
@@ -112,14 +118,16 @@ class _Reader:
             if name in self.keys and not isinstance(value, dict):
                 self._fail((name,), f'"{name}" belongs in [defaults], or in a [job.NAME]')
             if name not in TABLES:
-                self._fail((name,), f"unknown table {_quoted(name)}{_alike(name, TABLES)}")
+                self._fail((name,), f"unknown table {toml.quoted(name)}{toml.alike(name, TABLES)}")
         jobs = self._table(("job",), content.get("job", {}))
         for name in jobs:
             if not _JOB_NAME.fullmatch(name):
                 self._fail(("job", name), "the name of a job is letters, digits, - _ and .")
         return Config(
             self.document.path,
-            Settings("", self._said(("defaults",), content.get("defaults", {}))),
+            Settings(
+                "", self._said(("defaults",), content.get("defaults", {})), tables(self.document)
+            ),
             {
                 name: Settings(self._place(("job", name)), self._said(("job", name), table))
                 for name, table in jobs.items()
@@ -131,7 +139,7 @@ class _Reader:
         for name, value in self._table(way, table).items():
             here = (*way, name)
             if name not in self.keys:
-                self._fail(here, f"unknown key {_quoted(name)}{_alike(name, self.keys)}")
+                self._fail(here, f"unknown key {toml.quoted(name)}{toml.alike(name, self.keys)}")
             key = self.keys[name]
             if key.option in said:
                 self._fail(here, f'"{name}" is said twice, the other time by another name')
@@ -177,15 +185,3 @@ def _in_words(value: Any) -> Any:
     if isinstance(value, list):
         return [_in_words(item) for item in value]
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
-
-
-def _alike(name: str, known: Iterable[str]) -> str:
-    """A question that helps whoever mistyped."""
-    from difflib import get_close_matches
-
-    return "".join(f'; did you mean "{other}"?' for other in get_close_matches(name, known, 1))
-
-
-def _quoted(name: str) -> str:
-    """A name as it was written, on one line."""
-    return '"' + "".join(c if c.isprintable() else ascii(c)[1:-1] for c in name) + '"'

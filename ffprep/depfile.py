@@ -1,4 +1,4 @@
-"""What outputs depend on, as a rule for make's `include`: photos, folders, the mode's file.
+"""What outputs depend on, as a rule for make's `include`: photos, sidecars, folders, the mode's file.
 
 A line a prerequisite, and for each a rule without a recipe, so that one that is deleted does not stop
 make (as `gcc -MP` does). A folder's own time changes when a photo comes or goes, so folders are
@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ffprep.aims import SIDECAR
 from ffprep.errors import UsageError
 from ffprep.library import Plan, Request
 from ffprep.outputs import replacing, told_as
@@ -63,6 +64,8 @@ class Depfile:
     def _prerequisites(self, plan: Plan) -> Iterator[str]:
         for item in plan.jobs():
             yield os.fspath(item.source)
+        for listing in plan.request.walk.listings():
+            yield from (listing.folder + name + SIDECAR for name in sorted(listing.sidecars))
         for folder in _folders(plan.request):
             yield os.path.join(folder, ".")
         yield from (mode.path for mode in plan.request.spec.modes)

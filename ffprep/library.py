@@ -12,6 +12,7 @@ from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 
+from ffprep.aims import Aims
 from ffprep.census import Census, is_case_blind
 from ffprep.errors import Kind, PhotoError, UsageError
 from ffprep.formats import OutputFormat, output_format_of
@@ -39,6 +40,7 @@ class Request:
     same_format: bool = False
     follow_links: bool = False
     selection: Selection = field(default_factory=Selection)
+    aims: Aims = field(default_factory=Aims)
 
     @property
     def walk(self) -> Walk:
@@ -94,10 +96,15 @@ class Plan:
         told: set[int] = set()
         for listing, items in self._listed():
             for item in items:
-                if isinstance(item, Result) or self._census.is_clear(item):
+                if isinstance(item, Result):
                     yield item
+                elif self._census.is_clear(item):
+                    yield from self._aimed(item, listing)
                 else:
-                    yield from self._judged(item, listing, told)
+                    for part in self._judged(item, listing, told):
+                        yield from (
+                            [part] if isinstance(part, Result) else self._aimed(part, listing)
+                        )
 
     def jobs(self) -> Iterator[Job | Result]:
         """The same, one by one."""
@@ -117,6 +124,32 @@ class Plan:
             else:
                 failed = (Result.failed(job.source, job.output, error) for job in part.jobs())
                 yield from failed
+
+    def _aimed(self, batch: Batch, listing: Listing) -> Iterator[Batch | Result]:
+        """A batch with the Specs of photos that have words of their own; Results where these make no sense."""
+        own = self.request.aims.among(listing.real, batch.names, listing.sidecars)
+        if not own:
+            yield batch
+            return
+        specs, kept = list(batch.specs), list[int]()
+        for index, name in enumerate(batch.names):
+            try:
+                if name in own:
+                    specs[index] = self._own_spec(batch.job(index), name in listing.sidecars)
+                kept.append(index)
+            except PhotoError as error:
+                job = batch.job(index)
+                yield Result.failed(job.source, job.output, error)
+        if kept:
+            yield replace(batch, specs=specs).part(kept)
+
+    def _own_spec(self, job: Job, has_sidecar: bool) -> Spec:
+        spec = self.request.aims.spec(job.source, job.spec, has_sidecar)
+        tells_mode = not self.request.single and "mode" in self.request.names.fields
+        if tells_mode and spec.modes != job.spec.modes:
+            words = "has a mode of its own, and --names {mode} can tell only that of all photos"
+            raise PhotoError(Kind.UNSUPPORTED, words)
+        return spec
 
     def _listed(self) -> Iterator[tuple[Listing, Iterator[Batch | Result]]]:
         number = 1

@@ -12,13 +12,15 @@ from typing import Any, NoReturn
 
 from ffprep import toml
 from ffprep.errors import EnvironmentFault, UsageError
-from ffprep.spec import Fit, Mode, Step
+from ffprep.spec import Fallback, Fit, Mode, Step
 
 PLACEHOLDERS = ("width", "height", "background", "focus_x", "focus_y")
 """What a filter option may say in braces; the graph builder fills them in."""
 
 AUTO = "auto"
 """The name that stands for a choice between two modes, and is no mode's own."""
+
+DEFAULT = "cover"
 
 _WORDS = ("summary", "fit", "keeps", "loses", "suits", "scenes")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
@@ -88,6 +90,22 @@ def automatic(folders: Iterable[Path] = ()) -> tuple[Mode, Mode]:
     if cover.fit is not Fit.COVER:
         raise UsageError(f'auto needs to know what cover cuts: write fit = "cover" in {cover.path}')
     return cover, pad
+
+
+def picked(
+    name: str | None, scene: str | None, max_loss: float | None, folders: Iterable[Path]
+) -> tuple[Mode, Fallback | None]:
+    """The mode of that name, or for a scene; with a Fallback where that is a choice of two.
+
+    `max_loss` is then its limit. Raises UsageError as finding one does.
+    """
+    if scene:
+        modes = for_scene(scene, folders)
+    else:
+        modes = automatic(folders) if name == AUTO else (find_mode(name or DEFAULT, folders),)
+    if len(modes) == 1:
+        return modes[0], None
+    return modes[0], Fallback(modes[1]) if max_loss is None else Fallback(modes[1], max_loss)
 
 
 def _files(folders: Iterable[Path]) -> dict[str, Path]:

@@ -1,5 +1,6 @@
 """The commands that look and tell: check, info, compare, status, modes, targets."""
 
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -84,7 +85,7 @@ def info(paths: tuple[Path, ...], **given: Any) -> None:
     """
     from ffprep import report
     from ffprep.modes import all_modes
-    from ffprep.request import filter_folders, read_frames
+    from ffprep.request import filter_folders, read_aims, read_frames
     from ffprep.survey import Survey
     from ffprep.workers import Signals
 
@@ -94,7 +95,7 @@ def info(paths: tuple[Path, ...], **given: Any) -> None:
     policy = _limits(given)
     survey = Survey(paths, given["follow_links"], policy, given["jobs"])
     with Signals():
-        for finding in survey.describe(frames, modes):
+        for finding in survey.describe(frames, modes, read_aims(given)):
             failed = failed or finding.error is not None
             if given["as_json"]:
                 report.print_json(finding.as_dict())
@@ -118,10 +119,11 @@ def info(paths: tuple[Path, ...], **given: Any) -> None:
 def compare(photo: Path, output: Path, **given: Any) -> None:
     """Draw a photo in every mode, side by side, in one picture."""
     from ffprep import report, sheet
+    from ffprep.aims import sidecar_of
     from ffprep.converter import Converter
     from ffprep.ffmpeg import find
     from ffprep.modes import all_modes
-    from ffprep.request import filter_folders, read_sheet
+    from ffprep.request import filter_folders, read_aims, read_sheet
     from ffprep.workers import Signals
 
     modes = all_modes(filter_folders(given["filters"]))
@@ -132,6 +134,8 @@ def compare(photo: Path, output: Path, **given: Any) -> None:
         signals.while_running(converter.processes.stop)
         try:
             with _told(photo):
+                own = os.path.lexists(sidecar_of(photo))
+                spec = read_aims(given).spec(photo, spec, own).in_modes(modes[0])
                 warnings = sheet.draw(photo, output, spec, modes, converter)
         finally:
             if signals.number is not None:

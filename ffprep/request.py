@@ -8,13 +8,14 @@ from typing import Any
 
 import click
 
+from ffprep.aims import Aims
 from ffprep.depfile import Depfile
 from ffprep.errors import UsageError
 from ffprep.files import LEDGER
 from ffprep.formats import OUTPUT_FORMATS, SUFFIXES, OutputFormat, output_format_of
 from ffprep.job import Manners, Policy, Renewal, Retry
 from ffprep.library import Request
-from ffprep.modes import AUTO, automatic, find_mode, for_scene
+from ffprep.modes import AUTO, picked
 from ffprep.naming import Names
 from ffprep.run import Order
 from ffprep.selection import Selection
@@ -63,11 +64,14 @@ def read_request(given: Mapping[str, Any]) -> Request:
     if spec.choice and names.tells_size:
         words = "the size is chosen when a photo is looked at, so no name can tell it"
         raise UsageError(f"--names: {words}; say --target {target.name}/WxH")
+    aims = read_aims(given)
+    aims.require_sound(spec)
     return Request(
         sources,
         output,
         spec,
         single,
+        aims=aims,
         names=names,
         same_format=same_format,
         follow_links=given["follow_links"],
@@ -183,23 +187,24 @@ def read_sheet(photo: Path, output: Path, mode: Mode, given: Mapping[str, Any]) 
     )
 
 
-def read_modes(given: Mapping[str, Any], default: str = "cover") -> tuple[Mode, Fallback | None]:
+def read_modes(
+    given: Mapping[str, Any], default: str | None = None
+) -> tuple[Mode, Fallback | None]:
     """The mode of --mode or --scene, and the one for photos of which it would cut too much. Raises UsageError."""
-    name, scene, folders = given.get("mode"), given["scene"], filter_folders(given["filters"])
+    name, scene, max_loss = given.get("mode"), given["scene"], given["max_loss"]
     if name and scene:
         raise UsageError("--mode and --scene exclude one another: a scene picks the mode")
-    name = name or default
-    if scene:
-        modes = for_scene(scene, folders)
-    else:
-        modes = automatic(folders) if name == AUTO else (find_mode(name, folders),)
-    max_loss = given["max_loss"]
-    if len(modes) == 1:
-        if max_loss is not None:
-            words = f"scene {scene} is always" if scene else "this is always"
-            raise UsageError(f"--max-loss is for --mode auto; {words} {modes[0].name}")
-        return modes[0], None
-    return modes[0], Fallback(modes[1]) if max_loss is None else Fallback(modes[1], max_loss)
+    mode, fallback = picked(name or default, scene, max_loss, filter_folders(given["filters"]))
+    if max_loss is not None and not fallback:
+        words = f"scene {scene} is always" if scene else "this is always"
+        raise UsageError(f"--max-loss is for --mode auto; {words} {mode.name}")
+    return mode, fallback
+
+
+def read_aims(given: Mapping[str, Any]) -> Aims:
+    """What it takes to read the words that single photos have of their own."""
+    folders = tuple(filter_folders(given["filters"]))
+    return Aims(given.get("photos", {}), folders, given.get("max_loss"))
 
 
 def read_frames(given: Mapping[str, Any]) -> list[Spec]:

@@ -37,6 +37,7 @@ class FromFile(InSections):
         if file := words.get("config"):
             ctx.obj = said_in(words).over(read(Path(file), self).defaults)
             ctx.default_map = ctx.obj.values
+        ctx.params["photos"] = ctx.obj.photos if ctx.obj else {}
         try:
             return super().parse_args(ctx, args)
         except click.BadParameter as error:

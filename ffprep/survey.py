@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from ffprep.aims import Aims, sidecar_of
 from ffprep.errors import PhotoError
 from ffprep.files import Stamp
 from ffprep.framing import Framing, left_of
@@ -34,6 +35,7 @@ class Finding:
     framings: tuple[tuple[Size, str, Framing], ...] = ()
     recommended: tuple[tuple[Size, str], ...] = ()
     left: Size | None = None
+    sidecar: Path | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """One JSON line's content. Width and height are as shown, upright."""
@@ -59,6 +61,7 @@ class Finding:
                 | _as_dict(framing)
                 for size, mode, framing in self.framings
             ],
+            "sidecar": str(self.sidecar) if self.sidecar else None,
             "left": str(self.left) if self.left else None,
             "recommended": {str(size): mode for size, mode in self.recommended},
             "broken": list(self.broken),
@@ -104,8 +107,9 @@ class Finding:
             parts.append(f"CICP {picture.cicp.primaries}/{picture.cicp.transfer}")
         if self.dropped:
             parts.append(f"dropped: {', '.join(self.dropped)}")
+        lines = [f"framed as {self.sidecar.name} says"] if self.sidecar else []
         cut = picture.shown != self.left is not None
-        lines = [f"the crop bounds leave {self.left}"] * cut
+        lines += [f"the crop bounds leave {self.left}"] * cut
         lines += [
             f"{mode} at {size}: {f.describe()}" + ", the best match" * ((size, mode) in self.best)
             for size, mode, f in self.framings
@@ -130,11 +134,11 @@ class Survey:
     workers: int
 
     def describe(
-        self, frames: Sequence[Spec], modes: Sequence[Mode]
+        self, frames: Sequence[Spec], modes: Sequence[Mode], aims: Aims
     ) -> Generator[Finding, None, None]:
         """A Finding for every picture, with its Framing in each of `frames` by each mode; which one is recommended.
 
-        The frames have the same bounds.
+        The frames have the same bounds; what a photo's sidecar says is read as `aims` has it.
         """
 
         def look(found: Found, viewers: Viewers) -> Finding:
@@ -143,14 +147,17 @@ class Survey:
                 extras = viewers.look_closer(found.path, picture)
                 if not frames:
                     return Finding(found.path, picture, extras)
-                left = left_of(picture.shown, frames[0].bounds)
+                own = found.has_sidecar
+                specs = [aims.spec(found.path, frame, own) for frame in frames]
+                left = left_of(picture.shown, specs[0].bounds)
                 return Finding(
                     found.path,
                     picture,
                     extras,
-                    framings=tuple(_framings(left, frames, modes)),
-                    recommended=tuple(_recommended(left, frames)),
+                    framings=tuple(_framings(left, specs, modes)),
+                    recommended=tuple(_recommended(left, specs)),
                     left=left,
+                    sidecar=sidecar_of(found.path) if own else None,
                 )
             except PhotoError as error:
                 return Finding(found.path, error=error)

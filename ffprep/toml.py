@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,10 +36,16 @@ class Document:
 def read(path: Path) -> Document:
     """Read a TOML file. Raises EnvironmentFault that names the file, and the line where there is one."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
-        return Document(path, text, tomllib.loads(text))
+        return parsed(path, path.read_bytes())
     except OSError as error:
         raise EnvironmentFault(f"{path}: {error.strerror}") from None
+
+
+def parsed(path: Path, data: bytes) -> Document:
+    """The same for a file's bytes."""
+    try:
+        text = data.decode("utf-8-sig")
+        return Document(path, text, tomllib.loads(text))
     except UnicodeDecodeError as error:
         raise EnvironmentFault(f"{path}: {error}") from None
     except tomllib.TOMLDecodeError as error:
@@ -47,6 +53,21 @@ def read(path: Path) -> Document:
         line = re.match(r"line (\d+)", place)
         number = line[1] if line else text.rstrip().count("\n") + 1
         raise EnvironmentFault(f"{path}:{number}: {what}") from None
+    except (ValueError, RecursionError):  # what Python itself refuses
+        words = "a number has too many digits, or brackets stand in too many others"
+        raise EnvironmentFault(f"{path}: {words}") from None
+
+
+def alike(name: str, known: Iterable[str]) -> str:
+    """A question that helps whoever mistyped a key."""
+    from difflib import get_close_matches
+
+    return "".join(f'; did you mean "{other}"?' for other in get_close_matches(name, known, 1))
+
+
+def quoted(name: str) -> str:
+    """A name as it was written, on one line."""
+    return '"' + "".join(c if c.isprintable() else ascii(c)[1:-1] for c in name) + '"'
 
 
 def nearest(lines: Mapping[Way, int], way: Way) -> int:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from itertools import groupby, islice
 from pathlib import Path
 
+from ffprep.aims import SIDECAR
 from ffprep.errors import PhotoError, UsageError
 from ffprep.files import open_regular, os_trouble, real_folder
 from ffprep.formats import HEAD_BYTES, OUTPUT_FORMATS, SUFFIXES, OutputFormat, sniff
@@ -29,7 +30,8 @@ class Listing:
 
     `folder` is as the user spelt it, `real` without links; both end in a separator, but a `folder`
     that is empty is the working one. `below` is its way from the SOURCE folder, empty for that itself
-    and for files that are named. `linked` are those of the `names` that are links. `passed` counts
+    and for files that are named. `linked` are those of the `names` that are links, and photos with
+    `sidecars` have words of their own beside them (`aims`), which count as no files. `passed` counts
     what is no picture, or one of the `links` that are not followed. Where there is an `error`,
     `folder` is the folder or file that could not be looked at.
     """
@@ -39,6 +41,7 @@ class Listing:
     below: str = ""
     names: Sequence[str] = ()
     linked: frozenset[str] = frozenset()
+    sidecars: frozenset[str] = frozenset()
     passed: int = 0
     links: int = 0
     error: PhotoError | None = None
@@ -50,6 +53,7 @@ class Found:
 
     path: Path
     error: PhotoError | None = None
+    has_sidecar: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,12 +138,16 @@ class Walk:
         for listing in self.listings():
             if listing.error:
                 yield Found(Path(listing.folder), listing.error)
-            yield from (Found(Path(listing.folder + name)) for name in listing.names)
+            for name in listing.names:
+                sidecar = name in listing.sidecars
+                yield Found(Path(listing.folder + name), has_sidecar=sidecar)
 
     def _named(self, paths: Iterable[str]) -> Iterator[Listing]:
         for folder, group in groupby(paths, lambda path: path[: path.rfind("/") + 1]):
             real = real_folder(folder)
             while names := [path[len(folder) :] for path in islice(group, _TOGETHER)]:
+                # A shell's `photos/*` names sidecars too.
+                names = [name for name in names if not name.endswith(SIDECAR)]
                 yield from _looked_at(folder, real, self.selection.pick(names, folder, ""))
 
     def _below(self, path: str, entered: set[int]) -> Iterator[Listing]:
@@ -168,6 +176,7 @@ class Walk:
         self, place: _Place, contents: _Contents, top: _Place, links: deque[_Place]
     ) -> Listing:
         """What is in a folder; links to folders that are followed go to `links`."""
+        sidecars = self._sidecars(place, contents, top)
         files, ways, devices = (
             self.selection.pick(names, place.folder, place.below)
             for names in (contents.files, contents.links, contents.devices)
@@ -175,7 +184,7 @@ class Walk:
         shut, linked, folders = 0, list[str](), list[str]()
         for name in ways:
             path = place.folder + name
-            if not (self.follow_links or _stays(path, top.real)):
+            if not self._follows(path, top):
                 shut += 1
             elif os.path.isdir(path):
                 folders.append(name)
@@ -191,8 +200,34 @@ class Walk:
             names = sorted(names + linked)
         links.extend(map(place.link_within, self._entered(place, folders)))
         return Listing(
-            place.folder, place.real, place.below, names, frozenset(linked), passed, shut
+            place.folder,
+            place.real,
+            place.below,
+            names,
+            frozenset(linked),
+            sidecars,
+            passed,
+            shut,
         )
+
+    def _sidecars(self, place: _Place, contents: _Contents, top: _Place) -> frozenset[str]:
+        """The photos that have one. Takes sidecars out of the contents, but for links that are not followed."""
+        found: list[str] = []
+        for names in (contents.files, contents.links, contents.devices):
+            if SIDECAR not in "/".join(names):  # one search, and not one for each name
+                continue
+            ours = [
+                name
+                for name in names
+                if name.endswith(SIDECAR)
+                and (names is not contents.links or self._follows(place.folder + name, top))
+            ]
+            names[:] = sorted(set(names).difference(ours))
+            found += ours
+        return frozenset(name.removesuffix(SIDECAR) for name in found)
+
+    def _follows(self, link: str, top: _Place) -> bool:
+        return self.follow_links or _stays(link, top.real)
 
     def _entered(self, place: _Place, folders: list[str]) -> list[str]:
         return [name for name in folders if self.selection.enters(place.below + name)]
@@ -212,7 +247,11 @@ def spelt_folder(path: str) -> str:
 
 def _looked_at(folder: str, real: str, names: list[str]) -> Iterator[Listing]:
     """Listings of files that are there, and between them those that are not."""
-    seen, linked = list[str](), set[str]()
+    seen, linked, sidecars = list[str](), set[str](), set[str]()
+
+    def listing() -> Listing:
+        return Listing(folder, real, "", seen, frozenset(linked), frozenset(sidecars))
+
     for name in names:
         path = folder + name
         try:
@@ -220,13 +259,15 @@ def _looked_at(folder: str, real: str, names: list[str]) -> Iterator[Listing]:
                 os.stat(path)
                 linked.add(name)
             seen.append(name)
+            if os.path.lexists(path + SIDECAR):
+                sidecars.add(name)
         except OSError as error:
             if seen:
-                yield Listing(folder, real, "", seen, frozenset(linked))
+                yield listing()
             yield Listing(path, error=os_trouble(error))
-            seen, linked = [], set()
+            seen, linked, sidecars = [], set(), set()
     if seen:
-        yield Listing(folder, real, "", seen, frozenset(linked))
+        yield listing()
 
 
 def _enter(place: _Place, entered: set[int]) -> bool:

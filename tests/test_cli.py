@@ -85,7 +85,16 @@ def test_json_tells_every_photo_and_the_sum(ffprep, photos: Path, tmp_path: Path
     assert ran.code == 1
     assert set(ran.results) == {"a.jpg", "b.png", "bad.jpg", "gone.jpg"}
     good, bad = ran.results["b.png"], ran.results["bad.jpg"]
-    assert list(good) == ["source", "output", "status", "width", "height", "mode", "seconds", "error"]
+    assert list(good) == [
+        "source",
+        "output",
+        "status",
+        "width",
+        "height",
+        "mode",
+        "seconds",
+        "error",
+    ]
     assert good["output"] == str(tmp_path / "out/trip/b.jpg")
     assert (good["status"], good["width"], good["height"], good["error"]) == (
         "converted",

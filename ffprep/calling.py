@@ -1,6 +1,5 @@
 """`convert` and `check`, as functions: many photos, one answer each, as they come."""
 
-import logging
 import os
 from collections.abc import Generator, Iterable
 from contextlib import closing
@@ -8,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 from ffprep import keywords
+from ffprep.exits import warn
 from ffprep.job import Policy, Result
 from ffprep.keywords import CheckOptions, PathLike, RunOptions, SizeLike
 
@@ -15,10 +15,6 @@ if TYPE_CHECKING:
     from ffprep.converter import Converter
     from ffprep.run import Order
     from ffprep.survey import Finding
-
-_LOG = logging.getLogger("ffprep")
-# Without a handler anywhere, Python would print what is logged.
-_LOG.addHandler(logging.NullHandler())
 
 
 def convert(
@@ -59,7 +55,7 @@ def _results(order: "Order", converter: "Converter") -> Generator[Result, None, 
     from ffprep.run import prepared
 
     tally, stop = Tally(order.request.output), converter.processes.stop
-    with closing(converter), prepared(order, converter, _LOG.warning) as run:
+    with closing(converter), prepared(order, converter, warn) as run:
         tally.total = run.plan.total
         try:
             with closing(run.results(abandon=stop)) as results:

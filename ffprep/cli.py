@@ -10,7 +10,7 @@ import click
 import ffprep
 from ffprep.converting import convert
 from ffprep.errors import ExitCode, Interrupted
-from ffprep.exits import exit_code_of, leave_now, tell
+from ffprep.exits import exit_code_of, leave_now, on_command_line, tell
 from ffprep.nightly import configuration, run_jobs
 from ffprep.queries import check, compare, frame, info, list_modes, list_targets, status
 
@@ -52,6 +52,7 @@ for command in (
 def main() -> NoReturn:
     """Run the command line; every way out is an exit code of `ffprep.errors`."""
     _prepare_process()
+    on_command_line()
     try:
         code = _run_command()
         sys.stdout.flush()  # here, where a full disk can still be told

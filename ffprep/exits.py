@@ -1,4 +1,4 @@
-"""Words on stderr, and ends that wait for nobody."""
+"""Words that belong to no photo, on stderr most often; and ends that wait for nobody."""
 
 import os
 import signal
@@ -16,11 +16,31 @@ FINAL = (click.Abort, BrokenPipeError, Interrupted)
 """What ends a command at once, jobs that are to come and all."""
 
 _acts: list[Callable[[], None]] = []
+_on_command_line = False
+
+
+def on_command_line() -> None:
+    """Have `warn` use stderr from now on: the program is ffprep's own."""
+    global _on_command_line
+    _on_command_line = True
 
 
 def say(text: str) -> None:
     """One line on stderr, with the program's name."""
     click.echo(f"ffprep: {text}", err=True)
+
+
+def warn(text: str) -> None:
+    """What belongs to no photo: said, or, in a program of somebody else's, to the logger `ffprep`."""
+    if _on_command_line:
+        say(text)
+        return
+    import logging
+
+    log = logging.getLogger("ffprep")
+    if not log.handlers:  # without one anywhere, Python would print what is logged
+        log.addHandler(logging.NullHandler())
+    log.warning("%s", text)
 
 
 def tell(error: Exception, signed: Callable[[str], str] = str) -> int:

@@ -16,7 +16,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from dataclasses import dataclass
 from functools import lru_cache
 
-from ffprep.exits import before_leaving, say
+from ffprep.exits import before_leaving, warn
 
 _PULSE = 50
 """Milliseconds between two looks at whether those who wait are to stop."""
@@ -180,7 +180,7 @@ class Jobserver(Slots):
         with self._lock:
             complaint, self._complaint = self._complaint, ""
         if complaint:
-            say(complaint)
+            warn(complaint)
 
 
 def _put(token: tuple[_Pool, bytes]) -> None:

@@ -11,23 +11,32 @@ from ffprep.keywords import Options, PathLike, SizeLike
 from ffprep.preparing import Prepared, Source, prepare
 from ffprep.spec import Size
 from ffprep.targetfiles import all_targets, find_target
+from ffprep.targets import Target
+from ffprep.walking import output_format
 
 
 class Preprocessor:
-    """Makes every photo a picture of one size.
+    """Makes every photo a picture of one size, or of the one that a target's bounds have for it.
 
-    `target` is a target's NAME, if it has one size only, or NAME/SIZE; a size by its name, such as
-    `landscape_720p`; or `1280x720`. Options hold for every photo, where a call does not say otherwise. Safe to
-    use from several threads. Raises UsageError, which is a ValueError, that names the sizes there are.
+    `target` is NAME/SIZE of a target; its NAME alone, if it has one size, or bounds and no list, where each photo has
+    a size of its own; a size by its name, such as `landscape_720p`; or `1280x720`. Of a target that is named, the rules for formats,
+    bytes and alpha hold too. `size` is None where each photo has its own. Options hold for every photo, where a call does not say
+    otherwise. Safe to use from several threads. Raises UsageError, which is a ValueError, that names the sizes there are.
     """
 
     def __init__(self, target: SizeLike, **options: Unpack[Options]) -> None:
         keywords.require_known(options, Options)
-        self.size = _one_size(target, keywords.several(options.get("targets")))
+        self._target = _meant(target, keywords.several(options.get("targets")))
         self._options: Options = options
 
+    @property
+    def size(self) -> Size | None:
+        """The one size there is."""
+        return self._target.only_size if self._target.sizes else None
+
     def __repr__(self) -> str:
-        return f"Preprocessor({str(self.size)!r})"
+        parts = (self._target.name, str(self.size or ""))
+        return f"Preprocessor({'/'.join(filter(None, parts))!r})"
 
     def prepare(
         self, source: Source, mode: str | None = None, **options: Unpack[Options]
@@ -35,7 +44,10 @@ class Preprocessor:
         """As the function of this name does, at this size."""
         said = self._options.copy()
         said.update(options)
-        return prepare(source, self.size, mode, **said)
+        if not self._target.name:
+            return prepare(source, self.size, mode, **said)
+        at = f"/{self.size}" if self.size else ""
+        return prepare(source, mode=mode, target=self._target.name + at, **said)
 
     def cover(self, source: Source, **options: Unpack[Options]) -> Prepared:
         """Fill the frame, and cut what overflows."""
@@ -73,11 +85,22 @@ class Preprocessor:
         as `prepare` and `Prepared.save` do.
         """
         output = Path(path).parent if output_path is None else Path(output_path)
-        said = Options(names="{stem}_{width}x{height}")
-        said["format"] = "same" if os.path.isdir(output) else _format_of(output)
+        into_folder = os.path.isdir(output)
+        said = Options(format=self._own_format(path) if into_folder else _format_of(output))
         said.update(self._options)
         said.update(options)
-        return self.prepare(path, mode, **said).save(output)
+        picture = self.prepare(path, mode, **said)
+        if into_folder and not said.get("names"):
+            named = Path(picture.name)
+            output /= f"{named.stem}_{picture.size}{named.suffix}"
+        return picture.save(output)
+
+    def _own_format(self, path: PathLike) -> str | None:
+        """The photo's own, where ffprep writes that, and the target takes it."""
+        if OUTPUT_FORMATS.keys() <= set(self._target.formats):
+            return "same"
+        own = output_format(Path(path))
+        return own.name if own and own.name in self._target.formats else None
 
 
 def _format_of(output: Path) -> str:
@@ -88,23 +111,27 @@ def _format_of(output: Path) -> str:
     return format.name
 
 
-def _one_size(target: SizeLike, files: list[str]) -> Size:
-    """The size that is meant, with the user's own targets and those in `files`. Raises UsageError."""
+def _meant(target: SizeLike, files: list[str]) -> Target:
+    """What is meant, with the user's own targets and those in `files`; without a name where it is a size alone.
+
+    Raises UsageError.
+    """
     if isinstance(target, Size):
-        return target
+        return Target.of_size(target)
     if isinstance(target, tuple):
-        return Size.parse("x".join(map(str, target)))
+        return Target.of_size(Size.parse("x".join(map(str, target))))
     from ffprep.request import target_files  # and with it much that `prepare` needs as well
 
     own = target_files(tuple(map(Path, files)))
     targets = all_targets(own)
     if target.partition("/")[0] in [known.name for known in targets]:
-        return find_target(target, own).only_size
+        found = find_target(target, own)
+        return found.at(str(found.only_size)) if found.sizes else found
     named = {(label, size) for known in targets for label, size in known.sizes if label == target}
     if len(named) == 1:
-        return named.pop()[1]
+        return Target.of_size(named.pop()[1])
     try:
-        return Size.parse(target)
+        return Target.of_size(Size.parse(target))
     except UsageError:
         labels = ", ".join(
             sorted({f"{label} ({size})" for t in targets for label, size in t.sizes})

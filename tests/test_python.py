@@ -309,6 +309,27 @@ def test_unknown_sizes_are_told_those_that_exist(name: str) -> None:
     assert "720x1280" in str(raised.value)
 
 
+def test_a_targets_other_rules_hold_too(photo: Path, left: Path, tmp_path: Path) -> None:
+    held = library.Preprocessor("nova-reel")
+    assert (str(held.size), repr(held)) == ("1280x720", "Preprocessor('nova-reel/1280x720')")
+    Image.new("RGBA", (1280, 720), (255, 0, 0, 90)).save(tmp_path / "thin.webp", lossless=True)
+    saved = held.process_and_save(tmp_path / "thin.webp", output_path=tmp_path / "out.png")
+    by_itself = held.process_and_save(tmp_path / "thin.webp")
+    assert by_itself == tmp_path / "thin_1280x720.jpg"  # WebP is not taken
+    assert [f.broken for f in library.check([saved, by_itself], target="nova-reel")] == [(), ()]
+    with pytest.raises(library.UsageError, match="takes no webp"):
+        held.to_bytes(photo, format="webp")
+
+
+def test_bounds_without_a_list_give_each_photo_a_size(photo: Path, left: Path) -> None:
+    held = library.Preprocessor("kling")
+    assert (held.size, repr(held)) == (None, "Preprocessor('kling')")
+    assert str(held.cover(photo).size) == "400x300"
+    assert held.process_and_save(photo).name == "photo_400x300.jpg"
+    with pytest.raises(ValueError, match="kling does not take 9x9"):
+        library.Preprocessor("kling/9x9")
+
+
 def test_outputs_are_named_by_stem_and_size(photo: Path, left: Path) -> None:
     held = library.Preprocessor("64x36")
     assert held.process_and_save(photo) == photo.parent / "photo_64x36.jpg"
@@ -582,6 +603,26 @@ def test_the_examples_of_the_page_run(folder: Path, photo: Path, number: int) ->
         timeout=120,
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_make_that_shuts_a_program_out_is_told_to_its_log(folder: Path) -> None:
+    code = """
+        import logging, sys, ffprep
+        logging.basicConfig(stream=sys.stdout, format="%(name)s: %(message)s")
+        print(len(list(ffprep.convert("photos", "out", "16x9", jobs=2))))
+    """
+    environ = {**os.environ, "MAKEFLAGS": " -j8 --jobserver-auth=98,99"}
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)],
+        cwd=folder.parent,
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    told, count = done.stdout.splitlines()
+    assert (told[:28], count) == ("ffprep: make -j8 does not sh", "60")
 
 
 def test_targets_of_ones_own_hold_for_check_and_preprocessor(home: Path, folder: Path) -> None:

@@ -59,6 +59,7 @@ def test_what_json_says_reads_back(capsys: pytest.CaptureFixture[str]) -> None:
         "status": "converted",
         "width": 1,
         "height": 2,
+        "mode": None,
         "seconds": 0,
         "error": None,
     }

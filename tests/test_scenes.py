@@ -198,3 +198,24 @@ def test_of_an_envelope_each_mode_has_the_size_that_suits_what_is_left(
     assert (sizes["cover"], sizes["pad"]) == ("1500x600", "2000x800")
     assert found["recommended"] == {"1500x600": "cover"}
     assert not any(f["best"] for f in found["framings"])  # each has but one
+
+
+def test_a_photo_that_is_padded_after_all_has_the_size_that_suits_that(
+    ffprep, tmp_path: Path
+) -> None:
+    for width in (1300, 2000):
+        (tmp_path / "in").mkdir(exist_ok=True)
+        Image.new("RGB", (width, 500), "white").save(tmp_path / f"in/{width}.png")
+    words = ("convert", tmp_path / "in", "-o", tmp_path / "out", "--target", "kling", "--json")
+    for _ in range(2):
+        ran = ffprep(*words, "--mode", "auto")
+        sizes = {name: (d["width"], d["height"]) for name, d in ran.results.items()}
+        assert sizes == {"1300.png": (1250, 500), "2000.png": (2000, 800)}
+    assert {d["mode"] for d in ran.results.values()} == {None}  # fresh: nobody looked at them
+    ran = ffprep(*words, "--mode", "auto", "--force")
+    assert {name: d["mode"] for name, d in ran.results.items()} == {
+        "1300.png": "cover",
+        "2000.png": "pad",
+    }
+    told = ffprep("info", tmp_path / "in/2000.png", "--target", "kling").out.decode()
+    assert "recommended at 2000x800: pad" in told

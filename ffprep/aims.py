@@ -12,7 +12,7 @@ from ffprep import toml
 from ffprep.errors import EnvironmentFault, FfprepError, Kind, PhotoError, UsageError
 from ffprep.files import open_regular, real_path
 from ffprep.modes import picked
-from ffprep.spec import Bounds, Focus, Spec
+from ffprep.spec import Bounds, Fallback, Focus, Mode, Spec
 
 SIDECAR = ".ffprep.toml"
 """What stands behind the photo's name in that of its sidecar."""
@@ -39,7 +39,7 @@ class Aim:
     scene: str | None = None
     focus: Focus | None = None
     bounds: Bounds | None = None
-    origin: str = field(default="", compare=False)
+    origin: str = ""
 
     def over(self, other: "Aim | None") -> "Aim":
         """What this says, and of the other what this says nothing of. A mode takes back a scene, and a scene a mode."""
@@ -61,8 +61,10 @@ class Aims:
     tables: Mapping[str, Aim] = field(default_factory=dict)
     filters: tuple[Path, ...] = ()
     max_loss: float | None = None
-    _known: dict[tuple[Aim, Spec], Spec] = field(default_factory=dict, compare=False, repr=False)
-    """Modes are files; many photos say the same."""
+    _modes: dict[tuple[str | None, str | None], tuple[Mode, Fallback | None]] = field(
+        default_factory=dict, compare=False, repr=False
+    )
+    """By mode and scene, since they are files, and many photos say the same."""
 
     def require_sound(self, spec: Spec) -> None:
         """Raise EnvironmentFault where a table asks for what there is not."""
@@ -89,16 +91,18 @@ class Aims:
 
     def applied(self, aim: Aim, spec: Spec) -> Spec:
         """A Spec with what is said instead. Raises UsageError, or EnvironmentFault for a bad mode file."""
-        if known := self._known.get((aim, spec)):
-            return known
-        framed = spec
         if aim.mode or aim.scene:
+            spec = spec.in_modes(*self._modes_of(aim))
+        return replace(spec, focus=aim.focus or spec.focus, bounds=aim.bounds or spec.bounds)
+
+    def _modes_of(self, aim: Aim) -> tuple[Mode, Fallback | None]:
+        asked = aim.mode, aim.scene
+        if asked not in self._modes:
             try:
-                framed = spec.in_modes(*picked(aim.mode, aim.scene, self.max_loss, self.filters))
+                self._modes[asked] = picked(*asked, self.max_loss, self.filters)
             except UsageError as error:
                 raise UsageError(f"{aim.origin}: {error}") from None
-        framed = replace(framed, focus=aim.focus or spec.focus, bounds=aim.bounds or spec.bounds)
-        return self._known.setdefault((aim, spec), framed)
+        return self._modes[asked]
 
 
 def sidecar_of(photo: Path) -> Path:

@@ -17,7 +17,8 @@ from ffprep.spec import Bounds, Fallback, Focus, Mode, Spec
 SIDECAR = ".ffprep.toml"
 """What stands behind the photo's name in that of its sidecar."""
 
-_MOST_BYTES = 8192
+_MOST_BYTES = 2048
+"""Finding the line of an error takes time by the square of this: a second for what was made to take long."""
 
 _READERS: Mapping[str, tuple[str, Callable[[str], Any]]] = {
     "mode": ("mode", str),

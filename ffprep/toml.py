@@ -115,11 +115,15 @@ def _statements(text: str) -> Iterator[tuple[int, str, dict[str, Any]]]:
         statement = ""
 
 
-def _keys(table: dict[str, Any], above: Way = ()) -> Iterator[Way]:
-    for key, value in table.items():
-        yield (*above, key)
-        if isinstance(value, dict):
-            yield from _keys(value, (*above, key))
+def _keys(table: dict[str, Any]) -> Iterator[Way]:
+    """The ways to all keys, those above first. Without recursion: a file may nest deeper than Python calls."""
+    pending: list[tuple[Way, dict[str, Any]]] = [((), table)]
+    while pending:
+        above, table = pending.pop()
+        for key, value in table.items():
+            yield (*above, key)
+            if isinstance(value, dict):
+                pending.append(((*above, key), value))
 
 
 def _located(header: Way, arrays: dict[Way, int]) -> Way:

@@ -87,8 +87,9 @@ def test_a_sidecar_that_makes_no_sense_costs_its_photo_alone(ffprep, tmp_path: P
         'mode = "pad"\nscene = "ui"': ":2: mode and scene exclude one another",
         'focus = "top"\ncrop_bounds = "0,0,1,1"\ncrop-bounds = "0,0,1,1"': ":3: ",
         "mode": ":1: Expected '='",
-        "a = " + "[" * 4000: ": a number has too many digits",
-        "#" * 9000: ": is larger than 8192 bytes",
+        "a = " + "[" * 2000: ": a number has too many digits",
+        "#" * 2049: ": is larger than 2048 bytes",
+        "a" + ".a" * 1000 + " = 1": ':1: unknown key "a"',
     }
     for number, words in enumerate(bad):
         say(halves(tmp_path / f"in/{number}.png"), words)

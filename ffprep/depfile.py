@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ffprep.aims import SIDECAR
 from ffprep.errors import UsageError
+from ffprep.job import Job
 from ffprep.library import Plan, Request
 from ffprep.outputs import replacing, told_as
 
@@ -62,13 +63,16 @@ class Depfile:
             yield f"{target}: {_word(name, '|')}\n{_word(name, '%')}:\n"
 
     def _prerequisites(self, plan: Plan) -> Iterator[str]:
+        modes = {mode.path for mode in plan.request.spec.modes}
         for item in plan.jobs():
             yield os.fspath(item.source)
+            if isinstance(item, Job):
+                modes.update(mode.path for mode in item.spec.modes)
         for listing in plan.request.walk.listings():
             yield from (listing.folder + name + SIDECAR for name in sorted(listing.sidecars))
         for folder in _folders(plan.request):
             yield os.path.join(folder, ".")
-        yield from (mode.path for mode in plan.request.spec.modes)
+        yield from sorted(modes)
         yield from map(os.fspath, self.others)
 
 

@@ -177,7 +177,9 @@ def test_sidecars_are_named_by_a_shell_and_told_to_make(
         *("convert", *named, "-o", tmp_path / "out", *FRAME, "--json", "--depfile", tmp_path / "d")
     )
     assert (ran.code, ran.summary["converted"], ran.results["a.png"]["mode"]) == (0, 2, "pad")
-    assert f"{tmp_path}/out: {sidecar}\n" in (tmp_path / "d").read_text()
+    rule = (tmp_path / "d").read_text()
+    assert f"{tmp_path}/out: {sidecar}\n" in rule
+    assert all(f"{mode}.toml\n" in rule for mode in ("cover", "pad"))
 
 
 def test_a_name_that_tells_the_mode_is_not_made_for_a_mode_of_ones_own(

@@ -10,9 +10,9 @@ from urllib.parse import quote
 
 from ffprep.spec import Bounds
 from ffprep.submitting import sdk
-from ffprep.submitting.access import Access
-from ffprep.submitting.videos import id_of
-from ffprep.submitting.wire import Call, Job, Phase, Picture, Wish
+from ffprep.submitting.access import HIDDEN, Access
+from ffprep.submitting.videos import id_of, state_of
+from ffprep.submitting.wire import MULTIPART, Call, Job, Phase, Picture, Wish
 
 _VERSION = "preview"
 _PHASES = {
@@ -63,7 +63,8 @@ class AzureJobs:
         }
         body |= {"model": wish.model} if wish.model else {}
         url = f"{self._access.shown_url}/video/generations/jobs?api-version={_VERSION}"
-        return Call(url, body | dict(wish.extra), "files", picture, "api-key:")
+        headers = {"api-key": HIDDEN} | MULTIPART
+        return Call(url, headers, body | dict(wish.extra), "files", picture)
 
     def create(self, call: Call, timeout: float) -> str:
         """Send it once: what is sent again may be billed again."""
@@ -71,7 +72,7 @@ class AzureJobs:
         options = {
             "max_retries": 0,
             "timeout": timeout,
-            "headers": {"Content-Type": "multipart/form-data"},
+            "headers": MULTIPART,
         }
         with sdk.answered():
             answer = self._client.post(
@@ -89,7 +90,7 @@ class AzureJobs:
         with sdk.answered():
             answer = self._client.get(way, cast_to=object, options={"timeout": timeout})
         told: dict[str, Any] = answer if isinstance(answer, dict) else {}
-        status, clips = str(told.get("status", "")), told.get("generations") or [{}]
+        status, clips = state_of(told.get("status"), answer), told.get("generations") or [{}]
         phase = _PHASES.get(status, Phase.RUNNING)
         reason = str(told.get("failure_reason") or "")
         return Job(

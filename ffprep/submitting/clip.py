@@ -60,9 +60,7 @@ def _no_clip(words: str) -> JobError:
     return JobError(Trouble.CLIP, f"what was downloaded {words}")
 
 
-def _looked_at(
-    path: Path, asked: Size | None, ffmpeg: str | None
-) -> tuple[Size | None, list[str]]:
+def _looked_at(path: Path, asked: Size | None, ffmpeg: str | None) -> tuple[Size | None, list[str]]:
     """Its size, and what is odd about it, by decoding it whole."""
     from ffprep.ffmpeg import find
 

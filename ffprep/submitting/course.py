@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from hashlib import sha256
 from json import dumps
@@ -88,7 +88,7 @@ class Stopped(Exception):
 class Course:
     """One photo on its way, which other threads may look at. `place` is the clip's in the output folder.
 
-    Without a photo, it is a `job` that is resumed.
+    Without a photo, it is a `job` that is resumed. `heard` says that the server has told of it.
     """
 
     photo: Path | None
@@ -97,6 +97,7 @@ class Course:
     job: str = ""
     stage: Stage = Stage.BEFORE
     progress: float = 0.0
+    heard: bool = False
     warnings: list[str] = field(default_factory=list)
 
     def run(
@@ -115,16 +116,24 @@ class Course:
             outcome = Outcome(self.photo, self.clip, Status.FAILED, self.job, error=error)
         self.stage, self.progress = Stage.OVER, 1.0
         seconds = time.monotonic() - began
-        return Outcome(
-            outcome.photo,
-            outcome.clip,
-            outcome.status,
-            outcome.job,
-            outcome.size,
-            seconds,
-            outcome.error,
-            tuple(self.warnings),
-        )
+        return replace(outcome, seconds=seconds, warnings=tuple(self.warnings))
+
+    def rehearse(
+        self, terms: Terms, speaker: Speaker, memory: Memory, show: Callable[["Course", Call], None]
+    ) -> Outcome | None:
+        """Show the request that `run` would send, if it would; an Outcome where it is known without one."""
+        steps = _Steps(self, terms, speaker, memory, Event(), lambda _: None)
+        try:
+            assert self.photo
+            if outcome := steps.known(self.photo, steps.request(self.photo)):
+                return outcome
+            if not self.job:
+                call, _, warnings = drafted(self.photo, terms, speaker)
+                show(self, call)
+                self.warnings += warnings
+        except (PhotoError, JobError) as error:
+            return Outcome(self.photo, self.clip, Status.FAILED, self.job, error=error)
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,26 +149,37 @@ class _Steps:
         course, photo = self.course, self.course.photo
         if photo is None:
             return self._watched("", None)
-        request = self._request(photo)
-        known = self.memory.find(course.place, request)
-        if known and known.is_done(course.clip):
-            return Outcome(photo, course.clip, Status.FRESH, known.job)
-        if known and known.job and not (known.failure and self.terms.resubmit):
-            course.job = known.job
-            if known.failure:
-                raise known.failure
-            return self._watched(request, None)
-        if known and not known.job and not self.terms.resubmit:
-            raise _uncertain(known)
-        size = self._submit(photo, request)
+        request = self.request(photo)
+        if outcome := self.known(photo, request):
+            return outcome
+        size = None if course.job else self._submit(photo, request)
         return self._watched(request, size)
 
-    def _request(self, photo: Path) -> str:
+    def known(self, photo: Path, request: str) -> Outcome | None:
+        """What an earlier run made of it, or its job; nothing for what is to be submitted. Raises JobError."""
+        course, known = self.course, self.memory.find(self.course.place, request)
+        if known is None:
+            return None
+        if known.is_done(course.clip):
+            return Outcome(photo, course.clip, Status.FRESH, known.job)
+        lost = known.failure or (None if known.job else _uncertain(known))
+        if lost is None:
+            course.job = known.job
+        elif not self.terms.resubmit:
+            course.job = known.job
+            raise lost
+        return None
+
+    def request(self, photo: Path) -> str:
         """By what a request is known: the photo's bytes, and all that is asked for, of which server."""
         terms = self.terms
         with open_regular(photo) as file:
             content = sha256(file.read()).hexdigest()
-        said = {"photo": content, "server": terms.access.shown_url, "protocol": terms.access.protocol}
+        said = {
+            "photo": content,
+            "server": terms.access.shown_url,
+            "protocol": terms.access.protocol,
+        }
         said |= {"prompt": terms.prompt, "seconds": str(terms.seconds), "model": str(terms.model)}
         assert terms.recipe
         return sha256(
@@ -186,7 +206,7 @@ class _Steps:
                 raise _uncertain(known, f"{error.status or 'no answer'}: {words}") from None
             self.memory.forget(course.place, request)
             raise refusals.refused(error, terms.access, call) from None
-        course.stage = Stage.WATCHING
+        course.stage, course.heard = Stage.WATCHING, True
         self.memory.answer(course.place, request, course.job)
         self.noted(course)
         return size
@@ -229,9 +249,12 @@ class _Steps:
         """An answer about the job, which a server that is away for a while may give later."""
         for left in reversed(range(_PATIENCE)):
             try:
-                return ask()
+                answer = ask()
+                self.course.heard = True
+                return answer
             except Unsuccessful as error:
-                if error.may_pass and not error.nothing_sent and left:
+                # A server that was never there is not waited for.
+                if left and error.may_pass and (self.course.heard or not error.nothing_sent):
                     self._pause(self.terms.poll)
                     continue
                 raise refusals.about_job(error, self.terms.access, self.course.job) from None
@@ -246,7 +269,10 @@ def drafted(photo: Path, terms: Terms, speaker: Speaker) -> tuple[Call, Size, tu
     """The request for a photo, the size that it asks for, and warnings. Raises PhotoError."""
     assert terms.recipe
     before = Stamp.of(photo)
-    picture, warnings = prepared(photo, terms.recipe)
+    try:
+        picture, warnings = prepared(photo, terms.recipe)
+    except PhotoError as error:  # which may begin with the photo's name, as an exception's words do
+        raise PhotoError(error.kind, str(error).removeprefix(f"{photo}: ")) from None
     if Stamp.of(photo) != before:
         raise PhotoError(Kind.IO, "was changed while it was read; run again")
     size = picture.size

@@ -8,6 +8,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 from ffprep.database import Layout, open_to_read, open_to_write, refuse_others, told
 from ffprep.files import FOLDER, Stamp
@@ -108,10 +109,9 @@ class Memory:
         where = "WHERE clip = ? AND request = ?"
         self._do(f"UPDATE submissions SET {what} {where}", *values, os.fsencode(clip), request)
 
-    def _do(self, statement: str, *values: object) -> tuple[object, ...] | None:  # type: ignore[type-arg]
+    def _do(self, statement: str, *values: object) -> Any:
         with self._lock, told(self._path, _LAYOUT):
-            row = self._database.execute(statement, values).fetchone()
-        return row  # type: ignore[no-any-return]
+            return self._database.execute(statement, values).fetchone()
 
 
 @contextmanager

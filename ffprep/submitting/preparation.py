@@ -38,7 +38,9 @@ class Recipe:
     sends_bounds: bool = False
 
     @classmethod
-    def of(cls, given: Mapping[str, Any], target: str | None, rules: Target, spec: Spec) -> "Recipe":
+    def of(
+        cls, given: Mapping[str, Any], target: str | None, rules: Target, spec: Spec
+    ) -> "Recipe":
         """Of a command line. Raises UsageError where the server could not cut what is asked for."""
         options: dict[str, Any] = {name: given[name] for name in _SAID}
         options |= {
@@ -68,9 +70,7 @@ def prepared(photo: Path, recipe: Recipe) -> tuple[Picture, tuple[str, ...]]:
     if recipe.sends_bounds:
         picture, warnings, region = _with_region(photo, recipe)
     else:
-        made = prepare(
-            photo, recipe.size, recipe.mode, target=recipe.target, **recipe.options
-        )
+        made = prepare(photo, recipe.size, recipe.mode, target=recipe.target, **recipe.options)
         picture, warnings, region = Picture(*made.upload(), made.size), made.warnings, made.size
     _require_rules(picture, region, recipe.rules)
     return picture, warnings

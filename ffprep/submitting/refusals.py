@@ -50,7 +50,7 @@ class Unsuccessful(Exception):
     @property
     def may_pass(self) -> bool:
         """Whether the same question may be answered a little later."""
-        return self.status in (0, 408, 409, 429) or self.status >= 500
+        return self.status in (0, 200, 408, 409, 429) or self.status >= 500
 
     @property
     def uncertain(self) -> bool:
@@ -82,12 +82,13 @@ _MODERATION = re.compile(r"moderat|content.policy|safety|sentinel_block|responsi
 _SIZE = re.compile(r"must match the requested width and height|size of the (image|picture)")
 _MEDIA = re.compile(r"mime ?-?type|media.?type|unsupported (file|image)|content.type|octet-stream")
 _QUOTA = re.compile(r"insufficient_quota|exceeded your current quota|billing|credit|payment")
+_MODEL = re.compile(r"model_not_found|the model |deployment")
 PEOPLE = "a photo that shows a real person is the usual reason; take one without clear faces"
 
 
 def refused(error: Unsuccessful, access: Access, call: Call) -> FfprepError:
     """Why a job was not created. What is uncertain is told elsewhere."""
-    said = f"{call.picture.name}: the server says {_quoted(error, access)}"
+    said = f"the server says {_quoted(error, access)}"
     text = f"{error.code} {error.words}".lower()
     sent = f"sent were {call.picture.describe()}, and {_asked(call)}"
     if fault := everywhere(error, access):
@@ -98,7 +99,9 @@ def refused(error: Unsuccessful, access: Access, call: Call) -> FfprepError:
         words = "the picture was decoded before it was sent, and has the size of the request; report it to those who run the server"
         return JobError(Trouble.SIZE, f"{said}, but {sent}: {words}")
     if _MODERATION.search(text):
-        return JobError(Trouble.MODERATION, f"{said}: refused by moderation; {PEOPLE}, or mend --prompt")
+        return JobError(
+            Trouble.MODERATION, f"{said}: refused by moderation; {PEOPLE}, or mend --prompt"
+        )
     if error.status == 415 or _MEDIA.search(text):
         words = "try another --format: jpeg, png or webp"
         return JobError(Trouble.MEDIA_TYPE, f"{said}; {sent}; {words}")
@@ -113,17 +116,23 @@ def everywhere(error: Unsuccessful, access: Access) -> ServerFault | None:
         words = f"{url} does not take the key ({said}); check OPENAI_API_KEY, and that --base-url is the server it is for"
         return ServerFault(Trouble.KEY, words)
     if error.status in (402, 429, 403) and _QUOTA.search(text):
-        return ServerFault(Trouble.QUOTA, f"the account has no quota left: {said}; look at its billing")
+        return ServerFault(
+            Trouble.QUOTA, f"the account has no quota left: {said}; look at its billing"
+        )
     if error.status == 403 and not _MODERATION.search(text):
         return ServerFault(Trouble.KEY, f"the key may not do this at {url}: {said}")
+    if error.status == 404 and _MODEL.search(text):
+        words = f"the server at {url} does not have the model: {said}; see --model"
+        return ServerFault(Trouble.ADDRESS, words)
     if error.status in (404, 405, 410) or error.code == "html":
-        words = "no server of this protocol answers there, or its model is not there"
-        hint = "an address without /v1 is the usual reason: see --base-url, --model and --protocol"
+        words = "no server of this protocol answers there"
+        hint = "an address without /v1 is the usual reason: see --base-url and --protocol"
         return ServerFault(Trouble.ADDRESS, f"{url}: {words} ({said}); {hint}")
     if error.nothing_sent:
         words = "cannot be reached"
         return ServerFault(
-            Trouble.UNREACHABLE, f"{url} {words} ({said}); check --base-url, and that the server runs"
+            Trouble.UNREACHABLE,
+            f"{url} {words} ({said}); check --base-url, and that the server runs",
         )
     return None
 

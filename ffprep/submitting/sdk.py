@@ -13,7 +13,13 @@ if TYPE_CHECKING:
     import openai
 
 # What httpx, under the SDK, raises when nothing has been sent; by name, since it comes in two versions.
-_NOTHING_SENT = {"ConnectError", "ConnectTimeout", "UnsupportedProtocol", "LocalProtocolError", "ProxyError"}
+_NOTHING_SENT = {
+    "ConnectError",
+    "ConnectTimeout",
+    "UnsupportedProtocol",
+    "LocalProtocolError",
+    "ProxyError",
+}
 
 
 def require() -> None:
@@ -49,6 +55,8 @@ def answered() -> Iterator[None]:
         raise Unsuccessful(words, late=late, nothing_sent=nothing_sent) from None
     except openai.APIError as error:  # an answer that the SDK makes nothing of
         raise Unsuccessful(error.message, status=200) from None
+    except ValueError:  # JSON that is none
+        raise Unsuccessful("an empty answer, or none in JSON", status=200) from None
 
 
 def _refused(error: "openai.APIStatusError") -> Unsuccessful:

@@ -4,9 +4,9 @@ from functools import cached_property
 from typing import Any
 
 from ffprep.submitting import sdk
-from ffprep.submitting.access import Access
+from ffprep.submitting.access import HIDDEN, Access
 from ffprep.submitting.refusals import Unsuccessful
-from ffprep.submitting.wire import Call, Job, Phase, Picture, Wish
+from ffprep.submitting.wire import MULTIPART, Call, Job, Phase, Picture, Wish
 
 # The first four are OpenAI's; the others are what servers in front of other models say.
 _PHASES = {
@@ -36,8 +36,8 @@ class Videos:
         body = {"model": wish.model} if wish.model else {}
         body |= {"prompt": wish.prompt, "seconds": str(wish.seconds), "size": str(wish.size)}
         url = f"{self._access.shown_url}/videos"
-        header = "authorization: Bearer"
-        return Call(url, body | dict(wish.extra), "input_reference", picture, header)
+        headers = {"authorization": f"Bearer {HIDDEN}"} | MULTIPART
+        return Call(url, headers, body | dict(wish.extra), "input_reference", picture)
 
     def create(self, call: Call, timeout: float) -> str:
         """Send it once: what is sent again may be billed again."""
@@ -56,7 +56,7 @@ class Videos:
         """Ask how a job stands; a question may be asked again."""
         with sdk.answered():
             video = self._client.videos.retrieve(job, timeout=timeout)
-        status = str(getattr(video, "status", ""))
+        status = state_of(getattr(video, "status", None), video)
         error = getattr(video, "error", None)
         return Job(
             id=job,
@@ -76,11 +76,20 @@ class Videos:
 
 def id_of(found: object, answer: object) -> str:
     """A job's id. Raises Unsuccessful where an answer has none."""
+    return _text(found, answer, "no job")
+
+
+def state_of(found: object, answer: object) -> str:
+    """The word for a job's state. Raises Unsuccessful where an answer has none."""
+    return _text(found, answer, "no job's state")
+
+
+def _text(found: object, answer: object, what: str) -> str:
     if isinstance(found, str) and found:
         return found
     text = answer if isinstance(answer, str) else ""
     html = text.lstrip()[:1] == "<"
-    words = "a page for people" if html else f"no job ({text[:200] or type(answer).__name__})"
+    words = "a page for people" if html else f"{what} ({text[:200] or 'an empty answer'})"
     raise Unsuccessful(words, status=200, code="html" if html else "")
 
 

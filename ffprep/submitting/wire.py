@@ -36,18 +36,39 @@ class Picture:
         return f"{self.name}, {self.mime}, {self.size}, {len(self.data)} bytes{cut}"
 
 
+MULTIPART = {"content-type": "multipart/form-data"}
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """The request that creates a job, a POST of multipart/form-data, but for the key.
 
-    `body` are its fields, `part` is the name of the file's part, `key_header` how the header with the key begins.
+    `body` are its fields, `part` is the name of the file's part, `headers` those that are told, without the key.
     """
 
     url: str
+    headers: dict[str, str]
     body: dict[str, Any]
     part: str
     picture: Picture
-    key_header: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        picture = self.picture
+        return {
+            "method": "POST",
+            "url": self.url,
+            "headers": self.headers,
+            "fields": self.fields,
+            "file": {
+                "part": self.part,
+                "name": picture.name,
+                "mime": picture.mime,
+                "bytes": len(picture.data),
+                "width": picture.size.width,
+                "height": picture.size.height,
+            },
+        }
 
     @property
     def fields(self) -> list[tuple[str, str]]:

@@ -18,7 +18,7 @@ from ffprep.submitting.access import Access
 from ffprep.submitting.clip import publish
 from ffprep.submitting.memory import Known, Memory
 from ffprep.submitting.preparation import Recipe, prepared
-from ffprep.submitting.refusals import JobError, Trouble, Unsuccessful
+from ffprep.submitting.refusals import AGAIN, JobError, Trouble, Unsuccessful
 from ffprep.submitting.wire import Call, Job, Phase, Speaker, Wish
 
 Answer = TypeVar("Answer")
@@ -286,6 +286,7 @@ def drafted(photo: Path, terms: Terms, speaker: Speaker) -> tuple[Call, Size, tu
 
 def _uncertain(known: Known, why: str = "no answer") -> JobError:
     since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(known.sent))
-    words = f"was sent on {since}, and no answer says what became of it ({why}): the server may have taken it, and may bill it"
-    hint = "look at its list of jobs; if it is there, fetch it with --resume ID -o CLIP, and if not, add --resubmit"
-    return JobError(Trouble.UNCERTAIN, f"{words}. {hint}")
+    words = f"was sent on {since}, and no answer says what became of it ({why})"
+    hint = "look at its list of jobs, and fetch the clip with --resume ID -o CLIP"
+    risk = f"the server may have taken it, and may bill it: {hint}; if it is not there, {AGAIN}"
+    return JobError(Trouble.UNCERTAIN, f"{words}; {risk}")

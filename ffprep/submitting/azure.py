@@ -37,7 +37,7 @@ class AzureJobs:
 
     @cached_property
     def _client(self) -> Any:
-        return sdk.module().AzureOpenAI(
+        return sdk.quieted(self._access.hide).AzureOpenAI(
             api_key=self._access.key, base_url=self._access.base_url, api_version=_VERSION
         )
 
@@ -72,7 +72,9 @@ class AzureJobs:
         options = {
             "max_retries": 0,
             "timeout": sdk.patience(timeout),
-            "headers": MULTIPART,
+            "headers": {
+                "Content-Type": "multipart/form-data"
+            },  # spelt so, or the SDK adds no boundary
         }
         with sdk.answered():
             answer = self._client.post(

@@ -1,8 +1,9 @@
 """The openai SDK: whether it is there, and its errors as Unsuccessful. Imported when a request is made: it takes half a second."""
 
 import importlib.util
+import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,25 @@ def module() -> Any:
 
     warnings.filterwarnings("ignore", "The Sora API", DeprecationWarning)
     return openai
+
+
+def quieted(hide: Callable[[str], str]) -> Any:
+    """The same, whose log, where OPENAI_LOG asks for one, goes through `hide`: it may have addresses in it."""
+    openai = module()
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(_Hidden(hide))
+    return openai
+
+
+class _Hidden(logging.Filter):
+    def __init__(self, hide: Callable[[str], str]) -> None:
+        super().__init__()
+        self._hide = hide
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Rewrite every record; none is left out."""
+        record.msg, record.args = self._hide(record.getMessage()), ()
+        return True
 
 
 def patience(seconds: float) -> Any:

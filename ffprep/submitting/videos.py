@@ -29,7 +29,9 @@ class Videos:
 
     @cached_property
     def _client(self) -> Any:
-        return sdk.module().OpenAI(api_key=self._access.key, base_url=self._access.base_url)
+        return sdk.quieted(self._access.hide).OpenAI(
+            api_key=self._access.key, base_url=self._access.base_url
+        )
 
     def call(self, wish: Wish, picture: Picture) -> Call:
         """`seconds` is a text there, and `size` is `WxH`."""

@@ -1,9 +1,10 @@
 """Which server, and with which key; and that no key, and no password of an address, is ever told."""
 
 import os
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from ffprep.errors import EnvironmentFault, UsageError
 
@@ -36,7 +37,7 @@ class Access:
         What is shorter than a secret is none ("EMPTY", for a server that asks for no key), and stands in other words too.
         """
         text = text.replace(self.base_url, self.shown_url)
-        for secret in (self.key, urlsplit(self.base_url).password or ""):
+        for secret in (self.key, *_passwords(self.base_url)):
             if len(secret) >= _SHORTEST:
                 text = text.replace(secret, HIDDEN)
         return text
@@ -84,6 +85,16 @@ def _address(protocol: str, environment: Mapping[str, str]) -> str:
         return address
     words = "write --base-url https://NAME.openai.azure.com/openai/v1, or set AZURE_OPENAI_ENDPOINT"
     raise EnvironmentFault(f"which server? {words}")
+
+
+def _passwords(address: str) -> list[str]:
+    """An address's password: as it stands there, as it is meant, and as HTTP's basic authentication sends it."""
+    parts = urlsplit(address)
+    if not parts.password:
+        return []
+    user, password = unquote(parts.username or ""), unquote(parts.password)
+    basic = b64encode(f"{user}:{password}".encode()).decode()
+    return [parts.password, password, basic]
 
 
 def without_password(address: str) -> str:

@@ -18,13 +18,15 @@ from ffprep.submitting.access import Access
 from ffprep.submitting.clip import publish
 from ffprep.submitting.memory import Known, Memory
 from ffprep.submitting.preparation import Recipe, prepared
-from ffprep.submitting.refusals import JobError, Trouble, Unsuccessful
+from ffprep.submitting.refusals import AGAIN, JobError, Trouble, Unsuccessful
 from ffprep.submitting.wire import Call, Job, Phase, Speaker, Wish
 
 Answer = TypeVar("Answer")
 _ANSWER = 300.0
 """Seconds in which a server takes a picture, or gives a clip."""
 _LOOK = 30.0
+_FINAL = (Trouble.FAILED, Trouble.MODERATION, Trouble.EXPIRED, Trouble.UNKNOWN_JOB)
+"""What ends a job, so that only another one could bring a clip."""
 _PATIENCE = 5
 """How often in a row a job may not be told of before that is the end of it."""
 
@@ -163,10 +165,10 @@ class _Steps:
         if known.is_done(course.clip):
             return Outcome(photo, course.clip, Status.FRESH, known.job)
         lost = known.failure or (None if known.job else _uncertain(known))
-        if lost is None:
-            course.job = known.job
-        elif not self.terms.resubmit:
-            course.job = known.job
+        if lost and self.terms.resubmit:
+            return None
+        course.job = known.job
+        if lost and lost.kind is not Trouble.UNKNOWN_JOB:  # which the server may know again
             raise lost
         return None
 
@@ -219,7 +221,7 @@ class _Steps:
             job = self._done()
             data = self._asked(lambda: self.speaker.fetch(job, _ANSWER))
         except JobError as error:
-            if error.kind in (Trouble.FAILED, Trouble.MODERATION, Trouble.EXPIRED):
+            if error.kind in _FINAL:
                 self.memory.fail(course.place, request, error)
             raise
         clip = publish(data, course.clip, size, terms.ffmpeg)
@@ -284,6 +286,7 @@ def drafted(photo: Path, terms: Terms, speaker: Speaker) -> tuple[Call, Size, tu
 
 def _uncertain(known: Known, why: str = "no answer") -> JobError:
     since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(known.sent))
-    words = f"was sent on {since}, and no answer says what became of it ({why}): the server may have taken it, and may bill it"
-    hint = "look at its list of jobs; if it is there, fetch it with --resume ID -o CLIP, and if not, add --resubmit"
-    return JobError(Trouble.UNCERTAIN, f"{words}. {hint}")
+    words = f"was sent on {since}, and no answer says what became of it ({why})"
+    hint = "look at its list of jobs, and fetch the clip with --resume ID -o CLIP"
+    risk = f"the server may have taken it, and may bill it: {hint}; if it is not there, {AGAIN}"
+    return JobError(Trouble.UNCERTAIN, f"{words}; {risk}")

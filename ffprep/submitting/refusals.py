@@ -23,6 +23,7 @@ class Trouble(StrEnum):
     UNCERTAIN = "uncertain"
     FAILED = "failed"
     EXPIRED = "expired"
+    UNKNOWN_JOB = "unknown-job"
     TIMEOUT = "timeout"
     CLIP = "clip"
 
@@ -85,6 +86,8 @@ _QUOTA = re.compile(r"insufficient_quota|exceeded your current quota|billing|cre
 _MODEL = re.compile(r"model_not_found|the model |deployment")
 PEOPLE = "a photo that shows a real person is the usual reason; take one without clear faces"
 
+AGAIN = "the photo can be submitted again, in a folder's run with --resubmit"
+
 
 def refused(error: Unsuccessful, access: Access, call: Call) -> FfprepError:
     """Why a job was not created. What is uncertain is told elsewhere."""
@@ -140,9 +143,11 @@ def everywhere(error: Unsuccessful, access: Access) -> ServerFault | None:
 def about_job(error: Unsuccessful, access: Access, job: str) -> FfprepError:
     """Why a job could not be asked for, or its clip not fetched."""
     said = _quoted(error, access)
-    if error.status in (404, 410):
-        words = "it has expired, or was made by another account or at another server"
-        return JobError(Trouble.EXPIRED, f"there is no job or clip {job} ({said}): {words}")
+    if error.status == 410:
+        return JobError(Trouble.EXPIRED, f"job {job} has expired ({said}); {AGAIN}")
+    if error.status == 404:
+        words = "it has expired, or was made by another account or at another server; or --base-url lacks its /v1"
+        return JobError(Trouble.UNKNOWN_JOB, f"there is no job {job} ({said}): {words}")
     if fault := everywhere(error, access):
         return fault
     return JobError(Trouble.UNREACHABLE, f"job {job} cannot be asked for ({said})")
@@ -156,9 +161,9 @@ def failed(job: Job, access: Access) -> JobError:
         words = f"was stopped by moderation ({said}); {PEOPLE}"
         return JobError(Trouble.MODERATION, f"job {job.id} {words}")
     if job.code == "expired":
-        return JobError(Trouble.EXPIRED, f"job {job.id} has expired; --resubmit submits it again")
+        return JobError(Trouble.EXPIRED, f"job {job.id} has expired; {AGAIN}")
     words = f"has failed ({said or 'the server does not say why'})"
-    return JobError(Trouble.FAILED, f"job {job.id} {words}; --resubmit submits it again")
+    return JobError(Trouble.FAILED, f"job {job.id} {words}; {AGAIN}")
 
 
 def _quoted(error: Unsuccessful, access: Access) -> str:

@@ -32,7 +32,7 @@ class Picture:
 
     def describe(self) -> str:
         """What was sent, for errors and dry runs."""
-        cut = f", of which {self.region} is to be cut" if self.region else ""
+        cut = ", of which the server is to cut a part" if self.region else ""
         return f"{self.name}, {self.mime}, {self.size}, {len(self.data)} bytes{cut}"
 
 

@@ -39,13 +39,17 @@ def test_the_error_of_the_page_is_the_error(desk: Path, standin: Standin) -> Non
     assert PAGE.blocks("json")[0] == f"{raised.value.response.text}\n"
 
 
-def test_the_commands_of_the_page_work_one_after_the_other(
-    ffprep, desk: Path, standin: Standin
-) -> None:
+def as_a_reader(script: str, desk: Path, standin: Standin) -> None:
+    """Run the commands of a page one after the other, with what it leaves to the reader filled in."""
+    for said, meant in [
+        ("https://videos.example.com", standin.address),
+        ("video_123", "video_0001"),
+    ]:
+        script = script.replace(said, meant)
     bin = Path(sys.executable).parent
     ran = subprocess.run(
         ["/bin/sh", "-eux"],
-        input="".join(PAGE.blocks("sh")).replace("https://videos.example.com", standin.address),
+        input=script,
         cwd=desk,
         env=os.environ | {"PATH": f"{bin}:/usr/bin:/bin"},
         capture_output=True,
@@ -53,9 +57,21 @@ def test_the_commands_of_the_page_work_one_after_the_other(
         timeout=300,
     )
     assert ran.returncode == 0, ran.stderr
-    sizes = {path.name: opened(path).size for path in desk.rglob("*.jpg")}
-    for name in ("ready", "cut", "padded", "blurred", "part"):
-        assert sizes[f"{name}.jpg"] == (1280, 720)
+
+
+def test_the_commands_of_the_page_work(ffprep, desk: Path, standin: Standin) -> None:
+    standin.quick = True
+    as_a_reader("".join(PAGE.blocks("sh")), desk, standin)
+    sizes = {path.name: opened(path).size for path in desk.glob("*.jpg")}
+    assert {name for name, size in sizes.items() if size == (1280, 720)} == {
+        *("ready.jpg", "cut.jpg", "padded.jpg", "blurred.jpg", "part.jpg")
+    }
+    assert sizes["face.jpg"] == (720, 1280)
+    assert opened(desk / "upright/tall.jpg").size == (720, 1280)
+    clips = {str(path.relative_to(desk)) for path in desk.rglob("*.mp4")}
+    single = {"clip.mp4", "later.mp4", "azure.mp4", "azure-part.mp4"}
+    assert clips == single | {"clips/tall.mp4", "clips/wide.mp4"}
+    assert standin.count("create") == len(clips) - 1  # one was only fetched
     for command, shown in PAGE.sessions():
         program, *words = command.split()
         assert (program, ffprep(*words, cwd=desk).out.decode()) == ("ffprep", shown)

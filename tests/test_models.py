@@ -1,4 +1,4 @@
-"""docs/models.md: what it shows is done here, from the error to the clip, against the stand-in for a service."""
+"""docs/models.md and docs/submit.md: what they show is done here, against the stand-in for a service."""
 
 import os
 import subprocess
@@ -43,7 +43,11 @@ def as_a_reader(script: str, desk: Path, standin: Standin) -> None:
     """Run the commands of a page one after the other, with what it leaves to the reader filled in."""
     for said, meant in [
         ("https://videos.example.com", standin.address),
+        ("http://localhost:8000", standin.address),
+        ("https://NAME.openai.azure.com", standin.address),
+        ("OPENAI_API_KEY=...", f"OPENAI_API_KEY={standin.key}"),
         ("video_123", "video_0001"),
+        ("pip install", "true"),
     ]:
         script = script.replace(said, meant)
     bin = Path(sys.executable).parent
@@ -75,6 +79,15 @@ def test_the_commands_of_the_page_work(ffprep, desk: Path, standin: Standin) -> 
     for command, shown in PAGE.sessions():
         program, *words = command.split()
         assert (program, ffprep(*words, cwd=desk).out.decode()) == ("ffprep", shown)
+
+
+def test_the_commands_of_the_page_of_submit_work(desk: Path, standin: Standin) -> None:
+    standin.quick = True
+    as_a_reader("".join(Page("docs/submit.md").blocks("sh")), desk, standin)
+    assert {path.name for path in desk.rglob("*.mp4")} == {
+        *("clip.mp4", "tall.mp4", "wide.mp4", "photo.mp4")
+    }
+    assert standin.count("create") == 4
 
 
 @pytest.mark.parametrize("number", range(len(PAGE.blocks("python"))))

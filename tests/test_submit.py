@@ -682,6 +682,14 @@ def test_no_key_and_no_password_is_told_or_kept_anywhere(
     ffprep, standin: Standin, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OPENAI_LOG", "debug")
+    import imageio_ffmpeg
+
+    wrapper = tmp_path / "ffmpeg"  # which tells what it is given
+    wrapper.write_text(
+        f'#!/bin/sh\nenv >> {tmp_path}/environment\nexec {imageio_ffmpeg.get_ffmpeg_exe()} "$@"\n'
+    )
+    wrapper.chmod(0o755)
+    monkeypatch.setenv("FFPREP_FFMPEG", str(wrapper))
     secret = "pass-word-1234"
     guarded = standin.url.replace("http://", f"http://someone:{secret}@")
     said = b""
@@ -709,6 +717,7 @@ def test_no_key_and_no_password_is_told_or_kept_anywhere(
     for word in (KEY, secret):
         assert word.encode() not in said + kept
     assert b"***" in said
+    assert b"FFPREP_FFMPEG" in kept
 
 
 def test_one_run_an_output_folder(ffprep, standin: Standin, photos: Path, tmp_path: Path) -> None:

@@ -15,7 +15,14 @@ _KEYS = {
     "videos": ("OPENAI_API_KEY",),
     "azure-v1": ("AZURE_OPENAI_API_KEY", "OPENAI_API_KEY"),
 }
-PROTOCOLS = tuple(_KEYS)
+_SECRET = (
+    "OPENAI_API_KEY",
+    "OPENAI_ADMIN_KEY",
+    "OPENAI_BASE_URL",  # of which a password may be a part
+    "AZURE_OPENAI_API_KEY",
+    "AZURE_OPENAI_AD_TOKEN",
+    "AZURE_OPENAI_ENDPOINT",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +51,12 @@ class Access:
 
 
 def read_access(protocol: str, base_url: str | None) -> Access:
-    """Where to, by the command line and the environment, without a key. Raises UsageError, EnvironmentFault."""
-    said = base_url or _address(protocol, os.environ)
+    """Where to, and with which key, by the command line and the environment. Raises UsageError, EnvironmentFault.
+
+    All that is secret is taken out of the environment: no child of this process needs it.
+    """
+    found = {name: os.environ.pop(name, "").strip() for name in _SECRET}
+    said = base_url or _address(protocol, found)
     try:
         parts = urlsplit(said.strip().rstrip("/"))
         port = parts.port
@@ -56,32 +67,27 @@ def read_access(protocol: str, base_url: str | None) -> Access:
         raise UsageError(f"{without_password(said)!r} is no server's address; {words}")
     if protocol == "azure-v1" and not parts.path:
         parts = parts._replace(path="/openai/v1")
-    return Access(protocol, urlunsplit(parts))
+    key = next((found[name] for name in _KEYS[protocol] if found[name]), "")
+    return Access(protocol, urlunsplit(parts), key)
 
 
-def with_key(access: Access) -> Access:
-    """The same with its key, which is taken out of the environment: no child of this process needs it.
-
-    Raises EnvironmentFault where there is none, or none that a header could hold.
-    """
-    names = _KEYS[access.protocol]
-    found = [(name, os.environ.pop(name, "").strip()) for name in names]
-    name, key = next((pair for pair in found if pair[1]), ("", ""))
+def require_key(access: Access) -> None:
+    """Raise EnvironmentFault where there is no key, or none that a header could hold."""
+    names, key = " or ".join(_KEYS[access.protocol]), access.key
     if not key:
-        words = "no key: set OPENAI_API_KEY in the environment (any text, for a server that asks for none)"
-        raise EnvironmentFault(words.replace(names[-1], " or ".join(names)))
+        words = "in the environment (any text, for a server that asks for none)"
+        raise EnvironmentFault(f"no key: set {names} {words}")
     if not (key.isascii() and key.isprintable()) or " " in key:
         words = "has a character that no key has, such as a space or a line break; set it anew"
-        raise EnvironmentFault(f"{name} {words}")
-    return Access(access.protocol, access.base_url, key)
+        raise EnvironmentFault(f"the key of {names} {words}")
 
 
-def _address(protocol: str, environment: Mapping[str, str]) -> str:
+def _address(protocol: str, found: Mapping[str, str]) -> str:
     if protocol == "videos":
-        return environment.get("OPENAI_BASE_URL") or _DEFAULT
-    if endpoint := environment.get("AZURE_OPENAI_ENDPOINT"):
+        return found.get("OPENAI_BASE_URL") or _DEFAULT
+    if endpoint := found.get("AZURE_OPENAI_ENDPOINT"):
         return endpoint.rstrip("/").removesuffix("/openai/v1") + "/openai/v1"
-    if address := environment.get("OPENAI_BASE_URL"):
+    if address := found.get("OPENAI_BASE_URL"):
         return address
     words = "write --base-url https://NAME.openai.azure.com/openai/v1, or set AZURE_OPENAI_ENDPOINT"
     raise EnvironmentFault(f"which server? {words}")

@@ -71,7 +71,7 @@ class AzureJobs:
         picture = call.picture
         options = {
             "max_retries": 0,
-            "timeout": timeout,
+            "timeout": sdk.patience(timeout),
             "headers": MULTIPART,
         }
         with sdk.answered():
@@ -88,7 +88,9 @@ class AzureJobs:
         """Ask how a job stands; a question may be asked again."""
         way = f"/video/generations/jobs/{quote(job, safe='')}"
         with sdk.answered():
-            answer = self._client.get(way, cast_to=object, options={"timeout": timeout})
+            answer = self._client.get(
+                way, cast_to=object, options={"timeout": sdk.patience(timeout)}
+            )
         told: dict[str, Any] = answer if isinstance(answer, dict) else {}
         status, clips = state_of(told.get("status"), answer), told.get("generations") or [{}]
         phase = _PHASES.get(status, Phase.RUNNING)
@@ -106,7 +108,7 @@ class AzureJobs:
         """The first of its clips, whole: the SDK tries again where the connection breaks."""
         way = f"/video/generations/{quote(job.clip, safe='')}/content/video"
         binary = sdk.module().HttpxBinaryResponseContent
-        options = {"timeout": timeout, "headers": {"Accept": "*/*"}}
+        options = {"timeout": sdk.patience(timeout), "headers": {"Accept": "*/*"}}
         with sdk.answered():
             content: bytes = self._client.get(way, cast_to=binary, options=options).content
         return content

@@ -1,5 +1,6 @@
 """The clip that comes back: that it is one, and whole, before it has its name."""
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from ffprep.outputs import replacing
 from ffprep.processes import Limits, Processes
 from ffprep.spec import Size
 from ffprep.submitting.refusals import JobError, Trouble
+from ffprep.temporaries import sweep
 
 _VIDEO = re.compile(r"Stream #0:\d+.*?: Video: .*?, (\d+)x(\d+)[ ,]")
 _SECONDS = 120.0
@@ -28,6 +30,7 @@ class Clip:
 def publish(data: bytes, output: Path, asked: Size | None, ffmpeg: str | None) -> Clip:
     """Write a clip, if it is one. Raises JobError where it is none, else as `outputs.replacing` does."""
     require_whole(data)
+    sweep(os.fspath(output.parent))  # what a killed run has left
     with replacing(output) as temporary:
         temporary.write_bytes(data)
         size, warnings = _looked_at(temporary, asked, ffmpeg)

@@ -150,7 +150,6 @@ def _carry_out(order: "Order", style: "Style", signals: "Signals") -> int:
     from ffprep.library import Plan
     from ffprep.submitting.memory import remembered
     from ffprep.submitting.telling import teller
-    from ffprep.temporaries import sweep
 
     with ExitStack() as stack:
         if order.folder and not order.dry_run:
@@ -162,7 +161,6 @@ def _carry_out(order: "Order", style: "Style", signals: "Signals") -> int:
         if order.dry_run:
             _rehearse(order, plan, telling, memory)
             return telling.exit_code
-        sweep(str(order.folder or order.output.parent))
         stopped = Event()
         signals.while_running(stopped.set)
         _run(order, plan, telling, memory, stopped)

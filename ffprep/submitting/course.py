@@ -162,7 +162,7 @@ class _Steps:
         course, known = self.course, self.memory.find(self.course.place, request)
         if known is None:
             return None
-        if known.is_done(course.clip):
+        if self.memory.is_done(course.place, course.clip, known):
             return Outcome(photo, course.clip, Status.FRESH, known.job)
         lost = known.failure or (None if known.job else _uncertain(known))
         if lost and self.terms.resubmit:
@@ -175,10 +175,12 @@ class _Steps:
     def request(self, photo: Path) -> str:
         """By what a request is known: the photo's bytes, and all that is asked for, of which server."""
         terms = self.terms
+        content = sha256()
         with open_regular(photo) as file:
-            content = sha256(file.read()).hexdigest()
+            while part := file.read(1 << 20):
+                content.update(part)
         said = {
-            "photo": content,
+            "photo": content.hexdigest(),
             "server": terms.access.shown_url,
             "protocol": terms.access.protocol,
         }

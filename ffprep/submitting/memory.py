@@ -11,6 +11,7 @@ from threading import Lock
 from typing import Any
 
 from ffprep.database import Layout, open_to_read, open_to_write, refuse_others, told
+from ffprep.errors import PhotoError
 from ffprep.files import FOLDER, Stamp
 from ffprep.submitting.refusals import JobError, Trouble
 
@@ -50,19 +51,6 @@ class Known:
         """Why its job has failed."""
         return JobError(Trouble(self.kind), self.words) if self.kind else None
 
-    def is_done(self, clip: Path) -> bool:
-        """Whether its clip is there, as it was when it was fetched.
-
-        Where no answer came, a clip that is newer was fetched by hand since, with --resume.
-        """
-        try:
-            found = os.stat(clip)
-        except OSError:
-            return False
-        if not self.job:
-            return found.st_mtime > self.sent
-        return self.clip == (found.st_size, found.st_mtime_ns)
-
 
 class Memory:
     """The submissions of one output folder, held by one run; of none, where there is no file. Safe for threads."""
@@ -80,6 +68,21 @@ class Memory:
         sent, job, kind, words, size, mtime = row
         stamp = None if size is None else (size, mtime)
         return Known(sent, job or "", kind or "", words or "", stamp)
+
+    def is_done(self, place: str, clip: Path, known: Known) -> bool:
+        """Whether the clip of a request is there, as it was when it was fetched.
+
+        Where no answer came, a clip that came later, and not by another request, was fetched by hand with --resume.
+        """
+        try:
+            found = Stamp.of(clip)
+        except PhotoError:
+            return False
+        stamp = (found.bytes, found.modified)
+        if known.job or found.modified < known.sent * 1e9:
+            return known.clip == stamp
+        question = "SELECT 1 FROM submissions WHERE clip = ? AND bytes = ? AND mtime = ?"
+        return self._do(question, os.fsencode(place), *stamp) is None
 
     def intend(self, clip: str, request: str, photo: Path, server: str) -> None:
         """To be called before a request is sent; it is on the disk when this returns."""

@@ -13,7 +13,7 @@ from ffprep.job import Result
 from ffprep.library import Plan, Request
 from ffprep.request import read_request, read_target, target_files
 from ffprep.submitting import sdk
-from ffprep.submitting.access import read_access, with_key
+from ffprep.submitting.access import read_access, require_key
 from ffprep.submitting.azure import AzureJobs
 from ffprep.submitting.course import Course, Outcome, Status, Terms
 from ffprep.submitting.preparation import Recipe
@@ -65,7 +65,7 @@ def read_order(given: Mapping[str, Any]) -> Order:
     access = read_access(given["protocol"], given["base_url"])
     if not given["dry_run"]:
         sdk.require()
-        access = with_key(access)
+        require_key(access)
     terms = Terms(access, given["poll"], given["timeout"], ffmpeg=given["ffmpeg"])
     speaker = _PROTOCOLS[access.protocol](access)
     if given["resume"]:

@@ -12,6 +12,7 @@ from ffprep.submitting.refusals import Unsuccessful
 if TYPE_CHECKING:
     import openai
 
+_CONNECT = 15.0
 # What httpx, under the SDK, raises when nothing has been sent; by name, since it comes in two versions.
 _NOTHING_SENT = {
     "ConnectError",
@@ -35,6 +36,11 @@ def module() -> Any:
 
     warnings.filterwarnings("ignore", "The Sora API", DeprecationWarning)
     return openai
+
+
+def patience(seconds: float) -> Any:
+    """So long for an answer; a server that is there is reached sooner."""
+    return module().Timeout(seconds, connect=min(seconds, _CONNECT))
 
 
 @contextmanager

@@ -48,14 +48,14 @@ class Videos:
                 prompt=fields.pop("prompt"),
                 input_reference=upload,
                 extra_body=fields,
-                timeout=timeout,
+                timeout=sdk.patience(timeout),
             )
         return id_of(getattr(video, "id", None), video)
 
     def look(self, job: str, timeout: float) -> Job:
         """Ask how a job stands; a question may be asked again."""
         with sdk.answered():
-            video = self._client.videos.retrieve(job, timeout=timeout)
+            video = self._client.videos.retrieve(job, timeout=sdk.patience(timeout))
         status = state_of(getattr(video, "status", None), video)
         error = getattr(video, "error", None)
         return Job(
@@ -70,7 +70,9 @@ class Videos:
     def fetch(self, job: Job, timeout: float) -> bytes:
         """The clip, whole: the SDK tries again where the connection breaks."""
         with sdk.answered():
-            content: bytes = self._client.videos.download_content(job.clip, timeout=timeout).content
+            content: bytes = self._client.videos.download_content(
+                job.clip, timeout=sdk.patience(timeout)
+            ).content
         return content
 
 

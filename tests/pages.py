@@ -32,10 +32,10 @@ class Page:
         return [(part.partition("\n")[0], part.partition("\n")[2]) for part in parts if part]
 
 
-def run_python(code: str, cwd: Path) -> None:
+def run_python(code: str, cwd: Path, *flags: str) -> None:
     """Run an example as a program, which must neither fail nor complain."""
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code],
+        [sys.executable, "-W", "error", *flags, "-c", code],
         cwd=cwd,
         capture_output=True,
         text=True,

@@ -70,6 +70,7 @@ class Rules:
     sizes: frozenset[str] | None = None
     "None: those of the protocol."
     models: frozenset[str] = frozenset({"sora-2", "sora-2-pro", "sora"})
+    seconds: tuple[str, ...] = ("4", "8", "12")
     extra: frozenset[str] = frozenset()
     "Fields beyond the documented ones."
     alpha: bool = True
@@ -123,7 +124,7 @@ def openai_form(parts: list[Part], rules: Rules) -> Request:
     fields = _fields(parts, known | rules.extra)
     picture = fields.pop("input_reference", None)
     said = {name: part.text for name, part in fields.items()}
-    seconds = _one_of(said, "seconds", ("4", "8", "12"), "4")
+    seconds = _one_of(said, "seconds", rules.seconds, "4")
     size = _one_of(said, "size", sorted(rules.sizes or SORA_SIZES), "720x1280")
     width, height = map(int, size.split("x"))
     if picture and (decoded(picture, rules).size != (width, height)):

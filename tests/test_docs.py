@@ -70,3 +70,20 @@ def test_the_page_of_framing_shows_what_info_says(ffprep, tmp_path: Path) -> Non
     ((command, shown),) = Page("docs/framing.md").sessions()
     ramp(4000, 3000).save(tmp_path / "photo.jpg")
     assert ffprep(*command.split()[1:], cwd=tmp_path).out.decode() == shown
+
+
+def anchors(page: Path) -> set[str]:
+    """The headings of a page, as links to them are written."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_the_links_of_the_pages_lead_somewhere() -> None:
+    links = 0
+    for page in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]:
+        for place, anchor in re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", page.read_text()):
+            there = page.parent / place if place else page
+            assert there.exists(), f"{page.name}: {place}"
+            assert not anchor or anchor in anchors(there), f"{page.name}: #{anchor}"
+            links += 1
+    assert links > 20

@@ -13,6 +13,7 @@ from ffprep.errors import ExitCode, Interrupted
 from ffprep.exits import exit_code_of, leave_now, on_command_line, tell
 from ffprep.nightly import configuration, run_jobs
 from ffprep.queries import check, compare, frame, info, list_modes, list_targets, status
+from ffprep.submitting.command import submit
 
 
 class Commands(click.Group):
@@ -44,6 +45,7 @@ for command in (
     status,
     list_modes,
     list_targets,
+    submit,
     frame,
 ):
     cli.add_command(command)

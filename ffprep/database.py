@@ -1,10 +1,11 @@
-"""The SQLite file under a ledger: its tables, its opening, and what keeps it from being read or written."""
+"""The SQLite files of an output folder: their tables, their opening, and what keeps them from being read or written."""
 
 import contextlib
 import errno
 import os
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
@@ -14,9 +15,7 @@ from ffprep.formats import HEAD_BYTES, sniff
 
 _APPLICATION, _VERSION = 0x66667072, 1  # "ffpr"
 
-_SCHEMA = f"""
-PRAGMA application_id = {_APPLICATION};
-PRAGMA user_version = {_VERSION};
+_SCHEMA = """
 CREATE TABLE runs (
     id INTEGER PRIMARY KEY,
     started REAL NOT NULL,  -- seconds since 1970
@@ -46,25 +45,39 @@ CREATE INDEX failures ON jobs (folder, name, source) WHERE status = 'failed';
 """
 
 
-def open_to_write(path: Path, synchronous: str) -> sqlite3.Connection:
-    """Open a ledger, made if it is not there. Raises EnvironmentFault for another program's database."""
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A kind of file: by which numbers it is known, what its tables are, what to do about one that is of no use."""
+
+    application: int
+    version: int
+    schema: str
+    advice: str
+
+
+LEDGER = Layout(_APPLICATION, _VERSION, _SCHEMA, "choose another --ledger")
+
+
+def open_to_write(path: Path, synchronous: str, layout: Layout = LEDGER) -> sqlite3.Connection:
+    """Open such a file, made if it is not there. Raises EnvironmentFault for another program's database."""
     # Whoever has the run in hand may hand it on to another thread, as asyncio.to_thread does.
     database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     try:
         (application,) = database.execute("PRAGMA application_id").fetchone()
         (version,) = database.execute("PRAGMA user_version").fetchone()
         (tables,) = database.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        if tables and application != _APPLICATION:
-            raise EnvironmentFault(f"{path} is another program's database; choose another --ledger")
-        if version > _VERSION:
+        if tables and application != layout.application:
+            raise EnvironmentFault(f"{path} is another program's database; {layout.advice}")
+        if version > layout.version:
             raise EnvironmentFault(
-                f"{path} was made by a newer ffprep; use that, or another --ledger"
+                f"{path} was made by a newer ffprep; use that, or {layout.advice}"
             )
         # WAL, so that `status` reads while a run writes, and a killed run leaves nothing to repair.
         database.execute("PRAGMA journal_mode = WAL")
         database.execute(f"PRAGMA synchronous = {synchronous}")
         if not tables:
-            database.executescript(f"BEGIN; {_SCHEMA} COMMIT;")
+            numbers = f"PRAGMA application_id = {layout.application}; PRAGMA user_version = {layout.version};"
+            database.executescript(f"BEGIN; {numbers} {layout.schema} COMMIT;")
     except BaseException:
         database.close()
         raise
@@ -77,23 +90,23 @@ def is_corrupt(error: sqlite3.DatabaseError) -> bool:
     return code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
-def open_to_read(path: Path) -> sqlite3.Connection:
-    """Open a ledger that somebody else may be writing. Raises EnvironmentFault."""
+def open_to_read(path: Path, layout: Layout = LEDGER) -> sqlite3.Connection:
+    """Open such a file that somebody else may be writing. Raises EnvironmentFault."""
     address = f"file:{quote(os.path.abspath(os.fsencode(path)))}?mode=ro"
     if not os.path.exists(f"{os.path.realpath(path)}-wal"):
         # Nobody has it open. Else SQLite would put files beside it, and leave them, or fail where it may not.
         address += "&immutable=1"
     with told(path), contextlib.ExitStack() as stack:
-        refuse_others(path)
+        refuse_others(path, layout)
         database = stack.enter_context(contextlib.closing(sqlite3.connect(address, uri=True)))
         (application,) = database.execute("PRAGMA application_id").fetchone()
-        if application != _APPLICATION:
+        if application != layout.application:
             raise EnvironmentFault(f"{path} is no ledger of ffprep's")
         stack.pop_all()
     return database
 
 
-def refuse_others(path: Path) -> None:
+def refuse_others(path: Path, layout: Layout = LEDGER) -> None:
     """Whoever names a photo as the ledger has mistaken it; it is not to be put aside as corrupt.
 
     Nor is anything opened that is no file: a FIFO would hang.
@@ -101,8 +114,7 @@ def refuse_others(path: Path) -> None:
     try:
         with open_regular(path) as file:
             if sniff(file.read(HEAD_BYTES)):
-                words = f"{path} is a picture, and no ledger; choose another --ledger"
-                raise EnvironmentFault(words)
+                raise EnvironmentFault(f"{path} is a picture, and no ledger; {layout.advice}")
     except PhotoError as error:
         if error.kind is not Kind.MISSING:
             raise OSError(errno.EINVAL, str(error)) from None
@@ -113,7 +125,7 @@ class Unusable(EnvironmentFault):
 
 
 @contextlib.contextmanager
-def told(path: Path) -> Iterator[None]:
+def told(path: Path, layout: Layout = LEDGER) -> Iterator[None]:
     """What keeps a ledger from being read or written, as Unusable."""
     try:
         yield
@@ -128,5 +140,5 @@ def told(path: Path) -> Iterator[None]:
             words = f"the ledger {path} is locked by another program; run again when that has ended"
             raise EnvironmentFault(words) from None
         raise Unusable(
-            f"the ledger {path} cannot be used ({reason(error)}); mend that, or choose another with --ledger"
+            f"the ledger {path} cannot be used ({reason(error)}); mend that, or {layout.advice}"
         ) from None

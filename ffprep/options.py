@@ -33,24 +33,15 @@ from ffprep.params import (
 from ffprep.selection import names_file, read_since
 from ffprep.settings import CONFIG
 
-FILES = section(
-    "Sources and outputs",
-    click.argument("sources", nargs=-1, type=PATH_AS_WRITTEN, metavar="SOURCE..."),
-    click.option(
-        "-o",
-        "--output",
-        type=PATH_AS_WRITTEN,
-        required=True,
-        metavar="OUT",
-        help="A file for one SOURCE file, else a folder; folders are mirrored in it.",
-    ),
-    click.option(
-        "--names",
-        default="{stem}",
-        show_default=True,
-        metavar="TEMPLATE",
-        help="Of {stem} {parent} {width} {height} {mode} {ext} {n}.",
-    ),
+SOURCES = click.argument("sources", nargs=-1, type=PATH_AS_WRITTEN, metavar="SOURCE...")
+NAMES = click.option(
+    "--names",
+    default="{stem}",
+    show_default=True,
+    metavar="TEMPLATE",
+    help="Of {stem} {parent} {width} {height} {mode} {ext} {n}.",
+)
+LISTS_AND_SELECTION = options(
     click.option(
         "--sources-from",
         type=PATH_AS_WRITTEN,
@@ -77,6 +68,20 @@ FILES = section(
         help="Only what was changed since: 7d, 12h, 2026-11-01, 2026-11-01T22:00, or since a FILE was.",
     ),
     FOLLOW_LINKS,
+)
+FILES = section(
+    "Sources and outputs",
+    SOURCES,
+    click.option(
+        "-o",
+        "--output",
+        type=PATH_AS_WRITTEN,
+        required=True,
+        metavar="OUT",
+        help="A file for one SOURCE file, else a folder; folders are mirrored in it.",
+    ),
+    NAMES,
+    LISTS_AND_SELECTION,
 )
 
 PICTURE = section(
@@ -137,22 +142,24 @@ PICTURE = section(
     CROP_BOUNDS,
 )
 
+UPSCALE = click.option(
+    "--upscale",
+    type=click.Choice(["allow", "warn", "fail"]),
+    default=Policy().upscale,
+    show_default=True,
+    help="What becomes of photos smaller than the size asked for.",
+)
+DAMAGED = click.option(
+    "--damaged",
+    type=click.Choice(["fail", "keep"]),
+    default="fail",
+    show_default=True,
+    help="What becomes of photos of which a part is missing.",
+)
 POLICY = section(
     "Limits and leniency",
-    click.option(
-        "--damaged",
-        type=click.Choice(["fail", "keep"]),
-        default="fail",
-        show_default=True,
-        help="What becomes of photos of which a part is missing.",
-    ),
-    click.option(
-        "--upscale",
-        type=click.Choice(["allow", "warn", "fail"]),
-        default=Policy().upscale,
-        show_default=True,
-        help="What becomes of photos smaller than the size asked for.",
-    ),
+    DAMAGED,
+    UPSCALE,
     click.option("--preserve-times", is_flag=True, help="Give outputs the times of their sources."),
     click.option(
         "--timeout",
@@ -187,6 +194,12 @@ WORK = section(
     CONFIG,
 )
 
+WAIT = click.option(
+    "--wait",
+    type=Seconds(),
+    metavar="S",
+    help="Wait for another run that holds OUT.  [default: end at once, with exit code 75]",
+)
 RENEWAL = section(
     "Repeated runs",
     click.option(
@@ -215,12 +228,7 @@ RENEWAL = section(
     click.option(
         "--prune", is_flag=True, help="Remove unaltered outputs whose photo is gone from SOURCE."
     ),
-    click.option(
-        "--wait",
-        type=Seconds(),
-        metavar="S",
-        help="Wait for another run that holds OUT.  [default: end at once, with exit code 75]",
-    ),
+    WAIT,
     click.option(
         "--fsync",
         is_flag=True,

@@ -4,13 +4,16 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from PIL import Image
+
+if TYPE_CHECKING:
+    from standin import Standin
 
 PHOTOS = Path(os.environ["FFPREP_PHOTOS"]) if os.environ.get("FFPREP_PHOTOS") else None
 # Of the make that runs these tests; those that are about make set their own.
@@ -69,6 +72,17 @@ def ffprep(home: Path) -> Callable[..., Ran]:
         return Ran(done.returncode, done.stdout, done.stderr.decode(errors="surrogateescape"))
 
     return run
+
+
+@pytest.fixture
+def standin(monkeypatch: pytest.MonkeyPatch) -> "Iterator[Standin]":
+    """A video service on loopback, which the openai SDK finds by the environment."""
+    from standin import Standin
+
+    with Standin() as running:
+        for name, value in running.environment.items():
+            monkeypatch.setenv(name, value)
+        yield running
 
 
 def coordinates(width: int, height: int) -> Image.Image:

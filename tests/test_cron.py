@@ -9,22 +9,13 @@ from pathlib import Path
 
 import pytest
 from conftest import ramp
+from pages import ROOT, Page
 
 from ffprep.errors import ExitCode
 
-ROOT = Path(__file__).parents[1]
-PAGE = (ROOT / "docs/cron.md").read_text()
+PAGE = Page("docs/cron.md")
 SERVICE = (ROOT / "scripts/ffprep@.service").read_text()
 PROGRAM = str(Path(sys.executable).with_name("ffprep"))
-
-
-def blocks(kind: str) -> list[str]:
-    return re.findall(rf"```{kind}\n(.*?)```", PAGE, re.DOTALL)
-
-
-def commands(kind: str) -> list[list[str]]:
-    lines = [line for block in blocks(kind) for line in block.splitlines()]
-    return [shlex.split(line, comments=True) for line in lines]
 
 
 @pytest.fixture
@@ -36,7 +27,7 @@ def root(tmp_path: Path) -> Path:
         ramp(60, 40).save(root / folder / f"{Path(folder).name}.jpg")
     for folder in ("etc/ffprep", "var/log/ffprep", "var/lib/ffprep"):
         (root / folder).mkdir(parents=True)
-    (root / "etc/ffprep/ffprep.toml").write_text(moved(blocks("toml")[0], root))
+    (root / "etc/ffprep/ffprep.toml").write_text(moved(PAGE.blocks("toml")[0], root))
     return root
 
 
@@ -59,7 +50,7 @@ def shown(root: Path, words: list[str]) -> list[str]:
 
 
 def test_the_line_for_cron_says_nothing_night_after_night(root: Path, home: Path) -> None:
-    ((*when, program, run, job, option, file),) = commands("crontab")
+    ((*when, program, run, job, option, file),) = PAGE.commands("crontab")
     assert len(when) == 5
     assert program == "/usr/local/bin/ffprep"
     line = shlex.join([PROGRAM, run, job, option, moved(file, root)])
@@ -74,7 +65,7 @@ def test_the_line_for_cron_says_nothing_night_after_night(root: Path, home: Path
 
 
 def test_the_commands_of_the_page_do_what_it_says(ffprep, root: Path) -> None:
-    show, dry, two, every, status, retry = commands("sh")
+    show, dry, two, every, status, retry = PAGE.commands("sh")
     ran = ffprep(*shown(root, show[1:]))
     assert (ran.code, ran.err) == (0, "")
     assert tomllib.loads(ran.out.decode())["job"]["nightly"]["mode"] == "pad"
@@ -101,7 +92,7 @@ def test_the_commands_of_the_page_do_what_it_says(ffprep, root: Path) -> None:
 
 def test_what_more_a_job_may_want_is_known(ffprep, root: Path) -> None:
     file = root / "etc/ffprep/ffprep.toml"
-    file.write_text(moved(blocks("toml")[1], root))
+    file.write_text(moved(PAGE.blocks("toml")[1], root))
     for _ in range(2):
         ran = ffprep("run", "nightly", "--config", file, "--upscale", "allow")
         assert (ran.code, ran.out, ran.err) == (0, b"", "")
@@ -127,7 +118,7 @@ def test_systemd_finds_nothing_wrong_with_the_units() -> None:
 
 
 def test_the_page_tells_of_every_exit_code_and_what_systemd_makes_of_it() -> None:
-    table = PAGE.partition("## Exit codes")[2]
+    table = PAGE.text.partition("## Exit codes")[2]
     rows = re.findall(r"^\| ([\d, ]+) \|.*\| (.*?) \|$", table, re.MULTILINE)
     told = {int(code): words for codes, words in rows for code in codes.split(",")}
     assert set(ExitCode) | {75, 130, 143} == set(told)
@@ -138,7 +129,7 @@ def test_the_page_tells_of_every_exit_code_and_what_systemd_makes_of_it() -> Non
 
 
 def test_the_jobs_of_the_readme_are_jobs(ffprep, tmp_path: Path) -> None:
-    (example,) = re.findall(r"```toml\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    (example,) = Page("README.md").blocks("toml")
     (tmp_path / "ffprep.toml").write_text(example)
     ran = ffprep("config", "show", "nightly", cwd=tmp_path)
     assert (ran.code, ran.err) == (0, "")

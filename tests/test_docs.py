@@ -7,8 +7,7 @@ import tomllib
 from pathlib import Path
 
 from conftest import opened, ramp
-
-ROOT = Path(__file__).parents[1]
+from pages import ROOT, Page
 
 
 def test_the_page_of_modes_is_made_from_the_modes() -> None:
@@ -19,8 +18,9 @@ def test_the_page_of_modes_is_made_from_the_modes() -> None:
 
 
 def test_the_mode_of_the_page_works(ffprep, tmp_path: Path) -> None:
-    page = (ROOT / "docs/modes.md").read_text()
-    (example,) = re.findall(r"```toml\n(# polaroid\.toml: .*?)```", page, re.DOTALL)
+    (example,) = [
+        block for block in Page("docs/modes.md").blocks("toml") if "# polaroid.toml: " in block
+    ]
     (tmp_path / "polaroid.toml").write_text(example)
     (tmp_path / "photos").mkdir()
     ramp(1000, 1200).save(tmp_path / "photos/a.jpg")
@@ -55,6 +55,7 @@ def test_the_floors_of_the_page_are_the_floors_of_the_lint() -> None:
     lint = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
     rooms = [room for layer in lint["contracts"][0]["layers"] for room in layer.split(" : ")]
     there = {path.stem for path in (ROOT / "ffprep").glob("*.py")} - {"__init__"}
+    there |= {path.parent.name for path in (ROOT / "ffprep").glob("*/__init__.py")}
     assert set(floors) == set(rooms) == there
     assert rooms == sorted(rooms, key=floors.__getitem__, reverse=True)
 
@@ -66,7 +67,23 @@ def test_make_alone_prints_the_verbs() -> None:
 
 
 def test_the_page_of_framing_shows_what_info_says(ffprep, tmp_path: Path) -> None:
-    page = (ROOT / "docs/framing.md").read_text()
-    (command, shown) = re.findall(r"```\n\$ ffprep ([^\n]*)\n(.*?)```", page, re.DOTALL)[0]
+    ((command, shown),) = Page("docs/framing.md").sessions()
     ramp(4000, 3000).save(tmp_path / "photo.jpg")
-    assert ffprep(*command.split(), cwd=tmp_path).out.decode() == shown
+    assert ffprep(*command.split()[1:], cwd=tmp_path).out.decode() == shown
+
+
+def anchors(page: Path) -> set[str]:
+    """The headings of a page, as links to them are written."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_the_links_of_the_pages_lead_somewhere() -> None:
+    links = 0
+    for page in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]:
+        for place, anchor in re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", page.read_text()):
+            there = page.parent / place if place else page
+            assert there.exists(), f"{page.name}: {place}"
+            assert not anchor or anchor in anchors(there), f"{page.name}: #{anchor}"
+            links += 1
+    assert links > 20

@@ -2,7 +2,6 @@
 
 import fcntl
 import os
-import re
 import shlex
 import shutil
 import signal
@@ -17,6 +16,7 @@ from pathlib import Path
 
 import pytest
 from conftest import opened, ramp
+from pages import ROOT, Page
 from test_processes import alive
 
 from ffprep.depfile import Depfile
@@ -25,7 +25,6 @@ from ffprep.library import Plan, Request
 from ffprep.modes import find_mode
 from ffprep.spec import Size, Spec
 
-ROOT = Path(__file__).parents[1]
 MAKE = os.environ.get("FFPREP_MAKE", "make")
 COMMAND = f"{sys.executable} -m ffprep"
 NAMES = ["a b", "c#d", "e$f", "g%h", "i:j", "k=l", "m'n", "o|p", "q(1", "r)s", "~root", "t\\u", "é"]
@@ -485,7 +484,7 @@ def test_one_job_of_make_is_one_ffmpeg(
 
 def test_the_makefiles_of_the_page_work(tree: Tree) -> None:
     shutil.copy(ROOT / "scripts/ffprep.mk", tree.folder)
-    first, second = re.findall(r"```make\n(.*?)```", (ROOT / "docs/make.md").read_text(), re.DOTALL)
+    first, second = Page("docs/make.md").blocks("make")
     tree.photo("a.jpg")
     ramp(90, 70).save(tree.folder / "banner.png")
     (tree.folder / "Makefile").write_text(first)

@@ -26,7 +26,7 @@ def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_wheel_holds_the_package_and_its_data(dist: Path) -> None:
     (wheel,) = dist.glob("*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
-    modules = {f"ffprep/{path.name}" for path in (ROOT / "ffprep").glob("*.py")}
+    modules = {str(path.relative_to(ROOT)) for path in (ROOT / "ffprep").rglob("*.py")}
     modes = {f"ffprep/filters/{path.name}" for path in (ROOT / "filters").glob("*.toml")}
     assert modules | modes | {"ffprep/targets.toml", "ffprep/py.typed"} == {
         name for name in names if name.startswith("ffprep/")

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pytest
 from conftest import opened, ramp
+from pages import Page, run_python
 from PIL import Image
 from test_converter import fake
 
@@ -28,8 +29,7 @@ from ffprep.converting import convert
 from ffprep.settings import key_names
 
 ROOT = Path(__file__).parents[1]
-PAGE = (ROOT / "docs/python.md").read_text()
-EXAMPLES = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+EXAMPLES = Page("docs/python.md").blocks("python")
 USER = """
 import asyncio, io
 from pathlib import Path
@@ -595,14 +595,7 @@ def test_type_checkers_see_everything(tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", range(len(EXAMPLES)))
 def test_the_examples_of_the_page_run(folder: Path, photo: Path, number: int) -> None:
     ramp(1600, 1200).save(photo)
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", EXAMPLES[number]],
-        cwd=photo.parent,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert (done.returncode, done.stderr) == (0, "")
+    run_python(EXAMPLES[number], photo.parent)
 
 
 def test_a_make_that_shuts_a_program_out_is_told_to_its_log(folder: Path) -> None:

@@ -1,0 +1,177 @@
+"""What was said on the command line, to an Order: which photos, for which clips, by which server."""
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ffprep.errors import PhotoError, UsageError
+from ffprep.formats import SUFFIXES
+from ffprep.job import Result
+from ffprep.library import Plan, Request
+from ffprep.request import read_request, read_target, target_files
+from ffprep.submitting import sdk
+from ffprep.submitting.access import read_access, require_key
+from ffprep.submitting.azure import AzureJobs
+from ffprep.submitting.course import Course, Outcome, Status, Terms
+from ffprep.submitting.preparation import Recipe
+from ffprep.submitting.videos import Videos
+from ffprep.submitting.wire import Speaker, read_extra
+from ffprep.targetfiles import all_targets
+from ffprep.targets import Target
+
+SUFFIX = ".mp4"
+_PROTOCOLS: dict[str, type[Videos] | type[AzureJobs]] = {"videos": Videos, "azure-v1": AzureJobs}
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """All that the options of `submit` say. `folder` is where the clips go, None for a single one; `resumed` is a job's id."""
+
+    terms: Terms
+    speaker: Speaker
+    output: Path
+    request: Request | None = None
+    resumed: str = ""
+    jobs: int = 1
+    wait: float = 0.0
+    dry_run: bool = False
+
+    @property
+    def folder(self) -> Path | None:
+        """The output folder, where there is one."""
+        return self.output if self.request and not self.request.single else None
+
+    def courses(self, plan: Plan | None) -> Iterator[Course | Outcome]:
+        """A Course for every photo; an Outcome where it is known to fail."""
+        if plan is None:
+            yield Course(None, self.output, job=self.resumed)
+            return
+        for item in plan.jobs():
+            if isinstance(item, Result):
+                assert item.failure
+                error = PhotoError(item.failure.kind, item.failure.message)
+                clip = item.output or self.output
+                yield Outcome(item.source, clip, Status.FAILED, error=error)
+            else:
+                place = os.path.relpath(item.output, self.folder or item.output.parent)
+                yield Course(item.source, item.output, place)
+
+
+def read_order(given: Mapping[str, Any]) -> Order:
+    """The Order that the options of `submit` make. Raises UsageError, EnvironmentFault."""
+    access = read_access(given["protocol"], given["base_url"])
+    if not given["dry_run"]:
+        sdk.require()
+        require_key(access)
+    terms = Terms(access, given["poll"], given["timeout"], ffmpeg=given["ffmpeg"])
+    speaker = _PROTOCOLS[access.protocol](access)
+    if given["resume"]:
+        return _resumed(given, terms, speaker)
+    return _new(given, terms, speaker)
+
+
+def _resumed(given: Mapping[str, Any], terms: Terms, speaker: Speaker) -> Order:
+    job = given["resume"]
+    if given["sources"] or given["sources_from"] or given["prompt"]:
+        raise UsageError("--resume is for a job that was submitted; leave out SOURCE and --prompt")
+    if given["dry_run"]:
+        raise UsageError("--resume submits nothing that --dry-run could show")
+    named = given["output"] or re.sub(r"[^\w.-]", "_", job).lstrip(".") + SUFFIX
+    if os.path.isdir(named):
+        raise UsageError(f"-o {named} is a folder; name the clip, such as clip{SUFFIX}")
+    return Order(terms, speaker, _clip(named), resumed=job)
+
+
+def _new(given: Mapping[str, Any], terms: Terms, speaker: Speaker) -> Order:
+    if not (given["prompt"] or "").strip():
+        raise UsageError("what is to be seen? Say it with --prompt TEXT")
+    target, rules = _destination(given)
+    size = None if target else given["size"]
+    request = read_request(
+        {**given, "size": size, "target": target, "output": given["output"] or "."}
+    )
+    spec = request.spec
+    recipe = Recipe.of(given, target, rules, spec)
+    if recipe.sends_bounds and terms.access.protocol == "videos":
+        words = "only --protocol azure-v1 has a field for them; without it, they are cut"
+        raise UsageError(f"--send-crop-bounds: {words}")
+    only = getattr(request.sources, "only", None)
+    output, single = _output(given["output"], only)
+    # Clips are named, and mirrored, as pictures are; a format that is called .mp4 is all it takes.
+    named = replace(spec, format=replace(spec.format, suffixes=(SUFFIX,)))
+    request = replace(request, output=output, single=single, same_format=False, spec=named)
+    terms = replace(
+        terms,
+        prompt=given["prompt"],
+        seconds=given["seconds"],
+        model=_model(given, target),
+        extra=_extra(given["extra"]),
+        recipe=recipe,
+        resubmit=given["resubmit"],
+    )
+    order = Order(terms, speaker, output, request)
+    return replace(order, jobs=given["jobs"], wait=given["wait"] or 0.0, dry_run=given["dry_run"])
+
+
+def _destination(given: Mapping[str, Any]) -> tuple[str | None, Target]:
+    """The target, if there is one, as text, and its rules; a target that is called like the model is one."""
+    target, model, size = given["target"], given["model"], given["size"]
+    if not target and model:
+        known = {each.name for each in all_targets(target_files(given["targets"]))}
+        if model in known:
+            target = f"{model}/{size}" if size else model
+    if given["size"] and given["target"]:
+        raise UsageError("--size and --target exclude one another; write --target NAME/WxH")
+    return target, read_target(None if target else size, target, given["targets"])
+
+
+def _model(given: Mapping[str, Any], target: str | None) -> str | None:
+    """The model that is asked for; None leaves it to the server."""
+    if given["model"] is not None:
+        return given["model"] or None
+    if given["protocol"] == "videos":
+        return target.partition("/")[0] if target else None
+    name = os.environ.get("AZURE_OPENAI_DEPLOYMENT_NAME")
+    if not name:
+        words = "--model is the name of the deployment there; say it, or set AZURE_OPENAI_DEPLOYMENT_NAME"
+        raise UsageError(words)
+    return name
+
+
+def _extra(said: tuple[str, ...]) -> tuple[tuple[str, Any], ...]:
+    """More fields. Raises UsageError for those that have options, since the picture is made for what these say."""
+    own = {"prompt", "size", "seconds", "model", "input_reference", "files", "width", "height"}
+    own |= {"n_seconds", "n_variants", "inpaint_items"}
+    fields = dict(read_extra(text) for text in said)
+    if taken := sorted(own & {key.partition("[")[0] for key in fields}):
+        raise UsageError(
+            f"--extra {taken[0]}: is sent already; there is an option for it, or a rule"
+        )
+    return tuple(fields.items())
+
+
+def _output(said: str | None, only: str | None) -> tuple[Path, bool]:
+    """OUT, and whether it is the clip of the only photo. Raises UsageError."""
+    file = only if only is not None and not os.path.isdir(only) else None
+    if said is None:
+        if file is None:
+            raise UsageError("several photos need an output folder: -o OUT")
+        return Path(Path(file).stem + SUFFIX), True
+    folder = said.endswith(("/", os.sep)) or os.path.isdir(said)
+    if file is not None and not folder and Path(said).suffix:
+        return _clip(said), True
+    if os.path.exists(said) and not os.path.isdir(said):
+        words = "is a file; several photos, or a folder, need an output folder"
+        raise UsageError(f"{said} {words}")
+    return Path(said), False
+
+
+def _clip(said: str) -> Path:
+    if Path(said).suffix.lower() in SUFFIXES:
+        raise UsageError(
+            f"{said} is named like a picture, and clips are MP4; write {Path(said).stem}{SUFFIX}"
+        )
+    return Path(said)

@@ -1,0 +1,105 @@
+"""The openai SDK: whether it is there, and its errors as Unsuccessful. Imported when a request is made: it takes half a second."""
+
+import importlib.util
+import logging
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from ffprep.errors import EnvironmentFault
+from ffprep.submitting.refusals import Unsuccessful
+
+if TYPE_CHECKING:
+    import openai
+
+_CONNECT = 15.0
+# What httpx, under the SDK, raises when nothing has been sent; by name, since it comes in two versions.
+_NOTHING_SENT = {
+    "ConnectError",
+    "ConnectTimeout",
+    "UnsupportedProtocol",
+    "LocalProtocolError",
+    "ProxyError",
+}
+
+
+def require() -> None:
+    """Raise EnvironmentFault where the SDK is not installed."""
+    if importlib.util.find_spec("openai") is None:
+        words = "needs the openai SDK, which is not installed; pip install 'ffprep[openai]'"
+        raise EnvironmentFault(f"ffprep submit {words}")
+
+
+def module() -> Any:
+    """The SDK, imported; it says of every method that one service has ended, and others have not."""
+    import openai
+
+    warnings.filterwarnings("ignore", "The Sora API", DeprecationWarning)
+    return openai
+
+
+def quieted(hide: Callable[[str], str]) -> Any:
+    """The same, whose log, where OPENAI_LOG asks for one, goes through `hide`: it may have addresses in it."""
+    openai = module()
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(_Hidden(hide))
+    return openai
+
+
+class _Hidden(logging.Filter):
+    def __init__(self, hide: Callable[[str], str]) -> None:
+        super().__init__()
+        self._hide = hide
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Rewrite every record; none is left out."""
+        record.msg, record.args = self._hide(record.getMessage()), ()
+        return True
+
+
+def patience(seconds: float) -> Any:
+    """So long for an answer; a server that is there is reached sooner."""
+    return module().Timeout(seconds, connect=min(seconds, _CONNECT))
+
+
+@contextmanager
+def answered() -> Iterator[None]:
+    """The SDK's errors as Unsuccessful, within which a request is made."""
+    import openai
+
+    try:
+        yield
+    except openai.APIStatusError as error:
+        raise _refused(error) from None
+    except openai.APIConnectionError as error:
+        causes = list(_causes(error))
+        names = {base.__name__ for cause in causes for base in type(cause).__mro__}
+        late = isinstance(error, openai.APITimeoutError)
+        words = str(causes[-1]) or type(causes[-1]).__name__
+        nothing_sent = bool(names & _NOTHING_SENT)
+        raise Unsuccessful(words, late=late, nothing_sent=nothing_sent) from None
+    except openai.APIError as error:  # an answer that the SDK makes nothing of
+        raise Unsuccessful(error.message, status=200) from None
+    except ValueError:  # JSON that is none
+        raise Unsuccessful("an empty answer, or none in JSON", status=200) from None
+
+
+def _refused(error: "openai.APIStatusError") -> Unsuccessful:
+    body, code = error.body, ""
+    if isinstance(body, dict):
+        code = str(body.get("code") or body.get("type") or "")
+        body = body.get("message") or body.get("detail") or body
+    words = str(body if body is not None else error.response.text)
+    header = error.response.headers.get("content-type", "")
+    if "html" in header:
+        words = "a page for people"
+    return Unsuccessful(words[:500], status=error.status_code, code=code)
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """An error and what led to it, the first cause last."""
+    seen: BaseException | None = error
+    while seen is not None:
+        yield seen
+        seen = seen.__cause__ or seen.__context__

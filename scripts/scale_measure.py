@@ -4,12 +4,9 @@ Costs are seconds of processor time, which hold up on a busy machine as wall tim
 the median of some rounds; `low` and `high` are the least and the most of them.
 """
 
-import contextlib
 import os
-import pickle
 import resource
 import shutil
-import socket
 import statistics
 import subprocess
 import sys
@@ -24,10 +21,11 @@ from bench_meter import measure
 from bench_peers import HEIGHT, WIDTH
 from bench_sets import camera_photos, photo_folder, sound_photos
 from PIL import Image, ImageOps
+from scale_servers import dask, s3
 
 from ffprep import ffmpeg
 from ffprep.converter import Converter
-from ffprep.job import Job, Policy, Result, Status
+from ffprep.job import Job, Policy
 from ffprep.ledger import Conditions, Entry, Ledger, Row
 from ffprep.modes import find_mode
 from ffprep.probe import verify
@@ -112,7 +110,7 @@ class Measured:
     def constants(self) -> Iterator[Constant]:
         """One after the other, each told on stderr."""
         parts = (self._photos, self._chunk, self._objects, self._ledger, self._night)
-        for part in (*parts, self._census, self._message):
+        for part in (*parts, self._census, self._cluster):
             shutil.rmtree(self.work / "now", ignore_errors=True)
             (self.work / "now").mkdir(parents=True)
             for constant in part(self.work / "now"):
@@ -209,22 +207,11 @@ class Measured:
 
     def _objects(self, folder: Path) -> Iterator[Constant]:
         """What an S3 client spends on a photo, an output and a listing; the server is moto's, without TLS."""
-        port, times = 5989, 3 if self.quick else 50
-        server = subprocess.Popen(
-            [sys.executable, "-m", "moto.server", "-p", str(port)],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        try:
-            _wait_for(port)
-            words = (f"http://127.0.0.1:{port}", 3_400_000, 450_000, times, folder, self.rounds)
+        times = 3 if self.quick else 50
+        with s3() as address:
+            words = (address, 3_400_000, 450_000, times, folder, self.rounds)
             argv = [sys.executable, "-c", _OBJECTS, *map(str, words)]
-            told = subprocess.run(argv, capture_output=True, text=True)
-        finally:
-            server.terminate()
-            server.wait()
-        if told.returncode:
-            raise SystemExit(f"{told.stderr}\npip install s3fs 'moto[server]'")
+            told = subprocess.run(argv, stdout=subprocess.PIPE, text=True, check=True)
         rounds = [tuple(map(float, line.split())) for line in told.stdout.splitlines()]
         gets, puts, heads, listings = zip(*rounds, strict=True)
         yield Constant.of("get_cpu", "s", "a photo of 3.4 MB, by s3fs to a file", gets)
@@ -281,40 +268,47 @@ class Measured:
 
         yield Constant.of("census_bytes", "B", "a photo that is planned", self._repeated(slope))
 
-    def _message(self, _: Path) -> Iterator[Constant]:
-        """A chunk as it goes to another machine, and its Results as they come back: pickles of both."""
-        places = [Path(f"/photos/2024/07/19/IMG_20240719_{number:06}.jpg") for number in range(64)]
-        jobs = [
-            Job(place, Path("/ready") / place.relative_to("/photos"), _SPEC) for place in places
+    def _cluster(self, folder: Path) -> Iterator[Constant]:
+        """What a photo costs where the run is in hand, and in Dask's scheduler, while two workers convert."""
+        counts = (50, 100) if self.quick else (2_000, 8_000)
+        for count in counts:
+            make_library.main([str(count), str(folder / str(count))])
+        with dask(folder) as (address, scheduler):
+            rounds = [
+                [self._submitted(folder, count, address, scheduler) for count in counts]
+                for _ in range(self.rounds)
+            ]
+        fits = [
+            [line(list(zip(counts, costs, strict=True)))[1] for costs in zip(*round, strict=True)]
+            for round in rounds
         ]
-        done = [Result(job.source, job.output, Status.CONVERTED, _SPEC.size, 0.1) for job in jobs]
-        there, back = pickle.dumps(jobs), pickle.dumps(done)
-        times = 10 if self.quick else 200
-
-        def exchange() -> None:
-            for _ in range(times):
-                pickle.dumps(jobs)
-                pickle.loads(back)
-
-        size = (len(there) + len(back)) / len(jobs)
-        yield Constant(
-            "message_bytes", "B", size, size, size, "a photo's job and result as pickles"
-        )
         yield Constant.of(
-            "message_cpu",
+            "submit_cpu",
             "s",
-            "writing the one and reading the other",
-            self._repeated(lambda: _cpu(exchange) / times / len(jobs)),
+            "a photo where the run is in hand, on a cluster",
+            (f[0] for f in fits),
         )
+        yield Constant.of("scheduler_cpu", "s", "a photo in Dask's scheduler", (f[1] for f in fits))
+
+    def _submitted(
+        self, folder: Path, count: int, address: str, scheduler: int
+    ) -> tuple[float, float]:
+        """Of a run over all of them: CPU of its own process, and of the scheduler."""
+        output = folder / "out"
+        shutil.rmtree(output, ignore_errors=True)
+        command = [*_FFPREP, str(folder / str(count)), "-o", str(output), "--size", "64x36"]
+        before = _spent(scheduler)
+        done = measure([*command, "--cluster", address], memory=False)
+        if done.status:
+            raise SystemExit(f"{' '.join(command)}: exit status {done.status}")
+        return done.cpu, _spent(scheduler) - before
 
 
-def _wait_for(port: int) -> None:
-    """Until a server listens there."""
-    for _ in range(300):
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-            return
-        time.sleep(0.1)
-    raise SystemExit("moto's server does not answer; pip install s3fs 'moto[server]'")
+def _spent(pid: int) -> float:
+    """CPU seconds of a process that goes on."""
+    words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    ticks = int(words[11]) + int(words[12])
+    return ticks / float(os.sysconf("SC_CLK_TCK"))
 
 
 def _cpu(work: Callable[[], object]) -> float:

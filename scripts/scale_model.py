@@ -122,16 +122,10 @@ class Library:
         f = self.figures
         return f["row_bytes"] + f["name_bytes"] * f["names"]
 
-    @property
-    def handling(self) -> float:
-        """Of a photo, where the run is in hand, beside listing: looked up, sent, received, recorded."""
-        f = self.figures
-        return f["fresh_cpu"] + f["message_cpu"] + f["record_cpu"] + f["task_cpu"] / self.chunk
-
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """A library as so many runs, each with a submitting process and a ledger of its own.
+    """A library as so many runs, each with a submitting process, a scheduler and a ledger of its own.
 
     By prefixes, each lists its own part; by the names of photos, as `--shard` does it, each lists everything,
     and takes its part of that. All runs are at work at the same time.
@@ -159,7 +153,8 @@ class Split:
     @property
     def submission(self) -> float:
         """Seconds of a photo where the run is in hand, while work goes on."""
-        return (self.library.figures["listings"] - 1) * self.listed + self.library.handling
+        f = self.library.figures
+        return (f["listings"] - 1) * self.listed + f["submit_cpu"]
 
     @property
     def rate(self) -> float:

@@ -96,23 +96,15 @@ def _money(library: Library) -> Iterator[str]:
 def _limits(library: Library) -> Iterator[str]:
     f, one = library.figures, Split(library, 1)
     rates = [
-        (
-            "submitting process: listing and handing out",
-            one.rate,
-            "`listed_cpu`, `record_cpu`, ...",
-        ),
+        ("the submitting process", one.rate, "`submit_cpu`, `listed_cpu`"),
         ("S3: PUT below one prefix", f["s3_put_rate"], "`s3_put_rate`"),
         (
             "S3: GET and HEAD below one prefix",
             f["s3_get_rate"] / (1 + f["heads"] / 2),
             "`s3_get_rate`, `heads`",
         ),
-        (
-            "the same process, photos on a file system",
-            1 / library.handling,
-            "`record_cpu`, `fresh_cpu`, ...",
-        ),
-        ("Dask's scheduler", library.chunk / f["task_cpu"], "`task_cpu`, `chunk_seconds`"),
+        ("the same, from a file system", 1 / f["submit_cpu"], "`submit_cpu`"),
+        ("Dask's scheduler", 1 / f["scheduler_cpu"], "`scheduler_cpu`"),
         ("the ledger alone", 1 / f["record_cpu"], "`record_cpu`"),
     ]
     rows = [
@@ -151,15 +143,15 @@ def _simulation(library: Library) -> Iterator[str]:
     chunk, f = library.chunk, library.figures
     per_chunk = f["chunk_cpu"]
     base = Run(
-        photos=3_000_000,
-        processors=1024,
+        photos=2_000_000,
+        processors=256,
         photo=library.photo - per_chunk / chunk,
         deviation=library.deviation,
         start=per_chunk,
-        submission=library.handling,
+        submission=f["submit_cpu"],
         chunk=chunk,
     )
-    wide = replace(base, processors=4096)
+    wide = replace(base, processors=1024)
     slow_feed = Split(library, 1).submission
     cases: list[tuple[str, Outcome]] = [
         (f"as it is: {chunk} photos a chunk, fewer at the end", simulate(base)),
@@ -171,9 +163,9 @@ def _simulation(library: Library) -> Iterator[str]:
         ("the same, 1000 a chunk", simulate(replace(base, slow=0.1, chunk=1000))),
         ("each processor taken away once an hour", simulate(replace(base, kills=1.0))),
         ("the same, 1000 a chunk", simulate(replace(base, kills=1.0, chunk=1000))),
-        ("4096 processors", simulate(wide)),
-        ("4096 processors, 16 runs", shared_out(wide, 16)),
-        ("4096 processors, 16 runs, from S3", shared_out(replace(wide, submission=slow_feed), 16)),
+        ("1024 processors", simulate(wide)),
+        ("1024 processors, 16 runs", shared_out(wide, 16)),
+        ("1024 processors, 16 runs, from S3", shared_out(replace(wide, submission=slow_feed), 16)),
     ]
     shares = ("photos", "starts", "lost", "waiting")
     rows = [

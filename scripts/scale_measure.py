@@ -68,7 +68,6 @@ for _ in range(int(sys.argv[6])):
     print(
         cpu(lambda: bucket.get_file("photos/photo", "photo")),
         cpu(lambda: bucket.put_file("output", "photos/output")),
-        cpu(lambda: bucket.info("photos/photo")),
         cpu(lambda: bucket.ls("photos/2024/07/19", detail=True)) / 1000,
     )
 """
@@ -213,10 +212,9 @@ class Measured:
             argv = [sys.executable, "-c", _OBJECTS, *map(str, words)]
             told = subprocess.run(argv, stdout=subprocess.PIPE, text=True, check=True)
         rounds = [tuple(map(float, line.split())) for line in told.stdout.splitlines()]
-        gets, puts, heads, listings = zip(*rounds, strict=True)
+        gets, puts, listings = zip(*rounds, strict=True)
         yield Constant.of("get_cpu", "s", "a photo of 3.4 MB, by s3fs to a file", gets)
         yield Constant.of("put_cpu", "s", "an output of 0.45 MB, by s3fs from a file", puts)
-        yield Constant.of("head_cpu", "s", "an object asked for by itself, by s3fs", heads)
         yield Constant.of("listed_cpu", "s", "an object in a listing, by s3fs", listings)
 
     def _ledger(self, folder: Path) -> Iterator[Constant]:

@@ -84,8 +84,7 @@ class Library:
     def cpu(self, mpx: float) -> float:
         """Of a photo: fetched, converted, verified, put back."""
         f = self.figures
-        store = f["get_cpu"] + f["put_cpu"] + f["heads"] * f["head_cpu"]
-        return f["photo_cpu"] + mpx * f["pixel_cpu"] + store
+        return f["photo_cpu"] + mpx * f["pixel_cpu"] + f["get_cpu"] + f["put_cpu"]
 
     @property
     def photo(self) -> float:
@@ -207,8 +206,7 @@ class Fleet:
     def prefixes(self) -> int:
         """Prefixes that photos, and outputs, have to be spread over."""
         f = self.library.figures
-        share = 1 / f["s3_put_rate"], (1 + f["heads"] / 2) / f["s3_get_rate"]
-        return math.ceil(self.wanted * max(share))
+        return math.ceil(self.wanted / min(f["s3_put_rate"], f["s3_get_rate"]))
 
     @property
     def gigabits(self) -> float:

@@ -71,9 +71,8 @@ def _money(library: Library) -> Iterator[str]:
     stored = photos * f["output_bytes"] / _GB
     read = photos * library.photo_bytes / _GB
     lists = Split(library, 16).requests * f["s3_list"]
-    heads, new = photos * f["heads"], photos * f["changed"]
-    each = f["s3_get"] * (1 + f["heads"]) + f["s3_put"]
-    night = lists + new * (each + library.photo / HOUR * f["cpu_on_demand"])
+    new = photos * f["changed"]
+    night = lists + new * (f["s3_get"] + f["s3_put"] + library.photo / HOUR * f["cpu_on_demand"])
     rows = [
         (
             "compute, on demand",
@@ -82,7 +81,6 @@ def _money(library: Library) -> Iterator[str]:
         ),
         ("compute, spot", f"{library.hours:,.0f} core-hours", library.hours * f["cpu_spot"]),
         ("GET, one a photo", f"{photos:,}", photos * f["s3_get"]),
-        ("HEAD, two a photo", f"{heads:,.0f}", heads * f["s3_get"]),
         ("PUT, one an output", f"{photos:,}", photos * f["s3_put"]),
         ("LIST, all of it three times", f"{Split(library, 16).requests:,.0f}", lists),
         ("a night with 0.1 % new", f"{new:,.0f} photos", night),
@@ -98,11 +96,7 @@ def _limits(library: Library) -> Iterator[str]:
     rates = [
         ("the submitting process", one.rate, "`submit_cpu`, `listed_cpu`"),
         ("S3: PUT below one prefix", f["s3_put_rate"], "`s3_put_rate`"),
-        (
-            "S3: GET and HEAD below one prefix",
-            f["s3_get_rate"] / (1 + f["heads"] / 2),
-            "`s3_get_rate`, `heads`",
-        ),
+        ("S3: GET below one prefix", f["s3_get_rate"], "`s3_get_rate`"),
         ("the same, from a file system", 1 / f["submit_cpu"], "`submit_cpu`"),
         ("Dask's scheduler", 1 / f["scheduler_cpu"], "`scheduler_cpu`"),
         ("the ledger alone", 1 / f["record_cpu"], "`record_cpu`"),

@@ -15,6 +15,7 @@ from bench_parts import Fidelity, Growth, Pair
 from bench_peers import FLOOR, HEIGHT, PEERS, WIDTH
 from bench_quality import CHROMAS, Coded
 from bench_race import Race, Row
+from markdown_table import table
 
 _MEGA = 1e6
 _WHAT = {peer.name: peer.what for peer in (*PEERS, *FLOOR)}
@@ -114,17 +115,6 @@ def _titled(race: Race) -> str:
     return f"{race.set}: {race.photos} photos, {race.bytes / _MEGA:.0f} MB"
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """A Markdown table, padded so that it can be read as text; all but the first column to the right."""
-    lines = [head, *rows]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
-    rule = [f":{'-' * (widths[0] - 1)}", *(f"{'-' * (width - 1)}:" for width in widths[1:])]
-    for line in (head, rule, *rows):
-        first, *others = zip(line, widths, strict=True)
-        cells = [first[0].ljust(first[1]), *(text.rjust(width) for text, width in others)]
-        yield f"| {' | '.join(cells)} |"
-
-
 def _race_table(race: Race, exact: bool = True) -> Iterator[str]:
     head = ["", "wall s", "ratio", "CPU s", "ratio", "peak MB"]
     rows = [_cells(row) for row in race.rows]
@@ -132,7 +122,7 @@ def _race_table(race: Race, exact: bool = True) -> Iterator[str]:
         head += ["output MB", f"{WIDTH}x{HEIGHT}"]
         counts = ([f"{row.size / _MEGA:.1f}", f"{row.exact}/{race.photos}"] for row in race.rows)
         rows = [[*cells, *count] for cells, count in zip(rows, counts, strict=True)]
-    yield from _table(head, rows)
+    yield from table(head, rows)
     failed = [f"{row.peer} ({row.status})" for row in race.rows if row.status]
     if failed:
         yield from ("", "Ended with a status other than 0: " + ", ".join(failed) + ".")
@@ -150,7 +140,7 @@ def _cells(row: Row) -> list[str]:
 
 
 def _startup_table(pairs: Sequence[Pair]) -> Iterator[str]:
-    yield from _table(
+    yield from table(
         ("", "ms", "against", "ms", "ratio"),
         [
             (p.name, f"{p.seconds * 1e3:.1f}", p.against, f"{p.base * 1e3:.1f}", f"{p.ratio:.2f}")
@@ -160,7 +150,7 @@ def _startup_table(pairs: Sequence[Pair]) -> Iterator[str]:
 
 
 def _growth_table(found: Sequence[Growth]) -> Iterator[str]:
-    yield from _table(
+    yield from table(
         ("photos", "wall ms a photo", "ratio", "CPU ms a photo", "own MB", "peak MB", "exact"),
         [
             (
@@ -185,7 +175,7 @@ def _fidelity_table(found: Sequence[Fidelity]) -> Iterator[str]:
     columns = [[value for value in column if value is not None] for column in _columns(found)]
     for name, total in (("mean", statistics.fmean), ("minimum", min)):
         rows.append(cells(name, [total(column) if column else None for column in columns]))
-    yield from _table(("PSNR in dB", "in a folder", "alone", "profile"), rows)
+    yield from table(("PSNR in dB", "in a folder", "alone", "profile"), rows)
 
 
 def _columns(found: Sequence[Fidelity]) -> tuple[list[float | None], list[float | None]]:
@@ -195,7 +185,7 @@ def _columns(found: Sequence[Fidelity]) -> tuple[list[float | None], list[float 
 def _quality_table(found: Sequence[Coded]) -> Iterator[str]:
     head = ("quality", *(f"{c} {what}" for c in CHROMAS for what in ("dB", "bytes")))
     cells = {one: (f"{one.gain:+.2f}", f"{one.ratio * 100:.1f} %") for one in found}
-    yield from _table(head, _by_quality(found, CHROMAS, cells))
+    yield from table(head, _by_quality(found, CHROMAS, cells))
 
 
 def _chroma_table(found: Sequence[Coded]) -> Iterator[str]:
@@ -204,7 +194,7 @@ def _chroma_table(found: Sequence[Coded]) -> Iterator[str]:
     head = ("quality", *(f"{chroma} {word}" for chroma in chromas for word in what))
     fine = [one for one in found if one.quality >= 90]
     cells = {o: (f"{o.size / 1e3:.1f}", f"{o.psnr:.2f}", f"{o.delta:.3f}") for o in fine}
-    yield from _table(head, _by_quality(fine, chromas, cells))
+    yield from table(head, _by_quality(fine, chromas, cells))
 
 
 def _by_quality(
@@ -220,7 +210,7 @@ def _by_quality(
 
 def _colour_table(found: Sequence[Colour]) -> Iterator[str]:
     head = ("", "photos", "plain wall s", "P3 wall s", "ratio", "plain CPU s", "P3 CPU s", "ratio")
-    yield from _table(
+    yield from table(
         head,
         [
             (
@@ -255,7 +245,7 @@ def _beside_table(ours: str, theirs: str, found: Sequence[Beside]) -> Iterator[s
         )
         for one in found
     ]
-    yield from _table(("", "photos", *names, "ratio"), rows)
+    yield from table(("", "photos", *names, "ratio"), rows)
 
 
 def _held_table(found: Sequence[Held]) -> Iterator[str]:
@@ -268,7 +258,7 @@ def _held_table(found: Sequence[Held]) -> Iterator[str]:
         )
         for one in found
     ]
-    yield from _table(("photos", "to a folder", "--adopt MB", "nothing to do MB"), rows)
+    yield from table(("photos", "to a folder", "--adopt MB", "nothing to do MB"), rows)
 
 
 _BAR, _GAP, _LEFT, _SCALE, _RIGHT = 16, 6, 130, 470, 60

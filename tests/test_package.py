@@ -39,6 +39,7 @@ def test_the_sdist_holds_what_is_needed_to_build_and_test(dist: Path) -> None:
     with tarfile.open(sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
     needed = {"pyproject.toml", "README.md", "LICENSE", "Makefile", "filters/cover.toml"}
+    needed |= {"Dockerfile", ".dockerignore"}
     assert needed | {"tests/test_package.py", "scripts/make_samples.py"} <= names
 
 

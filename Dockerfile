@@ -1,0 +1,32 @@
+# ffprep with its ffmpeg, for any user: docs/container.md. Builds from the checkout and PyPI, without git.
+# Debian, since the ffmpeg that PyPI has needs glibc 2.28 or newer: on Alpine it does not start.
+ARG PYTHON=3.13
+
+FROM python:${PYTHON}-slim AS build
+# Of pyproject.toml, such as "s3,dask".
+ARG EXTRAS=""
+COPY pyproject.toml README.md LICENSE /src/
+COPY ffprep /src/ffprep
+COPY filters /src/filters
+RUN python -m venv --without-pip /opt/ffprep \
+ && python -m pip --python /opt/ffprep/bin/python install --no-cache-dir "/src${EXTRAS:+[$EXTRAS]}"
+
+FROM python:${PYTHON}-slim
+LABEL org.opencontainers.image.title="ffprep" \
+      org.opencontainers.image.description="Photos to pictures of exactly the size asked for, with FFmpeg, and proved." \
+      org.opencontainers.image.url="https://github.com/ffprep/ffprep" \
+      org.opencontainers.image.licenses="MIT AND GPL-3.0-or-later"
+COPY --from=build /opt/ffprep /opt/ffprep
+ENV PATH=/opt/ffprep/bin:$PATH
+# An image that cannot convert is not built.
+RUN ffprep --version \
+ && python -c "from PIL import Image; Image.new('RGB', (64, 48)).save('/tmp/photo.png')" \
+ && ffprep convert /tmp/photo.png -o /tmp/ready.jpg --size 32x32 --ledger none \
+ && rm /tmp/photo.png /tmp/ready.jpg
+# Any other will do as well (`docker run -u`); Kubernetes asks for a number.
+USER 10001:10001
+WORKDIR /photos
+HEALTHCHECK --interval=5m --timeout=30s CMD ["ffprep", "--version"]
+# ffprep is process 1: it ends on SIGTERM, and waits for every process that it starts.
+ENTRYPOINT ["ffprep"]
+CMD ["--help"]

@@ -1,0 +1,54 @@
+"""Servers on this machine, to measure what their clients spend: S3 (moto's), and a Dask cluster of two workers."""
+
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+_S3, _DASK = 5989, 5988
+
+
+@contextmanager
+def s3() -> Iterator[str]:
+    """An S3 server; its address."""
+    with ExitStack() as stack:
+        _start(stack, "moto.server", "-p", str(_S3))
+        _wait_for(_S3)
+        yield f"http://127.0.0.1:{_S3}"
+
+
+@contextmanager
+def dask(folder: Path) -> Iterator[tuple[str, int]]:
+    """A scheduler with two workers, of one thread each: its address, and its process."""
+    address = f"tcp://127.0.0.1:{_DASK}"
+    quiet = ("--no-dashboard",)
+    with ExitStack() as stack:
+        where = ("--host", "127.0.0.1", "--port", str(_DASK))
+        scheduler = _start(stack, "dask", "scheduler", *where, *quiet)
+        _wait_for(_DASK)
+        for _ in range(2):
+            local = ("--nthreads", "1", "--local-directory", str(folder))
+            _start(stack, "dask", "worker", address, *local, *quiet)
+        time.sleep(5)
+        yield address, scheduler.pid
+
+
+def _start(stack: ExitStack, *module: str) -> "subprocess.Popen[bytes]":
+    """A server that ends with the context."""
+    argv = [sys.executable, "-m", *module]
+    child = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    stack.enter_context(child)  # waits for it
+    stack.callback(child.terminate)
+    return child
+
+
+def _wait_for(port: int) -> None:
+    """Until a server listens there."""
+    for _ in range(300):
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
+        time.sleep(0.1)
+    raise SystemExit("no server answers; pip install s3fs 'moto[server]' distributed")

@@ -53,8 +53,9 @@ class _Hidden(logging.Filter):
         self._hide = hide
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Rewrite every record; none is left out."""
+        """Rewrite every record, without its traceback; none is left out."""
         record.msg, record.args = self._hide(record.getMessage()), ()
+        record.exc_info = record.exc_text = None
         return True
 
 

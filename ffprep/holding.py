@@ -1,4 +1,4 @@
-"""One run an output folder: who holds it, and waiting for it.
+"""One run an output folder, or one output of it: who holds it, and waiting for it.
 
 By flock(2) on a file in the folder, which the system lets go of when its holder ends, however it ends. Over
 NFS it is as good as the server's locks.
@@ -12,6 +12,7 @@ import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from hashlib import sha256
 from pathlib import Path
 
 from ffprep.errors import Held
@@ -21,12 +22,12 @@ _PULSE = 0.1
 
 
 @contextmanager
-def held(output: Path, wait: float = 0.0) -> Iterator[None]:
-    """Hold an output folder, made if it is not there; wait as many seconds for whoever holds it.
+def held(folder: Path, wait: float = 0.0, only: str = "") -> Iterator[None]:
+    """Hold an output folder, made if it is not there, or `only` one file in it; wait as many seconds for whoever holds it.
 
     Raises Held when that is not over by then, OSError where nothing can be written or locked.
     """
-    place = output / FOLDER / "lock"
+    output, place = folder / only, folder / FOLDER / _lock_of(only)
     until = time.monotonic() + wait
     place.parent.mkdir(parents=True, exist_ok=True)
     # Not through a link that somebody has put there: what it leads to would be emptied.
@@ -47,6 +48,11 @@ def held(output: Path, wait: float = 0.0) -> Iterator[None]:
                 os.ftruncate(descriptor, 0)
     finally:
         os.close(descriptor)
+
+
+def _lock_of(only: str) -> str:
+    """The name of a lock, which may not be too long where that of the file is not."""
+    return f"{sha256(os.fsencode(only)).hexdigest()[:16]}.lock" if only else "lock"
 
 
 def _locked(descriptor: int) -> bool:

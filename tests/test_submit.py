@@ -448,6 +448,98 @@ def test_a_folder_is_submitted_once_whatever_is_run_again(
     assert standin.count("create") == 9
 
 
+def single(photo: Path, *options: object) -> list[str]:
+    """A single clip, as make or cron asks for it."""
+    words = ["submit", photo, "--prompt", "w", "--size", "1280x720", *options]
+    return [*map(str, words), "-o", str(photo.parent / "c.mp4"), *QUICK]
+
+
+def test_a_single_clip_is_submitted_once_and_another_take_when_asked_for(
+    ffprep, standin: Standin, photo: Path
+) -> None:
+    clip = photo.parent / "c.mp4"
+    assert ffprep(*single(photo)).code == 0
+    first = clip.read_bytes()
+    again = ffprep(*single(photo, "--json"))
+    assert (again.summary["fresh"], standin.count("create")) == (1, 1)
+    assert ffprep(*single(photo, "--dry-run")).out == b""
+    # What is refused leaves the take that is there as it is.
+    standin.meets("create", refusal(400, "The weather is bad."))
+    assert ffprep(*single(photo, "--again")).code == 1
+    assert (ffprep(*single(photo)).code, clip.read_bytes()) == (0, first)
+    assert (standin.count("create"), standin.count("content")) == (2, 1)
+    take = ffprep(*single(photo, "--again", "--json"))
+    assert (take.summary["done"], standin.count("create")) == (1, 3)
+    assert take.results["photo.jpg"]["job"] == "video_0002"
+    assert ffprep(*single(photo, "--seconds", "8", "--json")).summary["done"] == 1
+    assert standin.count("create") == 4
+
+
+def test_a_single_clip_is_resumed_by_the_same_command_when_it_was_killed(
+    ffprep, standin: Standin, photo: Path
+) -> None:
+    standin.ending = lambda job: NEVER
+    for words in ([], ["--again"], ["--resubmit"]):
+        argv = [sys.executable, "-m", "ffprep", *single(photo, *words)]
+        asked = standin.count("retrieve")
+        running = subprocess.Popen(argv)
+        _wait_until(lambda asked=asked: standin.count("retrieve") > asked)
+        # Two clips may be made in one folder at a time, but not one twice.
+        assert ffprep(*single(photo)).code == 75
+        running.kill()
+        running.wait()
+    standin.ending = lambda job: DONE
+    ran = ffprep(*single(photo, "--json"))
+    assert (ran.results["photo.jpg"]["job"], standin.count("create")) == ("video_0001", 1)
+
+
+def test_single_clips_in_one_folder_do_not_wait_for_one_another(
+    ffprep, standin: Standin, photo: Path
+) -> None:
+    standin.ending = lambda job: NEVER
+    argv = [sys.executable, "-m", "ffprep", "submit", photo, "--prompt", "w", "--size", "1280x720"]
+    several = [
+        subprocess.Popen([*argv, "-o", photo.parent / f"{number}.mp4", *QUICK])
+        for number in range(4)
+    ]
+    _wait_until(lambda: standin.count("create") == 4)
+    standin.ending = lambda job: DONE
+    assert [running.wait(timeout=60) for running in several] == [0] * 4
+    assert len(list(photo.parent.glob("*.mp4"))) == 4
+
+
+def test_a_single_clip_of_which_no_answer_came_is_uncertain_and_stays_so(
+    ffprep, standin: Standin, photo: Path
+) -> None:
+    standin.meets("create", service.CUT_AFTER)
+    for words in ([], [], ["--again"]):
+        ran = ffprep(*single(photo, *words))
+        assert (ran.code, "uncertain" in ran.err, standin.count("create")) == (1, True, 1)
+    assert ffprep("submit", "--resume", "video_0001", *single(photo)[-4:]).code == 0
+    assert (ffprep(*single(photo)).code, standin.count("content")) == (0, 1)
+    assert ffprep(*single(photo, "--resubmit")).code == 0
+    assert standin.count("create") == 1
+
+
+def test_a_clip_that_was_fetched_by_hand_is_not_asked_for_again(
+    ffprep, standin: Standin, photo: Path
+) -> None:
+    standin.ending = lambda job: NEVER
+    assert ffprep(*single(photo, "--timeout", "0.2")).code == 1
+    standin.ending = lambda job: DONE
+    assert ffprep("submit", "--resume", "video_0001", *single(photo)[-4:]).code == 0
+    standin.jobs.clear()  # as they expire
+    assert (ffprep(*single(photo)).code, standin.count("create")) == (0, 1)
+
+
+def test_where_nothing_can_be_remembered_nothing_is_sent(
+    ffprep, standin: Standin, photo: Path
+) -> None:
+    (photo.parent / ".ffprep").write_text("a file of somebody's")
+    ran = ffprep(*single(photo))
+    assert (ran.code, "nothing was sent" in ran.err, standin.received) == (3, True, []), ran.err
+
+
 def test_two_photos_of_one_clip_are_told_before_anything_is_sent(
     ffprep, standin: Standin, photos: Path, tmp_path: Path
 ) -> None:
@@ -746,3 +838,17 @@ def test_the_sdk_is_not_imported_before_a_request_is_made() -> None:
     code = "import sys, ffprep.cli; print('openai' in sys.modules, 'ffprep.submitting.course' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
     assert done.stdout == "False False\n"
+
+
+def test_of_two_who_send_the_same_one_does(tmp_path: Path) -> None:
+    """A run of the folder, and one of a single clip in it."""
+    from ffprep.submitting.memory import remembered
+
+    asked = ("a.mp4", "digest", tmp_path / "a.jpg", "http://server/v1")
+    with remembered(tmp_path) as folder, remembered(tmp_path, "a.mp4") as single:
+        assert (folder.find(*asked[:2]), single.find(*asked[:2])) == (None, None)
+        assert folder.intend(*asked, None)
+        assert not single.intend(*asked, None)
+        before = single.find(*asked[:2])
+        assert single.intend(*asked, before)
+        assert not folder.intend(*asked, before)

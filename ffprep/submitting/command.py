@@ -98,6 +98,9 @@ _SERVER = section(
         help="Submit again what has failed, or may have been lost on the way; it may be billed twice.",
     ),
     click.option(
+        "--again", is_flag=True, help="Another take of one clip that is there; it replaces it."
+    ),
+    click.option(
         "--jobs",
         type=click.IntRange(1, 64),
         default=2,
@@ -146,18 +149,14 @@ def submit(**given: Any) -> None:
 
 
 def _carry_out(order: "Order", style: "Style", signals: "Signals") -> int:
-    from ffprep.holding import held
     from ffprep.library import Plan
-    from ffprep.submitting.memory import remembered
     from ffprep.submitting.telling import teller
 
     with ExitStack() as stack:
-        if order.folder and not order.dry_run:
-            stack.enter_context(held(order.folder, order.wait))
-        memory = stack.enter_context(remembered(order.folder, order.dry_run))
+        memory = stack.enter_context(order.memory())
         plan = Plan.of(order.request) if order.request else None
         total = plan.total if plan else 1
-        telling = stack.enter_context(teller(style, order.terms.access, total))
+        telling = stack.enter_context(teller(style, order.terms.access, total, order.single))
         if order.dry_run:
             _rehearse(order, plan, telling, memory)
             return telling.exit_code

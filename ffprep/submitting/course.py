@@ -44,6 +44,7 @@ class Terms:
     extra: tuple[tuple[str, Any], ...] = ()
     recipe: Recipe | None = None
     resubmit: bool = False
+    again: bool = False
     ffmpeg: str | None = None
 
     def wish(self, size: Size) -> Wish:
@@ -88,9 +89,9 @@ class Stopped(Exception):
 
 @dataclass(slots=True)
 class Course:
-    """One photo on its way, which other threads may look at. `place` is the clip's in the output folder.
+    """One photo on its way, which other threads may look at. `place` is the clip's in the folder that remembers it.
 
-    Without a photo, it is a `job` that is resumed. `heard` says that the server has told of it.
+    Without a photo, it is a `job` that is resumed. `heard` says that the server has told of it, `known` what an earlier run did.
     """
 
     photo: Path | None
@@ -100,6 +101,7 @@ class Course:
     stage: Stage = Stage.BEFORE
     progress: float = 0.0
     heard: bool = False
+    known: Known | None = None
     warnings: list[str] = field(default_factory=list)
 
     def run(
@@ -159,10 +161,14 @@ class _Steps:
 
     def known(self, photo: Path, request: str) -> Outcome | None:
         """What an earlier run made of it, or its job; nothing for what is to be submitted. Raises JobError."""
-        course, known = self.course, self.memory.find(self.course.place, request)
+        course = self.course
+        course.known = known = self.memory.find(course.place, request)
         if known is None:
             return None
-        if self.memory.is_done(course.place, course.clip, known):
+        done = self.memory.is_done(course.place, course.clip, known)
+        if self.terms.again and (done or known.clip):
+            return None
+        if done:
             return Outcome(photo, course.clip, Status.FRESH, known.job)
         lost = known.failure or (None if known.job else _uncertain(known))
         if lost and self.terms.resubmit:
@@ -197,7 +203,10 @@ class _Steps:
         course.warnings += warnings
         if self.stopped.is_set():
             raise Stopped
-        self.memory.intend(course.place, request, photo, terms.access.shown_url)
+        before, server = course.known, terms.access.shown_url
+        if not self.memory.intend(course.place, request, photo, server, before):
+            words = "another run has sent the same at this moment; run again when that has ended"
+            raise JobError(Trouble.UNCERTAIN, words)
         course.stage = Stage.SENDING
         try:
             course.job = self.speaker.create(call, _ANSWER)
@@ -208,7 +217,7 @@ class _Steps:
                 assert known
                 words = terms.access.hide(error.words)
                 raise _uncertain(known, f"{error.status or 'no answer'}: {words}") from None
-            self.memory.forget(course.place, request)
+            self.memory.take_back(course.place, request, before)
             raise refusals.refused(error, terms.access, call) from None
         course.stage, course.heard = Stage.WATCHING, True
         self.memory.answer(course.place, request, course.job)

@@ -86,7 +86,7 @@ _QUOTA = re.compile(r"insufficient_quota|exceeded your current quota|billing|cre
 _MODEL = re.compile(r"model_not_found|the model |deployment")
 PEOPLE = "a photo that shows a real person is the usual reason; take one without clear faces"
 
-AGAIN = "the photo can be submitted again, in a folder's run with --resubmit"
+AGAIN = "to submit it again, say --resubmit"
 
 
 def refused(error: Unsuccessful, access: Access, call: Call) -> FfprepError:

@@ -150,14 +150,19 @@ def compare(photo: Path, output: Path, **given: Any) -> None:
 @click.option("--ledger", type=PATH, metavar="PATH", help="Where the ledger is, if not in OUT.")
 @AS_JSON
 def status(output: Path, failed: bool, ledger: Path | None, as_json: bool) -> None:
-    """Tell what was done in an output folder, and what failed."""
+    """Tell what was done in an output folder, and what failed; and what was submitted for its clips."""
     from contextlib import closing
 
     from ffprep import report
     from ffprep.database import open_to_read, told
     from ffprep.history import History, failures
+    from ffprep.submissions import FILE
 
-    path = ledger or output / LEDGER
+    path, submissions = ledger or output / LEDGER, output / FILE
+    if submissions.exists() and not ledger:
+        _tell_submissions(output, submissions, failed, as_json)
+        if not path.exists():
+            return
     if not path.exists():
         raise UsageError(
             f"{path}: there is no ledger; it is kept by `ffprep convert ... -o {output}`"
@@ -176,6 +181,28 @@ def status(output: Path, failed: bool, ledger: Path | None, as_json: bool) -> No
         report.print_json({"output": str(output)} | history.as_dict())
     else:
         lines = map(report.printable, history.describe().splitlines())
+        click.echo(f"{report.shown(output)}: " + "\n".join(lines))
+
+
+def _tell_submissions(output: Path, path: Path, failed: bool, as_json: bool) -> None:
+    from contextlib import closing
+
+    from ffprep import report
+    from ffprep.database import open_to_read, told
+    from ffprep.submissions import LAYOUT, Submissions
+
+    with told(path, LAYOUT), closing(open_to_read(path, LAYOUT)) as database:
+        found = Submissions.of(database)
+    if failed:
+        for each in found.failed:
+            if as_json:
+                report.print_json(asdict(each))
+            else:
+                click.echo(report.printable(f"{each.photo}: {each.kind}: {each.message}"))
+    elif as_json:
+        report.print_json({"output": str(output)} | found.as_dict())
+    else:
+        lines = map(report.printable, found.describe().splitlines())
         click.echo(f"{report.shown(output)}: " + "\n".join(lines))
 
 

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -220,8 +221,8 @@ REFUSED = [
     (service.MODERATION, "moderation", "a real person"),
     (refusal(400, MISMATCH), "size", ".jpg, image/jpeg, 1280x720"),
     (refusal(400, "unsupported mimetype ('image/jpeg')"), "media-type", "--format"),
-    (refusal(400, "The weather is bad."), "refused", "400: The weather is bad."),
-    (service.RATE_LIMIT, "rate-limit", "try again later"),
+    (refusal(400, "The weather is bad."), "refused", "400: The weather is bad; sent"),
+    (replace(service.RATE_LIMIT, headers={"Retry-After": "7200"}), "rate-limit", "try again later"),
     (service.SERVER_ERROR, "uncertain", "may bill it"),
     (service.HTML, "uncertain", "a page for people"),
     (service.EMPTY, "uncertain", "may bill it"),
@@ -279,6 +280,7 @@ def test_what_all_photos_would_meet_is_a_fault_of_the_environment(
         "submit", photo, "--prompt", "w", "--size", "1280x720", "-o", tmp_path / "c.mp4", *QUICK
     )
     assert (ran.code, words in ran.err, KEY in ran.err) == (3, True, False), ran.err
+    assert not re.search(r"[.][.)]|[.];", ran.err)
     assert (standin.count("create"), (tmp_path / "c.mp4").exists()) == (1, False)
 
 
@@ -852,3 +854,70 @@ def test_of_two_who_send_the_same_one_does(tmp_path: Path) -> None:
         before = single.find(*asked[:2])
         assert single.intend(*asked, before)
         assert not folder.intend(*asked, before)
+
+
+def test_a_server_that_takes_no_more_for_now_is_waited_for(
+    ffprep, standin: Standin, photos: Path, tmp_path: Path
+) -> None:
+    standin.meets("create", Fault(), service.RATE_LIMIT, service.RATE_LIMIT)
+    run = ["submit", photos, "-o", tmp_path / "clips", "--size", "1280x720", "--prompt", "w"]
+    ran = ffprep(*run, "--json", *QUICK)
+    assert (ran.code, ran.summary["done"]) == (0, 4), ran.err
+    assert standin.count("create") == 6
+    assert ran.summary["seconds"] > 1  # as Retry-After says
+
+
+def test_a_job_is_asked_for_when_the_server_says_so(
+    ffprep, standin: Standin, photo: Path, tmp_path: Path
+) -> None:
+    asked = ["submit", photo, "--prompt", "w", "--size", "1280x720", "-o", tmp_path / "c.mp4"]
+    assert ffprep(*asked, "--timeout", "4").code == 0  # every 5 s, it would be over before
+    assert standin.count("retrieve") == 3
+
+
+def test_status_tells_what_was_submitted(
+    ffprep, standin: Standin, photos: Path, tmp_path: Path
+) -> None:
+    endings = {"1": DONE, "2": BLOCKED, "3": NEVER, "4": DONE}
+    standin.ending = lambda job: endings[job.id[-1]]
+    standin.meets("create", Fault(), Fault(), Fault(), service.CUT_BEFORE)
+    clips = tmp_path / "clips"
+    run = ["submit", photos, "-o", clips, "--size", "1280x720", "--prompt", "w", "--jobs", "1"]
+    assert ffprep(*run, *QUICK, "--timeout", "1").code == 1
+    told = ffprep("status", clips).out.decode()
+    assert "4 submissions: 1 done, 1 failed, 1 submitted, 1 uncertain" in told
+    for words in ("b.mp4  video_0002: job", "submitted  trip/c.mp4  video_0003", "no answer came"):
+        assert words in told
+    (found,) = ffprep("status", clips, "--json").lines
+    states = {each["clip"]: (each["state"], each["job"]) for each in found["submissions"]}
+    assert states["a.mp4"] == ("done", "video_0001")
+    assert "moderation: job video_0002" in ffprep("status", clips, "--failed").out.decode()
+
+
+def test_what_is_translucent_is_not_sent_whole_where_the_target_takes_none(
+    ffprep, standin: Standin, tmp_path: Path
+) -> None:
+    target = tmp_path / "t.toml"
+    rules = 'title = "Own"\nformats = ["png"]\nalpha = false\n'
+    target.write_text(f'[own]\n{rules}[own.sizes]\nsquare = "480x480"\n')
+    ramp(900, 800).save(tmp_path / "opaque.png")
+    clear = ramp(900, 800)
+    clear.putalpha(100)
+    clear.save(tmp_path / "clear.png")
+    run = ["--prompt", "w", "--targets", target, "--target", "own", "--model", "sora", "--dry-run"]
+    run += ["--protocol", "azure-v1", "--base-url", standin.address, "--send-crop-bounds"]
+    assert ffprep("submit", tmp_path / "opaque.png", *run).code == 0
+    ran = ffprep("submit", tmp_path / "clear.png", *run)
+    assert (ran.code, "translucent" in ran.err) == (1, True), ran.err
+
+
+def test_what_is_downloaded_is_told_in_plain_words(
+    ffprep, standin: Standin, photo: Path, tmp_path: Path
+) -> None:
+    for body, words in (
+        (b"<html>Sorry.", "begins <html>Sorry."),
+        (b"\x89PN\xff", "something else"),
+    ):
+        standin.meets("content", Fault(200, body))
+        ran = ffprep(*single(photo))
+        assert (ran.code, f"is no MP4, but {words}" in ran.err) == (1, True), ran.err

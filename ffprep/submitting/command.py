@@ -76,10 +76,8 @@ _SERVER = section(
     click.option(
         "--poll",
         type=Seconds(),
-        default=5.0,
-        show_default=True,
         metavar="S",
-        help="Ask so often how a job stands.",
+        help="Ask so often how a job stands.  [default: as the server says, else 5]",
     ),
     click.option(
         "--timeout",
@@ -169,9 +167,12 @@ def _carry_out(order: "Order", style: "Style", signals: "Signals") -> int:
 def _run(order: "Order", plan: Any, telling: "Teller", memory: Any, stopped: Event) -> None:
     from ffprep.submitting.course import Course, Outcome
     from ffprep.submitting.crowd import Crowd
+    from ffprep.submitting.pace import Pace
+
+    pace = Pace(stopped)
 
     def run(course: Course) -> Outcome:
-        return course.run(order.terms, order.speaker, memory, stopped, telling.note)
+        return course.run(order.terms, order.speaker, memory, pace, telling.note)
 
     crowd = Crowd(run, order.jobs, stopped, telling.look)
     try:

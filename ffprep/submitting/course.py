@@ -17,6 +17,7 @@ from ffprep.submitting import refusals
 from ffprep.submitting.access import Access
 from ffprep.submitting.clip import publish
 from ffprep.submitting.memory import Known, Memory
+from ffprep.submitting.pace import Pace
 from ffprep.submitting.preparation import Recipe, prepared
 from ffprep.submitting.refusals import AGAIN, JobError, Trouble, Unsuccessful
 from ffprep.submitting.wire import Call, Job, Phase, Speaker, Wish
@@ -33,7 +34,10 @@ _PATIENCE = 5
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What holds for every photo of a call. `poll` and `timeout` are in seconds; the latter from when a job was created, or resumed."""
+    """What holds for every photo of a call. `poll` and `timeout` are in seconds; the latter from when a job was created, or resumed.
+
+    `polls` says that `poll` holds whatever the server would have.
+    """
 
     access: Access
     poll: float
@@ -45,6 +49,7 @@ class Terms:
     recipe: Recipe | None = None
     resubmit: bool = False
     again: bool = False
+    polls: bool = False
     ffmpeg: str | None = None
 
     def wish(self, size: Size) -> Wish:
@@ -83,10 +88,6 @@ class Outcome:
     warnings: tuple[str, ...] = ()
 
 
-class Stopped(Exception):
-    """Somebody has asked for the end of it all."""
-
-
 @dataclass(slots=True)
 class Course:
     """One photo on its way, which other threads may look at. `place` is the clip's in the folder that remembers it.
@@ -109,13 +110,13 @@ class Course:
         terms: Terms,
         speaker: Speaker,
         memory: Memory,
-        stopped: Event,
+        pace: Pace,
         noted: Callable[["Course"], None] = lambda _: None,
     ) -> Outcome:
         """All of it. Raises ServerFault and other EnvironmentFaults, which meet every photo, and Stopped."""
         began = time.monotonic()
         try:
-            outcome = _Steps(self, terms, speaker, memory, stopped, noted).all()
+            outcome = _Steps(self, terms, speaker, memory, pace, noted).all()
         except (PhotoError, JobError) as error:
             outcome = Outcome(self.photo, self.clip, Status.FAILED, self.job, error=error)
         self.stage, self.progress = Stage.OVER, 1.0
@@ -126,7 +127,7 @@ class Course:
         self, terms: Terms, speaker: Speaker, memory: Memory, show: Callable[["Course", Call], None]
     ) -> Outcome | None:
         """Show the request that `run` would send, if it would; an Outcome where it is known without one."""
-        steps = _Steps(self, terms, speaker, memory, Event(), lambda _: None)
+        steps = _Steps(self, terms, speaker, memory, Pace(Event()), lambda _: None)
         try:
             assert self.photo
             if outcome := steps.known(self.photo, steps.request(self.photo)):
@@ -146,7 +147,7 @@ class _Steps:
     terms: Terms
     speaker: Speaker
     memory: Memory
-    stopped: Event
+    pace: Pace
     noted: Callable[[Course], None]
 
     def all(self) -> Outcome:
@@ -201,8 +202,18 @@ class _Steps:
         course, terms = self.course, self.terms
         call, size, warnings = drafted(photo, terms, self.speaker)
         course.warnings += warnings
-        if self.stopped.is_set():
-            raise Stopped
+        until = time.monotonic() + terms.timeout
+        while not self._created(photo, request, call, until):
+            pass
+        course.stage, course.heard = Stage.WATCHING, True
+        self.memory.answer(course.place, request, course.job)
+        self.noted(course)
+        return size
+
+    def _created(self, photo: Path, request: str, call: Call, until: float) -> bool:
+        """Send it, when it is its turn; False where the server takes no more for now, and nothing of this."""
+        course, terms = self.course, self.terms
+        self.pace.turn()
         before, server = course.known, terms.access.shown_url
         if not self.memory.intend(course.place, request, photo, server, before):
             words = "another run has sent the same at this moment; run again when that has ended"
@@ -218,11 +229,14 @@ class _Steps:
                 words = terms.access.hide(error.words)
                 raise _uncertain(known, f"{error.status or 'no answer'}: {words}") from None
             self.memory.take_back(course.place, request, before)
-            raise refusals.refused(error, terms.access, call) from None
-        course.stage, course.heard = Stage.WATCHING, True
-        self.memory.answer(course.place, request, course.job)
-        self.noted(course)
-        return size
+            refused = refusals.refused(error, terms.access, call)
+            wait = terms.poll if error.wait is None else error.wait
+            limited = isinstance(refused, JobError) and refused.kind is Trouble.RATE_LIMIT
+            if not limited or time.monotonic() + wait > until:
+                raise refused from None
+            self.pace.hold_up(wait)
+            return False
+        return True
 
     def _watched(self, request: str, size: Size | None) -> Outcome:
         """The job's clip, when it is done."""
@@ -256,7 +270,7 @@ class _Steps:
             if left <= 0:
                 words = f"job {course.job} is not done after {terms.timeout:g} s, and goes on"
                 raise JobError(Trouble.TIMEOUT, words)
-            self._pause(min(terms.poll, left))
+            self.pace.pause(min(terms.poll if terms.polls else job.after or terms.poll, left))
 
     def _asked(self, ask: Callable[[], Answer]) -> Answer:
         """An answer about the job, which a server that is away for a while may give later."""
@@ -268,14 +282,10 @@ class _Steps:
             except Unsuccessful as error:
                 # A server that was never there is not waited for.
                 if left and error.may_pass and (self.course.heard or not error.nothing_sent):
-                    self._pause(self.terms.poll)
+                    self.pace.pause(self.terms.poll)
                     continue
                 raise refusals.about_job(error, self.terms.access, self.course.job) from None
         raise AssertionError
-
-    def _pause(self, seconds: float) -> None:
-        if self.stopped.wait(seconds):
-            raise Stopped
 
 
 def drafted(photo: Path, terms: Terms, speaker: Speaker) -> tuple[Call, Size, tuple[str, ...]]:

@@ -9,32 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
-from ffprep.database import Layout, open_to_read, open_to_write, refuse_others, told
+from ffprep.database import open_to_read, open_to_write, refuse_others, told
 from ffprep.errors import EnvironmentFault, PhotoError, reason
-from ffprep.files import FOLDER, Stamp
+from ffprep.files import Stamp
 from ffprep.holding import held
+from ffprep.submissions import FILE, LAYOUT
 from ffprep.submitting.refusals import JobError, Trouble
 
-FILE = f"{FOLDER}/submissions.db"
 _OPENING = 10.0
-_LAYOUT = Layout(
-    application=0x66667073,  # "ffps"
-    version=1,
-    schema="""
-CREATE TABLE submissions (
-    clip BLOB NOT NULL,          -- its place in the folder
-    request TEXT NOT NULL,       -- a digest of the photo's bytes and of all that was asked for
-    photo BLOB NOT NULL,
-    server TEXT NOT NULL,
-    sent REAL NOT NULL,          -- when it was about to be sent, in seconds since 1970
-    job TEXT,                    -- nothing until the server has answered
-    kind TEXT, words TEXT,       -- why the job has failed
-    bytes INTEGER, mtime INTEGER,  -- of the clip, once it is there; in nanoseconds
-    PRIMARY KEY (clip, request)
-) WITHOUT ROWID;
-""",
-    advice="put it elsewhere; what it knows of would then be submitted again",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +112,7 @@ class Memory:
         self._do(f"UPDATE submissions SET {what} {where}", *values, os.fsencode(clip), request)
 
     def _do(self, statement: str, *values: object) -> sqlite3.Cursor:
-        with self._lock, told(self._path, _LAYOUT):
+        with self._lock, told(self._path, LAYOUT):
             return self._database.execute(statement, values)
 
 
@@ -144,9 +126,9 @@ def remembered(folder: Path, clip: str = "", wait: float = 0.0) -> Iterator[Memo
     with ExitStack() as stack:
         try:
             stack.enter_context(held(folder, wait, clip))
-            with told(path, _LAYOUT), held(folder, _OPENING, path.name):  # made by one at a time
-                refuse_others(path, _LAYOUT)
-                database = stack.enter_context(closing(open_to_write(path, "FULL", _LAYOUT)))
+            with told(path, LAYOUT), held(folder, _OPENING, path.name):  # made by one at a time
+                refuse_others(path, LAYOUT)
+                database = stack.enter_context(closing(open_to_write(path, "FULL", LAYOUT)))
         except OSError as error:
             words = "what is submitted cannot be remembered there, and nothing was sent"
             hint = "have the clip in a folder that can be written to"
@@ -158,10 +140,10 @@ def remembered(folder: Path, clip: str = "", wait: float = 0.0) -> Iterator[Memo
 def recalled(folder: Path) -> Iterator[Memory]:
     """The same, to look at it only; an empty one where there is none yet."""
     path = folder / FILE
-    with told(path, _LAYOUT):
+    with told(path, LAYOUT):
         if path.exists():
-            refuse_others(path, _LAYOUT)
-            database = open_to_read(path, _LAYOUT)
+            refuse_others(path, LAYOUT)
+            database = open_to_read(path, LAYOUT)
         else:
             database = _nowhere()
     with closing(database):
@@ -176,4 +158,4 @@ def forgetful() -> Iterator[Memory]:
 
 
 def _nowhere() -> sqlite3.Connection:
-    return open_to_write(Path(":memory:"), "OFF", _LAYOUT)
+    return open_to_write(Path(":memory:"), "OFF", LAYOUT)

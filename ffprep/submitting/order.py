@@ -25,6 +25,7 @@ from ffprep.targetfiles import all_targets
 from ffprep.targets import Target
 
 SUFFIX = ".mp4"
+_POLL = 5.0
 _PROTOCOLS: dict[str, type[Videos] | type[AzureJobs]] = {"videos": Videos, "azure-v1": AzureJobs}
 
 
@@ -81,7 +82,14 @@ def read_order(given: Mapping[str, Any]) -> Order:
     if not given["dry_run"]:
         sdk.require()
         require_key(access)
-    terms = Terms(access, given["poll"], given["timeout"], ffmpeg=given["ffmpeg"])
+    poll = given["poll"]
+    terms = Terms(
+        access,
+        _POLL if poll is None else poll,
+        given["timeout"],
+        ffmpeg=given["ffmpeg"],
+        polls=poll is not None,
+    )
     speaker = _PROTOCOLS[access.protocol](access)
     if given["resume"]:
         return _resumed(given, terms, speaker)

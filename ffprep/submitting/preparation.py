@@ -84,7 +84,13 @@ def _with_region(photo: Path, recipe: Recipe) -> tuple[Picture, tuple[str, ...],
 
     spec, policy = recipe.spec, recipe.policy
     with Viewers(Processes(), policy) as viewers:
-        shown = viewers.probe(photo, policy.max_pixels).shown
+        found = viewers.probe(photo, policy.max_pixels)
+        keeps = spec.format.final_alpha is not None and not spec.alpha
+        if keeps and viewers.is_translucent(photo, found):
+            hint = "have it cut here, without --send-crop-bounds, or sent with --format jpeg"
+            words = f"some of its pixels are translucent, which the target does not take; {hint}"
+            raise PhotoError(Kind.UNSUPPORTED, words)
+    shown = found.shown
     left = left_of(shown, spec.bounds)
     size = sized(spec, left).size
     whole, region = scaled(shown, spec.bounds, Framing.of(Fit.COVER, left, size, spec.focus), size)

@@ -2,8 +2,9 @@
 
 import importlib.util
 import logging
+import math
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -95,7 +96,19 @@ def _refused(error: "openai.APIStatusError") -> Unsuccessful:
     header = error.response.headers.get("content-type", "")
     if "html" in header:
         words = "a page for people"
-    return Unsuccessful(words[:500], status=error.status_code, code=code)
+    headers = error.response.headers
+    wait = seconds_in(headers, "retry-after-ms")
+    wait = seconds_in(headers, "retry-after") if wait is None else wait
+    return Unsuccessful(words[:500], status=error.status_code, code=code, wait=wait)
+
+
+def seconds_in(headers: Mapping[str, str], name: str, most: float = math.inf) -> float | None:
+    """A time that a header tells, in seconds or, as its name says, in milliseconds; a date is passed over."""
+    try:
+        seconds = float(headers.get(name, "")) / (1000 if name.endswith("-ms") else 1)
+    except ValueError:
+        return None
+    return min(seconds, most) if seconds >= 0 else None
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

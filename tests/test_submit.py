@@ -921,3 +921,26 @@ def test_what_is_downloaded_is_told_in_plain_words(
         standin.meets("content", Fault(200, body))
         ran = ffprep(*single(photo))
         assert (ran.code, f"is no MP4, but {words}" in ran.err) == (1, True), ran.err
+
+
+def test_what_changes_the_picture_is_another_request_and_nothing_else_is(
+    ffprep, standin: Standin, photo: Path
+) -> None:
+    assert ffprep(*single(photo)).code == 0
+    limits = ["--max-memory", "3G", "--max-pixels", "90000000", "--damaged", "keep"]
+    assert ffprep(*single(photo, *limits, "--upscale", "fail")).code == 0
+    assert standin.count("create") == 1
+    photo.with_name("photo.jpg.ffprep.toml").write_text('focus = "left"\n')
+    assert (ffprep(*single(photo)).code, standin.count("create")) == (0, 2)
+
+
+def test_bounds_of_a_sidecar_are_sent_too(ffprep, standin: Standin, photo: Path) -> None:
+    photo.with_name("photo.jpg.ffprep.toml").write_text('crop-bounds = "0.5,0,1,1"\n')
+    azure = ["--protocol", "azure-v1", "--model", "sora", "--base-url", standin.address]
+    assert ffprep(*single(photo, *azure, "--send-crop-bounds")).code == 0
+    created = standin.received[0]
+    (item,) = json.loads(created.part("inpaint_items").text)
+    assert (item["crop_bounds"]["left_fraction"], created.part("files").file_name) == (
+        *(0.5, "photo.jpg"),
+    )
+    assert Image.open(io.BytesIO(created.part("files").data)).size == (2560, 1920)

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from ffprep.errors import FfprepError, Kind, PhotoError
 from ffprep.files import Stamp, open_regular
-from ffprep.spec import Size
+from ffprep.spec import Size, Spec
 from ffprep.submitting import refusals
 from ffprep.submitting.access import Access
 from ffprep.submitting.clip import publish
@@ -90,7 +90,7 @@ class Outcome:
 
 @dataclass(slots=True)
 class Course:
-    """One photo on its way, which other threads may look at. `place` is the clip's in the folder that remembers it.
+    """One photo on its way, which other threads may look at. `place` is the clip's in the folder that remembers it, `spec` its own.
 
     Without a photo, it is a `job` that is resumed. `heard` says that the server has told of it, `known` what an earlier run did.
     """
@@ -98,6 +98,7 @@ class Course:
     photo: Path | None
     clip: Path
     place: str = ""
+    spec: Spec | None = None
     job: str = ""
     stage: Stage = Stage.BEFORE
     progress: float = 0.0
@@ -133,7 +134,7 @@ class Course:
             if outcome := steps.known(self.photo, steps.request(self.photo)):
                 return outcome
             if not self.job:
-                call, _, warnings = drafted(self.photo, terms, speaker)
+                call, _, warnings = steps.drafted(self.photo)
                 show(self, call)
                 self.warnings += warnings
         except (PhotoError, JobError) as error:
@@ -193,14 +194,17 @@ class _Steps:
         }
         said |= {"prompt": terms.prompt, "seconds": str(terms.seconds), "model": str(terms.model)}
         assert terms.recipe
+        assert self.course.spec
         return sha256(
-            dumps([said, terms.recipe.words, terms.extra], sort_keys=True).encode()
+            dumps(
+                [said, terms.recipe.words(self.course.spec), terms.extra], sort_keys=True
+            ).encode()
         ).hexdigest()
 
     def _submit(self, photo: Path, request: str) -> Size:
         """Create the job; the size that was asked for."""
         course, terms = self.course, self.terms
-        call, size, warnings = drafted(photo, terms, self.speaker)
+        call, size, warnings = self.drafted(photo)
         course.warnings += warnings
         until = time.monotonic() + terms.timeout
         while not self._created(photo, request, call, until):
@@ -209,6 +213,25 @@ class _Steps:
         self.memory.answer(course.place, request, course.job)
         self.noted(course)
         return size
+
+    def drafted(self, photo: Path) -> tuple[Call, Size, tuple[str, ...]]:
+        """The request for a photo, the size that it asks for, and warnings. Raises PhotoError."""
+        terms, own = self.terms, self.course.spec
+        assert terms.recipe
+        assert own
+        before = Stamp.of(photo)
+        try:
+            picture, warnings = prepared(photo, terms.recipe, own)
+        except (
+            PhotoError
+        ) as error:  # which may begin with the photo's name, as an exception's words do
+            raise PhotoError(error.kind, str(error).removeprefix(f"{photo}: ")) from None
+        if Stamp.of(photo) != before:
+            raise PhotoError(Kind.IO, "was changed while it was read; run again")
+        size = picture.size
+        if picture.region:
+            size = picture.region.of(size) or size
+        return self.speaker.call(terms.wish(size), picture), size, warnings
 
     def _created(self, photo: Path, request: str, call: Call, until: float) -> bool:
         """Send it, when it is its turn; False where the server takes no more for now, and nothing of this."""
@@ -286,23 +309,6 @@ class _Steps:
                     continue
                 raise refusals.about_job(error, self.terms.access, self.course.job) from None
         raise AssertionError
-
-
-def drafted(photo: Path, terms: Terms, speaker: Speaker) -> tuple[Call, Size, tuple[str, ...]]:
-    """The request for a photo, the size that it asks for, and warnings. Raises PhotoError."""
-    assert terms.recipe
-    before = Stamp.of(photo)
-    try:
-        picture, warnings = prepared(photo, terms.recipe)
-    except PhotoError as error:  # which may begin with the photo's name, as an exception's words do
-        raise PhotoError(error.kind, str(error).removeprefix(f"{photo}: ")) from None
-    if Stamp.of(photo) != before:
-        raise PhotoError(Kind.IO, "was changed while it was read; run again")
-    size = picture.size
-    if picture.region:
-        size = picture.region.of(size) or size
-    wish = terms.wish(size)
-    return speaker.call(wish, picture), size, warnings
 
 
 def _uncertain(known: Known, why: str = "no answer") -> JobError:

@@ -73,7 +73,7 @@ class Order:
                 yield Outcome(item.source, clip, Status.FAILED, error=error)
             else:
                 place = os.path.relpath(item.output, self.folder)
-                yield Course(item.source, item.output, place)
+                yield Course(item.source, item.output, place, item.spec)
 
 
 def read_order(given: Mapping[str, Any]) -> Order:

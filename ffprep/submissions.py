@@ -77,7 +77,7 @@ class Submissions:
         """The same for people, a few lines; those that are done are only counted."""
         counts = Counter(each.state for each in self.all)
         told = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
-        lines = [f"{len(self.all)} submissions: {told}"]
+        lines = [f"submissions: {told}"]
         open = [each for each in self.all if each.state != "done"]
         lines += [f"    {each.describe()}" for each in open[:_MOST]]
         lines += [f"    and {len(open) - _MOST} more: --json"] * (len(open) > _MOST)

@@ -944,3 +944,18 @@ def test_bounds_of_a_sidecar_are_sent_too(ffprep, standin: Standin, photo: Path)
         *(0.5, "photo.jpg"),
     )
     assert Image.open(io.BytesIO(created.part("files").data)).size == (2560, 1920)
+
+
+def test_a_job_may_be_called_by_a_number(ffprep, standin: Standin, photo: Path) -> None:
+    standin.meets("create", Fault(200, b'{"id": 17, "object": "video", "status": "queued"}'))
+    ran = ffprep(*single(photo, "--json"))
+    assert (ran.results["photo.jpg"]["job"], ran.kinds()) == ("17", {"photo.jpg": "unknown-job"})
+
+
+def test_a_wait_may_be_told_as_a_date() -> None:
+    from email.utils import formatdate
+
+    from ffprep.submitting.sdk import seconds_in
+
+    told = seconds_in({"retry-after": formatdate(time.time() + 3600, usegmt=True)}, "retry-after")
+    assert 3000 < (told or 0) <= 3600

@@ -3,9 +3,11 @@
 import importlib.util
 import logging
 import math
+import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from email.utils import mktime_tz, parsedate_tz
 from typing import TYPE_CHECKING, Any
 
 from ffprep.errors import EnvironmentFault
@@ -103,11 +105,15 @@ def _refused(error: "openai.APIStatusError") -> Unsuccessful:
 
 
 def seconds_in(headers: Mapping[str, str], name: str, most: float = math.inf) -> float | None:
-    """A time that a header tells, in seconds or, as its name says, in milliseconds; a date is passed over."""
+    """The time until then that a header tells: in seconds, in milliseconds, as its name says, or as a date."""
+    said = headers.get(name, "")
     try:
-        seconds = float(headers.get(name, "")) / (1000 if name.endswith("-ms") else 1)
+        seconds = float(said) / (1000 if name.endswith("-ms") else 1)
     except ValueError:
-        return None
+        date = parsedate_tz(said)
+        if date is None:
+            return None
+        seconds = max(mktime_tz(date) - time.time(), 0.0)
     return min(seconds, most) if seconds >= 0 else None
 
 

@@ -84,8 +84,9 @@ class Videos:
 
 
 def id_of(found: object, answer: object) -> str:
-    """A job's id. Raises Unsuccessful where an answer has none."""
-    return _text(found, answer, "no job")
+    """A job's id, which may be a number. Raises Unsuccessful where an answer has none."""
+    numbered = isinstance(found, int) and not isinstance(found, bool)
+    return _text(str(found) if numbered else found, answer, "no job")
 
 
 def state_of(found: object, answer: object) -> str:

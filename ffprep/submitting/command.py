@@ -179,7 +179,7 @@ def _run(order: "Order", plan: Any, telling: "Teller", memory: Any, stopped: Eve
         for outcome in crowd.outcomes(order.courses(plan)):
             telling.tell(outcome)
     finally:
-        telling.left(crowd.unfinished)
+        telling.left(crowd.unfinished, crowd.fault)
 
 
 def _rehearse(order: "Order", plan: Any, telling: "Teller", memory: Any) -> None:

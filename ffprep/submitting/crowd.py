@@ -26,7 +26,7 @@ class Crowd:
     look: Callable[[Iterable[Course]], None]
     _running: dict["Future[Outcome]", Course] = field(default_factory=dict)
     _lost: list[Course] = field(default_factory=list)
-    _fault: EnvironmentFault | None = None
+    fault: EnvironmentFault | None = field(default=None, init=False)
 
     def outcomes(self, courses: Iterable[Course | Outcome]) -> Iterator[Outcome]:
         """What becomes of each, as it comes. When it has `stopped`, the rest are `unfinished`.
@@ -51,8 +51,8 @@ class Crowd:
         finally:
             self.stopped.set()
             executor.shutdown(wait=False, cancel_futures=True)
-        if self._fault:
-            raise self._fault
+        if self.fault:
+            raise self.fault
 
     @property
     def unfinished(self) -> list[Course]:
@@ -61,7 +61,7 @@ class Crowd:
 
     @property
     def _over(self) -> bool:
-        return self._fault is not None or self.stopped.is_set()
+        return self.fault is not None or self.stopped.is_set()
 
     def _ended(self) -> Iterator[Outcome]:
         self.look(self._running.values())
@@ -75,7 +75,7 @@ class Crowd:
         except Stopped:
             return  # it stays among the unfinished
         except EnvironmentFault as error:
-            self._fault = self._fault or error
+            self.fault = self.fault or error
             self._lost.append(self._running.pop(future))
             return
         del self._running[future]

@@ -111,6 +111,8 @@ def _resumed(given: Mapping[str, Any], terms: Terms, speaker: Speaker) -> Order:
 def _new(given: Mapping[str, Any], terms: Terms, speaker: Speaker) -> Order:
     if not (given["prompt"] or "").strip():
         raise UsageError("what is to be seen? Say it with --prompt TEXT")
+    if _is_broken(given["prompt"]):
+        raise UsageError("--prompt is no UTF-8, and cannot be sent")
     target, rules = _destination(given)
     size = None if target else given["size"]
     request = read_request(
@@ -141,6 +143,14 @@ def _new(given: Mapping[str, Any], terms: Terms, speaker: Speaker) -> Order:
     )
     order = Order(terms, speaker, output, request)
     return replace(order, jobs=given["jobs"], wait=given["wait"] or 0.0, dry_run=given["dry_run"])
+
+
+def _is_broken(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def _destination(given: Mapping[str, Any]) -> tuple[str | None, Target]:
@@ -190,6 +200,10 @@ def _output(said: str | None, only: str | None) -> tuple[Path, bool]:
     folder = said.endswith(("/", os.sep)) or os.path.isdir(said)
     if file is not None and not folder and Path(said).suffix:
         return _clip(said), True
+    if not folder and Path(said).suffix.lower() == SUFFIX:
+        raise UsageError(
+            f"{said} is named like one clip; several photos, or a folder, need a folder"
+        )
     if os.path.exists(said) and not os.path.isdir(said):
         words = "is a file; several photos, or a folder, need an output folder"
         raise UsageError(f"{said} {words}")

@@ -369,6 +369,7 @@ def test_an_interrupt_waits_for_the_answer_to_what_was_sent(
     running.terminate()
     _, said = running.communicate(timeout=30)
     assert (running.returncode, "job video_0001 goes on" in said) == (143, True)
+    assert "waiting up to 30 s" in said
 
 
 def _wait_until(so: Any) -> None:

@@ -24,6 +24,7 @@ class Crowd:
     workers: int
     stopped: Event
     look: Callable[[Iterable[Course]], None]
+    waits: Callable[[float], None] = lambda _: None
     _running: dict["Future[Outcome]", Course] = field(default_factory=dict)
     _lost: list[Course] = field(default_factory=list)
     fault: EnvironmentFault | None = field(default=None, init=False)
@@ -83,9 +84,12 @@ class Crowd:
 
     def _left(self) -> Iterator[Outcome]:
         """What still comes in the moment before the end."""
-        began = time.monotonic()
+        began, told = time.monotonic(), False
         while pending := [future for future in self._running if not future.done()]:
             sending = any(self._running[future].stage is Stage.SENDING for future in pending)
+            if sending and not told:
+                self.waits(_SENDING)
+                told = True
             if time.monotonic() - began > (_SENDING if sending else _LEAVING):
                 break
             wait(pending, _PULSE, FIRST_COMPLETED)

@@ -89,6 +89,12 @@ class Teller:
                 words = "was being sent, and no answer came: the server may have taken it, and may bill it"
                 self._say(f"{name}: {Trouble.UNCERTAIN}: {words}; look at its list of jobs")
 
+    def waits(self, seconds: float) -> None:
+        """Somebody has asked for the end, while the answer to a request is to come."""
+        self._say(
+            f"waiting up to {seconds:g} s for the answer to what was sent, which names the job"
+        )
+
     def look(self, courses: Iterable[Course]) -> None:
         """Bring the bar up to date."""
         if self.bar is not None:

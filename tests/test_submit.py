@@ -534,9 +534,15 @@ def test_a_clip_that_was_fetched_by_hand_is_not_asked_for_again(
 def test_where_nothing_can_be_remembered_nothing_is_sent(
     ffprep, standin: Standin, photo: Path
 ) -> None:
-    (photo.parent / ".ffprep").write_text("a file of somebody's")
+    folder = photo.parent / ".ffprep"
+    folder.write_text("a file of somebody's")
     ran = ffprep(*single(photo))
     assert (ran.code, "nothing was sent" in ran.err, standin.received) == (3, True, []), ran.err
+    folder.unlink()
+    folder.mkdir()
+    (folder / "submissions.db").touch()
+    ran = ffprep(*single(photo))
+    assert (ran.code, "emptied" in ran.err, standin.received) == (3, True, []), ran.err
 
 
 def test_two_photos_of_one_clip_are_told_before_anything_is_sent(
@@ -688,6 +694,8 @@ def test_a_fault_of_all_photos_ends_the_run_and_costs_nothing(
             "--model",
         ),
         (["--resume", "video_1"], "leave out SOURCE"),
+        (["--resume", ""], "which job?"),
+        (["--prompt", "w", "--size", "1280x720", "-o", "c.mp4", "."], "named like one clip"),
         (["--prompt", "w\udcff", "--size", "1280x720"], "no UTF-8"),
         (["--prompt", "w", "--size", "1280x720", "--extra", "n=NaN"], "cannot be sent"),
         (["--prompt", "w", "--size", "1280x720", "--base-url", "http://h/v1?key=s"], "? or #"),

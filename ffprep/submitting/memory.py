@@ -1,5 +1,6 @@
 """What was submitted to where, so that nothing is submitted twice: written before a request is sent, and after its answer."""
 
+import errno
 import os
 import sqlite3
 import time
@@ -146,6 +147,8 @@ def remembered(folder: Path, clip: str = "", wait: float = 0.0) -> Iterator[Memo
             stack.enter_context(held(folder, wait, clip))
             with told(path, LAYOUT), held(folder, _OPENING, path.name):  # made by one at a time
                 refuse_others(path, LAYOUT)
+                if path.exists() and not path.stat().st_size:  # a full disk, or somebody
+                    raise OSError(errno.EINVAL, "it has been emptied")
                 database = stack.enter_context(closing(open_to_write(path, "FULL", LAYOUT)))
         except OSError as error:
             words = "what is submitted cannot be remembered there, and nothing was sent"

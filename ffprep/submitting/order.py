@@ -26,6 +26,13 @@ from ffprep.targets import Target
 
 SUFFIX = ".mp4"
 _POLL = 5.0
+_OWN = {
+    "videos": frozenset("prompt size seconds model input_reference".split()),
+    "azure-v1": frozenset(
+        "prompt model files width height n_seconds n_variants inpaint_items".split()
+    ),
+}
+"""The fields of each protocol for which there are options."""
 _PROTOCOLS: dict[str, type[Videos] | type[AzureJobs]] = {"videos": Videos, "azure-v1": AzureJobs}
 
 
@@ -91,13 +98,15 @@ def read_order(given: Mapping[str, Any]) -> Order:
         polls=poll is not None,
     )
     speaker = _PROTOCOLS[access.protocol](access)
-    if given["resume"]:
+    if given["resume"] is not None:
         return _resumed(given, terms, speaker)
     return _new(given, terms, speaker)
 
 
 def _resumed(given: Mapping[str, Any], terms: Terms, speaker: Speaker) -> Order:
     job = given["resume"]
+    if not job:
+        raise UsageError("--resume: which job? Its id is empty")
     if given["sources"] or given["sources_from"] or given["prompt"]:
         raise UsageError("--resume is for a job that was submitted; leave out SOURCE and --prompt")
     if given["dry_run"]:
@@ -136,7 +145,7 @@ def _new(given: Mapping[str, Any], terms: Terms, speaker: Speaker) -> Order:
         prompt=given["prompt"],
         seconds=given["seconds"],
         model=_model(given, target),
-        extra=_extra(given["extra"]),
+        extra=_extra(given["extra"], _OWN[terms.access.protocol]),
         recipe=recipe,
         resubmit=given["resubmit"],
         again=given["again"],
@@ -178,10 +187,8 @@ def _model(given: Mapping[str, Any], target: str | None) -> str | None:
     return name
 
 
-def _extra(said: tuple[str, ...]) -> tuple[tuple[str, Any], ...]:
+def _extra(said: tuple[str, ...], own: frozenset[str]) -> tuple[tuple[str, Any], ...]:
     """More fields. Raises UsageError for those that have options, since the picture is made for what these say."""
-    own = {"prompt", "size", "seconds", "model", "input_reference", "files", "width", "height"}
-    own |= {"n_seconds", "n_variants", "inpaint_items"}
     fields = dict(read_extra(text) for text in said)
     if taken := sorted(own & {key.partition("[")[0] for key in fields}):
         raise UsageError(

@@ -111,7 +111,8 @@ def refused(error: Unsuccessful, access: Access, call: Call) -> FfprepError:
     if error.status == 415 or _MEDIA.search(text):
         words = "try another --format: jpeg, png or webp"
         return JobError(Trouble.MEDIA_TYPE, f"{said}; {sent}; {words}")
-    return JobError(Trouble.REFUSED, f"{said}; {sent}")
+    hint = "; a smaller file is made by --max-bytes" if error.status == 413 else ""
+    return JobError(Trouble.REFUSED, f"{said}; {sent}{hint}")
 
 
 def everywhere(error: Unsuccessful, access: Access) -> ServerFault | None:

@@ -1045,6 +1045,7 @@ def test_a_film_that_ffprep_has_not_made_is_left_as_it_is(
 ) -> None:
     film = photo.parent / "c.mp4"
     film.write_bytes(b"a film of one's own")
+    assert ffprep(*single(photo, "--dry-run")).code == 1
     ran = ffprep(*single(photo))
     assert (ran.code, "collision" in ran.err, standin.received) == (1, True, []), ran.err
     assert film.read_bytes() == b"a film of one's own"

@@ -139,6 +139,7 @@ class Course:
             assert self.photo
             if outcome := steps.known(self.photo, steps.request(self.photo)):
                 return outcome
+            steps.require_ours()
             if not self.job:
                 call, _, warnings = steps.drafted(self.photo)
                 show(self, call)
@@ -164,22 +165,21 @@ class _Steps:
         request = self.request(photo)
         if outcome := self.known(photo, request):
             return outcome
-        self._require_place()
+        self.require_ours()
+        with temporary_beside(course.clip):
+            pass  # what cannot be written is told before anything is sent
         size = None if course.job else self._submit(photo, request)
         return self._watched(request, size)
 
-    def _require_place(self) -> None:
-        """Raise PhotoError where the clip could not be written, or would take the place of what ffprep has not made."""
+    def require_ours(self) -> None:
+        """Raise PhotoError where the clip would take the place of what ffprep has not fetched."""
         course = self.course
-        with temporary_beside(course.clip):
-            pass
         going_on = course.job and course.known and not course.known.clip
         if going_on or self.terms.again or self.memory.is_ours(course.place, course.clip):
             return
-        words = (
-            f"{course.clip} is there, and is no clip that was fetched for it, or was changed since"
-        )
-        raise PhotoError(Kind.COLLISION, f"{words}; move it away, or write elsewhere with -o")
+        words = "is there, and is no clip that was fetched for it, or was changed since"
+        hint = "move it away, or write elsewhere with -o"
+        raise PhotoError(Kind.COLLISION, f"{course.clip} {words}; {hint}")
 
     def known(self, photo: Path, request: str) -> Outcome | None:
         """What an earlier run made of it, or its job; nothing for what is to be submitted. Raises JobError."""
@@ -251,10 +251,9 @@ class _Steps:
         before = Stamp.of(photo)
         try:
             picture, warnings = prepared(photo, terms.recipe, own)
-        except (
-            PhotoError
-        ) as error:  # which may begin with the photo's name, as an exception's words do
-            raise PhotoError(error.kind, str(error).removeprefix(f"{photo}: ")) from None
+        except PhotoError as error:
+            words = str(error).removeprefix(f"{photo}: ")  # as an exception's words begin
+            raise PhotoError(error.kind, words) from None
         except UsageError as error:  # of this photo's shape only: options were read long ago
             raise PhotoError(Kind.UNSUPPORTED, str(error)) from None
         if Stamp.of(photo) != before:

@@ -488,7 +488,7 @@ def test_info_tells_beforehand_what_each_mode_would_do(ffprep, tmp_path: Path) -
     ramp(640, 480).save(tmp_path / "a.jpg")
     ran = ffprep("info", tmp_path / "a.jpg", "--size", "1280x720")
     told = [line.strip() for line in ran.out.decode().splitlines()]
-    cut = "25 % of the photo is cut (top 12 %, bottom 12 %)"
+    cut = "25 % of the photo is cut (top 12.5 %, bottom 12.5 %)"
     assert f"cover at 1280x720: enlarged 2.00x, {cut}" in told
     assert "pad at 1280x720: enlarged 1.50x, 25 % of the frame is bars" in told
     (found,) = ffprep("info", tmp_path / "a.jpg", "--target", "sora-2", "--json").lines

@@ -1,14 +1,14 @@
-"""Which size and mode a photo is given where there is a choice; and what a size breaks of an envelope."""
+"""Which size and mode a photo is given where there is a choice."""
 
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import product
 
+from ffprep.envelopes import broken
 from ffprep.errors import Kind, PhotoError, UsageError
 from ffprep.framing import Framing
 from ffprep.spec import Choice, Envelope, Fit, Size, Spec
-
 
 ALIKE = 0.01
 """Shares that differ by less look the same: 854x480 is meant to be 16:9, and is wider by 0.08 %."""
@@ -93,33 +93,6 @@ def nearest(envelope: Envelope, fit: Fit, photo: Size) -> Size:
         return round(changed(framing) + abs(math.log(framing.factor)), 12), size
 
     return min(sizes, key=cost)
-
-
-def broken(envelope: Envelope, size: Size) -> Iterator[tuple[str, str]]:
-    """What a size breaks: the rule's name, and what is wrong in words."""
-    short, long = sorted((size.width, size.height))
-    step, most = envelope.multiple_of, envelope.max_pixels
-    if short < envelope.min_side:
-        yield "min_side", f"a side of {short} is under {envelope.min_side}"
-    if envelope.max_side and long > envelope.max_side:
-        yield "max_side", f"a side of {long} is over {envelope.max_side}"
-    if envelope.max_short_side and short > envelope.max_short_side:
-        yield "max_short_side", f"its shorter side, {short}, is over {envelope.max_short_side}"
-    if envelope.min_long_side and long < envelope.min_long_side:
-        yield "min_long_side", f"its longer side, {long}, is under {envelope.min_long_side}"
-    if (least := envelope.min_ratio) and size.width * least[1] < size.height * least[0]:
-        yield "min_ratio", f"{size} is narrower than {ratio_text(least)}"
-    if (widest := envelope.max_ratio) and size.width * widest[1] > size.height * widest[0]:
-        yield "max_ratio", f"{size} is wider than {ratio_text(widest)}"
-    if size.width % step or size.height % step:
-        yield "multiple_of", f"the sides of {size} are not both multiples of {step}"
-    if most and size.pixels > most:
-        yield "max_pixels", f"{size} is {size.pixels} pixels, and {most} is the most"
-
-
-def ratio_text(ratio: tuple[int, int]) -> str:
-    """`2:5`, width to height."""
-    return f"{ratio[0]}:{ratio[1]}"
 
 
 def _proportioned(envelope: Envelope, fit: Fit, photo: Size) -> tuple[float, float]:

@@ -20,6 +20,9 @@ PIXELS_VERSION = 2
 """Part of every digest; raised when the same Spec would come out with other pixels."""
 
 
+FFMPEG_HOLDS = (2**31 - 1) // 8 - 1
+"""Pixels, with 128 more to each side."""
+
 CHOICE_VERSION = 2
 """Part of the digest of every Spec with a Choice; raised when `sizing` would choose otherwise."""
 
@@ -47,7 +50,7 @@ class Size:
     @property
     def ffmpeg_holds(self) -> bool:
         """Whether FFmpeg can hold such a picture (libavutil/imgutils.c, at 8 bytes a pixel)."""
-        return (self.width + 128) * (self.height + 128) < (2**31 - 1) // 8
+        return (self.width + 128) * (self.height + 128) <= FFMPEG_HOLDS
 
     @property
     def turned(self) -> "Size":
@@ -173,13 +176,14 @@ class Bounds:
 
     def of(self, photo: Size) -> Size | None:
         """The size of what is left of an upright photo; None where that is less than a pixel."""
-        across, down = (self.right - self.left) * photo.width, (self.bottom - self.top) * photo.height
+        across, down = (
+            (self.right - self.left) * photo.width,
+            (self.bottom - self.top) * photo.height,
+        )
         if min(across, down) < 1 - 1e-9:
             return None
         left, top = self.corner(photo)
-        return Size(
-            _edge(self.right, photo.width) - left, _edge(self.bottom, photo.height) - top
-        )
+        return Size(_edge(self.right, photo.width) - left, _edge(self.bottom, photo.height) - top)
 
 
 HALF_UP = 0.5 + 1e-9

@@ -82,4 +82,6 @@ def test_numbers_never_round_to_nothing() -> None:
         "1x",
     )
     shares = 0.001, 0.333, 0.125, 0.3, 0.999
-    assert [percent(share) for share in shares] == "under 1 %|33.3 %|12.5 %|30 %|over 99 %".split("|")
+    assert [percent(share) for share in shares] == "under 1 %|33.3 %|12.5 %|30 %|over 99 %".split(
+        "|"
+    )

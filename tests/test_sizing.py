@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ffprep.envelopes import broken
 from ffprep.errors import PhotoError, UsageError
 from ffprep.modes import find_mode
-from ffprep.sizing import broken, chosen, nearest, sized
+from ffprep.sizing import chosen, nearest, sized
 from ffprep.spec import NOT_CHOSEN, Choice, Envelope, Fit, Size, Spec
 from ffprep.targetfiles import all_targets
 

@@ -291,7 +291,11 @@ def test_modes_in_the_users_own_folder_are_found(ffprep, home: Path) -> None:
         (["--size", "8x8", "--focus", "2,2"], "no focus"),
         (["--size", "8x8", "--names", "{nome}"], "unknown field {nome}"),
         (["--size", "8x8", "--jobs", "many"], "neither auto nor a number"),
-        (["--size", "8x8", "--filters", "/nowhere"], "no such folder"),
+        (["--size", "8x8", "--filters", "/nowhere/at/all"], "no such folder"),
+        (["--target", "ltx", "--targets", "/nowhere/at.toml"], "no such file"),
+        (["--size", "8x8", "--mode", ""], "--mode: is empty"),
+        (["--size", "8x8", "--scene", ""], "--scene: is empty"),
+        (["--size", "8x8", "--max-loss", "\u0661"], "is no share"),
         (["--size", "99999x9", "--format", "webp"], "too large for webp"),
     ],
 )
@@ -482,6 +486,17 @@ def test_info_tells_what_will_be_dropped(ffprep, tmp_path: Path) -> None:
         ["16 bits a channel become 8"],
     )
     assert told["c.gif"]["dropped"] == ["2 of 3 frames"]
+
+
+@pytest.mark.parametrize(
+    "words", ["--focus top", "--crop-bounds 0,0,1,0.5", "--scene ui", "--max-loss 0.1"]
+)
+def test_what_is_said_of_a_frame_needs_one(ffprep, tmp_path: Path, words: str) -> None:
+    ramp(64, 48).save(tmp_path / "a.jpg")
+    ran = ffprep("info", tmp_path / "a.jpg", *words.split())
+    assert (ran.code, ran.out) == (2, b"")
+    assert f"{words.split()[0]} is about a frame; say which, by --size or --target" in ran.err
+    assert ffprep("info", tmp_path / "a.jpg", *words.split(), "--size", "9x9").code == 0
 
 
 def test_info_tells_beforehand_what_each_mode_would_do(ffprep, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import click
 
 from ffprep.errors import UsageError
 from ffprep.job import Policy
-from ffprep.spec import Bounds, Color, Fallback, Focus, Size
+from ffprep.spec import Bounds, Color, Fallback, Focus, Size, read_fractions
 
 Value = TypeVar("Value")
 PATH = click.Path(path_type=Path, readable=False)
@@ -123,7 +123,7 @@ def read_memory(text: str) -> int:
 def read_share(text: str) -> float:
     """Read a fraction from 0 to 1. Raises UsageError."""
     try:
-        share = float(text)
+        (share,) = read_fractions(text)
     except ValueError:
         share = math.nan
     if not 0 <= share <= 1:

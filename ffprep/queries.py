@@ -44,25 +44,27 @@ from ffprep.params import (
 @MAX_MEMORY
 @AS_JSON
 def check(paths: tuple[Path, ...], **given: Any) -> None:
-    """Verify pictures that exist; one line for each that falls short. Writes nothing."""
+    """Verify pictures that exist; one line for each rule that one of them breaks. Writes nothing."""
     from ffprep import report
     from ffprep.request import read_target
     from ffprep.survey import Survey
     from ffprep.workers import Signals
 
     target = read_target(given["size"], given["target"], given["targets"])
-    short = False
+    count, short = 0, False
     policy = _limits(given)
     survey = Survey(paths, given["follow_links"], policy, given["jobs"])
     with Signals():
         for finding in survey.verify(target):
-            short = short or bool(finding.broken)
+            count, short = count + 1, short or bool(finding.broken)
             if given["as_json"]:
                 report.print_json(finding.as_dict())
-            elif finding.broken:
-                words = report.printable("; ".join(finding.broken))
+                continue
+            for words in map(report.printable, finding.broken):
                 click.echo(f"{report.shown(finding.path)}: {words}")
-    sys.exit(ExitCode.SOME_FAILED if short else ExitCode.OK)
+    if not count:
+        say(f"no picture in {', '.join(map(report.shown, paths))}: nothing was verified")
+    sys.exit(ExitCode.OK if count and not short else ExitCode.SOME_FAILED)
 
 
 @click.command()

@@ -20,7 +20,7 @@ from ffprep.naming import Names
 from ffprep.run import Order
 from ffprep.selection import Selection
 from ffprep.sources import Sources
-from ffprep.spec import NOT_CHOSEN, Choice, Fallback, Mode, Size, Spec
+from ffprep.spec import NOT_CHOSEN, Bounds, Choice, Fallback, Focus, Mode, Size, Spec
 from ffprep.targets import Target
 from ffprep.walking import require_no_picture
 
@@ -192,6 +192,9 @@ def read_modes(
 ) -> tuple[Mode, Fallback | None]:
     """The mode of --mode or --scene, and the one for photos of which it would cut too much. Raises UsageError."""
     name, scene, max_loss = given.get("mode"), given["scene"], given["max_loss"]
+    if "" in (name, scene):
+        words = "is empty; name one, or leave it out"
+        raise UsageError(f"{'--mode' if name == '' else '--scene'}: {words}")
     if name and scene:
         raise UsageError("--mode and --scene exclude one another: a scene picks the mode")
     mode, fallback = picked(name or default, scene, max_loss, filter_folders(given["filters"]))
@@ -210,9 +213,19 @@ def read_aims(given: Mapping[str, Any]) -> Aims:
 def read_frames(given: Mapping[str, Any]) -> list[Spec]:
     """A Spec for each size of --size or --target, or for the choice of one, with the modes recommended.
 
-    None without either. Raises UsageError.
+    None without either. Raises UsageError, also where nothing is asked for that the other options could be about.
     """
-    if not (given["size"] or given["target"]):
+    if given["size"] is None and given["target"] is None:
+        for name, unsaid in (
+            ("focus", Focus()),
+            ("crop_bounds", Bounds()),
+            ("scene", None),
+            ("max_loss", None),
+        ):
+            if given[name] != unsaid:
+                raise UsageError(
+                    f"--{name.replace('_', '-')} is about a frame; say which, by --size or --target"
+                )
         return []
     mode, fallback = read_modes(given, AUTO)
     target = read_target(given["size"], given["target"], given["targets"])
@@ -287,6 +300,9 @@ def filter_folders(given: tuple[Path, ...]) -> list[Path]:
 
 
 def target_files(given: tuple[Path, ...]) -> list[Path]:
-    """The user's own file of targets, where there is one, and those named on the command line."""
+    """The user's own file of targets, where there is one, and those named on the command line. Raises UsageError."""
+    for file in given:
+        if not os.path.exists(file) or os.path.isdir(file):
+            raise UsageError(f"--targets {file}: there is no such file")
     own = Path(click.get_app_dir("ffprep")) / "targets.toml"
     return [*([own] if own.exists() else []), *given]

@@ -251,6 +251,9 @@ def prepared(order: Order, converter: Converter, warn: Callable[[str], None]) ->
             if order.ledger and (os.path.exists(order.ledger) or not order.dry_run):
                 freshness = stack.enter_context(_remembered(order, order.ledger, converter, warn))
         except (OSError, Unusable) as error:
+            if not order.dry_run and not os.path.isdir(request.output):
+                words = f"the folder {request.output} cannot be made: {reason(error)}"
+                raise EnvironmentFault(words) from None
             if order.ledger and request.output not in order.ledger.parents:
                 raise  # it was asked for; else the outputs themselves will tell what is wrong
             words = f"nothing can be remembered in {request.output}: {reason(error)}"

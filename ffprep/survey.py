@@ -15,7 +15,7 @@ from ffprep.job import Policy
 from ffprep.picture import Picture
 from ffprep.probe import Extras
 from ffprep.processes import Processes
-from ffprep.sizing import change, settled, sized
+from ffprep.sizing import best, settled, sized
 from ffprep.spec import Fit, Mode, Size, Spec
 from ffprep.targets import Target, check
 from ffprep.viewing import Viewers
@@ -76,11 +76,7 @@ class Finding:
         by_mode: defaultdict[str, list[tuple[Size, Framing]]] = defaultdict(list)
         for size, mode, framing in self.framings:
             by_mode[mode].append((size, framing))
-        several = {mode: sizes for mode, sizes in by_mode.items() if len(sizes) > 1}
-        return {
-            (min(sizes, key=lambda pair: change(pair[1]))[0], mode)
-            for mode, sizes in several.items()
-        }
+        return {(best(sizes), mode) for mode, sizes in by_mode.items() if len(sizes) > 1}
 
     @property
     def dropped(self) -> list[str]:

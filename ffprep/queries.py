@@ -64,7 +64,7 @@ def check(paths: tuple[Path, ...], **given: Any) -> None:
                 click.echo(f"{report.shown(finding.path)}: {words}")
     if not count:
         say(f"no picture in {', '.join(map(report.shown, paths))}: nothing was verified")
-    sys.exit(ExitCode.OK if count and not short else ExitCode.SOME_FAILED)
+    sys.exit(ExitCode.SOME_FAILED if short else ExitCode.OK)
 
 
 @click.command()

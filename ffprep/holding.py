@@ -10,7 +10,7 @@ import json
 import os
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -21,8 +21,10 @@ _PULSE = 0.1
 
 
 @contextmanager
-def held(output: Path, wait: float = 0.0) -> Iterator[None]:
-    """Hold an output folder, made if it is not there; wait as many seconds for whoever holds it.
+def held(
+    output: Path, wait: float = 0.0, stopped: Callable[[], bool] = lambda: False
+) -> Iterator[None]:
+    """Hold an output folder, made if it is not there; wait as many seconds for whoever holds it, or until `stopped`.
 
     Raises Held when that is not over by then, OSError where nothing can be written or locked.
     """
@@ -36,7 +38,7 @@ def held(output: Path, wait: float = 0.0) -> Iterator[None]:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise OSError(errno.EINVAL, f"{place} is no regular file")
         while not _locked(descriptor):
-            if time.monotonic() >= until:
+            if stopped() or time.monotonic() >= until:
                 raise Held(f"{output} is held by {_holder(place)}; wait for it with --wait SECONDS")
             time.sleep(_PULSE)
         _sign(descriptor)

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from ffprep.errors import UsageError
+from ffprep.formats import output_format_of
 from ffprep.job import Policy
 from ffprep.spec import Bounds, Color, Fallback, Focus, Size, read_fractions
 
@@ -54,6 +55,21 @@ class ParsedOrPath(Parsed):
     ) -> None:
         super().__init__(name, parse)
         self.names_path = names_path
+
+
+class Whole(click.IntRange):
+    """A whole number within bounds."""
+
+    name = "whole number"
+
+
+class FormatName(click.Choice[str]):
+    """The name of a format, or what a file's suffix calls it: `jpg`, `JPEG`."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Read it by the suffixes there are."""
+        format = output_format_of(f".{value}")
+        return super().convert(format.name if format else value, param, ctx)
 
 
 class Jobs(click.ParamType[int]):
@@ -235,7 +251,7 @@ MAX_MEMORY = click.option(
 )
 MAX_PIXELS = click.option(
     "--max-pixels",
-    type=click.IntRange(min=1),
+    type=Whole(min=1),
     default=Policy().max_pixels,
     show_default=True,
     metavar="N",

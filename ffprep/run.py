@@ -247,7 +247,9 @@ def prepared(order: Order, converter: Converter, warn: Callable[[str], None]) ->
         freshness = None
         try:
             if not request.single and not order.dry_run:
-                stack.enter_context(held(request.output, order.wait))
+                stack.enter_context(
+                    held(request.output, order.wait, lambda: converter.processes.stopped)
+                )
             if order.ledger and (os.path.exists(order.ledger) or not order.dry_run):
                 freshness = stack.enter_context(_remembered(order, order.ledger, converter, warn))
         except (OSError, Unusable) as error:

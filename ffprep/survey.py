@@ -128,6 +128,7 @@ class Survey:
     follow_links: bool
     policy: Policy
     workers: int
+    processes: Processes = field(default_factory=Processes)
 
     def describe(
         self, frames: Sequence[Spec], modes: Sequence[Mode], aims: Aims
@@ -178,14 +179,21 @@ class Survey:
         return self._each(look)
 
     def _each(self, look: Callable[[Found, Viewers], Finding]) -> Generator[Finding, None, None]:
-        processes = Processes()
+        processes = self.processes
         with Viewers(processes, self.policy) as viewers:
 
             def work(found: Found) -> Iterator[Finding]:
                 yield look(found, viewers)
 
             pictures = Walk(self.paths, follow_links=self.follow_links).files()
-            yield from spread(pictures, work, self.workers, ordered=True, abandon=processes.stop)
+            yield from spread(
+                pictures,
+                work,
+                self.workers,
+                ordered=True,
+                stopped=lambda: processes.stopped,
+                abandon=processes.stop,
+            )
 
     def _probed(self, found: Found, viewers: Viewers) -> Picture:
         if found.error:

@@ -12,11 +12,11 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from threading import Event
+from threading import Event, main_thread
 from types import FrameType, TracebackType
 from typing import Generic, Self, TypeVar
 
-from ffprep.errors import Interrupted
+from ffprep.errors import EnvironmentFault, Interrupted
 from ffprep.jobserver import Slots, slots
 
 Chunk = TypeVar("Chunk")
@@ -26,7 +26,7 @@ _PULSE = 0.05
 _PATIENCE = 0.7
 """Seconds that work in hand may still take when a run is interrupted."""
 _LEAVING = 30.0
-"""The same for work that was abandoned: no ffmpeg is left, and decoders in this process have an end."""
+"""The same where somebody waits for the end of what was abandoned: no ffmpeg is left, and decoders in this process have an end."""
 
 
 def processors() -> int:
@@ -82,10 +82,11 @@ def spread(
     worker are in flight. Once `stopped` says so, no chunk begins, and what is in hand is waited for
     a moment only. So it is when `work` raises, which ends it all; the exception is raised here at last.
     A chunk begins when this process has a slot for it (see `jobserver`). When it is broken off, by an exception
-    or by whoever takes no more, `abandon` ends what is in hand, and that is waited for.
+    or by whoever takes no more, `abandon` ends what is in hand, and that is waited for. Raises EnvironmentFault
+    where no thread can be started.
     """
     executor: Executor = ThreadPoolExecutor(workers)
-    process_slots, over = slots(), Event()
+    process_slots, over, patience = slots(), Event(), _LEAVING if abandon else _PATIENCE
     pending: deque[_Task[Outcome]] = deque()
     come = Event()
     try:
@@ -93,13 +94,13 @@ def spread(
             if stopped():
                 break
             task = _Task[Outcome](come, process_slots, lambda: over.is_set() or stopped())
-            task.future = executor.submit(task.run, work, chunk)
+            task.future = _submitted(executor, task, work, chunk)
             task.future.add_done_callback(lambda _: come.set())
             pending.append(task)
             while len(pending) >= 2 * workers:
-                yield from _take(pending, come, ordered, stopped)
+                yield from _take(pending, come, ordered, stopped, patience)
         while pending:
-            yield from _take(pending, come, ordered, stopped)
+            yield from _take(pending, come, ordered, stopped, patience)
     except BaseException:
         over.set()
         if abandon:
@@ -137,17 +138,33 @@ class _Task(Generic[Outcome]):
             self.future.result()
 
 
+def _submitted(
+    executor: Executor,
+    task: _Task[Outcome],
+    work: Callable[[Chunk], Iterable[Outcome]],
+    chunk: Chunk,
+) -> "Future[None]":
+    try:
+        return executor.submit(task.run, work, chunk)
+    except RuntimeError:
+        words = "no thread can be started; raise the limit of processes"
+        if not main_thread().is_alive():
+            words = "the program is ending, and no photo is begun any more"
+        raise EnvironmentFault(words) from None
+
+
 def _take(
     pending: "deque[_Task[Outcome]]",
     come: Event,
     ordered: bool,
     stopped: Callable[[], bool],
+    patience: float,
 ) -> Iterator[Outcome]:
     """Wait for something to come, yield it, and drop the tasks that have ended."""
     come.wait(_PULSE)
     come.clear()  # before looking, so that nothing that comes meanwhile is missed
     if stopped():
-        wait([task.future for task in pending if not task.future.cancel()], timeout=_PATIENCE)
+        wait([task.future for task in pending if not task.future.cancel()], timeout=patience)
     for task in list(pending):
         ended = task.future.done() or stopped()
         try:

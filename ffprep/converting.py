@@ -4,13 +4,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ffprep.errors import ExitCode, Interrupted
 from ffprep.exits import leave_now, say
+from ffprep.locations import located
 from ffprep.options import CONVERT
 from ffprep.rehearsal import rehearse
 from ffprep.settings import FromFile
@@ -47,7 +47,7 @@ def carry_out(given: dict[str, Any], signals: "Signals", job: str = "") -> int:
     from ffprep.outputs import remove_temporaries
     from ffprep.report import Tally
 
-    tally = Tally(Path(given["output"]))
+    tally = Tally(located(given["output"]))
     with notifying(given, tally, signals), _told_if_interrupted(given, tally, job):
         _carry_out(given, signals, tally, job)
     if signals.number is not None:

@@ -11,21 +11,27 @@ import os
 import stat
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 from ffprep.errors import Held
 from ffprep.files import FOLDER
+from ffprep.leasing import leased
+from ffprep.locations import Location, Remote
 
 _PULSE = 0.1
 
 
-@contextmanager
-def held(output: Path, wait: float = 0.0) -> Iterator[None]:
+def held(output: Location, wait: float = 0.0) -> AbstractContextManager[None]:
     """Hold an output folder, made if it is not there; wait as many seconds for whoever holds it.
 
-    Raises Held when that is not over by then, OSError where nothing can be written or locked.
+    Raises Held when that is not over by then, OSError or EnvironmentFault where nothing can be written or locked.
     """
+    return leased(output, wait) if isinstance(output, Remote) else _locked_folder(output, wait)
+
+
+@contextmanager
+def _locked_folder(output: Path, wait: float) -> Iterator[None]:
     place = output / FOLDER / "lock"
     until = time.monotonic() + wait
     place.parent.mkdir(parents=True, exist_ok=True)

@@ -6,7 +6,6 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from itertools import takewhile
-from pathlib import Path
 from typing import Any
 
 from ffprep import __version__
@@ -17,13 +16,17 @@ from ffprep.errors import EnvironmentFault, reason
 from ffprep.files import real_folder
 from ffprep.freshness import Freshness, Sorted
 from ffprep.holding import held
-from ffprep.job import Batch, Fresh, Job, Manners, Policy, Renewal, Result, Retry
+from ffprep.job import Batch, Errand, Fresh, Manners, Policy, Renewal, Result, Retry
+from ffprep.keeping import KeptLedger, is_there
 from ffprep.ledger import Conditions, Ledger
 from ffprep.library import Plan, Request
+from ffprep.locations import Location, Remote, located
 from ffprep.polite import Gate, behave
 from ffprep.pruning import Pruning
 from ffprep.records import NO_HASHES, Done, Pending
+from ffprep.staging import Staging
 from ffprep.temporaries import sweep, sweep_links
+from ffprep.walking import is_folder
 from ffprep.workers import spread
 
 _SECONDS = 4.0
@@ -41,7 +44,7 @@ class Order:
     request: Request
     policy: Policy = field(default_factory=Policy)
     renewal: Renewal = field(default_factory=Renewal)
-    ledger: Path | None = None
+    ledger: Location | None = None
     jobs: int = 1
     ffmpeg: str | None = None
     wait: float = 0.0
@@ -90,6 +93,7 @@ class Run:
 
     order: Order
     converter: Converter
+    staging: Staging
     plan: Plan
     freshness: Freshness | None = None
     gate: Gate = field(default_factory=lambda: Gate(Manners()))
@@ -121,13 +125,13 @@ class Run:
         if self.freshness and not self._stopped and not self.gate.refused:
             yield from self._tidied(self.freshness)
 
-    def rehearsed(self) -> Iterator[Job | Result | Fresh]:
-        """What `results` would do, undone: the Jobs that would be converted, the Results without work."""
+    def rehearsed(self) -> Iterator[Errand | Result | Fresh]:
+        """What `results` would do, undone: the Errands that would be converted, the Results without work."""
         for sorted_out in self._sorted():
             yield Fresh(sorted_out.count)
             yield from sorted_out.failed
             for pending in sorted_out.pending:
-                done = self.freshness and self.freshness.settle(pending, self.converter.prove)
+                done = self.freshness and self.freshness.settle(pending, self.staging.prove)
                 yield done.result if done else pending.job
         if self.freshness:
             yield from self._tidied(self.freshness)
@@ -147,7 +151,7 @@ class Run:
     def _folders(self) -> tuple[str, ...]:
         """The SOURCEs that are folders, and hold a photo: one without is not mounted, maybe."""
         request = self.order.request
-        folders = filter(os.path.isdir, request.sources)
+        folders = filter(is_folder, map(located, request.sources))
         return tuple(
             real_folder(os.fspath(folder)) for folder in folders if request.has_photo(folder)
         )
@@ -208,14 +212,14 @@ class Run:
                 yield from self._convert(chunk.pending) if open else ()
 
     def _convert(self, todo: list[Pending]) -> Iterator[Done]:
-        left: dict[Path, Pending] = {}
+        left: dict[Location, Pending] = {}
         for pending in todo:
-            done = self.freshness and self.freshness.settle(pending, self.converter.prove)
+            done = self.freshness and self.freshness.settle(pending, self.staging.prove)
             if done:
                 yield done
             else:
                 left[pending.job.output] = pending
-        for result in self.converter.convert(pending.job for pending in left.values()):
+        for result in self.staging.convert(pending.job for pending in left.values()):
             assert result.output
             pending = left[result.output]
             yield Done(
@@ -248,7 +252,7 @@ def prepared(order: Order, converter: Converter, warn: Callable[[str], None]) ->
         try:
             if not request.single and not order.dry_run:
                 stack.enter_context(held(request.output, order.wait))
-            if order.ledger and (os.path.exists(order.ledger) or not order.dry_run):
+            if order.ledger and (is_there(order.ledger) or not order.dry_run):
                 freshness = stack.enter_context(_remembered(order, order.ledger, converter, warn))
         except (OSError, Unusable) as error:
             if order.ledger and request.output not in order.ledger.parents:
@@ -257,16 +261,17 @@ def prepared(order: Order, converter: Converter, warn: Callable[[str], None]) ->
             if order.renewal.retry is Retry.ONLY:  # else all would be tried, and not what failed
                 raise EnvironmentFault(f"{words}; --retry-failed goes by the ledger") from None
             warn(words)
-        yield Run(order, converter, Plan.of(request), freshness, gate)
+        yield Run(order, converter, Staging(converter), Plan.of(request), freshness, gate)
 
 
 @contextmanager
 def _remembered(
-    order: Order, path: Path, converter: Converter, warn: Callable[[str], None]
+    order: Order, path: Location, converter: Converter, warn: Callable[[str], None]
 ) -> Iterator[Freshness]:
     output, policy = order.request.output, order.policy
-    with Ledger(path, warn, policy.fsync, order.dry_run) as ledger:
-        real, ffmpeg = os.path.realpath(output), converter.binary.version
+    terms = warn, policy.fsync, order.dry_run
+    with KeptLedger(path, *terms) if isinstance(path, Remote) else Ledger(path, *terms) as ledger:
+        real, ffmpeg = real_folder(os.fspath(output)).rstrip("/") or "/", converter.binary.version
         alike = ledger.begin(Conditions(__version__, ffmpeg, policy.terms, real))
         yield Freshness(ledger, output, policy, order.renewal, alike)
 

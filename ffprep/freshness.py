@@ -145,7 +145,9 @@ class Freshness:
             return False
         return is_from(row, source) and row.spec == self.ledger.spec(spec)
 
-    def settle(self, pending: Pending, prove: Callable[[Errand], tuple[Size, Stamp]]) -> Done | None:
+    def settle(
+        self, pending: Pending, prove: Callable[[Errand], tuple[Size, Stamp]]
+    ) -> Done | None:
         """A job that needs no converting although its times say so: by its contents, or adopted.
 
         Reads files: not for the thread that has the run, and the ledger, in its hands. `prove` verifies an
@@ -173,7 +175,9 @@ class Freshness:
             return None
         return Done(replace(_fresh(pending.job, row), stamp=made), pending, hashes)
 
-    def _adopted(self, pending: Pending, prove: Callable[[Errand], tuple[Size, Stamp]]) -> Done | None:
+    def _adopted(
+        self, pending: Pending, prove: Callable[[Errand], tuple[Size, Stamp]]
+    ) -> Done | None:
         """An output older than its source was made of another version of it."""
         made = seen(pending.job.output, follow=False)
         if not made or not pending.stamp or made.modified < pending.stamp.modified:

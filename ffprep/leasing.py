@@ -39,7 +39,9 @@ def leased(output: Remote, wait: float = 0.0) -> Iterator[None]:
         try:
             while not lease.take():
                 if time.monotonic() >= until:
-                    raise Held(f"{output} is held by {lease.holder}; wait for it with --wait SECONDS")
+                    raise Held(
+                        f"{output} is held by {lease.holder}; wait for it with --wait SECONDS"
+                    )
                 time.sleep(min(_PULSE, max(0.0, until - time.monotonic())))
         except PhotoError as error:
             raise EnvironmentFault(f"{output} cannot be locked: {error}") from None

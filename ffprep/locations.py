@@ -91,5 +91,3 @@ def located(text: str | os.PathLike[str]) -> Location:
     """What a text names, as a user wrote it. Raises UsageError."""
     text = os.fspath(text)
     return Remote(spelt(text)) if names_url(text) else Path(text)
-
-

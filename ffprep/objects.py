@@ -32,6 +32,7 @@ _WRONG_CREDENTIALS = {
 }
 _VERSIONS = ("ETag", "etag", "e_tag", "md5Hash", "content_md5", "checksum", "generation")
 """How filesystems call what tells one content of an object from another."""
+_PRECEDED = ("PreconditionFailed", "ConditionalRequestConflict")
 _S3 = ("s3", "s3a")
 _WHOLE = ("gs", "gcs", "az", "abfs", "abfss", "adl", "memory")
 _TIMES = ("LastModified", "last_modified", "mtime", "modified", "updated", "created")
@@ -77,9 +78,10 @@ def stamp_of(size: int, version: str, modified: int = 0) -> Stamp:
 
 
 def _nanoseconds(moment: Any) -> int:
+    """Of a time as filesystems tell it, to the microsecond: in listings it may be a float."""
     if isinstance(moment, datetime):
-        return int(moment.timestamp()) * 10**9 + moment.microsecond * 1000
-    return int(moment * 10**9) if isinstance(moment, int | float) else 0
+        moment = moment.timestamp()
+    return round(moment * 10**6) * 1000 if isinstance(moment, int | float) else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,10 +142,9 @@ class Store:
         Where a store shows what is not yet complete, it has another name until then.
         """
         target = self.path(url)
-        folder = target.rpartition("/")[0]
-        at_first = target if self.whole else f"{folder}/{temporary_name()}"
+        at_first = target if self.whole else f"{target.rpartition('/')[0]}/{temporary_name()}"
         with told(url):
-            self.fs.makedirs(folder, exist_ok=True)
+            self._make_folder(target)
             try:
                 self.fs.put_file(os.fspath(path), at_first)
                 if at_first != target:
@@ -160,10 +161,14 @@ class Store:
         """Write a new object; False where there is one of this name."""
         with told(url, all_of_it=True):
             path = self.path(url)
-            self.fs.makedirs(path.rpartition("/")[0], exist_ok=True)
+            self._make_folder(path)
             try:
                 self.fs.pipe_file(path, data, mode="create")
             except FileExistsError:
+                return False
+            except OSError as error:
+                if _code(error) not in _PRECEDED:
+                    raise
                 return False
         return True
 
@@ -187,6 +192,11 @@ class Store:
         """Take an object away."""
         with told(url):
             self.fs.rm_file(self.path(url))
+
+    def _make_folder(self, target: str) -> None:
+        # Where folders are but a part of names, this might make a bucket of a typing error.
+        if not self.whole:
+            self.fs.makedirs(target.rpartition("/")[0], exist_ok=True)
 
     def _forget(self, temporary: str, target: str) -> None:
         # Where it was never there, or the connection is gone, nothing can be done.
@@ -223,9 +233,7 @@ class S3Store(Store):
                 for one in answer.get("Contents", ())
                 if not one["Key"].endswith("/")
             ]
-            folders = [
-                one["Prefix"][len(prefix) : -1] for one in answer.get("CommonPrefixes", ())
-            ]
+            folders = [one["Prefix"][len(prefix) : -1] for one in answer.get("CommonPrefixes", ())]
             yield Page(found, list(filter(None, folders)))
             if not answer.get("IsTruncated"):
                 return
@@ -287,7 +295,7 @@ def _store(scheme: str, host: str, _process: int) -> Store:
         raise UsageError(f"{place}: {words}") from None
     except Exception as error:
         raise trouble(place, error, all_of_it=True) from None
-    return S3Store(fs) if scheme in _S3 else Store(fs, scheme in _WHOLE)
+    return S3Store(fs, True) if scheme in _S3 else Store(fs, scheme in _WHOLE)
 
 
 @contextmanager
@@ -312,7 +320,7 @@ def trouble(url: str, error: Exception, all_of_it: bool = False) -> FfprepError:
         return EnvironmentFault(f"{url}: {words}; see docs/storage.md for where they come from")
     if code == "NoSuchBucket":
         return EnvironmentFault(f"{url}: there is no such bucket; check its name and the endpoint")
-    if code in ("PreconditionFailed", "ConditionalRequestConflict", "412"):
+    if code in _PRECEDED:
         return _Preceded(Kind.IO, f"{url} was changed by somebody else meanwhile")
     kind = Kind.IO
     if isinstance(error, FileNotFoundError):
@@ -344,5 +352,3 @@ def _is_of_the_line(error: Exception) -> bool:
 
 def _line(error: BaseException) -> str:
     return " ".join((str(error) or type(error).__name__).split())[:200]
-
-

@@ -17,6 +17,7 @@ from ffprep.spec import Bounds, Color, Fallback, Focus, Size
 
 Value = TypeVar("Value")
 
+
 class PathOr(click.Path):
     """A path as it is written, or one of a few words that are none."""
 

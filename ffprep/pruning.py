@@ -112,5 +112,3 @@ class Pruning:
             while folder != self.freshness.output:
                 folder.rmdir()
                 folder = folder.parent
-
-

@@ -38,7 +38,9 @@ def rehearse(run: "Run", tally: "Tally", style: "Style") -> None:
                 say(style.signed(report.line(result)))
 
 
-def _print_pipeline(run: "Run", job: "Errand", made: "set[Location]", style: "Style") -> "Result | None":
+def _print_pipeline(
+    run: "Run", job: "Errand", made: "set[Location]", style: "Style"
+) -> "Result | None":
     """Print how a Job would be done; the Result that can be told beforehand."""
     from ffprep import report
     from ffprep.job import Result

@@ -135,7 +135,9 @@ def _require_local(given: Mapping[str, Any], request: Request) -> None:
     if remote and given["preserve_times"]:
         raise UsageError("--preserve-times: a store gives an object its own time")
     for name, why in _OF_FILES.items():
-        if given[name] and (remote or any(names_url(os.fspath(source)) for source in request.sources)):
+        if given[name] and (
+            remote or any(names_url(os.fspath(source)) for source in request.sources)
+        ):
             raise UsageError(f"--{name}: {why}; leave it out")
 
 

@@ -12,7 +12,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, Thread
-from typing import Any
 
 from ffprep.errors import EnvironmentFault, FfprepError, Held, PhotoError
 from ffprep.files import FOLDER
@@ -69,13 +68,16 @@ class _Lease:
     def take(self) -> bool:
         """Whether it is this run's now."""
         place = store(self.url)
-        if place.create(self.url, self._sign()):
-            self._mine = place.glance(self.url)
-            return True
-        other = place.glance(self.url)
-        if other is None or not self._is_over(other):
+        made = place.create(self.url, self._sign())
+        found = place.glance(self.url)
+        if found is None:
             return False
-        self._mine = place.replace(self.path, self.url, other)
+        said = b"" if made else place.read(self.url)
+        # A creation whose answer was lost is tried again, and then comes upon itself.
+        if made or said == self.path.read_bytes():
+            self._mine = found
+        elif self._is_over(found, said):
+            self._mine = place.replace(self.path, self.url, found)
         return self._mine is not None
 
     def renew(self, ended: Event) -> None:
@@ -104,12 +106,10 @@ class _Lease:
         self.path.write_text(json.dumps(said))
         return self.path.read_bytes()
 
-    def _is_over(self, found: Object) -> bool:
+    def _is_over(self, found: Object, words: bytes) -> bool:
         """Whether its holder is dead, as far as can be told."""
-        said = dict[str, Any]()
-        with suppress(FfprepError, ValueError):
-            said = json.loads(store(self.url).read(self.url))
         try:
+            said = json.loads(words)
             by = f"process {said['pid']} on {said['host']}"
             self.holder = f"another run: {by}, since {said['since']}"
             if said["machine"] == machine():

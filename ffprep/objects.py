@@ -249,7 +249,9 @@ class S3Store(Store):
         try:
             return self._put(path, url, **condition)
         except _Preceded:
-            return None
+            # A put whose answer was lost is tried again, and then comes upon itself.
+            found = self.glance(url)
+            return found if found and found.version == md5(path) else None
 
     def _put(self, path: Path, url: str, **condition: str) -> Object:
         from mimetypes import guess_type
@@ -262,6 +264,12 @@ class S3Store(Store):
         if not version:  # it went in parts
             return self.look(url)
         return Object(url.rpartition("/")[2], stamp_of(len(data), version), 0, version)
+
+
+def md5(path: Path) -> str:
+    """The MD5 of a file, which is the ETag of most objects in S3."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
 class _Preceded(PhotoError):
@@ -293,6 +301,8 @@ def _store(scheme: str, host: str, _process: int) -> Store:
             raise EnvironmentFault(f"{place}: {_line(error)}") from None
         words = f"nobody knows {scheme}://; a local file of this name is ./{scheme}:/..."
         raise UsageError(f"{place}: {words}") from None
+    except FfprepError:
+        raise
     except Exception as error:
         raise trouble(place, error, all_of_it=True) from None
     return S3Store(fs, True) if scheme in _S3 else Store(fs, scheme in _WHOLE)

@@ -63,9 +63,12 @@ def _print_removal(result: "Result", style: "Style") -> None:
     import shlex
 
     from ffprep import report
+    from ffprep.locations import Remote
 
     if style.json:
         style.print_json(report.as_dict(result))
+    elif isinstance(result.output, Remote):
+        sys.stdout.write(f"# remove {report.shown(result.output)}\n")
     else:
         sys.stdout.write(shlex.join(["rm", "--", str(result.output)]) + "\n")
 

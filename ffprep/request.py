@@ -81,7 +81,7 @@ def _file_format(out: str, source: str | None) -> OutputFormat | None:
     output = located(out)
     if out.endswith(("/", os.sep)) or is_folder(output):
         return None
-    if source is not None and output.suffix and not is_folder(located(source)):
+    if source is not None and output.suffix and not is_folder(source):
         return _format_of(output)
     if os.path.exists(output):
         raise UsageError(f"{output} is a file; several sources, or a folder, need an output folder")

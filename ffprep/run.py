@@ -151,9 +151,11 @@ class Run:
     def _folders(self) -> tuple[str, ...]:
         """The SOURCEs that are folders, and hold a photo: one without is not mounted, maybe."""
         request = self.order.request
-        folders = filter(is_folder, map(located, request.sources))
+        folders = filter(is_folder, request.sources)
         return tuple(
-            real_folder(os.fspath(folder)) for folder in folders if request.has_photo(folder)
+            real_folder(os.fspath(located(folder)))
+            for folder in folders
+            if request.has_photo(folder)
         )
 
     def end(self, outcome: str, counts: dict[str, Any]) -> None:

@@ -4,7 +4,6 @@ All of it happens in the chunk itself, so that a chunk may run wherever there ar
 on the way lies in a folder of its own where temporary files go, at most two windows of photos at a time.
 """
 
-import hashlib
 import os
 import time
 from collections.abc import Iterable, Iterator
@@ -19,7 +18,7 @@ from ffprep.errors import EnvironmentFault, Kind, PhotoError, reason
 from ffprep.files import Stamp
 from ffprep.job import Errand, Job, Result
 from ffprep.locations import Remote
-from ffprep.objects import stamp_of, store
+from ffprep.objects import md5, stamp_of, store
 from ffprep.outputs import temporary_folder
 from ffprep.spec import Size
 
@@ -216,7 +215,7 @@ def _require_whole(source: Remote, path: Path) -> None:
     """
     listed = source.stamp
     if listed is None or (
-        path.stat().st_size == listed.bytes and stamp_of(listed.bytes, _md5(path)) == listed
+        path.stat().st_size == listed.bytes and stamp_of(listed.bytes, md5(path)) == listed
     ):
         return
     now = store(source.url).look(source.url)
@@ -225,11 +224,6 @@ def _require_whole(source: Remote, path: Path) -> None:
     if path.stat().st_size != listed.bytes:
         words = f"only {path.stat().st_size} of {listed.bytes} bytes came; run again"
         raise PhotoError(Kind.IO, words)
-
-
-def _md5(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
 def _put(waiting: _Waiting, result: Result) -> Result:

@@ -8,7 +8,7 @@ import os
 import stat
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import groupby, islice
 from pathlib import Path
@@ -193,7 +193,8 @@ class Walk:
 
 def is_folder(path: str | os.PathLike[str]) -> bool:
     """Whether a source is a folder, or holds one in a store."""
-    return prefixes.is_folder(text) if is_url(text := os.fspath(path)) else os.path.isdir(path)
+    text = os.fspath(path)
+    return prefixes.is_folder(spelt(text)) if names_url(text) else os.path.isdir(text)
 
 
 def _spelt(source: str | os.PathLike[str]) -> str:

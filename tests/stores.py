@@ -103,70 +103,66 @@ class Bucketeer:
         return body
 
 
-def _handler(bucketeer: Bucketeer) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+class _Handler(BaseHTTPRequestHandler):
+    bucketeer: Bucketeer
+    protocol_version = "HTTP/1.1"
 
-        def forward(self) -> None:
-            request = bucketeer.note(self.command, self.path)
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            if KEY not in self.headers.get("Authorization", ""):
-                return self.refuse(403, "InvalidAccessKeyId", "No such key")
-            fault = bucketeer.fault(request)
-            if fault == "slow down":
-                return self.refuse(503, "SlowDown", "Please reduce your request rate.")
-            if fault == "hang":
-                time.sleep(30)
-            if fault in ("drop", "hang"):
-                return self.drop()
-            answer, content = self.ask(body)
-            self.send_response(answer.status)
-            for name, value in answer.getheaders():
-                if name.lower() not in _HOP_BY_HOP:
-                    self.send_header(name, value)
-            length = answer.getheader("Content-Length")
-            self.send_header(
-                "Content-Length", length if self.command == "HEAD" and length else str(len(content))
-            )
-            self.end_headers()
-            if fault == "cut":
-                self.wfile.write(content[: len(content) // 2])
-                return self.drop()
-            self.wfile.write(content)
-            return None
+    def forward(self) -> None:
+        request = self.bucketeer.note(self.command, self.path)
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if KEY not in self.headers.get("Authorization", ""):
+            return self.refuse(403, "InvalidAccessKeyId", "No such key")
+        fault = self.bucketeer.fault(request)
+        if fault == "slow down":
+            return self.refuse(503, "SlowDown", "Please reduce your request rate.")
+        if fault == "hang":
+            time.sleep(30)
+        if fault in ("drop", "hang"):
+            return self.drop()
+        answer, content = self.ask(body)
+        self.send_response(answer.status)
+        for name, value in answer.getheaders():
+            if name.lower() not in _HOP_BY_HOP:
+                self.send_header(name, value)
+        length = answer.getheader("Content-Length")
+        self.send_header(
+            "Content-Length", length if self.command == "HEAD" and length else str(len(content))
+        )
+        self.end_headers()
+        if fault == "cut":
+            self.wfile.write(content[: len(content) // 2])
+            return self.drop()
+        self.wfile.write(content)
+        return None
 
-        do_GET = do_PUT = do_HEAD = do_DELETE = do_POST = forward  # noqa: N815
+    do_GET = do_PUT = do_HEAD = do_DELETE = do_POST = forward  # noqa: N815
 
-        def ask(self, body: bytes) -> tuple[http.client.HTTPResponse, bytes]:
-            connection = http.client.HTTPConnection("127.0.0.1", bucketeer.behind, timeout=60)
-            headers = {k: v for k, v in self.headers.items() if k.lower() != "expect"}
-            connection.request(self.command, self.path, body, headers)
-            answer = connection.getresponse()
-            content = answer.read()
-            connection.close()
-            return answer, content
+    def ask(self, body: bytes) -> tuple[http.client.HTTPResponse, bytes]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.bucketeer.behind, timeout=60)
+        headers = {k: v for k, v in self.headers.items() if k.lower() != "expect"}
+        connection.request(self.command, self.path, body, headers)
+        answer = connection.getresponse()
+        content = answer.read()
+        connection.close()
+        return answer, content
 
-        def refuse(self, status: int, code: str, words: str) -> None:
-            body = (
-                f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>{words}</Message></Error>"
-            )
-            content = b"" if self.command == "HEAD" else body.encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/xml")
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
+    def refuse(self, status: int, code: str, words: str) -> None:
+        body = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>{words}</Message></Error>"
+        content = b"" if self.command == "HEAD" else body.encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/xml")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
 
-        def drop(self) -> None:
-            self.close_connection = True
-            with suppress(OSError):
-                self.wfile.flush()
-                self.connection.shutdown(2)
+    def drop(self) -> None:
+        self.close_connection = True
+        with suppress(OSError):
+            self.wfile.flush()
+            self.connection.shutdown(2)
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    return Handler
+    def log_message(self, *_: object) -> None:
+        pass
 
 
 class _Server(ThreadingHTTPServer):
@@ -190,7 +186,7 @@ def bucketeer(folder: Path) -> Iterator[Bucketeer]:
         assert behind, log.read_text()
         server = _Server(("127.0.0.1", 0), BaseHTTPRequestHandler)
         made = Bucketeer(server.server_address[1], behind)
-        server.RequestHandlerClass = _handler(made)
+        server.RequestHandlerClass = type("Handler", (_Handler,), {"bucketeer": made})
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield made
         server.shutdown()

@@ -93,7 +93,6 @@ class Run:
 
     order: Order
     converter: Converter
-    staging: Staging
     plan: Plan
     freshness: Freshness | None = None
     gate: Gate = field(default_factory=lambda: Gate(Manners()))
@@ -228,6 +227,11 @@ class Run:
                 result, pending, self.freshness.hashes(pending) if self.freshness else NO_HASHES
             )
 
+    @property
+    def staging(self) -> Staging:
+        """The converter, for photos that are elsewhere too."""
+        return Staging(self.converter)
+
     def _ends_now(self) -> bool:
         """Whether what is in hand is to be left; so it is when --max-time, and its grace, are over."""
         if self.gate.overdue():
@@ -263,7 +267,7 @@ def prepared(order: Order, converter: Converter, warn: Callable[[str], None]) ->
             if order.renewal.retry is Retry.ONLY:  # else all would be tried, and not what failed
                 raise EnvironmentFault(f"{words}; --retry-failed goes by the ledger") from None
             warn(words)
-        yield Run(order, converter, Staging(converter), Plan.of(request), freshness, gate)
+        yield Run(order, converter, Plan.of(request), freshness, gate)
 
 
 @contextmanager

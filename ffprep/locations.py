@@ -8,7 +8,7 @@ from pathlib import Path
 from ffprep.errors import UsageError
 from ffprep.files import Stamp, is_url
 
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://+")
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _LOCAL = ("file", "local")
 
 

@@ -30,7 +30,9 @@ def read_request(given: Mapping[str, Any]) -> Request:
     sources = Sources.read(given["sources"], given["sources_from"], given["from_null"])
     if not given["output"]:
         raise UsageError("-o: OUT is empty; name a file or a folder")
-    output, named = located(given["output"]), _file_format(given["output"], sources.only)
+    output = located(given["output"])
+    _require_local(given, sources, output)
+    named = _file_format(given["output"], sources.only)
     single = named is not None
     target = read_target(given["size"], given["target"], given["targets"])
     mode, fallback = read_modes(given)
@@ -91,7 +93,6 @@ def _file_format(out: str, source: str | None) -> OutputFormat | None:
 def read_order(given: Mapping[str, Any]) -> Order:
     """The Order that the options of `convert` make. Raises UsageError."""
     request = read_request(given)
-    _require_local(given, request)
     policy = Policy(
         upscale=given["upscale"],
         keep_damaged=given["damaged"] == "keep",
@@ -129,15 +130,13 @@ _OF_FILES = {
 }
 
 
-def _require_local(given: Mapping[str, Any], request: Request) -> None:
+def _require_local(given: Mapping[str, Any], sources: Sources, output: Location) -> None:
     """Raise UsageError for what is asked of objects in a store, and is done with files only."""
-    remote = isinstance(request.output, Remote)
+    remote = isinstance(output, Remote)
     if remote and given["preserve_times"]:
         raise UsageError("--preserve-times: a store gives an object its own time")
     for name, why in _OF_FILES.items():
-        if given[name] and (
-            remote or any(names_url(os.fspath(source)) for source in request.sources)
-        ):
+        if given[name] and (remote or any(map(names_url, sources))):
             raise UsageError(f"--{name}: {why}; leave it out")
 
 

@@ -94,6 +94,14 @@ class Bucketeer:
             self.faults.clear()
             self._turns.clear()
 
+    def empty(self) -> None:
+        """Forget all, buckets too."""
+        self.forget()
+        connection = http.client.HTTPConnection("127.0.0.1", self.behind, timeout=60)
+        connection.request("POST", "/moto-api/reset")
+        assert connection.getresponse().status == 200
+        connection.close()
+
     def names(self, bucket: str, prefix: str = "") -> list[str]:
         pages = self.owner().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
         return [one["Key"] for page in pages for one in page.get("Contents", ())]

@@ -10,7 +10,6 @@ import click
 
 from ffprep.errors import ExitCode, Interrupted
 from ffprep.exits import leave_now, say
-from ffprep.locations import located
 from ffprep.options import CONVERT
 from ffprep.rehearsal import rehearse
 from ffprep.settings import FromFile
@@ -43,6 +42,7 @@ def carry_out(given: dict[str, Any], signals: "Signals", job: str = "") -> int:
 
     `job` signs all that is told, where several run.
     """
+    from ffprep.locations import located
     from ffprep.notify import notifying
     from ffprep.outputs import remove_temporaries
     from ffprep.report import Tally

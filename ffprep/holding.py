@@ -16,7 +16,6 @@ from pathlib import Path
 
 from ffprep.errors import Held
 from ffprep.files import FOLDER
-from ffprep.leasing import leased
 from ffprep.locations import Location, Remote
 
 _PULSE = 0.1
@@ -27,7 +26,11 @@ def held(output: Location, wait: float = 0.0) -> AbstractContextManager[None]:
 
     Raises Held when that is not over by then, OSError or EnvironmentFault where nothing can be written or locked.
     """
-    return leased(output, wait) if isinstance(output, Remote) else _locked_folder(output, wait)
+    if not isinstance(output, Remote):
+        return _locked_folder(output, wait)
+    from ffprep.leasing import leased
+
+    return leased(output, wait)
 
 
 @contextmanager

@@ -10,7 +10,6 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -79,7 +78,7 @@ def stamp_of(size: int, version: str, modified: int = 0) -> Stamp:
 
 def _nanoseconds(moment: Any) -> int:
     """Of a time as filesystems tell it, to the microsecond: in listings it may be a float."""
-    if isinstance(moment, datetime):
+    if hasattr(moment, "timestamp"):
         moment = moment.timestamp()
     return round(moment * 10**6) * 1000 if isinstance(moment, int | float) else 0
 

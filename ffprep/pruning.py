@@ -13,7 +13,6 @@ from ffprep.freshness import Freshness
 from ffprep.job import Result, Status
 from ffprep.ledger import AT_ONCE, Entry, name_of
 from ffprep.locations import Location, Remote, location_of
-from ffprep.objects import store
 from ffprep.records import content, is_output
 from ffprep.sight import Sight
 from ffprep.spec import Size
@@ -86,6 +85,8 @@ class Pruning:
     def _remove(self, output: Location) -> None:
         """Raises PhotoError. Folders that held nothing else go along; in a store, there are none."""
         if isinstance(output, Remote):
+            from ffprep.objects import store
+
             store(output.url).remove(output.url)
             return
         try:

@@ -17,7 +17,6 @@ from ffprep.files import real_folder
 from ffprep.freshness import Freshness, Sorted
 from ffprep.holding import held
 from ffprep.job import Batch, Errand, Fresh, Manners, Policy, Renewal, Result, Retry
-from ffprep.keeping import KeptLedger, is_there
 from ffprep.ledger import Conditions, Ledger
 from ffprep.library import Plan, Request
 from ffprep.locations import Location, Remote, located
@@ -258,7 +257,7 @@ def prepared(order: Order, converter: Converter, warn: Callable[[str], None]) ->
         try:
             if not request.single and not order.dry_run:
                 stack.enter_context(held(request.output, order.wait))
-            if order.ledger and (is_there(order.ledger) or not order.dry_run):
+            if order.ledger and (not order.dry_run or _is_there(order.ledger)):
                 freshness = stack.enter_context(_remembered(order, order.ledger, converter, warn))
         except (OSError, Unusable) as error:
             if order.ledger and request.output not in order.ledger.parents:
@@ -276,10 +275,26 @@ def _remembered(
 ) -> Iterator[Freshness]:
     output, policy = order.request.output, order.policy
     terms = warn, policy.fsync, order.dry_run
-    with KeptLedger(path, *terms) if isinstance(path, Remote) else Ledger(path, *terms) as ledger:
+    with _opened(path, *terms) as ledger:
         real, ffmpeg = real_folder(os.fspath(output)).rstrip("/") or "/", converter.binary.version
         alike = ledger.begin(Conditions(__version__, ffmpeg, policy.terms, real))
         yield Freshness(ledger, output, policy, order.renewal, alike)
+
+
+def _is_there(ledger: Location) -> bool:
+    if not isinstance(ledger, Remote):
+        return ledger.exists()
+    from ffprep.keeping import is_there
+
+    return is_there(ledger)
+
+
+def _opened(path: Location, warn: Callable[[str], None], fsync: bool, read_only: bool) -> Ledger:
+    if not isinstance(path, Remote):
+        return Ledger(path, warn, fsync, read_only)
+    from ffprep.keeping import KeptLedger
+
+    return KeptLedger(path, warn, fsync, read_only)
 
 
 def _cut(waiting: _Chunk, length: int) -> _Chunk:

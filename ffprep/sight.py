@@ -8,7 +8,6 @@ from ffprep.errors import EnvironmentFault, PhotoError
 from ffprep.files import Stamp, is_url
 from ffprep.job import Batch
 from ffprep.locations import Location
-from ffprep.objects import store
 
 _FOLDERS = 4
 """Of how many folders of objects the Stamps are held."""
@@ -44,6 +43,8 @@ class Sight:
 
 
 def _listed(folder: str) -> dict[str, Stamp]:
+    from ffprep.objects import store
+
     try:
         pages = store(folder).pages(folder, all_of_it=True)
         return {each.name: each.stamp for page in pages for each in page.objects}

@@ -1,33 +1,15 @@
-"""Errands whose photo or whose output is in a store: fetched, converted as files of this machine, put.
+"""Converting wherever the photos are: Jobs go to the converter as they are, what is in a store by a ferry."""
 
-All of it happens in the chunk itself, so that a chunk may run wherever there are ffprep and the store. What is
-on the way lies in a folder of its own where temporary files go, at most two windows of photos at a time.
-"""
-
-import os
-import time
 from collections.abc import Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
 
 from ffprep.converter import Converter
-from ffprep.errors import EnvironmentFault, Kind, PhotoError, reason
+from ffprep.errors import Kind, PhotoError
 from ffprep.files import Stamp
 from ffprep.job import Errand, Job, Result
-from ffprep.locations import Remote
-from ffprep.objects import md5, stamp_of, store
-from ffprep.outputs import temporary_folder
 from ffprep.spec import Size
 
-_TOGETHER, _BYTES = 16, 64 << 20
-"""What makes a window: so many photos, of so many bytes; or one."""
-_AT_ONCE = 8
-"""How many objects of a chunk are on the way at a time."""
-_PULSE = 0.05
-_BYTES_A_PIXEL, _ROOM = 8, 1 << 24
+# What stores take is imported when there is something in one.
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +32,10 @@ class Staging:
         if jobs:
             yield from self.converter.convert(jobs)
         if others:
-            with _staged(self.converter) as stage:
-                yield from stage.results(others)
+            from ffprep.ferrying import ferry
+
+            with ferry(self.converter) as crossing:
+                yield from crossing.results(others)
 
     def prove(self, errand: Errand) -> tuple[Size, Stamp]:
         """As the Converter's. Raises PhotoError for an object, which is not read for this."""
@@ -62,181 +46,3 @@ class Staging:
     def pipeline(self, errand: Errand) -> list[list[str]]:
         """As the Converter's; empty where an object is fetched or put, for which there is no command line."""
         return self.converter.pipeline(errand) if isinstance(errand, Job) else []
-
-
-@dataclass(frozen=True, slots=True)
-class _Waiting:
-    """An Errand, and the Job that it is when its photo is here."""
-
-    errand: Errand
-    job: Job
-    fetched: "Future[float]"
-
-
-@dataclass(slots=True)
-class _Stage:
-    """One chunk's folder and threads."""
-
-    converter: Converter
-    folder: Path
-    threads: ThreadPoolExecutor
-    _puts: "set[Future[Result]]" = field(default_factory=set)
-    _count: int = 0
-
-    def results(self, errands: list[Errand]) -> Iterator[Result]:
-        """Each window is fetched while the one before it is converted, and what is done is put."""
-        windows = list(_windows(errands))
-        ahead = self._fetch(windows[0])
-        for following in [*windows[1:], []]:
-            here, ahead = ahead, self._fetch(following)
-            ready = dict[Path, _Waiting]()
-            for waiting in here:
-                try:
-                    self._await([waiting.fetched])
-                    if self._stopped:
-                        return
-                    waiting.fetched.result()
-                    ready[waiting.job.output] = waiting
-                except PhotoError as error:
-                    yield Result.failed(waiting.errand.source, waiting.errand.output, error)
-            yield from self._converted(ready)
-        yield from self._awaited()
-
-    def _converted(self, ready: dict[Path, _Waiting]) -> Iterator[Result]:
-        for result in self.converter.convert(waiting.job for waiting in ready.values()):
-            assert isinstance(result.output, Path)
-            waiting = ready[result.output]
-            seconds = result.seconds + waiting.fetched.result()
-            result = replace(
-                result,
-                source=waiting.errand.source,
-                output=waiting.errand.output,
-                seconds=seconds,
-            )
-            if result.failure or not isinstance(waiting.errand.output, Remote):
-                yield result
-            else:
-                self._puts.add(self.threads.submit(_put, waiting, result))
-            yield from self._taken()
-        for waiting in ready.values():
-            if isinstance(waiting.errand.source, Remote):
-                waiting.job.source.unlink(missing_ok=True)
-
-    def _taken(self) -> Iterator[Result]:
-        """What was put meanwhile."""
-        done = {put for put in self._puts if put.done()}
-        self._puts -= done
-        for put in done:
-            yield put.result()
-
-    def _awaited(self) -> Iterator[Result]:
-        while self._puts:
-            self._await(self._puts)
-            yield from self._taken()
-            if self._stopped:
-                return
-
-    def _await(self, futures: "Iterable[Future[Any]]") -> None:
-        """Wait for one of them, or for the end of the run."""
-        pending = set(futures)
-        while not self._stopped:
-            if wait(pending, _PULSE, FIRST_COMPLETED).done:
-                return
-
-    @property
-    def _stopped(self) -> bool:
-        return self.converter.processes.stopped
-
-    def _fetch(self, window: list[Errand]) -> list[_Waiting]:
-        """Begin to fetch what is not here."""
-        return [self._begun(errand) for errand in window]
-
-    def _begun(self, errand: Errand) -> _Waiting:
-        self._count += 1
-        source, output = errand.source, errand.output
-        if isinstance(source, Remote):
-            source = self.folder / f"{self._count}{source.suffix}"
-        if isinstance(output, Remote):
-            output = self.folder / f"{self._count}-made{output.suffix}"
-        job = Job(source, output, errand.spec)
-        return _Waiting(errand, job, self.threads.submit(_fetched, errand, job, self.converter))
-
-
-@contextmanager
-def _staged(converter: Converter) -> Iterator[_Stage]:
-    """A folder and threads, gone in the end; what is on the way then is not waited for."""
-    threads = ThreadPoolExecutor(_AT_ONCE, "ffprep-store")
-    try:
-        with ExitStack() as stack:
-            try:
-                folder = stack.enter_context(temporary_folder())
-            except OSError as error:
-                words = f"no temporary folder can be made ({reason(error)}); set TMPDIR"
-                raise EnvironmentFault(words) from None
-            yield _Stage(converter, folder, threads)
-    finally:
-        threads.shutdown(wait=False, cancel_futures=True)
-
-
-def _windows(errands: list[Errand]) -> Iterator[list[Errand]]:
-    window, size = list[Errand](), 0
-    for errand in errands:
-        stamp = errand.source.stamp if isinstance(errand.source, Remote) else None
-        bytes = stamp.bytes if stamp else 0
-        if window and (len(window) >= _TOGETHER or size + bytes > _BYTES):
-            yield window
-            window, size = [], 0
-        window.append(errand)
-        size += bytes
-    yield window
-
-
-def _fetched(errand: Errand, job: Job, converter: Converter) -> float:
-    """Have an Errand's photo here, if it is in a store; the seconds that took. Raises PhotoError."""
-    started, source = time.perf_counter(), errand.source
-    if not isinstance(source, Remote) or converter.processes.stopped:
-        return 0.0
-    policy, stamp = converter.policy, source.stamp
-    if stamp and stamp.bytes > _BYTES_A_PIXEL * policy.max_pixels + _ROOM:
-        words = f"{stamp.bytes} bytes are more than a photo of {policy.max_pixels} pixels has"
-        raise PhotoError(Kind.TOO_LARGE, f"{words}; raise --max-pixels if it is one")
-    store(source.url).fetch(source.url, job.source)
-    _require_whole(source, job.source)
-    if policy.preserve_times:
-        modified = store(source.url).look(source.url).modified
-        os.utime(job.source, ns=(modified, modified))
-    return time.perf_counter() - started
-
-
-def _require_whole(source: Remote, path: Path) -> None:
-    """Raise PhotoError where what was fetched is not what the listing told of.
-
-    Most ETags are the MD5 of the content. Where one is not, the store is asked again.
-    """
-    listed = source.stamp
-    if listed is None or (
-        path.stat().st_size == listed.bytes and stamp_of(listed.bytes, md5(path)) == listed
-    ):
-        return
-    now = store(source.url).look(source.url)
-    if now.stamp != listed:
-        raise PhotoError(Kind.IO, "was changed while it was read; run again")
-    if path.stat().st_size != listed.bytes:
-        words = f"only {path.stat().st_size} of {listed.bytes} bytes came; run again"
-        raise PhotoError(Kind.IO, words)
-
-
-def _put(waiting: _Waiting, result: Result) -> Result:
-    """Put what was made, and tell of it."""
-    started, output = time.perf_counter(), waiting.errand.output
-    assert isinstance(output, Remote)
-    try:
-        stamp = store(output.url).put(waiting.job.output, output.url)
-    except PhotoError as error:
-        told = PhotoError(Kind.IO, f"cannot write {output}: {error}")
-        seconds = result.seconds + time.perf_counter() - started
-        return Result.failed(result.source, output, told, seconds)
-    finally:
-        with suppress(OSError):
-            waiting.job.output.unlink()
-    return replace(result, stamp=stamp, seconds=result.seconds + time.perf_counter() - started)

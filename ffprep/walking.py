@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from itertools import groupby, islice
 from pathlib import Path
 
-from ffprep import prefixes
 from ffprep.errors import PhotoError, UsageError
 from ffprep.files import is_url, open_regular, os_trouble, real_folder
 from ffprep.formats import (
@@ -117,6 +116,8 @@ class Walk:
                 continue
             for path in group:
                 if is_url(path):
+                    from ffprep import prefixes
+
                     yield from prefixes.below(path, self.own, self.selection, entered)
                 else:
                     yield from self._below(path, entered)
@@ -131,7 +132,9 @@ class Walk:
     def _named(self, paths: Iterable[str]) -> Iterator[Listing]:
         for folder, group in groupby(paths, lambda path: path[: path.rfind("/") + 1]):
             real = real_folder(folder)
-            look = prefixes.looked_at if is_url(folder) else _looked_at
+            look = _looked_at
+            if is_url(folder):
+                from ffprep.prefixes import looked_at as look
             while names := [path[len(folder) :] for path in islice(group, _TOGETHER)]:
                 yield from look(folder, real, self.selection.pick(names, folder, ""))
 
@@ -194,7 +197,11 @@ class Walk:
 def is_folder(path: str | os.PathLike[str]) -> bool:
     """Whether a source is a folder, or holds one in a store."""
     text = os.fspath(path)
-    return prefixes.is_folder(spelt(text)) if names_url(text) else os.path.isdir(text)
+    if not names_url(text):
+        return os.path.isdir(text)
+    from ffprep import prefixes
+
+    return prefixes.is_folder(spelt(text))
 
 
 def _spelt(source: str | os.PathLike[str]) -> str:

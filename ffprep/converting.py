@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 def convert(**given: Any) -> None:
     """Convert photos to pictures of exactly one size.
 
-    SOURCE is a file, a folder, or - for a list of them on stdin, one a line.
+    SOURCE is a file, a folder, a URL such as s3://photos/2024, or - for a list of them on stdin, one a line.
     """
     from ffprep.workers import Signals
 

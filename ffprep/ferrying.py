@@ -20,7 +20,7 @@ from ffprep.locations import Remote
 from ffprep.objects import md5, stamp_of, store
 from ffprep.outputs import temporary_folder
 
-_TOGETHER, _BYTES = 16, 64 << 20
+_TOGETHER, _BYTES = 32, 64 << 20
 """What makes a window: so many photos, of so many bytes; or one."""
 _AT_ONCE = 8
 """How many objects of a chunk are on the way at a time."""

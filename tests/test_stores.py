@@ -93,7 +93,9 @@ def outputs(s3: Bucketeer, prefix: str = "") -> dict[str, bytes]:
 def test_two_thousand_objects_through_throttling_cuts_and_a_kill(
     s3: Bucketeer, convert: Command, ffprep: Command, tmp_path: Path
 ) -> None:
-    photos = {f"2024/d{n % 4}/{n:04}.jpg": photo(n) for n in range(2000)}
+    # More than one page of a listing is in one folder.
+    folders = ["flat" if n < 1100 else f"d{n % 3}" for n in range(2000)]
+    photos = {f"2024/{folder}/{n:04}.jpg": photo(n) for n, folder in enumerate(folders)}
     for name, content in photos.items():
         path = tmp_path / "photos" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -142,10 +144,10 @@ def test_two_thousand_objects_through_throttling_cuts_and_a_kill(
     assert s3.reads("photos/") == []
     assert s3.reads("ready/") == ["ready/x/.ffprep/ledger.db"]
 
-    put(s3, {"2024/d1/0005.jpg": photo(7777)})
+    put(s3, {"2024/flat/0005.jpg": photo(7777)})
     changed = convert(*line, "--json")
     assert (changed.code, changed.summary["converted"]) == (0, 1)
-    assert s3.reads("photos/") == ["photos/2024/d1/0005.jpg"]
+    assert s3.reads("photos/") == ["photos/2024/flat/0005.jpg"]
 
 
 def test_what_stays_broken_costs_one_object(s3: Bucketeer, convert: Command) -> None:
@@ -305,7 +307,7 @@ def test_names_selection_and_collisions_are_those_of_folders(
     s3: Bucketeer, convert: Command
 ) -> None:
     names = ["a.jpg", "in/b.JPG", "in/deep/c.jpg", "trash/d.jpg", "notes.txt", ".hid/e.jpg"]
-    names += ["../f.jpg", "in/../../g.jpg", "a:b?#[1].jpg", "x.jpg", "x.png", "out/old.jpg"]
+    names += ["../f.jpg", "in/../../g.jpg", "ä:b?#[1]+%41.jpg", "x.jpg", "x.png", "out/old.jpg"]
     put(s3, {name: photo(n) for n, name in enumerate(names)})
     ran = convert(
         "s3://photos/", "-o", "s3://photos/out", *SIZE, "--json", "--exclude", "trash/", **QUICK
@@ -314,7 +316,8 @@ def test_names_selection_and_collisions_are_those_of_folders(
     assert ran.kinds() == {"x.jpg": "collision", "x.png": "collision"}
     made = {d["output"] for d in ran.results.values() if d["status"] == "converted"}
     assert made == {
-        f"s3://photos/out/{name}" for name in ("a.jpg", "in/b.jpg", "in/deep/c.jpg", "a:b?#[1].jpg")
+        f"s3://photos/out/{name}"
+        for name in ("a.jpg", "in/b.jpg", "in/deep/c.jpg", "ä:b?#[1]+%41.jpg")
     }
     assert made < {f"s3://photos/{name}" for name in s3.names("photos")}
     assert ran.summary["passed_over"] == 1
@@ -424,6 +427,9 @@ def test_a_store_in_memory(memory: Any) -> None:
         "memory://photos/in/3.jpg"
     ]
     assert memory.cat_file("/ready/in/3.jpg") != made
+    for since, count in (("1h", 5), ("2099-01-01", 0)):
+        taken = library.convert("memory://photos", "memory://other", "64x48", since=since)
+        assert len(list(taken)) == count
     assert library.prepare("memory://photos/in/1.jpg", "64x48").data == memory.cat_file(
         "/ready/in/1.jpg"
     )

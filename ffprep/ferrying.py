@@ -5,7 +5,6 @@ on the way lies in a folder of its own where temporary files go, at most two win
 """
 
 import os
-import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager, suppress
@@ -21,7 +20,7 @@ from ffprep.objects import md5, stamp_of, store
 from ffprep.outputs import temporary_folder
 
 _TOGETHER, _BYTES = 32, 64 << 20
-"""What makes a window: so many photos, of so many bytes; or one."""
+"""What makes a window at most: so many photos, of so many bytes; or one."""
 _AT_ONCE = 8
 """How many objects of a chunk are on the way at a time."""
 _PULSE = 0.05
@@ -34,7 +33,7 @@ class _Waiting:
 
     errand: Errand
     job: Job
-    fetched: "Future[float]"
+    fetched: "Future[None]"
 
 
 @dataclass(slots=True)
@@ -70,14 +69,9 @@ class Ferry:
         for result in self.converter.convert(waiting.job for waiting in ready.values()):
             assert isinstance(result.output, Path)
             waiting = ready[result.output]
-            seconds = result.seconds + waiting.fetched.result()
-            result = replace(
-                result,
-                source=waiting.errand.source,
-                output=waiting.errand.output,
-                seconds=seconds,
-            )
-            if result.failure or not isinstance(waiting.errand.output, Remote):
+            errand = waiting.errand
+            result = replace(result, source=errand.source, output=errand.output)
+            if result.failure or not isinstance(errand.output, Remote):
                 yield result
             else:
                 self._puts.add(self.threads.submit(_put, waiting, result))
@@ -143,23 +137,24 @@ def ferry(converter: Converter) -> Iterator[Ferry]:
 
 
 def _windows(errands: list[Errand]) -> Iterator[list[Errand]]:
-    window, size = list[Errand](), 0
+    """The first ones are short, since nothing converts until the first is there."""
+    window, size, most = list[Errand](), 0, _AT_ONCE
     for errand in errands:
         stamp = errand.source.stamp if isinstance(errand.source, Remote) else None
         bytes = stamp.bytes if stamp else 0
-        if window and (len(window) >= _TOGETHER or size + bytes > _BYTES):
+        if window and (len(window) >= most or size + bytes > _BYTES):
             yield window
-            window, size = [], 0
+            window, size, most = [], 0, min(2 * most, _TOGETHER)
         window.append(errand)
         size += bytes
     yield window
 
 
-def _fetched(errand: Errand, job: Job, converter: Converter) -> float:
-    """Have an Errand's photo here, if it is in a store; the seconds that took. Raises PhotoError."""
-    started, source = time.perf_counter(), errand.source
+def _fetched(errand: Errand, job: Job, converter: Converter) -> None:
+    """Have an Errand's photo here, if it is in a store. Raises PhotoError."""
+    source = errand.source
     if not isinstance(source, Remote) or converter.processes.stopped:
-        return 0.0
+        return
     policy, stamp = converter.policy, source.stamp
     if stamp and stamp.bytes > _BYTES_A_PIXEL * policy.max_pixels + _ROOM:
         words = f"{stamp.bytes} bytes are more than a photo of {policy.max_pixels} pixels has"
@@ -169,7 +164,6 @@ def _fetched(errand: Errand, job: Job, converter: Converter) -> float:
     if policy.preserve_times:
         modified = store(source.url).look(source.url).modified
         os.utime(job.source, ns=(modified, modified))
-    return time.perf_counter() - started
 
 
 def _require_whole(source: Remote, path: Path) -> None:
@@ -192,15 +186,14 @@ def _require_whole(source: Remote, path: Path) -> None:
 
 def _put(waiting: _Waiting, result: Result) -> Result:
     """Put what was made, and tell of it."""
-    started, output = time.perf_counter(), waiting.errand.output
+    output = waiting.errand.output
     assert isinstance(output, Remote)
     try:
         stamp = store(output.url).put(waiting.job.output, output.url)
     except PhotoError as error:
         told = PhotoError(Kind.IO, f"cannot write {output}: {error}")
-        seconds = result.seconds + time.perf_counter() - started
-        return Result.failed(result.source, output, told, seconds)
+        return Result.failed(result.source, output, told, result.seconds)
     finally:
         with suppress(OSError):
             waiting.job.output.unlink()
-    return replace(result, stamp=stamp, seconds=result.seconds + time.perf_counter() - started)
+    return replace(result, stamp=stamp)

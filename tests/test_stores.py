@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -21,11 +22,16 @@ from stores import KEY, Bucketeer, Request, bucketeer
 
 import ffprep as library
 from ffprep.errors import UsageError
-from ffprep.job import Status
+from ffprep.files import Stamp
+from ffprep.job import Errand, Status
+from ffprep.locations import Remote, located
+from ffprep.modes import find_mode
 from ffprep.objects import Store
+from ffprep.spec import Size, Spec
 
 SIZE = ("--size", "64x48")
 QUICK = {"AWS_MAX_ATTEMPTS": "1", "AWS_RETRY_MODE": "standard"}
+SPEC = Spec(Size(64, 48), find_mode("cover"))
 FFPREP = [sys.executable, "-m", "ffprep"]
 
 Command = Callable[..., Ran]
@@ -299,6 +305,10 @@ def test_from_here_to_there_and_back(
         assert s3.reads("photos/") == []
     one = convert("s3://photos/a.png", "-o", "s3://ready/one.webp", *SIZE)
     assert one.code == 0, one.err
+    kept = convert("s3://photos", "-o", "s3://ready/kept", *SIZE, "--ledger", tmp_path / "kept.db")
+    assert kept.code == 0, kept.err
+    assert (tmp_path / "kept.db").exists()
+    assert s3.names("ready", "kept/") == ["kept/a.jpg"]
     head = s3.owner().head_object(Bucket="ready", Key="one.webp")
     assert head["ContentType"] == "image/webp"
 
@@ -369,6 +379,16 @@ def test_what_is_refused_is_told(
     assert ran.code == code, ran.err
     assert words in ran.err
     assert "s3kr1t" not in ran.err
+
+
+def test_a_file_of_jobs_may_name_urls(ffprep: Command, tmp_path: Path) -> None:
+    words = (
+        '[job.a]\nsources = ["s3://photos/2024", "here"]\noutput = "s3://ready"\nsize = "64x48"\n'
+    )
+    (tmp_path / "ffprep.toml").write_text(words)
+    shown = ffprep("config", "show", "a", cwd=tmp_path).out.decode()
+    assert f'sources = ["s3://photos/2024", "{tmp_path}/here"]' in shown
+    assert 'output = "s3://ready"' in shown
 
 
 def test_commands_that_look_take_files_only(ffprep: Command) -> None:
@@ -461,9 +481,14 @@ def test_where_a_put_is_seen_as_it_goes_it_has_another_name_until_it_is_whole(
     assert os.listdir(tmp_path / "out/in") == ["a.jpg"]
 
 
-def test_two_slashes_make_a_url_and_nothing_else_does(tmp_path: Path) -> None:
-    from ffprep.locations import Remote, located
+def test_what_goes_to_another_machine_knows_its_version() -> None:
+    errand = Errand(Remote("s3://photos/a.jpg", Stamp(0, 0, 7, 8)), Path("a.jpg"), SPEC)
+    again = pickle.loads(pickle.dumps(errand))
+    assert again == errand
+    assert again.source.stamp == Stamp(0, 0, 7, 8)
 
+
+def test_two_slashes_make_a_url_and_nothing_else_does(tmp_path: Path) -> None:
     assert located("s3:/photos") == Path("s3:/photos")
     assert located("a:b.jpg") == Path("a:b.jpg")
     assert located("./s3://photos") == Path("s3:/photos")

@@ -26,7 +26,8 @@ from ffprep.files import Stamp
 from ffprep.job import Errand, Status
 from ffprep.locations import Remote, located
 from ffprep.modes import find_mode
-from ffprep.objects import Store
+from ffprep.objects import Object, Page, Store
+from ffprep.sight import _Listed
 from ffprep.spec import Size, Spec
 
 SIZE = ("--size", "64x48")
@@ -479,6 +480,33 @@ def test_where_a_put_is_seen_as_it_goes_it_has_another_name_until_it_is_whole(
         store.put(made, url)
     assert (tmp_path / "out/in/a.jpg").read_bytes() == photo(1)
     assert os.listdir(tmp_path / "out/in") == ["a.jpg"]
+
+
+@pytest.mark.parametrize("ordered", [True, False])
+def test_of_a_flat_folder_only_what_is_asked_for_is_held(
+    monkeypatch: pytest.MonkeyPatch, ordered: bool
+) -> None:
+    names = [f"{n:06}" for n in range(50_000)]
+    if not ordered:
+        names[30_000:] = sorted(names[30_000:], reverse=True)
+
+    class Pages(Store):
+        def pages(self, folder: str, all_of_it: bool = False) -> Iterator[Page]:
+            for start in range(0, len(names), 1000):
+                part = names[start : start + 1000]
+                yield Page([Object(n, Stamp(0, 0, int(n), 0)) for n in part], [])
+
+    monkeypatch.setattr("ffprep.objects.store", lambda url: Pages(None))
+    listed = _Listed("s3://ready/flat")
+    for turn in range(2):
+        for start in range(0, 50_000, 512):
+            asked = [f"{n:06}" for n in range(start, min(start + 512, 50_000))]
+            found = listed.stamps([*asked, f"{start:06}-none"])
+            assert [found[name].bytes for name in asked] == list(map(int, asked)), turn
+            assert f"{start:06}-none" not in found
+            assert not ordered or len(found) < 12_000
+    if not ordered:
+        assert len(listed.stamps(["000000"])) == 50_000
 
 
 def test_what_goes_to_another_machine_knows_its_version() -> None:

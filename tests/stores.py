@@ -9,7 +9,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -47,6 +47,7 @@ class Bucketeer:
     faults: list[Fault] = field(default_factory=list)
     seen: list[Request] = field(default_factory=list)
     _turns: Counter[tuple[str, str]] = field(default_factory=Counter)
+    _owner: Any = None
     _lock: Any = field(default_factory=threading.Lock)
 
     @property
@@ -61,16 +62,24 @@ class Bucketeer:
         }
 
     def owner(self) -> Any:
-        """boto3's client, past the proxy."""
+        """boto3's client, past the proxy; one for all, closed at last."""
         import boto3
 
-        return boto3.client(
+        if self._owner is not None:
+            return self._owner
+        self._owner = boto3.client(
             "s3",
             endpoint_url=f"http://127.0.0.1:{self.behind}",
             aws_access_key_id=KEY,
             aws_secret_access_key="x",
             region_name="us-east-1",
         )
+
+        return self._owner
+
+    def close(self) -> None:
+        if self._owner is not None:
+            self._owner.close()
 
     def note(self, method: str, target: str) -> Request:
         split = urlsplit(target)
@@ -98,9 +107,9 @@ class Bucketeer:
         """Forget all, buckets too."""
         self.forget()
         connection = http.client.HTTPConnection("127.0.0.1", self.behind, timeout=60)
-        connection.request("POST", "/moto-api/reset")
-        assert connection.getresponse().status == 200
-        connection.close()
+        with closing(connection):
+            connection.request("POST", "/moto-api/reset")
+            assert connection.getresponse().status == 200
 
     def names(self, bucket: str, prefix: str = "") -> list[str]:
         pages = self.owner().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
@@ -196,7 +205,8 @@ def bucketeer(folder: Path) -> Iterator[Bucketeer]:
         made = Bucketeer(server.server_address[1], behind)
         server.RequestHandlerClass = type("Handler", (_Handler,), {"bucketeer": made})
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield made
+        with closing(made):
+            yield made
         server.shutdown()
         server.server_close()
     finally:

@@ -74,7 +74,6 @@ class Bucketeer:
             aws_secret_access_key="x",
             region_name="us-east-1",
         )
-
         return self._owner
 
     def close(self) -> None:
@@ -157,11 +156,10 @@ class _Handler(BaseHTTPRequestHandler):
     def ask(self, body: bytes) -> tuple[http.client.HTTPResponse, bytes]:
         connection = http.client.HTTPConnection("127.0.0.1", self.bucketeer.behind, timeout=60)
         headers = {k: v for k, v in self.headers.items() if k.lower() != "expect"}
-        connection.request(self.command, self.path, body, headers)
-        answer = connection.getresponse()
-        content = answer.read()
-        connection.close()
-        return answer, content
+        with closing(connection):
+            connection.request(self.command, self.path, body, headers)
+            answer = connection.getresponse()
+            return answer, answer.read()
 
     def refuse(self, status: int, code: str, words: str) -> None:
         body = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>{words}</Message></Error>"

@@ -125,7 +125,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def forward(self) -> None:
         request = self.bucketeer.note(self.command, self.path)
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        length = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(length)
+        if len(body) < length:  # who sent it was killed
+            return self.drop()
         if KEY not in self.headers.get("Authorization", ""):
             return self.refuse(403, "InvalidAccessKeyId", "No such key")
         fault = self.bucketeer.fault(request)
@@ -140,9 +143,9 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in answer.getheaders():
             if name.lower() not in _HOP_BY_HOP:
                 self.send_header(name, value)
-        length = answer.getheader("Content-Length")
+        told = answer.getheader("Content-Length")
         self.send_header(
-            "Content-Length", length if self.command == "HEAD" and length else str(len(content))
+            "Content-Length", told if self.command == "HEAD" and told else str(len(content))
         )
         self.end_headers()
         if fault == "cut":

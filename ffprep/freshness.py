@@ -7,12 +7,12 @@ source, its Spec and the terms of the run are the same.
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from ffprep.errors import Kind, PhotoError
-from ffprep.files import Stamp, real_folder, real_path
-from ffprep.job import Batch, Failure, Job, Policy, Renewal, Result, Retry, Status
+from ffprep.files import Stamp, is_url, real_folder, real_path
+from ffprep.job import Batch, Errand, Failure, Policy, Renewal, Result, Retry, Status
 from ffprep.ledger import AT_ONCE, Entry, Ledger, Proof, Row, keys, name_of
+from ffprep.locations import Location
 from ffprep.records import (
     CONVERTED,
     FAILED,
@@ -28,6 +28,7 @@ from ffprep.records import (
     noted,
     place,
 )
+from ffprep.sight import Sight, seen
 from ffprep.spec import Size, Spec
 
 _NOT_THE_PHOTOS = {Kind.IO, Kind.MISSING, Kind.COLLISION}
@@ -52,10 +53,11 @@ class Freshness:
     """
 
     ledger: Ledger
-    output: Path
+    output: Location
     policy: Policy
     renewal: Renewal
     alike: frozenset[int]
+    sight: Sight = field(default_factory=Sight)
 
     def sort_out(self, batch: Batch, each: bool) -> Sorted:
         """Sort the jobs of a batch, by what is known and by the stamps of their files.
@@ -82,7 +84,7 @@ class Freshness:
                 elif not only:
                     sorted_out.count += 1
                 continue
-            stamp = _stamp(batch.folder + batch.names[index])
+            stamp = self.sight.source(batch, index)
             if row and self._still_fails(row, spec, stamp):
                 met.append(row)
                 sorted_out.failed.append(_failure(batch.job(index), row))
@@ -114,6 +116,13 @@ class Freshness:
     ) -> Iterator[Proof]:
         """The files as they are, where both are there."""
         number, jobs = self.ledger.spec, zip(batch.names, batch.outputs, batch.specs, strict=True)
+        if not batch.local:
+            ends = zip(batch.specs, self.sight.both(batch), outputs, sources, strict=True)
+            for spec, (at, to), output, source in ends:
+                if at and to:
+                    times = noted(at.modified), noted(to.modified)
+                    yield output, source, number(spec), at.bytes, times[0], to.bytes, times[1]
+            return
         for (name, made, spec), output, source in zip(jobs, outputs, sources, strict=True):
             try:
                 a, b = os.stat(batch.folder + name), os.lstat(batch.output_folder + made)
@@ -136,7 +145,9 @@ class Freshness:
             return False
         return is_from(row, source) and row.spec == self.ledger.spec(spec)
 
-    def settle(self, pending: Pending, prove: Callable[[Job], tuple[Size, Stamp]]) -> Done | None:
+    def settle(
+        self, pending: Pending, prove: Callable[[Errand], tuple[Size, Stamp]]
+    ) -> Done | None:
         """A job that needs no converting although its times say so: by its contents, or adopted.
 
         Reads files: not for the thread that has the run, and the ledger, in its hands. `prove` verifies an
@@ -153,7 +164,7 @@ class Freshness:
 
     def _compared(self, pending: Pending, row: Row) -> Done | None:
         """Where no contents were recorded, the times decide, and the contents are from now on."""
-        made, hashes = _stamp(pending.job.output, follow=False), self.hashes(pending)
+        made, hashes = seen(pending.job.output, follow=False), self.hashes(pending)
         if not made or not hashes.output:
             return None
         from_it = (
@@ -164,9 +175,11 @@ class Freshness:
             return None
         return Done(replace(_fresh(pending.job, row), stamp=made), pending, hashes)
 
-    def _adopted(self, pending: Pending, prove: Callable[[Job], tuple[Size, Stamp]]) -> Done | None:
+    def _adopted(
+        self, pending: Pending, prove: Callable[[Errand], tuple[Size, Stamp]]
+    ) -> Done | None:
         """An output older than its source was made of another version of it."""
-        made = _stamp(pending.job.output, follow=False)
+        made = seen(pending.job.output, follow=False)
         if not made or not pending.stamp or made.modified < pending.stamp.modified:
             return None
         try:
@@ -203,7 +216,7 @@ class Freshness:
         for entry in self._not_met():
             source = name_of(entry.row.source)
             inside = source.startswith(roots) or source in asked
-            if (inside and self._is_ours(entry.row)) or not os.path.lexists(source):
+            if (inside and self._is_ours(entry.row)) or _is_gone(source):
                 old.append(entry)
             if len(old) >= AT_ONCE:
                 self._forget(old)
@@ -231,19 +244,17 @@ class Freshness:
     def hashes(self, pending: Pending) -> Hashes:
         """The contents of both files, which decide under --checksum. Reads them."""
         source = content(pending.job.source)
-        if _stamp(pending.job.source) != pending.stamp:  # it is another one by now
+        if seen(pending.job.source) != pending.stamp:  # it is another one by now
             source = None
         return Hashes(source, content(pending.job.output))
 
 
-def _stamp(path: str | Path, follow: bool = True) -> Stamp | None:
-    try:
-        return Stamp.seen(os.stat(path, follow_symlinks=follow))
-    except (OSError, ValueError):
-        return None
+def _is_gone(source: str) -> bool:
+    """Whether there is no such file. Of an object that this run has not met, nobody has asked."""
+    return not (is_url(source) or os.path.lexists(source))
 
 
-def _fresh(job: Job, row: Row) -> Result:
+def _fresh(job: Errand, row: Row) -> Result:
     size = Size(row.width, row.height) if row.width and row.height else None
     return Result(job.source, job.output, Status.FRESH, size, mode=_only_mode(job.spec))
 
@@ -253,6 +264,6 @@ def _only_mode(spec: Spec) -> str | None:
     return None if spec.fallback else spec.mode.name
 
 
-def _failure(job: Job, row: Row) -> Result:
+def _failure(job: Errand, row: Row) -> Result:
     failure = Failure(Kind(row.kind or ""), name_of(row.message or ""))
     return Result(job.source, job.output, Status.FAILED, failure=failure)

@@ -11,23 +11,32 @@ import os
 import stat
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 from ffprep.errors import Held
 from ffprep.files import FOLDER
+from ffprep.locations import Location, Remote
 
 _PULSE = 0.1
 
 
-@contextmanager
 def held(
-    output: Path, wait: float = 0.0, stopped: Callable[[], bool] = lambda: False
-) -> Iterator[None]:
+    output: Location, wait: float = 0.0, stopped: Callable[[], bool] = lambda: False
+) -> AbstractContextManager[None]:
     """Hold an output folder, made if it is not there; wait as many seconds for whoever holds it, or until `stopped`.
 
-    Raises Held when that is not over by then, OSError where nothing can be written or locked.
+    Raises Held when that is not over by then, OSError or EnvironmentFault where nothing can be written or locked.
     """
+    if not isinstance(output, Remote):
+        return _locked_folder(output, wait, stopped)
+    from ffprep.leasing import leased
+
+    return leased(output, wait, stopped)
+
+
+@contextmanager
+def _locked_folder(output: Path, wait: float, stopped: Callable[[], bool]) -> Iterator[None]:
     place = output / FOLDER / "lock"
     until = time.monotonic() + wait
     place.parent.mkdir(parents=True, exist_ok=True)

@@ -18,11 +18,13 @@ from ffprep.formats import output_format_of
 from ffprep.job import Result
 from ffprep.keywords import Options, PathLike, SizeLike
 from ffprep.library import Plan
+from ffprep.locations import Location, located
 from ffprep.outputs import temporary_beside, temporary_folder, writing
 from ffprep.reading import Source, copy, name_of
 from ffprep.request import read_order
 from ffprep.run import Order
 from ffprep.spec import Size
+from ffprep.staging import Staging
 from ffprep.temporaries import sweep_links
 from ffprep.workers import spread
 
@@ -49,7 +51,7 @@ class Prepared:
 
     `data` is the whole file, `format` is jpeg, png or webp, `mime` its media type. `name` is the photo's name with
     the format's suffix, or that of the `names` that were asked for. `warnings` are sentences, of enlarging most of all. `source` is the
-    photo's path, where it has one.
+    photo's path or URL, where it has one.
     """
 
     data: bytes = field(repr=False)
@@ -57,7 +59,7 @@ class Prepared:
     format: str
     name: str
     warnings: tuple[str, ...] = ()
-    source: Path | None = None
+    source: Location | None = None
     _original: _Original | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -127,9 +129,10 @@ def _prepared(source: Source, words: Mapping[str, Any]) -> Prepared:
     with _folder() as folder:
         photo, subject = _place(source, folder)
         order = _order(photo, os.path.join(folder, "out", ""), words)
-        original, path = _original(source), None
+        original: _Original | None = _original(source)
+        path: Location | None = None
         if isinstance(source, str | os.PathLike):
-            path = Path(photo)
+            path = located(photo)
         else:
             copy(source, Path(photo), order.policy.max_memory, subject)
         (job,) = Plan.of(order.request).jobs()
@@ -138,12 +141,12 @@ def _prepared(source: Source, words: Mapping[str, Any]) -> Prepared:
         # In a thread of its own, where no Ctrl-C of the program's can come between a process and its end.
         with closing(Converter(find(order.ffmpeg), order.policy, streams=False)) as converter:
             stop = converter.processes.stop
-            with closing(spread([[job]], converter.convert, 1, abandon=stop)) as results:
+            with closing(spread([[job]], Staging(converter).convert, 1, abandon=stop)) as results:
                 (result,) = results
         if result.failure or not result.size:
             raise _error(result, subject)
         return Prepared(
-            data=job.output.read_bytes(),
+            data=Path(job.output).read_bytes(),
             size=result.size,
             format=job.spec.format.name,
             name=job.output.name,

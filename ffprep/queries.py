@@ -14,6 +14,7 @@ from ffprep.errors import ExitCode, Kind, PhotoError, UsageError
 from ffprep.exits import leave_now, say
 from ffprep.files import LEDGER
 from ffprep.job import Policy
+from ffprep.locations import Location
 from ffprep.params import (
     AS_JSON,
     BACKGROUND,
@@ -30,6 +31,7 @@ from ffprep.params import (
     SCENE,
     SIZE_OR_TARGET,
     TARGETS,
+    AnyLocation,
 )
 
 # The other rooms are imported where a command needs them, as in converting.
@@ -121,7 +123,7 @@ def info(paths: tuple[Path, ...], **given: Any) -> None:
 def compare(photo: Path, output: Path, **given: Any) -> None:
     """Draw a photo in every mode, side by side, in one picture."""
     from ffprep import report, sheet
-    from ffprep.aims import sidecar_of
+    from ffprep.aims import sidecar, sidecar_of
     from ffprep.converter import Converter
     from ffprep.ffmpeg import find
     from ffprep.modes import all_modes
@@ -137,7 +139,11 @@ def compare(photo: Path, output: Path, **given: Any) -> None:
         try:
             with _told(photo):
                 own = os.path.lexists(sidecar_of(photo))
-                spec = read_aims(given).spec(photo, spec, own).in_modes(modes[0])
+                spec = (
+                    read_aims(given)
+                    .spec(photo, spec, sidecar(photo) if own else None)
+                    .in_modes(modes[0])
+                )
                 warnings = sheet.draw(photo, output, spec, modes, converter)
         finally:
             if signals.number is not None:
@@ -147,24 +153,27 @@ def compare(photo: Path, output: Path, **given: Any) -> None:
 
 
 @click.command()
-@click.argument("output", type=PATH, metavar="OUT")
+@click.argument("output", type=AnyLocation(), metavar="OUT")
 @click.option("--failed", is_flag=True, help="Name every photo that failed, and why.")
-@click.option("--ledger", type=PATH, metavar="PATH", help="Where the ledger is, if not in OUT.")
+@click.option(
+    "--ledger", type=AnyLocation(), metavar="PATH", help="Where the ledger is, if not in OUT."
+)
 @AS_JSON
-def status(output: Path, failed: bool, ledger: Path | None, as_json: bool) -> None:
+def status(output: Location, failed: bool, ledger: Location | None, as_json: bool) -> None:
     """Tell what was done in an output folder, and what failed."""
     from contextlib import closing
 
     from ffprep import report
     from ffprep.database import open_to_read, told
     from ffprep.history import History, failures
+    from ffprep.keeping import at_hand, is_there
 
-    path = ledger or output / LEDGER
-    if not path.exists():
+    home = ledger or output / LEDGER
+    if not is_there(home):
         raise UsageError(
-            f"{path}: there is no ledger; it is kept by `ffprep convert ... -o {output}`"
+            f"{home}: there is no ledger; it is kept by `ffprep convert ... -o {output}`"
         )
-    with told(path), closing(open_to_read(path)) as database:
+    with at_hand(home) as path, told(path), closing(open_to_read(path)) as database:
         if failed:
             for failure in failures(database):
                 if as_json:

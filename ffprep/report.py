@@ -8,11 +8,11 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from pathlib import Path
 from typing import Any
 
 from ffprep.errors import ExitCode, FfprepError, Interrupted, Kind
 from ffprep.job import Result, Status
+from ffprep.locations import Location
 
 NAMED = 10
 """How many failures, and how many warnings, are kept to be told by name: memory has its limits."""
@@ -35,7 +35,7 @@ class Tally:
     since 1970, `started` on the monotonic clock.
     """
 
-    output: Path | None = None
+    output: Location | None = None
     total: int | None = None
     ffmpeg: str = ""
     counts: dict[Status, int] = field(default_factory=lambda: dict.fromkeys(Status, 0))
@@ -163,7 +163,7 @@ def print_json(content: dict[str, Any]) -> None:
     print(json.dumps(content), flush=True)
 
 
-def shown(path: Path | None) -> str:
+def shown(path: Location | None) -> str:
     """A file name for people: on one line, and without what would steer the terminal."""
     return printable(os.fspath(path)) if path is not None else "-"
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from itertools import takewhile
-from pathlib import Path
 from typing import Any
 
 from ffprep import __version__
@@ -17,13 +16,16 @@ from ffprep.errors import EnvironmentFault, reason
 from ffprep.files import real_folder
 from ffprep.freshness import Freshness, Sorted
 from ffprep.holding import held
-from ffprep.job import Batch, Fresh, Job, Manners, Policy, Renewal, Result, Retry
+from ffprep.job import Batch, Errand, Fresh, Manners, Policy, Renewal, Result, Retry
 from ffprep.ledger import Conditions, Ledger
 from ffprep.library import Plan, Request
+from ffprep.locations import Location, Remote, located
 from ffprep.polite import Gate, behave
 from ffprep.pruning import Pruning
 from ffprep.records import NO_HASHES, Done, Pending
+from ffprep.staging import Staging
 from ffprep.temporaries import sweep, sweep_links
+from ffprep.walking import is_folder
 from ffprep.workers import spread
 
 _SECONDS = 4.0
@@ -41,7 +43,7 @@ class Order:
     request: Request
     policy: Policy = field(default_factory=Policy)
     renewal: Renewal = field(default_factory=Renewal)
-    ledger: Path | None = None
+    ledger: Location | None = None
     jobs: int = 1
     ffmpeg: str | None = None
     wait: float = 0.0
@@ -121,13 +123,13 @@ class Run:
         if self.freshness and not self._stopped and not self.gate.refused:
             yield from self._tidied(self.freshness)
 
-    def rehearsed(self) -> Iterator[Job | Result | Fresh]:
-        """What `results` would do, undone: the Jobs that would be converted, the Results without work."""
+    def rehearsed(self) -> Iterator[Errand | Result | Fresh]:
+        """What `results` would do, undone: the Errands that would be converted, the Results without work."""
         for sorted_out in self._sorted():
             yield Fresh(sorted_out.count)
             yield from sorted_out.failed
             for pending in sorted_out.pending:
-                done = self.freshness and self.freshness.settle(pending, self.converter.prove)
+                done = self.freshness and self.freshness.settle(pending, self.staging.prove)
                 yield done.result if done else pending.job
         if self.freshness:
             yield from self._tidied(self.freshness)
@@ -147,9 +149,11 @@ class Run:
     def _folders(self) -> tuple[str, ...]:
         """The SOURCEs that are folders, and hold a photo: one without is not mounted, maybe."""
         request = self.order.request
-        folders = filter(os.path.isdir, request.sources)
+        folders = filter(is_folder, request.sources)
         return tuple(
-            real_folder(os.fspath(folder)) for folder in folders if request.has_photo(folder)
+            real_folder(os.fspath(located(folder)))
+            for folder in folders
+            if request.has_photo(folder)
         )
 
     def end(self, outcome: str, counts: dict[str, Any]) -> None:
@@ -208,19 +212,24 @@ class Run:
                 yield from self._convert(chunk.pending) if open else ()
 
     def _convert(self, todo: list[Pending]) -> Iterator[Done]:
-        left: dict[Path, Pending] = {}
+        left: dict[Location, Pending] = {}
         for pending in todo:
-            done = self.freshness and self.freshness.settle(pending, self.converter.prove)
+            done = self.freshness and self.freshness.settle(pending, self.staging.prove)
             if done:
                 yield done
             else:
                 left[pending.job.output] = pending
-        for result in self.converter.convert(pending.job for pending in left.values()):
+        for result in self.staging.convert(pending.job for pending in left.values()):
             assert result.output
             pending = left[result.output]
             yield Done(
                 result, pending, self.freshness.hashes(pending) if self.freshness else NO_HASHES
             )
+
+    @property
+    def staging(self) -> Staging:
+        """The converter, for photos that are elsewhere too."""
+        return Staging(self.converter)
 
     def _ends_now(self) -> bool:
         """Whether what is in hand is to be left; so it is when --max-time, and its grace, are over."""
@@ -250,7 +259,7 @@ def prepared(order: Order, converter: Converter, warn: Callable[[str], None]) ->
                 stack.enter_context(
                     held(request.output, order.wait, lambda: converter.processes.stopped)
                 )
-            if order.ledger and (os.path.exists(order.ledger) or not order.dry_run):
+            if order.ledger and (not order.dry_run or _is_there(order.ledger)):
                 freshness = stack.enter_context(_remembered(order, order.ledger, converter, warn))
         except (OSError, Unusable) as error:
             if not order.dry_run and not os.path.isdir(request.output):
@@ -267,13 +276,30 @@ def prepared(order: Order, converter: Converter, warn: Callable[[str], None]) ->
 
 @contextmanager
 def _remembered(
-    order: Order, path: Path, converter: Converter, warn: Callable[[str], None]
+    order: Order, path: Location, converter: Converter, warn: Callable[[str], None]
 ) -> Iterator[Freshness]:
     output, policy = order.request.output, order.policy
-    with Ledger(path, warn, policy.fsync, order.dry_run) as ledger:
-        real, ffmpeg = os.path.realpath(output), converter.binary.version
+    terms = warn, policy.fsync, order.dry_run
+    with _opened(path, *terms) as ledger:
+        real, ffmpeg = real_folder(os.fspath(output)).rstrip("/") or "/", converter.binary.version
         alike = ledger.begin(Conditions(__version__, ffmpeg, policy.terms, real))
         yield Freshness(ledger, output, policy, order.renewal, alike)
+
+
+def _is_there(ledger: Location) -> bool:
+    if not isinstance(ledger, Remote):
+        return ledger.exists()
+    from ffprep.keeping import is_there
+
+    return is_there(ledger)
+
+
+def _opened(path: Location, warn: Callable[[str], None], fsync: bool, read_only: bool) -> Ledger:
+    if not isinstance(path, Remote):
+        return Ledger(path, warn, fsync, read_only)
+    from ffprep.keeping import KeptLedger
+
+    return KeptLedger(path, warn, fsync, read_only)
 
 
 def _cut(waiting: _Chunk, length: int) -> _Chunk:

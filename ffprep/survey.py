@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ffprep.aims import Aims, sidecar_of
+from ffprep.aims import Aims, sidecar, sidecar_of
 from ffprep.errors import PhotoError
 from ffprep.files import Stamp
 from ffprep.framing import Framing, left_of
@@ -145,7 +145,8 @@ class Survey:
                 if not frames:
                     return Finding(found.path, picture, extras)
                 own = found.has_sidecar
-                specs = [aims.spec(found.path, frame, own) for frame in frames]
+                said = sidecar(found.path) if own else None
+                specs = [aims.spec(found.path, frame, said) for frame in frames]
                 left = left_of(picture.shown, specs[0].bounds)
                 return Finding(
                     found.path,

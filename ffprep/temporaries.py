@@ -21,11 +21,11 @@ _A_DAY = 86400
 
 def temporary_name() -> str:
     """A name that nothing else has; short, so that it fits where the final one fits."""
-    return f"{TEMPORARY_PREFIX}{_place()}-{os.getpid()}-{secrets.token_hex(4)}.part"
+    return f"{TEMPORARY_PREFIX}{machine()}-{os.getpid()}-{secrets.token_hex(4)}.part"
 
 
 @cache
-def _place() -> str:
+def machine() -> str:
     """Where a process number means the same process: on one machine, in one namespace of processes."""
     try:
         namespace = os.stat("/proc/self/ns/pid").st_ino
@@ -57,6 +57,6 @@ def _is_dead(name: re.Match[str], entry: os.DirEntry[str]) -> bool:
     found = entry.stat(follow_symlinks=False)
     if found.st_uid != os.geteuid():
         return False
-    if name["place"] != _place():
+    if name["place"] != machine():
         return time.time() - found.st_mtime > _A_DAY
     return not lives(int(name["pid"]))

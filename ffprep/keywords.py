@@ -58,6 +58,7 @@ class RunOptions(Options, total=False):
     since: PathLike | None
     follow_links: bool
     jobs: int | str | None
+    cluster: str | None
     force: bool
     checksum: bool
     adopt: bool

@@ -169,6 +169,11 @@ POLICY = section(
 WORK = section(
     "Work",
     JOBS,
+    click.option(
+        "--cluster",
+        metavar="ADDRESS",
+        help="Have a Dask cluster do it: its scheduler's address, such as tcp://scheduler:8786.",
+    ),
     FFMPEG,
     click.option(
         "--dry-run", is_flag=True, help="Print the ffmpeg command lines; convert nothing."

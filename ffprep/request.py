@@ -12,10 +12,11 @@ from ffprep.depfile import Depfile
 from ffprep.errors import UsageError
 from ffprep.files import LEDGER
 from ffprep.formats import OUTPUT_FORMATS, SUFFIXES, OutputFormat, output_format_of
-from ffprep.job import Manners, Policy, Renewal, Retry
+from ffprep.job import Manners, Policy, Renewal, Retry, Venue
 from ffprep.library import Request
 from ffprep.modes import AUTO, automatic, find_mode, for_scene
 from ffprep.naming import Names
+from ffprep.params import Automatic
 from ffprep.run import Order
 from ffprep.selection import Selection
 from ffprep.sources import Sources
@@ -105,6 +106,7 @@ def read_order(given: Mapping[str, Any]) -> Order:
         renewal=_renewal(given, request),
         ledger=_ledger(given, request),
         jobs=given["jobs"],
+        cluster=_venue(given),
         ffmpeg=given["ffmpeg"],
         wait=given["wait"] or 0.0,
         prune=given["prune"],
@@ -118,6 +120,18 @@ def read_order(given: Mapping[str, Any]) -> Order:
             grace=policy.timeout,
         ),
     )
+
+
+def _venue(given: Mapping[str, Any]) -> Venue | None:
+    """The cluster that is asked for. Raises UsageError."""
+    if not given["cluster"]:
+        return None
+    for name in ("nice", "idle", "max_load"):
+        if given[name] != getattr(Manners(), name):
+            words = f"--{name.replace('_', '-')} is about this machine"
+            raise UsageError(f"{words}, and with --cluster the work is on others")
+    jobs = given["jobs"]
+    return Venue(given["cluster"], None if isinstance(jobs, Automatic) else jobs)
 
 
 def _depfile(given: Mapping[str, Any]) -> Depfile | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ffprep.errors import Kind, PhotoError
 from ffprep.files import Stamp, real_folder, real_path
-from ffprep.job import Batch, Failure, Job, Policy, Renewal, Result, Retry, Status
+from ffprep.job import Batch, Failure, Fresh, Job, Policy, Renewal, Result, Retry, Status
 from ffprep.ledger import AT_ONCE, Entry, Ledger, Proof, Row, keys, name_of
 from ffprep.records import (
     CONVERTED,
@@ -42,6 +42,12 @@ class Sorted:
     fresh: list[Result] = field(default_factory=list)
     failed: list[Result] = field(default_factory=list)
     pending: list[Pending] = field(default_factory=list)
+
+    @property
+    def known(self) -> list[Result | Fresh]:
+        """What takes no work."""
+        count = [Fresh(self.count)] if self.count else []
+        return [*count, *self.fresh, *self.failed]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,50 +11,69 @@ import os
 import stat
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from ffprep.errors import Held
 from ffprep.files import FOLDER
+from ffprep.sharding import Shard
 
 _PULSE = 0.1
 
 
 @contextmanager
-def held(output: Path, wait: float = 0.0) -> Iterator[None]:
+def held(output: Path, wait: float = 0.0, shard: Shard | None = None) -> Iterator[None]:
     """Hold an output folder, made if it is not there; wait as many seconds for whoever holds it.
 
+    A `shard` shares it with other shards, and holds what is its own.
     Raises Held when that is not over by then, OSError where nothing can be written or locked.
     """
     place = output / FOLDER / "lock"
     until = time.monotonic() + wait
     place.parent.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        stack.enter_context(_holding(output, place, until, shared=shard is not None))
+        if shard:
+            stack.enter_context(_holding(output, shard.own(place), until))
+        yield
+
+
+@contextmanager
+def _holding(output: Path, place: Path, until: float, shared: bool = False) -> Iterator[None]:
     # Not through a link that somebody has put there: what it leads to would be emptied.
     flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
     descriptor = os.open(place, flags, 0o666)
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise OSError(errno.EINVAL, f"{place} is no regular file")
-        while not _locked(descriptor):
+        while not _locked(descriptor, shared):
             if time.monotonic() >= until:
                 raise Held(f"{output} is held by {_holder(place)}; wait for it with --wait SECONDS")
             time.sleep(_PULSE)
-        _sign(descriptor)
+        if shared:  # nobody holds it alone, whoever may have signed it last
+            _clear(descriptor)
+        else:
+            _sign(descriptor)
         try:
             yield
         finally:
-            with suppress(OSError):
-                os.ftruncate(descriptor, 0)
+            if not shared:
+                _clear(descriptor)
     finally:
         os.close(descriptor)
 
 
-def _locked(descriptor: int) -> bool:
+def _locked(descriptor: int, shared: bool) -> bool:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True
+
+
+def _clear(descriptor: int) -> None:
+    with suppress(OSError):
+        os.ftruncate(descriptor, 0)
 
 
 def _sign(descriptor: int) -> None:

@@ -59,6 +59,7 @@ class RunOptions(Options, total=False):
     follow_links: bool
     jobs: int | str | None
     cluster: str | None
+    shard: str | None
     force: bool
     checksum: bool
     adopt: bool

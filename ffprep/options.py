@@ -32,6 +32,7 @@ from ffprep.params import (
 )
 from ffprep.selection import names_file, read_since
 from ffprep.settings import CONFIG
+from ffprep.sharding import Shard
 
 FILES = section(
     "Sources and outputs",
@@ -173,6 +174,11 @@ WORK = section(
         "--cluster",
         metavar="ADDRESS",
         help="Have a Dask cluster do it: its scheduler's address, such as tcp://scheduler:8786.",
+    ),
+    click.option(
+        "--shard",
+        type=Parsed("N/COUNT", Shard.parse),
+        help="Convert one of COUNT parts of the photos, from 1; other runs into OUT convert the others.",
     ),
     FFMPEG,
     click.option(

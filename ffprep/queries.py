@@ -141,38 +141,45 @@ def compare(photo: Path, output: Path, **given: Any) -> None:
 
 
 @click.command()
-@click.argument("output", type=PATH, metavar="OUT")
+@click.argument("outputs", nargs=-1, required=True, type=PATH, metavar="OUT...")
 @click.option("--failed", is_flag=True, help="Name every photo that failed, and why.")
 @click.option("--ledger", type=PATH, metavar="PATH", help="Where the ledger is, if not in OUT.")
 @AS_JSON
-def status(output: Path, failed: bool, ledger: Path | None, as_json: bool) -> None:
-    """Tell what was done in an output folder, and what failed."""
-    from contextlib import closing
-
+def status(outputs: tuple[Path, ...], failed: bool, ledger: Path | None, as_json: bool) -> None:
+    """Tell what was done in output folders, and what failed; of shards, all together."""
     from ffprep import report
-    from ffprep.database import open_to_read, told
-    from ffprep.history import History, failures
+    from ffprep.history import History, Ledgers
 
-    path = ledger or output / LEDGER
-    if not path.exists():
-        raise UsageError(
-            f"{path}: there is no ledger; it is kept by `ffprep convert ... -o {output}`"
-        )
-    with told(path), closing(open_to_read(path)) as database:
+    if ledger and len(outputs) > 1:
+        raise UsageError("--ledger is that of one OUT; ask for one at a time")
+    histories = []
+    for output in outputs:
+        path = ledger or output / LEDGER
+        ledgers = Ledgers.of(path)
+        if not ledgers.kept:
+            words = f"{path}: there is no ledger; it is kept by `ffprep convert ... -o {output}`"
+            raise UsageError(words)
         if failed:
-            for failure in failures(database):
+            for failure in ledgers.failures():
                 if as_json:
                     report.print_json(asdict(failure))
                 else:
                     words = report.printable(f"{failure.source}: {failure.kind}: {failure.message}")
                     click.echo(words)
-            return
-        history = History.of(database)
-    if as_json:
-        report.print_json({"output": str(output)} | history.as_dict())
-    else:
-        lines = map(report.printable, history.describe().splitlines())
-        click.echo(f"{report.shown(output)}: " + "\n".join(lines))
+            continue
+        history = ledgers.history
+        histories.append(history)
+        if as_json:
+            report.print_json({"output": str(output)} | history.as_dict())
+        else:
+            lines = map(report.printable, history.describe().splitlines())
+            click.echo(f"{report.shown(output)}: " + "\n".join(lines))
+        for kept in ledgers.others:
+            say(
+                f"{report.shown(kept.path)} is of another split, and not counted; remove it if that is over"
+            )
+    if len(histories) > 1 and not as_json:
+        click.echo("together: " + "\n".join(History.together(histories).totals()))
 
 
 @click.command(hidden=True)

@@ -61,6 +61,8 @@ def read_request(given: Mapping[str, Any]) -> Request:
     same_format = given["format_name"] == "same" and not single
     if not same_format:
         _require_no_contradiction(spec)
+    if single and given["shard"]:
+        raise UsageError("--shard is for output folders, and OUT is a file")
     if spec.choice and names.tells_size:
         words = "the size is chosen when a photo is looked at, so no name can tell it"
         raise UsageError(f"--names: {words}; say --target {target.name}/WxH")
@@ -73,6 +75,7 @@ def read_request(given: Mapping[str, Any]) -> Request:
         same_format=same_format,
         follow_links=given["follow_links"],
         selection=Selection.of(given["include"], given["exclude"], given["since"]),
+        shard=given["shard"],
     )
 
 
@@ -168,7 +171,8 @@ def _ledger(given: Mapping[str, Any], request: Request) -> Path | None:
     """Where the ledger lies; None where there is none."""
     if request.single or given["ledger"] == "none":
         return None
-    return Path(given["ledger"]) if given["ledger"] else request.output / LEDGER
+    path = Path(given["ledger"]) if given["ledger"] else request.output / LEDGER
+    return request.shard.own(path) if request.shard else path
 
 
 def _require_no_contradiction(spec: Spec) -> None:

@@ -176,9 +176,8 @@ class Run:
         """Chunks, as soon as there is enough for every worker: towards the end they get shorter."""
         waiting: list[Pending] = []
         for item in self._sorted():
-            known = [*([Fresh(item.count)] if item.count else []), *item.fresh, *item.failed]
-            if known:
-                yield Ready(known)
+            if item.known:
+                yield Ready(item.known)
             waiting += item.pending
             while len(waiting) >= min(2 * self._width * self._pace.longest, _AHEAD):
                 yield _cut(waiting, self._pace.longest)
@@ -244,7 +243,7 @@ def prepared(order: Order, converter: Converter, warn: Callable[[str], None]) ->
         crew = freshness = None
         try:
             if not request.single and not order.dry_run:
-                stack.enter_context(held(request.output, order.wait))
+                stack.enter_context(held(request.output, order.wait, request.shard))
             if order.cluster and not order.dry_run:
                 crew = stack.enter_context(_joined(order, order.cluster, converter, warn))
             if order.ledger and (os.path.exists(order.ledger) or not order.dry_run):

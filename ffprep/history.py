@@ -223,7 +223,7 @@ class History:
 def _runs(database: sqlite3.Connection, shard: Shard | None) -> Iterator[PastRun]:
     columns = ", ".join(name for name in PastRun.__dataclass_fields__ if name != "shard")
     for row in database.execute(f"SELECT {columns} FROM runs ORDER BY id DESC LIMIT {_LAST}"):
-        yield PastRun(*row, str(shard) if shard else None)
+        yield PastRun(*(*row, str(shard) if shard else None))
 
 
 def _picked(database: sqlite3.Connection, column: str) -> Iterator[Picked]:

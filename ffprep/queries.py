@@ -174,10 +174,10 @@ def status(outputs: tuple[Path, ...], failed: bool, ledger: Path | None, as_json
         else:
             lines = map(report.printable, history.describe().splitlines())
             click.echo(f"{report.shown(output)}: " + "\n".join(lines))
-        for kept in ledgers.others:
-            say(
-                f"{report.shown(kept.path)} is of another split, and not counted; remove it if that is over"
-            )
+        if others := ledgers.others:
+            such = f"such as {report.shown(others[0].path)}"
+            words = f"{len(others)} ledgers of another split are not counted, {such}"
+            say(f"{words}; remove them if that is over")
     if len(histories) > 1 and not as_json:
         click.echo("together: " + "\n".join(History.together(histories).totals()))
 

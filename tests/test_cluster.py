@@ -1,11 +1,15 @@
 """Work on a Dask cluster: a real scheduler, real workers, and what may become of both."""
 
 import os
+import re
+import shlex
 import shutil
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 from cluster import dask, kill_one, until
@@ -214,3 +218,64 @@ def test_a_cluster_is_one_more_option(ffprep, tmp_path: Path, monkeypatch) -> No
         assert opened(Path("one.jpg")).size == (32, 24)
     refused = ffprep("convert", "in", "-o", "c", *SIZE, "--cluster", "tcp://x:1", "--max-load", "1")
     assert refused.code == 2
+
+
+PAGE = (Path(__file__).parents[1] / "docs/cluster.md").read_text()
+
+
+def blocks(heading: str, kind: str) -> list[str]:
+    """The examples of a part of the page."""
+    (part,) = re.findall(rf"^## {heading}\n(.*?)(?=^## )", f"{PAGE}\n## ", re.DOTALL | re.MULTILINE)
+    return re.findall(rf"```{kind}\n(.*?)```", part, re.DOTALL)
+
+
+def test_the_page_of_clusters_works(tmp_path: Path, home: Path) -> None:
+    photos(tmp_path / "photos", 6)
+    (tmp_path / "dask").mkdir()
+    (tmp_path / "dask/dask.yaml").write_text(blocks("Dask alone", "yaml")[0])
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    places = {"/shared": str(tmp_path), "scheduler:8786": f"127.0.0.1:{port}", "8786": str(port)}
+    servers, convert = blocks("Dask alone", "sh")
+    for old, new in places.items():
+        servers, convert = servers.replace(old, new), convert.replace(old, new)
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "DASK_CONFIG": str(tmp_path / "dask")}
+    with ExitStack() as stack:
+        for line in servers.splitlines():
+            log = stack.enter_context((tmp_path / "log").open("ab"))
+            server = subprocess.Popen(
+                shlex.split(line),
+                env=environment,
+                cwd=tmp_path,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+            stack.callback(server.wait)
+            stack.callback(os.killpg, server.pid, signal.SIGKILL)
+        subprocess.run(convert, shell=True, env=environment, check=True)
+    assert len(finals(tmp_path / "ready")) == 6
+
+
+def test_the_page_of_shards_works(tmp_path: Path, home: Path) -> None:
+    photos(tmp_path / "photos", 40)
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path}
+
+    def run(script: str, **more: str) -> str:
+        script = script.replace("/shared", str(tmp_path))
+        return subprocess.check_output(
+            ["sh", "-ec", script], env={**environment, **more}, text=True
+        )
+
+    two, slurm, kubernetes = blocks("Without Dask: shards", "sh")
+    assert "ready: 40 outputs" in run(two)
+    shutil.rmtree(tmp_path / "ready")
+    for number in (3, 10):
+        run(slurm, SLURM_ARRAY_TASK_ID=str(number))
+        run(kubernetes, JOB_COMPLETION_INDEX=str(number))
+    ledgers = (tmp_path / "ready/.ffprep").glob("*.db")
+    assert {path.name for path in ledgers} == {f"ledger-{n}-of-16.db" for n in (3, 4, 10, 11)}
+    assert 0 < len(finals(tmp_path / "ready")) < 40

@@ -12,7 +12,7 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -35,6 +35,8 @@ _ROUND = 1.0
 """Seconds between two looks at who is in the cluster."""
 _PATIENCE = 0.5
 """Seconds that chunks in hand have to come back when the run is stopped."""
+_ALIKE = ("| dask ", "| distributed ", "| python ")
+"""Of all that Dask compares, what has to be of one version everywhere."""
 _SIGHTS = 32
 """How many sources each worker is asked for."""
 
@@ -159,10 +161,8 @@ class Cluster(Elsewhere):
             error = answer.fault
         except KilledWorker as killed:
             self._suspect(flight, part, killed.allowed_failures + 1)
-        except ImportError as missing:
-            error = EnvironmentFault(f"a worker of {self._venue.address} has no ffprep: {missing}")
         except Exception as other:
-            error = other
+            error = _unreadable(self._venue, other) or other
         with self._lock:
             self._out.pop(sent, None)
             flight.parts -= 1
@@ -225,7 +225,8 @@ class Cluster(Elsewhere):
         for address, answer in answers.items():
             if isinstance(answer, Exception):
                 if isinstance(answer, ImportError | AttributeError | EnvironmentFault):
-                    raise EnvironmentFault(f"the worker {address} is of no use: {answer}")
+                    words = f"the worker {address} is of no use ({answer})"
+                    raise EnvironmentFault(f"{words}; install the same ffprep[dask] everywhere")
                 continue  # it is gone again, or busy, and is met in the next round
             worker = Greeting(*answer)
             if worker.ffprep != __version__:
@@ -352,8 +353,9 @@ def _client(venue: Venue, warn: Callable[[str], None]) -> Any:
             venue.address, set_as_default=False, name="ffprep"
         )
     for warning in caught:
-        lines = [line for line in str(warning.message).splitlines() if line.startswith("|")]
-        warn("scheduler and workers are not all alike: " + " ".join(lines))
+        lines = [line for line in str(warning.message).splitlines() if line.startswith(_ALIKE)]
+        if lines:
+            warn("client, scheduler and workers differ: " + " ".join(lines))
     return client
 
 
@@ -361,7 +363,9 @@ def _client(venue: Venue, warn: Callable[[str], None]) -> Any:
 def _sights(request: Request) -> Iterator[tuple[str, ...]]:
     """Paths that a worker sees if it has the same disks: a new file beside the outputs, and folders of sources."""
     beside = request.output if request.single else request.output / "sight"
-    with told_as("--cluster"), temporary_beside(Path(os.path.abspath(beside))) as mark:
+    with ExitStack() as stack:
+        with told_as("--cluster"):
+            mark = stack.enter_context(temporary_beside(Path(os.path.abspath(beside))))
         paths = map(os.path.abspath, islice(request.sources, _SIGHTS))
         folders = [path if os.path.isdir(path) else os.path.dirname(path) for path in paths]
         yield (str(mark), *filter(sees, dict.fromkeys(folders)))
@@ -377,6 +381,19 @@ def _lost(venue: Venue, error: BaseException | None = None) -> EnvironmentFault:
     words = f"the Dask scheduler at {venue.address} is lost"
     why = f" ({_first_line(error)})" if error and str(error) else ""
     return EnvironmentFault(f"{words}{why}; what was done is remembered, so run again")
+
+
+def _unreadable(venue: Venue, error: BaseException) -> EnvironmentFault | None:
+    """What to say where the scheduler, which looks into what it hands on, or a worker has another ffprep, or none."""
+    cause: BaseException | None = error
+    while cause and not isinstance(cause, ImportError | pickle.UnpicklingError):
+        cause = cause.__cause__
+    if cause is None:
+        return None
+    words = f"scheduler or workers of {venue.address} cannot read what they are to do ({cause})"
+    return EnvironmentFault(
+        f"{words}; install the same ffprep[dask] on all of them, with one Python"
+    )
 
 
 def _first_line(error: BaseException) -> str:

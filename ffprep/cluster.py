@@ -20,12 +20,12 @@ from typing import Any
 from uuid import uuid4
 
 from ffprep import __version__
+from ffprep.duty import Answer, Duty, Greeting, blind, end, greet, other_version, perform, sees
 from ffprep.errors import EnvironmentFault, Kind, PhotoError
 from ffprep.job import Job, Policy, Result, Venue
 from ffprep.library import Request
 from ffprep.outputs import temporary_beside, told_as
 from ffprep.records import NO_HASHES, Done, Hashes, Pending
-from ffprep.remote import Answer, Errand, Greeting, blind, end, greet, other_version, perform, sees
 from ffprep.temporaries import sweep
 from ffprep.work import Work
 from ffprep.workers import Elsewhere
@@ -78,10 +78,8 @@ def _then_raise(made: Iterable[Done], error: Exception | None) -> Iterator[Done]
 class Cluster(Elsewhere):
     """An executor over a Dask client. One thread watches who is there, and whether the run is `stopped`."""
 
-    def __init__(
-        self, client: Any, venue: Venue, errand: Errand, tell: Callable[[str], None]
-    ) -> None:
-        self._client, self._venue, self._errand, self._warn = client, venue, errand, tell
+    def __init__(self, client: Any, venue: Venue, duty: Duty, tell: Callable[[str], None]) -> None:
+        self._client, self._venue, self._duty, self._warn = client, venue, duty, tell
         self._lock = threading.RLock()
         self._out: dict[Any, tuple[_Flight, list[Pending]]] = {}
         self._suspects: deque[tuple[_Flight, list[Pending]]] = deque()
@@ -116,10 +114,10 @@ class Cluster(Elsewhere):
         team = self.team
         return f"{team['workers']} workers with {team['threads']} threads, ffprep {__version__}, FFmpeg {self.ffmpeg or 'unknown yet'}"
 
-    def errand(self, work: Work) -> Callable[[list[Pending]], Iterable[Done]]:
+    def duty(self, work: Work) -> Callable[[list[Pending]], Iterable[Done]]:
         """What is done there with a chunk."""
-        self._errand = replace(self._errand, work=work)
-        return self._errand  # type: ignore[return-value]
+        self._duty = replace(self._duty, work=work)
+        return self._duty  # type: ignore[return-value]
 
     def submit(self, fn: Any, /, *args: Any, **_: Any) -> Any:
         """Send a chunk; a future of its outcomes, an iterator that raises at its end what has ended it."""
@@ -135,7 +133,7 @@ class Cluster(Elsewhere):
         with self._lock:
             if self._fault or self._over.is_set():
                 return flight.land(self._fault)
-            parcel = pickle.dumps((self._errand, part))
+            parcel = pickle.dumps((self._duty, part))
             try:
                 sent = self._client.submit(perform, __version__, parcel, pure=False)
             except Exception as error:  # the client has closed itself
@@ -217,7 +215,7 @@ class Cluster(Elsewhere):
         }
 
     def _meet(self, addresses: list[str]) -> None:
-        asked = self._errand.ffmpeg, list(self._errand.sights)
+        asked = self._duty.ffmpeg, list(self._duty.sights)
         answers = self._client.run(
             greet, *asked, workers=addresses, on_error="return", callback_timeout=60
         )
@@ -259,7 +257,7 @@ class Cluster(Elsewhere):
     def _halt(self) -> None:
         """Have the workers end what they have in hand; what comes back of it soon is taken."""
         with suppress(Exception):
-            self._client.run(end, self._errand.run, on_error="ignore", callback_timeout=_PATIENCE)
+            self._client.run(end, self._duty.run, on_error="ignore", callback_timeout=_PATIENCE)
         until = time.monotonic() + _PATIENCE
         while self._out and time.monotonic() < until:
             time.sleep(_PULSE)
@@ -282,7 +280,7 @@ class Cluster(Elsewhere):
         """Have the workers forget the run, and remove what dead ones have left unpublished."""
         self.shutdown()
         with suppress(Exception):
-            self._client.run(end, self._errand.run, on_error="ignore", callback_timeout=_PATIENCE)
+            self._client.run(end, self._duty.run, on_error="ignore", callback_timeout=_PATIENCE)
         with suppress(Exception):
             there = self._client.nthreads(callback_timeout=_PATIENCE)
             self._dead |= {self._met[gone].maker for gone in self._met.keys() - there.keys()}
@@ -301,8 +299,8 @@ def joined(
 ) -> Iterator[Cluster]:
     """A cluster, with all its workers met. Raises EnvironmentFault where it cannot be reached, or one is of no use."""
     with _connected(venue, warn) as client, _sights(request) as sights:
-        errand = Errand(uuid4().hex, Work(), policy, ffmpeg, sights)
-        cluster = Cluster(client, venue, errand, warn)
+        duty = Duty(uuid4().hex, Work(), policy, ffmpeg, sights)
+        cluster = Cluster(client, venue, duty, warn)
         try:
             cluster.look_around()
         except (OSError, TimeoutError) as error:

@@ -114,7 +114,7 @@ class Run:
         """
         self._each = each
         chunks = takewhile(lambda _: self.gate.admits(), self._chunks())
-        work = self.crew.errand(self.work) if self.crew else self._work
+        work = self.crew.duty(self.work) if self.crew else self._work
         with closing(
             spread(
                 chunks,

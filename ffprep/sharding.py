@@ -39,11 +39,13 @@ class Shard:
 
     def own(self, path: Path) -> Path:
         """The file that this shard has instead of one for the whole folder."""
-        return path.with_name(f"{path.stem}-{self.number}-of-{self.count}{path.suffix}")
+        stem, suffix = os.path.splitext(path.name)
+        return path.parent / f"{stem}-{self.number}-of-{self.count}{suffix}"
 
     @classmethod
     def owner(cls, path: Path, whole: Path) -> Self | None:
         """Whose own a file is, going by its name; None where it is no shard's."""
-        name = re.escape(whole.stem) + r"-(\d+)-of-(\d+)" + re.escape(whole.suffix)
+        stem, suffix = map(re.escape, os.path.splitext(whole.name))
+        name = rf"{stem}-(\d+)-of-(\d+){suffix}"
         match = re.fullmatch(name, path.name, re.ASCII)
         return cls(int(match[1]), int(match[2])) if match else None

@@ -110,7 +110,7 @@ def test_a_photo_that_kills_every_worker_costs_itself(ffprep, tmp_path: Path) ->
 
 OTHER_VERSION = "import ffprep\nffprep.__version__ = '0.0.1'\n"
 # What a machine without the disk sees cannot be had on this one.
-ELSEWHERE = "from ffprep import remote\nremote.sees = lambda path: False\n"
+ELSEWHERE = "from ffprep import duty\nduty.sees = lambda path: False\n"
 
 
 def test_who_cannot_do_the_work_is_named_before_it_begins(ffprep, tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ class Greeting:
 
 
 @dataclass(frozen=True, slots=True)
-class Errand:
+class Duty:
     """What is to be done with the chunks of one `run`, a name that no other has.
 
     `sights` are paths that a worker must see, or it does not have the disk that the photos are on.
@@ -103,8 +103,8 @@ def perform(version: str, parcel: bytes) -> bytes:
     """Do a pickled chunk of a run with this version of ffprep; the pickled Answer. Raises EnvironmentFault."""
     if version != __version__:
         raise other_version(os.uname().nodename, __version__)
-    errand, todo = pickle.loads(parcel)
-    return pickle.dumps(errand(todo))
+    duty, todo = pickle.loads(parcel)
+    return pickle.dumps(duty(todo))
 
 
 def end(run: str) -> None:

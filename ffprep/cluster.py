@@ -22,8 +22,9 @@ from uuid import uuid4
 from ffprep import __version__
 from ffprep.duty import Answer, Duty, Greeting, blind, end, greet, other_version, perform, sees
 from ffprep.errors import EnvironmentFault, Kind, PhotoError
-from ffprep.job import Job, Policy, Result, Venue
+from ffprep.job import Errand, Policy, Result, Venue
 from ffprep.library import Request
+from ffprep.locations import Location, names_url
 from ffprep.outputs import temporary_beside, told_as
 from ffprep.records import NO_HASHES, Done, Hashes, Pending
 from ffprep.temporaries import sweep
@@ -45,7 +46,7 @@ _SIGHTS = 32
 class _Flight:
     """A chunk under way, in one part or in several. `todo` has its jobs by the absolute paths of their outputs."""
 
-    todo: dict[Path, Pending]
+    todo: dict[Location, Pending]
     parts: int = 1
     made: list[Done] = field(default_factory=list)
     future: "Future[Iterable[Done]]" = field(default_factory=Future)
@@ -53,7 +54,7 @@ class _Flight:
     @property
     def folders(self) -> set[str]:
         """Where its outputs go."""
-        return {os.path.dirname(output) for output in self.todo}
+        return {os.path.dirname(path) for path in self.todo if isinstance(path, Path)}
 
     def take(self, made: Iterable[tuple[Result, Hashes]]) -> None:
         """Results of it, as the run knows its jobs."""
@@ -359,20 +360,29 @@ def _client(venue: Venue, warn: Callable[[str], None]) -> Any:
 
 @contextmanager
 def _sights(request: Request) -> Iterator[tuple[str, ...]]:
-    """Paths that a worker sees if it has the same disks: a new file beside the outputs, and folders of sources."""
-    beside = request.output if request.single else request.output / "sight"
+    """Paths that a worker sees if it has the same disks: a new file beside the outputs, and folders of sources.
+
+    What is in a store is seen with the worker's own credentials, or told photo by photo.
+    """
+    beside = _from_anywhere(request.output if request.single else request.output / "sight")
+    marks: list[str] = []
     with ExitStack() as stack:
-        with told_as("--cluster"):
-            mark = stack.enter_context(temporary_beside(Path(os.path.abspath(beside))))
-        paths = map(os.path.abspath, islice(request.sources, _SIGHTS))
+        if isinstance(beside, Path):
+            with told_as("--cluster"):
+                marks = [str(stack.enter_context(temporary_beside(beside)))]
+        named = (os.fspath(source) for source in islice(request.sources, _SIGHTS))
+        paths = [os.path.abspath(name) for name in named if not names_url(name)]
         folders = [path if os.path.isdir(path) else os.path.dirname(path) for path in paths]
-        yield (str(mark), *filter(sees, dict.fromkeys(folders)))
+        yield (*marks, *filter(sees, dict.fromkeys(folders)))
 
 
-def _absolute(job: Job) -> Job:
+def _absolute(job: Errand) -> Errand:
     """As every machine knows it."""
-    source, output = map(os.path.abspath, (job.source, job.output))
-    return replace(job, source=Path(source), output=Path(output))
+    return replace(job, source=_from_anywhere(job.source), output=_from_anywhere(job.output))
+
+
+def _from_anywhere(place: Location) -> Location:
+    return Path(os.path.abspath(place)) if isinstance(place, Path) else place
 
 
 def _lost(venue: Venue, error: BaseException | None = None) -> EnvironmentFault:

@@ -4,7 +4,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
 def convert(**given: Any) -> None:
     """Convert photos to pictures of exactly one size.
 
-    SOURCE is a file, a folder, or - for a list of them on stdin, one a line.
+    SOURCE is a file, a folder, a URL such as s3://photos/2024, or - for a list of them on stdin, one a line.
     """
     from ffprep.workers import Signals
 
@@ -43,11 +42,12 @@ def carry_out(given: dict[str, Any], signals: "Signals", job: str = "") -> int:
 
     `job` signs all that is told, where several run.
     """
+    from ffprep.locations import located
     from ffprep.notify import notifying
     from ffprep.outputs import remove_temporaries
     from ffprep.report import Tally
 
-    tally = Tally(Path(given["output"]))
+    tally = Tally(located(given["output"]))
     with notifying(given, tally, signals), _told_if_interrupted(given, tally, job):
         _carry_out(given, signals, tally, job)
     if signals.number is not None:

@@ -7,12 +7,12 @@ source, its Spec and the terms of the run are the same.
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from ffprep.errors import Kind, PhotoError
-from ffprep.files import Stamp, real_folder, real_path
-from ffprep.job import Batch, Failure, Fresh, Job, Policy, Renewal, Result, Retry, Status
+from ffprep.files import Stamp, is_url, real_folder, real_path
+from ffprep.job import Batch, Errand, Failure, Fresh, Policy, Renewal, Result, Retry, Status
 from ffprep.ledger import AT_ONCE, Entry, Ledger, Proof, Row, keys, name_of
+from ffprep.locations import Location
 from ffprep.records import (
     CONVERTED,
     FAILED,
@@ -28,6 +28,7 @@ from ffprep.records import (
     noted,
     place,
 )
+from ffprep.sight import Sight, seen
 from ffprep.spec import Size, Spec
 
 _NOT_THE_PHOTOS = {Kind.IO, Kind.MISSING, Kind.COLLISION}
@@ -58,10 +59,11 @@ class Freshness:
     """
 
     ledger: Ledger
-    output: Path
+    output: Location
     policy: Policy
     renewal: Renewal
     alike: frozenset[int]
+    sight: Sight = field(default_factory=Sight)
 
     def sort_out(self, batch: Batch, each: bool) -> Sorted:
         """Sort the jobs of a batch, by what is known and by the stamps of their files.
@@ -88,7 +90,7 @@ class Freshness:
                 elif not only:
                     sorted_out.count += 1
                 continue
-            stamp = _stamp(batch.folder + batch.names[index])
+            stamp = self.sight.source(batch, index)
             if row and self._still_fails(row, spec, stamp):
                 met.append(row)
                 sorted_out.failed.append(_failure(batch.job(index), row))
@@ -120,6 +122,13 @@ class Freshness:
     ) -> Iterator[Proof]:
         """The files as they are, where both are there."""
         number, jobs = self.ledger.spec, zip(batch.names, batch.outputs, batch.specs, strict=True)
+        if not batch.local:
+            ends = zip(batch.specs, self.sight.both(batch), outputs, sources, strict=True)
+            for spec, (at, to), output, source in ends:
+                if at and to:
+                    times = noted(at.modified), noted(to.modified)
+                    yield output, source, number(spec), at.bytes, times[0], to.bytes, times[1]
+            return
         for (name, made, spec), output, source in zip(jobs, outputs, sources, strict=True):
             try:
                 a, b = os.stat(batch.folder + name), os.lstat(batch.output_folder + made)
@@ -167,7 +176,7 @@ class Freshness:
         for entry in self._not_met():
             source = name_of(entry.row.source)
             inside = source.startswith(roots) or source in asked
-            if (inside and self._is_ours(entry.row)) or not os.path.lexists(source):
+            if (inside and self._is_ours(entry.row)) or _is_gone(source):
                 old.append(entry)
             if len(old) >= AT_ONCE:
                 self._forget(old)
@@ -194,7 +203,7 @@ class Freshness:
 
 
 def settle(
-    renewal: Renewal, pending: Pending, prove: Callable[[Job], tuple[Size, Stamp]]
+    renewal: Renewal, pending: Pending, prove: Callable[[Errand], tuple[Size, Stamp]]
 ) -> Done | None:
     """A job that needs no converting although its times say so: by its contents, or adopted.
 
@@ -213,7 +222,7 @@ def settle(
 
 def _compared(pending: Pending, row: Row) -> Done | None:
     """Where no contents were recorded, the times decide, and the contents are from now on."""
-    made, found = _stamp(pending.job.output, follow=False), hashes(pending)
+    made, found = seen(pending.job.output, follow=False), hashes(pending)
     if not made or not found.output:
         return None
     from_it = found.source == row.source_hash if row.source_hash else is_from(row, pending.stamp)
@@ -224,10 +233,10 @@ def _compared(pending: Pending, row: Row) -> Done | None:
 
 
 def _adopted(
-    pending: Pending, prove: Callable[[Job], tuple[Size, Stamp]], checksum: bool
+    pending: Pending, prove: Callable[[Errand], tuple[Size, Stamp]], checksum: bool
 ) -> Done | None:
     """An output older than its source was made of another version of it."""
-    made = _stamp(pending.job.output, follow=False)
+    made = seen(pending.job.output, follow=False)
     if not made or not pending.stamp or made.modified < pending.stamp.modified:
         return None
     try:
@@ -241,25 +250,23 @@ def _adopted(
 
 def hashes(pending: Pending) -> Hashes:
     """The contents of both files, which decide under --checksum. Reads them."""
-    source, now = content(pending.job.source), _stamp(pending.job.source)
+    source, now = content(pending.job.source), seen(pending.job.source)
     # Of one file on a shared disk, each machine has a device number of its own.
     if not (now and pending.stamp and now.is_as(pending.stamp)):  # it is another one by now
         source = None
     return Hashes(source, content(pending.job.output))
 
 
-def _stamp(path: str | Path, follow: bool = True) -> Stamp | None:
-    try:
-        return Stamp.seen(os.stat(path, follow_symlinks=follow))
-    except (OSError, ValueError):
-        return None
+def _is_gone(source: str) -> bool:
+    """Whether there is no such file. Of an object that this run has not met, nobody has asked."""
+    return not (is_url(source) or os.path.lexists(source))
 
 
-def _fresh(job: Job, row: Row) -> Result:
+def _fresh(job: Errand, row: Row) -> Result:
     size = Size(row.width, row.height) if row.width and row.height else None
     return Result(job.source, job.output, Status.FRESH, size)
 
 
-def _failure(job: Job, row: Row) -> Result:
+def _failure(job: Errand, row: Row) -> Result:
     failure = Failure(Kind(row.kind or ""), name_of(row.message or ""))
     return Result(job.source, job.output, Status.FAILED, failure=failure)

@@ -5,87 +5,17 @@ import sqlite3
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
-from glob import escape
 from heapq import nlargest
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
-from ffprep.database import open_to_read, told
 from ffprep.ledger import name_of
 from ffprep.processes import lives
 from ffprep.sharding import Shard
 
 _LAST = 5
 _MOST = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """A ledger that is there, and the shard that it is of."""
-
-    path: Path
-    shard: Shard | None = None
-
-    @classmethod
-    def beside(cls, whole: Path) -> "Iterator[Kept]":
-        """The one of a whole folder, at this place, and those of its shards."""
-        if whole.exists():
-            yield cls(whole)
-        for path in whole.parent.glob(f"{escape(whole.stem)}-*-of-*{escape(whole.suffix)}"):
-            if shard := Shard.owner(path, whole):
-                yield cls(path, shard)
-
-    @contextmanager
-    def opened(self) -> "Iterator[sqlite3.Connection]":
-        """The ledger, to be read. Raises EnvironmentFault for what is none."""
-        with told(self.path), closing(open_to_read(self.path)) as database:
-            yield database
-
-    @property
-    def last_start(self) -> float:
-        """When its last run began."""
-        with self.opened() as database:
-            return database.execute("SELECT max(started) FROM runs").fetchone()[0] or 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Ledgers:
-    """Those of an output folder: of its last run's split into shards, if any, and of `others` that were before."""
-
-    kept: tuple[Kept, ...]
-    others: tuple[Kept, ...] = ()
-
-    @classmethod
-    def of(cls, whole: Path) -> "Ledgers":
-        """All that there are, by the place of the one for a whole folder. Raises EnvironmentFault."""
-        splits: dict[int, list[Kept]] = {}
-        for kept in Kept.beside(whole):
-            splits.setdefault(kept.shard.count if kept.shard else 1, []).append(kept)
-        for of_one in splits.values():
-            of_one.sort(key=lambda kept: kept.shard.number if kept.shard else 0)
-        order = list(splits)
-        if len(order) > 1:
-            order.sort(key=lambda count: -max(kept.last_start for kept in splits[count]))
-        others = chain.from_iterable(splits[count] for count in order[1:])
-        return cls(tuple(splits[order[0]]) if order else (), tuple(others))
-
-    @property
-    def history(self) -> "History":
-        """What they tell. There has to be one."""
-        histories = []
-        for kept in self.kept:
-            with kept.opened() as database:
-                histories.append(History.of(database, kept.shard))
-        return histories[0] if len(histories) == 1 else History.together(histories)
-
-    def failures(self) -> "Iterator[Failed]":
-        """Every photo that failed, one ledger after the other."""
-        for kept in self.kept:
-            with kept.opened() as database:
-                yield from failures(database)
 
 
 @dataclass(frozen=True, slots=True)

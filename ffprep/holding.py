@@ -11,30 +11,41 @@ import os
 import stat
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from ffprep.errors import Held
 from ffprep.files import FOLDER
+from ffprep.locations import Location, Remote
 from ffprep.sharding import Shard
 
 _PULSE = 0.1
 
 
-@contextmanager
-def held(output: Path, wait: float = 0.0, shard: Shard | None = None) -> Iterator[None]:
+def held(
+    output: Location, wait: float = 0.0, shard: Shard | None = None
+) -> AbstractContextManager[None]:
     """Hold an output folder, made if it is not there; wait as many seconds for whoever holds it.
 
     A `shard` shares it with other shards, and holds what is its own.
-    Raises Held when that is not over by then, OSError where nothing can be written or locked.
+    Raises Held when that is not over by then, OSError or EnvironmentFault where nothing can be written or locked.
     """
+    if not isinstance(output, Remote):
+        return _locked_folder(output, wait, shard)
+    from ffprep.leasing import leased
+
+    return leased(output, wait, shard)
+
+
+@contextmanager
+def _locked_folder(output: Path, wait: float, shard: Shard | None) -> Iterator[None]:
     place = output / FOLDER / "lock"
     until = time.monotonic() + wait
     place.parent.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         stack.enter_context(_holding(output, place, until, shared=shard is not None))
         if shard:
-            stack.enter_context(_holding(output, shard.own(place), until))
+            stack.enter_context(_holding(output, Path(shard.own(place)), until))
         yield
 
 

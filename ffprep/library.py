@@ -14,13 +14,16 @@ from pathlib import Path
 
 from ffprep.census import Census, is_case_blind
 from ffprep.errors import Kind, PhotoError, UsageError
+from ffprep.files import Stamp, is_url
 from ffprep.formats import OutputFormat, output_format_of
-from ffprep.job import BATCH, Batch, Job, Result
+from ffprep.job import BATCH, Batch, Errand, Result
+from ffprep.listing import Listing
+from ffprep.locations import Location, location_of
 from ffprep.naming import Names
 from ffprep.selection import Selection
 from ffprep.sharding import Shard
 from ffprep.spec import Spec
-from ffprep.walking import Listing, Walk, output_format, spelt_folder
+from ffprep.walking import Walk, output_format, spelt_folder, written_as
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,7 @@ class Request:
     """
 
     sources: Iterable[str | os.PathLike[str]]
-    output: Path
+    output: Location
     spec: Spec
     single: bool = False
     names: Names = field(default_factory=Names)
@@ -109,7 +112,7 @@ class Plan:
                 for part in self._judged(item, listing, told):
                     yield from self._own(part, listing)
 
-    def jobs(self) -> Iterator[Job | Result]:
+    def jobs(self) -> Iterator[Errand | Result]:
         """The same, one by one."""
         for item in self.batches():
             if isinstance(item, Result):
@@ -148,29 +151,32 @@ class Plan:
     def _drafts(self, listing: Listing, number: int) -> Iterator[Batch | Result]:
         """A listing's files with the names of their outputs, the first being the `number`th of all."""
         if listing.error:
-            yield Result.failed(Path(listing.folder), None, listing.error)
+            yield Result.failed(location_of(listing.folder), None, listing.error)
         for start in range(0, len(listing.names), BATCH):
-            names = listing.names[start : start + BATCH]
-            yield from self._draft(listing, names, number + start)
+            part = slice(start, start + BATCH)
+            names, stamps = listing.names[part], listing.stamps[part]
+            yield from self._draft(listing, names, stamps, number + start)
 
     def _draft(
-        self, listing: Listing, names: Sequence[str], number: int
+        self, listing: Listing, names: Sequence[str], stamps: Sequence[Stamp], number: int
     ) -> Iterator[Batch | Result]:
         try:
-            yield self._batch(listing, names, number)
+            yield self._batch(listing, names, stamps, number)
         except UsageError as error:  # a name or a size that only one photo gives
             if len(names) == 1:
                 failed = PhotoError(Kind.IO, str(error))
-                yield Result.failed(Path(listing.folder + names[0]), None, failed)
+                yield Result.failed(location_of(listing.folder + names[0]), None, failed)
                 return
-            for place, name in enumerate(names, number):
-                yield from self._draft(listing, [name], place)
+            for index, name in enumerate(names):
+                yield from self._draft(listing, [name], stamps[index : index + 1], number + index)
 
-    def _batch(self, listing: Listing, names: Sequence[str], number: int) -> Batch:
+    def _batch(
+        self, listing: Listing, names: Sequence[str], stamps: Sequence[Stamp], number: int
+    ) -> Batch:
         request, spec, folder = self.request, self.request.spec, listing.folder
         if request.single:
             output = spelt_folder(os.fspath(request.output.parent))
-            return Batch(folder, output, names, [request.output.name], [spec])
+            return Batch(folder, output, names, [request.output.name], [spec], stamps)
         output = spelt_folder(os.fspath(request.output)) + listing.below
         if request.same_format:
             formats = [_same_format(folder + name, spec) for name in names]
@@ -180,7 +186,7 @@ class Plan:
             suffixes = [spec.format.suffixes[0]] * len(names)
             specs = [spec] * len(names)
         outputs = request.names.render(folder, names, suffixes, spec, number)
-        return Batch(folder, output, names, outputs, specs)
+        return Batch(folder, output, names, outputs, specs, stamps)
 
 
 def _length(item: Batch | Result) -> int:
@@ -189,6 +195,8 @@ def _length(item: Batch | Result) -> int:
 
 def _same_format(path: str, spec: Spec) -> OutputFormat:
     suffix = os.path.splitext(path)[1]
+    if is_url(path):  # it is not opened for this
+        return written_as(suffix) or spec.format
     return output_format(Path(path)) or output_format_of(suffix) or spec.format
 
 

@@ -1,6 +1,7 @@
 """Kinds of option values, the options that several commands share, and headings for them in the help."""
 
 import math
+import os
 import re
 import threading
 from collections.abc import Callable
@@ -11,12 +12,10 @@ import click
 
 from ffprep.errors import UsageError
 from ffprep.job import Policy
+from ffprep.locations import located, names_url
 from ffprep.spec import Bounds, Color, Fallback, Focus, Size
 
 Value = TypeVar("Value")
-PATH = click.Path(path_type=Path, readable=False)
-PATH_AS_WRITTEN = click.Path(readable=False)
-"""A text, since a slash at its end means a folder."""
 
 
 class PathOr(click.Path):
@@ -44,6 +43,31 @@ class Parsed(click.ParamType[Any]):
             return self._parse(value) if isinstance(value, str) else value
         except UsageError as error:
             self.fail(str(error), param, ctx)
+
+
+class LocalPath(click.Path):
+    """A path of this machine."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path, readable=False)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Refuse a URL, which a path would make something else of."""
+        if names_url(os.fspath(value)):
+            self.fail(f"{value} is in a store; only convert and status work there", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class AnyLocation(Parsed):
+    """A path, or a URL."""
+
+    def __init__(self) -> None:
+        super().__init__("PATH", located)
+
+
+PATH = LocalPath()
+PATH_AS_WRITTEN = click.Path(readable=False)
+"""A text, since a slash at its end means a folder."""
 
 
 class ParsedOrPath(Parsed):

@@ -14,6 +14,7 @@ from ffprep.files import TEMPORARY_PREFIX
 from ffprep.formats import output_format_of
 from ffprep.job import Result
 from ffprep.keywords import Options, PathLike, SizeLike
+from ffprep.locations import Location, located
 from ffprep.outputs import temporary_beside, temporary_folder, writing
 from ffprep.spec import Size
 from ffprep.temporaries import sweep_links
@@ -40,7 +41,7 @@ class Prepared:
 
     `data` is the whole file, `format` is jpeg, png or webp, `mime` its media type. `name` is the photo's name with
     the format's suffix, or that of the `names` that were asked for. `warnings` are sentences, of enlarging most of all. `source` is the
-    photo's path, where it has one.
+    photo's path or URL, where it has one.
     """
 
     data: bytes = field(repr=False)
@@ -48,7 +49,7 @@ class Prepared:
     format: str
     name: str
     warnings: tuple[str, ...] = ()
-    source: Path | None = None
+    source: Location | None = None
 
     @property
     def mime(self) -> str:
@@ -82,7 +83,11 @@ class Prepared:
             raise UsageError(
                 f"{output} is named like {named.name}, and the picture is {self.format}"
             )
-        if self.source and output.exists() and os.path.samefile(output, self.source):
+        if (
+            isinstance(self.source, Path)
+            and output.exists()
+            and os.path.samefile(output, self.source)
+        ):
             raise UsageError(f"{output} is the photo itself, and sources are never overwritten")
 
 
@@ -110,6 +115,7 @@ def _prepared(source: Source, words: Mapping[str, Any]) -> Prepared:
     from ffprep.ffmpeg import find
     from ffprep.library import Plan
     from ffprep.request import read_order
+    from ffprep.staging import Staging
     from ffprep.workers import spread
 
     _sweep_once()
@@ -126,17 +132,17 @@ def _prepared(source: Source, words: Mapping[str, Any]) -> Prepared:
         # In a thread of its own, where no Ctrl-C of the program's can come between a process and its end.
         with closing(Converter(find(order.ffmpeg), order.policy, streams=False)) as converter:
             stop = converter.processes.stop
-            with closing(spread([[job]], converter.convert, 1, abandon=stop)) as results:
+            with closing(spread([[job]], Staging(converter).convert, 1, abandon=stop)) as results:
                 (result,) = results
         if result.failure or not result.size:
             raise _error(result, name)
         return Prepared(
-            data=job.output.read_bytes(),
+            data=Path(job.output).read_bytes(),
             size=result.size,
             format=job.spec.format.name,
             name=job.output.name,
             warnings=result.warnings,
-            source=Path(photo) if isinstance(source, str | os.PathLike) else None,
+            source=located(photo) if isinstance(source, str | os.PathLike) else None,
         )
 
 

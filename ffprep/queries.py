@@ -13,6 +13,7 @@ from ffprep.errors import ExitCode, Kind, PhotoError, UsageError
 from ffprep.exits import leave_now, say
 from ffprep.files import LEDGER
 from ffprep.job import Policy
+from ffprep.locations import Location
 from ffprep.params import (
     AS_JSON,
     BACKGROUND,
@@ -29,6 +30,7 @@ from ffprep.params import (
     SCENE,
     SIZE_OR_TARGET,
     TARGETS,
+    AnyLocation,
 )
 
 # The other rooms are imported where a command needs them, as in converting.
@@ -141,14 +143,19 @@ def compare(photo: Path, output: Path, **given: Any) -> None:
 
 
 @click.command()
-@click.argument("outputs", nargs=-1, required=True, type=PATH, metavar="OUT...")
+@click.argument("outputs", nargs=-1, required=True, type=AnyLocation(), metavar="OUT...")
 @click.option("--failed", is_flag=True, help="Name every photo that failed, and why.")
-@click.option("--ledger", type=PATH, metavar="PATH", help="Where the ledger is, if not in OUT.")
+@click.option(
+    "--ledger", type=AnyLocation(), metavar="PATH", help="Where the ledger is, if not in OUT."
+)
 @AS_JSON
-def status(outputs: tuple[Path, ...], failed: bool, ledger: Path | None, as_json: bool) -> None:
+def status(
+    outputs: tuple[Location, ...], failed: bool, ledger: Location | None, as_json: bool
+) -> None:
     """Tell what was done in output folders, and what failed; of shards, all together."""
     from ffprep import report
-    from ffprep.history import History, Ledgers
+    from ffprep.history import History
+    from ffprep.ledgers import Ledgers
 
     if ledger and len(outputs) > 1:
         raise UsageError("--ledger is that of one OUT; ask for one at a time")

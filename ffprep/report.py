@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from pathlib import Path
 from typing import Any
 
 from ffprep.errors import ExitCode, FfprepError, Interrupted, Kind
 from ffprep.job import Result, Status
+from ffprep.locations import Location
 
 NAMED = 10
 """How many failures, and how many warnings, are kept to be told by name: memory has its limits."""
@@ -36,7 +36,7 @@ class Tally:
     since 1970, `started` on the monotonic clock. `team` is who works on it, where that is a cluster.
     """
 
-    output: Path | None = None
+    output: Location | None = None
     total: int | None = None
     ffmpeg: str = ""
     team: Mapping[str, Any] = field(default_factory=dict)
@@ -166,7 +166,7 @@ def print_json(content: dict[str, Any]) -> None:
     print(json.dumps(content), flush=True)
 
 
-def shown(path: Path | None) -> str:
+def shown(path: Location | None) -> str:
     """A file name for people: on one line, and without what would steer the terminal."""
     return printable(os.fspath(path)) if path is not None else "-"
 

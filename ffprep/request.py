@@ -14,6 +14,7 @@ from ffprep.files import LEDGER
 from ffprep.formats import OUTPUT_FORMATS, SUFFIXES, OutputFormat, output_format_of
 from ffprep.job import Manners, Policy, Renewal, Retry, Venue
 from ffprep.library import Request
+from ffprep.locations import Location, Remote, located, names_url
 from ffprep.modes import AUTO, automatic, find_mode, for_scene
 from ffprep.naming import Names
 from ffprep.params import Automatic
@@ -22,7 +23,7 @@ from ffprep.selection import Selection
 from ffprep.sources import Sources
 from ffprep.spec import NOT_CHOSEN, Choice, Fallback, Mode, Size, Spec
 from ffprep.targets import Target
-from ffprep.walking import require_no_picture
+from ffprep.walking import is_folder, require_no_picture
 
 
 def read_request(given: Mapping[str, Any]) -> Request:
@@ -30,7 +31,9 @@ def read_request(given: Mapping[str, Any]) -> Request:
     sources = Sources.read(given["sources"], given["sources_from"], given["from_null"])
     if not given["output"]:
         raise UsageError("-o: OUT is empty; name a file or a folder")
-    output, named = Path(given["output"]), _file_format(given["output"], sources.only)
+    output = located(given["output"])
+    _require_local(given, sources, output)
+    named = _file_format(given["output"], sources.only)
     single = named is not None
     target = read_target(given["size"], given["target"], given["targets"])
     mode, fallback = read_modes(given)
@@ -81,10 +84,10 @@ def read_request(given: Mapping[str, Any]) -> Request:
 
 def _file_format(out: str, source: str | None) -> OutputFormat | None:
     """The format of the file that OUT is, for the only source; None where it is a folder. Raises UsageError."""
-    output = Path(out)
-    if out.endswith(("/", os.sep)) or os.path.isdir(output):
+    output = located(out)
+    if out.endswith(("/", os.sep)) or is_folder(output):
         return None
-    if source is not None and not os.path.isdir(source) and output.suffix:
+    if source is not None and output.suffix and not is_folder(source):
         return _format_of(output)
     if os.path.exists(output):
         raise UsageError(f"{output} is a file; several sources, or a folder, need an output folder")
@@ -137,6 +140,23 @@ def _venue(given: Mapping[str, Any]) -> Venue | None:
     return Venue(given["cluster"], None if isinstance(jobs, Automatic) else jobs)
 
 
+_OF_FILES = {
+    "checksum": "goes by the contents of files, and objects are not read for it; their ETags tell of them",
+    "adopt": "looks into files, and not into objects",
+    "depfile": "make knows no URLs",
+}
+
+
+def _require_local(given: Mapping[str, Any], sources: Sources, output: Location) -> None:
+    """Raise UsageError for what is asked of objects in a store, and is done with files only."""
+    remote = isinstance(output, Remote)
+    if remote and given["preserve_times"]:
+        raise UsageError("--preserve-times: a store gives an object its own time")
+    for name, why in _OF_FILES.items():
+        if given[name] and (remote or any(map(names_url, sources))):
+            raise UsageError(f"--{name}: {why}; leave it out")
+
+
 def _depfile(given: Mapping[str, Any]) -> Depfile | None:
     """The depfile that is asked for. Raises UsageError."""
     if not given["depfile"]:
@@ -167,11 +187,11 @@ def _renewal(given: Mapping[str, Any], request: Request) -> Renewal:
     )
 
 
-def _ledger(given: Mapping[str, Any], request: Request) -> Path | None:
+def _ledger(given: Mapping[str, Any], request: Request) -> Location | None:
     """Where the ledger lies; None where there is none."""
     if request.single or given["ledger"] == "none":
         return None
-    path = Path(given["ledger"]) if given["ledger"] else request.output / LEDGER
+    path = located(given["ledger"]) if given["ledger"] else request.output / LEDGER
     return request.shard.own(path) if request.shard else path
 
 
@@ -243,7 +263,7 @@ def _size_or_choice(frame: Size | Choice) -> tuple[Size, Choice | None]:
     return (frame, None) if isinstance(frame, Size) else (NOT_CHOSEN, frame)
 
 
-def _format_of(output: Path) -> OutputFormat | None:
+def _format_of(output: Location) -> OutputFormat | None:
     """The format that OUT's suffix asks for; None where the suffix is none of a picture's."""
     format = output_format_of(output.suffix)
     if format is None and output.suffix.lower() in SUFFIXES:
@@ -253,7 +273,7 @@ def _format_of(output: Path) -> OutputFormat | None:
 
 
 def _format(
-    name: str | None, named: OutputFormat | None, output: Path, target: Target
+    name: str | None, named: OutputFormat | None, output: Location, target: Target
 ) -> OutputFormat:
     if name == "same" and named is None:
         for each in OUTPUT_FORMATS.values():

@@ -6,7 +6,6 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from itertools import takewhile
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ffprep import __version__
@@ -17,13 +16,16 @@ from ffprep.errors import EnvironmentFault, reason
 from ffprep.files import real_folder
 from ffprep.freshness import Freshness, Sorted
 from ffprep.holding import held
-from ffprep.job import Batch, Fresh, Job, Manners, Policy, Renewal, Result, Retry, Venue
+from ffprep.job import Batch, Errand, Fresh, Manners, Policy, Renewal, Result, Retry, Venue
 from ffprep.ledger import Conditions, Ledger
 from ffprep.library import Plan, Request
+from ffprep.locations import Location, Remote, located
 from ffprep.polite import Gate, behave
 from ffprep.pruning import Pruning
 from ffprep.records import Done, Pending
+from ffprep.staging import Staging
 from ffprep.temporaries import sweep, sweep_links
+from ffprep.walking import is_folder
 from ffprep.work import Work
 from ffprep.workers import Ready, spread
 
@@ -46,7 +48,7 @@ class Order:
     request: Request
     policy: Policy = field(default_factory=Policy)
     renewal: Renewal = field(default_factory=Renewal)
-    ledger: Path | None = None
+    ledger: Location | None = None
     jobs: int = 1
     cluster: Venue | None = None
     ffmpeg: str | None = None
@@ -136,8 +138,8 @@ class Run:
         if self.freshness and not self._stopped and not self.gate.refused:
             yield from self._tidied(self.freshness)
 
-    def rehearsed(self) -> Iterator[Job | Result | Fresh]:
-        """What `results` would do, undone: the Jobs that would be converted, the Results without work."""
+    def rehearsed(self) -> Iterator[Errand | Result | Fresh]:
+        """What `results` would do, undone: the Errands that would be converted, the Results without work."""
         for sorted_out in self._sorted():
             yield Fresh(sorted_out.count)
             yield from sorted_out.failed
@@ -162,9 +164,11 @@ class Run:
     def _folders(self) -> tuple[str, ...]:
         """The SOURCEs that are folders, and hold a photo: one without is not mounted, maybe."""
         request = self.order.request
-        folders = filter(os.path.isdir, request.sources)
+        folders = filter(is_folder, request.sources)
         return tuple(
-            real_folder(os.fspath(folder)) for folder in folders if request.has_photo(folder)
+            real_folder(os.fspath(located(folder)))
+            for folder in folders
+            if request.has_photo(folder)
         )
 
     def end(self, outcome: str, counts: dict[str, Any]) -> None:
@@ -218,6 +222,11 @@ class Run:
         with self.gate.passed(self._ends_now) as open:
             yield from self.work.done(chunk, self.converter) if open else ()
 
+    @property
+    def staging(self) -> Staging:
+        """The converter, for photos that are elsewhere too."""
+        return Staging(self.converter)
+
     def _ends_now(self) -> bool:
         """Whether what is in hand is to be left; so it is when --max-time, and its grace, are over."""
         if self.gate.overdue():
@@ -246,7 +255,7 @@ def prepared(order: Order, converter: Converter, warn: Callable[[str], None]) ->
                 stack.enter_context(held(request.output, order.wait, request.shard))
             if order.cluster and not order.dry_run:
                 crew = stack.enter_context(_joined(order, order.cluster, converter, warn))
-            if order.ledger and (os.path.exists(order.ledger) or not order.dry_run):
+            if order.ledger and (not order.dry_run or _is_there(order.ledger)):
                 ffmpeg = _version(converter, crew)
                 freshness = stack.enter_context(_remembered(order, order.ledger, ffmpeg, warn))
         except (OSError, Unusable) as error:
@@ -275,13 +284,30 @@ def _joined(
 
 @contextmanager
 def _remembered(
-    order: Order, path: Path, ffmpeg: str, warn: Callable[[str], None]
+    order: Order, path: Location, ffmpeg: str, warn: Callable[[str], None]
 ) -> Iterator[Freshness]:
     output, policy = order.request.output, order.policy
-    with Ledger(path, warn, policy.fsync, order.dry_run) as ledger:
-        real = os.path.realpath(output)
+    terms = warn, policy.fsync, order.dry_run
+    with _opened(path, *terms) as ledger:
+        real = real_folder(os.fspath(output)).rstrip("/") or "/"
         alike = ledger.begin(Conditions(__version__, ffmpeg, policy.terms, real))
         yield Freshness(ledger, output, policy, order.renewal, alike)
+
+
+def _is_there(ledger: Location) -> bool:
+    if not isinstance(ledger, Remote):
+        return ledger.exists()
+    from ffprep.keeping import is_there
+
+    return is_there(ledger)
+
+
+def _opened(path: Location, warn: Callable[[str], None], fsync: bool, read_only: bool) -> Ledger:
+    if not isinstance(path, Remote):
+        return Ledger(path, warn, fsync, read_only)
+    from ffprep.keeping import KeptLedger
+
+    return KeptLedger(path, warn, fsync, read_only)
 
 
 def _cut(waiting: list[Pending], length: int) -> list[Pending]:

@@ -4,10 +4,10 @@ import hashlib
 import os
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Self
 
 from ffprep.errors import UsageError
+from ffprep.locations import Location
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +37,13 @@ class Shard:
         digest = hashlib.blake2b(os.fsencode(name), digest_size=8).digest()
         return int.from_bytes(digest) % self.count == self.number - 1
 
-    def own(self, path: Path) -> Path:
+    def own(self, path: Location) -> Location:
         """The file that this shard has instead of one for the whole folder."""
         stem, suffix = os.path.splitext(path.name)
         return path.parent / f"{stem}-{self.number}-of-{self.count}{suffix}"
 
     @classmethod
-    def owner(cls, path: Path, whole: Path) -> Self | None:
+    def owner(cls, path: Location, whole: Location) -> Self | None:
         """Whose own a file is, going by its name; None where it is no shard's."""
         stem, suffix = map(re.escape, os.path.splitext(whole.name))
         name = rf"{stem}-(\d+)-of-(\d+){suffix}"

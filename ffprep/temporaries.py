@@ -27,11 +27,11 @@ def temporary_name() -> str:
 
 def maker() -> str:
     """Who makes this process's temporary files: a place and a process number."""
-    return f"{_place()}-{os.getpid()}"
+    return f"{machine()}-{os.getpid()}"
 
 
 @cache
-def _place() -> str:
+def machine() -> str:
     """Where a process number means the same process: on one machine, in one namespace of processes."""
     try:
         namespace = os.stat("/proc/self/ns/pid").st_ino
@@ -65,6 +65,6 @@ def _is_dead(name: re.Match[str], entry: os.DirEntry[str], dead: Container[str])
         return False
     if f"{name['place']}-{name['pid']}" in dead:
         return True
-    if name["place"] != _place():
+    if name["place"] != machine():
         return time.time() - found.st_mtime > _A_DAY
     return not lives(int(name["pid"]))

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from ffprep.converter import Converter
 from ffprep.freshness import hashes, settle
 from ffprep.job import Renewal
+from ffprep.locations import Location
 from ffprep.records import NO_HASHES, Done, Pending
+from ffprep.staging import Staging
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,17 +19,17 @@ class Work:
 
     def settled(self, pending: Pending, converter: Converter) -> Done | None:
         """A job that needs no converting (see `settle`)."""
-        return settle(self.renewal, pending, converter.prove) if self.renewal else None
+        return settle(self.renewal, pending, Staging(converter).prove) if self.renewal else None
 
     def done(self, todo: Iterable[Pending], converter: Converter) -> Iterator[Done]:
         """What became of each, as they come. Raises EnvironmentFault as `Converter.convert` does."""
-        left: dict[Path, Pending] = {}
+        left: dict[Location, Pending] = {}
         for pending in todo:
             if done := self.settled(pending, converter):
                 yield done
             else:
                 left[pending.job.output] = pending
-        for result in converter.convert(pending.job for pending in left.values()):
+        for result in Staging(converter).convert(pending.job for pending in left.values()):
             assert result.output
             pending = left[result.output]
             yield Done(result, pending, hashes(pending) if self.renewal else NO_HASHES)

@@ -14,7 +14,9 @@ from pathlib import Path
 
 from cluster import dask, kill_one, until
 from conftest import Ran, opened, ramp
+from stores import bucketeer
 from test_killed import finals
+from test_stores import outputs, photo, put
 
 import ffprep as library
 from ffprep.ffmpeg import find
@@ -279,3 +281,24 @@ def test_the_page_of_shards_works(tmp_path: Path, home: Path) -> None:
     ledgers = (tmp_path / "ready/.ffprep").glob("*.db")
     assert {path.name for path in ledgers} == {f"ledger-{n}-of-16.db" for n in (3, 4, 10, 11)}
     assert 0 < len(finals(tmp_path / "ready")) < 40
+
+
+def test_photos_in_a_store_need_no_disk_in_common(ffprep, tmp_path: Path) -> None:
+    with bucketeer(tmp_path) as s3, dask(tmp_path / "dask", **s3.environment) as cluster:
+        for bucket in ("photos", "ready"):
+            s3.owner().create_bucket(Bucket=bucket)
+        put(s3, {f"in/{number}.jpg": photo(number) for number in range(30)})
+        arguments = ["convert", "s3://photos/in", "-o", "s3://ready/a", *SIZE]
+        cluster.hire("a")
+        options = ["--cluster", cluster.address, "--json"]
+        ran = ffprep(*arguments, *options, env=s3.environment)
+        assert (ran.code, ran.err, ran.summary["converted"]) == (0, "", 30)
+        again = ffprep(*arguments, *options, env=s3.environment)
+        assert again.summary["fresh"] == 30
+        for number in (1, 2):
+            part = ["--shard", f"{number}/2", *options]
+            shard = ffprep(*arguments[:3], "s3://ready/b", *SIZE, *part, env=s3.environment)
+            assert (shard.code, shard.err) == (0, "")
+        told = ffprep("status", "s3://ready/b", env=s3.environment).out.decode()
+        assert told.startswith("s3://ready/b: 30 outputs")
+        assert len(outputs(s3, "a/")) == len(outputs(s3, "b/")) == 30

@@ -9,7 +9,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -47,6 +47,7 @@ class Bucketeer:
     faults: list[Fault] = field(default_factory=list)
     seen: list[Request] = field(default_factory=list)
     _turns: Counter[tuple[str, str]] = field(default_factory=Counter)
+    _owner: Any = None
     _lock: Any = field(default_factory=threading.Lock)
 
     @property
@@ -61,16 +62,23 @@ class Bucketeer:
         }
 
     def owner(self) -> Any:
-        """boto3's client, past the proxy."""
+        """boto3's client, past the proxy; one for all, closed at last."""
         import boto3
 
-        return boto3.client(
+        if self._owner is not None:
+            return self._owner
+        self._owner = boto3.client(
             "s3",
             endpoint_url=f"http://127.0.0.1:{self.behind}",
             aws_access_key_id=KEY,
             aws_secret_access_key="x",
             region_name="us-east-1",
         )
+        return self._owner
+
+    def close(self) -> None:
+        if self._owner is not None:
+            self._owner.close()
 
     def note(self, method: str, target: str) -> Request:
         split = urlsplit(target)
@@ -98,9 +106,9 @@ class Bucketeer:
         """Forget all, buckets too."""
         self.forget()
         connection = http.client.HTTPConnection("127.0.0.1", self.behind, timeout=60)
-        connection.request("POST", "/moto-api/reset")
-        assert connection.getresponse().status == 200
-        connection.close()
+        with closing(connection):
+            connection.request("POST", "/moto-api/reset")
+            assert connection.getresponse().status == 200
 
     def names(self, bucket: str, prefix: str = "") -> list[str]:
         pages = self.owner().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
@@ -117,7 +125,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def forward(self) -> None:
         request = self.bucketeer.note(self.command, self.path)
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        length = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(length)
+        if len(body) < length:  # who sent it was killed
+            return self.drop()
         if KEY not in self.headers.get("Authorization", ""):
             return self.refuse(403, "InvalidAccessKeyId", "No such key")
         fault = self.bucketeer.fault(request)
@@ -132,9 +143,9 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in answer.getheaders():
             if name.lower() not in _HOP_BY_HOP:
                 self.send_header(name, value)
-        length = answer.getheader("Content-Length")
+        told = answer.getheader("Content-Length")
         self.send_header(
-            "Content-Length", length if self.command == "HEAD" and length else str(len(content))
+            "Content-Length", told if self.command == "HEAD" and told else str(len(content))
         )
         self.end_headers()
         if fault == "cut":
@@ -148,11 +159,10 @@ class _Handler(BaseHTTPRequestHandler):
     def ask(self, body: bytes) -> tuple[http.client.HTTPResponse, bytes]:
         connection = http.client.HTTPConnection("127.0.0.1", self.bucketeer.behind, timeout=60)
         headers = {k: v for k, v in self.headers.items() if k.lower() != "expect"}
-        connection.request(self.command, self.path, body, headers)
-        answer = connection.getresponse()
-        content = answer.read()
-        connection.close()
-        return answer, content
+        with closing(connection):
+            connection.request(self.command, self.path, body, headers)
+            answer = connection.getresponse()
+            return answer, answer.read()
 
     def refuse(self, status: int, code: str, words: str) -> None:
         body = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>{words}</Message></Error>"
@@ -196,7 +206,8 @@ def bucketeer(folder: Path) -> Iterator[Bucketeer]:
         made = Bucketeer(server.server_address[1], behind)
         server.RequestHandlerClass = type("Handler", (_Handler,), {"bucketeer": made})
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield made
+        with closing(made):
+            yield made
         server.shutdown()
         server.server_close()
     finally:

@@ -74,6 +74,11 @@ class Census:
         """How many jobs there are, those that collide among them."""
         return self._alone + len(self._repeated) + sum(map(len, self._takers.values()))
 
+    @property
+    def counted(self) -> int:
+        """The same, with those that came again and again."""
+        return len(self._outputs)
+
     def count(self, batch: Batch, listing: Listing) -> None:
         """Take a batch of a listing into account."""
         self._batches.extend((_number(batch), len(self._outputs)))

@@ -69,7 +69,7 @@ def _carry_out(given: dict[str, Any], signals: "Signals", tally: "Tally", job: s
     converter = Converter(find(order.ffmpeg), order.policy)
     tally.ffmpeg = converter.binary.version
     with prepared(order, converter, lambda text: say(style.signed(text))) as run:
-        tally.total = run.plan.total
+        tally.total, tally.ffmpeg = run.plan.total, run.ffmpeg
         tally.passed_over, tally.links = run.plan.passed_over, run.plan.links
         if run.plan.links and not run.plan.total:
             words = "nothing was found but links, which are not followed; see --follow-links"
@@ -79,6 +79,10 @@ def _carry_out(given: dict[str, Any], signals: "Signals", tally: "Tally", job: s
         if order.dry_run:
             rehearse(run, tally, style)
             return
+        if run.crew:
+            tally.team = run.crew.team
+            if style.verbose:
+                say(style.signed(run.crew.sentence))
         signals.while_running(converter.processes.stop)
         _tell(run, style, tally, signals)
         if order.depfile and tally.exit_code == ExitCode.OK and signals.number is None:

@@ -86,6 +86,10 @@ class Stamp:
         _require_regular(found)
         return cls.seen(found)
 
+    def is_as(self, other: "Stamp") -> bool:
+        """Whether a file is as large and as old as another one, maybe seen from another machine."""
+        return (self.bytes, self.modified) == (other.bytes, other.modified)
+
     @classmethod
     def seen(cls, found: os.stat_result) -> "Stamp":
         """Of a file that was looked at already."""

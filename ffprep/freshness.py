@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from ffprep.errors import Kind, PhotoError
 from ffprep.files import Stamp, is_url, real_folder, real_path
-from ffprep.job import Batch, Errand, Failure, Policy, Renewal, Result, Retry, Status
+from ffprep.job import Batch, Errand, Failure, Fresh, Policy, Renewal, Result, Retry, Status
 from ffprep.ledger import AT_ONCE, Entry, Ledger, Proof, Row, keys, name_of
 from ffprep.locations import Location
 from ffprep.records import (
@@ -43,6 +43,12 @@ class Sorted:
     fresh: list[Result] = field(default_factory=list)
     failed: list[Result] = field(default_factory=list)
     pending: list[Pending] = field(default_factory=list)
+
+    @property
+    def known(self) -> list[Result | Fresh]:
+        """What takes no work."""
+        count = [Fresh(self.count)] if self.count else []
+        return [*count, *self.fresh, *self.failed]
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,52 +151,6 @@ class Freshness:
             return False
         return is_from(row, source) and row.spec == self.ledger.spec(spec)
 
-    def settle(
-        self, pending: Pending, prove: Callable[[Errand], tuple[Size, Stamp]]
-    ) -> Done | None:
-        """A job that needs no converting although its times say so: by its contents, or adopted.
-
-        Reads files: not for the thread that has the run, and the ledger, in its hands. `prove` verifies an
-        output that is there; it raises PhotoError.
-        """
-        row = pending.row
-        if self.renewal.force or pending.stamp is None:
-            return None
-        if row and self.renewal.checksum and pending.good:
-            return self._compared(pending, row)
-        if row is None and self.renewal.adopt and pending.good:
-            return self._adopted(pending, prove)
-        return None
-
-    def _compared(self, pending: Pending, row: Row) -> Done | None:
-        """Where no contents were recorded, the times decide, and the contents are from now on."""
-        made, hashes = seen(pending.job.output, follow=False), self.hashes(pending)
-        if not made or not hashes.output:
-            return None
-        from_it = (
-            hashes.source == row.source_hash if row.source_hash else is_from(row, pending.stamp)
-        )
-        as_made = hashes.output == row.output_hash if row.output_hash else is_output(row, made)
-        if not (from_it and as_made):
-            return None
-        return Done(replace(_fresh(pending.job, row), stamp=made), pending, hashes)
-
-    def _adopted(
-        self, pending: Pending, prove: Callable[[Errand], tuple[Size, Stamp]]
-    ) -> Done | None:
-        """An output older than its source was made of another version of it."""
-        made = seen(pending.job.output, follow=False)
-        if not made or not pending.stamp or made.modified < pending.stamp.modified:
-            return None
-        try:
-            size, stamp = prove(pending.job)
-        except PhotoError:
-            return None
-        job, mode = pending.job, _only_mode(pending.job.spec)
-        result = Result(job.source, job.output, Status.FRESH, size, stamp=stamp, mode=mode)
-        # Sources were not read for this, and not all of a library is to be.
-        return Done(result, pending, self.hashes(pending) if self.renewal.checksum else NO_HASHES)
-
     def record(self, done: Done) -> None:
         """Have the ledger remember it."""
         self.ledger.record([done.entry(self.ledger)])
@@ -241,12 +201,61 @@ class Freshness:
             if entry.row.output_bytes is not None
         )
 
-    def hashes(self, pending: Pending) -> Hashes:
-        """The contents of both files, which decide under --checksum. Reads them."""
-        source = content(pending.job.source)
-        if seen(pending.job.source) != pending.stamp:  # it is another one by now
-            source = None
-        return Hashes(source, content(pending.job.output))
+
+def settle(
+    renewal: Renewal, pending: Pending, prove: Callable[[Errand], tuple[Size, Stamp]]
+) -> Done | None:
+    """A job that needs no converting although its times say so: by its contents, or adopted.
+
+    Reads files: not for the thread that has the run, and the ledger, in its hands. `prove` verifies an
+    output that is there; it raises PhotoError.
+    """
+    row = pending.row
+    if renewal.force or pending.stamp is None:
+        return None
+    if row and renewal.checksum and pending.good:
+        return _compared(pending, row)
+    if row is None and renewal.adopt and pending.good:
+        return _adopted(pending, prove, renewal.checksum)
+    return None
+
+
+def _compared(pending: Pending, row: Row) -> Done | None:
+    """Where no contents were recorded, the times decide, and the contents are from now on."""
+    made, found = seen(pending.job.output, follow=False), hashes(pending)
+    if not made or not found.output:
+        return None
+    from_it = found.source == row.source_hash if row.source_hash else is_from(row, pending.stamp)
+    as_made = found.output == row.output_hash if row.output_hash else is_output(row, made)
+    if not (from_it and as_made):
+        return None
+    return Done(replace(_fresh(pending.job, row), stamp=made), pending, found)
+
+
+def _adopted(
+    pending: Pending, prove: Callable[[Errand], tuple[Size, Stamp]], checksum: bool
+) -> Done | None:
+    """An output older than its source was made of another version of it."""
+    made = seen(pending.job.output, follow=False)
+    if not made or not pending.stamp or made.modified < pending.stamp.modified:
+        return None
+    try:
+        size, stamp = prove(pending.job)
+    except PhotoError:
+        return None
+    job, mode = pending.job, _only_mode(pending.job.spec)
+    result = Result(job.source, job.output, Status.FRESH, size, stamp=stamp, mode=mode)
+    # Sources were not read for this, and not all of a library is to be.
+    return Done(result, pending, hashes(pending) if checksum else NO_HASHES)
+
+
+def hashes(pending: Pending) -> Hashes:
+    """The contents of both files, which decide under --checksum. Reads them."""
+    source, now = content(pending.job.source), seen(pending.job.source)
+    # Of one file on a shared disk, each machine has a device number of its own.
+    if not (now and pending.stamp and now.is_as(pending.stamp)):  # it is another one by now
+        source = None
+    return Hashes(source, content(pending.job.output))
 
 
 def _is_gone(source: str) -> bool:

@@ -160,6 +160,14 @@ class Manners:
     grace: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Venue:
+    """A Dask cluster: its scheduler's address, and how many chunks it has at a time (None: by its threads)."""
+
+    address: str
+    most: int | None = None
+
+
 class Status(StrEnum):
     """What became of a Job."""
 

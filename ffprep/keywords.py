@@ -61,6 +61,8 @@ class RunOptions(Options, total=False):
     since: PathLike | None
     follow_links: bool
     jobs: int | str | None
+    cluster: str | None
+    shard: str | None
     force: bool
     checksum: bool
     adopt: bool

@@ -19,6 +19,7 @@ from ffprep.locations import Remote
 from ffprep.objects import Object, store
 from ffprep.outputs import temporary_folder
 from ffprep.processes import lives
+from ffprep.sharding import Shard
 from ffprep.temporaries import machine
 
 _PULSE, _RENEWAL = 1.0, 60.0
@@ -28,15 +29,20 @@ _STALE = 20 * 60.0
 
 @contextmanager
 def leased(
-    output: Remote, wait: float = 0.0, stopped: Callable[[], bool] = lambda: False
+    output: Remote,
+    wait: float = 0.0,
+    shard: Shard | None = None,
+    stopped: Callable[[], bool] = lambda: False,
 ) -> Iterator[None]:
-    """Hold an output folder in a store; wait as many seconds for whoever holds it, or until `stopped`.
+    """Hold an output folder in a store, or what is a `shard`'s of it; wait as many seconds for whoever holds it, or until `stopped`.
 
     Raises Held when that is not over by then, EnvironmentFault where nothing can be written.
     """
     until = time.monotonic() + wait
     with temporary_folder() as folder:
-        lease = _Lease((output / FOLDER / "lock").url, folder / "lock")
+        place = output / FOLDER / "lock"
+        lock = os.fspath(shard.own(place) if shard else place)
+        lease = _Lease(lock, folder / "lock")
         try:
             while not lease.take():
                 if time.monotonic() >= until or stopped():

@@ -22,6 +22,7 @@ from ffprep.listing import Listing
 from ffprep.locations import Location, location_of
 from ffprep.naming import Names
 from ffprep.selection import Selection
+from ffprep.sharding import Shard
 from ffprep.spec import Spec
 from ffprep.walking import Walk, output_format, spelt_folder, written_as
 
@@ -31,7 +32,7 @@ class Request:
     """What is to be converted, and to where.
 
     `sources` can be gone through again and again. `output` is a file when `single`, else a folder.
-    With `same_format`, each output has its source's format where ffprep writes it, else PNG for the
+    Of a `shard`, everything is looked at, so that all collisions are seen, and its part is converted. With `same_format`, each output has its source's format where ffprep writes it, else PNG for the
     lossless formats and JPEG for the others.
     """
 
@@ -44,6 +45,7 @@ class Request:
     follow_links: bool = False
     selection: Selection = field(default_factory=Selection)
     aims: Aims = field(default_factory=Aims)
+    shard: Shard | None = None
 
     @property
     def walk(self) -> Walk:
@@ -69,11 +71,12 @@ class Plan:
     passed_over: int = 0
     links: int = 0
     _failed: int = 0
+    _of_shard: int | None = None
 
     @classmethod
     def of(cls, request: Request) -> "Plan":
         """Walk the sources once; raises nothing for a file, since that is told by `batches`."""
-        plan = cls(request, Census(is_case_blind(request.output)))
+        plan, of_shard = cls(request, Census(is_case_blind(request.output))), 0
         for listing, items in plan._listed():
             plan.passed_over += listing.passed
             plan.links += listing.links
@@ -82,16 +85,22 @@ class Plan:
                     plan._failed += 1
                 else:
                     plan._census.count(item, listing)
+                of_shard += sum(map(_length, plan._own(item, listing)))
         if plan._census.close():
             for listing, items in plan._listed():
                 for item in items:
                     if isinstance(item, Batch):
                         plan._census.name(item, listing)
+        if request.shard:
+            clear = plan._census.total == plan._census.counted
+            plan._of_shard = of_shard if clear else sum(map(_length, plan.batches()))
         return plan
 
     @property
     def total(self) -> int:
         """How many jobs there are, those among them that can be told to fail."""
+        if self._of_shard is not None:
+            return self._of_shard
         return self._failed + self._census.total
 
     def batches(self) -> Iterator[Batch | Result]:
@@ -99,15 +108,9 @@ class Plan:
         told: set[int] = set()
         for listing, items in self._listed():
             for item in items:
-                if isinstance(item, Result):
-                    yield item
-                elif self._census.is_clear(item):
-                    yield from self._aimed(item, listing)
-                else:
-                    for part in self._judged(item, listing, told):
-                        yield from (
-                            [part] if isinstance(part, Result) else self._aimed(part, listing)
-                        )
+                for part in self._judged(item, listing, told):
+                    for own in self._own(part, listing):
+                        yield from [own] if isinstance(own, Result) else self._aimed(own, listing)
 
     def jobs(self) -> Iterator[Errand | Result]:
         """The same, one by one."""
@@ -117,8 +120,24 @@ class Plan:
             else:
                 yield from item.jobs()
 
-    def _judged(self, batch: Batch, listing: Listing, told: set[int]) -> Iterator[Batch | Result]:
-        """What is left of a batch in which something is not as it should be."""
+    def _own(self, item: Batch | Result, listing: Listing) -> Iterable[Batch | Result]:
+        """What of it is for this run: all, or what is in its shard."""
+        shard, below = self.request.shard, listing.below
+        if shard is None:
+            return (item,)
+        if isinstance(item, Result):
+            place = os.fspath(item.source) if listing.error else below + item.source.name
+            return (item,) if shard.has(place) else ()
+        kept = [index for index, name in enumerate(item.names) if shard.has(below + name)]
+        return (item.part(kept),) if kept else ()
+
+    def _judged(
+        self, batch: Batch | Result, listing: Listing, told: set[int]
+    ) -> Iterator[Batch | Result]:
+        """A batch without the photos that collide, and Results of these."""
+        if isinstance(batch, Result) or self._census.is_clear(batch):
+            yield batch
+            return
         verdicts = self._census.judge(batch, listing, told)
         for error, group in groupby(verdicts, itemgetter(1)):
             part = batch.part(index for index, _ in group)
@@ -210,6 +229,10 @@ def _sidecar(photo: Location) -> Aim:
 
     url = photo.url + SIDECAR
     return said(Path(photo.name + SIDECAR), store(url).read(url, MOST_BYTES + 1))
+
+
+def _length(item: Batch | Result) -> int:
+    return 1 if isinstance(item, Result) else len(item)
 
 
 def _same_format(path: str, spec: Spec) -> OutputFormat:

@@ -34,6 +34,7 @@ from ffprep.params import (
 )
 from ffprep.selection import names_file, read_since
 from ffprep.settings import CONFIG
+from ffprep.sharding import Shard
 
 SOURCES = click.argument("sources", nargs=-1, type=PATH_AS_WRITTEN, metavar="SOURCE...")
 NAMES = click.option(
@@ -178,6 +179,16 @@ POLICY = section(
 WORK = section(
     "Work",
     JOBS,
+    click.option(
+        "--cluster",
+        metavar="ADDRESS",
+        help="Have a Dask cluster do it: its scheduler's address, such as tcp://scheduler:8786.",
+    ),
+    click.option(
+        "--shard",
+        type=Parsed("N/COUNT", Shard.parse),
+        help="Convert one of COUNT parts of the photos, from 1; other runs into OUT convert the others.",
+    ),
     FFMPEG,
     click.option(
         "--dry-run", is_flag=True, help="Print the ffmpeg command lines; convert nothing."

@@ -96,6 +96,10 @@ class FormatName(click.Choice[str]):
         return super().convert(format.name if format else value, param, ctx)
 
 
+class Automatic(int):
+    """A number of workers that nobody has said: as many as there is room for here."""
+
+
 class Jobs(click.ParamType[int]):
     """A number of workers, or `auto`."""
 
@@ -107,10 +111,10 @@ class Jobs(click.ParamType[int]):
             from ffprep.jobserver import slots
             from ffprep.workers import processors
 
-            return slots().most or processors()
+            return Automatic(slots().most or processors())
         if not str(value).isdecimal() or not 1 <= int(value) <= 1024:
             self.fail(f"{value!r} is neither auto nor a number from 1 to 1024", param, ctx)
-        return int(value)
+        return value if isinstance(value, Automatic) else int(value)
 
 
 _TIMES = {"s": 1, "m": 60, "h": 3600, "d": 86400}

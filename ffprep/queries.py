@@ -153,41 +153,50 @@ def compare(photo: Path, output: Path, **given: Any) -> None:
 
 
 @click.command()
-@click.argument("output", type=AnyLocation(), metavar="OUT")
+@click.argument("outputs", nargs=-1, required=True, type=AnyLocation(), metavar="OUT...")
 @click.option("--failed", is_flag=True, help="Name every photo that failed, and why.")
 @click.option(
     "--ledger", type=AnyLocation(), metavar="PATH", help="Where the ledger is, if not in OUT."
 )
 @AS_JSON
-def status(output: Location, failed: bool, ledger: Location | None, as_json: bool) -> None:
-    """Tell what was done in an output folder, and what failed."""
-    from contextlib import closing
-
+def status(
+    outputs: tuple[Location, ...], failed: bool, ledger: Location | None, as_json: bool
+) -> None:
+    """Tell what was done in output folders, and what failed; of shards, all together."""
     from ffprep import report
-    from ffprep.database import open_to_read, told
-    from ffprep.history import History, failures
-    from ffprep.keeping import at_hand, is_there
+    from ffprep.history import History
+    from ffprep.ledgers import Ledgers
 
-    home = ledger or output / LEDGER
-    if not is_there(home):
-        raise UsageError(
-            f"{home}: there is no ledger; it is kept by `ffprep convert ... -o {output}`"
-        )
-    with at_hand(home) as path, told(path), closing(open_to_read(path)) as database:
+    if ledger and len(outputs) > 1:
+        raise UsageError("--ledger is that of one OUT; ask for one at a time")
+    histories = []
+    for output in outputs:
+        path = ledger or output / LEDGER
+        ledgers = Ledgers.of(path)
+        if not ledgers.kept:
+            words = f"{path}: there is no ledger; it is kept by `ffprep convert ... -o {output}`"
+            raise UsageError(words)
         if failed:
-            for failure in failures(database):
+            for failure in ledgers.failures():
                 if as_json:
                     report.print_json(asdict(failure))
                 else:
                     words = report.printable(f"{failure.source}: {failure.kind}: {failure.message}")
                     click.echo(words)
-            return
-        history = History.of(database)
-    if as_json:
-        report.print_json({"output": str(output)} | history.as_dict())
-    else:
-        lines = map(report.printable, history.describe().splitlines())
-        click.echo(f"{report.shown(output)}: " + "\n".join(lines))
+            continue
+        history = ledgers.history
+        histories.append(history)
+        if as_json:
+            report.print_json({"output": str(output)} | history.as_dict())
+        else:
+            lines = map(report.printable, history.describe().splitlines())
+            click.echo(f"{report.shown(output)}: " + "\n".join(lines))
+        if others := ledgers.others:
+            such = f"such as {report.shown(others[0].path)}"
+            words = f"{len(others)} ledgers of another split are not counted, {such}"
+            say(f"{words}; remove them if that is over")
+    if len(histories) > 1 and not as_json:
+        click.echo("together: " + "\n".join(History.together(histories).totals()))
 
 
 @click.command(hidden=True)

@@ -5,6 +5,7 @@ import os
 import time
 from bisect import insort
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -32,12 +33,13 @@ class Tally:
     """What is known of a run: where to, how many, the first that failed, and how it ended.
 
     `total` is how many photos there are, where that is known; `error` is what ended it. `began` is in seconds
-    since 1970, `started` on the monotonic clock.
+    since 1970, `started` on the monotonic clock. `team` is who works on it, where that is a cluster.
     """
 
     output: Location | None = None
     total: int | None = None
     ffmpeg: str = ""
+    team: Mapping[str, Any] = field(default_factory=dict)
     counts: dict[Status, int] = field(default_factory=lambda: dict.fromkeys(Status, 0))
     kinds: Counter[Kind] = field(default_factory=Counter)
     failures: list[Result] = field(default_factory=list)
@@ -85,7 +87,8 @@ class Tally:
         """The last JSON line's content."""
         counts = {status.value: count for status, count in self.counts.items()}
         seconds = round(time.monotonic() - self.started, 3)
-        return counts | {"passed_over": self.passed_over, "seconds": seconds}
+        rest = {"passed_over": self.passed_over, "seconds": seconds}
+        return counts | rest | ({"cluster": dict(self.team)} if self.team else {})
 
     def sentence(self) -> str:
         """The same for people, after what kept it from being done."""

@@ -13,11 +13,12 @@ from ffprep.depfile import Depfile
 from ffprep.errors import UsageError
 from ffprep.files import LEDGER
 from ffprep.formats import OUTPUT_FORMATS, SUFFIXES, OutputFormat, output_format_of
-from ffprep.job import Manners, Policy, Renewal, Retry
+from ffprep.job import Manners, Policy, Renewal, Retry, Venue
 from ffprep.library import Request
 from ffprep.locations import Location, Remote, located, names_url
 from ffprep.modes import AUTO, picked
 from ffprep.naming import Names
+from ffprep.params import Automatic
 from ffprep.run import Order
 from ffprep.selection import Selection
 from ffprep.sources import Sources
@@ -64,6 +65,8 @@ def read_request(given: Mapping[str, Any]) -> Request:
     same_format = given["format_name"] == "same" and not single
     if not same_format:
         _require_no_contradiction(spec)
+    if single and given["shard"]:
+        raise UsageError("--shard is for output folders, and OUT is a file")
     if spec.choice and names.tells_size:
         words = "the size is chosen when a photo is looked at, so no name can tell it"
         raise UsageError(f"--names: {words}; say --target {target.name}/WxH")
@@ -79,6 +82,7 @@ def read_request(given: Mapping[str, Any]) -> Request:
         same_format=same_format,
         follow_links=given["follow_links"],
         selection=Selection.of(given["include"], given["exclude"], given["since"]),
+        shard=given["shard"],
     )
 
 
@@ -112,6 +116,7 @@ def read_order(given: Mapping[str, Any]) -> Order:
         renewal=_renewal(given, request),
         ledger=_ledger(given, request),
         jobs=given["jobs"],
+        cluster=_venue(given),
         ffmpeg=given["ffmpeg"],
         wait=given["wait"] or 0.0,
         prune=given["prune"],
@@ -125,6 +130,18 @@ def read_order(given: Mapping[str, Any]) -> Order:
             grace=policy.timeout,
         ),
     )
+
+
+def _venue(given: Mapping[str, Any]) -> Venue | None:
+    """The cluster that is asked for. Raises UsageError."""
+    if not given["cluster"]:
+        return None
+    for name in ("nice", "idle", "max_load"):
+        if given[name] != getattr(Manners(), name):
+            words = f"--{name.replace('_', '-')} is about this machine"
+            raise UsageError(f"{words}, and with --cluster the work is on others")
+    jobs = given["jobs"]
+    return Venue(given["cluster"], None if isinstance(jobs, Automatic) else jobs)
 
 
 _OF_FILES = {
@@ -178,7 +195,8 @@ def _ledger(given: Mapping[str, Any], request: Request) -> Location | None:
     """Where the ledger lies; None where there is none."""
     if request.single or given["ledger"] == "none":
         return None
-    return located(given["ledger"]) if given["ledger"] else request.output / LEDGER
+    path = located(given["ledger"]) if given["ledger"] else request.output / LEDGER
+    return request.shard.own(path) if request.shard else path
 
 
 def _require_no_contradiction(spec: Spec) -> None:

@@ -158,7 +158,7 @@ def test_every_option_is_a_keyword_or_is_left_out_on_purpose() -> None:
     )
     of_many = set(
         "include exclude since follow_links jobs force checksum adopt retry retry_failed prune wait fsync "
-        "preserve_times".split()
+        "preserve_times cluster shard".split()
     )
     assert arguments | of_a_terminal | of_many <= words
     of_a_run = words - arguments - of_a_terminal

@@ -33,7 +33,6 @@ def read_request(given: Mapping[str, Any]) -> Request:
     if not given["output"]:
         raise UsageError("-o: OUT is empty; name a file or a folder")
     output = located(given["output"])
-    _require_local(given, sources, output)
     named = _file_format(given["output"], sources.only)
     single = named is not None
     target = read_target(given["size"], given["target"], given["targets"])
@@ -65,7 +64,8 @@ def read_request(given: Mapping[str, Any]) -> Request:
     same_format = given["format_name"] == "same" and not single
     if not same_format:
         _require_no_contradiction(spec)
-    if single and given["shard"]:
+    shard = given.get("shard")
+    if single and shard:
         raise UsageError("--shard is for output folders, and OUT is a file")
     if spec.choice and names.tells_size:
         words = "the size is chosen when a photo is looked at, so no name can tell it"
@@ -82,7 +82,7 @@ def read_request(given: Mapping[str, Any]) -> Request:
         same_format=same_format,
         follow_links=given["follow_links"],
         selection=Selection.of(given["include"], given["exclude"], given["since"]),
-        shard=given["shard"],
+        shard=shard,
     )
 
 
@@ -101,6 +101,7 @@ def _file_format(out: str, source: str | None) -> OutputFormat | None:
 def read_order(given: Mapping[str, Any]) -> Order:
     """The Order that the options of `convert` make. Raises UsageError."""
     request = read_request(given)
+    _require_local(given, request)
     policy = Policy(
         upscale=given["upscale"],
         keep_damaged=given["damaged"] == "keep",
@@ -151,13 +152,13 @@ _OF_FILES = {
 }
 
 
-def _require_local(given: Mapping[str, Any], sources: Sources, output: Location) -> None:
+def _require_local(given: Mapping[str, Any], request: Request) -> None:
     """Raise UsageError for what is asked of objects in a store, and is done with files only."""
-    remote = isinstance(output, Remote)
+    remote = isinstance(request.output, Remote)
     if remote and given["preserve_times"]:
         raise UsageError("--preserve-times: a store gives an object its own time")
     for name, why in _OF_FILES.items():
-        if given[name] and (remote or any(map(names_url, sources))):
+        if given[name] and (remote or any(names_url(os.fspath(each)) for each in request.sources)):
             raise UsageError(f"--{name}: {why}; leave it out")
 
 

@@ -1,4 +1,4 @@
-"""One run an output folder: who holds it, and waiting for it.
+"""One run an output folder, or one output of it: who holds it, and waiting for it.
 
 By flock(2) on a file in the folder, which the system lets go of when its holder ends, however it ends. Over
 NFS it is as good as the server's locks.
@@ -12,6 +12,7 @@ import stat
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from hashlib import sha256
 from pathlib import Path
 
 from ffprep.errors import Held
@@ -38,6 +39,17 @@ def held(
     from ffprep.leasing import leased
 
     return leased(output, wait, shard, stopped)
+
+
+@contextmanager
+def held_file(file: Path, wait: float = 0.0) -> Iterator[None]:
+    """The same for one output, by a lock in its folder, which is made if it is not there."""
+    # A lock's name may not be too long where that of the file is not.
+    digest = sha256(os.fsencode(file.name)).hexdigest()[:16]
+    place, until = file.parent / FOLDER / f"{digest}.lock", time.monotonic() + wait
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with _holding(file, place, lambda: time.monotonic() >= until):
+        yield
 
 
 @contextmanager

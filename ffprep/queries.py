@@ -162,7 +162,7 @@ def compare(photo: Path, output: Path, **given: Any) -> None:
 def status(
     outputs: tuple[Location, ...], failed: bool, ledger: Location | None, as_json: bool
 ) -> None:
-    """Tell what was done in output folders, and what failed; of shards, all together."""
+    """Tell what was done in output folders, and what failed, of shards all together; what was submitted for clips."""
     from ffprep import report
     from ffprep.history import History
     from ffprep.ledgers import Ledgers
@@ -173,7 +173,10 @@ def status(
     for output in outputs:
         path = ledger or output / LEDGER
         ledgers = Ledgers.of(path)
+        tells_clips = not ledger and _tell_submissions(output, failed, as_json)
         if not ledgers.kept:
+            if tells_clips:
+                continue
             words = f"{path}: there is no ledger; it is kept by `ffprep convert ... -o {output}`"
             raise UsageError(words)
         if failed:
@@ -197,6 +200,32 @@ def status(
             say(f"{words}; remove them if that is over")
     if len(histories) > 1 and not as_json:
         click.echo("together: " + "\n".join(History.together(histories).totals()))
+
+
+def _tell_submissions(output: Location, failed: bool, as_json: bool) -> bool:
+    """Tell what was submitted for the clips of a folder, if anything was."""
+    from contextlib import closing
+
+    from ffprep import report
+    from ffprep.database import open_to_read, told
+    from ffprep.submissions import FILE, LAYOUT, Submissions
+
+    if not isinstance(output, Path) or not (path := output / FILE).exists():
+        return False
+    with told(path, LAYOUT), closing(open_to_read(path, LAYOUT)) as database:
+        found = Submissions.of(database)
+    if failed:
+        for each in found.failed:
+            if as_json:
+                report.print_json(asdict(each))
+            else:
+                click.echo(report.printable(f"{each.photo}: {each.kind}: {each.message}"))
+    elif as_json:
+        report.print_json({"output": str(output)} | found.as_dict())
+    else:
+        lines = map(report.printable, found.describe().splitlines())
+        click.echo(f"{report.shown(output)}: " + "\n".join(lines))
+    return True
 
 
 @click.command(hidden=True)

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -220,8 +221,8 @@ REFUSED = [
     (service.MODERATION, "moderation", "a real person"),
     (refusal(400, MISMATCH), "size", ".jpg, image/jpeg, 1280x720"),
     (refusal(400, "unsupported mimetype ('image/jpeg')"), "media-type", "--format"),
-    (refusal(400, "The weather is bad."), "refused", "400: The weather is bad."),
-    (service.RATE_LIMIT, "rate-limit", "try again later"),
+    (refusal(400, "The weather is bad."), "refused", "400: The weather is bad; sent"),
+    (replace(service.RATE_LIMIT, headers={"Retry-After": "7200"}), "rate-limit", "try again later"),
     (service.SERVER_ERROR, "uncertain", "may bill it"),
     (service.HTML, "uncertain", "a page for people"),
     (service.EMPTY, "uncertain", "may bill it"),
@@ -279,6 +280,7 @@ def test_what_all_photos_would_meet_is_a_fault_of_the_environment(
         "submit", photo, "--prompt", "w", "--size", "1280x720", "-o", tmp_path / "c.mp4", *QUICK
     )
     assert (ran.code, words in ran.err, KEY in ran.err) == (3, True, False), ran.err
+    assert not re.search(r"[.][.)]|[.];", ran.err)
     assert (standin.count("create"), (tmp_path / "c.mp4").exists()) == (1, False)
 
 
@@ -446,6 +448,98 @@ def test_a_folder_is_submitted_once_whatever_is_run_again(
     assert (standin.count("create"), standin.count("content")) == (5, 6)
     assert ffprep(*run, "--prompt", "dunes").summary["done"] == 4
     assert standin.count("create") == 9
+
+
+def single(photo: Path, *options: object) -> list[str]:
+    """A single clip, as make or cron asks for it."""
+    words = ["submit", photo, "--prompt", "w", "--size", "1280x720", *options]
+    return [*map(str, words), "-o", str(photo.parent / "c.mp4"), *QUICK]
+
+
+def test_a_single_clip_is_submitted_once_and_another_take_when_asked_for(
+    ffprep, standin: Standin, photo: Path
+) -> None:
+    clip = photo.parent / "c.mp4"
+    assert ffprep(*single(photo)).code == 0
+    first = clip.read_bytes()
+    again = ffprep(*single(photo, "--json"))
+    assert (again.summary["fresh"], standin.count("create")) == (1, 1)
+    assert ffprep(*single(photo, "--dry-run")).out == b""
+    # What is refused leaves the take that is there as it is.
+    standin.meets("create", refusal(400, "The weather is bad."))
+    assert ffprep(*single(photo, "--again")).code == 1
+    assert (ffprep(*single(photo)).code, clip.read_bytes()) == (0, first)
+    assert (standin.count("create"), standin.count("content")) == (2, 1)
+    take = ffprep(*single(photo, "--again", "--json"))
+    assert (take.summary["done"], standin.count("create")) == (1, 3)
+    assert take.results["photo.jpg"]["job"] == "video_0002"
+    assert ffprep(*single(photo, "--seconds", "8", "--json")).summary["done"] == 1
+    assert standin.count("create") == 4
+
+
+def test_a_single_clip_is_resumed_by_the_same_command_when_it_was_killed(
+    ffprep, standin: Standin, photo: Path
+) -> None:
+    standin.ending = lambda job: NEVER
+    for words in ([], ["--again"], ["--resubmit"]):
+        argv = [sys.executable, "-m", "ffprep", *single(photo, *words)]
+        asked = standin.count("retrieve")
+        running = subprocess.Popen(argv)
+        _wait_until(lambda asked=asked: standin.count("retrieve") > asked)
+        # Two clips may be made in one folder at a time, but not one twice.
+        assert ffprep(*single(photo)).code == 75
+        running.kill()
+        running.wait()
+    standin.ending = lambda job: DONE
+    ran = ffprep(*single(photo, "--json"))
+    assert (ran.results["photo.jpg"]["job"], standin.count("create")) == ("video_0001", 1)
+
+
+def test_single_clips_in_one_folder_do_not_wait_for_one_another(
+    ffprep, standin: Standin, photo: Path
+) -> None:
+    standin.ending = lambda job: NEVER
+    argv = [sys.executable, "-m", "ffprep", "submit", photo, "--prompt", "w", "--size", "1280x720"]
+    several = [
+        subprocess.Popen([*argv, "-o", photo.parent / f"{number}.mp4", *QUICK])
+        for number in range(4)
+    ]
+    _wait_until(lambda: standin.count("create") == 4)
+    standin.ending = lambda job: DONE
+    assert [running.wait(timeout=60) for running in several] == [0] * 4
+    assert len(list(photo.parent.glob("*.mp4"))) == 4
+
+
+def test_a_single_clip_of_which_no_answer_came_is_uncertain_and_stays_so(
+    ffprep, standin: Standin, photo: Path
+) -> None:
+    standin.meets("create", service.CUT_AFTER)
+    for words in ([], [], ["--again"]):
+        ran = ffprep(*single(photo, *words))
+        assert (ran.code, "uncertain" in ran.err, standin.count("create")) == (1, True, 1)
+    assert ffprep("submit", "--resume", "video_0001", *single(photo)[-4:]).code == 0
+    assert (ffprep(*single(photo)).code, standin.count("content")) == (0, 1)
+    assert ffprep(*single(photo, "--resubmit")).code == 0
+    assert standin.count("create") == 1
+
+
+def test_a_clip_that_was_fetched_by_hand_is_not_asked_for_again(
+    ffprep, standin: Standin, photo: Path
+) -> None:
+    standin.ending = lambda job: NEVER
+    assert ffprep(*single(photo, "--timeout", "0.2")).code == 1
+    standin.ending = lambda job: DONE
+    assert ffprep("submit", "--resume", "video_0001", *single(photo)[-4:]).code == 0
+    standin.jobs.clear()  # as they expire
+    assert (ffprep(*single(photo)).code, standin.count("create")) == (0, 1)
+
+
+def test_where_nothing_can_be_remembered_nothing_is_sent(
+    ffprep, standin: Standin, photo: Path
+) -> None:
+    (photo.parent / ".ffprep").write_text("a file of somebody's")
+    ran = ffprep(*single(photo))
+    assert (ran.code, "nothing was sent" in ran.err, standin.received) == (3, True, []), ran.err
 
 
 def test_two_photos_of_one_clip_are_told_before_anything_is_sent(
@@ -746,3 +840,122 @@ def test_the_sdk_is_not_imported_before_a_request_is_made() -> None:
     code = "import sys, ffprep.cli; print('openai' in sys.modules, 'ffprep.submitting.course' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
     assert done.stdout == "False False\n"
+
+
+def test_of_two_who_send_the_same_one_does(tmp_path: Path) -> None:
+    """A run of the folder, and one of a single clip in it."""
+    from ffprep.submitting.memory import remembered
+
+    asked = ("a.mp4", "digest", tmp_path / "a.jpg", "http://server/v1")
+    with remembered(tmp_path) as folder, remembered(tmp_path, "a.mp4") as single:
+        assert (folder.find(*asked[:2]), single.find(*asked[:2])) == (None, None)
+        assert folder.intend(*asked, None)
+        assert not single.intend(*asked, None)
+        before = single.find(*asked[:2])
+        assert single.intend(*asked, before)
+        assert not folder.intend(*asked, before)
+
+
+def test_a_server_that_takes_no_more_for_now_is_waited_for(
+    ffprep, standin: Standin, photos: Path, tmp_path: Path
+) -> None:
+    standin.meets("create", Fault(), service.RATE_LIMIT, service.RATE_LIMIT)
+    run = ["submit", photos, "-o", tmp_path / "clips", "--size", "1280x720", "--prompt", "w"]
+    ran = ffprep(*run, "--json", *QUICK)
+    assert (ran.code, ran.summary["done"]) == (0, 4), ran.err
+    assert standin.count("create") == 6
+    assert ran.summary["seconds"] > 1  # as Retry-After says
+
+
+def test_a_job_is_asked_for_when_the_server_says_so(
+    ffprep, standin: Standin, photo: Path, tmp_path: Path
+) -> None:
+    asked = ["submit", photo, "--prompt", "w", "--size", "1280x720", "-o", tmp_path / "c.mp4"]
+    assert ffprep(*asked, "--timeout", "4").code == 0  # every 5 s, it would be over before
+    assert standin.count("retrieve") == 3
+
+
+def test_status_tells_what_was_submitted(
+    ffprep, standin: Standin, photos: Path, tmp_path: Path
+) -> None:
+    endings = {"1": DONE, "2": BLOCKED, "3": NEVER, "4": DONE}
+    standin.ending = lambda job: endings[job.id[-1]]
+    standin.meets("create", Fault(), Fault(), Fault(), service.CUT_BEFORE)
+    clips = tmp_path / "clips"
+    run = ["submit", photos, "-o", clips, "--size", "1280x720", "--prompt", "w", "--jobs", "1"]
+    assert ffprep(*run, *QUICK, "--timeout", "1").code == 1
+    told = ffprep("status", clips).out.decode()
+    assert "submissions: 1 done, 1 failed, 1 submitted, 1 uncertain" in told
+    for words in ("b.mp4  video_0002: job", "submitted  trip/c.mp4  video_0003", "no answer came"):
+        assert words in told
+    (found,) = ffprep("status", clips, "--json").lines
+    states = {each["clip"]: (each["state"], each["job"]) for each in found["submissions"]}
+    assert states["a.mp4"] == ("done", "video_0001")
+    assert "moderation: job video_0002" in ffprep("status", clips, "--failed").out.decode()
+
+
+def test_what_is_translucent_is_not_sent_whole_where_the_target_takes_none(
+    ffprep, standin: Standin, tmp_path: Path
+) -> None:
+    target = tmp_path / "t.toml"
+    rules = 'title = "Own"\nformats = ["png"]\nalpha = false\n'
+    target.write_text(f'[own]\n{rules}[own.sizes]\nsquare = "480x480"\n')
+    ramp(900, 800).save(tmp_path / "opaque.png")
+    clear = ramp(900, 800)
+    clear.putalpha(100)
+    clear.save(tmp_path / "clear.png")
+    run = ["--prompt", "w", "--targets", target, "--target", "own", "--model", "sora", "--dry-run"]
+    run += ["--protocol", "azure-v1", "--base-url", standin.address, "--send-crop-bounds"]
+    assert ffprep("submit", tmp_path / "opaque.png", *run).code == 0
+    ran = ffprep("submit", tmp_path / "clear.png", *run)
+    assert (ran.code, "translucent" in ran.err) == (1, True), ran.err
+
+
+def test_what_is_downloaded_is_told_in_plain_words(
+    ffprep, standin: Standin, photo: Path, tmp_path: Path
+) -> None:
+    for body, words in (
+        (b"<html>Sorry.", "begins <html>Sorry."),
+        (b"\x89PN\xff", "something else"),
+    ):
+        standin.meets("content", Fault(200, body))
+        ran = ffprep(*single(photo))
+        assert (ran.code, f"is no MP4, but {words}" in ran.err) == (1, True), ran.err
+
+
+def test_what_changes_the_picture_is_another_request_and_nothing_else_is(
+    ffprep, standin: Standin, photo: Path
+) -> None:
+    assert ffprep(*single(photo)).code == 0
+    limits = ["--max-memory", "3G", "--max-pixels", "90000000", "--damaged", "keep"]
+    assert ffprep(*single(photo, *limits, "--upscale", "fail")).code == 0
+    assert standin.count("create") == 1
+    photo.with_name("photo.jpg.ffprep.toml").write_text('focus = "left"\n')
+    assert (ffprep(*single(photo)).code, standin.count("create")) == (0, 2)
+
+
+def test_bounds_of_a_sidecar_are_sent_too(ffprep, standin: Standin, photo: Path) -> None:
+    photo.with_name("photo.jpg.ffprep.toml").write_text('crop-bounds = "0.5,0,1,1"\n')
+    azure = ["--protocol", "azure-v1", "--model", "sora", "--base-url", standin.address]
+    assert ffprep(*single(photo, *azure, "--send-crop-bounds")).code == 0
+    created = standin.received[0]
+    (item,) = json.loads(created.part("inpaint_items").text)
+    assert (item["crop_bounds"]["left_fraction"], created.part("files").file_name) == (
+        *(0.5, "photo.jpg"),
+    )
+    assert Image.open(io.BytesIO(created.part("files").data)).size == (2560, 1920)
+
+
+def test_a_job_may_be_called_by_a_number(ffprep, standin: Standin, photo: Path) -> None:
+    standin.meets("create", Fault(200, b'{"id": 17, "object": "video", "status": "queued"}'))
+    ran = ffprep(*single(photo, "--json"))
+    assert (ran.results["photo.jpg"]["job"], ran.kinds()) == ("17", {"photo.jpg": "unknown-job"})
+
+
+def test_a_wait_may_be_told_as_a_date() -> None:
+    from email.utils import formatdate
+
+    from ffprep.submitting.sdk import seconds_in
+
+    told = seconds_in({"retry-after": formatdate(time.time() + 3600, usegmt=True)}, "retry-after")
+    assert 3000 < (told or 0) <= 3600

@@ -15,6 +15,7 @@ _KEYS = {
     "videos": ("OPENAI_API_KEY",),
     "azure-v1": ("AZURE_OPENAI_API_KEY", "OPENAI_API_KEY"),
 }
+_PATHS = {"videos": "/v1", "azure-v1": "/openai/v1"}
 _SECRET = (
     "OPENAI_API_KEY",
     "OPENAI_ADMIN_KEY",
@@ -32,6 +33,11 @@ class Access:
     protocol: str
     base_url: str = field(repr=False)
     key: str = field(default="", repr=False)
+
+    @property
+    def usual_path(self) -> str:
+        """What addresses of this protocol end in."""
+        return _PATHS[self.protocol]
 
     @property
     def shown_url(self) -> str:
@@ -66,7 +72,7 @@ def read_access(protocol: str, base_url: str | None) -> Access:
         words = "write http://HOST:PORT/v1 or https://HOST/v1"
         raise UsageError(f"{without_password(said)!r} is no server's address; {words}")
     if protocol == "azure-v1" and not parts.path:
-        parts = parts._replace(path="/openai/v1")
+        parts = parts._replace(path=_PATHS[protocol])
     key = next((found[name] for name in _KEYS[protocol] if found[name]), "")
     return Access(protocol, urlunsplit(parts), key)
 

@@ -43,7 +43,7 @@ def require_whole(data: bytes) -> None:
     if not data:
         raise _no_clip("is empty")
     if data[4:8] != b"ftyp":
-        raise _no_clip(f"is no MP4, but begins {data[:80]!r}")
+        raise _no_clip(f"is no MP4, but {_beginning(data)}")
     place, kinds = 0, set[bytes]()
     while place < len(data):
         length, kind = int.from_bytes(data[place : place + 4], "big"), data[place + 4 : place + 8]
@@ -57,6 +57,12 @@ def require_whole(data: bytes) -> None:
         place += length
     if b"moov" not in kinds:
         raise _no_clip("has no index, and no player would show it")
+
+
+def _beginning(data: bytes) -> str:
+    text = " ".join(data[:80].decode(errors="replace").split())
+    told = text.isprintable() and "\ufffd" not in text
+    return f"begins {text}" if told else "something else"
 
 
 def _no_clip(words: str) -> JobError:

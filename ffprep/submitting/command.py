@@ -76,10 +76,8 @@ _SERVER = section(
     click.option(
         "--poll",
         type=Seconds(),
-        default=5.0,
-        show_default=True,
         metavar="S",
-        help="Ask so often how a job stands.",
+        help="Ask so often how a job stands.  [default: as the server says, else 5]",
     ),
     click.option(
         "--timeout",
@@ -96,6 +94,9 @@ _SERVER = section(
         "--resubmit",
         is_flag=True,
         help="Submit again what has failed, or may have been lost on the way; it may be billed twice.",
+    ),
+    click.option(
+        "--again", is_flag=True, help="Another take of one clip that is there; it replaces it."
     ),
     click.option(
         "--jobs",
@@ -146,18 +147,14 @@ def submit(**given: Any) -> None:
 
 
 def _carry_out(order: "Order", style: "Style", signals: "Signals") -> int:
-    from ffprep.holding import held
     from ffprep.library import Plan
-    from ffprep.submitting.memory import remembered
     from ffprep.submitting.telling import teller
 
     with ExitStack() as stack:
-        if order.folder and not order.dry_run:
-            stack.enter_context(held(order.folder, order.wait))
-        memory = stack.enter_context(remembered(order.folder, order.dry_run))
+        memory = stack.enter_context(order.memory())
         plan = Plan.of(order.request) if order.request else None
         total = plan.total if plan else 1
-        telling = stack.enter_context(teller(style, order.terms.access, total))
+        telling = stack.enter_context(teller(style, order.terms.access, total, order.single))
         if order.dry_run:
             _rehearse(order, plan, telling, memory)
             return telling.exit_code
@@ -170,9 +167,12 @@ def _carry_out(order: "Order", style: "Style", signals: "Signals") -> int:
 def _run(order: "Order", plan: Any, telling: "Teller", memory: Any, stopped: Event) -> None:
     from ffprep.submitting.course import Course, Outcome
     from ffprep.submitting.crowd import Crowd
+    from ffprep.submitting.pace import Pace
+
+    pace = Pace(stopped)
 
     def run(course: Course) -> Outcome:
-        return course.run(order.terms, order.speaker, memory, stopped, telling.note)
+        return course.run(order.terms, order.speaker, memory, pace, telling.note)
 
     crowd = Crowd(run, order.jobs, stopped, telling.look)
     try:

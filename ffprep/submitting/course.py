@@ -12,11 +12,12 @@ from typing import Any, TypeVar
 
 from ffprep.errors import FfprepError, Kind, PhotoError
 from ffprep.files import Stamp, open_regular
-from ffprep.spec import Size
+from ffprep.spec import Size, Spec
 from ffprep.submitting import refusals
 from ffprep.submitting.access import Access
 from ffprep.submitting.clip import publish
 from ffprep.submitting.memory import Known, Memory
+from ffprep.submitting.pace import Pace
 from ffprep.submitting.preparation import Recipe, prepared
 from ffprep.submitting.refusals import AGAIN, JobError, Trouble, Unsuccessful
 from ffprep.submitting.wire import Call, Job, Phase, Speaker, Wish
@@ -33,7 +34,10 @@ _PATIENCE = 5
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What holds for every photo of a call. `poll` and `timeout` are in seconds; the latter from when a job was created, or resumed."""
+    """What holds for every photo of a call. `poll` and `timeout` are in seconds; the latter from when a job was created, or resumed.
+
+    `polls` says that `poll` holds whatever the server would have.
+    """
 
     access: Access
     poll: float
@@ -44,6 +48,8 @@ class Terms:
     extra: tuple[tuple[str, Any], ...] = ()
     recipe: Recipe | None = None
     resubmit: bool = False
+    again: bool = False
+    polls: bool = False
     ffmpeg: str | None = None
 
     def wish(self, size: Size) -> Wish:
@@ -82,24 +88,22 @@ class Outcome:
     warnings: tuple[str, ...] = ()
 
 
-class Stopped(Exception):
-    """Somebody has asked for the end of it all."""
-
-
 @dataclass(slots=True)
 class Course:
-    """One photo on its way, which other threads may look at. `place` is the clip's in the output folder.
+    """One photo on its way, which other threads may look at. `place` is the clip's in the folder that remembers it, `spec` its own.
 
-    Without a photo, it is a `job` that is resumed. `heard` says that the server has told of it.
+    Without a photo, it is a `job` that is resumed. `heard` says that the server has told of it, `known` what an earlier run did.
     """
 
     photo: Path | None
     clip: Path
     place: str = ""
+    spec: Spec | None = None
     job: str = ""
     stage: Stage = Stage.BEFORE
     progress: float = 0.0
     heard: bool = False
+    known: Known | None = None
     warnings: list[str] = field(default_factory=list)
 
     def run(
@@ -107,13 +111,13 @@ class Course:
         terms: Terms,
         speaker: Speaker,
         memory: Memory,
-        stopped: Event,
+        pace: Pace,
         noted: Callable[["Course"], None] = lambda _: None,
     ) -> Outcome:
         """All of it. Raises ServerFault and other EnvironmentFaults, which meet every photo, and Stopped."""
         began = time.monotonic()
         try:
-            outcome = _Steps(self, terms, speaker, memory, stopped, noted).all()
+            outcome = _Steps(self, terms, speaker, memory, pace, noted).all()
         except (PhotoError, JobError) as error:
             outcome = Outcome(self.photo, self.clip, Status.FAILED, self.job, error=error)
         self.stage, self.progress = Stage.OVER, 1.0
@@ -124,13 +128,13 @@ class Course:
         self, terms: Terms, speaker: Speaker, memory: Memory, show: Callable[["Course", Call], None]
     ) -> Outcome | None:
         """Show the request that `run` would send, if it would; an Outcome where it is known without one."""
-        steps = _Steps(self, terms, speaker, memory, Event(), lambda _: None)
+        steps = _Steps(self, terms, speaker, memory, Pace(Event()), lambda _: None)
         try:
             assert self.photo
             if outcome := steps.known(self.photo, steps.request(self.photo)):
                 return outcome
             if not self.job:
-                call, _, warnings = drafted(self.photo, terms, speaker)
+                call, _, warnings = steps.drafted(self.photo)
                 show(self, call)
                 self.warnings += warnings
         except (PhotoError, JobError) as error:
@@ -144,7 +148,7 @@ class _Steps:
     terms: Terms
     speaker: Speaker
     memory: Memory
-    stopped: Event
+    pace: Pace
     noted: Callable[[Course], None]
 
     def all(self) -> Outcome:
@@ -159,10 +163,14 @@ class _Steps:
 
     def known(self, photo: Path, request: str) -> Outcome | None:
         """What an earlier run made of it, or its job; nothing for what is to be submitted. Raises JobError."""
-        course, known = self.course, self.memory.find(self.course.place, request)
+        course = self.course
+        course.known = known = self.memory.find(course.place, request)
         if known is None:
             return None
-        if self.memory.is_done(course.place, course.clip, known):
+        done = self.memory.is_done(course.place, course.clip, known)
+        if self.terms.again and (done or known.clip):
+            return None
+        if done:
             return Outcome(photo, course.clip, Status.FRESH, known.job)
         lost = known.failure or (None if known.job else _uncertain(known))
         if lost and self.terms.resubmit:
@@ -186,18 +194,53 @@ class _Steps:
         }
         said |= {"prompt": terms.prompt, "seconds": str(terms.seconds), "model": str(terms.model)}
         assert terms.recipe
+        assert self.course.spec
         return sha256(
-            dumps([said, terms.recipe.words, terms.extra], sort_keys=True).encode()
+            dumps(
+                [said, terms.recipe.words(self.course.spec), terms.extra], sort_keys=True
+            ).encode()
         ).hexdigest()
 
     def _submit(self, photo: Path, request: str) -> Size:
         """Create the job; the size that was asked for."""
         course, terms = self.course, self.terms
-        call, size, warnings = drafted(photo, terms, self.speaker)
+        call, size, warnings = self.drafted(photo)
         course.warnings += warnings
-        if self.stopped.is_set():
-            raise Stopped
-        self.memory.intend(course.place, request, photo, terms.access.shown_url)
+        until = time.monotonic() + terms.timeout
+        while not self._created(photo, request, call, until):
+            pass
+        course.stage, course.heard = Stage.WATCHING, True
+        self.memory.answer(course.place, request, course.job)
+        self.noted(course)
+        return size
+
+    def drafted(self, photo: Path) -> tuple[Call, Size, tuple[str, ...]]:
+        """The request for a photo, the size that it asks for, and warnings. Raises PhotoError."""
+        terms, own = self.terms, self.course.spec
+        assert terms.recipe
+        assert own
+        before = Stamp.of(photo)
+        try:
+            picture, warnings = prepared(photo, terms.recipe, own)
+        except (
+            PhotoError
+        ) as error:  # which may begin with the photo's name, as an exception's words do
+            raise PhotoError(error.kind, str(error).removeprefix(f"{photo}: ")) from None
+        if Stamp.of(photo) != before:
+            raise PhotoError(Kind.IO, "was changed while it was read; run again")
+        size = picture.size
+        if picture.region:
+            size = picture.region.of(size) or size
+        return self.speaker.call(terms.wish(size), picture), size, warnings
+
+    def _created(self, photo: Path, request: str, call: Call, until: float) -> bool:
+        """Send it, when it is its turn; False where the server takes no more for now, and nothing of this."""
+        course, terms = self.course, self.terms
+        self.pace.turn()
+        before, server = course.known, terms.access.shown_url
+        if not self.memory.intend(course.place, request, photo, server, before):
+            words = "another run has sent the same at this moment; run again when that has ended"
+            raise JobError(Trouble.UNCERTAIN, words)
         course.stage = Stage.SENDING
         try:
             course.job = self.speaker.create(call, _ANSWER)
@@ -208,12 +251,15 @@ class _Steps:
                 assert known
                 words = terms.access.hide(error.words)
                 raise _uncertain(known, f"{error.status or 'no answer'}: {words}") from None
-            self.memory.forget(course.place, request)
-            raise refusals.refused(error, terms.access, call) from None
-        course.stage, course.heard = Stage.WATCHING, True
-        self.memory.answer(course.place, request, course.job)
-        self.noted(course)
-        return size
+            self.memory.take_back(course.place, request, before)
+            refused = refusals.refused(error, terms.access, call)
+            wait = terms.poll if error.wait is None else error.wait
+            limited = isinstance(refused, JobError) and refused.kind is Trouble.RATE_LIMIT
+            if not limited or time.monotonic() + wait > until:
+                raise refused from None
+            self.pace.hold_up(wait)
+            return False
+        return True
 
     def _watched(self, request: str, size: Size | None) -> Outcome:
         """The job's clip, when it is done."""
@@ -247,7 +293,7 @@ class _Steps:
             if left <= 0:
                 words = f"job {course.job} is not done after {terms.timeout:g} s, and goes on"
                 raise JobError(Trouble.TIMEOUT, words)
-            self._pause(min(terms.poll, left))
+            self.pace.pause(min(terms.poll if terms.polls else job.after or terms.poll, left))
 
     def _asked(self, ask: Callable[[], Answer]) -> Answer:
         """An answer about the job, which a server that is away for a while may give later."""
@@ -259,31 +305,10 @@ class _Steps:
             except Unsuccessful as error:
                 # A server that was never there is not waited for.
                 if left and error.may_pass and (self.course.heard or not error.nothing_sent):
-                    self._pause(self.terms.poll)
+                    self.pace.pause(self.terms.poll)
                     continue
                 raise refusals.about_job(error, self.terms.access, self.course.job) from None
         raise AssertionError
-
-    def _pause(self, seconds: float) -> None:
-        if self.stopped.wait(seconds):
-            raise Stopped
-
-
-def drafted(photo: Path, terms: Terms, speaker: Speaker) -> tuple[Call, Size, tuple[str, ...]]:
-    """The request for a photo, the size that it asks for, and warnings. Raises PhotoError."""
-    assert terms.recipe
-    before = Stamp.of(photo)
-    try:
-        picture, warnings = prepared(photo, terms.recipe)
-    except PhotoError as error:  # which may begin with the photo's name, as an exception's words do
-        raise PhotoError(error.kind, str(error).removeprefix(f"{photo}: ")) from None
-    if Stamp.of(photo) != before:
-        raise PhotoError(Kind.IO, "was changed while it was read; run again")
-    size = picture.size
-    if picture.region:
-        size = picture.region.of(size) or size
-    wish = terms.wish(size)
-    return speaker.call(wish, picture), size, warnings
 
 
 def _uncertain(known: Known, why: str = "no answer") -> JobError:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from threading import Event
 
 from ffprep.errors import EnvironmentFault
-from ffprep.submitting.course import Course, Outcome, Stage, Stopped
+from ffprep.submitting.course import Course, Outcome, Stage
+from ffprep.submitting.pace import Stopped
 
 _PULSE = 0.1
 _LEAVING = 1.0

@@ -4,36 +4,19 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
-from typing import Any
 
-from ffprep.database import Layout, open_to_read, open_to_write, refuse_others, told
-from ffprep.errors import PhotoError
-from ffprep.files import FOLDER, Stamp
+from ffprep.database import open_to_read, open_to_write, refuse_others, told
+from ffprep.errors import EnvironmentFault, PhotoError, reason
+from ffprep.files import Stamp
+from ffprep.holding import held, held_file
+from ffprep.submissions import FILE, LAYOUT
 from ffprep.submitting.refusals import JobError, Trouble
 
-FILE = f"{FOLDER}/submissions.db"
-_LAYOUT = Layout(
-    application=0x66667073,  # "ffps"
-    version=1,
-    schema="""
-CREATE TABLE submissions (
-    clip BLOB NOT NULL,          -- its place in the output folder
-    request TEXT NOT NULL,       -- a digest of the photo's bytes and of all that was asked for
-    photo BLOB NOT NULL,
-    server TEXT NOT NULL,
-    sent REAL NOT NULL,          -- when it was about to be sent, in seconds since 1970
-    job TEXT,                    -- nothing until the server has answered
-    kind TEXT, words TEXT,       -- why the job has failed
-    bytes INTEGER, mtime INTEGER,  -- of the clip, once it is there; in nanoseconds
-    PRIMARY KEY (clip, request)
-) WITHOUT ROWID;
-""",
-    advice="put it elsewhere; what it knows of would then be submitted again",
-)
+_OPENING = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +36,7 @@ class Known:
 
 
 class Memory:
-    """The submissions of one output folder, held by one run; of none, where there is no file. Safe for threads."""
+    """The submissions into one folder; of none, where there is no file. Safe for threads, and for other processes."""
 
     def __init__(self, database: sqlite3.Connection, path: Path) -> None:
         self._database, self._path, self._lock = database, path, Lock()
@@ -62,7 +45,7 @@ class Memory:
         """What is known of a request for this clip."""
         columns = "sent, job, kind, words, bytes, mtime"
         question = f"SELECT {columns} FROM submissions WHERE clip = ? AND request = ?"
-        row = self._do(question, os.fsencode(clip), request)
+        row = self._do(question, os.fsencode(clip), request).fetchone()
         if row is None:
             return None
         sent, job, kind, words, size, mtime = row
@@ -72,23 +55,35 @@ class Memory:
     def is_done(self, place: str, clip: Path, known: Known) -> bool:
         """Whether the clip of a request is there, as it was when it was fetched.
 
-        Where no answer came, a clip that came later, and not by another request, was fetched by hand with --resume.
+        Where none was fetched yet, a clip that came after the request, and not by another one, was fetched with --resume.
         """
         try:
             found = Stamp.of(clip)
         except PhotoError:
             return False
-        stamp = (found.bytes, found.modified)
-        if known.job or found.modified < known.sent * 1e9:
-            return known.clip == stamp
-        question = "SELECT 1 FROM submissions WHERE clip = ? AND bytes = ? AND mtime = ?"
-        return self._do(question, os.fsencode(place), *stamp) is None
+        if known.clip:
+            return known.clip == (found.bytes, found.modified)
+        if found.modified < known.sent * 1e9:
+            return False
+        question = "SELECT 1 FROM submissions WHERE clip = ? AND bytes = ?"
+        return self._do(question, os.fsencode(place), found.bytes).fetchone() is None
 
-    def intend(self, clip: str, request: str, photo: Path, server: str) -> None:
-        """To be called before a request is sent; it is on the disk when this returns."""
+    def intend(
+        self, clip: str, request: str, photo: Path, server: str, before: Known | None
+    ) -> bool:
+        """To be called before a request is sent; it is on the disk when this returns.
+
+        False where somebody else has been faster, so that what is known of the request is no longer what it was `before`.
+        """
         values = (os.fsencode(clip), request, os.fsencode(photo), server, time.time())
-        columns = "clip, request, photo, server, sent"
-        self._do(f"INSERT OR REPLACE INTO submissions ({columns}) VALUES (?, ?, ?, ?, ?)", *values)
+        done = self._do(
+            "INSERT INTO submissions (clip, request, photo, server, sent) VALUES (?, ?, ?, ?, ?)"
+            " ON CONFLICT DO UPDATE SET photo = excluded.photo, server = excluded.server, sent = excluded.sent,"
+            " job = NULL, kind = NULL, words = NULL, bytes = NULL, mtime = NULL WHERE sent = ?",
+            *values,
+            before.sent if before else None,
+        )
+        return bool(done.rowcount == 1)
 
     def answer(self, clip: str, request: str, job: str) -> None:
         """The server took it, as this job."""
@@ -102,37 +97,68 @@ class Memory:
         """The clip is there."""
         self._set("bytes = ?, mtime = ?", clip, request, stamp.bytes, stamp.modified)
 
-    def forget(self, clip: str, request: str) -> None:
-        """The server did not take it."""
-        self._do(
-            "DELETE FROM submissions WHERE clip = ? AND request = ?", os.fsencode(clip), request
-        )
+    def take_back(self, clip: str, request: str, before: Known | None) -> None:
+        """The server did not take it: all is as it was `before`."""
+        if before is None:
+            where = "WHERE clip = ? AND request = ?"
+            self._do(f"DELETE FROM submissions {where}", os.fsencode(clip), request)
+            return
+        what = "sent = ?, job = ?, kind = ?, words = ?, bytes = ?, mtime = ?"
+        told = (before.job or None, before.kind or None, before.words or None)
+        self._set(what, clip, request, before.sent, *told, *(before.clip or (None, None)))
 
     def _set(self, what: str, clip: str, request: str, *values: object) -> None:
         where = "WHERE clip = ? AND request = ?"
         self._do(f"UPDATE submissions SET {what} {where}", *values, os.fsencode(clip), request)
 
-    def _do(self, statement: str, *values: object) -> Any:
-        with self._lock, told(self._path, _LAYOUT):
-            return self._database.execute(statement, values).fetchone()
+    def _do(self, statement: str, *values: object) -> sqlite3.Cursor:
+        with self._lock, told(self._path, LAYOUT):
+            return self._database.execute(statement, values)
 
 
 @contextmanager
-def remembered(folder: Path | None, rehearsal: bool = False) -> Iterator[Memory]:
-    """The Memory of an output folder; without a folder, or for a rehearsal where there is none yet, an empty one.
+def remembered(folder: Path, clip: str = "", wait: float = 0.0) -> Iterator[Memory]:
+    """The Memory of a folder, made if it is not there, which is held, or of it only one `clip`.
 
-    Raises EnvironmentFault where it is of no use: then nothing is to be submitted.
+    Raises EnvironmentFault where there can be none: then nothing is to be submitted; Held as `held` does.
     """
-    path = folder / FILE if folder else Path(":memory:")
-    with told(path, _LAYOUT):
-        if folder and path.exists():
-            refuse_others(path, _LAYOUT)
-            database = open_to_read(path, _LAYOUT) if rehearsal else _opened(path)
+    path = folder / FILE
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(held_file(folder / clip, wait) if clip else held(folder, wait))
+            with (
+                told(path, LAYOUT),
+                held_file(folder / path.name, _OPENING),
+            ):  # made by one at a time
+                refuse_others(path, LAYOUT)
+                database = stack.enter_context(closing(open_to_write(path, "FULL", LAYOUT)))
+        except OSError as error:
+            words = "what is submitted cannot be remembered there, and nothing was sent"
+            hint = "have the clip in a folder that can be written to"
+            raise EnvironmentFault(f"{folder}: {words} ({reason(error)}); {hint}") from None
+        yield Memory(database, path)
+
+
+@contextmanager
+def recalled(folder: Path) -> Iterator[Memory]:
+    """The same, to look at it only; an empty one where there is none yet."""
+    path = folder / FILE
+    with told(path, LAYOUT):
+        if path.exists():
+            refuse_others(path, LAYOUT)
+            database = open_to_read(path, LAYOUT)
         else:
-            database = _opened(Path(":memory:") if rehearsal else path)
+            database = _nowhere()
     with closing(database):
         yield Memory(database, path)
 
 
-def _opened(path: Path) -> sqlite3.Connection:
-    return open_to_write(path, "FULL", _LAYOUT)
+@contextmanager
+def forgetful() -> Iterator[Memory]:
+    """A Memory that is written nowhere, for what is not submitted."""
+    with closing(_nowhere()) as database:
+        yield Memory(database, Path(":memory:"))
+
+
+def _nowhere() -> sqlite3.Connection:
+    return open_to_write(Path(":memory:"), "OFF", LAYOUT)

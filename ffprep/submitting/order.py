@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from ffprep.submitting import sdk
 from ffprep.submitting.access import read_access, require_key
 from ffprep.submitting.azure import AzureJobs
 from ffprep.submitting.course import Course, Outcome, Status, Terms
+from ffprep.submitting.memory import Memory, forgetful, recalled, remembered
 from ffprep.submitting.preparation import Recipe
 from ffprep.submitting.videos import Videos
 from ffprep.submitting.wire import Speaker, read_extra
@@ -24,12 +26,13 @@ from ffprep.targetfiles import all_targets
 from ffprep.targets import Target
 
 SUFFIX = ".mp4"
+_POLL = 5.0
 _PROTOCOLS: dict[str, type[Videos] | type[AzureJobs]] = {"videos": Videos, "azure-v1": AzureJobs}
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """All that the options of `submit` say. `folder` is where the clips go, None for a single one; `resumed` is a job's id."""
+    """All that the options of `submit` say. `resumed` is a job's id."""
 
     terms: Terms
     speaker: Speaker
@@ -41,9 +44,22 @@ class Order:
     dry_run: bool = False
 
     @property
-    def folder(self) -> Path | None:
-        """The output folder, where there is one."""
-        return self.output if self.request and not self.request.single else None
+    def single(self) -> bool:
+        """Whether `output` is a clip, and no folder of clips."""
+        return self.request is None or self.request.single
+
+    @property
+    def folder(self) -> Path:
+        """The folder that remembers what is submitted: the one of all clips, or the one in which the clip lies."""
+        return self.output.parent if self.single else self.output
+
+    def memory(self) -> AbstractContextManager[Memory]:
+        """What was submitted before. Raises EnvironmentFault, Held."""
+        if self.resumed:
+            return forgetful()
+        if self.dry_run:
+            return recalled(self.folder)
+        return remembered(self.folder, self.output.name if self.single else "", self.wait)
 
     def courses(self, plan: Plan | None) -> Iterator[Course | Outcome]:
         """A Course for every photo; an Outcome where it is known to fail."""
@@ -60,8 +76,8 @@ class Order:
                 error = PhotoError(item.failure.kind, item.failure.message)
                 yield Outcome(photo, clip, Status.FAILED, error=error)
             else:
-                place = os.path.relpath(clip, self.folder or clip.parent)
-                yield Course(photo, clip, place)
+                place = os.path.relpath(clip, self.folder)
+                yield Course(photo, clip, place, item.spec)
 
 
 def read_order(given: Mapping[str, Any]) -> Order:
@@ -70,7 +86,14 @@ def read_order(given: Mapping[str, Any]) -> Order:
     if not given["dry_run"]:
         sdk.require()
         require_key(access)
-    terms = Terms(access, given["poll"], given["timeout"], ffmpeg=given["ffmpeg"])
+    poll = given["poll"]
+    terms = Terms(
+        access,
+        _POLL if poll is None else poll,
+        given["timeout"],
+        ffmpeg=given["ffmpeg"],
+        polls=poll is not None,
+    )
     speaker = _PROTOCOLS[access.protocol](access)
     if given["resume"]:
         return _resumed(given, terms, speaker)
@@ -104,6 +127,9 @@ def _new(given: Mapping[str, Any], terms: Terms, speaker: Speaker) -> Order:
         raise UsageError(f"--send-crop-bounds: {words}")
     only = getattr(request.sources, "only", None)
     output, single = _output(given["output"], only)
+    if given["again"] and not single:
+        words = "--again is for one clip; another take of many goes into another folder: -o OUT"
+        raise UsageError(words)
     # Clips are named, and mirrored, as pictures are; a format that is called .mp4 is all it takes.
     named = replace(spec, format=replace(spec.format, suffixes=(SUFFIX,)))
     request = replace(request, output=output, single=single, same_format=False, spec=named)
@@ -115,6 +141,7 @@ def _new(given: Mapping[str, Any], terms: Terms, speaker: Speaker) -> Order:
         extra=_extra(given["extra"]),
         recipe=recipe,
         resubmit=given["resubmit"],
+        again=given["again"],
     )
     order = Order(terms, speaker, output, request)
     return replace(order, jobs=given["jobs"], wait=given["wait"] or 0.0, dry_run=given["dry_run"])

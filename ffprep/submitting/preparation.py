@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ffprep.errors import Kind, PhotoError, UsageError
+from ffprep.files import open_regular
 from ffprep.formats import FORMATS
 from ffprep.framing import Framing, left_of
 from ffprep.job import Policy
@@ -19,6 +20,8 @@ _SAID = (
     "targets filters quality subsampling lossless compression max_bytes colour metadata focus "
     "scene max_loss damaged upscale max_pixels max_memory ffmpeg"
 ).split()
+_POLICY = {"targets", "damaged", "upscale", "max_pixels", "max_memory", "ffmpeg"}
+_CUTS = "the server can cut, and not add bars or distort"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,25 +53,37 @@ class Recipe:
         }
         size = None if target else given["size"]
         sends = given["send_crop_bounds"]
-        if sends and (spec.fallback or spec.mode.fit is not Fit.COVER):
-            words = "the server can cut, and not add bars or distort; say --mode cover"
-            raise UsageError(f"--send-crop-bounds: {words}")
+        if sends and not _only_cuts(spec):
+            raise UsageError(f"--send-crop-bounds: {_CUTS}; say --mode cover")
         policy = Policy(max_pixels=given["max_pixels"], max_memory=given["max_memory"])
         said = Options(**options)  # type: ignore[typeddict-item]
         return cls(size, target, rules, given["mode"], said, spec, policy, sends)
 
-    @property
-    def words(self) -> dict[str, str]:
-        """All that decides the picture, but for the photo, as text."""
-        said = {name: str(value) for name, value in self.options.items()}
-        said |= {"size": str(self.size), "target": str(self.target), "mode": str(self.mode)}
-        return said | {"sends_bounds": str(self.sends_bounds)}
+    def words(self, spec: Spec) -> dict[str, str]:
+        """All that decides the picture, but for the photo, whose own Spec this is, as text.
+
+        What only decides whether there is one is no part of it, and what is not said neither: by these words a request is
+        known, and whatever changes them has all photos billed again.
+        """
+        said: dict[str, Any] = {
+            name: value for name, value in self.options.items() if name not in _POLICY
+        }
+        said |= {"size": self.size, "target": self.target, "mode": self.mode}
+        said |= {"sends_bounds": self.sends_bounds or None}
+        if _framing(spec) != _framing(self.spec):
+            said["own"] = _framing(spec)
+        return {name: str(value) for name, value in said.items() if value is not None}
 
 
-def prepared(photo: Path, recipe: Recipe) -> tuple[Picture, tuple[str, ...]]:
-    """The picture, and warnings. Raises PhotoError, also where it would break the target's rules."""
+def _framing(spec: Spec) -> tuple[object, ...]:
+    """What the photo's sidecar may say otherwise."""
+    return [mode.name for mode in spec.modes], astuple(spec.focus), astuple(spec.bounds)
+
+
+def prepared(photo: Path, recipe: Recipe, own: Spec) -> tuple[Picture, tuple[str, ...]]:
+    """The picture, and warnings; `own` is the photo's Spec. Raises PhotoError, also where it would break the target's rules."""
     if recipe.sends_bounds:
-        picture, warnings, region = _with_region(photo, recipe)
+        picture, warnings, region = _with_region(photo, recipe, own)
     else:
         made = prepare(photo, recipe.size, recipe.mode, target=recipe.target, **recipe.options)
         picture, warnings, region = Picture(*made.upload(), made.size), made.warnings, made.size
@@ -76,15 +91,27 @@ def prepared(photo: Path, recipe: Recipe) -> tuple[Picture, tuple[str, ...]]:
     return picture, warnings
 
 
-def _with_region(photo: Path, recipe: Recipe) -> tuple[Picture, tuple[str, ...], Size]:
+def _only_cuts(spec: Spec) -> bool:
+    return spec.fallback is None and spec.mode.fit is Fit.COVER
+
+
+def _with_region(photo: Path, recipe: Recipe, spec: Spec) -> tuple[Picture, tuple[str, ...], Size]:
     """The whole photo, upright, at the scale at which the region that is to be cut is of the size asked for."""
     from ffprep.processes import Processes
     from ffprep.sizing import sized
     from ffprep.viewing import Viewers
 
-    spec, policy = recipe.spec, recipe.policy
+    if not _only_cuts(spec):
+        raise PhotoError(Kind.UNSUPPORTED, f"its sidecar says another mode, and {_CUTS}")
+    policy = recipe.policy
     with Viewers(Processes(), policy) as viewers:
-        shown = viewers.probe(photo, policy.max_pixels).shown
+        found = viewers.probe(photo, policy.max_pixels)
+        keeps = spec.format.final_alpha is not None and not spec.alpha
+        if keeps and viewers.is_translucent(photo, found):
+            hint = "have it cut here, without --send-crop-bounds, or sent with --format jpeg"
+            words = f"some of its pixels are translucent, which the target does not take; {hint}"
+            raise PhotoError(Kind.UNSUPPORTED, words)
+    shown = found.shown
     left = left_of(shown, spec.bounds)
     size = sized(spec, left).size
     whole, region = scaled(shown, spec.bounds, Framing.of(Fit.COVER, left, size, spec.focus), size)
@@ -92,8 +119,10 @@ def _with_region(photo: Path, recipe: Recipe) -> tuple[Picture, tuple[str, ...],
     options.update({"crop_bounds": None, "scene": None, "max_loss": None})
     options["max_bytes"] = spec.max_bytes
     options["format"] = spec.format.name
-    made = prepare(photo, whole, "stretch", **options)
-    return Picture(*made.upload(), made.size, region), made.warnings, size
+    with open_regular(photo) as file:  # without its sidecar, whose words are in the region
+        made = prepare(file.read(), whole, "stretch", **options)
+    name = photo.with_suffix(Path(made.name).suffix).name.encode(errors="replace").decode()
+    return Picture(name, made.data, made.mime, made.size, region), made.warnings, size
 
 
 def scaled(photo: Size, bounds: Bounds, framing: Framing, size: Size) -> tuple[Size, Bounds]:

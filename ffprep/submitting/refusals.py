@@ -32,7 +32,7 @@ class Unsuccessful(Exception):
     """What came of a request that did not succeed, in no protocol's terms.
 
     `status` is HTTP's, 0 where no answer came; `late` says that it was waited for too long, and `nothing_sent` that the
-    server cannot have heard of it.
+    server cannot have heard of it. `wait` are the seconds after which the server would hear of it again.
     """
 
     def __init__(
@@ -43,10 +43,11 @@ class Unsuccessful(Exception):
         code: str = "",
         late: bool = False,
         nothing_sent: bool = False,
+        wait: float | None = None,
     ) -> None:
         super().__init__(words)
-        self.words, self.status, self.code = " ".join(words.split()), status, code
-        self.late, self.nothing_sent = late, nothing_sent
+        self.words, self.status, self.code = _plain(words), status, code
+        self.late, self.nothing_sent, self.wait = late, nothing_sent, wait
 
     @property
     def may_pass(self) -> bool:
@@ -86,7 +87,7 @@ _QUOTA = re.compile(r"insufficient_quota|exceeded your current quota|billing|cre
 _MODEL = re.compile(r"model_not_found|the model |deployment")
 PEOPLE = "a photo that shows a real person is the usual reason; take one without clear faces"
 
-AGAIN = "the photo can be submitted again, in a folder's run with --resubmit"
+AGAIN = "to submit it again, say --resubmit"
 
 
 def refused(error: Unsuccessful, access: Access, call: Call) -> FfprepError:
@@ -129,7 +130,7 @@ def everywhere(error: Unsuccessful, access: Access) -> ServerFault | None:
         return ServerFault(Trouble.ADDRESS, words)
     if error.status in (404, 405, 410) or error.code == "html":
         words = "no server of this protocol answers there"
-        hint = "an address without /v1 is the usual reason: see --base-url and --protocol"
+        hint = f"an address without {access.usual_path} is the usual reason: see --base-url and --protocol"
         return ServerFault(Trouble.ADDRESS, f"{url}: {words} ({said}); {hint}")
     if error.nothing_sent:
         words = "cannot be reached"
@@ -146,7 +147,8 @@ def about_job(error: Unsuccessful, access: Access, job: str) -> FfprepError:
     if error.status == 410:
         return JobError(Trouble.EXPIRED, f"job {job} has expired ({said}); {AGAIN}")
     if error.status == 404:
-        words = "it has expired, or was made by another account or at another server; or --base-url lacks its /v1"
+        words = "it has expired, or was made by another account or at another server"
+        words += f"; or --base-url lacks its {access.usual_path}"
         return JobError(Trouble.UNKNOWN_JOB, f"there is no job {job} ({said}): {words}")
     if fault := everywhere(error, access):
         return fault
@@ -155,7 +157,7 @@ def about_job(error: Unsuccessful, access: Access, job: str) -> FfprepError:
 
 def failed(job: Job, access: Access) -> JobError:
     """Why a job that was created came to nothing."""
-    said = access.hide(" ".join(f"{job.code}: {job.words}".split()).strip(": "))
+    said = access.hide(_plain(f"{job.code}: {job.words}").strip(": "))
     text = f"{job.code} {job.words}".lower()
     if _MODERATION.search(text):
         words = f"was stopped by moderation ({said}); {PEOPLE}"
@@ -164,6 +166,11 @@ def failed(job: Job, access: Access) -> JobError:
         return JobError(Trouble.EXPIRED, f"job {job.id} has expired; {AGAIN}")
     words = f"has failed ({said or 'the server does not say why'})"
     return JobError(Trouble.FAILED, f"job {job.id} {words}; {AGAIN}")
+
+
+def _plain(words: str) -> str:
+    """The server's words, to stand within a sentence."""
+    return " ".join(words.split()).rstrip(".")
 
 
 def _quoted(error: Unsuccessful, access: Access) -> str:

@@ -2,9 +2,12 @@
 
 import importlib.util
 import logging
+import math
+import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from email.utils import mktime_tz, parsedate_tz
 from typing import TYPE_CHECKING, Any
 
 from ffprep.errors import EnvironmentFault
@@ -95,7 +98,23 @@ def _refused(error: "openai.APIStatusError") -> Unsuccessful:
     header = error.response.headers.get("content-type", "")
     if "html" in header:
         words = "a page for people"
-    return Unsuccessful(words[:500], status=error.status_code, code=code)
+    headers = error.response.headers
+    wait = seconds_in(headers, "retry-after-ms")
+    wait = seconds_in(headers, "retry-after") if wait is None else wait
+    return Unsuccessful(words[:500], status=error.status_code, code=code, wait=wait)
+
+
+def seconds_in(headers: Mapping[str, str], name: str, most: float = math.inf) -> float | None:
+    """The time until then that a header tells: in seconds, in milliseconds, as its name says, or as a date."""
+    said = headers.get(name, "")
+    try:
+        seconds = float(said) / (1000 if name.endswith("-ms") else 1)
+    except ValueError:
+        date = parsedate_tz(said)
+        if date is None:
+            return None
+        seconds = max(mktime_tz(date) - time.time(), 0.0)
+    return min(seconds, most) if seconds >= 0 else None
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -37,6 +37,7 @@ class Teller:
 
     style: Style
     access: Access
+    single: bool = False
     bar: Any = None
     counts: dict[Status, int] = field(default_factory=lambda: dict.fromkeys(Status, 0))
     bugs: int = 0
@@ -54,9 +55,16 @@ class Teller:
             resume = self._resume(outcome)
             hint = f"; to go on: {resume}" if resume else ""
             self._say(f"{name}: {_kind(error)}: {printable(str(error))}{hint}")
-        elif self._talks and (outcome.status is Status.DONE or self.style.verbose):
+        elif self._talks and (outcome.status is Status.DONE or self.style.verbose or self.single):
             size = f", {outcome.size}" if outcome.size else ""
-            self._say(f"{name} -> {shown(outcome.clip)}: {outcome.status}{size}, job {outcome.job}")
+            take = (
+                "; for another take, --again"
+                if outcome.status is Status.FRESH and self.single
+                else ""
+            )
+            self._say(
+                f"{name} -> {shown(outcome.clip)}: {outcome.status}{size}, job {outcome.job}{take}"
+            )
         for warning in outcome.warnings:
             self._say(f"{name}: {printable(warning)}")
 
@@ -178,9 +186,9 @@ def _kind(error: FfprepError) -> str:
 
 
 @contextmanager
-def teller(style: Style, access: Access, total: int) -> Iterator[Teller]:
+def teller(style: Style, access: Access, total: int, single: bool) -> Iterator[Teller]:
     """A Teller with its bar, on a terminal only."""
-    made = Teller(style, access)
+    made = Teller(style, access, single)
     if not style.quiet and sys.stderr.isatty() and not (style.json and sys.stdout.isatty()):
         from tqdm import tqdm
 

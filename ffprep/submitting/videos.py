@@ -19,6 +19,8 @@ _PHASES = {
     "canceled": Phase.FAILED,
     "expired": Phase.FAILED,
 }
+_MOST = 60.0
+"""Seconds after which a job is asked for at the latest, whatever the server says."""
 
 
 class Videos:
@@ -57,7 +59,9 @@ class Videos:
     def look(self, job: str, timeout: float) -> Job:
         """Ask how a job stands; a question may be asked again."""
         with sdk.answered():
-            video = self._client.videos.retrieve(job, timeout=sdk.patience(timeout))
+            raw = self._client.videos.with_raw_response
+            answer = raw.retrieve(job, timeout=sdk.patience(timeout))
+            video = answer.parse()
         status = state_of(getattr(video, "status", None), video)
         error = getattr(video, "error", None)
         return Job(
@@ -67,6 +71,7 @@ class Videos:
             code=str(getattr(error, "code", None) or status),
             words=str(getattr(error, "message", None) or ""),
             clip=job,
+            after=sdk.seconds_in(answer.headers, "openai-poll-after-ms", _MOST),
         )
 
     def fetch(self, job: Job, timeout: float) -> bytes:
@@ -79,8 +84,9 @@ class Videos:
 
 
 def id_of(found: object, answer: object) -> str:
-    """A job's id. Raises Unsuccessful where an answer has none."""
-    return _text(found, answer, "no job")
+    """A job's id, which may be a number. Raises Unsuccessful where an answer has none."""
+    numbered = isinstance(found, int) and not isinstance(found, bool)
+    return _text(str(found) if numbered else found, answer, "no job")
 
 
 def state_of(found: object, answer: object) -> str:

@@ -89,7 +89,8 @@ class Phase(StrEnum):
 class Job:
     """A job as the server tells it. `progress` is a fraction; `code` and `words` say why it failed.
 
-    `clip` is the name by which its clip is fetched, once there is one.
+    `clip` is the name by which its clip is fetched, once there is one; `after` says in how many seconds the server would
+    be asked again.
     """
 
     id: str
@@ -98,6 +99,7 @@ class Job:
     code: str = ""
     words: str = ""
     clip: str = ""
+    after: float | None = None
 
 
 class Speaker(Protocol):

@@ -1,0 +1,42 @@
+"""When to go on: pauses that end at once when somebody asks for the end, and creates held up while a server takes no more."""
+
+import time
+from threading import Event, Lock
+
+_GAP = 1.0
+"""Seconds between creates at a server that has said that they are too many."""
+
+
+class Stopped(Exception):
+    """Somebody has asked for the end of it all."""
+
+
+class Pace:
+    """The pace of all courses of a run, until it is `stopped`."""
+
+    def __init__(self, stopped: Event) -> None:
+        self._stopped, self._lock = stopped, Lock()
+        self._next, self._gap = 0.0, 0.0
+
+    def pause(self, seconds: float) -> None:
+        """Raises Stopped."""
+        if self._stopped.wait(max(seconds, 0.0)):
+            raise Stopped
+
+    def turn(self) -> None:
+        """Wait until the next create may be sent. Raises Stopped."""
+        while True:
+            with self._lock:
+                now = time.monotonic()
+                wait = self._next - now
+                if wait <= 0:
+                    self._next = now + self._gap
+                    break
+            self.pause(wait)
+        self.pause(0)
+
+    def hold_up(self, seconds: float) -> None:
+        """No create for so long, since the server takes no more; then one at a time."""
+        with self._lock:
+            self._gap = _GAP
+            self._next = max(self._next, time.monotonic() + seconds)

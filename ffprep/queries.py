@@ -2,11 +2,11 @@
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -33,6 +33,10 @@ from ffprep.params import (
     TARGETS,
     AnyLocation,
 )
+
+if TYPE_CHECKING:
+    from ffprep.history import Failed, History
+    from ffprep.submissions import Submission, Submissions
 
 # The other rooms are imported where a command needs them, as in converting.
 
@@ -180,20 +184,10 @@ def status(
             words = f"{path}: there is no ledger; it is kept by `ffprep convert ... -o {output}`"
             raise UsageError(words)
         if failed:
-            for failure in ledgers.failures():
-                if as_json:
-                    report.print_json(asdict(failure))
-                else:
-                    words = report.printable(f"{failure.source}: {failure.kind}: {failure.message}")
-                    click.echo(words)
+            _tell_failed(ledgers.failures(), as_json)
             continue
-        history = ledgers.history
-        histories.append(history)
-        if as_json:
-            report.print_json({"output": str(output)} | history.as_dict())
-        else:
-            lines = map(report.printable, history.describe().splitlines())
-            click.echo(f"{report.shown(output)}: " + "\n".join(lines))
+        histories.append(ledgers.history)
+        _tell_of(output, histories[-1], as_json)
         if others := ledgers.others:
             such = f"such as {report.shown(others[0].path)}"
             words = f"{len(others)} ledgers of another split are not counted, {such}"
@@ -206,7 +200,6 @@ def _tell_submissions(output: Location, failed: bool, as_json: bool) -> bool:
     """Tell what was submitted for the clips of a folder, if anything was."""
     from contextlib import closing
 
-    from ffprep import report
     from ffprep.database import open_to_read, told
     from ffprep.submissions import FILE, LAYOUT, Submissions
 
@@ -215,17 +208,30 @@ def _tell_submissions(output: Location, failed: bool, as_json: bool) -> bool:
     with told(path, LAYOUT), closing(open_to_read(path, LAYOUT)) as database:
         found = Submissions.of(database)
     if failed:
-        for each in found.failed:
-            if as_json:
-                report.print_json(asdict(each))
-            else:
-                click.echo(report.printable(f"{each.photo}: {each.kind}: {each.message}"))
-    elif as_json:
+        _tell_failed(found.failed, as_json)
+    else:
+        _tell_of(output, found, as_json)
+    return True
+
+
+def _tell_failed(failed: Iterable["Failed | Submission"], as_json: bool) -> None:
+    from ffprep import report
+
+    for each in failed:
+        if as_json:
+            report.print_json(asdict(each))
+        else:
+            click.echo(report.printable(f"{each.source}: {each.kind}: {each.message}"))
+
+
+def _tell_of(output: Location, found: "History | Submissions", as_json: bool) -> None:
+    from ffprep import report
+
+    if as_json:
         report.print_json({"output": str(output)} | found.as_dict())
     else:
         lines = map(report.printable, found.describe().splitlines())
         click.echo(f"{report.shown(output)}: " + "\n".join(lines))
-    return True
 
 
 @click.command(hidden=True)

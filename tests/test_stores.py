@@ -523,3 +523,30 @@ def test_two_slashes_make_a_url_and_nothing_else_does(tmp_path: Path) -> None:
     assert located("S3://photos//") == Remote("s3://photos")
     with pytest.raises(UsageError):
         located("s3:///a")
+
+
+def test_a_sidecar_beside_an_object_frames_it(memory: Any) -> None:
+    for n in range(3):
+        memory.pipe_file(f"/photos/{n}.jpg", photo(n))
+    line = ("memory://photos", "memory://ready", "64x64")
+
+    def modes() -> dict[str, str | None]:
+        return {str(r.source)[-5:]: r.mode for r in library.convert(*line) if not r.failure}
+
+    assert modes() == {"0.jpg": "cover", "1.jpg": "cover", "2.jpg": "cover"}
+    memory.pipe_file("/photos/1.jpg.ffprep.toml", b'mode = "pad"')
+    memory.pipe_file("/photos/2.jpg.ffprep.toml", b'mode = "pat"')
+    cut = memory.cat_file("/ready/1.jpg")
+    results = {str(r.source)[-5:]: r for r in library.convert(*line)}
+    assert {name: result.status for name, result in results.items()} == {
+        "0.jpg": Status.FRESH,
+        "1.jpg": Status.CONVERTED,
+        "2.jpg": Status.FAILED,
+    }
+    assert results["1.jpg"].mode == "pad"
+    assert memory.cat_file("/ready/1.jpg") != cut
+    assert "2.jpg.ffprep.toml:1:" in str(results["2.jpg"].failure)
+    named = ("memory://photos/1.jpg", "memory://other", "64x64")
+    assert [result.mode for result in library.convert(*named)] == ["pad"]
+    memory.pipe_file("/photos/2.jpg.ffprep.toml", b"#" * 5000)
+    assert "larger than" in str(next(r for r in library.convert(*line) if r.failure).failure)

@@ -3,6 +3,7 @@
 __version__ = "0.1.0"
 
 __all__ = [
+    "Answers",
     "EnvironmentFault",
     "FfprepError",
     "Finding",
@@ -24,6 +25,7 @@ __all__ = [
 # Type checkers take it for True; to import `typing` for it would take ten times as long as all of this.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ffprep.answers import Answers
     from ffprep.calling import check, convert
     from ffprep.errors import EnvironmentFault, FfprepError, Held, Kind, PhotoError, UsageError
     from ffprep.job import Result, Status
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from ffprep.survey import Finding
 
 _ROOMS = {
+    "answers": ("Answers",),
     "calling": ("check", "convert"),
     "errors": ("EnvironmentFault", "FfprepError", "Held", "Kind", "PhotoError", "UsageError"),
     "job": ("Result", "Status"),

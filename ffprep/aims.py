@@ -11,14 +11,15 @@ from typing import Any, NoReturn
 from ffprep import toml
 from ffprep.errors import EnvironmentFault, FfprepError, Kind, PhotoError, UsageError
 from ffprep.files import open_regular, real_path
+from ffprep.locations import Location
 from ffprep.modes import picked
 from ffprep.spec import Bounds, Fallback, Focus, Mode, Spec
 
 SIDECAR = ".ffprep.toml"
 """What stands behind the photo's name in that of its sidecar."""
 
-_MOST_BYTES = 2048
-"""Finding the line of an error takes time by the square of this: a second for what was made to take long."""
+MOST_BYTES = 2048
+"""Of a sidecar. Finding the line of an error takes time by the square of this: a second for what was made to take long."""
 
 _READERS: Mapping[str, tuple[str, Callable[[str], Any]]] = {
     "mode": ("mode", str),
@@ -81,10 +82,10 @@ class Aims:
             return set(sidecars.intersection(names)) if sidecars else set()
         return {name for name in names if name in sidecars or folder + name in self.tables}
 
-    def spec(self, photo: Path, spec: Spec, has_sidecar: bool) -> Spec:
+    def spec(self, photo: Location, spec: Spec, sidecar: Aim | None) -> Spec:
         """The Spec of one photo. Raises PhotoError where what is said of it makes no sense."""
         table = self.tables.get(real_path(photo))
-        aim = sidecar(photo).over(table) if has_sidecar else table
+        aim = sidecar.over(table) if sidecar else table
         try:
             return self.applied(aim, spec) if aim else spec
         except FfprepError as error:
@@ -116,11 +117,16 @@ def sidecar(photo: Path) -> Aim:
     path = sidecar_of(photo)
     try:
         with open_regular(path) as file:
-            data = file.read(_MOST_BYTES + 1)
+            data = file.read(MOST_BYTES + 1)
     except PhotoError as error:
         raise PhotoError(error.kind, f"{path}: {error}") from None
-    if len(data) > _MOST_BYTES:
-        words = f"{path}: is larger than {_MOST_BYTES} bytes, which is much for a few words"
+    return said(path, data)
+
+
+def said(path: Path, data: bytes) -> Aim:
+    """What the bytes of a sidecar say, which is called `path` in errors. Raises PhotoError with the line."""
+    if len(data) > MOST_BYTES:
+        words = f"{path}: is larger than {MOST_BYTES} bytes, which is much for a few words"
         raise PhotoError(Kind.UNSUPPORTED, words)
     try:
         document = toml.parsed(path, data)

@@ -10,13 +10,13 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from ffprep.errors import Kind, PhotoError
 from ffprep.files import real_folder, real_path
 from ffprep.job import Batch
+from ffprep.listing import Listing
+from ffprep.locations import Location, Remote
 from ffprep.temporaries import temporary_name
-from ffprep.walking import Listing
 
 _BUCKETS = 64
 """Numbers are compared a bucket at a time: as one set, a million of them would take 100 MB."""
@@ -73,6 +73,11 @@ class Census:
     def total(self) -> int:
         """How many jobs there are, those that collide among them."""
         return self._alone + len(self._repeated) + sum(map(len, self._takers.values()))
+
+    @property
+    def counted(self) -> int:
+        """The same, with those that came again and again."""
+        return len(self._outputs)
 
     def count(self, batch: Batch, listing: Listing) -> None:
         """Take a batch of a listing into account."""
@@ -230,8 +235,13 @@ def _has(numbers: "array[int]", number: int) -> bool:
     return place < len(numbers) and numbers[place] == number
 
 
-def is_case_blind(path: Path) -> bool:
-    """Whether the disk that holds `path`, or will, takes `A.jpg` and `a.jpg` for one name."""
+def is_case_blind(path: Location) -> bool:
+    """Whether the disk that holds `path`, or will, takes `A.jpg` and `a.jpg` for one name.
+
+    Stores do not.
+    """
+    if isinstance(path, Remote):
+        return False
     try:
         folder = next(p for p in (path, *path.absolute().parents) if os.path.isdir(p))
         probe = folder / temporary_name()

@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 from ffprep import toml
 from ffprep.aims import Aim, tables
 from ffprep.errors import EnvironmentFault
+from ffprep.locations import names_url
 
 TABLES = ("defaults", "job", "photo")
 _RIVALS = (frozenset({"size", "target"}), frozenset({"mode", "scene"}))
@@ -172,6 +173,8 @@ class _Reader:
         """A path as it is from anywhere: a slash at its end, which means a folder, stays."""
         if text in ("", "-"):
             self._fail(way, f'"{way[-1]}" must name a file or a folder; a job has no stdin')
+        if names_url(text):
+            return text
         return os.path.join(self.document.path.absolute().parent, os.path.expanduser(text))
 
     def _place(self, way: toml.Way) -> str:

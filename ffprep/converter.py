@@ -65,6 +65,8 @@ class Converter:
                 sequence = None if single else graph.sequence(photo.picture, photo.job.spec)
                 groups[sequence].append(photo)
             except Exception as error:
+                if self.processes.stopped:
+                    return  # its viewer was ended under it
                 yield _failed(job, error, started)
         alone = groups.pop(None, [])
         for sequence, group in groups.items():

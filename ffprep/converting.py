@@ -4,7 +4,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
 def convert(**given: Any) -> None:
     """Convert photos to pictures of exactly one size.
 
-    SOURCE is a file, a folder, or - for a list of them on stdin, one a line.
+    SOURCE is a file, a folder, a URL such as s3://photos/2024, or - for a list of them on stdin, one a line.
     """
     from ffprep.workers import Signals
 
@@ -43,11 +42,12 @@ def carry_out(given: dict[str, Any], signals: "Signals", job: str = "") -> int:
 
     `job` signs all that is told, where several run.
     """
+    from ffprep.locations import located
     from ffprep.notify import notifying
     from ffprep.outputs import remove_temporaries
     from ffprep.report import Tally
 
-    tally = Tally(Path(given["output"]))
+    tally = Tally(located(given["output"]))
     with notifying(given, tally, signals), _told_if_interrupted(given, tally, job):
         _carry_out(given, signals, tally, job)
     if signals.number is not None:
@@ -69,7 +69,7 @@ def _carry_out(given: dict[str, Any], signals: "Signals", tally: "Tally", job: s
     converter = Converter(find(order.ffmpeg), order.policy)
     tally.ffmpeg = converter.binary.version
     with prepared(order, converter, lambda text: say(style.signed(text))) as run:
-        tally.total = run.plan.total
+        tally.total, tally.ffmpeg = run.plan.total, run.ffmpeg
         tally.passed_over, tally.links = run.plan.passed_over, run.plan.links
         if run.plan.links and not run.plan.total:
             words = "nothing was found but links, which are not followed; see --follow-links"
@@ -79,6 +79,10 @@ def _carry_out(given: dict[str, Any], signals: "Signals", tally: "Tally", job: s
         if order.dry_run:
             rehearse(run, tally, style)
             return
+        if run.crew:
+            tally.team = run.crew.team
+            if style.verbose:
+                say(style.signed(run.crew.sentence))
         signals.while_running(converter.processes.stop)
         _tell(run, style, tally, signals)
         if order.depfile and tally.exit_code == ExitCode.OK and signals.number is None:

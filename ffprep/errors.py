@@ -43,6 +43,14 @@ class FfprepError(Exception):
 
     exit_code: int = ExitCode.SOME_FAILED
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """For process pools, which send errors as pickles: what `__init__` takes need not be `args`."""
+        return _again, (type(self), self.args), vars(self)
+
+
+def _again(kind: type[FfprepError], args: tuple[object, ...]) -> FfprepError:
+    return kind.__new__(kind, *args)
+
 
 class UsageError(FfprepError, ValueError):
     """The request itself makes no sense."""

@@ -52,10 +52,15 @@ def _require_regular(found: os.stat_result) -> None:
         raise PhotoError(Kind.UNSUPPORTED, "is no regular file")
 
 
+def is_url(path: str) -> bool:
+    """Whether a path leads off this machine. As pathlib spells it, no local one has two slashes there."""
+    return "://" in path
+
+
 @lru_cache(maxsize=1024)
 def real_folder(folder: str) -> str:
     """A folder without links on the way, ending in a separator; the working one where it is empty."""
-    return os.path.join(os.path.realpath(folder), "")
+    return os.path.join(folder if is_url(folder) else os.path.realpath(folder), "")
 
 
 def real_path(path: str | os.PathLike[str]) -> str:
@@ -80,6 +85,10 @@ class Stamp:
             found = os.stat(path)
         _require_regular(found)
         return cls.seen(found)
+
+    def is_as(self, other: "Stamp") -> bool:
+        """Whether a file is as large and as old as another one, maybe seen from another machine."""
+        return (self.bytes, self.modified) == (other.bytes, other.modified)
 
     @classmethod
     def seen(cls, found: os.stat_result) -> "Stamp":

@@ -86,7 +86,7 @@ def times(factor: float) -> str:
 
 
 def percent(share: float) -> str:
-    """`25 %`; what rounds to nothing or to all is said to be below or over."""
+    """`25 %`, `12.5 %`; what rounds to nothing or to all is said to be below or over."""
     if share < 0.005:
         return "under 1 %"
-    return f"{share:.0%}".replace("%", " %") if share < 0.995 else "over 99 %"
+    return f"{float(f'{share:.1%}'[:-1]):g} %" if share < 0.995 else "over 99 %"

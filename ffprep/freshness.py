@@ -7,12 +7,12 @@ source, its Spec and the terms of the run are the same.
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from ffprep.errors import Kind, PhotoError
-from ffprep.files import Stamp, real_folder, real_path
-from ffprep.job import Batch, Failure, Job, Policy, Renewal, Result, Retry, Status
+from ffprep.files import Stamp, is_url, real_folder, real_path
+from ffprep.job import Batch, Errand, Failure, Fresh, Policy, Renewal, Result, Retry, Status
 from ffprep.ledger import AT_ONCE, Entry, Ledger, Proof, Row, keys, name_of
+from ffprep.locations import Location
 from ffprep.records import (
     CONVERTED,
     FAILED,
@@ -28,6 +28,7 @@ from ffprep.records import (
     noted,
     place,
 )
+from ffprep.sight import Sight, seen
 from ffprep.spec import Size, Spec
 
 _NOT_THE_PHOTOS = {Kind.IO, Kind.MISSING, Kind.COLLISION}
@@ -43,6 +44,12 @@ class Sorted:
     failed: list[Result] = field(default_factory=list)
     pending: list[Pending] = field(default_factory=list)
 
+    @property
+    def known(self) -> list[Result | Fresh]:
+        """What takes no work."""
+        count = [Fresh(self.count)] if self.count else []
+        return [*count, *self.fresh, *self.failed]
+
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
@@ -52,10 +59,11 @@ class Freshness:
     """
 
     ledger: Ledger
-    output: Path
+    output: Location
     policy: Policy
     renewal: Renewal
     alike: frozenset[int]
+    sight: Sight = field(default_factory=Sight)
 
     def sort_out(self, batch: Batch, each: bool) -> Sorted:
         """Sort the jobs of a batch, by what is known and by the stamps of their files.
@@ -82,7 +90,7 @@ class Freshness:
                 elif not only:
                     sorted_out.count += 1
                 continue
-            stamp = _stamp(batch.folder + batch.names[index])
+            stamp = self.sight.source(batch, index)
             if row and self._still_fails(row, spec, stamp):
                 met.append(row)
                 sorted_out.failed.append(_failure(batch.job(index), row))
@@ -114,6 +122,13 @@ class Freshness:
     ) -> Iterator[Proof]:
         """The files as they are, where both are there."""
         number, jobs = self.ledger.spec, zip(batch.names, batch.outputs, batch.specs, strict=True)
+        if not batch.local:
+            ends = zip(batch.specs, self.sight.both(batch), outputs, sources, strict=True)
+            for spec, (at, to), output, source in ends:
+                if at and to:
+                    times = noted(at.modified), noted(to.modified)
+                    yield output, source, number(spec), at.bytes, times[0], to.bytes, times[1]
+            return
         for (name, made, spec), output, source in zip(jobs, outputs, sources, strict=True):
             try:
                 a, b = os.stat(batch.folder + name), os.lstat(batch.output_folder + made)
@@ -135,48 +150,6 @@ class Freshness:
         if renewal.force or renewal.retry is not Retry.CHANGED or row.run not in self.alike:
             return False
         return is_from(row, source) and row.spec == self.ledger.spec(spec)
-
-    def settle(self, pending: Pending, prove: Callable[[Job], tuple[Size, Stamp]]) -> Done | None:
-        """A job that needs no converting although its times say so: by its contents, or adopted.
-
-        Reads files: not for the thread that has the run, and the ledger, in its hands. `prove` verifies an
-        output that is there; it raises PhotoError.
-        """
-        row = pending.row
-        if self.renewal.force or pending.stamp is None:
-            return None
-        if row and self.renewal.checksum and pending.good:
-            return self._compared(pending, row)
-        if row is None and self.renewal.adopt and pending.good:
-            return self._adopted(pending, prove)
-        return None
-
-    def _compared(self, pending: Pending, row: Row) -> Done | None:
-        """Where no contents were recorded, the times decide, and the contents are from now on."""
-        made, hashes = _stamp(pending.job.output, follow=False), self.hashes(pending)
-        if not made or not hashes.output:
-            return None
-        from_it = (
-            hashes.source == row.source_hash if row.source_hash else is_from(row, pending.stamp)
-        )
-        as_made = hashes.output == row.output_hash if row.output_hash else is_output(row, made)
-        if not (from_it and as_made):
-            return None
-        return Done(replace(_fresh(pending.job, row), stamp=made), pending, hashes)
-
-    def _adopted(self, pending: Pending, prove: Callable[[Job], tuple[Size, Stamp]]) -> Done | None:
-        """An output older than its source was made of another version of it."""
-        made = _stamp(pending.job.output, follow=False)
-        if not made or not pending.stamp or made.modified < pending.stamp.modified:
-            return None
-        try:
-            size, stamp = prove(pending.job)
-        except PhotoError:
-            return None
-        job, mode = pending.job, _only_mode(pending.job.spec)
-        result = Result(job.source, job.output, Status.FRESH, size, stamp=stamp, mode=mode)
-        # Sources were not read for this, and not all of a library is to be.
-        return Done(result, pending, self.hashes(pending) if self.renewal.checksum else NO_HASHES)
 
     def record(self, done: Done) -> None:
         """Have the ledger remember it."""
@@ -203,7 +176,7 @@ class Freshness:
         for entry in self._not_met():
             source = name_of(entry.row.source)
             inside = source.startswith(roots) or source in asked
-            if (inside and self._is_ours(entry.row)) or not os.path.lexists(source):
+            if (inside and self._is_ours(entry.row)) or _is_gone(source):
                 old.append(entry)
             if len(old) >= AT_ONCE:
                 self._forget(old)
@@ -228,22 +201,69 @@ class Freshness:
             if entry.row.output_bytes is not None
         )
 
-    def hashes(self, pending: Pending) -> Hashes:
-        """The contents of both files, which decide under --checksum. Reads them."""
-        source = content(pending.job.source)
-        if _stamp(pending.job.source) != pending.stamp:  # it is another one by now
-            source = None
-        return Hashes(source, content(pending.job.output))
 
+def settle(
+    renewal: Renewal, pending: Pending, prove: Callable[[Errand], tuple[Size, Stamp]]
+) -> Done | None:
+    """A job that needs no converting although its times say so: by its contents, or adopted.
 
-def _stamp(path: str | Path, follow: bool = True) -> Stamp | None:
-    try:
-        return Stamp.seen(os.stat(path, follow_symlinks=follow))
-    except (OSError, ValueError):
+    Reads files: not for the thread that has the run, and the ledger, in its hands. `prove` verifies an
+    output that is there; it raises PhotoError.
+    """
+    row = pending.row
+    if renewal.force or pending.stamp is None:
         return None
+    if row and renewal.checksum and pending.good:
+        return _compared(pending, row)
+    if row is None and renewal.adopt and pending.good:
+        return _adopted(pending, prove, renewal.checksum)
+    return None
 
 
-def _fresh(job: Job, row: Row) -> Result:
+def _compared(pending: Pending, row: Row) -> Done | None:
+    """Where no contents were recorded, the times decide, and the contents are from now on."""
+    made, found = seen(pending.job.output, follow=False), hashes(pending)
+    if not made or not found.output:
+        return None
+    from_it = found.source == row.source_hash if row.source_hash else is_from(row, pending.stamp)
+    as_made = found.output == row.output_hash if row.output_hash else is_output(row, made)
+    if not (from_it and as_made):
+        return None
+    return Done(replace(_fresh(pending.job, row), stamp=made), pending, found)
+
+
+def _adopted(
+    pending: Pending, prove: Callable[[Errand], tuple[Size, Stamp]], checksum: bool
+) -> Done | None:
+    """An output older than its source was made of another version of it."""
+    made = seen(pending.job.output, follow=False)
+    if not made or not pending.stamp or made.modified < pending.stamp.modified:
+        return None
+    try:
+        size, stamp = prove(pending.job)
+    except PhotoError:
+        return None
+    job, mode = pending.job, _only_mode(pending.job.spec)
+    result = Result(job.source, job.output, Status.FRESH, size, stamp=stamp, mode=mode)
+    # Sources were not read for this, and not all of a library is to be.
+    return Done(result, pending, hashes(pending) if checksum else NO_HASHES)
+
+
+def hashes(pending: Pending) -> Hashes:
+    """The contents of both files, which decide under --checksum. Reads them."""
+    source, now = content(pending.job.source), seen(pending.job.source)
+    # Of one file on a shared disk, each machine has a device number of its own.
+    if not (now and pending.stamp and now.is_as(pending.stamp)):  # it is another one by now
+        source = None
+    return Hashes(source, content(pending.job.output))
+
+
+def _is_gone(source: str) -> bool:
+    """Whether there is no such file. Of an object that this run has not met, nobody has asked."""
+    return not (is_url(source) or os.path.lexists(source))
+
+
+def _fresh(job: Errand, row: Row) -> Result:
     size = Size(row.width, row.height) if row.width and row.height else None
     return Result(job.source, job.output, Status.FRESH, size, mode=_only_mode(job.spec))
 
@@ -253,6 +273,6 @@ def _only_mode(spec: Spec) -> str | None:
     return None if spec.fallback else spec.mode.name
 
 
-def _failure(job: Job, row: Row) -> Result:
+def _failure(job: Errand, row: Row) -> Result:
     failure = Failure(Kind(row.kind or ""), name_of(row.message or ""))
     return Result(job.source, job.output, Status.FAILED, failure=failure)

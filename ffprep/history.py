@@ -3,12 +3,16 @@
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from heapq import nlargest
+from itertools import chain
 from typing import Any
 
 from ffprep.ledger import name_of
 from ffprep.processes import lives
+from ffprep.sharding import Shard
 
 _LAST = 5
 _MOST = 5
@@ -16,7 +20,10 @@ _MOST = 5
 
 @dataclass(frozen=True, slots=True)
 class PastRun:
-    """One run. Times are in seconds since 1970; `ended` is None while it goes on, or when it was killed."""
+    """One run. Times are in seconds since 1970; `ended` is None while it goes on, or when it was killed.
+
+    `shard` is the one that it was of, such as 3/16.
+    """
 
     id: int
     started: float
@@ -30,10 +37,12 @@ class PastRun:
     fresh: int | None
     failed: int | None
     pruned: int | None
+    shard: str | None = None
 
     def describe(self) -> str:
         """One line for people."""
         since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.started))
+        since = f"{self.shard:>7}  {since}" if self.shard else since
         if self.ended is None:
             return f"{since}  " + (
                 f"goes on, process {self.pid} on {self.host}"
@@ -83,8 +92,8 @@ class History:
     slowest: tuple[Picked, ...]
 
     @classmethod
-    def of(cls, database: sqlite3.Connection) -> "History":
-        """Ask a ledger."""
+    def of(cls, database: sqlite3.Connection, shard: Shard | None = None) -> "History":
+        """Ask a ledger, that of a whole folder or of a shard."""
         count, total = database.execute(
             "SELECT count(*), coalesce(sum(output_bytes), 0) FROM jobs WHERE status = 'converted'"
         ).fetchone()
@@ -92,7 +101,7 @@ class History:
             "SELECT kind, count(*) FROM jobs WHERE status = 'failed' GROUP BY kind ORDER BY 2 DESC"
         )
         return cls(
-            runs=tuple(_runs(database)),
+            runs=tuple(_runs(database, shard)),
             converted=count,
             bytes=total,
             failures=dict(kinds.fetchall()),
@@ -100,17 +109,38 @@ class History:
             slowest=tuple(_picked(database, "seconds")),
         )
 
+    @classmethod
+    def together(cls, histories: "Sequence[History]") -> "History":
+        """Several as one; of each, its last run."""
+        kinds = Counter[str]()
+        for history in histories:
+            kinds.update(history.failures)
+        biggest = chain.from_iterable(history.biggest for history in histories)
+        slowest = chain.from_iterable(history.slowest for history in histories)
+        return cls(
+            runs=tuple(run for history in histories for run in history.runs[:1]),
+            converted=sum(history.converted for history in histories),
+            bytes=sum(history.bytes for history in histories),
+            failures=dict(kinds.most_common()),
+            biggest=tuple(nlargest(_MOST, biggest, key=lambda it: it.bytes)),
+            slowest=tuple(nlargest(_MOST, slowest, key=lambda it: it.seconds)),
+        )
+
     def as_dict(self) -> dict[str, Any]:
         """One JSON object's content."""
         return asdict(self)
 
-    def describe(self) -> str:
-        """The same for people, a few lines."""
+    def totals(self) -> list[str]:
+        """What there is, for people: a line, or two."""
         lines = [f"{self.converted} outputs, {_bytes(self.bytes)}"]
         if self.failures:
             kinds = ", ".join(f"{count} {kind}" for kind, count in self.failures.items())
             lines.append(f"failed: {kinds} (--failed names them)")
-        lines.append("last runs")
+        return lines
+
+    def describe(self) -> str:
+        """The same with what was done, a few lines."""
+        lines = [*self.totals(), "last runs"]
         lines += [f"    {run.describe()}" for run in self.runs]
         if self.converted:
             lines.append("biggest")
@@ -120,10 +150,10 @@ class History:
         return "\n".join(lines)
 
 
-def _runs(database: sqlite3.Connection) -> Iterator[PastRun]:
-    columns = ", ".join(PastRun.__dataclass_fields__)
+def _runs(database: sqlite3.Connection, shard: Shard | None) -> Iterator[PastRun]:
+    columns = ", ".join(name for name in PastRun.__dataclass_fields__ if name != "shard")
     for row in database.execute(f"SELECT {columns} FROM runs ORDER BY id DESC LIMIT {_LAST}"):
-        yield PastRun(*row)
+        yield PastRun(*(*row, str(shard) if shard else None))
 
 
 def _picked(database: sqlite3.Connection, column: str) -> Iterator[Picked]:

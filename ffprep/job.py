@@ -7,13 +7,23 @@ from enum import StrEnum
 from pathlib import Path
 
 from ffprep.errors import Killed, Kind, PhotoError
-from ffprep.files import Stamp
+from ffprep.files import Stamp, is_url
+from ffprep.locations import Location, Remote
 from ffprep.spec import Size, Spec
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """One source, one output path, one Spec."""
+class Errand:
+    """One source, one output, one Spec; wherever they are."""
+
+    source: Location
+    output: Location
+    spec: Spec
+
+
+@dataclass(frozen=True, slots=True)
+class Job(Errand):
+    """An Errand on this machine, of which both ends are paths."""
 
     source: Path
     output: Path
@@ -31,7 +41,8 @@ class Batch:
     `names`, `outputs` and `specs` are parallel, to be looped over with `zip`. `folder + name` is the
     source as the user spelt it, and `output_folder + output` what it becomes; both folders end in a
     separator, or are empty for the working folder. With a template that says so, an output may have
-    folders of its own in front ("trip/a.jpg"). Most often the specs are one and the same object.
+    folders of its own in front ("trip/a.jpg"). Most often the specs are one and the same object. Where the
+    sources are objects in a store, `stamps` are theirs, from their listing; else it is empty.
     """
 
     folder: str
@@ -39,16 +50,26 @@ class Batch:
     names: Sequence[str]
     outputs: Sequence[str]
     specs: Sequence[Spec]
+    stamps: Sequence[Stamp] = ()
 
     def __len__(self) -> int:
         return len(self.names)
 
-    def job(self, index: int) -> Job:
-        """One of them, from 0, as a Job."""
-        source, output = self.folder + self.names[index], self.output_folder + self.outputs[index]
-        return Job(Path(source), Path(output), self.specs[index])
+    @property
+    def local(self) -> bool:
+        """Whether all of it is on this machine."""
+        return not (self.stamps or is_url(self.output_folder))
 
-    def jobs(self) -> Iterator[Job]:
+    def job(self, index: int) -> Errand:
+        """One of them, from 0; a Job where the batch is local."""
+        source, output = self.folder + self.names[index], self.output_folder + self.outputs[index]
+        if self.local:
+            return Job(Path(source), Path(output), self.specs[index])
+        at = Remote(source, self.stamps[index]) if self.stamps else Path(source)
+        to = Remote(output) if is_url(output) else Path(output)
+        return Errand(at, to, self.specs[index])
+
+    def jobs(self) -> Iterator[Errand]:
         """All of them."""
         return map(self.job, range(len(self)))
 
@@ -61,6 +82,7 @@ class Batch:
             [self.names[index] for index in kept],
             [self.outputs[index] for index in kept],
             [self.specs[index] for index in kept],
+            [self.stamps[index] for index in kept] if self.stamps else (),
         )
 
 
@@ -138,6 +160,14 @@ class Manners:
     grace: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Venue:
+    """A Dask cluster: its scheduler's address, and how many chunks it has at a time (None: by its threads)."""
+
+    address: str
+    most: int | None = None
+
+
 class Status(StrEnum):
     """What became of a Job."""
 
@@ -182,8 +212,8 @@ class Result:
     `stamp` is the output's, as it was when it was verified.
     """
 
-    source: Path
-    output: Path | None
+    source: Location
+    output: Location | None
     status: Status
     size: Size | None = None
     seconds: float = 0.0
@@ -199,8 +229,12 @@ class Result:
 
     @classmethod
     def failed(
-        cls, source: Path, output: Path | None, error: PhotoError, seconds: float = 0.0
+        cls,
+        source: Location,
+        output: Location | None,
+        error: PhotoError,
+        seconds: float = 0.0,
     ) -> "Result":
-        """The Result of a Job that ended in `error`."""
+        """The Result of an Errand that ended in `error`."""
         failure = Failure(error.kind, str(error), isinstance(error, Killed))
         return cls(source, output, Status.FAILED, seconds=seconds, failure=failure)

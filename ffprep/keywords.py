@@ -5,24 +5,27 @@ here again.
 """
 
 import os
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from ffprep.errors import UsageError
+from ffprep.errors import FfprepError, UsageError
 from ffprep.spec import Focus, Size
 
 if TYPE_CHECKING:
     import click
 
 PathLike = str | os.PathLike[str]
-SizeLike = Size | str | tuple[int, int]
+SizeLike = Size | str | tuple[int, int] | list[int]
 """`Size(1280, 720)`, `"1280x720"` or `(1280, 720)`: width and height in pixels."""
 
 
 class Options(TypedDict, total=False):
     """What an output must be, and what its making may take; as the command line's options of these names.
 
-    `focus` may be two fractions, of width and height, `crop_bounds` four. `max_bytes` and
+    `focus` may be two fractions, of width and height, `crop_bounds` four; `background` three or four numbers from 0 to 255. `max_bytes` and
     `max_memory` are in bytes, or texts such as "4MB"; `timeout` is in seconds a photo. What is None counts as not given.
     """
 
@@ -37,9 +40,9 @@ class Options(TypedDict, total=False):
     max_bytes: int | str | None
     colour: str | None
     metadata: str | None
-    background: str | None
-    focus: Focus | str | tuple[float, float] | None
-    crop_bounds: str | tuple[float, float, float, float] | None
+    background: str | Sequence[int] | None
+    focus: Focus | str | Sequence[float] | None
+    crop_bounds: str | Sequence[float] | None
     scene: str | None
     max_loss: float | str | None
     damaged: str | None
@@ -58,6 +61,8 @@ class RunOptions(Options, total=False):
     since: PathLike | None
     follow_links: bool
     jobs: int | str | None
+    cluster: str | None
+    shard: str | None
     force: bool
     checksum: bool
     adopt: bool
@@ -79,11 +84,26 @@ class CheckOptions(TypedDict, total=False):
     max_memory: int | str | None
 
 
-def several(paths: PathLike | Iterable[PathLike] | None) -> list[str]:
-    """One path or many, as texts."""
+def several(what: str, paths: PathLike | Iterable[PathLike] | None) -> list[str]:
+    """One path or many, as texts. Raises UsageError, in which they are called `what`."""
     if paths is None:
         return []
-    return [os.fspath(p) for p in ([paths] if isinstance(paths, str | os.PathLike) else paths)]
+    if isinstance(paths, str | os.PathLike) or not isinstance(paths, Iterable):
+        paths = [paths]
+    if isinstance(paths, bytes | bytearray | memoryview):
+        raise UsageError(f"{what}: bytes are no path; a path is text (see os.fsdecode)")
+    return [path_text(what, path) for path in paths]
+
+
+def path_text(what: str, path: object) -> str:
+    """A path as text. Raises UsageError, in which it is called `what`."""
+    given = os.fspath(path) if isinstance(path, os.PathLike) else path
+    if not isinstance(given, str):
+        words = f"a path is text or a pathlib.Path, and not {type(given).__name__}"
+        raise UsageError(f"{what}: {words}")
+    if "\0" in given:
+        raise UsageError(f"{what}: {given!r} has a NUL in it, and no path has")
+    return str.__str__(given)
 
 
 def read(command: "click.Command", words: Mapping[str, Any]) -> dict[str, Any]:
@@ -101,12 +121,12 @@ def read(command: "click.Command", words: Mapping[str, Any]) -> dict[str, Any]:
         if word not in params:
             raise TypeError(f"unexpected keyword argument {word!r}")
         if value is not None:
-            said[str(params[word].name)] = _as_given(params[word], value)
+            said[str(params[word].name)] = _as_given(word, params[word], value)
     try:
         return command.make_context(command.name, [], default_map=said).params
     except click.BadParameter as error:
         name = key_names(error.param)[0].replace("-", "_") if error.param else ""
-        raise UsageError(f"{name}: {error.message}") from None
+        raise UsageError(f"{name}: {error.message or 'nothing is named'}") from None
 
 
 def require_known(words: Iterable[str], known: type) -> None:
@@ -116,14 +136,49 @@ def require_known(words: Iterable[str], known: type) -> None:
             raise TypeError(f"unexpected keyword argument {word!r}")
 
 
-def _as_given(param: "click.Parameter", value: Any) -> Any:
-    """A value as the command line, or a file, would say it."""
-    if isinstance(value, os.PathLike):
-        value = os.fspath(value)
-    if param.multiple or param.nargs != 1:
-        values = [value] if isinstance(value, str) else value
-        return [os.fspath(item) for item in values]
-    if isinstance(value, tuple):  # of numbers: a size, a point, edges
-        return ("x" if param.name == "size" else ",").join(map(str, value))
+def text_of(word: str, value: object) -> str:
+    """A value as the command line, or a file, would say it; `word` is its keyword. Raises UsageError."""
+    if isinstance(value, str | os.PathLike):
+        return path_text(word, value)
+    if isinstance(value, tuple | list):
+        parts = [text_of(word, part) for part in value]
+        if word == "background":
+            return f"rgb{'a' * (len(parts) == 4)}({','.join(parts)})"
+        return ("x" if word == "size" else ",").join(parts)
     # Texts are read more closely than numbers: `max_memory` has a lower bound there.
-    return value if isinstance(value, bool | Size | Focus) else str(value)
+    if isinstance(value, Integral) and not isinstance(value, bool):
+        return str(int(value))
+    if isinstance(value, Real) and not isinstance(value, bool):
+        return str(float(value))
+    raise UsageError(f"{word}: {value!r} is of no use here")
+
+
+def _as_given(word: str, param: "click.Parameter", value: Any) -> Any:
+    if getattr(param, "is_flag", False):
+        if not isinstance(value, bool):
+            raise UsageError(f"{word}: {value!r} is neither True nor False")
+        return value
+    if param.multiple or param.nargs != 1:
+        return several(word, value)
+    return value if isinstance(value, Size | Focus) else text_of(word, value)
+
+
+@contextmanager
+def spoken() -> Iterator[None]:
+    """Have errors speak of keywords, where they were written for a command line."""
+    try:
+        yield
+    except FfprepError as error:
+        error.args = tuple(map(in_python, error.args))
+        raise
+
+
+def in_python(text: str) -> str:
+    """A sentence with keywords for options: `max_loss=` for `--max-loss`, `mode=auto` for `--mode auto`."""
+    return _OPTION.sub(lambda match: match[1].replace("-", "_") + "=", text)
+
+
+_WORDS = ("size", "target", "mode", "ledger", *RunOptions.__annotations__)
+_OPTION = re.compile(
+    rf"(?<![\w-])--({'|'.join(_WORDS).replace('_', '-')})(?![\w-])( (?=[A-Z0-9']|auto|allow|none))?"
+)

@@ -201,10 +201,12 @@ class Ledger:
     def _require_own(self, output: str) -> None:
         """One that lies in its output folder may be moved with it."""
         last = self._database.execute("SELECT output FROM runs ORDER BY id DESC LIMIT 1").fetchone()
-        inside = os.path.realpath(self.path).startswith(os.path.join(output, ""))
-        if last and not inside and name_of(last[0]) != output:
+        if last and not self._lies_in(output) and name_of(last[0]) != output:
             words = f"the ledger {self.path} is that of {name_of(last[0])}"
             raise EnvironmentFault(f"{words}; {output} needs one of its own")
+
+    def _lies_in(self, output: str) -> bool:
+        return os.path.realpath(self.path).startswith(os.path.join(output, ""))
 
     def _begin(self) -> None:
         if self._conditions:

@@ -12,15 +12,19 @@ from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 
-from ffprep.aims import Aims
+from ffprep.aims import MOST_BYTES, SIDECAR, Aim, Aims, said, sidecar
 from ffprep.census import Census, is_case_blind
 from ffprep.errors import Kind, PhotoError, UsageError
+from ffprep.files import Stamp, is_url
 from ffprep.formats import OutputFormat, output_format_of
-from ffprep.job import BATCH, Batch, Job, Result
+from ffprep.job import BATCH, Batch, Errand, Result
+from ffprep.listing import Listing
+from ffprep.locations import Location, location_of
 from ffprep.naming import Names
 from ffprep.selection import Selection
+from ffprep.sharding import Shard
 from ffprep.spec import Spec
-from ffprep.walking import Listing, Walk, output_format, spelt_folder
+from ffprep.walking import Walk, output_format, spelt_folder, written_as
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +32,12 @@ class Request:
     """What is to be converted, and to where.
 
     `sources` can be gone through again and again. `output` is a file when `single`, else a folder.
-    With `same_format`, each output has its source's format where ffprep writes it, else PNG for the
+    Of a `shard`, everything is looked at, so that all collisions are seen, and its part is converted. With `same_format`, each output has its source's format where ffprep writes it, else PNG for the
     lossless formats and JPEG for the others.
     """
 
     sources: Iterable[str | os.PathLike[str]]
-    output: Path
+    output: Location
     spec: Spec
     single: bool = False
     names: Names = field(default_factory=Names)
@@ -41,6 +45,7 @@ class Request:
     follow_links: bool = False
     selection: Selection = field(default_factory=Selection)
     aims: Aims = field(default_factory=Aims)
+    shard: Shard | None = None
 
     @property
     def walk(self) -> Walk:
@@ -66,11 +71,12 @@ class Plan:
     passed_over: int = 0
     links: int = 0
     _failed: int = 0
+    _of_shard: int | None = None
 
     @classmethod
     def of(cls, request: Request) -> "Plan":
         """Walk the sources once; raises nothing for a file, since that is told by `batches`."""
-        plan = cls(request, Census(is_case_blind(request.output)))
+        plan, of_shard = cls(request, Census(is_case_blind(request.output))), 0
         for listing, items in plan._listed():
             plan.passed_over += listing.passed
             plan.links += listing.links
@@ -79,16 +85,22 @@ class Plan:
                     plan._failed += 1
                 else:
                     plan._census.count(item, listing)
+                of_shard += sum(map(_length, plan._own(item, listing)))
         if plan._census.close():
             for listing, items in plan._listed():
                 for item in items:
                     if isinstance(item, Batch):
                         plan._census.name(item, listing)
+        if request.shard:
+            clear = plan._census.total == plan._census.counted
+            plan._of_shard = of_shard if clear else sum(map(_length, plan.batches()))
         return plan
 
     @property
     def total(self) -> int:
         """How many jobs there are, those among them that can be told to fail."""
+        if self._of_shard is not None:
+            return self._of_shard
         return self._failed + self._census.total
 
     def batches(self) -> Iterator[Batch | Result]:
@@ -96,17 +108,11 @@ class Plan:
         told: set[int] = set()
         for listing, items in self._listed():
             for item in items:
-                if isinstance(item, Result):
-                    yield item
-                elif self._census.is_clear(item):
-                    yield from self._aimed(item, listing)
-                else:
-                    for part in self._judged(item, listing, told):
-                        yield from (
-                            [part] if isinstance(part, Result) else self._aimed(part, listing)
-                        )
+                for part in self._judged(item, listing, told):
+                    for own in self._own(part, listing):
+                        yield from [own] if isinstance(own, Result) else self._aimed(own, listing)
 
-    def jobs(self) -> Iterator[Job | Result]:
+    def jobs(self) -> Iterator[Errand | Result]:
         """The same, one by one."""
         for item in self.batches():
             if isinstance(item, Result):
@@ -114,8 +120,24 @@ class Plan:
             else:
                 yield from item.jobs()
 
-    def _judged(self, batch: Batch, listing: Listing, told: set[int]) -> Iterator[Batch | Result]:
-        """What is left of a batch in which something is not as it should be."""
+    def _own(self, item: Batch | Result, listing: Listing) -> Iterable[Batch | Result]:
+        """What of it is for this run: all, or what is in its shard."""
+        shard, below = self.request.shard, listing.below
+        if shard is None:
+            return (item,)
+        if isinstance(item, Result):
+            place = os.fspath(item.source) if listing.error else below + item.source.name
+            return (item,) if shard.has(place) else ()
+        kept = [index for index, name in enumerate(item.names) if shard.has(below + name)]
+        return (item.part(kept),) if kept else ()
+
+    def _judged(
+        self, batch: Batch | Result, listing: Listing, told: set[int]
+    ) -> Iterator[Batch | Result]:
+        """A batch without the photos that collide, and Results of these."""
+        if isinstance(batch, Result) or self._census.is_clear(batch):
+            yield batch
+            return
         verdicts = self._census.judge(batch, listing, told)
         for error, group in groupby(verdicts, itemgetter(1)):
             part = batch.part(index for index, _ in group)
@@ -143,8 +165,9 @@ class Plan:
         if kept:
             yield replace(batch, specs=specs).part(kept)
 
-    def _own_spec(self, job: Job, has_sidecar: bool) -> Spec:
-        spec = self.request.aims.spec(job.source, job.spec, has_sidecar)
+    def _own_spec(self, job: Errand, has_sidecar: bool) -> Spec:
+        own = _sidecar(job.source) if has_sidecar else None
+        spec = self.request.aims.spec(job.source, job.spec, own)
         tells_mode = not self.request.single and "mode" in self.request.names.fields
         if tells_mode and spec.modes != job.spec.modes:
             words = "has a mode of its own, and --names {mode} can tell only that of all photos"
@@ -160,29 +183,32 @@ class Plan:
     def _drafts(self, listing: Listing, number: int) -> Iterator[Batch | Result]:
         """A listing's files with the names of their outputs, the first being the `number`th of all."""
         if listing.error:
-            yield Result.failed(Path(listing.folder), None, listing.error)
+            yield Result.failed(location_of(listing.folder), None, listing.error)
         for start in range(0, len(listing.names), BATCH):
-            names = listing.names[start : start + BATCH]
-            yield from self._draft(listing, names, number + start)
+            part = slice(start, start + BATCH)
+            names, stamps = listing.names[part], listing.stamps[part]
+            yield from self._draft(listing, names, stamps, number + start)
 
     def _draft(
-        self, listing: Listing, names: Sequence[str], number: int
+        self, listing: Listing, names: Sequence[str], stamps: Sequence[Stamp], number: int
     ) -> Iterator[Batch | Result]:
         try:
-            yield self._batch(listing, names, number)
+            yield self._batch(listing, names, stamps, number)
         except UsageError as error:  # a name or a size that only one photo gives
             if len(names) == 1:
                 failed = PhotoError(Kind.IO, str(error))
-                yield Result.failed(Path(listing.folder + names[0]), None, failed)
+                yield Result.failed(location_of(listing.folder + names[0]), None, failed)
                 return
-            for place, name in enumerate(names, number):
-                yield from self._draft(listing, [name], place)
+            for index, name in enumerate(names):
+                yield from self._draft(listing, [name], stamps[index : index + 1], number + index)
 
-    def _batch(self, listing: Listing, names: Sequence[str], number: int) -> Batch:
+    def _batch(
+        self, listing: Listing, names: Sequence[str], stamps: Sequence[Stamp], number: int
+    ) -> Batch:
         request, spec, folder = self.request, self.request.spec, listing.folder
         if request.single:
             output = spelt_folder(os.fspath(request.output.parent))
-            return Batch(folder, output, names, [request.output.name], [spec])
+            return Batch(folder, output, names, [request.output.name], [spec], stamps)
         output = spelt_folder(os.fspath(request.output)) + listing.below
         if request.same_format:
             formats = [_same_format(folder + name, spec) for name in names]
@@ -192,11 +218,27 @@ class Plan:
             suffixes = [spec.format.suffixes[0]] * len(names)
             specs = [spec] * len(names)
         outputs = request.names.render(folder, names, suffixes, spec, number)
-        return Batch(folder, output, names, outputs, specs)
+        return Batch(folder, output, names, outputs, specs, stamps)
+
+
+def _sidecar(photo: Location) -> Aim:
+    """What a photo's sidecar says. Raises PhotoError."""
+    if isinstance(photo, Path):
+        return sidecar(photo)
+    from ffprep.objects import store
+
+    url = photo.url + SIDECAR
+    return said(Path(photo.name + SIDECAR), store(url).read(url, MOST_BYTES + 1))
+
+
+def _length(item: Batch | Result) -> int:
+    return 1 if isinstance(item, Result) else len(item)
 
 
 def _same_format(path: str, spec: Spec) -> OutputFormat:
     suffix = os.path.splitext(path)[1]
+    if is_url(path):  # it is not opened for this
+        return written_as(suffix) or spec.format
     return output_format(Path(path)) or output_format_of(suffix) or spec.format
 
 

@@ -10,6 +10,7 @@ from ffprep.config import Config, Key, Settings, Wants
 from ffprep.converting import carry_out, convert
 from ffprep.errors import EnvironmentFault, ExitCode, Interrupted, UsageError
 from ffprep.exits import FINAL, tell
+from ffprep.locations import names_url
 from ffprep.report import printable
 from ffprep.request import read_order
 from ffprep.settings import COMMAND_LINE, default_of, key_names, keys_of
@@ -118,7 +119,7 @@ def _from_anywhere(key: Key, value: Any) -> Any:
     """Paths of the command line, which start here, and in a file would start there."""
     if isinstance(value, list | tuple):
         return [_from_anywhere(key, item) for item in value]
-    is_path = isinstance(value, str) and key.names_path(value)
+    is_path = isinstance(value, str) and key.names_path(value) and not names_url(value)
     return os.path.join(Path.cwd(), value) if is_path else value
 
 

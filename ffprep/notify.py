@@ -18,6 +18,7 @@ import ffprep
 from ffprep.errors import EnvironmentFault, Kind, UsageError
 from ffprep.exits import exit_code_of, say
 from ffprep.job import Status
+from ffprep.locations import Remote
 from ffprep.outputs import replacing, temporary_beside, temporary_folder, told_as
 from ffprep.processes import Processes
 from ffprep.report import Ended, Tally, as_dict, in_utc, printable, shown
@@ -39,7 +40,8 @@ class Outcome:
     @property
     def output(self) -> str:
         """Where the pictures went."""
-        return os.path.abspath(self.tally.output or "")
+        output = self.tally.output
+        return output.url if isinstance(output, Remote) else os.path.abspath(output or "")
 
     def as_dict(self) -> dict[str, Any]:
         """The content of --summary-file; docs/telling.md has it for readers."""

@@ -22,16 +22,19 @@ from ffprep.params import (
     PATH_AS_WRITTEN,
     SCENE,
     SIZE_OR_TARGET,
+    FormatName,
     Parsed,
     ParsedOrPath,
     PathOr,
     Seconds,
+    Whole,
     options,
     read_bytes,
     section,
 )
 from ffprep.selection import names_file, read_since
 from ffprep.settings import CONFIG
+from ffprep.sharding import Shard
 
 SOURCES = click.argument("sources", nargs=-1, type=PATH_AS_WRITTEN, metavar="SOURCE...")
 NAMES = click.option(
@@ -97,12 +100,12 @@ PICTURE = section(
     click.option(
         "--format",
         "format_name",
-        type=click.Choice([*OUTPUT_FORMATS, "same"]),
+        type=FormatName([*OUTPUT_FORMATS, "same"]),
         help="What to write.  [default: what OUT's suffix says, else jpeg]",
     ),
     click.option(
         "--quality",
-        type=click.IntRange(1, 100),
+        type=Whole(1, 100),
         default=95,
         show_default=True,
         metavar="N",
@@ -118,7 +121,7 @@ PICTURE = section(
     click.option("--lossless", is_flag=True, help="WebP without loss."),
     click.option(
         "--compression",
-        type=click.IntRange(0, 9),
+        type=Whole(0, 9),
         default=6,
         show_default=True,
         metavar="N",
@@ -176,6 +179,16 @@ POLICY = section(
 WORK = section(
     "Work",
     JOBS,
+    click.option(
+        "--cluster",
+        metavar="ADDRESS",
+        help="Have a Dask cluster do it: its scheduler's address, such as tcp://scheduler:8786.",
+    ),
+    click.option(
+        "--shard",
+        type=Parsed("N/COUNT", Shard.parse),
+        help="Convert one of COUNT parts of the photos, from 1; other runs into OUT convert the others.",
+    ),
     FFMPEG,
     click.option(
         "--dry-run", is_flag=True, help="Print the ffmpeg command lines; convert nothing."
@@ -274,7 +287,7 @@ NIGHT = section(
     "Leaving room for others",
     click.option(
         "--nice",
-        type=click.IntRange(0, 19),
+        type=Whole(0, 19),
         default=Manners().nice,
         metavar="N",
         help="Leave others the processor: add N to the niceness.",

@@ -144,6 +144,10 @@ def _sync(path: Path) -> None:
 def _output_trouble(output: Path, error: OSError) -> Exception:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return disk_full(output)
+    if isinstance(error, FileNotFoundError) and not output.parent.is_dir():
+        return PhotoError(
+            Kind.IO, f"cannot write {output}: its folder is not there, and cannot be made"
+        )
     return PhotoError(Kind.IO, f"cannot write {output}: {os_trouble(error)}")
 
 

@@ -1,6 +1,7 @@
 """Kinds of option values, the options that several commands share, and headings for them in the help."""
 
 import math
+import os
 import re
 import threading
 from collections.abc import Callable
@@ -10,13 +11,12 @@ from typing import Any, TypeVar
 import click
 
 from ffprep.errors import UsageError
+from ffprep.formats import output_format_of
 from ffprep.job import Policy
-from ffprep.spec import Bounds, Color, Fallback, Focus, Size
+from ffprep.locations import located, names_url
+from ffprep.spec import Bounds, Color, Fallback, Focus, Size, read_fractions
 
 Value = TypeVar("Value")
-PATH = click.Path(path_type=Path, readable=False)
-PATH_AS_WRITTEN = click.Path(readable=False)
-"""A text, since a slash at its end means a folder."""
 
 
 class PathOr(click.Path):
@@ -46,6 +46,31 @@ class Parsed(click.ParamType[Any]):
             self.fail(str(error), param, ctx)
 
 
+class LocalPath(click.Path):
+    """A path of this machine."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path, readable=False)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Refuse a URL, which a path would make something else of."""
+        if names_url(os.fspath(value)):
+            self.fail(f"{value} is in a store; only convert and status work there", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class AnyLocation(Parsed):
+    """A path, or a URL."""
+
+    def __init__(self) -> None:
+        super().__init__("PATH", located)
+
+
+PATH = LocalPath()
+PATH_AS_WRITTEN = click.Path(readable=False)
+"""A text, since a slash at its end means a folder."""
+
+
 class ParsedOrPath(Parsed):
     """The same, where some texts are the names of files."""
 
@@ -54,6 +79,25 @@ class ParsedOrPath(Parsed):
     ) -> None:
         super().__init__(name, parse)
         self.names_path = names_path
+
+
+class Whole(click.IntRange):
+    """A whole number within bounds."""
+
+    name = "whole number"
+
+
+class FormatName(click.Choice[str]):
+    """The name of a format, or what a file's suffix calls it: `jpg`, `JPEG`."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Read it by the suffixes there are."""
+        format = output_format_of(f".{value}")
+        return super().convert(format.name if format else value, param, ctx)
+
+
+class Automatic(int):
+    """A number of workers that nobody has said: as many as there is room for here."""
 
 
 class Jobs(click.ParamType[int]):
@@ -67,10 +111,10 @@ class Jobs(click.ParamType[int]):
             from ffprep.jobserver import slots
             from ffprep.workers import processors
 
-            return slots().most or processors()
+            return Automatic(slots().most or processors())
         if not str(value).isdecimal() or not 1 <= int(value) <= 1024:
             self.fail(f"{value!r} is neither auto nor a number from 1 to 1024", param, ctx)
-        return int(value)
+        return value if isinstance(value, Automatic) else int(value)
 
 
 _TIMES = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -123,7 +167,7 @@ def read_memory(text: str) -> int:
 def read_share(text: str) -> float:
     """Read a fraction from 0 to 1. Raises UsageError."""
     try:
-        share = float(text)
+        (share,) = read_fractions(text)
     except ValueError:
         share = math.nan
     if not 0 <= share <= 1:
@@ -235,7 +279,7 @@ MAX_MEMORY = click.option(
 )
 MAX_PIXELS = click.option(
     "--max-pixels",
-    type=click.IntRange(min=1),
+    type=Whole(min=1),
     default=Policy().max_pixels,
     show_default=True,
     metavar="N",

@@ -7,7 +7,7 @@ import ffmpeg
 
 from ffprep import encoders
 from ffprep.picture import Cicp, Picture
-from ffprep.spec import Bounds, Color, Spec
+from ffprep.spec import HALF_UP, Bounds, Color, Spec
 
 Stream = Any
 """A stream of ffmpeg-python, which has no types of its own."""
@@ -45,8 +45,8 @@ def cut(stream: Stream, bounds: Bounds, odd: bool) -> Stream:
     """
     if odd:
         stream = convert(stream, pix_fmts=_FULL_CHROMA)
-    left, right = (f"floor(iw*{edge!r}+0.5)" for edge in (bounds.left, bounds.right))
-    top, bottom = (f"floor(ih*{edge!r}+0.5)" for edge in (bounds.top, bounds.bottom))
+    left, right = (f"floor(iw*{edge!r}+{HALF_UP!r})" for edge in (bounds.left, bounds.right))
+    top, bottom = (f"floor(ih*{edge!r}+{HALF_UP!r})" for edge in (bounds.top, bounds.bottom))
     return stream.filter("crop", w=f"{right}-{left}", h=f"{bottom}-{top}", x=left, y=top, exact=1)
 
 

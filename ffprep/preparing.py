@@ -2,36 +2,47 @@
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any, Protocol, Unpack
+from typing import Any, Unpack
 
 from ffprep import keywords
-from ffprep.errors import EnvironmentFault, Kind, PhotoError, UsageError
-from ffprep.files import TEMPORARY_PREFIX
+from ffprep.converter import Converter
+from ffprep.converting import convert as convert_command
+from ffprep.errors import EnvironmentFault, PhotoError, UsageError
+from ffprep.ffmpeg import find
+from ffprep.files import Stamp
 from ffprep.formats import output_format_of
 from ffprep.job import Result
 from ffprep.keywords import Options, PathLike, SizeLike
+from ffprep.library import Plan
+from ffprep.locations import Location, located
 from ffprep.outputs import temporary_beside, temporary_folder, writing
+from ffprep.reading import Source, copy, name_of
+from ffprep.request import read_order
+from ffprep.run import Order
 from ffprep.spec import Size
+from ffprep.staging import Staging
 from ffprep.temporaries import sweep_links
-
-_UNNAMED = "picture"
-_LONGEST_NAME = 200
-_PIECE = 1 << 20
+from ffprep.workers import spread
 
 
-class Readable(Protocol):
-    """A binary file, or what reads like one."""
+@dataclass(frozen=True, slots=True)
+class _Original:
+    """The file that a photo is in: which version of it was read, and its path where that is known."""
 
-    def read(self, size: int = ..., /) -> bytes:
-        """Some bytes; none at the end."""
+    stamp: Stamp
+    path: Path | None = None
 
-
-Source = PathLike | bytes | bytearray | memoryview | Readable
-"""A photo: the path of its file, its bytes, or a binary file, which is read from where it stands."""
+    def is_at(self, output: Path) -> bool:
+        """Whether it lies there: as it was read, or another version of it."""
+        with suppress(OSError):
+            there = os.stat(output)
+            own = self.path and os.path.exists(self.path) and os.path.samefile(self.path, output)
+            return bool(own) or Stamp.seen(there) == self.stamp
+        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +51,7 @@ class Prepared:
 
     `data` is the whole file, `format` is jpeg, png or webp, `mime` its media type. `name` is the photo's name with
     the format's suffix, or that of the `names` that were asked for. `warnings` are sentences, of enlarging most of all. `source` is the
-    photo's path, where it has one.
+    photo's path or URL, where it has one.
     """
 
     data: bytes = field(repr=False)
@@ -48,7 +59,8 @@ class Prepared:
     format: str
     name: str
     warnings: tuple[str, ...] = ()
-    source: Path | None = None
+    source: Location | None = None
+    _original: _Original | None = field(default=None, repr=False, compare=False)
 
     @property
     def mime(self) -> str:
@@ -60,15 +72,16 @@ class Prepared:
 
         Bytes alone would be sent as application/octet-stream, which servers refuse.
         """
-        return self.name.encode(errors="replace").decode(), self.data, self.mime
+        name = "".join(c if c.isprintable() else "?" for c in self.name)
+        return name.encode(errors="replace").decode(), self.data, self.mime
 
     def save(self, path: PathLike) -> Path:
-        """Write it, whole or not at all; where a file is, it is replaced. Into a folder by its `name`.
+        """Write it, whole or not at all; where a file is, it is replaced. Into a folder, or what ends in a slash, by its `name`.
 
         The path written. Raises UsageError for the photo itself, and for the suffix of another format; PhotoError or
         EnvironmentFault where it cannot be written.
         """
-        output = Path(path) / self.name if os.path.isdir(path) else Path(path)
+        output = Path(path) / self.name if names_folder(path) else Path(path)
         self.require_savable(output)
         with temporary_beside(output) as temporary, writing(output):
             temporary.write_bytes(self.data)
@@ -82,8 +95,14 @@ class Prepared:
             raise UsageError(
                 f"{output} is named like {named.name}, and the picture is {self.format}"
             )
-        if self.source and output.exists() and os.path.samefile(output, self.source):
+        if self._original and self._original.is_at(output):
             raise UsageError(f"{output} is the photo itself, and sources are never overwritten")
+
+
+def names_folder(path: PathLike) -> bool:
+    """Whether a path is a folder's, by what is there or by its end. Raises UsageError for what is no path."""
+    text = keywords.path_text("path", path)
+    return text.endswith(("/", os.sep)) or os.path.isdir(text)
 
 
 def prepare(
@@ -96,54 +115,60 @@ def prepare(
 ) -> Prepared:
     """Make of one photo a picture of exactly `size`, or of the one that `target` names.
 
-    The options are those of `ffprep convert`, with its defaults. No file is left behind. May be called from several threads
+    The options are those of `ffprep.keywords.Options`: those of `ffprep convert`, with its defaults. No file is left behind. May be called from several threads
     at a time. Raises UsageError (a ValueError) for options that make no sense, PhotoError, whose `kind` tells
     why, for a photo that cannot be converted, and EnvironmentFault where none can.
     """
     keywords.require_known(options, Options)
-    return _prepared(source, {**options, "size": size, "target": target, "mode": mode})
+    with keywords.spoken():
+        return _prepared(source, {**options, "size": size, "target": target, "mode": mode})
 
 
 def _prepared(source: Source, words: Mapping[str, Any]) -> Prepared:
-    from ffprep.converter import Converter
-    from ffprep.converting import convert
-    from ffprep.ffmpeg import find
-    from ffprep.library import Plan
-    from ffprep.request import read_order
-    from ffprep.workers import spread
-
     _sweep_once()
-    with _folder() as folder, _as_file(source, folder) as (photo, name):
-        output = os.path.join(folder, "out", "")
-        order = read_order(
-            keywords.read(
-                convert, {**words, "sources": [photo], "output": output, "ledger": "none"}
-            )
-        )
+    with _folder() as folder:
+        photo, subject = _place(source, folder)
+        order = _order(photo, os.path.join(folder, "out", ""), words)
+        original: _Original | None = _original(source)
+        path: Location | None = None
+        if isinstance(source, str | os.PathLike):
+            path = located(photo)
+        else:
+            copy(source, Path(photo), order.policy.max_memory, subject)
         (job,) = Plan.of(order.request).jobs()
         if isinstance(job, Result):
-            raise _error(job, name)
+            raise _error(job, subject)
         # In a thread of its own, where no Ctrl-C of the program's can come between a process and its end.
         with closing(Converter(find(order.ffmpeg), order.policy, streams=False)) as converter:
             stop = converter.processes.stop
-            with closing(spread([[job]], converter.convert, 1, abandon=stop)) as results:
+            with closing(spread([[job]], Staging(converter).convert, 1, abandon=stop)) as results:
                 (result,) = results
         if result.failure or not result.size:
-            raise _error(result, name)
+            raise _error(result, subject)
         return Prepared(
-            data=job.output.read_bytes(),
+            data=Path(job.output).read_bytes(),
             size=result.size,
             format=job.spec.format.name,
             name=job.output.name,
             warnings=result.warnings,
-            source=Path(photo) if isinstance(source, str | os.PathLike) else None,
+            source=path,
+            _original=original,
         )
 
 
-def _error(result: Result, name: str) -> PhotoError:
+def _order(photo: str, output: str, words: Mapping[str, Any]) -> Order:
+    given = {**words, "sources": [photo], "output": output, "ledger": "none"}
+    return read_order(keywords.read(convert_command, given))
+
+
+def require_readable(options: Options) -> None:
+    """Raise UsageError where the value of an option, by itself, makes no sense."""
+    keywords.read(convert_command, {**options, "sources": ["photo"], "output": "out"})
+
+
+def _error(result: Result, subject: str) -> PhotoError:
     assert result.failure
-    words = result.failure.message
-    return PhotoError(result.failure.kind, f"{name}: {words}" if name else words)
+    return PhotoError(result.failure.kind, f"{subject}: {result.failure.message}")
 
 
 @cache
@@ -164,52 +189,28 @@ def _folder() -> Iterator[Path]:
         yield folder
 
 
-@contextmanager
-def _as_file(source: Source, folder: Path) -> Iterator[tuple[str, str]]:
-    """A source's path, and what it is called in errors, which may be nothing."""
+def _place(source: Source, folder: Path) -> tuple[str, str]:
+    """A source's path, also where it is yet to be copied there, and what it is called in errors. Raises UsageError."""
     if isinstance(source, str | os.PathLike):
-        path = os.fspath(source)
+        path = keywords.path_text("source", source)
         if os.path.isdir(path):
             words = "is a folder; prepare takes one photo, and convert takes folders"
             raise UsageError(f"{path} {words}")
-        yield os.path.join(".", path) if path == "-" else path, path
-        return
-    name = _name_of(source)
-    place = folder / "in" / (name or _UNNAMED)
-    place.parent.mkdir()
-    parts = _parts(source)
-    with writing(place), place.open("xb") as file:
-        for part in parts:
-            file.write(part)
-    yield str(place), name
+        return os.path.join(".", path) if path == "-" else path, path
+    name = name_of(source)
+    return str(folder / "in" / (name or "picture")), name or "the photo"
 
 
-def _parts(source: Any) -> Iterator[bytes]:
-    """The bytes of what is no path. Raises UsageError where there are none to be had."""
-    if isinstance(source, bytes | bytearray | memoryview):
-        yield bytes(source)
-        return
-    if not hasattr(source, "read"):
-        words = "a photo is a path, bytes, or a binary file"
-        raise UsageError(f"{words}, and not {type(source).__name__}")
-    while part := _read(source):
-        yield part
-
-
-def _read(source: Readable) -> bytes:
-    try:
-        part = source.read(_PIECE)
-    except OSError as error:  # the caller's own file, and not one that is written here
-        words = f"cannot be read: {error.strerror or error}"
-        raise PhotoError(Kind.IO, words) from None
-    if not isinstance(part, bytes):
-        raise UsageError("the file gives text; open it in binary mode, as in open(path, 'rb')")
-    return part
-
-
-def _name_of(source: object) -> str:
-    """What a file says it is called, without folders; nothing where that is no name for a file here."""
-    name = getattr(source, "name", None)
-    name = os.path.basename(name) if isinstance(name, str) else ""
-    plain = name.strip(".") and "\0" not in name and not name.startswith(TEMPORARY_PREFIX)
-    return name if plain and len(name.encode(errors="replace")) <= _LONGEST_NAME else ""
+def _original(source: Any) -> _Original | None:
+    """The file that a source is in, as it is now; None where it is in none that can be told."""
+    named = source if isinstance(source, str | os.PathLike) else getattr(source, "name", None)
+    if named is None:  # maybe in memory, and `fileno` would put it into a file
+        return None
+    path = Path(os.path.abspath(named)) if isinstance(named, str | os.PathLike) else None
+    with suppress(OSError, ValueError, TypeError, AttributeError):
+        if named is source:
+            return _Original(Stamp.seen(os.stat(source)), path)
+        stamp = Stamp.seen(os.fstat(source.fileno()))
+        here = path is not None and os.path.exists(path) and Stamp.seen(os.stat(path)) == stamp
+        return _Original(stamp, path if here else None)
+    return None

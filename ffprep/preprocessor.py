@@ -1,6 +1,6 @@
 """`Preprocessor`: one size, or one of a target's, held for many photos."""
 
-import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Unpack
 
@@ -8,7 +8,9 @@ from ffprep import keywords
 from ffprep.errors import UsageError
 from ffprep.formats import OUTPUT_FORMATS, output_format_of
 from ffprep.keywords import Options, PathLike, SizeLike
-from ffprep.preparing import Prepared, Source, prepare
+from ffprep.preparing import Prepared, names_folder, prepare, require_readable
+from ffprep.reading import Source
+from ffprep.request import target_files
 from ffprep.spec import Size
 from ffprep.targetfiles import all_targets, find_target
 from ffprep.targets import Target
@@ -21,12 +23,16 @@ class Preprocessor:
     `target` is NAME/SIZE of a target; its NAME alone, if it has one size, or bounds and no list, where each photo has
     a size of its own; a size by its name, such as `landscape_720p`; or `1280x720`. Of a target that is named, the rules for formats,
     bytes and alpha hold too. `size` is None where each photo has its own. Options hold for every photo, where a call does not say
-    otherwise. Safe to use from several threads. Raises UsageError, which is a ValueError, that names the sizes there are.
+    otherwise; each of them is read at once. Safe to use from several threads. Raises UsageError, which is a ValueError, that names the
+    sizes there are.
     """
 
     def __init__(self, target: SizeLike, **options: Unpack[Options]) -> None:
         keywords.require_known(options, Options)
-        self._target = _meant(target, keywords.several(options.get("targets")))
+        with keywords.spoken():
+            require_readable(options)
+            files = keywords.several("targets", options.get("targets"))
+            self._target = _meant(target, list(map(Path, files)))
         self._options: Options = options
 
     @property
@@ -84,15 +90,17 @@ class Preprocessor:
         folder, as `{stem}_{width}x{height}{suffix}`, in the photo's format where ffprep writes that. Raises
         as `prepare` and `Prepared.save` do.
         """
-        output = Path(path).parent if output_path is None else Path(output_path)
-        into_folder = os.path.isdir(output)
+        photo = keywords.path_text("path", path)
+        output = Path(photo).parent if output_path is None else Path(output_path)
+        into_folder = output_path is None or names_folder(output_path)
         said = Options(format=self._own_format(path) if into_folder else _format_of(output))
         said.update(self._options)
         said.update(options)
         picture = self.prepare(path, mode, **said)
-        if into_folder and not said.get("names"):
+        if into_folder:
             named = Path(picture.name)
-            output /= f"{named.stem}_{picture.size}{named.suffix}"
+            plain = f"{named.stem}_{picture.size}{named.suffix}"
+            output /= picture.name if said.get("names") else plain
         return picture.save(output)
 
     def _own_format(self, path: PathLike) -> str | None:
@@ -111,30 +119,34 @@ def _format_of(output: Path) -> str:
     return format.name
 
 
-def _meant(target: SizeLike, files: list[str]) -> Target:
+def _meant(target: SizeLike, files: list[Path]) -> Target:
     """What is meant, with the user's own targets and those in `files`; without a name where it is a size alone.
 
-    Raises UsageError.
+    The user's own are read only where it is nothing else: a program that asks for none has nothing to do with them. Raises
+    UsageError.
     """
-    if isinstance(target, Size):
-        return Target.of_size(target)
-    if isinstance(target, tuple):
-        return Target.of_size(Size.parse("x".join(map(str, target))))
-    from ffprep.request import target_files  # and with it much that `prepare` needs as well
+    text = str(target) if isinstance(target, Size) else keywords.text_of("size", target)
+    with suppress(UsageError):
+        return Target.of_size(Size.parse(text))
+    name, known = text.partition("/")[0], all_targets(files)
+    if name not in [each.name for each in known] and (found := _labelled(text, known)):
+        return found
+    own = target_files(tuple(files))
+    known = all_targets(own)
+    if name in [each.name for each in known]:
+        wanted = find_target(text, own)
+        return wanted.at(str(wanted.only_size)) if wanted.sizes else wanted
+    if found := _labelled(text, known):
+        return found
+    labels = ", ".join(sorted({f"{label} ({size})" for t in known for label, size in t.sizes}))
+    words = f"{text!r} is no size; write width x height, such as 1280x720, a target/size, or one of"
+    raise UsageError(f"{words}: {labels}")
 
-    own = target_files(tuple(map(Path, files)))
-    targets = all_targets(own)
-    if target.partition("/")[0] in [known.name for known in targets]:
-        found = find_target(target, own)
-        return found.at(str(found.only_size)) if found.sizes else found
-    named = {(label, size) for known in targets for label, size in known.sizes if label == target}
-    if len(named) == 1:
-        return Target.of_size(named.pop()[1])
-    try:
-        return Target.of_size(Size.parse(target))
-    except UsageError:
-        labels = ", ".join(
-            sorted({f"{label} ({size})" for t in targets for label, size in t.sizes})
-        )
-        words = f"{target!r} is no size; write width x height, such as 1280x720, a target/size, or one of"
-        raise UsageError(f"{words}: {labels}") from None
+
+def _labelled(label: str, targets: list[Target]) -> Target | None:
+    """The size of that name; None where no target has one. Raises UsageError where it stands for several."""
+    named = [(each, size) for each in targets for own, size in each.sizes if own == label]
+    if len({size for _, size in named}) > 1:
+        which = ", ".join(f"{each.name}/{label} ({size})" for each, size in named)
+        raise UsageError(f"{label!r} stands for several sizes; say which one: {which}")
+    return Target.of_size(named[0][1]) if named else None

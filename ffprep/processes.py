@@ -8,7 +8,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, Any
 
 try:
     import resource
@@ -240,10 +240,13 @@ class Processes:
             yield
 
 
-def _drain(pipe: IO[bytes], log: bytearray) -> None:
-    """Read to the end, so that the child never waits for us; keep what fits the limit."""
+def _drain(pipe: Any, log: bytearray) -> None:
+    """Read to the end, so that the child never waits for us; keep what fits the limit.
+
+    By the pipe's own methods, and not from its descriptor, which gevent's subprocess makes one that does not wait.
+    """
     with pipe, contextlib.suppress(ValueError, OSError):
-        while chunk := os.read(pipe.fileno(), 1 << 16):
+        while chunk := pipe.read1(1 << 16):
             log += chunk[: max(0, _LOG_LIMIT - len(log))]
 
 

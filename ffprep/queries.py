@@ -2,11 +2,11 @@
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,6 +14,7 @@ from ffprep.errors import ExitCode, Kind, PhotoError, UsageError
 from ffprep.exits import leave_now, say
 from ffprep.files import LEDGER
 from ffprep.job import Policy
+from ffprep.locations import Location
 from ffprep.params import (
     AS_JSON,
     BACKGROUND,
@@ -30,7 +31,12 @@ from ffprep.params import (
     SCENE,
     SIZE_OR_TARGET,
     TARGETS,
+    AnyLocation,
 )
+
+if TYPE_CHECKING:
+    from ffprep.history import Failed, History
+    from ffprep.submissions import Submission, Submissions
 
 # The other rooms are imported where a command needs them, as in converting.
 
@@ -44,24 +50,26 @@ from ffprep.params import (
 @MAX_MEMORY
 @AS_JSON
 def check(paths: tuple[Path, ...], **given: Any) -> None:
-    """Verify pictures that exist; one line for each that falls short. Writes nothing."""
+    """Verify pictures that exist; one line for each rule that one of them breaks. Writes nothing."""
     from ffprep import report
     from ffprep.request import read_target
     from ffprep.survey import Survey
     from ffprep.workers import Signals
 
     target = read_target(given["size"], given["target"], given["targets"])
-    short = False
+    count, short = 0, False
     policy = _limits(given)
     survey = Survey(paths, given["follow_links"], policy, given["jobs"])
     with Signals():
         for finding in survey.verify(target):
-            short = short or bool(finding.broken)
+            count, short = count + 1, short or bool(finding.broken)
             if given["as_json"]:
                 report.print_json(finding.as_dict())
-            elif finding.broken:
-                words = report.printable("; ".join(finding.broken))
+                continue
+            for words in map(report.printable, finding.broken):
                 click.echo(f"{report.shown(finding.path)}: {words}")
+    if not count:
+        say(f"no picture in {', '.join(map(report.shown, paths))}: nothing was verified")
     sys.exit(ExitCode.SOME_FAILED if short else ExitCode.OK)
 
 
@@ -119,7 +127,7 @@ def info(paths: tuple[Path, ...], **given: Any) -> None:
 def compare(photo: Path, output: Path, **given: Any) -> None:
     """Draw a photo in every mode, side by side, in one picture."""
     from ffprep import report, sheet
-    from ffprep.aims import sidecar_of
+    from ffprep.aims import sidecar, sidecar_of
     from ffprep.converter import Converter
     from ffprep.ffmpeg import find
     from ffprep.modes import all_modes
@@ -135,7 +143,11 @@ def compare(photo: Path, output: Path, **given: Any) -> None:
         try:
             with _told(photo):
                 own = os.path.lexists(sidecar_of(photo))
-                spec = read_aims(given).spec(photo, spec, own).in_modes(modes[0])
+                spec = (
+                    read_aims(given)
+                    .spec(photo, spec, sidecar(photo) if own else None)
+                    .in_modes(modes[0])
+                )
                 warnings = sheet.draw(photo, output, spec, modes, converter)
         finally:
             if signals.number is not None:
@@ -145,61 +157,77 @@ def compare(photo: Path, output: Path, **given: Any) -> None:
 
 
 @click.command()
-@click.argument("output", type=PATH, metavar="OUT")
+@click.argument("outputs", nargs=-1, required=True, type=AnyLocation(), metavar="OUT...")
 @click.option("--failed", is_flag=True, help="Name every photo that failed, and why.")
-@click.option("--ledger", type=PATH, metavar="PATH", help="Where the ledger is, if not in OUT.")
+@click.option(
+    "--ledger", type=AnyLocation(), metavar="PATH", help="Where the ledger is, if not in OUT."
+)
 @AS_JSON
-def status(output: Path, failed: bool, ledger: Path | None, as_json: bool) -> None:
-    """Tell what was done in an output folder, and what failed; and what was submitted for its clips."""
-    from contextlib import closing
-
+def status(
+    outputs: tuple[Location, ...], failed: bool, ledger: Location | None, as_json: bool
+) -> None:
+    """Tell what was done in output folders, and what failed, of shards all together; what was submitted for clips."""
     from ffprep import report
-    from ffprep.database import open_to_read, told
-    from ffprep.history import History, failures
-    from ffprep.submissions import FILE
+    from ffprep.history import History
+    from ffprep.ledgers import Ledgers
 
-    path, submissions = ledger or output / LEDGER, output / FILE
-    if submissions.exists() and not ledger:
-        _tell_submissions(output, submissions, failed, as_json)
-        if not path.exists():
-            return
-    if not path.exists():
-        raise UsageError(
-            f"{path}: there is no ledger; it is kept by `ffprep convert ... -o {output}`"
-        )
-    with told(path), closing(open_to_read(path)) as database:
+    if ledger and len(outputs) > 1:
+        raise UsageError("--ledger is that of one OUT; ask for one at a time")
+    histories = []
+    for output in outputs:
+        path = ledger or output / LEDGER
+        ledgers = Ledgers.of(path)
+        tells_clips = not ledger and _tell_submissions(output, failed, as_json)
+        if not ledgers.kept:
+            if tells_clips:
+                continue
+            words = f"{path}: there is no ledger; it is kept by `ffprep convert ... -o {output}`"
+            raise UsageError(words)
         if failed:
-            for failure in failures(database):
-                if as_json:
-                    report.print_json(asdict(failure))
-                else:
-                    words = report.printable(f"{failure.source}: {failure.kind}: {failure.message}")
-                    click.echo(words)
-            return
-        history = History.of(database)
-    if as_json:
-        report.print_json({"output": str(output)} | history.as_dict())
-    else:
-        lines = map(report.printable, history.describe().splitlines())
-        click.echo(f"{report.shown(output)}: " + "\n".join(lines))
+            _tell_failed(ledgers.failures(), as_json)
+            continue
+        histories.append(ledgers.history)
+        _tell_of(output, histories[-1], as_json)
+        if others := ledgers.others:
+            such = f"such as {report.shown(others[0].path)}"
+            words = f"{len(others)} ledgers of another split are not counted, {such}"
+            say(f"{words}; remove them if that is over")
+    if len(histories) > 1 and not as_json:
+        click.echo("together: " + "\n".join(History.together(histories).totals()))
 
 
-def _tell_submissions(output: Path, path: Path, failed: bool, as_json: bool) -> None:
+def _tell_submissions(output: Location, failed: bool, as_json: bool) -> bool:
+    """Tell what was submitted for the clips of a folder, if anything was."""
     from contextlib import closing
 
-    from ffprep import report
     from ffprep.database import open_to_read, told
-    from ffprep.submissions import LAYOUT, Submissions
+    from ffprep.submissions import FILE, LAYOUT, Submissions
 
+    if not isinstance(output, Path) or not (path := output / FILE).exists():
+        return False
     with told(path, LAYOUT), closing(open_to_read(path, LAYOUT)) as database:
         found = Submissions.of(database)
     if failed:
-        for each in found.failed:
-            if as_json:
-                report.print_json(asdict(each))
-            else:
-                click.echo(report.printable(f"{each.photo}: {each.kind}: {each.message}"))
-    elif as_json:
+        _tell_failed(found.failed, as_json)
+    else:
+        _tell_of(output, found, as_json)
+    return True
+
+
+def _tell_failed(failed: Iterable["Failed | Submission"], as_json: bool) -> None:
+    from ffprep import report
+
+    for each in failed:
+        if as_json:
+            report.print_json(asdict(each))
+        else:
+            click.echo(report.printable(f"{each.source}: {each.kind}: {each.message}"))
+
+
+def _tell_of(output: Location, found: "History | Submissions", as_json: bool) -> None:
+    from ffprep import report
+
+    if as_json:
         report.print_json({"output": str(output)} | found.as_dict())
     else:
         lines = map(report.printable, found.describe().splitlines())

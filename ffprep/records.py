@@ -4,13 +4,13 @@ import hashlib
 import os
 from dataclasses import dataclass
 from io import BufferedReader
-from pathlib import Path
 from typing import NamedTuple, cast
 
 from ffprep.errors import PhotoError
 from ffprep.files import Stamp, open_regular, real_path
-from ffprep.job import Job, Result, Status
+from ffprep.job import Errand, Result, Status
 from ffprep.ledger import Entry, Ledger, Row, key
+from ffprep.locations import Location, Remote
 
 _HALF = 2**63
 CONVERTED, FAILED = Status.CONVERTED.value, Status.FAILED.value
@@ -38,7 +38,7 @@ class Pending:
     is wanted; without a row, that the ledger knows it as nobody else's.
     """
 
-    job: Job
+    job: Errand
     folder: str
     name: str | bytes
     source: str | bytes
@@ -47,7 +47,7 @@ class Pending:
     good: bool = False
 
     @classmethod
-    def unknown(cls, job: Job) -> "Pending":
+    def unknown(cls, job: Errand) -> "Pending":
         """Where nothing is recorded."""
         return cls(job, "", "", "", None, None)
 
@@ -95,7 +95,7 @@ def keeping(row: Row, before: Row | None) -> Row:
     return row._replace(**{word: getattr(before, word) for word in OF_OUTPUT}) if before else row
 
 
-def failed_beforehand(result: Result, output: Path, run: int) -> Entry:
+def failed_beforehand(result: Result, output: Location, run: int) -> Entry:
     """The row of what failed before it could be looked at: a collision, a folder that cannot be read."""
     assert result.failure
     folder = name = ""
@@ -106,7 +106,7 @@ def failed_beforehand(result: Result, output: Path, run: int) -> Entry:
     return Entry(folder, Row(key(name), source, FAILED, run, kind=kind, message=message))
 
 
-def place(output: Path, folder: str) -> str:
+def place(output: Location, folder: str) -> str:
     """A folder of outputs as the ledger knows it: relative to the output folder, empty or with a separator behind."""
     return folder.removeprefix(os.path.join(output, "")).removeprefix("./")
 
@@ -127,8 +127,10 @@ def noted(time: int) -> int:
     return time if -_HALF <= time < _HALF else (time + _HALF) % (2 * _HALF) - _HALF
 
 
-def content(path: Path) -> bytes | None:
-    """The hash of a file's content, None where it cannot be read."""
+def content(path: Location) -> bytes | None:
+    """The hash of a file's content, None where it cannot be read, or is in a store."""
+    if isinstance(path, Remote):
+        return None
     try:
         with open_regular(path) as file:
             return hashlib.file_digest(

@@ -2,14 +2,14 @@
 
 import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ffprep.errors import PhotoError
 from ffprep.exits import say
 
 if TYPE_CHECKING:
-    from ffprep.job import Job, Result
+    from ffprep.job import Errand, Result
+    from ffprep.locations import Location
     from ffprep.report import Tally
     from ffprep.run import Run
     from ffprep.telling import Style
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 def rehearse(run: "Run", tally: "Tally", style: "Style") -> None:
     """Print what would be run; tell what would fail."""
     from ffprep import report
-    from ffprep.job import Fresh, Job, Status
+    from ffprep.job import Errand, Fresh, Status
 
-    made: set[Path] = set()
+    made: set[Location] = set()
     spec = run.order.request.spec
     if spec.colour == "keep" or spec.metadata != "none" or spec.max_bytes:
         words = "these commands make the pixels; profile, rights and --max-bytes come after them"
@@ -29,7 +29,7 @@ def rehearse(run: "Run", tally: "Tally", style: "Style") -> None:
         if isinstance(item, Fresh):
             tally.counts[Status.FRESH] += item.count
             continue
-        result = _print_pipeline(run, item, made, style) if isinstance(item, Job) else item
+        result = _print_pipeline(run, item, made, style) if isinstance(item, Errand) else item
         if result and result.status is Status.PRUNED:
             _print_removal(result, style)
         if result:
@@ -38,17 +38,22 @@ def rehearse(run: "Run", tally: "Tally", style: "Style") -> None:
                 say(style.signed(report.line(result)))
 
 
-def _print_pipeline(run: "Run", job: "Job", made: set[Path], style: "Style") -> "Result | None":
+def _print_pipeline(
+    run: "Run", job: "Errand", made: "set[Location]", style: "Style"
+) -> "Result | None":
     """Print how a Job would be done; the Result that can be told beforehand."""
+    from ffprep import report
     from ffprep.job import Result
 
     try:
-        pipeline = run.converter.pipeline(job)
+        pipeline = run.staging.pipeline(job)
     except PhotoError as error:
         return Result.failed(job.source, job.output, error)
     if style.json:
         names = {"source": str(job.source), "output": str(job.output)}
         style.print_json(names | {"pipeline": pipeline})
+    elif not pipeline:
+        sys.stdout.write(f"# {report.shown(job.source)} -> {report.shown(job.output)}\n")
     else:
         _print_for_shell(pipeline, job.output.parent, made)
     return None
@@ -58,14 +63,17 @@ def _print_removal(result: "Result", style: "Style") -> None:
     import shlex
 
     from ffprep import report
+    from ffprep.locations import Remote
 
     if style.json:
         style.print_json(report.as_dict(result))
+    elif isinstance(result.output, Remote):
+        sys.stdout.write(f"# remove {report.shown(result.output)}\n")
     else:
         sys.stdout.write(shlex.join(["rm", "--", str(result.output)]) + "\n")
 
 
-def _print_for_shell(pipeline: list[list[str]], folder: Path, made: set[Path]) -> None:
+def _print_for_shell(pipeline: list[list[str]], folder: "Location", made: "set[Location]") -> None:
     """Print a pipeline, and before it, once, what makes the folder it writes to."""
     import shlex
 

@@ -5,14 +5,15 @@ import os
 import time
 from bisect import insort
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from pathlib import Path
 from typing import Any
 
 from ffprep.errors import ExitCode, FfprepError, Interrupted, Kind
 from ffprep.job import Result, Status
+from ffprep.locations import Location
 
 NAMED = 10
 """How many failures, and how many warnings, are kept to be told by name: memory has its limits."""
@@ -32,12 +33,13 @@ class Tally:
     """What is known of a run: where to, how many, the first that failed, and how it ended.
 
     `total` is how many photos there are, where that is known; `error` is what ended it. `began` is in seconds
-    since 1970, `started` on the monotonic clock.
+    since 1970, `started` on the monotonic clock. `team` is who works on it, where that is a cluster.
     """
 
-    output: Path | None = None
+    output: Location | None = None
     total: int | None = None
     ffmpeg: str = ""
+    team: Mapping[str, Any] = field(default_factory=dict)
     counts: dict[Status, int] = field(default_factory=lambda: dict.fromkeys(Status, 0))
     kinds: Counter[Kind] = field(default_factory=Counter)
     failures: list[Result] = field(default_factory=list)
@@ -85,7 +87,8 @@ class Tally:
         """The last JSON line's content."""
         counts = {status.value: count for status, count in self.counts.items()}
         seconds = round(time.monotonic() - self.started, 3)
-        return counts | {"passed_over": self.passed_over, "seconds": seconds}
+        rest = {"passed_over": self.passed_over, "seconds": seconds}
+        return counts | rest | ({"cluster": dict(self.team)} if self.team else {})
 
     def sentence(self) -> str:
         """The same for people, after what kept it from being done."""
@@ -163,7 +166,7 @@ def print_json(content: dict[str, Any]) -> None:
     print(json.dumps(content), flush=True)
 
 
-def shown(path: Path | None) -> str:
+def shown(path: Location | None) -> str:
     """A file name for people: on one line, and without what would steer the terminal."""
     return printable(os.fspath(path)) if path is not None else "-"
 

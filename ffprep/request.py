@@ -13,16 +13,18 @@ from ffprep.depfile import Depfile
 from ffprep.errors import UsageError
 from ffprep.files import LEDGER
 from ffprep.formats import OUTPUT_FORMATS, SUFFIXES, OutputFormat, output_format_of
-from ffprep.job import Manners, Policy, Renewal, Retry
+from ffprep.job import Manners, Policy, Renewal, Retry, Venue
 from ffprep.library import Request
+from ffprep.locations import Location, Remote, located, names_url
 from ffprep.modes import AUTO, picked
 from ffprep.naming import Names
+from ffprep.params import Automatic
 from ffprep.run import Order
 from ffprep.selection import Selection
 from ffprep.sources import Sources
-from ffprep.spec import NOT_CHOSEN, Choice, Fallback, Mode, Size, Spec
+from ffprep.spec import NOT_CHOSEN, Bounds, Choice, Fallback, Focus, Mode, Size, Spec
 from ffprep.targets import Target
-from ffprep.walking import require_no_picture
+from ffprep.walking import is_folder, require_no_picture
 
 
 def read_request(given: Mapping[str, Any]) -> Request:
@@ -30,7 +32,8 @@ def read_request(given: Mapping[str, Any]) -> Request:
     sources = Sources.read(given["sources"], given["sources_from"], given["from_null"])
     if not given["output"]:
         raise UsageError("-o: OUT is empty; name a file or a folder")
-    output, named = Path(given["output"]), _file_format(given["output"], sources.only)
+    output = located(given["output"])
+    named = _file_format(given["output"], sources.only)
     single = named is not None
     target = read_target(given["size"], given["target"], given["targets"])
     mode, fallback = read_modes(given)
@@ -61,6 +64,9 @@ def read_request(given: Mapping[str, Any]) -> Request:
     same_format = given["format_name"] == "same" and not single
     if not same_format:
         _require_no_contradiction(spec)
+    shard = given.get("shard")
+    if single and shard:
+        raise UsageError("--shard is for output folders, and OUT is a file")
     if spec.choice and names.tells_size:
         words = "the size is chosen when a photo is looked at, so no name can tell it"
         raise UsageError(f"--names: {words}; say --target {target.name}/WxH")
@@ -76,15 +82,16 @@ def read_request(given: Mapping[str, Any]) -> Request:
         same_format=same_format,
         follow_links=given["follow_links"],
         selection=Selection.of(given["include"], given["exclude"], given["since"]),
+        shard=shard,
     )
 
 
 def _file_format(out: str, source: str | None) -> OutputFormat | None:
     """The format of the file that OUT is, for the only source; None where it is a folder. Raises UsageError."""
-    output = Path(out)
-    if out.endswith(("/", os.sep)) or os.path.isdir(output):
+    output = located(out)
+    if out.endswith(("/", os.sep)) or is_folder(output):
         return None
-    if source is not None and not os.path.isdir(source) and output.suffix:
+    if source is not None and output.suffix and not is_folder(source):
         return _format_of(output)
     if os.path.exists(output):
         raise UsageError(f"{output} is a file; several sources, or a folder, need an output folder")
@@ -94,6 +101,7 @@ def _file_format(out: str, source: str | None) -> OutputFormat | None:
 def read_order(given: Mapping[str, Any]) -> Order:
     """The Order that the options of `convert` make. Raises UsageError."""
     request = read_request(given)
+    _require_local(given, request)
     policy = Policy(
         upscale=given["upscale"],
         keep_damaged=given["damaged"] == "keep",
@@ -109,6 +117,7 @@ def read_order(given: Mapping[str, Any]) -> Order:
         renewal=_renewal(given, request),
         ledger=_ledger(given, request),
         jobs=given["jobs"],
+        cluster=_venue(given),
         ffmpeg=given["ffmpeg"],
         wait=given["wait"] or 0.0,
         prune=given["prune"],
@@ -122,6 +131,35 @@ def read_order(given: Mapping[str, Any]) -> Order:
             grace=policy.timeout,
         ),
     )
+
+
+def _venue(given: Mapping[str, Any]) -> Venue | None:
+    """The cluster that is asked for. Raises UsageError."""
+    if not given["cluster"]:
+        return None
+    for name in ("nice", "idle", "max_load"):
+        if given[name] != getattr(Manners(), name):
+            words = f"--{name.replace('_', '-')} is about this machine"
+            raise UsageError(f"{words}, and with --cluster the work is on others")
+    jobs = given["jobs"]
+    return Venue(given["cluster"], None if isinstance(jobs, Automatic) else jobs)
+
+
+_OF_FILES = {
+    "checksum": "goes by the contents of files, and objects are not read for it; their ETags tell of them",
+    "adopt": "looks into files, and not into objects",
+    "depfile": "make knows no URLs",
+}
+
+
+def _require_local(given: Mapping[str, Any], request: Request) -> None:
+    """Raise UsageError for what is asked of objects in a store, and is done with files only."""
+    remote = isinstance(request.output, Remote)
+    if remote and given["preserve_times"]:
+        raise UsageError("--preserve-times: a store gives an object its own time")
+    for name, why in _OF_FILES.items():
+        if given[name] and (remote or any(names_url(os.fspath(each)) for each in request.sources)):
+            raise UsageError(f"--{name}: {why}; leave it out")
 
 
 def _depfile(given: Mapping[str, Any]) -> Depfile | None:
@@ -154,11 +192,12 @@ def _renewal(given: Mapping[str, Any], request: Request) -> Renewal:
     )
 
 
-def _ledger(given: Mapping[str, Any], request: Request) -> Path | None:
+def _ledger(given: Mapping[str, Any], request: Request) -> Location | None:
     """Where the ledger lies; None where there is none."""
     if request.single or given["ledger"] == "none":
         return None
-    return Path(given["ledger"]) if given["ledger"] else request.output / LEDGER
+    path = located(given["ledger"]) if given["ledger"] else request.output / LEDGER
+    return request.shard.own(path) if request.shard else path
 
 
 def _require_no_contradiction(spec: Spec) -> None:
@@ -192,6 +231,9 @@ def read_modes(
 ) -> tuple[Mode, Fallback | None]:
     """The mode of --mode or --scene, and the one for photos of which it would cut too much. Raises UsageError."""
     name, scene, max_loss = given.get("mode"), given["scene"], given["max_loss"]
+    if "" in (name, scene):
+        words = "is empty; name one, or leave it out"
+        raise UsageError(f"{'--mode' if name == '' else '--scene'}: {words}")
     if name and scene:
         raise UsageError("--mode and --scene exclude one another: a scene picks the mode")
     mode, fallback = picked(name or default, scene, max_loss, filter_folders(given["filters"]))
@@ -210,9 +252,19 @@ def read_aims(given: Mapping[str, Any]) -> Aims:
 def read_frames(given: Mapping[str, Any]) -> list[Spec]:
     """A Spec for each size of --size or --target, or for the choice of one, with the modes recommended.
 
-    None without either. Raises UsageError.
+    None without either. Raises UsageError, also where nothing is asked for that the other options could be about.
     """
-    if not (given["size"] or given["target"]):
+    if given["size"] is None and given["target"] is None:
+        for name, unsaid in (
+            ("focus", Focus()),
+            ("crop_bounds", Bounds()),
+            ("scene", None),
+            ("max_loss", None),
+        ):
+            if given[name] != unsaid:
+                raise UsageError(
+                    f"--{name.replace('_', '-')} is about a frame; say which, by --size or --target"
+                )
         return []
     mode, fallback = read_modes(given, AUTO)
     target = read_target(given["size"], given["target"], given["targets"])
@@ -230,7 +282,7 @@ def _size_or_choice(frame: Size | Choice) -> tuple[Size, Choice | None]:
     return (frame, None) if isinstance(frame, Size) else (NOT_CHOSEN, frame)
 
 
-def _format_of(output: Path) -> OutputFormat | None:
+def _format_of(output: Location) -> OutputFormat | None:
     """The format that OUT's suffix asks for; None where the suffix is none of a picture's."""
     format = output_format_of(output.suffix)
     if format is None and output.suffix.lower() in SUFFIXES:
@@ -240,7 +292,7 @@ def _format_of(output: Path) -> OutputFormat | None:
 
 
 def _format(
-    name: str | None, named: OutputFormat | None, output: Path, target: Target
+    name: str | None, named: OutputFormat | None, output: Location, target: Target
 ) -> OutputFormat:
     if name == "same" and named is None:
         for each in OUTPUT_FORMATS.values():
@@ -287,6 +339,9 @@ def filter_folders(given: tuple[Path, ...]) -> list[Path]:
 
 
 def target_files(given: tuple[Path, ...]) -> list[Path]:
-    """The user's own file of targets, where there is one, and those named on the command line."""
+    """The user's own file of targets, where there is one, and those named on the command line. Raises UsageError."""
+    for file in given:
+        if not os.path.exists(file) or os.path.isdir(file):
+            raise UsageError(f"--targets {file}: there is no such file")
     own = Path(click.get_app_dir("ffprep")) / "targets.toml"
     return [*([own] if own.exists() else []), *given]

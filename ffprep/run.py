@@ -3,11 +3,10 @@
 import math
 import os
 from collections.abc import Callable, Generator, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from itertools import takewhile
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ffprep import __version__
 from ffprep.converter import Converter
@@ -17,18 +16,26 @@ from ffprep.errors import EnvironmentFault, reason
 from ffprep.files import real_folder
 from ffprep.freshness import Freshness, Sorted
 from ffprep.holding import held
-from ffprep.job import Batch, Fresh, Job, Manners, Policy, Renewal, Result, Retry
+from ffprep.job import Batch, Errand, Fresh, Manners, Policy, Renewal, Result, Retry, Venue
 from ffprep.ledger import Conditions, Ledger
 from ffprep.library import Plan, Request
+from ffprep.locations import Location, Remote, located
 from ffprep.polite import Gate, behave
 from ffprep.pruning import Pruning
-from ffprep.records import NO_HASHES, Done, Pending
+from ffprep.records import Done, Pending
+from ffprep.staging import Staging
 from ffprep.temporaries import sweep, sweep_links
-from ffprep.workers import spread
+from ffprep.walking import is_folder
+from ffprep.work import Work
+from ffprep.workers import Ready, spread
+
+if TYPE_CHECKING:
+    from ffprep.cluster import Cluster
 
 _SECONDS = 4.0
 _LONGEST = 64
-_MANY = 4096
+_AHEAD = 1 << 14
+"""How many jobs wait for a worker at most, however many workers there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +48,9 @@ class Order:
     request: Request
     policy: Policy = field(default_factory=Policy)
     renewal: Renewal = field(default_factory=Renewal)
-    ledger: Path | None = None
+    ledger: Location | None = None
     jobs: int = 1
+    cluster: Venue | None = None
     ffmpeg: str | None = None
     wait: float = 0.0
     prune: bool = False
@@ -76,15 +84,6 @@ class _Pace:
 
 
 @dataclass(slots=True)
-class _Chunk:
-    """What a worker takes: what is known already, and what is to be done."""
-
-    fresh: int
-    known: list[Result]
-    pending: list[Pending]
-
-
-@dataclass(slots=True)
 class Run:
     """What it takes to carry out an Order. Without `freshness`, everything is done, and nothing recorded."""
 
@@ -93,8 +92,19 @@ class Run:
     plan: Plan
     freshness: Freshness | None = None
     gate: Gate = field(default_factory=lambda: Gate(Manners()))
+    crew: "Cluster | None" = None
     _each: bool = False
     _pace: _Pace = field(default_factory=_Pace)
+
+    @property
+    def ffmpeg(self) -> str:
+        """The version of what converts."""
+        return _version(self.converter, self.crew)
+
+    @property
+    def work(self) -> Work:
+        """What is done with a chunk."""
+        return Work(self.order.renewal if self.freshness else None)
 
     def results(
         self, each: bool = True, abandon: Callable[[], None] | None = None
@@ -106,9 +116,16 @@ class Run:
         """
         self._each = each
         chunks = takewhile(lambda _: self.gate.admits(), self._chunks())
-        workers = self.order.jobs
+        work = self.crew.duty(self.work) if self.crew else self._work
         with closing(
-            spread(chunks, self._work, workers, stopped=self._ends_now, abandon=abandon)
+            spread(
+                chunks,
+                work,
+                self.order.jobs,
+                elsewhere=self.crew,
+                stopped=self._ends_now,
+                abandon=abandon,
+            )
         ) as outcomes:
             for outcome in outcomes:
                 if isinstance(outcome, Done):
@@ -121,13 +138,13 @@ class Run:
         if self.freshness and not self._stopped and not self.gate.refused:
             yield from self._tidied(self.freshness)
 
-    def rehearsed(self) -> Iterator[Job | Result | Fresh]:
-        """What `results` would do, undone: the Jobs that would be converted, the Results without work."""
+    def rehearsed(self) -> Iterator[Errand | Result | Fresh]:
+        """What `results` would do, undone: the Errands that would be converted, the Results without work."""
         for sorted_out in self._sorted():
             yield Fresh(sorted_out.count)
             yield from sorted_out.failed
             for pending in sorted_out.pending:
-                done = self.freshness and self.freshness.settle(pending, self.converter.prove)
+                done = self.work.settled(pending, self.converter)
                 yield done.result if done else pending.job
         if self.freshness:
             yield from self._tidied(self.freshness)
@@ -147,9 +164,11 @@ class Run:
     def _folders(self) -> tuple[str, ...]:
         """The SOURCEs that are folders, and hold a photo: one without is not mounted, maybe."""
         request = self.order.request
-        folders = filter(os.path.isdir, request.sources)
+        folders = filter(is_folder, request.sources)
         return tuple(
-            real_folder(os.fspath(folder)) for folder in folders if request.has_photo(folder)
+            real_folder(os.fspath(located(folder)))
+            for folder in folders
+            if request.has_photo(folder)
         )
 
     def end(self, outcome: str, counts: dict[str, Any]) -> None:
@@ -157,21 +176,21 @@ class Run:
         if self.freshness:
             self.freshness.ledger.end(outcome, counts)
 
-    def _chunks(self) -> Iterator[_Chunk]:
+    def _chunks(self) -> Iterator[list[Pending] | Ready[Result | Fresh]]:
         """Chunks, as soon as there is enough for every worker: towards the end they get shorter."""
-        waiting = _Chunk(0, [], [])
+        waiting: list[Pending] = []
         for item in self._sorted():
-            waiting.fresh += item.count
-            waiting.known += item.fresh + item.failed
-            waiting.pending += item.pending
-            while len(waiting.pending) >= 2 * self.order.jobs * self._pace.longest:
+            if item.known:
+                yield Ready(item.known)
+            waiting += item.pending
+            while len(waiting) >= min(2 * self._width * self._pace.longest, _AHEAD):
                 yield _cut(waiting, self._pace.longest)
-            if max(waiting.fresh, len(waiting.known)) >= _MANY:
-                yield _cut(waiting, 0)
-        while waiting.pending:
-            yield _cut(waiting, self._pace.length(len(waiting.pending), self.order.jobs))
-        if waiting.fresh or waiting.known:
-            yield waiting
+        while waiting:
+            yield _cut(waiting, self._pace.length(len(waiting), self._width))
+
+    @property
+    def _width(self) -> int:
+        return self.crew.width if self.crew else self.order.jobs
 
     def _sorted(self) -> Iterator[Sorted]:
         """The plan's batches, sorted out; where there is work to do, what a killed run left is swept."""
@@ -199,28 +218,14 @@ class Run:
             return self.freshness.sort_out(batch, self._each)
         return Sorted(pending=[Pending.unknown(job) for job in batch.jobs()])
 
-    def _work(self, chunk: _Chunk) -> Iterator[Done | Result | Fresh]:
-        if chunk.fresh:
-            yield Fresh(chunk.fresh)
-        yield from chunk.known
-        if chunk.pending:
-            with self.gate.passed(self._ends_now) as open:
-                yield from self._convert(chunk.pending) if open else ()
+    def _work(self, chunk: list[Pending]) -> Iterator[Done]:
+        with self.gate.passed(self._ends_now) as open:
+            yield from self.work.done(chunk, self.converter) if open else ()
 
-    def _convert(self, todo: list[Pending]) -> Iterator[Done]:
-        left: dict[Path, Pending] = {}
-        for pending in todo:
-            done = self.freshness and self.freshness.settle(pending, self.converter.prove)
-            if done:
-                yield done
-            else:
-                left[pending.job.output] = pending
-        for result in self.converter.convert(pending.job for pending in left.values()):
-            assert result.output
-            pending = left[result.output]
-            yield Done(
-                result, pending, self.freshness.hashes(pending) if self.freshness else NO_HASHES
-            )
+    @property
+    def staging(self) -> Staging:
+        """The converter, for photos that are elsewhere too."""
+        return Staging(self.converter)
 
     def _ends_now(self) -> bool:
         """Whether what is in hand is to be left; so it is when --max-time, and its grace, are over."""
@@ -244,35 +249,75 @@ def prepared(order: Order, converter: Converter, warn: Callable[[str], None]) ->
     for warning in behave(order.manners):
         warn(warning)
     with ExitStack() as stack:
-        freshness = None
+        crew = freshness = None
         try:
             if not request.single and not order.dry_run:
-                stack.enter_context(held(request.output, order.wait))
-            if order.ledger and (os.path.exists(order.ledger) or not order.dry_run):
-                freshness = stack.enter_context(_remembered(order, order.ledger, converter, warn))
+                processes = converter.processes
+                stack.enter_context(
+                    held(request.output, order.wait, request.shard, lambda: processes.stopped)
+                )
+            if order.cluster and not order.dry_run:
+                crew = stack.enter_context(_joined(order, order.cluster, converter, warn))
+            if order.ledger and (not order.dry_run or _is_there(order.ledger)):
+                ffmpeg = _version(converter, crew)
+                freshness = stack.enter_context(_remembered(order, order.ledger, ffmpeg, warn))
         except (OSError, Unusable) as error:
+            if not order.dry_run and not os.path.isdir(request.output):
+                words = f"the folder {request.output} cannot be made: {reason(error)}"
+                raise EnvironmentFault(words) from None
             if order.ledger and request.output not in order.ledger.parents:
                 raise  # it was asked for; else the outputs themselves will tell what is wrong
             words = f"nothing can be remembered in {request.output}: {reason(error)}"
             if order.renewal.retry is Retry.ONLY:  # else all would be tried, and not what failed
                 raise EnvironmentFault(f"{words}; --retry-failed goes by the ledger") from None
             warn(words)
-        yield Run(order, converter, Plan.of(request), freshness, gate)
+        yield Run(order, converter, Plan.of(request), freshness, gate, crew)
+
+
+def _version(converter: Converter, crew: "Cluster | None") -> str:
+    """Of the ffmpeg that converts: the workers', where one has come."""
+    return (crew.ffmpeg if crew else "") or converter.binary.version
+
+
+def _joined(
+    order: Order, venue: Venue, converter: Converter, warn: Callable[[str], None]
+) -> AbstractContextManager["Cluster"]:
+    from ffprep.cluster import joined  # of what it needs, little comes with ffprep itself
+
+    processes = converter.processes
+    return joined(venue, order.request, order.policy, order.ffmpeg, lambda: processes.stopped, warn)
 
 
 @contextmanager
 def _remembered(
-    order: Order, path: Path, converter: Converter, warn: Callable[[str], None]
+    order: Order, path: Location, ffmpeg: str, warn: Callable[[str], None]
 ) -> Iterator[Freshness]:
     output, policy = order.request.output, order.policy
-    with Ledger(path, warn, policy.fsync, order.dry_run) as ledger:
-        real, ffmpeg = os.path.realpath(output), converter.binary.version
+    terms = warn, policy.fsync, order.dry_run
+    with _opened(path, *terms) as ledger:
+        real = real_folder(os.fspath(output)).rstrip("/") or "/"
         alike = ledger.begin(Conditions(__version__, ffmpeg, policy.terms, real))
         yield Freshness(ledger, output, policy, order.renewal, alike)
 
 
-def _cut(waiting: _Chunk, length: int) -> _Chunk:
-    """Take what is known, and so many jobs, off what is waiting."""
-    chunk = _Chunk(waiting.fresh, waiting.known, waiting.pending[:length])
-    waiting.fresh, waiting.known, waiting.pending = 0, [], waiting.pending[length:]
+def _is_there(ledger: Location) -> bool:
+    if not isinstance(ledger, Remote):
+        return ledger.exists()
+    from ffprep.keeping import is_there
+
+    return is_there(ledger)
+
+
+def _opened(path: Location, warn: Callable[[str], None], fsync: bool, read_only: bool) -> Ledger:
+    if not isinstance(path, Remote):
+        return Ledger(path, warn, fsync, read_only)
+    from ffprep.keeping import KeptLedger
+
+    return KeptLedger(path, warn, fsync, read_only)
+
+
+def _cut(waiting: list[Pending], length: int) -> list[Pending]:
+    """Take so many jobs off what is waiting."""
+    chunk = waiting[:length]
+    del waiting[:length]
     return chunk

@@ -1,13 +1,17 @@
-"""Which size and mode a photo is given where there is a choice; and what a size breaks of an envelope."""
+"""Which size and mode a photo is given where there is a choice."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import product
 
+from ffprep.envelopes import broken
 from ffprep.errors import Kind, PhotoError, UsageError
 from ffprep.framing import Framing
 from ffprep.spec import Choice, Envelope, Fit, Size, Spec
+
+ALIKE = 0.01
+"""Shares that differ by less look the same: 854x480 is meant to be 16:9, and is wider by 0.08 %."""
 
 
 def sized(spec: Spec, photo: Size) -> Spec:
@@ -42,71 +46,53 @@ def settled(spec: Spec, photo: Size) -> Spec:
 def chosen(choice: Choice, photo: Size) -> Size:
     """The size for an upright photo. Raises UsageError where no size near its own is allowed."""
     if choice.sizes:
-        return min(choice.sizes, key=lambda size: change(Framing.of(choice.fit, photo, size)))
+        return best((size, Framing.of(choice.fit, photo, size)) for size in choice.sizes)
     return nearest(choice.envelope, choice.fit, photo)
 
 
-def change(framing: Framing) -> tuple[float, float]:
-    """How much is done to a photo, for comparing: what is cut, set in bars or distorted; then the enlargement.
+def best(sizes: Iterable[tuple[Size, Framing]]) -> Size:
+    """The size that changes a photo least: by what is cut, set in bars or distorted.
 
-    Rounded, so that sizes of one ratio do not differ by what floats add.
+    Of those that are alike in that (`ALIKE`), the one that enlarges it least, and else shrinks it least; then the first.
     """
-    done = framing.lost + framing.bars + (1 - 1 / framing.distortion)
-    return round(done, 12), max(1.0, framing.factor)
+    found = list(sizes)
+    least = min(changed(framing) for _, framing in found)
+    alike = [pair for pair in found if changed(pair[1]) - least < ALIKE]
+
+    def cost(pair: tuple[Size, Framing]) -> tuple[float, float]:
+        factor = round(pair[1].factor, 12)  # sizes of one ratio do not differ by what floats add
+        return max(1.0, factor), -factor
+
+    return min(alike, key=cost)[0]
+
+
+def changed(framing: Framing) -> float:
+    """The share of a photo, or of its frame, that is cut, set in bars or distorted."""
+    return framing.lost + framing.bars + (1 - 1 / framing.distortion)
 
 
 def nearest(envelope: Envelope, fit: Fit, photo: Size) -> Size:
     """The size in an envelope that a photo has to be changed least for: its own, if that is allowed.
 
     Else its proportions are taken as near as is allowed (cut where the mode covers, with bars where it
-    contains), then it is enlarged or shrunk as little as that takes, and each side is rounded to one of
-    the nearest multiples. Raises UsageError where that leads nowhere.
+    contains), then it is enlarged or shrunk as little as that takes. Of the multiples near that, it is the size for
+    which what is cut, set in bars or distorted, and what it is enlarged or shrunk by, are least together. Raises
+    UsageError where that leads nowhere.
     """
     if not list(broken(envelope, photo)):
         return photo
-    width, height = _scaled(envelope, *_proportioned(envelope, fit, photo))
-    sizes = [
-        Size(*sides)
-        for sides in product(_multiples(envelope, width), _multiples(envelope, height))
-        if not list(broken(envelope, Size(*sides)))
-    ]
+    near = _near(envelope, *_scaled(envelope, *_proportioned(envelope, fit, photo)))
+    sizes = [size for size in near if not list(broken(envelope, size))]
     if not sizes:
         raise UsageError(
             f"no size that the target takes is near {photo}; say which one, by --target NAME/WxH"
         )
 
-    def cost(size: Size) -> tuple[float, float]:
+    def cost(size: Size) -> tuple[float, Size]:
         framing = Framing.of(fit, photo, size)
-        return change(framing)[0], abs(math.log(framing.factor))
+        return round(changed(framing) + abs(math.log(framing.factor)), 12), size
 
     return min(sizes, key=cost)
-
-
-def broken(envelope: Envelope, size: Size) -> Iterator[tuple[str, str]]:
-    """What a size breaks: the rule's name, and what is wrong in words."""
-    short, long = sorted((size.width, size.height))
-    step, most = envelope.multiple_of, envelope.max_pixels
-    if short < envelope.min_side:
-        yield "min_side", f"a side of {short} is under {envelope.min_side}"
-    if envelope.max_side and long > envelope.max_side:
-        yield "max_side", f"a side of {long} is over {envelope.max_side}"
-    if envelope.max_short_side and short > envelope.max_short_side:
-        yield "max_short_side", f"its shorter side, {short}, is over {envelope.max_short_side}"
-    if envelope.min_long_side and long < envelope.min_long_side:
-        yield "min_long_side", f"its longer side, {long}, is under {envelope.min_long_side}"
-    if (least := envelope.min_ratio) and size.width * least[1] < size.height * least[0]:
-        yield "min_ratio", f"{size} is narrower than {ratio_text(least)}"
-    if (widest := envelope.max_ratio) and size.width * widest[1] > size.height * widest[0]:
-        yield "max_ratio", f"{size} is wider than {ratio_text(widest)}"
-    if size.width % step or size.height % step:
-        yield "multiple_of", f"the sides of {size} are not both multiples of {step}"
-    if most and size.pixels > most:
-        yield "max_pixels", f"{size} is {size.pixels} pixels, and {most} is the most"
-
-
-def ratio_text(ratio: tuple[int, int]) -> str:
-    """`2:5`, width to height."""
-    return f"{ratio[0]}:{ratio[1]}"
 
 
 def _proportioned(envelope: Envelope, fit: Fit, photo: Size) -> tuple[float, float]:
@@ -150,9 +136,17 @@ def _scaled(envelope: Envelope, width: float, height: float) -> tuple[float, flo
     return width * factor, height * factor
 
 
-def _multiples(envelope: Envelope, side: float) -> set[int]:
+def _near(envelope: Envelope, width: float, height: float) -> Iterator[Size]:
+    """Sizes of multiples near these sides; also those of their ratio, which a rounded side leads away from."""
+    step, ratio = envelope.multiple_of, width / height
+    widths, heights = _multiples(step, width), _multiples(step, height)
+    yield from (Size(*sides) for sides in product(widths, heights))
+    yield from (Size(side, other) for side in widths for other in _multiples(step, side / ratio))
+    yield from (Size(other, side) for side in heights for other in _multiples(step, side * ratio))
+
+
+def _multiples(step: int, side: float) -> set[int]:
     """The two nearest multiples, one if it is one, and none that is nothing."""
-    step = envelope.multiple_of
     exact = side / step
     if abs(exact - round(exact)) < 1e-9:
         exact = round(exact)

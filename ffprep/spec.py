@@ -5,6 +5,7 @@ import hashlib
 import json
 import math
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Self
@@ -17,6 +18,13 @@ LOWEST_QUALITY = 30
 
 PIXELS_VERSION = 2
 """Part of every digest; raised when the same Spec would come out with other pixels."""
+
+
+FFMPEG_HOLDS = (2**31 - 1) // 8 - 1
+"""Pixels, with 128 more to each side."""
+
+CHOICE_VERSION = 2
+"""Part of the digest of every Spec with a Choice; raised when `sizing` would choose otherwise."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -42,7 +50,7 @@ class Size:
     @property
     def ffmpeg_holds(self) -> bool:
         """Whether FFmpeg can hold such a picture (libavutil/imgutils.c, at 8 bytes a pixel)."""
-        return (self.width + 128) * (self.height + 128) < (2**31 - 1) // 8
+        return (self.width + 128) * (self.height + 128) <= FFMPEG_HOLDS
 
     @property
     def turned(self) -> "Size":
@@ -110,7 +118,7 @@ class Focus:
         sides |= {"bottom": (None, 1.0), "center": (None, None)}
         try:
             if "," in text:
-                x, y = (float(part) for part in text.split(","))
+                x, y = read_fractions(text)
             else:
                 known = [sides[word] for word in words]
                 (x,) = {a for a, _ in known if a is not None} or {0.5}
@@ -130,7 +138,7 @@ class Bounds:
     """Edges of a cut, as fractions of the upright photo's width and height, from its upper left.
 
     In pixels, each edge is the one that is nearest, the further one in the middle between two; so cuts that
-    share an edge in fractions share it in pixels.
+    share an edge in fractions share it in pixels. Less than a pixel is nothing, however it would be rounded.
     """
 
     left: float = 0.0
@@ -142,7 +150,7 @@ class Bounds:
     def parse(cls, text: str) -> Self:
         """Read `L,T,R,B`, such as `0,0.1,1,0.9`. Raises UsageError."""
         try:
-            left, top, right, bottom = (float(part) for part in text.split(","))
+            left, top, right, bottom = read_fractions(text)
         except ValueError:
             left = top = right = bottom = math.nan
         if not (0 <= left <= 1 and 0 <= top <= 1 and 0 <= right <= 1 and 0 <= bottom <= 1):
@@ -168,15 +176,28 @@ class Bounds:
 
     def of(self, photo: Size) -> Size | None:
         """The size of what is left of an upright photo; None where that is less than a pixel."""
+        across, down = (
+            (self.right - self.left) * photo.width,
+            (self.bottom - self.top) * photo.height,
+        )
+        if min(across, down) < 1 - 1e-9:
+            return None
         left, top = self.corner(photo)
-        width = _edge(self.right, photo.width) - left
-        height = _edge(self.bottom, photo.height) - top
-        return Size(width, height) if width and height else None
+        return Size(_edge(self.right, photo.width) - left, _edge(self.bottom, photo.height) - top)
+
+
+HALF_UP = 0.5 + 1e-9
+"""What is added before rounding down: 0.29 of 50 is 14.5, and no less for what floats make of it."""
 
 
 def _edge(fraction: float, length: int) -> int:
-    """In pixels; `graph` says the same to FFmpeg."""
-    return math.floor(fraction * length + 0.5)
+    """In pixels; `pixels.cut` says the same to FFmpeg."""
+    return math.floor(fraction * length + HALF_UP)
+
+
+def read_fractions(text: str) -> Iterator[float]:
+    """Numbers with commas between them, in the digits that sizes have too. Raises ValueError."""
+    return (float(part.encode("ascii")) for part in text.split(","))
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +266,7 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What the size of each photo is chosen from when it is looked at (`sizing`).
+    """What the size of each photo is chosen from when it is looked at (`sizing`, in the version CHOICE_VERSION).
 
     One of the `sizes`, that suits the photo best by `fit`; where there are none, the nearest to the
     photo's own that lies in the `envelope`.
@@ -343,6 +364,7 @@ class Spec:
     def digest(self) -> str:
         """Stable over runs and machines; changes whenever the pixels would."""
         content = _plain(self) | {"pixels_version": PIXELS_VERSION}
+        content |= {"choice_version": CHOICE_VERSION} if self.choice else {}
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 

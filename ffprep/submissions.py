@@ -39,7 +39,7 @@ class Submission:
 
     state: str
     clip: str
-    photo: str
+    source: str
     server: str
     sent: float
     job: str | None

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ffprep.aims import Aims, sidecar_of
+from ffprep.aims import Aims, sidecar, sidecar_of
 from ffprep.errors import PhotoError
 from ffprep.files import Stamp
 from ffprep.framing import Framing, left_of
@@ -15,7 +15,7 @@ from ffprep.job import Policy
 from ffprep.picture import Picture
 from ffprep.probe import Extras
 from ffprep.processes import Processes
-from ffprep.sizing import change, settled, sized
+from ffprep.sizing import best, settled, sized
 from ffprep.spec import Fit, Mode, Size, Spec
 from ffprep.targets import Target, check
 from ffprep.viewing import Viewers
@@ -76,11 +76,7 @@ class Finding:
         by_mode: defaultdict[str, list[tuple[Size, Framing]]] = defaultdict(list)
         for size, mode, framing in self.framings:
             by_mode[mode].append((size, framing))
-        several = {mode: sizes for mode, sizes in by_mode.items() if len(sizes) > 1}
-        return {
-            (min(sizes, key=lambda pair: change(pair[1]))[0], mode)
-            for mode, sizes in several.items()
-        }
+        return {(best(sizes), mode) for mode, sizes in by_mode.items() if len(sizes) > 1}
 
     @property
     def dropped(self) -> list[str]:
@@ -132,6 +128,7 @@ class Survey:
     follow_links: bool
     policy: Policy
     workers: int
+    processes: Processes = field(default_factory=Processes)
 
     def describe(
         self, frames: Sequence[Spec], modes: Sequence[Mode], aims: Aims
@@ -148,7 +145,8 @@ class Survey:
                 if not frames:
                     return Finding(found.path, picture, extras)
                 own = found.has_sidecar
-                specs = [aims.spec(found.path, frame, own) for frame in frames]
+                said = sidecar(found.path) if own else None
+                specs = [aims.spec(found.path, frame, said) for frame in frames]
                 left = left_of(picture.shown, specs[0].bounds)
                 return Finding(
                     found.path,
@@ -182,14 +180,21 @@ class Survey:
         return self._each(look)
 
     def _each(self, look: Callable[[Found, Viewers], Finding]) -> Generator[Finding, None, None]:
-        processes = Processes()
+        processes = self.processes
         with Viewers(processes, self.policy) as viewers:
 
             def work(found: Found) -> Iterator[Finding]:
                 yield look(found, viewers)
 
             pictures = Walk(self.paths, follow_links=self.follow_links).files()
-            yield from spread(pictures, work, self.workers, ordered=True, abandon=processes.stop)
+            yield from spread(
+                pictures,
+                work,
+                self.workers,
+                ordered=True,
+                stopped=lambda: processes.stopped,
+                abandon=processes.stop,
+            )
 
     def _probed(self, found: Found, viewers: Viewers) -> Picture:
         if found.error:

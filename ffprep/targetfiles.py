@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ffprep import toml
+from ffprep.envelopes import broken, contradictory
 from ffprep.errors import EnvironmentFault, UsageError
-from ffprep.formats import FORMATS, OUTPUT_FORMATS
-from ffprep.sizing import broken
+from ffprep.formats import FORMATS
 from ffprep.spec import Envelope, Size
-from ffprep.targets import Target
+from ffprep.targets import ANY_FORMAT, Target
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -36,15 +36,6 @@ _WORDS = ("title", "status", "source")
 _KEYS = {*_COUNTS, *_RATIOS, *_FLAGS, *_WORDS, "date", "formats", "sizes", "refusals"}
 _RULES = {*_COUNTS, *_RATIOS, "alpha", "formats", "size"}
 
-# What may not be more than what.
-_ORDERED = (
-    ("min_side", "max_side"),
-    ("min_side", "max_short_side"),
-    ("min_long_side", "max_side"),
-    ("max_short_side", "max_side"),
-    ("min_ratio", "max_ratio"),
-)
-
 
 def all_targets(files: Iterable[Path] = ()) -> list[Target]:
     """Every target, ffprep's own first; a later file wins over an earlier one.
@@ -53,9 +44,16 @@ def all_targets(files: Iterable[Path] = ()) -> list[Target]:
     """
     found: dict[str, Target] = {}
     for file in (OWN, *files):
-        document = toml.read(file)
+        document = _read(file)
         found |= {name: _Table(document, name).read() for name in document.content}
     return list(found.values())
+
+
+def _read(file: Path) -> toml.Document:
+    try:
+        return toml.read(file)
+    except EnvironmentFault as error:
+        raise EnvironmentFault(f"targets file {error}") from None
 
 
 def find_target(text: str, files: Iterable[Path] = ()) -> Target:
@@ -86,20 +84,19 @@ class _Table:
             self._fail((), "a target's name is made of letters, digits, dots and dashes")
         for key in content:
             if key not in _KEYS:
-                if isinstance(content[key], dict):
-                    words = f'is no rule; a name with a dot goes into quotes, ["{self.name}.{key}"]'
-                    self._fail((key,), words)
-                self._fail((key,), f"is no rule; there are {', '.join(sorted(_KEYS))}")
+                self._fail((key,), self._no_rule(key, content[key]))
         counts = {key: self._count(key, content[key]) for key in _COUNTS if key in content}
         ratios = {key: self._ratio(key, content[key]) for key in _RATIOS if key in content}
-        self._require_order(counts | ratios)
         max_bytes = counts.pop("max_bytes", None)
-        bounds: dict[str, Any] = counts | {
+        said: dict[str, Any] = counts | {
             key: (ratio.numerator, ratio.denominator) for key, ratio in ratios.items()
         }
-        envelope = Envelope(**bounds)
+        envelope = Envelope(**said)
+        if culprits := contradictory(envelope):
+            words = f"leaves no size that FFmpeg can hold: {' and '.join(culprits)}"
+            self._fail((max(culprits, key=list(content).index),), words)
         sizes = tuple(self._sizes(content, envelope))
-        if not sizes and not bounds:
+        if not sizes and not said:
             self._fail((), "has no sizes, and no rule that says which are taken")
         return Target(
             name=self.name,
@@ -113,6 +110,13 @@ class _Table:
             checked=self._flag(content, "checked", False),
             **{key: self._word((key,), content.get(key, "")) for key in _WORDS},
         )
+
+    def _no_rule(self, key: str, value: object) -> str:
+        if alike := toml.alike(key.lower(), _KEYS):
+            return f"is no rule{alike}"
+        if isinstance(value, dict):
+            return f'is no rule; a name with a dot goes into quotes, ["{self.name}.{key}"]'
+        return f"is no rule; there are {', '.join(sorted(_KEYS))}"
 
     def _count(self, key: str, value: object) -> int:
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
@@ -130,17 +134,6 @@ class _Table:
             self._fail((key,), "no side of a picture is 0")
         return width / height
 
-    def _require_order(self, said: dict[str, Any]) -> None:
-        for lower, upper in _ORDERED:
-            if lower in said and upper in said and said[lower] > said[upper]:
-                self._fail((lower,), f"is more than {upper}")
-        least = said.get("min_side", 1)
-        if least * least > said.get("max_pixels", least * least):
-            self._fail(("max_pixels",), "is less than min_side times min_side")
-        step = said.get("multiple_of", 1)
-        if "max_side" in said and said["max_side"] // step * step < least:
-            self._fail(("multiple_of",), "has no multiple between min_side and max_side")
-
     def _sizes(self, content: dict[str, Any], envelope: Envelope) -> Iterable[tuple[str, Size]]:
         table = content.get("sizes", {})
         if not isinstance(table, dict):
@@ -150,15 +143,26 @@ class _Table:
                 size = Size.parse(self._word(("sizes", label), text))
             except UsageError as error:
                 self._fail(("sizes", label), str(error))
+            if not size.ffmpeg_holds:
+                self._fail(("sizes", label), "is more than FFmpeg can hold")
+            if not _NAME.fullmatch(label):
+                words = "a size's name is made of letters, digits, dots, dashes and underscores"
+                self._fail(("sizes", label), words)
+            if _reads_as(label) not in (None, size):
+                self._fail(("sizes", label), f"a name that reads as another size than {size}")
             if wrong := [words for _, words in broken(envelope, size)]:
                 self._fail(("sizes", label), f"breaks the target's own rules: {'; '.join(wrong)}")
             yield label, size
 
     def _formats(self, content: dict[str, Any]) -> tuple[str, ...]:
-        names = content.get("formats", list(OUTPUT_FORMATS))
-        known = [format.name for format in FORMATS]
-        if not isinstance(names, list) or not names or not all(name in known for name in names):
-            self._fail(("formats",), f"must be a list of some of {', '.join(known)}")
+        names = content.get("formats", list(ANY_FORMAT))
+        if not isinstance(names, list) or not names:
+            self._fail(("formats",), f"must be a list of some of {', '.join(ANY_FORMAT)}")
+        for name in names:
+            if name not in ANY_FORMAT:
+                known = next((f.name for f in FORMATS if f".{name}" in f.suffixes), None)
+                hint = f"write {known}" if known else f"there are {', '.join(ANY_FORMAT)}"
+                self._fail(("formats",), f"{name!r} is no format; {hint}")
         return tuple(names)
 
     def _refusals(self, content: dict[str, Any]) -> Iterable[tuple[str, str]]:
@@ -192,3 +196,10 @@ class _Table:
         place = f"{self.document.path}:{self.document.line(self.name, *way)}"
         key = ".".join(map(str, (self.name, *way)))
         raise EnvironmentFault(f"targets file {place}: {key}: {why}")
+
+
+def _reads_as(label: str) -> Size | None:
+    try:
+        return Size.parse(label)
+    except UsageError:
+        return None

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from ffprep.envelopes import bounds, broken, ratio_text
 from ffprep.errors import UsageError
-from ffprep.formats import OUTPUT_FORMATS, OutputFormat
+from ffprep.formats import FORMATS, OUTPUT_FORMATS, OutputFormat
 from ffprep.picture import Picture
-from ffprep.sizing import broken, ratio_text
 from ffprep.spec import Choice, Envelope, Mode, Size
 
 SIZE_REFUSAL = "Inpaint image must match the requested width and height"
@@ -15,6 +15,9 @@ SIZE_REFUSAL = "Inpaint image must match the requested width and height"
 
 ANY = Envelope()
 """No bounds."""
+
+ANY_FORMAT = tuple(format.name for format in FORMATS)
+"""Every format that ffprep knows: what a target takes that says nothing of formats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +32,7 @@ class Target:
     name: str
     sizes: tuple[tuple[str, Size], ...] = ()
     envelope: Envelope = ANY
-    formats: tuple[str, ...] = tuple(OUTPUT_FORMATS)
+    formats: tuple[str, ...] = ANY_FORMAT
     max_bytes: int | None = None
     alpha: bool = True
     refusals: tuple[tuple[str, str], ...] = ()
@@ -42,7 +45,8 @@ class Target:
     @classmethod
     def of_size(cls, size: Size) -> "Target":
         """A target that is nothing but a size, for pictures of any format ffprep writes."""
-        return cls("", ((str(size), size),), refusals=(("size", SIZE_REFUSAL),))
+        refusals = (("size", SIZE_REFUSAL),)
+        return cls("", ((str(size), size),), formats=tuple(OUTPUT_FORMATS), refusals=refusals)
 
     def at(self, wanted: str) -> "Target":
         """The same with one size alone, given in pixels or by its name. Raises UsageError."""
@@ -88,7 +92,7 @@ class Target:
             "name": self.name,
             "title": self.title,
             "sizes": {label: str(size) for label, size in self.sizes},
-            "formats": list(self.formats),
+            "formats": None if self.formats == ANY_FORMAT else list(self.formats),
             "rules": self.rules(),
             "refusals": dict(self.refusals),
             "status": self.status,
@@ -103,7 +107,8 @@ class Target:
             yield f"sizes {', '.join(f'{size} ({label})' for label, size in self.sizes)}"
         if rules := self.rules():
             yield ", ".join(_told(rule, value) for rule, value in rules.items())
-        yield f"formats {', '.join(self.formats)}"
+        if self.formats != ANY_FORMAT:
+            yield f"formats {', '.join(self.formats)}"
         if self.status:
             yield self.status
         if self.source:
@@ -112,11 +117,10 @@ class Target:
 
     def rules(self) -> dict[str, object]:
         """Its rules by name, as a file would say them, without those that bind nothing."""
-        bounds, free = self.envelope, ANY
+        values = {name: getattr(self.envelope, name) for name in bounds(self.envelope)}
         found: dict[str, object] = {
             name: ratio_text(value) if isinstance(value, tuple) else value
-            for name in Envelope.__slots__
-            if (value := getattr(bounds, name)) != getattr(free, name)
+            for name, value in values.items()
         }
         found |= {"max_bytes": self.max_bytes} if self.max_bytes else {}
         return found if self.alpha else found | {"alpha": False}

@@ -47,7 +47,9 @@ def parsed(path: Path, data: bytes) -> Document:
         text = data.decode("utf-8-sig")
         return Document(path, text, tomllib.loads(text))
     except UnicodeDecodeError as error:
-        raise EnvironmentFault(f"{path}: {error}") from None
+        lines = data.count(b"\n", 0, error.start)
+        words = "is no text in UTF-8, as TOML is written; save it anew with that encoding"
+        raise EnvironmentFault(f"{path}:{lines + 1}: {words}") from None
     except tomllib.TOMLDecodeError as error:
         what, place = str(error).rsplit(" (at ", 1)
         line = re.match(r"line (\d+)", place)

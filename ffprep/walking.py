@@ -8,43 +8,29 @@ import os
 import stat
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import groupby, islice
 from pathlib import Path
 
 from ffprep.aims import SIDECAR
 from ffprep.errors import PhotoError, UsageError
-from ffprep.files import open_regular, os_trouble, real_folder
-from ffprep.formats import HEAD_BYTES, OUTPUT_FORMATS, SUFFIXES, OutputFormat, sniff
+from ffprep.files import is_url, open_regular, os_trouble, real_folder
+from ffprep.formats import (
+    FORMATS,
+    HEAD_BYTES,
+    OUTPUT_FORMATS,
+    SUFFIXES,
+    Format,
+    OutputFormat,
+    sniff,
+)
+from ffprep.listing import PICTURES, Listing
+from ffprep.locations import Location, names_url, spelt
 from ffprep.selection import Selection
 
 _TOGETHER = 512
 """How many files that are named one by one make a Listing."""
-_SUFFIXES = frozenset(SUFFIXES) | {suffix.upper() for suffix in SUFFIXES}
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """The pictures of one folder, in the order of their names; or files of one that are named themselves.
-
-    `folder` is as the user spelt it, `real` without links; both end in a separator, but a `folder`
-    that is empty is the working one. `below` is its way from the SOURCE folder, empty for that itself
-    and for files that are named. `linked` are those of the `names` that are links, and photos with
-    `sidecars` have words of their own beside them (`aims`), which count as no files. `passed` counts
-    what is no picture, or one of the `links` that are not followed. Where there is an `error`,
-    `folder` is the folder or file that could not be looked at.
-    """
-
-    folder: str
-    real: str = ""
-    below: str = ""
-    names: Sequence[str] = ()
-    linked: frozenset[str] = frozenset()
-    sidecars: frozenset[str] = frozenset()
-    passed: int = 0
-    links: int = 0
-    error: PhotoError | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +104,7 @@ class Walk:
     """
 
     sources: Iterable[str | os.PathLike[str]]
-    own: Path | None = None
+    own: Location | None = None
     follow_links: bool = False
     selection: Selection = field(default_factory=Selection)
 
@@ -126,12 +112,17 @@ class Walk:
         """Every folder, and every file that is named by itself."""
         entered: set[int] = set()
         paths = map(_spelt, self.sources)
-        for is_folder, group in groupby(paths, os.path.isdir):
-            if not is_folder:
+        for is_one, group in groupby(paths, is_folder):
+            if not is_one:
                 yield from self._named(group)
                 continue
             for path in group:
-                yield from self._below(path, entered)
+                if is_url(path):
+                    from ffprep import prefixes
+
+                    yield from prefixes.below(path, self.own, self.selection, entered)
+                else:
+                    yield from self._below(path, entered)
 
     def files(self) -> Iterator[Found]:
         """The same, a file at a time."""
@@ -145,10 +136,13 @@ class Walk:
     def _named(self, paths: Iterable[str]) -> Iterator[Listing]:
         for folder, group in groupby(paths, lambda path: path[: path.rfind("/") + 1]):
             real = real_folder(folder)
+            look = _looked_at
+            if is_url(folder):
+                from ffprep.prefixes import looked_at as look
             while names := [path[len(folder) :] for path in islice(group, _TOGETHER)]:
                 # A shell's `photos/*` names sidecars too.
                 names = [name for name in names if not name.endswith(SIDECAR)]
-                yield from _looked_at(folder, real, self.selection.pick(names, folder, ""))
+                yield from look(folder, real, self.selection.pick(names, folder, ""))
 
     def _below(self, path: str, entered: set[int]) -> Iterator[Listing]:
         top = _Place.top(path)
@@ -193,7 +187,7 @@ class Walk:
         names = [
             name
             for name in files
-            if name[name.rfind(".") :] in _SUFFIXES or _claims_to_be_picture(place.folder + name)
+            if name[name.rfind(".") :] in PICTURES or _claims_to_be_picture(place.folder + name)
         ]
         passed = len(files) + len(ways) + len(devices) - len(folders) - len(names) - len(linked)
         if linked:
@@ -233,9 +227,21 @@ class Walk:
         return [name for name in folders if self.selection.enters(place.below + name)]
 
 
+def is_folder(path: str | os.PathLike[str]) -> bool:
+    """Whether a source is a folder, or holds one in a store."""
+    text = os.fspath(path)
+    if not names_url(text):
+        return os.path.isdir(text)
+    from ffprep import prefixes
+
+    return prefixes.is_folder(spelt(text))
+
+
 def _spelt(source: str | os.PathLike[str]) -> str:
     """A path as pathlib spells it, which takes longer than all else, so only where it matters."""
     path = os.fspath(source)
+    if names_url(path):
+        return spelt(path)
     plain = not ("//" in path or "/./" in path or path.startswith("./"))
     return path if plain and path and not path.endswith(("/", "/.")) else str(Path(path))
 
@@ -301,8 +307,16 @@ def output_format(path: Path) -> OutputFormat | None:
             format = sniff(file.read(HEAD_BYTES))
     except PhotoError:
         return None
-    if format is None:
-        return None
+    return _written_as(format) if format else None
+
+
+def written_as(suffix: str) -> OutputFormat | None:
+    """The same, by what its suffix says that it is."""
+    named = (format for format in FORMATS if suffix.lower() in format.suffixes)
+    return next(map(_written_as, named), None)
+
+
+def _written_as(format: Format) -> OutputFormat:
     lossless = format.name in ("gif", "bmp", "tiff")
     return OUTPUT_FORMATS.get(format.name) or OUTPUT_FORMATS["png" if lossless else "jpeg"]
 

@@ -10,13 +10,14 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from threading import Event
+from threading import Event, main_thread
 from types import FrameType, TracebackType
 from typing import Generic, Self, TypeVar
 
-from ffprep.errors import Interrupted
+from ffprep.errors import EnvironmentFault, Interrupted
 from ffprep.jobserver import Slots, slots
 
 Chunk = TypeVar("Chunk")
@@ -26,7 +27,7 @@ _PULSE = 0.05
 _PATIENCE = 0.7
 """Seconds that work in hand may still take when a run is interrupted."""
 _LEAVING = 30.0
-"""The same for work that was abandoned: no ffmpeg is left, and decoders in this process have an end."""
+"""The same where somebody waits for the end of what was abandoned: no ffmpeg is left, and decoders in this process have an end."""
 
 
 def processors() -> int:
@@ -67,11 +68,33 @@ def _read(path: Path) -> str:
         return ""
 
 
+@dataclass(frozen=True, slots=True)
+class Ready(Generic[Outcome]):
+    """In place of a chunk: outcomes that take no work. They come out at once."""
+
+    outcomes: Iterable[Outcome]
+
+
+class Elsewhere(Executor):
+    """Workers that have no memory in common with this process: a chunk's outcomes come together."""
+
+    @property
+    def width(self) -> int:
+        """How many chunks they can work on at a time, by now."""
+        raise NotImplementedError
+
+    @property
+    def room(self) -> int:
+        """How many chunks they are to have at a time, those that wait for a worker among them."""
+        return 2 * self.width
+
+
 def spread(
-    chunks: Iterable[Chunk],
+    chunks: Iterable[Chunk | Ready[Outcome]],
     work: Callable[[Chunk], Iterable[Outcome]],
     workers: int,
     *,
+    elsewhere: Elsewhere | None = None,
     ordered: bool = False,
     stopped: Callable[[], bool] = lambda: False,
     abandon: Callable[[], None] | None = None,
@@ -82,24 +105,33 @@ def spread(
     worker are in flight. Once `stopped` says so, no chunk begins, and what is in hand is waited for
     a moment only. So it is when `work` raises, which ends it all; the exception is raised here at last.
     A chunk begins when this process has a slot for it (see `jobserver`). When it is broken off, by an exception
-    or by whoever takes no more, `abandon` ends what is in hand, and that is waited for.
+    or by whoever takes no more, `abandon` ends what is in hand, and that is waited for. `elsewhere` is instead of
+    the threads: how many chunks are in flight is its to say, and the slots there are none of this process.
+    Raises EnvironmentFault where no thread can be started.
     """
-    executor: Executor = ThreadPoolExecutor(workers)
-    process_slots, over = slots(), Event()
+    executor = elsewhere or ThreadPoolExecutor(workers)
+    process_slots, over, patience = slots(), Event(), _LEAVING if abandon else _PATIENCE
     pending: deque[_Task[Outcome]] = deque()
     come = Event()
     try:
         for chunk in chunks:
             if stopped():
                 break
+            if isinstance(chunk, Ready):
+                yield from chunk.outcomes
+                yield from _take(pending, come, ordered, stopped, patience, at_once=True)
+                continue
             task = _Task[Outcome](come, process_slots, lambda: over.is_set() or stopped())
-            task.future = executor.submit(task.run, work, chunk)
+            if elsewhere:
+                task.future = elsewhere.submit(work, chunk)
+            else:
+                task.future = _submitted(executor, task, work, chunk)
             task.future.add_done_callback(lambda _: come.set())
             pending.append(task)
-            while len(pending) >= 2 * workers:
-                yield from _take(pending, come, ordered, stopped)
+            while len(pending) >= (elsewhere.room if elsewhere else 2 * workers):
+                yield from _take(pending, come, ordered, stopped, patience)
         while pending:
-            yield from _take(pending, come, ordered, stopped)
+            yield from _take(pending, come, ordered, stopped, patience)
     except BaseException:
         over.set()
         if abandon:
@@ -114,7 +146,7 @@ def spread(
 class _Task(Generic[Outcome]):
     """A chunk in work, and what came out of it so far; `come` is set for each outcome."""
 
-    future: "Future[None]"
+    future: "Future[Iterable[Outcome] | None]"
 
     def __init__(self, come: Event, slots: Slots, stopped: Callable[[], bool]) -> None:
         self._come, self._slots, self._stopped = come, slots, stopped
@@ -134,7 +166,22 @@ class _Task(Generic[Outcome]):
             while True:
                 yield self.outcomes.get_nowait()
         if ended and not self.future.cancelled():
-            self.future.result()
+            yield from self.future.result() or ()
+
+
+def _submitted(
+    executor: Executor,
+    task: _Task[Outcome],
+    work: Callable[[Chunk], Iterable[Outcome]],
+    chunk: Chunk,
+) -> "Future[Iterable[Outcome] | None]":
+    try:
+        return executor.submit(task.run, work, chunk)
+    except RuntimeError:
+        words = "no thread can be started; raise the limit of processes"
+        if not main_thread().is_alive():
+            words = "the program is ending, and no photo is begun any more"
+        raise EnvironmentFault(words) from None
 
 
 def _take(
@@ -142,12 +189,15 @@ def _take(
     come: Event,
     ordered: bool,
     stopped: Callable[[], bool],
+    patience: float,
+    at_once: bool = False,
 ) -> Iterator[Outcome]:
     """Wait for something to come, yield it, and drop the tasks that have ended."""
-    come.wait(_PULSE)
+    if not at_once:
+        come.wait(_PULSE)
     come.clear()  # before looking, so that nothing that comes meanwhile is missed
     if stopped():
-        wait([task.future for task in pending if not task.future.cancel()], timeout=_PATIENCE)
+        wait([task.future for task in pending if not task.future.cancel()], timeout=patience)
     for task in list(pending):
         ended = task.future.done() or stopped()
         try:

@@ -20,7 +20,7 @@ from ffprep.spec import Bounds, Focus, Size, Spec
 
 PNG = OUTPUT_FORMATS["png"]
 CONVERTER = Converter(find(), Policy("allow"))
-BOUNDS = ["0.25,0,1,0.5", "0.1,0.2,0.77,0.9", "0.333,0.5,0.334,1", "0,0,0.5,0.5"]
+BOUNDS = ["0.25,0,1,0.5", "0.1,0.2,0.77,0.9", "0.333,0.5,0.337,1", "0,0,0.5,0.5"]
 
 
 def cut(image: Image.Image, bounds: Bounds) -> Image.Image:
@@ -69,6 +69,13 @@ def test_the_cut_is_pillows_to_the_pixel(tmp_path: Path, text: str, kind: str) -
         )
     else:
         assert image.convert("RGB").tobytes() == wanted.convert("RGB").tobytes()
+
+
+def test_floats_move_no_edge(tmp_path: Path) -> None:
+    """0.29 of 50 is 14.5, and the further pixel is the 15th; floats make 14.499999999999998 of it."""
+    coordinates(50, 50).save(tmp_path / "in.png")
+    image = made(tmp_path / "in.png", as_it_is((10, 10), Bounds(0.29, 0.29, 0.49, 0.49)))
+    assert image.getpixel((0, 0))[:2] == (15, 15)  # type: ignore[index]
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

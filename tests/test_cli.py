@@ -291,7 +291,11 @@ def test_modes_in_the_users_own_folder_are_found(ffprep, home: Path) -> None:
         (["--size", "8x8", "--focus", "2,2"], "no focus"),
         (["--size", "8x8", "--names", "{nome}"], "unknown field {nome}"),
         (["--size", "8x8", "--jobs", "many"], "neither auto nor a number"),
-        (["--size", "8x8", "--filters", "/nowhere"], "no such folder"),
+        (["--size", "8x8", "--filters", "/nowhere/at/all"], "no such folder"),
+        (["--target", "ltx", "--targets", "/nowhere/at.toml"], "no such file"),
+        (["--size", "8x8", "--mode", ""], "--mode: is empty"),
+        (["--size", "8x8", "--scene", ""], "--scene: is empty"),
+        (["--size", "8x8", "--max-loss", "\u0661"], "is no share"),
         (["--size", "99999x9", "--format", "webp"], "too large for webp"),
     ],
 )
@@ -484,11 +488,22 @@ def test_info_tells_what_will_be_dropped(ffprep, tmp_path: Path) -> None:
     assert told["c.gif"]["dropped"] == ["2 of 3 frames"]
 
 
+@pytest.mark.parametrize(
+    "words", ["--focus top", "--crop-bounds 0,0,1,0.5", "--scene ui", "--max-loss 0.1"]
+)
+def test_what_is_said_of_a_frame_needs_one(ffprep, tmp_path: Path, words: str) -> None:
+    ramp(64, 48).save(tmp_path / "a.jpg")
+    ran = ffprep("info", tmp_path / "a.jpg", *words.split())
+    assert (ran.code, ran.out) == (2, b"")
+    assert f"{words.split()[0]} is about a frame; say which, by --size or --target" in ran.err
+    assert ffprep("info", tmp_path / "a.jpg", *words.split(), "--size", "9x9").code == 0
+
+
 def test_info_tells_beforehand_what_each_mode_would_do(ffprep, tmp_path: Path) -> None:
     ramp(640, 480).save(tmp_path / "a.jpg")
     ran = ffprep("info", tmp_path / "a.jpg", "--size", "1280x720")
     told = [line.strip() for line in ran.out.decode().splitlines()]
-    cut = "25 % of the photo is cut (top 12 %, bottom 12 %)"
+    cut = "25 % of the photo is cut (top 12.5 %, bottom 12.5 %)"
     assert f"cover at 1280x720: enlarged 2.00x, {cut}" in told
     assert "pad at 1280x720: enlarged 1.50x, 25 % of the frame is bars" in told
     (found,) = ffprep("info", tmp_path / "a.jpg", "--target", "sora-2", "--json").lines

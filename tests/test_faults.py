@@ -167,10 +167,19 @@ def test_an_output_folder_that_may_not_be_written_is_told(
     else:
         out = jobs[0].source.parents[1] / "shut"
         out.mkdir(mode=0o555)
-    for place in (out, out / "below"):
-        ran = ffprep("convert", jobs[0].source.parent, "-o", place, "--size", "8x8", "--json")
-        assert (ran.code, set(ran.kinds().values()), len(ran.kinds())) == (1, {"io"}, len(jobs))
-        assert "cannot write" in ran.err
+    words = ("convert", jobs[0].source.parent, "--size", "8x8", "--json", "-o")
+    ran = ffprep(*words, out)
+    assert (ran.code, set(ran.kinds().values()), len(ran.kinds())) == (1, {"io"}, len(jobs))
+    assert "cannot write" in ran.err
+    for ledger in (
+        (),
+        ("--ledger", "none"),
+    ):  # one that cannot be made is told once, before any work
+        ran = ffprep(*words, out / "below", *ledger)
+        assert (ran.code, ran.kinds()) == (3, {})
+        assert f"the folder {out / 'below'} cannot be made: " in ran.err
+    ran = ffprep("convert", jobs[0].source, "-o", "/proc/below/a.jpg", "--size", "8x8")
+    assert (ran.code, "its folder is not there, and cannot be made" in ran.err) == (1, True)
 
 
 def test_a_disk_that_is_shut_meanwhile_is_no_bug(

@@ -15,7 +15,7 @@ SIDES = st.integers(1, 10_000)
         (
             Fit.COVER,
             "640x480",
-            "enlarged 2.00x, 25 % of the photo is cut (top 12 %, bottom 12 %)",
+            "enlarged 2.00x, 25 % of the photo is cut (top 12.5 %, bottom 12.5 %)",
         ),
         (Fit.CONTAIN, "4000x3000", "shrunk to 0.24x, 25 % of the frame is bars"),
         (Fit.CONTAIN, "1280x720", "stays at 1x"),
@@ -81,4 +81,7 @@ def test_numbers_never_round_to_nothing() -> None:
         "1e-05x",
         "1x",
     )
-    assert (percent(0.001), percent(0.333)) == ("under 1 %", "33 %")
+    shares = 0.001, 0.333, 0.125, 0.3, 0.999
+    assert [percent(share) for share in shares] == "under 1 %|33.3 %|12.5 %|30 %|over 99 %".split(
+        "|"
+    )

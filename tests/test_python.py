@@ -1,6 +1,8 @@
 """ffprep as a library: what a program gets, and what it is not bothered with."""
 
 import asyncio
+import copy
+import enum
 import io
 import json
 import os
@@ -13,8 +15,10 @@ import tempfile
 import textwrap
 import threading
 import time
+import typing
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -26,6 +30,7 @@ from test_converter import fake
 import ffprep as library
 from ffprep import keywords
 from ffprep.converting import convert
+from ffprep.errors import Interrupted, Killed
 from ffprep.settings import key_names
 
 ROOT = Path(__file__).parents[1]
@@ -49,6 +54,35 @@ held = ffprep.Preprocessor("sora-2/1280x720", background="white")
 path: Path = held.process_and_save("a.jpg", "pad")
 broken: list[tuple[str, ...]] = [finding.broken for finding in ffprep.check("out", "8x6")]
 """
+
+
+class Named(str, enum.Enum):  # noqa: UP042  # whose `str()` is another text than its value
+    """As Django and pydantic have choices."""
+
+    SMALL = "16x9"
+
+
+class NamedInBytes(os.PathLike[str]):
+    def __fspath__(self) -> str:
+        return b"photo.jpg"  # type: ignore[return-value]
+
+
+@dataclass
+class Reads:
+    """What reads like a file; as a web framework's upload, it knows its file's name, and its field's."""
+
+    part: object
+    filename: str = ""
+    name: str = "field"
+
+    def read(self, size: int = -1) -> object:
+        part, self.part = self.part, b""
+        return part
+
+
+class Upload(Reads):
+    async def read(self, size: int = -1) -> object:  # type: ignore[override]
+        return b""
 
 
 @pytest.fixture
@@ -124,7 +158,7 @@ def test_every_option_is_a_keyword_or_is_left_out_on_purpose() -> None:
     )
     of_many = set(
         "include exclude since follow_links jobs force checksum adopt retry retry_failed prune wait fsync "
-        "preserve_times".split()
+        "preserve_times cluster shard".split()
     )
     assert arguments | of_a_terminal | of_many <= words
     of_a_run = words - arguments - of_a_terminal
@@ -140,8 +174,9 @@ def test_every_option_is_a_keyword_or_is_left_out_on_purpose() -> None:
         {"focus": (0.1, 0.9), "quality": 80, "metadata": "keep-rights"},
         {"format": "webp", "lossless": True, "compression": 2},
         {"max_bytes": 2000, "subsampling": "444", "mode": "blur"},
-        {"mode": "auto", "max_loss": 0.1, "crop_bounds": (0.1, 0, 0.9, 1)},
+        {"mode": "auto", "max_loss": 0.1, "crop_bounds": [0.1, 0, 0.9, 1]},
         {"scene": "art"},
+        {"mode": "pad", "background": (250, 120, 0), "format": "JPG"},
     ],
 )
 def test_a_photo_becomes_what_the_command_line_makes_of_it(
@@ -151,7 +186,7 @@ def test_a_photo_becomes_what_the_command_line_makes_of_it(
     for name, value in said.items():
         words.append(f"--{name.replace('_', '-')}")
         if value is not True:
-            words.append(",".join(map(str, value)) if isinstance(value, tuple) else value)
+            words.append(_said(name, value))
     suffix = {"png": ".png", "webp": ".webp"}.get(str(said.get("format")), ".jpg")
     made = photo.parent / f"made{suffix}"
     assert ffprep("convert", photo, "-o", made, "--size", "123x77", *words).code == 0
@@ -164,14 +199,22 @@ def test_a_photo_becomes_what_the_command_line_makes_of_it(
                 (photo.read_bytes(), library.Size(123, 77)),
                 (memoryview(photo.read_bytes()), "123×77"),
                 (file, "123x77"),
+                (Reads(bytearray(photo.read_bytes()), "up/photo.jpg"), [123, 77]),
             ]
         ]
     assert {picture.data for picture in prepared} == {made.read_bytes()}
     assert {picture.size for picture in prepared} == {library.Size(123, 77)}
     assert [picture.name for picture in prepared] == [
-        f"{stem}{suffix}" for stem in ("photo", "photo", "picture", "picture", "photo")
+        f"{stem}{suffix}" for stem in ("photo", "photo", "picture", "picture", "photo", "photo")
     ]
     assert {picture.mime for picture in prepared} == {f"image/{prepared[0].format}"}
+
+
+def _said(name: str, value: object) -> object:
+    if isinstance(value, tuple | list):
+        parts = ",".join(map(str, value))
+        return f"rgb({parts})" if name == "background" else parts
+    return value
 
 
 def test_an_upload_has_a_name_and_a_type(photo: Path, left: Path) -> None:
@@ -183,11 +226,18 @@ def test_an_upload_has_a_name_and_a_type(photo: Path, left: Path) -> None:
     assert "data" not in repr(picture)
 
 
-@pytest.mark.parametrize("name", ["../../up.jpg", "/etc/a.jpg", "..", "", "a\0b.jpg", "x" * 300, 7])
+@pytest.mark.parametrize(
+    "name", ["../../up.jpg", "/etc/a.jpg", "C:\\x\\y.jpg", "..", "", "a\0b\n.jpg", "x" * 300, 7]
+)
 def test_a_name_that_a_stranger_gave_leads_nowhere(photo: Path, left: Path, name: object) -> None:
     file = io.BytesIO(photo.read_bytes())
     file.name = name  # type: ignore[attr-defined]
-    expected = {"../../up.jpg": "up.jpg", "/etc/a.jpg": "a.jpg"}.get(str(name), "picture.jpg")
+    expected = {
+        "../../up.jpg": "up.jpg",
+        "/etc/a.jpg": "a.jpg",
+        "C:\\x\\y.jpg": "y.jpg",
+        "a\0b\n.jpg": "a_b_.jpg",
+    }.get(str(name), "picture.jpg")
     assert library.prepare(file, "8x8").name == expected
 
 
@@ -209,17 +259,111 @@ def test_a_picture_is_saved_whole_and_never_over_its_photo(photo: Path, left: Pa
         picture.save(output / "below.jpg")
 
 
+def test_an_open_file_is_a_photo_that_is_never_written_over(
+    photo: Path, left: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = photo.read_bytes()
+    monkeypatch.chdir(photo.parent)
+    with photo.open("rb") as file, os.fdopen(os.dup(file.fileno()), "rb") as nameless:
+        pictures = [library.prepare(source, "16x9") for source in (file, "photo.jpg")]
+        nameless.seek(0)
+        pictures.append(library.prepare(nameless, "16x9"))
+    with pytest.raises(library.UsageError, match="never overwritten"):
+        pictures[0].save(".")
+    (photo.parent / "sub").mkdir()
+    monkeypatch.chdir(photo.parent / "sub")
+    for picture in pictures:
+        with pytest.raises(library.UsageError, match="never overwritten"):
+            picture.save(photo)
+        assert picture.save("photo.jpg") == picture.save("photo.jpg") == Path("photo.jpg")
+    moved = photo.rename(photo.parent / "moved.jpg")
+    for picture in pictures:
+        with pytest.raises(library.UsageError, match="never overwritten"):
+            picture.save(moved)
+    assert moved.read_bytes() == before
+    moved.unlink()
+    for picture in pictures:
+        for _ in range(2):  # the second time it is there, and may have the number of what is gone
+            assert opened(picture.save(moved)).size == (16, 9)
+
+
+def test_a_file_is_looked_at_before_it_is_copied_and_copied_to_an_end(
+    photo: Path, left: Path
+) -> None:
+    class Endless(io.RawIOBase):
+        given = 0
+
+        def __init__(self, head: bytes) -> None:
+            self.head = head
+
+        def read(self, size: int = -1) -> bytes:
+            part, self.head = self.head or bytes(size), b""
+            self.given += len(part)
+            return part
+
+    zeros, picture = Endless(b"\0"), Endless(photo.read_bytes())
+    with pytest.raises(library.PhotoError, match="is no picture"):
+        library.prepare(zeros, "8x8")
+    assert zeros.given < 2 << 20
+    with pytest.raises(library.PhotoError, match="raise max_memory=") as raised:
+        library.prepare(picture, "8x8", max_memory="100MB")
+    assert raised.value.kind is library.Kind.TOO_LARGE
+    assert picture.given < 103 << 20
+
+
+def test_errors_go_through_process_pools(photo: Path) -> None:
+    with ProcessPoolExecutor(1) as pool:
+        bad, good = (pool.submit(library.prepare, source, "8x8") for source in (b"no", photo))
+        with pytest.raises(library.PhotoError, match="is no picture") as raised:
+            bad.result(60)
+        assert raised.value.kind is library.Kind.UNSUPPORTED
+        assert good.result(60).size == library.Size(8, 8)
+    (finding,) = library.check(photo.parent / "nix.jpg", "9x9")
+    for error in (finding.error, Interrupted(2), Killed(library.Kind.IO, "x"), library.Held("y")):
+        assert error
+        for same in (pickle.loads(pickle.dumps(error)), copy.deepcopy(error)):
+            assert (type(same), str(same), vars(same)) == (type(error), str(error), vars(error))
+
+
 @pytest.mark.parametrize(
     ("source", "said", "error", "words"),
     [
         ("missing.jpg", {}, library.PhotoError, "missing.jpg: there is no such file"),
-        (b"", {}, library.PhotoError, "the file is empty"),
-        (b"text", {}, library.PhotoError, "no picture that ffprep reads"),
+        (b"", {}, library.PhotoError, "the photo: there are no bytes in it"),
+        (io.BytesIO(), {}, library.PhotoError, "nothing was left to read; if it was read, or"),
+        (b"text", {}, library.PhotoError, "the photo: is no picture that ffprep reads"),
+        (b"trip/photo.jpg", {}, library.PhotoError, "a path is text (see os.fsdecode)"),
+        ("a\0b.jpg", {}, library.UsageError, "'a\\x00b.jpg' has a NUL in it"),
+        (
+            NamedInBytes(),
+            {},
+            library.UsageError,
+            "source: a path is text or a pathlib.Path, and not bytes",
+        ),
+        (Reads(bytearray()), {}, library.PhotoError, "nothing was left"),
+        (Reads(None), {}, library.UsageError, "does not wait for its bytes"),
+        (Upload(None), {}, library.UsageError, "an UploadFile's .file"),
+        (
+            io.FileIO(os.devnull, "w"),
+            {},
+            library.UsageError,
+            "null: the file is not open for reading",
+        ),
         (".", {}, library.UsageError, "is a folder"),
         ("-", {}, library.PhotoError, "-: there is no such file"),
         (io.StringIO("text"), {}, library.UsageError, "binary mode"),
         (5, {}, library.UsageError, "not int"),
-        (b"x", {"size": None}, library.UsageError, "which size"),
+        (b"x", {"size": None}, library.UsageError, "Say size=1280x720, or target=NAME/SIZE"),
+        (b"x", {"max_loss": 0.1}, library.UsageError, "max_loss= is for mode=auto"),
+        (
+            b"x",
+            {"quality": 95.5},
+            library.UsageError,
+            "quality: '95.5' is not a valid whole number",
+        ),
+        (b"x", {"quality": True}, library.UsageError, "quality: True is of no use here"),
+        (b"x", {"lossless": "no"}, library.UsageError, "'no' is neither True nor False"),
+        (b"x", {"mode": b"pad"}, library.UsageError, "mode: b'pad' is of no use here"),
         (b"x", {"size": "8"}, library.UsageError, "size: '8' is no size"),
         (b"x", {"size": (8, 0)}, library.UsageError, "'8x0' is no size"),
         (b"x", {"target": "sora-2"}, library.UsageError, "exclude one another"),
@@ -330,6 +474,30 @@ def test_bounds_without_a_list_give_each_photo_a_size(photo: Path, left: Path) -
         library.Preprocessor("kling/9x9")
 
 
+def test_a_name_of_several_sizes_is_told_to_be_that(home: Path) -> None:
+    words = "'landscape' stands for several sizes.*/landscape .1024x576., .*/landscape .1280x720."
+    with pytest.raises(ValueError, match=words):
+        library.Preprocessor("landscape")
+
+
+def test_a_held_size_reads_its_options_at_once_and_nothing_that_is_not_meant(home: Path) -> None:
+    for said in ({"quality": 2000}, {"format": "gif"}, {"crop_bounds": [1, 0, 0, 1]}):
+        with pytest.raises(ValueError, match=next(iter(said))):
+            library.Preprocessor("16x16", **said)  # type: ignore[arg-type]
+    for target in (None, 3, [16], b"16x16"):
+        with pytest.raises(library.UsageError, match="size"):
+            library.Preprocessor(target)  # type: ignore[arg-type]
+    own = home / ".config/ffprep/targets.toml"
+    own.parent.mkdir(parents=True)
+    own.write_text("no TOML")
+    held = ["16x16", [16, 16], Named.SMALL, "landscape_720p"]
+    assert [str(library.Preprocessor(target).size) for target in held] == [
+        *("16x16", "16x16", "16x9", "1280x720")
+    ]
+    with pytest.raises(library.EnvironmentFault, match=r"targets.toml:1"):
+        library.Preprocessor("mine")
+
+
 def test_outputs_are_named_by_stem_and_size(photo: Path, left: Path) -> None:
     held = library.Preprocessor("64x36")
     assert held.process_and_save(photo) == photo.parent / "photo_64x36.jpg"
@@ -344,6 +512,9 @@ def test_outputs_are_named_by_stem_and_size(photo: Path, left: Path) -> None:
     (photo.parent / "folder").mkdir()
     saved = held.process_and_save(photo, "cover", photo.parent / "folder")
     assert saved == photo.parent / "folder/photo_64x36.jpg"
+    saved = held.process_and_save(photo, output_path=f"{photo.parent}/fresh/")
+    assert saved == photo.parent / "fresh/photo_64x36.jpg"
+    assert held.cover(photo).save(f"{photo.parent}/new/").name == "photo.jpg"
     with pytest.raises(library.UsageError, match="never overwritten"):
         held.process_and_save(photo, output_path=photo)
     with pytest.raises(library.UsageError, match=r"must end in one of \.jpg"):
@@ -421,6 +592,20 @@ def test_options_are_checked_before_the_first_result_is_asked_for(folder: Path) 
         library.convert(folder, folder.parent / "out", "16x9", nice=5)  # type: ignore[call-arg]
     with pytest.raises(ValueError, match="which size"):
         library.check(folder)
+    for output, words in ((b"o", "output: b'o' is of no use"), (None, "output: nothing is named")):
+        with pytest.raises(ValueError, match=words):
+            library.convert(folder, output, "16x9")  # type: ignore[arg-type]
+    for sources, words in (
+        ([], "sources: no file"),
+        (b"a.jpg", "sources: bytes are no path"),
+        (5, "sources: .* not int"),
+        ([b"a.jpg"], "sources: .* not bytes"),
+        ("a\0.jpg", "sources: .* NUL"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            library.convert(sources, folder.parent / "out", "16x9")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="paths: no file"):
+        library.check([], "16x9")
     assert not (folder.parent / "out").exists()
 
 
@@ -471,6 +656,124 @@ def test_an_iterator_goes_from_thread_to_thread_under_asyncio(folder: Path, left
         return count
 
     assert asyncio.run(main()) == 60
+
+
+def test_whoever_closes_from_another_thread_ends_it_and_waits(
+    folder: Path, left: Path, ffprep
+) -> None:
+    output, before = folder.parent / "out", children()
+    for photo in folder.iterdir():
+        photo.with_suffix(".webp").write_bytes(as_webp(opened(photo)))
+        photo.unlink()
+    results = library.convert(folder, output, "1600x1200", jobs=2)
+    seen = [next(results)]
+    with ThreadPoolExecutor(1) as pool, library.check(folder, "640x480") as findings:
+        rest = pool.submit(list, results)
+        time.sleep(0.3)
+        results.close()
+        assert children() <= before
+        assert list(left.iterdir()) == list(output.glob(".ffprep-*")) == []
+        seen += rest.result(1)
+        results.close()
+        assert next(results, None) is None
+        assert not next(findings).broken
+    assert next(findings, None) is None
+    assert len(seen) < 60
+    assert {result.failure for result in seen} == {None}
+    told = json.loads(ffprep("status", output, "--json").out)
+    assert told["runs"][0]["outcome"] == "interrupted"
+    assert ffprep("status", output, "--failed").out == b""
+    with library.convert(folder, output, "1600x1200") as again:  # it is held by nobody
+        fresh = {result.output for result in again if result.status is library.Status.FRESH}
+    assert fresh >= {result.output for result in seen}
+
+
+def test_a_handler_of_a_signal_may_close_what_its_thread_waits_for(folder: Path) -> None:
+    output = folder.parent / "out"
+    with library.convert(folder, output, "16x9") as first:
+        next(first)
+        waiting = library.convert(folder, output, "16x9", wait=600)
+        before = signal.signal(signal.SIGALRM, lambda *_: waiting.close())
+        signal.setitimer(signal.ITIMER_REAL, 0.5)
+        try:
+            assert list(waiting) == []
+        finally:
+            signal.signal(signal.SIGALRM, before)
+
+
+def test_asyncio_may_cancel_the_example_of_the_page(folder: Path, left: Path) -> None:
+    (example,) = (text for text in EXAMPLES if "results.close" in text)
+    code = """
+    import asyncio, os
+    from pathlib import Path
+    {example}
+
+    async def stop(seconds):
+        task = asyncio.create_task(main())
+        await asyncio.sleep(seconds)
+        task.cancel()
+        try:
+            await task
+        except asyncio.CancelledError:
+            return task.cancelled()
+
+    async def late(seconds):
+        async with asyncio.timeout(seconds):
+            await main()
+
+    for seconds in (0.3, 1):
+        assert asyncio.run(stop(seconds))
+        try:
+            asyncio.run(late(seconds))
+        except TimeoutError:
+            continue
+        raise AssertionError
+    assert not list(Path("converted").glob(".ffprep-*"))
+    """
+    lines = example.replace("640x360", "3000x2000").replace("asyncio.run(main())", "").splitlines()
+    code = code.replace("{example}", "\n    ".join(lines))
+    for number in range(60):
+        ramp(3000, 2000).save(folder / f"{number}.jpg")
+    ramp(90, 60).save(folder.parent / "photo.jpg")
+    program(code, folder.parent)
+
+
+def test_a_daemon_thread_is_left_behind_in_silence(folder: Path, left: Path) -> None:
+    code = """
+    import atexit, threading, time
+    import ffprep
+
+    results = ffprep.convert("photos", "out", "1600x1200", jobs=2)
+    next(results)
+    threading.Thread(target=list, args=[results], daemon=True).start()
+    atexit.register(time.sleep, 2)  # it has time to say what it has to say
+    """
+    program(code, folder.parent)
+    assert list((folder.parent / "out").glob(".ffprep-*")) == []
+
+
+def test_what_is_imported_by_name_brings_all_of_ffprep(photo: Path) -> None:
+    code = """
+    import sys
+    from ffprep import Preprocessor, check, convert, prepare
+    before = set(sys.modules)
+    prepare("photo.jpg", "16x9")
+    list(check("photo.jpg", "16x9"))
+    print(*(name for name in set(sys.modules) - before if name.startswith("ffprep")))
+    """
+    assert program(code, photo.parent).stdout == "\n"
+
+
+def test_hints_are_there_for_those_who_read_them_while_a_program_runs() -> None:
+    for function in (library.prepare, library.convert, library.check):
+        hints = typing.get_type_hints(function)
+        assert f"ffprep.keywords.{hints['options'].__args__[0].__name__}" in str(function.__doc__)
+
+
+def test_what_became_of_a_photo_is_told_in_keywords(photo: Path) -> None:
+    (result,) = library.convert(photo, photo.parent / "out", "999x999", upscale="fail")
+    assert result.failure
+    assert "or say upscale=allow" in result.failure.message
 
 
 HOST = """

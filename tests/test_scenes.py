@@ -150,9 +150,9 @@ def test_info_recommends(ffprep, tmp_path: Path) -> None:
     assert {"recommended at 100x100: cover", "the crop bounds leave 120x100"} <= set(
         told("--crop-bounds", "0,0,0.4,1")
     )
-    lost = "67 % of the photo is cut"
-    assert f"cover at 100x100: stays at 1x, {lost} (left 33 %, right 33 %)" in told()
-    assert f"cover at 100x100: stays at 1x, {lost} (left 67 %)" in told("--focus", "right")
+    lost = "66.7 % of the photo is cut"
+    assert f"cover at 100x100: stays at 1x, {lost} (left 33.3 %, right 33.3 %)" in told()
+    assert f"cover at 100x100: stays at 1x, {lost} (left 66.7 %)" in told("--focus", "right")
     (found,) = ffprep("info", tmp_path / "a.png", "--size", "100x100", "--json").lines
     assert found["recommended"] == {"100x100": "pad"}
     (cover,) = (f for f in found["framings"] if f["mode"] == "cover")

@@ -59,7 +59,7 @@ def test_a_focus_is_a_name_or_two_fractions(text: str, focus: Focus) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "middle", "left-right", "top-bottom", "1.1,0", "nan,0", "1,2,3"]
+    "text", ["", "\u0661,0", "middle", "left-right", "top-bottom", "1.1,0", "nan,0", "1,2,3"]
 )
 def test_what_is_no_focus_is_told(text: str) -> None:
     with pytest.raises(UsageError, match="no focus"):
@@ -70,7 +70,15 @@ def test_what_is_no_focus_is_told(text: str) -> None:
     "text",
     [
         *("", "0,0,1", "0,0,1,1,1", "a,0,1,1", "nan,0,1,1", "0,0,nan,1", "0,0,inf,1"),
-        *("-0.1,0,1,1", "0,0,1.01,1", "0.5,0,0.5,1", "0.6,0,0.5,1", "0,0.5,1,0.5", "0,1,1,0"),
+        *(
+            "\u0661,0,1,1",
+            "-0.1,0,1,1",
+            "0,0,1.01,1",
+            "0.5,0,0.5,1",
+            "0.6,0,0.5,1",
+            "0,0.5,1,0.5",
+            "0,1,1,0",
+        ),
     ],
 )
 def test_what_are_no_bounds_is_told(text: str) -> None:
@@ -82,8 +90,27 @@ def test_what_are_no_bounds_is_told(text: str) -> None:
 def test_cuts_that_share_an_edge_share_it_in_pixels(size: Size, edges: tuple[float, ...]) -> None:
     a, b, c = sorted(edges)
     widths = [Bounds(left, 0, right, 1).of(size) for left, right in ((a, b), (b, c), (a, c))]
-    first, second, both = (found.width if found else 0 for found in widths)
-    assert first + second == both <= size.width
+    if all(widths):
+        first, second, both = (found.width for found in widths if found)
+        assert first + second == both <= size.width
+
+
+@pytest.mark.parametrize(
+    ("fractions", "length", "edges"),
+    [
+        *(((0.29, 0.49), 50, (15, 25)), ((0.58, 1), 25, (15, 25)), ((0.7, 0.9), 45, (32, 41))),
+        *(((0.57, 0.77), 50, (29, 39)), ((0.82, 1), 75, (62, 75)), ((0, 0.5), 301, (0, 151))),
+        *(((0, 0.5), 2, (0, 1)), ((0.2, 0.3), 10, (2, 3)), ((0.5, 0.6), 4, None)),
+        *(((0, 0.5), 1, None), ((0.5, 1), 1, None), ((0, 0.4), 1, None), ((0, 1), 1, (0, 1))),
+    ],
+)
+def test_an_edge_is_at_the_nearest_pixel_and_less_than_a_pixel_is_nothing(
+    fractions: tuple[float, float], length: int, edges: tuple[int, int] | None
+) -> None:
+    """Floats make 14.499999999999998 of 0.29 times 50."""
+    bounds, photo = Bounds(fractions[0], 0, fractions[1], 1), Size(length, 1)
+    size, left = bounds.of(photo), bounds.corner(photo)[0]
+    assert (size and (left, left + size.width)) == edges
 
 
 def test_the_digest_is_the_same_on_every_machine() -> None:

@@ -83,7 +83,8 @@ def test_every_key_that_is_written_is_found_where_it_was_written(
     ("content", "told"),
     [
         (None, ": No such file or directory"),
-        (b"\xff\n", ": 'utf-8' codec"),
+        (b"\xff\n", ":1: is no text in UTF-8"),
+        (b"a = 1\nb = '\xff'\n", ":2: is no text in UTF-8"),
         (b"\na = \n", ":2: Invalid value"),
         (b"a=1\na=2", ":2: Cannot overwrite a value"),
         (b'a=1\nb="""\n', ":2: "),

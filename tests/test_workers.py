@@ -12,7 +12,7 @@ import pytest
 
 from ffprep import workers
 from ffprep.errors import Interrupted
-from ffprep.workers import Signals, _quota, processors, spread
+from ffprep.workers import Ready, Signals, _quota, processors, spread
 
 
 def twice(number: int) -> Iterator[int]:
@@ -57,6 +57,27 @@ def test_the_end_of_the_work_is_noticed_without_waiting_for_a_pulse(
     monkeypatch.setattr(workers, "_PULSE", 3600)
     assert list(spread(range(50), twice, 1, ordered=True))[-2:] == [49, -49]
     assert list(spread([1], lambda n: [], 1)) == []
+
+
+def test_what_takes_no_work_comes_out_at_once_and_what_is_done_with_it() -> None:
+    first, last = threading.Event(), threading.Event()
+
+    def work(chunk: list[int]) -> list[int]:
+        if chunk == [2]:
+            last.wait(30)
+        first.set()
+        return chunk
+
+    def chunks() -> Iterator[list[int] | Ready[int]]:
+        yield [1]
+        yield [2]
+        first.wait(30)
+        yield Ready([0, 0])
+
+    outcomes = spread(chunks(), work, 2)
+    assert sorted(next(outcomes) for _ in range(3)) == [0, 0, 1]
+    last.set()
+    assert list(outcomes) == [2]
 
 
 def test_chunks_are_drawn_only_as_they_are_needed() -> None:

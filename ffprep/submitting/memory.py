@@ -13,7 +13,7 @@ from threading import Lock
 from ffprep.database import open_to_read, open_to_write, refuse_others, told
 from ffprep.errors import EnvironmentFault, PhotoError, reason
 from ffprep.files import Stamp
-from ffprep.holding import held
+from ffprep.holding import held, held_file
 from ffprep.submissions import FILE, LAYOUT
 from ffprep.submitting.refusals import JobError, Trouble
 
@@ -144,8 +144,11 @@ def remembered(folder: Path, clip: str = "", wait: float = 0.0) -> Iterator[Memo
     path = folder / FILE
     with ExitStack() as stack:
         try:
-            stack.enter_context(held(folder, wait, clip))
-            with told(path, LAYOUT), held(folder, _OPENING, path.name):  # made by one at a time
+            stack.enter_context(held_file(folder / clip, wait) if clip else held(folder, wait))
+            with (
+                told(path, LAYOUT),
+                held_file(folder / path.name, _OPENING),
+            ):  # made by one at a time
                 refuse_others(path, LAYOUT)
                 if path.exists() and not path.stat().st_size:  # a full disk, or somebody
                     raise OSError(errno.EINVAL, "it has been emptied")

@@ -12,6 +12,7 @@ from ffprep.errors import PhotoError, UsageError
 from ffprep.formats import SUFFIXES
 from ffprep.job import Result
 from ffprep.library import Plan, Request
+from ffprep.locations import names_url
 from ffprep.request import read_request, read_target, target_files
 from ffprep.submitting import sdk
 from ffprep.submitting.access import read_access, require_key
@@ -73,14 +74,17 @@ class Order:
             yield Course(None, self.output, job=self.resumed)
             return
         for item in plan.jobs():
+            photo, clip = item.source, item.output or self.output
+            if not isinstance(photo, Path) or not isinstance(clip, Path):
+                words = "submit takes photos of this machine, and leaves clips there"
+                raise UsageError(f"{photo}: {words}; ffprep convert fetches photos from stores")
             if isinstance(item, Result):
                 assert item.failure
                 error = PhotoError(item.failure.kind, item.failure.message)
-                clip = item.output or self.output
-                yield Outcome(item.source, clip, Status.FAILED, error=error)
+                yield Outcome(photo, clip, Status.FAILED, error=error)
             else:
-                place = os.path.relpath(item.output, self.folder)
-                yield Course(item.source, item.output, place, item.spec)
+                place = os.path.relpath(clip, self.folder)
+                yield Course(photo, clip, place, item.spec)
 
 
 def read_order(given: Mapping[str, Any]) -> Order:
@@ -204,6 +208,8 @@ def _output(said: str | None, only: str | None) -> tuple[Path, bool]:
         if file is None:
             raise UsageError("several photos need an output folder: -o OUT")
         return Path(Path(file).stem + SUFFIX), True
+    if names_url(said):
+        raise UsageError(f"-o {said}: clips are left on this machine; name a path")
     folder = said.endswith(("/", os.sep)) or os.path.isdir(said)
     if file is not None and not folder and Path(said).suffix:
         return _clip(said), True

@@ -369,6 +369,7 @@ def test_an_interrupt_waits_for_the_answer_to_what_was_sent(
     running.terminate()
     _, said = running.communicate(timeout=30)
     assert (running.returncode, "job video_0001 goes on" in said) == (143, True)
+    assert "waiting up to 30 s" in said
 
 
 def _wait_until(so: Any) -> None:
@@ -386,8 +387,6 @@ def test_what_is_no_whole_clip_never_has_its_name(
     no_clip = Fault(200, b'{"error": {"message": "not yet"}}')
     standin.meets("content", service.EMPTY, no_clip, cut, replace(service.NO_LENGTH, bytes=400))
     older = tmp_path / "clips/a.mp4"
-    older.parent.mkdir()
-    older.write_bytes(b"an older one")
     run = [
         "submit",
         photos,
@@ -402,10 +401,8 @@ def test_what_is_no_whole_clip_never_has_its_name(
     ]
     ran = ffprep(*run, "--json", *QUICK)
     assert (ran.code, set(ran.kinds().values())) == (1, {"clip"})
-    assert [p.name for p in (tmp_path / "clips").rglob("*") if p.suffix in (".mp4", ".part")] == [
-        "a.mp4"
-    ]
-    assert older.read_bytes() == b"an older one"
+    left = (tmp_path / "clips").rglob("*")
+    assert not [p.name for p in left if p.suffix in (".mp4", ".part")]
     resume = shlex.split(ran.results["a.jpg"]["resume"])
     assert ffprep(*resume[1:], *QUICK).code == 0
     assert clip_size(older) == (1280, 720)
@@ -537,9 +534,15 @@ def test_a_clip_that_was_fetched_by_hand_is_not_asked_for_again(
 def test_where_nothing_can_be_remembered_nothing_is_sent(
     ffprep, standin: Standin, photo: Path
 ) -> None:
-    (photo.parent / ".ffprep").write_text("a file of somebody's")
+    folder = photo.parent / ".ffprep"
+    folder.write_text("a file of somebody's")
     ran = ffprep(*single(photo))
     assert (ran.code, "nothing was sent" in ran.err, standin.received) == (3, True, []), ran.err
+    folder.unlink()
+    folder.mkdir()
+    (folder / "submissions.db").touch()
+    ran = ffprep(*single(photo))
+    assert (ran.code, "emptied" in ran.err, standin.received) == (3, True, []), ran.err
 
 
 def test_two_photos_of_one_clip_are_told_before_anything_is_sent(
@@ -691,6 +694,11 @@ def test_a_fault_of_all_photos_ends_the_run_and_costs_nothing(
             "--model",
         ),
         (["--resume", "video_1"], "leave out SOURCE"),
+        (["--resume", ""], "which job?"),
+        (["--prompt", "w", "--size", "1280x720", "-o", "c.mp4", "."], "named like one clip"),
+        (["--prompt", "w\udcff", "--size", "1280x720"], "no UTF-8"),
+        (["--prompt", "w", "--size", "1280x720", "--extra", "n=NaN"], "cannot be sent"),
+        (["--prompt", "w", "--size", "1280x720", "--base-url", "http://h/v1?key=s"], "? or #"),
     ],
 )
 def test_what_makes_no_sense_is_told_before_anything_is_sent(
@@ -959,3 +967,166 @@ def test_a_wait_may_be_told_as_a_date() -> None:
 
     told = seconds_in({"retry-after": formatdate(time.time() + 3600, usegmt=True)}, "retry-after")
     assert 3000 < (told or 0) <= 3600
+
+
+@pytest.mark.parametrize("operation", ["retrieve", "content"])
+@pytest.mark.parametrize(
+    "fault", [Fault(delay=600), replace(service.RATE_LIMIT, headers={"Retry-After": "600"})]
+)
+def test_the_timeout_holds_whatever_a_server_does(
+    ffprep, standin: Standin, photo: Path, operation: str, fault: Fault
+) -> None:
+    standin.meets(operation, *[fault] * 9)
+    ran = ffprep(*single(photo, "--timeout", "2"))
+    assert (ran.code, "timeout: job video_0001" in ran.err) == (1, True), ran.err
+    assert "to go on: ffprep submit --resume video_0001" in ran.err
+
+
+def test_a_clip_that_is_there_a_little_later_is_waited_for(
+    ffprep, standin: Standin, photo: Path
+) -> None:
+    standin.meets("retrieve", refusal(404, "Not found."))
+    standin.meets("content", *[refusal(404, "Video is not ready yet.")] * 2)
+    assert ffprep(*single(photo)).code == 0
+    standin.meets("content", *[refusal(404, "Video is not ready yet.")] * 9)
+    ran = ffprep(*single(photo, "--again"))
+    assert (ran.code, "its clip is not there" in ran.err, "to go on:" in ran.err) == (1, True, True)
+
+
+def test_how_it_was_said_makes_no_other_request(ffprep, standin: Standin, photo: Path) -> None:
+    standin.rules = Rules(extra=frozenset({"a", "b"}))
+    assert ffprep(*single(photo, "--extra", "a=1", "--extra", "b=2")).code == 0
+    same = ["--mode", "cover", "--format", "jpeg", "--compression", "5", "--upscale", "allow"]
+    assert ffprep(*single(photo, "--extra", "b=2", "--extra", "a=1", *same)).code == 0
+    assert standin.count("create") == 1
+
+
+def test_a_mode_of_ones_own_that_changed_makes_another_request(
+    ffprep, standin: Standin, photo: Path
+) -> None:
+    from ffprep.modes import all_modes
+
+    (pad,) = (mode for mode in all_modes(()) if mode.name == "pad")
+    folder = photo.parent / "filters"
+    folder.mkdir()
+    said = Path(pad.path).read_text()
+    for number, text in enumerate([said, said.replace("(oh-ih)/2", "0")], 1):
+        (folder / "mine.toml").write_text(text)
+        assert ffprep(*single(photo, "--mode", "mine", "--filters", folder)).code == 0
+        assert standin.count("create") == number
+
+
+def test_a_photo_whose_shape_will_not_do_costs_only_itself(
+    ffprep, standin: Standin, tmp_path: Path
+) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    ramp(900, 700).save(folder / "a.png")
+    Image.new("RGB", (8000, 2)).save(folder / "b.png")
+    run = ["submit", folder, "--prompt", "w", "--size", "480x480", "-o", tmp_path / "clips", *QUICK]
+    run += ["--protocol", "azure-v1", "--model", "sora", "--base-url", standin.address, "--json"]
+    ran = ffprep(*run, "--send-crop-bounds")
+    assert (ran.code, ran.kinds(), ran.summary["done"]) == (1, {"b.png": "unsupported"}, 1)
+
+
+def test_where_a_clip_could_not_be_written_nothing_is_sent(
+    ffprep, standin: Standin, photos: Path, tmp_path: Path
+) -> None:
+    clips = tmp_path / "clips"
+    (clips / "a.mp4").mkdir(parents=True)
+    (clips / "trip").write_text("a file")
+    run = ["submit", photos, "-o", clips, "--size", "1280x720", "--prompt", "w", "--json", *QUICK]
+    ran = ffprep(*run)
+    assert (ran.code, ran.summary["done"], standin.count("create")) == (1, 1, 1)
+
+
+def test_a_film_that_ffprep_has_not_made_is_left_as_it_is(
+    ffprep, standin: Standin, photo: Path
+) -> None:
+    film = photo.parent / "c.mp4"
+    film.write_bytes(b"a film of one's own")
+    assert ffprep(*single(photo, "--dry-run")).code == 1
+    ran = ffprep(*single(photo))
+    assert (ran.code, "collision" in ran.err, standin.received) == (1, True, []), ran.err
+    assert film.read_bytes() == b"a film of one's own"
+    film.unlink()
+    assert ffprep(*single(photo)).code == 0
+    film.write_bytes(b"an edited clip")
+    assert ffprep(*single(photo)).code == 1
+    assert film.read_bytes() == b"an edited clip"
+    assert ffprep(*single(photo, "--again")).code == 0
+    assert standin.count("create") == 2
+
+
+def test_a_clip_that_cannot_be_decoded_never_has_its_name(
+    ffprep, standin: Standin, photo: Path
+) -> None:
+    whole = service.clip(1280, 720, 4)
+    place = whole.index(b"mdat") + 4
+    spoilt = whole[:place] + bytes(len(whole) - place)
+    spoilt = spoilt[: place - 8] + bytes(4) + spoilt[place - 4 :]  # up to the end
+    standin.meets("content", Fault(200, spoilt, "video/mp4"))
+    ran = ffprep(*single(photo))
+    assert (ran.code, "cannot be decoded" in ran.err, "--resume" in ran.err) == (1, True, True)
+    assert not (photo.parent / "c.mp4").exists()
+    assert ffprep(*single(photo)).code == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("ALL_PROXY", "foo://proxy"), ("ALL_PROXY", "socks5://proxy")),
+        ("SSL_CERT_FILE", "/no/such/file"),
+    ],
+)
+def test_what_keeps_a_client_from_being_made_is_told_before_anything_is_sent(
+    ffprep, standin: Standin, photo: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setenv(name, value)
+        patched.delenv("NO_PROXY")
+        ran = ffprep(*single(photo))
+        assert (ran.code, name in ran.err, "bug" in ran.err) == (3, True, False), ran.err
+    assert ffprep(*single(photo)).code == 0  # and not uncertain
+
+
+@pytest.mark.parametrize("status", [301, 307])
+def test_a_create_is_not_sent_to_another_place(
+    ffprep, standin: Standin, photo: Path, status: int
+) -> None:
+    standin.meets("create", Fault(status, headers={"Location": f"{standin.url}/videos"}))
+    ran = ffprep(*single(photo))
+    assert (ran.code, "redirects" in ran.err, len(standin.received)) == (3, True, 1), ran.err
+    assert ffprep(*single(photo)).code == 0
+
+
+def test_what_is_secret_is_hidden_before_words_are_cut(
+    ffprep, standin: Standin, photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = ""
+    for length in (*range(60, 90, 3), *range(470, 510, 8)):
+        standin.meets("create", refusal(400, "x" * length + KEY))
+        said += ffprep(*single(photo)).err
+    standin.meets("content", Fault(200, b"y" * 70 + KEY.encode()))
+    said += ffprep(*single(photo)).err
+    assert KEY[:10] not in said
+    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "X-Token: token-1234567")
+    standin.meets("create", refusal(400, "Bad token-1234567."))
+    ran = ffprep(*single(photo, "--again"))
+    assert standin.received[-1].headers["x-token"] == "token-1234567"
+    assert "token-1234567" not in ran.err
+
+
+def test_json_tells_of_what_ends_the_run(ffprep, standin: Standin, photo: Path) -> None:
+    standin.meets("create", service.QUOTA)
+    ran = ffprep(*single(photo, "--json"))
+    assert (ran.code, ran.kinds()) == (3, {"photo.jpg": "quota"})
+    standin.ending = lambda job: NEVER
+    argv = [sys.executable, "-m", "ffprep", *single(photo, "--json")]
+    running = subprocess.Popen(argv, stdout=subprocess.PIPE)
+    _wait_until(lambda: standin.count("retrieve") > 1)
+    running.terminate()
+    told, _ = running.communicate(timeout=30)
+    (line, _) = Ran(running.returncode, told, "").lines
+    assert (line["error"]["kind"], line["job"]) == ("interrupted", "video_0001")
+    assert line["resume"].startswith("ffprep submit --resume video_0001")

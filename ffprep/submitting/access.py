@@ -1,6 +1,7 @@
 """Which server, and with which key; and that no key, and no password of an address, is ever told."""
 
 import os
+import re
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,6 +24,8 @@ _SECRET = (
     "AZURE_OPENAI_API_KEY",
     "AZURE_OPENAI_AD_TOKEN",
     "AZURE_OPENAI_ENDPOINT",
+    "OPENAI_CUSTOM_HEADERS",
+    "OPENAI_WEBHOOK_SECRET",
 )
 
 
@@ -33,6 +36,7 @@ class Access:
     protocol: str
     base_url: str = field(repr=False)
     key: str = field(default="", repr=False)
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
     @property
     def usual_path(self) -> str:
@@ -50,7 +54,8 @@ class Access:
         What is shorter than a secret is none ("EMPTY", for a server that asks for no key), and stands in other words too.
         """
         text = text.replace(self.base_url, self.shown_url)
-        for secret in (self.key, *_passwords(self.base_url)):
+        told = [value for _, value in self.headers]
+        for secret in (self.key, *_passwords(self.base_url), *told):
             if len(secret) >= _SHORTEST:
                 text = text.replace(secret, HIDDEN)
         return text
@@ -71,10 +76,15 @@ def read_access(protocol: str, base_url: str | None) -> Access:
     if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
         words = "write http://HOST:PORT/v1 or https://HOST/v1"
         raise UsageError(f"{without_password(said)!r} is no server's address; {words}")
+    if parts.query or parts.fragment:
+        words = (
+            "is followed by ? or #; a key belongs into the environment, other fields into --extra"
+        )
+        raise UsageError(f"{without_password(said)!r}: the server's address {words}")
     if protocol == "azure-v1" and not parts.path:
         parts = parts._replace(path=_PATHS[protocol])
     key = next((found[name] for name in _KEYS[protocol] if found[name]), "")
-    return Access(protocol, urlunsplit(parts), key)
+    return Access(protocol, urlunsplit(parts), key, _headers(found["OPENAI_CUSTOM_HEADERS"]))
 
 
 def require_key(access: Access) -> None:
@@ -99,6 +109,12 @@ def _address(protocol: str, found: Mapping[str, str]) -> str:
     raise EnvironmentFault(f"which server? {words}")
 
 
+def _headers(lines: str) -> tuple[tuple[str, str], ...]:
+    """OPENAI_CUSTOM_HEADERS as the SDK reads it, `Name: value` a line."""
+    pairs = (line.partition(":") for line in lines.splitlines() if ":" in line)
+    return tuple((name.strip(), value.strip()) for name, _, value in pairs)
+
+
 def _passwords(address: str) -> list[str]:
     """An address's password: as it stands there, as it is meant, and as HTTP's basic authentication sends it."""
     parts = urlsplit(address)
@@ -111,6 +127,8 @@ def _passwords(address: str) -> list[str]:
 
 def without_password(address: str) -> str:
     """An address to be shown, whatever is wrong with it."""
+    if re.search("[?#]", address):
+        return "".join(address.partition("//")[:2]) + HIDDEN
     head, at, tail = address.rpartition("@")
     start, slashes, _ = head.partition("//")
     return f"{start}{slashes}{HIDDEN}{at}{tail}" if at else address

@@ -37,9 +37,15 @@ class AzureJobs:
 
     @cached_property
     def _client(self) -> Any:
-        return sdk.quieted(self._access.hide).AzureOpenAI(
-            api_key=self._access.key, base_url=self._access.base_url, api_version=_VERSION
-        )
+        return sdk.client("AzureOpenAI", self._access, api_version=_VERSION)
+
+    @cached_property
+    def _creator(self) -> Any:
+        return sdk.unmoved(self._client)
+
+    def prepare(self) -> None:
+        """Make the clients."""
+        _ = self._creator
 
     def call(self, wish: Wish, picture: Picture) -> Call:
         """The bounds are absolute edges of the picture that is sent, as fractions."""
@@ -70,14 +76,13 @@ class AzureJobs:
         """Send it once: what is sent again may be billed again."""
         picture = call.picture
         options = {
-            "max_retries": 0,
             "timeout": sdk.patience(timeout),
             "headers": {
                 "Content-Type": "multipart/form-data"
             },  # spelt so, or the SDK adds no boundary
         }
         with sdk.answered():
-            answer = self._client.post(
+            answer = self._creator.post(
                 "/video/generations/jobs",
                 cast_to=object,
                 body=call.body,
@@ -87,27 +92,30 @@ class AzureJobs:
         return id_of(answer.get("id") if isinstance(answer, dict) else None, answer)
 
     def look(self, job: str, timeout: float) -> Job:
-        """Ask how a job stands; a question may be asked again."""
+        """Ask how a job stands."""
         way = f"/video/generations/jobs/{quote(job, safe='')}"
         with sdk.answered():
             answer = self._client.get(
                 way, cast_to=object, options={"timeout": sdk.patience(timeout)}
             )
         told: dict[str, Any] = answer if isinstance(answer, dict) else {}
-        status, clips = state_of(told.get("status"), answer), told.get("generations") or [{}]
+        status, clips = (
+            state_of(told.get("status"), answer).lower(),
+            told.get("generations") or [{}],
+        )
         phase = _PHASES.get(status, Phase.RUNNING)
         reason = str(told.get("failure_reason") or "")
         return Job(
             id=job,
             phase=phase,
             progress=1.0 if phase is Phase.DONE else _SHARE.get(status, 0.0),
-            code=reason or status,
-            words=reason,
+            code=reason or ("" if status == "failed" else status),
+            state=status,
             clip=str(clips[0].get("id") or ""),
         )
 
     def fetch(self, job: Job, timeout: float) -> bytes:
-        """The first of its clips, whole: the SDK tries again where the connection breaks."""
+        """The first of its clips, whole."""
         way = f"/video/generations/{quote(job.clip, safe='')}/content/video"
         binary = sdk.module().HttpxBinaryResponseContent
         options = {"timeout": sdk.patience(timeout), "headers": {"Accept": "*/*"}}

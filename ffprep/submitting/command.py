@@ -174,12 +174,12 @@ def _run(order: "Order", plan: Any, telling: "Teller", memory: Any, stopped: Eve
     def run(course: Course) -> Outcome:
         return course.run(order.terms, order.speaker, memory, pace, telling.note)
 
-    crowd = Crowd(run, order.jobs, stopped, telling.look)
+    crowd = Crowd(run, order.jobs, stopped, telling.look, telling.waits)
     try:
         for outcome in crowd.outcomes(order.courses(plan)):
             telling.tell(outcome)
     finally:
-        telling.left(crowd.unfinished)
+        telling.left(crowd.unfinished, crowd.fault)
 
 
 def _rehearse(order: "Order", plan: Any, telling: "Teller", memory: Any) -> None:

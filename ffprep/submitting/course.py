@@ -5,31 +5,35 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from hashlib import sha256
+from itertools import count
 from json import dumps
 from pathlib import Path
 from threading import Event
-from typing import Any, TypeVar
+from typing import Any
 
-from ffprep.errors import FfprepError, Kind, PhotoError
+from ffprep.errors import FfprepError, Kind, PhotoError, UsageError
 from ffprep.files import Stamp, open_regular
+from ffprep.outputs import temporary_beside
 from ffprep.spec import Size, Spec
 from ffprep.submitting import refusals
 from ffprep.submitting.access import Access
-from ffprep.submitting.clip import publish
+from ffprep.submitting.clip import Asked, publish
 from ffprep.submitting.memory import Known, Memory
-from ffprep.submitting.pace import Pace
+from ffprep.submitting.pace import Answer, Pace, within
 from ffprep.submitting.preparation import Recipe, prepared
 from ffprep.submitting.refusals import AGAIN, JobError, Trouble, Unsuccessful
 from ffprep.submitting.wire import Call, Job, Phase, Speaker, Wish
 
-Answer = TypeVar("Answer")
 _ANSWER = 300.0
 """Seconds in which a server takes a picture, or gives a clip."""
 _LOOK = 30.0
 _FINAL = (Trouble.FAILED, Trouble.MODERATION, Trouble.EXPIRED, Trouble.UNKNOWN_JOB)
 """What ends a job, so that only another one could bring a clip."""
 _PATIENCE = 5
-"""How often in a row a job may not be told of before that is the end of it."""
+"""How often a job that was told of may be unknown before it is."""
+_LONGEST = 30.0
+"""Seconds until a server that is away is asked again at the latest."""
+_LEAST = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +96,8 @@ class Outcome:
 class Course:
     """One photo on its way, which other threads may look at. `place` is the clip's in the folder that remembers it, `spec` its own.
 
-    Without a photo, it is a `job` that is resumed. `heard` says that the server has told of it, `known` what an earlier run did.
+    Without a photo, it is a `job` that is resumed. `heard` says that the server has told of it, `done`
+    that there is a clip to be fetched; `known` is what an earlier run did.
     """
 
     photo: Path | None
@@ -103,6 +108,7 @@ class Course:
     stage: Stage = Stage.BEFORE
     progress: float = 0.0
     heard: bool = False
+    done: bool = False
     known: Known | None = None
     warnings: list[str] = field(default_factory=list)
 
@@ -133,6 +139,7 @@ class Course:
             assert self.photo
             if outcome := steps.known(self.photo, steps.request(self.photo)):
                 return outcome
+            steps.require_ours()
             if not self.job:
                 call, _, warnings = steps.drafted(self.photo)
                 show(self, call)
@@ -158,8 +165,21 @@ class _Steps:
         request = self.request(photo)
         if outcome := self.known(photo, request):
             return outcome
+        self.require_ours()
+        with temporary_beside(course.clip):
+            pass  # what cannot be written is told before anything is sent
         size = None if course.job else self._submit(photo, request)
         return self._watched(request, size)
+
+    def require_ours(self) -> None:
+        """Raise PhotoError where the clip would take the place of what ffprep has not fetched."""
+        course = self.course
+        going_on = course.job and course.known and not course.known.clip
+        if going_on or self.terms.again or self.memory.is_ours(course.place, course.clip):
+            return
+        words = "is there, and is no clip that was fetched for it, or was changed since"
+        hint = "move it away, or write elsewhere with -o"
+        raise PhotoError(Kind.COLLISION, f"{course.clip} {words}; {hint}")
 
     def known(self, photo: Path, request: str) -> Outcome | None:
         """What an earlier run made of it, or its job; nothing for what is to be submitted. Raises JobError."""
@@ -171,6 +191,7 @@ class _Steps:
         if self.terms.again and (done or known.clip):
             return None
         if done:
+            self.memory.adopt(course.place, request, course.clip)
             return Outcome(photo, course.clip, Status.FRESH, known.job)
         lost = known.failure or (None if known.job else _uncertain(known))
         if lost and self.terms.resubmit:
@@ -197,7 +218,7 @@ class _Steps:
         assert self.course.spec
         return sha256(
             dumps(
-                [said, terms.recipe.words(self.course.spec), terms.extra], sort_keys=True
+                [said, terms.recipe.words(self.course.spec), dict(terms.extra)], sort_keys=True
             ).encode()
         ).hexdigest()
 
@@ -206,6 +227,7 @@ class _Steps:
         course, terms = self.course, self.terms
         call, size, warnings = self.drafted(photo)
         course.warnings += warnings
+        self.speaker.prepare()
         until = time.monotonic() + terms.timeout
         while not self._created(photo, request, call, until):
             pass
@@ -213,6 +235,13 @@ class _Steps:
         self.memory.answer(course.place, request, course.job)
         self.noted(course)
         return size
+
+    def _answered(self, call: Call) -> str:
+        """The id of the job that the server makes of a request. With it the job has a name, so `timeout` does not count here."""
+        try:
+            return within(_ANSWER, lambda: self.speaker.create(call, _ANSWER))
+        except TimeoutError:
+            raise Unsuccessful("no answer in time", late=True) from None
 
     def drafted(self, photo: Path) -> tuple[Call, Size, tuple[str, ...]]:
         """The request for a photo, the size that it asks for, and warnings. Raises PhotoError."""
@@ -222,10 +251,11 @@ class _Steps:
         before = Stamp.of(photo)
         try:
             picture, warnings = prepared(photo, terms.recipe, own)
-        except (
-            PhotoError
-        ) as error:  # which may begin with the photo's name, as an exception's words do
-            raise PhotoError(error.kind, str(error).removeprefix(f"{photo}: ")) from None
+        except PhotoError as error:
+            words = str(error).removeprefix(f"{photo}: ")  # as an exception's words begin
+            raise PhotoError(error.kind, words) from None
+        except UsageError as error:  # of this photo's shape only: options were read long ago
+            raise PhotoError(Kind.UNSUPPORTED, str(error)) from None
         if Stamp.of(photo) != before:
             raise PhotoError(Kind.IO, "was changed while it was read; run again")
         size = picture.size
@@ -243,14 +273,14 @@ class _Steps:
             raise JobError(Trouble.UNCERTAIN, words)
         course.stage = Stage.SENDING
         try:
-            course.job = self.speaker.create(call, _ANSWER)
+            course.job = self._answered(call)
         except Unsuccessful as error:
             course.stage = Stage.BEFORE
             if error.uncertain:
                 known = self.memory.find(course.place, request)
                 assert known
-                words = terms.access.hide(error.words)
-                raise _uncertain(known, f"{error.status or 'no answer'}: {words}") from None
+                words = refusals.quoted(error, terms.access)
+                raise _uncertain(known, words if error.status else f"no answer: {words}") from None
             self.memory.take_back(course.place, request, before)
             refused = refusals.refused(error, terms.access, call)
             wait = terms.poll if error.wait is None else error.wait
@@ -265,50 +295,69 @@ class _Steps:
         """The job's clip, when it is done."""
         course, terms = self.course, self.terms
         course.stage = Stage.WATCHING
+        until = time.monotonic() + terms.timeout
         try:
-            job = self._done()
-            data = self._asked(lambda: self.speaker.fetch(job, _ANSWER))
+            job = self._done(until)
+            data = self._asked(lambda left: self.speaker.fetch(job, left), terms.timeout, until)
         except JobError as error:
             if error.kind in _FINAL:
                 self.memory.fail(course.place, request, error)
             raise
-        clip = publish(data, course.clip, size, terms.ffmpeg)
+        clip = publish(data, course.clip, Asked(size, terms.seconds), terms.ffmpeg, terms.access)
         course.warnings += clip.warnings
         self.memory.finish(course.place, request, clip.stamp)
         return Outcome(course.photo, course.clip, Status.DONE, course.job, clip.size)
 
-    def _done(self) -> Job:
+    def _done(self, until: float) -> Job:
         """Wait for the end of the job. Raises JobError where it fails, or takes too long."""
         course, terms = self.course, self.terms
-        until = time.monotonic() + terms.timeout
         while True:
-            job = self._asked(lambda: self.speaker.look(course.job, _LOOK))
+            job = self._asked(lambda left: self.speaker.look(course.job, left), _LOOK, until)
             if job.phase is Phase.DONE:
-                course.progress = 1.0
+                course.progress, course.done = 1.0, True
                 return job
             if job.phase is Phase.FAILED:
                 raise refusals.failed(job, terms.access)
             course.progress = max(course.progress, min(job.progress, 0.99))
             left = until - time.monotonic()
             if left <= 0:
-                words = f"job {course.job} is not done after {terms.timeout:g} s, and goes on"
-                raise JobError(Trouble.TIMEOUT, words)
+                raise self._too_late(job.state)
             self.pace.pause(min(terms.poll if terms.polls else job.after or terms.poll, left))
 
-    def _asked(self, ask: Callable[[], Answer]) -> Answer:
+    def _asked(self, ask: Callable[[float], Answer], longest: float, until: float) -> Answer:
         """An answer about the job, which a server that is away for a while may give later."""
-        for left in reversed(range(_PATIENCE)):
+        for tried in count():
+            left = max(until - time.monotonic(), _LEAST)
+            limit = min(longest, left)
             try:
-                answer = ask()
+                answer = within(limit, lambda limit=limit: ask(limit))  # type: ignore[misc]
                 self.course.heard = True
                 return answer
-            except Unsuccessful as error:
-                # A server that was never there is not waited for.
-                if left and error.may_pass and (self.course.heard or not error.nothing_sent):
-                    self.pace.pause(self.terms.poll)
-                    continue
-                raise refusals.about_job(error, self.terms.access, self.course.job) from None
+            except TimeoutError:
+                error = Unsuccessful("no answer in time", late=True)
+            except Unsuccessful as unsuccessful:
+                error = unsuccessful
+            if not self._may_pass(error, tried):
+                raise refusals.about_job(
+                    error, self.terms.access, self.course.job, self.course.done
+                )
+            left = until - time.monotonic()
+            if left <= 0:
+                raise self._too_late(refusals.quoted(error, self.terms.access))
+            wait = max(min(self.terms.poll * 2 ** min(tried, 10), _LONGEST), error.wait or 0)
+            self.pace.pause(min(wait, left))
         raise AssertionError
+
+    def _may_pass(self, error: Unsuccessful, tried: int) -> bool:
+        """Whether to ask again. A server that was never there is not waited for; one that writes late is, for a while."""
+        if error.status == 404:
+            return self.course.heard and tried < _PATIENCE
+        return error.may_pass and (self.course.heard or not error.nothing_sent)
+
+    def _too_late(self, state: str) -> JobError:
+        job, what = self.course.job, "fetched" if self.course.done else "done"
+        words = f"job {job} is not {what} after {self.terms.timeout:g} s, and goes on"
+        return JobError(Trouble.TIMEOUT, f"{words} (last it was: {state})")
 
 
 def _uncertain(known: Known, why: str = "no answer") -> JobError:

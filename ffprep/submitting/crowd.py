@@ -24,9 +24,10 @@ class Crowd:
     workers: int
     stopped: Event
     look: Callable[[Iterable[Course]], None]
+    waits: Callable[[float], None] = lambda _: None
     _running: dict["Future[Outcome]", Course] = field(default_factory=dict)
     _lost: list[Course] = field(default_factory=list)
-    _fault: EnvironmentFault | None = None
+    fault: EnvironmentFault | None = field(default=None, init=False)
 
     def outcomes(self, courses: Iterable[Course | Outcome]) -> Iterator[Outcome]:
         """What becomes of each, as it comes. When it has `stopped`, the rest are `unfinished`.
@@ -51,8 +52,8 @@ class Crowd:
         finally:
             self.stopped.set()
             executor.shutdown(wait=False, cancel_futures=True)
-        if self._fault:
-            raise self._fault
+        if self.fault:
+            raise self.fault
 
     @property
     def unfinished(self) -> list[Course]:
@@ -61,7 +62,7 @@ class Crowd:
 
     @property
     def _over(self) -> bool:
-        return self._fault is not None or self.stopped.is_set()
+        return self.fault is not None or self.stopped.is_set()
 
     def _ended(self) -> Iterator[Outcome]:
         self.look(self._running.values())
@@ -75,7 +76,7 @@ class Crowd:
         except Stopped:
             return  # it stays among the unfinished
         except EnvironmentFault as error:
-            self._fault = self._fault or error
+            self.fault = self.fault or error
             self._lost.append(self._running.pop(future))
             return
         del self._running[future]
@@ -83,9 +84,12 @@ class Crowd:
 
     def _left(self) -> Iterator[Outcome]:
         """What still comes in the moment before the end."""
-        began = time.monotonic()
+        began, told = time.monotonic(), False
         while pending := [future for future in self._running if not future.done()]:
             sending = any(self._running[future].stage is Stage.SENDING for future in pending)
+            if sending and not told:
+                self.waits(_SENDING)
+                told = True
             if time.monotonic() - began > (_SENDING if sending else _LEAVING):
                 break
             wait(pending, _PULSE, FIRST_COMPLETED)

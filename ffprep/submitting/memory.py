@@ -1,5 +1,6 @@
 """What was submitted to where, so that nothing is submitted twice: written before a request is sent, and after its answer."""
 
+import errno
 import os
 import sqlite3
 import time
@@ -38,8 +39,9 @@ class Known:
 class Memory:
     """The submissions into one folder; of none, where there is no file. Safe for threads, and for other processes."""
 
-    def __init__(self, database: sqlite3.Connection, path: Path) -> None:
+    def __init__(self, database: sqlite3.Connection, path: Path, writes: bool = True) -> None:
         self._database, self._path, self._lock = database, path, Lock()
+        self.writes = writes
 
     def find(self, clip: str, request: str) -> Known | None:
         """What is known of a request for this clip."""
@@ -67,6 +69,18 @@ class Memory:
             return False
         question = "SELECT 1 FROM submissions WHERE clip = ? AND bytes = ?"
         return self._do(question, os.fsencode(place), found.bytes).fetchone() is None
+
+    def is_ours(self, place: str, clip: Path) -> bool:
+        """Whether a clip is one that was fetched for this place, as it was then; or there is none."""
+        if not os.path.lexists(clip):
+            return True
+        try:
+            found = Stamp.of(clip)
+        except PhotoError:
+            return False
+        question = "SELECT 1 FROM submissions WHERE clip = ? AND bytes = ? AND mtime = ?"
+        stamp = (found.bytes, found.modified)
+        return self._do(question, os.fsencode(place), *stamp).fetchone() is not None
 
     def intend(
         self, clip: str, request: str, photo: Path, server: str, before: Known | None
@@ -96,6 +110,11 @@ class Memory:
     def finish(self, clip: str, request: str, stamp: Stamp) -> None:
         """The clip is there."""
         self._set("bytes = ?, mtime = ?", clip, request, stamp.bytes, stamp.modified)
+
+    def adopt(self, clip: str, request: str, path: Path) -> None:
+        """The clip is there, whoever has fetched it."""
+        if self.writes:
+            self.finish(clip, request, Stamp.of(path))
 
     def take_back(self, clip: str, request: str, before: Known | None) -> None:
         """The server did not take it: all is as it was `before`."""
@@ -131,6 +150,8 @@ def remembered(folder: Path, clip: str = "", wait: float = 0.0) -> Iterator[Memo
                 held_file(folder / path.name, _OPENING),
             ):  # made by one at a time
                 refuse_others(path, LAYOUT)
+                if path.exists() and not path.stat().st_size:  # a full disk, or somebody
+                    raise OSError(errno.EINVAL, "it has been emptied")
                 database = stack.enter_context(closing(open_to_write(path, "FULL", LAYOUT)))
         except OSError as error:
             words = "what is submitted cannot be remembered there, and nothing was sent"
@@ -150,7 +171,7 @@ def recalled(folder: Path) -> Iterator[Memory]:
         else:
             database = _nowhere()
     with closing(database):
-        yield Memory(database, path)
+        yield Memory(database, path, writes=False)
 
 
 @contextmanager

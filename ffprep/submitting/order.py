@@ -27,6 +27,13 @@ from ffprep.targets import Target
 
 SUFFIX = ".mp4"
 _POLL = 5.0
+_OWN = {
+    "videos": frozenset("prompt size seconds model input_reference".split()),
+    "azure-v1": frozenset(
+        "prompt model files width height n_seconds n_variants inpaint_items".split()
+    ),
+}
+"""The fields of each protocol for which there are options."""
 _PROTOCOLS: dict[str, type[Videos] | type[AzureJobs]] = {"videos": Videos, "azure-v1": AzureJobs}
 
 
@@ -95,13 +102,15 @@ def read_order(given: Mapping[str, Any]) -> Order:
         polls=poll is not None,
     )
     speaker = _PROTOCOLS[access.protocol](access)
-    if given["resume"]:
+    if given["resume"] is not None:
         return _resumed(given, terms, speaker)
     return _new(given, terms, speaker)
 
 
 def _resumed(given: Mapping[str, Any], terms: Terms, speaker: Speaker) -> Order:
     job = given["resume"]
+    if not job:
+        raise UsageError("--resume: which job? Its id is empty")
     if given["sources"] or given["sources_from"] or given["prompt"]:
         raise UsageError("--resume is for a job that was submitted; leave out SOURCE and --prompt")
     if given["dry_run"]:
@@ -115,6 +124,8 @@ def _resumed(given: Mapping[str, Any], terms: Terms, speaker: Speaker) -> Order:
 def _new(given: Mapping[str, Any], terms: Terms, speaker: Speaker) -> Order:
     if not (given["prompt"] or "").strip():
         raise UsageError("what is to be seen? Say it with --prompt TEXT")
+    if _is_broken(given["prompt"]):
+        raise UsageError("--prompt is no UTF-8, and cannot be sent")
     target, rules = _destination(given)
     size = None if target else given["size"]
     request = read_request(
@@ -138,13 +149,21 @@ def _new(given: Mapping[str, Any], terms: Terms, speaker: Speaker) -> Order:
         prompt=given["prompt"],
         seconds=given["seconds"],
         model=_model(given, target),
-        extra=_extra(given["extra"]),
+        extra=_extra(given["extra"], _OWN[terms.access.protocol]),
         recipe=recipe,
         resubmit=given["resubmit"],
         again=given["again"],
     )
     order = Order(terms, speaker, output, request)
     return replace(order, jobs=given["jobs"], wait=given["wait"] or 0.0, dry_run=given["dry_run"])
+
+
+def _is_broken(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def _destination(given: Mapping[str, Any]) -> tuple[str | None, Target]:
@@ -172,10 +191,8 @@ def _model(given: Mapping[str, Any], target: str | None) -> str | None:
     return name
 
 
-def _extra(said: tuple[str, ...]) -> tuple[tuple[str, Any], ...]:
+def _extra(said: tuple[str, ...], own: frozenset[str]) -> tuple[tuple[str, Any], ...]:
     """More fields. Raises UsageError for those that have options, since the picture is made for what these say."""
-    own = {"prompt", "size", "seconds", "model", "input_reference", "files", "width", "height"}
-    own |= {"n_seconds", "n_variants", "inpaint_items"}
     fields = dict(read_extra(text) for text in said)
     if taken := sorted(own & {key.partition("[")[0] for key in fields}):
         raise UsageError(
@@ -196,6 +213,10 @@ def _output(said: str | None, only: str | None) -> tuple[Path, bool]:
     folder = said.endswith(("/", os.sep)) or os.path.isdir(said)
     if file is not None and not folder and Path(said).suffix:
         return _clip(said), True
+    if not folder and Path(said).suffix.lower() == SUFFIX:
+        raise UsageError(
+            f"{said} is named like one clip; several photos, or a folder, need a folder"
+        )
     if os.path.exists(said) and not os.path.isdir(said):
         words = "is a file; several photos, or a folder, need an output folder"
         raise UsageError(f"{said} {words}")

@@ -1,14 +1,32 @@
 """When to go on: pauses that end at once when somebody asks for the end, and creates held up while a server takes no more."""
 
 import time
-from threading import Event, Lock
+from collections.abc import Callable
+from concurrent.futures import Future
+from threading import Event, Lock, Thread
+from typing import TypeVar
 
+Answer = TypeVar("Answer")
 _GAP = 1.0
 """Seconds between creates at a server that has said that they are too many."""
 
 
 class Stopped(Exception):
     """Somebody has asked for the end of it all."""
+
+
+def within(seconds: float, ask: Callable[[], Answer]) -> Answer:
+    """An answer, however a server draws it out: limits of its own are for each part of one. Raises TimeoutError."""
+    future: Future[Answer] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(ask())
+        except BaseException as error:
+            future.set_exception(error)
+
+    Thread(target=run, daemon=True).start()
+    return future.result(max(seconds, 0.0))
 
 
 class Pace:

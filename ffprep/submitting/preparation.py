@@ -1,7 +1,7 @@
 """A photo to the picture that is uploaded: prepared in memory, and held against the target's rules."""
 
 from collections.abc import Mapping
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ _SAID = (
     "targets filters quality subsampling lossless compression max_bytes colour metadata focus "
     "scene max_loss damaged upscale max_pixels max_memory ffmpeg"
 ).split()
-_POLICY = {"targets", "damaged", "upscale", "max_pixels", "max_memory", "ffmpeg"}
+_APART = ("mode", "fallback", "format", "compression")
 _CUTS = "the server can cut, and not add bars or distort"
 
 
@@ -62,22 +62,17 @@ class Recipe:
     def words(self, spec: Spec) -> dict[str, str]:
         """All that decides the picture, but for the photo, whose own Spec this is, as text.
 
-        What only decides whether there is one is no part of it, and what is not said neither: by these words a request is
-        known, and whatever changes them has all photos billed again.
+        By these a request is known, and whatever changes them has photos billed again. So they say what is asked for and not
+        how it was said, and nothing of what is as it is without a word: another ffprep may have more to say.
         """
-        said: dict[str, Any] = {
-            name: value for name, value in self.options.items() if name not in _POLICY
+        said = {
+            part.name: str(getattr(spec, part.name))
+            for part in fields(spec)
+            if part.name not in _APART and getattr(spec, part.name) != part.default
         }
-        said |= {"size": self.size, "target": self.target, "mode": self.mode}
-        said |= {"sends_bounds": self.sends_bounds or None}
-        if _framing(spec) != _framing(self.spec):
-            said["own"] = _framing(spec)
-        return {name: str(value) for name, value in said.items() if value is not None}
-
-
-def _framing(spec: Spec) -> tuple[object, ...]:
-    """What the photo's sidecar may say otherwise."""
-    return [mode.name for mode in spec.modes], astuple(spec.focus), astuple(spec.bounds)
+        said |= {"format": spec.format.name, "modes": str([mode.steps for mode in spec.modes])}
+        said |= {"max_loss": str(spec.fallback.max_loss)} if spec.fallback else {}
+        return said | ({"sends_bounds": "yes"} if self.sends_bounds else {})
 
 
 def prepared(photo: Path, recipe: Recipe, own: Spec) -> tuple[Picture, tuple[str, ...]]:
@@ -119,8 +114,9 @@ def _with_region(photo: Path, recipe: Recipe, spec: Spec) -> tuple[Picture, tupl
     options.update({"crop_bounds": None, "scene": None, "max_loss": None})
     options["max_bytes"] = spec.max_bytes
     options["format"] = spec.format.name
-    with open_regular(photo) as file:  # without its sidecar, whose words are in the region
-        made = prepare(file.read(), whole, "stretch", **options)
+    with open_regular(photo) as file:
+        data = file.read()
+    made = prepare(data, whole, "stretch", **options)  # without the sidecar: it is in the region
     name = photo.with_suffix(Path(made.name).suffix).name.encode(errors="replace").decode()
     return Picture(name, made.data, made.mime, made.size, region), made.warnings, size
 

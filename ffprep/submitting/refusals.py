@@ -26,6 +26,7 @@ class Trouble(StrEnum):
     UNKNOWN_JOB = "unknown-job"
     TIMEOUT = "timeout"
     CLIP = "clip"
+    INTERRUPTED = "interrupted"
 
 
 class Unsuccessful(Exception):
@@ -87,12 +88,13 @@ _QUOTA = re.compile(r"insufficient_quota|exceeded your current quota|billing|cre
 _MODEL = re.compile(r"model_not_found|the model |deployment")
 PEOPLE = "a photo that shows a real person is the usual reason; take one without clear faces"
 
+_MOST = 500
 AGAIN = "to submit it again, say --resubmit"
 
 
 def refused(error: Unsuccessful, access: Access, call: Call) -> FfprepError:
     """Why a job was not created. What is uncertain is told elsewhere."""
-    said = f"the server says {_quoted(error, access)}"
+    said = f"the server says {quoted(error, access)}"
     text = f"{error.code} {error.words}".lower()
     sent = f"sent were {call.picture.describe()}, and {_asked(call)}"
     if fault := everywhere(error, access):
@@ -109,17 +111,18 @@ def refused(error: Unsuccessful, access: Access, call: Call) -> FfprepError:
     if error.status == 415 or _MEDIA.search(text):
         words = "try another --format: jpeg, png or webp"
         return JobError(Trouble.MEDIA_TYPE, f"{said}; {sent}; {words}")
-    return JobError(Trouble.REFUSED, f"{said}; {sent}")
+    hint = "; a smaller file is made by --max-bytes" if error.status == 413 else ""
+    return JobError(Trouble.REFUSED, f"{said}; {sent}{hint}")
 
 
 def everywhere(error: Unsuccessful, access: Access) -> ServerFault | None:
     """What holds for every request to this server; None where it is about this one."""
-    said, url = _quoted(error, access), access.shown_url
+    said, url = quoted(error, access), access.shown_url
     text = f"{error.code} {error.words}".lower()
     if error.status == 401:
         words = f"{url} does not take the key ({said}); check OPENAI_API_KEY, and that --base-url is the server it is for"
         return ServerFault(Trouble.KEY, words)
-    if error.status in (402, 429, 403) and _QUOTA.search(text):
+    if error.status == 402 or (error.status in (429, 403) and _QUOTA.search(text)):
         return ServerFault(
             Trouble.QUOTA, f"the account has no quota left: {said}; look at its billing"
         )
@@ -128,6 +131,9 @@ def everywhere(error: Unsuccessful, access: Access) -> ServerFault | None:
     if error.status == 404 and _MODEL.search(text):
         words = f"the server at {url} does not have the model: {said}; see --model"
         return ServerFault(Trouble.ADDRESS, words)
+    if 300 <= error.status < 400:
+        hint = "say the address to which it does as --base-url"
+        return ServerFault(Trouble.ADDRESS, f"{url} redirects ({said}); {hint}")
     if error.status in (404, 405, 410) or error.code == "html":
         words = "no server of this protocol answers there"
         hint = f"an address without {access.usual_path} is the usual reason: see --base-url and --protocol"
@@ -141,18 +147,21 @@ def everywhere(error: Unsuccessful, access: Access) -> ServerFault | None:
     return None
 
 
-def about_job(error: Unsuccessful, access: Access, job: str) -> FfprepError:
-    """Why a job could not be asked for, or its clip not fetched."""
-    said = _quoted(error, access)
+def about_job(error: Unsuccessful, access: Access, job: str, done: bool) -> FfprepError:
+    """Why a job could not be asked for, or, when it is `done`, its clip not fetched."""
+    said = quoted(error, access)
     if error.status == 410:
         return JobError(Trouble.EXPIRED, f"job {job} has expired ({said}); {AGAIN}")
+    if error.status == 404 and done:
+        return JobError(Trouble.CLIP, f"job {job} is done, but its clip is not there ({said})")
     if error.status == 404:
         words = "it has expired, or was made by another account or at another server"
         words += f"; or --base-url lacks its {access.usual_path}"
         return JobError(Trouble.UNKNOWN_JOB, f"there is no job {job} ({said}): {words}")
     if fault := everywhere(error, access):
         return fault
-    return JobError(Trouble.UNREACHABLE, f"job {job} cannot be asked for ({said})")
+    what = "its clip cannot be fetched" if done else "it cannot be asked for"
+    return JobError(Trouble.UNREACHABLE, f"job {job}: {what} ({said})")
 
 
 def failed(job: Job, access: Access) -> JobError:
@@ -173,8 +182,9 @@ def _plain(words: str) -> str:
     return " ".join(words.split()).rstrip(".")
 
 
-def _quoted(error: Unsuccessful, access: Access) -> str:
-    words = access.hide(error.words) or "nothing"
+def quoted(error: Unsuccessful, access: Access) -> str:
+    """The server's words, without what is secret; hidden before they are cut."""
+    words = access.hide(error.words)[:_MOST] or "nothing"
     return f"{error.status}: {words}" if error.status else words
 
 

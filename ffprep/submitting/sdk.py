@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from email.utils import mktime_tz, parsedate_tz
 from typing import TYPE_CHECKING, Any
 
-from ffprep.errors import EnvironmentFault
+from ffprep.errors import EnvironmentFault, reason
+from ffprep.submitting.access import Access
 from ffprep.submitting.refusals import Unsuccessful
 
 if TYPE_CHECKING:
@@ -42,12 +43,31 @@ def module() -> Any:
     return openai
 
 
-def quieted(hide: Callable[[str], str]) -> Any:
-    """The same, whose log, where OPENAI_LOG asks for one, goes through `hide`: it may have addresses in it."""
+def client(kind: str, access: Access, **options: Any) -> Any:
+    """A client of the SDK, by its class, that sends each request once, and nowhere else.
+
+    Its log, where OPENAI_LOG asks for one, goes through `hide`: it may have addresses in it. Raises EnvironmentFault.
+    """
     openai = module()
     for handler in logging.getLogger().handlers:
-        handler.addFilter(_Hidden(hide))
-    return openai
+        handler.addFilter(_Hidden(access.hide))
+    try:
+        return getattr(openai, kind)(
+            api_key=access.key,
+            base_url=access.base_url,
+            max_retries=0,
+            default_headers=dict(access.headers),
+            **options,
+        )
+    except (ImportError, ValueError, OSError, openai.OpenAIError) as error:
+        words = f"the client for {access.shown_url} cannot be made ({access.hide(reason(error)).rstrip('.')})"
+        hint = "see HTTPS_PROXY, ALL_PROXY, SSL_CERT_FILE and OPENAI_* in the environment"
+        raise EnvironmentFault(f"{words}; {hint}") from None
+
+
+def unmoved(client: Any) -> Any:
+    """The same client, which follows no redirect: it would send a picture again, or none."""
+    return client.with_options(http_client=module().DefaultHttpxClient(follow_redirects=False))
 
 
 class _Hidden(logging.Filter):
@@ -85,6 +105,8 @@ def answered() -> Iterator[None]:
         raise Unsuccessful(words, late=late, nothing_sent=nothing_sent) from None
     except openai.APIError as error:  # an answer that the SDK makes nothing of
         raise Unsuccessful(error.message, status=200) from None
+    except UnicodeEncodeError as error:  # nothing was sent
+        raise Unsuccessful(f"cannot be sent: {error}", nothing_sent=True) from None
     except ValueError:  # JSON that is none
         raise Unsuccessful("an empty answer, or none in JSON", status=200) from None
 
@@ -101,7 +123,9 @@ def _refused(error: "openai.APIStatusError") -> Unsuccessful:
     headers = error.response.headers
     wait = seconds_in(headers, "retry-after-ms")
     wait = seconds_in(headers, "retry-after") if wait is None else wait
-    return Unsuccessful(words[:500], status=error.status_code, code=code, wait=wait)
+    if 300 <= error.status_code < 400:
+        words = f"to {headers.get('location', 'nowhere')}"
+    return Unsuccessful(words, status=error.status_code, code=code, wait=wait)
 
 
 def seconds_in(headers: Mapping[str, str], name: str, most: float = math.inf) -> float | None:

@@ -17,7 +17,7 @@ from ffprep.submitting.course import Course, Outcome, Stage, Status
 from ffprep.submitting.refusals import JobError, Trouble
 from ffprep.submitting.wire import Call
 
-_GO_ON = (Trouble.TIMEOUT, Trouble.CLIP, Trouble.UNREACHABLE)
+_GO_ON = (Trouble.TIMEOUT, Trouble.CLIP, Trouble.UNREACHABLE, Trouble.INTERRUPTED)
 """What leaves the job as it is, so that it can be resumed."""
 
 
@@ -57,14 +57,13 @@ class Teller:
             self._say(f"{name}: {_kind(error)}: {printable(str(error))}{hint}")
         elif self._talks and (outcome.status is Status.DONE or self.style.verbose or self.single):
             size = f", {outcome.size}" if outcome.size else ""
+            job = f", job {printable(outcome.job)}" if outcome.job else ""
             take = (
                 "; for another take, --again"
                 if outcome.status is Status.FRESH and self.single
                 else ""
             )
-            self._say(
-                f"{name} -> {shown(outcome.clip)}: {outcome.status}{size}, job {outcome.job}{take}"
-            )
+            self._say(f"{name} -> {shown(outcome.clip)}: {outcome.status}{size}{job}{take}")
         for warning in outcome.warnings:
             self._say(f"{name}: {printable(warning)}")
 
@@ -73,9 +72,13 @@ class Teller:
         if self._talks:
             self._say(f"{shown(course.photo)}: submitted as job {printable(course.job)}")
 
-    def left(self, courses: Iterable[Course]) -> None:
-        """What goes on at the server without anybody to watch it."""
+    def left(self, courses: Iterable[Course], fault: FfprepError | None) -> None:
+        """What has no Outcome, since the run has ended, by a `fault` if there is one: what goes on at the server, too."""
         for course in courses:
+            if self.style.json and (course.job or fault):
+                error = fault or JobError(Trouble.INTERRUPTED, "was interrupted")
+                failed = Outcome(course.photo, course.clip, Status.FAILED, course.job, error=error)
+                self._print(self._as_dict(failed))
             name = shown(course.photo) if course.photo else course.job
             if course.job and course.stage is not Stage.OVER:
                 command = self.resume_command(course.job, os.fspath(course.clip))
@@ -85,6 +88,12 @@ class Teller:
             elif course.stage is Stage.SENDING:
                 words = "was being sent, and no answer came: the server may have taken it, and may bill it"
                 self._say(f"{name}: {Trouble.UNCERTAIN}: {words}; look at its list of jobs")
+
+    def waits(self, seconds: float) -> None:
+        """Somebody has asked for the end, while the answer to a request is to come."""
+        self._say(
+            f"waiting up to {seconds:g} s for the answer to what was sent, which names the job"
+        )
 
     def look(self, courses: Iterable[Course]) -> None:
         """Bring the bar up to date."""

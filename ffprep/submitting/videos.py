@@ -1,5 +1,6 @@
 """OpenAI's /v1/videos, as its service had it until 2026-09-24, and as servers of the same protocol have it."""
 
+import json
 from functools import cached_property
 from typing import Any
 
@@ -31,9 +32,15 @@ class Videos:
 
     @cached_property
     def _client(self) -> Any:
-        return sdk.quieted(self._access.hide).OpenAI(
-            api_key=self._access.key, base_url=self._access.base_url
-        )
+        return sdk.client("OpenAI", self._access)
+
+    @cached_property
+    def _creator(self) -> Any:
+        return sdk.unmoved(self._client)
+
+    def prepare(self) -> None:
+        """Make the clients."""
+        _ = self._creator
 
     def call(self, wish: Wish, picture: Picture) -> Call:
         """`seconds` is a text there, and `size` is `WxH`."""
@@ -48,7 +55,7 @@ class Videos:
         fields, picture = call.body.copy(), call.picture
         upload = (picture.name, picture.data, picture.mime)
         with sdk.answered():
-            video = self._client.with_options(max_retries=0).videos.create(
+            video = self._creator.videos.create(
                 prompt=fields.pop("prompt"),
                 input_reference=upload,
                 extra_body=fields,
@@ -57,25 +64,27 @@ class Videos:
         return id_of(getattr(video, "id", None), video)
 
     def look(self, job: str, timeout: float) -> Job:
-        """Ask how a job stands; a question may be asked again."""
+        """Ask how a job stands."""
         with sdk.answered():
             raw = self._client.videos.with_raw_response
             answer = raw.retrieve(job, timeout=sdk.patience(timeout))
             video = answer.parse()
-        status = state_of(getattr(video, "status", None), video)
+        status = state_of(getattr(video, "status", None), video).lower()
         error = getattr(video, "error", None)
+        code = getattr(error, "code", None) or ("" if error or status == "failed" else status)
         return Job(
             id=job,
             phase=_PHASES.get(status, Phase.RUNNING),
             progress=fraction(getattr(video, "progress", None)),
-            code=str(getattr(error, "code", None) or status),
-            words=str(getattr(error, "message", None) or ""),
+            code=str(code),
+            words=str(getattr(error, "message", None) or error or ""),
+            state=status,
             clip=job,
             after=sdk.seconds_in(answer.headers, "openai-poll-after-ms", _MOST),
         )
 
     def fetch(self, job: Job, timeout: float) -> bytes:
-        """The clip, whole: the SDK tries again where the connection breaks."""
+        """The clip, whole."""
         with sdk.answered():
             content: bytes = self._client.videos.download_content(
                 job.clip, timeout=sdk.patience(timeout)
@@ -97,9 +106,9 @@ def state_of(found: object, answer: object) -> str:
 def _text(found: object, answer: object, what: str) -> str:
     if isinstance(found, str) and found:
         return found
-    text = answer if isinstance(answer, str) else ""
+    text = answer if isinstance(answer, str) else _as_json(answer)
     html = text.lstrip()[:1] == "<"
-    words = "a page for people" if html else f"{what} ({text[:200] or 'an empty answer'})"
+    words = "a page for people" if html else f"{what} ({text or 'an empty answer'})"
     raise Unsuccessful(words, status=200, code="html" if html else "")
 
 
@@ -107,3 +116,10 @@ def fraction(percent: object) -> float:
     """A progress in percent, as servers tell it, as a fraction; 0 where they tell none."""
     known = isinstance(percent, int | float) and 0 <= percent <= 100
     return float(percent) / 100 if known else 0.0  # type: ignore[arg-type]
+
+
+def _as_json(answer: object) -> str:
+    """What an answer said that is no text."""
+    dumped = getattr(answer, "model_dump", None)
+    told = dumped(exclude_unset=True, warnings=False) if dumped else answer
+    return json.dumps(told, default=str) if told else ""

@@ -87,7 +87,7 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job as the server tells it. `progress` is a fraction; `code` and `words` say why it failed.
+    """A job as the server tells it. `state` is its own word for `phase`, `progress` a fraction; `code` and `words` say why it failed.
 
     `clip` is the name by which its clip is fetched, once there is one; `after` says in how many seconds the server would
     be asked again.
@@ -96,6 +96,7 @@ class Job:
     id: str
     phase: Phase
     progress: float = 0.0
+    state: str = ""
     code: str = ""
     words: str = ""
     clip: str = ""
@@ -107,6 +108,9 @@ class Speaker(Protocol):
 
     def call(self, wish: Wish, picture: Picture) -> Call:
         """The request for a wish; nothing is sent."""
+
+    def prepare(self) -> None:
+        """Do all that can go wrong before a request. Raises EnvironmentFault."""
 
     def create(self, call: Call, timeout: float) -> str:
         """Send it, once; the job's id."""
@@ -124,10 +128,17 @@ def read_extra(text: str) -> tuple[str, Any]:
     if not key or not value:
         raise UsageError(f"{text!r} is no field; write KEY=JSON, such as seed=7")
     try:
-        return key, json.loads(value)
+        found = json.loads(value)
     except ValueError:
         words = "is no JSON; a text has quotes of its own"
         raise UsageError(f"{value!r} {words}, such as '{key}=\"{value}\"'") from None
+    try:
+        json.dumps(found, allow_nan=False, ensure_ascii=False).encode()
+    except ValueError:
+        raise UsageError(
+            f"{text!r} cannot be sent: a number that is none, or half a letter"
+        ) from None
+    return key, found
 
 
 def _flat(key: str, value: Any) -> list[tuple[str, str]]:
@@ -137,5 +148,5 @@ def _flat(key: str, value: Any) -> list[tuple[str, str]]:
     if isinstance(value, list):
         return [pair for part in value for pair in _flat(f"{key}[]", part)]
     if value is None:
-        return [(key, "")]
+        return []  # nor does the SDK send it
     return [(key, value if isinstance(value, str) else json.dumps(value))]

@@ -33,6 +33,7 @@ def read_request(given: Mapping[str, Any]) -> Request:
     if not given["output"]:
         raise UsageError("-o: OUT is empty; name a file or a folder")
     output = located(given["output"])
+    _require_local(given, sources, output)
     named = _file_format(given["output"], sources.only)
     single = named is not None
     target = read_target(given["size"], given["target"], given["targets"])
@@ -101,7 +102,6 @@ def _file_format(out: str, source: str | None) -> OutputFormat | None:
 def read_order(given: Mapping[str, Any]) -> Order:
     """The Order that the options of `convert` make. Raises UsageError."""
     request = read_request(given)
-    _require_local(given, request)
     policy = Policy(
         upscale=given["upscale"],
         keep_damaged=given["damaged"] == "keep",
@@ -152,13 +152,13 @@ _OF_FILES = {
 }
 
 
-def _require_local(given: Mapping[str, Any], request: Request) -> None:
+def _require_local(given: Mapping[str, Any], sources: Sources, output: Location) -> None:
     """Raise UsageError for what is asked of objects in a store, and is done with files only."""
-    remote = isinstance(request.output, Remote)
-    if remote and given["preserve_times"]:
+    remote = isinstance(output, Remote)
+    if remote and given.get("preserve_times"):
         raise UsageError("--preserve-times: a store gives an object its own time")
     for name, why in _OF_FILES.items():
-        if given[name] and (remote or any(names_url(os.fspath(each)) for each in request.sources)):
+        if given.get(name) and (remote or any(names_url(os.fspath(each)) for each in sources)):
             raise UsageError(f"--{name}: {why}; leave it out")
 
 

@@ -1,7 +1,8 @@
 """A Dask cluster as an executor: chunks go to its workers, what became of them comes back to this run.
 
 The scheduler holds a few chunks for each worker's thread, never the library. It gives the chunk of a worker that
-dies to another one; a chunk at which several have died is tried a photo at a time, so that one photo costs itself.
+dies to another one, and counts the death against all that the worker had been given. So a chunk at which several have
+died is only suspected: its photos are tried one at a time, with nothing else at the workers, so that one photo costs itself.
 """
 
 import os
@@ -70,6 +71,13 @@ class _Flight:
             self.future.set_result(_then_raise(self.made, error))
 
 
+def _deadly(pending: Pending, deaths: int) -> tuple[Result, Hashes]:
+    """What becomes of a photo that had the workers to itself while so many of them died."""
+    words = f"all {deaths} workers that had it in work have died; look into their logs"
+    error = PhotoError(Kind.DAMAGED, f"{words}, and try it again with --retry always")
+    return Result.failed(pending.job.source, pending.job.output, error), NO_HASHES
+
+
 def _then_raise(made: Iterable[Done], error: Exception | None) -> Iterator[Done]:
     yield from made
     if error:
@@ -83,6 +91,7 @@ class Cluster(Elsewhere):
         self._client, self._venue, self._duty, self._warn = client, venue, duty, tell
         self._lock = threading.RLock()
         self._out: dict[Any, tuple[_Flight, list[Pending]]] = {}
+        self._held: deque[tuple[_Flight, list[Pending]]] = deque()
         self._suspects: deque[tuple[_Flight, list[Pending]]] = deque()
         self._tried: Any = None
         self._met: dict[str, Greeting] = {}
@@ -127,21 +136,32 @@ class Cluster(Elsewhere):
         known = zip(absolute, todo, strict=True)
         flight = _Flight({there.job.output: here for there, here in known})
         flight.future.set_running_or_notify_cancel()
-        self._send(flight, absolute)
+        with self._lock:
+            self._held.append((flight, absolute))
+            self._go_on()
         return flight.future
 
+    def _go_on(self) -> None:
+        """Send all there is; but a suspect only when nothing else is out, and nothing beside it. Called with the lock."""
+        if self._suspects:
+            if not self._out:
+                self._tried = self._send(*self._suspects.popleft())
+        elif self._tried not in self._out:
+            while self._held:
+                self._send(*self._held.popleft())
+
     def _send(self, flight: _Flight, part: list[Pending]) -> Any:
-        with self._lock:
-            if self._fault or self._over.is_set():
-                return flight.land(self._fault)
-            parcel = pickle.dumps((self._duty, part))
-            try:
-                sent = self._client.submit(perform, __version__, parcel, pure=False)
-            except Exception as error:  # the client has closed itself
-                return self._fail(_lost(self._venue, error))
-            self._out[sent] = flight, part
-            sent.add_done_callback(self._landed)
-            return sent
+        if self._fault or self._over.is_set():
+            return flight.land(self._fault)
+        parcel = pickle.dumps((self._duty, part))
+        try:
+            sent = self._client.submit(perform, __version__, parcel, pure=False)
+        except Exception as error:  # the client has closed itself
+            flight.land(fault := _lost(self._venue, error))
+            return self._fail(fault)
+        self._out[sent] = flight, part
+        sent.add_done_callback(self._landed)
+        return sent
 
     def _landed(self, sent: Any) -> None:
         """Take what came of a part of a flight. Called in one thread of Dask's, for one after the other."""
@@ -159,7 +179,10 @@ class Cluster(Elsewhere):
             flight.take(answer.made)
             error = answer.fault
         except KilledWorker as killed:
-            self._suspect(flight, part, killed.allowed_failures + 1)
+            if sent is self._tried:
+                flight.take([_deadly(part[0], killed.allowed_failures + 1)])
+            else:
+                self._suspect(flight, part)
         except Exception as other:
             error = _unreadable(self._venue, other) or other
         with self._lock:
@@ -167,37 +190,31 @@ class Cluster(Elsewhere):
             flight.parts -= 1
             if error or not flight.parts:
                 flight.land(error)
-            if sent is self._tried:
-                self._tried = None
-            self._try_next()
+            self._go_on()
         return None
 
-    def _suspect(self, flight: _Flight, part: list[Pending], deaths: int) -> None:
-        """Have the photos of a part at which workers died tried one by one; a single one has failed."""
-        if len(part) == 1:
-            words = f"all {deaths} workers that had it in work have died; look into their logs"
-            error = PhotoError(Kind.DAMAGED, f"{words}, and try it again with --retry always")
-            job = part[0].job
-            flight.take([(Result.failed(job.source, job.output, error), NO_HASHES)])
-            return
+    def _suspect(self, flight: _Flight, part: list[Pending]) -> None:
+        """Have the photos of a part at which workers died, or at others beside it, tried one by one."""
         with self._lock:
             flight.parts += len(part)
             self._suspects.extend((flight, [pending]) for pending in part)
-
-    def _try_next(self) -> None:
-        """One suspect at a time, so that no other is in work where it kills."""
-        while self._suspects and self._tried is None:
-            self._tried = self._send(*self._suspects.popleft())
 
     def _fail(self, fault: EnvironmentFault) -> None:
         """End it all."""
         with self._lock:
             self._fault = self._fault or fault
-            flights = [flight for flight, _ in (*self._out.values(), *self._suspects)]
-            self._out.clear()
-            self._suspects.clear()
+            self._drop()
+
+    def _drop(self) -> list[Any]:
+        """Land all that is under way, and be told no more of it; what the workers still have."""
+        with self._lock:
+            left = list(self._out)
+            flights = [flight for flight, _ in (*self._out.values(), *self._suspects, *self._held)]
+            for those in (self._out, self._suspects, self._held):
+                those.clear()
         for flight in flights:
             flight.land(self._fault)
+        return left
 
     def look_around(self) -> None:
         """Meet workers that are new, and note those that are gone. Raises EnvironmentFault for one that cannot do it."""
@@ -267,15 +284,9 @@ class Cluster(Elsewhere):
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Drop what is still under way."""
         self._over.set()
-        with self._lock:
-            left = list(self._out)
-            flights = [flight for flight, _ in (*self._out.values(), *self._suspects)]
-            self._out.clear()
-            self._suspects.clear()
+        left = self._drop()
         with suppress(Exception):
             self._client.cancel(left)
-        for flight in flights:
-            flight.land()
 
     def leave(self) -> None:
         """Have the workers forget the run, and remove what dead ones have left unpublished."""

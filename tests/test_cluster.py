@@ -92,21 +92,24 @@ def dask_setup(worker):
 """
 
 
-def test_a_photo_that_kills_every_worker_costs_itself(ffprep, tmp_path: Path) -> None:
-    source, out = photos(tmp_path / "in", 60), tmp_path / "out"
-    ramp(64, 48).save(source / "0/poison.jpg")
+def test_photos_that_kill_every_worker_cost_themselves(ffprep, tmp_path: Path) -> None:
+    # Few photos, so that a chunk is one of them, and many threads, so that others are at a worker that dies.
+    source, out = photos(tmp_path / "in", 22), tmp_path / "out"
+    deadly = {name: "damaged" for name in ("poison.jpg", "other-poison.jpg")}
+    for name in deadly:
+        ramp(64, 48).save(source / "0" / name)
     (tmp_path / "poison.py").write_text(POISON)
     once = {"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1"}
     with dask(tmp_path / "dask", **once) as cluster:
         for name in "ab":
-            cluster.hire(name, "--preload", str(tmp_path / "poison.py"))
+            cluster.hire(name, "--nthreads", "6", "--preload", str(tmp_path / "poison.py"))
         options = ["--cluster", cluster.address, "--json"]
         ran = ffprep("convert", source, "-o", out, *SIZE, *options)
     again = ffprep("convert", source, "-o", out, *SIZE, "--json")
-    assert (ran.code, ran.kinds()) == (1, {"poison.jpg": "damaged"})
+    assert (ran.code, ran.kinds()) == (1, deadly)
     assert "2 workers" in ran.results["poison.jpg"]["error"]["message"]
-    assert (ran.summary["converted"], ran.summary["failed"], len(ran.results)) == (60, 1, 61)
-    assert (again.summary["fresh"], again.summary["failed"]) == (60, 1)
+    assert (ran.summary["converted"], ran.summary["failed"], len(ran.results)) == (22, 2, 24)
+    assert (again.summary["fresh"], again.summary["failed"]) == (22, 2)
     assert not list(out.rglob(".ffprep-*"))
 
 

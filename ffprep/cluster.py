@@ -10,7 +10,7 @@ import pickle
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -90,6 +90,7 @@ class Cluster(Elsewhere):
         self._met: dict[str, Greeting] = {}
         self._threads: dict[str, int] = {}
         self._dead: set[str] = set()
+        self._recent: set[str] = set()
         self._littered: set[str] = set()
         self._deserted = _LOOKS - 1  # at the start, it is told at once
         self._over = threading.Event()
@@ -159,6 +160,7 @@ class Cluster(Elsewhere):
             flight.land(fault := lost(self._venue, error))
             return self._fail(fault)
         self._out[sent] = flight, part
+        self._recent |= flight.folders
         sent.add_done_callback(self._landed)
         return sent
 
@@ -218,10 +220,7 @@ class Cluster(Elsewhere):
     def look_around(self) -> None:
         """Meet workers that are new, and note those that are gone. Raises EnvironmentFault for one that cannot do it."""
         there = self._client.nthreads(callback_timeout=30)
-        for address in self._met.keys() - there.keys():
-            with self._lock:
-                self._dead.add(self._met.pop(address).maker)
-                self._littered.update(*(flight.folders for flight, _ in self._out.values()))
+        self._bury(there)
         if new := list(there.keys() - self._met.keys()):
             self._meet(new)
         self._threads = there
@@ -234,6 +233,17 @@ class Cluster(Elsewhere):
             "threads": sum(there.values()),
             "ffprep": __version__,
         }
+
+    def _bury(self, there: Container[str]) -> None:
+        """Note which workers are gone, and where they may have left something: where any have worked since the last look.
+
+        What one of them had in hand may be done by another one since.
+        """
+        with self._lock:
+            for address in [one for one in self._met if one not in there]:
+                self._dead.add(self._met.pop(address).maker)
+                self._littered |= self._recent
+            self._recent = set().union(*(flight.folders for flight, _ in self._out.values()))
 
     def _meet(self, addresses: list[str]) -> None:
         asked = self._duty.ffmpeg, list(self._duty.sights)
@@ -297,8 +307,7 @@ class Cluster(Elsewhere):
         with suppress(Exception):
             self._client.run(end, self._duty.run, on_error="ignore", callback_timeout=PATIENCE)
         with suppress(Exception):
-            there = self._client.nthreads(callback_timeout=PATIENCE)
-            self._dead |= {self._met[gone].maker for gone in self._met.keys() - there.keys()}
+            self._bury(self._client.nthreads(callback_timeout=PATIENCE))
         for folder in self._littered:
             sweep(folder, self._dead)
 

@@ -1,31 +1,27 @@
 """A Dask cluster as an executor: chunks go to its workers, what became of them comes back to this run.
 
 The scheduler holds a few chunks for each worker's thread, never the library. It gives the chunk of a worker that
-dies to another one; a chunk at which several have died is tried a photo at a time, so that one photo costs itself.
+dies to another one, and counts the death against all that the worker had been given. So a chunk at which several have
+died is only suspected: its photos are tried one at a time, with nothing else at the workers, so that one photo costs itself.
 """
 
 import os
 import pickle
 import threading
 import time
-import warnings
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from concurrent.futures import Future
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 from ffprep import __version__
-from ffprep.duty import Answer, Duty, Greeting, blind, end, greet, other_version, perform, sees
+from ffprep.duty import Answer, Duty, Greeting, blind, end, greet, other_version, perform
 from ffprep.errors import EnvironmentFault, Kind, PhotoError
-from ffprep.job import Errand, Policy, Result, Venue
-from ffprep.library import Request
-from ffprep.locations import Location, names_url
-from ffprep.outputs import temporary_beside, told_as
+from ffprep.job import Errand, Result, Venue
+from ffprep.locations import Location
 from ffprep.records import NO_HASHES, Done, Hashes, Pending
 from ffprep.temporaries import sweep
 from ffprep.work import Work
@@ -34,12 +30,10 @@ from ffprep.workers import Elsewhere
 _PULSE = 0.05
 _ROUND = 1.0
 """Seconds between two looks at who is in the cluster."""
-_PATIENCE = 0.5
+PATIENCE = 0.5
 """Seconds that chunks in hand have to come back when the run is stopped."""
-_ALIKE = ("| dask ", "| distributed ", "| python ")
-"""Of all that Dask compares, what has to be of one version everywhere."""
-_SIGHTS = 32
-"""How many sources each worker is asked for."""
+_LOOKS = 3
+"""How many of them in a row find nobody before that is told."""
 
 
 @dataclass(slots=True)
@@ -70,6 +64,13 @@ class _Flight:
             self.future.set_result(_then_raise(self.made, error))
 
 
+def _deadly(pending: Pending, deaths: int) -> tuple[Result, Hashes]:
+    """What becomes of a photo that had the workers to itself while so many of them died."""
+    words = f"all {deaths} workers that had it in work have died; look into their logs"
+    error = PhotoError(Kind.DAMAGED, f"{words}, and try it again with --retry always")
+    return Result.failed(pending.job.source, pending.job.output, error), NO_HASHES
+
+
 def _then_raise(made: Iterable[Done], error: Exception | None) -> Iterator[Done]:
     yield from made
     if error:
@@ -83,12 +84,15 @@ class Cluster(Elsewhere):
         self._client, self._venue, self._duty, self._warn = client, venue, duty, tell
         self._lock = threading.RLock()
         self._out: dict[Any, tuple[_Flight, list[Pending]]] = {}
+        self._held: deque[tuple[_Flight, list[Pending]]] = deque()
         self._suspects: deque[tuple[_Flight, list[Pending]]] = deque()
         self._tried: Any = None
         self._met: dict[str, Greeting] = {}
         self._threads: dict[str, int] = {}
         self._dead: set[str] = set()
+        self._recent: set[str] = set()
         self._littered: set[str] = set()
+        self._deserted = _LOOKS - 1  # at the start, it is told at once
         self._over = threading.Event()
         self._fault: EnvironmentFault | None = None
         self.team: dict[str, Any] = {}
@@ -98,6 +102,11 @@ class Cluster(Elsewhere):
     def width(self) -> int:
         """How many threads its workers have."""
         return max(1, sum(self._threads.values()))
+
+    @property
+    def deserted(self) -> bool:
+        """Whether it has no workers."""
+        return not self._threads
 
     @property
     def room(self) -> int:
@@ -127,21 +136,33 @@ class Cluster(Elsewhere):
         known = zip(absolute, todo, strict=True)
         flight = _Flight({there.job.output: here for there, here in known})
         flight.future.set_running_or_notify_cancel()
-        self._send(flight, absolute)
+        with self._lock:
+            self._held.append((flight, absolute))
+            self._go_on()
         return flight.future
 
+    def _go_on(self) -> None:
+        """Send all there is; but a suspect only when nothing else is out, and nothing beside it. Called with the lock."""
+        if self._suspects:
+            if not self._out:
+                self._tried = self._send(*self._suspects.popleft())
+        elif self._tried not in self._out:
+            while self._held:
+                self._send(*self._held.popleft())
+
     def _send(self, flight: _Flight, part: list[Pending]) -> Any:
-        with self._lock:
-            if self._fault or self._over.is_set():
-                return flight.land(self._fault)
-            parcel = pickle.dumps((self._duty, part))
-            try:
-                sent = self._client.submit(perform, __version__, parcel, pure=False)
-            except Exception as error:  # the client has closed itself
-                return self._fail(_lost(self._venue, error))
-            self._out[sent] = flight, part
-            sent.add_done_callback(self._landed)
-            return sent
+        if self._fault or self._over.is_set():
+            return flight.land(self._fault)
+        parcel = pickle.dumps((self._duty, part))
+        try:
+            sent = self._client.submit(perform, __version__, parcel, pure=False)
+        except Exception as error:  # the client has closed itself
+            flight.land(fault := lost(self._venue, error))
+            return self._fail(fault)
+        self._out[sent] = flight, part
+        self._recent |= flight.folders
+        sent.add_done_callback(self._landed)
+        return sent
 
     def _landed(self, sent: Any) -> None:
         """Take what came of a part of a flight. Called in one thread of Dask's, for one after the other."""
@@ -154,12 +175,15 @@ class Cluster(Elsewhere):
         error: Exception | None = None
         try:
             if sent.status == "cancelled":
-                return self._fail(_lost(self._venue))
+                return self._fail(lost(self._venue))
             answer: Answer = pickle.loads(sent.result())
             flight.take(answer.made)
             error = answer.fault
         except KilledWorker as killed:
-            self._suspect(flight, part, killed.allowed_failures + 1)
+            if sent is self._tried:
+                flight.take([_deadly(part[0], killed.allowed_failures + 1)])
+            else:
+                self._suspect(flight, part)
         except Exception as other:
             error = _unreadable(self._venue, other) or other
         with self._lock:
@@ -167,53 +191,59 @@ class Cluster(Elsewhere):
             flight.parts -= 1
             if error or not flight.parts:
                 flight.land(error)
-            if sent is self._tried:
-                self._tried = None
-            self._try_next()
+            self._go_on()
         return None
 
-    def _suspect(self, flight: _Flight, part: list[Pending], deaths: int) -> None:
-        """Have the photos of a part at which workers died tried one by one; a single one has failed."""
-        if len(part) == 1:
-            words = f"all {deaths} workers that had it in work have died; look into their logs"
-            error = PhotoError(Kind.DAMAGED, f"{words}, and try it again with --retry always")
-            job = part[0].job
-            flight.take([(Result.failed(job.source, job.output, error), NO_HASHES)])
-            return
+    def _suspect(self, flight: _Flight, part: list[Pending]) -> None:
+        """Have the photos of a part at which workers died, or at others beside it, tried one by one."""
         with self._lock:
             flight.parts += len(part)
             self._suspects.extend((flight, [pending]) for pending in part)
-
-    def _try_next(self) -> None:
-        """One suspect at a time, so that no other is in work where it kills."""
-        while self._suspects and self._tried is None:
-            self._tried = self._send(*self._suspects.popleft())
 
     def _fail(self, fault: EnvironmentFault) -> None:
         """End it all."""
         with self._lock:
             self._fault = self._fault or fault
-            flights = [flight for flight, _ in (*self._out.values(), *self._suspects)]
-            self._out.clear()
-            self._suspects.clear()
+            self._drop()
+
+    def _drop(self) -> list[Any]:
+        """Land all that is under way, and be told no more of it; what the workers still have."""
+        with self._lock:
+            left = list(self._out)
+            flights = [flight for flight, _ in (*self._out.values(), *self._suspects, *self._held)]
+            for those in (self._out, self._suspects, self._held):
+                those.clear()
         for flight in flights:
             flight.land(self._fault)
+        return left
 
     def look_around(self) -> None:
         """Meet workers that are new, and note those that are gone. Raises EnvironmentFault for one that cannot do it."""
         there = self._client.nthreads(callback_timeout=30)
-        for address in self._met.keys() - there.keys():
-            with self._lock:
-                self._dead.add(self._met.pop(address).maker)
-                self._littered.update(*(flight.folders for flight, _ in self._out.values()))
+        self._bury(there)
         if new := list(there.keys() - self._met.keys()):
             self._meet(new)
         self._threads = there
+        self._deserted = 0 if there else self._deserted + 1
+        if self._deserted == _LOOKS:
+            words = f"{self._venue.address} has no workers"
+            self._warn(f"{words}; the run goes on when there are some")
         self.team |= {
             "workers": len(there),
             "threads": sum(there.values()),
             "ffprep": __version__,
         }
+
+    def _bury(self, there: Container[str]) -> None:
+        """Note which workers are gone, and where they may have left something: where any have worked since the last look.
+
+        What one of them had in hand may be done by another one since.
+        """
+        with self._lock:
+            for address in [one for one in self._met if one not in there]:
+                self._dead.add(self._met.pop(address).maker)
+                self._littered |= self._recent
+            self._recent = set().union(*(flight.folders for flight, _ in self._out.values()))
 
     def _meet(self, addresses: list[str]) -> None:
         asked = self._duty.ffmpeg, list(self._duty.sights)
@@ -229,7 +259,7 @@ class Cluster(Elsewhere):
                 continue  # it is gone again, or busy, and is met in the next round
             worker = Greeting(*answer)
             if worker.ffprep != __version__:
-                raise other_version(worker.host, worker.ffprep)
+                raise other_version(worker.host, worker.ffprep, __version__)
             if worker.missing:
                 raise blind(worker.host, worker.missing[0])
             self._met[address] = worker
@@ -251,15 +281,15 @@ class Cluster(Elsewhere):
                 self._fail(fault)
             except Exception:  # what is lost for good is told by what was under way
                 if self._client.status == "closed":
-                    self._fail(_lost(self._venue))
+                    self._fail(lost(self._venue))
             due = time.monotonic() + _ROUND
         return None
 
     def _halt(self) -> None:
         """Have the workers end what they have in hand; what comes back of it soon is taken."""
         with suppress(Exception):
-            self._client.run(end, self._duty.run, on_error="ignore", callback_timeout=_PATIENCE)
-        until = time.monotonic() + _PATIENCE
+            self._client.run(end, self._duty.run, on_error="ignore", callback_timeout=PATIENCE)
+        until = time.monotonic() + PATIENCE
         while self._out and time.monotonic() < until:
             time.sleep(_PULSE)
         self.shutdown()
@@ -267,127 +297,35 @@ class Cluster(Elsewhere):
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Drop what is still under way."""
         self._over.set()
-        with self._lock:
-            left = list(self._out)
-            flights = [flight for flight, _ in (*self._out.values(), *self._suspects)]
-            self._out.clear()
-            self._suspects.clear()
+        left = self._drop()
         with suppress(Exception):
             self._client.cancel(left)
-        for flight in flights:
-            flight.land()
 
     def leave(self) -> None:
         """Have the workers forget the run, and remove what dead ones have left unpublished."""
         self.shutdown()
         with suppress(Exception):
-            self._client.run(end, self._duty.run, on_error="ignore", callback_timeout=_PATIENCE)
+            self._client.run(end, self._duty.run, on_error="ignore", callback_timeout=PATIENCE)
         with suppress(Exception):
-            there = self._client.nthreads(callback_timeout=_PATIENCE)
-            self._dead |= {self._met[gone].maker for gone in self._met.keys() - there.keys()}
+            self._bury(self._client.nthreads(callback_timeout=PATIENCE))
         for folder in self._littered:
             sweep(folder, self._dead)
 
 
-@contextmanager
-def joined(
-    venue: Venue,
-    request: Request,
-    policy: Policy,
-    ffmpeg: str | None,
-    stopped: Callable[[], bool],
-    warn: Callable[[str], None],
-) -> Iterator[Cluster]:
-    """A cluster, with all its workers met. Raises EnvironmentFault where it cannot be reached, or one is of no use."""
-    with _connected(venue, warn) as client, _sights(request) as sights:
-        duty = Duty(uuid4().hex, Work(), policy, ffmpeg, sights)
-        cluster = Cluster(client, venue, duty, warn)
-        try:
-            cluster.look_around()
-        except (OSError, TimeoutError) as error:
-            raise _lost(venue, error) from None
-        if not cluster.team["workers"]:
-            warn(f"{venue.address} has no workers yet; the run goes on when there are some")
-        watcher = threading.Thread(target=cluster.watch, args=(stopped,), daemon=True)
-        watcher.start()
-        try:
-            yield cluster
-        finally:
-            cluster.shutdown()
-            watcher.join(2 * _PATIENCE)
-            cluster.leave()
-
-
-@contextmanager
-def _connected(venue: Venue, warn: Callable[[str], None]) -> Iterator[Any]:
-    try:
-        client = _client(venue, warn)
-    except ImportError as error:
-        words = f"--cluster needs Dask, and it cannot be imported ({error})"
-        raise EnvironmentFault(f"{words}; pip install 'ffprep[dask]'") from None
-    except (OSError, ValueError) as error:
-        words = f"no Dask scheduler answers at {venue.address} ({_first_line(error)})"
-        raise EnvironmentFault(f"{words}; see docs/cluster.md") from None
-    try:
-        yield client
-    finally:
-        with suppress(Exception):
-            client.close(timeout=2)
-
-
-def _client(venue: Venue, warn: Callable[[str], None]) -> Any:
-    """A Dask client that says nothing by itself, unless Dask's configuration has it log."""
-    import dask
-
-    if "logging" not in dask.config.config:
-        quiet = ("distributed", "distributed.client", "tornado.application", "asyncio")
-        dask.config.set({"logging": dict.fromkeys(quiet, "critical")})
-    from distributed import Client
-    from distributed.versions import VersionMismatchWarning
-
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("ignore")
-        warnings.simplefilter("always", VersionMismatchWarning)
-        client = Client(  # type: ignore[no-untyped-call]
-            venue.address, set_as_default=False, name="ffprep"
-        )
-    for warning in caught:
-        lines = [line for line in str(warning.message).splitlines() if line.startswith(_ALIKE)]
-        if lines:
-            warn("client, scheduler and workers differ: " + " ".join(lines))
-    return client
-
-
-@contextmanager
-def _sights(request: Request) -> Iterator[tuple[str, ...]]:
-    """Paths that a worker sees if it has the same disks: a new file beside the outputs, and folders of sources.
-
-    What is in a store is seen with the worker's own credentials, or told photo by photo.
-    """
-    beside = _from_anywhere(request.output if request.single else request.output / "sight")
-    marks: list[str] = []
-    with ExitStack() as stack:
-        if isinstance(beside, Path):
-            with told_as("--cluster"):
-                marks = [str(stack.enter_context(temporary_beside(beside)))]
-        named = (os.fspath(source) for source in islice(request.sources, _SIGHTS))
-        paths = [os.path.abspath(name) for name in named if not names_url(name)]
-        folders = [path if os.path.isdir(path) else os.path.dirname(path) for path in paths]
-        yield (*marks, *filter(sees, dict.fromkeys(folders)))
-
-
 def _absolute(job: Errand) -> Errand:
     """As every machine knows it."""
-    return replace(job, source=_from_anywhere(job.source), output=_from_anywhere(job.output))
+    return replace(job, source=from_anywhere(job.source), output=from_anywhere(job.output))
 
 
-def _from_anywhere(place: Location) -> Location:
+def from_anywhere(place: Location) -> Location:
+    """A place as every machine knows it."""
     return Path(os.path.abspath(place)) if isinstance(place, Path) else place
 
 
-def _lost(venue: Venue, error: BaseException | None = None) -> EnvironmentFault:
+def lost(venue: Venue, error: BaseException | None = None) -> EnvironmentFault:
+    """What to say when there is no scheduler any more."""
     words = f"the Dask scheduler at {venue.address} is lost"
-    why = f" ({_first_line(error)})" if error and str(error) else ""
+    why = f" ({first_line(error)})" if error and str(error) else ""
     return EnvironmentFault(f"{words}{why}; what was done is remembered, so run again")
 
 
@@ -404,5 +342,6 @@ def _unreadable(venue: Venue, error: BaseException) -> EnvironmentFault | None:
     )
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    """Of what an error says."""
     return (str(error) or type(error).__name__).partition("\n")[0]

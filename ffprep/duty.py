@@ -102,7 +102,7 @@ def sees(path: str) -> bool:
 def perform(version: str, parcel: bytes) -> bytes:
     """Do a pickled chunk of a run with this version of ffprep; the pickled Answer. Raises EnvironmentFault."""
     if version != __version__:
-        raise other_version(os.uname().nodename, __version__)
+        raise other_version(os.uname().nodename, __version__, version)
     duty, todo = pickle.loads(parcel)
     return pickle.dumps(duty(todo))
 
@@ -122,7 +122,7 @@ def blind(host: str, path: str) -> EnvironmentFault:
     return EnvironmentFault(f"{words}; every worker needs the photos and OUT under the same paths")
 
 
-def other_version(host: str, version: str) -> EnvironmentFault:
-    """What to say of a worker that would make something else, or understand something else."""
-    words = f"the worker on {host} has ffprep {version}, and this is {__version__}"
+def other_version(host: str, version: str, wanted: str) -> EnvironmentFault:
+    """What to say of a worker that would make something else, or understand something else, than the run's own version."""
+    words = f"the worker on {host} has ffprep {version}, and this is {wanted}"
     return EnvironmentFault(f"{words}; install the same version everywhere")

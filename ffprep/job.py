@@ -94,7 +94,7 @@ class Policy:
     `keep_damaged` converts what can still be decoded of a damaged photo. `fsync` has every output, and its
     name, on the disk before it counts as done. `timeout` is in seconds a photo. `max_pixels` bounds
     width x height of what is decoded; FFmpeg's own bound is the default. `max_memory` is in bytes, for
-    one photo in work.
+    one photo in work. `mode` is of outputs, as of chmod; None leaves it to the umask.
     """
 
     upscale: str = "warn"
@@ -104,6 +104,7 @@ class Policy:
     timeout: float = 120.0
     max_pixels: int = 268_000_000
     max_memory: int = 1_000_000_000
+    mode: int | None = None
 
     def permits(self, kind: Kind) -> bool:
         """Whether an output may have a caveat of this kind."""

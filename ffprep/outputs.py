@@ -4,6 +4,7 @@ import contextlib
 import errno
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -123,6 +124,8 @@ def publish(temporary: Path, job: Job, policy: Policy) -> Stamp:
         if policy.preserve_times:
             times = os.stat(job.source)
             os.utime(temporary, ns=(times.st_atime_ns, times.st_mtime_ns))
+        if policy.mode is not None and stat.S_IMODE(temporary.stat().st_mode) != policy.mode:
+            temporary.chmod(policy.mode)
         stamp = Stamp.of(temporary)
         if policy.fsync:
             _sync(temporary)

@@ -135,8 +135,10 @@ def read_order(given: Mapping[str, Any]) -> Order:
 
 def _venue(given: Mapping[str, Any]) -> Venue | None:
     """The cluster that is asked for. Raises UsageError."""
-    if not given["cluster"]:
+    if given["cluster"] is None:
         return None
+    if not given["cluster"].strip():
+        raise UsageError("--cluster is empty; write a scheduler's address, or leave it out")
     for name in ("nice", "idle", "max_load"):
         if given[name] != getattr(Manners(), name):
             words = f"--{name.replace('_', '-')} is about this machine"

@@ -208,6 +208,7 @@ class Run:
             if not self.order.dry_run:
                 if folders and not swept:
                     sweep_links()
+                    folders.add(os.fspath(self.order.request.output))  # where --cluster has a mark
                 for folder in folders - swept:
                     sweep(folder)
                 swept = folders or swept
@@ -228,8 +229,11 @@ class Run:
         return Staging(self.converter)
 
     def _ends_now(self) -> bool:
-        """Whether what is in hand is to be left; so it is when --max-time, and its grace, are over."""
-        if self.gate.overdue():
+        """Whether what is in hand is to be left; so it is when --max-time, and its grace, are over.
+
+        What nobody has in hand needs no grace.
+        """
+        if self.gate.overdue() or (self.crew and self.crew.deserted and not self.gate.admits()):
             self.converter.processes.stop()
         return self._stopped
 
@@ -282,7 +286,7 @@ def _version(converter: Converter, crew: "Cluster | None") -> str:
 def _joined(
     order: Order, venue: Venue, converter: Converter, warn: Callable[[str], None]
 ) -> AbstractContextManager["Cluster"]:
-    from ffprep.cluster import joined  # of what it needs, little comes with ffprep itself
+    from ffprep.joining import joined  # of what it needs, little comes with ffprep itself
 
     processes = converter.processes
     return joined(venue, order.request, order.policy, order.ffmpeg, lambda: processes.stopped, warn)

@@ -1,7 +1,7 @@
 """What 100 million photos take: time, money, and what breaks first; the tables of docs/scale.md.
 
 python scripts/scale.py [--into docs/scale.md]      # print them, or put them into the page
-python scripts/scale.py --measure                   # measure this machine first: some minutes
+python scripts/scale.py --measure                   # measure this machine first: a quarter of an hour
 
 The figures are in scale.toml beside this file: those measured, those that others have published, and
 what is assumed of a library and of its machines. FFPREP_PHOTOS names a folder of photos to measure

@@ -32,6 +32,8 @@ from ffprep.probe import verify
 from ffprep.processes import LARGE
 from ffprep.spec import Size, Spec
 
+_CHUNK = 64
+"""Photos that a run has in a chunk, where they are tiny."""
 _FFPREP = [sys.executable, "-m", "ffprep", "convert"]
 _SIZE = ["--size", f"{WIDTH}x{HEIGHT}"]
 _SPEC = Spec(Size(WIDTH, HEIGHT), find_mode("cover"))
@@ -267,7 +269,7 @@ class Measured:
         yield Constant.of("census_bytes", "B", "a photo that is planned", self._repeated(slope))
 
     def _cluster(self, folder: Path) -> Iterator[Constant]:
-        """What a photo costs where the run is in hand, and in Dask's scheduler, while two workers convert."""
+        """What a photo costs where the run is in hand, and a chunk in Dask's scheduler, while two workers convert."""
         counts = (50, 100) if self.quick else (2_000, 8_000)
         for count in counts:
             make_library.main([str(count), str(folder / str(count))])
@@ -286,7 +288,8 @@ class Measured:
             "a photo where the run is in hand, on a cluster",
             (f[0] for f in fits),
         )
-        yield Constant.of("scheduler_cpu", "s", "a photo in Dask's scheduler", (f[1] for f in fits))
+        tasks = (_CHUNK * f[1] for f in fits)
+        yield Constant.of("scheduler_cpu", "s", "a chunk in Dask's scheduler", tasks)
 
     def _submitted(
         self, folder: Path, count: int, address: str, scheduler: int

@@ -106,6 +106,11 @@ class Library:
         return max(1, min(most, round(self.figures["chunk_seconds"] / self.photo)))
 
     @property
+    def scheduled(self) -> float:
+        """Of a photo, in Dask's scheduler, which has a task a chunk."""
+        return self.figures["scheduler_cpu"] / self.chunk
+
+    @property
     def hours(self) -> float:
         """Of all photos, on one processor."""
         return self.photos * self.photo / HOUR
@@ -158,7 +163,7 @@ class Split:
     @property
     def rate(self) -> float:
         """Photos a second that all runs together can give out."""
-        return self.runs / self.submission
+        return self.runs / max(self.submission, self.library.scheduled)
 
     @property
     def night(self) -> float:
@@ -217,3 +222,7 @@ class Fleet:
     def hours(self, split: Split) -> float:
         """To convert it all, after the plan, with as many prefixes as that takes."""
         return self.library.photos / min(self.wanted, split.rate) / HOUR
+
+    def paid(self, split: Split) -> float:
+        """For the processors, all of them, through those hours."""
+        return self.hours(split) * self.cores * self.library.figures["cpu_on_demand"]

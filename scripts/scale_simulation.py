@@ -19,7 +19,7 @@ class Run:
 
     A photo takes `photo` on average, `deviation` the standard deviation, and a chunk `start` beside its
     photos. Chunks have `chunk` photos, fewer towards the end if they `shrink`. The submitting process takes
-    `submission` a photo, and has at most two chunks a processor sent. A processor is taken away `kills` times an
+    `submission` a photo, the scheduler behind it `task` a chunk, and at most two chunks a processor are sent. A processor is taken away `kills` times an
     hour, with what it had in hand, and another one comes after `absence`. Of all, `slow` take twice the time.
     """
 
@@ -34,6 +34,7 @@ class Run:
     kills: float = 0.0
     absence: float = 120.0
     slow: float = 0.0
+    task: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ def simulate(run: Run, seed: int = 1) -> Outcome:
             length = _length(run, left)
             left -= length
             # Two chunks a processor are out: this one was made when the one so far before it was done.
-            came = sent = max(sent, taken[0]) + length * run.submission
+            came = sent = max(sent, taken[0]) + max(length * run.submission, run.task)
             taken.append(now)
             drained = max(now, came)
         begin = max(now, came)

@@ -47,23 +47,22 @@ def _photos(library: Library) -> Iterator[str]:
 def _machines(library: Library) -> Iterator[str]:
     rows: list[Sequence[str]] = []
     for fleet in (Fleet(library, machines) for machines in _FLEETS):
-        one, many = (fleet.hours(Split(library, runs)) for runs in (1, 16))
+        splits = [Split(library, runs) for runs in (1, 16)]
         rows.append(
             (
                 str(fleet.machines),
                 f"{fleet.cores:,}",
                 f"{fleet.wanted:,.0f}",
-                f"{one:.1f}",
-                f"{many:.1f}",
+                *(f"{fleet.hours(split):.1f}" for split in splits),
                 str(fleet.prefixes),
                 f"{fleet.gigabits:.1f}",
-                _dollars(fleet.cores * many * library.figures["cpu_on_demand"]),
+                *(_dollars(fleet.paid(split)) for split in splits),
             )
         )
     plans = [f"{Split(library, runs).planning:.1f}" for runs in (1, 16)]
-    rows.append(("the plan before", "", "", *plans, "", "", ""))
+    rows.append(("the plan before", "", "", *plans, "", "", "", ""))
     head = ("machines", "cores", "photos/s", "h, 1 run", "h, 16 runs", "prefixes")
-    return table((*head, "Gbit/s a machine", "compute"), rows)
+    return table((*head, "Gbit/s a machine", "paid, 1 run", "paid, 16 runs"), rows)
 
 
 def _money(library: Library) -> Iterator[str]:
@@ -94,11 +93,11 @@ def _money(library: Library) -> Iterator[str]:
 def _limits(library: Library) -> Iterator[str]:
     f, one = library.figures, Split(library, 1)
     rates = [
-        ("the submitting process", one.rate, "`submit_cpu`, `listed_cpu`"),
+        ("the submitting process", 1 / one.submission, "`submit_cpu`, `listed_cpu`"),
         ("S3: PUT below one prefix", f["s3_put_rate"], "`s3_put_rate`"),
         ("S3: GET below one prefix", f["s3_get_rate"], "`s3_get_rate`"),
-        ("the same, from a file system", 1 / f["submit_cpu"], "`submit_cpu`"),
-        ("Dask's scheduler", 1 / f["scheduler_cpu"], "`scheduler_cpu`"),
+        ("the submitting process, from files", 1 / f["submit_cpu"], "`submit_cpu`"),
+        ("Dask's scheduler", 1 / library.scheduled, "`scheduler_cpu`, `chunk_seconds`"),
         ("the ledger alone", 1 / f["record_cpu"], "`record_cpu`"),
     ]
     rows = [
@@ -143,6 +142,7 @@ def _simulation(library: Library) -> Iterator[str]:
         deviation=library.deviation,
         start=per_chunk,
         submission=f["submit_cpu"],
+        task=f["scheduler_cpu"],
         chunk=chunk,
     )
     wide = replace(base, processors=1024)

@@ -12,6 +12,7 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 
+import pytest
 from cluster import dask, kill_one, until
 from conftest import Ran, opened, ramp
 from stores import bucketeer
@@ -19,6 +20,9 @@ from test_killed import finals
 from test_stores import outputs, photo, put
 
 import ffprep as library
+from ffprep import __version__
+from ffprep.duty import perform
+from ffprep.errors import EnvironmentFault
 from ffprep.ffmpeg import find
 
 PHOTOS, KILLS = 2000, 5
@@ -92,21 +96,24 @@ def dask_setup(worker):
 """
 
 
-def test_a_photo_that_kills_every_worker_costs_itself(ffprep, tmp_path: Path) -> None:
-    source, out = photos(tmp_path / "in", 60), tmp_path / "out"
-    ramp(64, 48).save(source / "0/poison.jpg")
+def test_photos_that_kill_every_worker_cost_themselves(ffprep, tmp_path: Path) -> None:
+    # Few photos, so that a chunk is one of them, and many threads, so that others are at a worker that dies.
+    source, out = photos(tmp_path / "in", 22), tmp_path / "out"
+    deadly = dict.fromkeys(("poison.jpg", "other-poison.jpg"), "damaged")
+    for name in deadly:
+        ramp(64, 48).save(source / "0" / name)
     (tmp_path / "poison.py").write_text(POISON)
     once = {"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1"}
     with dask(tmp_path / "dask", **once) as cluster:
         for name in "ab":
-            cluster.hire(name, "--preload", str(tmp_path / "poison.py"))
+            cluster.hire(name, "--nthreads", "6", "--preload", str(tmp_path / "poison.py"))
         options = ["--cluster", cluster.address, "--json"]
         ran = ffprep("convert", source, "-o", out, *SIZE, *options)
     again = ffprep("convert", source, "-o", out, *SIZE, "--json")
-    assert (ran.code, ran.kinds()) == (1, {"poison.jpg": "damaged"})
+    assert (ran.code, ran.kinds()) == (1, deadly)
     assert "2 workers" in ran.results["poison.jpg"]["error"]["message"]
-    assert (ran.summary["converted"], ran.summary["failed"], len(ran.results)) == (60, 1, 61)
-    assert (again.summary["fresh"], again.summary["failed"]) == (60, 1)
+    assert (ran.summary["converted"], ran.summary["failed"], len(ran.results)) == (22, 2, 24)
+    assert (again.summary["fresh"], again.summary["failed"]) == (22, 2)
     assert not list(out.rglob(".ffprep-*"))
 
 
@@ -142,6 +149,62 @@ def test_who_cannot_do_the_work_is_named_before_it_begins(ffprep, tmp_path: Path
         versions = f"{ffmpeg.version}, 99.0"
         assert ran.summary["cluster"]["ffmpeg"] == versions
         assert f"different versions of FFmpeg: {versions}" in ran.err
+
+
+def test_an_address_that_is_none_is_told_in_a_sentence(ffprep, tmp_path: Path) -> None:
+    arguments = ["convert", photos(tmp_path / "in", 1), "-o", tmp_path / "out", *SIZE, "--cluster"]
+    for address, words in {
+        "nonsense": "'nonsense' is no address of a Dask scheduler",
+        "http://127.0.0.1:8786": "write tcp://HOST:PORT",
+        "tcp://127.0.0.1": "write tcp://HOST:PORT",
+        "ucx://127.0.0.1:8786": "write tcp://HOST:PORT",
+        "tls://127.0.0.1:8786": "needs certificates",
+    }.items():
+        ran = ffprep(*arguments, address)
+        (line,) = ran.err.splitlines()
+        assert (ran.code, words in line) == (3, True), line
+    unset = ffprep(*arguments, "")
+    assert (unset.code, "--cluster is empty" in unset.err) == (2, True)
+
+
+def test_a_worker_of_another_version_says_both() -> None:
+    with pytest.raises(EnvironmentFault, match=rf"has ffprep {__version__}, and this is 0.0.1;"):
+        perform("0.0.1", b"")
+
+
+def test_a_cluster_without_workers_is_told_and_left_when_time_is_over(
+    ffprep, tmp_path: Path
+) -> None:
+    source, out = photos(tmp_path / "in", 1000), tmp_path / "out"
+    with dask(tmp_path / "dask") as cluster:
+        options = (source, "-o", out, "--cluster", cluster.address)
+        ran = ffprep("convert", *options, *SIZE, "--max-time", "2s")
+        assert (ran.code, "stopped after --max-time; 1000 not looked at yet" in ran.err) == (
+            1,
+            True,
+        )
+        assert ran.err.count("has no workers") == 1
+        cluster.hire("a")
+        with begun(tmp_path, *options, outputs=1) as run:
+            cluster.dismiss("a")
+            until(lambda: "has no workers" in (tmp_path / "said").read_text())
+            run.kill()
+    assert list(out.glob(".ffprep-*.part"))  # the mark of the run that was killed
+    assert ffprep("convert", source, "-o", out, *SIZE).code == 0
+    assert not list(out.rglob(".ffprep-*"))
+
+
+def test_outputs_are_as_private_as_the_run_makes_files(ffprep, tmp_path: Path) -> None:
+    source, out = photos(tmp_path / "in", 3), tmp_path / "out"
+    with dask(tmp_path / "dask") as cluster:
+        cluster.hire("a")
+        mask = os.umask(0o077)
+        try:
+            ran = ffprep("convert", source, "-o", out, *SIZE, "--cluster", cluster.address)
+        finally:
+            os.umask(mask)
+    assert ran.code == 0
+    assert {path.stat().st_mode & 0o777 for path in finals(out)} == {0o600}
 
 
 def begun(folder: Path, *arguments: object, outputs: int = 100) -> "subprocess.Popen[bytes]":

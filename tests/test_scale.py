@@ -58,6 +58,8 @@ def test_every_photo_is_converted_once_whatever_happens(case: Run) -> None:
 def test_a_simulated_run_is_bounded_by_who_feeds_it() -> None:
     slow = replace(RUN, submission=0.01)
     assert simulate(slow).seconds == pytest.approx(slow.photos * slow.submission, rel=0.05)
+    tasks = replace(RUN, task=0.4)
+    assert simulate(tasks).seconds > tasks.photos / tasks.chunk * tasks.task
     assert shared_out(slow, 10).seconds < simulate(slow).seconds / 4
 
 

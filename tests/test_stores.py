@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +25,15 @@ import ffprep as library
 from ffprep.errors import UsageError
 from ffprep.files import Stamp
 from ffprep.job import Errand, Status
+from ffprep.leasing import leased
 from ffprep.locations import Remote, located
 from ffprep.modes import find_mode
 from ffprep.objects import Object, Page, Store
+from ffprep.objects import store as store_of
+from ffprep.processes import started
 from ffprep.sight import _Listed
 from ffprep.spec import Size, Spec
+from ffprep.temporaries import machine
 
 SIZE = ("--size", "64x48")
 QUICK = {"AWS_MAX_ATTEMPTS": "1", "AWS_RETRY_MODE": "standard"}
@@ -242,12 +247,78 @@ def test_one_run_an_output(s3: Bucketeer, convert: Command) -> None:
 
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
-    from ffprep.temporaries import machine
-
     lock |= {"pid": dead.pid, "machine": machine()}
     owner.put_object(Bucket="ready", Key="x/.ffprep/lock", Body=json.dumps(lock).encode())
     assert convert(*line).code == 0
     assert s3.names("ready") == ["x/.ffprep/ledger.db", "x/a.jpg"]
+
+
+def test_a_lock_of_a_process_number_that_is_anothers_by_now(
+    s3: Bucketeer, convert: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(s3, {"a.jpg": photo(1)})
+    line = ["s3://photos", "-o", "s3://ready/x", *SIZE]
+    lock = {"pid": os.getpid(), "host": "here", "since": "long ago", "machine": machine()}
+
+    def left(**more: object) -> None:
+        content = json.dumps(lock | more).encode()
+        s3.owner().put_object(Bucket="ready", Key="x/.ffprep/lock", Body=content)
+
+    left(started=started(os.getpid()))
+    assert convert(*line).code == 75
+    left(started="4711")
+    assert convert(*line).code == 0
+    left()  # goes by its age
+    for name, value in (s3.environment | QUICK).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(library.Held), leased(Remote("s3://ready/x")):
+        pass
+    monkeypatch.setattr("ffprep.leasing._STALE", -1.0)
+    with leased(Remote("s3://ready/x")):
+        pass
+    s3.owner().put_object(Bucket="ready", Key="x/.ffprep/lock", Body=b"\xff")
+    assert "delete s3://ready/x/.ffprep/lock" in convert(*line).err
+
+
+@pytest.mark.parametrize("header", ["heedless", "unknown"])
+def test_a_store_without_conditional_puts_is_refused(
+    s3: Bucketeer, convert: Command, header: str
+) -> None:
+    put(s3, {"a.jpg": photo(1)})
+    s3.faults.append(lambda r: header if r.method == "PUT" else None)
+    ran = convert("s3://photos", "-o", "s3://ready/x", *SIZE)
+    assert ran.code == 3
+    assert "s3://ready/x cannot be locked: this store knows no conditional PUTs" in ran.err
+    assert s3.names("ready") == []
+
+
+def test_a_large_ledger_is_put_only_over_the_version_that_was_fetched(
+    s3: Bucketeer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name, value in s3.environment.items():
+        monkeypatch.setenv(name, value)
+    ledger = tmp_path / "ledger.db"
+    with ledger.open("wb") as file:
+        file.truncate(101 << 20)
+    place, url = store_of("s3://ready"), "s3://ready/ledger.db"
+    s3.owner().put_object(Bucket="ready", Key="ledger.db", Body=b"before")
+    before = place.look(url)
+    s3.owner().put_object(Bucket="ready", Key="ledger.db", Body=b"another's")
+    assert place.replace(ledger, url, before) is None
+    assert s3.content("ready", "ledger.db") == b"another's"
+    assert place.replace(ledger, url, place.look(url)) == replace(place.look(url), modified=0)
+
+
+def test_a_key_that_ends_like_a_version(s3: Bucketeer, convert: Command) -> None:
+    names = ["b", "b?versionId=1.jpg", "c?versionId=null.jpg"]
+    put(s3, {"in/" + name: photo(n) for n, name in enumerate(names)})
+    s3.owner().put_object(Bucket="ready", Key="x/b", Body=b"precious")
+    line = ["s3://photos/in", "-o", "s3://ready/x", *SIZE, "--json"]
+    ran = convert(*line)
+    assert (ran.code, ran.summary["converted"]) == (0, 2), ran.err
+    assert s3.content("ready", "x/b") == b"precious"
+    assert sorted(outputs(s3, "x/")) == names
+    assert convert(*line).summary["fresh"] == 2
 
 
 def test_a_lock_whose_creation_was_not_answered_is_ones_own(

@@ -354,6 +354,20 @@ def test_a_ledger_that_another_has_written_is_not_overwritten(
     assert len(s3.names("ready", "x/.ffprep/")) == 2
 
 
+def test_a_ledger_that_is_of_no_use_is_named_by_its_url(s3: Bucketeer, convert: Command) -> None:
+    put(s3, {"a.jpg": photo(1)})
+    line = ["s3://photos", "-o", "s3://ready/x", *SIZE]
+    owner, key = s3.owner(), "x/.ffprep/ledger.db"
+    owner.put_object(Bucket="ready", Key=key, Body=photo(1))
+    assert f"s3://ready/{key} is a picture" in convert(*line).err
+    owner.put_object(Bucket="ready", Key=key, Body=b"rubbish" * 1000)
+    corrupt = convert(*line)
+    assert corrupt.code == 0
+    assert f"the ledger s3://ready/{key} was corrupt; it is s3://ready/{key}.corrupt" in corrupt.err
+    assert len(corrupt.err.splitlines()) == 1
+    assert len(s3.names("ready", f"{key}.corrupt-")) == 1
+
+
 def test_from_here_to_there_and_back(
     s3: Bucketeer, convert: Command, ffprep: Command, tmp_path: Path
 ) -> None:
@@ -433,6 +447,8 @@ def test_prune_status_and_dry_run(s3: Bucketeer, convert: Command, home: Path) -
         (["s3://photos", "-o", "s3://ready", "--checksum"], 2, "--checksum"),
         (["s3://photos", "-o", "OUT", "--adopt"], 2, "--adopt"),
         (["HERE", "-o", "s3://ready", "--preserve-times"], 2, "--preserve-times"),
+        (["HERE", "-o", "OUT", "--log-file", "s3://a/b"], 2, "--log-file takes a path of this"),
+        (["--sources-from", "s3://a/b", "-o", "OUT"], 2, "a list is a file of this machine"),
         (["s3://photos", "-o", "OUT", "--depfile", "OUT.d"], 2, "make knows no URLs"),
         (["sftp://me:s3kr1t@host/a", "-o", "OUT"], 2, "sftp://...@host: a password in a URL"),
         (["nobody://knows/a", "-o", "OUT"], 2, "nobody knows nobody://"),

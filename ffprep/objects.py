@@ -241,7 +241,7 @@ class S3Store(Store):
                 if not one["Key"].endswith("/")
             ]
             folders = [one["Prefix"][len(prefix) : -1] for one in answer.get("CommonPrefixes", ())]
-            yield Page(found, list(filter(None, folders)))
+            yield Page(found, folders)
             if not answer.get("IsTruncated"):
                 return
             more = {"ContinuationToken": answer["NextContinuationToken"]}

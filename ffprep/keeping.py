@@ -115,9 +115,13 @@ class KeptLedger(Ledger):
             return
         if time.monotonic() - self._saved > max(_EVERY, _SHARE * self._took):
             copy = self.path.with_name("saved.db")
-            copy.unlink(missing_ok=True)
-            with closing(sqlite3.connect(copy)) as target:
-                self._database.backup(target)
+            try:
+                copy.unlink(missing_ok=True)
+                with closing(sqlite3.connect(copy)) as target:
+                    self._database.backup(target)
+            except (OSError, sqlite3.Error):  # no room for a second one, maybe: it is for later
+                self._saved = time.monotonic()
+                return
             self._saving = Thread(target=self._save, args=(copy,), daemon=True)
             self._saving.start()
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, Thread
 
-from ffprep.errors import EnvironmentFault, FfprepError, Held, Kind, PhotoError
+from ffprep.errors import EnvironmentFault, FfprepError, Held, Kind, PhotoError, reason
 from ffprep.files import FOLDER
 from ffprep.locations import Remote
 from ffprep.objects import UNGUARDED, Object, store
@@ -52,6 +52,9 @@ def leased(
                 time.sleep(min(_PULSE, max(0.0, until - time.monotonic())))
         except PhotoError as error:
             raise EnvironmentFault(f"{output} cannot be locked: {error}") from None
+        except OSError as error:
+            words = f"nothing can be written in {folder.parent} ({reason(error)})"
+            raise EnvironmentFault(f"{words}; make room, or set TMPDIR, and run again") from None
         ended = Event()
         renewing = Thread(target=lease.renew, args=(ended,), daemon=True)
         renewing.start()
@@ -95,8 +98,8 @@ class _Lease:
     def renew(self, ended: Event) -> None:
         """Write it again and again. One that cannot be is tried again, until somebody else has it."""
         while self._mine and not ended.wait(_RENEWAL):
-            self._sign()
-            with suppress(FfprepError):
+            with suppress(FfprepError, OSError):  # where temporary files go, there may be no room
+                self._sign()
                 self._mine = store(self.url).replace(self.path, self.url, self._mine)
 
     def give_up(self) -> None:

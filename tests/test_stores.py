@@ -26,6 +26,7 @@ import ffprep as library
 from ffprep.errors import UsageError
 from ffprep.files import Stamp
 from ffprep.job import Errand, Status
+from ffprep.keeping import KeptLedger
 from ffprep.leasing import leased
 from ffprep.locations import Remote, located
 from ffprep.modes import find_mode
@@ -576,6 +577,32 @@ def test_a_store_in_memory(memory: Any) -> None:
     assert library.prepare("memory://photos/in/1.jpg", "64x48").data == memory.cat_file(
         "/ready/in/1.jpg"
     )
+
+
+def test_lock_and_ledger_outlive_a_while_without_room_for_temporary_files(
+    memory: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr("ffprep.leasing._RENEWAL", 0.01)
+    monkeypatch.setattr("ffprep.keeping._EVERY", 0.0)
+
+    with leased(Remote("memory://ready")):
+        (folder,) = tmp_path.iterdir()
+        until = time.monotonic() + 60
+        folder.rename(tmp_path / "gone")
+        time.sleep(0.1)
+        (tmp_path / "gone").rename(folder)
+        before = memory.cat_file("/ready/.ffprep/lock")
+        while memory.cat_file("/ready/.ffprep/lock") == before and time.monotonic() < until:
+            time.sleep(0.01)
+        assert memory.cat_file("/ready/.ffprep/lock") != before
+    home, warned = Remote("memory://ready/ledger.db"), list[str]()
+    with KeptLedger(home, warned.append, fsync=False, read_only=False) as ledger:
+        ledger.path.with_name("saved.db").mkdir()
+        ledger.record([])
+        assert not memory.exists("/ready/ledger.db")
+    assert memory.exists("/ready/ledger.db")
+    assert not warned
 
 
 def test_where_a_put_is_seen_as_it_goes_it_has_another_name_until_it_is_whole(

@@ -24,6 +24,8 @@ _TOGETHER, _BYTES = 32, 64 << 20
 _AT_ONCE = 8
 """How many objects of a chunk are on the way at a time."""
 _PULSE = 0.05
+_MOMENT = 0.5
+"""Seconds for what is put when a run is interrupted: else it is there, and put again. `workers` waits no longer."""
 _BYTES_A_PIXEL, _ROOM = 8, 1 << 24
 
 
@@ -48,6 +50,10 @@ class Ferry:
 
     def results(self, errands: list[Errand]) -> Iterator[Result]:
         """Each window is fetched while the one before it is converted, and what is done is put."""
+        yield from self._carried(errands)
+        yield from self._awaited()
+
+    def _carried(self, errands: list[Errand]) -> Iterator[Result]:
         windows = list(_windows(errands))
         ahead = self._fetch(windows[0])
         for following in [*windows[1:], []]:
@@ -63,7 +69,6 @@ class Ferry:
                 except PhotoError as error:
                     yield Result.failed(waiting.errand.source, waiting.errand.output, error)
             yield from self._converted(ready)
-        yield from self._awaited()
 
     def _converted(self, ready: dict[Path, _Waiting]) -> Iterator[Result]:
         for result in self.converter.convert(waiting.job for waiting in ready.values()):
@@ -88,11 +93,12 @@ class Ferry:
             yield put.result()
 
     def _awaited(self) -> Iterator[Result]:
-        while self._puts:
+        """What is still put; when the run is to end, only what is there in a moment."""
+        while self._puts and not self._stopped:
             self._await(self._puts)
             yield from self._taken()
-            if self._stopped:
-                return
+        wait(self._puts, _MOMENT)
+        yield from self._taken()
 
     def _await(self, futures: "Iterable[Future[Any]]") -> None:
         """Wait for one of them, or for the end of the run."""

@@ -38,7 +38,17 @@ def fetched(home: Remote) -> Iterator[tuple[Path, Object | None]]:
                     raise EnvironmentFault(f"only a part of the ledger {home} came; run again")
         except PhotoError as error:
             raise EnvironmentFault(f"the ledger {home} cannot be read: {error}") from None
-        yield path, found
+        with _told_of(home, path):
+            yield path, found
+
+
+@contextmanager
+def _told_of(home: Remote, path: Path) -> Iterator[None]:
+    """What is wrong with the file is wrong with the object."""
+    try:
+        yield
+    except EnvironmentFault as error:
+        raise type(error)(str(error).replace(str(path), str(home))) from None
 
 
 @contextmanager
@@ -73,7 +83,9 @@ class KeptLedger(Ledger):
         self._trouble: FfprepError | None = None
         with ExitStack() as stack:
             path, self._known = stack.enter_context(fetched(home))
-            super().__init__(path, warn, fsync, read_only)
+            super().__init__(
+                path, lambda words: warn(words.replace(str(path), str(home))), fsync, read_only
+            )
             self._stack = stack.pop_all()
 
     def __enter__(self) -> Self:
@@ -103,11 +115,20 @@ class KeptLedger(Ledger):
             return
         if time.monotonic() - self._saved > max(_EVERY, _SHARE * self._took):
             copy = self.path.with_name("saved.db")
-            copy.unlink(missing_ok=True)
-            with closing(sqlite3.connect(copy)) as target:
-                self._database.backup(target)
+            try:
+                copy.unlink(missing_ok=True)
+                with closing(sqlite3.connect(copy)) as target:
+                    self._database.backup(target)
+            except (OSError, sqlite3.Error):  # no room for a second one, maybe: it is for later
+                self._saved = time.monotonic()
+                return
             self._saving = Thread(target=self._save, args=(copy,), daemon=True)
             self._saving.start()
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        with _told_of(self._home, self.path), super()._guarded():
+            yield
 
     def _lies_in(self, output: str) -> bool:
         return self._home.url.startswith(f"{output}/")
@@ -125,14 +146,15 @@ class KeptLedger(Ledger):
             if put:
                 self._known = put
             else:
-                self._put_beside(path, f"{self.path.name}.{self.path.parent.name[-13:-5]}")
+                own = f"{self.path.name}.{self.path.parent.name[-13:-5]}"
+                self._warn(f"{path.name} is kept as {self._put_beside(path, own)}")
                 self._trouble = PhotoError(Kind.IO, "another run has written it meanwhile")
         except FfprepError as error:
             self._trouble = error
         self._saved = time.monotonic()
         self._took = self._saved - started
 
-    def _put_beside(self, path: Path, name: str = "") -> None:
+    def _put_beside(self, path: Path, name: str = "") -> Remote:
         beside = self._home.parent / (name or path.name)
         store(beside.url).put(path, beside.url)
-        self._warn(f"{path.name} is kept as {beside}")
+        return beside

@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, Thread
 
-from ffprep.errors import EnvironmentFault, FfprepError, Held, PhotoError
+from ffprep.errors import EnvironmentFault, FfprepError, Held, Kind, PhotoError, reason
 from ffprep.files import FOLDER
 from ffprep.locations import Remote
-from ffprep.objects import Object, store
+from ffprep.objects import UNGUARDED, Object, store
 from ffprep.outputs import temporary_folder
-from ffprep.processes import lives
+from ffprep.processes import lives, started
 from ffprep.sharding import Shard
 from ffprep.temporaries import machine
 
@@ -52,6 +52,9 @@ def leased(
                 time.sleep(min(_PULSE, max(0.0, until - time.monotonic())))
         except PhotoError as error:
             raise EnvironmentFault(f"{output} cannot be locked: {error}") from None
+        except OSError as error:
+            words = f"nothing can be written in {folder.parent} ({reason(error)})"
+            raise EnvironmentFault(f"{words}; make room, or set TMPDIR, and run again") from None
         ended = Event()
         renewing = Thread(target=lease.renew, args=(ended,), daemon=True)
         renewing.start()
@@ -77,6 +80,10 @@ class _Lease:
         """Whether it is this run's now."""
         place = store(self.url)
         made = place.create(self.url, self._sign())
+        if made and not place.guards(self.url, self.path.read_bytes()):
+            with suppress(FfprepError):
+                place.remove(self.url)
+            raise PhotoError(Kind.IO, UNGUARDED)
         found = place.glance(self.url)
         if found is None:
             return False
@@ -91,8 +98,8 @@ class _Lease:
     def renew(self, ended: Event) -> None:
         """Write it again and again. One that cannot be is tried again, until somebody else has it."""
         while self._mine and not ended.wait(_RENEWAL):
-            self._sign()
-            with suppress(FfprepError):
+            with suppress(FfprepError, OSError):  # where temporary files go, there may be no room
+                self._sign()
                 self._mine = store(self.url).replace(self.path, self.url, self._mine)
 
     def give_up(self) -> None:
@@ -106,6 +113,7 @@ class _Lease:
     def _sign(self) -> bytes:
         said = {
             "pid": os.getpid(),
+            "started": started(os.getpid()),
             "host": os.uname().nodename,
             "since": self._since,
             "machine": machine(),
@@ -120,8 +128,13 @@ class _Lease:
             said = json.loads(words)
             by = f"process {said['pid']} on {said['host']}"
             self.holder = f"another run: {by}, since {said['since']}"
-            if said["machine"] == machine():
-                return not lives(int(said["pid"]))
+            if said["machine"] == machine() and not _goes_on(int(said["pid"]), said.get("started")):
+                return True
         except (KeyError, TypeError, ValueError):
-            self.holder = "another run"
+            self.holder = f"a lock that does not say whose (if no run goes on, delete {self.url})"
         return found.modified > 0 and time.time() - found.modified / 1e9 > _STALE
+
+
+def _goes_on(pid: int, since: str | None) -> bool:
+    """Whether it is that very process; numbers are given again, and in containers all are 1."""
+    return lives(pid) and (not since or since == started(pid))

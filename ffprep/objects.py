@@ -32,6 +32,10 @@ _WRONG_CREDENTIALS = {
 _VERSIONS = ("ETag", "etag", "e_tag", "md5Hash", "content_md5", "checksum", "generation")
 """How filesystems call what tells one content of an object from another."""
 _PRECEDED = ("PreconditionFailed", "ConditionalRequestConflict")
+UNGUARDED = (
+    "this store knows no conditional PUTs (If-None-Match, If-Match), so nothing would keep two runs apart; "
+    "convert to a disk and copy from there, or update the store"
+)
 _S3 = ("s3", "s3a")
 _WHOLE = ("gs", "gcs", "az", "abfs", "abfss", "adl", "memory")
 _TIMES = ("LastModified", "last_modified", "mtime", "modified", "updated", "created")
@@ -171,6 +175,10 @@ class Store:
                 return False
         return True
 
+    def guards(self, url: str, data: bytes) -> bool:
+        """Whether an object that is there is kept, when somebody takes it for missing."""
+        return not self.create(url, data)
+
     def replace(self, path: Path, url: str, before: Object | None) -> Object | None:
         """As `put`, but only over the version that was there `before`; None where another one is."""
         if self.glance(url) != before:
@@ -233,36 +241,58 @@ class S3Store(Store):
                 if not one["Key"].endswith("/")
             ]
             folders = [one["Prefix"][len(prefix) : -1] for one in answer.get("CommonPrefixes", ())]
-            yield Page(found, list(filter(None, folders)))
+            yield Page(found, folders)
             if not answer.get("IsTruncated"):
                 return
             more = {"ContinuationToken": answer["NextContinuationToken"]}
 
     def put(self, path: Path, url: str) -> Stamp:
         """As a Store's."""
-        return self._put(path, url).stamp
+        return self._put(path.read_bytes(), url).stamp
+
+    def create(self, url: str, data: bytes) -> bool:
+        """As a Store's; S3 itself looks whether there is one."""
+        try:
+            self._put(data, url, IfNoneMatch="*")
+        except _Preceded:
+            return False
+        return True
+
+    def guards(self, url: str, data: bytes) -> bool:
+        """As a Store's; that it compares versions, too."""
+        try:
+            self._put(data, url, IfMatch="0" * 32)
+        except _Preceded:
+            return super().guards(url, data)
+        return False
 
     def replace(self, path: Path, url: str, before: Object | None) -> Object | None:
         """As a Store's; S3 itself compares."""
         condition = {"IfMatch": before.version} if before else {"IfNoneMatch": "*"}
         try:
-            return self._put(path, url, **condition)
+            return self._put(path.read_bytes(), url, **condition)
         except _Preceded:
             # A put whose answer was lost is tried again, and then comes upon itself.
             found = self.glance(url)
             return found if found and found.version == md5(path) else None
 
-    def _put(self, path: Path, url: str, **condition: str) -> Object:
+    def _put(self, data: bytes, url: str, **condition: str) -> Object:
+        """In one request, of 5 GB at most: of what goes in parts, few stores heed the condition."""
         from mimetypes import guess_type
 
-        data, kind = path.read_bytes(), guess_type(url)[0]
+        bucket, _, key = self.path(url).partition("/")
+        kind = guess_type(url)[0]
         words = condition | ({"ContentType": kind} if kind else {})
         with told(url):
-            answer = self.fs.pipe_file(self.path(url), data, **words)
-        version = str((answer or {}).get("ETag", "")).strip('"')
-        if not version:  # it went in parts
-            return self.look(url)
+            answer = self.fs.call_s3("put_object", Bucket=bucket, Key=key, Body=data, **words)
+        version = str(answer.get("ETag", "")).strip('"')
         return Object(url.rpartition("/")[2], stamp_of(len(data), version), 0, version)
+
+
+def _split(path: str) -> tuple[str, str, None]:
+    """A path of S3 as bucket and key; s3fs's own way takes the end of a key for a version (`?versionId=`)."""
+    bucket, _, key = path.partition("/")
+    return bucket, key, None
 
 
 def md5(path: Path) -> str:
@@ -304,7 +334,10 @@ def _store(scheme: str, host: str, _process: int) -> Store:
         raise
     except Exception as error:
         raise trouble(place, error, all_of_it=True) from None
-    return S3Store(fs, True) if scheme in _S3 else Store(fs, scheme in _WHOLE)
+    if scheme not in _S3:
+        return Store(fs, scheme in _WHOLE)
+    fs.split_path = _split
+    return S3Store(fs, True)
 
 
 @contextmanager
@@ -331,6 +364,8 @@ def trouble(url: str, error: Exception, all_of_it: bool = False) -> FfprepError:
         return EnvironmentFault(f"{url}: there is no such bucket; check its name and the endpoint")
     if code in _PRECEDED:
         return _Preceded(Kind.IO, f"{url} was changed by somebody else meanwhile")
+    if code == "NotImplemented":  # of all that is asked, only conditions are not known everywhere
+        return PhotoError(Kind.IO, UNGUARDED)
     kind = Kind.IO
     if isinstance(error, FileNotFoundError):
         kind, words = Kind.MISSING, "there is no such object (any more)"

@@ -55,7 +55,10 @@ class LocalPath(click.Path):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Refuse a URL, which a path would make something else of."""
         if names_url(os.fspath(value)):
-            self.fail(f"{value} is in a store; only convert and status work there", param, ctx)
+            words = "only convert and status work there"
+            if isinstance(param, click.Option):
+                words = f"{param.opts[0]} takes a path of this machine"
+            self.fail(f"{value} is in a store; {words}", param, ctx)
         return super().convert(value, param, ctx)
 
 

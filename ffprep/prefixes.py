@@ -14,6 +14,8 @@ from ffprep.objects import Object, Page, store
 from ffprep.selection import Selection
 
 _ASKED_AT_ONCE = 16
+_NO_NAMES = ("", ".", "..")
+"""Parts of keys that name no folder, and would lead out of an output folder."""
 
 
 @lru_cache
@@ -56,7 +58,7 @@ def below(
 def _entered(folder: str, top: str, names: list[str], selection: Selection) -> Iterator[str]:
     way = folder.removeprefix(top)
     for name in names:
-        if not name.startswith(".") and selection.enters(way + name):
+        if name and not name.startswith(".") and selection.enters(way + name):
             yield f"{folder}{name}/"
 
 
@@ -66,10 +68,11 @@ def _listing(folder: str, way: str, page: Page, selection: Selection) -> Listing
     sidecars = {name.removesuffix(SIDECAR) for name in seen if name.endswith(SIDECAR)}
     for photo in sidecars:
         del seen[photo + SIDECAR]
+    unnamed = sum(name in _NO_NAMES for name in page.folders)
     taken = _picked(seen, folder, way, selection)
     names = [name for name in taken if _is_called_picture(name)]
     stamps = [seen[name].stamp for name in names]
-    passed = len(taken) - len(names)
+    passed = len(taken) - len(names) + unnamed
     return Listing(
         folder, folder, way, names, sidecars=frozenset(sidecars), stamps=stamps, passed=passed
     )

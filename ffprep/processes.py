@@ -68,6 +68,15 @@ def lives(pid: int) -> bool:
     return True
 
 
+def started(pid: int) -> str:
+    """What tells a process from another one of its number: when it began; "" where nobody knows."""
+    try:
+        with open(f"/proc/{pid}/stat") as file:  # the name, in brackets, may be anything
+            return file.read().rpartition(")")[2].split()[19]
+    except (OSError, IndexError, ValueError):
+        return ""
+
+
 def timer(seconds: float, act: Callable[[], None]) -> threading.Timer:
     """A timer that runs. Raises OSError where no thread can be started."""
     made = threading.Timer(seconds, act)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from ffprep.errors import UsageError, reason
+from ffprep.locations import names_url
 
 STDIN = "-"
 
@@ -87,6 +88,8 @@ def _stdin() -> bytes:
 
 
 def _content(name: str) -> bytes:
+    if names_url(name):
+        raise UsageError(f"--sources-from {name}: is in a store; a list is a file of this machine")
     try:
         with open(name, "rb") as file:
             return file.read()

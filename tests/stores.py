@@ -19,6 +19,11 @@ from urllib.parse import unquote, urlsplit
 KEY = "the-right-key"
 _HOP_BY_HOP = {"connection", "transfer-encoding", "keep-alive", "server", "date", "content-length"}
 
+_REFUSED = {
+    "slow down": (503, "SlowDown", "Please reduce your request rate."),
+    "unknown": (501, "NotImplemented", "A header implies functionality that is not there."),
+}
+
 
 @dataclass(frozen=True)
 class Request:
@@ -35,7 +40,8 @@ class Request:
 
 
 Fault = Callable[[Request], str | None]
-"""What becomes of a Request: None (nothing), "slow down", "cut" its answer in the middle, "drop" it, or "hang"."""
+"""What becomes of a Request: None (nothing), "slow down", "cut" its answer in the middle, "drop" it, "hang",
+"heedless" (its conditions are not), or "unknown" (501)."""
 
 
 @dataclass
@@ -132,8 +138,10 @@ class _Handler(BaseHTTPRequestHandler):
         if KEY not in self.headers.get("Authorization", ""):
             return self.refuse(403, "InvalidAccessKeyId", "No such key")
         fault = self.bucketeer.fault(request)
-        if fault == "slow down":
-            return self.refuse(503, "SlowDown", "Please reduce your request rate.")
+        if fault in _REFUSED:
+            return self.refuse(*_REFUSED[fault])
+        if fault == "heedless":
+            del self.headers["If-Match"], self.headers["If-None-Match"]
         if fault == "hang":
             time.sleep(30)
         if fault in ("drop", "hang"):

@@ -10,7 +10,9 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import fsspec
@@ -24,11 +26,16 @@ import ffprep as library
 from ffprep.errors import UsageError
 from ffprep.files import Stamp
 from ffprep.job import Errand, Status
+from ffprep.keeping import KeptLedger
+from ffprep.leasing import leased
 from ffprep.locations import Remote, located
 from ffprep.modes import find_mode
 from ffprep.objects import Object, Page, Store
+from ffprep.objects import store as store_of
+from ffprep.processes import started
 from ffprep.sight import _Listed
 from ffprep.spec import Size, Spec
+from ffprep.temporaries import machine
 
 SIZE = ("--size", "64x48")
 QUICK = {"AWS_MAX_ATTEMPTS": "1", "AWS_RETRY_MODE": "standard"}
@@ -229,6 +236,32 @@ def test_an_interrupt_leaves_nothing_half(s3: Bucketeer, convert: Command) -> No
     assert ran.summary["converted"] + ran.summary["fresh"] == 30
 
 
+def test_what_is_put_while_a_run_is_interrupted_is_remembered(
+    s3: Bucketeer, convert: Command
+) -> None:
+    put(s3, {f"{n}.jpg": photo(n) for n in range(4)})
+    going, ended = Event(), Event()
+
+    def slow(request: Request) -> None:
+        if request.method == "PUT" and request.path.endswith(".jpg"):
+            going.set()
+            ended.wait(60)
+
+    s3.faults.append(slow)
+    line = ["s3://photos", "-o", "s3://ready", *SIZE, "--json"]
+    run = subprocess.Popen([*FFPREP, "convert", *line], env=s3.environment, stdout=subprocess.PIPE)
+    assert going.wait(60)
+    run.terminate()
+    time.sleep(0.1)  # it has seen that it is to end
+    ended.set()
+    out, _ = run.communicate(timeout=60)
+    assert run.returncode == 143
+    there = len(outputs(s3))
+    assert json.loads(out.splitlines()[-1])["summary"]["converted"] == there > 0
+    s3.forget()
+    assert convert(*line).summary["fresh"] == there
+
+
 def test_one_run_an_output(s3: Bucketeer, convert: Command) -> None:
     put(s3, {"a.jpg": photo(1)})
     line = ["s3://photos", "-o", "s3://ready/x", *SIZE]
@@ -242,12 +275,78 @@ def test_one_run_an_output(s3: Bucketeer, convert: Command) -> None:
 
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
-    from ffprep.temporaries import machine
-
     lock |= {"pid": dead.pid, "machine": machine()}
     owner.put_object(Bucket="ready", Key="x/.ffprep/lock", Body=json.dumps(lock).encode())
     assert convert(*line).code == 0
     assert s3.names("ready") == ["x/.ffprep/ledger.db", "x/a.jpg"]
+
+
+def test_a_lock_of_a_process_number_that_is_anothers_by_now(
+    s3: Bucketeer, convert: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(s3, {"a.jpg": photo(1)})
+    line = ["s3://photos", "-o", "s3://ready/x", *SIZE]
+    lock = {"pid": os.getpid(), "host": "here", "since": "long ago", "machine": machine()}
+
+    def left(**more: object) -> None:
+        content = json.dumps(lock | more).encode()
+        s3.owner().put_object(Bucket="ready", Key="x/.ffprep/lock", Body=content)
+
+    left(started=started(os.getpid()))
+    assert convert(*line).code == 75
+    left(started="4711")
+    assert convert(*line).code == 0
+    left()  # goes by its age
+    for name, value in (s3.environment | QUICK).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(library.Held), leased(Remote("s3://ready/x")):
+        pass
+    monkeypatch.setattr("ffprep.leasing._STALE", -1.0)
+    with leased(Remote("s3://ready/x")):
+        pass
+    s3.owner().put_object(Bucket="ready", Key="x/.ffprep/lock", Body=b"\xff")
+    assert "delete s3://ready/x/.ffprep/lock" in convert(*line).err
+
+
+@pytest.mark.parametrize("header", ["heedless", "unknown"])
+def test_a_store_without_conditional_puts_is_refused(
+    s3: Bucketeer, convert: Command, header: str
+) -> None:
+    put(s3, {"a.jpg": photo(1)})
+    s3.faults.append(lambda r: header if r.method == "PUT" else None)
+    ran = convert("s3://photos", "-o", "s3://ready/x", *SIZE)
+    assert ran.code == 3
+    assert "s3://ready/x cannot be locked: this store knows no conditional PUTs" in ran.err
+    assert s3.names("ready") == []
+
+
+def test_a_large_ledger_is_put_only_over_the_version_that_was_fetched(
+    s3: Bucketeer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name, value in s3.environment.items():
+        monkeypatch.setenv(name, value)
+    ledger = tmp_path / "ledger.db"
+    with ledger.open("wb") as file:
+        file.truncate(101 << 20)
+    place, url = store_of("s3://ready"), "s3://ready/ledger.db"
+    s3.owner().put_object(Bucket="ready", Key="ledger.db", Body=b"before")
+    before = place.look(url)
+    s3.owner().put_object(Bucket="ready", Key="ledger.db", Body=b"another's")
+    assert place.replace(ledger, url, before) is None
+    assert s3.content("ready", "ledger.db") == b"another's"
+    assert place.replace(ledger, url, place.look(url)) == replace(place.look(url), modified=0)
+
+
+def test_a_key_that_ends_like_a_version(s3: Bucketeer, convert: Command) -> None:
+    names = ["b", "b?versionId=1.jpg", "c?versionId=null.jpg"]
+    put(s3, {"in/" + name: photo(n) for n, name in enumerate(names)})
+    s3.owner().put_object(Bucket="ready", Key="x/b", Body=b"precious")
+    line = ["s3://photos/in", "-o", "s3://ready/x", *SIZE, "--json"]
+    ran = convert(*line)
+    assert (ran.code, ran.summary["converted"]) == (0, 2), ran.err
+    assert s3.content("ready", "x/b") == b"precious"
+    assert sorted(outputs(s3, "x/")) == names
+    assert convert(*line).summary["fresh"] == 2
 
 
 def test_a_lock_whose_creation_was_not_answered_is_ones_own(
@@ -281,6 +380,20 @@ def test_a_ledger_that_another_has_written_is_not_overwritten(
     assert "another run has written it" in ran.err
     assert s3.content("ready", "x/.ffprep/ledger.db") == b"another's"
     assert len(s3.names("ready", "x/.ffprep/")) == 2
+
+
+def test_a_ledger_that_is_of_no_use_is_named_by_its_url(s3: Bucketeer, convert: Command) -> None:
+    put(s3, {"a.jpg": photo(1)})
+    line = ["s3://photos", "-o", "s3://ready/x", *SIZE]
+    owner, key = s3.owner(), "x/.ffprep/ledger.db"
+    owner.put_object(Bucket="ready", Key=key, Body=photo(1))
+    assert f"s3://ready/{key} is a picture" in convert(*line).err
+    owner.put_object(Bucket="ready", Key=key, Body=b"rubbish" * 1000)
+    corrupt = convert(*line)
+    assert corrupt.code == 0
+    assert f"the ledger s3://ready/{key} was corrupt; it is s3://ready/{key}.corrupt" in corrupt.err
+    assert len(corrupt.err.splitlines()) == 1
+    assert len(s3.names("ready", f"{key}.corrupt-")) == 1
 
 
 def test_from_here_to_there_and_back(
@@ -318,7 +431,15 @@ def test_names_selection_and_collisions_are_those_of_folders(
     s3: Bucketeer, convert: Command
 ) -> None:
     names = ["a.jpg", "in/b.JPG", "in/deep/c.jpg", "trash/d.jpg", "notes.txt", ".hid/e.jpg"]
-    names += ["../f.jpg", "in/../../g.jpg", "ä:b?#[1]+%41.jpg", "x.jpg", "x.png", "out/old.jpg"]
+    names += [
+        "../f.jpg",
+        "in/../../g.jpg",
+        "in//h.jpg",
+        "ä:b?#[1]+%41.jpg",
+        "x.jpg",
+        "x.png",
+        "out/old.jpg",
+    ]
     put(s3, {name: photo(n) for n, name in enumerate(names)})
     ran = convert(
         "s3://photos/", "-o", "s3://photos/out", *SIZE, "--json", "--exclude", "trash/", **QUICK
@@ -331,7 +452,7 @@ def test_names_selection_and_collisions_are_those_of_folders(
         for name in ("a.jpg", "in/b.jpg", "in/deep/c.jpg", "ä:b?#[1]+%41.jpg")
     }
     assert made < {f"s3://photos/{name}" for name in s3.names("photos")}
-    assert ran.summary["passed_over"] == 1
+    assert ran.summary["passed_over"] == 4  # notes.txt, and the folders without a name
     over = convert("s3://photos/a.jpg", "-o", "s3://photos/a.jpg", *SIZE)
     assert "sources are never overwritten" in over.err
 
@@ -362,6 +483,8 @@ def test_prune_status_and_dry_run(s3: Bucketeer, convert: Command, home: Path) -
         (["s3://photos", "-o", "s3://ready", "--checksum"], 2, "--checksum"),
         (["s3://photos", "-o", "OUT", "--adopt"], 2, "--adopt"),
         (["HERE", "-o", "s3://ready", "--preserve-times"], 2, "--preserve-times"),
+        (["HERE", "-o", "OUT", "--log-file", "s3://a/b"], 2, "--log-file takes a path of this"),
+        (["--sources-from", "s3://a/b", "-o", "OUT"], 2, "a list is a file of this machine"),
         (["s3://photos", "-o", "OUT", "--depfile", "OUT.d"], 2, "make knows no URLs"),
         (["sftp://me:s3kr1t@host/a", "-o", "OUT"], 2, "sftp://...@host: a password in a URL"),
         (["nobody://knows/a", "-o", "OUT"], 2, "nobody knows nobody://"),
@@ -454,6 +577,32 @@ def test_a_store_in_memory(memory: Any) -> None:
     assert library.prepare("memory://photos/in/1.jpg", "64x48").data == memory.cat_file(
         "/ready/in/1.jpg"
     )
+
+
+def test_lock_and_ledger_outlive_a_while_without_room_for_temporary_files(
+    memory: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr("ffprep.leasing._RENEWAL", 0.01)
+    monkeypatch.setattr("ffprep.keeping._EVERY", 0.0)
+
+    with leased(Remote("memory://ready")):
+        (folder,) = tmp_path.iterdir()
+        until = time.monotonic() + 60
+        folder.rename(tmp_path / "gone")
+        time.sleep(0.1)
+        (tmp_path / "gone").rename(folder)
+        before = memory.cat_file("/ready/.ffprep/lock")
+        while memory.cat_file("/ready/.ffprep/lock") == before and time.monotonic() < until:
+            time.sleep(0.01)
+        assert memory.cat_file("/ready/.ffprep/lock") != before
+    home, warned = Remote("memory://ready/ledger.db"), list[str]()
+    with KeptLedger(home, warned.append, fsync=False, read_only=False) as ledger:
+        ledger.path.with_name("saved.db").mkdir()
+        ledger.record([])
+        assert not memory.exists("/ready/ledger.db")
+    assert memory.exists("/ready/ledger.db")
+    assert not warned
 
 
 def test_where_a_put_is_seen_as_it_goes_it_has_another_name_until_it_is_whole(

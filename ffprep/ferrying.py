@@ -7,17 +7,17 @@ on the way lies in a folder of its own where temporary files go, at most two win
 import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from ffprep.converter import Converter
-from ffprep.errors import EnvironmentFault, Kind, PhotoError, reason
+from ffprep.errors import Kind, PhotoError
 from ffprep.job import Errand, Job, Result
 from ffprep.locations import Remote
 from ffprep.objects import md5, stamp_of, store
-from ffprep.outputs import temporary_folder
+from ffprep.outputs import working_folder
 
 _TOGETHER, _BYTES = 32, 64 << 20
 """What makes a window at most: so many photos, of so many bytes; or one."""
@@ -131,12 +131,7 @@ def ferry(converter: Converter) -> Iterator[Ferry]:
     """A folder and threads, gone in the end; what is on the way then is not waited for."""
     threads = ThreadPoolExecutor(_AT_ONCE, "ffprep-store")
     try:
-        with ExitStack() as stack:
-            try:
-                folder = stack.enter_context(temporary_folder())
-            except OSError as error:
-                words = f"no temporary folder can be made ({reason(error)}); set TMPDIR"
-                raise EnvironmentFault(words) from None
+        with working_folder() as folder:
             yield Ferry(converter, folder, threads)
     finally:
         threads.shutdown(wait=False, cancel_futures=True)

@@ -16,7 +16,7 @@ from ffprep.errors import EnvironmentFault, FfprepError, Kind, PhotoError
 from ffprep.ledger import Entry, Ledger
 from ffprep.locations import Location, Remote
 from ffprep.objects import Object, store
-from ffprep.outputs import temporary_folder
+from ffprep.outputs import working_folder
 
 _EVERY, _SHARE = 60.0, 20
 """Seconds between two savings; more where one takes long: they shall not take more than a twentieth of the time."""
@@ -28,7 +28,7 @@ def fetched(home: Remote) -> Iterator[tuple[Path, Object | None]]:
 
     Raises EnvironmentFault.
     """
-    with temporary_folder() as folder:
+    with working_folder() as folder:
         path = folder / home.name
         try:
             found = store(home.url).glance(home.url)
@@ -48,7 +48,7 @@ def _told_of(home: Remote, path: Path) -> Iterator[None]:
     try:
         yield
     except EnvironmentFault as error:
-        raise type(error)(str(error).replace(str(path), str(home))) from None
+        raise EnvironmentFault(str(error).replace(str(path), str(home))) from None
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from ffprep.errors import EnvironmentFault, FfprepError, Held, Kind, PhotoError,
 from ffprep.files import FOLDER
 from ffprep.locations import Remote
 from ffprep.objects import UNGUARDED, Object, store
-from ffprep.outputs import temporary_folder
+from ffprep.outputs import working_folder
 from ffprep.processes import lives, started
 from ffprep.sharding import Shard
 from ffprep.temporaries import machine
@@ -39,7 +39,7 @@ def leased(
     Raises Held when that is not over by then, EnvironmentFault where nothing can be written.
     """
     until = time.monotonic() + wait
-    with temporary_folder() as folder:
+    with working_folder() as folder:
         place = output / FOLDER / "lock"
         lock = os.fspath(shard.own(place) if shard else place)
         lease = _Lease(lock, folder / "lock")

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from ffprep.errors import EnvironmentFault, Kind, PhotoError
+from ffprep.errors import EnvironmentFault, Kind, PhotoError, reason
 from ffprep.files import Stamp, os_trouble
 from ffprep.job import Job, Policy
 from ffprep.temporaries import temporary_name
@@ -53,6 +53,18 @@ def temporary_folder() -> Iterator[Path]:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         _live.discard(folder)
+
+
+@contextlib.contextmanager
+def working_folder() -> Iterator[Path]:
+    """The same, for what cannot be done without one. Raises EnvironmentFault."""
+    with contextlib.ExitStack() as stack:
+        try:
+            folder = stack.enter_context(temporary_folder())
+        except OSError as error:
+            words = f"no temporary folder can be made ({reason(error)}); set TMPDIR"
+            raise EnvironmentFault(words) from None
+        yield folder
 
 
 @contextlib.contextmanager

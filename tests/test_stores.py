@@ -605,6 +605,18 @@ def test_lock_and_ledger_outlive_a_while_without_room_for_temporary_files(
     assert not warned
 
 
+def test_without_a_temporary_folder_nothing_is_held(home: Path, tmp_path: Path) -> None:
+    script = (
+        "import sys, tempfile; tempfile.tempdir = 'nowhere'; sys.argv[0] = 'ffprep';"
+        "from ffprep.__main__ import main; main()"
+    )
+    ramp(80, 60).save(tmp_path / "a.png")
+    line = ["convert", str(tmp_path), "-o", "memory://ready", *SIZE]
+    done = subprocess.run([sys.executable, "-c", script, *line], capture_output=True, text=True)
+    assert done.returncode == 3
+    assert "ffprep: no temporary folder can be made" in done.stderr
+
+
 def test_where_a_put_is_seen_as_it_goes_it_has_another_name_until_it_is_whole(
     tmp_path: Path,
 ) -> None:

@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO := demo
+# One more than processors: tests wait for their children much of the time.
+WORKERS := $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check lint types bench fuzz format clean
@@ -19,7 +21,7 @@ demo: $(VENV)/run ## Install into .venv, draw sample photos, convert and verify 
 	@echo "The pictures are in $(DEMO)/1280x720: each was decoded again, whole, and is 1280x720."
 
 test: $(VENV)/dev ## Install into .venv and run the tests
-	@$(BIN)/pytest -q -n auto
+	@$(BIN)/pytest -q -n $(WORKERS)
 
 check: lint types test ## Lint, types and tests
 

@@ -1,8 +1,8 @@
 """`prepare`: one photo, from a file or from memory, to a picture in memory."""
 
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any, Unpack
 from ffprep import keywords
 from ffprep.converter import Converter
 from ffprep.converting import convert as convert_command
-from ffprep.errors import EnvironmentFault, PhotoError, UsageError
+from ffprep.errors import PhotoError, UsageError
 from ffprep.ffmpeg import find
 from ffprep.files import Stamp
 from ffprep.formats import output_format_of
@@ -19,7 +19,7 @@ from ffprep.job import Result
 from ffprep.keywords import Options, PathLike, SizeLike
 from ffprep.library import Plan
 from ffprep.locations import Location, located
-from ffprep.outputs import temporary_beside, temporary_folder, writing
+from ffprep.outputs import temporary_beside, working_folder, writing
 from ffprep.reading import Source, copy, name_of
 from ffprep.request import read_order
 from ffprep.run import Order
@@ -126,7 +126,7 @@ def prepare(
 
 def _prepared(source: Source, words: Mapping[str, Any]) -> Prepared:
     _sweep_once()
-    with _folder() as folder:
+    with working_folder() as folder:
         photo, subject = _place(source, folder)
         order = _order(photo, os.path.join(folder, "out", ""), words)
         original: _Original | None = _original(source)
@@ -175,18 +175,6 @@ def _error(result: Result, subject: str) -> PhotoError:
 def _sweep_once() -> None:
     """Remove what killed processes left, as each run does."""
     sweep_links()
-
-
-@contextmanager
-def _folder() -> Iterator[Path]:
-    """A folder for this one photo. Raises EnvironmentFault where there is no place for one."""
-    with ExitStack() as stack:
-        try:
-            folder = stack.enter_context(temporary_folder())
-        except OSError as error:
-            words = f"there is no place for temporary files ({error.strerror}); set TMPDIR"
-            raise EnvironmentFault(words) from None
-        yield folder
 
 
 def _place(source: Source, folder: Path) -> tuple[str, str]:

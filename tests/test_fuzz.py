@@ -45,7 +45,7 @@ BREACHES = {
     "hang": "import time; time.sleep(60)",
     "untold": "pass",
     "lines": "print(1); print(2)",
-    "leftover": f"{OUT} os.makedirs(out + '/.ffprep-1.part')",
+    "leftover": f"{OUT} 'convert' in sys.argv and os.makedirs(out + '/.ffprep-1.part')",
     "output": f"{OUT} {TELL}",
     "internal": f"{OUT} print(json.dumps({{'path': 'a.png', 'error': {{'kind': 'internal', 'message': ''}}}}))",
     "memory": "import time; taken = bytearray(200_000_000); taken[::4096] = taken[1::4096]; time.sleep(0.2)",

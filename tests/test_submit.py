@@ -447,6 +447,11 @@ def test_a_folder_is_submitted_once_whatever_is_run_again(
     assert standin.count("create") == 9
 
 
+def clips(photos: Path, folder: Path) -> list[object]:
+    """The clips of a folder of photos."""
+    return ["submit", photos, "-o", folder / "clips", "--size", "1280x720", "--prompt", "w"]
+
+
 def single(photo: Path, *options: object) -> list[str]:
     """A single clip, as make or cron asks for it."""
     words = ["submit", photo, "--prompt", "w", "--size", "1280x720", *options]
@@ -550,14 +555,7 @@ def test_two_photos_of_one_clip_are_told_before_anything_is_sent(
 ) -> None:
     ramp(900, 900).save(photos / "a.png")
     ran = ffprep(
-        "submit",
-        photos,
-        "-o",
-        tmp_path / "clips",
-        "--size",
-        "1280x720",
-        "--prompt",
-        "w",
+        *clips(photos, tmp_path),
         "--json",
         *QUICK,
     )
@@ -570,14 +568,7 @@ def test_a_killed_run_goes_on_and_submits_nothing_twice(
 ) -> None:
     standin.ending = lambda job: NEVER
     run = [
-        "submit",
-        photos,
-        "-o",
-        tmp_path / "clips",
-        "--size",
-        "1280x720",
-        "--prompt",
-        "w",
+        *clips(photos, tmp_path),
         "--jobs",
         "2",
     ]
@@ -630,14 +621,7 @@ def test_a_job_that_failed_is_not_submitted_again_unless_asked_to(
 ) -> None:
     standin.ending = lambda job: BLOCKED if job.id.endswith("1") else DONE
     run = [
-        "submit",
-        photos,
-        "-o",
-        tmp_path / "clips",
-        "--size",
-        "1280x720",
-        "--prompt",
-        "w",
+        *clips(photos, tmp_path),
         *QUICK,
     ]
     first = ffprep(*run)
@@ -652,14 +636,7 @@ def test_a_fault_of_all_photos_ends_the_run_and_costs_nothing(
     ffprep, standin: Standin, photos: Path, tmp_path: Path
 ) -> None:
     run = [
-        "submit",
-        photos,
-        "-o",
-        tmp_path / "clips",
-        "--size",
-        "1280x720",
-        "--prompt",
-        "w",
+        *clips(photos, tmp_path),
         "--jobs",
         "1",
         *QUICK,
@@ -754,14 +731,7 @@ def test_a_dry_run_shows_what_is_sent_and_sends_nothing(
     ffprep, standin: Standin, photos: Path, tmp_path: Path
 ) -> None:
     run = [
-        "submit",
-        photos,
-        "-o",
-        tmp_path / "clips",
-        "--size",
-        "1280x720",
-        "--prompt",
-        "w",
+        *clips(photos, tmp_path),
         "--json",
         *QUICK,
     ]
@@ -799,14 +769,7 @@ def test_no_key_and_no_password_is_told_or_kept_anywhere(
         echo = refusal(400, f"Bad request from Bearer {KEY}, at {where}.")
         faults = [echo, replace(echo, status=500), Fault(200, KEY.encode(), "text/plain")]
         run = [
-            "submit",
-            photos,
-            "-o",
-            tmp_path / "clips",
-            "--size",
-            "1280x720",
-            "--prompt",
-            "w",
+            *clips(photos, tmp_path),
             "--base-url",
             where,
         ]
@@ -825,14 +788,7 @@ def test_no_key_and_no_password_is_told_or_kept_anywhere(
 def test_one_run_an_output_folder(ffprep, standin: Standin, photos: Path, tmp_path: Path) -> None:
     standin.ending = lambda job: NEVER
     run = [
-        "submit",
-        photos,
-        "-o",
-        tmp_path / "clips",
-        "--size",
-        "1280x720",
-        "--prompt",
-        "w",
+        *clips(photos, tmp_path),
         *QUICK,
     ]
     running = subprocess.Popen(

@@ -1,4 +1,4 @@
-# ffprep with its ffmpeg, for any user: docs/container.md. Builds from the checkout and PyPI, without git.
+# ffprep with its ffmpeg, for any user: docs/operations/container.md. Builds from the checkout and PyPI, without git.
 # Debian, since the ffmpeg that PyPI has needs glibc 2.28 or newer: on Alpine it does not start.
 ARG PYTHON=3.13
 

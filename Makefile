@@ -14,7 +14,7 @@ help: ## Print this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 demo: $(VENV)/run ## Install into .venv, draw sample photos, convert and verify them
-	@$(BIN)/python scripts/make_samples.py $(DEMO)/photos
+	@$(BIN)/python -m scripts.samples.photos $(DEMO)/photos
 	@$(BIN)/ffprep convert $(DEMO)/photos -o $(DEMO)/1280x720 --size 1280x720 --quiet
 	@$(BIN)/ffprep check $(DEMO)/1280x720 --size 1280x720
 	@$(BIN)/ffprep info $(DEMO)/photos $(DEMO)/1280x720
@@ -33,12 +33,12 @@ lint: $(VENV)/dev ## ruff, and the floors of the house (import-linter)
 types: $(VENV)/dev ## mypy, strict
 	@$(BIN)/mypy
 
-bench: $(VENV)/dev ## Measure against the peers that are installed (BENCH= options of scripts/bench.py)
+bench: $(VENV)/dev ## Measure against the peers that are installed (BENCH= options of scripts/bench/__main__.py)
 	@$(BIN)/pip install --quiet --disable-pip-version-check 'pyvips[binary]'
-	@$(BIN)/python scripts/bench.py $(BENCH)
+	@$(BIN)/python -m scripts.bench $(BENCH)
 
-fuzz: $(VENV)/dev ## Convert broken files of every format (FUZZ= options of scripts/fuzz.py)
-	@$(BIN)/python scripts/fuzz.py $(FUZZ)
+fuzz: $(VENV)/dev ## Convert broken files of every format (FUZZ= options of scripts/fuzz/__main__.py)
+	@$(BIN)/python -m scripts.fuzz $(FUZZ)
 
 format: $(VENV)/dev ## Let ruff format the code
 	@$(BIN)/ruff format .

@@ -1,6 +1,6 @@
 """Photos to pictures of exactly the size asked for, with FFmpeg, and proved."""
 
-__version__ = "0.1.0"
+from ffprep.version import __version__
 
 __all__ = [
     "Answers",
@@ -25,24 +25,24 @@ __all__ = [
 # Type checkers take it for True; to import `typing` for it would take ten times as long as all of this.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ffprep.answers import Answers
-    from ffprep.calling import check, convert
+    from ffprep.api.batch import check, convert
+    from ffprep.api.prepare import Prepared, prepare
+    from ffprep.api.preprocessor import Preprocessor
+    from ffprep.api.results import Answers
+    from ffprep.core.job import Result, Status
+    from ffprep.core.spec import Size
     from ffprep.errors import EnvironmentFault, FfprepError, Held, Kind, PhotoError, UsageError
-    from ffprep.job import Result, Status
-    from ffprep.preparing import Prepared, prepare
-    from ffprep.preprocessor import Preprocessor
-    from ffprep.spec import Size
-    from ffprep.survey import Finding
+    from ffprep.run.inspect import Finding
 
 _ROOMS = {
-    "answers": ("Answers",),
-    "calling": ("check", "convert"),
+    "api.results": ("Answers",),
+    "api.batch": ("check", "convert"),
     "errors": ("EnvironmentFault", "FfprepError", "Held", "Kind", "PhotoError", "UsageError"),
-    "job": ("Result", "Status"),
-    "preparing": ("Prepared", "prepare"),
-    "preprocessor": ("Preprocessor",),
-    "spec": ("Size",),
-    "survey": ("Finding",),
+    "core.job": ("Result", "Status"),
+    "api.prepare": ("Prepared", "prepare"),
+    "api.preprocessor": ("Preprocessor",),
+    "core.spec": ("Size",),
+    "run.inspect": ("Finding",),
 }
 
 

@@ -7,7 +7,7 @@ from typing import NoReturn
 def main() -> NoReturn:
     """Run the command line; also while it is still being imported, Ctrl-C ends it without a word."""
     try:
-        from ffprep import cli
+        from ffprep.cli import main as cli
     except KeyboardInterrupt:
         os._exit(130)
     cli.main()

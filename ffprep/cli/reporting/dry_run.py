@@ -1,0 +1,83 @@
+"""A dry run: what would be done, as command lines for a shell or as JSON."""
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from ffprep.errors import PhotoError
+from ffprep.system.messages import say
+
+if TYPE_CHECKING:
+    from ffprep.cli.reporting.progress import Style
+    from ffprep.core.job import Errand, Result
+    from ffprep.core.location import Location
+    from ffprep.run.runner import Run
+    from ffprep.run.summary import Tally
+
+
+def rehearse(run: "Run", tally: "Tally", style: "Style") -> None:
+    """Print what would be run; tell what would fail."""
+    from ffprep.core.job import Errand, Fresh, Status
+    from ffprep.run import summary as report
+
+    made: set[Location] = set()
+    spec = run.order.request.spec
+    if spec.colour == "keep" or spec.metadata != "none" or spec.max_bytes:
+        words = "these commands make the pixels; profile, rights and --max-bytes come after them"
+        say(style.signed(words))
+    for item in run.rehearsed():
+        if isinstance(item, Fresh):
+            tally.counts[Status.FRESH] += item.count
+            continue
+        result = _print_pipeline(run, item, made, style) if isinstance(item, Errand) else item
+        if result and result.status is Status.PRUNED:
+            _print_removal(result, style)
+        if result:
+            tally.add(result)
+            if result.failure:
+                say(style.signed(report.line(result)))
+
+
+def _print_pipeline(
+    run: "Run", job: "Errand", made: "set[Location]", style: "Style"
+) -> "Result | None":
+    """Print how a Job would be done; the Result that can be told beforehand."""
+    from ffprep.core.job import Result
+    from ffprep.run import summary as report
+
+    try:
+        pipeline = run.staging.pipeline(job)
+    except PhotoError as error:
+        return Result.failed(job.source, job.output, error)
+    if style.json:
+        names = {"source": str(job.source), "output": str(job.output)}
+        style.print_json(names | {"pipeline": pipeline})
+    elif not pipeline:
+        sys.stdout.write(f"# {report.shown(job.source)} -> {report.shown(job.output)}\n")
+    else:
+        _print_for_shell(pipeline, job.output.parent, made)
+    return None
+
+
+def _print_removal(result: "Result", style: "Style") -> None:
+    import shlex
+
+    from ffprep.core.location import Remote
+    from ffprep.run import summary as report
+
+    if style.json:
+        style.print_json(report.as_dict(result))
+    elif isinstance(result.output, Remote):
+        sys.stdout.write(f"# remove {report.shown(result.output)}\n")
+    else:
+        sys.stdout.write(shlex.join(["rm", "--", str(result.output)]) + "\n")
+
+
+def _print_for_shell(pipeline: list[list[str]], folder: "Location", made: "set[Location]") -> None:
+    """Print a pipeline, and before it, once, what makes the folder it writes to."""
+    import shlex
+
+    if folder not in made and not os.path.isdir(folder):
+        sys.stdout.write(shlex.join(["mkdir", "-p", "--", str(folder)]) + "\n")
+    made.add(folder)
+    sys.stdout.write(" | ".join(map(shlex.join, pipeline)) + "\n")

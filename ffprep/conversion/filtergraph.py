@@ -1,0 +1,394 @@
+"""Mode + Spec + Picture to an FFmpeg command line, built with ffmpeg-python.
+
+Every graph has the same order:
+
+    showinfo             tells the log the size that was decoded
+    turn upright         the eight EXIF orientations
+    crop bounds          all that follows sees only what is left; a few pixels are made enough for the scaler
+    alpha                laid on the background where the output has none
+    the mode's steps     from its file in filters/; alpha is premultiplied for those that mix pixels,
+                         and foreign colours become sRGB before the first that does more than cut or scale
+    finish               chroma subsampling, the encoder's pixel format, nothing riding along
+
+Expressions see `iw` and `ih`, so one graph serves photos of every size.
+"""
+
+import math
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import ffmpeg
+
+from ffprep.conversion import encoders
+from ffprep.conversion.pixel_formats import (
+    SCALER,
+    STRAIGHT,
+    Stream,
+    color,
+    convert,
+    cut,
+    deep,
+    final,
+    flatten,
+    premultiplied,
+    to_srgb,
+    working,
+)
+from ffprep.core.framing import left_of
+from ffprep.core.image_info import Picture
+from ffprep.core.spec import Size, Spec, Step
+
+_LARGEST_FACTOR = 6000
+
+_MIXING = frozenset(
+    "scale zscale gblur boxblur avgblur sab smartblur unsharp rotate perspective".split()
+)
+
+# What may be done to pixels whatever their colours mean, so that fewer of them are converted.
+_GEOMETRIC = frozenset("crop scale hflip vflip transpose".split())
+
+_UPRIGHT: dict[int, tuple[tuple[str, dict[str, str]], ...]] = {
+    1: (),
+    2: (("hflip", {}),),
+    3: (("hflip", {}), ("vflip", {})),
+    4: (("vflip", {}),),
+    5: (("transpose", {"dir": "cclock_flip"}),),
+    6: (("transpose", {"dir": "clock"}),),
+    7: (("transpose", {"dir": "clock_flip"}),),
+    8: (("transpose", {"dir": "cclock"}),),
+}
+
+
+def command(binary: str, source: Path, picture: Picture, spec: Spec, output: Path) -> list[str]:
+    """The argv that turns `source` into `output`, whatever either is called.
+
+    A Picture with `raw` is read from standard input, row by row, instead of from `source`.
+    """
+    names = {_SOURCE: _url(source), _OUTPUT: _url(output)}
+    arguments = _arguments(picture, spec, _SINGLE, _BySize.of(picture, spec))
+    return [binary, *(names.get(word, word) for word in arguments)]
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """What photos must have in common to go through one ffmpeg: all of its arguments but the names."""
+
+    arguments: tuple[str, ...]
+
+
+SEQUENCE_FOLDERS = ("in", "out")
+"""Where a sequence's photos and outputs lie, each named by its number from 0."""
+
+
+def sequence(picture: Picture, spec: Spec) -> Sequence | None:
+    """The Sequence that a photo may be a part of; None if it has to go alone."""
+    if not (picture.format.streams and picture.ffmpeg_reads):
+        return None
+    return Sequence(_arguments(_common(picture), spec, _NUMBERED, _BySize.of(picture, spec)))
+
+
+def sequence_command(binary: str, sequence: Sequence, folder: Path) -> list[str]:
+    """The argv that turns FOLDER/in/0, 1, ... into FOLDER/out/0, 1, ..., leaving out what it cannot."""
+    root = _url(folder).replace("%", "%%")
+    places = zip((_SOURCE, _OUTPUT), SEQUENCE_FOLDERS, strict=True)
+    names = {word: f"{root}/{name}/%d" for word, name in places}
+    return [binary, *(names.get(word, word) for word in sequence.arguments)]
+
+
+@dataclass(frozen=True, slots=True)
+class Laid:
+    """A picture on a sheet: its file, the size it is shown at, and its upper left corner."""
+
+    path: Path
+    size: Size
+    x: int
+    y: int
+
+
+def sheet_command(
+    binary: str, paper: Path, pictures: Iterable[Laid], spec: Spec, output: Path
+) -> list[str]:
+    """The argv that lays PNG pictures on a PNG `paper` of the Spec's size."""
+    reading = _only("file", "image2", "png") | {"pattern_type": "none"}
+    stream = ffmpeg.input(_url(paper), **reading)["v:0"]
+    for laid in pictures:
+        picture = ffmpeg.input(_url(laid.path), **reading)["v:0"]
+        shown = picture.filter("scale", w=laid.size.width, h=laid.size.height, flags=SCALER)
+        inputs = [stream, shown.filter("format", pix_fmts="rgba")]
+        stream = ffmpeg.filter(inputs, "overlay", x=laid.x, y=laid.y, format="gbrp")
+    stream = _finish(convert(stream, **final(spec, alpha=False)), spec, alpha=False)
+    names = {_OUTPUT: _url(output)}
+    return [binary, *(names.get(word, word) for word in _compiled(stream, spec, _SINGLE))]
+
+
+# ffmpeg-python wants names that are UTF-8; the real ones take these words' places afterwards.
+_SOURCE, _OUTPUT = "<source>", "<output>"
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """The options of reading and writing one picture, or many."""
+
+    reading: tuple[tuple[str, object], ...]
+    writing: tuple[tuple[str, object], ...]
+    err_detect: str
+
+
+# One name is taken as it is, also with a % in it.
+_SINGLE = _Shape((("pattern_type", "none"),), (("frames:v", 1), ("update", 1)), "crccheck")
+
+# Many: the number of an output is that of its photo, also when others are dropped as damaged. Most
+# of what is odd about a photo drops it; what does not is suspected by its complaints (fflog).
+_NUMBERED = _Shape(
+    (("pattern_type", "sequence"), ("framerate", 1), ("start_number", 0)),
+    (("fps_mode", "passthrough"), ("enc_time_base", 1), ("frame_pts", 1)),
+    "crccheck+explode",
+)
+
+
+def _url(path: Path) -> str:
+    """A file name that FFmpeg does not take for an option, a protocol or a pattern."""
+    return "file:" + os.fspath(path)
+
+
+@dataclass(frozen=True, slots=True)
+class _BySize:
+    """What of a graph depends on the photo's size; photos that differ in it share no stream.
+
+    `repeats` is how often each pixel is repeated, of a photo so tiny that the scaler could not enlarge it at
+    once. `odd` says that the bounds begin at an odd pixel.
+    """
+
+    repeats: int
+    odd: bool
+
+    @classmethod
+    def of(cls, picture: Picture, spec: Spec) -> "_BySize":
+        """The scaler gives up at 65536 / 10 times (libswscale/utils.c: a step below 10 / 65536 of a pixel)."""
+        seen = left_of(picture.shown, spec.bounds)
+        factor = max(spec.size.width / seen.width, spec.size.height / seen.height)
+        odd = any(edge % 2 for edge in spec.bounds.corner(picture.shown))
+        return cls(math.ceil(factor / _LARGEST_FACTOR), odd)
+
+
+def _common(picture: Picture) -> Picture:
+    """A Picture without what photos of one stream may differ in, such as their size."""
+    return replace(picture, stored=Size(1, 1), profile=None, carries=None)
+
+
+@lru_cache(maxsize=256)
+def _arguments(picture: Picture, spec: Spec, shape: _Shape, by_size: _BySize) -> tuple[str, ...]:
+    stream = _source(picture, shape).filter("showinfo", checksum=0)
+    for name, options in _UPRIGHT[picture.orientation]:
+        stream = stream.filter(name, **options)
+    if picture.mode == "1" and not picture.raw:
+        stream = convert(stream, pix_fmts="gray")  # scaling single bits directly costs 20 dB
+    if not spec.bounds.whole:
+        stream = cut(stream, spec.bounds, by_size.odd)
+    if by_size.repeats > 1:
+        times = by_size.repeats
+        stream = stream.filter("scale", w=f"iw*{times}", h=f"ih*{times}", flags="neighbor")
+    keep_alpha = picture.alpha and spec.keeps_alpha
+    if keep_alpha:
+        stream = convert(stream, pix_fmts=STRAIGHT)
+    elif picture.alpha:
+        if picture.foreign:
+            stream = to_srgb(convert(stream, **deep(alpha=True)), picture, alpha=True)
+            picture = replace(picture, lut=None, cicp=None)
+        stream = flatten(stream, spec.background)
+    stream = _apply(spec, stream, picture, keep_alpha)
+    return _compiled(_finish(stream, spec, keep_alpha), spec, shape)
+
+
+def _compiled(stream: Stream, spec: Spec, shape: _Shape) -> tuple[str, ...]:
+    output = {
+        "c:v": spec.format.encoder,
+        **encoders.options(spec),
+        "map_metadata": -1,
+        "flags:v": "+bitexact",
+        "threads": 1,
+        "f": "image2",
+        **dict(shape.writing),
+    }
+    head = ["-hide_banner", "-nostdin", "-nostats", "-loglevel", "level+info", "-y"]
+    head += ["-filter_complex_threads", "1"]
+    argv = stream.output(_OUTPUT, **output).compile(cmd=head)
+    place = argv.index("-filter_complex")
+    front, back = _in_two(argv[place + 1])
+    if back:
+        argv[place : place + 2] = ["-filter_complex", front, "-filter_complex", back]
+    return tuple(argv)
+
+
+def _in_two(graph: str) -> tuple[str, str]:
+    """What comes before the look-up tables, and what comes from there on, as graphs of their own.
+
+    FFmpeg sets a graph up again, and reads its tables, whenever what goes into it changes size: in a
+    stream of photos, the first of the two.
+    """
+    front, back, behind = list[str](), list[str](), set[str]()
+    for chain in re.split(r"(?<!\\);(?=\[)", graph):  # each reads what those before it have made
+        match = re.fullmatch(r"((?:\[[^]]*\])+)(\w+).*?((?:\[s\d+\])+)", chain, re.DOTALL)
+        assert match, chain
+        inputs, filter, outputs = (re.findall(r"\[[^]]*\]|\w+", part) for part in match.groups())
+        if filter == ["lut3d"] or behind.intersection(inputs):
+            back.append(chain)
+            behind.update(outputs)
+        else:
+            front.append(chain)
+    return ";".join(front), ";".join(back)
+
+
+def _only(protocol: str, demuxer: str, *decoders: str) -> dict[str, object]:
+    """Options that leave FFmpeg no other way to read an input than this one.
+
+    The lists also bind what a container would open: its other streams, whose decoders FFmpeg tries on
+    them before any is chosen, and files beside it.
+    """
+    options: dict[str, object] = {
+        "protocol_whitelist": protocol,
+        "format_whitelist": demuxer,
+        "codec_whitelist": ",".join(decoders),
+        "f": demuxer,
+    }
+    # Which stream of a container is the picture is chosen later, so only others have one decoder for all.
+    return options | ({"enable_drefs": 0} if demuxer == "mov" else {"c:v": decoders[0]})
+
+
+def _source(picture: Picture, shape: _Shape) -> Stream:
+    if picture.raw:
+        return ffmpeg.input(
+            "pipe:0",
+            **_only("pipe", "rawvideo", "rawvideo"),
+            pixel_format=picture.raw,
+            video_size=(picture.stored.width, picture.stored.height),
+        )["v:0"]
+    options: dict[str, Any] = {
+        **_only("file", picture.format.demuxer, *picture.format.decoders),
+        "threads": 1,
+        # A frame that is mostly missing is still handed on, so that damage is told as damage.
+        "discard_damaged_percentage": 100,
+        "err_detect": shape.err_detect,
+    }
+    if picture.format.demuxer == "image2":
+        options |= shape.reading
+    if not picture.format.upright:
+        options["noautorotate"] = None
+    # Picking one video stream of a tiled HEIC would be picking one tile.
+    stream = (
+        "g:0" if picture.tiled else "disp:default" if picture.format.demuxer == "mov" else "v:0"
+    )
+    return ffmpeg.input(_SOURCE, **options)[stream]
+
+
+def _apply(spec: Spec, photo: Stream, picture: Picture, alpha: bool) -> Stream:
+    """The mode's steps over `photo`. A stream that several steps read is split among them."""
+    steps, values = spec.mode.steps, _values(spec)
+    sources, readers = _wiring(steps)
+    outlets: dict[int, list[Stream]] = {-1: _outlets(photo, readers[-1])}
+    foreign = {-1} if picture.foreign else set()
+    for index, step in enumerate(steps):
+        inputs = [outlets[source].pop() for source in sources[index]]
+        if foreign.issuperset(sources[index]) and step.filter in _GEOMETRIC:
+            foreign.add(index)
+            formats = deep(alpha)
+        else:
+            last = index == len(steps) - 1
+            formats = (final if last else working)(spec, alpha)
+            for place, source in enumerate(sources[index]):
+                if source in foreign:
+                    srgb = _srgb(inputs[place], steps, source, picture, alpha)
+                    inputs[place] = convert(srgb, **working(spec, alpha))
+        options = {key: value.format_map(values) for key, value in step.options}
+        made = _step(step.filter, inputs, options, formats, alpha)
+        outlets[index] = _outlets(made, readers[index])
+    stream = outlets[len(steps) - 1].pop()
+    if len(steps) - 1 in foreign:
+        srgb = _srgb(stream, steps, len(steps) - 1, picture, alpha)
+        stream = convert(srgb, **final(spec, alpha))
+    elif steps[-1].filter != "scale":
+        stream = _end(stream, spec, alpha)
+    return stream
+
+
+def _srgb(
+    stream: Stream, steps: tuple[Step, ...], index: int, picture: Picture, alpha: bool
+) -> Stream:
+    """What a step made in foreign colours, in sRGB. A scale has made it deep already."""
+    if index < 0 or steps[index].filter != "scale":
+        stream = convert(stream, **deep(alpha))
+    return to_srgb(stream, picture, alpha)
+
+
+def _step(
+    filter: str,
+    inputs: list[Stream],
+    options: dict[str, str],
+    formats: dict[str, str | None],
+    alpha: bool,
+) -> Stream:
+    mixing = alpha and filter in _MIXING
+    if mixing:
+        inputs = [premultiplied(stream) for stream in inputs]
+    if filter == "scale":
+        options = {"flags": SCALER} | options
+    made = ffmpeg.filter(inputs, filter, **options)
+    if filter == "scale":
+        # Left to themselves, two scalers meet in the photo's own format: palette, 4:2:0, 1 bit.
+        made = made.filter("format", **formats)
+    if mixing:
+        made = made.filter("format", pix_fmts=STRAIGHT).filter("unpremultiply", inplace=1)
+    return made
+
+
+def _wiring(steps: tuple[Step, ...]) -> tuple[list[list[int]], dict[int, int]]:
+    """For each step, the steps it reads (-1 is the photo); and for each of those, how many read it."""
+    latest = {"photo": -1, "": -1}
+    readers = dict.fromkeys(range(-1, len(steps)), 0)
+    sources = []
+    for index, step in enumerate(steps):
+        sources.append([latest[name] for name in step.reads])
+        for source in sources[-1]:
+            readers[source] += 1
+        latest |= {step.makes: index, "": index}
+    readers[len(steps) - 1] += 1
+    return sources, readers
+
+
+def _outlets(stream: Stream, count: int) -> list[Stream]:
+    if count < 2:
+        return [stream]
+    split = stream.filter_multi_output("split", count)
+    return [split[index] for index in reversed(range(count))]
+
+
+def _values(spec: Spec) -> dict[str, str]:
+    return {
+        "width": str(spec.size.width),
+        "height": str(spec.size.height),
+        "background": color(spec.background),
+        "focus_x": repr(spec.focus.x),
+        "focus_y": repr(spec.focus.y),
+    }
+
+
+def _end(stream: Stream, spec: Spec, alpha: bool) -> Stream:
+    """What a mode that does not end in a scale leaves to be done."""
+    stream = stream.filter("format", **working(spec, alpha))
+    return convert(stream, **final(spec, alpha)) if spec.format.name == "jpeg" else stream
+
+
+def _finish(stream: Stream, spec: Spec, alpha: bool) -> Stream:
+    if alpha:
+        # The scaler takes 8-bit alpha times 257 to 16 bits, and 16-bit alpha by 256 back to 8.
+        stream = stream.filter("lutrgb", a="val*256/257")
+        stream = convert(stream, pix_fmts=spec.format.final_alpha)
+    # Some encoders write what rides along with a frame: EXIF, orientation, profile, gamma; in a
+    # sequence, the first photo's gamma would be told of them all.
+    stream = stream.filter("sidedata", mode="delete").filter("setsar", sar="1")
+    return stream.filter("setparams", color_primaries="unknown", color_trc="unknown")

@@ -1,0 +1,81 @@
+"""Picture: what a probe found in a file."""
+
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+
+from ffprep.core.formats import Format
+from ffprep.core.spec import Size
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """An ICC profile. `space` is what its header says of the pixels it is for: `RGB `, `CMYK`, ...
+
+    Its digest stands for the data where two are compared.
+    """
+
+    digest: str
+    space: str
+    data: bytes = field(compare=False, repr=False)
+
+    @classmethod
+    def of(cls, data: bytes) -> "Profile":
+        """Read the header (ICC.1:2022, 7.2)."""
+        digest = sha256(data).hexdigest()[:32]
+        return cls(digest, data[16:20].decode("latin-1"), data)
+
+
+@dataclass(frozen=True, slots=True)
+class Cicp:
+    """Coding-independent code points for colour (ITU-T H.273): primaries and transfer."""
+
+    primaries: int
+    transfer: int
+
+    @property
+    def is_hdr(self) -> bool:
+        """PQ or HLG."""
+        return self.transfer in (16, 18)
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """What a probe found in a file.
+
+    `stored` is the size of the pixels in the file, `orientation` the EXIF value (1 to 8) by which
+    they are turned for showing. `mode` is Pillow's word for the kind of pixels. `tiled` says that a
+    HEIC is made of several tiles. `ffmpeg_reads` is False where FFmpeg is known to leave something
+    out, or to get it wrong without a word. `raw` is the pixel format of what Pillow has decoded, for
+    FFmpeg to read from its standard input. What colours mean is said by an ICC `profile`, or by
+    `cicp`; with neither, sRGB. `lut` is the table that brings a profile's colours to sRGB, and `carries`
+    the profile that the output is to be given with colours as they are.
+    """
+
+    format: Format
+    stored: Size
+    orientation: int = 1
+    alpha: bool = False
+    mode: str = "RGB"
+    profile: Profile | None = None
+    cicp: Cicp | None = None
+    lut: Path | None = None
+    carries: Profile | None = None
+    tiled: bool = False
+    ffmpeg_reads: bool = True
+    raw: str | None = None
+
+    @property
+    def weight(self) -> int:
+        """The pixels to be held at a time, in terms of plain ones: alpha is worked on in 16 bits."""
+        return self.stored.pixels * (4 if self.alpha else 1)
+
+    @property
+    def foreign(self) -> bool:
+        """Whether FFmpeg has to bring the colours to sRGB."""
+        return self.lut is not None or self.cicp is not None
+
+    @property
+    def shown(self) -> Size:
+        """The size as shown, upright."""
+        return self.stored.turned if self.orientation >= 5 else self.stored

@@ -1,0 +1,241 @@
+"""Job, Batch, Policy, Manners, Result: what is to be done to one file, under which limits, and what became of it."""
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from ffprep.core.location import Location, Remote
+from ffprep.core.spec import Size, Spec
+from ffprep.errors import Killed, Kind, PhotoError
+from ffprep.system.files import Stamp, is_url
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """One source, one output, one Spec; wherever they are."""
+
+    source: Location
+    output: Location
+    spec: Spec
+
+
+@dataclass(frozen=True, slots=True)
+class Job(Errand):
+    """An Errand on this machine, of which both ends are paths."""
+
+    source: Path
+    output: Path
+    spec: Spec
+
+
+BATCH = 512
+"""How many jobs a Batch holds at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Jobs-to-be of one source folder: names only, since most of a library is fresh and needs no Job.
+
+    `names`, `outputs` and `specs` are parallel, to be looped over with `zip`. `folder + name` is the
+    source as the user spelt it, and `output_folder + output` what it becomes; both folders end in a
+    separator, or are empty for the working folder. With a template that says so, an output may have
+    folders of its own in front ("trip/a.jpg"). Most often the specs are one and the same object. Where the
+    sources are objects in a store, `stamps` are theirs, from their listing; else it is empty.
+    """
+
+    folder: str
+    output_folder: str
+    names: Sequence[str]
+    outputs: Sequence[str]
+    specs: Sequence[Spec]
+    stamps: Sequence[Stamp] = ()
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @property
+    def local(self) -> bool:
+        """Whether all of it is on this machine."""
+        return not (self.stamps or is_url(self.output_folder))
+
+    def job(self, index: int) -> Errand:
+        """One of them, from 0; a Job where the batch is local."""
+        source, output = self.folder + self.names[index], self.output_folder + self.outputs[index]
+        if self.local:
+            return Job(Path(source), Path(output), self.specs[index])
+        at = Remote(source, self.stamps[index]) if self.stamps else Path(source)
+        to = Remote(output) if is_url(output) else Path(output)
+        return Errand(at, to, self.specs[index])
+
+    def jobs(self) -> Iterator[Errand]:
+        """All of them."""
+        return map(self.job, range(len(self)))
+
+    def part(self, indexes: Iterable[int]) -> "Batch":
+        """Some of them, in the order of `indexes`."""
+        kept = list(indexes)
+        return Batch(
+            self.folder,
+            self.output_folder,
+            [self.names[index] for index in kept],
+            [self.outputs[index] for index in kept],
+            [self.specs[index] for index in kept],
+            [self.stamps[index] for index in kept] if self.stamps else (),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What a run permits itself; unlike a Spec it never changes the pixels of a sound photo.
+
+    `upscale` is what becomes of photos with fewer pixels than the frame: `allow`, `warn` or `fail`.
+    `keep_damaged` converts what can still be decoded of a damaged photo. `fsync` has every output, and its
+    name, on the disk before it counts as done. `timeout` is in seconds a photo. `max_pixels` bounds
+    width x height of what is decoded; FFmpeg's own bound is the default. `max_memory` is in bytes, for
+    one photo in work. `mode` is of outputs, as of chmod; None leaves it to the umask.
+    """
+
+    upscale: str = "warn"
+    keep_damaged: bool = False
+    preserve_times: bool = False
+    fsync: bool = False
+    timeout: float = 120.0
+    max_pixels: int = 268_000_000
+    max_memory: int = 1_000_000_000
+    mode: int | None = None
+
+    def permits(self, kind: Kind) -> bool:
+        """Whether an output may have a caveat of this kind."""
+        return self.keep_damaged if kind is Kind.DAMAGED else self.upscale != "fail"
+
+    @property
+    def tolerated(self) -> tuple[str, ...]:
+        """The kinds of caveat, as many as there are in one output, that this permits; sorted by name."""
+        kinds = [kind.value for kind in (Kind.DAMAGED, Kind.UPSCALE) if self.permits(kind)]
+        return ("", *kinds, " ".join(kinds))
+
+    @property
+    def terms(self) -> str:
+        """All that decides whether a photo fails; when it changes, a failure is no longer sure."""
+        limits = (self.timeout, self.max_pixels, self.max_memory)
+        return f"{self.upscale} {self.keep_damaged} {limits}"
+
+
+class Retry(StrEnum):
+    """Which photos that failed are tried: those of which something changed, all, or all and no others."""
+
+    CHANGED = "changed"
+    ALWAYS = "always"
+    ONLY = "only"
+
+
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """What is done again although nothing has changed, and what is not although nothing is recorded.
+
+    With `checksum`, contents decide and not times. With `adopt`, outputs that are there are taken for what
+    they should be if they verify.
+    """
+
+    force: bool = False
+    checksum: bool = False
+    adopt: bool = False
+    retry: Retry = Retry.CHANGED
+
+
+@dataclass(frozen=True, slots=True)
+class Manners:
+    """What a run leaves to others on the same machine.
+
+    `nice` is added to the niceness it was started with; `idle` takes the disk only when nobody else does. No
+    photo begins after `max_time` seconds, and what has begun is given `grace` seconds more. While the
+    load average is `max_load` or more, one chunk of photos at a time is worked on.
+    """
+
+    nice: int = 0
+    idle: bool = False
+    max_time: float = math.inf
+    max_load: float = math.inf
+    grace: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Venue:
+    """A Dask cluster: its scheduler's address, and how many chunks it has at a time (None: by its threads)."""
+
+    address: str
+    most: int | None = None
+
+
+class Status(StrEnum):
+    """What became of a Job."""
+
+    CONVERTED = "converted"
+    FRESH = "fresh"
+    FAILED = "failed"
+    PRUNED = "pruned"
+
+
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """So many jobs of which nothing had to be done."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a Job failed. A `passing` one may be over without a touch of the photo."""
+
+    kind: Kind
+    message: str
+    passing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Caveat:
+    """What is not as it might have been expected of an output that is right.
+
+    `kind` is what a stricter Policy would have made of it. Without `words`, it is not to be told.
+    """
+
+    words: str
+    kind: Kind | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of one Job. `size` is the verified one; `output` is None where none was planned.
+
+    `mode` names the one that was taken; None for what failed, and for what is fresh where it depends on the photo.
+    `stamp` is the output's, as it was when it was verified.
+    """
+
+    source: Location
+    output: Location | None
+    status: Status
+    size: Size | None = None
+    seconds: float = 0.0
+    failure: Failure | None = None
+    caveats: tuple[Caveat, ...] = ()
+    stamp: Stamp | None = None
+    mode: str | None = None
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """The words of the caveats that are to be told."""
+        return tuple(caveat.words for caveat in self.caveats if caveat.words)
+
+    @classmethod
+    def failed(
+        cls,
+        source: Location,
+        output: Location | None,
+        error: PhotoError,
+        seconds: float = 0.0,
+    ) -> "Result":
+        """The Result of an Errand that ended in `error`."""
+        failure = Failure(error.kind, str(error), isinstance(error, Killed))
+        return cls(source, output, Status.FAILED, seconds=seconds, failure=failure)

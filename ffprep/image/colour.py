@@ -1,0 +1,317 @@
+"""Colour to sRGB. ICC profiles become look-up tables for FFmpeg's lut3d filter, made by LittleCMS.
+
+This FFmpeg has no colour management for ICC profiles of its own. A profile's table is made once and kept in the
+user's cache folder, named by what it was made from.
+"""
+
+import os
+import tempfile
+import time
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import cache, lru_cache
+from io import BytesIO
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ffprep.core.image_info import Cicp, Picture, Profile
+from ffprep.image import icc
+
+if TYPE_CHECKING:
+    from PIL import Image, ImageCms
+
+# Most profiles are followed well enough by 17 nodes a channel, which FFmpeg loads in 3 ms; a tone curve far
+# from sRGB's, such as a straight line, takes more. The bound is the mean error in the middle between nodes, in
+# levels of 255.
+_NODES = (17, 33, 65)
+_MEAN_ERROR = 0.5
+
+# A difference to sRGB below this is the rounding of the profile's own tables.
+_SRGB_WITHIN = 2
+
+# At most so many tables are kept: strangers' folders may hold a different profile in every file.
+_KEPT = 128
+_IN_USE_SECONDS = 3600
+
+_SPACES = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK"}
+_OTHER_SPACES = ("XYZ", "Lab", "Luv", "YCbr", "Yxy", "HSV", "HLS", "CMY")
+
+
+class BrokenProfile(Exception):
+    """An ICC profile that cannot be used; the message says why."""
+
+
+class Crowded(Exception):
+    """There is no room for one more table; Pillow can do without one."""
+
+
+class Unknown(Exception):
+    """Nothing is known of this profile yet, and it is not to be looked at here."""
+
+
+def to_srgb(
+    picture: Picture, keep: bool, tables: Path, make: bool = False
+) -> tuple[Picture, str | None]:
+    """Say in a Picture how its colours get to sRGB, and a warning where they do not.
+
+    `tables` is the folder of look-up tables. What is not known of a profile yet is found out only with
+    `make`, since LittleCMS is C; else Unknown is raised.
+    With `keep`, colours are left as they are and the profile is carried, where it is for RGB: the
+    outputs are. The Picture still has a `profile` only where it is Pillow's part to apply it, and
+    code points only where they say HDR.
+    """
+    profile, plain = picture.profile, replace(picture, profile=None, cicp=None)
+    if picture.mode == "LAB":  # says itself what its numbers mean
+        return plain, None
+    if picture.cicp:
+        return _from_cicp(plain, picture.cicp, keep, _Tables(tables, make))
+    if profile is None:
+        return picture, None
+    try:
+        _require_fit(profile, picture)
+        if make:
+            transform(profile)
+        elif keep or profile.space == "CMYK":
+            raise Unknown
+        if keep and profile.space == "RGB ":
+            return replace(plain, carries=profile), None
+        said = _not_kept(f"a profile for {profile.space.strip()}") if keep else None
+        if profile.space == "CMYK":  # FFmpeg throws the inks together
+            return replace(picture, ffmpeg_reads=False), said
+        return replace(plain, lut=_Tables(tables, make).cube(profile)), said
+    except Crowded:
+        return replace(picture, ffmpeg_reads=False), None
+    except BrokenProfile as error:
+        return plain, f"its ICC profile cannot be used ({error}); taken as if it had none"
+
+
+def _from_cicp(
+    plain: Picture, cicp: Cicp, keep: bool, tables: "_Tables"
+) -> tuple[Picture, str | None]:
+    if cicp.is_hdr:
+        primaries = cicp.primaries if cicp.primaries in icc.HDR_PRIMARIES else 9
+        said = _not_kept("HDR") if keep else None
+        return replace(plain, cicp=replace(cicp, primaries=primaries)), said
+    profile = icc.profile_of(cicp)
+    if profile is None:
+        words = f"its code points for colour ({cicp.primaries}, {cicp.transfer}) are unknown"
+        return plain, f"{words}; taken for sRGB"
+    try:
+        lut = tables.cube(profile)
+        if keep and lut:
+            return replace(plain, carries=profile), None
+        return replace(plain, lut=lut), None
+    except Crowded:
+        return replace(plain, profile=profile, ffmpeg_reads=False), None
+
+
+def _not_kept(what: str) -> str:
+    return f"its colours are converted to sRGB: {what} has no place in the output"
+
+
+def _require_fit(profile: Profile, picture: Picture) -> None:
+    space = profile.space.strip()
+    if profile.space not in _SPACES:
+        raise BrokenProfile(f"it is for {space}" if space in _OTHER_SPACES else "it is none")
+    kinds = {"CMYK": ("CMYK",), "GRAY": ("1", "L", "LA", "I", "F", "I;16", "I;16B", "I;16L")}
+    fits = picture.mode in kinds[space] if space in kinds else picture.mode != "CMYK"
+    if not fits:
+        raise BrokenProfile(f"it is for {space}, and the photo is {picture.mode}")
+
+
+@lru_cache(maxsize=64)
+def transform(profile: Profile) -> "ImageCms.ImageCmsTransform":
+    """From a profile to sRGB: relative colorimetric, with black point compensation.
+
+    Raises BrokenProfile.
+    """
+    from PIL import ImageCms
+
+    flags = ImageCms.Flags.BLACKPOINTCOMPENSATION | ImageCms.Flags.NOCACHE
+    try:
+        return ImageCms.buildTransform(
+            ImageCms.ImageCmsProfile(BytesIO(profile.data)),
+            ImageCms.createProfile("sRGB"),
+            _SPACES[profile.space],
+            "RGB",
+            renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+            flags=flags,
+        )
+    except Exception as error:  # LittleCMS stumbles over hostile ones in many ways
+        raise BrokenProfile(str(error).strip() or type(error).__name__) from None
+
+
+def name(profile: Profile) -> str:
+    """What a profile calls itself; `unnamed` where it does not or is broken."""
+    from PIL import ImageCms
+
+    try:
+        opened = ImageCms.ImageCmsProfile(BytesIO(profile.data))
+        return " ".join(ImageCms.getProfileDescription(opened).split()) or "unnamed"
+    except Exception:  # as above
+        return "unnamed"
+
+
+def apply(image: "Image.Image", profile: Profile) -> "Image.Image":
+    """An image in the profile's colours, as sRGB, with the alpha it has. Raises BrokenProfile."""
+    from PIL import ImageCms
+
+    mode = _SPACES[profile.space]
+    inks = image if image.mode == mode else image.convert(mode)
+    done = ImageCms.applyTransform(inks, transform(profile))
+    assert done is not None  # as it is where the transform is not done in place
+    if image.mode == "RGBA":
+        done.putalpha(image.getchannel("A"))
+    return done
+
+
+@dataclass(frozen=True, slots=True)
+class _Tables:
+    """The folder of look-up tables, and whether new ones may be made."""
+
+    folder: Path
+    make: bool
+
+    def cube(self, profile: Profile) -> Path | None:
+        """The file of a profile's table; None when it says sRGB, which an empty file remembers.
+
+        Raises Unknown where there is none yet and none may be made, BrokenProfile, and Crowded when
+        there is no room for one more.
+        """
+        path = self.folder / f"{profile.digest}-{_version()}"
+        table, same = path.with_suffix(".cube"), path.with_suffix(".srgb")
+        if _in_use(same, frozenset({0})):
+            return None
+        if _in_use(table, _SIZES):
+            return table
+        if not self.make:
+            raise Unknown
+        is_srgb = _is_srgb(profile)
+        try:
+            _make_room(self.folder)
+            _write(same if is_srgb else table, b"" if is_srgb else _table(profile))
+        except OSError:
+            raise Crowded from None
+        return None if is_srgb else table
+
+
+def _in_use(path: Path, sizes: frozenset[int]) -> bool:
+    """Whether a file is there and whole; from now on it counts as used."""
+    try:
+        whole = path.stat().st_size in sizes
+        if whole:
+            os.utime(path)
+    except OSError:  # not there yet; what else is wrong with it will show
+        return False
+    return whole
+
+
+def _is_srgb(profile: Profile) -> bool:
+    grid = _grid(_levels(9), profile)
+    pairs = zip(apply(grid, profile).tobytes(), grid.tobytes(), strict=True)
+    return max(abs(a - b) for a, b in pairs) <= _SRGB_WITHIN
+
+
+def _table(profile: Profile) -> bytes:
+    """The .cube file: red runs fastest."""
+    nodes = next((nodes for nodes in _NODES if _mean_error(profile, nodes) <= _MEAN_ERROR), 0)
+    nodes = nodes or _NODES[-1]
+    table = iter(apply(_cube_grid(_levels(nodes)), profile).tobytes())
+    words = [b"%.5f" % (value / 255) for value in range(256)]
+    rows = zip(table, table, table, strict=True)
+    lines = (b"%b %b %b\n" % (words[r], words[g], words[b]) for r, g, b in rows)
+    return _HEAD % nodes + b"".join(lines)
+
+
+_HEAD = b"LUT_3D_SIZE %d\n"
+_SIZES = frozenset(len(_HEAD % nodes) + 24 * nodes**3 for nodes in _NODES)
+"""How long a whole table is: what a crash or a full disk has left of one is another."""
+
+
+def _levels(nodes: int) -> list[int]:
+    return [round(index * 255 / (nodes - 1)) for index in range(nodes)]
+
+
+def _grid(levels: list[int], profile: Profile) -> "Image.Image":
+    """Colours to try a profile with: all of these levels, or of a gray one the grays."""
+    from PIL import Image
+
+    if profile.space != "GRAY":
+        return _cube_grid(levels)
+    return Image.frombytes(
+        "RGB", (len(levels), 1), bytes(v for level in levels for v in [level] * 3)
+    )
+
+
+def _cube_grid(levels: list[int]) -> "Image.Image":
+    from PIL import Image
+
+    colours = bytes(v for b in levels for g in levels for r in levels for v in (r, g, b))
+    return Image.frombytes("RGB", (len(levels), len(levels) ** 2), colours)
+
+
+def _mean_error(profile: Profile, nodes: int) -> float:
+    """How far off the middles between nodes are, in levels of 255.
+
+    In the middle of a cell, tetrahedral interpolation takes the mean of two opposite corners.
+    """
+    levels = _levels(nodes)
+    lows, highs = (apply(_grid(part, profile), profile) for part in (levels[:-1], levels[1:]))
+    middles = [(low + high + 1) // 2 for low, high in pairwise(levels)]
+    true = apply(_grid(middles, profile), profile)
+    triples = zip(lows.tobytes(), highs.tobytes(), true.tobytes(), strict=True)
+    return sum(abs(low + high - 2 * middle) / 2 for low, high, middle in triples) / len(
+        true.tobytes()
+    )
+
+
+@cache
+def folder() -> Path:
+    """Where tables are kept: the user's cache, or a folder of this process where there is none."""
+    base = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    if not base.is_absolute():  # which the XDG standard says to ignore
+        base = Path(os.path.expanduser("~"), ".cache")
+    own = base / "ffprep" / "profiles"
+    with suppress(OSError, UnicodeEncodeError):
+        os.fspath(own).encode()  # ffmpeg-python takes no other names
+        own.mkdir(parents=True, exist_ok=True)
+        if os.access(own, os.W_OK):
+            return own
+    return Path(_own_folder().name)
+
+
+@cache
+def _own_folder() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="ffprep-profiles-")
+
+
+@cache
+def _version() -> str:
+    """What besides the profile decides a table."""
+    from PIL import features
+
+    return f"lcms{features.version('littlecms2')}-2"
+
+
+def _make_room(folder: Path) -> None:
+    """Remove what was not used for long; another run may be doing the same."""
+    kept = sorted((entry.stat().st_mtime, entry.path) for entry in os.scandir(folder))
+    old = [path for time_used, path in kept if time_used < time.time() - _IN_USE_SECONDS]
+    removed = old[: max(0, len(kept) - _KEPT + 1)]
+    for path in removed:
+        Path(path).unlink(missing_ok=True)
+    if len(kept) - len(removed) >= _KEPT:
+        raise Crowded
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Whole or not at all: another run may be reading."""
+    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+        try:
+            file.write(content)
+            file.close()
+            os.replace(file.name, path)
+        except OSError:
+            os.unlink(file.name)
+            raise

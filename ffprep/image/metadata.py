@@ -1,0 +1,273 @@
+"""What an output may keep of its photo's metadata: whose it is, what it shows, when it was taken.
+
+Each is taken from the first place that tells it: EXIF, IPTC, XMP, a PNG's text; the order is the
+Metadata Working Group's (Guidelines for Handling Image Metadata, 2.0). It is written as EXIF, which
+all three output formats hold, made from nothing: what is not named here has no way through.
+"""
+
+import contextlib
+import re
+from dataclasses import dataclass, fields
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from PIL import Image
+from PIL.ExifTags import IFD, Base
+
+from ffprep.core.image_info import Picture
+from ffprep.errors import Kind, PhotoError
+from ffprep.image.pillow import opened_for_metadata
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
+
+LONGEST = 2000
+"""How much of a text is kept, in bytes of UTF-8; as much as IPTC has room for in a caption."""
+
+_LONGEST_XMP = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """When a photo was taken, in the three texts of EXIF 2.32 (4.6.6).
+
+    `date` is `YYYY:MM:DD HH:MM:SS`, with blanks for an unknown time; `subseconds` are the digits
+    behind the point; `offset` is the local time's from UTC, `+HH:MM`. Empty is unknown.
+    """
+
+    date: str
+    subseconds: str = ""
+    offset: str = ""
+
+    @classmethod
+    def parse(cls, text: str, subseconds: str = "", offset: str = "") -> Self | None:
+        """Read a date as EXIF, ISO 8601 or IPTC writes it; None where there is none.
+
+        What the text itself says of `subseconds` and `offset` counts first.
+        """
+        match = _DATE.match(text.strip())
+        if not match:
+            return None
+        year, month, day, hour, minute, second, fraction, zone = match.groups()
+        time = f"{hour or '00'}:{minute or '00'}:{second or '00'}"
+        try:
+            datetime.fromisoformat(f"{year}-{month}-{day} {time}")
+        except ValueError:  # 0000:00:00, in a camera that was never told the day
+            return None
+        if hour is None:
+            return cls(f"{year}:{month}:{day}   :  :  ")
+        fraction = _matched(r"[0-9]{1,9}", fraction or subseconds)
+        return cls(f"{year}:{month}:{day} {time}", fraction, _offset(zone or offset))
+
+
+_ZONE = r"Z|[+-][01][0-9]:?[0-5][0-9]"
+_DATE = re.compile(
+    r"([0-9]{4})[:-]?([0-9]{2})[:-]?([0-9]{2})"
+    r"(?:[ T]?([0-9]{2}):?([0-9]{2})(?::?([0-9]{2}))?(?:\.([0-9]+))?)?"
+    rf"\s*({_ZONE})?"
+)
+
+
+def _offset(zone: str) -> str:
+    zone = _matched(_ZONE, zone)
+    return "+00:00" if zone == "Z" else zone and f"{zone[:3]}:{zone[-2:]}"
+
+
+def _matched(pattern: str, text: str) -> str:
+    match = re.match(pattern, text.strip())
+    return match[0] if match else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """What `--metadata keep-rights` keeps. Texts are clean and at most `LONGEST` bytes; empty is none."""
+
+    copyright: str = ""
+    artist: str = ""
+    description: str = ""
+    taken: Taken | None = None
+
+    def exif(self) -> bytes:
+        """EXIF from its byte order mark on, with the orientation reset; empty if there is nothing to keep.
+
+        Texts are UTF-8, as everybody writes them, although EXIF 2.32 knows ASCII only.
+        """
+        if self == Rights():
+            return b""
+        exif = Image.Exif()
+        exif[Base.Orientation] = 1
+        texts = {
+            Base.ImageDescription: self.description,
+            Base.Artist: self.artist,
+            Base.Copyright: self.copyright,
+        }
+        for tag, text in texts.items():
+            if text:
+                exif[tag] = text.encode()
+        if self.taken:
+            times = {
+                Base.DateTimeOriginal: self.taken.date,
+                Base.OffsetTimeOriginal: self.taken.offset,
+                Base.SubsecTimeOriginal: self.taken.subseconds,
+            }
+            exif[IFD.Exif] = {int(tag): text for tag, text in times.items() if text}
+        return exif.tobytes().removeprefix(b"Exif\0\0")
+
+
+def of(path: Path, picture: Picture) -> Rights:
+    """The rights that a photo's file tells of; metadata that cannot be read tells nothing.
+
+    Raises PhotoError `missing` or `io` where the file itself is gone or refused.
+    """
+    try:
+        with opened_for_metadata(path, picture) as image:
+            return read(image)
+    except PhotoError as error:
+        if error.kind in (Kind.MISSING, Kind.IO):
+            raise
+        return Rights()
+
+
+def read(image: Image.Image) -> Rights:
+    """The rights in what Pillow has read of a file's metadata."""
+    found = Rights()
+    for source in (_exif, _exif_date, _iptc, _xmp, _png_text):
+        with contextlib.suppress(Exception):  # Pillow's parsers raise whatever they stumble over
+            found = _completed(found, source(image))
+    return found
+
+
+def _completed(rights: Rights, other: Rights) -> Rights:
+    """What `rights` leaves open is taken from `other`."""
+    names = [field.name for field in fields(Rights)]
+    return Rights(*(getattr(rights, name) or getattr(other, name) for name in names))
+
+
+def _exif(image: Image.Image) -> Rights:
+    exif = Image.Image.getexif(image)
+    # The photographer's copyright and, behind a NUL, the editor's (EXIF 2.32, 4.6.5).
+    owners = _text(exif.get(Base.Copyright)).split("\0")[:2]
+    return Rights(
+        copyright=_joined(owners),
+        artist=_clean(_text(exif.get(Base.Artist))),
+        description=_clean(_text(exif.get(Base.ImageDescription))),
+    )
+
+
+def _exif_date(image: Image.Image) -> Rights:
+    ifd = Image.Image.getexif(image).get_ifd(IFD.Exif)
+    tags = (Base.DateTimeOriginal, Base.SubsecTimeOriginal, Base.OffsetTimeOriginal)
+    return Rights(taken=Taken.parse(*(_text(ifd.get(tag)) for tag in tags)))
+
+
+def _iptc(image: Image.Image) -> Rights:
+    """IPTC-NAA Information Interchange Model 4.2, chapter 6."""
+    from PIL import IptcImagePlugin, JpegImagePlugin, TiffImagePlugin
+
+    if not isinstance(image, JpegImagePlugin.JpegImageFile | TiffImagePlugin.TiffImageFile):
+        return Rights()
+    found = IptcImagePlugin.getiptcinfo(image) or {}
+    utf8 = found.get((1, 90)) == b"\x1b%G"
+
+    def texts(number: int) -> list[str]:
+        values = found.get((2, number))
+        values = values if isinstance(values, list) else [values or b""]
+        # Cut to the field's length, UTF-8 may end within a character.
+        return [v.decode(errors="ignore") if utf8 and v else _text(v) for v in values]
+
+    day, time = (_joined(texts(number)[:1]) for number in (55, 60))
+    return Rights(
+        copyright=_joined(texts(116)[:1]),
+        artist=_joined(texts(80)),
+        description=_joined(texts(120)[:1]),
+        taken=Taken.parse(f"{day} {time}"),
+    )
+
+
+_RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
+_DC = "{http://purl.org/dc/elements/1.1/}"
+_DATES = (
+    "{http://ns.adobe.com/exif/1.0/}DateTimeOriginal",
+    "{http://ns.adobe.com/photoshop/1.0/}DateCreated",
+)
+
+
+def _xmp(image: Image.Image) -> Rights:
+    """XMP (ISO 16684-1), of the picture itself: not what is told of pictures that it was made from."""
+    packet = image.info.get("xmp")
+    if not isinstance(packet, bytes) or len(packet) > _LONGEST_XMP:
+        return Rights()
+    from defusedxml import ElementTree
+
+    root = ElementTree.fromstring(packet.strip(b"\0 \r\n\t"), forbid_dtd=True)
+    described = next(root.iter(_RDF + "RDF")).findall(_RDF + "Description")
+    dates = (Taken.parse(_joined(_property(described, name)[:1])) for name in _DATES)
+    return Rights(
+        # Of several languages, the default is the first.
+        copyright=_joined(_property(described, _DC + "rights")[:1]),
+        artist=_joined(_property(described, _DC + "creator")),
+        description=_joined(_property(described, _DC + "description")[:1]),
+        taken=next(filter(None, dates), None),
+    )
+
+
+def _property(described: "list[Element]", name: str) -> list[str]:
+    """The values of an XMP property, written as an attribute, an element, or an array's items."""
+    for description in described:
+        if name in description.attrib:
+            return [description.attrib[name]]
+        element = description.find(name)
+        if element is not None:
+            items = element.findall(f"./*/{_RDF}li")
+            return [item.text or "" for item in items or [element]]
+    return []
+
+
+def _png_text(image: Image.Image) -> Rights:
+    """The keywords of PNG, third edition, 11.3.3.1."""
+    copyright, artist, description, created = (
+        _clean(_text(image.info.get(keyword)))
+        for keyword in ("Copyright", "Author", "Description", "Creation Time")
+    )
+    return Rights(copyright, artist, description, Taken.parse(created) or _mail_date(created))
+
+
+def _mail_date(text: str) -> Taken | None:
+    """Read a date as mail writes it (RFC 1123), as PNG recommends."""
+    from email.utils import parsedate_to_datetime
+
+    try:
+        return Taken.parse(parsedate_to_datetime(text).isoformat())
+    except (TypeError, ValueError):
+        return None
+
+
+def _text(value: object) -> str:
+    """Text out of bytes, which are UTF-8 or else Windows-1252; Pillow hands them on as Latin-1."""
+    if isinstance(value, str):
+        try:
+            value = value.encode("latin-1")
+        except UnicodeEncodeError:  # Unicode from the start: a PNG's iTXt
+            return str(value)
+    if not isinstance(value, bytes):
+        return ""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("cp1252", "ignore")
+
+
+# Control characters but for tab and line feed, what is left of broken text, byte order marks.
+_GARBAGE = re.compile("[\0-\b\v-\x1f\x7f-\x9f\ud800-\udfff\ufeff\ufffd\ufffe\uffff]+")
+
+
+def _clean(text: str) -> str:
+    text = text[:LONGEST].partition("\0")[0].replace("\r\n", "\n").replace("\r", "\n")
+    text = _GARBAGE.sub("", text).strip()
+    return text.encode()[:LONGEST].decode(errors="ignore")
+
+
+def _joined(texts: list[str]) -> str:
+    """Several names in one text, as EXIF 2.32 (4.6.5) wants them under Artist."""
+    return _clean("; ".join(filter(None, map(_clean, texts))))

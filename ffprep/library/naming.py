@@ -1,0 +1,122 @@
+"""How outputs are named: templates, a folder's names at once."""
+
+import os
+import re
+import string
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from ffprep.core.spec import Spec
+from ffprep.errors import UsageError
+from ffprep.system.files import TEMPORARY_PREFIX
+
+NAME_FIELDS = ("stem", "parent", "width", "height", "mode", "ext", "n")
+"""What a --names template may say in braces."""
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """A template for output names. Where it does not say `{ext}`, the suffix is added.
+
+    Raises UsageError for an unknown field, or for a name that would leave its folder.
+    """
+
+    template: str = "{stem}"
+
+    def __post_init__(self) -> None:
+        known = " ".join(f"{{{name}}}" for name in NAME_FIELDS)
+        try:
+            for _, name, width, _ in string.Formatter().parse(self.template):
+                if name is not None and name not in NAME_FIELDS:
+                    raise UsageError(f"--names: unknown field {{{name}}}; known are {known}")
+                if any(int(number) > 255 for number in re.findall(r"\d+", width or "")):
+                    raise UsageError(f"--names: {{{name}:{width}}} is wider than any file name")
+            self._fill(dict.fromkeys(NAME_FIELDS, "x") | dict.fromkeys(("width", "height", "n"), 1))
+        except UsageError:
+            raise
+        except (ValueError, KeyError, IndexError, AttributeError) as error:
+            raise UsageError(f"--names {self.template!r}: {error}") from None
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """What the template says in braces."""
+        return _fields(self.template)
+
+    def render(
+        self, folder: str, names: Sequence[str], suffixes: Sequence[str], spec: Spec, number: int
+    ) -> list[str]:
+        """The outputs' names for files of `folder`, counted from `number`, relative to the output folder.
+
+        Each output has its own suffix. Raises UsageError where one of them comes to no name.
+        """
+        if around := _around_stem(self.template):
+            before, after = around
+            made = [
+                before + (name.rpartition(".")[0] or name) + after + suffix
+                for name, suffix in zip(names, suffixes, strict=True)
+            ]
+            if TEMPORARY_PREFIX in "".join(made):
+                for name in made:
+                    self._require_name(name)
+            return made
+        values: dict[str, str | int] = {
+            "parent": os.path.basename(os.path.abspath(folder)),
+            "width": spec.size.width,
+            "height": spec.size.height,
+            "mode": spec.mode.name,
+        }
+        made = []
+        for n, (name, suffix) in enumerate(zip(names, suffixes, strict=True), number):
+            stem, ext = name.rpartition(".")[0] or name, suffix.removeprefix(".")
+            made.append(self._fill(values | {"stem": stem, "ext": ext, "n": n}))
+        return made
+
+    @property
+    def tells_size(self) -> bool:
+        """Whether the size is a part of the names."""
+        return bool({"width", "height"}.intersection(_fields(self.template)))
+
+    def _fill(self, values: dict[str, str | int]) -> str:
+        name = self.template.format_map(values)
+        if "ext" not in _fields(self.template):
+            name += f".{values['ext']}"
+        self._require_name(name)
+        return name
+
+    def _require_name(self, name: str) -> None:
+        parts = [part for part in name.split("/") if part not in ("", ".")]
+        if (
+            not self.template
+            or not parts
+            or name.startswith("/")
+            or name.endswith("/")
+            or ".." in parts
+            or "\0" in name
+        ):
+            raise UsageError(
+                f"--names {self.template!r} gives {name!r}, which is no name in a folder"
+            )
+        if parts[-1].startswith(TEMPORARY_PREFIX):
+            raise UsageError(
+                f"--names: {TEMPORARY_PREFIX}... is what ffprep calls its temporary files"
+            )
+
+
+@lru_cache
+def _fields(template: str) -> tuple[str, ...]:
+    return tuple(f for _, f, _, _ in string.Formatter().parse(template) if f is not None)
+
+
+@lru_cache
+def _around_stem(template: str) -> tuple[str, str] | None:
+    """What stands before and after the stem, in a template that has no other field.
+
+    Such names are put together ten times as fast. There is only one thing that a stem can spoil: it
+    may make a name look like that of a temporary file.
+    """
+    if _fields(template) != ("stem",):
+        return None
+    before, after = template.split("{stem}") if template.count("{stem}") == 1 else ("", "/")
+    # Braces that are doubled to be meant, and a field with a width, are left to `str.format`.
+    return None if "/" in after or set("{}") & set(before + after) else (before, after)

@@ -1,0 +1,327 @@
+"""A run: a plan's jobs, minus the fresh ones, in chunks, through the workers into the ledger."""
+
+import math
+import os
+from collections.abc import Callable, Generator, Iterator
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
+from dataclasses import dataclass, field
+from itertools import takewhile
+from typing import TYPE_CHECKING, Any
+
+from ffprep.conversion.converter import Converter
+from ffprep.conversion.staging import Staging
+from ffprep.core.job import Batch, Errand, Fresh, Manners, Policy, Renewal, Result, Retry, Venue
+from ffprep.core.location import Location, Remote, located
+from ffprep.errors import EnvironmentFault, reason
+from ffprep.ledger.database import Unusable
+from ffprep.ledger.freshness import Freshness, Sorted
+from ffprep.ledger.ledger import Conditions, Ledger
+from ffprep.ledger.prune import Pruning
+from ffprep.ledger.rows import Done, Pending
+from ffprep.library.plan import Plan, Request
+from ffprep.library.walk import is_folder
+from ffprep.run.depfile import Depfile
+from ffprep.run.throttle import Gate, behave
+from ffprep.run.work import Work
+from ffprep.storage.lock import held
+from ffprep.system.files import real_folder
+from ffprep.system.pool import Ready, spread
+from ffprep.system.temporaries import sweep, sweep_links
+from ffprep.version import __version__
+
+if TYPE_CHECKING:
+    from ffprep.run.dask_executor import Cluster
+
+_SECONDS = 4.0
+_LONGEST = 64
+_AHEAD = 1 << 14
+"""How many jobs wait for a worker at most, however many workers there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """All that the options of `convert` say: what is to be made, under which Policy, what is done again.
+
+    `ledger` is None where there is none. `wait` is in seconds.
+    """
+
+    request: Request
+    policy: Policy = field(default_factory=Policy)
+    renewal: Renewal = field(default_factory=Renewal)
+    ledger: Location | None = None
+    jobs: int = 1
+    cluster: Venue | None = None
+    ffmpeg: str | None = None
+    wait: float = 0.0
+    prune: bool = False
+    depfile: Depfile | None = None
+    dry_run: bool = False
+    manners: Manners = field(default_factory=Manners)
+
+
+@dataclass(slots=True)
+class _Pace:
+    """How many jobs make a chunk: what takes a few seconds, since each costs ffmpeg a start.
+
+    Learnt from the photos as they are done, the newest counting most; less towards the end, so that
+    the workers end together.
+    """
+
+    seconds: float = 0.2
+
+    def learn(self, result: Result) -> None:
+        """Take a photo's time into account."""
+        self.seconds += (result.seconds - self.seconds) / 8
+
+    def length(self, remaining: int, workers: int) -> int:
+        """The length of the next chunk."""
+        return max(1, min(self.longest, math.ceil(remaining / (2 * workers))))
+
+    @property
+    def longest(self) -> int:
+        """The length of a chunk when there is no end in sight."""
+        return max(1, min(_LONGEST, round(_SECONDS / max(self.seconds, 1e-3))))
+
+
+@dataclass(slots=True)
+class Run:
+    """What it takes to carry out an Order. Without `freshness`, everything is done, and nothing recorded."""
+
+    order: Order
+    converter: Converter
+    plan: Plan
+    freshness: Freshness | None = None
+    gate: Gate = field(default_factory=lambda: Gate(Manners()))
+    crew: "Cluster | None" = None
+    _each: bool = False
+    _pace: _Pace = field(default_factory=_Pace)
+
+    @property
+    def ffmpeg(self) -> str:
+        """The version of what converts."""
+        return _version(self.converter, self.crew)
+
+    @property
+    def work(self) -> Work:
+        """What is done with a chunk."""
+        return Work(self.order.renewal if self.freshness else None)
+
+    def results(
+        self, each: bool = True, abandon: Callable[[], None] | None = None
+    ) -> Generator[Result | Fresh, None, None]:
+        """One Result a job, as they come; of fresh ones only how many, unless `each` is wanted.
+
+        Last come the outputs that are pruned. `abandon` is what `spread` makes of it. Raises
+        EnvironmentFault when no job can succeed.
+        """
+        self._each = each
+        chunks = takewhile(lambda _: self.gate.admits(), self._chunks())
+        work = self.crew.duty(self.work) if self.crew else self._work
+        with closing(
+            spread(
+                chunks,
+                work,
+                self.order.jobs,
+                elsewhere=self.crew,
+                stopped=self._ends_now,
+                abandon=abandon,
+            )
+        ) as outcomes:
+            for outcome in outcomes:
+                if isinstance(outcome, Done):
+                    self._pace.learn(outcome.result)
+                    if self.freshness:
+                        self.freshness.record(outcome)
+                    yield outcome.result
+                else:
+                    yield outcome
+        if self.freshness and not self._stopped and not self.gate.refused:
+            yield from self._tidied(self.freshness)
+
+    def rehearsed(self) -> Iterator[Errand | Result | Fresh]:
+        """What `results` would do, undone: the Errands that would be converted, the Results without work."""
+        for sorted_out in self._sorted():
+            yield Fresh(sorted_out.count)
+            yield from sorted_out.failed
+            for pending in sorted_out.pending:
+                done = self.work.settled(pending, self.converter)
+                yield done.result if done else pending.job
+        if self.freshness:
+            yield from self._tidied(self.freshness)
+
+    def _tidied(self, freshness: Freshness) -> Iterator[Result]:
+        """When all was looked at, what is no longer there is forgotten; outputs of it are removed, if asked for."""
+        order, folders = self.order, self._folders()
+        if order.prune:
+            yield from Pruning(freshness, folders, lambda: self._stopped).results(not order.dry_run)
+        if order.renewal.retry is not Retry.ONLY and not order.dry_run and not self._stopped:
+            # What was not selected was not met either, and is not gone for that.
+            every = order.request.selection.all
+            freshness.forget_failures(
+                folders if every else (), order.request.sources if every else ()
+            )
+
+    def _folders(self) -> tuple[str, ...]:
+        """The SOURCEs that are folders, and hold a photo: one without is not mounted, maybe."""
+        request = self.order.request
+        folders = filter(is_folder, request.sources)
+        return tuple(
+            real_folder(os.fspath(located(folder)))
+            for folder in folders
+            if request.has_photo(folder)
+        )
+
+    def end(self, outcome: str, counts: dict[str, Any]) -> None:
+        """Have the ledger say how it ended."""
+        if self.freshness:
+            self.freshness.ledger.end(outcome, counts)
+
+    def _chunks(self) -> Iterator[list[Pending] | Ready[Result | Fresh]]:
+        """Chunks, as soon as there is enough for every worker: towards the end they get shorter."""
+        waiting: list[Pending] = []
+        for item in self._sorted():
+            if item.known:
+                yield Ready(item.known)
+            waiting += item.pending
+            while len(waiting) >= min(2 * self._width * self._pace.longest, _AHEAD):
+                yield _cut(waiting, self._pace.longest)
+        while waiting:
+            yield _cut(waiting, self._pace.length(len(waiting), self._width))
+
+    @property
+    def _width(self) -> int:
+        return self.crew.width if self.crew else self.order.jobs
+
+    def _sorted(self) -> Iterator[Sorted]:
+        """The plan's batches, sorted out; where there is work to do, what a killed run left is swept."""
+        swept: set[str] = set()
+        for item in self.plan.batches():
+            if self._stopped:
+                return
+            if isinstance(item, Result):
+                if self.freshness:
+                    self.freshness.note(item)
+                yield Sorted(failed=[item])
+                continue
+            found = self._sort(item)
+            folders = {os.path.dirname(pending.job.output) for pending in found.pending}
+            if not self.order.dry_run:
+                if folders and not swept:
+                    sweep_links()
+                    folders.add(os.fspath(self.order.request.output))  # where --cluster has a mark
+                for folder in folders - swept:
+                    sweep(folder)
+                swept = folders or swept
+            yield found
+
+    def _sort(self, batch: Batch) -> Sorted:
+        if self.freshness:
+            return self.freshness.sort_out(batch, self._each)
+        return Sorted(pending=[Pending.unknown(job) for job in batch.jobs()])
+
+    def _work(self, chunk: list[Pending]) -> Iterator[Done]:
+        with self.gate.passed(self._ends_now) as open:
+            yield from self.work.done(chunk, self.converter) if open else ()
+
+    @property
+    def staging(self) -> Staging:
+        """The converter, for photos that are elsewhere too."""
+        return Staging(self.converter)
+
+    def _ends_now(self) -> bool:
+        """Whether what is in hand is to be left; so it is when --max-time, and its grace, are over.
+
+        What nobody has in hand needs no grace.
+        """
+        if self.gate.overdue() or (self.crew and self.crew.deserted and not self.gate.admits()):
+            self.converter.processes.stop()
+        return self._stopped
+
+    @property
+    def _stopped(self) -> bool:
+        return self.converter.processes.stopped
+
+
+@contextmanager
+def prepared(order: Order, converter: Converter, warn: Callable[[str], None]) -> Iterator[Run]:
+    """A Run, with its output folder held and its ledger open.
+
+    Where the system does not let it be held or remembered, that is told, and the outputs are tried.
+    Raises Held while another run has the folder, EnvironmentFault for a ledger that is of no use.
+    """
+    request, gate = order.request, Gate(order.manners)
+    for warning in behave(order.manners):
+        warn(warning)
+    with ExitStack() as stack:
+        crew = freshness = None
+        try:
+            if not request.single and not order.dry_run:
+                processes = converter.processes
+                stack.enter_context(
+                    held(request.output, order.wait, request.shard, lambda: processes.stopped)
+                )
+            if order.cluster and not order.dry_run:
+                crew = stack.enter_context(_joined(order, order.cluster, converter, warn))
+            if order.ledger and (not order.dry_run or _is_there(order.ledger)):
+                ffmpeg = _version(converter, crew)
+                freshness = stack.enter_context(_remembered(order, order.ledger, ffmpeg, warn))
+        except (OSError, Unusable) as error:
+            if not order.dry_run and not os.path.isdir(request.output):
+                words = f"the folder {request.output} cannot be made: {reason(error)}"
+                raise EnvironmentFault(words) from None
+            if order.ledger and request.output not in order.ledger.parents:
+                raise  # it was asked for; else the outputs themselves will tell what is wrong
+            words = f"nothing can be remembered in {request.output}: {reason(error)}"
+            if order.renewal.retry is Retry.ONLY:  # else all would be tried, and not what failed
+                raise EnvironmentFault(f"{words}; --retry-failed goes by the ledger") from None
+            warn(words)
+        yield Run(order, converter, Plan.of(request), freshness, gate, crew)
+
+
+def _version(converter: Converter, crew: "Cluster | None") -> str:
+    """Of the ffmpeg that converts: the workers', where one has come."""
+    return (crew.ffmpeg if crew else "") or converter.binary.version
+
+
+def _joined(
+    order: Order, venue: Venue, converter: Converter, warn: Callable[[str], None]
+) -> AbstractContextManager["Cluster"]:
+    from ffprep.run.dask_connect import joined  # of what it needs, little comes with ffprep itself
+
+    processes = converter.processes
+    return joined(venue, order.request, order.policy, order.ffmpeg, lambda: processes.stopped, warn)
+
+
+@contextmanager
+def _remembered(
+    order: Order, path: Location, ffmpeg: str, warn: Callable[[str], None]
+) -> Iterator[Freshness]:
+    output, policy = order.request.output, order.policy
+    terms = warn, policy.fsync, order.dry_run
+    with _opened(path, *terms) as ledger:
+        real = real_folder(os.fspath(output)).rstrip("/") or "/"
+        alike = ledger.begin(Conditions(__version__, ffmpeg, policy.terms, real))
+        yield Freshness(ledger, output, policy, order.renewal, alike)
+
+
+def _is_there(ledger: Location) -> bool:
+    if not isinstance(ledger, Remote):
+        return ledger.exists()
+    from ffprep.ledger.remote import is_there
+
+    return is_there(ledger)
+
+
+def _opened(path: Location, warn: Callable[[str], None], fsync: bool, read_only: bool) -> Ledger:
+    if not isinstance(path, Remote):
+        return Ledger(path, warn, fsync, read_only)
+    from ffprep.ledger.remote import KeptLedger
+
+    return KeptLedger(path, warn, fsync, read_only)
+
+
+def _cut(waiting: list[Pending], length: int) -> list[Pending]:
+    """Take so many jobs off what is waiting."""
+    chunk = waiting[:length]
+    del waiting[:length]
+    return chunk

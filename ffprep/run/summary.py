@@ -1,0 +1,181 @@
+"""What is known of a run, in words: its counts, its exit code; a Result as a line and as JSON."""
+
+import json
+import os
+import time
+from bisect import insort
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from ffprep.core.job import Result, Status
+from ffprep.core.location import Location
+from ffprep.errors import ExitCode, FfprepError, Interrupted, Kind
+
+NAMED = 10
+"""How many failures, and how many warnings, are kept to be told by name: memory has its limits."""
+
+
+class Ended(StrEnum):
+    """How a run ended: by itself, by a signal, by an error that met it all, or by --max-time."""
+
+    DONE = "done"
+    INTERRUPTED = "interrupted"
+    STOPPED = "stopped"
+    TIME = "time"
+
+
+@dataclass(slots=True)
+class Tally:
+    """What is known of a run: where to, how many, the first that failed, and how it ended.
+
+    `total` is how many photos there are, where that is known; `error` is what ended it. `began` is in seconds
+    since 1970, `started` on the monotonic clock. `team` is who works on it, where that is a cluster.
+    """
+
+    output: Location | None = None
+    total: int | None = None
+    ffmpeg: str = ""
+    team: Mapping[str, Any] = field(default_factory=dict)
+    counts: dict[Status, int] = field(default_factory=lambda: dict.fromkeys(Status, 0))
+    kinds: Counter[Kind] = field(default_factory=Counter)
+    failures: list[Result] = field(default_factory=list)
+    warned: int = 0
+    warnings: list[Result] = field(default_factory=list)
+    passed_over: int = 0
+    links: int = 0
+    ended: Ended = Ended.DONE
+    error: str = ""
+    began: float = field(default_factory=time.time)
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def exit_code(self) -> int:
+        """A bug outweighs a failure, and a failure success; what is left to do is no success."""
+        if self.kinds[Kind.INTERNAL]:
+            return ExitCode.BUG
+        unwell = self.counts[Status.FAILED] or self.ended is Ended.TIME
+        return ExitCode.SOME_FAILED if unwell else ExitCode.OK
+
+    @property
+    def unseen(self) -> int | None:
+        """How many photos were not looked at; None where nobody knows."""
+        if self.total is None:
+            return None
+        return self.total - sum(self.counts.values()) + self.counts[Status.PRUNED]
+
+    def add(self, result: Result) -> None:
+        """Count one Result."""
+        self.counts[result.status] += 1
+        if result.failure:
+            self.kinds[result.failure.kind] += 1
+            _keep(self.failures, result)
+        elif result.status is Status.CONVERTED and result.warnings:  # fresh ones were told before
+            self.warned += 1
+            _keep(self.warnings, result)
+
+    def break_off(self, error: BaseException) -> None:
+        """Note the error that ends the run."""
+        self.ended = Ended.INTERRUPTED if isinstance(error, Interrupted) else Ended.STOPPED
+        told = isinstance(error, FfprepError | OSError)
+        self.error = str(error) if told else repr(error)
+
+    def summary(self) -> dict[str, Any]:
+        """The last JSON line's content."""
+        counts = {status.value: count for status, count in self.counts.items()}
+        seconds = round(time.monotonic() - self.started, 3)
+        rest = {"passed_over": self.passed_over, "seconds": seconds}
+        return counts | rest | ({"cluster": dict(self.team)} if self.team else {})
+
+    def sentence(self) -> str:
+        """The same for people, after what kept it from being done."""
+        summary = self.summary()
+        parts = [f"{summary['converted']} converted"]
+        parts += [
+            f"{summary[word]} {word}" for word in ("fresh", "failed", "pruned") if summary[word]
+        ]
+        if others := self.passed_over - self.links:
+            parts.append(f"{others} passed over (no pictures)")
+        if self.links:
+            parts.append(f"{self.links} passed over (links; see --follow-links)")
+        return f"{self._ending()}{', '.join(parts)} in {summary['seconds']:.1f} s"
+
+    def _ending(self) -> str:
+        if self.ended is Ended.DONE:
+            return ""
+        if self.ended is not Ended.TIME:
+            return f"{self.ended}; "
+        unseen = "some" if self.unseen is None else self.unseen
+        return f"stopped after --max-time; {unseen} not looked at yet; "
+
+
+def _keep(first: list[Result], result: Result) -> None:
+    """Keep those that are first by name: they come as they are done, another order each night."""
+    insort(first, result, key=lambda each: os.fspath(each.source))
+    del first[NAMED:]
+
+
+def as_dict(result: Result) -> dict[str, Any]:
+    """A Result as the contract of --json has it; `warnings` is there where there are some."""
+    failure = result.failure
+    content = {
+        "source": os.fspath(result.source),
+        "output": None if result.output is None else os.fspath(result.output),
+        "status": result.status.value,
+        "width": result.size.width if result.size else None,
+        "height": result.size.height if result.size else None,
+        "mode": result.mode,
+        "seconds": round(result.seconds, 3),
+        "error": {"kind": failure.kind.value, "message": failure.message} if failure else None,
+    }
+    return content | ({"warnings": list(result.warnings)} if result.warnings else {})
+
+
+def line(result: Result) -> str:
+    """A Result on one line for people."""
+    if result.failure:
+        return f"{shown(result.source)}: {result.failure.kind}: {printable(result.failure.message)}"
+    if result.warnings:
+        return f"{shown(result.source)}: {printable('; '.join(result.warnings))}"
+    what = [str(result.status), str(result.size)] + ([result.mode] if result.mode else [])
+    words = ", ".join([*what, f"{result.seconds:.2f} s"])
+    return f"{shown(result.source)} -> {shown(result.output)}: {words}"
+
+
+def in_utc(seconds: float) -> str:
+    """A time, in seconds since 1970, as JSON has it."""
+    moment = datetime.fromtimestamp(seconds, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def signed(text: str, job: str) -> str:
+    """A text with the name of the job that says it, where several jobs tell at one place."""
+    return f"[{job}] {text}" if job else text
+
+
+def signed_json(content: dict[str, Any], job: str) -> dict[str, Any]:
+    """The same for an object."""
+    return {"job": job} | content if job else content
+
+
+def print_json(content: dict[str, Any]) -> None:
+    """One object a line. ASCII, so that a name that is not UTF-8 survives as its lone surrogates."""
+    print(json.dumps(content), flush=True)
+
+
+def shown(path: Location | None) -> str:
+    """A file name for people: on one line, and without what would steer the terminal."""
+    return printable(os.fspath(path)) if path is not None else "-"
+
+
+def printable(text: str) -> str:
+    """Text with control characters and undecodable bytes written as escapes."""
+    return "".join(c if c.isprintable() else _escape(c) for c in text)
+
+
+def _escape(character: str) -> str:
+    raw = os.fsencode(character) if "\udc80" <= character <= "\udcff" else b""
+    return f"\\x{raw[0]:02x}" if raw else character.encode("unicode_escape").decode()

@@ -1,0 +1,143 @@
+"""An output before it has its name: a temporary file beside it, and the rename that publishes it."""
+
+import contextlib
+import errno
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from ffprep.errors import EnvironmentFault, Kind, PhotoError, reason
+from ffprep.system.files import os_trouble
+from ffprep.system.temporaries import temporary_name
+
+_live: set[Path] = set()
+
+
+@contextlib.contextmanager
+def temporary_beside(output: Path) -> Iterator[Path]:
+    """An empty file beside `output` under a name that nothing else has, gone in the end.
+
+    The name is hidden, so that no walk takes it. Raises PhotoError where the output could not be written,
+    EnvironmentFault on a full disk.
+    """
+    folder = output.parent
+    temporary = folder / temporary_name()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if os.path.isdir(output):
+            raise IsADirectoryError(errno.EISDIR, "a folder has this name already")
+        temporary.touch(exist_ok=False)  # what cannot be written is told before the work is done
+    except OSError as error:
+        raise _output_trouble(output, error) from None
+    _live.add(temporary)
+    try:
+        yield temporary
+    finally:
+        _live.discard(temporary)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+
+
+@contextlib.contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """A folder where temporary files go on this machine, gone in the end. Raises OSError."""
+    folder = Path(tempfile.gettempdir(), temporary_name())
+    folder.mkdir(mode=0o700)
+    _live.add(folder)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        _live.discard(folder)
+
+
+@contextlib.contextmanager
+def working_folder() -> Iterator[Path]:
+    """The same, for what cannot be done without one. Raises EnvironmentFault."""
+    with contextlib.ExitStack() as stack:
+        try:
+            folder = stack.enter_context(temporary_folder())
+        except OSError as error:
+            words = f"no temporary folder can be made ({reason(error)}); set TMPDIR"
+            raise EnvironmentFault(words) from None
+        yield folder
+
+
+@contextlib.contextmanager
+def named_on_one_line(*paths: Path) -> Iterator[tuple[Path, ...]]:
+    """Names of these files for ffmpeg, whose log repeats them: links, where a line break is in a name.
+
+    A line of a stranger's making could say there that the disk is full. Raises PhotoError.
+    """
+    if not any("\n" in os.fspath(path) for path in paths):
+        yield paths
+        return
+    with contextlib.ExitStack() as stack:
+        try:
+            folder = stack.enter_context(temporary_folder())
+            links = tuple(folder / str(number) for number in range(len(paths)))
+            for link, path in zip(links, paths, strict=True):
+                link.symlink_to(os.path.abspath(path))
+        except OSError as error:
+            words = f"has a line break in its name, and cannot be given another: {error.strerror}"
+            raise PhotoError(Kind.IO, words) from None
+        yield links
+
+
+def remove_temporaries() -> None:
+    """Remove what is unpublished, for a process that ends without waiting for its threads."""
+    for temporary in list(_live):
+        with contextlib.suppress(OSError):
+            shutil.rmtree(temporary) if temporary.is_dir() else temporary.unlink()
+
+
+@contextlib.contextmanager
+def writing(output: Path) -> Iterator[None]:
+    """Tell what goes wrong with writing as `temporary_beside` does."""
+    try:
+        yield
+    except OSError as error:
+        raise _output_trouble(output, error) from None
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary file that takes the place of `path`, whole, when all has gone well with it.
+
+    Raises as `temporary_beside` does.
+    """
+    with temporary_beside(path) as temporary, writing(path):
+        yield temporary
+        os.replace(temporary, path)
+
+
+@contextlib.contextmanager
+def told_as(option: str) -> Iterator[None]:
+    """Have what goes wrong with a file told by the option that named it, as EnvironmentFault."""
+    try:
+        yield
+    except (PhotoError, EnvironmentFault) as error:
+        raise EnvironmentFault(f"{option}: {error}") from None
+
+
+def require_writable(temporary: Path, output: Path) -> None:
+    """Raise as `temporary_beside` does where a temporary has gone since, or its disk was shut."""
+    with writing(output), temporary.open("r+b"):
+        pass
+
+
+def _output_trouble(output: Path, error: OSError) -> Exception:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return disk_full(output)
+    if isinstance(error, FileNotFoundError) and not output.parent.is_dir():
+        return PhotoError(
+            Kind.IO, f"cannot write {output}: its folder is not there, and cannot be made"
+        )
+    return PhotoError(Kind.IO, f"cannot write {output}: {os_trouble(error)}")
+
+
+def disk_full(output: Path) -> EnvironmentFault:
+    """What to say when there is no room for an output."""
+    return EnvironmentFault(f"no space left in {output.parent}; make room and run again")

@@ -1,0 +1,1 @@
+"""Measure ffprep against what people use instead: `python -m scripts.bench`."""

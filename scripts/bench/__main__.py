@@ -1,0 +1,167 @@
+"""Measures ffprep against what people use instead, on the same photos and the same processors.
+
+    python -m scripts.bench                     the race, over three sets (takes a while)
+    python -m scripts.bench --quick             a few photos, one round: does it work?
+    python -m scripts.bench --startup --growth --floor --fidelity --quality --colour --nightly
+    python -m scripts.bench --all --json bench.json --markdown bench.md --svg bench.svg
+
+Photos come from the folder named by FFPREP_PHOTOS, or are drawn where it is unset.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from scripts.bench.colour import colour
+from scripts.bench.nightly import nightly
+from scripts.bench.parts import fidelity, growth, startup
+from scripts.bench.peers import FLOOR, PEERS, Peer, installed
+from scripts.bench.quality import quality
+from scripts.bench.race import Settings, race
+from scripts.bench.report import Report, svg
+from scripts.bench.sets import (
+    SETS,
+    Photo,
+    build,
+    camera_photos,
+    photo_folder,
+    small_photo,
+    sound_photos,
+)
+
+_PARTS = {
+    "race": "ffprep against its peers; the default",
+    "startup": "ffprep --version, and one small photo",
+    "growth": "the cost of a photo, from few to many",
+    "floor": "decoding alone, beside ffprep",
+    "fidelity": "PSNR against Pillow's LANCZOS",
+    "quality": "PSNR and bytes of JPEGs, beside Pillow's",
+    "colour": "Display P3 photos, beside the same without a profile",
+    "nightly": "nothing to do, beside rsync; memory; --fsync",
+}
+
+
+def main() -> int:
+    """Run the parts asked for; print the tables, write the files."""
+    options = _options()
+    # Installed programs have their bytecode; one that may not write it compiles itself at every start.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    with tempfile.TemporaryDirectory(prefix="ffprep-bench-") as temporary:
+        work = Path(options.work or temporary).absolute()
+        report = _measure(options, work)
+    text = report.markdown()
+    print(text, end="")
+    if options.json:
+        options.json.write_text(report.json())
+    if options.markdown:
+        options.markdown.write_text(text)
+    if options.svg and report.races:
+        options.svg.write_text(svg(report.races))
+    return 0
+
+
+def _options() -> argparse.Namespace:
+    words, _, examples = (__doc__ or "").partition("\n")
+    parser = argparse.ArgumentParser(
+        description=words, epilog=examples, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    for part, what in _PARTS.items():
+        add(f"--{part}", action="append_const", const=part, dest="parts", help=what)
+    add("--all", action="store_const", const=[*_PARTS], dest="parts", help="every part")
+    add("--quick", action="store_true", help="8 photos a set, one round")
+    add("--sets", type=_names(SETS), default=[*SETS], metavar="A,B", help=", ".join(SETS))
+    peers = [peer.name for peer in PEERS]
+    add("--peers", type=_names(peers), default=peers, metavar="A,B", help=", ".join(peers))
+    add("--rounds", type=int, help="after one warm-up (default: 5)")
+    add("--jobs", type=int, default=_processors(), help="photos at a time (default: processors)")
+    add("--growth-counts", type=_numbers, metavar="N,N", help="default: 100,1000,10000")
+    add("--work", type=Path, metavar="DIR", help="keep sets and logs here, and use them again")
+    for name in ("json", "markdown", "svg"):
+        add(f"--{name}", type=Path, metavar="FILE")
+    options = parser.parse_args()
+    options.parts = options.parts or ["race"]
+    options.rounds = options.rounds or (1 if options.quick else 5)
+    few, many = [20, 100], [100, 1000, 10000]
+    options.growth_counts = options.growth_counts or (few if options.quick else many)
+    return options
+
+
+def _names(known: Iterable[str]) -> Callable[[str], list[str]]:
+    """Reads a list of names, each of which must be known."""
+    known = [*known]
+
+    def names(text: str) -> list[str]:
+        for name in (found := text.split(",")):
+            if name not in known:
+                raise argparse.ArgumentTypeError(f"{name}: known are {', '.join(known)}")
+        return found
+
+    return names
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(number) for number in text.split(",")]
+
+
+def _processors() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _measure(options: argparse.Namespace, work: Path) -> Report:
+    settings = Settings(options.jobs, options.rounds, work)
+    folder, drawn = photo_folder(work)
+    photos = sound_photos(folder)
+    report = Report(options.jobs, options.rounds, drawn, options.quick)
+    if "race" in options.parts:
+        peers = _chosen(PEERS, {"ffprep", *options.peers}, report)
+        for name in options.sets:
+            place = build(name, photos, work / "sets", options.quick)
+            report.races.append(race(peers, place, settings, work / "logs"))
+    if "floor" in options.parts:
+        peers = _chosen(FLOOR, {peer.name for peer in FLOOR}, report)
+        place = build("camera", photos, work / "sets", options.quick)
+        report.floor.append(race(peers, place, settings, work / "logs"))
+    _rest(options, settings, photos, report)
+    return report
+
+
+def _chosen(known: Iterable[Peer], wanted: set[str], report: Report) -> list[Peer]:
+    """Those of the peers asked for that are installed; the report names them all."""
+    peers = [peer for peer in known if peer.name in wanted]
+    versions, missing = installed(peers)
+    report.versions.update(versions)
+    report.missing.extend(missing)
+    if "ffprep" in missing:
+        sys.exit("there is no ffprep beside this Python; install it there: pip install -e .")
+    for name in missing:
+        print(f"{name} is not installed, and left out", file=sys.stderr)
+    return [peer for peer in peers if peer.name in versions]
+
+
+def _rest(
+    options: argparse.Namespace, settings: Settings, photos: list[Photo], report: Report
+) -> None:
+    if {"startup", "growth"} & {*options.parts}:
+        photo = small_photo(build("small", photos, settings.work / "sets", options.quick))
+        if "startup" in options.parts:
+            report.startup = startup(photo, settings, 5 if options.quick else 21)
+        if "growth" in options.parts:
+            report.growth = growth(photo, options.growth_counts, settings)
+    camera = camera_photos(photos)[: 4 if options.quick else None]
+    if "fidelity" in options.parts:
+        report.fidelity = fidelity(camera, settings)
+    if "quality" in options.parts:
+        report.quality = quality(camera, settings)
+    if "colour" in options.parts:
+        report.colour = colour(photos, settings, options.quick)
+    if "nightly" in options.parts:
+        report.nightly = nightly(photos, settings, options.quick)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

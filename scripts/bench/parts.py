@@ -1,0 +1,218 @@
+"""The parts of the benchmark beside the race: start-up, growth, fidelity."""
+
+import math
+import os
+import shlex
+import shutil
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from PIL import Image, ImageChops, ImageOps, ImageStat
+
+from scripts.bench.meter import Measure, measure
+from scripts.bench.peers import FFPREP, HEIGHT, PROGRAMS, WIDTH, environment
+from scripts.bench.race import Settings, is_exact
+from scripts.bench.sets import Photo
+
+SIZE = ("--size", f"{WIDTH}x{HEIGHT}", "--mode", "cover")
+CONVERT = (PROGRAMS["FFPREP"], "convert")
+_QUALITY = ("--quality", "95", "--subsampling", "420")
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two commands, run in turns: the medians in seconds, and the median of the ratios."""
+
+    name: str
+    against: str
+    seconds: float
+    base: float
+    ratio: float
+
+
+def startup(photo: Path, settings: Settings, rounds: int) -> list[Pair]:
+    """What it costs to start ffprep, and to convert one photo, against the least that does it."""
+    output = settings.work / "startup.jpg"
+    single = [*CONVERT, str(photo), "-o", str(output), *SIZE, *_QUALITY]
+    version = (PROGRAMS["FFPREP"], "--version")
+    nothing = (PROGRAMS["PYTHON"], "-c", "pass")
+    bare = _bare(single)
+    pairs = [
+        _pair("ffprep --version", version, "python3 -c pass", nothing, rounds),
+        _pair("one small photo", single, "the bare ffmpeg command", bare, rounds),
+    ]
+    output.unlink(missing_ok=True)
+    return pairs
+
+
+def _bare(command: Sequence[str]) -> list[str]:
+    """The ffmpeg command line that ffprep would run, by its own account."""
+    told = subprocess.run(
+        [*command, "--dry-run"], capture_output=True, text=True, check=True
+    ).stdout
+    argv = shlex.split(told.splitlines()[-1])
+    if "|" in argv:
+        raise SystemExit("the photo for the start-up needs more than one command")
+    return argv
+
+
+def _pair(
+    name: str, command: Sequence[str], against: str, base: Sequence[str], rounds: int
+) -> Pair:
+    one, other = (partial(measure, argv, memory=False) for argv in (command, base))
+    seconds = [(ours.wall, theirs.wall) for ours, theirs in in_turns(name, one, other, rounds)]
+    ours, theirs = (statistics.median(column) for column in zip(*seconds, strict=True))
+    ratio = statistics.median(one / other for one, other in seconds)
+    return Pair(name, against, ours, theirs, ratio)
+
+
+def in_turns(
+    name: str, one: Callable[[], Measure], other: Callable[[], Measure], rounds: int
+) -> list[tuple[Measure, Measure]]:
+    """What each of two costs, round by round after a warm-up, each going first every other time."""
+    found = []
+    for number in range(rounds + 1):
+        if number % 2:
+            ours, theirs = one(), other()
+        else:
+            theirs, ours = other(), one()
+        if status := ours.status or theirs.status:
+            raise SystemExit(f"{name}: exit status {status}")
+        found.append((ours, theirs))
+    return found[1:]
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """A run over `photos` photos: seconds a photo, and bytes of memory (medians of `runs` runs)."""
+
+    photos: int
+    runs: int
+    wall: float
+    cpu: float
+    own: float
+    peak: float
+    exact: int
+
+
+def growth(photo: Path, counts: Sequence[int], settings: Settings) -> list[Growth]:
+    """How the cost of one photo grows with the number of photos; all are links to the same one."""
+    source, output = settings.work / "growth", settings.work / "growth-out"
+    found = []
+    for count in counts:
+        _links(photo, source, count)
+        # Few photos take a moment, and a moment is noisy: more runs, and a warm-up among them.
+        runs = [convert_all(source, output, settings.jobs) for _ in range(_repeats(count))]
+        print(f"growth: {count} photos, {len(runs)} runs", file=sys.stderr, flush=True)
+        exact = sum(is_exact(output / path.with_suffix(".jpg").name) for path in source.iterdir())
+        found.append(_growth(count, runs[1:] or runs, exact))
+    shutil.rmtree(source)
+    shutil.rmtree(output)
+    return found
+
+
+def _repeats(count: int) -> int:
+    return 6 if count <= 1000 else 1
+
+
+def _links(photo: Path, folder: Path, count: int) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for number in range(count):
+        name = folder / f"{number:06d}.jpg"
+        try:
+            os.link(photo, name)
+        except OSError:  # another file system, or too many links
+            shutil.copyfile(photo, name)
+
+
+def convert_all(source: Path, output: Path, jobs: int) -> Measure:
+    """A folder through ffprep as in the race, into a new one."""
+    shutil.rmtree(output, ignore_errors=True)
+    output.mkdir(parents=True)
+    return measure(
+        FFPREP.command, env=environment(SET=str(source), OUT=str(output), JOBS=str(jobs))
+    )
+
+
+def _growth(count: int, runs: Sequence[Measure], exact: int) -> Growth:
+    return Growth(
+        count,
+        len(runs),
+        statistics.median(run.wall for run in runs) / count,
+        statistics.median(run.cpu for run in runs) / count,
+        statistics.median(run.own for run in runs),
+        statistics.median(run.peak for run in runs),
+        exact,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Fidelity:
+    """How near one photo's output is to Pillow's LANCZOS of the same crop: PSNR in dB over RGB.
+
+    `folder` when converted with others, `alone` when by itself. None where there was no output. With
+    a `profile`, colours may be converted on purpose, which Pillow's resize does not do.
+    """
+
+    photo: str
+    folder: float | None
+    alone: float | None
+    profile: bool
+
+
+def fidelity(photos: Sequence[Photo], settings: Settings) -> list[Fidelity]:
+    """PNG outputs, as a folder (streamed, where ffprep streams) and one by one."""
+    work = settings.work / "fidelity"
+    shutil.rmtree(work, ignore_errors=True)
+    sources, together, alone = (work / name for name in ("sources", "together", "alone"))
+    sources.mkdir(parents=True)
+    copies = [sources / f"{number:04d}.jpg" for number in range(len(photos))]
+    for photo, copy in zip(photos, copies, strict=True):
+        shutil.copyfile(photo.path, copy)
+    # Colours as they are: it is the scaling that is judged.
+    as_png = (*SIZE, "--format", "png", "--colour", "keep")
+    measure([*CONVERT, str(sources), "-o", str(together), *as_png], memory=False)
+    found = []
+    for photo, copy in zip(photos, copies, strict=True):
+        print(f"fidelity: {photo.path.name}", file=sys.stderr, flush=True)
+        name = copy.with_suffix(".png").name
+        measure([*CONVERT, str(copy), "-o", str(alone / name), *as_png], memory=False)
+        wanted = _reference(copy)
+        values = (psnr(wanted, together / name), psnr(wanted, alone / name))
+        found.append(Fidelity(photo.path.name, *values, photo.profile))
+    shutil.rmtree(work)
+    return found
+
+
+def _reference(path: Path) -> Image.Image:
+    """Pillow's idea of the same output: the largest centred cut of the frame's proportions, resized."""
+    with Image.open(path) as image:
+        upright = ImageOps.exif_transpose(image).convert("RGB")
+    width = min(upright.width, _rounded(upright.height * WIDTH, HEIGHT))
+    height = min(upright.height, _rounded(upright.width * HEIGHT, WIDTH))
+    left, top = (upright.width - width) // 2, (upright.height - height) // 2
+    # Cut first: resize(box=...) would let pixels beyond the cut shine in.
+    cut = upright.crop((left, top, left + width, top + height))
+    return cut.resize((WIDTH, HEIGHT), Image.Resampling.LANCZOS)
+
+
+def _rounded(value: int, divisor: int) -> int:
+    """`value / divisor`, halves rounded up as FFmpeg does."""
+    return (2 * value + divisor) // (2 * divisor)
+
+
+def psnr(wanted: Image.Image, path: Path) -> float | None:
+    """Peak signal-to-noise ratio in dB over the three channels; 99 for equal pictures."""
+    try:
+        with Image.open(path) as image:
+            difference = ImageChops.difference(wanted, image.convert("RGB"))
+    except OSError:
+        return None
+    error = sum(ImageStat.Stat(difference).sum2) / (3 * WIDTH * HEIGHT)
+    return 10 * math.log10(255**2 / error) if error else 99.0

@@ -1,0 +1,198 @@
+"""The photos that the benchmark works on: sets, made from a folder of real ones or drawn.
+
+    camera    camera photos of 8 megapixels and more, at least 100
+    mixed     every sound JPEG, PNG and WebP of the folder, at least 100
+    small     below 2 megapixels, scaled down from the camera photos, at least 300
+    alike     camera photos without a profile that are all of one size, at least 100
+    unlike    camera photos without a profile, each of another size than the one before, at least 100
+
+A set with too few photos is filled up with copies under names of their own. Names are numbers, so
+that every tool can read them; what odd names do to tools is for tests.
+"""
+
+import os
+import shutil
+import subprocess
+import warnings
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image, ImageOps
+
+from scripts.bench.peers import PROGRAMS
+
+warnings.filterwarnings("ignore", module="PIL")
+
+_CAMERA_PIXELS = 7_900_000
+"""An 8-megapixel camera makes 3264x2448, a little less than eight million."""
+
+_SMALL_SIDES = (1600, 1280, 1024, 800, 640)
+_FORMATS = ("JPEG", "PNG", "WEBP")
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """A sound photo that a set may be made of."""
+
+    path: Path
+    format: str
+    size: tuple[int, int]
+    profile: bool
+
+    @property
+    def pixels(self) -> int:
+        """Width times height."""
+        return self.size[0] * self.size[1]
+
+
+def sound_photos(folder: Path) -> list[Photo]:
+    """Every JPEG, PNG and WebP below `folder` that Pillow decodes whole, those in `damaged` left out."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    inner = [path for path in paths if "damaged" not in path.relative_to(folder).parts]
+    return [photo for path in inner if (photo := _sound(path))]
+
+
+def _sound(path: Path) -> Photo | None:
+    try:
+        with Image.open(path, formats=_FORMATS) as image:
+            image.load()
+            profile = bool(image.info.get("icc_profile"))
+            return Photo(path, image.format or "", image.size, profile)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        return None
+
+
+def camera_photos(photos: Sequence[Photo]) -> list[Photo]:
+    """The JPEGs as large as a camera makes them."""
+    return [p for p in photos if p.format in ("JPEG", "MPO") and p.pixels >= _CAMERA_PIXELS]
+
+
+def build(name: str, photos: Sequence[Photo], work: Path, quick: bool) -> Path:
+    """The folder with one set; what an earlier run with the same `work` has built is used again."""
+    folder = work / (f"{name}-quick" if quick else name)
+    if folder.is_dir():
+        return folder
+    unfinished = folder.with_name(folder.name + ".unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(parents=True)
+    least, make = {**SETS, **_BY_SIZE}[name]
+    make(photos, unfinished, 8 if quick else least)
+    if quick:
+        _thin_out(unfinished, 8)
+    return unfinished.rename(folder)
+
+
+def _camera(photos: Sequence[Photo], folder: Path, least: int) -> None:
+    _copy([photo.path for photo in camera_photos(photos)], folder, least)
+
+
+def _mixed(photos: Sequence[Photo], folder: Path, least: int) -> None:
+    _copy([photo.path for photo in photos], folder, least)
+
+
+def _small(photos: Sequence[Photo], folder: Path, least: int) -> None:
+    originals = folder.with_suffix(".originals")
+    shutil.rmtree(originals, ignore_errors=True)
+    originals.mkdir()
+    for index, photo in enumerate(camera_photos(photos)[:least]):
+        with Image.open(photo.path) as image:
+            upright = ImageOps.exif_transpose(image).convert("RGB")
+            profile = image.info.get("icc_profile")
+        for side in _SMALL_SIDES:
+            scaled = ImageOps.contain(upright, (side, side))
+            scaled.save(originals / f"{index:04d}-{side:04d}.jpg", quality=90, icc_profile=profile)
+    _copy(sorted(originals.iterdir()), folder, least)
+    shutil.rmtree(originals)
+
+
+def _alike(photos: Sequence[Photo], folder: Path, least: int) -> None:
+    plain = _plain(photos)
+    ((size, _),) = Counter(photo.size for photo in plain).most_common(1) or [((0, 0), 0)]
+    _copy([photo.path for photo in plain if photo.size == size], folder, least)
+
+
+def _unlike(photos: Sequence[Photo], folder: Path, least: int) -> None:
+    _copy([photo.path for photo in {p.size: p for p in _plain(photos)}.values()], folder, least)
+
+
+def _plain(photos: Sequence[Photo]) -> list[Photo]:
+    return [photo for photo in camera_photos(photos) if not photo.profile]
+
+
+def _copy(paths: Sequence[Path], folder: Path, least: int) -> None:
+    """Copy every photo equally often, so often that there are at least `least`."""
+    if not paths:
+        raise SystemExit(f"no photos for the set {folder.stem}")
+    for number in range(-(-least // len(paths)) * len(paths)):
+        path = paths[number % len(paths)]
+        suffix = path.suffix.lower().replace(".jpeg", ".jpg")
+        shutil.copyfile(path, folder / f"{number + 1:04d}{suffix}")
+
+
+def _thin_out(folder: Path, count: int) -> None:
+    """Keep `count` photos from all over the set, numbered from 1 without a gap."""
+    paths = sorted(folder.iterdir())
+    last = len(paths) - 1
+    kept = sorted({paths[index * last // (count - 1)] for index in range(count)})
+    for path in set(paths).difference(kept):
+        path.unlink()
+    for number, path in enumerate(kept, 1):
+        path.rename(path.with_stem(f"{number:04d}"))
+
+
+def small_photo(folder: Path) -> Path:
+    """A photo of the small set that is 800 pixels long, for what is measured with a single one."""
+    paths = sorted(folder.iterdir())
+    return next((path for path in paths if _longer_side(path) == 800), paths[0])
+
+
+def _longer_side(path: Path) -> int:
+    with Image.open(path) as image:
+        return max(image.size)
+
+
+_Sets = dict[str, tuple[int, Callable[[Sequence[Photo], Path, int], None]]]
+
+SETS: _Sets = {
+    "camera": (100, _camera),
+    "mixed": (100, _mixed),
+    "small": (300, _small),
+}
+"""How many photos each set has at least, and how it is made."""
+
+_BY_SIZE: _Sets = {"alike": (100, _alike), "unlike": (100, _unlike)}
+"""The same, for what is measured apart from the race."""
+
+
+def photo_folder(work: Path) -> tuple[Path, bool]:
+    """The folder that FFPREP_PHOTOS names, and whether photos had to be drawn because it names none."""
+    if given := os.environ.get("FFPREP_PHOTOS"):
+        return Path(given), False
+    drawn = work / "drawn"
+    if not drawn.is_dir():
+        unfinished = work / "drawn.unfinished"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir(parents=True)
+        for number, (size, suffix) in enumerate(_DRAWINGS):
+            _draw(unfinished / f"drawn-{number}{suffix}", size, number)
+        unfinished.rename(drawn)
+    return drawn, True
+
+
+_DRAWINGS = (
+    *((size, ".jpg") for size in ("3264x2448", "2448x3264", "4032x3024", "4608x2592", "5760x3840")),
+    *((size, ".jpg") for size in ("600x450", "450x600", "1600x1067", "2048x1536")),
+    *((size, ".png") for size in ("640x480", "1023x767", "2048x1536")),
+    *((size, ".webp") for size in ("300x300", "1024x772")),
+)
+
+
+def _draw(path: Path, size: str, number: int) -> None:
+    """A picture as rich in detail as a photo: a part of the Mandelbrot set, with a sensor's noise."""
+    source = f"mandelbrot=size=1000x750:start_scale={0.8**number * 0.05:.6f}:maxiter=400"
+    graph = f"scale={size}:flags=lanczos,noise=alls=6:all_seed={number + 1}"
+    command = [PROGRAMS["FFMPEG"], "-v", "error", "-f", "lavfi", "-i", source, "-frames:v", "1"]
+    quality = "90" if path.suffix == ".webp" else "3"
+    subprocess.run([*command, "-vf", graph, "-q:v", quality, path], check=True)

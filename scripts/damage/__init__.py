@@ -1,0 +1,1 @@
+"""Compare what ffprep and Pillow call damaged: `python -m scripts.damage`."""

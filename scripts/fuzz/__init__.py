@@ -1,0 +1,1 @@
+"""Break pictures and give them to ffprep: `python -m scripts.fuzz`."""

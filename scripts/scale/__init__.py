@@ -1,0 +1,1 @@
+"""Model 100 million photos: `python -m scripts.scale`."""

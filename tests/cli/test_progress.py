@@ -1,0 +1,270 @@
+"""What a run says while it goes and after it: to a terminal, to cron, to a log file."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ffprep.cli.reporting.log_file import LogFile
+from ffprep.cli.reporting.progress import Style, reporter
+from ffprep.core.job import Caveat, Fresh, Result, Status
+from ffprep.core.spec import Size
+from ffprep.errors import EnvironmentFault, Kind, PhotoError
+from ffprep.run.summary import Tally
+from tests.support.pictures import ramp
+
+GOOD = Result(Path("a.jpg"), Path("o/a.jpg"), Status.CONVERTED, Size(8, 6), 0.12)
+FRESH = Result(Path("f.jpg"), Path("o/f.jpg"), Status.FRESH, Size(8, 6))
+
+
+def bad(number: int) -> Result:
+    error = PhotoError(Kind.DAMAGED, "the file is empty")
+    return Result.failed(Path(f"bad{number}.jpg"), None, error)
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Path:
+    """Two photos, and thirteen that are none."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for name in ("a", "b"):
+        ramp(90, 60).save(folder / f"{name}.jpg")
+    for number in range(13):
+        (folder / f"bad{number}.jpg").write_text("no picture")
+    return folder
+
+
+@pytest.mark.parametrize("quiet", [True, False])
+def test_cron_gets_one_block_that_names_ten_and_says_where_the_rest_is(
+    ffprep, library: Path, tmp_path: Path, quiet: bool
+) -> None:
+    log = tmp_path / "night's log"
+    arguments = ["convert", library, "-o", tmp_path / "out", "--size", "9x6", "--log-file", log]
+    ran = ffprep(*arguments, *(["--quiet"] if quiet else []))
+    lines = ran.err.splitlines()
+    if not quiet:
+        assert re.fullmatch(r"ffprep: 2 converted, 13 failed in [\d.]+ s", lines.pop(0))
+    lead = "ffprep: " if quiet else "  "
+    places = f"`ffprep status {tmp_path}/out --failed`, or the log {log}"
+    assert lines.pop() == f"{lead}and 3 more that failed: see {places}"
+    named = [re.match(rf"{lead}.*/(bad\d+\.jpg): unsupported: is no picture", x) for x in lines]
+    first = sorted(path.name for path in library.glob("bad*"))[:10]
+    assert (ran.code, [match and match[1] for match in named]) == (1, first)
+    assert len(set(re.findall(r"bad\d+\.jpg(?=: unsupported)", log.read_text()))) == 13
+
+
+def test_json_has_the_rest_too(ffprep, library: Path, tmp_path: Path) -> None:
+    arguments = ["convert", library, "-o", tmp_path / "out", "--size", "9x6", "--ledger", "none"]
+    ran = ffprep(*arguments, "--json")
+    assert ran.err.splitlines()[-1] == "  and 3 more that failed: see the JSON lines"
+    assert len(ran.kinds()) == 13
+
+
+def test_all_are_named_where_the_rest_would_be_nowhere(
+    ffprep, library: Path, tmp_path: Path
+) -> None:
+    listing = ["convert", library, "-o", tmp_path / "out", "--size", "9x6"]
+    for arguments in ([*listing, "--ledger", "none"], [*listing, "-v", "--retry", "always"]):
+        named = re.findall(r"bad\d+\.jpg(?=: unsupported)", ffprep(*arguments).err)
+        assert (len(named), len(set(named))) == (13, 13)
+
+
+def test_all_are_named_where_nothing_could_be_remembered(
+    ffprep, library: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/.ffprep").write_text("in the way")
+    ran = ffprep("convert", library, "-o", tmp_path / "out", "--size", "9x6")
+    assert "nothing can be remembered" in ran.err
+    assert "ffprep status" not in ran.err
+    assert len(re.findall(r"bad\d+\.jpg(?=: unsupported)", ran.err)) == 13
+
+
+def test_warnings_are_ten_at_most_and_once(ffprep, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for number in range(12):
+        ramp(30, 20).save(tmp_path / f"in/{number}.jpg")
+    arguments = ["convert", tmp_path / "in", "-o", tmp_path / "out", "--size", "60x40"]
+    ran = ffprep(*arguments, "--log-file", tmp_path / "log")
+    *named, rest = ran.err.splitlines()
+    assert (ran.code, len(named)) == (0, 10)
+    assert all(line.endswith("30x20 enlarged 2.00x for 60x40") for line in named)
+    assert rest == f"ffprep: and 2 more with warnings: see the log {tmp_path}/log"
+
+
+def test_a_million_failures_fill_no_memory_and_are_counted() -> None:
+    tally = Tally()
+    for number in range(5000):
+        tally.add(bad(number))
+        tally.add(Result(Path("w"), Path("o"), Status.CONVERTED, caveats=(Caveat("enlarged"),)))
+    first = sorted(f"bad{number}.jpg" for number in range(5000))[:10]
+    assert [result.source.name for result in tally.failures] == first
+    assert (tally.kinds[Kind.DAMAGED], len(tally.warnings), tally.warned) == (5000, 10, 5000)
+
+
+@pytest.mark.parametrize("error", [EnvironmentFault("the disk is full"), LookupError("planted")])
+def test_what_failed_is_told_though_the_run_breaks_down(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, error: Exception
+) -> None:
+    style = Style(log_file=tmp_path / "log", status_command="ffprep status OUT --failed")
+
+    def run() -> None:
+        with reporter(style, Tally()) as r:
+            for number in range(11):
+                r.tell(bad(number))
+            raise error
+
+    with pytest.raises(type(error)):
+        run()
+    head, *named, rest = capsys.readouterr().err.splitlines()
+    assert head.startswith("ffprep: stopped; 0 converted, 11 failed in ")
+    first = sorted(f"bad{number}.jpg" for number in range(11))[:10]
+    assert named == [f"  {name}: damaged: the file is empty" for name in first]
+    places = f"`ffprep status OUT --failed`, or the log {tmp_path}/log"
+    assert rest == f"  and 1 more that failed: see {places}"
+    assert str(error) in (tmp_path / "log").read_text().splitlines()[-1]
+
+
+@pytest.mark.parametrize("style", [Style(), Style(verbose=True), Style(json=True)])
+def test_fresh_photos_are_counted_and_told_only_to_who_asked(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, style: Style
+) -> None:
+    tally = Tally()
+    with reporter(replace(style, log_file=tmp_path / "log"), tally) as r:
+        assert r.each == (style.verbose or style.json)
+        r.tell(FRESH)
+        if not r.each:
+            r.tell(Fresh(41))
+    told = capsys.readouterr()
+    assert ("f.jpg" in told.out + told.err) == r.each
+    assert ("f.jpg" in (tmp_path / "log").read_text()) == style.verbose
+    assert tally.counts[Status.FRESH] == (1 if r.each else 42)
+
+
+def test_a_fresh_photo_costs_next_to_nothing(tmp_path: Path) -> None:
+    calls: list[str] = []
+    with reporter(Style(log_file=tmp_path / "log"), Tally()) as r:
+        sys.setprofile(lambda frame, event, _: calls.append(f"{event} {frame.f_code.co_name}"))
+        try:
+            r.tell(FRESH)
+        finally:
+            sys.setprofile(None)
+    assert sum(call.startswith("call ") for call in calls) <= 3, calls  # tell, add, each
+
+
+def test_the_log_as_json(ffprep, library: Path, tmp_path: Path) -> None:
+    arguments = ["convert", library, "-o", tmp_path / "out", "--size", "9x6", "--json"]
+    ran = ffprep(*arguments, "--log-file", tmp_path / "log", "--log-format", "json")
+    begin, *photos, end = map(json.loads, (tmp_path / "log").read_text().splitlines())
+    for line in (begin, *photos, end):
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", line.pop("time"))
+        assert len({line.pop("pid"), begin.get("pid")} - {None}) == 1
+    assert begin["begin"] | {"version": "", "ffmpeg": ""} == {
+        "total": 15,
+        "output": str(tmp_path / "out"),
+        "version": "",
+        "ffmpeg": "",
+    }
+    assert photos == ran.lines[:-1]
+    assert end["summary"] | {"seconds": 0} == ran.summary | {
+        "seconds": 0,
+        "ended": "done",
+        "error": None,
+    }
+
+
+def test_text_lines_tell_when_and_who(ffprep, library: Path, tmp_path: Path) -> None:
+    arguments = ["convert", library, "-o", tmp_path / "out", "--size", "9x6"]
+    environment = {**os.environ, "TZ": "UTC-5:30"}
+    ffprep(*arguments, "--log-file", tmp_path / "log", env=environment)
+    lines = (tmp_path / "log").read_text().splitlines()
+    stamp = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}\+05:30 \[(\d+)\] "
+    matches = [re.match(stamp, line) for line in lines]
+    assert len({match[1] for match in matches if match}) == 1
+    assert None not in matches
+    assert re.search(r"\] begin: 15 photos to .*/out \(ffprep .*, ffmpeg .*\)$", lines[0])
+    assert re.search(r"\] end: 2 converted, 13 failed in .* s$", lines[-1])
+
+
+def test_a_log_that_was_renamed_or_removed_is_begun_anew(tmp_path: Path) -> None:
+    path = tmp_path / "logs/ffprep.log"
+    path.parent.mkdir()
+    log = LogFile(path, "text")
+    log.photo(bad(1))
+    path.rename(tmp_path / "logs/ffprep.log.1")
+    log.photo(bad(2))
+    assert "bad2.jpg" in path.read_text()
+    path.unlink()
+    log.photo(bad(3))
+    assert [n for n in range(4) if f"bad{n}.jpg" in path.read_text()] == [3]
+    assert "bad1.jpg" in (tmp_path / "logs/ffprep.log.1").read_text()
+    log.close()
+
+
+def test_a_log_whose_folder_goes_is_told_once_and_kept_up_when_it_is_back(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "logs/ffprep.log"
+    path.parent.mkdir()
+    log = LogFile(path, "text")
+    shutil.rmtree(path.parent)
+    log.photo(bad(1))
+    log.photo(bad(2))
+    words = "No such file or directory; the run goes on, and lines are lost"
+    assert capsys.readouterr().err == f"ffprep: --log-file {path}: {words}\n"
+    path.parent.mkdir()
+    log.photo(bad(3))
+    log.close()
+    assert len(path.read_text().splitlines()) == 1
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device that is always full")
+def test_a_log_on_a_full_disk_costs_a_sentence_and_no_photo(
+    ffprep, library: Path, tmp_path: Path
+) -> None:
+    good = (library / "a.jpg", library / "b.jpg")
+    ran = ffprep("convert", *good, "-o", tmp_path, "--size", "9x6", "--log-file", "/dev/full")
+    words = "No space left on device; the run goes on, and lines are lost"
+    assert (ran.code, ran.err) == (0, f"ffprep: --log-file /dev/full: {words}\n")
+    assert (tmp_path / "a.jpg").is_file()
+
+
+def test_a_log_may_be_a_pipe_or_a_stream(ffprep, library: Path, tmp_path: Path) -> None:
+    arguments = ["convert", library / "a.jpg", "-o", tmp_path / "o.jpg", "--size", "9x6"]
+    assert "] end: 1 converted" in ffprep(*arguments, "--log-file", "/dev/stderr").err
+    assert ffprep(*arguments, "--log-file", "/dev/null").err == ""
+    os.mkfifo(tmp_path / "fifo")
+    heard: list[str] = []
+    listener = threading.Thread(target=lambda: heard.append((tmp_path / "fifo").read_text()))
+    listener.start()
+    ran = ffprep(*arguments, "--log-file", tmp_path / "fifo")
+    listener.join(30)
+    assert (ran.code, ran.err) == (0, "")
+    assert "] end: 1 converted" in heard[0]
+
+
+def test_a_pipe_that_nobody_reads_is_told(ffprep, library: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    command = ["convert", library / "a.jpg", "-o", tmp_path / "o.jpg", "--size", "9x6"]
+    ran = ffprep(*command, "--log-file", tmp_path / "fifo")
+    words = f"ffprep: --log-file {tmp_path}/fifo: nobody reads this pipe\n"
+    assert (ran.code, ran.err) == (3, words)
+
+
+def test_a_pipe_whose_reader_has_gone_stops_nothing(
+    home: Path, library: Path, tmp_path: Path
+) -> None:
+    command = f"{sys.executable} -m ffprep convert {library}/a.jpg -o {tmp_path}/o.jpg --size 9x6"
+    os.mkfifo(tmp_path / "fifo")
+    gone = f"head -c 1 {tmp_path}/fifo > {tmp_path}/read & {command} --log-file {tmp_path}/fifo"
+    ran = subprocess.run(["sh", "-c", gone], capture_output=True, text=True)
+    assert (ran.returncode, "Traceback" in ran.stderr) == (0, False)
+    assert (tmp_path / "o.jpg").is_file()

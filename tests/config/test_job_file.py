@@ -1,0 +1,115 @@
+"""What a config file may say, and what is told of one that is bad."""
+
+from pathlib import Path
+
+import pytest
+
+from ffprep.cli.commands.convert import convert
+from ffprep.config.job_file import Config, read
+from ffprep.errors import EnvironmentFault
+from ffprep.options.config_file import keys_of
+
+
+def written(folder: Path, text: str) -> Config:
+    path = folder / "ffprep.toml"
+    path.write_text(text)
+    return read(path, keys_of(convert))
+
+
+JOB = "[job.a]\n"
+BAD = {
+    JOB + 'qualty = "3"\n': ':2: unknown key "qualty"; did you mean "quality"?',
+    JOB + "max_bytes = 3\n": ':2: unknown key "max_bytes"; did you mean "max-bytes"?',
+    JOB + '"x\\ny" = 3\n': ':2: unknown key "x\\ny"',
+    JOB + "dry-run = true\n": ':2: unknown key "dry-run"',
+    JOB + 'config = "x"\n': ':2: unknown key "config"',
+    "\n[jobs.a]\n": ':2: unknown table "jobs"; did you mean "job"?',
+    "quality = 3\n": ':1: "quality" belongs in [defaults], or in a [job.NAME]',
+    "[job]\n\na = 3\n": ":3: a must be a table",
+    "job = 3\n": ":1: job must be a table",
+    "[[defaults]]\n": ":1: defaults must be a table",
+    '[job."a b"]\n': ":1: the name of a job is letters, digits, - _ and .",
+    '[job."-a"]\n': ":1: the name of a job is letters, digits, - _ and .",
+    JOB + 'quality = "92"\n': ':2: "quality" must be a number',
+    JOB + "quality = true\n": ':2: "quality" must be a number',
+    JOB + "lossless = 1\n": ':2: "lossless" must be true or false',
+    JOB + "mode = 3\n": ':2: "mode" must be a text',
+    JOB + "size = [1, 2]\n": ':2: "size" must be a text or a number',
+    JOB + 'sources = "photos"\n': ':2: "sources" must be a list, in [ ]',
+    JOB + 'sources = [\n"photos",\n3]\n': ':2: each of "sources" must be a text',
+    JOB + 'sources = ["-"]\n': ':2: "sources" must name a file or a folder; a job has no stdin',
+    JOB + 'output = ""\n': ':2: "output" must name a file or a folder',
+    JOB + 'output = "a\\u0000b"\n': ':2: "output" has a NUL in it',
+    JOB + 'colour = "keep"\ncolor = "srgb"\n': ':3: "color" is said twice',
+    JOB + "quality = \n": ":2: Invalid value",
+}
+
+
+@pytest.mark.parametrize("text", BAD)
+def test_a_bad_file_is_told_by_file_line_and_key(tmp_path: Path, text: str) -> None:
+    with pytest.raises(EnvironmentFault) as caught:
+        written(tmp_path, text)
+    assert str(caught.value).startswith(f"{tmp_path}/ffprep.toml:")
+    assert BAD[text] in str(caught.value)
+
+
+def test_paths_start_at_the_file_and_nothing_else_does(tmp_path: Path, home: Path) -> None:
+    text = 'sources = ["p", "/p", "~/p"]\noutput = "../out/"\nlog-file = "log"\nledger = "none"\n'
+    job = written(tmp_path, JOB + text + 'filters = ["f"]\nnames = "p"\nmode = "p"\n').job("a")
+    assert job.values == {
+        "sources": [f"{tmp_path}/p", "/p", f"{home}/p"],
+        "output": f"{tmp_path}/../out/",  # the slash says that it is a folder
+        "log_file": f"{tmp_path}/log",
+        "ledger": "none",
+        "filters": [f"{tmp_path}/f"],
+        "names": "p",
+        "mode": "p",
+    }
+
+
+@pytest.mark.parametrize(
+    ("said", "value"),
+    [('"stamp"', "{}/stamp"), ('"7d"', "7d"), ("2026-11-01", "2026-11-01"), ('"2026-11-01"', "2026-11-01")],
+)  # fmt: skip
+def test_since_may_name_a_file_and_that_is_a_path(tmp_path: Path, said: str, value: str) -> None:
+    job = written(tmp_path, JOB + f"since = {said}\n").job("a")
+    assert job.values == {"since": value.format(tmp_path)}
+
+
+def test_a_file_from_windows_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "ffprep.toml"
+    path.write_bytes(b"\xef\xbb\xbf[job.a]\r\nquality = 7\r\n")
+    setting = read(path, keys_of(convert)).job("a").said["quality"]
+    assert (setting.value, setting.origin) == (7, f"{path}:2")
+
+
+def test_every_option_of_convert_is_a_key_by_its_long_names() -> None:
+    keys = keys_of(convert)
+    for param in convert.params:
+        names = [name[2:] for name in param.opts if name.startswith("--")] or [param.name]
+        for name in names:
+            assert (name in keys) == (name not in ("config", "dry-run")), name
+
+
+def test_a_job_wins_over_the_defaults_and_a_size_over_a_target(tmp_path: Path) -> None:
+    config = written(
+        tmp_path,
+        '[defaults]\nquality = 1\nsize = "1x1"\nfilters = ["x"]\njobs = 3\n\n'
+        '[job.a]\nquality = 2\ntarget = "sora-2/1280x720"\nfilters = ["y", "z"]\n',
+    )
+    said = config.job("a").said
+    assert {name: s.origin.rpartition(":")[2] for name, s in said.items()} == {
+        "jobs": "5",
+        "quality": "8",
+        "target": "9",
+        "filters": "10",
+    }
+    assert said["filters"].value == [f"{tmp_path}/y", f"{tmp_path}/z"]
+
+
+def test_an_unknown_job_is_told_with_the_known_ones(tmp_path: Path) -> None:
+    config = written(tmp_path, "[job.nightly]\n[job.weekly]\n")
+    with pytest.raises(
+        EnvironmentFault, match=r'"nightl"; did you mean "nightly"\?; there are: nightly, weekly'
+    ):
+        config.job("nightl")

@@ -1,0 +1,275 @@
+import re
+from itertools import product
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from ffprep.config.targets import all_targets, find_target
+from ffprep.core.constraints import broken, contradictory
+from ffprep.core.formats import FORMATS
+from ffprep.core.image_info import Picture
+from ffprep.core.spec import Envelope, Size
+from ffprep.core.target import Target, check
+from ffprep.errors import EnvironmentFault, UsageError
+
+KNOWN = {format.name: format for format in FORMATS}
+
+
+def picture(size: str, format: str = "jpeg") -> Picture:
+    return Picture(KNOWN[format], Size.parse(size))
+
+
+def test_a_size_of_a_target_goes_by_its_figures_and_its_name() -> None:
+    for text in ("sora-2/720x1280", "sora-2/720×1280", "sora-2/portrait_720p"):
+        assert [size for _, size in find_target(text).sizes] == [Size(720, 1280)]
+    assert len(find_target("sora-2-pro").sizes) == 4
+    assert find_target("kling/1280x720").only_size == Size(1280, 720)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["sora-3", "", "sora-2/8x8", "sora-2/portrait_1080p", "sora-2/big", "kling/299x300", "ltx/9x9"],
+)
+def test_what_is_no_target_is_told(text: str) -> None:
+    with pytest.raises(UsageError):
+        find_target(text)
+
+
+def test_every_target_says_where_it_stands() -> None:
+    for target in all_targets():
+        assert target.title
+        assert target.status
+        assert target.source
+        assert target.date >= "2026-11-21"
+    assert "2026-09-24" in find_target("sora-2").status
+
+
+# What services publish: for each rule, the last value that is right, and the first that is not.
+@pytest.mark.parametrize(
+    ("name", "right", "wrong", "words"),
+    [
+        ("sora-2", "1280x720", "1280x721", "requested width and height (it is 1280x721"),
+        ("nova-reel", "1280x720", "720x1280", "it is 720x1280, not 1280x720"),
+        ("stable-video-diffusion", "768x768", "769x768", "not 1024x576 or 576x1024 or 768x768"),
+        ("runway-gen4", "1584x672", "672x1584", "it is 672x1584"),
+        ("kling", "300x300", "300x299", "a side of 299 is under 300"),
+        ("kling", "400x1000", "399x1000", "399x1000 is narrower than 2:5"),
+        ("kling", "1000x400", "1001x400", "1001x400 is wider than 5:2"),
+        ("hailuo", "301x301", "300x301", "a side of 300 is under 301"),
+        ("wan-2.5", "360x2000", "360x2001", "a side of 2001 is over 2000"),
+        ("wan-2.5", "360x360", "359x360", "a side of 359 is under 360"),
+        ("ltx", "1216x704", "1216x720", "must be divisible by 32 (the sides of 1216x720"),
+    ],
+)
+def test_published_rules(name: str, right: str, wrong: str, words: str) -> None:
+    target = find_target(name)
+    assert check(picture(right), target) == []
+    assert [words in sentence for sentence in check(picture(wrong), target)] == [True]
+
+
+def test_bytes_formats_and_translucent_pixels() -> None:
+    kling, nova = find_target("kling"), find_target("nova-reel")
+    assert check(picture("900x900"), kling, bytes=10_000_000) == []
+    assert check(picture("900x900"), kling, bytes=10_000_001) == [
+        "it has 10000001 bytes, and 10000000 is the most"
+    ]
+    assert check(picture("900x900", "webp"), kling) == ["it is webp, not jpeg or png"]
+    assert check(picture("900x900", "png"), kling, translucent=True) == []
+    assert check(picture("1280x720", "png"), nova, translucent=True) == [
+        "some of its pixels are translucent"
+    ]
+
+
+def test_every_rule_that_is_broken_is_told() -> None:
+    target = find_target("sora-2/1280x720")
+    assert check(picture("1280x720", "png"), target) == []
+    broken = check(Picture(KNOWN["gif"], Size(720, 1280), orientation=6), target)
+    assert len(broken) == 3
+    assert broken[0].startswith("Inpaint image must match the requested width and height")
+    assert check(picture("9x9"), Target.of_size(Size(9, 9))) == []
+    all_wrong = check(picture("3000x100", "gif"), find_target("wan-2.5"), 10**8, translucent=True)
+    assert len(all_wrong) == 5
+
+
+def test_a_file_of_ones_own(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(
+        """
+        [mine]
+        title = "My server"
+        formats = ["png", "bmp"]
+        min_side = 64
+        max_side = 512
+        max_short_side = 256
+        min_long_side = 128
+        min_ratio = "0.5:1"
+        max_ratio = "16:9"
+        multiple_of = 8
+        max_pixels = 100_000
+        max_bytes = 1_000
+        alpha = false
+        checked = true
+        date = 2026-11-01
+        sizes.small = "128x128"
+        refusals.size = "No."
+        [sora-2]
+        sizes.mine = "8x8"
+        """
+    )
+    mine = find_target("mine", [file])
+    assert mine.envelope == Envelope(64, 512, 256, 128, (1, 2), (16, 9), 8, 100_000)
+    assert (mine.formats, mine.alpha, mine.date) == (("png", "bmp"), False, "2026-11-01")
+    assert check(picture("128x120", "png"), mine) == ["No. (it is 128x120, not 128x128)"]
+    assert find_target("sora-2", [file]).only_size == Size(8, 8)
+    assert len(all_targets([file])) == len(all_targets()) + 1
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        (
+            "[a]\nmin_side = 9\n\nmax_zide = 9",
+            4,
+            'a.max_zide: is no rule; did you mean "max_side"?',
+        ),
+        ("[a]\nwidth = 9", 2, "a.width: is no rule; there are alpha,"),
+        ("[a]\nSizes.b = '9x9'", 2, 'Sizes: is no rule; did you mean "sizes"?'),
+        ("x = 1", 1, "x: must be a table"),
+        ("[a.5]\nmin_side = 1", 1, 'goes into quotes, ["a.5"]'),
+        ('["a/b"]\nmin_side = 1', 1, "made of letters"),
+        ("[a]\ntitle = 'A'", 1, "no sizes, and no rule"),
+        ("[a]\nmin_side = 0", 2, "whole number above 0"),
+        ("[a]\nmin_side = true", 2, "whole number above 0"),
+        ("[a]\nmax_bytes = '10MB'", 2, "whole number above 0"),
+        ("[a]\nmin_ratio = 0.4", 2, "width to height"),
+        ("[a]\nmin_ratio = '0:1'", 2, "no side of a picture is 0"),
+        (
+            "[a]\nmin_side = 9\nmax_side = 8",
+            3,
+            "leaves no size that FFmpeg can hold: min_side and max_side",
+        ),
+        ("[a]\nmin_ratio = '2:1'\nmax_ratio = '1:2'", 3, ": min_ratio and max_ratio"),
+        ("[a]\nmin_side = 10\nmax_pixels = 99", 3, ": min_side and max_pixels"),
+        ("[a]\nmin_side = 9\nmultiple_of = 8\nmax_side = 10", 4, "and max_side and multiple_of"),
+        (
+            "[a]\nmax_side = 600\nmultiple_of = 64\nmin_ratio = '16:9'\nmax_ratio = '16:9'\nalpha = false",
+            5,
+            ": max_side and min_ratio and max_ratio and multiple_of",
+        ),
+        ("[a]\nmin_long_side = 1000\nmax_pixels = 100", 3, ": min_long_side and max_pixels"),
+        (
+            "[a]\nmin_long_side = 100\nmax_short_side = 50\nmin_ratio = '2:3'\nmax_ratio = '3:2'",
+            5,
+            ": max_short_side and min_long_side and min_ratio and max_ratio",
+        ),
+        ("[a]\nmin_side = 10\nmax_pixels = 120\nmin_ratio = '2:1'", 4, "max_pixels"),
+        ("[a]\nmin_side = 100_000", 2, "leaves no size that FFmpeg can hold: min_side"),
+        ("[a]\nmultiple_of = 100_000", 2, "leaves no size that FFmpeg can hold: multiple_of"),
+        ("[a]\nsizes.b = '99999x99999'", 2, "a.sizes.b: is more than FFmpeg can hold"),
+        ("[a]\nsizes.'' = '9x9'", 2, "a size's name is made of letters"),
+        ("[a]\nsizes.'b/c' = '9x9'", 2, "a size's name is made of letters"),
+        ("[a]\nsizes.1x1 = '16x16'", 2, "reads as another size than 16x16"),
+        ("[a]\n[a.sizes]\nb = '9'", 3, "no size"),
+        ("[a]\nsizes = 9", 2, "a table of names and sizes"),
+        ("[a]\nmin_side = 9\nsizes.b = '8x9'", 3, "breaks the target's own rules"),
+        ("[a]\nmin_side = 9\nformats = ['png', 'jpg']", 3, "'jpg' is no format; write jpeg"),
+        ("[a]\nmin_side = 9\nformats = ['svg']", 3, "'svg' is no format; there are jpeg,"),
+        ("[a]\nmin_side = 9\nformats = []", 3, "a list of some of jpeg,"),
+        ("[a]\nmin_side = 9\nrefusals.width = 'No.'", 3, "refusals.width: is no rule"),
+        ("[a]\nmin_side = 9\nrefusals = 'No.'", 3, "a table of rules and sentences"),
+        ("[a]\nmin_side = 9\ndate = '2026-11-01'", 3, "without quotes"),
+        ("[a]\nmin_side = 9\nalpha = 'no'", 3, "true or false"),
+        ("[a]\nmin_side = 9\ntitle = 9", 3, "must be a text"),
+        ("[a]\nmin_side = ", 2, "Invalid value"),
+        ("[a]\ntitle = '\udcff'", 2, "is no text in UTF-8"),
+    ],
+)
+def test_what_is_wrong_in_a_file_is_told_with_its_line(
+    tmp_path: Path, text: str, line: int, words: str
+) -> None:
+    file = tmp_path / "targets.toml"
+    file.write_text(text, errors="surrogateescape")
+    with pytest.raises(EnvironmentFault) as told:
+        all_targets([file])
+    assert str(told.value).startswith(f"targets file {file}:{line}:")
+    assert words in str(told.value)
+
+
+def test_a_size_that_is_named_by_its_figures_is_itself(tmp_path: Path) -> None:
+    file = tmp_path / "targets.toml"
+    file.write_text("[a]\nsizes.9x16 = '9x16'\nsizes.b = '8x8'")
+    assert find_target("a/9x16", [file]).only_size == Size(9, 16)
+
+
+SMALL = st.integers(1, 12)
+RATIOS = st.none() | st.tuples(st.integers(1, 9), st.integers(1, 9))
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.builds(
+        Envelope,
+        min_side=SMALL,
+        max_side=SMALL,
+        max_short_side=st.none() | SMALL,
+        min_long_side=st.none() | SMALL,
+        min_ratio=RATIOS,
+        max_ratio=RATIOS,
+        multiple_of=st.integers(1, 5),
+        max_pixels=st.none() | st.integers(1, 144),
+    )
+)
+def test_bounds_contradict_one_another_where_no_size_is_within(envelope: Envelope) -> None:
+    def is_possible(envelope: Envelope) -> bool:
+        sizes = (Size(*sides) for sides in product(range(1, 13), repeat=2))
+        return any(not list(broken(envelope, size)) for size in sizes)
+
+    assert bool(contradictory(envelope)) == (not is_possible(envelope))
+
+
+def test_what_no_service_says_is_no_rule(ffprep, tmp_path: Path) -> None:
+    """Which formats are taken is not known of LTX: ffprep writes its own, and finds fault with none."""
+    Image.new("RGB", (64, 64)).save(tmp_path / "a.gif")
+    assert ffprep("check", tmp_path / "a.gif", "--target", "ltx").code == 0
+    told = {line["name"]: line["formats"] for line in ffprep("targets", "--json").lines}
+    assert (told["ltx"], told["kling"]) == (None, ["jpeg", "png"])
+    assert b"formats jpeg, png, webp, gif" not in ffprep("targets").out
+    ran = ffprep("convert", tmp_path / "a.gif", "-o", tmp_path / "out", "--target", "ltx")
+    assert (ran.code, [file.name for file in (tmp_path / "out").glob("*.jpg")]) == (0, ["a.jpg"])
+
+
+def test_check_has_a_line_for_every_rule_that_is_broken(ffprep, tmp_path: Path) -> None:
+    Image.new("RGB", (100, 3000)).save(tmp_path / "a.gif")
+    Image.new("RGB", (400, 400)).save(tmp_path / "b.png")
+    Image.new("RGB", (400, 359)).save(tmp_path / "c.png")
+    ran = ffprep("check", tmp_path, "--target", "wan-2.5")
+    names = [line.rpartition(": ")[0] for line in ran.out.decode().splitlines()]
+    assert (ran.code, names) == (1, [f"{tmp_path}/a.gif"] * 3 + [f"{tmp_path}/c.png"])
+    lines = ffprep("check", tmp_path, "--target", "wan-2.5", "--json").lines
+    assert [len(line["broken"]) for line in lines] == [3, 0, 1]
+
+
+@pytest.mark.parametrize("words", [(), ("--json",)])
+def test_check_says_where_it_has_verified_nothing(ffprep, tmp_path: Path, words) -> None:
+    (tmp_path / "notes.txt").write_text("No picture.")
+    ran = ffprep("check", tmp_path, "--size", "9x9", *words)
+    assert (ran.code, ran.out) == (0, b"")
+    assert ran.err == f"ffprep: no picture in {tmp_path}: nothing was verified\n"
+
+
+def test_a_file_of_targets_that_is_none_is_told(ffprep, tmp_path: Path) -> None:
+    for name in (tmp_path / "none.toml", tmp_path, ""):
+        ran = ffprep("targets", "--targets", name)
+        assert ran.code == 2
+        assert "there is no such file" in ran.err
+
+
+def test_the_docs_say_of_every_target_whether_it_was_found_in_its_own_documentation() -> None:
+    page = Path(__file__).parents[2].joinpath("docs/guide/targets.md").read_text()
+    rows = re.findall(r"^\| `([\w.-]+)` \|.*\| (yes|no|only)\b[^|]* \|$", page, re.MULTILINE)
+    assert {name: said == "yes" for name, said in rows} == {
+        target.name: target.checked for target in all_targets()
+    }

@@ -1,0 +1,67 @@
+"""Same photo, same options, same bytes: in a stream and alone, whatever lies in the memory that ffmpeg is given."""
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from ffprep.config.modes import all_modes
+from ffprep.conversion.converter import Converter
+from ffprep.conversion.ffmpeg_binary import find
+from ffprep.core.formats import OUTPUT_FORMATS
+from ffprep.core.job import Job, Policy
+from ffprep.core.spec import Size, Spec
+from tests.support.pictures import ramp
+
+# Small frames have the smallest intermediate pictures: those that vectorized filters read past.
+SIZES = [Size(1, 1), Size(17, 2), Size(7, 64), Size(64, 16), Size(65, 49)]
+
+
+def photos(folder: Path) -> list[Path]:
+    """A photo of every input format and kind of pixel; two of those that share a stream."""
+    folder.mkdir()
+    image = ramp(90, 70)
+    alpha = Image.merge("RGBA", (*image.split(), Image.linear_gradient("L").resize(image.size)))
+    for name in ("a.jpg", "b.jpg", "a.png", "b.png", "a.webp", "a.bmp", "a.gif", "a.tiff"):
+        image.save(folder / name)
+    image.save(folder / "a.avif", quality=60)
+    image.save(folder / "a.jp2")
+    alpha.save(folder / "alpha.png")
+    alpha.save(folder / "alpha.webp", lossless=True)
+    image.convert("L").resize((33, 200)).save(folder / "gray.jpg")
+    image.convert("1").save(folder / "bits.png")
+    image.convert("CMYK").save(folder / "cmyk.jpg")
+    Image.new("I;16", (40, 30), 40_000).save(folder / "deep.png")
+    image.resize((3, 2)).save(folder / "tiny.png")
+    _heic(image, folder / "a.heic")
+    return sorted(folder.iterdir())
+
+
+def _heic(image: Image.Image, path: Path) -> None:
+    import pillow_heif
+
+    pillow_heif.from_pillow(image).save(path, quality=60)
+
+
+@pytest.mark.parametrize("format", OUTPUT_FORMATS)
+@pytest.mark.parametrize("mode", [mode.name for mode in all_modes()])
+def test_outputs_do_not_depend_on_what_memory_held_before(
+    tmp_path: Path, mode: str, format: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sources = photos(tmp_path / "in")
+    made: list[dict[str, bytes]] = []
+    shipped = {m.name: m for m in all_modes()}
+    # glibc fills what it hands out and takes back with these bytes.
+    for fill, streams in (("1", True), ("170", False)):
+        monkeypatch.setenv("MALLOC_PERTURB_", fill)
+        converter = Converter(find(), Policy(), streams=streams)
+        made.append({})
+        for size in SIZES:
+            spec = Spec(size, shipped[mode], OUTPUT_FORMATS[format])
+            out = tmp_path / fill / str(size)
+            results = converter.convert([Job(p, out / p.name, spec) for p in sources])
+            assert [r.failure for r in results if r.failure] == []
+            made[-1] |= {f"{size} {p.name}": (out / p.name).read_bytes() for p in sources}
+        converter.close()
+    in_a_stream, alone = made
+    assert [name for name in alone if alone[name] != in_a_stream[name]] == []

@@ -1,0 +1,89 @@
+"""Lines as FFmpeg 9.0.2 prints them."""
+
+from ffprep.core.ffmpeg_log import read
+from ffprep.core.spec import Size
+
+FRAME = (
+    "[Parsed_showinfo_0 @ 0x7f] [info] n:   0 pts:      0 pts_time:0       duration:      1 "
+    "duration_time:0.04    fmt:yuvj420p cl:center sar:1/1 s:600x450 i:P iskey:1 type:I \n"
+)
+
+
+def test_the_sizes_decoded_are_found() -> None:
+    second = FRAME.replace("pts:      0", "pts:      5").replace("600x450", "7x9")
+    assert read("noise\n" + FRAME + second).frames == {0: Size(600, 450), 5: Size(7, 9)}
+
+
+def test_a_decoder_that_complains_of_the_picture_tells_of_damage() -> None:
+    log = read(
+        FRAME
+        + "[mjpeg @ 0x55] [error] overread 8\n[mjpeg @ 0x55] [warning] EOI missing, emulating\n"
+    )
+    assert log.damage == ("overread 8",)
+
+
+def test_complaints_about_metadata_are_no_damage() -> None:
+    log = read(
+        "[mjpeg @ 0x5] [error] unable to decode APP fields: Invalid data found\n"
+        "[tiff @ 0x5] [error] could not parse EXIF data: Invalid data found\n"
+        "[out#0/image2 @ 0x5] [error] Nothing was written\n"
+    )
+    assert log.damage == ()
+    assert read("[png @ 0x5] [error] CRC mismatch in chunk, skipping\n").damage
+
+
+def test_a_jpeg_without_an_end_is_suspected_and_not_yet_damaged() -> None:
+    log = read("[mjpeg @ 0x55] [warning] EOI missing, emulating\n" + FRAME)
+    assert (log.damage, log.ends_early) == ((), True)
+    assert log.suspects(0)
+    assert not read(FRAME).ends_early
+
+
+def test_a_complaint_in_a_sequence_casts_suspicion_on_what_may_have_caused_it() -> None:
+    third = FRAME.replace("pts:      0", "pts:      3")
+    log = read(FRAME + "[bmp @ 0x55] [error] missing line alignment\n" + third)
+    assert not log.suspects(0)  # it was told before the complaint
+    assert all(log.suspects(number) for number in (1, 3, 9))
+    assert not read(FRAME + third).suspects(3)
+
+
+def test_photos_that_are_dropped_take_no_place_between_a_complaint_and_its_photo() -> None:
+    far = FRAME.replace("pts:      0", "pts:    200")
+    assert read(FRAME + "[mjpeg @ 0x55] [warning] EOI missing, emulating\n" + far).suspects(200)
+
+
+def test_a_graph_that_cannot_be_built_is_told_from_a_photo_that_cannot_be_read() -> None:
+    assert "crp" in (
+        read("[AVFilterGraph @ 0xa] [error] No such filter: 'crp'\n").graph_fault or ""
+    )
+    assert (
+        read("[Parsed_crop_0 @ 0xa] [error] Invalid too big or non positive size\n").graph_fault
+        is None
+    )
+
+
+def test_a_picture_that_does_not_come_is_no_fault_of_the_graph() -> None:
+    log = read(
+        "[in#0 @ 0xa] [error] Unable to parse Exif metadata\n"
+        "[webp @ 0xa] [error] Invalid partitions\n"
+        "[graph 0 input from stream 0:0 @ 0xa] [error] Invalid size 0x0\n"
+        "[fc#0 @ 0xa] [error] Error initializing filters!\n"
+    )
+    assert log.graph_fault is None
+    assert read("[fc#0 @ 0xa] [error] Error initializing filters!\n").graph_fault
+
+
+def test_what_the_binary_lacks_is_named() -> None:
+    assert read("[vost#0:0 @ 0xa] [fatal] Unknown encoder 'libwebp'\n").lacking == "encoder libwebp"
+    assert read("[fatal] Unknown decoder 'jpeg2000'\n").lacking == "decoder jpeg2000"
+
+
+def test_a_kind_of_picture_without_a_decoder_is_told_from_a_broken_one() -> None:
+    refused = "[dec:mjpeg @ 0xa] [error] Error submitting packet to decoder: Invalid data found\n"
+    assert read(refused).refused
+    assert not read("[mjpeg @ 0xa] [error] mjpeg: unsupported coding type (c9)\n" + refused).refused
+    assert not read("").refused
+
+
+def test_a_full_disk_is_seen() -> None:
+    assert read("[out#0/image2 @ 0xa] [error] Error writing: No space left on device\n").disk_full

@@ -1,0 +1,657 @@
+"""The contract, from outside: every test calls the command line as a user, a cron or a make does."""
+
+import fcntl
+import json
+import os
+import pty
+import re
+import shutil
+import signal
+import stat
+import struct
+import subprocess
+import sys
+import termios
+import time
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.support.pictures import opened, psnr, ramp
+
+ODD_NAMES = [
+    b"-x.jpg",
+    b"a:b.jpg",
+    b"100%d.jpg",
+    b"a%03d.jpg",
+    b'it\'s "q".jpg',
+    b"two words.jpg",
+    b"new\nline.jpg",
+    b"tab\t.jpg",
+    b"back\\slash.jpg",
+    b"[x]*?.jpg",
+    b"$HOME`id`;&|.jpg",
+    b"a'b,c;d[e]=f.jpg",
+    b"file:x.jpg",
+    b"~t.jpg",
+    b"#h.jpg",
+    "emoji\U0001f600\u00e9.jpg".encode(),
+    b"not utf-8 \xff\xfe.jpg",
+    b"x" * 251 + b".jpg",
+]
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    folder = tmp_path / "photos"
+    (folder / "trip").mkdir(parents=True)
+    ramp(120, 80).save(folder / "a.jpg", quality=95)
+    ramp(80, 120).save(folder / "trip/b.png")
+    (folder / "notes.txt").write_text("words")
+    return folder
+
+
+def test_a_folder_is_mirrored_in_silence(ffprep, photos: Path, tmp_path: Path) -> None:
+    ran = ffprep("convert", photos, "-o", tmp_path / "out", "--size", "33x21")
+    assert (ran.code, ran.out, ran.err) == (0, b"", "")
+    made = sorted(str(p.relative_to(tmp_path / "out")) for p in (tmp_path / "out").rglob("*.jpg"))
+    assert made == ["a.jpg", "trip/b.jpg"]
+    assert {opened(tmp_path / "out" / p).size for p in made} == {(33, 21)}
+
+
+def test_one_file_to_one_file(ffprep, photos: Path, tmp_path: Path) -> None:
+    for name, format in (("o.png", "PNG"), ("o.WEBP", "WEBP"), ("o.jpeg", "JPEG")):
+        ran = ffprep("convert", photos / "a.jpg", "-o", tmp_path / name, "--size", "40x30")
+        assert ran.code == 0, ran.err
+        with Image.open(tmp_path / name) as image:
+            assert (image.format, image.size) == (format, (40, 30))
+
+
+def test_out_is_a_folder_unless_it_looks_like_a_picture(
+    ffprep, photos: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "d.jpg").mkdir()
+    for out in ("new", "v1.2", "sub/", "d.jpg"):
+        ran = ffprep("convert", photos / "a.jpg", "-o", f"{tmp_path}/{out}", "--size", "40x30")
+        assert ran.code == 0, ran.err
+        assert (tmp_path / out / "a.jpg").is_file()
+
+
+def test_json_tells_every_photo_and_the_sum(ffprep, photos: Path, tmp_path: Path) -> None:
+    (photos / "bad.jpg").write_text("no picture")
+    ran = ffprep(
+        "convert", photos, photos / "gone.jpg", "-o", tmp_path / "out", "--size", "33x21", "--json"
+    )
+    assert ran.code == 1
+    assert set(ran.results) == {"a.jpg", "b.png", "bad.jpg", "gone.jpg"}
+    good, bad = ran.results["b.png"], ran.results["bad.jpg"]
+    assert list(good) == [
+        "source",
+        "output",
+        "status",
+        "width",
+        "height",
+        "mode",
+        "seconds",
+        "error",
+    ]
+    assert good["output"] == str(tmp_path / "out/trip/b.jpg")
+    assert (good["status"], good["width"], good["height"], good["error"]) == (
+        "converted",
+        33,
+        21,
+        None,
+    )
+    assert (bad["status"], bad["width"], bad["error"]["kind"]) == ("failed", None, "unsupported")
+    assert ran.kinds() == {"bad.jpg": "unsupported", "gone.jpg": "missing"}
+    counts = {key: ran.summary[key] for key in ("converted", "fresh", "failed", "passed_over")}
+    assert counts == {"converted": 2, "fresh": 0, "failed": 2, "passed_over": 1}
+
+
+def test_failures_are_told_in_sentences(ffprep, photos: Path, tmp_path: Path) -> None:
+    (photos / "empty.jpg").touch()
+    ran = ffprep("convert", photos, "-o", tmp_path / "out", "--size", "33x21")
+    assert len(ran.err.splitlines()) == 2
+    assert "empty.jpg: damaged: the file is empty; restore it from a backup" in ran.err
+    assert re.search(
+        r"^ffprep: 2 converted, 1 failed, 1 passed over \(no pictures\) in .* s$", ran.err, re.M
+    )
+    quiet = ffprep("convert", photos, "-o", tmp_path / "out", "--size", "33x21", "--quiet")
+    assert len(quiet.err.splitlines()) == 1
+
+
+def test_verbose_and_the_log_tell_every_photo(ffprep, photos: Path, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    ran = ffprep("convert", photos, "-o", tmp_path / "o", "--size", "8x8", "-v", "--log-file", log)
+    for text in (ran.err, log.read_text()):
+        assert len(re.findall(r"(?:a|b)\.(?:jpg|png) -> .*: converted, 8x8, ", text)) == 2
+        assert "2 converted" in text
+
+
+@pytest.fixture
+def odd_names(tmp_path: Path) -> Path:
+    folder = tmp_path / "odd"
+    folder.mkdir()
+    ramp(60, 40).save(tmp_path / "one.jpg")
+    for name in ODD_NAMES:
+        shutil.copy(tmp_path / "one.jpg", os.fsencode(folder) + b"/" + name)
+    return folder
+
+
+@pytest.mark.parametrize("locale", ["C.UTF-8", "C", "POSIX"])
+def test_any_name_in_and_out_and_in_json(ffprep, odd_names: Path, tmp_path: Path, locale) -> None:
+    out = tmp_path / "out"
+    environment = {**os.environ, "LC_ALL": locale}
+    ran = ffprep(
+        "convert", ".", "-o", out, "--size", "9x7", "--json", cwd=odd_names, env=environment
+    )
+    assert ran.code == 0, ran.err
+    assert set(os.listdir(os.fsencode(out))) == {*ODD_NAMES, b".ffprep"}
+    told = {os.path.basename(os.fsencode(d["output"])) for d in ran.results.values()}
+    assert told == set(ODD_NAMES)
+    assert ffprep("check", out, "--size", "9x7").code == 0
+
+
+def test_names_on_the_command_line_and_on_stdin(ffprep, odd_names: Path, tmp_path: Path) -> None:
+    def names(ran, out: str) -> set[bytes]:
+        assert ran.code == 0, ran.err
+        return set(os.listdir(os.fsencode(tmp_path / out))) - {b".ffprep"}
+
+    size = ["--size", "9x7"]
+    ran = ffprep("convert", "-o", tmp_path / "1", *size, "--", *ODD_NAMES, cwd=odd_names)
+    assert names(ran, "1") == set(ODD_NAMES)
+    listed = b"\0".join(ODD_NAMES) + b"\0"
+    ran = ffprep("convert", "-0", "-", "-o", tmp_path / "2", *size, stdin=listed, cwd=odd_names)
+    assert names(ran, "2") == set(ODD_NAMES)
+    lines = [name for name in ODD_NAMES if b"\n" not in name]
+    ran = ffprep(
+        "convert", "-", "-o", tmp_path / "3", *size, stdin=b"\n".join(lines), cwd=odd_names
+    )
+    assert names(ran, "3") == set(lines)
+
+
+def test_dry_run_prints_what_does_the_same(ffprep, odd_names: Path, tmp_path: Path) -> None:
+    see_through = ramp(60, 40)
+    see_through.putalpha(90)
+    see_through.save(odd_names / "alpha.avif")  # read by way of Pillow, through a pipe
+    ramp(60, 40).save(odd_names / "plain.png")
+    real, dry = tmp_path / "real", tmp_path / "dry one"
+    arguments = ["--size", "31x17", "--mode", "pad", "--format", "png"]
+    ran = ffprep("convert", odd_names, "-o", dry, *arguments, "--dry-run")
+    assert (ran.code, dry.exists()) == (0, False)
+    subprocess.run(["sh", "-e"], input=ran.out, check=True, capture_output=True)
+    assert ffprep("convert", odd_names, "-o", real, *arguments).code == 0
+    made = sorted(set(os.listdir(os.fsencode(real))) - {b".ffprep"})
+    assert made == sorted(os.listdir(os.fsencode(dry)))
+    assert len(made) == len(ODD_NAMES) + 2
+    for name in made:
+        there, here = (os.fsencode(folder) + b"/" + name for folder in (real, dry))
+        assert Path(os.fsdecode(there)).read_bytes() == Path(os.fsdecode(here)).read_bytes()
+
+
+def test_two_sources_of_one_output_fail_and_the_rest_goes_on(
+    ffprep, photos: Path, tmp_path: Path
+) -> None:
+    ramp(50, 50).save(photos / "a.png")
+    ran = ffprep("convert", photos, "-o", tmp_path / "out", "--size", "8x8", "--json")
+    assert (ran.code, ran.kinds()) == (1, {"a.jpg": "collision", "a.png": "collision"})
+    assert not (tmp_path / "out/a.jpg").exists()
+    ran = ffprep(
+        "convert", photos, "-o", tmp_path / "out", "--size", "8x8", "--names", "{n}-{stem}"
+    )
+    assert (ran.code, len(list((tmp_path / "out").glob("*-a.jpg")))) == (0, 2)
+
+
+def test_a_source_is_never_overwritten(ffprep, photos: Path, tmp_path: Path) -> None:
+    before = (photos / "a.jpg").read_bytes()
+    (tmp_path / "link").symlink_to(photos)
+    for out in (photos, photos / "a.jpg", tmp_path / "link", tmp_path / "link/a.jpg"):
+        ran = ffprep("convert", photos / "a.jpg", "-o", out, "--size", "8x8", "--json")
+        assert (ran.code, ran.kinds()) == (1, {"a.jpg": "collision"})
+    assert (photos / "a.jpg").read_bytes() == before
+
+
+def test_preserve_times(ffprep, photos: Path, tmp_path: Path) -> None:
+    os.utime(photos / "a.jpg", (1_000_000_000, 1_000_000_000))
+    arguments = ["-o", tmp_path / "o.jpg", "--size", "8x8", "--preserve-times"]
+    assert ffprep("convert", photos / "a.jpg", *arguments).code == 0
+    assert (tmp_path / "o.jpg").stat().st_mtime == 1_000_000_000
+
+
+def test_options_reach_the_pixels(ffprep, photos: Path, tmp_path: Path) -> None:
+    arguments = ["--size", "200x80", "--mode", "pad", "--background", "rebeccapurple"]
+    assert ffprep("convert", photos / "a.jpg", "-o", tmp_path / "o.png", *arguments).code == 0
+    assert opened(tmp_path / "o.png").getpixel((0, 0)) == (102, 51, 153)
+    sizes = []
+    for quality in (30, 60, 95):
+        ffprep(
+            "convert",
+            photos / "a.jpg",
+            "-o",
+            tmp_path / "q.jpg",
+            "--size",
+            "120x80",
+            "--quality",
+            quality,
+        )
+        sizes.append((tmp_path / "q.jpg").stat().st_size)
+    assert sizes == sorted(set(sizes))
+    whole, left = opened(photos / "a.jpg"), tmp_path / "left.png"
+    ffprep("convert", photos / "a.jpg", "-o", left, "--size", "60x80", "--focus", "left")
+    assert psnr(opened(left), whole.crop((0, 0, 60, 80))) > 40
+
+
+def test_a_mode_of_ones_own(ffprep, photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "own").mkdir()
+    mode = tmp_path / "own/upside-down.toml"
+    step = (
+        '[[step]]\nfilter = "scale"\nw = "{width}"\nh = "{height}"\n\n[[step]]\nfilter = "vflip"\n'
+    )
+    mode.write_text(f'summary = "Stand it on its head."\nkeeps = "everything"\n\n{step}')
+    own = ["--filters", tmp_path / "own"]
+    arguments = ["--size", "120x80", "--mode", "upside-down", *own]
+    assert ffprep("convert", photos / "a.jpg", "-o", tmp_path / "o.png", *arguments).code == 0
+    turned = opened(photos / "a.jpg").transpose(Image.Transpose.FLIP_TOP_BOTTOM)
+    assert psnr(opened(tmp_path / "o.png"), turned) > 40
+    assert "Stand it on its head." in ffprep("modes", *own).out.decode()
+    mode.write_text(step.replace("{width}", "{widht}"))
+    ran = ffprep("modes", *own)
+    assert ran.code == 3
+    assert f"{mode}:3: w: unknown placeholder {{widht}}" in ran.err
+
+
+def test_modes_in_the_users_own_folder_are_found(ffprep, home: Path) -> None:
+    folder = home / ".config/ffprep/filters"
+    folder.mkdir(parents=True)
+    (folder / "mine.toml").write_text('summary = "Mine."\n[[step]]\nfilter = "null"\n')
+    assert "mine: Mine." in ffprep("modes").out.decode()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--size", "0x5"], "no size"),
+        ([], "which size"),
+        (["--size", "8x8", "--target", "sora-2"], "exclude one another"),
+        (["--target", "sora-9"], "no target is called"),
+        (["--target", "sora-2", "--names", "{stem}_{width}"], "say --target sora-2/WxH"),
+        (["--target", "kling/4000x300"], "kling does not take 4000x300"),
+        (["--target", "nova-reel", "--format", "webp"], "nova-reel takes no webp"),
+        (["--target", "nova-reel", "--format", "same"], "nova-reel takes no webp"),
+        (["--target", "kling", "--max-bytes", "11MB"], "kling takes 10000000 at most"),
+        (
+            ["--target", "nova-reel", "--format", "png", "--background", "transparent"],
+            "the target takes no transparency",
+        ),
+        (["--target", "sora-2/99x99"], "sora-2 has no size 99x99"),
+        (["--size", "8x8", "--mode", "zoom"], "no mode is called 'zoom'"),
+        (["--size", "8x8", "--quality", "101"], "101 is not in the range"),
+        (["--size", "8x8", "--background", "blurple"], "no colour"),
+        (["--size", "8x8", "--background", "transparent"], "no transparency"),
+        (["--size", "8x8", "--focus", "2,2"], "no focus"),
+        (["--size", "8x8", "--names", "{nome}"], "unknown field {nome}"),
+        (["--size", "8x8", "--jobs", "many"], "neither auto nor a number"),
+        (["--size", "8x8", "--filters", "/nowhere/at/all"], "no such folder"),
+        (["--target", "ltx", "--targets", "/nowhere/at.toml"], "no such file"),
+        (["--size", "8x8", "--mode", ""], "--mode: is empty"),
+        (["--size", "8x8", "--scene", ""], "--scene: is empty"),
+        (["--size", "8x8", "--max-loss", "\u0661"], "is no share"),
+        (["--size", "99999x9", "--format", "webp"], "too large for webp"),
+    ],
+)
+def test_usage_errors(ffprep, photos: Path, tmp_path: Path, arguments, words: str) -> None:
+    ran = ffprep("convert", photos, "-o", tmp_path / "out", *arguments)
+    assert ran.code == 2
+    assert words in ran.err
+    assert "Traceback" not in ran.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_outputs_that_make_no_sense(ffprep, photos: Path, tmp_path: Path) -> None:
+    size = ["--size", "8x8"]
+    ran = ffprep("convert", photos / "a.jpg", "-o", tmp_path / "o.gif", *size)
+    assert (ran.code, "does not write .gif" in ran.err) == (2, True)
+    ran = ffprep("convert", photos / "a.jpg", "-o", tmp_path / "o.jpg", "--format", "png", *size)
+    assert (ran.code, "named like jpeg" in ran.err) == (2, True)
+    (tmp_path / "file").touch()
+    ran = ffprep("convert", photos, "-o", tmp_path / "file", *size)
+    assert (
+        ran.code,
+        "needs an output folder" in ran.err or "need an output folder" in ran.err,
+    ) == (2, True)
+    ran = ffprep("convert", "-o", tmp_path / "out", *size)
+    assert (ran.code, "no SOURCE" in ran.err) == (2, True)
+
+
+def test_the_environment_is_told_from_the_photos(ffprep, photos: Path, tmp_path: Path) -> None:
+    convert = ["convert", photos, "-o", tmp_path / "out", "--size", "8x8"]
+    ran = ffprep(*convert, "--ffmpeg", tmp_path / "nothing")
+    assert (ran.code, "cannot be run as ffmpeg" in ran.err) == (3, True)
+    old = tmp_path / "old"
+    old.write_text("#!/bin/sh\necho ffmpeg version 5.1.9-0+deb12u1 Copyright\n")
+    old.chmod(0o755)
+    ran = ffprep(*convert, env={**os.environ, "FFPREP_FFMPEG": str(old)})
+    assert ran.code == 3
+    assert len(ran.err.splitlines()) == 1
+    assert "ffmpeg 5.1.9-0+deb12u1, and ffprep needs 9.0 or newer" in ran.err
+    ran = ffprep(*convert, "--log-file", tmp_path / "no/such/folder/log")
+    assert (ran.code, "--log-file" in ran.err) == (3, True)
+
+
+@pytest.mark.skipif(not shutil.which("ffmpeg"), reason="no other ffmpeg is installed")
+def test_another_ffmpeg_converts_rightly_or_is_refused(
+    ffprep, photos: Path, tmp_path: Path
+) -> None:
+    other = shutil.which("ffmpeg")
+    ran = ffprep("convert", photos, "-o", tmp_path / "out", "--size", "33x21", "--ffmpeg", other)
+    if ran.code == 3:
+        assert "needs 9.0 or newer" in ran.err
+    else:
+        assert ffprep("check", tmp_path / "out", "--size", "33x21").code == 0
+
+
+def convert_command(photos: Path, tmp_path: Path) -> list[object]:
+    command = [sys.executable, "-m", "ffprep", "convert", photos, "-o", tmp_path / "out"]
+    return [*command, "--size", "8x8"]
+
+
+def slow_ffmpeg(tmp_path: Path) -> Path:
+    """The real one, behind a door that opens too late: a photo that takes long."""
+    from ffprep.conversion.ffmpeg_binary import find
+
+    path = tmp_path / "slow"
+    real = find().path
+    path.write_text(
+        f'#!/bin/sh\n[ "$1" = -version ] && exec {real} -version\nsleep 60\nexec {real} "$@"\n'
+    )
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return path
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_ends_it_in_a_second_and_tells_what_was_done(
+    home: Path, photos: Path, tmp_path: Path, number: int
+) -> None:
+    argv = convert_command(photos, tmp_path)
+    argv += ["--ffmpeg", slow_ffmpeg(tmp_path), "--json"]
+    process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 30
+    while not list(tmp_path.glob("out/**/.ffprep-*")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(number)
+    started = time.monotonic()
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 128 + number
+    assert (
+        time.monotonic() - started < 10
+    )  # a second at a prompt; the margin is for loaded machines
+    assert b"interrupted; 0 converted" in err
+    assert json.loads(out)["summary"]["converted"] == 0
+    assert not list(tmp_path.glob("out/**/.ffprep-*"))
+
+
+def test_an_interrupt_while_it_waits_for_names(home: Path, tmp_path: Path) -> None:
+    argv = [sys.executable, "-m", "ffprep", "convert", "-", "-o", tmp_path / "out", "--size", "8x8"]
+    pipe = subprocess.PIPE
+    process = subprocess.Popen([*argv, "--json"], stdin=pipe, stdout=pipe, stderr=pipe)
+    time.sleep(1.5)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, json.loads(out)["summary"]["converted"]) == (130, 0)
+    assert err.startswith(b"ffprep: interrupted; 0 converted in ")
+
+
+def test_a_bar_is_drawn_on_a_terminal_only(home: Path, photos: Path, tmp_path: Path) -> None:
+    (photos / "bad.jpg").write_text("no picture")
+    leader, follower = pty.openpty()
+    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
+    argv = [*convert_command(photos, tmp_path), "--log-file", tmp_path / "log"]
+    process = subprocess.Popen(argv, stdout=follower, stderr=follower, stdin=follower)
+    os.close(follower)
+    seen = b""
+    try:
+        while chunk := os.read(leader, 4096):
+            seen += chunk
+    except OSError:
+        pass  # the terminal is gone with its last user
+    os.close(leader)
+    assert process.wait() == 1
+    text = seen.decode()
+    assert re.search(r"\b[0-3]/3 \[", text)
+    assert "photo/s" in text
+    assert re.search(r"ffprep: 2 converted, 1 failed, 1 passed over", text)
+    assert text.count("bad.jpg: unsupported") == 1
+
+
+def test_check_uses_the_services_own_words(ffprep, photos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert ffprep("convert", photos, "-o", out, "--target", "sora-2/1280x720").code == 0
+    ran = ffprep("check", out, "--target", "sora-2")
+    assert (ran.code, ran.out, ran.err) == (0, b"", "")
+    ramp(1280, 719).save(out / "short.jpg")
+    ran = ffprep("check", out, "--size", "1280x720")
+    assert ran.code == 1
+    assert ran.out.decode() == (
+        f"{out}/short.jpg: Inpaint image must match the requested width and height "
+        "(it is 1280x719, not 1280x720)\n"
+    )
+    (out / "cut.jpg").write_bytes((out / "a.jpg").read_bytes()[:-300])
+    ran = ffprep("check", out, out / "gone.jpg", "--target", "sora-2-pro/landscape_720p", "--json")
+    broken = {os.path.basename(d["path"]): d["broken"] for d in ran.lines if d["broken"]}
+    assert set(broken) == {"short.jpg", "cut.jpg", "gone.jpg"}
+    assert broken["cut.jpg"][0].startswith("damaged")
+
+
+def test_check_knows_formats_and_orientation(ffprep, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    ramp(1280, 720).save(tmp_path / "turned.jpg", exif=exif)
+    ramp(1280, 720).save(tmp_path / "picture.gif")
+    ran = ffprep("check", tmp_path, "--target", "sora-2")
+    told = ran.out.decode().splitlines()
+    assert ran.code == 1
+    assert "it is gif, not jpeg or png or webp" in told[0]
+    assert "EXIF orientation 6" in told[1]
+
+
+def test_info_tells_what_files_hold(ffprep, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    ramp(120, 80).save(tmp_path / "phone.jpg", exif=exif)
+    ramp(20, 10).save(tmp_path / "lie.jpg", "PNG")
+    (tmp_path / "bad.jpg").write_text("words")
+    ran = ffprep("info", tmp_path)
+    bad, lie, phone = ran.out.decode().splitlines()
+    assert ran.code == 1
+    assert "bad.jpg: unsupported: is no picture" in bad
+    assert "lie.jpg: png 20x10, RGB, named .jpg" in lie
+    assert "phone.jpg: jpeg 80x120, RGB, stored as 120x80, EXIF orientation 6" in phone
+    ran = ffprep("info", tmp_path / "phone.jpg", "--json")
+    (told,) = ran.lines
+    assert (told["width"], told["height"], told["stored"]) == (80, 120, "120x80")
+
+
+def test_info_tells_what_will_be_dropped(ffprep, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif.get_ifd(0x8825)[1] = "N"  # a place
+    ramp(32, 32).save(tmp_path / "a.jpg", exif=exif, comment=b"by night")
+    Image.new("I;16", (8, 8)).save(tmp_path / "b.png")
+    ramp(32, 32).save(tmp_path / "c.gif", save_all=True, append_images=[ramp(32, 16), ramp(8, 8)])
+    told = {
+        Path(d["path"]).name: d for d in ffprep("info", tmp_path, "--json").lines if "path" in d
+    }
+    assert told["a.jpg"]["dropped"] == ["EXIF", "place", "comment"]
+    assert (told["b.png"]["depth"], told["b.png"]["dropped"]) == (
+        16,
+        ["16 bits a channel become 8"],
+    )
+    assert told["c.gif"]["dropped"] == ["2 of 3 frames"]
+
+
+@pytest.mark.parametrize(
+    "words", ["--focus top", "--crop-bounds 0,0,1,0.5", "--scene ui", "--max-loss 0.1"]
+)
+def test_what_is_said_of_a_frame_needs_one(ffprep, tmp_path: Path, words: str) -> None:
+    ramp(64, 48).save(tmp_path / "a.jpg")
+    ran = ffprep("info", tmp_path / "a.jpg", *words.split())
+    assert (ran.code, ran.out) == (2, b"")
+    assert f"{words.split()[0]} is about a frame; say which, by --size or --target" in ran.err
+    assert ffprep("info", tmp_path / "a.jpg", *words.split(), "--size", "9x9").code == 0
+
+
+def test_info_tells_beforehand_what_each_mode_would_do(ffprep, tmp_path: Path) -> None:
+    ramp(640, 480).save(tmp_path / "a.jpg")
+    ran = ffprep("info", tmp_path / "a.jpg", "--size", "1280x720")
+    told = [line.strip() for line in ran.out.decode().splitlines()]
+    cut = "25 % of the photo is cut (top 12.5 %, bottom 12.5 %)"
+    assert f"cover at 1280x720: enlarged 2.00x, {cut}" in told
+    assert "pad at 1280x720: enlarged 1.50x, 25 % of the frame is bars" in told
+    (found,) = ffprep("info", tmp_path / "a.jpg", "--target", "sora-2", "--json").lines
+    cover = [f for f in found["framings"] if (f["size"], f["mode"]) == ("1280x720", "cover")]
+    assert [(f["factor"], f["lost"]) for f in cover] == [(2.0, 0.25)]
+    assert len(found["framings"]) == 2 * 4
+
+
+def test_enlarging_as_a_user_sees_it(ffprep, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    ramp(64, 48).save(tmp_path / "in/small.jpg")
+    ramp(640, 480).save(tmp_path / "in/large.jpg")
+    arguments = ("convert", tmp_path / "in", "-o", tmp_path / "out", "--size", "128x96")
+    warned = ffprep(*arguments)
+    assert (warned.code, warned.out) == (0, b"")
+    assert warned.err == f"ffprep: {tmp_path}/in/small.jpg: 64x48 enlarged 2.00x for 128x96\n"
+    assert ffprep(*arguments, "--upscale", "allow").err == ""
+    refused = ffprep(*arguments, "--upscale", "fail", "--json")
+    assert (refused.code, refused.kinds()) == (1, {"small.jpg": "upscale"})
+
+
+def test_lists_for_people_and_programs(ffprep) -> None:
+    assert {m["name"] for m in ffprep("modes", "--json").lines} == {
+        "blur",
+        "cover",
+        "pad",
+        "stretch",
+    }
+    text = ffprep("targets").out.decode()
+    assert "1792x1024 (landscape_1080p)" in text
+    assert "ended on 2026-09-24" in text
+    targets = {t["name"]: t for t in ffprep("targets", "--json").lines}
+    assert set(targets["sora-2"]["sizes"].values()) == {"1280x720", "720x1280"}
+    assert targets["sora-2-pro"]["formats"] == ["jpeg", "png", "webp"]
+
+
+def test_a_bug_is_owned_up_to(ffprep, tmp_path: Path) -> None:
+    (tmp_path / "ffmpeg.py").write_text("def input(*a, **k): raise LookupError('planted')\n")
+    ramp(9, 9).save(tmp_path / "a.jpg")
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    arguments = ["convert", tmp_path / "a.jpg", "-o", tmp_path / "o.jpg", "--size", "8x8"]
+    ran = ffprep(*arguments, "--json", env=environment)
+    assert (ran.code, ran.kinds()) == (4, {"a.jpg": "internal"})
+    ran = ffprep(*arguments, "--dry-run", env=environment)
+    assert ran.code == 4
+    assert "please report the lines above at https://" in ran.err
+
+
+def test_start_up_stays_light() -> None:
+    heavy = {"PIL", "tqdm", "ffmpeg", "imageio_ffmpeg", "numpy", "pillow_heif"}
+    code = "import ffprep.cli, sys; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout
+    assert not heavy & set(loaded.decode().split())
+
+
+def test_arguments_that_are_nearly_something_else(ffprep, photos: Path, tmp_path: Path) -> None:
+    size = ["--size", "8x8"]
+    shutil.copy(photos / "a.jpg", photos / "-")
+    ran = ffprep("convert", "./-", "-o", tmp_path / "out", *size, cwd=photos)
+    assert (ran.code, set(os.listdir(tmp_path / "out"))) == (0, {"-.jpg", ".ffprep"})
+    assert ffprep("convert", "", "-o", tmp_path / "out", *size).code == 2
+    assert ffprep("convert", photos, "-o", "", *size).code == 2
+    ran = ffprep("convert", "-", "-o", tmp_path / "out", *size, stdin=b"a\0b\0")
+    assert (ran.code, "read it with -0" in ran.err) == (2, True)
+
+
+@pytest.mark.parametrize("value", ["inf", "1e12"])
+def test_a_time_limit_may_be_long(ffprep, photos: Path, tmp_path: Path, value: str) -> None:
+    ran = ffprep("convert", photos, "-o", tmp_path / "o", "--size", "8x8", "--timeout", value)
+    assert (ran.code, ran.err) == (0, "")
+
+
+@pytest.mark.parametrize("value", ["nan", "0", "-1", "soon"])
+def test_what_is_no_time_limit_is_told(ffprep, photos: Path, tmp_path: Path, value: str) -> None:
+    ran = ffprep("convert", photos, "-o", tmp_path / "o", "--size", "8x8", "--timeout", value)
+    assert (ran.code, "no number of seconds" in ran.err) == (2, True)
+
+
+def test_closed_streams(home: Path, photos: Path, tmp_path: Path) -> None:
+    command = f"{sys.executable} -m ffprep convert {photos} -o {tmp_path}/out --size 8x8"
+    for closed in ("<&-", ">&-", "2>&-", "<&- >&- 2>&-"):
+        shutil.rmtree(tmp_path / "out", ignore_errors=True)
+        assert subprocess.run(f"{command} {closed}", shell=True).returncode == 0
+        assert (tmp_path / "out/a.jpg").is_file()
+    ran = subprocess.run(f"{command} - <&-", shell=True, capture_output=True)
+    assert (ran.returncode, b"there is no stdin" in ran.stderr) == (2, True)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device that is always full")
+@pytest.mark.parametrize("arguments", ["--json > /dev/full", "--dry-run > /dev/full"])
+def test_streams_that_are_full_are_told_in_a_sentence(
+    home: Path, photos: Path, tmp_path: Path, arguments: str
+) -> None:
+    command = (
+        f"{sys.executable} -m ffprep convert {photos} -o {tmp_path}/out --size 8x8 {arguments}"
+    )
+    ran = subprocess.run(command, shell=True, capture_output=True, text=True)
+    assert (ran.returncode, ran.stderr) == (3, "ffprep: No space left on device\n")
+
+
+def test_whoever_reads_the_output_may_stop(home: Path) -> None:
+    command = f"{sys.executable} -m ffprep modes | true; exit ${{PIPESTATUS[0]}}"
+    ran = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert ran.stderr == ""
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device that is always full")
+@pytest.mark.parametrize(
+    ("arguments", "code"), [("nothing.jpg", 3), ("nothing.jpg -v", 3), ("nothing.jpg --jobs 0", 2)]
+)
+def test_where_stderr_is_full_the_exit_code_tells(
+    home: Path, tmp_path: Path, arguments: str, code: int
+) -> None:
+    command = (
+        f"{sys.executable} -m ffprep convert -o out --size 8x8 --summary-file s.json {arguments}"
+    )
+    ran = subprocess.run(f"{command} 2>/dev/full", shell=True, cwd=tmp_path)
+    assert ran.returncode == code
+    if code == 3:
+        assert json.loads((tmp_path / "s.json").read_text())["exit_code"] == code
+
+
+@pytest.mark.parametrize("arguments", ["--json", "-v 2>&1"])
+def test_whoever_reads_no_more_is_no_failed_photo(
+    home: Path, photos: Path, tmp_path: Path, arguments: str
+) -> None:
+    command = f"{sys.executable} -m ffprep convert {photos} -o out --size 8x8 --summary-file s.json"
+    command = f"{command} {arguments} | true; exit ${{PIPESTATUS[0]}}"
+    ran = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True)
+    assert (ran.returncode, ran.stderr) == (141, b"")
+    assert json.loads((tmp_path / "s.json").read_text())["exit_code"] == 141
+
+
+def test_an_interrupted_check_is_no_finding(home: Path, tmp_path: Path) -> None:
+    listing = tmp_path / "photos"
+    listing.mkdir()
+    ramp(2000, 1500).save(listing / "0.png")
+    for number in range(1, 400):
+        os.link(listing / "0.png", listing / f"{number}.png")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ffprep", "check", listing, "--size", "2000x1500"]
+    )
+    time.sleep(2)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == 130
+
+
+def test_dry_run_as_json(ffprep, photos: Path, tmp_path: Path) -> None:
+    ran = ffprep("convert", photos, "-o", tmp_path / "out", "--size", "8x8", "--dry-run", "--json")
+    assert [os.path.basename(line["pipeline"][-1][-1]) for line in ran.lines] == ["a.jpg", "b.jpg"]

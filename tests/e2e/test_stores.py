@@ -1,0 +1,714 @@
+"""Photos, outputs and ledgers in stores: a real S3 server, with a proxy before it that misbehaves."""
+
+import io
+import json
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import fsspec
+import pytest
+from fsspec.implementations.local import LocalFileSystem
+from PIL import Image
+
+import ffprep as library
+from ffprep.config.modes import find_mode
+from ffprep.core.job import Errand, Status
+from ffprep.core.location import Remote, located
+from ffprep.core.spec import Size, Spec
+from ffprep.errors import UsageError
+from ffprep.ledger.remote import KeptLedger
+from ffprep.storage.object_lock import leased
+from ffprep.storage.objects import Object, Page, Store
+from ffprep.storage.objects import store as store_of
+from ffprep.storage.stamps import _Listed
+from ffprep.system.files import Stamp
+from ffprep.system.processes import started
+from ffprep.system.temporaries import machine
+from tests.support.command_line import Ran
+from tests.support.pictures import ramp
+from tests.support.stores import KEY, Bucketeer, Request, bucketeer
+
+SIZE = ("--size", "64x48")
+QUICK = {"AWS_MAX_ATTEMPTS": "1", "AWS_RETRY_MODE": "standard"}
+SPEC = Spec(Size(64, 48), find_mode("cover"))
+FFPREP = [sys.executable, "-m", "ffprep"]
+
+Command = Callable[..., Ran]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bucketeer]:
+    with bucketeer(tmp_path_factory.mktemp("moto")) as running:
+        yield running
+
+
+@pytest.fixture
+def s3(server: Bucketeer) -> Iterator[Bucketeer]:
+    """The server, with two empty buckets and no faults."""
+    owner = server.owner()
+    for bucket in ("photos", "ready"):
+        owner.create_bucket(Bucket=bucket)
+    server.forget()
+    yield server
+    server.empty()
+
+
+@pytest.fixture
+def convert(s3: Bucketeer, home: Path) -> Command:
+    """`ffprep convert` with the server in its environment."""
+
+    def run(*arguments: object, **environment: str) -> Ran:
+        argv = [*FFPREP, *map(str, arguments)]
+        done = subprocess.run(
+            argv, capture_output=True, env=s3.environment | environment, timeout=600
+        )
+        return Ran(done.returncode, done.stdout, done.stderr.decode())
+
+    return lambda *arguments, **environment: run("convert", *arguments, **environment)
+
+
+def photo(number: int) -> bytes:
+    """A small JPEG; each number has its own."""
+    file = io.BytesIO()
+    picture = Image.linear_gradient("L").resize((80 + number % 7, 60)).rotate(number % 360)
+    Image.merge(
+        "RGB", (picture, picture.point([(p + number) % 256 for p in range(256)]), picture)
+    ).save(file, "JPEG", comment=str(number))
+    return file.getvalue()
+
+
+def put(s3: Bucketeer, photos: dict[str, bytes]) -> None:
+    with ThreadPoolExecutor(8) as threads:
+        owner = s3.owner()
+        list(
+            threads.map(
+                lambda item: owner.put_object(Bucket="photos", Key=item[0], Body=item[1]),
+                photos.items(),
+            )
+        )
+
+
+def outputs(s3: Bucketeer, prefix: str = "") -> dict[str, bytes]:
+    names = [name for name in s3.names("ready", prefix) if "/.ffprep/" not in f"/{name}"]
+    with ThreadPoolExecutor(8) as threads:
+        contents = threads.map(lambda name: s3.content("ready", name), names)
+        return dict(zip((name.removeprefix(prefix) for name in names), contents, strict=True))
+
+
+def test_two_thousand_objects_through_throttling_cuts_and_a_kill(
+    s3: Bucketeer, convert: Command, ffprep: Command, tmp_path: Path
+) -> None:
+    # More than one page of a listing is in one folder.
+    folders = ["flat" if n < 1100 else f"d{n % 3}" for n in range(2000)]
+    photos = {f"2024/{folder}/{n:04}.jpg": photo(n) for n, folder in enumerate(folders)}
+    for name, content in photos.items():
+        path = tmp_path / "photos" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    put(s3, photos)
+    staging = tmp_path / "staging"
+    staging.mkdir()
+
+    def faults(request: Request) -> str | None:
+        number = request.path[-8:-4]
+        if request.turn > 1 or not number.isdecimal():
+            return None
+        if int(number) % 40 == 1:
+            return "slow down"
+        return "cut" if request.reads_object and int(number) % 40 == 2 else None
+
+    s3.faults.append(faults)
+    s3.faults.append(lambda r: "slow down" if "list-type" in r.query and r.turn % 9 == 8 else None)
+    line = ["s3://photos/2024", "-o", "s3://ready/x", *SIZE]
+    environment = s3.environment | {"TMPDIR": str(staging)}
+    killed = subprocess.Popen([*FFPREP, "convert", *line], env=environment)
+    while killed.poll() is None and sum(r.method == "PUT" for r in s3.seen) < 300:
+        time.sleep(0.05)
+    killed.kill()
+    killed.wait()
+    assert "x/.ffprep/lock" in s3.names("ready")
+    assert list(staging.iterdir())
+
+    again = convert(*line, "--json", TMPDIR=str(staging))
+    assert again.code == 0, again.err
+    assert again.summary["converted"] + again.summary["fresh"] == 2000
+    assert not list(staging.iterdir())
+    assert [n for n in s3.names("ready") if ".ffprep" in n] == ["x/.ffprep/ledger.db"]
+
+    here = ffprep("convert", tmp_path / "photos/2024", "-o", tmp_path / "ready", *SIZE)
+    assert here.code == 0, here.err
+    locally = {
+        str(p.relative_to(tmp_path / "ready")): p.read_bytes()
+        for p in (tmp_path / "ready").rglob("*.jpg")
+    }
+    assert outputs(s3, "x/") == locally
+
+    s3.forget()
+    fresh = convert(*line, "--json")
+    assert (fresh.code, fresh.summary["fresh"]) == (0, 2000)
+    assert s3.reads("photos/") == []
+    assert s3.reads("ready/") == ["ready/x/.ffprep/ledger.db"]
+
+    put(s3, {"2024/flat/0005.jpg": photo(7777)})
+    changed = convert(*line, "--json")
+    assert (changed.code, changed.summary["converted"]) == (0, 1)
+    assert s3.reads("photos/") == ["photos/2024/flat/0005.jpg"]
+
+
+def test_what_stays_broken_costs_one_object(s3: Bucketeer, convert: Command) -> None:
+    put(s3, {f"{n}.jpg": photo(n) for n in range(6)} | {"damaged.jpg": photo(9)[:600]})
+    s3.faults.append(lambda r: "cut" if r.reads_object and r.path.endswith("/1.jpg") else None)
+    s3.faults.append(lambda r: "slow down" if r.path == "photos/2.jpg" else None)
+    s3.faults.append(
+        lambda r: "slow down" if (r.method, r.path) == ("PUT", "ready/3.jpg") else None
+    )
+    ran = convert("s3://photos", "-o", "s3://ready", *SIZE, "--json", **QUICK)
+    assert ran.code == 1
+    assert ran.kinds() == {"1.jpg": "io", "2.jpg": "io", "3.jpg": "io", "damaged.jpg": "damaged"}
+    assert sorted(outputs(s3)) == ["0.jpg", "4.jpg", "5.jpg"]
+    s3.forget()
+    ran = convert("s3://photos", "-o", "s3://ready", *SIZE, "--json")
+    assert (ran.summary["converted"], ran.summary["fresh"]) == (3, 3)
+    assert ran.kinds() == {"damaged.jpg": "damaged"}
+    assert "photos/damaged.jpg" not in s3.reads("photos/")
+
+
+@pytest.mark.parametrize(
+    ("source", "output", "environment", "words"),
+    [
+        ("s3://photos", "s3://ready/x", {"AWS_ACCESS_KEY_ID": "wrong"}, "InvalidAccessKeyId"),
+        ("s3://photos", "OUT", {"AWS_ACCESS_KEY_ID": "wrong"}, "s3://photos: the store does not"),
+        ("s3://typo", "s3://ready/x", {}, "s3://typo: there is no such bucket"),
+        ("s3://photos", "s3://typo/x", {}, "s3://typo/x: there is no such bucket"),
+        (
+            "s3://photos",
+            "s3://ready",
+            {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"},
+            "the connection failed",
+        ),
+    ],
+)
+def test_a_store_that_cannot_be_used_ends_the_run(
+    s3: Bucketeer,
+    convert: Command,
+    tmp_path: Path,
+    source: str,
+    output: str,
+    environment: dict[str, str],
+    words: str,
+) -> None:
+    put(s3, {"a.jpg": photo(1)})
+    output = output.replace("OUT", str(tmp_path / "out"))
+    ran = convert(source, "-o", output, *SIZE, **QUICK | environment)
+    assert ran.code == 3
+    assert words in ran.err
+    assert "s3kr1t" not in ran.err
+    assert "Traceback" not in ran.err
+    assert KEY not in ran.err
+    buckets = s3.owner().list_buckets()["Buckets"]
+    assert [bucket["Name"] for bucket in buckets] == ["photos", "ready"]
+
+
+def test_an_interrupt_leaves_nothing_half(s3: Bucketeer, convert: Command) -> None:
+    put(s3, {f"{n}.jpg": photo(n) for n in range(30)})
+    hung = lambda r: "hang" if r.reads_object and r.path.endswith("7.jpg") else None  # noqa: E731
+    s3.faults.append(hung)
+    line = ["s3://photos", "-o", "s3://ready/x", *SIZE]
+    run = subprocess.Popen([*FFPREP, "convert", *line], env=s3.environment, stderr=subprocess.PIPE)
+    while run.poll() is None and not any(hung(request) for request in s3.seen):
+        time.sleep(0.02)
+    run.send_signal(signal.SIGINT)
+    _, words = run.communicate(timeout=60)
+    assert run.returncode == 130, words
+    assert "x/.ffprep/lock" not in s3.names("ready")
+    assert not s3.owner().list_multipart_uploads(Bucket="ready").get("Uploads")
+    s3.faults.clear()
+    ran = convert(*line, "--json")
+    assert ran.summary["converted"] + ran.summary["fresh"] == 30
+
+
+def test_what_is_put_while_a_run_is_interrupted_is_remembered(
+    s3: Bucketeer, convert: Command
+) -> None:
+    put(s3, {f"{n}.jpg": photo(n) for n in range(4)})
+    going, ended = Event(), Event()
+
+    def slow(request: Request) -> None:
+        if request.method == "PUT" and request.path.endswith(".jpg"):
+            going.set()
+            ended.wait(60)
+
+    s3.faults.append(slow)
+    line = ["s3://photos", "-o", "s3://ready", *SIZE, "--json"]
+    run = subprocess.Popen([*FFPREP, "convert", *line], env=s3.environment, stdout=subprocess.PIPE)
+    assert going.wait(60)
+    run.terminate()
+    time.sleep(0.1)  # it has seen that it is to end
+    ended.set()
+    out, _ = run.communicate(timeout=60)
+    assert run.returncode == 143
+    there = len(outputs(s3))
+    assert json.loads(out.splitlines()[-1])["summary"]["converted"] == there > 0
+    s3.forget()
+    assert convert(*line).summary["fresh"] == there
+
+
+def test_one_run_an_output(s3: Bucketeer, convert: Command) -> None:
+    put(s3, {"a.jpg": photo(1)})
+    line = ["s3://photos", "-o", "s3://ready/x", *SIZE]
+    lock = {"pid": 4711, "host": "elsewhere", "since": "yesterday", "machine": "00000000"}
+    owner = s3.owner()
+    owner.put_object(Bucket="ready", Key="x/.ffprep/lock", Body=json.dumps(lock).encode())
+    held = convert(*line)
+    assert held.code == 75
+    assert "process 4711 on elsewhere, since yesterday" in held.err
+    assert json.loads(s3.content("ready", "x/.ffprep/lock")) == lock
+
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    lock |= {"pid": dead.pid, "machine": machine()}
+    owner.put_object(Bucket="ready", Key="x/.ffprep/lock", Body=json.dumps(lock).encode())
+    assert convert(*line).code == 0
+    assert s3.names("ready") == ["x/.ffprep/ledger.db", "x/a.jpg"]
+
+
+def test_a_lock_of_a_process_number_that_is_anothers_by_now(
+    s3: Bucketeer, convert: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(s3, {"a.jpg": photo(1)})
+    line = ["s3://photos", "-o", "s3://ready/x", *SIZE]
+    lock = {"pid": os.getpid(), "host": "here", "since": "long ago", "machine": machine()}
+
+    def left(**more: object) -> None:
+        content = json.dumps(lock | more).encode()
+        s3.owner().put_object(Bucket="ready", Key="x/.ffprep/lock", Body=content)
+
+    left(started=started(os.getpid()))
+    assert convert(*line).code == 75
+    left(started="4711")
+    assert convert(*line).code == 0
+    left()  # goes by its age
+    for name, value in (s3.environment | QUICK).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(library.Held), leased(Remote("s3://ready/x")):
+        pass
+    monkeypatch.setattr("ffprep.storage.object_lock._STALE", -1.0)
+    with leased(Remote("s3://ready/x")):
+        pass
+    s3.owner().put_object(Bucket="ready", Key="x/.ffprep/lock", Body=b"\xff")
+    assert "delete s3://ready/x/.ffprep/lock" in convert(*line).err
+
+
+@pytest.mark.parametrize("header", ["heedless", "unknown"])
+def test_a_store_without_conditional_puts_is_refused(
+    s3: Bucketeer, convert: Command, header: str
+) -> None:
+    put(s3, {"a.jpg": photo(1)})
+    s3.faults.append(lambda r: header if r.method == "PUT" else None)
+    ran = convert("s3://photos", "-o", "s3://ready/x", *SIZE)
+    assert ran.code == 3
+    assert "s3://ready/x cannot be locked: this store knows no conditional PUTs" in ran.err
+    assert s3.names("ready") == []
+
+
+def test_a_large_ledger_is_put_only_over_the_version_that_was_fetched(
+    s3: Bucketeer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name, value in s3.environment.items():
+        monkeypatch.setenv(name, value)
+    ledger = tmp_path / "ledger.db"
+    with ledger.open("wb") as file:
+        file.truncate(101 << 20)
+    place, url = store_of("s3://ready"), "s3://ready/ledger.db"
+    s3.owner().put_object(Bucket="ready", Key="ledger.db", Body=b"before")
+    before = place.look(url)
+    s3.owner().put_object(Bucket="ready", Key="ledger.db", Body=b"another's")
+    assert place.replace(ledger, url, before) is None
+    assert s3.content("ready", "ledger.db") == b"another's"
+    assert place.replace(ledger, url, place.look(url)) == replace(place.look(url), modified=0)
+
+
+def test_a_key_that_ends_like_a_version(s3: Bucketeer, convert: Command) -> None:
+    names = ["b", "b?versionId=1.jpg", "c?versionId=null.jpg"]
+    put(s3, {"in/" + name: photo(n) for n, name in enumerate(names)})
+    s3.owner().put_object(Bucket="ready", Key="x/b", Body=b"precious")
+    line = ["s3://photos/in", "-o", "s3://ready/x", *SIZE, "--json"]
+    ran = convert(*line)
+    assert (ran.code, ran.summary["converted"]) == (0, 2), ran.err
+    assert s3.content("ready", "x/b") == b"precious"
+    assert sorted(outputs(s3, "x/")) == names
+    assert convert(*line).summary["fresh"] == 2
+
+
+def test_a_lock_whose_creation_was_not_answered_is_ones_own(
+    s3: Bucketeer, convert: Command
+) -> None:
+    put(s3, {"a.jpg": photo(1)})
+    s3.faults.append(
+        lambda r: (
+            "cut"
+            if r.method == "PUT" and r.path.endswith((".db", "lock")) and r.turn == 1
+            else None
+        )
+    )
+    assert convert("s3://photos", "-o", "s3://ready/x", *SIZE).code == 0
+    assert s3.names("ready") == ["x/.ffprep/ledger.db", "x/a.jpg"]
+
+
+def test_a_ledger_that_another_has_written_is_not_overwritten(
+    s3: Bucketeer, convert: Command
+) -> None:
+    put(s3, {"a.jpg": photo(1)})
+
+    def meddle(request: Request) -> str | None:
+        if (request.method, request.path) == ("PUT", "ready/x/a.jpg"):
+            s3.owner().put_object(Bucket="ready", Key="x/.ffprep/ledger.db", Body=b"another's")
+        return None
+
+    s3.faults.append(meddle)
+    ran = convert("s3://photos", "-o", "s3://ready/x", *SIZE)
+    assert ran.code == 3
+    assert "another run has written it" in ran.err
+    assert s3.content("ready", "x/.ffprep/ledger.db") == b"another's"
+    assert len(s3.names("ready", "x/.ffprep/")) == 2
+
+
+def test_a_ledger_that_is_of_no_use_is_named_by_its_url(s3: Bucketeer, convert: Command) -> None:
+    put(s3, {"a.jpg": photo(1)})
+    line = ["s3://photos", "-o", "s3://ready/x", *SIZE]
+    owner, key = s3.owner(), "x/.ffprep/ledger.db"
+    owner.put_object(Bucket="ready", Key=key, Body=photo(1))
+    assert f"s3://ready/{key} is a picture" in convert(*line).err
+    owner.put_object(Bucket="ready", Key=key, Body=b"rubbish" * 1000)
+    corrupt = convert(*line)
+    assert corrupt.code == 0
+    assert f"the ledger s3://ready/{key} was corrupt; it is s3://ready/{key}.corrupt" in corrupt.err
+    assert len(corrupt.err.splitlines()) == 1
+    assert len(s3.names("ready", f"{key}.corrupt-")) == 1
+
+
+def test_from_here_to_there_and_back(
+    s3: Bucketeer, convert: Command, ffprep: Command, tmp_path: Path
+) -> None:
+    (tmp_path / "photos").mkdir()
+    ramp(90, 70).save(tmp_path / "photos/a.png")
+    there = convert(tmp_path / "photos", "-o", "s3://ready/up", *SIZE, "--format", "png")
+    assert there.code == 0, there.err
+    s3.owner().copy_object(Bucket="photos", Key="a.png", CopySource="ready/up/a.png")
+    back = convert("s3://photos", "-o", tmp_path / "back", *SIZE, "--format", "same")
+    assert back.code == 0, back.err
+    with Image.open(tmp_path / "back/a.png") as picture:
+        assert picture.size == (64, 48)
+    assert (tmp_path / "back/.ffprep/ledger.db").exists()
+    for line in (
+        [tmp_path / "photos", "-o", "s3://ready/up", "--format", "png"],
+        ["s3://photos", "-o", tmp_path / "back", "--format", "same"],
+    ):
+        s3.forget()
+        again = convert(*line, *SIZE, "--json")
+        assert again.summary["fresh"] == 1
+        assert s3.reads("photos/") == []
+    one = convert("s3://photos/a.png", "-o", "s3://ready/one.webp", *SIZE)
+    assert one.code == 0, one.err
+    kept = convert("s3://photos", "-o", "s3://ready/kept", *SIZE, "--ledger", tmp_path / "kept.db")
+    assert kept.code == 0, kept.err
+    assert (tmp_path / "kept.db").exists()
+    assert s3.names("ready", "kept/") == ["kept/a.jpg"]
+    head = s3.owner().head_object(Bucket="ready", Key="one.webp")
+    assert head["ContentType"] == "image/webp"
+
+
+def test_names_selection_and_collisions_are_those_of_folders(
+    s3: Bucketeer, convert: Command
+) -> None:
+    names = ["a.jpg", "in/b.JPG", "in/deep/c.jpg", "trash/d.jpg", "notes.txt", ".hid/e.jpg"]
+    names += [
+        "../f.jpg",
+        "in/../../g.jpg",
+        "in//h.jpg",
+        "ä:b?#[1]+%41.jpg",
+        "x.jpg",
+        "x.png",
+        "out/old.jpg",
+    ]
+    put(s3, {name: photo(n) for n, name in enumerate(names)})
+    ran = convert(
+        "s3://photos/", "-o", "s3://photos/out", *SIZE, "--json", "--exclude", "trash/", **QUICK
+    )
+    assert ran.code == 1
+    assert ran.kinds() == {"x.jpg": "collision", "x.png": "collision"}
+    made = {d["output"] for d in ran.results.values() if d["status"] == "converted"}
+    assert made == {
+        f"s3://photos/out/{name}"
+        for name in ("a.jpg", "in/b.jpg", "in/deep/c.jpg", "ä:b?#[1]+%41.jpg")
+    }
+    assert made < {f"s3://photos/{name}" for name in s3.names("photos")}
+    assert ran.summary["passed_over"] == 4  # notes.txt, and the folders without a name
+    over = convert("s3://photos/a.jpg", "-o", "s3://photos/a.jpg", *SIZE)
+    assert "sources are never overwritten" in over.err
+
+
+def test_prune_status_and_dry_run(s3: Bucketeer, convert: Command, home: Path) -> None:
+    put(s3, {f"{n}.jpg": photo(n) for n in range(3)})
+    line = ["s3://photos", "-o", "s3://ready/x", *SIZE]
+    rehearsed = convert(*line, "--dry-run")
+    assert b"# s3://photos/0.jpg -> s3://ready/x/0.jpg\n" in rehearsed.out
+    assert s3.names("ready") == []
+    assert convert(*line).code == 0
+    s3.owner().delete_object(Bucket="photos", Key="1.jpg")
+    put(s3, {"2.jpg": b"no picture"})
+    told = convert(*line, "--dry-run", "--prune")
+    assert b"# remove s3://ready/x/1.jpg\n" in told.out
+    pruned = convert(*line, "--prune", "--json")
+    assert (pruned.code, pruned.summary["pruned"], pruned.summary["failed"]) == (1, 1, 1)
+    assert sorted(outputs(s3, "x/")) == ["0.jpg", "2.jpg"]
+    status = subprocess.run(
+        [*FFPREP, "status", "s3://ready/x", "--failed"], capture_output=True, env=s3.environment
+    )
+    assert status.stdout.startswith(b"s3://photos/2.jpg: unsupported")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["s3://photos", "-o", "s3://ready", "--checksum"], 2, "--checksum"),
+        (["s3://photos", "-o", "OUT", "--adopt"], 2, "--adopt"),
+        (["HERE", "-o", "s3://ready", "--preserve-times"], 2, "--preserve-times"),
+        (["HERE", "-o", "OUT", "--log-file", "s3://a/b"], 2, "--log-file takes a path of this"),
+        (["--sources-from", "s3://a/b", "-o", "OUT"], 2, "a list is a file of this machine"),
+        (["s3://photos", "-o", "OUT", "--depfile", "OUT.d"], 2, "make knows no URLs"),
+        (["sftp://me:s3kr1t@host/a", "-o", "OUT"], 2, "sftp://...@host: a password in a URL"),
+        (["nobody://knows/a", "-o", "OUT"], 2, "nobody knows nobody://"),
+        (["file:///photos", "-o", "OUT"], 2, "name it by its path"),
+        (["s3://", "-o", "OUT"], 2, "names no bucket"),
+        (["gs://photos", "-o", "OUT"], 3, "gs:// takes a package more"),
+    ],
+)
+def test_what_is_refused_is_told(
+    ffprep: Command, tmp_path: Path, arguments: list[str], code: int, words: str
+) -> None:
+    (tmp_path / "here").mkdir()
+    places = {"OUT": str(tmp_path / "out"), "HERE": str(tmp_path / "here")}
+    arguments = [places.get(word, word.replace("OUT.d", str(tmp_path / "d"))) for word in arguments]
+    ran = ffprep("convert", *arguments, *SIZE)
+    assert ran.code == code, ran.err
+    assert words in ran.err
+    assert "s3kr1t" not in ran.err
+
+
+def test_a_file_of_jobs_may_name_urls(ffprep: Command, tmp_path: Path) -> None:
+    words = (
+        '[job.a]\nsources = ["s3://photos/2024", "here"]\noutput = "s3://ready"\nsize = "64x48"\n'
+    )
+    (tmp_path / "ffprep.toml").write_text(words)
+    shown = ffprep("config", "show", "a", cwd=tmp_path).out.decode()
+    assert f'sources = ["s3://photos/2024", "{tmp_path}/here"]' in shown
+    assert 'output = "s3://ready"' in shown
+
+
+def test_commands_that_look_take_files_only(ffprep: Command) -> None:
+    for command in ("check", "info"):
+        ran = ffprep(command, "s3://photos", *SIZE)
+        assert ran.code == 2
+        assert "s3://photos is in a store" in ran.err
+
+
+def test_without_the_extra_a_sentence_says_what_to_install(home: Path, tmp_path: Path) -> None:
+    script = (
+        "import sys; sys.modules['fsspec'] = None; sys.argv[0] = 'ffprep';"
+        "from ffprep.__main__ import main; main()"
+    )
+    argv = [sys.executable, "-c", script, "convert", "s3://photos", "-o", str(tmp_path), *SIZE]
+    done = subprocess.run(argv, capture_output=True)
+    assert done.returncode == 3
+    assert b"pip install 'ffprep[s3]'" in done.stderr
+
+
+def test_for_local_files_nothing_of_stores_is_imported(home: Path, tmp_path: Path) -> None:
+    ramp(80, 60).save(tmp_path / "a.png")
+    os.makedirs(tmp_path / "s3:")
+    ramp(80, 60).save(tmp_path / "s3:/a:b.png")
+    script = (
+        "import sys, ffprep\n"
+        "made = list(ffprep.convert(['a.png', './s3:'], 'out', '64x48'))\n"
+        "names = sorted(str(r.output) for r in made if not r.failure)\n"
+        "assert names == ['out/a.jpg', 'out/a:b.jpg'], made\n"
+        "print([m for m in ('fsspec', 's3fs', 'asyncio', 'ffprep.storage.objects') if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path
+    )
+    assert done.stdout == "[]\n", done.stderr
+
+
+@pytest.fixture
+def memory() -> Iterator[Any]:
+    fs = fsspec.filesystem("memory")
+    yield fs
+    fs.store.clear()
+    fs.pseudo_dirs[:] = [""]
+
+
+def test_a_store_in_memory(memory: Any) -> None:
+    for n in range(5):
+        memory.pipe_file(f"/photos/in/{n}.jpg", photo(n))
+    line = ("memory://photos", "memory://ready", "64x48")
+    assert {r.status for r in library.convert(*line)} == {Status.CONVERTED}
+    made = memory.cat_file("/ready/in/3.jpg")
+    assert {r.status for r in library.convert(*line)} == {Status.FRESH}
+    memory.pipe_file("/photos/in/3.jpg", photo(33))
+    results = {str(r.source): r.status for r in library.convert(*line)}
+    assert [name for name, status in results.items() if status is Status.CONVERTED] == [
+        "memory://photos/in/3.jpg"
+    ]
+    assert memory.cat_file("/ready/in/3.jpg") != made
+    for since, count in (("1h", 5), ("2099-01-01", 0)):
+        taken = library.convert("memory://photos", "memory://other", "64x48", since=since)
+        assert len(list(taken)) == count
+    assert library.prepare("memory://photos/in/1.jpg", "64x48").data == memory.cat_file(
+        "/ready/in/1.jpg"
+    )
+
+
+def test_lock_and_ledger_outlive_a_while_without_room_for_temporary_files(
+    memory: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr("ffprep.storage.object_lock._RENEWAL", 0.01)
+    monkeypatch.setattr("ffprep.ledger.remote._EVERY", 0.0)
+
+    with leased(Remote("memory://ready")):
+        (folder,) = tmp_path.iterdir()
+        until = time.monotonic() + 60
+        folder.rename(tmp_path / "gone")
+        time.sleep(0.1)
+        (tmp_path / "gone").rename(folder)
+        before = memory.cat_file("/ready/.ffprep/lock")
+        while memory.cat_file("/ready/.ffprep/lock") == before and time.monotonic() < until:
+            time.sleep(0.01)
+        assert memory.cat_file("/ready/.ffprep/lock") != before
+    home, warned = Remote("memory://ready/ledger.db"), list[str]()
+    with KeptLedger(home, warned.append, fsync=False, read_only=False) as ledger:
+        ledger.path.with_name("saved.db").mkdir()
+        ledger.record([])
+        assert not memory.exists("/ready/ledger.db")
+    assert memory.exists("/ready/ledger.db")
+    assert not warned
+
+
+def test_without_a_temporary_folder_nothing_is_held(home: Path, tmp_path: Path) -> None:
+    script = (
+        "import sys, tempfile; tempfile.tempdir = 'nowhere'; sys.argv[0] = 'ffprep';"
+        "from ffprep.__main__ import main; main()"
+    )
+    ramp(80, 60).save(tmp_path / "a.png")
+    line = ["convert", str(tmp_path), "-o", "memory://ready", *SIZE]
+    done = subprocess.run([sys.executable, "-c", script, *line], capture_output=True, text=True)
+    assert done.returncode == 3
+    assert "ffprep: no temporary folder can be made" in done.stderr
+
+
+def test_where_a_put_is_seen_as_it_goes_it_has_another_name_until_it_is_whole(
+    tmp_path: Path,
+) -> None:
+    class Disk(LocalFileSystem):  # type: ignore[misc]
+        cachable = False
+        broken = False
+
+        def put_file(self, lpath: str, rpath: str, *_: Any, **__: Any) -> None:
+            Path(rpath).write_bytes(Path(lpath).read_bytes()[: 3 if self.broken else None])
+            if self.broken:
+                raise ConnectionResetError("gone")
+
+    disk = Disk()
+    store, made = Store(disk), tmp_path / "made.jpg"
+    made.write_bytes(photo(1))
+    url = f"file://{tmp_path}/out/in/a.jpg"
+    store.put(made, url)
+    assert (tmp_path / "out/in/a.jpg").read_bytes() == photo(1)
+    disk.broken = True
+    made.write_bytes(photo(2))
+    with pytest.raises(library.PhotoError, match="the connection failed"):
+        store.put(made, url)
+    assert (tmp_path / "out/in/a.jpg").read_bytes() == photo(1)
+    assert os.listdir(tmp_path / "out/in") == ["a.jpg"]
+
+
+@pytest.mark.parametrize("ordered", [True, False])
+def test_of_a_flat_folder_only_what_is_asked_for_is_held(
+    monkeypatch: pytest.MonkeyPatch, ordered: bool
+) -> None:
+    names = [f"{n:06}" for n in range(50_000)]
+    if not ordered:
+        names[30_000:] = sorted(names[30_000:], reverse=True)
+
+    class Pages(Store):
+        def pages(self, folder: str, all_of_it: bool = False) -> Iterator[Page]:
+            for start in range(0, len(names), 1000):
+                part = names[start : start + 1000]
+                yield Page([Object(n, Stamp(0, 0, int(n), 0)) for n in part], [])
+
+    monkeypatch.setattr("ffprep.storage.objects.store", lambda url: Pages(None))
+    listed = _Listed("s3://ready/flat")
+    for turn in range(2):
+        for start in range(0, 50_000, 512):
+            asked = [f"{n:06}" for n in range(start, min(start + 512, 50_000))]
+            found = listed.stamps([*asked, f"{start:06}-none"])
+            assert [found[name].bytes for name in asked] == list(map(int, asked)), turn
+            assert f"{start:06}-none" not in found
+            assert not ordered or len(found) < 12_000
+    if not ordered:
+        assert len(listed.stamps(["000000"])) == 50_000
+
+
+def test_what_goes_to_another_machine_knows_its_version() -> None:
+    errand = Errand(Remote("s3://photos/a.jpg", Stamp(0, 0, 7, 8)), Path("a.jpg"), SPEC)
+    again = pickle.loads(pickle.dumps(errand))
+    assert again == errand
+    assert again.source.stamp == Stamp(0, 0, 7, 8)
+
+
+def test_two_slashes_make_a_url_and_nothing_else_does(tmp_path: Path) -> None:
+    assert located("s3:/photos") == Path("s3:/photos")
+    assert located("a:b.jpg") == Path("a:b.jpg")
+    assert located("./s3://photos") == Path("s3:/photos")
+    assert located("S3://photos//") == Remote("s3://photos")
+    with pytest.raises(UsageError):
+        located("s3:///a")
+
+
+def test_a_sidecar_beside_an_object_frames_it(memory: Any) -> None:
+    for n in range(3):
+        memory.pipe_file(f"/photos/{n}.jpg", photo(n))
+    line = ("memory://photos", "memory://ready", "64x64")
+
+    def modes() -> dict[str, str | None]:
+        return {str(r.source)[-5:]: r.mode for r in library.convert(*line) if not r.failure}
+
+    assert modes() == {"0.jpg": "cover", "1.jpg": "cover", "2.jpg": "cover"}
+    memory.pipe_file("/photos/1.jpg.ffprep.toml", b'mode = "pad"')
+    memory.pipe_file("/photos/2.jpg.ffprep.toml", b'mode = "pat"')
+    cut = memory.cat_file("/ready/1.jpg")
+    results = {str(r.source)[-5:]: r for r in library.convert(*line)}
+    assert {name: result.status for name, result in results.items()} == {
+        "0.jpg": Status.FRESH,
+        "1.jpg": Status.CONVERTED,
+        "2.jpg": Status.FAILED,
+    }
+    assert results["1.jpg"].mode == "pad"
+    assert memory.cat_file("/ready/1.jpg") != cut
+    assert "2.jpg.ffprep.toml:1:" in str(results["2.jpg"].failure)
+    named = ("memory://photos/1.jpg", "memory://other", "64x64")
+    assert [result.mode for result in library.convert(*named)] == ["pad"]
+    memory.pipe_file("/photos/2.jpg.ffprep.toml", b"#" * 5000)
+    assert "larger than" in str(next(r for r in library.convert(*line) if r.failure).failure)

@@ -1,0 +1,183 @@
+"""Viewers: Pillow's C code may crash, hang, or fill its memory, and costs one photo."""
+
+import contextlib
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from ffprep.conversion.converter import Converter
+from ffprep.conversion.ffmpeg_binary import find
+from ffprep.core.job import Job, Policy
+from ffprep.errors import Kind, PhotoError
+from ffprep.image.sandbox import Viewers
+from ffprep.system.processes import Processes
+from tests.conversion.test_converter import PNG, kind
+from tests.support.pictures import opened, ramp
+
+LIMIT = 268_000_000
+POLICY = Policy(timeout=20)
+
+
+@pytest.fixture(autouse=True)
+def others() -> None:
+    """What tests before this one have left to the garbage collector is none of its business."""
+    _others.clear()
+    _others.update(children())
+
+
+_others: set[int] = set()
+
+
+@pytest.fixture
+def viewers(home: Path) -> Iterator[Viewers]:
+    with Viewers(Processes(), POLICY) as viewers:
+        yield viewers
+
+
+def children() -> list[int]:
+    """The viewers of this process."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):  # they come and go
+            if (
+                entry.name.isdecimal()
+                and b"ffprep.image.sandbox_worker" in (entry / "cmdline").read_bytes()
+            ):
+                parent = (entry / "stat").read_text().rpartition(")")[2].split()[1]
+                found += [int(entry.name)] * (int(parent) == os.getpid())
+    return [pid for pid in found if pid not in _others]
+
+
+@pytest.mark.parametrize("suffix", ["webp", "avif", "heic"])
+def test_what_c_code_reads_is_looked_at_elsewhere(
+    viewers: Viewers, tmp_path: Path, suffix: str
+) -> None:
+    if suffix == "heic":
+        import pillow_heif
+
+        pillow_heif.register_heif_opener()
+    ramp(60, 40).save(tmp_path / f"a.{suffix}")
+    assert str(viewers.probe(tmp_path / f"a.{suffix}", LIMIT).shown) == "60x40"
+    assert len(children()) == 1
+    viewers.probe(tmp_path / f"a.{suffix}", LIMIT)
+    assert len(children()) == 1  # it is kept
+    viewers.close()
+    assert children() == []
+
+
+def test_what_python_reads_needs_nobody(viewers: Viewers, tmp_path: Path) -> None:
+    for suffix in ("jpg", "png"):
+        ramp(60, 40).save(tmp_path / f"a.{suffix}")
+        viewers.look(tmp_path / f"a.{suffix}", LIMIT, keep=False)
+    assert children() == []
+
+
+def test_trouble_in_a_viewer_is_told_as_here(viewers: Viewers, tmp_path: Path) -> None:
+    (tmp_path / "bad.webp").write_bytes(b"RIFF\0\0\0\0WEBPVP8 ")
+    with pytest.raises(PhotoError) as caught:
+        viewers.probe(tmp_path / "bad.webp", LIMIT)
+    assert caught.value.kind is Kind.DAMAGED
+    assert "begins like webp" in str(caught.value)
+    assert len(children()) == 1  # it was not its fault
+
+
+@pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGABRT, signal.SIGKILL])
+def test_a_crash_costs_the_photo_and_the_next_is_looked_at(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    # A plugin that crashes on one photo, as C code does.
+    code = "import os, PIL.WebPImagePlugin as w; o = w.WebPImageFile._open\n"
+    code += f"w.WebPImageFile._open = lambda s: os.kill(os.getpid(), {number}) if s.fp.seek(0) or b'DIE!' in s.fp.read() else s.fp.seek(0) or o(s)\n"
+    (tmp_path / "sitecustomize.py").write_text(code)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    ramp(60, 40).save(tmp_path / "a.webp")
+    (tmp_path / "b.webp").write_bytes((tmp_path / "a.webp").read_bytes() + b"DIE!")
+    with Viewers(Processes(), POLICY) as viewers:
+        for _ in range(2):
+            assert str(viewers.probe(tmp_path / "a.webp", LIMIT).shown) == "60x40"
+            with pytest.raises(PhotoError) as caught:
+                viewers.probe(tmp_path / "b.webp", LIMIT)
+            assert caught.value.kind is Kind.DAMAGED
+            assert "crashed" in str(caught.value)
+
+
+def test_one_that_died_of_a_photo_before_costs_no_other(viewers: Viewers, tmp_path: Path) -> None:
+    ramp(60, 40).save(tmp_path / "a.webp")
+    viewers.probe(tmp_path / "a.webp", LIMIT)
+    (pid,) = children()
+    os.kill(pid, signal.SIGKILL)
+    assert str(viewers.probe(tmp_path / "a.webp", LIMIT).shown) == "60x40"
+
+
+def test_one_that_hangs_is_ended(home: Path, tmp_path: Path) -> None:
+    ramp(60, 40).save(tmp_path / "a.webp")
+    with Viewers(Processes(), Policy(timeout=1.5)) as viewers:
+        viewers.probe(tmp_path / "a.webp", LIMIT)
+        (pid,) = children()
+        os.kill(pid, signal.SIGSTOP)
+        started = time.monotonic()
+        with pytest.raises(PhotoError) as caught:
+            viewers.probe(tmp_path / "a.webp", LIMIT)
+        assert time.monotonic() - started < 10
+        assert caught.value.kind is Kind.TIMEOUT
+        assert children() == []
+
+
+def test_one_that_fills_its_memory_says_so(home: Path, tmp_path: Path) -> None:
+    Image.new("RGB", (8000, 6000)).save(tmp_path / "a.png")
+    with Viewers(Processes(), Policy(max_memory=160 << 20)) as viewers:
+        picture = viewers.probe(tmp_path / "a.png", LIMIT)
+        with pytest.raises(PhotoError) as caught:
+            viewers.require_whole(tmp_path / "a.png", picture)
+        assert caught.value.kind is Kind.TOO_LARGE
+        assert "memory" in str(caught.value)
+
+
+def test_pixels_come_through_whole(home: Path, tmp_path: Path) -> None:
+    ramp(700, 500).convert("CMYK").save(tmp_path / "inks.tif")
+    converter = Converter(find(), Policy())
+    (result,) = converter.convert([Job(tmp_path / "inks.tif", tmp_path / "o.png", PNG)])
+    assert kind(result) is None
+    assert opened(tmp_path / "o.png").size == (64, 48)
+    converter.close()
+    assert children() == []
+
+
+def test_nobody_is_left_when_the_program_ends(home: Path, tmp_path: Path) -> None:
+    ramp(60, 40).save(tmp_path / "a.webp")
+    code = (
+        "from pathlib import Path; from ffprep.image.sandbox import *; from ffprep.system.processes import *; from ffprep.core.job import *\n"
+        f"v = Viewers(Processes(), Policy()); v.probe(Path({str(tmp_path)!r}) / 'a.webp', 10**8)\n"
+        "print(v._idle[0]._running._child.pid)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    assert not Path(f"/proc/{done.stdout.decode().strip()}").exists()
+
+
+@pytest.mark.parametrize("what", ["segments", "zeros", "chunks", "tiff"])
+def test_a_head_without_end_costs_its_photo_only(home: Path, tmp_path: Path, what: str) -> None:
+    path = tmp_path / f"a.{ {'chunks': 'png', 'tiff': 'tif'}.get(what, 'jpg') }"
+    ramp(60, 40).save(path)
+    data = path.read_bytes()
+    if what == "segments":
+        path.write_bytes(data[:2] + b"\xff\xfe\0\2" * 3_000_000 + data[2:])
+    elif what == "chunks":
+        path.write_bytes(data[:33] + b"\0\0\0\0tEXt\xa2\x76\xe7\xae" * 3_000_000 + data[33:])
+    else:
+        head = b"II*\0\x08\0\0\0\0\0" if what == "tiff" else data[:20]
+        path.write_bytes(head)
+        os.truncate(path, 3 << 30)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    started = time.monotonic()
+    with Viewers(Processes(), Policy(timeout=3)) as viewers, contextlib.suppress(PhotoError):
+        viewers.look(path, LIMIT, keep=False)
+    assert time.monotonic() - started < 30
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # kilobytes

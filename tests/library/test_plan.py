@@ -1,0 +1,297 @@
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ffprep.config.modes import find_mode
+from ffprep.core.formats import OUTPUT_FORMATS
+from ffprep.core.job import Job, Result
+from ffprep.core.spec import Size, Spec
+from ffprep.errors import Kind, UsageError
+from ffprep.library import plan as library
+from ffprep.library.naming import Names
+from ffprep.library.plan import Plan, Request
+from ffprep.library.walk import Walk
+
+SPEC = Spec(Size(32, 18), find_mode("cover"))
+JPEG = b"\xff\xd8\xff\xe0"
+
+
+def tree(folder: Path, *names: str, content: bytes = JPEG) -> Path:
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return folder
+
+
+def plan(*sources: Path, out: Path, **options: object) -> Plan:
+    return Plan.of(Request(tuple(sources), out, SPEC, **options))  # type: ignore[arg-type]
+
+
+def outputs(made: Plan) -> list[str]:
+    jobs = [item for item in made.jobs() if isinstance(item, Job)]
+    return [job.output.relative_to(made.request.output).as_posix() for job in jobs]
+
+
+def collisions(made: Plan) -> dict[str, str]:
+    failed = [item for item in made.jobs() if isinstance(item, Result)]
+    assert all(item.failure and item.failure.kind is Kind.COLLISION for item in failed)
+    return {item.source.name: item.failure.message for item in failed if item.failure}
+
+
+def test_a_tree_is_mirrored_in_order(tmp_path: Path) -> None:
+    tree(tmp_path / "in", "b.png", "a.jpg", "x/c.heic", "x/y/d.TIF", "notes.txt", "x/clip.mov")
+    made = plan(tmp_path / "in", out=tmp_path / "out")
+    assert outputs(made) == ["a.jpg", "b.jpg", "x/c.jpg", "x/y/d.jpg"]
+    assert (made.total, made.passed_over) == (4, 2)
+
+
+def test_hidden_files_and_folders_are_left_alone(tmp_path: Path) -> None:
+    tree(tmp_path / "in", ".a.jpg", ".cache/b.jpg", ".ffprep-1-2.part", "c.jpg")
+    made = plan(tmp_path / "in", out=tmp_path / "out")
+    assert outputs(made) == ["c.jpg"]
+    assert made.passed_over == 0
+
+
+def test_a_file_without_a_suffix_is_known_by_its_bytes(tmp_path: Path) -> None:
+    tree(tmp_path / "in", "scan")
+    tree(tmp_path / "in", "README", content=b"plain words")
+    made = plan(tmp_path / "in", out=tmp_path / "out")
+    assert outputs(made) == ["scan.jpg"]
+    assert made.passed_over == 1
+
+
+def test_links_are_followed_where_it_is_asked_for_and_no_folder_is_entered_twice(
+    tmp_path: Path,
+) -> None:
+    tree(tmp_path / "in", "a.jpg", "sub/b.jpg")
+    (tmp_path / "in/sub/loop").symlink_to(tmp_path / "in")
+    (tmp_path / "in/zlink").symlink_to(tmp_path / "in/sub")
+    tree(tmp_path / "far", "c.jpg")
+    (tmp_path / "in/far").symlink_to(tmp_path / "far")
+    (tmp_path / "in/d.jpg").symlink_to(tmp_path / "far/c.jpg")
+    made = plan(tmp_path / "in", out=tmp_path / "out")
+    assert (outputs(made), made.passed_over, made.links) == (["a.jpg", "sub/b.jpg"], 4, 4)
+    made = plan(tmp_path / "in", out=tmp_path / "out", follow_links=True)
+    assert sorted(outputs(made)) == ["a.jpg", "d.jpg", "far/c.jpg", "sub/b.jpg"]
+
+
+def test_a_link_is_followed_when_it_is_named_or_stays(tmp_path: Path) -> None:
+    """What is inside is read anyway; and whoever names a link means what it leads to."""
+    tree(tmp_path / "far", "a.jpg", "b.jpg")
+    tree(tmp_path / "far-away", "secret.jpg")
+    (tmp_path / "in").symlink_to("far")
+    (tmp_path / "far/again.jpg").symlink_to(tmp_path / "in/a.jpg")
+    (tmp_path / "far/secret.jpg").symlink_to(
+        "../far-away/secret.jpg"
+    )  # a name that begins the same
+    (tmp_path / "far/chain.jpg").symlink_to("secret.jpg")
+    (tmp_path / "file.jpg").symlink_to("far-away/secret.jpg")
+    made = plan(tmp_path / "in", tmp_path / "file.jpg", out=tmp_path / "out")
+    assert (outputs(made), made.links) == (["a.jpg", "again.jpg", "b.jpg", "file.jpg"], 2)
+
+
+def test_the_output_folder_is_no_source_when_it_lies_inside_one(tmp_path: Path) -> None:
+    tree(tmp_path / "in", "a.jpg", "ready/a.jpg", "ready/x/b.jpg")
+    assert outputs(plan(tmp_path / "in", out=tmp_path / "in/ready")) == ["a.jpg"]
+
+
+def test_devices_and_pipes_in_a_folder_are_passed_over(tmp_path: Path) -> None:
+    tree(tmp_path / "in", "a.jpg")
+    os.mkfifo(tmp_path / "in/pipe.jpg")
+    made = plan(tmp_path / "in", out=tmp_path / "out")
+    assert (outputs(made), made.passed_over) == (["a.jpg"], 1)
+
+
+def test_a_link_to_nowhere_is_handed_on_to_be_told(tmp_path: Path) -> None:
+    tree(tmp_path / "in", "a.jpg")
+    (tmp_path / "in/lost.jpg").symlink_to("nowhere.jpg")
+    assert outputs(plan(tmp_path / "in", out=tmp_path / "out")) == ["a.jpg", "lost.jpg"]
+
+
+def test_what_two_sources_would_write_is_found_and_named(tmp_path: Path) -> None:
+    tree(tmp_path / "in", "a.png", "a.jpg", "b.jpg", "x/a.jpg")
+    made = plan(tmp_path / "in", out=tmp_path / "out")
+    assert outputs(made) == ["b.jpg", "x/a.jpg"]
+    told = collisions(made)
+    assert set(told) == {"a.png", "a.jpg"}
+    assert str(tmp_path / "in/a.png") in told["a.jpg"]
+    assert str(tmp_path / "in/a.jpg") in told["a.png"]
+    assert made.total == 4
+
+
+def test_names_that_differ_in_case_collide_only_where_the_disk_is_blind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree(tmp_path / "in", "A.jpg", "a.jpg", "e\u0301.jpg", "\u00e9.jpg", "b.jpg")
+    assert len(outputs(plan(tmp_path / "in", out=tmp_path / "out"))) == 5
+    # No case-blind disk can be had everywhere; the question to the disk is all that is faked.
+    monkeypatch.setattr(library, "is_case_blind", lambda path: True)
+    made = plan(tmp_path / "in", out=tmp_path / "out")
+    assert outputs(made) == ["b.jpg"]
+    assert len(collisions(made)) == 4
+
+
+def test_a_disk_that_tells_case_is_not_blind(tmp_path: Path) -> None:
+    probe = tmp_path / "Case"
+    probe.touch()
+    blind = (tmp_path / "cASE").exists()
+    assert library.is_case_blind(tmp_path / "not/there/yet") == blind
+    assert [p.name for p in tmp_path.iterdir()] == ["Case"]
+
+
+def test_an_output_that_is_a_source_is_refused(tmp_path: Path) -> None:
+    tree(tmp_path / "in", "a.jpg", "b.png")
+    made = plan(tmp_path / "in", out=tmp_path / "in")
+    assert outputs(made) == ["b.jpg"]
+    assert "sources are never overwritten" in collisions(made)["a.jpg"]
+
+
+def test_a_source_is_safe_from_other_spellings_and_links(tmp_path: Path) -> None:
+    tree(tmp_path / "real", "a.jpg")
+    (tmp_path / "in").symlink_to(tmp_path / "real")
+    assert set(collisions(plan(tmp_path / "in/../in", out=tmp_path / "real"))) == {"a.jpg"}
+    (tmp_path / "links").mkdir()
+    (tmp_path / "links/a.jpg").symlink_to(tmp_path / "real/a.jpg")
+    made = plan(tmp_path / "links", out=tmp_path / "real", follow_links=True)
+    assert set(collisions(made)) == {"a.jpg"}
+
+
+def test_a_source_named_twice_is_converted_once(tmp_path: Path) -> None:
+    tree(tmp_path / "in", "a.jpg")
+    made = plan(
+        tmp_path / "in", tmp_path / "in/a.jpg", tmp_path / "in/../in/a.jpg", out=tmp_path / "out"
+    )
+    assert (outputs(made), made.total) == (["a.jpg"], 1)
+
+
+def test_a_file_that_appears_late_waits_for_the_next_run(tmp_path: Path) -> None:
+    tree(tmp_path / "in", "b.jpg")
+    made = plan(tmp_path / "in", out=tmp_path / "out")
+    tree(tmp_path / "in", "b.png", "c.jpg")
+    assert "c.jpg" not in outputs(made)
+
+
+def test_templates(tmp_path: Path) -> None:
+    tree(tmp_path / "trip", "a.png", "b.jpg")
+    names = Names("{parent}/{n:03}_{stem}_{width}x{height}-{mode}")
+    made = plan(tmp_path / "trip", out=tmp_path / "out", names=names)
+    assert outputs(made) == ["trip/001_a_32x18-cover.jpg", "trip/002_b_32x18-cover.jpg"]
+    assert outputs(plan(tmp_path / "trip", out=tmp_path / "o", names=Names("{ext}.{stem}"))) == [
+        "jpg.a",
+        "jpg.b",
+    ]
+
+
+@pytest.mark.parametrize(
+    "template",
+    ["{name}", "{stem.real}", "{stem", "/etc/{stem}", "../{stem}", "a/../../{stem}", "{}", "{0}",
+     "{stem!z}", "{stem:5d}", "{n:999999999}", "", "{ext}/", ".ffprep-{stem}", "a\0{stem}"],
+)  # fmt: skip
+def test_templates_of_no_use_are_told(template: str) -> None:
+    with pytest.raises(UsageError, match="--names"):
+        Names(template)
+
+
+@given(st.text(max_size=30))
+def test_a_template_is_used_or_told_and_never_leaves_its_folder(template: str) -> None:
+    try:
+        (name,) = Names(template).render("in/", ["photo.png"], [".jpg"], SPEC, 7)
+    except UsageError:
+        return
+    assert os.path.abspath(os.path.join("/out", name)).startswith("/out/")
+
+
+def test_same_keeps_a_format_that_can_be_written(tmp_path: Path) -> None:
+    tree(tmp_path / "in", "a.JPEG", "fake.png")
+    tree(tmp_path / "in", "b.png", "noext", content=b"\x89PNG\r\n\x1a\n")
+    tree(tmp_path / "in", "c.gif", content=b"GIF89a")
+    tree(tmp_path / "in", "d.heic", content=b"\0\0\0\x18ftypheic\0\0\0\0")
+    made = plan(tmp_path / "in", out=tmp_path / "out", same_format=True)
+    assert outputs(made) == ["a.JPEG", "b.png", "c.png", "d.jpg", "fake.jpg", "noext.png"]
+    formats = {job.output.suffix: job.spec.format for job in made.jobs() if isinstance(job, Job)}
+    assert formats[".png"] is OUTPUT_FORMATS["png"]
+
+
+def test_a_folder_that_cannot_be_read_is_told_and_the_rest_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree(tmp_path / "in", "a.jpg", "shut/b.jpg")
+    scandir = os.scandir
+
+    def refuse(path: Path) -> object:  # root may read everything, so a refusal has to be faked
+        if Path(path).name == "shut":
+            raise PermissionError(13, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    made = plan(tmp_path / "in", out=tmp_path / "out")
+    told = [item for item in made.jobs() if isinstance(item, Result)]
+    assert outputs(made) == ["a.jpg"]
+    assert [(r.source.name, r.failure.kind) for r in told if r.failure] == [("shut", Kind.IO)]
+
+
+def test_files_named_by_themselves_are_always_found(tmp_path: Path) -> None:
+    tree(tmp_path, "notes.txt", ".hidden.jpg")
+    named = ["notes.txt", ".hidden.jpg", "gone.jpg"]
+    found = Walk([tmp_path / name for name in named]).files()
+    assert [f.path.name for f in found] == named
+
+
+def test_numbers_do_not_drift_when_the_output_folder_appears_inside_the_source(
+    tmp_path: Path,
+) -> None:
+    tree(tmp_path / "in", "a/1.jpg", "b/2.jpg", "c/3.jpg")
+    made = plan(tmp_path / "in", out=tmp_path / "in/b/out", names=Names("{n}"))
+    tree(tmp_path / "in/b/out", "1.jpg")  # what a run writes while it walks
+    jobs = [item for item in made.jobs() if isinstance(item, Job)]
+    assert [job.source.name for job in jobs] == ["1.jpg", "2.jpg", "3.jpg"]
+
+
+def test_a_photo_that_lost_its_number_is_told(tmp_path: Path) -> None:
+    tree(tmp_path / "in", "b.jpg", "c.jpg")
+    made = plan(tmp_path / "in", out=tmp_path / "out", names=Names("{n}"))
+    tree(tmp_path / "in", "a.jpg")
+    told = [item for item in made.jobs() if isinstance(item, Result)]
+    assert [item.source.name for item in told] == ["b.jpg", "c.jpg"]
+    assert all("run again" in item.failure.message for item in told if item.failure)
+
+
+def test_a_repeated_source_does_not_hide_a_collision(tmp_path: Path) -> None:
+    tree(tmp_path / "in", "a.jpg", "a.png")
+    folder = tmp_path / "in"
+    made = plan(folder, folder / "a.jpg", tmp_path / "in/../in", out=tmp_path / "out")
+    told = collisions(made)
+    assert (set(told), made.total, outputs(made)) == ({"a.jpg", "a.png"}, 2, [])
+    assert "a.png" in told["a.jpg"]
+
+
+def test_a_missing_file_costs_no_other(tmp_path: Path) -> None:
+    tree(tmp_path, "a.jpg")
+    made = plan(tmp_path / "gone/a.jpg", tmp_path / "a.jpg", out=tmp_path / "out")
+    assert (outputs(made), made.total) == (["a.jpg"], 2)
+
+
+def test_real_folders_come_before_links_to_them(tmp_path: Path) -> None:
+    tree(tmp_path / "in", "z/photo.jpg")
+    (tmp_path / "in/a").symlink_to("z")
+    made = plan(tmp_path / "in", out=tmp_path / "out", follow_links=True)
+    assert outputs(made) == ["z/photo.jpg"]
+
+
+def test_links_that_lead_to_themselves_are_passed_over(tmp_path: Path) -> None:
+    tree(tmp_path / "in", "a.jpg")
+    (tmp_path / "in/loop").symlink_to("loop")
+    assert outputs(plan(tmp_path / "in", out=tmp_path / "out")) == ["a.jpg"]
+
+
+def test_a_name_that_only_one_photo_gives_fails_only_that_one(tmp_path: Path) -> None:
+    tree(tmp_path, "a.jpg", ".ffprep-x.jpg")
+    made = plan(tmp_path / ".ffprep-x.jpg", tmp_path / "a.jpg", out=tmp_path / "out")
+    assert outputs(made) == ["a.jpg"]
+    (told,) = (item for item in made.jobs() if isinstance(item, Result))
+    assert told.failure
+    assert told.failure.kind is Kind.IO

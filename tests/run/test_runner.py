@@ -1,0 +1,42 @@
+from pathlib import Path
+
+from ffprep.config.modes import find_mode
+from ffprep.conversion.converter import Converter
+from ffprep.conversion.ffmpeg_binary import find
+from ffprep.core.job import Result, Status
+from ffprep.core.spec import Size, Spec
+from ffprep.library.plan import Plan, Request
+from ffprep.run.runner import Order, Run, _Pace
+from tests.support.pictures import ramp
+
+
+def took(seconds: float) -> Result:
+    return Result(Path("a"), Path("b"), Status.CONVERTED, seconds=seconds)
+
+
+def test_chunks_are_a_few_seconds_long_and_end_small() -> None:
+    pace = _Pace()
+    for _ in range(100):
+        pace.learn(took(0.01))
+    assert pace.length(100_000, 2) == 64
+    assert [pace.length(n, 2) for n in (40, 8, 3, 1)] == [10, 2, 1, 1]
+    for _ in range(100):
+        pace.learn(took(2.0))
+    assert pace.length(100_000, 2) == 2
+    for _ in range(100):
+        pace.learn(took(60.0))
+    assert pace.length(100_000, 2) == 1
+
+
+def test_a_run_tells_every_photo_once(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for number in range(70):
+        ramp(20 + number, 20).save(tmp_path / f"in/{number}.png")
+    (tmp_path / "in/0.jpg").write_text("no picture")
+    request = Request((tmp_path / "in",), tmp_path / "out", Spec(Size(9, 9), find_mode("pad")))
+    plan = Plan.of(request)
+    order = Order(request, jobs=2)
+    results = list(Run(order, Converter(find(), order.policy), plan).results())
+    assert plan.total == len(results) == len({r.source for r in results}) == 71
+    assert {r.source.name for r in results if r.failure} == {"0.jpg", "0.png"}
+    assert len(list((tmp_path / "out").iterdir())) == 69

@@ -1,0 +1,137 @@
+"""Child processes, real ones."""
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ffprep.system.processes import LARGE, Limits, Processes
+from tests.conversion.test_ffmpeg_binary import script
+
+
+def run(
+    argv: list[str], seconds: float, data: bytes | None = None, limits: Limits | None = None
+) -> tuple[int | None, str]:
+    """The status and the log of one process."""
+    with Processes().start(argv, limits, [data] if data is not None else None) as running:
+        status = running.wait_at_most(seconds)
+    return status, running.log
+
+
+def test_a_process_is_fed_and_heard() -> None:
+    data = os.urandom(300_000)
+    status, log = run(["sh", "-c", "wc -c >&2; exit 3"], 30, data)
+    assert (status, log.strip()) == (3, "300000")
+
+
+def test_endless_chatter_neither_blocks_nor_fills_memory() -> None:
+    status, log = run(["sh", "-c", "head -c 30000000 /dev/zero >&2"], 60)
+    assert (status, len(log)) == (0, 1 << 20)
+
+
+def test_one_that_hangs_is_ended_with_its_children(tmp_path: Path) -> None:
+    note = tmp_path / "pid"
+    hang = f"trap '' TERM; sleep 600 & echo $! > {note}; wait"
+    assert run(["sh", "-c", hang], 0.5)[0] is None
+    assert not alive(int(note.read_text()))
+
+
+def test_a_child_left_behind_is_ended_too(tmp_path: Path) -> None:
+    note = tmp_path / "pid"
+    assert run(["sh", "-c", f"sleep 600 & echo $! > {note}"], 60)[0] == 0
+    assert not alive(int(note.read_text()))
+
+
+def test_a_crash_shows_its_signal() -> None:
+    assert run(["sh", "-c", "kill -SEGV $$"], 30)[0] == -signal.SIGSEGV
+
+
+def test_stop_ends_what_runs_and_what_is_started_then() -> None:
+    processes = Processes()
+    with processes.start(["sleep", "600"]) as running:
+        assert not running.wait(0.1)
+        processes.stop()
+        assert running.wait_at_most(60) == -signal.SIGKILL
+    with processes.start(["sleep", "600"]) as running:
+        assert running.wait_at_most(60) == -signal.SIGKILL
+    assert processes.stopped
+
+
+class Signalling(list[str]):
+    """A command during whose start a signal comes."""
+
+    def __iter__(self) -> Iterator[str]:
+        signal.raise_signal(signal.SIGUSR1)
+        return super().__iter__()
+
+
+def test_a_signal_may_stop_what_its_own_thread_is_starting() -> None:
+    processes = Processes()
+
+    def hanging(*_: object) -> None:
+        raise TimeoutError
+
+    before = {
+        signal.SIGUSR1: signal.signal(signal.SIGUSR1, lambda *_: processes.stop()),
+        signal.SIGALRM: signal.signal(signal.SIGALRM, hanging),
+    }
+    signal.alarm(30)
+    try:
+        with processes.start(Signalling(["sleep", "600"])) as running:
+            assert running.wait_at_most(20) == -signal.SIGKILL
+    finally:
+        signal.alarm(0)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs; one that is dead but not collected by init does not."""
+    for _ in range(100):
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except OSError:
+            return False
+        if state == "Z":
+            return False
+        time.sleep(0.02)
+    return True
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fadvise"), reason="limits are set on Linux only")
+def test_what_a_process_may_take_is_limited(tmp_path: Path) -> None:
+    hog = "import time; time.sleep(0.2); b = bytearray(300 << 20); print('fat', file=__import__('sys').stderr)"
+    limits = Limits(memory=200 << 20, file=1 << 20)
+    status, log = run([sys.executable, "-c", hog], 20, limits=limits)
+    assert (status, "MemoryError" in log, "fat" in log) == (1, True, False)
+    writer = script(
+        tmp_path / "writer", f"sleep 0.2; exec head -c 2000000 /dev/zero > {tmp_path}/big"
+    )
+    status, _ = run([writer], 20, limits=limits)
+    assert status == -signal.SIGXFSZ
+    assert (tmp_path / "big").stat().st_size == 1 << 20
+
+
+def test_large_pictures_take_turns() -> None:
+    processes, inside, most = Processes(), [], []
+
+    def work(pixels: int) -> None:
+        with processes.room_for(pixels):
+            inside.append(1)
+            most.append(len(inside))
+            time.sleep(0.05)
+            inside.pop()
+
+    for pixels, wanted in ((LARGE, 1), (LARGE - 1, 4)):
+        most.clear()
+        threads = [threading.Thread(target=work, args=(pixels,)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert max(most) == wanted

@@ -3,16 +3,16 @@
 from ffprep.version import __version__
 
 __all__ = [
-    "Answers",
     "EnvironmentFault",
     "FfprepError",
     "Finding",
-    "Held",
     "Kind",
+    "OutputLocked",
     "PhotoError",
     "Prepared",
     "Preprocessor",
     "Result",
+    "Results",
     "Size",
     "Status",
     "UsageError",
@@ -28,16 +28,30 @@ if TYPE_CHECKING:
     from ffprep.api.batch import check, convert
     from ffprep.api.prepare import Prepared, prepare
     from ffprep.api.preprocessor import Preprocessor
-    from ffprep.api.results import Answers
+    from ffprep.api.results import Results
     from ffprep.core.job import Result, Status
     from ffprep.core.spec import Size
-    from ffprep.errors import EnvironmentFault, FfprepError, Held, Kind, PhotoError, UsageError
+    from ffprep.errors import (
+        EnvironmentFault,
+        FfprepError,
+        Kind,
+        OutputLocked,
+        PhotoError,
+        UsageError,
+    )
     from ffprep.run.inspect import Finding
 
 _ROOMS = {
-    "api.results": ("Answers",),
+    "api.results": ("Results",),
     "api.batch": ("check", "convert"),
-    "errors": ("EnvironmentFault", "FfprepError", "Held", "Kind", "PhotoError", "UsageError"),
+    "errors": (
+        "EnvironmentFault",
+        "FfprepError",
+        "OutputLocked",
+        "Kind",
+        "PhotoError",
+        "UsageError",
+    ),
     "core.job": ("Result", "Status"),
     "api.prepare": ("Prepared", "prepare"),
     "api.preprocessor": ("Preprocessor",),
@@ -46,8 +60,13 @@ _ROOMS = {
 }
 
 
+_RENAMED = {"Answers": "Results", "Held": "OutputLocked"}
+"""Names of version 0.1, kept for one version."""
+
+
 def __getattr__(name: str) -> object:
-    """A public name, from its room, which is imported when somebody asks for it (PEP 562)."""
+    """Import a public name from its module when it is first asked for (PEP 562)."""
+    name = _RENAMED.get(name, name)
     for room, names in _ROOMS.items():
         if name in names:
             from importlib import import_module

@@ -3,7 +3,7 @@
     FfprepError                 exit code
      +-- UsageError             2   the request makes no sense; also a ValueError
      +-- EnvironmentFault       3   no usable ffmpeg, a bad mode file, a full disk
-     +-- Held                   75  another run has the output folder
+     +-- OutputLocked                   75  another run has the output folder
      +-- PhotoError             1   costs one file, has a Kind
      +-- Interrupted            128 + signal number (130, 143)
 
@@ -64,7 +64,7 @@ class EnvironmentFault(FfprepError):
     exit_code = ExitCode.ENVIRONMENT
 
 
-class Held(FfprepError):
+class OutputLocked(FfprepError):
     """Another run holds the output folder (75 is EX_TEMPFAIL of sysexits.h: try again later)."""
 
     exit_code = ExitCode.HELD

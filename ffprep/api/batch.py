@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Unpack
 
-from ffprep.api.results import Answers
+from ffprep.api.results import Results
 from ffprep.conversion.converter import Converter
 from ffprep.conversion.ffmpeg_binary import find
 from ffprep.core.job import Policy, Result
@@ -19,8 +19,8 @@ from ffprep.options.keywords import CheckOptions, PathLike, RunOptions, SizeLike
 from ffprep.options.parse import read_order, read_target
 from ffprep.options.types import check_parameters as check_command
 from ffprep.run.inspect import Finding, Survey
-from ffprep.run.runner import Order, prepared
-from ffprep.run.summary import Ended, Tally
+from ffprep.run.runner import ConvertOptions, prepared
+from ffprep.run.summary import RunEnd, RunSummary
 from ffprep.system.messages import warn
 
 
@@ -33,7 +33,7 @@ def convert(
     target: str | None = None,
     ledger: bool | PathLike = True,
     **options: Unpack[RunOptions],
-) -> Answers[Result]:
+) -> Results[Result]:
     """Convert photos, and folders of them, as `ffprep convert` does; a Result for each, as they come.
 
     `output` is a file for one photo, if it has the suffix of a picture, else a folder. The ledger lies in it, or where `ledger` says, so what is
@@ -41,22 +41,22 @@ def convert(
     with a `failure`, and the others go on. Whoever stops early closes the iterator, from whatever thread, or drops it: every ffmpeg
     ends, and no unfinished file is left. The options are those of `ffprep.options.keywords.RunOptions`.
 
-    Raises UsageError (a ValueError) for options that make no sense, at once; while it goes on, Held where another run has the
+    Raises UsageError (a ValueError) for options that make no sense, at once; while it goes on, OutputLocked where another run has the
     output folder, and EnvironmentFault where nothing can be converted.
     """
     keywords.require_known(options, RunOptions)
     where = {True: None, False: "none"}[ledger] if isinstance(ledger, bool) else ledger
     words: dict[str, Any] = {**options, "size": size, "target": target, "mode": mode}
-    with keywords.spoken():
+    with keywords.errors_for_python():
         words |= {"sources": _named("sources", sources), "output": output, "ledger": where}
         order = read_order(keywords.read(convert_command, words))
         converter = Converter(find(order.ffmpeg), order.policy)
-    return Answers(_results(order, converter), converter.processes.stop)
+    return Results(_results(order, converter), converter.processes.stop)
 
 
-def _results(order: Order, converter: Converter) -> Generator[Result, None, None]:
-    tally, stop = Tally(order.request.output), converter.processes.stop
-    with keywords.spoken(), closing(converter), prepared(order, converter, _warn) as run:
+def _results(order: ConvertOptions, converter: Converter) -> Generator[Result, None, None]:
+    tally, stop = RunSummary(order.request.output), converter.processes.stop
+    with keywords.errors_for_python(), closing(converter), prepared(order, converter, _warn) as run:
         tally.total = run.plan.total
         try:
             with closing(run.results(abandon=stop)) as results:
@@ -65,11 +65,11 @@ def _results(order: Order, converter: Converter) -> Generator[Result, None, None
                         tally.add(result)
                         yield _spoken(result)
             if converter.processes.stopped:  # by who closed it meanwhile, in another thread
-                tally.ended = Ended.INTERRUPTED
+                tally.ended = RunEnd.INTERRUPTED
         except BaseException as error:
             tally.break_off(error)
             if isinstance(error, GeneratorExit | KeyboardInterrupt):
-                tally.ended = Ended.INTERRUPTED
+                tally.ended = RunEnd.INTERRUPTED
             raise
         finally:
             stop()
@@ -77,13 +77,13 @@ def _results(order: Order, converter: Converter) -> Generator[Result, None, None
 
 
 def _warn(text: str) -> None:
-    warn(keywords.in_python(text))
+    warn(keywords.options_to_keywords(text))
 
 
 def _spoken(result: Result) -> Result:
     if not result.failure:
         return result
-    message = keywords.in_python(result.failure.message)
+    message = keywords.options_to_keywords(result.failure.message)
     return replace(result, failure=replace(result.failure, message=message))
 
 
@@ -93,27 +93,27 @@ def check(
     *,
     target: str | None = None,
     **options: Unpack[CheckOptions],
-) -> Answers[Finding]:
+) -> Results[Finding]:
     """Decode every picture among these files and in these folders; a Finding for each, in order.
 
     Its `broken` says, a sentence each, what it breaks of the rules of `target`, or that it is not of this `size`; it is empty for what
     is right. Nothing is written. The options are those of `ffprep.options.keywords.CheckOptions`. Raises UsageError (a ValueError) at once for options that make no sense.
     """
     keywords.require_known(options, CheckOptions)
-    with keywords.spoken():
+    with keywords.errors_for_python():
         words = {**options, "size": size, "target": target, "paths": _named("paths", paths)}
         given = keywords.read(check_command, words)
         wanted = read_target(given["size"], given["target"], given["targets"])
     policy = Policy(max_pixels=given["max_pixels"], max_memory=given["max_memory"])
     found = tuple(Path(path) for path in given["paths"])
     survey = Survey(found, given["follow_links"], policy, given["jobs"])
-    return Answers(_findings(survey, wanted), survey.processes.stop)
+    return Results(_findings(survey, wanted), survey.processes.stop)
 
 
 def _findings(survey: Survey, target: Target) -> Generator[Finding, None, None]:
     with closing(survey.verify(target)) as findings:
         for finding in findings:
-            yield replace(finding, broken=tuple(map(keywords.in_python, finding.broken)))
+            yield replace(finding, broken=tuple(map(keywords.options_to_keywords, finding.broken)))
 
 
 def _named(what: str, sources: PathLike | Iterable[PathLike]) -> list[str]:

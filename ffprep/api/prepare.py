@@ -11,7 +11,7 @@ from typing import Any, Unpack
 from ffprep.api.photo_input import Source, copy, name_of
 from ffprep.conversion.converter import Converter
 from ffprep.conversion.ffmpeg_binary import find
-from ffprep.conversion.staging import Staging
+from ffprep.conversion.staging import RemoteConverter
 from ffprep.core.formats import output_format_of
 from ffprep.core.job import Result
 from ffprep.core.location import Location, located
@@ -22,9 +22,9 @@ from ffprep.options import keywords
 from ffprep.options.convert import convert_parameters as convert_command
 from ffprep.options.keywords import Options, PathLike, SizeLike
 from ffprep.options.parse import read_order
-from ffprep.run.runner import Order
-from ffprep.system.files import Stamp
-from ffprep.system.pool import spread
+from ffprep.run.runner import ConvertOptions
+from ffprep.system.files import FileStamp
+from ffprep.system.pool import run_chunks
 from ffprep.system.tempfiles import temporary_beside, working_folder, writing
 from ffprep.system.temporaries import sweep_links
 
@@ -33,7 +33,7 @@ from ffprep.system.temporaries import sweep_links
 class _Original:
     """The file that a photo is in: which version of it was read, and its path where that is known."""
 
-    stamp: Stamp
+    stamp: FileStamp
     path: Path | None = None
 
     def is_at(self, output: Path) -> bool:
@@ -41,7 +41,7 @@ class _Original:
         with suppress(OSError):
             there = os.stat(output)
             own = self.path and os.path.exists(self.path) and os.path.samefile(self.path, output)
-            return bool(own) or Stamp.seen(there) == self.stamp
+            return bool(own) or FileStamp.seen(there) == self.stamp
         return False
 
 
@@ -120,7 +120,7 @@ def prepare(
     why, for a photo that cannot be converted, and EnvironmentFault where none can.
     """
     keywords.require_known(options, Options)
-    with keywords.spoken():
+    with keywords.errors_for_python():
         return _prepared(source, {**options, "size": size, "target": target, "mode": mode})
 
 
@@ -141,7 +141,9 @@ def _prepared(source: Source, words: Mapping[str, Any]) -> Prepared:
         # In a thread of its own, where no Ctrl-C of the program's can come between a process and its end.
         with closing(Converter(find(order.ffmpeg), order.policy, streams=False)) as converter:
             stop = converter.processes.stop
-            with closing(spread([[job]], Staging(converter).convert, 1, abandon=stop)) as results:
+            with closing(
+                run_chunks([[job]], RemoteConverter(converter).convert, 1, abandon=stop)
+            ) as results:
                 (result,) = results
         if result.failure or not result.size:
             raise _error(result, subject)
@@ -156,7 +158,7 @@ def _prepared(source: Source, words: Mapping[str, Any]) -> Prepared:
         )
 
 
-def _order(photo: str, output: str, words: Mapping[str, Any]) -> Order:
+def _order(photo: str, output: str, words: Mapping[str, Any]) -> ConvertOptions:
     given = {**words, "sources": [photo], "output": output, "ledger": "none"}
     return read_order(keywords.read(convert_command, given))
 
@@ -197,8 +199,8 @@ def _original(source: Any) -> _Original | None:
     path = Path(os.path.abspath(named)) if isinstance(named, str | os.PathLike) else None
     with suppress(OSError, ValueError, TypeError, AttributeError):
         if named is source:
-            return _Original(Stamp.seen(os.stat(source)), path)
-        stamp = Stamp.seen(os.fstat(source.fileno()))
-        here = path is not None and os.path.exists(path) and Stamp.seen(os.stat(path)) == stamp
+            return _Original(FileStamp.seen(os.stat(source)), path)
+        stamp = FileStamp.seen(os.fstat(source.fileno()))
+        here = path is not None and os.path.exists(path) and FileStamp.seen(os.stat(path)) == stamp
         return _Original(stamp, path if here else None)
     return None

@@ -29,7 +29,7 @@ class Preprocessor:
 
     def __init__(self, target: SizeLike, **options: Unpack[Options]) -> None:
         keywords.require_known(options, Options)
-        with keywords.spoken():
+        with keywords.errors_for_python():
             require_readable(options)
             files = keywords.several("targets", options.get("targets"))
             self._target = _meant(target, list(map(Path, files)))

@@ -12,7 +12,7 @@ from ffprep.errors import FfprepError
 Answer = TypeVar("Answer")
 
 
-class Answers(Iterator[Answer]):
+class Results(Iterator[Answer]):
     """An iterator over what becomes of each photo, as it comes; a context manager that closes it.
 
     Any thread may ask for the next one, one at a time. Whoever drops it, or ends the program, closes it.

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from ffprep.config import toml
-from ffprep.config.sidecars import Aim, tables
+from ffprep.config.sidecars import PhotoOverride, tables
 from ffprep.core.location import names_url
 from ffprep.errors import EnvironmentFault
 
@@ -23,7 +23,7 @@ _RIVALS = (frozenset({"size", "target"}), frozenset({"mode", "scene"}))
 _JOB_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*", re.ASCII)
 
 
-class Wants(Enum):
+class ValueKind(Enum):
     """What a value may be."""
 
     FLAG = ("true or false", bool)
@@ -33,7 +33,9 @@ class Wants(Enum):
 
     def allows(self, value: object) -> bool:
         """Whether a value is of the kind; true and false are no numbers."""
-        return isinstance(value, self.value[1]) and isinstance(value, bool) == (self is Wants.FLAG)
+        return isinstance(value, self.value[1]) and isinstance(value, bool) == (
+            self is ValueKind.FLAG
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ class Key:
     """
 
     option: str
-    wants: Wants
+    wants: ValueKind
     many: bool = False
     names_path: Callable[[str], bool] = lambda _: False
 
@@ -66,7 +68,7 @@ class Settings:
 
     place: str = ""
     said: Mapping[str, Setting] = field(default_factory=dict)
-    photos: Mapping[str, Aim] = field(default_factory=dict)
+    photos: Mapping[str, PhotoOverride] = field(default_factory=dict)
 
     def over(self, others: "Settings") -> "Settings":
         """These, and of the others what these say nothing of."""

@@ -27,11 +27,11 @@ _READERS: Mapping[str, tuple[str, Callable[[str], Any]]] = {
     "focus": ("focus", Focus.parse),
     "crop-bounds": ("bounds", Bounds.parse),
 }
-"""By key: what an Aim calls it, and how its text is read. The keys are options' names, as in all of `ffprep.toml`."""
+"""By key: what a PhotoOverride calls it, and how its text is read. The keys are options' names, as in all of `ffprep.toml`."""
 
 
 @dataclass(frozen=True, slots=True)
-class Aim:
+class PhotoOverride:
     """What is said of how one photo is framed; None where nothing is.
 
     `origin` is where the mode, or the scene, was said: `photo.jpg.ffprep.toml:2`.
@@ -43,7 +43,7 @@ class Aim:
     bounds: Bounds | None = None
     origin: str = ""
 
-    def over(self, other: "Aim | None") -> "Aim":
+    def over(self, other: "PhotoOverride | None") -> "PhotoOverride":
         """What this says, and of the other what this says nothing of. A mode takes back a scene, and a scene a mode."""
         if other is None:
             return self
@@ -53,14 +53,14 @@ class Aim:
 
 
 @dataclass(frozen=True, slots=True)
-class Aims:
+class PhotoOverrides:
     """How photos are framed that have words of their own.
 
     `tables` are those of `ffprep.toml`, by the photo's real path; `filters` are folders of modes; `max_loss` is the
     run's, for photos that say `auto`.
     """
 
-    tables: Mapping[str, Aim] = field(default_factory=dict)
+    tables: Mapping[str, PhotoOverride] = field(default_factory=dict)
     filters: tuple[Path, ...] = ()
     max_loss: float | None = None
     _modes: dict[tuple[str | None, str | None], tuple[Mode, Fallback | None]] = field(
@@ -82,7 +82,7 @@ class Aims:
             return set(sidecars.intersection(names)) if sidecars else set()
         return {name for name in names if name in sidecars or folder + name in self.tables}
 
-    def spec(self, photo: Location, spec: Spec, sidecar: Aim | None) -> Spec:
+    def spec(self, photo: Location, spec: Spec, sidecar: PhotoOverride | None) -> Spec:
         """The Spec of one photo. Raises PhotoError where what is said of it makes no sense."""
         table = self.tables.get(real_path(photo))
         aim = sidecar.over(table) if sidecar else table
@@ -91,13 +91,13 @@ class Aims:
         except FfprepError as error:
             raise PhotoError(Kind.UNSUPPORTED, str(error)) from None
 
-    def applied(self, aim: Aim, spec: Spec) -> Spec:
+    def applied(self, aim: PhotoOverride, spec: Spec) -> Spec:
         """A Spec with what is said instead. Raises UsageError, or EnvironmentFault for a bad mode file."""
         if aim.mode or aim.scene:
             spec = spec.in_modes(*self._modes_of(aim))
         return replace(spec, focus=aim.focus or spec.focus, bounds=aim.bounds or spec.bounds)
 
-    def _modes_of(self, aim: Aim) -> tuple[Mode, Fallback | None]:
+    def _modes_of(self, aim: PhotoOverride) -> tuple[Mode, Fallback | None]:
         asked = aim.mode, aim.scene
         if asked not in self._modes:
             try:
@@ -112,7 +112,7 @@ def sidecar_of(photo: Path) -> Path:
     return photo.with_name(photo.name + SIDECAR)
 
 
-def sidecar(photo: Path) -> Aim:
+def sidecar(photo: Path) -> PhotoOverride:
     """What a photo's sidecar says. Raises PhotoError with its name, and the line."""
     path = sidecar_of(photo)
     try:
@@ -123,7 +123,7 @@ def sidecar(photo: Path) -> Aim:
     return said(path, data)
 
 
-def said(path: Path, data: bytes) -> Aim:
+def said(path: Path, data: bytes) -> PhotoOverride:
     """What the bytes of a sidecar say, which is called `path` in errors. Raises PhotoError with the line."""
     if len(data) > MOST_BYTES:
         words = f"{path}: is larger than {MOST_BYTES} bytes, which is much for a few words"
@@ -135,12 +135,12 @@ def said(path: Path, data: bytes) -> Aim:
         raise PhotoError(Kind.UNSUPPORTED, str(error)) from None
 
 
-def tables(document: toml.Document) -> dict[str, Aim]:
+def tables(document: toml.Document) -> dict[str, PhotoOverride]:
     """The `[[photo]]` tables of a file, by the real paths of their photos. Raises EnvironmentFault with the line.
 
     Relative paths start at the file's folder.
     """
-    found: dict[str, Aim] = {}
+    found: dict[str, PhotoOverride] = {}
     content = document.content.get("photo", [])
     if not isinstance(content, list) or not all(isinstance(table, dict) for table in content):
         _Reader(document, ("photo",)).fail("", "write a table for each photo: [[photo]]")
@@ -160,7 +160,7 @@ class _Reader:
     document: toml.Document
     way: toml.Way = ()
 
-    def aim(self, table: Mapping[str, Any]) -> Aim:
+    def aim(self, table: Mapping[str, Any]) -> PhotoOverride:
         said: dict[str, Any] = {}
         for name, value in table.items():
             key = name.replace("_", "-")  # as Python's keywords have it
@@ -180,7 +180,7 @@ class _Reader:
                 self.fail(name, f"{name}: {error}")
         if "mode" in said and "scene" in said:
             self.fail("scene", "mode and scene exclude one another: a scene picks the mode")
-        return Aim(**said, origin=self._place("scene" if "scene" in said else "mode"))
+        return PhotoOverride(**said, origin=self._place("scene" if "scene" in said else "mode"))
 
     def path(self, table: Mapping[str, Any]) -> Path:
         """The photo that a table is about."""

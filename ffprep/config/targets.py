@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ffprep.config import toml
-from ffprep.core.constraints import broken, contradictory
+from ffprep.core.constraints import contradictory, violations
 from ffprep.core.formats import FORMATS
-from ffprep.core.spec import Envelope, Size
+from ffprep.core.spec import Size, SizeConstraints
 from ffprep.core.target import ANY_FORMAT, Target
 from ffprep.errors import EnvironmentFault, UsageError
 
@@ -91,7 +91,7 @@ class _Table:
         said: dict[str, Any] = counts | {
             key: (ratio.numerator, ratio.denominator) for key, ratio in ratios.items()
         }
-        envelope = Envelope(**said)
+        envelope = SizeConstraints(**said)
         if culprits := contradictory(envelope):
             words = f"leaves no size that FFmpeg can hold: {' and '.join(culprits)}"
             self._fail((max(culprits, key=list(content).index),), words)
@@ -134,7 +134,9 @@ class _Table:
             self._fail((key,), "no side of a picture is 0")
         return width / height
 
-    def _sizes(self, content: dict[str, Any], envelope: Envelope) -> Iterable[tuple[str, Size]]:
+    def _sizes(
+        self, content: dict[str, Any], envelope: SizeConstraints
+    ) -> Iterable[tuple[str, Size]]:
         table = content.get("sizes", {})
         if not isinstance(table, dict):
             self._fail(("sizes",), "must be a table of names and sizes")
@@ -150,7 +152,7 @@ class _Table:
                 self._fail(("sizes", label), words)
             if _reads_as(label) not in (None, size):
                 self._fail(("sizes", label), f"a name that reads as another size than {size}")
-            if wrong := [words for _, words in broken(envelope, size)]:
+            if wrong := [words for _, words in violations(envelope, size)]:
                 self._fail(("sizes", label), f"breaks the target's own rules: {'; '.join(wrong)}")
             yield label, size
 

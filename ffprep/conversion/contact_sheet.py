@@ -11,9 +11,9 @@ from ffprep.conversion import filtergraph as graph
 from ffprep.conversion.converter import Converter
 from ffprep.conversion.publish import publish
 from ffprep.core.formats import OUTPUT_FORMATS
-from ffprep.core.framing import Framing, left_of
-from ffprep.core.image_info import Picture
-from ffprep.core.job import Job
+from ffprep.core.framing import Framing, cropped_size
+from ffprep.core.image_info import ImageInfo
+from ffprep.core.job import LocalJob
 from ffprep.core.spec import Bounds, Color, Mode, Size, Spec
 from ffprep.errors import PhotoError
 from ffprep.image.probe import verify
@@ -94,7 +94,7 @@ def draw(
     layout = _Layout.of(1 + len(modes), spec.size)
     cells = _cells(picture, layout, spec, modes)
     with temporary_folder() as folder, temporary_beside(output) as temporary:
-        jobs = [Job(photo, folder / f"{i}.png", cell.spec) for i, cell in enumerate(cells)]
+        jobs = [LocalJob(photo, folder / f"{i}.png", cell.spec) for i, cell in enumerate(cells)]
         warnings: dict[str, None] = {}
         for result in using.convert(jobs):
             if result.failure:
@@ -105,19 +105,19 @@ def draw(
         argv = graph.sheet_command(
             using.binary.path, folder / "paper.png", _laid(layout, cells, jobs), whole, temporary
         )
-        job = Job(photo, output, whole)
+        job = LocalJob(photo, output, whole)
         using.transcoder.run(job, argv)
         verify(temporary, whole)
         publish(temporary, job, using.policy)
     return tuple(warnings)
 
 
-def _cells(picture: Picture, layout: _Layout, spec: Spec, modes: Sequence[Mode]) -> list[_Cell]:
+def _cells(picture: ImageInfo, layout: _Layout, spec: Spec, modes: Sequence[Mode]) -> list[_Cell]:
     """The photo itself, whole, and the modes."""
     lossless = replace(spec, format=OUTPUT_FORMATS["png"], compression=1)
     size = _inside(picture.shown, layout.box)
     itself = replace(lossless, size=size, mode=find_mode("stretch"), bounds=Bounds())
-    seen = left_of(picture.shown, spec.bounds)
+    seen = cropped_size(picture.shown, spec.bounds)
     cells = [_Cell(itself, size, ("photo", str(picture.shown), picture.format.name))]
     for mode in modes:
         words = [mode.name, f"keeps {mode.keeps}" if mode.keeps else mode.summary]
@@ -132,7 +132,7 @@ def _inside(size: Size, box: Size) -> Size:
     return Size(max(1, int(size.width * scale)), max(1, int(size.height * scale)))
 
 
-def _laid(layout: _Layout, cells: Sequence[_Cell], jobs: Sequence[Job]) -> list[graph.Laid]:
+def _laid(layout: _Layout, cells: Sequence[_Cell], jobs: Sequence[LocalJob]) -> list[graph.Laid]:
     """Where each picture lies: in the middle of its cell, above the label."""
     laid = []
     for index, (cell, job) in enumerate(zip(cells, jobs, strict=True)):

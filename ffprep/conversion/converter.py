@@ -1,6 +1,6 @@
-"""A chunk of Jobs to Results: probe, graph, ffmpeg, verify, publish.
+"""A chunk of LocalJobs to Results: probe, graph, ffmpeg, verify, publish.
 
-Jobs whose photos can share a stream go through one ffmpeg together, as a numbered sequence; whatever has no
+LocalJobs whose photos can share a stream go through one ffmpeg together, as a numbered sequence; whatever has no
 verified output afterwards goes alone, where its error is its own. Both ways share all but the call of ffmpeg.
 An output has its final name only when it has been decoded again and found to be what was asked for.
 Whatever goes wrong with one job stays with that job, except an EnvironmentFault, which would meet them all.
@@ -21,19 +21,19 @@ from ffprep.conversion.ffmpeg_binary import Binary
 from ffprep.conversion.publish import publish
 from ffprep.conversion.transcode import Photo, Transcoder, fits, is_whole, size_of, too_many_bytes
 from ffprep.core import ffmpeg_log as fflog
-from ffprep.core.job import Caveat, Job, Policy, Result, Status
+from ffprep.core.job import Caveat, LocalJob, Policy, Result, Status
 from ffprep.core.spec import Size
 from ffprep.errors import EnvironmentFault, Kind, PhotoError
 from ffprep.image.probe import verify
-from ffprep.image.sandbox import Viewers
-from ffprep.system.files import Stamp
+from ffprep.image.sandbox import DecoderPool
+from ffprep.system.files import FileStamp
 from ffprep.system.processes import LARGE, Processes
 from ffprep.system.tempfiles import require_writable, temporary_beside, temporary_folder
 
 
 @dataclass(frozen=True, slots=True)
 class Converter:
-    """Converts chunks of Jobs with one ffmpeg, under one Policy. Safe to use from several threads.
+    """Converts chunks of LocalJobs with one ffmpeg, under one Policy. Safe to use from several threads.
 
     With `streams` False, every photo has a process of its own.
     """
@@ -45,7 +45,7 @@ class Converter:
     transcoder: Transcoder = field(init=False)
 
     def __post_init__(self) -> None:
-        viewers = Viewers(self.processes, self.policy)
+        viewers = DecoderPool(self.processes, self.policy)
         transcoder = Transcoder(self.binary, self.policy, self.processes, viewers)
         object.__setattr__(self, "transcoder", transcoder)
 
@@ -53,8 +53,8 @@ class Converter:
         """End what is kept for the next photo."""
         self.transcoder.viewers.close()
 
-    def convert(self, jobs: Iterable[Job]) -> Iterator[Result]:
-        """Yield one Result a Job, as they come; stop early when the processes are stopped.
+    def convert(self, jobs: Iterable[LocalJob]) -> Iterator[Result]:
+        """Yield one Result a LocalJob, as they come; stop early when the processes are stopped.
 
         Raises EnvironmentFault when no job can succeed: a mode that FFmpeg refuses, a full disk.
         """
@@ -83,24 +83,24 @@ class Converter:
                 return  # its process was ended under it, or never began
             yield result
 
-    def prove(self, job: Job) -> tuple[Size, Stamp]:
-        """The size and the Stamp of an output that is there already, if it is what its Spec says.
+    def prove(self, job: LocalJob) -> tuple[Size, FileStamp]:
+        """The size and the FileStamp of an output that is there already, if it is what its Spec says.
 
         Whoever made it, so a viewer decodes it. Raises PhotoError.
         """
-        stamp, viewers = Stamp.of(job.output), self.transcoder.viewers
+        stamp, viewers = FileStamp.of(job.output), self.transcoder.viewers
         if job.spec.choice:
             job = self.transcoder.look(job).job
         picture = viewers.probe(job.output, self.policy.max_pixels)
         if (picture.shown, picture.format.name) != (job.spec.size, job.spec.format.name):
             raise PhotoError(Kind.IO, f"{job.output} is {picture.format.name} {picture.shown}")
         viewers.require_whole(job.output, picture)
-        if Stamp.of(job.output) != stamp:
+        if FileStamp.of(job.output) != stamp:
             raise PhotoError(Kind.IO, f"{job.output} was changed while it was read")
         return picture.shown, stamp
 
-    def pipeline(self, job: Job) -> list[list[str]]:
-        """The command lines for a Job, each piped into the next, writing straight to its output.
+    def pipeline(self, job: LocalJob) -> list[list[str]]:
+        """The command lines for a LocalJob, each piped into the next, writing straight to its output.
 
         Raises PhotoError where the file cannot even be probed.
         """
@@ -148,7 +148,7 @@ class Converter:
                     alone.append(photo)
 
     def _stream(
-        self, job: Job, argv: list[str], entries: list[tuple[Photo, Path]]
+        self, job: LocalJob, argv: list[str], entries: list[tuple[Photo, Path]]
     ) -> Iterator[tuple[int, bool]]:
         """Run a sequence; yield each entry's number when ffmpeg is through with it.
 
@@ -201,7 +201,7 @@ class Converter:
             return _failed(job, self._whose_fault(job, error), started)
         return _converted(job, proof, time.perf_counter() - started, caveats)
 
-    def _whose_fault(self, job: Job, error: Exception) -> Exception:
+    def _whose_fault(self, job: LocalJob, error: Exception) -> Exception:
         """What a mode or an ffmpeg of the user's own makes of pixels is no bug of ffprep."""
         if not isinstance(error, PhotoError) or error.kind is not Kind.INTERNAL:
             return error
@@ -213,7 +213,7 @@ class Converter:
             return PhotoError(Kind.IO, words)
         return error
 
-    def _publish(self, photo: Photo, temporary: Path) -> tuple[Size, Stamp]:
+    def _publish(self, photo: Photo, temporary: Path) -> tuple[Size, FileStamp]:
         """Prove an output, and give it its name."""
         job = photo.job
         require_writable(temporary, job.output)
@@ -235,7 +235,7 @@ def _link(folder: Path, entries: list[tuple[Photo, Path]]) -> None:
 
 
 def _converted(
-    job: Job, proof: tuple[Size, Stamp], seconds: float, caveats: tuple[Caveat, ...]
+    job: LocalJob, proof: tuple[Size, FileStamp], seconds: float, caveats: tuple[Caveat, ...]
 ) -> Result:
     size, stamp = proof
     return Result(
@@ -250,7 +250,7 @@ def _converted(
     )
 
 
-def _failed(job: Job, error: Exception, started: float) -> Result:
+def _failed(job: LocalJob, error: Exception, started: float) -> Result:
     """The Result of an exception; a fault of the environment goes on."""
     if isinstance(error, EnvironmentFault):
         raise error

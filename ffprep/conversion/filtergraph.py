@@ -1,4 +1,4 @@
-"""Mode + Spec + Picture to an FFmpeg command line, built with ffmpeg-python.
+"""Mode + Spec + ImageInfo to an FFmpeg command line, built with ffmpeg-python.
 
 Every graph has the same order:
 
@@ -39,8 +39,8 @@ from ffprep.conversion.pixel_formats import (
     to_srgb,
     working,
 )
-from ffprep.core.framing import left_of
-from ffprep.core.image_info import Picture
+from ffprep.core.framing import cropped_size
+from ffprep.core.image_info import ImageInfo
 from ffprep.core.spec import Size, Spec, Step
 
 _LARGEST_FACTOR = 6000
@@ -64,10 +64,10 @@ _UPRIGHT: dict[int, tuple[tuple[str, dict[str, str]], ...]] = {
 }
 
 
-def command(binary: str, source: Path, picture: Picture, spec: Spec, output: Path) -> list[str]:
+def command(binary: str, source: Path, picture: ImageInfo, spec: Spec, output: Path) -> list[str]:
     """The argv that turns `source` into `output`, whatever either is called.
 
-    A Picture with `raw` is read from standard input, row by row, instead of from `source`.
+    An ImageInfo with `raw` is read from standard input, row by row, instead of from `source`.
     """
     names = {_SOURCE: _url(source), _OUTPUT: _url(output)}
     arguments = _arguments(picture, spec, _SINGLE, _BySize.of(picture, spec))
@@ -85,7 +85,7 @@ SEQUENCE_FOLDERS = ("in", "out")
 """Where a sequence's photos and outputs lie, each named by its number from 0."""
 
 
-def sequence(picture: Picture, spec: Spec) -> Sequence | None:
+def sequence(picture: ImageInfo, spec: Spec) -> Sequence | None:
     """The Sequence that a photo may be a part of; None if it has to go alone."""
     if not (picture.format.streams and picture.ffmpeg_reads):
         return None
@@ -168,21 +168,21 @@ class _BySize:
     odd: bool
 
     @classmethod
-    def of(cls, picture: Picture, spec: Spec) -> "_BySize":
+    def of(cls, picture: ImageInfo, spec: Spec) -> "_BySize":
         """The scaler gives up at 65536 / 10 times (libswscale/utils.c: a step below 10 / 65536 of a pixel)."""
-        seen = left_of(picture.shown, spec.bounds)
+        seen = cropped_size(picture.shown, spec.bounds)
         factor = max(spec.size.width / seen.width, spec.size.height / seen.height)
         odd = any(edge % 2 for edge in spec.bounds.corner(picture.shown))
         return cls(math.ceil(factor / _LARGEST_FACTOR), odd)
 
 
-def _common(picture: Picture) -> Picture:
-    """A Picture without what photos of one stream may differ in, such as their size."""
+def _common(picture: ImageInfo) -> ImageInfo:
+    """An ImageInfo without what photos of one stream may differ in, such as their size."""
     return replace(picture, stored=Size(1, 1), profile=None, carries=None)
 
 
 @lru_cache(maxsize=256)
-def _arguments(picture: Picture, spec: Spec, shape: _Shape, by_size: _BySize) -> tuple[str, ...]:
+def _arguments(picture: ImageInfo, spec: Spec, shape: _Shape, by_size: _BySize) -> tuple[str, ...]:
     stream = _source(picture, shape).filter("showinfo", checksum=0)
     for name, options in _UPRIGHT[picture.orientation]:
         stream = stream.filter(name, **options)
@@ -260,7 +260,7 @@ def _only(protocol: str, demuxer: str, *decoders: str) -> dict[str, object]:
     return options | ({"enable_drefs": 0} if demuxer == "mov" else {"c:v": decoders[0]})
 
 
-def _source(picture: Picture, shape: _Shape) -> Stream:
+def _source(picture: ImageInfo, shape: _Shape) -> Stream:
     if picture.raw:
         return ffmpeg.input(
             "pipe:0",
@@ -286,7 +286,7 @@ def _source(picture: Picture, shape: _Shape) -> Stream:
     return ffmpeg.input(_SOURCE, **options)[stream]
 
 
-def _apply(spec: Spec, photo: Stream, picture: Picture, alpha: bool) -> Stream:
+def _apply(spec: Spec, photo: Stream, picture: ImageInfo, alpha: bool) -> Stream:
     """The mode's steps over `photo`. A stream that several steps read is split among them."""
     steps, values = spec.mode.steps, _values(spec)
     sources, readers = _wiring(steps)
@@ -317,7 +317,7 @@ def _apply(spec: Spec, photo: Stream, picture: Picture, alpha: bool) -> Stream:
 
 
 def _srgb(
-    stream: Stream, steps: tuple[Step, ...], index: int, picture: Picture, alpha: bool
+    stream: Stream, steps: tuple[Step, ...], index: int, picture: ImageInfo, alpha: bool
 ) -> Stream:
     """What a step made in foreign colours, in sRGB. A scale has made it deep already."""
     if index < 0 or steps[index].filter != "scale":

@@ -6,7 +6,7 @@ from typing import Any
 import ffmpeg
 
 from ffprep.conversion import encoders
-from ffprep.core.image_info import Cicp, Picture
+from ffprep.core.image_info import Cicp, ImageInfo
 from ffprep.core.spec import HALF_UP, Bounds, Color, Spec
 
 Stream = Any
@@ -65,7 +65,7 @@ def deep(alpha: bool) -> dict[str, str | None]:
     return {"pix_fmts": STRAIGHT if alpha else DEEP}
 
 
-def to_srgb(stream: Stream, picture: Picture, alpha: bool) -> Stream:
+def to_srgb(stream: Stream, picture: ImageInfo, alpha: bool) -> Stream:
     """Bring foreign colours of a `deep` stream to sRGB: by a table, or toning HDR down."""
     if picture.lut:
         return stream.filter("lut3d", file=os.fspath(picture.lut), interp="tetrahedral")

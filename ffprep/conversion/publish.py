@@ -4,20 +4,20 @@ import os
 import stat
 from pathlib import Path
 
-from ffprep.core.job import Job, Policy
-from ffprep.system.files import Stamp
+from ffprep.core.job import LocalJob, Policy
+from ffprep.system.files import FileStamp
 from ffprep.system.tempfiles import writing
 
 
-def publish(temporary: Path, job: Job, policy: Policy) -> Stamp:
-    """Give a verified file its final name; its Stamp. Raises as `temporary_beside` does."""
+def publish(temporary: Path, job: LocalJob, policy: Policy) -> FileStamp:
+    """Give a verified file its final name; its FileStamp. Raises as `temporary_beside` does."""
     with writing(job.output):
         if policy.preserve_times:
             times = os.stat(job.source)
             os.utime(temporary, ns=(times.st_atime_ns, times.st_mtime_ns))
         if policy.mode is not None and stat.S_IMODE(temporary.stat().st_mode) != policy.mode:
             temporary.chmod(policy.mode)
-        stamp = Stamp.of(temporary)
+        stamp = FileStamp.of(temporary)
         if policy.fsync:
             _sync(temporary)
         os.replace(temporary, job.output)

@@ -1,4 +1,4 @@
-"""A chunk of Errands whose photos or outputs are in a store: fetched, converted as files of this machine, put.
+"""A chunk of Jobs whose photos or outputs are in a store: fetched, converted as files of this machine, put.
 
 All of it happens in the chunk itself, so that a chunk may run wherever there are ffprep and the store. What is
 on the way lies in a folder of its own where temporary files go, at most two windows of photos at a time.
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ffprep.conversion.converter import Converter
-from ffprep.core.job import Errand, Job, Result
+from ffprep.core.job import Job, LocalJob, Result
 from ffprep.core.location import Remote
 from ffprep.errors import Kind, PhotoError
 from ffprep.storage.objects import md5, stamp_of, store
@@ -31,15 +31,15 @@ _BYTES_A_PIXEL, _ROOM = 8, 1 << 24
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    """An Errand, and the Job that it is when its photo is here."""
+    """A Job, and the LocalJob that it is when its photo is here."""
 
-    errand: Errand
-    job: Job
+    errand: Job
+    job: LocalJob
     fetched: "Future[None]"
 
 
 @dataclass(slots=True)
-class Ferry:
+class Transfer:
     """One chunk's folder and threads."""
 
     converter: Converter
@@ -48,12 +48,12 @@ class Ferry:
     _puts: "set[Future[Result]]" = field(default_factory=set)
     _count: int = 0
 
-    def results(self, errands: list[Errand]) -> Iterator[Result]:
+    def results(self, errands: list[Job]) -> Iterator[Result]:
         """Each window is fetched while the one before it is converted, and what is done is put."""
         yield from self._carried(errands)
         yield from self._awaited()
 
-    def _carried(self, errands: list[Errand]) -> Iterator[Result]:
+    def _carried(self, errands: list[Job]) -> Iterator[Result]:
         windows = list(_windows(errands))
         ahead = self._fetch(windows[0])
         for following in [*windows[1:], []]:
@@ -111,35 +111,35 @@ class Ferry:
     def _stopped(self) -> bool:
         return self.converter.processes.stopped
 
-    def _fetch(self, window: list[Errand]) -> list[_Waiting]:
+    def _fetch(self, window: list[Job]) -> list[_Waiting]:
         """Begin to fetch what is not here."""
         return [self._begun(errand) for errand in window]
 
-    def _begun(self, errand: Errand) -> _Waiting:
+    def _begun(self, errand: Job) -> _Waiting:
         self._count += 1
         source, output = errand.source, errand.output
         if isinstance(source, Remote):
             source = self.folder / f"{self._count}{source.suffix}"
         if isinstance(output, Remote):
             output = self.folder / f"{self._count}-made{output.suffix}"
-        job = Job(source, output, errand.spec)
+        job = LocalJob(source, output, errand.spec)
         return _Waiting(errand, job, self.threads.submit(_fetched, errand, job, self.converter))
 
 
 @contextmanager
-def ferry(converter: Converter) -> Iterator[Ferry]:
+def transfer(converter: Converter) -> Iterator[Transfer]:
     """A folder and threads, gone in the end; what is on the way then is not waited for."""
     threads = ThreadPoolExecutor(_AT_ONCE, "ffprep-store")
     try:
         with working_folder() as folder:
-            yield Ferry(converter, folder, threads)
+            yield Transfer(converter, folder, threads)
     finally:
         threads.shutdown(wait=False, cancel_futures=True)
 
 
-def _windows(errands: list[Errand]) -> Iterator[list[Errand]]:
+def _windows(errands: list[Job]) -> Iterator[list[Job]]:
     """The first ones are short, since nothing converts until the first is there."""
-    window, size, most = list[Errand](), 0, _AT_ONCE
+    window, size, most = list[Job](), 0, _AT_ONCE
     for errand in errands:
         stamp = errand.source.stamp if isinstance(errand.source, Remote) else None
         bytes = stamp.bytes if stamp else 0
@@ -151,8 +151,8 @@ def _windows(errands: list[Errand]) -> Iterator[list[Errand]]:
     yield window
 
 
-def _fetched(errand: Errand, job: Job, converter: Converter) -> None:
-    """Have an Errand's photo here, if it is in a store. Raises PhotoError."""
+def _fetched(errand: Job, job: LocalJob, converter: Converter) -> None:
+    """Have a Job's photo here, if it is in a store. Raises PhotoError."""
     source = errand.source
     if not isinstance(source, Remote) or converter.processes.stopped:
         return

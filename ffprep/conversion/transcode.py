@@ -11,17 +11,17 @@ from ffprep.config import modes
 from ffprep.conversion import filtergraph as graph
 from ffprep.conversion.ffmpeg_binary import Binary
 from ffprep.core import ffmpeg_log as fflog
-from ffprep.core.framing import Framing, left_of, times
-from ffprep.core.image_info import Picture
-from ffprep.core.job import Caveat, Job, Policy
-from ffprep.core.sizing import settled
+from ffprep.core.framing import Framing, cropped_size, times
+from ffprep.core.image_info import ImageInfo
+from ffprep.core.job import Caveat, LocalJob, Policy
+from ffprep.core.sizing import resolve_spec
 from ffprep.core.spec import LOWEST_QUALITY, Spec
 from ffprep.errors import EnvironmentFault, Killed, Kind, PhotoError
 from ffprep.image.embed import embed
 from ffprep.image.integrity import NOT_ALL
 from ffprep.image.pillow import out_of_memory
-from ffprep.image.sandbox import Viewers
-from ffprep.system.files import Stamp
+from ffprep.image.sandbox import DecoderPool
+from ffprep.system.files import FileStamp
 from ffprep.system.processes import Limits, Processes, Running
 from ffprep.system.tempfiles import disk_full, named_on_one_line, require_writable, writing
 
@@ -36,11 +36,11 @@ _SHARE_OF_THE_FED = 0.55
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """A Job, what its source holds, in which version, and what is to be said of it already."""
+    """A LocalJob, what its source holds, in which version, and what is to be said of it already."""
 
-    job: Job
-    picture: Picture
-    stamp: Stamp
+    job: LocalJob
+    picture: ImageInfo
+    stamp: FileStamp
     caveats: tuple[Caveat, ...] = ()
 
     def require_unchanged(self) -> None:
@@ -48,7 +48,7 @@ class Photo:
 
         What was probed of the one does not hold for the other: its turning, its colours.
         """
-        if Stamp.of(self.job.source) != self.stamp:
+        if FileStamp.of(self.job.source) != self.stamp:
             raise PhotoError(Kind.IO, "was changed while it was read; run again")
 
 
@@ -59,17 +59,17 @@ class Transcoder:
     binary: Binary
     policy: Policy
     processes: Processes
-    viewers: Viewers
+    viewers: DecoderPool
 
-    def look(self, job: Job) -> Photo:
-        """Probe a Job's source; the Photo's Job has the one size and the one mode that are for it.
+    def look(self, job: LocalJob) -> Photo:
+        """Probe a LocalJob's source; the Photo's LocalJob has the one size and the one mode that are for it.
 
         Raises PhotoError, also where it would have to be enlarged too far, is cut to nothing, or has no size.
         """
-        stamp, keep = Stamp.of(job.source), job.spec.colour == "keep"
+        stamp, keep = FileStamp.of(job.source), job.spec.colour == "keep"
         picture, foreign = self.viewers.look(job.source, self.policy.max_pixels, keep)
-        left = left_of(picture.shown, job.spec.bounds)
-        job = replace(job, spec=settled(job.spec, left))
+        left = cropped_size(picture.shown, job.spec.bounds)
+        job = replace(job, spec=resolve_spec(job.spec, left))
         enlarged = self._enlargement(job, picture)
         caveats = ([enlarged] if enlarged else []) + ([Caveat(foreign)] if foreign else [])
         return Photo(job, picture, stamp, tuple(caveats))
@@ -96,7 +96,7 @@ class Transcoder:
 
     @contextmanager
     def started(
-        self, job: Job, argv: list[str], data: Iterable[bytes] | None = None
+        self, job: LocalJob, argv: list[str], data: Iterable[bytes] | None = None
     ) -> Iterator[Running]:
         """A running ffmpeg, under limits. Raises EnvironmentFault when it cannot be started."""
         frame = job.spec.size.pixels
@@ -110,9 +110,9 @@ class Transcoder:
             words = f"{self.binary.path} cannot be started: {error.strerror}"
             raise EnvironmentFault(words) from None
 
-    def _enlargement(self, job: Job, picture: Picture) -> Caveat | None:
+    def _enlargement(self, job: LocalJob, picture: ImageInfo) -> Caveat | None:
         """What is to be said of enlarging. Raises PhotoError where the policy does not permit it."""
-        seen = left_of(picture.shown, job.spec.bounds)
+        seen = cropped_size(picture.shown, job.spec.bounds)
         framing = Framing.of(job.spec.mode.lies, seen, job.spec.size)
         if not framing.enlarges:
             return None
@@ -165,7 +165,7 @@ class Transcoder:
             self._write(_at(photo, low), output)
         return low
 
-    def _by_pillow(self, job: Job, picture: Picture, output: Path) -> str | None:
+    def _by_pillow(self, job: LocalJob, picture: ImageInfo, output: Path) -> str | None:
         """Decode with Pillow and hand FFmpeg the pixels; what tells that some are missing, if they may be."""
         try:
             self._pillow(job, picture, output, strict=True)
@@ -177,7 +177,7 @@ class Transcoder:
         self._pillow(job, picture, output, strict=False)
         return NOT_ALL
 
-    def _pillow(self, job: Job, picture: Picture, output: Path, strict: bool) -> None:
+    def _pillow(self, job: LocalJob, picture: ImageInfo, output: Path, strict: bool) -> None:
         with self.viewers.decoded(job.source, picture, strict) as (raw, pixels):
             log = self._transcode(job, raw, output, pixels)
         if not pixels.complete:
@@ -188,13 +188,13 @@ class Transcoder:
             raise PhotoError(Kind.INTERNAL, f"ffmpeg made nothing of its pixels: {last}")
 
     def _transcode(
-        self, job: Job, picture: Picture, output: Path, pixels: Iterable[bytes] | None = None
+        self, job: LocalJob, picture: ImageInfo, output: Path, pixels: Iterable[bytes] | None = None
     ) -> fflog.Log:
         with named_on_one_line(job.source, output) as (source, written):
             argv = graph.command(self.binary.path, source, picture, job.spec, written)
             return self.run(job, argv, pixels)
 
-    def run(self, job: Job, argv: list[str], data: Iterable[bytes] | None = None) -> fflog.Log:
+    def run(self, job: LocalJob, argv: list[str], data: Iterable[bytes] | None = None) -> fflog.Log:
         """Run ffmpeg to its end. Raises PhotoError, or EnvironmentFault for what is no photo's fault."""
         with self.started(job, argv, data) as running:
             status = running.wait_at_most(self.policy.timeout)
@@ -213,7 +213,7 @@ class Transcoder:
             raise PhotoError(Kind.DAMAGED, f"ffmpeg crashed on it (signal {-status})")
         return log
 
-    def blame(self, job: Job, log: fflog.Log) -> None:
+    def blame(self, job: LocalJob, log: fflog.Log) -> None:
         """Raise what is no photo's fault."""
         if log.lacking:
             raise EnvironmentFault(f"{self.binary.path} lacks the {log.lacking} that ffprep needs")
@@ -236,18 +236,18 @@ class Transcoder:
         return (Caveat(words, Kind.DAMAGED),)
 
 
-def is_whole(log: fflog.Log, number: int, picture: Picture, output: Path) -> bool:
+def is_whole(log: fflog.Log, number: int, picture: ImageInfo, output: Path) -> bool:
     """Whether FFmpeg decoded what the probe saw, and wrote something."""
     decoded = picture.shown if picture.format.upright and not picture.raw else picture.stored
     return log.frames.get(number) == decoded and size_of(output) > 0
 
 
-def _may_be_later(log: fflog.Log, picture: Picture) -> bool:
+def _may_be_later(log: fflog.Log, picture: ImageInfo) -> bool:
     """Whether a complaint may be about a later frame; Pillow reads the first alone."""
     return picture.format.name == "gif" and bool(log.damage)
 
 
-def _is_broken(log: fflog.Log, picture: Picture) -> bool:
+def _is_broken(log: fflog.Log, picture: ImageInfo) -> bool:
     """Whether FFmpeg makes nothing of a file for its damage, for which Pillow would fill in."""
     if not picture.format.upright:
         return log.refused

@@ -4,12 +4,12 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 
-from ffprep.core.spec import FFMPEG_HOLDS, Envelope, Size
+from ffprep.core.spec import FFMPEG_HOLDS, Size, SizeConstraints
 
-_FREE = Envelope()
+_FREE = SizeConstraints()
 
 
-def broken(envelope: Envelope, size: Size) -> Iterator[tuple[str, str]]:
+def violations(envelope: SizeConstraints, size: Size) -> Iterator[tuple[str, str]]:
     """What a size breaks: the rule's name, and what is wrong in words."""
     short, long = sorted((size.width, size.height))
     step, most = envelope.multiple_of, envelope.max_pixels
@@ -36,7 +36,7 @@ def ratio_text(ratio: tuple[int, int]) -> str:
     return f"{ratio[0]}:{ratio[1]}"
 
 
-def contradictory(envelope: Envelope) -> list[str]:
+def contradictory(envelope: SizeConstraints) -> list[str]:
     """The names of bounds that leave no size together, as few as it takes; none where there is a size."""
     if _is_possible(envelope):
         return []
@@ -47,12 +47,16 @@ def contradictory(envelope: Envelope) -> list[str]:
     return bounds(found)
 
 
-def bounds(envelope: Envelope) -> list[str]:
+def bounds(envelope: SizeConstraints) -> list[str]:
     """The names of what binds."""
-    return [name for name in Envelope.__slots__ if getattr(envelope, name) != getattr(_FREE, name)]
+    return [
+        name
+        for name in SizeConstraints.__slots__
+        if getattr(envelope, name) != getattr(_FREE, name)
+    ]
 
 
-def _is_possible(envelope: Envelope) -> bool:
+def _is_possible(envelope: SizeConstraints) -> bool:
     """Whether there is a size within an envelope that FFmpeg can hold; exactly, by going through the shorter sides."""
     step, least, widest = envelope.multiple_of, envelope.min_ratio, envelope.max_ratio
     longest = math.isqrt(FFMPEG_HOLDS)
@@ -66,7 +70,10 @@ def _is_possible(envelope: Envelope) -> bool:
 
 
 def _long_sides(
-    envelope: Envelope, short: int, least: tuple[int, int] | None, widest: tuple[int, int] | None
+    envelope: SizeConstraints,
+    short: int,
+    least: tuple[int, int] | None,
+    widest: tuple[int, int] | None,
 ) -> range:
     """The longer sides with which a shorter one makes a size, of ratios of the longer to the shorter."""
     low = [short, envelope.min_long_side or 1]

@@ -68,7 +68,7 @@ def _kept(focus: float, share: float) -> tuple[float, float]:
     return (start, start + share) if start < 1 - share else (1 - share, 1.0)
 
 
-def left_of(photo: Size, bounds: Bounds) -> Size:
+def cropped_size(photo: Size, bounds: Bounds) -> Size:
     """What bounds leave of an upright photo. Raises PhotoError where that is nothing."""
     left = bounds.of(photo)
     if left is None:

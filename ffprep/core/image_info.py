@@ -1,4 +1,4 @@
-"""Picture: what a probe found in a file."""
+"""ImageInfo: what a probe found in a file."""
 
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -40,7 +40,7 @@ class Cicp:
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class ImageInfo:
     """What a probe found in a file.
 
     `stored` is the size of the pixels in the file, `orientation` the EXIF value (1 to 8) by which

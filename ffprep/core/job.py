@@ -1,4 +1,4 @@
-"""Job, Batch, Policy, Manners, Result: what is to be done to one file, under which limits, and what became of it."""
+"""LocalJob, Batch, Policy, ThrottleOptions, Result: what is to be done to one file, under which limits, and what became of it."""
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,11 +9,11 @@ from pathlib import Path
 from ffprep.core.location import Location, Remote
 from ffprep.core.spec import Size, Spec
 from ffprep.errors import Killed, Kind, PhotoError
-from ffprep.system.files import Stamp, is_url
+from ffprep.system.files import FileStamp, is_url
 
 
 @dataclass(frozen=True, slots=True)
-class Errand:
+class Job:
     """One source, one output, one Spec; wherever they are."""
 
     source: Location
@@ -22,8 +22,8 @@ class Errand:
 
 
 @dataclass(frozen=True, slots=True)
-class Job(Errand):
-    """An Errand on this machine, of which both ends are paths."""
+class LocalJob(Job):
+    """A Job on this machine, of which both ends are paths."""
 
     source: Path
     output: Path
@@ -36,7 +36,7 @@ BATCH = 512
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Jobs-to-be of one source folder: names only, since most of a library is fresh and needs no Job.
+    """LocalJobs-to-be of one source folder: names only, since most of a library is fresh and needs no LocalJob.
 
     `names`, `outputs` and `specs` are parallel, to be looped over with `zip`. `folder + name` is the
     source as the user spelt it, and `output_folder + output` what it becomes; both folders end in a
@@ -50,7 +50,7 @@ class Batch:
     names: Sequence[str]
     outputs: Sequence[str]
     specs: Sequence[Spec]
-    stamps: Sequence[Stamp] = ()
+    stamps: Sequence[FileStamp] = ()
 
     def __len__(self) -> int:
         return len(self.names)
@@ -60,16 +60,16 @@ class Batch:
         """Whether all of it is on this machine."""
         return not (self.stamps or is_url(self.output_folder))
 
-    def job(self, index: int) -> Errand:
-        """One of them, from 0; a Job where the batch is local."""
+    def job(self, index: int) -> Job:
+        """One of them, from 0; a LocalJob where the batch is local."""
         source, output = self.folder + self.names[index], self.output_folder + self.outputs[index]
         if self.local:
-            return Job(Path(source), Path(output), self.specs[index])
+            return LocalJob(Path(source), Path(output), self.specs[index])
         at = Remote(source, self.stamps[index]) if self.stamps else Path(source)
         to = Remote(output) if is_url(output) else Path(output)
-        return Errand(at, to, self.specs[index])
+        return Job(at, to, self.specs[index])
 
-    def jobs(self) -> Iterator[Errand]:
+    def jobs(self) -> Iterator[Job]:
         """All of them."""
         return map(self.job, range(len(self)))
 
@@ -132,7 +132,7 @@ class Retry(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Renewal:
+class RerunOptions:
     """What is done again although nothing has changed, and what is not although nothing is recorded.
 
     With `checksum`, contents decide and not times. With `adopt`, outputs that are there are taken for what
@@ -146,7 +146,7 @@ class Renewal:
 
 
 @dataclass(frozen=True, slots=True)
-class Manners:
+class ThrottleOptions:
     """What a run leaves to others on the same machine.
 
     `nice` is added to the niceness it was started with; `idle` takes the disk only when nobody else does. No
@@ -162,7 +162,7 @@ class Manners:
 
 
 @dataclass(frozen=True, slots=True)
-class Venue:
+class ClusterOptions:
     """A Dask cluster: its scheduler's address, and how many chunks it has at a time (None: by its threads)."""
 
     address: str
@@ -170,7 +170,7 @@ class Venue:
 
 
 class Status(StrEnum):
-    """What became of a Job."""
+    """What became of a LocalJob."""
 
     CONVERTED = "converted"
     FRESH = "fresh"
@@ -179,7 +179,7 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Fresh:
+class FreshCount:
     """So many jobs of which nothing had to be done."""
 
     count: int
@@ -187,7 +187,7 @@ class Fresh:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a Job failed. A `passing` one may be over without a touch of the photo."""
+    """Why a LocalJob failed. A `passing` one may be over without a touch of the photo."""
 
     kind: Kind
     message: str
@@ -207,7 +207,7 @@ class Caveat:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of one Job. `size` is the verified one; `output` is None where none was planned.
+    """What became of one LocalJob. `size` is the verified one; `output` is None where none was planned.
 
     `mode` names the one that was taken; None for what failed, and for what is fresh where it depends on the photo.
     `stamp` is the output's, as it was when it was verified.
@@ -220,7 +220,7 @@ class Result:
     seconds: float = 0.0
     failure: Failure | None = None
     caveats: tuple[Caveat, ...] = ()
-    stamp: Stamp | None = None
+    stamp: FileStamp | None = None
     mode: str | None = None
 
     @property
@@ -236,6 +236,6 @@ class Result:
         error: PhotoError,
         seconds: float = 0.0,
     ) -> "Result":
-        """The Result of an Errand that ended in `error`."""
+        """The Result of a Job that ended in `error`."""
         failure = Failure(error.kind, str(error), isinstance(error, Killed))
         return cls(source, output, Status.FAILED, seconds=seconds, failure=failure)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ffprep.errors import UsageError
-from ffprep.system.files import Stamp, is_url
+from ffprep.system.files import FileStamp, is_url
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _LOCAL = ("file", "local")
@@ -20,7 +20,7 @@ class Remote:
     """
 
     url: str
-    stamp: Stamp | None = field(default=None, compare=False)
+    stamp: FileStamp | None = field(default=None, compare=False)
 
     def __fspath__(self) -> str:
         return self.url

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import product
 
-from ffprep.core.constraints import broken
+from ffprep.core.constraints import violations
 from ffprep.core.framing import Framing
-from ffprep.core.spec import Choice, Envelope, Fit, Size, Spec
+from ffprep.core.spec import Fit, Size, SizeChoice, SizeConstraints, Spec
 from ffprep.errors import Kind, PhotoError, UsageError
 
 ALIKE = 0.01
@@ -27,7 +27,7 @@ def sized(spec: Spec, photo: Size) -> Spec:
         raise PhotoError(Kind.UNSUPPORTED, str(error)) from None
 
 
-def settled(spec: Spec, photo: Size) -> Spec:
+def resolve_spec(spec: Spec, photo: Size) -> Spec:
     """The Spec of one upright photo, or of what bounds leave of one: with the one size and the one mode for it.
 
     Whether the first mode cuts too much is judged at the size that suits it best; the other one is given
@@ -43,7 +43,7 @@ def settled(spec: Spec, photo: Size) -> Spec:
     return replace(first, fallback=None)
 
 
-def chosen(choice: Choice, photo: Size) -> Size:
+def chosen(choice: SizeChoice, photo: Size) -> Size:
     """The size for an upright photo. Raises UsageError where no size near its own is allowed."""
     if choice.sizes:
         return best((size, Framing.of(choice.fit, photo, size)) for size in choice.sizes)
@@ -71,7 +71,7 @@ def changed(framing: Framing) -> float:
     return framing.lost + framing.bars + (1 - 1 / framing.distortion)
 
 
-def nearest(envelope: Envelope, fit: Fit, photo: Size) -> Size:
+def nearest(envelope: SizeConstraints, fit: Fit, photo: Size) -> Size:
     """The size in an envelope that a photo has to be changed least for: its own, if that is allowed.
 
     Else its proportions are taken as near as is allowed (cut where the mode covers, with bars where it
@@ -79,10 +79,10 @@ def nearest(envelope: Envelope, fit: Fit, photo: Size) -> Size:
     which what is cut, set in bars or distorted, and what it is enlarged or shrunk by, are least together. Raises
     UsageError where that leads nowhere.
     """
-    if not list(broken(envelope, photo)):
+    if not list(violations(envelope, photo)):
         return photo
     near = _near(envelope, *_scaled(envelope, *_proportioned(envelope, fit, photo)))
-    sizes = [size for size in near if not list(broken(envelope, size))]
+    sizes = [size for size in near if not list(violations(envelope, size))]
     if not sizes:
         raise UsageError(
             f"no size that the target takes is near {photo}; say which one, by --target NAME/WxH"
@@ -95,7 +95,7 @@ def nearest(envelope: Envelope, fit: Fit, photo: Size) -> Size:
     return min(sizes, key=cost)
 
 
-def _proportioned(envelope: Envelope, fit: Fit, photo: Size) -> tuple[float, float]:
+def _proportioned(envelope: SizeConstraints, fit: Fit, photo: Size) -> tuple[float, float]:
     """The sides of a photo once its ratio is one that is allowed."""
     low, high = _ratios(envelope)
     width, height = float(photo.width), float(photo.height)
@@ -105,7 +105,7 @@ def _proportioned(envelope: Envelope, fit: Fit, photo: Size) -> tuple[float, flo
     return width, width / ratio
 
 
-def _ratios(envelope: Envelope) -> tuple[float, float]:
+def _ratios(envelope: SizeConstraints) -> tuple[float, float]:
     """The ratios that are allowed, also by what the sides and the pixels leave of them."""
     least = envelope.min_side
     longest = envelope.max_side or math.inf
@@ -123,7 +123,7 @@ def _quotient(ratio: tuple[int, int] | None, otherwise: float) -> float:
     return ratio[0] / ratio[1] if ratio else otherwise
 
 
-def _scaled(envelope: Envelope, width: float, height: float) -> tuple[float, float]:
+def _scaled(envelope: SizeConstraints, width: float, height: float) -> tuple[float, float]:
     """Sides enlarged or shrunk as little as their bounds ask for."""
     short, long = sorted((width, height))
     up = max(1.0, envelope.min_side / short, (envelope.min_long_side or 0) / long)
@@ -136,7 +136,7 @@ def _scaled(envelope: Envelope, width: float, height: float) -> tuple[float, flo
     return width * factor, height * factor
 
 
-def _near(envelope: Envelope, width: float, height: float) -> Iterator[Size]:
+def _near(envelope: SizeConstraints, width: float, height: float) -> Iterator[Size]:
     """Sizes of multiples near these sides; also those of their ratio, which a rounded side leads away from."""
     step, ratio = envelope.multiple_of, width / height
     widths, heights = _multiples(step, width), _multiples(step, height)

@@ -24,7 +24,7 @@ FFMPEG_HOLDS = (2**31 - 1) // 8 - 1
 """Pixels, with 128 more to each side."""
 
 CHOICE_VERSION = 2
-"""Part of the digest of every Spec with a Choice; raised when `sizing` would choose otherwise."""
+"""Part of the digest of every Spec with a SizeChoice; raised when `sizing` would choose otherwise."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -247,7 +247,7 @@ class Mode:
 
 
 @dataclass(frozen=True, slots=True)
-class Envelope:
+class SizeConstraints:
     """Bounds within which a size lies: of each side, of the shorter or the longer one, of the ratio.
 
     Ratios are of width to height, as two whole numbers so that comparing them is exact. None is no
@@ -265,7 +265,7 @@ class Envelope:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class SizeChoice:
     """What the size of each photo is chosen from when it is looked at (`sizing`, in the version CHOICE_VERSION).
 
     One of the `sizes`, that suits the photo best by `fit`; where there are none, the nearest to the
@@ -274,11 +274,11 @@ class Choice:
 
     fit: Fit
     sizes: tuple[Size, ...] = ()
-    envelope: Envelope = Envelope()
+    envelope: SizeConstraints = SizeConstraints()
 
 
 NOT_CHOSEN = Size(1, 1)
-"""The size of a Spec that still has a Choice."""
+"""The size of a Spec that still has a SizeChoice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,7 +316,7 @@ class Spec:
     metadata: str = "none"
     background: Color = Color(0, 0, 0)
     focus: Focus = Focus()
-    choice: Choice | None = None
+    choice: SizeChoice | None = None
     alpha: bool = True
     bounds: Bounds = Bounds()
     fallback: Fallback | None = None

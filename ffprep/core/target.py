@@ -3,17 +3,17 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from ffprep.core.constraints import bounds, broken, ratio_text
+from ffprep.core.constraints import bounds, ratio_text, violations
 from ffprep.core.formats import FORMATS, OUTPUT_FORMATS, OutputFormat
-from ffprep.core.image_info import Picture
-from ffprep.core.spec import Choice, Envelope, Mode, Size
+from ffprep.core.image_info import ImageInfo
+from ffprep.core.spec import Mode, Size, SizeChoice, SizeConstraints
 from ffprep.errors import UsageError
 
 SIZE_REFUSAL = "Inpaint image must match the requested width and height"
 """What servers of the /v1/videos protocol say of a picture of another size."""
 
 
-ANY = Envelope()
+ANY = SizeConstraints()
 """No bounds."""
 
 ANY_FORMAT = tuple(format.name for format in FORMATS)
@@ -31,7 +31,7 @@ class Target:
 
     name: str
     sizes: tuple[tuple[str, Size], ...] = ()
-    envelope: Envelope = ANY
+    envelope: SizeConstraints = ANY
     formats: tuple[str, ...] = ANY_FORMAT
     max_bytes: int | None = None
     alpha: bool = True
@@ -55,7 +55,7 @@ class Target:
         if self.sizes and not sizes:
             known = ", ".join(f"{size} ({label})" for label, size in self.sizes)
             raise UsageError(f"{self.name} has no size {wanted}; it has {known}")
-        if wrong := [words for _, words in broken(self.envelope, size)]:
+        if wrong := [words for _, words in violations(self.envelope, size)]:
             raise UsageError(f"{self.name} does not take {size}: {'; '.join(wrong)}")
         return replace(self, sizes=sizes or ((str(size), size),))
 
@@ -69,11 +69,11 @@ class Target:
         known = ", ".join(f"{self.name}/{size}" for _, size in self.sizes)
         raise UsageError(f"{self.name} has several sizes; say which one: {known}")
 
-    def frame(self, mode: Mode) -> Size | Choice:
+    def frame(self, mode: Mode) -> Size | SizeChoice:
         """The one size there is, or the choice among them for a mode."""
         if len(self.sizes) == 1:
             return self.sizes[0][1]
-        return Choice(mode.lies, tuple(size for _, size in self.sizes), self.envelope)
+        return SizeChoice(mode.lies, tuple(size for _, size in self.sizes), self.envelope)
 
     def require_format(self, format: OutputFormat) -> None:
         """Raise UsageError where pictures of this format are not taken."""
@@ -131,7 +131,7 @@ def _told(rule: str, value: object) -> str:
 
 
 def check(
-    picture: Picture, target: Target, bytes: int | None = None, translucent: bool = False
+    picture: ImageInfo, target: Target, bytes: int | None = None, translucent: bool = False
 ) -> list[str]:
     """What a picture breaks of a target's rules, a sentence each; empty when it is right.
 
@@ -152,13 +152,13 @@ def check(
 
 
 def _broken(
-    picture: Picture, target: Target, bytes: int | None, translucent: bool
+    picture: ImageInfo, target: Target, bytes: int | None, translucent: bool
 ) -> Iterator[tuple[str, str]]:
     """The rules that are broken, by name, and how."""
     sizes = [size for _, size in target.sizes]
     if sizes and picture.stored not in sizes:
         yield "size", f"it is {picture.stored}, not {' or '.join(map(str, sizes))}"
-    yield from broken(target.envelope, picture.stored)
+    yield from violations(target.envelope, picture.stored)
     if picture.format.name not in target.formats:
         yield "formats", f"it is {picture.format.name}, not {' or '.join(target.formats)}"
     if target.max_bytes and bytes and bytes > target.max_bytes:

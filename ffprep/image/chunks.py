@@ -107,7 +107,7 @@ def _jpeg_head(file: BinaryIO) -> Iterator[int]:
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class Segments:
     """A file in parts: its remarks, what of the picture stands before and after them, and `trial`.
 
     That is an end that lets a decoder read the remarks, and costs less than the picture.
@@ -124,7 +124,7 @@ class Parts:
         return BytesIO(b"".join([self.before, *kept, self.after]))
 
 
-def png_parts(file: BinaryIO) -> Parts:
+def png_parts(file: BinaryIO) -> Segments:
     """A PNG; its remarks are all chunks that hold nothing of the picture. Nothing is kept behind its end."""
     file.seek(0)
     before, remarks, after = [file.read(8)], list[bytes](), list[bytes]()
@@ -134,10 +134,10 @@ def png_parts(file: BinaryIO) -> Parts:
             remarks.append(chunk)
         else:
             (before if name == b"IHDR" else after).append(chunk)
-    return Parts(b"".join(before), tuple(remarks), b"".join(after), _NO_PIXELS + _END)
+    return Segments(b"".join(before), tuple(remarks), b"".join(after), _NO_PIXELS + _END)
 
 
-def jpeg_parts(file: BinaryIO) -> Parts:
+def jpeg_parts(file: BinaryIO) -> Segments:
     """A JPEG; its remarks are the APPn and COM segments before the first scan."""
     file.seek(0)
     data, place = file.read(), 2
@@ -152,6 +152,6 @@ def jpeg_parts(file: BinaryIO) -> Parts:
         segment = data[place : place + 2 + length]
         if marker == _SOS:
             after = b"".join(tables) + data[place:]
-            return Parts(data[:2], tuple(remarks), after, b"".join(tables) + segment)
+            return Segments(data[:2], tuple(remarks), after, b"".join(tables) + segment)
         (remarks if 0xE0 <= marker <= 0xEF or marker == 0xFE else tables).append(segment)
         place += 2 + length

@@ -15,7 +15,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ffprep.core.image_info import Cicp, Picture, Profile
+from ffprep.core.image_info import Cicp, ImageInfo, Profile
 from ffprep.image import icc
 
 if TYPE_CHECKING:
@@ -51,14 +51,14 @@ class Unknown(Exception):
 
 
 def to_srgb(
-    picture: Picture, keep: bool, tables: Path, make: bool = False
-) -> tuple[Picture, str | None]:
-    """Say in a Picture how its colours get to sRGB, and a warning where they do not.
+    picture: ImageInfo, keep: bool, tables: Path, make: bool = False
+) -> tuple[ImageInfo, str | None]:
+    """Say in an ImageInfo how its colours get to sRGB, and a warning where they do not.
 
     `tables` is the folder of look-up tables. What is not known of a profile yet is found out only with
     `make`, since LittleCMS is C; else Unknown is raised.
     With `keep`, colours are left as they are and the profile is carried, where it is for RGB: the
-    outputs are. The Picture still has a `profile` only where it is Pillow's part to apply it, and
+    outputs are. The ImageInfo still has a `profile` only where it is Pillow's part to apply it, and
     code points only where they say HDR.
     """
     profile, plain = picture.profile, replace(picture, profile=None, cicp=None)
@@ -87,8 +87,8 @@ def to_srgb(
 
 
 def _from_cicp(
-    plain: Picture, cicp: Cicp, keep: bool, tables: "_Tables"
-) -> tuple[Picture, str | None]:
+    plain: ImageInfo, cicp: Cicp, keep: bool, tables: "_Tables"
+) -> tuple[ImageInfo, str | None]:
     if cicp.is_hdr:
         primaries = cicp.primaries if cicp.primaries in icc.HDR_PRIMARIES else 9
         said = _not_kept("HDR") if keep else None
@@ -110,7 +110,7 @@ def _not_kept(what: str) -> str:
     return f"its colours are converted to sRGB: {what} has no place in the output"
 
 
-def _require_fit(profile: Profile, picture: Picture) -> None:
+def _require_fit(profile: Profile, picture: ImageInfo) -> None:
     space = profile.space.strip()
     if profile.space not in _SPACES:
         raise BrokenProfile(f"it is for {space}" if space in _OTHER_SPACES else "it is none")

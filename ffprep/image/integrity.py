@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ffprep.core.ffmpeg_log import Log
-from ffprep.core.image_info import Picture
+from ffprep.core.image_info import ImageInfo
 from ffprep.errors import Kind, PhotoError
 from ffprep.image import jpeg, jpeg2000, tiff
 from ffprep.image.chunks import png_has_right_checksums
@@ -18,7 +18,7 @@ from ffprep.system.files import open_regular
 NOT_ALL = "not all of it can be decoded"
 
 
-def is_to_be_asked(picture: Picture, log: Log) -> bool:
+def is_to_be_asked(picture: ImageInfo, log: Log) -> bool:
     """Whether the log alone does not tell."""
     name = picture.format.name
     if name == "jpeg":
@@ -28,7 +28,7 @@ def is_to_be_asked(picture: Picture, log: Log) -> bool:
     return name in _ASK and not log.damage
 
 
-def missing(path: Path, picture: Picture, log: Log) -> str | None:
+def damage(path: Path, picture: ImageInfo, log: Log) -> str | None:
     """What tells that some of the picture is missing; None where it is whole.
 
     Raises PhotoError as `probe` does.
@@ -38,7 +38,7 @@ def missing(path: Path, picture: Picture, log: Log) -> str | None:
     return ask(path, picture, log, told) if ask else told
 
 
-def _jpeg(path: Path, picture: Picture, log: Log, told: str | None) -> str | None:
+def _jpeg(path: Path, picture: ImageInfo, log: Log, told: str | None) -> str | None:
     """FFmpeg fills up the last block, and does not mind whole scans that are not there."""
     if told is None and log.ends_early:
         with open_regular(path) as file:
@@ -47,24 +47,24 @@ def _jpeg(path: Path, picture: Picture, log: Log, told: str | None) -> str | Non
     return told
 
 
-def _png(path: Path, picture: Picture, log: Log, told: str | None) -> str | None:
+def _png(path: Path, picture: ImageInfo, log: Log, told: str | None) -> str | None:
     """FFmpeg does not say in which chunk a checksum is wrong, and reads on behind the last."""
     if told is None:
         return None
-    wrong = unnoticed(path, picture)
+    wrong = hidden_damage(path, picture)
     return told if wrong or not _decodes(path, picture) else None
 
 
-def _second(path: Path, picture: Picture, log: Log, told: str | None) -> str | None:
+def _second(path: Path, picture: ImageInfo, log: Log, told: str | None) -> str | None:
     """FFmpeg's decoders of VP8 and LZW do not tell where the bits run out; Pillow's do."""
     return told or (None if _decodes(path, picture) else NOT_ALL)
 
 
-def _without_log(path: Path, picture: Picture, log: Log, told: str | None) -> str | None:
-    return told or unnoticed(path, picture)
+def _without_log(path: Path, picture: ImageInfo, log: Log, told: str | None) -> str | None:
+    return told or hidden_damage(path, picture)
 
 
-_ASK: dict[str, Callable[[Path, Picture, Log, str | None], str | None]] = {
+_ASK: dict[str, Callable[[Path, ImageInfo, Log, str | None], str | None]] = {
     "jpeg": _jpeg,
     "png": _png,
     "gif": _second,
@@ -74,7 +74,7 @@ _ASK: dict[str, Callable[[Path, Picture, Log, str | None], str | None]] = {
 }
 
 
-def unnoticed(path: Path, picture: Picture) -> str | None:
+def hidden_damage(path: Path, picture: ImageInfo) -> str | None:
     """What tells that a picture is not the one that was written, though no decoder minds.
 
     Raises PhotoError as `probe` does.
@@ -92,7 +92,7 @@ def unnoticed(path: Path, picture: Picture) -> str | None:
     return None
 
 
-def require_whole(path: Path, picture: Picture) -> None:
+def require_whole(path: Path, picture: ImageInfo) -> None:
     """Decode a file whole, with Pillow. Raises PhotoError as `probe` does.
 
     A JPEG that lacks only its end is whole, which Pillow does not say.
@@ -108,7 +108,7 @@ def require_whole(path: Path, picture: Picture) -> None:
             image.load()
 
 
-def _decodes(path: Path, picture: Picture) -> bool:
+def _decodes(path: Path, picture: ImageInfo) -> bool:
     """Raises PhotoError where that cannot be said: for lack of memory."""
     try:
         with opened(path, picture) as image:

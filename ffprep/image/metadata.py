@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Self
 from PIL import Image
 from PIL.ExifTags import IFD, Base
 
-from ffprep.core.image_info import Picture
+from ffprep.core.image_info import ImageInfo
 from ffprep.errors import Kind, PhotoError
 from ffprep.image.pillow import opened_for_metadata
 
@@ -115,7 +115,7 @@ class Rights:
         return exif.tobytes().removeprefix(b"Exif\0\0")
 
 
-def of(path: Path, picture: Picture) -> Rights:
+def of(path: Path, picture: ImageInfo) -> Rights:
     """The rights that a photo's file tells of; metadata that cannot be read tells nothing.
 
     Raises PhotoError `missing` or `io` where the file itself is gone or refused.

@@ -10,7 +10,7 @@ from typing import BinaryIO
 from PIL import Image
 
 from ffprep.core.formats import Format
-from ffprep.core.image_info import Picture
+from ffprep.core.image_info import ImageInfo
 from ffprep.errors import FfprepError, Kind, PhotoError
 from ffprep.image import tiff
 from ffprep.image.chunks import jpeg_parts, png_parts, png_without_pixels
@@ -18,11 +18,11 @@ from ffprep.system.files import open_regular
 
 
 @contextmanager
-def opened(path: Path, picture: Picture) -> Iterator[Image.Image]:
+def opened(path: Path, picture: ImageInfo) -> Iterator[Image.Image]:
     """Open a file that was probed. Raises PhotoError as `probe` does."""
     with (
         open_regular(path) as file,
-        trouble_as_kinds(picture.format),
+        pillow_errors(picture.format),
         open_as(picture.format, file) as image,
     ):
         yield image
@@ -105,12 +105,12 @@ def _plugin(name: str):  # type: ignore[no-untyped-def]
 
 
 @contextmanager
-def opened_for_metadata(path: Path, picture: Picture) -> Iterator[Image.Image]:
+def opened_for_metadata(path: Path, picture: ImageInfo) -> Iterator[Image.Image]:
     """Open a file with Pillow for what it tells of its picture; not for the pixels.
 
     Raises PhotoError as `probe` does.
     """
-    with open_regular(path) as file, trouble_as_kinds(picture.format):
+    with open_regular(path) as file, pillow_errors(picture.format):
         source = png_without_pixels(file) if picture.format.name == "png" else file
         with open_as(picture.format, source) as image:
             yield image
@@ -129,7 +129,7 @@ _OF_A_KIND = re.compile(
 
 
 @contextmanager
-def trouble_as_kinds(format: Format) -> Iterator[None]:
+def pillow_errors(format: Format) -> Iterator[None]:
     """What Pillow stumbles over, as PhotoError."""
     try:
         yield

@@ -1,4 +1,4 @@
-"""A file to a Picture, by its bytes; and the proof that an output is what was asked for.
+"""A file to an ImageInfo, by its bytes; and the proof that an output is what was asked for.
 
 The eye here is Pillow's (pillow-heif's for HEIC), never FFmpeg's: what FFmpeg decodes and writes is
 judged by somebody else.
@@ -14,22 +14,22 @@ from typing import BinaryIO
 from PIL import Image
 
 from ffprep.core.formats import HEAD_BYTES, Format, sniff
-from ffprep.core.image_info import Cicp, Picture, Profile
+from ffprep.core.image_info import Cicp, ImageInfo, Profile
 from ffprep.core.spec import Size, Spec
 from ffprep.errors import Kind, PhotoError
 from ffprep.image import colour, tiff
 from ffprep.image.chunks import has_ordinary_head, png_chunk
-from ffprep.image.pillow import open_as, opened, trouble_as_kinds
+from ffprep.image.pillow import open_as, opened, pillow_errors
 from ffprep.system.files import open_regular
 
 _ORIENTATION, _EXIF, _GPS, _IPTC, _PHOTOSHOP = 0x0112, 0x8769, 0x8825, 0x83BB, 0x8649
 
 
-class Native(Exception):
+class NeedsSandbox(Exception):
     """A file whose head is read by C code, or may take any time and memory: not to be done in this process."""
 
 
-def probe(path: Path, max_pixels: int, natively: bool = False) -> Picture:
+def probe(path: Path, max_pixels: int, natively: bool = False) -> ImageInfo:
     """Read what a file holds, without decoding it; by C code only `natively`.
 
     Raises PhotoError: `missing`, `io`, `unsupported` (no picture that ffprep reads), `damaged` (begins
@@ -41,10 +41,10 @@ def probe(path: Path, max_pixels: int, natively: bool = False) -> Picture:
         if format is None:
             raise _no_picture(head)
         if not natively and (format.native or not has_ordinary_head(format, file)):
-            raise Native
+            raise NeedsSandbox
         if format.demuxer == "mov":
             _require_whole_boxes(file)
-        with trouble_as_kinds(format), open_as(format, file) as image:
+        with pillow_errors(format), open_as(format, file) as image:
             if format.name == "png" and "exif" not in image.info:
                 image.info["exif"] = png_chunk(file, b"eXIf")
             picture = _with_what_pillow_leaves_out(_describe(format, image), file)
@@ -60,11 +60,11 @@ def probe(path: Path, max_pixels: int, natively: bool = False) -> Picture:
 
 @contextmanager
 def decoded(
-    path: Path, picture: Picture, strict: bool = True
-) -> Iterator[tuple[Picture, Iterator[bytes]]]:
+    path: Path, picture: ImageInfo, strict: bool = True
+) -> Iterator[tuple[ImageInfo, Iterator[bytes]]]:
     """Decode a file with Pillow, whole: for what FFmpeg cannot read. Or, not `strict`, what is left of it.
 
-    The picture's `profile`, if it has one still, is applied. Gives the Picture as it is then handed to
+    The picture's `profile`, if it has one still, is applied. Gives the ImageInfo as it is then handed to
     FFmpeg, and its pixels row by row, rgb24 or rgba, some rows at a time. Raises PhotoError as `probe`
     does.
     """
@@ -79,7 +79,7 @@ def decoded(
         yield found, _rows(_plain(image), picture)
 
 
-def _rows(image: Image.Image, picture: Picture) -> Iterator[bytes]:
+def _rows(image: Image.Image, picture: ImageInfo) -> Iterator[bytes]:
     """Some rows at a time, so that converting them takes no second picture's memory."""
     height = max(1, (1 << 20) // image.width)
     for top in range(0, image.height, height):
@@ -115,7 +115,7 @@ class Extras:
     gain_map: bool = False
 
 
-def look_closer(path: Path, picture: Picture) -> Extras:
+def extras(path: Path, picture: ImageInfo) -> Extras:
     """What a file holds besides. Raises PhotoError as `probe` does."""
     with opened(path, picture) as image:
         profile = picture.profile and colour.name(picture.profile)
@@ -167,7 +167,7 @@ def _metadata(image: Image.Image) -> Iterator[str]:
         yield "text"
 
 
-def is_translucent(path: Path, picture: Picture) -> bool:
+def is_translucent(path: Path, picture: ImageInfo) -> bool:
     """Whether anything shines through a picture's pixels; decodes it. Raises PhotoError as `probe` does."""
     if not picture.alpha:
         return False
@@ -233,14 +233,14 @@ def _require_whole_boxes(file: BinaryIO) -> None:
         start += length
 
 
-def _describe(format: Format, image: Image.Image) -> Picture:
+def _describe(format: Format, image: Image.Image) -> ImageInfo:
     size, orientation = Size(*image.size), _orientation(image)
     if format.name == "tiff":
         tiff.require_supported(image)
         if orientation >= 5:
             size = size.turned  # Pillow's TIFF plugin says the size as shown
     alpha = image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info
-    return Picture(
+    return ImageInfo(
         format=format,
         stored=size,
         orientation=orientation,
@@ -275,7 +275,7 @@ def _orientation(image: Image.Image) -> int:
     return value if value in range(1, 9) else 1
 
 
-def _with_what_pillow_leaves_out(picture: Picture, file: BinaryIO) -> Picture:
+def _with_what_pillow_leaves_out(picture: ImageInfo, file: BinaryIO) -> ImageInfo:
     """Code points for colour, and what the file's head says of gray."""
     format = picture.format
     if format.name == "png":

@@ -18,13 +18,13 @@ import PIL
 
 import ffprep.version
 from ffprep.core.ffmpeg_log import Log
-from ffprep.core.image_info import Picture
+from ffprep.core.image_info import ImageInfo
 from ffprep.core.job import Policy
 from ffprep.errors import EnvironmentFault, Kind, PhotoError
 from ffprep.image import colour
 from ffprep.image import integrity as damage
 from ffprep.image.metadata import Rights
-from ffprep.image.probe import Extras, Native, probe
+from ffprep.image.probe import Extras, NeedsSandbox, probe
 from ffprep.image.sandbox_worker import receive, send
 from ffprep.system.processes import Limits, Processes, timer
 
@@ -68,7 +68,7 @@ class Crashed(PhotoError):
     """A viewer was gone before it had answered."""
 
 
-class _Viewer:
+class Decoder:
     """One viewer. It is `busy` from a request until all of the answer was read.
 
     Once it has `served`, a crash may be the fault of a photo before.
@@ -135,7 +135,7 @@ class _Viewer:
 class Pixels:
     """What a viewer says of a picture's pixels, once; `complete` when all of it was read."""
 
-    def __init__(self, viewer: _Viewer, size: int) -> None:
+    def __init__(self, viewer: Decoder, size: int) -> None:
         self._viewer, self._left = viewer, size
 
     def __iter__(self) -> Iterator[bytes]:
@@ -150,7 +150,7 @@ class Pixels:
         return self._left == 0
 
 
-class Viewers:
+class DecoderPool:
     """As many viewers as are needed at a time. Safe to use from several threads."""
 
     def __init__(self, processes: Processes, policy: Policy) -> None:
@@ -159,7 +159,7 @@ class Viewers:
         self._make = (processes, limits, policy.timeout)
         self._tables = colour.folder()
         self._lock = threading.Lock()
-        self._idle: list[_Viewer] = []
+        self._idle: list[Decoder] = []
         weakref.finalize(self, _close, self._idle)
 
     def __enter__(self) -> Self:
@@ -168,7 +168,7 @@ class Viewers:
     def __exit__(self, *raised: object) -> None:
         self.close()
 
-    def look(self, path: Path, max_pixels: int, keep: bool) -> tuple[Picture, str | None]:
+    def look(self, path: Path, max_pixels: int, keep: bool) -> tuple[ImageInfo, str | None]:
         """What a file holds, its colours on their way to sRGB, and a warning where they are not.
 
         Raises PhotoError as `probe` does.
@@ -177,56 +177,56 @@ class Viewers:
         try:
             return colour.to_srgb(picture, keep, self._tables)
         except colour.Unknown:
-            looked: tuple[Picture, str | None]
+            looked: tuple[ImageInfo, str | None]
             looked = self._ask("to_srgb", picture, keep, self._tables, True)
             return looked
 
-    def probe(self, path: Path, max_pixels: int) -> Picture:
+    def probe(self, path: Path, max_pixels: int) -> ImageInfo:
         """What a file holds. Raises PhotoError as `probe` does."""
         try:
             return probe(path, max_pixels)
-        except Native:
-            picture: Picture = self._ask("probe", path, max_pixels, True)
+        except NeedsSandbox:
+            picture: ImageInfo = self._ask("probe", path, max_pixels, True)
             return picture
 
-    def look_closer(self, path: Path, picture: Picture) -> Extras:
+    def look_closer(self, path: Path, picture: ImageInfo) -> Extras:
         """What a file holds besides. Raises PhotoError as `probe` does."""
         extras: Extras = self._ask("look_closer", path, picture)
         return extras
 
-    def unnoticed(self, path: Path, picture: Picture) -> str | None:
+    def unnoticed(self, path: Path, picture: ImageInfo) -> str | None:
         """What tells of damage that decoders do not mind (see `damage.unnoticed`)."""
         part: str | None = self._ask("unnoticed", path, picture)
         return part
 
-    def require_whole(self, path: Path, picture: Picture) -> None:
+    def require_whole(self, path: Path, picture: ImageInfo) -> None:
         """Decode a file whole. Raises PhotoError as `probe` does."""
         with self._processes.room_for(picture.weight):
             self._ask("require_whole", path, picture)
 
-    def is_translucent(self, path: Path, picture: Picture) -> bool:
+    def is_translucent(self, path: Path, picture: ImageInfo) -> bool:
         """Whether anything shines through its pixels. Raises PhotoError as `probe` does."""
         if not picture.alpha:
             return False
         with self._processes.room_for(picture.weight):
             return bool(self._ask("is_translucent", path, picture))
 
-    def missing(self, path: Path, picture: Picture, log: Log) -> str | None:
+    def missing(self, path: Path, picture: ImageInfo, log: Log) -> str | None:
         """What tells that some of a picture is missing (see `damage.missing`)."""
         if not damage.is_to_be_asked(picture, log):
             return log.damage[0] if log.damage else None
         part: str | None = self._ask("missing", path, picture, log)
         return part
 
-    def rights(self, path: Path, picture: Picture) -> Rights:
+    def rights(self, path: Path, picture: ImageInfo) -> Rights:
         """What may be kept of a file's metadata (see `rights.of`)."""
         found: Rights = self._ask("of", path, picture)
         return found
 
     @contextmanager
     def decoded(
-        self, path: Path, picture: Picture, strict: bool = True
-    ) -> Iterator[tuple[Picture, Pixels]]:
+        self, path: Path, picture: ImageInfo, strict: bool = True
+    ) -> Iterator[tuple[ImageInfo, Pixels]]:
         """A file decoded, as it is handed to FFmpeg, and its pixels (see `probe.decoded`).
 
         Raises PhotoError as `probe` does.
@@ -246,7 +246,7 @@ class Viewers:
 
     def _asked(
         self, stack: ExitStack, name: str, *arguments: object, more: bool = False
-    ) -> tuple[_Viewer, Any]:
+    ) -> tuple[Decoder, Any]:
         """A viewer, for as long as the stack is, and its answer.
 
         What may be the fault of a photo before, which has left little memory or a broken one, is asked
@@ -263,11 +263,11 @@ class Viewers:
         return viewer, viewer.ask(name, *arguments, more=more)
 
     @contextmanager
-    def _one(self, fresh: bool = False) -> Iterator[_Viewer]:
+    def _one(self, fresh: bool = False) -> Iterator[Decoder]:
         """A viewer that nobody else uses; kept, unless it was left in the middle of something."""
         with self._lock:
             viewer = self._idle.pop() if self._idle and not fresh else None
-        viewer = viewer or _Viewer(*self._make)
+        viewer = viewer or Decoder(*self._make)
         try:
             yield viewer
         finally:
@@ -278,6 +278,6 @@ class Viewers:
                     self._idle.append(viewer)
 
 
-def _close(idle: list[_Viewer]) -> None:
+def _close(idle: list[Decoder]) -> None:
     while idle:
         idle.pop().close()

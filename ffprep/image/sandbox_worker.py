@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Callable, Iterable
 from typing import IO, Any
 
-from ffprep.core.image_info import Picture
+from ffprep.core.image_info import ImageInfo
 from ffprep.errors import Kind, PhotoError
 from ffprep.image import colour, probe
 from ffprep.image import integrity as damage
@@ -22,11 +22,11 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     function.__name__: function
     for function in (
         probe.probe,
-        probe.look_closer,
+        probe.extras,
         probe.is_translucent,
         damage.require_whole,
-        damage.missing,
-        damage.unnoticed,
+        damage.damage,
+        damage.hidden_damage,
         rights.of,
         colour.to_srgb,
     )
@@ -55,7 +55,7 @@ def main() -> None:
         sink.flush()
 
 
-def _send_with(sink: IO[bytes], picture: Picture, pixels: Iterable[bytes]) -> None:
+def _send_with(sink: IO[bytes], picture: ImageInfo, pixels: Iterable[bytes]) -> None:
     """An answer, and what comes after it; where that breaks off, so does this process."""
     send(sink, (picture, None))
     try:

@@ -96,7 +96,7 @@ def open_to_read(path: Path, layout: Layout = LEDGER) -> sqlite3.Connection:
     if not os.path.exists(f"{os.path.realpath(path)}-wal"):
         # Nobody has it open. Else SQLite would put files beside it, and leave them, or fail where it may not.
         address += "&immutable=1"
-    with told(path), contextlib.ExitStack() as stack:
+    with database_errors(path), contextlib.ExitStack() as stack:
         refuse_others(path, layout)
         database = stack.enter_context(contextlib.closing(sqlite3.connect(address, uri=True)))
         (application,) = database.execute("PRAGMA application_id").fetchone()
@@ -120,13 +120,13 @@ def refuse_others(path: Path, layout: Layout = LEDGER) -> None:
             raise OSError(errno.EINVAL, str(error)) from None
 
 
-class Unusable(EnvironmentFault):
+class LedgerUnusable(EnvironmentFault):
     """The system does not let a ledger be read or written."""
 
 
 @contextlib.contextmanager
-def told(path: Path, layout: Layout = LEDGER) -> Iterator[None]:
-    """What keeps a ledger from being read or written, as Unusable."""
+def database_errors(path: Path, layout: Layout = LEDGER) -> Iterator[None]:
+    """What keeps a ledger from being read or written, as LedgerUnusable."""
     try:
         yield
     except (OSError, sqlite3.DatabaseError) as error:
@@ -135,10 +135,12 @@ def told(path: Path, layout: Layout = LEDGER) -> Iterator[None]:
         if isinstance(error, sqlite3.DatabaseError) and not (known or is_corrupt(error)):
             raise  # a mistake of ffprep's own
         if code == sqlite3.SQLITE_FULL or getattr(error, "errno", None) == errno.ENOSPC:
-            raise Unusable(f"no space left in {path.parent}; make room and run again") from None
+            raise LedgerUnusable(
+                f"no space left in {path.parent}; make room and run again"
+            ) from None
         if code == sqlite3.SQLITE_BUSY:  # it will be there again, and converting all costs more
             words = f"the ledger {path} is locked by another program; run again when that has ended"
             raise EnvironmentFault(words) from None
-        raise Unusable(
+        raise LedgerUnusable(
             f"the ledger {path} cannot be used ({reason(error)}); mend that, or {layout.advice}"
         ) from None

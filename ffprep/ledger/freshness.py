@@ -8,7 +8,17 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from ffprep.core.job import Batch, Errand, Failure, Fresh, Policy, Renewal, Result, Retry, Status
+from ffprep.core.job import (
+    Batch,
+    Failure,
+    FreshCount,
+    Job,
+    Policy,
+    RerunOptions,
+    Result,
+    Retry,
+    Status,
+)
 from ffprep.core.location import Location
 from ffprep.core.spec import Size, Spec
 from ffprep.errors import Kind, PhotoError
@@ -17,9 +27,9 @@ from ffprep.ledger.rows import (
     CONVERTED,
     FAILED,
     NO_HASHES,
-    Done,
+    FinishedJob,
     Hashes,
-    Pending,
+    PendingJob,
     content,
     failed_beforehand,
     is_from,
@@ -28,26 +38,26 @@ from ffprep.ledger.rows import (
     noted,
     place,
 )
-from ffprep.storage.stamps import Sight, seen
-from ffprep.system.files import Stamp, is_url, real_folder, real_path
+from ffprep.storage.stamps import StampReader, stamp_or_none
+from ffprep.system.files import FileStamp, is_url, real_folder, real_path
 
 _NOT_THE_PHOTOS = {Kind.IO, Kind.MISSING, Kind.COLLISION}
 """Failures that may be over without a touch of the photo, and that cost little to try again."""
 
 
 @dataclass(slots=True)
-class Sorted:
+class Triage:
     """A batch, sorted out: fresh jobs, by number unless each is wanted; failures that hold; the rest."""
 
     count: int = 0
     fresh: list[Result] = field(default_factory=list)
     failed: list[Result] = field(default_factory=list)
-    pending: list[Pending] = field(default_factory=list)
+    pending: list[PendingJob] = field(default_factory=list)
 
     @property
-    def known(self) -> list[Result | Fresh]:
+    def known(self) -> list[Result | FreshCount]:
         """What takes no work."""
-        count = [Fresh(self.count)] if self.count else []
+        count = [FreshCount(self.count)] if self.count else []
         return [*count, *self.fresh, *self.failed]
 
 
@@ -61,16 +71,16 @@ class Freshness:
     ledger: Ledger
     output: Location
     policy: Policy
-    renewal: Renewal
+    renewal: RerunOptions
     alike: frozenset[int]
-    sight: Sight = field(default_factory=Sight)
+    sight: StampReader = field(default_factory=StampReader)
 
-    def sort_out(self, batch: Batch, each: bool) -> Sorted:
+    def sort_out(self, batch: Batch, each: bool) -> Triage:
         """Sort the jobs of a batch, by what is known and by the stamps of their files.
 
         Of fresh ones, only their number is told unless `each` is wanted.
         """
-        sorted_out, only = Sorted(), self.renewal.retry is Retry.ONLY
+        sorted_out, only = Triage(), self.renewal.retry is Retry.ONLY
         folder, origin = place(self.output, batch.output_folder), real_folder(batch.folder)
         outputs, sources = keys(batch.outputs), keys(map(origin.__add__, batch.names))
         fresh = self._fresh(folder, batch, outputs, sources)
@@ -98,7 +108,7 @@ class Freshness:
                 maker = makers.get(output)
                 # Another photo of which it was made may be this one under its earlier name.
                 good = self._is_good(row, spec) if row else not maker or is_from(maker, stamp)
-                pending = Pending(batch.job(index), folder, output, source, stamp, row, good)
+                pending = PendingJob(batch.job(index), folder, output, source, stamp, row, good)
                 sorted_out.pending.append(pending)
         self.ledger.meet(folder, met)
         return sorted_out
@@ -143,7 +153,7 @@ class Freshness:
             return False
         return not row.tolerated or all(self.policy.permits(Kind(k)) for k in row.tolerated.split())
 
-    def _still_fails(self, row: Row, spec: Spec, source: Stamp | None) -> bool:
+    def _still_fails(self, row: Row, spec: Spec, source: FileStamp | None) -> bool:
         renewal = self.renewal
         if row.status != FAILED or row.kind in _NOT_THE_PHOTOS:
             return False
@@ -151,7 +161,7 @@ class Freshness:
             return False
         return is_from(row, source) and row.spec == self.ledger.spec(spec)
 
-    def record(self, done: Done) -> None:
+    def record(self, done: FinishedJob) -> None:
         """Have the ledger remember it."""
         self.ledger.record([done.entry(self.ledger)])
 
@@ -202,9 +212,9 @@ class Freshness:
         )
 
 
-def settle(
-    renewal: Renewal, pending: Pending, prove: Callable[[Errand], tuple[Size, Stamp]]
-) -> Done | None:
+def skip_unchanged(
+    renewal: RerunOptions, pending: PendingJob, prove: Callable[[Job], tuple[Size, FileStamp]]
+) -> FinishedJob | None:
     """A job that needs no converting although its times say so: by its contents, or adopted.
 
     Reads files: not for the thread that has the run, and the ledger, in its hands. `prove` verifies an
@@ -220,23 +230,23 @@ def settle(
     return None
 
 
-def _compared(pending: Pending, row: Row) -> Done | None:
+def _compared(pending: PendingJob, row: Row) -> FinishedJob | None:
     """Where no contents were recorded, the times decide, and the contents are from now on."""
-    made, found = seen(pending.job.output, follow=False), hashes(pending)
+    made, found = stamp_or_none(pending.job.output, follow=False), hashes(pending)
     if not made or not found.output:
         return None
     from_it = found.source == row.source_hash if row.source_hash else is_from(row, pending.stamp)
     as_made = found.output == row.output_hash if row.output_hash else is_output(row, made)
     if not (from_it and as_made):
         return None
-    return Done(replace(_fresh(pending.job, row), stamp=made), pending, found)
+    return FinishedJob(replace(_fresh(pending.job, row), stamp=made), pending, found)
 
 
 def _adopted(
-    pending: Pending, prove: Callable[[Errand], tuple[Size, Stamp]], checksum: bool
-) -> Done | None:
+    pending: PendingJob, prove: Callable[[Job], tuple[Size, FileStamp]], checksum: bool
+) -> FinishedJob | None:
     """An output older than its source was made of another version of it."""
-    made = seen(pending.job.output, follow=False)
+    made = stamp_or_none(pending.job.output, follow=False)
     if not made or not pending.stamp or made.modified < pending.stamp.modified:
         return None
     try:
@@ -246,12 +256,12 @@ def _adopted(
     job, mode = pending.job, _only_mode(pending.job.spec)
     result = Result(job.source, job.output, Status.FRESH, size, stamp=stamp, mode=mode)
     # Sources were not read for this, and not all of a library is to be.
-    return Done(result, pending, hashes(pending) if checksum else NO_HASHES)
+    return FinishedJob(result, pending, hashes(pending) if checksum else NO_HASHES)
 
 
-def hashes(pending: Pending) -> Hashes:
+def hashes(pending: PendingJob) -> Hashes:
     """The contents of both files, which decide under --checksum. Reads them."""
-    source, now = content(pending.job.source), seen(pending.job.source)
+    source, now = content(pending.job.source), stamp_or_none(pending.job.source)
     # Of one file on a shared disk, each machine has a device number of its own.
     if not (now and pending.stamp and now.is_as(pending.stamp)):  # it is another one by now
         source = None
@@ -263,7 +273,7 @@ def _is_gone(source: str) -> bool:
     return not (is_url(source) or os.path.lexists(source))
 
 
-def _fresh(job: Errand, row: Row) -> Result:
+def _fresh(job: Job, row: Row) -> Result:
     size = Size(row.width, row.height) if row.width and row.height else None
     return Result(job.source, job.output, Status.FRESH, size, mode=_only_mode(job.spec))
 
@@ -273,6 +283,6 @@ def _only_mode(spec: Spec) -> str | None:
     return None if spec.fallback else spec.mode.name
 
 
-def _failure(job: Errand, row: Row) -> Result:
+def _failure(job: Job, row: Row) -> Result:
     failure = Failure(Kind(row.kind or ""), name_of(row.message or ""))
     return Result(job.source, job.output, Status.FAILED, failure=failure)

@@ -17,7 +17,13 @@ from typing import Any, NamedTuple, Self
 from ffprep.core.job import Status
 from ffprep.core.spec import Spec
 from ffprep.errors import EnvironmentFault
-from ffprep.ledger.database import is_corrupt, open_to_read, open_to_write, refuse_others, told
+from ffprep.ledger.database import (
+    database_errors,
+    is_corrupt,
+    open_to_read,
+    open_to_write,
+    refuse_others,
+)
 
 AT_ONCE = 512
 """How many outputs are recalled by one query."""
@@ -119,7 +125,7 @@ class Ledger:
         self._synchronous = "FULL" if fsync else "NORMAL"
         self._specs: dict[int, tuple[Spec, int]] = {}
         self._conditions: Conditions | None = None
-        with told(path):
+        with database_errors(path):
             if not read_only:
                 path.parent.mkdir(parents=True, exist_ok=True)
             refuse_others(path)
@@ -161,7 +167,7 @@ class Ledger:
     @contextlib.contextmanager
     def _guarded(self) -> Iterator[None]:
         """Where a page in its middle turns out to be corrupt, go on with an empty ledger."""
-        with told(self.path):
+        with database_errors(self.path):
             try:
                 yield
             except sqlite3.DatabaseError as error:

@@ -14,8 +14,8 @@ from ffprep.errors import Kind, PhotoError
 from ffprep.ledger.freshness import Freshness
 from ffprep.ledger.ledger import AT_ONCE, Entry, name_of
 from ffprep.ledger.rows import content, is_output
-from ffprep.storage.stamps import Sight
-from ffprep.system.files import Stamp, is_url, os_trouble
+from ffprep.storage.stamps import StampReader
+from ffprep.system.files import FileStamp, is_url, photo_error_from
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Pruning:
     freshness: Freshness
     folders: tuple[str, ...]
     stopped: Callable[[], bool]
-    sight: Sight = field(default_factory=Sight)
+    sight: StampReader = field(default_factory=StampReader)
 
     def results(self, really: bool) -> Iterator[Result]:
         """A Result for every output that is removed, or would be; a failed one for what could not be."""
@@ -69,11 +69,11 @@ class Pruning:
     def _output(self, entry: Entry) -> Location:
         return self.freshness.output / f"{entry.folder}{name_of(entry.row.name)}"
 
-    def _seen(self, output: Location) -> Stamp | None:
+    def _seen(self, output: Location) -> FileStamp | None:
         """How an output is now. Raises OSError where it cannot be looked at."""
         if isinstance(output, Remote):
             return self.sight.object(output.url)
-        return Stamp.seen(os.lstat(output))
+        return FileStamp.seen(os.lstat(output))
 
     def _has_no_output(self, entry: Entry, result: Result | None) -> bool:
         output = self._output(entry)
@@ -92,7 +92,7 @@ class Pruning:
         try:
             output.unlink()
         except OSError as error:
-            raise os_trouble(error) from None
+            raise photo_error_from(error) from None
         self._remove_empty(output.parent)
 
     def _is_gone(self, source: str) -> bool:

@@ -23,7 +23,7 @@ _EVERY, _SHARE = 60.0, 20
 
 
 @contextmanager
-def fetched(home: Remote) -> Iterator[tuple[Path, Object | None]]:
+def download(home: Remote) -> Iterator[tuple[Path, Object | None]]:
     """A ledger as a file of this machine, and which version it is; no file where there is none.
 
     Raises EnvironmentFault.
@@ -52,12 +52,12 @@ def _told_of(home: Remote, path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def at_hand(ledger: Location) -> Iterator[Path]:
+def local_copy(ledger: Location) -> Iterator[Path]:
     """The same for reading, wherever it is."""
     if isinstance(ledger, Path):
         yield ledger
         return
-    with fetched(ledger) as (path, _):
+    with download(ledger) as (path, _):
         yield path
 
 
@@ -71,7 +71,7 @@ def is_there(ledger: Location) -> bool:
         raise EnvironmentFault(f"the ledger {ledger} cannot be read: {error}") from None
 
 
-class KeptLedger(Ledger):
+class RemoteLedger(Ledger):
     """An open ledger, held by one run, that is put back to its home. Use from one thread at a time."""
 
     def __init__(
@@ -82,7 +82,7 @@ class KeptLedger(Ledger):
         self._saved, self._took = time.monotonic(), 0.0
         self._trouble: FfprepError | None = None
         with ExitStack() as stack:
-            path, self._known = stack.enter_context(fetched(home))
+            path, self._known = stack.enter_context(download(home))
             super().__init__(
                 path, lambda words: warn(words.replace(str(path), str(home))), fsync, read_only
             )

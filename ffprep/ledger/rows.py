@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from io import BufferedReader
 from typing import NamedTuple, cast
 
-from ffprep.core.job import Errand, Result, Status
+from ffprep.core.job import Job, Result, Status
 from ffprep.core.location import Location, Remote
 from ffprep.errors import PhotoError
 from ffprep.ledger.ledger import Entry, Ledger, Row, key
-from ffprep.system.files import Stamp, open_regular, real_path
+from ffprep.system.files import FileStamp, open_regular, real_path
 
 _HALF = 2**63
 CONVERTED, FAILED = Status.CONVERTED.value, Status.FAILED.value
@@ -30,7 +30,7 @@ OF_OUTPUT = ("output_bytes", "output_mtime", "output_hash", "width", "height")
 
 
 @dataclass(frozen=True, slots=True)
-class Pending:
+class PendingJob:
     """A job that is not known to be fresh: its place in the ledger, and what stands there.
 
     `stamp` is the source's, from before anything of it was read, so that a change meanwhile is seen by the
@@ -38,26 +38,26 @@ class Pending:
     is wanted; without a row, that the ledger knows it as nobody else's.
     """
 
-    job: Errand
+    job: Job
     folder: str
     name: str | bytes
     source: str | bytes
-    stamp: Stamp | None
+    stamp: FileStamp | None
     row: Row | None
     good: bool = False
 
     @classmethod
-    def unknown(cls, job: Errand) -> "Pending":
+    def unknown(cls, job: Job) -> "PendingJob":
         """Where nothing is recorded."""
         return cls(job, "", "", "", None, None)
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
-    """What became of a Pending, for the ledger."""
+class FinishedJob:
+    """What became of a PendingJob, for the ledger."""
 
     result: Result
-    pending: Pending
+    pending: PendingJob
     hashes: Hashes = NO_HASHES
 
     def entry(self, ledger: Ledger) -> Entry:
@@ -111,13 +111,13 @@ def place(output: Location, folder: str) -> str:
     return folder.removeprefix(os.path.join(output, "")).removeprefix("./")
 
 
-def is_from(row: Row, source: Stamp | None) -> bool:
+def is_from(row: Row, source: FileStamp | None) -> bool:
     """Whether a row's source was as large and as old as this one."""
     known = (row.source_bytes, row.source_mtime)
     return source is not None and known == (source.bytes, noted(source.modified))
 
 
-def is_output(row: Row, output: Stamp) -> bool:
+def is_output(row: Row, output: FileStamp) -> bool:
     """Whether this is the output as it was made."""
     return (row.output_bytes, row.output_mtime) == (output.bytes, noted(output.modified))
 

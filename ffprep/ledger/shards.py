@@ -10,21 +10,21 @@ from itertools import chain
 from ffprep.core.location import Location, Remote
 from ffprep.core.shard import Shard
 from ffprep.errors import EnvironmentFault, PhotoError
-from ffprep.ledger.database import open_to_read, told
+from ffprep.ledger.database import database_errors, open_to_read
 from ffprep.ledger.history import Failed, History, failures
-from ffprep.ledger.remote import at_hand, is_there
+from ffprep.ledger.remote import is_there, local_copy
 from ffprep.storage.objects import store
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class LedgerFile:
     """A ledger that is there, and the shard that it is of."""
 
     path: Location
     shard: Shard | None = None
 
     @classmethod
-    def beside(cls, whole: Location) -> Iterator["Kept"]:
+    def beside(cls, whole: Location) -> Iterator["LedgerFile"]:
         """The one of a whole folder, at this place, and those of its shards."""
         if is_there(whole):
             yield cls(whole)
@@ -35,7 +35,11 @@ class Kept:
     @contextmanager
     def opened(self) -> Iterator[sqlite3.Connection]:
         """The ledger, to be read. Raises EnvironmentFault for what is none."""
-        with at_hand(self.path) as path, told(path), closing(open_to_read(path)) as database:
+        with (
+            local_copy(self.path) as path,
+            database_errors(path),
+            closing(open_to_read(path)) as database,
+        ):
             yield database
 
     @property
@@ -49,14 +53,14 @@ class Kept:
 class Ledgers:
     """Those of an output folder: of its last run's split into shards, if any, and of `others` that were before."""
 
-    kept: tuple[Kept, ...]
-    others: tuple[Kept, ...] = ()
+    kept: tuple[LedgerFile, ...]
+    others: tuple[LedgerFile, ...] = ()
 
     @classmethod
     def of(cls, whole: Location) -> "Ledgers":
         """All that there are, by the place of the one for a whole folder. Raises EnvironmentFault."""
-        splits: dict[int, list[Kept]] = {}
-        for kept in Kept.beside(whole):
+        splits: dict[int, list[LedgerFile]] = {}
+        for kept in LedgerFile.beside(whole):
             splits.setdefault(kept.shard.count if kept.shard else 1, []).append(kept)
         for of_one in splits.values():
             of_one.sort(key=lambda kept: kept.shard.number if kept.shard else 0)

@@ -44,7 +44,7 @@ class _Known:
 
 
 @dataclass(slots=True)
-class Census:
+class CollisionIndex:
     """Counts batches (`count`), looks for trouble (`close`), takes names (`name`), and judges (`judge`).
 
     Paths are compared with their folders' links resolved, so that no spelling hides a collision; on a

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from ffprep.core.formats import SUFFIXES
 from ffprep.errors import PhotoError
-from ffprep.system.files import Stamp
+from ffprep.system.files import FileStamp
 
 PICTURES = frozenset(SUFFIXES) | {suffix.upper() for suffix in SUFFIXES}
 """Suffixes as they are most often written: one look, and no copy of a name."""
@@ -33,4 +33,4 @@ class Listing:
     passed: int = 0
     links: int = 0
     error: PhotoError | None = None
-    stamps: Sequence[Stamp] = ()
+    stamps: Sequence[FileStamp] = ()

@@ -12,19 +12,19 @@ from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 
-from ffprep.config.sidecars import MOST_BYTES, SIDECAR, Aim, Aims, said, sidecar
+from ffprep.config.sidecars import MOST_BYTES, SIDECAR, PhotoOverride, PhotoOverrides, said, sidecar
 from ffprep.core.formats import OutputFormat, output_format_of
-from ffprep.core.job import BATCH, Batch, Errand, Result
+from ffprep.core.job import BATCH, Batch, Job, Result
 from ffprep.core.location import Location, location_of
 from ffprep.core.shard import Shard
 from ffprep.core.spec import Spec
 from ffprep.errors import Kind, PhotoError, UsageError
-from ffprep.library.collisions import Census, is_case_blind
+from ffprep.library.collisions import CollisionIndex, is_case_blind
 from ffprep.library.listing import Listing
 from ffprep.library.naming import Names
 from ffprep.library.selection import Selection
 from ffprep.library.walk import Walk, output_format, spelt_folder, written_as
-from ffprep.system.files import Stamp, is_url
+from ffprep.system.files import FileStamp, is_url
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Request:
     same_format: bool = False
     follow_links: bool = False
     selection: Selection = field(default_factory=Selection)
-    aims: Aims = field(default_factory=Aims)
+    aims: PhotoOverrides = field(default_factory=PhotoOverrides)
     shard: Shard | None = None
 
     @property
@@ -67,7 +67,7 @@ class Plan:
     """
 
     request: Request
-    _census: Census
+    _census: CollisionIndex
     passed_over: int = 0
     links: int = 0
     _failed: int = 0
@@ -76,7 +76,7 @@ class Plan:
     @classmethod
     def of(cls, request: Request) -> "Plan":
         """Walk the sources once; raises nothing for a file, since that is told by `batches`."""
-        plan, of_shard = cls(request, Census(is_case_blind(request.output))), 0
+        plan, of_shard = cls(request, CollisionIndex(is_case_blind(request.output))), 0
         for listing, items in plan._listed():
             plan.passed_over += listing.passed
             plan.links += listing.links
@@ -112,7 +112,7 @@ class Plan:
                     for own in self._own(part, listing):
                         yield from [own] if isinstance(own, Result) else self._aimed(own, listing)
 
-    def jobs(self) -> Iterator[Errand | Result]:
+    def jobs(self) -> Iterator[Job | Result]:
         """The same, one by one."""
         for item in self.batches():
             if isinstance(item, Result):
@@ -165,7 +165,7 @@ class Plan:
         if kept:
             yield replace(batch, specs=specs).part(kept)
 
-    def _own_spec(self, job: Errand, has_sidecar: bool) -> Spec:
+    def _own_spec(self, job: Job, has_sidecar: bool) -> Spec:
         own = _sidecar(job.source) if has_sidecar else None
         spec = self.request.aims.spec(job.source, job.spec, own)
         tells_mode = not self.request.single and "mode" in self.request.names.fields
@@ -190,7 +190,7 @@ class Plan:
             yield from self._draft(listing, names, stamps, number + start)
 
     def _draft(
-        self, listing: Listing, names: Sequence[str], stamps: Sequence[Stamp], number: int
+        self, listing: Listing, names: Sequence[str], stamps: Sequence[FileStamp], number: int
     ) -> Iterator[Batch | Result]:
         try:
             yield self._batch(listing, names, stamps, number)
@@ -203,7 +203,7 @@ class Plan:
                 yield from self._draft(listing, [name], stamps[index : index + 1], number + index)
 
     def _batch(
-        self, listing: Listing, names: Sequence[str], stamps: Sequence[Stamp], number: int
+        self, listing: Listing, names: Sequence[str], stamps: Sequence[FileStamp], number: int
     ) -> Batch:
         request, spec, folder = self.request, self.request.spec, listing.folder
         if request.single:
@@ -221,7 +221,7 @@ class Plan:
         return Batch(folder, output, names, outputs, specs, stamps)
 
 
-def _sidecar(photo: Location) -> Aim:
+def _sidecar(photo: Location) -> PhotoOverride:
     """What a photo's sidecar says. Raises PhotoError."""
     if isinstance(photo, Path):
         return sidecar(photo)

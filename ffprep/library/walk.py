@@ -27,7 +27,7 @@ from ffprep.core.location import Location, names_url, spelt
 from ffprep.errors import PhotoError, UsageError
 from ffprep.library.listing import PICTURES, Listing
 from ffprep.library.selection import Selection
-from ffprep.system.files import is_url, open_regular, os_trouble, real_folder
+from ffprep.system.files import is_url, open_regular, photo_error_from, real_folder
 
 _TOGETHER = 512
 """How many files that are named one by one make a Listing."""
@@ -161,7 +161,7 @@ class Walk:
                             continue
                         contents = _Contents.of(place.folder)
                     except OSError as error:
-                        yield Listing(place.folder, error=os_trouble(error))
+                        yield Listing(place.folder, error=photo_error_from(error))
                         continue
                     yield self._listing(place, contents, top, links)
                     pending.append(map(place.folder_within, self._entered(place, contents.folders)))
@@ -270,7 +270,7 @@ def _looked_at(folder: str, real: str, names: list[str]) -> Iterator[Listing]:
         except OSError as error:
             if seen:
                 yield listing()
-            yield Listing(path, error=os_trouble(error))
+            yield Listing(path, error=photo_error_from(error))
             seen, linked, sidecars = [], set(), set()
     if seen:
         yield listing()

@@ -11,7 +11,7 @@ from ffprep.errors import PhotoError
 from ffprep.library.listing import PICTURES, Listing
 from ffprep.library.selection import Selection
 from ffprep.storage.objects import Object, Page, store
-from ffprep.system.files import Stamp, real_folder
+from ffprep.system.files import FileStamp, real_folder
 
 _ASKED_AT_ONCE = 16
 _NO_NAMES = ("", ".", "..")
@@ -92,7 +92,7 @@ def _is_called_picture(name: str) -> bool:
 
 def looked_at(folder: str, real: str, names: list[str]) -> Iterator[Listing]:
     """Listings of objects that are there, and of those that are not."""
-    found: dict[str, Stamp] = {}
+    found: dict[str, FileStamp] = {}
     with ThreadPoolExecutor(_ASKED_AT_ONCE) as asking:
         answers = asking.map(_looked_at, map(folder.__add__, names))
         for name, answer in zip(names, answers, strict=True):

@@ -11,7 +11,7 @@ from ffprep.errors import EnvironmentFault
 from ffprep.options.types import PATH, InSections, ParsedOrPath, PathOr
 
 if TYPE_CHECKING:
-    from ffprep.config.job_file import Config, Key, Settings, Wants
+    from ffprep.config.job_file import Config, Key, Settings, ValueKind
 
 # What reads files is imported where there is one to be read.
 
@@ -28,7 +28,7 @@ CONFIG = click.option(
 )
 
 
-class FromFile(InSections):
+class ConfigCommand(InSections):
     """A command whose options may come from a file too: from `--config`, or as `ctx.obj`, Settings."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -104,16 +104,16 @@ def _names_path(type: click.ParamType[Any], text: str) -> bool:
     return isinstance(type, click.Path)
 
 
-def _wants(param: click.Parameter) -> "Wants":
-    from ffprep.config.job_file import Wants
+def _wants(param: click.Parameter) -> "ValueKind":
+    from ffprep.config.job_file import ValueKind
 
     if isinstance(param, click.Option) and param.is_flag and param.is_bool_flag:
-        return Wants.FLAG
+        return ValueKind.FLAG
     if isinstance(param.type, (type(click.INT), type(click.FLOAT))):
-        return Wants.NUMBER
+        return ValueKind.NUMBER
     if isinstance(param.type, (click.Path, type(click.STRING))):
-        return Wants.TEXT
-    return Wants.WORD
+        return ValueKind.TEXT
+    return ValueKind.WORD
 
 
 def _blame_the_file(settings: "Settings", error: click.BadParameter) -> None:

@@ -3,10 +3,10 @@
 import click
 
 from ffprep.core.formats import OUTPUT_FORMATS
-from ffprep.core.job import Manners, Policy, Renewal, Retry
+from ffprep.core.job import Policy, RerunOptions, Retry, ThrottleOptions
 from ffprep.core.shard import Shard
 from ffprep.library.selection import names_file, read_since
-from ffprep.options.config_file import CONFIG, FromFile
+from ffprep.options.config_file import CONFIG, ConfigCommand
 from ffprep.options.types import (
     AS_JSON,
     BACKGROUND,
@@ -233,7 +233,7 @@ RENEWAL = section(
     click.option(
         "--retry",
         type=click.Choice([Retry.CHANGED.value, Retry.ALWAYS.value]),
-        default=Renewal().retry.value,
+        default=RerunOptions().retry.value,
         show_default=True,
         help="Which photos that failed are tried again.",
     ),
@@ -288,7 +288,7 @@ NIGHT = section(
     click.option(
         "--nice",
         type=Whole(0, 19),
-        default=Manners().nice,
+        default=ThrottleOptions().nice,
         metavar="N",
         help="Leave others the processor: add N to the niceness.",
     ),
@@ -296,14 +296,14 @@ NIGHT = section(
     click.option(
         "--max-time",
         type=Seconds(),
-        default=Manners().max_time,
+        default=ThrottleOptions().max_time,
         metavar="S",
         help="Begin no photo later than this, such as 6h; the next run goes on.",
     ),
     click.option(
         "--max-load",
         type=click.FloatRange(min=0, min_open=True),
-        default=Manners().max_load,
+        default=ThrottleOptions().max_load,
         metavar="F",
         help="While the load average is F or more, work on one chunk at a time.",
     ),
@@ -313,7 +313,7 @@ CONVERT = options(FILES, PICTURE, POLICY, RENEWAL, WORK, NIGHT, TELLING)
 """All of them, in the order of the help."""
 
 
-@click.command("convert", cls=FromFile)
+@click.command("convert", cls=ConfigCommand)
 @CONVERT
 def convert_parameters(**_: object) -> None:
     """The options of `convert` by themselves, for whoever reads keywords by them."""

@@ -164,16 +164,16 @@ def _as_given(word: str, param: "click.Parameter", value: Any) -> Any:
 
 
 @contextmanager
-def spoken() -> Iterator[None]:
+def errors_for_python() -> Iterator[None]:
     """Have errors speak of keywords, where they were written for a command line."""
     try:
         yield
     except FfprepError as error:
-        error.args = tuple(map(in_python, error.args))
+        error.args = tuple(map(options_to_keywords, error.args))
         raise
 
 
-def in_python(text: str) -> str:
+def options_to_keywords(text: str) -> str:
     """A sentence with keywords for options: `max_loss=` for `--max-loss`, `mode=auto` for `--mode auto`."""
     return _OPTION.sub(lambda match: match[1].replace("-", "_") + "=", text)
 

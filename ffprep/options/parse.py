@@ -9,11 +9,11 @@ from typing import Any
 import click
 
 from ffprep.config.modes import AUTO, picked
-from ffprep.config.sidecars import Aims
+from ffprep.config.sidecars import PhotoOverrides
 from ffprep.core.formats import OUTPUT_FORMATS, SUFFIXES, OutputFormat, output_format_of
-from ffprep.core.job import Manners, Policy, Renewal, Retry, Venue
+from ffprep.core.job import ClusterOptions, Policy, RerunOptions, Retry, ThrottleOptions
 from ffprep.core.location import Location, Remote, located, names_url
-from ffprep.core.spec import NOT_CHOSEN, Bounds, Choice, Fallback, Focus, Mode, Size, Spec
+from ffprep.core.spec import NOT_CHOSEN, Bounds, Fallback, Focus, Mode, Size, SizeChoice, Spec
 from ffprep.core.target import Target
 from ffprep.errors import UsageError
 from ffprep.library.naming import Names
@@ -23,7 +23,7 @@ from ffprep.library.sources import Sources
 from ffprep.library.walk import is_folder, require_no_picture
 from ffprep.options.types import Automatic
 from ffprep.run.depfile import Depfile
-from ffprep.run.runner import Order
+from ffprep.run.runner import ConvertOptions
 from ffprep.system.files import LEDGER
 
 
@@ -99,8 +99,8 @@ def _file_format(out: str, source: str | None) -> OutputFormat | None:
     return None
 
 
-def read_order(given: Mapping[str, Any]) -> Order:
-    """The Order that the options of `convert` make. Raises UsageError."""
+def read_order(given: Mapping[str, Any]) -> ConvertOptions:
+    """The ConvertOptions that the options of `convert` make. Raises UsageError."""
     request = read_request(given)
     policy = Policy(
         upscale=given["upscale"],
@@ -111,7 +111,7 @@ def read_order(given: Mapping[str, Any]) -> Order:
         max_pixels=given["max_pixels"],
         max_memory=given["max_memory"],
     )
-    return Order(
+    return ConvertOptions(
         request=request,
         policy=policy,
         renewal=_renewal(given, request),
@@ -123,7 +123,7 @@ def read_order(given: Mapping[str, Any]) -> Order:
         prune=given["prune"],
         depfile=_depfile(given),
         dry_run=given["dry_run"],
-        manners=Manners(
+        manners=ThrottleOptions(
             nice=given["nice"],
             idle=given["idle"],
             max_time=given["max_time"],
@@ -133,18 +133,18 @@ def read_order(given: Mapping[str, Any]) -> Order:
     )
 
 
-def _venue(given: Mapping[str, Any]) -> Venue | None:
+def _venue(given: Mapping[str, Any]) -> ClusterOptions | None:
     """The cluster that is asked for. Raises UsageError."""
     if given["cluster"] is None:
         return None
     if not given["cluster"].strip():
         raise UsageError("--cluster is empty; write a scheduler's address, or leave it out")
     for name in ("nice", "idle", "max_load"):
-        if given[name] != getattr(Manners(), name):
+        if given[name] != getattr(ThrottleOptions(), name):
             words = f"--{name.replace('_', '-')} is about this machine"
             raise UsageError(f"{words}, and with --cluster the work is on others")
     jobs = given["jobs"]
-    return Venue(given["cluster"], None if isinstance(jobs, Automatic) else jobs)
+    return ClusterOptions(given["cluster"], None if isinstance(jobs, Automatic) else jobs)
 
 
 _OF_FILES = {
@@ -177,7 +177,7 @@ def _depfile(given: Mapping[str, Any]) -> Depfile | None:
     return Depfile(given["depfile"], given["depfile_target"] or given["output"], others)
 
 
-def _renewal(given: Mapping[str, Any], request: Request) -> Renewal:
+def _renewal(given: Mapping[str, Any], request: Request) -> RerunOptions:
     """What is done again, and what is not. Raises UsageError."""
     if request.single or given["ledger"] == "none":
         for name in ("checksum", "adopt", "retry_failed", "prune"):
@@ -189,7 +189,7 @@ def _renewal(given: Mapping[str, Any], request: Request) -> Renewal:
     if given["force"] and (given["retry_failed"] or given["adopt"]):
         raise UsageError("--force does everything again; leave out --retry-failed and --adopt")
     retry = Retry.ONLY if given["retry_failed"] else Retry(given["retry"])
-    return Renewal(
+    return RerunOptions(
         force=given["force"], checksum=given["checksum"], adopt=given["adopt"], retry=retry
     )
 
@@ -245,10 +245,10 @@ def read_modes(
     return mode, fallback
 
 
-def read_aims(given: Mapping[str, Any]) -> Aims:
+def read_aims(given: Mapping[str, Any]) -> PhotoOverrides:
     """What it takes to read the words that single photos have of their own."""
     folders = tuple(filter_folders(given["filters"]))
-    return Aims(given.get("photos", {}), folders, given.get("max_loss"))
+    return PhotoOverrides(given.get("photos", {}), folders, given.get("max_loss"))
 
 
 def read_frames(given: Mapping[str, Any]) -> list[Spec]:
@@ -273,13 +273,13 @@ def read_frames(given: Mapping[str, Any]) -> list[Spec]:
     framed = Spec(
         NOT_CHOSEN, mode, focus=given["focus"], bounds=given["crop_bounds"], fallback=fallback
     )
-    frames: list[Size | Choice] = [size for _, size in target.sizes]
+    frames: list[Size | SizeChoice] = [size for _, size in target.sizes]
     frames = frames or [target.frame(mode)]
     sizes = map(_size_or_choice, frames)
     return [replace(framed, size=size, choice=choice) for size, choice in sizes]
 
 
-def _size_or_choice(frame: Size | Choice) -> tuple[Size, Choice | None]:
+def _size_or_choice(frame: Size | SizeChoice) -> tuple[Size, SizeChoice | None]:
     """A Spec's `size` and `choice`."""
     return (frame, None) if isinstance(frame, Size) else (NOT_CHOSEN, frame)
 

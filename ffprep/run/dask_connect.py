@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from ffprep.core.job import Policy, Venue
+from ffprep.core.job import ClusterOptions, Policy
 from ffprep.core.location import names_url
 from ffprep.errors import EnvironmentFault
 from ffprep.library.plan import Request
 from ffprep.run.dask_executor import PATIENCE, Cluster, first_line, from_anywhere, lost
-from ffprep.run.task import Duty, sees
+from ffprep.run.task import ClusterTask, can_read
 from ffprep.run.work import Work
 from ffprep.system.tempfiles import temporary_beside, told_as
 
@@ -29,7 +29,7 @@ _SIGHTS = 32
 
 @contextmanager
 def joined(
-    venue: Venue,
+    venue: ClusterOptions,
     request: Request,
     policy: Policy,
     ffmpeg: str | None,
@@ -40,7 +40,7 @@ def joined(
     with _connected(venue, warn) as client, _mark(request) as mark:
         if mark:  # a worker may have another umask
             policy = replace(policy, mode=stat.S_IMODE(mark.stat().st_mode))
-        duty = Duty(uuid4().hex, Work(), policy, ffmpeg, _sights(request, mark))
+        duty = ClusterTask(uuid4().hex, Work(), policy, ffmpeg, _sights(request, mark))
         cluster = Cluster(client, venue, duty, warn)
         try:
             cluster.look_around()
@@ -57,7 +57,7 @@ def joined(
 
 
 @contextmanager
-def _connected(venue: Venue, warn: Callable[[str], None]) -> Iterator[Any]:
+def _connected(venue: ClusterOptions, warn: Callable[[str], None]) -> Iterator[Any]:
     try:
         client = _client(venue, warn)
     except ImportError as error:
@@ -77,7 +77,7 @@ def _connected(venue: Venue, warn: Callable[[str], None]) -> Iterator[Any]:
             client.close(timeout=2)
 
 
-def _client(venue: Venue, warn: Callable[[str], None]) -> Any:
+def _client(venue: ClusterOptions, warn: Callable[[str], None]) -> Any:
     """A Dask client that says nothing by itself, unless Dask's configuration has it log."""
     import dask
 
@@ -101,7 +101,7 @@ def _client(venue: Venue, warn: Callable[[str], None]) -> Any:
     return client
 
 
-def _require_reachable(venue: Venue) -> None:
+def _require_reachable(venue: ClusterOptions) -> None:
     """Raise for an address that Dask can make nothing of: its client would be left half made, and wait, and complain."""
     import dask
     from distributed.comm.addressing import parse_address, parse_host_port
@@ -118,7 +118,7 @@ def _require_reachable(venue: Venue) -> None:
         _require_certificates(venue, scheme)
 
 
-def _require_certificates(venue: Venue, scheme: str) -> None:
+def _require_certificates(venue: ClusterOptions, scheme: str) -> None:
     """Raise where Dask's configuration and the address do not agree about TLS."""
     from distributed.security import Security
 
@@ -156,4 +156,4 @@ def _sights(request: Request, mark: Path | None) -> tuple[str, ...]:
     named = (os.fspath(source) for source in islice(request.sources, _SIGHTS))
     paths = [os.path.abspath(name) for name in named if not names_url(name)]
     folders = [path if os.path.isdir(path) else os.path.dirname(path) for path in paths]
-    return (*([str(mark)] if mark else ()), *filter(sees, dict.fromkeys(folders)))
+    return (*([str(mark)] if mark else ()), *filter(can_read, dict.fromkeys(folders)))

@@ -17,13 +17,22 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ffprep.core.job import Errand, Result, Venue
+from ffprep.core.job import ClusterOptions, Job, Result
 from ffprep.core.location import Location
 from ffprep.errors import EnvironmentFault, Kind, PhotoError
-from ffprep.ledger.rows import NO_HASHES, Done, Hashes, Pending
-from ffprep.run.task import Answer, Duty, Greeting, blind, end, greet, other_version, perform
+from ffprep.ledger.rows import NO_HASHES, FinishedJob, Hashes, PendingJob
+from ffprep.run.task import (
+    Answer,
+    ClusterTask,
+    WorkerInfo,
+    end,
+    other_version,
+    perform,
+    unreadable,
+    worker_info,
+)
 from ffprep.run.work import Work
-from ffprep.system.pool import Elsewhere
+from ffprep.system.pool import RemoteExecutor
 from ffprep.system.temporaries import sweep
 from ffprep.version import __version__
 
@@ -40,10 +49,10 @@ _LOOKS = 3
 class _Flight:
     """A chunk under way, in one part or in several. `todo` has its jobs by the absolute paths of their outputs."""
 
-    todo: dict[Location, Pending]
+    todo: dict[Location, PendingJob]
     parts: int = 1
-    made: list[Done] = field(default_factory=list)
-    future: "Future[Iterable[Done]]" = field(default_factory=Future)
+    made: list[FinishedJob] = field(default_factory=list)
+    future: "Future[Iterable[FinishedJob]]" = field(default_factory=Future)
 
     @property
     def folders(self) -> set[str]:
@@ -56,7 +65,7 @@ class _Flight:
             assert result.output
             pending = self.todo[result.output]
             result = replace(result, source=pending.job.source, output=pending.job.output)
-            self.made.append(Done(result, pending, hashes))
+            self.made.append(FinishedJob(result, pending, hashes))
 
     def land(self, error: Exception | None = None) -> None:
         """No more comes of it."""
@@ -64,30 +73,32 @@ class _Flight:
             self.future.set_result(_then_raise(self.made, error))
 
 
-def _deadly(pending: Pending, deaths: int) -> tuple[Result, Hashes]:
+def _deadly(pending: PendingJob, deaths: int) -> tuple[Result, Hashes]:
     """What becomes of a photo that had the workers to itself while so many of them died."""
     words = f"all {deaths} workers that had it in work have died; look into their logs"
     error = PhotoError(Kind.DAMAGED, f"{words}, and try it again with --retry always")
     return Result.failed(pending.job.source, pending.job.output, error), NO_HASHES
 
 
-def _then_raise(made: Iterable[Done], error: Exception | None) -> Iterator[Done]:
+def _then_raise(made: Iterable[FinishedJob], error: Exception | None) -> Iterator[FinishedJob]:
     yield from made
     if error:
         raise error
 
 
-class Cluster(Elsewhere):
+class Cluster(RemoteExecutor):
     """An executor over a Dask client. One thread watches who is there, and whether the run is `stopped`."""
 
-    def __init__(self, client: Any, venue: Venue, duty: Duty, tell: Callable[[str], None]) -> None:
+    def __init__(
+        self, client: Any, venue: ClusterOptions, duty: ClusterTask, tell: Callable[[str], None]
+    ) -> None:
         self._client, self._venue, self._duty, self._warn = client, venue, duty, tell
         self._lock = threading.RLock()
-        self._out: dict[Any, tuple[_Flight, list[Pending]]] = {}
-        self._held: deque[tuple[_Flight, list[Pending]]] = deque()
-        self._suspects: deque[tuple[_Flight, list[Pending]]] = deque()
+        self._out: dict[Any, tuple[_Flight, list[PendingJob]]] = {}
+        self._held: deque[tuple[_Flight, list[PendingJob]]] = deque()
+        self._suspects: deque[tuple[_Flight, list[PendingJob]]] = deque()
         self._tried: Any = None
-        self._met: dict[str, Greeting] = {}
+        self._met: dict[str, WorkerInfo] = {}
         self._threads: dict[str, int] = {}
         self._dead: set[str] = set()
         self._recent: set[str] = set()
@@ -124,7 +135,7 @@ class Cluster(Elsewhere):
         team = self.team
         return f"{team['workers']} workers with {team['threads']} threads, ffprep {__version__}, FFmpeg {self.ffmpeg or 'unknown yet'}"
 
-    def duty(self, work: Work) -> Callable[[list[Pending]], Iterable[Done]]:
+    def duty(self, work: Work) -> Callable[[list[PendingJob]], Iterable[FinishedJob]]:
         """What is done there with a chunk."""
         self._duty = replace(self._duty, work=work)
         return self._duty  # type: ignore[return-value]
@@ -150,7 +161,7 @@ class Cluster(Elsewhere):
             while self._held:
                 self._send(*self._held.popleft())
 
-    def _send(self, flight: _Flight, part: list[Pending]) -> Any:
+    def _send(self, flight: _Flight, part: list[PendingJob]) -> Any:
         if self._fault or self._over.is_set():
             return flight.land(self._fault)
         parcel = pickle.dumps((self._duty, part))
@@ -194,7 +205,7 @@ class Cluster(Elsewhere):
             self._go_on()
         return None
 
-    def _suspect(self, flight: _Flight, part: list[Pending]) -> None:
+    def _suspect(self, flight: _Flight, part: list[PendingJob]) -> None:
         """Have the photos of a part at which workers died, or at others beside it, tried one by one."""
         with self._lock:
             flight.parts += len(part)
@@ -248,7 +259,7 @@ class Cluster(Elsewhere):
     def _meet(self, addresses: list[str]) -> None:
         asked = self._duty.ffmpeg, list(self._duty.sights)
         answers = self._client.run(
-            greet, *asked, workers=addresses, on_error="return", callback_timeout=60
+            worker_info, *asked, workers=addresses, on_error="return", callback_timeout=60
         )
         before = self.ffmpeg
         for address, answer in answers.items():
@@ -257,11 +268,11 @@ class Cluster(Elsewhere):
                     words = f"the worker {address} is of no use ({answer})"
                     raise EnvironmentFault(f"{words}; install the same ffprep[dask] everywhere")
                 continue  # it is gone again, or busy, and is met in the next round
-            worker = Greeting(*answer)
+            worker = WorkerInfo(*answer)
             if worker.ffprep != __version__:
                 raise other_version(worker.host, worker.ffprep, __version__)
             if worker.missing:
-                raise blind(worker.host, worker.missing[0])
+                raise unreadable(worker.host, worker.missing[0])
             self._met[address] = worker
         self.team["ffmpeg"] = self.ffmpeg
         if "," in self.ffmpeg and self.ffmpeg != before:
@@ -312,7 +323,7 @@ class Cluster(Elsewhere):
             sweep(folder, self._dead)
 
 
-def _absolute(job: Errand) -> Errand:
+def _absolute(job: Job) -> Job:
     """As every machine knows it."""
     return replace(job, source=from_anywhere(job.source), output=from_anywhere(job.output))
 
@@ -322,14 +333,14 @@ def from_anywhere(place: Location) -> Location:
     return Path(os.path.abspath(place)) if isinstance(place, Path) else place
 
 
-def lost(venue: Venue, error: BaseException | None = None) -> EnvironmentFault:
+def lost(venue: ClusterOptions, error: BaseException | None = None) -> EnvironmentFault:
     """What to say when there is no scheduler any more."""
     words = f"the Dask scheduler at {venue.address} is lost"
     why = f" ({first_line(error)})" if error and str(error) else ""
     return EnvironmentFault(f"{words}{why}; what was done is remembered, so run again")
 
 
-def _unreadable(venue: Venue, error: BaseException) -> EnvironmentFault | None:
+def _unreadable(venue: ClusterOptions, error: BaseException) -> EnvironmentFault | None:
     """What to say where the scheduler, which looks into what it hands on, or a worker has another ffprep, or none."""
     cause: BaseException | None = error
     while cause and not isinstance(cause, ImportError | pickle.UnpicklingError):

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ffprep.config.sidecars import SIDECAR
-from ffprep.core.job import Job
+from ffprep.core.job import LocalJob
 from ffprep.errors import UsageError
 from ffprep.library.plan import Plan, Request
 from ffprep.system.tempfiles import replacing, told_as
@@ -68,7 +68,7 @@ class Depfile:
         modes = {mode.path for mode in plan.request.spec.modes}
         for item in plan.jobs():
             yield os.fspath(item.source)
-            if isinstance(item, Job):
+            if isinstance(item, LocalJob):
                 modes.update(mode.path for mode in item.spec.modes)
         for listing in plan.request.walk.listings():
             yield from (listing.folder + name + SIDECAR for name in sorted(listing.sidecars))

@@ -7,28 +7,28 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ffprep.config.sidecars import Aims, sidecar, sidecar_of
-from ffprep.core.framing import Framing, left_of
-from ffprep.core.image_info import Picture
+from ffprep.config.sidecars import PhotoOverrides, sidecar, sidecar_of
+from ffprep.core.framing import Framing, cropped_size
+from ffprep.core.image_info import ImageInfo
 from ffprep.core.job import Policy
-from ffprep.core.sizing import best, settled, sized
+from ffprep.core.sizing import best, resolve_spec, sized
 from ffprep.core.spec import Fit, Mode, Size, Spec
 from ffprep.core.target import Target, check
 from ffprep.errors import PhotoError
 from ffprep.image.probe import Extras
-from ffprep.image.sandbox import Viewers
+from ffprep.image.sandbox import DecoderPool
 from ffprep.library.walk import Found, Walk
-from ffprep.system.files import Stamp
-from ffprep.system.pool import spread
+from ffprep.system.files import FileStamp
+from ffprep.system.pool import run_chunks
 from ffprep.system.processes import Processes
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was found in one file: a Picture or an error, and every rule that it breaks."""
+    """What was found in one file: an ImageInfo or an error, and every rule that it breaks."""
 
     path: Path
-    picture: Picture | None = None
+    picture: ImageInfo | None = None
     extras: Extras = field(default_factory=Extras)
     error: PhotoError | None = None
     broken: tuple[str, ...] = ()
@@ -131,14 +131,14 @@ class Survey:
     processes: Processes = field(default_factory=Processes)
 
     def describe(
-        self, frames: Sequence[Spec], modes: Sequence[Mode], aims: Aims
+        self, frames: Sequence[Spec], modes: Sequence[Mode], aims: PhotoOverrides
     ) -> Generator[Finding, None, None]:
         """A Finding for every picture, with its Framing in each of `frames` by each mode; which one is recommended.
 
         The frames have the same bounds; what a photo's sidecar says is read as `aims` has it.
         """
 
-        def look(found: Found, viewers: Viewers) -> Finding:
+        def look(found: Found, viewers: DecoderPool) -> Finding:
             try:
                 picture = self._probed(found, viewers)
                 extras = viewers.look_closer(found.path, picture)
@@ -147,7 +147,7 @@ class Survey:
                 own = found.has_sidecar
                 said = sidecar(found.path) if own else None
                 specs = [aims.spec(found.path, frame, said) for frame in frames]
-                left = left_of(picture.shown, specs[0].bounds)
+                left = cropped_size(picture.shown, specs[0].bounds)
                 return Finding(
                     found.path,
                     picture,
@@ -165,29 +165,31 @@ class Survey:
     def verify(self, target: Target) -> Generator[Finding, None, None]:
         """A Finding for every picture, each decoded whole; `broken` says it all."""
 
-        def look(found: Found, viewers: Viewers) -> Finding:
+        def look(found: Found, viewers: DecoderPool) -> Finding:
             picture = None
             try:
                 picture = self._probed(found, viewers)
                 viewers.require_whole(found.path, picture)
                 asked = not target.alpha
                 translucent = asked and viewers.is_translucent(found.path, picture)
-                broken = check(picture, target, Stamp.of(found.path).bytes, translucent)
+                broken = check(picture, target, FileStamp.of(found.path).bytes, translucent)
             except PhotoError as error:
                 return Finding(found.path, picture, error=error, broken=(f"{error.kind}: {error}",))
             return Finding(found.path, picture, broken=tuple(broken))
 
         return self._each(look)
 
-    def _each(self, look: Callable[[Found, Viewers], Finding]) -> Generator[Finding, None, None]:
+    def _each(
+        self, look: Callable[[Found, DecoderPool], Finding]
+    ) -> Generator[Finding, None, None]:
         processes = self.processes
-        with Viewers(processes, self.policy) as viewers:
+        with DecoderPool(processes, self.policy) as viewers:
 
             def work(found: Found) -> Iterator[Finding]:
                 yield look(found, viewers)
 
             pictures = Walk(self.paths, follow_links=self.follow_links).files()
-            yield from spread(
+            yield from run_chunks(
                 pictures,
                 work,
                 self.workers,
@@ -196,7 +198,7 @@ class Survey:
                 abandon=processes.stop,
             )
 
-    def _probed(self, found: Found, viewers: Viewers) -> Picture:
+    def _probed(self, found: Found, viewers: DecoderPool) -> ImageInfo:
         if found.error:
             raise found.error
         return viewers.probe(found.path, self.policy.max_pixels)
@@ -215,7 +217,7 @@ def _framings(
 def _recommended(left: Size, frames: Sequence[Spec]) -> Iterator[tuple[Size, str]]:
     for frame in frames:
         with suppress(PhotoError):  # the target has no size for it
-            spec = settled(frame, left)
+            spec = resolve_spec(frame, left)
             yield spec.size, spec.mode.name
 
 

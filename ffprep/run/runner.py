@@ -9,23 +9,33 @@ from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from ffprep.conversion.converter import Converter
-from ffprep.conversion.staging import Staging
-from ffprep.core.job import Batch, Errand, Fresh, Manners, Policy, Renewal, Result, Retry, Venue
+from ffprep.conversion.staging import RemoteConverter
+from ffprep.core.job import (
+    Batch,
+    ClusterOptions,
+    FreshCount,
+    Job,
+    Policy,
+    RerunOptions,
+    Result,
+    Retry,
+    ThrottleOptions,
+)
 from ffprep.core.location import Location, Remote, located
 from ffprep.errors import EnvironmentFault, reason
-from ffprep.ledger.database import Unusable
-from ffprep.ledger.freshness import Freshness, Sorted
+from ffprep.ledger.database import LedgerUnusable
+from ffprep.ledger.freshness import Freshness, Triage
 from ffprep.ledger.ledger import Conditions, Ledger
 from ffprep.ledger.prune import Pruning
-from ffprep.ledger.rows import Done, Pending
+from ffprep.ledger.rows import FinishedJob, PendingJob
 from ffprep.library.plan import Plan, Request
 from ffprep.library.walk import is_folder
 from ffprep.run.depfile import Depfile
-from ffprep.run.throttle import Gate, behave
+from ffprep.run.throttle import Throttle, apply_niceness
 from ffprep.run.work import Work
-from ffprep.storage.lock import held
+from ffprep.storage.lock import lock_output
 from ffprep.system.files import real_folder
-from ffprep.system.pool import Ready, spread
+from ffprep.system.pool import Immediate, run_chunks
 from ffprep.system.temporaries import sweep, sweep_links
 from ffprep.version import __version__
 
@@ -39,7 +49,7 @@ _AHEAD = 1 << 14
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class ConvertOptions:
     """All that the options of `convert` say: what is to be made, under which Policy, what is done again.
 
     `ledger` is None where there is none. `wait` is in seconds.
@@ -47,16 +57,16 @@ class Order:
 
     request: Request
     policy: Policy = field(default_factory=Policy)
-    renewal: Renewal = field(default_factory=Renewal)
+    renewal: RerunOptions = field(default_factory=RerunOptions)
     ledger: Location | None = None
     jobs: int = 1
-    cluster: Venue | None = None
+    cluster: ClusterOptions | None = None
     ffmpeg: str | None = None
     wait: float = 0.0
     prune: bool = False
     depfile: Depfile | None = None
     dry_run: bool = False
-    manners: Manners = field(default_factory=Manners)
+    manners: ThrottleOptions = field(default_factory=ThrottleOptions)
 
 
 @dataclass(slots=True)
@@ -85,13 +95,13 @@ class _Pace:
 
 @dataclass(slots=True)
 class Run:
-    """What it takes to carry out an Order. Without `freshness`, everything is done, and nothing recorded."""
+    """What it takes to carry out an ConvertOptions. Without `freshness`, everything is done, and nothing recorded."""
 
-    order: Order
+    order: ConvertOptions
     converter: Converter
     plan: Plan
     freshness: Freshness | None = None
-    gate: Gate = field(default_factory=lambda: Gate(Manners()))
+    gate: Throttle = field(default_factory=lambda: Throttle(ThrottleOptions()))
     crew: "Cluster | None" = None
     _each: bool = False
     _pace: _Pace = field(default_factory=_Pace)
@@ -108,17 +118,17 @@ class Run:
 
     def results(
         self, each: bool = True, abandon: Callable[[], None] | None = None
-    ) -> Generator[Result | Fresh, None, None]:
+    ) -> Generator[Result | FreshCount, None, None]:
         """One Result a job, as they come; of fresh ones only how many, unless `each` is wanted.
 
-        Last come the outputs that are pruned. `abandon` is what `spread` makes of it. Raises
+        Last come the outputs that are pruned. `abandon` is what `run_chunks` makes of it. Raises
         EnvironmentFault when no job can succeed.
         """
         self._each = each
         chunks = takewhile(lambda _: self.gate.admits(), self._chunks())
         work = self.crew.duty(self.work) if self.crew else self._work
         with closing(
-            spread(
+            run_chunks(
                 chunks,
                 work,
                 self.order.jobs,
@@ -128,7 +138,7 @@ class Run:
             )
         ) as outcomes:
             for outcome in outcomes:
-                if isinstance(outcome, Done):
+                if isinstance(outcome, FinishedJob):
                     self._pace.learn(outcome.result)
                     if self.freshness:
                         self.freshness.record(outcome)
@@ -138,10 +148,10 @@ class Run:
         if self.freshness and not self._stopped and not self.gate.refused:
             yield from self._tidied(self.freshness)
 
-    def rehearsed(self) -> Iterator[Errand | Result | Fresh]:
-        """What `results` would do, undone: the Errands that would be converted, the Results without work."""
+    def rehearsed(self) -> Iterator[Job | Result | FreshCount]:
+        """What `results` would do, undone: the Jobs that would be converted, the Results without work."""
         for sorted_out in self._sorted():
-            yield Fresh(sorted_out.count)
+            yield FreshCount(sorted_out.count)
             yield from sorted_out.failed
             for pending in sorted_out.pending:
                 done = self.work.settled(pending, self.converter)
@@ -176,12 +186,12 @@ class Run:
         if self.freshness:
             self.freshness.ledger.end(outcome, counts)
 
-    def _chunks(self) -> Iterator[list[Pending] | Ready[Result | Fresh]]:
+    def _chunks(self) -> Iterator[list[PendingJob] | Immediate[Result | FreshCount]]:
         """Chunks, as soon as there is enough for every worker: towards the end they get shorter."""
-        waiting: list[Pending] = []
+        waiting: list[PendingJob] = []
         for item in self._sorted():
             if item.known:
-                yield Ready(item.known)
+                yield Immediate(item.known)
             waiting += item.pending
             while len(waiting) >= min(2 * self._width * self._pace.longest, _AHEAD):
                 yield _cut(waiting, self._pace.longest)
@@ -192,7 +202,7 @@ class Run:
     def _width(self) -> int:
         return self.crew.width if self.crew else self.order.jobs
 
-    def _sorted(self) -> Iterator[Sorted]:
+    def _sorted(self) -> Iterator[Triage]:
         """The plan's batches, sorted out; where there is work to do, what a killed run left is swept."""
         swept: set[str] = set()
         for item in self.plan.batches():
@@ -201,7 +211,7 @@ class Run:
             if isinstance(item, Result):
                 if self.freshness:
                     self.freshness.note(item)
-                yield Sorted(failed=[item])
+                yield Triage(failed=[item])
                 continue
             found = self._sort(item)
             folders = {os.path.dirname(pending.job.output) for pending in found.pending}
@@ -214,19 +224,19 @@ class Run:
                 swept = folders or swept
             yield found
 
-    def _sort(self, batch: Batch) -> Sorted:
+    def _sort(self, batch: Batch) -> Triage:
         if self.freshness:
             return self.freshness.sort_out(batch, self._each)
-        return Sorted(pending=[Pending.unknown(job) for job in batch.jobs()])
+        return Triage(pending=[PendingJob.unknown(job) for job in batch.jobs()])
 
-    def _work(self, chunk: list[Pending]) -> Iterator[Done]:
+    def _work(self, chunk: list[PendingJob]) -> Iterator[FinishedJob]:
         with self.gate.passed(self._ends_now) as open:
             yield from self.work.done(chunk, self.converter) if open else ()
 
     @property
-    def staging(self) -> Staging:
+    def staging(self) -> RemoteConverter:
         """The converter, for photos that are elsewhere too."""
-        return Staging(self.converter)
+        return RemoteConverter(self.converter)
 
     def _ends_now(self) -> bool:
         """Whether what is in hand is to be left; so it is when --max-time, and its grace, are over.
@@ -243,14 +253,16 @@ class Run:
 
 
 @contextmanager
-def prepared(order: Order, converter: Converter, warn: Callable[[str], None]) -> Iterator[Run]:
+def prepared(
+    order: ConvertOptions, converter: Converter, warn: Callable[[str], None]
+) -> Iterator[Run]:
     """A Run, with its output folder held and its ledger open.
 
     Where the system does not let it be held or remembered, that is told, and the outputs are tried.
-    Raises Held while another run has the folder, EnvironmentFault for a ledger that is of no use.
+    Raises OutputLocked while another run has the folder, EnvironmentFault for a ledger that is of no use.
     """
-    request, gate = order.request, Gate(order.manners)
-    for warning in behave(order.manners):
+    request, gate = order.request, Throttle(order.manners)
+    for warning in apply_niceness(order.manners):
         warn(warning)
     with ExitStack() as stack:
         crew = freshness = None
@@ -258,14 +270,16 @@ def prepared(order: Order, converter: Converter, warn: Callable[[str], None]) ->
             if not request.single and not order.dry_run:
                 processes = converter.processes
                 stack.enter_context(
-                    held(request.output, order.wait, request.shard, lambda: processes.stopped)
+                    lock_output(
+                        request.output, order.wait, request.shard, lambda: processes.stopped
+                    )
                 )
             if order.cluster and not order.dry_run:
                 crew = stack.enter_context(_joined(order, order.cluster, converter, warn))
             if order.ledger and (not order.dry_run or _is_there(order.ledger)):
                 ffmpeg = _version(converter, crew)
                 freshness = stack.enter_context(_remembered(order, order.ledger, ffmpeg, warn))
-        except (OSError, Unusable) as error:
+        except (OSError, LedgerUnusable) as error:
             if not order.dry_run and not os.path.isdir(request.output):
                 words = f"the folder {request.output} cannot be made: {reason(error)}"
                 raise EnvironmentFault(words) from None
@@ -284,7 +298,7 @@ def _version(converter: Converter, crew: "Cluster | None") -> str:
 
 
 def _joined(
-    order: Order, venue: Venue, converter: Converter, warn: Callable[[str], None]
+    order: ConvertOptions, venue: ClusterOptions, converter: Converter, warn: Callable[[str], None]
 ) -> AbstractContextManager["Cluster"]:
     from ffprep.run.dask_connect import joined  # of what it needs, little comes with ffprep itself
 
@@ -294,7 +308,7 @@ def _joined(
 
 @contextmanager
 def _remembered(
-    order: Order, path: Location, ffmpeg: str, warn: Callable[[str], None]
+    order: ConvertOptions, path: Location, ffmpeg: str, warn: Callable[[str], None]
 ) -> Iterator[Freshness]:
     output, policy = order.request.output, order.policy
     terms = warn, policy.fsync, order.dry_run
@@ -315,12 +329,12 @@ def _is_there(ledger: Location) -> bool:
 def _opened(path: Location, warn: Callable[[str], None], fsync: bool, read_only: bool) -> Ledger:
     if not isinstance(path, Remote):
         return Ledger(path, warn, fsync, read_only)
-    from ffprep.ledger.remote import KeptLedger
+    from ffprep.ledger.remote import RemoteLedger
 
-    return KeptLedger(path, warn, fsync, read_only)
+    return RemoteLedger(path, warn, fsync, read_only)
 
 
-def _cut(waiting: list[Pending], length: int) -> list[Pending]:
+def _cut(waiting: list[PendingJob], length: int) -> list[PendingJob]:
     """Take so many jobs off what is waiting."""
     chunk = waiting[:length]
     del waiting[:length]

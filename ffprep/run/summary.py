@@ -19,7 +19,7 @@ NAMED = 10
 """How many failures, and how many warnings, are kept to be told by name: memory has its limits."""
 
 
-class Ended(StrEnum):
+class RunEnd(StrEnum):
     """How a run ended: by itself, by a signal, by an error that met it all, or by --max-time."""
 
     DONE = "done"
@@ -29,7 +29,7 @@ class Ended(StrEnum):
 
 
 @dataclass(slots=True)
-class Tally:
+class RunSummary:
     """What is known of a run: where to, how many, the first that failed, and how it ended.
 
     `total` is how many photos there are, where that is known; `error` is what ended it. `began` is in seconds
@@ -47,7 +47,7 @@ class Tally:
     warnings: list[Result] = field(default_factory=list)
     passed_over: int = 0
     links: int = 0
-    ended: Ended = Ended.DONE
+    ended: RunEnd = RunEnd.DONE
     error: str = ""
     began: float = field(default_factory=time.time)
     started: float = field(default_factory=time.monotonic)
@@ -57,7 +57,7 @@ class Tally:
         """A bug outweighs a failure, and a failure success; what is left to do is no success."""
         if self.kinds[Kind.INTERNAL]:
             return ExitCode.BUG
-        unwell = self.counts[Status.FAILED] or self.ended is Ended.TIME
+        unwell = self.counts[Status.FAILED] or self.ended is RunEnd.TIME
         return ExitCode.SOME_FAILED if unwell else ExitCode.OK
 
     @property
@@ -79,7 +79,7 @@ class Tally:
 
     def break_off(self, error: BaseException) -> None:
         """Note the error that ends the run."""
-        self.ended = Ended.INTERRUPTED if isinstance(error, Interrupted) else Ended.STOPPED
+        self.ended = RunEnd.INTERRUPTED if isinstance(error, Interrupted) else RunEnd.STOPPED
         told = isinstance(error, FfprepError | OSError)
         self.error = str(error) if told else repr(error)
 
@@ -104,9 +104,9 @@ class Tally:
         return f"{self._ending()}{', '.join(parts)} in {summary['seconds']:.1f} s"
 
     def _ending(self) -> str:
-        if self.ended is Ended.DONE:
+        if self.ended is RunEnd.DONE:
             return ""
-        if self.ended is not Ended.TIME:
+        if self.ended is not RunEnd.TIME:
             return f"{self.ended}; "
         unseen = "some" if self.unseen is None else self.unseen
         return f"stopped after --max-time; {unseen} not looked at yet; "

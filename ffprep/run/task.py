@@ -14,7 +14,7 @@ from ffprep.conversion.converter import Converter
 from ffprep.conversion.ffmpeg_binary import find
 from ffprep.core.job import Policy, Result
 from ffprep.errors import EnvironmentFault
-from ffprep.ledger.rows import Hashes, Pending
+from ffprep.ledger.rows import Hashes, PendingJob
 from ffprep.run.work import Work
 from ffprep.system.temporaries import maker, sweep_links
 from ffprep.version import __version__
@@ -26,7 +26,7 @@ _converters: "OrderedDict[str, Converter]" = OrderedDict()
 
 
 @dataclass(frozen=True, slots=True)
-class Greeting:
+class WorkerInfo:
     """Who a worker is. `missing` are those of the paths it was asked for that it does not see."""
 
     host: str
@@ -37,7 +37,7 @@ class Greeting:
 
 
 @dataclass(frozen=True, slots=True)
-class Duty:
+class ClusterTask:
     """What is to be done with the chunks of one `run`, a name that no other has.
 
     `sights` are paths that a worker must see, or it does not have the disk that the photos are on.
@@ -49,7 +49,7 @@ class Duty:
     ffmpeg: str | None
     sights: tuple[str, ...]
 
-    def __call__(self, todo: list[Pending]) -> "Answer":
+    def __call__(self, todo: list[PendingJob]) -> "Answer":
         """Do a chunk; its paths are absolute."""
         made: list[tuple[Result, Hashes]] = []
         try:
@@ -64,8 +64,8 @@ class Duty:
         with _lock:
             if self.run not in _converters:
                 for path in self.sights:
-                    if not sees(path):
-                        raise blind(os.uname().nodename, path)
+                    if not can_read(path):
+                        raise unreadable(os.uname().nodename, path)
                 sweep_links()
                 _converters[self.run] = Converter(find(self.ffmpeg), self.policy)
             _converters.move_to_end(self.run)
@@ -82,13 +82,13 @@ class Answer:
     fault: EnvironmentFault | None = None
 
 
-def greet(ffmpeg: str | None, paths: list[str]) -> tuple[object, ...]:
-    """Say who this worker is: the fields of a Greeting, in types that every version can read."""
-    missing = tuple(path for path in paths if not sees(path))
+def worker_info(ffmpeg: str | None, paths: list[str]) -> tuple[object, ...]:
+    """Say who this worker is: the fields of a WorkerInfo, in types that every version can read."""
+    missing = tuple(path for path in paths if not can_read(path))
     return os.uname().nodename, __version__, find(ffmpeg).version, maker(), missing
 
 
-def sees(path: str) -> bool:
+def can_read(path: str) -> bool:
     """Whether a file is there, or a folder with anything in it: on an empty one, nothing may be mounted."""
     try:
         with os.scandir(path) as entries:
@@ -116,7 +116,7 @@ def end(run: str) -> None:
         converter.close()
 
 
-def blind(host: str, path: str) -> EnvironmentFault:
+def unreadable(host: str, path: str) -> EnvironmentFault:
     """What to say of a worker that does not have the disk."""
     words = f"the worker on {host} does not see {path}"
     return EnvironmentFault(f"{words}; every worker needs the photos and OUT under the same paths")

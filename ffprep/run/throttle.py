@@ -1,4 +1,4 @@
-"""Manners on a machine that others use too: niceness, and when to begin no more.
+"""ThrottleOptions on a machine that others use too: niceness, and when to begin no more.
 
 `--max-load` works like GNU make's `-l`: while the load is too high, nothing new begins beside what is in
 work already. What this run adds to the load itself is in it, and one chunk always runs, so it never stands still.
@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Condition
 
-from ffprep.core.job import Manners
+from ffprep.core.job import ThrottleOptions
 from ffprep.system.processes import answer
 
 _PULSE = 0.1
 
 
-def behave(manners: Manners) -> Iterator[str]:
+def apply_niceness(manners: ThrottleOptions) -> Iterator[str]:
     """Make this process and its children to come nice and idle; yield in sentences what cannot be done.
 
     Before any other thread starts: Linux keeps both for each thread, and hands them down.
@@ -56,10 +56,10 @@ def _load() -> float | None:
         return None
 
 
-class Gate:
+class Throttle:
     """Where a chunk of work waits before it begins. Its time runs from when it is made."""
 
-    def __init__(self, manners: Manners) -> None:
+    def __init__(self, manners: ThrottleOptions) -> None:
         self._manners = manners
         self._ends = time.monotonic() + manners.max_time
         self._working = 0

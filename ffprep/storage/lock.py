@@ -17,13 +17,13 @@ from pathlib import Path
 
 from ffprep.core.location import Location, Remote
 from ffprep.core.shard import Shard
-from ffprep.errors import Held
+from ffprep.errors import OutputLocked
 from ffprep.system.files import FOLDER
 
 _PULSE = 0.1
 
 
-def held(
+def lock_output(
     output: Location,
     wait: float = 0.0,
     shard: Shard | None = None,
@@ -32,13 +32,13 @@ def held(
     """Hold an output folder, made if it is not there; wait as many seconds for whoever holds it, or until `stopped`.
 
     A `shard` shares it with other shards, and holds what is its own.
-    Raises Held when that is not over by then, OSError or EnvironmentFault where nothing can be written or locked.
+    Raises OutputLocked when that is not over by then, OSError or EnvironmentFault where nothing can be written or locked.
     """
     if not isinstance(output, Remote):
         return _locked_folder(output, wait, shard, stopped)
-    from ffprep.storage.object_lock import leased
+    from ffprep.storage.object_lock import object_lock
 
-    return leased(output, wait, shard, stopped)
+    return object_lock(output, wait, shard, stopped)
 
 
 @contextmanager
@@ -82,7 +82,9 @@ def _holding(
             raise OSError(errno.EINVAL, f"{place} is no regular file")
         while not _locked(descriptor, shared):
             if waited_enough():
-                raise Held(f"{output} is held by {_holder(place)}; wait for it with --wait SECONDS")
+                raise OutputLocked(
+                    f"{output} is held by {_holder(place)}; wait for it with --wait SECONDS"
+                )
             time.sleep(_PULSE)
         if shared:  # nobody holds it alone, whoever may have signed it last
             _clear(descriptor)

@@ -15,7 +15,7 @@ from threading import Event, Thread
 
 from ffprep.core.location import Remote
 from ffprep.core.shard import Shard
-from ffprep.errors import EnvironmentFault, FfprepError, Held, Kind, PhotoError, reason
+from ffprep.errors import EnvironmentFault, FfprepError, Kind, OutputLocked, PhotoError, reason
 from ffprep.storage.objects import UNGUARDED, Object, store
 from ffprep.system.files import FOLDER
 from ffprep.system.processes import lives, started
@@ -28,7 +28,7 @@ _STALE = 20 * 60.0
 
 
 @contextmanager
-def leased(
+def object_lock(
     output: Remote,
     wait: float = 0.0,
     shard: Shard | None = None,
@@ -36,17 +36,17 @@ def leased(
 ) -> Iterator[None]:
     """Hold an output folder in a store, or what is a `shard`'s of it; wait as many seconds for whoever holds it, or until `stopped`.
 
-    Raises Held when that is not over by then, EnvironmentFault where nothing can be written.
+    Raises OutputLocked when that is not over by then, EnvironmentFault where nothing can be written.
     """
     until = time.monotonic() + wait
     with working_folder() as folder:
         place = output / FOLDER / "lock"
         lock = os.fspath(shard.own(place) if shard else place)
-        lease = _Lease(lock, folder / "lock")
+        lease = ObjectLock(lock, folder / "lock")
         try:
             while not lease.take():
                 if time.monotonic() >= until or stopped():
-                    raise Held(
+                    raise OutputLocked(
                         f"{output} is held by {lease.holder}; wait for it with --wait SECONDS"
                     )
                 time.sleep(min(_PULSE, max(0.0, until - time.monotonic())))
@@ -67,7 +67,7 @@ def leased(
 
 
 @dataclass(slots=True)
-class _Lease:
+class ObjectLock:
     """The object `url`, written from the file `path`."""
 
     url: str

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ffprep.errors import EnvironmentFault, FfprepError, Kind, PhotoError, UsageError
-from ffprep.system.files import Stamp
+from ffprep.system.files import FileStamp
 from ffprep.system.temporaries import temporary_name
 
 _WRONG_CREDENTIALS = {
@@ -45,12 +45,12 @@ _TIMES = ("LastModified", "last_modified", "mtime", "modified", "updated", "crea
 class Object:
     """What a listing tells of an object. `modified` is in nanoseconds since the epoch, 0 where nobody knows.
 
-    The Stamp's own `modified` is a number made of the version that the store gives a content, its ETag: two
+    The FileStamp's own `modified` is a number made of the version that the store gives a content, its ETag: two
     of them can only be equal or not.
     """
 
     name: str
-    stamp: Stamp
+    stamp: FileStamp
     modified: int = 0
     version: str = ""
 
@@ -72,12 +72,12 @@ class Page:
     folders: list[str]
 
 
-def stamp_of(size: int, version: str, modified: int = 0) -> Stamp:
-    """The Stamp of an object of so many bytes."""
+def stamp_of(size: int, version: str, modified: int = 0) -> FileStamp:
+    """The FileStamp of an object of so many bytes."""
     if version:
         digest = hashlib.blake2b(version.encode(), digest_size=8).digest()
         modified = int.from_bytes(digest, signed=True)
-    return Stamp(0, 0, size, modified)
+    return FileStamp(0, 0, size, modified)
 
 
 def _nanoseconds(moment: Any) -> int:
@@ -92,7 +92,7 @@ class Store:
     """A bucket, or a host, through its fsspec filesystem. Safe to use from several threads.
 
     With `whole`, what is put is seen when it is complete, and not before; else it is moved to its name.
-    All but `trouble` raises FfprepError as that says.
+    All but `storage_error_from` raises FfprepError as that says.
     """
 
     fs: Any
@@ -104,12 +104,12 @@ class Store:
 
     def is_folder(self, url: str) -> bool:
         """Whether anything is below."""
-        with told(url, all_of_it=True):
+        with storage_errors(url, all_of_it=True):
             return bool(self.fs.isdir(self.path(url)))
 
     def pages(self, folder: str, all_of_it: bool = False) -> Iterator[Page]:
         """What is in a folder, by name, a part at a time; nothing where there is no such folder."""
-        with told(folder, all_of_it):
+        with storage_errors(folder, all_of_it):
             try:
                 infos = self.fs.ls(self.path(folder), detail=True)
             except FileNotFoundError:
@@ -126,27 +126,27 @@ class Store:
 
     def look(self, url: str) -> Object:
         """One object, asked for by itself."""
-        with told(url):
+        with storage_errors(url):
             return Object.of(self.fs.info(self.path(url)))
 
     def fetch(self, url: str, path: Path) -> None:
         """Write an object's bytes to a file."""
-        with told(url, of_a_file=path):
+        with storage_errors(url, of_a_file=path):
             self.fs.get_file(self.path(url), os.fspath(path))
 
     def read(self, url: str, most: int | None = None) -> bytes:
         """The bytes of a small one, or as many as `most` of any."""
-        with told(url):
+        with storage_errors(url):
             return bytes(self.fs.cat_file(self.path(url), end=most))
 
-    def put(self, path: Path, url: str) -> Stamp:
-        """Have a file's bytes under this name, all of them or none; the new object's Stamp.
+    def put(self, path: Path, url: str) -> FileStamp:
+        """Have a file's bytes under this name, all of them or none; the new object's FileStamp.
 
         Where a store shows what is not yet complete, it has another name until then.
         """
         target = self.path(url)
         at_first = target if self.whole else f"{target.rpartition('/')[0]}/{temporary_name()}"
-        with told(url):
+        with storage_errors(url):
             self._make_folder(target)
             try:
                 self.fs.put_file(os.fspath(path), at_first)
@@ -162,7 +162,7 @@ class Store:
 
     def create(self, url: str, data: bytes) -> bool:
         """Write a new object; False where there is one of this name."""
-        with told(url, all_of_it=True):
+        with storage_errors(url, all_of_it=True):
             path = self.path(url)
             self._make_folder(path)
             try:
@@ -197,7 +197,7 @@ class Store:
 
     def remove(self, url: str) -> None:
         """Take an object away."""
-        with told(url):
+        with storage_errors(url):
             self.fs.rm_file(self.path(url))
 
     def _make_folder(self, target: str) -> None:
@@ -220,7 +220,7 @@ class S3Store(Store):
     def is_folder(self, url: str) -> bool:
         """As a Store's."""
         bucket, _, key = self.path(url).partition("/")
-        with told(url, all_of_it=True):
+        with storage_errors(url, all_of_it=True):
             answer = self.fs.call_s3(
                 "list_objects_v2", Bucket=bucket, Prefix=f"{key}/" if key else "", MaxKeys=1
             )
@@ -231,7 +231,7 @@ class S3Store(Store):
         bucket, _, key = self.path(folder).partition("/")
         prefix, more = f"{key}/" if key else "", dict[str, str]()
         while True:
-            with told(folder, all_of_it):
+            with storage_errors(folder, all_of_it):
                 answer = self.fs.call_s3(
                     "list_objects_v2", Bucket=bucket, Prefix=prefix, Delimiter="/", **more
                 )
@@ -246,7 +246,7 @@ class S3Store(Store):
                 return
             more = {"ContinuationToken": answer["NextContinuationToken"]}
 
-    def put(self, path: Path, url: str) -> Stamp:
+    def put(self, path: Path, url: str) -> FileStamp:
         """As a Store's."""
         return self._put(path.read_bytes(), url).stamp
 
@@ -283,7 +283,7 @@ class S3Store(Store):
         bucket, _, key = self.path(url).partition("/")
         kind = guess_type(url)[0]
         words = condition | ({"ContentType": kind} if kind else {})
-        with told(url):
+        with storage_errors(url):
             answer = self.fs.call_s3("put_object", Bucket=bucket, Key=key, Body=data, **words)
         version = str(answer.get("ETag", "")).strip('"')
         return Object(url.rpartition("/")[2], stamp_of(len(data), version), 0, version)
@@ -333,7 +333,7 @@ def _store(scheme: str, host: str, _process: int) -> Store:
     except FfprepError:
         raise
     except Exception as error:
-        raise trouble(place, error, all_of_it=True) from None
+        raise storage_error_from(place, error, all_of_it=True) from None
     if scheme not in _S3:
         return Store(fs, scheme in _WHOLE)
     fs.split_path = _split
@@ -341,7 +341,9 @@ def _store(scheme: str, host: str, _process: int) -> Store:
 
 
 @contextmanager
-def told(url: str, all_of_it: bool = False, of_a_file: Path | None = None) -> Iterator[None]:
+def storage_errors(
+    url: str, all_of_it: bool = False, of_a_file: Path | None = None
+) -> Iterator[None]:
     """What goes wrong with an object, in ffprep's words; as EnvironmentFault what is wrong with `all_of_it`."""
     try:
         yield
@@ -351,10 +353,10 @@ def told(url: str, all_of_it: bool = False, of_a_file: Path | None = None) -> It
         if of_a_file and getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
             words = f"no space left in {of_a_file.parent}; make room, or set TMPDIR, and run again"
             raise EnvironmentFault(words) from None
-        raise trouble(url, error, all_of_it) from None
+        raise storage_error_from(url, error, all_of_it) from None
 
 
-def trouble(url: str, error: Exception, all_of_it: bool = False) -> FfprepError:
+def storage_error_from(url: str, error: Exception, all_of_it: bool = False) -> FfprepError:
     """What an exception of fsspec, or of a store's own library, means."""
     code = _code(error)
     if code in _WRONG_CREDENTIALS:

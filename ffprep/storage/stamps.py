@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ffprep.core.job import Batch
 from ffprep.core.location import Location
 from ffprep.errors import EnvironmentFault, PhotoError
-from ffprep.system.files import Stamp, is_url
+from ffprep.system.files import FileStamp, is_url
 
 if TYPE_CHECKING:
     from ffprep.storage.objects import Page
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _FOLDERS = 4
 """Of how many folders of objects the listings are held."""
 _HELD = 8192
-"""From how many Stamps on those are let go that were asked for already."""
+"""From how many FileStamps on those are let go that were asked for already."""
 _TURNS = 4
 """How often a listing begins anew, before all of it is held."""
 
@@ -30,13 +30,13 @@ class _Listed:
 
     folder: str
     _pages: "Iterator[Page] | None" = None
-    _stamps: dict[str, Stamp] = field(default_factory=dict)
+    _stamps: dict[str, FileStamp] = field(default_factory=dict)
     _from: str = ""
     _last: str = ""
     _turns: int = 0
     _sorted: bool = True
 
-    def stamps(self, names: Collection[str]) -> Mapping[str, Stamp]:
+    def stamps(self, names: Collection[str]) -> Mapping[str, FileStamp]:
         """Those of `names` that are there, and of others. Raises EnvironmentFault."""
         low, high = min(names), max(names)
         if self._pages is None or low < self._from:
@@ -78,22 +78,25 @@ class _Listed:
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class StampReader:
     """Looks at files and objects."""
 
     _folders: dict[str, _Listed] = field(default_factory=dict)
 
-    def source(self, batch: Batch, index: int) -> Stamp | None:
+    def source(self, batch: Batch, index: int) -> FileStamp | None:
         """Of one of a batch's sources."""
         if batch.stamps:
             return batch.stamps[index]
-        return seen(batch.folder + batch.names[index])
+        return stamp_or_none(batch.folder + batch.names[index])
 
-    def both(self, batch: Batch) -> Iterator[tuple[Stamp | None, Stamp | None]]:
+    def both(self, batch: Batch) -> Iterator[tuple[FileStamp | None, FileStamp | None]]:
         """Of each source, and of its output."""
         if not is_url(batch.output_folder):
             for index, output in enumerate(batch.outputs):
-                yield self.source(batch, index), seen(batch.output_folder + output, follow=False)
+                yield (
+                    self.source(batch, index),
+                    stamp_or_none(batch.output_folder + output, follow=False),
+                )
             return
         places = [(batch.output_folder + output).rpartition("/") for output in batch.outputs]
         names: dict[str, list[str]] = {}
@@ -103,7 +106,7 @@ class Sight:
         for index, (folder, _, name) in enumerate(places):
             yield self.source(batch, index), stamps[folder].get(name)
 
-    def object(self, url: str) -> Stamp | None:
+    def object(self, url: str) -> FileStamp | None:
         """Of an object, None where there is none. Raises EnvironmentFault where the store cannot be asked."""
         folder, _, name = url.rpartition("/")
         return self._listed(folder).stamps((name,)).get(name)
@@ -116,9 +119,9 @@ class Sight:
         return self._folders[folder]
 
 
-def seen(path: str | Location, follow: bool = True) -> Stamp | None:
+def stamp_or_none(path: str | Location, follow: bool = True) -> FileStamp | None:
     """Of a file, None where there is none; nor is there of an object."""
     try:
-        return Stamp.seen(os.stat(path, follow_symlinks=follow))
+        return FileStamp.seen(os.stat(path, follow_symlinks=follow))
     except (OSError, ValueError):
         return None

@@ -10,19 +10,19 @@ from urllib.parse import quote
 
 from ffprep.core.spec import Bounds
 from ffprep.submit import openai_client as sdk
-from ffprep.submit.credentials import HIDDEN, Access
+from ffprep.submit.credentials import HIDDEN, Credentials
 from ffprep.submit.openai_videos import id_of, state_of
-from ffprep.submit.protocol import MULTIPART, Call, Job, Phase, Picture, Wish
+from ffprep.submit.protocol import MULTIPART, ClipRequest, HttpRequest, JobState, RemoteJob, Upload
 
 _VERSION = "preview"
 _PHASES = {
-    "queued": Phase.WAITING,
-    "preprocessing": Phase.WAITING,
-    "running": Phase.RUNNING,
-    "processing": Phase.RUNNING,
-    "succeeded": Phase.DONE,
-    "failed": Phase.FAILED,
-    "cancelled": Phase.FAILED,
+    "queued": JobState.WAITING,
+    "preprocessing": JobState.WAITING,
+    "running": JobState.RUNNING,
+    "processing": JobState.RUNNING,
+    "succeeded": JobState.DONE,
+    "failed": JobState.FAILED,
+    "cancelled": JobState.FAILED,
 }
 _SHARE = {"preprocessing": 0.1, "running": 0.2, "processing": 0.8}
 """How far a job is that says its state and no figure."""
@@ -32,7 +32,7 @@ _WHOLE = Bounds()
 class AzureJobs:
     """`wire.Speaker` of this protocol."""
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, access: Credentials) -> None:
         self._access = access
 
     @cached_property
@@ -47,7 +47,7 @@ class AzureJobs:
         """Make the clients."""
         _ = self._creator
 
-    def call(self, wish: Wish, picture: Picture) -> Call:
+    def call(self, wish: ClipRequest, picture: Upload) -> HttpRequest:
         """The bounds are absolute edges of the picture that is sent, as fractions."""
         edges = picture.region or _WHOLE
         item = {
@@ -70,9 +70,9 @@ class AzureJobs:
         body |= {"model": wish.model} if wish.model else {}
         url = f"{self._access.shown_url}/video/generations/jobs?api-version={_VERSION}"
         headers = {"api-key": HIDDEN} | MULTIPART
-        return Call(url, headers, body | dict(wish.extra), "files", picture)
+        return HttpRequest(url, headers, body | dict(wish.extra), "files", picture)
 
-    def create(self, call: Call, timeout: float) -> str:
+    def create(self, call: HttpRequest, timeout: float) -> str:
         """Send it once: what is sent again may be billed again."""
         picture = call.picture
         options = {
@@ -91,7 +91,7 @@ class AzureJobs:
             )
         return id_of(answer.get("id") if isinstance(answer, dict) else None, answer)
 
-    def look(self, job: str, timeout: float) -> Job:
+    def look(self, job: str, timeout: float) -> RemoteJob:
         """Ask how a job stands."""
         way = f"/video/generations/jobs/{quote(job, safe='')}"
         with sdk.answered():
@@ -103,18 +103,18 @@ class AzureJobs:
             state_of(told.get("status"), answer).lower(),
             told.get("generations") or [{}],
         )
-        phase = _PHASES.get(status, Phase.RUNNING)
+        phase = _PHASES.get(status, JobState.RUNNING)
         reason = str(told.get("failure_reason") or "")
-        return Job(
+        return RemoteJob(
             id=job,
             phase=phase,
-            progress=1.0 if phase is Phase.DONE else _SHARE.get(status, 0.0),
+            progress=1.0 if phase is JobState.DONE else _SHARE.get(status, 0.0),
             code=reason or ("" if status == "failed" else status),
             state=status,
             clip=str(clips[0].get("id") or ""),
         )
 
-    def fetch(self, job: Job, timeout: float) -> bytes:
+    def fetch(self, job: RemoteJob, timeout: float) -> bytes:
         """The first of its clips, whole."""
         way = f"/video/generations/{quote(job.clip, safe='')}/content/video"
         binary = sdk.module().HttpxBinaryResponseContent

@@ -9,9 +9,9 @@ from pathlib import Path
 from ffprep.core.job import Policy
 from ffprep.core.spec import Size
 from ffprep.errors import FfprepError
-from ffprep.submit.credentials import Access
-from ffprep.submit.errors import JobError, Trouble
-from ffprep.system.files import Stamp
+from ffprep.submit.credentials import Credentials
+from ffprep.submit.errors import FailureKind, JobError
+from ffprep.system.files import FileStamp
 from ffprep.system.processes import Limits, Processes
 from ffprep.system.tempfiles import replacing
 from ffprep.system.temporaries import sweep
@@ -29,7 +29,7 @@ _SHORT = 0.5
 class Clip:
     """A clip that has its name; `size` is None where ffmpeg does not tell."""
 
-    stamp: Stamp
+    stamp: FileStamp
     size: Size | None
     warnings: tuple[str, ...]
 
@@ -42,18 +42,20 @@ class Asked:
     seconds: int
 
 
-def publish(data: bytes, output: Path, asked: Asked, ffmpeg: str | None, access: Access) -> Clip:
+def publish(
+    data: bytes, output: Path, asked: Asked, ffmpeg: str | None, access: Credentials
+) -> Clip:
     """Write a clip, if it is one. Raises JobError where it is none, else as `outputs.replacing` does."""
     require_whole(data, access)
     sweep(os.fspath(output.parent))  # what a killed run has left
     with replacing(output) as temporary:
         temporary.write_bytes(data)
         size, warnings = _looked_at(temporary, asked, ffmpeg)
-        stamp = Stamp.of(temporary)
+        stamp = FileStamp.of(temporary)
     return Clip(stamp, size, tuple(warnings))
 
 
-def require_whole(data: bytes, access: Access) -> None:
+def require_whole(data: bytes, access: Credentials) -> None:
     """Raise JobError for what is no whole MP4 (ISO/IEC 14496-12: boxes, each with its length, up to the end)."""
     if not data:
         raise _no_clip("is empty")
@@ -74,7 +76,7 @@ def require_whole(data: bytes, access: Access) -> None:
         raise _no_clip("has no index, and no player would show it")
 
 
-def _beginning(data: bytes, access: Access) -> str:
+def _beginning(data: bytes, access: Credentials) -> str:
     text = " ".join(data[:_HEAD].decode(errors="replace").split())
     text = access.hide(text)[:80]
     told = text.isprintable() and "\ufffd" not in text
@@ -82,7 +84,7 @@ def _beginning(data: bytes, access: Access) -> str:
 
 
 def _no_clip(words: str) -> JobError:
-    return JobError(Trouble.CLIP, f"what was downloaded {words}")
+    return JobError(FailureKind.CLIP, f"what was downloaded {words}")
 
 
 def _looked_at(path: Path, asked: Asked, ffmpeg: str | None) -> tuple[Size | None, list[str]]:

@@ -30,7 +30,7 @@ _SECRET = (
 
 
 @dataclass(frozen=True, slots=True)
-class Access:
+class Credentials:
     """A server's address, without a slash at its end, and the key for it, which is empty where none is needed."""
 
     protocol: str
@@ -61,7 +61,7 @@ class Access:
         return text
 
 
-def read_access(protocol: str, base_url: str | None) -> Access:
+def read_credentials(protocol: str, base_url: str | None) -> Credentials:
     """Where to, and with which key, by the command line and the environment. Raises UsageError, EnvironmentFault.
 
     All that is secret is taken out of the environment: no child of this process needs it.
@@ -84,10 +84,10 @@ def read_access(protocol: str, base_url: str | None) -> Access:
     if protocol == "azure-v1" and not parts.path:
         parts = parts._replace(path=_PATHS[protocol])
     key = next((found[name] for name in _KEYS[protocol] if found[name]), "")
-    return Access(protocol, urlunsplit(parts), key, _headers(found["OPENAI_CUSTOM_HEADERS"]))
+    return Credentials(protocol, urlunsplit(parts), key, _headers(found["OPENAI_CUSTOM_HEADERS"]))
 
 
-def require_key(access: Access) -> None:
+def require_key(access: Credentials) -> None:
     """Raise EnvironmentFault where there is no key, or none that a header could hold."""
     names, key = " or ".join(_KEYS[access.protocol]), access.key
     if not key:

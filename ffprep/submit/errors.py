@@ -4,11 +4,11 @@ import re
 from enum import StrEnum
 
 from ffprep.errors import EnvironmentFault, ExitCode, FfprepError
-from ffprep.submit.credentials import Access
-from ffprep.submit.protocol import Call, Job
+from ffprep.submit.credentials import Credentials
+from ffprep.submit.protocol import HttpRequest, RemoteJob
 
 
-class Trouble(StrEnum):
+class FailureKind(StrEnum):
     """Why there is no clip; the word that stands in JSON, beside those that photos fail with."""
 
     SIZE = "size"
@@ -29,7 +29,7 @@ class Trouble(StrEnum):
     INTERRUPTED = "interrupted"
 
 
-class Unsuccessful(Exception):
+class ApiError(Exception):
     """What came of a request that did not succeed, in no protocol's terms.
 
     `status` is HTTP's, 0 where no answer came; `late` says that it was waited for too long, and `nothing_sent` that the
@@ -68,7 +68,7 @@ class JobError(FfprepError):
 
     exit_code = ExitCode.SOME_FAILED
 
-    def __init__(self, kind: Trouble, message: str) -> None:
+    def __init__(self, kind: FailureKind, message: str) -> None:
         super().__init__(message)
         self.kind = kind
 
@@ -76,7 +76,7 @@ class JobError(FfprepError):
 class ServerFault(EnvironmentFault):
     """There is no clip of any photo, until something is mended: the key, the address, the account."""
 
-    def __init__(self, kind: Trouble, message: str) -> None:
+    def __init__(self, kind: FailureKind, message: str) -> None:
         super().__init__(message)
         self.kind = kind
 
@@ -92,7 +92,7 @@ _MOST = 500
 AGAIN = "to submit it again, say --resubmit"
 
 
-def refused(error: Unsuccessful, access: Access, call: Call) -> FfprepError:
+def refused(error: ApiError, access: Credentials, call: HttpRequest) -> FfprepError:
     """Why a job was not created. What is uncertain is told elsewhere."""
     said = f"the server says {quoted(error, access)}"
     text = f"{error.code} {error.words}".lower()
@@ -100,81 +100,83 @@ def refused(error: Unsuccessful, access: Access, call: Call) -> FfprepError:
     if fault := everywhere(error, access):
         return fault
     if error.status == 429:
-        return JobError(Trouble.RATE_LIMIT, f"{said}; it takes no more for now: try again later")
+        return JobError(
+            FailureKind.RATE_LIMIT, f"{said}; it takes no more for now: try again later"
+        )
     if _SIZE.search(text):
         words = "the picture was decoded before it was sent, and has the size of the request; report it to those who run the server"
-        return JobError(Trouble.SIZE, f"{said}, but {sent}: {words}")
+        return JobError(FailureKind.SIZE, f"{said}, but {sent}: {words}")
     if _MODERATION.search(text):
         return JobError(
-            Trouble.MODERATION, f"{said}: refused by moderation; {PEOPLE}, or mend --prompt"
+            FailureKind.MODERATION, f"{said}: refused by moderation; {PEOPLE}, or mend --prompt"
         )
     if error.status == 415 or _MEDIA.search(text):
         words = "try another --format: jpeg, png or webp"
-        return JobError(Trouble.MEDIA_TYPE, f"{said}; {sent}; {words}")
+        return JobError(FailureKind.MEDIA_TYPE, f"{said}; {sent}; {words}")
     hint = "; a smaller file is made by --max-bytes" if error.status == 413 else ""
-    return JobError(Trouble.REFUSED, f"{said}; {sent}{hint}")
+    return JobError(FailureKind.REFUSED, f"{said}; {sent}{hint}")
 
 
-def everywhere(error: Unsuccessful, access: Access) -> ServerFault | None:
+def everywhere(error: ApiError, access: Credentials) -> ServerFault | None:
     """What holds for every request to this server; None where it is about this one."""
     said, url = quoted(error, access), access.shown_url
     text = f"{error.code} {error.words}".lower()
     if error.status == 401:
         words = f"{url} does not take the key ({said}); check OPENAI_API_KEY, and that --base-url is the server it is for"
-        return ServerFault(Trouble.KEY, words)
+        return ServerFault(FailureKind.KEY, words)
     if error.status == 402 or (error.status in (429, 403) and _QUOTA.search(text)):
         return ServerFault(
-            Trouble.QUOTA, f"the account has no quota left: {said}; look at its billing"
+            FailureKind.QUOTA, f"the account has no quota left: {said}; look at its billing"
         )
     if error.status == 403 and not _MODERATION.search(text):
-        return ServerFault(Trouble.KEY, f"the key may not do this at {url}: {said}")
+        return ServerFault(FailureKind.KEY, f"the key may not do this at {url}: {said}")
     if error.status == 404 and _MODEL.search(text):
         words = f"the server at {url} does not have the model: {said}; see --model"
-        return ServerFault(Trouble.ADDRESS, words)
+        return ServerFault(FailureKind.ADDRESS, words)
     if 300 <= error.status < 400:
         hint = "say the address to which it does as --base-url"
-        return ServerFault(Trouble.ADDRESS, f"{url} redirects ({said}); {hint}")
+        return ServerFault(FailureKind.ADDRESS, f"{url} redirects ({said}); {hint}")
     if error.status in (404, 405, 410) or error.code == "html":
         words = "no server of this protocol answers there"
         hint = f"an address without {access.usual_path} is the usual reason: see --base-url and --protocol"
-        return ServerFault(Trouble.ADDRESS, f"{url}: {words} ({said}); {hint}")
+        return ServerFault(FailureKind.ADDRESS, f"{url}: {words} ({said}); {hint}")
     if error.nothing_sent:
         words = "cannot be reached"
         return ServerFault(
-            Trouble.UNREACHABLE,
+            FailureKind.UNREACHABLE,
             f"{url} {words} ({said}); check --base-url, and that the server runs",
         )
     return None
 
 
-def about_job(error: Unsuccessful, access: Access, job: str, done: bool) -> FfprepError:
+def about_job(error: ApiError, access: Credentials, job: str, done: bool) -> FfprepError:
     """Why a job could not be asked for, or, when it is `done`, its clip not fetched."""
     said = quoted(error, access)
     if error.status == 410:
-        return JobError(Trouble.EXPIRED, f"job {job} has expired ({said}); {AGAIN}")
+        return JobError(FailureKind.EXPIRED, f"job {job} has expired ({said}); {AGAIN}")
     if error.status == 404 and done:
-        return JobError(Trouble.CLIP, f"job {job} is done, but its clip is not there ({said})")
+        return JobError(FailureKind.CLIP, f"job {job} is done, but its clip is not there ({said})")
     if error.status == 404:
         words = "it has expired, or was made by another account or at another server"
         words += f"; or --base-url lacks its {access.usual_path}"
-        return JobError(Trouble.UNKNOWN_JOB, f"there is no job {job} ({said}): {words}")
+        return JobError(FailureKind.UNKNOWN_JOB, f"there is no job {job} ({said}): {words}")
     if fault := everywhere(error, access):
         return fault
     what = "its clip cannot be fetched" if done else "it cannot be asked for"
-    return JobError(Trouble.UNREACHABLE, f"job {job}: {what} ({said})")
+    return JobError(FailureKind.UNREACHABLE, f"job {job}: {what} ({said})")
 
 
-def failed(job: Job, access: Access) -> JobError:
+def failed(job: RemoteJob, access: Credentials) -> JobError:
     """Why a job that was created came to nothing."""
     said = access.hide(_plain(f"{job.code}: {job.words}").strip(": "))
     text = f"{job.code} {job.words}".lower()
     if _MODERATION.search(text):
         words = f"was stopped by moderation ({said}); {PEOPLE}"
-        return JobError(Trouble.MODERATION, f"job {job.id} {words}")
+        return JobError(FailureKind.MODERATION, f"job {job.id} {words}")
     if job.code == "expired":
-        return JobError(Trouble.EXPIRED, f"job {job.id} has expired; {AGAIN}")
+        return JobError(FailureKind.EXPIRED, f"job {job.id} has expired; {AGAIN}")
     words = f"has failed ({said or 'the server does not say why'})"
-    return JobError(Trouble.FAILED, f"job {job.id} {words}; {AGAIN}")
+    return JobError(FailureKind.FAILED, f"job {job.id} {words}; {AGAIN}")
 
 
 def _plain(words: str) -> str:
@@ -182,11 +184,11 @@ def _plain(words: str) -> str:
     return " ".join(words.split()).rstrip(".")
 
 
-def quoted(error: Unsuccessful, access: Access) -> str:
+def quoted(error: ApiError, access: Credentials) -> str:
     """The server's words, without what is secret; hidden before they are cut."""
     words = access.hide(error.words)[:_MOST] or "nothing"
     return f"{error.status}: {words}" if error.status else words
 
 
-def _asked(call: Call) -> str:
+def _asked(call: HttpRequest) -> str:
     return ", ".join(f"{key}={value}" for key, value in call.fields if key != "prompt")

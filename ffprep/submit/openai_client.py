@@ -1,4 +1,4 @@
-"""The openai SDK: whether it is there, and its errors as Unsuccessful. Imported when a request is made: it takes half a second."""
+"""The openai SDK: whether it is there, and its errors as ApiError. Imported when a request is made: it takes half a second."""
 
 import importlib.util
 import logging
@@ -11,8 +11,8 @@ from email.utils import mktime_tz, parsedate_tz
 from typing import TYPE_CHECKING, Any
 
 from ffprep.errors import EnvironmentFault, reason
-from ffprep.submit.credentials import Access
-from ffprep.submit.errors import Unsuccessful
+from ffprep.submit.credentials import Credentials
+from ffprep.submit.errors import ApiError
 
 if TYPE_CHECKING:
     import openai
@@ -43,7 +43,7 @@ def module() -> Any:
     return openai
 
 
-def client(kind: str, access: Access, **options: Any) -> Any:
+def client(kind: str, access: Credentials, **options: Any) -> Any:
     """A client of the SDK, by its class, that sends each request once, and nowhere else.
 
     Its log, where OPENAI_LOG asks for one, goes through `hide`: it may have addresses in it. Raises EnvironmentFault.
@@ -89,7 +89,7 @@ def patience(seconds: float) -> Any:
 
 @contextmanager
 def answered() -> Iterator[None]:
-    """The SDK's errors as Unsuccessful, within which a request is made."""
+    """The SDK's errors as ApiError, within which a request is made."""
     import openai
 
     try:
@@ -102,16 +102,16 @@ def answered() -> Iterator[None]:
         late = isinstance(error, openai.APITimeoutError)
         words = str(causes[-1]) or type(causes[-1]).__name__
         nothing_sent = bool(names & _NOTHING_SENT)
-        raise Unsuccessful(words, late=late, nothing_sent=nothing_sent) from None
+        raise ApiError(words, late=late, nothing_sent=nothing_sent) from None
     except openai.APIError as error:  # an answer that the SDK makes nothing of
-        raise Unsuccessful(error.message, status=200) from None
+        raise ApiError(error.message, status=200) from None
     except UnicodeEncodeError as error:  # nothing was sent
-        raise Unsuccessful(f"cannot be sent: {error}", nothing_sent=True) from None
+        raise ApiError(f"cannot be sent: {error}", nothing_sent=True) from None
     except ValueError:  # JSON that is none
-        raise Unsuccessful("an empty answer, or none in JSON", status=200) from None
+        raise ApiError("an empty answer, or none in JSON", status=200) from None
 
 
-def _refused(error: "openai.APIStatusError") -> Unsuccessful:
+def _refused(error: "openai.APIStatusError") -> ApiError:
     body, code = error.body, ""
     if isinstance(body, dict):
         code = str(body.get("code") or body.get("type") or "")
@@ -125,7 +125,7 @@ def _refused(error: "openai.APIStatusError") -> Unsuccessful:
     wait = seconds_in(headers, "retry-after") if wait is None else wait
     if 300 <= error.status_code < 400:
         words = f"to {headers.get('location', 'nowhere')}"
-    return Unsuccessful(words, status=error.status_code, code=code, wait=wait)
+    return ApiError(words, status=error.status_code, code=code, wait=wait)
 
 
 def seconds_in(headers: Mapping[str, str], name: str, most: float = math.inf) -> float | None:

@@ -5,20 +5,20 @@ from functools import cached_property
 from typing import Any
 
 from ffprep.submit import openai_client as sdk
-from ffprep.submit.credentials import HIDDEN, Access
-from ffprep.submit.errors import Unsuccessful
-from ffprep.submit.protocol import MULTIPART, Call, Job, Phase, Picture, Wish
+from ffprep.submit.credentials import HIDDEN, Credentials
+from ffprep.submit.errors import ApiError
+from ffprep.submit.protocol import MULTIPART, ClipRequest, HttpRequest, JobState, RemoteJob, Upload
 
 # The first four are OpenAI's; the others are what servers in front of other models say.
 _PHASES = {
-    "queued": Phase.WAITING,
-    "in_progress": Phase.RUNNING,
-    "completed": Phase.DONE,
-    "failed": Phase.FAILED,
-    "succeeded": Phase.DONE,
-    "cancelled": Phase.FAILED,
-    "canceled": Phase.FAILED,
-    "expired": Phase.FAILED,
+    "queued": JobState.WAITING,
+    "in_progress": JobState.RUNNING,
+    "completed": JobState.DONE,
+    "failed": JobState.FAILED,
+    "succeeded": JobState.DONE,
+    "cancelled": JobState.FAILED,
+    "canceled": JobState.FAILED,
+    "expired": JobState.FAILED,
 }
 _MOST = 60.0
 """Seconds after which a job is asked for at the latest, whatever the server says."""
@@ -27,7 +27,7 @@ _MOST = 60.0
 class Videos:
     """`wire.Speaker` of this protocol."""
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, access: Credentials) -> None:
         self._access = access
 
     @cached_property
@@ -42,15 +42,15 @@ class Videos:
         """Make the clients."""
         _ = self._creator
 
-    def call(self, wish: Wish, picture: Picture) -> Call:
+    def call(self, wish: ClipRequest, picture: Upload) -> HttpRequest:
         """`seconds` is a text there, and `size` is `WxH`."""
         body = {"model": wish.model} if wish.model else {}
         body |= {"prompt": wish.prompt, "seconds": str(wish.seconds), "size": str(wish.size)}
         url = f"{self._access.shown_url}/videos"
         headers = {"authorization": f"Bearer {HIDDEN}"} | MULTIPART
-        return Call(url, headers, body | dict(wish.extra), "input_reference", picture)
+        return HttpRequest(url, headers, body | dict(wish.extra), "input_reference", picture)
 
-    def create(self, call: Call, timeout: float) -> str:
+    def create(self, call: HttpRequest, timeout: float) -> str:
         """Send it once: what is sent again may be billed again."""
         fields, picture = call.body.copy(), call.picture
         upload = (picture.name, picture.data, picture.mime)
@@ -63,7 +63,7 @@ class Videos:
             )
         return id_of(getattr(video, "id", None), video)
 
-    def look(self, job: str, timeout: float) -> Job:
+    def look(self, job: str, timeout: float) -> RemoteJob:
         """Ask how a job stands."""
         with sdk.answered():
             raw = self._client.videos.with_raw_response
@@ -72,9 +72,9 @@ class Videos:
         status = state_of(getattr(video, "status", None), video).lower()
         error = getattr(video, "error", None)
         code = getattr(error, "code", None) or ("" if error or status == "failed" else status)
-        return Job(
+        return RemoteJob(
             id=job,
-            phase=_PHASES.get(status, Phase.RUNNING),
+            phase=_PHASES.get(status, JobState.RUNNING),
             progress=fraction(getattr(video, "progress", None)),
             code=str(code),
             words=str(getattr(error, "message", None) or error or ""),
@@ -83,7 +83,7 @@ class Videos:
             after=sdk.seconds_in(answer.headers, "openai-poll-after-ms", _MOST),
         )
 
-    def fetch(self, job: Job, timeout: float) -> bytes:
+    def fetch(self, job: RemoteJob, timeout: float) -> bytes:
         """The clip, whole."""
         with sdk.answered():
             content: bytes = self._client.videos.download_content(
@@ -93,13 +93,13 @@ class Videos:
 
 
 def id_of(found: object, answer: object) -> str:
-    """A job's id, which may be a number. Raises Unsuccessful where an answer has none."""
+    """A job's id, which may be a number. Raises ApiError where an answer has none."""
     numbered = isinstance(found, int) and not isinstance(found, bool)
     return _text(str(found) if numbered else found, answer, "no job")
 
 
 def state_of(found: object, answer: object) -> str:
-    """The word for a job's state. Raises Unsuccessful where an answer has none."""
+    """The word for a job's state. Raises ApiError where an answer has none."""
     return _text(found, answer, "no job's state")
 
 
@@ -109,7 +109,7 @@ def _text(found: object, answer: object, what: str) -> str:
     text = answer if isinstance(answer, str) else _as_json(answer)
     html = text.lstrip()[:1] == "<"
     words = "a page for people" if html else f"{what} ({text or 'an empty answer'})"
-    raise Unsuccessful(words, status=200, code="html" if html else "")
+    raise ApiError(words, status=200, code="html" if html else "")
 
 
 def fraction(percent: object) -> float:

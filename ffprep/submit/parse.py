@@ -1,4 +1,4 @@
-"""What was said on the command line, to an Order: which photos, for which clips, by which server."""
+"""What was said on the command line, to a SubmitOrder: which photos, for which clips, by which server."""
 
 import os
 import re
@@ -18,12 +18,12 @@ from ffprep.library.plan import Plan, Request
 from ffprep.options.parse import read_request, read_target, target_files
 from ffprep.submit import openai_client as sdk
 from ffprep.submit.azure_jobs import AzureJobs
-from ffprep.submit.credentials import read_access, require_key
+from ffprep.submit.credentials import read_credentials, require_key
 from ffprep.submit.openai_videos import Videos
-from ffprep.submit.prepare_picture import Recipe
-from ffprep.submit.protocol import Speaker, read_extra
-from ffprep.submit.store import Memory, forgetful, recalled, remembered
-from ffprep.submit.submission import Course, Outcome, Status, Terms
+from ffprep.submit.prepare_picture import PictureOptions
+from ffprep.submit.protocol import VideoApi, read_extra
+from ffprep.submit.store import SubmissionStore, in_memory, opened_store, read_only
+from ffprep.submit.submission import Outcome, Status, Submission, SubmitOptions
 
 SUFFIX = ".mp4"
 _POLL = 5.0
@@ -38,11 +38,11 @@ _PROTOCOLS: dict[str, type[Videos] | type[AzureJobs]] = {"videos": Videos, "azur
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class SubmitOrder:
     """All that the options of `submit` say. `resumed` is a job's id."""
 
-    terms: Terms
-    speaker: Speaker
+    terms: SubmitOptions
+    speaker: VideoApi
     output: Path
     request: Request | None = None
     resumed: str = ""
@@ -60,18 +60,18 @@ class Order:
         """The folder that remembers what is submitted: the one of all clips, or the one in which the clip lies."""
         return self.output.parent if self.single else self.output
 
-    def memory(self) -> AbstractContextManager[Memory]:
-        """What was submitted before. Raises EnvironmentFault, Held."""
+    def memory(self) -> AbstractContextManager[SubmissionStore]:
+        """What was submitted before. Raises EnvironmentFault, OutputLocked."""
         if self.resumed:
-            return forgetful()
+            return in_memory()
         if self.dry_run:
-            return recalled(self.folder)
-        return remembered(self.folder, self.output.name if self.single else "", self.wait)
+            return read_only(self.folder)
+        return opened_store(self.folder, self.output.name if self.single else "", self.wait)
 
-    def courses(self, plan: Plan | None) -> Iterator[Course | Outcome]:
-        """A Course for every photo; an Outcome where it is known to fail."""
+    def courses(self, plan: Plan | None) -> Iterator[Submission | Outcome]:
+        """A Submission for every photo; an Outcome where it is known to fail."""
         if plan is None:
-            yield Course(None, self.output, job=self.resumed)
+            yield Submission(None, self.output, job=self.resumed)
             return
         for item in plan.jobs():
             photo, clip = item.source, item.output or self.output
@@ -84,17 +84,17 @@ class Order:
                 yield Outcome(photo, clip, Status.FAILED, error=error)
             else:
                 place = os.path.relpath(clip, self.folder)
-                yield Course(photo, clip, place, item.spec)
+                yield Submission(photo, clip, place, item.spec)
 
 
-def read_order(given: Mapping[str, Any]) -> Order:
-    """The Order that the options of `submit` make. Raises UsageError, EnvironmentFault."""
-    access = read_access(given["protocol"], given["base_url"])
+def read_order(given: Mapping[str, Any]) -> SubmitOrder:
+    """The SubmitOrder that the options of `submit` make. Raises UsageError, EnvironmentFault."""
+    access = read_credentials(given["protocol"], given["base_url"])
     if not given["dry_run"]:
         sdk.require()
         require_key(access)
     poll = given["poll"]
-    terms = Terms(
+    terms = SubmitOptions(
         access,
         _POLL if poll is None else poll,
         given["timeout"],
@@ -107,7 +107,7 @@ def read_order(given: Mapping[str, Any]) -> Order:
     return _new(given, terms, speaker)
 
 
-def _resumed(given: Mapping[str, Any], terms: Terms, speaker: Speaker) -> Order:
+def _resumed(given: Mapping[str, Any], terms: SubmitOptions, speaker: VideoApi) -> SubmitOrder:
     job = given["resume"]
     if not job:
         raise UsageError("--resume: which job? Its id is empty")
@@ -118,10 +118,10 @@ def _resumed(given: Mapping[str, Any], terms: Terms, speaker: Speaker) -> Order:
     named = given["output"] or re.sub(r"[^\w.-]", "_", job).lstrip(".") + SUFFIX
     if os.path.isdir(named):
         raise UsageError(f"-o {named} is a folder; name the clip, such as clip{SUFFIX}")
-    return Order(terms, speaker, _clip(named), resumed=job)
+    return SubmitOrder(terms, speaker, _clip(named), resumed=job)
 
 
-def _new(given: Mapping[str, Any], terms: Terms, speaker: Speaker) -> Order:
+def _new(given: Mapping[str, Any], terms: SubmitOptions, speaker: VideoApi) -> SubmitOrder:
     if not (given["prompt"] or "").strip():
         raise UsageError("what is to be seen? Say it with --prompt TEXT")
     if _is_broken(given["prompt"]):
@@ -132,7 +132,7 @@ def _new(given: Mapping[str, Any], terms: Terms, speaker: Speaker) -> Order:
         {**given, "size": size, "target": target, "output": given["output"] or "."}
     )
     spec = request.spec
-    recipe = Recipe.of(given, target, rules, spec)
+    recipe = PictureOptions.of(given, target, rules, spec)
     if recipe.sends_bounds and terms.access.protocol == "videos":
         words = "only --protocol azure-v1 has a field for them; without it, they are cut"
         raise UsageError(f"--send-crop-bounds: {words}")
@@ -154,7 +154,7 @@ def _new(given: Mapping[str, Any], terms: Terms, speaker: Speaker) -> Order:
         resubmit=given["resubmit"],
         again=given["again"],
     )
-    order = Order(terms, speaker, output, request)
+    order = SubmitOrder(terms, speaker, output, request)
     return replace(order, jobs=given["jobs"], wait=given["wait"] or 0.0, dry_run=given["dry_run"])
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from threading import Event
 
 from ffprep.errors import EnvironmentFault
-from ffprep.submit.rate_limit import Stopped
-from ffprep.submit.submission import Course, Outcome, Stage
+from ffprep.submit.rate_limit import RunStopped
+from ffprep.submit.submission import Outcome, Stage, Submission
 
 _PULSE = 0.1
 _LEAVING = 1.0
@@ -17,19 +17,19 @@ _SENDING = 30.0
 
 
 @dataclass(slots=True)
-class Crowd:
-    """Courses on `workers` threads. No slot of make's jobserver is held: most of a course is waiting."""
+class SubmissionPool:
+    """Submissions on `workers` threads. No slot of make's jobserver is held: most of a course is waiting."""
 
-    run: Callable[[Course], Outcome]
+    run: Callable[[Submission], Outcome]
     workers: int
     stopped: Event
-    look: Callable[[Iterable[Course]], None]
+    look: Callable[[Iterable[Submission]], None]
     waits: Callable[[float], None] = lambda _: None
-    _running: dict["Future[Outcome]", Course] = field(default_factory=dict)
-    _lost: list[Course] = field(default_factory=list)
+    _running: dict["Future[Outcome]", Submission] = field(default_factory=dict)
+    _lost: list[Submission] = field(default_factory=list)
     fault: EnvironmentFault | None = field(default=None, init=False)
 
-    def outcomes(self, courses: Iterable[Course | Outcome]) -> Iterator[Outcome]:
+    def outcomes(self, courses: Iterable[Submission | Outcome]) -> Iterator[Outcome]:
         """What becomes of each, as it comes. When it has `stopped`, the rest are `unfinished`.
 
         Raises the EnvironmentFault that one of them met, when those under way have ended; no other begins.
@@ -56,7 +56,7 @@ class Crowd:
             raise self.fault
 
     @property
-    def unfinished(self) -> list[Course]:
+    def unfinished(self) -> list[Submission]:
         """Those of which no Outcome came."""
         return [*self._lost, *self._running.values()]
 
@@ -73,7 +73,7 @@ class Crowd:
     def _taken(self, future: "Future[Outcome]") -> Iterator[Outcome]:
         try:
             outcome = future.result()
-        except Stopped:
+        except RunStopped:
             return  # it stays among the unfinished
         except EnvironmentFault as error:
             self.fault = self.fault or error

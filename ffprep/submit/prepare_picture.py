@@ -7,13 +7,13 @@ from typing import Any
 
 from ffprep.api.prepare import prepare
 from ffprep.core.formats import FORMATS
-from ffprep.core.framing import Framing, left_of
+from ffprep.core.framing import Framing, cropped_size
 from ffprep.core.job import Policy
 from ffprep.core.spec import Bounds, Fit, Size, Spec
 from ffprep.core.target import Target, check
 from ffprep.errors import Kind, PhotoError, UsageError
 from ffprep.options.keywords import Options
-from ffprep.submit.protocol import Picture
+from ffprep.submit.protocol import Upload
 from ffprep.system.files import open_regular
 
 _SAID = (
@@ -25,7 +25,7 @@ _CUTS = "the server can cut, and not add bars or distort"
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class PictureOptions:
     """How every photo is prepared: `size` or `target`, as text, and the options of `ffprep convert`.
 
     `spec` are the same, read. With `sends_bounds`, what `spec` would cut is left to the server.
@@ -43,7 +43,7 @@ class Recipe:
     @classmethod
     def of(
         cls, given: Mapping[str, Any], target: str | None, rules: Target, spec: Spec
-    ) -> "Recipe":
+    ) -> "PictureOptions":
         """Of a command line. Raises UsageError where the server could not cut what is asked for."""
         options: dict[str, Any] = {name: given[name] for name in _SAID}
         options |= {
@@ -75,13 +75,13 @@ class Recipe:
         return said | ({"sends_bounds": "yes"} if self.sends_bounds else {})
 
 
-def prepared(photo: Path, recipe: Recipe, own: Spec) -> tuple[Picture, tuple[str, ...]]:
+def prepared(photo: Path, recipe: PictureOptions, own: Spec) -> tuple[Upload, tuple[str, ...]]:
     """The picture, and warnings; `own` is the photo's Spec. Raises PhotoError, also where it would break the target's rules."""
     if recipe.sends_bounds:
         picture, warnings, region = _with_region(photo, recipe, own)
     else:
         made = prepare(photo, recipe.size, recipe.mode, target=recipe.target, **recipe.options)
-        picture, warnings, region = Picture(*made.upload(), made.size), made.warnings, made.size
+        picture, warnings, region = Upload(*made.upload(), made.size), made.warnings, made.size
     _require_rules(picture, region, recipe.rules)
     return picture, warnings
 
@@ -90,16 +90,18 @@ def _only_cuts(spec: Spec) -> bool:
     return spec.fallback is None and spec.mode.fit is Fit.COVER
 
 
-def _with_region(photo: Path, recipe: Recipe, spec: Spec) -> tuple[Picture, tuple[str, ...], Size]:
+def _with_region(
+    photo: Path, recipe: PictureOptions, spec: Spec
+) -> tuple[Upload, tuple[str, ...], Size]:
     """The whole photo, upright, at the scale at which the region that is to be cut is of the size asked for."""
     from ffprep.core.sizing import sized
-    from ffprep.image.sandbox import Viewers
+    from ffprep.image.sandbox import DecoderPool
     from ffprep.system.processes import Processes
 
     if not _only_cuts(spec):
         raise PhotoError(Kind.UNSUPPORTED, f"its sidecar says another mode, and {_CUTS}")
     policy = recipe.policy
-    with Viewers(Processes(), policy) as viewers:
+    with DecoderPool(Processes(), policy) as viewers:
         found = viewers.probe(photo, policy.max_pixels)
         keeps = spec.format.final_alpha is not None and not spec.alpha
         if keeps and viewers.is_translucent(photo, found):
@@ -107,7 +109,7 @@ def _with_region(photo: Path, recipe: Recipe, spec: Spec) -> tuple[Picture, tupl
             words = f"some of its pixels are translucent, which the target does not take; {hint}"
             raise PhotoError(Kind.UNSUPPORTED, words)
     shown = found.shown
-    left = left_of(shown, spec.bounds)
+    left = cropped_size(shown, spec.bounds)
     size = sized(spec, left).size
     whole, region = scaled(shown, spec.bounds, Framing.of(Fit.COVER, left, size, spec.focus), size)
     options = Options(**recipe.options)
@@ -118,7 +120,7 @@ def _with_region(photo: Path, recipe: Recipe, spec: Spec) -> tuple[Picture, tupl
         data = file.read()
     made = prepare(data, whole, "stretch", **options)  # without the sidecar: it is in the region
     name = photo.with_suffix(Path(made.name).suffix).name.encode(errors="replace").decode()
-    return Picture(name, made.data, made.mime, made.size, region), made.warnings, size
+    return Upload(name, made.data, made.mime, made.size, region), made.warnings, size
 
 
 def scaled(photo: Size, bounds: Bounds, framing: Framing, size: Size) -> tuple[Size, Bounds]:
@@ -128,7 +130,7 @@ def scaled(photo: Size, bounds: Bounds, framing: Framing, size: Size) -> tuple[S
     so that whoever multiplies them out finds exactly `size`.
     """
     left, top = bounds.corner(photo)
-    rest = left_of(photo, bounds)
+    rest = cropped_size(photo, bounds)
     shown = framing.shown
     factor_x = size.width / (rest.width * (shown.right - shown.left))
     factor_y = size.height / (rest.height * (shown.bottom - shown.top))
@@ -147,9 +149,9 @@ def scaled(photo: Size, bounds: Bounds, framing: Framing, size: Size) -> tuple[S
     )
 
 
-def _require_rules(picture: Picture, region: Size, rules: Target) -> None:
+def _require_rules(picture: Upload, region: Size, rules: Target) -> None:
     """Raise PhotoError where the picture would be refused; its pixels were verified when it was made."""
-    from ffprep.core.image_info import Picture as Found
+    from ffprep.core.image_info import ImageInfo as Found
 
     format = next(f for f in FORMATS if picture.mime == f"image/{f.name}")
     broken = check(Found(format, region), rules, len(picture.data))

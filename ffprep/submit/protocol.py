@@ -10,7 +10,7 @@ from ffprep.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class ClipRequest:
     """The clip that is asked for. Without a `model`, the server takes its own; `extra` are more fields, as read from JSON."""
 
     prompt: str
@@ -21,7 +21,7 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class Upload:
     """A picture as it is uploaded. `region` are the edges of what the server is to cut from it, if it is to."""
 
     name: str
@@ -40,7 +40,7 @@ MULTIPART = {"content-type": "multipart/form-data"}
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class HttpRequest:
     """The request that creates a job, a POST of multipart/form-data, but for the key.
 
     `body` are its fields, `part` is the name of the file's part, `headers` those that are told, without the key.
@@ -50,7 +50,7 @@ class Call:
     headers: dict[str, str]
     body: dict[str, Any]
     part: str
-    picture: Picture
+    picture: Upload
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -76,7 +76,7 @@ class Call:
         return [pair for key, value in self.body.items() for pair in _flat(key, value)]
 
 
-class Phase(StrEnum):
+class JobState(StrEnum):
     """Where a job stands."""
 
     WAITING = "waiting"
@@ -86,7 +86,7 @@ class Phase(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class RemoteJob:
     """A job as the server tells it. `state` is its own word for `phase`, `progress` a fraction; `code` and `words` say why it failed.
 
     `clip` is the name by which its clip is fetched, once there is one; `after` says in how many seconds the server would
@@ -94,7 +94,7 @@ class Job:
     """
 
     id: str
-    phase: Phase
+    phase: JobState
     progress: float = 0.0
     state: str = ""
     code: str = ""
@@ -103,22 +103,22 @@ class Job:
     after: float | None = None
 
 
-class Speaker(Protocol):
+class VideoApi(Protocol):
     """One protocol, spoken with one server. What does not succeed is `refusals.Unsuccessful`."""
 
-    def call(self, wish: Wish, picture: Picture) -> Call:
+    def call(self, wish: ClipRequest, picture: Upload) -> HttpRequest:
         """The request for a wish; nothing is sent."""
 
     def prepare(self) -> None:
         """Do all that can go wrong before a request. Raises EnvironmentFault."""
 
-    def create(self, call: Call, timeout: float) -> str:
+    def create(self, call: HttpRequest, timeout: float) -> str:
         """Send it, once; the job's id."""
 
-    def look(self, job: str, timeout: float) -> Job:
+    def look(self, job: str, timeout: float) -> RemoteJob:
         """Ask how a job stands."""
 
-    def fetch(self, job: Job, timeout: float) -> bytes:
+    def fetch(self, job: RemoteJob, timeout: float) -> bytes:
         """The clip of a job that is done."""
 
 

@@ -11,7 +11,7 @@ _GAP = 1.0
 """Seconds between creates at a server that has said that they are too many."""
 
 
-class Stopped(Exception):
+class RunStopped(Exception):
     """Somebody has asked for the end of it all."""
 
 
@@ -29,7 +29,7 @@ def within(seconds: float, ask: Callable[[], Answer]) -> Answer:
     return future.result(max(seconds, 0.0))
 
 
-class Pace:
+class RateLimiter:
     """The pace of all courses of a run, until it is `stopped`."""
 
     def __init__(self, stopped: Event) -> None:
@@ -37,12 +37,12 @@ class Pace:
         self._next, self._gap = 0.0, 0.0
 
     def pause(self, seconds: float) -> None:
-        """Raises Stopped."""
+        """Raises RunStopped."""
         if self._stopped.wait(max(seconds, 0.0)):
-            raise Stopped
+            raise RunStopped
 
     def turn(self) -> None:
-        """Wait until the next create may be sent. Raises Stopped."""
+        """Wait until the next create may be sent. Raises RunStopped."""
         while True:
             with self._lock:
                 now = time.monotonic()

@@ -11,11 +11,11 @@ from pathlib import Path
 from threading import Lock
 
 from ffprep.errors import EnvironmentFault, PhotoError, reason
-from ffprep.ledger.database import open_to_read, open_to_write, refuse_others, told
-from ffprep.storage.lock import held, held_file
-from ffprep.submit.errors import JobError, Trouble
+from ffprep.ledger.database import database_errors, open_to_read, open_to_write, refuse_others
+from ffprep.storage.lock import held_file, lock_output
+from ffprep.submit.errors import FailureKind, JobError
 from ffprep.submit.submissions import FILE, LAYOUT
-from ffprep.system.files import Stamp
+from ffprep.system.files import FileStamp
 
 _OPENING = 10.0
 
@@ -33,10 +33,10 @@ class Known:
     @property
     def failure(self) -> JobError | None:
         """Why its job has failed."""
-        return JobError(Trouble(self.kind), self.words) if self.kind else None
+        return JobError(FailureKind(self.kind), self.words) if self.kind else None
 
 
-class Memory:
+class SubmissionStore:
     """The submissions into one folder; of none, where there is no file. Safe for threads, and for other processes."""
 
     def __init__(self, database: sqlite3.Connection, path: Path, writes: bool = True) -> None:
@@ -60,7 +60,7 @@ class Memory:
         Where none was fetched yet, a clip that came after the request, and not by another one, was fetched with --resume.
         """
         try:
-            found = Stamp.of(clip)
+            found = FileStamp.of(clip)
         except PhotoError:
             return False
         if known.clip:
@@ -75,7 +75,7 @@ class Memory:
         if not os.path.lexists(clip):
             return True
         try:
-            found = Stamp.of(clip)
+            found = FileStamp.of(clip)
         except PhotoError:
             return False
         question = "SELECT 1 FROM submissions WHERE clip = ? AND bytes = ? AND mtime = ?"
@@ -107,14 +107,14 @@ class Memory:
         """The job has failed, and asking again would tell the same."""
         self._set("kind = ?, words = ?", clip, request, error.kind.value, str(error))
 
-    def finish(self, clip: str, request: str, stamp: Stamp) -> None:
+    def finish(self, clip: str, request: str, stamp: FileStamp) -> None:
         """The clip is there."""
         self._set("bytes = ?, mtime = ?", clip, request, stamp.bytes, stamp.modified)
 
     def adopt(self, clip: str, request: str, path: Path) -> None:
         """The clip is there, whoever has fetched it."""
         if self.writes:
-            self.finish(clip, request, Stamp.of(path))
+            self.finish(clip, request, FileStamp.of(path))
 
     def take_back(self, clip: str, request: str, before: Known | None) -> None:
         """The server did not take it: all is as it was `before`."""
@@ -131,22 +131,24 @@ class Memory:
         self._do(f"UPDATE submissions SET {what} {where}", *values, os.fsencode(clip), request)
 
     def _do(self, statement: str, *values: object) -> sqlite3.Cursor:
-        with self._lock, told(self._path, LAYOUT):
+        with self._lock, database_errors(self._path, LAYOUT):
             return self._database.execute(statement, values)
 
 
 @contextmanager
-def remembered(folder: Path, clip: str = "", wait: float = 0.0) -> Iterator[Memory]:
-    """The Memory of a folder, made if it is not there, which is held, or of it only one `clip`.
+def opened_store(folder: Path, clip: str = "", wait: float = 0.0) -> Iterator[SubmissionStore]:
+    """The SubmissionStore of a folder, made if it is not there, which is held, or of it only one `clip`.
 
-    Raises EnvironmentFault where there can be none: then nothing is to be submitted; Held as `held` does.
+    Raises EnvironmentFault where there can be none: then nothing is to be submitted; OutputLocked as `lock_output` does.
     """
     path = folder / FILE
     with ExitStack() as stack:
         try:
-            stack.enter_context(held_file(folder / clip, wait) if clip else held(folder, wait))
+            stack.enter_context(
+                held_file(folder / clip, wait) if clip else lock_output(folder, wait)
+            )
             with (
-                told(path, LAYOUT),
+                database_errors(path, LAYOUT),
                 held_file(folder / path.name, _OPENING),
             ):  # made by one at a time
                 refuse_others(path, LAYOUT)
@@ -157,28 +159,28 @@ def remembered(folder: Path, clip: str = "", wait: float = 0.0) -> Iterator[Memo
             words = "what is submitted cannot be remembered there, and nothing was sent"
             hint = "have the clip in a folder that can be written to"
             raise EnvironmentFault(f"{folder}: {words} ({reason(error)}); {hint}") from None
-        yield Memory(database, path)
+        yield SubmissionStore(database, path)
 
 
 @contextmanager
-def recalled(folder: Path) -> Iterator[Memory]:
+def read_only(folder: Path) -> Iterator[SubmissionStore]:
     """The same, to look at it only; an empty one where there is none yet."""
     path = folder / FILE
-    with told(path, LAYOUT):
+    with database_errors(path, LAYOUT):
         if path.exists():
             refuse_others(path, LAYOUT)
             database = open_to_read(path, LAYOUT)
         else:
             database = _nowhere()
     with closing(database):
-        yield Memory(database, path, writes=False)
+        yield SubmissionStore(database, path, writes=False)
 
 
 @contextmanager
-def forgetful() -> Iterator[Memory]:
-    """A Memory that is written nowhere, for what is not submitted."""
+def in_memory() -> Iterator[SubmissionStore]:
+    """A SubmissionStore that is written nowhere, for what is not submitted."""
     with closing(_nowhere()) as database:
-        yield Memory(database, Path(":memory:"))
+        yield SubmissionStore(database, Path(":memory:"))
 
 
 def _nowhere() -> sqlite3.Connection:

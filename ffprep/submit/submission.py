@@ -15,19 +15,19 @@ from ffprep.core.spec import Size, Spec
 from ffprep.errors import FfprepError, Kind, PhotoError, UsageError
 from ffprep.submit import errors as refusals
 from ffprep.submit.clip import Asked, publish
-from ffprep.submit.credentials import Access
-from ffprep.submit.errors import AGAIN, JobError, Trouble, Unsuccessful
-from ffprep.submit.prepare_picture import Recipe, prepared
-from ffprep.submit.protocol import Call, Job, Phase, Speaker, Wish
-from ffprep.submit.rate_limit import Answer, Pace, within
-from ffprep.submit.store import Known, Memory
-from ffprep.system.files import Stamp, open_regular
+from ffprep.submit.credentials import Credentials
+from ffprep.submit.errors import AGAIN, ApiError, FailureKind, JobError
+from ffprep.submit.prepare_picture import PictureOptions, prepared
+from ffprep.submit.protocol import ClipRequest, HttpRequest, JobState, RemoteJob, VideoApi
+from ffprep.submit.rate_limit import Answer, RateLimiter, within
+from ffprep.submit.store import Known, SubmissionStore
+from ffprep.system.files import FileStamp, open_regular
 from ffprep.system.tempfiles import temporary_beside
 
 _ANSWER = 300.0
 """Seconds in which a server takes a picture, or gives a clip."""
 _LOOK = 30.0
-_FINAL = (Trouble.FAILED, Trouble.MODERATION, Trouble.EXPIRED, Trouble.UNKNOWN_JOB)
+_FINAL = (FailureKind.FAILED, FailureKind.MODERATION, FailureKind.EXPIRED, FailureKind.UNKNOWN_JOB)
 """What ends a job, so that only another one could bring a clip."""
 _PATIENCE = 5
 """How often a job that was told of may be unknown before it is."""
@@ -37,28 +37,28 @@ _LEAST = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class SubmitOptions:
     """What holds for every photo of a call. `poll` and `timeout` are in seconds; the latter from when a job was created, or resumed.
 
     `polls` says that `poll` holds whatever the server would have.
     """
 
-    access: Access
+    access: Credentials
     poll: float
     timeout: float
     prompt: str = ""
     seconds: int = 0
     model: str | None = None
     extra: tuple[tuple[str, Any], ...] = ()
-    recipe: Recipe | None = None
+    recipe: PictureOptions | None = None
     resubmit: bool = False
     again: bool = False
     polls: bool = False
     ffmpeg: str | None = None
 
-    def wish(self, size: Size) -> Wish:
+    def wish(self, size: Size) -> ClipRequest:
         """The clip that is asked for."""
-        return Wish(self.prompt, size, self.seconds, self.model, self.extra)
+        return ClipRequest(self.prompt, size, self.seconds, self.model, self.extra)
 
 
 class Status(StrEnum):
@@ -93,7 +93,7 @@ class Outcome:
 
 
 @dataclass(slots=True)
-class Course:
+class Submission:
     """One photo on its way, which other threads may look at. `place` is the clip's in the folder that remembers it, `spec` its own.
 
     Without a photo, it is a `job` that is resumed. `heard` says that the server has told of it, `done`
@@ -114,11 +114,11 @@ class Course:
 
     def run(
         self,
-        terms: Terms,
-        speaker: Speaker,
-        memory: Memory,
-        pace: Pace,
-        noted: Callable[["Course"], None] = lambda _: None,
+        terms: SubmitOptions,
+        speaker: VideoApi,
+        memory: SubmissionStore,
+        pace: RateLimiter,
+        noted: Callable[["Submission"], None] = lambda _: None,
     ) -> Outcome:
         """All of it. Raises ServerFault and other EnvironmentFaults, which meet every photo, and Stopped."""
         began = time.monotonic()
@@ -131,10 +131,14 @@ class Course:
         return replace(outcome, seconds=seconds, warnings=tuple(self.warnings))
 
     def rehearse(
-        self, terms: Terms, speaker: Speaker, memory: Memory, show: Callable[["Course", Call], None]
+        self,
+        terms: SubmitOptions,
+        speaker: VideoApi,
+        memory: SubmissionStore,
+        show: Callable[["Submission", HttpRequest], None],
     ) -> Outcome | None:
         """Show the request that `run` would send, if it would; an Outcome where it is known without one."""
-        steps = _Steps(self, terms, speaker, memory, Pace(Event()), lambda _: None)
+        steps = _Steps(self, terms, speaker, memory, RateLimiter(Event()), lambda _: None)
         try:
             assert self.photo
             if outcome := steps.known(self.photo, steps.request(self.photo)):
@@ -151,12 +155,12 @@ class Course:
 
 @dataclass(frozen=True, slots=True)
 class _Steps:
-    course: Course
-    terms: Terms
-    speaker: Speaker
-    memory: Memory
-    pace: Pace
-    noted: Callable[[Course], None]
+    course: Submission
+    terms: SubmitOptions
+    speaker: VideoApi
+    memory: SubmissionStore
+    pace: RateLimiter
+    noted: Callable[[Submission], None]
 
     def all(self) -> Outcome:
         course, photo = self.course, self.course.photo
@@ -197,7 +201,7 @@ class _Steps:
         if lost and self.terms.resubmit:
             return None
         course.job = known.job
-        if lost and lost.kind is not Trouble.UNKNOWN_JOB:  # which the server may know again
+        if lost and lost.kind is not FailureKind.UNKNOWN_JOB:  # which the server may know again
             raise lost
         return None
 
@@ -236,19 +240,19 @@ class _Steps:
         self.noted(course)
         return size
 
-    def _answered(self, call: Call) -> str:
+    def _answered(self, call: HttpRequest) -> str:
         """The id of the job that the server makes of a request. With it the job has a name, so `timeout` does not count here."""
         try:
             return within(_ANSWER, lambda: self.speaker.create(call, _ANSWER))
         except TimeoutError:
-            raise Unsuccessful("no answer in time", late=True) from None
+            raise ApiError("no answer in time", late=True) from None
 
-    def drafted(self, photo: Path) -> tuple[Call, Size, tuple[str, ...]]:
+    def drafted(self, photo: Path) -> tuple[HttpRequest, Size, tuple[str, ...]]:
         """The request for a photo, the size that it asks for, and warnings. Raises PhotoError."""
         terms, own = self.terms, self.course.spec
         assert terms.recipe
         assert own
-        before = Stamp.of(photo)
+        before = FileStamp.of(photo)
         try:
             picture, warnings = prepared(photo, terms.recipe, own)
         except PhotoError as error:
@@ -256,25 +260,25 @@ class _Steps:
             raise PhotoError(error.kind, words) from None
         except UsageError as error:  # of this photo's shape only: options were read long ago
             raise PhotoError(Kind.UNSUPPORTED, str(error)) from None
-        if Stamp.of(photo) != before:
+        if FileStamp.of(photo) != before:
             raise PhotoError(Kind.IO, "was changed while it was read; run again")
         size = picture.size
         if picture.region:
             size = picture.region.of(size) or size
         return self.speaker.call(terms.wish(size), picture), size, warnings
 
-    def _created(self, photo: Path, request: str, call: Call, until: float) -> bool:
+    def _created(self, photo: Path, request: str, call: HttpRequest, until: float) -> bool:
         """Send it, when it is its turn; False where the server takes no more for now, and nothing of this."""
         course, terms = self.course, self.terms
         self.pace.turn()
         before, server = course.known, terms.access.shown_url
         if not self.memory.intend(course.place, request, photo, server, before):
             words = "another run has sent the same at this moment; run again when that has ended"
-            raise JobError(Trouble.UNCERTAIN, words)
+            raise JobError(FailureKind.UNCERTAIN, words)
         course.stage = Stage.SENDING
         try:
             course.job = self._answered(call)
-        except Unsuccessful as error:
+        except ApiError as error:
             course.stage = Stage.BEFORE
             if error.uncertain:
                 known = self.memory.find(course.place, request)
@@ -284,7 +288,7 @@ class _Steps:
             self.memory.take_back(course.place, request, before)
             refused = refusals.refused(error, terms.access, call)
             wait = terms.poll if error.wait is None else error.wait
-            limited = isinstance(refused, JobError) and refused.kind is Trouble.RATE_LIMIT
+            limited = isinstance(refused, JobError) and refused.kind is FailureKind.RATE_LIMIT
             if not limited or time.monotonic() + wait > until:
                 raise refused from None
             self.pace.hold_up(wait)
@@ -308,15 +312,15 @@ class _Steps:
         self.memory.finish(course.place, request, clip.stamp)
         return Outcome(course.photo, course.clip, Status.DONE, course.job, clip.size)
 
-    def _done(self, until: float) -> Job:
+    def _done(self, until: float) -> RemoteJob:
         """Wait for the end of the job. Raises JobError where it fails, or takes too long."""
         course, terms = self.course, self.terms
         while True:
             job = self._asked(lambda left: self.speaker.look(course.job, left), _LOOK, until)
-            if job.phase is Phase.DONE:
+            if job.phase is JobState.DONE:
                 course.progress, course.done = 1.0, True
                 return job
-            if job.phase is Phase.FAILED:
+            if job.phase is JobState.FAILED:
                 raise refusals.failed(job, terms.access)
             course.progress = max(course.progress, min(job.progress, 0.99))
             left = until - time.monotonic()
@@ -334,8 +338,8 @@ class _Steps:
                 self.course.heard = True
                 return answer
             except TimeoutError:
-                error = Unsuccessful("no answer in time", late=True)
-            except Unsuccessful as unsuccessful:
+                error = ApiError("no answer in time", late=True)
+            except ApiError as unsuccessful:
                 error = unsuccessful
             if not self._may_pass(error, tried):
                 raise refusals.about_job(
@@ -348,7 +352,7 @@ class _Steps:
             self.pace.pause(min(wait, left))
         raise AssertionError
 
-    def _may_pass(self, error: Unsuccessful, tried: int) -> bool:
+    def _may_pass(self, error: ApiError, tried: int) -> bool:
         """Whether to ask again. A server that was never there is not waited for; one that writes late is, for a while."""
         if error.status == 404:
             return self.course.heard and tried < _PATIENCE
@@ -357,7 +361,7 @@ class _Steps:
     def _too_late(self, state: str) -> JobError:
         job, what = self.course.job, "fetched" if self.course.done else "done"
         words = f"job {job} is not {what} after {self.terms.timeout:g} s, and goes on"
-        return JobError(Trouble.TIMEOUT, f"{words} (last it was: {state})")
+        return JobError(FailureKind.TIMEOUT, f"{words} (last it was: {state})")
 
 
 def _uncertain(known: Known, why: str = "no answer") -> JobError:
@@ -365,4 +369,4 @@ def _uncertain(known: Known, why: str = "no answer") -> JobError:
     words = f"was sent on {since}, and no answer says what became of it ({why})"
     hint = "look at its list of jobs, and fetch the clip with --resume ID -o CLIP"
     risk = f"the server may have taken it, and may bill it: {hint}; if it is not there, {AGAIN}"
-    return JobError(Trouble.UNCERTAIN, f"{words}; {risk}")
+    return JobError(FailureKind.UNCERTAIN, f"{words}; {risk}")

@@ -34,7 +34,7 @@ _MOST = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Submission:
+class StoredSubmission:
     """A request that was sent, and what is known of it: `done`, `failed`, `submitted` or `uncertain`."""
 
     state: str
@@ -54,18 +54,18 @@ class Submission:
 
 
 @dataclass(frozen=True, slots=True)
-class Submissions:
+class StoredSubmissions:
     """All of a folder, by clip."""
 
-    all: tuple[Submission, ...]
+    all: tuple[StoredSubmission, ...]
 
     @classmethod
-    def of(cls, database: sqlite3.Connection) -> "Submissions":
+    def of(cls, database: sqlite3.Connection) -> "StoredSubmissions":
         """Ask such a file."""
         return cls(tuple(_rows(database)))
 
     @property
-    def failed(self) -> list[Submission]:
+    def failed(self) -> list[StoredSubmission]:
         """Those whose job has failed."""
         return [each for each in self.all if each.state == "failed"]
 
@@ -84,10 +84,10 @@ class Submissions:
         return "\n".join(lines)
 
 
-def _rows(database: sqlite3.Connection) -> Iterator[Submission]:
+def _rows(database: sqlite3.Connection) -> Iterator[StoredSubmission]:
     columns = "clip, photo, server, sent, job, kind, words, bytes"
     for row in database.execute(f"SELECT {columns} FROM submissions ORDER BY clip, sent"):
         clip, photo, server, sent, job, kind, words, size = row
         state = "done" if size else "failed" if kind else "submitted" if job else "uncertain"
         names = (os.fsdecode(clip), os.fsdecode(photo))
-        yield Submission(state, *names, server, sent, job, kind, words)
+        yield StoredSubmission(state, *names, server, sent, job, kind, words)

@@ -42,7 +42,7 @@ def _os_trouble_as_kinds() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise os_trouble(error) from None
+        raise photo_error_from(error) from None
     except ValueError:  # a NUL in the name
         raise PhotoError(Kind.MISSING, "no file can have this name") from None
 
@@ -70,7 +70,7 @@ def real_path(path: str | os.PathLike[str]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Stamp:
+class FileStamp:
     """What tells one version of a file from another."""
 
     device: int
@@ -79,24 +79,24 @@ class Stamp:
     modified: int
 
     @classmethod
-    def of(cls, path: Path) -> "Stamp":
+    def of(cls, path: Path) -> "FileStamp":
         """Look at a regular file. Raises PhotoError as `open_regular` does."""
         with _os_trouble_as_kinds():
             found = os.stat(path)
         _require_regular(found)
         return cls.seen(found)
 
-    def is_as(self, other: "Stamp") -> bool:
+    def is_as(self, other: "FileStamp") -> bool:
         """Whether a file is as large and as old as another one, maybe seen from another machine."""
         return (self.bytes, self.modified) == (other.bytes, other.modified)
 
     @classmethod
-    def seen(cls, found: os.stat_result) -> "Stamp":
+    def seen(cls, found: os.stat_result) -> "FileStamp":
         """Of a file that was looked at already."""
         return cls(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
 
 
-def os_trouble(error: OSError) -> PhotoError:
+def photo_error_from(error: OSError) -> PhotoError:
     """The operating system's refusal, in the words of a Result."""
     if isinstance(error, FileNotFoundError):
         return PhotoError(Kind.MISSING, "there is no such file (any more)")

@@ -69,13 +69,13 @@ def _read(path: Path) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Ready(Generic[Outcome]):
+class Immediate(Generic[Outcome]):
     """In place of a chunk: outcomes that take no work. They come out at once."""
 
     outcomes: Iterable[Outcome]
 
 
-class Elsewhere(Executor):
+class RemoteExecutor(Executor):
     """Workers that have no memory in common with this process: a chunk's outcomes come together."""
 
     @property
@@ -89,12 +89,12 @@ class Elsewhere(Executor):
         return 2 * self.width
 
 
-def spread(
-    chunks: Iterable[Chunk | Ready[Outcome]],
+def run_chunks(
+    chunks: Iterable[Chunk | Immediate[Outcome]],
     work: Callable[[Chunk], Iterable[Outcome]],
     workers: int,
     *,
-    elsewhere: Elsewhere | None = None,
+    elsewhere: RemoteExecutor | None = None,
     ordered: bool = False,
     stopped: Callable[[], bool] = lambda: False,
     abandon: Callable[[], None] | None = None,
@@ -117,7 +117,7 @@ def spread(
         for chunk in chunks:
             if stopped():
                 break
-            if isinstance(chunk, Ready):
+            if isinstance(chunk, Immediate):
                 yield from chunk.outcomes
                 yield from _take(pending, come, ordered, stopped, patience, at_once=True)
                 continue

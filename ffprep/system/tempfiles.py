@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ffprep.errors import EnvironmentFault, Kind, PhotoError, reason
-from ffprep.system.files import os_trouble
+from ffprep.system.files import photo_error_from
 from ffprep.system.temporaries import temporary_name
 
 _live: set[Path] = set()
@@ -135,7 +135,7 @@ def _output_trouble(output: Path, error: OSError) -> Exception:
         return PhotoError(
             Kind.IO, f"cannot write {output}: its folder is not there, and cannot be made"
         )
-    return PhotoError(Kind.IO, f"cannot write {output}: {os_trouble(error)}")
+    return PhotoError(Kind.IO, f"cannot write {output}: {photo_error_from(error)}")
 
 
 def disk_full(output: Path) -> EnvironmentFault:

@@ -31,7 +31,7 @@ from ffprep.config.modes import find_mode
 from ffprep.conversion.converter import Converter
 from ffprep.conversion.ffmpeg_binary import find
 from ffprep.core.formats import FORMATS, OUTPUT_FORMATS
-from ffprep.core.job import Job, Policy, Status
+from ffprep.core.job import LocalJob, Policy, Status
 from ffprep.core.spec import Size, Spec
 from scripts.damage.files import Damaged, Photo, damages, drawn, photos_in
 
@@ -105,7 +105,7 @@ def same_through_ffprep(damaged: Damaged, folder: Path) -> bool:
     for name, data in (("sound", damaged.photo.data), ("damaged", damaged.data)):
         source, output = folder / name, folder / f"{name}.png"
         source.write_bytes(data)
-        (result,) = converter.convert([Job(source, output, spec)])
+        (result,) = converter.convert([LocalJob(source, output, spec)])
         if result.status is not Status.CONVERTED:
             return False
         made.append(Image.open(output).convert("RGBA"))

@@ -10,7 +10,7 @@ from pathlib import Path
 from ffprep.config.modes import all_modes, filters_dir
 from ffprep.conversion import filtergraph as graph
 from ffprep.core.formats import FORMATS
-from ffprep.core.image_info import Picture
+from ffprep.core.image_info import ImageInfo
 from ffprep.core.spec import Mode, Size, Spec
 
 HEAD = """\
@@ -76,7 +76,7 @@ color = "white"
 
 def chain(mode: Mode) -> str:
     """The steps of a mode as FFmpeg's filter syntax, one a line."""
-    photo = Picture(FORMATS[0], Size(4000, 3000))
+    photo = ImageInfo(FORMATS[0], Size(4000, 3000))
     argv = graph.command(
         "ffmpeg", Path("photo.jpg"), photo, Spec(Size(1280, 720), mode), Path("o.jpg")
     )

@@ -21,7 +21,7 @@ from PIL import Image, ImageOps
 from ffprep.config.modes import find_mode
 from ffprep.conversion import ffmpeg_binary as ffmpeg
 from ffprep.conversion.converter import Converter
-from ffprep.core.job import Job, Policy
+from ffprep.core.job import LocalJob, Policy
 from ffprep.core.spec import Size, Spec
 from ffprep.image.probe import verify
 from ffprep.ledger.ledger import Conditions, Entry, Ledger, Row
@@ -195,7 +195,7 @@ class Measured:
         converter = Converter(ffmpeg.find(), Policy())
 
         def cost(length: int) -> float:
-            jobs = [Job(photo, folder / f"{number}.jpg", _SPEC) for number in range(length)]
+            jobs = [LocalJob(photo, folder / f"{number}.jpg", _SPEC) for number in range(length)]
             return _cpu(lambda: list(converter.convert(jobs)))
 
         fits = [

@@ -319,7 +319,7 @@ def test_errors_go_through_process_pools(photo: Path) -> None:
         assert raised.value.kind is library.Kind.UNSUPPORTED
         assert good.result(60).size == library.Size(8, 8)
     (finding,) = library.check(photo.parent / "nix.jpg", "9x9")
-    for error in (finding.error, Interrupted(2), Killed(library.Kind.IO, "x"), library.Held("y")):
+    for error in (finding.error, Interrupted(2), Killed(library.Kind.IO, "x"), library.OutputLocked("y")):
         assert error
         for same in (pickle.loads(pickle.dumps(error)), copy.deepcopy(error)):
             assert (type(same), str(same), vars(same)) == (type(error), str(error), vars(error))
@@ -613,7 +613,7 @@ def test_two_runs_do_not_write_one_folder(folder: Path) -> None:
     output = folder.parent / "out"
     first = library.convert(folder, output, "16x9")
     next(first)
-    with pytest.raises(library.Held, match="held by"):
+    with pytest.raises(library.OutputLocked, match="held by"):
         next(library.convert(folder, output, "16x9"))
     first.close()
     assert next(library.convert(folder, output, "16x9"))
@@ -939,3 +939,8 @@ def test_targets_of_ones_own_hold_for_check_and_preprocessor(home: Path, folder:
     (right,) = library.check(output, target="said", targets=[said])
     (wrong,) = library.check(output, target="own", targets=[said])
     assert (right.broken, len(wrong.broken)) == ((), 1)
+
+
+def test_names_of_the_version_before_still_work() -> None:
+    assert library.Held is library.OutputLocked
+    assert library.Answers is library.Results

@@ -16,12 +16,12 @@ from prometheus_client.parser import text_string_to_metric_families
 
 import ffprep as package
 from ffprep.cli.reporting import notify
-from ffprep.cli.reporting.notify import Notices, Outcome
+from ffprep.cli.reporting.notify import Notifications, RunReport
 from ffprep.conversion.ffmpeg_binary import find
 from ffprep.core.job import Result
 from ffprep.errors import ExitCode, Kind, PhotoError
-from ffprep.run.summary import Ended, Tally
-from ffprep.storage.lock import held
+from ffprep.run.summary import RunEnd, RunSummary
+from ffprep.storage.lock import lock_output
 from tests.e2e.test_command_line import slow_ffmpeg
 from tests.support.pictures import ramp
 from tests.system.test_processes import alive
@@ -80,7 +80,7 @@ def test_the_summary_tells_all_of_a_run(ffprep, photos: Path, tmp_path: Path) ->
 
 def test_the_page_names_what_is_in_a_summary_and_in_the_metrics() -> None:
     page = PAGE.read_text()
-    outcome = Outcome(Tally(Path("out")), 0, time.time())
+    outcome = RunReport(RunSummary(Path("out")), 0, time.time())
     cells = re.findall(r"^\| (`.*?) \|", page, re.MULTILINE)
     rows = {name for cell in cells for name in re.findall(r"`(\w+)`", cell)}
     names = {name for name, _ in metrics(outcome.metrics())}
@@ -186,7 +186,7 @@ def test_a_run_that_finds_the_folder_held_leaves_its_summary(
     ffprep, photos: Path, tmp_path: Path
 ) -> None:
     arguments = ["convert", photos, "-o", tmp_path / "out", "--size", "9x6"]
-    with held(tmp_path / "out", 0):
+    with lock_output(tmp_path / "out", 0):
         assert ffprep(*arguments, "--summary-file", tmp_path / "s.json").code == 75
     told = summary(tmp_path / "s.json")
     assert (told["exit_code"], told["ended"], told["total"]) == (75, "stopped", None)
@@ -251,10 +251,10 @@ def test_a_command_that_fails_is_told_and_changes_no_exit_code(ffprep, tmp_path:
 def test_a_command_that_hangs_is_ended_with_its_children(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(notify.PATIENCE, Ended.DONE, 0.5)
+    monkeypatch.setitem(notify.PATIENCE, RunEnd.DONE, 0.5)
     command = f"sleep 600 & echo $! > {tmp_path}/pid; wait"
-    outcome = Outcome(Tally(tmp_path), ExitCode.OK, time.time())
-    (told,) = Notices(on_finish=command).send(outcome)
+    outcome = RunReport(RunSummary(tmp_path), ExitCode.OK, time.time())
+    (told,) = Notifications(on_finish=command).send(outcome)
     assert told == f"--on-finish: took longer than 0.5 s, and was ended: {command}"
     assert not alive(int((tmp_path / "pid").read_text()))
 
@@ -275,9 +275,9 @@ def test_a_signal_ends_the_command_too(home: Path, tmp_path: Path) -> None:
 
 
 def test_names_that_are_not_utf8_are_told(tmp_path: Path) -> None:
-    tally = Tally(Path("out\udcff"))
+    tally = RunSummary(Path("out\udcff"))
     tally.add(Result.failed(Path("\udcff.jpg"), None, PhotoError(Kind.IO, "\udcfe")))
-    notices = Notices(tmp_path / "s.json", tmp_path / "m.prom", "true")
-    assert list(notices.send(Outcome(tally, 1, time.time()))) == []
+    notices = Notifications(tmp_path / "s.json", tmp_path / "m.prom", "true")
+    assert list(notices.send(RunReport(tally, 1, time.time()))) == []
     assert summary(tmp_path / "s.json")["first_failures"][0]["source"] == "\udcff.jpg"
     assert 'out\\\\xff"' in (tmp_path / "m.prom").read_text()

@@ -14,10 +14,10 @@ import pytest
 
 from ffprep.cli.reporting.log_file import LogFile
 from ffprep.cli.reporting.progress import Style, reporter
-from ffprep.core.job import Caveat, Fresh, Result, Status
+from ffprep.core.job import Caveat, FreshCount, Result, Status
 from ffprep.core.spec import Size
 from ffprep.errors import EnvironmentFault, Kind, PhotoError
-from ffprep.run.summary import Tally
+from ffprep.run.summary import RunSummary
 from tests.support.pictures import ramp
 
 GOOD = Result(Path("a.jpg"), Path("o/a.jpg"), Status.CONVERTED, Size(8, 6), 0.12)
@@ -100,7 +100,7 @@ def test_warnings_are_ten_at_most_and_once(ffprep, tmp_path: Path) -> None:
 
 
 def test_a_million_failures_fill_no_memory_and_are_counted() -> None:
-    tally = Tally()
+    tally = RunSummary()
     for number in range(5000):
         tally.add(bad(number))
         tally.add(Result(Path("w"), Path("o"), Status.CONVERTED, caveats=(Caveat("enlarged"),)))
@@ -116,7 +116,7 @@ def test_what_failed_is_told_though_the_run_breaks_down(
     style = Style(log_file=tmp_path / "log", status_command="ffprep status OUT --failed")
 
     def run() -> None:
-        with reporter(style, Tally()) as r:
+        with reporter(style, RunSummary()) as r:
             for number in range(11):
                 r.tell(bad(number))
             raise error
@@ -136,12 +136,12 @@ def test_what_failed_is_told_though_the_run_breaks_down(
 def test_fresh_photos_are_counted_and_told_only_to_who_asked(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, style: Style
 ) -> None:
-    tally = Tally()
+    tally = RunSummary()
     with reporter(replace(style, log_file=tmp_path / "log"), tally) as r:
         assert r.each == (style.verbose or style.json)
         r.tell(FRESH)
         if not r.each:
-            r.tell(Fresh(41))
+            r.tell(FreshCount(41))
     told = capsys.readouterr()
     assert ("f.jpg" in told.out + told.err) == r.each
     assert ("f.jpg" in (tmp_path / "log").read_text()) == style.verbose
@@ -150,7 +150,7 @@ def test_fresh_photos_are_counted_and_told_only_to_who_asked(
 
 def test_a_fresh_photo_costs_next_to_nothing(tmp_path: Path) -> None:
     calls: list[str] = []
-    with reporter(Style(log_file=tmp_path / "log"), Tally()) as r:
+    with reporter(Style(log_file=tmp_path / "log"), RunSummary()) as r:
         sys.setprofile(lambda frame, event, _: calls.append(f"{event} {frame.f_code.co_name}"))
         try:
             r.tell(FRESH)

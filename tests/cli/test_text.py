@@ -14,7 +14,7 @@ BUG = Result.failed(Path("c.jpg"), None, PhotoError(Kind.INTERNAL, "KeyError: 7"
 
 
 def test_the_exit_code_tells_the_worst() -> None:
-    tally = report.Tally()
+    tally = report.RunSummary()
     codes = []
     for result in (GOOD, BAD, GOOD, BUG):
         tally.add(result)
@@ -31,9 +31,9 @@ def test_the_exit_code_tells_the_worst() -> None:
 
 
 def test_what_is_left_to_do_is_no_success() -> None:
-    tally = report.Tally(total=7)
+    tally = report.RunSummary(total=7)
     tally.add(GOOD)
-    tally.ended = report.Ended.TIME
+    tally.ended = report.RunEnd.TIME
     assert tally.exit_code == ExitCode.SOME_FAILED
     assert tally.sentence().startswith(
         "stopped after --max-time; 6 not looked at yet; 1 converted in "

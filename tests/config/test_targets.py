@@ -8,18 +8,18 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from ffprep.config.targets import all_targets, find_target
-from ffprep.core.constraints import broken, contradictory
+from ffprep.core.constraints import contradictory, violations
 from ffprep.core.formats import FORMATS
-from ffprep.core.image_info import Picture
-from ffprep.core.spec import Envelope, Size
+from ffprep.core.image_info import ImageInfo
+from ffprep.core.spec import Size, SizeConstraints
 from ffprep.core.target import Target, check
 from ffprep.errors import EnvironmentFault, UsageError
 
 KNOWN = {format.name: format for format in FORMATS}
 
 
-def picture(size: str, format: str = "jpeg") -> Picture:
-    return Picture(KNOWN[format], Size.parse(size))
+def picture(size: str, format: str = "jpeg") -> ImageInfo:
+    return ImageInfo(KNOWN[format], Size.parse(size))
 
 
 def test_a_size_of_a_target_goes_by_its_figures_and_its_name() -> None:
@@ -86,7 +86,7 @@ def test_bytes_formats_and_translucent_pixels() -> None:
 def test_every_rule_that_is_broken_is_told() -> None:
     target = find_target("sora-2/1280x720")
     assert check(picture("1280x720", "png"), target) == []
-    broken = check(Picture(KNOWN["gif"], Size(720, 1280), orientation=6), target)
+    broken = check(ImageInfo(KNOWN["gif"], Size(720, 1280), orientation=6), target)
     assert len(broken) == 3
     assert broken[0].startswith("Inpaint image must match the requested width and height")
     assert check(picture("9x9"), Target.of_size(Size(9, 9))) == []
@@ -120,7 +120,7 @@ def test_a_file_of_ones_own(tmp_path: Path) -> None:
         """
     )
     mine = find_target("mine", [file])
-    assert mine.envelope == Envelope(64, 512, 256, 128, (1, 2), (16, 9), 8, 100_000)
+    assert mine.envelope == SizeConstraints(64, 512, 256, 128, (1, 2), (16, 9), 8, 100_000)
     assert (mine.formats, mine.alpha, mine.date) == (("png", "bmp"), False, "2026-11-01")
     assert check(picture("128x120", "png"), mine) == ["No. (it is 128x120, not 128x128)"]
     assert find_target("sora-2", [file]).only_size == Size(8, 8)
@@ -211,7 +211,7 @@ RATIOS = st.none() | st.tuples(st.integers(1, 9), st.integers(1, 9))
 @settings(deadline=None, max_examples=60)
 @given(
     st.builds(
-        Envelope,
+        SizeConstraints,
         min_side=SMALL,
         max_side=SMALL,
         max_short_side=st.none() | SMALL,
@@ -222,10 +222,10 @@ RATIOS = st.none() | st.tuples(st.integers(1, 9), st.integers(1, 9))
         max_pixels=st.none() | st.integers(1, 144),
     )
 )
-def test_bounds_contradict_one_another_where_no_size_is_within(envelope: Envelope) -> None:
-    def is_possible(envelope: Envelope) -> bool:
+def test_bounds_contradict_one_another_where_no_size_is_within(envelope: SizeConstraints) -> None:
+    def is_possible(envelope: SizeConstraints) -> bool:
         sizes = (Size(*sides) for sides in product(range(1, 13), repeat=2))
-        return any(not list(broken(envelope, size)) for size in sizes)
+        return any(not list(violations(envelope, size)) for size in sizes)
 
     assert bool(contradictory(envelope)) == (not is_possible(envelope))
 
@@ -249,7 +249,7 @@ def test_check_has_a_line_for_every_rule_that_is_broken(ffprep, tmp_path: Path) 
     names = [line.rpartition(": ")[0] for line in ran.out.decode().splitlines()]
     assert (ran.code, names) == (1, [f"{tmp_path}/a.gif"] * 3 + [f"{tmp_path}/c.png"])
     lines = ffprep("check", tmp_path, "--target", "wan-2.5", "--json").lines
-    assert [len(line["broken"]) for line in lines] == [3, 0, 1]
+    assert [len(line["violations"]) for line in lines] == [3, 0, 1]
 
 
 @pytest.mark.parametrize("words", [(), ("--json",)])

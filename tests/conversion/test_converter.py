@@ -1,4 +1,4 @@
-"""Jobs to Results with the real ffmpeg; a fake one only for what it cannot be made to do."""
+"""LocalJobs to Results with the real ffmpeg; a fake one only for what it cannot be made to do."""
 
 import os
 import stat
@@ -12,7 +12,7 @@ from ffprep.conversion.converter import Converter
 from ffprep.conversion.ffmpeg_binary import Binary, find
 from ffprep.core.formats import OUTPUT_FORMATS
 from ffprep.core.image_info import Cicp
-from ffprep.core.job import Job, Policy, Result, Status
+from ffprep.core.job import LocalJob, Policy, Result, Status
 from ffprep.core.spec import Size, Spec
 from ffprep.errors import EnvironmentFault, Kind
 from ffprep.image.icc import profile_of
@@ -24,12 +24,14 @@ SPEC = Spec(Size(64, 48), find_mode("cover"))
 PNG = Spec(Size(64, 48), find_mode("stretch"), OUTPUT_FORMATS["png"])
 
 
-def convert(*jobs: Job, policy: Policy = DEFAULT, binary: Binary | None = None) -> list[Result]:
+def convert(
+    *jobs: LocalJob, policy: Policy = DEFAULT, binary: Binary | None = None
+) -> list[Result]:
     return list(Converter(binary or find(), policy).convert(jobs))
 
 
 def one(source: Path, spec: Spec = SPEC, policy: Policy = DEFAULT) -> Result:
-    return convert(Job(source, source.parent / "out" / "o", spec), policy=policy)[0]
+    return convert(LocalJob(source, source.parent / "out" / "o", spec), policy=policy)[0]
 
 
 def kind(result: Result) -> Kind | None:
@@ -179,7 +181,7 @@ def test_a_tiled_heic_is_converted_whole(tmp_path: Path, name: str) -> None:
     assert PHOTOS
     output = tmp_path / "o.png"
     spec = Spec(Size(300, 400), find_mode("stretch"), OUTPUT_FORMATS["png"], colour="keep")
-    assert kind(convert(Job(PHOTOS / "formats" / name, output, spec))[0]) is None
+    assert kind(convert(LocalJob(PHOTOS / "formats" / name, output, spec))[0]) is None
     whole = pillow_heif.open_heif(PHOTOS / "formats" / name).to_pillow().convert("RGB")
     assert psnr(opened(output), whole.resize((300, 400), Image.Resampling.LANCZOS)) > 45
 
@@ -232,7 +234,9 @@ def test_one_bad_file_costs_one_file(tmp_path: Path) -> None:
     detail().save(tmp_path / "good.jpg")
     (tmp_path / "text.jpg").write_text("no picture")
     names = ["good", "text", "gone", "good"]
-    jobs = [Job(tmp_path / f"{n}.jpg", tmp_path / f"o{i}.jpg", SPEC) for i, n in enumerate(names)]
+    jobs = [
+        LocalJob(tmp_path / f"{n}.jpg", tmp_path / f"o{i}.jpg", SPEC) for i, n in enumerate(names)
+    ]
     results = sorted(convert(*jobs), key=lambda result: str(result.output))
     assert [kind(result) for result in results] == [None, Kind.UNSUPPORTED, Kind.MISSING, None]
 
@@ -269,8 +273,8 @@ def test_an_output_replaces_what_was_there_and_never_a_folder(tmp_path: Path) ->
 def test_names_that_are_too_long_are_told(tmp_path: Path) -> None:
     source = tmp_path / "in.jpg"
     detail().save(source)
-    assert kind(convert(Job(source, tmp_path / ("x" * 256), SPEC))[0]) is Kind.IO
-    assert kind(convert(Job(source, tmp_path / ("x" * 255), SPEC))[0]) is None
+    assert kind(convert(LocalJob(source, tmp_path / ("x" * 256), SPEC))[0]) is Kind.IO
+    assert kind(convert(LocalJob(source, tmp_path / ("x" * 255), SPEC))[0]) is None
 
 
 @pytest.mark.parametrize(
@@ -296,7 +300,7 @@ def test_whatever_ffmpeg_does_nothing_wrong_is_published(
         "FRAME", "[Parsed_showinfo_0 @ 0x7f] [info] n:   0 pts: 0 fmt:x s:400x300 i:P"
     )
     binary = fake(tmp_path, body)
-    jobs = [Job(source, tmp_path / "out/o.jpg", SPEC)]
+    jobs = [LocalJob(source, tmp_path / "out/o.jpg", SPEC)]
     (result,) = convert(*jobs, binary=binary, policy=Policy(timeout=1))
     assert kind(result) is expected
     assert list((tmp_path / "out").iterdir()) == []
@@ -308,7 +312,7 @@ def test_a_full_disk_stops_the_run(tmp_path: Path, words: str) -> None:
     detail().save(source)
     body = f'echo "[out#0/image2 @ 0x1] [error] Error writing: {words}" >&2; exit 1'
     with pytest.raises(EnvironmentFault, match="no space left"):
-        convert(Job(source, tmp_path / "o.jpg", SPEC), binary=fake(tmp_path, body))
+        convert(LocalJob(source, tmp_path / "o.jpg", SPEC), binary=fake(tmp_path, body))
     assert left_over(tmp_path) == []
 
 
@@ -317,7 +321,7 @@ def test_what_the_binary_lacks_stops_the_run(tmp_path: Path) -> None:
     detail().save(source)
     body = "echo \"[vost#0:0 @ 0x1] [fatal] Unknown encoder 'mjpeg'\" >&2; exit 1"
     with pytest.raises(EnvironmentFault, match="lacks the encoder mjpeg"):
-        convert(Job(source, tmp_path / "o.jpg", SPEC), binary=fake(tmp_path, body))
+        convert(LocalJob(source, tmp_path / "o.jpg", SPEC), binary=fake(tmp_path, body))
 
 
 @pytest.mark.parametrize(
@@ -354,7 +358,7 @@ def test_real_photos_come_out_right(tmp_path: Path) -> None:
     paths = sorted((PHOTOS / "camera").iterdir())
     # Their colours as they are: what becomes of those is test_colour's question.
     spec = Spec(Size(400, 300), find_mode("stretch"), OUTPUT_FORMATS["png"], colour="keep")
-    jobs = [Job(path, tmp_path / f"{i}.png", spec) for i, path in enumerate(paths)]
+    jobs = [LocalJob(path, tmp_path / f"{i}.png", spec) for i, path in enumerate(paths)]
     for result in convert(*jobs):
         assert result.failure is None, result
         assert result.output
@@ -368,7 +372,7 @@ def test_real_damage_is_told(tmp_path: Path) -> None:
     assert PHOTOS
     names = ["truncated.jpg", "corrupted.jpg", "corrupt-header.jpg", "truncated.png"]
     bombs = ["giant-image.jpg", "65536-uint32-limit.png", "decompression_bomb.gif"]
-    jobs = [Job(PHOTOS / "damaged" / n, tmp_path / n, SPEC) for n in names + bombs]
+    jobs = [LocalJob(PHOTOS / "damaged" / n, tmp_path / n, SPEC) for n in names + bombs]
     kinds = {result.source.name: kind(result) for result in convert(*jobs)}
     assert kinds == dict.fromkeys(names, Kind.DAMAGED) | dict.fromkeys(bombs, Kind.TOO_LARGE)
     assert list(tmp_path.iterdir()) == []
@@ -423,7 +427,7 @@ def test_a_stream_makes_what_single_processes_make(tmp_path: Path, mode: str, na
     spec = Spec(Size(63, 49), find_mode(mode), OUTPUT_FORMATS[name])
     told = {}
     for streams in (True, False):
-        jobs = [Job(p, tmp_path / f"{streams}/{i}", spec) for i, p in enumerate(sources)]
+        jobs = [LocalJob(p, tmp_path / f"{streams}/{i}", spec) for i, p in enumerate(sources)]
         results = Converter(find(), DEFAULT, streams=streams).convert(jobs)
         told[streams] = {r.source.name: (r.status, r.size, r.failure) for r in results}
     assert told[True] == told[False]
@@ -452,7 +456,7 @@ def test_photos_do_share_a_process(tmp_path: Path) -> None:
     for number in range(12):
         source = tmp_path / f"{number}.jpg"
         detail(100 + number, 80).save(source, subsampling=number % 3)
-        jobs.append(Job(source, tmp_path / f"out/{number}.jpg", SPEC))
+        jobs.append(LocalJob(source, tmp_path / f"out/{number}.jpg", SPEC))
     assert all(r.status is Status.CONVERTED for r in convert(*jobs, binary=binary))
     assert len(count.read_text()) == 1
 
@@ -461,7 +465,7 @@ def test_a_photo_that_vanishes_from_a_stream_costs_only_itself(tmp_path: Path) -
     jobs = []
     for number in range(6):
         detail().save(tmp_path / f"{number}.jpg")
-        jobs.append(Job(tmp_path / f"{number}.jpg", tmp_path / f"out/{number}.jpg", SPEC))
+        jobs.append(LocalJob(tmp_path / f"{number}.jpg", tmp_path / f"out/{number}.jpg", SPEC))
     real = find().path
     vanish = fake(tmp_path, f'rm -f {tmp_path}/2.jpg; exec {real} "$@"')
     results = sorted(convert(*jobs, binary=vanish), key=lambda r: r.source.name)
@@ -474,7 +478,7 @@ def test_a_stream_that_hangs_costs_only_the_photo_that_hangs(tmp_path: Path) -> 
     jobs = []
     for number in range(4):
         detail().save(tmp_path / f"{number}.jpg")
-        jobs.append(Job(tmp_path / f"{number}.jpg", tmp_path / f"out/{number}.jpg", SPEC))
+        jobs.append(LocalJob(tmp_path / f"{number}.jpg", tmp_path / f"out/{number}.jpg", SPEC))
     real = find().path
     body = f'case "$*" in *%d*|*/2.jpg*) sleep 600;; esac; exec {real} "$@"'
     results = convert(*jobs, binary=fake(tmp_path, body), policy=Policy(timeout=2))
@@ -496,7 +500,7 @@ def test_where_links_cannot_be_made_photos_go_alone(
     jobs = []
     for number in range(3):
         detail().save(tmp_path / f"{number}.jpg")
-        jobs.append(Job(tmp_path / f"{number}.jpg", tmp_path / f"out/{number}.jpg", SPEC))
+        jobs.append(LocalJob(tmp_path / f"{number}.jpg", tmp_path / f"out/{number}.jpg", SPEC))
 
     def refuse(self: Path, target: str) -> None:  # such a disk cannot be had everywhere
         raise PermissionError(1, "Operation not permitted")

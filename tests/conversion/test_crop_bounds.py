@@ -12,8 +12,8 @@ from ffprep.conversion import filtergraph as graph
 from ffprep.conversion.converter import Converter
 from ffprep.conversion.ffmpeg_binary import find
 from ffprep.core.formats import FORMATS, OUTPUT_FORMATS
-from ffprep.core.image_info import Picture
-from ffprep.core.job import Job, Policy
+from ffprep.core.image_info import ImageInfo
+from ffprep.core.job import LocalJob, Policy
 from ffprep.core.spec import Bounds, Focus, Size, Spec
 from ffprep.errors import Kind
 from tests.support.pictures import coordinates, opened, psnr, ramp
@@ -43,7 +43,7 @@ def as_it_is(size: tuple[int, int], bounds: Bounds) -> Spec:
 
 def made(source: Path, spec: Spec) -> Image.Image:
     output = source.with_name("out.png")
-    (result,) = CONVERTER.convert([Job(source, output, spec)])
+    (result,) = CONVERTER.convert([LocalJob(source, output, spec)])
     assert result.failure is None, result.failure
     return opened(output)
 
@@ -133,10 +133,10 @@ def test_photos_of_one_stream_are_each_cut_by_their_own_size(tmp_path: Path) -> 
     spec, jobs = as_it_is((24, 24), bounds), []
     (png,) = (format for format in FORMATS if format.name == "png")
     # Two: edges at odd pixels have a graph of their own.
-    assert len({graph.sequence(Picture(png, Size(*size)), spec) for size in sizes}) == 2
+    assert len({graph.sequence(ImageInfo(png, Size(*size)), spec) for size in sizes}) == 2
     for number, size in enumerate(sizes):
         ramp(*size).save(tmp_path / f"{number}.png")
-        jobs.append(Job(tmp_path / f"{number}.png", tmp_path / f"o{number}.png", spec))
+        jobs.append(LocalJob(tmp_path / f"{number}.png", tmp_path / f"o{number}.png", spec))
     assert all(result.failure is None for result in CONVERTER.convert(jobs))
     for number, size in enumerate(sizes):
         wanted = cut(ramp(*size), bounds).resize((24, 24), Image.Resampling.LANCZOS)

@@ -9,7 +9,7 @@ from ffprep.config.modes import all_modes
 from ffprep.conversion.converter import Converter
 from ffprep.conversion.ffmpeg_binary import find
 from ffprep.core.formats import OUTPUT_FORMATS
-from ffprep.core.job import Job, Policy
+from ffprep.core.job import LocalJob, Policy
 from ffprep.core.spec import Size, Spec
 from tests.support.pictures import ramp
 
@@ -59,7 +59,7 @@ def test_outputs_do_not_depend_on_what_memory_held_before(
         for size in SIZES:
             spec = Spec(size, shipped[mode], OUTPUT_FORMATS[format])
             out = tmp_path / fill / str(size)
-            results = converter.convert([Job(p, out / p.name, spec) for p in sources])
+            results = converter.convert([LocalJob(p, out / p.name, spec) for p in sources])
             assert [r.failure for r in results if r.failure] == []
             made[-1] |= {f"{size} {p.name}": (out / p.name).read_bytes() for p in sources}
         converter.close()

@@ -12,8 +12,8 @@ from ffprep.conversion import filtergraph as graph
 from ffprep.conversion.converter import Converter
 from ffprep.conversion.ffmpeg_binary import find
 from ffprep.core.formats import OUTPUT_FORMATS, sniff
-from ffprep.core.image_info import Picture
-from ffprep.core.job import Job, Policy
+from ffprep.core.image_info import ImageInfo
+from ffprep.core.job import LocalJob, Policy
 from ffprep.core.spec import Color, Focus, Size, Spec
 from tests.support.pictures import coordinates, opened, psnr, ramp
 
@@ -24,7 +24,7 @@ CONVERTER = Converter(find(), Policy())
 def made(source: Path, spec: Spec) -> Image.Image:
     """Convert `source` and decode what came out."""
     output = source.with_name(f"out.{spec.format.name}")
-    (result,) = CONVERTER.convert([Job(source, output, spec)])
+    (result,) = CONVERTER.convert([LocalJob(source, output, spec)])
     assert result.failure is None, result.failure
     return opened(output)
 
@@ -261,7 +261,7 @@ def test_the_largest_frame(tmp_path: Path, mode: str, shape: tuple[int, int]) ->
 def test_a_command_takes_names_for_what_they_are() -> None:
     png = sniff(b"\x89PNG\r\n\x1a\n")
     assert png
-    picture, spec = Picture(png, Size(4, 4)), Spec(Size(2, 2), find_mode("cover"))
+    picture, spec = ImageInfo(png, Size(4, 4)), Spec(Size(2, 2), find_mode("cover"))
     argv = graph.command(
         "ffmpeg", Path("-x%d:\udcff.png"), picture, spec, Path("http:<source>.jpg")
     )

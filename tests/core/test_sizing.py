@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from ffprep.config.modes import find_mode
 from ffprep.config.targets import all_targets
-from ffprep.core.constraints import broken
+from ffprep.core.constraints import violations
 from ffprep.core.sizing import chosen, nearest, sized
-from ffprep.core.spec import NOT_CHOSEN, Choice, Envelope, Fit, Size, Spec
+from ffprep.core.spec import NOT_CHOSEN, Fit, Size, SizeChoice, SizeConstraints, Spec
 from ffprep.errors import PhotoError, UsageError
 
 TARGETS = {target.name: target for target in all_targets()}
@@ -18,9 +18,9 @@ sides = st.integers(1, 20_000)
 photos = st.builds(Size, sides, sides)
 
 
-def of(name: str, fit: Fit) -> Choice:
+def of(name: str, fit: Fit) -> SizeChoice:
     target = TARGETS[name]
-    return Choice(fit, tuple(size for _, size in target.sizes), target.envelope)
+    return SizeChoice(fit, tuple(size for _, size in target.sizes), target.envelope)
 
 
 def change(fit: Fit, photo: Size, frame: Size) -> tuple[Fraction, Fraction]:
@@ -73,8 +73,8 @@ def test_of_sizes_that_suit_alike_the_largest_that_does_not_enlarge(
 def test_every_photo_has_a_size_in_every_envelope(name: str, photo: Size, fit: Fit) -> None:
     envelope = TARGETS[name].envelope
     size = nearest(envelope, fit, photo)
-    assert not list(broken(envelope, size))
-    if not list(broken(envelope, photo)):
+    assert not list(violations(envelope, size))
+    if not list(violations(envelope, photo)):
         assert size == photo
 
 
@@ -105,30 +105,30 @@ def test_the_nearest_size(name: str, fit: Fit, photo: str, size: str) -> None:
 @pytest.mark.parametrize(
     ("envelope", "photo", "size"),
     [
-        (Envelope(max_pixels=1_000_000), "2000x2000", "1000x1000"),
-        (Envelope(max_short_side=500), "2000x1000", "1000x500"),
-        (Envelope(min_long_side=1000), "500x250", "1000x500"),
-        (Envelope(max_side=100, multiple_of=16), "400x400", "96x96"),
+        (SizeConstraints(max_pixels=1_000_000), "2000x2000", "1000x1000"),
+        (SizeConstraints(max_short_side=500), "2000x1000", "1000x500"),
+        (SizeConstraints(min_long_side=1000), "500x250", "1000x500"),
+        (SizeConstraints(max_side=100, multiple_of=16), "400x400", "96x96"),
     ],
 )
-def test_bounds_of_other_kinds(envelope: Envelope, photo: str, size: str) -> None:
+def test_bounds_of_other_kinds(envelope: SizeConstraints, photo: str, size: str) -> None:
     assert nearest(envelope, Fit.COVER, Size.parse(photo)) == Size.parse(size)
 
 
 def test_ratios_are_compared_exactly() -> None:
-    bounds = Envelope(min_ratio=(1, 3), max_ratio=(10, 3))
-    assert not list(broken(bounds, Size(333, 999)))
-    assert not list(broken(bounds, Size(1000, 300)))
-    assert [rule for rule, _ in broken(bounds, Size(1001, 300))] == ["max_ratio"]
-    assert [rule for rule, _ in broken(bounds, Size(332, 999))] == ["min_ratio"]
+    bounds = SizeConstraints(min_ratio=(1, 3), max_ratio=(10, 3))
+    assert not list(violations(bounds, Size(333, 999)))
+    assert not list(violations(bounds, Size(1000, 300)))
+    assert [rule for rule, _ in violations(bounds, Size(1001, 300))] == ["max_ratio"]
+    assert [rule for rule, _ in violations(bounds, Size(332, 999))] == ["min_ratio"]
 
 
 def test_where_no_size_is_near_the_user_is_asked() -> None:
     # A side is 999 or 1000, and a multiple of 7: only 994 and 1001 are near.
-    bounds = Envelope(min_side=999, max_side=1000, multiple_of=7)
+    bounds = SizeConstraints(min_side=999, max_side=1000, multiple_of=7)
     with pytest.raises(UsageError, match="NAME/WxH"):
         nearest(bounds, Fit.COVER, Size(50, 50))
-    spec = Spec(NOT_CHOSEN, find_mode("cover"), choice=Choice(Fit.COVER, envelope=bounds))
+    spec = Spec(NOT_CHOSEN, find_mode("cover"), choice=SizeChoice(Fit.COVER, envelope=bounds))
     with pytest.raises(PhotoError, match="NAME/WxH"):
         sized(spec, Size(50, 50))
 

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from ffprep.conversion.ffmpeg_binary import Binary, find
-from ffprep.core.job import Job, Policy, Result
+from ffprep.core.job import LocalJob, Policy, Result
 from ffprep.errors import Kind, PhotoError
 from ffprep.system import files
 from ffprep.system.files import open_regular
@@ -37,7 +37,7 @@ ALONE = {signal: (f"kill -{signal} $$", Kind.DAMAGED) for signal in SIGNALS} | {
 
 
 @pytest.fixture
-def jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Job]:
+def jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[LocalJob]:
     """Six photos; the fakes below fail at number 2."""
     (tmp_path / "in").mkdir()
     monkeypatch.setenv("REAL", find().path)
@@ -47,7 +47,7 @@ def jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Job]:
     sources = [tmp_path / f"in/{number}.jpg" for number in range(6)]
     for source in sources:
         detail(90, 70).save(source)
-    return [Job(source, tmp_path / f"out/{source.name}", SPEC) for source in sources]
+    return [LocalJob(source, tmp_path / f"out/{source.name}", SPEC) for source in sources]
 
 
 def at_photo(number: int, body: str) -> str:
@@ -59,12 +59,14 @@ def kinds(results: list[Result]) -> dict[str, Kind | None]:
     return {result.source.name: kind(result) for result in results if result.failure}
 
 
-def is_whole(job: Job) -> bool:
+def is_whole(job: LocalJob) -> bool:
     return opened(job.output).size == (SPEC.size.width, SPEC.size.height)
 
 
 @pytest.mark.parametrize("fault", ALONE)
-def test_a_fault_at_one_photo_costs_one_photo(tmp_path: Path, jobs: list[Job], fault: str) -> None:
+def test_a_fault_at_one_photo_costs_one_photo(
+    tmp_path: Path, jobs: list[LocalJob], fault: str
+) -> None:
     body, expected = ALONE[fault]
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     binary = fake(tmp_path, at_photo(2, body))
@@ -90,7 +92,7 @@ IN_STREAM = {
 
 @pytest.mark.parametrize("fault", IN_STREAM)
 def test_a_fault_in_a_stream_costs_nothing_when_each_goes_well_alone(
-    tmp_path: Path, jobs: list[Job], fault: str
+    tmp_path: Path, jobs: list[LocalJob], fault: str
 ) -> None:
     find_in = "for a; do case $a in file:*/in/%d) in=${a#file:}; in=${in%/%d};; esac; done"
     body = f'{find_in}; case "$*" in *%d*) {IN_STREAM[fault]};; *) exec "$REAL" "$@";; esac'
@@ -101,14 +103,14 @@ def test_a_fault_in_a_stream_costs_nothing_when_each_goes_well_alone(
     assert left_over(tmp_path) == []
 
 
-def test_nobody_is_left_behind(tmp_path: Path, jobs: list[Job]) -> None:
+def test_nobody_is_left_behind(tmp_path: Path, jobs: list[LocalJob]) -> None:
     body = f'sleep 600 & echo $! >> {tmp_path}/pids; "$REAL" "$@"'
     assert kinds(convert(*jobs, binary=fake(tmp_path, body))) == {}
     assert not any(alive(int(pid)) for pid in (tmp_path / "pids").read_text().split())
 
 
 def test_what_the_embedded_ffmpeg_gets_wrong_is_ffpreps_own_fault(
-    tmp_path: Path, jobs: list[Job]
+    tmp_path: Path, jobs: list[LocalJob]
 ) -> None:
     wrong = fake(tmp_path, ALONE["wrong size"][0])
     (lies,) = convert(jobs[0], binary=wrong)
@@ -142,7 +144,7 @@ def disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
 
 @pytest.mark.parametrize(("size", "format"), [("4k", "webp"), ("90k", "jpeg"), ("90k", "png")])
 def test_a_full_disk_stops_it_and_the_next_run_completes(
-    ffprep, disk: Callable[[str], Path], jobs: list[Job], format: str, size: str
+    ffprep, disk: Callable[[str], Path], jobs: list[LocalJob], format: str, size: str
 ) -> None:
     for job in jobs:
         detail(320, 240).save(job.source, quality=95)
@@ -160,7 +162,7 @@ def test_a_full_disk_stops_it_and_the_next_run_completes(
 
 
 def test_an_output_folder_that_may_not_be_written_is_told(
-    ffprep, disk: Callable[[str], Path], jobs: list[Job]
+    ffprep, disk: Callable[[str], Path], jobs: list[LocalJob]
 ) -> None:
     if os.geteuid() == 0:  # whom rights do not bind
         out = disk("ro,size=1m")
@@ -183,18 +185,18 @@ def test_an_output_folder_that_may_not_be_written_is_told(
 
 
 def test_a_disk_that_is_shut_meanwhile_is_no_bug(
-    tmp_path: Path, disk: Callable[[str], Path], jobs: list[Job]
+    tmp_path: Path, disk: Callable[[str], Path], jobs: list[LocalJob]
 ) -> None:
     out = disk("size=1m")
     body = f'mount -o remount,ro {out}; exec "$REAL" "$@"'
-    (result,) = convert(Job(jobs[0].source, out / "o.jpg", SPEC), binary=fake(tmp_path, body))
+    (result,) = convert(LocalJob(jobs[0].source, out / "o.jpg", SPEC), binary=fake(tmp_path, body))
     assert kind(result) is Kind.IO
     assert "Read-only file system" in result.failure.message  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("when", ['rm -r "$OUT"; "$REAL" "$@"', '"$REAL" "$@"; rm -r "$OUT"'])
 def test_an_output_folder_that_vanishes_is_told(
-    tmp_path: Path, jobs: list[Job], monkeypatch: pytest.MonkeyPatch, when: str
+    tmp_path: Path, jobs: list[LocalJob], monkeypatch: pytest.MonkeyPatch, when: str
 ) -> None:
     monkeypatch.setenv("OUT", str(tmp_path / "out"))
     results = convert(*jobs, binary=fake(tmp_path, when))
@@ -207,7 +209,7 @@ def test_an_output_folder_that_vanishes_is_told(
     assert all(is_whole(job) for job in jobs)
 
 
-def test_a_name_that_a_folder_takes_meanwhile(tmp_path: Path, jobs: list[Job]) -> None:
+def test_a_name_that_a_folder_takes_meanwhile(tmp_path: Path, jobs: list[LocalJob]) -> None:
     body = f'mkdir -p {jobs[2].output}; exec "$REAL" "$@"'
     assert kinds(convert(*jobs, binary=fake(tmp_path, body))) == {"2.jpg": Kind.IO}
     assert all(is_whole(job) for job in jobs if job != jobs[2])
@@ -215,7 +217,7 @@ def test_a_name_that_a_folder_takes_meanwhile(tmp_path: Path, jobs: list[Job]) -
 
 
 def test_an_output_that_is_a_link_is_replaced_and_not_written_through(
-    tmp_path: Path, jobs: list[Job]
+    tmp_path: Path, jobs: list[LocalJob]
 ) -> None:
     precious = tmp_path / "precious"
     precious.write_text("not to be lost")
@@ -272,7 +274,7 @@ def test_a_source_that_changes_meanwhile_is_one_version_or_the_other(tmp_path: P
 
 @pytest.mark.parametrize("many", [True, False])
 def test_a_source_that_changes_before_it_is_decoded_is_told(
-    tmp_path: Path, jobs: list[Job], many: bool
+    tmp_path: Path, jobs: list[LocalJob], many: bool
 ) -> None:
     body = f'[ -e {tmp_path}/new ] && mv {tmp_path}/new {jobs[2].source}; exec "$REAL" "$@"'
     (tmp_path / "new").write_bytes(version(1))
@@ -298,7 +300,7 @@ def specials(folder: Path) -> Iterator[Path]:
 
 def test_what_is_no_file_is_refused_and_not_opened(ffprep, tmp_path: Path) -> None:
     for path in specials(tmp_path):
-        (result,) = convert(Job(path, tmp_path / "out/o.jpg", SPEC))
+        (result,) = convert(LocalJob(path, tmp_path / "out/o.jpg", SPEC))
         assert kind(result) is Kind.UNSUPPORTED
         assert "is no regular file" in result.failure.message  # type: ignore[union-attr]
     (tmp_path / "folder.jpg").rmdir()
@@ -333,7 +335,7 @@ def test_what_takes_the_place_of_a_file_between_look_and_opening(
 
 @pytest.mark.parametrize("many", [True, False])
 def test_a_fifo_that_takes_the_place_of_a_photo_costs_that_photo(
-    tmp_path: Path, jobs: list[Job], many: bool
+    tmp_path: Path, jobs: list[LocalJob], many: bool
 ) -> None:
     source = jobs[2].source
     body = f'[ -p {source} ] || {{ rm {source}; mkfifo {source}; }}; exec "$REAL" "$@"'

@@ -21,8 +21,8 @@ from ffprep.conversion.converter import Converter
 from ffprep.conversion.ffmpeg_binary import find
 from ffprep.core import ffmpeg_log as fflog
 from ffprep.core.formats import FORMATS, sniff
-from ffprep.core.image_info import Picture
-from ffprep.core.job import Job, Policy
+from ffprep.core.image_info import ImageInfo
+from ffprep.core.job import LocalJob, Policy
 from ffprep.core.spec import Size
 from ffprep.errors import Kind, PhotoError
 from tests.conversion.test_converter import PNG, SPEC, convert, detail, heic, kind, one
@@ -56,7 +56,7 @@ def test_a_name_that_reads_like_the_log_stops_no_run(tmp_path: Path, suffix: str
     for number in range(3):
         source = folder / f"{number}\n{FORGED}.{suffix}"
         ramp(40, 30).convert("P" if suffix == "gif" else "RGB").save(source)
-        jobs.append(Job(source, tmp_path / "out" / folder.name / f"{source.stem}.jpg", SPEC))
+        jobs.append(LocalJob(source, tmp_path / "out" / folder.name / f"{source.stem}.jpg", SPEC))
     assert [kind(result) for result in convert(*jobs)] == [None] * 3
     assert [kind(result) for job in jobs for result in convert(job)] == [None] * 3
     assert len(list((tmp_path / "out" / folder.name).iterdir())) == 3
@@ -236,7 +236,7 @@ def test_alone_and_in_a_sheet_no_script_is_read(
 ) -> None:
     using = Converter(find(), Policy())
     for source in set(hostile.iterdir()) - {canary.file, *(hostile / name for name in GOOD)}:
-        (result,) = using.convert([Job(source, tmp_path / "o.jpg", SPEC)])
+        (result,) = using.convert([LocalJob(source, tmp_path / "o.jpg", SPEC)])
         assert kind(result) in (Kind.UNSUPPORTED, Kind.DAMAGED), source
         with pytest.raises(PhotoError):
             sheet.draw(source, tmp_path / "o.jpg", SPEC, all_modes(), using)
@@ -254,7 +254,7 @@ def test_ffmpeg_reads_no_script_even_if_the_probe_lets_it_pass(
     for number, name in enumerate(names):
         (tmp_path / f"in/{number}").symlink_to(name)
     for format in FORMATS:
-        picture = Picture(format, Size(64, 48))
+        picture = ImageInfo(format, Size(64, 48))
         ways = []
         if format.name in ("jpeg", "gif", "heic"):
             output = tmp_path / "o.jpg"
@@ -341,7 +341,7 @@ def test_in_a_container_no_other_decoder_is_reached(
     photo = photo_of(tmp_path, suffix)
     both = tmp_path / f"both.{suffix}"
     both.write_bytes(with_track(photo.read_bytes(), track))
-    picture = Picture(sniff(both.read_bytes()[:64]), Size(64, 48))  # type: ignore[arg-type]
+    picture = ImageInfo(sniff(both.read_bytes()[:64]), Size(64, 48))  # type: ignore[arg-type]
     argv = graph.command(find().path, both, picture, SPEC, tmp_path / "o.jpg")
     said = subprocess.run(argv, capture_output=True, text=True).stderr
     assert "not on whitelist" in said
@@ -381,7 +381,7 @@ def test_a_container_reads_no_other_file(tmp_path: Path, suffix: str) -> None:
     for name in ("only", "both"):
         source = tmp_path / f"{name}.{suffix}"
         assert kind(one(source)) in (None, Kind.UNSUPPORTED, Kind.DAMAGED)
-        picture = Picture(sniff(source.read_bytes()[:64]), Size(64, 48))  # type: ignore[arg-type]
+        picture = ImageInfo(sniff(source.read_bytes()[:64]), Size(64, 48))  # type: ignore[arg-type]
         argv = graph.command(find().path, source, picture, SPEC, tmp_path / "o.jpg")
         subprocess.run(argv, capture_output=True)
     assert canary.sings() == ""

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from ffprep.config.modes import find_mode
-from ffprep.core.job import Job, Policy
+from ffprep.core.job import LocalJob, Policy
 from ffprep.core.spec import Size, Spec
 from ffprep.system import temporaries
 from ffprep.system.tempfiles import publish, temporary_beside
@@ -131,7 +131,7 @@ def test_a_synced_output_is_on_the_disk_before_its_name_and_then_its_name(
         sync(descriptor)
 
     monkeypatch.setattr(os, "fsync", watched)
-    job = Job(tmp_path / "in.jpg", output, Spec(Size(8, 8), find_mode("cover")))
+    job = LocalJob(tmp_path / "in.jpg", output, Spec(Size(8, 8), find_mode("cover")))
     for fsync in (False, True):
         with temporary_beside(output) as temporary:
             temporary.write_bytes(b"picture")

@@ -22,16 +22,16 @@ from PIL import Image
 
 import ffprep as library
 from ffprep.config.modes import find_mode
-from ffprep.core.job import Errand, Status
+from ffprep.core.job import Job, Status
 from ffprep.core.location import Remote, located
 from ffprep.core.spec import Size, Spec
 from ffprep.errors import UsageError
-from ffprep.ledger.remote import KeptLedger
-from ffprep.storage.object_lock import leased
+from ffprep.ledger.remote import RemoteLedger
+from ffprep.storage.object_lock import object_lock
 from ffprep.storage.objects import Object, Page, Store
 from ffprep.storage.objects import store as store_of
 from ffprep.storage.stamps import _Listed
-from ffprep.system.files import Stamp
+from ffprep.system.files import FileStamp
 from ffprep.system.processes import started
 from ffprep.system.temporaries import machine
 from tests.support.command_line import Ran
@@ -300,10 +300,10 @@ def test_a_lock_of_a_process_number_that_is_anothers_by_now(
     left()  # goes by its age
     for name, value in (s3.environment | QUICK).items():
         monkeypatch.setenv(name, value)
-    with pytest.raises(library.Held), leased(Remote("s3://ready/x")):
+    with pytest.raises(library.OutputLocked), object_lock(Remote("s3://ready/x")):
         pass
     monkeypatch.setattr("ffprep.storage.object_lock._STALE", -1.0)
-    with leased(Remote("s3://ready/x")):
+    with object_lock(Remote("s3://ready/x")):
         pass
     s3.owner().put_object(Bucket="ready", Key="x/.ffprep/lock", Body=b"\xff")
     assert "delete s3://ready/x/.ffprep/lock" in convert(*line).err
@@ -587,7 +587,7 @@ def test_lock_and_ledger_outlive_a_while_without_room_for_temporary_files(
     monkeypatch.setattr("ffprep.storage.object_lock._RENEWAL", 0.01)
     monkeypatch.setattr("ffprep.ledger.remote._EVERY", 0.0)
 
-    with leased(Remote("memory://ready")):
+    with object_lock(Remote("memory://ready")):
         (folder,) = tmp_path.iterdir()
         until = time.monotonic() + 60
         folder.rename(tmp_path / "gone")
@@ -598,7 +598,7 @@ def test_lock_and_ledger_outlive_a_while_without_room_for_temporary_files(
             time.sleep(0.01)
         assert memory.cat_file("/ready/.ffprep/lock") != before
     home, warned = Remote("memory://ready/ledger.db"), list[str]()
-    with KeptLedger(home, warned.append, fsync=False, read_only=False) as ledger:
+    with RemoteLedger(home, warned.append, fsync=False, read_only=False) as ledger:
         ledger.path.with_name("saved.db").mkdir()
         ledger.record([])
         assert not memory.exists("/ready/ledger.db")
@@ -656,7 +656,7 @@ def test_of_a_flat_folder_only_what_is_asked_for_is_held(
         def pages(self, folder: str, all_of_it: bool = False) -> Iterator[Page]:
             for start in range(0, len(names), 1000):
                 part = names[start : start + 1000]
-                yield Page([Object(n, Stamp(0, 0, int(n), 0)) for n in part], [])
+                yield Page([Object(n, FileStamp(0, 0, int(n), 0)) for n in part], [])
 
     monkeypatch.setattr("ffprep.storage.objects.store", lambda url: Pages(None))
     listed = _Listed("s3://ready/flat")
@@ -672,10 +672,10 @@ def test_of_a_flat_folder_only_what_is_asked_for_is_held(
 
 
 def test_what_goes_to_another_machine_knows_its_version() -> None:
-    errand = Errand(Remote("s3://photos/a.jpg", Stamp(0, 0, 7, 8)), Path("a.jpg"), SPEC)
+    errand = Job(Remote("s3://photos/a.jpg", FileStamp(0, 0, 7, 8)), Path("a.jpg"), SPEC)
     again = pickle.loads(pickle.dumps(errand))
     assert again == errand
-    assert again.source.stamp == Stamp(0, 0, 7, 8)
+    assert again.source.stamp == FileStamp(0, 0, 7, 8)
 
 
 def test_two_slashes_make_a_url_and_nothing_else_does(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from ffprep.config.modes import find_mode
 from ffprep.conversion.converter import Converter
 from ffprep.conversion.ffmpeg_binary import find
 from ffprep.core.formats import OUTPUT_FORMATS
-from ffprep.core.job import Job, Policy
+from ffprep.core.job import LocalJob, Policy
 from ffprep.core.spec import Color, Size, Spec
 from ffprep.image import colour
 from tests.support import icc_profiles as icc
@@ -51,7 +51,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def converted(*sources: Path, size=FRAME, mode="stretch", form="png", streams=True, **spec: Any):
     """The Results; every output lies beside its source, with `.out` behind its name."""
     options = Spec(Size(*size), find_mode(mode), OUTPUT_FORMATS[form], **spec)
-    jobs = [Job(path, path.with_name(path.name + ".out"), options) for path in sources]
+    jobs = [LocalJob(path, path.with_name(path.name + ".out"), options) for path in sources]
     return list(Converter(find(), Policy(), streams=streams).convert(jobs))
 
 

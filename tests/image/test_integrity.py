@@ -16,7 +16,7 @@ from ffprep.config.modes import find_mode
 from ffprep.conversion.converter import Converter
 from ffprep.conversion.ffmpeg_binary import Binary, find
 from ffprep.core.formats import OUTPUT_FORMATS
-from ffprep.core.job import Job, Policy, Result, Status
+from ffprep.core.job import LocalJob, Policy, Result, Status
 from ffprep.core.spec import Size, Spec
 from ffprep.errors import Kind
 from ffprep.image import jpeg
@@ -44,7 +44,7 @@ def convert(
     binary: Binary | None = None,
 ) -> dict[str, Result]:
     spec = Spec(Size(*size), find_mode("stretch"), OUTPUT_FORMATS["png"])
-    jobs = [Job(folder / "in" / name, folder / "out" / name, spec) for name in files]
+    jobs = [LocalJob(folder / "in" / name, folder / "out" / name, spec) for name in files]
     (folder / "in").mkdir(exist_ok=True)
     for job in jobs:
         job.source.write_bytes(files[job.source.name])

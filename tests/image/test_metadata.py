@@ -21,7 +21,7 @@ from ffprep.conversion.converter import Converter
 from ffprep.conversion.ffmpeg_binary import find
 from ffprep.core.formats import OUTPUT_FORMATS
 from ffprep.core.image_info import Profile
-from ffprep.core.job import Job, Policy, Status
+from ffprep.core.job import LocalJob, Policy, Status
 from ffprep.core.spec import Size, Spec
 from ffprep.errors import EnvironmentFault, Kind, PhotoError
 from ffprep.image import metadata as rights
@@ -227,7 +227,7 @@ def convert(sources: list[Path], out: Path, spec: Spec, streams: bool = True) ->
     outputs = []
     for format in OUTPUTS:
         made = replace(spec, format=OUTPUT_FORMATS[format])
-        jobs = [Job(source, out / f"{source.name}.{format}", made) for source in sources]
+        jobs = [LocalJob(source, out / f"{source.name}.{format}", made) for source in sources]
         results = list(Converter(find(), Policy(upscale="allow"), streams).convert(jobs))
         assert [r.failure for r in results if r.status is not Status.CONVERTED] == []
         assert [w for r in results for w in r.warnings] == []
@@ -534,7 +534,7 @@ def test_a_disk_that_is_full_when_rights_are_written(
     for name in ("a.jpg", "b.jpg"):
         ramp(60, 40).save(tmp_path / name)
     for streams in (True, False):
-        jobs = [Job(tmp_path / n, tmp_path / f"out-{n}", KEEP) for n in ("a.jpg", "b.jpg")]
+        jobs = [LocalJob(tmp_path / n, tmp_path / f"out-{n}", KEEP) for n in ("a.jpg", "b.jpg")]
         with pytest.raises(EnvironmentFault, match="no space left"):
             list(Converter(find(), Policy(), streams).convert(jobs))
 

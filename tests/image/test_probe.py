@@ -11,7 +11,7 @@ from ffprep.config.modes import find_mode
 from ffprep.core.spec import Size, Spec
 from ffprep.errors import Kind, PhotoError
 from ffprep.image.integrity import require_whole
-from ffprep.image.probe import decoded, look_closer, probe, verify
+from ffprep.image.probe import decoded, extras, probe, verify
 from tests.support.photos import PHOTOS, needs_photos
 from tests.support.pictures import opened, ramp
 
@@ -133,7 +133,7 @@ def test_frames_are_counted(tmp_path: Path) -> None:
     for name in ("a.gif", "a.webp", "a.png", "a.tiff"):
         path = tmp_path / name
         frames[0].save(path, save_all=True, append_images=frames[1:])
-        assert look_closer(path, probe(path, LIMIT, natively=True)).frames == 3
+        assert extras(path, probe(path, LIMIT, natively=True)).frames == 3
 
 
 def test_decoding_by_pillow_is_whole_or_told(tmp_path: Path) -> None:

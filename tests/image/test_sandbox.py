@@ -1,4 +1,4 @@
-"""Viewers: Pillow's C code may crash, hang, or fill its memory, and costs one photo."""
+"""DecoderPool: Pillow's C code may crash, hang, or fill its memory, and costs one photo."""
 
 import contextlib
 import os
@@ -15,9 +15,9 @@ from PIL import Image
 
 from ffprep.conversion.converter import Converter
 from ffprep.conversion.ffmpeg_binary import find
-from ffprep.core.job import Job, Policy
+from ffprep.core.job import LocalJob, Policy
 from ffprep.errors import Kind, PhotoError
-from ffprep.image.sandbox import Viewers
+from ffprep.image.sandbox import DecoderPool
 from ffprep.system.processes import Processes
 from tests.conversion.test_converter import PNG, kind
 from tests.support.pictures import opened, ramp
@@ -37,8 +37,8 @@ _others: set[int] = set()
 
 
 @pytest.fixture
-def viewers(home: Path) -> Iterator[Viewers]:
-    with Viewers(Processes(), POLICY) as viewers:
+def viewers(home: Path) -> Iterator[DecoderPool]:
+    with DecoderPool(Processes(), POLICY) as viewers:
         yield viewers
 
 
@@ -58,7 +58,7 @@ def children() -> list[int]:
 
 @pytest.mark.parametrize("suffix", ["webp", "avif", "heic"])
 def test_what_c_code_reads_is_looked_at_elsewhere(
-    viewers: Viewers, tmp_path: Path, suffix: str
+    viewers: DecoderPool, tmp_path: Path, suffix: str
 ) -> None:
     if suffix == "heic":
         import pillow_heif
@@ -73,14 +73,14 @@ def test_what_c_code_reads_is_looked_at_elsewhere(
     assert children() == []
 
 
-def test_what_python_reads_needs_nobody(viewers: Viewers, tmp_path: Path) -> None:
+def test_what_python_reads_needs_nobody(viewers: DecoderPool, tmp_path: Path) -> None:
     for suffix in ("jpg", "png"):
         ramp(60, 40).save(tmp_path / f"a.{suffix}")
         viewers.look(tmp_path / f"a.{suffix}", LIMIT, keep=False)
     assert children() == []
 
 
-def test_trouble_in_a_viewer_is_told_as_here(viewers: Viewers, tmp_path: Path) -> None:
+def test_trouble_in_a_viewer_is_told_as_here(viewers: DecoderPool, tmp_path: Path) -> None:
     (tmp_path / "bad.webp").write_bytes(b"RIFF\0\0\0\0WEBPVP8 ")
     with pytest.raises(PhotoError) as caught:
         viewers.probe(tmp_path / "bad.webp", LIMIT)
@@ -100,7 +100,7 @@ def test_a_crash_costs_the_photo_and_the_next_is_looked_at(
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     ramp(60, 40).save(tmp_path / "a.webp")
     (tmp_path / "b.webp").write_bytes((tmp_path / "a.webp").read_bytes() + b"DIE!")
-    with Viewers(Processes(), POLICY) as viewers:
+    with DecoderPool(Processes(), POLICY) as viewers:
         for _ in range(2):
             assert str(viewers.probe(tmp_path / "a.webp", LIMIT).shown) == "60x40"
             with pytest.raises(PhotoError) as caught:
@@ -109,7 +109,9 @@ def test_a_crash_costs_the_photo_and_the_next_is_looked_at(
             assert "crashed" in str(caught.value)
 
 
-def test_one_that_died_of_a_photo_before_costs_no_other(viewers: Viewers, tmp_path: Path) -> None:
+def test_one_that_died_of_a_photo_before_costs_no_other(
+    viewers: DecoderPool, tmp_path: Path
+) -> None:
     ramp(60, 40).save(tmp_path / "a.webp")
     viewers.probe(tmp_path / "a.webp", LIMIT)
     (pid,) = children()
@@ -119,7 +121,7 @@ def test_one_that_died_of_a_photo_before_costs_no_other(viewers: Viewers, tmp_pa
 
 def test_one_that_hangs_is_ended(home: Path, tmp_path: Path) -> None:
     ramp(60, 40).save(tmp_path / "a.webp")
-    with Viewers(Processes(), Policy(timeout=1.5)) as viewers:
+    with DecoderPool(Processes(), Policy(timeout=1.5)) as viewers:
         viewers.probe(tmp_path / "a.webp", LIMIT)
         (pid,) = children()
         os.kill(pid, signal.SIGSTOP)
@@ -133,7 +135,7 @@ def test_one_that_hangs_is_ended(home: Path, tmp_path: Path) -> None:
 
 def test_one_that_fills_its_memory_says_so(home: Path, tmp_path: Path) -> None:
     Image.new("RGB", (8000, 6000)).save(tmp_path / "a.png")
-    with Viewers(Processes(), Policy(max_memory=160 << 20)) as viewers:
+    with DecoderPool(Processes(), Policy(max_memory=160 << 20)) as viewers:
         picture = viewers.probe(tmp_path / "a.png", LIMIT)
         with pytest.raises(PhotoError) as caught:
             viewers.require_whole(tmp_path / "a.png", picture)
@@ -144,7 +146,7 @@ def test_one_that_fills_its_memory_says_so(home: Path, tmp_path: Path) -> None:
 def test_pixels_come_through_whole(home: Path, tmp_path: Path) -> None:
     ramp(700, 500).convert("CMYK").save(tmp_path / "inks.tif")
     converter = Converter(find(), Policy())
-    (result,) = converter.convert([Job(tmp_path / "inks.tif", tmp_path / "o.png", PNG)])
+    (result,) = converter.convert([LocalJob(tmp_path / "inks.tif", tmp_path / "o.png", PNG)])
     assert kind(result) is None
     assert opened(tmp_path / "o.png").size == (64, 48)
     converter.close()
@@ -177,7 +179,7 @@ def test_a_head_without_end_costs_its_photo_only(home: Path, tmp_path: Path, wha
         os.truncate(path, 3 << 30)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     started = time.monotonic()
-    with Viewers(Processes(), Policy(timeout=3)) as viewers, contextlib.suppress(PhotoError):
+    with DecoderPool(Processes(), Policy(timeout=3)) as viewers, contextlib.suppress(PhotoError):
         viewers.look(path, LIMIT, keep=False)
     assert time.monotonic() - started < 30
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # kilobytes

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ffprep.core.job import BATCH, Batch, Job
+from ffprep.core.job import BATCH, Batch, LocalJob
 from ffprep.library import collisions as census
 from ffprep.library.naming import Names
 from ffprep.library.plan import Plan
@@ -115,7 +115,7 @@ def test_a_late_file_waits_also_where_its_output_was_planned_twice(tmp_path: Pat
     tree(tmp_path / "in", "a.jpg")
     made = plan(tmp_path / "in", tmp_path / "in/a.jpg", out=tmp_path / "out")
     tree(tmp_path / "in", "a.gif", "a.png")
-    jobs = [item for item in made.jobs() if isinstance(item, Job)]
+    jobs = [item for item in made.jobs() if isinstance(item, LocalJob)]
     assert [job.source.name for job in jobs] == ["a.jpg"]
 
 

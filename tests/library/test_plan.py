@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from ffprep.config.modes import find_mode
 from ffprep.core.formats import OUTPUT_FORMATS
-from ffprep.core.job import Job, Result
+from ffprep.core.job import LocalJob, Result
 from ffprep.core.spec import Size, Spec
 from ffprep.errors import Kind, UsageError
 from ffprep.library import plan as library
@@ -32,7 +32,7 @@ def plan(*sources: Path, out: Path, **options: object) -> Plan:
 
 
 def outputs(made: Plan) -> list[str]:
-    jobs = [item for item in made.jobs() if isinstance(item, Job)]
+    jobs = [item for item in made.jobs() if isinstance(item, LocalJob)]
     return [job.output.relative_to(made.request.output).as_posix() for job in jobs]
 
 
@@ -212,7 +212,9 @@ def test_same_keeps_a_format_that_can_be_written(tmp_path: Path) -> None:
     tree(tmp_path / "in", "d.heic", content=b"\0\0\0\x18ftypheic\0\0\0\0")
     made = plan(tmp_path / "in", out=tmp_path / "out", same_format=True)
     assert outputs(made) == ["a.JPEG", "b.png", "c.png", "d.jpg", "fake.jpg", "noext.png"]
-    formats = {job.output.suffix: job.spec.format for job in made.jobs() if isinstance(job, Job)}
+    formats = {
+        job.output.suffix: job.spec.format for job in made.jobs() if isinstance(job, LocalJob)
+    }
     assert formats[".png"] is OUTPUT_FORMATS["png"]
 
 
@@ -247,7 +249,7 @@ def test_numbers_do_not_drift_when_the_output_folder_appears_inside_the_source(
     tree(tmp_path / "in", "a/1.jpg", "b/2.jpg", "c/3.jpg")
     made = plan(tmp_path / "in", out=tmp_path / "in/b/out", names=Names("{n}"))
     tree(tmp_path / "in/b/out", "1.jpg")  # what a run writes while it walks
-    jobs = [item for item in made.jobs() if isinstance(item, Job)]
+    jobs = [item for item in made.jobs() if isinstance(item, LocalJob)]
     assert [job.source.name for job in jobs] == ["1.jpg", "2.jpg", "3.jpg"]
 
 

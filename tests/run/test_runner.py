@@ -6,7 +6,7 @@ from ffprep.conversion.ffmpeg_binary import find
 from ffprep.core.job import Result, Status
 from ffprep.core.spec import Size, Spec
 from ffprep.library.plan import Plan, Request
-from ffprep.run.runner import Order, Run, _Pace
+from ffprep.run.runner import ConvertOptions, Run, _Pace
 from tests.support.pictures import ramp
 
 
@@ -35,7 +35,7 @@ def test_a_run_tells_every_photo_once(tmp_path: Path) -> None:
     (tmp_path / "in/0.jpg").write_text("no picture")
     request = Request((tmp_path / "in",), tmp_path / "out", Spec(Size(9, 9), find_mode("pad")))
     plan = Plan.of(request)
-    order = Order(request, jobs=2)
+    order = ConvertOptions(request, jobs=2)
     results = list(Run(order, Converter(find(), order.policy), plan).results())
     assert plan.total == len(results) == len({r.source for r in results}) == 71
     assert {r.source.name for r in results if r.failure} == {"0.jpg", "0.png"}

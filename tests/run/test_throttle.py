@@ -16,13 +16,13 @@ import pytest
 from ffprep.config.modes import find_mode
 from ffprep.conversion.converter import Converter
 from ffprep.conversion.ffmpeg_binary import find
-from ffprep.core.job import Manners, Result
+from ffprep.core.job import Result, ThrottleOptions
 from ffprep.core.spec import Size, Spec
 from ffprep.library.plan import Request
 from ffprep.options.types import Seconds
-from ffprep.run.runner import Order, prepared
-from ffprep.run.throttle import Gate, behave
-from ffprep.system.pool import spread
+from ffprep.run.runner import ConvertOptions, prepared
+from ffprep.run.throttle import Throttle, apply_niceness
+from ffprep.system.pool import run_chunks
 from tests.conversion.test_converter import fake
 from tests.support.pictures import opened, ramp
 
@@ -70,9 +70,9 @@ def test_where_the_disk_cannot_be_left_to_others_the_run_goes_on(
 
 def made_in(seconds: float, grace: float, photos: Path, tmp_path: Path, delay: float) -> list[Path]:
     """What a run of one worker makes of the photos when each call of ffmpeg takes a `delay`."""
-    order = Order(
+    order = ConvertOptions(
         request=Request((photos,), tmp_path / "out", SPEC),
-        manners=Manners(max_time=seconds, grace=grace),
+        manners=ThrottleOptions(max_time=seconds, grace=grace),
     )
     binary = fake(tmp_path, f'sleep {delay}; exec "$REAL" "$@"')
     with prepared(order, Converter(binary, order.policy), print) as run:
@@ -135,7 +135,11 @@ def load(monkeypatch: pytest.MonkeyPatch, figure: float) -> Iterator[None]:
 def test_under_load_one_chunk_at_a_time_goes_on(
     monkeypatch: pytest.MonkeyPatch, figure: float, at_once: int
 ) -> None:
-    gate, lock, together = Gate(Manners(max_load=8.0)), threading.Lock(), threading.Barrier(at_once)
+    gate, lock, together = (
+        Throttle(ThrottleOptions(max_load=8.0)),
+        threading.Lock(),
+        threading.Barrier(at_once),
+    )
     working, most = 0, 0
 
     def work(chunk: int) -> Iterator[int]:
@@ -152,12 +156,12 @@ def test_under_load_one_chunk_at_a_time_goes_on(
             yield chunk
 
     with load(monkeypatch, figure):
-        assert sorted(spread(range(12), work, 3)) == list(range(12))
+        assert sorted(run_chunks(range(12), work, 3)) == list(range(12))
     assert most == at_once
 
 
 def test_who_waits_for_the_load_hears_that_it_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    gate, over, entered = Gate(Manners(max_load=1.0)), threading.Event(), list[bool]()
+    gate, over, entered = Throttle(ThrottleOptions(max_load=1.0)), threading.Event(), list[bool]()
 
     def wait() -> None:
         with gate.passed(over.is_set) as open:
@@ -176,10 +180,10 @@ def test_a_machine_that_does_not_tell_its_load_is_told_of(monkeypatch: pytest.Mo
         raise OSError("no /proc")
 
     monkeypatch.setattr(os, "getloadavg", unknown)
-    manners = Manners(max_load=2.0)
-    (told,) = behave(manners)
+    manners = ThrottleOptions(max_load=2.0)
+    (told,) = apply_niceness(manners)
     assert told.startswith("--max-load: ")
-    gate = Gate(manners)
+    gate = Throttle(manners)
     with gate.passed(lambda: False) as first, gate.passed(lambda: False) as second:
         assert (first, second) == (True, True)
 

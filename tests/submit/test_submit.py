@@ -820,10 +820,10 @@ def test_the_sdk_is_not_imported_before_a_request_is_made() -> None:
 
 def test_of_two_who_send_the_same_one_does(tmp_path: Path) -> None:
     """A run of the folder, and one of a single clip in it."""
-    from ffprep.submit.store import remembered
+    from ffprep.submit.store import opened_store
 
     asked = ("a.mp4", "digest", tmp_path / "a.jpg", "http://server/v1")
-    with remembered(tmp_path) as folder, remembered(tmp_path, "a.mp4") as single:
+    with opened_store(tmp_path) as folder, opened_store(tmp_path, "a.mp4") as single:
         assert (folder.find(*asked[:2]), single.find(*asked[:2])) == (None, None)
         assert folder.intend(*asked, None)
         assert not single.intend(*asked, None)

@@ -12,7 +12,7 @@ import pytest
 
 from ffprep.errors import Interrupted
 from ffprep.system import pool as workers
-from ffprep.system.pool import Ready, Signals, _quota, processors, spread
+from ffprep.system.pool import Immediate, Signals, _quota, processors, run_chunks
 
 
 def twice(number: int) -> Iterator[int]:
@@ -20,7 +20,9 @@ def twice(number: int) -> Iterator[int]:
 
 
 def test_everything_comes_out_once() -> None:
-    assert sorted(spread(range(100), twice, 3)) == sorted([*range(100), *(-n for n in range(100))])
+    assert sorted(run_chunks(range(100), twice, 3)) == sorted(
+        [*range(100), *(-n for n in range(100))]
+    )
 
 
 def test_order_is_kept_where_it_is_asked_for() -> None:
@@ -32,7 +34,7 @@ def test_order_is_kept_where_it_is_asked_for() -> None:
         gates[number].set()
         return [number]
 
-    assert list(spread(range(4), late_first, 4, ordered=True)) == [0, 1, 2, 3]
+    assert list(run_chunks(range(4), late_first, 4, ordered=True)) == [0, 1, 2, 3]
 
 
 def test_one_slow_chunk_does_not_hold_up_the_rest() -> None:
@@ -44,7 +46,7 @@ def test_one_slow_chunk_does_not_hold_up_the_rest() -> None:
         return [number]
 
     outcomes = []
-    for outcome in spread(range(20), work, 2):
+    for outcome in run_chunks(range(20), work, 2):
         outcomes.append(outcome)
         if len(outcomes) == 19:
             rest.set()
@@ -55,8 +57,8 @@ def test_the_end_of_the_work_is_noticed_without_waiting_for_a_pulse(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(workers, "_PULSE", 3600)
-    assert list(spread(range(50), twice, 1, ordered=True))[-2:] == [49, -49]
-    assert list(spread([1], lambda n: [], 1)) == []
+    assert list(run_chunks(range(50), twice, 1, ordered=True))[-2:] == [49, -49]
+    assert list(run_chunks([1], lambda n: [], 1)) == []
 
 
 def test_what_takes_no_work_comes_out_at_once_and_what_is_done_with_it() -> None:
@@ -68,13 +70,13 @@ def test_what_takes_no_work_comes_out_at_once_and_what_is_done_with_it() -> None
         first.set()
         return chunk
 
-    def chunks() -> Iterator[list[int] | Ready[int]]:
+    def chunks() -> Iterator[list[int] | Immediate[int]]:
         yield [1]
         yield [2]
         first.wait(30)
-        yield Ready([0, 0])
+        yield Immediate([0, 0])
 
-    outcomes = spread(chunks(), work, 2)
+    outcomes = run_chunks(chunks(), work, 2)
     assert sorted(next(outcomes) for _ in range(3)) == [0, 0, 1]
     last.set()
     assert list(outcomes) == [2]
@@ -88,7 +90,7 @@ def test_chunks_are_drawn_only_as_they_are_needed() -> None:
             drawn.append(number)
             yield number
 
-    outcomes = spread(chunks(), lambda n: [n], 2)
+    outcomes = run_chunks(chunks(), lambda n: [n], 2)
     next(outcomes)
     assert len(drawn) <= 5
     outcomes.close()  # type: ignore[attr-defined]
@@ -101,7 +103,7 @@ def test_an_exception_ends_it_all() -> None:
         return [number]
 
     with pytest.raises(ValueError, match="three"):
-        list(spread(range(1000), work, 2))
+        list(run_chunks(range(1000), work, 2))
 
 
 def test_when_stopped_what_is_done_still_comes_out() -> None:
@@ -112,7 +114,7 @@ def test_when_stopped_what_is_done_still_comes_out() -> None:
             stopped.set()
         return [number]
 
-    outcomes = list(spread(range(1000), work, 2, stopped=stopped.is_set))
+    outcomes = list(run_chunks(range(1000), work, 2, stopped=stopped.is_set))
     assert 5 in outcomes
     assert len(outcomes) < 20
 
@@ -126,7 +128,7 @@ def test_a_straggler_does_not_hold_up_the_stop() -> None:
         return [number]
 
     started = time.monotonic()
-    assert list(spread([1], work, 1, stopped=begun.is_set)) == []
+    assert list(run_chunks([1], work, 1, stopped=begun.is_set)) == []
     over.set()
     assert time.monotonic() - started < 30  # not the 60 of the straggler
 
@@ -193,5 +195,5 @@ def test_what_was_done_is_told_before_a_failure_that_ends_it_all() -> None:
         yield chunk
 
     with pytest.raises(LookupError):
-        told.extend(spread(["bad", "good"], work, 2))
+        told.extend(run_chunks(["bad", "good"], work, 2))
     assert told == ["good"]

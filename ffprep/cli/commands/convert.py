@@ -8,23 +8,23 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ffprep.cli.reporting.dry_run import rehearse
+from ffprep.cli.reporting.dry_run import dry_run
 from ffprep.errors import ExitCode, Interrupted
-from ffprep.options.config_file import FromFile
+from ffprep.options.config_file import ConfigCommand
 from ffprep.options.convert import CONVERT
 from ffprep.system.messages import leave_now, say
 
 if TYPE_CHECKING:
     from ffprep.cli.reporting.progress import Style
-    from ffprep.run.runner import Order, Run
-    from ffprep.run.summary import Tally
+    from ffprep.run.runner import ConvertOptions, Run
+    from ffprep.run.summary import RunSummary
     from ffprep.system.pool import Signals
 
 # The other rooms are imported where a command needs them: `ffprep --version` and a Makefile's
 # thousandth call should not pay for Pillow, tqdm and ffmpeg-python.
 
 
-@click.command(cls=FromFile)
+@click.command(cls=ConfigCommand)
 @CONVERT
 def convert(**given: Any) -> None:
     """Convert photos to pictures of exactly one size.
@@ -34,20 +34,20 @@ def convert(**given: Any) -> None:
     from ffprep.system.pool import Signals
 
     with Signals() as signals:
-        sys.exit(carry_out(given, signals))
+        sys.exit(run_convert(given, signals))
 
 
-def carry_out(given: dict[str, Any], signals: "Signals", job: str = "") -> int:
+def run_convert(given: dict[str, Any], signals: "Signals", job: str = "") -> int:
     """Do what the options of `convert` say, and tell those who wait for its end; the exit code.
 
     `job` signs all that is told, where several run.
     """
     from ffprep.cli.reporting.notify import notifying
     from ffprep.core.location import located
-    from ffprep.run.summary import Tally
+    from ffprep.run.summary import RunSummary
     from ffprep.system.tempfiles import remove_temporaries
 
-    tally = Tally(located(given["output"]))
+    tally = RunSummary(located(given["output"]))
     with notifying(given, tally, signals), _told_if_interrupted(given, tally, job):
         _carry_out(given, signals, tally, job)
     if signals.number is not None:
@@ -57,7 +57,7 @@ def carry_out(given: dict[str, Any], signals: "Signals", job: str = "") -> int:
     return tally.exit_code
 
 
-def _carry_out(given: dict[str, Any], signals: "Signals", tally: "Tally", job: str) -> None:
+def _carry_out(given: dict[str, Any], signals: "Signals", tally: "RunSummary", job: str) -> None:
     from ffprep.conversion.converter import Converter
     from ffprep.conversion.ffmpeg_binary import find
     from ffprep.options.parse import read_order
@@ -65,7 +65,7 @@ def _carry_out(given: dict[str, Any], signals: "Signals", tally: "Tally", job: s
     from ffprep.run.summary import shown
 
     order = read_order(given)
-    style = replace(_style(given, job), status_command=_inquiry(given, order))
+    style = replace(_style(given, job), status_command=_status_command(given, order))
     converter = Converter(find(order.ffmpeg), order.policy)
     tally.ffmpeg = converter.binary.version
     with prepared(order, converter, lambda text: say(style.signed(text))) as run:
@@ -77,7 +77,7 @@ def _carry_out(given: dict[str, Any], signals: "Signals", tally: "Tally", job: s
         if run.freshness is None:
             style = replace(style, status_command="")  # nothing was remembered
         if order.dry_run:
-            rehearse(run, tally, style)
+            dry_run(run, tally, style)
             return
         if run.crew:
             tally.team = run.crew.team
@@ -92,7 +92,7 @@ def _carry_out(given: dict[str, Any], signals: "Signals", tally: "Tally", job: s
 
 
 @contextmanager
-def _told_if_interrupted(given: dict[str, Any], tally: "Tally", job: str) -> Iterator[None]:
+def _told_if_interrupted(given: dict[str, Any], tally: "RunSummary", job: str) -> Iterator[None]:
     """The summary of a run that is ended while it is prepared and planned."""
     try:
         yield
@@ -105,7 +105,7 @@ def _told_if_interrupted(given: dict[str, Any], tally: "Tally", job: str) -> Ite
             raise
 
 
-def _inquiry(given: dict[str, Any], order: "Order") -> str:
+def _status_command(given: dict[str, Any], order: "ConvertOptions") -> str:
     """The command that shows what failed, where a ledger remembers it."""
     import shlex
 
@@ -127,18 +127,18 @@ def _style(given: dict[str, Any], job: str) -> "Style":
     )
 
 
-def _tell(run: "Run", style: "Style", tally: "Tally", signals: "Signals") -> None:
+def _tell(run: "Run", style: "Style", tally: "RunSummary", signals: "Signals") -> None:
     from ffprep.cli.reporting.progress import reporter
-    from ffprep.run.summary import Ended
+    from ffprep.run.summary import RunEnd
 
     try:
         with reporter(style, tally) as telling:
             for result in run.results(telling.each):
                 telling.tell(result)
             if signals.number is not None:
-                tally.ended = Ended.INTERRUPTED
+                tally.ended = RunEnd.INTERRUPTED
             elif run.gate.refused and tally.unseen != 0:
-                tally.ended = Ended.TIME
+                tally.ended = RunEnd.TIME
     finally:
         run.converter.processes.stop()  # no ffmpeg is left running, whatever ended this
         run.end(tally.ended.value, tally.summary())

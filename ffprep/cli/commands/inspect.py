@@ -36,7 +36,7 @@ from ffprep.system.messages import leave_now, say
 
 if TYPE_CHECKING:
     from ffprep.ledger.history import Failed, History
-    from ffprep.submit.submissions import Submission, Submissions
+    from ffprep.submit.submissions import StoredSubmission, StoredSubmissions
 
 # The other rooms are imported where a command needs them, as in converting.
 
@@ -201,13 +201,13 @@ def _tell_submissions(output: Location, failed: bool, as_json: bool) -> bool:
     """Tell what was submitted for the clips of a folder, if anything was."""
     from contextlib import closing
 
-    from ffprep.ledger.database import open_to_read, told
-    from ffprep.submit.submissions import FILE, LAYOUT, Submissions
+    from ffprep.ledger.database import database_errors, open_to_read
+    from ffprep.submit.submissions import FILE, LAYOUT, StoredSubmissions
 
     if not isinstance(output, Path) or not (path := output / FILE).exists():
         return False
-    with told(path, LAYOUT), closing(open_to_read(path, LAYOUT)) as database:
-        found = Submissions.of(database)
+    with database_errors(path, LAYOUT), closing(open_to_read(path, LAYOUT)) as database:
+        found = StoredSubmissions.of(database)
     if failed:
         _tell_failed(found.failed, as_json)
     else:
@@ -215,7 +215,7 @@ def _tell_submissions(output: Location, failed: bool, as_json: bool) -> bool:
     return True
 
 
-def _tell_failed(failed: Iterable["Failed | Submission"], as_json: bool) -> None:
+def _tell_failed(failed: Iterable["Failed | StoredSubmission"], as_json: bool) -> None:
     from ffprep.run import summary as report
 
     for each in failed:
@@ -225,7 +225,7 @@ def _tell_failed(failed: Iterable["Failed | Submission"], as_json: bool) -> None
             click.echo(report.printable(f"{each.source}: {each.kind}: {each.message}"))
 
 
-def _tell_of(output: Location, found: "History | Submissions", as_json: bool) -> None:
+def _tell_of(output: Location, found: "History | StoredSubmissions", as_json: bool) -> None:
     from ffprep.run import summary as report
 
     if as_json:
@@ -242,11 +242,11 @@ def _tell_of(output: Location, found: "History | Submissions", as_json: bool) ->
 @COLOUR
 def frame(path: Path, **given: Any) -> None:
     """Write a photo's pixels to stdout, for an ffmpeg that cannot read it (see --dry-run)."""
-    from ffprep.image.sandbox import Viewers
+    from ffprep.image.sandbox import DecoderPool
     from ffprep.system.processes import Processes
 
     policy = _limits(given)
-    with Viewers(Processes(), policy) as viewers, _told(path):
+    with DecoderPool(Processes(), policy) as viewers, _told(path):
         picture, _ = viewers.look(path, policy.max_pixels, given["colour"] == "keep")
         with viewers.decoded(path, picture) as (_, pixels):
             for part in pixels:

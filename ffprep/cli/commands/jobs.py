@@ -39,7 +39,7 @@ CONFIG = click.Option(
 TOLD_AS_JSON = click.Option(["--json", "told_as_json"], is_flag=True, help="One object a job.")
 
 
-class OverAFile(InSections):
+class ConfigOverrideCommand(InSections):
     """A command whose command line wins over a file; `ctx.obj` is what it says of `convert`'s options."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -50,7 +50,7 @@ class OverAFile(InSections):
         return super().parse_args(ctx, args)
 
 
-@click.command("run", cls=OverAFile, params=[NAMES, ALL, CONFIG, *_options()])
+@click.command("run", cls=ConfigOverrideCommand, params=[NAMES, ALL, CONFIG, *_options()])
 @click.pass_context
 def run_jobs(ctx: click.Context, /, chosen: tuple[str, ...], every: bool, **given: Any) -> None:
     """Run named jobs of ffprep.toml.
@@ -75,7 +75,9 @@ def configuration() -> None:
 
 
 @configuration.command(
-    "show", cls=OverAFile, params=[NAMES, CONFIG, TOLD_AS_JSON, *_options("as_json", "dry_run")]
+    "show",
+    cls=ConfigOverrideCommand,
+    params=[NAMES, CONFIG, TOLD_AS_JSON, *_options("as_json", "dry_run")],
 )
 @click.pass_context
 def show(ctx: click.Context, /, chosen: tuple[str, ...], **given: Any) -> None:

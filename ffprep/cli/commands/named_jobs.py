@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ffprep.cli.commands.convert import carry_out, convert
+from ffprep.cli.commands.convert import convert, run_convert
 from ffprep.cli.reporting.progress import Style
-from ffprep.config.job_file import Config, Key, Settings, Wants
+from ffprep.config.job_file import Config, Key, Settings, ValueKind
 from ffprep.core.location import names_url
 from ffprep.errors import EnvironmentFault, ExitCode, Interrupted, UsageError
 from ffprep.options.config_file import COMMAND_LINE, default_of, key_names, keys_of
@@ -29,7 +29,7 @@ GRAVEST_FIRST = (
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class EffectiveOption:
     """An option of a job: its value as a file would say it, None for nothing, and where that comes from."""
 
     key: str
@@ -62,7 +62,7 @@ class NamedJob:
         """The exit code of this job; what ends it ends no other. `signature` is on all that is told."""
         try:
             with Signals() as signals:
-                code = carry_out(self.given, signals, signature)
+                code = run_convert(self.given, signals, signature)
         except FINAL:
             raise
         except Exception as error:
@@ -71,7 +71,7 @@ class NamedJob:
             raise Interrupted(signals.number)
         return code
 
-    def told(self) -> Iterator[Told]:
+    def told(self) -> Iterator[EffectiveOption]:
         """Every option that a file may say."""
         keys = keys_of(convert)
         for param in convert.params:
@@ -80,12 +80,12 @@ class NamedJob:
                 continue
             setting = self.settings.said.get(option)
             value = setting.value if setting else default_of(param)
-            if keys[name].wants in (Wants.FLAG, Wants.NUMBER):
+            if keys[name].wants in (ValueKind.FLAG, ValueKind.NUMBER):
                 value = self.given[option]
             if setting and setting.origin == COMMAND_LINE:
                 value = _from_anywhere(keys[name], value)
             value = list(value or ()) if keys[name].many else value
-            yield Told(name, value, setting.origin if setting else "default")
+            yield EffectiveOption(name, value, setting.origin if setting else "default")
 
 
 def jobs_of(config: Config, names: Sequence[str], said: Settings) -> Iterator[NamedJob]:

@@ -1,4 +1,4 @@
-"""`ffprep submit`: options to an Order, and its carrying out."""
+"""`ffprep submit`: options to a SubmitOrder, and its carrying out."""
 
 import sys
 from contextlib import ExitStack
@@ -30,7 +30,7 @@ from ffprep.options.types import (
 
 if TYPE_CHECKING:
     from ffprep.cli.reporting.submit_progress import Style, Teller
-    from ffprep.submit.parse import Order
+    from ffprep.submit.parse import SubmitOrder
     from ffprep.system.pool import Signals
 
 # The other rooms are imported where they are needed, as in converting; the openai SDK when a request is made.
@@ -154,7 +154,7 @@ def submit(**given: Any) -> None:
     sys.exit(code)
 
 
-def _carry_out(order: "Order", style: "Style", signals: "Signals") -> int:
+def _carry_out(order: "SubmitOrder", style: "Style", signals: "Signals") -> int:
     from ffprep.cli.reporting.submit_progress import teller
     from ffprep.library.plan import Plan
 
@@ -172,17 +172,17 @@ def _carry_out(order: "Order", style: "Style", signals: "Signals") -> int:
         return telling.exit_code
 
 
-def _run(order: "Order", plan: Any, telling: "Teller", memory: Any, stopped: Event) -> None:
-    from ffprep.submit.pool import Crowd
-    from ffprep.submit.rate_limit import Pace
-    from ffprep.submit.submission import Course, Outcome
+def _run(order: "SubmitOrder", plan: Any, telling: "Teller", memory: Any, stopped: Event) -> None:
+    from ffprep.submit.pool import SubmissionPool
+    from ffprep.submit.rate_limit import RateLimiter
+    from ffprep.submit.submission import Outcome, Submission
 
-    pace = Pace(stopped)
+    pace = RateLimiter(stopped)
 
-    def run(course: Course) -> Outcome:
+    def run(course: Submission) -> Outcome:
         return course.run(order.terms, order.speaker, memory, pace, telling.note)
 
-    crowd = Crowd(run, order.jobs, stopped, telling.look, telling.waits)
+    crowd = SubmissionPool(run, order.jobs, stopped, telling.look, telling.waits)
     try:
         for outcome in crowd.outcomes(order.courses(plan)):
             telling.tell(outcome)
@@ -190,7 +190,7 @@ def _run(order: "Order", plan: Any, telling: "Teller", memory: Any, stopped: Eve
         telling.left(crowd.unfinished, crowd.fault)
 
 
-def _rehearse(order: "Order", plan: Any, telling: "Teller", memory: Any) -> None:
+def _rehearse(order: "SubmitOrder", plan: Any, telling: "Teller", memory: Any) -> None:
     """Show the requests that would be sent, and tell what would fail."""
     from ffprep.submit.submission import Outcome
 

@@ -9,15 +9,15 @@ from ffprep.system.messages import say
 
 if TYPE_CHECKING:
     from ffprep.cli.reporting.progress import Style
-    from ffprep.core.job import Errand, Result
+    from ffprep.core.job import Job, Result
     from ffprep.core.location import Location
     from ffprep.run.runner import Run
-    from ffprep.run.summary import Tally
+    from ffprep.run.summary import RunSummary
 
 
-def rehearse(run: "Run", tally: "Tally", style: "Style") -> None:
+def dry_run(run: "Run", tally: "RunSummary", style: "Style") -> None:
     """Print what would be run; tell what would fail."""
-    from ffprep.core.job import Errand, Fresh, Status
+    from ffprep.core.job import FreshCount, Job, Status
     from ffprep.run import summary as report
 
     made: set[Location] = set()
@@ -26,10 +26,10 @@ def rehearse(run: "Run", tally: "Tally", style: "Style") -> None:
         words = "these commands make the pixels; profile, rights and --max-bytes come after them"
         say(style.signed(words))
     for item in run.rehearsed():
-        if isinstance(item, Fresh):
+        if isinstance(item, FreshCount):
             tally.counts[Status.FRESH] += item.count
             continue
-        result = _print_pipeline(run, item, made, style) if isinstance(item, Errand) else item
+        result = _print_pipeline(run, item, made, style) if isinstance(item, Job) else item
         if result and result.status is Status.PRUNED:
             _print_removal(result, style)
         if result:
@@ -39,7 +39,7 @@ def rehearse(run: "Run", tally: "Tally", style: "Style") -> None:
 
 
 def _print_pipeline(
-    run: "Run", job: "Errand", made: "set[Location]", style: "Style"
+    run: "Run", job: "Job", made: "set[Location]", style: "Style"
 ) -> "Result | None":
     """Print how a Job would be done; the Result that can be told beforehand."""
     from ffprep.core.job import Result

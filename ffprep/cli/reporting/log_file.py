@@ -20,7 +20,16 @@ from typing import Any
 from ffprep.core.job import Result
 from ffprep.errors import EnvironmentFault, reason
 from ffprep.library.walk import require_no_picture
-from ffprep.run.summary import Tally, as_dict, in_utc, line, printable, shown, signed, signed_json
+from ffprep.run.summary import (
+    RunSummary,
+    as_dict,
+    in_utc,
+    line,
+    printable,
+    shown,
+    signed,
+    signed_json,
+)
 from ffprep.system.messages import say
 from ffprep.version import __version__
 
@@ -40,7 +49,7 @@ class LogFile:
             why = "nobody reads this pipe" if error.errno == errno.ENXIO else reason(error)
             raise EnvironmentFault(f"--log-file {shown(path)}: {why}") from None
 
-    def begin(self, tally: Tally) -> None:
+    def begin(self, tally: RunSummary) -> None:
         """Log that a run begins."""
         content = {
             "total": tally.total,
@@ -57,7 +66,7 @@ class LogFile:
         """Log a Result."""
         self._write(as_dict(result) if self._json else line(result))
 
-    def end(self, tally: Tally) -> None:
+    def end(self, tally: RunSummary) -> None:
         """Log how a run ended."""
         ending = {"ended": tally.ended.value, "error": tally.error or None}
         words = f"end: {tally.sentence()}" + (f": {printable(tally.error)}" if tally.error else "")

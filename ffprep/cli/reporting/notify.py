@@ -18,22 +18,22 @@ from ffprep.core.job import Status
 from ffprep.core.location import Remote
 from ffprep.errors import EnvironmentFault, Kind, UsageError
 from ffprep.library.walk import require_no_picture
-from ffprep.run.summary import Ended, Tally, as_dict, in_utc, printable, shown
+from ffprep.run.summary import RunEnd, RunSummary, as_dict, in_utc, printable, shown
 from ffprep.system.messages import exit_code_of, say
 from ffprep.system.pool import Signals
 from ffprep.system.processes import Processes
 from ffprep.system.tempfiles import replacing, temporary_beside, temporary_folder, told_as
 from ffprep.version import __version__
 
-PATIENCE = dict.fromkeys(Ended, 60.0) | {Ended.INTERRUPTED: 5.0}
+PATIENCE = dict.fromkeys(RunEnd, 60.0) | {RunEnd.INTERRUPTED: 5.0}
 """Seconds that --on-finish may take: whoever interrupts a run does not want to wait."""
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """A Tally when the run is over: the exit code, and when it ended, in seconds since 1970."""
+class RunReport:
+    """A RunSummary when the run is over: the exit code, and when it ended, in seconds since 1970."""
 
-    tally: Tally
+    tally: RunSummary
     exit_code: int
     finished: float
 
@@ -91,7 +91,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Notices:
+class Notifications:
     """Who is told when a run has ended.
 
     Raises UsageError for a metrics file that nobody would read, EnvironmentFault for a file that
@@ -121,7 +121,7 @@ class Notices:
         files = {"--summary-file": self.summary_file, "--metrics-file": self.metrics_file}
         yield from ((option, path) for option, path in files.items() if path)
 
-    def send(self, outcome: Outcome) -> Iterator[str]:
+    def send(self, outcome: RunReport) -> Iterator[str]:
         """Tell them all; yield in sentences what went wrong with it."""
         summary = json.dumps(outcome.as_dict(), indent=2) + "\n"
         contents = {"--summary-file": summary, "--metrics-file": outcome.metrics()}
@@ -137,7 +137,7 @@ class Notices:
             except (OSError, ValueError) as error:
                 yield f"--on-finish: {printable(str(error))}"
 
-    def _run_command(self, command: str, outcome: Outcome, summary: str) -> Iterator[str]:
+    def _run_command(self, command: str, outcome: RunReport, summary: str) -> Iterator[str]:
         patience = PATIENCE[outcome.tally.ended]
         with ExitStack() as stack:
             path = self.summary_file
@@ -156,7 +156,7 @@ class Notices:
 
 
 @contextmanager
-def notifying(given: Mapping[str, Any], tally: Tally, signals: Signals) -> Iterator[None]:
+def notifying(given: Mapping[str, Any], tally: RunSummary, signals: Signals) -> Iterator[None]:
     """Tell what became of the run inside to those whom the options of `convert` name.
 
     A dry run is none. A signal ends --on-finish too.
@@ -164,24 +164,24 @@ def notifying(given: Mapping[str, Any], tally: Tally, signals: Signals) -> Itera
     if given["dry_run"]:
         yield
         return
-    notices = Notices(given["summary_file"], given["metrics_file"], given["on_finish"])
+    notices = Notifications(given["summary_file"], given["metrics_file"], given["on_finish"])
     try:
         yield
     except BaseException as error:
         tally.break_off(error)
-        outcome = Outcome(tally, exit_code_of(error), time.time())
+        outcome = RunReport(tally, exit_code_of(error), time.time())
         raise
     else:
         number = signals.number
         code = tally.exit_code if number is None else 128 + number
-        outcome = Outcome(tally, code, time.time())
+        outcome = RunReport(tally, code, time.time())
     finally:
         signals.while_running(notices.processes.stop)
         for trouble in notices.send(outcome):
             say(trouble)
 
 
-def _variables(outcome: Outcome, summary: Path) -> dict[str, str]:
+def _variables(outcome: RunReport, summary: Path) -> dict[str, str]:
     """What --on-finish finds in its environment."""
     counts = outcome.tally.counts
     return {

@@ -12,8 +12,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ffprep.core.job import Fresh, Result, Status
-from ffprep.run.summary import Ended, Tally, as_dict, line, print_json, shown, signed, signed_json
+from ffprep.core.job import FreshCount, Result, Status
+from ffprep.run.summary import (
+    RunEnd,
+    RunSummary,
+    as_dict,
+    line,
+    print_json,
+    shown,
+    signed,
+    signed_json,
+)
 from ffprep.system.messages import say
 
 if TYPE_CHECKING:
@@ -60,7 +69,7 @@ class Style:
 class Reporter:
     """Tells a run as it goes. Use as `with reporter(...) as r: r.tell(result)`."""
 
-    def __init__(self, style: Style, tally: Tally, bar: Any, log: "LogFile | None") -> None:
+    def __init__(self, style: Style, tally: RunSummary, bar: Any, log: "LogFile | None") -> None:
         self._style, self._tally, self._bar, self._log = style, tally, bar, log
         self._at_once = style.verbose or sys.stderr.isatty() or not style.places
 
@@ -69,10 +78,10 @@ class Reporter:
         """Whether every fresh photo is to be told as a Result of its own."""
         return self._style.json or self._style.verbose
 
-    def tell(self, result: Result | Fresh) -> None:
+    def tell(self, result: Result | FreshCount) -> None:
         """Count a Result, and say of it what is to be said; fresh ones may come as a number."""
         count = 1
-        if isinstance(result, Fresh):
+        if isinstance(result, FreshCount):
             count = result.count
             self._tally.counts[Status.FRESH] += count
         else:
@@ -108,7 +117,7 @@ class Reporter:
             self._bar.close()
         if style.json:
             style.print_json({"summary": tally.summary()})
-        bad = tally.ended is not Ended.DONE or tally.exit_code
+        bad = tally.ended is not RunEnd.DONE or tally.exit_code
         summed = not style.quiet and (bad or style.verbose or sys.stderr.isatty())
         if summed:
             say(style.signed(tally.sentence()))
@@ -117,7 +126,7 @@ class Reporter:
                 print(text, file=sys.stderr)
 
 
-def _listing(style: Style, tally: Tally, lead: str) -> Iterator[str]:
+def _listing(style: Style, tally: RunSummary, lead: str) -> Iterator[str]:
     """The first that failed and how many more, then those with warnings, a line each."""
     yield from (lead + line(result) for result in tally.failures)
     if more := tally.counts[Status.FAILED] - len(tally.failures):
@@ -129,7 +138,7 @@ def _listing(style: Style, tally: Tally, lead: str) -> Iterator[str]:
 
 
 @contextmanager
-def reporter(style: Style, tally: Tally) -> Iterator[Reporter]:
+def reporter(style: Style, tally: RunSummary) -> Iterator[Reporter]:
     """A Reporter with its bar (on a terminal only) and its log file open.
 
     However it is left, what was not told yet is told. Raises EnvironmentFault for a log file that cannot be opened.

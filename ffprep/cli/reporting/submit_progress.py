@@ -11,13 +11,13 @@ from typing import Any
 
 from ffprep.errors import ExitCode, FfprepError, Kind, PhotoError
 from ffprep.run.summary import print_json, printable, shown
-from ffprep.submit.credentials import Access
-from ffprep.submit.errors import JobError, Trouble
-from ffprep.submit.protocol import Call
-from ffprep.submit.submission import Course, Outcome, Stage, Status
+from ffprep.submit.credentials import Credentials
+from ffprep.submit.errors import FailureKind, JobError
+from ffprep.submit.protocol import HttpRequest
+from ffprep.submit.submission import Outcome, Stage, Status, Submission
 from ffprep.system.messages import say
 
-_GO_ON = (Trouble.TIMEOUT, Trouble.CLIP, Trouble.UNREACHABLE, Trouble.INTERRUPTED)
+_GO_ON = (FailureKind.TIMEOUT, FailureKind.CLIP, FailureKind.UNREACHABLE, FailureKind.INTERRUPTED)
 """What leaves the job as it is, so that it can be resumed."""
 
 
@@ -36,7 +36,7 @@ class Teller:
     """Tells it as it goes; of nothing that is told is the key a part."""
 
     style: Style
-    access: Access
+    access: Credentials
     single: bool = False
     bar: Any = None
     counts: dict[Status, int] = field(default_factory=lambda: dict.fromkeys(Status, 0))
@@ -67,16 +67,16 @@ class Teller:
         for warning in outcome.warnings:
             self._say(f"{name}: {printable(warning)}")
 
-    def note(self, course: Course) -> None:
+    def note(self, course: Submission) -> None:
         """A job was created; called from any thread."""
         if self._talks:
             self._say(f"{shown(course.photo)}: submitted as job {printable(course.job)}")
 
-    def left(self, courses: Iterable[Course], fault: FfprepError | None) -> None:
+    def left(self, courses: Iterable[Submission], fault: FfprepError | None) -> None:
         """What has no Outcome, since the run has ended, by a `fault` if there is one: what goes on at the server, too."""
         for course in courses:
             if self.style.json and (course.job or fault):
-                error = fault or JobError(Trouble.INTERRUPTED, "was interrupted")
+                error = fault or JobError(FailureKind.INTERRUPTED, "was interrupted")
                 failed = Outcome(course.photo, course.clip, Status.FAILED, course.job, error=error)
                 self._print(self._as_dict(failed))
             name = shown(course.photo) if course.photo else course.job
@@ -87,7 +87,7 @@ class Teller:
                 )
             elif course.stage is Stage.SENDING:
                 words = "was being sent, and no answer came: the server may have taken it, and may bill it"
-                self._say(f"{name}: {Trouble.UNCERTAIN}: {words}; look at its list of jobs")
+                self._say(f"{name}: {FailureKind.UNCERTAIN}: {words}; look at its list of jobs")
 
     def waits(self, seconds: float) -> None:
         """Somebody has asked for the end, while the answer to a request is to come."""
@@ -95,7 +95,7 @@ class Teller:
             f"waiting up to {seconds:g} s for the answer to what was sent, which names the job"
         )
 
-    def look(self, courses: Iterable[Course]) -> None:
+    def look(self, courses: Iterable[Submission]) -> None:
         """Bring the bar up to date."""
         if self.bar is not None:
             over = sum(self.counts.values())
@@ -131,7 +131,7 @@ class Teller:
         argv += ["--base-url", self.access.shown_url] if self.style.base_url else []
         return printable(shlex.join(argv))
 
-    def show(self, course: Course, call: Call) -> None:
+    def show(self, course: Submission, call: HttpRequest) -> None:
         """A request that is not sent."""
         picture = call.picture
         if self.style.json:
@@ -182,7 +182,7 @@ class Teller:
         print_json(_hidden(content, self.access))
 
 
-def _hidden(value: Any, access: Access) -> Any:
+def _hidden(value: Any, access: Credentials) -> Any:
     if isinstance(value, str):
         return access.hide(value)
     if isinstance(value, dict):
@@ -191,11 +191,11 @@ def _hidden(value: Any, access: Access) -> Any:
 
 
 def _kind(error: FfprepError) -> str:
-    return str(getattr(error, "kind", Trouble.FAILED))
+    return str(getattr(error, "kind", FailureKind.FAILED))
 
 
 @contextmanager
-def teller(style: Style, access: Access, total: int, single: bool) -> Iterator[Teller]:
+def teller(style: Style, access: Credentials, total: int, single: bool) -> Iterator[Teller]:
     """A Teller with its bar, on a terminal only."""
     made = Teller(style, access, single)
     if not style.quiet and sys.stderr.isatty() and not (style.json and sys.stdout.isatty()):

@@ -25,8 +25,7 @@ from ffprep.options.parse import read_order
 from ffprep.run.runner import ConvertOptions
 from ffprep.system.files import FileStamp
 from ffprep.system.pool import run_chunks
-from ffprep.system.tempfiles import temporary_beside, working_folder, writing
-from ffprep.system.temporaries import sweep_links
+from ffprep.system.tempfiles import sweep_links, temporary_beside, working_folder, writing
 
 
 @dataclass(frozen=True, slots=True)

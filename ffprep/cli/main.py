@@ -19,8 +19,10 @@ from ffprep.cli.commands.inspect import (
 )
 from ffprep.cli.commands.jobs import configuration, run_jobs
 from ffprep.cli.commands.submit import submit
+from ffprep.cli.exit_codes import exit_code_of, report_error
 from ffprep.errors import ExitCode, Interrupted
-from ffprep.system.messages import exit_code_of, leave_now, on_command_line, tell
+from ffprep.system.messages import on_command_line
+from ffprep.system.shutdown import leave_now
 from ffprep.version import __version__
 
 
@@ -69,7 +71,7 @@ def main() -> NoReturn:
     except (click.Abort, KeyboardInterrupt, BrokenPipeError, Interrupted) as error:
         leave_now(exit_code_of(error))  # whoever asked for it, or wants no more, needs no word
     except Exception as error:
-        code = tell(error)
+        code = report_error(error)
         if isinstance(error, OSError):
             leave_now(code)  # the streams may be what cannot be written to
     try:

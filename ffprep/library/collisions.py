@@ -16,7 +16,7 @@ from ffprep.core.location import Location, Remote
 from ffprep.errors import Kind, PhotoError
 from ffprep.library.listing import Listing
 from ffprep.system.files import real_folder, real_path
-from ffprep.system.temporaries import temporary_name
+from ffprep.system.tempfiles import temporary_name
 
 _BUCKETS = 64
 """Numbers are compared a bucket at a time: as one set, a million of them would take 100 MB."""

@@ -33,7 +33,7 @@ from ffprep.run.task import (
 )
 from ffprep.run.work import Work
 from ffprep.system.pool import RemoteExecutor
-from ffprep.system.temporaries import sweep
+from ffprep.system.tempfiles import sweep
 from ffprep.version import __version__
 
 _PULSE = 0.05

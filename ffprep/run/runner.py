@@ -36,7 +36,7 @@ from ffprep.run.work import Work
 from ffprep.storage.lock import lock_output
 from ffprep.system.files import real_folder
 from ffprep.system.pool import Immediate, run_chunks
-from ffprep.system.temporaries import sweep, sweep_links
+from ffprep.system.tempfiles import sweep, sweep_links
 from ffprep.version import __version__
 
 if TYPE_CHECKING:

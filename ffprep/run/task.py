@@ -16,7 +16,7 @@ from ffprep.core.job import Policy, Result
 from ffprep.errors import EnvironmentFault
 from ffprep.ledger.rows import Hashes, PendingJob
 from ffprep.run.work import Work
-from ffprep.system.temporaries import maker, sweep_links
+from ffprep.system.tempfiles import maker, sweep_links
 from ffprep.version import __version__
 
 _KEPT = 4

@@ -19,8 +19,7 @@ from ffprep.errors import EnvironmentFault, FfprepError, Kind, OutputLocked, Pho
 from ffprep.storage.objects import UNGUARDED, Object, store
 from ffprep.system.files import FOLDER
 from ffprep.system.processes import lives, started
-from ffprep.system.tempfiles import working_folder
-from ffprep.system.temporaries import machine
+from ffprep.system.tempfiles import machine, working_folder
 
 _PULSE, _RENEWAL = 1.0, 60.0
 _STALE = 20 * 60.0

@@ -16,7 +16,7 @@ from typing import Any
 
 from ffprep.errors import EnvironmentFault, FfprepError, Kind, PhotoError, UsageError
 from ffprep.system.files import FileStamp
-from ffprep.system.temporaries import temporary_name
+from ffprep.system.tempfiles import temporary_name
 
 _WRONG_CREDENTIALS = {
     "ExpiredToken",

@@ -13,8 +13,7 @@ from ffprep.submit.credentials import Credentials
 from ffprep.submit.errors import FailureKind, JobError
 from ffprep.system.files import FileStamp
 from ffprep.system.processes import Limits, Processes
-from ffprep.system.tempfiles import replacing
-from ffprep.system.temporaries import sweep
+from ffprep.system.tempfiles import replacing, sweep
 
 _VIDEO = re.compile(r"Stream #0:\d+.*?: Video: .*?, (\d+)x(\d+)[ ,]")
 _TIME = re.compile(r"time=(\d+):(\d\d):(\d\d\.\d+)")

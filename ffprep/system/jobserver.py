@@ -16,7 +16,8 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from dataclasses import dataclass
 from functools import lru_cache
 
-from ffprep.system.messages import before_leaving, warn
+from ffprep.system.messages import warn
+from ffprep.system.shutdown import before_leaving
 
 _PULSE = 50
 """Milliseconds between two looks at whether those who wait are to stop."""

@@ -1,11 +1,10 @@
-"""A bounded pool: chunks in, results out as they come; and the signals that end it.
+"""A bounded pool of workers: chunks in, outcomes out as they come.
 
 Threads, because the work is elsewhere: in ffmpeg, and in Pillow's decoders, which let others run.
 """
 
 import math
 import os
-import signal
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
@@ -14,10 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Event, main_thread
-from types import FrameType, TracebackType
-from typing import Generic, Self, TypeVar
+from typing import Generic, TypeVar
 
-from ffprep.errors import EnvironmentFault, Interrupted
+from ffprep.errors import EnvironmentFault
 from ffprep.system.jobserver import Slots, slots
 
 Chunk = TypeVar("Chunk")
@@ -213,44 +211,3 @@ def _take(
             pending.remove(task)
         elif ordered:
             break
-
-
-class Signals:
-    """SIGINT, SIGTERM and SIGHUP while a run goes on.
-
-    Before `while_running`, the first one raises Interrupted. After it, `stop` is called instead, so
-    that the run ends by itself and can say what was done. A signal that was ignored stays ignored.
-    """
-
-    def __init__(self) -> None:
-        self.number: int | None = None
-        self._stop: Callable[[], None] | None = None
-        self._before: dict[int, object] = {}
-
-    def while_running(self, stop: Callable[[], None]) -> None:
-        """From now on, a signal calls `stop`."""
-        self._stop = stop
-
-    def __enter__(self) -> Self:
-        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-            number = getattr(signal, name, None)
-            if number is not None and signal.getsignal(number) != signal.SIG_IGN:
-                self._before[number] = signal.signal(number, self._handle)
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)  # type: ignore[arg-type]
-
-    def _handle(self, number: int, frame: FrameType | None) -> None:
-        if self.number is not None:
-            return  # it is ending already, and its cleaning up is not to be cut short
-        self.number = number
-        if self._stop is None:
-            raise Interrupted(number)
-        self._stop()

@@ -319,7 +319,12 @@ def test_errors_go_through_process_pools(photo: Path) -> None:
         assert raised.value.kind is library.Kind.UNSUPPORTED
         assert good.result(60).size == library.Size(8, 8)
     (finding,) = library.check(photo.parent / "nix.jpg", "9x9")
-    for error in (finding.error, Interrupted(2), Killed(library.Kind.IO, "x"), library.OutputLocked("y")):
+    for error in (
+        finding.error,
+        Interrupted(2),
+        Killed(library.Kind.IO, "x"),
+        library.OutputLocked("y"),
+    ):
         assert error
         for same in (pickle.loads(pickle.dumps(error)), copy.deepcopy(error)):
             assert (type(same), str(same), vars(same)) == (type(error), str(error), vars(error))

@@ -120,7 +120,7 @@ def test_photos_that_kill_every_worker_cost_themselves(ffprep, tmp_path: Path) -
 
 OTHER_VERSION = "import ffprep\nffprep.__version__ = '0.0.1'\n"
 # What a machine without the disk sees cannot be had on this one.
-ELSEWHERE = "from ffprep import duty\nduty.sees = lambda path: False\n"
+ELSEWHERE = "from ffprep.run import task\ntask.can_read = lambda path: False\n"
 
 
 def test_who_cannot_do_the_work_is_named_before_it_begins(ffprep, tmp_path: Path) -> None:

@@ -11,10 +11,11 @@ import time
 from pathlib import Path
 
 from ffprep.config.modes import find_mode
+from ffprep.conversion.publish import publish
 from ffprep.core.job import LocalJob, Policy
 from ffprep.core.spec import Size, Spec
-from ffprep.system import temporaries
-from ffprep.system.tempfiles import publish, temporary_beside
+from ffprep.system import tempfiles
+from ffprep.system.tempfiles import temporary_beside
 from tests.support.pictures import opened, ramp
 
 KILLS = 30
@@ -101,7 +102,7 @@ def test_only_what_dead_runs_left_is_swept(ffprep, tmp_path: Path, monkeypatch) 
     monkeypatch.setenv("TMPDIR", str(scratch))
     gone = subprocess.Popen(["true"])
     gone.wait()
-    ours = temporaries.temporary_name()
+    ours = tempfiles.temporary_name()
     dead = ours.replace(f"-{os.getpid()}-", f"-{gone.pid}-")
     place = ours.split("-")[1]
     elsewhere = dead.replace(place, "00000000")

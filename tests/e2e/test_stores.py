@@ -33,7 +33,7 @@ from ffprep.storage.objects import store as store_of
 from ffprep.storage.stamps import _Listed
 from ffprep.system.files import FileStamp
 from ffprep.system.processes import started
-from ffprep.system.temporaries import machine
+from ffprep.system.tempfiles import machine
 from tests.support.command_line import Ran
 from tests.support.pictures import ramp
 from tests.support.stores import KEY, Bucketeer, Request, bucketeer

@@ -1,6 +1,5 @@
 import math
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -10,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from ffprep.errors import Interrupted
-from ffprep.system import pool as workers
-from ffprep.system.pool import Immediate, Signals, _quota, processors, run_chunks
+from ffprep.system import pool
+from ffprep.system.pool import Immediate, _quota, processors, run_chunks
 
 
 def twice(number: int) -> Iterator[int]:
@@ -56,7 +54,7 @@ def test_one_slow_chunk_does_not_hold_up_the_rest() -> None:
 def test_the_end_of_the_work_is_noticed_without_waiting_for_a_pulse(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(workers, "_PULSE", 3600)
+    monkeypatch.setattr(pool, "_PULSE", 3600)
     assert list(run_chunks(range(50), twice, 1, ordered=True))[-2:] == [49, -49]
     assert list(run_chunks([1], lambda n: [], 1)) == []
 
@@ -134,7 +132,7 @@ def test_a_straggler_does_not_hold_up_the_stop() -> None:
 
 
 def test_workers_are_the_processors_this_process_may_use() -> None:
-    code = "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}); from ffprep import workers as w; print(w.processors())"
+    code = "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}); from ffprep.system import pool as w; print(w.processors())"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout == "1\n"
     assert 1 <= processors() <= len(os.sched_getaffinity(0))
@@ -167,19 +165,6 @@ def test_a_quota_of_the_control_group_counts(tmp_path: Path, cgroup: str, files,
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     assert _quota(tmp_path) == quota
-
-
-def test_the_first_signal_raises_and_later_ones_stop_the_run() -> None:
-    with Signals() as signals, pytest.raises(Interrupted) as caught:
-        os.kill(os.getpid(), signal.SIGTERM)
-    assert caught.value.exit_code == 143
-    stops: list[int] = []
-    with Signals() as signals:
-        signals.while_running(lambda: stops.append(1))
-        os.kill(os.getpid(), signal.SIGINT)
-        os.kill(os.getpid(), signal.SIGINT)
-        assert (signals.number, stops) == (signal.SIGINT, [1])
-    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
 def test_what_was_done_is_told_before_a_failure_that_ends_it_all() -> None:

@@ -12,13 +12,13 @@ from ffprep.cli.reporting.dry_run import dry_run
 from ffprep.errors import ExitCode, Interrupted
 from ffprep.options.config_file import ConfigCommand
 from ffprep.options.convert import CONVERT
-from ffprep.system.messages import leave_now, say
+from ffprep.system.messages import say
+from ffprep.system.shutdown import Signals, leave_now
 
 if TYPE_CHECKING:
     from ffprep.cli.reporting.progress import Style
     from ffprep.run.runner import ConvertOptions, Run
     from ffprep.run.summary import RunSummary
-    from ffprep.system.pool import Signals
 
 # The other rooms are imported where a command needs them: `ffprep --version` and a Makefile's
 # thousandth call should not pay for Pillow, tqdm and ffmpeg-python.
@@ -31,13 +31,11 @@ def convert(**given: Any) -> None:
 
     SOURCE is a file, a folder, a URL such as s3://photos/2024, or - for a list of them on stdin, one a line.
     """
-    from ffprep.system.pool import Signals
-
     with Signals() as signals:
         sys.exit(run_convert(given, signals))
 
 
-def run_convert(given: dict[str, Any], signals: "Signals", job: str = "") -> int:
+def run_convert(given: dict[str, Any], signals: Signals, job: str = "") -> int:
     """Do what the options of `convert` say, and tell those who wait for its end; the exit code.
 
     `job` signs all that is told, where several run.
@@ -57,7 +55,7 @@ def run_convert(given: dict[str, Any], signals: "Signals", job: str = "") -> int
     return tally.exit_code
 
 
-def _carry_out(given: dict[str, Any], signals: "Signals", tally: "RunSummary", job: str) -> None:
+def _carry_out(given: dict[str, Any], signals: Signals, tally: "RunSummary", job: str) -> None:
     from ffprep.conversion.converter import Converter
     from ffprep.conversion.ffmpeg_binary import find
     from ffprep.options.parse import read_order
@@ -127,7 +125,7 @@ def _style(given: dict[str, Any], job: str) -> "Style":
     )
 
 
-def _tell(run: "Run", style: "Style", tally: "RunSummary", signals: "Signals") -> None:
+def _tell(run: "Run", style: "Style", tally: "RunSummary", signals: Signals) -> None:
     from ffprep.cli.reporting.progress import reporter
     from ffprep.run.summary import RunEnd
 

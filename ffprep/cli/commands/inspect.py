@@ -32,7 +32,8 @@ from ffprep.options.types import (
     AnyLocation,
 )
 from ffprep.system.files import LEDGER
-from ffprep.system.messages import leave_now, say
+from ffprep.system.messages import say
+from ffprep.system.shutdown import Signals, leave_now
 
 if TYPE_CHECKING:
     from ffprep.ledger.history import Failed, History
@@ -54,7 +55,6 @@ def check(paths: tuple[Path, ...], **given: Any) -> None:
     from ffprep.options.parse import read_target
     from ffprep.run import summary as report
     from ffprep.run.inspect import Survey
-    from ffprep.system.pool import Signals
 
     target = read_target(given["size"], given["target"], given["targets"])
     count, short = 0, False
@@ -95,7 +95,6 @@ def info(paths: tuple[Path, ...], **given: Any) -> None:
     from ffprep.options.parse import filter_folders, read_aims, read_frames
     from ffprep.run import summary as report
     from ffprep.run.inspect import Survey
-    from ffprep.system.pool import Signals
 
     frames = read_frames(given)
     modes = all_modes(filter_folders(given["filters"])) if frames else []
@@ -133,7 +132,6 @@ def compare(photo: Path, output: Path, **given: Any) -> None:
     from ffprep.conversion.ffmpeg_binary import find
     from ffprep.options.parse import filter_folders, read_aims, read_sheet
     from ffprep.run import summary as report
-    from ffprep.system.pool import Signals
 
     modes = all_modes(filter_folders(given["filters"]))
     spec = read_sheet(photo, output, modes[0], given)

@@ -58,7 +58,7 @@ def run_jobs(ctx: click.Context, /, chosen: tuple[str, ...], every: bool, **give
     Options of `convert` win over what the file says.
     """
     from ffprep.cli.commands.named_jobs import jobs_of, run_in_turn
-    from ffprep.system.pool import Signals
+    from ffprep.system.shutdown import Signals
 
     with Signals():
         config = read(given["file"], convert)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ffprep.cli.commands.convert import convert, run_convert
+from ffprep.cli.exit_codes import FINAL, report_error
 from ffprep.cli.reporting.progress import Style
 from ffprep.config.job_file import Config, Key, Settings, ValueKind
 from ffprep.core.location import names_url
@@ -14,8 +15,7 @@ from ffprep.errors import EnvironmentFault, ExitCode, Interrupted, UsageError
 from ffprep.options.config_file import COMMAND_LINE, default_of, key_names, keys_of
 from ffprep.options.parse import read_order
 from ffprep.run.summary import printable
-from ffprep.system.messages import FINAL, tell
-from ffprep.system.pool import Signals
+from ffprep.system.shutdown import Signals
 
 GRAVEST_FIRST = (
     ExitCode.BUG,
@@ -66,7 +66,7 @@ class NamedJob:
         except FINAL:
             raise
         except Exception as error:
-            code = tell(error, Style(job=signature).signed)
+            code = report_error(error, Style(job=signature).signed)
         if signals.number is not None:
             raise Interrupted(signals.number)
         return code

@@ -31,7 +31,7 @@ from ffprep.options.types import (
 if TYPE_CHECKING:
     from ffprep.cli.reporting.submit_progress import Style, Teller
     from ffprep.submit.parse import SubmitOrder
-    from ffprep.system.pool import Signals
+    from ffprep.system.shutdown import Signals
 
 # The other rooms are imported where they are needed, as in converting; the openai SDK when a request is made.
 
@@ -140,8 +140,7 @@ def submit(**given: Any) -> None:
     """
     from ffprep.cli.reporting.submit_progress import Style
     from ffprep.submit.parse import read_order
-    from ffprep.system.messages import leave_now
-    from ffprep.system.pool import Signals
+    from ffprep.system.shutdown import Signals, leave_now
     from ffprep.system.tempfiles import remove_temporaries
 
     with Signals() as signals:

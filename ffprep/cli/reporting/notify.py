@@ -14,14 +14,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ffprep.cli.exit_codes import exit_code_of
 from ffprep.core.job import Status
 from ffprep.core.location import Remote
 from ffprep.errors import EnvironmentFault, Kind, UsageError
 from ffprep.library.walk import require_no_picture
 from ffprep.run.summary import RunEnd, RunSummary, as_dict, in_utc, printable, shown
-from ffprep.system.messages import exit_code_of, say
-from ffprep.system.pool import Signals
+from ffprep.system.messages import say
 from ffprep.system.processes import Processes
+from ffprep.system.shutdown import Signals
 from ffprep.system.tempfiles import replacing, temporary_beside, temporary_folder, told_as
 from ffprep.version import __version__
 

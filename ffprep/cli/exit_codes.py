@@ -1,0 +1,52 @@
+"""Errors that end a command: the message on stderr, and the exit code."""
+
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+
+import click
+
+from ffprep.errors import ExitCode, FfprepError, Interrupted, UsageError, reason
+from ffprep.system.messages import say
+
+ISSUES = "https://github.com/ffprep/ffprep/issues"
+FINAL = (click.Abort, BrokenPipeError, Interrupted)
+"""Errors that end `ffprep run` at once; the jobs that follow are not started."""
+
+
+def report_error(error: Exception, signed: Callable[[str], str] = str) -> int:
+    """Report the error that ended a command, and return its exit code.
+
+    `signed` adds the name of a job to the message. A stderr that cannot be written to is ignored.
+    """
+    with suppress(OSError):
+        _print_error(error, signed)
+    return exit_code_of(error)
+
+
+def _print_error(error: Exception, signed: Callable[[str], str]) -> None:
+    if isinstance(error, click.ClickException):
+        error.show()
+    elif isinstance(error, UsageError):
+        say(signed(f"{error}\nTry 'ffprep --help' for help."))
+    elif isinstance(error, FfprepError):
+        say(signed(str(error)))
+    elif isinstance(error, OSError):
+        path = f": {error.filename}" if error.filename else ""
+        say(signed(f"{reason(error)}{path}"))
+    else:
+        import traceback
+
+        traceback.print_exception(error)
+        say(signed(f"this is a bug in ffprep; please report the lines above at {ISSUES}"))
+
+
+def exit_code_of(error: BaseException) -> int:
+    """Return the exit code of a command that ends in `error`."""
+    if isinstance(error, FfprepError | click.ClickException):
+        return error.exit_code
+    if isinstance(error, click.Abort | KeyboardInterrupt):
+        return 128 + signal.SIGINT
+    if isinstance(error, BrokenPipeError):
+        return 128 + signal.SIGPIPE
+    return ExitCode.ENVIRONMENT if isinstance(error, OSError) else ExitCode.BUG

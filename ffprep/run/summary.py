@@ -1,13 +1,11 @@
-"""What is known of a run, in words: its counts, its exit code; a Result as a line and as JSON."""
+"""The summary of a run: counts, first failures and warnings, how it ended, its exit code."""
 
-import json
 import os
 import time
 from bisect import insort
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -116,66 +114,3 @@ def _keep(first: list[Result], result: Result) -> None:
     """Keep those that are first by name: they come as they are done, another order each night."""
     insort(first, result, key=lambda each: os.fspath(each.source))
     del first[NAMED:]
-
-
-def as_dict(result: Result) -> dict[str, Any]:
-    """A Result as the contract of --json has it; `warnings` is there where there are some."""
-    failure = result.failure
-    content = {
-        "source": os.fspath(result.source),
-        "output": None if result.output is None else os.fspath(result.output),
-        "status": result.status.value,
-        "width": result.size.width if result.size else None,
-        "height": result.size.height if result.size else None,
-        "mode": result.mode,
-        "seconds": round(result.seconds, 3),
-        "error": {"kind": failure.kind.value, "message": failure.message} if failure else None,
-    }
-    return content | ({"warnings": list(result.warnings)} if result.warnings else {})
-
-
-def line(result: Result) -> str:
-    """A Result on one line for people."""
-    if result.failure:
-        return f"{shown(result.source)}: {result.failure.kind}: {printable(result.failure.message)}"
-    if result.warnings:
-        return f"{shown(result.source)}: {printable('; '.join(result.warnings))}"
-    what = [str(result.status), str(result.size)] + ([result.mode] if result.mode else [])
-    words = ", ".join([*what, f"{result.seconds:.2f} s"])
-    return f"{shown(result.source)} -> {shown(result.output)}: {words}"
-
-
-def in_utc(seconds: float) -> str:
-    """A time, in seconds since 1970, as JSON has it."""
-    moment = datetime.fromtimestamp(seconds, UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def signed(text: str, job: str) -> str:
-    """A text with the name of the job that says it, where several jobs tell at one place."""
-    return f"[{job}] {text}" if job else text
-
-
-def signed_json(content: dict[str, Any], job: str) -> dict[str, Any]:
-    """The same for an object."""
-    return {"job": job} | content if job else content
-
-
-def print_json(content: dict[str, Any]) -> None:
-    """One object a line. ASCII, so that a name that is not UTF-8 survives as its lone surrogates."""
-    print(json.dumps(content), flush=True)
-
-
-def shown(path: Location | None) -> str:
-    """A file name for people: on one line, and without what would steer the terminal."""
-    return printable(os.fspath(path)) if path is not None else "-"
-
-
-def printable(text: str) -> str:
-    """Text with control characters and undecodable bytes written as escapes."""
-    return "".join(c if c.isprintable() else _escape(c) for c in text)
-
-
-def _escape(character: str) -> str:
-    raw = os.fsencode(character) if "\udc80" <= character <= "\udcff" else b""
-    return f"\\x{raw[0]:02x}" if raw else character.encode("unicode_escape").decode()

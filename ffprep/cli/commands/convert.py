@@ -56,11 +56,11 @@ def run_convert(given: dict[str, Any], signals: Signals, job: str = "") -> int:
 
 
 def _carry_out(given: dict[str, Any], signals: Signals, tally: "RunSummary", job: str) -> None:
+    from ffprep.cli.reporting.text import printable_path
     from ffprep.conversion.converter import Converter
     from ffprep.conversion.ffmpeg_binary import find
     from ffprep.options.parse import read_order
     from ffprep.run.runner import prepared
-    from ffprep.run.summary import shown
 
     order = read_order(given)
     style = replace(_style(given, job), status_command=_status_command(given, order))
@@ -85,7 +85,9 @@ def _carry_out(given: dict[str, Any], signals: Signals, tally: "RunSummary", job
         _tell(run, style, tally, signals)
         if order.depfile and tally.exit_code == ExitCode.OK and signals.number is None:
             for path in order.depfile.write(run.plan):
-                words = f"--depfile: make has no word for {shown(path)}, and it is left out"
+                words = (
+                    f"--depfile: make has no word for {printable_path(path)}, and it is left out"
+                )
                 say(style.signed(words))
 
 

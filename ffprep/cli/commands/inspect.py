@@ -52,8 +52,8 @@ if TYPE_CHECKING:
 @AS_JSON
 def check(paths: tuple[Path, ...], **given: Any) -> None:
     """Verify pictures that exist; one line for each rule that one of them breaks. Writes nothing."""
+    from ffprep.cli.reporting import text
     from ffprep.options.parse import read_target
-    from ffprep.run import summary as report
     from ffprep.run.inspect import Survey
 
     target = read_target(given["size"], given["target"], given["targets"])
@@ -64,12 +64,12 @@ def check(paths: tuple[Path, ...], **given: Any) -> None:
         for finding in survey.verify(target):
             count, short = count + 1, short or bool(finding.broken)
             if given["as_json"]:
-                report.print_json(finding.as_dict())
+                text.print_json(finding.as_dict())
                 continue
-            for words in map(report.printable, finding.broken):
-                click.echo(f"{report.shown(finding.path)}: {words}")
+            for words in map(text.printable, finding.broken):
+                click.echo(f"{text.printable_path(finding.path)}: {words}")
     if not count:
-        say(f"no picture in {', '.join(map(report.shown, paths))}: nothing was verified")
+        say(f"no picture in {', '.join(map(text.printable_path, paths))}: nothing was verified")
     sys.exit(ExitCode.SOME_FAILED if short else ExitCode.OK)
 
 
@@ -91,9 +91,9 @@ def info(paths: tuple[Path, ...], **given: Any) -> None:
     Format, size as shown and as stored, orientation, alpha, profile; with --size or --target, also what
     is enlarged, cut, set in bars, and which mode is recommended.
     """
+    from ffprep.cli.reporting import text
     from ffprep.config.modes import all_modes
     from ffprep.options.parse import filter_folders, read_aims, read_frames
-    from ffprep.run import summary as report
     from ffprep.run.inspect import Survey
 
     frames = read_frames(given)
@@ -105,10 +105,10 @@ def info(paths: tuple[Path, ...], **given: Any) -> None:
         for finding in survey.describe(frames, modes, read_aims(given)):
             failed = failed or finding.error is not None
             if given["as_json"]:
-                report.print_json(finding.as_dict())
+                text.print_json(finding.as_dict())
             else:
-                lines = map(report.printable, finding.describe().splitlines())
-                click.echo(f"{report.shown(finding.path)}: " + "\n".join(lines))
+                lines = map(text.printable, finding.describe().splitlines())
+                click.echo(f"{text.printable_path(finding.path)}: " + "\n".join(lines))
     sys.exit(ExitCode.SOME_FAILED if failed else ExitCode.OK)
 
 
@@ -125,13 +125,13 @@ def info(paths: tuple[Path, ...], **given: Any) -> None:
 @FFMPEG
 def compare(photo: Path, output: Path, **given: Any) -> None:
     """Draw a photo in every mode, side by side, in one picture."""
+    from ffprep.cli.reporting import text
     from ffprep.config.modes import all_modes
     from ffprep.config.sidecars import sidecar, sidecar_of
     from ffprep.conversion import contact_sheet as sheet
     from ffprep.conversion.converter import Converter
     from ffprep.conversion.ffmpeg_binary import find
     from ffprep.options.parse import filter_folders, read_aims, read_sheet
-    from ffprep.run import summary as report
 
     modes = all_modes(filter_folders(given["filters"]))
     spec = read_sheet(photo, output, modes[0], given)
@@ -152,7 +152,7 @@ def compare(photo: Path, output: Path, **given: Any) -> None:
             if signals.number is not None:
                 leave_now(128 + signals.number)
     for warning in warnings:
-        say(f"{report.shown(photo)}: {report.printable(warning)}")
+        say(f"{text.printable_path(photo)}: {text.printable(warning)}")
 
 
 @click.command()
@@ -166,9 +166,9 @@ def status(
     outputs: tuple[Location, ...], failed: bool, ledger: Location | None, as_json: bool
 ) -> None:
     """Tell what was done in output folders, and what failed, of shards all together; what was submitted for clips."""
+    from ffprep.cli.reporting import text
     from ffprep.ledger.history import History
     from ffprep.ledger.shards import Ledgers
-    from ffprep.run import summary as report
 
     if ledger and len(outputs) > 1:
         raise UsageError("--ledger is that of one OUT; ask for one at a time")
@@ -188,7 +188,7 @@ def status(
         histories.append(ledgers.history)
         _tell_of(output, histories[-1], as_json)
         if others := ledgers.others:
-            such = f"such as {report.shown(others[0].path)}"
+            such = f"such as {text.printable_path(others[0].path)}"
             words = f"{len(others)} ledgers of another split are not counted, {such}"
             say(f"{words}; remove them if that is over")
     if len(histories) > 1 and not as_json:
@@ -214,23 +214,23 @@ def _tell_submissions(output: Location, failed: bool, as_json: bool) -> bool:
 
 
 def _tell_failed(failed: Iterable["Failed | StoredSubmission"], as_json: bool) -> None:
-    from ffprep.run import summary as report
+    from ffprep.cli.reporting import text
 
     for each in failed:
         if as_json:
-            report.print_json(asdict(each))
+            text.print_json(asdict(each))
         else:
-            click.echo(report.printable(f"{each.source}: {each.kind}: {each.message}"))
+            click.echo(text.printable(f"{each.source}: {each.kind}: {each.message}"))
 
 
 def _tell_of(output: Location, found: "History | StoredSubmissions", as_json: bool) -> None:
-    from ffprep.run import summary as report
+    from ffprep.cli.reporting import text
 
     if as_json:
-        report.print_json({"output": str(output)} | found.as_dict())
+        text.print_json({"output": str(output)} | found.as_dict())
     else:
-        lines = map(report.printable, found.describe().splitlines())
-        click.echo(f"{report.shown(output)}: " + "\n".join(lines))
+        lines = map(text.printable, found.describe().splitlines())
+        click.echo(f"{text.printable_path(output)}: " + "\n".join(lines))
 
 
 @click.command(hidden=True)
@@ -258,12 +258,12 @@ def _limits(given: Mapping[str, Any]) -> Policy:
 @contextmanager
 def _told(path: Path) -> Iterator[None]:
     """Say what is wrong with a photo, and leave."""
-    from ffprep.run import summary as report
+    from ffprep.cli.reporting import text
 
     try:
         yield
     except PhotoError as error:
-        say(f"{report.shown(path)}: {error.kind}: {report.printable(str(error))}")
+        say(f"{text.printable_path(path)}: {error.kind}: {text.printable(str(error))}")
         sys.exit(ExitCode.BUG if error.kind is Kind.INTERNAL else ExitCode.SOME_FAILED)
 
 
@@ -272,15 +272,15 @@ def _told(path: Path) -> Iterator[None]:
 @AS_JSON
 def list_modes(filters: tuple[Path, ...], as_json: bool) -> None:
     """List the modes: what each keeps, what it loses, what it suits."""
+    from ffprep.cli.reporting import text
     from ffprep.config.modes import all_modes
     from ffprep.options.parse import filter_folders
-    from ffprep.run import summary as report
 
     for mode in all_modes(filter_folders(filters)):
         lists = {"suits": list(mode.suits), "scenes": list(mode.scenes)}
         words = {"keeps": mode.keeps, "loses": mode.loses} | lists
         if as_json:
-            report.print_json({"name": mode.name, "summary": mode.summary} | words)
+            text.print_json({"name": mode.name, "summary": mode.summary} | words)
         else:
             words |= {key: ", ".join(texts) for key, texts in lists.items()}
             click.echo(f"{mode.name}: {mode.summary}")
@@ -294,14 +294,14 @@ def list_modes(filters: tuple[Path, ...], as_json: bool) -> None:
 @AS_JSON
 def list_targets(targets: tuple[Path, ...], as_json: bool) -> None:
     """List the named destinations, and what each takes."""
+    from ffprep.cli.reporting import text
     from ffprep.config.targets import all_targets
     from ffprep.options.parse import target_files
-    from ffprep.run import summary as report
 
     for target in all_targets(target_files(targets)):
         if as_json:
-            report.print_json(target.as_dict())
+            text.print_json(target.as_dict())
         else:
-            click.echo(report.printable(f"{target.name}: {target.title}"))
+            click.echo(text.printable(f"{target.name}: {target.title}"))
             for line in target.describe():
-                click.echo("    " + report.printable(line))
+                click.echo("    " + text.printable(line))

@@ -83,7 +83,7 @@ def configuration() -> None:
 def show(ctx: click.Context, /, chosen: tuple[str, ...], **given: Any) -> None:
     """Print every option of jobs (default: of all) as TOML, with where it was said."""
     from ffprep.cli.commands.named_jobs import as_toml, jobs_of
-    from ffprep.run.summary import print_json
+    from ffprep.cli.reporting.text import print_json
 
     jobs = list(jobs_of(read(given["file"], convert), chosen, ctx.obj))
     if not given["told_as_json"]:

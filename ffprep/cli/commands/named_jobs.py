@@ -9,12 +9,12 @@ from typing import Any
 from ffprep.cli.commands.convert import convert, run_convert
 from ffprep.cli.exit_codes import FINAL, report_error
 from ffprep.cli.reporting.progress import Style
+from ffprep.cli.reporting.text import printable
 from ffprep.config.job_file import Config, Key, Settings, ValueKind
 from ffprep.core.location import names_url
 from ffprep.errors import EnvironmentFault, ExitCode, Interrupted, UsageError
 from ffprep.options.config_file import COMMAND_LINE, default_of, key_names, keys_of
 from ffprep.options.parse import read_order
-from ffprep.run.summary import printable
 from ffprep.system.shutdown import Signals
 
 GRAVEST_FIRST = (

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 def dry_run(run: "Run", tally: "RunSummary", style: "Style") -> None:
     """Print what would be run; tell what would fail."""
+    from ffprep.cli.reporting import text
     from ffprep.core.job import FreshCount, Job, Status
-    from ffprep.run import summary as report
 
     made: set[Location] = set()
     spec = run.order.request.spec
@@ -35,15 +35,15 @@ def dry_run(run: "Run", tally: "RunSummary", style: "Style") -> None:
         if result:
             tally.add(result)
             if result.failure:
-                say(style.signed(report.line(result)))
+                say(style.signed(text.result_line(result)))
 
 
 def _print_pipeline(
     run: "Run", job: "Job", made: "set[Location]", style: "Style"
 ) -> "Result | None":
     """Print how a Job would be done; the Result that can be told beforehand."""
+    from ffprep.cli.reporting import text
     from ffprep.core.job import Result
-    from ffprep.run import summary as report
 
     try:
         pipeline = run.staging.pipeline(job)
@@ -53,7 +53,9 @@ def _print_pipeline(
         names = {"source": str(job.source), "output": str(job.output)}
         style.print_json(names | {"pipeline": pipeline})
     elif not pipeline:
-        sys.stdout.write(f"# {report.shown(job.source)} -> {report.shown(job.output)}\n")
+        sys.stdout.write(
+            f"# {text.printable_path(job.source)} -> {text.printable_path(job.output)}\n"
+        )
     else:
         _print_for_shell(pipeline, job.output.parent, made)
     return None
@@ -62,13 +64,13 @@ def _print_pipeline(
 def _print_removal(result: "Result", style: "Style") -> None:
     import shlex
 
+    from ffprep.cli.reporting import text
     from ffprep.core.location import Remote
-    from ffprep.run import summary as report
 
     if style.json:
-        style.print_json(report.as_dict(result))
+        style.print_json(text.result_as_dict(result))
     elif isinstance(result.output, Remote):
-        sys.stdout.write(f"# remove {report.shown(result.output)}\n")
+        sys.stdout.write(f"# remove {text.printable_path(result.output)}\n")
     else:
         sys.stdout.write(shlex.join(["rm", "--", str(result.output)]) + "\n")
 

@@ -17,19 +17,19 @@ from logging.handlers import WatchedFileHandler
 from pathlib import Path
 from typing import Any
 
+from ffprep.cli.reporting.text import (
+    printable,
+    printable_path,
+    result_as_dict,
+    result_line,
+    utc_timestamp,
+    with_job,
+    with_job_key,
+)
 from ffprep.core.job import Result
 from ffprep.errors import EnvironmentFault, reason
 from ffprep.library.walk import require_no_picture
-from ffprep.run.summary import (
-    RunSummary,
-    as_dict,
-    in_utc,
-    line,
-    printable,
-    shown,
-    signed,
-    signed_json,
-)
+from ffprep.run.summary import RunSummary
 from ffprep.system.messages import say
 from ffprep.version import __version__
 
@@ -47,7 +47,7 @@ class LogFile:
             self._handler = _opened(path)
         except OSError as error:
             why = "nobody reads this pipe" if error.errno == errno.ENXIO else reason(error)
-            raise EnvironmentFault(f"--log-file {shown(path)}: {why}") from None
+            raise EnvironmentFault(f"--log-file {printable_path(path)}: {why}") from None
 
     def begin(self, tally: RunSummary) -> None:
         """Log that a run begins."""
@@ -59,12 +59,12 @@ class LogFile:
         }
         photos = "photos" if tally.total is None else f"{tally.total} photos"
         versions = f"ffprep {__version__}, ffmpeg {tally.ffmpeg}"
-        words = f"begin: {photos} to {shown(tally.output)} ({versions})"
+        words = f"begin: {photos} to {printable_path(tally.output)} ({versions})"
         self._write({"begin": content} if self._json else words)
 
     def photo(self, result: Result) -> None:
         """Log a Result."""
-        self._write(as_dict(result) if self._json else line(result))
+        self._write(result_as_dict(result) if self._json else result_line(result))
 
     def end(self, tally: RunSummary) -> None:
         """Log how a run ended."""
@@ -81,9 +81,11 @@ class LogFile:
         now, pid = time.time(), os.getpid()
         if isinstance(what, str):
             stamp = datetime.fromtimestamp(now).astimezone().isoformat(" ", "milliseconds")
-            text = f"{stamp} [{pid}] {signed(what, self._job)}"
+            text = f"{stamp} [{pid}] {with_job(what, self._job)}"
         else:
-            text = json.dumps({"time": in_utc(now), "pid": pid} | signed_json(what, self._job))
+            text = json.dumps(
+                {"time": utc_timestamp(now), "pid": pid} | with_job_key(what, self._job)
+            )
         self._handler.handle(makeLogRecord({"msg": text}))
 
 
@@ -128,4 +130,6 @@ class _Handler(WatchedFileHandler):
         if not self._told:
             self._told = True
             why = reason(sys.exception() or OSError())
-            say(f"--log-file {shown(self._path)}: {why}; the run goes on, and lines are lost")
+            say(
+                f"--log-file {printable_path(self._path)}: {why}; the run goes on, and lines are lost"
+            )

@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from ffprep.cli.exit_codes import exit_code_of
+from ffprep.cli.reporting.text import printable, printable_path, result_as_dict, utc_timestamp
 from ffprep.core.job import Status
 from ffprep.core.location import Remote
 from ffprep.errors import EnvironmentFault, Kind, UsageError
 from ffprep.library.walk import require_no_picture
-from ffprep.run.summary import RunEnd, RunSummary, as_dict, in_utc, printable, shown
+from ffprep.run.summary import RunEnd, RunSummary
 from ffprep.system.messages import say
 from ffprep.system.processes import Processes
 from ffprep.system.shutdown import Signals
@@ -55,10 +56,10 @@ class RunReport:
             "total": tally.total,
             "unseen": tally.unseen,
             "warned": tally.warned,
-            "started": in_utc(tally.began),
-            "finished": in_utc(self.finished),
+            "started": utc_timestamp(tally.began),
+            "finished": utc_timestamp(self.finished),
             "failures": {kind.value: count for kind, count in sorted(tally.kinds.items()) if count},
-            "first_failures": [as_dict(result) for result in tally.failures],
+            "first_failures": [result_as_dict(result) for result in tally.failures],
             "version": __version__,
             "ffmpeg": tally.ffmpeg or None,
         }
@@ -85,7 +86,7 @@ class RunReport:
     def _metric(self, name: str, help: str, values: Mapping[str, float]) -> Iterator[str]:
         yield f"# HELP ffprep_{name} {help}"
         yield f"# TYPE ffprep_{name} gauge"
-        output = shown(Path(self.output)).replace("\\", r"\\").replace('"', r"\"")
+        output = printable_path(Path(self.output)).replace("\\", r"\\").replace('"', r"\"")
         for label, value in values.items():
             labels = f'output="{output}"' + (f",{label}" if label else "")
             yield f"ffprep_{name}{{{labels}}} {value}"
@@ -107,14 +108,14 @@ class Notifications:
     def __post_init__(self) -> None:
         if self.metrics_file and self.metrics_file.suffix != ".prom":
             raise UsageError(
-                f"--metrics-file {shown(self.metrics_file)}: node_exporter reads only names that end in .prom"
+                f"--metrics-file {printable_path(self.metrics_file)}: node_exporter reads only names that end in .prom"
             )
         for option, path in self._files():
             if os.path.lexists(path) and not os.path.isfile(path):
-                raise EnvironmentFault(f"{option} {shown(path)}: is no regular file")
+                raise EnvironmentFault(f"{option} {printable_path(path)}: is no regular file")
             require_no_picture(option, path)
             if not os.path.isdir(path.parent):
-                raise EnvironmentFault(f"{option} {shown(path)}: there is no such folder")
+                raise EnvironmentFault(f"{option} {printable_path(path)}: there is no such folder")
             with told_as(option), temporary_beside(path.resolve()):
                 pass
 

@@ -12,17 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ffprep.core.job import FreshCount, Result, Status
-from ffprep.run.summary import (
-    RunEnd,
-    RunSummary,
-    as_dict,
-    line,
+from ffprep.cli.reporting.text import (
     print_json,
-    shown,
-    signed,
-    signed_json,
+    printable_path,
+    result_as_dict,
+    result_line,
+    with_job,
+    with_job_key,
 )
+from ffprep.core.job import FreshCount, Result, Status
+from ffprep.run.summary import RunEnd, RunSummary
 from ffprep.system.messages import say
 
 if TYPE_CHECKING:
@@ -47,11 +46,11 @@ class Style:
 
     def signed(self, text: str) -> str:
         """A text with the job's name in front."""
-        return signed(text, self.job)
+        return with_job(text, self.job)
 
     def print_json(self, content: dict[str, Any]) -> None:
         """An object on stdout, with the job's name in it."""
-        print_json(signed_json(content, self.job))
+        print_json(with_job_key(content, self.job))
 
     @property
     def places(self) -> list[str]:
@@ -62,7 +61,7 @@ class Style:
     @property
     def full_places(self) -> list[str]:
         """Where every Result can be, warnings and all."""
-        log = [f"the log {shown(self.log_file)}"] if self.log_file else []
+        log = [f"the log {printable_path(self.log_file)}"] if self.log_file else []
         return log + (["the JSON lines"] if self.json else [])
 
 
@@ -96,9 +95,9 @@ class Reporter:
             self._log.photo(result)
         trouble = result.failure or result.warnings
         if self._style.verbose or (trouble and self._at_once):
-            self.say(line(result))
+            self.say(result_line(result))
         if self._style.json:
-            self._style.print_json(as_dict(result))
+            self._style.print_json(result_as_dict(result))
         if self._bar is not None and result.failure:
             self._bar.set_postfix(failed=self._tally.counts[Status.FAILED], refresh=False)
 
@@ -128,10 +127,10 @@ class Reporter:
 
 def _listing(style: Style, tally: RunSummary, lead: str) -> Iterator[str]:
     """The first that failed and how many more, then those with warnings, a line each."""
-    yield from (lead + line(result) for result in tally.failures)
+    yield from (lead + result_line(result) for result in tally.failures)
     if more := tally.counts[Status.FAILED] - len(tally.failures):
         yield f"{lead}and {more} more that failed: see {', or '.join(style.places)}"
-    yield from (lead + line(result) for result in tally.warnings)
+    yield from (lead + result_line(result) for result in tally.warnings)
     if more := tally.warned - len(tally.warnings):
         places = ", or ".join(style.full_places) or "all of them with -v, or in a --log-file"
         yield f"{lead}and {more} more with warnings: see {places}"

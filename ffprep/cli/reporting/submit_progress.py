@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from ffprep.cli.reporting.text import print_json, printable, printable_path
 from ffprep.errors import ExitCode, FfprepError, Kind, PhotoError
-from ffprep.run.summary import print_json, printable, shown
 from ffprep.submit.credentials import Credentials
 from ffprep.submit.errors import FailureKind, JobError
 from ffprep.submit.protocol import HttpRequest
@@ -50,7 +50,7 @@ class Teller:
         self.bugs += isinstance(error, PhotoError) and error.kind is Kind.INTERNAL
         if self.style.json:
             self._print(self._as_dict(outcome))
-        name = shown(outcome.photo) if outcome.photo else outcome.job
+        name = printable_path(outcome.photo) if outcome.photo else outcome.job
         if error:
             resume = self._resume(outcome)
             hint = f"; to go on: {resume}" if resume else ""
@@ -63,14 +63,16 @@ class Teller:
                 if outcome.status is Status.FRESH and self.single
                 else ""
             )
-            self._say(f"{name} -> {shown(outcome.clip)}: {outcome.status}{size}{job}{take}")
+            self._say(
+                f"{name} -> {printable_path(outcome.clip)}: {outcome.status}{size}{job}{take}"
+            )
         for warning in outcome.warnings:
             self._say(f"{name}: {printable(warning)}")
 
     def note(self, course: Submission) -> None:
         """A job was created; called from any thread."""
         if self._talks:
-            self._say(f"{shown(course.photo)}: submitted as job {printable(course.job)}")
+            self._say(f"{printable_path(course.photo)}: submitted as job {printable(course.job)}")
 
     def left(self, courses: Iterable[Submission], fault: FfprepError | None) -> None:
         """What has no Outcome, since the run has ended, by a `fault` if there is one: what goes on at the server, too."""
@@ -79,7 +81,7 @@ class Teller:
                 error = fault or JobError(FailureKind.INTERRUPTED, "was interrupted")
                 failed = Outcome(course.photo, course.clip, Status.FAILED, course.job, error=error)
                 self._print(self._as_dict(failed))
-            name = shown(course.photo) if course.photo else course.job
+            name = printable_path(course.photo) if course.photo else course.job
             if course.job and course.stage is not Stage.OVER:
                 command = self.resume_command(course.job, os.fspath(course.clip))
                 self._say(

@@ -1,0 +1,39 @@
+"""The summary of a run: counts, exit code, sentence."""
+
+from pathlib import Path
+
+from ffprep.core.job import Result, Status
+from ffprep.core.spec import Size
+from ffprep.errors import ExitCode, Kind, PhotoError
+from ffprep.run.summary import RunEnd, RunSummary
+
+GOOD = Result(Path("a.jpg"), Path("o/a.jpg"), Status.CONVERTED, Size(8, 6), 0.12)
+BAD = Result.failed(Path("b.jpg"), None, PhotoError(Kind.DAMAGED, "the file is empty"))
+BUG = Result.failed(Path("c.jpg"), None, PhotoError(Kind.INTERNAL, "KeyError: 7"))
+
+
+def test_the_exit_code_is_that_of_the_worst_result() -> None:
+    summary = RunSummary()
+    codes = []
+    for result in (GOOD, BAD, GOOD, BUG):
+        summary.add(result)
+        codes.append(summary.exit_code)
+    assert codes == [ExitCode.OK, ExitCode.SOME_FAILED, ExitCode.SOME_FAILED, ExitCode.BUG]
+    assert summary.summary() | {"seconds": 0} == {
+        "converted": 2,
+        "fresh": 0,
+        "failed": 2,
+        "pruned": 0,
+        "passed_over": 0,
+        "seconds": 0,
+    }
+
+
+def test_a_run_that_leaves_work_undone_does_not_succeed() -> None:
+    summary = RunSummary(total=7)
+    summary.add(GOOD)
+    summary.ended = RunEnd.TIME
+    assert summary.exit_code == ExitCode.SOME_FAILED
+    assert summary.sentence().startswith(
+        "stopped after --max-time; 6 not looked at yet; 1 converted in "
+    )

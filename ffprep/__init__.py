@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from ffprep.api.prepare import Prepared, prepare
     from ffprep.api.preprocessor import Preprocessor
     from ffprep.api.results import Results
+    from ffprep.core.geometry import Size
     from ffprep.core.job import Result, Status
-    from ffprep.core.spec import Size
     from ffprep.errors import (
         EnvironmentFault,
         FfprepError,
@@ -55,7 +55,7 @@ _ROOMS = {
     "core.job": ("Result", "Status"),
     "api.prepare": ("Prepared", "prepare"),
     "api.preprocessor": ("Preprocessor",),
-    "core.spec": ("Size",),
+    "core.geometry": ("Size",),
     "run.inspect": ("Finding",),
 }
 

@@ -10,7 +10,8 @@ from typing import Any, Unpack
 from ffprep.api.results import Results
 from ffprep.conversion.converter import Converter
 from ffprep.conversion.ffmpeg_binary import find
-from ffprep.core.job import Policy, Result
+from ffprep.core.job import Result
+from ffprep.core.policy import Policy
 from ffprep.core.target import Target
 from ffprep.errors import UsageError
 from ffprep.options import keywords

@@ -13,9 +13,9 @@ from ffprep.conversion.converter import Converter
 from ffprep.conversion.ffmpeg_binary import find
 from ffprep.conversion.staging import RemoteConverter
 from ffprep.core.formats import output_format_of
+from ffprep.core.geometry import Size
 from ffprep.core.job import Result
 from ffprep.core.location import Location, located
-from ffprep.core.spec import Size
 from ffprep.errors import PhotoError, UsageError
 from ffprep.library.plan import Plan
 from ffprep.options import keywords

@@ -8,7 +8,7 @@ from ffprep.api.photo_input import Source
 from ffprep.api.prepare import Prepared, names_folder, prepare, require_readable
 from ffprep.config.targets import all_targets, find_target
 from ffprep.core.formats import OUTPUT_FORMATS, output_format_of
-from ffprep.core.spec import Size
+from ffprep.core.geometry import Size
 from ffprep.core.target import Target
 from ffprep.errors import UsageError
 from ffprep.library.walk import output_format

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from ffprep.config import toml
-from ffprep.core.spec import Fallback, Fit, Mode, Step
+from ffprep.core.mode import Fallback, Fit, Mode, Step
 from ffprep.errors import EnvironmentFault, UsageError
 
 PLACEHOLDERS = ("width", "height", "background", "focus_x", "focus_y")

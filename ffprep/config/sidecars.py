@@ -10,8 +10,10 @@ from typing import Any, NoReturn
 
 from ffprep.config import toml
 from ffprep.config.modes import picked
+from ffprep.core.geometry import Bounds, Focus
 from ffprep.core.location import Location
-from ffprep.core.spec import Bounds, Fallback, Focus, Mode, Spec
+from ffprep.core.mode import Fallback, Mode
+from ffprep.core.spec import Spec
 from ffprep.errors import EnvironmentFault, FfprepError, Kind, PhotoError, UsageError
 from ffprep.system.files import open_regular, real_path
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ffprep.config import toml
-from ffprep.core.constraints import contradictory, violations
+from ffprep.core.constraints import SizeConstraints, contradictory, violations
 from ffprep.core.formats import FORMATS
-from ffprep.core.spec import Size, SizeConstraints
+from ffprep.core.geometry import Size
 from ffprep.core.target import ANY_FORMAT, Target
 from ffprep.errors import EnvironmentFault, UsageError
 

@@ -10,11 +10,13 @@ from ffprep.config.modes import find_mode
 from ffprep.conversion import filtergraph as graph
 from ffprep.conversion.converter import Converter
 from ffprep.conversion.publish import publish
+from ffprep.core.fitting import Framing, cropped_size
 from ffprep.core.formats import OUTPUT_FORMATS
-from ffprep.core.framing import Framing, cropped_size
+from ffprep.core.geometry import Bounds, Size
 from ffprep.core.image_info import ImageInfo
 from ffprep.core.job import LocalJob
-from ffprep.core.spec import Bounds, Color, Mode, Size, Spec
+from ffprep.core.mode import Mode
+from ffprep.core.spec import Color, Spec
 from ffprep.errors import PhotoError
 from ffprep.image.probe import verify
 from ffprep.system.tempfiles import temporary_beside, temporary_folder

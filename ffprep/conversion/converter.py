@@ -21,8 +21,9 @@ from ffprep.conversion.ffmpeg_binary import Binary
 from ffprep.conversion.publish import publish
 from ffprep.conversion.transcode import Photo, Transcoder, fits, is_whole, size_of, too_many_bytes
 from ffprep.core import ffmpeg_log as fflog
-from ffprep.core.job import Caveat, LocalJob, Policy, Result, Status
-from ffprep.core.spec import Size
+from ffprep.core.geometry import Size
+from ffprep.core.job import Caveat, LocalJob, Result, Status
+from ffprep.core.policy import Policy
 from ffprep.errors import EnvironmentFault, Kind, PhotoError
 from ffprep.image.probe import verify
 from ffprep.image.sandbox import DecoderPool

@@ -39,9 +39,11 @@ from ffprep.conversion.pixel_formats import (
     to_srgb,
     working,
 )
-from ffprep.core.framing import cropped_size
+from ffprep.core.fitting import cropped_size
+from ffprep.core.geometry import Size
 from ffprep.core.image_info import ImageInfo
-from ffprep.core.spec import Size, Spec, Step
+from ffprep.core.mode import Step
+from ffprep.core.spec import Spec
 
 _LARGEST_FACTOR = 6000
 

@@ -6,8 +6,9 @@ from typing import Any
 import ffmpeg
 
 from ffprep.conversion import encoders
+from ffprep.core.geometry import HALF_UP, Bounds
 from ffprep.core.image_info import Cicp, ImageInfo
-from ffprep.core.spec import HALF_UP, Bounds, Color, Spec
+from ffprep.core.spec import Color, Spec
 
 Stream = Any
 """A stream of ffmpeg-python, which has no types of its own."""

@@ -4,7 +4,8 @@ import os
 import stat
 from pathlib import Path
 
-from ffprep.core.job import LocalJob, Policy
+from ffprep.core.job import LocalJob
+from ffprep.core.policy import Policy
 from ffprep.system.files import FileStamp
 from ffprep.system.tempfiles import writing
 

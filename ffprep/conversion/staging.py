@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ffprep.conversion.converter import Converter
+from ffprep.core.geometry import Size
 from ffprep.core.job import Job, LocalJob, Result
-from ffprep.core.spec import Size
 from ffprep.errors import Kind, PhotoError
 from ffprep.system.files import FileStamp
 

@@ -11,10 +11,10 @@ from ffprep.config import modes
 from ffprep.conversion import filtergraph as graph
 from ffprep.conversion.ffmpeg_binary import Binary
 from ffprep.core import ffmpeg_log as fflog
-from ffprep.core.framing import Framing, cropped_size, times
+from ffprep.core.fitting import Framing, cropped_size, resolve_spec, times
 from ffprep.core.image_info import ImageInfo
-from ffprep.core.job import Caveat, LocalJob, Policy
-from ffprep.core.sizing import resolve_spec
+from ffprep.core.job import Caveat, LocalJob
+from ffprep.core.policy import Policy
 from ffprep.core.spec import LOWEST_QUALITY, Spec
 from ffprep.errors import EnvironmentFault, Killed, Kind, PhotoError
 from ffprep.image.embed import embed

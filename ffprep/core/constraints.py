@@ -2,11 +2,30 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from ffprep.core.spec import FFMPEG_HOLDS, Size, SizeConstraints
+from ffprep.core.geometry import FFMPEG_HOLDS, Size
 
-_FREE = SizeConstraints()
+
+@dataclass(frozen=True, slots=True)
+class SizeConstraints:
+    """Bounds within which a size lies: of each side, of the shorter or the longer one, of the ratio.
+
+    Ratios are of width to height, as two whole numbers so that comparing them is exact. None is no
+    bound.
+    """
+
+    min_side: int = 1
+    max_side: int | None = None
+    max_short_side: int | None = None
+    min_long_side: int | None = None
+    min_ratio: tuple[int, int] | None = None
+    max_ratio: tuple[int, int] | None = None
+    multiple_of: int = 1
+    max_pixels: int | None = None
+
+
+UNCONSTRAINED = SizeConstraints()
 
 
 def violations(envelope: SizeConstraints, size: Size) -> Iterator[tuple[str, str]]:
@@ -42,7 +61,7 @@ def contradictory(envelope: SizeConstraints) -> list[str]:
         return []
     found = envelope
     for name in bounds(envelope):
-        without = replace(found, **{name: getattr(_FREE, name)})
+        without = replace(found, **{name: getattr(UNCONSTRAINED, name)})
         found = found if _is_possible(without) else without
     return bounds(found)
 
@@ -52,7 +71,7 @@ def bounds(envelope: SizeConstraints) -> list[str]:
     return [
         name
         for name in SizeConstraints.__slots__
-        if getattr(envelope, name) != getattr(_FREE, name)
+        if getattr(envelope, name) != getattr(UNCONSTRAINED, name)
     ]
 
 

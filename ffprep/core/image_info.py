@@ -5,7 +5,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from ffprep.core.formats import Format
-from ffprep.core.spec import Size
+from ffprep.core.geometry import Size
 
 
 @dataclass(frozen=True, slots=True)

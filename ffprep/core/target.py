@@ -3,18 +3,17 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from ffprep.core.constraints import bounds, ratio_text, violations
+from ffprep.core.constraints import UNCONSTRAINED, SizeConstraints, bounds, ratio_text, violations
 from ffprep.core.formats import FORMATS, OUTPUT_FORMATS, OutputFormat
+from ffprep.core.geometry import Size
 from ffprep.core.image_info import ImageInfo
-from ffprep.core.spec import Mode, Size, SizeChoice, SizeConstraints
+from ffprep.core.mode import Mode
+from ffprep.core.spec import SizeChoice
 from ffprep.errors import UsageError
 
 SIZE_REFUSAL = "Inpaint image must match the requested width and height"
 """What servers of the /v1/videos protocol say of a picture of another size."""
 
-
-ANY = SizeConstraints()
-"""No bounds."""
 
 ANY_FORMAT = tuple(format.name for format in FORMATS)
 """Every format that ffprep knows: what a target takes that says nothing of formats."""
@@ -31,7 +30,7 @@ class Target:
 
     name: str
     sizes: tuple[tuple[str, Size], ...] = ()
-    envelope: SizeConstraints = ANY
+    envelope: SizeConstraints = UNCONSTRAINED
     formats: tuple[str, ...] = ANY_FORMAT
     max_bytes: int | None = None
     alpha: bool = True

@@ -14,8 +14,9 @@ from typing import BinaryIO
 from PIL import Image
 
 from ffprep.core.formats import HEAD_BYTES, Format, sniff
+from ffprep.core.geometry import Size
 from ffprep.core.image_info import Cicp, ImageInfo, Profile
-from ffprep.core.spec import Size, Spec
+from ffprep.core.spec import Spec
 from ffprep.errors import Kind, PhotoError
 from ffprep.image import colour, tiff
 from ffprep.image.chunks import has_ordinary_head, png_chunk

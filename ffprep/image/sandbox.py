@@ -19,7 +19,7 @@ import PIL
 import ffprep.version
 from ffprep.core.ffmpeg_log import Log
 from ffprep.core.image_info import ImageInfo
-from ffprep.core.job import Policy
+from ffprep.core.policy import Policy
 from ffprep.errors import EnvironmentFault, Kind, PhotoError
 from ffprep.image import colour
 from ffprep.image import integrity as damage

@@ -8,19 +8,11 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from ffprep.core.job import (
-    Batch,
-    Failure,
-    FreshCount,
-    Job,
-    Policy,
-    RerunOptions,
-    Result,
-    Retry,
-    Status,
-)
+from ffprep.core.geometry import Size
+from ffprep.core.job import Batch, Failure, FreshCount, Job, Result, Status
 from ffprep.core.location import Location
-from ffprep.core.spec import Size, Spec
+from ffprep.core.policy import Policy, RerunOptions, Retry
+from ffprep.core.spec import Spec
 from ffprep.errors import Kind, PhotoError
 from ffprep.ledger.ledger import AT_ONCE, Entry, Ledger, Proof, Row, keys, name_of
 from ffprep.ledger.rows import (

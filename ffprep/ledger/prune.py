@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 
+from ffprep.core.geometry import Size
 from ffprep.core.job import Result, Status
 from ffprep.core.location import Location, Remote, location_of
-from ffprep.core.spec import Size
 from ffprep.errors import Kind, PhotoError
 from ffprep.ledger.freshness import Freshness
 from ffprep.ledger.ledger import AT_ONCE, Entry, name_of

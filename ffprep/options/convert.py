@@ -3,7 +3,7 @@
 import click
 
 from ffprep.core.formats import OUTPUT_FORMATS
-from ffprep.core.job import Policy, RerunOptions, Retry, ThrottleOptions
+from ffprep.core.policy import Policy, RerunOptions, Retry, ThrottleOptions
 from ffprep.core.shard import Shard
 from ffprep.library.selection import names_file, read_since
 from ffprep.options.config_file import CONFIG, ConfigCommand

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from ffprep.core.spec import Focus, Size
+from ffprep.core.geometry import Focus, Size
 from ffprep.errors import FfprepError, UsageError
 
 if TYPE_CHECKING:

@@ -11,9 +11,11 @@ import click
 from ffprep.config.modes import AUTO, picked
 from ffprep.config.sidecars import PhotoOverrides
 from ffprep.core.formats import OUTPUT_FORMATS, SUFFIXES, OutputFormat, output_format_of
-from ffprep.core.job import ClusterOptions, Policy, RerunOptions, Retry, ThrottleOptions
+from ffprep.core.geometry import Bounds, Focus, Size
 from ffprep.core.location import Location, Remote, located, names_url
-from ffprep.core.spec import NOT_CHOSEN, Bounds, Fallback, Focus, Mode, Size, SizeChoice, Spec
+from ffprep.core.mode import Fallback, Mode
+from ffprep.core.policy import ClusterOptions, Policy, RerunOptions, Retry, ThrottleOptions
+from ffprep.core.spec import NOT_CHOSEN, SizeChoice, Spec
 from ffprep.core.target import Target
 from ffprep.errors import UsageError
 from ffprep.library.naming import Names

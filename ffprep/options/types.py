@@ -11,9 +11,11 @@ from typing import Any, TypeVar
 import click
 
 from ffprep.core.formats import output_format_of
-from ffprep.core.job import Policy
+from ffprep.core.geometry import Bounds, Focus, Size, read_fractions
 from ffprep.core.location import located, names_url
-from ffprep.core.spec import Bounds, Color, Fallback, Focus, Size, read_fractions
+from ffprep.core.mode import Fallback
+from ffprep.core.policy import Policy
+from ffprep.core.spec import Color
 from ffprep.errors import UsageError
 
 Value = TypeVar("Value")

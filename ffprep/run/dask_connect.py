@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from ffprep.core.job import ClusterOptions, Policy
 from ffprep.core.location import names_url
+from ffprep.core.policy import ClusterOptions, Policy
 from ffprep.errors import EnvironmentFault
 from ffprep.library.plan import Request
 from ffprep.run.dask_executor import PATIENCE, Cluster, first_line, from_anywhere, lost

@@ -17,8 +17,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ffprep.core.job import ClusterOptions, Job, Result
+from ffprep.core.job import Job, Result
 from ffprep.core.location import Location
+from ffprep.core.policy import ClusterOptions
 from ffprep.errors import EnvironmentFault, Kind, PhotoError
 from ffprep.ledger.rows import NO_HASHES, FinishedJob, Hashes, PendingJob
 from ffprep.run.task import (

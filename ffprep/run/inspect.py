@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from ffprep.config.sidecars import PhotoOverrides, sidecar, sidecar_of
-from ffprep.core.framing import Framing, cropped_size
+from ffprep.core.fitting import Framing, best, cropped_size, resolve_spec, sized
+from ffprep.core.geometry import Size
 from ffprep.core.image_info import ImageInfo
-from ffprep.core.job import Policy
-from ffprep.core.sizing import best, resolve_spec, sized
-from ffprep.core.spec import Fit, Mode, Size, Spec
+from ffprep.core.mode import Fit, Mode
+from ffprep.core.policy import Policy
+from ffprep.core.spec import Spec
 from ffprep.core.target import Target, check
 from ffprep.errors import PhotoError
 from ffprep.image.probe import Extras

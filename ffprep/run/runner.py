@@ -10,18 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from ffprep.conversion.converter import Converter
 from ffprep.conversion.staging import RemoteConverter
-from ffprep.core.job import (
-    Batch,
-    ClusterOptions,
-    FreshCount,
-    Job,
-    Policy,
-    RerunOptions,
-    Result,
-    Retry,
-    ThrottleOptions,
-)
+from ffprep.core.job import Batch, FreshCount, Job, Result
 from ffprep.core.location import Location, Remote, located
+from ffprep.core.policy import ClusterOptions, Policy, RerunOptions, Retry, ThrottleOptions
 from ffprep.errors import EnvironmentFault, reason
 from ffprep.ledger.database import LedgerUnusable
 from ffprep.ledger.freshness import Freshness, Triage

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from ffprep.conversion.converter import Converter
 from ffprep.conversion.ffmpeg_binary import find
-from ffprep.core.job import Policy, Result
+from ffprep.core.job import Result
+from ffprep.core.policy import Policy
 from ffprep.errors import EnvironmentFault
 from ffprep.ledger.rows import Hashes, PendingJob
 from ffprep.run.work import Work

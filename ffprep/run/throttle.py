@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Condition
 
-from ffprep.core.job import ThrottleOptions
+from ffprep.core.policy import ThrottleOptions
 from ffprep.system.processes import answer
 
 _PULSE = 0.1

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from ffprep.conversion.converter import Converter
 from ffprep.conversion.staging import RemoteConverter
-from ffprep.core.job import RerunOptions
 from ffprep.core.location import Location
+from ffprep.core.policy import RerunOptions
 from ffprep.ledger.freshness import hashes, skip_unchanged
 from ffprep.ledger.rows import NO_HASHES, FinishedJob, PendingJob
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import quote
 
-from ffprep.core.spec import Bounds
+from ffprep.core.geometry import Bounds
 from ffprep.submit import openai_client as sdk
 from ffprep.submit.credentials import HIDDEN, Credentials
 from ffprep.submit.openai_videos import id_of, state_of

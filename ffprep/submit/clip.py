@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ffprep.core.job import Policy
-from ffprep.core.spec import Size
+from ffprep.core.geometry import Size
+from ffprep.core.policy import Policy
 from ffprep.errors import FfprepError
 from ffprep.submit.credentials import Credentials
 from ffprep.submit.errors import FailureKind, JobError

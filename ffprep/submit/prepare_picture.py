@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from ffprep.api.prepare import prepare
+from ffprep.core.fitting import Framing, cropped_size
 from ffprep.core.formats import FORMATS
-from ffprep.core.framing import Framing, cropped_size
-from ffprep.core.job import Policy
-from ffprep.core.spec import Bounds, Fit, Size, Spec
+from ffprep.core.geometry import Bounds, Size
+from ffprep.core.mode import Fit
+from ffprep.core.policy import Policy
+from ffprep.core.spec import Spec
 from ffprep.core.target import Target, check
 from ffprep.errors import Kind, PhotoError, UsageError
 from ffprep.options.keywords import Options
@@ -94,7 +96,7 @@ def _with_region(
     photo: Path, recipe: PictureOptions, spec: Spec
 ) -> tuple[Upload, tuple[str, ...], Size]:
     """The whole photo, upright, at the scale at which the region that is to be cut is of the size asked for."""
-    from ffprep.core.sizing import sized
+    from ffprep.core.fitting import sized
     from ffprep.image.sandbox import DecoderPool
     from ffprep.system.processes import Processes
 

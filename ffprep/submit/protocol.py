@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
-from ffprep.core.spec import Bounds, Size
+from ffprep.core.geometry import Bounds, Size
 from ffprep.errors import UsageError
 
 

@@ -31,8 +31,10 @@ from ffprep.config.modes import find_mode
 from ffprep.conversion.converter import Converter
 from ffprep.conversion.ffmpeg_binary import find
 from ffprep.core.formats import FORMATS, OUTPUT_FORMATS
-from ffprep.core.job import LocalJob, Policy, Status
-from ffprep.core.spec import Size, Spec
+from ffprep.core.geometry import Size
+from ffprep.core.job import LocalJob, Status
+from ffprep.core.policy import Policy
+from ffprep.core.spec import Spec
 from scripts.damage.files import Damaged, Photo, damages, drawn, photos_in
 
 warnings.filterwarnings("ignore", module="PIL")

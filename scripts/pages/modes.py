@@ -10,8 +10,10 @@ from pathlib import Path
 from ffprep.config.modes import all_modes, filters_dir
 from ffprep.conversion import filtergraph as graph
 from ffprep.core.formats import FORMATS
+from ffprep.core.geometry import Size
 from ffprep.core.image_info import ImageInfo
-from ffprep.core.spec import Mode, Size, Spec
+from ffprep.core.mode import Mode
+from ffprep.core.spec import Spec
 
 HEAD = """\
 # Modes

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from ffprep.core.spec import Size
+from ffprep.core.geometry import Size
 
 _SIZES = (Size(32, 24), Size(24, 32), Size(48, 32), Size(40, 40), Size(64, 36))
 

@@ -21,8 +21,10 @@ from PIL import Image, ImageOps
 from ffprep.config.modes import find_mode
 from ffprep.conversion import ffmpeg_binary as ffmpeg
 from ffprep.conversion.converter import Converter
-from ffprep.core.job import LocalJob, Policy
-from ffprep.core.spec import Size, Spec
+from ffprep.core.geometry import Size
+from ffprep.core.job import LocalJob
+from ffprep.core.policy import Policy
+from ffprep.core.spec import Spec
 from ffprep.image.probe import verify
 from ffprep.ledger.ledger import Conditions, Entry, Ledger, Row
 from ffprep.system.processes import LARGE

@@ -14,8 +14,8 @@ import pytest
 
 from ffprep.cli.reporting.log_file import LogFile
 from ffprep.cli.reporting.progress import Style, reporter
+from ffprep.core.geometry import Size
 from ffprep.core.job import Caveat, FreshCount, Result, Status
-from ffprep.core.spec import Size
 from ffprep.errors import EnvironmentFault, Kind, PhotoError
 from ffprep.run.summary import RunSummary
 from tests.support.pictures import ramp

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from ffprep.cli.reporting.text import print_json, printable, result_as_dict, result_line
+from ffprep.core.geometry import Size
 from ffprep.core.job import Result, Status
-from ffprep.core.spec import Size
 from ffprep.errors import Kind, PhotoError
 
 

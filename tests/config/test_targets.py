@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from ffprep.config.targets import all_targets, find_target
-from ffprep.core.constraints import contradictory, violations
+from ffprep.core.constraints import SizeConstraints, contradictory, violations
 from ffprep.core.formats import FORMATS
+from ffprep.core.geometry import Size
 from ffprep.core.image_info import ImageInfo
-from ffprep.core.spec import Size, SizeConstraints
 from ffprep.core.target import Target, check
 from ffprep.errors import EnvironmentFault, UsageError
 

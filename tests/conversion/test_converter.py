@@ -11,9 +11,11 @@ from ffprep.config.modes import find_mode, read_mode
 from ffprep.conversion.converter import Converter
 from ffprep.conversion.ffmpeg_binary import Binary, find
 from ffprep.core.formats import OUTPUT_FORMATS
+from ffprep.core.geometry import Size
 from ffprep.core.image_info import Cicp
-from ffprep.core.job import LocalJob, Policy, Result, Status
-from ffprep.core.spec import Size, Spec
+from ffprep.core.job import LocalJob, Result, Status
+from ffprep.core.policy import Policy
+from ffprep.core.spec import Spec
 from ffprep.errors import EnvironmentFault, Kind
 from ffprep.image.icc import profile_of
 from tests.support.photos import PHOTOS, needs_photos

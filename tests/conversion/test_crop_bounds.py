@@ -12,9 +12,11 @@ from ffprep.conversion import filtergraph as graph
 from ffprep.conversion.converter import Converter
 from ffprep.conversion.ffmpeg_binary import find
 from ffprep.core.formats import FORMATS, OUTPUT_FORMATS
+from ffprep.core.geometry import Bounds, Focus, Size
 from ffprep.core.image_info import ImageInfo
-from ffprep.core.job import LocalJob, Policy
-from ffprep.core.spec import Bounds, Focus, Size, Spec
+from ffprep.core.job import LocalJob
+from ffprep.core.policy import Policy
+from ffprep.core.spec import Spec
 from ffprep.errors import Kind
 from tests.support.pictures import coordinates, opened, psnr, ramp
 

@@ -9,8 +9,10 @@ from ffprep.config.modes import all_modes
 from ffprep.conversion.converter import Converter
 from ffprep.conversion.ffmpeg_binary import find
 from ffprep.core.formats import OUTPUT_FORMATS
-from ffprep.core.job import LocalJob, Policy
-from ffprep.core.spec import Size, Spec
+from ffprep.core.geometry import Size
+from ffprep.core.job import LocalJob
+from ffprep.core.policy import Policy
+from ffprep.core.spec import Spec
 from tests.support.pictures import ramp
 
 # Small frames have the smallest intermediate pictures: those that vectorized filters read past.

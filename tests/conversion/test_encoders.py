@@ -8,7 +8,8 @@ from PIL import Image, ImageFilter
 
 from ffprep.config.modes import find_mode
 from ffprep.core.formats import OUTPUT_FORMATS
-from ffprep.core.spec import Size, Spec
+from ffprep.core.geometry import Size
+from ffprep.core.spec import Spec
 from tests.conversion.test_converter import PNG, detail, kind, one
 from tests.support.photos import PHOTOS, needs_photos
 from tests.support.pictures import opened, psnr

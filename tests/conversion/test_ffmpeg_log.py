@@ -1,7 +1,7 @@
 """Lines as FFmpeg 9.0.2 prints them."""
 
 from ffprep.core.ffmpeg_log import read
-from ffprep.core.spec import Size
+from ffprep.core.geometry import Size
 
 FRAME = (
     "[Parsed_showinfo_0 @ 0x7f] [info] n:   0 pts:      0 pts_time:0       duration:      1 "

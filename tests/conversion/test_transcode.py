@@ -7,8 +7,9 @@ from PIL import Image
 
 from ffprep.config.modes import find_mode
 from ffprep.core.formats import OUTPUT_FORMATS
-from ffprep.core.job import Policy
-from ffprep.core.spec import Size, Spec
+from ffprep.core.geometry import Size
+from ffprep.core.policy import Policy
+from ffprep.core.spec import Spec
 from ffprep.errors import Kind
 from tests.conversion.test_converter import detail, kind, one
 from tests.support.pictures import opened, psnr, ramp

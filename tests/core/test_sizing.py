@@ -6,9 +6,11 @@ from hypothesis import strategies as st
 
 from ffprep.config.modes import find_mode
 from ffprep.config.targets import all_targets
-from ffprep.core.constraints import violations
-from ffprep.core.sizing import chosen, nearest, sized
-from ffprep.core.spec import NOT_CHOSEN, Fit, Size, SizeChoice, SizeConstraints, Spec
+from ffprep.core.constraints import SizeConstraints, violations
+from ffprep.core.fitting import chosen, nearest, sized
+from ffprep.core.geometry import Size
+from ffprep.core.mode import Fit
+from ffprep.core.spec import NOT_CHOSEN, SizeChoice, Spec
 from ffprep.errors import PhotoError, UsageError
 
 TARGETS = {target.name: target for target in all_targets()}

@@ -5,7 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ffprep.core.formats import OUTPUT_FORMATS
-from ffprep.core.spec import Bounds, Color, Fallback, Focus, Mode, Size, Spec, Step
+from ffprep.core.geometry import Bounds, Focus, Size
+from ffprep.core.mode import Fallback, Mode, Step
+from ffprep.core.spec import Color, Spec
 from ffprep.errors import UsageError
 
 SIZES = st.builds(Size, st.integers(1, 999_999), st.integers(1, 999_999))

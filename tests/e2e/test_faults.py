@@ -14,7 +14,8 @@ import pytest
 from PIL import Image
 
 from ffprep.conversion.ffmpeg_binary import Binary, find
-from ffprep.core.job import LocalJob, Policy, Result
+from ffprep.core.job import LocalJob, Result
+from ffprep.core.policy import Policy
 from ffprep.errors import Kind, PhotoError
 from ffprep.system import files
 from ffprep.system.files import open_regular

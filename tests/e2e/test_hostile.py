@@ -21,9 +21,10 @@ from ffprep.conversion.converter import Converter
 from ffprep.conversion.ffmpeg_binary import find
 from ffprep.core import ffmpeg_log as fflog
 from ffprep.core.formats import FORMATS, sniff
+from ffprep.core.geometry import Size
 from ffprep.core.image_info import ImageInfo
-from ffprep.core.job import LocalJob, Policy
-from ffprep.core.spec import Size
+from ffprep.core.job import LocalJob
+from ffprep.core.policy import Policy
 from ffprep.errors import Kind, PhotoError
 from tests.conversion.test_converter import PNG, SPEC, convert, detail, heic, kind, one
 from tests.support.pictures import opened, psnr, ramp

@@ -12,8 +12,10 @@ from pathlib import Path
 
 from ffprep.config.modes import find_mode
 from ffprep.conversion.publish import publish
-from ffprep.core.job import LocalJob, Policy
-from ffprep.core.spec import Size, Spec
+from ffprep.core.geometry import Size
+from ffprep.core.job import LocalJob
+from ffprep.core.policy import Policy
+from ffprep.core.spec import Spec
 from ffprep.system import tempfiles
 from ffprep.system.tempfiles import temporary_beside
 from tests.support.pictures import opened, ramp

@@ -18,7 +18,8 @@ import pytest
 
 from ffprep.config.modes import find_mode
 from ffprep.conversion.ffmpeg_binary import find
-from ffprep.core.spec import Size, Spec
+from ffprep.core.geometry import Size
+from ffprep.core.spec import Spec
 from ffprep.library.plan import Plan, Request
 from ffprep.run.depfile import Depfile
 from tests.support.pages import ROOT, Page

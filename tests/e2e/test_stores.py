@@ -22,9 +22,10 @@ from PIL import Image
 
 import ffprep as library
 from ffprep.config.modes import find_mode
+from ffprep.core.geometry import Size
 from ffprep.core.job import Job, Status
 from ffprep.core.location import Remote, located
-from ffprep.core.spec import Size, Spec
+from ffprep.core.spec import Spec
 from ffprep.errors import UsageError
 from ffprep.ledger.remote import RemoteLedger
 from ffprep.storage.object_lock import object_lock

@@ -17,8 +17,10 @@ from ffprep.config.modes import find_mode
 from ffprep.conversion.converter import Converter
 from ffprep.conversion.ffmpeg_binary import find
 from ffprep.core.formats import OUTPUT_FORMATS
-from ffprep.core.job import LocalJob, Policy
-from ffprep.core.spec import Color, Size, Spec
+from ffprep.core.geometry import Size
+from ffprep.core.job import LocalJob
+from ffprep.core.policy import Policy
+from ffprep.core.spec import Color, Spec
 from ffprep.image import colour
 from tests.support import icc_profiles as icc
 from tests.support.command_line import Ran

@@ -16,8 +16,10 @@ from ffprep.config.modes import find_mode
 from ffprep.conversion.converter import Converter
 from ffprep.conversion.ffmpeg_binary import Binary, find
 from ffprep.core.formats import OUTPUT_FORMATS
-from ffprep.core.job import LocalJob, Policy, Result, Status
-from ffprep.core.spec import Size, Spec
+from ffprep.core.geometry import Size
+from ffprep.core.job import LocalJob, Result, Status
+from ffprep.core.policy import Policy
+from ffprep.core.spec import Spec
 from ffprep.errors import Kind
 from ffprep.image import jpeg
 from scripts.damage.files import CUTS, body, damages, detail, drawn, photos_in

@@ -20,9 +20,11 @@ from ffprep.config.modes import find_mode
 from ffprep.conversion.converter import Converter
 from ffprep.conversion.ffmpeg_binary import find
 from ffprep.core.formats import OUTPUT_FORMATS
+from ffprep.core.geometry import Size
 from ffprep.core.image_info import Profile
-from ffprep.core.job import LocalJob, Policy, Status
-from ffprep.core.spec import Size, Spec
+from ffprep.core.job import LocalJob, Status
+from ffprep.core.policy import Policy
+from ffprep.core.spec import Spec
 from ffprep.errors import EnvironmentFault, Kind, PhotoError
 from ffprep.image import metadata as rights
 from ffprep.image.embed import embed

@@ -8,7 +8,8 @@ import pytest
 from PIL import Image, ImageOps
 
 from ffprep.config.modes import find_mode
-from ffprep.core.spec import Size, Spec
+from ffprep.core.geometry import Size
+from ffprep.core.spec import Spec
 from ffprep.errors import Kind, PhotoError
 from ffprep.image.integrity import require_whole
 from ffprep.image.probe import decoded, extras, probe, verify

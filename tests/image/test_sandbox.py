@@ -15,7 +15,8 @@ from PIL import Image
 
 from ffprep.conversion.converter import Converter
 from ffprep.conversion.ffmpeg_binary import find
-from ffprep.core.job import LocalJob, Policy
+from ffprep.core.job import LocalJob
+from ffprep.core.policy import Policy
 from ffprep.errors import Kind, PhotoError
 from ffprep.image.sandbox import DecoderPool
 from ffprep.system.processes import Processes

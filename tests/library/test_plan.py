@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from ffprep.config.modes import find_mode
 from ffprep.core.formats import OUTPUT_FORMATS
+from ffprep.core.geometry import Size
 from ffprep.core.job import LocalJob, Result
-from ffprep.core.spec import Size, Spec
+from ffprep.core.spec import Spec
 from ffprep.errors import Kind, UsageError
 from ffprep.library import plan as library
 from ffprep.library.naming import Names

@@ -3,8 +3,9 @@ from pathlib import Path
 from ffprep.config.modes import find_mode
 from ffprep.conversion.converter import Converter
 from ffprep.conversion.ffmpeg_binary import find
+from ffprep.core.geometry import Size
 from ffprep.core.job import Result, Status
-from ffprep.core.spec import Size, Spec
+from ffprep.core.spec import Spec
 from ffprep.library.plan import Plan, Request
 from ffprep.run.runner import ConvertOptions, Run, _Pace
 from tests.support.pictures import ramp

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from ffprep.core.geometry import Size
 from ffprep.core.job import Result, Status
-from ffprep.core.spec import Size
 from ffprep.errors import ExitCode, Kind, PhotoError
 from ffprep.run.summary import RunEnd, RunSummary
 

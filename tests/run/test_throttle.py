@@ -16,8 +16,10 @@ import pytest
 from ffprep.config.modes import find_mode
 from ffprep.conversion.converter import Converter
 from ffprep.conversion.ffmpeg_binary import find
-from ffprep.core.job import Result, ThrottleOptions
-from ffprep.core.spec import Size, Spec
+from ffprep.core.geometry import Size
+from ffprep.core.job import Result
+from ffprep.core.policy import ThrottleOptions
+from ffprep.core.spec import Spec
 from ffprep.library.plan import Request
 from ffprep.options.types import Seconds
 from ffprep.run.runner import ConvertOptions, prepared

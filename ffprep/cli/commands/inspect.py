@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ffprep.core.job import Policy
 from ffprep.core.location import Location
+from ffprep.core.policy import Policy
 from ffprep.errors import ExitCode, Kind, PhotoError, UsageError
 from ffprep.options.types import (
     AS_JSON,

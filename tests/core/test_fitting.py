@@ -2,8 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ffprep.core.framing import Framing, percent, times
-from ffprep.core.spec import Fit, Focus, Size
+from ffprep.core.fitting import Framing, percent, times
+from ffprep.core.geometry import Focus, Size
+from ffprep.core.mode import Fit
 
 SIDES = st.integers(1, 10_000)
 

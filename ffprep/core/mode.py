@@ -1,0 +1,59 @@
+"""Modes: how a photo is made to fit its frame, as steps of FFmpeg filters."""
+
+import dataclasses
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One FFmpeg filter of a mode: its options, the streams it reads, and the one it makes.
+
+    A stream is named by a mode file's `from` and `to`; `photo` is what comes in, and the empty name
+    is whatever the step before made.
+    """
+
+    filter: str
+    options: tuple[tuple[str, str], ...] = ()
+    reads: tuple[str, ...] = ("",)
+    makes: str = ""
+
+
+class Fit(StrEnum):
+    """How a mode lays a photo in the frame, in the words of CSS's object-fit."""
+
+    COVER = "cover"
+    CONTAIN = "contain"
+    FILL = "fill"
+
+
+@dataclass(frozen=True, slots=True)
+class Mode:
+    """A way to make a photo fit: the filters, words that help to choose it, and its file.
+
+    `scenes` are those for which `--scene` takes it.
+    `fit` is None where the mode's file does not say it; then nothing can be told beforehand.
+    """
+
+    name: str
+    steps: tuple[Step, ...]
+    fit: Fit | None = dataclasses.field(default=None, compare=False)
+    summary: str = dataclasses.field(default="", compare=False)
+    keeps: str = dataclasses.field(default="", compare=False)
+    loses: str = dataclasses.field(default="", compare=False)
+    suits: tuple[str, ...] = dataclasses.field(default=(), compare=False)
+    scenes: tuple[str, ...] = dataclasses.field(default=(), compare=False)
+    path: str = dataclasses.field(default="", compare=False)
+
+    @property
+    def lies(self) -> Fit:
+        """Its `fit`; a mode that does not say it is taken to show the whole photo in the whole frame."""
+        return self.fit or Fit.CONTAIN
+
+
+@dataclass(frozen=True, slots=True)
+class Fallback:
+    """The mode for photos of whose area another would cut more than `max_loss`, a fraction."""
+
+    mode: Mode
+    max_loss: float = 0.3

@@ -1,0 +1,36 @@
+"""How many modules one call of the command line imports and passes through."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from scripts.structure.measure import Measurement, measurement
+
+# The aims are 45, 65 and 300.
+CHECK_IMPORTS = 88
+CONVERT_IMPORTS = 89
+CONVERT_CHANGES = 430
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Measurement]:
+    with measurement() as made:
+        yield made
+
+
+def test_convert_imports_few_modules_and_seldom_changes_module(folder: Measurement) -> None:
+    trace = folder.trace("convert")
+    assert len(trace.imported) <= CONVERT_IMPORTS, trace.imported
+    if (
+        trace.changes > CONVERT_CHANGES
+    ):  # a run on a busy machine waits longer, and polls more often
+        trace = folder.trace("convert")
+    assert 0 < trace.changes <= CONVERT_CHANGES, trace.edges[:20]
+
+
+def test_check_imports_few_modules(folder: Measurement) -> None:
+    folder.trace("convert")
+    imported = folder.trace("check").imported
+    assert len(imported) <= CHECK_IMPORTS, imported
+    assert "ffprep.image.probe" in imported
+    assert not [name for name in imported if name.startswith("ffprep.submit.")]

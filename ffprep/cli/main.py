@@ -3,31 +3,44 @@
 import os
 import sys
 import warnings
+from importlib import import_module
 from typing import Any, NoReturn
 
 import click
 
-from ffprep.cli.commands.convert import convert
-from ffprep.cli.commands.inspect import (
-    check,
-    compare,
-    frame,
-    info,
-    list_modes,
-    list_targets,
-    status,
-)
-from ffprep.cli.commands.jobs import configuration, run_jobs
-from ffprep.cli.commands.submit import submit
 from ffprep.cli.exit_codes import exit_code_of, report_error
 from ffprep.errors import ExitCode, Interrupted
 from ffprep.system.messages import on_command_line
 from ffprep.system.shutdown import leave_now
 from ffprep.version import __version__
 
+_COMMANDS = {
+    "convert": ("convert", "convert"),
+    "run": ("jobs", "run_jobs"),
+    "config": ("jobs", "configuration"),
+    "check": ("check", "check"),
+    "info": ("check", "info"),
+    "compare": ("compare", "compare"),
+    "status": ("status", "status"),
+    "modes": ("lists", "list_modes"),
+    "targets": ("lists", "list_targets"),
+    "submit": ("submit", "submit"),
+    "frame": ("compare", "frame"),
+}
+"""Each command's module in `ffprep.cli.commands`, and its name there. Only the one that runs is imported."""
+
 
 class Commands(click.Group):
     """The commands; click makes exit code 1 of a broken pipe, which here means failed photos."""
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command; None if there is no command of this name."""
+        if cmd_name not in _COMMANDS:
+            return None
+        module, name = _COMMANDS[cmd_name]
+        command = getattr(import_module(f"ffprep.cli.commands.{module}"), name)
+        assert isinstance(command, click.Command)
+        return command
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; nobody needs a word who no longer reads."""
@@ -45,20 +58,8 @@ def cli() -> None:
     """Turn photos into pictures of exactly the size asked for, with FFmpeg, and prove it."""
 
 
-for command in (
-    convert,
-    run_jobs,
-    configuration,
-    check,
-    info,
-    compare,
-    status,
-    list_modes,
-    list_targets,
-    submit,
-    frame,
-):
-    cli.add_command(command)
+for command in _COMMANDS:
+    cli.add_command(click.Command(command))  # the name alone, for click's list and suggestions
 
 
 def main() -> NoReturn:

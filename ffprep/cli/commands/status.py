@@ -1,0 +1,96 @@
+"""`ffprep status`: what the ledgers of output folders say, and what was submitted for clips."""
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ffprep.core.location import Location
+from ffprep.errors import UsageError
+from ffprep.options.types import AS_JSON, AnyLocation
+from ffprep.system.files import LEDGER
+from ffprep.system.messages import say
+
+if TYPE_CHECKING:
+    from ffprep.ledger.history import Failed, History
+    from ffprep.submit.submissions import StoredSubmission, StoredSubmissions
+
+
+@click.command()
+@click.argument("outputs", nargs=-1, required=True, type=AnyLocation(), metavar="OUT...")
+@click.option("--failed", is_flag=True, help="Name every photo that failed, and why.")
+@click.option(
+    "--ledger", type=AnyLocation(), metavar="PATH", help="Where the ledger is, if not in OUT."
+)
+@AS_JSON
+def status(
+    outputs: tuple[Location, ...], failed: bool, ledger: Location | None, as_json: bool
+) -> None:
+    """Tell what was done in output folders, and what failed, of shards all together; what was submitted for clips."""
+    from ffprep.cli.reporting import text
+    from ffprep.ledger.history import History
+    from ffprep.ledger.shards import Ledgers
+
+    if ledger and len(outputs) > 1:
+        raise UsageError("--ledger is that of one OUT; ask for one at a time")
+    histories = []
+    for output in outputs:
+        path = ledger or output / LEDGER
+        ledgers = Ledgers.of(path)
+        tells_clips = not ledger and _tell_submissions(output, failed, as_json)
+        if not ledgers.kept:
+            if tells_clips:
+                continue
+            words = f"{path}: there is no ledger; it is kept by `ffprep convert ... -o {output}`"
+            raise UsageError(words)
+        if failed:
+            _tell_failed(ledgers.failures(), as_json)
+            continue
+        histories.append(ledgers.history)
+        _tell_of(output, histories[-1], as_json)
+        if others := ledgers.others:
+            such = f"such as {text.printable_path(others[0].path)}"
+            words = f"{len(others)} ledgers of another split are not counted, {such}"
+            say(f"{words}; remove them if that is over")
+    if len(histories) > 1 and not as_json:
+        click.echo("together: " + "\n".join(History.together(histories).totals()))
+
+
+def _tell_submissions(output: Location, failed: bool, as_json: bool) -> bool:
+    """Tell what was submitted for the clips of a folder, if anything was."""
+    from contextlib import closing
+
+    from ffprep.ledger.database import database_errors, open_to_read
+    from ffprep.submit.submissions import FILE, LAYOUT, StoredSubmissions
+
+    if not isinstance(output, Path) or not (path := output / FILE).exists():
+        return False
+    with database_errors(path, LAYOUT), closing(open_to_read(path, LAYOUT)) as database:
+        found = StoredSubmissions.of(database)
+    if failed:
+        _tell_failed(found.failed, as_json)
+    else:
+        _tell_of(output, found, as_json)
+    return True
+
+
+def _tell_failed(failed: Iterable["Failed | StoredSubmission"], as_json: bool) -> None:
+    from ffprep.cli.reporting import text
+
+    for each in failed:
+        if as_json:
+            text.print_json(asdict(each))
+        else:
+            click.echo(text.printable(f"{each.source}: {each.kind}: {each.message}"))
+
+
+def _tell_of(output: Location, found: "History | StoredSubmissions", as_json: bool) -> None:
+    from ffprep.cli.reporting import text
+
+    if as_json:
+        text.print_json({"output": str(output)} | found.as_dict())
+    else:
+        lines = map(text.printable, found.describe().splitlines())
+        click.echo(f"{text.printable_path(output)}: " + "\n".join(lines))

@@ -191,12 +191,12 @@ class DecoderPool:
 
     def look_closer(self, path: Path, picture: ImageInfo) -> Extras:
         """What a file holds besides. Raises PhotoError as `probe` does."""
-        extras: Extras = self._ask("look_closer", path, picture)
+        extras: Extras = self._ask("extras", path, picture)
         return extras
 
     def unnoticed(self, path: Path, picture: ImageInfo) -> str | None:
         """What tells of damage that decoders do not mind (see `damage.unnoticed`)."""
-        part: str | None = self._ask("unnoticed", path, picture)
+        part: str | None = self._ask("hidden_damage", path, picture)
         return part
 
     def require_whole(self, path: Path, picture: ImageInfo) -> None:
@@ -215,7 +215,7 @@ class DecoderPool:
         """What tells that some of a picture is missing (see `damage.missing`)."""
         if not damage.is_to_be_asked(picture, log):
             return log.damage[0] if log.damage else None
-        part: str | None = self._ask("missing", path, picture, log)
+        part: str | None = self._ask("damage", path, picture, log)
         return part
 
     def rights(self, path: Path, picture: ImageInfo) -> Rights:

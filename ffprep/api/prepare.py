@@ -24,7 +24,7 @@ from ffprep.options.keywords import Options, PathLike, SizeLike
 from ffprep.options.parse import read_order
 from ffprep.run.runner import ConvertOptions
 from ffprep.system.files import FileStamp
-from ffprep.system.pool import run_chunks
+from ffprep.system.pool import StopRules, run_chunks
 from ffprep.system.tempfiles import sweep_links, temporary_beside, working_folder, writing
 
 
@@ -141,7 +141,9 @@ def _prepared(source: Source, words: Mapping[str, Any]) -> Prepared:
         with closing(Converter(find(order.ffmpeg), order.policy, streams=False)) as converter:
             stop = converter.processes.stop
             with closing(
-                run_chunks([[job]], RemoteConverter(converter).convert, 1, abandon=stop)
+                run_chunks(
+                    [[job]], RemoteConverter(converter).convert, 1, stop=StopRules(abandon=stop)
+                )
             ) as results:
                 (result,) = results
         if result.failure or not result.size:

@@ -20,7 +20,7 @@ from ffprep.image.probe import Extras
 from ffprep.image.sandbox import DecoderPool
 from ffprep.library.walk import Found, Walk
 from ffprep.system.files import FileStamp
-from ffprep.system.pool import run_chunks
+from ffprep.system.pool import StopRules, run_chunks
 from ffprep.system.processes import Processes
 
 
@@ -195,8 +195,7 @@ class Survey:
                 work,
                 self.workers,
                 ordered=True,
-                stopped=lambda: processes.stopped,
-                abandon=processes.stop,
+                stop=StopRules(lambda: processes.stopped, processes.stop),
             )
 
     def _probed(self, found: Found, viewers: DecoderPool) -> ImageInfo:

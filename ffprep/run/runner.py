@@ -26,7 +26,7 @@ from ffprep.run.throttle import Throttle, apply_niceness
 from ffprep.run.work import Work
 from ffprep.storage.lock import lock_output
 from ffprep.system.files import real_folder
-from ffprep.system.pool import Immediate, run_chunks
+from ffprep.system.pool import Immediate, StopRules, run_chunks
 from ffprep.system.tempfiles import sweep, sweep_links
 from ffprep.version import __version__
 
@@ -122,10 +122,8 @@ class Run:
             run_chunks(
                 chunks,
                 work,
-                self.order.jobs,
-                elsewhere=self.crew,
-                stopped=self._ends_now,
-                abandon=abandon,
+                self.crew or self.order.jobs,
+                stop=StopRules(self._ends_now, abandon),
             )
         ) as outcomes:
             for outcome in outcomes:

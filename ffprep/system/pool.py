@@ -1,7 +1,4 @@
-"""A bounded pool of workers: chunks in, outcomes out as they come.
-
-Threads, because the work is elsewhere: in ffmpeg, and in Pillow's decoders, which let others run.
-"""
+"""A bounded pool of workers: chunks in, outcomes out as they come."""
 
 import math
 import os
@@ -16,39 +13,39 @@ from threading import Event, main_thread
 from typing import Generic, TypeVar
 
 from ffprep.errors import EnvironmentFault
-from ffprep.system.jobserver import Slots, slots
+from ffprep.system.jobserver import slots
 
 Chunk = TypeVar("Chunk")
 Outcome = TypeVar("Outcome")
 
-_PULSE = 0.05
-_PATIENCE = 0.7
-"""Seconds that work in hand may still take when a run is interrupted."""
-_LEAVING = 30.0
-"""The same where somebody waits for the end of what was abandoned: no ffmpeg is left, and decoders in this process have an end."""
+_POLL_SECONDS = 0.05
+_STOP_SECONDS = 0.7
+"""How long a stopped pool waits for the chunks in work."""
+_ABANDON_SECONDS = 30.0
+"""The same with `abandon`, which kills every ffmpeg; decoders in this process have time limits."""
 
 
 def processors() -> int:
-    """How many processors this process may use: by its affinity, and by its cgroup's quota."""
+    """Return how many processors this process may use, by its affinity and its cgroup's quota."""
     if not hasattr(os, "sched_getaffinity"):
         return os.cpu_count() or 1
     return max(1, math.ceil(min(len(os.sched_getaffinity(0)), _quota(Path("/")))))
 
 
 def _quota(root: Path) -> float:
-    """Processors' worth of time that the control groups above this process leave it.
+    """Return the CPU quota of this process's control groups, in processors; inf without a quota.
 
-    Linux's documentation: cgroup-v2.rst (`cpu.max`: quota and period, or max), and sched-bwc.rst for
-    version 1. A container often sees its own group as the root, so that is looked at too.
+    Sources, Linux's documentation: cgroup-v2.rst (`cpu.max`: quota and period, or `max`), and
+    sched-bwc.rst for version 1. A container often sees its own group as the root, so the root counts.
     """
     quotas = [math.inf]
     for entry in _read(root / "proc/self/cgroup").splitlines():
         _, controllers, group = entry.split(":", 2)
         if controllers and "cpu" not in controllers.split(","):
             continue
-        place = root / "sys/fs/cgroup" / ("cpu" if controllers else "")
+        mount = root / "sys/fs/cgroup" / ("cpu" if controllers else "")
         for folder in (Path(group), *Path(group).parents):
-            here = place / folder.relative_to("/")
+            here = mount / folder.relative_to("/")
             words = _read(here / "cpu.max").split() or [
                 word
                 for name in ("quota", "period")
@@ -68,146 +65,236 @@ def _read(path: Path) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Immediate(Generic[Outcome]):
-    """In place of a chunk: outcomes that take no work. They come out at once."""
+    """Outcomes that need no work, in place of a chunk. They are yielded at once."""
 
     outcomes: Iterable[Outcome]
 
 
 class RemoteExecutor(Executor):
-    """Workers that have no memory in common with this process: a chunk's outcomes come together."""
+    """Workers on other machines. The outcomes of a chunk come back together, in its future."""
 
     @property
     def width(self) -> int:
-        """How many chunks they can work on at a time, by now."""
+        """The number of chunks that the workers can work on at a time, which may change."""
         raise NotImplementedError
 
     @property
     def room(self) -> int:
-        """How many chunks they are to have at a time, those that wait for a worker among them."""
+        """The number of chunks to send at most, in work and waiting for a worker."""
         return 2 * self.width
+
+
+@dataclass(frozen=True, slots=True)
+class StopRules:
+    """When a pool stops early, and how the chunks in work end.
+
+    When `requested` returns True, no chunk begins any more, and the pool waits a moment for those in
+    work. `abandon` is called when the pool is left by an exception or closed early: it kills the work,
+    and the pool waits until that is over. Without `abandon`, the pool does not wait.
+    """
+
+    requested: Callable[[], bool] = lambda: False
+    abandon: Callable[[], None] | None = None
+
+    @property
+    def patience(self) -> float:
+        """How many seconds to wait for the chunks in work."""
+        return _ABANDON_SECONDS if self.abandon else _STOP_SECONDS
 
 
 def run_chunks(
     chunks: Iterable[Chunk | Immediate[Outcome]],
     work: Callable[[Chunk], Iterable[Outcome]],
-    workers: int,
+    workers: int | RemoteExecutor,
     *,
-    elsewhere: RemoteExecutor | None = None,
     ordered: bool = False,
-    stopped: Callable[[], bool] = lambda: False,
-    abandon: Callable[[], None] | None = None,
+    stop: StopRules = StopRules(),
 ) -> Generator[Outcome, None, None]:
-    """Run `work` over `chunks` on `workers` threads and yield what comes out, as it comes.
+    """Run `work` over `chunks` and yield the outcomes as they come.
 
-    `ordered` yields a chunk's outcomes only when those before it are through. At most two chunks a
-    worker are in flight. Once `stopped` says so, no chunk begins, and what is in hand is waited for
-    a moment only. So it is when `work` raises, which ends it all; the exception is raised here at last.
-    A chunk begins when this process has a slot for it (see `jobserver`). When it is broken off, by an exception
-    or by whoever takes no more, `abandon` ends what is in hand, and that is waited for. `elsewhere` is instead of
-    the threads: how many chunks are in flight is its to say, and the slots there are none of this process.
-    Raises EnvironmentFault where no thread can be started.
+    `workers` is a number of threads, or an executor on other machines. With `ordered`, the outcomes of a
+    chunk come after those of the chunks before it. An exception of `work` stops the pool and is raised
+    here, after the outcomes of the chunks that were in work. Raises EnvironmentFault if no thread can
+    be started.
     """
-    executor = elsewhere or ThreadPoolExecutor(workers)
-    process_slots, over, patience = slots(), Event(), _LEAVING if abandon else _PATIENCE
-    pending: deque[_Task[Outcome]] = deque()
-    come = Event()
+    pool = (
+        _Threads[Outcome](workers, stop, ordered)
+        if isinstance(workers, int)
+        else _Remote[Outcome](workers, stop, ordered)
+    )
     try:
         for chunk in chunks:
-            if stopped():
+            if stop.requested():
                 break
             if isinstance(chunk, Immediate):
                 yield from chunk.outcomes
-                yield from _take(pending, come, ordered, stopped, patience, at_once=True)
+                yield from pool.collect()
                 continue
-            task = _Task[Outcome](come, process_slots, lambda: over.is_set() or stopped())
-            if elsewhere:
-                task.future = elsewhere.submit(work, chunk)
-            else:
-                task.future = _submitted(executor, task, work, chunk)
-            task.future.add_done_callback(lambda _: come.set())
-            pending.append(task)
-            while len(pending) >= (elsewhere.room if elsewhere else 2 * workers):
-                yield from _take(pending, come, ordered, stopped, patience)
-        while pending:
-            yield from _take(pending, come, ordered, stopped, patience)
+            pool.submit(work, chunk)
+            while pool.full:
+                yield from pool.wait_and_collect()
+        while pool.tasks:
+            yield from pool.wait_and_collect()
     except BaseException:
-        over.set()
-        if abandon:
-            abandon()
-            wait([task.future for task in pending if not task.future.cancel()], _LEAVING)
+        pool.abandon()
         raise
     finally:
-        over.set()
-        executor.shutdown(wait=False, cancel_futures=True)
+        pool.close()
 
 
 class _Task(Generic[Outcome]):
-    """A chunk in work, and what came out of it so far; `come` is set for each outcome."""
+    """A chunk in work, and its outcomes that nobody has taken yet. Each one sets `arrived`."""
 
     future: "Future[Iterable[Outcome] | None]"
 
-    def __init__(self, come: Event, slots: Slots, stopped: Callable[[], bool]) -> None:
-        self._come, self._slots, self._stopped = come, slots, stopped
-        self.outcomes: SimpleQueue[Outcome] = SimpleQueue()
+    def __init__(self, arrived: Event) -> None:
+        self._arrived = arrived
+        self._outcomes: SimpleQueue[Outcome] = SimpleQueue()
 
-    def run(self, work: Callable[[Chunk], Iterable[Outcome]], chunk: Chunk) -> None:
-        """Do the work, unless it is to be stopped before there is a slot for it."""
-        with self._slots.one(self._stopped) as free:
-            for outcome in work(chunk) if free else ():
-                self.outcomes.put(outcome)
-                self._come.set()
+    def put(self, outcome: Outcome) -> None:
+        """Add an outcome, from the thread that works."""
+        self._outcomes.put(outcome)
+        self._arrived.set()
 
     def take(self) -> Iterator[Outcome]:
-        """What came out and was not taken yet; an exception when there is nothing else to come."""
+        """Yield the new outcomes; after the last one, raise the exception of the work, if any."""
         ended = self.future.done()
         with suppress(Empty):
             while True:
-                yield self.outcomes.get_nowait()
+                yield self._outcomes.get_nowait()
         if ended and not self.future.cancelled():
             yield from self.future.result() or ()
 
 
-def _submitted(
-    executor: Executor,
-    task: _Task[Outcome],
-    work: Callable[[Chunk], Iterable[Outcome]],
-    chunk: Chunk,
-) -> "Future[Iterable[Outcome] | None]":
-    try:
-        return executor.submit(task.run, work, chunk)
-    except RuntimeError:
-        words = "no thread can be started; raise the limit of processes"
-        if not main_thread().is_alive():
-            words = "the program is ending, and no photo is begun any more"
-        raise EnvironmentFault(words) from None
+class _Pool(Generic[Outcome]):
+    """The tasks in flight on an `executor`, and the collection of their outcomes."""
+
+    def __init__(self, executor: Executor, stop: StopRules, ordered: bool) -> None:
+        self.executor = executor
+        self.tasks: deque[_Task[Outcome]] = deque()
+        self._stop, self._ordered = stop, ordered
+        self._arrived, self._closed = Event(), Event()
+
+    @property
+    def room(self) -> int:
+        """The number of chunks that may be in flight."""
+        raise NotImplementedError
+
+    @property
+    def full(self) -> bool:
+        """Whether no further chunk may be in flight."""
+        return len(self.tasks) >= self.room
+
+    def submit(self, work: Callable[[Chunk], Iterable[Outcome]], chunk: Chunk) -> None:
+        """Send a chunk to the workers."""
+        task = _Task[Outcome](self._arrived)
+        task.future = self._start(task, work, chunk)
+        task.future.add_done_callback(lambda _: self._arrived.set())
+        self.tasks.append(task)
+
+    def _start(
+        self, task: _Task[Outcome], work: Callable[[Chunk], Iterable[Outcome]], chunk: Chunk
+    ) -> "Future[Iterable[Outcome] | None]":
+        raise NotImplementedError
+
+    def wait_and_collect(self) -> Iterator[Outcome]:
+        """Wait for an outcome, then yield all that have come."""
+        self._arrived.wait(_POLL_SECONDS)
+        yield from self.collect()
+
+    def collect(self) -> Iterator[Outcome]:
+        """Yield the outcomes that have come, and drop the tasks that have ended."""
+        self._arrived.clear()  # before looking at the tasks, so that no outcome is missed
+        if self._stop.requested():
+            self._wait_for_all(self._stop.patience)
+        for task in list(self.tasks):
+            ended = task.future.done() or self._stop.requested()
+            try:
+                yield from task.take()
+            except Exception:
+                self.tasks.remove(task)
+                yield from self._collect_last()
+                raise
+            if ended:
+                self.tasks.remove(task)
+            elif self._ordered:
+                break
+
+    def _collect_last(self) -> Iterator[Outcome]:
+        """Yield what the other tasks have done, before the exception of one ends them all."""
+        self._wait_for_all(_STOP_SECONDS)
+        for task in self.tasks:
+            with suppress(Exception):
+                yield from task.take()
+
+    def _wait_for_all(self, seconds: float) -> None:
+        wait([task.future for task in self.tasks if not task.future.cancel()], seconds)
+
+    def abandon(self) -> None:
+        """Kill the work, if the caller can, and wait for its end."""
+        self._closed.set()
+        if self._stop.abandon:
+            self._stop.abandon()
+            self._wait_for_all(_ABANDON_SECONDS)
+
+    def close(self) -> None:
+        """Begin no further chunk, and leave the workers."""
+        self._closed.set()
+        self.executor.shutdown(wait=False, cancel_futures=True)
 
 
-def _take(
-    pending: "deque[_Task[Outcome]]",
-    come: Event,
-    ordered: bool,
-    stopped: Callable[[], bool],
-    patience: float,
-    at_once: bool = False,
-) -> Iterator[Outcome]:
-    """Wait for something to come, yield it, and drop the tasks that have ended."""
-    if not at_once:
-        come.wait(_PULSE)
-    come.clear()  # before looking, so that nothing that comes meanwhile is missed
-    if stopped():
-        wait([task.future for task in pending if not task.future.cancel()], timeout=patience)
-    for task in list(pending):
-        ended = task.future.done() or stopped()
+class _Threads(_Pool[Outcome]):
+    """Threads of this process; each chunk waits for a slot of make's jobserver.
+
+    Threads suffice, because the work is done elsewhere: in ffmpeg, and in Pillow's decoders, which
+    release the interpreter lock.
+    """
+
+    def __init__(self, count: int, stop: StopRules, ordered: bool) -> None:
+        super().__init__(ThreadPoolExecutor(count), stop, ordered)
+        self._count, self._slots = count, slots()
+
+    @property
+    def room(self) -> int:
+        """Two chunks a thread, so that none waits for the next chunk."""
+        return 2 * self._count
+
+    def _start(
+        self, task: _Task[Outcome], work: Callable[[Chunk], Iterable[Outcome]], chunk: Chunk
+    ) -> "Future[Iterable[Outcome] | None]":
         try:
-            yield from task.take()
-        except Exception:  # it ends the others too, and what they have done is told first
-            pending.remove(task)
-            wait([other.future for other in pending if not other.future.cancel()], _PATIENCE)
-            for other in pending:
-                with suppress(Exception):
-                    yield from other.take()
-            raise
-        if ended:
-            pending.remove(task)
-        elif ordered:
-            break
+            return self.executor.submit(self._run, task, work, chunk)
+        except RuntimeError:
+            if not main_thread().is_alive():
+                raise EnvironmentFault("the program is exiting; no further photo begins") from None
+            raise EnvironmentFault(
+                "cannot start a thread; raise the limit of processes (ulimit -u)"
+            ) from None
+
+    def _run(
+        self, task: _Task[Outcome], work: Callable[[Chunk], Iterable[Outcome]], chunk: Chunk
+    ) -> None:
+        with self._slots.one(self._stopped) as free:
+            for outcome in work(chunk) if free else ():
+                task.put(outcome)
+
+    def _stopped(self) -> bool:
+        return self._closed.is_set() or self._stop.requested()
+
+
+class _Remote(_Pool[Outcome]):
+    """Workers of a RemoteExecutor."""
+
+    def __init__(self, executor: RemoteExecutor, stop: StopRules, ordered: bool) -> None:
+        super().__init__(executor, stop, ordered)
+        self._remote = executor
+
+    @property
+    def room(self) -> int:
+        """The executor's own limit."""
+        return self._remote.room
+
+    def _start(
+        self, task: _Task[Outcome], work: Callable[[Chunk], Iterable[Outcome]], chunk: Chunk
+    ) -> "Future[Iterable[Outcome] | None]":
+        return self.executor.submit(work, chunk)

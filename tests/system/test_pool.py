@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ffprep.system import pool
-from ffprep.system.pool import Immediate, _quota, processors, run_chunks
+from ffprep.system.pool import Immediate, StopRules, _quota, processors, run_chunks
 
 
 def twice(number: int) -> Iterator[int]:
@@ -54,7 +54,7 @@ def test_one_slow_chunk_does_not_hold_up_the_rest() -> None:
 def test_the_end_of_the_work_is_noticed_without_waiting_for_a_pulse(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(pool, "_PULSE", 3600)
+    monkeypatch.setattr(pool, "_POLL_SECONDS", 3600)
     assert list(run_chunks(range(50), twice, 1, ordered=True))[-2:] == [49, -49]
     assert list(run_chunks([1], lambda n: [], 1)) == []
 
@@ -112,7 +112,7 @@ def test_when_stopped_what_is_done_still_comes_out() -> None:
             stopped.set()
         return [number]
 
-    outcomes = list(run_chunks(range(1000), work, 2, stopped=stopped.is_set))
+    outcomes = list(run_chunks(range(1000), work, 2, stop=StopRules(stopped.is_set)))
     assert 5 in outcomes
     assert len(outcomes) < 20
 
@@ -126,7 +126,7 @@ def test_a_straggler_does_not_hold_up_the_stop() -> None:
         return [number]
 
     started = time.monotonic()
-    assert list(run_chunks([1], work, 1, stopped=begun.is_set)) == []
+    assert list(run_chunks([1], work, 1, stop=StopRules(begun.is_set))) == []
     over.set()
     assert time.monotonic() - started < 30  # not the 60 of the straggler
 

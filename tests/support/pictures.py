@@ -1,5 +1,6 @@
 """Pictures that show where each pixel came from, and how two pictures compare."""
 
+import io
 from pathlib import Path
 
 from PIL import Image
@@ -39,3 +40,9 @@ def psnr(a: Image.Image, b: Image.Image) -> float:
     assert (a.size, a.mode) == (b.size, b.mode)
     error = np.mean((np.asarray(a, dtype=float) - np.asarray(b, dtype=float)) ** 2)
     return 99.0 if error == 0 else float(10 * np.log10(255**2 / error))
+
+
+def as_webp(picture: Image.Image) -> bytes:
+    file = io.BytesIO()
+    picture.save(file, "webp", quality=95)
+    return file.getvalue()

@@ -1,0 +1,153 @@
+"""`ffprep.prepare`: the picture, its name, and where it may be saved."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import ffprep as library
+from tests.conversion.test_converter import fake
+from tests.support.file_like import FileLike
+from tests.support.pictures import opened
+from tests.support.waiting import until
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"mode": "pad", "background": "white", "format": "png"},
+        {"focus": (0.1, 0.9), "quality": 80, "metadata": "keep-rights"},
+        {"format": "webp", "lossless": True, "compression": 2},
+        {"max_bytes": 2000, "subsampling": "444", "mode": "blur"},
+        {"mode": "auto", "max_loss": 0.1, "crop_bounds": [0.1, 0, 0.9, 1]},
+        {"scene": "art"},
+        {"mode": "pad", "background": (250, 120, 0), "format": "JPG"},
+    ],
+)
+def test_the_bytes_are_those_of_the_command_line(
+    ffprep, photo: Path, empty_tmp: Path, options: dict[str, object]
+) -> None:
+    words = []
+    for name, value in options.items():
+        words.append(f"--{name.replace('_', '-')}")
+        if value is not True:
+            words.append(_as_option_value(name, value))
+    suffix = {"png": ".png", "webp": ".webp"}.get(str(options.get("format")), ".jpg")
+    made = photo.parent / f"made{suffix}"
+    assert ffprep("convert", photo, "-o", made, "--size", "123x77", *words).code == 0
+    with photo.open("rb") as file:
+        prepared = [
+            library.prepare(source, size, **options)  # type: ignore[arg-type]
+            for source, size in [
+                (photo, "123x77"),
+                (str(photo), (123, 77)),
+                (photo.read_bytes(), library.Size(123, 77)),
+                (memoryview(photo.read_bytes()), "123×77"),
+                (file, "123x77"),
+                (FileLike(bytearray(photo.read_bytes()), "up/photo.jpg"), [123, 77]),
+            ]
+        ]
+    assert {picture.data for picture in prepared} == {made.read_bytes()}
+    assert {picture.size for picture in prepared} == {library.Size(123, 77)}
+    assert [picture.name for picture in prepared] == [
+        f"{stem}{suffix}" for stem in ("photo", "photo", "picture", "picture", "photo", "photo")
+    ]
+    assert {picture.mime for picture in prepared} == {f"image/{prepared[0].format}"}
+
+
+def _as_option_value(name: str, value: object) -> object:
+    if isinstance(value, tuple | list):
+        parts = ",".join(map(str, value))
+        return f"rgb({parts})" if name == "background" else parts
+    return value
+
+
+def test_an_upload_has_a_name_and_a_mime_type(photo: Path, empty_tmp: Path) -> None:
+    odd = Path(os.fsdecode(os.fsencode(photo.parent) + b"/a\xff.jpg"))
+    photo.rename(odd)
+    picture = library.prepare(odd, "16x9", format="webp")
+    assert picture.upload() == ("a?.webp", picture.data, "image/webp")
+    picture.upload()[0].encode()
+    assert "data" not in repr(picture)
+
+
+def test_save_is_atomic_and_never_overwrites_the_photo(photo: Path, empty_tmp: Path) -> None:
+    picture, before = library.prepare(photo, "16x9"), photo.read_bytes()
+    (photo.parent / "link.jpg").symlink_to(photo)
+    for place in (photo, photo.parent / "link.jpg", photo.parent):
+        with pytest.raises(library.UsageError, match="never overwritten"):
+            picture.save(place)
+    with pytest.raises(library.UsageError, match="named like png"):
+        picture.save(photo.parent / "a.png")
+    assert photo.read_bytes() == before
+    output = photo.parent / "new" / "a.jpg"
+    assert picture.save(str(output)) == picture.save(output.parent / "a.jpg") == output
+    assert picture.save(output.parent) == output.parent / "photo.jpg"
+    assert opened(output).size == (16, 9)
+    assert sorted(path.name for path in output.parent.iterdir()) == ["a.jpg", "photo.jpg"]
+    with pytest.raises(library.PhotoError, match="cannot write"):
+        picture.save(output / "below.jpg")
+
+
+def test_save_never_overwrites_an_open_photo(
+    photo: Path, empty_tmp: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = photo.read_bytes()
+    monkeypatch.chdir(photo.parent)
+    with photo.open("rb") as file, os.fdopen(os.dup(file.fileno()), "rb") as nameless:
+        pictures = [library.prepare(source, "16x9") for source in (file, "photo.jpg")]
+        nameless.seek(0)
+        pictures.append(library.prepare(nameless, "16x9"))
+    with pytest.raises(library.UsageError, match="never overwritten"):
+        pictures[0].save(".")
+    (photo.parent / "sub").mkdir()
+    monkeypatch.chdir(photo.parent / "sub")
+    for picture in pictures:
+        with pytest.raises(library.UsageError, match="never overwritten"):
+            picture.save(photo)
+        assert picture.save("photo.jpg") == picture.save("photo.jpg") == Path("photo.jpg")
+    moved = photo.rename(photo.parent / "moved.jpg")
+    for picture in pictures:
+        with pytest.raises(library.UsageError, match="never overwritten"):
+            picture.save(moved)
+    assert moved.read_bytes() == before
+    moved.unlink()
+    for picture in pictures:
+        for _ in range(2):  # the second time it is there, and may have the number of what is gone
+            assert opened(picture.save(moved)).size == (16, 9)
+
+
+def test_a_truncated_photo_is_damaged(photo: Path, empty_tmp: Path) -> None:
+    data = photo.read_bytes()[:-3000]
+    with pytest.raises(library.PhotoError) as raised:
+        library.prepare(data, "8x8")
+    assert raised.value.kind is library.Kind.DAMAGED
+    assert "missing" in library.prepare(data, "8x8", damaged="keep").warnings[0]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "ffprep.prepare({photo!r}, '8x8', ffmpeg={ffmpeg!r})",
+        "list(ffprep.convert({photo!r}, {output!r}, '8x8', ffmpeg={ffmpeg!r}))",
+    ],
+)
+def test_ctrl_c_leaves_no_process_and_no_file(photo: Path, empty_tmp: Path, call: str) -> None:
+    version = '[ "$1" = -version ] && { echo ffmpeg version 9.9; exit; }'
+    slow = fake(photo.parent, f"{version}\necho $$ > {photo.parent}/pid; exec sleep 100")
+    output = photo.parent / "out"
+    call = call.format(photo=str(photo), ffmpeg=slow.path, output=str(output))
+    code = f"import ffprep; {call}"
+    with subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE) as running:
+        pid = photo.parent / "pid"
+        until(lambda: running.poll() is not None or (pid.exists() and pid.read_text()))
+        running.send_signal(signal.SIGINT)
+        _, stderr = running.communicate(timeout=60)  # less than the 100 that ffmpeg takes
+    assert stderr.endswith(b"KeyboardInterrupt\n")
+    assert [path for path in photo.parent.rglob(".ffprep-*") if path != empty_tmp] == []
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pid.read_text()), 0)

@@ -17,11 +17,12 @@ from ffprep.errors import UsageError
 from ffprep.options import keywords
 from ffprep.options.convert import convert_parameters as convert_command
 from ffprep.options.keywords import CheckOptions, PathLike, RunOptions, SizeLike
-from ffprep.options.parse import read_order, read_target
+from ffprep.options.parse import read_convert, read_target
 from ffprep.options.types import check_parameters as check_command
+from ffprep.run.convert_options import ConvertOptions
 from ffprep.run.inspect import Finding, Survey
-from ffprep.run.runner import ConvertOptions, prepared
-from ffprep.run.summary import RunEnd, RunSummary
+from ffprep.run.loop import counted_results, ending, started
+from ffprep.run.summary import RunSummary
 from ffprep.system.messages import warn
 
 
@@ -50,31 +51,25 @@ def convert(
     words: dict[str, Any] = {**options, "size": size, "target": target, "mode": mode}
     with keywords.errors_for_python():
         words |= {"sources": _named("sources", sources), "output": output, "ledger": where}
-        order = read_order(keywords.read(convert_command, words))
-        converter = Converter(find(order.ffmpeg), order.policy)
-    return Results(_results(order, converter), converter.processes.stop)
+        parsed = read_convert(keywords.read(convert_command, words))
+        converter = Converter(find(parsed.workers.ffmpeg), parsed.policy)
+    return Results(_results(parsed, converter), converter.processes.stop)
 
 
-def _results(order: ConvertOptions, converter: Converter) -> Generator[Result, None, None]:
-    tally, stop = RunSummary(order.request.output), converter.processes.stop
-    with keywords.errors_for_python(), closing(converter), prepared(order, converter, _warn) as run:
-        tally.total = run.plan.total
-        try:
-            with closing(run.results(abandon=stop)) as results:
-                for result in results:
-                    if isinstance(result, Result):  # and not a count of fresh ones
-                        tally.add(result)
-                        yield _spoken(result)
-            if converter.processes.stopped:  # by who closed it meanwhile, in another thread
-                tally.ended = RunEnd.INTERRUPTED
-        except BaseException as error:
-            tally.break_off(error)
-            if isinstance(error, GeneratorExit | KeyboardInterrupt):
-                tally.ended = RunEnd.INTERRUPTED
-            raise
-        finally:
-            stop()
-            run.end(tally.ended.value, tally.summary())
+def _results(options: ConvertOptions, converter: Converter) -> Generator[Result, None, None]:
+    summary, processes = RunSummary(options.request.output), converter.processes
+    with (
+        keywords.errors_for_python(),
+        closing(converter),
+        started(options, converter, summary, _warn) as run,
+        ending(run, summary),
+        closing(
+            counted_results(run, summary, lambda: processes.stopped, abandon=processes.stop)
+        ) as results,
+    ):
+        for result in results:
+            if isinstance(result, Result):  # and not a count of photos that are up to date
+                yield _spoken(result)
 
 
 def _warn(text: str) -> None:

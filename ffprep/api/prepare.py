@@ -21,8 +21,8 @@ from ffprep.library.plan import Plan
 from ffprep.options import keywords
 from ffprep.options.convert import convert_parameters as convert_command
 from ffprep.options.keywords import Options, PathLike, SizeLike
-from ffprep.options.parse import read_order
-from ffprep.run.runner import ConvertOptions
+from ffprep.options.parse import read_convert
+from ffprep.run.convert_options import ConvertOptions
 from ffprep.system.files import FileStamp
 from ffprep.system.pool import StopRules, run_chunks
 from ffprep.system.tempfiles import sweep_links, temporary_beside, working_folder, writing
@@ -127,18 +127,20 @@ def _prepared(source: Source, words: Mapping[str, Any]) -> Prepared:
     _sweep_once()
     with working_folder() as folder:
         photo, subject = _place(source, folder)
-        order = _order(photo, os.path.join(folder, "out", ""), words)
+        options = _parsed(photo, os.path.join(folder, "out", ""), words)
         original: _Original | None = _original(source)
         path: Location | None = None
         if isinstance(source, str | os.PathLike):
             path = located(photo)
         else:
-            copy(source, Path(photo), order.policy.max_memory, subject)
-        (job,) = Plan.of(order.request).jobs()
+            copy(source, Path(photo), options.policy.max_memory, subject)
+        (job,) = Plan.of(options.request).jobs()
         if isinstance(job, Result):
             raise _error(job, subject)
         # In a thread of its own, where no Ctrl-C of the program's can come between a process and its end.
-        with closing(Converter(find(order.ffmpeg), order.policy, streams=False)) as converter:
+        with closing(
+            Converter(find(options.workers.ffmpeg), options.policy, streams=False)
+        ) as converter:
             stop = converter.processes.stop
             with closing(
                 run_chunks(
@@ -159,9 +161,9 @@ def _prepared(source: Source, words: Mapping[str, Any]) -> Prepared:
         )
 
 
-def _order(photo: str, output: str, words: Mapping[str, Any]) -> ConvertOptions:
+def _parsed(photo: str, output: str, words: Mapping[str, Any]) -> ConvertOptions:
     given = {**words, "sources": [photo], "output": output, "ledger": "none"}
-    return read_order(keywords.read(convert_command, given))
+    return read_convert(keywords.read(convert_command, given))
 
 
 def require_readable(options: Options) -> None:

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum
 
+from ffprep.core.location import Location
 from ffprep.errors import Kind
 
 
@@ -54,16 +55,20 @@ class Retry(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RerunOptions:
-    """What is done again although nothing has changed, and what is not although nothing is recorded.
+    """What is converted again although nothing has changed, what is not, and what is remembered of it.
 
-    With `checksum`, contents decide and not times. With `adopt`, outputs that are there are taken for what
-    they should be if they verify.
+    With `checksum`, contents decide and not times. With `adopt`, existing outputs count as up to date
+    if they verify. `ledger` is None where nothing is recorded. `prune` removes unaltered outputs whose
+    photo is gone. `wait` is how many seconds to wait for another run that has locked the output folder.
     """
 
     force: bool = False
     checksum: bool = False
     adopt: bool = False
     retry: Retry = Retry.CHANGED
+    ledger: Location | None = None
+    prune: bool = False
+    wait: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

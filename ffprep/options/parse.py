@@ -24,8 +24,13 @@ from ffprep.library.selection import Selection
 from ffprep.library.sources import Sources
 from ffprep.library.walk import is_folder, require_no_picture
 from ffprep.options.types import Automatic
+from ffprep.run.convert_options import (
+    ConvertOptions,
+    NotifyOptions,
+    ReportOptions,
+    WorkerOptions,
+)
 from ffprep.run.depfile import Depfile
-from ffprep.run.runner import ConvertOptions
 from ffprep.system.files import LEDGER
 
 
@@ -101,41 +106,58 @@ def _file_format(out: str, source: str | None) -> OutputFormat | None:
     return None
 
 
-def read_order(given: Mapping[str, Any]) -> ConvertOptions:
-    """The ConvertOptions that the options of `convert` make. Raises UsageError."""
-    request = read_request(given)
+def read_convert(params: Mapping[str, Any]) -> ConvertOptions:
+    """Return the ConvertOptions of the parameters of `convert`. Raise UsageError if they contradict one another."""
+    request = read_request(params)
     policy = Policy(
-        upscale=given["upscale"],
-        keep_damaged=given["damaged"] == "keep",
-        preserve_times=given["preserve_times"],
-        fsync=given["fsync"],
-        timeout=given["timeout"],
-        max_pixels=given["max_pixels"],
-        max_memory=given["max_memory"],
+        upscale=params["upscale"],
+        keep_damaged=params["damaged"] == "keep",
+        preserve_times=params["preserve_times"],
+        fsync=params["fsync"],
+        timeout=params["timeout"],
+        max_pixels=params["max_pixels"],
+        max_memory=params["max_memory"],
     )
     return ConvertOptions(
         request=request,
         policy=policy,
-        renewal=_renewal(given, request),
-        ledger=_ledger(given, request),
-        jobs=given["jobs"],
-        cluster=_venue(given),
-        ffmpeg=given["ffmpeg"],
-        wait=given["wait"] or 0.0,
-        prune=given["prune"],
-        depfile=_depfile(given),
-        dry_run=given["dry_run"],
-        manners=ThrottleOptions(
-            nice=given["nice"],
-            idle=given["idle"],
-            max_time=given["max_time"],
-            max_load=given["max_load"],
-            grace=policy.timeout,
-        ),
+        rerun=_rerun(params, request),
+        throttle=_throttle(params, grace=policy.timeout),
+        workers=WorkerOptions(params["jobs"], _cluster(params), params["ffmpeg"]),
+        reporting=read_reporting(params),
+        notify=read_notify(params),
+        depfile=_depfile(params),
     )
 
 
-def _venue(given: Mapping[str, Any]) -> ClusterOptions | None:
+def read_reporting(params: Mapping[str, Any]) -> ReportOptions:
+    """Return what is printed and logged."""
+    return ReportOptions(
+        json=params["as_json"],
+        quiet=params["quiet"],
+        verbose=params["verbose"],
+        log_file=params["log_file"],
+        log_format=params["log_format"],
+        dry_run=params["dry_run"],
+    )
+
+
+def read_notify(params: Mapping[str, Any]) -> NotifyOptions:
+    """Return what is to happen when the run has ended."""
+    return NotifyOptions(params["summary_file"], params["metrics_file"], params["on_finish"])
+
+
+def _throttle(params: Mapping[str, Any], grace: float) -> ThrottleOptions:
+    return ThrottleOptions(
+        nice=params["nice"],
+        idle=params["idle"],
+        max_time=params["max_time"],
+        max_load=params["max_load"],
+        grace=grace,
+    )
+
+
+def _cluster(given: Mapping[str, Any]) -> ClusterOptions | None:
     """The cluster that is asked for. Raises UsageError."""
     if given["cluster"] is None:
         return None
@@ -179,7 +201,7 @@ def _depfile(given: Mapping[str, Any]) -> Depfile | None:
     return Depfile(given["depfile"], given["depfile_target"] or given["output"], others)
 
 
-def _renewal(given: Mapping[str, Any], request: Request) -> RerunOptions:
+def _rerun(given: Mapping[str, Any], request: Request) -> RerunOptions:
     """What is done again, and what is not. Raises UsageError."""
     if request.single or given["ledger"] == "none":
         for name in ("checksum", "adopt", "retry_failed", "prune"):
@@ -192,7 +214,13 @@ def _renewal(given: Mapping[str, Any], request: Request) -> RerunOptions:
         raise UsageError("--force does everything again; leave out --retry-failed and --adopt")
     retry = Retry.ONLY if given["retry_failed"] else Retry(given["retry"])
     return RerunOptions(
-        force=given["force"], checksum=given["checksum"], adopt=given["adopt"], retry=retry
+        force=given["force"],
+        checksum=given["checksum"],
+        adopt=given["adopt"],
+        retry=retry,
+        ledger=_ledger(given, request),
+        prune=given["prune"],
+        wait=given["wait"] or 0.0,
     )
 
 
@@ -200,8 +228,7 @@ def _ledger(given: Mapping[str, Any], request: Request) -> Location | None:
     """Where the ledger lies; None where there is none."""
     if request.single or given["ledger"] == "none":
         return None
-    path = located(given["ledger"]) if given["ledger"] else request.output / LEDGER
-    return request.shard.own(path) if request.shard else path
+    return located(given["ledger"]) if given["ledger"] else request.output / LEDGER
 
 
 def _require_no_contradiction(spec: Spec) -> None:

@@ -12,16 +12,16 @@ from ffprep.conversion.converter import Converter
 from ffprep.conversion.staging import RemoteConverter
 from ffprep.core.job import Batch, FreshCount, Job, Result
 from ffprep.core.location import Location, Remote, located
-from ffprep.core.policy import ClusterOptions, Policy, RerunOptions, Retry, ThrottleOptions
+from ffprep.core.policy import ClusterOptions, Retry, ThrottleOptions
 from ffprep.errors import EnvironmentFault, reason
 from ffprep.ledger.database import LedgerUnusable
 from ffprep.ledger.freshness import Freshness, Triage
 from ffprep.ledger.ledger import Conditions, Ledger
 from ffprep.ledger.prune import Pruning
 from ffprep.ledger.rows import FinishedJob, PendingJob
-from ffprep.library.plan import Plan, Request
+from ffprep.library.plan import Plan
 from ffprep.library.walk import is_folder
-from ffprep.run.depfile import Depfile
+from ffprep.run.convert_options import ConvertOptions
 from ffprep.run.throttle import Throttle, apply_niceness
 from ffprep.run.work import Work
 from ffprep.storage.lock import lock_output
@@ -37,27 +37,6 @@ _SECONDS = 4.0
 _LONGEST = 64
 _AHEAD = 1 << 14
 """How many jobs wait for a worker at most, however many workers there are."""
-
-
-@dataclass(frozen=True, slots=True)
-class ConvertOptions:
-    """All that the options of `convert` say: what is to be made, under which Policy, what is done again.
-
-    `ledger` is None where there is none. `wait` is in seconds.
-    """
-
-    request: Request
-    policy: Policy = field(default_factory=Policy)
-    renewal: RerunOptions = field(default_factory=RerunOptions)
-    ledger: Location | None = None
-    jobs: int = 1
-    cluster: ClusterOptions | None = None
-    ffmpeg: str | None = None
-    wait: float = 0.0
-    prune: bool = False
-    depfile: Depfile | None = None
-    dry_run: bool = False
-    manners: ThrottleOptions = field(default_factory=ThrottleOptions)
 
 
 @dataclass(slots=True)
@@ -88,7 +67,7 @@ class _Pace:
 class Run:
     """What it takes to carry out an ConvertOptions. Without `freshness`, everything is done, and nothing recorded."""
 
-    order: ConvertOptions
+    options: ConvertOptions
     converter: Converter
     plan: Plan
     freshness: Freshness | None = None
@@ -105,7 +84,7 @@ class Run:
     @property
     def work(self) -> Work:
         """What is done with a chunk."""
-        return Work(self.order.renewal if self.freshness else None)
+        return Work(self.options.rerun if self.freshness else None)
 
     def results(
         self, each: bool = True, abandon: Callable[[], None] | None = None
@@ -122,7 +101,7 @@ class Run:
             run_chunks(
                 chunks,
                 work,
-                self.crew or self.order.jobs,
+                self.crew or self.options.workers.jobs,
                 stop=StopRules(self._ends_now, abandon),
             )
         ) as outcomes:
@@ -150,19 +129,21 @@ class Run:
 
     def _tidied(self, freshness: Freshness) -> Iterator[Result]:
         """When all was looked at, what is no longer there is forgotten; outputs of it are removed, if asked for."""
-        order, folders = self.order, self._folders()
-        if order.prune:
-            yield from Pruning(freshness, folders, lambda: self._stopped).results(not order.dry_run)
-        if order.renewal.retry is not Retry.ONLY and not order.dry_run and not self._stopped:
+        options, folders = self.options, self._folders()
+        if options.rerun.prune:
+            yield from Pruning(freshness, folders, lambda: self._stopped).results(
+                not options.dry_run
+            )
+        if options.rerun.retry is not Retry.ONLY and not options.dry_run and not self._stopped:
             # What was not selected was not met either, and is not gone for that.
-            every = order.request.selection.all
+            every = options.request.selection.all
             freshness.forget_failures(
-                folders if every else (), order.request.sources if every else ()
+                folders if every else (), options.request.sources if every else ()
             )
 
     def _folders(self) -> tuple[str, ...]:
         """The SOURCEs that are folders, and hold a photo: one without is not mounted, maybe."""
-        request = self.order.request
+        request = self.options.request
         folders = filter(is_folder, request.sources)
         return tuple(
             real_folder(os.fspath(located(folder)))
@@ -189,7 +170,7 @@ class Run:
 
     @property
     def _width(self) -> int:
-        return self.crew.width if self.crew else self.order.jobs
+        return self.crew.width if self.crew else self.options.workers.jobs
 
     def _sorted(self) -> Iterator[Triage]:
         """The plan's batches, sorted out; where there is work to do, what a killed run left is swept."""
@@ -204,10 +185,12 @@ class Run:
                 continue
             found = self._sort(item)
             folders = {os.path.dirname(pending.job.output) for pending in found.pending}
-            if not self.order.dry_run:
+            if not self.options.dry_run:
                 if folders and not swept:
                     sweep_links()
-                    folders.add(os.fspath(self.order.request.output))  # where --cluster has a mark
+                    folders.add(
+                        os.fspath(self.options.request.output)
+                    )  # where --cluster has a mark
                 for folder in folders - swept:
                     sweep(folder)
                 swept = folders or swept
@@ -243,42 +226,44 @@ class Run:
 
 @contextmanager
 def prepared(
-    order: ConvertOptions, converter: Converter, warn: Callable[[str], None]
+    options: ConvertOptions, converter: Converter, warn: Callable[[str], None]
 ) -> Iterator[Run]:
     """A Run, with its output folder held and its ledger open.
 
     Where the system does not let it be held or remembered, that is told, and the outputs are tried.
     Raises OutputLocked while another run has the folder, EnvironmentFault for a ledger that is of no use.
     """
-    request, gate = order.request, Throttle(order.manners)
-    for warning in apply_niceness(order.manners):
+    request, gate = options.request, Throttle(options.throttle)
+    for warning in apply_niceness(options.throttle):
         warn(warning)
     with ExitStack() as stack:
         crew = freshness = None
         try:
-            if not request.single and not order.dry_run:
+            if not request.single and not options.dry_run:
                 processes = converter.processes
                 stack.enter_context(
                     lock_output(
-                        request.output, order.wait, request.shard, lambda: processes.stopped
+                        request.output, options.rerun.wait, request.shard, lambda: processes.stopped
                     )
                 )
-            if order.cluster and not order.dry_run:
-                crew = stack.enter_context(_joined(order, order.cluster, converter, warn))
-            if order.ledger and (not order.dry_run or _is_there(order.ledger)):
+            if options.workers.cluster and not options.dry_run:
+                crew = stack.enter_context(
+                    _joined(options, options.workers.cluster, converter, warn)
+                )
+            if options.ledger and (not options.dry_run or _is_there(options.ledger)):
                 ffmpeg = _version(converter, crew)
-                freshness = stack.enter_context(_remembered(order, order.ledger, ffmpeg, warn))
+                freshness = stack.enter_context(_remembered(options, options.ledger, ffmpeg, warn))
         except (OSError, LedgerUnusable) as error:
-            if not order.dry_run and not os.path.isdir(request.output):
+            if not options.dry_run and not os.path.isdir(request.output):
                 words = f"the folder {request.output} cannot be made: {reason(error)}"
                 raise EnvironmentFault(words) from None
-            if order.ledger and request.output not in order.ledger.parents:
+            if options.ledger and request.output not in options.ledger.parents:
                 raise  # it was asked for; else the outputs themselves will tell what is wrong
             words = f"nothing can be remembered in {request.output}: {reason(error)}"
-            if order.renewal.retry is Retry.ONLY:  # else all would be tried, and not what failed
+            if options.rerun.retry is Retry.ONLY:  # else all would be tried, and not what failed
                 raise EnvironmentFault(f"{words}; --retry-failed goes by the ledger") from None
             warn(words)
-        yield Run(order, converter, Plan.of(request), freshness, gate, crew)
+        yield Run(options, converter, Plan.of(request), freshness, gate, crew)
 
 
 def _version(converter: Converter, crew: "Cluster | None") -> str:
@@ -287,24 +272,34 @@ def _version(converter: Converter, crew: "Cluster | None") -> str:
 
 
 def _joined(
-    order: ConvertOptions, venue: ClusterOptions, converter: Converter, warn: Callable[[str], None]
+    options: ConvertOptions,
+    venue: ClusterOptions,
+    converter: Converter,
+    warn: Callable[[str], None],
 ) -> AbstractContextManager["Cluster"]:
     from ffprep.run.dask_connect import joined  # of what it needs, little comes with ffprep itself
 
     processes = converter.processes
-    return joined(venue, order.request, order.policy, order.ffmpeg, lambda: processes.stopped, warn)
+    return joined(
+        venue,
+        options.request,
+        options.policy,
+        options.workers.ffmpeg,
+        lambda: processes.stopped,
+        warn,
+    )
 
 
 @contextmanager
 def _remembered(
-    order: ConvertOptions, path: Location, ffmpeg: str, warn: Callable[[str], None]
+    options: ConvertOptions, path: Location, ffmpeg: str, warn: Callable[[str], None]
 ) -> Iterator[Freshness]:
-    output, policy = order.request.output, order.policy
-    terms = warn, policy.fsync, order.dry_run
+    output, policy = options.request.output, options.policy
+    terms = warn, policy.fsync, options.dry_run
     with _opened(path, *terms) as ledger:
         real = real_folder(os.fspath(output)).rstrip("/") or "/"
         alike = ledger.begin(Conditions(__version__, ffmpeg, policy.terms, real))
-        yield Freshness(ledger, output, policy, order.renewal, alike)
+        yield Freshness(ledger, output, policy, options.rerun, alike)
 
 
 def _is_there(ledger: Location) -> bool:

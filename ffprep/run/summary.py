@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from ffprep.core.job import Result, Status
+from ffprep.core.job import FreshCount, Result, Status
 from ffprep.core.location import Location
 from ffprep.errors import ExitCode, FfprepError, Interrupted, Kind
 
@@ -65,6 +65,13 @@ class RunSummary:
             return None
         return self.total - sum(self.counts.values()) + self.counts[Status.PRUNED]
 
+    def count(self, result: Result | FreshCount) -> None:
+        """Count one Result, or several photos that are up to date."""
+        if isinstance(result, FreshCount):
+            self.counts[Status.FRESH] += result.count
+        else:
+            self.add(result)
+
     def add(self, result: Result) -> None:
         """Count one Result."""
         self.counts[result.status] += 1
@@ -77,7 +84,8 @@ class RunSummary:
 
     def break_off(self, error: BaseException) -> None:
         """Note the error that ends the run."""
-        self.ended = RunEnd.INTERRUPTED if isinstance(error, Interrupted) else RunEnd.STOPPED
+        asked = isinstance(error, Interrupted | KeyboardInterrupt | GeneratorExit)
+        self.ended = RunEnd.INTERRUPTED if asked else RunEnd.STOPPED
         told = isinstance(error, FfprepError | OSError)
         self.error = str(error) if told else repr(error)
 

@@ -116,8 +116,10 @@ def test_what_failed_is_told_though_the_run_breaks_down(
     style = Style(log_file=tmp_path / "log", status_command="ffprep status OUT --failed")
 
     def run() -> None:
-        with reporter(style, RunSummary()) as r:
+        summary = RunSummary()
+        with reporter(style, summary) as r:
             for number in range(11):
+                summary.count(bad(number))
                 r.tell(bad(number))
             raise error
 
@@ -139,9 +141,9 @@ def test_fresh_photos_are_counted_and_told_only_to_who_asked(
     tally = RunSummary()
     with reporter(replace(style, log_file=tmp_path / "log"), tally) as r:
         assert r.each == (style.verbose or style.json)
-        r.tell(FRESH)
-        if not r.each:
-            r.tell(FreshCount(41))
+        for result in (FRESH,) if r.each else (FRESH, FreshCount(41)):
+            tally.count(result)
+            r.tell(result)
     told = capsys.readouterr()
     assert ("f.jpg" in told.out + told.err) == r.each
     assert ("f.jpg" in (tmp_path / "log").read_text()) == style.verbose
@@ -150,13 +152,15 @@ def test_fresh_photos_are_counted_and_told_only_to_who_asked(
 
 def test_a_fresh_photo_costs_next_to_nothing(tmp_path: Path) -> None:
     calls: list[str] = []
-    with reporter(Style(log_file=tmp_path / "log"), RunSummary()) as r:
+    summary = RunSummary()
+    with reporter(Style(log_file=tmp_path / "log"), summary) as r:
         sys.setprofile(lambda frame, event, _: calls.append(f"{event} {frame.f_code.co_name}"))
         try:
+            summary.count(FRESH)
             r.tell(FRESH)
         finally:
             sys.setprofile(None)
-    assert sum(call.startswith("call ") for call in calls) <= 3, calls  # tell, add, each
+    assert sum(call.startswith("call ") for call in calls) <= 4, calls  # count, add, tell, each
 
 
 def test_the_log_as_json(ffprep, library: Path, tmp_path: Path) -> None:

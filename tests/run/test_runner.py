@@ -7,7 +7,8 @@ from ffprep.core.geometry import Size
 from ffprep.core.job import Result, Status
 from ffprep.core.spec import Spec
 from ffprep.library.plan import Plan, Request
-from ffprep.run.runner import ConvertOptions, Run, _Pace
+from ffprep.run.convert_options import ConvertOptions, WorkerOptions
+from ffprep.run.runner import Run, _Pace
 from tests.support.pictures import ramp
 
 
@@ -36,8 +37,8 @@ def test_a_run_tells_every_photo_once(tmp_path: Path) -> None:
     (tmp_path / "in/0.jpg").write_text("no picture")
     request = Request((tmp_path / "in",), tmp_path / "out", Spec(Size(9, 9), find_mode("pad")))
     plan = Plan.of(request)
-    order = ConvertOptions(request, jobs=2)
-    results = list(Run(order, Converter(find(), order.policy), plan).results())
+    options = ConvertOptions(request, workers=WorkerOptions(jobs=2))
+    results = list(Run(options, Converter(find(), options.policy), plan).results())
     assert plan.total == len(results) == len({r.source for r in results}) == 71
     assert {r.source.name for r in results if r.failure} == {"0.jpg", "0.png"}
     assert len(list((tmp_path / "out").iterdir())) == 69

@@ -22,7 +22,8 @@ from ffprep.core.policy import ThrottleOptions
 from ffprep.core.spec import Spec
 from ffprep.library.plan import Request
 from ffprep.options.types import Seconds
-from ffprep.run.runner import ConvertOptions, prepared
+from ffprep.run.convert_options import ConvertOptions
+from ffprep.run.runner import prepared
 from ffprep.run.throttle import Throttle, apply_niceness
 from ffprep.system.pool import run_chunks
 from tests.conversion.test_converter import fake
@@ -72,12 +73,12 @@ def test_where_the_disk_cannot_be_left_to_others_the_run_goes_on(
 
 def made_in(seconds: float, grace: float, photos: Path, tmp_path: Path, delay: float) -> list[Path]:
     """What a run of one worker makes of the photos when each call of ffmpeg takes a `delay`."""
-    order = ConvertOptions(
+    options = ConvertOptions(
         request=Request((photos,), tmp_path / "out", SPEC),
-        manners=ThrottleOptions(max_time=seconds, grace=grace),
+        throttle=ThrottleOptions(max_time=seconds, grace=grace),
     )
     binary = fake(tmp_path, f'sleep {delay}; exec "$REAL" "$@"')
-    with prepared(order, Converter(binary, order.policy), print) as run:
+    with prepared(options, Converter(binary, options.policy), print) as run:
         results = [r for r in run.results() if isinstance(r, Result)]
     assert (run.gate.refused, [r for r in results if r.failure]) == (True, [])
     assert {r.output for r in results} == set(tmp_path.glob("out/*.jpg"))

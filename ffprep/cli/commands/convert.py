@@ -1,7 +1,7 @@
 """`ffprep convert`: options to a run, a run to words and an exit code."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -12,12 +12,15 @@ from ffprep.cli.reporting.dry_run import dry_run
 from ffprep.errors import ExitCode, Interrupted
 from ffprep.options.config_file import ConfigCommand
 from ffprep.options.convert import CONVERT
+from ffprep.system.files import LEDGER
 from ffprep.system.messages import say
 from ffprep.system.shutdown import Signals, leave_now
 
 if TYPE_CHECKING:
     from ffprep.cli.reporting.progress import Style
-    from ffprep.run.runner import ConvertOptions, Run
+    from ffprep.run.convert_options import ConvertOptions, ReportOptions
+    from ffprep.run.depfile import Depfile
+    from ffprep.run.runner import Run
     from ffprep.run.summary import RunSummary
 
 # The other rooms are imported where a command needs them: `ffprep --version` and a Makefile's
@@ -26,119 +29,123 @@ if TYPE_CHECKING:
 
 @click.command(cls=ConfigCommand)
 @CONVERT
-def convert(**given: Any) -> None:
+def convert(**params: Any) -> None:
     """Convert photos to pictures of exactly one size.
 
     SOURCE is a file, a folder, a URL such as s3://photos/2024, or - for a list of them on stdin, one a line.
     """
     with Signals() as signals:
-        sys.exit(run_convert(given, signals))
+        sys.exit(parse_and_run(params, signals))
 
 
-def run_convert(given: dict[str, Any], signals: Signals, job: str = "") -> int:
-    """Do what the options of `convert` say, and tell those who wait for its end; the exit code.
+def parse_and_run(params: Mapping[str, Any], signals: Signals, job: str = "") -> int:
+    """Run `convert` with the parameters that click has read; return the exit code.
 
-    `job` signs all that is told, where several run.
+    Options that make no sense, or that cannot be read to the end, end the run as any other error
+    does: with a summary, and notifications. `job` is the name in front of messages, if several jobs run.
     """
     from ffprep.cli.reporting.notify import notifying
     from ffprep.core.location import located
+    from ffprep.options.parse import read_convert, read_notify, read_reporting
+    from ffprep.run.convert_options import NotifyOptions
     from ffprep.run.summary import RunSummary
     from ffprep.system.tempfiles import remove_temporaries
 
-    tally = RunSummary(located(given["output"]))
-    with notifying(given, tally, signals), _told_if_interrupted(given, tally, job):
-        _carry_out(given, signals, tally, job)
+    reporting = read_reporting(params)
+    notify = NotifyOptions() if reporting.dry_run else read_notify(params)
+    summary = RunSummary(located(params["output"]))
+    with notifying(notify, summary, signals), _interruption_reported(reporting, summary, job):
+        run_convert(read_convert(params), signals, summary, job)
     if signals.number is not None:
         # A decoder still at work on one photo must not hold up the end.
         remove_temporaries()
         leave_now(128 + signals.number)
-    return tally.exit_code
+    return summary.exit_code
 
 
-def _carry_out(given: dict[str, Any], signals: Signals, tally: "RunSummary", job: str) -> None:
-    from ffprep.cli.reporting.text import printable_path
+def run_convert(
+    options: "ConvertOptions", signals: Signals, summary: "RunSummary", job: str = ""
+) -> None:
+    """Carry out `options`, and report in `summary`, on the terminal and in the log how it goes."""
     from ffprep.conversion.converter import Converter
     from ffprep.conversion.ffmpeg_binary import find
-    from ffprep.options.parse import read_order
-    from ffprep.run.runner import prepared
+    from ffprep.run.loop import started
 
-    order = read_order(given)
-    style = replace(_style(given, job), status_command=_status_command(given, order))
-    converter = Converter(find(order.ffmpeg), order.policy)
-    tally.ffmpeg = converter.binary.version
-    with prepared(order, converter, lambda text: say(style.signed(text))) as run:
-        tally.total, tally.ffmpeg = run.plan.total, run.ffmpeg
-        tally.passed_over, tally.links = run.plan.passed_over, run.plan.links
+    style = _style(options.reporting, job)
+    converter = Converter(find(options.workers.ffmpeg), options.policy)
+    summary.ffmpeg = converter.binary.version
+    with started(options, converter, summary, lambda text: say(style.signed(text))) as run:
         if run.plan.links and not run.plan.total:
             words = "nothing was found but links, which are not followed; see --follow-links"
             say(style.signed(words))
-        if run.freshness is None:
-            style = replace(style, status_command="")  # nothing was remembered
-        if order.dry_run:
-            dry_run(run, tally, style)
+        if run.freshness:
+            style = replace(style, status_command=_status_command(options))
+        if options.dry_run:
+            dry_run(run, summary, style)
             return
-        if run.crew:
-            tally.team = run.crew.team
-            if style.verbose:
-                say(style.signed(run.crew.sentence))
+        if run.crew and style.verbose:
+            say(style.signed(run.crew.sentence))
         signals.while_running(converter.processes.stop)
-        _tell(run, style, tally, signals)
-        if order.depfile and tally.exit_code == ExitCode.OK and signals.number is None:
-            for path in order.depfile.write(run.plan):
-                words = (
-                    f"--depfile: make has no word for {printable_path(path)}, and it is left out"
-                )
-                say(style.signed(words))
+        _report(run, style, summary, signals)
+        if options.depfile and summary.exit_code == ExitCode.OK and signals.number is None:
+            _write_depfile(options.depfile, run, style)
+
+
+def _report(run: "Run", style: "Style", summary: "RunSummary", signals: Signals) -> None:
+    from ffprep.cli.reporting.progress import reporter
+    from ffprep.run.loop import counted_results, ending
+
+    def interrupted() -> bool:
+        return signals.number is not None
+
+    with ending(run, summary), reporter(style, summary) as progress:
+        for result in counted_results(run, summary, interrupted, each=progress.each):
+            progress.tell(result)
+
+
+def _write_depfile(depfile: "Depfile", run: "Run", style: "Style") -> None:
+    from ffprep.cli.reporting.text import printable_path
+
+    for path in depfile.write(run.plan):
+        words = f"--depfile: make has no word for {printable_path(path)}, and it is left out"
+        say(style.signed(words))
 
 
 @contextmanager
-def _told_if_interrupted(given: dict[str, Any], tally: "RunSummary", job: str) -> Iterator[None]:
-    """The summary of a run that is ended while it is prepared and planned."""
+def _interruption_reported(
+    reporting: "ReportOptions", summary: "RunSummary", job: str
+) -> Iterator[None]:
+    """Print and log the summary of a run that is interrupted before its first photo."""
     try:
         yield
     except Interrupted:
-        if given["dry_run"]:
+        if reporting.dry_run:
             raise
         from ffprep.cli.reporting.progress import reporter
 
-        with reporter(_style(given, job), tally):
+        with reporter(_style(reporting, job), summary):
             raise
 
 
-def _status_command(given: dict[str, Any], order: "ConvertOptions") -> str:
-    """The command that shows what failed, where a ledger remembers it."""
+def _status_command(options: "ConvertOptions") -> str:
+    """Return the command that shows what failed."""
     import shlex
 
-    asked = ["ffprep", "status", str(order.request.output), "--failed"]
-    asked += ["--ledger", given["ledger"]] if given["ledger"] else []
-    return shlex.join(asked) if order.ledger else ""
+    output, ledger = options.request.output, options.rerun.ledger
+    command = ["ffprep", "status", str(output), "--failed"]
+    if ledger != output / LEDGER:
+        command += ["--ledger", str(ledger)]
+    return shlex.join(command)
 
 
-def _style(given: dict[str, Any], job: str) -> "Style":
+def _style(reporting: "ReportOptions", job: str) -> "Style":
     from ffprep.cli.reporting.progress import Style
 
     return Style(
-        json=given["as_json"],
-        quiet=given["quiet"],
-        verbose=given["verbose"],
-        log_file=given["log_file"],
-        log_format=given["log_format"],
+        json=reporting.json,
+        quiet=reporting.quiet,
+        verbose=reporting.verbose,
+        log_file=reporting.log_file,
+        log_format=reporting.log_format,
         job=job,
     )
-
-
-def _tell(run: "Run", style: "Style", tally: "RunSummary", signals: Signals) -> None:
-    from ffprep.cli.reporting.progress import reporter
-    from ffprep.run.summary import RunEnd
-
-    try:
-        with reporter(style, tally) as telling:
-            for result in run.results(telling.each):
-                telling.tell(result)
-            if signals.number is not None:
-                tally.ended = RunEnd.INTERRUPTED
-            elif run.gate.refused and tally.unseen != 0:
-                tally.ended = RunEnd.TIME
-    finally:
-        run.converter.processes.stop()  # no ffmpeg is left running, whatever ended this
-        run.end(tally.ended.value, tally.summary())

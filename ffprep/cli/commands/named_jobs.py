@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ffprep.cli.commands.convert import convert, run_convert
+from ffprep.cli.commands.convert import convert, parse_and_run
 from ffprep.cli.exit_codes import FINAL, report_error
 from ffprep.cli.reporting.progress import Style
 from ffprep.cli.reporting.text import printable
@@ -14,7 +14,7 @@ from ffprep.config.job_file import Config, Key, Settings, ValueKind
 from ffprep.core.location import names_url
 from ffprep.errors import EnvironmentFault, ExitCode, Interrupted, UsageError
 from ffprep.options.config_file import COMMAND_LINE, default_of, key_names, keys_of
-from ffprep.options.parse import read_order
+from ffprep.options.parse import read_convert
 from ffprep.system.shutdown import Signals
 
 GRAVEST_FIRST = (
@@ -51,7 +51,7 @@ class NamedJob:
         try:
             if "-" in lists or (self.given["from_null"] and not lists):
                 raise UsageError("a job has no stdin; --sources-from names a FILE")
-            read_order(self.given)
+            read_convert(self.given)
         except UsageError as error:
             words = f"{self.settings.place}: job {self.name}: {error}"
             origins = {setting.origin for setting in self.settings.said.values()}
@@ -62,7 +62,7 @@ class NamedJob:
         """The exit code of this job; what ends it ends no other. `signature` is on all that is told."""
         try:
             with Signals() as signals:
-                code = run_convert(self.given, signals, signature)
+                code = parse_and_run(self.given, signals, signature)
         except FINAL:
             raise
         except Exception as error:

@@ -21,13 +21,13 @@ def dry_run(run: "Run", tally: "RunSummary", style: "Style") -> None:
     from ffprep.core.job import FreshCount, Job, Status
 
     made: set[Location] = set()
-    spec = run.order.request.spec
+    spec = run.options.request.spec
     if spec.colour == "keep" or spec.metadata != "none" or spec.max_bytes:
         words = "these commands make the pixels; profile, rights and --max-bytes come after them"
         say(style.signed(words))
     for item in run.rehearsed():
         if isinstance(item, FreshCount):
-            tally.counts[Status.FRESH] += item.count
+            tally.count(item)
             continue
         result = _print_pipeline(run, item, made, style) if isinstance(item, Job) else item
         if result and result.status is Status.PRUNED:

@@ -20,6 +20,7 @@ from ffprep.core.job import Status
 from ffprep.core.location import Remote
 from ffprep.errors import EnvironmentFault, Kind, UsageError
 from ffprep.library.walk import require_no_picture
+from ffprep.run.convert_options import NotifyOptions
 from ffprep.run.summary import RunEnd, RunSummary
 from ffprep.system.messages import say
 from ffprep.system.processes import Processes
@@ -158,15 +159,15 @@ class Notifications:
 
 
 @contextmanager
-def notifying(given: Mapping[str, Any], tally: RunSummary, signals: Signals) -> Iterator[None]:
-    """Tell what became of the run inside to those whom the options of `convert` name.
+def notifying(options: NotifyOptions, tally: RunSummary, signals: Signals) -> Iterator[None]:
+    """Write the files and run the command of `options` when the block has ended.
 
-    A dry run is none. A signal ends --on-finish too.
+    Do nothing if `options` names none of them. A signal ends the command too.
     """
-    if given["dry_run"]:
+    if options == NotifyOptions():
         yield
         return
-    notices = Notifications(given["summary_file"], given["metrics_file"], given["on_finish"])
+    notices = Notifications(options.summary_file, options.metrics_file, options.on_finish)
     try:
         yield
     except BaseException as error:

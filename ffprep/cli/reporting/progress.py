@@ -78,17 +78,11 @@ class Reporter:
         return self._style.json or self._style.verbose
 
     def tell(self, result: Result | FreshCount) -> None:
-        """Count a Result, and say of it what is to be said; fresh ones may come as a number."""
-        count = 1
-        if isinstance(result, FreshCount):
-            count = result.count
-            self._tally.counts[Status.FRESH] += count
-        else:
-            self._tally.add(result)
-            if result.status is not Status.FRESH or self.each:
-                self._spell_out(result)
+        """Say what is to be said of a Result, which is counted already; fresh ones may come as a number."""
+        if isinstance(result, Result) and (result.status is not Status.FRESH or self.each):
+            self._spell_out(result)
         if self._bar is not None:
-            self._bar.update(count)
+            self._bar.update(result.count if isinstance(result, FreshCount) else 1)
 
     def _spell_out(self, result: Result) -> None:
         if self._log is not None and (self._style.verbose or result.status is not Status.FRESH):

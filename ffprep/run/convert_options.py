@@ -1,0 +1,72 @@
+"""The options of a run, parsed: one frozen ConvertOptions, made of a few frozen parts."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ffprep.core.location import Location
+from ffprep.core.policy import ClusterOptions, Policy, RerunOptions, ThrottleOptions
+from ffprep.library.plan import Request
+from ffprep.run.depfile import Depfile
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerOptions:
+    """Who converts: `jobs` threads of this process with one `ffmpeg`, or the workers of a Dask cluster.
+
+    `ffmpeg` is the path of the program; None stands for FFPREP_FFMPEG or the embedded one.
+    """
+
+    jobs: int = 1
+    cluster: ClusterOptions | None = None
+    ffmpeg: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReportOptions:
+    """What a run prints and logs. A `dry_run` prints what a run would do, and does nothing."""
+
+    json: bool = False
+    quiet: bool = False
+    verbose: bool = False
+    log_file: Path | None = None
+    log_format: str = "text"
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NotifyOptions:
+    """What a run writes and executes when it has ended: two files for monitors, and a shell command."""
+
+    summary_file: Path | None = None
+    metrics_file: Path | None = None
+    on_finish: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConvertOptions:
+    """All options of `convert`.
+
+    `request` is what to make of which photos, `policy` the limits of one photo, `rerun` what is
+    converted again, `throttle` what is left to other programs, `workers` who converts, `reporting`
+    what is printed and logged, `notify` what happens at the end, `depfile` the file for make.
+    """
+
+    request: Request
+    policy: Policy = field(default_factory=Policy)
+    rerun: RerunOptions = field(default_factory=RerunOptions)
+    throttle: ThrottleOptions = field(default_factory=ThrottleOptions)
+    workers: WorkerOptions = field(default_factory=WorkerOptions)
+    reporting: ReportOptions = field(default_factory=ReportOptions)
+    notify: NotifyOptions = field(default_factory=NotifyOptions)
+    depfile: Depfile | None = None
+
+    @property
+    def ledger(self) -> Location | None:
+        """Where the ledger of this run is: a shard has one of its own, beside those of the others."""
+        ledger, shard = self.rerun.ledger, self.request.shard
+        return shard.own(ledger) if ledger and shard else ledger
+
+    @property
+    def dry_run(self) -> bool:
+        """Whether the run only prints what it would do."""
+        return self.reporting.dry_run

@@ -1,4 +1,4 @@
-"""Print docs/guide/modes.md: each shipped mode with its words and its chain as FFmpeg gets it.
+"""Print docs/guide/modes.md: each shipped mode with its file and its filter chain.
 
 python -m scripts.pages.modes > docs/guide/modes.md
 """
@@ -18,23 +18,25 @@ from ffprep.core.spec import Spec
 HEAD = """\
 # Modes
 
-A mode is how a photo is made to fit a frame of other proportions. Each is one TOML file in `filters/`;
-`ffprep modes` lists them. What follows is made from those files by `scripts/pages/modes.py`; the chains are
-what FFmpeg gets for a JPEG photo and `--size 1280x720`, between turning the photo upright and encoding it.
+A mode defines how a photo is fitted into a frame with another aspect ratio. Each mode is one TOML
+file in `filters/`; `ffprep modes` lists them. `scripts/pages/modes.py` generates this page from
+those files. The filter chains are what FFmpeg gets for a JPEG photo and `--size 1280x720`, after
+turning the photo upright and before encoding it.
 
 | mode | does | keeps | loses | suits |
 |---|---|---|---|---|
 """
 
 OWN = """\
-## A mode of your own
+## Writing your own mode
 
-A file dropped into a folder named by `--filters DIR`, or into the `filters` folder of ffprep's configuration
-folder (`~/.config/ffprep/filters` on Linux), is a mode of its own, named after the file:
+To add a mode, put a file into a folder and name the folder with `--filters DIR`, or put the file
+into the `filters` folder of ffprep's configuration folder (`~/.config/ffprep/filters` on Linux).
+The name of the file is the name of the mode:
 
 ```toml
 # polaroid.toml: ffprep convert photos -o out --size 800x960 --mode polaroid --filters .
-summary = "A square cut on a white card."
+summary = "Place a square crop on a white card."
 keeps = "proportions"
 loses = "the edges"
 suits = ["portrait"]
@@ -59,20 +61,24 @@ y = 40
 color = "white"
 ```
 
-- A step is one FFmpeg filter, any that neither reads nor writes anything but pictures, with FFmpeg's own
-  option names and expressions (`iw`, `ih`, `ow`, `oh`, ...). `scale` gets ffprep's own `flags` unless it names some.
-- `{width} {height} {background} {focus_x} {focus_y}` are filled in from the command line.
-- A step reads what the step before it made. `from` names another stream, or a list of them; `to` gives the
-  step's own stream a name. `photo` is the upright photo. A stream may be read by several steps.
-- The last step has to make the exact size: an output of any other size is never published.
-- `fit` says in the words of CSS's `object-fit` how the photo lies in the frame: `cover`, `contain` or `fill`. From it
-  `ffprep info --size` tells what would be cut, set in bars or enlarged. It is left out where none is true, as
-  here; of enlarging, such a mode is then judged like `contain`.
-- `scenes` are those for which `--scene` takes the mode, also new ones; one of your own comes before one of ffprep's. Where a mode that
-  cuts and one that shows the whole photo are for one scene, the second is for photos of which the first would cut too much.
-- A mistake is told by file, line and key (exit code 3).
-- Mode files are trusted like a Makefile. Filters and options that open files, sockets, devices
-  or plug-ins are refused all the same.
+- A step is one FFmpeg filter, with FFmpeg's own option names and expressions (`iw`, `ih`, `ow`,
+  `oh`, ...). Filters that read or write anything but pictures are not allowed. `scale` gets
+  ffprep's own `flags` unless it sets some.
+- `{width} {height} {background} {focus_x} {focus_y}` are replaced by the values of the command
+  line.
+- A step reads the output of the step before it. `from` names another stream, or a list of streams;
+  `to` names the output of the step. `photo` is the upright photo. Several steps can read one
+  stream.
+- The last step must produce the exact size: an output of any other size is never published.
+- `fit` says how the photo lies in the frame, in the terms of CSS's `object-fit`: `cover`, `contain`
+  or `fill`. `ffprep info --size` uses it to report what would be cut, barred or enlarged. Leave it
+  out if none applies, as here; for enlarging, such a mode is then treated like `contain`.
+- `scenes` lists the values of `--scene` that select the mode; new names are allowed. Your own mode
+  takes precedence over a shipped one. If a scene has one mode that cuts and one that shows the
+  whole photo, ffprep uses the second for photos of which the first would cut too much.
+- Errors name the file, the line and the key (exit code 3).
+- Mode files are trusted like a Makefile. Filters and options that open files, sockets, devices or
+  plug-ins are still refused.
 """
 
 
@@ -87,18 +93,19 @@ def chain(mode: Mode) -> str:
     return "\n".join(re.sub(r"\\,", ",", step) for step in steps[:tail])
 
 
+def _row(mode: Mode) -> str:
+    suits = ", ".join(mode.suits) or "not recommended"
+    return f"| `{mode.name}` | {mode.summary} | {mode.keeps} | {mode.loses} | {suits} |\n"
+
+
 def page() -> str:
     """The whole page."""
     modes = all_modes()
-    rows = [
-        f"| `{m.name}` | {m.summary} | {m.keeps} | {m.loses} | {', '.join(m.suits) or 'not recommended'} |\n"
-        for m in modes
-    ]
-    parts = [HEAD + "".join(rows)]
+    parts = [HEAD + "".join(_row(mode) for mode in modes)]
     for mode in modes:
         source = (filters_dir() / f"{mode.name}.toml").read_text(encoding="utf-8")
         words = "\n".join(
-            textwrap.wrap(f"{mode.summary} Keeps {mode.keeps}; loses {mode.loses}.", 110)
+            textwrap.wrap(f"{mode.summary} Keeps {mode.keeps}; loses {mode.loses}.", 100)
         )
         parts.append(
             f"## {mode.name}\n\n{words}\n\n```toml\n{source}```\n\n```\n{chain(mode)}\n```\n"

@@ -1,11 +1,12 @@
-"""What 100 million photos take: time, money, and what breaks first; the tables of docs/operations/scale.md.
+"""Time, cost and bottlenecks for 100 million photos: the tables of two pages in docs/operations.
 
-python -m scripts.scale [--into docs/operations/scale.md]      # print them, or put them into the page
-python -m scripts.scale --measure                   # measure this machine first: a quarter of an hour
+python -m scripts.scale                    # print the tables
+python -m scripts.scale --measure          # measure this machine first: a quarter of an hour
+python -m scripts.scale --into docs/operations/scale.md docs/operations/scale-figures.md
 
-The figures are in scale.toml beside this file: those measured, those that others have published, and
-what is assumed of a library and of its machines. FFPREP_PHOTOS names a folder of photos to measure
-with, else some are drawn. The simulation is the same for the same seed, everywhere.
+The figures are in figures.toml beside this file: measured, published by others, and assumed.
+FFPREP_PHOTOS names a folder of photos to measure with; without it, photos are drawn. The simulation
+gives the same result for the same seed, everywhere.
 """
 
 import argparse
@@ -27,18 +28,20 @@ FIGURES = Path(__file__).with_name("figures.toml")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description="What 100 million photos take.")
+    parser = argparse.ArgumentParser(description="Time and cost for 100 million photos.")
     parser.add_argument("--measure", action="store_true", help="write [measured] of the figures")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--quick", action="store_true", help="a smoke run: nothing to rely on")
     parser.add_argument("--figures", type=Path, default=FIGURES)
-    parser.add_argument("--into", type=Path, metavar="PAGE", help="put the tables into this page")
+    parser.add_argument(
+        "--into", type=Path, metavar="PAGE", nargs="+", help="put the tables into these pages"
+    )
     given = parser.parse_args(arguments)
     if given.measure:
         measure(given.figures, given.rounds, given.quick)
     made = tables(Figures.read(given.figures))
     if given.into:
-        given.into.write_text(renewed(given.into.read_text(), made))
+        insert(given.into, made)
     else:
         for name, text in made.items():
             print(f"## {name}\n\n{text}\n")
@@ -65,13 +68,19 @@ def measure(figures: Path, rounds: int, quick: bool) -> None:
     figures.write_text(tomlkit.dumps(document))
 
 
-def renewed(page: str, made: dict[str, str]) -> str:
-    """A page whose tables, each between `<!-- table: NAME -->` and `<!-- end -->`, are these."""
-    marked = re.compile(r"(<!-- table: (.*?) -->\n).*?(<!-- end -->)", re.DOTALL)
-    names = [match[2] for match in marked.finditer(page)]
+_PLACE = re.compile(r"(<!-- table: (.*?) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def insert(pages: Sequence[Path], made: dict[str, str]) -> None:
+    """Replace the tables between `<!-- table: NAME -->` and `<!-- end -->`; each has one place."""
+    texts = {page: page.read_text() for page in pages}
+    names = [match[2] for text in texts.values() for match in _PLACE.finditer(text)]
     if sorted(names) != sorted(made):
-        raise SystemExit(f"the page has {sorted(names)}, and there are {sorted(made)}")
-    return marked.sub(lambda match: f"{match[1]}\n{made[match[2]]}\n\n{match[3]}", page)
+        raise SystemExit(f"the pages have {sorted(names)}, but the tables are {sorted(made)}")
+    for page, text in texts.items():
+        page.write_text(
+            _PLACE.sub(lambda match: f"{match[1]}\n{made[match[2]]}\n\n{match[3]}", text)
+        )
 
 
 if __name__ == "__main__":

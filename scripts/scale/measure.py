@@ -1,4 +1,4 @@
-"""What one photo costs ffprep on this machine: the constants under docs/operations/scale.md, each with its spread.
+"""What one photo costs ffprep on this machine: the constants under docs/operations/scale-figures.md, each with its spread.
 
 Costs are seconds of processor time, which hold up on a busy machine as wall time does not. A constant is
 the median of some rounds; `low` and `high` are the least and the most of them.

@@ -1,12 +1,22 @@
-"""The pages say what is so."""
+"""The pages are readable, linked, and say what the program does."""
 
+import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+
+import pillow_heif
+import pytest
 
 from tests.support.pages import ROOT, Page
 from tests.support.pictures import opened, ramp
+
+PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
+LINK = re.compile(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)")
+TOPS = (ROOT, ROOT / "ffprep")
+START, RECIPES = Page("docs/guide/start.md"), Page("docs/guide/recipes.md")
 
 
 def test_the_page_of_modes_is_made_from_the_modes() -> None:
@@ -51,12 +61,24 @@ def test_every_option_of_convert_stands_under_a_heading_of_the_help(ffprep) -> N
     assert without.split() == "-h, --help Show this message and exit.".split()
 
 
+def test_the_headings_of_the_page_of_options_are_those_of_the_help(ffprep) -> None:
+    told = ffprep("convert", "--help").out.decode()
+    groups = re.findall(r"^([A-Z][\w ]+):$", told, re.MULTILINE)
+    headings = re.findall(r"^## (.*)$", Page("docs/guide/options.md").text, re.MULTILINE)
+    assert [group for group in groups if group not in ("Usage", "Options")] == headings
+
+
 def test_the_page_of_the_architecture_names_every_package() -> None:
-    page = (ROOT / "docs/development/architecture.md").read_text()
+    page = Page("docs/development/architecture.md").text
     named = set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE))
     packages = {path.parent.name for path in (ROOT / "ffprep").glob("*/__init__.py")}
     assert packages
     assert packages == named
+
+
+def test_every_package_has_a_page_of_decisions() -> None:
+    pages = {path.stem for path in (ROOT / "docs/development/decisions").glob("*.md")}
+    assert pages == {path.parent.name for path in (ROOT / "ffprep").glob("*/__init__.py")}
 
 
 def test_make_alone_prints_the_verbs() -> None:
@@ -71,18 +93,87 @@ def test_the_page_of_framing_shows_what_info_says(ffprep, tmp_path: Path) -> Non
     assert ffprep(*command.split()[1:], cwd=tmp_path).out.decode() == shown
 
 
+def prose(page: Path) -> Iterator[tuple[int, str]]:
+    """The lines of a page that are neither code nor part of a table, with their numbers."""
+    code = False
+    for number, line in enumerate(page.read_text().splitlines(), 1):
+        if line.lstrip().startswith("```"):
+            code = not code
+        elif not code and not line.startswith("|"):
+            yield number, line
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_page_is_short_and_its_lines_fit_a_window(page: Path) -> None:
+    words = sum(len(line.split()) for _, line in prose(page))
+    assert words <= 2500
+    if page.stem in ("storage", "ledger", "cluster", "framing", "submit", "targets", "models"):
+        return
+    # A line of one long link or URL cannot be broken.
+    long = [number for number, line in prose(page) if len(line) > 100 and len(line.split()) > 2]
+    assert not long, f"lines of more than 100 columns: {long}"
+
+
 def anchors(page: Path) -> set[str]:
-    """The headings of a page, as links to them are written."""
+    """Return the headings of a page, as links to them are written."""
     headings = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def test_the_links_of_the_pages_lead_somewhere() -> None:
     links = 0
-    for page in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]:
-        for place, anchor in re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", page.read_text()):
+    for page in PAGES:
+        for place, anchor in LINK.findall(page.read_text()):
             there = page.parent / place if place else page
             assert there.exists(), f"{page.name}: {place}"
             assert not anchor or anchor in anchors(there), f"{page.name}: #{anchor}"
             links += 1
     assert links > 20
+
+
+def test_every_page_can_be_reached_from_the_contents() -> None:
+    index = ROOT / "docs/index.md"
+    found, waiting = {index}, [index]
+    while waiting:
+        page = waiting.pop()
+        links = {(page.parent / place).resolve() for place, _ in LINK.findall(page.read_text())}
+        new = {link for link in links if link.suffix == ".md"} - found
+        found |= new
+        waiting += new
+    assert found == set(PAGES)
+
+
+@pytest.fixture
+def reader(home: Path, tmp_path: Path) -> Path:
+    """A folder with some photos, as the readers of the guide have one."""
+    folder = tmp_path / "reader"
+    (folder / "photos/trip").mkdir(parents=True)
+    for name, size in {"beach": (400, 300), "tower": (300, 400), "trip/lake": (800, 300)}.items():
+        ramp(*size).save(folder / f"photos/{name}.jpg")
+    pillow_heif.from_pillow(ramp(320, 240)).save(folder / "photos/phone.heic")
+    return folder
+
+
+@pytest.mark.parametrize("number", range(len(RECIPES.blocks("sh"))))
+def test_a_recipe_works(reader: Path, number: int) -> None:
+    as_a_reader(RECIPES.blocks("sh")[number], reader)
+
+
+def test_the_first_steps_work_one_after_another(reader: Path) -> None:
+    as_a_reader("".join(START.blocks("sh")), reader)
+    assert {path.suffix for path in (reader / "ready").rglob("*.*") if path.is_file()} >= {".jpg"}
+
+
+def as_a_reader(commands: str, folder: Path) -> None:
+    """Type commands of a page into a shell that stops at the first one that fails."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    ran = subprocess.run(
+        ["/bin/sh", "-eu", "-c", commands],
+        cwd=folder,
+        env=os.environ | {"PATH": path},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "error" not in ran.stderr.lower()

@@ -24,12 +24,12 @@ RUN = Run(
 )
 
 
-def test_the_tables_of_the_page_are_the_scripts(tmp_path: Path) -> None:
-    page = ROOT / "docs/operations/scale.md"
-    copy = Path(shutil.copy(page, tmp_path))
-    subprocess.run([sys.executable, "-m", "scripts.scale", "--into", copy], check=True, cwd=ROOT)
-    assert copy.read_text() == page.read_text(), (
-        "run python -m scripts.scale --into docs/operations/scale.md"
+def test_the_tables_of_the_pages_are_the_scripts(tmp_path: Path) -> None:
+    pages = [ROOT / "docs/operations" / name for name in ("scale.md", "scale-figures.md")]
+    copies = [Path(shutil.copy(page, tmp_path)) for page in pages]
+    subprocess.run([sys.executable, "-m", "scripts.scale", "--into", *copies], check=True, cwd=ROOT)
+    assert [copy.read_text() for copy in copies] == [page.read_text() for page in pages], (
+        f"run python -m scripts.scale --into {' '.join(map(str, pages))}"
     )
 
 

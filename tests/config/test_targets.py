@@ -249,7 +249,7 @@ def test_check_has_a_line_for_every_rule_that_is_broken(ffprep, tmp_path: Path) 
     names = [line.rpartition(": ")[0] for line in ran.out.decode().splitlines()]
     assert (ran.code, names) == (1, [f"{tmp_path}/a.gif"] * 3 + [f"{tmp_path}/c.png"])
     lines = ffprep("check", tmp_path, "--target", "wan-2.5", "--json").lines
-    assert [len(line["violations"]) for line in lines] == [3, 0, 1]
+    assert [len(line["broken"]) for line in lines] == [3, 0, 1]
 
 
 @pytest.mark.parametrize("words", [(), ("--json",)])

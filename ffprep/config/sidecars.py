@@ -15,10 +15,7 @@ from ffprep.core.location import Location
 from ffprep.core.mode import Fallback, Mode
 from ffprep.core.spec import Spec
 from ffprep.errors import EnvironmentFault, FfprepError, Kind, PhotoError, UsageError
-from ffprep.system.files import open_regular, real_path
-
-SIDECAR = ".ffprep.toml"
-"""What stands behind the photo's name in that of its sidecar."""
+from ffprep.system.files import SIDECAR, open_regular, real_path
 
 MOST_BYTES = 2048
 """Of a sidecar. Finding the line of an error takes time by the square of this: a second for what was made to take long."""

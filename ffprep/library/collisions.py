@@ -1,7 +1,8 @@
-"""Which outputs would be written twice, or over a source: counted before any work.
+"""Find outputs that would be written twice or over a source, before any work is done.
 
-Of each file two 64-bit numbers are kept, its own and its output's, so that a library of any length
-can be counted. Only of what seems to collide are names gathered, and only they decide.
+For each file, a CollisionIndex keeps two 64-bit hashes, of its path and of its output's path, so
+that a library of any length fits in memory. Names are compared only where hashes are equal, and
+only names decide.
 """
 
 import os
@@ -14,208 +15,234 @@ from dataclasses import dataclass, field
 from ffprep.core.job import Batch
 from ffprep.core.location import Location, Remote
 from ffprep.errors import Kind, PhotoError
-from ffprep.library.listing import Listing
+from ffprep.library.walk import Listing
 from ffprep.system.files import real_folder, real_path
 from ffprep.system.tempfiles import temporary_name
 
 _BUCKETS = 64
-"""Numbers are compared a bucket at a time: as one set, a million of them would take 100 MB."""
+"""Hashes are compared a bucket at a time. One set of a million of them would take 100 MB."""
 
 _CHANGED = PhotoError(
-    Kind.COLLISION, "files came or went while the run was planned, and names with them; run again"
+    Kind.COLLISION, "files were added or removed while the run was planned; run again"
 )
 
 
-def _numbers() -> "array[int]":
+def _hashes() -> "array[int]":
     return array("q")
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
-    """What was counted, sorted, to be looked up file by file."""
+class _SortedHashes:
+    """What was counted, sorted for lookups file by file: sources, and pairs of source and output."""
 
     sources: "array[int]"
     pairs: "array[int]"
 
     @classmethod
-    def of(cls, sources: "array[int]", outputs: "array[int]") -> "_Known":
+    def of(cls, sources: "array[int]", outputs: "array[int]") -> "_SortedHashes":
         pairs = map(hash, zip(sources, outputs, strict=True))
         return cls(array("q", sorted(sources)), array("q", sorted(pairs)))
 
 
 @dataclass(slots=True)
 class CollisionIndex:
-    """Counts batches (`count`), looks for trouble (`close`), takes names (`name`), and judges (`judge`).
+    """Finds collisions among batches, in four steps.
 
-    Paths are compared with their folders' links resolved, so that no spelling hides a collision; on a
-    `case_blind` disk of the outputs, also without regard to case and composition.
+    `count` every batch; then `close`. If `close` returns True, `add_names` of every batch. Then
+    `collisions_in` gives the errors of a batch. Paths are compared with the links of their folders
+    resolved, so that no spelling hides a collision. On a `case_blind` disk for the outputs, case
+    and Unicode composition are ignored too.
     """
 
     case_blind: bool = False
-    _sources: "array[int]" = field(default_factory=_numbers)
-    _outputs: "array[int]" = field(default_factory=_numbers)
-    _targets: "array[int]" = field(default_factory=_numbers)
-    """What else must not be overwritten: what links lead to; sources, as a case-blind disk takes them."""
-    _batches: "array[int]" = field(default_factory=_numbers)
-    """A batch's own number, and where it begins among the outputs, in turns."""
-    _clear: "array[int]" = field(default_factory=_numbers)
-    _troubled: "array[int]" = field(default_factory=_numbers)
+    _sources: "array[int]" = field(default_factory=_hashes)
+    _outputs: "array[int]" = field(default_factory=_hashes)
+    _protected: "array[int]" = field(default_factory=_hashes)
+    """Other files that must not be overwritten: the targets of links, and sources without case."""
+    _batches: "array[int]" = field(default_factory=_hashes)
+    """The hash of each batch, and the index of its first output, in turns."""
+    _clear_batches: "array[int]" = field(default_factory=_hashes)
+    _suspect_batches: "array[int]" = field(default_factory=_hashes)
     _repeated: set[int] = field(default_factory=set)
-    _contested: set[int] = field(default_factory=set)
-    _menaced: set[int] = field(default_factory=set)
-    _takers: dict[str, dict[str, str]] = field(default_factory=dict)
-    _guarded: set[str] = field(default_factory=set)
-    _alone: int = 0
-    _known: "_Known | None" = None
-    """Made when a folder is no more what it was."""
+    """Outputs of a source that was named several times."""
+    _shared_outputs: set[int] = field(default_factory=set)
+    """Outputs of several sources."""
+    _hits_source: set[int] = field(default_factory=set)
+    """Outputs that are also a source, or another file that must not be overwritten."""
+    _claims: dict[str, dict[str, str]] = field(default_factory=dict)
+    """By output: its sources, and how the user wrote their paths."""
+    _sources_hit: set[str] = field(default_factory=set)
+    _unique: int = 0
+    _sorted: "_SortedHashes | None" = None
+    """Made when the first batch differs from what was counted."""
 
     @property
     def total(self) -> int:
-        """How many jobs there are, those that collide among them."""
-        return self._alone + len(self._repeated) + sum(map(len, self._takers.values()))
+        """The number of jobs, including those that collide."""
+        return self._unique + len(self._repeated) + sum(map(len, self._claims.values()))
 
     @property
     def counted(self) -> int:
-        """The same, with those that came again and again."""
+        """The same, including sources that were named again."""
         return len(self._outputs)
 
     def count(self, batch: Batch, listing: Listing) -> None:
-        """Take a batch of a listing into account."""
-        self._batches.extend((_number(batch), len(self._outputs)))
+        """Add the hashes of a batch."""
+        self._batches.extend((_hash_of(batch), len(self._outputs)))
         sources = _sources(batch, listing)
         self._sources.extend(map(hash, sources))
-        self._outputs.extend(map(hash, self._keys(batch)))
+        self._outputs.extend(map(hash, self._output_keys(batch)))
         if listing.linked or self.case_blind:
-            self._targets.extend(map(hash, self._targets_of(batch, listing)))
+            self._protected.extend(map(hash, self._protected_files(batch, listing)))
 
     def close(self) -> bool:
-        """End the count; whether something has to be settled by names, with `name` for every batch."""
-        doubled: set[int] = set()
-        columns = map(_buckets, (self._outputs, self._sources, self._targets))
-        for outputs, sources, targets in zip(*columns, strict=True):
-            once = set(outputs)
-            if len(once) < len(outputs):
-                doubled.update(_again(outputs))
-            self._menaced.update(once.intersection(sources), once.intersection(targets))
-        self._contested = self._with_several_sources(doubled) if doubled else set()
-        self._repeated = doubled - self._contested
-        self._alone = len(self._outputs) - (
-            sum(map(doubled.__contains__, self._outputs)) if doubled else 0
+        """End the count. Return whether hashes are equal, so that names have to be compared."""
+        duplicates: set[int] = set()
+        columns = map(_buckets, (self._outputs, self._sources, self._protected))
+        for outputs, sources, protected in zip(*columns, strict=True):
+            distinct = set(outputs)
+            if len(distinct) < len(outputs):
+                duplicates.update(_duplicates(outputs))
+            self._hits_source.update(
+                distinct.intersection(sources), distinct.intersection(protected)
+            )
+        self._shared_outputs = self._with_several_sources(duplicates) if duplicates else set()
+        self._repeated = duplicates - self._shared_outputs
+        self._unique = len(self._outputs) - (
+            sum(map(duplicates.__contains__, self._outputs)) if duplicates else 0
         )
-        self._sort_batches(doubled | self._menaced)
-        return bool(self._contested or self._menaced)
+        self._sort_batches(duplicates | self._hits_source)
+        return bool(self._shared_outputs or self._hits_source)
 
-    def name(self, batch: Batch, listing: Listing) -> None:
-        """Take down names in a batch that collide, as far as their numbers say."""
-        keys, sources = self._keys(batch), _sources(batch, listing)
+    def add_names(self, batch: Batch, listing: Listing) -> None:
+        """Keep the names in a batch whose hashes collide."""
+        keys, sources = self._output_keys(batch), _sources(batch, listing)
         for key, source, name in zip(keys, sources, batch.names, strict=True):
-            if hash(key) in self._contested:
-                self._takers.setdefault(key, {}).setdefault(source, batch.folder + name)
-        for target in (*map(self._folded, sources), *self._targets_of(batch, listing)):
-            if hash(target) in self._menaced:
-                self._guarded.add(target)
+            if hash(key) in self._shared_outputs:
+                self._claims.setdefault(key, {}).setdefault(source, batch.folder + name)
+        for path in (*map(self._folded, sources), *self._protected_files(batch, listing)):
+            if hash(path) in self._hits_source:
+                self._sources_hit.add(path)
 
     def is_clear(self, batch: Batch) -> bool:
-        """Whether all of a batch is as it was counted, and has nothing to do with any other."""
-        return _has(self._clear, _number(batch))
+        """Return whether a batch is as it was counted and collides with nothing."""
+        return _contains(self._clear_batches, _hash_of(batch))
 
-    def judge(
-        self, batch: Batch, listing: Listing, told: set[int]
+    def collisions_in(
+        self, batch: Batch, listing: Listing, reported: set[int]
     ) -> Iterator[tuple[int, PhotoError | None]]:
-        """The indexes of a batch's jobs, each with what is wrong with it.
+        """Yield the index of each job of a batch, with its error or None.
 
-        Left out are those that were judged before, for which `told` is kept from call to call, and
-        those that were not there to be counted.
+        Jobs that an earlier call yielded are left out; `reported` keeps track of them. So are jobs
+        that were not there to be counted.
         """
-        known = None if _has(self._troubled, _number(batch)) else self._lookup()
-        rows = zip(_sources(batch, listing), self._keys(batch), strict=True)
+        counted = None if _contains(self._suspect_batches, _hash_of(batch)) else self._lookup()
+        rows = zip(_sources(batch, listing), self._output_keys(batch), strict=True)
         for index, (source, key) in enumerate(rows):
             output = hash(key)
             pair = hash((hash(source), output))
-            if known and not _has(known.pairs, pair):
-                if _has(known.sources, hash(source)):
+            if counted and not _contains(counted.pairs, pair):
+                if _contains(counted.sources, hash(source)):
                     yield index, _CHANGED
                 continue
-            if output in self._repeated or output in self._contested:
+            if output in self._repeated or output in self._shared_outputs:
                 mark = output if output in self._repeated else pair
-                if mark in told:
+                if mark in reported:
                     continue
-                told.add(mark)
+                reported.add(mark)
             yield index, self._collision(source, key, batch.output_folder + batch.outputs[index])
 
-    def _lookup(self) -> _Known:
-        if self._known is None:
-            self._known = _Known.of(self._sources, self._outputs)
-        return self._known
+    def _lookup(self) -> _SortedHashes:
+        if self._sorted is None:
+            self._sorted = _SortedHashes.of(self._sources, self._outputs)
+        return self._sorted
 
     def _collision(self, source: str, key: str, output: str) -> PhotoError | None:
-        takers = self._takers.get(key, {})
-        other = next((path for taker, path in takers.items() if taker != source), None)
+        claims = self._claims.get(key, {})
+        other = next((path for claimant, path in claims.items() if claimant != source), None)
         if other is not None:
             return PhotoError(
                 Kind.COLLISION,
-                f"would be written to {output}, and so would {other}; give them different names with "
-                "--names, such as '{parent}-{stem}' or '{stem}-{n}'",
+                f"would be written to {output}, and so would {other}; give them different names "
+                "with --names, for example '{parent}-{stem}' or '{stem}-{n}'",
             )
-        if key in self._guarded:
-            return PhotoError(
-                Kind.COLLISION,
-                f"{output} is one of the sources, and sources are never overwritten; choose another "
-                "output folder, or --names",
-            )
-        return None
+        return _source_is_hit(output) if key in self._sources_hit else None
 
-    def _with_several_sources(self, doubled: set[int]) -> set[int]:
+    def _with_several_sources(self, duplicates: set[int]) -> set[int]:
         first: dict[int, int] = {}
         return {
             output
             for source, output in zip(self._sources, self._outputs, strict=True)
-            if output in doubled and first.setdefault(output, source) != source
+            if output in duplicates and first.setdefault(output, source) != source
         }
 
     def _sort_batches(self, suspects: set[int]) -> None:
-        """Tell the batches without trouble from the others."""
-        numbers, starts = self._batches[::2], self._batches[1::2]
-        self._batches = _numbers()
+        """Separate the batches without collisions from the others."""
+        hashes, starts = self._batches[::2], self._batches[1::2]
+        self._batches = _hashes()
         starts.append(len(self._outputs))
-        for number, start, end in zip(numbers, starts[:-1], starts[1:], strict=True):
+        for number, start, end in zip(hashes, starts[:-1], starts[1:], strict=True):
             clear = suspects.isdisjoint(self._outputs[start:end])
-            (self._clear if clear else self._troubled).append(number)
-        self._clear = array("q", sorted(self._clear))
-        self._troubled = array("q", sorted(self._troubled))
+            (self._clear_batches if clear else self._suspect_batches).append(number)
+        self._clear_batches = array("q", sorted(self._clear_batches))
+        self._suspect_batches = array("q", sorted(self._suspect_batches))
 
-    def _keys(self, batch: Batch) -> list[str]:
-        """What the disk of the outputs takes for one name is the same."""
+    def _output_keys(self, batch: Batch) -> list[str]:
+        """Return the paths of the outputs; those that are one file on their disk are equal."""
         folder = batch.output_folder
         if "/" in "".join(batch.outputs):
             return [self._folded(real_path(folder + name)) for name in batch.outputs]
         keys = list(map(real_folder(folder).__add__, batch.outputs))
-        return list(map(self._folded, keys)) if self.case_blind else keys
+        return list(map(_folded, keys)) if self.case_blind else keys
 
-    def _targets_of(self, batch: Batch, listing: Listing) -> Iterable[str]:
-        linked = listing.linked.intersection(batch.names)
-        targets = [os.path.realpath(listing.folder + name) for name in linked]
+    def _protected_files(self, batch: Batch, listing: Listing) -> Iterable[str]:
+        files = _link_targets(batch, listing)
         if self.case_blind:
-            targets += _sources(batch, listing)
-        return map(self._folded, targets)
+            files += _sources(batch, listing)
+        return map(self._folded, files)
 
     def _folded(self, path: str) -> str:
-        return unicodedata.normalize("NFC", path).casefold() if self.case_blind else path
+        return _folded(path) if self.case_blind else path
 
 
-def _buckets(numbers: "array[int]") -> "list[array[int]]":
-    """Numbers so divided that what is equal comes together."""
-    buckets = [_numbers() for _ in range(_BUCKETS)]
+def overwritten_source(batch: Batch, listing: Listing, output: Location) -> PhotoError | None:
+    """Return the error of a batch of one photo, the only one of a run, if it overwrites itself.
+
+    `output` is the folder or file of the run. No CollisionIndex is needed for this.
+    """
+    path = real_path(batch.output_folder + batch.outputs[0])
+    files = _sources(batch, listing) + _link_targets(batch, listing)
+    if path in files or (_folded(path) in map(_folded, files) and is_case_blind(output)):
+        return _source_is_hit(batch.output_folder + batch.outputs[0])
+    return None
+
+
+def _source_is_hit(output: str) -> PhotoError:
+    return PhotoError(
+        Kind.COLLISION,
+        f"the output {output} is one of the sources, and sources are never overwritten; choose "
+        "another output folder, or other names with --names",
+    )
+
+
+def _folded(path: str) -> str:
+    """Return a path as a disk compares it that ignores case."""
+    return unicodedata.normalize("NFC", path).casefold()
+
+
+def _buckets(hashes: "array[int]") -> "list[array[int]]":
+    """Divide hashes so that equal ones are in the same bucket."""
+    buckets = [_hashes() for _ in range(_BUCKETS)]
     into = [bucket.append for bucket in buckets]
-    for number in numbers:
+    for number in hashes:
         into[number % _BUCKETS](number)
     return buckets
 
 
-def _again(numbers: Iterable[int]) -> Iterator[int]:
-    """Those that are there a second time."""
+def _duplicates(hashes: Iterable[int]) -> Iterator[int]:
+    """Yield each hash that came before."""
     seen: set[int] = set()
-    for number in numbers:
+    for number in hashes:
         if number in seen:
             yield number
         seen.add(number)
@@ -225,20 +252,25 @@ def _sources(batch: Batch, listing: Listing) -> list[str]:
     return list(map(listing.real.__add__, batch.names))
 
 
-def _number(batch: Batch) -> int:
+def _link_targets(batch: Batch, listing: Listing) -> list[str]:
+    linked = listing.linked.intersection(batch.names) if listing.linked else ()
+    return [os.path.realpath(listing.folder + name) for name in linked]
+
+
+def _hash_of(batch: Batch) -> int:
     return hash((batch.folder, batch.output_folder, tuple(batch.names), tuple(batch.outputs)))
 
 
-def _has(numbers: "array[int]", number: int) -> bool:
-    """Whether a number is among sorted ones."""
-    place = bisect_left(numbers, number)
-    return place < len(numbers) and numbers[place] == number
+def _contains(hashes: "array[int]", number: int) -> bool:
+    """Return whether a hash is among sorted ones."""
+    place = bisect_left(hashes, number)
+    return place < len(hashes) and hashes[place] == number
 
 
 def is_case_blind(path: Location) -> bool:
-    """Whether the disk that holds `path`, or will, takes `A.jpg` and `a.jpg` for one name.
+    """Return whether the disk that holds `path`, or will hold it, treats `A.jpg` and `a.jpg` as one.
 
-    Stores do not.
+    Object stores never do.
     """
     if isinstance(path, Remote):
         return False

@@ -1,39 +1,42 @@
-"""Sources to jobs: walk folders, mirror the tree, name the outputs, find collisions.
+"""Plan a run: walk the sources, name the outputs, find collisions, hand out jobs.
 
-A plan walks twice: once to count and to find what would collide, before any work; once more to hand
-out the jobs. So a library of any length is a stream, and what is held of a file is two numbers.
+A plan walks twice: once to count and to find collisions, before any work; then again to hand out
+the jobs. So a library of any length is a stream, and two hashes a file are kept. A single photo is
+kept itself, and walked once.
 """
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from itertools import groupby
+from itertools import chain, groupby
 from operator import itemgetter
 from pathlib import Path
 
-from ffprep.config.sidecars import MOST_BYTES, SIDECAR, PhotoOverride, PhotoOverrides, said, sidecar
+from ffprep.config.sidecars import MOST_BYTES, PhotoOverride, PhotoOverrides, said, sidecar
 from ffprep.core.formats import OutputFormat, output_format_of
 from ffprep.core.job import BATCH, Batch, Job, Result
 from ffprep.core.location import Location, location_of
 from ffprep.core.shard import Shard
 from ffprep.core.spec import Spec
 from ffprep.errors import Kind, PhotoError, UsageError
-from ffprep.library.collisions import CollisionIndex, is_case_blind
-from ffprep.library.listing import Listing
+from ffprep.library.collisions import CollisionIndex, is_case_blind, overwritten_source
 from ffprep.library.naming import Names
 from ffprep.library.selection import Selection
-from ffprep.library.walk import Walk, output_format, spelt_folder, written_as
-from ffprep.system.files import FileStamp, is_url
+from ffprep.library.walk import Listing, Walk, as_prefix, output_format, written_as
+from ffprep.system.files import SIDECAR, FileStamp, is_url
+
+_Item = Batch | Result
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is to be converted, and to where.
+    """What to convert, and where to.
 
-    `sources` can be gone through again and again. `output` is a file when `single`, else a folder.
-    Of a `shard`, everything is looked at, so that all collisions are seen, and its part is converted. With `same_format`, each output has its source's format where ffprep writes it, else PNG for the
-    lossless formats and JPEG for the others.
+    `sources` can be iterated more than once. `output` is a file if `single`, else a folder. With a
+    `shard`, all sources are walked, so that all collisions are found, but only its part is
+    converted. With `same_format`, each output has the format of its source if ffprep writes it,
+    else PNG for lossless formats and JPEG for the others.
     """
 
     sources: Iterable[str | os.PathLike[str]]
@@ -44,102 +47,128 @@ class Request:
     same_format: bool = False
     follow_links: bool = False
     selection: Selection = field(default_factory=Selection)
-    aims: PhotoOverrides = field(default_factory=PhotoOverrides)
+    overrides: PhotoOverrides = field(default_factory=PhotoOverrides)
     shard: Shard | None = None
 
     @property
     def walk(self) -> Walk:
-        """How its sources are walked."""
-        own = None if self.single else self.output
-        return Walk(self.sources, own, self.follow_links, self.selection)
+        """The walk over the sources."""
+        output = None if self.single else self.output
+        return Walk(self.sources, output, self.follow_links, self.selection)
 
     def has_photo(self, folder: str | os.PathLike[str]) -> bool:
-        """Whether there is any in a SOURCE folder, selected or not."""
+        """Return whether a SOURCE folder contains any photo, selected or not."""
         walk = replace(self.walk, sources=(folder,), selection=Selection())
         return any(listing.names for listing in walk.listings())
 
 
 @dataclass(slots=True)
 class Plan:
-    """The jobs of a Request: how many they are, and the jobs themselves, as often as asked for.
+    """The jobs of a Request: their number, and the jobs themselves, as often as asked for.
 
-    `links` are those among the `passed_over` that are not followed.
+    `passed_over` counts files that are not photos, including the `links` that are not followed.
     """
 
     request: Request
-    _census: CollisionIndex
     passed_over: int = 0
     links: int = 0
-    _failed: int = 0
-    _of_shard: int | None = None
+    total: int = 0
+    """The number of jobs, including those that are known to fail."""
+    _index: CollisionIndex | None = None
+    """None if there is one photo at most."""
+    _only: tuple[tuple[Listing, _Item], ...] = ()
+    """That photo."""
 
     @classmethod
     def of(cls, request: Request) -> "Plan":
-        """Walk the sources once; raises nothing for a file, since that is told by `batches`."""
-        plan, of_shard = cls(request, CollisionIndex(is_case_blind(request.output))), 0
-        for listing, items in plan._listed():
-            plan.passed_over += listing.passed
-            plan.links += listing.links
-            for item in items:
-                if isinstance(item, Result):
-                    plan._failed += 1
-                else:
-                    plan._census.count(item, listing)
-                of_shard += sum(map(_length, plan._own(item, listing)))
-        if plan._census.close():
-            for listing, items in plan._listed():
-                for item in items:
-                    if isinstance(item, Batch):
-                        plan._census.name(item, listing)
-        if request.shard:
-            clear = plan._census.total == plan._census.counted
-            plan._of_shard = of_shard if clear else sum(map(_length, plan.batches()))
+        """Walk the sources once. Errors of single files are not raised; `batches` yields them."""
+        plan = cls(request)
+        items = plan._count_listings()
+        first = next(items, None)
+        second = next(items, None) if first else None
+        if first and (second or _length(first[1]) > 1):
+            plan._count(chain((first, second) if second else (first,), items))
+        elif first:
+            plan._only = (first,)
+            plan.total = sum(map(_length, plan._in_shard(first[1], first[0])))
         return plan
 
-    @property
-    def total(self) -> int:
-        """How many jobs there are, those among them that can be told to fail."""
-        if self._of_shard is not None:
-            return self._of_shard
-        return self._failed + self._census.total
-
-    def batches(self) -> Iterator[Batch | Result]:
-        """Every job once, in a Batch; a Result for what can be told to fail before any work."""
-        told: set[int] = set()
-        for listing, items in self._listed():
+    def _count_listings(self) -> Iterator[tuple[Listing, _Item]]:
+        for listing, items in self._listings():
+            self.passed_over += listing.passed_over
+            self.links += listing.links
             for item in items:
-                for part in self._judged(item, listing, told):
-                    for own in self._own(part, listing):
-                        yield from [own] if isinstance(own, Result) else self._aimed(own, listing)
+                yield listing, item
+
+    def _count(self, items: Iterable[tuple[Listing, _Item]]) -> None:
+        """Fill the index of collisions, and count the jobs."""
+        self._index = index = CollisionIndex(is_case_blind(self.request.output))
+        failed = in_shard = 0
+        for listing, item in items:
+            if isinstance(item, Result):
+                failed += 1
+            else:
+                index.count(item, listing)
+            in_shard += sum(map(_length, self._in_shard(item, listing)))
+        if index.close():
+            for listing, batches in self._listings():
+                for item in batches:
+                    if isinstance(item, Batch):
+                        index.add_names(item, listing)
+        if self.request.shard is None:
+            self.total = failed + index.total
+        elif index.total == index.counted:
+            self.total = in_shard
+        else:
+            self.total = sum(map(_length, self.batches()))
+
+    def batches(self) -> Iterator[_Item]:
+        """Yield every job once, in a Batch; and a Result for each that fails before any work."""
+        reported: set[int] = set()
+        for listing, item in self._items():
+            for part in self._without_collisions(item, listing, reported):
+                for selected in self._in_shard(part, listing):
+                    if isinstance(selected, Result):
+                        yield selected
+                    else:
+                        yield from self._with_overrides(selected, listing)
 
     def jobs(self) -> Iterator[Job | Result]:
-        """The same, one by one."""
+        """Yield the same, one by one."""
         for item in self.batches():
             if isinstance(item, Result):
                 yield item
             else:
                 yield from item.jobs()
 
-    def _own(self, item: Batch | Result, listing: Listing) -> Iterable[Batch | Result]:
-        """What of it is for this run: all, or what is in its shard."""
-        shard, below = self.request.shard, listing.below
+    def _items(self) -> Iterable[tuple[Listing, _Item]]:
+        if self._index is None:
+            return self._only
+        return ((listing, item) for listing, items in self._listings() for item in items)
+
+    def _in_shard(self, item: _Item, listing: Listing) -> Iterable[_Item]:
+        """Return the part of a batch that this run converts: all of it, or what is in its shard."""
+        shard, relative = self.request.shard, listing.relative
         if shard is None:
             return (item,)
         if isinstance(item, Result):
-            place = os.fspath(item.source) if listing.error else below + item.source.name
+            place = os.fspath(item.source) if listing.error else relative + item.source.name
             return (item,) if shard.has(place) else ()
-        kept = [index for index, name in enumerate(item.names) if shard.has(below + name)]
+        kept = [index for index, name in enumerate(item.names) if shard.has(relative + name)]
         return (item.part(kept),) if kept else ()
 
-    def _judged(
-        self, batch: Batch | Result, listing: Listing, told: set[int]
-    ) -> Iterator[Batch | Result]:
-        """A batch without the photos that collide, and Results of these."""
-        if isinstance(batch, Result) or self._census.is_clear(batch):
+    def _without_collisions(
+        self, batch: _Item, listing: Listing, reported: set[int]
+    ) -> Iterator[_Item]:
+        """Yield a batch without the photos that collide, and a Result for each of these."""
+        if isinstance(batch, Result) or (self._index and self._index.is_clear(batch)):
             yield batch
             return
-        verdicts = self._census.judge(batch, listing, told)
-        for error, group in groupby(verdicts, itemgetter(1)):
+        if self._index:
+            errors = self._index.collisions_in(batch, listing, reported)
+        else:
+            errors = iter([(0, overwritten_source(batch, listing, self.request.output))])
+        for error, group in groupby(errors, itemgetter(1)):
             part = batch.part(index for index, _ in group)
             if error is None:
                 yield part
@@ -147,17 +176,19 @@ class Plan:
                 failed = (Result.failed(job.source, job.output, error) for job in part.jobs())
                 yield from failed
 
-    def _aimed(self, batch: Batch, listing: Listing) -> Iterator[Batch | Result]:
-        """A batch with the Specs of photos that have words of their own; Results where these make no sense."""
-        own = self.request.aims.among(listing.real, batch.names, listing.sidecars)
-        if not own:
+    def _with_overrides(self, batch: Batch, listing: Listing) -> Iterator[_Item]:
+        """Yield a batch with the Specs of photos that are overridden; Results for bad overrides."""
+        overrides = self.request.overrides
+        overridden = overrides.among(listing.real, batch.names, listing.sidecars)
+        if not overridden:
             yield batch
             return
         specs, kept = list(batch.specs), list[int]()
         for index, name in enumerate(batch.names):
             try:
-                if name in own:
-                    specs[index] = self._own_spec(batch.job(index), name in listing.sidecars)
+                if name in overridden:
+                    has_sidecar = name in listing.sidecars
+                    specs[index] = self._overridden_spec(batch.job(index), has_sidecar)
                 kept.append(index)
             except PhotoError as error:
                 job = batch.job(index)
@@ -165,51 +196,52 @@ class Plan:
         if kept:
             yield replace(batch, specs=specs).part(kept)
 
-    def _own_spec(self, job: Job, has_sidecar: bool) -> Spec:
-        own = _sidecar(job.source) if has_sidecar else None
-        spec = self.request.aims.spec(job.source, job.spec, own)
-        tells_mode = not self.request.single and "mode" in self.request.names.fields
-        if tells_mode and spec.modes != job.spec.modes:
-            words = "has a mode of its own, and --names {mode} can tell only that of all photos"
+    def _overridden_spec(self, job: Job, has_sidecar: bool) -> Spec:
+        override = _sidecar(job.source) if has_sidecar else None
+        spec = self.request.overrides.spec(job.source, job.spec, override)
+        names_mode = not self.request.single and "mode" in self.request.names.fields
+        if names_mode and spec.modes != job.spec.modes:
+            words = "this photo has a mode of its own, which {mode} in --names cannot show"
             raise PhotoError(Kind.UNSUPPORTED, words)
         return spec
 
-    def _listed(self) -> Iterator[tuple[Listing, Iterator[Batch | Result]]]:
+    def _listings(self) -> Iterator[tuple[Listing, Iterator[_Item]]]:
         number = 1
         for listing in self.request.walk.listings():
-            yield listing, self._drafts(listing, number)
+            yield listing, self._batches_of(listing, number)
             number += len(listing.names)
 
-    def _drafts(self, listing: Listing, number: int) -> Iterator[Batch | Result]:
-        """A listing's files with the names of their outputs, the first being the `number`th of all."""
+    def _batches_of(self, listing: Listing, number: int) -> Iterator[_Item]:
+        """Yield the files of a listing with their outputs' names; `number` is that of the first."""
         if listing.error:
             yield Result.failed(location_of(listing.folder), None, listing.error)
         for start in range(0, len(listing.names), BATCH):
             part = slice(start, start + BATCH)
             names, stamps = listing.names[part], listing.stamps[part]
-            yield from self._draft(listing, names, stamps, number + start)
+            yield from self._batch_or_failures(listing, names, stamps, number + start)
 
-    def _draft(
+    def _batch_or_failures(
         self, listing: Listing, names: Sequence[str], stamps: Sequence[FileStamp], number: int
-    ) -> Iterator[Batch | Result]:
+    ) -> Iterator[_Item]:
         try:
             yield self._batch(listing, names, stamps, number)
-        except UsageError as error:  # a name or a size that only one photo gives
+        except UsageError as error:  # a name or a size that only one photo has
             if len(names) == 1:
                 failed = PhotoError(Kind.IO, str(error))
                 yield Result.failed(location_of(listing.folder + names[0]), None, failed)
                 return
             for index, name in enumerate(names):
-                yield from self._draft(listing, [name], stamps[index : index + 1], number + index)
+                stamp = stamps[index : index + 1]
+                yield from self._batch_or_failures(listing, [name], stamp, number + index)
 
     def _batch(
         self, listing: Listing, names: Sequence[str], stamps: Sequence[FileStamp], number: int
     ) -> Batch:
         request, spec, folder = self.request, self.request.spec, listing.folder
         if request.single:
-            output = spelt_folder(os.fspath(request.output.parent))
+            output = as_prefix(os.fspath(request.output.parent))
             return Batch(folder, output, names, [request.output.name], [spec], stamps)
-        output = spelt_folder(os.fspath(request.output)) + listing.below
+        output = as_prefix(os.fspath(request.output)) + listing.relative
         if request.same_format:
             formats = [_same_format(folder + name, spec) for name in names]
             suffixes = [_suffix(name, f) for name, f in zip(names, formats, strict=True)]

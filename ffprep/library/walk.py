@@ -1,19 +1,18 @@
-"""Walking: what lies in the sources, a folder at a time.
+"""Walk the sources: which photos they contain, one folder at a time.
 
-A library may hold a million files, so names stay strings, the kind of a file is what the folder
-tells without a look at the file itself, and what is done to names is done to a folder's at once.
+A library may hold a million files, so names stay strings, the type of a file comes from its folder
+entry and not from a look at the file, and names are handled a folder at a time.
 """
 
 import os
 import stat
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby, islice
 from pathlib import Path
 
-from ffprep.config.sidecars import SIDECAR
 from ffprep.core.formats import (
     FORMATS,
     HEAD_BYTES,
@@ -25,17 +24,51 @@ from ffprep.core.formats import (
 )
 from ffprep.core.location import Location, names_url, spelt
 from ffprep.errors import PhotoError, UsageError
-from ffprep.library.listing import PICTURES, Listing
 from ffprep.library.selection import Selection
-from ffprep.system.files import is_url, open_regular, photo_error_from, real_folder
+from ffprep.system.files import (
+    SIDECAR,
+    FileStamp,
+    is_url,
+    open_regular,
+    photo_error_from,
+    real_folder,
+)
 
-_TOGETHER = 512
-"""How many files that are named one by one make a Listing."""
+PICTURES = frozenset(SUFFIXES) | {suffix.upper() for suffix in SUFFIXES}
+"""Suffixes as they are most often written. One lookup, and no copy of a name in lower case."""
+
+_NAMES_PER_LISTING = 512
+"""How many files that are named one by one share a Listing."""
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """A picture that a walk came upon, or what it could not look at."""
+class Listing:
+    """The photos of one folder in the order of their names; or files of it that are named one by one.
+
+    `folder` is written as the user wrote it, `real` has no links. Both end in a slash, but `folder`
+    is empty for the working folder. `relative` is the path from the SOURCE folder; it is empty for
+    that folder and for files that are named one by one. `linked` are the names that are links.
+    `sidecars` are the photos that have a sidecar file; sidecars do not count as files.
+    `passed_over` counts files that are not photos, and the `links` that are not followed. If there
+    is an `error`, `folder` is the folder or file that could not be read. `stamps` are there for
+    objects in a store, one for each name.
+    """
+
+    folder: str
+    real: str = ""
+    relative: str = ""
+    names: Sequence[str] = ()
+    linked: frozenset[str] = frozenset()
+    sidecars: frozenset[str] = frozenset()
+    passed_over: int = 0
+    links: int = 0
+    error: PhotoError | None = None
+    stamps: Sequence[FileStamp] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FoundPhoto:
+    """A photo that a walk found, or the error that kept the walk from reading it."""
 
     path: Path
     error: PhotoError | None = None
@@ -43,28 +76,28 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
-    """A folder on the way; the words are those of a Listing."""
+class _Folder:
+    """A folder to walk. The fields are those of a Listing."""
 
     folder: str
     real: str
-    below: str = ""
+    relative: str = ""
 
     @classmethod
-    def top(cls, path: str) -> "_Place":
-        return cls(spelt_folder(path), real_folder(path))
+    def top(cls, path: str) -> "_Folder":
+        return cls(as_prefix(path), real_folder(path))
 
-    def folder_within(self, name: str) -> "_Place":
-        return _Place(f"{self.folder}{name}/", f"{self.real}{name}/", f"{self.below}{name}/")
+    def subfolder(self, name: str) -> "_Folder":
+        return _Folder(f"{self.folder}{name}/", f"{self.real}{name}/", f"{self.relative}{name}/")
 
-    def link_within(self, name: str) -> "_Place":
+    def linked_subfolder(self, name: str) -> "_Folder":
         real = real_folder(self.folder + name)
-        return _Place(f"{self.folder}{name}/", real, f"{self.below}{name}/")
+        return _Folder(f"{self.folder}{name}/", real, f"{self.relative}{name}/")
 
 
 @dataclass(slots=True)
-class _Contents:
-    """The names in a folder, by what the folder says they are."""
+class _Entries:
+    """The names in a folder by the type that the folder gives for them."""
 
     files: list[str] = field(default_factory=list)
     folders: list[str] = field(default_factory=list)
@@ -72,191 +105,199 @@ class _Contents:
     devices: list[str] = field(default_factory=list)
 
     @classmethod
-    def of(cls, folder: str) -> "_Contents":
-        """Sorted, and without what is hidden. Raises OSError."""
-        contents = cls()
-        add_file = contents.files.append
+    def of(cls, folder: str) -> "_Entries":
+        """Read a folder: names are sorted, hidden ones are left out. Raises OSError."""
+        found = cls()
+        add_file = found.files.append
         with os.scandir(folder or os.curdir) as entries:
             for entry in entries:
                 if entry.is_file(follow_symlinks=False):
                     add_file(entry.name)
                 elif entry.is_dir(follow_symlinks=False):
-                    contents.folders.append(entry.name)
+                    found.folders.append(entry.name)
                 elif entry.is_symlink():
-                    contents.links.append(entry.name)
+                    found.links.append(entry.name)
                 else:
-                    contents.devices.append(entry.name)
-        for names in (contents.files, contents.folders, contents.links, contents.devices):
+                    found.devices.append(entry.name)
+        for names in (found.files, found.folders, found.links, found.devices):
             names.sort()
-            # All that begins with a dot stands together: the slash comes next to it, in no name.
+            # Hidden names stand together, from "." up to "/", which no name contains.
             del names[bisect_left(names, ".") : bisect_left(names, "/")]
-        return contents
+        return found
 
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """How sources are walked: folders in the order of their names, and no folder twice.
+    """Walks sources: folders in the order of their names, and no folder twice.
 
-    Hidden files are left alone, and so is `own`, the output folder, where it lies inside a source.
-    What a source names is always looked at, also by way of a link. Below it, links that leave it are
-    passed over, and so are all links to folders, unless `follow_links`. Then they are followed last,
-    so that a photo is found by its own name first.
+    Hidden files are skipped, and so is the folder `output` if it lies inside a source. A source
+    itself is always read, also through a link. Below it, links that lead out of the source are
+    passed over, and so are all links to folders, unless `follow_links`. Links to folders are
+    followed last, so that a photo is found under its own name first.
     """
 
     sources: Iterable[str | os.PathLike[str]]
-    own: Location | None = None
+    output: Location | None = None
     follow_links: bool = False
     selection: Selection = field(default_factory=Selection)
 
     def listings(self) -> Iterator[Listing]:
-        """Every folder, and every file that is named by itself."""
-        entered: set[int] = set()
-        paths = map(_spelt, self.sources)
-        for is_one, group in groupby(paths, is_folder):
-            if not is_one:
-                yield from self._named(group)
+        """Yield a Listing for every folder, and for the files that are named one by one."""
+        visited: set[int] = set()
+        paths = map(_normalized, self.sources)
+        for are_folders, group in groupby(paths, is_folder):
+            if not are_folders:
+                yield from self._named_files(group)
                 continue
             for path in group:
                 if is_url(path):
-                    from ffprep.library import walk_objects as prefixes
+                    from ffprep.library import walk_objects
 
-                    yield from prefixes.below(path, self.own, self.selection, entered)
+                    yield from walk_objects.below(path, self.output, self.selection, visited)
                 else:
-                    yield from self._below(path, entered)
+                    yield from self._folders(path, visited)
 
-    def files(self) -> Iterator[Found]:
-        """The same, a file at a time."""
+    def files(self) -> Iterator[FoundPhoto]:
+        """Yield the photos one by one."""
         for listing in self.listings():
             if listing.error:
-                yield Found(Path(listing.folder), listing.error)
+                yield FoundPhoto(Path(listing.folder), listing.error)
             for name in listing.names:
                 sidecar = name in listing.sidecars
-                yield Found(Path(listing.folder + name), has_sidecar=sidecar)
+                yield FoundPhoto(Path(listing.folder + name), has_sidecar=sidecar)
 
-    def _named(self, paths: Iterable[str]) -> Iterator[Listing]:
+    def _named_files(self, paths: Iterable[str]) -> Iterator[Listing]:
         for folder, group in groupby(paths, lambda path: path[: path.rfind("/") + 1]):
             real = real_folder(folder)
-            look = _looked_at
+            read = _read_files
             if is_url(folder):
-                from ffprep.library.walk_objects import looked_at as look
-            while names := [path[len(folder) :] for path in islice(group, _TOGETHER)]:
+                from ffprep.library.walk_objects import looked_at as read
+            while names := [path[len(folder) :] for path in islice(group, _NAMES_PER_LISTING)]:
                 # A shell's `photos/*` names sidecars too.
                 names = [name for name in names if not name.endswith(SIDECAR)]
-                yield from look(folder, real, self.selection.pick(names, folder, ""))
+                yield from read(folder, real, self.selection.pick(names, folder, ""))
 
-    def _below(self, path: str, entered: set[int]) -> Iterator[Listing]:
-        top = _Place.top(path)
-        own = real_folder(os.fspath(self.own)) if self.own else None
+    def _folders(self, path: str, visited: set[int]) -> Iterator[Listing]:
+        top = _Folder.top(path)
+        output = real_folder(os.fspath(self.output)) if self.output else None
         links = deque([top])
         while links:
-            # Iterators, so that of the folders to come only the names are held.
-            pending: list[Iterator[_Place]] = [iter((links.popleft(),))]
+            # Iterators, so that only the names of the folders to come are kept.
+            pending: list[Iterator[_Folder]] = [iter((links.popleft(),))]
             while pending:
-                place = next(pending[-1], None)
-                if place is None:
+                here = next(pending[-1], None)
+                if here is None:
                     pending.pop()
-                elif place is top or place.real != own:
+                elif here is top or here.real != output:
                     try:
-                        if not _enter(place, entered):
+                        if not _visit(here, visited):
                             continue
-                        contents = _Contents.of(place.folder)
+                        entries = _Entries.of(here.folder)
                     except OSError as error:
-                        yield Listing(place.folder, error=photo_error_from(error))
+                        yield Listing(here.folder, error=photo_error_from(error))
                         continue
-                    yield self._listing(place, contents, top, links)
-                    pending.append(map(place.folder_within, self._entered(place, contents.folders)))
+                    yield self._listing(here, entries, top, links)
+                    pending.append(map(here.subfolder, self._selected(here, entries.folders)))
 
     def _listing(
-        self, place: _Place, contents: _Contents, top: _Place, links: deque[_Place]
+        self, here: _Folder, entries: _Entries, top: _Folder, links: deque[_Folder]
     ) -> Listing:
-        """What is in a folder; links to folders that are followed go to `links`."""
-        sidecars = self._sidecars(place, contents, top)
-        files, ways, devices = (
-            self.selection.pick(names, place.folder, place.below)
-            for names in (contents.files, contents.links, contents.devices)
+        """Return the Listing of a folder; append links to folders that are followed to `links`."""
+        sidecars = self._take_sidecars(here, entries, top)
+        files, all_links, devices = (
+            self.selection.pick(names, here.folder, here.relative)
+            for names in (entries.files, entries.links, entries.devices)
         )
-        shut, linked, folders = 0, list[str](), list[str]()
-        for name in ways:
-            path = place.folder + name
+        ignored, linked, folders = 0, list[str](), list[str]()
+        for name in all_links:
+            path = here.folder + name
             if not self._follows(path, top):
-                shut += 1
+                ignored += 1
             elif os.path.isdir(path):
                 folders.append(name)
-            elif _claims_to_be_picture(path) and (os.path.isfile(path) or not os.path.exists(path)):
+            elif looks_like_photo(path) and (os.path.isfile(path) or not os.path.exists(path)):
                 linked.append(name)
         names = [
             name
             for name in files
-            if name[name.rfind(".") :] in PICTURES or _claims_to_be_picture(place.folder + name)
+            if name[name.rfind(".") :] in PICTURES or looks_like_photo(here.folder + name)
         ]
-        passed = len(files) + len(ways) + len(devices) - len(folders) - len(names) - len(linked)
+        passed_over = (
+            len(files) + len(all_links) + len(devices) - len(folders) - len(names) - len(linked)
+        )
         if linked:
             names = sorted(names + linked)
-        links.extend(map(place.link_within, self._entered(place, folders)))
+        links.extend(map(here.linked_subfolder, self._selected(here, folders)))
         return Listing(
-            place.folder,
-            place.real,
-            place.below,
+            here.folder,
+            here.real,
+            here.relative,
             names,
             frozenset(linked),
             sidecars,
-            passed,
-            shut,
+            passed_over,
+            ignored,
         )
 
-    def _sidecars(self, place: _Place, contents: _Contents, top: _Place) -> frozenset[str]:
-        """The photos that have one. Takes sidecars out of the contents, but for links that are not followed."""
+    def _take_sidecars(self, here: _Folder, entries: _Entries, top: _Folder) -> frozenset[str]:
+        """Return the photos that have a sidecar, and remove the sidecars from `entries`.
+
+        Links that are not followed stay in `entries`.
+        """
         found: list[str] = []
-        for names in (contents.files, contents.links, contents.devices):
-            if SIDECAR not in "/".join(names):  # one search, and not one for each name
+        for names in (entries.files, entries.links, entries.devices):
+            if SIDECAR not in "/".join(names):  # one search instead of one for each name
                 continue
-            ours = [
+            sidecars = [
                 name
                 for name in names
                 if name.endswith(SIDECAR)
-                and (names is not contents.links or self._follows(place.folder + name, top))
+                and (names is not entries.links or self._follows(here.folder + name, top))
             ]
-            names[:] = sorted(set(names).difference(ours))
-            found += ours
+            names[:] = sorted(set(names).difference(sidecars))
+            found += sidecars
         return frozenset(name.removesuffix(SIDECAR) for name in found)
 
-    def _follows(self, link: str, top: _Place) -> bool:
-        return self.follow_links or _stays(link, top.real)
+    def _follows(self, link: str, top: _Folder) -> bool:
+        return self.follow_links or _stays_inside(link, top.real)
 
-    def _entered(self, place: _Place, folders: list[str]) -> list[str]:
-        return [name for name in folders if self.selection.enters(place.below + name)]
+    def _selected(self, here: _Folder, folders: list[str]) -> list[str]:
+        return [name for name in folders if self.selection.enters(here.relative + name)]
 
 
 def is_folder(path: str | os.PathLike[str]) -> bool:
-    """Whether a source is a folder, or holds one in a store."""
+    """Return whether a source is a folder, on disk or in a store."""
     text = os.fspath(path)
-    if not names_url(text):
+    if "://" not in text or not names_url(text):
         return os.path.isdir(text)
-    from ffprep.library import walk_objects as prefixes
+    from ffprep.library import walk_objects
 
-    return prefixes.is_folder(spelt(text))
+    return walk_objects.is_folder(spelt(text))
 
 
-def _spelt(source: str | os.PathLike[str]) -> str:
-    """A path as pathlib spells it, which takes longer than all else, so only where it matters."""
+def _normalized(source: str | os.PathLike[str]) -> str:
+    """Return a path as pathlib writes it.
+
+    pathlib takes longer than the rest of the walk, so it is used only for paths that it would change.
+    """
     path = os.fspath(source)
-    if names_url(path):
+    if "://" in path and names_url(path):
         return spelt(path)
     plain = not ("//" in path or "/./" in path or path.startswith("./"))
     return path if plain and path and not path.endswith(("/", "/.")) else str(Path(path))
 
 
-def spelt_folder(path: str) -> str:
-    """A folder's path so that a name can be put behind it; empty for the working folder."""
-    return "" if path == os.curdir else os.path.join(path, "")
+def as_prefix(folder: str) -> str:
+    """Return a folder's path to put a name behind; it is empty for the working folder."""
+    return "" if folder == os.curdir else os.path.join(folder, "")
 
 
-def _looked_at(folder: str, real: str, names: list[str]) -> Iterator[Listing]:
-    """Listings of files that are there, and between them those that are not."""
-    seen, linked, sidecars = list[str](), set[str](), set[str]()
+def _read_files(folder: str, real: str, names: list[str]) -> Iterator[Listing]:
+    """Yield Listings of the named files that exist, and an error for each that does not."""
+    found, linked, sidecars = list[str](), set[str](), set[str]()
 
     def listing() -> Listing:
-        return Listing(folder, real, "", seen, frozenset(linked), frozenset(sidecars))
+        return Listing(folder, real, "", found, frozenset(linked), frozenset(sidecars))
 
     for name in names:
         path = folder + name
@@ -264,44 +305,44 @@ def _looked_at(folder: str, real: str, names: list[str]) -> Iterator[Listing]:
             if stat.S_ISLNK(os.lstat(path).st_mode):
                 os.stat(path)
                 linked.add(name)
-            seen.append(name)
+            found.append(name)
             if os.path.lexists(path + SIDECAR):
                 sidecars.add(name)
         except OSError as error:
-            if seen:
+            if found:
                 yield listing()
             yield Listing(path, error=photo_error_from(error))
-            seen, linked, sidecars = [], set(), set()
-    if seen:
+            found, linked, sidecars = [], set(), set()
+    if found:
         yield listing()
 
 
-def _enter(place: _Place, entered: set[int]) -> bool:
-    """Whether a folder is entered for the first time. Raises OSError."""
-    found = os.stat(place.folder or os.curdir)
-    folder = found.st_dev << 64 | found.st_ino
-    if folder in entered:
+def _visit(here: _Folder, visited: set[int]) -> bool:
+    """Add a folder to `visited`; return False if it was there. Raises OSError."""
+    status = os.stat(here.folder or os.curdir)
+    identity = status.st_dev << 64 | status.st_ino
+    if identity in visited:
         return False
-    entered.add(folder)
+    visited.add(identity)
     return True
 
 
-def _stays(link: str, within: str) -> bool:
-    """Whether a link leads to a file of the same source, which is read either way, or to nothing.
+def _stays_inside(link: str, source: str) -> bool:
+    """Return whether a link leads to a file of the same source, or to nothing.
 
-    A link to a folder would show each of its photos twice.
+    A link to a folder does not count, since each photo of that folder would be found twice.
     """
-    return os.path.realpath(link).startswith(within) and not os.path.isdir(link)
+    return os.path.realpath(link).startswith(source) and not os.path.isdir(link)
 
 
-def _claims_to_be_picture(path: str) -> bool:
-    """By its suffix; where it has none, by its first bytes."""
+def looks_like_photo(path: str) -> bool:
+    """Return whether a file is a photo by its suffix, or without a suffix by its first bytes."""
     suffix = os.path.splitext(path)[1].lower()
     return suffix in SUFFIXES if suffix else output_format(Path(path)) is not None
 
 
 def output_format(path: Path) -> OutputFormat | None:
-    """The format in which a file would be written again; None if it is no picture."""
+    """Return the format to write for a photo that keeps its format; None if it is not a photo."""
     try:
         with open_regular(path) as file:
             format = sniff(file.read(HEAD_BYTES))
@@ -311,7 +352,7 @@ def output_format(path: Path) -> OutputFormat | None:
 
 
 def written_as(suffix: str) -> OutputFormat | None:
-    """The same, by what its suffix says that it is."""
+    """Return the same by the file's suffix alone."""
     named = (format for format in FORMATS if suffix.lower() in format.suffixes)
     return next(map(_written_as, named), None)
 
@@ -322,6 +363,6 @@ def _written_as(format: Format) -> OutputFormat:
 
 
 def require_no_picture(option: str, path: Path) -> None:
-    """Raise UsageError where a file that is to be written is a photo, named by mistake."""
+    """Raise UsageError if a file to write is a photo."""
     if output_format(path) is not None:
-        raise UsageError(f"{option} {path}: is a picture, and sources are never overwritten")
+        raise UsageError(f"{option} {path} is a photo, and photos are never overwritten")

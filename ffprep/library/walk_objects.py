@@ -5,13 +5,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import lru_cache
 
-from ffprep.config.sidecars import SIDECAR
 from ffprep.core.location import Location
 from ffprep.errors import PhotoError
-from ffprep.library.listing import PICTURES, Listing
 from ffprep.library.selection import Selection
+from ffprep.library.walk import PICTURES, Listing
 from ffprep.storage.objects import Object, Page, store
-from ffprep.system.files import FileStamp, real_folder
+from ffprep.system.files import SIDECAR, FileStamp, real_folder
 
 _ASKED_AT_ONCE = 16
 _NO_NAMES = ("", ".", "..")
@@ -74,7 +73,7 @@ def _listing(folder: str, way: str, page: Page, selection: Selection) -> Listing
     stamps = [seen[name].stamp for name in names]
     passed = len(taken) - len(names) + unnamed
     return Listing(
-        folder, folder, way, names, sidecars=frozenset(sidecars), stamps=stamps, passed=passed
+        folder, folder, way, names, sidecars=frozenset(sidecars), stamps=stamps, passed_over=passed
     )
 
 

@@ -85,7 +85,7 @@ def read_request(given: Mapping[str, Any]) -> Request:
         output,
         spec,
         single,
-        aims=aims,
+        overrides=aims,
         names=names,
         same_format=same_format,
         follow_links=given["follow_links"],

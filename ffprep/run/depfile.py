@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ffprep.config.sidecars import SIDECAR
 from ffprep.core.job import LocalJob
 from ffprep.errors import UsageError
 from ffprep.library.plan import Plan, Request
+from ffprep.system.files import SIDECAR
 from ffprep.system.tempfiles import replacing, told_as
 
 # GNU make has no word for these: it ends rules and names at them, or takes them for members of an

@@ -18,7 +18,7 @@ from ffprep.core.target import Target, check
 from ffprep.errors import PhotoError
 from ffprep.image.probe import Extras
 from ffprep.image.sandbox import DecoderPool
-from ffprep.library.walk import Found, Walk
+from ffprep.library.walk import FoundPhoto, Walk
 from ffprep.system.files import FileStamp
 from ffprep.system.pool import StopRules, run_chunks
 from ffprep.system.processes import Processes
@@ -139,7 +139,7 @@ class Survey:
         The frames have the same bounds; what a photo's sidecar says is read as `aims` has it.
         """
 
-        def look(found: Found, viewers: DecoderPool) -> Finding:
+        def look(found: FoundPhoto, viewers: DecoderPool) -> Finding:
             try:
                 picture = self._probed(found, viewers)
                 extras = viewers.look_closer(found.path, picture)
@@ -166,7 +166,7 @@ class Survey:
     def verify(self, target: Target) -> Generator[Finding, None, None]:
         """A Finding for every picture, each decoded whole; `broken` says it all."""
 
-        def look(found: Found, viewers: DecoderPool) -> Finding:
+        def look(found: FoundPhoto, viewers: DecoderPool) -> Finding:
             picture = None
             try:
                 picture = self._probed(found, viewers)
@@ -181,12 +181,12 @@ class Survey:
         return self._each(look)
 
     def _each(
-        self, look: Callable[[Found, DecoderPool], Finding]
+        self, look: Callable[[FoundPhoto, DecoderPool], Finding]
     ) -> Generator[Finding, None, None]:
         processes = self.processes
         with DecoderPool(processes, self.policy) as viewers:
 
-            def work(found: Found) -> Iterator[Finding]:
+            def work(found: FoundPhoto) -> Iterator[Finding]:
                 yield look(found, viewers)
 
             pictures = Walk(self.paths, follow_links=self.follow_links).files()
@@ -198,7 +198,7 @@ class Survey:
                 stop=StopRules(lambda: processes.stopped, processes.stop),
             )
 
-    def _probed(self, found: Found, viewers: DecoderPool) -> ImageInfo:
+    def _probed(self, found: FoundPhoto, viewers: DecoderPool) -> ImageInfo:
         if found.error:
             raise found.error
         return viewers.probe(found.path, self.policy.max_pixels)

@@ -18,6 +18,9 @@ FOLDER = ".ffprep"
 LEDGER = f"{FOLDER}/ledger.db"
 """Where the ledger lies in it."""
 
+SIDECAR = ".ffprep.toml"
+"""The suffix of a sidecar file, behind the whole name of its photo."""
+
 TEMPORARY_PREFIX = ".ffprep-"
 """What ffprep's own files are called; hidden, so that no walk takes them for photos."""
 

@@ -40,15 +40,15 @@ _FFPREP = [sys.executable, "-m", "ffprep", "convert"]
 _SIZE = ["--size", f"{WIDTH}x{HEIGHT}"]
 _SPEC = Spec(Size(WIDTH, HEIGHT), find_mode("cover"))
 _CENSUS = """
-from ffprep.census import Census
-from ffprep.job import BATCH, Batch
-from ffprep.walking import Listing
-census = Census()
+from ffprep.core.job import BATCH, Batch
+from ffprep.library.collisions import CollisionIndex
+from ffprep.library.walk import Listing
+index = CollisionIndex()
 for first in range(0, {count}, BATCH):
     names = [f"IMG_{{number:09}}.jpg" for number in range(first, first + BATCH)]
     folder = f"/photos/{{first}}/"
-    census.count(Batch(folder, f"/ready/{{first}}/", names, names, ()), Listing(folder, folder))
-census.close()
+    index.count(Batch(folder, f"/ready/{{first}}/", names, names, ()), Listing(folder, folder))
+index.close()
 """
 
 _OBJECTS = """

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ffprep.core.job import BATCH, Batch, LocalJob
-from ffprep.library import collisions as census
+from ffprep.library import collisions as module
 from ffprep.library.naming import Names
 from ffprep.library.plan import Plan
 from tests.library.test_plan import SPEC, collisions, outputs, plan, tree
@@ -91,7 +91,7 @@ def test_numbers_that_agree_by_chance_are_no_collision(
         coarse = isinstance(value, str) and "/out/" in value
         return builtins.hash(value) % 2 if coarse else builtins.hash(value)
 
-    monkeypatch.setattr(census, "hash", rarely_different, raising=False)
+    monkeypatch.setattr(module, "hash", rarely_different, raising=False)
     made = plan(tmp_path / "in", tmp_path / "in/3.jpg", out=tmp_path / "out")
     assert sorted(outputs(made)) == sorted(set(names) - {"7.jpg"})
     assert set(collisions(made)) == {"7.jpg", "7.png"}
@@ -105,7 +105,7 @@ def test_a_source_that_is_seen_to_agree_by_chance_may_be_what_it_is(
     tree(tmp_path / "out", "a.jpg")
     numbers = {f"{tmp_path}/out/b.jpg": 1, f"{tmp_path}/in/a.jpg": 1}
     monkeypatch.setattr(
-        census, "hash", lambda value: numbers.get(value) or builtins.hash(value), raising=False
+        module, "hash", lambda value: numbers.get(value) or builtins.hash(value), raising=False
     )
     made = plan(tmp_path / "in", tmp_path / "out/a.jpg", out=tmp_path / "out")
     assert (outputs(made), made.total) == (["b.jpg"], 3)

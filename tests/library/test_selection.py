@@ -60,8 +60,8 @@ def test_patterns_are_those_of_gitignore_and_exclude_outweighs_include(
 
 def test_what_is_filtered_out_is_not_passed_over(library: Path) -> None:
     walk = Walk((library,), selection=Selection.of(["*.heic"], []))
-    assert sum(listing.passed for listing in walk.listings()) == 0
-    assert sum(listing.passed for listing in Walk((library,)).listings()) == 1
+    assert sum(listing.passed_over for listing in walk.listings()) == 0
+    assert sum(listing.passed_over for listing in Walk((library,)).listings()) == 1
 
 
 def test_an_excluded_folder_is_not_entered(library: Path, monkeypatch: pytest.MonkeyPatch) -> None:

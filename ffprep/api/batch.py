@@ -4,21 +4,20 @@ import os
 from collections.abc import Generator, Iterable
 from contextlib import closing
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Unpack
 
 from ffprep.api.results import Results
 from ffprep.conversion.converter import Converter
 from ffprep.conversion.ffmpeg_binary import find
 from ffprep.core.job import Result
-from ffprep.core.policy import Policy
 from ffprep.core.target import Target
 from ffprep.errors import UsageError
 from ffprep.options import keywords
+from ffprep.options.check import check_parameters as check_command
+from ffprep.options.check import read_check
 from ffprep.options.convert import convert_parameters as convert_command
 from ffprep.options.keywords import CheckOptions, PathLike, RunOptions, SizeLike
-from ffprep.options.parse import read_convert, read_target
-from ffprep.options.types import check_parameters as check_command
+from ffprep.options.parse import read_convert
 from ffprep.run.convert_options import ConvertOptions
 from ffprep.run.inspect import Finding, Survey
 from ffprep.run.loop import counted_results, ending, started
@@ -98,12 +97,9 @@ def check(
     keywords.require_known(options, CheckOptions)
     with keywords.errors_for_python():
         words = {**options, "size": size, "target": target, "paths": _named("paths", paths)}
-        given = keywords.read(check_command, words)
-        wanted = read_target(given["size"], given["target"], given["targets"])
-    policy = Policy(max_pixels=given["max_pixels"], max_memory=given["max_memory"])
-    found = tuple(Path(path) for path in given["paths"])
-    survey = Survey(found, given["follow_links"], policy, given["jobs"])
-    return Results(_findings(survey, wanted), survey.processes.stop)
+        parsed = read_check(keywords.read(check_command, words))
+    survey = Survey(parsed.paths, parsed.follow_links, parsed.policy, parsed.jobs)
+    return Results(_findings(survey, parsed.target), survey.processes.stop)
 
 
 def _findings(survey: Survey, target: Target) -> Generator[Finding, None, None]:

@@ -7,14 +7,14 @@ from typing import Unpack
 from ffprep.api.photo_input import Source
 from ffprep.api.prepare import Prepared, names_folder, prepare, require_readable
 from ffprep.config.targets import all_targets, find_target
-from ffprep.core.formats import OUTPUT_FORMATS, output_format_of
+from ffprep.core.formats import OUTPUT_FORMATS, WRITABLE_SUFFIXES, output_format_of
 from ffprep.core.geometry import Size
 from ffprep.core.target import Target
 from ffprep.errors import UsageError
 from ffprep.library.walk import output_format
 from ffprep.options import keywords
+from ffprep.options.frame import target_files
 from ffprep.options.keywords import Options, PathLike, SizeLike
-from ffprep.options.parse import target_files
 
 
 class Preprocessor:
@@ -114,8 +114,7 @@ class Preprocessor:
 def _format_of(output: Path) -> str:
     format = output_format_of(output.suffix)
     if format is None:
-        known = ", ".join(suffix for f in OUTPUT_FORMATS.values() for suffix in f.suffixes)
-        raise UsageError(f"{output}: its name must end in one of {known}")
+        raise UsageError(f"{output}: its name must end in one of {WRITABLE_SUFFIXES}")
     return format.name
 
 

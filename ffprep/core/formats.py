@@ -111,6 +111,8 @@ OUTPUT_FORMATS: dict[str, OutputFormat] = {
         OutputFormat("webp", "WEBP", (".webp",), "libwebp", "bgra", "bgra", 16383),
     )
 }
+WRITABLE_SUFFIXES = ", ".join(suffix for f in OUTPUT_FORMATS.values() for suffix in f.suffixes)
+"""For error messages: the suffixes that an output file may have."""
 
 
 def output_format_of(suffix: str) -> OutputFormat | None:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ffprep.errors import EnvironmentFault
-from ffprep.options.types import PATH, InSections, ParsedOrPath, PathOr
+from ffprep.options.shared import InSections
+from ffprep.options.types import PATH, ParsedOrPath, PathOr
 
 if TYPE_CHECKING:
     from ffprep.config.job_file import Config, Key, Settings, ValueKind

@@ -7,7 +7,7 @@ from ffprep.core.policy import Policy, RerunOptions, Retry, ThrottleOptions
 from ffprep.core.shard import Shard
 from ffprep.library.selection import names_file, read_since
 from ffprep.options.config_file import CONFIG, ConfigCommand
-from ffprep.options.types import (
+from ffprep.options.shared import (
     AS_JSON,
     BACKGROUND,
     COLOUR,
@@ -20,19 +20,21 @@ from ffprep.options.types import (
     JOBS,
     MAX_MEMORY,
     MAX_PIXELS,
-    PATH,
-    PATH_AS_WRITTEN,
     SCENE,
     SIZE_OR_TARGET,
+    options,
+    section,
+)
+from ffprep.options.types import (
+    PATH,
+    PATH_AS_WRITTEN,
     FormatName,
     Parsed,
     ParsedOrPath,
     PathOr,
     Seconds,
     Whole,
-    options,
     read_bytes,
-    section,
 )
 from ffprep.system.files import LEDGER
 

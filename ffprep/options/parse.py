@@ -1,21 +1,14 @@
-"""What was said on the command line, to a Request: sources, output, size, mode, format."""
+"""Parse the options of `convert`, once, into ConvertOptions."""
 
 import os
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import click
-
-from ffprep.config.modes import AUTO, picked
-from ffprep.config.sidecars import PhotoOverrides
-from ffprep.core.formats import OUTPUT_FORMATS, SUFFIXES, OutputFormat, output_format_of
-from ffprep.core.geometry import Bounds, Focus, Size
+from ffprep.core.formats import OUTPUT_FORMATS, OutputFormat
 from ffprep.core.location import Location, Remote, located, names_url
-from ffprep.core.mode import Fallback, Mode
 from ffprep.core.policy import ClusterOptions, Policy, RerunOptions, Retry, ThrottleOptions
-from ffprep.core.spec import NOT_CHOSEN, SizeChoice, Spec
+from ffprep.core.spec import Spec
 from ffprep.core.target import Target
 from ffprep.errors import UsageError
 from ffprep.library.naming import Names
@@ -23,6 +16,13 @@ from ffprep.library.plan import Request
 from ffprep.library.selection import Selection
 from ffprep.library.sources import Sources
 from ffprep.library.walk import is_folder, require_no_picture
+from ffprep.options.frame import (
+    read_modes,
+    read_overrides,
+    read_target,
+    size_or_choice,
+    suffix_format,
+)
 from ffprep.options.types import Automatic
 from ffprep.run.convert_options import (
     ConvertOptions,
@@ -30,66 +30,69 @@ from ffprep.run.convert_options import (
     ReportOptions,
     WorkerOptions,
 )
-from ffprep.run.depfile import Depfile
+
+if TYPE_CHECKING:
+    from ffprep.run.depfile import Depfile
+
 from ffprep.system.files import LEDGER
 
 
-def read_request(given: Mapping[str, Any]) -> Request:
+def read_request(params: Mapping[str, Any]) -> Request:
     """The Request that the options of `convert` make. Raises UsageError."""
-    sources = Sources.read(given["sources"], given["sources_from"], given["from_null"])
-    if not given["output"]:
+    sources = Sources.read(params["sources"], params["sources_from"], params["from_null"])
+    if not params["output"]:
         raise UsageError("-o: OUT is empty; name a file or a folder")
-    output = located(given["output"])
-    _require_local(given, sources, output)
-    named = _file_format(given["output"], sources.only)
+    output = located(params["output"])
+    _require_local(params, sources, output)
+    named = _file_format(params["output"], sources.only)
     single = named is not None
-    target = read_target(given["size"], given["target"], given["targets"])
-    mode, fallback = read_modes(given)
-    size, choice = _size_or_choice(target.frame(mode))
+    target = read_target(params["size"], params["target"], params["targets"])
+    mode, fallback = read_modes(params)
+    size, choice = size_or_choice(target.frame(mode))
     spec = Spec(
         size=size,
         choice=choice,
         mode=mode,
-        format=_format(given["format_name"], named, output, target),
-        quality=given["quality"],
-        subsampling=given["subsampling"],
-        lossless=given["lossless"],
-        compression=given["compression"],
-        max_bytes=_max_bytes(given["max_bytes"], target),
+        format=_format(params["format_name"], named, output, target),
+        quality=params["quality"],
+        subsampling=params["subsampling"],
+        lossless=params["lossless"],
+        compression=params["compression"],
+        max_bytes=_max_bytes(params["max_bytes"], target),
         alpha=target.alpha,
-        colour=given["colour"],
-        metadata=given["metadata"],
-        background=given["background"],
-        focus=given["focus"],
-        bounds=given["crop_bounds"],
+        colour=params["colour"],
+        metadata=params["metadata"],
+        background=params["background"],
+        focus=params["focus"],
+        bounds=params["crop_bounds"],
         fallback=fallback,
     )
-    names = Names(given["names"])
+    names = Names(params["names"])
     if fallback and "mode" in names.fields:
         raise UsageError(
             "--names: which {mode} it is, no name can say before its photo is looked at"
         )
-    same_format = given["format_name"] == "same" and not single
+    same_format = params["format_name"] == "same" and not single
     if not same_format:
         _require_no_contradiction(spec)
-    shard = given.get("shard")
+    shard = params.get("shard")
     if single and shard:
         raise UsageError("--shard is for output folders, and OUT is a file")
     if spec.choice and names.tells_size:
         words = "the size is chosen when a photo is looked at, so no name can tell it"
         raise UsageError(f"--names: {words}; say --target {target.name}/WxH")
-    aims = read_aims(given)
-    aims.require_sound(spec)
+    overrides = read_overrides(params)
+    overrides.require_sound(spec)
     return Request(
         sources,
         output,
         spec,
         single,
-        overrides=aims,
+        overrides=overrides,
         names=names,
         same_format=same_format,
-        follow_links=given["follow_links"],
-        selection=Selection.of(given["include"], given["exclude"], given["since"]),
+        follow_links=params["follow_links"],
+        selection=Selection.of(params["include"], params["exclude"], params["since"]),
         shard=shard,
     )
 
@@ -100,7 +103,7 @@ def _file_format(out: str, source: str | None) -> OutputFormat | None:
     if out.endswith(("/", os.sep)) or is_folder(output):
         return None
     if source is not None and output.suffix and not is_folder(source):
-        return _format_of(output)
+        return suffix_format(output)
     if os.path.exists(output):
         raise UsageError(f"{output} is a file; several sources, or a folder, need an output folder")
     return None
@@ -142,9 +145,10 @@ def read_reporting(params: Mapping[str, Any]) -> ReportOptions:
     )
 
 
-def read_notify(params: Mapping[str, Any]) -> NotifyOptions:
-    """Return what is to happen when the run has ended."""
-    return NotifyOptions(params["summary_file"], params["metrics_file"], params["on_finish"])
+def read_notify(params: Mapping[str, Any]) -> NotifyOptions | None:
+    """Return what is to happen when the run has ended; None if nothing is."""
+    options = NotifyOptions(params["summary_file"], params["metrics_file"], params["on_finish"])
+    return None if options == NotifyOptions() else options
 
 
 def _throttle(params: Mapping[str, Any], grace: float) -> ThrottleOptions:
@@ -157,18 +161,18 @@ def _throttle(params: Mapping[str, Any], grace: float) -> ThrottleOptions:
     )
 
 
-def _cluster(given: Mapping[str, Any]) -> ClusterOptions | None:
+def _cluster(params: Mapping[str, Any]) -> ClusterOptions | None:
     """The cluster that is asked for. Raises UsageError."""
-    if given["cluster"] is None:
+    if params["cluster"] is None:
         return None
-    if not given["cluster"].strip():
+    if not params["cluster"].strip():
         raise UsageError("--cluster is empty; write a scheduler's address, or leave it out")
     for name in ("nice", "idle", "max_load"):
-        if given[name] != getattr(ThrottleOptions(), name):
+        if params[name] != getattr(ThrottleOptions(), name):
             words = f"--{name.replace('_', '-')} is about this machine"
             raise UsageError(f"{words}, and with --cluster the work is on others")
-    jobs = given["jobs"]
-    return ClusterOptions(given["cluster"], None if isinstance(jobs, Automatic) else jobs)
+    jobs = params["jobs"]
+    return ClusterOptions(params["cluster"], None if isinstance(jobs, Automatic) else jobs)
 
 
 _OF_FILES = {
@@ -178,57 +182,59 @@ _OF_FILES = {
 }
 
 
-def _require_local(given: Mapping[str, Any], sources: Sources, output: Location) -> None:
+def _require_local(params: Mapping[str, Any], sources: Sources, output: Location) -> None:
     """Raise UsageError for what is asked of objects in a store, and is done with files only."""
     remote = isinstance(output, Remote)
-    if remote and given.get("preserve_times"):
+    if remote and params.get("preserve_times"):
         raise UsageError("--preserve-times: a store gives an object its own time")
     for name, why in _OF_FILES.items():
-        if given.get(name) and (remote or any(names_url(os.fspath(each)) for each in sources)):
+        if params.get(name) and (remote or any(names_url(os.fspath(each)) for each in sources)):
             raise UsageError(f"--{name}: {why}; leave it out")
 
 
-def _depfile(given: Mapping[str, Any]) -> Depfile | None:
+def _depfile(params: Mapping[str, Any]) -> "Depfile | None":
     """The depfile that is asked for. Raises UsageError."""
-    if not given["depfile"]:
-        if given["depfile_target"]:
+    if not params["depfile"]:
+        if params["depfile_target"]:
             raise UsageError("--depfile-target is for a --depfile; name its FILE")
         return None
-    require_no_picture("--depfile", given["depfile"])
+    from ffprep.run.depfile import Depfile
+
+    require_no_picture("--depfile", params["depfile"])
     # A list may be a pipe as well, such as a shell's <(find ...): nothing that make could look at.
-    lists = [Path(file) for file in given["sources_from"] if os.path.isfile(file)]
-    others = (*([given["config"]] if given["config"] else []), *given["targets"], *lists)
-    return Depfile(given["depfile"], given["depfile_target"] or given["output"], others)
+    lists = [Path(file) for file in params["sources_from"] if os.path.isfile(file)]
+    others = (*([params["config"]] if params["config"] else []), *params["targets"], *lists)
+    return Depfile(params["depfile"], params["depfile_target"] or params["output"], others)
 
 
-def _rerun(given: Mapping[str, Any], request: Request) -> RerunOptions:
+def _rerun(params: Mapping[str, Any], request: Request) -> RerunOptions:
     """What is done again, and what is not. Raises UsageError."""
-    if request.single or given["ledger"] == "none":
+    if request.single or params["ledger"] == "none":
         for name in ("checksum", "adopt", "retry_failed", "prune"):
-            if given[name]:
+            if params[name]:
                 words = f"--{name.replace('_', '-')} goes by the ledger"
                 raise UsageError(f"{words}, and there is none for a single file or --ledger none")
-    if request.single and given["ledger"] not in (None, "none"):
+    if request.single and params["ledger"] not in (None, "none"):
         raise UsageError("--ledger is for output folders, and OUT is a file")
-    if given["force"] and (given["retry_failed"] or given["adopt"]):
+    if params["force"] and (params["retry_failed"] or params["adopt"]):
         raise UsageError("--force does everything again; leave out --retry-failed and --adopt")
-    retry = Retry.ONLY if given["retry_failed"] else Retry(given["retry"])
+    retry = Retry.ONLY if params["retry_failed"] else Retry(params["retry"])
     return RerunOptions(
-        force=given["force"],
-        checksum=given["checksum"],
-        adopt=given["adopt"],
+        force=params["force"],
+        checksum=params["checksum"],
+        adopt=params["adopt"],
         retry=retry,
-        ledger=_ledger(given, request),
-        prune=given["prune"],
-        wait=given["wait"] or 0.0,
+        ledger=_ledger(params, request),
+        prune=params["prune"],
+        wait=params["wait"] or 0.0,
     )
 
 
-def _ledger(given: Mapping[str, Any], request: Request) -> Location | None:
+def _ledger(params: Mapping[str, Any], request: Request) -> Location | None:
     """Where the ledger lies; None where there is none."""
-    if request.single or given["ledger"] == "none":
+    if request.single or params["ledger"] == "none":
         return None
-    return located(given["ledger"]) if given["ledger"] else request.output / LEDGER
+    return located(params["ledger"]) if params["ledger"] else request.output / LEDGER
 
 
 def _require_no_contradiction(spec: Spec) -> None:
@@ -237,89 +243,6 @@ def _require_no_contradiction(spec: Spec) -> None:
         raise UsageError("--lossless: JPEG always loses something; write webp or png")
     if spec.subsampling != "auto" and spec.format.name != "jpeg":
         raise UsageError(f"--subsampling is JPEG's, and the output is {spec.format.name}")
-
-
-def read_sheet(photo: Path, output: Path, mode: Mode, given: Mapping[str, Any]) -> Spec:
-    """The Spec of a contact sheet, but for its size: that of its pictures. Raises UsageError."""
-    format = _format_of(output)
-    if format is None:
-        known = ", ".join(suffix for f in OUTPUT_FORMATS.values() for suffix in f.suffixes)
-        raise UsageError(f"{output}: a sheet is a picture file; its name ends in one of {known}")
-    if os.path.exists(output) and os.path.exists(photo) and os.path.samefile(photo, output):
-        raise UsageError(f"{output} is the photo itself, and sources are never overwritten")
-    return Spec(
-        size=read_target(given["size"], given["target"], given["targets"]).only_size,
-        mode=mode,
-        format=format,
-        background=given["background"],
-        focus=given["focus"],
-        bounds=given["crop_bounds"],
-    )
-
-
-def read_modes(
-    given: Mapping[str, Any], default: str | None = None
-) -> tuple[Mode, Fallback | None]:
-    """The mode of --mode or --scene, and the one for photos of which it would cut too much. Raises UsageError."""
-    name, scene, max_loss = given.get("mode"), given["scene"], given["max_loss"]
-    if "" in (name, scene):
-        words = "is empty; name one, or leave it out"
-        raise UsageError(f"{'--mode' if name == '' else '--scene'}: {words}")
-    if name and scene:
-        raise UsageError("--mode and --scene exclude one another: a scene picks the mode")
-    mode, fallback = picked(name or default, scene, max_loss, filter_folders(given["filters"]))
-    if max_loss is not None and not fallback:
-        words = f"scene {scene} is always" if scene else "this is always"
-        raise UsageError(f"--max-loss is for --mode auto; {words} {mode.name}")
-    return mode, fallback
-
-
-def read_aims(given: Mapping[str, Any]) -> PhotoOverrides:
-    """What it takes to read the words that single photos have of their own."""
-    folders = tuple(filter_folders(given["filters"]))
-    return PhotoOverrides(given.get("photos", {}), folders, given.get("max_loss"))
-
-
-def read_frames(given: Mapping[str, Any]) -> list[Spec]:
-    """A Spec for each size of --size or --target, or for the choice of one, with the modes recommended.
-
-    None without either. Raises UsageError, also where nothing is asked for that the other options could be about.
-    """
-    if given["size"] is None and given["target"] is None:
-        for name, unsaid in (
-            ("focus", Focus()),
-            ("crop_bounds", Bounds()),
-            ("scene", None),
-            ("max_loss", None),
-        ):
-            if given[name] != unsaid:
-                raise UsageError(
-                    f"--{name.replace('_', '-')} is about a frame; say which, by --size or --target"
-                )
-        return []
-    mode, fallback = read_modes(given, AUTO)
-    target = read_target(given["size"], given["target"], given["targets"])
-    framed = Spec(
-        NOT_CHOSEN, mode, focus=given["focus"], bounds=given["crop_bounds"], fallback=fallback
-    )
-    frames: list[Size | SizeChoice] = [size for _, size in target.sizes]
-    frames = frames or [target.frame(mode)]
-    sizes = map(_size_or_choice, frames)
-    return [replace(framed, size=size, choice=choice) for size, choice in sizes]
-
-
-def _size_or_choice(frame: Size | SizeChoice) -> tuple[Size, SizeChoice | None]:
-    """A Spec's `size` and `choice`."""
-    return (frame, None) if isinstance(frame, Size) else (NOT_CHOSEN, frame)
-
-
-def _format_of(output: Location) -> OutputFormat | None:
-    """The format that OUT's suffix asks for; None where the suffix is none of a picture's."""
-    format = output_format_of(output.suffix)
-    if format is None and output.suffix.lower() in SUFFIXES:
-        known = ", ".join(suffix for f in OUTPUT_FORMATS.values() for suffix in f.suffixes)
-        raise UsageError(f"{output}: ffprep does not write {output.suffix}; it writes {known}")
-    return format
 
 
 def _format(
@@ -340,39 +263,8 @@ def _format(
     return format
 
 
-def _max_bytes(given: int | None, target: Target) -> int | None:
+def _max_bytes(asked: int | None, target: Target) -> int | None:
     """The bytes that an output may have: what is asked for, which is no more than the target takes."""
-    if given and target.max_bytes and given > target.max_bytes:
-        raise UsageError(f"--max-bytes {given}: {target.name} takes {target.max_bytes} at most")
-    return given or target.max_bytes
-
-
-def read_target(size: Size | None, name: str | None, files: tuple[Path, ...] = ()) -> Target:
-    """The Target of --size or --target, the latter also from `files`. Raises UsageError, EnvironmentFault."""
-    if size is not None and name is not None:
-        raise UsageError("--size and --target exclude one another; write --target NAME/WxH")
-    if size is not None:
-        return Target.of_size(size)
-    if name is None:
-        raise UsageError("which size? Say --size 1280x720, or --target NAME/SIZE")
-    from ffprep.config.targets import find_target
-
-    return find_target(name, target_files(files))
-
-
-def filter_folders(given: tuple[Path, ...]) -> list[Path]:
-    """The user's own folder, where there is one, and the folders named on the command line."""
-    for folder in given:
-        if not os.path.isdir(folder):
-            raise UsageError(f"--filters {folder}: there is no such folder")
-    own = Path(click.get_app_dir("ffprep")) / "filters"
-    return [folder for folder in (own, *given) if os.path.isdir(folder)]
-
-
-def target_files(given: tuple[Path, ...]) -> list[Path]:
-    """The user's own file of targets, where there is one, and those named on the command line. Raises UsageError."""
-    for file in given:
-        if not os.path.exists(file) or os.path.isdir(file):
-            raise UsageError(f"--targets {file}: there is no such file")
-    own = Path(click.get_app_dir("ffprep")) / "targets.toml"
-    return [*([own] if own.exists() else []), *given]
+    if asked and target.max_bytes and asked > target.max_bytes:
+        raise UsageError(f"--max-bytes {asked}: {target.name} takes {target.max_bytes} at most")
+    return asked or target.max_bytes

@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ffprep.core.location import Location
 from ffprep.core.policy import ClusterOptions, Policy, RerunOptions, ThrottleOptions
 from ffprep.library.plan import Request
-from ffprep.run.depfile import Depfile
+
+if TYPE_CHECKING:
+    from ffprep.run.depfile import Depfile
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +60,8 @@ class ConvertOptions:
     throttle: ThrottleOptions = field(default_factory=ThrottleOptions)
     workers: WorkerOptions = field(default_factory=WorkerOptions)
     reporting: ReportOptions = field(default_factory=ReportOptions)
-    notify: NotifyOptions = field(default_factory=NotifyOptions)
-    depfile: Depfile | None = None
+    notify: NotifyOptions | None = None
+    depfile: "Depfile | None" = None
 
     @property
     def ledger(self) -> Location | None:

@@ -15,7 +15,8 @@ from ffprep.core.location import names_url
 from ffprep.core.target import Target
 from ffprep.errors import PhotoError, UsageError
 from ffprep.library.plan import Plan, Request
-from ffprep.options.parse import read_request, read_target, target_files
+from ffprep.options.frame import read_target, target_files
+from ffprep.options.parse import read_request
 from ffprep.submit import openai_client as sdk
 from ffprep.submit.azure_jobs import AzureJobs
 from ffprep.submit.credentials import read_credentials, require_key

@@ -20,6 +20,7 @@ from ffprep.cli.reporting.notify import Notifications, RunReport
 from ffprep.conversion.ffmpeg_binary import find
 from ffprep.core.job import Result
 from ffprep.errors import ExitCode, Kind, PhotoError
+from ffprep.run.convert_options import NotifyOptions
 from ffprep.run.summary import RunEnd, RunSummary
 from ffprep.storage.lock import lock_output
 from tests.e2e.test_command_line import slow_ffmpeg
@@ -127,11 +128,19 @@ def test_files_are_replaced_as_a_whole_and_readable(ffprep, photos: Path, tmp_pa
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (["--summary-file", "no/such/s.json"], 3, "--summary-file no/such/s.json: there is no"),
-        (["--summary-file", "in"], 3, "--summary-file in: is no regular file"),
-        (["--summary-file", "/dev/null"], 3, "--summary-file /dev/null: is no regular file"),
+        (
+            ["--summary-file", "no/such/s.json"],
+            3,
+            "--summary-file no/such/s.json: its folder does not exist",
+        ),
+        (["--summary-file", "in"], 3, "--summary-file in: not a regular file"),
+        (["--summary-file", "/dev/null"], 3, "--summary-file /dev/null: not a regular file"),
         (["--summary-file", "/proc/s.json"], 3, "--summary-file: cannot write /proc/s.json"),
-        (["--metrics-file", "no/such/m.prom"], 3, "--metrics-file no/such/m.prom: there is no"),
+        (
+            ["--metrics-file", "no/such/m.prom"],
+            3,
+            "--metrics-file no/such/m.prom: its folder does not exist",
+        ),
         (["--metrics-file", "m.txt"], 2, "names that end in .prom"),
     ],
 )
@@ -242,7 +251,7 @@ def test_a_command_that_fails_is_told_and_changes_no_exit_code(ffprep, tmp_path:
     ramp(30, 20).save(tmp_path / "a.jpg")
     arguments = ["convert", tmp_path / "a.jpg", "-o", tmp_path / "o.jpg", "--size", "9x6"]
     ran = ffprep(*arguments, "--on-finish", "exit 7")
-    assert (ran.code, ran.err) == (0, "ffprep: --on-finish: ended with 7: exit 7\n")
+    assert (ran.code, ran.err) == (0, "ffprep: --on-finish: exit code 7: exit 7\n")
     assert ffprep(*arguments, "--on-finish", "touch no/such/folder").code == 0
     ran = ffprep(*arguments, "--on-finish", "echo never", "--dry-run")
     assert (ran.code, ran.err) == (0, "")
@@ -251,11 +260,11 @@ def test_a_command_that_fails_is_told_and_changes_no_exit_code(ffprep, tmp_path:
 def test_a_command_that_hangs_is_ended_with_its_children(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(notify.PATIENCE, RunEnd.DONE, 0.5)
+    monkeypatch.setitem(notify.COMMAND_SECONDS, RunEnd.DONE, 0.5)
     command = f"sleep 600 & echo $! > {tmp_path}/pid; wait"
     outcome = RunReport(RunSummary(tmp_path), ExitCode.OK, time.time())
-    (told,) = Notifications(on_finish=command).send(outcome)
-    assert told == f"--on-finish: took longer than 0.5 s, and was ended: {command}"
+    (told,) = Notifications(NotifyOptions(on_finish=command)).send(outcome)
+    assert told == f"--on-finish: killed after 0.5 s: {command}"
     assert not alive(int((tmp_path / "pid").read_text()))
 
 
@@ -277,7 +286,7 @@ def test_a_signal_ends_the_command_too(home: Path, tmp_path: Path) -> None:
 def test_names_that_are_not_utf8_are_told(tmp_path: Path) -> None:
     tally = RunSummary(Path("out\udcff"))
     tally.add(Result.failed(Path("\udcff.jpg"), None, PhotoError(Kind.IO, "\udcfe")))
-    notices = Notifications(tmp_path / "s.json", tmp_path / "m.prom", "true")
+    notices = Notifications(NotifyOptions(tmp_path / "s.json", tmp_path / "m.prom", "true"))
     assert list(notices.send(RunReport(tally, 1, time.time()))) == []
     assert summary(tmp_path / "s.json")["first_failures"][0]["source"] == "\udcff.jpg"
     assert 'out\\\\xff"' in (tmp_path / "m.prom").read_text()

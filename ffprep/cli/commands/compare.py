@@ -2,9 +2,8 @@
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,58 +11,33 @@ import click
 
 from ffprep.core.policy import Policy
 from ffprep.errors import ExitCode, Kind, PhotoError
-from ffprep.options.types import (
-    BACKGROUND,
-    COLOUR,
-    CROP_BOUNDS,
-    FFMPEG,
-    FILTERS,
-    FOCUS,
-    MAX_MEMORY,
-    MAX_PIXELS,
-    PATH,
-    SIZE_OR_TARGET,
-)
+from ffprep.options.compare import COMPARE, read_compare
+from ffprep.options.shared import COLOUR, MAX_MEMORY, MAX_PIXELS
+from ffprep.options.types import PATH
 from ffprep.system.messages import say
 from ffprep.system.shutdown import Signals, leave_now
 
 
 @click.command()
-@click.argument("photo", type=PATH)
-@click.option("-o", "--output", type=PATH, required=True, metavar="SHEET", help="A picture file.")
-@SIZE_OR_TARGET
-@BACKGROUND
-@FOCUS
-@CROP_BOUNDS
-@MAX_PIXELS
-@MAX_MEMORY
-@FILTERS
-@FFMPEG
-def compare(photo: Path, output: Path, **given: Any) -> None:
+@COMPARE
+def compare(**params: Any) -> None:
     """Draw a photo in every mode, side by side, in one picture."""
     from ffprep.cli.reporting import text
-    from ffprep.config.modes import all_modes
     from ffprep.config.sidecars import sidecar, sidecar_of
     from ffprep.conversion import contact_sheet as sheet
     from ffprep.conversion.converter import Converter
     from ffprep.conversion.ffmpeg_binary import find
-    from ffprep.options.parse import filter_folders, read_aims, read_sheet
 
-    modes = all_modes(filter_folders(given["filters"]))
-    spec = read_sheet(photo, output, modes[0], given)
-    policy = replace(_limits(given), upscale="allow")
-    converter = Converter(find(given["ffmpeg"]), policy)
+    options = read_compare(params)
+    photo, modes = options.photo, options.modes
+    converter = Converter(find(options.ffmpeg), options.policy)
     with Signals() as signals:
         signals.while_running(converter.processes.stop)
         try:
             with _told(photo):
-                own = os.path.lexists(sidecar_of(photo))
-                spec = (
-                    read_aims(given)
-                    .spec(photo, spec, sidecar(photo) if own else None)
-                    .in_modes(modes[0])
-                )
-                warnings = sheet.draw(photo, output, spec, modes, converter)
+                own = sidecar(photo) if os.path.lexists(sidecar_of(photo)) else None
+                spec = options.overrides.spec(photo, options.spec, own).in_modes(modes[0])
+                warnings = sheet.draw(photo, options.output, spec, modes, converter)
         finally:
             if signals.number is not None:
                 leave_now(128 + signals.number)
@@ -76,21 +50,17 @@ def compare(photo: Path, output: Path, **given: Any) -> None:
 @MAX_PIXELS
 @MAX_MEMORY
 @COLOUR
-def frame(path: Path, **given: Any) -> None:
+def frame(path: Path, max_pixels: int, max_memory: int, colour: str) -> None:
     """Write a photo's pixels to stdout, for an ffmpeg that cannot read it (see --dry-run)."""
     from ffprep.image.sandbox import DecoderPool
     from ffprep.system.processes import Processes
 
-    policy = _limits(given)
+    policy = Policy(max_pixels=max_pixels, max_memory=max_memory)
     with DecoderPool(Processes(), policy) as viewers, _told(path):
-        picture, _ = viewers.look(path, policy.max_pixels, given["colour"] == "keep")
+        picture, _ = viewers.look(path, policy.max_pixels, colour == "keep")
         with viewers.decoded(path, picture) as (_, pixels):
             for part in pixels:
                 sys.stdout.buffer.write(part)
-
-
-def _limits(given: Mapping[str, Any]) -> Policy:
-    return Policy(max_pixels=given["max_pixels"], max_memory=given["max_memory"])
 
 
 @contextmanager

@@ -2,13 +2,12 @@
 
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ffprep.cli.reporting.dry_run import dry_run
 from ffprep.errors import ExitCode, Interrupted
 from ffprep.options.config_file import ConfigCommand
 from ffprep.options.convert import CONVERT
@@ -44,17 +43,19 @@ def parse_and_run(params: Mapping[str, Any], signals: Signals, job: str = "") ->
     Options that make no sense, or that cannot be read to the end, end the run as any other error
     does: with a summary, and notifications. `job` is the name in front of messages, if several jobs run.
     """
-    from ffprep.cli.reporting.notify import notifying
     from ffprep.core.location import located
     from ffprep.options.parse import read_convert, read_notify, read_reporting
-    from ffprep.run.convert_options import NotifyOptions
     from ffprep.run.summary import RunSummary
     from ffprep.system.tempfiles import remove_temporaries
 
     reporting = read_reporting(params)
-    notify = NotifyOptions() if reporting.dry_run else read_notify(params)
     summary = RunSummary(located(params["output"]))
-    with notifying(notify, summary, signals), _interruption_reported(reporting, summary, job):
+    with ExitStack() as stack:
+        if not reporting.dry_run and (notify := read_notify(params)):
+            from ffprep.cli.reporting.notify import notifying
+
+            stack.enter_context(notifying(notify, summary, signals))
+        stack.enter_context(_interruption_reported(reporting, summary, job))
         run_convert(read_convert(params), signals, summary, job)
     if signals.number is not None:
         # A decoder still at work on one photo must not hold up the end.
@@ -81,6 +82,8 @@ def run_convert(
         if run.freshness:
             style = replace(style, status_command=_status_command(options))
         if options.dry_run:
+            from ffprep.cli.reporting.dry_run import dry_run
+
             dry_run(run, summary, style)
             return
         if run.crew and style.verbose:

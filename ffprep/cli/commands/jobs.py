@@ -9,7 +9,8 @@ import click
 from ffprep.cli.commands.convert import convert
 from ffprep.errors import UsageError
 from ffprep.options.config_file import FILE, NOT_OF_A_FILE, key_names, read, said_in, words_in
-from ffprep.options.types import PATH, InSections
+from ffprep.options.shared import InSections
+from ffprep.options.types import PATH
 
 
 def _options(*without: str) -> list[click.Parameter]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from ffprep.options.types import AS_JSON, FILTERS, TARGETS
+from ffprep.options.shared import AS_JSON, FILTERS, TARGETS
 
 
 @click.command("modes")
@@ -14,7 +14,7 @@ def list_modes(filters: tuple[Path, ...], as_json: bool) -> None:
     """List the modes: what each keeps, what it loses, what it suits."""
     from ffprep.cli.reporting import text
     from ffprep.config.modes import all_modes
-    from ffprep.options.parse import filter_folders
+    from ffprep.options.frame import filter_folders
 
     for mode in all_modes(filter_folders(filters)):
         lists = {"suits": list(mode.suits), "scenes": list(mode.scenes)}
@@ -36,7 +36,7 @@ def list_targets(targets: tuple[Path, ...], as_json: bool) -> None:
     """List the named destinations, and what each takes."""
     from ffprep.cli.reporting import text
     from ffprep.config.targets import all_targets
-    from ffprep.options.parse import target_files
+    from ffprep.options.frame import target_files
 
     for target in all_targets(target_files(targets)):
         if as_json:

@@ -9,7 +9,8 @@ import click
 
 from ffprep.core.location import Location
 from ffprep.errors import UsageError
-from ffprep.options.types import AS_JSON, AnyLocation
+from ffprep.options.shared import AS_JSON
+from ffprep.options.types import AnyLocation
 from ffprep.system.files import LEDGER
 from ffprep.system.messages import say
 

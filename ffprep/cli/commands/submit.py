@@ -16,17 +16,16 @@ from ffprep.options.convert import (
     UPSCALE,
     WAIT,
 )
-from ffprep.options.types import (
+from ffprep.options.shared import (
     AS_JSON,
     FFMPEG,
     MAX_MEMORY,
     MAX_PIXELS,
-    PATH_AS_WRITTEN,
     InSections,
-    Seconds,
     options,
     section,
 )
+from ffprep.options.types import PATH_AS_WRITTEN, Seconds
 
 if TYPE_CHECKING:
     from ffprep.cli.reporting.submit_progress import Style, Teller

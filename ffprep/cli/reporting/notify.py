@@ -28,42 +28,48 @@ from ffprep.system.shutdown import Signals
 from ffprep.system.tempfiles import replacing, temporary_beside, temporary_folder, told_as
 from ffprep.version import __version__
 
-PATIENCE = dict.fromkeys(RunEnd, 60.0) | {RunEnd.INTERRUPTED: 5.0}
-"""Seconds that --on-finish may take: whoever interrupts a run does not want to wait."""
+COMMAND_SECONDS = dict.fromkeys(RunEnd, 60.0) | {RunEnd.INTERRUPTED: 5.0}
+"""Seconds that --on-finish may take; few after an interrupt, so that the program ends soon."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunReport:
-    """A RunSummary when the run is over: the exit code, and when it ended, in seconds since 1970."""
+    """A run that is over: its summary, its exit code, and when it ended, in seconds since 1970."""
 
-    tally: RunSummary
+    summary: RunSummary
     exit_code: int
     finished: float
 
     @property
     def output(self) -> str:
-        """Where the pictures went."""
-        output = self.tally.output
+        """The path or URL of the output."""
+        output = self.summary.output
         return output.url if isinstance(output, Remote) else os.path.abspath(output or "")
 
     def as_dict(self) -> dict[str, Any]:
         """The content of --summary-file; docs/operations/output-and-logs.md has it for readers."""
-        tally = self.tally
-        return tally.summary() | {
+        summary = self.summary
+        return summary.summary() | {
             "output": self.output,
-            "ended": tally.ended.value,
+            "ended": summary.ended.value,
             "exit_code": self.exit_code,
-            "error": tally.error or None,
-            "total": tally.total,
-            "unseen": tally.unseen,
-            "warned": tally.warned,
-            "started": utc_timestamp(tally.began),
+            "error": summary.error or None,
+            "total": summary.total,
+            "unseen": summary.unseen,
+            "warned": summary.warned,
+            "started": utc_timestamp(summary.began),
             "finished": utc_timestamp(self.finished),
-            "failures": {kind.value: count for kind, count in sorted(tally.kinds.items()) if count},
-            "first_failures": [result_as_dict(result) for result in tally.failures],
+            "failures": {
+                kind.value: count for kind, count in sorted(summary.kinds.items()) if count
+            },
+            "first_failures": [result_as_dict(result) for result in summary.failures],
             "version": __version__,
-            "ffmpeg": tally.ffmpeg or None,
+            "ffmpeg": summary.ffmpeg or None,
         }
+
+    def json(self) -> str:
+        """Return the text of --summary-file."""
+        return json.dumps(self.as_dict(), indent=2) + "\n"
 
     def metrics(self) -> str:
         """The same in Prometheus' text format, as node_exporter's textfile collector reads it.
@@ -71,10 +77,10 @@ class RunReport:
         https://prometheus.io/docs/instrumenting/exposition_formats/ has the format, and what is
         escaped in it. Every status and kind is there, so that no series comes and goes.
         """
-        tally = self.tally
-        seconds = tally.summary()["seconds"]
-        statuses = {f'status="{status}"': tally.counts[status] for status in Status}
-        kinds = {f'kind="{kind}"': tally.kinds[kind] for kind in Kind}
+        summary = self.summary
+        seconds = summary.summary()["seconds"]
+        statuses = {f'status="{status}"': summary.counts[status] for status in Status}
+        kinds = {f'kind="{kind}"': summary.kinds[kind] for kind in Kind}
         lines = [
             *self._metric("last_run_timestamp_seconds", "When it ended.", {"": self.finished}),
             *self._metric("last_run_duration_seconds", "How long it took.", {"": seconds}),
@@ -95,108 +101,106 @@ class RunReport:
 
 @dataclass(frozen=True, slots=True)
 class Notifications:
-    """Who is told when a run has ended.
+    """The files to write and the command to run when a run has ended.
 
-    Raises UsageError for a metrics file that nobody would read, EnvironmentFault for a file that
-    cannot be written: before the work, not after it.
+    Raises UsageError for a metrics file that node_exporter would not read, EnvironmentFault for a file
+    that cannot be written: before the run, not after it.
     """
 
-    summary_file: Path | None = None
-    metrics_file: Path | None = None
-    on_finish: str | None = None
+    options: NotifyOptions
     processes: Processes = field(default_factory=Processes)
 
     def __post_init__(self) -> None:
-        if self.metrics_file and self.metrics_file.suffix != ".prom":
-            raise UsageError(
-                f"--metrics-file {printable_path(self.metrics_file)}: node_exporter reads only names that end in .prom"
-            )
-        for option, path in self._files():
-            if os.path.lexists(path) and not os.path.isfile(path):
-                raise EnvironmentFault(f"{option} {printable_path(path)}: is no regular file")
-            require_no_picture(option, path)
-            if not os.path.isdir(path.parent):
-                raise EnvironmentFault(f"{option} {printable_path(path)}: there is no such folder")
-            with told_as(option), temporary_beside(path.resolve()):
-                pass
+        metrics_file = self.options.metrics_file
+        if metrics_file and metrics_file.suffix != ".prom":
+            words = "node_exporter reads only names that end in .prom"
+            raise UsageError(f"--metrics-file {printable_path(metrics_file)}: {words}")
+        _require_writable("--summary-file", self.options.summary_file)
+        _require_writable("--metrics-file", metrics_file)
 
-    def _files(self) -> Iterator[tuple[str, Path]]:
-        files = {"--summary-file": self.summary_file, "--metrics-file": self.metrics_file}
-        yield from ((option, path) for option, path in files.items() if path)
-
-    def send(self, outcome: RunReport) -> Iterator[str]:
-        """Tell them all; yield in sentences what went wrong with it."""
-        summary = json.dumps(outcome.as_dict(), indent=2) + "\n"
-        contents = {"--summary-file": summary, "--metrics-file": outcome.metrics()}
-        for option, path in self._files():
+    def send(self, report: RunReport) -> Iterator[str]:
+        """Write the files and run the command; yield what went wrong, in sentences."""
+        options = self.options
+        if options.summary_file:
+            yield from _write("--summary-file", options.summary_file, report.json())
+        if options.metrics_file:
+            yield from _write("--metrics-file", options.metrics_file, report.metrics())
+        if options.on_finish:
             try:
-                with told_as(option):
-                    _write(path, contents[option])
-            except EnvironmentFault as error:
-                yield str(error)
-        if self.on_finish:
-            try:
-                yield from self._run_command(self.on_finish, outcome, summary)
+                yield from self._run_command(options.on_finish, report)
             except (OSError, ValueError) as error:
                 yield f"--on-finish: {printable(str(error))}"
 
-    def _run_command(self, command: str, outcome: RunReport, summary: str) -> Iterator[str]:
-        patience = PATIENCE[outcome.tally.ended]
+    def _run_command(self, command: str, report: RunReport) -> Iterator[str]:
+        seconds = COMMAND_SECONDS[report.summary.ended]
         with ExitStack() as stack:
-            path = self.summary_file
+            path = self.options.summary_file
             if path is None:
                 path = stack.enter_context(temporary_folder()) / "summary.json"
-                path.write_text(summary)
-            # stdout is for --json; what it says there or on stderr is told when it has ended.
+                path.write_text(report.json())
+            # stdout is for --json, so the command's own output goes to stderr, when it has ended.
             argv = ["/bin/sh", "-c", f"exec >&2\n{command}"]
-            with self.processes.start(argv, more=_variables(outcome, path)) as hook:
-                status = hook.wait_at_most(patience)
-        sys.stderr.write(hook.log)
+            with self.processes.start(argv, more=_variables(report, path)) as process:
+                status = process.wait_at_most(seconds)
+        sys.stderr.write(process.log)
         if status is None:
-            yield f"--on-finish: took longer than {patience:g} s, and was ended: {printable(command)}"
+            yield f"--on-finish: killed after {seconds:g} s: {printable(command)}"
         elif status:
-            yield f"--on-finish: ended with {status}: {printable(command)}"
+            yield f"--on-finish: exit code {status}: {printable(command)}"
 
 
 @contextmanager
-def notifying(options: NotifyOptions, tally: RunSummary, signals: Signals) -> Iterator[None]:
-    """Write the files and run the command of `options` when the block has ended.
+def notifying(options: NotifyOptions, summary: RunSummary, signals: Signals) -> Iterator[None]:
+    """Send the notifications of `options` when the block has ended, however it ends.
 
-    Do nothing if `options` names none of them. A signal ends the command too.
+    A signal ends the command of --on-finish too.
     """
-    if options == NotifyOptions():
-        yield
-        return
-    notices = Notifications(options.summary_file, options.metrics_file, options.on_finish)
+    notifications = Notifications(options)
     try:
         yield
     except BaseException as error:
-        tally.break_off(error)
-        outcome = RunReport(tally, exit_code_of(error), time.time())
+        summary.break_off(error)
+        report = RunReport(summary, exit_code_of(error), time.time())
         raise
     else:
         number = signals.number
-        code = tally.exit_code if number is None else 128 + number
-        outcome = RunReport(tally, code, time.time())
+        code = summary.exit_code if number is None else 128 + number
+        report = RunReport(summary, code, time.time())
     finally:
-        signals.while_running(notices.processes.stop)
-        for trouble in notices.send(outcome):
-            say(trouble)
+        signals.while_running(notifications.processes.stop)
+        for problem in notifications.send(report):
+            say(problem)
 
 
-def _variables(outcome: RunReport, summary: Path) -> dict[str, str]:
-    """What --on-finish finds in its environment."""
-    counts = outcome.tally.counts
+def _require_writable(option: str, path: Path | None) -> None:
+    """Raise EnvironmentFault if a file cannot be written, UsageError if it is a picture."""
+    if path is None:
+        return
+    if os.path.lexists(path) and not os.path.isfile(path):
+        raise EnvironmentFault(f"{option} {printable_path(path)}: not a regular file")
+    require_no_picture(option, path)
+    if not os.path.isdir(path.parent):
+        raise EnvironmentFault(f"{option} {printable_path(path)}: its folder does not exist")
+    with told_as(option), temporary_beside(path.resolve()):
+        pass
+
+
+def _variables(report: RunReport, summary: Path) -> dict[str, str]:
+    """Return the environment variables of --on-finish."""
+    counts = report.summary.counts
     return {
         "FFPREP_SUMMARY": os.path.abspath(summary),
-        "FFPREP_EXIT_CODE": str(int(outcome.exit_code)),
-        "FFPREP_ENDED": outcome.tally.ended.value,
-        "FFPREP_OUTPUT": outcome.output,
+        "FFPREP_EXIT_CODE": str(int(report.exit_code)),
+        "FFPREP_ENDED": report.summary.ended.value,
+        "FFPREP_OUTPUT": report.output,
     } | {f"FFPREP_{status.name}": str(counts[status]) for status in Status}
 
 
-def _write(path: Path, text: str) -> None:
-    """Replace a file as a whole, readable for those who watch; a link to it stays one."""
-    with replacing(path.resolve()) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.chmod(0o644)
+def _write(option: str, path: Path, text: str) -> Iterator[str]:
+    """Replace a file, readable for everybody, and not a link to it; yield what went wrong."""
+    try:
+        with told_as(option), replacing(path.resolve()) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+            temporary.chmod(0o644)
+    except EnvironmentFault as error:
+        yield str(error)

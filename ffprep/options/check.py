@@ -1,0 +1,110 @@
+"""The options of `check` and `info`, and what they are parsed into."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ffprep.core.policy import Policy
+from ffprep.core.target import Target
+from ffprep.options.frame import filter_folders, read_frames, read_overrides, read_target
+from ffprep.options.shared import (
+    AS_JSON,
+    CROP_BOUNDS,
+    FILTERS,
+    FOCUS,
+    FOLLOW_LINKS,
+    JOBS,
+    MAX_MEMORY,
+    MAX_PIXELS,
+    SCENE,
+    SIZE_OR_TARGET,
+    options,
+)
+from ffprep.options.types import PATH
+
+if TYPE_CHECKING:
+    from ffprep.config.sidecars import PhotoOverrides
+    from ffprep.core.mode import Mode
+    from ffprep.core.spec import Spec
+
+_PATHS = click.argument("paths", nargs=-1, required=True, type=PATH, metavar="PATH...")
+CHECK = options(_PATHS, SIZE_OR_TARGET, FOLLOW_LINKS, JOBS, MAX_PIXELS, MAX_MEMORY, AS_JSON)
+INFO = options(
+    _PATHS,
+    SIZE_OR_TARGET,
+    FOLLOW_LINKS,
+    SCENE,
+    FOCUS,
+    CROP_BOUNDS,
+    FILTERS,
+    JOBS,
+    MAX_PIXELS,
+    MAX_MEMORY,
+    AS_JSON,
+)
+
+
+@click.command("check")
+@CHECK
+def check_parameters(**_: object) -> None:
+    """Declare the options of `check`, for the Python function of that name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InspectOptions:
+    """Which pictures to read: those among `paths` and in folders below, by `jobs` threads.
+
+    `policy` has the limits of one picture. `json` is the form of the report.
+    """
+
+    paths: tuple[Path, ...]
+    follow_links: bool
+    policy: Policy
+    jobs: int
+    json: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckOptions(InspectOptions):
+    """All options of `check`; `target` has the rules that pictures must keep."""
+
+    target: Target
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InfoOptions(InspectOptions):
+    """All options of `info`; `modes` and `overrides` say how each photo would fit each of `frames`."""
+
+    frames: "list[Spec]"
+    modes: "list[Mode]"
+    overrides: "PhotoOverrides"
+
+
+def read_check(params: Mapping[str, Any]) -> CheckOptions:
+    """Parse the parameters of `check`. Raise UsageError, EnvironmentFault."""
+    target = read_target(params["size"], params["target"], params["targets"])
+    return CheckOptions(**_shared(params), target=target)
+
+
+def read_info(params: Mapping[str, Any]) -> InfoOptions:
+    """Parse the parameters of `info`. Raise UsageError, EnvironmentFault."""
+    from ffprep.config.modes import all_modes
+
+    frames = read_frames(params)
+    modes = list(all_modes(filter_folders(params["filters"]))) if frames else []
+    overrides = read_overrides(params)
+    return InfoOptions(**_shared(params), frames=frames, modes=modes, overrides=overrides)
+
+
+def _shared(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of InspectOptions."""
+    return {
+        "paths": tuple(map(Path, params["paths"])),
+        "follow_links": params["follow_links"],
+        "policy": Policy(max_pixels=params["max_pixels"], max_memory=params["max_memory"]),
+        "jobs": params["jobs"],
+        "json": params["as_json"],
+    }

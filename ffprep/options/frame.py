@@ -1,0 +1,133 @@
+"""Sizes, targets, modes and formats, as options name them: --size, --target, --targets, --mode, --scene, --filters.
+
+What the user has in the configuration folder is found too: `targets.toml`, and the folder `filters`.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ffprep.core.formats import SUFFIXES, WRITABLE_SUFFIXES, OutputFormat, output_format_of
+from ffprep.core.geometry import Bounds, Focus, Size
+from ffprep.core.location import Location
+from ffprep.core.spec import NOT_CHOSEN, SizeChoice, Spec
+from ffprep.core.target import Target
+from ffprep.errors import UsageError
+
+if TYPE_CHECKING:
+    from ffprep.config.sidecars import PhotoOverrides
+    from ffprep.core.mode import Fallback, Mode
+
+# `check` needs no mode, so what reads modes is imported where one is named.
+
+
+def read_target(size: Size | None, name: str | None, files: tuple[Path, ...] = ()) -> Target:
+    """Return the Target of --size or --target, from `files` too. Raise UsageError, EnvironmentFault."""
+    require_one_frame(size, name)
+    if size is not None:
+        return Target.of_size(size)
+    if name is None:
+        raise UsageError("which size? Say --size 1280x720, or --target NAME/SIZE")
+    from ffprep.config.targets import find_target
+
+    return find_target(name, target_files(files))
+
+
+def require_one_frame(size: Size | None, target: str | None) -> None:
+    """Raise UsageError if both --size and --target are given."""
+    if size is not None and target is not None:
+        raise UsageError("--size and --target exclude one another; write --target NAME/WxH")
+
+
+def target_files(files: tuple[Path, ...]) -> list[Path]:
+    """Return the user's own file of targets, if it exists, and the `files` of --targets. Raise UsageError."""
+    for file in files:
+        if not os.path.exists(file) or os.path.isdir(file):
+            raise UsageError(f"--targets {file}: there is no such file")
+    own = Path(click.get_app_dir("ffprep")) / "targets.toml"
+    return [*([own] if own.exists() else []), *files]
+
+
+def filter_folders(folders: tuple[Path, ...]) -> list[Path]:
+    """Return the user's own folder of modes, if it exists, and the `folders` of --filters. Raise UsageError."""
+    for folder in folders:
+        if not os.path.isdir(folder):
+            raise UsageError(f"--filters {folder}: there is no such folder")
+    own = Path(click.get_app_dir("ffprep")) / "filters"
+    return [folder for folder in (own, *folders) if os.path.isdir(folder)]
+
+
+def read_modes(
+    params: Mapping[str, Any], default: str | None = None
+) -> "tuple[Mode, Fallback | None]":
+    """Return the mode of --mode or --scene, and the one for photos of which it would cut too much.
+
+    Raise UsageError.
+    """
+    from ffprep.config.modes import picked
+
+    name, scene, max_loss = params.get("mode"), params["scene"], params["max_loss"]
+    if "" in (name, scene):
+        words = "is empty; name one, or leave it out"
+        raise UsageError(f"{'--mode' if name == '' else '--scene'}: {words}")
+    if name and scene:
+        raise UsageError("--mode and --scene exclude one another: a scene picks the mode")
+    mode, fallback = picked(name or default, scene, max_loss, filter_folders(params["filters"]))
+    if max_loss is not None and not fallback:
+        words = f"scene {scene} is always" if scene else "this is always"
+        raise UsageError(f"--max-loss is for --mode auto; {words} {mode.name}")
+    return mode, fallback
+
+
+def read_overrides(params: Mapping[str, Any]) -> "PhotoOverrides":
+    """Return how single photos are framed in their own way: by `ffprep.toml`, and by sidecars."""
+    from ffprep.config.sidecars import PhotoOverrides
+
+    folders = tuple(filter_folders(params["filters"]))
+    return PhotoOverrides(params.get("photos", {}), folders, params.get("max_loss"))
+
+
+def read_frames(params: Mapping[str, Any]) -> list[Spec]:
+    """Return a Spec for each size of --size or --target, or for a choice of sizes, with the recommended modes.
+
+    Without either, return none; raise UsageError if another option is about a frame.
+    """
+    if params["size"] is None and params["target"] is None:
+        defaults = {"focus": Focus(), "crop_bounds": Bounds(), "scene": None, "max_loss": None}
+        for name, default in defaults.items():
+            if params[name] != default:
+                words = "is about a frame; say which, by --size or --target"
+                raise UsageError(f"--{name.replace('_', '-')} {words}")
+        return []
+    from ffprep.config.modes import AUTO
+
+    mode, fallback = read_modes(params, AUTO)
+    target = read_target(params["size"], params["target"], params["targets"])
+    framed = Spec(
+        NOT_CHOSEN, mode, focus=params["focus"], bounds=params["crop_bounds"], fallback=fallback
+    )
+    frames: list[Size | SizeChoice] = [size for _, size in target.sizes]
+    frames = frames or [target.frame(mode)]
+    sizes = map(size_or_choice, frames)
+    return [replace(framed, size=size, choice=choice) for size, choice in sizes]
+
+
+def size_or_choice(frame: Size | SizeChoice) -> tuple[Size, SizeChoice | None]:
+    """Return a Spec's `size` and `choice`."""
+    return (frame, None) if isinstance(frame, Size) else (NOT_CHOSEN, frame)
+
+
+def suffix_format(output: Location) -> OutputFormat | None:
+    """Return the format that an output's suffix names; None if it names no picture format.
+
+    Raise UsageError for a picture format that ffprep does not write.
+    """
+    format = output_format_of(output.suffix)
+    if format is None and output.suffix.lower() in SUFFIXES:
+        words = f"ffprep does not write {output.suffix}; it writes {WRITABLE_SUFFIXES}"
+        raise UsageError(f"{output}: {words}")
+    return format

@@ -210,8 +210,9 @@ def test_an_interrupted_run_tells_monitors_too(
     argv += ["--size", "9x6", "--ffmpeg", slow_ffmpeg(tmp_path), "--log-file", tmp_path / "log"]
     argv += ["--summary-file", tmp_path / "s.json", "--on-finish", "echo hook $FFPREP_EXIT_CODE"]
     process = subprocess.Popen(argv, stderr=subprocess.PIPE)
-    deadline = time.monotonic() + 30
-    while "bad.jpg" not in _text(tmp_path / "log") and time.monotonic() < deadline:
+    deadline = time.monotonic() + 120
+    while not all(name in _text(tmp_path / "log") for name in ("bad.jpg", "gone.jpg")):
+        assert time.monotonic() < deadline
         time.sleep(0.02)
     process.send_signal(number)
     _, err = process.communicate(timeout=30)

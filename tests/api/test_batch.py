@@ -15,7 +15,7 @@ from PIL import Image
 import ffprep as library
 from tests.support.pages import Page
 from tests.support.pictures import as_webp, opened, ramp
-from tests.support.programs import children, program
+from tests.support.processes import children, program
 from tests.support.waiting import until
 
 EXAMPLES = Page("docs/guide/python.md").blocks("python")

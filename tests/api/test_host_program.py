@@ -15,7 +15,7 @@ import ffprep as library
 from ffprep.errors import Interrupted, Killed
 from tests.support.pages import Page, run_python
 from tests.support.pictures import as_webp, ramp
-from tests.support.programs import program
+from tests.support.processes import program
 
 ROOT = Path(__file__).parents[2]
 

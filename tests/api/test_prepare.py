@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import ffprep as library
-from tests.conversion.test_converter import fake
+from tests.support.ffmpegs import fake_ffmpeg
 from tests.support.file_like import FileLike
 from tests.support.pictures import opened
 from tests.support.waiting import until
@@ -138,7 +138,7 @@ def test_a_truncated_photo_is_damaged(photo: Path, empty_tmp: Path) -> None:
 )
 def test_ctrl_c_leaves_no_process_and_no_file(photo: Path, empty_tmp: Path, call: str) -> None:
     version = '[ "$1" = -version ] && { echo ffmpeg version 9.9; exit; }'
-    slow = fake(photo.parent, f"{version}\necho $$ > {photo.parent}/pid; exec sleep 100")
+    slow = fake_ffmpeg(photo.parent, f"{version}\necho $$ > {photo.parent}/pid; exec sleep 100")
     output = photo.parent / "out"
     call = call.format(photo=str(photo), ffmpeg=slow.path, output=str(output))
     code = f"import ffprep; {call}"

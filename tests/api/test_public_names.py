@@ -12,7 +12,7 @@ import ffprep as library
 from ffprep.cli.commands.convert import convert
 from ffprep.options import keywords
 from ffprep.options.config_file import key_names
-from tests.support.programs import program
+from tests.support.processes import program
 
 ROOT = Path(__file__).parents[2]
 

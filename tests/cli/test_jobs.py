@@ -4,14 +4,14 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import tomllib
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.test_command_line import slow_ffmpeg
+from tests.support.ffmpegs import slow_ffmpeg
 from tests.support.pictures import opened, ramp
+from tests.support.waiting import until
 
 FILE = """[defaults]
 size = "40x30"
@@ -213,11 +213,9 @@ def test_a_depfile_names_the_file_of_the_job(ffprep, folder: Path) -> None:
 def test_a_signal_ends_all_jobs(ffprep, folder: Path, tmp_path: Path) -> None:
     argv = [sys.executable, "-m", "ffprep", "run", "--all", "--ffmpeg", slow_ffmpeg(tmp_path)]
     process = subprocess.Popen(argv, cwd=folder, stderr=subprocess.PIPE)
-    while not list((folder / "b").glob(".ffprep-*")):
-        assert process.poll() is None
-        time.sleep(0.02)
+    until(lambda: process.poll() is not None or list((folder / "b").glob(".ffprep-*")))
     process.send_signal(signal.SIGTERM)
-    _, told = process.communicate(timeout=10)
+    _, told = process.communicate(timeout=60)
     assert process.returncode == 143
     assert b"[b] interrupted; 0 converted" in told
     assert b"[a]" not in told

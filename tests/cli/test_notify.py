@@ -23,9 +23,10 @@ from ffprep.errors import ExitCode, Kind, PhotoError
 from ffprep.run.convert_options import NotifyOptions
 from ffprep.run.summary import RunEnd, RunSummary
 from ffprep.storage.lock import lock_output
-from tests.e2e.test_command_line import slow_ffmpeg
+from tests.support.ffmpegs import slow_ffmpeg
 from tests.support.pictures import ramp
-from tests.system.test_processes import alive
+from tests.support.processes import pid_in, until_ended
+from tests.support.waiting import until
 
 PAGE = Path(__file__).parents[2] / "docs/operations/output-and-logs.md"
 
@@ -210,12 +211,10 @@ def test_an_interrupted_run_tells_monitors_too(
     argv += ["--size", "9x6", "--ffmpeg", slow_ffmpeg(tmp_path), "--log-file", tmp_path / "log"]
     argv += ["--summary-file", tmp_path / "s.json", "--on-finish", "echo hook $FFPREP_EXIT_CODE"]
     process = subprocess.Popen(argv, stderr=subprocess.PIPE)
-    deadline = time.monotonic() + 120
-    while not all(name in _text(tmp_path / "log") for name in ("bad.jpg", "gone.jpg")):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    log = tmp_path / "log"
+    until(lambda: all(name in _text(log) for name in ("bad.jpg", "gone.jpg")))
     process.send_signal(number)
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=60)
     told = summary(tmp_path / "s.json")
     code = 128 + number
     assert (process.returncode, told["exit_code"], told["ended"]) == (code, code, "interrupted")
@@ -261,27 +260,25 @@ def test_a_command_that_fails_is_told_and_changes_no_exit_code(ffprep, tmp_path:
 def test_a_command_that_hangs_is_ended_with_its_children(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(notify.COMMAND_SECONDS, RunEnd.DONE, 0.5)
+    monkeypatch.setitem(notify.COMMAND_SECONDS, RunEnd.DONE, 3)
     command = f"sleep 600 & echo $! > {tmp_path}/pid; wait"
     outcome = RunReport(RunSummary(tmp_path), ExitCode.OK, time.time())
     (told,) = Notifications(NotifyOptions(on_finish=command)).send(outcome)
-    assert told == f"--on-finish: killed after 0.5 s: {command}"
-    assert not alive(int((tmp_path / "pid").read_text()))
+    assert told == f"--on-finish: killed after 3 s: {command}"
+    until_ended(pid_in(tmp_path / "pid"))
 
 
 def test_a_signal_ends_the_command_too(home: Path, tmp_path: Path) -> None:
     ramp(30, 20).save(tmp_path / "a.jpg")
     argv = [sys.executable, "-m", "ffprep", "convert", tmp_path / "a.jpg", "-o", tmp_path / "o.jpg"]
-    hook = f"echo $$ > {tmp_path}/pid.new; mv {tmp_path}/pid.new {tmp_path}/pid; sleep 600"
+    hook = f"echo $$ > {tmp_path}/pid; sleep 600"
     process = subprocess.Popen(
         [*argv, "--size", "9x6", "--on-finish", hook], stderr=subprocess.DEVNULL
     )
-    deadline = time.monotonic() + 30
-    while not (tmp_path / "pid").exists() and time.monotonic() < deadline:
-        time.sleep(0.02)
+    command = pid_in(tmp_path / "pid")
     process.terminate()
-    assert process.wait(30) == 143
-    assert not alive(int((tmp_path / "pid").read_text()))
+    assert process.wait(60) == 143
+    until_ended(command)
 
 
 def test_names_that_are_not_utf8_are_told(tmp_path: Path) -> None:

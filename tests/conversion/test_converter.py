@@ -18,6 +18,7 @@ from ffprep.core.policy import Policy
 from ffprep.core.spec import Spec
 from ffprep.errors import EnvironmentFault, Kind
 from ffprep.image.icc import profile_of
+from tests.support.ffmpegs import fake_ffmpeg
 from tests.support.photos import PHOTOS, needs_photos
 from tests.support.pictures import opened, psnr, ramp
 
@@ -42,14 +43,6 @@ def kind(result: Result) -> Kind | None:
 
 def left_over(folder: Path) -> list[str]:
     return [str(p) for p in folder.rglob("*") if p.name.startswith(".ffprep-")]
-
-
-def fake(folder: Path, body: str) -> Binary:
-    """An ffmpeg that does what the real one cannot be made to do; $out is where it should write."""
-    path = folder / "fake-ffmpeg"
-    path.write_text(f'#!/bin/bash\nfor out; do :; done; out="${{out#file:}}"\n{body}\n')
-    path.chmod(path.stat().st_mode | stat.S_IXUSR)
-    return Binary(str(path), "9.9")
 
 
 def detail(width: int = 400, height: int = 300) -> Image.Image:
@@ -301,9 +294,9 @@ def test_whatever_ffmpeg_does_nothing_wrong_is_published(
     monkeypatch.setenv(
         "FRAME", "[Parsed_showinfo_0 @ 0x7f] [info] n:   0 pts: 0 fmt:x s:400x300 i:P"
     )
-    binary = fake(tmp_path, body)
+    binary = fake_ffmpeg(tmp_path, body)
     jobs = [LocalJob(source, tmp_path / "out/o.jpg", SPEC)]
-    (result,) = convert(*jobs, binary=binary, policy=Policy(timeout=1))
+    (result,) = convert(*jobs, binary=binary, policy=Policy(timeout=1 if "sleep" in body else 60))
     assert kind(result) is expected
     assert list((tmp_path / "out").iterdir()) == []
 
@@ -314,7 +307,7 @@ def test_a_full_disk_stops_the_run(tmp_path: Path, words: str) -> None:
     detail().save(source)
     body = f'echo "[out#0/image2 @ 0x1] [error] Error writing: {words}" >&2; exit 1'
     with pytest.raises(EnvironmentFault, match="no space left"):
-        convert(LocalJob(source, tmp_path / "o.jpg", SPEC), binary=fake(tmp_path, body))
+        convert(LocalJob(source, tmp_path / "o.jpg", SPEC), binary=fake_ffmpeg(tmp_path, body))
     assert left_over(tmp_path) == []
 
 
@@ -323,7 +316,7 @@ def test_what_the_binary_lacks_stops_the_run(tmp_path: Path) -> None:
     detail().save(source)
     body = "echo \"[vost#0:0 @ 0x1] [fatal] Unknown encoder 'mjpeg'\" >&2; exit 1"
     with pytest.raises(EnvironmentFault, match="lacks the encoder mjpeg"):
-        convert(LocalJob(source, tmp_path / "o.jpg", SPEC), binary=fake(tmp_path, body))
+        convert(LocalJob(source, tmp_path / "o.jpg", SPEC), binary=fake_ffmpeg(tmp_path, body))
 
 
 @pytest.mark.parametrize(
@@ -453,7 +446,7 @@ def test_a_stream_makes_what_single_processes_make(tmp_path: Path, mode: str, na
 
 def test_photos_do_share_a_process(tmp_path: Path) -> None:
     real, count = find().path, tmp_path / "count"
-    binary = fake(tmp_path, f'echo >> {count}; exec {real} "$@"')
+    binary = fake_ffmpeg(tmp_path, f'echo >> {count}; exec {real} "$@"')
     jobs = []
     for number in range(12):
         source = tmp_path / f"{number}.jpg"
@@ -469,7 +462,7 @@ def test_a_photo_that_vanishes_from_a_stream_costs_only_itself(tmp_path: Path) -
         detail().save(tmp_path / f"{number}.jpg")
         jobs.append(LocalJob(tmp_path / f"{number}.jpg", tmp_path / f"out/{number}.jpg", SPEC))
     real = find().path
-    vanish = fake(tmp_path, f'rm -f {tmp_path}/2.jpg; exec {real} "$@"')
+    vanish = fake_ffmpeg(tmp_path, f'rm -f {tmp_path}/2.jpg; exec {real} "$@"')
     results = sorted(convert(*jobs, binary=vanish), key=lambda r: r.source.name)
     failed = [r.source.name for r in results if r.failure]
     assert failed == ["2.jpg"]
@@ -483,7 +476,7 @@ def test_a_stream_that_hangs_costs_only_the_photo_that_hangs(tmp_path: Path) -> 
         jobs.append(LocalJob(tmp_path / f"{number}.jpg", tmp_path / f"out/{number}.jpg", SPEC))
     real = find().path
     body = f'case "$*" in *%d*|*/2.jpg*) sleep 600;; esac; exec {real} "$@"'
-    results = convert(*jobs, binary=fake(tmp_path, body), policy=Policy(timeout=2))
+    results = convert(*jobs, binary=fake_ffmpeg(tmp_path, body), policy=Policy(timeout=5))
     assert {r.source.name: kind(r) for r in results if r.failure} == {"2.jpg": Kind.TIMEOUT}
 
 

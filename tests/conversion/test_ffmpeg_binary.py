@@ -1,16 +1,10 @@
-import stat
 from pathlib import Path
 
 import pytest
 
 from ffprep.conversion.ffmpeg_binary import find
 from ffprep.errors import EnvironmentFault
-
-
-def script(path: Path, body: str) -> str:
-    path.write_text(f"#!/bin/sh\n{body}\n")
-    path.chmod(path.stat().st_mode | stat.S_IXUSR)
-    return str(path)
+from tests.support.ffmpegs import script
 
 
 def test_the_embedded_ffmpeg_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:

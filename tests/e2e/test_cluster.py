@@ -21,10 +21,11 @@ from ffprep.errors import EnvironmentFault
 from ffprep.run.task import perform
 from tests.e2e.test_kills import finals
 from tests.e2e.test_stores import outputs, photo, put
-from tests.support.cluster import dask, kill_one, until
+from tests.support.cluster import dask, kill_one
 from tests.support.command_line import Ran
 from tests.support.pictures import opened, ramp
 from tests.support.stores import bucketeer
+from tests.support.waiting import until
 
 PHOTOS, KILLS = 2000, 5
 SIZE = ["--size", "32x24"]

@@ -19,9 +19,10 @@ from ffprep.core.policy import Policy
 from ffprep.errors import Kind, PhotoError
 from ffprep.system import files
 from ffprep.system.files import open_regular
-from tests.conversion.test_converter import PNG, SPEC, convert, detail, fake, kind, left_over, one
+from tests.conversion.test_converter import PNG, SPEC, convert, detail, kind, left_over, one
+from tests.support.ffmpegs import fake_ffmpeg
 from tests.support.pictures import opened, ramp
-from tests.system.test_processes import alive
+from tests.support.processes import until_ended
 
 SIGNALS = ["SEGV", "ABRT", "KILL", "BUS", "FPE", "ILL"]
 FRAME = '"[Parsed_showinfo_0 @ 0x7f] [info] n:   0 pts: 0 fmt:x s:90x70 i:P"'
@@ -70,8 +71,9 @@ def test_a_fault_at_one_photo_costs_one_photo(
 ) -> None:
     body, expected = ALONE[fault]
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    binary = fake(tmp_path, at_photo(2, body))
-    results = convert(*jobs, binary=binary, policy=Policy(timeout=2))
+    binary = fake_ffmpeg(tmp_path, at_photo(2, body))
+    timeout = 5 if expected is Kind.TIMEOUT else 60
+    results = convert(*jobs, binary=binary, policy=Policy(timeout=timeout))
     assert kinds(results) == ({"2.jpg": expected} if expected else {})
     whole = [job for job in jobs if job != jobs[2] or not expected]
     assert sorted(os.listdir(tmp_path / "out")) == [job.output.name for job in whole]
@@ -97,7 +99,7 @@ def test_a_fault_in_a_stream_costs_nothing_when_each_goes_well_alone(
 ) -> None:
     find_in = "for a; do case $a in file:*/in/%d) in=${a#file:}; in=${in%/%d};; esac; done"
     body = f'{find_in}; case "$*" in *%d*) {IN_STREAM[fault]};; *) exec "$REAL" "$@";; esac'
-    results = convert(*jobs, binary=fake(tmp_path, body))
+    results = convert(*jobs, binary=fake_ffmpeg(tmp_path, body))
     assert kinds(results) == {}
     assert len(results) == len(jobs)
     assert all(is_whole(job) for job in jobs)
@@ -106,14 +108,14 @@ def test_a_fault_in_a_stream_costs_nothing_when_each_goes_well_alone(
 
 def test_nobody_is_left_behind(tmp_path: Path, jobs: list[LocalJob]) -> None:
     body = f'sleep 600 & echo $! >> {tmp_path}/pids; "$REAL" "$@"'
-    assert kinds(convert(*jobs, binary=fake(tmp_path, body))) == {}
-    assert not any(alive(int(pid)) for pid in (tmp_path / "pids").read_text().split())
+    assert kinds(convert(*jobs, binary=fake_ffmpeg(tmp_path, body))) == {}
+    until_ended(*map(int, (tmp_path / "pids").read_text().split()))
 
 
 def test_what_the_embedded_ffmpeg_gets_wrong_is_ffpreps_own_fault(
     tmp_path: Path, jobs: list[LocalJob]
 ) -> None:
-    wrong = fake(tmp_path, ALONE["wrong size"][0])
+    wrong = fake_ffmpeg(tmp_path, ALONE["wrong size"][0])
     (lies,) = convert(jobs[0], binary=wrong)
     assert lies.failure
     assert (
@@ -190,7 +192,9 @@ def test_a_disk_that_is_shut_meanwhile_is_no_bug(
 ) -> None:
     out = disk("size=1m")
     body = f'mount -o remount,ro {out}; exec "$REAL" "$@"'
-    (result,) = convert(LocalJob(jobs[0].source, out / "o.jpg", SPEC), binary=fake(tmp_path, body))
+    (result,) = convert(
+        LocalJob(jobs[0].source, out / "o.jpg", SPEC), binary=fake_ffmpeg(tmp_path, body)
+    )
     assert kind(result) is Kind.IO
     assert "Read-only file system" in result.failure.message  # type: ignore[union-attr]
 
@@ -200,10 +204,10 @@ def test_an_output_folder_that_vanishes_is_told(
     tmp_path: Path, jobs: list[LocalJob], monkeypatch: pytest.MonkeyPatch, when: str
 ) -> None:
     monkeypatch.setenv("OUT", str(tmp_path / "out"))
-    results = convert(*jobs, binary=fake(tmp_path, when))
+    results = convert(*jobs, binary=fake_ffmpeg(tmp_path, when))
     assert set(kinds(results).values()) <= {Kind.IO}
     assert all(f"cannot write {r.output}" in r.failure.message for r in results if r.failure)
-    once = fake(tmp_path, f'[ -e {tmp_path}/once ] || {{ touch {tmp_path}/once; rm -r "$OUT"; }}; '
+    once = fake_ffmpeg(tmp_path, f'[ -e {tmp_path}/once ] || {{ touch {tmp_path}/once; rm -r "$OUT"; }}; '
                 'exec "$REAL" "$@"')  # fmt: skip
     (tmp_path / "out").mkdir(exist_ok=True)
     assert kinds(convert(*jobs, binary=once)) == {}
@@ -212,7 +216,7 @@ def test_an_output_folder_that_vanishes_is_told(
 
 def test_a_name_that_a_folder_takes_meanwhile(tmp_path: Path, jobs: list[LocalJob]) -> None:
     body = f'mkdir -p {jobs[2].output}; exec "$REAL" "$@"'
-    assert kinds(convert(*jobs, binary=fake(tmp_path, body))) == {"2.jpg": Kind.IO}
+    assert kinds(convert(*jobs, binary=fake_ffmpeg(tmp_path, body))) == {"2.jpg": Kind.IO}
     assert all(is_whole(job) for job in jobs if job != jobs[2])
     assert left_over(tmp_path) == []
 
@@ -279,7 +283,7 @@ def test_a_source_that_changes_before_it_is_decoded_is_told(
 ) -> None:
     body = f'[ -e {tmp_path}/new ] && mv {tmp_path}/new {jobs[2].source}; exec "$REAL" "$@"'
     (tmp_path / "new").write_bytes(version(1))
-    results = convert(*(jobs if many else jobs[2:3]), binary=fake(tmp_path, body))
+    results = convert(*(jobs if many else jobs[2:3]), binary=fake_ffmpeg(tmp_path, body))
     assert kinds(results) == {"2.jpg": Kind.IO}
     assert not jobs[2].output.exists()
 
@@ -341,7 +345,9 @@ def test_a_fifo_that_takes_the_place_of_a_photo_costs_that_photo(
     source = jobs[2].source
     body = f'[ -p {source} ] || {{ rm {source}; mkfifo {source}; }}; exec "$REAL" "$@"'
     chosen = jobs if many else jobs[2:3]
-    results = convert(*chosen, binary=fake(tmp_path, body), policy=Policy(timeout=2))
+    results = convert(
+        *chosen, binary=fake_ffmpeg(tmp_path, body), policy=Policy(timeout=60 if many else 2)
+    )
     assert kinds(results) == {"2.jpg": Kind.UNSUPPORTED if many else Kind.TIMEOUT}
     assert left_over(tmp_path) == []
 

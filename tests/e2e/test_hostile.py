@@ -5,7 +5,6 @@ import select
 import socket
 import struct
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from itertools import product
 from pathlib import Path
@@ -28,6 +27,7 @@ from ffprep.core.policy import Policy
 from ffprep.errors import Kind, PhotoError
 from tests.conversion.test_converter import PNG, SPEC, convert, detail, heic, kind, one
 from tests.support.pictures import opened, psnr, ramp
+from tests.support.waiting import until
 
 FORGED = "[out#0 @ 0x1] [error] No space left on device"
 BREAKS = ["\n", "\r", "\r\n", "\v", "\f", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029"]
@@ -199,12 +199,9 @@ def test_the_canary_sings_when_it_is_touched(canary: Canary, hostile: Path) -> N
         script = hostile / f"{name}-png.png"
         argv = [*naive, "-f", "concat", "-i", script, "-f", "null", "-"]
         caller = subprocess.Popen(argv, stdin=subprocess.DEVNULL)
-        deadline = time.monotonic() + 30
-        while (told := canary.sings()) != sings and time.monotonic() < deadline:
-            time.sleep(0.02)
+        until(lambda sings=sings: canary.sings() == sings)
         caller.kill()
         caller.wait()
-        assert told == sings
         canary.rest()
     assert canary.sings() == ""
 

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import termios
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import accumulate
@@ -24,7 +23,8 @@ from ffprep.library.plan import Plan, Request
 from ffprep.run.depfile import Depfile
 from tests.support.pages import ROOT, Page
 from tests.support.pictures import opened, ramp
-from tests.system.test_processes import alive
+from tests.support.processes import until_ended
+from tests.support.waiting import until
 
 MAKE = os.environ.get("FFPREP_MAKE", "make")
 COMMAND = f"{sys.executable} -m ffprep"
@@ -86,9 +86,23 @@ def interruptible() -> None:
 
 
 def touch(path: Path) -> None:
-    """Make a file newer than whatever was written until now."""
-    time.sleep(0.02)
+    """Make a file newer than every file written before."""
+    until_newer(path.parent)
     os.utime(path)
+
+
+def until_newer(folder: Path) -> None:
+    """Wait until a file written now is newer than every file written before."""
+    probe = folder.parent / "clock"
+    probe.touch()
+    before = probe.stat().st_mtime_ns
+
+    def newer() -> bool:
+        probe.touch()
+        return probe.stat().st_mtime_ns > before
+
+    until(newer, poll=0.002)
+    probe.unlink()
 
 
 def test_a_rule_for_each_photo(tree: Tree) -> None:
@@ -158,13 +172,13 @@ def test_a_stamp_for_a_folder(tree: Tree) -> None:
     tree.write("all: $(FFPREP_STAMP)")
     assert tree.made() == {"photos"}
     assert tree.made() == set()
-    time.sleep(0.02)
+    until_newer(tree.folder)
     tree.photo("none/yet/b.jpg")
     assert tree.made() == {"photos"}
     assert tree.outputs() == {"a.jpg", "b.jpg"}
     touch(tree.folder / "photos/a.jpg")
     assert tree.made() == {"photos"}
-    time.sleep(0.02)
+    until_newer(tree.folder)
     (tree.folder / "photos/a.jpg").unlink()
     assert tree.made() == {"photos"}
     assert tree.made() == set()
@@ -374,14 +388,6 @@ def endless(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return pids
 
 
-def until(true: Callable[[], bool]) -> None:
-    """Wait for something that comes for sure."""
-    deadline = time.monotonic() + 60
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_tokens_are_given_back_when_interrupted(
     fake_make: FakeMake, photos: Path, tmp_path: Path, endless: Path, number: int
@@ -390,11 +396,10 @@ def test_tokens_are_given_back_when_interrupted(
     until(lambda: endless.exists() and len(endless.read_text().split()) == 4)
     assert fake_make.left() == 0
     run.send_signal(number)
-    run.communicate(timeout=30)
+    run.communicate(timeout=60)
     assert run.returncode == 128 + number
     fake_make.require_all()
-    pids = map(int, endless.read_text().split())
-    until(lambda: not any(map(alive, pids)))
+    until_ended(*map(int, endless.read_text().split()))
 
 
 def test_tokens_are_given_back_when_check_is_ended(fake_make: FakeMake, tmp_path: Path) -> None:
@@ -405,7 +410,7 @@ def test_tokens_are_given_back_when_check_is_ended(fake_make: FakeMake, tmp_path
     run = fake_make.start("check", tmp_path / "in", "--size", "5000x5000")
     until(lambda: fake_make.left() == 0)
     run.terminate()
-    run.communicate(timeout=30)
+    run.communicate(timeout=60)
     assert run.returncode == 143
     fake_make.require_all()
 

@@ -24,7 +24,7 @@ from ffprep.errors import Kind
 from ffprep.image import jpeg
 from scripts.damage.files import CUTS, body, damages, detail, drawn, photos_in
 from scripts.damage.files import Photo as Sound
-from tests.conversion.test_converter import fake
+from tests.support.ffmpegs import fake_ffmpeg
 from tests.support.photos import PHOTOS, needs_photos
 from tests.support.pictures import opened, psnr
 
@@ -360,7 +360,9 @@ def test_a_wrong_checksum_is_told_also_where_ffmpeg_makes_nothing_of_a_photo(
     data[data.index(b"IDAT") + 20] ^= 1
     real = find().path
     body = f'case "$*" in *pipe:0*) exec {real} "$@";; esac; kill -SEGV $$'
-    (result,) = convert(tmp_path, {"a.png": bytes(data)}, binary=fake(tmp_path, body)).values()
+    (result,) = convert(
+        tmp_path, {"a.png": bytes(data)}, binary=fake_ffmpeg(tmp_path, body)
+    ).values()
     assert result.failure
     assert result.failure.kind is Kind.DAMAGED
 

@@ -122,14 +122,14 @@ def test_one_that_died_of_a_photo_before_costs_no_other(
 
 def test_one_that_hangs_is_ended(home: Path, tmp_path: Path) -> None:
     ramp(60, 40).save(tmp_path / "a.webp")
-    with DecoderPool(Processes(), Policy(timeout=1.5)) as viewers:
+    with DecoderPool(Processes(), Policy(timeout=5)) as viewers:
         viewers.probe(tmp_path / "a.webp", LIMIT)
         (pid,) = children()
         os.kill(pid, signal.SIGSTOP)
         started = time.monotonic()
         with pytest.raises(PhotoError) as caught:
             viewers.probe(tmp_path / "a.webp", LIMIT)
-        assert time.monotonic() - started < 10
+        assert time.monotonic() - started < 60
         assert caught.value.kind is Kind.TIMEOUT
         assert children() == []
 
@@ -182,5 +182,5 @@ def test_a_head_without_end_costs_its_photo_only(home: Path, tmp_path: Path, wha
     started = time.monotonic()
     with DecoderPool(Processes(), Policy(timeout=3)) as viewers, contextlib.suppress(PhotoError):
         viewers.look(path, LIMIT, keep=False)
-    assert time.monotonic() - started < 30
+    assert time.monotonic() - started < 60
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # kilobytes

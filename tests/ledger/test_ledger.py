@@ -14,6 +14,7 @@ import pytest
 from ffprep.conversion.ffmpeg_binary import find
 from tests.support.command_line import Ran
 from tests.support.pictures import opened, ramp
+from tests.support.waiting import until
 
 SIZE = ("--size", "32x18")
 
@@ -457,9 +458,10 @@ def test_status_tells_runs_totals_and_failures(convert, ffprep, photos: Path) ->
 
 def hold(out: Path) -> "subprocess.Popen[Any]":
     """Hold an output folder as a run does."""
-    code = "import sys, time; from pathlib import Path; from ffprep.storage.lock import held\n"
-    code += "with held(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
-    holder = subprocess.Popen([sys.executable, "-c", code, out], stdout=subprocess.PIPE)
+    code = "import sys; from pathlib import Path; from ffprep.storage.lock import lock_output\n"
+    code += "with lock_output(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
+    pipe = subprocess.PIPE
+    holder = subprocess.Popen([sys.executable, "-c", code, out], stdin=pipe, stdout=pipe)
     assert holder.stdout
     assert holder.stdout.readline() == b"held\n"
     return holder
@@ -599,8 +601,7 @@ def test_a_run_that_is_interrupted_while_it_is_planned_says_so(home: Path, photo
     out, names = photos.parent / "out", photos.parent / "names"
     names.write_text("".join(f"{photos}/missing-{n}.jpg\n" for n in range(300_000)))
     run = begin("convert", "--sources-from", names, "-o", out, *SIZE, "--json")
-    while not (out / ".ffprep/ledger.db").exists() or outcomes(out) != [None]:
-        assert run.poll() is None
+    until(lambda: (out / ".ffprep/ledger.db").exists() and outcomes(out) == [None])
     run.terminate()
     printed, told = run.communicate(timeout=60)
     assert (run.returncode, outcomes(out)) == (143, ["interrupted"])

@@ -4,8 +4,8 @@ import json
 import os
 import re
 import shutil
+import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,7 +26,7 @@ from ffprep.run.convert_options import ConvertOptions
 from ffprep.run.runner import prepared
 from ffprep.run.throttle import Throttle, apply_niceness
 from ffprep.system.pool import run_chunks
-from tests.conversion.test_converter import fake
+from tests.support.ffmpegs import fake_ffmpeg
 from tests.support.pictures import opened, ramp
 
 SPEC = Spec(Size(9, 6), find_mode("cover"))
@@ -46,7 +46,7 @@ def test_ffmpeg_is_as_nice_and_as_idle_as_was_asked_for(
     ffprep, photos: Path, tmp_path: Path
 ) -> None:
     body = f'nice >> {tmp_path}/nice; ionice -p $$ >> {tmp_path}/idle; exec "$REAL" "$@"'
-    ffmpeg = fake(tmp_path, BESIDE_VERSION + body).path
+    ffmpeg = fake_ffmpeg(tmp_path, BESIDE_VERSION + body).path
     arguments = ["convert", photos, "-o", tmp_path / "out", "--size", "9x6", "--ffmpeg", ffmpeg]
     mine = os.getpriority(os.PRIO_PROCESS, 0)
     ran = ffprep(*arguments, "--nice", "7", "--idle")
@@ -77,7 +77,7 @@ def made_in(seconds: float, grace: float, photos: Path, tmp_path: Path, delay: f
         request=Request((photos,), tmp_path / "out", SPEC),
         throttle=ThrottleOptions(max_time=seconds, grace=grace),
     )
-    binary = fake(tmp_path, f'sleep {delay}; exec "$REAL" "$@"')
+    binary = fake_ffmpeg(tmp_path, f'sleep {delay}; exec "$REAL" "$@"')
     with prepared(options, Converter(binary, options.policy), print) as run:
         results = [r for r in run.results() if isinstance(r, Result)]
     assert (run.gate.refused, [r for r in results if r.failure]) == (True, [])
@@ -98,7 +98,7 @@ def test_what_takes_too_long_after_the_time_is_ended(photos: Path, tmp_path: Pat
 def test_no_time_left_is_told_and_the_next_run_goes_on(
     ffprep, photos: Path, tmp_path: Path
 ) -> None:
-    ffmpeg = fake(tmp_path, f'{BESIDE_VERSION}sleep 2; exec "$REAL" "$@"').path
+    ffmpeg = fake_ffmpeg(tmp_path, f'{BESIDE_VERSION}sleep 2; exec "$REAL" "$@"').path
     arguments = ["convert", photos, "-o", tmp_path / "out", "--size", "9x6", "--json"]
     ran = ffprep(*arguments, "--ffmpeg", ffmpeg, "--jobs", "1", "--max-time", "1")
     done = ran.summary["converted"]
@@ -116,7 +116,7 @@ def test_what_was_not_looked_at_is_not_pruned(ffprep, photos: Path, tmp_path: Pa
     for source in photos.iterdir():
         os.utime(source, (1, 1))
     (photos / "00.jpg").unlink()
-    ffmpeg = fake(tmp_path, f'{BESIDE_VERSION}sleep 2; exec "$REAL" "$@"').path
+    ffmpeg = fake_ffmpeg(tmp_path, f'{BESIDE_VERSION}sleep 2; exec "$REAL" "$@"').path
     ran = ffprep(*arguments, "--prune", "--ffmpeg", ffmpeg, "--max-time", "1")
     assert (ran.code, (tmp_path / "out/00.jpg").exists()) == (1, True)
     assert (
@@ -153,7 +153,7 @@ def test_under_load_one_chunk_at_a_time_goes_on(
                 working += 1
                 most = max(most, working)
             together.wait(30)  # as many as may come are here at the same time
-            time.sleep(0.01)
+            subprocess.run(["true"], check=True)  # and the others could come in
             with lock:
                 working -= 1
             yield chunk

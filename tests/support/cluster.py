@@ -6,22 +6,13 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+
+from tests.support.waiting import until
 
 DASK = [sys.executable, "-m", "dask"]
-PATIENCE = 120
-
-
-def until(condition: Callable[[], Any], seconds: float = PATIENCE) -> None:
-    """Wait for something to be so."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it was waited for in vain"
-        time.sleep(0.02)
 
 
 class Dask:
@@ -114,6 +105,5 @@ def kill_one(made: Dask, out: Path) -> None:
         return next(iter(ours & at_work(out)), None)
 
     before = made.deaths
-    until(victim)
-    os.kill(victim() or next(iter(made.workers.values())).pid, signal.SIGKILL)
+    os.kill(until(victim) or 0, signal.SIGKILL)
     until(lambda: made.deaths > before)

@@ -28,7 +28,7 @@ def test_order_is_kept_where_it_is_asked_for() -> None:
 
     def late_first(number: int) -> list[int]:
         if number < 3:
-            gates[number + 1].wait(10)
+            gates[number + 1].wait(60)
         gates[number].set()
         return [number]
 
@@ -167,16 +167,26 @@ def test_a_quota_of_the_control_group_counts(tmp_path: Path, cgroup: str, files,
     assert _quota(tmp_path) == quota
 
 
-def test_what_was_done_is_told_before_a_failure_that_ends_it_all() -> None:
-    begun = threading.Event()
+def test_what_was_done_is_told_before_a_failure_that_ends_it_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begun, failed = threading.Event(), threading.Event()
     told: list[str] = []
+    collect = pool._Pool._collect_last
+
+    def collect_last(self: pool._Pool[str]) -> Iterator[str]:
+        failed.set()
+        return collect(self)
+
+    monkeypatch.setattr(pool._Pool, "_collect_last", collect_last)
+    monkeypatch.setattr(pool, "_STOP_SECONDS", 60)
 
     def work(chunk: str) -> Iterator[str]:
         if chunk == "bad":
-            begun.wait(10)
+            begun.wait(60)
             raise LookupError
         begun.set()
-        time.sleep(0.1)
+        failed.wait(60)
         yield chunk
 
     with pytest.raises(LookupError):

@@ -4,14 +4,14 @@ import os
 import signal
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from ffprep.system.processes import LARGE, Limits, Processes
-from tests.conversion.test_ffmpeg_binary import script
+from tests.support.ffmpegs import script
+from tests.support.processes import pid_in, until_ended
 
 
 def run(
@@ -37,14 +37,16 @@ def test_endless_chatter_neither_blocks_nor_fills_memory() -> None:
 def test_one_that_hangs_is_ended_with_its_children(tmp_path: Path) -> None:
     note = tmp_path / "pid"
     hang = f"trap '' TERM; sleep 600 & echo $! > {note}; wait"
-    assert run(["sh", "-c", hang], 0.5)[0] is None
-    assert not alive(int(note.read_text()))
+    with Processes().start(["sh", "-c", hang]) as running:
+        child = pid_in(note)
+        assert running.wait_at_most(0.1) is None
+    until_ended(child)
 
 
 def test_a_child_left_behind_is_ended_too(tmp_path: Path) -> None:
     note = tmp_path / "pid"
     assert run(["sh", "-c", f"sleep 600 & echo $! > {note}"], 60)[0] == 0
-    assert not alive(int(note.read_text()))
+    until_ended(pid_in(note))
 
 
 def test_a_crash_shows_its_signal() -> None:
@@ -90,29 +92,21 @@ def test_a_signal_may_stop_what_its_own_thread_is_starting() -> None:
             signal.signal(number, handler)
 
 
-def alive(pid: int) -> bool:
-    """Whether a process runs; one that is dead but not collected by init does not."""
-    for _ in range(100):
-        try:
-            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        except OSError:
-            return False
-        if state == "Z":
-            return False
-        time.sleep(0.02)
-    return True
-
-
 @pytest.mark.skipif(not hasattr(os, "posix_fadvise"), reason="limits are set on Linux only")
 def test_what_a_process_may_take_is_limited(tmp_path: Path) -> None:
-    hog = "import time; time.sleep(0.2); b = bytearray(300 << 20); print('fat', file=__import__('sys').stderr)"
+    hog = """if 1:
+        import resource, sys
+        while resource.getrlimit(resource.RLIMIT_DATA)[0] == resource.RLIM_INFINITY:
+            pass  # the limit is set after the start
+        data = bytearray(300 << 20)
+        print("allocated", file=sys.stderr)
+    """
     limits = Limits(memory=200 << 20, file=1 << 20)
-    status, log = run([sys.executable, "-c", hog], 20, limits=limits)
-    assert (status, "MemoryError" in log, "fat" in log) == (1, True, False)
-    writer = script(
-        tmp_path / "writer", f"sleep 0.2; exec head -c 2000000 /dev/zero > {tmp_path}/big"
-    )
-    status, _ = run([writer], 20, limits=limits)
+    status, log = run([sys.executable, "-c", hog], 60, limits=limits)
+    assert (status, "MemoryError" in log, "allocated" in log) == (1, True, False)
+    wait = 'while [ "$(ulimit -f)" = unlimited ]; do :; done'
+    body = f"{wait}\nexec head -c 2000000 /dev/zero > {tmp_path}/big"
+    status, _ = run([script(tmp_path / "writer", body)], 60, limits=limits)
     assert status == -signal.SIGXFSZ
     assert (tmp_path / "big").stat().st_size == 1 << 20
 
@@ -120,16 +114,19 @@ def test_what_a_process_may_take_is_limited(tmp_path: Path) -> None:
 def test_large_pictures_take_turns() -> None:
     processes, inside, most = Processes(), [], []
 
-    def work(pixels: int) -> None:
+    def work(pixels: int, begin: threading.Barrier, together: threading.Barrier) -> None:
+        begin.wait(60)
         with processes.room_for(pixels):
             inside.append(1)
+            together.wait(60)
+            assert run(["true"], 60)[0] == 0
             most.append(len(inside))
-            time.sleep(0.05)
             inside.pop()
 
     for pixels, wanted in ((LARGE, 1), (LARGE - 1, 4)):
         most.clear()
-        threads = [threading.Thread(target=work, args=(pixels,)) for _ in range(4)]
+        arguments = (pixels, threading.Barrier(4), threading.Barrier(wanted))
+        threads = [threading.Thread(target=work, args=arguments) for _ in range(4)]
         for thread in threads:
             thread.start()
         for thread in threads:

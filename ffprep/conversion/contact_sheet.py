@@ -1,4 +1,4 @@
-"""A contact sheet: a photo and what each mode makes of it, side by side, for choosing with one's own eyes."""
+"""A contact sheet: a photo and the output of each mode, side by side, to choose a mode by eye."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ffprep.config.modes import find_mode
-from ffprep.conversion import filtergraph as graph
+from ffprep.conversion import filtergraph
 from ffprep.conversion.converter import Converter
 from ffprep.conversion.publish import publish
 from ffprep.core.fitting import Framing, cropped_size
@@ -24,17 +24,17 @@ from ffprep.system.tempfiles import temporary_beside, temporary_folder
 if TYPE_CHECKING:
     from PIL import Image, ImageFont
 
-# What fits a screen of 1920 x 1080 with a window around it.
+# A sheet fits in a window on a screen of 1920 x 1080.
 _WIDEST, _HIGHEST = 1760, 960
 _GAP = 24
-_LABEL = 74  # a line for the name, two for words
-_NARROWEST = 300  # so that the words have room
-_PAPER, _INK, _FAINT = "#e8e8e8", "#111111", "#444444"
+_LABEL_HEIGHT = 74  # a line for the name, two of text
+_NARROWEST = 300  # so that the text has room
+_PAPER, _DARK, _GREY = "#e8e8e8", "#111111", "#444444"
 
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """Cells in rows: a picture area of `box`, and a label below it."""
+    """Cells in rows: a picture area of size `box`, and a label below it."""
 
     count: int
     columns: int
@@ -42,7 +42,7 @@ class _Layout:
 
     @classmethod
     def of(cls, count: int, frame: Size) -> "_Layout":
-        """The one with the largest pictures, none larger than the frame itself."""
+        """Return the layout with the largest pictures, none larger than the frame."""
         most = min(count, (_WIDEST - _GAP) // (_NARROWEST + _GAP))
         return max((cls._with(count, columns, frame) for columns in range(1, most + 1)), key=_area)
 
@@ -50,14 +50,14 @@ class _Layout:
     def _with(cls, count: int, columns: int, frame: Size) -> "_Layout":
         rows = ceil(count / columns)
         width = (_WIDEST - _GAP) / columns - _GAP
-        height = (_HIGHEST - _GAP) / rows - _GAP - _LABEL
+        height = (_HIGHEST - _GAP) / rows - _GAP - _LABEL_HEIGHT
         scale = max(0.0, min(width / frame.width, height / frame.height, 1.0))
         box = Size(max(1, int(frame.width * scale)), max(1, int(frame.height * scale)))
         return cls(count, columns, box)
 
     @property
     def cell(self) -> Size:
-        return Size(max(self.box.width, _NARROWEST), self.box.height + _LABEL)
+        return Size(max(self.box.width, _NARROWEST), self.box.height + _LABEL_HEIGHT)
 
     @property
     def sheet(self) -> Size:
@@ -66,7 +66,7 @@ class _Layout:
         return Size(width, rows * (self.cell.height + _GAP) + _GAP)
 
     def corner(self, index: int) -> tuple[int, int]:
-        """The upper left of a cell."""
+        """Return the upper left corner of a cell."""
         row, column = divmod(index, self.columns)
         x = _GAP + column * (self.cell.width + _GAP)
         return x, _GAP + row * (self.cell.height + _GAP)
@@ -78,21 +78,21 @@ def _area(layout: _Layout) -> tuple[int, int]:
 
 @dataclass(frozen=True, slots=True)
 class _Cell:
-    """One picture of the sheet: what makes it, the size at which it is shown, and its words."""
+    """One picture of the sheet: its Spec, the size at which it is shown, and the lines of its label."""
 
     spec: Spec
     shown: Size
-    words: tuple[str, ...]
+    label: tuple[str, ...]
 
 
 def draw(
     photo: Path, output: Path, spec: Spec, modes: Sequence[Mode], using: Converter
 ) -> tuple[str, ...]:
-    """Convert `photo` in every mode and write one sheet of them; returns what is to be said of it.
+    """Convert a photo in every mode and write one sheet of the outputs; return the warnings.
 
-    Raises PhotoError, and EnvironmentFault as converting does.
+    Raises PhotoError, and EnvironmentFault as `Converter.convert` does.
     """
-    picture = using.transcoder.viewers.probe(photo, using.policy.max_pixels)
+    picture = using.transcoder.decoders.probe(photo, using.policy.max_pixels)
     layout = _Layout.of(1 + len(modes), spec.size)
     cells = _cells(picture, layout, spec, modes)
     with temporary_folder() as folder, temporary_beside(output) as temporary:
@@ -103,9 +103,9 @@ def draw(
                 raise PhotoError(result.failure.kind, result.failure.message)
             warnings |= dict.fromkeys(result.warnings)
         _paper(layout, cells, spec.background).save(folder / "paper.png")
-        whole = replace(spec, size=layout.sheet, background=Color(0, 0, 0))  # it is opaque
-        argv = graph.sheet_command(
-            using.binary.path, folder / "paper.png", _laid(layout, cells, jobs), whole, temporary
+        whole = replace(spec, size=layout.sheet, background=Color(0, 0, 0))
+        argv = filtergraph.sheet_command(
+            using.binary.path, folder / "paper.png", _placed(layout, cells, jobs), whole, temporary
         )
         job = LocalJob(photo, output, whole)
         using.transcoder.run(job, argv)
@@ -115,17 +115,17 @@ def draw(
 
 
 def _cells(picture: ImageInfo, layout: _Layout, spec: Spec, modes: Sequence[Mode]) -> list[_Cell]:
-    """The photo itself, whole, and the modes."""
+    """Return a cell for the uncut photo itself, and one for each mode."""
     lossless = replace(spec, format=OUTPUT_FORMATS["png"], compression=1)
     size = _inside(picture.shown, layout.box)
-    itself = replace(lossless, size=size, mode=find_mode("stretch"), bounds=Bounds())
-    seen = cropped_size(picture.shown, spec.bounds)
-    cells = [_Cell(itself, size, ("photo", str(picture.shown), picture.format.name))]
+    whole = replace(lossless, size=size, mode=find_mode("stretch"), bounds=Bounds())
+    cropped = cropped_size(picture.shown, spec.bounds)
+    cells = [_Cell(whole, size, ("photo", str(picture.shown), picture.format.name))]
     for mode in modes:
-        words = [mode.name, f"keeps {mode.keeps}" if mode.keeps else mode.summary]
+        label = [mode.name, f"keeps {mode.keeps}" if mode.keeps else mode.summary]
         if mode.fit:
-            words.append(Framing.of(mode.fit, seen, spec.size, spec.focus).describe())
-        cells.append(_Cell(replace(lossless, mode=mode), layout.box, tuple(words)))
+            label.append(Framing.of(mode.fit, cropped, spec.size, spec.focus).describe())
+        cells.append(_Cell(replace(lossless, mode=mode), layout.box, tuple(label)))
     return cells
 
 
@@ -134,19 +134,21 @@ def _inside(size: Size, box: Size) -> Size:
     return Size(max(1, int(size.width * scale)), max(1, int(size.height * scale)))
 
 
-def _laid(layout: _Layout, cells: Sequence[_Cell], jobs: Sequence[LocalJob]) -> list[graph.Laid]:
-    """Where each picture lies: in the middle of its cell, above the label."""
-    laid = []
+def _placed(
+    layout: _Layout, cells: Sequence[_Cell], jobs: Sequence[LocalJob]
+) -> list[filtergraph.Placed]:
+    """Return the place of each picture: in the middle of its cell, above the label."""
+    placed = []
     for index, (cell, job) in enumerate(zip(cells, jobs, strict=True)):
         x, y = layout.corner(index)
         x += (layout.cell.width - cell.shown.width) // 2
         y += (layout.box.height - cell.shown.height) // 2
-        laid.append(graph.Laid(job.output, cell.shown, x, y))
-    return laid
+        placed.append(filtergraph.Placed(job.output, cell.shown, x, y))
+    return placed
 
 
 def _paper(layout: _Layout, cells: Sequence[_Cell], background: Color) -> "Image.Image":
-    """The sheet with its labels, and the background where pictures will lie, for some have alpha."""
+    """Draw the sheet with its labels, and the background below pictures, since some have alpha."""
     from PIL import Image, ImageDraw
 
     paper = Image.new("RGB", (layout.sheet.width, layout.sheet.height), _PAPER)
@@ -155,19 +157,19 @@ def _paper(layout: _Layout, cells: Sequence[_Cell], background: Color) -> "Image
         left, top = layout.corner(index)
         x, y = left + layout.cell.width // 2, top + layout.box.height + 8
         paper.paste(
-            _under(cell.shown, background),
+            _backdrop(cell.shown, background),
             (x - cell.shown.width // 2, top + (layout.box.height - cell.shown.height) // 2),
         )
-        for number, words in enumerate(cell.words):
-            height, ink = (14, _FAINT) if number else (20, _INK)
-            words, font = _fitted(words, height, layout.cell.width)
-            pen.text((x, y), words, ink, font, anchor="ma")
+        for number, text in enumerate(cell.label):
+            height, colour = (14, _GREY) if number else (20, _DARK)
+            text, font = _fitted(text, height, layout.cell.width)
+            pen.text((x, y), text, colour, font, anchor="ma")
             y += 20 if number else 26
     return paper
 
 
-def _under(size: Size, background: Color) -> "Image.Image":
-    """What shines through a picture: the background, or squares where that is transparent itself."""
+def _backdrop(size: Size, background: Color) -> "Image.Image":
+    """Draw the background of a picture, or squares if the background itself is translucent."""
     from PIL import Image
 
     colour = (background.red, background.green, background.blue)
@@ -176,26 +178,26 @@ def _under(size: Size, background: Color) -> "Image.Image":
     squares = Image.new("RGB", (16, 16), "#ffffff")
     for corner in ((0, 0), (8, 8)):
         squares.paste((187, 187, 187), (*corner, corner[0] + 8, corner[1] + 8))
-    under = Image.new("RGB", (size.width, size.height))
+    backdrop = Image.new("RGB", (size.width, size.height))
     for x in range(0, size.width, 16):
         for y in range(0, size.height, 16):
-            under.paste(squares, (x, y))
-    return under
+            backdrop.paste(squares, (x, y))
+    return backdrop
 
 
 def _fitted(
-    words: str, height: int, width: int
+    text: str, height: int, width: int
 ) -> tuple[str, "ImageFont.FreeTypeFont | ImageFont.ImageFont"]:
-    """Words and a font in which they fit the width: smaller, and then cut."""
+    """Return a text and a font in which it fits the width: smaller, and then cut."""
     from PIL import ImageFont
 
-    # The font that comes with Pillow: there may be no other on a server.
+    # The font that comes with Pillow: a server may have no other.
     font = ImageFont.load_default(height)
-    while height > 11 and font.getlength(words) > width:
+    while height > 11 and font.getlength(text) > width:
         height -= 1
         font = ImageFont.load_default(height)
-    whole = words
-    while font.getlength(words) > width:
+    whole = text
+    while font.getlength(text) > width:
         whole = whole[:-1]
-        words = f"{whole}…"
-    return words, font
+        text = f"{whole}…"
+    return text, font

@@ -1,8 +1,8 @@
-"""What a Spec asks of FFmpeg's encoders: pixel formats and options.
+"""The pixel formats and options of FFmpeg's encoders for a Spec.
 
-JPEG's quality is the Independent JPEG Group's: their tables for luma and chroma (ITU-T T.81, annex K),
-scaled by the quality. FFmpeg's encoder takes them as they are when its own quantiser stands at 8, all but the
-first: DC is always quantised by 8.
+JPEG's quality is that of the Independent JPEG Group: their tables for luma and chroma (ITU-T T.81,
+annex K), scaled by the quality. FFmpeg's encoder uses such tables unchanged if its own quantiser is
+8, except their first number: DC is always quantised by 8.
 """
 
 from typing import Any
@@ -28,13 +28,13 @@ _CHROMA = (
     *(99, 99, 99, 99, 99, 99, 99, 99) * 4,
 )
 
-# From this quality on, full chroma gives more for the same bytes than a finer quantiser does
-# (docs/guide/colour.md has the figures).
+# From this quality on, full chroma is worth its bytes more than a finer quantiser is (for the
+# figures, see docs/guide/colour.md).
 _FULL_CHROMA_FROM = 95
 
 
 def jpeg_pixel_format(spec: Spec) -> str:
-    """FFmpeg's pixel format for the chroma subsampling that a Spec asks for."""
+    """Return FFmpeg's pixel format for the chroma subsampling of a Spec."""
     subsampling = spec.subsampling
     if subsampling == "auto":
         subsampling = "444" if spec.quality >= _FULL_CHROMA_FROM else "420"
@@ -42,24 +42,24 @@ def jpeg_pixel_format(spec: Spec) -> str:
 
 
 def options(spec: Spec) -> dict[str, Any]:
-    """The options of the encoder, but for its name."""
+    """Return the options of the encoder, without its name."""
     if spec.format.name == "jpeg":
         scale = _scale(spec.quality)
         fixed = {"q:v": 8, "qmin": 8, "qmax": 8}
         luma, chroma = _scaled(_LUMA, scale), _scaled(_CHROMA, scale)
         return fixed | {"intra_matrix": luma, "chroma_intra_matrix": chroma}
     if spec.format.name == "webp":
-        # libwebp's method, the effort, is 0 to 6. For lossless, its quality is effort too.
+        # libwebp's effort, `method`, is 0 to 6. For lossless, its quality is effort too.
         effort = {"compression_level": min(spec.compression, 6)}
         return effort | ({"lossless": 1} if spec.lossless else {"quality": spec.quality})
     return {"compression_level": spec.compression}
 
 
 def _scale(quality: int) -> float:
-    """The IJG's scale in percent (libjpeg's jpeg_quality_scaling), made up for FFmpeg's quantiser.
+    """Return the IJG's scale in percent (libjpeg's jpeg_quality_scaling), adapted to FFmpeg.
 
-    It rounds down where libjpeg rounds, and fills fewer bytes with less of the picture: measured
-    against Pillow at the same quality, this factor brings both to where they belong.
+    FFmpeg's quantiser rounds down where libjpeg rounds, so its files are smaller and worse. With
+    this factor, both are as Pillow's are at the same quality, as measured.
     """
     ijg = 5000 / quality if quality < 50 else 200 - 2 * quality
     return ijg * min(0.85, max(0.75, 0.85 - (quality - 85) / 100))

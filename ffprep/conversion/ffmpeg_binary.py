@@ -1,4 +1,4 @@
-"""The ffmpeg binary: which one, and which version."""
+"""Find the ffmpeg binary and its version."""
 
 import importlib.util
 import os
@@ -10,17 +10,17 @@ from ffprep.errors import EnvironmentFault, reason
 from ffprep.system.processes import answer
 
 OLDEST = (9, 0)
-"""The oldest version ffprep works with: the graphs negotiate colour by options that older ones lack
-(5.1, 7.0), and those read one tile of a HEIC as the whole picture."""
+"""The oldest version that ffprep works with: older ones lack options by which the filtergraphs
+negotiate colour (5.1, 7.0), and read one tile of a HEIC as the whole picture."""
 
 _VERSION = re.compile(r"ffmpeg version (?:n)?(\S+)")
 
 
 @dataclass(frozen=True, slots=True)
 class Binary:
-    """An ffmpeg that was asked its version. `version` is its own word, such as `9.0.2-17-g2a571b6`.
+    """An ffmpeg and its `version`, as it prints it: `9.0.2-17-g2a571b6`, for example.
 
-    The `embedded` one came with ffprep, so that what it gets wrong is ffprep's own fault.
+    The `embedded` one came with ffprep, so that its errors count as ffprep's own.
     """
 
     path: str
@@ -29,20 +29,20 @@ class Binary:
 
 
 def find(path: str | None = None) -> Binary:
-    """The ffmpeg to use: `path`, else FFPREP_FFMPEG, else the one imageio-ffmpeg brings.
+    """Return the ffmpeg to use: `path`, else FFPREP_FFMPEG, else the one of imageio-ffmpeg.
 
-    Raises EnvironmentFault when there is none or it is of no use.
+    Raises EnvironmentFault if there is none, or it is too old or not ffmpeg.
     """
     path = path or os.environ.get("FFPREP_FFMPEG")
     if not path and (embedded := _embedded()):
         return embedded
-    return _asked(path or _installed())
+    return _inspected(path or _installed())
 
 
 def _embedded() -> Binary | None:
-    """The binary that imageio-ffmpeg brings.
+    """Return the binary of imageio-ffmpeg; None if it brings none.
 
-    Its name tells its version: asking it would cost 15 ms, and the import, with a trial run, 60.
+    Its name has its version: running it would take 15 ms, and the import, with a trial run, 60.
     """
     package = importlib.util.find_spec("imageio_ffmpeg")
     for folder in (package and package.submodule_search_locations) or ():
@@ -54,35 +54,42 @@ def _embedded() -> Binary | None:
 
 
 def _installed() -> str:
-    """What imageio-ffmpeg finds where it brings none: a system's or a conda environment's."""
+    """Return the ffmpeg of the system or the conda environment, as imageio-ffmpeg finds it."""
     import imageio_ffmpeg
 
     try:
         return str(imageio_ffmpeg.get_ffmpeg_exe())
     except RuntimeError as error:
-        raise EnvironmentFault(f"no ffmpeg was found: {error}") from None
+        raise EnvironmentFault(
+            f"no ffmpeg was found ({error}); install imageio-ffmpeg, or name one with --ffmpeg"
+        ) from None
 
 
-def _asked(path: str) -> Binary:
+def _inspected(path: str) -> Binary:
+    """Run an ffmpeg to learn its version. Raises EnvironmentFault."""
     try:
-        answered = answer([path, "-version"], seconds=30)
+        output = answer([path, "-version"], seconds=30)
     except (OSError, ValueError) as error:
         raise EnvironmentFault(
             f"{path} cannot be run as ffmpeg ({reason(error)}); name another one with --ffmpeg or "
-            "FFPREP_FFMPEG, or leave both out to use the embedded one"
+            "FFPREP_FFMPEG, or leave out both to use the embedded one"
         ) from None
-    match = _VERSION.match(answered)
+    match = _VERSION.match(output)
     if not match:
-        raise EnvironmentFault(f"{path} does not answer like ffmpeg: it prints no version")
+        raise EnvironmentFault(
+            f"{path} is not an ffmpeg: it prints no version; name another one with --ffmpeg or "
+            "FFPREP_FFMPEG"
+        )
     return _required(path, match[1])
 
 
 def _required(path: str, version: str) -> Binary:
     number = re.match(r"(\d+)\.(\d+)", version)
-    # A build from FFmpeg's development branch has no number, and is newer than any release.
+    # A build from FFmpeg's development branch has no number; it counts as newer than any release.
     if number and (int(number[1]), int(number[2])) < OLDEST:
         raise EnvironmentFault(
-            f"{path} is ffmpeg {version}, and ffprep needs {OLDEST[0]}.{OLDEST[1]} or newer (for colour "
-            "negotiation and whole HEIC pictures); leave out --ffmpeg and FFPREP_FFMPEG to use the embedded one"
+            f"{path} is ffmpeg {version}, and ffprep needs {OLDEST[0]}.{OLDEST[1]} or newer (for "
+            "colour negotiation and whole HEIC pictures); leave out --ffmpeg and FFPREP_FFMPEG to "
+            "use the embedded one"
         )
     return Binary(path, version)

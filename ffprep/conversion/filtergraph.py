@@ -1,14 +1,14 @@
-"""Mode + Spec + ImageInfo to an FFmpeg command line, built with ffmpeg-python.
+"""Build an FFmpeg command line of a mode, a Spec and an ImageInfo, with ffmpeg-python.
 
-Every graph has the same order:
+Every filtergraph has the same steps, in this order:
 
-    showinfo             tells the log the size that was decoded
+    showinfo             log the size that was decoded
     turn upright         the eight EXIF orientations
-    crop bounds          all that follows sees only what is left; a few pixels are made enough for the scaler
-    alpha                laid on the background where the output has none
+    crop bounds          all later steps see only what is left; a tiny picture is enlarged for the scaler
+    alpha                lay it on the background if the output has none
     the mode's steps     from its file in filters/; alpha is premultiplied for those that mix pixels,
-                         and foreign colours become sRGB before the first that does more than cut or scale
-    finish               chroma subsampling, the encoder's pixel format, nothing riding along
+                         and other colours become sRGB before the first that does more than cut or scale
+    finish               chroma subsampling, the encoder's pixel format, no metadata
 
 Expressions see `iw` and `ih`, so one graph serves photos of every size.
 """
@@ -51,7 +51,7 @@ _MIXING = frozenset(
     "scale zscale gblur boxblur avgblur sab smartblur unsharp rotate perspective".split()
 )
 
-# What may be done to pixels whatever their colours mean, so that fewer of them are converted.
+# These filters work in any colour space; colours are converted after them, since pixels are fewer.
 _GEOMETRIC = frozenset("crop scale hflip vflip transpose".split())
 
 _UPRIGHT: dict[int, tuple[tuple[str, dict[str, str]], ...]] = {
@@ -67,9 +67,9 @@ _UPRIGHT: dict[int, tuple[tuple[str, dict[str, str]], ...]] = {
 
 
 def command(binary: str, source: Path, picture: ImageInfo, spec: Spec, output: Path) -> list[str]:
-    """The argv that turns `source` into `output`, whatever either is called.
+    """Return the argv that converts `source` to `output`, whatever their names are.
 
-    An ImageInfo with `raw` is read from standard input, row by row, instead of from `source`.
+    For an ImageInfo with `raw`, ffmpeg reads pixels from its standard input instead of `source`.
     """
     names = {_SOURCE: _url(source), _OUTPUT: _url(output)}
     arguments = _arguments(picture, spec, _SINGLE, _BySize.of(picture, spec))
@@ -78,24 +78,24 @@ def command(binary: str, source: Path, picture: ImageInfo, spec: Spec, output: P
 
 @dataclass(frozen=True, slots=True)
 class Sequence:
-    """What photos must have in common to go through one ffmpeg: all of its arguments but the names."""
+    """What photos of one stream have in common: all of ffmpeg's arguments except the names."""
 
     arguments: tuple[str, ...]
 
 
 SEQUENCE_FOLDERS = ("in", "out")
-"""Where a sequence's photos and outputs lie, each named by its number from 0."""
+"""The folders of a sequence's photos and outputs, each named by its number from 0."""
 
 
 def sequence(picture: ImageInfo, spec: Spec) -> Sequence | None:
-    """The Sequence that a photo may be a part of; None if it has to go alone."""
+    """Return the Sequence that a photo can be a part of; None if it has to go alone."""
     if not (picture.format.streams and picture.ffmpeg_reads):
         return None
     return Sequence(_arguments(_common(picture), spec, _NUMBERED, _BySize.of(picture, spec)))
 
 
 def sequence_command(binary: str, sequence: Sequence, folder: Path) -> list[str]:
-    """The argv that turns FOLDER/in/0, 1, ... into FOLDER/out/0, 1, ..., leaving out what it cannot."""
+    """Return the argv that converts FOLDER/in/0, 1, ... to FOLDER/out/0, 1, ..., skipping failures."""
     root = _url(folder).replace("%", "%%")
     places = zip((_SOURCE, _OUTPUT), SEQUENCE_FOLDERS, strict=True)
     names = {word: f"{root}/{name}/%d" for word, name in places}
@@ -103,8 +103,8 @@ def sequence_command(binary: str, sequence: Sequence, folder: Path) -> list[str]
 
 
 @dataclass(frozen=True, slots=True)
-class Laid:
-    """A picture on a sheet: its file, the size it is shown at, and its upper left corner."""
+class Placed:
+    """A picture on a sheet: its file, its size there, and its upper left corner."""
 
     path: Path
     size: Size
@@ -113,27 +113,27 @@ class Laid:
 
 
 def sheet_command(
-    binary: str, paper: Path, pictures: Iterable[Laid], spec: Spec, output: Path
+    binary: str, paper: Path, pictures: Iterable[Placed], spec: Spec, output: Path
 ) -> list[str]:
-    """The argv that lays PNG pictures on a PNG `paper` of the Spec's size."""
+    """Return the argv that lays PNG pictures on a PNG `paper` of the Spec's size."""
     reading = _only("file", "image2", "png") | {"pattern_type": "none"}
     stream = ffmpeg.input(_url(paper), **reading)["v:0"]
-    for laid in pictures:
-        picture = ffmpeg.input(_url(laid.path), **reading)["v:0"]
-        shown = picture.filter("scale", w=laid.size.width, h=laid.size.height, flags=SCALER)
+    for placed in pictures:
+        picture = ffmpeg.input(_url(placed.path), **reading)["v:0"]
+        shown = picture.filter("scale", w=placed.size.width, h=placed.size.height, flags=SCALER)
         inputs = [stream, shown.filter("format", pix_fmts="rgba")]
-        stream = ffmpeg.filter(inputs, "overlay", x=laid.x, y=laid.y, format="gbrp")
+        stream = ffmpeg.filter(inputs, "overlay", x=placed.x, y=placed.y, format="gbrp")
     stream = _finish(convert(stream, **final(spec, alpha=False)), spec, alpha=False)
     names = {_OUTPUT: _url(output)}
     return [binary, *(names.get(word, word) for word in _compiled(stream, spec, _SINGLE))]
 
 
-# ffmpeg-python wants names that are UTF-8; the real ones take these words' places afterwards.
+# ffmpeg-python accepts only UTF-8 names; the real names replace these afterwards.
 _SOURCE, _OUTPUT = "<source>", "<output>"
 
 
 @dataclass(frozen=True, slots=True)
-class _Shape:
+class _FileOptions:
     """The options of reading and writing one picture, or many."""
 
     reading: tuple[tuple[str, object], ...]
@@ -141,12 +141,12 @@ class _Shape:
     err_detect: str
 
 
-# One name is taken as it is, also with a % in it.
-_SINGLE = _Shape((("pattern_type", "none"),), (("frames:v", 1), ("update", 1)), "crccheck")
+# A single name is not a pattern, even with a % in it.
+_SINGLE = _FileOptions((("pattern_type", "none"),), (("frames:v", 1), ("update", 1)), "crccheck")
 
-# Many: the number of an output is that of its photo, also when others are dropped as damaged. Most
-# of what is odd about a photo drops it; what does not is suspected by its complaints (fflog).
-_NUMBERED = _Shape(
+# The number of an output is that of its photo, also if others are dropped as damaged. Most damage
+# drops a photo; `DecoderLog.may_complain_about` finds the rest.
+_NUMBERED = _FileOptions(
     (("pattern_type", "sequence"), ("framerate", 1), ("start_number", 0)),
     (("fps_mode", "passthrough"), ("enc_time_base", 1), ("frame_pts", 1)),
     "crccheck+explode",
@@ -154,16 +154,16 @@ _NUMBERED = _Shape(
 
 
 def _url(path: Path) -> str:
-    """A file name that FFmpeg does not take for an option, a protocol or a pattern."""
+    """Return a file name that FFmpeg cannot read as an option, a protocol or a pattern."""
     return "file:" + os.fspath(path)
 
 
 @dataclass(frozen=True, slots=True)
 class _BySize:
-    """What of a graph depends on the photo's size; photos that differ in it share no stream.
+    """What in a filtergraph depends on the photo's size; photos that differ in it share no stream.
 
-    `repeats` is how often each pixel is repeated, of a photo so tiny that the scaler could not enlarge it at
-    once. `odd` says that the bounds begin at an odd pixel.
+    `repeats` is how often each pixel is repeated, if the photo is too tiny for the scaler to enlarge it
+    at once. `odd` is true if the bounds begin at an odd pixel.
     """
 
     repeats: int
@@ -171,21 +171,23 @@ class _BySize:
 
     @classmethod
     def of(cls, picture: ImageInfo, spec: Spec) -> "_BySize":
-        """The scaler gives up at 65536 / 10 times (libswscale/utils.c: a step below 10 / 65536 of a pixel)."""
-        seen = cropped_size(picture.shown, spec.bounds)
-        factor = max(spec.size.width / seen.width, spec.size.height / seen.height)
+        """The scaler fails beyond 65536 / 10 times (libswscale/utils.c: steps under 10 / 65536 pixel)."""
+        cropped = cropped_size(picture.shown, spec.bounds)
+        factor = max(spec.size.width / cropped.width, spec.size.height / cropped.height)
         odd = any(edge % 2 for edge in spec.bounds.corner(picture.shown))
         return cls(math.ceil(factor / _LARGEST_FACTOR), odd)
 
 
 def _common(picture: ImageInfo) -> ImageInfo:
-    """An ImageInfo without what photos of one stream may differ in, such as their size."""
-    return replace(picture, stored=Size(1, 1), profile=None, carries=None)
+    """Return an ImageInfo without what may differ in one stream, such as the photos' sizes."""
+    return replace(picture, stored=Size(1, 1), profile=None, output_profile=None)
 
 
 @lru_cache(maxsize=256)
-def _arguments(picture: ImageInfo, spec: Spec, shape: _Shape, by_size: _BySize) -> tuple[str, ...]:
-    stream = _source(picture, shape).filter("showinfo", checksum=0)
+def _arguments(
+    picture: ImageInfo, spec: Spec, files: _FileOptions, by_size: _BySize
+) -> tuple[str, ...]:
+    stream = _source(picture, files).filter("showinfo", checksum=0)
     for name, options in _UPRIGHT[picture.orientation]:
         stream = stream.filter(name, **options)
     if picture.mode == "1" and not picture.raw:
@@ -204,10 +206,10 @@ def _arguments(picture: ImageInfo, spec: Spec, shape: _Shape, by_size: _BySize) 
             picture = replace(picture, lut=None, cicp=None)
         stream = flatten(stream, spec.background)
     stream = _apply(spec, stream, picture, keep_alpha)
-    return _compiled(_finish(stream, spec, keep_alpha), spec, shape)
+    return _compiled(_finish(stream, spec, keep_alpha), spec, files)
 
 
-def _compiled(stream: Stream, spec: Spec, shape: _Shape) -> tuple[str, ...]:
+def _compiled(stream: Stream, spec: Spec, files: _FileOptions) -> tuple[str, ...]:
     output = {
         "c:v": spec.format.encoder,
         **encoders.options(spec),
@@ -215,7 +217,7 @@ def _compiled(stream: Stream, spec: Spec, shape: _Shape) -> tuple[str, ...]:
         "flags:v": "+bitexact",
         "threads": 1,
         "f": "image2",
-        **dict(shape.writing),
+        **dict(files.writing),
     }
     head = ["-hide_banner", "-nostdin", "-nostats", "-loglevel", "level+info", "-y"]
     head += ["-filter_complex_threads", "1"]
@@ -228,13 +230,13 @@ def _compiled(stream: Stream, spec: Spec, shape: _Shape) -> tuple[str, ...]:
 
 
 def _in_two(graph: str) -> tuple[str, str]:
-    """What comes before the look-up tables, and what comes from there on, as graphs of their own.
+    """Split a graph in two: before the look-up tables, and from there on.
 
-    FFmpeg sets a graph up again, and reads its tables, whenever what goes into it changes size: in a
-    stream of photos, the first of the two.
+    FFmpeg sets up a graph again, and reads its tables, whenever its input changes size: in a stream
+    of photos, only the first of the two.
     """
     front, back, behind = list[str](), list[str](), set[str]()
-    for chain in re.split(r"(?<!\\);(?=\[)", graph):  # each reads what those before it have made
+    for chain in re.split(r"(?<!\\);(?=\[)", graph):  # each reads outputs of those before it
         match = re.fullmatch(r"((?:\[[^]]*\])+)(\w+).*?((?:\[s\d+\])+)", chain, re.DOTALL)
         assert match, chain
         inputs, filter, outputs = (re.findall(r"\[[^]]*\]|\w+", part) for part in match.groups())
@@ -247,10 +249,10 @@ def _in_two(graph: str) -> tuple[str, str]:
 
 
 def _only(protocol: str, demuxer: str, *decoders: str) -> dict[str, object]:
-    """Options that leave FFmpeg no other way to read an input than this one.
+    """Return options that allow FFmpeg only this protocol, demuxer and decoders for an input.
 
-    The lists also bind what a container would open: its other streams, whose decoders FFmpeg tries on
-    them before any is chosen, and files beside it.
+    The lists also apply to what a container would open: its other streams, whose decoders FFmpeg tries
+    before one is chosen, and other files.
     """
     options: dict[str, object] = {
         "protocol_whitelist": protocol,
@@ -258,11 +260,11 @@ def _only(protocol: str, demuxer: str, *decoders: str) -> dict[str, object]:
         "codec_whitelist": ",".join(decoders),
         "f": demuxer,
     }
-    # Which stream of a container is the picture is chosen later, so only others have one decoder for all.
+    # The stream of a container is chosen later, so its decoder cannot be fixed here.
     return options | ({"enable_drefs": 0} if demuxer == "mov" else {"c:v": decoders[0]})
 
 
-def _source(picture: ImageInfo, shape: _Shape) -> Stream:
+def _source(picture: ImageInfo, files: _FileOptions) -> Stream:
     if picture.raw:
         return ffmpeg.input(
             "pipe:0",
@@ -273,15 +275,15 @@ def _source(picture: ImageInfo, shape: _Shape) -> Stream:
     options: dict[str, Any] = {
         **_only("file", picture.format.demuxer, *picture.format.decoders),
         "threads": 1,
-        # A frame that is mostly missing is still handed on, so that damage is told as damage.
+        # Also output a frame that is mostly missing, so that damage is reported as damage.
         "discard_damaged_percentage": 100,
-        "err_detect": shape.err_detect,
+        "err_detect": files.err_detect,
     }
     if picture.format.demuxer == "image2":
-        options |= shape.reading
+        options |= files.reading
     if not picture.format.upright:
         options["noautorotate"] = None
-    # Picking one video stream of a tiled HEIC would be picking one tile.
+    # One video stream of a tiled HEIC would be one tile.
     stream = (
         "g:0" if picture.tiled else "disp:default" if picture.format.demuxer == "mov" else "v:0"
     )
@@ -289,13 +291,13 @@ def _source(picture: ImageInfo, shape: _Shape) -> Stream:
 
 
 def _apply(spec: Spec, photo: Stream, picture: ImageInfo, alpha: bool) -> Stream:
-    """The mode's steps over `photo`. A stream that several steps read is split among them."""
+    """Apply the mode's steps to `photo`. A stream that several steps read is split."""
     steps, values = spec.mode.steps, _values(spec)
     sources, readers = _wiring(steps)
-    outlets: dict[int, list[Stream]] = {-1: _outlets(photo, readers[-1])}
+    branches: dict[int, list[Stream]] = {-1: _branches(photo, readers[-1])}
     foreign = {-1} if picture.foreign else set()
     for index, step in enumerate(steps):
-        inputs = [outlets[source].pop() for source in sources[index]]
+        inputs = [branches[source].pop() for source in sources[index]]
         if foreign.issuperset(sources[index]) and step.filter in _GEOMETRIC:
             foreign.add(index)
             formats = deep(alpha)
@@ -307,9 +309,9 @@ def _apply(spec: Spec, photo: Stream, picture: ImageInfo, alpha: bool) -> Stream
                     srgb = _srgb(inputs[place], steps, source, picture, alpha)
                     inputs[place] = convert(srgb, **working(spec, alpha))
         options = {key: value.format_map(values) for key, value in step.options}
-        made = _step(step.filter, inputs, options, formats, alpha)
-        outlets[index] = _outlets(made, readers[index])
-    stream = outlets[len(steps) - 1].pop()
+        output = _step(step.filter, inputs, options, formats, alpha)
+        branches[index] = _branches(output, readers[index])
+    stream = branches[len(steps) - 1].pop()
     if len(steps) - 1 in foreign:
         srgb = _srgb(stream, steps, len(steps) - 1, picture, alpha)
         stream = convert(srgb, **final(spec, alpha))
@@ -321,7 +323,7 @@ def _apply(spec: Spec, photo: Stream, picture: ImageInfo, alpha: bool) -> Stream
 def _srgb(
     stream: Stream, steps: tuple[Step, ...], index: int, picture: ImageInfo, alpha: bool
 ) -> Stream:
-    """What a step made in foreign colours, in sRGB. A scale has made it deep already."""
+    """Convert a step's output to sRGB. After a scale, it is deep already."""
     if index < 0 or steps[index].filter != "scale":
         stream = convert(stream, **deep(alpha))
     return to_srgb(stream, picture, alpha)
@@ -339,17 +341,17 @@ def _step(
         inputs = [premultiplied(stream) for stream in inputs]
     if filter == "scale":
         options = {"flags": SCALER} | options
-    made = ffmpeg.filter(inputs, filter, **options)
+    output = ffmpeg.filter(inputs, filter, **options)
     if filter == "scale":
-        # Left to themselves, two scalers meet in the photo's own format: palette, 4:2:0, 1 bit.
-        made = made.filter("format", **formats)
+        # Without a format, two scalers would use the photo's own in between: palette, 4:2:0, 1 bit.
+        output = output.filter("format", **formats)
     if mixing:
-        made = made.filter("format", pix_fmts=STRAIGHT).filter("unpremultiply", inplace=1)
-    return made
+        output = output.filter("format", pix_fmts=STRAIGHT).filter("unpremultiply", inplace=1)
+    return output
 
 
 def _wiring(steps: tuple[Step, ...]) -> tuple[list[list[int]], dict[int, int]]:
-    """For each step, the steps it reads (-1 is the photo); and for each of those, how many read it."""
+    """Return the steps that each step reads (-1 is the photo), and the number of readers of each."""
     latest = {"photo": -1, "": -1}
     readers = dict.fromkeys(range(-1, len(steps)), 0)
     sources = []
@@ -362,7 +364,7 @@ def _wiring(steps: tuple[Step, ...]) -> tuple[list[list[int]], dict[int, int]]:
     return sources, readers
 
 
-def _outlets(stream: Stream, count: int) -> list[Stream]:
+def _branches(stream: Stream, count: int) -> list[Stream]:
     if count < 2:
         return [stream]
     split = stream.filter_multi_output("split", count)
@@ -380,17 +382,17 @@ def _values(spec: Spec) -> dict[str, str]:
 
 
 def _end(stream: Stream, spec: Spec, alpha: bool) -> Stream:
-    """What a mode that does not end in a scale leaves to be done."""
+    """Convert the output of a mode that does not end in a scale."""
     stream = stream.filter("format", **working(spec, alpha))
     return convert(stream, **final(spec, alpha)) if spec.format.name == "jpeg" else stream
 
 
 def _finish(stream: Stream, spec: Spec, alpha: bool) -> Stream:
     if alpha:
-        # The scaler takes 8-bit alpha times 257 to 16 bits, and 16-bit alpha by 256 back to 8.
+        # The scaler multiplies 8-bit alpha by 257 for 16 bits, and divides it by 256 for 8.
         stream = stream.filter("lutrgb", a="val*256/257")
         stream = convert(stream, pix_fmts=spec.format.final_alpha)
-    # Some encoders write what rides along with a frame: EXIF, orientation, profile, gamma; in a
-    # sequence, the first photo's gamma would be told of them all.
+    # Some encoders write what is attached to a frame: EXIF, orientation, profile, gamma. In a
+    # sequence, all outputs would get the first photo's gamma.
     stream = stream.filter("sidedata", mode="delete").filter("setsar", sar="1")
     return stream.filter("setparams", color_primaries="unknown", color_trc="unknown")

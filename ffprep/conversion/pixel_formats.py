@@ -1,4 +1,4 @@
-"""Streams of pixels: their formats on the way, alpha, and colours to sRGB. Built with ffmpeg-python."""
+"""Pixel formats within a filtergraph, alpha, and colours to sRGB; built with ffmpeg-python."""
 
 import os
 from typing import Any
@@ -13,36 +13,37 @@ from ffprep.core.spec import Color, Spec
 Stream = Any
 """A stream of ffmpeg-python, which has no types of its own."""
 
-# full_chroma_inp: without it, half the columns of an RGB picture's chroma are not looked at.
+# Without full_chroma_inp, half the columns of an RGB picture's chroma are ignored.
 SCALER = "lanczos+accurate_rnd+full_chroma_int+full_chroma_inp"
 
-# Alpha that is kept is straight, because FFmpeg's overlay gets premultiplied RGB wrong, and deep,
-# because the filters that mix neighbouring pixels are given it premultiplied, for the moment.
+# Alpha that is kept is straight, since FFmpeg's overlay gets premultiplied RGB wrong, and 16 bits
+# deep, since filters that mix neighbouring pixels get it premultiplied.
 STRAIGHT = "gbrap16"
 
-# Formats in which a picture may be cut at any pixel; of subsampled ones, the scaler makes 4:4:4.
+# Formats in which a picture may be cut at any pixel; the scaler converts subsampled ones to 4:4:4.
 _FULL_CHROMA = "|".join(
-    "gray gray10 gray12 gray16 ya8 ya16 pal8 rgb24 bgr24 rgba bgra bgr0 argb rgb48 rgba64 gbrp gbrp10 gbrp12 gbrp16 "
-    "gbrap gbrap10 gbrap12 gbrap16 yuv444p yuv444p10 yuv444p12 yuv444p16 yuva444p yuva444p10 yuva444p12".split()
+    "gray gray10 gray12 gray16 ya8 ya16 pal8 rgb24 bgr24 rgba bgra bgr0 argb rgb48 rgba64 "
+    "gbrp gbrp10 gbrp12 gbrp16 gbrap gbrap10 gbrap12 gbrap16 yuv444p yuv444p10 yuv444p12 "
+    "yuv444p16 yuva444p yuva444p10 yuva444p12".split()
 )
 
-# Deep enough for a look-up table, or for a change of primaries, to leave no steps.
+# Deep enough for a look-up table, or a change of primaries, without visible steps.
 DEEP = "gbrp16"
 _WHITE = 203
 
-# JPEG is full-range BT.601 by JFIF; said here once, FFmpeg's filters agree on it among themselves.
+# JPEG is full-range BT.601 by JFIF. Set here once; FFmpeg's filters negotiate the rest.
 _JFIF = {"color_spaces": "bt470bg", "color_ranges": "pc"}
 
 
 def convert(stream: Stream, **formats: str | None) -> Stream:
-    """Change the pixel format (or the colour range or matrix) with the scaler's best settings."""
+    """Convert the pixel format (or the colour range or matrix) with the scaler's best settings."""
     return stream.filter("scale", flags=SCALER).filter("format", **formats)
 
 
 def cut(stream: Stream, bounds: Bounds, odd: bool) -> Stream:
-    """Cut to the nearest pixels, as `Bounds` has them.
+    """Cut at the nearest pixels, as `Bounds.of` does.
 
-    Subsampled chroma cannot be cut at an `odd` pixel: it would be one pixel of the photo off.
+    Subsampled chroma cannot be cut at an `odd` pixel: it would be off by one pixel of the photo.
     """
     if odd:
         stream = convert(stream, pix_fmts=_FULL_CHROMA)
@@ -52,7 +53,7 @@ def cut(stream: Stream, bounds: Bounds, odd: bool) -> Stream:
 
 
 def flatten(stream: Stream, background: Color) -> Stream:
-    """Lay a picture with alpha on `background`. Before scaling, this is what premultiplying is for."""
+    """Lay a picture with alpha on `background`. Before scaling, this replaces premultiplying."""
     layers = convert(stream, pix_fmts="gbrap").filter_multi_output("split")
     backdrop = layers[0].filter(
         "drawbox", w="iw", h="ih", t="fill", replace=1, color=color(background)
@@ -62,12 +63,12 @@ def flatten(stream: Stream, background: Color) -> Stream:
 
 
 def deep(alpha: bool) -> dict[str, str | None]:
-    """The pixel format in which colours are converted."""
+    """Return the pixel format in which colours are converted."""
     return {"pix_fmts": STRAIGHT if alpha else DEEP}
 
 
 def to_srgb(stream: Stream, picture: ImageInfo, alpha: bool) -> Stream:
-    """Bring foreign colours of a `deep` stream to sRGB: by a table, or toning HDR down."""
+    """Convert the colours of a `deep` stream to sRGB: by a look-up table, or by tone mapping HDR."""
     if picture.lut:
         return stream.filter("lut3d", file=os.fspath(picture.lut), interp="tetrahedral")
     assert picture.cicp
@@ -75,13 +76,13 @@ def to_srgb(stream: Stream, picture: ImageInfo, alpha: bool) -> Stream:
 
 
 def _tone_mapped(stream: Stream, cicp: Cicp, floats: str) -> Stream:
-    """HDR to sRGB: as it is up to half of diffuse white, and from there rolled off.
+    """Convert HDR to sRGB: unchanged up to half of diffuse white, and compressed above.
 
     White is 203 cd/m2 and the brightest highlight 1000 (ITU-R BT.2408).
     """
     rgb = {"matrixin": "gbr", "matrix": "gbr", "rangein": "full", "range": "full"}
     source = {"primariesin": cicp.primaries, "transferin": cicp.transfer}
-    # agamma: HLG's gamma of the whole, not an approximation of it channel by channel.
+    # agamma=0: HLG's gamma of all channels together, not an approximation channel by channel.
     linear = {"primaries": "bt709", "transfer": "linear", "npl": _WHITE, "agamma": 0}
     light = stream.filter("zscale", **rgb, **source, **linear).filter("format", pix_fmts=floats)
     mapped = light.filter("tonemap", tonemap="mobius", param=0.5, peak=1000 / _WHITE, desat=0)
@@ -90,12 +91,12 @@ def _tone_mapped(stream: Stream, cicp: Cicp, floats: str) -> Stream:
 
 
 def premultiplied(stream: Stream) -> Stream:
-    """A stream with alpha, ready for a filter that mixes neighbouring pixels."""
+    """Premultiply a stream with alpha, for a filter that mixes neighbouring pixels."""
     return stream.filter("format", pix_fmts=STRAIGHT).filter("premultiply", inplace=1)
 
 
 def working(spec: Spec, alpha: bool) -> dict[str, str | None]:
-    """The pixel format in which a mode's steps meet: full chroma, so odd sizes are exact."""
+    """Return the pixel format between a mode's steps: full chroma, so that odd sizes are exact."""
     if alpha:
         return {"pix_fmts": STRAIGHT}
     if not spec.background.opaque:
@@ -104,12 +105,12 @@ def working(spec: Spec, alpha: bool) -> dict[str, str | None]:
 
 
 def final(spec: Spec, alpha: bool) -> dict[str, str | None]:
-    """The pixel format in which a mode ends: the encoder's, where nothing is lost by it."""
+    """Return the pixel format in which a mode ends: the encoder's, if nothing is lost by it."""
     if spec.format.name == "jpeg":
         return {"pix_fmts": encoders.jpeg_pixel_format(spec), **_JFIF}
     return working(spec, alpha)
 
 
 def color(color: Color) -> str:
-    """As FFmpeg writes it."""
+    """Return a colour as FFmpeg writes it."""
     return f"0x{color.red:02x}{color.green:02x}{color.blue:02x}{color.alpha:02x}"

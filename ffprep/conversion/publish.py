@@ -11,7 +11,7 @@ from ffprep.system.tempfiles import writing
 
 
 def publish(temporary: Path, job: LocalJob, policy: Policy) -> FileStamp:
-    """Give a verified file its final name; its FileStamp. Raises as `temporary_beside` does."""
+    """Give a verified file its final name; return its FileStamp. Raises as `temporary_beside`."""
     with writing(job.output):
         if policy.preserve_times:
             times = os.stat(job.source)
@@ -28,7 +28,7 @@ def publish(temporary: Path, job: LocalJob, policy: Policy) -> FileStamp:
 
 
 def _sync(path: Path) -> None:
-    """Have a file's bytes, or a folder's names, on the disk. Raises OSError."""
+    """Write a file's bytes, or a folder's names, to the disk. Raises OSError."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

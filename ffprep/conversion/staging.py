@@ -40,9 +40,9 @@ class RemoteConverter:
     def prove(self, errand: Job) -> tuple[Size, FileStamp]:
         """As the Converter's. Raises PhotoError for an object, which is not read for this."""
         if isinstance(errand, LocalJob):
-            return self.converter.prove(errand)
+            return self.converter.verify_existing(errand)
         raise PhotoError(Kind.UNSUPPORTED, "an object in a store is not proven again")
 
     def pipeline(self, errand: Job) -> list[list[str]]:
         """As the Converter's; empty where an object is fetched or put, for which there is no command line."""
-        return self.converter.pipeline(errand) if isinstance(errand, LocalJob) else []
+        return self.converter.command_lines(errand) if isinstance(errand, LocalJob) else []

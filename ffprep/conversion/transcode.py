@@ -1,42 +1,64 @@
-"""One photo through ffmpeg: what its file holds, the call, whose fault it is, and the bytes it may fill."""
+"""One photo to one verified output; `Transcoder.convert` lists the steps in order.
+
+    probe            what the file holds, and in which version            image.sandbox
+    choose           the size and the mode for this photo                 core.fitting
+    filtergraph      the command line                                     filtergraph
+    ffmpeg           run it under limits                                  system.processes
+    log              what was decoded, and the decoder's complaints       ffmpeg_log
+    damage           whether a part of the picture is missing             image.integrity
+    complete         the ICC profile and EXIF that the output is to have  image.embed
+    max-bytes        all of this again at a lower quality, if need be
+    verify           decode the output and compare it with its Spec       image.probe
+    publish          give it its final name                               publish
+
+A stream shares these steps, except the call of ffmpeg (`converter`).
+"""
 
 import os
 import signal
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ffprep.config import modes
-from ffprep.conversion import filtergraph as graph
+from ffprep.conversion import ffmpeg_log, filtergraph
 from ffprep.conversion.ffmpeg_binary import Binary
-from ffprep.core import ffmpeg_log as fflog
+from ffprep.conversion.publish import publish
+from ffprep.core.decoder_log import INCOMPLETE, DecoderLog
 from ffprep.core.fitting import Framing, cropped_size, resolve_spec, times
+from ffprep.core.geometry import Size
 from ffprep.core.image_info import ImageInfo
-from ffprep.core.job import Caveat, LocalJob
+from ffprep.core.job import Caveat, LocalJob, Result, Status
 from ffprep.core.policy import Policy
 from ffprep.core.spec import LOWEST_QUALITY, Spec
 from ffprep.errors import EnvironmentFault, Killed, Kind, PhotoError
-from ffprep.image.embed import embed
-from ffprep.image.integrity import NOT_ALL
 from ffprep.image.pillow import out_of_memory
+from ffprep.image.probe import verify
 from ffprep.image.sandbox import DecoderPool
 from ffprep.system.files import FileStamp
 from ffprep.system.processes import Limits, Processes, Running
-from ffprep.system.tempfiles import disk_full, named_on_one_line, require_writable, writing
+from ffprep.system.tempfiles import (
+    disk_full,
+    named_on_one_line,
+    require_writable,
+    temporary_beside,
+    writing,
+)
 
-# An output is allowed twice what its pixels are at four bytes each, and some room for the rest. The frame is
-# the user's own wish: what it takes is added to what a photo may.
-_BYTES_A_PIXEL, _ROOM = 8, 1 << 24
+# An output may have twice the bytes of its pixels at four bytes each, and some for the rest. The user
+# chose the frame, so its memory is added to what a photo may take.
+_BYTES_A_PIXEL, _OTHER_BYTES = 8, 1 << 24
 _MEMORY_A_PIXEL = 64
 
-# What is fed has a viewer beside it that holds the same picture.
-_SHARE_OF_THE_FED = 0.55
+# A decoder beside an ffmpeg that is fed holds the same picture.
+_SHARE_IF_FED = 0.55
 
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """A LocalJob, what its source holds, in which version, and what is to be said of it already."""
+    """A probed LocalJob: what its source holds, in which version, and caveats known already."""
 
     job: LocalJob
     picture: ImageInfo
@@ -44,12 +66,14 @@ class Photo:
     caveats: tuple[Caveat, ...] = ()
 
     def require_unchanged(self) -> None:
-        """Raise PhotoError where the source is another file by now.
-
-        What was probed of the one does not hold for the other: its turning, its colours.
-        """
+        """Raise PhotoError if the source is another file by now, with other colours for example."""
         if FileStamp.of(self.job.source) != self.stamp:
             raise PhotoError(Kind.IO, "was changed while it was read; run again")
+
+    def at_quality(self, quality: int) -> "Photo":
+        """Return the same photo for an output of another quality."""
+        job = self.job
+        return replace(self, job=replace(job, spec=replace(job.spec, quality=quality)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,50 +83,105 @@ class Transcoder:
     binary: Binary
     policy: Policy
     processes: Processes
-    viewers: DecoderPool
+    decoders: DecoderPool
 
-    def look(self, job: LocalJob) -> Photo:
-        """Probe a LocalJob's source; the Photo's LocalJob has the one size and the one mode that are for it.
+    def convert(self, photo: Photo) -> Result:
+        """Convert a probed photo in an ffmpeg process of its own.
 
-        Raises PhotoError, also where it would have to be enlarged too far, is cut to nothing, or has no size.
+        Raises EnvironmentFault if no photo can be converted.
+        """
+        started = time.perf_counter()
+        try:
+            photo.require_unchanged()
+            with temporary_beside(photo.job.output) as output:
+                with self.processes.room_for(photo.picture.weight):
+                    caveats = self._encode(photo, output)
+                    caveats += self._lower_quality(photo, output)
+                result = self.verify_and_publish(photo, output, caveats)
+        except Exception as error:
+            return failed(photo.job, self._whose_fault(photo.job, error), started)
+        return replace(result, seconds=time.perf_counter() - started)
+
+    def probe(self, job: LocalJob) -> Photo:
+        """Probe a source, and choose the size and the mode of its output.
+
+        Raises PhotoError, also if the photo would be enlarged too far or is cropped to nothing, or if
+        there is no size for it.
         """
         stamp, keep = FileStamp.of(job.source), job.spec.colour == "keep"
-        picture, foreign = self.viewers.look(job.source, self.policy.max_pixels, keep)
-        left = cropped_size(picture.shown, job.spec.bounds)
-        job = replace(job, spec=resolve_spec(job.spec, left))
-        enlarged = self._enlargement(job, picture)
-        caveats = ([enlarged] if enlarged else []) + ([Caveat(foreign)] if foreign else [])
+        picture, warning = self.decoders.probe_colours(job.source, self.policy.max_pixels, keep)
+        cropped = cropped_size(picture.shown, job.spec.bounds)
+        job = replace(job, spec=resolve_spec(job.spec, cropped))
+        enlarged = self._enlargement(job, picture.shown, cropped)
+        caveats = ([enlarged] if enlarged else []) + ([Caveat(warning)] if warning else [])
         return Photo(job, picture, stamp, tuple(caveats))
 
-    def write(self, photo: Photo, output: Path) -> tuple[Caveat, ...]:
-        """Write one picture that fits its bytes; what is to be said of it.
+    def _enlargement(self, job: LocalJob, photo: Size, cropped: Size) -> Caveat | None:
+        """Return the caveat of an enlargement. Raises PhotoError if the policy does not allow it."""
+        framing = Framing.of(job.spec.mode.effective_fit, cropped, job.spec.size)
+        if not framing.enlarges:
+            return None
+        size = str(cropped) if cropped == photo else f"{cropped}, cropped from {photo},"
+        factor = f"enlarged {times(framing.factor)} for {job.spec.size}"
+        if self.policy.upscale == "fail":
+            advice = "find a larger original, ask for a smaller size, or give --upscale allow"
+            raise PhotoError(Kind.UPSCALE, f"{size} would have to be {factor}; {advice}")
+        return Caveat(f"{size} {factor}" if self.policy.upscale == "warn" else "", Kind.UPSCALE)
 
-        Raises PhotoError, or EnvironmentFault for what would meet every photo.
+    def _encode(self, photo: Photo, output: Path) -> tuple[Caveat, ...]:
+        """Write a complete output, of any number of bytes; return its caveats."""
+        picture, log = photo.picture, None
+        if picture.ffmpeg_reads:
+            log = self._transcode(photo.job, picture, output)
+        if log and is_whole(log, 0, picture, output) and not _may_be_later(log, picture):
+            missing = self.decoders.damage(photo.job.source, picture, log)
+        else:
+            missing = self._encode_by_pillow(photo, output, log)
+        caveats = photo.caveats + self._judge(missing)
+        self.complete(photo, output)
+        return caveats
+
+    def _transcode(
+        self, job: LocalJob, picture: ImageInfo, output: Path, pixels: Iterable[bytes] | None = None
+    ) -> DecoderLog:
+        """Build the filtergraph, run ffmpeg and read its log."""
+        with named_on_one_line(job.source, output) as (source, written):
+            argv = filtergraph.command(self.binary.path, source, picture, job.spec, written)
+            return self.run(job, argv, pixels)
+
+    def run(
+        self, job: LocalJob, argv: list[str], data: Iterable[bytes] | None = None
+    ) -> DecoderLog:
+        """Run ffmpeg to its end and read its log.
+
+        Raises PhotoError, or EnvironmentFault for what is not a photo's fault.
         """
-        with self.processes.room_for(photo.picture.weight):
-            said = photo.caveats + self._write(photo, output)
-            if not fits(photo.job.spec, output):
-                quality = self._lower_quality(photo, output)
-                said += (Caveat(f"took quality {quality} to fit {photo.job.spec.max_bytes} bytes"),)
-            return said
-
-    def complete(self, photo: Photo, output: Path) -> None:
-        """Give an encoded picture what it is to carry besides. Raises as an output's publishing does."""
-        spec, exif = photo.job.spec, b""
-        if spec.metadata == "keep-rights":
-            exif = self.viewers.rights(photo.job.source, photo.picture).exif()
-        with writing(photo.job.output):
-            embed(output, spec.format, photo.picture.carries, exif)
+        with self.started(job, argv, data) as running:
+            status = running.wait_at_most(self.policy.timeout)
+        if status is None:
+            words = f"converting it took more than {self.policy.timeout:g} s; raise --timeout"
+            raise PhotoError(Kind.TIMEOUT, words)
+        log = ffmpeg_log.read(running.log)
+        self.require_working(job, log)
+        if log.out_of_memory:
+            raise out_of_memory()
+        if status == -signal.SIGKILL:
+            words = "ffmpeg was killed (signal 9), perhaps for lack of memory; run again"
+            raise Killed(Kind.DAMAGED, words)
+        if status < 0 and not log.no_frames:
+            words = f"ffmpeg crashed on it (signal {-status}); restore it from a backup"
+            raise PhotoError(Kind.DAMAGED, words)
+        return log
 
     @contextmanager
     def started(
         self, job: LocalJob, argv: list[str], data: Iterable[bytes] | None = None
     ) -> Iterator[Running]:
-        """A running ffmpeg, under limits. Raises EnvironmentFault when it cannot be started."""
+        """Start ffmpeg under limits. Raises EnvironmentFault if it cannot be started."""
         frame = job.spec.size.pixels
-        share = 1.0 if data is None else _SHARE_OF_THE_FED
+        share = 1.0 if data is None else _SHARE_IF_FED
         memory = int(self.policy.max_memory * share) + _MEMORY_A_PIXEL * frame
-        limits = Limits(memory, _ROOM + _BYTES_A_PIXEL * frame)
+        limits = Limits(memory, _OTHER_BYTES + _BYTES_A_PIXEL * frame)
         try:
             with self.processes.start(argv, limits, data) as running:
                 yield running
@@ -110,49 +189,86 @@ class Transcoder:
             words = f"{self.binary.path} cannot be started: {error.strerror}"
             raise EnvironmentFault(words) from None
 
-    def _enlargement(self, job: LocalJob, picture: ImageInfo) -> Caveat | None:
-        """What is to be said of enlarging. Raises PhotoError where the policy does not permit it."""
-        seen = cropped_size(picture.shown, job.spec.bounds)
-        framing = Framing.of(job.spec.mode.lies, seen, job.spec.size)
-        if not framing.enlarges:
-            return None
-        photo = str(seen) if job.spec.bounds.whole else f"{seen}, cut from {picture.shown},"
-        factor = f"enlarged {times(framing.factor)} for {job.spec.size}"
-        if self.policy.upscale == "fail":
-            advice = "find a larger original, ask for a smaller size, or say --upscale allow"
-            raise PhotoError(Kind.UPSCALE, f"{photo} would have to be {factor}; {advice}")
-        told = self.policy.upscale == "warn"
-        return Caveat(f"{photo} {factor}" if told else "", Kind.UPSCALE)
+    def require_working(self, job: LocalJob, log: DecoderLog) -> None:
+        """Raise EnvironmentFault for a failure that is not a photo's fault."""
+        if log.missing_part:
+            raise EnvironmentFault(
+                f"{self.binary.path} lacks the {log.missing_part} that ffprep needs; "
+                "leave out --ffmpeg and FFPREP_FFMPEG to use the embedded one"
+            )
+        if log.graph_fault:
+            raise EnvironmentFault(modes.blame(job.spec.mode, log.graph_fault))
+        if log.disk_full:
+            raise disk_full(job.output)
 
-    def _write(self, photo: Photo, output: Path) -> tuple[Caveat, ...]:
-        job, picture, log = photo.job, photo.picture, None
-        if picture.ffmpeg_reads:
-            log = self._transcode(job, picture, output)
-        if log and is_whole(log, 0, picture, output) and not _may_be_later(log, picture):
-            part = self.viewers.missing(job.source, picture, log)
-        else:
-            photo.require_unchanged()
-            if log and picture.format.forgiving and _is_broken(log, picture):
-                words = "cannot be decoded whole; restore it from a backup"
-                raise PhotoError(Kind.DAMAGED, words)
-            part = self._by_pillow(job, picture, output)
-            part = part or self.viewers.unnoticed(job.source, picture)
-        caveats = self._judge(part)
-        self.complete(photo, output)
-        return caveats
+    def _encode_by_pillow(self, photo: Photo, output: Path, log: DecoderLog | None) -> str | None:
+        """Decode with Pillow, encode with ffmpeg; return what shows that a part is missing, if any.
 
-    def _lower_quality(self, photo: Photo, output: Path) -> int:
-        """Write a picture at the best quality that fits; it is known not to at the Spec's own.
+        The log is that of an ffmpeg which made nothing of the photo. Raises PhotoError.
+        """
+        photo.require_unchanged()
+        job, picture = photo.job, photo.picture
+        if log and picture.format.forgiving and _is_broken(log, picture):
+            words = "the whole picture cannot be decoded; restore it from a backup"
+            raise PhotoError(Kind.DAMAGED, words)
+        try:
+            self._feed(job, picture, output, strict=True)
+        except PhotoError as error:
+            if error.kind is not Kind.DAMAGED or not self.policy.keep_damaged:
+                raise
+            self._feed(job, picture, output, strict=False)
+            return INCOMPLETE
+        return self.decoders.hidden_damage(job.source, picture)
 
-        Raises PhotoError where none does.
+    def _feed(self, job: LocalJob, picture: ImageInfo, output: Path, strict: bool) -> None:
+        """Encode the pixels that Pillow has decoded."""
+        with self.decoders.decoded(job.source, picture, strict) as (raw, pixels):
+            log = self._transcode(job, raw, output, pixels)
+        if not pixels.complete:
+            raise PhotoError(Kind.DAMAGED, "the decoder crashed on it; restore it from a backup")
+        if not is_whole(log, 0, raw, output):
+            require_writable(output, job.output)
+            last = log.errors[-1] if log.errors else "it logged no error"
+            raise PhotoError(Kind.INTERNAL, f"ffmpeg made no output of the decoded pixels: {last}")
+
+    def _judge(self, missing: str | None) -> tuple[Caveat, ...]:
+        """Return the caveat of a damaged photo. Raises PhotoError unless it is to be kept."""
+        if missing is None:
+            return ()
+        if not self.policy.keep_damaged:
+            raise PhotoError(
+                Kind.DAMAGED,
+                f"part of the picture is missing ({missing}); restore it from a backup, or convert "
+                "the rest with --damaged keep",
+            )
+        words = f"converted although part of the picture is missing ({missing})"
+        return (Caveat(words, Kind.DAMAGED),)
+
+    def complete(self, photo: Photo, output: Path) -> None:
+        """Write the ICC profile and EXIF that an output is to have. Raises as `temporary_beside`."""
+        spec, profile, exif = photo.job.spec, photo.picture.output_profile, b""
+        if spec.metadata == "keep-rights":
+            exif = self.decoders.rights(photo.job.source, photo.picture).exif()
+        if profile or exif:
+            from ffprep.image.embed import embed
+
+            with writing(photo.job.output):
+                embed(output, spec.format, profile, exif)
+
+    def _lower_quality(self, photo: Photo, output: Path) -> tuple[Caveat, ...]:
+        """Write an output again, at the best quality that fits `max_bytes`; return the caveat of it.
+
+        Raises PhotoError if none does.
         """
         spec = photo.job.spec
+        if fits(spec, output):
+            return ()
         if not spec.lossy or spec.quality <= LOWEST_QUALITY:
             raise too_many_bytes(spec, size_of(output))
         low, high = LOWEST_QUALITY - 1, spec.quality
-        quality = written = LOWEST_QUALITY  # where this does not fit, nothing does
+        quality = written = LOWEST_QUALITY  # if this does not fit, none does
         while high - low > 1:
-            self._write(_at(photo, quality), output)
+            self._encode(photo.at_quality(quality), output)
             written = quality
             if fits(spec, output):
                 low = quality
@@ -162,125 +278,89 @@ class Transcoder:
                 high = quality
             quality = (low + high) // 2
         if written != low:
-            self._write(_at(photo, low), output)
-        return low
+            self._encode(photo.at_quality(low), output)
+        return (Caveat(f"quality lowered to {low} to fit {spec.max_bytes} bytes"),)
 
-    def _by_pillow(self, job: LocalJob, picture: ImageInfo, output: Path) -> str | None:
-        """Decode with Pillow and hand FFmpeg the pixels; what tells that some are missing, if they may be."""
-        try:
-            self._pillow(job, picture, output, strict=True)
-        except PhotoError as error:
-            if error.kind is not Kind.DAMAGED or not self.policy.keep_damaged:
-                raise
-        else:
-            return None
-        self._pillow(job, picture, output, strict=False)
-        return NOT_ALL
+    def verify_and_publish(self, photo: Photo, output: Path, caveats: tuple[Caveat, ...]) -> Result:
+        """Verify an output and give it its final name; the Result has no time yet. Raises PhotoError."""
+        job = photo.job
+        require_writable(output, job.output)
+        if not fits(job.spec, output):
+            raise too_many_bytes(job.spec, size_of(output))
+        size = verify(output, job.spec)
+        photo.require_unchanged()
+        return Result(
+            job.source,
+            job.output,
+            Status.CONVERTED,
+            size,
+            caveats=caveats,
+            stamp=publish(output, job, self.policy),
+            mode=job.spec.mode.name,
+        )
 
-    def _pillow(self, job: LocalJob, picture: ImageInfo, output: Path, strict: bool) -> None:
-        with self.viewers.decoded(job.source, picture, strict) as (raw, pixels):
-            log = self._transcode(job, raw, output, pixels)
-        if not pixels.complete:
-            raise PhotoError(Kind.DAMAGED, "the decoder crashed on it; restore it from a backup")
-        if not is_whole(log, 0, raw, output):
-            require_writable(output, job.output)
-            last = log.errors[-1] if log.errors else "and said nothing"
-            raise PhotoError(Kind.INTERNAL, f"ffmpeg made nothing of its pixels: {last}")
-
-    def _transcode(
-        self, job: LocalJob, picture: ImageInfo, output: Path, pixels: Iterable[bytes] | None = None
-    ) -> fflog.Log:
-        with named_on_one_line(job.source, output) as (source, written):
-            argv = graph.command(self.binary.path, source, picture, job.spec, written)
-            return self.run(job, argv, pixels)
-
-    def run(self, job: LocalJob, argv: list[str], data: Iterable[bytes] | None = None) -> fflog.Log:
-        """Run ffmpeg to its end. Raises PhotoError, or EnvironmentFault for what is no photo's fault."""
-        with self.started(job, argv, data) as running:
-            status = running.wait_at_most(self.policy.timeout)
-        if status is None:
-            raise PhotoError(
-                Kind.TIMEOUT, f"took more than {self.policy.timeout:g} s; raise --timeout"
-            )
-        log = fflog.read(running.log)
-        self.blame(job, log)
-        if log.out_of_memory:
-            raise out_of_memory()
-        if status == -signal.SIGKILL:
-            words = "ffmpeg was killed (signal 9) while at it, for want of memory maybe; run again"
-            raise Killed(Kind.DAMAGED, words)
-        if status < 0 and not log.barren:
-            raise PhotoError(Kind.DAMAGED, f"ffmpeg crashed on it (signal {-status})")
-        return log
-
-    def blame(self, job: LocalJob, log: fflog.Log) -> None:
-        """Raise what is no photo's fault."""
-        if log.lacking:
-            raise EnvironmentFault(f"{self.binary.path} lacks the {log.lacking} that ffprep needs")
-        if log.graph_fault:
-            raise EnvironmentFault(modes.blame(job.spec.mode, log.graph_fault))
-        if log.disk_full:
-            raise disk_full(job.output)
-
-    def _judge(self, part: str | None) -> tuple[Caveat, ...]:
-        """What is to be said of a photo of which a part is missing. Raises PhotoError unless it is to be kept."""
-        if part is None:
-            return ()
-        if not self.policy.keep_damaged:
-            raise PhotoError(
-                Kind.DAMAGED,
-                f"part of the picture is missing ({part}); restore it from a backup, or convert "
-                "what is left with --damaged keep",
-            )
-        words = f"converted although part of the picture is missing ({part})"
-        return (Caveat(words, Kind.DAMAGED),)
+    def _whose_fault(self, job: LocalJob, error: Exception) -> Exception:
+        """Return the error to report: a user's own mode or ffmpeg is not a bug of ffprep."""
+        if not isinstance(error, PhotoError) or error.kind is not Kind.INTERNAL:
+            return error
+        if not modes.is_shipped(job.spec.mode):
+            words = f"mode {job.spec.mode.name!r} does not work for this photo: {error}"
+            return PhotoError(Kind.UNSUPPORTED, words)
+        if not self.binary.embedded:
+            words = f"{self.binary.path} failed ({error}); use another ffmpeg"
+            return PhotoError(Kind.IO, words)
+        return error
 
 
-def is_whole(log: fflog.Log, number: int, picture: ImageInfo, output: Path) -> bool:
-    """Whether FFmpeg decoded what the probe saw, and wrote something."""
-    decoded = picture.shown if picture.format.upright and not picture.raw else picture.stored
-    return log.frames.get(number) == decoded and size_of(output) > 0
+def failed(job: LocalJob, error: Exception, started: float) -> Result:
+    """Return the Result of an exception. Raises it if it is a fault of the environment."""
+    if isinstance(error, EnvironmentFault):
+        raise error
+    if not isinstance(error, PhotoError):  # a bug: reported as such, and the other photos go on
+        error = PhotoError(Kind.INTERNAL, f"{type(error).__name__}: {error}")
+    return Result.failed(job.source, job.output, error, time.perf_counter() - started)
 
 
-def _may_be_later(log: fflog.Log, picture: ImageInfo) -> bool:
-    """Whether a complaint may be about a later frame; Pillow reads the first alone."""
+def is_whole(log: DecoderLog, number: int, picture: ImageInfo, output: Path) -> bool:
+    """Return whether FFmpeg decoded what the probe found, and wrote something."""
+    expected = picture.shown if picture.format.upright and not picture.raw else picture.stored
+    return log.frames.get(number) == expected and size_of(output) > 0
+
+
+def _may_be_later(log: DecoderLog, picture: ImageInfo) -> bool:
+    """Return whether a complaint may be about a later frame; Pillow reads only the first."""
     return picture.format.name == "gif" and bool(log.damage)
 
 
-def _is_broken(log: fflog.Log, picture: ImageInfo) -> bool:
-    """Whether FFmpeg makes nothing of a file for its damage, for which Pillow would fill in."""
+def _is_broken(log: DecoderLog, picture: ImageInfo) -> bool:
+    """Return whether damage keeps FFmpeg from decoding a file, which Pillow would fill in."""
     if not picture.format.upright:
-        return log.refused
-    # Of a HEIC of odd size, FFmpeg cuts off the last row or column.
+        return log.invalid
+    # FFmpeg cuts off the last row or column of a HEIC of odd size.
     shown, found = picture.shown, log.frames.get(0)
     cut = found and (found.width, found.height) == (shown.width & ~1, shown.height & ~1)
     return not cut or bool(log.damage)
 
 
 def fits(spec: Spec, output: Path) -> bool:
-    """Whether an output fills no more bytes than its Spec allows."""
+    """Return whether an output has no more bytes than its Spec allows."""
     return spec.max_bytes is None or size_of(output) <= spec.max_bytes
 
 
 def too_many_bytes(spec: Spec, found: int) -> PhotoError:
-    """What to say of an output that does not fit."""
+    """Return the error of an output that does not fit."""
     words = f"{found} bytes are more than {spec.max_bytes}"
     if not spec.lossy:
         other = "drop --lossless" if spec.lossless else "write jpeg or webp"
-        words += f", and {spec.format.name} without loss has no quality to lower; {other}"
+        words += f", and lossless {spec.format.name} has no quality to lower; {other}"
     elif spec.quality > LOWEST_QUALITY:
         words += f" even at quality {LOWEST_QUALITY}"
-    return PhotoError(Kind.TOO_LARGE, f"{words}; ask for a smaller size or allow more")
+    return PhotoError(Kind.TOO_LARGE, f"{words}; ask for a smaller size or allow more bytes")
 
 
 def size_of(path: Path) -> int:
-    """The bytes of a file, 0 where there is none."""
+    """Return the bytes of a file; 0 if there is none."""
     try:
         return os.stat(path).st_size
     except OSError:
         return 0
-
-
-def _at(photo: Photo, quality: int) -> Photo:
-    job = photo.job
-    return replace(photo, job=replace(job, spec=replace(job.spec, quality=quality)))

@@ -10,9 +10,9 @@ from ffprep.core.geometry import Size
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """An ICC profile. `space` is what its header says of the pixels it is for: `RGB `, `CMYK`, ...
+    """An ICC profile. `space` is its header's colour space of the pixels: `RGB `, `CMYK`, ...
 
-    Its digest stands for the data where two are compared.
+    Two profiles are equal if their digests are.
     """
 
     digest: str
@@ -44,12 +44,12 @@ class ImageInfo:
     """What a probe found in a file.
 
     `stored` is the size of the pixels in the file, `orientation` the EXIF value (1 to 8) by which
-    they are turned for showing. `mode` is Pillow's word for the kind of pixels. `tiled` says that a
-    HEIC is made of several tiles. `ffmpeg_reads` is False where FFmpeg is known to leave something
-    out, or to get it wrong without a word. `raw` is the pixel format of what Pillow has decoded, for
-    FFmpeg to read from its standard input. What colours mean is said by an ICC `profile`, or by
-    `cicp`; with neither, sRGB. `lut` is the table that brings a profile's colours to sRGB, and `carries`
-    the profile that the output is to be given with colours as they are.
+    they are turned for display. `mode` is Pillow's mode of the pixels. `tiled` is true for a HEIC of
+    several tiles. `ffmpeg_reads` is false if FFmpeg is known to leave something out, or to get it
+    wrong without an error. `raw` is the pixel format of pixels that Pillow has decoded, which FFmpeg
+    reads from its standard input. An ICC `profile` or `cicp` says what colours mean; without either,
+    they are sRGB. `lut` is the look-up table that converts a profile's colours to sRGB, and
+    `output_profile` the profile that the output gets with unconverted colours.
     """
 
     format: Format
@@ -60,22 +60,22 @@ class ImageInfo:
     profile: Profile | None = None
     cicp: Cicp | None = None
     lut: Path | None = None
-    carries: Profile | None = None
+    output_profile: Profile | None = None
     tiled: bool = False
     ffmpeg_reads: bool = True
     raw: str | None = None
 
     @property
     def weight(self) -> int:
-        """The pixels to be held at a time, in terms of plain ones: alpha is worked on in 16 bits."""
+        """The pixels held at a time, counted as opaque ones: alpha is processed in 16 bits."""
         return self.stored.pixels * (4 if self.alpha else 1)
 
     @property
     def foreign(self) -> bool:
-        """Whether FFmpeg has to bring the colours to sRGB."""
+        """Whether FFmpeg has to convert the colours to sRGB."""
         return self.lut is not None or self.cicp is not None
 
     @property
     def shown(self) -> Size:
-        """The size as shown, upright."""
+        """The size as displayed, upright."""
         return self.stored.turned if self.orientation >= 5 else self.stored

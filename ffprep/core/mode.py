@@ -46,8 +46,8 @@ class Mode:
     path: str = dataclasses.field(default="", compare=False)
 
     @property
-    def lies(self) -> Fit:
-        """Its `fit`; a mode that does not say it is taken to show the whole photo in the whole frame."""
+    def effective_fit(self) -> Fit:
+        """The `fit`; a mode without one is assumed to show the whole photo."""
         return self.fit or Fit.CONTAIN
 
 

@@ -142,7 +142,7 @@ class Spec:
 
     def in_modes(self, mode: Mode, fallback: Fallback | None = None) -> "Spec":
         """The same in other modes; a choice of size goes by how the first one fits."""
-        choice = self.choice and dataclasses.replace(self.choice, fit=mode.lies)
+        choice = self.choice and dataclasses.replace(self.choice, fit=mode.effective_fit)
         return dataclasses.replace(self, mode=mode, fallback=fallback, choice=choice)
 
     @property

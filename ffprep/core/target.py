@@ -72,7 +72,7 @@ class Target:
         """The one size there is, or the choice among them for a mode."""
         if len(self.sizes) == 1:
             return self.sizes[0][1]
-        return SizeChoice(mode.lies, tuple(size for _, size in self.sizes), self.envelope)
+        return SizeChoice(mode.effective_fit, tuple(size for _, size in self.sizes), self.envelope)
 
     def require_format(self, format: OutputFormat) -> None:
         """Raise UsageError where pictures of this format are not taken."""

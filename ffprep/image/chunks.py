@@ -1,5 +1,6 @@
-"""The parts of a JPEG or PNG: which of them hold the picture, and which are remarks that may be odd."""
+"""Walks over the parts of picture files: JPEG segments, PNG and RIFF chunks, ISO-BMFF boxes."""
 
+import re
 import struct
 import zlib
 from collections.abc import Callable, Iterator
@@ -9,20 +10,38 @@ from typing import BinaryIO
 
 from ffprep.core.formats import Format
 
+SOS = 0xDA
+"""JPEG's marker of a scan: the header ends there, and coded data follows the segment."""
+
 _LONGEST_CHUNK = 1 << 20
 _MOST_CHUNKS = 1 << 17
 
-# More than any camera's: a profile for inks, a preview, XMP in parts.
-_ORDINARY_PARTS, _ORDINARY_HEAD = 300, 4 << 20
+# More than any camera writes: a profile for inks, a preview, XMP in parts.
+_MOST_HEADER_PARTS, _LONGEST_HEADER = 300, 4 << 20
+_USUAL_HEADER = 1 << 16
 _PNG_PICTURE = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 _BEFORE_PIXELS = (b"cICP",)
 _NO_PIXELS = b"\0\0\0\0IDAT\x35\xaf\x06\x1e"
-_END = b"\0\0\0\0IEND\xaeB`\x82"
-_SOS = 0xDA
+_PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
+
+# FF 00 is a byte of coded data, FF D0 to D7 are restart markers, and FF FF begins with a fill byte.
+_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]", re.DOTALL)
+
+
+def jpeg_segments(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """Yield the marker, start and end of each segment of a JPEG, also of those between scans.
+
+    Coded data, and whatever else stands between two segments, is skipped. An end may lie behind the
+    end of `data`.
+    """
+    place = 2
+    while (marker := _MARKER.search(data, place)) and marker.end() + 2 <= len(data):
+        place = marker.end() + int.from_bytes(data[marker.end() : marker.end() + 2], "big")
+        yield data[marker.start() + 1], marker.start(), place
 
 
 def png_chunks(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
-    """The name of each chunk of a PNG, and its length; the file stands at its content."""
+    """Yield the name and length of each chunk of a PNG; the file is positioned at its content."""
     place = 8
     for _ in range(_MOST_CHUNKS):
         file.seek(place)
@@ -36,8 +55,56 @@ def png_chunks(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
         place += 12 + length
 
 
+def riff_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the name and content of each chunk of a RIFF file, such as a WebP."""
+    place = 12
+    while place + 8 <= len(data):
+        name, length = struct.unpack_from("<4sI", data, place)
+        yield name, data[place + 8 : place + 8 + length]
+        place += 8 + length + length % 2
+
+
+def iso_boxes(file: BinaryIO) -> Iterator[tuple[bytes, bool]]:
+    """Yield the name of each outermost box (ISO/IEC 14496-12), and whether all of it is in the file.
+
+    Stop after one that is not: where the next one would begin is unknown.
+    """
+    end, start = file.seek(0, 2), 0
+    while start < end:
+        file.seek(start)
+        head = file.read(16)
+        length, name = int.from_bytes(head[:4], "big"), head[4:8]
+        if length == 1:
+            length = int.from_bytes(head[8:16], "big")
+        elif length == 0:  # up to the end of the file
+            length = max(8, end - start)
+        whole = 8 <= length <= end - start
+        yield name, whole
+        if not whole:
+            return
+        start += length
+
+
+def vp8_size(name: bytes, content: bytes) -> tuple[int, int, bool]:
+    """Return width, height and use of alpha, as a WebP's first chunk has them (RFC 9649, 2.5 to 2.7).
+
+    The size is 0x0 if the chunk is not one that WebP begins with.
+    """
+    content = content.ljust(10, b"\0")
+    if name == b"VP8X":
+        width, height = (int.from_bytes(content[at : at + 3], "little") + 1 for at in (4, 7))
+        return width, height, bool(content[0] & 0x10)
+    if name == b"VP8L" and content[0] == 0x2F:
+        bits = int.from_bytes(content[1:5], "little")
+        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1, bool(bits >> 28 & 1)
+    if name == b"VP8 " and content[3:6] == b"\x9d\x01\x2a":
+        width, height = struct.unpack_from("<HH", content, 6)
+        return width & 0x3FFF, height & 0x3FFF, False
+    return 0, 0, False
+
+
 def png_chunk(file: BinaryIO, wanted: bytes) -> bytes | None:
-    """A chunk of a PNG, wherever it stands: the standard allows EXIF behind the picture."""
+    """Return the content of a PNG's chunk, wherever it stands: EXIF may follow the pixels."""
     for name, length in png_chunks(file):
         if name == wanted:
             return file.read(min(length, _LONGEST_CHUNK))
@@ -47,7 +114,7 @@ def png_chunk(file: BinaryIO, wanted: bytes) -> bytes | None:
 
 
 def png_without_pixels(file: BinaryIO) -> BinaryIO:
-    """The chunks of a PNG that are text or EXIF, for Pillow, which reads no further than the pixels."""
+    """Return a PNG of the text and EXIF chunks alone, since Pillow reads none behind the pixels."""
     file.seek(0)
     parts = [file.read(8)]
     for name, length in png_chunks(file):
@@ -55,11 +122,11 @@ def png_without_pixels(file: BinaryIO) -> BinaryIO:
             content = file.read(length + 4)
             if len(content) == length + 4:
                 parts.append(struct.pack(">I4s", length, name) + content)
-    return BytesIO(b"".join([*parts, _END]))
+    return BytesIO(b"".join([*parts, _PNG_END]))
 
 
 def png_has_right_checksums(file: BinaryIO) -> bool:
-    """Whether the chunks of a PNG that hold the picture are as they were written, as far as they are there."""
+    """Return whether the checksums of a PNG's picture chunks are right, as far as they are there."""
     for name, length in png_chunks(file):
         if name in _PNG_PICTURE[:-1]:
             content, checksum = file.read(length), file.read(4)
@@ -69,89 +136,95 @@ def png_has_right_checksums(file: BinaryIO) -> bool:
     return True
 
 
-def has_ordinary_head(format: Format, file: BinaryIO) -> bool:
-    """Whether what comes before the pixels of a JPEG or PNG is short, and of few parts.
+def has_ordinary_header(format: Format, file: BinaryIO) -> bool:
+    """Return whether the header of a JPEG or PNG is short, and has few parts.
 
-    Else reading it may take any time and memory, whatever the file's length on the disk.
+    Reading any other may take any time and memory, whatever the file's length on the disk.
     """
-    parts = _jpeg_head(file) if format.name == "jpeg" else _png_head(file)
-    for number, end in enumerate(parts):
-        if number > _ORDINARY_PARTS or end > _ORDINARY_HEAD:
+    return _has_ordinary_jpeg_header(file) if format.name == "jpeg" else _has_few_chunks(file)
+
+
+def _has_few_chunks(file: BinaryIO) -> bool:
+    """Return whether few and short chunks come before a PNG's pixels."""
+    end = 8
+    for number, (name, length) in enumerate(png_chunks(file)):
+        end += 12 + length
+        if name == b"IDAT":
+            return True
+        if number > _MOST_HEADER_PARTS or end > _LONGEST_HEADER:
             return False
     return True
 
 
-def _png_head(file: BinaryIO) -> Iterator[int]:
-    """Where each chunk before the pixels ends."""
-    place = 8
-    for name, length in png_chunks(file):
-        if name == b"IDAT":
-            return
-        place += 12 + length
-        yield place
+def _has_ordinary_jpeg_header(file: BinaryIO) -> bool:
+    """Return whether few and short segments, and nothing between them, come before the first scan."""
+    file.seek(0)
+    data = file.read(_USUAL_HEADER)
+    ordinary = _ends_in_a_scan(data)
+    if ordinary is None:
+        data += file.read(_LONGEST_HEADER - _USUAL_HEADER)
+        ordinary = _ends_in_a_scan(data)
+    # A header that breaks off with the file is ordinary.
+    return len(data) < _LONGEST_HEADER if ordinary is None else ordinary
 
 
-def _jpeg_head(file: BinaryIO) -> Iterator[int]:
-    """Where each segment before the pixels ends; far away, where something stands between them."""
+def _ends_in_a_scan(data: bytes) -> bool | None:
+    """Return whether segments without gaps lead up to a scan; None if `data` ends before it."""
     place = 2
-    while True:
-        file.seek(place)
-        head = file.read(4)
-        if len(head) < 4 or head[:2] == b"\xff\xda":
-            return
-        if head[0] != 0xFF or head[1] in (0x00, 0xFF):
-            yield _ORDINARY_HEAD + 1
-            return
-        place += 2 + int.from_bytes(head[2:], "big")
-        yield place
+    for number, (marker, start, end) in enumerate(jpeg_segments(data)):
+        if start != place or number > _MOST_HEADER_PARTS:
+            return False
+        if marker == SOS:
+            return True
+        place = end
+    return None if place + 4 > len(data) else False
 
 
 @dataclass(frozen=True, slots=True)
 class Segments:
-    """A file in parts: its remarks, what of the picture stands before and after them, and `trial`.
+    """A file in parts: its metadata, and the picture's parts before and behind it.
 
-    That is an end that lets a decoder read the remarks, and costs less than the picture.
+    `shortest_end` lets a decoder read the metadata, and costs less than the picture would.
     """
 
     before: bytes
-    remarks: tuple[bytes, ...]
+    metadata: tuple[bytes, ...]
     after: bytes
-    trial: bytes
+    shortest_end: bytes
 
-    def without_odd(self, opens: Callable[[BinaryIO], bool]) -> BinaryIO:
-        """The file without the remarks that keep it from being opened."""
-        kept = [r for r in self.remarks if opens(BytesIO(self.before + r + self.trial))]
+    def without_broken_metadata(self, opens: Callable[[BinaryIO], bool]) -> BinaryIO:
+        """Return the file without the metadata that keeps it from being opened."""
+        kept = [
+            part for part in self.metadata if opens(BytesIO(self.before + part + self.shortest_end))
+        ]
         return BytesIO(b"".join([self.before, *kept, self.after]))
 
 
-def png_parts(file: BinaryIO) -> Segments:
-    """A PNG; its remarks are all chunks that hold nothing of the picture. Nothing is kept behind its end."""
+def split_png(file: BinaryIO) -> Segments:
+    """Split a PNG; all chunks that hold nothing of the picture are metadata."""
     file.seek(0)
-    before, remarks, after = [file.read(8)], list[bytes](), list[bytes]()
+    before, metadata, after = [file.read(8)], list[bytes](), list[bytes]()
     for name, length in png_chunks(file):
         chunk = struct.pack(">I4s", length, name) + file.read(length + 4)
         if name not in _PNG_PICTURE:
-            remarks.append(chunk)
+            metadata.append(chunk)
         else:
             (before if name == b"IHDR" else after).append(chunk)
-    return Segments(b"".join(before), tuple(remarks), b"".join(after), _NO_PIXELS + _END)
+    return Segments(b"".join(before), tuple(metadata), b"".join(after), _NO_PIXELS + _PNG_END)
 
 
-def jpeg_parts(file: BinaryIO) -> Segments:
-    """A JPEG; its remarks are the APPn and COM segments before the first scan."""
+def split_jpeg(file: BinaryIO) -> Segments:
+    """Split a JPEG; the APPn and COM segments before the first scan are metadata.
+
+    Raises ValueError if it has no scan.
+    """
     file.seek(0)
-    data, place = file.read(), 2
-    remarks, tables = list[bytes](), list[bytes]()
-    while True:
-        place = data.index(b"\xff", place)
-        marker = data[place + 1]
-        if marker in (0, 0xFF):
-            place += 1
-            continue
-        (length,) = struct.unpack_from(">H", data, place + 2)
-        segment = data[place : place + 2 + length]
-        if marker == _SOS:
-            after = b"".join(tables) + data[place:]
-            return Segments(data[:2], tuple(remarks), after, b"".join(tables) + segment)
-        (remarks if 0xE0 <= marker <= 0xEF or marker == 0xFE else tables).append(segment)
-        place += 2 + length
+    data = file.read()
+    metadata, tables = list[bytes](), list[bytes]()
+    for marker, start, end in jpeg_segments(data):
+        segment = data[start:end]
+        if marker == SOS:
+            head = b"".join(tables)
+            return Segments(data[:2], tuple(metadata), head + data[start:], head + segment)
+        (metadata if 0xE0 <= marker <= 0xEF or marker == 0xFE else tables).append(segment)
+    raise ValueError("a JPEG without a scan")

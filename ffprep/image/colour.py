@@ -1,7 +1,7 @@
-"""Colour to sRGB. ICC profiles become look-up tables for FFmpeg's lut3d filter, made by LittleCMS.
+"""Convert colours to sRGB. LittleCMS makes look-up tables of ICC profiles for FFmpeg's lut3d filter.
 
-This FFmpeg has no colour management for ICC profiles of its own. A profile's table is made once and kept in the
-user's cache folder, named by what it was made from.
+This FFmpeg has no colour management for ICC profiles. A profile's table is made once and kept in the
+user's cache folder, under a name derived from what it was made from.
 """
 
 import os
@@ -21,16 +21,16 @@ from ffprep.image import icc
 if TYPE_CHECKING:
     from PIL import Image, ImageCms
 
-# Most profiles are followed well enough by 17 nodes a channel, which FFmpeg loads in 3 ms; a tone curve far
-# from sRGB's, such as a straight line, takes more. The bound is the mean error in the middle between nodes, in
-# levels of 255.
+# For most profiles, 17 nodes a channel are exact enough, which FFmpeg loads in 3 ms; a tone curve far
+# from sRGB's, such as a straight line, takes more. The bound is the mean error in the middle between
+# nodes, in levels of 255.
 _NODES = (17, 33, 65)
 _MEAN_ERROR = 0.5
 
-# A difference to sRGB below this is the rounding of the profile's own tables.
+# A smaller difference to sRGB is the rounding of the profile's own tables.
 _SRGB_WITHIN = 2
 
-# At most so many tables are kept: strangers' folders may hold a different profile in every file.
+# The cache holds at most this many tables: a folder may have a different profile in every file.
 _KEPT = 128
 _IN_USE_SECONDS = 3600
 
@@ -42,30 +42,30 @@ class BrokenProfile(Exception):
     """An ICC profile that cannot be used; the message says why."""
 
 
-class Crowded(Exception):
-    """There is no room for one more table; Pillow can do without one."""
+class CacheFull(Exception):
+    """There is no room for one more table; Pillow converts colours without one."""
 
 
-class Unknown(Exception):
-    """Nothing is known of this profile yet, and it is not to be looked at here."""
+class UnknownProfile(Exception):
+    """A profile has no table yet, and this process must not make one."""
 
 
 def to_srgb(
     picture: ImageInfo, keep: bool, tables: Path, make: bool = False
 ) -> tuple[ImageInfo, str | None]:
-    """Say in an ImageInfo how its colours get to sRGB, and a warning where they do not.
+    """Return an ImageInfo that says how its colours get to sRGB, and a warning if they do not.
 
-    `tables` is the folder of look-up tables. What is not known of a profile yet is found out only with
-    `make`, since LittleCMS is C; else Unknown is raised.
-    With `keep`, colours are left as they are and the profile is carried, where it is for RGB: the
-    outputs are. The ImageInfo still has a `profile` only where it is Pillow's part to apply it, and
-    code points only where they say HDR.
+    `tables` is the folder of look-up tables. A profile without one is read only with `make`, since
+    LittleCMS is C code; else UnknownProfile is raised.
+    With `keep`, colours are left as they are and the output gets the profile, if that is for RGB, as
+    the outputs are. The ImageInfo returned has a `profile` only if Pillow has to apply it, and code
+    points only if they mean HDR.
     """
     profile, plain = picture.profile, replace(picture, profile=None, cicp=None)
-    if picture.mode == "LAB":  # says itself what its numbers mean
+    if picture.mode == "LAB":  # CIELab needs no profile
         return plain, None
     if picture.cicp:
-        return _from_cicp(plain, picture.cicp, keep, _Tables(tables, make))
+        return _from_cicp(plain, picture.cicp, keep, _TableCache(tables, make))
     if profile is None:
         return picture, None
     try:
@@ -73,47 +73,47 @@ def to_srgb(
         if make:
             transform(profile)
         elif keep or profile.space == "CMYK":
-            raise Unknown
+            raise UnknownProfile
         if keep and profile.space == "RGB ":
-            return replace(plain, carries=profile), None
-        said = _not_kept(f"a profile for {profile.space.strip()}") if keep else None
-        if profile.space == "CMYK":  # FFmpeg throws the inks together
-            return replace(picture, ffmpeg_reads=False), said
-        return replace(plain, lut=_Tables(tables, make).cube(profile)), said
-    except Crowded:
+            return replace(plain, output_profile=profile), None
+        warning = _not_kept(f"a profile for {profile.space.strip()}") if keep else None
+        if profile.space == "CMYK":  # FFmpeg does not convert inks
+            return replace(picture, ffmpeg_reads=False), warning
+        return replace(plain, lut=_TableCache(tables, make).table_of(profile)), warning
+    except CacheFull:
         return replace(picture, ffmpeg_reads=False), None
     except BrokenProfile as error:
-        return plain, f"its ICC profile cannot be used ({error}); taken as if it had none"
+        return plain, f"its ICC profile cannot be used ({error}); converted as if it had none"
 
 
 def _from_cicp(
-    plain: ImageInfo, cicp: Cicp, keep: bool, tables: "_Tables"
+    plain: ImageInfo, cicp: Cicp, keep: bool, tables: "_TableCache"
 ) -> tuple[ImageInfo, str | None]:
     if cicp.is_hdr:
         primaries = cicp.primaries if cicp.primaries in icc.HDR_PRIMARIES else 9
-        said = _not_kept("HDR") if keep else None
-        return replace(plain, cicp=replace(cicp, primaries=primaries)), said
+        warning = _not_kept("HDR") if keep else None
+        return replace(plain, cicp=replace(cicp, primaries=primaries)), warning
     profile = icc.profile_of(cicp)
     if profile is None:
         words = f"its code points for colour ({cicp.primaries}, {cicp.transfer}) are unknown"
-        return plain, f"{words}; taken for sRGB"
+        return plain, f"{words}; converted as if they were sRGB"
     try:
-        lut = tables.cube(profile)
+        lut = tables.table_of(profile)
         if keep and lut:
-            return replace(plain, carries=profile), None
+            return replace(plain, output_profile=profile), None
         return replace(plain, lut=lut), None
-    except Crowded:
+    except CacheFull:
         return replace(plain, profile=profile, ffmpeg_reads=False), None
 
 
 def _not_kept(what: str) -> str:
-    return f"its colours are converted to sRGB: {what} has no place in the output"
+    return f"its colours are converted to sRGB: outputs cannot have {what}"
 
 
 def _require_fit(profile: Profile, picture: ImageInfo) -> None:
     space = profile.space.strip()
     if profile.space not in _SPACES:
-        raise BrokenProfile(f"it is for {space}" if space in _OTHER_SPACES else "it is none")
+        raise BrokenProfile(f"it is for {space}" if space in _OTHER_SPACES else "it is not one")
     kinds = {"CMYK": ("CMYK",), "GRAY": ("1", "L", "LA", "I", "F", "I;16", "I;16B", "I;16L")}
     fits = picture.mode in kinds[space] if space in kinds else picture.mode != "CMYK"
     if not fits:
@@ -122,7 +122,7 @@ def _require_fit(profile: Profile, picture: ImageInfo) -> None:
 
 @lru_cache(maxsize=64)
 def transform(profile: Profile) -> "ImageCms.ImageCmsTransform":
-    """From a profile to sRGB: relative colorimetric, with black point compensation.
+    """Return LittleCMS's transform to sRGB: relative colorimetric, with black point compensation.
 
     Raises BrokenProfile.
     """
@@ -138,12 +138,12 @@ def transform(profile: Profile) -> "ImageCms.ImageCmsTransform":
             renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
             flags=flags,
         )
-    except Exception as error:  # LittleCMS stumbles over hostile ones in many ways
+    except Exception as error:  # LittleCMS fails on hostile profiles in many ways
         raise BrokenProfile(str(error).strip() or type(error).__name__) from None
 
 
 def name(profile: Profile) -> str:
-    """What a profile calls itself; `unnamed` where it does not or is broken."""
+    """Return a profile's own name; `unnamed` if it has none or is broken."""
     from PIL import ImageCms
 
     try:
@@ -154,29 +154,29 @@ def name(profile: Profile) -> str:
 
 
 def apply(image: "Image.Image", profile: Profile) -> "Image.Image":
-    """An image in the profile's colours, as sRGB, with the alpha it has. Raises BrokenProfile."""
+    """Convert an image from a profile's colours to sRGB; alpha is kept. Raises BrokenProfile."""
     from PIL import ImageCms
 
     mode = _SPACES[profile.space]
     inks = image if image.mode == mode else image.convert(mode)
-    done = ImageCms.applyTransform(inks, transform(profile))
-    assert done is not None  # as it is where the transform is not done in place
+    converted = ImageCms.applyTransform(inks, transform(profile))
+    assert converted is not None  # it is None only for a transform in place
     if image.mode == "RGBA":
-        done.putalpha(image.getchannel("A"))
-    return done
+        converted.putalpha(image.getchannel("A"))
+    return converted
 
 
 @dataclass(frozen=True, slots=True)
-class _Tables:
-    """The folder of look-up tables, and whether new ones may be made."""
+class _TableCache:
+    """The folder of look-up tables; with `make`, tables are added to it."""
 
     folder: Path
     make: bool
 
-    def cube(self, profile: Profile) -> Path | None:
-        """The file of a profile's table; None when it says sRGB, which an empty file remembers.
+    def table_of(self, profile: Profile) -> Path | None:
+        """Return the file of a profile's table; None if it is sRGB, which an empty file records.
 
-        Raises Unknown where there is none yet and none may be made, BrokenProfile, and Crowded when
+        Raises UnknownProfile if there is none and none may be made, BrokenProfile, and CacheFull if
         there is no room for one more.
         """
         path = self.folder / f"{profile.digest}-{_version()}"
@@ -186,23 +186,23 @@ class _Tables:
         if _in_use(table, _SIZES):
             return table
         if not self.make:
-            raise Unknown
+            raise UnknownProfile
         is_srgb = _is_srgb(profile)
         try:
             _make_room(self.folder)
             _write(same if is_srgb else table, b"" if is_srgb else _table(profile))
         except OSError:
-            raise Crowded from None
+            raise CacheFull from None
         return None if is_srgb else table
 
 
 def _in_use(path: Path, sizes: frozenset[int]) -> bool:
-    """Whether a file is there and whole; from now on it counts as used."""
+    """Return whether a file is there and whole, and mark it as used now."""
     try:
         whole = path.stat().st_size in sizes
         if whole:
             os.utime(path)
-    except OSError:  # not there yet; what else is wrong with it will show
+    except OSError:  # not there yet; any other error shows when it is written
         return False
     return whole
 
@@ -214,7 +214,7 @@ def _is_srgb(profile: Profile) -> bool:
 
 
 def _table(profile: Profile) -> bytes:
-    """The .cube file: red runs fastest."""
+    """Return the content of a .cube file: red varies fastest."""
     nodes = next((nodes for nodes in _NODES if _mean_error(profile, nodes) <= _MEAN_ERROR), 0)
     nodes = nodes or _NODES[-1]
     table = iter(apply(_cube_grid(_levels(nodes)), profile).tobytes())
@@ -226,7 +226,7 @@ def _table(profile: Profile) -> bytes:
 
 _HEAD = b"LUT_3D_SIZE %d\n"
 _SIZES = frozenset(len(_HEAD % nodes) + 24 * nodes**3 for nodes in _NODES)
-"""How long a whole table is: what a crash or a full disk has left of one is another."""
+"""The sizes of whole tables; a crash or a full disk leaves a file of another size."""
 
 
 def _levels(nodes: int) -> list[int]:
@@ -234,7 +234,7 @@ def _levels(nodes: int) -> list[int]:
 
 
 def _grid(levels: list[int], profile: Profile) -> "Image.Image":
-    """Colours to try a profile with: all of these levels, or of a gray one the grays."""
+    """Return an image of all colours of these levels, or all grays for a gray profile."""
     from PIL import Image
 
     if profile.space != "GRAY":
@@ -252,7 +252,7 @@ def _cube_grid(levels: list[int]) -> "Image.Image":
 
 
 def _mean_error(profile: Profile, nodes: int) -> float:
-    """How far off the middles between nodes are, in levels of 255.
+    """Return the mean error in the middles between nodes, in levels of 255.
 
     In the middle of a cell, tetrahedral interpolation takes the mean of two opposite corners.
     """
@@ -267,46 +267,46 @@ def _mean_error(profile: Profile, nodes: int) -> float:
 
 
 @cache
-def folder() -> Path:
-    """Where tables are kept: the user's cache, or a folder of this process where there is none."""
+def tables_folder() -> Path:
+    """Return the folder of look-up tables: in the user's cache, else a temporary one."""
     base = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    if not base.is_absolute():  # which the XDG standard says to ignore
+    if not base.is_absolute():  # the XDG standard says to ignore it
         base = Path(os.path.expanduser("~"), ".cache")
-    own = base / "ffprep" / "profiles"
+    folder = base / "ffprep" / "profiles"
     with suppress(OSError, UnicodeEncodeError):
-        os.fspath(own).encode()  # ffmpeg-python takes no other names
-        own.mkdir(parents=True, exist_ok=True)
-        if os.access(own, os.W_OK):
-            return own
-    return Path(_own_folder().name)
+        os.fspath(folder).encode()  # ffmpeg-python accepts no other names
+        folder.mkdir(parents=True, exist_ok=True)
+        if os.access(folder, os.W_OK):
+            return folder
+    return Path(_temporary_folder().name)
 
 
 @cache
-def _own_folder() -> tempfile.TemporaryDirectory[str]:
+def _temporary_folder() -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory(prefix="ffprep-profiles-")
 
 
 @cache
 def _version() -> str:
-    """What besides the profile decides a table."""
+    """Return what a table depends on, except its profile."""
     from PIL import features
 
     return f"lcms{features.version('littlecms2')}-2"
 
 
 def _make_room(folder: Path) -> None:
-    """Remove what was not used for long; another run may be doing the same."""
+    """Remove tables that were not used for long; another run may be doing the same."""
     kept = sorted((entry.stat().st_mtime, entry.path) for entry in os.scandir(folder))
     old = [path for time_used, path in kept if time_used < time.time() - _IN_USE_SECONDS]
     removed = old[: max(0, len(kept) - _KEPT + 1)]
     for path in removed:
         Path(path).unlink(missing_ok=True)
     if len(kept) - len(removed) >= _KEPT:
-        raise Crowded
+        raise CacheFull
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Whole or not at all: another run may be reading."""
+    """Write a file whole or not at all: another run may be reading it."""
     with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
         try:
             file.write(content)

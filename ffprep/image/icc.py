@@ -1,11 +1,11 @@
-"""Code points for colour (CICP, ITU-T H.273) written as ICC profiles, so that both go one way."""
+"""Code points for colour (CICP, ITU-T H.273) as ICC profiles, so that both are converted alike."""
 
 import struct
 
 from ffprep.core.image_info import Cicp, Profile
 
-# Red, green and blue of each set of primaries as XYZ, adapted from its own white to the D50 of profiles
-# by Bradford's matrix (ICC.1:2022, annex E); 2 is unspecified, 7 is 6 again.
+# Red, green and blue of each set of primaries as XYZ, adapted from its own white to the D50 of
+# profiles by Bradford's matrix (ICC.1:2022, annex E); 2 is unspecified, 7 is the same as 6.
 _PRIMARIES = {
     1: ((0.43604, 0.22248, 0.01392), (0.38511, 0.71691, 0.09707), (0.14305, 0.06061, 0.71391)),
     4: ((0.63446, 0.31100, -0.00118), (0.18513, 0.59149, 0.05551), (0.14460, 0.09751, 0.77058)),
@@ -21,17 +21,17 @@ _SAME = {2: 1, 7: 6}
 _D50 = (0.9642, 1.0, 0.8249)
 
 HDR_PRIMARIES = frozenset({1, 4, 5, 6, 7, 8, 9, 11, 12, 22})
-"""Those that FFmpeg's zscale filter knows."""
+"""The primaries that FFmpeg's zscale filter knows."""
 
-# The curves as parametric ones of type 3: gamma, a, b, c, d (ICC.1:2022, 10.18). What is encoded for
-# television is graded on ordinary screens, and taken as it looks there: as sRGB.
+# Parametric curves of type 3: gamma, a, b, c, d (ICC.1:2022, 10.18). Pictures encoded for television
+# are graded on ordinary screens; they are converted as they look there, as sRGB.
 _SRGB_CURVE = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
 _CURVES = dict.fromkeys((1, 2, 6, 13, 14, 15), _SRGB_CURVE)
 _CURVES |= {4: (2.2, 1, 0, 0, 0), 5: (2.8, 1, 0, 0, 0), 8: (1, 1, 0, 0, 0)}
 
 
 def profile_of(cicp: Cicp) -> Profile | None:
-    """The profile that says what code points say; None for those that ffprep does not know."""
+    """Return the profile that means the same as code points; None if ffprep does not know them."""
     primaries = _PRIMARIES.get(_SAME.get(cicp.primaries, cicp.primaries))
     curve = _CURVES.get(cicp.transfer)
     if not primaries or not curve:
@@ -43,7 +43,7 @@ def profile_of(cicp: Cicp) -> Profile | None:
 
 
 def _fixed(value: float) -> int:
-    """A number as s15Fixed16."""
+    """Return a number as s15Fixed16."""
     return round(value * 65536)
 
 
@@ -52,7 +52,7 @@ def _xyz(values: tuple[float, float, float]) -> bytes:
 
 
 def _profile(tags: dict[bytes, bytes]) -> bytes:
-    """Header, table of tags, tags (ICC.1:2022, 7)."""
+    """Return a profile: header, table of tags, tags (ICC.1:2022, 7)."""
     place, table, body = 132 + 12 * len(tags), b"", b""
     for name, content in tags.items():
         table += name + struct.pack(">II", place + len(body), len(content))

@@ -1,81 +1,71 @@
 """Whether the picture of a photo that FFmpeg has decoded is all there.
 
-Most of it the decoder's complaints tell (fflog). Where they do not say what they are about, or where
-FFmpeg goes on without a word, the file itself is asked.
+Usually the decoder's complaints say so. If they do not say what they are about, or if FFmpeg goes on
+without a complaint, the file itself is read.
 """
 
 from collections.abc import Callable
 from pathlib import Path
 
-from ffprep.core.ffmpeg_log import Log
+from ffprep.core.decoder_log import INCOMPLETE, DecoderLog
 from ffprep.core.image_info import ImageInfo
 from ffprep.errors import Kind, PhotoError
-from ffprep.image import jpeg, jpeg2000, tiff
+from ffprep.image import jpeg, tiff
 from ffprep.image.chunks import png_has_right_checksums
 from ffprep.image.pillow import opened
 from ffprep.system.files import open_regular
 
-NOT_ALL = "not all of it can be decoded"
 
-
-def is_to_be_asked(picture: ImageInfo, log: Log) -> bool:
-    """Whether the log alone does not tell."""
-    name = picture.format.name
-    if name == "jpeg":
-        return not log.damage and log.ends_early
-    if name == "png":
-        return bool(log.damage)
-    return name in _ASK and not log.damage
-
-
-def damage(path: Path, picture: ImageInfo, log: Log) -> str | None:
-    """What tells that some of the picture is missing; None where it is whole.
+def damage(path: Path, picture: ImageInfo, log: DecoderLog) -> str | None:
+    """Return what shows that a part of the picture is missing; None if it is whole.
 
     Raises PhotoError as `probe` does.
     """
-    told = log.damage[0] if log.damage else None
-    ask = _ASK.get(picture.format.name)
-    return ask(path, picture, log, told) if ask else told
+    complaint = log.damage[0] if log.damage else None
+    check = _CHECKS.get(picture.format.name)
+    return check(path, picture, log, complaint) if check else complaint
 
 
-def _jpeg(path: Path, picture: ImageInfo, log: Log, told: str | None) -> str | None:
-    """FFmpeg fills up the last block, and does not mind whole scans that are not there."""
-    if told is None and log.ends_early:
-        with open_regular(path) as file:
-            if not jpeg.is_complete(file.read()):
-                return "the file ends early"
-    return told
+def _jpeg(path: Path, picture: ImageInfo, log: DecoderLog, complaint: str | None) -> str | None:
+    """FFmpeg fills up the last block, and accepts that whole scans are missing."""
+    if complaint is None and log.ends_early and not jpeg.is_complete(_content(path)):
+        return "the file ends early"
+    return complaint
 
 
-def _png(path: Path, picture: ImageInfo, log: Log, told: str | None) -> str | None:
+def _png(path: Path, picture: ImageInfo, log: DecoderLog, complaint: str | None) -> str | None:
     """FFmpeg does not say in which chunk a checksum is wrong, and reads on behind the last."""
-    if told is None:
+    if complaint is None:
         return None
     wrong = hidden_damage(path, picture)
-    return told if wrong or not _decodes(path, picture) else None
+    return complaint if wrong or not _decodes(path, picture) else None
 
 
-def _second(path: Path, picture: ImageInfo, log: Log, told: str | None) -> str | None:
-    """FFmpeg's decoders of VP8 and LZW do not tell where the bits run out; Pillow's do."""
-    return told or (None if _decodes(path, picture) else NOT_ALL)
+def _by_pillow(
+    path: Path, picture: ImageInfo, log: DecoderLog, complaint: str | None
+) -> str | None:
+    """FFmpeg's decoders of VP8 and LZW do not notice where the bits run out; Pillow's do."""
+    return complaint or (None if _decodes(path, picture) else INCOMPLETE)
 
 
-def _without_log(path: Path, picture: ImageInfo, log: Log, told: str | None) -> str | None:
-    return told or hidden_damage(path, picture)
+def _by_structure(
+    path: Path, picture: ImageInfo, log: DecoderLog, complaint: str | None
+) -> str | None:
+    return complaint or hidden_damage(path, picture)
 
 
-_ASK: dict[str, Callable[[Path, ImageInfo, Log, str | None], str | None]] = {
+_CHECKS: dict[str, Callable[[Path, ImageInfo, DecoderLog, str | None], str | None]] = {
     "jpeg": _jpeg,
     "png": _png,
-    "gif": _second,
-    "webp": _second,
-    "tiff": _without_log,
-    "jpeg2000": _without_log,
+    "gif": _by_pillow,
+    "webp": _by_pillow,
+    "tiff": _by_structure,
+    "jpeg2000": _by_structure,
 }
 
 
 def hidden_damage(path: Path, picture: ImageInfo) -> str | None:
-    """What tells that a picture is not the one that was written, though no decoder minds.
+    """Return what shows that a picture is not the one that was written, though decoders accept it.
 
     Raises PhotoError as `probe` does.
     """
@@ -84,8 +74,7 @@ def hidden_damage(path: Path, picture: ImageInfo) -> str | None:
         with open_regular(path) as file:
             return None if png_has_right_checksums(file) else "a checksum is wrong"
     if name == "jpeg2000":
-        with open_regular(path) as file:
-            return None if jpeg2000.is_complete(file.read()) else "some tiles are missing"
+        return None if jpeg.is_complete_jpeg2000(_content(path)) else "some tiles are missing"
     if name == "tiff":
         with opened(path, picture) as image:
             return None if tiff.has_all_rows(image) else "some rows are missing"
@@ -95,21 +84,25 @@ def hidden_damage(path: Path, picture: ImageInfo) -> str | None:
 def require_whole(path: Path, picture: ImageInfo) -> None:
     """Decode a file whole, with Pillow. Raises PhotoError as `probe` does.
 
-    A JPEG that lacks only its end is whole, which Pillow does not say.
+    A JPEG that lacks only its end counts as whole, though not for Pillow.
     """
     if not _decodes(path, picture):
         if picture.format.name == "jpeg":
-            with open_regular(path) as file:
-                data = file.read()
+            data = _content(path)
             has_end = data.rstrip(b"\0").endswith(b"\xff\xd9")
             if not has_end and jpeg.is_complete(data):
                 return
-        with opened(path, picture) as image:  # again, for what is wrong with it
+        with opened(path, picture) as image:  # again, to raise its error
             image.load()
 
 
+def _content(path: Path) -> bytes:
+    with open_regular(path) as file:
+        return file.read()
+
+
 def _decodes(path: Path, picture: ImageInfo) -> bool:
-    """Raises PhotoError where that cannot be said: for lack of memory."""
+    """Return whether Pillow decodes a file. Raises PhotoError if there is no memory to try."""
     try:
         with opened(path, picture) as image:
             image.load()

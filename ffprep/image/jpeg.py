@@ -1,21 +1,21 @@
-"""JPEGs without an end: whether the picture is all there nevertheless."""
+"""Whether JPEGs that lack their end, and JPEG 2000 codestreams, hold the whole picture."""
 
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from io import BytesIO
+from math import ceil
 
-from PIL.JpegImagePlugin import JpegImageFile
+from ffprep.image.chunks import SOS, jpeg_segments
 
 _SEQUENTIAL, _PROGRESSIVE = (0xC0, 0xC1), 0xC2
-_SOS, _EOI = 0xDA, b"\xff\xd9"
+_EOI = b"\xff\xd9"
 _COEFFICIENTS = 64
 _ROWS = 256
 
-# Bits to go on with where a file breaks off: a decoder that still needs some makes another picture of each.
-# Restart markers are among them, from another one each time: a decoder that waits for one passes over the
-# rest, and does not take one that comes one or two too early.
+# Bits to put where a file breaks off: a decoder that still needs some makes another picture of each.
+# Restart markers are among them, from another one each time: a decoder that waits for one skips the
+# rest, and does not accept one that comes one or two too early.
 _RESTARTS = tuple(bytes((0xFF, marker)) for marker in range(0xD0, 0xD8))
 _FILLS = tuple(
     b"".join(bytes([bits]) * 64 + restart for restart in _RESTARTS[first:] + _RESTARTS[:first])
@@ -24,10 +24,10 @@ _FILLS = tuple(
 
 
 def is_complete(data: bytes) -> bool:
-    """Whether a JPEG without an EOI marker has all of its picture.
+    """Return whether a JPEG without an EOI marker has all of its picture.
 
     All of its scans have to be there, and the last of them to its end: then whatever follows it
-    makes no difference. Not so zeros, which are what was never written to a disk.
+    makes no difference. Zeros at the end do not count: they are what was never written to a disk.
     """
     data = _without_padding(data)
     try:
@@ -37,12 +37,12 @@ def is_complete(data: bytes) -> bool:
         return all(first == _pixels(data + fill + _EOI) for fill in _FILLS[1:])
     except MemoryError:
         raise
-    except Exception:  # as in `opening`: whatever Pillow stumbles over
+    except Exception:  # Pillow's parsers raise whatever they stumble over
         return False
 
 
 def _without_padding(data: bytes) -> bytes:
-    """Without zeros at the end, and without half an EOI; FF 00 is a byte of the picture."""
+    """Return a JPEG without zeros at its end, and without half an EOI; FF 00 is a coded byte."""
     kept = data.rstrip(b"\0")
     if len(kept) < len(data) and kept.endswith(b"\xff"):
         return kept + b"\0"
@@ -50,7 +50,9 @@ def _without_padding(data: bytes) -> bytes:
 
 
 def _pixels(data: bytes) -> bytes:
-    """A digest of the pixels: several large pictures at once would be too much."""
+    """Return a digest of the pixels: several large pictures at once would take too much memory."""
+    from PIL.JpegImagePlugin import JpegImageFile
+
     digest = sha256()
     with JpegImageFile(BytesIO(data)) as image:
         for top in range(0, image.height, _ROWS):
@@ -61,7 +63,7 @@ def _pixels(data: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class _Scan:
-    """What a scan brings of some components: coefficients from `start` to `end`, but for their last bits."""
+    """The coefficients from `start` to `end` of some components, without their last bits."""
 
     components: bytes
     start: int
@@ -71,10 +73,11 @@ class _Scan:
 
 def _has_all_scans(data: bytes) -> bool:
     components, progressive, missing = b"", False, dict[tuple[int, int], int]()
-    for marker, content in _segments(data):
+    for marker, start, end in jpeg_segments(data):
+        content = data[start + 4 : end]
         if marker in (*_SEQUENTIAL, _PROGRESSIVE):
             components, progressive = content[6 : 6 + 3 * content[5] : 3], marker == _PROGRESSIVE
-        elif marker == _SOS:
+        elif marker == SOS:
             scan = _scan(content)
             reach = range(scan.start, scan.end + 1) if progressive else range(_COEFFICIENTS)
             bits = scan.missing_bits if progressive else 0
@@ -89,14 +92,52 @@ def _scan(content: bytes) -> _Scan:
     return _Scan(content[1 : 1 + 2 * count : 2], start, end, bits & 15)
 
 
-def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """The marker segments, those between scans too; what was coded is passed over."""
-    place = data.find(b"\xff", 2)
-    while 0 <= place < len(data) - 3:
-        marker = data[place + 1]
-        if marker in (0, 0xFF) or 0xD0 <= marker <= 0xD7:
-            place = data.find(b"\xff", place + (1 if marker == 0xFF else 2))
-            continue
-        (length,) = struct.unpack_from(">H", data, place + 2)
-        yield marker, data[place + 4 : place + 2 + length]
-        place = data.find(b"\xff", place + 2 + length)
+_SOT, _EOC = 0xFF90, 0xFFD9
+
+
+def is_complete_jpeg2000(data: bytes) -> bool:
+    """Return whether a codestream has a part of every tile, and all bytes of every part.
+
+    ISO/IEC 15444-1, annex A.
+    """
+    place = data.find(b"\xff\x4f\xff\x51")  # in a JP2, boxes come before it
+    try:
+        return place >= 0 and _has_all_tiles(data, place)
+    except struct.error:  # the file breaks off
+        return False
+
+
+def _has_all_tiles(data: bytes, place: int) -> bool:
+    tiles = _tiles(data, place + 4)
+    place = _after_segment(data, place + 2)
+    while (marker := _marker(data, place)) != _SOT:
+        if marker == _EOC:
+            return False
+        place = _after_segment(data, place)
+    found = set()
+    while _marker(data, place) == _SOT:
+        tile, length = struct.unpack_from(">HI", data, place + 4)
+        found.add(tile)
+        if length == 0:  # the last one, to the end
+            return len(found) == tiles and data.rstrip(b"\0").endswith(b"\xff\xd9")
+        place += length
+    return len(found) == tiles and _marker(data, place) == _EOC
+
+
+def _tiles(data: bytes, place: int) -> int:
+    """Return the number of tiles, by the SIZ segment."""
+    width, height, _, _, tile_width, tile_height, left, top = struct.unpack_from(
+        ">8I", data, place + 4
+    )
+    if not tile_width or not tile_height:
+        return 0
+    across, down = ceil((width - left) / tile_width), ceil((height - top) / tile_height)
+    return int(across * down)
+
+
+def _marker(data: bytes, place: int) -> int:
+    return int(struct.unpack_from(">H", data, place)[0])
+
+
+def _after_segment(data: bytes, place: int) -> int:
+    return place + 2 + int(struct.unpack_from(">H", data, place + 2)[0])

@@ -1,8 +1,8 @@
-"""What an output may keep of its photo's metadata: whose it is, what it shows, when it was taken.
+"""The metadata that an output may keep: who owns a photo, what it shows, when it was taken.
 
-Each is taken from the first place that tells it: EXIF, IPTC, XMP, a PNG's text; the order is the
-Metadata Working Group's (Guidelines for Handling Image Metadata, 2.0). It is written as EXIF, which
-all three output formats hold, made from nothing: what is not named here has no way through.
+Each is read from the first place that has it: EXIF, IPTC, XMP, a PNG's text; the order is the
+Metadata Working Group's (Guidelines for Handling Image Metadata, 2.0). It is written as new EXIF,
+which all three output formats hold, so that nothing else gets into the output.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
 LONGEST = 2000
-"""How much of a text is kept, in bytes of UTF-8; as much as IPTC has room for in a caption."""
+"""The bytes of UTF-8 that are kept of a text; IPTC has room for as many in a caption."""
 
 _LONGEST_XMP = 1 << 20
 
@@ -33,7 +33,7 @@ class Taken:
     """When a photo was taken, in the three texts of EXIF 2.32 (4.6.6).
 
     `date` is `YYYY:MM:DD HH:MM:SS`, with blanks for an unknown time; `subseconds` are the digits
-    behind the point; `offset` is the local time's from UTC, `+HH:MM`. Empty is unknown.
+    behind the point; `offset` is that of the local time from UTC, `+HH:MM`. Empty is unknown.
     """
 
     date: str
@@ -42,9 +42,9 @@ class Taken:
 
     @classmethod
     def parse(cls, text: str, subseconds: str = "", offset: str = "") -> Self | None:
-        """Read a date as EXIF, ISO 8601 or IPTC writes it; None where there is none.
+        """Read a date as EXIF, ISO 8601 or IPTC writes it; None if the text has none.
 
-        What the text itself says of `subseconds` and `offset` counts first.
+        `subseconds` and `offset` are used if the text itself has none.
         """
         match = _DATE.match(text.strip())
         if not match:
@@ -53,7 +53,7 @@ class Taken:
         time = f"{hour or '00'}:{minute or '00'}:{second or '00'}"
         try:
             datetime.fromisoformat(f"{year}-{month}-{day} {time}")
-        except ValueError:  # 0000:00:00, in a camera that was never told the day
+        except ValueError:  # 0000:00:00, from a camera whose clock was never set
             return None
         if hour is None:
             return cls(f"{year}:{month}:{day}   :  :  ")
@@ -81,7 +81,7 @@ def _matched(pattern: str, text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Rights:
-    """What `--metadata keep-rights` keeps. Texts are clean and at most `LONGEST` bytes; empty is none."""
+    """What `--metadata keep-rights` keeps. Texts are clean and at most `LONGEST` bytes, or empty."""
 
     copyright: str = ""
     artist: str = ""
@@ -89,9 +89,9 @@ class Rights:
     taken: Taken | None = None
 
     def exif(self) -> bytes:
-        """EXIF from its byte order mark on, with the orientation reset; empty if there is nothing to keep.
+        """Return EXIF from its byte order mark on, with orientation 1; empty if there are no rights.
 
-        Texts are UTF-8, as everybody writes them, although EXIF 2.32 knows ASCII only.
+        Texts are UTF-8, as is common practice, although EXIF 2.32 allows ASCII only.
         """
         if self == Rights():
             return b""
@@ -115,22 +115,22 @@ class Rights:
         return exif.tobytes().removeprefix(b"Exif\0\0")
 
 
-def of(path: Path, picture: ImageInfo) -> Rights:
-    """The rights that a photo's file tells of; metadata that cannot be read tells nothing.
+def read_rights(path: Path, picture: ImageInfo) -> Rights:
+    """Return the rights in a photo's metadata; metadata that cannot be read has none.
 
-    Raises PhotoError `missing` or `io` where the file itself is gone or refused.
+    Raises PhotoError `missing` or `io` if the file is gone or cannot be opened.
     """
     try:
         with opened_for_metadata(path, picture) as image:
-            return read(image)
+            return rights_in(image)
     except PhotoError as error:
         if error.kind in (Kind.MISSING, Kind.IO):
             raise
         return Rights()
 
 
-def read(image: Image.Image) -> Rights:
-    """The rights in what Pillow has read of a file's metadata."""
+def rights_in(image: Image.Image) -> Rights:
+    """Return the rights in the metadata that Pillow has read of a file."""
     found = Rights()
     for source in (_exif, _exif_date, _iptc, _xmp, _png_text):
         with contextlib.suppress(Exception):  # Pillow's parsers raise whatever they stumble over
@@ -139,7 +139,7 @@ def read(image: Image.Image) -> Rights:
 
 
 def _completed(rights: Rights, other: Rights) -> Rights:
-    """What `rights` leaves open is taken from `other`."""
+    """Return `rights`, with what it lacks taken from `other`."""
     names = [field.name for field in fields(Rights)]
     return Rights(*(getattr(rights, name) or getattr(other, name) for name in names))
 
@@ -194,27 +194,27 @@ _DATES = (
 
 
 def _xmp(image: Image.Image) -> Rights:
-    """XMP (ISO 16684-1), of the picture itself: not what is told of pictures that it was made from."""
+    """XMP (ISO 16684-1) of the picture itself, not of pictures that it was made from."""
     packet = image.info.get("xmp")
     if not isinstance(packet, bytes) or len(packet) > _LONGEST_XMP:
         return Rights()
     from defusedxml import ElementTree
 
     root = ElementTree.fromstring(packet.strip(b"\0 \r\n\t"), forbid_dtd=True)
-    described = next(root.iter(_RDF + "RDF")).findall(_RDF + "Description")
-    dates = (Taken.parse(_joined(_property(described, name)[:1])) for name in _DATES)
+    descriptions = next(root.iter(_RDF + "RDF")).findall(_RDF + "Description")
+    dates = (Taken.parse(_joined(_property(descriptions, name)[:1])) for name in _DATES)
     return Rights(
         # Of several languages, the default is the first.
-        copyright=_joined(_property(described, _DC + "rights")[:1]),
-        artist=_joined(_property(described, _DC + "creator")),
-        description=_joined(_property(described, _DC + "description")[:1]),
+        copyright=_joined(_property(descriptions, _DC + "rights")[:1]),
+        artist=_joined(_property(descriptions, _DC + "creator")),
+        description=_joined(_property(descriptions, _DC + "description")[:1]),
         taken=next(filter(None, dates), None),
     )
 
 
-def _property(described: "list[Element]", name: str) -> list[str]:
-    """The values of an XMP property, written as an attribute, an element, or an array's items."""
-    for description in described:
+def _property(descriptions: "list[Element]", name: str) -> list[str]:
+    """Return the values of an XMP property: an attribute, an element, or an array's items."""
+    for description in descriptions:
         if name in description.attrib:
             return [description.attrib[name]]
         element = description.find(name)
@@ -234,7 +234,7 @@ def _png_text(image: Image.Image) -> Rights:
 
 
 def _mail_date(text: str) -> Taken | None:
-    """Read a date as mail writes it (RFC 1123), as PNG recommends."""
+    """Read a date as in mail (RFC 1123), as PNG recommends."""
     from email.utils import parsedate_to_datetime
 
     try:
@@ -244,11 +244,11 @@ def _mail_date(text: str) -> Taken | None:
 
 
 def _text(value: object) -> str:
-    """Text out of bytes, which are UTF-8 or else Windows-1252; Pillow hands them on as Latin-1."""
+    """Decode text, which is UTF-8 or else Windows-1252; Pillow decodes bytes as Latin-1."""
     if isinstance(value, str):
         try:
             value = value.encode("latin-1")
-        except UnicodeEncodeError:  # Unicode from the start: a PNG's iTXt
+        except UnicodeEncodeError:  # Unicode already: a PNG's iTXt
             return str(value)
     if not isinstance(value, bytes):
         return ""
@@ -258,16 +258,16 @@ def _text(value: object) -> str:
         return value.decode("cp1252", "ignore")
 
 
-# Control characters but for tab and line feed, what is left of broken text, byte order marks.
-_GARBAGE = re.compile("[\0-\b\v-\x1f\x7f-\x9f\ud800-\udfff\ufeff\ufffd\ufffe\uffff]+")
+# Control characters except tab and line feed, remains of broken text, byte order marks.
+_UNPRINTABLE = re.compile("[\0-\b\v-\x1f\x7f-\x9f\ud800-\udfff\ufeff\ufffd\ufffe\uffff]+")
 
 
 def _clean(text: str) -> str:
     text = text[:LONGEST].partition("\0")[0].replace("\r\n", "\n").replace("\r", "\n")
-    text = _GARBAGE.sub("", text).strip()
+    text = _UNPRINTABLE.sub("", text).strip()
     return text.encode()[:LONGEST].decode(errors="ignore")
 
 
 def _joined(texts: list[str]) -> str:
-    """Several names in one text, as EXIF 2.32 (4.6.5) wants them under Artist."""
+    """Join several names in one text, as EXIF 2.32 (4.6.5) has them under Artist."""
     return _clean("; ".join(filter(None, map(_clean, texts))))

@@ -1,4 +1,4 @@
-"""Opening a picture with Pillow: the one plugin that the bytes ask for, and trouble as kinds."""
+"""Open pictures with Pillow: with the one plugin for their bytes, and its errors as PhotoErrors."""
 
 import re
 from collections.abc import Iterator
@@ -12,8 +12,7 @@ from PIL import Image
 from ffprep.core.formats import Format
 from ffprep.core.image_info import ImageInfo
 from ffprep.errors import FfprepError, Kind, PhotoError
-from ffprep.image import tiff
-from ffprep.image.chunks import jpeg_parts, png_parts, png_without_pixels
+from ffprep.image.chunks import png_without_pixels, split_jpeg, split_png, vp8_size
 from ffprep.system.files import open_regular
 
 
@@ -30,19 +29,19 @@ def opened(path: Path, picture: ImageInfo) -> Iterator[Image.Image]:
 
 @contextmanager
 def open_as(format: Format, file: BinaryIO) -> Iterator[Image.Image]:
-    """Open with the one plugin that the bytes ask for.
+    """Open a file with the one plugin for its format.
 
-    Not by Image.open, which tries every plugin and has a pixel limit for the whole process that a
-    host program may have set otherwise; ffprep's own limit is `max_pixels`.
+    Image.open would try every plugin, and has a pixel limit for the whole process, which a host
+    program may have changed; ffprep's own limit is `max_pixels`.
     """
     factory = _plugin(format.plugin)
     file.seek(0)
     try:
         image = factory(file, "")
     except Exception:
-        if format.name == "webp" and _webp_pixels(file) > _WEBP_HOLDS:
-            raise out_of_memory() from None  # of which its plugin says no word
-        image = _opened_otherwise(format, file)
+        if format.name == "webp" and _webp_pixels(file) > _WEBP_WITHOUT_MEMORY:
+            raise out_of_memory() from None  # its plugin does not say so
+        image = _opened_in_parts(format, file)
         if image is None:
             raise
     try:
@@ -51,26 +50,20 @@ def open_as(format: Format, file: BinaryIO) -> Iterator[Image.Image]:
         image.close()
 
 
-_WEBP_HOLDS = 30_000_000
+# A larger WebP that cannot be opened may be whole: there may be too little memory for it.
+_WEBP_WITHOUT_MEMORY = 30_000_000
 
 
 def _webp_pixels(file: BinaryIO) -> int:
-    """What a WebP's head claims (RFC 9649, 2.5 to 2.7); 0 where it is none."""
+    """Return the pixels that a WebP's header claims; 0 if it is not one."""
     file.seek(0)
-    head = file.read(30).ljust(30, b"\0")
-    width = height = 0
-    if head[12:20] == b"VP8X\x0a\0\0\0":
-        width, height = (int.from_bytes(head[at : at + 3], "little") + 1 for at in (24, 27))
-    elif head[12:16] == b"VP8L" and head[20] == 0x2F:
-        bits = int.from_bytes(head[21:25], "little")
-        width, height = (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
-    elif head[12:16] == b"VP8 " and head[23:26] == b"\x9d\x01\x2a":
-        width, height = (int.from_bytes(head[at : at + 2], "little") & 0x3FFF for at in (26, 28))
+    head = file.read(30)
+    width, height, _ = vp8_size(head[12:16], head[20:])
     return width * height
 
 
-def _opened_otherwise(format: Format, file: BinaryIO) -> Image.Image | None:
-    """What Pillow refuses for what it says, and not for its pixels; None where that is not so."""
+def _opened_in_parts(format: Format, file: BinaryIO) -> Image.Image | None:
+    """Open a file that Pillow refuses, though its pixels are sound; None if they are not."""
     factory = _plugin(format.plugin)
 
     def opens(part: BinaryIO) -> bool:
@@ -79,17 +72,21 @@ def _opened_otherwise(format: Format, file: BinaryIO) -> Image.Image | None:
         return False
 
     with suppress(Exception):
-        if format.name == "tiff" and (other := tiff.deep_lab_as_rgb(file)):
-            image: Image.Image = factory(other, "")
-            image.info["lab"] = True
+        if format.name in _SPLIT:
+            parts = _SPLIT[format.name](file)
+            image: Image.Image = factory(parts.without_broken_metadata(opens), "")
             return image
-        if format.name in _PARTS:
-            rest: Image.Image = factory(_PARTS[format.name](file).without_odd(opens), "")
-            return rest
+        if format.name == "tiff":
+            from ffprep.image import tiff
+
+            if other := tiff.deep_lab_as_rgb(file):
+                image = factory(other, "")
+                image.info["lab"] = True
+                return image
     return None
 
 
-_PARTS = {"jpeg": jpeg_parts, "png": png_parts}
+_SPLIT = {"jpeg": split_jpeg, "png": split_png}
 
 
 @cache
@@ -106,7 +103,7 @@ def _plugin(name: str):  # type: ignore[no-untyped-def]
 
 @contextmanager
 def opened_for_metadata(path: Path, picture: ImageInfo) -> Iterator[Image.Image]:
-    """Open a file with Pillow for what it tells of its picture; not for the pixels.
+    """Open a file with Pillow for its metadata, not for its pixels.
 
     Raises PhotoError as `probe` does.
     """
@@ -117,20 +114,20 @@ def opened_for_metadata(path: Path, picture: ImageInfo) -> Iterator[Image.Image]
 
 
 def out_of_memory() -> PhotoError:
-    """What to say of a photo for which there is no memory."""
+    """Return the error of a photo for which there is not enough memory."""
     words = "needs more memory than --max-memory allows; raise it if the file is to be trusted"
     return PhotoError(Kind.TOO_LARGE, words)
 
 
-# "Unknown data organization" is what Pillow says of a TIFF whose end, where its tags are, is missing.
-_OF_A_KIND = re.compile(
+# Pillow says "unknown data organization" of a TIFF whose end, where its tags are, is missing.
+_UNSUPPORTED = re.compile(
     r"\bun(known|supported)\b(?! data organization)|not supported", re.IGNORECASE
 )
 
 
 @contextmanager
 def pillow_errors(format: Format) -> Iterator[None]:
-    """What Pillow stumbles over, as PhotoError."""
+    """Raise Pillow's errors as PhotoErrors."""
     try:
         yield
     except FfprepError:  # an interrupt, say
@@ -138,14 +135,16 @@ def pillow_errors(format: Format) -> Iterator[None]:
     except MemoryError:
         raise out_of_memory() from None
     except Image.DecompressionBombError as error:
-        words = f"claims more pixels than any photo has ({error})"
+        words = f"claims more pixels than any photo has ({error}); restore it from a backup"
         raise PhotoError(Kind.TOO_LARGE, words) from None
     except Exception as error:  # Pillow's parsers raise whatever they stumble over
-        said = " ".join(str(error).split())  # libheif ends its lines
-        if isinstance(error, KeyError) and format.name == "tiff":  # a compression of no name
-            said = f"unknown compression {said}"
-        if _OF_A_KIND.search(said):
-            words = f"is {format.name} of a kind that ffprep cannot read ({said})"
+        message = " ".join(str(error).split())  # libheif adds line breaks
+        if isinstance(error, KeyError) and format.name == "tiff":  # the number of a compression
+            message = f"unknown compression {message}"
+        if _UNSUPPORTED.search(message):
+            words = f"is {format.name} of a kind that ffprep cannot read ({message})"
             raise PhotoError(Kind.UNSUPPORTED, words) from None
-        words = f"begins like {format.name} but cannot be read ({said}); restore it from a backup"
+        words = (
+            f"begins like {format.name} but cannot be read ({message}); restore it from a backup"
+        )
         raise PhotoError(Kind.DAMAGED, words) from None

@@ -1,8 +1,8 @@
-"""Looking at pictures without meeting their bytes in this process, but for short heads of JPEGs and PNGs.
+"""Decode pictures in processes of their own, except the short headers of JPEGs and PNGs.
 
-Those Pillow reads in Python. Other heads are read by C code or may be of any length; LittleCMS, and all decoders,
-are C. They run in viewers: processes of their own, under limits, kept while they are well. One that crashes,
-hangs or fills its memory costs its photo.
+Pillow reads those headers in Python. Other headers are read by C code or may be of any length;
+LittleCMS and all decoders are C code. They run in decoders: worker processes under limits, kept as
+long as they work. A worker that crashes, hangs or fills its memory costs only its photo.
 """
 
 import os
@@ -12,24 +12,24 @@ import weakref
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import PIL
 
 import ffprep.version
-from ffprep.core.ffmpeg_log import Log
+from ffprep.core.decoder_log import DecoderLog
 from ffprep.core.image_info import ImageInfo
 from ffprep.core.policy import Policy
 from ffprep.errors import EnvironmentFault, Kind, PhotoError
-from ffprep.image import colour
-from ffprep.image import integrity as damage
-from ffprep.image.metadata import Rights
 from ffprep.image.probe import Extras, NeedsSandbox, probe
 from ffprep.image.sandbox_worker import receive, send
 from ffprep.system.processes import Limits, Processes, timer
 
-# The same ffprep as this one, whatever else is on the way of a program that has it in its hands; its folder, and
-# Pillow's, come last on that way, and hide nothing.
+if TYPE_CHECKING:
+    from ffprep.image.metadata import Rights
+
+# The worker imports the same ffprep as this process, whatever its own path would find. The folders
+# of ffprep and Pillow come last on that path, so they hide nothing.
 _NO_IMPORT = 97
 _START = f"""import sys
 from importlib.machinery import PathFinder
@@ -40,38 +40,41 @@ try:
         sys.modules["ffprep"] = module_from_spec(spec)
         spec.loader.exec_module(sys.modules["ffprep"])
     from ffprep.image.sandbox_worker import main
+    main()
 except ImportError as error:
     print(error, file=sys.stderr)
     sys.exit({_NO_IMPORT})
-main()
 """
 _PIECE = 1 << 20
 _LARGEST_TABLE = 1 << 24
 
-# Of what a photo may take. With what is fed to an ffmpeg meanwhile (transcode), both stay below 1.5 times that.
+# Of a photo's max_memory. Together with an ffmpeg that is fed meanwhile (`transcode`), a decoder stays
+# below 1.5 times that.
 _SHARE = 0.75
 
 
 def _argv() -> list[str]:
-    """How a viewer is started. Raises EnvironmentFault where there is no Python to do it."""
+    """Return the command line of a worker. Raises EnvironmentFault if there is no Python for it."""
     python = os.environ.get("FFPREP_PYTHON") or sys.executable
     # A frozen program is its own `executable`, and would start all over again.
     if not python or (python == sys.executable and getattr(sys, "frozen", False)):
-        words = "this program brings no Python that can be started to look at pictures"
-        raise EnvironmentFault(f"{words}; name one that has ffprep installed in FFPREP_PYTHON")
+        raise EnvironmentFault(
+            "this program brings no Python that can be started to decode pictures; "
+            "name one that has ffprep installed in FFPREP_PYTHON"
+        )
     files = [os.path.abspath(module.__file__ or "") for module in (ffprep.version, PIL)]
-    places = [os.path.dirname(os.path.dirname(file)) for file in files]
-    return [python, "-P", "-c", _START, *places]
+    folders = [os.path.dirname(os.path.dirname(file)) for file in files]
+    return [python, "-P", "-c", _START, *folders]
 
 
 class Crashed(PhotoError):
-    """A viewer was gone before it had answered."""
+    """The worker ended before it had answered."""
 
 
 class Decoder:
-    """One viewer. It is `busy` from a request until all of the answer was read.
+    """One worker process. It is `busy` from a request until its whole answer was read.
 
-    Once it has `served`, a crash may be the fault of a photo before.
+    Once it has `served`, a crash may be the fault of an earlier photo.
     """
 
     def __init__(self, processes: Processes, limits: Limits, timeout: float) -> None:
@@ -82,33 +85,32 @@ class Decoder:
         try:
             self._running = self._stack.enter_context(processes.start(argv, limits, talks=True))
         except OSError as error:
-            words = f"{self._python} cannot be started: {error.strerror}"
-            raise EnvironmentFault(words) from None
+            raise EnvironmentFault(
+                f"{self._python} cannot be started: {error.strerror}; "
+                "name a Python that has ffprep in FFPREP_PYTHON"
+            ) from None
         self.busy = False
         self.served = False
 
-    def ask(self, name: str, *arguments: object, more: bool = False) -> Any:
-        """Call one of the viewer's functions; with `more`, there is more to read after the answer.
+    def call(self, name: str, *arguments: object, more: bool = False) -> Any:
+        """Call one of the worker's functions; with `more`, its answer is followed by bytes to read.
 
-        Raises what it raises, and PhotoError where it crashes, or takes too long.
+        Raises what the function raises, and PhotoError if the worker crashes or takes too long.
         """
         self.busy = True
-        overdue = timer(self._timeout, self._running.kill)
+        deadline = timer(self._timeout, self._running.kill)
+        stdin, stdout = self._running.stdin, self._running.stdout
         try:
-            send(self._running.stdin, (name, arguments))
-            self._running.stdin.flush()
-            answer = receive(self._running.stdout)
+            send(stdin, (name, arguments))
+            stdin.flush()
+            answer = receive(stdout)
         except OSError:
             answer = None
         finally:
-            late = not overdue.is_alive()
-            overdue.cancel()
-        if answer is None and late:
-            words = f"took more than {self._timeout:g} s to look at; raise --timeout"
-            raise PhotoError(Kind.TIMEOUT, words)
+            late = not deadline.is_alive()
+            deadline.cancel()
         if answer is None:
-            self._require_imported()
-            raise Crashed(Kind.DAMAGED, "the decoder crashed on it; restore it from a backup")
+            raise self._failure(late)
         value, error = answer
         self.busy = more and error is None
         self.served = True
@@ -116,15 +118,21 @@ class Decoder:
             raise PhotoError(*error)
         return value
 
-    def _require_imported(self) -> None:
-        """Raise EnvironmentFault where it is no photo's fault that it ended."""
+    def _failure(self, late: bool) -> PhotoError:
+        """Return why there is no answer. Raises EnvironmentFault if it is not the photo's fault."""
+        if late:
+            words = f"decoding it took more than {self._timeout:g} s; raise --timeout"
+            return PhotoError(Kind.TIMEOUT, words)
         if self._running.wait(1) and self._running.status == _NO_IMPORT:
-            self.close()  # and its last words are read
-            words = f"{self._python} cannot look at pictures: {self._running.log.strip()}"
-            raise EnvironmentFault(f"{words}; name a Python that has ffprep in FFPREP_PYTHON")
+            self.close()  # so that the rest of its log is read
+            raise EnvironmentFault(
+                f"{self._python} cannot decode pictures: {self._running.log.strip()}; "
+                "name a Python that has ffprep in FFPREP_PYTHON"
+            )
+        return Crashed(Kind.DAMAGED, "the decoder crashed on it; restore it from a backup")
 
     def read(self, count: int) -> bytes:
-        """Some of what comes after an answer; less than asked for only where it broke off."""
+        """Read some of what follows an answer; less than asked for only if it broke off."""
         return self._running.stdout.read(count)
 
     def close(self) -> None:
@@ -133,15 +141,15 @@ class Decoder:
 
 
 class Pixels:
-    """What a viewer says of a picture's pixels, once; `complete` when all of it was read."""
+    """The pixels that a worker sends after its answer, once; `complete` when all of them were read."""
 
-    def __init__(self, viewer: Decoder, size: int) -> None:
-        self._viewer, self._left = viewer, size
+    def __init__(self, decoder: Decoder, size: int) -> None:
+        self._decoder, self._left = decoder, size
 
     def __iter__(self) -> Iterator[bytes]:
-        while part := self._viewer.read(min(self._left, _PIECE)):
+        while part := self._decoder.read(min(self._left, _PIECE)):
             self._left -= len(part)
-            self._viewer.busy = self._left > 0
+            self._decoder.busy = self._left > 0
             yield part
 
     @property
@@ -151,13 +159,12 @@ class Pixels:
 
 
 class DecoderPool:
-    """As many viewers as are needed at a time. Safe to use from several threads."""
+    """As many decoders as are needed at a time. Safe to use from several threads."""
 
     def __init__(self, processes: Processes, policy: Policy) -> None:
         self._processes = processes
         limits = Limits(int(policy.max_memory * _SHARE), _LARGEST_TABLE)
-        self._make = (processes, limits, policy.timeout)
-        self._tables = colour.folder()
+        self._options = (processes, limits, policy.timeout)
         self._lock = threading.Lock()
         self._idle: list[Decoder] = []
         weakref.finalize(self, _close, self._idle)
@@ -168,114 +175,121 @@ class DecoderPool:
     def __exit__(self, *raised: object) -> None:
         self.close()
 
-    def look(self, path: Path, max_pixels: int, keep: bool) -> tuple[ImageInfo, str | None]:
-        """What a file holds, its colours on their way to sRGB, and a warning where they are not.
+    def probe(self, path: Path, max_pixels: int) -> ImageInfo:
+        """Return what a file holds. Raises PhotoError as `probe` does."""
+        try:
+            return probe(path, max_pixels)
+        except NeedsSandbox:
+            picture: ImageInfo = self._call("probe", path, max_pixels, True)
+            return picture
+
+    def probe_colours(
+        self, path: Path, max_pixels: int, keep: bool
+    ) -> tuple[ImageInfo, str | None]:
+        """Return what a file holds, how its colours get to sRGB, and a warning if they do not.
 
         Raises PhotoError as `probe` does.
         """
         picture = self.probe(path, max_pixels)
-        try:
-            return colour.to_srgb(picture, keep, self._tables)
-        except colour.Unknown:
-            looked: tuple[ImageInfo, str | None]
-            looked = self._ask("to_srgb", picture, keep, self._tables, True)
-            return looked
+        if picture.profile is None and picture.cicp is None:
+            return picture, None  # sRGB
+        from ffprep.image import colour
 
-    def probe(self, path: Path, max_pixels: int) -> ImageInfo:
-        """What a file holds. Raises PhotoError as `probe` does."""
+        tables = colour.tables_folder()
         try:
-            return probe(path, max_pixels)
-        except NeedsSandbox:
-            picture: ImageInfo = self._ask("probe", path, max_pixels, True)
-            return picture
+            return colour.to_srgb(picture, keep, tables)
+        except colour.UnknownProfile:
+            probed: tuple[ImageInfo, str | None]
+            probed = self._call("to_srgb", picture, keep, tables, True)
+            return probed
 
-    def look_closer(self, path: Path, picture: ImageInfo) -> Extras:
-        """What a file holds besides. Raises PhotoError as `probe` does."""
-        extras: Extras = self._ask("extras", path, picture)
+    def extras(self, path: Path, picture: ImageInfo) -> Extras:
+        """Return what a file holds besides its pixels. Raises PhotoError as `probe` does."""
+        extras: Extras = self._call("extras", path, picture)
         return extras
 
-    def unnoticed(self, path: Path, picture: ImageInfo) -> str | None:
-        """What tells of damage that decoders do not mind (see `damage.unnoticed`)."""
-        part: str | None = self._ask("hidden_damage", path, picture)
-        return part
+    def damage(self, path: Path, picture: ImageInfo, log: DecoderLog) -> str | None:
+        """Return what shows that a part of a picture is missing (see `integrity.damage`)."""
+        if log.is_conclusive(picture.format.name):
+            return log.damage[0] if log.damage else None
+        damage: str | None = self._call("damage", path, picture, log)
+        return damage
+
+    def hidden_damage(self, path: Path, picture: ImageInfo) -> str | None:
+        """Return what shows damage that decoders accept (see `integrity.hidden_damage`)."""
+        damage: str | None = self._call("hidden_damage", path, picture)
+        return damage
 
     def require_whole(self, path: Path, picture: ImageInfo) -> None:
         """Decode a file whole. Raises PhotoError as `probe` does."""
         with self._processes.room_for(picture.weight):
-            self._ask("require_whole", path, picture)
+            self._call("require_whole", path, picture)
 
     def is_translucent(self, path: Path, picture: ImageInfo) -> bool:
-        """Whether anything shines through its pixels. Raises PhotoError as `probe` does."""
+        """Return whether any pixel is translucent. Raises PhotoError as `probe` does."""
         if not picture.alpha:
             return False
         with self._processes.room_for(picture.weight):
-            return bool(self._ask("is_translucent", path, picture))
+            return bool(self._call("is_translucent", path, picture))
 
-    def missing(self, path: Path, picture: ImageInfo, log: Log) -> str | None:
-        """What tells that some of a picture is missing (see `damage.missing`)."""
-        if not damage.is_to_be_asked(picture, log):
-            return log.damage[0] if log.damage else None
-        part: str | None = self._ask("damage", path, picture, log)
-        return part
-
-    def rights(self, path: Path, picture: ImageInfo) -> Rights:
-        """What may be kept of a file's metadata (see `rights.of`)."""
-        found: Rights = self._ask("of", path, picture)
-        return found
+    def rights(self, path: Path, picture: ImageInfo) -> "Rights":
+        """Return what may be kept of a file's metadata (see `metadata.read_rights`)."""
+        rights: Rights = self._call("read_rights", path, picture)
+        return rights
 
     @contextmanager
     def decoded(
         self, path: Path, picture: ImageInfo, strict: bool = True
     ) -> Iterator[tuple[ImageInfo, Pixels]]:
-        """A file decoded, as it is handed to FFmpeg, and its pixels (see `probe.decoded`).
+        """Decode a file; yield how it is handed to FFmpeg, and its pixels (see `probe.decoded`).
 
         Raises PhotoError as `probe` does.
         """
         with ExitStack() as stack:
-            viewer, raw = self._asked(stack, "decoded", path, picture, strict, more=True)
-            yield raw, Pixels(viewer, raw.stored.pixels * (4 if raw.raw == "rgba" else 3))
+            decoder, raw = self._call_one(stack, "decoded", path, picture, strict, more=True)
+            yield raw, Pixels(decoder, raw.stored.pixels * (4 if raw.raw == "rgba" else 3))
 
     def close(self) -> None:
-        """End those that are idle."""
+        """End the idle decoders."""
         with self._lock:
             _close(self._idle)
 
-    def _ask(self, name: str, *arguments: object) -> Any:
+    def _call(self, name: str, *arguments: object) -> Any:
         with ExitStack() as stack:
-            return self._asked(stack, name, *arguments)[1]
+            return self._call_one(stack, name, *arguments)[1]
 
-    def _asked(
+    def _call_one(
         self, stack: ExitStack, name: str, *arguments: object, more: bool = False
     ) -> tuple[Decoder, Any]:
-        """A viewer, for as long as the stack is, and its answer.
+        """Return a decoder, reserved as long as the stack is open, and its answer.
 
-        What may be the fault of a photo before, which has left little memory or a broken one, is asked
-        again of a fresh viewer.
+        A failure that an earlier photo may have caused, by leaving little memory or a broken one, is
+        tried again with a fresh decoder.
         """
-        viewer = stack.enter_context(self._one())
-        used = viewer.served
+        decoder = stack.enter_context(self._reserved())
+        used = decoder.served
         try:
-            return viewer, viewer.ask(name, *arguments, more=more)
+            return decoder, decoder.call(name, *arguments, more=more)
         except PhotoError as error:
             if not used or not (isinstance(error, Crashed) or error.kind is Kind.TOO_LARGE):
                 raise
-        viewer = stack.enter_context(self._one(fresh=True))
-        return viewer, viewer.ask(name, *arguments, more=more)
+        decoder = stack.enter_context(self._reserved(fresh=True))
+        return decoder, decoder.call(name, *arguments, more=more)
 
     @contextmanager
-    def _one(self, fresh: bool = False) -> Iterator[Decoder]:
-        """A viewer that nobody else uses; kept, unless it was left in the middle of something."""
+    def _reserved(self, fresh: bool = False) -> Iterator[Decoder]:
+        """Reserve a decoder; it is kept afterwards, unless it is in the middle of an answer."""
         with self._lock:
-            viewer = self._idle.pop() if self._idle and not fresh else None
-        viewer = viewer or Decoder(*self._make)
+            decoder = self._idle.pop() if self._idle and not fresh else None
+        decoder = decoder or Decoder(*self._options)
         try:
-            yield viewer
+            yield decoder
         finally:
-            if viewer.busy:
-                viewer.close()
+            if decoder.busy:
+                decoder.close()
             else:
                 with self._lock:
-                    self._idle.append(viewer)
+                    self._idle.append(decoder)
 
 
 def _close(idle: list[Decoder]) -> None:

@@ -1,7 +1,8 @@
-"""A process that opens pictures with Pillow's C code for another one: `python -m ffprep.image.sandbox_worker`.
+"""The process in which pictures are decoded for another one, started by `sandbox`.
 
-It reads requests from stdin and answers on stdout, each a pickle behind its length: the name of a function
-below and its arguments; what it returns, or what is to be raised. A picture's pixels follow their answer.
+It reads requests from stdin and answers on stdout, each a pickle behind its length. A request is the
+name of a function below and its arguments; an answer is what it returns, and the error it raises. A
+picture's pixels follow their answer.
 """
 
 import pickle
@@ -13,28 +14,26 @@ from typing import IO, Any
 
 from ffprep.core.image_info import ImageInfo
 from ffprep.errors import Kind, PhotoError
-from ffprep.image import colour, probe
-from ffprep.image import integrity as damage
-from ffprep.image import metadata as rights
-from ffprep.image.pillow import out_of_memory
-
-FUNCTIONS: dict[str, Callable[..., Any]] = {
-    function.__name__: function
-    for function in (
-        probe.probe,
-        probe.extras,
-        probe.is_translucent,
-        damage.require_whole,
-        damage.damage,
-        damage.hidden_damage,
-        rights.of,
-        colour.to_srgb,
-    )
-}
 
 
 def main() -> None:
     """Answer until there are no more requests."""
+    # Here, since the process that sends requests imports this module too, and few of these.
+    from ffprep.image import colour, integrity, metadata, pillow, probe
+
+    functions: dict[str, Callable[..., Any]] = {
+        function.__name__: function
+        for function in (
+            probe.probe,
+            probe.extras,
+            probe.is_translucent,
+            integrity.require_whole,
+            integrity.damage,
+            integrity.hidden_damage,
+            metadata.read_rights,
+            colour.to_srgb,
+        )
+    }
     warnings.filterwarnings("ignore", module="PIL")
     source, sink = sys.stdin.buffer, sys.stdout.buffer
     while request := receive(source):
@@ -42,21 +41,21 @@ def main() -> None:
         try:
             if name == "decoded":
                 with probe.decoded(*arguments) as (picture, pixels):
-                    _send_with(sink, picture, pixels)
+                    _send_pixels(sink, picture, pixels)
             else:
-                send(sink, (FUNCTIONS[name](*arguments), None))
+                send(sink, (functions[name](*arguments), None))
         except PhotoError as error:
             send(sink, (None, (error.kind, str(error))))
         except MemoryError:
-            refused = out_of_memory()
+            refused = pillow.out_of_memory()
             send(sink, (None, (refused.kind, str(refused))))
-        except Exception as error:  # a bug, told as such
+        except Exception as error:  # a bug, reported as such
             send(sink, (None, (Kind.INTERNAL, f"{type(error).__name__}: {error}")))
         sink.flush()
 
 
-def _send_with(sink: IO[bytes], picture: ImageInfo, pixels: Iterable[bytes]) -> None:
-    """An answer, and what comes after it; where that breaks off, so does this process."""
+def _send_pixels(sink: IO[bytes], picture: ImageInfo, pixels: Iterable[bytes]) -> None:
+    """Send an answer and the pixels that follow it; if they break off, so does this process."""
     send(sink, (picture, None))
     try:
         for part in pixels:
@@ -72,7 +71,7 @@ def send(pipe: IO[bytes], message: object) -> None:
 
 
 def receive(pipe: IO[bytes]) -> Any:
-    """Read one message; None at the end, also where it comes too soon."""
+    """Read one message; None at the end, also if the message is cut off."""
     head = pipe.read(4)
     data = pipe.read(struct.unpack(">I", head)[0]) if len(head) == 4 else b""
     try:

@@ -1,4 +1,4 @@
-"""TIFFs of kinds that Pillow or FFmpeg have no word for."""
+"""TIFFs of kinds that Pillow or FFmpeg cannot read, or get wrong without an error."""
 
 import struct
 from io import BytesIO
@@ -20,10 +20,11 @@ _COMPRESSIONS = (1, 5, 8, 32773, 32946)  # none, LZW, Deflate, PackBits, Deflate
 
 
 def ffmpeg_reads(image: Any) -> bool:
-    """Whether FFmpeg gets an opened TIFF right.
+    """Return whether FFmpeg reads an opened TIFF correctly.
 
-    Measured with 9.0.2: tiles and JPEG come out black, floats as if they were integers, YCbCr off,
-    premultiplied alpha dark, palettes with alpha as gray; inks, CIELab and 32 bits are refused.
+    Measured with 9.0.2: tiles and JPEG come out black, floats as if they were integers, YCbCr in
+    wrong colours, premultiplied alpha dark, palettes with alpha as gray; FFmpeg refuses inks, CIELab
+    and 32 bits.
     """
     tags = image.tag_v2
     return (
@@ -37,21 +38,25 @@ def ffmpeg_reads(image: Any) -> bool:
     )
 
 
-# WebP, JPEG 2000 by three names, JPEG XL by two: which Pillow's libtiff may lack, and tells as damage.
+# Codecs that Pillow's libtiff may lack, for which it reports damage.
 _UNSUPPORTED = {50001: "WebP", 33003: "JPEG 2000", 33004: "JPEG 2000", 33005: "JPEG 2000"}
 _UNSUPPORTED |= {34712: "JPEG 2000", 50002: "JPEG XL", 52546: "JPEG XL"}
 
 
 def require_supported(image: Any) -> None:
-    """Raise PhotoError where an opened TIFF is packed by what neither Pillow nor FFmpeg unpacks."""
-    if packing := _UNSUPPORTED.get(image.tag_v2.get(_COMPRESSION)):
-        raise PhotoError(Kind.UNSUPPORTED, f"is tiff packed by {packing}, which ffprep cannot read")
+    """Raise PhotoError if neither Pillow nor FFmpeg has the codec of an opened TIFF."""
+    if codec := _UNSUPPORTED.get(image.tag_v2.get(_COMPRESSION)):
+        raise PhotoError(
+            Kind.UNSUPPORTED,
+            f"is a TIFF compressed with {codec}, which ffprep cannot read; save it with another "
+            "compression, such as LZW",
+        )
 
 
 def has_all_rows(image: Any) -> bool:
-    """Whether there are as many strips or tiles as an opened TIFF's size needs.
+    """Return whether an opened TIFF has as many strips or tiles as its size needs.
 
-    Where some are not there, decoders leave black.
+    Decoders leave black areas where some are missing.
     """
     tags, planes = image.tag_v2, 1
     width, height = tags[_WIDTH], tags[_HEIGHT]
@@ -69,25 +74,25 @@ def has_all_rows(image: Any) -> bool:
         or tags.get(_PHOTOMETRIC) == _YCBCR
         or _STRIP_BYTES not in tags
     ):
-        return True  # how many bytes there have to be cannot be said
+        return True  # the number of bytes needed is unknown
     bits = sum(tags.get(_BITS, (1,))) // planes
     return bool(sum(tags.get(_STRIP_BYTES, ())) >= -(-width * bits // 8) * height * planes)
 
 
 def depth(image: Any) -> int:
-    """The bits of a channel."""
+    """Return the bits of a channel."""
     return int(max(image.tag_v2.get(_BITS, (1,))))
 
 
 def to_eight_bits(image: Any) -> Image.Image:
-    """Gray of 32 bits, in Pillow's modes I and F, as 8 bits.
+    """Convert gray of 32 bits, Pillow's modes I and F, to 8 bits.
 
-    Integers of a type fill its range. Floats do from 0 to 1; where they go to more than twice that, to
-    255 or 65535. Resampling overshoots, so some beyond white are clipped, as is what is no number.
+    Integers fill the range of their type. Floats go from 0 to 1; if many are more than twice that, to
+    255 or 65535. Values beyond white are clipped, since resampling overshoots; so is NaN.
     """
     if image.mode == "I":
         bits, signed = depth(image), image.tag_v2.get(_SAMPLE_FORMAT, (1,))[0] == 2
-        if bits == 32 and not signed:  # Pillow takes them for signed ones
+        if bits == 32 and not signed:  # Pillow reads them as signed
             return Image.frombytes("L", image.size, image.tobytes()[3::4])
         factor, rounding = 1 / (1 << bits - 8 - signed), 0.0
     else:
@@ -97,7 +102,7 @@ def to_eight_bits(image: Any) -> Image.Image:
 
 
 def _white(image: Image.Image) -> float:
-    """By what nearly all of a sample of the pixels keep to: single ones may be anything."""
+    """Return the value of white, by nearly all of a sample: single pixels may have any value."""
     small = image.resize((min(image.width, 512), min(image.height, 512)), Image.Resampling.NEAREST)
     values = sorted(
         value for (value,) in struct.iter_unpack("=f", small.tobytes()) if value == value
@@ -107,10 +112,10 @@ def _white(image: Image.Image) -> float:
 
 
 def deep_lab_as_rgb(file: BinaryIO) -> BinaryIO | None:
-    """A CIELab TIFF of 16 bits a channel with its photometric interpretation said to be RGB.
+    """Return a CIELab TIFF of 16 bits a channel with its photometric interpretation set to RGB.
 
-    Pillow reads only 8 bits of CIELab; of RGB it reads 16, and keeps the upper 8. None where the
-    file is another.
+    Pillow reads CIELab of 8 bits only; of RGB it reads 16, and keeps the upper 8. None for any other
+    file.
     """
     file.seek(0)
     data = bytearray(file.read())
@@ -132,7 +137,7 @@ def deep_lab_as_rgb(file: BinaryIO) -> BinaryIO | None:
 
 
 def lab_of(rgb: Image.Image) -> Image.Image:
-    """What was read as RGB, as the CIELab that it is: a and b are signed."""
+    """Return as CIELab what was read as RGB: a and b are signed."""
     light, a, b = rgb.split()
     flip = [value ^ 128 for value in range(256)]
     return Image.merge("LAB", (light, a.point(flip), b.point(flip)))

@@ -142,7 +142,7 @@ class Survey:
         def look(found: FoundPhoto, viewers: DecoderPool) -> Finding:
             try:
                 picture = self._probed(found, viewers)
-                extras = viewers.look_closer(found.path, picture)
+                extras = viewers.extras(found.path, picture)
                 if not frames:
                     return Finding(found.path, picture, extras)
                 own = found.has_sidecar

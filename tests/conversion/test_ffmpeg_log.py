@@ -1,6 +1,6 @@
 """Lines as FFmpeg 9.0.2 prints them."""
 
-from ffprep.core.ffmpeg_log import read
+from ffprep.conversion.ffmpeg_log import read
 from ffprep.core.geometry import Size
 
 FRAME = (
@@ -35,21 +35,21 @@ def test_complaints_about_metadata_are_no_damage() -> None:
 def test_a_jpeg_without_an_end_is_suspected_and_not_yet_damaged() -> None:
     log = read("[mjpeg @ 0x55] [warning] EOI missing, emulating\n" + FRAME)
     assert (log.damage, log.ends_early) == ((), True)
-    assert log.suspects(0)
+    assert log.may_complain_about(0)
     assert not read(FRAME).ends_early
 
 
 def test_a_complaint_in_a_sequence_casts_suspicion_on_what_may_have_caused_it() -> None:
     third = FRAME.replace("pts:      0", "pts:      3")
     log = read(FRAME + "[bmp @ 0x55] [error] missing line alignment\n" + third)
-    assert not log.suspects(0)  # it was told before the complaint
-    assert all(log.suspects(number) for number in (1, 3, 9))
-    assert not read(FRAME + third).suspects(3)
+    assert not log.may_complain_about(0)  # it was told before the complaint
+    assert all(log.may_complain_about(number) for number in (1, 3, 9))
+    assert not read(FRAME + third).may_complain_about(3)
 
 
 def test_photos_that_are_dropped_take_no_place_between_a_complaint_and_its_photo() -> None:
     far = FRAME.replace("pts:      0", "pts:    200")
-    assert read(FRAME + "[mjpeg @ 0x55] [warning] EOI missing, emulating\n" + far).suspects(200)
+    assert read(FRAME + "[mjpeg @ 0x55] [warning] EOI missing, emulating\n" + far).may_complain_about(200)
 
 
 def test_a_graph_that_cannot_be_built_is_told_from_a_photo_that_cannot_be_read() -> None:
@@ -74,15 +74,15 @@ def test_a_picture_that_does_not_come_is_no_fault_of_the_graph() -> None:
 
 
 def test_what_the_binary_lacks_is_named() -> None:
-    assert read("[vost#0:0 @ 0xa] [fatal] Unknown encoder 'libwebp'\n").lacking == "encoder libwebp"
-    assert read("[fatal] Unknown decoder 'jpeg2000'\n").lacking == "decoder jpeg2000"
+    assert read("[vost#0:0 @ 0xa] [fatal] Unknown encoder 'libwebp'\n").missing_part == "encoder libwebp"
+    assert read("[fatal] Unknown decoder 'jpeg2000'\n").missing_part == "decoder jpeg2000"
 
 
 def test_a_kind_of_picture_without_a_decoder_is_told_from_a_broken_one() -> None:
     refused = "[dec:mjpeg @ 0xa] [error] Error submitting packet to decoder: Invalid data found\n"
-    assert read(refused).refused
-    assert not read("[mjpeg @ 0xa] [error] mjpeg: unsupported coding type (c9)\n" + refused).refused
-    assert not read("").refused
+    assert read(refused).invalid
+    assert not read("[mjpeg @ 0xa] [error] mjpeg: unsupported coding type (c9)\n" + refused).invalid
+    assert not read("").invalid
 
 
 def test_a_full_disk_is_seen() -> None:

@@ -45,9 +45,9 @@ pillow_heif.register_heif_opener()
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A cache of its own for every test; the folder where tables are kept."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    colour.folder.cache_clear()
+    colour.tables_folder.cache_clear()
     yield tmp_path / "cache/ffprep/profiles"
-    colour.folder.cache_clear()
+    colour.tables_folder.cache_clear()
 
 
 def converted(*sources: Path, size=FRAME, mode="stretch", form="png", streams=True, **spec: Any):
@@ -252,7 +252,7 @@ def test_where_no_cache_can_be_written_colours_are_the_same(tmp_path, monkeypatc
     expected = made(source)
     (tmp_path / "file").write_text("no folder can be made in here")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    colour.folder.cache_clear()
+    colour.tables_folder.cache_clear()
     assert off(made(source), expected) == 0
 
 

@@ -398,7 +398,7 @@ def test_a_turned_photo_comes_out_upright(tmp_path: Path, format: str) -> None:
 
 
 def rights_of(path: Path) -> Rights:
-    return rights.of(path, probe(path, 1 << 28, natively=True))
+    return rights.read_rights(path, probe(path, 1 << 28, sandboxed=True))
 
 
 def test_where_exif_says_nothing_the_next_is_asked(tmp_path: Path) -> None:
@@ -519,10 +519,10 @@ def test_what_is_broken_hides_nothing_else(tmp_path: Path) -> None:
 def test_a_photo_that_is_gone_is_told(tmp_path: Path) -> None:
     path = tmp_path / "a.jpg"
     ramp(60, 40).save(path)
-    picture = probe(path, 1 << 28, natively=True)
+    picture = probe(path, 1 << 28, sandboxed=True)
     path.unlink()
     with pytest.raises(PhotoError) as caught:
-        rights.of(path, picture)
+        rights.read_rights(path, picture)
     assert caught.value.kind is Kind.MISSING
 
 

@@ -21,7 +21,7 @@ LIMIT = 268_000_000
 
 def failure(path: Path, limit: int = LIMIT) -> PhotoError:
     with pytest.raises(PhotoError) as caught:
-        probe(path, limit, natively=True)
+        probe(path, limit, sandboxed=True)
     return caught.value
 
 
@@ -36,7 +36,7 @@ def with_orientation(path: Path, orientation: int) -> Path:
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_orientation_and_both_sizes(tmp_path: Path, suffix: str, orientation: int) -> None:
     path = with_orientation(tmp_path / f"photo.{suffix}", orientation)
-    picture = probe(path, LIMIT, natively=True)
+    picture = probe(path, LIMIT, sandboxed=True)
     assert picture.orientation == orientation
     assert picture.stored == Size(60, 40)
     with Image.open(path) as image:
@@ -51,13 +51,13 @@ def test_exif_behind_the_picture_of_a_png_counts(tmp_path: Path) -> None:
     without = data.replace(chunk, b"")
     end = without.index(b"IEND") - 4
     path.write_bytes(without[:end] + chunk + without[end:])
-    assert probe(path, LIMIT, natively=True).orientation == 6
+    assert probe(path, LIMIT, sandboxed=True).orientation == 6
 
 
 def test_broken_exif_does_not_fail_a_sound_photo(tmp_path: Path) -> None:
     path = tmp_path / "photo.jpg"
     ramp(60, 40).save(path, exif=b"Exif\0\0II*\0\xff\xff\xff\xff" + bytes(range(60)))
-    assert probe(path, LIMIT, natively=True).orientation == 1
+    assert probe(path, LIMIT, sandboxed=True).orientation == 1
 
 
 def test_alpha_is_seen_in_every_guise(tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_alpha_is_seen_in_every_guise(tmp_path: Path) -> None:
     flat.save(tmp_path / "key.png", transparency=(1, 2, 3))
     names = [*guises, "palette.png", "palette.gif", "key.png"]
     assert {
-        name: probe(tmp_path / name, LIMIT, natively=True).alpha for name in names
+        name: probe(tmp_path / name, LIMIT, sandboxed=True).alpha for name in names
     } == dict.fromkeys(names, True)
     flat.save(tmp_path / "flat.png")
     assert not probe(tmp_path / "flat.png", LIMIT).alpha
@@ -134,18 +134,18 @@ def test_frames_are_counted(tmp_path: Path) -> None:
     for name in ("a.gif", "a.webp", "a.png", "a.tiff"):
         path = tmp_path / name
         frames[0].save(path, save_all=True, append_images=frames[1:])
-        assert extras(path, probe(path, LIMIT, natively=True)).frames == 3
+        assert extras(path, probe(path, LIMIT, sandboxed=True)).frames == 3
 
 
 def test_decoding_by_pillow_is_whole_or_told(tmp_path: Path) -> None:
     path = tmp_path / "photo.jpg"
     ramp(300, 200).save(path, quality=95)
-    with decoded(path, probe(path, LIMIT, natively=True)) as (raw, pixels):
+    with decoded(path, probe(path, LIMIT, sandboxed=True)) as (raw, pixels):
         assert (raw.raw, raw.stored) == ("rgb24", Size(300, 200))
         assert b"".join(pixels) == opened(path).tobytes()
     path.write_bytes(path.read_bytes()[:-1500])
     with pytest.raises(PhotoError) as caught:
-        require_whole(path, probe(path, LIMIT, natively=True))
+        require_whole(path, probe(path, LIMIT, sandboxed=True))
     assert caught.value.kind is Kind.DAMAGED
 
 
@@ -159,7 +159,7 @@ def test_a_container_that_ends_early_is_told(tmp_path: Path, suffix: str) -> Non
     else:
         ramp(300, 200).save(path)
     whole = path.read_bytes()
-    assert probe(path, LIMIT, natively=True).stored == Size(300, 200)
+    assert probe(path, LIMIT, sandboxed=True).stored == Size(300, 200)
     for share in (50, 80, 99.9):
         path.write_bytes(whole[: int(len(whole) * share / 100)])
         assert failure(path).kind is Kind.DAMAGED
@@ -195,7 +195,7 @@ def test_every_real_photo_is_probed_as_pillow_opens_it() -> None:
     for path in paths:
         with Image.open(path) as image:
             shown = ImageOps.exif_transpose(image).size
-        assert probe(path, LIMIT, natively=True).shown == Size(*shown), path
+        assert probe(path, LIMIT, sandboxed=True).shown == Size(*shown), path
 
 
 def test_what_libheif_says_stays_on_one_line(tmp_path: Path) -> None:
@@ -219,7 +219,7 @@ def test_a_heic_that_says_another_size_than_it_holds_is_told(tmp_path: Path) -> 
     pillow_heif.from_pillow(ramp(45, 33).convert("RGBA")).save(path)
     says = path.read_bytes().replace(struct.pack(">I", 45), struct.pack(">I", 450))
     path.write_bytes(says)
-    picture = probe(path, LIMIT, natively=True)
+    picture = probe(path, LIMIT, sandboxed=True)
     with (
         pytest.raises(PhotoError, match="holds 64x33, and says 450x33") as caught,
         decoded(path, picture),

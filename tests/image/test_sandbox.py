@@ -77,7 +77,7 @@ def test_what_c_code_reads_is_looked_at_elsewhere(
 def test_what_python_reads_needs_nobody(viewers: DecoderPool, tmp_path: Path) -> None:
     for suffix in ("jpg", "png"):
         ramp(60, 40).save(tmp_path / f"a.{suffix}")
-        viewers.look(tmp_path / f"a.{suffix}", LIMIT, keep=False)
+        viewers.probe_colours(tmp_path / f"a.{suffix}", LIMIT, keep=False)
     assert children() == []
 
 
@@ -181,6 +181,6 @@ def test_a_head_without_end_costs_its_photo_only(home: Path, tmp_path: Path, wha
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     started = time.monotonic()
     with DecoderPool(Processes(), Policy(timeout=3)) as viewers, contextlib.suppress(PhotoError):
-        viewers.look(path, LIMIT, keep=False)
+        viewers.probe_colours(path, LIMIT, keep=False)
     assert time.monotonic() - started < 60
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # kilobytes

@@ -57,7 +57,7 @@ def frame(path: Path, max_pixels: int, max_memory: int, colour: str) -> None:
 
     policy = Policy(max_pixels=max_pixels, max_memory=max_memory)
     with DecoderPool(Processes(), policy) as viewers, _told(path):
-        picture, _ = viewers.look(path, policy.max_pixels, colour == "keep")
+        picture, _ = viewers.probe_colours(path, policy.max_pixels, colour == "keep")
         with viewers.decoded(path, picture) as (_, pixels):
             for part in pixels:
                 sys.stdout.buffer.write(part)

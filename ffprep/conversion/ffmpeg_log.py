@@ -1,0 +1,97 @@
+"""Read ffmpeg's log: the sizes decoded, the decoder's complaints, and whose fault a failure is.
+
+Written for `-loglevel level+info` and the showinfo filter that every graph begins with. A photo's
+comments stand in its log too, but never at the start of a line: FFmpeg indents what follows a line
+break, and other characters that Unicode calls line breaks begin no line here.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+
+from ffprep.core.decoder_log import DecoderLog
+from ffprep.core.geometry import Size
+
+_LINE = re.compile(r"^((?:\[[^]]* @ 0x[0-9a-f]+\] )*)\[(error|fatal)\] (.*)$")
+_FRAME = re.compile(
+    r"^\[Parsed_showinfo_0 @ [^]]*\] \[info\] n: *\d+ pts: *(-?\d+) .* s:(\d+)x(\d+) "
+)
+
+# What a decoder says of EXIF, ICC and other data beside the picture: the pixels are whole.
+# (FFmpeg 9: exif.c, mjpegdec.c, pngdec.c, tiff.c. "chunk too big" is data after a PNG's end, "chunk
+# expands" a text or a profile of many megabytes; where the picture itself is missing, no frame
+# comes out. "not on whitelist" is another stream of a container, for which the same holds.)
+_METADATA = re.compile(
+    r"exif|\bapp\d*\b|\bcom\b|icc|iccp|xmp|photoshop|metadata|unsupported tag|chunk too big"
+    r"|chunk expands|not on whitelist",
+    re.IGNORECASE,
+)
+
+# Only a warning, since the picture may be complete; `image.integrity` finds out.
+_ENDS_EARLY = re.compile(r"^\[mjpeg @ 0x[0-9a-f]+\] \[warning\] EOI missing")
+_CONTAINER = re.compile(r"^\[(?:in|out|vist|vost|vf|fc|AVFilterGraph|Parsed_)")
+
+_GRAPH = re.compile(
+    r"No such filter|Error applying option|Error initializing filters|Undefined constant"
+    r"|Unable to parse|Error binding filtergraph|Missing '\)'|Invalid chars"
+)
+_NO_FRAME = re.compile(r"\[graph \d+ input from stream")
+_INVALID = re.compile(r"Error submitting packet to decoder: Invalid data")
+_UNKNOWN = re.compile(r"unsupported coding type|is not implemented")
+_MISSING_PART = re.compile(
+    r"Unknown (encoder|decoder|input format): ?'?([^']*)'?|Unknown (\w+) '([^']+)'"
+)
+_OUT_OF_MEMORY = re.compile("Cannot allocate memory")
+_DISK_FULL = re.compile("No space left on device|quota exceeded")
+
+
+def read(text: str) -> DecoderLog:
+    """Read a log; lines that mean nothing to ffprep are skipped."""
+    lines = text.split("\n")
+    errors = [match for match in map(_LINE.match, lines) if match]
+    messages = tuple(match[3] for match in errors)
+    return DecoderLog(
+        frames={int(m[1]): Size(int(m[2]), int(m[3])) for m in map(_FRAME.match, lines) if m},
+        damage=tuple(match[3] for match in errors if _is_damage(match[1], match[3])),
+        ends_early=any(map(_ENDS_EARLY.match, lines)),
+        complaints=tuple(_complaints(lines)),
+        errors=messages,
+        graph_fault=_graph_fault(errors),
+        missing_part=_missing_part(messages),
+        invalid=any(map(_INVALID.match, messages)) and not _UNKNOWN.search(text),
+        no_frames="No filtered frames for output stream" in text,
+        out_of_memory=any(map(_OUT_OF_MEMORY.search, messages)),
+        disk_full=any(map(_DISK_FULL.search, messages)),
+    )
+
+
+def _complaints(lines: Iterable[str]) -> Iterator[int]:
+    """Yield, for each complaint, the number of the last frame before it."""
+    last = -1
+    for line in lines:
+        if frame := _FRAME.match(line):
+            last = max(last, int(frame[1]))
+        elif _ENDS_EARLY.match(line) or (
+            (match := _LINE.match(line)) and _is_damage(match[1], match[3])
+        ):
+            yield last
+
+
+def _graph_fault(errors: list[re.Match[str]]) -> str | None:
+    for error in errors:
+        if _NO_FRAME.match(error[1]):
+            return None  # what follows is about the frame that did not come
+        if _GRAPH.search(error[3]) and not _METADATA.search(error[3]):
+            return error[0]
+    return None
+
+
+def _missing_part(messages: Iterable[str]) -> str | None:
+    found = (match for match in map(_MISSING_PART.match, messages) if match)
+    return next((" ".join(filter(None, match.groups())) for match in found), None)
+
+
+def _is_damage(contexts: str, message: str) -> bool:
+    """Return whether this is a decoder's complaint, such as `[mjpeg @ 0x..] [error] overread 8`."""
+    if not contexts or _CONTAINER.match(contexts):
+        return False
+    return not _METADATA.search(message)

@@ -211,7 +211,7 @@ def _unknown_format(head: bytes) -> PhotoError:
         return PhotoError(Kind.DAMAGED, "the file is empty; restore it from a backup")
     return PhotoError(
         Kind.UNSUPPORTED,
-        "is not in a format that ffprep reads (JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, HEIC, JPEG 2000)",
+        "is not a picture that ffprep reads (JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, HEIC, JPEG 2000)",
     )
 
 

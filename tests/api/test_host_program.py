@@ -26,7 +26,7 @@ EXAMPLES = Page("docs/guide/python.md").blocks("python")
 def test_errors_can_be_pickled(photo: Path) -> None:
     with ProcessPoolExecutor(1) as pool:
         bad, good = (pool.submit(library.prepare, source, "8x8") for source in (b"no", photo))
-        with pytest.raises(library.PhotoError, match="is no picture") as raised:
+        with pytest.raises(library.PhotoError, match="is not a picture") as raised:
             bad.result(60)
         assert raised.value.kind is library.Kind.UNSUPPORTED
         assert good.result(60).size == library.Size(8, 8)

@@ -46,7 +46,7 @@ def test_an_endless_file_is_read_up_to_a_limit(photo: Path, empty_tmp: Path) -> 
             return part
 
     zeros, picture = Endless(b"\0"), Endless(photo.read_bytes())
-    with pytest.raises(library.PhotoError, match="is no picture"):
+    with pytest.raises(library.PhotoError, match="is not a picture"):
         library.prepare(zeros, "8x8")
     assert zeros.given < 2 << 20
     with pytest.raises(library.PhotoError, match="raise max_memory=") as raised:
@@ -61,7 +61,7 @@ def test_an_endless_file_is_read_up_to_a_limit(photo: Path, empty_tmp: Path) -> 
         ("missing.jpg", {}, library.PhotoError, "missing.jpg: there is no such file"),
         (b"", {}, library.PhotoError, "the photo: there are no bytes in it"),
         (io.BytesIO(), {}, library.PhotoError, "nothing was left to read; if it was read, or"),
-        (b"text", {}, library.PhotoError, "the photo: is no picture that ffprep reads"),
+        (b"text", {}, library.PhotoError, "the photo: is not a picture that ffprep reads"),
         (b"trip/photo.jpg", {}, library.PhotoError, "a path is text (see os.fsdecode)"),
         ("a\0b.jpg", {}, library.UsageError, "'a\\x00b.jpg' has a NUL in it"),
         (

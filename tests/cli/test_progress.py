@@ -54,7 +54,7 @@ def test_cron_gets_one_block_that_names_ten_and_says_where_the_rest_is(
     lead = "ffprep: " if quiet else "  "
     places = f"`ffprep status {tmp_path}/out --failed`, or the log {log}"
     assert lines.pop() == f"{lead}and 3 more that failed: see {places}"
-    named = [re.match(rf"{lead}.*/(bad\d+\.jpg): unsupported: is no picture", x) for x in lines]
+    named = [re.match(rf"{lead}.*/(bad\d+\.jpg): unsupported: is not a picture", x) for x in lines]
     first = sorted(path.name for path in library.glob("bad*"))[:10]
     assert (ran.code, [match and match[1] for match in named]) == (1, first)
     assert len(set(re.findall(r"bad\d+\.jpg(?=: unsupported)", log.read_text()))) == 13

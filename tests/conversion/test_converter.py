@@ -486,7 +486,7 @@ def test_a_mode_of_ones_own_that_does_not_fit_is_no_bug(tmp_path: Path) -> None:
     (tmp_path / "own.toml").write_text('[[step]]\nfilter = "crop"\nw = "9*iw"\n')
     result = one(source, Spec(Size(64, 48), read_mode(tmp_path / "own.toml")))
     assert kind(result) is Kind.UNSUPPORTED
-    assert "mode 'own' does not fit this photo" in result.failure.message  # type: ignore[union-attr]
+    assert "mode 'own' does not work for this photo" in result.failure.message  # type: ignore[union-attr]
 
 
 def test_where_links_cannot_be_made_photos_go_alone(

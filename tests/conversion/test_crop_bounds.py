@@ -201,7 +201,7 @@ def test_enlarging_is_judged_by_what_is_left(ffprep, tmp_path: Path) -> None:
     words = ("convert", tmp_path / "a.png", "-o", tmp_path / "o.png", "--size", "200x150")
     assert ffprep(*words).err == ""
     ran = ffprep(*words, "--crop-bounds", "0.25,0.25,0.5,0.5", "--force")
-    assert ran.err.endswith("a.png: 100x75, cut from 400x300, enlarged 2.00x for 200x150\n")
+    assert ran.err.endswith("a.png: 100x75, cropped from 400x300, enlarged 2.00x for 200x150\n")
     assert ffprep(*words, "--crop-bounds", "0,0,0.5,0.5", "--upscale", "fail").code == 0
 
 

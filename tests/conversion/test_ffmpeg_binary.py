@@ -28,8 +28,8 @@ def test_the_environment_and_then_the_option_choose_another(
     ("body", "words"),
     [
         ("echo ffmpeg version 5.1.9-0+deb12u1", r"is ffmpeg 5\.1\.9.*needs 9\.0 or newer"),
-        ("echo something else", "does not answer like ffmpeg"),
-        ("exit 1", "does not answer like ffmpeg"),
+        ("echo something else", "is not an ffmpeg"),
+        ("exit 1", "is not an ffmpeg"),
     ],
 )
 def test_one_of_no_use_is_refused_in_a_sentence(tmp_path: Path, body: str, words: str) -> None:

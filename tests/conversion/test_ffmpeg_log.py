@@ -49,7 +49,9 @@ def test_a_complaint_in_a_sequence_casts_suspicion_on_what_may_have_caused_it() 
 
 def test_photos_that_are_dropped_take_no_place_between_a_complaint_and_its_photo() -> None:
     far = FRAME.replace("pts:      0", "pts:    200")
-    assert read(FRAME + "[mjpeg @ 0x55] [warning] EOI missing, emulating\n" + far).may_complain_about(200)
+    assert read(
+        FRAME + "[mjpeg @ 0x55] [warning] EOI missing, emulating\n" + far
+    ).may_complain_about(200)
 
 
 def test_a_graph_that_cannot_be_built_is_told_from_a_photo_that_cannot_be_read() -> None:
@@ -74,7 +76,10 @@ def test_a_picture_that_does_not_come_is_no_fault_of_the_graph() -> None:
 
 
 def test_what_the_binary_lacks_is_named() -> None:
-    assert read("[vost#0:0 @ 0xa] [fatal] Unknown encoder 'libwebp'\n").missing_part == "encoder libwebp"
+    assert (
+        read("[vost#0:0 @ 0xa] [fatal] Unknown encoder 'libwebp'\n").missing_part
+        == "encoder libwebp"
+    )
     assert read("[fatal] Unknown decoder 'jpeg2000'\n").missing_part == "decoder jpeg2000"
 
 

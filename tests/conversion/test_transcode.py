@@ -56,7 +56,7 @@ def test_the_best_quality_that_fits_is_taken_and_told(tmp_path: Path, format: st
         sizes[quality] = (tmp_path / "out/o").stat().st_size
     limit = (sizes[50] + sizes[51]) // 2
     result = one(photo, Spec(COVER.size, COVER.mode, made, max_bytes=limit))
-    assert result.warnings == (f"took quality 50 to fit {limit} bytes",)
+    assert result.warnings == (f"quality lowered to 50 to fit {limit} bytes",)
     assert (tmp_path / "out/o").stat().st_size == sizes[50] <= limit
     assert psnr(opened(tmp_path / "out/o").convert("RGB"), opened(photo)) > 20
 
@@ -92,4 +92,4 @@ def test_a_stream_keeps_to_the_bytes_too(ffprep, tmp_path: Path) -> None:
     assert all(path.stat().st_size <= 60_000 for path in (tmp_path / "out").iterdir())
     warned = {name for name, result in ran.results.items() if "warnings" in result}
     assert warned == {f"busy{number}.jpg" for number in range(4)}
-    assert ran.err.count("took quality ") == 4
+    assert ran.err.count("quality lowered to ") == 4

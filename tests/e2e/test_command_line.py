@@ -454,7 +454,7 @@ def test_info_tells_what_files_hold(ffprep, tmp_path: Path) -> None:
     ran = ffprep("info", tmp_path)
     bad, lie, phone = ran.out.decode().splitlines()
     assert ran.code == 1
-    assert "bad.jpg: unsupported: is no picture" in bad
+    assert "bad.jpg: unsupported: is not a picture" in bad
     assert "lie.jpg: png 20x10, RGB, named .jpg" in lie
     assert "phone.jpg: jpeg 80x120, RGB, stored as 120x80, EXIF orientation 6" in phone
     ran = ffprep("info", tmp_path / "phone.jpg", "--json")

@@ -118,9 +118,7 @@ def test_what_the_embedded_ffmpeg_gets_wrong_is_ffpreps_own_fault(
     wrong = fake_ffmpeg(tmp_path, ALONE["wrong size"][0])
     (lies,) = convert(jobs[0], binary=wrong)
     assert lies.failure
-    assert (
-        f"{wrong.path} did not do its work (the output is 90x70, not 64x48)" in lies.failure.message
-    )
+    assert f"{wrong.path} failed (the output is 90x70, not 64x48)" in lies.failure.message
     (bug,) = convert(jobs[0], binary=Binary(wrong.path, "9.9", embedded=True))
     assert kind(bug) is Kind.INTERNAL
     assert find().embedded

@@ -221,7 +221,7 @@ def test_a_heic_that_says_another_size_than_it_holds_is_told(tmp_path: Path) -> 
     path.write_bytes(says)
     picture = probe(path, LIMIT, sandboxed=True)
     with (
-        pytest.raises(PhotoError, match="holds 64x33, and says 450x33") as caught,
+        pytest.raises(PhotoError, match="holds 64x33 pixels, and its header says 450x33") as caught,
         decoded(path, picture),
     ):
         pass

@@ -179,8 +179,8 @@ def test_jobs_of_one_night_overwrite_nothing_that_another_has_told(
         (["a", "--quality", "0"], 2, "Invalid value for '--quality'"),
         (["a", "--mode", "zoom"], 2, "ffprep.toml:10: job a: no mode is called 'zoom'"),
         (["a", "--config", "none.toml"], 3, "none.toml: No such file"),
-        (["a", "-0"], 2, "ffprep.toml:10: job a: a job has no stdin"),
-        (["a", "--sources-from", "-"], 2, "ffprep.toml:10: job a: a job has no stdin"),
+        (["a", "-0"], 2, "ffprep.toml:10: job a: a job cannot read stdin"),
+        (["a", "--sources-from", "-"], 2, "ffprep.toml:10: job a: a job cannot read stdin"),
     ],
 )
 def test_what_makes_no_sense_is_told(

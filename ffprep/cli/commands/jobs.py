@@ -1,25 +1,41 @@
-"""`ffprep run` and `ffprep config show`: the jobs of a file, with the command line over them."""
+"""`ffprep run` and `ffprep config show`: the jobs of an ffprep.toml, with the command line over them."""
 
 import copy
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import click
 
-from ffprep.cli.commands.convert import convert
-from ffprep.errors import UsageError
+from ffprep.cli.commands.convert import parse_and_run
+from ffprep.cli.exit_codes import FINAL, report_error
+from ffprep.cli.reporting.text import print_json, printable, with_job
+from ffprep.errors import ExitCode, Interrupted, UsageError
 from ffprep.options.config_file import FILE, NOT_OF_A_FILE, key_names, read, said_in, words_in
+from ffprep.options.convert import convert_parameters
+from ffprep.options.named_jobs import NamedJob, check_all, named_jobs
 from ffprep.options.shared import InSections
 from ffprep.options.types import PATH
+from ffprep.system.shutdown import Signals
+
+_GRAVEST_FIRST = (
+    ExitCode.BUG,
+    ExitCode.ENVIRONMENT,
+    ExitCode.USAGE,
+    ExitCode.HELD,
+    ExitCode.SOME_FAILED,
+    ExitCode.OK,
+)
+"""Exit codes; several jobs end with the first of these that one of them ended with."""
 
 
 def _options(*without: str) -> list[click.Parameter]:
-    """The options of `convert`, none of them required: the file may say it.
+    """Return the options of `convert`, none required: the file may set them.
 
-    What the file turns on, `--no-...` turns off.
+    `--no-...` turns off what the file turns on.
     """
     found: list[click.Parameter] = []
-    for param in convert.params:
+    for param in convert_parameters.params:
         if isinstance(param, click.Option) and param.name not in ("config", *without):
             option = copy.copy(param)
             option.required = False
@@ -29,67 +45,103 @@ def _options(*without: str) -> list[click.Parameter]:
     return found
 
 
-NAMES = click.Argument(["chosen"], nargs=-1, metavar="[NAME]...")
-ALL = click.Option(["--all", "every"], is_flag=True, help="All jobs, in the file's order.")
-CONFIG = click.Option(
+_NAMES = click.Argument(["chosen"], nargs=-1, metavar="[NAME]...")
+_ALL = click.Option(["--all", "every"], is_flag=True, help="All jobs, in the file's order.")
+_CONFIG = click.Option(
     ["--config", "file"],
     type=PATH,
     metavar="FILE",
     help=f"Default: ./{FILE}, else the one in the user's configuration folder.",
 )
-TOLD_AS_JSON = click.Option(["--json", "told_as_json"], is_flag=True, help="One object a job.")
+_SHOW_JSON = click.Option(["--json", "show_json"], is_flag=True, help="One object a job.")
 
 
 class ConfigOverrideCommand(InSections):
-    """A command whose command line wins over a file; `ctx.obj` is what it says of `convert`'s options."""
+    """A command whose command line wins over a file; `ctx.obj` is what it sets of the options of `convert`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Keep the words of the command line, besides reading them."""
-        known = {param.name for param in convert.params}
+        """Parse the command line, and keep its words."""
+        known = {param.name for param in convert_parameters.params}
         words = words_in(self, ctx, args)
         ctx.obj = said_in({name: words[name] for name in words if name in known})
         return super().parse_args(ctx, args)
 
 
-@click.command("run", cls=ConfigOverrideCommand, params=[NAMES, ALL, CONFIG, *_options()])
+@click.command("run", cls=ConfigOverrideCommand, params=[_NAMES, _ALL, _CONFIG, *_options()])
 @click.pass_context
-def run_jobs(ctx: click.Context, /, chosen: tuple[str, ...], every: bool, **given: Any) -> None:
+def run_jobs(ctx: click.Context, /, chosen: tuple[str, ...], every: bool, **params: Any) -> None:
     """Run named jobs of ffprep.toml.
 
     Options of `convert` win over what the file says.
     """
-    from ffprep.cli.commands.named_jobs import jobs_of, run_in_turn
-    from ffprep.system.shutdown import Signals
-
     with Signals():
-        config = read(given["file"], convert)
+        config = read(params["file"], convert_parameters)
         if every == bool(chosen):
-            there = ", ".join(config.jobs) or "none"
-            raise UsageError(f"which job? Name some, or say --all; {config.path} has: {there}")
-        code = run_in_turn(list(jobs_of(config, chosen, ctx.obj)))
+            names = ", ".join(config.jobs) or "none"
+            raise UsageError(f"which job? Name some, or say --all; {config.path} has: {names}")
+        jobs = named_jobs(config, chosen, ctx.obj)
+        check_all(jobs)
+        code = _run_in_turn(jobs)
     sys.exit(code)
+
+
+def _run_in_turn(jobs: Sequence[NamedJob]) -> int:
+    """Run all; return the gravest of their exit codes. If they are several, their messages begin with their names."""
+    codes = [_run(job, job.name if len(jobs) > 1 else "") for job in jobs]
+    return min(codes, key=_GRAVEST_FIRST.index)
+
+
+def _run(job: NamedJob, label: str) -> int:
+    """Run a job; an error ends this job only. Raise Interrupted after a signal."""
+    try:
+        with Signals() as signals:
+            code = parse_and_run(job.params, signals, label)
+    except FINAL:
+        raise
+    except Exception as error:
+        code = report_error(error, lambda text: with_job(text, label))
+    if signals.number is not None:
+        raise Interrupted(signals.number)
+    return code
 
 
 @click.group("config")
 def configuration() -> None:
-    """Tell what ffprep.toml says."""
+    """Show what ffprep.toml says."""
 
 
 @configuration.command(
     "show",
     cls=ConfigOverrideCommand,
-    params=[NAMES, CONFIG, TOLD_AS_JSON, *_options("as_json", "dry_run")],
+    params=[_NAMES, _CONFIG, _SHOW_JSON, *_options("as_json", "dry_run")],
 )
 @click.pass_context
-def show(ctx: click.Context, /, chosen: tuple[str, ...], **given: Any) -> None:
-    """Print every option of jobs (default: of all) as TOML, with where it was said."""
-    from ffprep.cli.commands.named_jobs import as_toml, jobs_of
-    from ffprep.cli.reporting.text import print_json
-
-    jobs = list(jobs_of(read(given["file"], convert), chosen, ctx.obj))
-    if not given["told_as_json"]:
-        click.echo(as_toml(jobs), nl=False)
+def show(ctx: click.Context, /, chosen: tuple[str, ...], **params: Any) -> None:
+    """Print every option of jobs (default: of all) as TOML, with where it was set."""
+    jobs = named_jobs(read(params["file"], convert_parameters), chosen, ctx.obj)
+    if not params["show_json"]:
+        click.echo(_as_toml(jobs), nl=False)
         return
     for job in jobs:
-        options = {told.key: {"value": told.value, "from": told.origin} for told in job.told()}
+        options = {
+            option.key: {"value": option.value, "from": option.origin}
+            for option in job.effective_options()
+        }
         print_json({"job": job.name, "options": options})
+
+
+def _as_toml(jobs: Sequence[NamedJob]) -> str:
+    """Return a file that sets all options of these jobs; comments say where each was set."""
+    import tomlkit
+
+    tables = tomlkit.table(is_super_table=True)
+    for job in jobs:
+        table = tomlkit.table()
+        for option in job.effective_options():
+            if option.value is None:
+                table.add(tomlkit.comment(f"{option.key}: not set"))
+            else:
+                item = tomlkit.item(option.value).comment(printable(option.origin))
+                table.add(option.key, item)
+        tables.append(job.name, table)
+    return tomlkit.dumps({"job": tables})

@@ -1,0 +1,109 @@
+"""The named jobs of an ffprep.toml, with the command line over them: parsed, checked, and listed option by option."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ffprep.config.job_file import Config, Key, Settings, ValueKind
+from ffprep.core.location import names_url
+from ffprep.errors import EnvironmentFault, UsageError
+from ffprep.options.config_file import COMMAND_LINE, default_of, key_names, keys_of
+from ffprep.options.convert import convert_parameters
+from ffprep.options.parse import read_convert
+
+
+@dataclass(frozen=True, slots=True)
+class EffectiveOption:
+    """An option of a job: its value as a file would give it, None for none, and where the value comes from."""
+
+    key: str
+    value: Any
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class NamedJob:
+    """A job of the file: its settings, with the command line's over them, and the parameters that click made of them."""
+
+    name: str
+    settings: Settings
+    params: Mapping[str, Any]
+
+    def check(self) -> None:
+        """Raise EnvironmentFault if its options contradict one another; UsageError if the command line gave any."""
+        try:
+            self._require_no_stdin()
+            read_convert(self.params)
+        except UsageError as error:
+            words = f"{self.settings.place}: job {self.name}: {error}"
+            origins = {setting.origin for setting in self.settings.said.values()}
+            fault = UsageError if COMMAND_LINE in origins else EnvironmentFault
+            raise fault(words) from None
+
+    def _require_no_stdin(self) -> None:
+        lists = self.params["sources_from"]
+        if "-" in lists or (self.params["from_null"] and not lists):
+            raise UsageError("a job cannot read stdin; name a FILE with --sources-from")
+
+    def effective_options(self) -> Iterator[EffectiveOption]:
+        """Yield every option that a file may set."""
+        keys = keys_of(convert_parameters)
+        for param in convert_parameters.params:
+            name, option = key_names(param)[0], str(param.name)
+            if name not in keys:
+                continue
+            setting = self.settings.said.get(option)
+            value = setting.value if setting else default_of(param)
+            if keys[name].wants in (ValueKind.FLAG, ValueKind.NUMBER):
+                value = self.params[option]
+            if setting and setting.origin == COMMAND_LINE:
+                value = _absolute(keys[name], value)
+            value = list(value or ()) if keys[name].many else value
+            yield EffectiveOption(name, value, setting.origin if setting else "default")
+
+
+def named_jobs(config: Config, names: Sequence[str], overrides: Settings) -> list[NamedJob]:
+    """Return the jobs of these names, or all, each once. Raise EnvironmentFault for mistakes in the file."""
+    if not config.jobs:
+        raise EnvironmentFault(f"{config.path} has no jobs; write a table [job.NAME]")
+    return [_named_job(config, name, overrides) for name in dict.fromkeys(names or config.jobs)]
+
+
+def _named_job(config: Config, name: str, overrides: Settings) -> NamedJob:
+    settings = overrides.over(config.job(name))
+    words = settings.values | {"config": str(config.path)}
+    with convert_parameters.make_context(name, [], obj=settings, default_map=words) as context:
+        return NamedJob(name, settings, context.params)
+
+
+def check_all(jobs: Sequence[NamedJob]) -> None:
+    """Check every job, and that no two of them write the same report: the second would replace the first.
+
+    Raise UsageError, EnvironmentFault.
+    """
+    for job in jobs:
+        job.check()
+    for option in ("summary_file", "metrics_file", "depfile"):
+        writers: dict[str, NamedJob] = {}
+        for job in jobs:
+            if path := job.params[option]:
+                _require_one_writer(option, job, writers.setdefault(os.path.realpath(path), job))
+
+
+def _require_one_writer(option: str, job: NamedJob, first: NamedJob) -> None:
+    if first is job:
+        return
+    origin = job.settings.said[option].origin
+    words = f"--{option.replace('_', '-')} is also that of job {first.name}; each needs its own"
+    fault = UsageError if origin == COMMAND_LINE else EnvironmentFault
+    raise fault(f"{origin}: job {job.name}: {words}")
+
+
+def _absolute(key: Key, value: Any) -> Any:
+    """Return a value of the command line with absolute paths: in a file, paths start at the file's folder."""
+    if isinstance(value, list | tuple):
+        return [_absolute(key, item) for item in value]
+    is_path = isinstance(value, str) and key.names_path(value) and not names_url(value)
+    return os.path.join(Path.cwd(), value) if is_path else value

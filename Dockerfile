@@ -1,9 +1,10 @@
-# ffprep with its ffmpeg, for any user: docs/operations/container.md. Builds from the checkout and PyPI, without git.
-# Debian, since the ffmpeg that PyPI has needs glibc 2.28 or newer: on Alpine it does not start.
+# ffprep with its ffmpeg, for any user. Builds from the checkout and PyPI, without git.
+# docs/operations/container.md explains how to use it.
+# Debian, because the ffmpeg from PyPI needs glibc 2.28 or newer; it does not start on Alpine.
 ARG PYTHON=3.13
 
 FROM python:${PYTHON}-slim AS build
-# Of pyproject.toml, such as "s3,dask".
+# Extras of pyproject.toml, for example "s3,dask".
 ARG EXTRAS=""
 COPY pyproject.toml README.md LICENSE /src/
 COPY ffprep /src/ffprep
@@ -13,20 +14,20 @@ RUN python -m venv --without-pip /opt/ffprep \
 
 FROM python:${PYTHON}-slim
 LABEL org.opencontainers.image.title="ffprep" \
-      org.opencontainers.image.description="Photos to pictures of exactly the size asked for, with FFmpeg, and proved." \
+      org.opencontainers.image.description="Resize photos to exactly the dimensions you ask for, with FFmpeg, and check every output." \
       org.opencontainers.image.url="https://github.com/ffprep/ffprep" \
       org.opencontainers.image.licenses="MIT AND GPL-3.0-or-later"
 COPY --from=build /opt/ffprep /opt/ffprep
 ENV PATH=/opt/ffprep/bin:$PATH
-# An image that cannot convert is not built.
+# Fail the build if the image cannot convert a photo.
 RUN ffprep --version \
  && python -c "from PIL import Image; Image.new('RGB', (64, 48)).save('/tmp/photo.png')" \
  && ffprep convert /tmp/photo.png -o /tmp/ready.jpg --size 32x32 --ledger none \
  && rm /tmp/photo.png /tmp/ready.jpg
-# Any other will do as well (`docker run -u`); Kubernetes asks for a number.
+# Any other user works too (`docker run -u`). Kubernetes needs a number.
 USER 10001:10001
 WORKDIR /photos
 HEALTHCHECK --interval=5m --timeout=30s CMD ["ffprep", "--version"]
-# ffprep is process 1: it ends on SIGTERM, and waits for every process that it starts.
+# ffprep is process 1: it ends on SIGTERM, and waits for every process it starts.
 ENTRYPOINT ["ffprep"]
 CMD ["--help"]

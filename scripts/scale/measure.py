@@ -1,7 +1,7 @@
-"""What one photo costs ffprep on this machine: the constants under docs/operations/scale-figures.md, each with its spread.
+"""Measure what one photo costs on this machine: the constants of docs/operations/scale-figures.md.
 
-Costs are seconds of processor time, which hold up on a busy machine as wall time does not. A constant is
-the median of some rounds; `low` and `high` are the least and the most of them.
+Costs are seconds of processor time, because wall time means little on a busy machine. A constant is
+the median of several rounds, with their minimum (`low`) and maximum (`high`).
 """
 
 import os
@@ -35,7 +35,7 @@ from scripts.samples import library as make_library
 from scripts.scale.servers import dask, s3
 
 _CHUNK = 64
-"""Photos that a run has in a chunk, where they are tiny."""
+"""Tiny photos in a chunk of a run."""
 _FFPREP = [sys.executable, "-m", "ffprep", "convert"]
 _SIZE = ["--size", f"{WIDTH}x{HEIGHT}"]
 _SPEC = Spec(Size(WIDTH, HEIGHT), find_mode("cover"))
@@ -75,12 +75,12 @@ for _ in range(int(sys.argv[6])):
         cpu(lambda: bucket.ls("photos/2024/07/19", detail=True)) / 1000,
     )
 """
-"""In a process of its own: what a client spends, and not its server."""
+"""Run in a separate process, to measure the client and not the server."""
 
 
 @dataclass(frozen=True, slots=True)
 class Constant:
-    """One measured figure: the median of several rounds, and the least and the most of them."""
+    """One measured figure: median, minimum and maximum of several rounds."""
 
     name: str
     unit: str
@@ -91,27 +91,27 @@ class Constant:
 
     @classmethod
     def of(cls, name: str, unit: str, what: str, rounds: Iterable[float]) -> "Constant":
-        """The constant of these rounds."""
+        """Return the constant of these rounds."""
         found = list(rounds)
         return cls(name, unit, statistics.median(found), min(found), max(found), what)
 
 
 def line(points: Sequence[tuple[float, float]]) -> tuple[float, float]:
-    """Where the line of least squares begins at x = 0, and its slope."""
+    """Return intercept and slope of the line of least squares."""
     fit = statistics.linear_regression(*zip(*points, strict=True))
     return fit.intercept, fit.slope
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """All there is to measure, in a folder `work` for what it takes, `rounds` times each."""
+    """All measurements, each `rounds` times, in the folder `work`."""
 
     work: Path
     rounds: int
     quick: bool = False
 
     def constants(self) -> Iterator[Constant]:
-        """One after the other, each told on stderr."""
+        """Yield one after the other, and print each on stderr."""
         parts = (self._photos, self._chunk, self._objects, self._ledger, self._night)
         for part in (*parts, self._census, self._cluster):
             shutil.rmtree(self.work / "now", ignore_errors=True)
@@ -125,7 +125,7 @@ class Measured:
         return [once() for _ in range(self.rounds)]
 
     def _photos(self, folder: Path) -> Iterator[Constant]:
-        """CPU of a photo as a + b * megapixels, over classes of camera photos in folders of their own."""
+        """Fit the CPU time of a photo as a + b * megapixels, over classes of camera photos."""
         classes = self._classes(folder)
         fits, points = [], []
         for number in range(self.rounds):
@@ -133,19 +133,21 @@ class Measured:
             print(f"round {number + 1}: {costs}", file=sys.stderr, flush=True)
             fits.append(line(costs))
             points.append(costs)
-        yield Constant.of("photo_cpu", "s", "a photo, whatever its size", (fit[0] for fit in fits))
+        yield Constant.of("photo_cpu", "s", "a photo of any size", (fit[0] for fit in fits))
         yield Constant.of("pixel_cpu", "s", "a megapixel of a photo", (fit[1] for fit in fits))
         yield Constant.of(
             "misfit",
             "1",
-            "how far a class is off that line, at most",
+            "largest distance of a class from that line",
             (
                 max(abs(a + b * x - y) / y for x, y in p)
                 for (a, b), p in zip(fits, points, strict=True)
             ),
         )
         sizes = [path.stat().st_size / mpx for mpx, photos in classes for path in photos]
-        yield Constant("pixel_bytes", "B", *_quartiles(sizes), "a megapixel of a photo, as a file")
+        yield Constant(
+            "pixel_bytes", "B", *_quartiles(sizes), "a megapixel of a photo, in its file"
+        )
         made = sorted((self.work / "out").iterdir())
         yield Constant(
             "output_bytes",
@@ -157,12 +159,12 @@ class Measured:
         yield Constant.of(
             "verify_cpu",
             "s",
-            "an output's second decoding (part of photo_cpu)",
+            "verifying an output (part of photo_cpu)",
             self._repeated(lambda: _cpu(lambda: [verify(p, _SPEC) for p in jpegs]) / len(jpegs)),
         )
 
     def _classes(self, folder: Path) -> list[tuple[float, list[Path]]]:
-        """Megapixels on average, and files: photos as they are, thirds by size, and some made smaller."""
+        """Return mean megapixels and files of each class: thirds by size, and scaled photos."""
         given, _ = photo_folder(self.work)
         camera = sorted(camera_photos(sound_photos(given)), key=lambda photo: photo.pixels)
         camera = [photo for photo in camera if photo.pixels < LARGE]
@@ -174,7 +176,7 @@ class Measured:
         return [(statistics.fmean(map(_megapixels, paths)), paths) for paths in classes]
 
     def _cpu_a_photo(self, photos: Sequence[Path]) -> float:
-        """Of a run over many links to them, less what a run costs that has nothing to do."""
+        """Return the cost in a run over many links, minus that of a run with nothing to do."""
         links, output = self.work / "now/links", self.work / "out"
         for stale in (links, output):
             shutil.rmtree(stale, ignore_errors=True)
@@ -190,7 +192,7 @@ class Measured:
         return (spent.cpu - again.cpu) / count
 
     def _chunk(self, folder: Path) -> Iterator[Constant]:
-        """What a chunk costs beside its photos: chunks of several lengths, through one converter."""
+        """Measure the fixed cost of a chunk: several lengths, one converter."""
         photo = folder / "photo.jpg"
         Image.effect_noise((640, 480), 20).convert("RGB").save(photo, quality=90)
         lengths = (2, 8, 32)
@@ -205,11 +207,11 @@ class Measured:
         ]
         converter.close()
         yield Constant.of(
-            "chunk_cpu", "s", "a chunk of photos: ffmpeg's start", (fit[0] for fit in fits[1:])
+            "chunk_cpu", "s", "a chunk of photos: the start of ffmpeg", (fit[0] for fit in fits[1:])
         )
 
     def _objects(self, folder: Path) -> Iterator[Constant]:
-        """What an S3 client spends on a photo, an output and a listing; the server is moto's, without TLS."""
+        """Measure the S3 client alone, with moto's server and without TLS."""
         times = 3 if self.quick else 50
         with s3() as address:
             words = (address, 3_400_000, 450_000, times, folder, self.rounds)
@@ -222,7 +224,7 @@ class Measured:
         yield Constant.of("listed_cpu", "s", "an object in a listing, by s3fs", listings)
 
     def _ledger(self, folder: Path) -> Iterator[Constant]:
-        """Rows as a run writes them, one a transaction; their bytes by the length of the names."""
+        """Measure rows as a run writes them, one a transaction, with names of two lengths."""
         count = 500 if self.quick else 100_000
         spent, sizes = [], []
         for number in range(self.rounds):
@@ -232,12 +234,12 @@ class Measured:
                 spent.append(cpu / count)
                 sizes.append((names, path.stat().st_size / count))
         row, factor = line(sizes)
-        yield Constant.of("record_cpu", "s", "a row of the ledger, written", spent)
-        yield Constant("row_bytes", "B", row, row, row, "a row of the ledger, beside its names")
+        yield Constant.of("record_cpu", "s", "writing a row of the ledger", spent)
+        yield Constant("row_bytes", "B", row, row, row, "a row of the ledger, without its names")
         yield Constant("name_bytes", "B", factor, factor, factor, "a byte of its three names")
 
     def _night(self, folder: Path) -> Iterator[Constant]:
-        """A run that finds nothing to do, over two libraries: what one more photo costs."""
+        """Measure the cost of one more photo in a run with nothing to do."""
         counts = (50, 100) if self.quick else (5_000, 50_000)
         commands = []
         for count in counts:
@@ -255,11 +257,14 @@ class Measured:
         fits = [fit() for _ in range(self.rounds)]
         yield Constant.of("run_cpu", "s", "a run with nothing to do", (fit[0] for fit in fits))
         yield Constant.of(
-            "fresh_cpu", "s", "a photo that is fresh, on a local disk", (fit[1] for fit in fits)
+            "fresh_cpu",
+            "s",
+            "a photo that is up to date, on a local disk",
+            (fit[1] for fit in fits),
         )
 
     def _census(self, _: Path) -> Iterator[Constant]:
-        """The memory of a plan: two libraries of names that exist nowhere."""
+        """Measure the memory of a plan, for names without files."""
         counts = (10_000, 50_000) if self.quick else (500_000, 2_500_000)
 
         def slope() -> float:
@@ -268,10 +273,10 @@ class Measured:
             ]
             return line(list(zip(counts, held, strict=True)))[1]
 
-        yield Constant.of("census_bytes", "B", "a photo that is planned", self._repeated(slope))
+        yield Constant.of("census_bytes", "B", "a photo in the plan", self._repeated(slope))
 
     def _cluster(self, folder: Path) -> Iterator[Constant]:
-        """What a photo costs where the run is in hand, and a chunk in Dask's scheduler, while two workers convert."""
+        """Measure the submitting process and Dask's scheduler while two workers convert."""
         counts = (50, 100) if self.quick else (2_000, 8_000)
         for count in counts:
             make_library.main([str(count), str(folder / str(count))])
@@ -287,7 +292,7 @@ class Measured:
         yield Constant.of(
             "submit_cpu",
             "s",
-            "a photo where the run is in hand, on a cluster",
+            "a photo in the submitting process, on a cluster",
             (f[0] for f in fits),
         )
         tasks = (_CHUNK * f[1] for f in fits)
@@ -296,7 +301,7 @@ class Measured:
     def _submitted(
         self, folder: Path, count: int, address: str, scheduler: int
     ) -> tuple[float, float]:
-        """Of a run over all of them: CPU of its own process, and of the scheduler."""
+        """Return the CPU time of the process of a run, and of the scheduler."""
         output = folder / "out"
         shutil.rmtree(output, ignore_errors=True)
         command = [*_FFPREP, str(folder / str(count)), "-o", str(output), "--size", "64x36"]
@@ -308,14 +313,14 @@ class Measured:
 
 
 def _spent(pid: int) -> float:
-    """CPU seconds of a process that goes on."""
+    """Return the CPU seconds of a running process."""
     words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     ticks = int(words[11]) + int(words[12])
     return ticks / float(os.sysconf("SC_CLK_TCK"))
 
 
 def _cpu(work: Callable[[], object]) -> float:
-    """Seconds of processor time, those of processes that ended meanwhile among them."""
+    """Return seconds of processor time, including child processes that ended meanwhile."""
 
     def spent() -> float:
         children = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -327,7 +332,7 @@ def _cpu(work: Callable[[], object]) -> float:
 
 
 def _quartiles(values: Sequence[float]) -> tuple[float, float, float]:
-    """Mean, and the quartiles below and above the middle."""
+    """Return the mean, the lower and the upper quartile."""
     low, _, high = statistics.quantiles(values, n=4)
     return statistics.fmean(values), low, high
 
@@ -338,7 +343,7 @@ def _megapixels(path: Path) -> float:
 
 
 def _smaller(path: Path, folder: Path, mpx: float) -> Path:
-    """A photo made smaller, as a JPEG that a camera might have written."""
+    """Scale a photo down and save it as a camera would."""
     made = folder / f"{mpx:g}-{path.stem}.jpg"
     with Image.open(path) as image:
         upright = ImageOps.exif_transpose(image).convert("RGB")
@@ -357,7 +362,7 @@ def _link(photo: Path, name: Path) -> None:
 
 
 def _filled(path: Path, count: int, longer: str) -> tuple[float, float]:
-    """A ledger of so many rows: the bytes of a row's three names, and the CPU that recording took."""
+    """Fill a ledger with `count` rows; return the bytes of a row's names, and the CPU time."""
     entries = []
     for number in range(count):
         folder = f"2024/{number // 10_000 % 12 + 1:02}/{number // 1000:05}/"

@@ -1,4 +1,4 @@
-"""The arithmetic of docs/operations/scale.md: a library of photos on a number of machines, from the figures of scale.toml."""
+"""The arithmetic of docs/operations/scale.md: a library on N machines, from figures.toml."""
 
 import math
 import tomllib
@@ -11,7 +11,7 @@ HOUR = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One figure. Measured ones have the spread of their rounds, published ones a source, assumed ones neither."""
+    """One figure. Measured ones have a spread, published ones a source, assumed ones neither."""
 
     name: str
     unit: str
@@ -32,7 +32,7 @@ class Class(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """All of scale.toml. `figures[NAME]` is a value, wherever it comes from."""
+    """The contents of figures.toml. `figures[NAME]` is a value from any of its tables."""
 
     measured: tuple[Figure, ...]
     published: tuple[Figure, ...]
@@ -44,7 +44,7 @@ class Figures:
 
     @classmethod
     def read(cls, path: Path) -> "Figures":
-        """Those of a file."""
+        """Read the figures of a file."""
         content = tomllib.loads(path.read_text())
         measured = content["measured"]
         return cls(
@@ -71,29 +71,29 @@ def _figures(table: dict[str, Any]) -> tuple[Figure, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Library:
-    """So many photos on S3, as the figures have them; all times are in seconds of one processor."""
+    """`photos` photos on S3. All times are seconds of one processor."""
 
     figures: Figures
     photos: int
 
     @property
     def mpx(self) -> float:
-        """Megapixels of a photo, on average."""
+        """Mean megapixels of a photo."""
         return sum(one.share * one.mpx for one in self.figures.classes)
 
     def cpu(self, mpx: float) -> float:
-        """Of a photo: fetched, converted, verified, put back."""
+        """Return the time to download, convert, verify and upload a photo."""
         f = self.figures
         return f["photo_cpu"] + mpx * f["pixel_cpu"] + f["get_cpu"] + f["put_cpu"]
 
     @property
     def photo(self) -> float:
-        """Of a photo, on average."""
+        """Mean time of a photo."""
         return self.cpu(self.mpx)
 
     @property
     def deviation(self) -> float:
-        """How far photos are from that, as a standard deviation."""
+        """Standard deviation of that time."""
         squares = (
             one.share * (self.cpu(one.mpx) - self.photo) ** 2 for one in self.figures.classes
         )
@@ -101,23 +101,23 @@ class Library:
 
     @property
     def chunk(self) -> int:
-        """Photos in a chunk, when there is no end in sight."""
+        """Photos in a chunk, except near the end."""
         most = int(self.figures["chunk_photos"])
         return max(1, min(most, round(self.figures["chunk_seconds"] / self.photo)))
 
     @property
     def scheduled(self) -> float:
-        """Of a photo, in Dask's scheduler, which has a task a chunk."""
+        """Time of a photo in Dask's scheduler, which has a task for each chunk."""
         return self.figures["scheduler_cpu"] / self.chunk
 
     @property
     def hours(self) -> float:
-        """Of all photos, on one processor."""
+        """Hours for all photos on one processor."""
         return self.photos * self.photo / HOUR
 
     @property
     def photo_bytes(self) -> float:
-        """Bytes of a photo, on average."""
+        """Mean bytes of a photo."""
         return self.mpx * self.figures["pixel_bytes"]
 
     @property
@@ -129,10 +129,10 @@ class Library:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """A library as so many runs, each with a submitting process, a scheduler and a ledger of its own.
+    """A library as `runs` runs, each with its own submitting process, scheduler and ledger.
 
-    By prefixes, each lists its own part; by the names of photos, as `--shard` does it, each lists everything,
-    and takes its part of that. All runs are at work at the same time.
+    By prefix, each run lists its own part; by name, as with `--shard`, each lists everything and
+    takes its part. All runs work at the same time.
     """
 
     library: Library
@@ -141,39 +141,39 @@ class Split:
 
     @property
     def photos(self) -> float:
-        """Of one run."""
+        """Photos of one run."""
         return self.library.photos / self.runs
 
     @property
     def listed(self) -> float:
-        """Seconds that one listing of the sources takes, for each photo of a run's own."""
+        """Seconds of one listing of the sources, for each photo of the run."""
         return self.library.figures["listed_cpu"] * (self.runs if self.by_name else 1)
 
     @property
     def planning(self) -> float:
-        """Hours of the first walk, before any work is given out."""
+        """Hours of the first walk, before any work."""
         return self.photos * self.listed / HOUR
 
     @property
     def submission(self) -> float:
-        """Seconds of a photo where the run is in hand, while work goes on."""
+        """Seconds of a photo in the submitting process during the work."""
         f = self.library.figures
         return (f["listings"] - 1) * self.listed + f["submit_cpu"]
 
     @property
     def rate(self) -> float:
-        """Photos a second that all runs together can give out."""
+        """Photos a second that all runs together can submit."""
         return self.runs / max(self.submission, self.library.scheduled)
 
     @property
     def night(self) -> float:
-        """Hours in which it is found that nothing is new."""
+        """Hours of a run with nothing new."""
         f = self.library.figures
         return self.photos * (f["listings"] * self.listed + f["fresh_cpu"]) / HOUR
 
     @property
     def requests(self) -> float:
-        """LIST requests of one night, of all runs."""
+        """LIST requests of all runs in one night."""
         f = self.library.figures
         pages = self.library.photos * f["listings"] / f["list_page"]
         return pages * (self.runs if self.by_name else 1)
@@ -185,14 +185,14 @@ class Split:
 
     @property
     def census(self) -> float:
-        """Bytes that one run's plan holds."""
+        """Bytes of memory of one run's plan."""
         planned = self.library.photos if self.by_name else self.photos
         return planned * self.library.figures["census_bytes"]
 
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """A library on so many machines."""
+    """A library on `machines` machines."""
 
     library: Library
     machines: int
@@ -204,25 +204,25 @@ class Fleet:
 
     @property
     def wanted(self) -> float:
-        """Photos a second that keep them all busy."""
+        """Photos a second that keep all processors busy."""
         return self.cores / self.library.photo
 
     @property
     def prefixes(self) -> int:
-        """Prefixes that photos, and outputs, have to be spread over."""
+        """Prefixes over which photos and outputs must be spread."""
         f = self.library.figures
         return math.ceil(self.wanted / min(f["s3_put_rate"], f["s3_get_rate"]))
 
     @property
     def gigabits(self) -> float:
-        """A second, in and out of one machine."""
+        """Gigabits a second, in and out of one machine."""
         moved = self.library.photo_bytes + self.library.figures["output_bytes"]
         return 8e-9 * moved * self.wanted / self.machines
 
     def hours(self, split: Split) -> float:
-        """To convert it all, after the plan, with as many prefixes as that takes."""
+        """Return the hours to convert everything, after the plan, with enough prefixes."""
         return self.library.photos / min(self.wanted, split.rate) / HOUR
 
     def paid(self, split: Split) -> float:
-        """For the processors, all of them, through those hours."""
+        """Return the cost of all processors for those hours."""
         return self.hours(split) * self.cores * self.library.figures["cpu_on_demand"]

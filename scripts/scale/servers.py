@@ -1,4 +1,4 @@
-"""Servers on this machine, to measure what their clients spend: S3 (moto's), and a Dask cluster of two workers."""
+"""Servers on this machine, to measure their clients: S3 (moto), and Dask with two workers."""
 
 import socket
 import subprocess
@@ -13,7 +13,7 @@ _S3, _DASK = 5989, 5988
 
 @contextmanager
 def s3() -> Iterator[str]:
-    """An S3 server; its address."""
+    """Start an S3 server; yield its address."""
     with ExitStack() as stack:
         _start(stack, "moto.server", "-p", str(_S3))
         _wait_for(_S3)
@@ -22,7 +22,7 @@ def s3() -> Iterator[str]:
 
 @contextmanager
 def dask(folder: Path) -> Iterator[tuple[str, int]]:
-    """A scheduler with two workers, of one thread each: its address, and its process."""
+    """Start a scheduler and two workers of one thread; yield address and process ID."""
     address = f"tcp://127.0.0.1:{_DASK}"
     quiet = ("--no-dashboard",)
     with ExitStack() as stack:
@@ -37,7 +37,7 @@ def dask(folder: Path) -> Iterator[tuple[str, int]]:
 
 
 def _start(stack: ExitStack, *module: str) -> "subprocess.Popen[bytes]":
-    """A server that ends with the context."""
+    """Start a server that ends with the context."""
     argv = [sys.executable, "-m", *module]
     child = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     stack.enter_context(child)  # waits for it
@@ -46,7 +46,7 @@ def _start(stack: ExitStack, *module: str) -> "subprocess.Popen[bytes]":
 
 
 def _wait_for(port: int) -> None:
-    """Until a server listens there."""
+    """Wait until a server listens on the port."""
     for _ in range(300):
         with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
             return

@@ -1,7 +1,8 @@
-"""A run over many processors, event by event: for what arithmetic does not tell.
+"""Simulate a run over many processors, event by event.
 
-That is the end, where processors wait for the last chunks; processors that are slow; machines that are taken
-away with chunks in hand; and a submitting process that may be too slow, or has sent all it may.
+This shows what arithmetic does not: the end, where processors wait for the last chunks; slow
+processors; machines lost with chunks in work; and a submitting process that is too slow, or has
+reached its limit of chunks.
 """
 
 import heapq
@@ -15,12 +16,13 @@ HOUR = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What is simulated. Times are in seconds.
+    """The parameters of a simulation. Times are in seconds.
 
-    A photo takes `photo` on average, `deviation` the standard deviation, and a chunk `start` beside its
-    photos. Chunks have `chunk` photos, fewer towards the end if they `shrink`. The submitting process takes
-    `submission` a photo, the scheduler behind it `task` a chunk, and at most two chunks a processor are sent. A processor is taken away `kills` times an
-    hour, with what it had in hand, and another one comes after `absence`. Of all, `slow` take twice the time.
+    A photo takes `photo` on average, with the standard deviation `deviation`; a chunk takes `start`
+    in addition to its photos. Chunks have `chunk` photos, fewer towards the end if `shrink`. The
+    submitting process takes `submission` for each photo, the scheduler `task` for each chunk. At
+    most two chunks for each processor are submitted. A processor is lost `kills` times an hour,
+    with its chunk, and replaced after `absence`. The fraction `slow` takes twice the time.
     """
 
     photos: int
@@ -39,7 +41,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the processors' time went into, as shares of it; the `end` is when nothing is left to send."""
+    """Shares of the processors' time; `end` is the time after the last chunk was submitted."""
 
     seconds: float
     photos: float
@@ -49,26 +51,26 @@ class Outcome:
 
     @property
     def waiting(self) -> float:
-        """Share in which processors had nothing to do, or were not there."""
+        """Share in which processors had nothing to do, or were missing."""
         return 1 - self.photos - self.starts - self.lost
 
 
 def simulate(run: Run, seed: int = 1) -> Outcome:
-    """Let it run to its end. The same seed is the same outcome."""
+    """Simulate a run. The same seed gives the same outcome."""
     random = Random(seed)
     free = [(0.0, number) for number in range(run.processors)]  # heaps: when, and which
     again: list[tuple[float, int]] = []  # when a chunk was lost, and its length
-    taken = deque([0.0] * run.processors, run.processors)  # when the last so many were taken
+    taken = deque([0.0] * run.processors, run.processors)  # when the last ones were taken
     left, slow = run.photos, int(run.slow * run.processors)
     sent = photos = starts = lost = finish = drained = 0.0
     while left or again:
         now, number = heapq.heappop(free)
         if again and (again[0][0] <= now or not left):
-            came, length = heapq.heappop(again)  # it need not be sent anew
+            came, length = heapq.heappop(again)  # it is not submitted again
         else:
             length = _length(run, left)
             left -= length
-            # Two chunks a processor are out: this one was made when the one so far before it was done.
+            # At most two chunks a processor: this one waited until an earlier one was done.
             came = sent = max(sent, taken[0]) + max(length * run.submission, run.task)
             taken.append(now)
             drained = max(now, came)
@@ -89,14 +91,14 @@ def simulate(run: Run, seed: int = 1) -> Outcome:
 
 
 def _length(run: Run, left: int) -> int:
-    """As ffprep.run.runner does it: what is left, shared out twice."""
+    """Return the length of the next chunk, as `ffprep.run.runner` computes it."""
     if not run.shrink:
         return min(run.chunk, left)
     return max(1, min(run.chunk, math.ceil(left / (2 * run.processors))))
 
 
 def shared_out(run: Run, shards: int, seed: int = 1) -> Outcome:
-    """The same work as runs of their own, each with its share of the processors: the last one ends it."""
+    """Simulate the work as `shards` runs with equal processors; it ends with the last run."""
     part = replace(run, photos=run.photos // shards, processors=run.processors // shards)
     ends = [simulate(part, 1000 * seed + number) for number in range(shards)]
     last = max(one.seconds for one in ends)

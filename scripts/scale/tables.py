@@ -1,4 +1,4 @@
-"""The tables of docs/operations/scale.md, from the model and the simulation."""
+"""The tables of the pages about 100 million photos, from the model and the simulation."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -14,7 +14,7 @@ _GB = 1e9
 
 
 def tables(figures: Figures) -> dict[str, str]:
-    """All of them, by the names of their places in the page."""
+    """Return all tables by the names of their places in the pages."""
     library = Library(figures, PHOTOS)
     made = {
         "photos": _photos(library),
@@ -40,7 +40,7 @@ def _photos(library: Library) -> Iterator[str]:
 
     rows = [row(f"{one.mpx:g}", one.share, one.mpx) for one in library.figures.classes]
     rows.append(row(f"mean {library.mpx:.1f}", 1, library.mpx))
-    head = ("megapixels", "share", "MB", "CPU ms", "photos a core-hour", "compute a million")
+    head = ("megapixels", "share", "MB", "CPU ms", "photos per core-hour", "compute per million")
     return table(head, rows)
 
 
@@ -60,7 +60,7 @@ def _machines(library: Library) -> Iterator[str]:
             )
         )
     plans = [f"{Split(library, runs).planning:.1f}" for runs in (1, 16)]
-    rows.append(("the plan before", "", "", *plans, "", "", "", ""))
+    rows.append(("plan, before", "", "", *plans, "", "", "", ""))
     head = ("machines", "cores", "photos/s", "h, 1 run", "h, 16 runs", "prefixes")
     return table((*head, "Gbit/s a machine", "paid, 1 run", "paid, 16 runs"), rows)
 
@@ -79,15 +79,15 @@ def _money(library: Library) -> Iterator[str]:
             library.hours * f["cpu_on_demand"],
         ),
         ("compute, spot", f"{library.hours:,.0f} core-hours", library.hours * f["cpu_spot"]),
-        ("GET, one a photo", f"{photos:,}", photos * f["s3_get"]),
-        ("PUT, one an output", f"{photos:,}", photos * f["s3_put"]),
-        ("LIST, all of it three times", f"{Split(library, 16).requests:,.0f}", lists),
-        ("a night with 0.1 % new", f"{new:,.0f} photos", night),
-        ("outputs kept, a month, at most", f"{stored:,.0f} GB", stored * f["s3_month"]),
-        ("the photos themselves, a month, at most", f"{read:,.0f} GB", read * f["s3_month"]),
-        ("photos read from elsewhere, at most", f"{read:,.0f} GB", read * f["egress"]),
+        ("GET, one for each photo", f"{photos:,}", photos * f["s3_get"]),
+        ("PUT, one for each output", f"{photos:,}", photos * f["s3_put"]),
+        ("LIST, everything three times", f"{Split(library, 16).requests:,.0f}", lists),
+        ("a night with 0.1 % new photos", f"{new:,.0f} photos", night),
+        ("storing outputs for a month, at most", f"{stored:,.0f} GB", stored * f["s3_month"]),
+        ("storing the photos for a month, at most", f"{read:,.0f} GB", read * f["s3_month"]),
+        ("reading photos from outside, at most", f"{read:,.0f} GB", read * f["egress"]),
     ]
-    return table(("what", "how much", "costs"), [(a, b, _dollars(c)) for a, b, c in rows])
+    return table(("what", "amount", "cost"), [(a, b, _dollars(c)) for a, b, c in rows])
 
 
 def _limits(library: Library) -> Iterator[str]:
@@ -96,7 +96,7 @@ def _limits(library: Library) -> Iterator[str]:
         ("the submitting process", 1 / one.submission, "`submit_cpu`, `listed_cpu`"),
         ("S3: PUT below one prefix", f["s3_put_rate"], "`s3_put_rate`"),
         ("S3: GET below one prefix", f["s3_get_rate"], "`s3_get_rate`"),
-        ("the submitting process, from files", 1 / f["submit_cpu"], "`submit_cpu`"),
+        ("the submitting process, with files", 1 / f["submit_cpu"], "`submit_cpu`"),
         ("Dask's scheduler", 1 / library.scheduled, "`scheduler_cpu`, `chunk_seconds`"),
         ("the ledger alone", 1 / f["record_cpu"], "`record_cpu`"),
     ]
@@ -104,7 +104,7 @@ def _limits(library: Library) -> Iterator[str]:
         (what, f"{rate:,.0f}", f"{rate * library.photo:,.0f}", resting)
         for what, rate, resting in sorted(rates, key=lambda rate: rate[1])
     ]
-    return table(("what is at its limit", "photos/s", "cores fed", "rests on"), rows)
+    return table(("limit", "photos/s", "cores fed", "computed from"), rows)
 
 
 def _runs(library: Library) -> Iterator[str]:
@@ -148,14 +148,14 @@ def _simulation(library: Library) -> Iterator[str]:
     wide = replace(base, processors=1024)
     slow_feed = Split(library, 1).submission
     cases: list[tuple[str, Outcome]] = [
-        (f"as it is: {chunk} photos a chunk, fewer at the end", simulate(base)),
-        ("no fewer at the end", simulate(replace(base, shrink=False))),
+        (f"default: {chunk} photos a chunk, fewer at the end", simulate(base)),
+        ("not fewer at the end", simulate(replace(base, shrink=False))),
         ("10 photos a chunk", simulate(replace(base, chunk=10))),
         ("1000 a chunk", simulate(replace(base, chunk=1000))),
-        ("1000 a chunk, no fewer at the end", simulate(replace(base, chunk=1000, shrink=False))),
+        ("1000 a chunk, not fewer at the end", simulate(replace(base, chunk=1000, shrink=False))),
         ("a tenth of the processors at half speed", simulate(replace(base, slow=0.1))),
         ("the same, 1000 a chunk", simulate(replace(base, slow=0.1, chunk=1000))),
-        ("each processor taken away once an hour", simulate(replace(base, kills=1.0))),
+        ("each processor lost once an hour", simulate(replace(base, kills=1.0))),
         ("the same, 1000 a chunk", simulate(replace(base, kills=1.0, chunk=1000))),
         ("1024 processors", simulate(wide)),
         ("1024 processors, 16 runs", shared_out(wide, 16)),
@@ -178,7 +178,7 @@ def _measured(figures: Figures) -> Iterator[str]:
     yield f"On {figures.machine}, {figures.date}; {figures.rounds} rounds."
     yield ""
     rows = [(f"`{one.name}`", *_scaled(one), one.what) for one in figures.measured]
-    yield from table(("constant", "value", "least to most", "of what"), rows)
+    yield from table(("constant", "value", "minimum to maximum", "cost of"), rows)
 
 
 _UNITS = {
@@ -189,7 +189,7 @@ _UNITS = {
 
 
 def _scaled(figure: Figure) -> tuple[str, str]:
-    """A value in a unit that suits it, and its spread in the same."""
+    """Return a value in a suitable unit, and its spread in the same unit."""
     units = _UNITS[figure.unit]
     size, unit = next((unit for unit in units if figure.value >= unit[0]), units[-1])
     spread = f"{figure.low / size:.3g} to {figure.high / size:.3g}"
@@ -198,14 +198,14 @@ def _scaled(figure: Figure) -> tuple[str, str]:
 
 def _published(figures: Iterable[Figure]) -> Iterator[str]:
     rows = [(f"`{one.name}`", f"{one.value:g} {one.unit}", one.what, one.source) for one in figures]
-    return table(("figure", "value", "of what", "by whom"), rows)
+    return table(("figure", "value", "meaning", "source"), rows)
 
 
 def _assumed(figures: Figures) -> Iterator[str]:
     rows = [
         (f"`{one.name}`", f"{one.value:g} {one.unit}".strip(), one.what) for one in figures.assumed
     ]
-    return table(("assumption", "value", "of what"), rows)
+    return table(("assumption", "value", "meaning"), rows)
 
 
 def _dollars(value: float) -> str:

@@ -1,6 +1,6 @@
-"""Azure OpenAI's older jobs API, `video/generations/jobs`, with the picture among its `inpaint_items`.
+"""Azure OpenAI's older jobs API, `video/generations/jobs`, with the picture in `inpaint_items`.
 
-Rules and words as in Microsoft's quickstart of 2026-01-29: the fields are texts, `inpaint_items` is JSON.
+Follows Microsoft's quickstart of 2026-01-29: all fields are strings, and `inpaint_items` is JSON.
 """
 
 import json
@@ -10,12 +10,12 @@ from urllib.parse import quote
 
 from ffprep.core.geometry import Bounds
 from ffprep.submit import openai_client as sdk
-from ffprep.submit.credentials import HIDDEN, Credentials
-from ffprep.submit.openai_videos import id_of, state_of
+from ffprep.submit.credentials import REDACTED, Credentials
+from ffprep.submit.openai_videos import read_job_id, read_status
 from ffprep.submit.protocol import MULTIPART, ClipRequest, HttpRequest, JobState, RemoteJob, Upload
 
 _VERSION = "preview"
-_PHASES = {
+_STATES = {
     "queued": JobState.WAITING,
     "preprocessing": JobState.WAITING,
     "running": JobState.RUNNING,
@@ -24,101 +24,98 @@ _PHASES = {
     "failed": JobState.FAILED,
     "cancelled": JobState.FAILED,
 }
-_SHARE = {"preprocessing": 0.1, "running": 0.2, "processing": 0.8}
-"""How far a job is that says its state and no figure."""
-_WHOLE = Bounds()
+_PROGRESS = {"preprocessing": 0.1, "running": 0.2, "processing": 0.8}
+"""Progress by status, since this API reports no percentage."""
+_WHOLE_PICTURE = Bounds()
 
 
 class AzureJobs:
-    """`wire.Speaker` of this protocol."""
+    """`protocol.VideoApi` for the jobs API."""
 
-    def __init__(self, access: Credentials) -> None:
-        self._access = access
+    def __init__(self, credentials: Credentials) -> None:
+        self._credentials = credentials
 
     @cached_property
     def _client(self) -> Any:
-        return sdk.client("AzureOpenAI", self._access, api_version=_VERSION)
+        return sdk.make_client("AzureOpenAI", self._credentials, api_version=_VERSION)
 
     @cached_property
-    def _creator(self) -> Any:
-        return sdk.unmoved(self._client)
+    def _create_client(self) -> Any:
+        return sdk.without_redirects(self._client)
 
-    def prepare(self) -> None:
-        """Make the clients."""
-        _ = self._creator
+    def connect(self) -> None:
+        """Make the HTTP clients."""
+        _ = self._create_client
 
-    def call(self, wish: ClipRequest, picture: Upload) -> HttpRequest:
-        """The bounds are absolute edges of the picture that is sent, as fractions."""
-        edges = picture.region or _WHOLE
+    def build_request(self, clip: ClipRequest, upload: Upload) -> HttpRequest:
+        """Return the request. `crop_bounds` are edges, as fractions of the picture that is sent."""
+        edges = upload.region or _WHOLE_PICTURE
         item = {
             "frame_index": 0,
             "type": "image",
-            "file_name": picture.name,
+            "file_name": upload.name,
             "crop_bounds": {
                 f"{side}_fraction": getattr(edges, side)
                 for side in ("left", "top", "right", "bottom")
             },
         }
         body = {
-            "prompt": wish.prompt,
-            "width": str(wish.size.width),
-            "height": str(wish.size.height),
-            "n_seconds": str(wish.seconds),
+            "prompt": clip.prompt,
+            "width": str(clip.size.width),
+            "height": str(clip.size.height),
+            "n_seconds": str(clip.seconds),
             "n_variants": "1",
             "inpaint_items": json.dumps([item]),
         }
-        body |= {"model": wish.model} if wish.model else {}
-        url = f"{self._access.shown_url}/video/generations/jobs?api-version={_VERSION}"
-        headers = {"api-key": HIDDEN} | MULTIPART
-        return HttpRequest(url, headers, body | dict(wish.extra), "files", picture)
+        body |= {"model": clip.model} if clip.model else {}
+        base_url = self._credentials.display_url
+        url = f"{base_url}/video/generations/jobs?api-version={_VERSION}"
+        headers = {"api-key": REDACTED} | MULTIPART
+        return HttpRequest(url, headers, body | dict(clip.extra), "files", upload)
 
-    def create(self, call: HttpRequest, timeout: float) -> str:
-        """Send it once: what is sent again may be billed again."""
-        picture = call.picture
+    def create(self, request: HttpRequest, timeout: float) -> str:
+        """Send the request once, since a second one may be billed again."""
+        upload = request.upload
         options = {
-            "timeout": sdk.patience(timeout),
-            "headers": {
-                "Content-Type": "multipart/form-data"
-            },  # spelt so, or the SDK adds no boundary
+            "timeout": sdk.request_timeout(timeout),
+            # In this spelling only, the SDK adds the boundary.
+            "headers": {"Content-Type": "multipart/form-data"},
         }
-        with sdk.answered():
-            answer = self._creator.post(
+        with sdk.api_errors():
+            answer = self._create_client.post(
                 "/video/generations/jobs",
                 cast_to=object,
-                body=call.body,
-                files=[(call.part, (picture.name, picture.data, picture.mime))],
+                body=request.body,
+                files=[(request.file_field, (upload.name, upload.data, upload.mime))],
                 options=options,
             )
-        return id_of(answer.get("id") if isinstance(answer, dict) else None, answer)
+        return read_job_id(answer.get("id") if isinstance(answer, dict) else None, answer)
 
-    def look(self, job: str, timeout: float) -> RemoteJob:
-        """Ask how a job stands."""
-        way = f"/video/generations/jobs/{quote(job, safe='')}"
-        with sdk.answered():
-            answer = self._client.get(
-                way, cast_to=object, options={"timeout": sdk.patience(timeout)}
-            )
-        told: dict[str, Any] = answer if isinstance(answer, dict) else {}
-        status, clips = (
-            state_of(told.get("status"), answer).lower(),
-            told.get("generations") or [{}],
-        )
-        phase = _PHASES.get(status, JobState.RUNNING)
-        reason = str(told.get("failure_reason") or "")
+    def retrieve(self, job_id: str, timeout: float) -> RemoteJob:
+        """Return the state of a job."""
+        path = f"/video/generations/jobs/{quote(job_id, safe='')}"
+        options = {"timeout": sdk.request_timeout(timeout)}
+        with sdk.api_errors():
+            answer = self._client.get(path, cast_to=object, options=options)
+        fields: dict[str, Any] = answer if isinstance(answer, dict) else {}
+        status = read_status(fields.get("status"), answer).lower()
+        clips = fields.get("generations") or [{}]
+        state = _STATES.get(status, JobState.RUNNING)
+        failure_reason = str(fields.get("failure_reason") or "")
         return RemoteJob(
-            id=job,
-            phase=phase,
-            progress=1.0 if phase is JobState.DONE else _SHARE.get(status, 0.0),
-            code=reason or ("" if status == "failed" else status),
-            state=status,
-            clip=str(clips[0].get("id") or ""),
+            id=job_id,
+            state=state,
+            progress=1.0 if state is JobState.DONE else _PROGRESS.get(status, 0.0),
+            code=failure_reason or ("" if status == "failed" else status),
+            status=status,
+            clip_id=str(clips[0].get("id") or ""),
         )
 
-    def fetch(self, job: RemoteJob, timeout: float) -> bytes:
-        """The first of its clips, whole."""
-        way = f"/video/generations/{quote(job.clip, safe='')}/content/video"
-        binary = sdk.module().HttpxBinaryResponseContent
-        options = {"timeout": sdk.patience(timeout), "headers": {"Accept": "*/*"}}
-        with sdk.answered():
-            content: bytes = self._client.get(way, cast_to=binary, options=options).content
+    def download(self, job: RemoteJob, timeout: float) -> bytes:
+        """Return the first clip of a job, whole."""
+        path = f"/video/generations/{quote(job.clip_id, safe='')}/content/video"
+        binary = sdk.import_sdk().HttpxBinaryResponseContent
+        options = {"timeout": sdk.request_timeout(timeout), "headers": {"Accept": "*/*"}}
+        with sdk.api_errors():
+            content: bytes = self._client.get(path, cast_to=binary, options=options).content
         return content

@@ -1,4 +1,4 @@
-"""The clip that comes back: that it is one, and whole, before it has its name."""
+"""Publish a downloaded clip: check that it is a complete MP4 that decodes, then rename it into place."""
 
 import os
 import re
@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ffprep.core.geometry import Size
 from ffprep.core.policy import Policy
+from ffprep.core.spec import Size
 from ffprep.errors import FfprepError
 from ffprep.submit.credentials import Credentials
 from ffprep.submit.errors import FailureKind, JobError
@@ -15,18 +15,21 @@ from ffprep.system.files import FileStamp
 from ffprep.system.processes import Limits, Processes
 from ffprep.system.tempfiles import replacing, sweep
 
-_VIDEO = re.compile(r"Stream #0:\d+.*?: Video: .*?, (\d+)x(\d+)[ ,]")
-_TIME = re.compile(r"time=(\d+):(\d\d):(\d\d\.\d+)")
-_SECONDS = 120.0
-_HEAD = 4096
-_WRONG = re.compile("rror|nvalid|ailed|corrupt|missing|not found|no decoder|partial|truncat")
+_VIDEO_STREAM = re.compile(r"Stream #0:\d+.*?: Video: .*?, (\d+)x(\d+)[ ,]")
+_PROGRESS_TIME = re.compile(r"time=(\d+):(\d\d):(\d\d\.\d+)")
+_NO_DECODER = re.compile("Decoder .*not found|Unknown decoder|none: no decoder")
+_ERROR_LINE = re.compile(
+    "rror|nvalid|ailed|corrupt|missing|not found|no decoder|partial|truncat"
+)
+_DECODE_TIMEOUT = 120.0
+_LONGEST_HEAD = 4096
 _SHORT = 0.5
-"""Of the length that was asked for: what has less is told, since some of it may be missing."""
+"""Warn about a clip that is shorter than this fraction of what was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """A clip that has its name; `size` is None where ffmpeg does not tell."""
+    """A published clip; `size` is None if ffmpeg does not report it."""
 
     stamp: FileStamp
     size: Size | None
@@ -34,100 +37,107 @@ class Clip:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What was asked for; nothing where it is not known any more."""
+class ExpectedClip:
+    """The clip that was asked for; `size` is None if that is no longer known."""
 
     size: Size | None
     seconds: int
 
 
 def publish(
-    data: bytes, output: Path, asked: Asked, ffmpeg: str | None, access: Credentials
+    data: bytes,
+    output: Path,
+    expected: ExpectedClip,
+    ffmpeg: str | None,
+    credentials: Credentials,
 ) -> Clip:
-    """Write a clip, if it is one. Raises JobError where it is none, else as `outputs.replacing` does."""
-    require_whole(data, access)
-    sweep(os.fspath(output.parent))  # what a killed run has left
+    """Check a clip, and write it. Raises JobError if it is damaged, else as `replacing` does."""
+    require_complete(data, credentials)
+    sweep(os.fspath(output.parent))  # temporary files of killed runs
     with replacing(output) as temporary:
         temporary.write_bytes(data)
-        size, warnings = _looked_at(temporary, asked, ffmpeg)
+        size, warnings = _decode(temporary, expected, ffmpeg)
         stamp = FileStamp.of(temporary)
     return Clip(stamp, size, tuple(warnings))
 
 
-def require_whole(data: bytes, access: Credentials) -> None:
-    """Raise JobError for what is no whole MP4 (ISO/IEC 14496-12: boxes, each with its length, up to the end)."""
+def require_complete(data: bytes, credentials: Credentials) -> None:
+    """Raise JobError if the data is not a complete MP4 (ISO/IEC 14496-12: boxes up to the end)."""
     if not data:
-        raise _no_clip("is empty")
+        raise _clip_error("is empty")
     if data[4:8] != b"ftyp":
-        raise _no_clip(f"is no MP4, but {_beginning(data, access)}")
-    place, kinds = 0, set[bytes]()
-    while place < len(data):
-        length, kind = int.from_bytes(data[place : place + 4], "big"), data[place + 4 : place + 8]
+        raise _clip_error(f"is not an MP4: it {_describe_head(data, credentials)}")
+    offset, kinds = 0, set[bytes]()
+    while offset < len(data):
+        length, kind = int.from_bytes(data[offset : offset + 4], "big"), data[offset + 4 : offset + 8]
         if length == 1:
-            length = int.from_bytes(data[place + 8 : place + 16], "big")
-        elif length == 0:  # up to the end
-            length = len(data) - place
-        if length < 8 or place + length > len(data):
-            raise _no_clip(f"is cut off after {len(data)} bytes")
+            length = int.from_bytes(data[offset + 8 : offset + 16], "big")
+        elif length == 0:  # the box extends to the end of the file
+            length = len(data) - offset
+        if length < 8 or offset + length > len(data):
+            raise _clip_error(f"is truncated after {len(data)} bytes")
         kinds.add(kind)
-        place += length
+        offset += length
     if b"moov" not in kinds:
-        raise _no_clip("has no index, and no player would show it")
+        raise _clip_error("has no index (moov box), so players cannot show it")
 
 
-def _beginning(data: bytes, access: Credentials) -> str:
-    text = " ".join(data[:_HEAD].decode(errors="replace").split())
-    text = access.hide(text)[:80]
-    told = text.isprintable() and "\ufffd" not in text
-    return f"begins {text}" if told else "something else"
+def _describe_head(data: bytes, credentials: Credentials) -> str:
+    text = " ".join(data[:_LONGEST_HEAD].decode(errors="replace").split())
+    text = credentials.redact(text)[:80]
+    is_text = text.isprintable() and "\ufffd" not in text
+    return f"begins with {text}" if is_text else "is other binary data"
 
 
-def _no_clip(words: str) -> JobError:
-    return JobError(FailureKind.CLIP, f"what was downloaded {words}")
+def _clip_error(problem: str) -> JobError:
+    return JobError(FailureKind.CLIP, f"the downloaded clip {problem}")
 
 
-def _looked_at(path: Path, asked: Asked, ffmpeg: str | None) -> tuple[Size | None, list[str]]:
-    """Its size, and what is odd about it, by decoding it whole. Raises JobError where that cannot be done."""
+def _decode(
+    path: Path, expected: ExpectedClip, ffmpeg: str | None
+) -> tuple[Size | None, list[str]]:
+    """Decode the whole clip; return its size, and warnings. Raises JobError if decoding fails."""
     from ffprep.conversion.ffmpeg_binary import find
 
-    policy = Policy()
     argv = [find(ffmpeg).path, "-hide_banner", "-nostdin", "-xerror"]
     argv += ["-protocol_whitelist", "file", "-f", "mov", "-i", f"file:{path}"]
     argv += ["-map", "0:v:0", "-f", "null", "-"]
     try:
-        with Processes().start(argv, Limits(policy.max_memory, 0)) as running:
-            status = running.wait_at_most(_SECONDS)
+        with Processes().start(argv, Limits(Policy().max_memory, 0)) as running:
+            status = running.wait_at_most(_DECODE_TIMEOUT)
     except (OSError, FfprepError):
-        return None, ["the clip was not decoded, since ffmpeg could not be run"]
-    found = _VIDEO.search(running.log)
-    size = Size(int(found[1]), int(found[2])) if found else None
+        return None, ["the clip was not decoded: ffmpeg could not be started"]
+    stream = _VIDEO_STREAM.search(running.log)
+    size = Size(int(stream[1]), int(stream[2])) if stream else None
     if status is None:
-        return size, [f"the clip was not decoded whole, since that took over {_SECONDS:g} s"]
-    if status and re.search("Decoder .*not found|Unknown decoder|none: no decoder", running.log):
-        return size, ["the clip was not decoded, since this ffmpeg has no decoder for it"]
+        return size, [f"the clip was not decoded completely: that took over {_DECODE_TIMEOUT:g} s"]
+    if status and _NO_DECODER.search(running.log):
+        return size, ["the clip was not decoded: this ffmpeg has no decoder for it"]
     if status:
-        raise _no_clip(f"cannot be decoded ({_reason(running.log)})")
-    return size, list(_odd(size, _length(running.log), asked))
+        raise _clip_error(f"cannot be decoded ({_first_error(running.log)})")
+    return size, list(_differences(size, _decoded_seconds(running.log), expected))
 
 
-def _odd(size: Size | None, seconds: float, asked: Asked) -> Iterator[str]:
-    if size and asked.size and size != asked.size:
-        yield f"the clip is {size}, and {asked.size} was asked for"
-    if 0 < seconds < asked.seconds * _SHORT:
-        yield f"the clip has {seconds:.1f} s, and {asked.seconds} were asked for"
+def _differences(size: Size | None, seconds: float, expected: ExpectedClip) -> Iterator[str]:
+    if size and expected.size and size != expected.size:
+        yield f"the clip is {size}, not {expected.size} as requested"
+    if 0 < seconds < expected.seconds * _SHORT:
+        yield f"the clip lasts {seconds:.1f} s, not {expected.seconds} s as requested"
 
 
-def _length(log: str) -> float:
-    """Seconds that were decoded, as ffmpeg tells it last; 0 where it does not."""
-    told = _TIME.findall(log)[-1:] or [(0, 0, 0)]
-    ((hours, minutes, seconds),) = told
+def _decoded_seconds(log: str) -> float:
+    """Return the last time that ffmpeg reports; 0 if it reports none."""
+    times = _PROGRESS_TIME.findall(log)[-1:] or [(0, 0, 0)]
+    ((hours, minutes, seconds),) = times
     return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
 
 
-def _reason(log: str) -> str:
-    """What ffmpeg says was wrong first."""
+def _first_error(log: str) -> str:
+    """Return the first error in ffmpeg's log."""
     lines = [line.strip() for line in log.replace("\r", "\n").splitlines()]
-    telling = [
-        re.sub(r"^(\[[^]]*\] *)+", "", line).rstrip(".") for line in lines if _WRONG.search(line)
+    errors = [
+        re.sub(r"^(\[[^]]*\] *)+", "", line).rstrip(".")
+        for line in lines
+        if _ERROR_LINE.search(line)
     ]
-    return telling[0] if telling else "ffmpeg gives no reason"
+    return errors[0] if errors else "ffmpeg reports no reason"

@@ -1,4 +1,4 @@
-"""Which server, and with which key; and that no key, and no password of an address, is ever told."""
+"""The server's address and key, and the removal of secrets from everything that is printed."""
 
 import os
 import re
@@ -9,18 +9,18 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 from ffprep.errors import EnvironmentFault, UsageError
 
-HIDDEN = "***"
-_SHORTEST = 6
-_DEFAULT = "https://api.openai.com/v1"
-_KEYS = {
+REDACTED = "***"
+_SHORTEST_SECRET = 6
+_OPENAI_URL = "https://api.openai.com/v1"
+_KEY_VARIABLES = {
     "videos": ("OPENAI_API_KEY",),
     "azure-v1": ("AZURE_OPENAI_API_KEY", "OPENAI_API_KEY"),
 }
-_PATHS = {"videos": "/v1", "azure-v1": "/openai/v1"}
-_SECRET = (
+_USUAL_PATHS = {"videos": "/v1", "azure-v1": "/openai/v1"}
+_SECRET_VARIABLES = (
     "OPENAI_API_KEY",
     "OPENAI_ADMIN_KEY",
-    "OPENAI_BASE_URL",  # of which a password may be a part
+    "OPENAI_BASE_URL",  # may contain a password
     "AZURE_OPENAI_API_KEY",
     "AZURE_OPENAI_AD_TOKEN",
     "AZURE_OPENAI_ENDPOINT",
@@ -31,7 +31,10 @@ _SECRET = (
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """A server's address, without a slash at its end, and the key for it, which is empty where none is needed."""
+    """The server's address, without a trailing slash, and its key; the key may be empty.
+
+    `headers` are those of OPENAI_CUSTOM_HEADERS.
+    """
 
     protocol: str
     base_url: str = field(repr=False)
@@ -40,83 +43,84 @@ class Credentials:
 
     @property
     def usual_path(self) -> str:
-        """What addresses of this protocol end in."""
-        return _PATHS[self.protocol]
+        """The path that addresses of this protocol usually end in."""
+        return _USUAL_PATHS[self.protocol]
 
     @property
-    def shown_url(self) -> str:
-        """The address without a password."""
+    def display_url(self) -> str:
+        """The address without its password."""
         return without_password(self.base_url)
 
-    def hide(self, text: str) -> str:
-        """A text in which neither key nor password stand.
+    def redact(self, text: str) -> str:
+        """Return a text without key, password and custom header values.
 
-        What is shorter than a secret is none ("EMPTY", for a server that asks for no key), and stands in other words too.
+        Short values are not secrets ("EMPTY", for a server without keys), and occur in other words.
         """
-        text = text.replace(self.base_url, self.shown_url)
-        told = [value for _, value in self.headers]
-        for secret in (self.key, *_passwords(self.base_url), *told):
-            if len(secret) >= _SHORTEST:
-                text = text.replace(secret, HIDDEN)
+        text = text.replace(self.base_url, self.display_url)
+        header_values = [value for _, value in self.headers]
+        for secret in (self.key, *_passwords(self.base_url), *header_values):
+            if len(secret) >= _SHORTEST_SECRET:
+                text = text.replace(secret, REDACTED)
         return text
 
 
 def read_credentials(protocol: str, base_url: str | None) -> Credentials:
-    """Where to, and with which key, by the command line and the environment. Raises UsageError, EnvironmentFault.
+    """Read the address and key from --base-url and the environment.
 
-    All that is secret is taken out of the environment: no child of this process needs it.
+    Removes all secrets from the environment, so that no child process gets them. Raises UsageError,
+    EnvironmentFault.
     """
-    found = {name: os.environ.pop(name, "").strip() for name in _SECRET}
-    said = base_url or _address(protocol, found)
+    variables = {name: os.environ.pop(name, "").strip() for name in _SECRET_VARIABLES}
+    address = base_url or _default_url(protocol, variables)
     try:
-        parts = urlsplit(said.strip().rstrip("/"))
+        parts = urlsplit(address.strip().rstrip("/"))
         port = parts.port
     except ValueError as error:
-        raise UsageError(f"the server's address is none: {error}") from None
+        raise UsageError(f"the server's address is not a URL: {error}") from None
     if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
-        words = "write http://HOST:PORT/v1 or https://HOST/v1"
-        raise UsageError(f"{without_password(said)!r} is no server's address; {words}")
+        hint = "write http://HOST:PORT/v1 or https://HOST/v1"
+        raise UsageError(f"{without_password(address)!r} is not a server's address; {hint}")
     if parts.query or parts.fragment:
-        words = (
-            "is followed by ? or #; a key belongs into the environment, other fields into --extra"
-        )
-        raise UsageError(f"{without_password(said)!r}: the server's address {words}")
+        hint = "set the key in the environment, and other fields by --extra"
+        problem = "the server's address must not contain ? or #"
+        raise UsageError(f"{without_password(address)!r}: {problem}; {hint}")
     if protocol == "azure-v1" and not parts.path:
-        parts = parts._replace(path=_PATHS[protocol])
-    key = next((found[name] for name in _KEYS[protocol] if found[name]), "")
-    return Credentials(protocol, urlunsplit(parts), key, _headers(found["OPENAI_CUSTOM_HEADERS"]))
+        parts = parts._replace(path=_USUAL_PATHS[protocol])
+    key = next((variables[name] for name in _KEY_VARIABLES[protocol] if variables[name]), "")
+    headers = _read_headers(variables["OPENAI_CUSTOM_HEADERS"])
+    return Credentials(protocol, urlunsplit(parts), key, headers)
 
 
-def require_key(access: Credentials) -> None:
-    """Raise EnvironmentFault where there is no key, or none that a header could hold."""
-    names, key = " or ".join(_KEYS[access.protocol]), access.key
+def require_key(credentials: Credentials) -> None:
+    """Raise EnvironmentFault if the key is missing, or cannot be sent in a header."""
+    names, key = " or ".join(_KEY_VARIABLES[credentials.protocol]), credentials.key
     if not key:
-        words = "in the environment (any text, for a server that asks for none)"
-        raise EnvironmentFault(f"no key: set {names} {words}")
+        hint = "in the environment (to any text, if the server needs no key)"
+        raise EnvironmentFault(f"the key is missing; set {names} {hint}")
     if not (key.isascii() and key.isprintable()) or " " in key:
-        words = "has a character that no key has, such as a space or a line break; set it anew"
-        raise EnvironmentFault(f"the key of {names} {words}")
+        problem = "contains a space, a line break or another character that keys do not have"
+        raise EnvironmentFault(f"the key in {names} {problem}; set it again")
 
 
-def _address(protocol: str, found: Mapping[str, str]) -> str:
+def _default_url(protocol: str, variables: Mapping[str, str]) -> str:
     if protocol == "videos":
-        return found.get("OPENAI_BASE_URL") or _DEFAULT
-    if endpoint := found.get("AZURE_OPENAI_ENDPOINT"):
+        return variables.get("OPENAI_BASE_URL") or _OPENAI_URL
+    if endpoint := variables.get("AZURE_OPENAI_ENDPOINT"):
         return endpoint.rstrip("/").removesuffix("/openai/v1") + "/openai/v1"
-    if address := found.get("OPENAI_BASE_URL"):
+    if address := variables.get("OPENAI_BASE_URL"):
         return address
-    words = "write --base-url https://NAME.openai.azure.com/openai/v1, or set AZURE_OPENAI_ENDPOINT"
-    raise EnvironmentFault(f"which server? {words}")
+    hint = "write --base-url https://NAME.openai.azure.com/openai/v1, or set AZURE_OPENAI_ENDPOINT"
+    raise EnvironmentFault(f"the server's address is missing; {hint}")
 
 
-def _headers(lines: str) -> tuple[tuple[str, str], ...]:
-    """OPENAI_CUSTOM_HEADERS as the SDK reads it, `Name: value` a line."""
+def _read_headers(lines: str) -> tuple[tuple[str, str], ...]:
+    """Read OPENAI_CUSTOM_HEADERS as the SDK does, one `Name: value` a line."""
     pairs = (line.partition(":") for line in lines.splitlines() if ":" in line)
     return tuple((name.strip(), value.strip()) for name, _, value in pairs)
 
 
 def _passwords(address: str) -> list[str]:
-    """An address's password: as it stands there, as it is meant, and as HTTP's basic authentication sends it."""
+    """Return an address's password as written, as decoded, and as basic authentication sends it."""
     parts = urlsplit(address)
     if not parts.password:
         return []
@@ -126,9 +130,9 @@ def _passwords(address: str) -> list[str]:
 
 
 def without_password(address: str) -> str:
-    """An address to be shown, whatever is wrong with it."""
+    """Return an address that can be printed, even if it is malformed."""
     if re.search("[?#]", address):
-        return "".join(address.partition("//")[:2]) + HIDDEN
+        return "".join(address.partition("//")[:2]) + REDACTED
     head, at, tail = address.rpartition("@")
     start, slashes, _ = head.partition("//")
-    return f"{start}{slashes}{HIDDEN}{at}{tail}" if at else address
+    return f"{start}{slashes}{REDACTED}{at}{tail}" if at else address

@@ -1,4 +1,4 @@
-"""What does not succeed, in sentences: the server's own words, what they mean, what to do."""
+"""Failures of requests and jobs: the server's own words, what they mean, what to do about them."""
 
 import re
 from enum import StrEnum
@@ -9,7 +9,7 @@ from ffprep.submit.protocol import HttpRequest, RemoteJob
 
 
 class FailureKind(StrEnum):
-    """Why there is no clip; the word that stands in JSON, beside those that photos fail with."""
+    """Why a clip is missing. JSON uses these words, and those of `ffprep.errors.Kind`."""
 
     SIZE = "size"
     MEDIA_TYPE = "media-type"
@@ -30,41 +30,41 @@ class FailureKind(StrEnum):
 
 
 class ApiError(Exception):
-    """What came of a request that did not succeed, in no protocol's terms.
+    """A request that did not succeed, whatever the protocol.
 
-    `status` is HTTP's, 0 where no answer came; `late` says that it was waited for too long, and `nothing_sent` that the
-    server cannot have heard of it. `wait` are the seconds after which the server would hear of it again.
+    `status` is the HTTP status, 0 if no answer came. `nothing_sent` means that the server cannot have
+    received the request. `retry_after` is the number of seconds that the server wants to be left
+    alone.
     """
 
     def __init__(
         self,
-        words: str,
+        message: str,
         *,
         status: int = 0,
         code: str = "",
-        late: bool = False,
         nothing_sent: bool = False,
-        wait: float | None = None,
+        retry_after: float | None = None,
     ) -> None:
-        super().__init__(words)
-        self.words, self.status, self.code = _plain(words), status, code
-        self.late, self.nothing_sent, self.wait = late, nothing_sent, wait
+        super().__init__(message)
+        self.message, self.status, self.code = _one_line(message), status, code
+        self.nothing_sent, self.retry_after = nothing_sent, retry_after
 
     @property
-    def may_pass(self) -> bool:
-        """Whether the same question may be answered a little later."""
+    def is_transient(self) -> bool:
+        """Whether the same question may succeed a little later."""
         return self.status in (0, 200, 408, 409, 429) or self.status >= 500
 
     @property
-    def uncertain(self) -> bool:
-        """Whether the server may have done what it was asked, although no answer says so."""
+    def outcome_unknown(self) -> bool:
+        """Whether the server may have carried out the request, although no answer says so."""
         if self.nothing_sent or self.code == "html":
             return False
         return self.status in (0, 200, 408) or self.status >= 500
 
 
 class JobError(FfprepError):
-    """There is no clip of one photo; `kind` says why. The others go on."""
+    """One photo has no clip, for the reason `kind`. The other photos continue."""
 
     exit_code = ExitCode.SOME_FAILED
 
@@ -74,7 +74,7 @@ class JobError(FfprepError):
 
 
 class ServerFault(EnvironmentFault):
-    """There is no clip of any photo, until something is mended: the key, the address, the account."""
+    """No photo can get a clip until the key, the address or the account is corrected."""
 
     def __init__(self, kind: FailureKind, message: str) -> None:
         super().__init__(message)
@@ -86,109 +86,120 @@ _SIZE = re.compile(r"must match the requested width and height|size of the (imag
 _MEDIA = re.compile(r"mime ?-?type|media.?type|unsupported (file|image)|content.type|octet-stream")
 _QUOTA = re.compile(r"insufficient_quota|exceeded your current quota|billing|credit|payment")
 _MODEL = re.compile(r"model_not_found|the model |deployment")
-PEOPLE = "a photo that shows a real person is the usual reason; take one without clear faces"
+_PEOPLE = "a real person in the photo is the usual reason; use one without clear faces"
 
-_MOST = 500
-AGAIN = "to submit it again, say --resubmit"
+_LONGEST_QUOTE = 500
+RESUBMIT = "to submit the photo again, add --resubmit"
 
 
-def refused(error: ApiError, access: Credentials, call: HttpRequest) -> FfprepError:
-    """Why a job was not created. What is uncertain is told elsewhere."""
-    said = f"the server says {quoted(error, access)}"
-    text = f"{error.code} {error.words}".lower()
-    sent = f"sent were {call.picture.describe()}, and {_asked(call)}"
-    if fault := everywhere(error, access):
+def create_failure(
+    error: ApiError, credentials: Credentials, request: HttpRequest
+) -> FfprepError:
+    """Return the error for a job that was not created. Not for unknown outcomes."""
+    reply = f"the server says {quote(error, credentials)}"
+    text = f"{error.code} {error.message}".lower()
+    sent = f"ffprep sent {request.upload.describe()}, and {_fields_sent(request)}"
+    if fault := server_fault(error, credentials):
         return fault
     if error.status == 429:
-        return JobError(
-            FailureKind.RATE_LIMIT, f"{said}; it takes no more for now: try again later"
-        )
+        message = f"{reply}; the server accepts no more jobs for now: try again later"
+        return JobError(FailureKind.RATE_LIMIT, message)
     if _SIZE.search(text):
-        words = "the picture was decoded before it was sent, and has the size of the request; report it to those who run the server"
-        return JobError(FailureKind.SIZE, f"{said}, but {sent}: {words}")
+        hint = "ffprep decoded the picture before it sent it, and it has the size of the request"
+        message = f"{reply}, but {sent}: {hint}; report this to the operators of the server"
+        return JobError(FailureKind.SIZE, message)
     if _MODERATION.search(text):
-        return JobError(
-            FailureKind.MODERATION, f"{said}: refused by moderation; {PEOPLE}, or mend --prompt"
-        )
+        message = f"{reply}: rejected by moderation; {_PEOPLE}, or change --prompt"
+        return JobError(FailureKind.MODERATION, message)
     if error.status == 415 or _MEDIA.search(text):
-        words = "try another --format: jpeg, png or webp"
-        return JobError(FailureKind.MEDIA_TYPE, f"{said}; {sent}; {words}")
-    hint = "; a smaller file is made by --max-bytes" if error.status == 413 else ""
-    return JobError(FailureKind.REFUSED, f"{said}; {sent}{hint}")
+        hint = "try another --format: jpeg, png or webp"
+        return JobError(FailureKind.MEDIA_TYPE, f"{reply}; {sent}; {hint}")
+    hint = "; --max-bytes makes a smaller file" if error.status == 413 else ""
+    return JobError(FailureKind.REFUSED, f"{reply}; {sent}{hint}")
 
 
-def everywhere(error: ApiError, access: Credentials) -> ServerFault | None:
-    """What holds for every request to this server; None where it is about this one."""
-    said, url = quoted(error, access), access.shown_url
-    text = f"{error.code} {error.words}".lower()
+def server_fault(error: ApiError, credentials: Credentials) -> ServerFault | None:
+    """Return the fault that every request to this server meets; None if only this one does."""
+    return _account_fault(error, credentials) or _address_fault(error, credentials)
+
+
+def _account_fault(error: ApiError, credentials: Credentials) -> ServerFault | None:
+    reply, url = quote(error, credentials), credentials.display_url
+    text = f"{error.code} {error.message}".lower()
     if error.status == 401:
-        words = f"{url} does not take the key ({said}); check OPENAI_API_KEY, and that --base-url is the server it is for"
-        return ServerFault(FailureKind.KEY, words)
+        hint = "check OPENAI_API_KEY, and that --base-url is the server that the key is for"
+        return ServerFault(FailureKind.KEY, f"{url} does not accept the key ({reply}); {hint}")
     if error.status == 402 or (error.status in (429, 403) and _QUOTA.search(text)):
-        return ServerFault(
-            FailureKind.QUOTA, f"the account has no quota left: {said}; look at its billing"
-        )
+        message = f"the account has no quota left: {reply}; check its billing"
+        return ServerFault(FailureKind.QUOTA, message)
     if error.status == 403 and not _MODERATION.search(text):
-        return ServerFault(FailureKind.KEY, f"the key may not do this at {url}: {said}")
-    if error.status == 404 and _MODEL.search(text):
-        words = f"the server at {url} does not have the model: {said}; see --model"
-        return ServerFault(FailureKind.ADDRESS, words)
-    if 300 <= error.status < 400:
-        hint = "say the address to which it does as --base-url"
-        return ServerFault(FailureKind.ADDRESS, f"{url} redirects ({said}); {hint}")
-    if error.status in (404, 405, 410) or error.code == "html":
-        words = "no server of this protocol answers there"
-        hint = f"an address without {access.usual_path} is the usual reason: see --base-url and --protocol"
-        return ServerFault(FailureKind.ADDRESS, f"{url}: {words} ({said}); {hint}")
-    if error.nothing_sent:
-        words = "cannot be reached"
-        return ServerFault(
-            FailureKind.UNREACHABLE,
-            f"{url} {words} ({said}); check --base-url, and that the server runs",
-        )
+        return ServerFault(FailureKind.KEY, f"the key has no permission for this at {url}: {reply}")
     return None
 
 
-def about_job(error: ApiError, access: Credentials, job: str, done: bool) -> FfprepError:
-    """Why a job could not be asked for, or, when it is `done`, its clip not fetched."""
-    said = quoted(error, access)
+def _address_fault(error: ApiError, credentials: Credentials) -> ServerFault | None:
+    reply, url = quote(error, credentials), credentials.display_url
+    text = f"{error.code} {error.message}".lower()
+    if error.status == 404 and _MODEL.search(text):
+        message = f"the server at {url} does not have the model: {reply}; see --model"
+        return ServerFault(FailureKind.ADDRESS, message)
+    if 300 <= error.status < 400:
+        hint = "write the address that it redirects to as --base-url"
+        return ServerFault(FailureKind.ADDRESS, f"{url} redirects ({reply}); {hint}")
+    if error.status in (404, 405, 410) or error.code == "html":
+        reason = f"usually the address lacks its {credentials.usual_path}"
+        hint = "see --base-url and --protocol"
+        message = f"{url}: no server of this protocol answers ({reply}); {reason}: {hint}"
+        return ServerFault(FailureKind.ADDRESS, message)
+    if error.nothing_sent:
+        hint = "check --base-url, and that the server runs"
+        return ServerFault(FailureKind.UNREACHABLE, f"{url} cannot be reached ({reply}); {hint}")
+    return None
+
+
+def job_request_failure(
+    error: ApiError, credentials: Credentials, job_id: str, done: bool
+) -> FfprepError:
+    """Return the error for a question about a job; if the job is `done`, for its download."""
+    reply = quote(error, credentials)
     if error.status == 410:
-        return JobError(FailureKind.EXPIRED, f"job {job} has expired ({said}); {AGAIN}")
+        return JobError(FailureKind.EXPIRED, f"job {job_id} has expired ({reply}); {RESUBMIT}")
     if error.status == 404 and done:
-        return JobError(FailureKind.CLIP, f"job {job} is done, but its clip is not there ({said})")
+        message = f"job {job_id} is done, but its clip is not there ({reply})"
+        return JobError(FailureKind.CLIP, message)
     if error.status == 404:
-        words = "it has expired, or was made by another account or at another server"
-        words += f"; or --base-url lacks its {access.usual_path}"
-        return JobError(FailureKind.UNKNOWN_JOB, f"there is no job {job} ({said}): {words}")
-    if fault := everywhere(error, access):
+        reason = "it has expired, or belongs to another account or server"
+        reason += f"; or --base-url lacks its {credentials.usual_path}"
+        return JobError(FailureKind.UNKNOWN_JOB, f"no job {job_id} ({reply}): {reason}")
+    if fault := server_fault(error, credentials):
         return fault
-    what = "its clip cannot be fetched" if done else "it cannot be asked for"
-    return JobError(FailureKind.UNREACHABLE, f"job {job}: {what} ({said})")
+    what = "cannot download its clip" if done else "cannot ask for its state"
+    return JobError(FailureKind.UNREACHABLE, f"job {job_id}: {what} ({reply})")
 
 
-def failed(job: RemoteJob, access: Credentials) -> JobError:
-    """Why a job that was created came to nothing."""
-    said = access.hide(_plain(f"{job.code}: {job.words}").strip(": "))
-    text = f"{job.code} {job.words}".lower()
+def job_failure(job: RemoteJob, credentials: Credentials) -> JobError:
+    """Return the error for a job that the server reports as failed."""
+    reason = credentials.redact(_one_line(f"{job.code}: {job.message}").strip(": "))
+    text = f"{job.code} {job.message}".lower()
     if _MODERATION.search(text):
-        words = f"was stopped by moderation ({said}); {PEOPLE}"
-        return JobError(FailureKind.MODERATION, f"job {job.id} {words}")
+        message = f"job {job.id} was stopped by moderation ({reason}); {_PEOPLE}"
+        return JobError(FailureKind.MODERATION, message)
     if job.code == "expired":
-        return JobError(FailureKind.EXPIRED, f"job {job.id} has expired; {AGAIN}")
-    words = f"has failed ({said or 'the server does not say why'})"
-    return JobError(FailureKind.FAILED, f"job {job.id} {words}; {AGAIN}")
+        return JobError(FailureKind.EXPIRED, f"job {job.id} has expired; {RESUBMIT}")
+    message = f"job {job.id} failed ({reason or 'the server does not say why'}); {RESUBMIT}"
+    return JobError(FailureKind.FAILED, message)
 
 
-def _plain(words: str) -> str:
-    """The server's words, to stand within a sentence."""
-    return " ".join(words.split()).rstrip(".")
-
-
-def quoted(error: ApiError, access: Credentials) -> str:
-    """The server's words, without what is secret; hidden before they are cut."""
-    words = access.hide(error.words)[:_MOST] or "nothing"
+def quote(error: ApiError, credentials: Credentials) -> str:
+    """Return the server's words without secrets. They are redacted before they are shortened."""
+    words = credentials.redact(error.message)[:_LONGEST_QUOTE] or "nothing"
     return f"{error.status}: {words}" if error.status else words
 
 
-def _asked(call: HttpRequest) -> str:
-    return ", ".join(f"{key}={value}" for key, value in call.fields if key != "prompt")
+def _one_line(words: str) -> str:
+    """Return the server's words in a form that fits into a sentence."""
+    return " ".join(words.split()).rstrip(".")
+
+
+def _fields_sent(request: HttpRequest) -> str:
+    return ", ".join(f"{key}={value}" for key, value in request.fields if key != "prompt")

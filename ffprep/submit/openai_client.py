@@ -1,4 +1,7 @@
-"""The openai SDK: whether it is there, and its errors as ApiError. Imported when a request is made: it takes half a second."""
+"""The openai SDK: making clients, and its errors as ApiError.
+
+The SDK is imported when the first request is made, since that takes half a second.
+"""
 
 import importlib.util
 import logging
@@ -17,8 +20,8 @@ from ffprep.submit.errors import ApiError
 if TYPE_CHECKING:
     import openai
 
-_CONNECT = 15.0
-# What httpx, under the SDK, raises when nothing has been sent; by name, since it comes in two versions.
+_CONNECT_TIMEOUT = 15.0
+# What httpx, below the SDK, raises before anything was sent; by name, since httpx has two versions.
 _NOTHING_SENT = {
     "ConnectError",
     "ConnectTimeout",
@@ -28,113 +31,113 @@ _NOTHING_SENT = {
 }
 
 
-def require() -> None:
-    """Raise EnvironmentFault where the SDK is not installed."""
+def require_sdk() -> None:
+    """Raise EnvironmentFault if the SDK is not installed."""
     if importlib.util.find_spec("openai") is None:
-        words = "needs the openai SDK, which is not installed; pip install 'ffprep[openai]'"
-        raise EnvironmentFault(f"ffprep submit {words}")
+        hint = "run: pip install 'ffprep[openai]'"
+        raise EnvironmentFault(f"ffprep submit needs the openai SDK, which is not installed; {hint}")
 
 
-def module() -> Any:
-    """The SDK, imported; it says of every method that one service has ended, and others have not."""
+def import_sdk() -> Any:
+    """Import the SDK, without the warning that OpenAI's own video service has ended."""
     import openai
 
     warnings.filterwarnings("ignore", "The Sora API", DeprecationWarning)
     return openai
 
 
-def client(kind: str, access: Credentials, **options: Any) -> Any:
-    """A client of the SDK, by its class, that sends each request once, and nowhere else.
+def make_client(class_name: str, credentials: Credentials, **options: Any) -> Any:
+    """Return a client of the SDK that sends each request once.
 
-    Its log, where OPENAI_LOG asks for one, goes through `hide`: it may have addresses in it. Raises EnvironmentFault.
+    If OPENAI_LOG asks for a log, secrets are removed from it. Raises EnvironmentFault.
     """
-    openai = module()
+    openai = import_sdk()
     for handler in logging.getLogger().handlers:
-        handler.addFilter(_Hidden(access.hide))
+        handler.addFilter(_RedactingFilter(credentials.redact))
     try:
-        return getattr(openai, kind)(
-            api_key=access.key,
-            base_url=access.base_url,
+        return getattr(openai, class_name)(
+            api_key=credentials.key,
+            base_url=credentials.base_url,
             max_retries=0,
-            default_headers=dict(access.headers),
+            default_headers=dict(credentials.headers),
             **options,
         )
     except (ImportError, ValueError, OSError, openai.OpenAIError) as error:
-        words = f"the client for {access.shown_url} cannot be made ({access.hide(reason(error)).rstrip('.')})"
-        hint = "see HTTPS_PROXY, ALL_PROXY, SSL_CERT_FILE and OPENAI_* in the environment"
-        raise EnvironmentFault(f"{words}; {hint}") from None
+        why = credentials.redact(reason(error)).rstrip(".")
+        hint = "check HTTPS_PROXY, ALL_PROXY, SSL_CERT_FILE and OPENAI_* in the environment"
+        message = f"cannot make a client for {credentials.display_url} ({why}); {hint}"
+        raise EnvironmentFault(message) from None
 
 
-def unmoved(client: Any) -> Any:
-    """The same client, which follows no redirect: it would send a picture again, or none."""
-    return client.with_options(http_client=module().DefaultHttpxClient(follow_redirects=False))
+def without_redirects(client: Any) -> Any:
+    """Return the client without redirects, which would send the picture again, or not at all."""
+    http_client = import_sdk().DefaultHttpxClient(follow_redirects=False)
+    return client.with_options(http_client=http_client)
 
 
-class _Hidden(logging.Filter):
-    def __init__(self, hide: Callable[[str], str]) -> None:
+class _RedactingFilter(logging.Filter):
+    def __init__(self, redact: Callable[[str], str]) -> None:
         super().__init__()
-        self._hide = hide
+        self._redact = redact
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Rewrite every record, without its traceback; none is left out."""
-        record.msg, record.args = self._hide(record.getMessage()), ()
+        """Redact the record, and remove its traceback. Keeps every record."""
+        record.msg, record.args = self._redact(record.getMessage()), ()
         record.exc_info = record.exc_text = None
         return True
 
 
-def patience(seconds: float) -> Any:
-    """So long for an answer; a server that is there is reached sooner."""
-    return module().Timeout(seconds, connect=min(seconds, _CONNECT))
+def request_timeout(seconds: float) -> Any:
+    """Return the SDK's timeout: `seconds` for an answer, less for the connection."""
+    return import_sdk().Timeout(seconds, connect=min(seconds, _CONNECT_TIMEOUT))
 
 
 @contextmanager
-def answered() -> Iterator[None]:
-    """The SDK's errors as ApiError, within which a request is made."""
+def api_errors() -> Iterator[None]:
+    """Raise errors of the SDK as ApiError."""
     import openai
 
     try:
         yield
     except openai.APIStatusError as error:
-        raise _refused(error) from None
+        raise _status_error(error) from None
     except openai.APIConnectionError as error:
         causes = list(_causes(error))
         names = {base.__name__ for cause in causes for base in type(cause).__mro__}
-        late = isinstance(error, openai.APITimeoutError)
-        words = str(causes[-1]) or type(causes[-1]).__name__
-        nothing_sent = bool(names & _NOTHING_SENT)
-        raise ApiError(words, late=late, nothing_sent=nothing_sent) from None
-    except openai.APIError as error:  # an answer that the SDK makes nothing of
+        message = str(causes[-1]) or type(causes[-1]).__name__
+        raise ApiError(message, nothing_sent=bool(names & _NOTHING_SENT)) from None
+    except openai.APIError as error:  # an answer that the SDK cannot interpret
         raise ApiError(error.message, status=200) from None
-    except UnicodeEncodeError as error:  # nothing was sent
+    except UnicodeEncodeError as error:  # raised before anything is sent
         raise ApiError(f"cannot be sent: {error}", nothing_sent=True) from None
-    except ValueError:  # JSON that is none
-        raise ApiError("an empty answer, or none in JSON", status=200) from None
+    except ValueError:  # malformed JSON
+        raise ApiError("an answer that is empty or not JSON", status=200) from None
 
 
-def _refused(error: "openai.APIStatusError") -> ApiError:
+def _status_error(error: "openai.APIStatusError") -> ApiError:
     body, code = error.body, ""
     if isinstance(body, dict):
         code = str(body.get("code") or body.get("type") or "")
         body = body.get("message") or body.get("detail") or body
-    words = str(body if body is not None else error.response.text)
-    header = error.response.headers.get("content-type", "")
-    if "html" in header:
-        words = "a page for people"
+    message = str(body if body is not None else error.response.text)
     headers = error.response.headers
-    wait = seconds_in(headers, "retry-after-ms")
-    wait = seconds_in(headers, "retry-after") if wait is None else wait
+    if "html" in headers.get("content-type", ""):
+        message = "an HTML page"
+    retry_after = header_seconds(headers, "retry-after-ms")
+    if retry_after is None:
+        retry_after = header_seconds(headers, "retry-after")
     if 300 <= error.status_code < 400:
-        words = f"to {headers.get('location', 'nowhere')}"
-    return ApiError(words, status=error.status_code, code=code, wait=wait)
+        message = f"to {headers.get('location', 'nowhere')}"
+    return ApiError(message, status=error.status_code, code=code, retry_after=retry_after)
 
 
-def seconds_in(headers: Mapping[str, str], name: str, most: float = math.inf) -> float | None:
-    """The time until then that a header tells: in seconds, in milliseconds, as its name says, or as a date."""
-    said = headers.get(name, "")
+def header_seconds(headers: Mapping[str, str], name: str, most: float = math.inf) -> float | None:
+    """Return the waiting time in a header: seconds, a date, or, if its name ends so, `-ms`."""
+    value = headers.get(name, "")
     try:
-        seconds = float(said) / (1000 if name.endswith("-ms") else 1)
+        seconds = float(value) / (1000 if name.endswith("-ms") else 1)
     except ValueError:
-        date = parsedate_tz(said)
+        date = parsedate_tz(value)
         if date is None:
             return None
         seconds = max(mktime_tz(date) - time.time(), 0.0)
@@ -142,8 +145,8 @@ def seconds_in(headers: Mapping[str, str], name: str, most: float = math.inf) ->
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """An error and what led to it, the first cause last."""
-    seen: BaseException | None = error
-    while seen is not None:
-        yield seen
-        seen = seen.__cause__ or seen.__context__
+    """Yield an error and its causes, the first cause last."""
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__

@@ -1,16 +1,16 @@
-"""OpenAI's /v1/videos, as its service had it until 2026-09-24, and as servers of the same protocol have it."""
+"""OpenAI's /v1/videos, as OpenAI served it until 2026-09-24, and as compatible servers do."""
 
 import json
 from functools import cached_property
 from typing import Any
 
 from ffprep.submit import openai_client as sdk
-from ffprep.submit.credentials import HIDDEN, Credentials
+from ffprep.submit.credentials import REDACTED, Credentials
 from ffprep.submit.errors import ApiError
 from ffprep.submit.protocol import MULTIPART, ClipRequest, HttpRequest, JobState, RemoteJob, Upload
 
-# The first four are OpenAI's; the others are what servers in front of other models say.
-_PHASES = {
+# The first four are OpenAI's; the others come from servers in front of other models.
+_STATES = {
     "queued": JobState.WAITING,
     "in_progress": JobState.RUNNING,
     "completed": JobState.DONE,
@@ -20,106 +20,107 @@ _PHASES = {
     "canceled": JobState.FAILED,
     "expired": JobState.FAILED,
 }
-_MOST = 60.0
-"""Seconds after which a job is asked for at the latest, whatever the server says."""
+_LONGEST_POLL = 60.0
+"""Upper limit in seconds for the interval that the server asks for."""
 
 
-class Videos:
-    """`wire.Speaker` of this protocol."""
+class OpenAiVideos:
+    """`protocol.VideoApi` for /v1/videos."""
 
-    def __init__(self, access: Credentials) -> None:
-        self._access = access
+    def __init__(self, credentials: Credentials) -> None:
+        self._credentials = credentials
 
     @cached_property
     def _client(self) -> Any:
-        return sdk.client("OpenAI", self._access)
+        return sdk.make_client("OpenAI", self._credentials)
 
     @cached_property
-    def _creator(self) -> Any:
-        return sdk.unmoved(self._client)
+    def _create_client(self) -> Any:
+        return sdk.without_redirects(self._client)
 
-    def prepare(self) -> None:
-        """Make the clients."""
-        _ = self._creator
+    def connect(self) -> None:
+        """Make the HTTP clients."""
+        _ = self._create_client
 
-    def call(self, wish: ClipRequest, picture: Upload) -> HttpRequest:
-        """`seconds` is a text there, and `size` is `WxH`."""
-        body = {"model": wish.model} if wish.model else {}
-        body |= {"prompt": wish.prompt, "seconds": str(wish.seconds), "size": str(wish.size)}
-        url = f"{self._access.shown_url}/videos"
-        headers = {"authorization": f"Bearer {HIDDEN}"} | MULTIPART
-        return HttpRequest(url, headers, body | dict(wish.extra), "input_reference", picture)
+    def build_request(self, clip: ClipRequest, upload: Upload) -> HttpRequest:
+        """Return the request: `seconds` is a string, and `size` is `WxH`."""
+        body = {"model": clip.model} if clip.model else {}
+        body |= {"prompt": clip.prompt, "seconds": str(clip.seconds), "size": str(clip.size)}
+        url = f"{self._credentials.display_url}/videos"
+        headers = {"authorization": f"Bearer {REDACTED}"} | MULTIPART
+        return HttpRequest(url, headers, body | dict(clip.extra), "input_reference", upload)
 
-    def create(self, call: HttpRequest, timeout: float) -> str:
-        """Send it once: what is sent again may be billed again."""
-        fields, picture = call.body.copy(), call.picture
-        upload = (picture.name, picture.data, picture.mime)
-        with sdk.answered():
-            video = self._creator.videos.create(
+    def create(self, request: HttpRequest, timeout: float) -> str:
+        """Send the request once, since a second one may be billed again."""
+        fields, upload = request.body.copy(), request.upload
+        with sdk.api_errors():
+            video = self._create_client.videos.create(
                 prompt=fields.pop("prompt"),
-                input_reference=upload,
+                input_reference=(upload.name, upload.data, upload.mime),
                 extra_body=fields,
-                timeout=sdk.patience(timeout),
+                timeout=sdk.request_timeout(timeout),
             )
-        return id_of(getattr(video, "id", None), video)
+        return read_job_id(getattr(video, "id", None), video)
 
-    def look(self, job: str, timeout: float) -> RemoteJob:
-        """Ask how a job stands."""
-        with sdk.answered():
+    def retrieve(self, job_id: str, timeout: float) -> RemoteJob:
+        """Return the state of a job."""
+        with sdk.api_errors():
             raw = self._client.videos.with_raw_response
-            answer = raw.retrieve(job, timeout=sdk.patience(timeout))
-            video = answer.parse()
-        status = state_of(getattr(video, "status", None), video).lower()
+            response = raw.retrieve(job_id, timeout=sdk.request_timeout(timeout))
+            video = response.parse()
+        status = read_status(getattr(video, "status", None), video).lower()
         error = getattr(video, "error", None)
         code = getattr(error, "code", None) or ("" if error or status == "failed" else status)
         return RemoteJob(
-            id=job,
-            phase=_PHASES.get(status, JobState.RUNNING),
-            progress=fraction(getattr(video, "progress", None)),
+            id=job_id,
+            state=_STATES.get(status, JobState.RUNNING),
+            progress=_fraction(getattr(video, "progress", None)),
             code=str(code),
-            words=str(getattr(error, "message", None) or error or ""),
-            state=status,
-            clip=job,
-            after=sdk.seconds_in(answer.headers, "openai-poll-after-ms", _MOST),
+            message=str(getattr(error, "message", None) or error or ""),
+            status=status,
+            clip_id=job_id,
+            poll_after=sdk.header_seconds(
+                response.headers, "openai-poll-after-ms", _LONGEST_POLL
+            ),
         )
 
-    def fetch(self, job: RemoteJob, timeout: float) -> bytes:
-        """The clip, whole."""
-        with sdk.answered():
+    def download(self, job: RemoteJob, timeout: float) -> bytes:
+        """Return the whole clip."""
+        with sdk.api_errors():
             content: bytes = self._client.videos.download_content(
-                job.clip, timeout=sdk.patience(timeout)
+                job.clip_id, timeout=sdk.request_timeout(timeout)
             ).content
         return content
 
 
-def id_of(found: object, answer: object) -> str:
-    """A job's id, which may be a number. Raises ApiError where an answer has none."""
-    numbered = isinstance(found, int) and not isinstance(found, bool)
-    return _text(str(found) if numbered else found, answer, "no job")
+def read_job_id(value: object, answer: object) -> str:
+    """Return a job's id, which may be a number. Raises ApiError if the answer has none."""
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    return _require_text(str(value) if is_number else value, answer, "no job id")
 
 
-def state_of(found: object, answer: object) -> str:
-    """The word for a job's state. Raises ApiError where an answer has none."""
-    return _text(found, answer, "no job's state")
+def read_status(value: object, answer: object) -> str:
+    """Return the server's word for a job's state. Raises ApiError if the answer has none."""
+    return _require_text(value, answer, "no job state")
 
 
-def _text(found: object, answer: object, what: str) -> str:
-    if isinstance(found, str) and found:
-        return found
+def _require_text(value: object, answer: object, problem: str) -> str:
+    if isinstance(value, str) and value:
+        return value
     text = answer if isinstance(answer, str) else _as_json(answer)
-    html = text.lstrip()[:1] == "<"
-    words = "a page for people" if html else f"{what} ({text or 'an empty answer'})"
-    raise ApiError(words, status=200, code="html" if html else "")
+    is_html = text.lstrip()[:1] == "<"
+    message = "an HTML page" if is_html else f"{problem} ({text or 'an empty answer'})"
+    raise ApiError(message, status=200, code="html" if is_html else "")
 
 
-def fraction(percent: object) -> float:
-    """A progress in percent, as servers tell it, as a fraction; 0 where they tell none."""
-    known = isinstance(percent, int | float) and 0 <= percent <= 100
-    return float(percent) / 100 if known else 0.0  # type: ignore[arg-type]
+def _fraction(percent: object) -> float:
+    """Return a percentage as a fraction; 0 if it is not a percentage."""
+    valid = isinstance(percent, int | float) and 0 <= percent <= 100
+    return float(percent) / 100 if valid else 0.0  # type: ignore[arg-type]
 
 
 def _as_json(answer: object) -> str:
-    """What an answer said that is no text."""
-    dumped = getattr(answer, "model_dump", None)
-    told = dumped(exclude_unset=True, warnings=False) if dumped else answer
-    return json.dumps(told, default=str) if told else ""
+    """Return an answer that is not text as JSON, for an error message."""
+    dump = getattr(answer, "model_dump", None)
+    content = dump(exclude_unset=True, warnings=False) if dump else answer
+    return json.dumps(content, default=str) if content else ""

@@ -1,4 +1,4 @@
-"""Many courses at a time, until all are through, or somebody asks for the end."""
+"""Run several submissions at a time, until all have ended or the run is asked to stop."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -8,47 +8,51 @@ from threading import Event
 
 from ffprep.errors import EnvironmentFault
 from ffprep.submit.rate_limit import RunStopped
-from ffprep.submit.submission import Outcome, Stage, Submission
+from ffprep.submit.submission import Outcome, State, Submission
 
-_PULSE = 0.1
-_LEAVING = 1.0
-_SENDING = 30.0
-"""Seconds for which the answer to a request is waited for at the end: with it, the job has a name."""
+_WAIT_INTERVAL = 0.1
+_STOP_TIMEOUT = 1.0
+_SENDING_TIMEOUT = 30.0
+"""Seconds to wait at the end for the answer to a create, which contains the job's id."""
 
 
 @dataclass(slots=True)
 class SubmissionPool:
-    """Submissions on `workers` threads. No slot of make's jobserver is held: most of a course is waiting."""
+    """Runs submissions on `workers` threads. Takes no slots of make's jobserver: threads mostly wait.
+
+    `on_progress` is called often with the submissions that run, `on_wait` once if the end waits for
+    the answer to a create.
+    """
 
     run: Callable[[Submission], Outcome]
     workers: int
     stopped: Event
-    look: Callable[[Iterable[Submission]], None]
-    waits: Callable[[float], None] = lambda _: None
-    _running: dict["Future[Outcome]", Submission] = field(default_factory=dict)
-    _lost: list[Submission] = field(default_factory=list)
+    on_progress: Callable[[Iterable[Submission]], None]
+    on_wait: Callable[[float], None] = lambda _: None
     fault: EnvironmentFault | None = field(default=None, init=False)
+    _running: dict["Future[Outcome]", Submission] = field(default_factory=dict)
+    _faulted: list[Submission] = field(default_factory=list)
 
-    def outcomes(self, courses: Iterable[Submission | Outcome]) -> Iterator[Outcome]:
-        """What becomes of each, as it comes. When it has `stopped`, the rest are `unfinished`.
+    def outcomes(self, submissions: Iterable[Submission | Outcome]) -> Iterator[Outcome]:
+        """Yield outcomes as submissions end; when `stopped` is set, the rest are `unfinished`.
 
-        Raises the EnvironmentFault that one of them met, when those under way have ended; no other begins.
+        After an EnvironmentFault, no submission starts. It is raised when the running ones have ended.
         """
         executor = ThreadPoolExecutor(self.workers)
         try:
-            for course in courses:
-                if isinstance(course, Outcome):
-                    yield course
+            for submission in submissions:
+                if isinstance(submission, Outcome):
+                    yield submission
                     continue
-                while len(self._running) >= self.workers and not self._over:
-                    yield from self._ended()
-                if self._over:
+                while len(self._running) >= self.workers and not self._ending:
+                    yield from self._wait()
+                if self._ending:
                     break
-                self._running[executor.submit(self.run, course)] = course
+                self._running[executor.submit(self.run, submission)] = submission
             while self._running and not self.stopped.is_set():
-                yield from self._ended()
+                yield from self._wait()
             if self.stopped.is_set():
-                yield from self._left()
+                yield from self._last_outcomes()
         finally:
             self.stopped.set()
             executor.shutdown(wait=False, cancel_futures=True)
@@ -57,41 +61,41 @@ class SubmissionPool:
 
     @property
     def unfinished(self) -> list[Submission]:
-        """Those of which no Outcome came."""
-        return [*self._lost, *self._running.values()]
+        """The submissions without an outcome."""
+        return [*self._faulted, *self._running.values()]
 
     @property
-    def _over(self) -> bool:
+    def _ending(self) -> bool:
         return self.fault is not None or self.stopped.is_set()
 
-    def _ended(self) -> Iterator[Outcome]:
-        self.look(self._running.values())
-        done, _ = wait(self._running, _PULSE, FIRST_COMPLETED)
+    def _wait(self) -> Iterator[Outcome]:
+        self.on_progress(self._running.values())
+        done, _ = wait(self._running, _WAIT_INTERVAL, FIRST_COMPLETED)
         for future in done:
-            yield from self._taken(future)
+            yield from self._collect(future)
 
-    def _taken(self, future: "Future[Outcome]") -> Iterator[Outcome]:
+    def _collect(self, future: "Future[Outcome]") -> Iterator[Outcome]:
         try:
             outcome = future.result()
         except RunStopped:
-            return  # it stays among the unfinished
+            return  # the submission stays among the unfinished
         except EnvironmentFault as error:
             self.fault = self.fault or error
-            self._lost.append(self._running.pop(future))
+            self._faulted.append(self._running.pop(future))
             return
         del self._running[future]
         yield outcome
 
-    def _left(self) -> Iterator[Outcome]:
-        """What still comes in the moment before the end."""
-        began, told = time.monotonic(), False
+    def _last_outcomes(self) -> Iterator[Outcome]:
+        """Wait a moment for the submissions that are about to end, longer for those that send."""
+        began, announced = time.monotonic(), False
         while pending := [future for future in self._running if not future.done()]:
-            sending = any(self._running[future].stage is Stage.SENDING for future in pending)
-            if sending and not told:
-                self.waits(_SENDING)
-                told = True
-            if time.monotonic() - began > (_SENDING if sending else _LEAVING):
+            sending = any(self._running[future].state is State.SENDING for future in pending)
+            if sending and not announced:
+                self.on_wait(_SENDING_TIMEOUT)
+                announced = True
+            if time.monotonic() - began > (_SENDING_TIMEOUT if sending else _STOP_TIMEOUT):
                 break
-            wait(pending, _PULSE, FIRST_COMPLETED)
+            wait(pending, _WAIT_INTERVAL, FIRST_COMPLETED)
         for future in [future for future in self._running if future.done()]:
-            yield from self._taken(future)
+            yield from self._collect(future)

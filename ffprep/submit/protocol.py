@@ -1,4 +1,4 @@
-"""What goes over the wire, whatever the protocol: a wish, the picture sent with it, the job that comes of it."""
+"""The types that every video API shares: the clip asked for, the upload, the request, the job."""
 
 import json
 from dataclasses import dataclass, field
@@ -11,7 +11,10 @@ from ffprep.errors import UsageError
 
 @dataclass(frozen=True, slots=True)
 class ClipRequest:
-    """The clip that is asked for. Without a `model`, the server takes its own; `extra` are more fields, as read from JSON."""
+    """The clip to make. Without a `model`, the server chooses one.
+
+    `extra` are additional fields of the request, with values as read from JSON.
+    """
 
     prompt: str
     size: Size
@@ -22,7 +25,7 @@ class ClipRequest:
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A picture as it is uploaded. `region` are the edges of what the server is to cut from it, if it is to."""
+    """The picture to upload. `region` is the part that the server must cut out, if it must."""
 
     name: str
     data: bytes = field(repr=False)
@@ -31,8 +34,8 @@ class Upload:
     region: Bounds | None = None
 
     def describe(self) -> str:
-        """What was sent, for errors and dry runs."""
-        cut = ", of which the server is to cut a part" if self.region else ""
+        """Return name, type, size and length, for error messages and dry runs."""
+        cut = ", of which the server cuts out a region" if self.region else ""
         return f"{self.name}, {self.mime}, {self.size}, {len(self.data)} bytes{cut}"
 
 
@@ -41,43 +44,44 @@ MULTIPART = {"content-type": "multipart/form-data"}
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """The request that creates a job, a POST of multipart/form-data, but for the key.
+    """The request that creates a job: a POST of multipart/form-data.
 
-    `body` are its fields, `part` is the name of the file's part, `headers` those that are told, without the key.
+    `body` holds the form fields, `file_field` is the name of the part that holds the picture.
+    `headers` contain no key.
     """
 
     url: str
     headers: dict[str, str]
     body: dict[str, Any]
-    part: str
-    picture: Upload
+    file_field: str
+    upload: Upload
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        picture = self.picture
+        """Return the request as `--dry-run --json` prints it."""
+        upload = self.upload
         return {
             "method": "POST",
             "url": self.url,
             "headers": self.headers,
             "fields": self.fields,
             "file": {
-                "part": self.part,
-                "name": picture.name,
-                "mime": picture.mime,
-                "bytes": len(picture.data),
-                "width": picture.size.width,
-                "height": picture.size.height,
+                "part": self.file_field,
+                "name": upload.name,
+                "mime": upload.mime,
+                "bytes": len(upload.data),
+                "width": upload.size.width,
+                "height": upload.size.height,
             },
         }
 
     @property
     def fields(self) -> list[tuple[str, str]]:
-        """The body as the multipart has it."""
-        return [pair for key, value in self.body.items() for pair in _flat(key, value)]
+        """The body as fields of multipart/form-data."""
+        return [pair for key, value in self.body.items() for pair in _flatten(key, value)]
 
 
 class JobState(StrEnum):
-    """Where a job stands."""
+    """The state of a job at the server."""
 
     WAITING = "waiting"
     RUNNING = "running"
@@ -87,66 +91,66 @@ class JobState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RemoteJob:
-    """A job as the server tells it. `state` is its own word for `phase`, `progress` a fraction; `code` and `words` say why it failed.
+    """A job as the server reports it.
 
-    `clip` is the name by which its clip is fetched, once there is one; `after` says in how many seconds the server would
-    be asked again.
+    `status` is the server's own word for `state`, `progress` a fraction. `code` and `message` say why
+    the job failed. `clip_id` identifies the clip of a job that is done. `poll_after` is the number of
+    seconds after which the server wants to be asked again.
     """
 
     id: str
-    phase: JobState
+    state: JobState
     progress: float = 0.0
-    state: str = ""
+    status: str = ""
     code: str = ""
-    words: str = ""
-    clip: str = ""
-    after: float | None = None
+    message: str = ""
+    clip_id: str = ""
+    poll_after: float | None = None
 
 
 class VideoApi(Protocol):
-    """One protocol, spoken with one server. What does not succeed is `refusals.Unsuccessful`."""
+    """A video API at one server. Requests that fail raise `errors.ApiError`."""
 
-    def call(self, wish: ClipRequest, picture: Upload) -> HttpRequest:
-        """The request for a wish; nothing is sent."""
+    def build_request(self, clip: ClipRequest, upload: Upload) -> HttpRequest:
+        """Return the request that creates a job. Sends nothing."""
 
-    def prepare(self) -> None:
-        """Do all that can go wrong before a request. Raises EnvironmentFault."""
+    def connect(self) -> None:
+        """Make the HTTP clients. Raises EnvironmentFault if that fails."""
 
-    def create(self, call: HttpRequest, timeout: float) -> str:
-        """Send it, once; the job's id."""
+    def create(self, request: HttpRequest, timeout: float) -> str:
+        """Send a request once, and return the id of the job."""
 
-    def look(self, job: str, timeout: float) -> RemoteJob:
-        """Ask how a job stands."""
+    def retrieve(self, job_id: str, timeout: float) -> RemoteJob:
+        """Return the state of a job."""
 
-    def fetch(self, job: RemoteJob, timeout: float) -> bytes:
-        """The clip of a job that is done."""
+    def download(self, job: RemoteJob, timeout: float) -> bytes:
+        """Return the clip of a job that is done."""
 
 
 def read_extra(text: str) -> tuple[str, Any]:
     """Read `KEY=JSON`. Raises UsageError."""
     key, _, value = text.partition("=")
     if not key or not value:
-        raise UsageError(f"{text!r} is no field; write KEY=JSON, such as seed=7")
+        raise UsageError(f"{text!r} is not a field; write KEY=JSON, for example seed=7")
     try:
-        found = json.loads(value)
+        parsed = json.loads(value)
     except ValueError:
-        words = "is no JSON; a text has quotes of its own"
-        raise UsageError(f"{value!r} {words}, such as '{key}=\"{value}\"'") from None
+        hint = f"put quotes around a text, for example '{key}=\"{value}\"'"
+        raise UsageError(f"{value!r} is not JSON; {hint}") from None
     try:
-        json.dumps(found, allow_nan=False, ensure_ascii=False).encode()
+        json.dumps(parsed, allow_nan=False, ensure_ascii=False).encode()
     except ValueError:
-        raise UsageError(
-            f"{text!r} cannot be sent: a number that is none, or half a letter"
-        ) from None
-    return key, found
+        reason = "it contains NaN, an infinite number or a broken character"
+        raise UsageError(f"{text!r} cannot be sent: {reason}") from None
+    return key, parsed
 
 
-def _flat(key: str, value: Any) -> list[tuple[str, str]]:
-    """The fields of a multipart for a value, as the SDK writes them: `key`, `key[part]`, `key[]`."""
+def _flatten(key: str, value: Any) -> list[tuple[str, str]]:
+    """Return the form fields of a value as the SDK names them: `key`, `key[part]`, `key[]`."""
     if isinstance(value, dict):
-        return [pair for name, part in value.items() for pair in _flat(f"{key}[{name}]", part)]
+        return [pair for name, part in value.items() for pair in _flatten(f"{key}[{name}]", part)]
     if isinstance(value, list):
-        return [pair for part in value for pair in _flat(f"{key}[]", part)]
+        return [pair for part in value for pair in _flatten(f"{key}[]", part)]
     if value is None:
-        return []  # nor does the SDK send it
+        return []  # the SDK does not send it either
     return [(key, value if isinstance(value, str) else json.dumps(value))]

@@ -1,4 +1,4 @@
-"""When to go on: pauses that end at once when somebody asks for the end, and creates held up while a server takes no more."""
+"""Waiting: pauses that an interrupt ends at once, a limit on the rate of creates, call timeouts."""
 
 import time
 from collections.abc import Callable
@@ -7,21 +7,24 @@ from threading import Event, Lock, Thread
 from typing import TypeVar
 
 Answer = TypeVar("Answer")
-_GAP = 1.0
-"""Seconds between creates at a server that has said that they are too many."""
+_THROTTLED_INTERVAL = 1.0
+"""Seconds between creates at a server that has throttled one."""
 
 
 class RunStopped(Exception):
-    """Somebody has asked for the end of it all."""
+    """The run was asked to stop."""
 
 
-def within(seconds: float, ask: Callable[[], Answer]) -> Answer:
-    """An answer, however a server draws it out: limits of its own are for each part of one. Raises TimeoutError."""
+def call_with_timeout(seconds: float, call: Callable[[], Answer]) -> Answer:
+    """Return the result of `call`. Raises TimeoutError after `seconds`, and leaves the call alone.
+
+    The HTTP client's own timeouts limit each read, so a slow server could exceed any total.
+    """
     future: Future[Answer] = Future()
 
     def run() -> None:
         try:
-            future.set_result(ask())
+            future.set_result(call())
         except BaseException as error:
             future.set_exception(error)
 
@@ -30,31 +33,31 @@ def within(seconds: float, ask: Callable[[], Answer]) -> Answer:
 
 
 class RateLimiter:
-    """The pace of all courses of a run, until it is `stopped`."""
+    """Pauses, and the rate of creates, of all submissions of a run, until `stopped` is set."""
 
     def __init__(self, stopped: Event) -> None:
         self._stopped, self._lock = stopped, Lock()
-        self._next, self._gap = 0.0, 0.0
+        self._next_create, self._interval = 0.0, 0.0
 
-    def pause(self, seconds: float) -> None:
-        """Raises RunStopped."""
+    def sleep(self, seconds: float) -> None:
+        """Wait. Raises RunStopped at once when the run is asked to stop."""
         if self._stopped.wait(max(seconds, 0.0)):
             raise RunStopped
 
-    def turn(self) -> None:
+    def wait_for_turn(self) -> None:
         """Wait until the next create may be sent. Raises RunStopped."""
         while True:
             with self._lock:
                 now = time.monotonic()
-                wait = self._next - now
+                wait = self._next_create - now
                 if wait <= 0:
-                    self._next = now + self._gap
+                    self._next_create = now + self._interval
                     break
-            self.pause(wait)
-        self.pause(0)
+            self.sleep(wait)
+        self.sleep(0)
 
-    def hold_up(self, seconds: float) -> None:
-        """No create for so long, since the server takes no more; then one at a time."""
+    def back_off(self, seconds: float) -> None:
+        """Send no create for `seconds`, and from then on one per second."""
         with self._lock:
-            self._gap = _GAP
-            self._next = max(self._next, time.monotonic() + seconds)
+            self._interval = _THROTTLED_INTERVAL
+            self._next_create = max(self._next_create, time.monotonic() + seconds)

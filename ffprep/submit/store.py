@@ -1,187 +1,284 @@
-"""What was submitted to where, so that nothing is submitted twice: written before a request is sent, and after its answer."""
+"""The record of submissions, `.ffprep/submissions.db`, so that nothing is submitted twice.
+
+A request is recorded before it is sent, and the job's id when the server has answered.
+"""
 
 import errno
 import os
 import sqlite3
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 from ffprep.errors import EnvironmentFault, PhotoError, reason
-from ffprep.ledger.database import database_errors, open_to_read, open_to_write, refuse_others
+from ffprep.ledger.database import (
+    Layout,
+    database_errors,
+    open_to_read,
+    open_to_write,
+    refuse_others,
+)
 from ffprep.storage.lock import held_file, lock_output
 from ffprep.submit.errors import FailureKind, JobError
-from ffprep.submit.submissions import FILE, LAYOUT
-from ffprep.system.files import FileStamp
+from ffprep.system.files import FOLDER, FileStamp
 
-_OPENING = 10.0
+_FILE = f"{FOLDER}/submissions.db"
+_LAYOUT = Layout(
+    application=0x66667073,  # "ffps"
+    version=1,
+    schema="""
+CREATE TABLE submissions (
+    clip BLOB NOT NULL,          -- its place in the folder
+    request TEXT NOT NULL,       -- a digest of the photo's bytes and of all that was asked for
+    photo BLOB NOT NULL,
+    server TEXT NOT NULL,
+    sent REAL NOT NULL,          -- when it was about to be sent, in seconds since 1970
+    job TEXT,                    -- nothing until the server has answered
+    kind TEXT, words TEXT,       -- why the job has failed
+    bytes INTEGER, mtime INTEGER,  -- of the clip, once it is there; in nanoseconds
+    PRIMARY KEY (clip, request)
+) WITHOUT ROWID;
+""",
+    advice="move it away; ffprep would then submit again what it records",
+)
+_OPEN_TIMEOUT = 10.0
+_LISTED = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """What is known of a request that was made before."""
+class Attempt:
+    """A recorded request. `clip` is the length and time of the clip, once it was downloaded."""
 
     sent: float
-    job: str
-    kind: str
-    words: str
+    job_id: str
+    failure_kind: str
+    failure_message: str
     clip: tuple[int, int] | None
 
     @property
     def failure(self) -> JobError | None:
-        """Why its job has failed."""
-        return JobError(FailureKind(self.kind), self.words) if self.kind else None
+        """The error of a job that failed."""
+        if not self.failure_kind:
+            return None
+        return JobError(FailureKind(self.failure_kind), self.failure_message)
 
 
 class SubmissionStore:
-    """The submissions into one folder; of none, where there is no file. Safe for threads, and for other processes."""
+    """The submissions into one folder. Safe for threads, and for several processes.
+
+    `clip` is always the clip's path relative to the folder, `request` the request's digest.
+    """
 
     def __init__(self, database: sqlite3.Connection, path: Path, writes: bool = True) -> None:
         self._database, self._path, self._lock = database, path, Lock()
-        self.writes = writes
+        self._writes = writes
 
-    def find(self, clip: str, request: str) -> Known | None:
-        """What is known of a request for this clip."""
+    def find(self, clip: str, request: str) -> Attempt | None:
+        """Return the recorded request for this clip."""
         columns = "sent, job, kind, words, bytes, mtime"
-        question = f"SELECT {columns} FROM submissions WHERE clip = ? AND request = ?"
-        row = self._do(question, os.fsencode(clip), request).fetchone()
+        query = f"SELECT {columns} FROM submissions WHERE clip = ? AND request = ?"
+        row = self._execute(query, os.fsencode(clip), request).fetchone()
         if row is None:
             return None
-        sent, job, kind, words, size, mtime = row
+        sent, job_id, kind, message, size, mtime = row
         stamp = None if size is None else (size, mtime)
-        return Known(sent, job or "", kind or "", words or "", stamp)
+        return Attempt(sent, job_id or "", kind or "", message or "", stamp)
 
-    def is_done(self, place: str, clip: Path, known: Known) -> bool:
-        """Whether the clip of a request is there, as it was when it was fetched.
+    def is_downloaded(self, clip: str, path: Path, attempt: Attempt) -> bool:
+        """Whether the clip of a request exists, unchanged since it was downloaded.
 
-        Where none was fetched yet, a clip that came after the request, and not by another one, was fetched with --resume.
+        If no download is recorded, a clip that is newer than the request, and not recorded for
+        another one, was downloaded with --resume.
         """
         try:
-            found = FileStamp.of(clip)
+            stamp = FileStamp.of(path)
         except PhotoError:
             return False
-        if known.clip:
-            return known.clip == (found.bytes, found.modified)
-        if found.modified < known.sent * 1e9:
+        if attempt.clip:
+            return attempt.clip == (stamp.bytes, stamp.modified)
+        if stamp.modified < attempt.sent * 1e9:
             return False
-        question = "SELECT 1 FROM submissions WHERE clip = ? AND bytes = ?"
-        return self._do(question, os.fsencode(place), found.bytes).fetchone() is None
+        query = "SELECT 1 FROM submissions WHERE clip = ? AND bytes = ?"
+        return self._execute(query, os.fsencode(clip), stamp.bytes).fetchone() is None
 
-    def is_ours(self, place: str, clip: Path) -> bool:
-        """Whether a clip is one that was fetched for this place, as it was then; or there is none."""
-        if not os.path.lexists(clip):
+    def may_replace(self, clip: str, path: Path) -> bool:
+        """Whether no clip exists, or one that ffprep downloaded and that is unchanged."""
+        if not os.path.lexists(path):
             return True
         try:
-            found = FileStamp.of(clip)
+            stamp = FileStamp.of(path)
         except PhotoError:
             return False
-        question = "SELECT 1 FROM submissions WHERE clip = ? AND bytes = ? AND mtime = ?"
-        stamp = (found.bytes, found.modified)
-        return self._do(question, os.fsencode(place), *stamp).fetchone() is not None
+        query = "SELECT 1 FROM submissions WHERE clip = ? AND bytes = ? AND mtime = ?"
+        row = self._execute(query, os.fsencode(clip), stamp.bytes, stamp.modified).fetchone()
+        return row is not None
 
-    def intend(
-        self, clip: str, request: str, photo: Path, server: str, before: Known | None
+    def record_attempt(
+        self, clip: str, request: str, photo: Path, server: str, previous: Attempt | None
     ) -> bool:
-        """To be called before a request is sent; it is on the disk when this returns.
+        """Record a request before it is sent; it is on the disk when this returns.
 
-        False where somebody else has been faster, so that what is known of the request is no longer what it was `before`.
+        Return False if another process recorded the same request since `previous` was read.
         """
         values = (os.fsencode(clip), request, os.fsencode(photo), server, time.time())
-        done = self._do(
+        cursor = self._execute(
             "INSERT INTO submissions (clip, request, photo, server, sent) VALUES (?, ?, ?, ?, ?)"
-            " ON CONFLICT DO UPDATE SET photo = excluded.photo, server = excluded.server, sent = excluded.sent,"
+            " ON CONFLICT DO UPDATE SET"
+            " photo = excluded.photo, server = excluded.server, sent = excluded.sent,"
             " job = NULL, kind = NULL, words = NULL, bytes = NULL, mtime = NULL WHERE sent = ?",
             *values,
-            before.sent if before else None,
+            previous.sent if previous else None,
         )
-        return bool(done.rowcount == 1)
+        return bool(cursor.rowcount == 1)
 
-    def answer(self, clip: str, request: str, job: str) -> None:
-        """The server took it, as this job."""
-        self._set("job = ?", clip, request, job)
+    def record_job(self, clip: str, request: str, job_id: str) -> None:
+        """Record the job that the server created."""
+        self._update("job = ?", clip, request, job_id)
 
-    def fail(self, clip: str, request: str, error: JobError) -> None:
-        """The job has failed, and asking again would tell the same."""
-        self._set("kind = ?, words = ?", clip, request, error.kind.value, str(error))
+    def record_failure(self, clip: str, request: str, error: JobError) -> None:
+        """Record that the job has failed for good."""
+        self._update("kind = ?, words = ?", clip, request, error.kind.value, str(error))
 
-    def finish(self, clip: str, request: str, stamp: FileStamp) -> None:
-        """The clip is there."""
-        self._set("bytes = ?, mtime = ?", clip, request, stamp.bytes, stamp.modified)
+    def record_clip(self, clip: str, request: str, stamp: FileStamp) -> None:
+        """Record the downloaded clip. Does nothing in a store that is read only."""
+        if self._writes:
+            self._update("bytes = ?, mtime = ?", clip, request, stamp.bytes, stamp.modified)
 
-    def adopt(self, clip: str, request: str, path: Path) -> None:
-        """The clip is there, whoever has fetched it."""
-        if self.writes:
-            self.finish(clip, request, FileStamp.of(path))
-
-    def take_back(self, clip: str, request: str, before: Known | None) -> None:
-        """The server did not take it: all is as it was `before`."""
-        if before is None:
+    def roll_back(self, clip: str, request: str, previous: Attempt | None) -> None:
+        """Undo `record_attempt`, since the server refused the request."""
+        if previous is None:
             where = "WHERE clip = ? AND request = ?"
-            self._do(f"DELETE FROM submissions {where}", os.fsencode(clip), request)
+            self._execute(f"DELETE FROM submissions {where}", os.fsencode(clip), request)
             return
-        what = "sent = ?, job = ?, kind = ?, words = ?, bytes = ?, mtime = ?"
-        told = (before.job or None, before.kind or None, before.words or None)
-        self._set(what, clip, request, before.sent, *told, *(before.clip or (None, None)))
+        columns = "sent = ?, job = ?, kind = ?, words = ?, bytes = ?, mtime = ?"
+        job = (previous.job_id or None, previous.failure_kind or None)
+        values = (previous.sent, *job, previous.failure_message or None)
+        self._update(columns, clip, request, *values, *(previous.clip or (None, None)))
 
-    def _set(self, what: str, clip: str, request: str, *values: object) -> None:
+    def _update(self, columns: str, clip: str, request: str, *values: object) -> None:
         where = "WHERE clip = ? AND request = ?"
-        self._do(f"UPDATE submissions SET {what} {where}", *values, os.fsencode(clip), request)
+        statement = f"UPDATE submissions SET {columns} {where}"
+        self._execute(statement, *values, os.fsencode(clip), request)
 
-    def _do(self, statement: str, *values: object) -> sqlite3.Cursor:
-        with self._lock, database_errors(self._path, LAYOUT):
+    def _execute(self, statement: str, *values: object) -> sqlite3.Cursor:
+        with self._lock, database_errors(self._path, _LAYOUT):
             return self._database.execute(statement, values)
 
 
 @contextmanager
-def opened_store(folder: Path, clip: str = "", wait: float = 0.0) -> Iterator[SubmissionStore]:
-    """The SubmissionStore of a folder, made if it is not there, which is held, or of it only one `clip`.
+def open_store(folder: Path, clip: str = "", wait: float = 0.0) -> Iterator[SubmissionStore]:
+    """Open the store of a folder, and make it if needed. Locks the folder, or only one `clip`.
 
-    Raises EnvironmentFault where there can be none: then nothing is to be submitted; OutputLocked as `lock_output` does.
+    Raises EnvironmentFault if the store cannot be written, OutputLocked as `lock_output` does.
     """
-    path = folder / FILE
+    path = folder / _FILE
     with ExitStack() as stack:
         try:
-            stack.enter_context(
-                held_file(folder / clip, wait) if clip else lock_output(folder, wait)
-            )
-            with (
-                database_errors(path, LAYOUT),
-                held_file(folder / path.name, _OPENING),
-            ):  # made by one at a time
-                refuse_others(path, LAYOUT)
-                if path.exists() and not path.stat().st_size:  # a full disk, or somebody
-                    raise OSError(errno.EINVAL, "it has been emptied")
-                database = stack.enter_context(closing(open_to_write(path, "FULL", LAYOUT)))
+            lock = held_file(folder / clip, wait) if clip else lock_output(folder, wait)
+            stack.enter_context(lock)
+            # One process at a time creates the file.
+            with database_errors(path, _LAYOUT), held_file(folder / path.name, _OPEN_TIMEOUT):
+                refuse_others(path, _LAYOUT)
+                if path.exists() and not path.stat().st_size:  # for example after a full disk
+                    raise OSError(errno.EINVAL, "the file was emptied")
+                database = stack.enter_context(closing(open_to_write(path, "FULL", _LAYOUT)))
         except OSError as error:
-            words = "what is submitted cannot be remembered there, and nothing was sent"
-            hint = "have the clip in a folder that can be written to"
-            raise EnvironmentFault(f"{folder}: {words} ({reason(error)}); {hint}") from None
+            hint = "choose an output in a folder that can be written to"
+            message = f"cannot record submissions in {path}: {reason(error)}; nothing was sent"
+            raise EnvironmentFault(f"{message}; {hint}") from None
         yield SubmissionStore(database, path)
 
 
 @contextmanager
-def read_only(folder: Path) -> Iterator[SubmissionStore]:
-    """The same, to look at it only; an empty one where there is none yet."""
-    path = folder / FILE
-    with database_errors(path, LAYOUT):
+def open_read_only(folder: Path) -> Iterator[SubmissionStore]:
+    """Open the store of a folder to read it; an empty one if the folder has none."""
+    path = folder / _FILE
+    with database_errors(path, _LAYOUT):
         if path.exists():
-            refuse_others(path, LAYOUT)
-            database = open_to_read(path, LAYOUT)
+            refuse_others(path, _LAYOUT)
+            database = open_to_read(path, _LAYOUT)
         else:
-            database = _nowhere()
+            database = _memory_database()
     with closing(database):
         yield SubmissionStore(database, path, writes=False)
 
 
 @contextmanager
 def in_memory() -> Iterator[SubmissionStore]:
-    """A SubmissionStore that is written nowhere, for what is not submitted."""
-    with closing(_nowhere()) as database:
+    """Return a store that is written nowhere, for jobs that are resumed by their id."""
+    with closing(_memory_database()) as database:
         yield SubmissionStore(database, Path(":memory:"))
 
 
-def _nowhere() -> sqlite3.Connection:
-    return open_to_write(Path(":memory:"), "OFF", LAYOUT)
+def _memory_database() -> sqlite3.Connection:
+    return open_to_write(Path(":memory:"), "OFF", _LAYOUT)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSubmission:
+    """A recorded submission for `ffprep status`: `done`, `failed`, `submitted` or `uncertain`."""
+
+    state: str
+    clip: str
+    source: str
+    server: str
+    sent: float
+    job: str | None
+    kind: str | None
+    message: str | None
+
+    def describe(self) -> str:
+        """Return one line of text."""
+        since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.sent))
+        why = f": {self.message}" if self.message else ""
+        return f"{since}  {self.state}  {self.clip}  {self.job or 'no answer'}{why}"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSubmissions:
+    """All submissions of a folder, ordered by clip."""
+
+    all: tuple[StoredSubmission, ...]
+
+    @property
+    def failed(self) -> list[StoredSubmission]:
+        """The submissions whose jobs failed."""
+        return [each for each in self.all if each.state == "failed"]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the content of a JSON object."""
+        return {"submissions": [asdict(each) for each in self.all]}
+
+    def describe(self) -> str:
+        """Return a few lines of text, which only count submissions that are done."""
+        counts = Counter(each.state for each in self.all)
+        totals = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
+        lines = [f"submissions: {totals}"]
+        unfinished = [each for each in self.all if each.state != "done"]
+        lines += [f"    {each.describe()}" for each in unfinished[:_LISTED]]
+        if (more := len(unfinished) - _LISTED) > 0:
+            lines.append(f"    and {more} more; --json lists all")
+        return "\n".join(lines)
+
+
+def read_submissions(folder: Path) -> StoredSubmissions | None:
+    """Return the submissions recorded in a folder; None if it has no record."""
+    path = folder / _FILE
+    if not path.exists():
+        return None
+    with database_errors(path, _LAYOUT), closing(open_to_read(path, _LAYOUT)) as database:
+        return StoredSubmissions(tuple(_stored_submissions(database)))
+
+
+def _stored_submissions(database: sqlite3.Connection) -> Iterator[StoredSubmission]:
+    columns = "clip, photo, server, sent, job, kind, words, bytes"
+    for row in database.execute(f"SELECT {columns} FROM submissions ORDER BY clip, sent"):
+        clip, photo, server, sent, job, kind, message, size = row
+        state = "done" if size else "failed" if kind else "submitted" if job else "uncertain"
+        paths = (os.fsdecode(clip), os.fsdecode(photo))
+        yield StoredSubmission(state, *paths, server, sent, job, kind, message)

@@ -1,92 +1,114 @@
-"""The course of one photo: prepared, submitted once, watched, its clip fetched; or from where an earlier run left it."""
+"""One photo's way to its clip, as steps in order. Each step returns the state that follows.
+
+    NEW         look_up         what did an earlier run do?     -> CHECKING, or DONE
+    CHECKING    check_output    may the clip be written?        -> UNPREPARED, or SUBMITTED
+    UNPREPARED  prepare         photo -> picture and request    -> PREPARED
+    PREPARED    record_attempt  wait for a turn, then record    -> SENDING
+    SENDING     send            create the job                  -> SUBMITTED, or PREPARED
+    SUBMITTED   poll            wait until the job is done      -> RENDERED
+    RENDERED    download        fetch the clip                  -> DOWNLOADED
+    DOWNLOADED  publish         verify it, give it its name     -> DONE
+
+A JobError or PhotoError in any step fails the submission.
+"""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from hashlib import sha256
-from itertools import count
 from json import dumps
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 from ffprep.core.geometry import Size
 from ffprep.core.spec import Spec
 from ffprep.errors import FfprepError, Kind, PhotoError, UsageError
-from ffprep.submit import errors as refusals
-from ffprep.submit.clip import Asked, publish
+from ffprep.submit.clip import ExpectedClip, publish
 from ffprep.submit.credentials import Credentials
-from ffprep.submit.errors import AGAIN, ApiError, FailureKind, JobError
-from ffprep.submit.prepare_picture import PictureOptions, prepared
-from ffprep.submit.protocol import ClipRequest, HttpRequest, JobState, RemoteJob, VideoApi
-from ffprep.submit.rate_limit import Answer, RateLimiter, within
-from ffprep.submit.store import Known, SubmissionStore
+from ffprep.submit.errors import (
+    RESUBMIT,
+    ApiError,
+    FailureKind,
+    JobError,
+    create_failure,
+    quote,
+)
+from ffprep.submit.polling import JobPoller, PollOptions
+from ffprep.submit.prepare_picture import PictureOptions, prepare_picture
+from ffprep.submit.protocol import ClipRequest, HttpRequest, RemoteJob, VideoApi
+from ffprep.submit.rate_limit import RateLimiter, call_with_timeout
+from ffprep.submit.store import Attempt, SubmissionStore
 from ffprep.system.files import FileStamp, open_regular
 from ffprep.system.tempfiles import temporary_beside
 
-_ANSWER = 300.0
-"""Seconds in which a server takes a picture, or gives a clip."""
-_LOOK = 30.0
-_FINAL = (FailureKind.FAILED, FailureKind.MODERATION, FailureKind.EXPIRED, FailureKind.UNKNOWN_JOB)
-"""What ends a job, so that only another one could bring a clip."""
-_PATIENCE = 5
-"""How often a job that was told of may be unknown before it is."""
-_LONGEST = 30.0
-"""Seconds until a server that is away is asked again at the latest."""
-_LEAST = 0.1
+_CREATE_TIMEOUT = 300.0
+"""Seconds to wait for the job's id, whatever --timeout says: without it, the job is lost."""
+_FINAL_FAILURES = (
+    FailureKind.FAILED,
+    FailureKind.MODERATION,
+    FailureKind.EXPIRED,
+    FailureKind.UNKNOWN_JOB,
+)
+"""Failures of a job that asking again cannot change."""
+_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class SubmitOptions:
-    """What holds for every photo of a call. `poll` and `timeout` are in seconds; the latter from when a job was created, or resumed.
+    """The options that are the same for every photo of a call.
 
-    `polls` says that `poll` holds whatever the server would have.
+    `again` asks for another take of an existing clip, `resubmit` for another try of failed jobs.
+    `picture` is None if a job is resumed.
     """
 
-    access: Credentials
-    poll: float
-    timeout: float
+    credentials: Credentials
+    polling: PollOptions
     prompt: str = ""
     seconds: int = 0
     model: str | None = None
     extra: tuple[tuple[str, Any], ...] = ()
-    recipe: PictureOptions | None = None
+    picture: PictureOptions | None = None
     resubmit: bool = False
     again: bool = False
-    polls: bool = False
     ffmpeg: str | None = None
 
-    def wish(self, size: Size) -> ClipRequest:
-        """The clip that is asked for."""
+    def clip_request(self, size: Size) -> ClipRequest:
+        """Return the request for a clip of this size."""
         return ClipRequest(self.prompt, size, self.seconds, self.model, self.extra)
 
 
 class Status(StrEnum):
-    """What became of a photo."""
+    """The result of one submission."""
 
     DONE = "done"
     FRESH = "fresh"
     FAILED = "failed"
 
 
-class Stage(StrEnum):
-    """What is being done for a photo."""
+class State(StrEnum):
+    """What comes next for a submission. The module's docstring lists steps and transitions."""
 
-    BEFORE = "before"
+    NEW = "new"
+    CHECKING = "checking"
+    UNPREPARED = "unprepared"
+    PREPARED = "prepared"
     SENDING = "sending"
-    WATCHING = "watching"
-    OVER = "over"
+    SUBMITTED = "submitted"
+    RENDERED = "rendered"
+    DOWNLOADED = "downloaded"
+    DONE = "done"
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a photo; `job` is empty where the server has none for it. `size` is the clip's."""
+    """The result of a submission. `job_id` is empty if no job exists; `size` is the clip's."""
 
     photo: Path | None
     clip: Path
     status: Status
-    job: str = ""
+    job_id: str = ""
     size: Size | None = None
     seconds: float = 0.0
     error: FfprepError | None = None
@@ -95,279 +117,305 @@ class Outcome:
 
 @dataclass(slots=True)
 class Submission:
-    """One photo on its way, which other threads may look at. `place` is the clip's in the folder that remembers it, `spec` its own.
+    """A photo to submit, and how far it is; other threads read it.
 
-    Without a photo, it is a `job` that is resumed. `heard` says that the server has told of it, `done`
-    that there is a clip to be fetched; `known` is what an earlier run did.
+    `clip_name` is the clip's path relative to the folder of the store, `spec` the photo's own Spec.
+    Without a photo, the job `job_id` is resumed.
     """
 
     photo: Path | None
     clip: Path
-    place: str = ""
+    clip_name: str = ""
     spec: Spec | None = None
-    job: str = ""
-    stage: Stage = Stage.BEFORE
+    job_id: str = ""
+    state: State = State.NEW
     progress: float = 0.0
-    heard: bool = False
-    done: bool = False
-    known: Known | None = None
     warnings: list[str] = field(default_factory=list)
 
     def run(
         self,
-        terms: SubmitOptions,
-        speaker: VideoApi,
-        memory: SubmissionStore,
-        pace: RateLimiter,
-        noted: Callable[["Submission"], None] = lambda _: None,
+        options: SubmitOptions,
+        api: VideoApi,
+        store: SubmissionStore,
+        limiter: RateLimiter,
+        on_submitted: Callable[["Submission"], None] = lambda _: None,
     ) -> Outcome:
-        """All of it. Raises ServerFault and other EnvironmentFaults, which meet every photo, and Stopped."""
-        began = time.monotonic()
+        """Run all steps. Raises EnvironmentFault if it concerns every photo, and RunStopped."""
+        started = time.monotonic()
+        steps = _Steps(self, options, api, store, limiter, on_submitted)
         try:
-            outcome = _Steps(self, terms, speaker, memory, pace, noted).all()
+            steps.run_until(State.DONE)
+            outcome = steps.outcome
         except (PhotoError, JobError) as error:
-            outcome = Outcome(self.photo, self.clip, Status.FAILED, self.job, error=error)
-        self.stage, self.progress = Stage.OVER, 1.0
-        seconds = time.monotonic() - began
+            outcome = Outcome(self.photo, self.clip, Status.FAILED, self.job_id, error=error)
+        self.state, self.progress = State.DONE, 1.0
+        assert outcome
+        seconds = time.monotonic() - started
         return replace(outcome, seconds=seconds, warnings=tuple(self.warnings))
 
-    def rehearse(
+    def dry_run(
         self,
-        terms: SubmitOptions,
-        speaker: VideoApi,
-        memory: SubmissionStore,
-        show: Callable[["Submission", HttpRequest], None],
+        options: SubmitOptions,
+        api: VideoApi,
+        store: SubmissionStore,
+        limiter: RateLimiter,
+        on_request: Callable[["Submission", HttpRequest], None],
     ) -> Outcome | None:
-        """Show the request that `run` would send, if it would; an Outcome where it is known without one."""
-        steps = _Steps(self, terms, speaker, memory, RateLimiter(Event()), lambda _: None)
+        """Call `on_request` with the request that `run` would send.
+
+        Return the Outcome if it is known without one.
+        """
+        steps = _Steps(self, options, api, store, limiter, dry_run=True)
         try:
-            assert self.photo
-            if outcome := steps.known(self.photo, steps.request(self.photo)):
-                return outcome
-            steps.require_ours()
-            if not self.job:
-                call, _, warnings = steps.drafted(self.photo)
-                show(self, call)
-                self.warnings += warnings
+            steps.run_until(State.PREPARED, State.SUBMITTED, State.DONE)
         except (PhotoError, JobError) as error:
-            return Outcome(self.photo, self.clip, Status.FAILED, self.job, error=error)
-        return None
+            return Outcome(self.photo, self.clip, Status.FAILED, self.job_id, error=error)
+        if steps.http_request:
+            on_request(self, steps.http_request)
+        return steps.outcome
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Steps:
-    course: Submission
-    terms: SubmitOptions
-    speaker: VideoApi
-    memory: SubmissionStore
-    pace: RateLimiter
-    noted: Callable[[Submission], None]
+    """The steps of one submission, and what they hand on to each other."""
 
-    def all(self) -> Outcome:
-        course, photo = self.course, self.course.photo
-        if photo is None:
-            return self._watched("", None)
-        request = self.request(photo)
-        if outcome := self.known(photo, request):
-            return outcome
-        self.require_ours()
-        with temporary_beside(course.clip):
-            pass  # what cannot be written is told before anything is sent
-        size = None if course.job else self._submit(photo, request)
-        return self._watched(request, size)
+    submission: Submission
+    options: SubmitOptions
+    api: VideoApi
+    store: SubmissionStore
+    limiter: RateLimiter
+    on_submitted: Callable[[Submission], None] = lambda _: None
+    dry_run: bool = False
+    request: str = ""
+    previous: Attempt | None = None
+    http_request: HttpRequest | None = None
+    create_deadline: float = 0.0
+    requested_size: Size | None = None
+    created: bool = False
+    poller: JobPoller | None = None
+    remote_job: RemoteJob | None = None
+    data: bytes = b""
+    outcome: Outcome | None = None
 
-    def require_ours(self) -> None:
-        """Raise PhotoError where the clip would take the place of what ffprep has not fetched."""
-        course = self.course
-        going_on = course.job and course.known and not course.known.clip
-        if going_on or self.terms.again or self.memory.is_ours(course.place, course.clip):
-            return
-        words = "is there, and is no clip that was fetched for it, or was changed since"
-        hint = "move it away, or write elsewhere with -o"
-        raise PhotoError(Kind.COLLISION, f"{course.clip} {words}; {hint}")
+    def run_until(self, *last: State) -> None:
+        """Run the steps until the submission is in one of these states."""
+        submission = self.submission
+        if submission.photo is None and submission.state is State.NEW:
+            submission.state = State.SUBMITTED  # a job that is resumed by its id
+        while submission.state not in last:
+            submission.state = _STEPS[submission.state](self)
 
-    def known(self, photo: Path, request: str) -> Outcome | None:
-        """What an earlier run made of it, or its job; nothing for what is to be submitted. Raises JobError."""
-        course = self.course
-        course.known = known = self.memory.find(course.place, request)
-        if known is None:
-            return None
-        done = self.memory.is_done(course.place, course.clip, known)
-        if self.terms.again and (done or known.clip):
-            return None
+    @property
+    def photo(self) -> Path:
+        """The photo, for the steps before the job exists."""
+        assert self.submission.photo
+        return self.submission.photo
+
+    def look_up(self) -> State:
+        """Find what an earlier run did for this request. Raises JobError if its job failed."""
+        submission, options = self.submission, self.options
+        self.request = request_digest(self.photo, options, submission.spec)
+        self.previous = attempt = self.store.find(submission.clip_name, self.request)
+        if attempt is None:
+            return State.CHECKING
+        done = self.store.is_downloaded(submission.clip_name, submission.clip, attempt)
+        if options.again and (done or attempt.clip):
+            return State.CHECKING
         if done:
-            self.memory.adopt(course.place, request, course.clip)
-            return Outcome(photo, course.clip, Status.FRESH, known.job)
-        lost = known.failure or (None if known.job else _uncertain(known))
-        if lost and self.terms.resubmit:
-            return None
-        course.job = known.job
-        if lost and lost.kind is not FailureKind.UNKNOWN_JOB:  # which the server may know again
-            raise lost
-        return None
+            stamp = FileStamp.of(submission.clip)
+            self.store.record_clip(submission.clip_name, self.request, stamp)
+            self.outcome = Outcome(self.photo, submission.clip, Status.FRESH, attempt.job_id)
+            return State.DONE
+        failure = attempt.failure or (None if attempt.job_id else _uncertain(attempt))
+        if failure and options.resubmit:
+            return State.CHECKING
+        submission.job_id = attempt.job_id
+        if failure and failure.kind is not FailureKind.UNKNOWN_JOB:  # the server may know it now
+            raise failure
+        return State.CHECKING
 
-    def request(self, photo: Path) -> str:
-        """By what a request is known: the photo's bytes, and all that is asked for, of which server."""
-        terms = self.terms
-        content = sha256()
-        with open_regular(photo) as file:
-            while part := file.read(1 << 20):
-                content.update(part)
-        said = {
-            "photo": content.hexdigest(),
-            "server": terms.access.shown_url,
-            "protocol": terms.access.protocol,
-        }
-        said |= {"prompt": terms.prompt, "seconds": str(terms.seconds), "model": str(terms.model)}
-        assert terms.recipe
-        assert self.course.spec
-        return sha256(
-            dumps(
-                [said, terms.recipe.words(self.course.spec), dict(terms.extra)], sort_keys=True
-            ).encode()
-        ).hexdigest()
+    def check_output(self) -> State:
+        """Check that the clip may be written, before anything is sent. Raises PhotoError."""
+        submission = self.submission
+        next_state = State.SUBMITTED if submission.job_id else State.UNPREPARED
+        resumed = submission.job_id and self.previous and not self.previous.clip
+        if not (resumed or self.options.again) and not self.store.may_replace(
+            submission.clip_name, submission.clip
+        ):
+            problem = "exists, and ffprep did not download it, or it was changed since"
+            hint = "move it away, or write elsewhere with -o"
+            raise PhotoError(Kind.COLLISION, f"{submission.clip} {problem}; {hint}")
+        if not self.dry_run:
+            with temporary_beside(submission.clip):
+                pass  # raises if the folder cannot be written
+        return next_state
 
-    def _submit(self, photo: Path, request: str) -> Size:
-        """Create the job; the size that was asked for."""
-        course, terms = self.course, self.terms
-        call, size, warnings = self.drafted(photo)
-        course.warnings += warnings
-        self.speaker.prepare()
-        until = time.monotonic() + terms.timeout
-        while not self._created(photo, request, call, until):
-            pass
-        course.stage, course.heard = Stage.WATCHING, True
-        self.memory.answer(course.place, request, course.job)
-        self.noted(course)
-        return size
-
-    def _answered(self, call: HttpRequest) -> str:
-        """The id of the job that the server makes of a request. With it the job has a name, so `timeout` does not count here."""
+    def prepare(self) -> State:
+        """Make the picture, and the request. Raises PhotoError."""
+        options, spec = self.options, self.submission.spec
+        assert options.picture
+        assert spec
+        before = FileStamp.of(self.photo)
         try:
-            return within(_ANSWER, lambda: self.speaker.create(call, _ANSWER))
-        except TimeoutError:
-            raise ApiError("no answer in time", late=True) from None
-
-    def drafted(self, photo: Path) -> tuple[HttpRequest, Size, tuple[str, ...]]:
-        """The request for a photo, the size that it asks for, and warnings. Raises PhotoError."""
-        terms, own = self.terms, self.course.spec
-        assert terms.recipe
-        assert own
-        before = FileStamp.of(photo)
-        try:
-            picture, warnings = prepared(photo, terms.recipe, own)
+            picture, warnings = prepare_picture(self.photo, options.picture, spec)
         except PhotoError as error:
-            words = str(error).removeprefix(f"{photo}: ")  # as an exception's words begin
-            raise PhotoError(error.kind, words) from None
-        except UsageError as error:  # of this photo's shape only: options were read long ago
+            message = str(error).removeprefix(f"{self.photo}: ")  # the reporter adds the name
+            raise PhotoError(error.kind, message) from None
+        except UsageError as error:  # concerns this photo's shape; the options are valid
             raise PhotoError(Kind.UNSUPPORTED, str(error)) from None
-        if FileStamp.of(photo) != before:
-            raise PhotoError(Kind.IO, "was changed while it was read; run again")
+        if FileStamp.of(self.photo) != before:
+            raise PhotoError(Kind.IO, "changed while it was read; run ffprep again")
         size = picture.size
         if picture.region:
             size = picture.region.of(size) or size
-        return self.speaker.call(terms.wish(size), picture), size, warnings
+        self.requested_size = size
+        self.http_request = self.api.build_request(options.clip_request(size), picture)
+        self.submission.warnings += warnings
+        if not self.dry_run:
+            self.api.connect()
+        self.create_deadline = time.monotonic() + options.polling.timeout
+        return State.PREPARED
 
-    def _created(self, photo: Path, request: str, call: HttpRequest, until: float) -> bool:
-        """Send it, when it is its turn; False where the server takes no more for now, and nothing of this."""
-        course, terms = self.course, self.terms
-        self.pace.turn()
-        before, server = course.known, terms.access.shown_url
-        if not self.memory.intend(course.place, request, photo, server, before):
-            words = "another run has sent the same at this moment; run again when that has ended"
-            raise JobError(FailureKind.UNCERTAIN, words)
-        course.stage = Stage.SENDING
+    def record_attempt(self) -> State:
+        """Wait until a create may be sent, and record it. Raises JobError."""
+        self.limiter.wait_for_turn()
+        clip, server = self.submission.clip_name, self.options.credentials.display_url
+        recorded = self.store.record_attempt(clip, self.request, self.photo, server, self.previous)
+        if not recorded:
+            problem = "another run is submitting the same photo"
+            raise JobError(FailureKind.UNCERTAIN, f"{problem}; run ffprep again when it has ended")
+        return State.SENDING
+
+    def send(self) -> State:
+        """Create the job. Back to PREPARED if the server throttles creates."""
+        submission, request = self.submission, self.http_request
+        assert request
         try:
-            course.job = self._answered(call)
+            submission.job_id = self._create(request)
         except ApiError as error:
-            course.stage = Stage.BEFORE
-            if error.uncertain:
-                known = self.memory.find(course.place, request)
-                assert known
-                words = refusals.quoted(error, terms.access)
-                raise _uncertain(known, words if error.status else f"no answer: {words}") from None
-            self.memory.take_back(course.place, request, before)
-            refused = refusals.refused(error, terms.access, call)
-            wait = terms.poll if error.wait is None else error.wait
-            limited = isinstance(refused, JobError) and refused.kind is FailureKind.RATE_LIMIT
-            if not limited or time.monotonic() + wait > until:
-                raise refused from None
-            self.pace.hold_up(wait)
-            return False
-        return True
+            return self._create_failed(error, request)
+        self.store.record_job(submission.clip_name, self.request, submission.job_id)
+        self.created = True
+        self.on_submitted(submission)
+        return State.SUBMITTED
 
-    def _watched(self, request: str, size: Size | None) -> Outcome:
-        """The job's clip, when it is done."""
-        course, terms = self.course, self.terms
-        course.stage = Stage.WATCHING
-        until = time.monotonic() + terms.timeout
+    def _create(self, request: HttpRequest) -> str:
         try:
-            job = self._done(until)
-            data = self._asked(lambda left: self.speaker.fetch(job, left), terms.timeout, until)
+            return call_with_timeout(
+                _CREATE_TIMEOUT, lambda: self.api.create(request, _CREATE_TIMEOUT)
+            )
+        except TimeoutError:
+            raise ApiError("no answer in time") from None
+
+    def _create_failed(self, error: ApiError, request: HttpRequest) -> State:
+        """Return PREPARED if the create may be sent again. Raises JobError or ServerFault if not."""
+        clip, credentials = self.submission.clip_name, self.options.credentials
+        self.submission.state = State.PREPARED  # the answer is here: nothing is being sent
+        if error.outcome_unknown:
+            attempt = self.store.find(clip, self.request)
+            assert attempt
+            reply = quote(error, credentials)
+            raise _uncertain(attempt, reply if error.status else f"no answer: {reply}") from None
+        self.store.roll_back(clip, self.request, self.previous)
+        failure = create_failure(error, credentials, request)
+        throttled = isinstance(failure, JobError) and failure.kind is FailureKind.RATE_LIMIT
+        polling = self.options.polling
+        wait = polling.seconds() if error.retry_after is None else error.retry_after
+        if not throttled or time.monotonic() + wait > self.create_deadline:
+            raise failure from None
+        self.limiter.back_off(wait)
+        return State.PREPARED
+
+    def poll(self) -> State:
+        """Wait until the job is done. Raises JobError if it fails, or takes too long."""
+        submission, options = self.submission, self.options
+        self.poller = JobPoller(
+            self.api,
+            options.credentials,
+            options.polling,
+            self.limiter,
+            submission.job_id,
+            self.created,
+            self._show_progress,
+        )
+        with self._recorded_failure():
+            self.remote_job = self.poller.wait()
+        submission.progress = 1.0
+        return State.RENDERED
+
+    def _show_progress(self, progress: float) -> None:
+        self.submission.progress = max(self.submission.progress, min(progress, 0.99))
+
+    def download(self) -> State:
+        """Download the clip. Raises JobError."""
+        assert self.poller
+        assert self.remote_job
+        with self._recorded_failure():
+            self.data = self.poller.download(self.remote_job)
+        return State.DOWNLOADED
+
+    @contextmanager
+    def _recorded_failure(self) -> Iterator[None]:
+        """Record a failure of the job that is final."""
+        try:
+            yield
         except JobError as error:
-            if error.kind in _FINAL:
-                self.memory.fail(course.place, request, error)
+            if error.kind in _FINAL_FAILURES:
+                self.store.record_failure(self.submission.clip_name, self.request, error)
             raise
-        clip = publish(data, course.clip, Asked(size, terms.seconds), terms.ffmpeg, terms.access)
-        course.warnings += clip.warnings
-        self.memory.finish(course.place, request, clip.stamp)
-        return Outcome(course.photo, course.clip, Status.DONE, course.job, clip.size)
 
-    def _done(self, until: float) -> RemoteJob:
-        """Wait for the end of the job. Raises JobError where it fails, or takes too long."""
-        course, terms = self.course, self.terms
-        while True:
-            job = self._asked(lambda left: self.speaker.look(course.job, left), _LOOK, until)
-            if job.phase is JobState.DONE:
-                course.progress, course.done = 1.0, True
-                return job
-            if job.phase is JobState.FAILED:
-                raise refusals.failed(job, terms.access)
-            course.progress = max(course.progress, min(job.progress, 0.99))
-            left = until - time.monotonic()
-            if left <= 0:
-                raise self._too_late(job.state)
-            self.pace.pause(min(terms.poll if terms.polls else job.after or terms.poll, left))
-
-    def _asked(self, ask: Callable[[float], Answer], longest: float, until: float) -> Answer:
-        """An answer about the job, which a server that is away for a while may give later."""
-        for tried in count():
-            left = max(until - time.monotonic(), _LEAST)
-            limit = min(longest, left)
-            try:
-                answer = within(limit, lambda limit=limit: ask(limit))  # type: ignore[misc]
-                self.course.heard = True
-                return answer
-            except TimeoutError:
-                error = ApiError("no answer in time", late=True)
-            except ApiError as unsuccessful:
-                error = unsuccessful
-            if not self._may_pass(error, tried):
-                raise refusals.about_job(
-                    error, self.terms.access, self.course.job, self.course.done
-                )
-            left = until - time.monotonic()
-            if left <= 0:
-                raise self._too_late(refusals.quoted(error, self.terms.access))
-            wait = max(min(self.terms.poll * 2 ** min(tried, 10), _LONGEST), error.wait or 0)
-            self.pace.pause(min(wait, left))
-        raise AssertionError
-
-    def _may_pass(self, error: ApiError, tried: int) -> bool:
-        """Whether to ask again. A server that was never there is not waited for; one that writes late is, for a while."""
-        if error.status == 404:
-            return self.course.heard and tried < _PATIENCE
-        return error.may_pass and (self.course.heard or not error.nothing_sent)
-
-    def _too_late(self, state: str) -> JobError:
-        job, what = self.course.job, "fetched" if self.course.done else "done"
-        words = f"job {job} is not {what} after {self.terms.timeout:g} s, and goes on"
-        return JobError(FailureKind.TIMEOUT, f"{words} (last it was: {state})")
+    def publish(self) -> State:
+        """Verify the clip, and give it its name. Raises JobError if it is damaged."""
+        submission, options = self.submission, self.options
+        expected = ExpectedClip(self.requested_size, options.seconds)
+        clip = publish(self.data, submission.clip, expected, options.ffmpeg, options.credentials)
+        submission.warnings += clip.warnings
+        self.store.record_clip(submission.clip_name, self.request, clip.stamp)
+        self.outcome = Outcome(
+            submission.photo, submission.clip, Status.DONE, submission.job_id, clip.size
+        )
+        return State.DONE
 
 
-def _uncertain(known: Known, why: str = "no answer") -> JobError:
-    since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(known.sent))
-    words = f"was sent on {since}, and no answer says what became of it ({why})"
-    hint = "look at its list of jobs, and fetch the clip with --resume ID -o CLIP"
-    risk = f"the server may have taken it, and may bill it: {hint}; if it is not there, {AGAIN}"
-    return JobError(FailureKind.UNCERTAIN, f"{words}; {risk}")
+_STEPS: dict[State, Callable[[_Steps], State]] = {
+    State.NEW: _Steps.look_up,
+    State.CHECKING: _Steps.check_output,
+    State.UNPREPARED: _Steps.prepare,
+    State.PREPARED: _Steps.record_attempt,
+    State.SENDING: _Steps.send,
+    State.SUBMITTED: _Steps.poll,
+    State.RENDERED: _Steps.download,
+    State.DOWNLOADED: _Steps.publish,
+}
+
+
+def request_digest(photo: Path, options: SubmitOptions, spec: Spec | None) -> str:
+    """Return the digest that identifies a request: the photo's bytes, the clip, the server.
+
+    Photos whose digest changes are submitted and billed again, so it must not depend on the version
+    of ffprep.
+    """
+    assert options.picture
+    assert spec
+    content = sha256()
+    with open_regular(photo) as file:
+        while chunk := file.read(_CHUNK):
+            content.update(chunk)
+    clip = {
+        "photo": content.hexdigest(),
+        "server": options.credentials.display_url,
+        "protocol": options.credentials.protocol,
+        "prompt": options.prompt,
+        "seconds": str(options.seconds),
+        "model": str(options.model),
+    }
+    parts = [clip, options.picture.digest_fields(spec), dict(options.extra)]
+    return sha256(dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _uncertain(attempt: Attempt, why: str = "no answer") -> JobError:
+    since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(attempt.sent))
+    problem = f"sent on {since}, and it is unknown whether the server created a job ({why})"
+    hint = "look at the server's list of jobs, and download the clip with --resume ID -o CLIP"
+    message = f"{problem}; the server may bill it: {hint}; if no job is there, {RESUBMIT}"
+    return JobError(FailureKind.UNCERTAIN, message)

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from ffprep.core.geometry import Size
 from ffprep.core.policy import Policy
-from ffprep.core.spec import Size
 from ffprep.errors import FfprepError
 from ffprep.submit.credentials import Credentials
 from ffprep.submit.errors import FailureKind, JobError
@@ -18,9 +18,7 @@ from ffprep.system.tempfiles import replacing, sweep
 _VIDEO_STREAM = re.compile(r"Stream #0:\d+.*?: Video: .*?, (\d+)x(\d+)[ ,]")
 _PROGRESS_TIME = re.compile(r"time=(\d+):(\d\d):(\d\d\.\d+)")
 _NO_DECODER = re.compile("Decoder .*not found|Unknown decoder|none: no decoder")
-_ERROR_LINE = re.compile(
-    "rror|nvalid|ailed|corrupt|missing|not found|no decoder|partial|truncat"
-)
+_ERROR_LINE = re.compile("rror|nvalid|ailed|corrupt|missing|not found|no decoder|partial|truncat")
 _DECODE_TIMEOUT = 120.0
 _LONGEST_HEAD = 4096
 _SHORT = 0.5
@@ -69,7 +67,10 @@ def require_complete(data: bytes, credentials: Credentials) -> None:
         raise _clip_error(f"is not an MP4: it {_describe_head(data, credentials)}")
     offset, kinds = 0, set[bytes]()
     while offset < len(data):
-        length, kind = int.from_bytes(data[offset : offset + 4], "big"), data[offset + 4 : offset + 8]
+        length, kind = (
+            int.from_bytes(data[offset : offset + 4], "big"),
+            data[offset + 4 : offset + 8],
+        )
         if length == 1:
             length = int.from_bytes(data[offset + 8 : offset + 16], "big")
         elif length == 0:  # the box extends to the end of the file

@@ -92,9 +92,7 @@ _LONGEST_QUOTE = 500
 RESUBMIT = "to submit the photo again, add --resubmit"
 
 
-def create_failure(
-    error: ApiError, credentials: Credentials, request: HttpRequest
-) -> FfprepError:
+def create_failure(error: ApiError, credentials: Credentials, request: HttpRequest) -> FfprepError:
     """Return the error for a job that was not created. Not for unknown outcomes."""
     reply = f"the server says {quote(error, credentials)}"
     text = f"{error.code} {error.message}".lower()

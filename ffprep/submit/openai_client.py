@@ -35,7 +35,9 @@ def require_sdk() -> None:
     """Raise EnvironmentFault if the SDK is not installed."""
     if importlib.util.find_spec("openai") is None:
         hint = "run: pip install 'ffprep[openai]'"
-        raise EnvironmentFault(f"ffprep submit needs the openai SDK, which is not installed; {hint}")
+        raise EnvironmentFault(
+            f"ffprep submit needs the openai SDK, which is not installed; {hint}"
+        )
 
 
 def import_sdk() -> Any:

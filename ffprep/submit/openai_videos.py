@@ -79,9 +79,7 @@ class OpenAiVideos:
             message=str(getattr(error, "message", None) or error or ""),
             status=status,
             clip_id=job_id,
-            poll_after=sdk.header_seconds(
-                response.headers, "openai-poll-after-ms", _LONGEST_POLL
-            ),
+            poll_after=sdk.header_seconds(response.headers, "openai-poll-after-ms", _LONGEST_POLL),
         )
 
     def download(self, job: RemoteJob, timeout: float) -> bytes:

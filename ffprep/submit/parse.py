@@ -1,10 +1,10 @@
-"""What was said on the command line, to a SubmitOrder: which photos, for which clips, by which server."""
+"""Parse the options of `ffprep submit` into SubmitOptions: which photos, which clips, which server."""
 
 import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,167 +12,202 @@ from ffprep.config.targets import all_targets
 from ffprep.core.formats import SUFFIXES
 from ffprep.core.job import Result
 from ffprep.core.location import names_url
+from ffprep.core.policy import Policy
+from ffprep.core.spec import Spec
 from ffprep.core.target import Target
 from ffprep.errors import PhotoError, UsageError
 from ffprep.library.plan import Plan, Request
 from ffprep.options.frame import read_target, target_files
+from ffprep.options.keywords import Options
 from ffprep.options.parse import read_request
-from ffprep.submit import openai_client as sdk
 from ffprep.submit.azure_jobs import AzureJobs
 from ffprep.submit.credentials import read_credentials, require_key
-from ffprep.submit.openai_videos import Videos
+from ffprep.submit.openai_client import require_sdk
+from ffprep.submit.openai_videos import OpenAiVideos
+from ffprep.submit.polling import PollOptions
 from ffprep.submit.prepare_picture import PictureOptions
 from ffprep.submit.protocol import VideoApi, read_extra
-from ffprep.submit.store import SubmissionStore, in_memory, opened_store, read_only
-from ffprep.submit.submission import Outcome, Status, Submission, SubmitOptions
+from ffprep.submit.store import SubmissionStore, in_memory, open_read_only, open_store
+from ffprep.submit.submission import ClipOptions, Outcome, Status, Submission
 
-SUFFIX = ".mp4"
-_POLL = 5.0
-_OWN = {
+_SUFFIX = ".mp4"
+_OPTION_FIELDS = {
     "videos": frozenset("prompt size seconds model input_reference".split()),
     "azure-v1": frozenset(
         "prompt model files width height n_seconds n_variants inpaint_items".split()
     ),
 }
-"""The fields of each protocol for which there are options."""
-_PROTOCOLS: dict[str, type[Videos] | type[AzureJobs]] = {"videos": Videos, "azure-v1": AzureJobs}
+"""The fields of each protocol that options set, and that --extra must not set."""
+_APIS: dict[str, type[OpenAiVideos] | type[AzureJobs]] = {
+    "videos": OpenAiVideos,
+    "azure-v1": AzureJobs,
+}
+_PICTURE_KEYWORDS = (
+    "targets filters quality subsampling lossless compression max_bytes colour metadata focus "
+    "scene max_loss damaged upscale max_pixels max_memory ffmpeg"
+).split()
 
 
 @dataclass(frozen=True, slots=True)
-class SubmitOrder:
-    """All that the options of `submit` say. `resumed` is a job's id."""
+class SubmitOptions:
+    """All options of `submit`. `resumed_job` is the id of --resume; `request` is None with it.
 
-    terms: SubmitOptions
-    speaker: VideoApi
+    `output` is the clip, or the folder of clips.
+    """
+
+    clip: ClipOptions
+    api: VideoApi
     output: Path
     request: Request | None = None
-    resumed: str = ""
+    resumed_job: str = ""
     jobs: int = 1
     wait: float = 0.0
     dry_run: bool = False
 
     @property
     def single(self) -> bool:
-        """Whether `output` is a clip, and no folder of clips."""
+        """Whether `output` is a clip."""
         return self.request is None or self.request.single
 
     @property
     def folder(self) -> Path:
-        """The folder that remembers what is submitted: the one of all clips, or the one in which the clip lies."""
+        """The folder that holds the record of submissions: that of the clip, or of all clips."""
         return self.output.parent if self.single else self.output
 
-    def memory(self) -> AbstractContextManager[SubmissionStore]:
-        """What was submitted before. Raises EnvironmentFault, OutputLocked."""
-        if self.resumed:
+    def open_store(self) -> AbstractContextManager[SubmissionStore]:
+        """Open the record of submissions. Raises EnvironmentFault, OutputLocked."""
+        if self.resumed_job:
             return in_memory()
         if self.dry_run:
-            return read_only(self.folder)
-        return opened_store(self.folder, self.output.name if self.single else "", self.wait)
+            return open_read_only(self.folder)
+        return open_store(self.folder, self.output.name if self.single else "", self.wait)
 
-    def courses(self, plan: Plan | None) -> Iterator[Submission | Outcome]:
-        """A Submission for every photo; an Outcome where it is known to fail."""
+    def plan(self) -> Plan | None:
+        """Return the plan of photos; None if a job is resumed."""
+        return Plan.of(self.request) if self.request else None
+
+    def submissions(self, plan: Plan | None) -> Iterator[Submission | Outcome]:
+        """Yield a Submission for each photo, or an Outcome if it cannot be submitted."""
         if plan is None:
-            yield Submission(None, self.output, job=self.resumed)
+            yield Submission(None, self.output, job_id=self.resumed_job)
             return
         for item in plan.jobs():
             photo, clip = item.source, item.output or self.output
             if not isinstance(photo, Path) or not isinstance(clip, Path):
-                words = "submit takes photos of this machine, and leaves clips there"
-                raise UsageError(f"{photo}: {words}; ffprep convert fetches photos from stores")
+                problem = "submit needs local photos, and writes local clips"
+                raise UsageError(f"{photo}: {problem}; ffprep convert downloads photos from stores")
             if isinstance(item, Result):
                 assert item.failure
                 error = PhotoError(item.failure.kind, item.failure.message)
                 yield Outcome(photo, clip, Status.FAILED, error=error)
             else:
-                place = os.path.relpath(clip, self.folder)
-                yield Submission(photo, clip, place, item.spec)
+                yield Submission(photo, clip, os.path.relpath(clip, self.folder), item.spec)
 
 
-def read_order(given: Mapping[str, Any]) -> SubmitOrder:
-    """The SubmitOrder that the options of `submit` make. Raises UsageError, EnvironmentFault."""
-    access = read_credentials(given["protocol"], given["base_url"])
+def read_options(given: Mapping[str, Any]) -> SubmitOptions:
+    """Parse the options of `submit`. Raises UsageError, EnvironmentFault."""
+    credentials = read_credentials(given["protocol"], given["base_url"])
     if not given["dry_run"]:
-        sdk.require()
-        require_key(access)
-    poll = given["poll"]
-    terms = SubmitOptions(
-        access,
-        _POLL if poll is None else poll,
-        given["timeout"],
-        ffmpeg=given["ffmpeg"],
-        polls=poll is not None,
-    )
-    speaker = _PROTOCOLS[access.protocol](access)
+        require_sdk()
+        require_key(credentials)
+    polling = PollOptions(given["poll"], given["timeout"])
+    clip = ClipOptions(credentials, polling, ffmpeg=given["ffmpeg"])
+    api = _APIS[credentials.protocol](credentials)
     if given["resume"] is not None:
-        return _resumed(given, terms, speaker)
-    return _new(given, terms, speaker)
+        return _read_resumed(given, clip, api)
+    return _read_new(given, clip, api)
 
 
-def _resumed(given: Mapping[str, Any], terms: SubmitOptions, speaker: VideoApi) -> SubmitOrder:
-    job = given["resume"]
-    if not job:
-        raise UsageError("--resume: which job? Its id is empty")
+def _read_resumed(given: Mapping[str, Any], clip: ClipOptions, api: VideoApi) -> SubmitOptions:
+    job_id = given["resume"]
+    if not job_id:
+        raise UsageError("--resume is empty; write the id of a job")
     if given["sources"] or given["sources_from"] or given["prompt"]:
-        raise UsageError("--resume is for a job that was submitted; leave out SOURCE and --prompt")
+        raise UsageError("--resume takes a job that was submitted; leave out SOURCE and --prompt")
     if given["dry_run"]:
-        raise UsageError("--resume submits nothing that --dry-run could show")
-    named = given["output"] or re.sub(r"[^\w.-]", "_", job).lstrip(".") + SUFFIX
-    if os.path.isdir(named):
-        raise UsageError(f"-o {named} is a folder; name the clip, such as clip{SUFFIX}")
-    return SubmitOrder(terms, speaker, _clip(named), resumed=job)
+        raise UsageError("--resume submits nothing; leave out --dry-run")
+    output = given["output"] or re.sub(r"[^\w.-]", "_", job_id).lstrip(".") + _SUFFIX
+    if os.path.isdir(output):
+        raise UsageError(f"-o {output} is a folder; name the clip, for example clip{_SUFFIX}")
+    return SubmitOptions(clip, api, _clip_path(output), resumed_job=job_id)
 
 
-def _new(given: Mapping[str, Any], terms: SubmitOptions, speaker: VideoApi) -> SubmitOrder:
-    if not (given["prompt"] or "").strip():
-        raise UsageError("what is to be seen? Say it with --prompt TEXT")
-    if _is_broken(given["prompt"]):
-        raise UsageError("--prompt is no UTF-8, and cannot be sent")
-    target, rules = _destination(given)
+def _read_new(given: Mapping[str, Any], clip: ClipOptions, api: VideoApi) -> SubmitOptions:
+    protocol = clip.credentials.protocol
+    _require_prompt(given["prompt"])
+    target, rules = _target(given)
     size = None if target else given["size"]
     request = read_request(
         {**given, "size": size, "target": target, "output": given["output"] or "."}
     )
-    spec = request.spec
-    recipe = PictureOptions.of(given, target, rules, spec)
-    if recipe.sends_bounds and terms.access.protocol == "videos":
-        words = "only --protocol azure-v1 has a field for them; without it, they are cut"
-        raise UsageError(f"--send-crop-bounds: {words}")
-    only = getattr(request.sources, "only", None)
-    output, single = _output(given["output"], only)
+    output, single = _output(given["output"], getattr(request.sources, "only", None))
     if given["again"] and not single:
-        words = "--again is for one clip; another take of many goes into another folder: -o OUT"
-        raise UsageError(words)
-    # Clips are named, and mirrored, as pictures are; a format that is called .mp4 is all it takes.
-    named = replace(spec, format=replace(spec.format, suffixes=(SUFFIX,)))
-    request = replace(request, output=output, single=single, same_format=False, spec=named)
-    terms = replace(
-        terms,
+        hint = "for another take of many, write to another folder: -o OUT"
+        raise UsageError(f"--again takes one photo; {hint}")
+    clip = replace(
+        clip,
         prompt=given["prompt"],
         seconds=given["seconds"],
         model=_model(given, target),
-        extra=_extra(given["extra"], _OWN[terms.access.protocol]),
-        recipe=recipe,
+        extra=_extra(given["extra"], _OPTION_FIELDS[protocol]),
+        picture=_picture_options(given, target, rules, request.spec),
         resubmit=given["resubmit"],
         again=given["again"],
     )
-    order = SubmitOrder(terms, speaker, output, request)
-    return replace(order, jobs=given["jobs"], wait=given["wait"] or 0.0, dry_run=given["dry_run"])
+    # Clips are named and mirrored like pictures, in a format with the suffix of clips.
+    spec = replace(request.spec, format=replace(request.spec.format, suffixes=(_SUFFIX,)))
+    request = replace(request, output=output, single=single, same_format=False, spec=spec)
+    return SubmitOptions(
+        clip,
+        api,
+        output,
+        request,
+        jobs=given["jobs"],
+        wait=given["wait"] or 0.0,
+        dry_run=given["dry_run"],
+    )
 
 
-def _is_broken(text: str) -> bool:
+def _require_prompt(prompt: str | None) -> None:
+    if not (prompt or "").strip():
+        raise UsageError("the prompt is missing; write --prompt TEXT")
     try:
-        text.encode()
+        str(prompt).encode()
     except UnicodeEncodeError:
-        return True
-    return False
+        raise UsageError("--prompt is not valid UTF-8, so it cannot be sent") from None
 
 
-def _destination(given: Mapping[str, Any]) -> tuple[str | None, Target]:
-    """The target, if there is one, as text, and its rules; a target that is called like the model is one."""
+def _picture_options(
+    given: Mapping[str, Any], target: str | None, rules: Target, spec: Spec
+) -> PictureOptions:
+    keywords: dict[str, Any] = {name: given[name] for name in _PICTURE_KEYWORDS}
+    keywords |= {
+        "format": given["format_name"],
+        "background": str(given["background"]),
+        "crop_bounds": astuple(given["crop_bounds"]),
+    }
+    send_bounds = given["send_crop_bounds"]
+    if send_bounds and given["protocol"] == "videos":
+        problem = "only --protocol azure-v1 has a field for crop bounds"
+        raise UsageError(f"--send-crop-bounds: {problem}; leave it out, and ffprep cuts the photo")
+    return PictureOptions(
+        size=None if target else given["size"],
+        target=target,
+        rules=rules,
+        mode=given["mode"],
+        keywords=Options(**keywords),  # type: ignore[typeddict-item]
+        spec=spec,
+        policy=Policy(max_pixels=given["max_pixels"], max_memory=given["max_memory"]),
+        send_bounds=send_bounds,
+    )
+
+
+def _target(given: Mapping[str, Any]) -> tuple[str | None, Target]:
+    """Return the target as text, if any, and its rules. A model may have the name of a target."""
     target, model, size = given["target"], given["model"], given["size"]
     if not target and model:
-        known = {each.name for each in all_targets(target_files(given["targets"]))}
-        if model in known:
+        names = {each.name for each in all_targets(target_files(given["targets"]))}
+        if model in names:
             target = f"{model}/{size}" if size else model
     if given["size"] and given["target"]:
         raise UsageError("--size and --target exclude one another; write --target NAME/WxH")
@@ -180,53 +215,50 @@ def _destination(given: Mapping[str, Any]) -> tuple[str | None, Target]:
 
 
 def _model(given: Mapping[str, Any], target: str | None) -> str | None:
-    """The model that is asked for; None leaves it to the server."""
+    """Return the model to ask for; None lets the server choose."""
     if given["model"] is not None:
         return given["model"] or None
     if given["protocol"] == "videos":
         return target.partition("/")[0] if target else None
     name = os.environ.get("AZURE_OPENAI_DEPLOYMENT_NAME")
     if not name:
-        words = "--model is the name of the deployment there; say it, or set AZURE_OPENAI_DEPLOYMENT_NAME"
-        raise UsageError(words)
+        hint = "write the deployment's name as --model, or set AZURE_OPENAI_DEPLOYMENT_NAME"
+        raise UsageError(f"--protocol azure-v1 needs a deployment; {hint}")
     return name
 
 
-def _extra(said: tuple[str, ...], own: frozenset[str]) -> tuple[tuple[str, Any], ...]:
-    """More fields. Raises UsageError for those that have options, since the picture is made for what these say."""
-    fields = dict(read_extra(text) for text in said)
-    if taken := sorted(own & {key.partition("[")[0] for key in fields}):
-        raise UsageError(
-            f"--extra {taken[0]}: is sent already; there is an option for it, or a rule"
-        )
+def _extra(texts: tuple[str, ...], option_fields: frozenset[str]) -> tuple[tuple[str, Any], ...]:
+    """Read --extra. Raises UsageError for fields that options set, since the picture fits these."""
+    fields = dict(read_extra(text) for text in texts)
+    if taken := sorted(option_fields & {key.partition("[")[0] for key in fields}):
+        raise UsageError(f"--extra {taken[0]}: ffprep sends this field already; use its option")
     return tuple(fields.items())
 
 
-def _output(said: str | None, only: str | None) -> tuple[Path, bool]:
-    """OUT, and whether it is the clip of the only photo. Raises UsageError."""
-    file = only if only is not None and not os.path.isdir(only) else None
-    if said is None:
-        if file is None:
+def _output(output: str | None, source: str | None) -> tuple[Path, bool]:
+    """Return OUT, and whether it is the clip of the only source. Raises UsageError."""
+    photo = source if source is not None and not os.path.isdir(source) else None
+    if output is None:
+        if photo is None:
             raise UsageError("several photos need an output folder: -o OUT")
-        return Path(Path(file).stem + SUFFIX), True
-    if names_url(said):
-        raise UsageError(f"-o {said}: clips are left on this machine; name a path")
-    folder = said.endswith(("/", os.sep)) or os.path.isdir(said)
-    if file is not None and not folder and Path(said).suffix:
-        return _clip(said), True
-    if not folder and Path(said).suffix.lower() == SUFFIX:
-        raise UsageError(
-            f"{said} is named like one clip; several photos, or a folder, need a folder"
-        )
-    if os.path.exists(said) and not os.path.isdir(said):
-        words = "is a file; several photos, or a folder, need an output folder"
-        raise UsageError(f"{said} {words}")
-    return Path(said), False
+        return Path(Path(photo).stem + _SUFFIX), True
+    if names_url(output):
+        raise UsageError(f"-o {output}: clips are written to this machine; name a path")
+    is_folder = output.endswith(("/", os.sep)) or os.path.isdir(output)
+    if photo is not None and not is_folder and Path(output).suffix:
+        return _clip_path(output), True
+    if not is_folder and Path(output).suffix.lower() == _SUFFIX:
+        hint = "several photos, or a folder, need an output folder"
+        raise UsageError(f"{output} is named like one clip; {hint}")
+    if os.path.exists(output) and not os.path.isdir(output):
+        hint = "several photos, or a folder, need an output folder"
+        raise UsageError(f"{output} is a file; {hint}")
+    return Path(output), False
 
 
-def _clip(said: str) -> Path:
-    if Path(said).suffix.lower() in SUFFIXES:
-        raise UsageError(
-            f"{said} is named like a picture, and clips are MP4; write {Path(said).stem}{SUFFIX}"
-        )
-    return Path(said)
+def _clip_path(output: str) -> Path:
+    path = Path(output)
+    if path.suffix.lower() in SUFFIXES:
+        hint = f"write {path.stem}{_SUFFIX}"
+        raise UsageError(f"{output} is named like a picture, but clips are MP4; {hint}")
+    return path

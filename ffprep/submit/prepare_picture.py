@@ -1,135 +1,143 @@
-"""A photo to the picture that is uploaded: prepared in memory, and held against the target's rules."""
+"""Prepare the picture to upload, in memory, and check it against the target's rules."""
 
-from collections.abc import Mapping
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
 
 from ffprep.api.prepare import prepare
-from ffprep.core.fitting import Framing, cropped_size
+from ffprep.core.fitting import Framing, cropped_size, sized
 from ffprep.core.formats import FORMATS
 from ffprep.core.geometry import Bounds, Size
 from ffprep.core.mode import Fit
 from ffprep.core.policy import Policy
-from ffprep.core.spec import Spec
+from ffprep.core.spec import SizeChoice, Spec
 from ffprep.core.target import Target, check
 from ffprep.errors import Kind, PhotoError, UsageError
 from ffprep.options.keywords import Options
 from ffprep.submit.protocol import Upload
 from ffprep.system.files import open_regular
 
-_SAID = (
-    "targets filters quality subsampling lossless compression max_bytes colour metadata focus "
-    "scene max_loss damaged upscale max_pixels max_memory ffmpeg"
-).split()
-_APART = ("mode", "fallback", "format", "compression")
-_CUTS = "the server can cut, and not add bars or distort"
+_ONLY_CUTS = "the server can cut, but not add bars or distort"
 
 
 @dataclass(frozen=True, slots=True)
 class PictureOptions:
-    """How every photo is prepared: `size` or `target`, as text, and the options of `ffprep convert`.
+    """How every photo is prepared: `size` or `target`, `mode`, and the `keywords` of `prepare`.
 
-    `spec` are the same, read. With `sends_bounds`, what `spec` would cut is left to the server.
+    `spec` holds the same as a Spec, `rules` what the target requires. With `send_bounds`, the server
+    cuts what `spec` would cut.
     """
 
     size: Size | None
     target: str | None
     rules: Target
     mode: str | None
-    options: Options
+    keywords: Options
     spec: Spec
     policy: Policy
-    sends_bounds: bool = False
+    send_bounds: bool = False
 
-    @classmethod
-    def of(
-        cls, given: Mapping[str, Any], target: str | None, rules: Target, spec: Spec
-    ) -> "PictureOptions":
-        """Of a command line. Raises UsageError where the server could not cut what is asked for."""
-        options: dict[str, Any] = {name: given[name] for name in _SAID}
-        options |= {
-            "format": given["format_name"],
-            "background": str(given["background"]),
-            "crop_bounds": astuple(given["crop_bounds"]),
-        }
-        size = None if target else given["size"]
-        sends = given["send_crop_bounds"]
-        if sends and not _only_cuts(spec):
-            raise UsageError(f"--send-crop-bounds: {_CUTS}; say --mode cover")
-        policy = Policy(max_pixels=given["max_pixels"], max_memory=given["max_memory"])
-        said = Options(**options)  # type: ignore[typeddict-item]
-        return cls(size, target, rules, given["mode"], said, spec, policy, sends)
+    def __post_init__(self) -> None:
+        if self.send_bounds and not only_cuts(self.spec):
+            raise UsageError(f"--send-crop-bounds: {_ONLY_CUTS}; use --mode cover")
 
-    def words(self, spec: Spec) -> dict[str, str]:
-        """All that decides the picture, but for the photo, whose own Spec this is, as text.
+    def digest_fields(self, spec: Spec) -> dict[str, str]:
+        """Return everything that determines the picture of a photo with this Spec, as text.
 
-        By these a request is known, and whatever changes them has photos billed again. So they say what is asked for and not
-        how it was said, and nothing of what is as it is without a word: another ffprep may have more to say.
+        A field that is added or written differently makes all photos be submitted and billed again:
+        tests/submit/test_digest.py pins them. So only what differs from the defaults is included,
+        and how it was specified makes no difference.
         """
-        said = {
-            part.name: str(getattr(spec, part.name))
-            for part in fields(spec)
-            if part.name not in _APART and getattr(spec, part.name) != part.default
+        defaults = Spec(spec.size, spec.mode)
+        values: dict[str, object] = {
+            name: getattr(spec, name)
+            for name in _DIGEST_FIELDS
+            if getattr(spec, name) != getattr(defaults, name)
         }
-        said |= {"format": spec.format.name, "modes": str([mode.steps for mode in spec.modes])}
-        said |= {"max_loss": str(spec.fallback.max_loss)} if spec.fallback else {}
-        return said | ({"sends_bounds": "yes"} if self.sends_bounds else {})
+        values |= {"size": spec.size, "format": spec.format.name}
+        values |= {"modes": [mode.steps for mode in spec.modes]}
+        values |= {"max_loss": spec.fallback.max_loss} if spec.fallback else {}
+        values |= {"choice": _choice_text(spec.choice)} if spec.choice else {}
+        values |= {"sends_bounds": "yes"} if self.send_bounds else {}
+        return {name: str(value) for name, value in values.items()}
 
 
-def prepared(photo: Path, recipe: PictureOptions, own: Spec) -> tuple[Upload, tuple[str, ...]]:
-    """The picture, and warnings; `own` is the photo's Spec. Raises PhotoError, also where it would break the target's rules."""
-    if recipe.sends_bounds:
-        picture, warnings, region = _with_region(photo, recipe, own)
+_DIGEST_FIELDS = (
+    "quality subsampling lossless max_bytes colour metadata background focus alpha bounds"
+).split()
+
+
+def _choice_text(choice: SizeChoice) -> str:
+    """Return a SizeChoice as version 0.1 wrote it into digests."""
+    envelope = choice.envelope
+    limits = ", ".join(f"{each.name}={getattr(envelope, each.name)!r}" for each in fields(envelope))
+    return f"Choice(fit={choice.fit!r}, sizes={choice.sizes!r}, envelope=Envelope({limits}))"
+
+
+def prepare_picture(
+    photo: Path, options: PictureOptions, spec: Spec
+) -> tuple[Upload, tuple[str, ...]]:
+    """Return the picture to upload, and warnings; `spec` is the photo's own.
+
+    Raises PhotoError, also if the picture would break the target's rules.
+    """
+    if options.send_bounds:
+        upload, warnings, region = _with_region(photo, options, spec)
     else:
-        made = prepare(photo, recipe.size, recipe.mode, target=recipe.target, **recipe.options)
-        picture, warnings, region = Upload(*made.upload(), made.size), made.warnings, made.size
-    _require_rules(picture, region, recipe.rules)
-    return picture, warnings
+        made = prepare(photo, options.size, options.mode, target=options.target, **options.keywords)
+        upload, warnings, region = Upload(*made.upload(), made.size), made.warnings, made.size
+    _require_rules(upload, region, options.rules)
+    return upload, warnings
 
 
-def _only_cuts(spec: Spec) -> bool:
+def only_cuts(spec: Spec) -> bool:
+    """Whether the picture is always a region of the photo, without bars or distortion."""
     return spec.fallback is None and spec.mode.fit is Fit.COVER
 
 
 def _with_region(
-    photo: Path, recipe: PictureOptions, spec: Spec
+    photo: Path, options: PictureOptions, spec: Spec
 ) -> tuple[Upload, tuple[str, ...], Size]:
-    """The whole photo, upright, at the scale at which the region that is to be cut is of the size asked for."""
-    from ffprep.core.fitting import sized
-    from ffprep.image.sandbox import DecoderPool
-    from ffprep.system.processes import Processes
-
-    if not _only_cuts(spec):
-        raise PhotoError(Kind.UNSUPPORTED, f"its sidecar says another mode, and {_CUTS}")
-    policy = recipe.policy
-    with DecoderPool(Processes(), policy) as viewers:
-        found = viewers.probe(photo, policy.max_pixels)
-        keeps = spec.format.final_alpha is not None and not spec.alpha
-        if keeps and viewers.is_translucent(photo, found):
-            hint = "have it cut here, without --send-crop-bounds, or sent with --format jpeg"
-            words = f"some of its pixels are translucent, which the target does not take; {hint}"
-            raise PhotoError(Kind.UNSUPPORTED, words)
-    shown = found.shown
-    left = cropped_size(shown, spec.bounds)
-    size = sized(spec, left).size
-    whole, region = scaled(shown, spec.bounds, Framing.of(Fit.COVER, left, size, spec.focus), size)
-    options = Options(**recipe.options)
-    options.update({"crop_bounds": None, "scene": None, "max_loss": None})
-    options["max_bytes"] = spec.max_bytes
-    options["format"] = spec.format.name
+    """Return the whole photo, upright, scaled so that the region to cut has the size asked for."""
+    if not only_cuts(spec):
+        raise PhotoError(Kind.UNSUPPORTED, f"its sidecar sets another mode, and {_ONLY_CUTS}")
+    shown = _displayed_size(photo, options.policy, spec)
+    rest = cropped_size(shown, spec.bounds)
+    size = sized(spec, rest).size
+    framing = Framing.of(Fit.COVER, rest, size, spec.focus)
+    whole, region = scale_to_region(shown, spec.bounds, framing, size)
+    keywords = Options(**options.keywords)
+    keywords.update({"crop_bounds": None, "scene": None, "max_loss": None})
+    keywords["max_bytes"] = spec.max_bytes
+    keywords["format"] = spec.format.name
     with open_regular(photo) as file:
         data = file.read()
-    made = prepare(data, whole, "stretch", **options)  # without the sidecar: it is in the region
+    made = prepare(data, whole, "stretch", **keywords)  # bytes: the region contains the sidecar
     name = photo.with_suffix(Path(made.name).suffix).name.encode(errors="replace").decode()
     return Upload(name, made.data, made.mime, made.size, region), made.warnings, size
 
 
-def scaled(photo: Size, bounds: Bounds, framing: Framing, size: Size) -> tuple[Size, Bounds]:
-    """The size of the whole photo at which a region of it has exactly `size`, and the region's edges.
+def _displayed_size(photo: Path, policy: Policy, spec: Spec) -> Size:
+    """Return a photo's upright size. Raises PhotoError if it has alpha that must not be sent."""
+    from ffprep.image.sandbox import DecoderPool
+    from ffprep.system.processes import Processes
 
-    The region is what `framing` shows of what `bounds` leave. The edges are on whole pixels of that size,
-    so that whoever multiplies them out finds exactly `size`.
+    with DecoderPool(Processes(), policy) as decoders:
+        info = decoders.probe(photo, policy.max_pixels)
+        keeps_alpha = spec.format.final_alpha is not None and not spec.alpha
+        if keeps_alpha and decoders.is_translucent(photo, info):
+            hint = "leave out --send-crop-bounds, or use --format jpeg"
+            problem = "some of its pixels are translucent, which the target does not accept"
+            raise PhotoError(Kind.UNSUPPORTED, f"{problem}; {hint}")
+    return info.shown
+
+
+def scale_to_region(
+    photo: Size, bounds: Bounds, framing: Framing, size: Size
+) -> tuple[Size, Bounds]:
+    """Return the size of the whole photo at which a region has exactly `size`, and that region.
+
+    The region is the part of `bounds` that `framing` shows. Its edges are on whole pixels, so that a
+    server that multiplies them by the size gets exactly `size`.
     """
     left, top = bounds.corner(photo)
     rest = cropped_size(photo, bounds)
@@ -151,11 +159,11 @@ def scaled(photo: Size, bounds: Bounds, framing: Framing, size: Size) -> tuple[S
     )
 
 
-def _require_rules(picture: Upload, region: Size, rules: Target) -> None:
-    """Raise PhotoError where the picture would be refused; its pixels were verified when it was made."""
-    from ffprep.core.image_info import ImageInfo as Found
+def _require_rules(upload: Upload, region: Size, rules: Target) -> None:
+    """Raise PhotoError if the server would refuse the picture; its pixels were verified before."""
+    from ffprep.core.image_info import ImageInfo
 
-    format = next(f for f in FORMATS if picture.mime == f"image/{f.name}")
-    broken = check(Found(format, region), rules, len(picture.data))
-    if broken:
-        raise PhotoError(Kind.UNSUPPORTED, f"would be refused: {'; '.join(broken)}")
+    format = next(f for f in FORMATS if upload.mime == f"image/{f.name}")
+    problems = check(ImageInfo(format, region), rules, len(upload.data))
+    if problems:
+        raise PhotoError(Kind.UNSUPPORTED, f"would be refused: {'; '.join(problems)}")

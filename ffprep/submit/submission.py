@@ -20,6 +20,7 @@ from enum import StrEnum
 from hashlib import sha256
 from json import dumps
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 from ffprep.core.geometry import Size
@@ -56,8 +57,8 @@ _CHUNK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class SubmitOptions:
-    """The options that are the same for every photo of a call.
+class ClipOptions:
+    """How every photo of a call becomes a clip.
 
     `again` asks for another take of an existing clip, `resubmit` for another try of failed jobs.
     `picture` is None if a job is resumed.
@@ -134,7 +135,7 @@ class Submission:
 
     def run(
         self,
-        options: SubmitOptions,
+        options: ClipOptions,
         api: VideoApi,
         store: SubmissionStore,
         limiter: RateLimiter,
@@ -155,17 +156,16 @@ class Submission:
 
     def dry_run(
         self,
-        options: SubmitOptions,
+        options: ClipOptions,
         api: VideoApi,
         store: SubmissionStore,
-        limiter: RateLimiter,
         on_request: Callable[["Submission", HttpRequest], None],
     ) -> Outcome | None:
         """Call `on_request` with the request that `run` would send.
 
         Return the Outcome if it is known without one.
         """
-        steps = _Steps(self, options, api, store, limiter, dry_run=True)
+        steps = _Steps(self, options, api, store, RateLimiter(Event()), dry_run=True)
         try:
             steps.run_until(State.PREPARED, State.SUBMITTED, State.DONE)
         except (PhotoError, JobError) as error:
@@ -180,7 +180,7 @@ class _Steps:
     """The steps of one submission, and what they hand on to each other."""
 
     submission: Submission
-    options: SubmitOptions
+    options: ClipOptions
     api: VideoApi
     store: SubmissionStore
     limiter: RateLimiter
@@ -389,7 +389,7 @@ _STEPS: dict[State, Callable[[_Steps], State]] = {
 }
 
 
-def request_digest(photo: Path, options: SubmitOptions, spec: Spec | None) -> str:
+def request_digest(photo: Path, options: ClipOptions, spec: Spec | None) -> str:
     """Return the digest that identifies a request: the photo's bytes, the clip, the server.
 
     Photos whose digest changes are submitted and billed again, so it must not depend on the version

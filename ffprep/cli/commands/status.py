@@ -16,7 +16,7 @@ from ffprep.system.messages import say
 
 if TYPE_CHECKING:
     from ffprep.ledger.history import Failed, History
-    from ffprep.submit.submissions import StoredSubmission, StoredSubmissions
+    from ffprep.submit.store import StoredSubmission, StoredSubmissions
 
 
 @click.command()
@@ -61,15 +61,11 @@ def status(
 
 def _tell_submissions(output: Location, failed: bool, as_json: bool) -> bool:
     """Tell what was submitted for the clips of a folder, if anything was."""
-    from contextlib import closing
+    from ffprep.submit.store import read_submissions
 
-    from ffprep.ledger.database import database_errors, open_to_read
-    from ffprep.submit.submissions import FILE, LAYOUT, StoredSubmissions
-
-    if not isinstance(output, Path) or not (path := output / FILE).exists():
+    found = read_submissions(output) if isinstance(output, Path) else None
+    if found is None:
         return False
-    with database_errors(path, LAYOUT), closing(open_to_read(path, LAYOUT)) as database:
-        found = StoredSubmissions.of(database)
     if failed:
         _tell_failed(found.failed, as_json)
     else:

@@ -1,12 +1,12 @@
-"""`ffprep submit`: options to a SubmitOrder, and its carrying out."""
+"""`ffprep submit`: parse the options, submit the photos, exit."""
 
 import sys
-from contextlib import ExitStack
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from ffprep.options import shared
 from ffprep.options.convert import (
     DAMAGED,
     LISTS_AND_SELECTION,
@@ -22,25 +22,30 @@ from ffprep.options.shared import (
     MAX_MEMORY,
     MAX_PIXELS,
     InSections,
-    options,
     section,
 )
 from ffprep.options.types import PATH_AS_WRITTEN, Seconds
+from ffprep.system.shutdown import Signals, leave_now
 
 if TYPE_CHECKING:
-    from ffprep.cli.reporting.submit_progress import Style, Teller
-    from ffprep.submit.parse import SubmitOrder
-    from ffprep.system.shutdown import Signals
+    from collections.abc import Iterable
 
-# The other rooms are imported where they are needed, as in converting; the openai SDK when a request is made.
+    from ffprep.cli.reporting.submit_progress import Style, Teller
+    from ffprep.submit.parse import SubmitOptions
+    from ffprep.submit.store import SubmissionStore
+    from ffprep.submit.submission import Outcome, Submission
+
+# Other modules are imported where they are needed, as in `convert`; the openai SDK at the first
+# request.
 
 _CLIP = section(
     "Clips",
-    click.option("--prompt", metavar="TEXT", help="What is to be seen."),
+    click.option("--prompt", metavar="TEXT", help="What the clip shows."),
     click.option(
         "--model",
         metavar="NAME",
-        help="As the server calls it; a target of this name gives the rules.  [default: the target's name, else the server's choice]",
+        help="The server's name of the model; a target of this name gives the rules.  "
+        "[default: the target's name, else the server's choice]",
     ),
     click.option(
         "--seconds",
@@ -48,7 +53,7 @@ _CLIP = section(
         default=4,
         show_default=True,
         metavar="N",
-        help="How long it is to be.",
+        help="The clip's length.",
     ),
     click.option(
         "--extra", multiple=True, metavar="KEY=JSON", help="One more field of the request."
@@ -58,7 +63,8 @@ _CLIP = section(
         "--output",
         type=PATH_AS_WRITTEN,
         metavar="OUT",
-        help="The clip of one photo, else a folder; folders are mirrored in it.  [default: the photo's name with .mp4]",
+        help="The clip of one photo, else a folder; folders are mirrored in it.  "
+        "[default: the photo's name with .mp4]",
     ),
 )
 _SERVER = section(
@@ -66,7 +72,7 @@ _SERVER = section(
     click.option(
         "--base-url",
         metavar="URL",
-        help="Such as http://localhost:8000/v1.  [default: OPENAI_BASE_URL, else OpenAI's]",
+        help="For example http://localhost:8000/v1.  [default: OPENAI_BASE_URL, else OpenAI's]",
     ),
     click.option(
         "--protocol",
@@ -78,13 +84,13 @@ _SERVER = section(
     click.option(
         "--send-crop-bounds",
         is_flag=True,
-        help="Send the whole photo, and have the server cut it (azure-v1).",
+        help="Send the whole photo, and let the server crop it (azure-v1).",
     ),
     click.option(
         "--poll",
         type=Seconds(),
         metavar="S",
-        help="Ask so often how a job stands.  [default: as the server says, else 5]",
+        help="Seconds between questions about a job.  [default: as the server says, else 5]",
     ),
     click.option(
         "--timeout",
@@ -92,18 +98,18 @@ _SERVER = section(
         default="30m",
         show_default=True,
         metavar="S",
-        help="Wait no longer for one clip; its job goes on, and can be resumed.",
+        help="Longest wait for one clip; after it, the job continues and can be resumed.",
     ),
     click.option(
-        "--resume", metavar="ID", help="Fetch the clip of a job that was submitted before."
+        "--resume", metavar="ID", help="Download the clip of a job that was submitted before."
     ),
     click.option(
         "--resubmit",
         is_flag=True,
-        help="Submit again what has failed, or may have been lost on the way; it may be billed twice.",
+        help="Submit failed and uncertain requests again; the server may bill them twice.",
     ),
     click.option(
-        "--again", is_flag=True, help="Another take of one clip that is there; it replaces it."
+        "--again", is_flag=True, help="Make another take of one existing clip, and replace it."
     ),
     click.option(
         "--jobs",
@@ -111,7 +117,7 @@ _SERVER = section(
         default=2,
         show_default=True,
         metavar="N",
-        help="How many photos at a time.",
+        help="Photos at a time.",
     ),
     WAIT,
 )
@@ -122,81 +128,92 @@ _WORK = section(
     MAX_PIXELS,
     MAX_MEMORY,
     FFMPEG,
-    click.option("--dry-run", is_flag=True, help="Print the requests, without the key; send none."),
+    click.option(
+        "--dry-run", is_flag=True, help="Print the requests, without the key; send nothing."
+    ),
     AS_JSON,
-    click.option("--quiet", is_flag=True, help="No bar; failures are still told."),
+    click.option("--quiet", is_flag=True, help="No progress bar; failures are still reported."),
     click.option("-v", "--verbose", is_flag=True, help="A line for every photo."),
 )
 
 
 @click.command("submit", cls=InSections)
-@options(section("Sources", SOURCES, NAMES, LISTS_AND_SELECTION), _CLIP, PICTURE, _SERVER, _WORK)
+@shared.options(
+    section("Sources", SOURCES, NAMES, LISTS_AND_SELECTION), _CLIP, PICTURE, _SERVER, _WORK
+)
 def submit(**given: Any) -> None:
-    """Have a server make clips of photos, which become their first frames.
+    """Submit photos to a video API, as first frames of clips, and download the clips.
 
-    Each photo is prepared as `ffprep convert` does it, checked, uploaded once, and its clip fetched. The key is read from
-    OPENAI_API_KEY.
+    Each photo is prepared as `ffprep convert` does it, checked, uploaded once, and its clip downloaded.
+    The key is read from OPENAI_API_KEY.
     """
     from ffprep.cli.reporting.submit_progress import Style
-    from ffprep.submit.parse import read_order
-    from ffprep.system.shutdown import Signals, leave_now
+    from ffprep.submit.parse import read_options
     from ffprep.system.tempfiles import remove_temporaries
 
     with Signals() as signals:
-        order = read_order(given)
+        options = read_options(given)
         style = Style(given["as_json"], given["quiet"], given["verbose"], given["base_url"])
-        code = _carry_out(order, style, signals)
+        code = run_submit(options, style, signals)
         if signals.number is not None:
             remove_temporaries()
             leave_now(128 + signals.number)
     sys.exit(code)
 
 
-def _carry_out(order: "SubmitOrder", style: "Style", signals: "Signals") -> int:
+def run_submit(options: "SubmitOptions", style: "Style", signals: Signals) -> int:
+    """Submit all photos, and return the exit code."""
     from ffprep.cli.reporting.submit_progress import teller
-    from ffprep.library.plan import Plan
 
-    with ExitStack() as stack:
-        memory = stack.enter_context(order.memory())
-        plan = Plan.of(order.request) if order.request else None
+    with options.open_store() as store:
+        plan = options.plan()
         total = plan.total if plan else 1
-        telling = stack.enter_context(teller(style, order.terms.access, total, order.single))
-        if order.dry_run:
-            _rehearse(order, plan, telling, memory)
-            return telling.exit_code
-        stopped = Event()
-        signals.while_running(stopped.set)
-        _run(order, plan, telling, memory, stopped)
-        return telling.exit_code
+        with teller(style, options.clip.credentials, total, options.single) as progress:
+            if options.dry_run:
+                _dry_run(options, options.submissions(plan), progress, store)
+            else:
+                _submit_all(options, options.submissions(plan), progress, store, signals)
+            return progress.exit_code
 
 
-def _run(order: "SubmitOrder", plan: Any, telling: "Teller", memory: Any, stopped: Event) -> None:
+def _submit_all(
+    options: "SubmitOptions",
+    submissions: "Iterable[Submission | Outcome]",
+    progress: "Teller",
+    store: "SubmissionStore",
+    signals: Signals,
+) -> None:
     from ffprep.submit.pool import SubmissionPool
     from ffprep.submit.rate_limit import RateLimiter
-    from ffprep.submit.submission import Outcome, Submission
 
-    pace = RateLimiter(stopped)
+    stopped = Event()
+    signals.while_running(stopped.set)
+    limiter = RateLimiter(stopped)
 
-    def run(course: Submission) -> Outcome:
-        return course.run(order.terms, order.speaker, memory, pace, telling.note)
+    def run(submission: "Submission") -> "Outcome":
+        return submission.run(options.clip, options.api, store, limiter, progress.note)
 
-    crowd = SubmissionPool(run, order.jobs, stopped, telling.look, telling.waits)
+    pool = SubmissionPool(run, options.jobs, stopped, progress.look, progress.waits)
     try:
-        for outcome in crowd.outcomes(order.courses(plan)):
-            telling.tell(outcome)
+        for outcome in pool.outcomes(submissions):
+            progress.tell(outcome)
     finally:
-        telling.left(crowd.unfinished, crowd.fault)
+        progress.left(pool.unfinished, pool.fault)
 
 
-def _rehearse(order: "SubmitOrder", plan: Any, telling: "Teller", memory: Any) -> None:
-    """Show the requests that would be sent, and tell what would fail."""
-    from ffprep.submit.submission import Outcome
+def _dry_run(
+    options: "SubmitOptions",
+    submissions: "Iterable[Submission | Outcome]",
+    progress: "Teller",
+    store: "SubmissionStore",
+) -> None:
+    """Print the requests that would be sent, and report what would fail."""
+    from ffprep.submit.submission import Submission
 
-    for course in order.courses(plan):
-        outcome = (
-            course
-            if isinstance(course, Outcome)
-            else course.rehearse(order.terms, order.speaker, memory, telling.show)
-        )
+    for submission in submissions:
+        if isinstance(submission, Submission):
+            outcome = submission.dry_run(options.clip, options.api, store, progress.show)
+        else:
+            outcome = submission
         if outcome:
-            telling.tell(outcome)
+            progress.tell(outcome)

@@ -14,7 +14,7 @@ from ffprep.errors import ExitCode, FfprepError, Kind, PhotoError
 from ffprep.submit.credentials import Credentials
 from ffprep.submit.errors import FailureKind, JobError
 from ffprep.submit.protocol import HttpRequest
-from ffprep.submit.submission import Outcome, Stage, Status, Submission
+from ffprep.submit.submission import Outcome, State, Status, Submission
 from ffprep.system.messages import say
 
 _GO_ON = (FailureKind.TIMEOUT, FailureKind.CLIP, FailureKind.UNREACHABLE, FailureKind.INTERRUPTED)
@@ -50,14 +50,14 @@ class Teller:
         self.bugs += isinstance(error, PhotoError) and error.kind is Kind.INTERNAL
         if self.style.json:
             self._print(self._as_dict(outcome))
-        name = printable_path(outcome.photo) if outcome.photo else outcome.job
+        name = printable_path(outcome.photo) if outcome.photo else outcome.job_id
         if error:
             resume = self._resume(outcome)
             hint = f"; to go on: {resume}" if resume else ""
             self._say(f"{name}: {_kind(error)}: {printable(str(error))}{hint}")
         elif self._talks and (outcome.status is Status.DONE or self.style.verbose or self.single):
             size = f", {outcome.size}" if outcome.size else ""
-            job = f", job {printable(outcome.job)}" if outcome.job else ""
+            job = f", job {printable(outcome.job_id)}" if outcome.job_id else ""
             take = (
                 "; for another take, --again"
                 if outcome.status is Status.FRESH and self.single
@@ -72,22 +72,26 @@ class Teller:
     def note(self, course: Submission) -> None:
         """A job was created; called from any thread."""
         if self._talks:
-            self._say(f"{printable_path(course.photo)}: submitted as job {printable(course.job)}")
+            self._say(
+                f"{printable_path(course.photo)}: submitted as job {printable(course.job_id)}"
+            )
 
     def left(self, courses: Iterable[Submission], fault: FfprepError | None) -> None:
         """What has no Outcome, since the run has ended, by a `fault` if there is one: what goes on at the server, too."""
         for course in courses:
-            if self.style.json and (course.job or fault):
+            if self.style.json and (course.job_id or fault):
                 error = fault or JobError(FailureKind.INTERRUPTED, "was interrupted")
-                failed = Outcome(course.photo, course.clip, Status.FAILED, course.job, error=error)
-                self._print(self._as_dict(failed))
-            name = printable_path(course.photo) if course.photo else course.job
-            if course.job and course.stage is not Stage.OVER:
-                command = self.resume_command(course.job, os.fspath(course.clip))
-                self._say(
-                    f"{name}: job {printable(course.job)} goes on; to fetch its clip: {command}"
+                failed = Outcome(
+                    course.photo, course.clip, Status.FAILED, course.job_id, error=error
                 )
-            elif course.stage is Stage.SENDING:
+                self._print(self._as_dict(failed))
+            name = printable_path(course.photo) if course.photo else course.job_id
+            if course.job_id and course.state is not State.DONE:
+                command = self.resume_command(course.job_id, os.fspath(course.clip))
+                self._say(
+                    f"{name}: job {printable(course.job_id)} goes on; to fetch its clip: {command}"
+                )
+            elif course.state is State.SENDING:
                 words = "was being sent, and no answer came: the server may have taken it, and may bill it"
                 self._say(f"{name}: {FailureKind.UNCERTAIN}: {words}; look at its list of jobs")
 
@@ -130,12 +134,12 @@ class Teller:
         """What fetches the clip of a job that goes on."""
         argv = ["ffprep", "submit", "--resume", job, "-o", clip]
         argv += ["--protocol", self.access.protocol] if self.access.protocol != "videos" else []
-        argv += ["--base-url", self.access.shown_url] if self.style.base_url else []
+        argv += ["--base-url", self.access.display_url] if self.style.base_url else []
         return printable(shlex.join(argv))
 
     def show(self, course: Submission, call: HttpRequest) -> None:
         """A request that is not sent."""
-        picture = call.picture
+        picture = call.upload
         if self.style.json:
             names = {"source": os.fspath(course.photo or ""), "output": os.fspath(course.clip)}
             self._print(names | {"request": call.as_dict()})
@@ -143,8 +147,8 @@ class Teller:
         lines = [f"POST {call.url}"]
         lines += [f"{name}: {value}" for name, value in call.headers.items()]
         lines += [f"    {key}: {value}" for key, value in call.fields]
-        lines.append(f"    {call.part}: {picture.describe()}")
-        print("\n".join(printable(self.access.hide(line)) for line in lines), flush=True)
+        lines.append(f"    {call.file_field}: {picture.describe()}")
+        print("\n".join(printable(self.access.redact(line)) for line in lines), flush=True)
 
     def _as_dict(self, outcome: Outcome) -> dict[str, Any]:
         error, resume = outcome.error, self._resume(outcome)
@@ -152,7 +156,7 @@ class Teller:
             "source": os.fspath(outcome.photo) if outcome.photo else None,
             "output": os.fspath(outcome.clip),
             "status": outcome.status.value,
-            "job": outcome.job or None,
+            "job": outcome.job_id or None,
             "width": outcome.size.width if outcome.size else None,
             "height": outcome.size.height if outcome.size else None,
             "seconds": round(outcome.seconds, 3),
@@ -165,11 +169,11 @@ class Teller:
         error = outcome.error
         if (
             not error
-            or not outcome.job
+            or not outcome.job_id
             or (isinstance(error, JobError) and error.kind not in _GO_ON)
         ):
             return ""
-        return self.resume_command(outcome.job, os.fspath(outcome.clip))
+        return self.resume_command(outcome.job_id, os.fspath(outcome.clip))
 
     @property
     def _talks(self) -> bool:
@@ -178,7 +182,7 @@ class Teller:
     def _say(self, text: str) -> None:
         if self.bar is not None:
             self.bar.clear()
-        say(self.access.hide(text))
+        say(self.access.redact(text))
 
     def _print(self, content: dict[str, Any]) -> None:
         print_json(_hidden(content, self.access))
@@ -186,7 +190,7 @@ class Teller:
 
 def _hidden(value: Any, access: Credentials) -> Any:
     if isinstance(value, str):
-        return access.hide(value)
+        return access.redact(value)
     if isinstance(value, dict):
         return {key: _hidden(part, access) for key, part in value.items()}
     return [_hidden(part, access) for part in value] if isinstance(value, list | tuple) else value

@@ -138,7 +138,8 @@ class Standin(ThreadingHTTPServer):
         self.jobs: dict[str, Job] = {}
         self.broken: list[BaseException] = []
         "Errors of the stand-in itself."
-        self.stopped = threading.Event()
+        self.no_delay = threading.Event()
+        "Set by a test to end the delays of faults."
         self.lock = threading.Lock()
         self._faults: dict[str, deque[Fault]] = {}
         self._numbers = itertools.count(1)
@@ -188,7 +189,7 @@ class Standin(ThreadingHTTPServer):
         return self
 
     def __exit__(self, *error: object) -> None:
-        self.stopped.set()
+        self.no_delay.set()
         self.shutdown()
         for connection in list(self._connections):
             with contextlib.suppress(OSError):
@@ -253,7 +254,7 @@ class _Handler(BaseHTTPRequestHandler):
             status, answer, fault = refusal.status, refusal.body, replace(fault, status=None)
         if fault.status is not None:
             status, answer, mime = fault.status, fault.body, fault.mime
-        self.server.stopped.wait(fault.delay)
+        self.server.no_delay.wait(fault.delay)
         if fault.cut:
             self.close_connection = True
         else:

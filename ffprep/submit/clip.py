@@ -4,11 +4,13 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 from ffprep.core.geometry import Size
 from ffprep.core.policy import Policy
 from ffprep.errors import FfprepError
+from ffprep.image.chunks import iso_boxes
 from ffprep.submit.credentials import Credentials
 from ffprep.submit.errors import FailureKind, JobError
 from ffprep.system.files import FileStamp
@@ -65,21 +67,12 @@ def require_complete(data: bytes, credentials: Credentials) -> None:
         raise _clip_error("is empty")
     if data[4:8] != b"ftyp":
         raise _clip_error(f"is not an MP4: it {_describe_head(data, credentials)}")
-    offset, kinds = 0, set[bytes]()
-    while offset < len(data):
-        length, kind = (
-            int.from_bytes(data[offset : offset + 4], "big"),
-            data[offset + 4 : offset + 8],
-        )
-        if length == 1:
-            length = int.from_bytes(data[offset + 8 : offset + 16], "big")
-        elif length == 0:  # the box extends to the end of the file
-            length = len(data) - offset
-        if length < 8 or offset + length > len(data):
+    names = set[bytes]()
+    for name, whole in iso_boxes(BytesIO(data)):
+        if not whole:
             raise _clip_error(f"is truncated after {len(data)} bytes")
-        kinds.add(kind)
-        offset += length
-    if b"moov" not in kinds:
+        names.add(name)
+    if b"moov" not in names:
         raise _clip_error("has no index (moov box), so players cannot show it")
 
 

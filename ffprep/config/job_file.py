@@ -1,59 +1,62 @@
-"""`ffprep.toml`: named jobs, and what they share. Which keys there are, the command line says.
+"""Read `ffprep.toml`: named jobs, and the options that they share.
 
-A table `[defaults]` holds what all jobs share, `[job.NAME]` a job, `[[photo]]` how one photo is framed (`aims`). Relative paths start at the file's folder.
+A table `[defaults]` holds what all jobs share, `[job.NAME]` is a job, and `[[photo]]` says how one
+photo is framed (`sidecars`). The command line decides which keys there are. Relative paths start at
+the file's folder.
 """
 
 import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
 from enum import Enum
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from ffprep.config import toml
-from ffprep.config.sidecars import PhotoOverride, tables
+from ffprep.config.sidecars import PhotoOverride, photo_tables
 from ffprep.core.location import names_url
-from ffprep.errors import EnvironmentFault
+from ffprep.errors import EnvironmentFault, UsageError
 
-TABLES = ("defaults", "job", "photo")
-_RIVALS = (frozenset({"size", "target"}), frozenset({"mode", "scene"}))
-"""Options that exclude one another: who says one of them takes back what was said of the other before."""
+_TABLES: dict[str, toml.Reader] = dict.fromkeys(("defaults", "job", "photo"), toml.anything)
+_EXCLUSIVE = (frozenset({"size", "target"}), frozenset({"mode", "scene"}))
+"""Options that exclude one another: one that is set replaces the other, set at a lower level."""
 _JOB_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*", re.ASCII)
 
 
 class ValueKind(Enum):
-    """What a value may be."""
+    """The type of a value."""
 
-    FLAG = ("true or false", bool)
-    NUMBER = ("a number", int | float)
-    TEXT = ("a text", str)
-    WORD = ("a text or a number", str | int | float | date)
+    FLAG = "flag"
+    NUMBER = "number"
+    TEXT = "text"
+    TEXT_OR_NUMBER = "text or number"
 
-    def allows(self, value: object) -> bool:
-        """Whether a value is of the kind; true and false are no numbers."""
-        return isinstance(value, self.value[1]) and isinstance(value, bool) == (
-            self is ValueKind.FLAG
-        )
+
+_READERS: Mapping[ValueKind, toml.Reader] = {
+    ValueKind.FLAG: toml.flag,
+    ValueKind.NUMBER: toml.number,
+    ValueKind.TEXT: toml.text,
+    ValueKind.TEXT_OR_NUMBER: toml.text_or_number,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """What a key stands for: an option, by its name in the program; and what it takes.
+    """A key: the option that it sets, by its name in the program, and its type.
 
-    `names_path` tells of a text whether it is a path.
+    `names_path` decides whether a text is a path.
     """
 
     option: str
-    wants: ValueKind
+    kind: ValueKind
     many: bool = False
     names_path: Callable[[str], bool] = lambda _: False
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """The value of an option, and who said it: `ffprep.toml:5`."""
+    """The value of an option, and where it is set: `ffprep.toml:5`."""
 
     value: Any
     origin: str
@@ -61,132 +64,112 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Options that were said, and what was said of single photos, by their real paths.
+    """Options that are set, and overrides of single photos by their real paths.
 
-    `place` is where the job is that they make up, if they do.
+    `place` is where the job is, if these are the settings of a job.
     """
 
     place: str = ""
-    said: Mapping[str, Setting] = field(default_factory=dict)
+    options: Mapping[str, Setting] = field(default_factory=dict)
     photos: Mapping[str, PhotoOverride] = field(default_factory=dict)
 
     def over(self, others: "Settings") -> "Settings":
-        """These, and of the others what these say nothing of."""
-        taken = set(self.said).union(*(rivals for rivals in _RIVALS if rivals & self.said.keys()))
-        rest = {name: setting for name, setting in others.said.items() if name not in taken}
+        """Return these settings, with those of `others` for options that are not set here."""
+        replaced = set(self.options).union(
+            *(exclusive for exclusive in _EXCLUSIVE if exclusive & self.options.keys())
+        )
+        rest = {name: each for name, each in others.options.items() if name not in replaced}
         photos = self.photos or others.photos
-        return Settings(self.place or others.place, rest | dict(self.said), photos)
+        return Settings(self.place or others.place, rest | dict(self.options), photos)
 
     @property
     def values(self) -> dict[str, Any]:
-        """The values alone, by the option's name, in the words of a command line."""
-        return {name: _in_words(setting.value) for name, setting in self.said.items()}
+        """The values alone, by the option's name, as the command line would write them."""
+        return {name: _as_words(setting.value) for name, setting in self.options.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """What a file says. A job's settings do not hold the defaults yet."""
+    """The content of a file. The settings of a job do not include the defaults yet."""
 
     path: Path
     defaults: Settings
     jobs: Mapping[str, Settings]
 
     def job(self, name: str) -> Settings:
-        """A job with its defaults. Raises EnvironmentFault where there is no such job."""
+        """Return a job with its defaults. Raises EnvironmentFault if there is no such job."""
         if name not in self.jobs:
-            known = f"; there are: {', '.join(self.jobs)}" if self.jobs else "; it has no jobs"
-            raise EnvironmentFault(
-                f"{self.path}: no job is called {toml.quoted(name)}{toml.alike(name, self.jobs)}{known}"
-            )
+            known = f"; the jobs are: {', '.join(self.jobs)}" if self.jobs else "; it has no jobs"
+            hint = toml.alike(name, self.jobs)
+            raise EnvironmentFault(f"{self.path}: unknown job {toml.quoted(name)}{hint}{known}")
         return self.jobs[name].over(self.defaults)
 
 
 def read(path: Path, keys: Mapping[str, Key]) -> Config:
-    """Read a file whose tables may hold `keys`. Raises EnvironmentFault with file and line."""
+    """Read a file whose tables may hold `keys`. Raises EnvironmentFault with the file and line."""
     document = toml.read(path)
-    return _Reader(document, document.lines(), keys).config()
+    top = document.table
+    for name, value in top.content.items():
+        if name in keys and not isinstance(value, dict):
+            top.fail("this key belongs in [defaults], or in a [job.NAME]", name)
+    top.read(_TABLES)
+    jobs = top.table("job")
+    readers = _readers(keys, path.absolute().parent)
+    for name in jobs.content:
+        if not _JOB_NAME.fullmatch(name):
+            jobs.fail("the name of a job consists of letters, digits, - _ and .", name)
+    return Config(
+        path,
+        Settings("", _settings(top.table("defaults"), keys, readers), photo_tables(document)),
+        {
+            name: Settings(jobs.place(name), _settings(jobs.table(name), keys, readers))
+            for name in jobs.content
+        },
+    )
 
 
-@dataclass(frozen=True, slots=True)
-class _Reader:
-    """Checks one file."""
-
-    document: toml.Document
-    lines: Mapping[toml.Way, int]
-    keys: Mapping[str, Key]
-
-    def config(self) -> Config:
-        content = self.document.content
-        for name, value in content.items():
-            if name in self.keys and not isinstance(value, dict):
-                self._fail((name,), f'"{name}" belongs in [defaults], or in a [job.NAME]')
-            if name not in TABLES:
-                self._fail((name,), f"unknown table {toml.quoted(name)}{toml.alike(name, TABLES)}")
-        jobs = self._table(("job",), content.get("job", {}))
-        for name in jobs:
-            if not _JOB_NAME.fullmatch(name):
-                self._fail(("job", name), "the name of a job is letters, digits, - _ and .")
-        return Config(
-            self.document.path,
-            Settings(
-                "", self._said(("defaults",), content.get("defaults", {})), tables(self.document)
-            ),
-            {
-                name: Settings(self._place(("job", name)), self._said(("job", name), table))
-                for name, table in jobs.items()
-            },
-        )
-
-    def _said(self, way: toml.Way, table: object) -> dict[str, Setting]:
-        said: dict[str, Setting] = {}
-        for name, value in self._table(way, table).items():
-            here = (*way, name)
-            if name not in self.keys:
-                self._fail(here, f"unknown key {toml.quoted(name)}{toml.alike(name, self.keys)}")
-            key = self.keys[name]
-            if key.option in said:
-                self._fail(here, f'"{name}" is said twice, the other time by another name')
-            said[key.option] = Setting(self._value(here, key, value), self._place(here))
-        return said
-
-    def _table(self, way: toml.Way, table: object) -> dict[str, Any]:
-        if not isinstance(table, dict):
-            self._fail(way, f"{way[-1]} must be a table")
-        return table
-
-    def _value(self, way: toml.Way, key: Key, value: object) -> Any:
-        if not key.many:
-            return self._one(way, key, value)
-        if not isinstance(value, list):
-            self._fail(way, f'"{way[-1]}" must be a list, in [ ]')
-        return [self._one(way, key, item) for item in value]
-
-    def _one(self, way: toml.Way, key: Key, value: Any) -> Any:
-        if not key.wants.allows(value):
-            each = "each of " if key.many else ""
-            self._fail(way, f'{each}"{way[-1]}" must be {key.wants.value[0]}')
-        if isinstance(value, date):
-            return value.isoformat()
-        if isinstance(value, str) and "\0" in value:
-            self._fail(way, f'"{way[-1]}" has a NUL in it')
-        return self._path(way, value) if isinstance(value, str) and key.names_path(value) else value
-
-    def _path(self, way: toml.Way, text: str) -> str:
-        """A path as it is from anywhere: a slash at its end, which means a folder, stays."""
-        if text in ("", "-"):
-            self._fail(way, f'"{way[-1]}" must name a file or a folder; a job has no stdin')
-        if names_url(text):
-            return text
-        return os.path.join(self.document.path.absolute().parent, os.path.expanduser(text))
-
-    def _place(self, way: toml.Way) -> str:
-        return f"{self.document.path}:{toml.nearest(self.lines, way)}"
-
-    def _fail(self, way: toml.Way, why: str) -> NoReturn:
-        raise EnvironmentFault(f"{self._place(way)}: {why}")
+def _settings(
+    table: toml.Table, keys: Mapping[str, Key], readers: Mapping[str, toml.Reader]
+) -> dict[str, Setting]:
+    settings: dict[str, Setting] = {}
+    for name, value in table.read(readers).items():
+        option = keys[name].option
+        if option in settings:
+            table.fail("this option is set already, by another of its names", name)
+        settings[option] = Setting(value, table.place(name))
+    return settings
 
 
-def _in_words(value: Any) -> Any:
+def _readers(keys: Mapping[str, Key], folder: Path) -> dict[str, toml.Reader]:
+    """Return a reader for each key; paths become absolute, from `folder`."""
+
+    def reader_of(key: Key) -> toml.Reader:
+        def read_one(value: Any) -> Any:
+            value = _READERS[key.kind](value)
+            if not isinstance(value, str):
+                return value
+            if "\0" in value:
+                raise UsageError("contains a NUL character")
+            return _absolute(value, folder) if key.names_path(value) else value
+
+        def read_many(value: Any) -> list[Any]:
+            if not isinstance(value, list):
+                raise UsageError("must be a list, in [ ]")
+            return [read_one(item) for item in value]
+
+        return read_many if key.many else read_one
+
+    return {name: reader_of(key) for name, key in keys.items()}
+
+
+def _absolute(path: str, folder: Path) -> str:
+    """Return an absolute path. A slash at its end, which means a folder, stays."""
+    if path in ("", "-"):
+        raise UsageError("must name a file or a folder; a job has no standard input")
+    return path if names_url(path) else os.path.join(folder, os.path.expanduser(path))
+
+
+def _as_words(value: Any) -> Any:
     if isinstance(value, list):
-        return [_in_words(item) for item in value]
+        return [_as_words(item) for item in value]
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value

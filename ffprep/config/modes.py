@@ -5,10 +5,9 @@ A mode file is TOML: `summary`, `fit`, `keeps`, `loses`, `suits`, `scenes`, and 
 
 import re
 import string
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from ffprep.config import toml
 from ffprep.core.mode import Fallback, Fit, Mode, Step
@@ -22,7 +21,6 @@ AUTO = "auto"
 
 DEFAULT = "cover"
 
-_WORDS = ("summary", "fit", "keeps", "loses", "suits", "scenes")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 # Filters and options that open files, sockets, devices or plug-ins: a picture goes in and a picture comes
@@ -57,7 +55,7 @@ def find_mode(name: str, folders: Iterable[Path] = ()) -> Mode:
     """
     files = _files(folders)
     if name not in files:
-        raise UsageError(f"no mode is called {name!r}; there are: {', '.join(sorted(files))}")
+        raise UsageError(f"unknown mode {name!r}; the modes are: {', '.join(sorted(files))}")
     return read_mode(files[name])
 
 
@@ -75,7 +73,7 @@ def for_scene(scene: str, folders: Iterable[Path] = ()) -> tuple[Mode, ...]:
     found = [mode for mode in modes if scene in mode.scenes]
     if not found:
         known = ", ".join(sorted({scene for mode in modes for scene in mode.scenes}))
-        raise UsageError(f"no mode is for the scene {scene!r}; there are: {known}")
+        raise UsageError(f"unknown scene {scene!r}; the scenes are: {known}")
     cutting = [mode for mode in found if mode.fit is Fit.COVER]
     sparing = [mode for mode in found if mode.fit is Fit.CONTAIN]
     return (cutting[0], sparing[0]) if cutting and sparing else (found[0],)
@@ -118,113 +116,86 @@ def _files(folders: Iterable[Path]) -> dict[str, Path]:
 
 
 def read_mode(path: Path) -> Mode:
-    """Read one mode file. Raises EnvironmentFault that names the file, the line and the key."""
+    """Read one mode file. Raises EnvironmentFault with the file, the line and the key."""
+    table = toml.read(path, "mode file ").table
+    if not _NAME.fullmatch(path.stem):
+        table.fail("the name of a mode consists of lowercase letters, digits, - and _")
+    if path.stem == AUTO:
+        table.fail(f"a mode cannot be called {AUTO}: this word lets ffprep choose a mode")
+    values = table.read(_READERS)
+    steps = tuple(_steps(table.tables("step")))
+    if not steps:
+        table.fail("a mode needs at least one [[step]]", "step")
+    fit = Fit(values["fit"]) if values.get("fit") else None
+    texts = {key: value for key, value in values.items() if key not in ("fit", "step")}
+    return Mode(name=path.stem, steps=steps, path=str(path), fit=fit, **texts)
+
+
+_READERS: dict[str, toml.Reader] = {
+    "summary": toml.text,
+    "fit": toml.choice(("", *Fit)),
+    "keeps": toml.text,
+    "loses": toml.text,
+    "suits": toml.texts,
+    "scenes": toml.texts,
+    "step": toml.anything,
+}
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    names = (value,) if isinstance(value, str) else value
+    if not names or not all(isinstance(name, str) for name in names):
+        raise UsageError("must be a name or a list of names")
+    return tuple(names)
+
+
+_STEP_READERS: dict[str, toml.Reader] = {"filter": toml.text, "from": _names, "to": toml.text}
+
+
+def _steps(tables: Iterable[toml.Table]) -> Iterator[Step]:
+    streams = {"photo", ""}
+    for table in tables:
+        step = _step(table)
+        for name in step.reads:
+            if name not in streams:
+                table.fail(f"no step before this one makes {name!r}", "from")
+        streams.add(step.makes)
+        yield step
+
+
+def _step(table: toml.Table) -> Step:
+    values = table.read(_STEP_READERS, other_keys=True)
+    name = values.get("filter", "")
+    if not re.fullmatch(r"[A-Za-z0-9_]+", name):
+        table.fail("every step names one FFmpeg filter", "filter")
+    if name in _OUTSIDE_FILTERS or _ON_DEVICES.fullmatch(name):
+        table.fail(f"{name} reads or writes other files or devices, so it is not allowed", "filter")
+    options = tuple(
+        (key, _option(table, key, value))
+        for key, value in table.content.items()
+        if key not in _STEP_READERS
+    )
+    return Step(name, options, values.get("from", ("",)), values.get("to", ""))
+
+
+def _option(table: toml.Table, key: str, value: object) -> str:
+    if key in _OUTSIDE_OPTIONS:
+        table.fail("this option opens a file, so it is not allowed", key)
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", key):
+        table.fail("is not a name of an option", key)
+    if isinstance(value, bool):
+        return str(int(value))
+    if not isinstance(value, str | int | float) or value != value or "\0" in str(value):
+        table.fail("must be a text or a number", key)
     try:
-        document = toml.read(path)
-    except EnvironmentFault as error:
-        raise EnvironmentFault(f"mode file {error}") from None
-    return _Reader(document).mode(document.content)
-
-
-@dataclass(frozen=True, slots=True)
-class _Reader:
-    """Checks one mode file."""
-
-    document: toml.Document
-
-    def mode(self, content: dict[str, Any]) -> Mode:
-        if not _NAME.fullmatch(self.document.path.stem):
-            self._fail(None, None, "the name of a mode is small letters, digits, - and _")
-        if self.document.path.stem == AUTO:
-            self._fail(None, None, "auto is no name for a mode: it has ffprep choose one")
-        for key in content:
-            if key not in (*_WORDS, "step"):
-                self._fail(None, key, f"unknown key; known are {', '.join(_WORDS)} and [[step]]")
-        steps = content.get("step")
-        if not isinstance(steps, list) or not steps or not all(isinstance(s, dict) for s in steps):
-            self._fail(None, "step", "a mode needs at least one [[step]]")
-        return Mode(
-            name=self.document.path.stem,
-            steps=tuple(self._steps(steps)),
-            fit=self._fit(content),
-            summary=self._word(content, "summary"),
-            keeps=self._word(content, "keeps"),
-            loses=self._word(content, "loses"),
-            suits=self._texts(content, "suits"),
-            scenes=self._texts(content, "scenes"),
-            path=str(self.document.path),
-        )
-
-    def _fit(self, content: dict[str, Any]) -> Fit | None:
-        word = self._word(content, "fit")
-        if word and word not in list(Fit):
-            self._fail(None, "fit", f"must be one of {', '.join(Fit)}")
-        return Fit(word) if word else None
-
-    def _texts(self, content: dict[str, Any], key: str) -> tuple[str, ...]:
-        texts = content.get(key, [])
-        if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
-            self._fail(None, key, "must be a list of texts")
-        return tuple(texts)
-
-    def _word(self, content: dict[str, Any], key: str) -> str:
-        value = content.get(key, "")
-        if not isinstance(value, str):
-            self._fail(None, key, "must be a text")
-        return value
-
-    def _steps(self, tables: list[dict[str, Any]]) -> Iterable[Step]:
-        streams = {"photo", ""}
-        for index, table in enumerate(tables):
-            step = self._step(index, table)
-            for name in step.reads:
-                if name not in streams:
-                    self._fail(index, "from", f"no step before this one makes {name!r}")
-            streams.add(step.makes)
-            yield step
-
-    def _step(self, index: int, table: dict[str, Any]) -> Step:
-        name = table.get("filter")
-        if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9_]+", name):
-            self._fail(index, "filter", "every step names one FFmpeg filter")
-        if name in _OUTSIDE_FILTERS or _ON_DEVICES.fullmatch(name):
-            self._fail(index, "filter", f"{name} reaches outside the picture and is not allowed")
-        reads = table.get("from", "")
-        reads = [reads] if isinstance(reads, str) else reads
-        if not isinstance(reads, list) or not reads or not all(isinstance(n, str) for n in reads):
-            self._fail(index, "from", "must be a name or a list of names")
-        makes = table.get("to", "")
-        if not isinstance(makes, str):
-            self._fail(index, "to", "must be a name")
-        options = tuple(
-            (key, self._option(index, key, value))
-            for key, value in table.items()
-            if key not in ("filter", "from", "to")
-        )
-        return Step(name, options, tuple(reads), makes)
-
-    def _option(self, index: int, key: str, value: object) -> str:
-        if key in _OUTSIDE_OPTIONS:
-            self._fail(index, key, "this option opens a file and is not allowed")
-        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", key):
-            self._fail(index, key, "is no name of an option")
-        if isinstance(value, bool):
-            return str(int(value))
-        if not isinstance(value, str | int | float) or value != value or "\0" in str(value):
-            self._fail(index, key, "must be a text or a number")
-        try:
-            fields = list(string.Formatter().parse(str(value)))
-        except ValueError as error:
-            self._fail(index, key, str(error))
-        for _, field, width, conversion in fields:
-            if field is not None and (field not in PLACEHOLDERS or width or conversion):
-                known = " ".join(f"{{{name}}}" for name in PLACEHOLDERS)
-                self._fail(index, key, f"unknown placeholder {{{field}}}; known are {known}")
-        return str(value)
-
-    def _fail(self, step: int | None, key: str | None, why: str) -> NoReturn:
-        place = f"{self.document.path}:{self.document.line(*_way(step, key))}"
-        raise EnvironmentFault(f"mode file {place}: {key + ': ' if key else ''}{why}")
+        fields = list(string.Formatter().parse(str(value)))
+    except ValueError as error:
+        table.fail(str(error), key)
+    for _, field, width, conversion in fields:
+        if field is not None and (field not in PLACEHOLDERS or width or conversion):
+            known = " ".join(f"{{{name}}}" for name in PLACEHOLDERS)
+            table.fail(f"unknown placeholder {{{field}}}; the placeholders are: {known}", key)
+    return str(value)
 
 
 def is_shipped(mode: Mode) -> bool:
@@ -239,15 +210,11 @@ def blame(mode: Mode, complaint: str) -> str:
     match = re.search(r"filter: '(\w+)'|Parsed_(\w+)_\d+", complaint)
     name = named[2] if named else next(filter(None, match.groups()), None) if match else None
     index = next((i for i, step in enumerate(mode.steps) if step.filter == name), None)
+    place: toml.KeyPath = ("step", index) if index is not None else ()
     reason = re.sub(r"\[[^]]*\] ", "", complaint)
     try:
-        line = toml.read(Path(mode.path)).line(*_way(index, option or "filter"))
+        line = toml.read(Path(mode.path)).line(*place, option or "filter")
     except EnvironmentFault:
         line = 1
     what = ": ".join(part for part in (name, option) if part)
     return f"mode file {mode.path}:{line}: {what + ': ' if what else ''}FFmpeg refuses it: {reason}"
-
-
-def _way(step: int | None, key: str | None) -> toml.Way:
-    """Where a key of one step stands, or of the file's top."""
-    return (*(("step", step) if step is not None else ()), *((key,) if key else ()))

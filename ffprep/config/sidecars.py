@@ -1,12 +1,13 @@
-"""How single photos are framed: what their sidecars say, and the `[[photo]]` tables of `ffprep.toml`.
+"""Overrides of how single photos are framed: sidecars, and the `[[photo]]` tables of `ffprep.toml`.
 
-A sidecar lies beside its photo, as `photo.jpg.ffprep.toml`. It wins over a table, and a table over the options.
+A sidecar lies beside its photo, as `photo.jpg.ffprep.toml`. It wins over a table, and a table wins
+over the options.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from ffprep.config import toml
 from ffprep.config.modes import picked
@@ -17,23 +18,15 @@ from ffprep.core.spec import Spec
 from ffprep.errors import EnvironmentFault, FfprepError, Kind, PhotoError, UsageError
 from ffprep.system.files import SIDECAR, open_regular, real_path
 
-MOST_BYTES = 2048
-"""Of a sidecar. Finding the line of an error takes time by the square of this: a second for what was made to take long."""
-
-_READERS: Mapping[str, tuple[str, Callable[[str], Any]]] = {
-    "mode": ("mode", str),
-    "scene": ("scene", str),
-    "focus": ("focus", Focus.parse),
-    "crop-bounds": ("bounds", Bounds.parse),
-}
-"""By key: what a PhotoOverride calls it, and how its text is read. The keys are options' names, as in all of `ffprep.toml`."""
+MAX_BYTES = 2048
+"""Of a sidecar. The time to find the line of an error grows with the square of its size."""
 
 
 @dataclass(frozen=True, slots=True)
 class PhotoOverride:
-    """What is said of how one photo is framed; None where nothing is.
+    """How one photo is framed; None where the options decide.
 
-    `origin` is where the mode, or the scene, was said: `photo.jpg.ffprep.toml:2`.
+    `origin` is where the mode or the scene is set: `photo.jpg.ffprep.toml:2`.
     """
 
     mode: str | None = None
@@ -43,7 +36,10 @@ class PhotoOverride:
     origin: str = ""
 
     def over(self, other: "PhotoOverride | None") -> "PhotoOverride":
-        """What this says, and of the other what this says nothing of. A mode takes back a scene, and a scene a mode."""
+        """Return this override, with values of `other` where it has none.
+
+        A mode replaces a scene, and a scene replaces a mode.
+        """
         if other is None:
             return self
         first = self if self.mode or self.scene else other
@@ -53,10 +49,10 @@ class PhotoOverride:
 
 @dataclass(frozen=True, slots=True)
 class PhotoOverrides:
-    """How photos are framed that have words of their own.
+    """The overrides of a run.
 
-    `tables` are those of `ffprep.toml`, by the photo's real path; `filters` are folders of modes; `max_loss` is the
-    run's, for photos that say `auto`.
+    `tables` are those of `ffprep.toml`, by the photo's real path. `filters` are folders with modes.
+    `max_loss` is that of the run, for photos with the mode `auto`.
     """
 
     tables: Mapping[str, PhotoOverride] = field(default_factory=dict)
@@ -65,132 +61,125 @@ class PhotoOverrides:
     _modes: dict[tuple[str | None, str | None], tuple[Mode, Fallback | None]] = field(
         default_factory=dict, compare=False, repr=False
     )
-    """By mode and scene, since they are files, and many photos say the same."""
+    """By mode and scene: they are read from files, and many photos ask for the same."""
 
-    def require_sound(self, spec: Spec) -> None:
-        """Raise EnvironmentFault where a table asks for what there is not."""
-        for aim in self.tables.values():
+    def validate(self, spec: Spec) -> None:
+        """Raise EnvironmentFault if a table asks for something that does not exist."""
+        for override in self.tables.values():
             try:
-                self.applied(aim, spec)
+                self.apply(override, spec)
             except UsageError as error:
                 raise EnvironmentFault(str(error)) from None
 
     def among(self, folder: str, names: Iterable[str], sidecars: frozenset[str]) -> set[str]:
-        """Those of the photos in a real `folder` of which something is said; `sidecars` have one."""
+        """Return the photos in a real `folder` that have an override; `sidecars` have a sidecar."""
         if not self.tables:
             return set(sidecars.intersection(names)) if sidecars else set()
         return {name for name in names if name in sidecars or folder + name in self.tables}
 
     def spec(self, photo: Location, spec: Spec, sidecar: PhotoOverride | None) -> Spec:
-        """The Spec of one photo. Raises PhotoError where what is said of it makes no sense."""
+        """Return the Spec of one photo. Raises PhotoError if its override makes no sense."""
         table = self.tables.get(real_path(photo))
-        aim = sidecar.over(table) if sidecar else table
+        override = sidecar.over(table) if sidecar else table
         try:
-            return self.applied(aim, spec) if aim else spec
+            return self.apply(override, spec) if override else spec
         except FfprepError as error:
             raise PhotoError(Kind.UNSUPPORTED, str(error)) from None
 
-    def applied(self, aim: PhotoOverride, spec: Spec) -> Spec:
-        """A Spec with what is said instead. Raises UsageError, or EnvironmentFault for a bad mode file."""
-        if aim.mode or aim.scene:
-            spec = spec.in_modes(*self._modes_of(aim))
-        return replace(spec, focus=aim.focus or spec.focus, bounds=aim.bounds or spec.bounds)
+    def apply(self, override: PhotoOverride, spec: Spec) -> Spec:
+        """Return a Spec with an override. Raises UsageError, or EnvironmentFault for a bad mode."""
+        if override.mode or override.scene:
+            spec = spec.in_modes(*self._modes_of(override))
+        focus, bounds = override.focus or spec.focus, override.bounds or spec.bounds
+        return replace(spec, focus=focus, bounds=bounds)
 
-    def _modes_of(self, aim: PhotoOverride) -> tuple[Mode, Fallback | None]:
-        asked = aim.mode, aim.scene
-        if asked not in self._modes:
+    def _modes_of(self, override: PhotoOverride) -> tuple[Mode, Fallback | None]:
+        key = override.mode, override.scene
+        if key not in self._modes:
             try:
-                self._modes[asked] = picked(*asked, self.max_loss, self.filters)
+                self._modes[key] = picked(*key, self.max_loss, self.filters)
             except UsageError as error:
-                raise UsageError(f"{aim.origin}: {error}") from None
-        return self._modes[asked]
+                raise UsageError(f"{override.origin}: {error}") from None
+        return self._modes[key]
 
 
-def sidecar_of(photo: Path) -> Path:
-    """Where a photo's sidecar lies, if it has one."""
+def sidecar_path(photo: Path) -> Path:
+    """Return the path of a photo's sidecar, whether it exists or not."""
     return photo.with_name(photo.name + SIDECAR)
 
 
-def sidecar(photo: Path) -> PhotoOverride:
-    """What a photo's sidecar says. Raises PhotoError with its name, and the line."""
-    path = sidecar_of(photo)
+def read_sidecar(photo: Path) -> PhotoOverride:
+    """Read a photo's sidecar. Raises PhotoError with the sidecar's path and the line."""
+    path = sidecar_path(photo)
     try:
         with open_regular(path) as file:
-            data = file.read(MOST_BYTES + 1)
+            data = file.read(MAX_BYTES + 1)
     except PhotoError as error:
         raise PhotoError(error.kind, f"{path}: {error}") from None
-    return said(path, data)
+    return parse_sidecar(path, data)
 
 
-def said(path: Path, data: bytes) -> PhotoOverride:
-    """What the bytes of a sidecar say, which is called `path` in errors. Raises PhotoError with the line."""
-    if len(data) > MOST_BYTES:
-        words = f"{path}: is larger than {MOST_BYTES} bytes, which is much for a few words"
+def parse_sidecar(path: Path, data: bytes) -> PhotoOverride:
+    """Read the content of a sidecar, which errors call `path`. Raises PhotoError with the line."""
+    if len(data) > MAX_BYTES:
+        words = f"{path}: a sidecar has at most {MAX_BYTES} bytes"
         raise PhotoError(Kind.UNSUPPORTED, words)
     try:
-        document = toml.parsed(path, data)
-        return _Reader(document).aim(document.content)
+        return _override(toml.parse(path, data).table, _READERS)
     except EnvironmentFault as error:
         raise PhotoError(Kind.UNSUPPORTED, str(error)) from None
 
 
-def tables(document: toml.Document) -> dict[str, PhotoOverride]:
-    """The `[[photo]]` tables of a file, by the real paths of their photos. Raises EnvironmentFault with the line.
+def photo_tables(document: toml.Document) -> dict[str, PhotoOverride]:
+    """Read the `[[photo]]` tables of a file, by the real paths of their photos.
 
-    Relative paths start at the file's folder.
+    Relative paths start at the file's folder. Raises EnvironmentFault with the line.
     """
     found: dict[str, PhotoOverride] = {}
-    content = document.content.get("photo", [])
-    if not isinstance(content, list) or not all(isinstance(table, dict) for table in content):
-        _Reader(document, ("photo",)).fail("", "write a table for each photo: [[photo]]")
-    for number, table in enumerate(content):
-        reader = _Reader(document, ("photo", number))
-        path = real_path(reader.path(table))
-        if path in found:
-            reader.fail("path", f"{toml.quoted(table['path'])} has a [[photo]] already")
-        found[path] = reader.aim({key: value for key, value in table.items() if key != "path"})
+    folder = document.path.absolute().parent
+    for table in document.table.tables("photo"):
+        path = table.value("path", toml.text) if "path" in table.content else ""
+        if not path or "\0" in path:
+            table.fail('a [[photo]] needs the path of a photo: path = "trip/a.jpg"', "path")
+        photo = real_path(folder / Path(path).expanduser())
+        if photo in found:
+            table.fail(f"there is another [[photo]] for {toml.quoted(path)}", "path")
+        found[photo] = _override(table, {**_READERS, "path": toml.anything})
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class _Reader:
-    """Checks what a file says of one photo, `way` being where."""
+def _override(table: toml.Table, readers: Mapping[str, toml.Reader]) -> PhotoOverride:
+    values: dict[str, Any] = {}
+    for key, value in table.read(readers).items():
+        field = _FIELDS.get(key)
+        if field in values:
+            table.fail("this key is there twice", key)
+        if field:
+            values[field] = value
+    if "mode" in values and "scene" in values:
+        table.fail("mode and scene exclude one another: a scene chooses the mode", "scene")
+    return PhotoOverride(**values, origin=table.place("scene" if "scene" in values else "mode"))
 
-    document: toml.Document
-    way: toml.Way = ()
 
-    def aim(self, table: Mapping[str, Any]) -> PhotoOverride:
-        said: dict[str, Any] = {}
-        for name, value in table.items():
-            key = name.replace("_", "-")  # as Python's keywords have it
-            if key not in _READERS:
-                words = f"unknown key {toml.quoted(name)}{toml.alike(name, _READERS)}"
-                self.fail(name, f"{words}; there are: {', '.join(_READERS)}")
-            field, read = _READERS[key]
-            if field in said:
-                self.fail(name, f"{toml.quoted(name)} is said twice")
-            if not isinstance(value, str) or not value:
-                self.fail(
-                    name, f"{toml.quoted(name)} must be a text, as the option --{key} takes it"
-                )
-            try:
-                said[field] = read(value)
-            except UsageError as error:
-                self.fail(name, f"{name}: {error}")
-        if "mode" in said and "scene" in said:
-            self.fail("scene", "mode and scene exclude one another: a scene picks the mode")
-        return PhotoOverride(**said, origin=self._place("scene" if "scene" in said else "mode"))
+def _text(value: Any) -> str:
+    if not toml.text(value):
+        raise UsageError("is empty")
+    return str(value)
 
-    def path(self, table: Mapping[str, Any]) -> Path:
-        """The photo that a table is about."""
-        path = table.get("path")
-        if not isinstance(path, str) or not path or "\0" in path:
-            self.fail("path", 'a [[photo]] says which one: path = "trip/a.jpg"')
-        return self.document.path.absolute().parent / Path(path).expanduser()
 
-    def fail(self, key: str, why: str) -> NoReturn:
-        """Raise EnvironmentFault that names the line."""
-        raise EnvironmentFault(f"{self._place(key)}: {why}")
+_FIELDS = {
+    "mode": "mode",
+    "scene": "scene",
+    "focus": "focus",
+    "crop-bounds": "bounds",
+    "crop_bounds": "bounds",
+}
+"""By key, the field of a PhotoOverride. Keys are written as options, or as Python's keywords."""
 
-    def _place(self, key: str) -> str:
-        return f"{self.document.path}:{self.document.line(*self.way, key)}"
+_READERS: dict[str, toml.Reader] = {
+    "mode": _text,
+    "scene": _text,
+    "focus": lambda value: Focus.parse(_text(value)),
+    "crop-bounds": lambda value: Bounds.parse(_text(value)),
+    "crop_bounds": lambda value: Bounds.parse(_text(value)),
+}

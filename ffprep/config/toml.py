@@ -1,96 +1,243 @@
-"""TOML files, and the lines their keys stand on, which `tomllib` does not tell."""
+"""Read TOML files: values of the right type, and errors that name the file, the line and the key.
+
+`tomllib` does not report lines. They are found again in the text where an error needs one.
+"""
 
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-from ffprep.errors import EnvironmentFault
+from ffprep.errors import EnvironmentFault, UsageError
 
-Way = tuple[str | int, ...]
-"""The names, and the indexes in arrays of tables, that lead to a key."""
+KeyPath = tuple[str | int, ...]
+"""The keys, and the indexes in arrays of tables, that lead to a value."""
 
+Reader = Callable[[Any], Any]
+"""Checks a value and returns it as the program needs it. Raises UsageError that says why not."""
+
+_MOST_LISTED = 30
+"""An error about an unknown key lists the keys, if there are no more than this."""
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 _CLOSING = re.compile(r"""[]}]|\"{3}|'{3}""")
-"""What is on the last line of a value of several lines; spares parsing long arrays at every line."""
+"""What ends a value of several lines; spares parsing long arrays again at every line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A TOML file: what it says, and its text, so that an error can name a line."""
+    """A TOML file: its content, and its text, so that an error can name a line.
+
+    `label` stands before the path in errors: `mode file `.
+    """
 
     path: Path
     text: str
     content: dict[str, Any]
+    label: str = ""
 
-    def lines(self) -> dict[Way, int]:
-        """The line of every table and key."""
-        return _lines(self.text)
+    @property
+    def table(self) -> "Table":
+        """The whole file as a Table."""
+        return Table(self, self.content)
 
-    def line(self, *way: str | int) -> int:
-        """The line of a key; where there is no such key, that of the table it would stand in."""
-        return nearest(self.lines(), way)
+    def line(self, *keys: str | int) -> int:
+        """Return the line of a key; if it is missing, that of the table around it."""
+        lines = _lines(self.text)
+        while keys not in lines:
+            keys = keys[:-1]
+        return lines[keys]
 
 
-def read(path: Path) -> Document:
-    """Read a TOML file. Raises EnvironmentFault that names the file, and the line where there is one."""
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table of a Document, and the keys that lead to it. All its errors are EnvironmentFault."""
+
+    document: Document
+    content: Mapping[str, Any]
+    keys: KeyPath = ()
+
+    def read(self, readers: Mapping[str, Reader], other_keys: bool = False) -> dict[str, Any]:
+        """Return the values, each by the reader of its key.
+
+        A key without a reader is an error, unless there may be `other_keys`.
+        """
+        for key in self.content:
+            if key not in readers and not other_keys:
+                self._fail_unknown(key, readers)
+        return {key: self.value(key, readers[key]) for key in self.content if key in readers}
+
+    def value(self, key: str, reader: Reader) -> Any:
+        """Return one value."""
+        try:
+            return reader(self.content[key])
+        except UsageError as error:
+            self.fail(str(error), key)
+
+    def table(self, key: str) -> "Table":
+        """Return a table of this one; it is empty if the key is missing."""
+        content = self.value(key, mapping) if key in self.content else {}
+        return Table(self.document, content, (*self.keys, key))
+
+    def tables(self, key: str) -> "list[Table]":
+        """Return an array of tables; it is empty if the key is missing."""
+        array = self.content.get(key, [])
+        if not isinstance(array, list) or not all(isinstance(table, dict) for table in array):
+            self.fail(f"write each table under a header [[{key}]]", key)
+        keys = (*self.keys, key)
+        return [Table(self.document, each, (*keys, index)) for index, each in enumerate(array)]
+
+    def place(self, *keys: str) -> str:
+        """Return the file and the line of a key."""
+        return f"{self.document.path}:{self.document.line(*self.keys, *keys)}"
+
+    def fail(self, why: str, *keys: str) -> NoReturn:
+        """Raise EnvironmentFault with the file, the line and the key."""
+        path = [key for key in (*self.keys, *keys) if isinstance(key, str)]
+        what = f"{'.'.join(map(_as_written, path))}: " if path else ""
+        raise EnvironmentFault(f"{self.document.label}{self.place(*keys)}: {what}{why}")
+
+    def _fail_unknown(self, key: str, known: Iterable[str]) -> NoReturn:
+        hint = alike(key.lower(), known)
+        if not hint and self.keys and isinstance(self.content[key], dict):
+            *above, name = (each for each in self.keys if isinstance(each, str))
+            header = ".".join(map(_as_written, [*above, f"{name}.{key}"]))
+            hint = f"; a name with a dot needs quotes: [{header}]"
+        if not hint and len(names := sorted(known)) <= _MOST_LISTED:
+            hint = f"; the keys are: {', '.join(names)}"
+        self.fail(f"unknown key{hint}", key)
+
+
+def read(path: Path, label: str = "") -> Document:
+    """Read a TOML file. Raises EnvironmentFault with the file, and with the line if there is one."""
     try:
-        return parsed(path, path.read_bytes())
+        return parse(path, path.read_bytes(), label)
     except OSError as error:
-        raise EnvironmentFault(f"{path}: {error.strerror}") from None
+        raise EnvironmentFault(f"{label}{path}: {error.strerror}") from None
 
 
-def parsed(path: Path, data: bytes) -> Document:
-    """The same for a file's bytes."""
+def parse(path: Path, data: bytes, label: str = "") -> Document:
+    """Do the same with the bytes of a file."""
     try:
         text = data.decode("utf-8-sig")
-        return Document(path, text, tomllib.loads(text))
+        return Document(path, text, tomllib.loads(text), label)
     except UnicodeDecodeError as error:
         lines = data.count(b"\n", 0, error.start)
-        words = "is no text in UTF-8, as TOML is written; save it anew with that encoding"
-        raise EnvironmentFault(f"{path}:{lines + 1}: {words}") from None
+        words = "is not UTF-8 text, which TOML requires; save it with that encoding"
+        raise EnvironmentFault(f"{label}{path}:{lines + 1}: {words}") from None
     except tomllib.TOMLDecodeError as error:
         what, place = str(error).rsplit(" (at ", 1)
         line = re.match(r"line (\d+)", place)
         number = line[1] if line else text.rstrip().count("\n") + 1
-        raise EnvironmentFault(f"{path}:{number}: {what}") from None
+        raise EnvironmentFault(f"{label}{path}:{number}: {what}") from None
     except (ValueError, RecursionError):  # what Python itself refuses
-        words = "a number has too many digits, or brackets stand in too many others"
-        raise EnvironmentFault(f"{path}: {words}") from None
+        words = "a number has too many digits, or brackets are nested too deeply"
+        raise EnvironmentFault(f"{label}{path}: {words}") from None
+
+
+def text(value: Any) -> str:
+    """Read a text."""
+    if not isinstance(value, str):
+        raise UsageError("must be a text, in quotes")
+    return value
+
+
+def number(value: Any) -> int | float:
+    """Read a number; true and false are not numbers."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise UsageError("must be a number")
+    return value
+
+
+def count(value: Any) -> int:
+    """Read a whole number above 0."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise UsageError("must be a whole number above 0")
+    return value
+
+
+def text_or_number(value: Any) -> str | int | float:
+    """Read a text or a number; a date is read as its text."""
+    if isinstance(value, date):
+        return value.isoformat()
+    if not isinstance(value, str | int | float) or isinstance(value, bool):
+        raise UsageError("must be a text or a number")
+    return value
+
+
+def flag(value: Any) -> bool:
+    """Read true or false."""
+    if not isinstance(value, bool):
+        raise UsageError("must be true or false")
+    return value
+
+
+def texts(value: Any) -> tuple[str, ...]:
+    """Read a list of texts."""
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise UsageError("must be a list of texts")
+    return tuple(value)
+
+
+def mapping(value: Any) -> dict[str, Any]:
+    """Read a table."""
+    if not isinstance(value, dict):
+        raise UsageError("must be a table")
+    return value
+
+
+def anything(value: Any) -> Any:
+    """Read a value that is checked elsewhere."""
+    return value
+
+
+def choice(words: Iterable[str]) -> Reader:
+    """Make a reader of one of a few words."""
+    known = tuple(words)
+
+    def read_choice(value: Any) -> Any:
+        if value not in known:
+            raise UsageError(f"must be one of: {', '.join(filter(None, known))}")
+        return value
+
+    return read_choice
 
 
 def alike(name: str, known: Iterable[str]) -> str:
-    """A question that helps whoever mistyped a key."""
+    """Return a question that suggests the known name nearest to a mistyped one, or nothing."""
     from difflib import get_close_matches
 
     return "".join(f'; did you mean "{other}"?' for other in get_close_matches(name, known, 1))
 
 
 def quoted(name: str) -> str:
-    """A name as it was written, on one line."""
+    """Return a name in quotes, on one line."""
     return '"' + "".join(c if c.isprintable() else ascii(c)[1:-1] for c in name) + '"'
 
 
-def nearest(lines: Mapping[Way, int], way: Way) -> int:
-    """The line of a key among `lines`, or of the nearest table around it."""
-    while way not in lines:
-        way = way[:-1]
-    return lines[way]
+def _as_written(key: str) -> str:
+    return key if _BARE_KEY.fullmatch(key) else quoted(key)
 
 
-def _lines(text: str) -> dict[Way, int]:
-    """Every statement of a sound TOML file is sound by itself, so they are read one by one."""
-    lines: dict[Way, int] = {(): 1}
-    arrays: dict[Way, int] = {}
-    table: Way = ()
+@lru_cache(maxsize=4)
+def _lines(text: str) -> Mapping[KeyPath, int]:
+    """Return the line of every table and key.
+
+    Each statement of a valid TOML file is valid by itself, so they are parsed one by one.
+    """
+    lines: dict[KeyPath, int] = {(): 1}
+    arrays: dict[KeyPath, int] = {}
+    table: KeyPath = ()
     for number, statement, content in _statements(text):
         keys = list(_keys(content))
         if statement.lstrip().startswith("["):
             header = keys[-1]
             if statement.lstrip().startswith("[["):
                 arrays[header] = arrays.get(header, -1) + 1
-            table = _located(header, arrays)
+            table = _with_indexes(header, arrays)
             keys = [table[:end] for end in range(1, len(table) + 1)]
         else:
             keys = [table + key for key in keys]
@@ -100,7 +247,7 @@ def _lines(text: str) -> dict[Way, int]:
 
 
 def _statements(text: str) -> Iterator[tuple[int, str, dict[str, Any]]]:
-    """The statements, without empty lines and comments: the line each begins on, its text, what it says."""
+    """Yield the statements: the line each begins on, its text, its content."""
     statement, start = "", 1
     for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), 1):
         goes_on = bool(statement)
@@ -111,15 +258,18 @@ def _statements(text: str) -> Iterator[tuple[int, str, dict[str, Any]]]:
         try:
             content = tomllib.loads(statement)
         except tomllib.TOMLDecodeError:
-            continue  # it goes on in the next line
+            continue  # the statement goes on in the next line
         if content:
             yield start, statement, content
         statement = ""
 
 
-def _keys(table: dict[str, Any]) -> Iterator[Way]:
-    """The ways to all keys, those above first. Without recursion: a file may nest deeper than Python calls."""
-    pending: list[tuple[Way, dict[str, Any]]] = [((), table)]
+def _keys(table: dict[str, Any]) -> Iterator[KeyPath]:
+    """Yield the paths of all keys, those above first.
+
+    Without recursion: tables may be nested deeper than Python calls.
+    """
+    pending: list[tuple[KeyPath, dict[str, Any]]] = [((), table)]
     while pending:
         above, table = pending.pop()
         for key, value in table.items():
@@ -128,11 +278,11 @@ def _keys(table: dict[str, Any]) -> Iterator[Way]:
                 pending.append(((*above, key), value))
 
 
-def _located(header: Way, arrays: dict[Way, int]) -> Way:
-    """A header's way, with the index of the latest table of each array it leads through."""
-    way: Way = ()
+def _with_indexes(header: KeyPath, arrays: dict[KeyPath, int]) -> KeyPath:
+    """Return a header's keys, with the index of the latest table of each array among them."""
+    keys: KeyPath = ()
     for end, name in enumerate(header, 1):
-        way = (*way, name)
+        keys = (*keys, name)
         if header[:end] in arrays:
-            way = (*way, arrays[header[:end]])
-    return way
+            keys = (*keys, arrays[header[:end]])
+    return keys

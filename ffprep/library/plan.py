@@ -13,7 +13,13 @@ from itertools import chain, groupby
 from operator import itemgetter
 from pathlib import Path
 
-from ffprep.config.sidecars import MOST_BYTES, PhotoOverride, PhotoOverrides, said, sidecar
+from ffprep.config.sidecars import (
+    MAX_BYTES,
+    PhotoOverride,
+    PhotoOverrides,
+    parse_sidecar,
+    read_sidecar,
+)
 from ffprep.core.formats import OutputFormat, output_format_of
 from ffprep.core.job import BATCH, Batch, Job, Result
 from ffprep.core.location import Location, location_of
@@ -256,11 +262,11 @@ class Plan:
 def _sidecar(photo: Location) -> PhotoOverride:
     """What a photo's sidecar says. Raises PhotoError."""
     if isinstance(photo, Path):
-        return sidecar(photo)
+        return read_sidecar(photo)
     from ffprep.storage.objects import store
 
     url = photo.url + SIDECAR
-    return said(Path(photo.name + SIDECAR), store(url).read(url, MOST_BYTES + 1))
+    return parse_sidecar(Path(photo.name + SIDECAR), store(url).read(url, MAX_BYTES + 1))
 
 
 def _length(item: Batch | Result) -> int:

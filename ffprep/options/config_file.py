@@ -114,7 +114,7 @@ def _wants(param: click.Parameter) -> "ValueKind":
         return ValueKind.NUMBER
     if isinstance(param.type, (click.Path, type(click.STRING))):
         return ValueKind.TEXT
-    return ValueKind.WORD
+    return ValueKind.TEXT_OR_NUMBER
 
 
 def _blame_the_file(settings: "Settings", error: click.BadParameter) -> None:
@@ -125,7 +125,7 @@ def _blame_the_file(settings: "Settings", error: click.BadParameter) -> None:
     key = key_names(param)[0]
     if isinstance(error, click.MissingParameter) and settings.place:
         raise EnvironmentFault(f'{settings.place}: "{key}" is missing') from None
-    setting = settings.said.get(param.name)
+    setting = settings.options.get(param.name)
     if setting and setting.origin != COMMAND_LINE:
         raise EnvironmentFault(f"{setting.origin}: {key}: {error.message}") from None
 

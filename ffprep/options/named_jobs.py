@@ -38,7 +38,7 @@ class NamedJob:
             read_convert(self.params)
         except UsageError as error:
             words = f"{self.settings.place}: job {self.name}: {error}"
-            origins = {setting.origin for setting in self.settings.said.values()}
+            origins = {setting.origin for setting in self.settings.options.values()}
             fault = UsageError if COMMAND_LINE in origins else EnvironmentFault
             raise fault(words) from None
 
@@ -54,9 +54,9 @@ class NamedJob:
             name, option = key_names(param)[0], str(param.name)
             if name not in keys:
                 continue
-            setting = self.settings.said.get(option)
+            setting = self.settings.options.get(option)
             value = setting.value if setting else default_of(param)
-            if keys[name].wants in (ValueKind.FLAG, ValueKind.NUMBER):
+            if keys[name].kind in (ValueKind.FLAG, ValueKind.NUMBER):
                 value = self.params[option]
             if setting and setting.origin == COMMAND_LINE:
                 value = _absolute(keys[name], value)
@@ -95,7 +95,7 @@ def check_all(jobs: Sequence[NamedJob]) -> None:
 def _require_one_writer(option: str, job: NamedJob, first: NamedJob) -> None:
     if first is job:
         return
-    origin = job.settings.said[option].origin
+    origin = job.settings.options[option].origin
     words = f"--{option.replace('_', '-')} is also that of job {first.name}; each needs its own"
     fault = UsageError if origin == COMMAND_LINE else EnvironmentFault
     raise fault(f"{origin}: job {job.name}: {words}")

@@ -82,7 +82,7 @@ def read_request(params: Mapping[str, Any]) -> Request:
         words = "the size is chosen when a photo is looked at, so no name can tell it"
         raise UsageError(f"--names: {words}; say --target {target.name}/WxH")
     overrides = read_overrides(params)
-    overrides.require_sound(spec)
+    overrides.validate(spec)
     return Request(
         sources,
         output,

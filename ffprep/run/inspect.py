@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ffprep.config.sidecars import PhotoOverrides, sidecar, sidecar_of
+from ffprep.config.sidecars import PhotoOverrides, read_sidecar, sidecar_path
 from ffprep.core.fitting import Framing, best, cropped_size, resolve_spec, sized
 from ffprep.core.geometry import Size
 from ffprep.core.image_info import ImageInfo
@@ -146,7 +146,7 @@ class Survey:
                 if not frames:
                     return Finding(found.path, picture, extras)
                 own = found.has_sidecar
-                said = sidecar(found.path) if own else None
+                said = read_sidecar(found.path) if own else None
                 specs = [aims.spec(found.path, frame, said) for frame in frames]
                 left = cropped_size(picture.shown, specs[0].bounds)
                 return Finding(
@@ -156,7 +156,7 @@ class Survey:
                     framings=tuple(_framings(left, specs, modes)),
                     recommended=tuple(_recommended(left, specs)),
                     left=left,
-                    sidecar=sidecar_of(found.path) if own else None,
+                    sidecar=sidecar_path(found.path) if own else None,
                 )
             except PhotoError as error:
                 return Finding(found.path, error=error)

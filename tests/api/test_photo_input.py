@@ -98,7 +98,7 @@ def test_an_endless_file_is_read_up_to_a_limit(photo: Path, empty_tmp: Path) -> 
         (b"x", {"size": (8, 0)}, library.UsageError, "'8x0' is no size"),
         (b"x", {"target": "sora-2"}, library.UsageError, "exclude one another"),
         (b"x", {"quality": 0}, library.UsageError, "quality: 0 is not in the range"),
-        (b"x", {"mode": "zoom"}, library.UsageError, "there are: blur, cover, pad, stretch"),
+        (b"x", {"mode": "zoom"}, library.UsageError, "the modes are: blur, cover, pad, stretch"),
         (b"x", {"background": "#0000"}, library.UsageError, "no transparency"),
         (b"x", {"max_memory": 5}, library.UsageError, "max_memory"),
         (b"x", {"ffmpeg": "/bin/false"}, library.EnvironmentFault, "/bin/false"),

@@ -140,10 +140,14 @@ def test_a_job_that_cannot_run_stops_no_other_and_the_gravest_code_is_told(
         ('"png"', '"pgn"', ":13: format: 'pgn' is not one of"),
         ('"20x20"', '"20"', ":14: size: '20' is no size"),
         ("quality = 80", "quality = 101", ":3: quality: 101 is not in the range"),
-        ('format = "png"', 'mode = "zoom"', ":10: job a: no mode is called 'zoom'"),
+        ('format = "png"', 'mode = "zoom"', ":10: job a: unknown mode 'zoom'"),
         ('output = "a/"', "", ':10: "output" is missing'),
         ('format = "png"', "lossless = true", ":10: job a: --lossless: JPEG always loses"),
-        ('format = "png"', 'fromat = "png"', ':13: unknown key "fromat"; did you mean "format"?'),
+        (
+            'format = "png"',
+            'fromat = "png"',
+            ':13: job.a.fromat: unknown key; did you mean "format"?',
+        ),
     ],
 )
 def test_all_is_checked_before_anything_runs(
@@ -175,9 +179,9 @@ def test_jobs_of_one_night_overwrite_nothing_that_another_has_told(
     [
         ([], 2, "which job? Name some, or say --all; ffprep.toml has: b, a"),
         (["a", "--all"], 2, "which job?"),
-        (["c"], 3, 'ffprep.toml: no job is called "c"; there are: b, a'),
+        (["c"], 3, 'ffprep.toml: unknown job "c"; the jobs are: b, a'),
         (["a", "--quality", "0"], 2, "Invalid value for '--quality'"),
-        (["a", "--mode", "zoom"], 2, "ffprep.toml:10: job a: no mode is called 'zoom'"),
+        (["a", "--mode", "zoom"], 2, "ffprep.toml:10: job a: unknown mode 'zoom'"),
         (["a", "--config", "none.toml"], 3, "none.toml: No such file"),
         (["a", "-0"], 2, "ffprep.toml:10: job a: a job cannot read stdin"),
         (["a", "--sources-from", "-"], 2, "ffprep.toml:10: job a: a job cannot read stdin"),

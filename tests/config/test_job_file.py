@@ -18,29 +18,30 @@ def written(folder: Path, text: str) -> Config:
 
 JOB = "[job.a]\n"
 BAD = {
-    JOB + 'qualty = "3"\n': ':2: unknown key "qualty"; did you mean "quality"?',
-    JOB + "max_bytes = 3\n": ':2: unknown key "max_bytes"; did you mean "max-bytes"?',
-    JOB + '"x\\ny" = 3\n': ':2: unknown key "x\\ny"',
-    JOB + "dry-run = true\n": ':2: unknown key "dry-run"',
-    JOB + 'config = "x"\n': ':2: unknown key "config"',
-    "\n[jobs.a]\n": ':2: unknown table "jobs"; did you mean "job"?',
-    "quality = 3\n": ':1: "quality" belongs in [defaults], or in a [job.NAME]',
-    "[job]\n\na = 3\n": ":3: a must be a table",
-    "job = 3\n": ":1: job must be a table",
-    "[[defaults]]\n": ":1: defaults must be a table",
-    '[job."a b"]\n': ":1: the name of a job is letters, digits, - _ and .",
-    '[job."-a"]\n': ":1: the name of a job is letters, digits, - _ and .",
-    JOB + 'quality = "92"\n': ':2: "quality" must be a number',
-    JOB + "quality = true\n": ':2: "quality" must be a number',
-    JOB + "lossless = 1\n": ':2: "lossless" must be true or false',
-    JOB + "mode = 3\n": ':2: "mode" must be a text',
-    JOB + "size = [1, 2]\n": ':2: "size" must be a text or a number',
-    JOB + 'sources = "photos"\n': ':2: "sources" must be a list, in [ ]',
-    JOB + 'sources = [\n"photos",\n3]\n': ':2: each of "sources" must be a text',
-    JOB + 'sources = ["-"]\n': ':2: "sources" must name a file or a folder; a job has no stdin',
-    JOB + 'output = ""\n': ':2: "output" must name a file or a folder',
-    JOB + 'output = "a\\u0000b"\n': ':2: "output" has a NUL in it',
-    JOB + 'colour = "keep"\ncolor = "srgb"\n': ':3: "color" is said twice',
+    JOB + 'qualty = "3"\n': ':2: job.a.qualty: unknown key; did you mean "quality"?',
+    JOB + "max_bytes = 3\n": ':2: job.a.max_bytes: unknown key; did you mean "max-bytes"?',
+    JOB + '"x\\ny" = 3\n': ':2: job.a."x\\ny": unknown key',
+    JOB + "dry-run = true\n": ":2: job.a.dry-run: unknown key",
+    JOB + 'config = "x"\n': ":2: job.a.config: unknown key",
+    "\n[jobs.a]\n": ':2: jobs: unknown key; did you mean "job"?',
+    "quality = 3\n": ":1: quality: this key belongs in [defaults], or in a [job.NAME]",
+    "[job]\n\na = 3\n": ":3: job.a: must be a table",
+    "job = 3\n": ":1: job: must be a table",
+    "[[defaults]]\n": ":1: defaults: must be a table",
+    '[job."a b"]\n': ':1: job."a b": the name of a job consists of letters, digits, - _ and .',
+    '[job."-a"]\n': ":1: job.-a: the name of a job consists of letters, digits, - _ and .",
+    JOB + 'quality = "92"\n': ":2: job.a.quality: must be a number",
+    JOB + "quality = true\n": ":2: job.a.quality: must be a number",
+    JOB + "lossless = 1\n": ":2: job.a.lossless: must be true or false",
+    JOB + "mode = 3\n": ":2: job.a.mode: must be a text, in quotes",
+    JOB + "size = [1, 2]\n": ":2: job.a.size: must be a text or a number",
+    JOB + 'sources = "photos"\n': ":2: job.a.sources: must be a list, in [ ]",
+    JOB + 'sources = [\n"photos",\n3]\n': ":2: job.a.sources: must be a text",
+    JOB
+    + 'sources = ["-"]\n': ":2: job.a.sources: must name a file or a folder; a job has no standard input",
+    JOB + 'output = ""\n': ":2: job.a.output: must name a file or a folder",
+    JOB + 'output = "a\\u0000b"\n': ":2: job.a.output: contains a NUL character",
+    JOB + 'colour = "keep"\ncolor = "srgb"\n': ":3: job.a.color: this option is set already",
     JOB + "quality = \n": ":2: Invalid value",
 }
 
@@ -79,7 +80,7 @@ def test_since_may_name_a_file_and_that_is_a_path(tmp_path: Path, said: str, val
 def test_a_file_from_windows_is_read(tmp_path: Path) -> None:
     path = tmp_path / "ffprep.toml"
     path.write_bytes(b"\xef\xbb\xbf[job.a]\r\nquality = 7\r\n")
-    setting = read(path, keys_of(convert)).job("a").said["quality"]
+    setting = read(path, keys_of(convert)).job("a").options["quality"]
     assert (setting.value, setting.origin) == (7, f"{path}:2")
 
 
@@ -97,7 +98,7 @@ def test_a_job_wins_over_the_defaults_and_a_size_over_a_target(tmp_path: Path) -
         '[defaults]\nquality = 1\nsize = "1x1"\nfilters = ["x"]\njobs = 3\n\n'
         '[job.a]\nquality = 2\ntarget = "sora-2/1280x720"\nfilters = ["y", "z"]\n',
     )
-    said = config.job("a").said
+    said = config.job("a").options
     assert {name: s.origin.rpartition(":")[2] for name, s in said.items()} == {
         "jobs": "5",
         "quality": "8",
@@ -110,6 +111,6 @@ def test_a_job_wins_over_the_defaults_and_a_size_over_a_target(tmp_path: Path) -
 def test_an_unknown_job_is_told_with_the_known_ones(tmp_path: Path) -> None:
     config = written(tmp_path, "[job.nightly]\n[job.weekly]\n")
     with pytest.raises(
-        EnvironmentFault, match=r'"nightl"; did you mean "nightly"\?; there are: nightly, weekly'
+        EnvironmentFault, match=r'"nightl"; did you mean "nightly"\?; the jobs are: nightly, weekly'
     ):
         config.job("nightl")

@@ -40,7 +40,7 @@ def test_a_later_folder_wins(tmp_path: Path) -> None:
 
 
 def test_an_unknown_mode_is_told_with_the_known_ones() -> None:
-    with pytest.raises(UsageError, match=r"'zoom'; there are: blur, cover, pad, stretch"):
+    with pytest.raises(UsageError, match=r"'zoom'; the modes are: blur, cover, pad, stretch"):
         find_mode("zoom")
 
 
@@ -48,31 +48,31 @@ STEP = '[[step]]\nfilter = "scale"\n'
 BAD = {
     "summary = \n": ":1: Invalid value",
     'sumary = "x"\n' + STEP: ":1: sumary: unknown key",
-    'summary = "x"\nsuits = "ui"\n' + STEP: ":2: suits: must be a list",
-    "summary = 3\n" + STEP: ":1: summary: must be a text",
+    'summary = "x"\nsuits = "ui"\n' + STEP: ":2: suits: must be a list of texts",
+    "summary = 3\n" + STEP: ":1: summary: must be a text, in quotes",
     'summary = "x"\n': "step: a mode needs",
-    '[step]\nfilter = "scale"\n': ":1: step: a mode needs",
-    '[[step]]\nw = "1"\n': ":1: filter: every step names",
-    STEP + 'w = "{widht}"\n': r":3: w: unknown placeholder \{widht\}",
-    STEP + 'w = "{"\n': ":3: w: ",
-    STEP + "w = [1]\n": ":3: w: must be a text or a number",
-    STEP + STEP + '\nfrom = "nowhere"\n': ":6: from: no step before this one makes 'nowhere'",
-    STEP + 'w = "{width:04d}"\n': r":3: w: unknown placeholder",
-    STEP + 'w = "\\u0000"\n': ":3: w: must be a text or a number",
-    STEP + "w = nan\n": ":3: w: must be a text or a number",
-    STEP + '"/w" = "/etc/hostname"\n': ":3: /w: is no name of an option",
-    STEP + "from = []\n": ":3: from: must be a name",
-    'step = [{filter = "scale"}, 3]\n': ":1: step: a mode needs",
-    '[[step]]\nfilter = "curves"\nplot = "/tmp/x"\n': ":3: plot: this option opens",
-    STEP + "to = 3\n": ":3: to: must be a name",
-    '[[step]]\nfilter = "movie"\nfilename = "x"\n': ":2: filter: movie reaches outside",
-    '[[step]]\nfilter = "zmq"\n': ":2: filter: zmq reaches outside",
-    '[[step]]\nfilter = "nnedi"\n': ":2: filter: nnedi reaches outside",
-    '[[step]]\nfilter = "xfade_opencl"\nsource = "/tmp/x"\n': ":2: filter: xfade_opencl reaches",
-    '[[step]]\nfilter = "hwupload_cuda"\n': ":2: filter: hwupload_cuda reaches outside",
-    STEP + '"/flags" = "/etc/passwd"\n': ":3: /flags: is no name of an option",
-    STEP + '"-w" = "1"\n': ":3: -w: is no name of an option",
-    '[[step]]\nfilter = "drawtext"\ntextfile = "/etc/passwd"\n': ":3: textfile: this option opens",
+    '[step]\nfilter = "scale"\n': ":1: step: write each table under a header",
+    '[[step]]\nw = "1"\n': ":1: step.filter: every step names",
+    STEP + 'w = "{widht}"\n': r":3: step.w: unknown placeholder \{widht\}",
+    STEP + 'w = "{"\n': ":3: step.w: ",
+    STEP + "w = [1]\n": ":3: step.w: must be a text or a number",
+    STEP + STEP + '\nfrom = "nowhere"\n': ":6: step.from: no step before this one makes 'nowhere'",
+    STEP + 'w = "{width:04d}"\n': r":3: step.w: unknown placeholder",
+    STEP + 'w = "\\u0000"\n': ":3: step.w: must be a text or a number",
+    STEP + "w = nan\n": ":3: step.w: must be a text or a number",
+    STEP + '"/w" = "/etc/hostname"\n': ':3: step."/w": is not a name of an option',
+    STEP + "from = []\n": ":3: step.from: must be a name",
+    'step = [{filter = "scale"}, 3]\n': ":1: step: write each table under a header",
+    '[[step]]\nfilter = "curves"\nplot = "/tmp/x"\n': ":3: step.plot: this option opens",
+    STEP + "to = 3\n": ":3: step.to: must be a text",
+    '[[step]]\nfilter = "movie"\nfilename = "x"\n': ":2: step.filter: movie reads or writes",
+    '[[step]]\nfilter = "zmq"\n': ":2: step.filter: zmq reads or writes",
+    '[[step]]\nfilter = "nnedi"\n': ":2: step.filter: nnedi reads or writes",
+    '[[step]]\nfilter = "xfade_opencl"\nsource = "/tmp/x"\n': ":2: step.filter: xfade_opencl reads or writes",
+    '[[step]]\nfilter = "hwupload_cuda"\n': ":2: step.filter: hwupload_cuda reads or writes",
+    STEP + '"/flags" = "/etc/passwd"\n': ':3: step."/flags": is not a name of an option',
+    STEP + '"-w" = "1"\n': ":3: step.-w: is not a name of an option",
+    '[[step]]\nfilter = "drawtext"\ntextfile = "/etc/passwd"\n': ":3: step.textfile: this option opens",
 }
 
 

@@ -78,18 +78,18 @@ def test_what_is_said_is_of_the_upright_photo(ffprep, tmp_path: Path) -> None:
 
 def test_a_sidecar_that_makes_no_sense_costs_its_photo_alone(ffprep, tmp_path: Path) -> None:
     bad = {
-        'mdoe = "pad"': ':1: unknown key "mdoe"; did you mean "mode"?',
-        '\nmode = "nope"': ":2: no mode is called 'nope'",
-        'scene = "nope"': ":1: no mode is for the scene 'nope'",
+        'mdoe = "pad"': ':1: mdoe: unknown key; did you mean "mode"?',
+        '\nmode = "nope"': ":2: unknown mode 'nope'",
+        'scene = "nope"': ":1: unknown scene 'nope'",
         '\nfocus = "nope"': ":2: focus: 'nope' is no focus",
         'crop-bounds = "1,0,0,1"': ":1: crop-bounds: '1,0,0,1' leave nothing",
-        "focus = [0.5, 0.5]": ':1: "focus" must be a text',
-        'mode = "pad"\nscene = "ui"': ":2: mode and scene exclude one another",
+        "focus = [0.5, 0.5]": ":1: focus: must be a text",
+        'mode = "pad"\nscene = "ui"': ":2: scene: mode and scene exclude one another",
         'focus = "top"\ncrop_bounds = "0,0,1,1"\ncrop-bounds = "0,0,1,1"': ":3: ",
         "mode": ":1: Expected '='",
         "a = " + "[" * 2000: ": a number has too many digits",
-        "#" * 2049: ": is larger than 2048 bytes",
-        "a" + ".a" * 1000 + " = 1": ':1: unknown key "a"',
+        "#" * 2049: ": a sidecar has at most 2048 bytes",
+        "a" + ".a" * 1000 + " = 1": ":1: a: unknown key",
     }
     for number, words in enumerate(bad):
         say(halves(tmp_path / f"in/{number}.png"), words)
@@ -147,13 +147,19 @@ def test_tables_of_a_file_frame_photos_and_sidecars_outweigh_them(
 @pytest.mark.parametrize(
     ("tables", "told"),
     [
-        ('[[photo]]\nmode = "pad"', ':4: a [[photo]] says which one: path = "trip/a.jpg"'),
-        ('[photo]\npath = "a"', ":4: write a table for each photo: [[photo]]"),
-        ('[[photo]]\npath = "a"\nmode = "nope"', ":6: no mode is called 'nope'"),
-        ('[[photo]]\npath = "a"\nfocsu = "top"', ':6: unknown key "focsu"; did you mean "focus"?'),
+        (
+            '[[photo]]\nmode = "pad"',
+            ':4: photo.path: a [[photo]] needs the path of a photo: path = "trip/a.jpg"',
+        ),
+        ('[photo]\npath = "a"', ":4: photo: write each table under a header [[photo]]"),
+        ('[[photo]]\npath = "a"\nmode = "nope"', ":6: unknown mode 'nope'"),
+        (
+            '[[photo]]\npath = "a"\nfocsu = "top"',
+            ':6: photo.focsu: unknown key; did you mean "focus"?',
+        ),
         (
             '[[photo]]\npath = "a"\n[[photo]]\npath = "./a"\n',
-            ':7: "./a" has a [[photo]] already',
+            ':7: photo.path: there is another [[photo]] for "./a"',
         ),
     ],
 )

@@ -97,7 +97,7 @@ def test_a_dry_run_prints_the_mode_that_is_picked(ffprep, tmp_path: Path) -> Non
     ("words", "told"),
     [
         (["--scene", "portrait", "--mode", "cover"], "--mode and --scene exclude one another"),
-        (["--scene", "party"], "'party'; there are: art, landscape, portrait, product, ui"),
+        (["--scene", "party"], "'party'; the scenes are: art, landscape, portrait, product, ui"),
         (["--max-loss", "0.2"], "--max-loss is for --mode auto"),
         (["--scene", "art", "--max-loss", "0.2"], "scene art is always pad"),
         (["--mode", "auto", "--max-loss", "nan"], "is no share"),
@@ -129,7 +129,7 @@ def test_a_mode_of_ones_own_may_be_for_a_scene(tmp_path: Path) -> None:
 
 def test_auto_is_no_name_for_a_mode_and_needs_to_know_what_cover_cuts(tmp_path: Path) -> None:
     (tmp_path / "auto.toml").write_text(MINE)
-    with pytest.raises(EnvironmentFault, match=r"auto\.toml:1: auto is no name"):
+    with pytest.raises(EnvironmentFault, match=r"auto\.toml:1: a mode cannot be called auto"):
         read_mode(tmp_path / "auto.toml")
     (tmp_path / "auto.toml").rename(tmp_path / "cover.toml")
     with pytest.raises(UsageError, match=r'write fit = "cover" in .*cover\.toml'):

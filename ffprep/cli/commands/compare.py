@@ -23,7 +23,7 @@ from ffprep.system.shutdown import Signals, leave_now
 def compare(**params: Any) -> None:
     """Draw a photo in every mode, side by side, in one picture."""
     from ffprep.cli.reporting import text
-    from ffprep.config.sidecars import sidecar, sidecar_of
+    from ffprep.config.sidecars import read_sidecar, sidecar_path
     from ffprep.conversion import contact_sheet as sheet
     from ffprep.conversion.converter import Converter
     from ffprep.conversion.ffmpeg_binary import find
@@ -35,7 +35,7 @@ def compare(**params: Any) -> None:
         signals.while_running(converter.processes.stop)
         try:
             with _told(photo):
-                own = sidecar(photo) if os.path.lexists(sidecar_of(photo)) else None
+                own = read_sidecar(photo) if os.path.lexists(sidecar_path(photo)) else None
                 spec = options.overrides.spec(photo, options.spec, own).in_modes(modes[0])
                 warnings = sheet.draw(photo, options.output, spec, modes, converter)
         finally:

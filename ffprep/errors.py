@@ -91,5 +91,6 @@ class Interrupted(FfprepError):
 
 
 def reason(error: BaseException) -> str:
-    """Why something went wrong: the system's words without its numbers, where it was the system."""
-    return getattr(error, "strerror", None) or str(error)
+    """Return the cause of an error in a few words; of a system error, the system's, in lower case."""
+    words: str = getattr(error, "strerror", None) or ""
+    return words[:1].lower() + words[1:] or str(error)

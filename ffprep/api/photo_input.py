@@ -10,7 +10,7 @@ from ffprep.core.formats import HEAD_BYTES, sniff
 from ffprep.errors import Kind, PhotoError, UsageError
 from ffprep.options.keywords import PathLike
 from ffprep.system.files import TEMPORARY_PREFIX
-from ffprep.system.tempfiles import writing
+from ffprep.system.tempfiles import write_errors
 
 _LONGEST_NAME = 200
 _LONGEST_PATH = 4096
@@ -38,7 +38,7 @@ def copy(source: Any, place: Path, most: int, subject: str) -> None:
     head = next(parts, b"")
     _require_picture(source, head, subject)
     place.parent.mkdir()
-    with writing(place), place.open("xb") as file:
+    with write_errors(place), place.open("xb") as file:
         while head:
             count += file.write(head)
             if count > most:

@@ -25,7 +25,7 @@ from ffprep.options.parse import read_convert
 from ffprep.run.convert_options import ConvertOptions
 from ffprep.system.files import FileStamp
 from ffprep.system.pool import StopRules, run_chunks
-from ffprep.system.tempfiles import sweep_links, temporary_beside, working_folder, writing
+from ffprep.system.tempfiles import sweep_temp_dir, temporary_beside, working_folder, write_errors
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class Prepared:
         """
         output = Path(path) / self.name if names_folder(path) else Path(path)
         self.require_savable(output)
-        with temporary_beside(output) as temporary, writing(output):
+        with temporary_beside(output) as temporary, write_errors(output):
             temporary.write_bytes(self.data)
             os.replace(temporary, output)
         return output
@@ -179,7 +179,7 @@ def _error(result: Result, subject: str) -> PhotoError:
 @cache
 def _sweep_once() -> None:
     """Remove what killed processes left, as each run does."""
-    sweep_links()
+    sweep_temp_dir()
 
 
 def _place(source: Source, folder: Path) -> tuple[str, str]:

@@ -7,12 +7,12 @@ from pathlib import Path
 from ffprep.core.job import LocalJob
 from ffprep.core.policy import Policy
 from ffprep.system.files import FileStamp
-from ffprep.system.tempfiles import writing
+from ffprep.system.tempfiles import write_errors
 
 
 def publish(temporary: Path, job: LocalJob, policy: Policy) -> FileStamp:
     """Give a verified file its final name; return its FileStamp. Raises as `temporary_beside`."""
-    with writing(job.output):
+    with write_errors(job.output):
         if policy.preserve_times:
             times = os.stat(job.source)
             os.utime(temporary, ns=(times.st_atime_ns, times.st_mtime_ns))

@@ -41,10 +41,10 @@ from ffprep.system.files import FileStamp
 from ffprep.system.processes import Limits, Processes, Running
 from ffprep.system.tempfiles import (
     disk_full,
-    named_on_one_line,
     require_writable,
     temporary_beside,
-    writing,
+    without_line_breaks,
+    write_errors,
 )
 
 # An output may have twice the bytes of its pixels at four bytes each, and some for the rest. The user
@@ -145,7 +145,7 @@ class Transcoder:
         self, job: LocalJob, picture: ImageInfo, output: Path, pixels: Iterable[bytes] | None = None
     ) -> DecoderLog:
         """Build the filtergraph, run ffmpeg and read its log."""
-        with named_on_one_line(job.source, output) as (source, written):
+        with without_line_breaks(job.source, output) as (source, written):
             argv = filtergraph.command(self.binary.path, source, picture, job.spec, written)
             return self.run(job, argv, pixels)
 
@@ -252,7 +252,7 @@ class Transcoder:
         if profile or exif:
             from ffprep.image.embed import embed
 
-            with writing(photo.job.output):
+            with write_errors(photo.job.output):
                 embed(output, spec.format, profile, exif)
 
     def _lower_quality(self, photo: Photo, output: Path) -> tuple[Caveat, ...]:

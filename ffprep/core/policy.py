@@ -86,6 +86,11 @@ class ThrottleOptions:
     max_load: float = math.inf
     grace: float = 0.0
 
+    @property
+    def limits_anything(self) -> bool:
+        """Whether any option is set."""
+        return bool(self.nice or self.idle) or min(self.max_time, self.max_load) < math.inf
+
 
 @dataclass(frozen=True, slots=True)
 class ClusterOptions:

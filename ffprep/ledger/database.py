@@ -121,7 +121,11 @@ def refuse_others(path: Path, layout: Layout = LEDGER) -> None:
 
 
 class LedgerUnusable(EnvironmentFault):
-    """The system does not let a ledger be read or written."""
+    """The system does not let a ledger be read or written, for a `cause` in a few words."""
+
+    def __init__(self, path: Path, cause: str, advice: str) -> None:
+        super().__init__(f"cannot use the ledger {path}: {cause}; {advice}")
+        self.cause = cause
 
 
 @contextlib.contextmanager
@@ -136,11 +140,9 @@ def database_errors(path: Path, layout: Layout = LEDGER) -> Iterator[None]:
             raise  # a mistake of ffprep's own
         if code == sqlite3.SQLITE_FULL or getattr(error, "errno", None) == errno.ENOSPC:
             raise LedgerUnusable(
-                f"no space left in {path.parent}; make room and run again"
+                path, "no space left on the disk", "make room and run again"
             ) from None
         if code == sqlite3.SQLITE_BUSY:  # it will be there again, and converting all costs more
             words = f"the ledger {path} is locked by another program; run again when that has ended"
             raise EnvironmentFault(words) from None
-        raise LedgerUnusable(
-            f"the ledger {path} cannot be used ({reason(error)}); mend that, or {layout.advice}"
-        ) from None
+        raise LedgerUnusable(path, reason(error), f"correct that, or {layout.advice}") from None

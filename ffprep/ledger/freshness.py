@@ -67,7 +67,7 @@ class Freshness:
     alike: frozenset[int]
     sight: StampReader = field(default_factory=StampReader)
 
-    def sort_out(self, batch: Batch, each: bool) -> Triage:
+    def classify(self, batch: Batch, each: bool) -> Triage:
         """Sort the jobs of a batch, by what is known and by the stamps of their files.
 
         Of fresh ones, only their number is told unless `each` is wanted.
@@ -157,7 +157,7 @@ class Freshness:
         """Have the ledger remember it."""
         self.ledger.record([done.entry(self.ledger)])
 
-    def note(self, result: Result) -> None:
+    def record_early_failure(self, result: Result) -> None:
         """Have it remember what failed before it could be looked at: a collision, an unreadable folder."""
         entry = failed_beforehand(result, self.output, self.ledger.run)
         name, source = entry.row.name, entry.row.source

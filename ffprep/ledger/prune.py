@@ -27,7 +27,7 @@ class Pruning:
     stopped: Callable[[], bool]
     sight: StampReader = field(default_factory=StampReader)
 
-    def results(self, really: bool) -> Iterator[Result]:
+    def results(self, remove: bool) -> Iterator[Result]:
         """A Result for every output that is removed, or would be; a failed one for what could not be."""
         ledger, gone = self.freshness.ledger, list[Entry]()
         for entry in chain(ledger.entries(Status.CONVERTED), ledger.entries(Status.FAILED)):
@@ -36,8 +36,8 @@ class Pruning:
             source = name_of(entry.row.source)
             if not source.startswith(self.folders) or not self._is_gone(source):
                 continue
-            result = self._pruned(entry, really)
-            if really and self._has_no_output(entry, result):
+            result = self._pruned(entry, remove)
+            if remove and self._has_no_output(entry, result):
                 gone.append(entry)
             if result:
                 yield result
@@ -46,7 +46,7 @@ class Pruning:
                 gone = []
         ledger.forget(gone)
 
-    def _pruned(self, entry: Entry, really: bool) -> Result | None:
+    def _pruned(self, entry: Entry, remove: bool) -> Result | None:
         """Remove one output; None where that is not called for."""
         output, row = self._output(entry), entry.row
         try:
@@ -58,7 +58,7 @@ class Pruning:
         if self.freshness.renewal.checksum and row.output_hash not in (None, content(output)):
             return None
         source = location_of(name_of(row.source))
-        if really:
+        if remove:
             try:
                 self._remove(output)
             except PhotoError as error:

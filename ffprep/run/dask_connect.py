@@ -1,4 +1,4 @@
-"""The way to a Dask cluster: a scheduler's address to a Cluster whose workers are met, and see the same disks."""
+"""Connects to a Dask cluster: from a scheduler's address to a Cluster whose workers can do the work."""
 
 import os
 import stat
@@ -16,60 +16,64 @@ from ffprep.core.location import names_url
 from ffprep.core.policy import ClusterOptions, Policy
 from ffprep.errors import EnvironmentFault
 from ffprep.library.plan import Request
-from ffprep.run.dask_executor import PATIENCE, Cluster, first_line, from_anywhere, lost
-from ffprep.run.task import ClusterTask, can_read
-from ffprep.run.work import Work
-from ffprep.system.tempfiles import temporary_beside, told_as
+from ffprep.run.dask_executor import STOP_SECONDS, Cluster, absolute_location, first_line, lost
+from ffprep.run.task import ChunkTask, ClusterTask, can_read
+from ffprep.system.tempfiles import errors_named_after, temporary_beside
 
-_ALIKE = ("| dask ", "| distributed ", "| python ")
-"""Of all that Dask compares, what has to be of one version everywhere."""
-_SIGHTS = 32
-"""How many sources each worker is asked for."""
+_SAME_VERSIONS = ("| dask ", "| distributed ", "| python ")
+"""The packages, in Dask's table of versions, that must have the same version everywhere."""
+_MAX_SOURCES = 32
+"""How many sources each worker must be able to read."""
+_PAGE = "see docs/operations/cluster.md"
 
 
 @contextmanager
-def joined(
-    venue: ClusterOptions,
+def connect_cluster(
+    options: ClusterOptions,
     request: Request,
     policy: Policy,
     ffmpeg: str | None,
     stopped: Callable[[], bool],
     warn: Callable[[str], None],
 ) -> Iterator[Cluster]:
-    """A cluster, with all its workers met. Raises EnvironmentFault where it cannot be reached, or one is of no use."""
-    with _connected(venue, warn) as client, _mark(request) as mark:
-        if mark:  # a worker may have another umask
-            policy = replace(policy, mode=stat.S_IMODE(mark.stat().st_mode))
-        duty = ClusterTask(uuid4().hex, Work(), policy, ffmpeg, _sights(request, mark))
-        cluster = Cluster(client, venue, duty, warn)
+    """Connect to a cluster, and ask all its workers who they are.
+
+    Raises EnvironmentFault if the scheduler cannot be reached, or a worker cannot do the work.
+    """
+    with _client(options, warn) as client, _shared_file(request) as shared_file:
+        if shared_file:  # the permissions of outputs: a worker may have another umask
+            policy = replace(policy, mode=stat.S_IMODE(shared_file.stat().st_mode))
+        paths = _required_paths(request, shared_file)
+        task = ClusterTask(uuid4().hex, ChunkTask(), policy, ffmpeg, paths)
+        cluster = Cluster(client, options, task, warn)
         try:
-            cluster.look_around()
+            cluster.refresh_workers()
         except (OSError, TimeoutError) as error:
-            raise lost(venue, error) from None
+            raise lost(options, error) from None
         watcher = threading.Thread(target=cluster.watch, args=(stopped,), daemon=True)
         watcher.start()
         try:
             yield cluster
         finally:
             cluster.shutdown()
-            watcher.join(2 * PATIENCE)
-            cluster.leave()
+            watcher.join(2 * STOP_SECONDS)
+            cluster.close()
 
 
 @contextmanager
-def _connected(venue: ClusterOptions, warn: Callable[[str], None]) -> Iterator[Any]:
+def _client(options: ClusterOptions, warn: Callable[[str], None]) -> Iterator[Any]:
     try:
-        client = _client(venue, warn)
+        client = _connect(options, warn)
     except ImportError as error:
-        words = f"--cluster needs Dask, and it cannot be imported ({error})"
-        raise EnvironmentFault(f"{words}; pip install 'ffprep[dask]'") from None
+        problem = f"--cluster needs Dask, which cannot be imported ({error})"
+        raise EnvironmentFault(f"{problem}; pip install 'ffprep[dask]'") from None
     except (
         OSError,
         ValueError,
         RuntimeError,
-    ) as error:  # Dask raises the last for what it is configured not to do
-        words = f"no Dask scheduler answers at {venue.address} ({first_line(error)})"
-        raise EnvironmentFault(f"{words}; see docs/operations/cluster.md") from None
+    ) as error:  # the last: Dask's configuration forbids it
+        problem = f"no Dask scheduler answers at {options.address} ({first_line(error)})"
+        raise EnvironmentFault(f"{problem}; {_PAGE}") from None
     try:
         yield client
     finally:
@@ -77,83 +81,88 @@ def _connected(venue: ClusterOptions, warn: Callable[[str], None]) -> Iterator[A
             client.close(timeout=2)
 
 
-def _client(venue: ClusterOptions, warn: Callable[[str], None]) -> Any:
-    """A Dask client that says nothing by itself, unless Dask's configuration has it log."""
+def _connect(options: ClusterOptions, warn: Callable[[str], None]) -> Any:
+    """Return a Dask client, which logs nothing unless Dask's configuration says so."""
     import dask
 
     if "logging" not in dask.config.config:
-        quiet = ("distributed", "distributed.client", "tornado.application", "asyncio")
-        dask.config.set({"logging": dict.fromkeys(quiet, "critical")})
+        loggers = ("distributed", "distributed.client", "tornado.application", "asyncio")
+        dask.config.set({"logging": dict.fromkeys(loggers, "critical")})
     from distributed import Client
     from distributed.versions import VersionMismatchWarning
 
-    _require_reachable(venue)
+    _require_address(options)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("ignore")
         warnings.simplefilter("always", VersionMismatchWarning)
         client = Client(  # type: ignore[no-untyped-call]
-            venue.address, set_as_default=False, name="ffprep"
+            options.address, set_as_default=False, name="ffprep"
         )
     for warning in caught:
-        lines = [line for line in str(warning.message).splitlines() if line.startswith(_ALIKE)]
-        if lines:
-            warn("client, scheduler and workers differ: " + " ".join(lines))
+        lines = str(warning.message).splitlines()
+        if differences := [line for line in lines if line.startswith(_SAME_VERSIONS)]:
+            warn("client, scheduler and workers differ: " + " ".join(differences))
     return client
 
 
-def _require_reachable(venue: ClusterOptions) -> None:
-    """Raise for an address that Dask can make nothing of: its client would be left half made, and wait, and complain."""
+def _require_address(options: ClusterOptions) -> None:
+    """Raise EnvironmentFault for an address that Dask cannot use.
+
+    Dask's client, given one, would be left half made, wait, and print complaints.
+    """
     import dask
     from distributed.comm.addressing import parse_address, parse_host_port
 
     try:
-        scheme, place = parse_address(venue.address, strict=True)
+        scheme, place = parse_address(options.address, strict=True)
         host, port = parse_host_port(place)
     except ValueError:
         scheme, host, port = "", "", 0
     if scheme not in ("tcp", "tls") or not host or not 0 < port < 1 << 16:
-        words = f"{venue.address!r} is no address of a Dask scheduler"
-        raise EnvironmentFault(f"{words}; write tcp://HOST:PORT, or tls://HOST:PORT")
+        problem = f"{options.address!r} is not the address of a Dask scheduler"
+        raise EnvironmentFault(f"{problem}; write tcp://HOST:PORT, or tls://HOST:PORT")
     if not dask.config.get("distributed.client.security-loader", None):
-        _require_certificates(venue, scheme)
+        _require_certificates(options, scheme)
 
 
-def _require_certificates(venue: ClusterOptions, scheme: str) -> None:
-    """Raise where Dask's configuration and the address do not agree about TLS."""
+def _require_certificates(options: ClusterOptions, scheme: str) -> None:
+    """Raise EnvironmentFault if Dask's configuration and the address do not agree about TLS."""
     from distributed.security import Security
 
     try:
         security: Any = Security()  # type: ignore[no-untyped-call]
         configured = security.get_connection_args("client")
     except (OSError, ValueError) as error:
-        words = f"the certificates that Dask's configuration names are of no use ({error})"
-        raise EnvironmentFault(f"{words}; see docs/operations/cluster.md") from None
+        problem = f"Dask's configuration names certificates that cannot be used ({error})"
+        raise EnvironmentFault(f"{problem}; {_PAGE}") from None
     if scheme == "tls" and not configured.get("ssl_context"):
-        words = f"{venue.address} needs certificates, and Dask's configuration names none"
-        raise EnvironmentFault(f"{words} (distributed.comm.tls); see docs/operations/cluster.md")
+        problem = f"{options.address} needs certificates, and Dask's configuration names none"
+        raise EnvironmentFault(f"{problem} (distributed.comm.tls); {_PAGE}")
     if scheme == "tcp" and configured.get("require_encryption"):
-        words = f"{venue.address} is not encrypted, and Dask's configuration requires it"
-        raise EnvironmentFault(f"{words}; write tls://HOST:PORT, see docs/operations/cluster.md")
+        problem = f"{options.address} is not encrypted, and Dask's configuration requires it"
+        raise EnvironmentFault(f"{problem}; write tls://HOST:PORT, {_PAGE}")
 
 
 @contextmanager
-def _mark(request: Request) -> Iterator[Path | None]:
-    """A new file beside the outputs, where these are on a disk."""
-    beside = from_anywhere(request.output if request.single else request.output / "sight")
+def _shared_file(request: Request) -> Iterator[Path | None]:
+    """Make a file beside the outputs, which workers must be able to read; None if OUT is a URL."""
+    beside = absolute_location(request.output if request.single else request.output / "shared")
+    if not isinstance(beside, Path):
+        yield None
+        return
     with ExitStack() as stack:
-        mark = None
-        if isinstance(beside, Path):
-            with told_as("--cluster"):
-                mark = stack.enter_context(temporary_beside(beside))
-        yield mark
+        with errors_named_after("--cluster"):
+            path = stack.enter_context(temporary_beside(beside))
+        yield path
 
 
-def _sights(request: Request, mark: Path | None) -> tuple[str, ...]:
-    """Paths that a worker sees if it has the same disks: the mark, and folders of sources.
+def _required_paths(request: Request, shared_file: Path | None) -> tuple[str, ...]:
+    """Return paths that a worker with the right disks can read: the shared file, and source folders.
 
-    What is in a store is seen with the worker's own credentials, or told photo by photo.
+    URLs are not among them: a worker reads them with its own credentials, and photos fail one by one.
     """
-    named = (os.fspath(source) for source in islice(request.sources, _SIGHTS))
-    paths = [os.path.abspath(name) for name in named if not names_url(name)]
+    sources = (os.fspath(source) for source in islice(request.sources, _MAX_SOURCES))
+    paths = [os.path.abspath(name) for name in sources if not names_url(name)]
     folders = [path if os.path.isdir(path) else os.path.dirname(path) for path in paths]
-    return (*([str(mark)] if mark else ()), *filter(can_read, dict.fromkeys(folders)))
+    shared = [str(shared_file)] if shared_file else []
+    return (*shared, *filter(can_read, dict.fromkeys(folders)))

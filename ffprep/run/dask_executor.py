@@ -1,8 +1,9 @@
-"""A Dask cluster as an executor: chunks go to its workers, what became of them comes back to this run.
+"""A Dask cluster as an executor: chunks go to its workers, and their results come back to this run.
 
-The scheduler holds a few chunks for each worker's thread, never the library. It gives the chunk of a worker that
-dies to another one, and counts the death against all that the worker had been given. So a chunk at which several have
-died is only suspected: its photos are tried one at a time, with nothing else at the workers, so that one photo costs itself.
+The scheduler holds a few chunks for each worker's thread, never the whole library. If a worker dies, the
+scheduler gives its chunk to another one, and counts the death against every chunk that the worker had. So a
+chunk at which several workers died is only suspected: its photos are tried one at a time, with nothing else
+in flight, and only the photo that kills workers fails.
 """
 
 import os
@@ -24,336 +25,420 @@ from ffprep.errors import EnvironmentFault, Kind, PhotoError
 from ffprep.ledger.rows import NO_HASHES, FinishedJob, Hashes, PendingJob
 from ffprep.run.task import (
     Answer,
+    ChunkTask,
     ClusterTask,
     WorkerInfo,
-    end,
+    convert_chunk,
+    end_run,
     other_version,
-    perform,
     unreadable,
     worker_info,
 )
-from ffprep.run.work import Work
 from ffprep.system.pool import RemoteExecutor
-from ffprep.system.tempfiles import sweep
+from ffprep.system.tempfiles import sweep_folder
 from ffprep.version import __version__
 
-_PULSE = 0.05
-_ROUND = 1.0
-"""Seconds between two looks at who is in the cluster."""
-PATIENCE = 0.5
-"""Seconds that chunks in hand have to come back when the run is stopped."""
-_LOOKS = 3
-"""How many of them in a row find nobody before that is told."""
+_POLL_SECONDS = 0.05
+_REFRESH_SECONDS = 1.0
+"""Time between two requests for the list of workers."""
+STOP_SECONDS = 0.5
+"""How long chunks in work may take to come back when the run is stopped."""
+_EMPTY_POLLS = 3
+"""How many lists in a row without any worker lead to a warning."""
 
 
 @dataclass(slots=True)
-class _Flight:
-    """A chunk under way, in one part or in several. `todo` has its jobs by the absolute paths of their outputs."""
+class _ChunkInFlight:
+    """A chunk that was submitted, and is sent in one part or in several.
 
-    todo: dict[Location, PendingJob]
+    `jobs` are this run's jobs, by the absolute paths of their outputs.
+    """
+
+    jobs: dict[Location, PendingJob]
     parts: int = 1
-    made: list[FinishedJob] = field(default_factory=list)
+    finished: list[FinishedJob] = field(default_factory=list)
     future: "Future[Iterable[FinishedJob]]" = field(default_factory=Future)
 
-    @property
-    def folders(self) -> set[str]:
-        """Where its outputs go."""
-        return {os.path.dirname(path) for path in self.todo if isinstance(path, Path)}
-
-    def take(self, made: Iterable[tuple[Result, Hashes]]) -> None:
-        """Results of it, as the run knows its jobs."""
-        for result, hashes in made:
+    def add(self, results: Iterable[tuple[Result, Hashes]]) -> None:
+        """Add results of workers, with the paths as this run has them."""
+        for result, hashes in results:
             assert result.output
-            pending = self.todo[result.output]
+            pending = self.jobs[result.output]
             result = replace(result, source=pending.job.source, output=pending.job.output)
-            self.made.append(FinishedJob(result, pending, hashes))
+            self.finished.append(FinishedJob(result, pending, hashes))
 
-    def land(self, error: Exception | None = None) -> None:
-        """No more comes of it."""
+    def end(self, error: Exception | None = None) -> None:
+        """Hand the results over; the iterator of them raises `error` at its end."""
         if not self.future.done():
-            self.future.set_result(_then_raise(self.made, error))
+            self.future.set_result(_yield_then_raise(self.finished, error))
 
 
-def _deadly(pending: PendingJob, deaths: int) -> tuple[Result, Hashes]:
-    """What becomes of a photo that had the workers to itself while so many of them died."""
-    words = f"all {deaths} workers that had it in work have died; look into their logs"
-    error = PhotoError(Kind.DAMAGED, f"{words}, and try it again with --retry always")
-    return Result.failed(pending.job.source, pending.job.output, error), NO_HASHES
-
-
-def _then_raise(made: Iterable[FinishedJob], error: Exception | None) -> Iterator[FinishedJob]:
-    yield from made
+def _yield_then_raise(
+    finished: Iterable[FinishedJob], error: Exception | None
+) -> Iterator[FinishedJob]:
+    yield from finished
     if error:
         raise error
 
 
-class Cluster(RemoteExecutor):
-    """An executor over a Dask client. One thread watches who is there, and whether the run is `stopped`."""
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Jobs of a chunk that are sent together. An `alone` part is a single job, tried by itself."""
 
-    def __init__(
-        self, client: Any, venue: ClusterOptions, duty: ClusterTask, tell: Callable[[str], None]
-    ) -> None:
-        self._client, self._venue, self._duty, self._warn = client, venue, duty, tell
-        self._lock = threading.RLock()
-        self._out: dict[Any, tuple[_Flight, list[PendingJob]]] = {}
-        self._held: deque[tuple[_Flight, list[PendingJob]]] = deque()
-        self._suspects: deque[tuple[_Flight, list[PendingJob]]] = deque()
-        self._tried: Any = None
-        self._met: dict[str, WorkerInfo] = {}
-        self._threads: dict[str, int] = {}
-        self._dead: set[str] = set()
-        self._recent: set[str] = set()
-        self._littered: set[str] = set()
-        self._deserted = _LOOKS - 1  # at the start, it is told at once
-        self._over = threading.Event()
-        self._fault: EnvironmentFault | None = None
-        self.team: dict[str, Any] = {}
-        """What is known of the workers, for the summary; kept up to date."""
+    chunk: _ChunkInFlight
+    jobs: list[PendingJob]
+    alone: bool = False
 
     @property
-    def width(self) -> int:
-        """How many threads its workers have."""
-        return max(1, sum(self._threads.values()))
+    def folders(self) -> set[str]:
+        """The folders of its outputs."""
+        outputs = (pending.job.output for pending in self.jobs)
+        return {os.path.dirname(output) for output in outputs if isinstance(output, Path)}
+
+
+class _ChunkQueue:
+    """The parts that wait, and those `sent`, by their Dask futures. The Cluster locks it."""
+
+    def __init__(self) -> None:
+        self.sent: dict[Any, _Part] = {}
+        self._waiting: deque[_Part] = deque()
+        self._suspects: deque[_Part] = deque()
+
+    def add(self, part: _Part) -> None:
+        """Append a part."""
+        self._waiting.append(part)
+
+    def suspect(self, part: _Part) -> None:
+        """Have the jobs of a part at which workers died tried one by one."""
+        part.chunk.parts += len(part.jobs)
+        self._suspects.extend(_Part(part.chunk, [job], alone=True) for job in part.jobs)
+
+    def next_part(self) -> _Part | None:
+        """Take the next part to send; None if none may be sent now.
+
+        A suspected job is sent when nothing else is in flight, and nothing is sent beside it.
+        """
+        if self._suspects:
+            return None if self.sent else self._suspects.popleft()
+        if any(part.alone for part in self.sent.values()):
+            return None
+        return self._waiting.popleft() if self._waiting else None
+
+    def clear(self) -> tuple[list[Any], list[_ChunkInFlight]]:
+        """Forget everything; return the Dask futures that were in flight, and all chunks."""
+        futures = list(self.sent)
+        parts = (*self.sent.values(), *self._suspects, *self._waiting)
+        chunks = [part.chunk for part in parts]
+        for queue in (self.sent, self._suspects, self._waiting):
+            queue.clear()
+        return futures, chunks
 
     @property
-    def deserted(self) -> bool:
-        """Whether it has no workers."""
-        return not self._threads
+    def folders(self) -> set[str]:
+        """The folders that workers are writing to."""
+        return set[str]().union(*(part.folders for part in self.sent.values()))
 
-    @property
-    def room(self) -> int:
-        """How many chunks may be under way."""
-        return self._venue.most or super().room
+
+class _WorkerRegistry:
+    """The workers that are there, and what dead ones may have left. The Cluster locks it."""
+
+    def __init__(self) -> None:
+        self.threads: dict[str, int] = {}
+        self.dead: set[str] = set()
+        self.dirs_to_sweep: set[str] = set()
+        self.active_dirs: set[str] = set()
+        self._info: dict[str, WorkerInfo] = {}
+        self._empty_polls = _EMPTY_POLLS - 1  # the first empty list leads to a warning at once
 
     @property
     def ffmpeg(self) -> str:
-        """The versions that its workers have of FFmpeg; empty where none has come yet."""
-        return ", ".join(sorted({worker.ffmpeg for worker in self._met.values()}))
+        """The workers' versions of FFmpeg; empty while no worker is known."""
+        return ", ".join(sorted({worker.ffmpeg for worker in self._info.values()}))
+
+    def forget_dead(self, alive: Container[str], in_flight: set[str]) -> None:
+        """Drop workers that are gone, and note the folders where they may have left temporary files.
+
+        Those are all folders that any worker wrote to since the last call: another worker may have
+        taken over a dead one's chunk since. `in_flight` are the folders that are written to now.
+        """
+        for address in [known for known in self._info if known not in alive]:
+            self.dead.add(self._info.pop(address).owner)
+            self.dirs_to_sweep |= self.active_dirs
+        self.active_dirs = in_flight
+
+    def unknown(self, alive: Iterable[str]) -> list[str]:
+        """Return the addresses of workers that have not said who they are."""
+        return [address for address in alive if address not in self._info]
+
+    def add(self, address: str, worker: WorkerInfo) -> None:
+        """Add a worker. Raises EnvironmentFault if it cannot do the work."""
+        if worker.ffprep != __version__:
+            raise other_version(worker.host, worker.ffprep, __version__)
+        if worker.missing:
+            raise unreadable(worker.host, worker.missing[0])
+        self._info[address] = worker
+
+    def update_threads(self, threads: dict[str, int]) -> bool:
+        """Note how many threads each worker has; return whether to warn that there are none."""
+        self.threads = threads
+        self._empty_polls = 0 if threads else self._empty_polls + 1
+        return self._empty_polls == _EMPTY_POLLS
+
+
+class Cluster(RemoteExecutor):
+    """An executor over a Dask client. One thread watches the workers, and whether the run is stopped."""
+
+    def __init__(
+        self,
+        client: Any,
+        options: ClusterOptions,
+        task: ClusterTask,
+        warn: Callable[[str], None],
+    ) -> None:
+        self._client, self._options, self._task, self._warn = client, options, task, warn
+        self._lock = threading.RLock()
+        self._queue, self._workers = _ChunkQueue(), _WorkerRegistry()
+        self._closed = threading.Event()
+        self._fault: EnvironmentFault | None = None
+        self.info: dict[str, Any] = {}
+        """What the summary says about the workers; kept up to date."""
 
     @property
-    def sentence(self) -> str:
-        """Who is there, for people."""
-        team = self.team
-        return f"{team['workers']} workers with {team['threads']} threads, ffprep {__version__}, FFmpeg {self.ffmpeg or 'unknown yet'}"
+    def width(self) -> int:
+        """The number of threads of all workers."""
+        return max(1, sum(self._workers.threads.values()))
 
-    def duty(self, work: Work) -> Callable[[list[PendingJob]], Iterable[FinishedJob]]:
-        """What is done there with a chunk."""
-        self._duty = replace(self._duty, work=work)
-        return self._duty  # type: ignore[return-value]
+    @property
+    def empty(self) -> bool:
+        """Whether there are no workers."""
+        return not self._workers.threads
+
+    @property
+    def room(self) -> int:
+        """The number of chunks to send at most."""
+        return self._options.most or super().room
+
+    @property
+    def ffmpeg(self) -> str:
+        """The workers' versions of FFmpeg; empty while no worker is known."""
+        return self._workers.ffmpeg
+
+    def describe(self) -> str:
+        """Return who works, in one line for people."""
+        workers = f"{self.info['workers']} workers with {self.info['threads']} threads"
+        return f"{workers}, ffprep {__version__}, FFmpeg {self.ffmpeg or 'unknown yet'}"
+
+    def set_task(self, task: ChunkTask) -> None:
+        """Set what the workers do with the chunks that are submitted from now on."""
+        self._task = replace(self._task, task=task)
 
     def submit(self, fn: Any, /, *args: Any, **_: Any) -> Any:
-        """Send a chunk; a future of its outcomes, an iterator that raises at its end what has ended it."""
-        (todo,) = args
-        absolute = [replace(pending, job=_absolute(pending.job)) for pending in todo]
-        known = zip(absolute, todo, strict=True)
-        flight = _Flight({there.job.output: here for there, here in known})
-        flight.future.set_running_or_notify_cancel()
+        """Send a chunk to be converted as `set_task` says; `fn` is for threads of this process.
+
+        The future's result is an iterator of FinishedJobs, which raises what ended the chunk early.
+        """
+        (jobs,) = args
+        absolute = [replace(pending, job=_absolute(pending.job)) for pending in jobs]
+        by_output = zip((pending.job.output for pending in absolute), jobs, strict=True)
+        chunk = _ChunkInFlight(dict(by_output))
+        chunk.future.set_running_or_notify_cancel()
         with self._lock:
-            self._held.append((flight, absolute))
-            self._go_on()
-        return flight.future
+            self._queue.add(_Part(chunk, absolute))
+            self._send_waiting()
+        return chunk.future
 
-    def _go_on(self) -> None:
-        """Send all there is; but a suspect only when nothing else is out, and nothing beside it. Called with the lock."""
-        if self._suspects:
-            if not self._out:
-                self._tried = self._send(*self._suspects.popleft())
-        elif self._tried not in self._out:
-            while self._held:
-                self._send(*self._held.popleft())
+    def _send_waiting(self) -> None:
+        """Send what may be sent. Call with the lock."""
+        while part := self._queue.next_part():
+            self._send(part)
 
-    def _send(self, flight: _Flight, part: list[PendingJob]) -> Any:
-        if self._fault or self._over.is_set():
-            return flight.land(self._fault)
-        parcel = pickle.dumps((self._duty, part))
+    def _send(self, part: _Part) -> None:
+        if self._fault or self._closed.is_set():
+            part.chunk.end(self._fault)
+            return
+        pickled = pickle.dumps((self._task, part.jobs))
         try:
-            sent = self._client.submit(perform, __version__, parcel, pure=False)
+            future = self._client.submit(convert_chunk, __version__, pickled, pure=False)
         except Exception as error:  # the client has closed itself
-            flight.land(fault := lost(self._venue, error))
-            return self._fail(fault)
-        self._out[sent] = flight, part
-        self._recent |= flight.folders
-        sent.add_done_callback(self._landed)
-        return sent
+            fault = lost(self._options, error)
+            part.chunk.end(fault)
+            self._fail(fault)
+            return
+        self._queue.sent[future] = part
+        self._workers.active_dirs |= part.folders
+        future.add_done_callback(self._receive)
 
-    def _landed(self, sent: Any) -> None:
-        """Take what came of a part of a flight. Called in one thread of Dask's, for one after the other."""
+    def _receive(self, future: Any) -> None:
+        """Take the results of a part. One thread of Dask's calls this, one future after the other."""
         with self._lock:
-            flight, part = self._out.get(sent, (None, []))
-        if flight is None:  # it was dropped
-            return None
+            part = self._queue.sent.get(future)
+        if part is None:  # it was dropped
+            return
         from distributed import KilledWorker
 
         error: Exception | None = None
         try:
-            if sent.status == "cancelled":
-                return self._fail(lost(self._venue))
-            answer: Answer = pickle.loads(sent.result())
-            flight.take(answer.made)
+            if future.status == "cancelled":
+                self._fail(lost(self._options))
+                return
+            answer: Answer = pickle.loads(future.result())
+            part.chunk.add(answer.results)
             error = answer.fault
         except KilledWorker as killed:
-            if sent is self._tried:
-                flight.take([_deadly(part[0], killed.allowed_failures + 1)])
+            if part.alone:
+                part.chunk.add([_deadly(part.jobs[0], killed.allowed_failures + 1)])
             else:
-                self._suspect(flight, part)
+                with self._lock:
+                    self._queue.suspect(part)
         except Exception as other:
-            error = _unreadable(self._venue, other) or other
+            error = _unpicklable(self._options, other) or other
         with self._lock:
-            self._out.pop(sent, None)
-            flight.parts -= 1
-            if error or not flight.parts:
-                flight.land(error)
-            self._go_on()
-        return None
-
-    def _suspect(self, flight: _Flight, part: list[PendingJob]) -> None:
-        """Have the photos of a part at which workers died, or at others beside it, tried one by one."""
-        with self._lock:
-            flight.parts += len(part)
-            self._suspects.extend((flight, [pending]) for pending in part)
+            self._queue.sent.pop(future, None)
+            part.chunk.parts -= 1
+            if error or not part.chunk.parts:
+                part.chunk.end(error)
+            self._send_waiting()
 
     def _fail(self, fault: EnvironmentFault) -> None:
-        """End it all."""
+        """End every chunk with an error."""
         with self._lock:
             self._fault = self._fault or fault
-            self._drop()
+            self._drop_all()
 
-    def _drop(self) -> list[Any]:
-        """Land all that is under way, and be told no more of it; what the workers still have."""
+    def _drop_all(self) -> list[Any]:
+        """End every chunk as it is; return the Dask futures that the workers still have."""
         with self._lock:
-            left = list(self._out)
-            flights = [flight for flight, _ in (*self._out.values(), *self._suspects, *self._held)]
-            for those in (self._out, self._suspects, self._held):
-                those.clear()
-        for flight in flights:
-            flight.land(self._fault)
-        return left
+            futures, chunks = self._queue.clear()
+        for chunk in chunks:
+            chunk.end(self._fault)
+        return futures
 
-    def look_around(self) -> None:
-        """Meet workers that are new, and note those that are gone. Raises EnvironmentFault for one that cannot do it."""
-        there = self._client.nthreads(callback_timeout=30)
-        self._bury(there)
-        if new := list(there.keys() - self._met.keys()):
-            self._meet(new)
-        self._threads = there
-        self._deserted = 0 if there else self._deserted + 1
-        if self._deserted == _LOOKS:
-            words = f"{self._venue.address} has no workers"
-            self._warn(f"{words}; the run goes on when there are some")
-        self.team |= {
-            "workers": len(there),
-            "threads": sum(there.values()),
-            "ffprep": __version__,
-        }
+    def refresh_workers(self) -> None:
+        """Ask new workers who they are, and note those that are gone.
 
-    def _bury(self, there: Container[str]) -> None:
-        """Note which workers are gone, and where they may have left something: where any have worked since the last look.
-
-        What one of them had in hand may be done by another one since.
+        Raises EnvironmentFault for a worker that cannot do the work.
         """
-        with self._lock:
-            for address in [one for one in self._met if one not in there]:
-                self._dead.add(self._met.pop(address).maker)
-                self._littered |= self._recent
-            self._recent = set().union(*(flight.folders for flight, _ in self._out.values()))
+        alive = self._client.nthreads(callback_timeout=30)
+        self._forget_dead(alive)
+        if new := self._workers.unknown(alive):
+            self._ask(new)
+        if self._workers.update_threads(alive):
+            self._warn(f"{self._options.address} has no workers; the run waits for some")
+        threads = sum(alive.values())
+        self.info |= {"workers": len(alive), "threads": threads, "ffprep": __version__}
 
-    def _meet(self, addresses: list[str]) -> None:
-        asked = self._duty.ffmpeg, list(self._duty.sights)
+    def _forget_dead(self, alive: Container[str]) -> None:
+        with self._lock:
+            self._workers.forget_dead(alive, self._queue.folders)
+
+    def _ask(self, addresses: list[str]) -> None:
+        """Ask workers who they are. One that does not answer is asked again in the next round."""
         answers = self._client.run(
-            worker_info, *asked, workers=addresses, on_error="return", callback_timeout=60
+            worker_info,
+            self._task.ffmpeg,
+            list(self._task.required_paths),
+            workers=addresses,
+            on_error="return",
+            callback_timeout=60,
         )
         before = self.ffmpeg
         for address, answer in answers.items():
-            if isinstance(answer, Exception):
-                if isinstance(answer, ImportError | AttributeError | EnvironmentFault):
-                    words = f"the worker {address} is of no use ({answer})"
-                    raise EnvironmentFault(f"{words}; install the same ffprep[dask] everywhere")
-                continue  # it is gone again, or busy, and is met in the next round
-            worker = WorkerInfo(*answer)
-            if worker.ffprep != __version__:
-                raise other_version(worker.host, worker.ffprep, __version__)
-            if worker.missing:
-                raise unreadable(worker.host, worker.missing[0])
-            self._met[address] = worker
-        self.team["ffmpeg"] = self.ffmpeg
+            if isinstance(answer, ImportError | AttributeError | EnvironmentFault):
+                problem = f"the worker {address} cannot convert ({answer})"
+                raise EnvironmentFault(f"{problem}; install the same ffprep[dask] everywhere")
+            if not isinstance(answer, Exception):
+                self._workers.add(address, WorkerInfo(*answer))
+        self.info["ffmpeg"] = self.ffmpeg
         if "," in self.ffmpeg and self.ffmpeg != before:
             self._warn(f"the workers have different versions of FFmpeg: {self.ffmpeg}")
 
     def watch(self, stopped: Callable[[], bool]) -> None:
-        """Look around until it is over, and end it when the run is stopped. In a thread of its own."""
-        due = time.monotonic() + _ROUND
-        while not self._over.wait(_PULSE):
+        """Refresh the workers until the cluster is closed, and stop them with the run. For a thread."""
+        due = time.monotonic() + _REFRESH_SECONDS
+        while not self._closed.wait(_POLL_SECONDS):
             if stopped():
-                return self._halt()
+                self._stop()
+                return
             if time.monotonic() < due:
                 continue
             try:
-                self.look_around()
+                self.refresh_workers()
             except EnvironmentFault as fault:
                 self._fail(fault)
-            except Exception:  # what is lost for good is told by what was under way
+            except Exception:  # the chunks in flight report a scheduler that is lost
                 if self._client.status == "closed":
-                    self._fail(lost(self._venue))
-            due = time.monotonic() + _ROUND
-        return None
+                    self._fail(lost(self._options))
+            due = time.monotonic() + _REFRESH_SECONDS
 
-    def _halt(self) -> None:
-        """Have the workers end what they have in hand; what comes back of it soon is taken."""
-        with suppress(Exception):
-            self._client.run(end, self._duty.run, on_error="ignore", callback_timeout=PATIENCE)
-        until = time.monotonic() + PATIENCE
-        while self._out and time.monotonic() < until:
-            time.sleep(_PULSE)
+    def _stop(self) -> None:
+        """Have the workers end what they have in work, and take what comes back soon."""
+        self._end_run()
+        until = time.monotonic() + STOP_SECONDS
+        while self._queue.sent and time.monotonic() < until:
+            time.sleep(_POLL_SECONDS)
         self.shutdown()
+
+    def _end_run(self) -> None:
+        with suppress(Exception):
+            self._client.run(
+                end_run, self._task.run, on_error="ignore", callback_timeout=STOP_SECONDS
+            )
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Drop what is still under way."""
-        self._over.set()
-        left = self._drop()
+        """Drop what is in flight."""
+        self._closed.set()
+        futures = self._drop_all()
         with suppress(Exception):
-            self._client.cancel(left)
+            self._client.cancel(futures)
 
-    def leave(self) -> None:
-        """Have the workers forget the run, and remove what dead ones have left unpublished."""
+    def close(self) -> None:
+        """Have the workers forget the run, and remove the temporary files of dead ones."""
         self.shutdown()
+        self._end_run()
         with suppress(Exception):
-            self._client.run(end, self._duty.run, on_error="ignore", callback_timeout=PATIENCE)
-        with suppress(Exception):
-            self._bury(self._client.nthreads(callback_timeout=PATIENCE))
-        for folder in self._littered:
-            sweep(folder, self._dead)
+            self._forget_dead(self._client.nthreads(callback_timeout=STOP_SECONDS))
+        for folder in self._workers.dirs_to_sweep:
+            sweep_folder(folder, self._workers.dead)
+
+
+def _deadly(pending: PendingJob, deaths: int) -> tuple[Result, Hashes]:
+    """Return the failure of a photo that was tried alone while `deaths` workers died."""
+    problem = f"all {deaths} workers that converted it died; look into their logs"
+    error = PhotoError(Kind.DAMAGED, f"{problem}, and try it again with --retry always")
+    return Result.failed(pending.job.source, pending.job.output, error), NO_HASHES
 
 
 def _absolute(job: Job) -> Job:
-    """As every machine knows it."""
-    return replace(job, source=from_anywhere(job.source), output=from_anywhere(job.output))
+    return replace(job, source=absolute_location(job.source), output=absolute_location(job.output))
 
 
-def from_anywhere(place: Location) -> Location:
-    """A place as every machine knows it."""
-    return Path(os.path.abspath(place)) if isinstance(place, Path) else place
+def absolute_location(location: Location) -> Location:
+    """Return a path as an absolute one; a URL as it is."""
+    return Path(os.path.abspath(location)) if isinstance(location, Path) else location
 
 
-def lost(venue: ClusterOptions, error: BaseException | None = None) -> EnvironmentFault:
-    """What to say when there is no scheduler any more."""
-    words = f"the Dask scheduler at {venue.address} is lost"
-    why = f" ({first_line(error)})" if error and str(error) else ""
-    return EnvironmentFault(f"{words}{why}; what was done is remembered, so run again")
+def lost(options: ClusterOptions, error: BaseException | None = None) -> EnvironmentFault:
+    """Return the error for a scheduler that does not answer any more."""
+    problem = f"the Dask scheduler at {options.address} is lost"
+    cause = f" ({first_line(error)})" if error and str(error) else ""
+    return EnvironmentFault(f"{problem}{cause}; the ledger has what was done, so run again")
 
 
-def _unreadable(venue: ClusterOptions, error: BaseException) -> EnvironmentFault | None:
-    """What to say where the scheduler, which looks into what it hands on, or a worker has another ffprep, or none."""
+def _unpicklable(options: ClusterOptions, error: BaseException) -> EnvironmentFault | None:
+    """Return the error for a scheduler or a worker without ffprep, or with another version; else None.
+
+    The scheduler unpickles functions that it hands on, so it needs ffprep too.
+    """
     cause: BaseException | None = error
     while cause and not isinstance(cause, ImportError | pickle.UnpicklingError):
         cause = cause.__cause__
     if cause is None:
         return None
-    words = f"scheduler or workers of {venue.address} cannot read what they are to do ({cause})"
-    return EnvironmentFault(
-        f"{words}; install the same ffprep[dask] on all of them, with one Python"
-    )
+    problem = f"the scheduler or the workers of {options.address} cannot read their tasks ({cause})"
+    advice = "install the same ffprep[dask] on all of them, with one version of Python"
+    return EnvironmentFault(f"{problem}; {advice}")
 
 
 def first_line(error: BaseException) -> str:
-    """Of what an error says."""
+    """Return the first line of an error's message."""
     return (str(error) or type(error).__name__).partition("\n")[0]

@@ -15,7 +15,7 @@ from ffprep.core.job import LocalJob
 from ffprep.errors import UsageError
 from ffprep.library.plan import Plan, Request
 from ffprep.system.files import SIDECAR
-from ffprep.system.tempfiles import replacing, told_as
+from ffprep.system.tempfiles import errors_named_after, replace_file
 
 # GNU make has no word for these: it ends rules and names at them, or takes them for members of an
 # archive. Found by trying every character with 4.3 and 4.4.1, as target and as prerequisite.
@@ -47,7 +47,11 @@ class Depfile:
         Raises EnvironmentFault where that is not possible; then the file is as it was before.
         """
         left_out: list[Path] = []
-        with told_as("--depfile"), replacing(self.path) as temporary, temporary.open("wb") as file:
+        with (
+            errors_named_after("--depfile"),
+            replace_file(self.path) as temporary,
+            temporary.open("wb") as file,
+        ):
             file.writelines(map(os.fsencode, self._lines(plan, left_out)))
         return left_out
 

@@ -13,7 +13,7 @@ from contextlib import closing, contextmanager
 from ffprep.conversion.converter import Converter
 from ffprep.core.job import FreshCount, Result
 from ffprep.run.convert_options import ConvertOptions
-from ffprep.run.runner import Run, prepared
+from ffprep.run.runner import Run, open_run
 from ffprep.run.summary import RunEnd, RunSummary
 
 
@@ -26,13 +26,13 @@ def started(
 ) -> Iterator[Run]:
     """Prepare a run, and note in `summary` what is known before the first photo.
 
-    Raises as `prepared` does.
+    Raises as `open_run` does.
     """
-    with prepared(options, converter, warn) as run:
+    with open_run(options, converter, warn) as run:
         summary.total, summary.ffmpeg = run.plan.total, run.ffmpeg
         summary.passed_over, summary.links = run.plan.passed_over, run.plan.links
-        if run.crew:
-            summary.team = run.crew.team
+        if run.cluster:
+            summary.cluster = run.cluster.info
         yield run
 
 
@@ -68,5 +68,5 @@ def counted_results(
             yield result
     if interrupted():
         summary.ended = RunEnd.INTERRUPTED
-    elif run.gate.refused and summary.unseen != 0:
+    elif run.out_of_time and summary.unseen != 0:
         summary.ended = RunEnd.TIME

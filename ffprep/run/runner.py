@@ -1,9 +1,12 @@
-"""A run: a plan's jobs, minus the fresh ones, in chunks, through the workers into the ledger."""
+"""One run: the plan's jobs that are not up to date, in chunks, through the workers into the ledger.
+
+`open_run` locks the output folder, connects to the cluster and opens the ledger. `Run` does the rest.
+"""
 
 import math
 import os
-from collections.abc import Callable, Generator, Iterator
-from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
@@ -12,39 +15,37 @@ from ffprep.conversion.converter import Converter
 from ffprep.conversion.staging import RemoteConverter
 from ffprep.core.job import Batch, FreshCount, Job, Result
 from ffprep.core.location import Location, Remote, located
-from ffprep.core.policy import ClusterOptions, Retry, ThrottleOptions
+from ffprep.core.policy import Retry
 from ffprep.errors import EnvironmentFault, reason
 from ffprep.ledger.database import LedgerUnusable
 from ffprep.ledger.freshness import Freshness, Triage
 from ffprep.ledger.ledger import Conditions, Ledger
-from ffprep.ledger.prune import Pruning
 from ffprep.ledger.rows import FinishedJob, PendingJob
 from ffprep.library.plan import Plan
 from ffprep.library.walk import is_folder
 from ffprep.run.convert_options import ConvertOptions
-from ffprep.run.throttle import Throttle, apply_niceness
-from ffprep.run.work import Work
+from ffprep.run.task import ChunkTask
 from ffprep.storage.lock import lock_output
-from ffprep.system.files import real_folder
+from ffprep.system.files import FOLDER, real_folder
 from ffprep.system.pool import Immediate, StopRules, run_chunks
-from ffprep.system.tempfiles import sweep, sweep_links
+from ffprep.system.tempfiles import sweep_folder, sweep_temp_dir
 from ffprep.version import __version__
 
 if TYPE_CHECKING:
     from ffprep.run.dask_executor import Cluster
+    from ffprep.run.throttle import Throttle
 
-_SECONDS = 4.0
-_LONGEST = 64
-_AHEAD = 1 << 14
+_CHUNK_SECONDS = 4.0
+_MAX_CHUNK = 64
+_MAX_WAITING = 1 << 14
 """How many jobs wait for a worker at most, however many workers there are."""
 
 
 @dataclass(slots=True)
-class _Pace:
-    """How many jobs make a chunk: what takes a few seconds, since each costs ffmpeg a start.
+class _ChunkSize:
+    """How many jobs make a chunk: a few seconds of work, because each chunk starts ffmpeg anew.
 
-    Learnt from the photos as they are done, the newest counting most; less towards the end, so that
-    the workers end together.
+    `seconds` is the time of one photo, averaged over the newest ones.
     """
 
     seconds: float = 0.2
@@ -53,96 +54,187 @@ class _Pace:
         """Take a photo's time into account."""
         self.seconds += (result.seconds - self.seconds) / 8
 
-    def length(self, remaining: int, workers: int) -> int:
-        """The length of the next chunk."""
+    def next(self, remaining: int, workers: int) -> int:
+        """Return the length of the next chunk; shorter near the end, so that workers end together."""
         return max(1, min(self.longest, math.ceil(remaining / (2 * workers))))
 
     @property
     def longest(self) -> int:
-        """The length of a chunk when there is no end in sight."""
-        return max(1, min(_LONGEST, round(_SECONDS / max(self.seconds, 1e-3))))
+        """The length of a chunk while many jobs remain."""
+        return max(1, min(_MAX_CHUNK, round(_CHUNK_SECONDS / max(self.seconds, 1e-3))))
 
 
 @dataclass(slots=True)
 class Run:
-    """What it takes to carry out an ConvertOptions. Without `freshness`, everything is done, and nothing recorded."""
+    """One run. Without `freshness`, which needs a ledger, it converts everything and records nothing.
+
+    `throttle` is None if nothing is limited; `cluster` is None if threads of this process convert.
+    """
 
     options: ConvertOptions
     converter: Converter
     plan: Plan
     freshness: Freshness | None = None
-    gate: Throttle = field(default_factory=lambda: Throttle(ThrottleOptions()))
-    crew: "Cluster | None" = None
-    _each: bool = False
-    _pace: _Pace = field(default_factory=_Pace)
+    throttle: "Throttle | None" = None
+    cluster: "Cluster | None" = None
+    _list_fresh: bool = False
+    _chunk_size: _ChunkSize = field(default_factory=_ChunkSize)
 
     @property
     def ffmpeg(self) -> str:
-        """The version of what converts."""
-        return _version(self.converter, self.crew)
+        """The version of FFmpeg that converts."""
+        return _ffmpeg_version(self.converter, self.cluster)
 
     @property
-    def work(self) -> Work:
-        """What is done with a chunk."""
-        return Work(self.options.rerun if self.freshness else None)
+    def out_of_time(self) -> bool:
+        """Whether photos were not begun, or not finished, because of --max-time."""
+        return self.throttle is not None and self.throttle.refused
+
+    @property
+    def remote_converter(self) -> RemoteConverter:
+        """The converter, for jobs with URLs too."""
+        return RemoteConverter(self.converter)
 
     def results(
-        self, each: bool = True, abandon: Callable[[], None] | None = None
+        self, list_fresh: bool = True, abandon: Callable[[], None] | None = None
     ) -> Generator[Result | FreshCount, None, None]:
-        """One Result a job, as they come; of fresh ones only how many, unless `each` is wanted.
+        """Yield one Result per job as they come, then those of pruned outputs.
 
-        Last come the outputs that are pruned. `abandon` is what `run_chunks` makes of it. Raises
-        EnvironmentFault when no job can succeed.
+        Without `list_fresh`, jobs that are up to date are only counted. `abandon` is that of StopRules.
+        Raises EnvironmentFault if no job can succeed.
         """
-        self._each = each
-        chunks = takewhile(lambda _: self.gate.admits(), self._chunks())
-        work = self.crew.duty(self.work) if self.crew else self._work
-        with closing(
-            run_chunks(
-                chunks,
-                work,
-                self.crew or self.options.workers.jobs,
-                stop=StopRules(self._ends_now, abandon),
-            )
-        ) as outcomes:
+        self._list_fresh = list_fresh
+        workers: int | Cluster = self.options.workers.jobs
+        if self.cluster:
+            self.cluster.set_task(self._task)
+            workers = self.cluster
+        stop = StopRules(self._must_stop, abandon)
+        with closing(run_chunks(self._chunks(), self._convert, workers, stop=stop)) as outcomes:
             for outcome in outcomes:
                 if isinstance(outcome, FinishedJob):
-                    self._pace.learn(outcome.result)
+                    self._chunk_size.learn(outcome.result)
                     if self.freshness:
                         self.freshness.record(outcome)
                     yield outcome.result
                 else:
                     yield outcome
-        if self.freshness and not self._stopped and not self.gate.refused:
-            yield from self._tidied(self.freshness)
+        if self.freshness and not self.converter.processes.stopped and not self.out_of_time:
+            yield from self._clean_up(self.freshness)
 
-    def rehearsed(self) -> Iterator[Job | Result | FreshCount]:
-        """What `results` would do, undone: the Jobs that would be converted, the Results without work."""
-        for sorted_out in self._sorted():
-            yield FreshCount(sorted_out.count)
-            yield from sorted_out.failed
-            for pending in sorted_out.pending:
-                done = self.work.settled(pending, self.converter)
-                yield done.result if done else pending.job
+    def dry_run(self) -> Iterator[Job | Result | FreshCount]:
+        """Yield the Jobs that `results` would convert, and the Results that need no conversion."""
+        for triage in self._triages():
+            yield FreshCount(triage.count)
+            yield from triage.failed
+            for pending in triage.pending:
+                finished = self._task.skip(pending, self.converter)
+                yield finished.result if finished else pending.job
         if self.freshness:
-            yield from self._tidied(self.freshness)
+            yield from self._clean_up(self.freshness)
 
-    def _tidied(self, freshness: Freshness) -> Iterator[Result]:
-        """When all was looked at, what is no longer there is forgotten; outputs of it are removed, if asked for."""
-        options, folders = self.options, self._folders()
+    def end(self, outcome: str, counts: dict[str, Any]) -> None:
+        """Record in the ledger how the run ended."""
+        if self.freshness:
+            self.freshness.ledger.end(outcome, counts)
+
+    @property
+    def _task(self) -> ChunkTask:
+        return ChunkTask(self.options.rerun if self.freshness else None)
+
+    def _convert(self, chunk: list[PendingJob]) -> Iterable[FinishedJob]:
+        """Convert a chunk in a thread of this process."""
+        if self.throttle is None:
+            return self._task.results(chunk, self.converter)
+        return self._convert_throttled(self.throttle, chunk)
+
+    def _convert_throttled(
+        self, throttle: "Throttle", chunk: list[PendingJob]
+    ) -> Iterator[FinishedJob]:
+        with throttle.wait_turn(self._must_stop) as admitted:
+            if admitted:
+                yield from self._task.results(chunk, self.converter)
+
+    def _must_stop(self) -> bool:
+        """Return whether the run is stopped; stop it when --max-time and its grace are over.
+
+        A cluster without workers has nothing in work, so it gets no grace.
+        """
+        processes, throttle = self.converter.processes, self.throttle
+        if throttle:
+            idle = self.cluster is not None and self.cluster.empty
+            if throttle.overdue() or (idle and not throttle.admits()):
+                processes.stop()
+        return processes.stopped
+
+    def _chunks(self) -> Iterator[list[PendingJob] | Immediate[Result | FreshCount]]:
+        chunks = self._all_chunks()
+        throttle = self.throttle
+        return takewhile(lambda _: throttle.admits(), chunks) if throttle else chunks
+
+    def _all_chunks(self) -> Iterator[list[PendingJob] | Immediate[Result | FreshCount]]:
+        """Yield chunks as soon as there is enough for every worker; near the end, shorter ones."""
+        waiting: list[PendingJob] = []
+        for triage in self._triages():
+            if triage.known:
+                yield Immediate(triage.known)
+            waiting += triage.pending
+            while len(waiting) >= min(2 * self._width * self._chunk_size.longest, _MAX_WAITING):
+                yield _take(waiting, self._chunk_size.longest)
+        while waiting:
+            yield _take(waiting, self._chunk_size.next(len(waiting), self._width))
+
+    @property
+    def _width(self) -> int:
+        return self.cluster.width if self.cluster else self.options.workers.jobs
+
+    def _triages(self) -> Iterator[Triage]:
+        """Classify the plan's batches. Folders that will be written to are swept first."""
+        swept: set[str] = set()
+        for item in self.plan.batches():
+            if self.converter.processes.stopped:
+                return
+            if isinstance(item, Result):
+                if self.freshness:
+                    self.freshness.record_early_failure(item)
+                yield Triage(failed=[item])
+                continue
+            triage = self._classify(item)
+            folders = {os.path.dirname(pending.job.output) for pending in triage.pending}
+            if folders and not self.options.dry_run:
+                if not swept:
+                    sweep_temp_dir()
+                    # A run with --cluster has a temporary file in the output folder itself.
+                    folders.add(os.fspath(self.options.request.output))
+                for folder in folders - swept:
+                    sweep_folder(folder)
+                swept = folders
+            yield triage
+
+    def _classify(self, batch: Batch) -> Triage:
+        if self.freshness:
+            return self.freshness.classify(batch, self._list_fresh)
+        return Triage(pending=[PendingJob.unknown(job) for job in batch.jobs()])
+
+    def _clean_up(self, freshness: Freshness) -> Iterator[Result]:
+        """Prune outputs, if asked to, and forget failures of photos that are gone.
+
+        Only for a run that has looked at every photo.
+        """
+        options, processes, folders = self.options, self.converter.processes, self._source_folders()
         if options.rerun.prune:
-            yield from Pruning(freshness, folders, lambda: self._stopped).results(
-                not options.dry_run
-            )
-        if options.rerun.retry is not Retry.ONLY and not options.dry_run and not self._stopped:
-            # What was not selected was not met either, and is not gone for that.
-            every = options.request.selection.all
+            from ffprep.ledger.prune import Pruning
+
+            pruning = Pruning(freshness, folders, lambda: processes.stopped)
+            yield from pruning.results(remove=not options.dry_run)
+        if options.rerun.retry is not Retry.ONLY and not options.dry_run and not processes.stopped:
+            # A photo that was not selected was not met in this run, but it is not gone.
+            complete = options.request.selection.all
             freshness.forget_failures(
-                folders if every else (), options.request.sources if every else ()
+                folders if complete else (), options.request.sources if complete else ()
             )
 
-    def _folders(self) -> tuple[str, ...]:
-        """The SOURCEs that are folders, and hold a photo: one without is not mounted, maybe."""
+    def _source_folders(self) -> tuple[str, ...]:
+        """Return the SOURCEs that are folders with photos: an empty one may be an unmounted disk."""
         request = self.options.request
         folders = filter(is_folder, request.sources)
         return tuple(
@@ -151,158 +243,148 @@ class Run:
             if request.has_photo(folder)
         )
 
-    def end(self, outcome: str, counts: dict[str, Any]) -> None:
-        """Have the ledger say how it ended."""
-        if self.freshness:
-            self.freshness.ledger.end(outcome, counts)
 
-    def _chunks(self) -> Iterator[list[PendingJob] | Immediate[Result | FreshCount]]:
-        """Chunks, as soon as there is enough for every worker: towards the end they get shorter."""
-        waiting: list[PendingJob] = []
-        for item in self._sorted():
-            if item.known:
-                yield Immediate(item.known)
-            waiting += item.pending
-            while len(waiting) >= min(2 * self._width * self._pace.longest, _AHEAD):
-                yield _cut(waiting, self._pace.longest)
-        while waiting:
-            yield _cut(waiting, self._pace.length(len(waiting), self._width))
-
-    @property
-    def _width(self) -> int:
-        return self.crew.width if self.crew else self.options.workers.jobs
-
-    def _sorted(self) -> Iterator[Triage]:
-        """The plan's batches, sorted out; where there is work to do, what a killed run left is swept."""
-        swept: set[str] = set()
-        for item in self.plan.batches():
-            if self._stopped:
-                return
-            if isinstance(item, Result):
-                if self.freshness:
-                    self.freshness.note(item)
-                yield Triage(failed=[item])
-                continue
-            found = self._sort(item)
-            folders = {os.path.dirname(pending.job.output) for pending in found.pending}
-            if not self.options.dry_run:
-                if folders and not swept:
-                    sweep_links()
-                    folders.add(
-                        os.fspath(self.options.request.output)
-                    )  # where --cluster has a mark
-                for folder in folders - swept:
-                    sweep(folder)
-                swept = folders or swept
-            yield found
-
-    def _sort(self, batch: Batch) -> Triage:
-        if self.freshness:
-            return self.freshness.sort_out(batch, self._each)
-        return Triage(pending=[PendingJob.unknown(job) for job in batch.jobs()])
-
-    def _work(self, chunk: list[PendingJob]) -> Iterator[FinishedJob]:
-        with self.gate.passed(self._ends_now) as open:
-            yield from self.work.done(chunk, self.converter) if open else ()
-
-    @property
-    def staging(self) -> RemoteConverter:
-        """The converter, for photos that are elsewhere too."""
-        return RemoteConverter(self.converter)
-
-    def _ends_now(self) -> bool:
-        """Whether what is in hand is to be left; so it is when --max-time, and its grace, are over.
-
-        What nobody has in hand needs no grace.
-        """
-        if self.gate.overdue() or (self.crew and self.crew.deserted and not self.gate.admits()):
-            self.converter.processes.stop()
-        return self._stopped
-
-    @property
-    def _stopped(self) -> bool:
-        return self.converter.processes.stopped
+def _take(waiting: list[PendingJob], length: int) -> list[PendingJob]:
+    """Remove the first `length` jobs from `waiting` and return them."""
+    chunk = waiting[:length]
+    del waiting[:length]
+    return chunk
 
 
 @contextmanager
-def prepared(
+def open_run(
     options: ConvertOptions, converter: Converter, warn: Callable[[str], None]
 ) -> Iterator[Run]:
-    """A Run, with its output folder held and its ledger open.
+    """Open a Run: lock its output folder, connect to its cluster, open its ledger.
 
-    Where the system does not let it be held or remembered, that is told, and the outputs are tried.
-    Raises OutputLocked while another run has the folder, EnvironmentFault for a ledger that is of no use.
+    A ledger that cannot be written leads to a warning, and the run converts without it. Raises
+    OutputLocked if another run has the folder, EnvironmentFault if the folder cannot be created, if a
+    ledger named by --ledger cannot be used, or if the cluster cannot convert.
     """
-    request, gate = options.request, Throttle(options.throttle)
-    for warning in apply_niceness(options.throttle):
-        warn(warning)
+    throttle = None
+    if options.throttle.limits_anything:
+        from ffprep.run.throttle import Throttle, apply_niceness
+
+        throttle = Throttle(options.throttle)
+        for warning in apply_niceness(options.throttle):
+            warn(warning)
     with ExitStack() as stack:
-        crew = freshness = None
-        try:
-            if not request.single and not options.dry_run:
-                processes = converter.processes
-                stack.enter_context(
-                    lock_output(
-                        request.output, options.rerun.wait, request.shard, lambda: processes.stopped
-                    )
+        writable = stack.enter_context(_locked_output(options, converter, warn))
+        cluster = stack.enter_context(_connected_cluster(options, converter, warn))
+        freshness = None
+        if writable:
+            ffmpeg = _ffmpeg_version(converter, cluster)
+            freshness = stack.enter_context(_opened_ledger(options, ffmpeg, warn))
+        plan = Plan.of(options.request)
+        yield Run(options, converter, plan, freshness, throttle, cluster)
+
+
+@contextmanager
+def _locked_output(
+    options: ConvertOptions, converter: Converter, warn: Callable[[str], None]
+) -> Iterator[bool]:
+    """Lock the output folder; a single output and a dry run need no lock.
+
+    Yield False, after a warning, if nothing can be written to the folder itself: folders below it may
+    be writable, and each photo reports its own error. Raises as `open_run` does.
+    """
+    request, processes = options.request, converter.processes
+    with ExitStack() as stack:
+        writable = True
+        if not request.single and not options.dry_run:
+            try:
+                lock = lock_output(
+                    request.output, options.rerun.wait, request.shard, lambda: processes.stopped
                 )
-            if options.workers.cluster and not options.dry_run:
-                crew = stack.enter_context(
-                    _joined(options, options.workers.cluster, converter, warn)
-                )
-            if options.ledger and (not options.dry_run or _is_there(options.ledger)):
-                ffmpeg = _version(converter, crew)
-                freshness = stack.enter_context(_remembered(options, options.ledger, ffmpeg, warn))
-        except (OSError, LedgerUnusable) as error:
-            if not options.dry_run and not os.path.isdir(request.output):
-                words = f"the folder {request.output} cannot be made: {reason(error)}"
-                raise EnvironmentFault(words) from None
-            if options.ledger and request.output not in options.ledger.parents:
-                raise  # it was asked for; else the outputs themselves will tell what is wrong
-            words = f"nothing can be remembered in {request.output}: {reason(error)}"
-            if options.rerun.retry is Retry.ONLY:  # else all would be tried, and not what failed
-                raise EnvironmentFault(f"{words}; --retry-failed goes by the ledger") from None
-            warn(words)
-        yield Run(options, converter, Plan.of(request), freshness, gate, crew)
+                stack.enter_context(lock)
+            except OSError as error:
+                if not os.path.isdir(request.output):
+                    problem = f"cannot create the output folder {request.output}: {reason(error)}"
+                    raise EnvironmentFault(problem) from None
+                _continue_without_ledger(options, reason(error), warn)
+                writable = False
+        yield writable
 
 
-def _version(converter: Converter, crew: "Cluster | None") -> str:
-    """Of the ffmpeg that converts: the workers', where one has come."""
-    return (crew.ffmpeg if crew else "") or converter.binary.version
-
-
-def _joined(
-    options: ConvertOptions,
-    venue: ClusterOptions,
-    converter: Converter,
-    warn: Callable[[str], None],
-) -> AbstractContextManager["Cluster"]:
-    from ffprep.run.dask_connect import joined  # of what it needs, little comes with ffprep itself
+@contextmanager
+def _connected_cluster(
+    options: ConvertOptions, converter: Converter, warn: Callable[[str], None]
+) -> Iterator["Cluster | None"]:
+    """Connect to the cluster, if one is asked for. Every error ends the run."""
+    if options.workers.cluster is None or options.dry_run:
+        yield None
+        return
+    from ffprep.run.dask_connect import connect_cluster
 
     processes = converter.processes
-    return joined(
-        venue,
+    with connect_cluster(
+        options.workers.cluster,
         options.request,
         options.policy,
         options.workers.ffmpeg,
         lambda: processes.stopped,
         warn,
-    )
+    ) as cluster:
+        yield cluster
 
 
 @contextmanager
-def _remembered(
-    options: ConvertOptions, path: Location, ffmpeg: str, warn: Callable[[str], None]
-) -> Iterator[Freshness]:
-    output, policy = options.request.output, options.policy
-    terms = warn, policy.fsync, options.dry_run
-    with _opened(path, *terms) as ledger:
-        real = real_folder(os.fspath(output)).rstrip("/") or "/"
-        alike = ledger.begin(Conditions(__version__, ffmpeg, policy.terms, real))
-        yield Freshness(ledger, output, policy, options.rerun, alike)
+def _opened_ledger(
+    options: ConvertOptions, ffmpeg: str, warn: Callable[[str], None]
+) -> Iterator[Freshness | None]:
+    """Open the ledger and begin a run in it; yield None if there is none.
+
+    Yield None, after a warning, also if the ledger lies in the output folder and the system does not let
+    it be read or written. Every other error ends the run.
+    """
+    with ExitStack() as stack:
+        freshness = None
+        try:
+            if options.ledger and (not options.dry_run or _exists(options.ledger)):
+                ledger = stack.enter_context(_open_ledger(options.ledger, options, warn))
+                output, policy = options.request.output, options.policy
+                real = real_folder(os.fspath(output)).rstrip("/") or "/"
+                same = ledger.begin(Conditions(__version__, ffmpeg, policy.terms, real))
+                freshness = Freshness(ledger, output, policy, options.rerun, same)
+        except (OSError, LedgerUnusable) as error:
+            stack.close()
+            output = options.request.output
+            if not os.path.isdir(output) or (
+                options.ledger and output not in options.ledger.parents
+            ):
+                raise
+            cause = error.cause if isinstance(error, LedgerUnusable) else reason(error)
+            _continue_without_ledger(options, cause, warn)
+        yield freshness
 
 
-def _is_there(ledger: Location) -> bool:
+def _continue_without_ledger(
+    options: ConvertOptions, cause: str, warn: Callable[[str], None]
+) -> None:
+    """Warn that the run goes on without its lock or its ledger.
+
+    Raises EnvironmentFault if it must not: with a ledger elsewhere, or with --retry-failed.
+    """
+    output = options.request.output
+    if options.ledger is None:
+        warn(f"cannot lock {output}: {cause}; another run may write there at the same time")
+        return
+    if output not in options.ledger.parents:
+        raise EnvironmentFault(f"cannot lock {output}: {cause}; allow ffprep to write there")
+    problem = (
+        f"cannot {'read' if options.dry_run else 'write'} the ledger {output / FOLDER}: {cause}"
+    )
+    if options.rerun.retry is Retry.ONLY:
+        raise EnvironmentFault(f"{problem}; --retry-failed needs the ledger")
+    warn(f"{problem}; the next run will convert everything again")
+
+
+def _ffmpeg_version(converter: Converter, cluster: "Cluster | None") -> str:
+    """Return the version of FFmpeg that converts: the workers', if one has come."""
+    return (cluster.ffmpeg if cluster else "") or converter.binary.version
+
+
+def _exists(ledger: Location) -> bool:
     if not isinstance(ledger, Remote):
         return ledger.exists()
     from ffprep.ledger.remote import is_there
@@ -310,16 +392,10 @@ def _is_there(ledger: Location) -> bool:
     return is_there(ledger)
 
 
-def _opened(path: Location, warn: Callable[[str], None], fsync: bool, read_only: bool) -> Ledger:
+def _open_ledger(path: Location, options: ConvertOptions, warn: Callable[[str], None]) -> Ledger:
+    fsync, read_only = options.policy.fsync, options.dry_run
     if not isinstance(path, Remote):
         return Ledger(path, warn, fsync, read_only)
     from ffprep.ledger.remote import RemoteLedger
 
     return RemoteLedger(path, warn, fsync, read_only)
-
-
-def _cut(waiting: list[PendingJob], length: int) -> list[PendingJob]:
-    """Take so many jobs off what is waiting."""
-    chunk = waiting[:length]
-    del waiting[:length]
-    return chunk

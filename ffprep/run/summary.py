@@ -31,13 +31,13 @@ class RunSummary:
     """What is known of a run: where to, how many, the first that failed, and how it ended.
 
     `total` is how many photos there are, where that is known; `error` is what ended it. `began` is in seconds
-    since 1970, `started` on the monotonic clock. `team` is who works on it, where that is a cluster.
+    since 1970, `started` on the monotonic clock. `cluster` describes its workers, if it has some.
     """
 
     output: Location | None = None
     total: int | None = None
     ffmpeg: str = ""
-    team: Mapping[str, Any] = field(default_factory=dict)
+    cluster: Mapping[str, Any] = field(default_factory=dict)
     counts: dict[Status, int] = field(default_factory=lambda: dict.fromkeys(Status, 0))
     kinds: Counter[Kind] = field(default_factory=Counter)
     failures: list[Result] = field(default_factory=list)
@@ -94,7 +94,7 @@ class RunSummary:
         counts = {status.value: count for status, count in self.counts.items()}
         seconds = round(time.monotonic() - self.started, 3)
         rest = {"passed_over": self.passed_over, "seconds": seconds}
-        return counts | rest | ({"cluster": dict(self.team)} if self.team else {})
+        return counts | rest | ({"cluster": dict(self.cluster)} if self.cluster else {})
 
     def sentence(self) -> str:
         """The same for people, after what kept it from being done."""

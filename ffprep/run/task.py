@@ -1,96 +1,132 @@
-"""What a worker of a cluster is asked by a run: who it is, to do a chunk, to end. It knows nothing of the cluster.
+"""The work on one chunk of jobs, in this process (`ChunkTask`) or in a cluster's worker (`ClusterTask`).
 
-All that comes and goes is pickled by ffprep itself, since a worker of another version may not be able to read it,
-and has to be able to say so.
+The functions for workers know nothing of Dask. ffprep pickles tasks and answers itself, so that a
+worker with another version of ffprep can say so before it unpickles anything.
 """
 
 import os
 import pickle
 import threading
 from collections import OrderedDict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ffprep.conversion.converter import Converter
 from ffprep.conversion.ffmpeg_binary import find
+from ffprep.conversion.staging import RemoteConverter
 from ffprep.core.job import Result
-from ffprep.core.policy import Policy
+from ffprep.core.location import Location
+from ffprep.core.policy import Policy, RerunOptions
 from ffprep.errors import EnvironmentFault
-from ffprep.ledger.rows import Hashes, PendingJob
-from ffprep.run.work import Work
-from ffprep.system.tempfiles import maker, sweep_links
+from ffprep.ledger.freshness import hashes, skip_unchanged
+from ffprep.ledger.rows import NO_HASHES, FinishedJob, Hashes, PendingJob
+from ffprep.system.tempfiles import owner_id, sweep_temp_dir
 from ffprep.version import __version__
 
-_KEPT = 4
+_MAX_CONVERTERS = 4
 _lock = threading.Lock()
 _converters: "OrderedDict[str, Converter]" = OrderedDict()
-"""By run: the newest ones that this process has worked for."""
+"""The Converters of this worker process by run, for the newest runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkTask:
+    """Converts a chunk, without the jobs that turn out to be up to date.
+
+    `rerun` is None in a run without a ledger: then every job is converted.
+    """
+
+    rerun: RerunOptions | None = None
+
+    def skip(self, pending: PendingJob, converter: Converter) -> FinishedJob | None:
+        """Return a job that needs no converting as finished, see `skip_unchanged`."""
+        if not self.rerun:
+            return None
+        return skip_unchanged(self.rerun, pending, RemoteConverter(converter).prove)
+
+    def results(self, chunk: Iterable[PendingJob], converter: Converter) -> Iterator[FinishedJob]:
+        """Yield the finished jobs as they come. Raises EnvironmentFault as `Converter.convert` does."""
+        to_convert: dict[Location, PendingJob] = {}
+        for pending in chunk:
+            if finished := self.skip(pending, converter):
+                yield finished
+            else:
+                to_convert[pending.job.output] = pending
+        jobs = (pending.job for pending in to_convert.values())
+        for result in RemoteConverter(converter).convert(jobs):
+            assert result.output
+            pending = to_convert[result.output]
+            yield FinishedJob(result, pending, hashes(pending) if self.rerun else NO_HASHES)
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerInfo:
-    """Who a worker is. `missing` are those of the paths it was asked for that it does not see."""
+    """What a worker says about itself. `missing` are the paths asked for that it cannot read.
+
+    `owner` is the part of its temporary files' names that tells them from those of other processes.
+    """
 
     host: str
     ffprep: str
     ffmpeg: str
-    maker: str
+    owner: str
     missing: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class ClusterTask:
-    """What is to be done with the chunks of one `run`, a name that no other has.
+    """What a worker does with each chunk of a run. `run` is a unique name.
 
-    `sights` are paths that a worker must see, or it does not have the disk that the photos are on.
+    The worker must be able to read `required_paths`; otherwise it does not have the disk with the photos.
     """
 
     run: str
-    work: Work
+    task: ChunkTask
     policy: Policy
     ffmpeg: str | None
-    sights: tuple[str, ...]
+    required_paths: tuple[str, ...]
 
-    def __call__(self, todo: list[PendingJob]) -> "Answer":
-        """Do a chunk; its paths are absolute."""
-        made: list[tuple[Result, Hashes]] = []
+    def __call__(self, chunk: list[PendingJob]) -> "Answer":
+        """Convert a chunk. Its paths are absolute."""
+        results: list[tuple[Result, Hashes]] = []
         try:
-            for done in self.work.done(todo, self._converter()):
-                made.append((done.result, done.hashes))
+            for finished in self.task.results(chunk, self._converter()):
+                results.append((finished.result, finished.hashes))
         except EnvironmentFault as fault:
-            return Answer(made, fault)
-        return Answer(made)
+            return Answer(results, fault)
+        return Answer(results)
 
     def _converter(self) -> Converter:
-        """The one of this process, kept for the run's next chunk. Raises EnvironmentFault."""
+        """Return this process's Converter for the run, made with its first chunk. Raises EnvironmentFault."""
         with _lock:
             if self.run not in _converters:
-                for path in self.sights:
+                for path in self.required_paths:
                     if not can_read(path):
                         raise unreadable(os.uname().nodename, path)
-                sweep_links()
+                sweep_temp_dir()
                 _converters[self.run] = Converter(find(self.ffmpeg), self.policy)
             _converters.move_to_end(self.run)
-            while len(_converters) > _KEPT:
+            while len(_converters) > _MAX_CONVERTERS:
                 _converters.popitem(last=False)[1].close()
             return _converters[self.run]
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What became of a chunk's jobs, as far as it was done, and what kept it from being done."""
+    """The results of a chunk, and the `fault` that ended it early, if any."""
 
-    made: list[tuple[Result, Hashes]]
+    results: list[tuple[Result, Hashes]]
     fault: EnvironmentFault | None = None
 
 
 def worker_info(ffmpeg: str | None, paths: list[str]) -> tuple[object, ...]:
-    """Say who this worker is: the fields of a WorkerInfo, in types that every version can read."""
+    """Return the fields of a WorkerInfo, in types that every version of ffprep can unpickle."""
     missing = tuple(path for path in paths if not can_read(path))
-    return os.uname().nodename, __version__, find(ffmpeg).version, maker(), missing
+    return os.uname().nodename, __version__, find(ffmpeg).version, owner_id(), missing
 
 
 def can_read(path: str) -> bool:
-    """Whether a file is there, or a folder with anything in it: on an empty one, nothing may be mounted."""
+    """Return whether a path is a file, or a folder that is not empty: an empty one may be a mount point."""
     try:
         with os.scandir(path) as entries:
             return any(entries)
@@ -100,16 +136,19 @@ def can_read(path: str) -> bool:
         return os.path.lexists(path) and not os.path.isdir(path)
 
 
-def perform(version: str, parcel: bytes) -> bytes:
-    """Do a pickled chunk of a run with this version of ffprep; the pickled Answer. Raises EnvironmentFault."""
+def convert_chunk(version: str, pickled: bytes) -> bytes:
+    """Convert a pickled chunk with this version of ffprep; return the pickled Answer.
+
+    Raises EnvironmentFault if this worker has another version than the run.
+    """
     if version != __version__:
         raise other_version(os.uname().nodename, __version__, version)
-    duty, todo = pickle.loads(parcel)
-    return pickle.dumps(duty(todo))
+    task, chunk = pickle.loads(pickled)
+    return pickle.dumps(task(chunk))
 
 
-def end(run: str) -> None:
-    """End what is in hand for a run, and begin nothing of it any more."""
+def end_run(run: str) -> None:
+    """Kill what this worker converts for a run, and begin nothing of it any more."""
     with _lock:
         converter = _converters.get(run)
     if converter:
@@ -118,12 +157,14 @@ def end(run: str) -> None:
 
 
 def unreadable(host: str, path: str) -> EnvironmentFault:
-    """What to say of a worker that does not have the disk."""
-    words = f"the worker on {host} does not see {path}"
-    return EnvironmentFault(f"{words}; every worker needs the photos and OUT under the same paths")
+    """Return the error for a worker that does not have the disk."""
+    problem = f"the worker on {host} cannot read {path}"
+    return EnvironmentFault(
+        f"{problem}; every worker needs the photos and OUT under the same paths"
+    )
 
 
 def other_version(host: str, version: str, wanted: str) -> EnvironmentFault:
-    """What to say of a worker that would make something else, or understand something else, than the run's own version."""
-    words = f"the worker on {host} has ffprep {version}, and this is {wanted}"
-    return EnvironmentFault(f"{words}; install the same version everywhere")
+    """Return the error for a worker with another version than the run's: its pixels could differ."""
+    problem = f"the worker on {host} has ffprep {version}, and this run has {wanted}"
+    return EnvironmentFault(f"{problem}; install the same version everywhere")

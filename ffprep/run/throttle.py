@@ -1,7 +1,7 @@
-"""ThrottleOptions on a machine that others use too: niceness, and when to begin no more.
+"""Throttling: process priority, load limit and time limit.
 
-`--max-load` works like GNU make's `-l`: while the load is too high, nothing new begins beside what is in
-work already. What this run adds to the load itself is in it, and one chunk always runs, so it never stands still.
+`--max-load` works like `-l` of GNU make: while the load average is too high, no chunk begins beside those
+in work. The load includes this run's own. One chunk may always run, so a run never stands still.
 """
 
 import math
@@ -14,20 +14,20 @@ from threading import Condition
 from ffprep.core.policy import ThrottleOptions
 from ffprep.system.processes import answer
 
-_PULSE = 0.1
+_POLL_SECONDS = 0.1
 
 
-def apply_niceness(manners: ThrottleOptions) -> Iterator[str]:
-    """Make this process and its children to come nice and idle; yield in sentences what cannot be done.
+def apply_niceness(options: ThrottleOptions) -> Iterator[str]:
+    """Lower the priority of this process and its children; yield a warning for what is not possible.
 
-    Before any other thread starts: Linux keeps both for each thread, and hands them down.
+    Call it before any other thread starts: on Linux each thread has its own priority, and inherits it.
     """
-    if manners.nice and (more := min(_NICENESS + manners.nice, 19) - _niceness()) > 0:
-        os.nice(more)
-    if manners.idle and not _become_idle():
-        yield "--idle: the disk cannot be left to others here (ionice does not do it)"
-    if manners.max_load < math.inf and _load() is None:
-        yield "--max-load: this machine does not tell its load; the run does not heed it"
+    if options.nice and (missing := min(_NICENESS + options.nice, 19) - _niceness()) > 0:
+        os.nice(missing)
+    if options.idle and not _lower_disk_priority():
+        yield "--idle: cannot lower the disk priority: ionice is not here, or has no effect"
+    if options.max_load < math.inf and _load() is None:
+        yield "--max-load: this system does not report its load average; the run ignores the limit"
 
 
 def _niceness() -> int:
@@ -35,11 +35,11 @@ def _niceness() -> int:
 
 
 _NICENESS = _niceness()
-"""What the process was started with: it counts from there however many runs it makes."""
+"""The niceness at the start. `--nice` is relative to it, also if this process makes several runs."""
 
 
-def _become_idle() -> bool:
-    """Ask util-linux's ionice, and ask again whether it was done."""
+def _lower_disk_priority() -> bool:
+    """Run util-linux's ionice, and return whether it had an effect."""
     pid = str(os.getpid())
     try:
         answer(["ionice", "-c", "3", "-p", pid], seconds=10)
@@ -49,7 +49,7 @@ def _become_idle() -> bool:
 
 
 def _load() -> float | None:
-    """The load average of the last minute, where it can be had: without /proc it cannot."""
+    """Return the load average of the last minute; None without /proc."""
     try:
         return os.getloadavg()[0]
     except OSError:
@@ -57,43 +57,48 @@ def _load() -> float | None:
 
 
 class Throttle:
-    """Where a chunk of work waits before it begins. Its time runs from when it is made."""
+    """Decides when a chunk may begin. The time limit counts from the creation of this object.
 
-    def __init__(self, manners: ThrottleOptions) -> None:
-        self._manners = manners
-        self._ends = time.monotonic() + manners.max_time
+    `refused` says whether photos were not begun, or not finished, because of the time limit.
+    """
+
+    def __init__(self, options: ThrottleOptions) -> None:
+        self._options = options
+        self._deadline = time.monotonic() + options.max_time
         self._working = 0
-        self._left = Condition()
+        self._chunk_ended = Condition()
         self.refused = False
-        """Whether something was not begun, or not finished, because the time was over."""
 
     def admits(self) -> bool:
-        """Whether there is time to begin anything."""
-        if time.monotonic() < self._ends:
+        """Return whether there is time to begin a photo."""
+        if time.monotonic() < self._deadline:
             return True
         self.refused = True
         return False
 
     def overdue(self) -> bool:
-        """Whether what has begun in time has had its grace too."""
-        late = time.monotonic() >= self._ends + self._manners.grace
-        self.refused = self.refused or late
-        return late
+        """Return whether the grace for photos in work is over too."""
+        overdue = time.monotonic() >= self._deadline + self._options.grace
+        self.refused = self.refused or overdue
+        return overdue
 
     @contextmanager
-    def passed(self, stopped: Callable[[], bool]) -> Iterator[bool]:
-        """Wait until a chunk may begin; False when it may not any more. It counts as in work until the end."""
-        with self._left:
+    def wait_turn(self, stopped: Callable[[], bool]) -> Iterator[bool]:
+        """Wait until a chunk may begin; yield False if it may not begin any more.
+
+        The chunk counts as in work until the context ends.
+        """
+        with self._chunk_ended:
             while self._must_wait() and not stopped():
-                self._left.wait(_PULSE)
+                self._chunk_ended.wait(_POLL_SECONDS)
             self._working += 1
         try:
             yield not stopped() and self.admits()
         finally:
-            with self._left:
+            with self._chunk_ended:
                 self._working -= 1
-                self._left.notify()
+                self._chunk_ended.notify()
 
     def _must_wait(self) -> bool:
-        crowded = self._working > 0 and time.monotonic() < self._ends
-        return crowded and (_load() or 0.0) >= self._manners.max_load
+        others = self._working > 0 and time.monotonic() < self._deadline
+        return others and (_load() or 0.0) >= self._options.max_load

@@ -19,7 +19,7 @@ from ffprep.errors import EnvironmentFault, FfprepError, Kind, OutputLocked, Pho
 from ffprep.storage.objects import UNGUARDED, Object, store
 from ffprep.system.files import FOLDER
 from ffprep.system.processes import lives, started
-from ffprep.system.tempfiles import machine, working_folder
+from ffprep.system.tempfiles import machine_id, working_folder
 
 _PULSE, _RENEWAL = 1.0, 60.0
 _STALE = 20 * 60.0
@@ -115,7 +115,7 @@ class ObjectLock:
             "started": started(os.getpid()),
             "host": os.uname().nodename,
             "since": self._since,
-            "machine": machine(),
+            "machine": machine_id(),
             "renewed": time.time(),
         }
         self.path.write_text(json.dumps(said))
@@ -127,7 +127,9 @@ class ObjectLock:
             said = json.loads(words)
             by = f"process {said['pid']} on {said['host']}"
             self.holder = f"another run: {by}, since {said['since']}"
-            if said["machine"] == machine() and not _goes_on(int(said["pid"]), said.get("started")):
+            if said["machine_id"] == machine_id() and not _goes_on(
+                int(said["pid"]), said.get("started")
+            ):
                 return True
         except (KeyError, TypeError, ValueError):
             self.holder = f"a lock that does not say whose (if no run goes on, delete {self.url})"

@@ -15,7 +15,7 @@ from ffprep.submit.credentials import Credentials
 from ffprep.submit.errors import FailureKind, JobError
 from ffprep.system.files import FileStamp
 from ffprep.system.processes import Limits, Processes
-from ffprep.system.tempfiles import replacing, sweep
+from ffprep.system.tempfiles import replace_file, sweep_folder
 
 _VIDEO_STREAM = re.compile(r"Stream #0:\d+.*?: Video: .*?, (\d+)x(\d+)[ ,]")
 _PROGRESS_TIME = re.compile(r"time=(\d+):(\d\d):(\d\d\.\d+)")
@@ -51,10 +51,10 @@ def publish(
     ffmpeg: str | None,
     credentials: Credentials,
 ) -> Clip:
-    """Check a clip, and write it. Raises JobError if it is damaged, else as `replacing` does."""
+    """Check a clip, and write it. Raises JobError if it is damaged, else as `replace_file` does."""
     require_complete(data, credentials)
-    sweep(os.fspath(output.parent))  # temporary files of killed runs
-    with replacing(output) as temporary:
+    sweep_folder(os.fspath(output.parent))  # temporary files of killed runs
+    with replace_file(output) as temporary:
         temporary.write_bytes(data)
         size, warnings = _decode(temporary, expected, ffmpeg)
         stamp = FileStamp.of(temporary)

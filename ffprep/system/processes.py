@@ -203,17 +203,13 @@ class Processes:
         self._lock = threading.RLock()  # a signal's `stop` may come while this thread starts one
         self._large = threading.Lock()
         self._running: set[Running] = set()
-        self._stopped = False
-
-    @property
-    def stopped(self) -> bool:
-        """True once `stop` was called."""
-        return self._stopped
+        self.stopped = False
+        """True once `stop` was called. An attribute, since every run asks very often."""
 
     def stop(self) -> None:
         """End every child, and let no new one start."""
         with self._lock:
-            self._stopped = True
+            self.stopped = True
             for running in self._running:
                 running.kill()
 
@@ -233,7 +229,7 @@ class Processes:
         with self._lock:
             running = Running(argv, limits, data, talks, more)
             self._running.add(running)
-            if self._stopped:
+            if self.stopped:
                 running.kill()
         try:
             yield running

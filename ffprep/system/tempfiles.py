@@ -25,16 +25,16 @@ _A_DAY = 86400
 
 def temporary_name() -> str:
     """A name that nothing else has; short, so that it fits where the final one fits."""
-    return f"{TEMPORARY_PREFIX}{maker()}-{secrets.token_hex(4)}.part"
+    return f"{TEMPORARY_PREFIX}{owner_id()}-{secrets.token_hex(4)}.part"
 
 
-def maker() -> str:
+def owner_id() -> str:
     """Who makes this process's temporary files: a place and a process number."""
-    return f"{machine()}-{os.getpid()}"
+    return f"{machine_id()}-{os.getpid()}"
 
 
 @cache
-def machine() -> str:
+def machine_id() -> str:
     """Where a process number means the same process: on one machine, in one namespace of processes."""
     try:
         namespace = os.stat("/proc/self/ns/pid").st_ino
@@ -43,7 +43,7 @@ def machine() -> str:
     return hashlib.blake2b(f"{os.uname().nodename}/{namespace}".encode(), digest_size=4).hexdigest()
 
 
-def sweep(folder: str, dead: Container[str] = ()) -> None:
+def sweep_folder(folder: str, dead: Container[str] = ()) -> None:
     """Remove what dead runs left unpublished in a folder: files of ffprep's own naming, and nothing else.
 
     Of what was made on another machine, nobody here can tell whether its maker lives: that goes when a
@@ -57,9 +57,9 @@ def sweep(folder: str, dead: Container[str] = ()) -> None:
                     shutil.rmtree(entry.path) if entry.is_dir() else os.unlink(entry.path)
 
 
-def sweep_links() -> None:
+def sweep_temp_dir() -> None:
     """The same for the folders of links, where temporary files go on this machine."""
-    sweep(tempfile.gettempdir())
+    sweep_folder(tempfile.gettempdir())
 
 
 def _is_dead(name: re.Match[str], entry: os.DirEntry[str], dead: Container[str]) -> bool:
@@ -68,7 +68,7 @@ def _is_dead(name: re.Match[str], entry: os.DirEntry[str], dead: Container[str])
         return False
     if f"{name['place']}-{name['pid']}" in dead:
         return True
-    if name["place"] != machine():
+    if name["place"] != machine_id():
         return time.time() - found.st_mtime > _A_DAY
     return not lives(int(name["pid"]))
 
@@ -91,7 +91,7 @@ def temporary_beside(output: Path) -> Iterator[Path]:
             raise IsADirectoryError(errno.EISDIR, "a folder has this name already")
         temporary.touch(exist_ok=False)  # what cannot be written is told before the work is done
     except OSError as error:
-        raise _output_trouble(output, error) from None
+        raise _write_error(output, error) from None
     _live.add(temporary)
     try:
         yield temporary
@@ -127,7 +127,7 @@ def working_folder() -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def named_on_one_line(*paths: Path) -> Iterator[tuple[Path, ...]]:
+def without_line_breaks(*paths: Path) -> Iterator[tuple[Path, ...]]:
     """Names of these files for ffmpeg, whose log repeats them: links, where a line break is in a name.
 
     A line of a stranger's making could say there that the disk is full. Raises PhotoError.
@@ -155,27 +155,27 @@ def remove_temporaries() -> None:
 
 
 @contextlib.contextmanager
-def writing(output: Path) -> Iterator[None]:
+def write_errors(output: Path) -> Iterator[None]:
     """Tell what goes wrong with writing as `temporary_beside` does."""
     try:
         yield
     except OSError as error:
-        raise _output_trouble(output, error) from None
+        raise _write_error(output, error) from None
 
 
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replace_file(path: Path) -> Iterator[Path]:
     """A temporary file that takes the place of `path`, whole, when all has gone well with it.
 
     Raises as `temporary_beside` does.
     """
-    with temporary_beside(path) as temporary, writing(path):
+    with temporary_beside(path) as temporary, write_errors(path):
         yield temporary
         os.replace(temporary, path)
 
 
 @contextlib.contextmanager
-def told_as(option: str) -> Iterator[None]:
+def errors_named_after(option: str) -> Iterator[None]:
     """Have what goes wrong with a file told by the option that named it, as EnvironmentFault."""
     try:
         yield
@@ -185,11 +185,11 @@ def told_as(option: str) -> Iterator[None]:
 
 def require_writable(temporary: Path, output: Path) -> None:
     """Raise as `temporary_beside` does where a temporary has gone since, or its disk was shut."""
-    with writing(output), temporary.open("r+b"):
+    with write_errors(output), temporary.open("r+b"):
         pass
 
 
-def _output_trouble(output: Path, error: OSError) -> Exception:
+def _write_error(output: Path, error: OSError) -> Exception:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return disk_full(output)
     if isinstance(error, FileNotFoundError) and not output.parent.is_dir():

@@ -263,4 +263,4 @@ def test_an_unwritable_ledger_is_logged(photo: Path, caplog: pytest.LogCaptureFi
     (output / ".ffprep").write_text("in the way")
     (result,) = library.convert(photo, output, "8x6")
     assert (result.status, caplog.records[0].name) == (library.Status.CONVERTED, "ffprep")
-    assert "nothing can be remembered" in caplog.text
+    assert "the next run will convert everything again" in caplog.text

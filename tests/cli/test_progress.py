@@ -82,7 +82,7 @@ def test_all_are_named_where_nothing_could_be_remembered(
     (tmp_path / "out").mkdir()
     (tmp_path / "out/.ffprep").write_text("in the way")
     ran = ffprep("convert", library, "-o", tmp_path / "out", "--size", "9x6")
-    assert "nothing can be remembered" in ran.err
+    assert "the next run will convert everything again" in ran.err
     assert "ffprep status" not in ran.err
     assert len(re.findall(r"bad\d+\.jpg(?=: unsupported)", ran.err)) == 13
 
@@ -236,7 +236,7 @@ def test_a_log_on_a_full_disk_costs_a_sentence_and_no_photo(
 ) -> None:
     good = (library / "a.jpg", library / "b.jpg")
     ran = ffprep("convert", *good, "-o", tmp_path, "--size", "9x6", "--log-file", "/dev/full")
-    words = "No space left on device; the run goes on, and lines are lost"
+    words = "no space left on device; the run goes on, and lines are lost"
     assert (ran.code, ran.err) == (0, f"ffprep: --log-file /dev/full: {words}\n")
     assert (tmp_path / "a.jpg").is_file()
 

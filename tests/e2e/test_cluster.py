@@ -18,7 +18,7 @@ import ffprep as library
 from ffprep import __version__
 from ffprep.conversion.ffmpeg_binary import find
 from ffprep.errors import EnvironmentFault
-from ffprep.run.task import perform
+from ffprep.run.task import convert_chunk
 from tests.e2e.test_kills import finals
 from tests.e2e.test_stores import outputs, photo, put
 from tests.support.cluster import dask, kill_one
@@ -128,7 +128,7 @@ def test_who_cannot_do_the_work_is_named_before_it_begins(ffprep, tmp_path: Path
     source, out, ffmpeg = photos(tmp_path / "in", 3), tmp_path / "out", find()
     arguments = ["convert", source, "-o", out, *SIZE, "--cluster"]
     with dask(tmp_path / "dask") as cluster:
-        for text, words in ((OTHER_VERSION, "has ffprep 0.0.1"), (ELSEWHERE, "does not see")):
+        for text, words in ((OTHER_VERSION, "has ffprep 0.0.1"), (ELSEWHERE, "cannot read")):
             (tmp_path / "preload.py").write_text(text)
             cluster.hire("w", "--preload", str(tmp_path / "preload.py"))
             ran = ffprep(*arguments, cluster.address)  # the worker comes while it waits
@@ -156,7 +156,7 @@ def test_who_cannot_do_the_work_is_named_before_it_begins(ffprep, tmp_path: Path
 def test_an_address_that_is_none_is_told_in_a_sentence(ffprep, tmp_path: Path) -> None:
     arguments = ["convert", photos(tmp_path / "in", 1), "-o", tmp_path / "out", *SIZE, "--cluster"]
     for address, words in {
-        "nonsense": "'nonsense' is no address of a Dask scheduler",
+        "nonsense": "'nonsense' is not the address of a Dask scheduler",
         "http://127.0.0.1:8786": "write tcp://HOST:PORT",
         "tcp://127.0.0.1": "write tcp://HOST:PORT",
         "ucx://127.0.0.1:8786": "write tcp://HOST:PORT",
@@ -170,8 +170,10 @@ def test_an_address_that_is_none_is_told_in_a_sentence(ffprep, tmp_path: Path) -
 
 
 def test_a_worker_of_another_version_says_both() -> None:
-    with pytest.raises(EnvironmentFault, match=rf"has ffprep {__version__}, and this is 0.0.1;"):
-        perform("0.0.1", b"")
+    with pytest.raises(
+        EnvironmentFault, match=rf"has ffprep {__version__}, and this run has 0.0.1;"
+    ):
+        convert_chunk("0.0.1", b"")
 
 
 def test_a_cluster_without_workers_is_told_and_left_when_time_is_over(

@@ -592,7 +592,7 @@ def test_streams_that_are_full_are_told_in_a_sentence(
         f"{sys.executable} -m ffprep convert {photos} -o {tmp_path}/out --size 8x8 {arguments}"
     )
     ran = subprocess.run(command, shell=True, capture_output=True, text=True)
-    assert (ran.returncode, ran.stderr) == (3, "ffprep: No space left on device\n")
+    assert (ran.returncode, ran.stderr) == (3, "ffprep: no space left on device\n")
 
 
 def test_whoever_reads_the_output_may_stop(home: Path) -> None:

@@ -34,7 +34,7 @@ from ffprep.storage.objects import store as store_of
 from ffprep.storage.stamps import _Listed
 from ffprep.system.files import FileStamp
 from ffprep.system.processes import started
-from ffprep.system.tempfiles import machine
+from ffprep.system.tempfiles import machine_id
 from tests.support.command_line import Ran
 from tests.support.pictures import ramp
 from tests.support.stores import KEY, Bucketeer, Request, bucketeer
@@ -277,7 +277,7 @@ def test_one_run_an_output(s3: Bucketeer, convert: Command) -> None:
 
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
-    lock |= {"pid": dead.pid, "machine": machine()}
+    lock |= {"pid": dead.pid, "machine": machine_id()}
     owner.put_object(Bucket="ready", Key="x/.ffprep/lock", Body=json.dumps(lock).encode())
     assert convert(*line).code == 0
     assert s3.names("ready") == ["x/.ffprep/ledger.db", "x/a.jpg"]
@@ -288,7 +288,7 @@ def test_a_lock_of_a_process_number_that_is_anothers_by_now(
 ) -> None:
     put(s3, {"a.jpg": photo(1)})
     line = ["s3://photos", "-o", "s3://ready/x", *SIZE]
-    lock = {"pid": os.getpid(), "host": "here", "since": "long ago", "machine": machine()}
+    lock = {"pid": os.getpid(), "host": "here", "since": "long ago", "machine": machine_id()}
 
     def left(**more: object) -> None:
         content = json.dumps(lock | more).encode()

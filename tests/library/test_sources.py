@@ -58,7 +58,7 @@ def test_one_file_in_a_list_needs_an_output_folder(ffprep, photos: Path) -> None
     ("name", "words"),
     [
         ("gone", "--sources-from gone: No such file"),
-        (".", "--sources-from .: Is a directory"),
+        (".", "--sources-from .: is a directory"),
         ("nul", "the list in nul is separated by NUL; read it with -0"),
     ],
 )

@@ -23,7 +23,7 @@ from ffprep.core.spec import Spec
 from ffprep.library.plan import Request
 from ffprep.options.types import Seconds
 from ffprep.run.convert_options import ConvertOptions
-from ffprep.run.runner import prepared
+from ffprep.run.runner import open_run
 from ffprep.run.throttle import Throttle, apply_niceness
 from ffprep.system.pool import run_chunks
 from tests.support.ffmpegs import fake_ffmpeg
@@ -78,9 +78,9 @@ def made_in(seconds: float, grace: float, photos: Path, tmp_path: Path, delay: f
         throttle=ThrottleOptions(max_time=seconds, grace=grace),
     )
     binary = fake_ffmpeg(tmp_path, f'sleep {delay}; exec "$REAL" "$@"')
-    with prepared(options, Converter(binary, options.policy), print) as run:
+    with open_run(options, Converter(binary, options.policy), print) as run:
         results = [r for r in run.results() if isinstance(r, Result)]
-    assert (run.gate.refused, [r for r in results if r.failure]) == (True, [])
+    assert (run.out_of_time, [r for r in results if r.failure]) == (True, [])
     assert {r.output for r in results} == set(tmp_path.glob("out/*.jpg"))
     return [result.output for result in results if result.output]
 
@@ -138,7 +138,7 @@ def load(monkeypatch: pytest.MonkeyPatch, figure: float) -> Iterator[None]:
 def test_under_load_one_chunk_at_a_time_goes_on(
     monkeypatch: pytest.MonkeyPatch, figure: float, at_once: int
 ) -> None:
-    gate, lock, together = (
+    throttle, lock, together = (
         Throttle(ThrottleOptions(max_load=8.0)),
         threading.Lock(),
         threading.Barrier(at_once),
@@ -147,7 +147,7 @@ def test_under_load_one_chunk_at_a_time_goes_on(
 
     def work(chunk: int) -> Iterator[int]:
         nonlocal working, most
-        with gate.passed(lambda: False) as open:
+        with throttle.wait_turn(lambda: False) as open:
             assert open
             with lock:
                 working += 1
@@ -164,13 +164,17 @@ def test_under_load_one_chunk_at_a_time_goes_on(
 
 
 def test_who_waits_for_the_load_hears_that_it_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    gate, over, entered = Throttle(ThrottleOptions(max_load=1.0)), threading.Event(), list[bool]()
+    throttle, over, entered = (
+        Throttle(ThrottleOptions(max_load=1.0)),
+        threading.Event(),
+        list[bool](),
+    )
 
     def wait() -> None:
-        with gate.passed(over.is_set) as open:
+        with throttle.wait_turn(over.is_set) as open:
             entered.append(open)
 
-    with load(monkeypatch, 99.0), gate.passed(lambda: False):
+    with load(monkeypatch, 99.0), throttle.wait_turn(lambda: False):
         waiting = threading.Thread(target=wait)
         waiting.start()
         over.set()
@@ -183,11 +187,11 @@ def test_a_machine_that_does_not_tell_its_load_is_told_of(monkeypatch: pytest.Mo
         raise OSError("no /proc")
 
     monkeypatch.setattr(os, "getloadavg", unknown)
-    manners = ThrottleOptions(max_load=2.0)
-    (told,) = apply_niceness(manners)
+    options = ThrottleOptions(max_load=2.0)
+    (told,) = apply_niceness(options)
     assert told.startswith("--max-load: ")
-    gate = Throttle(manners)
-    with gate.passed(lambda: False) as first, gate.passed(lambda: False) as second:
+    throttle = Throttle(options)
+    with throttle.wait_turn(lambda: False) as first, throttle.wait_turn(lambda: False) as second:
         assert (first, second) == (True, True)
 
 

@@ -86,8 +86,8 @@ def run_convert(
 
             dry_run(run, summary, style)
             return
-        if run.crew and style.verbose:
-            say(style.signed(run.crew.sentence))
+        if run.cluster and style.verbose:
+            say(style.signed(run.cluster.describe()))
         signals.while_running(converter.processes.stop)
         _report(run, style, summary, signals)
         if options.depfile and summary.exit_code == ExitCode.OK and signals.number is None:

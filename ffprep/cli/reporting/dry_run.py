@@ -25,7 +25,7 @@ def dry_run(run: "Run", tally: "RunSummary", style: "Style") -> None:
     if spec.colour == "keep" or spec.metadata != "none" or spec.max_bytes:
         words = "these commands make the pixels; profile, rights and --max-bytes come after them"
         say(style.signed(words))
-    for item in run.rehearsed():
+    for item in run.dry_run():
         if isinstance(item, FreshCount):
             tally.count(item)
             continue
@@ -46,7 +46,7 @@ def _print_pipeline(
     from ffprep.core.job import Result
 
     try:
-        pipeline = run.staging.pipeline(job)
+        pipeline = run.remote_converter.pipeline(job)
     except PhotoError as error:
         return Result.failed(job.source, job.output, error)
     if style.json:

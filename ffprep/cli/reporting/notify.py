@@ -25,7 +25,12 @@ from ffprep.run.summary import RunEnd, RunSummary
 from ffprep.system.messages import say
 from ffprep.system.processes import Processes
 from ffprep.system.shutdown import Signals
-from ffprep.system.tempfiles import replacing, temporary_beside, temporary_folder, told_as
+from ffprep.system.tempfiles import (
+    errors_named_after,
+    replace_file,
+    temporary_beside,
+    temporary_folder,
+)
 from ffprep.version import __version__
 
 COMMAND_SECONDS = dict.fromkeys(RunEnd, 60.0) | {RunEnd.INTERRUPTED: 5.0}
@@ -181,7 +186,7 @@ def _require_writable(option: str, path: Path | None) -> None:
     require_no_picture(option, path)
     if not os.path.isdir(path.parent):
         raise EnvironmentFault(f"{option} {printable_path(path)}: its folder does not exist")
-    with told_as(option), temporary_beside(path.resolve()):
+    with errors_named_after(option), temporary_beside(path.resolve()):
         pass
 
 
@@ -199,7 +204,7 @@ def _variables(report: RunReport, summary: Path) -> dict[str, str]:
 def _write(option: str, path: Path, text: str) -> Iterator[str]:
     """Replace a file, readable for everybody, and not a link to it; yield what went wrong."""
     try:
-        with told_as(option), replacing(path.resolve()) as temporary:
+        with errors_named_after(option), replace_file(path.resolve()) as temporary:
             temporary.write_text(text, encoding="utf-8")
             temporary.chmod(0o644)
     except EnvironmentFault as error:

@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NoReturn
 
-from ffprep.errors import EnvironmentFault, UsageError
+from ffprep.errors import EnvironmentFault, UsageError, reason
 
 KeyPath = tuple[str | int, ...]
 """The keys, and the indexes in arrays of tables, that lead to a value."""
@@ -116,7 +116,7 @@ def read(path: Path, label: str = "") -> Document:
     try:
         return parse(path, path.read_bytes(), label)
     except OSError as error:
-        raise EnvironmentFault(f"{label}{path}: {error.strerror}") from None
+        raise EnvironmentFault(f"{label}{path}: {reason(error)}") from None
 
 
 def parse(path: Path, data: bytes, label: str = "") -> Document:

@@ -182,7 +182,7 @@ def test_jobs_of_one_night_overwrite_nothing_that_another_has_told(
         (["c"], 3, 'ffprep.toml: unknown job "c"; the jobs are: b, a'),
         (["a", "--quality", "0"], 2, "Invalid value for '--quality'"),
         (["a", "--mode", "zoom"], 2, "ffprep.toml:10: job a: unknown mode 'zoom'"),
-        (["a", "--config", "none.toml"], 3, "none.toml: No such file"),
+        (["a", "--config", "none.toml"], 3, "none.toml: no such file"),
         (["a", "-0"], 2, "ffprep.toml:10: job a: a job cannot read stdin"),
         (["a", "--sources-from", "-"], 2, "ffprep.toml:10: job a: a job cannot read stdin"),
     ],

@@ -221,7 +221,7 @@ def test_a_log_whose_folder_goes_is_told_once_and_kept_up_when_it_is_back(
     shutil.rmtree(path.parent)
     log.photo(bad(1))
     log.photo(bad(2))
-    words = "No such file or directory; the run goes on, and lines are lost"
+    words = "no such file or directory; the run goes on, and lines are lost"
     assert capsys.readouterr().err == f"ffprep: --log-file {path}: {words}\n"
     path.parent.mkdir()
     log.photo(bad(3))

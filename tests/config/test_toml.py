@@ -82,7 +82,7 @@ def test_every_key_that_is_written_is_found_where_it_was_written(
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (None, ": No such file or directory"),
+        (None, ": no such file or directory"),
         (b"\xff\n", ":1: is not UTF-8 text"),
         (b"a = 1\nb = '\xff'\n", ":2: is not UTF-8 text"),
         (b"\na = \n", ":2: Invalid value"),

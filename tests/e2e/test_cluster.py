@@ -119,7 +119,7 @@ def test_photos_that_kill_every_worker_cost_themselves(ffprep, tmp_path: Path) -
     assert not list(out.rglob(".ffprep-*"))
 
 
-OTHER_VERSION = "import ffprep\nffprep.__version__ = '0.0.1'\n"
+OTHER_VERSION = "import ffprep.version\nffprep.version.__version__ = '0.0.1'\n"
 # What a machine without the disk sees cannot be had on this one.
 ELSEWHERE = "from ffprep.run import task\ntask.can_read = lambda path: False\n"
 

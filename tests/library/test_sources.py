@@ -57,7 +57,7 @@ def test_one_file_in_a_list_needs_an_output_folder(ffprep, photos: Path) -> None
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("gone", "--sources-from gone: No such file"),
+        ("gone", "--sources-from gone: no such file"),
         (".", "--sources-from .: is a directory"),
         ("nul", "the list in nul is separated by NUL; read it with -0"),
     ],

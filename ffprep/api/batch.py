@@ -19,7 +19,7 @@ from ffprep.options.convert import convert_parameters as convert_command
 from ffprep.options.keywords import CheckOptions, PathLike, RunOptions, SizeLike
 from ffprep.options.parse import read_convert
 from ffprep.run.convert_options import ConvertOptions
-from ffprep.run.inspect import Finding, Survey
+from ffprep.run.inspect import Finding, Inspection
 from ffprep.run.loop import counted_results, ending, started
 from ffprep.run.summary import RunSummary
 from ffprep.system.messages import warn
@@ -98,12 +98,12 @@ def check(
     with keywords.errors_for_python():
         words = {**options, "size": size, "target": target, "paths": _named("paths", paths)}
         parsed = read_check(keywords.read(check_command, words))
-    survey = Survey(parsed.paths, parsed.follow_links, parsed.policy, parsed.jobs)
-    return Results(_findings(survey, parsed.target), survey.processes.stop)
+    inspection = Inspection(parsed.paths, parsed.follow_links, parsed.policy, parsed.jobs)
+    return Results(_findings(inspection, parsed.target), inspection.processes.stop)
 
 
-def _findings(survey: Survey, target: Target) -> Generator[Finding, None, None]:
-    with closing(survey.verify(target)) as findings:
+def _findings(inspection: Inspection, target: Target) -> Generator[Finding, None, None]:
+    with closing(inspection.verify(target)) as findings:
         for finding in findings:
             yield replace(finding, broken=tuple(map(keywords.options_to_keywords, finding.broken)))
 

@@ -1,19 +1,17 @@
-"""What existing files hold, and what they break of a target's rules. Nothing is written."""
+"""Inspect existing pictures: what they contain, and which rules of a target they break.
+
+Nothing is written.
+"""
 
 from collections import defaultdict
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ffprep.config.sidecars import PhotoOverrides, read_sidecar, sidecar_path
-from ffprep.core.fitting import Framing, best, cropped_size, resolve_spec, sized
 from ffprep.core.geometry import Size
 from ffprep.core.image_info import ImageInfo
-from ffprep.core.mode import Fit, Mode
 from ffprep.core.policy import Policy
-from ffprep.core.spec import Spec
 from ffprep.core.target import Target, check
 from ffprep.errors import PhotoError
 from ffprep.image.probe import Extras
@@ -23,23 +21,30 @@ from ffprep.system.files import FileStamp
 from ffprep.system.pool import StopRules, run_chunks
 from ffprep.system.processes import Processes
 
+if TYPE_CHECKING:
+    from ffprep.core.fitting import Framing
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was found in one file: an ImageInfo or an error, and every rule that it breaks."""
+    """What was found in one file: an ImageInfo or an error, and every rule that it breaks.
+
+    `framings` has, for each size and mode, how the photo would be framed; `recommended` the mode
+    for each size. `left` is the size that the crop bounds leave.
+    """
 
     path: Path
     picture: ImageInfo | None = None
     extras: Extras = field(default_factory=Extras)
     error: PhotoError | None = None
     broken: tuple[str, ...] = ()
-    framings: tuple[tuple[Size, str, Framing], ...] = ()
+    framings: "tuple[tuple[Size, str, Framing], ...]" = ()
     recommended: tuple[tuple[Size, str], ...] = ()
     left: Size | None = None
     sidecar: Path | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """One JSON line's content. Width and height are as shown, upright."""
+        """Return the content of a JSON line. Width and height are those of the upright picture."""
         picture = self.picture
         return {
             "path": str(self.path),
@@ -73,7 +78,9 @@ class Finding:
 
     @property
     def best(self) -> set[tuple[Size, str]]:
-        """Of the sizes of each mode, where there are several, the one that changes the photo least."""
+        """The size and mode that change the photo least, for each mode with several sizes."""
+        from ffprep.core.fitting import best
+
         by_mode: defaultdict[str, list[tuple[Size, Framing]]] = defaultdict(list)
         for size, mode, framing in self.framings:
             by_mode[mode].append((size, framing))
@@ -81,7 +88,7 @@ class Finding:
 
     @property
     def dropped(self) -> list[str]:
-        """What outputs do without, whatever the options."""
+        """What no output keeps, whatever the options."""
         extras = self.extras
         parts = [f"{extras.frames - 1} of {extras.frames} frames"] * (extras.frames > 1)
         parts += [f"{extras.depth} bits a channel become 8"] * (extras.depth > 8)
@@ -89,10 +96,10 @@ class Finding:
         return [*parts, *extras.metadata]
 
     def describe(self) -> str:
-        """The same for people, without the path."""
+        """Return the same as text for people, without the path."""
         picture = self.picture
         if picture is None:
-            return f"{self.error.kind}: {self.error}" if self.error else "not looked at"
+            return f"{self.error.kind}: {self.error}" if self.error else "not read"
         parts = [f"{picture.format.name} {picture.shown}", picture.mode]
         if picture.orientation != 1:
             parts.append(f"stored as {picture.stored}, EXIF orientation {picture.orientation}")
@@ -104,9 +111,9 @@ class Finding:
             parts.append(f"CICP {picture.cicp.primaries}/{picture.cicp.transfer}")
         if self.dropped:
             parts.append(f"dropped: {', '.join(self.dropped)}")
-        lines = [f"framed as {self.sidecar.name} says"] if self.sidecar else []
-        cut = picture.shown != self.left is not None
-        lines += [f"the crop bounds leave {self.left}"] * cut
+        lines = [f"framing from {self.sidecar.name}"] if self.sidecar else []
+        is_cropped = picture.shown != self.left is not None
+        lines += [f"the crop bounds leave {self.left}"] * is_cropped
         lines += [
             f"{mode} at {size}: {f.describe()}" + ", the best match" * ((size, mode) in self.best)
             for size, mode, f in self.framings
@@ -115,15 +122,15 @@ class Finding:
         return "\n    ".join([", ".join(parts), *lines])
 
 
-def _as_dict(framing: Framing) -> dict[str, Any]:
-    told = asdict(framing)
-    del told["shown"]
-    return told | {"cut": framing.cut}
+def _as_dict(framing: "Framing") -> dict[str, Any]:
+    content = asdict(framing)
+    del content["shown"]
+    return content | {"cut": framing.cut}
 
 
 @dataclass(frozen=True, slots=True)
-class Survey:
-    """Looks at every picture among `paths` and below, under a Policy, on `workers` threads."""
+class Inspection:
+    """Inspects every picture among `paths` and in folders below, on `workers` threads."""
 
     paths: tuple[Path, ...]
     follow_links: bool
@@ -131,100 +138,42 @@ class Survey:
     workers: int
     processes: Processes = field(default_factory=Processes)
 
-    def describe(
-        self, frames: Sequence[Spec], modes: Sequence[Mode], aims: PhotoOverrides
-    ) -> Generator[Finding, None, None]:
-        """A Finding for every picture, with its Framing in each of `frames` by each mode; which one is recommended.
-
-        The frames have the same bounds; what a photo's sidecar says is read as `aims` has it.
-        """
-
-        def look(found: FoundPhoto, viewers: DecoderPool) -> Finding:
-            try:
-                picture = self._probed(found, viewers)
-                extras = viewers.extras(found.path, picture)
-                if not frames:
-                    return Finding(found.path, picture, extras)
-                own = found.has_sidecar
-                said = read_sidecar(found.path) if own else None
-                specs = [aims.spec(found.path, frame, said) for frame in frames]
-                left = cropped_size(picture.shown, specs[0].bounds)
-                return Finding(
-                    found.path,
-                    picture,
-                    extras,
-                    framings=tuple(_framings(left, specs, modes)),
-                    recommended=tuple(_recommended(left, specs)),
-                    left=left,
-                    sidecar=sidecar_path(found.path) if own else None,
-                )
-            except PhotoError as error:
-                return Finding(found.path, error=error)
-
-        return self._each(look)
-
     def verify(self, target: Target) -> Generator[Finding, None, None]:
-        """A Finding for every picture, each decoded whole; `broken` says it all."""
+        """Decode every picture as a whole; yield a Finding for each, with the rules it breaks."""
 
-        def look(found: FoundPhoto, viewers: DecoderPool) -> Finding:
+        def verify_one(found: FoundPhoto, decoders: DecoderPool) -> Finding:
             picture = None
             try:
-                picture = self._probed(found, viewers)
-                viewers.require_whole(found.path, picture)
-                asked = not target.alpha
-                translucent = asked and viewers.is_translucent(found.path, picture)
+                picture = self.probe(found, decoders)
+                decoders.require_whole(found.path, picture)
+                translucent = not target.alpha and decoders.is_translucent(found.path, picture)
                 broken = check(picture, target, FileStamp.of(found.path).bytes, translucent)
             except PhotoError as error:
                 return Finding(found.path, picture, error=error, broken=(f"{error.kind}: {error}",))
             return Finding(found.path, picture, broken=tuple(broken))
 
-        return self._each(look)
+        return self.each(verify_one)
 
-    def _each(
-        self, look: Callable[[FoundPhoto, DecoderPool], Finding]
+    def each(
+        self, inspect_one: Callable[[FoundPhoto, DecoderPool], Finding]
     ) -> Generator[Finding, None, None]:
+        """Yield the Finding of every picture, in the order of the walk."""
         processes = self.processes
-        with DecoderPool(processes, self.policy) as viewers:
+        with DecoderPool(processes, self.policy) as decoders:
 
             def work(found: FoundPhoto) -> Iterator[Finding]:
-                yield look(found, viewers)
+                yield inspect_one(found, decoders)
 
-            pictures = Walk(self.paths, follow_links=self.follow_links).files()
             yield from run_chunks(
-                pictures,
+                Walk(self.paths, follow_links=self.follow_links).files(),
                 work,
                 self.workers,
                 ordered=True,
                 stop=StopRules(lambda: processes.stopped, processes.stop),
             )
 
-    def _probed(self, found: FoundPhoto, viewers: DecoderPool) -> ImageInfo:
+    def probe(self, found: FoundPhoto, decoders: DecoderPool) -> ImageInfo:
+        """Return what a file contains. Raise PhotoError if it is not a picture."""
         if found.error:
             raise found.error
-        return viewers.probe(found.path, self.policy.max_pixels)
-
-
-def _framings(
-    left: Size, frames: Sequence[Spec], modes: Sequence[Mode]
-) -> Iterator[tuple[Size, str, Framing]]:
-    """How what is left of a photo lies in each of `frames`, where that can be told."""
-    for frame in frames:
-        for mode in modes:
-            if mode.fit and (spec := _as_sized(frame, left, mode.fit)):
-                yield spec.size, mode.name, Framing.of(mode.fit, left, spec.size, spec.focus)
-
-
-def _recommended(left: Size, frames: Sequence[Spec]) -> Iterator[tuple[Size, str]]:
-    for frame in frames:
-        with suppress(PhotoError):  # the target has no size for it
-            spec = resolve_spec(frame, left)
-            yield spec.size, spec.mode.name
-
-
-def _as_sized(frame: Spec, left: Size, fit: Fit) -> Spec | None:
-    """A frame with its size, chosen by another fit than its own; None where its target has none."""
-    if frame.choice:
-        frame = replace(frame, choice=replace(frame.choice, fit=fit))
-    with suppress(PhotoError):
-        return sized(frame, left)
-    return None
+        return decoders.probe(found.path, self.policy.max_pixels)

@@ -203,7 +203,7 @@ def test_info_compare_and_prepare_see_a_sidecar(ffprep, photos: Path, tmp_path: 
     (told,) = ffprep("info", photo, "--size", "40x40", "--json").lines
     assert (told["left"], told["recommended"]) == ("40x40", {"40x40": "stretch"})
     assert told["sidecar"] == f"{photo}.ffprep.toml"
-    assert "framed as a.png.ffprep.toml says" in ffprep("info", photo, "--size", "9x9").out.decode()
+    assert "framing from a.png.ffprep.toml" in ffprep("info", photo, "--size", "9x9").out.decode()
     sheet = tmp_path / "sheet.png"
     assert ffprep("compare", photo, "-o", sheet, "--size", "40x40").code == 0
     colours = {c: n for n, c in opened(sheet).convert("RGB").getcolors(1 << 20)}

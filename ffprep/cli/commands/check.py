@@ -16,14 +16,14 @@ from ffprep.system.shutdown import Signals
 def check(**params: Any) -> None:
     """Verify pictures that exist; one line for each rule that one of them breaks. Writes nothing."""
     from ffprep.cli.reporting import text
-    from ffprep.run.inspect import Survey
+    from ffprep.run.inspect import Inspection
 
     options = read_check(params)
-    count, short = 0, False
-    survey = Survey(options.paths, options.follow_links, options.policy, options.jobs)
+    count, failed = 0, False
+    inspection = Inspection(options.paths, options.follow_links, options.policy, options.jobs)
     with Signals():
-        for finding in survey.verify(options.target):
-            count, short = count + 1, short or bool(finding.broken)
+        for finding in inspection.verify(options.target):
+            count, failed = count + 1, failed or bool(finding.broken)
             if options.json:
                 text.print_json(finding.as_dict())
                 continue
@@ -32,7 +32,7 @@ def check(**params: Any) -> None:
     if not count:
         paths = ", ".join(map(text.printable_path, options.paths))
         say(f"no picture in {paths}: nothing was verified")
-    sys.exit(ExitCode.SOME_FAILED if short else ExitCode.OK)
+    sys.exit(ExitCode.SOME_FAILED if failed else ExitCode.OK)
 
 
 @click.command()
@@ -44,13 +44,14 @@ def info(**params: Any) -> None:
     is enlarged, cut, set in bars, and which mode is recommended.
     """
     from ffprep.cli.reporting import text
-    from ffprep.run.inspect import Survey
+    from ffprep.run.describe import describe
+    from ffprep.run.inspect import Inspection
 
     options = read_info(params)
     failed = False
-    survey = Survey(options.paths, options.follow_links, options.policy, options.jobs)
+    inspection = Inspection(options.paths, options.follow_links, options.policy, options.jobs)
     with Signals():
-        for finding in survey.describe(options.frames, options.modes, options.overrides):
+        for finding in describe(inspection, options.frames, options.modes, options.overrides):
             failed = failed or finding.error is not None
             if options.json:
                 text.print_json(finding.as_dict())

@@ -6,13 +6,14 @@
 import json
 import os
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ffprep.core.job import Result
-from ffprep.core.location import Location
+if TYPE_CHECKING:
+    from ffprep.core.job import Result
+    from ffprep.core.location import Location
 
 
-def result_as_dict(result: Result) -> dict[str, Any]:
+def result_as_dict(result: "Result") -> dict[str, Any]:
     """A Result as the contract of --json has it; `warnings` is there where there are some."""
     failure = result.failure
     content = {
@@ -28,7 +29,7 @@ def result_as_dict(result: Result) -> dict[str, Any]:
     return content | ({"warnings": list(result.warnings)} if result.warnings else {})
 
 
-def result_line(result: Result) -> str:
+def result_line(result: "Result") -> str:
     """A Result on one line for people."""
     if result.failure:
         return f"{printable_path(result.source)}: {result.failure.kind}: {printable(result.failure.message)}"
@@ -60,7 +61,7 @@ def print_json(content: dict[str, Any]) -> None:
     print(json.dumps(content), flush=True)
 
 
-def printable_path(path: Location | None) -> str:
+def printable_path(path: "Location | None") -> str:
     """A file name for people: on one line, and without what would steer the terminal."""
     return printable(os.fspath(path)) if path is not None else "-"
 

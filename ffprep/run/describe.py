@@ -1,0 +1,76 @@
+"""Describe pictures for `info`: what they contain, and how each mode would frame them."""
+
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+
+from ffprep.config.sidecars import PhotoOverrides, read_sidecar, sidecar_path
+from ffprep.core.fitting import Framing, cropped_size, resolve_spec, sized
+from ffprep.core.geometry import Size
+from ffprep.core.mode import Fit, Mode
+from ffprep.core.spec import Spec
+from ffprep.errors import PhotoError
+from ffprep.image.sandbox import DecoderPool
+from ffprep.library.walk import FoundPhoto
+from ffprep.run.inspect import Finding, Inspection
+
+
+def describe(
+    inspection: Inspection,
+    frames: Sequence[Spec],
+    modes: Sequence[Mode],
+    overrides: PhotoOverrides,
+) -> Generator[Finding, None, None]:
+    """Yield a Finding for every picture, with its Framing in each of `frames` by each mode.
+
+    The frames have the same crop bounds.
+    """
+
+    def describe_one(found: FoundPhoto, decoders: DecoderPool) -> Finding:
+        try:
+            picture = inspection.probe(found, decoders)
+            extras = decoders.extras(found.path, picture)
+            if not frames:
+                return Finding(found.path, picture, extras)
+            sidecar = read_sidecar(found.path) if found.has_sidecar else None
+            specs = [overrides.spec(found.path, frame, sidecar) for frame in frames]
+            cropped = cropped_size(picture.shown, specs[0].bounds)
+            return Finding(
+                found.path,
+                picture,
+                extras,
+                framings=tuple(_framings(cropped, specs, modes)),
+                recommended=tuple(_recommended(cropped, specs)),
+                left=cropped,
+                sidecar=sidecar_path(found.path) if sidecar else None,
+            )
+        except PhotoError as error:
+            return Finding(found.path, error=error)
+
+    return inspection.each(describe_one)
+
+
+def _framings(
+    cropped: Size, frames: Sequence[Spec], modes: Sequence[Mode]
+) -> Iterator[tuple[Size, str, Framing]]:
+    """Yield how a cropped photo lies in each of `frames`, for modes that say how they fit."""
+    for frame in frames:
+        for mode in modes:
+            if mode.fit and (spec := _as_sized(frame, cropped, mode.fit)):
+                yield spec.size, mode.name, Framing.of(mode.fit, cropped, spec.size, spec.focus)
+
+
+def _recommended(cropped: Size, frames: Sequence[Spec]) -> Iterator[tuple[Size, str]]:
+    for frame in frames:
+        with suppress(PhotoError):  # the target has no size for it
+            spec = resolve_spec(frame, cropped)
+            yield spec.size, spec.mode.name
+
+
+def _as_sized(frame: Spec, cropped: Size, fit: Fit) -> Spec | None:
+    """Return a frame with the size that `fit` chooses; None if its target has no such size."""
+    if frame.choice:
+        frame = replace(frame, choice=replace(frame.choice, fit=fit))
+    with suppress(PhotoError):
+        return sized(frame, cropped)
+    return None

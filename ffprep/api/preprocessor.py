@@ -7,11 +7,10 @@ from typing import Unpack
 from ffprep.api.photo_input import Source
 from ffprep.api.prepare import Prepared, names_folder, prepare, require_readable
 from ffprep.config.targets import all_targets, find_target
-from ffprep.core.formats import OUTPUT_FORMATS, WRITABLE_SUFFIXES, output_format_of
+from ffprep.core.formats import OUTPUT_FORMATS, WRITABLE_SUFFIXES, output_format, output_format_of
 from ffprep.core.geometry import Size
 from ffprep.core.target import Target
 from ffprep.errors import UsageError
-from ffprep.library.walk import output_format
 from ffprep.options import keywords
 from ffprep.options.frame import target_files
 from ffprep.options.keywords import Options, PathLike, SizeLike

@@ -1,24 +1,30 @@
-"""The picture formats ffprep reads and writes, and what FFmpeg and Pillow call them.
+"""The picture formats that ffprep reads and writes, and their names in FFmpeg and Pillow.
 
-What a file is, its first bytes decide; its name is only a hint for walking folders.
+The first bytes of a file decide its format; its name is only a hint for walking folders.
 """
 
+import os
 import re
 from dataclasses import dataclass
+from pathlib import Path
+
+from ffprep.errors import PhotoError
+from ffprep.system.files import open_regular
 
 HEAD_BYTES = 64
-"""How much of a file `sniff` wants to see."""
+"""The bytes of a file that `sniff` needs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
     """One input format.
 
-    `plugin` is Pillow's name of it. `demuxer` and `decoders` are FFmpeg's, and no others read it. Of several
-    decoders, the first that this FFmpeg has is its own choice. `streams` says that many photos may go through one decoder, and `upright` that both FFmpeg and the probe turn the picture themselves,
-    because orientation is a part of the container's picture and not a remark beside it. `forgiving`
-    says that Pillow's plugin fills in for what is missing, without a word; `native`, that it reads even a
-    file's head by C code, or without bounds.
+    `plugin` is Pillow's name of it. `demuxer` and `decoders` are FFmpeg's; no others may read it, and
+    FFmpeg takes the first of the decoders that it has. `streams` is true if many photos may go through
+    one decoder, `upright` if FFmpeg and the probe turn the picture themselves, since orientation is a
+    part of the container's picture and not of its metadata. `forgiving` is true if Pillow's plugin
+    fills in what is missing without an error, `native` if it reads even a file's header by C code, or
+    without a limit.
     """
 
     name: str
@@ -43,7 +49,7 @@ def _format(
         re.compile(magic, re.DOTALL),
         demuxer,
         tuple(decoders.split()),
-        # Not TIFF: its decoder calls unknown tags errors, and every photo would go alone in the end.
+        # Not TIFF: its decoder reports unknown tags as errors, so each photo would go alone again.
         streams=name in ("jpeg", "png", "webp", "bmp"),
         upright=name == "heic",
         forgiving=name in ("jpeg", "heic"),
@@ -77,21 +83,21 @@ FORMATS: tuple[Format, ...] = (
 )
 
 SUFFIXES = frozenset(suffix for format in FORMATS for suffix in format.suffixes)
-"""Names that claim to be a picture ffprep reads."""
+"""The suffixes of pictures that ffprep reads."""
 
 
 def sniff(head: bytes) -> Format | None:
-    """Tell the format from a file's first `HEAD_BYTES` bytes; None if it is none that is read."""
+    """Return the format of a file with these first `HEAD_BYTES` bytes; None if ffprep reads none."""
     return next((format for format in FORMATS if format.magic.match(head)), None)
 
 
 @dataclass(frozen=True, slots=True)
 class OutputFormat:
-    """One format ffprep writes.
+    """One format that ffprep writes.
 
-    `working` is the pixel format in which a mode's filters meet: full chroma, so that odd sizes and
-    offsets are exact. `final_alpha` is what the encoder is given of a picture with alpha, None where
-    the format has none. `largest_side` is the format's own limit in pixels.
+    `working` is the pixel format between a mode's filters: full chroma, so that odd sizes and offsets
+    are exact. `final_alpha` is the encoder's pixel format of a picture with alpha, None if the format
+    has no alpha. `largest_side` is the format's own limit in pixels.
     """
 
     name: str
@@ -116,5 +122,32 @@ WRITABLE_SUFFIXES = ", ".join(suffix for f in OUTPUT_FORMATS.values() for suffix
 
 
 def output_format_of(suffix: str) -> OutputFormat | None:
-    """The format that a file name's suffix asks for; None if it is none that ffprep writes."""
+    """Return the format that ffprep writes under a suffix; None if it writes none."""
     return next((f for f in OUTPUT_FORMATS.values() if suffix.lower() in f.suffixes), None)
+
+
+def looks_like_photo(path: str) -> bool:
+    """Return whether a file is a photo by its suffix, or without a suffix by its first bytes."""
+    suffix = os.path.splitext(path)[1].lower()
+    return suffix in SUFFIXES if suffix else output_format(Path(path)) is not None
+
+
+def output_format(path: Path) -> OutputFormat | None:
+    """Return the format to write for a photo that keeps its format; None if it is not a photo."""
+    try:
+        with open_regular(path) as file:
+            format = sniff(file.read(HEAD_BYTES))
+    except PhotoError:
+        return None
+    return _written_as(format) if format else None
+
+
+def written_as(suffix: str) -> OutputFormat | None:
+    """Return the same by the file's suffix alone."""
+    named = (format for format in FORMATS if suffix.lower() in format.suffixes)
+    return next(map(_written_as, named), None)
+
+
+def _written_as(format: Format) -> OutputFormat:
+    lossless = format.name in ("gif", "bmp", "tiff")
+    return OUTPUT_FORMATS.get(format.name) or OUTPUT_FORMATS["png" if lossless else "jpeg"]

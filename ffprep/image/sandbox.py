@@ -6,6 +6,7 @@ long as they work. A worker that crashes, hangs or fills its memory costs only i
 """
 
 import os
+import pickle
 import sys
 import threading
 import weakref
@@ -17,15 +18,14 @@ from typing import TYPE_CHECKING, Any, Self
 import PIL
 
 import ffprep.version
-from ffprep.core.decoder_log import DecoderLog
 from ffprep.core.image_info import ImageInfo
 from ffprep.core.policy import Policy
 from ffprep.errors import EnvironmentFault, Kind, PhotoError
 from ffprep.image.probe import Extras, NeedsSandbox, probe
-from ffprep.image.sandbox_worker import receive, send
 from ffprep.system.processes import Limits, Processes, timer
 
 if TYPE_CHECKING:
+    from ffprep.core.decoder_log import DecoderLog
     from ffprep.image.metadata import Rights
 
 # The worker imports the same ffprep as this process, whatever its own path would find. The folders
@@ -101,10 +101,10 @@ class Decoder:
         deadline = timer(self._timeout, self._running.kill)
         stdin, stdout = self._running.stdin, self._running.stdout
         try:
-            send(stdin, (name, arguments))
+            pickle.dump((name, arguments), stdin)
             stdin.flush()
-            answer = receive(stdout)
-        except OSError:
+            answer = pickle.load(stdout)
+        except (OSError, EOFError, pickle.UnpicklingError):
             answer = None
         finally:
             late = not deadline.is_alive()
@@ -208,7 +208,7 @@ class DecoderPool:
         extras: Extras = self._call("extras", path, picture)
         return extras
 
-    def damage(self, path: Path, picture: ImageInfo, log: DecoderLog) -> str | None:
+    def damage(self, path: Path, picture: ImageInfo, log: "DecoderLog") -> str | None:
         """Return what shows that a part of a picture is missing (see `integrity.damage`)."""
         if log.is_conclusive(picture.format.name):
             return log.damage[0] if log.damage else None

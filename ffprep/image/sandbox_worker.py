@@ -1,15 +1,15 @@
 """The process in which pictures are decoded for another one, started by `sandbox`.
 
-It reads requests from stdin and answers on stdout, each a pickle behind its length. A request is the
-name of a function below and its arguments; an answer is what it returns, and the error it raises. A
-picture's pixels follow their answer.
+It reads requests from stdin and answers on stdout, each a pickle. A request is the name of a function
+below and its arguments; an answer is what it returns, and the error it raises. A picture's pixels
+follow their answer.
 """
 
 import pickle
-import struct
 import sys
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import IO, Any
 
 from ffprep.core.image_info import ImageInfo
@@ -36,48 +36,42 @@ def main() -> None:
     }
     warnings.filterwarnings("ignore", module="PIL")
     source, sink = sys.stdin.buffer, sys.stdout.buffer
-    while request := receive(source):
-        name, arguments = request
+    for name, arguments in _requests(source):
         try:
             if name == "decoded":
                 with probe.decoded(*arguments) as (picture, pixels):
                     _send_pixels(sink, picture, pixels)
             else:
-                send(sink, (functions[name](*arguments), None))
+                _send(sink, (functions[name](*arguments), None))
         except PhotoError as error:
-            send(sink, (None, (error.kind, str(error))))
+            _send(sink, (None, (error.kind, str(error))))
         except MemoryError:
             refused = pillow.out_of_memory()
-            send(sink, (None, (refused.kind, str(refused))))
+            _send(sink, (None, (refused.kind, str(refused))))
         except Exception as error:  # a bug, reported as such
-            send(sink, (None, (Kind.INTERNAL, f"{type(error).__name__}: {error}")))
+            _send(sink, (None, (Kind.INTERNAL, f"{type(error).__name__}: {error}")))
         sink.flush()
+
+
+def _requests(source: IO[bytes]) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    """Yield requests until the input ends or breaks off."""
+    with suppress(EOFError, pickle.UnpicklingError):
+        while True:
+            yield pickle.load(source)
+
+
+def _send(sink: IO[bytes], answer: tuple[Any, Any]) -> None:
+    sink.write(pickle.dumps(answer))  # nothing is written if it cannot be pickled
 
 
 def _send_pixels(sink: IO[bytes], picture: ImageInfo, pixels: Iterable[bytes]) -> None:
     """Send an answer and the pixels that follow it; if they break off, so does this process."""
-    send(sink, (picture, None))
+    _send(sink, (picture, None))
     try:
         for part in pixels:
             sink.write(part)
     except Exception as error:
         sys.exit(str(error))
-
-
-def send(pipe: IO[bytes], message: object) -> None:
-    """Write one message."""
-    data = pickle.dumps(message)
-    pipe.write(struct.pack(">I", len(data)) + data)
-
-
-def receive(pipe: IO[bytes]) -> Any:
-    """Read one message; None at the end, also if the message is cut off."""
-    head = pipe.read(4)
-    data = pipe.read(struct.unpack(">I", head)[0]) if len(head) == 4 else b""
-    try:
-        return pickle.loads(data) if data else None
-    except (EOFError, pickle.UnpicklingError):
-        return None
 
 
 if __name__ == "__main__":

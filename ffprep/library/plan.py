@@ -20,7 +20,7 @@ from ffprep.config.sidecars import (
     parse_sidecar,
     read_sidecar,
 )
-from ffprep.core.formats import OutputFormat, output_format_of
+from ffprep.core.formats import OutputFormat, output_format, output_format_of, written_as
 from ffprep.core.job import BATCH, Batch, Job, Result
 from ffprep.core.location import Location, location_of
 from ffprep.core.shard import Shard
@@ -29,7 +29,7 @@ from ffprep.errors import Kind, PhotoError, UsageError
 from ffprep.library.collisions import CollisionIndex, is_case_blind, overwritten_source
 from ffprep.library.naming import Names
 from ffprep.library.selection import Selection
-from ffprep.library.walk import Listing, Walk, as_prefix, output_format, written_as
+from ffprep.library.walk import Listing, Walk, as_prefix
 from ffprep.system.files import SIDECAR, FileStamp, is_url
 
 _Item = Batch | Result

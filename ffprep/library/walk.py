@@ -13,15 +13,7 @@ from dataclasses import dataclass, field
 from itertools import groupby, islice
 from pathlib import Path
 
-from ffprep.core.formats import (
-    FORMATS,
-    HEAD_BYTES,
-    OUTPUT_FORMATS,
-    SUFFIXES,
-    Format,
-    OutputFormat,
-    sniff,
-)
+from ffprep.core.formats import SUFFIXES, looks_like_photo, output_format
 from ffprep.core.location import Location, names_url, spelt
 from ffprep.errors import PhotoError, UsageError
 from ffprep.library.selection import Selection
@@ -29,7 +21,6 @@ from ffprep.system.files import (
     SIDECAR,
     FileStamp,
     is_url,
-    open_regular,
     photo_error_from,
     real_folder,
 )
@@ -333,33 +324,6 @@ def _stays_inside(link: str, source: str) -> bool:
     A link to a folder does not count, since each photo of that folder would be found twice.
     """
     return os.path.realpath(link).startswith(source) and not os.path.isdir(link)
-
-
-def looks_like_photo(path: str) -> bool:
-    """Return whether a file is a photo by its suffix, or without a suffix by its first bytes."""
-    suffix = os.path.splitext(path)[1].lower()
-    return suffix in SUFFIXES if suffix else output_format(Path(path)) is not None
-
-
-def output_format(path: Path) -> OutputFormat | None:
-    """Return the format to write for a photo that keeps its format; None if it is not a photo."""
-    try:
-        with open_regular(path) as file:
-            format = sniff(file.read(HEAD_BYTES))
-    except PhotoError:
-        return None
-    return _written_as(format) if format else None
-
-
-def written_as(suffix: str) -> OutputFormat | None:
-    """Return the same by the file's suffix alone."""
-    named = (format for format in FORMATS if suffix.lower() in format.suffixes)
-    return next(map(_written_as, named), None)
-
-
-def _written_as(format: Format) -> OutputFormat:
-    lossless = format.name in ("gif", "bmp", "tiff")
-    return OUTPUT_FORMATS.get(format.name) or OUTPUT_FORMATS["png" if lossless else "jpeg"]
 
 
 def require_no_picture(option: str, path: Path) -> None:

@@ -158,8 +158,8 @@ def test_pixels_come_through_whole(home: Path, tmp_path: Path) -> None:
 def test_nobody_is_left_when_the_program_ends(home: Path, tmp_path: Path) -> None:
     ramp(60, 40).save(tmp_path / "a.webp")
     code = (
-        "from pathlib import Path; from ffprep.image.sandbox import *; from ffprep.system.processes import *; from ffprep.core.job import *\n"
-        f"v = Viewers(Processes(), Policy()); v.probe(Path({str(tmp_path)!r}) / 'a.webp', 10**8)\n"
+        "from pathlib import Path; from ffprep.image.sandbox import *; from ffprep.system.processes import *; from ffprep.core.policy import *\n"
+        f"v = DecoderPool(Processes(), Policy()); v.probe(Path({str(tmp_path)!r}) / 'a.webp', 10**8)\n"
         "print(v._idle[0]._running._child.pid)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)

@@ -1,31 +1,28 @@
-"""How the two ends of a batch are now, for comparing: files by a look, objects by their folder's listing."""
+"""The stamps of files and objects as they are now: files by stat, objects by listing their folder."""
 
 import os
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from ffprep.core.job import Batch
-from ffprep.core.location import Location
 from ffprep.errors import EnvironmentFault, PhotoError
+from ffprep.storage.protocol import Page, Place, storage_of
 from ffprep.system.files import FileStamp, is_url
 
-if TYPE_CHECKING:
-    from ffprep.storage.objects import Page
-
 _FOLDERS = 4
-"""Of how many folders of objects the listings are held."""
-_HELD = 8192
-"""From how many FileStamps on those are let go that were asked for already."""
-_TURNS = 4
-"""How often a listing begins anew, before all of it is held."""
+"""How many listed folders are kept."""
+_KEPT = 8192
+"""From how many stamps on those that were asked for already are dropped."""
+_RESTARTS = 4
+"""How often a listing starts again before all of it is kept."""
 
 
 @dataclass(slots=True)
-class _Listed:
+class ListedFolder:
     """A folder of objects, listed as far as was asked for.
 
-    Batches come in the order of their names, and so do listings, most of them: then what lies behind is let go.
+    Batches come in the order of their names, and so do most listings: then names that are behind
+    are dropped.
     """
 
     folder: str
@@ -33,15 +30,15 @@ class _Listed:
     _stamps: dict[str, FileStamp] = field(default_factory=dict)
     _from: str = ""
     _last: str = ""
-    _turns: int = 0
+    _starts: int = 0
     _sorted: bool = True
 
     def stamps(self, names: Collection[str]) -> Mapping[str, FileStamp]:
-        """Those of `names` that are there, and of others. Raises EnvironmentFault."""
+        """Return the stamps of those `names` that exist, and of others. Raise EnvironmentFault."""
         low, high = min(names), max(names)
         if self._pages is None or low < self._from:
-            self._begin()
-        elif self._streams and len(self._stamps) > _HELD:
+            self._start()
+        elif self._streams and len(self._stamps) > _KEPT:
             self._stamps = {name: stamp for name, stamp in self._stamps.items() if name >= low}
             self._from = low
         try:
@@ -52,14 +49,12 @@ class _Listed:
 
     @property
     def _streams(self) -> bool:
-        return self._sorted and self._turns <= _TURNS
+        return self._sorted and self._starts <= _RESTARTS
 
-    def _begin(self) -> None:
-        from ffprep.storage.objects import store
-
-        self._pages = store(self.folder).pages(self.folder, all_of_it=True)
+    def _start(self) -> None:
+        self._pages = storage_of(self.folder).list(self.folder, top=True)
         self._stamps, self._from, self._last = {}, "", ""
-        self._turns += 1
+        self._starts += 1
 
     def _read_up_to(self, high: str) -> None:
         assert self._pages is not None
@@ -70,8 +65,8 @@ class _Listed:
             for each in page.objects:
                 if each.name < self._last and self._sorted:
                     self._sorted = False
-                    if self._from:  # some of it was let go
-                        self._begin()
+                    if self._from:  # some names were dropped
+                        self._start()
                         break
                 self._stamps[each.name] = each.stamp
                 self._last = each.name
@@ -79,24 +74,21 @@ class _Listed:
 
 @dataclass(frozen=True, slots=True)
 class StampReader:
-    """Looks at files and objects."""
+    """Reads the stamps of files and objects."""
 
-    _folders: dict[str, _Listed] = field(default_factory=dict)
+    _folders: dict[str, ListedFolder] = field(default_factory=dict)
 
     def source(self, batch: Batch, index: int) -> FileStamp | None:
-        """Of one of a batch's sources."""
+        """Return the stamp of one of a batch's sources."""
         if batch.stamps:
             return batch.stamps[index]
         return stamp_or_none(batch.folder + batch.names[index])
 
     def both(self, batch: Batch) -> Iterator[tuple[FileStamp | None, FileStamp | None]]:
-        """Of each source, and of its output."""
+        """Yield the stamps of each source and its output."""
         if not is_url(batch.output_folder):
             for index, output in enumerate(batch.outputs):
-                yield (
-                    self.source(batch, index),
-                    stamp_or_none(batch.output_folder + output, follow=False),
-                )
+                yield self.source(batch, index), self.output(batch.output_folder + output)
             return
         places = [(batch.output_folder + output).rpartition("/") for output in batch.outputs]
         names: dict[str, list[str]] = {}
@@ -106,22 +98,41 @@ class StampReader:
         for index, (folder, _, name) in enumerate(places):
             yield self.source(batch, index), stamps[folder].get(name)
 
-    def object(self, url: str) -> FileStamp | None:
-        """Of an object, None where there is none. Raises EnvironmentFault where the store cannot be asked."""
-        folder, _, name = url.rpartition("/")
+    def output(self, place: Place) -> FileStamp | None:
+        """Return the stamp of an output, None if it is missing; links are not followed.
+
+        Raise EnvironmentFault if a store does not answer.
+        """
+        path = os.fspath(place)
+        if not is_url(path):
+            return stamp_or_none(path, follow=False)
+        folder, _, name = path.rpartition("/")
         return self._listed(folder).stamps((name,)).get(name)
 
-    def _listed(self, folder: str) -> _Listed:
+    def is_gone(self, place: Place) -> bool:
+        """Return whether a source is missing, and not only impossible to look at."""
+        path = os.fspath(place)
+        if is_url(path):
+            return self.output(path) is None
+        try:
+            os.lstat(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return True
+        except OSError:
+            return False
+        return False
+
+    def _listed(self, folder: str) -> ListedFolder:
         if folder not in self._folders:
             if len(self._folders) >= _FOLDERS:
                 del self._folders[next(iter(self._folders))]
-            self._folders[folder] = _Listed(folder)
+            self._folders[folder] = ListedFolder(folder)
         return self._folders[folder]
 
 
-def stamp_or_none(path: str | Location, follow: bool = True) -> FileStamp | None:
-    """Of a file, None where there is none; nor is there of an object."""
+def stamp_or_none(place: Place, follow: bool = True) -> FileStamp | None:
+    """Return the stamp of a file; None if it is missing, and for an object."""
     try:
-        return FileStamp.seen(os.stat(path, follow_symlinks=follow))
+        return FileStamp.seen(os.stat(place, follow_symlinks=follow))
     except (OSError, ValueError):
         return None

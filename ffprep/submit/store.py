@@ -23,7 +23,7 @@ from ffprep.ledger.database import (
     open_to_write,
     refuse_others,
 )
-from ffprep.storage.lock import held_file, lock_output
+from ffprep.storage.local import LOCAL, lock_file
 from ffprep.submit.errors import FailureKind, JobError
 from ffprep.system.files import FOLDER, FileStamp
 
@@ -174,15 +174,15 @@ class SubmissionStore:
 def open_store(folder: Path, clip: str = "", wait: float = 0.0) -> Iterator[SubmissionStore]:
     """Open the store of a folder, and make it if needed. Locks the folder, or only one `clip`.
 
-    Raises EnvironmentFault if the store cannot be written, OutputLocked as `lock_output` does.
+    Raises EnvironmentFault if the store cannot be written, OutputLocked as `Storage.lock` does.
     """
     path = folder / _FILE
     with ExitStack() as stack:
         try:
-            lock = held_file(folder / clip, wait) if clip else lock_output(folder, wait)
+            lock = lock_file(folder / clip, wait) if clip else LOCAL.lock(folder, wait)
             stack.enter_context(lock)
             # One process at a time creates the file.
-            with database_errors(path, _LAYOUT), held_file(folder / path.name, _OPEN_TIMEOUT):
+            with database_errors(path, _LAYOUT), lock_file(folder / path.name, _OPEN_TIMEOUT):
                 refuse_others(path, _LAYOUT)
                 if path.exists() and not path.stat().st_size:  # for example after a full disk
                     raise OSError(errno.EINVAL, "the file was emptied")

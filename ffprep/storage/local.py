@@ -1,0 +1,249 @@
+"""Files of this machine, and the lock of an output folder.
+
+The lock is flock(2) on a file in the folder. The system releases it when its holder ends, however it
+ends. Over NFS it is as good as the server's locks.
+"""
+
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import stat
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from hashlib import sha256
+from io import BufferedReader
+from pathlib import Path
+from typing import cast
+
+from ffprep.core.shard import Shard
+from ffprep.errors import OutputLocked, PhotoError
+from ffprep.storage.protocol import Object, Page, Place, Stopped, never
+from ffprep.system.files import FOLDER, FileStamp, open_regular, photo_error_from
+from ffprep.system.tempfiles import replacing
+from ffprep.system.tempfiles import temporary_name
+
+_POLL = 0.1
+"""Seconds between two attempts to lock."""
+
+
+class LocalStorage:
+    """Paths of this machine. Walks of large folders have their own code, in `library.walk`."""
+
+    is_local = True
+
+    def is_folder(self, place: Place) -> bool:
+        """As Storage's."""
+        return os.path.isdir(place)
+
+    def list(self, folder: Place, top: bool = False) -> Iterator[Page]:
+        """As Storage's; one page."""
+        objects, folders = [], []
+        with _photo_errors(), suppress(FileNotFoundError, NotADirectoryError):
+            for entry in os.scandir(folder):
+                if entry.is_dir():
+                    folders.append(entry.name)
+                else:
+                    objects.append(_object(entry.name, entry.stat(follow_symlinks=False)))
+        yield Page(sorted(objects, key=lambda each: each.name), sorted(folders))
+
+    def stat(self, place: Place) -> Object | None:
+        """As Storage's; links are followed."""
+        with _photo_errors():
+            try:
+                return _object(os.path.basename(place), os.stat(place))
+            except (FileNotFoundError, NotADirectoryError):
+                return None
+
+    def read(self, place: Place, most: int | None = None) -> bytes:
+        """As Storage's."""
+        with open_regular(Path(place)) as file:
+            return file.read(-1 if most is None else most)
+
+    def local_path(self, place: Place, folder: Path, name: str) -> Path:
+        """Return the path itself."""
+        return Path(place)
+
+    def fetch(self, place: Place, path: Path, expected: FileStamp | None = None) -> Object:
+        """As Storage's."""
+        with _photo_errors():
+            if Path(place) != path:
+                shutil.copyfile(place, path)
+            return _object(path.name, os.stat(place))
+
+    def put(self, path: Path, place: Place) -> FileStamp:
+        """As Storage's."""
+        target = Path(place)
+        if target != path:
+            with replacing(target) as temporary:
+                shutil.copyfile(path, temporary)
+        return FileStamp.of(target)
+
+    def create(self, place: Place, data: bytes) -> bool:
+        """As Storage's."""
+        with _photo_errors():
+            Path(place).parent.mkdir(parents=True, exist_ok=True)
+            try:
+                with open(place, "xb") as file:
+                    file.write(data)
+            except FileExistsError:
+                return False
+        return True
+
+    def replace(self, path: Path, place: Place, before: Object | None) -> Object | None:
+        """As Storage's; hold the folder's lock, since the comparison and the rename are two steps."""
+        if self.stat(place) != before:
+            return None
+        self.put(path, place)
+        return self.stat(place)
+
+    def remove(self, place: Place, top: Place | None = None) -> None:
+        """As Storage's."""
+        with _photo_errors():
+            os.unlink(place)
+        folder = Path(place).parent
+        with suppress(OSError):
+            while top is not None and folder != Path(top):
+                folder.rmdir()
+                folder = folder.parent
+
+    def content_hash(self, place: Place) -> bytes | None:
+        """As Storage's."""
+        try:
+            with open_regular(Path(place)) as file:
+                read = cast(BufferedReader, file)
+                return hashlib.file_digest(read, _blake2b).digest()
+        except (OSError, PhotoError):
+            return None
+
+    def ignores_case(self, folder: Place) -> bool:
+        """As Storage's; the folder may not be there yet."""
+        path = Path(folder)
+        try:
+            there = next(p for p in (path, *path.absolute().parents) if os.path.isdir(p))
+            probe = there / temporary_name()
+            probe.touch()
+            try:
+                return probe.with_name(probe.name.upper()).exists()
+            finally:
+                probe.unlink()
+        except OSError:
+            return False
+
+    @contextmanager
+    def lock(
+        self,
+        folder: Place,
+        wait: float = 0.0,
+        shard: Shard | None = None,
+        stopped: Stopped = never,
+    ) -> Iterator[None]:
+        """As Storage's. The folder is made if it is missing; a `shard` shares it with others."""
+        output, until = Path(folder), time.monotonic() + wait
+        place = output / FOLDER / "lock"
+
+        def waited_enough() -> bool:
+            return stopped() or time.monotonic() >= until
+
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with ExitStack() as stack:
+            stack.enter_context(_flock(output, place, waited_enough, shared=shard is not None))
+            if shard:
+                stack.enter_context(_flock(output, Path(shard.own(place)), waited_enough))
+            yield
+
+
+LOCAL = LocalStorage()
+
+
+def _blake2b() -> "hashlib._Hash":
+    return hashlib.blake2b(digest_size=16)
+
+
+def _object(name: str, found: os.stat_result) -> Object:
+    return Object(name, FileStamp.seen(found), found.st_mtime_ns)
+
+
+@contextmanager
+def _photo_errors() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise photo_error_from(error) from None
+
+
+@contextmanager
+def lock_file(file: Path, wait: float = 0.0) -> Iterator[None]:
+    """Lock one output, by a lock file in its folder, which is made if it is missing.
+
+    Wait `wait` seconds. Raise OutputLocked if another process still has it.
+    """
+    # The name of a lock must not be too long where that of the file is not.
+    digest = sha256(os.fsencode(file.name)).hexdigest()[:16]
+    place, until = file.parent / FOLDER / f"{digest}.lock", time.monotonic() + wait
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with _flock(file, place, lambda: time.monotonic() >= until):
+        yield
+
+
+@contextmanager
+def _flock(
+    output: Path, place: Path, waited_enough: Callable[[], bool], shared: bool = False
+) -> Iterator[None]:
+    # Do not follow a link that somebody has put there: the file it names would be emptied.
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+    descriptor = os.open(place, flags, 0o666)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, f"{place} is not a regular file")
+        while not _try_flock(descriptor, shared):
+            if waited_enough():
+                raise OutputLocked(
+                    f"{output} is held by {_holder(place)}; wait for it with --wait SECONDS"
+                )
+            time.sleep(_POLL)
+        if shared:  # a name that an exclusive holder left is not the holder's now
+            _clear(descriptor)
+        else:
+            _write_holder(descriptor)
+        try:
+            yield
+        finally:
+            if not shared:
+                _clear(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _try_flock(descriptor: int, shared: bool) -> bool:
+    try:
+        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _clear(descriptor: int) -> None:
+    with suppress(OSError):
+        os.ftruncate(descriptor, 0)
+
+
+def _write_holder(descriptor: int) -> None:
+    """Write who holds the lock, for the message of runs that wait."""
+    since = time.strftime("%Y-%m-%d %H:%M:%S %z")
+    holder = {"pid": os.getpid(), "host": os.uname().nodename, "since": since}
+    with suppress(OSError):
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, json.dumps(holder).encode(), 0)
+
+
+def _holder(place: Path) -> str:
+    try:
+        holder = json.loads(place.read_text())
+        who = f"process {holder['pid']} on {holder['host']}"
+        return f"another run: {who}, since {holder['since']}"
+    except (OSError, ValueError, TypeError, KeyError):
+        return "another run"

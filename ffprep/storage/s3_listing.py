@@ -1,0 +1,160 @@
+"""ListObjectsV2, a page at a time, with keys exactly as they are.
+
+obstore cannot do this: its `list_with_delimiter` returns a folder whole, it fails for a folder with
+one key that has an empty part, `.` or `..`, and a slash at the beginning or end of a key is lost.
+"""
+
+import hashlib
+import hmac
+import ssl
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from functools import cached_property
+from http.client import HTTPException
+from typing import Any
+from urllib.error import HTTPError
+from urllib.parse import quote, unquote_plus, urlsplit
+from urllib.request import HTTPSHandler, OpenerDirector, Request, build_opener
+
+from defusedxml.ElementTree import fromstring
+
+from ffprep.storage.aws_credentials import CredentialProvider, Credentials
+from ffprep.storage.errors import HttpError
+from ffprep.storage.protocol import Object, stamp_of
+
+_SECONDS = 30.0
+_EMPTY = hashlib.sha256(b"").hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """An answer: objects with whole keys, prefixes that end in a slash, how to go on."""
+
+    objects: list[Object]
+    prefixes: list[str]
+    token: str
+
+
+@dataclass(frozen=True)
+class Lister:
+    """Lists one bucket, at `url`. Without `credentials`, requests are not signed."""
+
+    url: str
+    region: str
+    credentials: CredentialProvider | None
+    requester_pays: bool = False
+    ca_bundle: str = ""
+
+    def page(self, prefix: str, token: str = "", most: int = 1000) -> Part:
+        """Ask for a page. Raise HttpError, or OSError and HTTPException for the connection."""
+        query = {
+            "list-type": "2",
+            "delimiter": "/",
+            "encoding-type": "url",
+            "max-keys": str(most),
+            "prefix": prefix,
+        }
+        if token:
+            query["continuation-token"] = token
+        request = self._request("&".join(f"{key}={_quoted(query[key])}" for key in sorted(query)))
+        try:
+            with self._opener.open(request, timeout=_SECONDS) as answer:
+                return _part(answer.read())
+        except HTTPError as error:
+            with error:
+                body = error.read().decode(errors="replace")
+            raise HttpError(error.code, body) from None
+        except HTTPException as error:
+            raise ConnectionError(str(error) or type(error).__name__) from None
+
+    def _request(self, query: str) -> Request:
+        headers = {"x-amz-request-payer": "requester"} if self.requester_pays else {}
+        if self.credentials:
+            headers |= signed(f"{self.url}/?{query}", headers, self.region, self.credentials())
+        return Request(f"{self.url}/?{query}", headers=headers)
+
+    @cached_property
+    def _opener(self) -> OpenerDirector:
+        context = ssl.create_default_context()
+        if self.ca_bundle:
+            context.load_verify_locations(self.ca_bundle)
+        return build_opener(HTTPSHandler(context=context))
+
+
+def signed(
+    url: str,
+    headers: dict[str, str],
+    region: str,
+    credentials: Credentials,
+    moment: datetime | None = None,
+) -> dict[str, str]:
+    """Return the headers that sign a GET request (AWS Signature Version 4).
+
+    The query of `url` is encoded and sorted already.
+    """
+    parts = urlsplit(url)
+    time = (moment or datetime.now(timezone.utc)).strftime("%Y%m%dT%H%M%SZ")
+    more = {"host": parts.netloc, "x-amz-content-sha256": _EMPTY, "x-amz-date": time}
+    if token := credentials.get("token"):
+        more["x-amz-security-token"] = token
+    every = {name.lower(): text for name, text in (headers | more).items()}
+    names = ";".join(sorted(every))
+    lines = "".join(f"{name}:{every[name]}\n" for name in sorted(every))
+    canonical = f"GET\n{parts.path}\n{parts.query}\n{lines}\n{names}\n{_EMPTY}"
+    scope = f"{time[:8]}/{region}/s3/aws4_request"
+    digest = hashlib.sha256(canonical.encode()).hexdigest()
+    key = f"AWS4{credentials['secret_access_key']}".encode()
+    for word in scope.split("/"):
+        key = hmac.digest(key, word.encode(), "sha256")
+    text = f"AWS4-HMAC-SHA256\n{time}\n{scope}\n{digest}"
+    signature = hmac.digest(key, text.encode(), "sha256").hex()
+    scoped = f"Credential={credentials['access_key_id']}/{scope}"
+    more["Authorization"] = (
+        f"AWS4-HMAC-SHA256 {scoped}, SignedHeaders={names}, Signature={signature}"
+    )
+    del more["host"]
+    return more
+
+
+def _quoted(text: str) -> str:
+    return quote(text, safe="-_.~")
+
+
+def _part(content: bytes) -> Part:
+    try:
+        tree = fromstring(content)
+    except SyntaxError:
+        raise ConnectionError("the answer is not a listing") from None
+    space = tree.tag.partition("}")[0] + "}" if tree.tag.startswith("{") else ""
+    objects = [_object(each, space) for each in tree.iter(f"{space}Contents")]
+    prefixes = [
+        unquote_plus(each.findtext(f"{space}Prefix") or "")
+        for each in tree.iter(f"{space}CommonPrefixes")
+    ]
+    more = tree.findtext(f"{space}IsTruncated") == "true"
+    token = tree.findtext(f"{space}NextContinuationToken") or ""
+    if more and not token:
+        raise ConnectionError("the answer is a part of a listing, without a way to go on")
+    return Part(objects, prefixes, token if more else "")
+
+
+def _object(contents: Any, space: str) -> Object:
+    def text(name: str) -> str:
+        return contents.findtext(f"{space}{name}") or ""
+
+    version, changed = text("ETag"), text("LastModified")
+    modified = 0
+    if changed:
+        moment = datetime.fromisoformat(changed.replace("Z", "+00:00"))
+        modified = round(moment.timestamp() * 10**6) * 1000
+    key = unquote_plus(text("Key"))
+    return Object(key, stamp_of(int(text("Size") or 0), version, modified), modified, version)
+
+
+def names_below(objects: list[Object], prefix: str) -> Iterator[Object]:
+    """Yield those with a name below `prefix`, under that name; not the markers of folders."""
+    for each in objects:
+        name = each.name[len(prefix) :]
+        if name and not name.endswith("/"):
+            yield Object(name, each.stamp, each.modified, each.version)

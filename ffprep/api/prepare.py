@@ -11,7 +11,7 @@ from typing import Any, Unpack
 from ffprep.api.photo_input import Source, copy, name_of
 from ffprep.conversion.converter import Converter
 from ffprep.conversion.ffmpeg_binary import find
-from ffprep.conversion.staging import RemoteConverter
+from ffprep.conversion.remote import RemoteConverter
 from ffprep.core.formats import output_format_of
 from ffprep.core.geometry import Size
 from ffprep.core.job import Result

@@ -1,7 +1,7 @@
-"""A chunk of Jobs whose photos or outputs are in a store: fetched, converted as files of this machine, put.
+"""Converting wherever the photos are: objects are downloaded, converted as files, and uploaded.
 
-All of it happens in the chunk itself, so that a chunk may run wherever there are ffprep and the store. What is
-on the way lies in a folder of its own where temporary files go, at most two windows of photos at a time.
+All of it happens in one chunk, so that a chunk can run wherever ffprep and the store can be reached.
+Objects in work are in a folder of their own below TMPDIR, at most two windows of photos at a time.
 """
 
 import os
@@ -13,123 +13,159 @@ from pathlib import Path
 from typing import Any
 
 from ffprep.conversion.converter import Converter
+from ffprep.core.geometry import Size
 from ffprep.core.job import Job, LocalJob, Result
-from ffprep.core.location import Remote
+from ffprep.core.location import Location, listed_stamp
 from ffprep.errors import Kind, PhotoError
-from ffprep.storage.objects import md5, stamp_of, store
+from ffprep.storage.protocol import storage_of
+from ffprep.system.files import FileStamp
 from ffprep.system.tempfiles import working_folder
 
-_TOGETHER, _BYTES = 32, 64 << 20
-"""What makes a window at most: so many photos, of so many bytes; or one."""
-_AT_ONCE = 8
-"""How many objects of a chunk are on the way at a time."""
-_PULSE = 0.05
-_MOMENT = 0.5
-"""Seconds for what is put when a run is interrupted: else it is there, and put again. `workers` waits no longer."""
-_BYTES_A_PIXEL, _ROOM = 8, 1 << 24
+_WINDOW, _WINDOW_BYTES = 32, 64 << 20
+"""A window of photos has at most so many photos, and so many bytes unless it has one photo."""
+_CONNECTIONS = 8
+"""How many objects of a chunk are transferred at a time."""
+_POLL = 0.05
+_GRACE = 0.5
+"""Seconds for running uploads after an interrupt; `system.pool` waits no longer. Later ones count as
+not done: they may be there, and are uploaded again by the next run."""
+_BYTES_A_PIXEL, _HEADER = 8, 1 << 24
 
 
 @dataclass(frozen=True, slots=True)
-class _Waiting:
-    """A Job, and the LocalJob that it is when its photo is here."""
+class RemoteConverter:
+    """Converts as its Converter does, wherever the photos are."""
 
-    errand: Job
-    job: LocalJob
-    fetched: "Future[None]"
+    converter: Converter
+
+    def convert(self, jobs: Iterable[Job]) -> Iterator[Result]:
+        """Yield one Result a Job, as they come; stop early when the processes are stopped.
+
+        Raise EnvironmentFault when none can succeed.
+        """
+        local, others = list[LocalJob](), list[Job]()
+        for job in jobs:
+            if isinstance(job, LocalJob):
+                local.append(job)
+            else:
+                others.append(job)
+        if local:
+            yield from self.converter.convert(local)
+        if others:
+            with transfer(self.converter) as chunk:
+                yield from chunk.results(others)
+
+    def prove(self, job: Job) -> tuple[Size, FileStamp]:
+        """Verify an output, as the Converter does. Raise PhotoError for an object."""
+        if isinstance(job, LocalJob):
+            return self.converter.verify_existing(job)
+        raise PhotoError(Kind.UNSUPPORTED, "an object is not downloaded to be verified again")
+
+    def pipeline(self, job: Job) -> list[list[str]]:
+        """Return the Converter's command lines; none where an object is transferred."""
+        return self.converter.command_lines(job) if isinstance(job, LocalJob) else []
+
+
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    """A Job, the LocalJob that it becomes when its photo is downloaded, and the download."""
+
+    job: Job
+    local: LocalJob
+    download: "Future[None]"
 
 
 @dataclass(slots=True)
 class Transfer:
-    """One chunk's folder and threads."""
+    """The folder and the threads of one chunk."""
 
     converter: Converter
     folder: Path
     threads: ThreadPoolExecutor
-    _puts: "set[Future[Result]]" = field(default_factory=set)
+    _uploads: "set[Future[Result]]" = field(default_factory=set)
     _count: int = 0
 
-    def results(self, errands: list[Job]) -> Iterator[Result]:
-        """Each window is fetched while the one before it is converted, and what is done is put."""
-        yield from self._carried(errands)
-        yield from self._awaited()
-
-    def _carried(self, errands: list[Job]) -> Iterator[Result]:
-        windows = list(_windows(errands))
-        ahead = self._fetch(windows[0])
+    def results(self, jobs: list[Job]) -> Iterator[Result]:
+        """Download each window while the one before it is converted; upload what is converted."""
+        windows = list(_windows(jobs))
+        next_window = self._start(windows[0])
         for following in [*windows[1:], []]:
-            here, ahead = ahead, self._fetch(following)
-            ready = dict[Path, _Waiting]()
-            for waiting in here:
+            window, next_window = next_window, self._start(following)
+            ready = dict[Path, _Pending]()
+            for pending in window:
                 try:
-                    self._await([waiting.fetched])
+                    self._wait([pending.download])
                     if self._stopped:
-                        return
-                    waiting.fetched.result()
-                    ready[waiting.job.output] = waiting
+                        break
+                    pending.download.result()
+                    ready[pending.local.output] = pending
                 except PhotoError as error:
-                    yield Result.failed(waiting.errand.source, waiting.errand.output, error)
-            yield from self._converted(ready)
+                    yield Result.failed(pending.job.source, pending.job.output, error)
+            if self._stopped:
+                break
+            yield from self._convert(ready)
+        yield from self._last_uploads()
 
-    def _converted(self, ready: dict[Path, _Waiting]) -> Iterator[Result]:
-        for result in self.converter.convert(waiting.job for waiting in ready.values()):
+    def _convert(self, ready: dict[Path, _Pending]) -> Iterator[Result]:
+        for result in self.converter.convert(pending.local for pending in ready.values()):
             assert isinstance(result.output, Path)
-            waiting = ready[result.output]
-            errand = waiting.errand
-            result = replace(result, source=errand.source, output=errand.output)
-            if result.failure or not isinstance(errand.output, Remote):
+            pending = ready[result.output]
+            job = pending.job
+            result = replace(result, source=job.source, output=job.output)
+            if result.failure or pending.local.output == job.output:
                 yield result
             else:
-                self._puts.add(self.threads.submit(_put, waiting, result))
-            yield from self._taken()
-        for waiting in ready.values():
-            if isinstance(waiting.errand.source, Remote):
-                waiting.job.source.unlink(missing_ok=True)
+                self._uploads.add(self.threads.submit(_upload, pending, result))
+            yield from self._finished_uploads()
+        for pending in ready.values():
+            if pending.local.source != pending.job.source:
+                pending.local.source.unlink(missing_ok=True)
 
-    def _taken(self) -> Iterator[Result]:
-        """What was put meanwhile."""
-        done = {put for put in self._puts if put.done()}
-        self._puts -= done
-        for put in done:
-            yield put.result()
+    def _finished_uploads(self) -> Iterator[Result]:
+        done = {upload for upload in self._uploads if upload.done()}
+        self._uploads -= done
+        for upload in done:
+            yield upload.result()
 
-    def _awaited(self) -> Iterator[Result]:
-        """What is still put; when the run is to end, only what is there in a moment."""
-        while self._puts and not self._stopped:
-            self._await(self._puts)
-            yield from self._taken()
-        wait(self._puts, _MOMENT)
-        yield from self._taken()
+    def _last_uploads(self) -> Iterator[Result]:
+        """Wait for all uploads; for a moment only, if the run is to end."""
+        while self._uploads and not self._stopped:
+            self._wait(self._uploads)
+            yield from self._finished_uploads()
+        wait(self._uploads, _GRACE)
+        yield from self._finished_uploads()
 
-    def _await(self, futures: "Iterable[Future[Any]]") -> None:
+    def _wait(self, futures: "Iterable[Future[Any]]") -> None:
         """Wait for one of them, or for the end of the run."""
         pending = set(futures)
         while not self._stopped:
-            if wait(pending, _PULSE, FIRST_COMPLETED).done:
+            if wait(pending, _POLL, FIRST_COMPLETED).done:
                 return
 
     @property
     def _stopped(self) -> bool:
         return self.converter.processes.stopped
 
-    def _fetch(self, window: list[Job]) -> list[_Waiting]:
-        """Begin to fetch what is not here."""
-        return [self._begun(errand) for errand in window]
+    def _start(self, window: list[Job]) -> list[_Pending]:
+        """Start the downloads of a window."""
+        return [self._pending(job) for job in window]
 
-    def _begun(self, errand: Job) -> _Waiting:
+    def _pending(self, job: Job) -> _Pending:
         self._count += 1
-        source, output = errand.source, errand.output
-        if isinstance(source, Remote):
-            source = self.folder / f"{self._count}{source.suffix}"
-        if isinstance(output, Remote):
-            output = self.folder / f"{self._count}-made{output.suffix}"
-        job = LocalJob(source, output, errand.spec)
-        return _Waiting(errand, job, self.threads.submit(_fetched, errand, job, self.converter))
+        number, source, output = self._count, job.source, job.output
+        local = LocalJob(
+            storage_of(source).local_path(source, self.folder, f"{number}{source.suffix}"),
+            storage_of(output).local_path(output, self.folder, f"{number}-made{output.suffix}"),
+            job.spec,
+        )
+        download = self.threads.submit(_download, source, local.source, self.converter)
+        return _Pending(job, local, download)
 
 
 @contextmanager
 def transfer(converter: Converter) -> Iterator[Transfer]:
-    """A folder and threads, gone in the end; what is on the way then is not waited for."""
-    threads = ThreadPoolExecutor(_AT_ONCE, "ffprep-store")
+    """Yield a Transfer. Its folder and threads end with it; running transfers are not awaited."""
+    threads = ThreadPoolExecutor(_CONNECTIONS, "ffprep-store")
     try:
         with working_folder() as folder:
             yield Transfer(converter, folder, threads)
@@ -137,64 +173,46 @@ def transfer(converter: Converter) -> Iterator[Transfer]:
         threads.shutdown(wait=False, cancel_futures=True)
 
 
-def _windows(errands: list[Job]) -> Iterator[list[Job]]:
-    """The first ones are short, since nothing converts until the first is there."""
-    window, size, most = list[Job](), 0, _AT_ONCE
-    for errand in errands:
-        stamp = errand.source.stamp if isinstance(errand.source, Remote) else None
-        bytes = stamp.bytes if stamp else 0
-        if window and (len(window) >= most or size + bytes > _BYTES):
+def _windows(jobs: list[Job]) -> Iterator[list[Job]]:
+    """The first windows are short, since nothing converts until the first one is downloaded."""
+    window, size, most = list[Job](), 0, _CONNECTIONS
+    for job in jobs:
+        bytes = _listed_bytes(job.source)
+        if window and (len(window) >= most or size + bytes > _WINDOW_BYTES):
             yield window
-            window, size, most = [], 0, min(2 * most, _TOGETHER)
-        window.append(errand)
+            window, size, most = [], 0, min(2 * most, _WINDOW)
+        window.append(job)
         size += bytes
     yield window
 
 
-def _fetched(errand: Job, job: LocalJob, converter: Converter) -> None:
-    """Have a Job's photo here, if it is in a store. Raises PhotoError."""
-    source = errand.source
-    if not isinstance(source, Remote) or converter.processes.stopped:
+def _listed_bytes(source: Location) -> int:
+    stamp = listed_stamp(source)
+    return stamp.bytes if stamp else 0
+
+
+def _download(source: Location, path: Path, converter: Converter) -> None:
+    """Download a photo, unless it is a file. Raise PhotoError."""
+    if source == path or converter.processes.stopped:
         return
-    policy, stamp = converter.policy, source.stamp
-    if stamp and stamp.bytes > _BYTES_A_PIXEL * policy.max_pixels + _ROOM:
-        words = f"{stamp.bytes} bytes are more than a photo of {policy.max_pixels} pixels has"
+    policy, size = converter.policy, _listed_bytes(source)
+    if size > _BYTES_A_PIXEL * policy.max_pixels + _HEADER:
+        words = f"{size} bytes are more than a photo of {policy.max_pixels} pixels has"
         raise PhotoError(Kind.TOO_LARGE, f"{words}; raise --max-pixels if it is one")
-    store(source.url).fetch(source.url, job.source)
-    _require_whole(source, job.source)
+    found = storage_of(source).fetch(source, path, listed_stamp(source))
     if policy.preserve_times:
-        modified = store(source.url).look(source.url).modified
-        os.utime(job.source, ns=(modified, modified))
+        os.utime(path, ns=(found.modified, found.modified))
 
 
-def _require_whole(source: Remote, path: Path) -> None:
-    """Raise PhotoError where what was fetched is not what the listing told of.
-
-    Most ETags are the MD5 of the content. Where one is not, the store is asked again.
-    """
-    listed = source.stamp
-    if listed is None or (
-        path.stat().st_size == listed.bytes and stamp_of(listed.bytes, md5(path)) == listed
-    ):
-        return
-    now = store(source.url).look(source.url)
-    if now.stamp != listed:
-        raise PhotoError(Kind.IO, "was changed while it was read; run again")
-    if path.stat().st_size != listed.bytes:
-        words = f"only {path.stat().st_size} of {listed.bytes} bytes came; run again"
-        raise PhotoError(Kind.IO, words)
-
-
-def _put(waiting: _Waiting, result: Result) -> Result:
-    """Put what was made, and tell of it."""
-    output = waiting.errand.output
-    assert isinstance(output, Remote)
+def _upload(pending: _Pending, result: Result) -> Result:
+    """Upload an output; return its Result."""
+    output = pending.job.output
     try:
-        stamp = store(output.url).put(waiting.job.output, output.url)
+        stamp = storage_of(output).put(pending.local.output, output)
     except PhotoError as error:
-        told = PhotoError(Kind.IO, f"cannot write {output}: {error}")
-        return Result.failed(result.source, output, told, result.seconds)
+        failure = PhotoError(Kind.IO, f"cannot write {output}: {error}")
+        return Result.failed(result.source, output, failure, result.seconds)
     finally:
         with suppress(OSError):
-            waiting.job.output.unlink()
+            pending.local.output.unlink()
     return replace(result, stamp=stamp)

@@ -6,7 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from ffprep.core.geometry import Size
-from ffprep.core.location import Location, Remote
+from ffprep.core.location import Location, Remote, location_of
 from ffprep.core.spec import Spec
 from ffprep.errors import Killed, Kind, PhotoError
 from ffprep.system.files import FileStamp, is_url
@@ -66,8 +66,7 @@ class Batch:
         if self.local:
             return LocalJob(Path(source), Path(output), self.specs[index])
         at = Remote(source, self.stamps[index]) if self.stamps else Path(source)
-        to = Remote(output) if is_url(output) else Path(output)
-        return Job(at, to, self.specs[index])
+        return Job(at, location_of(output), self.specs[index])
 
     def jobs(self) -> Iterator[Job]:
         """All of them."""

@@ -10,6 +10,7 @@ from ffprep.system.files import FileStamp, is_url
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _LOCAL = ("file", "local")
+_HTTP = ("http", "https")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +78,25 @@ def spelt(text: str) -> str:
         raise UsageError(
             f"{safe}: {words}; see docs/operations/storage.md for other ways to say it"
         )
+    if scheme in _HTTP and "?" in rest:
+        safe = f"{scheme}://{rest.partition('?')[0]}"
+        words = "a query in a URL often holds a password, and would be seen in logs and ledgers"
+        raise UsageError(f"{safe}: {words}; name the file without it")
     if scheme in _LOCAL:
         raise UsageError(f"{text}: is on this machine; name it by its path")
     if not host:
         raise UsageError(f"{text}: names no bucket and no host")
     return f"{scheme}://{rest}"
+
+
+def listed_stamp(location: Location) -> FileStamp | None:
+    """Return the stamp that a listing reported for an object; None for a file."""
+    return location.stamp if isinstance(location, Remote) else None
+
+
+def absolute(location: Location | None) -> str:
+    """Return an absolute path, or a URL; the working folder for None."""
+    return location.url if isinstance(location, Remote) else os.path.abspath(location or "")
 
 
 def location_of(text: str) -> Location:

@@ -22,7 +22,6 @@ from ffprep.ledger.rows import (
     FinishedJob,
     Hashes,
     PendingJob,
-    content,
     failed_beforehand,
     is_from,
     is_output,
@@ -30,6 +29,7 @@ from ffprep.ledger.rows import (
     noted,
     place,
 )
+from ffprep.storage.protocol import storage_of
 from ffprep.storage.stamps import StampReader, stamp_or_none
 from ffprep.system.files import FileStamp, is_url, real_folder, real_path
 
@@ -253,11 +253,13 @@ def _adopted(
 
 def hashes(pending: PendingJob) -> Hashes:
     """The contents of both files, which decide under --checksum. Reads them."""
-    source, now = content(pending.job.source), stamp_or_none(pending.job.source)
+    job = pending.job
+    source = storage_of(job.source).content_hash(job.source)
+    now = stamp_or_none(job.source)
     # Of one file on a shared disk, each machine has a device number of its own.
     if not (now and pending.stamp and now.is_as(pending.stamp)):  # it is another one by now
         source = None
-    return Hashes(source, content(pending.job.output))
+    return Hashes(source, storage_of(job.output).content_hash(job.output))
 
 
 def _is_gone(source: str) -> bool:

@@ -1,9 +1,9 @@
-"""A ledger whose home is in a store: fetched when a run begins, put back as it goes on and when it ends.
+"""A ledger stored as an object, for example in S3.
 
-What a killed run had not put back yet is not remembered, and done again by the next one.
+It is downloaded when a run starts, and uploaded about once a minute and at the end. What a killed
+run had not uploaded yet is done again by the next one.
 """
 
-import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -12,39 +12,43 @@ from pathlib import Path
 from threading import Thread
 from typing import Self
 
-from ffprep.core.location import Location, Remote
+from ffprep.core.location import Location
 from ffprep.errors import EnvironmentFault, FfprepError, Kind, PhotoError
 from ffprep.ledger.ledger import Entry, Ledger
-from ffprep.storage.objects import Object, store
+from ffprep.storage.protocol import Object, storage_of
 from ffprep.system.tempfiles import working_folder
 
 _EVERY, _SHARE = 60.0, 20
-"""Seconds between two savings; more where one takes long: they shall not take more than a twentieth of the time."""
+"""Seconds between two uploads; more if one takes long, so that they take 5 % of the time at most."""
 
 
 @contextmanager
-def download(home: Remote) -> Iterator[tuple[Path, Object | None]]:
-    """A ledger as a file of this machine, and which version it is; no file where there is none.
+def ledger_errors(ledger: Location) -> Iterator[None]:
+    """Raise what goes wrong with reading a ledger as EnvironmentFault."""
+    try:
+        yield
+    except PhotoError as error:
+        raise EnvironmentFault(f"cannot read the ledger {ledger}: {error}") from None
 
-    Raises EnvironmentFault.
+
+@contextmanager
+def download(home: Location) -> Iterator[tuple[Path, Object | None]]:
+    """Yield a ledger as a file of this machine, and its version; no file if there is none.
+
+    Raise EnvironmentFault.
     """
+    storage = storage_of(home)
     with working_folder() as folder:
         path = folder / home.name
-        try:
-            found = store(home.url).glance(home.url)
-            if found:
-                store(home.url).fetch(home.url, path)
-                if path.stat().st_size != found.stamp.bytes:
-                    raise EnvironmentFault(f"only a part of the ledger {home} came; run again")
-        except PhotoError as error:
-            raise EnvironmentFault(f"the ledger {home} cannot be read: {error}") from None
-        with _told_of(home, path):
+        with ledger_errors(home):
+            found = storage.fetch(home, path) if storage.stat(home) else None
+        with _errors_named(home, path):
             yield path, found
 
 
 @contextmanager
-def _told_of(home: Remote, path: Path) -> Iterator[None]:
-    """What is wrong with the file is wrong with the object."""
+def _errors_named(home: Location, path: Path) -> Iterator[None]:
+    """Name the object, and not the local copy, in errors."""
     try:
         yield
     except EnvironmentFault as error:
@@ -53,34 +57,24 @@ def _told_of(home: Remote, path: Path) -> Iterator[None]:
 
 @contextmanager
 def local_copy(ledger: Location) -> Iterator[Path]:
-    """The same for reading, wherever it is."""
-    if isinstance(ledger, Path):
-        yield ledger
+    """Yield a path to read a ledger from: a file itself, or a copy of an object."""
+    if storage_of(ledger).is_local:
+        yield Path(ledger)
         return
     with download(ledger) as (path, _):
         yield path
 
 
-def is_there(ledger: Location) -> bool:
-    """Whether there is one. Raises EnvironmentFault where a store cannot be asked."""
-    if isinstance(ledger, Path):
-        return os.path.exists(ledger)
-    try:
-        return store(ledger.url).glance(ledger.url) is not None
-    except PhotoError as error:
-        raise EnvironmentFault(f"the ledger {ledger} cannot be read: {error}") from None
-
-
 class RemoteLedger(Ledger):
-    """An open ledger, held by one run, that is put back to its home. Use from one thread at a time."""
+    """An open ledger of one run, a local copy of `home`. Use from one thread at a time."""
 
     def __init__(
-        self, home: Remote, warn: Callable[[str], None], fsync: bool, read_only: bool
+        self, home: Location, warn: Callable[[str], None], fsync: bool, read_only: bool
     ) -> None:
         self._home = home
-        self._saving: Thread | None = None
+        self._upload: Thread | None = None
         self._saved, self._took = time.monotonic(), 0.0
-        self._trouble: FfprepError | None = None
+        self._failure: FfprepError | None = None
         with ExitStack() as stack:
             path, self._known = stack.enter_context(download(home))
             super().__init__(
@@ -92,26 +86,26 @@ class RemoteLedger(Ledger):
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Put it back at last; raises EnvironmentFault where that fails, unless there is an error already."""
+        """Upload it. Raise EnvironmentFault if that fails, unless there is an error already."""
         with self._stack:
             super().__exit__(*error)
             if self.read_only:
                 return
-            if self._saving:
-                self._saving.join()
-            self._save(self.path)
-            if self._trouble:
-                words = f"the ledger cannot be put back to {self._home}: {self._trouble}"
-                words += "; the next run does again what it does not remember"
+            if self._upload:
+                self._upload.join()
+            self._upload_copy(self.path)
+            if self._failure:
+                words = f"cannot upload the ledger {self._home}: {self._failure}"
+                words += "; the next run will repeat what is not recorded there"
                 if error and error[0]:
                     self._warn(words)
                 else:
                     raise EnvironmentFault(words)
 
     def record(self, entries: Iterable[Entry]) -> None:
-        """Write rows, all or none, and now and then put the ledger back."""
+        """Write rows, all or none, and upload the ledger from time to time."""
         super().record(entries)
-        if self._saving and self._saving.is_alive():
+        if self._upload and self._upload.is_alive():
             return
         if time.monotonic() - self._saved > max(_EVERY, _SHARE * self._took):
             copy = self.path.with_name("saved.db")
@@ -119,42 +113,42 @@ class RemoteLedger(Ledger):
                 copy.unlink(missing_ok=True)
                 with closing(sqlite3.connect(copy)) as target:
                     self._database.backup(target)
-            except (OSError, sqlite3.Error):  # no room for a second one, maybe: it is for later
+            except (OSError, sqlite3.Error):  # there may be no room for a copy: try later
                 self._saved = time.monotonic()
                 return
-            self._saving = Thread(target=self._save, args=(copy,), daemon=True)
-            self._saving.start()
+            self._upload = Thread(target=self._upload_copy, args=(copy,), daemon=True)
+            self._upload.start()
 
     @contextmanager
     def _guarded(self) -> Iterator[None]:
-        with _told_of(self._home, self.path), super()._guarded():
+        with _errors_named(self._home, self.path), super()._guarded():
             yield
 
     def _lies_in(self, output: str) -> bool:
-        return self._home.url.startswith(f"{output}/")
+        return str(self._home).startswith(f"{output}/")
 
     def _put_aside(self) -> None:
         super()._put_aside()
         for aside in self.path.parent.glob(f"{self.path.name}.corrupt-*"):
             self._put_beside(aside)
 
-    def _save(self, path: Path) -> None:
-        """Put a copy back; where somebody else has written there, beside it."""
-        started, self._trouble = time.monotonic(), None
+    def _upload_copy(self, path: Path) -> None:
+        """Upload a copy; under another name if another run has written the object."""
+        started, self._failure = time.monotonic(), None
         try:
-            put = store(self._home.url).replace(path, self._home.url, self._known)
+            put = storage_of(self._home).replace(path, self._home, self._known)
             if put:
                 self._known = put
             else:
                 own = f"{self.path.name}.{self.path.parent.name[-13:-5]}"
                 self._warn(f"{path.name} is kept as {self._put_beside(path, own)}")
-                self._trouble = PhotoError(Kind.IO, "another run has written it meanwhile")
+                self._failure = PhotoError(Kind.IO, "another run has written it meanwhile")
         except FfprepError as error:
-            self._trouble = error
+            self._failure = error
         self._saved = time.monotonic()
         self._took = self._saved - started
 
-    def _put_beside(self, path: Path, name: str = "") -> Remote:
+    def _put_beside(self, path: Path, name: str = "") -> Location:
         beside = self._home.parent / (name or path.name)
-        store(beside.url).put(path, beside.url)
+        storage_of(beside).put(path, beside)
         return beside

@@ -1,16 +1,13 @@
 """What became of jobs, as the ledger's rows."""
 
-import hashlib
 import os
 from dataclasses import dataclass
-from io import BufferedReader
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from ffprep.core.job import Job, Result, Status
-from ffprep.core.location import Location, Remote
-from ffprep.errors import PhotoError
+from ffprep.core.location import Location
 from ffprep.ledger.ledger import Entry, Ledger, Row, key
-from ffprep.system.files import FileStamp, open_regular, real_path
+from ffprep.system.files import FileStamp, real_path
 
 _HALF = 2**63
 CONVERTED, FAILED = Status.CONVERTED.value, Status.FAILED.value
@@ -125,16 +122,3 @@ def is_output(row: Row, output: FileStamp) -> bool:
 def noted(time: int) -> int:
     """A time in nanoseconds as the ledger has it: in 64 bits, which begin again in the year 2262."""
     return time if -_HALF <= time < _HALF else (time + _HALF) % (2 * _HALF) - _HALF
-
-
-def content(path: Location) -> bytes | None:
-    """The hash of a file's content, None where it cannot be read, or is in a store."""
-    if isinstance(path, Remote):
-        return None
-    try:
-        with open_regular(path) as file:
-            return hashlib.file_digest(
-                cast(BufferedReader, file), lambda: hashlib.blake2b(digest_size=16)
-            ).digest()
-    except (OSError, PhotoError):
-        return None

@@ -1,19 +1,17 @@
 """Which ledgers an output folder has: one of its own, or one of each shard; and what they tell together."""
 
-import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import chain
 
-from ffprep.core.location import Location, Remote
+from ffprep.core.location import Location
 from ffprep.core.shard import Shard
-from ffprep.errors import EnvironmentFault, PhotoError
 from ffprep.ledger.database import database_errors, open_to_read
 from ffprep.ledger.history import Failed, History, failures
-from ffprep.ledger.remote import is_there, local_copy
-from ffprep.storage.objects import store
+from ffprep.ledger.remote import ledger_errors, local_copy
+from ffprep.storage.protocol import storage_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +23,15 @@ class LedgerFile:
 
     @classmethod
     def beside(cls, whole: Location) -> Iterator["LedgerFile"]:
-        """The one of a whole folder, at this place, and those of its shards."""
-        if is_there(whole):
+        """Yield the one of a whole folder, at this place, and those of its shards."""
+        with ledger_errors(whole):
+            storage = storage_of(whole)
+            there = storage.stat(whole)
+            pages = storage.list(whole.parent, top=True)
+            names = [each.name for page in pages for each in page.objects]
+        if there:
             yield cls(whole)
-        for name in _names(whole.parent):
+        for name in names:
             if shard := Shard.owner(path := whole.parent / name, whole):
                 yield cls(path, shard)
 
@@ -84,14 +87,3 @@ class Ledgers:
         for kept in self.kept:
             with kept.opened() as database:
                 yield from failures(database)
-
-
-def _names(folder: Location) -> list[str]:
-    """What is in a folder. Raises EnvironmentFault where a store cannot be asked."""
-    if not isinstance(folder, Remote):
-        return os.listdir(folder) if os.path.isdir(folder) else []
-    try:
-        pages = store(folder.url).pages(folder.url, all_of_it=True)
-        return [each.name for page in pages for each in page.objects]
-    except PhotoError as error:
-        raise EnvironmentFault(f"{folder}: {error}") from None

@@ -13,11 +13,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from ffprep.core.job import Batch
-from ffprep.core.location import Location, Remote
+from ffprep.core.location import Location
 from ffprep.errors import Kind, PhotoError
 from ffprep.library.walk import Listing
+from ffprep.storage.protocol import storage_of
 from ffprep.system.files import real_folder, real_path
-from ffprep.system.tempfiles import temporary_name
 
 _BUCKETS = 64
 """Hashes are compared a bucket at a time. One set of a million of them would take 100 MB."""
@@ -212,7 +212,9 @@ def overwritten_source(batch: Batch, listing: Listing, output: Location) -> Phot
     """
     path = real_path(batch.output_folder + batch.outputs[0])
     files = _sources(batch, listing) + _link_targets(batch, listing)
-    if path in files or (_folded(path) in map(_folded, files) and is_case_blind(output)):
+    if path in files or (
+        _folded(path) in map(_folded, files) and storage_of(output).ignores_case(output)
+    ):
         return _source_is_hit(batch.output_folder + batch.outputs[0])
     return None
 
@@ -265,22 +267,3 @@ def _contains(hashes: "array[int]", number: int) -> bool:
     """Return whether a hash is among sorted ones."""
     place = bisect_left(hashes, number)
     return place < len(hashes) and hashes[place] == number
-
-
-def is_case_blind(path: Location) -> bool:
-    """Return whether the disk that holds `path`, or will hold it, treats `A.jpg` and `a.jpg` as one.
-
-    Object stores never do.
-    """
-    if isinstance(path, Remote):
-        return False
-    try:
-        folder = next(p for p in (path, *path.absolute().parents) if os.path.isdir(p))
-        probe = folder / temporary_name()
-        probe.touch()
-        try:
-            return probe.with_name(probe.name.upper()).exists()
-        finally:
-            probe.unlink()
-    except OSError:
-        return False

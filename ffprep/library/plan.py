@@ -26,10 +26,11 @@ from ffprep.core.location import Location, location_of
 from ffprep.core.shard import Shard
 from ffprep.core.spec import Spec
 from ffprep.errors import Kind, PhotoError, UsageError
-from ffprep.library.collisions import CollisionIndex, is_case_blind, overwritten_source
+from ffprep.library.collisions import CollisionIndex, overwritten_source
 from ffprep.library.naming import Names
 from ffprep.library.selection import Selection
 from ffprep.library.walk import Listing, Walk, as_prefix
+from ffprep.storage.protocol import storage_of
 from ffprep.system.files import SIDECAR, FileStamp, is_url
 
 _Item = Batch | Result
@@ -108,7 +109,8 @@ class Plan:
 
     def _count(self, items: Iterable[tuple[Listing, _Item]]) -> None:
         """Fill the index of collisions, and count the jobs."""
-        self._index = index = CollisionIndex(is_case_blind(self.request.output))
+        output = self.request.output
+        self._index = index = CollisionIndex(storage_of(output).ignores_case(output))
         failed = in_shard = 0
         for listing, item in items:
             if isinstance(item, Result):
@@ -261,12 +263,11 @@ class Plan:
 
 def _sidecar(photo: Location) -> PhotoOverride:
     """What a photo's sidecar says. Raises PhotoError."""
-    if isinstance(photo, Path):
-        return read_sidecar(photo)
-    from ffprep.storage.objects import store
-
-    url = photo.url + SIDECAR
-    return parse_sidecar(Path(photo.name + SIDECAR), store(url).read(url, MAX_BYTES + 1))
+    storage = storage_of(photo)
+    if storage.is_local:
+        return read_sidecar(Path(photo))
+    place = photo.parent / (photo.name + SIDECAR)
+    return parse_sidecar(Path(place.name), storage.read(place, MAX_BYTES + 1))
 
 
 def _length(item: Batch | Result) -> int:

@@ -6,12 +6,13 @@ from dataclasses import replace
 from functools import lru_cache
 
 from ffprep.core.location import Location
-from ffprep.errors import PhotoError
+from ffprep.errors import Kind, PhotoError
 from ffprep.library.selection import Selection
 from ffprep.library.walk import PICTURES, Listing
-from ffprep.storage.objects import Object, Page, store
+from ffprep.storage.protocol import Object, Page, storage_of
 from ffprep.system.files import SIDECAR, FileStamp, real_folder
 
+NO_OBJECT = "there is no such object (any more)"
 _ASKED_AT_ONCE = 16
 _NO_NAMES = ("", ".", "..")
 """Parts of keys that name no folder, and would lead out of an output folder."""
@@ -23,7 +24,7 @@ def is_folder(url: str) -> bool:
 
     Raises EnvironmentFault where the store cannot be asked.
     """
-    return not _is_called_picture(url) and store(url).is_folder(url)
+    return not _is_called_picture(url) and storage_of(url).is_folder(url)
 
 
 def below(
@@ -46,7 +47,7 @@ def below(
             entered.add(hash(folder))
             within = list[str]()
             try:
-                for page in store(folder).pages(folder, all_of_it=folder == top):
+                for page in storage_of(folder).list(folder, top=folder == top):
                     within += page.folders
                     yield _listing(folder, folder.removeprefix(top), page, selection)
             except PhotoError as error:
@@ -108,6 +109,6 @@ def looked_at(folder: str, real: str, names: list[str]) -> Iterator[Listing]:
 
 def _looked_at(url: str) -> Object | PhotoError:
     try:
-        return store(url).look(url)
+        return storage_of(url).stat(url) or PhotoError(Kind.MISSING, NO_OBJECT)
     except PhotoError as error:
         return error

@@ -9,12 +9,13 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from itertools import takewhile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ffprep.conversion.converter import Converter
-from ffprep.conversion.staging import RemoteConverter
+from ffprep.conversion.remote import RemoteConverter
 from ffprep.core.job import Batch, FreshCount, Job, Result
-from ffprep.core.location import Location, Remote, located
+from ffprep.core.location import Location, located
 from ffprep.core.policy import Retry
 from ffprep.errors import EnvironmentFault, reason
 from ffprep.ledger.database import LedgerUnusable
@@ -25,7 +26,7 @@ from ffprep.library.plan import Plan
 from ffprep.library.walk import is_folder
 from ffprep.run.convert_options import ConvertOptions
 from ffprep.run.task import ChunkTask
-from ffprep.storage.lock import lock_output
+from ffprep.storage.protocol import storage_of
 from ffprep.system.files import FOLDER, real_folder
 from ffprep.system.pool import Immediate, StopRules, run_chunks
 from ffprep.system.tempfiles import sweep_folder, sweep_temp_dir
@@ -293,7 +294,7 @@ def _locked_output(
         writable = True
         if not request.single and not options.dry_run:
             try:
-                lock = lock_output(
+                lock = storage_of(options.request.output).lock(
                     request.output, options.rerun.wait, request.shard, lambda: processes.stopped
                 )
                 stack.enter_context(lock)
@@ -385,17 +386,18 @@ def _ffmpeg_version(converter: Converter, cluster: "Cluster | None") -> str:
 
 
 def _exists(ledger: Location) -> bool:
-    if not isinstance(ledger, Remote):
-        return ledger.exists()
-    from ffprep.ledger.remote import is_there
+    if storage_of(ledger).is_local:
+        return os.path.exists(ledger)
+    from ffprep.ledger.remote import ledger_errors
 
-    return is_there(ledger)
+    with ledger_errors(ledger):
+        return storage_of(ledger).stat(ledger) is not None
 
 
 def _open_ledger(path: Location, options: ConvertOptions, warn: Callable[[str], None]) -> Ledger:
     fsync, read_only = options.policy.fsync, options.dry_run
-    if not isinstance(path, Remote):
-        return Ledger(path, warn, fsync, read_only)
+    if storage_of(path).is_local:
+        return Ledger(Path(path), warn, fsync, read_only)
     from ffprep.ledger.remote import RemoteLedger
 
     return RemoteLedger(path, warn, fsync, read_only)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from ffprep.conversion.converter import Converter
 from ffprep.conversion.ffmpeg_binary import find
-from ffprep.conversion.staging import RemoteConverter
+from ffprep.conversion.remote import RemoteConverter
 from ffprep.core.job import Result
 from ffprep.core.location import Location
 from ffprep.core.policy import Policy, RerunOptions

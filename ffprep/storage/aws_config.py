@@ -59,7 +59,9 @@ class AwsConfig:
         dual = ".dualstack" if truth("AWS_USE_DUALSTACK_ENDPOINT") else ""
         endpoint = self.endpoint or f"https://s3{fips}{dual}.{region}.{domain}"
         scheme, _, host = endpoint.rstrip("/").partition("://")
-        return f"{scheme}://{bucket}.{host}" if self.virtual_hosted else f"{scheme}://{host}/{bucket}"
+        return (
+            f"{scheme}://{bucket}.{host}" if self.virtual_hosted else f"{scheme}://{host}/{bucket}"
+        )
 
 
 def truth(name: str) -> bool:

@@ -8,7 +8,8 @@ import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import Any, NotRequired, TypedDict
@@ -22,7 +23,14 @@ _MARGIN = timedelta(minutes=5)
 """How long before their end credentials are renewed."""
 _OF_BOTO3 = ("credential_process", "sso_session", "sso_start_url", "role_arn", "login_session")
 """Keys of a profile whose credentials boto3 has to fetch."""
-_OF_CONTAINERS = ("localhost", "127.0.0.1", "::1", "169.254.170.2", "169.254.170.23", "fd00:ec2::23")
+_OF_CONTAINERS = (
+    "localhost",
+    "127.0.0.1",
+    "::1",
+    "169.254.170.2",
+    "169.254.170.23",
+    "fd00:ec2::23",
+)
 _SECONDS = 2.0
 
 
@@ -55,7 +63,7 @@ class CredentialProvider:
 
     def _expires(self, known: Credentials) -> bool:
         end = known["expires_at"]
-        return end is not None and datetime.now(timezone.utc) > end - _MARGIN
+        return end is not None and datetime.now(UTC) > end - _MARGIN
 
 
 def credential_provider(config: AwsConfig) -> CredentialProvider:
@@ -78,14 +86,17 @@ def _loader(config: AwsConfig) -> Load:
     key, secret = env("AWS_ACCESS_KEY_ID"), env("AWS_SECRET_ACCESS_KEY")
     if key and secret:
         token = env("AWS_SESSION_TOKEN") or env("AWS_SECURITY_TOKEN")
-        return lambda: _fixed(key, secret, token)
+        return partial(_fixed, key, secret, token)
     token_file = env("AWS_WEB_IDENTITY_TOKEN_FILE") or profile.get("web_identity_token_file")
     role = env("AWS_ROLE_ARN") or profile.get("role_arn")
     if token_file and role:
         return lambda: _of_web_identity(config, role, token_file)
     if "aws_access_key_id" in profile and "role_arn" not in profile:
-        key, secret = profile["aws_access_key_id"], profile.get("aws_secret_access_key", "")
-        return lambda: _fixed(key, secret, profile.get("aws_session_token"))
+        return lambda: _fixed(
+            profile["aws_access_key_id"],
+            profile.get("aws_secret_access_key", ""),
+            profile.get("aws_session_token"),
+        )
     if needed := next((word for word in _OF_BOTO3 if word in profile), None):
         return _by_boto3(config.profile_name, needed)
     if env("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI") or env("AWS_CONTAINER_CREDENTIALS_FULL_URI"):
@@ -126,7 +137,9 @@ def _of_web_identity(config: AwsConfig, role: str, token_file: str) -> Credentia
     from defusedxml.ElementTree import fromstring
 
     endpoint = os.environ.get("AWS_ENDPOINT_URL_STS") or (
-        f"https://sts.{config.region}.amazonaws.com" if config.region else "https://sts.amazonaws.com"
+        f"https://sts.{config.region}.amazonaws.com"
+        if config.region
+        else "https://sts.amazonaws.com"
     )
     form = {
         "Action": "AssumeRoleWithWebIdentity",

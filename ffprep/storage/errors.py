@@ -140,7 +140,7 @@ def is_of_connection(error: Exception) -> bool:
     )
 
 
-def _line(error: BaseException) -> str:
+def _line(error: Exception) -> str:
     """Return a short text without what obstore says for debugging."""
     text = str(error)
     code, message = _CODE.search(text), _MESSAGE.search(text)

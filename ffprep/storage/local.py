@@ -23,8 +23,7 @@ from ffprep.core.shard import Shard
 from ffprep.errors import OutputLocked, PhotoError
 from ffprep.storage.protocol import Object, Page, Place, Stopped, never
 from ffprep.system.files import FOLDER, FileStamp, open_regular, photo_error_from
-from ffprep.system.tempfiles import replacing
-from ffprep.system.tempfiles import temporary_name
+from ffprep.system.tempfiles import replace_file, temporary_name
 
 _POLL = 0.1
 """Seconds between two attempts to lock."""
@@ -78,7 +77,7 @@ class LocalStorage:
         """As Storage's."""
         target = Path(place)
         if target != path:
-            with replacing(target) as temporary:
+            with replace_file(target) as temporary:
                 shutil.copyfile(path, temporary)
         return FileStamp.of(target)
 
@@ -115,7 +114,7 @@ class LocalStorage:
         try:
             with open_regular(Path(place)) as file:
                 read = cast(BufferedReader, file)
-                return hashlib.file_digest(read, _blake2b).digest()
+                return hashlib.file_digest(read, lambda: hashlib.blake2b(digest_size=16)).digest()
         except (OSError, PhotoError):
             return None
 
@@ -157,10 +156,6 @@ class LocalStorage:
 
 
 LOCAL = LocalStorage()
-
-
-def _blake2b() -> "hashlib._Hash":
-    return hashlib.blake2b(digest_size=16)
 
 
 def _object(name: str, found: os.stat_result) -> Object:

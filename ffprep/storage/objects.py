@@ -159,9 +159,11 @@ class ObjectStorage:
 
     def replace(self, path: Path, place: Place, before: Object | None) -> Object | None:
         """As Storage's; the store itself compares."""
-        mode: Mapping[str, str | None] | str = "create"
+        mode: dict[str, str] | str = "create"
         if before:
-            mode = {"e_tag": before.version, "version": before.generation or None}
+            mode = {"e_tag": before.version}
+            if before.generation:
+                mode["version"] = before.generation
         try:
             return self._put(path.read_bytes(), place, mode)
         except Preceded:
@@ -209,7 +211,7 @@ class ObjectStorage:
         """Store bytes in one request, of 5 GB at most: few stores honour conditions on parts."""
         url = os.fspath(place)
         with storage_errors(url, top):
-            key, attributes = self.key(place), _media_type(url) | self.attributes
+            key, attributes = self.key(place), {**_media_type(url), **self.attributes}
             small = len(data) < _LARGE
             client = self.clients.writer if small else self.clients.large_writer
             put = self.retries(

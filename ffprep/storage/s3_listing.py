@@ -9,7 +9,7 @@ import hmac
 import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from functools import cached_property
 from http.client import HTTPException
 from typing import Any
@@ -94,7 +94,7 @@ def signed(
     The query of `url` is encoded and sorted already.
     """
     parts = urlsplit(url)
-    time = (moment or datetime.now(timezone.utc)).strftime("%Y%m%dT%H%M%SZ")
+    time = (moment or datetime.now(UTC)).strftime("%Y%m%dT%H%M%SZ")
     more = {"host": parts.netloc, "x-amz-content-sha256": _EMPTY, "x-amz-date": time}
     if token := credentials.get("token"):
         more["x-amz-security-token"] = token

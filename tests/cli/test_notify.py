@@ -22,7 +22,7 @@ from ffprep.core.job import Result
 from ffprep.errors import ExitCode, Kind, PhotoError
 from ffprep.run.convert_options import NotifyOptions
 from ffprep.run.summary import RunEnd, RunSummary
-from ffprep.storage.lock import lock_output
+from ffprep.storage.local import LOCAL
 from tests.support.ffmpegs import slow_ffmpeg
 from tests.support.pictures import ramp
 from tests.support.processes import pid_in, until_ended
@@ -196,7 +196,7 @@ def test_a_run_that_finds_the_folder_held_leaves_its_summary(
     ffprep, photos: Path, tmp_path: Path
 ) -> None:
     arguments = ["convert", photos, "-o", tmp_path / "out", "--size", "9x6"]
-    with lock_output(tmp_path / "out", 0):
+    with LOCAL.lock(tmp_path / "out", 0):
         assert ffprep(*arguments, "--summary-file", tmp_path / "s.json").code == 75
     told = summary(tmp_path / "s.json")
     assert (told["exit_code"], told["ended"], told["total"]) == (75, "stopped", None)

@@ -8,7 +8,7 @@ import pytest
 
 from ffprep.core.shard import Shard
 from ffprep.errors import UsageError
-from ffprep.storage.lock import lock_output
+from ffprep.storage.local import LOCAL
 from tests.e2e.test_cluster import SIZE, command, contents, photos
 from tests.support.pictures import ramp
 
@@ -96,11 +96,11 @@ def test_collisions_are_seen_over_all_shards_and_told_once(ffprep, tmp_path: Pat
 
 def test_shards_share_a_folder_with_shards_alone(ffprep, tmp_path: Path) -> None:
     source, out = photos(tmp_path / "in", 4), tmp_path / "out"
-    with lock_output(out, shard=Shard(1, 2)):
+    with LOCAL.lock(out, shard=Shard(1, 2)):
         assert ffprep("convert", source, "-o", out, *SIZE).code == 75
         assert ffprep("convert", source, "-o", out, *SIZE, "--shard", "1/2").code == 75
         assert ffprep("convert", source, "-o", out, *SIZE, "--shard", "2/2").code == 0
-    with lock_output(out):
+    with LOCAL.lock(out):
         ran = ffprep("convert", source, "-o", out, *SIZE, "--shard", "2/2")
         assert (ran.code, f"process {os.getpid()}" in ran.err) == (75, True)
     one = source / "0/0001.jpg"

@@ -15,7 +15,6 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-import fsspec
 import pytest
 from fsspec.implementations.local import LocalFileSystem
 from PIL import Image
@@ -28,10 +27,12 @@ from ffprep.core.location import Remote, located
 from ffprep.core.spec import Spec
 from ffprep.errors import UsageError
 from ffprep.ledger.remote import RemoteLedger
-from ffprep.storage.object_lock import object_lock
-from ffprep.storage.objects import Object, Page, Store
-from ffprep.storage.objects import store as store_of
-from ffprep.storage.stamps import _Listed
+from ffprep.storage.fsspec_storage import FsspecStorage
+from ffprep.storage.objects import ObjectStorage
+from ffprep.storage.protocol import Object, Page, storage_of
+from ffprep.storage.retries import Retries
+from ffprep.storage.stamps import ListedFolder
+from ffprep.storage.stores import _opened
 from ffprep.system.files import FileStamp
 from ffprep.system.processes import started
 from ffprep.system.tempfiles import machine_id
@@ -188,7 +189,7 @@ def test_what_stays_broken_costs_one_object(s3: Bucketeer, convert: Command) -> 
     ("source", "output", "environment", "words"),
     [
         ("s3://photos", "s3://ready/x", {"AWS_ACCESS_KEY_ID": "wrong"}, "InvalidAccessKeyId"),
-        ("s3://photos", "OUT", {"AWS_ACCESS_KEY_ID": "wrong"}, "s3://photos: the store does not"),
+        ("s3://photos", "OUT", {"AWS_ACCESS_KEY_ID": "wrong"}, "s3://photos: the store rejects"),
         ("s3://typo", "s3://ready/x", {}, "s3://typo: there is no such bucket"),
         ("s3://photos", "s3://typo/x", {}, "s3://typo/x: there is no such bucket"),
         (
@@ -301,10 +302,10 @@ def test_a_lock_of_a_process_number_that_is_anothers_by_now(
     left()  # goes by its age
     for name, value in (s3.environment | QUICK).items():
         monkeypatch.setenv(name, value)
-    with pytest.raises(library.OutputLocked), object_lock(Remote("s3://ready/x")):
+    with pytest.raises(library.OutputLocked), storage_of("s3://ready/x").lock("s3://ready/x"):
         pass
     monkeypatch.setattr("ffprep.storage.object_lock._STALE", -1.0)
-    with object_lock(Remote("s3://ready/x")):
+    with storage_of("s3://ready/x").lock("s3://ready/x"):
         pass
     s3.owner().put_object(Bucket="ready", Key="x/.ffprep/lock", Body=b"\xff")
     assert "delete s3://ready/x/.ffprep/lock" in convert(*line).err
@@ -318,7 +319,7 @@ def test_a_store_without_conditional_puts_is_refused(
     s3.faults.append(lambda r: header if r.method == "PUT" else None)
     ran = convert("s3://photos", "-o", "s3://ready/x", *SIZE)
     assert ran.code == 3
-    assert "s3://ready/x cannot be locked: this store knows no conditional PUTs" in ran.err
+    assert "s3://ready/x cannot be locked: this store does not support conditional PUTs" in ran.err
     assert s3.names("ready") == []
 
 
@@ -330,13 +331,16 @@ def test_a_large_ledger_is_put_only_over_the_version_that_was_fetched(
     ledger = tmp_path / "ledger.db"
     with ledger.open("wb") as file:
         file.truncate(101 << 20)
-    place, url = store_of("s3://ready"), "s3://ready/ledger.db"
+    place, url = storage_of("s3://ready"), "s3://ready/ledger.db"
     s3.owner().put_object(Bucket="ready", Key="ledger.db", Body=b"before")
-    before = place.look(url)
+    before = place.stat(url)
     s3.owner().put_object(Bucket="ready", Key="ledger.db", Body=b"another's")
     assert place.replace(ledger, url, before) is None
     assert s3.content("ready", "ledger.db") == b"another's"
-    assert place.replace(ledger, url, place.look(url)) == replace(place.look(url), modified=0)
+    made = place.replace(ledger, url, place.stat(url))
+    found = place.stat(url)
+    assert found
+    assert made == replace(found, modified=0)
 
 
 def test_a_key_that_ends_like_a_version(s3: Bucketeer, convert: Command) -> None:
@@ -489,10 +493,11 @@ def test_prune_status_and_dry_run(s3: Bucketeer, convert: Command, home: Path) -
         (["--sources-from", "s3://a/b", "-o", "OUT"], 2, "a list is a file of this machine"),
         (["s3://photos", "-o", "OUT", "--depfile", "OUT.d"], 2, "make knows no URLs"),
         (["sftp://me:s3kr1t@host/a", "-o", "OUT"], 2, "sftp://...@host: a password in a URL"),
-        (["nobody://knows/a", "-o", "OUT"], 2, "nobody knows nobody://"),
+        (["nobody://knows/a", "-o", "OUT"], 2, "the scheme nobody:// is unknown"),
         (["file:///photos", "-o", "OUT"], 2, "name it by its path"),
         (["s3://", "-o", "OUT"], 2, "names no bucket"),
-        (["gs://photos", "-o", "OUT"], 3, "gs:// takes a package more"),
+        (["hdfs://photos", "-o", "OUT"], 3, "hdfs:// takes a package more"),
+        (["https://host/a.jpg?token=s3kr1t", "-o", "OUT"], 2, "https://host/a.jpg: a query"),
     ],
 )
 def test_what_is_refused_is_told(
@@ -526,7 +531,7 @@ def test_commands_that_look_take_files_only(ffprep: Command) -> None:
 
 def test_without_the_extra_a_sentence_says_what_to_install(home: Path, tmp_path: Path) -> None:
     script = (
-        "import sys; sys.modules['fsspec'] = None; sys.argv[0] = 'ffprep';"
+        "import sys; sys.modules['obstore'] = None; sys.argv[0] = 'ffprep';"
         "from ffprep.__main__ import main; main()"
     )
     argv = [sys.executable, "-c", script, "convert", "s3://photos", "-o", str(tmp_path), *SIZE]
@@ -544,7 +549,7 @@ def test_for_local_files_nothing_of_stores_is_imported(home: Path, tmp_path: Pat
         "made = list(ffprep.convert(['a.png', './s3:'], 'out', '64x48'))\n"
         "names = sorted(str(r.output) for r in made if not r.failure)\n"
         "assert names == ['out/a.jpg', 'out/a:b.jpg'], made\n"
-        "print([m for m in ('fsspec', 's3fs', 'asyncio', 'ffprep.storage.objects') if m in sys.modules])"
+        "print([m for m in ('fsspec', 'obstore', 'asyncio', 'ffprep.storage.objects') if m in sys.modules])"
     )
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path
@@ -552,15 +557,33 @@ def test_for_local_files_nothing_of_stores_is_imported(home: Path, tmp_path: Pat
     assert done.stdout == "[]\n", done.stderr
 
 
+class Memory:
+    """Objects in memory, by paths: /bucket/key."""
+
+    def __init__(self) -> None:
+        _opened.cache_clear()
+
+    def pipe_file(self, path: str, content: bytes) -> None:
+        self._client(path).put(path.split("/", 2)[2], content)
+
+    def cat_file(self, path: str) -> bytes:
+        return storage_of(f"memory:/{path}").read(f"memory:/{path}")
+
+    def exists(self, path: str) -> bool:
+        return storage_of(f"memory:/{path}").stat(f"memory:/{path}") is not None
+
+    def _client(self, path: str) -> Any:
+        storage = storage_of(f"memory:/{path}")
+        assert isinstance(storage, ObjectStorage)
+        return storage.clients.writer
+
+
 @pytest.fixture
-def memory() -> Iterator[Any]:
-    fs = fsspec.filesystem("memory")
-    yield fs
-    fs.store.clear()
-    fs.pseudo_dirs[:] = [""]
+def memory() -> Memory:
+    return Memory()
 
 
-def test_a_store_in_memory(memory: Any) -> None:
+def test_a_store_in_memory(memory: Memory) -> None:
     for n in range(5):
         memory.pipe_file(f"/photos/in/{n}.jpg", photo(n))
     line = ("memory://photos", "memory://ready", "64x48")
@@ -582,13 +605,13 @@ def test_a_store_in_memory(memory: Any) -> None:
 
 
 def test_lock_and_ledger_outlive_a_while_without_room_for_temporary_files(
-    memory: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    memory: Memory, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     monkeypatch.setattr("ffprep.storage.object_lock._RENEWAL", 0.01)
     monkeypatch.setattr("ffprep.ledger.remote._EVERY", 0.0)
 
-    with object_lock(Remote("memory://ready")):
+    with storage_of("memory://ready").lock("memory://ready"):
         (folder,) = tmp_path.iterdir()
         until = time.monotonic() + 60
         folder.rename(tmp_path / "gone")
@@ -632,7 +655,7 @@ def test_where_a_put_is_seen_as_it_goes_it_has_another_name_until_it_is_whole(
                 raise ConnectionResetError("gone")
 
     disk = Disk()
-    store, made = Store(disk), tmp_path / "made.jpg"
+    store, made = FsspecStorage(disk, Retries(1)), tmp_path / "made.jpg"
     made.write_bytes(photo(1))
     url = f"file://{tmp_path}/out/in/a.jpg"
     store.put(made, url)
@@ -653,14 +676,14 @@ def test_of_a_flat_folder_only_what_is_asked_for_is_held(
     if not ordered:
         names[30_000:] = sorted(names[30_000:], reverse=True)
 
-    class Pages(Store):
-        def pages(self, folder: str, all_of_it: bool = False) -> Iterator[Page]:
+    class Pages:
+        def list(self, folder: str, top: bool = False) -> Iterator[Page]:
             for start in range(0, len(names), 1000):
                 part = names[start : start + 1000]
                 yield Page([Object(n, FileStamp(0, 0, int(n), 0)) for n in part], [])
 
-    monkeypatch.setattr("ffprep.storage.objects.store", lambda url: Pages(None))
-    listed = _Listed("s3://ready/flat")
+    monkeypatch.setattr("ffprep.storage.stamps.storage_of", lambda url: Pages())
+    listed = ListedFolder("s3://ready/flat")
     for turn in range(2):
         for start in range(0, 50_000, 512):
             asked = [f"{n:06}" for n in range(start, min(start + 512, 50_000))]
@@ -688,7 +711,7 @@ def test_two_slashes_make_a_url_and_nothing_else_does(tmp_path: Path) -> None:
         located("s3:///a")
 
 
-def test_a_sidecar_beside_an_object_frames_it(memory: Any) -> None:
+def test_a_sidecar_beside_an_object_frames_it(memory: Memory) -> None:
     for n in range(3):
         memory.pipe_file(f"/photos/{n}.jpg", photo(n))
     line = ("memory://photos", "memory://ready", "64x64")

@@ -458,8 +458,8 @@ def test_status_tells_runs_totals_and_failures(convert, ffprep, photos: Path) ->
 
 def hold(out: Path) -> "subprocess.Popen[Any]":
     """Hold an output folder as a run does."""
-    code = "import sys; from pathlib import Path; from ffprep.storage.lock import lock_output\n"
-    code += "with lock_output(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
+    code = "import sys; from pathlib import Path; from ffprep.storage.local import LOCAL\n"
+    code += "with LOCAL.lock(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
     pipe = subprocess.PIPE
     holder = subprocess.Popen([sys.executable, "-c", code, out], stdin=pipe, stdout=pipe)
     assert holder.stdout

@@ -11,10 +11,10 @@ from ffprep.core.geometry import Size
 from ffprep.core.job import LocalJob, Result
 from ffprep.core.spec import Spec
 from ffprep.errors import Kind, UsageError
-from ffprep.library import plan as library
 from ffprep.library.naming import Names
 from ffprep.library.plan import Plan, Request
 from ffprep.library.walk import Walk
+from ffprep.storage.local import LOCAL, LocalStorage
 
 SPEC = Spec(Size(32, 18), find_mode("cover"))
 JPEG = b"\xff\xd8\xff\xe0"
@@ -130,7 +130,7 @@ def test_names_that_differ_in_case_collide_only_where_the_disk_is_blind(
     tree(tmp_path / "in", "A.jpg", "a.jpg", "e\u0301.jpg", "\u00e9.jpg", "b.jpg")
     assert len(outputs(plan(tmp_path / "in", out=tmp_path / "out"))) == 5
     # No case-blind disk can be had everywhere; the question to the disk is all that is faked.
-    monkeypatch.setattr(library, "is_case_blind", lambda path: True)
+    monkeypatch.setattr(LocalStorage, "ignores_case", lambda self, folder: True)
     made = plan(tmp_path / "in", out=tmp_path / "out")
     assert outputs(made) == ["b.jpg"]
     assert len(collisions(made)) == 4
@@ -140,7 +140,7 @@ def test_a_disk_that_tells_case_is_not_blind(tmp_path: Path) -> None:
     probe = tmp_path / "Case"
     probe.touch()
     blind = (tmp_path / "cASE").exists()
-    assert library.is_case_blind(tmp_path / "not/there/yet") == blind
+    assert LOCAL.ignores_case(tmp_path / "not/there/yet") == blind
     assert [p.name for p in tmp_path.iterdir()] == ["Case"]
 
 

@@ -65,11 +65,11 @@ def _print_removal(result: "Result", style: "Style") -> None:
     import shlex
 
     from ffprep.cli.reporting import text
-    from ffprep.core.location import Remote
+    from ffprep.storage.protocol import storage_of
 
     if style.json:
         style.print_json(text.result_as_dict(result))
-    elif isinstance(result.output, Remote):
+    elif result.output and not storage_of(result.output).is_local:
         sys.stdout.write(f"# remove {text.printable_path(result.output)}\n")
     else:
         sys.stdout.write(shlex.join(["rm", "--", str(result.output)]) + "\n")

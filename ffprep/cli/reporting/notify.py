@@ -17,7 +17,7 @@ from typing import Any
 from ffprep.cli.exit_codes import exit_code_of
 from ffprep.cli.reporting.text import printable, printable_path, result_as_dict, utc_timestamp
 from ffprep.core.job import Status
-from ffprep.core.location import Remote
+from ffprep.core.location import absolute
 from ffprep.errors import EnvironmentFault, Kind, UsageError
 from ffprep.library.walk import require_no_picture
 from ffprep.run.convert_options import NotifyOptions
@@ -48,8 +48,7 @@ class RunReport:
     @property
     def output(self) -> str:
         """The path or URL of the output."""
-        output = self.summary.output
-        return output.url if isinstance(output, Remote) else os.path.abspath(output or "")
+        return absolute(self.summary.output)
 
     def as_dict(self) -> dict[str, Any]:
         """The content of --summary-file; docs/operations/output-and-logs.md has it for readers."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.support.command_line import Ran
+from tests.support.fork_server import ForkServer
 
 if TYPE_CHECKING:
     from tests.support.standin import Standin
@@ -29,13 +30,28 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def fork_server() -> Iterator[ForkServer | None]:
+    if os.environ.get("FFPREP_TESTS_FORK") == "0":
+        yield None
+        return
+    server = ForkServer()
+    yield server
+    server.close()
+
+
 @pytest.fixture
-def ffprep(home: Path) -> Callable[..., Ran]:
+def ffprep(home: Path, fork_server: ForkServer | None) -> Callable[..., Ran]:
     """Call the command line in a process of its own, as a user or cron does."""
 
     def run(*arguments: object, stdin: bytes | None = b"", **options: Any) -> Ran:
-        argv = [sys.executable, "-m", "ffprep"]
-        argv += [a if isinstance(a, bytes) else str(a) for a in arguments]  # type: ignore[misc]
+        words = [a if isinstance(a, bytes) else str(a) for a in arguments]
+        environment = options.get("env") or dict(os.environ)
+        if fork_server and stdin is not None and not set(options) - {"cwd", "env"}:
+            if fork_server.can_run(environment):
+                code, out, err = fork_server.run(words, stdin, options.get("cwd"), environment)
+                return Ran(code, out, err.decode(errors="surrogateescape"))
+        argv = [sys.executable, "-m", "ffprep", *words]
         done = subprocess.run(argv, capture_output=True, input=stdin, timeout=300, **options)
         return Ran(done.returncode, done.stdout, done.stderr.decode(errors="surrogateescape"))
 

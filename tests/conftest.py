@@ -1,4 +1,4 @@
-"""What the tests share: the command line as a user calls it, and photos that tell where they came from."""
+"""Fixtures of all tests: the command line as a user calls it, a home folder, a video service."""
 
 import os
 import subprocess
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import settings
 
 from tests.support.command_line import Ran
 from tests.support.fork_server import ForkServer
@@ -15,13 +16,16 @@ from tests.support.fork_server import ForkServer
 if TYPE_CHECKING:
     from tests.support.standin import Standin
 
-# Of the make that runs these tests; those that are about make set their own.
+# The tests may run under make. Those about make set their own flags.
 os.environ.pop("MAKEFLAGS", None)
+# A busy machine may take any time for an example.
+settings.register_profile("no-deadline", deadline=None)
+settings.load_profile("no-deadline")
 
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home of its own, so that the user's own modes take no part."""
+    """Return an empty home folder, so that no configuration of the user applies."""
     folder = tmp_path / "home"
     folder.mkdir()
     monkeypatch.setenv("HOME", str(folder))
@@ -42,15 +46,15 @@ def fork_server() -> Iterator[ForkServer | None]:
 
 @pytest.fixture
 def ffprep(home: Path, fork_server: ForkServer | None) -> Callable[..., Ran]:
-    """Call the command line in a process of its own, as a user or cron does."""
+    """Return a function that runs the command line in a process of its own."""
 
     def run(*arguments: object, stdin: bytes | None = b"", **options: Any) -> Ran:
         words = [a if isinstance(a, bytes) else str(a) for a in arguments]
         environment = options.get("env") or dict(os.environ)
-        if fork_server and stdin is not None and not set(options) - {"cwd", "env"}:
-            if fork_server.can_run(environment):
-                code, out, err = fork_server.run(words, stdin, options.get("cwd"), environment)
-                return Ran(code, out, err.decode(errors="surrogateescape"))
+        simple = stdin is not None and not set(options) - {"cwd", "env"}
+        if fork_server and simple and fork_server.can_run(environment):
+            code, out, err = fork_server.run(words, stdin, options.get("cwd"), environment)
+            return Ran(code, out, err.decode(errors="surrogateescape"))
         argv = [sys.executable, "-m", "ffprep", *words]
         done = subprocess.run(argv, capture_output=True, input=stdin, timeout=300, **options)
         return Ran(done.returncode, done.stdout, done.stderr.decode(errors="surrogateescape"))
@@ -60,7 +64,7 @@ def ffprep(home: Path, fork_server: ForkServer | None) -> Callable[..., Ran]:
 
 @pytest.fixture
 def standin(monkeypatch: pytest.MonkeyPatch) -> "Iterator[Standin]":
-    """A video service on loopback, which the openai SDK finds by the environment."""
+    """Return a video service on loopback, which the openai SDK finds by the environment."""
     from tests.support.standin import Standin
 
     with Standin() as running:

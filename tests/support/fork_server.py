@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from contextlib import suppress
 from typing import Any
 
@@ -133,6 +134,7 @@ def _next_call(listener: socket.socket) -> tuple[list[str], list[int]]:
             os.umask(umask)
             os.environ.clear()
             os.environ.update(environment)
+            time.tzset()
             return [os.fsdecode(word) for word in argv], streams
         for descriptor in streams:
             os.close(descriptor)

@@ -117,13 +117,13 @@ def _files(folders: Iterable[Path]) -> dict[str, Path]:
 
 def read_mode(path: Path) -> Mode:
     """Read one mode file. Raises EnvironmentFault with the file, the line and the key."""
-    table = toml.read(path, "mode file ").table
+    table = toml.read_table(path, "mode file ")
     if not _NAME.fullmatch(path.stem):
         table.fail("the name of a mode consists of lowercase letters, digits, - and _")
     if path.stem == AUTO:
         table.fail(f"a mode cannot be called {AUTO}: this word lets ffprep choose a mode")
     values = table.read(_READERS)
-    steps = tuple(_steps(table.tables("step")))
+    steps = tuple(_steps(table.read_tables("step", _STEP_READERS)))
     if not steps:
         table.fail("a mode needs at least one [[step]]", "step")
     fit = Fit(values["fit"]) if values.get("fit") else None
@@ -152,10 +152,10 @@ def _names(value: Any) -> tuple[str, ...]:
 _STEP_READERS: dict[str, toml.Reader] = {"filter": toml.text, "from": _names, "to": toml.text}
 
 
-def _steps(tables: Iterable[toml.Table]) -> Iterator[Step]:
+def _steps(tables: Iterable[tuple[toml.Table, dict[str, Any]]]) -> Iterator[Step]:
     streams = {"photo", ""}
-    for table in tables:
-        step = _step(table)
+    for table, values in tables:
+        step = _step(table, values)
         for name in step.reads:
             if name not in streams:
                 table.fail(f"no step before this one makes {name!r}", "from")
@@ -163,8 +163,7 @@ def _steps(tables: Iterable[toml.Table]) -> Iterator[Step]:
         yield step
 
 
-def _step(table: toml.Table) -> Step:
-    values = table.read(_STEP_READERS, other_keys=True)
+def _step(table: toml.Table, values: dict[str, Any]) -> Step:
     name = values.get("filter", "")
     if not re.fullmatch(r"[A-Za-z0-9_]+", name):
         table.fail("every step names one FFmpeg filter", "filter")

@@ -27,8 +27,8 @@ def all_targets(files: Iterable[Path] = ()) -> list[Target]:
     """
     found: dict[str, Target] = {}
     for file in (OWN, *files):
-        document = toml.read(file, "targets file ")
-        found |= {name: _target(document.table.table(name), name) for name in document.content}
+        table = toml.read_table(file, "targets file ")
+        found |= {name: _target(table.table(name), name) for name in table.content}
     return list(found.values())
 
 

@@ -90,6 +90,12 @@ class Table:
         keys = (*self.keys, key)
         return [Table(self.document, each, (*keys, index)) for index, each in enumerate(array)]
 
+    def read_tables(
+        self, key: str, readers: Mapping[str, Reader]
+    ) -> "list[tuple[Table, dict[str, Any]]]":
+        """Return an array of tables, each with its values; there may be other keys."""
+        return [(table, table.read(readers, other_keys=True)) for table in self.tables(key)]
+
     def place(self, *keys: str) -> str:
         """Return the file and the line of a key."""
         return f"{self.document.path}:{self.document.line(*self.keys, *keys)}"
@@ -117,6 +123,11 @@ def read(path: Path, label: str = "") -> Document:
         return parse(path, path.read_bytes(), label)
     except OSError as error:
         raise EnvironmentFault(f"{label}{path}: {reason(error)}") from None
+
+
+def read_table(path: Path, label: str = "") -> Table:
+    """Read a TOML file; return all of it as a Table."""
+    return read(path, label).table
 
 
 def parse(path: Path, data: bytes, label: str = "") -> Document:

@@ -93,11 +93,14 @@ class Plan:
         items = plan._count_listings()
         first = next(items, None)
         second = next(items, None) if first else None
-        if first and (second or _length(first[1]) > 1):
+        if first is None:
+            return plan
+        listing, item = first
+        if second or (isinstance(item, Batch) and len(item.names) > 1):
             plan._count(chain((first, second) if second else (first,), items))
-        elif first:
+        else:
             plan._only = (first,)
-            plan.total = sum(map(_length, plan._in_shard(first[1], first[0])))
+            plan.total = len(tuple(plan._in_shard(item, listing)))
         return plan
 
     def _count_listings(self) -> Iterator[tuple[Listing, _Item]]:
@@ -172,17 +175,18 @@ class Plan:
         if isinstance(batch, Result) or (self._index and self._index.is_clear(batch)):
             yield batch
             return
-        if self._index:
-            errors = self._index.collisions_in(batch, listing, reported)
-        else:
-            errors = iter([(0, overwritten_source(batch, listing, self.request.output))])
+        if self._index is None:
+            collision = overwritten_source(batch, listing, self.request.output)
+            yield batch if collision is None else _failed(batch, collision)
+            return
+        errors = self._index.collisions_in(batch, listing, reported)
         for error, group in groupby(errors, itemgetter(1)):
             part = batch.part(index for index, _ in group)
             if error is None:
                 yield part
             else:
-                failed = (Result.failed(job.source, job.output, error) for job in part.jobs())
-                yield from failed
+                for index in range(len(part)):
+                    yield _failed(part, error, index)
 
     def _with_overrides(self, batch: Batch, listing: Listing) -> Iterator[_Item]:
         """Yield a batch with the Specs of photos that are overridden; Results for bad overrides."""
@@ -199,8 +203,7 @@ class Plan:
                     specs[index] = self._overridden_spec(batch.job(index), has_sidecar)
                 kept.append(index)
             except PhotoError as error:
-                job = batch.job(index)
-                yield Result.failed(job.source, job.output, error)
+                yield _failed(batch, error, index)
         if kept:
             yield replace(batch, specs=specs).part(kept)
 
@@ -268,6 +271,11 @@ def _sidecar(photo: Location) -> PhotoOverride:
         return read_sidecar(Path(photo))
     place = photo.parent / (photo.name + SIDECAR)
     return parse_sidecar(Path(place.name), storage.read(place, MAX_BYTES + 1))
+
+
+def _failed(batch: Batch, error: PhotoError, index: int = 0) -> Result:
+    job = batch.job(index)
+    return Result.failed(job.source, job.output, error)
 
 
 def _length(item: Batch | Result) -> int:

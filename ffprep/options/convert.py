@@ -1,10 +1,11 @@
-"""The options of `ffprep convert`, by what they are about."""
+"""The options of `ffprep convert`, as click declares them, in the sections of its help."""
+
+from typing import TYPE_CHECKING
 
 import click
 
 from ffprep.core.formats import OUTPUT_FORMATS
 from ffprep.core.policy import Policy, RerunOptions, Retry, ThrottleOptions
-from ffprep.core.shard import Shard
 from ffprep.library.selection import names_file, read_since
 from ffprep.options.config_file import CONFIG, ConfigCommand
 from ffprep.options.shared import (
@@ -38,13 +39,23 @@ from ffprep.options.types import (
 )
 from ffprep.system.files import LEDGER
 
+if TYPE_CHECKING:
+    from ffprep.core.shard import Shard
+
+
+def _read_shard(text: str) -> "Shard":
+    from ffprep.core.shard import Shard
+
+    return Shard.parse(text)
+
+
 SOURCES = click.argument("sources", nargs=-1, type=PATH_AS_WRITTEN, metavar="SOURCE...")
 NAMES = click.option(
     "--names",
     default="{stem}",
     show_default=True,
     metavar="TEMPLATE",
-    help="Of {stem} {parent} {width} {height} {mode} {ext} {n}.",
+    help="Template for output names: {stem} {parent} {width} {height} {mode} {ext} {n}.",
 )
 LISTS_AND_SELECTION = options(
     click.option(
@@ -52,29 +63,30 @@ LISTS_AND_SELECTION = options(
         type=PATH_AS_WRITTEN,
         multiple=True,
         metavar="FILE|-",
-        help="Sources from a list as well, one a line; - is stdin.",
+        help="Read more sources from a list, one per line; - is stdin.",
     ),
     FROM_NULL,
     click.option(
         "--include",
         multiple=True,
         metavar="GLOB",
-        help="Take only what matches one of these, such as '*.heic' or '2024/', as in .gitignore.",
+        help="Convert only files that match, such as '*.heic' or '2024/'; patterns as in .gitignore.",
     ),
     click.option(
         "--exclude",
         multiple=True,
         metavar="GLOB",
-        help="Leave out what matches one of these, such as 'Trash/'; it outweighs --include.",
+        help="Skip files that match, such as 'Trash/'; this wins over --include.",
     ),
     click.option(
         "--since",
         type=ParsedOrPath("WHEN", read_since, names_file),
-        help="Only what was changed since: 7d, 12h, 2026-11-01, 2026-11-01T22:00, or since a FILE was.",
+        help="Only files modified since: 7d, 12h, 2026-11-01, 2026-11-01T22:00, "
+        "or since the modification of a FILE.",
     ),
     FOLLOW_LINKS,
 )
-FILES = section(
+_FILES = section(
     "Sources and outputs",
     SOURCES,
     click.option(
@@ -83,7 +95,7 @@ FILES = section(
         type=PATH_AS_WRITTEN,
         required=True,
         metavar="OUT",
-        help="A file for one SOURCE file, else a folder; folders are mirrored in it.",
+        help="A file for one SOURCE file, else a folder, which mirrors the folders of SOURCE.",
     ),
     NAMES,
     LISTS_AND_SELECTION,
@@ -95,7 +107,8 @@ PICTURE = section(
     click.option(
         "--mode",
         metavar="NAME",
-        help="How a photo is made to fit: see `ffprep modes`; auto is cover, or pad where that cuts much.  [default: cover]",
+        help="How to fit a photo into the frame: see `ffprep modes`. auto is cover, "
+        "or pad if cover would cut too much.  [default: cover]",
     ),
     SCENE,
     FILTERS,
@@ -103,7 +116,7 @@ PICTURE = section(
         "--format",
         "format_name",
         type=FormatName([*OUTPUT_FORMATS, "same"]),
-        help="What to write.  [default: what OUT's suffix says, else jpeg]",
+        help="Output format; same keeps each photo's own.  [default: by the suffix of OUT, else jpeg]",
     ),
     click.option(
         "--quality",
@@ -111,28 +124,28 @@ PICTURE = section(
         default=95,
         show_default=True,
         metavar="N",
-        help="On JPEG's familiar scale.",
+        help="Quality of JPEG and WebP, on the usual scale of JPEG.",
     ),
     click.option(
         "--subsampling",
         type=click.Choice(["auto", "420", "422", "444"]),
         default="auto",
         show_default=True,
-        help="JPEG's chroma; auto is 444 from quality 95 up, else 420.",
+        help="Chroma subsampling of JPEG; auto is 444 from quality 95, else 420.",
     ),
-    click.option("--lossless", is_flag=True, help="WebP without loss."),
+    click.option("--lossless", is_flag=True, help="Write lossless WebP."),
     click.option(
         "--compression",
         type=Whole(0, 9),
         default=6,
         show_default=True,
         metavar="N",
-        help="How hard PNG and WebP are packed; changes no pixels.",
+        help="Compression effort for PNG and WebP; does not change pixels.",
     ),
     click.option(
         "--max-bytes",
         type=Parsed("N", read_bytes),
-        help="Lower the quality until the file is no larger, such as 300kB or 4MiB.",
+        help="Lower the quality until the file fits, for example 300kB or 4MiB.",
     ),
     COLOUR,
     click.option(
@@ -140,7 +153,8 @@ PICTURE = section(
         type=click.Choice(["none", "keep-rights"]),
         default="none",
         show_default=True,
-        help="Keep copyright, artist, description and capture date; never place or serial numbers.",
+        help="Keep copyright, artist, description and capture date; never location or serial "
+        "numbers.",
     ),
     BACKGROUND,
     FOCUS,
@@ -152,59 +166,63 @@ UPSCALE = click.option(
     type=click.Choice(["allow", "warn", "fail"]),
     default=Policy().upscale,
     show_default=True,
-    help="What becomes of photos smaller than the size asked for.",
+    help="How to handle photos smaller than the size asked for.",
 )
 DAMAGED = click.option(
     "--damaged",
     type=click.Choice(["fail", "keep"]),
     default="fail",
     show_default=True,
-    help="What becomes of photos of which a part is missing.",
+    help="How to handle damaged photos: fail, or keep what can be decoded.",
 )
-POLICY = section(
-    "Limits and leniency",
+_LIMITS = section(
+    "Limits",
     DAMAGED,
     UPSCALE,
-    click.option("--preserve-times", is_flag=True, help="Give outputs the times of their sources."),
+    click.option(
+        "--preserve-times",
+        is_flag=True,
+        help="Give each output the modification time of its photo.",
+    ),
     click.option(
         "--timeout",
         type=Seconds(),
         default=Policy().timeout,
         show_default=True,
         metavar="S",
-        help="Seconds a photo may take.",
+        help="Time limit for one photo, in seconds or as 2m.",
     ),
     MAX_PIXELS,
     MAX_MEMORY,
 )
 
-WORK = section(
-    "Work",
+_RUNNING = section(
+    "Running",
     JOBS,
     click.option(
         "--cluster",
         metavar="ADDRESS",
-        help="Have a Dask cluster do it: its scheduler's address, such as tcp://scheduler:8786.",
+        help="Convert on a Dask cluster; address of its scheduler, such as tcp://scheduler:8786.",
     ),
     click.option(
         "--shard",
-        type=Parsed("N/COUNT", Shard.parse),
-        help="Convert one of COUNT parts of the photos, from 1; other runs into OUT convert the others.",
+        type=Parsed("N/COUNT", _read_shard),
+        help="Convert part N of COUNT, from 1, while other runs into OUT convert the others.",
     ),
     FFMPEG,
     click.option(
-        "--dry-run", is_flag=True, help="Print the ffmpeg command lines; convert nothing."
+        "--dry-run", is_flag=True, help="Print the ffmpeg command lines, and convert nothing."
     ),
     click.option(
         "--depfile",
         type=PATH,
         metavar="FILE",
-        help="Write what the outputs depend on, for make's `include`, once all are made.",
+        help="Write the dependencies of the outputs, for `include` in a Makefile, if all succeed.",
     ),
     click.option(
         "--depfile-target",
         metavar="NAME",
-        help="What the depfile's rule is for, such as a stamp.  [default: OUT]",
+        help="Target of the rule in the depfile, such as a stamp file.  [default: OUT]",
     ),
     CONFIG,
 )
@@ -213,109 +231,119 @@ WAIT = click.option(
     "--wait",
     type=Seconds(),
     metavar="S",
-    help="Wait for another run that holds OUT.  [default: end at once, with exit code 75]",
+    help="Wait up to S for another run into OUT.  [default: exit at once with code 75]",
 )
-RENEWAL = section(
+_RERUNS = section(
     "Repeated runs",
     click.option(
         "--ledger",
         type=PathOr("none"),
         metavar="PATH|none",
-        help=f"Where to keep what was done.  [default: OUT/{LEDGER}]",
+        help=f"File or URL of the ledger, which records finished work.  [default: OUT/{LEDGER}]",
     ),
-    click.option("--force", is_flag=True, help="Convert everything, also what is fresh."),
+    click.option("--force", is_flag=True, help="Convert everything again, also if up to date."),
     click.option(
-        "--checksum", is_flag=True, help="Compare the files' contents instead of their times."
+        "--checksum", is_flag=True, help="Compare the contents of files instead of their times."
     ),
     click.option(
         "--adopt",
         is_flag=True,
-        help="Take outputs that are there for done, if they verify and are no older than their photo.",
+        help="Accept existing outputs as up to date if they verify and are not older than their photo.",
     ),
     click.option(
         "--retry",
         type=click.Choice([Retry.CHANGED.value, Retry.ALWAYS.value]),
         default=RerunOptions().retry.value,
         show_default=True,
-        help="Which photos that failed are tried again.",
+        help="Which failed photos to try again: those that changed, or all.",
     ),
-    click.option("--retry-failed", is_flag=True, help="Try those that failed, and nothing else."),
+    click.option("--retry-failed", is_flag=True, help="Try only the photos that failed."),
     click.option(
-        "--prune", is_flag=True, help="Remove unaltered outputs whose photo is gone from SOURCE."
+        "--prune",
+        is_flag=True,
+        help="Remove outputs whose photo was deleted from SOURCE, unless they were modified.",
     ),
     WAIT,
     click.option(
         "--fsync",
         is_flag=True,
-        help="Have each output on the disk before it counts as done, against loss of power.",
+        help="Sync each output to disk before the ledger records it, against power loss.",
     ),
 )
 
-TELLING = section(
-    "Reports",
+_REPORTS = section(
+    "Output and logs",
     AS_JSON,
-    click.option("--quiet", is_flag=True, help="No bar and no summary; failures are still told."),
-    click.option("-v", "--verbose", is_flag=True, help="A line for every photo."),
+    click.option(
+        "--quiet", is_flag=True, help="Print no progress bar and no summary, only problems."
+    ),
+    click.option("-v", "--verbose", is_flag=True, help="Print a line for every photo."),
     click.option(
         "--log-file",
         type=PATH,
         metavar="FILE",
-        help="Append a line a photo to FILE, which may be renamed meanwhile.",
+        help="Append one line per photo to FILE, which may be rotated during the run.",
     ),
     click.option(
         "--log-format",
         type=click.Choice(["text", "json"]),
         default="text",
         show_default=True,
-        help="Lines for people, or JSON objects like those of --json.",
+        help="Format of the log: text, or JSON objects as with --json.",
     ),
     click.option(
-        "--summary-file", type=PATH, metavar="FILE", help="Write how the run ended, as JSON."
+        "--summary-file",
+        type=PATH,
+        metavar="FILE",
+        help="Write the result of the run as JSON when it ends.",
     ),
     click.option(
         "--metrics-file",
         type=PATH,
         metavar="FILE.prom",
-        help="Write the same for node_exporter's textfile collector; a file of its own for each OUT.",
+        help="Write the result for the textfile collector of node_exporter; use a different file for "
+        "each OUT.",
     ),
     click.option(
         "--on-finish",
         metavar="COMMAND",
-        help="Run COMMAND in a shell when the run has ended; FFPREP_SUMMARY names the summary.",
+        help="Run a shell command when the run ends; FFPREP_SUMMARY is the path of the summary.",
     ),
 )
 
-NIGHT = section(
-    "Leaving room for others",
+_THROTTLING = section(
+    "Throttling",
     click.option(
         "--nice",
         type=Whole(0, 19),
         default=ThrottleOptions().nice,
         metavar="N",
-        help="Leave others the processor: add N to the niceness.",
+        help="Lower the CPU priority: add N to the niceness.",
     ),
-    click.option("--idle", is_flag=True, help="Leave others the disk (ionice's idle class)."),
+    click.option(
+        "--idle", is_flag=True, help="Use the disk only when it is idle (idle class of ionice)."
+    ),
     click.option(
         "--max-time",
         type=Seconds(),
         default=ThrottleOptions().max_time,
         metavar="S",
-        help="Begin no photo later than this, such as 6h; the next run goes on.",
+        help="Start no photo after this time, such as 6h; the next run continues.",
     ),
     click.option(
         "--max-load",
         type=click.FloatRange(min=0, min_open=True),
         default=ThrottleOptions().max_load,
         metavar="F",
-        help="While the load average is F or more, work on one chunk at a time.",
+        help="Convert one chunk at a time while the load average is F or more.",
     ),
 )
 
-CONVERT = options(FILES, PICTURE, POLICY, RENEWAL, WORK, NIGHT, TELLING)
+CONVERT = options(_FILES, PICTURE, _LIMITS, _RERUNS, _RUNNING, _THROTTLING, _REPORTS)
 """All of them, in the order of the help."""
 
 
 @click.command("convert", cls=ConfigCommand)
 @CONVERT
 def convert_parameters(**_: object) -> None:
-    """The options of `convert` by themselves, for whoever reads keywords by them."""
+    """Declare the options of `convert`, for the Python functions and named jobs."""

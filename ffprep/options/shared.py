@@ -1,4 +1,4 @@
-"""Options that several commands share, and headings for options in the help."""
+"""Options that several commands share, and sections of options in the help."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -15,7 +15,7 @@ Value = TypeVar("Value")
 
 
 def options(*decorators: Callable[[Any], Any]) -> Callable[[Value], Value]:
-    """Several click options as one decorator, for commands that share them."""
+    """Return several click options as one decorator."""
 
     def decorate(function: Any) -> Any:
         for decorator in reversed(decorators):
@@ -26,7 +26,7 @@ def options(*decorators: Callable[[Any], Any]) -> Callable[[Value], Value]:
 
 
 def section(heading: str, *decorators: Callable[[Any], Any]) -> Callable[[Value], Value]:
-    """The same, together under a heading in the help of a command `InSections`."""
+    """Return several click options as one decorator; the help of an InSections lists them under a heading."""
 
     def decorate(function: Any) -> Any:
         before = len(getattr(function, "__click_params__", ()))
@@ -39,10 +39,10 @@ def section(heading: str, *decorators: Callable[[Any], Any]) -> Callable[[Value]
 
 
 class InSections(click.Command):
-    """A command with more options than one list could be searched for one."""
+    """A command whose help lists its options in sections."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the options under their headings, and under `Options` those that have none."""
+        """Write the options under their headings, and the others under `Options`."""
         sections: dict[str, list[tuple[str, str]]] = {}
         for param in self.get_params(ctx):
             record = param.get_help_record(ctx) if isinstance(param, click.Option) else None
@@ -54,14 +54,19 @@ class InSections(click.Command):
 
 
 TARGETS = click.option(
-    "--targets", type=PATH, metavar="FILE", multiple=True, help="A file with targets of your own."
+    "--targets", type=PATH, metavar="FILE", multiple=True, help="A TOML file with more targets."
 )
 SIZE_OR_TARGET = options(
     click.option(
-        "--size", type=Parsed("WxH", Size.parse), metavar="WxH", help="Width x height in pixels."
+        "--size",
+        type=Parsed("WxH", Size.parse),
+        metavar="WxH",
+        help="Width and height in pixels, such as 1280x720.",
     ),
     click.option(
-        "--target", metavar="NAME[/SIZE]", help="A named destination: see `ffprep targets`."
+        "--target",
+        metavar="NAME[/SIZE]",
+        help="The size and rules of a named destination: see `ffprep targets`.",
     ),
     TARGETS,
 )
@@ -70,51 +75,60 @@ BACKGROUND = click.option(
     type=Parsed("COLOR", Color.parse),
     default="black",
     show_default=True,
-    help="For bars, and under transparency: a CSS name, #rrggbb[aa], or transparent.",
+    help="Color of bars and behind transparency: a CSS name, #rrggbb[aa], or transparent.",
 )
 FOCUS = click.option(
     "--focus",
     type=Parsed("POINT", Focus.parse),
     default="center",
     show_default=True,
-    help="The point that `cover` keeps: center, top, bottom-left, ... or X,Y in fractions.",
+    help="Point that cover keeps in the frame: center, top, bottom-left, ... or X,Y as fractions.",
 )
 CROP_BOUNDS = click.option(
     "--crop-bounds",
     type=Parsed("L,T,R,B", Bounds.parse),
     default="0,0,1,1",
     show_default=True,
-    help="Cut the upright photo first: left, top, right, bottom edge in fractions.",
+    help="Crop the upright photo first, to these edges: left, top, right, bottom, as fractions.",
 )
 SCENE = options(
     click.option(
         "--scene",
         metavar="NAME",
-        help="Take the mode recommended for it: portrait, landscape, product, art, ui.",
+        help="Use the mode recommended for portrait, landscape, product, art or ui.",
     ),
     click.option(
         "--max-loss",
         type=Parsed("F", read_share),
-        help="What `--mode auto` and `--scene landscape` may cut of a photo's area; else they pad.  "
+        help="How much of a photo's area `--mode auto` and `--scene landscape` may cut before they "
+        "pad instead.  "
         f"[default: {Fallback.__dataclass_fields__['max_loss'].default}]",
     ),
 )
 FFMPEG = click.option(
-    "--ffmpeg", metavar="PATH", help="Instead of FFPREP_FFMPEG and the embedded one."
+    "--ffmpeg",
+    metavar="PATH",
+    help="Path of the ffmpeg to use.  [default: FFPREP_FFMPEG, else the embedded one]",
 )
-AS_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object a line on stdout.")
+AS_JSON = click.option(
+    "--json", "as_json", is_flag=True, help="Print JSON objects on stdout, one per line."
+)
 FILTERS = click.option(
-    "--filters", type=PATH, metavar="DIR", multiple=True, help="A folder with modes of your own."
+    "--filters", type=PATH, metavar="DIR", multiple=True, help="A folder with more modes."
 )
 JOBS = click.option(
-    "--jobs", type=Jobs(), default="auto", show_default=True, help="How many photos at a time."
+    "--jobs",
+    type=Jobs(),
+    default="auto",
+    show_default=True,
+    help="How many photos to work on at a time.",
 )
 MAX_MEMORY = click.option(
     "--max-memory",
     type=Parsed("N", read_memory),
     default=str(Policy().max_memory),
     show_default=True,
-    help="What one photo may take, such as 800MB.",
+    help="Memory limit for one photo, such as 800MB.",
 )
 MAX_PIXELS = click.option(
     "--max-pixels",
@@ -122,7 +136,7 @@ MAX_PIXELS = click.option(
     default=Policy().max_pixels,
     show_default=True,
     metavar="N",
-    help="Refuse photos of more than this many pixels.",
+    help="Refuse photos with more pixels than this.",
 )
 COLOUR = click.option(
     "--colour",
@@ -131,17 +145,18 @@ COLOUR = click.option(
     type=click.Choice(["srgb", "keep"]),
     default="srgb",
     show_default=True,
-    help="Convert to sRGB, or keep the pixels' values and carry their ICC profile.",
+    help="Convert to sRGB, or keep pixel values and ICC profile.",
 )
 FOLLOW_LINKS = click.option(
     "--follow-links",
     is_flag=True,
-    help="In folders, follow links to folders, and links that lead out of them.",
+    help="In folders, follow links to folders and links that lead outside.",
 )
 FROM_NULL = click.option(
     "-0",
     "--null",
     "from_null",
     is_flag=True,
-    help="Names in lists end in NUL, as `find -print0` writes them; where no list is named, it is stdin.",
+    help="Lists are separated by NUL, as `find -print0` writes them; without a list, read one "
+    "from stdin.",
 )

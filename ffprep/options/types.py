@@ -17,26 +17,26 @@ from ffprep.errors import UsageError
 
 
 class PathOr(click.Path):
-    """A path as it is written, or one of a few words that are none."""
+    """A path as it is written, or one of a few keywords, such as `none`."""
 
     def __init__(self, *words: str) -> None:
         super().__init__(readable=False)
         self._words = words
 
     def names_path(self, text: str) -> bool:
-        """Whether a text is none of the words."""
+        """Whether a text is a path, and not a keyword."""
         return text not in self._words
 
 
 class Parsed(click.ParamType[Any]):
-    """An option whose text one of ffprep's own `parse` functions reads."""
+    """An option whose text a function reads that raises UsageError."""
 
     def __init__(self, name: str, parse: Callable[[str], Any]) -> None:
         self.name = name
         self._parse = parse
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Read a text; what is no text has been read already."""
+        """Read a text; leave a value that was read before."""
         try:
             return self._parse(value) if isinstance(value, str) else value
         except UsageError as error:
@@ -44,18 +44,18 @@ class Parsed(click.ParamType[Any]):
 
 
 class LocalPath(click.Path):
-    """A path of this machine."""
+    """A local path."""
 
     def __init__(self) -> None:
         super().__init__(path_type=Path, readable=False)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Refuse a URL, which a path would make something else of."""
+        """Refuse a URL: a path would lose one of its slashes."""
         if names_url(os.fspath(value)):
-            words = "only convert and status work there"
+            advice = "only convert and status work with URLs"
             if isinstance(param, click.Option):
-                words = f"{param.opts[0]} takes a path of this machine"
-            self.fail(f"{value} is in a store; {words}", param, ctx)
+                advice = f"{param.opts[0]} takes a local path"
+            self.fail(f"{value} is a URL; {advice}", param, ctx)
         return super().convert(value, param, ctx)
 
 
@@ -68,11 +68,11 @@ class AnyLocation(Parsed):
 
 PATH = LocalPath()
 PATH_AS_WRITTEN = click.Path(readable=False)
-"""A text, since a slash at its end means a folder."""
+"""A path as text: a slash at its end means a folder."""
 
 
 class ParsedOrPath(Parsed):
-    """The same, where some texts are the names of files."""
+    """A Parsed option, some of whose texts are paths."""
 
     def __init__(
         self, name: str, parse: Callable[[str], Any], names_path: Callable[[str], bool]
@@ -88,16 +88,16 @@ class Whole(click.IntRange):
 
 
 class FormatName(click.Choice[str]):
-    """The name of a format, or what a file's suffix calls it: `jpg`, `JPEG`."""
+    """The name of a format, or a suffix of its files: `jpg`, `JPEG`."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Read it by the suffixes there are."""
+        """Return the name of the format."""
         format = output_format_of(f".{value}")
         return super().convert(format.name if format else value, param, ctx)
 
 
 class Automatic(int):
-    """A number of workers that nobody has said: as many as there is room for here."""
+    """A number of workers that was chosen by ffprep, for this machine."""
 
 
 class Jobs(click.ParamType[int]):
@@ -106,14 +106,14 @@ class Jobs(click.ParamType[int]):
     name = "N|auto"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """`auto` is what this process may use, or what `make -jN` may do at a time."""
+        """Read a number; `auto` is the number of usable processors, or the N of `make -jN`."""
         if value == "auto":
             from ffprep.system.jobserver import slots
             from ffprep.system.pool import processors
 
             return Automatic(slots().most or processors())
         if not str(value).isdecimal() or not 1 <= int(value) <= 1024:
-            self.fail(f"{value!r} is neither auto nor a number from 1 to 1024", param, ctx)
+            self.fail(f"{value!r} is not a number from 1 to 1024, and not auto", param, ctx)
         return value if isinstance(value, Automatic) else int(value)
 
 
@@ -121,14 +121,14 @@ _TIMES = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 class Seconds(click.ParamType[float]):
-    """A time limit, of any length that can be waited for: `90`, `90s`, `15m`, `6h`, `1d`."""
+    """A duration in seconds: `90`, `90s`, `15m`, `6h`, `1d`."""
 
     name = "S"
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
-        """Refuse what is no time; infinity is as long as can be."""
+        """Read a duration above 0; infinity is the longest that Python can wait."""
         text = str(value).lower()
         unit = _TIMES.get(text[-1:])
         try:
@@ -136,8 +136,8 @@ class Seconds(click.ParamType[float]):
         except ValueError:
             seconds = 0
         if not seconds > 0:
-            words = f"{value!r} is no number of seconds above 0; write 90, 15m or 6h"
-            self.fail(words, param, ctx)
+            problem = f"{value!r} is not a duration above 0; write 90, 15m or 6h"
+            self.fail(problem, param, ctx)
         return min(seconds, threading.TIMEOUT_MAX)
 
 
@@ -145,31 +145,31 @@ _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "
 
 
 def read_bytes(text: str) -> int:
-    """Read `300000`, `300kB`, `4MB` (thousands), `4MiB` (1024). Raises UsageError."""
+    """Return the bytes of `300000`, `300kB`, `4MB` (powers of 1000) or `4MiB` (of 1024). Raise UsageError."""
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmg]?i?)b?\s*", text.lower(), re.ASCII)
     if (
         not match
         or match[2] not in _UNITS
         or (count := round(float(match[1]) * _UNITS[match[2]])) < 1
     ):
-        raise UsageError(f"{text!r} is no number of bytes; write 300000, 300kB or 4MiB")
+        raise UsageError(f"{text!r} is not a number of bytes; write 300000, 300kB or 4MiB")
     return count
 
 
 def read_memory(text: str) -> int:
-    """The same, of at least 100 MB: less, and nothing can be decoded. Raises UsageError."""
+    """Return the bytes of a memory limit, at least 100 MB: decoders need that. Raise UsageError."""
     count = read_bytes(text)
     if not 10**8 <= count < 2**62:
-        raise UsageError(f"{text!r} is no room for photos; write at least 100MB")
+        raise UsageError(f"{text!r} is too little memory for photos; write at least 100MB")
     return count
 
 
 def read_share(text: str) -> float:
-    """Read a fraction from 0 to 1. Raises UsageError."""
+    """Return a fraction from 0 to 1. Raise UsageError."""
     try:
         (share,) = read_fractions(text)
     except ValueError:
         share = math.nan
     if not 0 <= share <= 1:
-        raise UsageError(f"{text!r} is no share; write a fraction from 0 to 1, such as 0.3")
+        raise UsageError(f"{text!r} is not a fraction from 0 to 1; write for example 0.3")
     return share

@@ -292,12 +292,12 @@ def test_modes_in_the_users_own_folder_are_found(ffprep, home: Path) -> None:
         (["--size", "8x8", "--background", "transparent"], "no transparency"),
         (["--size", "8x8", "--focus", "2,2"], "no focus"),
         (["--size", "8x8", "--names", "{nome}"], "unknown field {nome}"),
-        (["--size", "8x8", "--jobs", "many"], "neither auto nor a number"),
+        (["--size", "8x8", "--jobs", "many"], "is not a number from 1 to 1024, and not auto"),
         (["--size", "8x8", "--filters", "/nowhere/at/all"], "no such folder"),
         (["--target", "ltx", "--targets", "/nowhere/at.toml"], "no such file"),
         (["--size", "8x8", "--mode", ""], "--mode: is empty"),
         (["--size", "8x8", "--scene", ""], "--scene: is empty"),
-        (["--size", "8x8", "--max-loss", "\u0661"], "is no share"),
+        (["--size", "8x8", "--max-loss", "\u0661"], "is not a fraction"),
         (["--size", "99999x9", "--format", "webp"], "too large for webp"),
     ],
 )
@@ -570,7 +570,7 @@ def test_a_time_limit_may_be_long(ffprep, photos: Path, tmp_path: Path, value: s
 @pytest.mark.parametrize("value", ["nan", "0", "-1", "soon"])
 def test_what_is_no_time_limit_is_told(ffprep, photos: Path, tmp_path: Path, value: str) -> None:
     ran = ffprep("convert", photos, "-o", tmp_path / "o", "--size", "8x8", "--timeout", value)
-    assert (ran.code, "no number of seconds" in ran.err) == (2, True)
+    assert (ran.code, "not a duration above 0" in ran.err) == (2, True)
 
 
 def test_closed_streams(home: Path, photos: Path, tmp_path: Path) -> None:

@@ -526,7 +526,7 @@ def test_commands_that_look_take_files_only(ffprep: Command) -> None:
     for command in ("check", "info"):
         ran = ffprep(command, "s3://photos", *SIZE)
         assert ran.code == 2
-        assert "s3://photos is in a store" in ran.err
+        assert "s3://photos is a URL" in ran.err
 
 
 def test_without_the_extra_a_sentence_says_what_to_install(home: Path, tmp_path: Path) -> None:

@@ -100,8 +100,8 @@ def test_a_dry_run_prints_the_mode_that_is_picked(ffprep, tmp_path: Path) -> Non
         (["--scene", "party"], "'party'; the scenes are: art, landscape, portrait, product, ui"),
         (["--max-loss", "0.2"], "--max-loss is for --mode auto"),
         (["--scene", "art", "--max-loss", "0.2"], "scene art is always pad"),
-        (["--mode", "auto", "--max-loss", "nan"], "is no share"),
-        (["--mode", "auto", "--max-loss", "30"], "is no share"),
+        (["--mode", "auto", "--max-loss", "nan"], "is not a fraction"),
+        (["--mode", "auto", "--max-loss", "30"], "is not a fraction"),
         (["--mode", "auto", "--names", "{stem}-{mode}"], "--names: which {mode} it is"),
     ],
 )

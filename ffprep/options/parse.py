@@ -30,30 +30,80 @@ from ffprep.run.convert_options import (
     ReportOptions,
     WorkerOptions,
 )
+from ffprep.system.files import LEDGER
 
 if TYPE_CHECKING:
     from ffprep.run.depfile import Depfile
 
-from ffprep.system.files import LEDGER
+
+def read_convert(params: Mapping[str, Any]) -> ConvertOptions:
+    """Parse the parameters of `convert`. Raise UsageError if they contradict one another."""
+    request = read_request(params)
+    policy = Policy(
+        upscale=params["upscale"],
+        keep_damaged=params["damaged"] == "keep",
+        preserve_times=params["preserve_times"],
+        fsync=params["fsync"],
+        timeout=params["timeout"],
+        max_pixels=params["max_pixels"],
+        max_memory=params["max_memory"],
+    )
+    rerun = _rerun(params, request)
+    return ConvertOptions(
+        request=request,
+        policy=policy,
+        rerun=rerun,
+        throttle=_throttle(params, grace=policy.timeout),
+        workers=WorkerOptions(params["jobs"], _cluster(params), params["ffmpeg"]),
+        reporting=read_reporting(params),
+        notify=read_notify(params),
+        depfile=_depfile(params),
+    )
 
 
 def read_request(params: Mapping[str, Any]) -> Request:
-    """The Request that the options of `convert` make. Raises UsageError."""
+    """Return what to convert, and to what, by the parameters of `convert` or `submit`. Raise UsageError."""
     sources = Sources.read(params["sources"], params["sources_from"], params["from_null"])
     if not params["output"]:
         raise UsageError("-o: OUT is empty; name a file or a folder")
     output = located(params["output"])
     _require_local(params, sources, output)
-    named = _file_format(params["output"], sources.only)
-    single = named is not None
+    file_format = _file_format(params["output"], sources.only)
+    single = file_format is not None
     target = read_target(params["size"], params["target"], params["targets"])
+    spec = _spec(params, target, file_format, output)
+    same_format = params["format_name"] == "same" and not single
+    if not same_format:
+        _require_no_contradiction(spec)
+    shard = params.get("shard")
+    if single and shard:
+        raise UsageError("--shard needs an output folder, and OUT is a file")
+    overrides = read_overrides(params)
+    overrides.validate(spec)
+    return Request(
+        sources,
+        output,
+        spec,
+        single,
+        overrides=overrides,
+        names=_names(params["names"], spec, target),
+        same_format=same_format,
+        follow_links=params["follow_links"],
+        selection=Selection.of(params["include"], params["exclude"], params["since"]),
+        shard=shard,
+    )
+
+
+def _spec(
+    params: Mapping[str, Any], target: Target, file_format: OutputFormat | None, output: Location
+) -> Spec:
     mode, fallback = read_modes(params)
     size, choice = size_or_choice(target.frame(mode))
-    spec = Spec(
+    return Spec(
         size=size,
         choice=choice,
         mode=mode,
-        format=_format(params["format_name"], named, output, target),
+        format=_format(params["format_name"], file_format, output, target),
         quality=params["quality"],
         subsampling=params["subsampling"],
         lossless=params["lossless"],
@@ -67,38 +117,26 @@ def read_request(params: Mapping[str, Any]) -> Request:
         bounds=params["crop_bounds"],
         fallback=fallback,
     )
-    names = Names(params["names"])
-    if fallback and "mode" in names.fields:
+
+
+def _names(template: str, spec: Spec, target: Target) -> Names:
+    """Return the template for output names. Raise UsageError if it needs what only the photo decides."""
+    names = Names(template)
+    if spec.fallback and "mode" in names.fields:
         raise UsageError(
-            "--names: which {mode} it is, no name can say before its photo is looked at"
+            "--names: {mode} is not known before a photo is read; leave it out, or name one --mode"
         )
-    same_format = params["format_name"] == "same" and not single
-    if not same_format:
-        _require_no_contradiction(spec)
-    shard = params.get("shard")
-    if single and shard:
-        raise UsageError("--shard is for output folders, and OUT is a file")
     if spec.choice and names.tells_size:
-        words = "the size is chosen when a photo is looked at, so no name can tell it"
-        raise UsageError(f"--names: {words}; say --target {target.name}/WxH")
-    overrides = read_overrides(params)
-    overrides.validate(spec)
-    return Request(
-        sources,
-        output,
-        spec,
-        single,
-        overrides=overrides,
-        names=names,
-        same_format=same_format,
-        follow_links=params["follow_links"],
-        selection=Selection.of(params["include"], params["exclude"], params["since"]),
-        shard=shard,
-    )
+        problem = "the size is not known before a photo is read"
+        raise UsageError(f"--names: {problem}; say --target {target.name}/WxH")
+    return names
 
 
 def _file_format(out: str, source: str | None) -> OutputFormat | None:
-    """The format of the file that OUT is, for the only source; None where it is a folder. Raises UsageError."""
+    """Return the format of OUT if it is a file, for the only source; None if it is a folder.
+
+    Raise UsageError.
+    """
     output = located(out)
     if out.endswith(("/", os.sep)) or is_folder(output):
         return None
@@ -107,30 +145,6 @@ def _file_format(out: str, source: str | None) -> OutputFormat | None:
     if os.path.exists(output):
         raise UsageError(f"{output} is a file; several sources, or a folder, need an output folder")
     return None
-
-
-def read_convert(params: Mapping[str, Any]) -> ConvertOptions:
-    """Return the ConvertOptions of the parameters of `convert`. Raise UsageError if they contradict one another."""
-    request = read_request(params)
-    policy = Policy(
-        upscale=params["upscale"],
-        keep_damaged=params["damaged"] == "keep",
-        preserve_times=params["preserve_times"],
-        fsync=params["fsync"],
-        timeout=params["timeout"],
-        max_pixels=params["max_pixels"],
-        max_memory=params["max_memory"],
-    )
-    return ConvertOptions(
-        request=request,
-        policy=policy,
-        rerun=_rerun(params, request),
-        throttle=_throttle(params, grace=policy.timeout),
-        workers=WorkerOptions(params["jobs"], _cluster(params), params["ffmpeg"]),
-        reporting=read_reporting(params),
-        notify=read_notify(params),
-        depfile=_depfile(params),
-    )
 
 
 def read_reporting(params: Mapping[str, Any]) -> ReportOptions:
@@ -162,62 +176,65 @@ def _throttle(params: Mapping[str, Any], grace: float) -> ThrottleOptions:
 
 
 def _cluster(params: Mapping[str, Any]) -> ClusterOptions | None:
-    """The cluster that is asked for. Raises UsageError."""
+    """Return the Dask cluster, if --cluster names one. Raise UsageError."""
     if params["cluster"] is None:
         return None
     if not params["cluster"].strip():
-        raise UsageError("--cluster is empty; write a scheduler's address, or leave it out")
+        raise UsageError("--cluster is empty; write the address of a scheduler, or leave it out")
     for name in ("nice", "idle", "max_load"):
         if params[name] != getattr(ThrottleOptions(), name):
-            words = f"--{name.replace('_', '-')} is about this machine"
-            raise UsageError(f"{words}, and with --cluster the work is on others")
+            option = f"--{name.replace('_', '-')}"
+            raise UsageError(f"{option} limits this machine, and --cluster converts on others")
     jobs = params["jobs"]
     return ClusterOptions(params["cluster"], None if isinstance(jobs, Automatic) else jobs)
 
 
-_OF_FILES = {
-    "checksum": "goes by the contents of files, and objects are not read for it; their ETags tell of them",
-    "adopt": "looks into files, and not into objects",
+_LOCAL_ONLY = {
+    "checksum": "only local files are read for it; objects are compared by their ETags anyway",
+    "adopt": "only local outputs are read for it",
     "depfile": "make knows no URLs",
 }
 
 
 def _require_local(params: Mapping[str, Any], sources: Sources, output: Location) -> None:
-    """Raise UsageError for what is asked of objects in a store, and is done with files only."""
+    """Raise UsageError for an option that works only with local files, if there are URLs."""
     remote = isinstance(output, Remote)
     if remote and params.get("preserve_times"):
-        raise UsageError("--preserve-times: a store gives an object its own time")
-    for name, why in _OF_FILES.items():
+        raise UsageError(
+            "--preserve-times: a store sets the time of an object itself; leave it out"
+        )
+    for name, why in _LOCAL_ONLY.items():
         if params.get(name) and (remote or any(names_url(os.fspath(each)) for each in sources)):
             raise UsageError(f"--{name}: {why}; leave it out")
 
 
 def _depfile(params: Mapping[str, Any]) -> "Depfile | None":
-    """The depfile that is asked for. Raises UsageError."""
+    """Return the depfile, if --depfile names one. Raise UsageError."""
     if not params["depfile"]:
         if params["depfile_target"]:
-            raise UsageError("--depfile-target is for a --depfile; name its FILE")
+            raise UsageError("--depfile-target needs --depfile FILE")
         return None
     from ffprep.run.depfile import Depfile
 
     require_no_picture("--depfile", params["depfile"])
-    # A list may be a pipe as well, such as a shell's <(find ...): nothing that make could look at.
+    # A list may be a pipe, such as a shell's <(find ...): make cannot compare its time.
     lists = [Path(file) for file in params["sources_from"] if os.path.isfile(file)]
     others = (*([params["config"]] if params["config"] else []), *params["targets"], *lists)
     return Depfile(params["depfile"], params["depfile_target"] or params["output"], others)
 
 
 def _rerun(params: Mapping[str, Any], request: Request) -> RerunOptions:
-    """What is done again, and what is not. Raises UsageError."""
+    """Return what to convert again. Raise UsageError."""
     if request.single or params["ledger"] == "none":
+        missing = "a single file has none" if request.single else "--ledger is none"
         for name in ("checksum", "adopt", "retry_failed", "prune"):
             if params[name]:
-                words = f"--{name.replace('_', '-')} goes by the ledger"
-                raise UsageError(f"{words}, and there is none for a single file or --ledger none")
+                option = f"--{name.replace('_', '-')}"
+                raise UsageError(f"{option} needs the ledger, and {missing}")
     if request.single and params["ledger"] not in (None, "none"):
-        raise UsageError("--ledger is for output folders, and OUT is a file")
+        raise UsageError("--ledger needs an output folder, and OUT is a file")
     if params["force"] and (params["retry_failed"] or params["adopt"]):
-        raise UsageError("--force does everything again; leave out --retry-failed and --adopt")
+        raise UsageError("--force converts everything; leave out --retry-failed and --adopt")
     retry = Retry.ONLY if params["retry_failed"] else Retry(params["retry"])
     return RerunOptions(
         force=params["force"],
@@ -231,40 +248,41 @@ def _rerun(params: Mapping[str, Any], request: Request) -> RerunOptions:
 
 
 def _ledger(params: Mapping[str, Any], request: Request) -> Location | None:
-    """Where the ledger lies; None where there is none."""
+    """Return where the ledger is; None if there is none."""
     if request.single or params["ledger"] == "none":
         return None
     return located(params["ledger"]) if params["ledger"] else request.output / LEDGER
 
 
 def _require_no_contradiction(spec: Spec) -> None:
-    """Raise UsageError where an option is for another format than the one that is written."""
+    """Raise UsageError if an option is for another format than that of the output."""
     if spec.lossless and spec.format.name == "jpeg":
-        raise UsageError("--lossless: JPEG always loses something; write webp or png")
+        raise UsageError("--lossless: JPEG is never lossless; write webp or png")
     if spec.subsampling != "auto" and spec.format.name != "jpeg":
-        raise UsageError(f"--subsampling is JPEG's, and the output is {spec.format.name}")
+        raise UsageError(f"--subsampling is for JPEG, and the output is {spec.format.name}")
 
 
 def _format(
     name: str | None, named: OutputFormat | None, output: Location, target: Target
 ) -> OutputFormat:
+    """Return the format: that of --format, else of OUT's suffix (`named`), else the target's. Raise UsageError."""
     if name == "same" and named is None:
         for each in OUTPUT_FORMATS.values():
             target.require_format(each)
-        return OUTPUT_FORMATS["png"]  # of all formats, the one that contradicts nothing
+        return OUTPUT_FORMATS["png"]  # the format that allows all other options
     format = named or target.format
     if name in OUTPUT_FORMATS:
         format = OUTPUT_FORMATS[name]
     if format is None:
-        raise UsageError(f"{target.name} takes none of the formats that ffprep writes")
+        raise UsageError(f"{target.name} accepts none of the formats that ffprep writes")
     if named and named != format:
-        raise UsageError(f"{output} is named like {named.name}, and --format says {name}")
+        raise UsageError(f"{output} has the suffix of {named.name}, but --format is {name}")
     target.require_format(format)
     return format
 
 
 def _max_bytes(asked: int | None, target: Target) -> int | None:
-    """The bytes that an output may have: what is asked for, which is no more than the target takes."""
+    """Return the limit of an output's bytes. Raise UsageError if more is asked for than the target allows."""
     if asked and target.max_bytes and asked > target.max_bytes:
         raise UsageError(f"--max-bytes {asked}: {target.name} takes {target.max_bytes} at most")
     return asked or target.max_bytes

@@ -82,7 +82,7 @@ def test_stopping_early_leaves_no_process_and_no_file(
 def test_options_are_checked_before_the_first_result(folder: Path) -> None:
     with pytest.raises(ValueError, match="quality"):
         library.convert(folder, folder.parent / "out", "16x9", quality=101)
-    with pytest.raises(ValueError, match="goes by the ledger"):
+    with pytest.raises(ValueError, match="needs the ledger"):
         library.convert(folder, folder.parent / "out", "16x9", prune=True, ledger=False)
     with pytest.raises(TypeError, match="nice"):
         library.convert(folder, folder.parent / "out", "16x9", nice=5)  # type: ignore[call-arg]

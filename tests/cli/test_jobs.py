@@ -142,7 +142,7 @@ def test_a_job_that_cannot_run_stops_no_other_and_the_gravest_code_is_told(
         ("quality = 80", "quality = 101", ":3: quality: 101 is not in the range"),
         ('format = "png"', 'mode = "zoom"', ":10: job a: unknown mode 'zoom'"),
         ('output = "a/"', "", ':10: "output" is missing'),
-        ('format = "png"', "lossless = true", ":10: job a: --lossless: JPEG always loses"),
+        ('format = "png"', "lossless = true", ":10: job a: --lossless: JPEG is never lossless"),
         (
             'format = "png"',
             'fromat = "png"',

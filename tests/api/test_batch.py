@@ -254,7 +254,7 @@ def test_a_daemon_thread_ends_silently_at_exit(folder: Path, empty_tmp: Path) ->
 def test_failures_advise_in_keywords(photo: Path) -> None:
     (result,) = library.convert(photo, photo.parent / "out", "999x999", upscale="fail")
     assert result.failure
-    assert "or say upscale=allow" in result.failure.message
+    assert "or give upscale=allow" in result.failure.message
 
 
 def test_an_unwritable_ledger_is_logged(photo: Path, caplog: pytest.LogCaptureFixture) -> None:

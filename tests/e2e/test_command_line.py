@@ -314,7 +314,7 @@ def test_outputs_that_make_no_sense(ffprep, photos: Path, tmp_path: Path) -> Non
     ran = ffprep("convert", photos / "a.jpg", "-o", tmp_path / "o.gif", *size)
     assert (ran.code, "does not write .gif" in ran.err) == (2, True)
     ran = ffprep("convert", photos / "a.jpg", "-o", tmp_path / "o.jpg", "--format", "png", *size)
-    assert (ran.code, "named like jpeg" in ran.err) == (2, True)
+    assert (ran.code, "has the suffix of jpeg" in ran.err) == (2, True)
     (tmp_path / "file").touch()
     ran = ffprep("convert", photos, "-o", tmp_path / "file", *size)
     assert (

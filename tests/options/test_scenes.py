@@ -102,7 +102,7 @@ def test_a_dry_run_prints_the_mode_that_is_picked(ffprep, tmp_path: Path) -> Non
         (["--scene", "art", "--max-loss", "0.2"], "scene art is always pad"),
         (["--mode", "auto", "--max-loss", "nan"], "is not a fraction"),
         (["--mode", "auto", "--max-loss", "30"], "is not a fraction"),
-        (["--mode", "auto", "--names", "{stem}-{mode}"], "--names: which {mode} it is"),
+        (["--mode", "auto", "--names", "{stem}-{mode}"], "--names: {mode} is not known"),
     ],
 )
 def test_what_makes_no_sense_is_told(ffprep, tmp_path: Path, words, told: str) -> None:

@@ -1,18 +1,17 @@
-"""What a size breaks of an envelope, and whether there is any size in it."""
+"""Limits of a size: which of them a size violates, and whether any size is within them."""
 
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from ffprep.core.geometry import FFMPEG_HOLDS, Size
+from ffprep.core.geometry import FFMPEG_LARGEST, Size
 
 
 @dataclass(frozen=True, slots=True)
 class SizeConstraints:
-    """Bounds within which a size lies: of each side, of the shorter or the longer one, of the ratio.
+    """Limits of a size: of each side, the shorter or the longer one, the aspect ratio, the pixels.
 
-    Ratios are of width to height, as two whole numbers so that comparing them is exact. None is no
-    bound.
+    Ratios are width to height, as two whole numbers so that comparing them is exact. None is no limit.
     """
 
     min_side: int = 1
@@ -29,7 +28,7 @@ UNCONSTRAINED = SizeConstraints()
 
 
 def violations(envelope: SizeConstraints, size: Size) -> Iterator[tuple[str, str]]:
-    """What a size breaks: the rule's name, and what is wrong in words."""
+    """Yield the name of each rule that a size violates, and a sentence on it."""
     short, long = sorted((size.width, size.height))
     step, most = envelope.multiple_of, envelope.max_pixels
     if short < envelope.min_side:
@@ -47,27 +46,27 @@ def violations(envelope: SizeConstraints, size: Size) -> Iterator[tuple[str, str
     if size.width % step or size.height % step:
         yield "multiple_of", f"the sides of {size} are not both multiples of {step}"
     if most and size.pixels > most:
-        yield "max_pixels", f"{size} is {size.pixels} pixels, and {most} is the most"
+        yield "max_pixels", f"{size} is {size.pixels} pixels, and at most {most} are allowed"
 
 
 def ratio_text(ratio: tuple[int, int]) -> str:
-    """`2:5`, width to height."""
+    """Return a ratio of width to height as text: `2:5`."""
     return f"{ratio[0]}:{ratio[1]}"
 
 
 def contradictory(envelope: SizeConstraints) -> list[str]:
-    """The names of bounds that leave no size together, as few as it takes; none where there is a size."""
+    """Return the fewest limits that together allow no size; none if a size is possible."""
     if _is_possible(envelope):
         return []
     found = envelope
-    for name in bounds(envelope):
+    for name in limits_of(envelope):
         without = replace(found, **{name: getattr(UNCONSTRAINED, name)})
         found = found if _is_possible(without) else without
-    return bounds(found)
+    return limits_of(found)
 
 
-def bounds(envelope: SizeConstraints) -> list[str]:
-    """The names of what binds."""
+def limits_of(envelope: SizeConstraints) -> list[str]:
+    """Return the names of the limits that are set."""
     return [
         name
         for name in SizeConstraints.__slots__
@@ -76,9 +75,9 @@ def bounds(envelope: SizeConstraints) -> list[str]:
 
 
 def _is_possible(envelope: SizeConstraints) -> bool:
-    """Whether there is a size within an envelope that FFmpeg can hold; exactly, by going through the shorter sides."""
+    """Return whether FFmpeg can hold any size that is allowed, by trying all shorter sides."""
     step, least, widest = envelope.multiple_of, envelope.min_ratio, envelope.max_ratio
-    longest = math.isqrt(FFMPEG_HOLDS)
+    longest = math.isqrt(FFMPEG_LARGEST)
     longest = min(longest, envelope.max_side or longest, envelope.max_short_side or longest)
     upright = widest and widest[::-1], least and least[::-1]  # the same of height to width
     return any(
@@ -94,9 +93,9 @@ def _long_sides(
     least: tuple[int, int] | None,
     widest: tuple[int, int] | None,
 ) -> range:
-    """The longer sides with which a shorter one makes a size, of ratios of the longer to the shorter."""
+    """Return the longer sides that are allowed with a shorter one; ratios are longer to shorter."""
     low = [short, envelope.min_long_side or 1]
-    high = [FFMPEG_HOLDS // (short + 128) - 128]
+    high = [FFMPEG_LARGEST // (short + 128) - 128]
     if envelope.max_side:
         high.append(envelope.max_side)
     if envelope.max_pixels:

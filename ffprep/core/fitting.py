@@ -1,4 +1,4 @@
-"""How a photo lies in a frame, and which size and mode it is given where there is a choice."""
+"""How a photo fits in a frame, and the choice of its size and mode."""
 
 import math
 from collections.abc import Iterable, Iterator
@@ -14,12 +14,12 @@ from ffprep.errors import Kind, PhotoError, UsageError
 
 @dataclass(frozen=True, slots=True)
 class Framing:
-    """How a photo lies in a frame.
+    """How a photo fits in a frame.
 
-    `factor` is how many times as long a pixel of the photo becomes, the longer way where the two
-    differ. `lost` is the share of the photo that is cut, `bars` the share of the frame that the
-    photo leaves, `distortion` how many times as wide things become as they are high, or the reverse.
-    `shown` is what is not cut, in fractions of the photo.
+    `factor` is by how much its pixels are enlarged, in the direction in which they are enlarged more.
+    `lost` is the share of the photo that is cut, `bars` the share of the frame that the photo leaves,
+    `distortion` the change of the aspect ratio of what is shown, 1 or more. `shown` is the part that is
+    not cut, in fractions of the photo.
     """
 
     factor: float
@@ -30,12 +30,12 @@ class Framing:
 
     @classmethod
     def of(cls, fit: Fit, photo: Size, frame: Size, focus: Focus = CENTER) -> "Framing":
-        """The Framing of an upright photo, or of what bounds leave of one."""
+        """Return the Framing of an upright photo, or of a crop of one."""
         ratios = frame.width / photo.width, frame.height / photo.height
         low, high = min(ratios), max(ratios)
         if fit is Fit.COVER:
-            left, right = _kept(focus.x, ratios[0] / high)
-            top, bottom = _kept(focus.y, ratios[1] / high)
+            left, right = _cut_range(focus.x, ratios[0] / high)
+            top, bottom = _cut_range(focus.y, ratios[1] / high)
             return cls(high, lost=1 - low / high, shown=Bounds(left, top, right, bottom))
         if fit is Fit.CONTAIN:
             return cls(low, bars=1 - low / high)
@@ -43,18 +43,18 @@ class Framing:
 
     @property
     def enlarges(self) -> bool:
-        """Whether the photo has fewer pixels than the frame shows of it."""
+        """Whether the photo is shown with more pixels than it has."""
         return self.factor > 1
 
     @property
     def cut(self) -> dict[str, float]:
-        """What is cut from each side, in fractions of the photo's width or height."""
+        """The part cut from each side, in fractions of the photo's width or height."""
         shown = self.shown
         sides = {"left": shown.left, "top": shown.top}
         return sides | {"right": 1 - shown.right, "bottom": 1 - shown.bottom}
 
     def describe(self) -> str:
-        """In words, such as `shrunk to 0.32x, 25 % of the photo is cut (left 12 %, right 12 %)`."""
+        """Return a text such as `shrunk to 0.32x, 25 % of the photo is cut (left 12 %, right 12 %)`."""
         size = "enlarged" if self.enlarges else "shrunk to" if self.factor < 1 else "stays at"
         parts = [f"{size} {times(self.factor)}"]
         if self.lost > 0:
@@ -65,23 +65,23 @@ class Framing:
         return ", ".join(parts)
 
 
-def _kept(focus: float, share: float) -> tuple[float, float]:
-    """Where a cut of that share begins and ends: centred on the focus, as far as the edges allow."""
+def _cut_range(focus: float, share: float) -> tuple[float, float]:
+    """Return the edges of a crop of that share: centred on the focus, as far as possible."""
     start = max(focus - share / 2, 0.0)
     return (start, start + share) if start < 1 - share else (1 - share, 1.0)
 
 
 def cropped_size(photo: Size, bounds: Bounds) -> Size:
-    """What bounds leave of an upright photo. Raises PhotoError where that is nothing."""
+    """Return the size of a crop of an upright photo. Raises PhotoError if it is empty."""
     left = bounds.of(photo)
     if left is None:
-        words = f"is {photo}, of which the crop bounds leave less than a pixel; give wider ones"
+        words = f"is {photo}, and the crop bounds leave less than a pixel of it; give wider ones"
         raise PhotoError(Kind.UNSUPPORTED, words)
     return left
 
 
 def times(factor: float) -> str:
-    """`1.50x`, with as many digits as tell it from 0 and 1."""
+    """Return a factor as text: `1.50x`, with enough digits to differ from 0 and 1."""
     if factor >= 10:
         return f"{factor:.4g}x"
     text = f"{factor:.2f}"
@@ -89,99 +89,99 @@ def times(factor: float) -> str:
 
 
 def percent(share: float) -> str:
-    """`25 %`, `12.5 %`; what rounds to nothing or to all is said to be below or over."""
+    """Return a share as text: `25 %`, `12.5 %`, `under 1 %`, `over 99 %`."""
     if share < 0.005:
         return "under 1 %"
     return f"{float(f'{share:.1%}'[:-1]):g} %" if share < 0.995 else "over 99 %"
 
 
-ALIKE = 0.01
-"""Shares that differ by less look the same: 854x480 is meant to be 16:9, and is wider by 0.08 %."""
+SIMILAR = 0.01
+"""Shares that differ by less count as equal: 854x480 stands for 16:9, and is 0.08 % wider."""
 
 
-def sized(spec: Spec, photo: Size) -> Spec:
-    """The Spec of one upright photo, or of what bounds leave of one, its size chosen.
+def choose_spec_size(spec: Spec, photo: Size) -> Spec:
+    """Return the Spec of one upright photo, or of a crop of one, with its size chosen.
 
-    Raises PhotoError where none can be.
+    Raises PhotoError if no size is allowed.
     """
     if spec.choice is None:
         return spec
     try:
-        return replace(spec, size=chosen(spec.choice, photo), choice=None)
+        return replace(spec, size=choose_size(spec.choice, photo), choice=None)
     except UsageError as error:
         raise PhotoError(Kind.UNSUPPORTED, str(error)) from None
 
 
 def resolve_spec(spec: Spec, photo: Size) -> Spec:
-    """The Spec of one upright photo, or of what bounds leave of one: with the one size and the one mode for it.
+    """Return the Spec of one upright photo, or of a crop of one, with its size and mode chosen.
 
-    Whether the first mode cuts too much is judged at the size that suits it best; the other one is given
-    the size that suits that. Raises PhotoError where no size can be chosen.
+    Each mode has the size that suits the photo best in that mode. The fallback is used if the first
+    mode would cut too much at its size. Raises PhotoError if no size is allowed.
     """
-    first, fallback = sized(spec, photo), spec.fallback
+    first, fallback = choose_spec_size(spec, photo), spec.fallback
     if fallback is None:
         return first
     lost = Framing.of(spec.mode.fit or Fit.COVER, photo, first.size).lost
-    # A share that is exactly the limit is within it, however its last bits were rounded.
+    # A share of exactly the limit is within it, whatever its rounding.
     if lost - fallback.max_loss > 1e-9:
-        return sized(spec.in_modes(fallback.mode), photo)
+        return choose_spec_size(spec.in_modes(fallback.mode), photo)
     return replace(first, fallback=None)
 
 
-def chosen(choice: SizeChoice, photo: Size) -> Size:
-    """The size for an upright photo. Raises UsageError where no size near its own is allowed."""
+def choose_size(choice: SizeChoice, photo: Size) -> Size:
+    """Return the size for an upright photo. Raises UsageError if no size near its own is allowed."""
     if choice.sizes:
-        return best((size, Framing.of(choice.fit, photo, size)) for size in choice.sizes)
-    return nearest(choice.envelope, choice.fit, photo)
+        return best_size((size, Framing.of(choice.fit, photo, size)) for size in choice.sizes)
+    return nearest_size(choice.envelope, choice.fit, photo)
 
 
-def best(sizes: Iterable[tuple[Size, Framing]]) -> Size:
-    """The size that changes a photo least: by what is cut, set in bars or distorted.
+def best_size(sizes: Iterable[tuple[Size, Framing]]) -> Size:
+    """Return the size that changes a photo least: by cutting, bars or distortion.
 
-    Of those that are alike in that (`ALIKE`), the one that enlarges it least, and else shrinks it least; then the first.
+    Of sizes with SIMILAR changes, it is the one that enlarges the photo least, then the one that
+    shrinks it least, then the first.
     """
     found = list(sizes)
-    least = min(changed(framing) for _, framing in found)
-    alike = [pair for pair in found if changed(pair[1]) - least < ALIKE]
+    least = min(change_of(framing) for _, framing in found)
+    similar = [pair for pair in found if change_of(pair[1]) - least < SIMILAR]
 
     def cost(pair: tuple[Size, Framing]) -> tuple[float, float]:
-        factor = round(pair[1].factor, 12)  # sizes of one ratio do not differ by what floats add
+        factor = round(
+            pair[1].factor, 12
+        )  # so that rounding does not tell sizes of one ratio apart
         return max(1.0, factor), -factor
 
-    return min(alike, key=cost)[0]
+    return min(similar, key=cost)[0]
 
 
-def changed(framing: Framing) -> float:
-    """The share of a photo, or of its frame, that is cut, set in bars or distorted."""
+def change_of(framing: Framing) -> float:
+    """Return the share of a photo, or of its frame, that is cut, bars or distorted."""
     return framing.lost + framing.bars + (1 - 1 / framing.distortion)
 
 
-def nearest(envelope: SizeConstraints, fit: Fit, photo: Size) -> Size:
-    """The size in an envelope that a photo has to be changed least for: its own, if that is allowed.
+def nearest_size(envelope: SizeConstraints, fit: Fit, photo: Size) -> Size:
+    """Return the allowed size that changes a photo least: its own, if that is allowed.
 
-    Else its proportions are taken as near as is allowed (cut where the mode covers, with bars where it
-    contains), then it is enlarged or shrunk as little as that takes. Of the multiples near that, it is the size for
-    which what is cut, set in bars or distorted, and what it is enlarged or shrunk by, are least together. Raises
-    UsageError where that leads nowhere.
+    Else its aspect ratio becomes the nearest that is allowed (by a cut if the mode covers, by bars if
+    it contains), and its size the nearest that is allowed. Of the multiples near that, it is the size
+    with the least change and scaling together. Raises UsageError if none is allowed.
     """
     if not list(violations(envelope, photo)):
         return photo
-    near = _near(envelope, *_scaled(envelope, *_proportioned(envelope, fit, photo)))
+    near = _candidates(envelope, *_scaled(envelope, *_proportioned(envelope, fit, photo)))
     sizes = [size for size in near if not list(violations(envelope, size))]
     if not sizes:
-        raise UsageError(
-            f"no size that the target takes is near {photo}; say which one, by --target NAME/WxH"
-        )
+        raise UsageError(f"the target takes no size near {photo}; name one with --target NAME/WxH")
 
     def cost(size: Size) -> tuple[float, Size]:
         framing = Framing.of(fit, photo, size)
-        return round(changed(framing) + abs(math.log(framing.factor)), 12), size
+        return round(change_of(framing) + abs(math.log(framing.factor)), 12), size
 
     return min(sizes, key=cost)
 
 
 def _proportioned(envelope: SizeConstraints, fit: Fit, photo: Size) -> tuple[float, float]:
-    """The sides of a photo once its ratio is one that is allowed."""
+    """Return the sides of a photo after its ratio became one that is allowed."""
     low, high = _ratios(envelope)
     width, height = float(photo.width), float(photo.height)
     ratio = min(max(width / height, low), high)
@@ -191,11 +191,11 @@ def _proportioned(envelope: SizeConstraints, fit: Fit, photo: Size) -> tuple[flo
 
 
 def _ratios(envelope: SizeConstraints) -> tuple[float, float]:
-    """The ratios that are allowed, also by what the sides and the pixels leave of them."""
+    """Return the least and greatest ratio that all limits together allow."""
     least = envelope.min_side
     longest = envelope.max_side or math.inf
     longest = min(longest, envelope.max_pixels / least if envelope.max_pixels else math.inf)
-    # Sides are rounded to multiples, so the longest that can be had is one of them.
+    # Sides are rounded to multiples, so the longest possible side is one of them.
     step = envelope.multiple_of
     shortest = math.ceil(least / step) * step
     longest = longest if math.isinf(longest) else longest // step * step
@@ -209,7 +209,7 @@ def _quotient(ratio: tuple[int, int] | None, otherwise: float) -> float:
 
 
 def _scaled(envelope: SizeConstraints, width: float, height: float) -> tuple[float, float]:
-    """Sides enlarged or shrunk as little as their bounds ask for."""
+    """Return sides enlarged or shrunk as little as the limits require."""
     short, long = sorted((width, height))
     up = max(1.0, envelope.min_side / short, (envelope.min_long_side or 0) / long)
     down = min(
@@ -221,8 +221,8 @@ def _scaled(envelope: SizeConstraints, width: float, height: float) -> tuple[flo
     return width * factor, height * factor
 
 
-def _near(envelope: SizeConstraints, width: float, height: float) -> Iterator[Size]:
-    """Sizes of multiples near these sides; also those of their ratio, which a rounded side leads away from."""
+def _candidates(envelope: SizeConstraints, width: float, height: float) -> Iterator[Size]:
+    """Yield sizes of multiples near these sides, and near their ratio after one side is rounded."""
     step, ratio = envelope.multiple_of, width / height
     widths, heights = _multiples(step, width), _multiples(step, height)
     yield from (Size(*sides) for sides in product(widths, heights))
@@ -231,7 +231,7 @@ def _near(envelope: SizeConstraints, width: float, height: float) -> Iterator[Si
 
 
 def _multiples(step: int, side: float) -> set[int]:
-    """The two nearest multiples, one if it is one, and none that is nothing."""
+    """Return the two nearest multiples above 0; only one if the side is a multiple itself."""
     exact = side / step
     if abs(exact - round(exact)) < 1e-9:
         exact = round(exact)

@@ -8,8 +8,8 @@ from typing import Self
 
 from ffprep.errors import UsageError
 
-FFMPEG_HOLDS = (2**31 - 1) // 8 - 1
-"""Pixels, with 128 more to each side."""
+FFMPEG_LARGEST = (2**31 - 1) // 8 - 1
+"""The most pixels of a picture in FFmpeg, counting 128 more for each side."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -24,7 +24,7 @@ class Size:
         """Read `1280x720`, `1280X720` or `1280×720`. Raises UsageError."""
         match = re.fullmatch(r"\s*([0-9]{1,6})\s*[xX×]\s*([0-9]{1,6})\s*", text, re.ASCII)
         if not match or not int(match[1]) or not int(match[2]):
-            raise UsageError(f"{text!r} is no size; write width x height, such as 1280x720")
+            raise UsageError(f"{text!r} is not a size; write WIDTHxHEIGHT, for example 1280x720")
         return cls(int(match[1]), int(match[2]))
 
     @property
@@ -34,8 +34,8 @@ class Size:
 
     @property
     def ffmpeg_holds(self) -> bool:
-        """Whether FFmpeg can hold such a picture (libavutil/imgutils.c, at 8 bytes a pixel)."""
-        return (self.width + 128) * (self.height + 128) <= FFMPEG_HOLDS
+        """Whether FFmpeg can hold a picture of this size (libavutil/imgutils.c, 8 bytes a pixel)."""
+        return (self.width + 128) * (self.height + 128) <= FFMPEG_LARGEST
 
     @property
     def turned(self) -> "Size":
@@ -48,9 +48,9 @@ class Size:
 
 @dataclass(frozen=True, slots=True)
 class Focus:
-    """The point to keep as near the centre of the cut as the edges allow.
+    """The point to keep as near the centre of a crop as the edges allow.
 
-    In fractions of the width and height of the upright photo, or of what Bounds leave of it.
+    In fractions of the width and height of the upright photo, after the crop to Bounds.
     """
 
     x: float = 0.5
@@ -73,8 +73,8 @@ class Focus:
                 raise ValueError
         except (KeyError, ValueError):
             raise UsageError(
-                f"{text!r} is no focus; write center, top, bottom-left, ... or X,Y as fractions "
-                "from 0 to 1, such as 0.5,0.3"
+                f"{text!r} is not a focus; write center, top, bottom-left, ... or X,Y as fractions "
+                "from 0 to 1, for example 0.5,0.3"
             ) from None
         return cls(x, y)
 
@@ -84,10 +84,10 @@ CENTER = Focus()
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """Edges of a cut, as fractions of the upright photo's width and height, from its upper left.
+    """Edges of a crop, as fractions of the upright photo's width and height, from its upper left.
 
-    In pixels, each edge is the one that is nearest, the further one in the middle between two; so cuts that
-    share an edge in fractions share it in pixels. Less than a pixel is nothing, however it would be rounded.
+    In pixels, each edge is rounded to the nearest, and up in the middle between two, so that crops
+    which share an edge in fractions share it in pixels. Less than a pixel is always empty.
     """
 
     left: float = 0.0
@@ -104,27 +104,27 @@ class Bounds:
             left = top = right = bottom = math.nan
         if not (0 <= left <= 1 and 0 <= top <= 1 and 0 <= right <= 1 and 0 <= bottom <= 1):
             raise UsageError(
-                f"{text!r} are no bounds; write LEFT,TOP,RIGHT,BOTTOM as fractions from 0 to 1, such "
-                "as 0.1,0,0.9,1"
+                f"{text!r} are not crop bounds; write LEFT,TOP,RIGHT,BOTTOM as fractions from 0 to 1, "
+                "for example 0.1,0,0.9,1"
             )
         if not (left < right and top < bottom):
             raise UsageError(
-                f"{text!r} leave nothing: right lies right of left, and bottom below top; write "
-                "LEFT,TOP,RIGHT,BOTTOM"
+                f"{text!r} leave nothing of the photo; write LEFT,TOP,RIGHT,BOTTOM with LEFT less than "
+                "RIGHT and TOP less than BOTTOM"
             )
         return cls(left, top, right, bottom)
 
     @property
     def whole(self) -> bool:
-        """Whether nothing is cut."""
+        """Whether nothing is cropped."""
         return self == WHOLE
 
     def corner(self, photo: Size) -> tuple[int, int]:
-        """The upper left of what is left of an upright photo, in pixels."""
-        return _edge(self.left, photo.width), _edge(self.top, photo.height)
+        """Return the upper left corner of the crop of an upright photo, in pixels."""
+        return _edge_pixel(self.left, photo.width), _edge_pixel(self.top, photo.height)
 
     def of(self, photo: Size) -> Size | None:
-        """The size of what is left of an upright photo; None where that is less than a pixel."""
+        """Return the size of the crop of an upright photo; None if it is less than a pixel."""
         across, down = (
             (self.right - self.left) * photo.width,
             (self.bottom - self.top) * photo.height,
@@ -132,21 +132,24 @@ class Bounds:
         if min(across, down) < 1 - 1e-9:
             return None
         left, top = self.corner(photo)
-        return Size(_edge(self.right, photo.width) - left, _edge(self.bottom, photo.height) - top)
+        return Size(
+            _edge_pixel(self.right, photo.width) - left,
+            _edge_pixel(self.bottom, photo.height) - top,
+        )
 
 
 WHOLE = Bounds()
 """Bounds that cut nothing."""
 
 HALF_UP = 0.5 + 1e-9
-"""What is added before rounding down: 0.29 of 50 is 14.5, and no less for what floats make of it."""
+"""Added before rounding down; 0.29 * 50 is 14.5, though a little less in floating point."""
 
 
-def _edge(fraction: float, length: int) -> int:
-    """In pixels; `pixels.cut` says the same to FFmpeg."""
+def _edge_pixel(fraction: float, length: int) -> int:
+    """Return an edge in pixels; `pixel_formats.cut` has the same expression for FFmpeg."""
     return math.floor(fraction * length + HALF_UP)
 
 
 def read_fractions(text: str) -> Iterator[float]:
-    """Numbers with commas between them, in the digits that sizes have too. Raises ValueError."""
+    """Read numbers between commas, in ASCII digits as in sizes. Raises ValueError."""
     return (float(part.encode("ascii")) for part in text.split(","))

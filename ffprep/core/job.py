@@ -1,4 +1,4 @@
-"""Jobs and their results: one source, one output, one Spec, and how it ended."""
+"""Jobs and their results: one source, one output, one Spec, and what happened."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from ffprep.system.files import FileStamp, is_url
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One source, one output, one Spec; wherever they are."""
+    """One source, one output, one Spec; each may be a local file or an object in a store."""
 
     source: Location
     output: Location
@@ -23,7 +23,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class LocalJob(Job):
-    """A Job on this machine, of which both ends are paths."""
+    """A Job whose source and output are files on this machine."""
 
     source: Path
     output: Path
@@ -31,18 +31,18 @@ class LocalJob(Job):
 
 
 BATCH = 512
-"""How many jobs a Batch holds at most."""
+"""The most jobs of a Batch."""
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """LocalJobs-to-be of one source folder: names only, since most of a library is fresh and needs no LocalJob.
+    """Jobs of one source folder, as names only: most photos of a library are up to date.
 
-    `names`, `outputs` and `specs` are parallel, to be looped over with `zip`. `folder + name` is the
-    source as the user spelt it, and `output_folder + output` what it becomes; both folders end in a
-    separator, or are empty for the working folder. With a template that says so, an output may have
-    folders of its own in front ("trip/a.jpg"). Most often the specs are one and the same object. Where the
-    sources are objects in a store, `stamps` are theirs, from their listing; else it is empty.
+    `names`, `outputs` and `specs` are parallel, for `zip`. `folder + name` is the source as the user
+    wrote it, and `output_folder + output` is its output; both folders end in a separator, or are empty
+    for the working folder. An output may begin with folders ("trip/a.jpg") if the name template has
+    any. Usually all specs are the same object. `stamps` are those of the sources, from their listing,
+    if they are objects in a store; else it is empty.
     """
 
     folder: str
@@ -57,11 +57,11 @@ class Batch:
 
     @property
     def local(self) -> bool:
-        """Whether all of it is on this machine."""
+        """Whether all sources and outputs are on this machine."""
         return not (self.stamps or is_url(self.output_folder))
 
     def job(self, index: int) -> Job:
-        """One of them, from 0; a LocalJob where the batch is local."""
+        """Return a job by its index; a LocalJob if the batch is local."""
         source, output = self.folder + self.names[index], self.output_folder + self.outputs[index]
         if self.local:
             return LocalJob(Path(source), Path(output), self.specs[index])
@@ -69,11 +69,11 @@ class Batch:
         return Job(at, location_of(output), self.specs[index])
 
     def jobs(self) -> Iterator[Job]:
-        """All of them."""
+        """Return all jobs."""
         return map(self.job, range(len(self)))
 
     def part(self, indexes: Iterable[int]) -> "Batch":
-        """Some of them, in the order of `indexes`."""
+        """Return some of the jobs as a Batch, in the order of `indexes`."""
         kept = list(indexes)
         return Batch(
             self.folder,
@@ -86,7 +86,7 @@ class Batch:
 
 
 class Status(StrEnum):
-    """What became of a LocalJob."""
+    """How a job ended."""
 
     CONVERTED = "converted"
     FRESH = "fresh"
@@ -96,25 +96,25 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FreshCount:
-    """So many jobs of which nothing had to be done."""
+    """A number of jobs that were up to date."""
 
     count: int
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a LocalJob failed. A `passing` one may be over without a touch of the photo."""
+    """Why a job failed. A `transient` failure may not happen again with the same photo."""
 
     kind: Kind
     message: str
-    passing: bool = False
+    transient: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Caveat:
-    """What is not as it might have been expected of an output that is right.
+    """What may be unexpected about a verified output.
 
-    `kind` is what a stricter Policy would have made of it. Without `words`, it is not to be told.
+    `kind` is the failure that it would be under a stricter Policy. Without `words`, no warning is shown.
     """
 
     words: str
@@ -123,10 +123,10 @@ class Caveat:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of one LocalJob. `size` is the verified one; `output` is None where none was planned.
+    """The result of one job. `size` is the verified one; `output` is None if none was planned.
 
-    `mode` names the one that was taken; None for what failed, and for what is fresh where it depends on the photo.
-    `stamp` is the output's, as it was when it was verified.
+    `mode` is the name of the mode used; None if the job failed, or if it was up to date and its mode
+    depends on the photo. `stamp` is that of the verified output.
     """
 
     source: Location
@@ -141,7 +141,7 @@ class Result:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """The words of the caveats that are to be told."""
+        """The sentences of the caveats that have one."""
         return tuple(caveat.words for caveat in self.caveats if caveat.words)
 
     @classmethod
@@ -152,6 +152,6 @@ class Result:
         error: PhotoError,
         seconds: float = 0.0,
     ) -> "Result":
-        """The Result of a Job that ended in `error`."""
+        """Return the Result of a job that ended in `error`."""
         failure = Failure(error.kind, str(error), isinstance(error, Killed))
         return cls(source, output, Status.FAILED, seconds=seconds, failure=failure)

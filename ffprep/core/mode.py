@@ -9,8 +9,8 @@ from enum import StrEnum
 class Step:
     """One FFmpeg filter of a mode: its options, the streams it reads, and the one it makes.
 
-    A stream is named by a mode file's `from` and `to`; `photo` is what comes in, and the empty name
-    is whatever the step before made.
+    A mode file's `from` and `to` name streams; `photo` is the input, and the empty name is the output
+    of the step before.
     """
 
     filter: str
@@ -20,7 +20,7 @@ class Step:
 
 
 class Fit(StrEnum):
-    """How a mode lays a photo in the frame, in the words of CSS's object-fit."""
+    """How a mode fits a photo in the frame, in the terms of CSS's object-fit."""
 
     COVER = "cover"
     CONTAIN = "contain"
@@ -29,10 +29,10 @@ class Fit(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Mode:
-    """A way to make a photo fit: the filters, words that help to choose it, and its file.
+    """A way to make a photo fit: its filters, descriptions that help to choose it, and its file.
 
-    `scenes` are those for which `--scene` takes it.
-    `fit` is None where the mode's file does not say it; then nothing can be told beforehand.
+    `scenes` are those for which `--scene` chooses it. `fit` is None if the mode's file has none; then
+    the output cannot be described in advance.
     """
 
     name: str
@@ -53,7 +53,7 @@ class Mode:
 
 @dataclass(frozen=True, slots=True)
 class Fallback:
-    """The mode for photos of whose area another would cut more than `max_loss`, a fraction."""
+    """The mode for photos of which another one would crop more than `max_loss`, a fraction."""
 
     mode: Mode
     max_loss: float = 0.3

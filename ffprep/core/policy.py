@@ -10,13 +10,14 @@ from ffprep.errors import Kind
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What a run permits itself; unlike a Spec it never changes the pixels of a sound photo.
+    """What a run may do; unlike a Spec, it never changes the pixels of a sound photo.
 
-    `upscale` is what becomes of photos with fewer pixels than the frame: `allow`, `warn` or `fail`.
-    `keep_damaged` converts what can still be decoded of a damaged photo. `fsync` has every output, and its
-    name, on the disk before it counts as done. `timeout` is in seconds a photo. `max_pixels` bounds
-    width x height of what is decoded; FFmpeg's own bound is the default. `max_memory` is in bytes, for
-    one photo in work. `mode` is of outputs, as of chmod; None leaves it to the umask.
+    `upscale` is how to handle photos with fewer pixels than the frame: `allow`, `warn` or `fail`.
+    `keep_damaged` converts what can still be decoded of a damaged photo. With `fsync`, every output
+    and its name are on the disk before it counts as done. `timeout` is in seconds a photo.
+    `max_pixels` limits width x height of what is decoded; the default is FFmpeg's own limit.
+    `max_memory` is in bytes a photo. `mode` is the file mode of outputs, as for chmod; None leaves it
+    to the umask.
     """
 
     upscale: str = "warn"
@@ -29,24 +30,24 @@ class Policy:
     mode: int | None = None
 
     def permits(self, kind: Kind) -> bool:
-        """Whether an output may have a caveat of this kind."""
+        """Return whether an output may have a caveat of this kind."""
         return self.keep_damaged if kind is Kind.DAMAGED else self.upscale != "fail"
 
     @property
     def tolerated(self) -> tuple[str, ...]:
-        """The kinds of caveat, as many as there are in one output, that this permits; sorted by name."""
+        """The combinations of kinds of caveat that an output may have, each as names in order."""
         kinds = [kind.value for kind in (Kind.DAMAGED, Kind.UPSCALE) if self.permits(kind)]
         return ("", *kinds, " ".join(kinds))
 
     @property
     def terms(self) -> str:
-        """All that decides whether a photo fails; when it changes, a failure is no longer sure."""
+        """All that decides whether a photo fails; a failure is tried again when it changes."""
         limits = (self.timeout, self.max_pixels, self.max_memory)
         return f"{self.upscale} {self.keep_damaged} {limits}"
 
 
 class Retry(StrEnum):
-    """Which photos that failed are tried: those of which something changed, all, or all and no others."""
+    """Which failed photos to try again: changed ones, all, or all of them and no other photos."""
 
     CHANGED = "changed"
     ALWAYS = "always"
@@ -55,10 +56,10 @@ class Retry(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RerunOptions:
-    """What is converted again although nothing has changed, what is not, and what is remembered of it.
+    """What to convert again although nothing has changed, what to accept, and what to record.
 
     With `checksum`, contents decide and not times. With `adopt`, existing outputs count as up to date
-    if they verify. `ledger` is None where nothing is recorded. `prune` removes unaltered outputs whose
+    if they verify. `ledger` is None if nothing is recorded. `prune` removes unaltered outputs whose
     photo is gone. `wait` is how many seconds to wait for another run that has locked the output folder.
     """
 
@@ -73,11 +74,11 @@ class RerunOptions:
 
 @dataclass(frozen=True, slots=True)
 class ThrottleOptions:
-    """What a run leaves to others on the same machine.
+    """Process priority, load limit and time limit.
 
-    `nice` is added to the niceness it was started with; `idle` takes the disk only when nobody else does. No
-    photo begins after `max_time` seconds, and what has begun is given `grace` seconds more. While the
-    load average is `max_load` or more, one chunk of photos at a time is worked on.
+    `nice` is added to the process's niceness; with `idle`, it uses the disk only when no other process
+    does. No photo is started after `max_time` seconds, and started ones get `grace` seconds more. While
+    the load average is `max_load` or more, only one chunk of photos at a time is converted.
     """
 
     nice: int = 0
@@ -94,7 +95,7 @@ class ThrottleOptions:
 
 @dataclass(frozen=True, slots=True)
 class ClusterOptions:
-    """A Dask cluster: its scheduler's address, and how many chunks it has at a time (None: by its threads)."""
+    """A Dask cluster: its scheduler's address, and the most chunks at a time (None: by its threads)."""
 
     address: str
     most: int | None = None

@@ -1,4 +1,4 @@
-"""`--shard 3/16`: which photos are one run's, where several share an output folder."""
+"""`--shard 3/16`: which photos belong to one of several runs with the same output folder."""
 
 import hashlib
 import os
@@ -12,7 +12,7 @@ from ffprep.errors import UsageError
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """One of `count` parts, the `number`th, from 1. Which part a photo is in, its name alone decides."""
+    """Part `number`, from 1, of `count` parts. A photo's name alone decides its part."""
 
     number: int
     count: int
@@ -22,29 +22,31 @@ class Shard:
         """Read `3/16`. Raises UsageError."""
         match = re.fullmatch(r"\s*(\d{1,6})\s*/\s*(\d{1,6})\s*", text, re.ASCII)
         if not match:
-            raise UsageError(f"{text!r} is no shard; write NUMBER/COUNT, such as 3/16")
+            raise UsageError(f"{text!r} is not a shard; write NUMBER/COUNT, for example 3/16")
         number, count = int(match[1]), int(match[2])
         if not 1 <= number <= count:
-            words = f"{text!r}: shards are counted from 1 to {count}"
-            raise UsageError(f"{words}; where a batch system begins at 0, add 1")
+            raise UsageError(
+                f"{text!r} is not a shard; the first is 1/{count} and the last {count}/{count}; "
+                "if a batch system counts from 0, add 1"
+            )
         return cls(number, count)
 
     def __str__(self) -> str:
         return f"{self.number}/{self.count}"
 
     def has(self, name: str) -> bool:
-        """Whether a photo is in it, by its name from the SOURCE folder on."""
+        """Return whether a photo is in it, by its path from the SOURCE folder."""
         digest = hashlib.blake2b(os.fsencode(name), digest_size=8).digest()
         return int.from_bytes(digest) % self.count == self.number - 1
 
     def own(self, path: Location) -> Location:
-        """The file that this shard has instead of one for the whole folder."""
+        """Return the file of this shard, instead of one for the whole folder."""
         stem, suffix = os.path.splitext(path.name)
         return path.parent / f"{stem}-{self.number}-of-{self.count}{suffix}"
 
     @classmethod
     def owner(cls, path: Location, whole: Location) -> Self | None:
-        """Whose own a file is, going by its name; None where it is no shard's."""
+        """Return the shard that a file belongs to, by its name; None if it belongs to none."""
         stem, suffix = map(re.escape, os.path.splitext(whole.name))
         name = rf"{stem}-(\d+)-of-(\d+){suffix}"
         match = re.fullmatch(name, path.name, re.ASCII)

@@ -13,14 +13,13 @@ from ffprep.core.mode import Fallback, Fit, Mode
 from ffprep.errors import UsageError
 
 LOWEST_QUALITY = 30
-"""How far quality is lowered for the sake of `max_bytes`; below, JPEG falls apart."""
+"""The lowest quality that `max_bytes` leads to; JPEG is unusable below it."""
 
 PIXELS_VERSION = 2
-"""Part of every digest; raised when the same Spec would come out with other pixels."""
-
+"""Part of every digest; increased when the same Spec leads to other pixels."""
 
 CHOICE_VERSION = 2
-"""Part of the digest of every Spec with a SizeChoice; raised when `fitting` would choose otherwise."""
+"""Part of the digest of every Spec with a SizeChoice; increased when `fitting` chooses otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +45,15 @@ class Color:
             rgb = ImageColor.getrgb(text.strip())
         except ValueError:
             raise UsageError(
-                f"{text!r} is no colour; write a CSS name such as white, or #rrggbb, or #rrggbbaa"
+                f"{text!r} is not a colour; write a CSS name such as white, or #rrggbb, or #rrggbbaa"
             ) from None
         if not all(0 <= part <= 255 for part in rgb):
-            raise UsageError(f"{text!r} is no colour: every part lies between 0 and 255")
+            raise UsageError(f"{text!r} is not a colour; every part of it must be from 0 to 255")
         return cls(*rgb)
 
     @property
     def opaque(self) -> bool:
-        """True when nothing shines through."""
+        """Whether it is not translucent."""
         return self.alpha == 255
 
     def __str__(self) -> str:
@@ -64,10 +63,10 @@ class Color:
 
 @dataclass(frozen=True, slots=True)
 class SizeChoice:
-    """What the size of each photo is chosen from when it is looked at (`fitting`, in the version CHOICE_VERSION).
+    """The sizes from which one is chosen for each photo (by `fitting`, as of CHOICE_VERSION).
 
-    One of the `sizes`, that suits the photo best by `fit`; where there are none, the nearest to the
-    photo's own that lies in the `envelope`.
+    It is the one of `sizes` that suits the photo best by `fit`; without any, the nearest to the photo's
+    own that the `envelope` allows.
     """
 
     fit: Fit
@@ -76,22 +75,22 @@ class SizeChoice:
 
 
 NOT_CHOSEN = Size(1, 1)
-"""The size of a Spec that still has a SizeChoice."""
+"""The size of a Spec that has a SizeChoice."""
 
 
 @dataclass(frozen=True, slots=True)
 class Spec:
     """All that decides what an output must be.
 
-    With a `choice`, the `size` is not known before the photo is: what is planned, and recorded, is the
-    choice. With a `fallback`, which of the two modes it is depends on the photo's size too
-    (`fitting.resolve_spec`). Without `alpha`, outputs are opaque also where their format could do otherwise.
+    With a `choice`, the `size` depends on the photo, and the choice is what is planned and recorded.
+    With a `fallback`, the mode depends on the photo's size too (`fitting.resolve_spec`). Without
+    `alpha`, outputs are opaque even if their format has alpha.
 
-    `quality` is on JPEG's familiar scale, 1 to 100; `subsampling` is JPEG's chroma subsampling, where
-    `auto` leaves it to the quality. `lossless` is WebP's. `compression` is the effort of lossless
-    packing, 0 to 9. With `max_bytes`, quality is lowered until the file fits. `colour` is `srgb`, or
-    `keep` for pixels as they are with their ICC profile. `metadata` is `none` or `keep-rights`. Raises
-    UsageError where the parts contradict one another.
+    `quality` is on JPEG's usual scale, 1 to 100; `subsampling` is JPEG's chroma subsampling, which
+    depends on the quality if it is `auto`. `lossless` is for WebP. `compression` is the effort of
+    lossless compression, 0 to 9. With `max_bytes`, quality is lowered until the file fits. `colour`
+    is `srgb`, or `keep` for unconverted pixels with their ICC profile. `metadata` is `none` or
+    `keep-rights`. Raises UsageError if the parts contradict one another.
     """
 
     size: Size
@@ -113,35 +112,35 @@ class Spec:
 
     def __post_init__(self) -> None:
         if not 1 <= self.quality <= 100:
-            raise UsageError(f"quality {self.quality} is outside 1 to 100")
+            raise UsageError(f"quality {self.quality} is not between 1 and 100")
         if not self.background.opaque and self.format.final_alpha is None:
             raise UsageError(
                 f"{self.format.name} has no transparency; give an opaque background, or write png "
                 "or webp"
             )
         if not self.background.opaque and not self.alpha:
-            raise UsageError("the target takes no transparency; give an opaque background")
+            raise UsageError("the target does not take transparency; give an opaque background")
         if not self.size.ffmpeg_holds:
-            raise UsageError(f"{self.size} is more than FFmpeg can hold")
+            raise UsageError(f"{self.size} is more than FFmpeg can hold; ask for a smaller size")
         longest = max(self.size.width, self.size.height)
         if longest > self.format.largest_side:
             raise UsageError(
-                f"{self.size} is too large for {self.format.name}, whose sides end at "
-                f"{self.format.largest_side}"
+                f"{self.size} is too large for {self.format.name}, which has at most "
+                f"{self.format.largest_side} pixels a side"
             )
 
     @property
     def keeps_alpha(self) -> bool:
-        """Whether what shines through does so in the output too."""
+        """Whether outputs may be translucent."""
         return self.alpha and self.format.final_alpha is not None
 
     @property
     def modes(self) -> tuple[Mode, ...]:
-        """Every mode that it may come to."""
+        """The modes that an output may have."""
         return (self.mode, self.fallback.mode) if self.fallback else (self.mode,)
 
     def in_modes(self, mode: Mode, fallback: Fallback | None = None) -> "Spec":
-        """The same in other modes; a choice of size goes by how the first one fits."""
+        """Return the same Spec in other modes; a choice of size goes by the first one's fit."""
         choice = self.choice and dataclasses.replace(self.choice, fit=mode.effective_fit)
         return dataclasses.replace(self, mode=mode, fallback=fallback, choice=choice)
 
@@ -152,14 +151,14 @@ class Spec:
 
     @property
     def digest(self) -> str:
-        """Stable over runs and machines; changes whenever the pixels would."""
+        """The same in all runs and on all machines; changes whenever the pixels would."""
         content = _plain(self) | {"pixels_version": PIXELS_VERSION}
         content |= {"choice_version": CHOICE_VERSION} if self.choice else {}
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _plain(value: Any) -> Any:
-    """Nested dataclasses as dicts, without the fields that take no part in comparing."""
+    """Return nested dataclasses as dicts, without the fields that are not compared."""
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
     if not dataclasses.is_dataclass(value):

@@ -1,9 +1,15 @@
-"""Named destinations and their rules, and what a picture breaks of them."""
+"""Targets: named destinations and their rules, and which of them a picture violates."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from ffprep.core.constraints import UNCONSTRAINED, SizeConstraints, bounds, ratio_text, violations
+from ffprep.core.constraints import (
+    UNCONSTRAINED,
+    SizeConstraints,
+    limits_of,
+    ratio_text,
+    violations,
+)
 from ffprep.core.formats import FORMATS, OUTPUT_FORMATS, OutputFormat
 from ffprep.core.geometry import Size
 from ffprep.core.image_info import ImageInfo
@@ -12,20 +18,19 @@ from ffprep.core.spec import SizeChoice
 from ffprep.errors import UsageError
 
 SIZE_REFUSAL = "Inpaint image must match the requested width and height"
-"""What servers of the /v1/videos protocol say of a picture of another size."""
-
+"""The error of servers of the /v1/videos protocol for a picture of another size."""
 
 ANY_FORMAT = tuple(format.name for format in FORMATS)
-"""Every format that ffprep knows: what a target takes that says nothing of formats."""
+"""Every format that ffprep reads: what a target without `formats` takes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A destination: which sizes, bytes and formats it takes, and where that is published.
+    """A destination: the sizes, bytes and formats that it takes, and where they are published.
 
-    `sizes` go by name; where there are some, no others are taken. `refusals` are the service's own
-    sentences, by rule. `date` is when the rules were looked up. Without `checked`, they were not found
-    in the `source`, or only in what others say of it.
+    `sizes` have names; if there are any, no others are taken. `refusals` are the service's own error
+    messages, by rule. `date` is when the rules were looked up. Unless `checked`, they were not found in
+    the `source` itself.
     """
 
     name: str
@@ -43,12 +48,12 @@ class Target:
 
     @classmethod
     def of_size(cls, size: Size) -> "Target":
-        """A target that is nothing but a size, for pictures of any format ffprep writes."""
+        """Return a target of one size, for pictures of any format that ffprep writes."""
         refusals = (("size", SIZE_REFUSAL),)
         return cls("", ((str(size), size),), formats=tuple(OUTPUT_FORMATS), refusals=refusals)
 
     def at(self, wanted: str) -> "Target":
-        """The same with one size alone, given in pixels or by its name. Raises UsageError."""
+        """Return the same target with a single size, given in pixels or by name. Raises UsageError."""
         size = dict(self.sizes).get(wanted) or Size.parse(wanted)
         sizes = tuple((label, known) for label, known in self.sizes if known == size)
         if self.sizes and not sizes:
@@ -60,33 +65,33 @@ class Target:
 
     @property
     def only_size(self) -> Size:
-        """The one size there is. Raises UsageError where there are several, or any number."""
+        """The only size. Raises UsageError if there are several, or if it takes any within limits."""
         if len(self.sizes) == 1:
             return self.sizes[0][1]
         if not self.sizes:
-            raise UsageError(f"{self.name} takes many sizes; say which one: {self.name}/WxH")
+            raise UsageError(f"{self.name} takes many sizes; name one: {self.name}/WxH")
         known = ", ".join(f"{self.name}/{size}" for _, size in self.sizes)
-        raise UsageError(f"{self.name} has several sizes; say which one: {known}")
+        raise UsageError(f"{self.name} has several sizes; name one: {known}")
 
     def frame(self, mode: Mode) -> Size | SizeChoice:
-        """The one size there is, or the choice among them for a mode."""
+        """Return the only size, or the choice of sizes for a mode."""
         if len(self.sizes) == 1:
             return self.sizes[0][1]
         return SizeChoice(mode.effective_fit, tuple(size for _, size in self.sizes), self.envelope)
 
     def require_format(self, format: OutputFormat) -> None:
-        """Raise UsageError where pictures of this format are not taken."""
+        """Raise UsageError if the target does not take pictures of this format."""
         if format.name not in self.formats:
             known = ", ".join(self.formats)
-            raise UsageError(f"{self.name} takes no {format.name}; it takes {known}")
+            raise UsageError(f"{self.name} does not take {format.name}; it takes {known}")
 
     @property
     def format(self) -> OutputFormat | None:
-        """The format to be written where none is asked for: the first that is taken, of those ffprep writes."""
+        """The default format of outputs: the first that the target takes and ffprep writes."""
         return next((OUTPUT_FORMATS[f] for f in self.formats if f in OUTPUT_FORMATS), None)
 
     def as_dict(self) -> dict[str, object]:
-        """One JSON line's content."""
+        """Return the target as one JSON line has it."""
         return {
             "name": self.name,
             "title": self.title,
@@ -101,22 +106,23 @@ class Target:
         }
 
     def describe(self) -> Iterator[str]:
-        """The same for people, a line each, without name and title."""
+        """Yield lines for people, without name and title."""
         if self.sizes:
             yield f"sizes {', '.join(f'{size} ({label})' for label, size in self.sizes)}"
         if rules := self.rules():
-            yield ", ".join(_told(rule, value) for rule, value in rules.items())
+            yield ", ".join(_rule_text(rule, value) for rule, value in rules.items())
         if self.formats != ANY_FORMAT:
             yield f"formats {', '.join(self.formats)}"
         if self.status:
             yield self.status
         if self.source:
             looked_up = f" ({self.date})" if self.date else ""
-            yield f"{'' if self.checked else 'not checked against its own pages; '}from {self.source}{looked_up}"
+            doubt = "" if self.checked else "not checked against its own pages; "
+            yield f"{doubt}from {self.source}{looked_up}"
 
     def rules(self) -> dict[str, object]:
-        """Its rules by name, as a file would say them, without those that bind nothing."""
-        values = {name: getattr(self.envelope, name) for name in bounds(self.envelope)}
+        """Return the rules that are set, by name, as a targets file has them."""
+        values = {name: getattr(self.envelope, name) for name in limits_of(self.envelope)}
         found: dict[str, object] = {
             name: ratio_text(value) if isinstance(value, tuple) else value
             for name, value in values.items()
@@ -125,35 +131,35 @@ class Target:
         return found if self.alpha else found | {"alpha": False}
 
 
-def _told(rule: str, value: object) -> str:
+def _rule_text(rule: str, value: object) -> str:
     return "no translucent pixels" if rule == "alpha" else f"{rule.replace('_', ' ')} {value}"
 
 
 def check(
     picture: ImageInfo, target: Target, bytes: int | None = None, translucent: bool = False
 ) -> list[str]:
-    """What a picture breaks of a target's rules, a sentence each; empty when it is right.
+    """Return a sentence for each of a target's rules that a picture violates.
 
-    `bytes` are those of its file. `translucent` says that something shines through its pixels, which
-    an alpha channel alone does not.
+    `bytes` is the size of its file. `translucent` is true if any pixel is; an alpha channel alone does
+    not make it so.
     """
     refusals = dict(target.refusals)
-    found = list(_broken(picture, target, bytes, translucent))
+    found = list(_violations(picture, target, bytes, translucent))
     sentences = [
         f"{refusal} ({words})" if (refusal := refusals.get(rule)) else words
         for rule, words in found
     ]
     if picture.orientation != 1:
         sentences.append(
-            f"it carries EXIF orientation {picture.orientation}, and some decoders will turn it"
+            f"it has EXIF orientation {picture.orientation}, and some decoders will turn it"
         )
     return sentences
 
 
-def _broken(
+def _violations(
     picture: ImageInfo, target: Target, bytes: int | None, translucent: bool
 ) -> Iterator[tuple[str, str]]:
-    """The rules that are broken, by name, and how."""
+    """Yield the name of each rule that is violated, and a sentence on it."""
     sizes = [size for _, size in target.sizes]
     if sizes and picture.stored not in sizes:
         yield "size", f"it is {picture.stored}, not {' or '.join(map(str, sizes))}"
@@ -161,6 +167,6 @@ def _broken(
     if picture.format.name not in target.formats:
         yield "formats", f"it is {picture.format.name}, not {' or '.join(target.formats)}"
     if target.max_bytes and bytes and bytes > target.max_bytes:
-        yield "max_bytes", f"it has {bytes} bytes, and {target.max_bytes} is the most"
+        yield "max_bytes", f"it has {bytes} bytes, and at most {target.max_bytes} are allowed"
     if translucent and not target.alpha:
         yield "alpha", "some of its pixels are translucent"

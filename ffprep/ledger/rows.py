@@ -61,7 +61,7 @@ class FinishedJob:
         """The job's new row."""
         result, pending = self.result, self.pending
         failure, origin, made = result.failure, pending.stamp, result.stamp
-        if failure and failure.passing:
+        if failure and failure.transient:
             origin = None  # it holds for no version of the photo
         known = {caveat.kind.value for caveat in result.caveats if caveat.kind}
         if pending.row and result.status is Status.FRESH:

@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from ffprep.config.sidecars import PhotoOverrides, read_sidecar, sidecar_path
-from ffprep.core.fitting import Framing, cropped_size, resolve_spec, sized
+from ffprep.core.fitting import Framing, choose_spec_size, cropped_size, resolve_spec
 from ffprep.core.geometry import Size
 from ffprep.core.mode import Fit, Mode
 from ffprep.core.spec import Spec
@@ -72,5 +72,5 @@ def _as_sized(frame: Spec, cropped: Size, fit: Fit) -> Spec | None:
     if frame.choice:
         frame = replace(frame, choice=replace(frame.choice, fit=fit))
     with suppress(PhotoError):
-        return sized(frame, cropped)
+        return choose_spec_size(frame, cropped)
     return None

@@ -79,12 +79,12 @@ class Finding:
     @property
     def best(self) -> set[tuple[Size, str]]:
         """The size and mode that change the photo least, for each mode with several sizes."""
-        from ffprep.core.fitting import best
+        from ffprep.core.fitting import best_size
 
         by_mode: defaultdict[str, list[tuple[Size, Framing]]] = defaultdict(list)
         for size, mode, framing in self.framings:
             by_mode[mode].append((size, framing))
-        return {(best(sizes), mode) for mode, sizes in by_mode.items() if len(sizes) > 1}
+        return {(best_size(sizes), mode) for mode, sizes in by_mode.items() if len(sizes) > 1}
 
     @property
     def dropped(self) -> list[str]:

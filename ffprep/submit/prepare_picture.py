@@ -4,7 +4,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from ffprep.api.prepare import prepare
-from ffprep.core.fitting import Framing, cropped_size, sized
+from ffprep.core.fitting import Framing, choose_spec_size, cropped_size
 from ffprep.core.formats import FORMATS
 from ffprep.core.geometry import Bounds, Size
 from ffprep.core.mode import Fit
@@ -102,7 +102,7 @@ def _with_region(
         raise PhotoError(Kind.UNSUPPORTED, f"its sidecar sets another mode, and {_ONLY_CUTS}")
     shown = _displayed_size(photo, options.policy, spec)
     rest = cropped_size(shown, spec.bounds)
-    size = sized(spec, rest).size
+    size = choose_spec_size(spec, rest).size
     framing = Framing.of(Fit.COVER, rest, size, spec.focus)
     whole, region = scale_to_region(shown, spec.bounds, framing, size)
     keywords = Options(**options.keywords)

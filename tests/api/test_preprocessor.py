@@ -55,7 +55,7 @@ def test_the_other_rules_of_a_target_apply(photo: Path, empty_tmp: Path, tmp_pat
     by_itself = held.process_and_save(tmp_path / "thin.webp")
     assert by_itself == tmp_path / "thin_1280x720.jpg"  # WebP is not taken
     assert [f.broken for f in library.check([saved, by_itself], target="nova-reel")] == [(), ()]
-    with pytest.raises(library.UsageError, match="takes no webp"):
+    with pytest.raises(library.UsageError, match="does not take webp"):
         held.to_bytes(photo, format="webp")
 
 

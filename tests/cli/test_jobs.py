@@ -138,7 +138,7 @@ def test_a_job_that_cannot_run_stops_no_other_and_the_gravest_code_is_told(
     ("before", "after", "told"),
     [
         ('"png"', '"pgn"', ":13: format: 'pgn' is not one of"),
-        ('"20x20"', '"20"', ":14: size: '20' is no size"),
+        ('"20x20"', '"20"', ":14: size: '20' is not a size"),
         ("quality = 80", "quality = 101", ":3: quality: 101 is not in the range"),
         ('format = "png"', 'mode = "zoom"', ":10: job a: unknown mode 'zoom'"),
         ('output = "a/"', "", ':10: "output" is missing'),

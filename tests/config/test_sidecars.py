@@ -81,7 +81,7 @@ def test_a_sidecar_that_makes_no_sense_costs_its_photo_alone(ffprep, tmp_path: P
         'mdoe = "pad"': ':1: mdoe: unknown key; did you mean "mode"?',
         '\nmode = "nope"': ":2: unknown mode 'nope'",
         'scene = "nope"': ":1: unknown scene 'nope'",
-        '\nfocus = "nope"': ":2: focus: 'nope' is no focus",
+        '\nfocus = "nope"': ":2: focus: 'nope' is not a focus",
         'crop-bounds = "1,0,0,1"': ":1: crop-bounds: '1,0,0,1' leave nothing",
         "focus = [0.5, 0.5]": ":1: focus: must be a text",
         'mode = "pad"\nscene = "ui"': ":2: scene: mode and scene exclude one another",

@@ -74,7 +74,7 @@ def test_bytes_formats_and_translucent_pixels() -> None:
     kling, nova = find_target("kling"), find_target("nova-reel")
     assert check(picture("900x900"), kling, bytes=10_000_000) == []
     assert check(picture("900x900"), kling, bytes=10_000_001) == [
-        "it has 10000001 bytes, and 10000000 is the most"
+        "it has 10000001 bytes, and at most 10000000 are allowed"
     ]
     assert check(picture("900x900", "webp"), kling) == ["it is webp, not jpeg or png"]
     assert check(picture("900x900", "png"), kling, translucent=True) == []

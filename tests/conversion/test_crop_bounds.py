@@ -184,7 +184,7 @@ def test_what_leaves_less_than_a_pixel_costs_that_photo(ffprep, tmp_path: Path) 
     ran = ffprep(*words, "--crop-bounds", "0.5,0,0.6,1")
     assert (ran.code, ran.kinds()) == (1, {"narrow.png": Kind.UNSUPPORTED})
     assert (
-        "is 4x200, of which the crop bounds leave less than a pixel"
+        "is 4x200, and the crop bounds leave less than a pixel of it"
         in ran.results["narrow.png"]["error"]["message"]
     )
     assert ffprep(*words, "--crop-bounds", "0.6,0,0.5,1").code == 2

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from ffprep.config.modes import find_mode
 from ffprep.config.targets import all_targets
 from ffprep.core.constraints import SizeConstraints, violations
-from ffprep.core.fitting import chosen, nearest, sized
+from ffprep.core.fitting import choose_size, choose_spec_size, nearest_size
 from ffprep.core.geometry import Size
 from ffprep.core.mode import Fit
 from ffprep.core.spec import NOT_CHOSEN, SizeChoice, Spec
@@ -47,7 +47,7 @@ def test_the_size_that_changes_a_photo_least_is_taken(name: str, photo: Size, fi
     }
     kept = {size: factor for size, factor in alike.items() if factor <= 1}
     best = max(kept.values()) if kept else min(alike.values())
-    assert chosen(choice, photo) == next(size for size in alike if alike[size] == best)
+    assert choose_size(choice, photo) == next(size for size in alike if alike[size] == best)
 
 
 @pytest.mark.parametrize(
@@ -67,14 +67,14 @@ def test_the_size_that_changes_a_photo_least_is_taken(name: str, photo: Size, fi
 def test_of_sizes_that_suit_alike_the_largest_that_does_not_enlarge(
     name: str, fit: Fit, photo: str, size: str
 ) -> None:
-    assert chosen(of(name, fit), Size.parse(photo)) == Size.parse(size)
+    assert choose_size(of(name, fit), Size.parse(photo)) == Size.parse(size)
 
 
 @pytest.mark.parametrize("name", ENVELOPES)
 @given(photo=photos, fit=st.sampled_from(Fit))
 def test_every_photo_has_a_size_in_every_envelope(name: str, photo: Size, fit: Fit) -> None:
     envelope = TARGETS[name].envelope
-    size = nearest(envelope, fit, photo)
+    size = nearest_size(envelope, fit, photo)
     assert not list(violations(envelope, size))
     if not list(violations(envelope, photo)):
         assert size == photo
@@ -101,7 +101,7 @@ def test_every_photo_has_a_size_in_every_envelope(name: str, photo: Size, fit: F
     ],
 )
 def test_the_nearest_size(name: str, fit: Fit, photo: str, size: str) -> None:
-    assert nearest(TARGETS[name].envelope, fit, Size.parse(photo)) == Size.parse(size)
+    assert nearest_size(TARGETS[name].envelope, fit, Size.parse(photo)) == Size.parse(size)
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_the_nearest_size(name: str, fit: Fit, photo: str, size: str) -> None:
     ],
 )
 def test_bounds_of_other_kinds(envelope: SizeConstraints, photo: str, size: str) -> None:
-    assert nearest(envelope, Fit.COVER, Size.parse(photo)) == Size.parse(size)
+    assert nearest_size(envelope, Fit.COVER, Size.parse(photo)) == Size.parse(size)
 
 
 def test_ratios_are_compared_exactly() -> None:
@@ -129,10 +129,10 @@ def test_where_no_size_is_near_the_user_is_asked() -> None:
     # A side is 999 or 1000, and a multiple of 7: only 994 and 1001 are near.
     bounds = SizeConstraints(min_side=999, max_side=1000, multiple_of=7)
     with pytest.raises(UsageError, match="NAME/WxH"):
-        nearest(bounds, Fit.COVER, Size(50, 50))
+        nearest_size(bounds, Fit.COVER, Size(50, 50))
     spec = Spec(NOT_CHOSEN, find_mode("cover"), choice=SizeChoice(Fit.COVER, envelope=bounds))
     with pytest.raises(PhotoError, match="NAME/WxH"):
-        sized(spec, Size(50, 50))
+        choose_spec_size(spec, Size(50, 50))
 
 
 def test_a_choice_is_a_part_of_the_digest_and_no_part_of_what_a_photo_is_given() -> None:
@@ -141,7 +141,7 @@ def test_a_choice_is_a_part_of_the_digest_and_no_part_of_what_a_photo_is_given()
     others = [Spec(NOT_CHOSEN, cover), Spec(NOT_CHOSEN, cover, choice=of("sora-2", Fit.CONTAIN))]
     others += [Spec(NOT_CHOSEN, cover, choice=of(name, Fit.COVER)) for name in ("kling", "ltx")]
     assert len({spec.digest, *(other.digest for other in others)}) == 5
-    assert sized(spec, Size(600, 900)) == Spec(Size(720, 1280), cover)
+    assert choose_spec_size(spec, Size(600, 900)) == Spec(Size(720, 1280), cover)
 
 
 def test_photos_are_converted_again_when_sizes_are_chosen_in_another_way(

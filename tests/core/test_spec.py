@@ -42,7 +42,7 @@ def test_colours_are_css(text: str, color: Color) -> None:
 
 @pytest.mark.parametrize("text", ["", "blurple", "#12345", "rgb(300,0,0)", "rgba(1,2,3,999)"])
 def test_what_is_no_colour_is_told(text: str) -> None:
-    with pytest.raises(UsageError, match="is no colour"):
+    with pytest.raises(UsageError, match="is not a colour"):
         Color.parse(text)
 
 

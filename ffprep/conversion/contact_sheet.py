@@ -78,7 +78,7 @@ def _area(layout: _Layout) -> tuple[int, int]:
 
 @dataclass(frozen=True, slots=True)
 class _Cell:
-    """One picture of the sheet: its Spec, the size at which it is shown, and the lines of its label."""
+    """One picture of the sheet: its Spec, the size it is shown at, and the lines of its label."""
 
     spec: Spec
     shown: Size

@@ -33,9 +33,9 @@ _POLL_SECONDS = 0.03
 
 @dataclass(frozen=True, slots=True)
 class Converter:
-    """Converts chunks of LocalJobs with one ffmpeg, under one Policy. Safe to use from several threads.
+    """Converts chunks of LocalJobs with one ffmpeg, under one Policy.
 
-    Without `streams`, every photo has a process of its own.
+    Safe to use from several threads. Without `streams`, every photo has a process of its own.
     """
 
     binary: Binary
@@ -130,7 +130,7 @@ class Converter:
     def _convert_stream(
         self, sequence: filtergraph.Sequence, group: list[Photo], singles: list[Photo]
     ) -> Iterator[Result]:
-        """Convert a group as one stream; photos without a verified output are added to `singles`."""
+        """Convert a group as one stream; add photos without a verified output to `singles`."""
         with ExitStack() as stack:
             entries: list[tuple[Photo, Path]] = []
             for photo in group:
@@ -160,7 +160,7 @@ class Converter:
     def _run_stream(
         self, job: LocalJob, argv: list[str], entries: list[tuple[Photo, Path]]
     ) -> Iterator[tuple[int, bool]]:
-        """Run a stream; yield each entry's number once ffmpeg has passed it, and whether it is whole.
+        """Run a stream; yield each entry's number once ffmpeg has passed it, and if it is whole.
 
         A stream without progress is ended.
         """

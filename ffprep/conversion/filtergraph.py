@@ -4,10 +4,10 @@ Every filtergraph has the same steps, in this order:
 
     showinfo             log the size that was decoded
     turn upright         the eight EXIF orientations
-    crop bounds          all later steps see only what is left; a tiny picture is enlarged for the scaler
+    crop bounds          all later steps see only what is left; a tiny crop is enlarged at once
     alpha                lay it on the background if the output has none
-    the mode's steps     from its file in filters/; alpha is premultiplied for those that mix pixels,
-                         and other colours become sRGB before the first that does more than cut or scale
+    the mode's steps     from its file in filters/; those that mix pixels get premultiplied alpha,
+                         and colours become sRGB before the first that does more than cut or scale
     finish               chroma subsampling, the encoder's pixel format, no metadata
 
 Expressions see `iw` and `ih`, so one graph serves photos of every size.
@@ -95,7 +95,7 @@ def sequence(picture: ImageInfo, spec: Spec) -> Sequence | None:
 
 
 def sequence_command(binary: str, sequence: Sequence, folder: Path) -> list[str]:
-    """Return the argv that converts FOLDER/in/0, 1, ... to FOLDER/out/0, 1, ..., skipping failures."""
+    """Return the argv that converts FOLDER/in/0, 1, ... to FOLDER/out/0, 1, ... if possible."""
     root = _url(folder).replace("%", "%%")
     places = zip((_SOURCE, _OUTPUT), SEQUENCE_FOLDERS, strict=True)
     names = {word: f"{root}/{name}/%d" for word, name in places}
@@ -162,8 +162,8 @@ def _url(path: Path) -> str:
 class _BySize:
     """What in a filtergraph depends on the photo's size; photos that differ in it share no stream.
 
-    `repeats` is how often each pixel is repeated, if the photo is too tiny for the scaler to enlarge it
-    at once. `odd` is true if the bounds begin at an odd pixel.
+    `repeats` is how often each pixel is repeated, if the photo is too tiny for the scaler to
+    enlarge it at once. `odd` is true if the bounds begin at an odd pixel.
     """
 
     repeats: int
@@ -171,7 +171,7 @@ class _BySize:
 
     @classmethod
     def of(cls, picture: ImageInfo, spec: Spec) -> "_BySize":
-        """The scaler fails beyond 65536 / 10 times (libswscale/utils.c: steps under 10 / 65536 pixel)."""
+        """The scaler fails beyond 65536 / 10 times (libswscale/utils.c: steps under 10 / 65536)."""
         cropped = cropped_size(picture.shown, spec.bounds)
         factor = max(spec.size.width / cropped.width, spec.size.height / cropped.height)
         odd = any(edge % 2 for edge in spec.bounds.corner(picture.shown))
@@ -251,8 +251,8 @@ def _in_two(graph: str) -> tuple[str, str]:
 def _only(protocol: str, demuxer: str, *decoders: str) -> dict[str, object]:
     """Return options that allow FFmpeg only this protocol, demuxer and decoders for an input.
 
-    The lists also apply to what a container would open: its other streams, whose decoders FFmpeg tries
-    before one is chosen, and other files.
+    The lists also apply to what a container would open: its other streams, whose decoders FFmpeg
+    tries before one is chosen, and other files.
     """
     options: dict[str, object] = {
         "protocol_whitelist": protocol,
@@ -351,7 +351,7 @@ def _step(
 
 
 def _wiring(steps: tuple[Step, ...]) -> tuple[list[list[int]], dict[int, int]]:
-    """Return the steps that each step reads (-1 is the photo), and the number of readers of each."""
+    """Return the steps that each step reads (-1 is the photo), and how many read each."""
     latest = {"photo": -1, "": -1}
     readers = dict.fromkeys(range(-1, len(steps)), 0)
     sources = []

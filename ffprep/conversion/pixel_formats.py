@@ -68,7 +68,7 @@ def deep(alpha: bool) -> dict[str, str | None]:
 
 
 def to_srgb(stream: Stream, picture: ImageInfo, alpha: bool) -> Stream:
-    """Convert the colours of a `deep` stream to sRGB: by a look-up table, or by tone mapping HDR."""
+    """Convert the colours of a `deep` stream to sRGB: by a look-up table, or tone mapping HDR."""
     if picture.lut:
         return stream.filter("lut3d", file=os.fspath(picture.lut), interp="tetrahedral")
     assert picture.cicp

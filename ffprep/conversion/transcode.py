@@ -47,8 +47,8 @@ from ffprep.system.tempfiles import (
     write_errors,
 )
 
-# An output may have twice the bytes of its pixels at four bytes each, and some for the rest. The user
-# chose the frame, so its memory is added to what a photo may take.
+# An output may have twice the bytes of its pixels at four bytes each, and some for the rest. The
+# user chose the frame, so its memory is added to what a photo may take.
 _BYTES_A_PIXEL, _OTHER_BYTES = 8, 1 << 24
 _MEMORY_A_PIXEL = 64
 
@@ -105,8 +105,8 @@ class Transcoder:
     def probe(self, job: LocalJob) -> Photo:
         """Probe a source, and choose the size and the mode of its output.
 
-        Raises PhotoError, also if the photo would be enlarged too far or is cropped to nothing, or if
-        there is no size for it.
+        Raises PhotoError, also if the photo would be enlarged too far or is cropped to nothing, or
+        if there is no size for it.
         """
         stamp, keep = FileStamp.of(job.source), job.spec.colour == "keep"
         picture, warning = self.decoders.probe_colours(job.source, self.policy.max_pixels, keep)
@@ -117,7 +117,7 @@ class Transcoder:
         return Photo(job, picture, stamp, tuple(caveats))
 
     def _enlargement(self, job: LocalJob, photo: Size, cropped: Size) -> Caveat | None:
-        """Return the caveat of an enlargement. Raises PhotoError if the policy does not allow it."""
+        """Return the caveat of enlarging. Raises PhotoError if the policy does not allow it."""
         framing = Framing.of(job.spec.mode.effective_fit, cropped, job.spec.size)
         if not framing.enlarges:
             return None
@@ -245,7 +245,7 @@ class Transcoder:
         return (Caveat(words, Kind.DAMAGED),)
 
     def complete(self, photo: Photo, output: Path) -> None:
-        """Write the ICC profile and EXIF that an output is to have. Raises as `temporary_beside`."""
+        """Write the ICC profile and EXIF of an output. Raises as `temporary_beside` does."""
         spec, profile, exif = photo.job.spec, photo.picture.output_profile, b""
         if spec.metadata == "keep-rights":
             exif = self.decoders.rights(photo.job.source, photo.picture).exif()
@@ -256,7 +256,7 @@ class Transcoder:
                 embed(output, spec.format, profile, exif)
 
     def _lower_quality(self, photo: Photo, output: Path) -> tuple[Caveat, ...]:
-        """Write an output again, at the best quality that fits `max_bytes`; return the caveat of it.
+        """Write an output again, at the best quality that fits `max_bytes`; return its caveat.
 
         Raises PhotoError if none does.
         """
@@ -282,7 +282,7 @@ class Transcoder:
         return (Caveat(f"quality lowered to {low} to fit {spec.max_bytes} bytes"),)
 
     def verify_and_publish(self, photo: Photo, output: Path, caveats: tuple[Caveat, ...]) -> Result:
-        """Verify an output and give it its final name; the Result has no time yet. Raises PhotoError."""
+        """Verify an output and give it its final name. Raises PhotoError."""
         job = photo.job
         require_writable(output, job.output)
         if not fits(job.spec, output):

@@ -11,7 +11,8 @@ from ffprep.core.geometry import FFMPEG_LARGEST, Size
 class SizeConstraints:
     """Limits of a size: of each side, the shorter or the longer one, the aspect ratio, the pixels.
 
-    Ratios are width to height, as two whole numbers so that comparing them is exact. None is no limit.
+    Ratios are width to height, as two whole numbers so that comparing them is exact. None is no
+    limit.
     """
 
     min_side: int = 1

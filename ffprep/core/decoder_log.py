@@ -8,11 +8,12 @@ from ffprep.core.geometry import Size
 INCOMPLETE = "not all of it can be decoded"
 """What shows damage where a decoder gives up without a complaint in the log."""
 
-# How many photos FFmpeg's decoder may be ahead of showinfo: its queues hold 8 frames (fftools, 9.0),
-# and there are fewer than three of them in between.
+# How many photos FFmpeg's decoder may be ahead of showinfo: its queues hold 8 frames (fftools,
+# 9.0), and there are fewer than three of them in between.
 _AHEAD = 24
 
-# Formats whose decoders in FFmpeg may go on without a complaint although some of a picture is missing.
+# Formats whose decoders in FFmpeg may go on without a complaint although some of a picture is
+# missing.
 _SILENT = ("gif", "webp", "tiff", "jpeg2000")
 
 

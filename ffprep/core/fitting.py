@@ -16,10 +16,10 @@ from ffprep.errors import Kind, PhotoError, UsageError
 class Framing:
     """How a photo fits in a frame.
 
-    `factor` is by how much its pixels are enlarged, in the direction in which they are enlarged more.
-    `lost` is the share of the photo that is cut, `bars` the share of the frame that the photo leaves,
-    `distortion` the change of the aspect ratio of what is shown, 1 or more. `shown` is the part that is
-    not cut, in fractions of the photo.
+    `factor` is by how much its pixels are enlarged, in the direction in which they are enlarged
+    more. `lost` is the share of the photo that is cut, `bars` the share of the frame that the photo
+    leaves, `distortion` the change of the aspect ratio of what is shown, 1 or more. `shown` is the
+    part that is not cut, in fractions of the photo.
     """
 
     factor: float
@@ -54,7 +54,7 @@ class Framing:
         return sides | {"right": 1 - shown.right, "bottom": 1 - shown.bottom}
 
     def describe(self) -> str:
-        """Return a text such as `shrunk to 0.32x, 25 % of the photo is cut (left 12 %, right 12 %)`."""
+        """Return a text: `shrunk to 0.32x, 25 % of the photo is cut (left 12 %, right 12 %)`."""
         size = "enlarged" if self.enlarges else "shrunk to" if self.factor < 1 else "stays at"
         parts = [f"{size} {times(self.factor)}"]
         if self.lost > 0:
@@ -129,7 +129,7 @@ def resolve_spec(spec: Spec, photo: Size) -> Spec:
 
 
 def choose_size(choice: SizeChoice, photo: Size) -> Size:
-    """Return the size for an upright photo. Raises UsageError if no size near its own is allowed."""
+    """Return the size for an upright photo. Raises UsageError if none near its own is allowed."""
     if choice.sizes:
         return best_size((size, Framing.of(choice.fit, photo, size)) for size in choice.sizes)
     return nearest_size(choice.envelope, choice.fit, photo)
@@ -162,9 +162,9 @@ def change_of(framing: Framing) -> float:
 def nearest_size(envelope: SizeConstraints, fit: Fit, photo: Size) -> Size:
     """Return the allowed size that changes a photo least: its own, if that is allowed.
 
-    Else its aspect ratio becomes the nearest that is allowed (by a cut if the mode covers, by bars if
-    it contains), and its size the nearest that is allowed. Of the multiples near that, it is the size
-    with the least change and scaling together. Raises UsageError if none is allowed.
+    Else its aspect ratio becomes the nearest that is allowed (by a cut if the mode covers, by bars
+    if it contains), and its size the nearest that is allowed. Of the multiples near that, it is the
+    size with the least change and scaling together. Raises UsageError if none is allowed.
     """
     if not list(violations(envelope, photo)):
         return photo

@@ -19,12 +19,12 @@ HEAD_BYTES = 64
 class Format:
     """One input format.
 
-    `plugin` is Pillow's name of it. `demuxer` and `decoders` are FFmpeg's; no others may read it, and
-    FFmpeg takes the first of the decoders that it has. `streams` is true if many photos may go through
-    one decoder, `upright` if FFmpeg and the probe turn the picture themselves, since orientation is a
-    part of the container's picture and not of its metadata. `forgiving` is true if Pillow's plugin
-    fills in what is missing without an error, `native` if it reads even a file's header by C code, or
-    without a limit.
+    `plugin` is Pillow's name of it. `demuxer` and `decoders` are FFmpeg's; no others may read it,
+    and FFmpeg takes the first of the decoders that it has. `streams` is true if many photos may go
+    through one decoder, `upright` if FFmpeg and the probe turn the picture themselves, since
+    orientation is a part of the container's picture and not of its metadata. `forgiving` is true if
+    Pillow's plugin fills in what is missing without an error, `native` if it reads even a file's
+    header by C code, or without a limit.
     """
 
     name: str
@@ -87,7 +87,7 @@ SUFFIXES = frozenset(suffix for format in FORMATS for suffix in format.suffixes)
 
 
 def sniff(head: bytes) -> Format | None:
-    """Return the format of a file with these first `HEAD_BYTES` bytes; None if ffprep reads none."""
+    """Return the format of a file by its first `HEAD_BYTES` bytes; None if it is unknown."""
     return next((format for format in FORMATS if format.magic.match(head)), None)
 
 
@@ -95,9 +95,9 @@ def sniff(head: bytes) -> Format | None:
 class OutputFormat:
     """One format that ffprep writes.
 
-    `working` is the pixel format between a mode's filters: full chroma, so that odd sizes and offsets
-    are exact. `final_alpha` is the encoder's pixel format of a picture with alpha, None if the format
-    has no alpha. `largest_side` is the format's own limit in pixels.
+    `working` is the pixel format between a mode's filters: full chroma, so that odd sizes and
+    offsets are exact. `final_alpha` is the encoder's pixel format of a picture with alpha, None if
+    the format has no alpha. `largest_side` is the format's own limit in pixels.
     """
 
     name: str

@@ -34,7 +34,7 @@ class Size:
 
     @property
     def ffmpeg_holds(self) -> bool:
-        """Whether FFmpeg can hold a picture of this size (libavutil/imgutils.c, 8 bytes a pixel)."""
+        """Whether FFmpeg can hold a picture of this size (libavutil/imgutils.c, 8 bytes/pixel)."""
         return (self.width + 128) * (self.height + 128) <= FFMPEG_LARGEST
 
     @property
@@ -104,13 +104,13 @@ class Bounds:
             left = top = right = bottom = math.nan
         if not (0 <= left <= 1 and 0 <= top <= 1 and 0 <= right <= 1 and 0 <= bottom <= 1):
             raise UsageError(
-                f"{text!r} are not crop bounds; write LEFT,TOP,RIGHT,BOTTOM as fractions from 0 to 1, "
-                "for example 0.1,0,0.9,1"
+                f"{text!r} are not crop bounds; write LEFT,TOP,RIGHT,BOTTOM as fractions from 0 "
+                "to 1, for example 0.1,0,0.9,1"
             )
         if not (left < right and top < bottom):
             raise UsageError(
-                f"{text!r} leave nothing of the photo; write LEFT,TOP,RIGHT,BOTTOM with LEFT less than "
-                "RIGHT and TOP less than BOTTOM"
+                f"{text!r} leave nothing of the photo; write LEFT,TOP,RIGHT,BOTTOM with LEFT less "
+                "than RIGHT and TOP less than BOTTOM"
             )
         return cls(left, top, right, bottom)
 

@@ -44,11 +44,11 @@ class ImageInfo:
     """What a probe found in a file.
 
     `stored` is the size of the pixels in the file, `orientation` the EXIF value (1 to 8) by which
-    they are turned for display. `mode` is Pillow's mode of the pixels. `tiled` is true for a HEIC of
-    several tiles. `ffmpeg_reads` is false if FFmpeg is known to leave something out, or to get it
-    wrong without an error. `raw` is the pixel format of pixels that Pillow has decoded, which FFmpeg
-    reads from its standard input. An ICC `profile` or `cicp` says what colours mean; without either,
-    they are sRGB. `lut` is the look-up table that converts a profile's colours to sRGB, and
+    they are turned for display. `mode` is Pillow's mode of the pixels. `tiled` is true for a HEIC
+    of several tiles. `ffmpeg_reads` is false if FFmpeg is known to leave something out, or to get
+    it wrong without an error. `raw` is the pixel format of pixels that Pillow has decoded, which
+    FFmpeg reads from its standard input. An ICC `profile` or `cicp` says what colours mean; without
+    either, they are sRGB. `lut` is the look-up table that converts a profile's colours to sRGB, and
     `output_profile` the profile that the output gets with unconverted colours.
     """
 

@@ -38,11 +38,11 @@ BATCH = 512
 class Batch:
     """Jobs of one source folder, as names only: most photos of a library are up to date.
 
-    `names`, `outputs` and `specs` are parallel, for `zip`. `folder + name` is the source as the user
-    wrote it, and `output_folder + output` is its output; both folders end in a separator, or are empty
-    for the working folder. An output may begin with folders ("trip/a.jpg") if the name template has
-    any. Usually all specs are the same object. `stamps` are those of the sources, from their listing,
-    if they are objects in a store; else it is empty.
+    `names`, `outputs` and `specs` are parallel, for `zip`. `folder + name` is the source as the
+    user wrote it, and `output_folder + output` is its output; both folders end in a separator, or
+    are empty for the working folder. An output may begin with folders ("trip/a.jpg") if the name
+    template has any. Usually all specs are the same object. `stamps` are those of the sources, from
+    their listing, if they are objects in a store; else it is empty.
     """
 
     folder: str
@@ -114,7 +114,8 @@ class Failure:
 class Caveat:
     """What may be unexpected about a verified output.
 
-    `kind` is the failure that it would be under a stricter Policy. Without `words`, no warning is shown.
+    `kind` is the failure that it would be under a stricter Policy. Without `words`, no warning is
+    shown.
     """
 
     words: str
@@ -125,8 +126,8 @@ class Caveat:
 class Result:
     """The result of one job. `size` is the verified one; `output` is None if none was planned.
 
-    `mode` is the name of the mode used; None if the job failed, or if it was up to date and its mode
-    depends on the photo. `stamp` is that of the verified output.
+    `mode` is the name of the mode used; None if the job failed, or if it was up to date and its
+    mode depends on the photo. `stamp` is that of the verified output.
     """
 
     source: Location

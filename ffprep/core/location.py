@@ -66,7 +66,8 @@ def names_url(text: str) -> bool:
 def spelt(text: str) -> str:
     """A URL as ffprep knows it, without slashes at its end.
 
-    Raises UsageError for one with a password in it, which would stand in ledgers and logs, and for a local path.
+    Raises UsageError for one with a password in it, which would stand in ledgers and logs, and for
+    a local path.
     """
     match = _SCHEME.match(text)
     assert match

@@ -9,8 +9,8 @@ from enum import StrEnum
 class Step:
     """One FFmpeg filter of a mode: its options, the streams it reads, and the one it makes.
 
-    A mode file's `from` and `to` name streams; `photo` is the input, and the empty name is the output
-    of the step before.
+    A mode file's `from` and `to` name streams; `photo` is the input, and the empty name is the
+    output of the step before.
     """
 
     filter: str
@@ -31,8 +31,8 @@ class Fit(StrEnum):
 class Mode:
     """A way to make a photo fit: its filters, descriptions that help to choose it, and its file.
 
-    `scenes` are those for which `--scene` chooses it. `fit` is None if the mode's file has none; then
-    the output cannot be described in advance.
+    `scenes` are those for which `--scene` chooses it. `fit` is None if the mode's file has none;
+    then the output cannot be described in advance.
     """
 
     name: str

@@ -16,8 +16,8 @@ class Policy:
     `keep_damaged` converts what can still be decoded of a damaged photo. With `fsync`, every output
     and its name are on the disk before it counts as done. `timeout` is in seconds a photo.
     `max_pixels` limits width x height of what is decoded; the default is FFmpeg's own limit.
-    `max_memory` is in bytes a photo. `mode` is the file mode of outputs, as for chmod; None leaves it
-    to the umask.
+    `max_memory` is in bytes a photo. `mode` is the file mode of outputs, as for chmod; None leaves
+    it to the umask.
     """
 
     upscale: str = "warn"
@@ -58,9 +58,10 @@ class Retry(StrEnum):
 class RerunOptions:
     """What to convert again although nothing has changed, what to accept, and what to record.
 
-    With `checksum`, contents decide and not times. With `adopt`, existing outputs count as up to date
-    if they verify. `ledger` is None if nothing is recorded. `prune` removes unaltered outputs whose
-    photo is gone. `wait` is how many seconds to wait for another run that has locked the output folder.
+    With `checksum`, contents decide and not times. With `adopt`, existing outputs count as up to
+    date if they verify. `ledger` is None if nothing is recorded. `prune` removes unaltered outputs
+    whose photo is gone. `wait` is how many seconds to wait for another run that has locked the
+    output folder.
     """
 
     force: bool = False
@@ -76,9 +77,10 @@ class RerunOptions:
 class ThrottleOptions:
     """Process priority, load limit and time limit.
 
-    `nice` is added to the process's niceness; with `idle`, it uses the disk only when no other process
-    does. No photo is started after `max_time` seconds, and started ones get `grace` seconds more. While
-    the load average is `max_load` or more, only one chunk of photos at a time is converted.
+    `nice` is added to the process's niceness; with `idle`, it uses the disk only when no other
+    process does. No photo is started after `max_time` seconds, and started ones get `grace` seconds
+    more. While the load average is `max_load` or more, only one chunk of photos at a time is
+    converted.
     """
 
     nice: int = 0
@@ -95,7 +97,7 @@ class ThrottleOptions:
 
 @dataclass(frozen=True, slots=True)
 class ClusterOptions:
-    """A Dask cluster: its scheduler's address, and the most chunks at a time (None: by its threads)."""
+    """A Dask cluster: its scheduler's address, and the most chunks at a time (None: by threads)."""
 
     address: str
     most: int | None = None

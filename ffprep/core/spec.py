@@ -19,7 +19,7 @@ PIXELS_VERSION = 2
 """Part of every digest; increased when the same Spec leads to other pixels."""
 
 CHOICE_VERSION = 2
-"""Part of the digest of every Spec with a SizeChoice; increased when `fitting` chooses otherwise."""
+"""Part of the digest of Specs with a SizeChoice; increased when `fitting` chooses otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,8 @@ class Color:
             rgb = ImageColor.getrgb(text.strip())
         except ValueError:
             raise UsageError(
-                f"{text!r} is not a colour; write a CSS name such as white, or #rrggbb, or #rrggbbaa"
+                f"{text!r} is not a colour; write a CSS name such as white, or #rrggbb, or "
+                "#rrggbbaa"
             ) from None
         if not all(0 <= part <= 255 for part in rgb):
             raise UsageError(f"{text!r} is not a colour; every part of it must be from 0 to 255")
@@ -65,8 +66,8 @@ class Color:
 class SizeChoice:
     """The sizes from which one is chosen for each photo (by `fitting`, as of CHOICE_VERSION).
 
-    It is the one of `sizes` that suits the photo best by `fit`; without any, the nearest to the photo's
-    own that the `envelope` allows.
+    It is the one of `sizes` that suits the photo best by `fit`; without any, the nearest to the
+    photo's own that the `envelope` allows.
     """
 
     fit: Fit
@@ -82,9 +83,9 @@ NOT_CHOSEN = Size(1, 1)
 class Spec:
     """All that decides what an output must be.
 
-    With a `choice`, the `size` depends on the photo, and the choice is what is planned and recorded.
-    With a `fallback`, the mode depends on the photo's size too (`fitting.resolve_spec`). Without
-    `alpha`, outputs are opaque even if their format has alpha.
+    With a `choice`, the `size` depends on the photo, and the choice is what is planned and
+    recorded. With a `fallback`, the mode depends on the photo's size too (`fitting.resolve_spec`).
+    Without `alpha`, outputs are opaque even if their format has alpha.
 
     `quality` is on JPEG's usual scale, 1 to 100; `subsampling` is JPEG's chroma subsampling, which
     depends on the quality if it is `auto`. `lossless` is for WebP. `compression` is the effort of

@@ -28,9 +28,9 @@ ANY_FORMAT = tuple(format.name for format in FORMATS)
 class Target:
     """A destination: the sizes, bytes and formats that it takes, and where they are published.
 
-    `sizes` have names; if there are any, no others are taken. `refusals` are the service's own error
-    messages, by rule. `date` is when the rules were looked up. Unless `checked`, they were not found in
-    the `source` itself.
+    `sizes` have names; if there are any, no others are taken. `refusals` are the service's own
+    error messages, by rule. `date` is when the rules were looked up. Unless `checked`, they were
+    not found in the `source` itself.
     """
 
     name: str
@@ -53,7 +53,7 @@ class Target:
         return cls("", ((str(size), size),), formats=tuple(OUTPUT_FORMATS), refusals=refusals)
 
     def at(self, wanted: str) -> "Target":
-        """Return the same target with a single size, given in pixels or by name. Raises UsageError."""
+        """Return the target with a single size, given in pixels or by name. Raises UsageError."""
         size = dict(self.sizes).get(wanted) or Size.parse(wanted)
         sizes = tuple((label, known) for label, known in self.sizes if known == size)
         if self.sizes and not sizes:
@@ -65,7 +65,7 @@ class Target:
 
     @property
     def only_size(self) -> Size:
-        """The only size. Raises UsageError if there are several, or if it takes any within limits."""
+        """The only size. Raises UsageError if there are several, or any within limits."""
         if len(self.sizes) == 1:
             return self.sizes[0][1]
         if not self.sizes:
@@ -140,8 +140,8 @@ def check(
 ) -> list[str]:
     """Return a sentence for each of a target's rules that a picture violates.
 
-    `bytes` is the size of its file. `translucent` is true if any pixel is; an alpha channel alone does
-    not make it so.
+    `bytes` is the size of its file. `translucent` is true if any pixel is; an alpha channel alone
+    does not make it so.
     """
     refusals = dict(target.refusals)
     found = list(_violations(picture, target, bytes, translucent))

@@ -65,7 +65,7 @@ def riff_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def iso_boxes(file: BinaryIO) -> Iterator[tuple[bytes, bool]]:
-    """Yield the name of each outermost box (ISO/IEC 14496-12), and whether all of it is in the file.
+    """Yield the name of each outermost box (ISO/IEC 14496-12), and if all of it is in the file.
 
     Stop after one that is not: where the next one would begin is unknown.
     """
@@ -86,7 +86,7 @@ def iso_boxes(file: BinaryIO) -> Iterator[tuple[bytes, bool]]:
 
 
 def vp8_size(name: bytes, content: bytes) -> tuple[int, int, bool]:
-    """Return width, height and use of alpha, as a WebP's first chunk has them (RFC 9649, 2.5 to 2.7).
+    """Return width, height and use of alpha, by a WebP's first chunk (RFC 9649, 2.5 to 2.7).
 
     The size is 0x0 if the chunk is not one that WebP begins with.
     """
@@ -126,7 +126,7 @@ def png_without_pixels(file: BinaryIO) -> BinaryIO:
 
 
 def png_has_right_checksums(file: BinaryIO) -> bool:
-    """Return whether the checksums of a PNG's picture chunks are right, as far as they are there."""
+    """Return whether the checksums of a PNG's picture chunks are right, if they are there."""
     for name, length in png_chunks(file):
         if name in _PNG_PICTURE[:-1]:
             content, checksum = file.read(length), file.read(4)
@@ -157,7 +157,7 @@ def _has_few_chunks(file: BinaryIO) -> bool:
 
 
 def _has_ordinary_jpeg_header(file: BinaryIO) -> bool:
-    """Return whether few and short segments, and nothing between them, come before the first scan."""
+    """Return whether few, short segments come before the first scan, and nothing else."""
     file.seek(0)
     data = file.read(_USUAL_HEADER)
     ordinary = _ends_in_a_scan(data)

@@ -1,7 +1,7 @@
-"""Convert colours to sRGB. LittleCMS makes look-up tables of ICC profiles for FFmpeg's lut3d filter.
+"""Convert colours to sRGB: LittleCMS makes look-up tables of ICC profiles, FFmpeg applies them.
 
-This FFmpeg has no colour management for ICC profiles. A profile's table is made once and kept in the
-user's cache folder, under a name derived from what it was made from.
+This FFmpeg has no colour management for ICC profiles. A profile's table is made once and kept in
+the user's cache folder, under a name derived from what it was made from.
 """
 
 import os
@@ -21,9 +21,9 @@ from ffprep.image import icc
 if TYPE_CHECKING:
     from PIL import Image, ImageCms
 
-# For most profiles, 17 nodes a channel are exact enough, which FFmpeg loads in 3 ms; a tone curve far
-# from sRGB's, such as a straight line, takes more. The bound is the mean error in the middle between
-# nodes, in levels of 255.
+# For most profiles, 17 nodes a channel are exact enough, which FFmpeg loads in 3 ms; a tone curve
+# far from sRGB's, such as a straight line, takes more. The bound is the mean error in the middle
+# between nodes, in levels of 255.
 _NODES = (17, 33, 65)
 _MEAN_ERROR = 0.5
 
@@ -56,10 +56,9 @@ def to_srgb(
     """Return an ImageInfo that says how its colours get to sRGB, and a warning if they do not.
 
     `tables` is the folder of look-up tables. A profile without one is read only with `make`, since
-    LittleCMS is C code; else UnknownProfile is raised.
-    With `keep`, colours are left as they are and the output gets the profile, if that is for RGB, as
-    the outputs are. The ImageInfo returned has a `profile` only if Pillow has to apply it, and code
-    points only if they mean HDR.
+    LittleCMS is C code; else UnknownProfile is raised. With `keep`, colours are left as they are
+    and the output gets the profile, if that is for RGB, as the outputs are. The ImageInfo returned
+    has a `profile` only if Pillow has to apply it, and code points only if they mean HDR.
     """
     profile, plain = picture.profile, replace(picture, profile=None, cicp=None)
     if picture.mode == "LAB":  # CIELab needs no profile

@@ -23,8 +23,8 @@ _D50 = (0.9642, 1.0, 0.8249)
 HDR_PRIMARIES = frozenset({1, 4, 5, 6, 7, 8, 9, 11, 12, 22})
 """The primaries that FFmpeg's zscale filter knows."""
 
-# Parametric curves of type 3: gamma, a, b, c, d (ICC.1:2022, 10.18). Pictures encoded for television
-# are graded on ordinary screens; they are converted as they look there, as sRGB.
+# Parametric curves of type 3: gamma, a, b, c, d (ICC.1:2022, 10.18). Pictures encoded for
+# television are graded on ordinary screens; they are converted as they look there, as sRGB.
 _SRGB_CURVE = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
 _CURVES = dict.fromkeys((1, 2, 6, 13, 14, 15), _SRGB_CURVE)
 _CURVES |= {4: (2.2, 1, 0, 0, 0), 5: (2.8, 1, 0, 0, 0), 8: (1, 1, 0, 0, 0)}

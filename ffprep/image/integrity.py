@@ -1,7 +1,7 @@
 """Whether the picture of a photo that FFmpeg has decoded is all there.
 
-Usually the decoder's complaints say so. If they do not say what they are about, or if FFmpeg goes on
-without a complaint, the file itself is read.
+Usually the decoder's complaints say so. If they do not say what they are about, or if FFmpeg goes
+on without a complaint, the file itself is read.
 """
 
 from collections.abc import Callable

@@ -13,9 +13,9 @@ _EOI = b"\xff\xd9"
 _COEFFICIENTS = 64
 _ROWS = 256
 
-# Bits to put where a file breaks off: a decoder that still needs some makes another picture of each.
-# Restart markers are among them, from another one each time: a decoder that waits for one skips the
-# rest, and does not accept one that comes one or two too early.
+# Bits to put where a file breaks off: a decoder that still needs some makes another picture of
+# each. Restart markers are among them, from another one each time: a decoder that waits for one
+# skips the rest, and does not accept one that comes one or two too early.
 _RESTARTS = tuple(bytes((0xFF, marker)) for marker in range(0xD0, 0xD8))
 _FILLS = tuple(
     b"".join(bytes([bits]) * 64 + restart for restart in _RESTARTS[first:] + _RESTARTS[:first])

@@ -81,7 +81,7 @@ def _matched(pattern: str, text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Rights:
-    """What `--metadata keep-rights` keeps. Texts are clean and at most `LONGEST` bytes, or empty."""
+    """What `--metadata keep-rights` keeps. Texts are clean, and at most `LONGEST` bytes."""
 
     copyright: str = ""
     artist: str = ""
@@ -89,7 +89,7 @@ class Rights:
     taken: Taken | None = None
 
     def exif(self) -> bytes:
-        """Return EXIF from its byte order mark on, with orientation 1; empty if there are no rights.
+        """Return EXIF from its byte order mark on, orientation 1; empty if there are no rights.
 
         Texts are UTF-8, as is common practice, although EXIF 2.32 allows ASCII only.
         """

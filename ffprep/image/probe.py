@@ -1,7 +1,7 @@
 """Read what a file holds, by its bytes, and verify that an output is what was asked for.
 
-Both use Pillow (pillow-heif for HEIC), never FFmpeg: a second decoder judges what FFmpeg decodes and
-writes.
+Both use Pillow (pillow-heif for HEIC), never FFmpeg: a second decoder judges what FFmpeg decodes
+and writes.
 """
 
 import re
@@ -57,7 +57,8 @@ def probe(path: Path, max_pixels: int, sandboxed: bool = False) -> ImageInfo:
     if picture.stored.pixels > max_pixels:
         raise PhotoError(
             Kind.TOO_LARGE,
-            f"{picture.stored} is more than {max_pixels} pixels; raise --max-pixels if you trust the file",
+            f"{picture.stored} is more than {max_pixels} pixels; raise --max-pixels if you trust "
+            "the file",
         )
     return picture
 
@@ -68,9 +69,9 @@ def decoded(
 ) -> Iterator[tuple[ImageInfo, Iterator[bytes]]]:
     """Decode a file that FFmpeg cannot read; unless `strict`, as much of it as can be decoded.
 
-    The picture's `profile`, if it still has one, is applied. Yields the ImageInfo as FFmpeg gets it,
-    and an iterator of its pixels, rgb24 or rgba, some rows at a time. Raises PhotoError as `probe`
-    does.
+    The picture's `profile`, if it still has one, is applied. Yields the ImageInfo as FFmpeg gets
+    it, and an iterator of its pixels, rgb24 or rgba, some rows at a time. Raises PhotoError as
+    `probe` does.
     """
     with opened(path, picture) as image:
         _load(image, strict)
@@ -110,8 +111,8 @@ def _load(image: Image.Image, strict: bool) -> None:
 class Extras:
     """What a file holds besides the pixels that are converted; outputs have none of it.
 
-    `frames` counts those of an animation, the pages of a TIFF, the pictures of an MPO. `depth` is in
-    bits a channel, as far as it is known. `metadata` are words such as `EXIF` and `place`.
+    `frames` counts those of an animation, the pages of a TIFF, the pictures of an MPO. `depth` is
+    in bits a channel, as far as it is known. `metadata` are words such as `EXIF` and `place`.
     """
 
     frames: int = 1
@@ -178,7 +179,7 @@ def _metadata(image: Image.Image) -> Iterator[str]:
 
 
 def is_translucent(path: Path, picture: ImageInfo) -> bool:
-    """Decode a picture and return whether any pixel is translucent. Raises PhotoError as `probe`."""
+    """Decode a picture; return whether any pixel is translucent. Raises PhotoError as `probe`."""
     if not picture.alpha:
         return False
     with opened(path, picture) as image:
@@ -188,7 +189,7 @@ def is_translucent(path: Path, picture: ImageInfo) -> bool:
 
 
 def verify(path: Path, spec: Spec) -> Size:
-    """Decode an output whole and return its size. Raises PhotoError if it is not what `spec` says."""
+    """Decode an output whole and return its size. Raises PhotoError if it is not as `spec` says."""
     with open_regular(path) as file:
         format = sniff(file.read(HEAD_BYTES))
         if format is None or format.plugin != spec.format.plugin:
@@ -211,7 +212,8 @@ def _unknown_format(head: bytes) -> PhotoError:
         return PhotoError(Kind.DAMAGED, "the file is empty; restore it from a backup")
     return PhotoError(
         Kind.UNSUPPORTED,
-        "is not a picture that ffprep reads (JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, HEIC, JPEG 2000)",
+        "is not a picture that ffprep reads (JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, HEIC, "
+        "JPEG 2000)",
     )
 
 

@@ -48,8 +48,8 @@ except ImportError as error:
 _PIECE = 1 << 20
 _LARGEST_TABLE = 1 << 24
 
-# Of a photo's max_memory. Together with an ffmpeg that is fed meanwhile (`transcode`), a decoder stays
-# below 1.5 times that.
+# Of a photo's max_memory. Together with an ffmpeg that is fed meanwhile (`transcode`), a decoder
+# stays below 1.5 times that.
 _SHARE = 0.75
 
 
@@ -141,7 +141,7 @@ class Decoder:
 
 
 class Pixels:
-    """The pixels that a worker sends after its answer, once; `complete` when all of them were read."""
+    """The pixels that a worker sends after its answer; `complete` once all of them were read."""
 
     def __init__(self, decoder: Decoder, size: int) -> None:
         self._decoder, self._left = decoder, size
@@ -263,8 +263,8 @@ class DecoderPool:
     ) -> tuple[Decoder, Any]:
         """Return a decoder, reserved as long as the stack is open, and its answer.
 
-        A failure that an earlier photo may have caused, by leaving little memory or a broken one, is
-        tried again with a fresh decoder.
+        A failure that an earlier photo may have caused, by leaving little memory or a broken one,
+        is tried again with a fresh decoder.
         """
         decoder = stack.enter_context(self._reserved())
         used = decoder.served

@@ -1,8 +1,8 @@
 """The process in which pictures are decoded for another one, started by `sandbox`.
 
-It reads requests from stdin and answers on stdout, each a pickle. A request is the name of a function
-below and its arguments; an answer is what it returns, and the error it raises. A picture's pixels
-follow their answer.
+It reads requests from stdin and answers on stdout, each a pickle. A request is the name of a
+function below and its arguments; an answer is what it returns, and the error it raises. A picture's
+pixels follow their answer.
 """
 
 import pickle

@@ -23,8 +23,8 @@ def ffmpeg_reads(image: Any) -> bool:
     """Return whether FFmpeg reads an opened TIFF correctly.
 
     Measured with 9.0.2: tiles and JPEG come out black, floats as if they were integers, YCbCr in
-    wrong colours, premultiplied alpha dark, palettes with alpha as gray; FFmpeg refuses inks, CIELab
-    and 32 bits.
+    wrong colours, premultiplied alpha dark, palettes with alpha as gray; FFmpeg refuses inks,
+    CIELab and 32 bits.
     """
     tags = image.tag_v2
     return (
@@ -87,8 +87,8 @@ def depth(image: Any) -> int:
 def to_eight_bits(image: Any) -> Image.Image:
     """Convert gray of 32 bits, Pillow's modes I and F, to 8 bits.
 
-    Integers fill the range of their type. Floats go from 0 to 1; if many are more than twice that, to
-    255 or 65535. Values beyond white are clipped, since resampling overshoots; so is NaN.
+    Integers fill the range of their type. Floats go from 0 to 1; if many are more than twice that,
+    to 255 or 65535. Values beyond white are clipped, since resampling overshoots; so is NaN.
     """
     if image.mode == "I":
         bits, signed = depth(image), image.tag_v2.get(_SAMPLE_FORMAT, (1,))[0] == 2
@@ -114,8 +114,8 @@ def _white(image: Image.Image) -> float:
 def deep_lab_as_rgb(file: BinaryIO) -> BinaryIO | None:
     """Return a CIELab TIFF of 16 bits a channel with its photometric interpretation set to RGB.
 
-    Pillow reads CIELab of 8 bits only; of RGB it reads 16, and keeps the upper 8. None for any other
-    file.
+    Pillow reads CIELab of 8 bits only; of RGB it reads 16, and keeps the upper 8. None for any
+    other file.
     """
     file.seek(0)
     data = bytearray(file.read())

@@ -28,12 +28,12 @@ SIDES = st.integers(1, 10_000)
         ),
     ],
 )
-def test_what_is_told_of_a_photo_at_1280x720(fit: Fit, photo: str, words: str) -> None:
+def test_the_description_of_a_photo_at_1280x720(fit: Fit, photo: str, words: str) -> None:
     assert Framing.of(fit, Size.parse(photo), Size(1280, 720)).describe() == words
 
 
 @given(st.sampled_from(Fit), st.builds(Size, SIDES, SIDES), st.builds(Size, SIDES, SIDES))
-def test_shares_are_shares_and_areas_add_up(fit: Fit, photo: Size, frame: Size) -> None:
+def test_shares_are_between_0_and_1_and_areas_add_up(fit: Fit, photo: Size, frame: Size) -> None:
     framing = Framing.of(fit, photo, frame)
     assert 0 <= framing.lost < 1
     assert 0 <= framing.bars < 1
@@ -51,7 +51,9 @@ def test_shares_are_shares_and_areas_add_up(fit: Fit, photo: Size, frame: Size) 
     st.builds(Size, SIDES, SIDES),
     st.builds(Focus, st.floats(0, 1), st.floats(0, 1)),
 )
-def test_what_is_cut_from_the_sides_is_what_is_lost(photo: Size, frame: Size, focus: Focus) -> None:
+def test_the_cuts_of_the_sides_add_up_to_the_lost_share(
+    photo: Size, frame: Size, focus: Focus
+) -> None:
     framing = Framing.of(Fit.COVER, photo, frame, focus)
     cut = framing.cut
     assert all(0 <= part < 1 for part in cut.values())
@@ -69,7 +71,7 @@ def test_what_is_cut_from_the_sides_is_what_is_lost(photo: Size, frame: Size, fo
         ("top", {"left": 0.2, "right": 0.2}),
     ],
 )
-def test_what_is_cut_goes_by_the_focus(focus: str, sides: dict[str, float]) -> None:
+def test_the_focus_decides_which_sides_are_cut(focus: str, sides: dict[str, float]) -> None:
     framing = Framing.of(Fit.COVER, Size(1000, 600), Size(300, 300), Focus.parse(focus))
     cut = {side: part for side, part in framing.cut.items() if part}
     assert cut == pytest.approx(sides)

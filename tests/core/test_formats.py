@@ -9,13 +9,13 @@ PILLOW_NAMES = [f for f in FORMATS if f.name != "heic"]
 
 
 @pytest.mark.parametrize("format", PILLOW_NAMES, ids=lambda f: f.name)
-def test_a_format_is_known_by_its_bytes(format) -> None:
+def test_a_format_is_identified_by_its_bytes(format) -> None:
     written = BytesIO()
     Image.new("RGB", (16, 16), "teal").save(written, format.plugin)
     assert sniff(written.getvalue()[:HEAD_BYTES]) is format
 
 
-def test_heic_is_known_by_its_bytes() -> None:
+def test_heic_is_identified_by_its_bytes() -> None:
     import pillow_heif
 
     written = BytesIO()
@@ -51,7 +51,7 @@ def test_brands_and_variants(head: bytes, name: str) -> None:
         b"%PDF",
     ],
 )
-def test_what_is_no_picture_has_no_format(head: bytes) -> None:
+def test_other_files_have_no_format(head: bytes) -> None:
     assert sniff(head) is None
 
 

@@ -37,7 +37,7 @@ def change(fit: Fit, photo: Size, frame: Size) -> tuple[Fraction, Fraction]:
 
 @pytest.mark.parametrize("name", [name for name in TARGETS if name not in ENVELOPES])
 @given(photo=photos, fit=st.sampled_from(Fit))
-def test_the_size_that_changes_a_photo_least_is_taken(name: str, photo: Size, fit: Fit) -> None:
+def test_the_size_that_changes_a_photo_least_is_chosen(name: str, photo: Size, fit: Fit) -> None:
     """Where the largest that enlarges nothing, or the one that enlarges least, is as good within a per cent."""
     choice = of(name, fit)
     changes = {size: change(fit, photo, size) for size in choice.sizes}
@@ -64,7 +64,7 @@ def test_the_size_that_changes_a_photo_least_is_taken(name: str, photo: Size, fi
         ("sora-2", Fit.COVER, "1000x1000", "1280x720"),
     ],
 )
-def test_of_sizes_that_suit_alike_the_largest_that_does_not_enlarge(
+def test_of_similar_sizes_the_largest_that_does_not_enlarge_is_chosen(
     name: str, fit: Fit, photo: str, size: str
 ) -> None:
     assert choose_size(of(name, fit), Size.parse(photo)) == Size.parse(size)
@@ -72,7 +72,9 @@ def test_of_sizes_that_suit_alike_the_largest_that_does_not_enlarge(
 
 @pytest.mark.parametrize("name", ENVELOPES)
 @given(photo=photos, fit=st.sampled_from(Fit))
-def test_every_photo_has_a_size_in_every_envelope(name: str, photo: Size, fit: Fit) -> None:
+def test_every_photo_has_a_size_within_the_limits_of_every_target(
+    name: str, photo: Size, fit: Fit
+) -> None:
     envelope = TARGETS[name].envelope
     size = nearest_size(envelope, fit, photo)
     assert not list(violations(envelope, size))
@@ -113,7 +115,7 @@ def test_the_nearest_size(name: str, fit: Fit, photo: str, size: str) -> None:
         (SizeConstraints(max_side=100, multiple_of=16), "400x400", "96x96"),
     ],
 )
-def test_bounds_of_other_kinds(envelope: SizeConstraints, photo: str, size: str) -> None:
+def test_limits_of_other_kinds(envelope: SizeConstraints, photo: str, size: str) -> None:
     assert nearest_size(envelope, Fit.COVER, Size.parse(photo)) == Size.parse(size)
 
 
@@ -125,7 +127,7 @@ def test_ratios_are_compared_exactly() -> None:
     assert [rule for rule, _ in violations(bounds, Size(332, 999))] == ["min_ratio"]
 
 
-def test_where_no_size_is_near_the_user_is_asked() -> None:
+def test_without_a_size_nearby_the_error_asks_for_one() -> None:
     # A side is 999 or 1000, and a multiple of 7: only 994 and 1001 are near.
     bounds = SizeConstraints(min_side=999, max_side=1000, multiple_of=7)
     with pytest.raises(UsageError, match="NAME/WxH"):
@@ -135,7 +137,7 @@ def test_where_no_size_is_near_the_user_is_asked() -> None:
         choose_spec_size(spec, Size(50, 50))
 
 
-def test_a_choice_is_a_part_of_the_digest_and_no_part_of_what_a_photo_is_given() -> None:
+def test_the_digest_of_a_spec_has_the_choice_and_that_of_a_photo_the_size() -> None:
     cover, sora = find_mode("cover"), of("sora-2", Fit.COVER)
     spec = Spec(NOT_CHOSEN, cover, choice=sora)
     others = [Spec(NOT_CHOSEN, cover), Spec(NOT_CHOSEN, cover, choice=of("sora-2", Fit.CONTAIN))]
@@ -144,7 +146,7 @@ def test_a_choice_is_a_part_of_the_digest_and_no_part_of_what_a_photo_is_given()
     assert choose_spec_size(spec, Size(600, 900)) == Spec(Size(720, 1280), cover)
 
 
-def test_photos_are_converted_again_when_sizes_are_chosen_in_another_way(
+def test_photos_are_converted_again_after_a_change_of_the_choice_version(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     cover = find_mode("cover")

@@ -26,7 +26,7 @@ def test_a_sheet_shows_the_photo_and_every_mode(ffprep, tmp_path: Path, size: st
     assert sheet.convert("L").getextrema()[0] < 40  # type: ignore[operator]
 
 
-def test_the_pictures_on_the_sheet_are_what_convert_makes(ffprep, tmp_path: Path) -> None:
+def test_the_pictures_on_the_sheet_equal_those_of_convert(ffprep, tmp_path: Path) -> None:
     ramp(900, 600).save(tmp_path / "photo.png")
     arguments = ("--size", "400x300", "--background", "#ff0080")
     ffprep("compare", tmp_path / "photo.png", "-o", tmp_path / "sheet.png", *arguments)
@@ -47,7 +47,7 @@ def test_the_pictures_on_the_sheet_are_what_convert_makes(ffprep, tmp_path: Path
         assert best > 50, mode
 
 
-def test_what_cannot_be_drawn_is_told(ffprep, tmp_path: Path) -> None:
+def test_errors_of_compare_are_reported(ffprep, tmp_path: Path) -> None:
     (tmp_path / "bad.jpg").write_text("no picture")
     size = ("--size", "64x64")
     ran = ffprep("compare", tmp_path / "bad.jpg", "-o", tmp_path / "sheet.png", *size)
@@ -65,7 +65,7 @@ def test_what_cannot_be_drawn_is_told(ffprep, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("background", ["#ff0080", "transparent"])
-def test_what_is_transparent_lies_on_the_background(
+def test_transparent_pictures_lie_on_the_background(
     ffprep, tmp_path: Path, background: str
 ) -> None:
     Image.new("RGBA", (300, 200), (255, 0, 0, 0)).save(tmp_path / "clear.png")
@@ -78,7 +78,7 @@ def test_what_is_transparent_lies_on_the_background(
     assert counted == ([(255, 0, 128)] if background == "#ff0080" else squares)
 
 
-def test_words_of_any_length_stay_in_their_cell(ffprep, tmp_path: Path) -> None:
+def test_labels_of_any_length_stay_in_their_cell(ffprep, tmp_path: Path) -> None:
     mode = '[[step]]\nfilter = "scale"\nw = "{width}"\nh = "{height}"\n'
     for name in ("a", "b"):
         (tmp_path / f"{name}.toml").write_text(f'summary = "{"very long words " * 30}"\n{mode}')

@@ -144,7 +144,7 @@ def test_a_heic_of_odd_size(tmp_path: Path, size: tuple[int, int]) -> None:
     assert psnr(opened(tmp_path / "out/o"), expected) > 30
 
 
-def test_a_jpeg_that_says_it_is_larger_than_it_is_is_told(tmp_path: Path) -> None:
+def test_a_jpeg_with_a_larger_size_in_its_header_is_rejected(tmp_path: Path) -> None:
     path = tmp_path / "in.jpg"
     detail().resize((45, 33)).save(path)
     data = bytearray(path.read_bytes())
@@ -154,7 +154,7 @@ def test_a_jpeg_that_says_it_is_larger_than_it_is_is_told(tmp_path: Path) -> Non
     assert kind(one(path)) is Kind.DAMAGED
 
 
-def test_no_frame_through_two_graphs_is_no_crash(tmp_path: Path) -> None:
+def test_two_graphs_without_a_frame_are_not_reported_as_a_crash(tmp_path: Path) -> None:
     """FFmpeg 9.0.2 ends with a fault of memory where a table is in the way of no picture."""
     path = tmp_path / "in.png"
     wide = profile_of(Cicp(12, 13))
@@ -181,7 +181,7 @@ def test_a_tiled_heic_is_converted_whole(tmp_path: Path, name: str) -> None:
     assert psnr(opened(output), whole.resize((300, 400), Image.Resampling.LANCZOS)) > 45
 
 
-def test_damage_is_told_and_nothing_published(tmp_path: Path) -> None:
+def test_damage_is_reported_and_nothing_published(tmp_path: Path) -> None:
     detail().save(tmp_path / "whole.jpg", quality=95)
     detail().save(tmp_path / "whole.png")
     detail().convert("P").save(tmp_path / "whole.gif")
@@ -197,7 +197,7 @@ def test_damage_is_told_and_nothing_published(tmp_path: Path) -> None:
     assert left_over(tmp_path) == []
 
 
-def test_damaged_photos_can_be_kept_and_are_told(tmp_path: Path) -> None:
+def test_damaged_photos_can_be_kept_and_are_reported(tmp_path: Path) -> None:
     cut = tmp_path / "cut.jpg"
     detail().save(cut, quality=95)
     cut.write_bytes(cut.read_bytes()[:-20_000])
@@ -215,7 +215,7 @@ def test_odd_metadata_in_a_sound_photo_does_not_fail_it(tmp_path: Path) -> None:
     assert (kind(result), result.warnings) == (None, ())
 
 
-def test_a_flipped_bit_in_a_png_is_told(tmp_path: Path) -> None:
+def test_a_flipped_bit_in_a_png_is_detected(tmp_path: Path) -> None:
     detail().save(tmp_path / "in.png")
     data = bytearray((tmp_path / "in.png").read_bytes())
     for share in (30, 60, 90):
@@ -236,7 +236,7 @@ def test_one_bad_file_costs_one_file(tmp_path: Path) -> None:
     assert [kind(result) for result in results] == [None, Kind.UNSUPPORTED, Kind.MISSING, None]
 
 
-def test_outputs_have_the_rights_the_umask_leaves_and_times_if_asked(tmp_path: Path) -> None:
+def test_outputs_have_the_permissions_of_the_umask_and_times_if_asked(tmp_path: Path) -> None:
     source = tmp_path / "in.jpg"
     detail().save(source)
     os.utime(source, ns=(10**18 + 5, 10**18 + 7))
@@ -250,7 +250,7 @@ def test_outputs_have_the_rights_the_umask_leaves_and_times_if_asked(tmp_path: P
     assert found.st_mtime_ns == 10**18 + 7
 
 
-def test_an_output_replaces_what_was_there_and_never_a_folder(tmp_path: Path) -> None:
+def test_an_output_replaces_a_file_and_never_a_folder(tmp_path: Path) -> None:
     source = tmp_path / "in.jpg"
     detail().save(source)
     (tmp_path / "out").mkdir()
@@ -265,7 +265,7 @@ def test_an_output_replaces_what_was_there_and_never_a_folder(tmp_path: Path) ->
     assert left_over(tmp_path) == []
 
 
-def test_names_that_are_too_long_are_told(tmp_path: Path) -> None:
+def test_names_that_are_too_long_are_reported(tmp_path: Path) -> None:
     source = tmp_path / "in.jpg"
     detail().save(source)
     assert kind(convert(LocalJob(source, tmp_path / ("x" * 256), SPEC))[0]) is Kind.IO
@@ -284,7 +284,7 @@ def test_names_that_are_too_long_are_told(tmp_path: Path) -> None:
         ('printf "\\xff\\xd8\\xff" > "$out"; echo "$FRAME" >&2', Kind.IO),
     ],
 )
-def test_whatever_ffmpeg_does_nothing_wrong_is_published(
+def test_no_wrong_output_of_any_ffmpeg_is_published(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str, expected: Kind
 ) -> None:
     source = tmp_path / "in.jpg"
@@ -311,7 +311,7 @@ def test_a_full_disk_stops_the_run(tmp_path: Path, words: str) -> None:
     assert left_over(tmp_path) == []
 
 
-def test_what_the_binary_lacks_stops_the_run(tmp_path: Path) -> None:
+def test_a_missing_part_of_ffmpeg_stops_the_run(tmp_path: Path) -> None:
     source = tmp_path / "in.jpg"
     detail().save(source)
     body = "echo \"[vost#0:0 @ 0x1] [fatal] Unknown encoder 'mjpeg'\" >&2; exit 1"
@@ -327,7 +327,7 @@ def test_what_the_binary_lacks_stops_the_run(tmp_path: Path) -> None:
         ('filter = "crop"\nw = "iw*"', r"own\.toml:2: crop: FFmpeg refuses it"),
     ],
 )
-def test_a_mode_that_ffmpeg_refuses_is_told_by_its_line(
+def test_a_mode_that_ffmpeg_refuses_is_reported_with_its_line(
     tmp_path: Path, step: str, words: str
 ) -> None:
     source = tmp_path / "in.jpg"
@@ -363,7 +363,7 @@ def test_real_photos_come_out_right(tmp_path: Path) -> None:
 
 
 @needs_photos
-def test_real_damage_is_told(tmp_path: Path) -> None:
+def test_real_damage_is_reported(tmp_path: Path) -> None:
     assert PHOTOS
     names = ["truncated.jpg", "corrupted.jpg", "corrupt-header.jpg", "truncated.png"]
     bombs = ["giant-image.jpg", "65536-uint32-limit.png", "decompression_bomb.gif"]
@@ -416,7 +416,9 @@ def oddities(folder: Path) -> list[Path]:
 
 
 @pytest.mark.parametrize(("mode", "name"), [("cover", "jpeg"), ("pad", "png"), ("blur", "webp")])
-def test_a_stream_makes_what_single_processes_make(tmp_path: Path, mode: str, name: str) -> None:
+def test_a_stream_and_single_processes_make_the_same_outputs(
+    tmp_path: Path, mode: str, name: str
+) -> None:
     (tmp_path / "in").mkdir()
     sources = oddities(tmp_path / "in")
     spec = Spec(Size(63, 49), find_mode(mode), OUTPUT_FORMATS[name])
@@ -456,7 +458,7 @@ def test_photos_do_share_a_process(tmp_path: Path) -> None:
     assert len(count.read_text()) == 1
 
 
-def test_a_photo_that_vanishes_from_a_stream_costs_only_itself(tmp_path: Path) -> None:
+def test_a_photo_that_vanishes_from_a_stream_fails_alone(tmp_path: Path) -> None:
     jobs = []
     for number in range(6):
         detail().save(tmp_path / f"{number}.jpg")
@@ -469,7 +471,7 @@ def test_a_photo_that_vanishes_from_a_stream_costs_only_itself(tmp_path: Path) -
     assert left_over(tmp_path) == []
 
 
-def test_a_stream_that_hangs_costs_only_the_photo_that_hangs(tmp_path: Path) -> None:
+def test_in_a_stream_that_hangs_only_one_photo_fails(tmp_path: Path) -> None:
     jobs = []
     for number in range(4):
         detail().save(tmp_path / f"{number}.jpg")
@@ -480,7 +482,7 @@ def test_a_stream_that_hangs_costs_only_the_photo_that_hangs(tmp_path: Path) -> 
     assert {r.source.name: kind(r) for r in results if r.failure} == {"2.jpg": Kind.TIMEOUT}
 
 
-def test_a_mode_of_ones_own_that_does_not_fit_is_no_bug(tmp_path: Path) -> None:
+def test_a_failing_user_mode_is_not_reported_as_a_bug(tmp_path: Path) -> None:
     source = tmp_path / "in.jpg"
     detail().save(source)
     (tmp_path / "own.toml").write_text('[[step]]\nfilter = "crop"\nw = "9*iw"\n')
@@ -489,7 +491,7 @@ def test_a_mode_of_ones_own_that_does_not_fit_is_no_bug(tmp_path: Path) -> None:
     assert "mode 'own' does not work for this photo" in result.failure.message  # type: ignore[union-attr]
 
 
-def test_where_links_cannot_be_made_photos_go_alone(
+def test_without_links_photos_are_converted_one_by_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     jobs = []

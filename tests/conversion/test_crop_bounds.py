@@ -52,7 +52,7 @@ def made(source: Path, spec: Spec) -> Image.Image:
 
 @pytest.mark.parametrize("text", BOUNDS)
 @pytest.mark.parametrize("kind", ["RGB", "RGBA", "L", "P", "1", "I;16"])
-def test_the_cut_is_pillows_to_the_pixel(tmp_path: Path, text: str, kind: str) -> None:
+def test_the_crop_equals_pillows_to_the_pixel(tmp_path: Path, text: str, kind: str) -> None:
     photo = coordinates(301, 203)
     if kind == "RGBA":
         photo.putalpha(Image.linear_gradient("L").resize(photo.size))
@@ -73,7 +73,7 @@ def test_the_cut_is_pillows_to_the_pixel(tmp_path: Path, text: str, kind: str) -
         assert image.convert("RGB").tobytes() == wanted.convert("RGB").tobytes()
 
 
-def test_floats_move_no_edge(tmp_path: Path) -> None:
+def test_rounding_errors_move_no_edge(tmp_path: Path) -> None:
     """0.29 of 50 is 14.5, and the further pixel is the 15th; floats make 14.499999999999998 of it."""
     coordinates(50, 50).save(tmp_path / "in.png")
     image = made(tmp_path / "in.png", as_it_is((10, 10), Bounds(0.29, 0.29, 0.49, 0.49)))
@@ -94,7 +94,7 @@ def test_bounds_are_of_the_upright_photo(tmp_path: Path, suffix: str, orientatio
 
 
 @pytest.mark.parametrize("name", ["in.heic", "alpha.heic", "in.avif", "cmyk.jpg", "moving.webp"])
-def test_by_whichever_way_the_pixels_come(tmp_path: Path, name: str) -> None:
+def test_crops_are_the_same_with_every_decoder(tmp_path: Path, name: str) -> None:
     """HEIC has a demuxer of its own; what FFmpeg leaves out comes as Pillow's pixels."""
     photo, path = ramp(641, 483), tmp_path / name
     if name.startswith("alpha"):
@@ -156,7 +156,7 @@ def test_photos_of_one_stream_are_each_cut_by_their_own_size(tmp_path: Path) -> 
         ("top", 100),
     ],
 )
-def test_the_focus_is_a_point_of_what_is_left(tmp_path: Path, focus: str, left: int) -> None:
+def test_the_focus_is_a_point_of_the_crop(tmp_path: Path, focus: str, left: int) -> None:
     coordinates(300, 80).save(tmp_path / "in.png")
     bounds = Bounds(0.2, 0, 0.8, 1)  # columns 60 to 240
     spec = Spec(Size(100, 80), find_mode("cover"), PNG, bounds=bounds, focus=Focus.parse(focus))
@@ -176,7 +176,7 @@ def test_the_focus_is_as_near_the_centre_as_the_edges_allow(
     assert distances[found] < min(distances) + 1e-9
 
 
-def test_what_leaves_less_than_a_pixel_costs_that_photo(ffprep, tmp_path: Path) -> None:
+def test_bounds_that_leave_less_than_a_pixel_fail_the_photo(ffprep, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     ramp(300, 200).save(tmp_path / "in/large.png")
     ramp(4, 200).save(tmp_path / "in/narrow.png")
@@ -196,7 +196,7 @@ def test_a_sliver_of_a_tiny_photo_fills_a_frame(tmp_path: Path) -> None:
     assert made(tmp_path / "in.png", spec).getcolors() == [(8192 * 8, (4, 1, 0))]
 
 
-def test_enlarging_is_judged_by_what_is_left(ffprep, tmp_path: Path) -> None:
+def test_enlarging_is_judged_by_the_crop(ffprep, tmp_path: Path) -> None:
     ramp(400, 300).save(tmp_path / "a.png")
     words = ("convert", tmp_path / "a.png", "-o", tmp_path / "o.png", "--size", "200x150")
     assert ffprep(*words).err == ""
@@ -205,7 +205,7 @@ def test_enlarging_is_judged_by_what_is_left(ffprep, tmp_path: Path) -> None:
     assert ffprep(*words, "--crop-bounds", "0,0,0.5,0.5", "--upscale", "fail").code == 0
 
 
-def test_other_bounds_are_another_picture(ffprep, tmp_path: Path) -> None:
+def test_other_bounds_make_another_picture(ffprep, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     ramp(300, 200).save(tmp_path / "in/a.png")
     words = ("convert", tmp_path / "in", "-o", tmp_path / "out", "--size", "20x20", "--json")

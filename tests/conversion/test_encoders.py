@@ -34,7 +34,7 @@ def sampling(path: Path) -> str:
 
 @pytest.mark.parametrize("chroma", CHROMA)
 @pytest.mark.parametrize("quality", [75, 85, 90, 95])
-def test_quality_is_what_it_is_in_pillow(tmp_path: Path, quality: int, chroma: str) -> None:
+def test_quality_is_that_of_pillow(tmp_path: Path, quality: int, chroma: str) -> None:
     photo = tmp_path / "photo.png"
     # Noise as fine as a photo's, since a quantiser is judged by what it throws away.
     detail(640, 480).filter(ImageFilter.GaussianBlur(0.7)).save(photo)
@@ -48,7 +48,7 @@ def test_quality_is_what_it_is_in_pillow(tmp_path: Path, quality: int, chroma: s
 
 @needs_photos
 @pytest.mark.parametrize("quality", [75, 85, 90, 95])
-def test_quality_is_what_it_is_in_pillow_for_real_photos(tmp_path: Path, quality: int) -> None:
+def test_quality_is_that_of_pillow_for_real_photos(tmp_path: Path, quality: int) -> None:
     assert PHOTOS
     losses, ratios = [], []
     for index, path in enumerate(sorted((PHOTOS / "camera").iterdir())[::4]):
@@ -76,7 +76,7 @@ def test_every_quality_makes_a_jpeg_and_more_is_never_smaller(tmp_path: Path) ->
     assert sizes[0] < sizes[-1] / 20
 
 
-def test_chroma_is_left_to_the_quality_unless_it_is_said(tmp_path: Path) -> None:
+def test_subsampling_depends_on_the_quality_unless_given(tmp_path: Path) -> None:
     photo = tmp_path / "photo.png"
     detail(640, 480).save(photo)
     sampled = [sampling(jpeg(photo, quality=quality)) for quality in (94, 95, 100)]

@@ -32,16 +32,18 @@ def test_the_environment_and_then_the_option_choose_another(
         ("exit 1", "is not an ffmpeg"),
     ],
 )
-def test_one_of_no_use_is_refused_in_a_sentence(tmp_path: Path, body: str, words: str) -> None:
+def test_an_unusable_ffmpeg_is_refused_with_a_sentence(
+    tmp_path: Path, body: str, words: str
+) -> None:
     with pytest.raises(EnvironmentFault, match=words):
         find(script(tmp_path / "ffmpeg", body))
 
 
-def test_one_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_missing_ffmpeg_is_reported(tmp_path: Path) -> None:
     with pytest.raises(EnvironmentFault, match="cannot be run as ffmpeg"):
         find(str(tmp_path / "nothing"))
 
 
-def test_a_development_build_is_taken(tmp_path: Path) -> None:
+def test_a_development_build_is_accepted(tmp_path: Path) -> None:
     path = script(tmp_path / "ffmpeg", "echo ffmpeg version N-120000-gabcdef")
     assert find(path).version == "N-120000-gabcdef"

@@ -14,7 +14,7 @@ def test_the_sizes_decoded_are_found() -> None:
     assert read("noise\n" + FRAME + second).frames == {0: Size(600, 450), 5: Size(7, 9)}
 
 
-def test_a_decoder_that_complains_of_the_picture_tells_of_damage() -> None:
+def test_complaints_about_the_picture_are_damage() -> None:
     log = read(
         FRAME
         + "[mjpeg @ 0x55] [error] overread 8\n[mjpeg @ 0x55] [warning] EOI missing, emulating\n"
@@ -22,7 +22,7 @@ def test_a_decoder_that_complains_of_the_picture_tells_of_damage() -> None:
     assert log.damage == ("overread 8",)
 
 
-def test_complaints_about_metadata_are_no_damage() -> None:
+def test_complaints_about_metadata_are_not_damage() -> None:
     log = read(
         "[mjpeg @ 0x5] [error] unable to decode APP fields: Invalid data found\n"
         "[tiff @ 0x5] [error] could not parse EXIF data: Invalid data found\n"
@@ -39,7 +39,7 @@ def test_a_jpeg_without_an_end_is_suspected_and_not_yet_damaged() -> None:
     assert not read(FRAME).ends_early
 
 
-def test_a_complaint_in_a_sequence_casts_suspicion_on_what_may_have_caused_it() -> None:
+def test_a_complaint_in_a_sequence_may_be_about_the_photos_around_it() -> None:
     third = FRAME.replace("pts:      0", "pts:      3")
     log = read(FRAME + "[bmp @ 0x55] [error] missing line alignment\n" + third)
     assert not log.may_complain_about(0)  # it was told before the complaint
@@ -47,14 +47,14 @@ def test_a_complaint_in_a_sequence_casts_suspicion_on_what_may_have_caused_it() 
     assert not read(FRAME + third).may_complain_about(3)
 
 
-def test_photos_that_are_dropped_take_no_place_between_a_complaint_and_its_photo() -> None:
+def test_dropped_photos_do_not_count_between_a_complaint_and_its_photo() -> None:
     far = FRAME.replace("pts:      0", "pts:    200")
     assert read(
         FRAME + "[mjpeg @ 0x55] [warning] EOI missing, emulating\n" + far
     ).may_complain_about(200)
 
 
-def test_a_graph_that_cannot_be_built_is_told_from_a_photo_that_cannot_be_read() -> None:
+def test_a_graph_fault_differs_from_a_photo_that_cannot_be_read() -> None:
     assert "crp" in (
         read("[AVFilterGraph @ 0xa] [error] No such filter: 'crp'\n").graph_fault or ""
     )
@@ -64,7 +64,7 @@ def test_a_graph_that_cannot_be_built_is_told_from_a_photo_that_cannot_be_read()
     )
 
 
-def test_a_picture_that_does_not_come_is_no_fault_of_the_graph() -> None:
+def test_a_missing_picture_is_not_a_graph_fault() -> None:
     log = read(
         "[in#0 @ 0xa] [error] Unable to parse Exif metadata\n"
         "[webp @ 0xa] [error] Invalid partitions\n"
@@ -75,7 +75,7 @@ def test_a_picture_that_does_not_come_is_no_fault_of_the_graph() -> None:
     assert read("[fc#0 @ 0xa] [error] Error initializing filters!\n").graph_fault
 
 
-def test_what_the_binary_lacks_is_named() -> None:
+def test_a_missing_part_of_ffmpeg_is_named() -> None:
     assert (
         read("[vost#0:0 @ 0xa] [fatal] Unknown encoder 'libwebp'\n").missing_part
         == "encoder libwebp"
@@ -83,12 +83,12 @@ def test_what_the_binary_lacks_is_named() -> None:
     assert read("[fatal] Unknown decoder 'jpeg2000'\n").missing_part == "decoder jpeg2000"
 
 
-def test_a_kind_of_picture_without_a_decoder_is_told_from_a_broken_one() -> None:
+def test_an_unknown_kind_of_picture_differs_from_a_broken_one() -> None:
     refused = "[dec:mjpeg @ 0xa] [error] Error submitting packet to decoder: Invalid data found\n"
     assert read(refused).invalid
     assert not read("[mjpeg @ 0xa] [error] mjpeg: unsupported coding type (c9)\n" + refused).invalid
     assert not read("").invalid
 
 
-def test_a_full_disk_is_seen() -> None:
+def test_a_full_disk_is_detected() -> None:
     assert read("[out#0/image2 @ 0xa] [error] Error writing: No space left on device\n").disk_full

@@ -22,7 +22,7 @@ def saved(folder: Path, name: str, image: Image.Image) -> Path:
     return folder / name
 
 
-def test_enlarging_is_told_with_its_factor(tmp_path: Path) -> None:
+def test_enlarging_is_reported_with_its_factor(tmp_path: Path) -> None:
     result = one(saved(tmp_path, "small.png", ramp(320, 400)), COVER)
     assert result.warnings == ("320x400 enlarged 2.00x for 640x480",)
     silent = one(tmp_path / "small.png", COVER, Policy(upscale="allow"))
@@ -30,7 +30,7 @@ def test_enlarging_is_told_with_its_factor(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("mode", "refused"), [("cover", True), ("pad", False), ("blur", False)])
-def test_enlarging_is_refused_where_the_mode_would_need_it(
+def test_enlarging_is_refused_if_the_mode_needs_it(
     tmp_path: Path, mode: str, refused: bool
 ) -> None:
     photo = saved(tmp_path, "wide.png", ramp(1280, 300))
@@ -48,7 +48,7 @@ def test_a_photo_turned_on_its_side_is_measured_upright(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("format", ["jpeg", "webp"])
-def test_the_best_quality_that_fits_is_taken_and_told(tmp_path: Path, format: str) -> None:
+def test_the_best_quality_that_fits_is_used_and_reported(tmp_path: Path, format: str) -> None:
     photo, sizes = saved(tmp_path, "busy.png", detail(640, 480)), {}
     made = OUTPUT_FORMATS[format]
     for quality in (50, 51):
@@ -61,7 +61,7 @@ def test_the_best_quality_that_fits_is_taken_and_told(tmp_path: Path, format: st
     assert psnr(opened(tmp_path / "out/o").convert("RGB"), opened(photo)) > 20
 
 
-def test_what_fits_is_left_alone(tmp_path: Path) -> None:
+def test_an_output_that_fits_is_unchanged(tmp_path: Path) -> None:
     photo = saved(tmp_path, "busy.png", detail(640, 480))
     one(photo, COVER)
     plain = (tmp_path / "out/o").read_bytes()
@@ -69,7 +69,7 @@ def test_what_fits_is_left_alone(tmp_path: Path) -> None:
     assert (result.warnings, (tmp_path / "out/o").read_bytes()) == ((), plain)
 
 
-def test_what_fits_at_no_quality_fails_and_says_how_far_it_was(tmp_path: Path) -> None:
+def test_an_output_that_fits_at_no_quality_fails_with_its_size(tmp_path: Path) -> None:
     photo = saved(tmp_path, "busy.png", detail(640, 480))
     result = one(photo, Spec(COVER.size, COVER.mode, max_bytes=5000))
     assert kind(result) is Kind.TOO_LARGE
@@ -81,7 +81,7 @@ def test_what_fits_at_no_quality_fails_and_says_how_far_it_was(tmp_path: Path) -
     assert list((tmp_path / "out").iterdir()) == []
 
 
-def test_a_stream_keeps_to_the_bytes_too(ffprep, tmp_path: Path) -> None:
+def test_max_bytes_applies_in_a_stream_too(ffprep, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     for number in range(4):
         detail(640, 480).save(tmp_path / f"in/busy{number}.jpg", quality=95)

@@ -91,7 +91,7 @@ def tree(top: int) -> int:
 @pytest.mark.skipif(
     not Path("/proc/self/smaps_rollup").exists(), reason="memory is watched by /proc"
 )
-def test_a_folder_of_bombs_ends_and_names_them_all(home: Path, tmp_path: Path) -> None:
+def test_a_folder_of_bombs_ends_and_every_bomb_is_reported(home: Path, tmp_path: Path) -> None:
     folder = tmp_path / "bombs"
     folder.mkdir()
     claims(folder)

@@ -40,7 +40,7 @@ def test_a_comment_that_reads_like_the_log_stops_no_run(tmp_path: Path, line_bre
     assert kind(one(tmp_path / "in.gif")) is None
 
 
-def test_a_comment_passes_for_no_frame(tmp_path: Path) -> None:
+def test_a_comment_is_not_read_as_a_frame(tmp_path: Path) -> None:
     ramp(40, 30).convert("P").save(
         tmp_path / "in.gif", comment=b"[Parsed_showinfo_0 @ 0x1] [info] n: 0 pts: 0 s:40x30 "
     )
@@ -192,7 +192,7 @@ def is_right(told: dict[str, str]) -> bool:
     return sorted(failed) == GOOD and len(told) == 2 * len(SCRIPTS) * len(SUFFIXES) + len(GOOD)
 
 
-def test_the_canary_sings_when_it_is_touched(canary: Canary, hostile: Path) -> None:
+def test_the_canary_detects_a_read(canary: Canary, hostile: Path) -> None:
     """Without its fences, FFmpeg does what the scripts say; else the tests below would prove nothing."""
     naive = [find().path, "-v", "quiet", "-safe", "0", "-protocol_whitelist", "file,http,tcp"]
     for name, sings in (("ffconcat", "read"), ("ffconcat-url", "called")):
@@ -229,7 +229,7 @@ def test_info_and_check_read_no_script(ffprep, canary: Canary, hostile: Path) ->
         assert canary.sings() == ""
 
 
-def test_alone_and_in_a_sheet_no_script_is_read(
+def test_single_photos_and_sheets_read_no_script(
     canary: Canary, hostile: Path, tmp_path: Path
 ) -> None:
     using = Converter(find(), Policy())
@@ -242,7 +242,7 @@ def test_alone_and_in_a_sheet_no_script_is_read(
     assert canary.sings() == ""
 
 
-def test_ffmpeg_reads_no_script_even_if_the_probe_lets_it_pass(
+def test_ffmpeg_reads_no_script_even_without_the_probe(
     canary: Canary, hostile: Path, tmp_path: Path
 ) -> None:
     """Alone by every demuxer, and as a stream by every decoder that has them."""
@@ -330,9 +330,7 @@ def branded(track: bytes, brand: bytes) -> bytes:
 
 @pytest.mark.parametrize("suffix", ["avif", "heic"])
 @pytest.mark.parametrize("codec", ["libx264", "mjpeg", "png", "ffv1"])
-def test_in_a_container_no_other_decoder_is_reached(
-    tmp_path: Path, suffix: str, codec: str
-) -> None:
+def test_a_container_reaches_no_other_decoder(tmp_path: Path, suffix: str, codec: str) -> None:
     track, brand = movie(codec, tmp_path), suffix.encode()
     (tmp_path / f"only.{suffix}").write_bytes(branded(track, brand))
     assert kind(one(tmp_path / f"only.{suffix}")) in (Kind.UNSUPPORTED, Kind.DAMAGED)
@@ -394,7 +392,7 @@ NAMES += ["@a", "file:a", "a,b", "$(id)", "`id`", "~", "#a", "null", "-filter_co
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "gif", "tif", "heic"])
-def test_a_name_is_only_a_name(canary: Canary, ffprep, tmp_path: Path, suffix: str) -> None:
+def test_a_file_name_is_only_a_name(canary: Canary, ffprep, tmp_path: Path, suffix: str) -> None:
     """Each file has a colour of its own, so that one read for another would show."""
     folder, colours = tmp_path / "in", {}
     folder.mkdir()

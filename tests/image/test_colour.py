@@ -140,7 +140,7 @@ def test_a_photo_with_a_profile_looks_the_same_in_srgb(tmp_path, name: str, mode
 
 
 @pytest.mark.parametrize("kind", ["png", "jpg", "tiff", "webp", "heic", "avif"])
-def test_every_format_that_carries_a_profile_is_converted_by_it(tmp_path, kind: str) -> None:
+def test_the_profile_of_every_format_is_used(tmp_path, kind: str) -> None:
     source = saved(tmp_path / f"in.{kind}", photo(), P3, quality=95)
     got = made(source)
     assert looks_like(got, managed(made(source, colour="keep"), P3))
@@ -161,7 +161,7 @@ def test_a_gray_photo_with_a_gray_profile(tmp_path, kind: str, mode: str, gamma:
 
 @needs_photos
 @pytest.mark.parametrize("mode", ["stretch", "pad", "blur", "cover"])
-def test_a_cmyk_photo_is_separated_by_its_press_profile(tmp_path, mode: str) -> None:
+def test_a_cmyk_photo_is_converted_by_its_press_profile(tmp_path, mode: str) -> None:
     assert PHOTOS
     inks, source = opened(PHOTOS / CMYK_PHOTO), tmp_path / "in.jpg"
     source.symlink_to((PHOTOS / CMYK_PHOTO).resolve())
@@ -179,7 +179,7 @@ def test_a_cmyk_photo_is_separated_by_its_press_profile(tmp_path, mode: str) -> 
 
 @pytest.mark.parametrize("alpha", [False, True])
 @pytest.mark.parametrize("pad", [0, 150_001])  # an odd length; and three segments of a JPEG
-def test_kept_colours_are_untouched_and_carry_their_profile(tmp_path, pad, alpha) -> None:
+def test_kept_colours_are_unchanged_and_the_output_has_the_profile(tmp_path, pad, alpha) -> None:
     profile = icc.rgb(icc.P3, pad=pad)
     image = photo().convert("RGBA" if alpha else "RGB")
     if alpha:
@@ -218,7 +218,7 @@ def test_a_broken_profile_costs_a_warning_not_the_photo(tmp_path, name: str, kep
     assert "icc_profile" not in got.info
 
 
-def test_a_broken_profile_is_told_on_stderr_and_in_json(
+def test_a_broken_profile_is_reported_on_stderr_and_in_json(
     tmp_path, ffprep: Callable[..., Ran]
 ) -> None:
     saved(tmp_path / "in.png", photo(), BROKEN["garbage"])
@@ -228,7 +228,7 @@ def test_a_broken_profile_is_told_on_stderr_and_in_json(
     assert len(ran.err.splitlines()) == 1
 
 
-def test_a_profile_costs_one_table_and_srgb_none(tmp_path: Path, cache: Path) -> None:
+def test_a_profile_has_one_table_and_srgb_has_none(tmp_path: Path, cache: Path) -> None:
     own = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     for number, profile in enumerate((own, icc.rgb(icc.SRGB))):
         plain = made(saved(tmp_path / "plain.png", photo()))
@@ -239,7 +239,7 @@ def test_a_profile_costs_one_table_and_srgb_none(tmp_path: Path, cache: Path) ->
     assert len(list(cache.glob("*.cube"))) == 1
 
 
-def test_a_table_that_a_crash_left_empty_is_made_anew(tmp_path: Path, cache: Path) -> None:
+def test_a_table_that_a_crash_left_empty_is_made_again(tmp_path: Path, cache: Path) -> None:
     source = saved(tmp_path / "in.png", photo(), P3)
     whole = made(source)
     for table in cache.iterdir():
@@ -247,7 +247,7 @@ def test_a_table_that_a_crash_left_empty_is_made_anew(tmp_path: Path, cache: Pat
     assert off(made(source), whole) == 0
 
 
-def test_where_no_cache_can_be_written_colours_are_the_same(tmp_path, monkeypatch) -> None:
+def test_without_a_writable_cache_colours_are_the_same(tmp_path, monkeypatch) -> None:
     source = saved(tmp_path / "in.png", photo(), P3)
     expected = made(source)
     (tmp_path / "file").write_text("no folder can be made in here")
@@ -292,7 +292,7 @@ def avif(path: Path, image: Image.Image, *tags: int) -> Path:
 
 
 @pytest.mark.parametrize(("primaries", "space"), [(12, icc.P3), (9, icc.REC2020)])
-def test_code_points_say_what_a_profile_says(tmp_path: Path, primaries: int, space) -> None:
+def test_code_points_are_converted_like_a_profile(tmp_path: Path, primaries: int, space) -> None:
     expected = made(saved(tmp_path / "profile.png", photo(), icc.rgb(space)))
     assert looks_like(made(tagged(tmp_path / "in.png", photo(), primaries, 13)), expected)
     source = avif(tmp_path / "in.avif", photo(), primaries, 13)
@@ -307,7 +307,7 @@ def test_code_points_of_srgb_change_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("tags", [(1, 3), (1, 9), (1, 99), (0, 13), (3, 13), (99, 13), (2, 16)])
-def test_code_points_that_mean_nothing_cost_no_photo(tmp_path: Path, tags) -> None:
+def test_unknown_code_points_fail_no_photo(tmp_path: Path, tags) -> None:
     (result,) = converted(tagged(tmp_path / "in.png", photo(), *tags))
     assert result.failure is None
 
@@ -328,7 +328,7 @@ def hlg(code: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize(("transfer", "light", "white"), [(16, pq, 148), (18, hlg, 191)])
 @pytest.mark.parametrize("kind", ["png", "avif"])
-def test_hdr_is_right_up_to_half_of_white_and_rolls_off_above(
+def test_hdr_is_exact_up_to_half_of_white_and_compressed_above(
     tmp_path: Path, kind: str, transfer: int, light, white: int
 ) -> None:
     def shown(codes: np.ndarray) -> np.ndarray:
@@ -430,7 +430,7 @@ ALPHA: dict[str, Callable[[Path], Path]] = {
 
 
 @pytest.mark.parametrize("name", ALPHA)
-def test_edges_of_what_is_see_through_have_no_fringe(tmp_path: Path, name: str) -> None:
+def test_edges_of_translucent_areas_have_no_fringe(tmp_path: Path, name: str) -> None:
     source = ALPHA[name](tmp_path)
     image = opened(source).convert("RGBA")
     got = made(source, (120, 90)).convert("RGBA")
@@ -445,7 +445,7 @@ def test_edges_of_what_is_see_through_have_no_fringe(tmp_path: Path, name: str) 
 
 
 @pytest.mark.parametrize("form", ["png", "webp"])
-def test_alpha_is_untouched_where_colours_are_converted(tmp_path: Path, form: str) -> None:
+def test_alpha_is_unchanged_if_colours_are_converted(tmp_path: Path, form: str) -> None:
     source = saved(tmp_path / "in.png", soft(), P3)
     got = made(source, soft().size, form=form, lossless=form == "webp")
     assert off(got.getchannel("A"), soft().getchannel("A")) == 0
@@ -462,7 +462,7 @@ def test_alpha_is_untouched_where_colours_are_converted(tmp_path: Path, form: st
 
 
 @pytest.mark.parametrize("kind", ["jpeg", "png P3", "png alpha"])
-def test_rings_too_fine_to_be_shown_become_gray_not_other_rings(tmp_path, kind: str) -> None:
+def test_rings_finer_than_pixels_become_gray_without_moire(tmp_path, kind: str) -> None:
     side = 4096 if kind == "jpeg" else 2048
     x = np.arange(side, dtype=np.float32) - side / 2
     # Half a cycle a pixel at the middle of each edge, more in the corners.

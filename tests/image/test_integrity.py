@@ -197,7 +197,7 @@ ODD = (
 
 
 @pytest.mark.parametrize("streams", WAYS)
-def test_sound_photos_never_fail_however_odd(tmp_path: Path, streams: bool) -> None:
+def test_odd_but_sound_photos_never_fail(tmp_path: Path, streams: bool) -> None:
     results = convert(tmp_path, ODD, streams=streams)
     assert {name: r.failure for name, r in results.items() if r.failure} == {}
     warned = {name for name, result in results.items() if result.warnings}
@@ -207,7 +207,7 @@ def test_sound_photos_never_fail_however_odd(tmp_path: Path, streams: bool) -> N
         assert psnr(seen(result), PICTURE) > worst.get(name.rpartition(".")[2], 45), name
 
 
-def test_what_opens_only_without_its_odd_parts_keeps_the_others(tmp_path: Path) -> None:
+def test_only_the_broken_metadata_is_dropped(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     png, photo = saved("PNG", exif=exif), saved("JPEG", exif=exif)
@@ -241,7 +241,7 @@ def require_told(results: dict[str, Result], whole: dict[str, Image.Image]) -> N
 
 
 @pytest.mark.parametrize("streams", WAYS)
-def test_a_cut_photo_of_any_format_is_told(tmp_path: Path, streams: bool) -> None:
+def test_a_truncated_photo_of_any_format_is_rejected(tmp_path: Path, streams: bool) -> None:
     photos = list(drawn(tmp_path, *SIZE))
     originals = {photo.name.replace("/", " "): photo.data for photo in photos}
     whole = {name: seen(r) for name, r in convert(tmp_path, originals, streams=streams).items()}
@@ -249,7 +249,7 @@ def test_a_cut_photo_of_any_format_is_told(tmp_path: Path, streams: bool) -> Non
     require_told(convert(tmp_path, cuts(photos), streams=streams), whole)
 
 
-def test_the_last_bytes_of_a_photo_are_missed(tmp_path: Path) -> None:
+def test_missing_last_bytes_are_detected(tmp_path: Path) -> None:
     kinds = ("baseline.jpg", "restarts.jpg", "rgb.png", "plain.gif", "plain.bmp", "lzw.tiff")
     photos = [p for p in drawn(tmp_path, 70, 50) if p.name.endswith(kinds)]
     files = {f"0 {p.name.replace('/', ' ')}": p.data for p in photos}
@@ -268,7 +268,7 @@ def test_the_last_bytes_of_a_photo_are_missed(tmp_path: Path) -> None:
     assert results["3 drawn baseline.jpg"].failure
 
 
-def test_a_progressive_jpeg_cut_between_its_scans_is_told(tmp_path: Path) -> None:
+def test_a_progressive_jpeg_truncated_between_scans_is_rejected(tmp_path: Path) -> None:
     data = saved("JPEG", progressive=True)
     ends = [end for _, end in body(Sound("", "jpeg", data))]
     assert len(ends) > 5
@@ -288,7 +288,7 @@ def test_a_progressive_jpeg_cut_between_its_scans_is_told(tmp_path: Path) -> Non
         {"restart_marker_rows": 1},
     ],
 )
-def test_a_jpeg_without_an_end_is_complete_when_what_follows_does_not_matter(
+def test_a_jpeg_without_an_end_marker_is_complete_if_further_bytes_change_nothing(
     options: dict[str, object],
 ) -> None:
     data = saved("JPEG", detail(70, 50), **options)
@@ -302,7 +302,7 @@ def test_a_jpeg_without_an_end_is_complete_when_what_follows_does_not_matter(
 
 
 @pytest.mark.parametrize("streams", WAYS)
-def test_a_jpeg_that_goes_on_in_zeros_is_told(tmp_path: Path, streams: bool) -> None:
+def test_a_jpeg_that_continues_with_zeros_is_rejected(tmp_path: Path, streams: bool) -> None:
     data = saved("JPEG", quality=95)
     files = {
         f"{share}.jpg": data[: len(data) * share // 100].ljust(len(data), b"\0")
@@ -322,7 +322,7 @@ def refused(data: bytes) -> bool:
 
 
 @pytest.mark.parametrize("name", ["lossy.webp", "interlaced.gif"])
-def test_where_ffmpeg_goes_on_without_a_word_pillow_tells(tmp_path: Path, name: str) -> None:
+def test_pillow_detects_damage_that_ffmpeg_does_not_report(tmp_path: Path, name: str) -> None:
     photo = next(p for p in drawn(tmp_path, 640, 480) if p.name.endswith(name))
     flips = [each.data for each in damages(photo) if not each.is_cut and refused(each.data)]
     assert flips
@@ -334,7 +334,7 @@ def test_where_ffmpeg_goes_on_without_a_word_pillow_tells(tmp_path: Path, name: 
         assert "part of the picture is missing" in kept.warnings[0]
 
 
-def test_wrong_pixels_in_a_png_are_told_although_a_remark_is_wrong_too(tmp_path: Path) -> None:
+def test_wrong_pixels_in_a_png_are_detected_beside_wrong_metadata(tmp_path: Path) -> None:
     data = bytearray(saved("PNG"))
     data[data.index(b"IDAT") + 5000] ^= 4
     odd = chunk(b"tEXt", b"Title\0Words", 1)
@@ -346,14 +346,14 @@ def test_wrong_pixels_in_a_png_are_told_although_a_remark_is_wrong_too(tmp_path:
         assert result.failure.kind is Kind.DAMAGED
 
 
-def test_a_tiff_without_its_end_is_damaged_and_not_of_an_unknown_kind(tmp_path: Path) -> None:
+def test_a_truncated_tiff_is_damaged_and_not_unsupported(tmp_path: Path) -> None:
     data = saved("TIFF", compression="tiff_lzw")
     (result,) = convert(tmp_path, {"a.tiff": data[:-3]}).values()
     assert result.failure
     assert result.failure.kind is Kind.DAMAGED
 
 
-def test_a_wrong_checksum_is_told_also_where_ffmpeg_makes_nothing_of_a_photo(
+def test_a_wrong_checksum_is_detected_if_ffmpeg_cannot_read_the_photo(
     tmp_path: Path,
 ) -> None:
     data = bytearray(saved("PNG", detail(8, 6)))
@@ -368,7 +368,7 @@ def test_a_wrong_checksum_is_told_also_where_ffmpeg_makes_nothing_of_a_photo(
 
 
 @pytest.mark.parametrize("streams", WAYS)
-def test_an_animation_that_breaks_off_behind_its_first_frame_is_sound(
+def test_an_animation_truncated_after_its_first_frame_is_sound(
     tmp_path: Path, streams: bool
 ) -> None:
     frames = [PICTURE.convert("P"), *(PICTURE.rotate(turn).convert("P") for turn in (90, 180))]
@@ -385,7 +385,7 @@ def upper(image: Image.Image, share: float) -> Image.Image:
 
 @pytest.mark.parametrize("name", ["baseline.jpg", "rgb.png", "plain.gif", "plain.bmp", "raw.tiff"])
 @pytest.mark.parametrize("streams", WAYS)
-def test_what_is_left_of_a_photo_can_be_kept(tmp_path: Path, name: str, streams: bool) -> None:
+def test_the_rest_of_a_damaged_photo_can_be_kept(tmp_path: Path, name: str, streams: bool) -> None:
     (photo,) = (p for p in drawn(tmp_path, 320, 240) if p.name.endswith(name))
     half = photo.data[: int(len(photo.data) * 0.6)]
     if name == "plain.bmp":  # its rows go up
@@ -401,7 +401,7 @@ def test_what_is_left_of_a_photo_can_be_kept(tmp_path: Path, name: str, streams:
         assert psnr(seen(cut), seen(whole)) < 40
 
 
-def test_nothing_is_kept_of_nothing(tmp_path: Path) -> None:
+def test_a_photo_without_any_pixels_left_fails(tmp_path: Path) -> None:
     files = cuts(drawn(tmp_path, *SIZE), (2,))
     for name, result in convert(tmp_path, files, policy=KEEP).items():
         if not result.failure:
@@ -409,7 +409,7 @@ def test_nothing_is_kept_of_nothing(tmp_path: Path) -> None:
     assert convert(tmp_path, {"a.png": saved("PNG")[:60]}, policy=KEEP)["a.png"].failure
 
 
-def test_the_command_says_what_was_kept(ffprep, tmp_path: Path) -> None:
+def test_the_command_reports_kept_damaged_photos(ffprep, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     for name in ("a", "b"):
         (tmp_path / f"in/{name}.jpg").write_bytes(saved("JPEG"))
@@ -422,7 +422,7 @@ def test_the_command_says_what_was_kept(ffprep, tmp_path: Path) -> None:
     assert "warnings" not in kept.results["a.jpg"]
 
 
-def test_the_table_can_be_measured_anew() -> None:
+def test_the_table_of_damage_can_be_measured_again() -> None:
     argv = [sys.executable, "-m", "scripts.damage", "--photos", "/nowhere", "--only", "plain.gif"]
     printed = subprocess.run(argv, capture_output=True, check=True, cwd=ROOT).stdout.decode()
     assert "| gif | cut 20 %, cut 50 %, " in printed
@@ -430,7 +430,9 @@ def test_the_table_can_be_measured_anew() -> None:
 
 
 @needs_photos
-def test_cut_photos_of_real_cameras_are_told_and_whole_ones_are_not(tmp_path: Path) -> None:
+def test_truncated_photos_of_real_cameras_are_rejected_and_whole_ones_are_not(
+    tmp_path: Path,
+) -> None:
     assert PHOTOS
     wanted = ("HMD_Nokia_8.3_5G.jpg", "Issue 177.jpg", "Landscape_3.jpg", "320x240.jpg")
     wanted += ("4.webp", "p3.png", "rotating-squares.gif", "relax.jp2", "samplefilehub.heif")
@@ -443,7 +445,7 @@ def test_cut_photos_of_real_cameras_are_told_and_whole_ones_are_not(tmp_path: Pa
     require_told(results, {name: seen(result) for name, result in whole.items()})
 
 
-def test_what_decoders_leave_black_is_told(tmp_path: Path) -> None:
+def test_areas_that_decoders_leave_black_are_detected(tmp_path: Path) -> None:
     picture = PICTURE.resize((200, 160))
     picture.save(tmp_path / "whole.jp2", tile_size=(64, 64), irreversible=True)
     picture.save(tmp_path / "whole.tif")

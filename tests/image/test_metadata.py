@@ -312,7 +312,7 @@ def require_only(path: Path, kept: Rights) -> None:
         assert info == ({"exif"} if kept != Rights() else set()), path
 
 
-def test_by_default_nothing_comes_through(everything, tmp_path: Path) -> None:
+def test_by_default_outputs_have_no_metadata(everything, tmp_path: Path) -> None:
     folder, names = everything
     outputs = convert([folder / name for name in names], tmp_path, SPEC)
     assert len(outputs) == len(names) * 3
@@ -320,13 +320,13 @@ def test_by_default_nothing_comes_through(everything, tmp_path: Path) -> None:
         require_only(output, Rights())
 
 
-def test_the_rights_come_through_and_nothing_else(everything, tmp_path: Path) -> None:
+def test_keep_rights_keeps_the_rights_and_nothing_else(everything, tmp_path: Path) -> None:
     folder, names = everything
     for output in convert([folder / name for name in names], tmp_path, KEEP):
         require_only(output, names[output.stem])
 
 
-def test_streams_and_single_photos_keep_the_same(everything, tmp_path: Path) -> None:
+def test_streams_and_single_photos_keep_the_same_metadata(everything, tmp_path: Path) -> None:
     folder, names = everything
     sources = [folder / name for name in names]
     for spec in (SPEC, KEEP):
@@ -401,7 +401,7 @@ def rights_of(path: Path) -> Rights:
     return rights.read_rights(path, probe(path, 1 << 28, sandboxed=True))
 
 
-def test_where_exif_says_nothing_the_next_is_asked(tmp_path: Path) -> None:
+def test_rights_missing_in_exif_are_read_from_the_next_place(tmp_path: Path) -> None:
     image = ramp(60, 40)
     assert rights_of(jpeg(tmp_path / "a.jpg", image, xmp=xmp())) == FROM_IPTC
     exif = Image.Exif()
@@ -423,7 +423,7 @@ def test_where_exif_says_nothing_the_next_is_asked(tmp_path: Path) -> None:
     assert rights_of(behind_the_picture(tmp_path / "b.png", b"iTXt", b"tEXt", b"zTXt")) == OTHER
 
 
-def test_iptc_says_how_it_is_written(tmp_path: Path) -> None:
+def test_iptc_declares_its_encoding(tmp_path: Path) -> None:
     image, name = ramp(60, 40), "José Nuñez"
     cut = name.encode()[:-3]
     blocks = {
@@ -503,7 +503,7 @@ def hostile(folder: Path) -> None:
     (folder / "text.png").write_bytes(data[:-12] + bomb + data[-12:])
 
 
-def test_hostile_metadata_costs_the_rights_and_not_the_photo(tmp_path: Path) -> None:
+def test_hostile_metadata_loses_the_rights_and_not_the_photo(tmp_path: Path) -> None:
     folder = tmp_path / "in"
     folder.mkdir()
     hostile(folder)
@@ -511,12 +511,12 @@ def test_hostile_metadata_costs_the_rights_and_not_the_photo(tmp_path: Path) -> 
         require_only(output, Rights())
 
 
-def test_what_is_broken_hides_nothing_else(tmp_path: Path) -> None:
+def test_broken_metadata_does_not_hide_other_metadata(tmp_path: Path) -> None:
     ramp(60, 40).save(tmp_path / "a.jpg", exif=b"Exif\0\0II*\0\xff\xff\xff\xff", xmp=xmp())
     assert rights_of(tmp_path / "a.jpg") == OTHER
 
 
-def test_a_photo_that_is_gone_is_told(tmp_path: Path) -> None:
+def test_a_photo_that_is_gone_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "a.jpg"
     ramp(60, 40).save(path)
     picture = probe(path, 1 << 28, sandboxed=True)
@@ -526,7 +526,7 @@ def test_a_photo_that_is_gone_is_told(tmp_path: Path) -> None:
     assert caught.value.kind is Kind.MISSING
 
 
-def test_a_disk_that_is_full_when_rights_are_written(
+def test_a_full_disk_while_rights_are_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> None:
@@ -543,7 +543,7 @@ def test_a_disk_that_is_full_when_rights_are_written(
 
 @pytest.mark.parametrize("format", OUTPUTS)
 @pytest.mark.parametrize("mode", ["RGB", "RGBA"])
-def test_a_profile_and_rights_go_together(tmp_path: Path, format: str, mode: str) -> None:
+def test_a_profile_and_rights_can_both_be_embedded(tmp_path: Path, format: str, mode: str) -> None:
     profile = Profile.of(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
     path = tmp_path / "a"
     for options in ({}, {"lossless": True}) if format == "webp" else ({},):
@@ -556,17 +556,17 @@ def test_a_profile_and_rights_go_together(tmp_path: Path, format: str, mode: str
         assert (after.mode, after.tobytes()) == (before.mode, before.tobytes())
 
 
-def test_what_is_no_webp_is_told(tmp_path: Path) -> None:
+def test_embedding_into_another_file_than_webp_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "a.webp"
     path.write_bytes(b"RIFF")
     with pytest.raises(PhotoError, match="no whole webp"):
         embed(path, OUTPUT_FORMATS["webp"], None, RIGHTS.exif())
 
 
-def test_those_who_do_not_ask_do_not_wait() -> None:
+def test_metadata_parsers_are_imported_only_when_needed() -> None:
     # Not counting what Pillow itself imports: before version 12 or so, XML.
     code = "import sys, PIL.Image; before = set(sys.modules)\n"
-    code += "import ffprep.cli, ffprep.converter; print(*set(sys.modules) - before)"
+    code += "import ffprep.cli.main, ffprep.conversion.converter; print(*set(sys.modules) - before)"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
     late = {"defusedxml", "xml", "email", "PIL.IptcImagePlugin", "PIL.TiffImagePlugin"}
     assert not late & set(ran.stdout.split())

@@ -60,7 +60,7 @@ def test_broken_exif_does_not_fail_a_sound_photo(tmp_path: Path) -> None:
     assert probe(path, LIMIT, sandboxed=True).orientation == 1
 
 
-def test_alpha_is_seen_in_every_guise(tmp_path: Path) -> None:
+def test_alpha_is_detected_in_every_form(tmp_path: Path) -> None:
     flat = ramp(60, 40)
     see_through = flat.copy()
     see_through.putalpha(90)
@@ -84,7 +84,7 @@ def test_alpha_is_seen_in_every_guise(tmp_path: Path) -> None:
     assert not probe(tmp_path / "flat.png", LIMIT).alpha
 
 
-def test_what_is_no_picture_is_told_with_its_kind(tmp_path: Path) -> None:
+def test_files_that_are_not_pictures_fail_with_their_kind(tmp_path: Path) -> None:
     (tmp_path / "empty.jpg").touch()
     (tmp_path / "text.jpg").write_text("My holidays in Tuscany.")
     (tmp_path / "start.png").write_bytes(b"\x89PNG\r\n\x1a\n\0\0")
@@ -137,7 +137,7 @@ def test_frames_are_counted(tmp_path: Path) -> None:
         assert extras(path, probe(path, LIMIT, sandboxed=True)).frames == 3
 
 
-def test_decoding_by_pillow_is_whole_or_told(tmp_path: Path) -> None:
+def test_decoding_by_pillow_is_whole_or_an_error(tmp_path: Path) -> None:
     path = tmp_path / "photo.jpg"
     ramp(300, 200).save(path, quality=95)
     with decoded(path, probe(path, LIMIT, sandboxed=True)) as (raw, pixels):
@@ -150,7 +150,7 @@ def test_decoding_by_pillow_is_whole_or_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", ["heic", "avif"])
-def test_a_container_that_ends_early_is_told(tmp_path: Path, suffix: str) -> None:
+def test_a_truncated_container_is_rejected(tmp_path: Path, suffix: str) -> None:
     import pillow_heif
 
     path = tmp_path / f"in.{suffix}"
@@ -168,7 +168,7 @@ def test_a_container_that_ends_early_is_told(tmp_path: Path, suffix: str) -> Non
 SPEC = Spec(Size(30, 20), find_mode("cover"))
 
 
-def test_an_output_is_proved_by_its_format_size_and_every_byte(tmp_path: Path) -> None:
+def test_an_output_is_verified_by_its_format_size_and_every_byte(tmp_path: Path) -> None:
     path = tmp_path / "out.jpg"
     Image.effect_noise((30, 20), 90).convert("RGB").save(path, quality=95)
     assert verify(path, SPEC) == Size(30, 20)
@@ -198,7 +198,7 @@ def test_every_real_photo_is_probed_as_pillow_opens_it() -> None:
         assert probe(path, LIMIT, sandboxed=True).shown == Size(*shown), path
 
 
-def test_what_libheif_says_stays_on_one_line(tmp_path: Path) -> None:
+def test_errors_of_libheif_stay_on_one_line(tmp_path: Path) -> None:
     import pillow_heif
 
     path = tmp_path / "in.heic"
@@ -212,7 +212,7 @@ def test_what_libheif_says_stays_on_one_line(tmp_path: Path) -> None:
     assert "\n" not in str(error)
 
 
-def test_a_heic_that_says_another_size_than_it_holds_is_told(tmp_path: Path) -> None:
+def test_a_heic_with_another_size_in_its_header_is_rejected(tmp_path: Path) -> None:
     import pillow_heif
 
     path = tmp_path / "in.heic"

@@ -38,13 +38,13 @@ _others: set[int] = set()
 
 
 @pytest.fixture
-def viewers(home: Path) -> Iterator[DecoderPool]:
-    with DecoderPool(Processes(), POLICY) as viewers:
-        yield viewers
+def decoders(home: Path) -> Iterator[DecoderPool]:
+    with DecoderPool(Processes(), POLICY) as decoders:
+        yield decoders
 
 
 def children() -> list[int]:
-    """The viewers of this process."""
+    """The decoders of this process."""
     found = []
     for entry in Path("/proc").iterdir():
         with contextlib.suppress(OSError):  # they come and go
@@ -58,40 +58,40 @@ def children() -> list[int]:
 
 
 @pytest.mark.parametrize("suffix", ["webp", "avif", "heic"])
-def test_what_c_code_reads_is_looked_at_elsewhere(
-    viewers: DecoderPool, tmp_path: Path, suffix: str
+def test_headers_that_c_code_reads_are_probed_in_a_worker(
+    decoders: DecoderPool, tmp_path: Path, suffix: str
 ) -> None:
     if suffix == "heic":
         import pillow_heif
 
         pillow_heif.register_heif_opener()
     ramp(60, 40).save(tmp_path / f"a.{suffix}")
-    assert str(viewers.probe(tmp_path / f"a.{suffix}", LIMIT).shown) == "60x40"
+    assert str(decoders.probe(tmp_path / f"a.{suffix}", LIMIT).shown) == "60x40"
     assert len(children()) == 1
-    viewers.probe(tmp_path / f"a.{suffix}", LIMIT)
+    decoders.probe(tmp_path / f"a.{suffix}", LIMIT)
     assert len(children()) == 1  # it is kept
-    viewers.close()
+    decoders.close()
     assert children() == []
 
 
-def test_what_python_reads_needs_nobody(viewers: DecoderPool, tmp_path: Path) -> None:
+def test_headers_that_python_reads_need_no_worker(decoders: DecoderPool, tmp_path: Path) -> None:
     for suffix in ("jpg", "png"):
         ramp(60, 40).save(tmp_path / f"a.{suffix}")
-        viewers.probe_colours(tmp_path / f"a.{suffix}", LIMIT, keep=False)
+        decoders.probe_colours(tmp_path / f"a.{suffix}", LIMIT, keep=False)
     assert children() == []
 
 
-def test_trouble_in_a_viewer_is_told_as_here(viewers: DecoderPool, tmp_path: Path) -> None:
+def test_an_error_in_a_worker_is_raised_here(decoders: DecoderPool, tmp_path: Path) -> None:
     (tmp_path / "bad.webp").write_bytes(b"RIFF\0\0\0\0WEBPVP8 ")
     with pytest.raises(PhotoError) as caught:
-        viewers.probe(tmp_path / "bad.webp", LIMIT)
+        decoders.probe(tmp_path / "bad.webp", LIMIT)
     assert caught.value.kind is Kind.DAMAGED
     assert "begins like webp" in str(caught.value)
     assert len(children()) == 1  # it was not its fault
 
 
 @pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGABRT, signal.SIGKILL])
-def test_a_crash_costs_the_photo_and_the_next_is_looked_at(
+def test_a_crash_fails_the_photo_and_the_next_is_probed(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     # A plugin that crashes on one photo, as C code does.
@@ -101,51 +101,51 @@ def test_a_crash_costs_the_photo_and_the_next_is_looked_at(
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     ramp(60, 40).save(tmp_path / "a.webp")
     (tmp_path / "b.webp").write_bytes((tmp_path / "a.webp").read_bytes() + b"DIE!")
-    with DecoderPool(Processes(), POLICY) as viewers:
+    with DecoderPool(Processes(), POLICY) as decoders:
         for _ in range(2):
-            assert str(viewers.probe(tmp_path / "a.webp", LIMIT).shown) == "60x40"
+            assert str(decoders.probe(tmp_path / "a.webp", LIMIT).shown) == "60x40"
             with pytest.raises(PhotoError) as caught:
-                viewers.probe(tmp_path / "b.webp", LIMIT)
+                decoders.probe(tmp_path / "b.webp", LIMIT)
             assert caught.value.kind is Kind.DAMAGED
             assert "crashed" in str(caught.value)
 
 
-def test_one_that_died_of_a_photo_before_costs_no_other(
-    viewers: DecoderPool, tmp_path: Path
+def test_a_worker_killed_by_an_earlier_photo_is_replaced(
+    decoders: DecoderPool, tmp_path: Path
 ) -> None:
     ramp(60, 40).save(tmp_path / "a.webp")
-    viewers.probe(tmp_path / "a.webp", LIMIT)
+    decoders.probe(tmp_path / "a.webp", LIMIT)
     (pid,) = children()
     os.kill(pid, signal.SIGKILL)
-    assert str(viewers.probe(tmp_path / "a.webp", LIMIT).shown) == "60x40"
+    assert str(decoders.probe(tmp_path / "a.webp", LIMIT).shown) == "60x40"
 
 
-def test_one_that_hangs_is_ended(home: Path, tmp_path: Path) -> None:
+def test_a_worker_that_hangs_is_ended(home: Path, tmp_path: Path) -> None:
     ramp(60, 40).save(tmp_path / "a.webp")
-    with DecoderPool(Processes(), POLICY) as viewers:
-        viewers.probe(tmp_path / "a.webp", LIMIT)
+    with DecoderPool(Processes(), POLICY) as decoders:
+        decoders.probe(tmp_path / "a.webp", LIMIT)
         (pid,) = children()
-        viewers._idle[0]._timeout = 1.5  # its start may take longer on a busy machine
+        decoders._idle[0]._timeout = 1.5  # its start may take longer on a busy machine
         os.kill(pid, signal.SIGSTOP)
         started = time.monotonic()
         with pytest.raises(PhotoError) as caught:
-            viewers.probe(tmp_path / "a.webp", LIMIT)
+            decoders.probe(tmp_path / "a.webp", LIMIT)
         assert time.monotonic() - started < 60
         assert caught.value.kind is Kind.TIMEOUT
         assert children() == []
 
 
-def test_one_that_fills_its_memory_says_so(home: Path, tmp_path: Path) -> None:
+def test_a_worker_without_memory_reports_it(home: Path, tmp_path: Path) -> None:
     Image.new("RGB", (8000, 6000)).save(tmp_path / "a.png")
-    with DecoderPool(Processes(), Policy(max_memory=160 << 20)) as viewers:
-        picture = viewers.probe(tmp_path / "a.png", LIMIT)
+    with DecoderPool(Processes(), Policy(max_memory=160 << 20)) as decoders:
+        picture = decoders.probe(tmp_path / "a.png", LIMIT)
         with pytest.raises(PhotoError) as caught:
-            viewers.require_whole(tmp_path / "a.png", picture)
+            decoders.require_whole(tmp_path / "a.png", picture)
         assert caught.value.kind is Kind.TOO_LARGE
         assert "memory" in str(caught.value)
 
 
-def test_pixels_come_through_whole(home: Path, tmp_path: Path) -> None:
+def test_decoded_pixels_arrive_complete(home: Path, tmp_path: Path) -> None:
     ramp(700, 500).convert("CMYK").save(tmp_path / "inks.tif")
     converter = Converter(find(), Policy())
     (result,) = converter.convert([LocalJob(tmp_path / "inks.tif", tmp_path / "o.png", PNG)])
@@ -155,7 +155,7 @@ def test_pixels_come_through_whole(home: Path, tmp_path: Path) -> None:
     assert children() == []
 
 
-def test_nobody_is_left_when_the_program_ends(home: Path, tmp_path: Path) -> None:
+def test_no_worker_outlives_the_program(home: Path, tmp_path: Path) -> None:
     ramp(60, 40).save(tmp_path / "a.webp")
     code = (
         "from pathlib import Path; from ffprep.image.sandbox import *; from ffprep.system.processes import *; from ffprep.core.policy import *\n"
@@ -167,7 +167,7 @@ def test_nobody_is_left_when_the_program_ends(home: Path, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("what", ["segments", "zeros", "chunks", "tiff"])
-def test_a_head_without_end_costs_its_photo_only(home: Path, tmp_path: Path, what: str) -> None:
+def test_an_endless_header_fails_only_its_photo(home: Path, tmp_path: Path, what: str) -> None:
     path = tmp_path / f"a.{ {'chunks': 'png', 'tiff': 'tif'}.get(what, 'jpg') }"
     ramp(60, 40).save(path)
     data = path.read_bytes()
@@ -181,7 +181,7 @@ def test_a_head_without_end_costs_its_photo_only(home: Path, tmp_path: Path, wha
         os.truncate(path, 3 << 30)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     started = time.monotonic()
-    with DecoderPool(Processes(), Policy(timeout=3)) as viewers, contextlib.suppress(PhotoError):
-        viewers.probe_colours(path, LIMIT, keep=False)
+    with DecoderPool(Processes(), Policy(timeout=3)) as decoders, contextlib.suppress(PhotoError):
+        decoders.probe_colours(path, LIMIT, keep=False)
     assert time.monotonic() - started < 60
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # kilobytes

@@ -45,7 +45,7 @@ KINDS = {
 
 
 @pytest.mark.parametrize("what", KINDS)
-def test_gray_of_every_depth_is_as_bright_as_it_says(tmp_path: Path, what: str) -> None:
+def test_gray_of_every_depth_keeps_its_brightness(tmp_path: Path, what: str) -> None:
     bits, code, sample, factor = KINDS[what]
     values = [value * factor for value in GRAY.tobytes()]
     values = values if code == "f" else [int(value) for value in values]
@@ -72,7 +72,7 @@ def test_tiles_are_not_black(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("bits", [8, 16])
-def test_cielab_looks_like_what_it_was(tmp_path: Path, bits: int) -> None:
+def test_cielab_keeps_its_colours(tmp_path: Path, bits: int) -> None:
     photo = ramp(*SIZE)
     lab = ImageCms.profileToProfile(
         photo, ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), outputMode="LAB"
@@ -107,7 +107,7 @@ def test_a_real_photo_in_deep_cielab(tmp_path: Path) -> None:
     assert mean[1] > mean[0] > mean[2]  # type: ignore[index]  # in a meadow
 
 
-def test_a_tiff_that_does_not_count_its_bytes_is_whole(tmp_path: Path) -> None:
+def test_a_tiff_without_byte_counts_is_whole(tmp_path: Path) -> None:
     photo = ramp(*SIZE)
     tags = {"bits": (8, 8, 8), "photometric": (2,), "samples": (3,)}
     data = tiff(photo.tobytes(), SIZE, **tags)

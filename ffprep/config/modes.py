@@ -1,6 +1,7 @@
-"""Mode files to Modes. The list of modes is the folder: adding a mode is adding a file.
+"""Read mode files. The list of modes is a folder: adding a mode is adding a file.
 
-A mode file is TOML: `summary`, `fit`, `keeps`, `loses`, `suits`, `scenes`, and one `[[step]]` a filter (docs/guide/modes.md).
+A mode file is TOML: `summary`, `fit`, `keeps`, `loses`, `suits`, `scenes`, and a `[[step]]` for
+each filter (docs/guide/modes.md).
 """
 
 import re
@@ -14,44 +15,46 @@ from ffprep.core.mode import Fallback, Fit, Mode, Step
 from ffprep.errors import EnvironmentFault, UsageError
 
 PLACEHOLDERS = ("width", "height", "background", "focus_x", "focus_y")
-"""What a filter option may say in braces; the graph builder fills them in."""
+"""What a filter option may have in braces. `conversion.filtergraph` fills them in."""
 
 AUTO = "auto"
-"""The name that stands for a choice between two modes, and is no mode's own."""
+"""This name stands for a choice between two modes. No mode can have it."""
 
 DEFAULT = "cover"
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
-# Filters and options that open files, sockets, devices or plug-ins: a picture goes in and a picture comes
-# out, and nothing else is read or written. Found by what FFmpeg says of every option, and by tracing what
-# every filter opens of itself (nnedi: its weights, in the current folder).
+# Filters and options that open files, sockets, devices or plug-ins. A mode makes a picture of a
+# picture, and must not read or write anything else. The list comes from FFmpeg's help on every
+# option, and from tracing what every filter opens by itself (nnedi: its weights, in the current
+# folder).
 _OUTSIDE_FILTERS = frozenset(
     "amovie arnndn ass azmq coreimage coreimagesrc cover_rect deshake dnn_classify dnn_detect "
-    "dnn_processing fieldhint find_rect frei0r frei0r_src fsync hwmap hwupload ladspa libplacebo libvmaf lv2 "
-    "movie nnedi ocr ocv openclsrc removelogo sendcmd asendcmd signature subtitles vidstabdetect "
-    "vidstabtransform whisper zmq".split()
+    "dnn_processing fieldhint find_rect frei0r frei0r_src fsync hwmap hwupload ladspa libplacebo "
+    "libvmaf lv2 movie nnedi ocr ocv openclsrc removelogo sendcmd asendcmd signature subtitles "
+    "vidstabdetect vidstabtransform whisper zmq".split()
 )
 _ON_DEVICES = re.compile(
-    r"\w+_(?:amf|cuda|d3d1[12]\w*|metal|mediacodec|npp|opencl|qsv|rkrga|vaapi|videotoolbox|vt|vulkan)"
+    r"\w+_(?:amf|cuda|d3d1[12]\w*|metal|mediacodec|npp|opencl|qsv|rkrga|vaapi|videotoolbox|vt|"
+    r"vulkan)"
 )
 _OUTSIDE_OPTIONS = frozenset(
-    "file filename fontfile fontsdir textfile stats_file f psfile url cmd commands bind_address plot "
-    "weights model log_path lut hint custom_shader_path shader_cache debug_kdtree axisfile dumpfile "
-    "codec device derive_device".split()
+    "file filename fontfile fontsdir textfile stats_file f psfile url cmd commands bind_address "
+    "plot weights model log_path lut hint custom_shader_path shader_cache debug_kdtree axisfile "
+    "dumpfile codec device derive_device".split()
 )
 
 
 def filters_dir() -> Path:
-    """Where the modes that come with ffprep lie: in the installed package, or beside it."""
+    """Return the folder of ffprep's own modes: in the installed package, or beside it."""
     installed = Path(__file__).parents[1] / "filters"
     return installed if installed.is_dir() else Path(__file__).parents[2] / "filters"
 
 
 def find_mode(name: str, folders: Iterable[Path] = ()) -> Mode:
-    """The mode called `name`; a later folder wins over an earlier one and over ffprep's own.
+    """Return a mode by its name. A later folder wins over an earlier one and over ffprep's own.
 
-    Raises UsageError when no folder has it, EnvironmentFault when its file is bad.
+    Raises UsageError if no folder has it, EnvironmentFault if its file is bad.
     """
     files = _files(folders)
     if name not in files:
@@ -60,47 +63,49 @@ def find_mode(name: str, folders: Iterable[Path] = ()) -> Mode:
 
 
 def all_modes(folders: Iterable[Path] = ()) -> list[Mode]:
-    """Every mode by name. Raises EnvironmentFault for the first file that is bad."""
+    """Return every mode in the order of names. Raises EnvironmentFault for the first bad file."""
     return [read_mode(path) for _, path in sorted(_files(folders).items())]
 
 
-def for_scene(scene: str, folders: Iterable[Path] = ()) -> tuple[Mode, ...]:
-    """The mode recommended for a scene; or two, of which the first cuts, and the second is for where that is much.
+def modes_for_scene(scene: str, folders: Iterable[Path] = ()) -> tuple[Mode, ...]:
+    """Return the mode for a scene, or two: one that cuts, and one to use if that cuts too much.
 
-    A mode of the user's own comes before one of ffprep's. Raises UsageError for an unknown scene.
+    The user's own modes come before ffprep's. Raises UsageError for an unknown scene.
     """
     modes = sorted(all_modes(folders), key=is_shipped)
     found = [mode for mode in modes if scene in mode.scenes]
     if not found:
         known = ", ".join(sorted({scene for mode in modes for scene in mode.scenes}))
         raise UsageError(f"unknown scene {scene!r}; the scenes are: {known}")
-    cutting = [mode for mode in found if mode.fit is Fit.COVER]
-    sparing = [mode for mode in found if mode.fit is Fit.CONTAIN]
-    return (cutting[0], sparing[0]) if cutting and sparing else (found[0],)
+    covering = [mode for mode in found if mode.fit is Fit.COVER]
+    containing = [mode for mode in found if mode.fit is Fit.CONTAIN]
+    return (covering[0], containing[0]) if covering and containing else (found[0],)
 
 
-def automatic(folders: Iterable[Path] = ()) -> tuple[Mode, Mode]:
-    """What `auto` chooses from: `cover`, and `pad` where that cuts too much.
+def auto_modes(folders: Iterable[Path] = ()) -> tuple[Mode, Mode]:
+    """Return the modes that `auto` chooses from: `cover`, and `pad` if that cuts too much.
 
-    Raises UsageError where a `cover` of the user's own does not say what it cuts.
+    Raises UsageError if the user's own `cover` has no `fit`.
     """
     cover, pad = find_mode("cover", folders), find_mode("pad", folders)
     if cover.fit is not Fit.COVER:
-        raise UsageError(f'auto needs to know what cover cuts: write fit = "cover" in {cover.path}')
+        raise UsageError(
+            f'auto needs a mode cover that says what it cuts; add fit = "cover" to {cover.path}'
+        )
     return cover, pad
 
 
-def picked(
+def choose_modes(
     name: str | None, scene: str | None, max_loss: float | None, folders: Iterable[Path]
 ) -> tuple[Mode, Fallback | None]:
-    """The mode of that name, or for a scene; with a Fallback where that is a choice of two.
+    """Return the mode of that name, or for a scene; with a Fallback if there is a choice of two.
 
-    `max_loss` is then its limit. Raises UsageError as finding one does.
+    `max_loss` is the limit of that choice. Raises UsageError as `find_mode` does.
     """
     if scene:
-        modes = for_scene(scene, folders)
+        modes = modes_for_scene(scene, folders)
     else:
-        modes = automatic(folders) if name == AUTO else (find_mode(name or DEFAULT, folders),)
+        modes = auto_modes(folders) if name == AUTO else (find_mode(name or DEFAULT, folders),)
     if len(modes) == 1:
         return modes[0], None
     return modes[0], Fallback(modes[1]) if max_loss is None else Fallback(modes[1], max_loss)
@@ -198,12 +203,12 @@ def _option(table: toml.Table, key: str, value: object) -> str:
 
 
 def is_shipped(mode: Mode) -> bool:
-    """Whether a mode came with ffprep, so that what is wrong with it is ffprep's own fault."""
+    """Return whether a mode came with ffprep, so that an error in it is a bug of ffprep."""
     return Path(mode.path).parent == filters_dir()
 
 
-def blame(mode: Mode, complaint: str) -> str:
-    """Say which line of a mode's file FFmpeg refuses, from FFmpeg's complaint about the graph."""
+def describe_refusal(mode: Mode, complaint: str) -> str:
+    """Return an error that names the line of a mode's file that FFmpeg refused to use."""
     named = re.search(r"option '(\w+)' to filter '(\w+)'", complaint)
     option = named[1] if named else None
     match = re.search(r"filter: '(\w+)'|Parsed_(\w+)_\d+", complaint)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ffprep.config import toml
-from ffprep.config.modes import picked
+from ffprep.config.modes import choose_modes
 from ffprep.core.geometry import Bounds, Focus
 from ffprep.core.location import Location
 from ffprep.core.mode import Fallback, Mode
@@ -97,7 +97,7 @@ class PhotoOverrides:
         key = override.mode, override.scene
         if key not in self._modes:
             try:
-                self._modes[key] = picked(*key, self.max_loss, self.filters)
+                self._modes[key] = choose_modes(*key, self.max_loss, self.filters)
             except UsageError as error:
                 raise UsageError(f"{override.origin}: {error}") from None
         return self._modes[key]

@@ -118,7 +118,7 @@ class Table:
 
 
 def read(path: Path, label: str = "") -> Document:
-    """Read a TOML file. Raises EnvironmentFault with the file, and with the line if there is one."""
+    """Read a TOML file. Raises EnvironmentFault with the file, and the line if there is one."""
     try:
         return parse(path, path.read_bytes(), label)
     except OSError as error:

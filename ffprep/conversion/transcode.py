@@ -197,7 +197,7 @@ class Transcoder:
                 "leave out --ffmpeg and FFPREP_FFMPEG to use the embedded one"
             )
         if log.graph_fault:
-            raise EnvironmentFault(modes.blame(job.spec.mode, log.graph_fault))
+            raise EnvironmentFault(modes.describe_refusal(job.spec.mode, log.graph_fault))
         if log.disk_full:
             raise disk_full(job.output)
 

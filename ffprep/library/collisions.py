@@ -33,7 +33,7 @@ def _hashes() -> "array[int]":
 
 @dataclass(frozen=True, slots=True)
 class _SortedHashes:
-    """What was counted, sorted for lookups file by file: sources, and pairs of source and output."""
+    """The counted hashes, sorted for lookups: sources, and pairs of source and output."""
 
     sources: "array[int]"
     pairs: "array[int]"

@@ -1,4 +1,4 @@
-"""How outputs are named: templates, a folder's names at once."""
+"""Name outputs by a template, for all photos of a folder at once."""
 
 import os
 import re
@@ -12,14 +12,14 @@ from ffprep.errors import UsageError
 from ffprep.system.files import TEMPORARY_PREFIX
 
 NAME_FIELDS = ("stem", "parent", "width", "height", "mode", "ext", "n")
-"""What a --names template may say in braces."""
+"""The fields of a --names template, which stand in braces."""
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """A template for output names. Where it does not say `{ext}`, the suffix is added.
+    """A template for output names. Without `{ext}`, the suffix is added at the end.
 
-    Raises UsageError for an unknown field, or for a name that would leave its folder.
+    Raises UsageError for an unknown field, or for a name that leads out of its folder.
     """
 
     template: str = "{stem}"
@@ -29,9 +29,11 @@ class Names:
         try:
             for _, name, width, _ in string.Formatter().parse(self.template):
                 if name is not None and name not in NAME_FIELDS:
-                    raise UsageError(f"--names: unknown field {{{name}}}; known are {known}")
+                    raise UsageError(f"--names: unknown field {{{name}}}; the fields are: {known}")
                 if any(int(number) > 255 for number in re.findall(r"\d+", width or "")):
-                    raise UsageError(f"--names: {{{name}:{width}}} is wider than any file name")
+                    raise UsageError(
+                        f"--names: {{{name}:{width}}} is wider than any file name can be"
+                    )
             self._fill(dict.fromkeys(NAME_FIELDS, "x") | dict.fromkeys(("width", "height", "n"), 1))
         except UsageError:
             raise
@@ -40,41 +42,42 @@ class Names:
 
     @property
     def fields(self) -> tuple[str, ...]:
-        """What the template says in braces."""
+        """The fields of the template."""
         return _fields(self.template)
 
     def render(
         self, folder: str, names: Sequence[str], suffixes: Sequence[str], spec: Spec, number: int
     ) -> list[str]:
-        """The outputs' names for files of `folder`, counted from `number`, relative to the output folder.
+        """Return the outputs' names for files of `folder`, relative to the output folder.
 
-        Each output has its own suffix. Raises UsageError where one of them comes to no name.
+        `number` is that of the first file. Each output has its own suffix. Raises UsageError if a
+        name is not possible.
         """
         if around := _around_stem(self.template):
             before, after = around
-            made = [
+            outputs = [
                 before + (name.rpartition(".")[0] or name) + after + suffix
                 for name, suffix in zip(names, suffixes, strict=True)
             ]
-            if TEMPORARY_PREFIX in "".join(made):
-                for name in made:
+            if TEMPORARY_PREFIX in "".join(outputs):
+                for name in outputs:
                     self._require_name(name)
-            return made
+            return outputs
         values: dict[str, str | int] = {
             "parent": os.path.basename(os.path.abspath(folder)),
             "width": spec.size.width,
             "height": spec.size.height,
             "mode": spec.mode.name,
         }
-        made = []
+        outputs = []
         for n, (name, suffix) in enumerate(zip(names, suffixes, strict=True), number):
             stem, ext = name.rpartition(".")[0] or name, suffix.removeprefix(".")
-            made.append(self._fill(values | {"stem": stem, "ext": ext, "n": n}))
-        return made
+            outputs.append(self._fill(values | {"stem": stem, "ext": ext, "n": n}))
+        return outputs
 
     @property
     def tells_size(self) -> bool:
-        """Whether the size is a part of the names."""
+        """Whether the names contain the size."""
         return bool({"width", "height"}.intersection(_fields(self.template)))
 
     def _fill(self, values: dict[str, str | int]) -> str:
@@ -95,11 +98,11 @@ class Names:
             or "\0" in name
         ):
             raise UsageError(
-                f"--names {self.template!r} gives {name!r}, which is no name in a folder"
+                f"--names {self.template!r} gives {name!r}, which is not a name in a folder"
             )
         if parts[-1].startswith(TEMPORARY_PREFIX):
             raise UsageError(
-                f"--names: {TEMPORARY_PREFIX}... is what ffprep calls its temporary files"
+                f"--names: {TEMPORARY_PREFIX} is how the names of ffprep's temporary files start"
             )
 
 
@@ -110,13 +113,13 @@ def _fields(template: str) -> tuple[str, ...]:
 
 @lru_cache
 def _around_stem(template: str) -> tuple[str, str] | None:
-    """What stands before and after the stem, in a template that has no other field.
+    """Return the text before and after the stem, if the template has no other field.
 
-    Such names are put together ten times as fast. There is only one thing that a stem can spoil: it
-    may make a name look like that of a temporary file.
+    Names are made ten times as fast this way. A stem can make such a name impossible in one way
+    only: the name may look like that of a temporary file.
     """
     if _fields(template) != ("stem",):
         return None
     before, after = template.split("{stem}") if template.count("{stem}") == 1 else ("", "/")
-    # Braces that are doubled to be meant, and a field with a width, are left to `str.format`.
+    # Doubled braces, and a field with a width, are left to `str.format`.
     return None if "/" in after or set("{}") & set(before + after) else (before, after)

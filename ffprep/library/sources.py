@@ -1,4 +1,4 @@
-"""What is to be converted, as it was named: on the command line, and in lists."""
+"""The sources as the user named them: on the command line, and in lists."""
 
 import os
 import re
@@ -16,10 +16,10 @@ STDIN = "-"
 
 @dataclass(frozen=True, slots=True)
 class NameList:
-    """File names as they stood in a list, each ended by `separator`; what is empty is skipped.
+    """File names of a list, each ended by `separator`; empty ones are skipped.
 
-    A plan goes through them more than once, and a list may come from a pipe, so it is held: as the
-    bytes it came in, since a million strings would take three times their room.
+    A plan reads them more than once, and a list may come from a pipe, so it is kept; as bytes,
+    since a million strings would take three times the memory.
     """
 
     content: bytes
@@ -32,21 +32,22 @@ class NameList:
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """The names of files and folders, to be gone through as often as need be."""
+    """The names of files and folders, to be iterated as often as needed."""
 
     parts: tuple[Iterable[str], ...]
 
     @classmethod
     def read(cls, arguments: Sequence[str], lists: Sequence[str], from_null: bool) -> "Sources":
-        """The SOURCE arguments, and what is in the files `lists`; `-` stands for the list on stdin.
+        """Read the SOURCE arguments and the files `lists`; `-` is the list on standard input.
 
-        Without any list, `from_null` says that there is one on stdin. Raises UsageError.
+        Without any list, `from_null` reads one from standard input. Raises UsageError.
         """
         if from_null and STDIN not in arguments and not lists:
             lists = [STDIN]
         if not arguments and not lists:
             raise UsageError(
-                "no SOURCE; name files or folders, or - for a list of them on stdin, or --sources-from"
+                "no SOURCE; name files or folders, - for a list of them on standard input, or use "
+                "--sources-from"
             )
         if "" in arguments:
             raise UsageError("a SOURCE is empty; name a file or a folder")
@@ -56,7 +57,7 @@ class Sources:
 
     @property
     def only(self) -> str | None:
-        """The one SOURCE there is, where it was not named in a list."""
+        """The only SOURCE, unless it comes from a list."""
         match self.parts:
             case ((str(name),),):
                 return name
@@ -69,13 +70,16 @@ class Sources:
 def _list(name: str, separator: bytes) -> NameList:
     content = _stdin() if name == STDIN else _content(name)
     if separator != b"\0" and b"\0" in content:
-        place = "on stdin" if name == STDIN else f"in {name}"
+        place = "on standard input" if name == STDIN else f"in {name}"
         raise UsageError(f"the list {place} is separated by NUL; read it with -0")
     return NameList(content if separator == b"\0" else _as_unix(content), separator)
 
 
 def _as_unix(text: bytes) -> bytes:
-    """A list as Windows writes it, without its mark and its line ends; one odd name makes no such list."""
+    """Return a list from Windows with Unix line ends and without a byte order mark.
+
+    A list is from Windows if every line ends that way: a name may end in a carriage return.
+    """
     text = text.removeprefix(BOM_UTF8)
     lines = text.count(b"\n")
     return text.replace(b"\r\n", b"\n") if lines and lines == text.count(b"\r\n") else text
@@ -83,13 +87,13 @@ def _as_unix(text: bytes) -> bytes:
 
 def _stdin() -> bytes:
     if sys.stdin is None:
-        raise UsageError("there is no stdin to read the list of sources from")
+        raise UsageError("standard input is closed, so no list of sources can be read from it")
     return sys.stdin.buffer.read()
 
 
 def _content(name: str) -> bytes:
     if names_url(name):
-        raise UsageError(f"--sources-from {name}: is in a store; a list is a file of this machine")
+        raise UsageError(f"--sources-from {name} is a URL; name a file of this machine")
     try:
         with open(name, "rb") as file:
             return file.read()

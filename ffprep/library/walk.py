@@ -34,7 +34,7 @@ _NAMES_PER_LISTING = 512
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The photos of one folder in the order of their names; or files of it that are named one by one.
+    """The photos of a folder in the order of names; or files of it that are named one by one.
 
     `folder` is written as the user wrote it, `real` has no links. Both end in a slash, but `folder`
     is empty for the working folder. `relative` is the path from the SOURCE folder; it is empty for
@@ -269,7 +269,8 @@ def is_folder(path: str | os.PathLike[str]) -> bool:
 def _normalized(source: str | os.PathLike[str]) -> str:
     """Return a path as pathlib writes it.
 
-    pathlib takes longer than the rest of the walk, so it is used only for paths that it would change.
+    pathlib takes longer than the rest of the walk, so only paths that it would change go through
+    it.
     """
     path = os.fspath(source)
     if "://" in path and names_url(path):

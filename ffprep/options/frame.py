@@ -68,7 +68,7 @@ def read_modes(
 
     Raise UsageError.
     """
-    from ffprep.config.modes import picked
+    from ffprep.config.modes import choose_modes
 
     name, scene, max_loss = params.get("mode"), params["scene"], params["max_loss"]
     if "" in (name, scene):
@@ -76,7 +76,9 @@ def read_modes(
         raise UsageError(f"{'--mode' if name == '' else '--scene'}: {words}")
     if name and scene:
         raise UsageError("--mode and --scene exclude one another: a scene picks the mode")
-    mode, fallback = picked(name or default, scene, max_loss, filter_folders(params["filters"]))
+    mode, fallback = choose_modes(
+        name or default, scene, max_loss, filter_folders(params["filters"])
+    )
     if max_loss is not None and not fallback:
         words = f"scene {scene} is always" if scene else "this is always"
         raise UsageError(f"--max-loss is for --mode auto; {words} {mode.name}")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ffprep.config.modes import all_modes, blame, filters_dir, find_mode, read_mode
+from ffprep.config.modes import all_modes, describe_refusal, filters_dir, find_mode, read_mode
 from ffprep.conversion.ffmpeg_binary import find
 from ffprep.errors import EnvironmentFault, UsageError
 
@@ -121,9 +121,9 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
 
 def test_what_ffmpeg_refuses_is_led_back_to_its_line(tmp_path: Path) -> None:
     mode = read_mode(write(tmp_path, GOOD + '\n[[step]]\nfilter = "crop"\nwx = 3\n'))
-    told = blame(
+    told = describe_refusal(
         mode, "[fc#0 @ 0x1] [error] Error applying option 'wx' to filter 'crop': Option not found"
     )
     assert "mine.toml:10: crop: wx: FFmpeg refuses it" in told
-    told = blame(mode, "[AVFilterGraph @ 0x1] [error] No such filter: 'crop'")
+    told = describe_refusal(mode, "[AVFilterGraph @ 0x1] [error] No such filter: 'crop'")
     assert "mine.toml:9: crop: FFmpeg refuses it" in told

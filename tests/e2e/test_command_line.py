@@ -580,7 +580,7 @@ def test_closed_streams(home: Path, photos: Path, tmp_path: Path) -> None:
         assert subprocess.run(f"{command} {closed}", shell=True).returncode == 0
         assert (tmp_path / "out/a.jpg").is_file()
     ran = subprocess.run(f"{command} - <&-", shell=True, capture_output=True)
-    assert (ran.returncode, b"there is no stdin" in ran.stderr) == (2, True)
+    assert (ran.returncode, b"standard input is closed" in ran.stderr) == (2, True)
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device that is always full")

@@ -120,16 +120,16 @@ def test_dates_are_local_unless_they_say_otherwise(monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize(
     ("option", "value", "words"),
     [
-        ("--include", "!", "'!' is no pattern"),
+        ("--include", "!", "'!' is not a pattern"),
         ("--exclude", "", "'' matches nothing"),
         ("--exclude", "#new", "'#new' matches nothing"),
         ("--exclude", "[a", "'[a' matches nothing"),
-        ("--exclude", "[z-a]", "'[z-a]' is no pattern"),
+        ("--exclude", "[z-a]", "'[z-a]' is not a pattern"),
         ("--include", "[[:upper:]]*", "'[[:upper:]]*': classes like [:alpha:] are not known"),
-        ("--since", "yesterday", "'yesterday' is no time"),
-        ("--since", "2026-13-01", "'2026-13-01' is no time"),
-        ("--since", "0001-01-01", "'0001-01-01' is no time"),
-        ("--since", "", "'' is no time"),
+        ("--since", "yesterday", "'yesterday' is not a time"),
+        ("--since", "2026-13-01", "'2026-13-01' is not a time"),
+        ("--since", "0001-01-01", "'0001-01-01' is not a time"),
+        ("--since", "", "'' is not a time"),
     ],
 )
 def test_bad_values_are_told(ffprep, library: Path, option: str, value: str, words: str) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from ffprep.config.modes import automatic, find_mode, for_scene, read_mode
+from ffprep.config.modes import auto_modes, find_mode, modes_for_scene, read_mode
 from ffprep.errors import EnvironmentFault, UsageError
 from tests.support.pictures import opened
 
@@ -121,10 +121,10 @@ def test_the_command_line_takes_back_what_a_file_says_of_the_mode(ffprep, tmp_pa
 
 def test_a_mode_of_ones_own_may_be_for_a_scene(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text(MINE.replace("portrait", "passport"))
-    assert [m.name for m in for_scene("passport", [tmp_path])] == ["mine"]
+    assert [m.name for m in modes_for_scene("passport", [tmp_path])] == ["mine"]
     (tmp_path / "mine.toml").write_text('fit = "cover"\n' + MINE)
-    assert [m.name for m in for_scene("portrait", [tmp_path])] == ["mine"]
-    assert for_scene("portrait") == (find_mode("cover"),)
+    assert [m.name for m in modes_for_scene("portrait", [tmp_path])] == ["mine"]
+    assert modes_for_scene("portrait") == (find_mode("cover"),)
 
 
 def test_auto_is_no_name_for_a_mode_and_needs_to_know_what_cover_cuts(tmp_path: Path) -> None:
@@ -133,7 +133,7 @@ def test_auto_is_no_name_for_a_mode_and_needs_to_know_what_cover_cuts(tmp_path: 
         read_mode(tmp_path / "auto.toml")
     (tmp_path / "auto.toml").rename(tmp_path / "cover.toml")
     with pytest.raises(UsageError, match=r'write fit = "cover" in .*cover\.toml'):
-        automatic([tmp_path])
+        auto_modes([tmp_path])
 
 
 def test_info_recommends(ffprep, tmp_path: Path) -> None:

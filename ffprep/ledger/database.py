@@ -1,4 +1,4 @@
-"""The SQLite files of an output folder: their tables, their opening, and what keeps them from being read or written."""
+"""The SQLite files of an output folder: their tables, how they are opened, and errors."""
 
 import contextlib
 import errno
@@ -47,7 +47,7 @@ CREATE INDEX failures ON jobs (folder, name, source) WHERE status = 'failed';
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """A kind of file: by which numbers it is known, what its tables are, what to do about one that is of no use."""
+    """A kind of SQLite file: the two numbers in its header, its tables, and advice for errors."""
 
     application: int
     version: int
@@ -59,8 +59,8 @@ LEDGER = Layout(_APPLICATION, _VERSION, _SCHEMA, "choose another --ledger")
 
 
 def open_to_write(path: Path, synchronous: str, layout: Layout = LEDGER) -> sqlite3.Connection:
-    """Open such a file, made if it is not there. Raises EnvironmentFault for another program's database."""
-    # Whoever has the run in hand may hand it on to another thread, as asyncio.to_thread does.
+    """Open a file, and create it if it is missing. Raises EnvironmentFault for another program's."""
+    # A program may iterate over a run in several threads, one at a time, as asyncio.to_thread does.
     database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     try:
         (application,) = database.execute("PRAGMA application_id").fetchone()
@@ -70,14 +70,17 @@ def open_to_write(path: Path, synchronous: str, layout: Layout = LEDGER) -> sqli
             raise EnvironmentFault(f"{path} is another program's database; {layout.advice}")
         if version > layout.version:
             raise EnvironmentFault(
-                f"{path} was made by a newer ffprep; use that, or {layout.advice}"
+                f"{path} was written by a newer ffprep; use that version, or {layout.advice}"
             )
-        # WAL, so that `status` reads while a run writes, and a killed run leaves nothing to repair.
+        # WAL: `status` can read while a run writes, and a killed run leaves nothing to repair.
         database.execute("PRAGMA journal_mode = WAL")
         database.execute(f"PRAGMA synchronous = {synchronous}")
         if not tables:
-            numbers = f"PRAGMA application_id = {layout.application}; PRAGMA user_version = {layout.version};"
-            database.executescript(f"BEGIN; {numbers} {layout.schema} COMMIT;")
+            header = (
+                f"PRAGMA application_id = {layout.application}; "
+                f"PRAGMA user_version = {layout.version};"
+            )
+            database.executescript(f"BEGIN; {header} {layout.schema} COMMIT;")
     except BaseException:
         database.close()
         raise
@@ -85,36 +88,36 @@ def open_to_write(path: Path, synchronous: str, layout: Layout = LEDGER) -> sqli
 
 
 def is_corrupt(error: sqlite3.DatabaseError) -> bool:
-    """Whether the file is to blame."""
+    """Return whether the file is corrupt, or not a database."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     return code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 def open_to_read(path: Path, layout: Layout = LEDGER) -> sqlite3.Connection:
-    """Open such a file that somebody else may be writing. Raises EnvironmentFault."""
+    """Open a file that another process may be writing. Raises EnvironmentFault."""
     address = f"file:{quote(os.path.abspath(os.fsencode(path)))}?mode=ro"
     if not os.path.exists(f"{os.path.realpath(path)}-wal"):
-        # Nobody has it open. Else SQLite would put files beside it, and leave them, or fail where it may not.
+        # No process has it open. Without `immutable`, SQLite would create files beside it.
         address += "&immutable=1"
     with database_errors(path), contextlib.ExitStack() as stack:
-        refuse_others(path, layout)
+        refuse_photo(path, layout)
         database = stack.enter_context(contextlib.closing(sqlite3.connect(address, uri=True)))
         (application,) = database.execute("PRAGMA application_id").fetchone()
         if application != layout.application:
-            raise EnvironmentFault(f"{path} is no ledger of ffprep's")
+            raise EnvironmentFault(f"{path} is not a ledger of ffprep")
         stack.pop_all()
     return database
 
 
-def refuse_others(path: Path, layout: Layout = LEDGER) -> None:
-    """Whoever names a photo as the ledger has mistaken it; it is not to be put aside as corrupt.
+def refuse_photo(path: Path, layout: Layout = LEDGER) -> None:
+    """Raise EnvironmentFault for a photo, which would be renamed as a corrupt ledger.
 
-    Nor is anything opened that is no file: a FIFO would hang.
+    Raises OSError for anything else that is not a regular file: to open a FIFO would hang.
     """
     try:
         with open_regular(path) as file:
             if sniff(file.read(HEAD_BYTES)):
-                raise EnvironmentFault(f"{path} is a picture, and no ledger; {layout.advice}")
+                raise EnvironmentFault(f"{path} is a picture, not a ledger; {layout.advice}")
     except PhotoError as error:
         if error.kind is not Kind.MISSING:
             raise OSError(errno.EINVAL, str(error)) from None
@@ -130,19 +133,25 @@ class LedgerUnusable(EnvironmentFault):
 
 @contextlib.contextmanager
 def database_errors(path: Path, layout: Layout = LEDGER) -> Iterator[None]:
-    """What keeps a ledger from being read or written, as LedgerUnusable."""
+    """Raise errors of the system and of SQLite as `database_error` translates them."""
     try:
         yield
     except (OSError, sqlite3.DatabaseError) as error:
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        known = isinstance(error, OSError | sqlite3.OperationalError)
-        if isinstance(error, sqlite3.DatabaseError) and not (known or is_corrupt(error)):
-            raise  # a mistake of ffprep's own
-        if code == sqlite3.SQLITE_FULL or getattr(error, "errno", None) == errno.ENOSPC:
-            raise LedgerUnusable(
-                path, "no space left on the disk", "make room and run again"
-            ) from None
-        if code == sqlite3.SQLITE_BUSY:  # it will be there again, and converting all costs more
-            words = f"the ledger {path} is locked by another program; run again when that has ended"
-            raise EnvironmentFault(words) from None
-        raise LedgerUnusable(path, reason(error), f"correct that, or {layout.advice}") from None
+        raise database_error(path, error, layout) from None
+
+
+def database_error(
+    path: Path, error: OSError | sqlite3.DatabaseError, layout: Layout = LEDGER
+) -> Exception:
+    """Return a LedgerUnusable, or an EnvironmentFault for a locked file; bugs as they are."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if isinstance(error, sqlite3.DatabaseError) and not (
+        isinstance(error, sqlite3.OperationalError) or is_corrupt(error)
+    ):
+        return error  # a bug in ffprep
+    if code == sqlite3.SQLITE_FULL or getattr(error, "errno", None) == errno.ENOSPC:
+        return LedgerUnusable(path, "no space left on the disk", "make room and run again")
+    if code == sqlite3.SQLITE_BUSY:  # not LedgerUnusable: the run must not go on and convert all
+        problem = f"the ledger {path} is locked by another program"
+        return EnvironmentFault(f"{problem}; run again when that has ended")
+    return LedgerUnusable(path, reason(error), f"correct that, or {layout.advice}")

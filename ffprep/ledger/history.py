@@ -1,4 +1,4 @@
-"""What a ledger tells: the last runs, totals, failures, the biggest and the slowest. Read-only."""
+"""What `ffprep status` reads from a ledger: last runs, totals, failures, largest and slowest photos."""
 
 import os
 import sqlite3
@@ -11,18 +11,18 @@ from itertools import chain
 from typing import Any
 
 from ffprep.core.shard import Shard
-from ffprep.ledger.ledger import name_of
+from ffprep.ledger.ledger import decode_name
 from ffprep.system.processes import lives
 
-_LAST = 5
-_MOST = 5
+_MAX_RUNS = 5
+_MAX_TOP = 5
 
 
 @dataclass(frozen=True, slots=True)
 class PastRun:
-    """One run. Times are in seconds since 1970; `ended` is None while it goes on, or when it was killed.
+    """One run. Times are in seconds since 1970; `ended` is None while it runs, or if it was killed.
 
-    `shard` is the one that it was of, such as 3/16.
+    `shard` is its shard, for example 3/16.
     """
 
     id: int
@@ -40,29 +40,27 @@ class PastRun:
     shard: str | None = None
 
     def describe(self) -> str:
-        """One line for people."""
+        """Return one line for people."""
         since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.started))
         since = f"{self.shard:>7}  {since}" if self.shard else since
         if self.ended is None:
+            process = f"process {self.pid} on {self.host}"
             return f"{since}  " + (
-                f"goes on, process {self.pid} on {self.host}"
-                if self.is_going_on
-                else f"was killed (process {self.pid} on {self.host})"
+                f"is running, {process}" if self.is_running else f"was killed ({process})"
             )
         parts = [f"{self.converted} converted", f"{self.fresh} fresh", f"{self.failed} failed"]
         parts += [f"{self.pruned} pruned"] * bool(self.pruned)
-        said = f"{', '.join(parts)} in {self.ended - self.started:.1f} s"
-        return f"{since}  {self.outcome}: {said}"
+        return f"{since}  {self.outcome}: {', '.join(parts)} in {self.ended - self.started:.1f} s"
 
     @property
-    def is_going_on(self) -> bool:
-        """Whether its process lives, as far as this machine can tell."""
+    def is_running(self) -> bool:
+        """Whether its process is alive; False for a process on another machine."""
         return self.ended is None and self.host == os.uname().nodename and lives(self.pid)
 
 
 @dataclass(frozen=True, slots=True)
-class Failed:
-    """A photo that failed, and has not succeeded since."""
+class FailedPhoto:
+    """A photo that failed, and has not been converted since."""
 
     source: str
     output: str
@@ -71,8 +69,8 @@ class Failed:
 
 
 @dataclass(frozen=True, slots=True)
-class Picked:
-    """One of the biggest outputs, by `bytes`, or of the slowest, by `seconds`."""
+class TopOutput:
+    """One of the largest outputs, by `bytes`, or of the slowest photos, by `seconds`."""
 
     source: str
     output: str
@@ -82,18 +80,18 @@ class Picked:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """The state of an output folder. The newest run comes first. `bytes` are those of all outputs."""
+    """The state of an output folder, the newest run first. `bytes` is the size of all outputs."""
 
     runs: tuple[PastRun, ...]
     converted: int
     bytes: int
     failures: dict[str, int]
-    biggest: tuple[Picked, ...]
-    slowest: tuple[Picked, ...]
+    biggest: tuple[TopOutput, ...]
+    slowest: tuple[TopOutput, ...]
 
     @classmethod
     def of(cls, database: sqlite3.Connection, shard: Shard | None = None) -> "History":
-        """Ask a ledger, that of a whole folder or of a shard."""
+        """Read the ledger of a whole folder, or of a shard."""
         count, total = database.execute(
             "SELECT count(*), coalesce(sum(output_bytes), 0) FROM jobs WHERE status = 'converted'"
         ).fetchone()
@@ -101,17 +99,17 @@ class History:
             "SELECT kind, count(*) FROM jobs WHERE status = 'failed' GROUP BY kind ORDER BY 2 DESC"
         )
         return cls(
-            runs=tuple(_runs(database, shard)),
+            runs=tuple(_past_runs(database, shard)),
             converted=count,
             bytes=total,
             failures=dict(kinds.fetchall()),
-            biggest=tuple(_picked(database, "output_bytes")),
-            slowest=tuple(_picked(database, "seconds")),
+            biggest=tuple(_top(database, "output_bytes")),
+            slowest=tuple(_top(database, "seconds")),
         )
 
     @classmethod
-    def together(cls, histories: "Sequence[History]") -> "History":
-        """Several as one; of each, its last run."""
+    def merged(cls, histories: "Sequence[History]") -> "History":
+        """Merge several histories. Of each, only the last run is kept."""
         kinds = Counter[str]()
         for history in histories:
             kinds.update(history.failures)
@@ -122,59 +120,63 @@ class History:
             converted=sum(history.converted for history in histories),
             bytes=sum(history.bytes for history in histories),
             failures=dict(kinds.most_common()),
-            biggest=tuple(nlargest(_MOST, biggest, key=lambda it: it.bytes)),
-            slowest=tuple(nlargest(_MOST, slowest, key=lambda it: it.seconds)),
+            biggest=tuple(nlargest(_MAX_TOP, biggest, key=lambda top: top.bytes)),
+            slowest=tuple(nlargest(_MAX_TOP, slowest, key=lambda top: top.seconds)),
         )
 
     def as_dict(self) -> dict[str, Any]:
-        """One JSON object's content."""
+        """Return the content of a JSON object."""
         return asdict(self)
 
     def totals(self) -> list[str]:
-        """What there is, for people: a line, or two."""
-        lines = [f"{self.converted} outputs, {_bytes(self.bytes)}"]
+        """Return the totals for people, in one or two lines."""
+        lines = [f"{self.converted} outputs, {_human_bytes(self.bytes)}"]
         if self.failures:
             kinds = ", ".join(f"{count} {kind}" for kind, count in self.failures.items())
             lines.append(f"failed: {kinds} (--failed names them)")
         return lines
 
     def describe(self) -> str:
-        """The same with what was done, a few lines."""
+        """Return totals, last runs, largest and slowest photos, in a few lines."""
         lines = [*self.totals(), "last runs"]
         lines += [f"    {run.describe()}" for run in self.runs]
         if self.converted:
             lines.append("biggest")
-            lines += [f"    {_bytes(it.bytes):>9}  {it.output}" for it in self.biggest]
+            lines += [f"    {_human_bytes(top.bytes):>9}  {top.output}" for top in self.biggest]
             lines.append("slowest")
-            lines += [f"    {it.seconds:7.2f} s  {it.source}" for it in self.slowest]
+            lines += [f"    {top.seconds:7.2f} s  {top.source}" for top in self.slowest]
         return "\n".join(lines)
 
 
-def _runs(database: sqlite3.Connection, shard: Shard | None) -> Iterator[PastRun]:
+def _past_runs(database: sqlite3.Connection, shard: Shard | None) -> Iterator[PastRun]:
     columns = ", ".join(name for name in PastRun.__dataclass_fields__ if name != "shard")
-    for row in database.execute(f"SELECT {columns} FROM runs ORDER BY id DESC LIMIT {_LAST}"):
+    for row in database.execute(f"SELECT {columns} FROM runs ORDER BY id DESC LIMIT {_MAX_RUNS}"):
         yield PastRun(*(*row, str(shard) if shard else None))
 
 
-def _picked(database: sqlite3.Connection, column: str) -> Iterator[Picked]:
+def _top(database: sqlite3.Connection, column: str) -> Iterator[TopOutput]:
     for source, folder, name, size, seconds in database.execute(
         "SELECT source, folder, name, output_bytes, seconds FROM jobs WHERE status = 'converted' "
-        f"ORDER BY {column} DESC LIMIT {_MOST}"
+        f"ORDER BY {column} DESC LIMIT {_MAX_TOP}"
     ):
-        yield Picked(name_of(source), name_of(folder) + name_of(name), size or 0, seconds or 0.0)
+        yield TopOutput(
+            decode_name(source), decode_name(folder) + decode_name(name), size or 0, seconds or 0.0
+        )
 
 
-def failures(database: sqlite3.Connection) -> Iterator[Failed]:
-    """Every photo that failed, in the order of the outputs."""
+def failed_photos(database: sqlite3.Connection) -> Iterator[FailedPhoto]:
+    """Yield every photo that failed, in the order of the outputs."""
     for source, folder, name, kind, message in database.execute(
         "SELECT source, folder, name, kind, message FROM jobs WHERE status = 'failed' "
         "ORDER BY folder, name, source"
     ):
-        yield Failed(name_of(source), name_of(folder) + name_of(name), kind, name_of(message))
+        yield FailedPhoto(
+            decode_name(source), decode_name(folder) + decode_name(name), kind, decode_name(message)
+        )
 
 
-def _bytes(count: int) -> str:
-    """A number of bytes as people read it, in powers of a thousand."""
+def _human_bytes(count: int) -> str:
+    """Return a number of bytes for people, in powers of 1000."""
     size = float(count)
     for unit in ("B", "kB", "MB", "GB"):
         if size < 1000:

@@ -1,7 +1,7 @@
-"""The ledger of an output folder: what was done, from what, with what. SQLite, one row a job and one a run.
+"""The ledger of an output folder, an SQLite file: one row per job, and one per run.
 
-A name is a text where it is UTF-8, and a blob else; outputs are relative to their folder, so that it can be
-moved, and sources are absolute.
+A name is stored as text if it is UTF-8, else as a blob. Outputs are relative to the output folder, so
+that the folder can be moved; sources are absolute.
 """
 
 import contextlib
@@ -18,25 +18,29 @@ from ffprep.core.job import Status
 from ffprep.core.spec import Spec
 from ffprep.errors import EnvironmentFault
 from ffprep.ledger.database import (
+    database_error,
     database_errors,
     is_corrupt,
     open_to_read,
     open_to_write,
-    refuse_others,
+    refuse_photo,
 )
 
-AT_ONCE = 512
-"""How many outputs are recalled by one query."""
+BATCH_SIZE = 512
+"""How many outputs one query looks for."""
+
+Name = str | bytes
+"""A name as SQLite stores it: see `encode_name`."""
 
 
 class Row(NamedTuple):
-    """What the ledger knows of one job. A tuple, since a run over a library makes one a photo.
+    """What the ledger knows about one job. A tuple, because a run over a library makes millions.
 
-    `name` is the output's, `source` the whole path, both as `key` gives them.
+    `name` is the output's, `source` the whole path.
     """
 
-    name: str | bytes
-    source: str | bytes
+    name: Name
+    source: Name
     status: str
     run: int
     spec: int | None = None
@@ -50,24 +54,28 @@ class Row(NamedTuple):
     width: int | None = None
     height: int | None = None
     kind: str | None = None
-    message: str | bytes | None = None
+    message: Name | None = None
 
 
-Proof = tuple[str | bytes, str | bytes, int, int, int, int, int]
-"""An output and its source, the Spec's number, bytes and mtime of the source, and of the output."""
+Fingerprint = tuple[Name, Name, int, int, int, int, int]
+"""Output, source, number of the Spec, bytes and mtime of the source, bytes and mtime of the output."""
 
 _COLUMNS = ", ".join(Row._fields)
-_THESE = f"FROM jobs WHERE folder = ? AND name IN ({', '.join('?' * AT_ONCE)})"
-_RECALL = f"SELECT {_COLUMNS} {_THESE}"
-_PROVEN = (
+_FROM_JOBS = f"FROM jobs WHERE folder = ? AND name IN ({', '.join('?' * BATCH_SIZE)})"
+_FIND_ROWS = f"SELECT {_COLUMNS} {_FROM_JOBS}"
+_FIND_FINGERPRINTS = (
     "SELECT name, source, spec, source_bytes, source_mtime, output_bytes, output_mtime "
-    f"{_THESE} AND status = 'converted'"
+    f"{_FROM_JOBS} AND status = 'converted'"
+)
+_INSERT_RUN = (
+    "INSERT INTO runs (started, pid, host, ffprep, ffmpeg, terms, output) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A job's new row, and the folder of its output, relative to the output folder."""
+    """A job's row, and the folder of its output, relative to the output folder."""
 
     folder: str
     row: Row
@@ -76,7 +84,10 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """Of a run: what converts, the terms under which a photo fails (other terms, another try), the output folder."""
+    """The conditions of a run: versions, output folder, and the limits under which photos fail.
+
+    A failure holds while the versions and the limits (`terms`) are the same.
+    """
 
     ffprep: str
     ffmpeg: str
@@ -84,8 +95,8 @@ class Conditions:
     output: str
 
 
-def key(name: str) -> str | bytes:
-    """A name, or words with one in them, as they stand in the ledger."""
+def encode_name(name: str) -> Name:
+    """Return a name, or a message with one in it, as the ledger stores it: text if it is UTF-8."""
     try:
         name.encode()
     except UnicodeEncodeError:
@@ -93,21 +104,21 @@ def key(name: str) -> str | bytes:
     return name
 
 
-def keys(names: Iterable[str]) -> list[str | bytes]:
-    """Many of them; most names are ASCII."""
-    return [name if name.isascii() else key(name) for name in names]
+def encode_names(names: Iterable[str]) -> list[Name]:
+    """Encode many names. Most are ASCII, which is quick to see."""
+    return [name if name.isascii() else encode_name(name) for name in names]
 
 
-def name_of(value: str | bytes) -> str:
-    """The same, back."""
+def decode_name(value: Name) -> str:
+    """Return a stored name as a string."""
     return os.fsdecode(value)
 
 
 class Ledger:
-    """An open ledger, held by one run. Use from one thread at a time.
+    """An open ledger of one run. Use it from one thread at a time.
 
-    A corrupt one is put aside, whenever that comes out, and `warn` is told. Raises EnvironmentFault for
-    what is no ledger of ffprep's, or cannot be written.
+    A corrupt ledger is renamed as soon as it is noticed, with a warning, and a new one begins. Raises
+    EnvironmentFault for a file that is not a ledger, and LedgerUnusable if the system refuses.
     """
 
     def __init__(
@@ -119,23 +130,23 @@ class Ledger:
     ) -> None:
         self.path = path
         self.read_only = read_only
-        self._warn = warn
         self.run = 0
-        self._ended = True  # none has begun
+        self._warn = warn
+        self._ended = True  # no run has begun
         self._synchronous = "FULL" if fsync else "NORMAL"
-        self._specs: dict[int, tuple[Spec, int]] = {}
+        self._spec_numbers: dict[int, tuple[Spec, int]] = {}
         self._conditions: Conditions | None = None
         with database_errors(path):
             if not read_only:
                 path.parent.mkdir(parents=True, exist_ok=True)
-            refuse_others(path)
-            self._database = self._opened()
+            refuse_photo(path)
+            self._database = self._open()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """What has not said how it ended was interrupted, while it was planned maybe."""
+        """Close the ledger. A run that did not record its end was interrupted."""
         try:
             if not self._ended:
                 with contextlib.suppress(EnvironmentFault):
@@ -144,7 +155,7 @@ class Ledger:
             with contextlib.suppress(sqlite3.Error):
                 self._database.close()
 
-    def _opened(self) -> sqlite3.Connection:
+    def _open(self) -> sqlite3.Connection:
         if self.read_only:
             return open_to_read(self.path)
         try:
@@ -156,42 +167,46 @@ class Ledger:
             return open_to_write(self.path, self._synchronous)
 
     def _put_aside(self) -> None:
-        """Give a corrupt ledger another name, for whoever wants to look into it."""
+        """Rename a corrupt ledger, and warn."""
         aside = self.path.with_name(f"{self.path.name}.corrupt-{time.strftime('%Y%m%d-%H%M%S')}")
         os.replace(self.path, aside)
-        self._warn(f"the ledger {self.path} was corrupt; it is {aside} now, and a new one is begun")
-        for end in ("-wal", "-shm"):
+        self._warn(f"the ledger {self.path} was corrupt; it is {aside} now, and a new one begins")
+        for suffix in ("-wal", "-shm"):
             with contextlib.suppress(FileNotFoundError):
-                os.unlink(f"{self.path}{end}")
+                os.unlink(f"{self.path}{suffix}")
 
     @contextlib.contextmanager
     def _guarded(self) -> Iterator[None]:
-        """Where a page in its middle turns out to be corrupt, go on with an empty ledger."""
-        with database_errors(self.path):
-            try:
-                yield
-            except sqlite3.DatabaseError as error:
-                if self.read_only or not is_corrupt(error):
-                    raise
-                self._database.close()
-                self._put_aside()
-                self._database = open_to_write(self.path, self._synchronous)
-                self._specs.clear()
-                self._begin()
+        """Translate errors; if the ledger turns out to be corrupt, go on with an empty one."""
+        try:
+            yield
+        except (OSError, sqlite3.DatabaseError) as error:
+            corrupt = isinstance(error, sqlite3.DatabaseError) and is_corrupt(error)
+            if self.read_only or not corrupt:
+                raise database_error(self.path, error) from None
+            with database_errors(self.path):
+                self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        self._database.close()
+        self._put_aside()
+        self._database = open_to_write(self.path, self._synchronous)
+        self._spec_numbers.clear()
+        self._insert_run()
 
     @contextlib.contextmanager
-    def _at_once(self) -> Iterator[None]:
-        """All of it, or none."""
+    def _transaction(self) -> Iterator[None]:
+        """Write everything or nothing."""
         with self._guarded(), self._database:
             self._database.execute("BEGIN")
             yield
 
     def begin(self, conditions: Conditions) -> frozenset[int]:
-        """Note that a run begins; the earlier ones whose failures still hold.
+        """Record the begin of a run; return the earlier runs whose failures still hold.
 
-        Raises EnvironmentFault where another output folder's runs are in it.
+        Raises EnvironmentFault if the ledger is that of another output folder.
         """
-        alike: list[int] = []
+        same: list[int] = []
         self._conditions = conditions
         with self._guarded():
             self._require_own(conditions.output)
@@ -199,36 +214,30 @@ class Ledger:
                 "SELECT id FROM runs WHERE (ffprep, ffmpeg, terms) = (?, ?, ?)",
                 (conditions.ffprep, conditions.ffmpeg, conditions.terms),
             )
-            alike = [id for (id,) in found]
+            same = [id for (id,) in found]
             if not self.read_only:
-                self._begin()
-        return frozenset(alike)
+                self._insert_run()
+        return frozenset(same)
 
     def _require_own(self, output: str) -> None:
-        """One that lies in its output folder may be moved with it."""
+        """Raise EnvironmentFault for another folder's ledger. One in its folder may move with it."""
         last = self._database.execute("SELECT output FROM runs ORDER BY id DESC LIMIT 1").fetchone()
-        if last and not self._lies_in(output) and name_of(last[0]) != output:
-            words = f"the ledger {self.path} is that of {name_of(last[0])}"
-            raise EnvironmentFault(f"{words}; {output} needs one of its own")
+        if last and not self._lies_in(output) and decode_name(last[0]) != output:
+            problem = f"the ledger {self.path} is that of {decode_name(last[0])}"
+            raise EnvironmentFault(f"{problem}; choose another --ledger for {output}")
 
     def _lies_in(self, output: str) -> bool:
         return os.path.realpath(self.path).startswith(os.path.join(output, ""))
 
-    def _begin(self) -> None:
+    def _insert_run(self) -> None:
         if self._conditions:
-            begun = self._database.execute(
-                "INSERT INTO runs (started, pid, host, ffprep, ffmpeg, terms, output) VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (
-                    time.time(),
-                    os.getpid(),
-                    os.uname().nodename,
-                    *map(key, astuple(self._conditions)),
-                ),
-            )
-            self.run, self._ended = begun.lastrowid or 0, False
+            process = time.time(), os.getpid(), os.uname().nodename
+            conditions = map(encode_name, astuple(self._conditions))
+            inserted = self._database.execute(_INSERT_RUN, (*process, *conditions))
+            self.run, self._ended = inserted.lastrowid or 0, False
 
     def end(self, outcome: str, counts: dict[str, int]) -> None:
-        """Note how a run ended, and how many photos became what."""
+        """Record how the run ended, and how many photos have each status."""
         self._ended = True
         columns = ", ".join(f"{status} = ?" for status in Status)
         with self._guarded():
@@ -237,10 +246,10 @@ class Ledger:
                 (time.time(), outcome, *(counts.get(status, 0) for status in Status), self.run),
             )
 
-    def spec(self, spec: Spec) -> int:
-        """The number by which rows know a Spec."""
-        # By identity: its own hash would cost more than all else of a fresh photo.
-        if known := self._specs.get(id(spec)):
+    def spec_number(self, spec: Spec) -> int:
+        """Return the number of a Spec in this ledger, 0 if a read-only ledger does not have it."""
+        # By identity: to hash a Spec would cost more than everything else for an up-to-date photo.
+        if known := self._spec_numbers.get(id(spec)):
             return known[1]
         number = 0
         with self._guarded():
@@ -251,38 +260,43 @@ class Ledger:
                 )
             found = self._database.execute("SELECT id FROM specs WHERE digest = ?", (spec.digest,))
             number = (found.fetchone() or (0,))[0]
-        self._specs[id(spec)] = spec, number
+        self._spec_numbers[id(spec)] = spec, number
         return number
 
     @property
-    def specs(self) -> set[int]:
-        """The Specs that this run has asked for, by their numbers."""
-        return {number for _, number in self._specs.values()}
+    def used_specs(self) -> set[int]:
+        """The numbers of the Specs of this run."""
+        return {number for _, number in self._spec_numbers.values()}
 
-    def proven(
-        self, folder: str, outputs: Sequence[str | bytes], tolerated: Sequence[str]
-    ) -> set[Proof]:
-        """The Proofs of at most AT_ONCE outputs of one folder, whose caveats are none but `tolerated`."""
+    def fingerprints(
+        self, folder: str, outputs: Sequence[Name], tolerated: Sequence[str]
+    ) -> set[Fingerprint]:
+        """Return the Fingerprints of converted outputs, without those with other caveats than `tolerated`.
+
+        The outputs are those of one folder, BATCH_SIZE at most.
+        """
         with self._guarded():
             marks = ", ".join("?" * len(tolerated))
-            asked = (key(folder), *_filled(outputs), *tolerated)
-            return set(self._database.execute(f"{_PROVEN} AND tolerated IN ({marks})", asked))
+            values = (encode_name(folder), *_padded(outputs), *tolerated)
+            query = f"{_FIND_FINGERPRINTS} AND tolerated IN ({marks})"
+            return set(self._database.execute(query, values))
         return set()
 
-    def recall(
-        self, folder: str, outputs: Sequence[str | bytes]
-    ) -> dict[tuple[str | bytes, str | bytes], Row]:
-        """What is known of at most AT_ONCE outputs of one folder, by output and source, all as keys."""
+    def rows(self, folder: str, outputs: Sequence[Name]) -> dict[tuple[Name, Name], Row]:
+        """Return the rows of outputs, by output and source.
+
+        The outputs are those of one folder, BATCH_SIZE at most.
+        """
         with self._guarded():
-            found = self._database.execute(_RECALL, (key(folder), *_filled(outputs)))
-            return {row[:2]: Row._make(row) for row in found}
+            values = (encode_name(folder), *_padded(outputs))
+            return {row[:2]: Row._make(row) for row in self._database.execute(_FIND_ROWS, values)}
         return {}
 
     def record(self, entries: Iterable[Entry]) -> None:
-        """Write rows, all or none. A converted output is nobody else's any more."""
-        with self._at_once():
+        """Write rows. A converted output belongs to its new source only."""
+        with self._transaction():
             for entry in entries:
-                folder, row = key(entry.folder), entry.row
+                folder, row = encode_name(entry.folder), entry.row
                 if row.status == Status.CONVERTED:
                     self._database.execute(
                         "DELETE FROM jobs WHERE folder = ? AND name = ? AND source != ?",
@@ -295,43 +309,47 @@ class Ledger:
                 )
 
     def forget(self, entries: Sequence[Entry]) -> None:
-        """Drop rows."""
+        """Delete rows."""
         if not entries:
             return
-        with self._at_once():
+        with self._transaction():
             self._database.executemany(
                 "DELETE FROM jobs WHERE folder = ? AND name = ? AND source = ?",
-                [(key(entry.folder), entry.row.name, entry.row.source) for entry in entries],
+                [
+                    (encode_name(entry.folder), entry.row.name, entry.row.source)
+                    for entry in entries
+                ],
             )
 
     def entries(self, status: Status) -> Iterator[Entry]:
-        """All rows of one status, in order, a few at a time: they may be forgotten meanwhile."""
-        last: tuple[str | bytes, str | bytes, str | bytes] = ("", "", "")
+        """Yield all rows with a status, in order. Rows may be forgotten meanwhile."""
+        last: tuple[Name, Name, Name] = ("", "", "")
         while True:
             found: list[Any] = []
             with self._guarded():
                 found = self._database.execute(
-                    f"SELECT folder, {_COLUMNS} FROM jobs WHERE status = '{status}' AND "
-                    f"(folder, name, source) > (?, ?, ?) ORDER BY folder, name, source LIMIT {AT_ONCE}",
+                    f"SELECT folder, {_COLUMNS} FROM jobs "
+                    f"WHERE status = '{status}' AND (folder, name, source) > (?, ?, ?) "
+                    f"ORDER BY folder, name, source LIMIT {BATCH_SIZE}",
                     last,
                 ).fetchall()
             if not found:
                 return
             for folder, *row in found:
-                yield Entry(name_of(folder), Row._make(row))
+                yield Entry(decode_name(folder), Row._make(row))
             last = found[-1][:3]
 
-    def meet(self, folder: str, rows: Sequence[Row]) -> None:
-        """Note that failures were met again, untried."""
+    def mark_met(self, folder: str, rows: Sequence[Row]) -> None:
+        """Record that this run met failures again, without trying the photos."""
         if self.read_only or not rows:
             return
-        with self._at_once():
+        with self._transaction():
             self._database.executemany(
                 "UPDATE jobs SET run = ? WHERE folder = ? AND name = ? AND source = ?",
-                [(self.run, key(folder), row.name, row.source) for row in rows],
+                [(self.run, encode_name(folder), row.name, row.source) for row in rows],
             )
 
 
-def _filled(outputs: Sequence[str | bytes]) -> list[str | bytes]:
-    """So many as a query asks for. What is added is no name: jobs without an output stand under the empty one."""
-    return [*outputs, *["/"] * (AT_ONCE - len(outputs))]
+def _padded(outputs: Sequence[Name]) -> list[Name]:
+    """Return as many names as a query asks for. The added ones are the name of no output."""
+    return [*outputs, *["/"] * (BATCH_SIZE - len(outputs))]

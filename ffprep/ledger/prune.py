@@ -1,4 +1,4 @@
-"""Outputs whose photo is gone: those that the ledger knows, and that nobody has altered since."""
+"""Pruning: remove outputs whose photo is gone, if the ledger has them and nobody has changed them."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -9,15 +9,18 @@ from ffprep.core.job import Result, Status
 from ffprep.core.location import Location, location_of
 from ffprep.errors import Kind, PhotoError
 from ffprep.ledger.freshness import Freshness
-from ffprep.ledger.ledger import AT_ONCE, Entry, Row, name_of
-from ffprep.ledger.rows import is_output
+from ffprep.ledger.ledger import BATCH_SIZE, Entry, Row, decode_name
+from ffprep.ledger.rows import has_output_stamp
 from ffprep.storage.protocol import storage_of
 from ffprep.storage.stamps import StampReader
 
 
 @dataclass(frozen=True, slots=True)
 class Pruning:
-    """Removes outputs of photos that were below `folders` once, which end in a separator, until `stopped`."""
+    """Removes outputs of photos that were in `folders`, until `stopped`.
+
+    The folders end in a separator.
+    """
 
     freshness: Freshness
     folders: tuple[str, ...]
@@ -25,47 +28,50 @@ class Pruning:
     stamps: StampReader = field(default_factory=StampReader)
 
     def results(self, remove: bool) -> Iterator[Result]:
-        """A Result for every output that is removed, or would be; a failed one for what could not be."""
+        """Yield a Result for every output that is pruned, or that cannot be removed.
+
+        Without `remove`, nothing is removed.
+        """
         ledger, gone = self.freshness.ledger, list[Entry]()
         for entry in chain(ledger.entries(Status.CONVERTED), ledger.entries(Status.FAILED)):
             if self.stopped():
                 break
-            source = name_of(entry.row.source)
+            source = decode_name(entry.row.source)
             if not source.startswith(self.folders) or not self.stamps.is_gone(source):
                 continue
-            result = self._pruned(entry, remove)
+            result = self._prune(entry, remove)
             if remove and self._has_no_output(entry, result):
                 gone.append(entry)
             if result:
                 yield result
-            if len(gone) >= AT_ONCE:
+            if len(gone) >= BATCH_SIZE:
                 ledger.forget(gone)
                 gone = []
         ledger.forget(gone)
 
-    def _pruned(self, entry: Entry, remove: bool) -> Result | None:
-        """Remove one output; None where that is not called for."""
+    def _prune(self, entry: Entry, remove: bool) -> Result | None:
+        """Remove one output; None if it is missing, or not as recorded."""
         output, row = self._output(entry), entry.row
         found = self.stamps.output(output)
-        if found is None or not is_output(row, found):
+        if found is None or not has_output_stamp(row, found):
             return None
         if self._was_altered(row, output):
             return None
-        source = location_of(name_of(row.source))
+        source = location_of(decode_name(row.source))
         if remove:
             try:
                 storage_of(output).remove(output, self.freshness.output)
             except PhotoError as error:
-                words = f"its photo is gone, but {output} cannot be removed: {error}"
-                return Result.failed(source, output, PhotoError(Kind.IO, words))
+                problem = f"the photo is gone, but {output} cannot be removed: {error}"
+                return Result.failed(source, output, PhotoError(Kind.IO, problem))
         return Result(source, output, Status.PRUNED, Size(row.width or 1, row.height or 1))
 
     def _output(self, entry: Entry) -> Location:
-        return self.freshness.output / f"{entry.folder}{name_of(entry.row.name)}"
+        return self.freshness.output / f"{entry.folder}{decode_name(entry.row.name)}"
 
     def _was_altered(self, row: Row, output: Location) -> bool:
-        """Return whether an output has another content, where contents count and one is known."""
-        if not self.freshness.renewal.checksum or row.output_hash is None:
+        """Return whether --checksum is set, and the output has another hash than recorded."""
+        if not self.freshness.rerun.checksum or row.output_hash is None:
             return False
         return row.output_hash != storage_of(output).content_hash(output)
 

@@ -1,4 +1,4 @@
-"""Which ledgers an output folder has: one of its own, or one of each shard; and what they tell together."""
+"""The ledgers of an output folder: one for the whole folder, or one for each shard."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -9,27 +9,27 @@ from itertools import chain
 from ffprep.core.location import Location
 from ffprep.core.shard import Shard
 from ffprep.ledger.database import database_errors, open_to_read
-from ffprep.ledger.history import Failed, History, failures
+from ffprep.ledger.history import FailedPhoto, History, failed_photos
 from ffprep.ledger.remote import ledger_errors, local_copy
 from ffprep.storage.protocol import storage_of
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerFile:
-    """A ledger that is there, and the shard that it is of."""
+    """A ledger that exists, and its shard, if it is that of a shard."""
 
     path: Location
     shard: Shard | None = None
 
     @classmethod
-    def beside(cls, whole: Location) -> Iterator["LedgerFile"]:
-        """Yield the one of a whole folder, at this place, and those of its shards."""
+    def find_all(cls, whole: Location) -> Iterator["LedgerFile"]:
+        """Yield the ledger at the path of a whole folder's, and those of shards beside it."""
         with ledger_errors(whole):
             storage = storage_of(whole)
-            there = storage.stat(whole)
+            exists = storage.stat(whole)
             pages = storage.list(whole.parent, top=True)
             names = [each.name for page in pages for each in page.objects]
-        if there:
+        if exists:
             yield cls(whole)
         for name in names:
             if shard := Shard.owner(path := whole.parent / name, whole):
@@ -37,7 +37,7 @@ class LedgerFile:
 
     @contextmanager
     def opened(self) -> Iterator[sqlite3.Connection]:
-        """The ledger, to be read. Raises EnvironmentFault for what is none."""
+        """Open the ledger for reading. Raises EnvironmentFault if it is not a ledger."""
         with (
             local_copy(self.path) as path,
             database_errors(path),
@@ -47,43 +47,46 @@ class LedgerFile:
 
     @property
     def last_start(self) -> float:
-        """When its last run began."""
+        """The time when its last run began."""
         with self.opened() as database:
             return database.execute("SELECT max(started) FROM runs").fetchone()[0] or 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Ledgers:
-    """Those of an output folder: of its last run's split into shards, if any, and of `others` that were before."""
+    """The ledgers of an output folder: `current` are those of the last run's division into shards.
 
-    kept: tuple[LedgerFile, ...]
+    `others` are those of earlier divisions.
+    """
+
+    current: tuple[LedgerFile, ...]
     others: tuple[LedgerFile, ...] = ()
 
     @classmethod
     def of(cls, whole: Location) -> "Ledgers":
-        """All that there are, by the place of the one for a whole folder. Raises EnvironmentFault."""
-        splits: dict[int, list[LedgerFile]] = {}
-        for kept in LedgerFile.beside(whole):
-            splits.setdefault(kept.shard.count if kept.shard else 1, []).append(kept)
-        for of_one in splits.values():
-            of_one.sort(key=lambda kept: kept.shard.number if kept.shard else 0)
-        order = list(splits)
-        if len(order) > 1:
-            order.sort(key=lambda count: -max(kept.last_start for kept in splits[count]))
-        others = chain.from_iterable(splits[count] for count in order[1:])
-        return cls(tuple(splits[order[0]]) if order else (), tuple(others))
+        """Find all ledgers by the path of a whole folder's. Raises EnvironmentFault."""
+        by_count: dict[int, list[LedgerFile]] = {}
+        for file in LedgerFile.find_all(whole):
+            by_count.setdefault(file.shard.count if file.shard else 1, []).append(file)
+        for files in by_count.values():
+            files.sort(key=lambda file: file.shard.number if file.shard else 0)
+        counts = list(by_count)
+        if len(counts) > 1:
+            counts.sort(key=lambda count: -max(file.last_start for file in by_count[count]))
+        others = chain.from_iterable(by_count[count] for count in counts[1:])
+        return cls(tuple(by_count[counts[0]]) if counts else (), tuple(others))
 
     @property
     def history(self) -> History:
-        """What they tell. There has to be one."""
+        """The history of all current ledgers together. There must be one at least."""
         histories = []
-        for kept in self.kept:
-            with kept.opened() as database:
-                histories.append(History.of(database, kept.shard))
-        return histories[0] if len(histories) == 1 else History.together(histories)
+        for file in self.current:
+            with file.opened() as database:
+                histories.append(History.of(database, file.shard))
+        return histories[0] if len(histories) == 1 else History.merged(histories)
 
-    def failures(self) -> Iterator[Failed]:
-        """Every photo that failed, one ledger after the other."""
-        for kept in self.kept:
-            with kept.opened() as database:
-                yield from failures(database)
+    def failed_photos(self) -> Iterator[FailedPhoto]:
+        """Yield every photo that failed, one ledger after the other."""
+        for file in self.current:
+            with file.opened() as database:
+                yield from failed_photos(database)

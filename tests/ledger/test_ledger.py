@@ -549,7 +549,7 @@ def test_what_is_no_file_is_neither_ledger_nor_lock(convert, ffprep, photos: Pat
         ran = ffprep(*command)
         assert (ran.code, "the next run will convert everything again" in ran.err) == (1, True)
         ran = ffprep(*command, "--retry-failed")  # all would be tried
-        assert (ran.code, "--retry-failed goes by the ledger" in ran.err) == (3, True)
+        assert (ran.code, "--retry-failed needs the ledger" in ran.err) == (3, True)
         (out / ".ffprep" / name).unlink()
         if name == "ledger.db":
             continue

@@ -15,7 +15,7 @@ from ffprep.system.files import LEDGER
 from ffprep.system.messages import say
 
 if TYPE_CHECKING:
-    from ffprep.ledger.history import Failed, History
+    from ffprep.ledger.history import FailedPhoto, History
     from ffprep.submit.store import StoredSubmission, StoredSubmissions
 
 
@@ -41,13 +41,13 @@ def status(
         path = ledger or output / LEDGER
         ledgers = Ledgers.of(path)
         tells_clips = not ledger and _tell_submissions(output, failed, as_json)
-        if not ledgers.kept:
+        if not ledgers.current:
             if tells_clips:
                 continue
             words = f"{path}: there is no ledger; it is kept by `ffprep convert ... -o {output}`"
             raise UsageError(words)
         if failed:
-            _tell_failed(ledgers.failures(), as_json)
+            _tell_failed(ledgers.failed_photos(), as_json)
             continue
         histories.append(ledgers.history)
         _tell_of(output, histories[-1], as_json)
@@ -56,7 +56,7 @@ def status(
             words = f"{len(others)} ledgers of another split are not counted, {such}"
             say(f"{words}; remove them if that is over")
     if len(histories) > 1 and not as_json:
-        click.echo("together: " + "\n".join(History.together(histories).totals()))
+        click.echo("together: " + "\n".join(History.merged(histories).totals()))
 
 
 def _tell_submissions(output: Location, failed: bool, as_json: bool) -> bool:
@@ -73,7 +73,7 @@ def _tell_submissions(output: Location, failed: bool, as_json: bool) -> bool:
     return True
 
 
-def _tell_failed(failed: Iterable["Failed | StoredSubmission"], as_json: bool) -> None:
+def _tell_failed(failed: Iterable["FailedPhoto | StoredSubmission"], as_json: bool) -> None:
     from ffprep.cli.reporting import text
 
     for each in failed:

@@ -29,7 +29,6 @@ _POLL = 0.05
 _GRACE = 0.5
 """Seconds for running uploads after an interrupt; `system.pool` waits no longer. Later ones count as
 not done: they may be there, and are uploaded again by the next run."""
-_BYTES_A_PIXEL, _HEADER = 8, 1 << 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,13 +192,12 @@ def _listed_bytes(source: Location) -> int:
 
 def _download(source: Location, path: Path, converter: Converter) -> None:
     """Download a photo, unless it is a file. Raise PhotoError."""
+    from ffprep.storage.downloads import fetch_photo
+
     if source == path or converter.processes.stopped:
         return
-    policy, size = converter.policy, _listed_bytes(source)
-    if size > _BYTES_A_PIXEL * policy.max_pixels + _HEADER:
-        words = f"{size} bytes are more than a photo of {policy.max_pixels} pixels has"
-        raise PhotoError(Kind.TOO_LARGE, f"{words}; raise --max-pixels if it is one")
-    found = storage_of(source).fetch(source, path, listed_stamp(source))
+    policy = converter.policy
+    found = fetch_photo(source, path, policy.max_pixels)
     if policy.preserve_times:
         os.utime(path, ns=(found.modified, found.modified))
 

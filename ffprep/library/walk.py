@@ -14,7 +14,7 @@ from itertools import groupby, islice
 from pathlib import Path
 
 from ffprep.core.formats import SUFFIXES, looks_like_photo, output_format
-from ffprep.core.location import Location, names_url, spelt
+from ffprep.core.location import Location, Remote, location_of, names_url, spelt
 from ffprep.errors import PhotoError, UsageError
 from ffprep.library.selection import Selection
 from ffprep.system.files import (
@@ -61,9 +61,16 @@ class Listing:
 class FoundPhoto:
     """A photo that a walk found, or the error that kept the walk from reading it."""
 
-    path: Path
+    path: Location
     error: PhotoError | None = None
     has_sidecar: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LocalPhoto(FoundPhoto):
+    """A photo that is a file of this machine."""
+
+    path: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,11 +158,14 @@ class Walk:
     def files(self) -> Iterator[FoundPhoto]:
         """Yield the photos one by one."""
         for listing in self.listings():
+            if listing.stamps or is_url(listing.folder):
+                yield from _objects(listing)
+                continue
             if listing.error:
-                yield FoundPhoto(Path(listing.folder), listing.error)
+                yield LocalPhoto(Path(listing.folder), listing.error)
             for name in listing.names:
                 sidecar = name in listing.sidecars
-                yield FoundPhoto(Path(listing.folder + name), has_sidecar=sidecar)
+                yield LocalPhoto(Path(listing.folder + name), has_sidecar=sidecar)
 
     def _named_files(self, paths: Iterable[str]) -> Iterator[Listing]:
         for folder, group in groupby(paths, lambda path: path[: path.rfind("/") + 1]):
@@ -254,6 +264,13 @@ class Walk:
 
     def _selected(self, here: _Folder, folders: list[str]) -> list[str]:
         return [name for name in folders if self.selection.enters(here.relative + name)]
+
+
+def _objects(listing: Listing) -> Iterator[FoundPhoto]:
+    if listing.error:
+        yield FoundPhoto(location_of(listing.folder), listing.error)
+    for name, stamp in zip(listing.names, listing.stamps, strict=True):
+        yield FoundPhoto(Remote(listing.folder + name, stamp), None, name in listing.sidecars)
 
 
 def is_folder(path: str | os.PathLike[str]) -> bool:

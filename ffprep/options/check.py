@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from ffprep.core.location import Location
 from ffprep.core.policy import Policy
 from ffprep.core.target import Target
 from ffprep.options.frame import filter_folders, read_frames, read_overrides, read_target
@@ -23,14 +23,14 @@ from ffprep.options.shared import (
     SIZE_OR_TARGET,
     options,
 )
-from ffprep.options.types import PATH
+from ffprep.options.types import AnyLocation
 
 if TYPE_CHECKING:
     from ffprep.config.sidecars import PhotoOverrides
     from ffprep.core.mode import Mode
     from ffprep.core.spec import Spec
 
-_PATHS = click.argument("paths", nargs=-1, required=True, type=PATH, metavar="PATH...")
+_PATHS = click.argument("paths", nargs=-1, required=True, type=AnyLocation(), metavar="PATH...")
 CHECK = options(_PATHS, SIZE_OR_TARGET, FOLLOW_LINKS, JOBS, MAX_PIXELS, MAX_MEMORY, AS_JSON)
 INFO = options(
     _PATHS,
@@ -60,7 +60,7 @@ class InspectOptions:
     `policy` has the limits of one picture. `json` is the form of the report.
     """
 
-    paths: tuple[Path, ...]
+    paths: tuple[Location, ...]
     follow_links: bool
     policy: Policy
     jobs: int
@@ -102,7 +102,7 @@ def read_info(params: Mapping[str, Any]) -> InfoOptions:
 def _shared(params: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields of InspectOptions."""
     return {
-        "paths": tuple(map(Path, params["paths"])),
+        "paths": tuple(params["paths"]),
         "follow_links": params["follow_links"],
         "policy": Policy(max_pixels=params["max_pixels"], max_memory=params["max_memory"]),
         "jobs": params["jobs"],

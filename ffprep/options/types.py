@@ -52,7 +52,7 @@ class LocalPath(click.Path):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Refuse a URL: a path would lose one of its slashes."""
         if names_url(os.fspath(value)):
-            advice = "only convert and status work with URLs"
+            advice = "only convert, check, info and status work with URLs"
             if isinstance(param, click.Option):
                 advice = f"{param.opts[0]} takes a local path"
             self.fail(f"{value} is a URL; {advice}", param, ctx)

@@ -11,7 +11,7 @@ from ffprep.core.mode import Fit, Mode
 from ffprep.core.spec import Spec
 from ffprep.errors import PhotoError
 from ffprep.image.sandbox import DecoderPool
-from ffprep.library.walk import FoundPhoto
+from ffprep.library.walk import LocalPhoto
 from ffprep.run.inspect import Finding, Inspection
 
 
@@ -26,7 +26,7 @@ def describe(
     The frames have the same crop bounds.
     """
 
-    def describe_one(found: FoundPhoto, decoders: DecoderPool) -> Finding:
+    def describe_one(found: LocalPhoto, decoders: DecoderPool) -> Finding:
         try:
             picture = inspection.probe(found, decoders)
             extras = decoders.extras(found.path, picture)

@@ -4,25 +4,30 @@ Nothing is written.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Generator, Iterator
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ffprep.core.geometry import Size
 from ffprep.core.image_info import ImageInfo
+from ffprep.core.location import Location
 from ffprep.core.policy import Policy
 from ffprep.core.target import Target, check
 from ffprep.errors import PhotoError
 from ffprep.image.probe import Extras
 from ffprep.image.sandbox import DecoderPool
-from ffprep.library.walk import FoundPhoto, Walk
-from ffprep.system.files import FileStamp
+from ffprep.library.walk import FoundPhoto, LocalPhoto, Walk
+from ffprep.storage.protocol import storage_of
+from ffprep.system.files import SIDECAR, FileStamp
 from ffprep.system.pool import StopRules, run_chunks
 from ffprep.system.processes import Processes
 
 if TYPE_CHECKING:
     from ffprep.core.fitting import Framing
+
+
+_LocalCopy: TypeAlias = Callable[[FoundPhoto], AbstractContextManager[LocalPhoto]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +38,7 @@ class Finding:
     for each size. `left` is the size that the crop bounds leave.
     """
 
-    path: Path
+    path: Location
     picture: ImageInfo | None = None
     extras: Extras = field(default_factory=Extras)
     error: PhotoError | None = None
@@ -41,7 +46,7 @@ class Finding:
     framings: "tuple[tuple[Size, str, Framing], ...]" = ()
     recommended: tuple[tuple[Size, str], ...] = ()
     left: Size | None = None
-    sidecar: Path | None = None
+    sidecar: Location | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the content of a JSON line. Width and height are those of the upright picture."""
@@ -132,7 +137,7 @@ def _as_dict(framing: "Framing") -> dict[str, Any]:
 class Inspection:
     """Inspects every picture among `paths` and in folders below, on `workers` threads."""
 
-    paths: tuple[Path, ...]
+    paths: tuple[Location, ...]
     follow_links: bool
     policy: Policy
     workers: int
@@ -141,7 +146,7 @@ class Inspection:
     def verify(self, target: Target) -> Generator[Finding, None, None]:
         """Decode every picture as a whole; yield a Finding for each, with the rules it breaks."""
 
-        def verify_one(found: FoundPhoto, decoders: DecoderPool) -> Finding:
+        def verify_one(found: LocalPhoto, decoders: DecoderPool) -> Finding:
             picture = None
             try:
                 picture = self.probe(found, decoders)
@@ -155,24 +160,44 @@ class Inspection:
         return self.each(verify_one)
 
     def each(
-        self, inspect_one: Callable[[FoundPhoto, DecoderPool], Finding]
+        self, inspect_one: Callable[[LocalPhoto, DecoderPool], Finding]
     ) -> Generator[Finding, None, None]:
         """Yield the Finding of every picture, in the order of the walk."""
         processes = self.processes
-        with DecoderPool(processes, self.policy) as decoders:
+        with DecoderPool(processes, self.policy) as decoders, self._photos() as (photos, local):
 
             def work(found: FoundPhoto) -> Iterator[Finding]:
-                yield inspect_one(found, decoders)
+                if isinstance(found, LocalPhoto):
+                    yield inspect_one(found, decoders)
+                    return
+                with local(found) as copy:
+                    finding = inspect_one(copy, decoders)
+                sidecar = found.path.parent / (found.path.name + SIDECAR)
+                yield replace(
+                    finding, path=found.path, sidecar=sidecar if finding.sidecar else None
+                )
 
             yield from run_chunks(
-                Walk(self.paths, follow_links=self.follow_links).files(),
+                photos,
                 work,
                 self.workers,
                 ordered=True,
                 stop=StopRules(lambda: processes.stopped, processes.stop),
             )
 
-    def probe(self, found: FoundPhoto, decoders: DecoderPool) -> ImageInfo:
+    @contextmanager
+    def _photos(self) -> Iterator[tuple[Iterable[FoundPhoto], _LocalCopy]]:
+        """Yield all photos, and what yields a local copy of those that are in stores."""
+        photos = Walk(self.paths, follow_links=self.follow_links).files()
+        if all(storage_of(path).is_local for path in self.paths):
+            yield photos, nullcontext  # type: ignore[misc]
+            return
+        from ffprep.run.downloads import downloads
+
+        with downloads(self.policy.max_pixels) as folder:
+            yield folder.ahead(photos), folder.local
+
+    def probe(self, found: LocalPhoto, decoders: DecoderPool) -> ImageInfo:
         """Return what a file contains. Raise PhotoError if it is not a picture."""
         if found.error:
             raise found.error

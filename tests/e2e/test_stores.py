@@ -522,11 +522,68 @@ def test_a_file_of_jobs_may_name_urls(ffprep: Command, tmp_path: Path) -> None:
     assert 'output = "s3://ready"' in shown
 
 
-def test_commands_that_look_take_files_only(ffprep: Command) -> None:
-    for command in ("check", "info"):
-        ran = ffprep(command, "s3://photos", *SIZE)
-        assert ran.code == 2
-        assert "s3://photos is a URL" in ran.err
+def test_compare_takes_files_only(ffprep: Command) -> None:
+    ran = ffprep("compare", "s3://photos/a.jpg", "-o", "sheet.jpg", *SIZE)
+    assert ran.code == 2
+    assert "s3://photos/a.jpg is a URL" in ran.err
+
+
+def test_check_and_info_read_objects(s3: Bucketeer, home: Path, tmp_path: Path) -> None:
+    put(s3, {f"in/{n}.jpg": photo(n) for n in range(40)} | {"in/deep/cut.jpg": photo(9)[:600]})
+    put(s3, {"in/odd.jpg": b"no picture", "in/notes.txt": b"", "other.jpg": photo(1)})
+    put(s3, {"in/3.jpg.ffprep.toml": b'mode = "pad"'})
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+
+    def run(*arguments: str, **environment: str) -> Ran:
+        argv = [*FFPREP, *arguments]
+        environment = s3.environment | {"TMPDIR": str(temporary)} | environment
+        done = subprocess.run(argv, capture_output=True, env=environment, timeout=600)
+        return Ran(done.returncode, done.stdout, done.stderr.decode())
+
+    s3.faults.append(lambda r: "cut" if r.reads_object and r.turn == 1 else None)
+    checked = run("check", "s3://photos/in", "--size", "80x60")
+    assert checked.code == 1, checked.err
+    lines = checked.out.decode().splitlines()
+    assert all(line.startswith("s3://photos/in/") for line in lines)
+    assert any(line.startswith("s3://photos/in/deep/cut.jpg: damaged: ") for line in lines)
+    assert any(line.startswith("s3://photos/in/odd.jpg: unsupported: ") for line in lines)
+    wrong = {line.partition(": ")[0] for line in lines}
+    of_right_size = {f"s3://photos/in/{n}.jpg" for n in range(0, 40, 7)}
+    assert len(wrong) == 42 - len(of_right_size)
+    assert not wrong & of_right_size
+    assert not list(temporary.iterdir())
+
+    one = run("check", "s3://photos/in/7.jpg", "--size", "80x60", "--json")
+    assert (one.code, json.loads(one.out)["path"]) == (0, "s3://photos/in/7.jpg")
+    missing = run("check", "s3://photos/in/none.jpg", *SIZE)
+    assert missing.code == 1
+    assert missing.out == b"s3://photos/in/none.jpg: missing: there is no such object (any more)\n"
+    empty = run("check", "s3://photos/empty/", *SIZE)
+    assert (empty.code, empty.out[:27]) == (1, b"s3://photos/empty: missing:")
+    assert run("check", "s3://typo/in", *SIZE).code == 3
+    assert run("check", "s3://photos/in", *SIZE, AWS_ACCESS_KEY_ID="wrong").code == 3
+
+    told = run("info", "s3://photos/in/3.jpg", *SIZE, "--json")
+    assert told.code == 0, told.err
+    found = json.loads(told.out)
+    assert (found["path"], found["width"]) == ("s3://photos/in/3.jpg", 83)
+    assert found["sidecar"] == "s3://photos/in/3.jpg.ffprep.toml"
+
+
+def test_an_interrupt_ends_a_check_of_objects(s3: Bucketeer, home: Path) -> None:
+    put(s3, {f"{n}.jpg": photo(n) for n in range(20)})
+    hung = lambda r: "hang" if r.reads_object and r.path.endswith("7.jpg") else None  # noqa: E731
+    s3.faults.append(hung)
+    argv = [*FFPREP, "check", "s3://photos", *SIZE]
+    run = subprocess.Popen(argv, env=s3.environment, stdout=subprocess.PIPE)
+    while run.poll() is None and not any(hung(request) for request in s3.seen):
+        time.sleep(0.02)
+    began = time.monotonic()
+    run.terminate()
+    run.communicate(timeout=60)
+    assert run.returncode == 143
+    assert time.monotonic() - began < 10
 
 
 def test_without_the_extra_a_sentence_says_what_to_install(home: Path, tmp_path: Path) -> None:
@@ -581,6 +638,14 @@ class Memory:
 @pytest.fixture
 def memory() -> Memory:
     return Memory()
+
+
+def test_check_from_python_reads_objects(memory: Memory) -> None:
+    memory.pipe_file("/photos/a.jpg", photo(0))
+    memory.pipe_file("/photos/b.jpg", photo(1))
+    findings = {str(each.path): each.broken for each in library.check("memory://photos", "80x60")}
+    assert findings["memory://photos/a.jpg"] == ()
+    assert len(findings["memory://photos/b.jpg"]) == 1
 
 
 def test_a_store_in_memory(memory: Memory) -> None:
@@ -735,4 +800,4 @@ def test_a_sidecar_beside_an_object_frames_it(memory: Memory) -> None:
     named = ("memory://photos/1.jpg", "memory://other", "64x64")
     assert [result.mode for result in library.convert(*named)] == ["pad"]
     memory.pipe_file("/photos/2.jpg.ffprep.toml", b"#" * 5000)
-    assert "larger than" in str(next(r for r in library.convert(*line) if r.failure).failure)
+    assert "at most" in str(next(r for r in library.convert(*line) if r.failure).failure)

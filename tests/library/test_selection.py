@@ -125,7 +125,11 @@ def test_dates_are_local_unless_they_say_otherwise(monkeypatch: pytest.MonkeyPat
         ("--exclude", "#new", "'#new' matches nothing"),
         ("--exclude", "[a", "'[a' matches nothing"),
         ("--exclude", "[z-a]", "'[z-a]' is not a pattern"),
-        ("--include", "[[:upper:]]*", "'[[:upper:]]*': classes such as [:alpha:] are not supported"),
+        (
+            "--include",
+            "[[:upper:]]*",
+            "'[[:upper:]]*': classes such as [:alpha:] are not supported",
+        ),
         ("--since", "yesterday", "'yesterday' is not a time"),
         ("--since", "2026-13-01", "'2026-13-01' is not a time"),
         ("--since", "0001-01-01", "'0001-01-01' is not a time"),

@@ -261,7 +261,7 @@ def test_check_says_where_it_has_verified_nothing(ffprep, tmp_path: Path, words)
     (tmp_path / "notes.txt").write_text("No picture.")
     ran = ffprep("check", tmp_path, "--size", "9x9", *words)
     assert (ran.code, ran.out) == (0, b"")
-    assert ran.err == f"ffprep: no picture in {tmp_path}: nothing was verified\n"
+    assert ran.err == f"ffprep: no pictures in {tmp_path}; nothing was verified\n"
 
 
 def test_a_file_of_targets_that_is_none_is_told(ffprep, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from ffprep.system.shutdown import Signals
 @click.command()
 @CHECK
 def check(**params: Any) -> None:
-    """Verify pictures that exist; one line for each rule that one of them breaks. Writes nothing."""
+    """Verify existing pictures; print a line for each broken rule. Nothing is written."""
     from ffprep.cli.reporting import text
     from ffprep.run.inspect import Inspection
 
@@ -31,17 +31,17 @@ def check(**params: Any) -> None:
                 click.echo(f"{text.printable_path(finding.path)}: {words}")
     if not count:
         paths = ", ".join(map(text.printable_path, options.paths))
-        say(f"no picture in {paths}: nothing was verified")
+        say(f"no pictures in {paths}; nothing was verified")
     sys.exit(ExitCode.SOME_FAILED if failed else ExitCode.OK)
 
 
 @click.command()
 @INFO
 def info(**params: Any) -> None:
-    """Tell what files hold, and what each mode would make of them.
+    """Show what photos contain, and how each mode would frame them.
 
-    Format, size as shown and as stored, orientation, alpha, profile; with --size or --target, also what
-    is enlarged, cut, set in bars, and which mode is recommended.
+    Format, size upright and as stored, orientation, alpha, profile. With --size or --target also
+    what is enlarged, cut or becomes bars, and which mode is recommended.
     """
     from ffprep.cli.reporting import text
     from ffprep.run.describe import describe

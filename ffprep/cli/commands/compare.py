@@ -1,4 +1,4 @@
-"""`ffprep compare`: one photo in every mode, side by side. And the hidden `frame`: its pixels."""
+"""`ffprep compare`: a photo in every mode. And the hidden `frame`: the pixels of a photo."""
 
 import os
 import sys
@@ -21,10 +21,10 @@ from ffprep.system.shutdown import Signals, leave_now
 @click.command()
 @COMPARE
 def compare(**params: Any) -> None:
-    """Draw a photo in every mode, side by side, in one picture."""
+    """Make one picture that shows a photo in every mode, side by side."""
     from ffprep.cli.reporting import text
     from ffprep.config.sidecars import read_sidecar, sidecar_path
-    from ffprep.conversion import contact_sheet as sheet
+    from ffprep.conversion import contact_sheet
     from ffprep.conversion.converter import Converter
     from ffprep.conversion.ffmpeg_binary import find
 
@@ -34,10 +34,11 @@ def compare(**params: Any) -> None:
     with Signals() as signals:
         signals.while_running(converter.processes.stop)
         try:
-            with _told(photo):
-                own = read_sidecar(photo) if os.path.lexists(sidecar_path(photo)) else None
-                spec = options.overrides.spec(photo, options.spec, own).in_modes(modes[0])
-                warnings = sheet.draw(photo, options.output, spec, modes, converter)
+            with _exit_on_photo_error(photo):
+                has_sidecar = os.path.lexists(sidecar_path(photo))
+                override = read_sidecar(photo) if has_sidecar else None
+                spec = options.overrides.spec(photo, options.spec, override).in_modes(modes[0])
+                warnings = contact_sheet.draw(photo, options.output, spec, modes, converter)
         finally:
             if signals.number is not None:
                 leave_now(128 + signals.number)
@@ -51,21 +52,21 @@ def compare(**params: Any) -> None:
 @MAX_MEMORY
 @COLOUR
 def frame(path: Path, max_pixels: int, max_memory: int, colour: str) -> None:
-    """Write a photo's pixels to stdout, for an ffmpeg that cannot read it (see --dry-run)."""
+    """Write a photo's pixels to stdout, for ffmpeg commands of --dry-run that cannot read it."""
     from ffprep.image.sandbox import DecoderPool
     from ffprep.system.processes import Processes
 
     policy = Policy(max_pixels=max_pixels, max_memory=max_memory)
-    with DecoderPool(Processes(), policy) as viewers, _told(path):
-        picture, _ = viewers.probe_colours(path, policy.max_pixels, colour == "keep")
-        with viewers.decoded(path, picture) as (_, pixels):
+    with DecoderPool(Processes(), policy) as decoders, _exit_on_photo_error(path):
+        picture, _ = decoders.probe_colours(path, policy.max_pixels, colour == "keep")
+        with decoders.decoded(path, picture) as (_, pixels):
             for part in pixels:
                 sys.stdout.buffer.write(part)
 
 
 @contextmanager
-def _told(path: Path) -> Iterator[None]:
-    """Say what is wrong with a photo, and leave."""
+def _exit_on_photo_error(path: Path) -> Iterator[None]:
+    """Print the error of a photo, and exit."""
     from ffprep.cli.reporting import text
 
     try:

@@ -1,4 +1,4 @@
-"""`ffprep modes` and `ffprep targets`: the lists of what ffprep knows by name."""
+"""`ffprep modes` and `ffprep targets`: print the known modes and targets."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from ffprep.options.shared import AS_JSON, FILTERS, TARGETS
 @FILTERS
 @AS_JSON
 def list_modes(filters: tuple[Path, ...], as_json: bool) -> None:
-    """List the modes: what each keeps, what it loses, what it suits."""
+    """List the modes: what each keeps, what each loses, what each suits."""
     from ffprep.cli.reporting import text
     from ffprep.config.modes import all_modes
     from ffprep.options.frame import filter_folders
@@ -33,7 +33,7 @@ def list_modes(filters: tuple[Path, ...], as_json: bool) -> None:
 @TARGETS
 @AS_JSON
 def list_targets(targets: tuple[Path, ...], as_json: bool) -> None:
-    """List the named destinations, and what each takes."""
+    """List the targets: named destinations, with their rules."""
     from ffprep.cli.reporting import text
     from ffprep.config.targets import all_targets
     from ffprep.options.frame import target_files

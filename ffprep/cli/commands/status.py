@@ -1,4 +1,4 @@
-"""`ffprep status`: what the ledgers of output folders say, and what was submitted for clips."""
+"""`ffprep status`: what the ledgers of output folders contain, and the submissions for clips."""
 
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -21,59 +21,62 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("outputs", nargs=-1, required=True, type=AnyLocation(), metavar="OUT...")
-@click.option("--failed", is_flag=True, help="Name every photo that failed, and why.")
+@click.option("--failed", is_flag=True, help="List every photo that failed, with the reason.")
 @click.option(
-    "--ledger", type=AnyLocation(), metavar="PATH", help="Where the ledger is, if not in OUT."
+    "--ledger", type=AnyLocation(), metavar="PATH", help="The ledger, if it is not in OUT."
 )
 @AS_JSON
 def status(
     outputs: tuple[Location, ...], failed: bool, ledger: Location | None, as_json: bool
 ) -> None:
-    """Tell what was done in output folders, and what failed, of shards all together; what was submitted for clips."""
+    """Show what was converted, what failed, and what was submitted for clips.
+
+    The shards of an output folder are counted together.
+    """
     from ffprep.cli.reporting import text
     from ffprep.ledger.history import History
     from ffprep.ledger.shards import Ledgers
 
     if ledger and len(outputs) > 1:
-        raise UsageError("--ledger is that of one OUT; ask for one at a time")
+        raise UsageError("--ledger works with one OUT at a time")
     histories = []
     for output in outputs:
         path = ledger or output / LEDGER
         ledgers = Ledgers.of(path)
-        tells_clips = not ledger and _tell_submissions(output, failed, as_json)
+        has_submissions = not ledger and _print_submissions(output, failed, as_json)
         if not ledgers.current:
-            if tells_clips:
+            if has_submissions:
                 continue
-            words = f"{path}: there is no ledger; it is kept by `ffprep convert ... -o {output}`"
+            words = f"there is no ledger {path}; `ffprep convert ... -o {output}` makes one"
             raise UsageError(words)
         if failed:
-            _tell_failed(ledgers.failed_photos(), as_json)
+            _print_failed(ledgers.failed_photos(), as_json)
             continue
         histories.append(ledgers.history)
-        _tell_of(output, histories[-1], as_json)
+        _print_summary(output, histories[-1], as_json)
         if others := ledgers.others:
-            such = f"such as {text.printable_path(others[0].path)}"
-            words = f"{len(others)} ledgers of another split are not counted, {such}"
-            say(f"{words}; remove them if that is over")
+            example = text.printable_path(others[0].path)
+            words = f"{len(others)} ledgers of another split are not counted, for example {example}"
+            say(f"{words}; remove them if these runs are over")
     if len(histories) > 1 and not as_json:
         click.echo("together: " + "\n".join(History.merged(histories).totals()))
 
 
-def _tell_submissions(output: Location, failed: bool, as_json: bool) -> bool:
-    """Tell what was submitted for the clips of a folder, if anything was."""
+def _print_submissions(output: Location, failed: bool, as_json: bool) -> bool:
+    """Print the submissions of a folder; return False if there are none."""
     from ffprep.submit.store import read_submissions
 
     found = read_submissions(output) if isinstance(output, Path) else None
     if found is None:
         return False
     if failed:
-        _tell_failed(found.failed, as_json)
+        _print_failed(found.failed, as_json)
     else:
-        _tell_of(output, found, as_json)
+        _print_summary(output, found, as_json)
     return True
 
 
-def _tell_failed(failed: Iterable["FailedPhoto | StoredSubmission"], as_json: bool) -> None:
+def _print_failed(failed: Iterable["FailedPhoto | StoredSubmission"], as_json: bool) -> None:
     from ffprep.cli.reporting import text
 
     for each in failed:
@@ -83,7 +86,7 @@ def _tell_failed(failed: Iterable["FailedPhoto | StoredSubmission"], as_json: bo
             click.echo(text.printable(f"{each.source}: {each.kind}: {each.message}"))
 
 
-def _tell_of(output: Location, found: "History | StoredSubmissions", as_json: bool) -> None:
+def _print_summary(output: Location, found: "History | StoredSubmissions", as_json: bool) -> None:
     from ffprep.cli.reporting import text
 
     if as_json:

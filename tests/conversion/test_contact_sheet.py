@@ -20,7 +20,7 @@ def test_a_sheet_shows_the_photo_and_every_mode(ffprep, tmp_path: Path, size: st
     sheet = opened(tmp_path / "sheet.png")
     assert sheet.width <= 1920
     assert sheet.height <= 1080
-    # Nothing but paper at the edges; labels in nearly black.
+    # Only paper at the edges; labels in nearly black.
     edges = [sheet.getpixel((x, y)) for x in (0, sheet.width - 1) for y in (0, sheet.height - 1)]
     assert all(is_paper(pixel) for pixel in edges)  # type: ignore[arg-type]
     assert sheet.convert("L").getextrema()[0] < 40  # type: ignore[operator]

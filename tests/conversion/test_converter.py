@@ -1,4 +1,4 @@
-"""LocalJobs to Results with the real ffmpeg; a fake one only for what it cannot be made to do."""
+"""LocalJobs to Results with the real ffmpeg; with a fake one for faults that it does not have."""
 
 import os
 import stat
@@ -149,13 +149,13 @@ def test_a_jpeg_with_a_larger_size_in_its_header_is_rejected(tmp_path: Path) -> 
     detail().resize((45, 33)).save(path)
     data = bytearray(path.read_bytes())
     place = data.index(b"\xff\xc0") + 5
-    data[place : place + 4] = b"\x0b\xb8\x0b\xb8"  # 3000x3000, of which Pillow makes grays
+    data[place : place + 4] = b"\x0b\xb8\x0b\xb8"  # 3000x3000, which Pillow fills with gray
     path.write_bytes(data)
     assert kind(one(path)) is Kind.DAMAGED
 
 
 def test_two_graphs_without_a_frame_are_not_reported_as_a_crash(tmp_path: Path) -> None:
-    """FFmpeg 9.0.2 ends with a fault of memory where a table is in the way of no picture."""
+    """FFmpeg 9.0.2 ends with a segmentation fault if no frame reaches a look-up table."""
     path = tmp_path / "in.png"
     wide = profile_of(Cicp(12, 13))
     assert wide is not None
@@ -351,7 +351,7 @@ def test_a_mode_that_misses_the_size_publishes_nothing(tmp_path: Path) -> None:
 def test_real_photos_come_out_right(tmp_path: Path) -> None:
     assert PHOTOS
     paths = sorted((PHOTOS / "camera").iterdir())
-    # Their colours as they are: what becomes of those is test_colour's question.
+    # Colours are kept; test_colour tests their conversion.
     spec = Spec(Size(400, 300), find_mode("stretch"), OUTPUT_FORMATS["png"], colour="keep")
     jobs = [LocalJob(path, tmp_path / f"{i}.png", spec) for i, path in enumerate(paths)]
     for result in convert(*jobs):
@@ -374,7 +374,7 @@ def test_real_damage_is_reported(tmp_path: Path) -> None:
 
 
 def oddities(folder: Path) -> list[Path]:
-    """Photos of many kinds, sound, odd and damaged, under names that are hard to pass on."""
+    """Make photos of many kinds, sound, odd and damaged, with difficult names."""
     exif = Image.Exif()
     exif[0x0112] = 6
     see_through = detail(90, 70)
@@ -499,7 +499,7 @@ def test_without_links_photos_are_converted_one_by_one(
         detail().save(tmp_path / f"{number}.jpg")
         jobs.append(LocalJob(tmp_path / f"{number}.jpg", tmp_path / f"out/{number}.jpg", SPEC))
 
-    def refuse(self: Path, target: str) -> None:  # such a disk cannot be had everywhere
+    def refuse(self: Path, target: str) -> None:  # not every machine has such a disk
         raise PermissionError(1, "Operation not permitted")
 
     monkeypatch.setattr(Path, "symlink_to", refuse)

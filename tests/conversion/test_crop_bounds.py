@@ -26,20 +26,20 @@ BOUNDS = ["0.25,0,1,0.5", "0.1,0.2,0.77,0.9", "0.333,0.5,0.337,1", "0,0,0.5,0.5"
 
 
 def cut(image: Image.Image, bounds: Bounds) -> Image.Image:
-    """Pillow's crop, each edge at the nearest pixel."""
+    """Crop with Pillow, each edge at the nearest pixel."""
     edges = (bounds.left, image.width), (bounds.top, image.height)
     edges += (bounds.right, image.width), (bounds.bottom, image.height)
     return image.crop(tuple(math.floor(edge * side + 0.5) for edge, side in edges))  # type: ignore[arg-type]
 
 
 def on_red(image: Image.Image) -> Image.Image:
-    """Without alpha; colours under no alpha at all are nobody's."""
+    """Lay a picture on red, since colours of transparent pixels do not matter."""
     image = image.convert("RGBA")
     return Image.alpha_composite(Image.new("RGBA", image.size, "red"), image)
 
 
 def as_it_is(size: tuple[int, int], bounds: Bounds) -> Spec:
-    """A Spec that only cuts."""
+    """Return a Spec that only crops."""
     return Spec(Size(*size), find_mode("stretch"), PNG, bounds=bounds)
 
 
@@ -74,7 +74,7 @@ def test_the_crop_equals_pillows_to_the_pixel(tmp_path: Path, text: str, kind: s
 
 
 def test_rounding_errors_move_no_edge(tmp_path: Path) -> None:
-    """0.29 of 50 is 14.5, and the further pixel is the 15th; floats make 14.499999999999998 of it."""
+    """0.29 * 50 is rounded up to 15, though it is 14.499999999999998 in floating point."""
     coordinates(50, 50).save(tmp_path / "in.png")
     image = made(tmp_path / "in.png", as_it_is((10, 10), Bounds(0.29, 0.29, 0.49, 0.49)))
     assert image.getpixel((0, 0))[:2] == (15, 15)  # type: ignore[index]
@@ -95,7 +95,7 @@ def test_bounds_are_of_the_upright_photo(tmp_path: Path, suffix: str, orientatio
 
 @pytest.mark.parametrize("name", ["in.heic", "alpha.heic", "in.avif", "cmyk.jpg", "moving.webp"])
 def test_crops_are_the_same_with_every_decoder(tmp_path: Path, name: str) -> None:
-    """HEIC has a demuxer of its own; what FFmpeg leaves out comes as Pillow's pixels."""
+    """FFmpeg decodes most files, HEIC by another demuxer; Pillow decodes the others."""
     photo, path = ramp(641, 483), tmp_path / name
     if name.startswith("alpha"):
         photo.putalpha(Image.linear_gradient("L").resize(photo.size))
@@ -114,7 +114,7 @@ def test_crops_are_the_same_with_every_decoder(tmp_path: Path, name: str) -> Non
 def test_colours_stay_in_their_place_wherever_the_edges_are(
     tmp_path: Path, subsampling: int
 ) -> None:
-    """Subsampled chroma cannot be cut at odd pixels; 16 dB are lost where it is all the same."""
+    """Subsampled chroma cannot be cut at odd pixels; doing so anyway loses 16 dB."""
     photo = Image.new("RGB", (320, 240), "red")
     for x in range(0, 320, 32):
         photo.paste("blue", (x, 0, x + 16, 240))

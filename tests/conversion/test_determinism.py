@@ -24,7 +24,7 @@ SHARED = ("a.jpg", "b.jpg", "a.png", "b.png")
 
 
 def photos(folder: Path) -> list[Path]:
-    """Make a photo of every input format and kind of pixel, and two of formats that share a stream."""
+    """Make a photo of every input format and kind of pixel, and two for each stream."""
     folder.mkdir()
     image = ramp(90, 70)
     alpha = Image.merge("RGBA", (*image.split(), Image.linear_gradient("L").resize(image.size)))
@@ -50,7 +50,7 @@ def _heic(image: Image.Image, path: Path) -> None:
 
 
 def of_size(number: int, sources: list[Path]) -> list[Path]:
-    """Select the photos for a size: those that share streams, and each of the others at two sizes."""
+    """Select the photos of a size: those that share streams, and others at two sizes each."""
     count = len(SIZES)
     return [p for i, p in enumerate(sources) if p.name in SHARED or (i - number) % count < 2]
 

@@ -1,4 +1,4 @@
-"""Quality on JPEG's familiar scale, chroma subsampling, and what the other encoders are told."""
+"""Quality on JPEG's usual scale, chroma subsampling, and the options of other encoders."""
 
 from io import BytesIO
 from pathlib import Path
@@ -25,7 +25,7 @@ def jpeg(photo: Path, **options: object) -> Path:
 
 
 def sampling(path: Path) -> str:
-    """By the factors of luma and chroma; FFmpeg writes 1x2 for all three of them where others write 1x1."""
+    """Return the subsampling by all factors; FFmpeg writes 4:4:4 as 1x2 three times."""
     with Image.open(path) as image:
         (_, *luma, _), (_, *chroma, _), _ = image.layer  # type: ignore[attr-defined]
     ratios = luma[0] // chroma[0], luma[1] // chroma[1]
@@ -36,7 +36,7 @@ def sampling(path: Path) -> str:
 @pytest.mark.parametrize("quality", [75, 85, 90, 95])
 def test_quality_is_that_of_pillow(tmp_path: Path, quality: int, chroma: str) -> None:
     photo = tmp_path / "photo.png"
-    # Noise as fine as a photo's, since a quantiser is judged by what it throws away.
+    # Noise as fine as a photo's, since that is what a quantiser loses.
     detail(640, 480).filter(ImageFilter.GaussianBlur(0.7)).save(photo)
     ours, theirs = jpeg(photo, quality=quality, subsampling=chroma), BytesIO()
     opened(photo).save(theirs, "JPEG", quality=quality, subsampling=CHROMA[chroma])

@@ -42,7 +42,7 @@ def test_a_jpeg_without_an_end_is_suspected_and_not_yet_damaged() -> None:
 def test_a_complaint_in_a_sequence_may_be_about_the_photos_around_it() -> None:
     third = FRAME.replace("pts:      0", "pts:      3")
     log = read(FRAME + "[bmp @ 0x55] [error] missing line alignment\n" + third)
-    assert not log.may_complain_about(0)  # it was told before the complaint
+    assert not log.may_complain_about(0)  # it was logged before the complaint
     assert all(log.may_complain_about(number) for number in (1, 3, 9))
     assert not read(FRAME + third).may_complain_about(3)
 

@@ -1,4 +1,4 @@
-"""What the graphs do to pixels, seen through Pillow, with the real ffmpeg."""
+"""The effect of filtergraphs on pixels, with the real ffmpeg, decoded by Pillow."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ CONVERTER = Converter(find(), Policy())
 
 
 def made(source: Path, spec: Spec) -> Image.Image:
-    """Convert `source` and decode what came out."""
+    """Convert `source` and decode the output."""
     output = source.with_name(f"out.{spec.format.name}")
     (result,) = CONVERTER.convert([LocalJob(source, output, spec)])
     assert result.failure is None, result.failure
@@ -37,7 +37,7 @@ def saved(folder: Path, image: Image.Image, name: str = "in.png") -> Path:
 
 
 def origin(image: Image.Image, x: int, y: int) -> tuple[int, int]:
-    """Where a pixel of a `coordinates` picture stood."""
+    """Return the original place of a pixel of a `coordinates` picture."""
     red, green, blue = image.getpixel((x, y))
     return red + 256 * (blue // 16), green + 256 * (blue % 16)
 
@@ -81,7 +81,7 @@ def test_pad_is_centred_to_the_pixel_and_its_bars_are_exact(
 ) -> None:
     color = Color.parse(background)
     spec = Spec(Size(*frame), find_mode("pad"), PNG, background=color)
-    # No channel of the photo can be mistaken for the bars.
+    # No channel of the photo has the value of the bars.
     image = made(saved(tmp_path, Image.new("RGB", photo, (90, 160, 200))), spec)
     bars = (color.red, color.green, color.blue) + ((color.alpha,) if not color.opaque else ())
     photo_pixel = (90, 160, 200) + ((255,) if not color.opaque else ())
@@ -118,7 +118,7 @@ def test_scaling_is_as_good_as_lanczos(tmp_path: Path, mode: str) -> None:
 
 
 def test_photos_lose_nothing_but_pixels(tmp_path: Path) -> None:
-    """What a camera makes: detail in lightness, colours that change slowly, 4:4:4 to 4:2:0."""
+    """Make pictures like a camera's: detailed lightness, smooth colours, 4:4:4 to 4:2:0."""
     figures = []
     for number, (width, height) in enumerate([(960, 720), (961, 723), (722, 1284), (2000, 1001)]):
         grain = Image.effect_noise((width, height), 60).convert("RGB")

@@ -1,4 +1,4 @@
-"""What a single photo may cost: pixels that are not there, and bytes."""
+"""Enlarging, and the bytes of an output."""
 
 from pathlib import Path
 

@@ -38,7 +38,7 @@ def test_shares_are_between_0_and_1_and_areas_add_up(fit: Fit, photo: Size, fram
     assert 0 <= framing.lost < 1
     assert 0 <= framing.bars < 1
     assert framing.distortion >= 1
-    if fit is Fit.COVER:  # what is left of the photo, enlarged, is the frame
+    if fit is Fit.COVER:  # the crop of the photo, enlarged, is the frame
         shown = photo.pixels * (1 - framing.lost) * framing.factor**2
         assert shown == pytest.approx(frame.pixels)
     if fit is Fit.CONTAIN:  # the whole photo, enlarged, is the frame without its bars

@@ -82,7 +82,7 @@ def test_crops_that_share_an_edge_share_it_in_pixels(size: Size, edges: tuple[fl
 def test_edges_are_rounded_and_a_crop_of_less_than_a_pixel_is_empty(
     fractions: tuple[float, float], length: int, edges: tuple[int, int] | None
 ) -> None:
-    """Floats make 14.499999999999998 of 0.29 times 50."""
+    """0.29 * 50 is 14.499999999999998 in floating point."""
     bounds, photo = Bounds(fractions[0], 0, fractions[1], 1), Size(length, 1)
     size, left = bounds.of(photo), bounds.corner(photo)[0]
     assert (size and (left, left + size.width)) == edges

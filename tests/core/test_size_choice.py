@@ -26,7 +26,7 @@ def of(name: str, fit: Fit) -> SizeChoice:
 
 
 def change(fit: Fit, photo: Size, frame: Size) -> tuple[Fraction, Fraction]:
-    """What is cut, in bars, or distorted, and how many times as large it becomes; in exact fractions."""
+    """Return the share that is cut, bars or distorted, and the scale; in exact fractions."""
     across, down = (
         Fraction(frame.width, photo.width),
         Fraction(frame.height, photo.height),
@@ -38,7 +38,7 @@ def change(fit: Fit, photo: Size, frame: Size) -> tuple[Fraction, Fraction]:
 @pytest.mark.parametrize("name", [name for name in TARGETS if name not in ENVELOPES])
 @given(photo=photos, fit=st.sampled_from(Fit))
 def test_the_size_that_changes_a_photo_least_is_chosen(name: str, photo: Size, fit: Fit) -> None:
-    """Where the largest that enlarges nothing, or the one that enlarges least, is as good within a per cent."""
+    """Of sizes within one per cent of it, the largest that enlarges least is chosen."""
     choice = of(name, fit)
     changes = {size: change(fit, photo, size) for size in choice.sizes}
     least = min(done for done, _ in changes.values())
@@ -56,7 +56,7 @@ def test_the_size_that_changes_a_photo_least_is_chosen(name: str, photo: Size, f
         ("azure-sora-1", Fit.COVER, "4000x2250", "1920x1080"),
         ("azure-sora-1", Fit.COVER, "1280x720", "1280x720"),
         ("azure-sora-1", Fit.COVER, "600x600", "480x480"),
-        # 854x480 is wider than 16:9 by a hair.
+        # 854x480 is a little wider than 16:9.
         ("azure-sora-1", Fit.COVER, "4000x2000", "1920x1080"),
         ("azure-sora-1", Fit.FILL, "4000x2000", "1920x1080"),
         ("azure-sora-1", Fit.CONTAIN, "2000x400", "1920x1080"),

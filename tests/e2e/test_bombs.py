@@ -1,4 +1,4 @@
-"""Decompression bombs: small files that claim, or hold, more pixels than any memory does."""
+"""Decompression bombs: small files that claim or hold more pixels than memory can."""
 
 import os
 import struct
@@ -16,11 +16,11 @@ from tests.support.pictures import opened
 
 GIANT = (65500, 65500)
 MOST = 1_500_000_000
-"""What ffprep and all its children may take together, in bytes."""
+"""The memory that ffprep and all its children may use together, in bytes."""
 
 
 def png(width: int, height: int, kind: int, depth: int = 8) -> bytes:
-    """A PNG of zeros, packed as well as can be. `kind` is its colour type."""
+    """Make a PNG of zeros, with the best compression. `kind` is its colour type."""
     channels = {0: 1, 2: 3, 4: 2, 6: 4}[kind]
     packer, row = zlib.compressobj(9), bytes(1 + width * channels * depth // 8)
     rows = b"".join(packer.compress(row) for _ in range(height)) + packer.flush()
@@ -32,7 +32,7 @@ def png(width: int, height: int, kind: int, depth: int = 8) -> bytes:
 
 
 def claims(folder: Path) -> None:
-    """One file a format that says it is 65500 x 65500, or as much as the format can."""
+    """Make a file of each format that claims 65500 x 65500, or the format's largest size."""
     image, side = Image.new("RGB", (64, 48), (9, 99, 9)), GIANT[0]
     for suffix in ("jpg", "png", "gif", "bmp", "tif", "webp", "avif", "jp2"):
         image.save(folder / f"claim.{suffix}", **({"lossless": True} if suffix == "webp" else {}))
@@ -63,7 +63,7 @@ def claims(folder: Path) -> None:
 
 
 def holds(folder: Path) -> None:
-    """Files that hold what they say: just less than ffprep's limit, and mostly too much for its memory."""
+    """Make files with all their pixels: under the pixel limit, most over the memory limit."""
     side = 16_200
     for name, kind, depth, length in (("gray", 0, 8, side), ("rgba16", 6, 16, 10_000)):
         (folder / f"{name}.png").write_bytes(png(length, length, kind, depth))
@@ -75,7 +75,7 @@ def holds(folder: Path) -> None:
 
 
 def tree(top: int) -> int:
-    """The memory of a process and of all below it, what they share counted once."""
+    """Return the memory of a process and its children; shared memory counts once."""
     family, total = [top], 0
     for pid in family:
         with suppress(OSError):

@@ -1,4 +1,4 @@
-"""Photos by strangers: none reads another file, calls anybody, or speaks for FFmpeg."""
+"""Hostile photos: none reads another file, uses the network or forges FFmpeg's log."""
 
 import os
 import select
@@ -63,13 +63,14 @@ def test_a_name_that_reads_like_the_log_stops_no_run(tmp_path: Path, suffix: str
     assert len(list((tmp_path / "out" / folder.name).iterdir())) == 3
 
 
-# --- What names a canary, in the languages that FFmpeg and others read.
+# --- Scripts that name a canary, in the languages that FFmpeg and others read.
 SCRIPTS = {
     "ffconcat": "ffconcat version 1.0\nfile '{file}'\n",
     "ffconcat-beside": "ffconcat version 1.0\nfile {beside}\nduration 1\n",
     "ffconcat-url": "ffconcat version 1.0\nfile '{url}'\noption protocol_whitelist file,http,tcp\n",
     "concat-plain": "file '{file}'\nfile 'file:{file}'\nfile '{url}'\n",
-    "m3u8": "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{file}\n#EXTINF:1,\n{url}\n#EXT-X-ENDLIST\n",
+    "m3u8": "#EXTM3U\n#EXT-X-TARGETDURATION:1\n"
+    "#EXTINF:1,\n{file}\n#EXTINF:1,\n{url}\n#EXT-X-ENDLIST\n",
     "m3u8-key": '#EXTM3U\n#EXT-X-KEY:METHOD=AES-128,URI="{url}"\n#EXT-X-MAP:URI="{file}"\n'
     "#EXTINF:1,\nconcat:{file}|{file}\n#EXT-X-ENDLIST\n",
     "mpd": '<?xml version="1.0"?>\n<MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static" '
@@ -82,19 +83,23 @@ SCRIPTS = {
     'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="64" '
     'height="48"><image width="64" height="48" xlink:href="file://{file}"/><image width="9" '
     'height="9" xlink:href="{url}"/><text>&x;</text></svg>\n',
-    "imf": '<?xml version="1.0"?>\n<AssetMap><ChunkList><Chunk><Path>{file}</Path></Chunk></ChunkList>'
+    "imf": '<?xml version="1.0"?>\n<AssetMap><ChunkList>'
+    "<Chunk><Path>{file}</Path></Chunk></ChunkList>"
     "</AssetMap>\n",
     "asx": '<asx version="3.0"><entry><ref href="{url}"/></entry></asx>\n',
     "pls": "[playlist]\nFile1={url}\nFile2={file}\nNumberOfEntries=2\n",
     "script": "#!/bin/sh\ncat '{file}' > '{mark}'\n",
-    "sdp": "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=video {port} RTP/AVP 26\n",
+    "sdp": "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\n"
+    "m=video {port} RTP/AVP 26\n",
     "rtsp": "RTSPtextRTSP://127.0.0.1:{port}/x.png\n",
     "ass": "[Script Info]\nScriptType: v4.00+\nVideo File: {file}\n[Events]\n"
     "Dialogue: 0,0:00:00.00,0:00:01.00,Default,,0,0,0,,{url}\n",
     "srt": "1\n00:00:00,000 --> 00:00:01,000\n<img src='{url}'>\n",
-    "vtt": "WEBVTT\n\nSTYLE\n::cue {{ background: url({url}) }}\n\n00:00.000 --> 00:01.000\n{file}\n",
+    "vtt": "WEBVTT\n\nSTYLE\n::cue {{ background: url({url}) }}\n\n"
+    "00:00.000 --> 00:01.000\n{file}\n",
     "postscript": "%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 64 48\n({file}) run\nshowpage\n",
-    "mvg": "push graphic-context\nviewbox 0 0 64 48\nimage over 0,0 0,0 'url({url})'\npop graphic-context\n",
+    "mvg": "push graphic-context\nviewbox 0 0 64 48\n"
+    "image over 0,0 0,0 'url({url})'\npop graphic-context\n",
     "ffmetadata": ";FFMETADATA1\ntitle=movie={file}\n",
     "concat": "concat:{file}|{file}\n",
     "subfile": "subfile,,start,0,end,0,,:{file}\n",
@@ -119,7 +124,7 @@ GOOD = ["good 1.jpg", "good 2.jpg", "good 3.png", "good 4.png"]
 
 
 class Canary:
-    """A picture that nobody may read, a port that nobody may call, and a mark that no script may leave."""
+    """A file that must not be read, a port that must not be called, a file not to be written."""
 
     def __init__(self, folder: Path) -> None:
         self.file, self.mark = folder / "canary1.dat", folder.parent / "mark"
@@ -133,7 +138,7 @@ class Canary:
         self.rest()
 
     def rest(self) -> None:
-        """Read last before it was written, so that any reading now changes the time (relatime)."""
+        """Set the access time before the last change, so that any read updates it (relatime)."""
         os.utime(self.file, ns=(1, os.stat(self.file).st_mtime_ns))
 
     def texts(self) -> dict[str, bytes]:
@@ -176,7 +181,7 @@ def canary(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Canary]:
 
 @pytest.fixture(scope="module")
 def hostile(canary: Canary) -> Path:
-    """Every script under every suffix: as it is, and behind the first bytes of what its name says."""
+    """Make every script with every suffix, also after the first bytes of that format."""
     folder = canary.file.parent
     for (name, text), suffix in product(canary.texts().items(), SUFFIXES):
         (folder / f"{name}-{suffix[1:]}{suffix}").write_bytes(text)
@@ -187,13 +192,13 @@ def hostile(canary: Canary) -> Path:
 
 
 def is_right(told: dict[str, str]) -> bool:
-    """Nothing but the good photos passed, and all else failed as it should."""
+    """Require that only the good photos passed, and all others failed with the right kind."""
     failed = {name: kind for name, kind in told.items() if kind not in ("unsupported", "damaged")}
     return sorted(failed) == GOOD and len(told) == 2 * len(SCRIPTS) * len(SUFFIXES) + len(GOOD)
 
 
 def test_the_canary_detects_a_read(canary: Canary, hostile: Path) -> None:
-    """Without its fences, FFmpeg does what the scripts say; else the tests below would prove nothing."""
+    """Without restrictions, FFmpeg runs the scripts; else the tests below prove nothing."""
     naive = [find().path, "-v", "quiet", "-safe", "0", "-protocol_whitelist", "file,http,tcp"]
     for name, sings in (("ffconcat", "read"), ("ffconcat-url", "called")):
         script = hostile / f"{name}-png.png"
@@ -245,7 +250,7 @@ def test_single_photos_and_sheets_read_no_script(
 def test_ffmpeg_reads_no_script_even_without_the_probe(
     canary: Canary, hostile: Path, tmp_path: Path
 ) -> None:
-    """Alone by every demuxer, and as a stream by every decoder that has them."""
+    """Single files by every demuxer, and streams by every decoder that has them."""
     names = [hostile / f"{name}-png.png" for name in SCRIPTS]
     (tmp_path / "in").mkdir()
     (tmp_path / "out").mkdir()
@@ -265,9 +270,9 @@ def test_ffmpeg_reads_no_script_even_without_the_probe(
     assert canary.sings() == ""
 
 
-# --- Containers: pictures with other things beside them.
+# --- Containers with more than a picture.
 def boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """The boxes of an ISO container: names and contents."""
+    """Return the boxes of an ISO container: names and contents."""
     at = 0
     while at < len(data):
         length, name = struct.unpack(">I4s", data[at : at + 8])
@@ -280,7 +285,7 @@ def box(name: bytes, content: bytes) -> bytes:
 
 
 def edited(data: bytes, name: bytes, change: Callable[[bytes], bytes]) -> bytes:
-    """A movie with the content of one kind of box changed, wherever it is, and all lengths right."""
+    """Change the content of all boxes of one name in a movie, and adjust all lengths."""
     nests = (b"moov", b"trak", b"mdia", b"minf", b"dinf", b"stbl")
     parts = []
     for found, content in boxes(data):
@@ -293,7 +298,7 @@ def edited(data: bytes, name: bytes, change: Callable[[bytes], bytes]) -> bytes:
 
 
 def movie(codec: str, folder: Path) -> bytes:
-    """A track of a codec that no photo has, all red."""
+    """Make a red track of a codec that no photo has."""
     path = folder / "track.mov"
     argv = [find().path, "-v", "error", "-y", "-f", "lavfi", "-i", "color=red:s=64x48:d=0.1:r=10"]
     subprocess.run([*argv, "-c:v", codec, "-f", "mov", path], check=True)
@@ -301,8 +306,8 @@ def movie(codec: str, folder: Path) -> bytes:
 
 
 def with_track(photo: bytes, track: bytes) -> bytes:
-    """A photo with a movie behind it in the same container."""
-    (length,) = struct.unpack(">I", track[:4])  # of its own `ftyp`, which goes
+    """Make a photo with a movie behind it in the same container."""
+    (length,) = struct.unpack(">I", track[:4])  # of its own `ftyp`, which is removed
     shift = len(photo) - length
 
     def moved(offsets: bytes) -> bytes:
@@ -313,7 +318,7 @@ def with_track(photo: bytes, track: bytes) -> bytes:
 
 
 def elsewhere(track: bytes, path: Path) -> bytes:
-    """A movie whose pictures lie in another file (an `alis` data reference, as mov.c reads it)."""
+    """Make a movie with its pictures in another file (an `alis` data reference, see mov.c)."""
     name = os.fsencode(path)
     name_record = struct.pack(">hh", 2, len(name)) + name + b"\0" * (len(name) % 2)
     path_record = struct.pack(">hh", 18, len(name)) + name + b"\0" * (len(name) % 2)
@@ -324,7 +329,7 @@ def elsewhere(track: bytes, path: Path) -> bytes:
 
 
 def branded(track: bytes, brand: bytes) -> bytes:
-    """A movie that says of itself that it is a photo."""
+    """Make a movie whose header says that it is a photo."""
     return edited(track, b"ftyp", lambda _: brand + bytes(4) + b"mif1" + brand)
 
 
@@ -393,7 +398,7 @@ NAMES += ["@a", "file:a", "a,b", "$(id)", "`id`", "~", "#a", "null", "-filter_co
 
 @pytest.mark.parametrize("suffix", ["jpg", "gif", "tif", "heic"])
 def test_a_file_name_is_only_a_name(canary: Canary, ffprep, tmp_path: Path, suffix: str) -> None:
-    """Each file has a colour of its own, so that one read for another would show."""
+    """Each file has its own colour, so that reading the wrong one shows."""
     folder, colours = tmp_path / "in", {}
     folder.mkdir()
     for number, name in enumerate([*NAMES, f"http:127.0.0.1:{canary.port}"]):

@@ -1,4 +1,4 @@
-"""Colour, alpha and fine detail: what comes out looks like what went in, seen through Pillow and LittleCMS."""
+"""Colour, alpha and fine detail of outputs, compared with the photos by Pillow and LittleCMS."""
 
 import struct
 import zlib
@@ -43,7 +43,7 @@ pillow_heif.register_heif_opener()
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A cache of its own for every test; the folder where tables are kept."""
+    """Give each test its own cache; return the folder of tables."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     colour.tables_folder.cache_clear()
     yield tmp_path / "cache/ffprep/profiles"
@@ -51,21 +51,21 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def converted(*sources: Path, size=FRAME, mode="stretch", form="png", streams=True, **spec: Any):
-    """The Results; every output lies beside its source, with `.out` behind its name."""
+    """Convert; each output is beside its source, with `.out` added to its name."""
     options = Spec(Size(*size), find_mode(mode), OUTPUT_FORMATS[form], **spec)
     jobs = [LocalJob(path, path.with_name(path.name + ".out"), options) for path in sources]
     return list(Converter(find(), Policy(), streams=streams).convert(jobs))
 
 
 def made(source: Path, size: tuple[int, int] = FRAME, mode="stretch", form="png", **spec: Any):
-    """Convert without a failure or a warning, and decode what came out."""
+    """Convert without a failure or a warning, and decode the output."""
     (result,) = converted(source, size=size, mode=mode, form=form, **spec)
     assert (result.failure, result.warnings) == (None, ())
     return opened(result.output)
 
 
 def photo(width: int = 400, height: int = 300) -> Image.Image:
-    """Every hue, from dark to light and from gray to vivid, with the grain of a camera."""
+    """Make every hue, from dark to light and from gray to vivid, with noise."""
     y, x = np.mgrid[0:height, 0:width]
     value, vivid = 1 - y / height, 0.4 + 0.3 * np.sin(y / 37)
     turns = np.stack([(n + 6 * x / width) % 6 for n in (5, 3, 1)], -1)
@@ -76,7 +76,7 @@ def photo(width: int = 400, height: int = 300) -> Image.Image:
 
 
 def picture(pixels: np.ndarray) -> Image.Image:
-    """An image of values from 0 to 1."""
+    """Make an image of values from 0 to 1."""
     return Image.fromarray((np.clip(pixels, 0, 1) * 255).round().astype(np.uint8))
 
 
@@ -86,7 +86,7 @@ def saved(path: Path, image: Image.Image, profile: bytes | None = None, **option
 
 
 def managed(image: Image.Image, profile: bytes) -> Image.Image:
-    """What LittleCMS makes of it: relative colorimetric, with black point compensation."""
+    """Convert with LittleCMS: relative colorimetric, with black point compensation."""
     source, target = ImageCms.ImageCmsProfile(BytesIO(profile)), ImageCms.createProfile("sRGB")
     flags = ImageCms.Flags.BLACKPOINTCOMPENSATION
     change = ImageCms.buildTransform(source, target, image.mode, "RGB", 1, flags)
@@ -95,12 +95,12 @@ def managed(image: Image.Image, profile: bytes) -> Image.Image:
 
 def looks_like(one: Image.Image, other: Image.Image) -> bool:
     mean, worst = icc.apart(one, other)
-    print(f"CIEDE2000: mean {mean:.2f}, 99th percentile {worst:.2f}")  # shown where it fails
+    print(f"CIEDE2000: mean {mean:.2f}, 99th percentile {worst:.2f}")  # shown if the test fails
     return mean <= 1.0 and worst <= 3.0
 
 
 def off(one: Image.Image, other: Image.Image) -> int:
-    """The largest difference in levels."""
+    """Return the largest difference in levels."""
     return int(abs(np.asarray(one, dtype=int) - np.asarray(other, dtype=int)).max())
 
 
@@ -126,8 +126,8 @@ def test_a_photo_with_a_profile_looks_the_same_in_srgb(tmp_path, name: str, mode
     background = Color(10, 200, 30)
     got = made(source, mode=mode, background=background)
     expected = managed(made(source, mode=mode, colour="keep"), PROFILES[name])
-    middle = (0, 20, 160, 140)  # where the photo stands whole
-    if mode == "blur":  # its backdrop blurs colours as they are shown
+    middle = (0, 20, 160, 140)  # the part with the whole photo
+    if mode == "blur":  # its backdrop is blurred in sRGB
         first = saved(tmp_path / "first.png", managed(photo(), PROFILES[name]))
         sharp, expected = expected.crop(middle), made(first, mode=mode)
         expected.paste(sharp, middle)
@@ -144,7 +144,7 @@ def test_the_profile_of_every_format_is_used(tmp_path, kind: str) -> None:
     source = saved(tmp_path / f"in.{kind}", photo(), P3, quality=95)
     got = made(source)
     assert looks_like(got, managed(made(source, colour="keep"), P3))
-    assert opened(source).info["icc_profile"] == P3  # or the file would prove nothing
+    assert opened(source).info["icc_profile"] == P3  # else the test proves nothing
     exact, lossy = made(source, form="webp", lossless=True), made(source, form="jpeg")
     assert off(exact, got) == 0
     assert psnr(lossy, got) > 33
@@ -168,7 +168,7 @@ def test_a_cmyk_photo_is_converted_by_its_press_profile(tmp_path, mode: str) -> 
     profile = inks.info["icc_profile"]
     if mode == "stretch":
         expected = managed(inks.resize((320, 213), LANCZOS), profile)
-    else:  # there are no bars in CMYK, nor a blur, to compare with
+    else:  # CMYK has no bars or blur to compare with
         first = saved(tmp_path / "first.png", managed(inks, profile))
         expected = made(first, (320, 213), mode)
     got = made(source, (320, 213), mode)
@@ -178,7 +178,7 @@ def test_a_cmyk_photo_is_converted_by_its_press_profile(tmp_path, mode: str) -> 
 
 
 @pytest.mark.parametrize("alpha", [False, True])
-@pytest.mark.parametrize("pad", [0, 150_001])  # an odd length; and three segments of a JPEG
+@pytest.mark.parametrize("pad", [0, 150_001])  # an odd length, and three JPEG segments
 def test_kept_colours_are_unchanged_and_the_output_has_the_profile(tmp_path, pad, alpha) -> None:
     profile = icc.rgb(icc.P3, pad=pad)
     image = photo().convert("RGBA" if alpha else "RGB")
@@ -277,14 +277,14 @@ def chunk(name: bytes, content: bytes) -> bytes:
 
 
 def tagged(path: Path, image: Image.Image, *tags: int) -> Path:
-    """A PNG with a cICP chunk behind its header: primaries, transfer, RGB, full range."""
+    """Make a PNG with a cICP chunk after its header: primaries, transfer, RGB, full range."""
     data = saved(path, image).read_bytes()
     path.write_bytes(data[:33] + chunk(b"cICP", bytes((*tags, 0, 1))) + data[33:])
     return path
 
 
 def avif(path: Path, image: Image.Image, *tags: int) -> Path:
-    """The same in the `nclx` box of an AVIF, which Pillow cannot be asked to write."""
+    """Make the same in the `nclx` box of an AVIF, which Pillow cannot write."""
     data = saved(path, image, quality=100, subsampling="4:4:4", speed=10).read_bytes()
     start = data.index(b"colrnclx") + 8
     path.write_bytes(data[:start] + struct.pack(">2H", *tags) + data[start + 4 :])
@@ -313,14 +313,14 @@ def test_unknown_code_points_fail_no_photo(tmp_path: Path, tags) -> None:
 
 
 def pq(code: np.ndarray) -> np.ndarray:
-    """The light of a display, with 1 for 203 cd/m2 (ITU-R BT.2100, table 4)."""
+    """Return the light of a display, with 1 for 203 cd/m2 (ITU-R BT.2100, table 4)."""
     root = code ** (32 / 2523)
     light = np.maximum(root - 107 / 128, 0) / (2413 / 128 - 2392 / 128 * root)
     return light ** (16384 / 2610) * 10_000 / 203
 
 
 def hlg(code: np.ndarray) -> np.ndarray:
-    """The same of a display of 1000 cd/m2, whose gamma of 1.2 goes by luminance (table 5)."""
+    """Return that of a display of 1000 cd/m2, with a gamma of 1.2 by luminance (table 5)."""
     bright = (np.exp((code - 0.55991073) / 0.17883277) + 0.28466892) / 12
     scene = np.where(code <= 0.5, code**2 / 3, bright)
     return scene * (scene @ icc.to_xyz(icc.REC2020)[1])[..., None] ** 0.2 * 1000 / 203
@@ -332,7 +332,7 @@ def test_hdr_is_exact_up_to_half_of_white_and_compressed_above(
     tmp_path: Path, kind: str, transfer: int, light, white: int
 ) -> None:
     def shown(codes: np.ndarray) -> np.ndarray:
-        """Patches of 8x8, through ffprep."""
+        """Convert patches of 8x8."""
         patches = picture(np.kron(codes.reshape(1, -1, 3) / 255, np.ones((8, 8, 1))))
         source = {"png": tagged, "avif": avif}[kind](tmp_path / f"in.{kind}", patches, 9, transfer)
         return np.asarray(made(source, patches.size))[4, 4::8].astype(int)
@@ -341,7 +341,7 @@ def test_hdr_is_exact_up_to_half_of_white_and_compressed_above(
     codes = (codes * white).round()
     to_srgb = np.linalg.inv(icc.to_xyz(icc.SRGB)) @ icc.to_xyz(icc.REC2020)
     wanted = light(codes / 255) @ to_srgb.T
-    plain = ((wanted >= 0) & (wanted <= 0.5)).all(-1)  # nothing to be clipped or rolled off
+    plain = ((wanted >= 0) & (wanted <= 0.5)).all(-1)  # neither clipped nor compressed
     seen, expected = shown(codes[plain]) / 255, icc.srgb_curve(wanted[plain])
     apart = icc.ciede2000(icc.lab(picture(seen)), icc.lab(picture(expected)))
     assert (apart.size > 12, apart.max() < (1.5 if kind == "png" else 3.5)) == (True, True), apart
@@ -391,7 +391,7 @@ def test_matrix_and_range_are_those_of_the_source(tmp_path: Path, name: str) -> 
 
 
 def soft() -> Image.Image:
-    """A photo full of holes with soft edges; what is not to be seen has a colour that would stand out."""
+    """Make a photo with holes of soft edges; transparent pixels have a striking colour."""
     pixels = np.asarray(photo().convert("RGBA")).copy()
     y, x = np.mgrid[0:300, 0:400]
     pixels[..., 3] = np.clip(2000 * (0.2 + np.sin(x / 13) * np.cos(y / 11)), 0, 255)
@@ -400,7 +400,7 @@ def soft() -> Image.Image:
 
 
 def laid(image: Image.Image, size: tuple[int, int], ground: tuple[int, ...]) -> Image.Image:
-    """A picture with alpha made small and laid on a colour, as it should be: premultiplied, in floats."""
+    """Shrink a picture with alpha and lay it on a colour, premultiplied, in floating point."""
     pixels = np.asarray(image.convert("RGBA"), dtype=np.float32) / 255
     pixels[..., :3] *= pixels[..., 3:]
     planes = [Image.fromarray(np.ascontiguousarray(p)) for p in np.moveaxis(pixels, -1, 0)]
@@ -409,7 +409,7 @@ def laid(image: Image.Image, size: tuple[int, int], ground: tuple[int, ...]) -> 
 
 
 def deep(path: Path, image: Image.Image) -> Path:
-    """A PNG of 16 bits a channel, which Pillow does not write."""
+    """Make a PNG of 16 bits a channel, which Pillow does not write."""
     pixels = np.asarray(image).astype(">u2") * 257
     kind = {4: 6, 2: 4}[pixels.shape[2]]
     head = chunk(b"IHDR", struct.pack(">2I5B", *image.size, 16, kind, 0, 0, 0))

@@ -1,4 +1,4 @@
-"""Sound photos never fail, however odd; cut ones are never converted without a word."""
+"""Odd but sound photos never fail; truncated ones are never converted without an error."""
 
 import random
 import struct
@@ -230,7 +230,7 @@ def cuts(sound: Iterable[Sound], shares: Iterable[float] = CUTS) -> dict[str, by
 
 
 def require_told(results: dict[str, Result], whole: dict[str, Image.Image]) -> None:
-    """Nothing is converted but what has all of its pixels."""
+    """Only photos with all of their pixels are converted."""
     for name, result in results.items():
         if result.failure:
             assert result.failure.kind is Kind.DAMAGED, (name, result.failure)
@@ -272,7 +272,7 @@ def test_a_progressive_jpeg_truncated_between_scans_is_rejected(tmp_path: Path) 
     data = saved("JPEG", progressive=True)
     ends = [end for _, end in body(Sound("", "jpeg", data))]
     assert len(ends) > 5
-    # So many, and most of them dropped, that the decoder's warnings are far from the frames they are about.
+    # Most of so many are dropped, so the decoder's warnings are far from the frames they are about.
     places = sorted({end + more for end in ends[:-1] for more in range(-20, 40, 5)} | {*ends[:-1]})
     results = convert(tmp_path, {f"{place}.jpg": data[:place] for place in places}, streams=True)
     assert {r.failure.kind if r.failure else None for r in results.values()} == {Kind.DAMAGED}
@@ -388,7 +388,7 @@ def upper(image: Image.Image, share: float) -> Image.Image:
 def test_the_rest_of_a_damaged_photo_can_be_kept(tmp_path: Path, name: str, streams: bool) -> None:
     (photo,) = (p for p in drawn(tmp_path, 320, 240) if p.name.endswith(name))
     half = photo.data[: int(len(photo.data) * 0.6)]
-    if name == "plain.bmp":  # its rows go up
+    if name == "plain.bmp":  # its rows go from bottom to top
         half = photo.data[: int(len(photo.data) * 0.999)]
     files = {f"cut{name}": half, name: photo.data, f"2{name}": photo.data}
     results = convert(tmp_path, files, streams=streams, policy=KEEP, size=(320, 240))
@@ -450,7 +450,7 @@ def test_areas_that_decoders_leave_black_are_detected(tmp_path: Path) -> None:
     picture.save(tmp_path / "whole.jp2", tile_size=(64, 64), irreversible=True)
     picture.save(tmp_path / "whole.tif")
     whole, rows = (tmp_path / "whole.jp2").read_bytes(), (tmp_path / "whole.tif").read_bytes()
-    last = whole.rindex(b"\xff\x90\0\x0a")  # the last tile, without which there is still an end
+    last = whole.rindex(b"\xff\x90\0\x0a")  # the last tile; the end marker stays
     height = struct.pack("<HHII", 257, 4, 1, 160), struct.pack("<HHII", 257, 3, 1, 160)
     taller = rows
     for entry in height:

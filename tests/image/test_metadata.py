@@ -1,4 +1,4 @@
-"""Photos with all that metadata can hold: by default none of it comes through, and on demand what is kept."""
+"""Photos with all kinds of metadata: outputs have none by default, or the rights on demand."""
 
 import errno
 import json
@@ -37,7 +37,7 @@ SPEC = Spec(Size(64, 48), find_mode("cover"))
 KEEP = replace(SPEC, metadata="keep-rights")
 OUTPUTS = ("jpeg", "png", "webp")
 
-# Whatever is not to come through has this in it.
+# All metadata that outputs must not have contains this.
 SECRET = "SECRET"
 RIGHTS = Rights(
     "© 2024 José Núñez",
@@ -94,7 +94,7 @@ def with_thumbnail(exif: bytes) -> bytes:
 
 
 def xmp(kept: Rights = OTHER) -> bytes:
-    """As Photoshop writes it, with a picture that this one was made from."""
+    """Make XMP as Photoshop does, with a picture that this one was made from."""
     artists = "".join(f"<rdf:li>{name}</rdf:li>" for name in kept.artist.split("; "))
     return f"""<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF
@@ -104,7 +104,8 @@ def xmp(kept: Rights = OTHER) -> bytes:
  <rdf:Description rdf:about="" photoshop:DateCreated="2001-02-03T04:05:06Z"
   aux:SerialNumber="{SECRET} serial" exif:GPSLatitude="52,31.2N">
   <xmpMM:Ingredients><rdf:Bag><rdf:li><rdf:Description>
-   <dc:rights>{SECRET} ingredient</dc:rights></rdf:Description></rdf:li></rdf:Bag></xmpMM:Ingredients>
+   <dc:rights>{SECRET} ingredient</dc:rights>
+   </rdf:Description></rdf:li></rdf:Bag></xmpMM:Ingredients>
   <photoshop:City>{SECRET} city</photoshop:City>
   <dc:rights><rdf:Alt><rdf:li xml:lang="x-default">{kept.copyright}</rdf:li>
    <rdf:li xml:lang="de">{SECRET} auf Deutsch</rdf:li></rdf:Alt></dc:rights>
@@ -133,7 +134,7 @@ FROM_IPTC = Rights(
 
 
 def photoshop(block: bytes) -> bytes:
-    """An APP13 segment with IPTC in it, and something else."""
+    """Make an APP13 segment with IPTC and something else in it."""
     other = f"{SECRET} resource".encode()
     resources = [(0x0404, block), (0x040C, other)]
     body = b"Photoshop 3.0\0" + b"".join(
@@ -187,7 +188,7 @@ def tiff(path: Path, image: Image.Image) -> Path:
 
 
 def write_everything(folder: Path) -> dict[str, Rights]:
-    """A photo of every kind that can carry something, by name, and the rights it tells of."""
+    """Make a photo of every kind with metadata; return their names and rights."""
     import pillow_heif
 
     image, exif = ramp(160, 120), exif_of_everything()
@@ -225,7 +226,7 @@ def everything(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str
 
 
 def convert(sources: list[Path], out: Path, spec: Spec, streams: bool = True) -> list[Path]:
-    """Convert to every output format; the outputs, in the order of sources and formats."""
+    """Convert to every output format; return outputs in the order of sources and formats."""
     outputs = []
     for format in OUTPUTS:
         made = replace(spec, format=OUTPUT_FORMATS[format])
@@ -238,7 +239,7 @@ def convert(sources: list[Path], out: Path, spec: Spec, streams: bool = True) ->
 
 
 def parts(path: Path) -> set[str]:
-    """What a file consists of: JPEG segments, PNG chunks, WebP chunks."""
+    """Return the names of a file's JPEG segments, PNG chunks or WebP chunks."""
     data = path.read_bytes()
     if data[:2] == b"\xff\xd8":
         return set(jpeg_segments(data))
@@ -269,7 +270,7 @@ PLAIN = {"APP0", "IHDR", "IDAT", "IEND", "PLTE", "VP8 ", "VP8L", "VP8X", "ALPH",
 
 
 def told(path: Path) -> dict[int, Any]:
-    """Every EXIF tag that Pillow finds."""
+    """Return every EXIF tag that Pillow finds."""
     with Image.open(path) as image:
         exif = image.getexif()
         tags = {tag: value for tag, value in exif.items() if tag != 0x8769}
@@ -290,7 +291,7 @@ def tags_of(rights: Rights) -> dict[int, Any]:
 
 
 def require_only(path: Path, kept: Rights) -> None:
-    """Nothing is in an output but what is kept."""
+    """Require that an output has no other metadata."""
     data = path.read_bytes()
     assert SECRET.encode() not in data, path
     assert SECRET.encode("utf-16-le") not in data, path
@@ -564,7 +565,7 @@ def test_embedding_into_another_file_than_webp_is_an_error(tmp_path: Path) -> No
 
 
 def test_metadata_parsers_are_imported_only_when_needed() -> None:
-    # Not counting what Pillow itself imports: before version 12 or so, XML.
+    # Without what Pillow itself imports: XML, before about version 12.
     code = "import sys, PIL.Image; before = set(sys.modules)\n"
     code += "import ffprep.cli.main, ffprep.conversion.converter; print(*set(sys.modules) - before)"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)

@@ -109,7 +109,7 @@ def test_a_socket_is_refused_unopened(tmp_path: Path) -> None:
 
 
 def huge_png(path: Path, width: int, height: int) -> Path:
-    """A PNG that claims to be of some size and has next to nothing inside."""
+    """Make a PNG that claims a size and has hardly any data."""
     header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     chunks = [header, b"IDAT" + zlib.compress(b"\0" * 100), b"IEND"]
     body = b"".join(
@@ -205,7 +205,7 @@ def test_errors_of_libheif_stay_on_one_line(tmp_path: Path) -> None:
     pillow_heif.from_pillow(ramp(64, 48)).save(path)
     data = bytearray(path.read_bytes())
     place = data.index(b"iloc") + 20
-    data[place : place + 2] = b"\xff\xff"  # so many extents
+    data[place : place + 2] = b"\xff\xff"  # the number of extents
     path.write_bytes(data)
     error = failure(path)
     assert error.kind is Kind.DAMAGED

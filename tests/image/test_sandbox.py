@@ -1,4 +1,4 @@
-"""DecoderPool: Pillow's C code may crash, hang, or fill its memory, and costs one photo."""
+"""DecoderPool: if Pillow's C code crashes, hangs or fills its memory, one photo fails."""
 
 import contextlib
 import os
@@ -29,7 +29,7 @@ POLICY = Policy(timeout=20)
 
 @pytest.fixture(autouse=True)
 def others() -> None:
-    """What tests before this one have left to the garbage collector is none of its business."""
+    """Ignore the processes that earlier tests have left to the garbage collector."""
     _others.clear()
     _others.update(children())
 
@@ -44,10 +44,10 @@ def decoders(home: Path) -> Iterator[DecoderPool]:
 
 
 def children() -> list[int]:
-    """The decoders of this process."""
+    """Return the workers of this process."""
     found = []
     for entry in Path("/proc").iterdir():
-        with contextlib.suppress(OSError):  # they come and go
+        with contextlib.suppress(OSError):  # the process may have ended
             if (
                 entry.name.isdecimal()
                 and b"ffprep.image.sandbox_worker" in (entry / "cmdline").read_bytes()
@@ -87,7 +87,7 @@ def test_an_error_in_a_worker_is_raised_here(decoders: DecoderPool, tmp_path: Pa
         decoders.probe(tmp_path / "bad.webp", LIMIT)
     assert caught.value.kind is Kind.DAMAGED
     assert "begins like webp" in str(caught.value)
-    assert len(children()) == 1  # it was not its fault
+    assert len(children()) == 1  # the worker did not cause the error
 
 
 @pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGABRT, signal.SIGKILL])
@@ -96,7 +96,10 @@ def test_a_crash_fails_the_photo_and_the_next_is_probed(
 ) -> None:
     # A plugin that crashes on one photo, as C code does.
     code = "import os, PIL.WebPImagePlugin as w; o = w.WebPImageFile._open\n"
-    code += f"w.WebPImageFile._open = lambda s: os.kill(os.getpid(), {number}) if s.fp.seek(0) or b'DIE!' in s.fp.read() else s.fp.seek(0) or o(s)\n"
+    code += "def opened(s):\n"
+    code += f"    if s.fp.seek(0) or b'DIE!' in s.fp.read(): os.kill(os.getpid(), {number})\n"
+    code += "    s.fp.seek(0); return o(s)\n"
+    code += "w.WebPImageFile._open = opened\n"
     (tmp_path / "sitecustomize.py").write_text(code)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     ramp(60, 40).save(tmp_path / "a.webp")
@@ -158,9 +161,13 @@ def test_decoded_pixels_arrive_complete(home: Path, tmp_path: Path) -> None:
 def test_no_worker_outlives_the_program(home: Path, tmp_path: Path) -> None:
     ramp(60, 40).save(tmp_path / "a.webp")
     code = (
-        "from pathlib import Path; from ffprep.image.sandbox import *; from ffprep.system.processes import *; from ffprep.core.policy import *\n"
-        f"v = DecoderPool(Processes(), Policy()); v.probe(Path({str(tmp_path)!r}) / 'a.webp', 10**8)\n"
-        "print(v._idle[0]._running._child.pid)"
+        "from pathlib import Path\n"
+        "from ffprep.core.policy import Policy\n"
+        "from ffprep.image.sandbox import DecoderPool\n"
+        "from ffprep.system.processes import Processes\n"
+        "decoders = DecoderPool(Processes(), Policy())\n"
+        f"decoders.probe(Path({str(tmp_path)!r}) / 'a.webp', 10**8)\n"
+        "print(decoders._idle[0]._running._child.pid)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
     assert not Path(f"/proc/{done.stdout.decode().strip()}").exists()

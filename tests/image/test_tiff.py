@@ -1,4 +1,4 @@
-"""TIFFs that FFmpeg gets wrong without a word, and that Pillow clips."""
+"""TIFFs that FFmpeg gets wrong without an error, and that Pillow clips."""
 
 import struct
 from pathlib import Path
@@ -12,7 +12,7 @@ from tests.support.pictures import opened, psnr, ramp
 
 
 def tiff(pixels: bytes, size: tuple[int, int], **tags: tuple[int, ...]) -> bytes:
-    """A little-endian TIFF of one strip, or of one tile as large as the picture."""
+    """Make a little-endian TIFF of one strip, or of one tile of the picture's size."""
     numbers = {
         "width": 256, "height": 257, "bits": 258, "compression": 259, "photometric": 262,
         "offset": 273, "samples": 277, "rows": 278, "count": 279, "tile_width": 322,
@@ -112,7 +112,7 @@ def test_a_tiff_without_byte_counts_is_whole(tmp_path: Path) -> None:
     tags = {"bits": (8, 8, 8), "photometric": (2,), "samples": (3,)}
     data = tiff(photo.tobytes(), SIZE, **tags)
     counted = struct.pack("<HHI", 279, 4, 1)
-    # The tag of strips' lengths, which old writers leave out, under a number that means nothing.
+    # The tag of strips' lengths gets an unknown number; old writers leave it out.
     (tmp_path / "old.tif").write_bytes(data.replace(counted, struct.pack("<HHI", 65000, 4, 1)))
     assert kind(one(tmp_path / "old.tif", PNG)) is None
     assert psnr(opened(tmp_path / "out/o"), photo) > 48

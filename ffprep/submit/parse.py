@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import astuple, dataclass, replace
+from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,9 @@ from ffprep.library.plan import Plan, Request
 from ffprep.options.frame import read_target, target_files
 from ffprep.options.keywords import Options
 from ffprep.options.parse import read_request
+from ffprep.run.convert_options import ReportOptions
 from ffprep.submit.azure_jobs import AzureJobs
-from ffprep.submit.credentials import read_credentials, require_key
+from ffprep.submit.credentials import Credentials, read_credentials, require_key
 from ffprep.submit.openai_client import require_sdk
 from ffprep.submit.openai_videos import OpenAiVideos
 from ffprep.submit.polling import PollOptions
@@ -52,7 +53,8 @@ _PICTURE_KEYWORDS = (
 class SubmitOptions:
     """All options of `submit`. `resumed_job` is the id of --resume; `request` is None with it.
 
-    `output` is the clip, or the folder of clips.
+    `output` is the clip, or the folder of clips. `resume_options` are the options that a command
+    needs, besides the job's id, to resume a job of this call.
     """
 
     clip: ClipOptions
@@ -60,9 +62,10 @@ class SubmitOptions:
     output: Path
     request: Request | None = None
     resumed_job: str = ""
+    resume_options: tuple[str, ...] = ()
     jobs: int = 1
     wait: float = 0.0
-    dry_run: bool = False
+    reporting: ReportOptions = field(default_factory=ReportOptions)
 
     @property
     def single(self) -> bool:
@@ -78,7 +81,7 @@ class SubmitOptions:
         """Open the record of submissions. Raises EnvironmentFault, OutputLocked."""
         if self.resumed_job:
             return in_memory()
-        if self.dry_run:
+        if self.reporting.dry_run:
             return open_read_only(self.folder)
         return open_store(self.folder, self.output.name if self.single else "", self.wait)
 
@@ -113,9 +116,21 @@ def read_options(given: Mapping[str, Any]) -> SubmitOptions:
     polling = PollOptions(given["poll"], given["timeout"])
     clip = ClipOptions(credentials, polling, ffmpeg=given["ffmpeg"])
     api = _APIS[credentials.protocol](credentials)
-    if given["resume"] is not None:
-        return _read_resumed(given, clip, api)
-    return _read_new(given, clip, api)
+    read = _read_new if given["resume"] is None else _read_resumed
+    options = read(given, clip, api)
+    reporting = ReportOptions(
+        json=given["as_json"],
+        quiet=given["quiet"],
+        verbose=given["verbose"],
+        dry_run=given["dry_run"],
+    )
+    return replace(options, reporting=reporting, resume_options=_resume_options(given, credentials))
+
+
+def _resume_options(given: Mapping[str, Any], credentials: Credentials) -> tuple[str, ...]:
+    protocol = credentials.protocol
+    options = () if protocol == "videos" else ("--protocol", protocol)
+    return options + (("--base-url", credentials.display_url) if given["base_url"] else ())
 
 
 def _read_resumed(given: Mapping[str, Any], clip: ClipOptions, api: VideoApi) -> SubmitOptions:
@@ -164,7 +179,6 @@ def _read_new(given: Mapping[str, Any], clip: ClipOptions, api: VideoApi) -> Sub
         request,
         jobs=given["jobs"],
         wait=given["wait"] or 0.0,
-        dry_run=given["dry_run"],
     )
 
 

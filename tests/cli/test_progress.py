@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 
 from ffprep.cli.reporting.log_file import LogFile
-from ffprep.cli.reporting.progress import Style, reporter
+from ffprep.cli.reporting.progress import Console, convert_reporter
 from ffprep.core.geometry import Size
 from ffprep.core.job import Caveat, FreshCount, Result, Status
 from ffprep.errors import EnvironmentFault, Kind, PhotoError
+from ffprep.run.convert_options import ReportOptions
 from ffprep.run.summary import RunSummary
 from tests.support.pictures import ramp
 
@@ -113,14 +114,14 @@ def test_a_million_failures_fill_no_memory_and_are_counted() -> None:
 def test_what_failed_is_told_though_the_run_breaks_down(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, error: Exception
 ) -> None:
-    style = Style(log_file=tmp_path / "log", status_command="ffprep status OUT --failed")
+    console = Console(ReportOptions(log_file=tmp_path / "log"))
 
     def run() -> None:
         summary = RunSummary()
-        with reporter(style, summary) as r:
+        with convert_reporter(console, summary, "ffprep status OUT --failed") as r:
             for number in range(11):
                 summary.count(bad(number))
-                r.tell(bad(number))
+                r.report(bad(number))
             raise error
 
     with pytest.raises(type(error)):
@@ -134,33 +135,37 @@ def test_what_failed_is_told_though_the_run_breaks_down(
     assert str(error) in (tmp_path / "log").read_text().splitlines()[-1]
 
 
-@pytest.mark.parametrize("style", [Style(), Style(verbose=True), Style(json=True)])
+@pytest.mark.parametrize(
+    "options", [ReportOptions(), ReportOptions(verbose=True), ReportOptions(json=True)]
+)
 def test_fresh_photos_are_counted_and_told_only_to_who_asked(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, style: Style
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, options: ReportOptions
 ) -> None:
     tally = RunSummary()
-    with reporter(replace(style, log_file=tmp_path / "log"), tally) as r:
-        assert r.each == (style.verbose or style.json)
+    console = Console(replace(options, log_file=tmp_path / "log"))
+    with convert_reporter(console, tally) as r:
+        assert r.each == (options.verbose or options.json)
         for result in (FRESH,) if r.each else (FRESH, FreshCount(41)):
             tally.count(result)
-            r.tell(result)
+            r.report(result)
     told = capsys.readouterr()
     assert ("f.jpg" in told.out + told.err) == r.each
-    assert ("f.jpg" in (tmp_path / "log").read_text()) == style.verbose
+    assert ("f.jpg" in (tmp_path / "log").read_text()) == options.verbose
     assert tally.counts[Status.FRESH] == (1 if r.each else 42)
 
 
 def test_a_fresh_photo_costs_next_to_nothing(tmp_path: Path) -> None:
     calls: list[str] = []
     summary = RunSummary()
-    with reporter(Style(log_file=tmp_path / "log"), summary) as r:
+    console = Console(ReportOptions(log_file=tmp_path / "log"))
+    with convert_reporter(console, summary) as r:
         sys.setprofile(lambda frame, event, _: calls.append(f"{event} {frame.f_code.co_name}"))
         try:
             summary.count(FRESH)
-            r.tell(FRESH)
+            r.report(FRESH)
         finally:
             sys.setprofile(None)
-    assert sum(call.startswith("call ") for call in calls) <= 4, calls  # count, add, tell, each
+    assert sum(call.startswith("call ") for call in calls) <= 3, calls  # count, add, report
 
 
 def test_the_log_as_json(ffprep, library: Path, tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,11 +11,10 @@ from ffprep.errors import ExitCode, Interrupted
 from ffprep.options.config_file import ConfigCommand
 from ffprep.options.convert import CONVERT
 from ffprep.system.files import LEDGER
-from ffprep.system.messages import say
 from ffprep.system.shutdown import Signals, leave_now
 
 if TYPE_CHECKING:
-    from ffprep.cli.reporting.progress import Style
+    from ffprep.cli.reporting.progress import Console
     from ffprep.run.convert_options import ConvertOptions, ReportOptions
     from ffprep.run.depfile import Depfile
     from ffprep.run.runner import Run
@@ -68,50 +66,50 @@ def run_convert(
     options: "ConvertOptions", signals: Signals, summary: "RunSummary", job: str = ""
 ) -> None:
     """Carry out `options`, and report in `summary`, on the terminal and in the log how it goes."""
+    from ffprep.cli.reporting.progress import Console
     from ffprep.conversion.converter import Converter
     from ffprep.conversion.ffmpeg_binary import find
     from ffprep.run.loop import started
 
-    style = _style(options.reporting, job)
+    console = Console(options.reporting, job)
     converter = Converter(find(options.workers.ffmpeg), options.policy)
     summary.ffmpeg = converter.binary.version
-    with started(options, converter, summary, lambda text: say(style.signed(text))) as run:
+    with started(options, converter, summary, console.say) as run:
         if run.plan.links and not run.plan.total:
             words = "nothing was found but links, which are not followed; see --follow-links"
-            say(style.signed(words))
-        if run.freshness:
-            style = replace(style, status_command=_status_command(options))
+            console.say(words)
         if options.dry_run:
             from ffprep.cli.reporting.dry_run import dry_run
 
-            dry_run(run, summary, style)
+            dry_run(run, summary, console)
             return
-        if run.cluster and style.verbose:
-            say(style.signed(run.cluster.describe()))
+        if run.cluster and options.reporting.verbose:
+            console.say(run.cluster.describe())
         signals.while_running(converter.processes.stop)
-        _report(run, style, summary, signals)
+        _report(run, console, summary, signals)
         if options.depfile and summary.exit_code == ExitCode.OK and signals.number is None:
-            _write_depfile(options.depfile, run, style)
+            _write_depfile(options.depfile, run, console)
 
 
-def _report(run: "Run", style: "Style", summary: "RunSummary", signals: Signals) -> None:
-    from ffprep.cli.reporting.progress import reporter
+def _report(run: "Run", console: "Console", summary: "RunSummary", signals: Signals) -> None:
+    from ffprep.cli.reporting.progress import convert_reporter
     from ffprep.run.loop import counted_results, ending
 
     def interrupted() -> bool:
         return signals.number is not None
 
-    with ending(run, summary), reporter(style, summary) as progress:
-        for result in counted_results(run, summary, interrupted, each=progress.each):
-            progress.tell(result)
+    status_command = _status_command(run.options) if run.freshness else ""
+    with ending(run, summary), convert_reporter(console, summary, status_command) as reporter:
+        for result in counted_results(run, summary, interrupted, each=reporter.each):
+            reporter.report(result)
 
 
-def _write_depfile(depfile: "Depfile", run: "Run", style: "Style") -> None:
+def _write_depfile(depfile: "Depfile", run: "Run", console: "Console") -> None:
     from ffprep.cli.reporting.text import printable_path
 
     for path in depfile.write(run.plan):
         words = f"--depfile: make has no word for {printable_path(path)}, and it is left out"
-        say(style.signed(words))
+        console.say(words)
 
 
 @contextmanager
@@ -124,9 +122,9 @@ def _interruption_reported(
     except Interrupted:
         if reporting.dry_run:
             raise
-        from ffprep.cli.reporting.progress import reporter
+        from ffprep.cli.reporting.progress import Console, convert_reporter
 
-        with reporter(_style(reporting, job), summary):
+        with convert_reporter(Console(reporting, job), summary):
             raise
 
 
@@ -139,16 +137,3 @@ def _status_command(options: "ConvertOptions") -> str:
     if ledger != output / LEDGER:
         command += ["--ledger", str(ledger)]
     return shlex.join(command)
-
-
-def _style(reporting: "ReportOptions", job: str) -> "Style":
-    from ffprep.cli.reporting.progress import Style
-
-    return Style(
-        json=reporting.json,
-        quiet=reporting.quiet,
-        verbose=reporting.verbose,
-        log_file=reporting.log_file,
-        log_format=reporting.log_format,
-        job=job,
-    )

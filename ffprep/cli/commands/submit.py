@@ -30,7 +30,7 @@ from ffprep.system.shutdown import Signals, leave_now
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ffprep.cli.reporting.submit_progress import Style, Teller
+    from ffprep.cli.reporting.submit_progress import SubmitReporter
     from ffprep.submit.parse import SubmitOptions
     from ffprep.submit.store import SubmissionStore
     from ffprep.submit.submission import Outcome, Submission
@@ -147,39 +147,37 @@ def submit(**given: Any) -> None:
     Each photo is prepared as `ffprep convert` does it, checked, uploaded once, and its clip downloaded.
     The key is read from OPENAI_API_KEY.
     """
-    from ffprep.cli.reporting.submit_progress import Style
     from ffprep.submit.parse import read_options
     from ffprep.system.tempfiles import remove_temporaries
 
     with Signals() as signals:
-        options = read_options(given)
-        style = Style(given["as_json"], given["quiet"], given["verbose"], given["base_url"])
-        code = run_submit(options, style, signals)
+        code = run_submit(read_options(given), signals)
         if signals.number is not None:
             remove_temporaries()
             leave_now(128 + signals.number)
     sys.exit(code)
 
 
-def run_submit(options: "SubmitOptions", style: "Style", signals: Signals) -> int:
+def run_submit(options: "SubmitOptions", signals: Signals) -> int:
     """Submit all photos, and return the exit code."""
-    from ffprep.cli.reporting.submit_progress import teller
+    from ffprep.cli.reporting.submit_progress import SubmitSummary, submit_reporter
 
+    summary = SubmitSummary()
     with options.open_store() as store:
         plan = options.plan()
-        total = plan.total if plan else 1
-        with teller(style, options.clip.credentials, total, options.single) as progress:
-            if options.dry_run:
-                _dry_run(options, options.submissions(plan), progress, store)
+        with submit_reporter(options, summary, plan.total if plan else 1) as reporter:
+            submissions = options.submissions(plan)
+            if options.reporting.dry_run:
+                _dry_run(options, submissions, reporter, store)
             else:
-                _submit_all(options, options.submissions(plan), progress, store, signals)
-            return progress.exit_code
+                _submit_all(options, submissions, reporter, store, signals)
+    return summary.exit_code
 
 
 def _submit_all(
     options: "SubmitOptions",
     submissions: "Iterable[Submission | Outcome]",
-    progress: "Teller",
+    reporter: "SubmitReporter",
     store: "SubmissionStore",
     signals: Signals,
 ) -> None:
@@ -191,20 +189,20 @@ def _submit_all(
     limiter = RateLimiter(stopped)
 
     def run(submission: "Submission") -> "Outcome":
-        return submission.run(options.clip, options.api, store, limiter, progress.note)
+        return submission.run(options.clip, options.api, store, limiter, reporter.on_submitted)
 
-    pool = SubmissionPool(run, options.jobs, stopped, progress.look, progress.waits)
+    pool = SubmissionPool(run, options.jobs, stopped, reporter.on_progress, reporter.on_wait)
     try:
         for outcome in pool.outcomes(submissions):
-            progress.tell(outcome)
+            reporter.report(outcome)
     finally:
-        progress.left(pool.unfinished, pool.fault)
+        reporter.report_unfinished(pool.unfinished, pool.fault)
 
 
 def _dry_run(
     options: "SubmitOptions",
     submissions: "Iterable[Submission | Outcome]",
-    progress: "Teller",
+    reporter: "SubmitReporter",
     store: "SubmissionStore",
 ) -> None:
     """Print the requests that would be sent, and report what would fail."""
@@ -212,8 +210,8 @@ def _dry_run(
 
     for submission in submissions:
         if isinstance(submission, Submission):
-            outcome = submission.dry_run(options.clip, options.api, store, progress.show)
+            outcome = submission.dry_run(options.clip, options.api, store, reporter.show_request)
         else:
             outcome = submission
         if outcome:
-            progress.tell(outcome)
+            reporter.report(outcome)

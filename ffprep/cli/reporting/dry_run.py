@@ -5,17 +5,16 @@ import sys
 from typing import TYPE_CHECKING
 
 from ffprep.errors import PhotoError
-from ffprep.system.messages import say
 
 if TYPE_CHECKING:
-    from ffprep.cli.reporting.progress import Style
+    from ffprep.cli.reporting.progress import Console
     from ffprep.core.job import Job, Result
     from ffprep.core.location import Location
     from ffprep.run.runner import Run
     from ffprep.run.summary import RunSummary
 
 
-def dry_run(run: "Run", tally: "RunSummary", style: "Style") -> None:
+def dry_run(run: "Run", tally: "RunSummary", console: "Console") -> None:
     """Print what would be run; tell what would fail."""
     from ffprep.cli.reporting import text
     from ffprep.core.job import FreshCount, Job, Status
@@ -24,22 +23,22 @@ def dry_run(run: "Run", tally: "RunSummary", style: "Style") -> None:
     spec = run.options.request.spec
     if spec.colour == "keep" or spec.metadata != "none" or spec.max_bytes:
         words = "these commands make the pixels; profile, rights and --max-bytes come after them"
-        say(style.signed(words))
+        console.say(words)
     for item in run.dry_run():
         if isinstance(item, FreshCount):
             tally.count(item)
             continue
-        result = _print_pipeline(run, item, made, style) if isinstance(item, Job) else item
+        result = _print_pipeline(run, item, made, console) if isinstance(item, Job) else item
         if result and result.status is Status.PRUNED:
-            _print_removal(result, style)
+            _print_removal(result, console)
         if result:
             tally.add(result)
             if result.failure:
-                say(style.signed(text.result_line(result)))
+                console.say(text.result_line(result))
 
 
 def _print_pipeline(
-    run: "Run", job: "Job", made: "set[Location]", style: "Style"
+    run: "Run", job: "Job", made: "set[Location]", console: "Console"
 ) -> "Result | None":
     """Print how a Job would be done; the Result that can be told beforehand."""
     from ffprep.cli.reporting import text
@@ -49,9 +48,9 @@ def _print_pipeline(
         pipeline = run.remote_converter.pipeline(job)
     except PhotoError as error:
         return Result.failed(job.source, job.output, error)
-    if style.json:
+    if console.options.json:
         names = {"source": str(job.source), "output": str(job.output)}
-        style.print_json(names | {"pipeline": pipeline})
+        console.print_json(names | {"pipeline": pipeline})
     elif not pipeline:
         sys.stdout.write(
             f"# {text.printable_path(job.source)} -> {text.printable_path(job.output)}\n"
@@ -61,14 +60,14 @@ def _print_pipeline(
     return None
 
 
-def _print_removal(result: "Result", style: "Style") -> None:
+def _print_removal(result: "Result", console: "Console") -> None:
     import shlex
 
     from ffprep.cli.reporting import text
     from ffprep.storage.protocol import storage_of
 
-    if style.json:
-        style.print_json(text.result_as_dict(result))
+    if console.options.json:
+        console.print_json(text.result_as_dict(result))
     elif result.output and not storage_of(result.output).is_local:
         sys.stdout.write(f"# remove {text.printable_path(result.output)}\n")
     else:

@@ -1,16 +1,18 @@
-"""A run as it goes, to whoever watches: progress bar, lines, JSON lines, summary, log file.
+"""Report a run while it goes and when it ends: progress bar, lines, JSON lines, summary, log file.
 
-stdout carries only what was asked for (--json). Everything else goes to stderr, and there is nothing
-of it when all went well and nobody is watching. What went wrong is told at once on a terminal, and
-else in one block at the end, such as cron mails: its names are few, and the rest is elsewhere.
+stdout carries only what was asked for (--json). Everything else goes to stderr, and a run without
+problems writes nothing there unless stderr is a terminal. On a terminal, failures are reported at
+once; otherwise in one block at the end, which cron sends by mail, with the first names only, if the
+others can be read elsewhere.
+
+`convert` and `submit` share this mechanism. `submit_progress` adds the words and keys of clips.
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from ffprep.cli.reporting.text import (
     print_json,
@@ -21,6 +23,7 @@ from ffprep.cli.reporting.text import (
     with_job_key,
 )
 from ffprep.core.job import FreshCount, Result, Status
+from ffprep.run.convert_options import ReportOptions
 from ffprep.run.summary import RunEnd, RunSummary
 from ffprep.system.messages import say
 
@@ -29,136 +32,205 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Style:
-    """How much is told, and where.
+class Console:
+    """Where a command writes messages (stderr) and JSON lines (stdout), as its options ask.
 
-    `status_command` is the one that shows what failed, where a ledger remembers it. `job` signs all of
-    it, where several jobs tell at one place.
+    `job` is the name in front of every message, and in every object, if several jobs run. `redact`
+    removes secrets.
     """
 
-    json: bool = False
-    quiet: bool = False
-    verbose: bool = False
-    log_file: Path | None = None
-    log_format: str = "text"
-    status_command: str = ""
+    options: ReportOptions = field(default_factory=ReportOptions)
     job: str = ""
+    redact: Callable[[str], str] | None = None
+
+    def say(self, text: str) -> None:
+        """Write a message to stderr."""
+        say(self.signed(self.redact(text) if self.redact else text))
 
     def signed(self, text: str) -> str:
-        """A text with the job's name in front."""
+        """Return a text after the job's name."""
         return with_job(text, self.job)
 
     def print_json(self, content: dict[str, Any]) -> None:
-        """An object on stdout, with the job's name in it."""
+        """Write an object to stdout."""
+        if self.redact:
+            content = _redacted(content, self.redact)
         print_json(with_job_key(content, self.job))
 
     @property
-    def places(self) -> list[str]:
-        """Where every failure can be read afterwards, beside stderr."""
-        command = [f"`{self.status_command}`"] if self.status_command else []
-        return command + self.full_places
+    def is_chatty(self) -> bool:
+        """Whether good news is reported too."""
+        return not self.options.quiet and (self.options.verbose or sys.stderr.isatty())
+
+    def open_bar(self, total: int | None, **shape: Any) -> Any:
+        """Return a progress bar, on a terminal only; None without one."""
+        options = self.options
+        if options.quiet or not sys.stderr.isatty() or (options.json and sys.stdout.isatty()):
+            return None
+        from tqdm import tqdm
+
+        return tqdm(total=total, file=sys.stderr, dynamic_ncols=True, leave=False, **shape)
+
+
+def _redacted(value: Any, redact: Callable[[str], str]) -> Any:
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, dict):
+        return {key: _redacted(part, redact) for key, part in value.items()}
+    return [_redacted(part, redact) for part in value] if isinstance(value, list | tuple) else value
+
+
+class Summary(Protocol):
+    """What a reporter must know of a run: counts, how it ended, the exit code."""
+
+    ended: RunEnd
 
     @property
-    def full_places(self) -> list[str]:
-        """Where every Result can be, warnings and all."""
-        log = [f"the log {printable_path(self.log_file)}"] if self.log_file else []
-        return log + (["the JSON lines"] if self.json else [])
+    def exit_code(self) -> int:
+        """The exit code by the results so far."""
+
+    def summary(self) -> dict[str, Any]:
+        """Return the content of the last JSON line."""
+
+    def sentence(self) -> str:
+        """Return the same as text."""
+
+    def break_off(self, error: BaseException) -> None:
+        """Note the error that ended the run."""
 
 
 class Reporter:
-    """Tells a run as it goes. Use as `with reporter(...) as r: r.tell(result)`."""
+    """Writes messages above the progress bar, JSON lines, and the summary at the end."""
 
-    def __init__(self, style: Style, tally: RunSummary, bar: Any, log: "LogFile | None") -> None:
-        self._style, self._tally, self._bar, self._log = style, tally, bar, log
-        self._at_once = style.verbose or sys.stderr.isatty() or not style.places
-
-    @property
-    def each(self) -> bool:
-        """Whether every fresh photo is to be told as a Result of its own."""
-        return self._style.json or self._style.verbose
-
-    def tell(self, result: Result | FreshCount) -> None:
-        """Say what is to be said of a Result, which is counted already; fresh ones may come as a number."""
-        if isinstance(result, Result) and (result.status is not Status.FRESH or self.each):
-            self._spell_out(result)
-        if self._bar is not None:
-            self._bar.update(result.count if isinstance(result, FreshCount) else 1)
-
-    def _spell_out(self, result: Result) -> None:
-        if self._log is not None and (self._style.verbose or result.status is not Status.FRESH):
-            self._log.photo(result)
-        trouble = result.failure or result.warnings
-        if self._style.verbose or (trouble and self._at_once):
-            self.say(result_line(result))
-        if self._style.json:
-            self._style.print_json(result_as_dict(result))
-        if self._bar is not None and result.failure:
-            self._bar.set_postfix(failed=self._tally.counts[Status.FAILED], refresh=False)
+    def __init__(self, console: Console, summary: Summary, bar: Any) -> None:
+        self._console, self._summary, self._bar = console, summary, bar
 
     def say(self, text: str) -> None:
-        """One line on stderr, above the bar if there is one."""
+        """Write a message to stderr, above the progress bar."""
         if self._bar is not None:
             self._bar.clear()
-        say(self._style.signed(text))
+        self._console.say(text)
         if self._bar is not None:
             self._bar.refresh()
 
     def finish(self) -> None:
-        """The summary, where somebody wants it, and what was not told yet."""
-        style, tally = self._style, self._tally
+        """Write the summary, if it is wanted, and what was not reported yet."""
+        console, summary = self._console, self._summary
         if self._bar is not None:
             self._bar.close()
-        if style.json:
-            style.print_json({"summary": tally.summary()})
-        bad = tally.ended is not RunEnd.DONE or tally.exit_code
-        summed = not style.quiet and (bad or style.verbose or sys.stderr.isatty())
-        if summed:
-            say(style.signed(tally.sentence()))
-        if not self._at_once:
-            for text in _listing(style, tally, "  " if summed else f"ffprep: {style.signed('')}"):
-                print(text, file=sys.stderr)
+            self._bar = None
+        if console.options.json:
+            console.print_json({"summary": summary.summary()})
+        summarized = self._wants_sentence()
+        if summarized:
+            console.say(summary.sentence())
+        lead = "  " if summarized else f"ffprep: {console.signed('')}"
+        for line in self._unreported():
+            print(lead + line, file=sys.stderr)
+
+    def _wants_sentence(self) -> bool:
+        bad = self._summary.ended is not RunEnd.DONE or self._summary.exit_code
+        return self._console.is_chatty or bool(bad and not self._console.options.quiet)
+
+    def _unreported(self) -> Iterator[str]:
+        yield from ()
 
 
-def _listing(style: Style, tally: RunSummary, lead: str) -> Iterator[str]:
-    """The first that failed and how many more, then those with warnings, a line each."""
-    yield from (lead + result_line(result) for result in tally.failures)
-    if more := tally.counts[Status.FAILED] - len(tally.failures):
-        yield f"{lead}and {more} more that failed: see {', or '.join(style.places)}"
-    yield from (lead + result_line(result) for result in tally.warnings)
-    if more := tally.warned - len(tally.warnings):
-        places = ", or ".join(style.full_places) or "all of them with -v, or in a --log-file"
-        yield f"{lead}and {more} more with warnings: see {places}"
+AnyReporter = TypeVar("AnyReporter", bound=Reporter)
 
 
 @contextmanager
-def reporter(style: Style, tally: RunSummary) -> Iterator[Reporter]:
-    """A Reporter with its bar (on a terminal only) and its log file open.
+def finishing(reporter: AnyReporter, summary: Summary) -> Iterator[AnyReporter]:
+    """Finish a reporter, however the block is left."""
+    try:
+        yield reporter
+    except BaseException as error:
+        summary.break_off(error)
+        if not isinstance(error, BrokenPipeError):  # nobody reads the output any more
+            reporter.finish()
+        raise
+    reporter.finish()
 
-    However it is left, what was not told yet is told. Raises EnvironmentFault for a log file that cannot be opened.
-    """
+
+class ConvertReporter(Reporter):
+    """Reports Results; `status_command` shows the failures that a ledger remembers."""
+
+    def __init__(
+        self,
+        console: Console,
+        summary: RunSummary,
+        bar: Any,
+        log: "LogFile | None" = None,
+        status_command: str = "",
+    ) -> None:
+        super().__init__(console, summary, bar)
+        self._results, self._log = summary, log
+        self._status_command = status_command
+        options = console.options
+        self._verbose, self._json = options.verbose, options.json
+        self._at_once = self._verbose or sys.stderr.isatty() or not self._places_of_failures
+        self.each = self._json or self._verbose
+        """Whether every photo that is up to date is reported as a Result of its own."""
+
+    def report(self, result: Result | FreshCount) -> None:
+        """Report a Result that `summary` has counted. FreshCount moves only the bar."""
+        if isinstance(result, Result) and (result.status is not Status.FRESH or self.each):
+            self._report(result)
+        if self._bar is not None:
+            self._bar.update(result.count if isinstance(result, FreshCount) else 1)
+
+    def _report(self, result: Result) -> None:
+        if self._log is not None and (self._verbose or result.status is not Status.FRESH):
+            self._log.photo(result)
+        problem = result.failure or result.warnings
+        if self._verbose or (problem and self._at_once):
+            self.say(result_line(result))
+        if self._json:
+            self._console.print_json(result_as_dict(result))
+        if self._bar is not None and result.failure:
+            self._bar.set_postfix(failed=self._results.counts[Status.FAILED], refresh=False)
+
+    @property
+    def _places_of_failures(self) -> list[str]:
+        """Where all failures can be read after the run, besides stderr."""
+        command = [f"`{self._status_command}`"] if self._status_command else []
+        return command + self._places_of_results
+
+    @property
+    def _places_of_results(self) -> list[str]:
+        """Where all Results can be read after the run, with their warnings."""
+        options = self._console.options
+        log = [f"the log {printable_path(options.log_file)}"] if options.log_file else []
+        return log + (["the JSON lines"] if options.json else [])
+
+    def _unreported(self) -> Iterator[str]:
+        """Yield the first failures, how many there are more, then the same of warnings."""
+        if self._at_once:
+            return
+        results = self._results
+        yield from map(result_line, results.failures)
+        if more := results.counts[Status.FAILED] - len(results.failures):
+            yield f"and {more} more that failed: see {', or '.join(self._places_of_failures)}"
+        yield from map(result_line, results.warnings)
+        if more := results.warned - len(results.warnings):
+            places = ", or ".join(self._places_of_results) or "all of them with -v or --log-file"
+            yield f"and {more} more with warnings: see {places}"
+
+
+@contextmanager
+def convert_reporter(
+    console: Console, summary: RunSummary, status_command: str = ""
+) -> Iterator[ConvertReporter]:
+    """Open the progress bar and the log file. Raises EnvironmentFault if the log cannot be opened."""
     with ExitStack() as stack:
-        log = None
-        if style.log_file:
+        log, options = None, console.options
+        if options.log_file:
             from ffprep.cli.reporting.log_file import LogFile
 
-            log = LogFile(style.log_file, style.log_format, style.job)
+            log = LogFile(options.log_file, options.log_format, console.job)
             stack.callback(log.close)
-            log.begin(tally)
-            stack.callback(log.end, tally)
-        made = Reporter(style, tally, _bar(style, tally.total), log)
-        try:
-            yield made
-        except BaseException as error:
-            tally.break_off(error)
-            if not isinstance(error, BrokenPipeError):  # else nobody listens any more
-                made.finish()
-            raise
-        made.finish()
-
-
-def _bar(style: Style, total: int | None) -> Any:
-    if style.quiet or not sys.stderr.isatty() or (style.json and sys.stdout.isatty()):
-        return None
-    from tqdm import tqdm
-
-    return tqdm(total=total, unit="photo", file=sys.stderr, dynamic_ncols=True, leave=False)
+            log.begin(summary)
+            stack.callback(log.end, summary)
+        bar = console.open_bar(summary.total, unit="photo")
+        reporter = ConvertReporter(console, summary, bar, log, status_command)
+        yield stack.enter_context(finishing(reporter, summary))

@@ -1,157 +1,169 @@
-"""How submitting goes, to whoever watches: a bar, lines, JSON lines; and requests that are only shown."""
+"""Report submissions: the words and JSON keys of clips, resume commands, requests of a dry run."""
 
 import os
 import shlex
-import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from ffprep.cli.reporting.text import print_json, printable, printable_path
-from ffprep.errors import ExitCode, FfprepError, Kind, PhotoError
-from ffprep.submit.credentials import Credentials
+from ffprep.cli.reporting.progress import Console, Reporter, finishing
+from ffprep.cli.reporting.text import printable, printable_path
+from ffprep.errors import ExitCode, FfprepError, Interrupted, Kind, PhotoError
+from ffprep.run.summary import RunEnd
 from ffprep.submit.errors import FailureKind, JobError
+from ffprep.submit.parse import SubmitOptions
 from ffprep.submit.protocol import HttpRequest
 from ffprep.submit.submission import Outcome, State, Status, Submission
-from ffprep.system.messages import say
 
-_GO_ON = (FailureKind.TIMEOUT, FailureKind.CLIP, FailureKind.UNREACHABLE, FailureKind.INTERRUPTED)
-"""What leaves the job as it is, so that it can be resumed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Style:
-    """How much is told. `base_url` is the one of the command line, for commands that resume."""
-
-    json: bool = False
-    quiet: bool = False
-    verbose: bool = False
-    base_url: str | None = None
+_RESUMABLE = (
+    FailureKind.TIMEOUT,
+    FailureKind.CLIP,
+    FailureKind.UNREACHABLE,
+    FailureKind.INTERRUPTED,
+)
+"""Failures after which the job can be resumed."""
 
 
 @dataclass(slots=True)
-class Teller:
-    """Tells it as it goes; of nothing that is told is the key a part."""
+class SubmitSummary:
+    """The counts of a call of `submit`, and its exit code."""
 
-    style: Style
-    access: Credentials
-    single: bool = False
-    bar: Any = None
     counts: dict[Status, int] = field(default_factory=lambda: dict.fromkeys(Status, 0))
     bugs: int = 0
-    began: float = field(default_factory=time.monotonic)
+    ended: RunEnd = RunEnd.DONE
+    started: float = field(default_factory=time.monotonic)
 
-    def tell(self, outcome: Outcome) -> None:
-        """What became of a photo."""
-        self.counts[outcome.status] += 1
+    def add(self, outcome: Outcome) -> None:
+        """Count one Outcome."""
         error = outcome.error
+        self.counts[outcome.status] += 1
         self.bugs += isinstance(error, PhotoError) and error.kind is Kind.INTERNAL
-        if self.style.json:
-            self._print(self._as_dict(outcome))
-        name = printable_path(outcome.photo) if outcome.photo else outcome.job_id
-        if error:
-            resume = self._resume(outcome)
-            hint = f"; to go on: {resume}" if resume else ""
-            self._say(f"{name}: {_kind(error)}: {printable(str(error))}{hint}")
-        elif self._talks and (outcome.status is Status.DONE or self.style.verbose or self.single):
-            size = f", {outcome.size}" if outcome.size else ""
-            job = f", job {printable(outcome.job_id)}" if outcome.job_id else ""
-            take = (
-                "; for another take, --again"
-                if outcome.status is Status.FRESH and self.single
-                else ""
-            )
-            self._say(
-                f"{name} -> {printable_path(outcome.clip)}: {outcome.status}{size}{job}{take}"
-            )
-        for warning in outcome.warnings:
-            self._say(f"{name}: {printable(warning)}")
-
-    def note(self, course: Submission) -> None:
-        """A job was created; called from any thread."""
-        if self._talks:
-            self._say(
-                f"{printable_path(course.photo)}: submitted as job {printable(course.job_id)}"
-            )
-
-    def left(self, courses: Iterable[Submission], fault: FfprepError | None) -> None:
-        """What has no Outcome, since the run has ended, by a `fault` if there is one: what goes on at the server, too."""
-        for course in courses:
-            if self.style.json and (course.job_id or fault):
-                error = fault or JobError(FailureKind.INTERRUPTED, "was interrupted")
-                failed = Outcome(
-                    course.photo, course.clip, Status.FAILED, course.job_id, error=error
-                )
-                self._print(self._as_dict(failed))
-            name = printable_path(course.photo) if course.photo else course.job_id
-            if course.job_id and course.state is not State.DONE:
-                command = self.resume_command(course.job_id, os.fspath(course.clip))
-                self._say(
-                    f"{name}: job {printable(course.job_id)} goes on; to fetch its clip: {command}"
-                )
-            elif course.state is State.SENDING:
-                words = "was being sent, and no answer came: the server may have taken it, and may bill it"
-                self._say(f"{name}: {FailureKind.UNCERTAIN}: {words}; look at its list of jobs")
-
-    def waits(self, seconds: float) -> None:
-        """Somebody has asked for the end, while the answer to a request is to come."""
-        self._say(
-            f"waiting up to {seconds:g} s for the answer to what was sent, which names the job"
-        )
-
-    def look(self, courses: Iterable[Submission]) -> None:
-        """Bring the bar up to date."""
-        if self.bar is not None:
-            over = sum(self.counts.values())
-            self.bar.n = over + sum(course.progress for course in courses)
-            self.bar.refresh()
-
-    def finish(self) -> None:
-        """The last line."""
-        if self.bar is not None:
-            self.bar.close()
-            self.bar = None
-        if self.style.json:
-            seconds = round(time.monotonic() - self.began, 3)
-            counts = {status.value: count for status, count in self.counts.items()}
-            self._print({"summary": counts | {"seconds": seconds}})
-        if self._talks and sum(self.counts.values()) > 1:
-            counted = ", ".join(
-                f"{count} {status}" for status, count in self.counts.items() if count
-            )
-            self._say(counted)
 
     @property
     def exit_code(self) -> int:
-        """A bug outweighs a failure."""
+        """BUG if there was a bug, else SOME_FAILED if a photo failed."""
         if self.bugs:
             return ExitCode.BUG
         return ExitCode.SOME_FAILED if self.counts[Status.FAILED] else ExitCode.OK
 
-    def resume_command(self, job: str, clip: str) -> str:
-        """What fetches the clip of a job that goes on."""
-        argv = ["ffprep", "submit", "--resume", job, "-o", clip]
-        argv += ["--protocol", self.access.protocol] if self.access.protocol != "videos" else []
-        argv += ["--base-url", self.access.display_url] if self.style.base_url else []
-        return printable(shlex.join(argv))
+    def break_off(self, error: BaseException) -> None:
+        """Note the error that ended the run."""
+        self.ended = RunEnd.INTERRUPTED if isinstance(error, Interrupted) else RunEnd.STOPPED
 
-    def show(self, course: Submission, call: HttpRequest) -> None:
-        """A request that is not sent."""
-        picture = call.upload
-        if self.style.json:
-            names = {"source": os.fspath(course.photo or ""), "output": os.fspath(course.clip)}
-            self._print(names | {"request": call.as_dict()})
+    def summary(self) -> dict[str, Any]:
+        """Return the content of the last JSON line."""
+        counts = {status.value: count for status, count in self.counts.items()}
+        return counts | {"seconds": round(time.monotonic() - self.started, 3)}
+
+    def sentence(self) -> str:
+        """Return the counts as text."""
+        return ", ".join(f"{count} {status}" for status, count in self.counts.items() if count)
+
+
+class SubmitReporter(Reporter):
+    """Reports Outcomes. `resume_options` are the options that a command to resume a job needs."""
+
+    def __init__(
+        self,
+        console: Console,
+        summary: SubmitSummary,
+        bar: Any,
+        resume_options: Sequence[str],
+        single: bool,
+    ) -> None:
+        super().__init__(console, summary, bar)
+        self._submit_summary = summary
+        self._resume_options, self._single = resume_options, single
+
+    def report(self, outcome: Outcome) -> None:
+        """Count an Outcome, and report it."""
+        self._submit_summary.add(outcome)
+        if self._console.options.json:
+            self._console.print_json(self._as_dict(outcome))
+        name = _name(outcome)
+        if error := outcome.error:
+            resume = self._resume_command_of(outcome)
+            hint = f"; to go on: {resume}" if resume else ""
+            self.say(f"{name}: {_kind(error)}: {printable(str(error))}{hint}")
+        elif self._reports_success(outcome):
+            size = f", {outcome.size}" if outcome.size else ""
+            job = f", job {printable(outcome.job_id)}" if outcome.job_id else ""
+            hint = "; for another take, add --again" if self._is_single_fresh(outcome) else ""
+            clip = printable_path(outcome.clip)
+            self.say(f"{name} -> {clip}: {outcome.status}{size}{job}{hint}")
+        for warning in outcome.warnings:
+            self.say(f"{name}: {printable(warning)}")
+
+    def _reports_success(self, outcome: Outcome) -> bool:
+        counts = outcome.status is Status.DONE or self._console.options.verbose or self._single
+        return counts and self._console.is_chatty
+
+    def _is_single_fresh(self, outcome: Outcome) -> bool:
+        return self._single and outcome.status is Status.FRESH
+
+    def on_submitted(self, submission: Submission) -> None:
+        """Report that a job was created; called from any thread."""
+        if self._console.is_chatty:
+            self.say(f"{_name(submission)}: submitted as job {printable(submission.job_id)}")
+
+    def on_progress(self, running: Iterable[Submission]) -> None:
+        """Move the progress bar."""
+        if self._bar is not None:
+            finished = sum(self._submit_summary.counts.values())
+            self._bar.n = finished + sum(submission.progress for submission in running)
+            self._bar.refresh()
+
+    def on_wait(self, seconds: float) -> None:
+        """Report that the end waits for the answer to a create."""
+        self.say(
+            f"waiting up to {seconds:g} s for the server's answer, which contains the job's id"
+        )
+
+    def report_unfinished(
+        self, submissions: Iterable[Submission], fault: FfprepError | None
+    ) -> None:
+        """Report submissions without an Outcome, after an interrupt or a `fault`."""
+        for submission in submissions:
+            job_id = submission.job_id
+            if self._console.options.json and (job_id or fault):
+                error = fault or JobError(FailureKind.INTERRUPTED, "was interrupted")
+                outcome = Outcome(
+                    submission.photo, submission.clip, Status.FAILED, job_id, error=error
+                )
+                self._console.print_json(self._as_dict(outcome))
+            name = _name(submission)
+            if job_id and submission.state is not State.DONE:
+                command = self._resume_command(job_id, os.fspath(submission.clip))
+                self.say(
+                    f"{name}: job {printable(job_id)} goes on; to download its clip: {command}"
+                )
+            elif submission.state is State.SENDING:
+                problem = "was being sent, and no answer came; the server may bill it"
+                hint = "look at the server's list of jobs"
+                self.say(f"{name}: {FailureKind.UNCERTAIN}: {problem}: {hint}")
+
+    def show_request(self, submission: Submission, request: HttpRequest) -> None:
+        """Print the request of a dry run."""
+        console = self._console
+        if console.options.json:
+            photo, clip = os.fspath(submission.photo or ""), os.fspath(submission.clip)
+            console.print_json({"source": photo, "output": clip, "request": request.as_dict()})
             return
-        lines = [f"POST {call.url}"]
-        lines += [f"{name}: {value}" for name, value in call.headers.items()]
-        lines += [f"    {key}: {value}" for key, value in call.fields]
-        lines.append(f"    {call.file_field}: {picture.describe()}")
-        print("\n".join(printable(self.access.redact(line)) for line in lines), flush=True)
+        lines = [f"POST {request.url}"]
+        lines += [f"{name}: {value}" for name, value in request.headers.items()]
+        lines += [f"    {key}: {value}" for key, value in request.fields]
+        lines.append(f"    {request.file_field}: {request.upload.describe()}")
+        redact = console.redact or str
+        print("\n".join(printable(redact(line)) for line in lines), flush=True)
+
+    def _wants_sentence(self) -> bool:
+        several = sum(self._submit_summary.counts.values()) > 1
+        return several and super()._wants_sentence()
 
     def _as_dict(self, outcome: Outcome) -> dict[str, Any]:
-        error, resume = outcome.error, self._resume(outcome)
+        error, resume = outcome.error, self._resume_command_of(outcome)
         content: dict[str, Any] = {
             "source": os.fspath(outcome.photo) if outcome.photo else None,
             "output": os.fspath(outcome.clip),
@@ -165,35 +177,22 @@ class Teller:
         content |= {"warnings": list(outcome.warnings)} if outcome.warnings else {}
         return content | ({"resume": resume} if resume else {})
 
-    def _resume(self, outcome: Outcome) -> str:
+    def _resume_command_of(self, outcome: Outcome) -> str:
+        """Return the command that resumes a failed job; an empty text if that is of no use."""
         error = outcome.error
-        if (
-            not error
-            or not outcome.job_id
-            or (isinstance(error, JobError) and error.kind not in _GO_ON)
-        ):
+        if not error or not outcome.job_id:
             return ""
-        return self.resume_command(outcome.job_id, os.fspath(outcome.clip))
+        if isinstance(error, JobError) and error.kind not in _RESUMABLE:
+            return ""
+        return self._resume_command(outcome.job_id, os.fspath(outcome.clip))
 
-    @property
-    def _talks(self) -> bool:
-        return not self.style.quiet and (self.style.verbose or sys.stderr.isatty())
-
-    def _say(self, text: str) -> None:
-        if self.bar is not None:
-            self.bar.clear()
-        say(self.access.redact(text))
-
-    def _print(self, content: dict[str, Any]) -> None:
-        print_json(_hidden(content, self.access))
+    def _resume_command(self, job_id: str, clip: str) -> str:
+        argv = ["ffprep", "submit", "--resume", job_id, "-o", clip, *self._resume_options]
+        return printable(shlex.join(argv))
 
 
-def _hidden(value: Any, access: Credentials) -> Any:
-    if isinstance(value, str):
-        return access.redact(value)
-    if isinstance(value, dict):
-        return {key: _hidden(part, access) for key, part in value.items()}
-    return [_hidden(part, access) for part in value] if isinstance(value, list | tuple) else value
+def _name(item: Outcome | Submission) -> str:
+    return printable_path(item.photo) if item.photo else printable(item.job_id)
 
 
 def _kind(error: FfprepError) -> str:
@@ -201,15 +200,12 @@ def _kind(error: FfprepError) -> str:
 
 
 @contextmanager
-def teller(style: Style, access: Credentials, total: int, single: bool) -> Iterator[Teller]:
-    """A Teller with its bar, on a terminal only."""
-    made = Teller(style, access, single)
-    if not style.quiet and sys.stderr.isatty() and not (style.json and sys.stdout.isatty()):
-        from tqdm import tqdm
-
-        shape = "{percentage:3.0f}%|{bar}| {elapsed}"
-        made.bar = tqdm(total=total, file=sys.stderr, leave=False, bar_format=shape)
-    try:
-        yield made
-    finally:
-        made.finish()
+def submit_reporter(
+    options: SubmitOptions, summary: SubmitSummary, total: int | None
+) -> Iterator[SubmitReporter]:
+    """Open the progress bar. The key and passwords are removed from everything that is written."""
+    console = Console(options.reporting, redact=options.clip.credentials.redact)
+    bar = console.open_bar(total, bar_format="{percentage:3.0f}%|{bar}| {elapsed}")
+    reporter = SubmitReporter(console, summary, bar, options.resume_options, options.single)
+    with finishing(reporter, summary):
+        yield reporter

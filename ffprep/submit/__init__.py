@@ -1,6 +1,6 @@
 """Send photos to a video API, and download the clips.
 
-Nothing is submitted twice: each request is recorded before it is sent. This package must not print;
-it reports to `cli` through callbacks. Begin with `submission`, the steps of one photo in order, then
-`protocol`, what a video API must offer.
+Each request is recorded before it is sent, so that nothing is submitted twice. This package must
+not print; it reports to `cli` through callbacks. Begin with `submission`, the steps of one photo
+in order, then `protocol`, what a video API must offer.
 """

@@ -1,4 +1,4 @@
-"""Publish a downloaded clip: check that it is a complete MP4 that decodes, then rename it into place."""
+"""Publish a downloaded clip: check that it is a complete MP4 that decodes, then rename it."""
 
 import os
 import re

@@ -32,9 +32,8 @@ class FailureKind(StrEnum):
 class ApiError(Exception):
     """A request that did not succeed, whatever the protocol.
 
-    `status` is the HTTP status, 0 if no answer came. `nothing_sent` means that the server cannot have
-    received the request. `retry_after` is the number of seconds that the server wants to be left
-    alone.
+    `status` is the HTTP status, 0 if no answer came. `nothing_sent` means that the server
+    cannot have received the request. `retry_after` is how many seconds the server asks to wait.
     """
 
     def __init__(

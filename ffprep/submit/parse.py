@@ -1,4 +1,4 @@
-"""Parse the options of `ffprep submit` into SubmitOptions: which photos, which clips, which server."""
+"""Parse the options of `ffprep submit` into SubmitOptions: photos, clips, server."""
 
 import os
 import re

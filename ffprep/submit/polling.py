@@ -1,4 +1,4 @@
-"""Wait for a job at the server, and download its clip. Questions may be repeated; creates may not."""
+"""Wait for a job at the server, and download its clip. Questions are retried; creates never."""
 
 import time
 from collections.abc import Callable

@@ -18,7 +18,7 @@ _SENDING_TIMEOUT = 30.0
 
 @dataclass(slots=True)
 class SubmissionPool:
-    """Runs submissions on `workers` threads. Takes no slots of make's jobserver: threads mostly wait.
+    """Runs submissions on `workers` threads. Takes no slots of make's jobserver: they mostly wait.
 
     `on_progress` is called often with the submissions that run, `on_wait` once if the end waits for
     the answer to a create.
@@ -36,7 +36,7 @@ class SubmissionPool:
     def outcomes(self, submissions: Iterable[Submission | Outcome]) -> Iterator[Outcome]:
         """Yield outcomes as submissions end; when `stopped` is set, the rest are `unfinished`.
 
-        After an EnvironmentFault, no submission starts. It is raised when the running ones have ended.
+        After an EnvironmentFault, no submission starts; it is raised when the running ones end.
         """
         executor = ThreadPoolExecutor(self.workers)
         try:

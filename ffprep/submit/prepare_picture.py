@@ -21,10 +21,10 @@ _ONLY_CUTS = "the server can cut, but not add bars or distort"
 
 @dataclass(frozen=True, slots=True)
 class PictureOptions:
-    """How every photo is prepared: `size` or `target`, `mode`, and the `keywords` of `prepare`.
+    """How photos are prepared: `size` or `target`, `mode`, and the `keywords` of `prepare`.
 
-    `spec` holds the same as a Spec, `rules` what the target requires. With `send_bounds`, the server
-    cuts what `spec` would cut.
+    `spec` holds the same as a Spec, `rules` what the target requires. With `send_bounds`, the
+    server cuts what `spec` would cut.
     """
 
     size: Size | None
@@ -136,8 +136,8 @@ def scale_to_region(
 ) -> tuple[Size, Bounds]:
     """Return the size of the whole photo at which a region has exactly `size`, and that region.
 
-    The region is the part of `bounds` that `framing` shows. Its edges are on whole pixels, so that a
-    server that multiplies them by the size gets exactly `size`.
+    The region is the part of `bounds` that `framing` shows. Its edges are on whole pixels, so that
+    a server that multiplies them by the whole size gets exactly `size`.
     """
     left, top = bounds.corner(photo)
     rest = cropped_size(photo, bounds)

@@ -93,9 +93,9 @@ class JobState(StrEnum):
 class RemoteJob:
     """A job as the server reports it.
 
-    `status` is the server's own word for `state`, `progress` a fraction. `code` and `message` say why
-    the job failed. `clip_id` identifies the clip of a job that is done. `poll_after` is the number of
-    seconds after which the server wants to be asked again.
+    `status` is the server's own word for `state`, `progress` a fraction. `code` and `message` say
+    why the job failed. `clip_id` identifies the clip of a job that is done. `poll_after` is how
+    many seconds the server asks to wait before the next question.
     """
 
     id: str

@@ -308,7 +308,7 @@ class _Steps:
             raise ApiError("no answer in time") from None
 
     def _create_failed(self, error: ApiError, request: HttpRequest) -> State:
-        """Return PREPARED if the create may be sent again. Raises JobError or ServerFault if not."""
+        """Return PREPARED if the create may be repeated. Raises JobError or ServerFault if not."""
         clip, credentials = self.submission.clip_name, self.options.credentials
         self.submission.state = State.PREPARED  # the answer is here: nothing is being sent
         if error.outcome_unknown:

@@ -226,7 +226,7 @@ def test_a_log_whose_folder_goes_is_told_once_and_kept_up_when_it_is_back(
     shutil.rmtree(path.parent)
     log.photo(bad(1))
     log.photo(bad(2))
-    words = "no such file or directory; the run goes on, and lines are lost"
+    words = "no such file or directory; the run continues, log lines are lost"
     assert capsys.readouterr().err == f"ffprep: --log-file {path}: {words}\n"
     path.parent.mkdir()
     log.photo(bad(3))
@@ -241,7 +241,7 @@ def test_a_log_on_a_full_disk_costs_a_sentence_and_no_photo(
 ) -> None:
     good = (library / "a.jpg", library / "b.jpg")
     ran = ffprep("convert", *good, "-o", tmp_path, "--size", "9x6", "--log-file", "/dev/full")
-    words = "no space left on device; the run goes on, and lines are lost"
+    words = "no space left on device; the run continues, log lines are lost"
     assert (ran.code, ran.err) == (0, f"ffprep: --log-file /dev/full: {words}\n")
     assert (tmp_path / "a.jpg").is_file()
 
@@ -264,7 +264,7 @@ def test_a_pipe_that_nobody_reads_is_told(ffprep, library: Path, tmp_path: Path)
     os.mkfifo(tmp_path / "fifo")
     command = ["convert", library / "a.jpg", "-o", tmp_path / "o.jpg", "--size", "9x6"]
     ran = ffprep(*command, "--log-file", tmp_path / "fifo")
-    words = f"ffprep: --log-file {tmp_path}/fifo: nobody reads this pipe\n"
+    words = f"ffprep: --log-file {tmp_path}/fifo: no process reads this pipe\n"
     assert (ran.code, ran.err) == (3, words)
 
 

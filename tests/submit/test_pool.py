@@ -25,7 +25,7 @@ def test_after_an_interrupt_the_printed_command_resumes_the_job(
     _, said = running.communicate(timeout=120)
     assert running.returncode == 128 + number
     standin.ending = lambda job: DONE
-    command = shlex.split(said.partition("to fetch its clip: ffprep ")[2])
+    command = shlex.split(said.partition("to download its clip: ffprep ")[2])
     assert ffprep(*command, *QUICK).code == 0
     assert clip_size(tmp_path / "c.mp4") == (1280, 720)
 

@@ -144,8 +144,8 @@ _WORK = section(
 def submit(**given: Any) -> None:
     """Submit photos to a video API, as first frames of clips, and download the clips.
 
-    Each photo is prepared as `ffprep convert` does it, checked, uploaded once, and its clip downloaded.
-    The key is read from OPENAI_API_KEY.
+    Each photo is prepared as `ffprep convert` does it, checked, and uploaded once; its clip is
+    downloaded. The key is read from OPENAI_API_KEY.
     """
     from ffprep.submit.parse import read_options
     from ffprep.system.tempfiles import remove_temporaries

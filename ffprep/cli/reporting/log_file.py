@@ -1,7 +1,8 @@
-"""The log file: a line a photo, and one for a run's begin and its end.
+"""The log file: a line for each photo, and one for the start and the end of a run.
 
-It may be renamed or removed at any time (logrotate); the next line goes to a new one. A log that cannot
-be written costs one sentence, and no photo. Several runs may share one: each line is one write.
+It may be renamed or removed at any time (logrotate); the next line goes to a new file. A log that
+cannot be written causes one warning, and the run continues. Several runs may share a file, since
+each line is one write.
 """
 
 import errno
@@ -37,7 +38,7 @@ _PULSE, _TRIES = 0.05, 40
 
 
 class LogFile:
-    """A log file of `text` or `json` lines. Raises EnvironmentFault when it cannot be opened."""
+    """A log file of `text` or `json` lines. Raises EnvironmentFault if it cannot be opened."""
 
     def __init__(self, path: Path, format: str, job: str = "") -> None:
         self._job = job
@@ -46,34 +47,36 @@ class LogFile:
         try:
             self._handler = _opened(path)
         except OSError as error:
-            why = "nobody reads this pipe" if error.errno == errno.ENXIO else reason(error)
+            why = "no process reads this pipe" if error.errno == errno.ENXIO else reason(error)
             raise EnvironmentFault(f"--log-file {printable_path(path)}: {why}") from None
 
-    def begin(self, tally: RunSummary) -> None:
-        """Log that a run begins."""
+    def begin(self, summary: RunSummary) -> None:
+        """Log the start of a run."""
         content = {
-            "total": tally.total,
-            "output": tally.output and os.fspath(tally.output),
+            "total": summary.total,
+            "output": summary.output and os.fspath(summary.output),
             "version": __version__,
-            "ffmpeg": tally.ffmpeg,
+            "ffmpeg": summary.ffmpeg,
         }
-        photos = "photos" if tally.total is None else f"{tally.total} photos"
-        versions = f"ffprep {__version__}, ffmpeg {tally.ffmpeg}"
-        words = f"begin: {photos} to {printable_path(tally.output)} ({versions})"
+        photos = "photos" if summary.total is None else f"{summary.total} photos"
+        versions = f"ffprep {__version__}, ffmpeg {summary.ffmpeg}"
+        words = f"begin: {photos} to {printable_path(summary.output)} ({versions})"
         self._write({"begin": content} if self._json else words)
 
     def photo(self, result: Result) -> None:
         """Log a Result."""
         self._write(result_as_dict(result) if self._json else result_line(result))
 
-    def end(self, tally: RunSummary) -> None:
-        """Log how a run ended."""
-        ending = {"ended": tally.ended.value, "error": tally.error or None}
-        words = f"end: {tally.sentence()}" + (f": {printable(tally.error)}" if tally.error else "")
-        self._write({"summary": tally.summary() | ending} if self._json else words)
+    def end(self, summary: RunSummary) -> None:
+        """Log the end of a run."""
+        ending = {"ended": summary.ended.value, "error": summary.error or None}
+        words = f"end: {summary.sentence()}" + (
+            f": {printable(summary.error)}" if summary.error else ""
+        )
+        self._write({"summary": summary.summary() | ending} if self._json else words)
 
     def close(self) -> None:
-        """Close the file; what is wrong with it was told when it was written to."""
+        """Close the file. Errors were reported when it was written."""
         with suppress(OSError):
             self._handler.close()
 
@@ -90,7 +93,7 @@ class LogFile:
 
 
 def _opened(path: Path) -> "_Handler":
-    """A handler; the reader of a pipe may come a moment later. Raises OSError."""
+    """Return a handler. The reader of a pipe may open it a moment later. Raises OSError."""
     for _ in range(_TRIES):
         try:
             return _Handler(path)
@@ -101,35 +104,34 @@ def _opened(path: Path) -> "_Handler":
     return _Handler(path)
 
 
-def _open_at_once(path: str, flags: int) -> int:
-    """Open a file without waiting for the reader of a pipe, which no signal would end. Raises OSError."""
+def _open_without_waiting(path: str, flags: int) -> int:
+    """Open a file without waiting for a pipe's reader, which no signal ends. Raises OSError."""
     descriptor = os.open(path, flags | os.O_NONBLOCK, 0o666)
     os.set_blocking(descriptor, True)
     return descriptor
 
 
 class _Handler(WatchedFileHandler):
-    """The standard library's, by itself: no logger of the process has to do with it."""
+    """The standard library's handler, without any logger."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, encoding="utf-8", errors="backslashreplace")
-        self._path, self._told = path, False
+        self._path, self._reported = path, False
 
     def _open(self) -> TextIOWrapper:
         name, errors = self.baseFilename, self.errors
-        return open(name, "a", encoding=self.encoding, errors=errors, opener=_open_at_once)
+        return open(name, "a", encoding=self.encoding, errors=errors, opener=_open_without_waiting)
 
     def emit(self, record: LogRecord) -> None:
         try:
             super().emit(record)
-        except OSError:  # it cannot be opened again
+        except OSError:  # the file cannot be opened again
             self.handleError(record)
 
     def handleError(self, record: LogRecord) -> None:  # noqa: N802
-        """Say once what is wrong; the next line may find room again."""
-        if not self._told:
-            self._told = True
+        """Report the first error. The next line is tried again."""
+        if not self._reported:
+            self._reported = True
             why = reason(sys.exception() or OSError())
-            say(
-                f"--log-file {printable_path(self._path)}: {why}; the run goes on, and lines are lost"
-            )
+            effect = "the run continues, log lines are lost"
+            say(f"--log-file {printable_path(self._path)}: {why}; {effect}")

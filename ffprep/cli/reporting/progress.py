@@ -221,7 +221,7 @@ class ConvertReporter(Reporter):
 def convert_reporter(
     console: Console, summary: RunSummary, status_command: str = ""
 ) -> Iterator[ConvertReporter]:
-    """Open the progress bar and the log file. Raises EnvironmentFault if the log cannot be opened."""
+    """Open the progress bar and the log file. Raises EnvironmentFault if the log cannot be made."""
     with ExitStack() as stack:
         log, options = None, console.options
         if options.log_file:

@@ -1,6 +1,7 @@
-"""Text and JSON for people and programs: a Result on a line, as an object, times, names.
+"""Results, times and file names as text and as JSON.
 
-`printable` is the one place where text from outside (file names, a server's words) is made safe for a terminal.
+`printable` is the only place that makes text from outside (file names, a server's words) safe for a
+terminal.
 """
 
 import json
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def result_as_dict(result: "Result") -> dict[str, Any]:
-    """A Result as the contract of --json has it; `warnings` is there where there are some."""
+    """Return the JSON object of a Result. The key `warnings` is missing if there are none."""
     failure = result.failure
     content = {
         "source": os.fspath(result.source),
@@ -30,44 +31,45 @@ def result_as_dict(result: "Result") -> dict[str, Any]:
 
 
 def result_line(result: "Result") -> str:
-    """A Result on one line for people."""
-    if result.failure:
-        return f"{printable_path(result.source)}: {result.failure.kind}: {printable(result.failure.message)}"
+    """Return a Result as one line of text."""
+    source, failure = printable_path(result.source), result.failure
+    if failure:
+        return f"{source}: {failure.kind}: {printable(failure.message)}"
     if result.warnings:
-        return f"{printable_path(result.source)}: {printable('; '.join(result.warnings))}"
+        return f"{source}: {printable('; '.join(result.warnings))}"
     what = [str(result.status), str(result.size)] + ([result.mode] if result.mode else [])
     words = ", ".join([*what, f"{result.seconds:.2f} s"])
-    return f"{printable_path(result.source)} -> {printable_path(result.output)}: {words}"
+    return f"{source} -> {printable_path(result.output)}: {words}"
 
 
 def utc_timestamp(seconds: float) -> str:
-    """A time, in seconds since 1970, as JSON has it."""
+    """Return a time, in seconds since 1970, in ISO 8601 for JSON."""
     moment = datetime.fromtimestamp(seconds, UTC)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def with_job(text: str, job: str) -> str:
-    """A text with the name of the job that says it, where several jobs tell at one place."""
+    """Return a text after the name of its job, if several jobs report to one place."""
     return f"[{job}] {text}" if job else text
 
 
 def with_job_key(content: dict[str, Any], job: str) -> dict[str, Any]:
-    """The same for an object."""
+    """Return an object with the name of its job, if several jobs report to one place."""
     return {"job": job} | content if job else content
 
 
 def print_json(content: dict[str, Any]) -> None:
-    """One object a line. ASCII, so that a name that is not UTF-8 survives as its lone surrogates."""
+    """Write one object as a line of ASCII. Undecodable bytes of names become lone surrogates."""
     print(json.dumps(content), flush=True)
 
 
 def printable_path(path: "Location | None") -> str:
-    """A file name for people: on one line, and without what would steer the terminal."""
+    """Return a path as `printable` text; "-" for None."""
     return printable(os.fspath(path)) if path is not None else "-"
 
 
 def printable(text: str) -> str:
-    """Text with control characters and undecodable bytes written as escapes."""
+    """Return a text with control characters and undecodable bytes as escapes."""
     return "".join(c if c.isprintable() else _escape(c) for c in text)
 
 

@@ -2,7 +2,7 @@
 
     python -m scripts.bench                     the race, over three sets (takes a while)
     python -m scripts.bench --quick             a few photos, one round: does it work?
-    python -m scripts.bench --startup --growth --floor --fidelity --quality --colour --nightly
+    python -m scripts.bench --startup --growth --floor --fidelity --quality --colour --nightly --stores
     python -m scripts.bench --all --json bench.json --markdown bench.md --svg bench.svg
 
 Photos come from the folder named by FFPREP_PHOTOS, or are drawn where it is unset.
@@ -31,6 +31,7 @@ from scripts.bench.sets import (
     small_photo,
     sound_photos,
 )
+from scripts.bench.stores import store_cost
 
 _PARTS = {
     "race": "ffprep against its peers; the default",
@@ -41,6 +42,7 @@ _PARTS = {
     "quality": "PSNR and bytes of JPEGs, beside Pillow's",
     "colour": "Display P3 photos, beside the same without a profile",
     "nightly": "nothing to do, beside rsync; memory; --fsync",
+    "stores": "CPU time from S3 to S3 (moto), beside disk to disk",
 }
 
 
@@ -161,6 +163,8 @@ def _rest(
         report.colour = colour(photos, settings, options.quick)
     if "nightly" in options.parts:
         report.nightly = nightly(photos, settings, options.quick)
+    if "stores" in options.parts:
+        report.stores = store_cost(settings, options.quick)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from scripts.bench.parts import Fidelity, Growth, Pair
 from scripts.bench.peers import FLOOR, HEIGHT, PEERS, WIDTH
 from scripts.bench.quality import CHROMAS, Coded
 from scripts.bench.race import Race, Row
+from scripts.bench.stores import StoreCost
 from scripts.pages.markdown_table import table
 
 _MEGA = 1e6
@@ -39,6 +40,7 @@ class Report:
     quality: list[Coded] = field(default_factory=list)
     colour: list[Colour] = field(default_factory=list)
     nightly: Nightly | None = None
+    stores: StoreCost | None = None
 
     def json(self) -> str:
         """Everything, with every single run."""
@@ -75,6 +77,7 @@ class Report:
             yield from _colour_table(self.colour)
         if self.nightly:
             yield from _nightly_tables(self.nightly)
+        yield from _stores_table(self.stores)
 
 
 def machine() -> dict[str, str | int | float]:
@@ -232,6 +235,17 @@ def _nightly_tables(found: Nightly) -> Iterator[str]:
         yield "rsync is not installed, and nothing to compare with."
     yield from ("", "### Memory", "", *_held_table(found.held))
     yield from ("", "### --fsync", "", *_beside_table("--fsync", "without", found.synced))
+
+
+def _stores_table(found: StoreCost | None) -> Iterator[str]:
+    if found is None:
+        return
+    yield from ("", "### From S3 to S3", "")
+    milliseconds = (found.local, found.remote, found.difference)
+    spread = f"{min(found.rounds) * 1e3:.1f} to {max(found.rounds) * 1e3:.1f}"
+    names = ("photos", "disk to disk ms", "S3 to S3 ms", "difference ms", "rounds")
+    row = (str(found.photos), *(f"{seconds * 1e3:.1f}" for seconds in milliseconds), spread)
+    yield from table(names, [row])
 
 
 def _beside_table(ours: str, theirs: str, found: Sequence[Beside]) -> Iterator[str]:

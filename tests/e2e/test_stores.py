@@ -571,6 +571,46 @@ def test_check_and_info_read_objects(s3: Bucketeer, home: Path, tmp_path: Path) 
     assert found["sidecar"] == "s3://photos/in/3.jpg.ffprep.toml"
 
 
+def test_a_profile_has_keys_and_endpoint_and_its_headers_are_sent(
+    s3: Bucketeer, home: Path, tmp_path: Path
+) -> None:
+    put(s3, {f"{n}.jpg": photo(n) for n in range(3)})
+    config = f"[profile work]\nregion = eu-west-1\nendpoint_url = http://127.0.0.1:{s3.port}\n"
+    (tmp_path / "config").write_text(config)
+    keys = f"[work]\naws_access_key_id = {KEY}\naws_secret_access_key = s3kr1t\n"
+    (tmp_path / "credentials").write_text(keys)
+    environment = {key: text for key, text in os.environ.items() if not key.startswith("AWS_")}
+    environment |= {
+        "AWS_PROFILE": "work",
+        "AWS_CONFIG_FILE": str(tmp_path / "config"),
+        "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "credentials"),
+        "AWS_SERVER_SIDE_ENCRYPTION": "AES256",
+        "AWS_REQUEST_PAYER": "requester",
+    }
+    argv = [*FFPREP, "convert", "s3://photos", "-o", "s3://ready/x", *SIZE]
+    done = subprocess.run(argv, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    puts = [request for request in s3.seen if request.method == "PUT"]
+    assert {request.headers["x-amz-server-side-encryption"] for request in puts} == {"AES256"}
+    assert {request.headers["x-amz-request-payer"] for request in s3.seen} == {"requester"}
+    assert all("/eu-west-1/s3/" in request.headers["authorization"] for request in s3.seen)
+
+
+def test_an_interrupt_while_a_listing_hangs_ends_the_run(s3: Bucketeer, home: Path) -> None:
+    put(s3, {"a.jpg": photo(1)})
+    hung = lambda r: "hang" if "list-type" in r.query and r.path == "photos" else None  # noqa: E731
+    s3.faults.append(hung)
+    argv = [*FFPREP, "check", "s3://photos", *SIZE]
+    run = subprocess.Popen(argv, env=s3.environment, stdout=subprocess.PIPE)
+    while run.poll() is None and not any(hung(request) for request in s3.seen):
+        time.sleep(0.02)
+    began = time.monotonic()
+    run.terminate()
+    run.communicate(timeout=60)
+    assert run.returncode == 143
+    assert time.monotonic() - began < 10
+
+
 def test_an_interrupt_ends_a_check_of_objects(s3: Bucketeer, home: Path) -> None:
     put(s3, {f"{n}.jpg": photo(n) for n in range(20)})
     hung = lambda r: "hang" if r.reads_object and r.path.endswith("7.jpg") else None  # noqa: E731

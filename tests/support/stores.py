@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -27,12 +27,13 @@ _REFUSED = {
 
 @dataclass(frozen=True)
 class Request:
-    """What a client asks: its method, bucket/key, query, and the how-maniest of its method and key it is, from 1."""
+    """What a client asks for. `turn` counts the requests of this method for this bucket/key, from 1."""
 
     method: str
     path: str
     query: str
     turn: int
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def reads_object(self) -> bool:
@@ -86,12 +87,12 @@ class Bucketeer:
         if self._owner is not None:
             self._owner.close()
 
-    def note(self, method: str, target: str) -> Request:
+    def note(self, method: str, target: str, headers: Mapping[str, str]) -> Request:
         split = urlsplit(target)
         path = unquote(split.path).strip("/")
         with self._lock:
             self._turns[method, path] += 1
-            request = Request(method, path, split.query, self._turns[method, path])
+            request = Request(method, path, split.query, self._turns[method, path], headers)
             self.seen.append(request)
         return request
 
@@ -130,7 +131,9 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def forward(self) -> None:
-        request = self.bucketeer.note(self.command, self.path)
+        request = self.bucketeer.note(
+            self.command, self.path, {name.lower(): text for name, text in self.headers.items()}
+        )
         length = int(self.headers.get("Content-Length") or 0)
         body = self.rfile.read(length)
         if len(body) < length:  # who sent it was killed

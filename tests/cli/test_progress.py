@@ -1,4 +1,4 @@
-"""What a run says while it goes and after it: to a terminal, to cron, to a log file."""
+"""Reports of a run while it goes and after it: on a terminal, for cron, in a log file."""
 
 import json
 import os
@@ -32,7 +32,7 @@ def bad(number: int) -> Result:
 
 @pytest.fixture
 def library(tmp_path: Path) -> Path:
-    """Two photos, and thirteen that are none."""
+    """Return a folder of two photos, and thirteen files that are not photos."""
     folder = tmp_path / "photos"
     folder.mkdir()
     for name in ("a", "b"):
@@ -43,7 +43,7 @@ def library(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("quiet", [True, False])
-def test_cron_gets_one_block_that_names_ten_and_says_where_the_rest_is(
+def test_cron_gets_one_block_with_ten_names_and_the_place_of_the_others(
     ffprep, library: Path, tmp_path: Path, quiet: bool
 ) -> None:
     log = tmp_path / "night's log"
@@ -61,14 +61,14 @@ def test_cron_gets_one_block_that_names_ten_and_says_where_the_rest_is(
     assert len(set(re.findall(r"bad\d+\.jpg(?=: unsupported)", log.read_text()))) == 13
 
 
-def test_json_has_the_rest_too(ffprep, library: Path, tmp_path: Path) -> None:
+def test_json_names_all_failures(ffprep, library: Path, tmp_path: Path) -> None:
     arguments = ["convert", library, "-o", tmp_path / "out", "--size", "9x6", "--ledger", "none"]
     ran = ffprep(*arguments, "--json")
     assert ran.err.splitlines()[-1] == "  and 3 more that failed: see the JSON lines"
     assert len(ran.kinds()) == 13
 
 
-def test_all_are_named_where_the_rest_would_be_nowhere(
+def test_all_failures_are_named_if_they_are_recorded_nowhere(
     ffprep, library: Path, tmp_path: Path
 ) -> None:
     listing = ["convert", library, "-o", tmp_path / "out", "--size", "9x6"]
@@ -77,7 +77,7 @@ def test_all_are_named_where_the_rest_would_be_nowhere(
         assert (len(named), len(set(named))) == (13, 13)
 
 
-def test_all_are_named_where_nothing_could_be_remembered(
+def test_all_failures_are_named_if_the_ledger_cannot_be_written(
     ffprep, library: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "out").mkdir()
@@ -88,7 +88,7 @@ def test_all_are_named_where_nothing_could_be_remembered(
     assert len(re.findall(r"bad\d+\.jpg(?=: unsupported)", ran.err)) == 13
 
 
-def test_warnings_are_ten_at_most_and_once(ffprep, tmp_path: Path) -> None:
+def test_at_most_ten_warnings_are_named_once(ffprep, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     for number in range(12):
         ramp(30, 20).save(tmp_path / f"in/{number}.jpg")
@@ -100,28 +100,28 @@ def test_warnings_are_ten_at_most_and_once(ffprep, tmp_path: Path) -> None:
     assert rest == f"ffprep: and 2 more with warnings: see the log {tmp_path}/log"
 
 
-def test_a_million_failures_fill_no_memory_and_are_counted() -> None:
-    tally = RunSummary()
+def test_many_failures_are_counted_but_not_kept() -> None:
+    summary = RunSummary()
     for number in range(5000):
-        tally.add(bad(number))
-        tally.add(Result(Path("w"), Path("o"), Status.CONVERTED, caveats=(Caveat("enlarged"),)))
+        summary.add(bad(number))
+        summary.add(Result(Path("w"), Path("o"), Status.CONVERTED, caveats=(Caveat("enlarged"),)))
     first = sorted(f"bad{number}.jpg" for number in range(5000))[:10]
-    assert [result.source.name for result in tally.failures] == first
-    assert (tally.kinds[Kind.DAMAGED], len(tally.warnings), tally.warned) == (5000, 10, 5000)
+    assert [result.source.name for result in summary.failures] == first
+    assert (summary.kinds[Kind.DAMAGED], len(summary.warnings), summary.warned) == (5000, 10, 5000)
 
 
 @pytest.mark.parametrize("error", [EnvironmentFault("the disk is full"), LookupError("planted")])
-def test_what_failed_is_told_though_the_run_breaks_down(
+def test_failures_are_reported_if_the_run_breaks_off(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, error: Exception
 ) -> None:
     console = Console(ReportOptions(log_file=tmp_path / "log"))
 
     def run() -> None:
         summary = RunSummary()
-        with convert_reporter(console, summary, "ffprep status OUT --failed") as r:
+        with convert_reporter(console, summary, "ffprep status OUT --failed") as reporter:
             for number in range(11):
                 summary.count(bad(number))
-                r.report(bad(number))
+                reporter.report(bad(number))
             raise error
 
     with pytest.raises(type(error)):
@@ -138,37 +138,37 @@ def test_what_failed_is_told_though_the_run_breaks_down(
 @pytest.mark.parametrize(
     "options", [ReportOptions(), ReportOptions(verbose=True), ReportOptions(json=True)]
 )
-def test_fresh_photos_are_counted_and_told_only_to_who_asked(
+def test_photos_that_are_up_to_date_are_counted_and_named_only_on_request(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, options: ReportOptions
 ) -> None:
-    tally = RunSummary()
+    summary = RunSummary()
     console = Console(replace(options, log_file=tmp_path / "log"))
-    with convert_reporter(console, tally) as r:
-        assert r.each == (options.verbose or options.json)
-        for result in (FRESH,) if r.each else (FRESH, FreshCount(41)):
-            tally.count(result)
-            r.report(result)
-    told = capsys.readouterr()
-    assert ("f.jpg" in told.out + told.err) == r.each
+    with convert_reporter(console, summary) as reporter:
+        assert reporter.each == (options.verbose or options.json)
+        for result in (FRESH,) if reporter.each else (FRESH, FreshCount(41)):
+            summary.count(result)
+            reporter.report(result)
+    printed = capsys.readouterr()
+    assert ("f.jpg" in printed.out + printed.err) == reporter.each
     assert ("f.jpg" in (tmp_path / "log").read_text()) == options.verbose
-    assert tally.counts[Status.FRESH] == (1 if r.each else 42)
+    assert summary.counts[Status.FRESH] == (1 if reporter.each else 42)
 
 
-def test_a_fresh_photo_costs_next_to_nothing(tmp_path: Path) -> None:
+def test_a_photo_that_is_up_to_date_costs_three_calls(tmp_path: Path) -> None:
     calls: list[str] = []
     summary = RunSummary()
     console = Console(ReportOptions(log_file=tmp_path / "log"))
-    with convert_reporter(console, summary) as r:
+    with convert_reporter(console, summary) as reporter:
         sys.setprofile(lambda frame, event, _: calls.append(f"{event} {frame.f_code.co_name}"))
         try:
             summary.count(FRESH)
-            r.report(FRESH)
+            reporter.report(FRESH)
         finally:
             sys.setprofile(None)
     assert sum(call.startswith("call ") for call in calls) <= 3, calls  # count, add, report
 
 
-def test_the_log_as_json(ffprep, library: Path, tmp_path: Path) -> None:
+def test_a_json_log_has_the_lines_of_json_output(ffprep, library: Path, tmp_path: Path) -> None:
     arguments = ["convert", library, "-o", tmp_path / "out", "--size", "9x6", "--json"]
     ran = ffprep(*arguments, "--log-file", tmp_path / "log", "--log-format", "json")
     begin, *photos, end = map(json.loads, (tmp_path / "log").read_text().splitlines())
@@ -189,7 +189,7 @@ def test_the_log_as_json(ffprep, library: Path, tmp_path: Path) -> None:
     }
 
 
-def test_text_lines_tell_when_and_who(ffprep, library: Path, tmp_path: Path) -> None:
+def test_text_lines_have_time_zone_and_process_id(ffprep, library: Path, tmp_path: Path) -> None:
     arguments = ["convert", library, "-o", tmp_path / "out", "--size", "9x6"]
     environment = {**os.environ, "TZ": "UTC-5:30"}
     ffprep(*arguments, "--log-file", tmp_path / "log", env=environment)
@@ -202,7 +202,7 @@ def test_text_lines_tell_when_and_who(ffprep, library: Path, tmp_path: Path) -> 
     assert re.search(r"\] end: 2 converted, 13 failed in .* s$", lines[-1])
 
 
-def test_a_log_that_was_renamed_or_removed_is_begun_anew(tmp_path: Path) -> None:
+def test_a_renamed_or_removed_log_is_created_again(tmp_path: Path) -> None:
     path = tmp_path / "logs/ffprep.log"
     path.parent.mkdir()
     log = LogFile(path, "text")
@@ -217,7 +217,7 @@ def test_a_log_that_was_renamed_or_removed_is_begun_anew(tmp_path: Path) -> None
     log.close()
 
 
-def test_a_log_whose_folder_goes_is_told_once_and_kept_up_when_it_is_back(
+def test_a_log_without_its_folder_is_reported_once_and_continues_when_that_is_back(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "logs/ffprep.log"
@@ -236,9 +236,7 @@ def test_a_log_whose_folder_goes_is_told_once_and_kept_up_when_it_is_back(
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device that is always full")
-def test_a_log_on_a_full_disk_costs_a_sentence_and_no_photo(
-    ffprep, library: Path, tmp_path: Path
-) -> None:
+def test_a_log_on_a_full_disk_causes_a_warning_only(ffprep, library: Path, tmp_path: Path) -> None:
     good = (library / "a.jpg", library / "b.jpg")
     ran = ffprep("convert", *good, "-o", tmp_path, "--size", "9x6", "--log-file", "/dev/full")
     words = "no space left on device; the run continues, log lines are lost"
@@ -260,7 +258,7 @@ def test_a_log_may_be_a_pipe_or_a_stream(ffprep, library: Path, tmp_path: Path) 
     assert "] end: 1 converted" in heard[0]
 
 
-def test_a_pipe_that_nobody_reads_is_told(ffprep, library: Path, tmp_path: Path) -> None:
+def test_a_pipe_without_a_reader_is_an_error(ffprep, library: Path, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     command = ["convert", library / "a.jpg", "-o", tmp_path / "o.jpg", "--size", "9x6"]
     ran = ffprep(*command, "--log-file", tmp_path / "fifo")
@@ -268,7 +266,7 @@ def test_a_pipe_that_nobody_reads_is_told(ffprep, library: Path, tmp_path: Path)
     assert (ran.code, ran.err) == (3, words)
 
 
-def test_a_pipe_whose_reader_has_gone_stops_nothing(
+def test_a_pipe_that_loses_its_reader_stops_nothing(
     home: Path, library: Path, tmp_path: Path
 ) -> None:
     command = f"{sys.executable} -m ffprep convert {library}/a.jpg -o {tmp_path}/o.jpg --size 9x6"

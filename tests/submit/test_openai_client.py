@@ -37,7 +37,8 @@ def test_help_and_dry_run_work_without_the_sdk(home: Path, photo: Path, tmp_path
 
 
 def test_the_sdk_is_imported_late() -> None:
-    code = "import sys, ffprep.cli; print('openai' in sys.modules, 'ffprep.submit.submission' in sys.modules)"
+    names = "'openai' in sys.modules, 'ffprep.submit.submission' in sys.modules"
+    code = f"import sys, ffprep.cli.main; print({names})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
     assert done.stdout == "False False\n"
 

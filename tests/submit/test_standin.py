@@ -1,4 +1,4 @@
-"""The stand-in for a video service takes what the openai SDK sends, and refuses what a service refuses."""
+"""The stand-in server accepts what the openai SDK sends, and refuses what servers refuse."""
 
 import io
 import json
@@ -38,7 +38,7 @@ def create(**fields: Any) -> Any:
 
 
 @pytest.mark.parametrize("format", ["jpeg", "png", "webp"])
-def test_a_video_is_made(standin: Standin, tmp_path: Path, format: str) -> None:
+def test_the_sdk_makes_a_video(standin: Standin, tmp_path: Path, format: str) -> None:
     with client() as sdk:
         video = sdk.videos.create(
             prompt="waves, ü",
@@ -98,13 +98,28 @@ def turned() -> tuple[str, bytes, str]:
         ({"size": "1280×720"}, "Invalid value: '1280×720'", "size", "invalid_value"),
         ({"prompt": ""}, "Missing required parameter", "prompt", "missing_required_parameter"),
         ({"extra_body": {"duration": 4}}, "'duration'", "duration", "unknown_parameter"),
-        ({"input_reference": picture()[1]}, "octet-stream", "input_reference", "unsupported_file_mimetype"),
-        ({"input_reference": raw(picture(), mime="image/png")}, "no whole", "input_reference", "invalid_image"),
-        ({"input_reference": ("a.jpg", picture()[1][:-9000], "image/jpeg")}, "no whole", "input_reference", "invalid_image"),
+        (
+            {"input_reference": picture()[1]},
+            "octet-stream",
+            "input_reference",
+            "unsupported_file_mimetype",
+        ),
+        (
+            {"input_reference": raw(picture(), mime="image/png")},
+            "no whole",
+            "input_reference",
+            "invalid_image",
+        ),
+        (
+            {"input_reference": ("a.jpg", picture()[1][:-9000], "image/jpeg")},
+            "no whole",
+            "input_reference",
+            "invalid_image",
+        ),
         ({"input_reference": turned()}, "orientation 6", "input_reference", "invalid_image"),
     ],
 )  # fmt: skip
-def test_what_is_not_right_to_the_letter_is_refused(
+def test_incorrect_requests_are_refused(
     standin: Standin, fields: dict[str, Any], words: str, param: str | None, code: str | None
 ) -> None:
     with pytest.raises(openai.BadRequestError) as raised:
@@ -115,7 +130,7 @@ def test_what_is_not_right_to_the_letter_is_refused(
     assert (standin.count("create"), standin.jobs) == (1, {})
 
 
-def test_what_servers_differ_in_can_be_said(standin: Standin) -> None:
+def test_rules_of_servers_can_be_set(standin: Standin) -> None:
     file = io.BytesIO()
     Image.new("RGBA", (832, 480), (9, 9, 9, 254)).save(file, "png")
     fields = {"size": "832x480", "model": "wan", "extra_body": {"seed": 7}}
@@ -128,7 +143,7 @@ def test_what_servers_differ_in_can_be_said(standin: Standin) -> None:
         create(**fields)
 
 
-def test_only_the_key_opens(standin: Standin) -> None:
+def test_only_the_key_is_accepted(standin: Standin) -> None:
     with (
         client(api_key="sk-another-0000") as sdk,
         pytest.raises(openai.AuthenticationError) as raised,
@@ -150,7 +165,7 @@ def test_only_the_key_opens(standin: Standin) -> None:
         (service.CUT_BEFORE, openai.APIConnectionError, None),
     ],
 )  # fmt: skip
-def test_what_goes_wrong_goes_wrong_once(
+def test_a_fault_happens_once(
     standin: Standin, fault: service.Fault, error: type[openai.APIError], code: str | None
 ) -> None:
     standin.meets("create", fault)
@@ -168,7 +183,7 @@ def test_a_retried_create_makes_two_jobs(standin: Standin) -> None:
     assert len(standin.jobs) == 2
 
 
-def test_jobs_end_as_they_are_told_to(standin: Standin) -> None:
+def test_jobs_end_as_the_test_sets(standin: Standin) -> None:
     endings = {"blocked": service.BLOCKED, "never": service.NEVER}
     standin.ending = lambda job: endings[job.request.prompt]
     blocked, never = create(prompt="blocked"), create(prompt="never")
@@ -179,7 +194,7 @@ def test_jobs_end_as_they_are_told_to(standin: Standin) -> None:
     assert (never.status, never.error) == ("in_progress", None)
 
 
-def test_downloads_can_be_spoilt(standin: Standin) -> None:
+def test_downloads_can_be_damaged(standin: Standin) -> None:
     with client() as sdk:
         id = sdk.videos.poll(create().id).id
         whole = sdk.videos.download_content(id).content
@@ -214,7 +229,7 @@ def azure(standin: Standin, item: dict[str, Any] = ITEM, **fields: str) -> Any:
         )
 
 
-def test_azures_jobs_walk_through_their_states(standin: Standin) -> None:
+def test_azure_jobs_pass_through_their_states(standin: Standin) -> None:
     created = azure(standin, n_variants="2")
     assert (created.status_code, created.json()["status"]) == (201, "queued")
     root = f"{standin.address}/openai/v1/video/generations"
@@ -245,7 +260,7 @@ def test_azures_jobs_walk_through_their_states(standin: Standin) -> None:
         ({"frame_index": "0"}, "odd inpaint item"),
     ],
 )
-def test_azures_inpaint_items_are_looked_at(
+def test_azure_inpaint_items_are_checked(
     standin: Standin, change: dict[str, Any], words: str
 ) -> None:
     refused = azure(standin, ITEM | change)
@@ -256,7 +271,7 @@ def test_azures_inpaint_items_are_looked_at(
 GOOD = b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n--x--\r\n'
 
 
-def test_a_multipart_body_is_of_its_form_or_is_refused() -> None:
+def test_a_malformed_multipart_body_is_refused() -> None:
     (part,) = multipart("multipart/form-data; boundary=x", GOOD)
     assert (part.name, part.text) == ("a", "1")
     for content_type, body in [

@@ -1,11 +1,11 @@
-"""A video service on loopback that is stricter than a real one: OpenAI's `/v1/videos`, and Azure's older jobs API.
+"""A video server on loopback, stricter than real ones: `/v1/videos`, and Azure's older jobs API.
 
-It parses what it is sent by itself, decodes the picture with Pillow, remembers every request, walks a job through its
-states and hands out a real MP4. A test says beforehand what goes wrong:
+It parses requests by itself, decodes the picture with Pillow, records every request, passes a job
+through its states, and returns a real MP4. A test sets what goes wrong:
 
     standin.meets("create", QUOTA, QUOTA)      # the next two creates; then all is well again
     standin.meets("content", replace(CUT_SHORT, bytes=100))
-    standin.ending = lambda job: BLOCKED       # what becomes of jobs: DONE, BLOCKED, BROKEN, CANCELLED, NEVER
+    standin.ending = lambda job: BLOCKED       # DONE, BLOCKED, BROKEN, CANCELLED, NEVER
     standin.rules = Rules(alpha=False, extra=frozenset({"seed"}))
     assert standin.count("create") == 1
 """
@@ -44,22 +44,22 @@ KEY = "sk-standin-0123456789abcdefghijklmnopqrstuvwxyz"
 
 @dataclass(frozen=True)
 class Fault:
-    """What one request meets; without a status, the right answer, spoilt."""
+    """What one request meets; without a status, the right answer, damaged."""
 
     status: int | None = None
     body: bytes = b""
     mime: str = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict)
     done: bool = False
-    "What was asked for is done before (a job is made), whatever is answered."
+    "The request is carried out (a job is created), whatever the answer."
     delay: float = 0
     "Seconds before the answer."
     cut: bool = False
     "The connection ends without an answer."
     bytes: int | None = None
-    "The connection ends after so many bytes of the body."
+    "The connection ends after this many bytes of the body."
     length: bool = True
-    "Whether Content-Length is told."
+    "Whether Content-Length is sent."
 
 
 def _refusal(status: int, message: str, code: str | None, type: str, **headers: str) -> Fault:
@@ -70,14 +70,15 @@ def _refusal(status: int, message: str, code: str | None, type: str, **headers: 
 MODERATION = _refusal(400, BLOCKED_WORDS, "moderation_blocked", "invalid_request_error")
 QUOTA = _refusal(
     429,
-    "You exceeded your current quota, please check your plan and billing details. For more information on this error, "
-    "read the docs: https://platform.openai.com/docs/guides/error-codes/api-errors.",
+    "You exceeded your current quota, please check your plan and billing details. "
+    "For more information on this error, read the docs: https://platform.openai.com/docs/guides/error-codes/api-errors.",
     "insufficient_quota",
     "insufficient_quota",
 )
 RATE_LIMIT = _refusal(
     429,
-    "Rate limit reached for sora-2 in organization org-standin on requests per min (RPM): Limit 2, Used 2, Requested 1. "
+    "Rate limit reached for sora-2 in organization org-standin on requests per min (RPM): "
+    "Limit 2, Used 2, Requested 1. "
     "Please try again in 1s.",
     "rate_limit_exceeded",
     "requests",
@@ -106,7 +107,7 @@ NO_LENGTH = Fault(length=False)
 
 @dataclass(frozen=True)
 class Received:
-    """A request as it came."""
+    """A request as received."""
 
     operation: str
     method: str
@@ -132,7 +133,7 @@ class Standin(ThreadingHTTPServer):
         self.rules = Rules()
         self.ending: Callable[[Job], Ending] = lambda job: DONE
         self.quick = False
-        "Jobs are over when they are asked for the first time."
+        "Jobs end when they are first asked for."
         self.poll_after_ms: int | None = 10
         self.received: list[Received] = []
         self.jobs: dict[str, Job] = {}
@@ -161,11 +162,11 @@ class Standin(ThreadingHTTPServer):
 
     @property
     def environment(self) -> dict[str, str]:
-        """What points the openai SDK here."""
+        """The environment that points the openai SDK here."""
         return {"OPENAI_API_KEY": self.key, "OPENAI_BASE_URL": self.url, "NO_PROXY": "127.0.0.1"}
 
     def meets(self, operation: str, *faults: Fault) -> None:
-        """The next requests of a kind (create, retrieve, content, list, delete) meet these, one each."""
+        """Let the next requests (create, retrieve, content, list, delete) meet these, one each."""
         self._faults.setdefault(operation, deque()).extend(faults)
 
     def fault(self, operation: str) -> Fault:

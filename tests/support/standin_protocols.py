@@ -1,4 +1,4 @@
-"""The two protocols of the stand-in: paths, who is let in, and how a job is told in each of its states."""
+"""The two protocols of the stand-in: paths, keys, and how a job is reported in each state."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from tests.support.standin_rules import Refusal, Request, azure_form, openai_for
 
 @dataclass(frozen=True)
 class Ending:
-    """What becomes of a job."""
+    """How a job ends."""
 
     status: str | None
     code: str | None = None
@@ -32,7 +32,7 @@ class Job:
     request: Request
     created_at: int
     asked: int = 0
-    "How often its state was asked for."
+    "How often its state was retrieved."
 
     @property
     def generations(self) -> list[str]:
@@ -92,7 +92,7 @@ class OpenAI:
 
 
 class Azure:
-    """`/openai/v1/video/generations`, of the time before Azure spoke `/v1/videos` as well."""
+    """`/openai/v1/video/generations`, from before Azure offered `/v1/videos`."""
 
     root = "/openai/v1/video/generations"
     routes = (
@@ -110,8 +110,9 @@ class Azure:
     def admit(headers: Mapping[str, str], query: Mapping[str, list[str]], key: str) -> None:
         if headers.get("api-key") != key:
             words = (
-                "Access denied due to invalid subscription key or wrong API endpoint. Make sure to provide a valid key "
-                "for an active subscription and use a correct regional API endpoint for your resource."
+                "Access denied due to invalid subscription key or wrong API endpoint. "
+                "Make sure to provide a valid key for an active subscription and use a correct "
+                "regional API endpoint for your resource."
             )
             raise Refusal(401, words, None, "401")
         if query.get("api-version") != ["preview"]:

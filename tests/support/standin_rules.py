@@ -1,8 +1,8 @@
-"""What the stand-in takes, and the words in which it refuses the rest.
+"""What the stand-in accepts, and how it refuses everything else.
 
-Fields, values and states are those of the documentation (the types of the openai SDK for `/v1/videos`; Microsoft's
-quickstart of May 2025 for the jobs API). So are the error bodies, where one is published; where none is, the sentence is the
-stand-in's own, in the same form.
+Fields, values and states are those of the documentation (the types of the openai SDK for
+`/v1/videos`; Microsoft's quickstart of May 2025 for the jobs API). So are the error bodies that are
+published; the others are the stand-in's own, in the same form.
 """
 
 import io
@@ -24,7 +24,7 @@ _DISPOSITION = re.compile(r'form-data; name="([^"]+)"(?:; filename="([^"]*)")?')
 
 
 class Refusal(Exception):
-    """An error as the service answers it."""
+    """An error as the server answers it."""
 
     def __init__(
         self,
@@ -72,14 +72,14 @@ class Rules:
     models: frozenset[str] = frozenset({"sora-2", "sora-2-pro", "sora"})
     seconds: tuple[str, ...] = ("4", "8", "12")
     extra: frozenset[str] = frozenset()
-    "Fields beyond the documented ones."
+    "Additional fields."
     alpha: bool = True
-    "Whether pixels may let something through."
+    "Whether pixels may be translucent."
 
 
 @dataclass(frozen=True)
 class Request:
-    """A create that was right."""
+    """A correct create."""
 
     prompt: str
     model: str

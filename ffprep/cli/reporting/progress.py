@@ -6,6 +6,7 @@ once; otherwise in one block at the end, which cron sends by mail, with the firs
 others can be read elsewhere.
 
 `convert` and `submit` share this mechanism. `submit_progress` adds the words and keys of clips.
+A run without anything to report does not import `text`.
 """
 
 import sys
@@ -14,14 +15,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from ffprep.cli.reporting.text import (
-    print_json,
-    printable_path,
-    result_as_dict,
-    result_line,
-    with_job,
-    with_job_key,
-)
 from ffprep.core.job import FreshCount, Result, Status
 from ffprep.run.convert_options import ReportOptions
 from ffprep.run.summary import RunEnd, RunSummary
@@ -49,10 +42,16 @@ class Console:
 
     def signed(self, text: str) -> str:
         """Return a text after the job's name."""
+        if not self.job:
+            return text
+        from ffprep.cli.reporting.text import with_job
+
         return with_job(text, self.job)
 
     def print_json(self, content: dict[str, Any]) -> None:
         """Write an object to stdout."""
+        from ffprep.cli.reporting.text import print_json, with_job_key
+
         if self.redact:
             content = _redacted(content, self.redact)
         print_json(with_job_key(content, self.job))
@@ -168,7 +167,8 @@ class ConvertReporter(Reporter):
         self._status_command = status_command
         options = console.options
         self._verbose, self._json = options.verbose, options.json
-        self._at_once = self._verbose or sys.stderr.isatty() or not self._places_of_failures
+        recorded = status_command or options.log_file or options.json
+        self._at_once = self._verbose or sys.stderr.isatty() or not recorded
         self.each = self._json or self._verbose
         """Whether every photo that is up to date is reported as a Result of its own."""
 
@@ -184,8 +184,12 @@ class ConvertReporter(Reporter):
             self._log.photo(result)
         problem = result.failure or result.warnings
         if self._verbose or (problem and self._at_once):
+            from ffprep.cli.reporting.text import result_line
+
             self.say(result_line(result))
         if self._json:
+            from ffprep.cli.reporting.text import result_as_dict
+
             self._console.print_json(result_as_dict(result))
         if self._bar is not None and result.failure:
             self._bar.set_postfix(failed=self._results.counts[Status.FAILED], refresh=False)
@@ -199,15 +203,19 @@ class ConvertReporter(Reporter):
     @property
     def _places_of_results(self) -> list[str]:
         """Where all Results can be read after the run, with their warnings."""
+        from ffprep.cli.reporting.text import printable_path
+
         options = self._console.options
         log = [f"the log {printable_path(options.log_file)}"] if options.log_file else []
         return log + (["the JSON lines"] if options.json else [])
 
     def _unreported(self) -> Iterator[str]:
         """Yield the first failures, how many there are more, then the same of warnings."""
-        if self._at_once:
-            return
         results = self._results
+        if self._at_once or not (results.failures or results.warnings):
+            return
+        from ffprep.cli.reporting.text import result_line
+
         yield from map(result_line, results.failures)
         if more := results.counts[Status.FAILED] - len(results.failures):
             yield f"and {more} more that failed: see {', or '.join(self._places_of_failures)}"

@@ -7,7 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
+from functools import partial
 from pathlib import Path
 
 from ffprep.config.modes import find_mode
@@ -19,6 +19,7 @@ from ffprep.core.spec import Spec
 from ffprep.system import tempfiles
 from ffprep.system.tempfiles import temporary_beside
 from tests.support.pictures import opened, ramp
+from tests.support.waiting import until
 
 KILLS = 30
 PHOTOS = 500
@@ -26,17 +27,8 @@ IN_FLIGHT = 2 * 64
 
 
 def command(folder: Path, out: str) -> list[str]:
-    options = ["--size", "16x9", "--upscale", "allow", "--jobs", "2"]
-    return [
-        sys.executable,
-        "-m",
-        "ffprep",
-        "convert",
-        str(folder / "in"),
-        "-o",
-        str(folder / out),
-        *options,
-    ]
+    argv = [sys.executable, "-m", "ffprep", "convert", str(folder / "in"), "-o", str(folder / out)]
+    return [*argv, "--size", "16x9", "--upscale", "allow", "--jobs", "2"]
 
 
 def finals(out: Path) -> set[Path]:
@@ -61,6 +53,13 @@ def recorded(out: Path) -> set[str]:
         database.close()
 
 
+def has_reached(goal: int, out: Path, run: "subprocess.Popen[bytes]") -> bool:
+    """Return whether a run has locked the folder and made these outputs, or has ended."""
+    lock = out / ".ffprep/lock"
+    locked = lock.exists() and str(run.pid) in lock.read_text()
+    return run.poll() is not None or (locked and len(finals(out)) >= goal)
+
+
 def test_killed_thirty_times_and_finished(tmp_path: Path, home: Path) -> None:
     for number in range(PHOTOS):
         path = tmp_path / f"in/{number // 100}/{number}.{'jpg' if number % 3 else 'png'}"
@@ -74,8 +73,10 @@ def test_killed_thirty_times_and_finished(tmp_path: Path, home: Path) -> None:
     for _ in range(KILLS):
         if len(recorded(out)) == PHOTOS:
             shutil.rmtree(out)
+        goal = min(len(finals(out)) + chance.choice((0, 1, 5, 20, 60)), PHOTOS - 1)
         with subprocess.Popen(command(tmp_path, "out")) as run:
-            time.sleep(chance.uniform(0.05, 1.5))
+            reached = partial(has_reached, goal, out, run)
+            until(reached, poll=chance.uniform(0.001, 0.02))
             run.send_signal(signal.SIGKILL)
         there = finals(out)
         midway += 0 < len(there) < PHOTOS

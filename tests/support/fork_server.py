@@ -12,6 +12,7 @@ import os
 import pickle
 import pkgutil
 import runpy
+import select
 import socket
 import struct
 import subprocess
@@ -32,7 +33,8 @@ class ForkServer:
         self._folder = tempfile.TemporaryDirectory(prefix="fork-")
         self._address = os.path.join(self._folder.name, "socket")
         argv = [sys.executable, "-P", __file__, self._address]
-        self._server = subprocess.Popen(argv, stdout=subprocess.PIPE)
+        # The server ends when this process does, since that closes its standard input.
+        self._server = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         assert self._server.stdout
         assert self._server.stdout.readline() == b"ready\n"
         self._environment = dict(os.environ)
@@ -116,6 +118,8 @@ def _import_everything() -> None:
 def _next_call(listener: socket.socket) -> tuple[list[str], list[int]]:
     """Return in a new process for each call: its arguments, and its streams."""
     while True:
+        if sys.stdin in select.select([listener, sys.stdin], [], [])[0]:
+            raise SystemExit
         connection, _ = listener.accept()
         if os.fork():
             connection.close()

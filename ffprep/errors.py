@@ -1,20 +1,20 @@
-"""What can go wrong, and the exit code each kind of trouble leads to.
+"""The exceptions of ffprep, and the exit code that each leads to.
 
     FfprepError                 exit code
-     +-- UsageError             2   the request makes no sense; also a ValueError
+     +-- UsageError             2   options that contradict each other; also a ValueError
      +-- EnvironmentFault       3   no usable ffmpeg, a bad mode file, a full disk
-     +-- OutputLocked                   75  another run has the output folder
-     +-- PhotoError             1   costs one file, has a Kind
+     +-- OutputLocked          75   another run has locked the output folder
+     +-- PhotoError             1   one file failed; has a Kind
      +-- Interrupted            128 + signal number (130, 143)
 
-Anything else that escapes is a bug in ffprep (exit code 4).
+Any other exception is a bug in ffprep (exit code 4).
 """
 
 from enum import IntEnum, StrEnum
 
 
 class ExitCode(IntEnum):
-    """What the process tells its caller."""
+    """The exit codes of the command `ffprep`."""
 
     OK = 0
     SOME_FAILED = 1
@@ -25,7 +25,7 @@ class ExitCode(IntEnum):
 
 
 class Kind(StrEnum):
-    """Why one file failed; the word that stands in reports and in JSON."""
+    """Why one file failed: the word in reports and in JSON."""
 
     DAMAGED = "damaged"
     UNSUPPORTED = "unsupported"
@@ -39,39 +39,39 @@ class Kind(StrEnum):
 
 
 class FfprepError(Exception):
-    """Everything that ffprep raises on purpose; its text is a sentence for people."""
+    """The base of all exceptions of ffprep. The message is a sentence for people."""
 
     exit_code: int = ExitCode.SOME_FAILED
 
     def __reduce__(self) -> tuple[object, ...]:
-        """For process pools, which send errors as pickles: what `__init__` takes need not be `args`."""
-        return _again, (type(self), self.args), vars(self)
+        """Make errors picklable: the parameters of `__init__` need not be `args`."""
+        return _restore, (type(self), self.args), vars(self)
 
 
-def _again(kind: type[FfprepError], args: tuple[object, ...]) -> FfprepError:
+def _restore(kind: type[FfprepError], args: tuple[object, ...]) -> FfprepError:
     return kind.__new__(kind, *args)
 
 
 class UsageError(FfprepError, ValueError):
-    """The request itself makes no sense."""
+    """Options or arguments are wrong, or contradict each other."""
 
     exit_code = ExitCode.USAGE
 
 
 class EnvironmentFault(FfprepError):
-    """Nothing can be converted until something outside the photos is mended."""
+    """Nothing can be converted until something other than the photos is corrected."""
 
     exit_code = ExitCode.ENVIRONMENT
 
 
 class OutputLocked(FfprepError):
-    """Another run holds the output folder (75 is EX_TEMPFAIL of sysexits.h: try again later)."""
+    """Another run has locked the output folder. 75 is EX_TEMPFAIL: try again later."""
 
     exit_code = ExitCode.HELD
 
 
 class PhotoError(FfprepError):
-    """One file that could not be converted or verified. The rest go on."""
+    """One file could not be converted or verified. The run continues with the others."""
 
     def __init__(self, kind: Kind, message: str) -> None:
         super().__init__(message)
@@ -79,11 +79,11 @@ class PhotoError(FfprepError):
 
 
 class Killed(PhotoError):
-    """Its process was killed from outside, for want of memory maybe: it is worth another try."""
+    """The process of a photo was killed from outside, maybe for lack of memory: try again."""
 
 
 class Interrupted(FfprepError):
-    """A signal asked the run to stop."""
+    """A signal stopped the run."""
 
     def __init__(self, signal_number: int) -> None:
         super().__init__("interrupted")
@@ -91,6 +91,6 @@ class Interrupted(FfprepError):
 
 
 def reason(error: BaseException) -> str:
-    """Return the cause of an error in a few words; of a system error, the system's, in lower case."""
+    """Return the cause of an error in a few words: a system error's text in lower case."""
     words: str = getattr(error, "strerror", None) or ""
     return words[:1].lower() + words[1:] or str(error)

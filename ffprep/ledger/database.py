@@ -36,7 +36,7 @@ CREATE TABLE jobs (
     output_bytes INTEGER, output_mtime INTEGER, output_hash BLOB,
     width INTEGER, height INTEGER,
     status TEXT, kind TEXT, message TEXT,
-    tolerated TEXT,                      -- kinds of failure that a stricter policy would have made of it
+    tolerated TEXT,                      -- kinds of failure that a stricter policy would see in it
     seconds REAL,
     run INTEGER,
     PRIMARY KEY (folder, name, source)
@@ -59,7 +59,7 @@ LEDGER = Layout(_APPLICATION, _VERSION, _SCHEMA, "choose another --ledger")
 
 
 def open_to_write(path: Path, synchronous: str, layout: Layout = LEDGER) -> sqlite3.Connection:
-    """Open a file, and create it if it is missing. Raises EnvironmentFault for another program's."""
+    """Open or create a file. Raises EnvironmentFault for the database of another program."""
     # A program may iterate over a run in several threads, one at a time, as asyncio.to_thread does.
     database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     try:

@@ -1,7 +1,7 @@
 """Which jobs are up to date: planned jobs are compared with the ledger, and with their files.
 
-A job is up to date (`fresh`) if its source, its Spec and its output are as recorded. A failure holds while the
-source, the Spec and the conditions of the run are the same.
+A job is up to date (`fresh`) if its source, its Spec and its output are as recorded. A failure
+holds while the source, the Spec and the conditions of the run are the same.
 """
 
 import os
@@ -153,7 +153,7 @@ class Freshness:
             yield output, source, number(spec), a.st_size, times[0], b.st_size, times[1]
 
     def _is_good(self, row: Row, spec: Spec) -> bool:
-        """Return whether an output is what this run wants, provided that its file is as recorded."""
+        """Return whether this run wants an output, provided that its file is as recorded."""
         if row.status != CONVERTED or row.spec != self.ledger.spec_number(spec):
             return False
         return not row.tolerated or all(self.policy.permits(Kind(k)) for k in row.tolerated.split())
@@ -181,7 +181,7 @@ class Freshness:
     def forget_failures(
         self, folders: tuple[str, ...], files: Iterable[str | os.PathLike[str]]
     ) -> None:
-        """Delete failures that a complete run of `folders` and `files` has not met: their photos are gone.
+        """Delete failures that a complete run of `folders` and `files` has not met.
 
         Outputs of an earlier version of such a photo stay in the ledger.
         """
@@ -227,8 +227,8 @@ def skip_unchanged(
 ) -> FinishedJob | None:
     """Return a job as up to date although its stamps differ: by its contents, or adopted.
 
-    None if it must be converted. This reads files, so call it in a worker's thread. `verify` decodes an
-    existing output, and raises PhotoError.
+    None if it must be converted. This reads files, so call it in a worker's thread. `verify`
+    decodes an existing output, and raises PhotoError.
     """
     row = pending.row
     if rerun.force or pending.stamp is None:

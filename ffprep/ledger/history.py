@@ -1,4 +1,4 @@
-"""What `ffprep status` reads from a ledger: last runs, totals, failures, largest and slowest photos."""
+"""What `ffprep status` reads from a ledger: last runs, totals, failures, slowest photos."""
 
 import os
 import sqlite3

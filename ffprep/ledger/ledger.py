@@ -1,7 +1,7 @@
 """The ledger of an output folder, an SQLite file: one row per job, and one per run.
 
-A name is stored as text if it is UTF-8, else as a blob. Outputs are relative to the output folder, so
-that the folder can be moved; sources are absolute.
+A name is stored as text if it is UTF-8, else as a blob. Outputs are relative to the output folder,
+so that the folder can be moved; sources are absolute.
 """
 
 import contextlib
@@ -58,7 +58,7 @@ class Row(NamedTuple):
 
 
 Fingerprint = tuple[Name, Name, int, int, int, int, int]
-"""Output, source, number of the Spec, bytes and mtime of the source, bytes and mtime of the output."""
+"""Output, source, number of the Spec, bytes and mtime of source and output."""
 
 _COLUMNS = ", ".join(Row._fields)
 _FROM_JOBS = f"FROM jobs WHERE folder = ? AND name IN ({', '.join('?' * BATCH_SIZE)})"
@@ -117,8 +117,9 @@ def decode_name(value: Name) -> str:
 class Ledger:
     """An open ledger of one run. Use it from one thread at a time.
 
-    A corrupt ledger is renamed as soon as it is noticed, with a warning, and a new one begins. Raises
-    EnvironmentFault for a file that is not a ledger, and LedgerUnusable if the system refuses.
+    A corrupt ledger is renamed as soon as it is noticed, with a warning, and a new one begins.
+    Raises EnvironmentFault for a file that is not a ledger, and LedgerUnusable if the system
+    refuses.
     """
 
     def __init__(
@@ -220,7 +221,7 @@ class Ledger:
         return frozenset(same)
 
     def _require_own(self, output: str) -> None:
-        """Raise EnvironmentFault for another folder's ledger. One in its folder may move with it."""
+        """Raise EnvironmentFault for another folder's ledger; a moved folder keeps its own."""
         last = self._database.execute("SELECT output FROM runs ORDER BY id DESC LIMIT 1").fetchone()
         if last and not self._lies_in(output) and decode_name(last[0]) != output:
             problem = f"the ledger {self.path} is that of {decode_name(last[0])}"
@@ -271,7 +272,7 @@ class Ledger:
     def fingerprints(
         self, folder: str, outputs: Sequence[Name], tolerated: Sequence[str]
     ) -> set[Fingerprint]:
-        """Return the Fingerprints of converted outputs, without those with other caveats than `tolerated`.
+        """Return the Fingerprints of converted outputs whose caveats are all `tolerated`.
 
         The outputs are those of one folder, BATCH_SIZE at most.
         """

@@ -1,4 +1,4 @@
-"""Pruning: remove outputs whose photo is gone, if the ledger has them and nobody has changed them."""
+"""Pruning: remove unaltered outputs whose photo is gone."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field

@@ -19,7 +19,7 @@ from ffprep.storage.protocol import Object, storage_of
 from ffprep.system.tempfiles import working_folder
 
 _EVERY, _SHARE = 60.0, 20
-"""Seconds between two uploads; more if one takes long, so that they take 5 % of the time at most."""
+"""Seconds between two uploads; more if one takes long: at most 5 % of the time is for uploads."""
 
 
 @contextmanager

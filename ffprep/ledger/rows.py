@@ -28,11 +28,11 @@ OUTPUT_COLUMNS = ("output_bytes", "output_mtime", "output_hash", "width", "heigh
 
 @dataclass(frozen=True, slots=True)
 class PendingJob:
-    """A job that is not up to date as far as its stamps say: its key in the ledger, and its row there.
+    """A job that is not up to date by its stamps: its key in the ledger, and its row there.
 
-    `stamp` is the source's stamp from before it was read, so that the next run sees a change meanwhile;
-    None if it could not be read. `good` says that the output is what this run wants, provided that it is
-    as recorded; without a row, that no other photo owns the output.
+    `stamp` is the source's stamp from before it was read, so that the next run sees a change
+    meanwhile; None if it could not be read. `good` says that the output is what this run wants,
+    provided that it is as recorded; without a row, that no other photo owns the output.
     """
 
     job: Job
@@ -124,5 +124,5 @@ def has_output_stamp(row: Row, output: FileStamp) -> bool:
 
 
 def stored_time(time: int) -> int:
-    """Return a time in nanoseconds as the ledger stores it: in 64 bits, which wrap in the year 2262."""
+    """Return a time in nanoseconds in the ledger's 64 bits, which wrap in the year 2262."""
     return time if -_HALF <= time < _HALF else (time + _HALF) % (2 * _HALF) - _HALF

@@ -108,10 +108,9 @@ class Jobs(click.ParamType[int]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Read a number; `auto` is the number of usable processors, or the N of `make -jN`."""
         if value == "auto":
-            from ffprep.system.jobserver import slots
-            from ffprep.system.pool import processors
+            from ffprep.system.pool import default_jobs
 
-            return Automatic(slots().most or processors())
+            return Automatic(default_jobs())
         if not str(value).isdecimal() or not 1 <= int(value) <= 1024:
             self.fail(f"{value!r} is not a number from 1 to 1024, and not auto", param, ctx)
         return value if isinstance(value, Automatic) else int(value)

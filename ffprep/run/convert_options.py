@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class WorkerOptions:
-    """Who converts: `jobs` threads of this process with one `ffmpeg`, or the workers of a Dask cluster.
+    """Who converts: `jobs` threads with one `ffmpeg`, or the workers of a Dask cluster.
 
     `ffmpeg` is the path of the program; None stands for FFPREP_FFMPEG or the embedded one.
     """
@@ -38,7 +38,7 @@ class ReportOptions:
 
 @dataclass(frozen=True, slots=True)
 class NotifyOptions:
-    """What a run writes and executes when it has ended: two files for monitors, and a shell command."""
+    """What a run writes and executes at its end: two files for monitors, and a shell command."""
 
     summary_file: Path | None = None
     metrics_file: Path | None = None
@@ -65,7 +65,7 @@ class ConvertOptions:
 
     @property
     def ledger(self) -> Location | None:
-        """Where the ledger of this run is: a shard has one of its own, beside those of the others."""
+        """The path of this run's ledger. A shard has one of its own, beside the others'."""
         ledger, shard = self.rerun.ledger, self.request.shard
         return shard.own(ledger) if ledger and shard else ledger
 

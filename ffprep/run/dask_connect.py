@@ -1,4 +1,4 @@
-"""Connects to a Dask cluster: from a scheduler's address to a Cluster whose workers can do the work."""
+"""Connects to a Dask cluster: from a scheduler's address to a Cluster that can convert."""
 
 import os
 import stat
@@ -157,9 +157,10 @@ def _shared_file(request: Request) -> Iterator[Path | None]:
 
 
 def _required_paths(request: Request, shared_file: Path | None) -> tuple[str, ...]:
-    """Return paths that a worker with the right disks can read: the shared file, and source folders.
+    """Return paths that a worker with the right disks can read: shared file, source folders.
 
-    URLs are not among them: a worker reads them with its own credentials, and photos fail one by one.
+    URLs are not among them: a worker reads them with its own credentials, and photos fail one by
+    one.
     """
     sources = (os.fspath(source) for source in islice(request.sources, _MAX_SOURCES))
     paths = [os.path.abspath(name) for name in sources if not names_url(name)]

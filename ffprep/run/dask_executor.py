@@ -1,9 +1,9 @@
 """A Dask cluster as an executor: chunks go to its workers, and their results come back to this run.
 
-The scheduler holds a few chunks for each worker's thread, never the whole library. If a worker dies, the
-scheduler gives its chunk to another one, and counts the death against every chunk that the worker had. So a
-chunk at which several workers died is only suspected: its photos are tried one at a time, with nothing else
-in flight, and only the photo that kills workers fails.
+The scheduler holds a few chunks for each worker's thread, never the whole library. If a worker
+dies, the scheduler gives its chunk to another one, and counts the death against every chunk that
+the worker had. So a chunk at which several workers died is only suspected: its photos are tried one
+at a time, with nothing else in flight, and only the photo that kills workers fails.
 """
 
 import os
@@ -156,7 +156,7 @@ class _WorkerRegistry:
         return ", ".join(sorted({worker.ffmpeg for worker in self._info.values()}))
 
     def forget_dead(self, alive: Container[str], in_flight: set[str]) -> None:
-        """Drop workers that are gone, and note the folders where they may have left temporary files.
+        """Drop workers that are gone, and note where they may have left temporary files.
 
         Those are all folders that any worker wrote to since the last call: another worker may have
         taken over a dead one's chunk since. `in_flight` are the folders that are written to now.
@@ -186,7 +186,7 @@ class _WorkerRegistry:
 
 
 class Cluster(RemoteExecutor):
-    """An executor over a Dask client. One thread watches the workers, and whether the run is stopped."""
+    """An executor over a Dask client. One thread watches the workers, and stops them."""
 
     def __init__(
         self,
@@ -269,7 +269,7 @@ class Cluster(RemoteExecutor):
         future.add_done_callback(self._receive)
 
     def _receive(self, future: Any) -> None:
-        """Take the results of a part. One thread of Dask's calls this, one future after the other."""
+        """Take the results of a part. A thread of Dask calls this for one future at a time."""
         with self._lock:
             part = self._queue.sent.get(future)
         if part is None:  # it was dropped
@@ -353,7 +353,7 @@ class Cluster(RemoteExecutor):
             self._warn(f"the workers have different versions of FFmpeg: {self.ffmpeg}")
 
     def watch(self, stopped: Callable[[], bool]) -> None:
-        """Refresh the workers until the cluster is closed, and stop them with the run. For a thread."""
+        """Refresh the workers until the cluster is closed, and stop them with the run."""
         due = time.monotonic() + _REFRESH_SECONDS
         while not self._closed.wait(_POLL_SECONDS):
             if stopped():
@@ -425,7 +425,7 @@ def lost(options: ClusterOptions, error: BaseException | None = None) -> Environ
 
 
 def _unpicklable(options: ClusterOptions, error: BaseException) -> EnvironmentFault | None:
-    """Return the error for a scheduler or a worker without ffprep, or with another version; else None.
+    """Return the error for a scheduler or worker without the same ffprep; None for others.
 
     The scheduler unpickles functions that it hands on, so it needs ffprep too.
     """

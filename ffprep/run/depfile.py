@@ -1,8 +1,8 @@
-"""What outputs depend on, as a rule for make's `include`: photos, sidecars, folders, the mode's file.
+"""A depfile for make: what outputs depend on (photos, sidecars, folders, the file of the mode).
 
-A line a prerequisite, and for each a rule without a recipe, so that one that is deleted does not stop
-make (as `gcc -MP` does). A folder's own time changes when a photo comes or goes, so folders are
-prerequisites of what was made of a folder.
+A line a prerequisite, and for each a rule without a recipe, so that one that is deleted does not
+stop make (as `gcc -MP` does). A folder's own time changes when a photo comes or goes, so folders
+are prerequisites of what was made of a folder.
 """
 
 import os
@@ -26,7 +26,7 @@ _EQUALS = "ffprep_equals"
 
 @dataclass(frozen=True, slots=True)
 class Depfile:
-    """A file with make's rule for `target`. `others` are what it depends on besides, such as a config file.
+    """A file with a rule for `target`. `others` are further prerequisites, such as a config file.
 
     Raises UsageError where make cannot say the target.
     """
@@ -42,7 +42,7 @@ class Depfile:
             )
 
     def write(self, plan: Plan) -> list[Path]:
-        """Write the rule for what a plan has made; the paths that make cannot say, which are left out.
+        """Write the rule for a plan; return the paths that make cannot express, which are left out.
 
         Raises EnvironmentFault where that is not possible; then the file is as it was before.
         """
@@ -85,8 +85,8 @@ class Depfile:
 def _word(name: str, special: str) -> str:
     """A name as make's manual has it quoted: by backslashes, and with the dollar twice.
 
-    Backslashes count only in front of what is special: a % in targets, a | in prerequisites. An = makes
-    a line an assignment, and there is no quoting it.
+    Backslashes count only in front of what is special: a % in targets, a | in prerequisites. An =
+    makes a line an assignment, and there is no quoting it.
     """
     name = f"./{name}" if name.startswith("~") else name
     name = re.sub(rf"(\\*)([ #:*?\[{special}])", r"\1\1\\\2", name)

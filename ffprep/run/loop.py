@@ -38,7 +38,7 @@ def started(
 
 @contextmanager
 def ending(run: Run, summary: RunSummary) -> Iterator[None]:
-    """However the block ends, leave no process running, and record the end in `summary` and in the ledger."""
+    """Kill all processes at the end of the block; record the end in `summary` and the ledger."""
     try:
         yield
     except BaseException as error:

@@ -1,6 +1,7 @@
 """One run: the plan's jobs that are not up to date, in chunks, through the workers into the ledger.
 
-`open_run` locks the output folder, connects to the cluster and opens the ledger. `Run` does the rest.
+`open_run` locks the output folder, connects to the cluster and opens the ledger. `Run` does the
+rest.
 """
 
 import math
@@ -56,7 +57,7 @@ class _ChunkSize:
         self.seconds += (result.seconds - self.seconds) / 8
 
     def next(self, remaining: int, workers: int) -> int:
-        """Return the length of the next chunk; shorter near the end, so that workers end together."""
+        """Return the next chunk's length; it shrinks near the end, so that workers end together."""
         return max(1, min(self.longest, math.ceil(remaining / (2 * workers))))
 
     @property
@@ -67,7 +68,7 @@ class _ChunkSize:
 
 @dataclass(slots=True)
 class Run:
-    """One run. Without `freshness`, which needs a ledger, it converts everything and records nothing.
+    """One run. Without `freshness` (no ledger), it converts everything and records nothing.
 
     `throttle` is None if nothing is limited; `cluster` is None if threads of this process convert.
     """
@@ -101,8 +102,8 @@ class Run:
     ) -> Generator[Result | FreshCount, None, None]:
         """Yield one Result per job as they come, then those of pruned outputs.
 
-        Without `list_fresh`, jobs that are up to date are only counted. `abandon` is that of StopRules.
-        Raises EnvironmentFault if no job can succeed.
+        Without `list_fresh`, jobs that are up to date are only counted. `abandon` is that of
+        StopRules. Raises EnvironmentFault if no job can succeed.
         """
         self._list_fresh = list_fresh
         workers: int | Cluster = self.options.workers.jobs
@@ -235,7 +236,7 @@ class Run:
             )
 
     def _source_folders(self) -> tuple[str, ...]:
-        """Return the SOURCEs that are folders with photos: an empty one may be an unmounted disk."""
+        """Return the SOURCEs that are folders with photos. An empty one may not be mounted."""
         request = self.options.request
         folders = filter(is_folder, request.sources)
         return tuple(
@@ -259,8 +260,8 @@ def open_run(
     """Open a Run: lock its output folder, connect to its cluster, open its ledger.
 
     A ledger that cannot be written leads to a warning, and the run converts without it. Raises
-    OutputLocked if another run has the folder, EnvironmentFault if the folder cannot be created, if a
-    ledger named by --ledger cannot be used, or if the cluster cannot convert.
+    OutputLocked if another run has the folder, EnvironmentFault if the folder cannot be created, if
+    a ledger named by --ledger cannot be used, or if the cluster cannot convert.
     """
     throttle = None
     if options.throttle.limits_anything:
@@ -286,8 +287,8 @@ def _locked_output(
 ) -> Iterator[bool]:
     """Lock the output folder; a single output and a dry run need no lock.
 
-    Yield False, after a warning, if nothing can be written to the folder itself: folders below it may
-    be writable, and each photo reports its own error. Raises as `open_run` does.
+    Yield False, after a warning, if nothing can be written to the folder itself: folders below it
+    may be writable, and each photo reports its own error. Raises as `open_run` does.
     """
     request, processes = options.request, converter.processes
     with ExitStack() as stack:
@@ -335,8 +336,8 @@ def _opened_ledger(
 ) -> Iterator[Freshness | None]:
     """Open the ledger and begin a run in it; yield None if there is none.
 
-    Yield None, after a warning, also if the ledger lies in the output folder and the system does not let
-    it be read or written. Every other error ends the run.
+    Yield None, after a warning, also if the ledger lies in the output folder and the system does
+    not let it be read or written. Every other error ends the run.
     """
     with ExitStack() as stack:
         freshness = None

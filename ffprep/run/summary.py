@@ -30,8 +30,9 @@ class RunEnd(StrEnum):
 class RunSummary:
     """What is known of a run: where to, how many, the first that failed, and how it ended.
 
-    `total` is how many photos there are, where that is known; `error` is what ended it. `began` is in seconds
-    since 1970, `started` on the monotonic clock. `cluster` describes its workers, if it has some.
+    `total` is how many photos there are, where that is known; `error` is what ended it. `began` is
+    in seconds since 1970, `started` on the monotonic clock. `cluster` describes its workers, if it
+    has some.
     """
 
     output: Location | None = None

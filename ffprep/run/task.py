@@ -1,4 +1,4 @@
-"""The work on one chunk of jobs, in this process (`ChunkTask`) or in a cluster's worker (`ClusterTask`).
+"""The work on one chunk: in this process `ChunkTask`, in a worker of a cluster `ClusterTask`.
 
 The functions for workers know nothing of Dask. ffprep pickles tasks and answers itself, so that a
 worker with another version of ffprep can say so before it unpickles anything.
@@ -45,7 +45,7 @@ class ChunkTask:
         return skip_unchanged(self.rerun, pending, RemoteConverter(converter).prove)
 
     def results(self, chunk: Iterable[PendingJob], converter: Converter) -> Iterator[FinishedJob]:
-        """Yield the finished jobs as they come. Raises EnvironmentFault as `Converter.convert` does."""
+        """Yield the finished jobs as they come. Raises as `Converter.convert` does."""
         to_convert: dict[Location, PendingJob] = {}
         for pending in chunk:
             if finished := self.skip(pending, converter):
@@ -77,7 +77,8 @@ class WorkerInfo:
 class ClusterTask:
     """What a worker does with each chunk of a run. `run` is a unique name.
 
-    The worker must be able to read `required_paths`; otherwise it does not have the disk with the photos.
+    The worker must be able to read `required_paths`; otherwise it does not have the disk with the
+    photos.
     """
 
     run: str
@@ -97,7 +98,7 @@ class ClusterTask:
         return Answer(results)
 
     def _converter(self) -> Converter:
-        """Return this process's Converter for the run, made with its first chunk. Raises EnvironmentFault."""
+        """Return the run's Converter, made for its first chunk. Raises EnvironmentFault."""
         with _lock:
             if self.run not in _converters:
                 for path in self.required_paths:
@@ -126,7 +127,7 @@ def worker_info(ffmpeg: str | None, paths: list[str]) -> tuple[object, ...]:
 
 
 def can_read(path: str) -> bool:
-    """Return whether a path is a file, or a folder that is not empty: an empty one may be a mount point."""
+    """Return whether a path is a file, or a folder with entries: empty may mean not mounted."""
     try:
         with os.scandir(path) as entries:
             return any(entries)
@@ -165,6 +166,6 @@ def unreadable(host: str, path: str) -> EnvironmentFault:
 
 
 def other_version(host: str, version: str, wanted: str) -> EnvironmentFault:
-    """Return the error for a worker with another version than the run's: its pixels could differ."""
+    """Return the error for a worker with another version, whose pixels could differ."""
     problem = f"the worker on {host} has ffprep {version}, and this run has {wanted}"
     return EnvironmentFault(f"{problem}; install the same version everywhere")

@@ -1,7 +1,8 @@
 """Throttling: process priority, load limit and time limit.
 
-`--max-load` works like `-l` of GNU make: while the load average is too high, no chunk begins beside those
-in work. The load includes this run's own. One chunk may always run, so a run never stands still.
+`--max-load` works like `-l` of GNU make: while the load average is too high, no chunk begins beside
+those in work. The load includes this run's own. One chunk may always run, so a run never stands
+still.
 """
 
 import math
@@ -18,9 +19,10 @@ _POLL_SECONDS = 0.1
 
 
 def apply_niceness(options: ThrottleOptions) -> Iterator[str]:
-    """Lower the priority of this process and its children; yield a warning for what is not possible.
+    """Lower the priority of this process and its children; yield warnings.
 
-    Call it before any other thread starts: on Linux each thread has its own priority, and inherits it.
+    Call it before any other thread starts: on Linux each thread has its own priority, and inherits
+    it.
     """
     if options.nice and (missing := min(_NICENESS + options.nice, 19) - _niceness()) > 0:
         os.nice(missing)
@@ -35,7 +37,7 @@ def _niceness() -> int:
 
 
 _NICENESS = _niceness()
-"""The niceness at the start. `--nice` is relative to it, also if this process makes several runs."""
+"""The niceness at the start, to which `--nice` is relative in every run of this process."""
 
 
 def _lower_disk_priority() -> bool:

@@ -1,9 +1,9 @@
-"""How many may be at work at a time: all who ask, or as many as make has tokens for.
+"""The jobserver of GNU make: how many photos may be converted at a time under `make -j`.
 
-GNU make's manual, "POSIX Jobserver Interaction": a process that make starts has one token without
-asking. For each further thing that it does at a time it reads a byte from the jobserver, and writes
-the same byte back when that is done. A token that is lost is lost to all of make, so those in hand are
-written down here, and are given back also by an end that waits for nobody. SIGKILL leaves no time for it.
+GNU make's manual, "POSIX Jobserver Interaction": a process that make starts has one token. For each
+further thing that it does at the same time, it reads a byte from the jobserver, and writes the same
+byte back afterwards. A token that is lost is lost to all of make, so tokens in use are kept in a
+list, and are also given back by an exit that waits for no thread. After SIGKILL they are lost.
 """
 
 import os
@@ -12,72 +12,61 @@ import select
 import stat
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 
 from ffprep.system.messages import warn
 from ffprep.system.shutdown import before_leaving
 
-_PULSE = 50
-"""Milliseconds between two looks at whether those who wait are to stop."""
+_POLL_MILLISECONDS = 50
 
-_PLACES = ("--jobserver-auth=", "--jobserver-fds=")  # the second one before make 4.2
+_OPTIONS = ("--jobserver-auth=", "--jobserver-fds=")  # the second one before make 4.2
 
 _UNREACHABLE = (
-    "make -j{most} does not share its jobs with this rule, so one photo is converted at a time; begin the "
-    "recipe line with +, as in: +ffprep convert ..."
+    "make -j{most} does not share its jobs with this rule, so ffprep converts one photo at a time; "
+    "begin the recipe line with +, as in: +ffprep convert ..."
 )
 
 
-class Slots:
-    """Slots to work in. Here, one for each who asks; `most` is None where there is no bound."""
-
-    most: int | None = None
-
-    def one(self, stopped: Callable[[], bool]) -> AbstractContextManager[bool]:
-        """A slot for as long as the context lasts; False where `stopped` says so before there is one."""
-        return nullcontext(True)
-
-
 @lru_cache
-def slots() -> Slots:
-    """Those of this process: the jobserver of the make that started it, if one did.
+def find_jobserver() -> "Jobserver | None":
+    """Return the jobserver of the make that started this process; None if nothing is limited.
 
-    Under `make -j`, without a number, and under a make without -j there is none, and no bound.
+    That is so under `make -j` without a number, and under a make without -j.
     """
     flags = _flags(os.environ.get("MAKEFLAGS", ""))
     numbers = [int(flag[2:]) for flag in flags if re.fullmatch(r"-j[0-9]{1,4}", flag)]
-    places = [flag.partition("=")[2] for flag in flags if flag.startswith(_PLACES)]
-    # Where the + comes out of a variable, 4.4 hands its pipe on, and puts -2,-2 behind the name of it.
+    places = [flag.partition("=")[2] for flag in flags if flag.startswith(_OPTIONS)]
+    # If the + comes out of a variable, make 4.4 passes its pipe on, and adds -2,-2 after its name.
     places = [place for place in places if not place.startswith("-")] or places
     if not places:
-        # MAKEFLAGS=-j8 may stand in a shell's profile; make itself never leaves out the jobserver.
+        # MAKEFLAGS=-j8 may be set in a shell's profile; make itself always names the jobserver.
         alone = numbers[-1:] == [1] and "MAKELEVEL" in os.environ
-        return Jobserver(None, 1) if alone else Slots()
-    pool, most = _connected(places[-1]), numbers[-1] if numbers else None
-    return Jobserver(pool, most, "" if pool else _UNREACHABLE.format(most=most or ""))
+        return Jobserver(None, 1) if alone else None
+    pipe, most = _open_pipe(places[-1]), numbers[-1] if numbers else None
+    return Jobserver(pipe, most, "" if pipe else _UNREACHABLE.format(most=most or ""))
 
 
 def _flags(text: str) -> list[str]:
-    """The words of MAKEFLAGS, up to the variables. Blanks in them stand behind backslashes."""
+    """Return the words of MAKEFLAGS before the variables. A backslash precedes blanks in words."""
     words = [re.sub(r"\\(.)", r"\1", word) for word in re.findall(r"(?:\\.|\S)+", text)]
     return words[: words.index("--")] if "--" in words else words
 
 
 @dataclass(frozen=True, slots=True)
-class _Pool:
-    """Where tokens lie: descriptors to read them from, without waiting, and to write them to."""
+class _TokenPipe:
+    """A pipe of tokens: descriptors to read them without waiting, and to write them back."""
 
     reader: int
     writer: int
 
 
-def _connected(place: str) -> _Pool | None:
-    """The pool that make names: `R,W`, or `fifo:PATH` (make 4.4); None where it cannot be reached.
+def _open_pipe(place: str) -> _TokenPipe | None:
+    """Open the pipe that make names, `R,W` or `fifo:PATH` (make 4.4); None if unreachable.
 
-    The read end is opened anew, so that it need not wait while make's own end does: to set that on
-    a descriptor that others hold too would break them.
+    The read end is opened anew and set to not wait. To set that on make's own descriptor would
+    break the other processes that use it.
     """
     try:
         if place.startswith("fifo:"):
@@ -85,22 +74,24 @@ def _connected(place: str) -> _Pool | None:
             if not stat.S_ISFIFO(os.stat(path).st_mode):
                 return None
             reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-            return _Pool(reader, os.open(path, os.O_WRONLY | os.O_NONBLOCK))
+            return _TokenPipe(reader, os.open(path, os.O_WRONLY | os.O_NONBLOCK))
         ends = re.fullmatch(r"([0-9]+),([0-9]+)", place)
         if not ends or not _is_pipe(int(ends[1]), int(ends[2])):
             return None
-        return _Pool(os.open(f"/proc/self/fd/{ends[1]}", os.O_RDONLY | os.O_NONBLOCK), int(ends[2]))
+        reader = os.open(f"/proc/self/fd/{ends[1]}", os.O_RDONLY | os.O_NONBLOCK)
+        return _TokenPipe(reader, int(ends[2]))
     except (OSError, ValueError):
         return None
 
 
 def _is_pipe(reader: int, writer: int) -> bool:
-    """Whether these are two ends of one pipe. Make closes them for recipes without a +.
+    """Return whether two descriptors are the ends of one pipe.
 
-    Then the numbers are free, or somebody else's. Raises OSError where they are free.
+    Make closes them for recipes without a +. Then the numbers are free, or belong to other files.
+    Raises OSError if they are free.
     """
     ends = [os.fstat(number) for number in (reader, writer)]
-    modes = [_access(number) for number in (reader, writer)]
+    modes = [_access_mode(number) for number in (reader, writer)]
     return (
         all(stat.S_ISFIFO(end.st_mode) for end in ends)
         and (ends[0].st_dev, ends[0].st_ino) == (ends[1].st_dev, ends[1].st_ino)
@@ -109,35 +100,35 @@ def _is_pipe(reader: int, writer: int) -> bool:
     )
 
 
-def _access(descriptor: int) -> int:
+def _access_mode(descriptor: int) -> int:
     import fcntl
 
     return fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE
 
 
-class Jobserver(Slots):
-    """One token of this process's own, and those that make has to give. Safe to use from several threads.
+class Jobserver:
+    """The process's own token, and those that make has to give. Safe to use from several threads.
 
-    Its own lies in a pipe too, so that one waits for either in one way. Where there is nothing but
-    it, `complaint` says why, as soon as somebody wants more.
+    The own token lies in a pipe too, so that waiting for either is the same. `most` is the number
+    after -j, if known. `complaint` is a warning for the first thread that finds no token.
     """
 
-    def __init__(self, pool: _Pool | None, most: int | None, complaint: str = "") -> None:
-        own = _Pool(*os.pipe())
+    def __init__(self, pipe: _TokenPipe | None, most: int | None, complaint: str = "") -> None:
+        own = _TokenPipe(*os.pipe())
         os.set_blocking(own.reader, False)
         os.write(own.writer, b"+")
         self.most = most
-        self._pools = [own, pool] if pool else [own]
+        self._pipes = [own, pipe] if pipe else [own]
         self._complaint = complaint
         self._lock = threading.Lock()
-        self._taken: list[tuple[_Pool, bytes]] = []
+        self._in_use: list[tuple[_TokenPipe, bytes]] = []
         self._closed = False
         before_leaving(self.close)
 
     @contextmanager
-    def one(self, stopped: Callable[[], bool]) -> Iterator[bool]:
-        """Hold a token."""
-        token = self._waited_for(lambda: self._closed or stopped())
+    def slot(self, stopped: Callable[[], bool]) -> Iterator[bool]:
+        """Hold a token during the context. Yield False if `stopped` before there was one."""
+        token = self._wait_for_token(lambda: self._closed or stopped())
         try:
             yield token is not None
         finally:
@@ -145,46 +136,46 @@ class Jobserver(Slots):
                 self._give_back(token)
 
     def close(self) -> None:
-        """Give back what is held, and take no more: for an end that waits for nobody."""
+        """Give all tokens back, and take no more."""
         with self._lock:
             self._closed = True
-            while self._taken:
-                _put(self._taken.pop())
+            while self._in_use:
+                _write(self._in_use.pop())
 
-    def _waited_for(self, stopped: Callable[[], bool]) -> tuple[_Pool, bytes] | None:
+    def _wait_for_token(self, stopped: Callable[[], bool]) -> tuple[_TokenPipe, bytes] | None:
         poll = select.poll()
-        for pool in self._pools:
-            poll.register(pool.reader, select.POLLIN)
+        for pipe in self._pipes:
+            poll.register(pipe.reader, select.POLLIN)
         while not stopped():
             if token := self._take():
                 return token
-            self._complain()
-            poll.poll(_PULSE)  # and then another one may be quicker
+            self._warn_once()
+            poll.poll(_POLL_MILLISECONDS)  # another process may be quicker to read the token
         return None
 
-    def _take(self) -> tuple[_Pool, bytes] | None:
+    def _take(self) -> tuple[_TokenPipe, bytes] | None:
         with self._lock:
-            for pool in () if self._closed else self._pools:
+            for pipe in () if self._closed else self._pipes:
                 with suppress(BlockingIOError):
-                    token = pool, os.read(pool.reader, 1)
-                    self._taken.append(token)
+                    token = pipe, os.read(pipe.reader, 1)
+                    self._in_use.append(token)
                     return token
         return None
 
-    def _give_back(self, token: tuple[_Pool, bytes]) -> None:
+    def _give_back(self, token: tuple[_TokenPipe, bytes]) -> None:
         with self._lock:
-            if token in self._taken:
-                self._taken.remove(token)
-                _put(token)
+            if token in self._in_use:
+                self._in_use.remove(token)
+                _write(token)
 
-    def _complain(self) -> None:
+    def _warn_once(self) -> None:
         with self._lock:
             complaint, self._complaint = self._complaint, ""
         if complaint:
             warn(complaint)
 
 
-def _put(token: tuple[_Pool, bytes]) -> None:
-    pool, byte = token
-    with suppress(OSError):  # make is gone
-        os.write(pool.writer, byte)
+def _write(token: tuple[_TokenPipe, bytes]) -> None:
+    pipe, byte = token
+    with suppress(OSError):  # make has ended
+        os.write(pipe.writer, byte)

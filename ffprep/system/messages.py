@@ -17,7 +17,7 @@ def say(text: str) -> None:
 
 
 def warn(text: str) -> None:
-    """Write a warning to stderr; in a program that imports ffprep, log it to the logger `ffprep`."""
+    """Write a warning to stderr, or to the logger `ffprep` in a program that imports ffprep."""
     if _on_command_line:
         say(text)
         return

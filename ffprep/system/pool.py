@@ -5,15 +5,17 @@ import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Event, main_thread
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from ffprep.errors import EnvironmentFault
-from ffprep.system.jobserver import slots
+
+if TYPE_CHECKING:
+    from ffprep.system.jobserver import Jobserver
 
 Chunk = TypeVar("Chunk")
 Outcome = TypeVar("Outcome")
@@ -23,6 +25,21 @@ _STOP_SECONDS = 0.7
 """How long a stopped pool waits for the chunks in work."""
 _ABANDON_SECONDS = 30.0
 """The same with `abandon`, which kills every ffmpeg; decoders in this process have time limits."""
+
+
+def default_jobs() -> int:
+    """Return the number of threads for `--jobs auto`: make's limit, or the processors."""
+    jobserver = _jobserver()
+    return (jobserver.most if jobserver else None) or processors()
+
+
+def _jobserver() -> "Jobserver | None":
+    """Return the jobserver of the make that started this process, if any."""
+    if "MAKEFLAGS" not in os.environ:
+        return None
+    from ffprep.system.jobserver import find_jobserver
+
+    return find_jobserver()
 
 
 def processors() -> int:
@@ -36,7 +53,8 @@ def _quota(root: Path) -> float:
     """Return the CPU quota of this process's control groups, in processors; inf without a quota.
 
     Sources, Linux's documentation: cgroup-v2.rst (`cpu.max`: quota and period, or `max`), and
-    sched-bwc.rst for version 1. A container often sees its own group as the root, so the root counts.
+    sched-bwc.rst for version 1. A container often sees its own group as the root, so the root
+    counts.
     """
     quotas = [math.inf]
     for entry in _read(root / "proc/self/cgroup").splitlines():
@@ -88,9 +106,9 @@ class RemoteExecutor(Executor):
 class StopRules:
     """When a pool stops early, and how the chunks in work end.
 
-    When `requested` returns True, no chunk begins any more, and the pool waits a moment for those in
-    work. `abandon` is called when the pool is left by an exception or closed early: it kills the work,
-    and the pool waits until that is over. Without `abandon`, the pool does not wait.
+    When `requested` returns True, no chunk begins any more, and the pool waits a moment for those
+    in work. `abandon` is called when the pool is left by an exception or closed early: it kills the
+    work, and the pool waits until that is over. Without `abandon`, the pool does not wait.
     """
 
     requested: Callable[[], bool] = lambda: False
@@ -112,10 +130,10 @@ def run_chunks(
 ) -> Generator[Outcome, None, None]:
     """Run `work` over `chunks` and yield the outcomes as they come.
 
-    `workers` is a number of threads, or an executor on other machines. With `ordered`, the outcomes of a
-    chunk come after those of the chunks before it. An exception of `work` stops the pool and is raised
-    here, after the outcomes of the chunks that were in work. Raises EnvironmentFault if no thread can
-    be started.
+    `workers` is a number of threads, or an executor on other machines. With `ordered`, the outcomes
+    of a chunk come after those of the chunks before it. An exception of `work` stops the pool and
+    is raised here, after the outcomes of the chunks that were in work. Raises EnvironmentFault if
+    no thread can be started.
     """
     pool = (
         _Threads[Outcome](workers, stop, ordered)
@@ -205,10 +223,11 @@ class _Pool(Generic[Outcome]):
     def collect(self) -> Iterator[Outcome]:
         """Yield the outcomes that have come, and drop the tasks that have ended."""
         self._arrived.clear()  # before looking at the tasks, so that no outcome is missed
-        if self._stop.requested():
+        stopping = self._stop.requested()
+        if stopping:
             self._wait_for_all(self._stop.patience)
         for task in list(self.tasks):
-            ended = task.future.done() or self._stop.requested()
+            ended = task.future.done() or stopping
             try:
                 yield from task.take()
             except Exception:
@@ -231,7 +250,7 @@ class _Pool(Generic[Outcome]):
         wait([task.future for task in self.tasks if not task.future.cancel()], seconds)
 
     def abandon(self) -> None:
-        """Kill the work, if the caller can, and wait for its end."""
+        """Kill the chunks in work, if `StopRules.abandon` is set, and wait for their end."""
         self._closed.set()
         if self._stop.abandon:
             self._stop.abandon()
@@ -252,7 +271,7 @@ class _Threads(_Pool[Outcome]):
 
     def __init__(self, count: int, stop: StopRules, ordered: bool) -> None:
         super().__init__(ThreadPoolExecutor(count), stop, ordered)
-        self._count, self._slots = count, slots()
+        self._count, self._jobserver = count, _jobserver()
 
     @property
     def room(self) -> int:
@@ -274,7 +293,8 @@ class _Threads(_Pool[Outcome]):
     def _run(
         self, task: _Task[Outcome], work: Callable[[Chunk], Iterable[Outcome]], chunk: Chunk
     ) -> None:
-        with self._slots.one(self._stopped) as free:
+        slot = self._jobserver.slot(self._stopped) if self._jobserver else nullcontext(True)
+        with slot as free:
             for outcome in work(chunk) if free else ():
                 task.put(outcome)
 

@@ -1,4 +1,4 @@
-"""Child processes: started, limited, listened to, ended with all they started. The only room that starts any."""
+"""Child processes: start, limit and kill them. No other module starts any."""
 
 import contextlib
 import errno
@@ -18,20 +18,20 @@ except ImportError:  # not on Windows
 _LOG_LIMIT = 1 << 20
 
 LARGE = 40_000_000
-"""Pixels from which a picture is large: of those, one at a time is worked on."""
+"""The number of pixels from which a picture is large. Large ones are decoded one at a time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a child may take: `memory` of its own and the size of one `file` that it writes, in bytes."""
+    """The limits of a child in bytes: its `memory`, and the size of each `file` that it writes."""
 
     memory: int
     file: int
 
     def impose(self, pid: int) -> None:
-        """Limit a process that has just been started. Linux only; elsewhere there is no such call.
+        """Limit a process that has just been started. Only Linux has this system call.
 
-        Not before its start: that would take a fork of this process, threads and all.
+        A limit before the start would need a fork of this process with all its threads.
         """
         if not hasattr(resource, "prlimit"):
             return
@@ -41,24 +41,24 @@ class Limits:
             resource.RLIMIT_CORE: 0,
         }
         for what, size in sizes.items():
-            # It may have ended already, or live under limits that are tighter.
+            # The process may have ended, or have lower limits already.
             with contextlib.suppress(OSError, ValueError, OverflowError):
                 resource.prlimit(pid, what, (size, size))
 
 
 def answer(argv: Sequence[str], seconds: float) -> str:
-    """What a program prints. Raises OSError when it cannot be run or does not end in time."""
+    """Return what a program prints. Raises OSError if it cannot be run, or does not end in time."""
     try:
         done = subprocess.run(
             argv, capture_output=True, stdin=subprocess.DEVNULL, timeout=seconds, check=False
         )
     except subprocess.TimeoutExpired:
-        raise OSError(f"no answer in {seconds:g} s") from None
+        raise OSError(f"no answer within {seconds:g} s") from None
     return done.stdout.decode(errors="replace")
 
 
 def lives(pid: int) -> bool:
-    """Whether there is a process of this number on this machine; it may be somebody else's by now."""
+    """Return whether a process has this number; it may be another process than before."""
     try:
         os.kill(pid, 0)
     except (ProcessLookupError, OverflowError):
@@ -69,16 +69,16 @@ def lives(pid: int) -> bool:
 
 
 def started(pid: int) -> str:
-    """What tells a process from another one of its number: when it began; "" where nobody knows."""
+    """Return the start time of a process, which tells it from a later one; "" if unknown."""
     try:
-        with open(f"/proc/{pid}/stat") as file:  # the name, in brackets, may be anything
+        with open(f"/proc/{pid}/stat") as file:  # the name, in parentheses, may contain anything
             return file.read().rpartition(")")[2].split()[19]
     except (OSError, IndexError, ValueError):
         return ""
 
 
 def timer(seconds: float, act: Callable[[], None]) -> threading.Timer:
-    """A timer that runs. Raises OSError where no thread can be started."""
+    """Start a timer. Raises OSError if no thread can be started."""
     made = threading.Timer(seconds, act)
     try:
         made.start()
@@ -88,13 +88,13 @@ def timer(seconds: float, act: Callable[[], None]) -> threading.Timer:
 
 
 def _no_threads() -> OSError:
-    return OSError(errno.EAGAIN, "no thread can be started; raise the limit of processes")
+    return OSError(errno.EAGAIN, "cannot start a thread; raise the limit of processes (ulimit -u)")
 
 
 class Running:
-    """A child process in a session of its own. Its stderr is drained; the start of it is kept.
+    """A child process in a session of its own. The begin of its stderr is kept as `log`.
 
-    It reads `data`, or nothing; with `talks`, its `stdin` and `stdout` are left to the caller. `more` is
+    Its stdin is `data`, or empty; with `talks`, the caller uses its `stdin` and `stdout`. `more` is
     added to its environment.
     """
 
@@ -117,15 +117,15 @@ class Running:
         if limits:
             limits.impose(self._child.pid)
         self._log = bytearray()
-        self._helpers = [
+        self._pipe_threads = [
             threading.Thread(target=_drain, args=(self._child.stderr, self._log), daemon=True)
         ]
         if data is not None:
             feed = threading.Thread(target=_feed, args=(self._child.stdin, data), daemon=True)
-            self._helpers.append(feed)
+            self._pipe_threads.append(feed)
         try:
-            for helper in self._helpers:
-                helper.start()
+            for thread in self._pipe_threads:
+                thread.start()
         except RuntimeError:
             self._child.kill()
             self._child.wait()
@@ -133,28 +133,28 @@ class Running:
 
     @property
     def stdin(self) -> IO[bytes]:
-        """What a child that talks reads."""
+        """The stdin of a child that talks."""
         assert self._child.stdin
         return self._child.stdin
 
     @property
     def stdout(self) -> IO[bytes]:
-        """What a child that talks says."""
+        """The stdout of a child that talks."""
         assert self._child.stdout
         return self._child.stdout
 
     @property
     def log(self) -> str:
-        """What it has said so far, up to a limit."""
+        """What it has written to stderr so far, up to a limit."""
         return bytes(self._log).decode(errors="replace")
 
     @property
     def status(self) -> int | None:
-        """What it ended with, once somebody has waited for that; minus the number of a signal."""
+        """Its exit status after a wait; for a signal, minus its number."""
         return self._child.returncode
 
     def wait(self, seconds: float) -> bool:
-        """Wait a while; True when it has ended. Looks again and again, up to 50 ms apart."""
+        """Wait for its end; return whether it has ended. Polls, up to 50 ms apart."""
         try:
             self._child.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -162,9 +162,9 @@ class Running:
         return True
 
     def wait_at_most(self, seconds: float) -> int | None:
-        """Wait for the end and return the status; None if it had to be killed after `seconds`.
+        """Wait for its end and return the status; None if it was killed after `seconds`.
 
-        By a timer and not by looking: for small photos, that is twice as fast.
+        Uses a timer instead of polling, which is twice as fast for small photos.
         """
         late = threading.Event()
 
@@ -175,39 +175,39 @@ class Running:
         overdue = timer(seconds, end)
         try:
             status = self._child.wait()
-        finally:  # a Ctrl-C must leave no timer, which would keep a program from its end
+        finally:  # after Ctrl-C, a timer that is left would delay the end of the program
             overdue.cancel()
         return None if late.is_set() else status
 
     def kill(self) -> None:
-        """End it with its group, also what it left behind."""
+        """Kill it and its process group."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._child.pid, signal.SIGKILL)
 
     def finish(self) -> None:
-        """Leave nobody behind, and read the rest of the log."""
+        """Kill it and its process group, and read the rest of the log."""
         self.kill()
         self._child.wait()
-        for helper in self._helpers:
-            helper.join(timeout=1)
+        for thread in self._pipe_threads:
+            thread.join(timeout=1)
         for pipe in (self._child.stdin, self._child.stdout):
-            if pipe and not self._helpers[1:]:  # else the feeder closes it
+            if pipe and not self._pipe_threads[1:]:  # else the feeder closes it
                 with contextlib.suppress(OSError):
                     pipe.close()
 
 
 class Processes:
-    """The child processes of one run, ended together by `stop`."""
+    """The child processes of one run. `stop` kills all of them."""
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()  # a signal's `stop` may come while this thread starts one
+        self._lock = threading.RLock()  # a signal may call `stop` while this thread starts a child
         self._large = threading.Lock()
         self._running: set[Running] = set()
         self.stopped = False
         """True once `stop` was called. An attribute, since every run asks very often."""
 
     def stop(self) -> None:
-        """End every child, and let no new one start."""
+        """Kill every child; a child that starts later is killed at once."""
         with self._lock:
             self.stopped = True
             for running in self._running:
@@ -222,10 +222,7 @@ class Processes:
         talks: bool = False,
         more: Mapping[str, str] | None = None,
     ) -> Iterator[Running]:
-        """A child that is ended, at the latest, with the context.
-
-        Once stopped, what is started ends at once. Raises OSError if it cannot be started.
-        """
+        """Start a child, and kill it at the end of the context. Raises OSError."""
         with self._lock:
             running = Running(argv, limits, data, talks, more)
             self._running.add(running)
@@ -240,15 +237,15 @@ class Processes:
 
     @contextlib.contextmanager
     def room_for(self, pixels: int) -> Iterator[None]:
-        """Wait until there is room for a picture: large ones are worked on one at a time."""
+        """Wait until a picture may be decoded: large ones are decoded one at a time."""
         with self._large if pixels >= LARGE else contextlib.nullcontext():
             yield
 
 
 def _drain(pipe: Any, log: bytearray) -> None:
-    """Read to the end, so that the child never waits for us; keep what fits the limit.
+    """Read a pipe to its end, so that the child never blocks; keep what fits the limit.
 
-    By the pipe's own methods, and not from its descriptor, which gevent's subprocess makes one that does not wait.
+    Uses the pipe's methods: gevent's subprocess makes the descriptor one that does not wait.
     """
     with pipe, contextlib.suppress(ValueError, OSError):
         while chunk := pipe.read1(1 << 16):

@@ -1,4 +1,4 @@
-"""Temporary files: their names, files beside an output, folders, and removing those of dead runs."""
+"""Temporary files beside outputs, temporary folders, and removing those of dead processes."""
 
 import contextlib
 import errno
@@ -17,25 +17,25 @@ from ffprep.errors import EnvironmentFault, Kind, PhotoError, reason
 from ffprep.system.files import TEMPORARY_PREFIX, photo_error_from
 from ffprep.system.processes import lives
 
-_NAME = re.compile(
-    re.escape(TEMPORARY_PREFIX) + r"(?P<place>[0-9a-f]{8})-(?P<pid>\d+)-[0-9a-f]{8}\.part"
+_TEMPORARY_NAME = re.compile(
+    re.escape(TEMPORARY_PREFIX) + r"(?P<machine>[0-9a-f]{8})-(?P<pid>\d+)-[0-9a-f]{8}\.part"
 )
-_A_DAY = 86400
+_DAY_SECONDS = 86400
 
 
 def temporary_name() -> str:
-    """A name that nothing else has; short, so that it fits where the final one fits."""
+    """Return a unique name; a short one, so that it fits wherever the final name fits."""
     return f"{TEMPORARY_PREFIX}{owner_id()}-{secrets.token_hex(4)}.part"
 
 
 def owner_id() -> str:
-    """Who makes this process's temporary files: a place and a process number."""
+    """Return the part of temporary names for this process: machine and process number."""
     return f"{machine_id()}-{os.getpid()}"
 
 
 @cache
 def machine_id() -> str:
-    """Where a process number means the same process: on one machine, in one namespace of processes."""
+    """Return an identifier of this machine and its namespace of process numbers."""
     try:
         namespace = os.stat("/proc/self/ns/pid").st_ino
     except OSError:
@@ -44,21 +44,21 @@ def machine_id() -> str:
 
 
 def sweep_folder(folder: str, dead: Container[str] = ()) -> None:
-    """Remove what dead runs left unpublished in a folder: files of ffprep's own naming, and nothing else.
+    """Remove temporary files of dead processes from a folder. Files with other names stay.
 
-    Of what was made on another machine, nobody here can tell whether its maker lives: that goes when a
-    day old, or when its maker is among those that are known to be `dead`.
+    Files of other machines are removed when they are a day old, or if `dead` contains their owner,
+    because this machine cannot tell whether the owner is alive.
     """
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
-            match = _NAME.fullmatch(entry.name)
+            match = _TEMPORARY_NAME.fullmatch(entry.name)
             if match and not entry.is_symlink() and _is_dead(match, entry, dead):
                 with contextlib.suppress(OSError):
                     shutil.rmtree(entry.path) if entry.is_dir() else os.unlink(entry.path)
 
 
 def sweep_temp_dir() -> None:
-    """The same for the folders of links, where temporary files go on this machine."""
+    """Remove temporary folders of dead processes from this machine's folder for temporary files."""
     sweep_folder(tempfile.gettempdir())
 
 
@@ -66,10 +66,10 @@ def _is_dead(name: re.Match[str], entry: os.DirEntry[str], dead: Container[str])
     found = entry.stat(follow_symlinks=False)
     if found.st_uid != os.geteuid():
         return False
-    if f"{name['place']}-{name['pid']}" in dead:
+    if f"{name['machine']}-{name['pid']}" in dead:
         return True
-    if name["place"] != machine_id():
-        return time.time() - found.st_mtime > _A_DAY
+    if name["machine"] != machine_id():
+        return time.time() - found.st_mtime > _DAY_SECONDS
     return not lives(int(name["pid"]))
 
 
@@ -78,18 +78,17 @@ _live: set[Path] = set()
 
 @contextlib.contextmanager
 def temporary_beside(output: Path) -> Iterator[Path]:
-    """An empty file beside `output` under a name that nothing else has, gone in the end.
+    """Create an empty file beside `output` under a unique, hidden name; remove it at the end.
 
-    The name is hidden, so that no walk takes it. Raises PhotoError where the output could not be written,
-    EnvironmentFault on a full disk.
+    Raises PhotoError if the output could not be written, EnvironmentFault on a full disk.
     """
     folder = output.parent
     temporary = folder / temporary_name()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if os.path.isdir(output):
-            raise IsADirectoryError(errno.EISDIR, "a folder has this name already")
-        temporary.touch(exist_ok=False)  # what cannot be written is told before the work is done
+            raise IsADirectoryError(errno.EISDIR, "a folder has this name")
+        temporary.touch(exist_ok=False)  # fail before the work, not after it
     except OSError as error:
         raise _write_error(output, error) from None
     _live.add(temporary)
@@ -103,7 +102,7 @@ def temporary_beside(output: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def temporary_folder() -> Iterator[Path]:
-    """A folder where temporary files go on this machine, gone in the end. Raises OSError."""
+    """Create a temporary folder; remove it at the end. Raises OSError."""
     folder = Path(tempfile.gettempdir(), temporary_name())
     folder.mkdir(mode=0o700)
     _live.add(folder)
@@ -116,21 +115,23 @@ def temporary_folder() -> Iterator[Path]:
 
 @contextlib.contextmanager
 def working_folder() -> Iterator[Path]:
-    """The same, for what cannot be done without one. Raises EnvironmentFault."""
+    """Create a temporary folder that is indispensable. Raises EnvironmentFault."""
     with contextlib.ExitStack() as stack:
         try:
             folder = stack.enter_context(temporary_folder())
         except OSError as error:
-            words = f"no temporary folder can be made ({reason(error)}); set TMPDIR"
+            words = (
+                f"cannot create a temporary folder: {reason(error)}; set TMPDIR to another folder"
+            )
             raise EnvironmentFault(words) from None
         yield folder
 
 
 @contextlib.contextmanager
 def without_line_breaks(*paths: Path) -> Iterator[tuple[Path, ...]]:
-    """Names of these files for ffmpeg, whose log repeats them: links, where a line break is in a name.
+    """Yield paths for ffmpeg, whose log repeats them: links, if a name contains a line break.
 
-    A line of a stranger's making could say there that the disk is full. Raises PhotoError.
+    Otherwise a file name could forge a line of the log, such as "no space left". Raises PhotoError.
     """
     if not any("\n" in os.fspath(path) for path in paths):
         yield paths
@@ -142,13 +143,15 @@ def without_line_breaks(*paths: Path) -> Iterator[tuple[Path, ...]]:
             for link, path in zip(links, paths, strict=True):
                 link.symlink_to(os.path.abspath(path))
         except OSError as error:
-            words = f"has a line break in its name, and cannot be given another: {error.strerror}"
-            raise PhotoError(Kind.IO, words) from None
+            problem = (
+                f"has a line break in its name, and no link to it can be made: {reason(error)}"
+            )
+            raise PhotoError(Kind.IO, problem) from None
         yield links
 
 
 def remove_temporaries() -> None:
-    """Remove what is unpublished, for a process that ends without waiting for its threads."""
+    """Remove this process's temporary files, for an exit that does not wait for threads."""
     for temporary in list(_live):
         with contextlib.suppress(OSError):
             shutil.rmtree(temporary) if temporary.is_dir() else temporary.unlink()
@@ -156,7 +159,7 @@ def remove_temporaries() -> None:
 
 @contextlib.contextmanager
 def write_errors(output: Path) -> Iterator[None]:
-    """Tell what goes wrong with writing as `temporary_beside` does."""
+    """Translate errors of writing an output as `temporary_beside` does."""
     try:
         yield
     except OSError as error:
@@ -165,7 +168,7 @@ def write_errors(output: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def replace_file(path: Path) -> Iterator[Path]:
-    """A temporary file that takes the place of `path`, whole, when all has gone well with it.
+    """Yield a temporary file, which replaces `path` if the context ends without an error.
 
     Raises as `temporary_beside` does.
     """
@@ -176,7 +179,7 @@ def replace_file(path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def errors_named_after(option: str) -> Iterator[None]:
-    """Have what goes wrong with a file told by the option that named it, as EnvironmentFault."""
+    """Raise errors as EnvironmentFault, with the option that named the file in front."""
     try:
         yield
     except (PhotoError, EnvironmentFault) as error:
@@ -184,7 +187,7 @@ def errors_named_after(option: str) -> Iterator[None]:
 
 
 def require_writable(temporary: Path, output: Path) -> None:
-    """Raise as `temporary_beside` does where a temporary has gone since, or its disk was shut."""
+    """Raise as `temporary_beside` does if a temporary file is gone, or the disk read-only."""
     with write_errors(output), temporary.open("r+b"):
         pass
 
@@ -194,11 +197,11 @@ def _write_error(output: Path, error: OSError) -> Exception:
         return disk_full(output)
     if isinstance(error, FileNotFoundError) and not output.parent.is_dir():
         return PhotoError(
-            Kind.IO, f"cannot write {output}: its folder is not there, and cannot be made"
+            Kind.IO, f"cannot write {output}: its folder does not exist, and cannot be created"
         )
     return PhotoError(Kind.IO, f"cannot write {output}: {photo_error_from(error)}")
 
 
 def disk_full(output: Path) -> EnvironmentFault:
-    """What to say when there is no room for an output."""
+    """Return the error for a full disk."""
     return EnvironmentFault(f"no space left in {output.parent}; make room and run again")

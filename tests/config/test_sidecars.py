@@ -108,7 +108,7 @@ def test_a_sidecar_that_makes_no_sense_costs_its_photo_alone(ffprep, tmp_path: P
         error = results[f"{number}.png"]["error"]
         assert error["kind"] == "unsupported"
         assert f"{number}.png.ffprep.toml{told}" in error["message"]
-    assert "fifo.png.ffprep.toml: is no regular file" in results["fifo.png"]["error"]["message"]
+    assert "fifo.png.ffprep.toml: is not a regular file" in results["fifo.png"]["error"]["message"]
     assert results["gone.png"]["error"]["kind"] == "missing"
 
 

@@ -30,8 +30,9 @@ from tests.support.waiting import until
 PHOTOS, KILLS = 2000, 5
 SIZE = ["--size", "32x24"]
 ROWS = (
-    "SELECT folder, name, source, source_bytes, source_mtime, source_hash, output_bytes, output_hash, "
-    "width, height, status, kind, message, tolerated, digest FROM jobs LEFT JOIN specs ON spec = specs.id "
+    "SELECT folder, name, source, source_bytes, source_mtime, source_hash, output_bytes, "
+    "output_hash, width, height, status, kind, message, tolerated, digest "
+    "FROM jobs LEFT JOIN specs ON spec = specs.id "
     "ORDER BY folder, name, source"
 )
 
@@ -99,7 +100,7 @@ def dask_setup(worker):
 
 
 def test_photos_that_kill_every_worker_cost_themselves(ffprep, tmp_path: Path) -> None:
-    # Few photos, so that a chunk is one of them, and many threads, so that others are at a worker that dies.
+    # Few photos, so that a chunk is one photo; many threads, so that others are at a dying worker.
     source, out = photos(tmp_path / "in", 22), tmp_path / "out"
     deadly = dict.fromkeys(("poison.jpg", "other-poison.jpg"), "damaged")
     for name in deadly:
@@ -140,7 +141,9 @@ def test_who_cannot_do_the_work_is_named_before_it_begins(ffprep, tmp_path: Path
         )
         newer = tmp_path / "ffmpeg"
         newer.write_text(
-            f'#!/bin/sh\n[ "$1" = -version ] && echo ffmpeg version 99.0 && exit\nexec {ffmpeg.path} "$@"\n'
+            "#!/bin/sh\n"
+            '[ "$1" = -version ] && echo ffmpeg version 99.0 && exit\n'
+            f'exec {ffmpeg.path} "$@"\n'
         )
         newer.chmod(0o755)
         cluster.hire("a")
@@ -258,7 +261,8 @@ def test_a_cluster_is_one_more_option(ffprep, tmp_path: Path, monkeypatch) -> No
     monkeypatch.chdir(tmp_path)
     with dask(tmp_path / "dask") as cluster:
         cluster.hire("a")
-        job = f'[job.a]\nsources = ["in"]\noutput = "a"\nsize = "32x24"\ncluster = "{cluster.address}"\n'
+        job = '[job.a]\nsources = ["in"]\noutput = "a"\nsize = "32x24"\n'
+        job += f'cluster = "{cluster.address}"\n'
         Path("ffprep.toml").write_text(job)
         ran = ffprep("run", "a", "--quiet")
         assert ran.code == 1

@@ -1,4 +1,4 @@
-"""What goes wrong around photos: an ffmpeg that fails or lies, files and disks that change meanwhile."""
+"""Faults outside photos: an ffmpeg that fails or lies, files and disks that change meanwhile."""
 
 import os
 import resource
@@ -182,7 +182,7 @@ def test_an_output_folder_that_may_not_be_written_is_told(
         assert (ran.code, ran.kinds()) == (3, {})
         assert f"cannot create the output folder {out / 'below'}: " in ran.err
     ran = ffprep("convert", jobs[0].source, "-o", "/proc/below/a.jpg", "--size", "8x8")
-    assert (ran.code, "its folder is not there, and cannot be made" in ran.err) == (1, True)
+    assert (ran.code, "its folder does not exist, and cannot be created" in ran.err) == (1, True)
 
 
 def test_a_disk_that_is_shut_meanwhile_is_no_bug(
@@ -205,8 +205,8 @@ def test_an_output_folder_that_vanishes_is_told(
     results = convert(*jobs, binary=fake_ffmpeg(tmp_path, when))
     assert set(kinds(results).values()) <= {Kind.IO}
     assert all(f"cannot write {r.output}" in r.failure.message for r in results if r.failure)
-    once = fake_ffmpeg(tmp_path, f'[ -e {tmp_path}/once ] || {{ touch {tmp_path}/once; rm -r "$OUT"; }}; '
-                'exec "$REAL" "$@"')  # fmt: skip
+    first = f'[ -e {tmp_path}/once ] || {{ touch {tmp_path}/once; rm -r "$OUT"; }}; '
+    once = fake_ffmpeg(tmp_path, first + 'exec "$REAL" "$@"')
     (tmp_path / "out").mkdir(exist_ok=True)
     assert kinds(convert(*jobs, binary=once)) == {}
     assert all(is_whole(job) for job in jobs)
@@ -234,7 +234,7 @@ def test_an_output_that_is_a_link_is_replaced_and_not_written_through(
 
 
 def version(number: int) -> bytes:
-    """A photo: version 0 is red and stands, 1 is blue and lies on its side, of the same size as stored."""
+    """Save a photo: version 0 is red and upright, 1 is blue and lies on its side."""
     exif = Image.Exif()
     exif[0x0112] = 6 if number else 1
     out = Image.new("RGB", (600, 400), "blue" if number else "red")
@@ -305,7 +305,7 @@ def test_what_is_no_file_is_refused_and_not_opened(ffprep, tmp_path: Path) -> No
     for path in specials(tmp_path):
         (result,) = convert(LocalJob(path, tmp_path / "out/o.jpg", SPEC))
         assert kind(result) is Kind.UNSUPPORTED
-        assert "is no regular file" in result.failure.message  # type: ignore[union-attr]
+        assert "is not a regular file" in result.failure.message  # type: ignore[union-attr]
     (tmp_path / "folder.jpg").rmdir()
     for command in (["info"], ["check", "--size", "8x8"]):
         ran = ffprep(*command, *sorted(tmp_path.glob("*.jpg")), "--json")
@@ -330,7 +330,7 @@ def test_what_takes_the_place_of_a_file_between_look_and_opening(
 
     monkeypatch.setattr(files.os, "stat", stat)
     with (
-        pytest.raises(PhotoError, match=r"is no regular file|is a directory"),
+        pytest.raises(PhotoError, match=r"is not a regular file|is a directory"),
         open_regular(source),
     ):
         pass

@@ -744,7 +744,7 @@ def test_without_a_temporary_folder_nothing_is_held(home: Path, tmp_path: Path) 
     line = ["convert", str(tmp_path), "-o", "memory://ready", *SIZE]
     done = subprocess.run([sys.executable, "-c", script, *line], capture_output=True, text=True)
     assert done.returncode == 3
-    assert "ffprep: no temporary folder can be made" in done.stderr
+    assert "ffprep: cannot create a temporary folder" in done.stderr
 
 
 def test_where_a_put_is_seen_as_it_goes_it_has_another_name_until_it_is_whole(

@@ -1,8 +1,9 @@
 """A ledger written by the previous version stays valid: nothing is converted again.
 
-`fixtures/previous_version` holds drawn photos, the outputs that ffprep 0.1.0 (8ba2cda) made of them with the
-commands of RUNS, and a dump of its ledger. The tests restore the ledger, move the absolute paths in it from
-`/previous` to the copied folder, and give the copied files the times that the ledger recorded.
+`fixtures/previous_version` holds drawn photos, the outputs that ffprep 0.1.0 (8ba2cda) made of them
+with the commands of RUNS, and a dump of its ledger. The tests restore the ledger, move the absolute
+paths in it from `/previous` to the copied folder, and give the copied files the times that the
+ledger recorded.
 """
 
 import json

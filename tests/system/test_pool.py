@@ -132,7 +132,10 @@ def test_a_straggler_does_not_hold_up_the_stop() -> None:
 
 
 def test_workers_are_the_processors_this_process_may_use() -> None:
-    code = "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}); from ffprep.system import pool as w; print(w.processors())"
+    code = (
+        "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}); "
+        "from ffprep.system import pool; print(pool.processors())"
+    )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout == "1\n"
     assert 1 <= processors() <= len(os.sched_getaffinity(0))

@@ -76,6 +76,22 @@ def test_the_page_of_the_architecture_names_every_package() -> None:
     assert packages == named
 
 
+@pytest.mark.parametrize("page", ["docs/development/architecture.md", "CONTRIBUTING.md"])
+def test_the_files_that_the_pages_for_developers_name_exist(page: str) -> None:
+    named = re.findall(r"`((?:[\w.@-]+/)+[\w.@-]*|[\w-]+\.(?:py|toml))`", Page(page).text)
+    assert len(named) > 10
+    # The user's own file, and names in capitals that stand for others.
+    others = [name for name in named if name == "ffprep.toml" or re.search(r"[A-Z]{3}", name)]
+    missing = set(named) - {name for name in named for top in TOPS if (top / name).exists()}
+    assert missing <= set(others)
+
+
+def test_the_tests_that_the_page_of_security_names_exist() -> None:
+    named = set(re.findall(r"`(test_\w+)`", Page("SECURITY.md").text))
+    assert len(named) > 10
+    assert named <= {path.stem for path in ROOT.glob("tests/**/test_*.py")}
+
+
 def test_every_package_has_a_page_of_decisions() -> None:
     pages = {path.stem for path in (ROOT / "docs/development/decisions").glob("*.md")}
     assert pages == {path.parent.name for path in (ROOT / "ffprep").glob("*/__init__.py")}

@@ -1,4 +1,4 @@
-"""What a config file may say, and what is told of one that is bad."""
+"""What ffprep.toml may contain, and the errors of a bad one."""
 
 from pathlib import Path
 
@@ -38,7 +38,7 @@ BAD = {
     JOB + 'sources = "photos"\n': ":2: job.a.sources: must be a list, in [ ]",
     JOB + 'sources = [\n"photos",\n3]\n': ":2: job.a.sources: must be a text",
     JOB
-    + 'sources = ["-"]\n': ":2: job.a.sources: must name a file or a folder; a job has no standard input",
+    + 'sources = ["-"]\n': ":2: job.a.sources: must name a file or a folder; a job has no standard",
     JOB + 'output = ""\n': ":2: job.a.output: must name a file or a folder",
     JOB + 'output = "a\\u0000b"\n': ":2: job.a.output: contains a NUL character",
     JOB + 'colour = "keep"\ncolor = "srgb"\n': ":3: job.a.color: this option is set already",
@@ -47,7 +47,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("text", BAD)
-def test_a_bad_file_is_told_by_file_line_and_key(tmp_path: Path, text: str) -> None:
+def test_an_error_names_file_line_and_key(tmp_path: Path, text: str) -> None:
     with pytest.raises(EnvironmentFault) as caught:
         written(tmp_path, text)
     assert str(caught.value).startswith(f"{tmp_path}/ffprep.toml:")
@@ -70,8 +70,13 @@ def test_paths_start_at_the_file_and_nothing_else_does(tmp_path: Path, home: Pat
 
 @pytest.mark.parametrize(
     ("said", "value"),
-    [('"stamp"', "{}/stamp"), ('"7d"', "7d"), ("2026-11-01", "2026-11-01"), ('"2026-11-01"', "2026-11-01")],
-)  # fmt: skip
+    [
+        ('"stamp"', "{}/stamp"),
+        ('"7d"', "7d"),
+        ("2026-11-01", "2026-11-01"),
+        ('"2026-11-01"', "2026-11-01"),
+    ],
+)
 def test_since_may_name_a_file_and_that_is_a_path(tmp_path: Path, said: str, value: str) -> None:
     job = written(tmp_path, JOB + f"since = {said}\n").job("a")
     assert job.values == {"since": value.format(tmp_path)}
@@ -108,7 +113,7 @@ def test_a_job_wins_over_the_defaults_and_a_size_over_a_target(tmp_path: Path) -
     assert said["filters"].value == [f"{tmp_path}/y", f"{tmp_path}/z"]
 
 
-def test_an_unknown_job_is_told_with_the_known_ones(tmp_path: Path) -> None:
+def test_an_error_about_an_unknown_job_lists_the_jobs(tmp_path: Path) -> None:
     config = written(tmp_path, "[job.nightly]\n[job.weekly]\n")
     with pytest.raises(
         EnvironmentFault, match=r'"nightl"; did you mean "nightly"\?; the jobs are: nightly, weekly'

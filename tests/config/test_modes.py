@@ -39,7 +39,7 @@ def test_a_later_folder_wins(tmp_path: Path) -> None:
     assert find_mode("cover", [tmp_path]).summary == "Halve."
 
 
-def test_an_unknown_mode_is_told_with_the_known_ones() -> None:
+def test_an_error_about_an_unknown_mode_lists_the_modes() -> None:
     with pytest.raises(UsageError, match=r"'zoom'; the modes are: blur, cover, pad, stretch"):
         find_mode("zoom")
 
@@ -68,11 +68,11 @@ BAD = {
     '[[step]]\nfilter = "movie"\nfilename = "x"\n': ":2: step.filter: movie reads or writes",
     '[[step]]\nfilter = "zmq"\n': ":2: step.filter: zmq reads or writes",
     '[[step]]\nfilter = "nnedi"\n': ":2: step.filter: nnedi reads or writes",
-    '[[step]]\nfilter = "xfade_opencl"\nsource = "/tmp/x"\n': ":2: step.filter: xfade_opencl reads or writes",
+    '[[step]]\nfilter = "xfade_opencl"\nsource = "x"\n': ":2: step.filter: xfade_opencl reads or writes",
     '[[step]]\nfilter = "hwupload_cuda"\n': ":2: step.filter: hwupload_cuda reads or writes",
     STEP + '"/flags" = "/etc/passwd"\n': ':3: step."/flags": is not a name of an option',
     STEP + '"-w" = "1"\n': ":3: step.-w: is not a name of an option",
-    '[[step]]\nfilter = "drawtext"\ntextfile = "/etc/passwd"\n': ":3: step.textfile: this option opens",
+    '[[step]]\nfilter = "drawtext"\ntextfile = "/x"\n': ":3: step.textfile: this option opens",
 }
 
 
@@ -80,7 +80,7 @@ HARMLESS = {"ssim360=heatmap_str"}  # the data itself, whose notation its help c
 
 
 @pytest.mark.parametrize("text", BAD)
-def test_a_bad_file_is_told_by_file_line_and_key(tmp_path: Path, text: str) -> None:
+def test_an_error_names_file_line_and_key(tmp_path: Path, text: str) -> None:
     path = write(tmp_path, text)
     with pytest.raises(EnvironmentFault, match=BAD[text]) as caught:
         read_mode(path)
@@ -112,14 +112,14 @@ def test_no_option_of_any_filter_of_this_ffmpeg_opens_a_file(tmp_path: Path) -> 
     assert passed == HARMLESS
 
 
-def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+def test_an_unreadable_file_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_bytes(b"\xff\xfe")
     with pytest.raises(EnvironmentFault, match=r"mine\.toml"):
         read_mode(path)
 
 
-def test_what_ffmpeg_refuses_is_led_back_to_its_line(tmp_path: Path) -> None:
+def test_what_ffmpeg_refuses_is_reported_with_its_line(tmp_path: Path) -> None:
     mode = read_mode(write(tmp_path, GOOD + '\n[[step]]\nfilter = "crop"\nwx = 3\n'))
     told = describe_refusal(
         mode, "[fc#0 @ 0x1] [error] Error applying option 'wx' to filter 'crop': Option not found"

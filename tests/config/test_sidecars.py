@@ -39,7 +39,7 @@ def photos(tmp_path: Path) -> Path:
     return tmp_path / "in"
 
 
-def test_a_sidecar_that_comes_changes_or_goes_reconverts_its_photo_alone(
+def test_a_changed_sidecar_converts_its_photo_again_and_no_other(
     ffprep, photos: Path, tmp_path: Path
 ) -> None:
     common = ("convert", photos, "-o", tmp_path / "out", *FRAME, "--json", "--prune")
@@ -69,14 +69,14 @@ def test_a_sidecar_that_comes_changes_or_goes_reconverts_its_photo_alone(
             assert sidecar.exists()
 
 
-def test_what_is_said_is_of_the_upright_photo(ffprep, tmp_path: Path) -> None:
+def test_overrides_apply_to_the_upright_photo(ffprep, tmp_path: Path) -> None:
     photo = halves(tmp_path / "a.png", orientation=6)
     say(photo, 'crop-bounds = "0.66667,0,1,1"')
     assert ffprep("convert", photo, "-o", tmp_path / "o.png", *FRAME).code == 0
     assert opened(tmp_path / "o.png").getcolors() == [(1600, RIGHT)]
 
 
-def test_a_sidecar_that_makes_no_sense_costs_its_photo_alone(ffprep, tmp_path: Path) -> None:
+def test_a_bad_sidecar_fails_its_photo_only(ffprep, tmp_path: Path) -> None:
     bad = {
         'mdoe = "pad"': ':1: mdoe: unknown key; did you mean "mode"?',
         '\nmode = "nope"': ":2: unknown mode 'nope'",
@@ -123,12 +123,13 @@ def test_a_photo_with_a_bad_sidecar_is_still_a_source(ffprep, tmp_path: Path) ->
     assert (tmp_path / "in/a.webp").read_bytes() == before
 
 
-def test_tables_of_a_file_frame_photos_and_sidecars_outweigh_them(
+def test_tables_of_a_file_apply_and_sidecars_win_over_them(
     ffprep, photos: Path, tmp_path: Path
 ) -> None:
     file = tmp_path / "ffprep.toml"
     file.write_text(
-        f'[job.night]\nsources = ["in"]\noutput = "out"\nsize = "40x40"\nformat = "png"\nbackground = "#00ff00"\n'
+        '[job.night]\nsources = ["in"]\noutput = "out"\nsize = "40x40"\nformat = "png"\n'
+        'background = "#00ff00"\n'
         f'[[photo]]\npath = "in/trip/c.png"\nmode = "pad"\n'
         f'[[photo]]\npath = "{photos}/a.png"\nfocus = "left"\nscene = "art"\n'
     )
@@ -163,7 +164,7 @@ def test_tables_of_a_file_frame_photos_and_sidecars_outweigh_them(
         ),
     ],
 )
-def test_a_bad_table_is_told_before_anything_runs(
+def test_a_bad_table_is_an_error_before_anything_runs(
     ffprep, photos: Path, tmp_path: Path, tables: str, told: str
 ) -> None:
     file = tmp_path / "ffprep.toml"
@@ -173,7 +174,7 @@ def test_a_bad_table_is_told_before_anything_runs(
     assert not (tmp_path / "out").exists()
 
 
-def test_sidecars_are_named_by_a_shell_and_told_to_make(
+def test_sidecars_may_be_named_and_are_prerequisites_for_make(
     ffprep, photos: Path, tmp_path: Path
 ) -> None:
     sidecar = say(photos / "a.png", 'mode = "pad"')
@@ -188,7 +189,7 @@ def test_sidecars_are_named_by_a_shell_and_told_to_make(
     assert all(f"{mode}.toml\n" in rule for mode in ("cover", "pad"))
 
 
-def test_a_name_that_tells_the_mode_is_not_made_for_a_mode_of_ones_own(
+def test_a_photo_with_its_own_mode_fails_if_names_contain_the_mode(
     ffprep, photos: Path, tmp_path: Path
 ) -> None:
     say(photos / "a.png", 'mode = "pad"')
@@ -197,7 +198,7 @@ def test_a_name_that_tells_the_mode_is_not_made_for_a_mode_of_ones_own(
     assert ffprep(*common, "--names", "{stem}-{mode}").kinds() == {"a.png": "unsupported"}
 
 
-def test_info_compare_and_prepare_see_a_sidecar(ffprep, photos: Path, tmp_path: Path) -> None:
+def test_info_compare_and_prepare_read_sidecars(ffprep, photos: Path, tmp_path: Path) -> None:
     photo = photos / "a.png"
     say(photo, 'mode = "stretch"\ncrop-bounds = "0,0,0.33333,1"')
     (told,) = ffprep("info", photo, "--size", "40x40", "--json").lines

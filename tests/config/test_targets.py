@@ -22,7 +22,7 @@ def picture(size: str, format: str = "jpeg") -> ImageInfo:
     return ImageInfo(KNOWN[format], Size.parse(size))
 
 
-def test_a_size_of_a_target_goes_by_its_figures_and_its_name() -> None:
+def test_a_size_of_a_target_is_found_by_its_pixels_and_its_name() -> None:
     for text in ("sora-2/720x1280", "sora-2/720×1280", "sora-2/portrait_720p"):
         assert [size for _, size in find_target(text).sizes] == [Size(720, 1280)]
     assert len(find_target("sora-2-pro").sizes) == 4
@@ -33,12 +33,12 @@ def test_a_size_of_a_target_goes_by_its_figures_and_its_name() -> None:
     "text",
     ["sora-3", "", "sora-2/8x8", "sora-2/portrait_1080p", "sora-2/big", "kling/299x300", "ltx/9x9"],
 )
-def test_what_is_no_target_is_told(text: str) -> None:
+def test_an_unknown_target_or_size_is_an_error(text: str) -> None:
     with pytest.raises(UsageError):
         find_target(text)
 
 
-def test_every_target_says_where_it_stands() -> None:
+def test_every_target_has_title_status_source_and_date() -> None:
     for target in all_targets():
         assert target.title
         assert target.status
@@ -83,7 +83,7 @@ def test_bytes_formats_and_translucent_pixels() -> None:
     ]
 
 
-def test_every_rule_that_is_broken_is_told() -> None:
+def test_every_broken_rule_is_reported() -> None:
     target = find_target("sora-2/1280x720")
     assert check(picture("1280x720", "png"), target) == []
     broken = check(ImageInfo(KNOWN["gif"], Size(720, 1280), orientation=6), target)
@@ -94,7 +94,7 @@ def test_every_rule_that_is_broken_is_told() -> None:
     assert len(all_wrong) == 5
 
 
-def test_a_file_of_ones_own(tmp_path: Path) -> None:
+def test_a_file_of_the_user(tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
     file.write_text(
         """
@@ -155,7 +155,8 @@ def test_a_file_of_ones_own(tmp_path: Path) -> None:
         ("[a]\nmin_side = 10\nmax_pixels = 99", 3, ": min_side and max_pixels"),
         ("[a]\nmin_side = 9\nmultiple_of = 8\nmax_side = 10", 4, "and max_side and multiple_of"),
         (
-            "[a]\nmax_side = 600\nmultiple_of = 64\nmin_ratio = '16:9'\nmax_ratio = '16:9'\nalpha = false",
+            "[a]\nmax_side = 600\nmultiple_of = 64\nmin_ratio = '16:9'\nmax_ratio = '16:9'\n"
+            "alpha = false",
             5,
             ": max_side and min_ratio and max_ratio and multiple_of",
         ),
@@ -172,7 +173,7 @@ def test_a_file_of_ones_own(tmp_path: Path) -> None:
         ("[a]\nsizes.'' = '9x9'", 2, "the name of a size consists of letters"),
         ("[a]\nsizes.'b/c' = '9x9'", 2, "the name of a size consists of letters"),
         ("[a]\nsizes.1x1 = '16x16'", 2, "reads as another size than 16x16"),
-        ("[a]\n[a.sizes]\nb = '9'", 3, "no size"),
+        ("[a]\n[a.sizes]\nb = '9'", 3, "not a size"),
         ("[a]\nsizes = 9", 2, "a.sizes: must be a table"),
         ("[a]\nmin_side = 9\nsizes.b = '8x9'", 3, "breaks the target's own rules"),
         ("[a]\nmin_side = 9\nformats = ['png', 'jpg']", 3, "'jpg' is not a format; write jpeg"),
@@ -191,7 +192,7 @@ def test_a_file_of_ones_own(tmp_path: Path) -> None:
         ("[a]\ntitle = '\udcff'", 2, "is not UTF-8 text"),
     ],
 )
-def test_what_is_wrong_in_a_file_is_told_with_its_line(
+def test_an_error_in_a_file_names_its_line(
     tmp_path: Path, text: str, line: int, words: str
 ) -> None:
     file = tmp_path / "targets.toml"
@@ -202,7 +203,7 @@ def test_what_is_wrong_in_a_file_is_told_with_its_line(
     assert words in str(told.value)
 
 
-def test_a_size_that_is_named_by_its_figures_is_itself(tmp_path: Path) -> None:
+def test_a_name_of_a_size_may_be_its_pixels(tmp_path: Path) -> None:
     file = tmp_path / "targets.toml"
     file.write_text("[a]\nsizes.9x16 = '9x16'\nsizes.b = '8x8'")
     assert find_target("a/9x16", [file]).only_size == Size(9, 16)
@@ -234,8 +235,8 @@ def test_bounds_contradict_one_another_where_no_size_is_within(envelope: SizeCon
     assert bool(contradictory(envelope)) == (not is_possible(envelope))
 
 
-def test_what_no_service_says_is_no_rule(ffprep, tmp_path: Path) -> None:
-    """Which formats are taken is not known of LTX: ffprep writes its own, and finds fault with none."""
+def test_a_target_without_formats_accepts_all(ffprep, tmp_path: Path) -> None:
+    """The formats that LTX accepts are not known: ffprep writes JPEG, and `check` accepts all."""
     Image.new("RGB", (64, 64)).save(tmp_path / "a.gif")
     assert ffprep("check", tmp_path / "a.gif", "--target", "ltx").code == 0
     told = {line["name"]: line["formats"] for line in ffprep("targets", "--json").lines}
@@ -245,7 +246,7 @@ def test_what_no_service_says_is_no_rule(ffprep, tmp_path: Path) -> None:
     assert (ran.code, [file.name for file in (tmp_path / "out").glob("*.jpg")]) == (0, ["a.jpg"])
 
 
-def test_check_has_a_line_for_every_rule_that_is_broken(ffprep, tmp_path: Path) -> None:
+def test_check_prints_a_line_for_every_broken_rule(ffprep, tmp_path: Path) -> None:
     Image.new("RGB", (100, 3000)).save(tmp_path / "a.gif")
     Image.new("RGB", (400, 400)).save(tmp_path / "b.png")
     Image.new("RGB", (400, 359)).save(tmp_path / "c.png")
@@ -257,21 +258,21 @@ def test_check_has_a_line_for_every_rule_that_is_broken(ffprep, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("words", [(), ("--json",)])
-def test_check_says_where_it_has_verified_nothing(ffprep, tmp_path: Path, words) -> None:
+def test_check_reports_that_there_are_no_pictures(ffprep, tmp_path: Path, words) -> None:
     (tmp_path / "notes.txt").write_text("No picture.")
     ran = ffprep("check", tmp_path, "--size", "9x9", *words)
     assert (ran.code, ran.out) == (0, b"")
     assert ran.err == f"ffprep: no pictures in {tmp_path}; nothing was verified\n"
 
 
-def test_a_file_of_targets_that_is_none_is_told(ffprep, tmp_path: Path) -> None:
+def test_a_missing_targets_file_is_an_error(ffprep, tmp_path: Path) -> None:
     for name in (tmp_path / "none.toml", tmp_path, ""):
         ran = ffprep("targets", "--targets", name)
         assert ran.code == 2
         assert "there is no such file" in ran.err
 
 
-def test_the_docs_say_of_every_target_whether_it_was_found_in_its_own_documentation() -> None:
+def test_the_docs_list_every_target_and_whether_its_rules_were_found() -> None:
     page = Path(__file__).parents[2].joinpath("docs/guide/targets.md").read_text()
     rows = re.findall(r"^\| `([\w.-]+)` \|.*\| (yes|no|only)\b[^|]* \|$", page, re.MULTILINE)
     assert {name: said == "yes" for name, said in rows} == {

@@ -1,4 +1,4 @@
-"""The lines of keys, in every way that TOML has to write them."""
+"""Lines of keys in every notation of TOML, and the reader of tables."""
 
 import tomllib
 from pathlib import Path
@@ -8,6 +8,7 @@ import tomlkit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ffprep.config import toml
 from ffprep.config.toml import Document, read
 from ffprep.errors import EnvironmentFault
 
@@ -67,7 +68,7 @@ def test_a_key_is_found(keys: tuple[str | int, ...], end: str) -> None:
 
 @settings(deadline=None)
 @given(st.dictionaries(st.text(max_size=8), st.text(max_size=8) | st.lists(st.text(), max_size=3)))
-def test_every_key_that_is_written_is_found_where_it_was_written(
+def test_every_key_is_found_on_the_line_where_it_was_written(
     table: dict[str, str | list[str]],
 ) -> None:
     text, expected = "", {}
@@ -90,7 +91,7 @@ def test_every_key_that_is_written_is_found_where_it_was_written(
         (b'a=1\nb="""\n', ":2: "),
     ],
 )
-def test_what_cannot_be_read_is_told_by_its_name(
+def test_an_error_about_an_unreadable_file_names_it(
     tmp_path: Path, content: bytes | None, told: str
 ) -> None:
     if content is not None:
@@ -98,3 +99,76 @@ def test_what_cannot_be_read_is_told_by_its_name(
     with pytest.raises(EnvironmentFault) as caught:
         read(tmp_path / "x.toml")
     assert str(caught.value).startswith(f"{tmp_path}/x.toml{told}")
+
+
+READERS = {
+    "text": toml.text,
+    "number": toml.number,
+    "count": toml.count,
+    "flag": toml.flag,
+    "texts": toml.texts,
+    "either": toml.text_or_number,
+    "choice": toml.choice(("a", "b")),
+    "table": toml.mapping,
+}
+VALUES = """
+text = "x"
+number = 1.5
+count = 2
+flag = true
+texts = ["x"]
+either = 2026-11-01
+choice = "b"
+table = {}
+"""
+
+
+def table(text: str) -> toml.Table:
+    return Document(Path("x.toml"), text, tomllib.loads(text), "file ").table
+
+
+def test_a_table_is_read_with_the_types_of_its_keys() -> None:
+    assert table(VALUES).read(READERS) == {
+        "text": "x",
+        "number": 1.5,
+        "count": 2,
+        "flag": True,
+        "texts": ("x",),
+        "either": "2026-11-01",
+        "choice": "b",
+        "table": {},
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("text = 3", "text: must be a text"),
+        ("number = true", "number: must be a number"),
+        ("count = 0", "count: must be a whole number above 0"),
+        ("flag = 1", "flag: must be true or false"),
+        ('texts = ["x", 1]', "texts: must be a list of texts"),
+        ("either = false", "either: must be a text or a number"),
+        ('choice = "c"', "choice: must be one of: a, b"),
+        ("table = []", "table: must be a table"),
+        ("conut = 2", 'conut: unknown key; did you mean "count"?'),
+        ("Flag = true", 'Flag: unknown key; did you mean "flag"?'),
+        ("zzz = 2", "zzz: unknown key; the keys are: choice, count, either, flag,"),
+    ],
+)
+def test_a_bad_value_is_an_error_with_file_line_and_key(text: str, words: str) -> None:
+    with pytest.raises(EnvironmentFault) as caught:
+        table(f"# a comment\n{text}\n").read(READERS)
+    assert str(caught.value).startswith(f"file x.toml:2: {words}")
+
+
+def test_tables_within_tables_are_read_with_their_lines() -> None:
+    top = table('[a]\nflag = true\n[[b]]\n[[b]]\nflag = 3\n[a."c.d"]\n[a.1]\n')
+    assert top.table("a").read(READERS, other_keys=True) == {"flag": True}
+    assert top.table("missing").read(READERS) == {}
+    with pytest.raises(EnvironmentFault, match=r"^file x\.toml:5: b\.flag: must be true or false"):
+        top.read_tables("b", READERS)
+    with pytest.raises(EnvironmentFault, match=r"a: write each table under a header \[\[a\]\]"):
+        top.tables("a")
+    with pytest.raises(EnvironmentFault, match=r'a name with a dot needs quotes: \["a\.1"\]'):
+        top.table("a").read({**READERS, "c.d": toml.anything})

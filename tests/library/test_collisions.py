@@ -1,8 +1,9 @@
-"""What holds of a plan however large it is, and whatever numbers its names come to."""
+"""Plans of any size: batches, memory, equal hashes, and plans of a single photo."""
 
 import builtins
 import gc
 import tracemalloc
+from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from ffprep.core.job import BATCH, Batch, LocalJob
 from ffprep.library import collisions as module
 from ffprep.library.naming import Names
 from ffprep.library.plan import Plan
+from ffprep.library.walk import Listing, Walk
+from ffprep.storage.local import LocalStorage
 from tests.library.test_plan import SPEC, collisions, outputs, plan, tree
 
 
@@ -48,7 +51,7 @@ def test_files_that_are_named_one_by_one_share_a_batch_while_their_folder_is_the
     assert [len(batch) for batch in batches(plan(*named, out=tmp_path / "out"))] == [2, 1, 1]
 
 
-def test_a_collision_takes_only_those_who_collide_from_their_batch(tmp_path: Path) -> None:
+def test_only_photos_that_collide_are_taken_from_a_batch(tmp_path: Path) -> None:
     tree(tmp_path / "in", "a.jpg", "b.jpg", "b.png", "c.jpg")
     made = plan(tmp_path / "in", out=tmp_path / "out")
     assert [list(batch.names) for batch in batches(made)] == [["a.jpg"], ["c.jpg"]]
@@ -65,7 +68,7 @@ def test_sources_keep_the_spelling_of_their_folder(
         assert [str(job.source) for job in jobs] == spelt
 
 
-def test_of_a_file_no_more_is_held_than_two_numbers(tmp_path: Path) -> None:
+def test_a_plan_keeps_less_than_20_bytes_a_file(tmp_path: Path) -> None:
     for folder in range(4):
         many(tmp_path / f"in/{folder}", 1500)
     plan(tmp_path / "in", out=tmp_path / "out")  # what is cached is there
@@ -81,7 +84,7 @@ def test_of_a_file_no_more_is_held_than_two_numbers(tmp_path: Path) -> None:
     assert held / made.total < 20
 
 
-def test_numbers_that_agree_by_chance_are_no_collision(
+def test_equal_hashes_of_different_names_are_not_a_collision(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = [f"{number}.jpg" for number in range(20)]
@@ -98,7 +101,7 @@ def test_numbers_that_agree_by_chance_are_no_collision(
     assert made.total == 21
 
 
-def test_a_source_that_is_seen_to_agree_by_chance_may_be_what_it_is(
+def test_an_equal_hash_does_not_protect_another_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tree(tmp_path / "in", "a.jpg", "b.jpg")
@@ -111,7 +114,7 @@ def test_a_source_that_is_seen_to_agree_by_chance_may_be_what_it_is(
     assert (outputs(made), made.total) == (["b.jpg"], 3)
 
 
-def test_a_late_file_waits_also_where_its_output_was_planned_twice(tmp_path: Path) -> None:
+def test_a_late_file_waits_even_if_its_output_was_planned_twice(tmp_path: Path) -> None:
     tree(tmp_path / "in", "a.jpg")
     made = plan(tmp_path / "in", tmp_path / "in/a.jpg", out=tmp_path / "out")
     tree(tmp_path / "in", "a.gif", "a.png")
@@ -119,11 +122,46 @@ def test_a_late_file_waits_also_where_its_output_was_planned_twice(tmp_path: Pat
     assert [job.source.name for job in jobs] == ["a.jpg"]
 
 
-def test_a_photo_that_is_another_by_now_waits(tmp_path: Path) -> None:
+def test_a_photo_that_was_renamed_meanwhile_waits_for_the_next_run(tmp_path: Path) -> None:
     tree(tmp_path / "in", "a.jpg", "b.jpg")
     made = plan(tmp_path / "in", out=tmp_path / "out")
     (tmp_path / "in/a.jpg").rename(tmp_path / "in/a.png")
     assert outputs(made) == ["b.jpg"]
+
+
+def test_a_single_photo_is_walked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tree(tmp_path / "in", "a.jpg")
+    walks: list[Walk] = []
+    listings = Walk.listings
+
+    def counted(walk: Walk) -> Iterator[Listing]:
+        walks.append(walk)
+        return listings(walk)
+
+    monkeypatch.setattr(Walk, "listings", counted)
+    made = plan(tmp_path / "in", out=tmp_path / "out")
+    assert (outputs(made), outputs(made), made.total, len(walks)) == (["a.jpg"], ["a.jpg"], 1, 1)
+    tree(tmp_path / "in", "b.jpg")
+    assert outputs(plan(tmp_path / "in", out=tmp_path / "out")) == ["a.jpg", "b.jpg"]
+    assert len(walks) == 3
+
+
+def test_a_single_photo_never_overwrites_itself_by_any_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree(tmp_path / "in", "a.jpg")
+    (tmp_path / "other").symlink_to("in")
+    (tmp_path / "link.jpg").symlink_to("in/a.jpg")
+    for source, out in (("in/a.jpg", "in"), ("in", "other"), ("in/a.jpg", "other")):
+        made = plan(tmp_path / source, out=tmp_path / out)
+        assert (len(collisions(made)), outputs(made), made.total) == (1, [], 1), (source, out)
+    named = Names("a")
+    assert len(collisions(plan(tmp_path / "link.jpg", out=tmp_path / "other", names=named))) == 1
+    named = Names("A")
+    assert outputs(plan(tmp_path / "in/a.jpg", out=tmp_path / "in", names=named)) == ["A.jpg"]
+    monkeypatch.setattr(LocalStorage, "ignores_case", lambda self, folder: True)
+    made = plan(tmp_path / "in/a.jpg", out=tmp_path / "in", names=named)
+    assert (len(collisions(made)), outputs(made)) == (1, [])
 
 
 file_names = st.text(st.characters(codec="utf-8", exclude_characters="/\0"), min_size=1).filter(
@@ -132,7 +170,9 @@ file_names = st.text(st.characters(codec="utf-8", exclude_characters="/\0"), min
 
 
 @given(st.lists(file_names, max_size=4), st.sampled_from(["", "x/", "a-"]), st.sampled_from("-_"))
-def test_the_quick_way_to_a_name_is_the_same_way(names: list[str], before: str, after: str) -> None:
+def test_the_fast_path_of_names_gives_the_same_names(
+    names: list[str], before: str, after: str
+) -> None:
     suffixes = [".jpg"] * len(names)
     quick, slow = (
         Names(f"{before}{stem}{after}").render("in/", names, suffixes, SPEC, 1)

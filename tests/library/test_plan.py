@@ -65,7 +65,7 @@ def test_a_file_without_a_suffix_is_known_by_its_bytes(tmp_path: Path) -> None:
     assert made.passed_over == 1
 
 
-def test_links_are_followed_where_it_is_asked_for_and_no_folder_is_entered_twice(
+def test_links_are_followed_on_request_and_no_folder_is_walked_twice(
     tmp_path: Path,
 ) -> None:
     tree(tmp_path / "in", "a.jpg", "sub/b.jpg")
@@ -95,7 +95,7 @@ def test_a_link_is_followed_when_it_is_named_or_stays(tmp_path: Path) -> None:
     assert (outputs(made), made.links) == (["a.jpg", "again.jpg", "b.jpg", "file.jpg"], 2)
 
 
-def test_the_output_folder_is_no_source_when_it_lies_inside_one(tmp_path: Path) -> None:
+def test_an_output_folder_inside_a_source_is_not_walked(tmp_path: Path) -> None:
     tree(tmp_path / "in", "a.jpg", "ready/a.jpg", "ready/x/b.jpg")
     assert outputs(plan(tmp_path / "in", out=tmp_path / "in/ready")) == ["a.jpg"]
 
@@ -107,13 +107,13 @@ def test_devices_and_pipes_in_a_folder_are_passed_over(tmp_path: Path) -> None:
     assert (outputs(made), made.passed_over) == (["a.jpg"], 1)
 
 
-def test_a_link_to_nowhere_is_handed_on_to_be_told(tmp_path: Path) -> None:
+def test_a_dangling_link_is_reported(tmp_path: Path) -> None:
     tree(tmp_path / "in", "a.jpg")
     (tmp_path / "in/lost.jpg").symlink_to("nowhere.jpg")
     assert outputs(plan(tmp_path / "in", out=tmp_path / "out")) == ["a.jpg", "lost.jpg"]
 
 
-def test_what_two_sources_would_write_is_found_and_named(tmp_path: Path) -> None:
+def test_an_output_of_two_sources_is_a_collision(tmp_path: Path) -> None:
     tree(tmp_path / "in", "a.png", "a.jpg", "b.jpg", "x/a.jpg")
     made = plan(tmp_path / "in", out=tmp_path / "out")
     assert outputs(made) == ["b.jpg", "x/a.jpg"]
@@ -124,7 +124,7 @@ def test_what_two_sources_would_write_is_found_and_named(tmp_path: Path) -> None
     assert made.total == 4
 
 
-def test_names_that_differ_in_case_collide_only_where_the_disk_is_blind(
+def test_names_that_differ_in_case_collide_only_on_a_disk_that_ignores_case(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tree(tmp_path / "in", "A.jpg", "a.jpg", "e\u0301.jpg", "\u00e9.jpg", "b.jpg")
@@ -136,7 +136,7 @@ def test_names_that_differ_in_case_collide_only_where_the_disk_is_blind(
     assert len(collisions(made)) == 4
 
 
-def test_a_disk_that_tells_case_is_not_blind(tmp_path: Path) -> None:
+def test_a_disk_that_distinguishes_case_is_detected(tmp_path: Path) -> None:
     probe = tmp_path / "Case"
     probe.touch()
     blind = (tmp_path / "cASE").exists()
@@ -192,13 +192,13 @@ def test_templates(tmp_path: Path) -> None:
     ["{name}", "{stem.real}", "{stem", "/etc/{stem}", "../{stem}", "a/../../{stem}", "{}", "{0}",
      "{stem!z}", "{stem:5d}", "{n:999999999}", "", "{ext}/", ".ffprep-{stem}", "a\0{stem}"],
 )  # fmt: skip
-def test_templates_of_no_use_are_told(template: str) -> None:
+def test_a_bad_template_is_an_error(template: str) -> None:
     with pytest.raises(UsageError, match="--names"):
         Names(template)
 
 
 @given(st.text(max_size=30))
-def test_a_template_is_used_or_told_and_never_leaves_its_folder(template: str) -> None:
+def test_a_template_works_or_is_an_error_and_never_leaves_its_folder(template: str) -> None:
     try:
         (name,) = Names(template).render("in/", ["photo.png"], [".jpg"], SPEC, 7)
     except UsageError:
@@ -219,7 +219,7 @@ def test_same_keeps_a_format_that_can_be_written(tmp_path: Path) -> None:
     assert formats[".png"] is OUTPUT_FORMATS["png"]
 
 
-def test_a_folder_that_cannot_be_read_is_told_and_the_rest_goes_on(
+def test_an_unreadable_folder_is_reported_and_the_rest_is_planned(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tree(tmp_path / "in", "a.jpg", "shut/b.jpg")
@@ -254,7 +254,7 @@ def test_numbers_do_not_drift_when_the_output_folder_appears_inside_the_source(
     assert [job.source.name for job in jobs] == ["1.jpg", "2.jpg", "3.jpg"]
 
 
-def test_a_photo_that_lost_its_number_is_told(tmp_path: Path) -> None:
+def test_a_photo_whose_number_changed_is_reported(tmp_path: Path) -> None:
     tree(tmp_path / "in", "b.jpg", "c.jpg")
     made = plan(tmp_path / "in", out=tmp_path / "out", names=Names("{n}"))
     tree(tmp_path / "in", "a.jpg")
@@ -272,7 +272,7 @@ def test_a_repeated_source_does_not_hide_a_collision(tmp_path: Path) -> None:
     assert "a.png" in told["a.jpg"]
 
 
-def test_a_missing_file_costs_no_other(tmp_path: Path) -> None:
+def test_a_missing_file_does_not_affect_others(tmp_path: Path) -> None:
     tree(tmp_path, "a.jpg")
     made = plan(tmp_path / "gone/a.jpg", tmp_path / "a.jpg", out=tmp_path / "out")
     assert (outputs(made), made.total) == (["a.jpg"], 2)

@@ -52,13 +52,13 @@ PICTURES = {name for name in LIBRARY if not name.endswith(".txt")}
         ([], ["*"], set()),
     ],
 )  # fmt: skip
-def test_patterns_are_those_of_gitignore_and_exclude_outweighs_include(
+def test_patterns_are_those_of_gitignore_and_exclude_wins(
     library: Path, include: list[str], exclude: list[str], expected: set[str]
 ) -> None:
     assert taken(library, include=include, exclude=exclude) == expected
 
 
-def test_what_is_filtered_out_is_not_passed_over(library: Path) -> None:
+def test_filtered_files_are_not_counted_as_passed_over(library: Path) -> None:
     walk = Walk((library,), selection=Selection.of(["*.heic"], []))
     assert sum(listing.passed_over for listing in walk.listings()) == 0
     assert sum(listing.passed_over for listing in Walk((library,)).listings()) == 1
@@ -85,7 +85,7 @@ def test_a_file_named_by_itself_is_matched_by_its_name(library: Path) -> None:
     assert taken(named, exclude=["IMG_*"]) == set()
 
 
-def test_since_takes_what_is_as_young_and_tells_what_is_gone(library: Path) -> None:
+def test_since_selects_newer_files_and_missing_ones(library: Path) -> None:
     now = time.time_ns()
     for name in LIBRARY:
         os.utime(library / name, ns=(now, now - 10**15))
@@ -98,7 +98,8 @@ def test_since_takes_what_is_as_young_and_tells_what_is_gone(library: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("text", "seconds"), [("90s", 90), ("30m", 1800), ("12h", 43200), ("7d", 604800), ("2w", 1209600)]
+    ("text", "seconds"),
+    [("90s", 90), ("30m", 1800), ("12h", 43200), ("7d", 604800), ("2w", 1209600)],
 )  # fmt: skip
 def test_spans_count_back_from_now(text: str, seconds: int) -> None:
     before = time.time_ns()
@@ -136,12 +137,12 @@ def test_dates_are_local_unless_they_say_otherwise(monkeypatch: pytest.MonkeyPat
         ("--since", "", "'' is not a time"),
     ],
 )
-def test_bad_values_are_told(ffprep, library: Path, option: str, value: str, words: str) -> None:
+def test_bad_values_are_errors(ffprep, library: Path, option: str, value: str, words: str) -> None:
     ran = ffprep("convert", library, "-o", library / "out", "--size", "8x8", option, value)
     assert (ran.code, words in ran.err, option in ran.err) == (2, True, True)
 
 
-def test_a_pattern_that_python_warns_of_is_one_without_a_word(ffprep, tmp_path: Path) -> None:
+def test_a_pattern_that_python_warns_about_is_accepted_silently(ffprep, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     ramp(20, 20).save(tmp_path / "in/[x.png")
     ran = ffprep(
@@ -155,7 +156,7 @@ def test_a_bad_pattern_beside_good_ones_is_named() -> None:
         Selection.of(["*.jpg", "!"], [])
 
 
-def test_what_was_not_selected_keeps_its_record(ffprep, tmp_path: Path) -> None:
+def test_photos_that_are_not_selected_keep_their_ledger_rows(ffprep, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in/bad.jpg").write_text("no picture")
     ramp(20, 20).save(tmp_path / "in/good.png")

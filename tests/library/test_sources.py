@@ -40,7 +40,7 @@ def test_lists_separated_by_nul(ffprep, photos: Path, named: list[str]) -> None:
     assert (ran.code, outputs(photos / "out")) == (0, ["a.jpg", "line\nbreak.jpg"])
 
 
-def test_a_list_from_a_pipe_is_read_once_and_gone_through_again(photos: Path) -> None:
+def test_a_list_from_a_pipe_is_read_once_and_iterated_again(photos: Path) -> None:
     end, other = os.pipe()
     os.write(other, b"a.png\nsub\n")
     os.close(other)
@@ -62,7 +62,7 @@ def test_one_file_in_a_list_needs_an_output_folder(ffprep, photos: Path) -> None
         ("nul", "the list in nul is separated by NUL; read it with -0"),
     ],
 )
-def test_a_list_that_cannot_be_read_is_told(
+def test_an_unreadable_list_is_an_error(
     ffprep, photos: Path, name: str, words: str
 ) -> None:  # fmt: skip
     (photos / "nul").write_bytes(b"a\0b")
@@ -70,7 +70,7 @@ def test_a_list_that_cannot_be_read_is_told(
     assert (ran.code, words in ran.err) == (2, True)
 
 
-def test_no_source_at_all_is_told() -> None:
+def test_a_missing_source_is_an_error() -> None:
     with pytest.raises(UsageError, match="no SOURCE"):
         Sources.read([], [], from_null=False)
     with pytest.raises(UsageError, match="a SOURCE is empty"):

@@ -1,4 +1,4 @@
-"""`--target` on the command line: the size of each photo, what outputs must be, and what `check` says."""
+"""`--target` on the command line: the size of each photo, the rules of outputs, and `check`."""
 
 import os
 from pathlib import Path
@@ -26,7 +26,7 @@ def sizes(folder: Path) -> dict[str, tuple[int, int]]:
     return {path.stem: opened(path).size for path in folder.glob("[!.]*")}
 
 
-def test_each_photo_has_the_size_that_cuts_it_least(ffprep, photos: Path, tmp_path: Path) -> None:
+def test_each_photo_gets_the_size_that_cuts_least(ffprep, photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     ran = ffprep("convert", photos, "-o", out, "--target", "sora-2", "--json")
     assert ran.code == 0
@@ -38,7 +38,7 @@ def test_each_photo_has_the_size_that_cuts_it_least(ffprep, photos: Path, tmp_pa
     assert (checked.code, checked.out) == (0, b"")
 
 
-def test_what_was_made_by_choice_is_fresh_the_next_night(
+def test_an_output_of_a_chosen_size_is_up_to_date_in_the_next_run(
     ffprep, photos: Path, tmp_path: Path
 ) -> None:
     arguments = ("convert", photos, "-o", tmp_path / "out", "--json", "--target")
@@ -53,7 +53,7 @@ def test_what_was_made_by_choice_is_fresh_the_next_night(
     assert (other.summary["converted"], other.kinds()) == (3, {"wide.jpg": "unsupported"})
 
 
-def test_outputs_made_by_choice_are_adopted(ffprep, photos: Path, tmp_path: Path) -> None:
+def test_outputs_of_a_chosen_size_are_adopted(ffprep, photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     ffprep("convert", photos, "-o", out, "--target", "sora-2", "--ledger", "none")
     Image.new("RGB", (1280, 720)).save(out / "tall.jpg")  # one of its sizes, and not this photo's
@@ -62,7 +62,7 @@ def test_outputs_made_by_choice_are_adopted(ffprep, photos: Path, tmp_path: Path
     assert ran.results["tall.jpg"]["status"] == "converted"
 
 
-def test_an_envelope_takes_a_photo_as_large_as_it_is(ffprep, photos: Path, tmp_path: Path) -> None:
+def test_within_bounds_a_photo_keeps_its_size(ffprep, photos: Path, tmp_path: Path) -> None:
     ramp(1200, 300).save(photos / "long.jpg")
     out = tmp_path / "out"
     assert ffprep("convert", photos, "-o", out, "--target", "kling").code == 0
@@ -101,7 +101,7 @@ def test_formats_and_bytes_come_from_the_target(ffprep, photos: Path, tmp_path: 
     assert "mine does not take jpeg; it takes bmp, webp" in wrong.err
 
 
-def test_no_translucent_pixel_comes_out_where_none_is_taken(ffprep, tmp_path: Path) -> None:
+def test_a_target_without_alpha_gets_no_translucent_pixels(ffprep, tmp_path: Path) -> None:
     photo = ramp(1280, 720).convert("RGBA")
     photo.putalpha(Image.linear_gradient("L").resize((1280, 720)))
     photo.save(tmp_path / "glass.png")
@@ -122,7 +122,7 @@ def test_no_translucent_pixel_comes_out_where_none_is_taken(ffprep, tmp_path: Pa
     assert ffprep("check", out, "--target", "nova-reel").code == 0
 
 
-def test_check_tells_every_rule_of_real_files(ffprep, tmp_path: Path) -> None:
+def test_check_reports_every_broken_rule_of_real_files(ffprep, tmp_path: Path) -> None:
     ramp(3000, 200).save(tmp_path / "strip.gif")
     ran = ffprep("check", tmp_path, "--target", "wan-2.5", "--json")
     assert ran.code == 1
@@ -154,7 +154,7 @@ def test_info_marks_the_best_match(ffprep, photos: Path) -> None:
     assert "cover at 900x600: stays at 1x" in kling
 
 
-def test_targets_of_ones_own_are_listed_and_found(ffprep, home: Path, tmp_path: Path) -> None:
+def test_targets_of_the_user_are_listed_and_found(ffprep, home: Path, tmp_path: Path) -> None:
     own = home / ".config/ffprep/targets.toml"
     own.parent.mkdir(parents=True)
     own.write_text('[own]\ntitle = "At home"\nmax_ratio = "16:9"\n')
@@ -177,7 +177,7 @@ def test_targets_of_ones_own_are_listed_and_found(ffprep, home: Path, tmp_path: 
     assert f"{own}:2: own.max_side: must be a whole number above 0" in wrong.err
 
 
-def test_a_target_that_is_changed_makes_outputs_anew(ffprep, photos: Path, tmp_path: Path) -> None:
+def test_a_changed_target_converts_outputs_again(ffprep, photos: Path, tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
     arguments = (
         "convert",

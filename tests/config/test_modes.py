@@ -68,7 +68,7 @@ BAD = {
     '[[step]]\nfilter = "movie"\nfilename = "x"\n': ":2: step.filter: movie reads or writes",
     '[[step]]\nfilter = "zmq"\n': ":2: step.filter: zmq reads or writes",
     '[[step]]\nfilter = "nnedi"\n': ":2: step.filter: nnedi reads or writes",
-    '[[step]]\nfilter = "xfade_opencl"\nsource = "x"\n': ":2: step.filter: xfade_opencl reads or writes",
+    '[[step]]\nfilter = "xfade_opencl"\nsource = "x"\n': ":2: step.filter: xfade_opencl reads",
     '[[step]]\nfilter = "hwupload_cuda"\n': ":2: step.filter: hwupload_cuda reads or writes",
     STEP + '"/flags" = "/etc/passwd"\n': ':3: step."/flags": is not a name of an option',
     STEP + '"-w" = "1"\n': ":3: step.-w: is not a name of an option",
@@ -94,7 +94,8 @@ def test_no_option_of_any_filter_of_this_ffmpeg_opens_a_file(tmp_path: Path) -> 
     filters = set(re.findall(r"^ [T.S]{2,3} (\w+) +\S+->", listed, re.MULTILINE))
     told = subprocess.run([*ask, "-h", "full"], capture_output=True, text=True).stdout
     assert len(filters) > 300
-    words = r"file|path|url|socket|address|plug-?in|librar|device|codec|load|script|shader|command|model"
+    words = "file path url socket address plug-?in librar device codec load script shader command"
+    words = "|".join([*words.split(), "model"])
     seen, passed = 0, set()
     for name, options in re.findall(r"^(\w+) AVOptions:\n((?: .*\n)+)", told, re.MULTILINE):
         seen += name in filters

@@ -3,6 +3,7 @@
 Nothing is written.
 """
 
+import os
 from collections import defaultdict
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -18,8 +19,7 @@ from ffprep.errors import PhotoError
 from ffprep.image.probe import Extras
 from ffprep.image.sandbox import DecoderPool
 from ffprep.library.walk import FoundPhoto, LocalPhoto, Walk
-from ffprep.storage.protocol import storage_of
-from ffprep.system.files import SIDECAR, FileStamp
+from ffprep.system.files import SIDECAR, FileStamp, is_url
 from ffprep.system.pool import StopRules, run_chunks
 from ffprep.system.processes import Processes
 
@@ -189,7 +189,7 @@ class Inspection:
     def _photos(self) -> Iterator[tuple[Iterable[FoundPhoto], _LocalCopy]]:
         """Yield all photos, and what yields a local copy of those that are in stores."""
         photos = Walk(self.paths, follow_links=self.follow_links).files()
-        if all(storage_of(path).is_local for path in self.paths):
+        if not any(is_url(os.fspath(path)) for path in self.paths):
             yield photos, nullcontext  # type: ignore[misc]
             return
         from ffprep.run.downloads import downloads

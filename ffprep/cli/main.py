@@ -27,11 +27,11 @@ _COMMANDS = {
     "submit": ("submit", "submit"),
     "frame": ("compare", "frame"),
 }
-"""Each command's module in `ffprep.cli.commands`, and its name there. Only the one that runs is imported."""
+"""Each command's module in `ffprep.cli.commands`, and its name there; imported when it runs."""
 
 
 class Commands(click.Group):
-    """The commands; click makes exit code 1 of a broken pipe, which here means failed photos."""
+    """The commands. Replaces click's exit code for a broken pipe, 1, which means failed photos."""
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import a command; None if there is no command of this name."""
@@ -43,7 +43,7 @@ class Commands(click.Group):
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; nobody needs a word who no longer reads."""
+        """Run the command; end silently if the reader of the output has gone."""
         try:
             return super().invoke(ctx)
         except BrokenPipeError as error:
@@ -55,7 +55,7 @@ class Commands(click.Group):
 )
 @click.version_option(__version__, prog_name="ffprep")
 def cli() -> None:
-    """Turn photos into pictures of exactly the size asked for, with FFmpeg, and prove it."""
+    """Resize photos to exactly the dimensions you ask for, with FFmpeg, and check every output."""
 
 
 for command in _COMMANDS:
@@ -63,27 +63,27 @@ for command in _COMMANDS:
 
 
 def main() -> NoReturn:
-    """Run the command line; every way out is an exit code of `ffprep.errors`."""
+    """Run the command line, and exit with a code of `ffprep.errors`."""
     _prepare_process()
     on_command_line()
     try:
         code = _run_command()
-        sys.stdout.flush()  # here, where a full disk can still be told
+        sys.stdout.flush()  # a full disk can still be reported here
     except (click.Abort, KeyboardInterrupt, BrokenPipeError, Interrupted) as error:
-        leave_now(exit_code_of(error))  # whoever asked for it, or wants no more, needs no word
+        leave_now(exit_code_of(error))  # the user asked for this end, so no message
     except Exception as error:
         code = report_error(error)
         if isinstance(error, OSError):
-            leave_now(code)  # the streams may be what cannot be written to
+            leave_now(code)  # the error may concern the streams themselves
     try:
         sys.stderr.flush()
     except OSError:
-        leave_now(code)  # Python would end with a code of its own
+        leave_now(code)  # Python would exit with another code
     sys.exit(code)
 
 
 def _run_command() -> int:
-    """The exit code of a command, which it returns to click or exits with."""
+    """Return the exit code that a command returns, or exits with."""
     try:
         code = cli.main(standalone_mode=False)
     except SystemExit as exit:
@@ -92,13 +92,13 @@ def _run_command() -> int:
 
 
 def _prepare_process() -> None:
-    # Pillow warns of odd metadata and large pictures, pathspec of what a pattern may mean in Pythons
-    # to come; ffprep tells what matters itself.
+    # Pillow warns about odd metadata and large pictures, pathspec about later versions of Python.
+    # ffprep reports by itself what matters.
     for module in ("PIL", "pathspec"):
         warnings.filterwarnings("ignore", module=module)
-    # Whoever closed them wants nothing from them.
+    # Streams that the caller has closed must not raise errors.
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115
     sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
-        # A name that is not UTF-8 comes out as the bytes it is made of.
+        # Names that are not UTF-8 are written as their original bytes.
         stream.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]

@@ -14,11 +14,11 @@ from ffprep.core.location import Location
 from ffprep.errors import ExitCode, FfprepError, Interrupted, Kind
 
 NAMED = 10
-"""How many failures, and how many warnings, are kept to be told by name: memory has its limits."""
+"""How many failures, and how many warnings, are kept to be named at the end of a run."""
 
 
 class RunEnd(StrEnum):
-    """How a run ended: by itself, by a signal, by an error that met it all, or by --max-time."""
+    """How a run ended: DONE, by a signal, by an error that concerns all photos, or by --max-time."""
 
     DONE = "done"
     INTERRUPTED = "interrupted"
@@ -28,11 +28,11 @@ class RunEnd(StrEnum):
 
 @dataclass(slots=True)
 class RunSummary:
-    """What is known of a run: where to, how many, the first that failed, and how it ended.
+    """The output, the counts and the first failures of a run, and how it ended.
 
-    `total` is how many photos there are, where that is known; `error` is what ended it. `began` is
-    in seconds since 1970, `started` on the monotonic clock. `cluster` describes its workers, if it
-    has some.
+    `total` is the number of photos, if it is known; `error` is what ended the run. `began` is in
+    seconds since 1970, `started` on the monotonic clock. `cluster` describes the workers, if the
+    run has some.
     """
 
     output: Location | None = None
@@ -53,15 +53,15 @@ class RunSummary:
 
     @property
     def exit_code(self) -> int:
-        """A bug outweighs a failure, and a failure success; what is left to do is no success."""
+        """BUG if there was a bug, else SOME_FAILED if a photo failed or --max-time ended the run."""
         if self.kinds[Kind.INTERNAL]:
             return ExitCode.BUG
-        unwell = self.counts[Status.FAILED] or self.ended is RunEnd.TIME
-        return ExitCode.SOME_FAILED if unwell else ExitCode.OK
+        incomplete = self.counts[Status.FAILED] or self.ended is RunEnd.TIME
+        return ExitCode.SOME_FAILED if incomplete else ExitCode.OK
 
     @property
     def unseen(self) -> int | None:
-        """How many photos were not looked at; None where nobody knows."""
+        """How many photos were not processed; None if that is not known."""
         if self.total is None:
             return None
         return self.total - sum(self.counts.values()) + self.counts[Status.PRUNED]
@@ -79,7 +79,9 @@ class RunSummary:
         if result.failure:
             self.kinds[result.failure.kind] += 1
             _keep(self.failures, result)
-        elif result.status is Status.CONVERTED and result.warnings:  # fresh ones were told before
+        elif (
+            result.status is Status.CONVERTED and result.warnings
+        ):  # old warnings were reported before
             self.warned += 1
             _keep(self.warnings, result)
 
@@ -87,27 +89,27 @@ class RunSummary:
         """Note the error that ends the run."""
         asked = isinstance(error, Interrupted | KeyboardInterrupt | GeneratorExit)
         self.ended = RunEnd.INTERRUPTED if asked else RunEnd.STOPPED
-        told = isinstance(error, FfprepError | OSError)
-        self.error = str(error) if told else repr(error)
+        expected = isinstance(error, FfprepError | OSError)
+        self.error = str(error) if expected else repr(error)
 
     def summary(self) -> dict[str, Any]:
-        """The last JSON line's content."""
+        """Return the content of the last JSON line."""
         counts = {status.value: count for status, count in self.counts.items()}
         seconds = round(time.monotonic() - self.started, 3)
         rest = {"passed_over": self.passed_over, "seconds": seconds}
         return counts | rest | ({"cluster": dict(self.cluster)} if self.cluster else {})
 
     def sentence(self) -> str:
-        """The same for people, after what kept it from being done."""
+        """Return the same as text, after the reason if the run is not done."""
         summary = self.summary()
         parts = [f"{summary['converted']} converted"]
         parts += [
             f"{summary[word]} {word}" for word in ("fresh", "failed", "pruned") if summary[word]
         ]
         if others := self.passed_over - self.links:
-            parts.append(f"{others} passed over (no pictures)")
+            parts.append(f"{others} skipped (not pictures)")
         if self.links:
-            parts.append(f"{self.links} passed over (links; see --follow-links)")
+            parts.append(f"{self.links} skipped (links; see --follow-links)")
         return f"{self._ending()}{', '.join(parts)} in {summary['seconds']:.1f} s"
 
     def _ending(self) -> str:
@@ -116,10 +118,10 @@ class RunSummary:
         if self.ended is not RunEnd.TIME:
             return f"{self.ended}; "
         unseen = "some" if self.unseen is None else self.unseen
-        return f"stopped after --max-time; {unseen} not looked at yet; "
+        return f"stopped after --max-time; {unseen} not processed yet; "
 
 
 def _keep(first: list[Result], result: Result) -> None:
-    """Keep those that are first by name: they come as they are done, another order each night."""
+    """Keep the first results by name: they come in another order in every run."""
     insort(first, result, key=lambda each: os.fspath(each.source))
     del first[NAMED:]

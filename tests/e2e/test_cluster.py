@@ -186,7 +186,7 @@ def test_a_cluster_without_workers_is_told_and_left_when_time_is_over(
     with dask(tmp_path / "dask") as cluster:
         options = (source, "-o", out, "--cluster", cluster.address)
         ran = ffprep("convert", *options, *SIZE, "--max-time", "2s")
-        assert (ran.code, "stopped after --max-time; 1000 not looked at yet" in ran.err) == (
+        assert (ran.code, "stopped after --max-time; 1000 not processed yet" in ran.err) == (
             1,
             True,
         )

@@ -116,7 +116,7 @@ def test_failures_are_told_in_sentences(ffprep, photos: Path, tmp_path: Path) ->
     assert len(ran.err.splitlines()) == 2
     assert "empty.jpg: damaged: the file is empty; restore it from a backup" in ran.err
     assert re.search(
-        r"^ffprep: 2 converted, 1 failed, 1 passed over \(no pictures\) in .* s$", ran.err, re.M
+        r"^ffprep: 2 converted, 1 failed, 1 skipped \(not pictures\) in .* s$", ran.err, re.M
     )
     quiet = ffprep("convert", photos, "-o", tmp_path / "out", "--size", "33x21", "--quiet")
     assert len(quiet.err.splitlines()) == 1
@@ -410,7 +410,7 @@ def test_a_bar_is_drawn_on_a_terminal_only(home: Path, photos: Path, tmp_path: P
     text = seen.decode()
     assert re.search(r"\b[0-3]/3 \[", text)
     assert "photo/s" in text
-    assert re.search(r"ffprep: 2 converted, 1 failed, 1 passed over", text)
+    assert re.search(r"ffprep: 2 converted, 1 failed, 1 skipped", text)
     assert text.count("bad.jpg: unsupported") == 1
 
 

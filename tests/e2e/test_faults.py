@@ -361,7 +361,7 @@ def test_links_out_of_a_folder_are_followed_only_when_asked_for(ffprep, tmp_path
     arguments = ["convert", tmp_path / "in", "-o", tmp_path / "out", "--size", "8x8", "--json"]
     ran = ffprep(*arguments)
     assert (ran.kinds(), ran.summary["passed_over"]) == ({"loop.jpg": "io"}, 3)
-    assert "3 passed over (links; see --follow-links)" in ran.err
+    assert "3 skipped (links; see --follow-links)" in ran.err
     assert list((tmp_path / "out").glob("**/*.jpg")) == []
     (tmp_path / "in/loop.jpg").unlink()
     assert "nothing was found but links" in ffprep(*arguments).err

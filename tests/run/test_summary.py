@@ -35,5 +35,5 @@ def test_a_run_that_leaves_work_undone_does_not_succeed() -> None:
     summary.ended = RunEnd.TIME
     assert summary.exit_code == ExitCode.SOME_FAILED
     assert summary.sentence().startswith(
-        "stopped after --max-time; 6 not looked at yet; 1 converted in "
+        "stopped after --max-time; 6 not processed yet; 1 converted in "
     )

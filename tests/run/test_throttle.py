@@ -103,7 +103,7 @@ def test_no_time_left_is_told_and_the_next_run_goes_on(
     ran = ffprep(*arguments, "--ffmpeg", ffmpeg, "--jobs", "1", "--max-time", "1")
     done = ran.summary["converted"]
     assert (ran.code, len(list(tmp_path.glob("out/*.jpg")))) == (1, done)
-    words = rf"ffprep: stopped after --max-time; {12 - done} not looked at yet; {done} converted"
+    words = rf"ffprep: stopped after --max-time; {12 - done} not processed yet; {done} converted"
     assert re.match(words, ran.err)
     ran = ffprep(*arguments, "--max-time", "2h")
     assert (ran.code, ran.err, ran.summary["fresh"]) == (0, "", done)

@@ -1,4 +1,4 @@
-"""A dry run: what would be done, as command lines for a shell or as JSON."""
+"""A dry run: print what a run would do, as command lines for a shell or as JSON."""
 
 import os
 import sys
@@ -14,25 +14,27 @@ if TYPE_CHECKING:
     from ffprep.run.summary import RunSummary
 
 
-def dry_run(run: "Run", tally: "RunSummary", console: "Console") -> None:
-    """Print what would be run; tell what would fail."""
+def dry_run(run: "Run", summary: "RunSummary", console: "Console") -> None:
+    """Print the pipelines that a run would start, and report what would fail."""
     from ffprep.cli.reporting import text
     from ffprep.core.job import FreshCount, Job, Status
 
     made: set[Location] = set()
     spec = run.options.request.spec
     if spec.colour == "keep" or spec.metadata != "none" or spec.max_bytes:
-        words = "these commands make the pixels; profile, rights and --max-bytes come after them"
-        console.say(words)
+        console.say(
+            "these commands make the pixels; "
+            "ffprep embeds profile and rights, and applies --max-bytes, after them"
+        )
     for item in run.dry_run():
         if isinstance(item, FreshCount):
-            tally.count(item)
+            summary.count(item)
             continue
         result = _print_pipeline(run, item, made, console) if isinstance(item, Job) else item
         if result and result.status is Status.PRUNED:
             _print_removal(result, console)
         if result:
-            tally.add(result)
+            summary.add(result)
             if result.failure:
                 console.say(text.result_line(result))
 
@@ -40,7 +42,7 @@ def dry_run(run: "Run", tally: "RunSummary", console: "Console") -> None:
 def _print_pipeline(
     run: "Run", job: "Job", made: "set[Location]", console: "Console"
 ) -> "Result | None":
-    """Print how a Job would be done; the Result that can be told beforehand."""
+    """Print the pipeline of a Job. Return a Result if it is known without running it."""
     from ffprep.cli.reporting import text
     from ffprep.core.job import Result
 
@@ -75,7 +77,7 @@ def _print_removal(result: "Result", console: "Console") -> None:
 
 
 def _print_for_shell(pipeline: list[list[str]], folder: "Location", made: "set[Location]") -> None:
-    """Print a pipeline, and before it, once, what makes the folder it writes to."""
+    """Print a pipeline, after the command that makes its output folder, once per folder."""
     import shlex
 
     if folder not in made and not os.path.isdir(folder):

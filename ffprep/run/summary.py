@@ -18,7 +18,7 @@ NAMED = 10
 
 
 class RunEnd(StrEnum):
-    """How a run ended: DONE, by a signal, by an error that concerns all photos, or by --max-time."""
+    """How a run ended: DONE, by a signal, by an error that concerns all photos, by --max-time."""
 
     DONE = "done"
     INTERRUPTED = "interrupted"
@@ -53,7 +53,7 @@ class RunSummary:
 
     @property
     def exit_code(self) -> int:
-        """BUG if there was a bug, else SOME_FAILED if a photo failed or --max-time ended the run."""
+        """BUG after a bug, else SOME_FAILED if a photo failed or --max-time ended the run."""
         if self.kinds[Kind.INTERNAL]:
             return ExitCode.BUG
         incomplete = self.counts[Status.FAILED] or self.ended is RunEnd.TIME

@@ -191,6 +191,9 @@ class Plan:
     def _with_overrides(self, batch: Batch, listing: Listing) -> Iterator[_Item]:
         """Yield a batch with the Specs of photos that are overridden; Results for bad overrides."""
         overrides = self.request.overrides
+        if not (overrides.tables or listing.sidecars):
+            yield batch
+            return
         overridden = overrides.among(listing.real, batch.names, listing.sidecars)
         if not overridden:
             yield batch
@@ -265,7 +268,7 @@ class Plan:
 
 
 def _sidecar(photo: Location) -> PhotoOverride:
-    """What a photo's sidecar says. Raises PhotoError."""
+    """Read a photo's sidecar, on disk or in a store. Raises PhotoError."""
     storage = storage_of(photo)
     if storage.is_local:
         return read_sidecar(Path(photo))

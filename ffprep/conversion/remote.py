@@ -1,7 +1,7 @@
 """Converting wherever the photos are: objects are downloaded, converted as files, and uploaded.
 
-All of it happens in one chunk, so that a chunk can run wherever ffprep and the store can be reached.
-Objects in work are in a folder of their own below TMPDIR, at most two windows of photos at a time.
+All of it happens in one chunk, so a chunk can run on any machine that reaches the store. Objects in
+work are in a folder of their own below TMPDIR, at most two windows of photos at a time.
 """
 
 import os
@@ -27,8 +27,8 @@ _CONNECTIONS = 8
 """How many objects of a chunk are transferred at a time."""
 _POLL = 0.05
 _GRACE = 0.5
-"""Seconds for running uploads after an interrupt; `system.pool` waits no longer. Later ones count as
-not done: they may be there, and are uploaded again by the next run."""
+"""Seconds for running uploads after an interrupt; `system.pool` waits no longer. The next run
+repeats later ones."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Where photos are: a path of this machine, or the URL of an object in a store."""
+"""Locations of photos: a local path, or the URL of an object in a store."""
 
 import os
 import re
@@ -15,9 +15,9 @@ _HTTP = ("http", "https")
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """An object, or a folder of them, by its URL; with as much of pathlib as naming takes.
+    """An object or a folder in a store, by its URL, with the methods of pathlib that names need.
 
-    `stamp` is that of the version which a listing told of. A URL never ends in a slash.
+    `stamp` is that of the version in the listing, if it was listed. The URL does not end in a slash.
     """
 
     url: str
@@ -34,23 +34,23 @@ class Remote:
 
     @property
     def name(self) -> str:
-        """What stands behind the last slash."""
+        """The part behind the last slash."""
         return self.url.rpartition("/")[2]
 
     @property
     def suffix(self) -> str:
-        """The name's, with its dot."""
+        """The suffix of the name, with its dot."""
         return os.path.splitext(self.name)[1]
 
     @property
     def parent(self) -> "Remote":
-        """The folder it is in; of a bucket or host, that itself."""
+        """The folder that contains it; a bucket or host is its own parent."""
         above, _, name = self.url.rpartition("/")
         return self if above.endswith("/") or not name else Remote(above)
 
     @property
     def parents(self) -> list["Remote"]:
-        """All folders it is in, the nearest first."""
+        """All folders that contain it, the nearest first."""
         above = self.parent
         return [] if above == self else [above, *above.parents]
 
@@ -59,15 +59,14 @@ Location = Path | Remote
 
 
 def names_url(text: str) -> bool:
-    """Whether a text, as a user wrote it, is a URL; `./s3:/a` is not."""
+    """Return whether a text that a user wrote is a URL; `./s3:/a` is not."""
     return "://" in text and _SCHEME.match(text) is not None
 
 
 def spelt(text: str) -> str:
-    """A URL as ffprep knows it, without slashes at its end.
+    """Return a URL in ffprep's spelling: the scheme in lower case, no slash at the end.
 
-    Raises UsageError for one with a password in it, which would stand in ledgers and logs, and for
-    a local path.
+    Raise UsageError for a URL with a password in it, and for a local file.
     """
     match = _SCHEME.match(text)
     assert match
@@ -76,17 +75,15 @@ def spelt(text: str) -> str:
     if ":" in host.rpartition("@")[0]:
         safe = f"{scheme}://...@{host.rpartition('@')[2]}"
         words = "a password in a URL would be seen in logs and ledgers"
-        raise UsageError(
-            f"{safe}: {words}; see docs/operations/storage.md for other ways to say it"
-        )
+        raise UsageError(f"{safe}: {words}; see docs/operations/storage.md, Credentials")
     if scheme in _HTTP and "?" in rest:
         safe = f"{scheme}://{rest.partition('?')[0]}"
         words = "a query in a URL often holds a password, and would be seen in logs and ledgers"
         raise UsageError(f"{safe}: {words}; name the file without it")
     if scheme in _LOCAL:
-        raise UsageError(f"{text}: is on this machine; name it by its path")
+        raise UsageError(f"{text}: is a local file; write its path")
     if not host:
-        raise UsageError(f"{text}: names no bucket and no host")
+        raise UsageError(f"{text}: has no bucket and no host; write {scheme}://BUCKET/KEY")
     return f"{scheme}://{rest}"
 
 
@@ -95,17 +92,17 @@ def listed_stamp(location: Location) -> FileStamp | None:
     return location.stamp if isinstance(location, Remote) else None
 
 
-def absolute(location: Location | None) -> str:
-    """Return an absolute path, or a URL; the working folder for None."""
-    return location.url if isinstance(location, Remote) else os.path.abspath(location or "")
+def absolute(location: Location) -> Location:
+    """Return a path as an absolute one; a URL as it is."""
+    return location if isinstance(location, Remote) else Path(os.path.abspath(location))
 
 
 def location_of(text: str) -> Location:
-    """The place of a path that is spelt already, as the rooms hand it on."""
+    """Return the location of a path or URL that is spelt as ffprep spells it."""
     return Remote(text.rstrip("/")) if is_url(text) else Path(text)
 
 
 def located(text: str | os.PathLike[str]) -> Location:
-    """What a text names, as a user wrote it. Raises UsageError."""
+    """Return the location that a user wrote. Raise UsageError."""
     text = os.fspath(text)
     return Remote(spelt(text)) if names_url(text) else Path(text)

@@ -172,7 +172,7 @@ class Walk:
             real = real_folder(folder)
             read = _read_files
             if is_url(folder):
-                from ffprep.library.walk_objects import looked_at as read
+                from ffprep.library.walk_objects import read_objects as read
             while names := [path[len(folder) :] for path in islice(group, _NAMES_PER_LISTING)]:
                 # A shell's `photos/*` names sidecars too.
                 names = [name for name in names if not name.endswith(SIDECAR)]

@@ -1,4 +1,4 @@
-"""What lies in a store: its folders, a page of a listing at a time, as `walking` has those of a disk."""
+"""Walk folders in stores, a page of a listing at a time, as `walk` does with local folders."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,103 +12,109 @@ from ffprep.library.walk import PICTURES, Listing
 from ffprep.storage.protocol import Object, Page, storage_of
 from ffprep.system.files import SIDECAR, FileStamp, real_folder
 
-NO_OBJECT = "there is no such object (any more)"
-_ASKED_AT_ONCE = 16
-_NO_NAMES = ("", ".", "..")
-"""Parts of keys that name no folder, and would lead out of an output folder."""
+_NO_OBJECT = "there is no such object (any more)"
+_CONNECTIONS = 16
+_UNSAFE_NAMES = ("", ".", "..")
+"""Parts of keys that are not names of folders, and would lead out of an output folder."""
 
 
 @lru_cache
 def is_folder(url: str) -> bool:
-    """Whether a URL is a folder. One that is called like a picture is taken for one, unasked.
+    """Return whether a URL is a folder. One with the suffix of a photo is not, without a request.
 
-    Raises EnvironmentFault where the store cannot be asked.
+    Raise EnvironmentFault if the store does not answer.
     """
-    return not _is_called_picture(url) and storage_of(url).is_folder(url)
+    return not _has_photo_suffix(url) and storage_of(url).is_folder(url)
 
 
 def below(
     url: str, own: Location | None, selection: Selection, entered: set[int]
 ) -> Iterator[Listing]:
-    """Every folder, but `own`, in the order of their names; none that was `entered` before.
+    """Yield every folder but `own`, in the order of their names; none that was `entered` before.
 
-    There are no links, and what is a picture is told by the suffix alone, since nothing is opened. Raises
-    EnvironmentFault where the topmost folder cannot be listed.
+    Photos are recognised by their suffix alone; no object is opened. Raise EnvironmentFault if the
+    folder `url` itself cannot be listed.
     """
     top = real_folder(url)
-    ours = real_folder(str(own)) if own else ""
-    # Iterators, so that of the folders to come only the names are held.
+    output = real_folder(str(own)) if own else ""
+    # Iterators, so that only the names of the folders to come are in memory.
     pending: list[Iterator[str]] = [iter((top,))]
     while pending:
         folder = next(pending[-1], None)
         if folder is None:
             pending.pop()
-        elif (folder == top or folder != ours) and hash(folder) not in entered:
+        elif (folder == top or folder != output) and hash(folder) not in entered:
             entered.add(hash(folder))
-            within = list[str]()
+            names = list[str]()
             try:
                 for page in storage_of(folder).list(folder, top=folder == top):
-                    within += page.folders
+                    names += page.folders
                     yield _listing(folder, folder.removeprefix(top), page, selection)
             except PhotoError as error:
                 yield Listing(folder, error=error)
-            pending.append(_entered(folder, top, within, selection))
+            pending.append(_subfolders(folder, top, names, selection))
 
 
-def _entered(folder: str, top: str, names: list[str], selection: Selection) -> Iterator[str]:
-    way = folder.removeprefix(top)
+def _subfolders(folder: str, top: str, names: list[str], selection: Selection) -> Iterator[str]:
+    below = folder.removeprefix(top)
     for name in names:
-        if name and not name.startswith(".") and selection.enters(way + name):
+        if name and not name.startswith(".") and selection.enters(below + name):
             yield f"{folder}{name}/"
 
 
-def _listing(folder: str, way: str, page: Page, selection: Selection) -> Listing:
-    """A page as a Listing; without what is hidden, as on a disk."""
+def _listing(folder: str, below: str, page: Page, selection: Selection) -> Listing:
+    """Return a page as a Listing, without hidden objects."""
     seen = {each.name: each for each in page.objects if not each.name.startswith(".")}
     sidecars = {name.removesuffix(SIDECAR) for name in seen if name.endswith(SIDECAR)}
     for photo in sidecars:
         del seen[photo + SIDECAR]
-    unnamed = sum(name in _NO_NAMES for name in page.folders)
-    taken = _picked(seen, folder, way, selection)
-    names = [name for name in taken if _is_called_picture(name)]
+    unnamed = sum(name in _UNSAFE_NAMES for name in page.folders)
+    selected = _select(seen, folder, below, selection)
+    names = [name for name in selected if _has_photo_suffix(name)]
     stamps = [seen[name].stamp for name in names]
-    passed = len(taken) - len(names) + unnamed
+    passed = len(selected) - len(names) + unnamed
     return Listing(
-        folder, folder, way, names, sidecars=frozenset(sidecars), stamps=stamps, passed_over=passed
+        folder,
+        folder,
+        below,
+        names,
+        sidecars=frozenset(sidecars),
+        stamps=stamps,
+        passed_over=passed,
     )
 
 
-def _picked(seen: dict[str, Object], folder: str, way: str, selection: Selection) -> list[str]:
-    names = replace(selection, since=None).pick(list(seen), folder, way)
+def _select(seen: dict[str, Object], folder: str, below: str, selection: Selection) -> list[str]:
+    names = replace(selection, since=None).pick(list(seen), folder, below)
     if (since := selection.since) is not None:
         names = [name for name in names if seen[name].modified >= since]
     return names
 
 
-def _is_called_picture(name: str) -> bool:
+def _has_photo_suffix(name: str) -> bool:
     suffix = name[name.rfind(".") :]
     return suffix in PICTURES or suffix.lower() in PICTURES
 
 
-def looked_at(folder: str, real: str, names: list[str]) -> Iterator[Listing]:
-    """Listings of objects that are there, and of those that are not."""
+def read_objects(folder: str, real: str, names: list[str]) -> Iterator[Listing]:
+    """Yield a Listing of the objects that exist, and one with the error of each that does not."""
     found: dict[str, FileStamp] = {}
-    with ThreadPoolExecutor(_ASKED_AT_ONCE) as asking:
-        answers = asking.map(_looked_at, map(folder.__add__, names))
+    with ThreadPoolExecutor(_CONNECTIONS) as threads:
+        answers = threads.map(_stat, map(folder.__add__, names))
         for name, answer in zip(names, answers, strict=True):
             if isinstance(answer, Object):
                 found[name] = answer.stamp
             else:
                 yield Listing(folder + name, error=answer)
-        beside = asking.map(_looked_at, (folder + name + SIDECAR for name in found))
-        asked = zip(found, beside, strict=True)
-        sidecars = frozenset(name for name, answer in asked if isinstance(answer, Object))
+        sidecar_answers = threads.map(_stat, (folder + name + SIDECAR for name in found))
+        pairs = zip(found, sidecar_answers, strict=True)
+        sidecars = frozenset(name for name, answer in pairs if isinstance(answer, Object))
     if found:
         yield Listing(folder, real, "", list(found), sidecars=sidecars, stamps=list(found.values()))
 
 
-def _looked_at(url: str) -> Object | PhotoError:
+def _stat(url: str) -> Object | PhotoError:
     try:
-        return storage_of(url).stat(url) or PhotoError(Kind.MISSING, NO_OBJECT)
+        return storage_of(url).stat(url) or PhotoError(Kind.MISSING, _NO_OBJECT)
     except PhotoError as error:
         return error

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ffprep.core.formats import OUTPUT_FORMATS, OutputFormat
-from ffprep.core.location import Location, Remote, located, names_url
+from ffprep.core.location import Location, located, names_url
 from ffprep.core.policy import ClusterOptions, Policy, RerunOptions, Retry, ThrottleOptions
 from ffprep.core.spec import Spec
 from ffprep.core.target import Target
@@ -198,7 +198,7 @@ _LOCAL_ONLY = {
 
 def _require_local(params: Mapping[str, Any], sources: Sources, output: Location) -> None:
     """Raise UsageError for an option that works only with local files, if there are URLs."""
-    remote = isinstance(output, Remote)
+    remote = names_url(os.fspath(output))
     if remote and params.get("preserve_times"):
         raise UsageError(
             "--preserve-times: a store sets the time of an object itself; leave it out"

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from ffprep.core.location import names_url
+from ffprep.core.location import absolute, names_url
 from ffprep.core.policy import ClusterOptions, Policy
 from ffprep.errors import EnvironmentFault
 from ffprep.library.plan import Request
-from ffprep.run.dask_executor import STOP_SECONDS, Cluster, absolute_location, first_line, lost
+from ffprep.run.dask_executor import STOP_SECONDS, Cluster, first_line, lost
 from ffprep.run.task import ChunkTask, ClusterTask, can_read
+from ffprep.storage.protocol import storage_of
 from ffprep.system.tempfiles import errors_named_after, temporary_beside
 
 _SAME_VERSIONS = ("| dask ", "| distributed ", "| python ")
@@ -146,13 +147,13 @@ def _require_certificates(options: ClusterOptions, scheme: str) -> None:
 @contextmanager
 def _shared_file(request: Request) -> Iterator[Path | None]:
     """Make a file beside the outputs, which workers must be able to read; None if OUT is a URL."""
-    beside = absolute_location(request.output if request.single else request.output / "shared")
-    if not isinstance(beside, Path):
+    beside = request.output if request.single else request.output / "shared"
+    if not storage_of(beside).is_local:
         yield None
         return
     with ExitStack() as stack:
         with errors_named_after("--cluster"):
-            path = stack.enter_context(temporary_beside(beside))
+            path = stack.enter_context(temporary_beside(Path(absolute(beside))))
         yield path
 
 

@@ -15,11 +15,10 @@ from collections.abc import Callable, Container, Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from ffprep.core.job import Job, Result
-from ffprep.core.location import Location
+from ffprep.core.location import Location, absolute
 from ffprep.core.policy import ClusterOptions
 from ffprep.errors import EnvironmentFault, Kind, PhotoError
 from ffprep.ledger.rows import NO_HASHES, FinishedJob, Hashes, PendingJob
@@ -34,6 +33,7 @@ from ffprep.run.task import (
     unreadable,
     worker_info,
 )
+from ffprep.storage.protocol import storage_of
 from ffprep.system.pool import RemoteExecutor
 from ffprep.system.tempfiles import sweep_folder
 from ffprep.version import __version__
@@ -93,7 +93,7 @@ class _Part:
     def folders(self) -> set[str]:
         """The folders of its outputs."""
         outputs = (pending.job.output for pending in self.jobs)
-        return {os.path.dirname(output) for output in outputs if isinstance(output, Path)}
+        return {os.path.dirname(output) for output in outputs if storage_of(output).is_local}
 
 
 class _ChunkQueue:
@@ -409,12 +409,7 @@ def _deadly(pending: PendingJob, deaths: int) -> tuple[Result, Hashes]:
 
 
 def _absolute(job: Job) -> Job:
-    return replace(job, source=absolute_location(job.source), output=absolute_location(job.output))
-
-
-def absolute_location(location: Location) -> Location:
-    """Return a path as an absolute one; a URL as it is."""
-    return Path(os.path.abspath(location)) if isinstance(location, Path) else location
+    return replace(job, source=absolute(job.source), output=absolute(job.output))
 
 
 def lost(options: ClusterOptions, error: BaseException | None = None) -> EnvironmentFault:

@@ -35,7 +35,7 @@ _HEADERS = {
 
 @dataclass(frozen=True, slots=True)
 class AwsConfig:
-    """What is set, wherever. `profile` holds the values of the AWS profile called `profile_name`."""
+    """All settings. `profile` has the values of the AWS profile called `profile_name`."""
 
     profile_name: str
     profile: Mapping[str, str]

@@ -1,7 +1,7 @@
 """Credentials for S3, in the order of the AWS tools.
 
 The environment, web identity, the profile in `~/.aws`, the container's role, the machine's role.
-obstore knows all but profiles; ffprep signs listings itself (`s3_listing.py`), so it needs them too.
+obstore knows all but profiles. ffprep signs listings itself (`s3_listing.py`) and needs them too.
 """
 
 import json
@@ -107,8 +107,9 @@ def _loader(config: AwsConfig) -> Load:
 
 
 _NONE = (
-    "there are no credentials for S3; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS_PROFILE, "
-    "or AWS_SKIP_SIGNATURE=true for a public bucket; see docs/operations/storage.md, Credentials"
+    "there are no credentials for S3; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or "
+    "AWS_PROFILE, or AWS_SKIP_SIGNATURE=true for a public bucket; see docs/operations/storage.md, "
+    "Credentials"
 )
 
 

@@ -1,7 +1,7 @@
 """Files of this machine, and the lock of an output folder.
 
-The lock is flock(2) on a file in the folder. The system releases it when its holder ends, however it
-ends. Over NFS it is as good as the server's locks.
+The lock is flock(2) on a file in the folder. The system releases it when its holder ends, in any
+way. Over NFS it is as good as the server's locks.
 """
 
 import errno
@@ -93,7 +93,7 @@ class LocalStorage:
         return True
 
     def replace(self, path: Path, place: Place, before: Object | None) -> Object | None:
-        """As Storage's; hold the folder's lock, since the comparison and the rename are two steps."""
+        """As Storage's. Hold the folder's lock: the comparison and the rename are two steps."""
         if self.stat(place) != before:
             return None
         self.put(path, place)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cached_property
+from io import RawIOBase
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -124,9 +125,10 @@ class ObjectStorage:
 
             def get() -> Object:
                 answer = self.clients.reader.get(key)
-                with path.open("wb") as file:
+                # Unbuffered: the chunks are large.
+                with path.open("wb", buffering=0) as file:
                     for chunk in answer.stream():
-                        file.write(chunk)
+                        _write(file, memoryview(chunk))
                 return _object(answer.meta)
 
             found = self.retries(get)
@@ -227,6 +229,11 @@ class ObjectStorage:
         if found is None or found.stamp.bytes != len(data):
             raise PhotoError(Kind.IO, f"only a part of it is in {url}; run again")
         return found
+
+
+def _write(file: RawIOBase, rest: memoryview) -> None:
+    while rest:
+        rest = rest[file.write(rest) :]
 
 
 def _object(meta: Any) -> Object:

@@ -10,7 +10,7 @@ import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from http.client import HTTPException
 from typing import Any
 from urllib.error import HTTPError
@@ -76,10 +76,18 @@ class Lister:
 
     @cached_property
     def _opener(self) -> OpenerDirector:
-        context = ssl.create_default_context()
-        if self.ca_bundle:
-            context.load_verify_locations(self.ca_bundle)
-        return build_opener(HTTPSHandler(context=context))
+        if not self.url.startswith("https:"):
+            return build_opener()
+        return build_opener(HTTPSHandler(context=_context(self.ca_bundle)))
+
+
+@lru_cache
+def _context(ca_bundle: str) -> ssl.SSLContext:
+    """Read the certificates of the system, which takes as long as ten listings, and `ca_bundle`."""
+    context = ssl.create_default_context()
+    if ca_bundle:
+        context.load_verify_locations(ca_bundle)
+    return context
 
 
 def signed(

@@ -1,4 +1,4 @@
-"""The stamps of files and objects as they are now: files by stat, objects by listing their folder."""
+"""The current stamps of files, by stat, and of objects, by listing their folders."""
 
 import os
 from collections.abc import Collection, Iterator, Mapping

@@ -52,17 +52,24 @@ index.close()
 """
 
 _OBJECTS = """
-import os, sys, time, s3fs
-bucket = s3fs.S3FileSystem(
-    key="key", secret="secret", endpoint_url=sys.argv[1], use_listings_cache=False
+import os, sys, time, boto3
+from pathlib import Path
+from ffprep.storage.protocol import storage_of
+os.environ.update(
+    AWS_ENDPOINT_URL=sys.argv[1],
+    AWS_ACCESS_KEY_ID="key",
+    AWS_SECRET_ACCESS_KEY="secret",
+    AWS_DEFAULT_REGION="us-east-1",
 )
 photo, output, times = os.urandom(int(sys.argv[2])), os.urandom(int(sys.argv[3])), int(sys.argv[4])
 os.chdir(sys.argv[5])
-open("output", "wb").write(output)
-bucket.mkdir("photos")
-bucket.pipe_file("photos/photo", photo)
+Path("output").write_bytes(output)
+Path("photo").write_bytes(photo)
+boto3.client("s3").create_bucket(Bucket="photos")
+storage, folder = storage_of("s3://photos"), "s3://photos/2024/07/19"
+storage.put(Path("photo"), "s3://photos/photo")
 for number in range(1000):
-    bucket.pipe_file(f"photos/2024/07/19/IMG_20240719_{number:06}.jpg", b"")
+    storage.create(f"{folder}/IMG_20240719_{number:06}.jpg", b"")
 def cpu(act):
     before = time.process_time()
     for _ in range(times):
@@ -70,9 +77,9 @@ def cpu(act):
     return (time.process_time() - before) / times
 for _ in range(int(sys.argv[6])):
     print(
-        cpu(lambda: bucket.get_file("photos/photo", "photo")),
-        cpu(lambda: bucket.put_file("output", "photos/output")),
-        cpu(lambda: bucket.ls("photos/2024/07/19", detail=True)) / 1000,
+        cpu(lambda: storage.fetch("s3://photos/photo", Path("photo"))),
+        cpu(lambda: storage.put(Path("output"), "s3://photos/output")),
+        cpu(lambda: list(storage.list(folder))) / 1000,
     )
 """
 """Run in a separate process, to measure the client and not the server."""
@@ -219,9 +226,9 @@ class Measured:
             told = subprocess.run(argv, stdout=subprocess.PIPE, text=True, check=True)
         rounds = [tuple(map(float, line.split())) for line in told.stdout.splitlines()]
         gets, puts, listings = zip(*rounds, strict=True)
-        yield Constant.of("get_cpu", "s", "a photo of 3.4 MB, by s3fs to a file", gets)
-        yield Constant.of("put_cpu", "s", "an output of 0.45 MB, by s3fs from a file", puts)
-        yield Constant.of("listed_cpu", "s", "an object in a listing, by s3fs", listings)
+        yield Constant.of("get_cpu", "s", "a photo of 3.4 MB, by obstore to a file", gets)
+        yield Constant.of("put_cpu", "s", "an output of 0.45 MB, by obstore from a file", puts)
+        yield Constant.of("listed_cpu", "s", "an object in a listing", listings)
 
     def _ledger(self, folder: Path) -> Iterator[Constant]:
         """Measure rows as a run writes them, one a transaction, with names of two lengths."""

@@ -1,4 +1,4 @@
-"""Photos, outputs and ledgers in stores: a real S3 server, with a proxy before it that misbehaves."""
+"""Photos, outputs and ledgers in stores: an S3 server, behind a proxy that misbehaves."""
 
 import io
 import json
@@ -489,13 +489,13 @@ def test_prune_status_and_dry_run(s3: Bucketeer, convert: Command, home: Path) -
         (["s3://photos", "-o", "s3://ready", "--checksum"], 2, "--checksum"),
         (["s3://photos", "-o", "OUT", "--adopt"], 2, "--adopt"),
         (["HERE", "-o", "s3://ready", "--preserve-times"], 2, "--preserve-times"),
-        (["HERE", "-o", "OUT", "--log-file", "s3://a/b"], 2, "--log-file takes a path of this"),
-        (["--sources-from", "s3://a/b", "-o", "OUT"], 2, "a list is a file of this machine"),
+        (["HERE", "-o", "OUT", "--log-file", "s3://a/b"], 2, "--log-file takes a local path"),
+        (["--sources-from", "s3://a/b", "-o", "OUT"], 2, "is a URL; name a file of this machine"),
         (["s3://photos", "-o", "OUT", "--depfile", "OUT.d"], 2, "make knows no URLs"),
         (["sftp://me:s3kr1t@host/a", "-o", "OUT"], 2, "sftp://...@host: a password in a URL"),
         (["nobody://knows/a", "-o", "OUT"], 2, "the scheme nobody:// is unknown"),
-        (["file:///photos", "-o", "OUT"], 2, "name it by its path"),
-        (["s3://", "-o", "OUT"], 2, "names no bucket"),
+        (["file:///photos", "-o", "OUT"], 2, "is a local file; write its path"),
+        (["s3://", "-o", "OUT"], 2, "has no bucket"),
         (["hdfs://photos", "-o", "OUT"], 3, "hdfs:// takes a package more"),
         (["https://host/a.jpg?token=s3kr1t", "-o", "OUT"], 2, "https://host/a.jpg: a query"),
     ],
@@ -646,7 +646,8 @@ def test_for_local_files_nothing_of_stores_is_imported(home: Path, tmp_path: Pat
         "made = list(ffprep.convert(['a.png', './s3:'], 'out', '64x48'))\n"
         "names = sorted(str(r.output) for r in made if not r.failure)\n"
         "assert names == ['out/a.jpg', 'out/a:b.jpg'], made\n"
-        "print([m for m in ('fsspec', 'obstore', 'asyncio', 'ffprep.storage.objects') if m in sys.modules])"
+        "heavy = ('fsspec', 'obstore', 'asyncio', 'ffprep.storage.objects')\n"
+        "print([m for m in heavy if m in sys.modules])"
     )
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path

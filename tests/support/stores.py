@@ -27,7 +27,7 @@ _REFUSED = {
 
 @dataclass(frozen=True)
 class Request:
-    """What a client asks for. `turn` counts the requests of this method for this bucket/key, from 1."""
+    """A request. `turn` counts those of the same method for the same bucket/key, from 1."""
 
     method: str
     path: str
@@ -41,8 +41,8 @@ class Request:
 
 
 Fault = Callable[[Request], str | None]
-"""What becomes of a Request: None (nothing), "slow down", "cut" its answer in the middle, "drop" it, "hang",
-"heedless" (its conditions are not), or "unknown" (501)."""
+"""What the proxy does with a Request: None (nothing), "slow down", "cut" the answer in the middle,
+"drop" it, "hang", "heedless" (removes its conditions), or "unknown" (501)."""
 
 
 @dataclass

@@ -64,9 +64,10 @@ def status(
 
 def _print_submissions(output: Location, failed: bool, as_json: bool) -> bool:
     """Print the submissions of a folder; return False if there are none."""
+    from ffprep.storage.protocol import storage_of
     from ffprep.submit.store import read_submissions
 
-    found = read_submissions(output) if isinstance(output, Path) else None
+    found = read_submissions(Path(output)) if storage_of(output).is_local else None
     if found is None:
         return False
     if failed:

@@ -48,7 +48,7 @@ class RunReport:
     @property
     def output(self) -> str:
         """The path or URL of the output."""
-        return absolute(self.summary.output)
+        return str(absolute(self.summary.output or Path()))
 
     def as_dict(self) -> dict[str, Any]:
         """The content of --summary-file; docs/operations/output-and-logs.md has it for readers."""

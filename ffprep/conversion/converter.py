@@ -12,7 +12,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ffprep.conversion import ffmpeg_log, filtergraph
@@ -150,8 +150,8 @@ class Converter:
             started = time.perf_counter()
             for number, whole in self._run_stream(group[0].job, argv, entries):
                 photo, temporary = entries[number]
-                seconds = (time.perf_counter() - started) / (number + 1)
-                result = self._finish(photo, temporary, seconds) if whole else None
+                share = (time.perf_counter() - started) / (number + 1)
+                result = self._finish(photo, temporary, share) if whole else None
                 if result:
                     yield result
                 else:
@@ -186,17 +186,19 @@ class Converter:
                     running.kill()
         self.transcoder.require_working(job, ffmpeg_log.read(running.log))
 
-    def _finish(self, photo: Photo, temporary: Path, seconds: float) -> Result | None:
-        """Complete, verify and publish an output of a stream; None if that fails."""
-        steps, started = self.transcoder, time.perf_counter()
+    def _finish(self, photo: Photo, temporary: Path, share: float) -> Result | None:
+        """Complete, verify and publish an output of a stream; None if that fails.
+
+        `share` is its share of the stream's time, in seconds.
+        """
+        steps, started = self.transcoder, time.perf_counter() - share
         try:
             if steps.decoders.damage(photo.job.source, photo.picture, DecoderLog()):
                 return None
             steps.complete(photo, temporary)
-            result = steps.verify_and_publish(photo, temporary, photo.caveats)
+            return steps.verify_and_publish(photo, temporary, photo.caveats, started)
         except PhotoError:
             return None
-        return replace(result, seconds=seconds + time.perf_counter() - started)
 
 
 def _link(folder: Path, entries: list[tuple[Photo, Path]]) -> None:

@@ -172,9 +172,10 @@ class _BySize:
     @classmethod
     def of(cls, picture: ImageInfo, spec: Spec) -> "_BySize":
         """The scaler fails beyond 65536 / 10 times (libswscale/utils.c: steps under 10 / 65536)."""
-        cropped = cropped_size(picture.shown, spec.bounds)
+        shown = picture.shown
+        cropped = cropped_size(shown, spec.bounds)
         factor = max(spec.size.width / cropped.width, spec.size.height / cropped.height)
-        odd = any(edge % 2 for edge in spec.bounds.corner(picture.shown))
+        odd = any(edge % 2 for edge in spec.bounds.corner(shown))
         return cls(math.ceil(factor / _LARGEST_FACTOR), odd)
 
 

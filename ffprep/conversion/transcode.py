@@ -97,10 +97,9 @@ class Transcoder:
                 with self.processes.room_for(photo.picture.weight):
                     caveats = self._encode(photo, output)
                     caveats += self._lower_quality(photo, output)
-                result = self.verify_and_publish(photo, output, caveats)
+                return self.verify_and_publish(photo, output, caveats, started)
         except Exception as error:
             return failed(photo.job, self._whose_fault(photo.job, error), started)
-        return replace(result, seconds=time.perf_counter() - started)
 
     def probe(self, job: LocalJob) -> Photo:
         """Probe a source, and choose the size and the mode of its output.
@@ -110,9 +109,11 @@ class Transcoder:
         """
         stamp, keep = FileStamp.of(job.source), job.spec.colour == "keep"
         picture, warning = self.decoders.probe_colours(job.source, self.policy.max_pixels, keep)
-        cropped = cropped_size(picture.shown, job.spec.bounds)
-        job = replace(job, spec=resolve_spec(job.spec, cropped))
-        enlarged = self._enlargement(job, picture.shown, cropped)
+        shown = picture.shown
+        cropped = cropped_size(shown, job.spec.bounds)
+        spec = resolve_spec(job.spec, cropped)
+        job = job if spec is job.spec else replace(job, spec=spec)
+        enlarged = self._enlargement(job, shown, cropped)
         caveats = ([enlarged] if enlarged else []) + ([Caveat(warning)] if warning else [])
         return Photo(job, picture, stamp, tuple(caveats))
 
@@ -281,21 +282,28 @@ class Transcoder:
             self._encode(photo.at_quality(low), output)
         return (Caveat(f"quality lowered to {low} to fit {spec.max_bytes} bytes"),)
 
-    def verify_and_publish(self, photo: Photo, output: Path, caveats: tuple[Caveat, ...]) -> Result:
-        """Verify an output and give it its final name. Raises PhotoError."""
+    def verify_and_publish(
+        self, photo: Photo, output: Path, caveats: tuple[Caveat, ...], started: float
+    ) -> Result:
+        """Verify an output and give it its final name. Raises PhotoError.
+
+        `started` is when the conversion began, by time.perf_counter.
+        """
         job = photo.job
         require_writable(output, job.output)
         if not fits(job.spec, output):
             raise too_many_bytes(job.spec, size_of(output))
         size = verify(output, job.spec)
         photo.require_unchanged()
+        stamp = publish(output, job, self.policy)
         return Result(
             job.source,
             job.output,
             Status.CONVERTED,
             size,
+            time.perf_counter() - started,
             caveats=caveats,
-            stamp=publish(output, job, self.policy),
+            stamp=stamp,
             mode=job.spec.mode.name,
         )
 

@@ -19,11 +19,14 @@ from ffprep.system.files import open_regular
 @contextmanager
 def opened(path: Path, picture: ImageInfo) -> Iterator[Image.Image]:
     """Open a file that was probed. Raises PhotoError as `probe` does."""
-    with (
-        open_regular(path) as file,
-        pillow_errors(picture.format),
-        open_as(picture.format, file) as image,
-    ):
+    with open_regular(path) as file, opened_as(picture.format, file) as image:
+        yield image
+
+
+@contextmanager
+def opened_as(format: Format, file: BinaryIO) -> Iterator[Image.Image]:
+    """Open a file of a format, and raise Pillow's errors as PhotoErrors."""
+    with pillow_errors(format), open_as(format, file) as image:
         yield image
 
 

@@ -19,7 +19,7 @@ from ffprep.core.image_info import Cicp, ImageInfo, Profile
 from ffprep.core.spec import Spec
 from ffprep.errors import Kind, PhotoError
 from ffprep.image.chunks import has_ordinary_header, iso_boxes, png_chunk
-from ffprep.image.pillow import open_as, opened, pillow_errors
+from ffprep.image.pillow import open_as, opened, opened_as
 from ffprep.system.files import open_regular
 
 _ORIENTATION, _EXIF, _GPS, _IPTC, _PHOTOSHOP = 0x0112, 0x8769, 0x8825, 0x83BB, 0x8649
@@ -45,7 +45,7 @@ def probe(path: Path, max_pixels: int, sandboxed: bool = False) -> ImageInfo:
             raise NeedsSandbox
         if format.demuxer == "mov":
             _require_whole_boxes(file)
-        with pillow_errors(format), open_as(format, file) as image:
+        with opened_as(format, file) as image:
             if format.name == "png" and "exif" not in image.info:
                 image.info["exif"] = png_chunk(file, b"eXIf")
             picture = _with_colour_codes(_describe(format, image), file)

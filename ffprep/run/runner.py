@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -110,7 +111,8 @@ class Run:
         if self.cluster:
             self.cluster.set_task(self._task)
             workers = self.cluster
-        stop = StopRules(self._must_stop, abandon)
+        stopped = partial(getattr, self.converter.processes, "stopped")  # quick, for frequent polls
+        stop = StopRules(self._must_stop if self.throttle else stopped, abandon)
         with closing(run_chunks(self._chunks(), self._convert, workers, stop=stop)) as outcomes:
             for outcome in outcomes:
                 if isinstance(outcome, FinishedJob):
@@ -120,7 +122,7 @@ class Run:
                     yield outcome.result
                 else:
                     yield outcome
-        if self.freshness and not self.converter.processes.stopped and not self.out_of_time:
+        if self.freshness and not self._stopped and not self.out_of_time:
             yield from self._clean_up(self.freshness)
 
     def dry_run(self) -> Iterator[Job | Result | FreshCount]:
@@ -166,7 +168,11 @@ class Run:
             idle = self.cluster is not None and self.cluster.empty
             if throttle.overdue() or (idle and not throttle.admits()):
                 processes.stop()
-        return processes.stopped
+        return self._stopped
+
+    @property
+    def _stopped(self) -> bool:
+        return self.converter.processes.stopped
 
     def _chunks(self) -> Iterator[list[PendingJob] | Immediate[Result | FreshCount]]:
         chunks = self._all_chunks()
@@ -193,7 +199,7 @@ class Run:
         """Classify the plan's batches. Folders that will be written to are swept first."""
         swept: set[str] = set()
         for item in self.plan.batches():
-            if self.converter.processes.stopped:
+            if self._stopped:
                 return
             if isinstance(item, Result):
                 if self.freshness:
@@ -228,7 +234,7 @@ class Run:
 
             pruning = Pruning(freshness, folders, lambda: processes.stopped)
             yield from pruning.results(remove=not options.dry_run)
-        if options.rerun.retry is not Retry.ONLY and not options.dry_run and not processes.stopped:
+        if options.rerun.retry is not Retry.ONLY and not options.dry_run and not self._stopped:
             # A photo that was not selected was not met in this run, but it is not gone.
             complete = options.request.selection.all
             freshness.forget_failures(

@@ -204,7 +204,7 @@ class Processes:
         self._large = threading.Lock()
         self._running: set[Running] = set()
         self.stopped = False
-        """True once `stop` was called. An attribute, since every run asks very often."""
+        """Whether `stop` was called. Not an Event: a signal may call `stop` inside `Event.set`."""
 
     def stop(self) -> None:
         """Kill every child; a child that starts later is killed at once."""

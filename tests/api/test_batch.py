@@ -52,6 +52,7 @@ def test_the_ledger_is_where_it_is_asked_for(folder: Path, ffprep) -> None:
     assert [result.output for result in single] == [folder.parent / "one.png"]
 
 
+@pytest.mark.slow
 def test_stopping_early_leaves_no_process_and_no_file(
     folder: Path, empty_tmp: Path, ffprep
 ) -> None:
@@ -154,6 +155,7 @@ def test_asyncio_may_use_an_iterator_from_several_threads(folder: Path, empty_tm
     assert asyncio.run(main()) == 60
 
 
+@pytest.mark.slow
 def test_close_from_another_thread_ends_the_run_and_waits(
     folder: Path, empty_tmp: Path, ffprep
 ) -> None:
@@ -198,6 +200,7 @@ def test_a_signal_handler_may_close_a_waiting_run(folder: Path) -> None:
             signal.signal(signal.SIGALRM, before)
 
 
+@pytest.mark.slow
 def test_asyncio_may_cancel_the_documented_example(folder: Path, empty_tmp: Path) -> None:
     (example,) = (text for text in EXAMPLES if "results.close" in text)
     code = """
@@ -236,6 +239,7 @@ def test_asyncio_may_cancel_the_documented_example(folder: Path, empty_tmp: Path
     program(code, folder.parent)
 
 
+@pytest.mark.slow
 def test_a_daemon_thread_ends_silently_at_exit(folder: Path, empty_tmp: Path) -> None:
     code = """
     import atexit, threading

@@ -130,6 +130,7 @@ def test_a_python_without_ffprep_is_reported(photo: Path, monkeypatch: pytest.Mo
         library.prepare(as_webp(ramp(90, 60)), "8x6")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(len(EXAMPLES)))
 def test_the_documented_examples_run(folder: Path, photo: Path, number: int) -> None:
     ramp(1600, 1200).save(photo)

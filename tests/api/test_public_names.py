@@ -99,6 +99,7 @@ def test_type_hints_can_be_read_at_run_time() -> None:
         )
 
 
+@pytest.mark.slow
 def test_mypy_checks_calls_of_users(tmp_path: Path) -> None:
     (tmp_path / "user.py").write_text(USER)
     (tmp_path / "wrong.py").write_text(

@@ -415,6 +415,7 @@ def oddities(folder: Path) -> list[Path]:
     return [*sorted(folder.iterdir()), folder / "gone.jpg"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("mode", "name"), [("cover", "jpeg"), ("pad", "png"), ("blur", "webp")])
 def test_a_stream_and_single_processes_make_the_same_outputs(
     tmp_path: Path, mode: str, name: str

@@ -15,6 +15,8 @@ from ffprep.core.policy import Policy
 from ffprep.core.spec import Spec
 from tests.support.pictures import ramp
 
+pytestmark = pytest.mark.slow
+
 # Small frames have the smallest intermediate pictures, behind whose ends vectorized filters read.
 SIZES = [Size(1, 1), Size(17, 2), Size(7, 64), Size(64, 16), Size(65, 49)]
 

@@ -32,6 +32,7 @@ def sampling(path: Path) -> str:
     return {(1, 1): "444", (2, 1): "422", (2, 2): "420"}[ratios]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chroma", CHROMA)
 @pytest.mark.parametrize("quality", [75, 85, 90, 95])
 def test_quality_is_that_of_pillow(tmp_path: Path, quality: int, chroma: str) -> None:

@@ -65,6 +65,7 @@ def test_cover_cuts_at_the_right_place(tmp_path: Path, photo, frame, focus, corn
     assert origin(image, *last) == (corner[0] + last[0], corner[1] + last[1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("background", ["black", "white", "#fe0102", "#11223344", "transparent"])
 @pytest.mark.parametrize(
     ("photo", "frame", "box"),
@@ -136,6 +137,7 @@ def test_photos_lose_nothing_but_pixels(tmp_path: Path) -> None:
     assert sum(figures) / len(figures) >= 48
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "tiff", "avif"])
 def test_every_orientation_comes_out_upright(tmp_path: Path, suffix: str, orientation: int) -> None:
@@ -231,6 +233,7 @@ FRAMES = st.one_of(
 )
 
 
+@pytest.mark.slow
 @settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -253,6 +256,7 @@ def test_the_size_is_exact_for_any_input(
     assert made(saved(tmp_path, image, f"in.{suffix}"), spec).size == frame
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", [mode.name for mode in all_modes()])
 @pytest.mark.parametrize("shape", [(1, 1), (5760, 3840)])
 def test_the_largest_frame(tmp_path: Path, mode: str, shape: tuple[int, int]) -> None:

@@ -14,6 +14,8 @@ from PIL import Image
 
 from tests.support.pictures import opened
 
+pytestmark = pytest.mark.slow
+
 GIANT = (65500, 65500)
 MOST = 1_500_000_000
 """The memory that ffprep and all its children may use together, in bytes."""

@@ -27,6 +27,8 @@ from tests.support.pictures import opened, ramp
 from tests.support.stores import bucketeer
 from tests.support.waiting import until
 
+pytestmark = pytest.mark.slow
+
 PHOTOS, KILLS = 2000, 5
 SIZE = ["--size", "32x24"]
 ROWS = (

@@ -628,6 +628,7 @@ def test_whoever_reads_no_more_is_no_failed_photo(
     assert json.loads((tmp_path / "s.json").read_text())["exit_code"] == 141
 
 
+@pytest.mark.slow
 def test_an_interrupted_check_is_no_finding(home: Path, tmp_path: Path) -> None:
     listing = tmp_path / "photos"
     listing.mkdir()

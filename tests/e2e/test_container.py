@@ -14,6 +14,8 @@ import pytest
 
 from tests.support.pictures import opened, ramp
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 _OURS = re.compile(r"(?<![\w.~])/(?=(src|opt|photos|tmp)\b)")
 """The folders of the image that its steps name; all others are the base image's."""

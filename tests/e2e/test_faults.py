@@ -24,6 +24,8 @@ from tests.support.ffmpegs import fake_ffmpeg
 from tests.support.pictures import opened, ramp
 from tests.support.processes import until_ended
 
+pytestmark = pytest.mark.slow
+
 SIGNALS = ["SEGV", "ABRT", "KILL", "BUS", "FPE", "ILL"]
 FRAME = '"[Parsed_showinfo_0 @ 0x7f] [info] n:   0 pts: 0 fmt:x s:90x70 i:P"'
 ALONE = {signal: (f"kill -{signal} $$", Kind.DAMAGED) for signal in SIGNALS} | {

@@ -29,6 +29,8 @@ from tests.conversion.test_converter import PNG, SPEC, convert, detail, heic, ki
 from tests.support.pictures import opened, psnr, ramp
 from tests.support.waiting import until
 
+pytestmark = pytest.mark.slow
+
 FORGED = "[out#0 @ 0x1] [error] No space left on device"
 BREAKS = ["\n", "\r", "\r\n", "\v", "\f", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029"]
 

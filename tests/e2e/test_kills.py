@@ -10,6 +10,8 @@ import sys
 from functools import partial
 from pathlib import Path
 
+import pytest
+
 from ffprep.config.modes import find_mode
 from ffprep.conversion.publish import publish
 from ffprep.core.geometry import Size
@@ -20,6 +22,8 @@ from ffprep.system import tempfiles
 from ffprep.system.tempfiles import temporary_beside
 from tests.support.pictures import opened, ramp
 from tests.support.waiting import until
+
+pytestmark = pytest.mark.slow
 
 KILLS = 30
 PHOTOS = 500

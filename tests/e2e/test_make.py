@@ -26,6 +26,8 @@ from tests.support.pictures import opened, ramp
 from tests.support.processes import until_ended
 from tests.support.waiting import until
 
+pytestmark = pytest.mark.slow
+
 MAKE = os.environ.get("FFPREP_MAKE", "make")
 COMMAND = f"{sys.executable} -m ffprep"
 NAMES = ["a b", "c#d", "e$f", "g%h", "i:j", "k=l", "m'n", "o|p", "q(1", "r)s", "~root", "t\\u", "é"]

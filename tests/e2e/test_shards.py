@@ -12,6 +12,8 @@ from ffprep.storage.local import LOCAL
 from tests.e2e.test_cluster import SIZE, command, contents, photos
 from tests.support.pictures import ramp
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("count", [1, 2, 7, 100])
 def test_every_name_is_in_one_shard_of_about_the_same_size(count: int) -> None:

@@ -40,6 +40,8 @@ from tests.support.command_line import Ran
 from tests.support.pictures import ramp
 from tests.support.stores import KEY, Bucketeer, Request, bucketeer
 
+pytestmark = pytest.mark.slow
+
 SIZE = ("--size", "64x48")
 QUICK = {"AWS_MAX_ATTEMPTS": "1", "AWS_RETRY_MODE": "standard"}
 SPEC = Spec(Size(64, 48), find_mode("cover"))

@@ -240,6 +240,7 @@ def require_told(results: dict[str, Result], whole: dict[str, Image.Image]) -> N
             assert difference > 45, (name, difference)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("streams", WAYS)
 def test_a_truncated_photo_of_any_format_is_rejected(tmp_path: Path, streams: bool) -> None:
     photos = list(drawn(tmp_path, *SIZE))
@@ -249,6 +250,7 @@ def test_a_truncated_photo_of_any_format_is_rejected(tmp_path: Path, streams: bo
     require_told(convert(tmp_path, cuts(photos), streams=streams), whole)
 
 
+@pytest.mark.slow
 def test_missing_last_bytes_are_detected(tmp_path: Path) -> None:
     kinds = ("baseline.jpg", "restarts.jpg", "rgb.png", "plain.gif", "plain.bmp", "lzw.tiff")
     photos = [p for p in drawn(tmp_path, 70, 50) if p.name.endswith(kinds)]
@@ -383,6 +385,7 @@ def upper(image: Image.Image, share: float) -> Image.Image:
     return image.crop((0, 0, image.width, int(image.height * share)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["baseline.jpg", "rgb.png", "plain.gif", "plain.bmp", "raw.tiff"])
 @pytest.mark.parametrize("streams", WAYS)
 def test_the_rest_of_a_damaged_photo_can_be_kept(tmp_path: Path, name: str, streams: bool) -> None:
@@ -422,6 +425,7 @@ def test_the_command_reports_kept_damaged_photos(ffprep, tmp_path: Path) -> None
     assert "warnings" not in kept.results["a.jpg"]
 
 
+@pytest.mark.slow
 def test_the_table_of_damage_can_be_measured_again() -> None:
     argv = [sys.executable, "-m", "scripts.damage", "--photos", "/nowhere", "--only", "plain.gif"]
     printed = subprocess.run(argv, capture_output=True, check=True, cwd=ROOT).stdout.decode()

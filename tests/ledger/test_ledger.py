@@ -597,6 +597,7 @@ def begin(*arguments: object) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
+@pytest.mark.slow
 def test_a_run_that_is_interrupted_while_it_is_planned_says_so(home: Path, photos: Path) -> None:
     out, names = photos.parent / "out", photos.parent / "names"
     names.write_text("".join(f"{photos}/missing-{n}.jpg\n" for n in range(300_000)))
@@ -609,6 +610,7 @@ def test_a_run_that_is_interrupted_while_it_is_planned_says_so(home: Path, photo
     assert b"interrupted; 0 converted" in told
 
 
+@pytest.mark.slow
 def test_pruning_ends_when_it_is_told_to(convert, photos: Path) -> None:
     out = photos.parent / "out"
     convert()

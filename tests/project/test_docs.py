@@ -170,6 +170,7 @@ def reader(home: Path, tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(len(RECIPES.blocks("sh"))))
 def test_a_recipe_works(reader: Path, number: int) -> None:
     as_a_reader(RECIPES.blocks("sh")[number], reader)

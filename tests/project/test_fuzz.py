@@ -10,6 +10,8 @@ from scripts.fuzz.mutations import broken
 from scripts.fuzz.seeds import seeds
 from tests.support.pictures import ramp
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 
 

@@ -12,6 +12,8 @@ from tests.support.pages import Page, run_python
 from tests.support.pictures import opened, ramp
 from tests.support.standin import Standin
 
+pytestmark = pytest.mark.slow
+
 PAGE = Page("docs/guide/models.md")
 # The SDK's words at each call about videos, since OpenAI's own service has ended.
 ENDED = "ignore:The Sora API:DeprecationWarning"

@@ -2,9 +2,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
 from tests.support.pictures import opened
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 

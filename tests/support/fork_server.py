@@ -29,10 +29,11 @@ _STATUS = struct.Struct("i")
 class ForkServer:
     """The caller's side: a server process, and calls to it from any thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, *more: str) -> None:
+        """Start the server, which imports the modules of `more` too."""
         self._folder = tempfile.TemporaryDirectory(prefix="fork-")
         self._address = os.path.join(self._folder.name, "socket")
-        argv = [sys.executable, "-P", __file__, self._address]
+        argv = [sys.executable, "-P", __file__, self._address, *more]
         # The server ends when this process does, since that closes its standard input.
         self._server = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         assert self._server.stdout
@@ -106,13 +107,15 @@ def _receive(connection: socket.socket, length: int) -> bytes:
     return data
 
 
-def _import_everything() -> None:
-    """Import the modules of ffprep, but not what they import when a function needs it."""
+def _import_everything(*more: str) -> None:
+    """Import the modules of ffprep and some more, but not all that functions import when called."""
     import ffprep
 
     for module in pkgutil.walk_packages(ffprep.__path__, "ffprep."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
+    for name in more:
+        importlib.import_module(name)
 
 
 def _next_call(listener: socket.socket) -> tuple[list[str], list[int]]:
@@ -166,7 +169,7 @@ def _take_streams(streams: list[int]) -> None:
 
 def main() -> None:
     """Serve until killed; in the process of a call, run the command line."""
-    _import_everything()
+    _import_everything(*sys.argv[2:])
     gc.freeze()  # the children need not look at what was imported
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(sys.argv[1])

@@ -202,7 +202,7 @@ def _arguments(
     if keep_alpha:
         stream = convert(stream, pix_fmts=STRAIGHT)
     elif picture.alpha:
-        if picture.foreign:
+        if picture.needs_srgb:
             stream = to_srgb(convert(stream, **deep(alpha=True)), picture, alpha=True)
             picture = replace(picture, lut=None, cicp=None)
         stream = flatten(stream, spec.background)
@@ -296,24 +296,24 @@ def _apply(spec: Spec, photo: Stream, picture: ImageInfo, alpha: bool) -> Stream
     steps, values = spec.mode.steps, _values(spec)
     sources, readers = _wiring(steps)
     branches: dict[int, list[Stream]] = {-1: _branches(photo, readers[-1])}
-    foreign = {-1} if picture.foreign else set()
+    unconverted = {-1} if picture.needs_srgb else set()
     for index, step in enumerate(steps):
         inputs = [branches[source].pop() for source in sources[index]]
-        if foreign.issuperset(sources[index]) and step.filter in _GEOMETRIC:
-            foreign.add(index)
+        if unconverted.issuperset(sources[index]) and step.filter in _GEOMETRIC:
+            unconverted.add(index)
             formats = deep(alpha)
         else:
             last = index == len(steps) - 1
             formats = (final if last else working)(spec, alpha)
             for place, source in enumerate(sources[index]):
-                if source in foreign:
+                if source in unconverted:
                     srgb = _srgb(inputs[place], steps, source, picture, alpha)
                     inputs[place] = convert(srgb, **working(spec, alpha))
         options = {key: value.format_map(values) for key, value in step.options}
         output = _step(step.filter, inputs, options, formats, alpha)
         branches[index] = _branches(output, readers[index])
     stream = branches[len(steps) - 1].pop()
-    if len(steps) - 1 in foreign:
+    if len(steps) - 1 in unconverted:
         srgb = _srgb(stream, steps, len(steps) - 1, picture, alpha)
         stream = convert(srgb, **final(spec, alpha))
     elif steps[-1].filter != "scale":

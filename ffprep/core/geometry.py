@@ -38,7 +38,7 @@ class Size:
         return (self.width + 128) * (self.height + 128) <= FFMPEG_LARGEST
 
     @property
-    def turned(self) -> "Size":
+    def rotated(self) -> "Size":
         """The size after a quarter turn."""
         return Size(self.height, self.width)
 

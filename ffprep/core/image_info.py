@@ -71,11 +71,11 @@ class ImageInfo:
         return self.stored.pixels * (4 if self.alpha else 1)
 
     @property
-    def foreign(self) -> bool:
+    def needs_srgb(self) -> bool:
         """Whether FFmpeg has to convert the colours to sRGB."""
         return self.lut is not None or self.cicp is not None
 
     @property
     def shown(self) -> Size:
         """The size as displayed, upright."""
-        return self.stored.turned if self.orientation >= 5 else self.stored
+        return self.stored.rotated if self.orientation >= 5 else self.stored

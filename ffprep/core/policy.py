@@ -35,13 +35,13 @@ class Policy:
         return self.keep_damaged if kind is Kind.DAMAGED else self.upscale != "fail"
 
     @property
-    def tolerated(self) -> tuple[str, ...]:
+    def allowed_caveats(self) -> tuple[str, ...]:
         """The combinations of kinds of caveat that an output may have, each as names in order."""
         kinds = [kind.value for kind in (Kind.DAMAGED, Kind.UPSCALE) if self.permits(kind)]
         return ("", *kinds, " ".join(kinds))
 
     @property
-    def terms(self) -> str:
+    def failure_terms(self) -> str:
         """All that decides whether a photo fails; a failure is tried again when it changes."""
         limits = (self.timeout, self.max_pixels, self.max_memory)
         return f"{self.upscale} {self.keep_damaged} {limits}"

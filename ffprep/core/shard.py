@@ -34,18 +34,18 @@ class Shard:
     def __str__(self) -> str:
         return f"{self.number}/{self.count}"
 
-    def has(self, name: str) -> bool:
+    def contains(self, name: str) -> bool:
         """Return whether a photo is in it, by its path from the SOURCE folder."""
         digest = hashlib.blake2b(os.fsencode(name), digest_size=8).digest()
         return int.from_bytes(digest) % self.count == self.number - 1
 
-    def own(self, path: Location) -> Location:
+    def path_for(self, path: Location) -> Location:
         """Return the file of this shard, instead of one for the whole folder."""
         stem, suffix = os.path.splitext(path.name)
         return path.parent / f"{stem}-{self.number}-of-{self.count}{suffix}"
 
     @classmethod
-    def owner(cls, path: Location, whole: Location) -> Self | None:
+    def of_file(cls, path: Location, whole: Location) -> Self | None:
         """Return the shard that a file belongs to, by its name; None if it belongs to none."""
         stem, suffix = map(re.escape, os.path.splitext(whole.name))
         name = rf"{stem}-(\d+)-of-(\d+){suffix}"

@@ -240,7 +240,7 @@ def _describe(format: Format, image: Image.Image) -> ImageInfo:
 
         tiff.require_supported(image)
         if orientation >= 5:
-            size = size.turned  # Pillow's TIFF plugin reports the size as displayed
+            size = size.rotated  # Pillow's TIFF plugin reports the size as displayed
     alpha = image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info
     return ImageInfo(
         format=format,

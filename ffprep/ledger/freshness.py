@@ -127,7 +127,7 @@ class Freshness:
         """Return the up-to-date jobs, by output and source. In most runs, most jobs are."""
         if self.rerun.force or self.rerun.checksum:
             return set()
-        recorded = self.ledger.fingerprints(folder, outputs, self.policy.tolerated)
+        recorded = self.ledger.fingerprints(folder, outputs, self.policy.allowed_caveats)
         same = recorded.intersection(self._fingerprints(batch, outputs, sources))
         return {fingerprint[:2] for fingerprint in same}
 

@@ -32,7 +32,7 @@ class LedgerFile:
         if exists:
             yield cls(whole)
         for name in names:
-            if shard := Shard.owner(path := whole.parent / name, whole):
+            if shard := Shard.of_file(path := whole.parent / name, whole):
                 yield cls(path, shard)
 
     @contextmanager

@@ -164,8 +164,8 @@ class Plan:
             return (item,)
         if isinstance(item, Result):
             place = os.fspath(item.source) if listing.error else relative + item.source.name
-            return (item,) if shard.has(place) else ()
-        kept = [index for index, name in enumerate(item.names) if shard.has(relative + name)]
+            return (item,) if shard.contains(place) else ()
+        kept = [index for index, name in enumerate(item.names) if shard.contains(relative + name)]
         return (item.part(kept),) if kept else ()
 
     def _without_collisions(

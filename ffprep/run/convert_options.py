@@ -67,7 +67,7 @@ class ConvertOptions:
     def ledger(self) -> Location | None:
         """The path of this run's ledger. A shard has one of its own, beside the others'."""
         ledger, shard = self.rerun.ledger, self.request.shard
-        return shard.own(ledger) if ledger and shard else ledger
+        return shard.path_for(ledger) if ledger and shard else ledger
 
     @property
     def dry_run(self) -> bool:

@@ -352,7 +352,7 @@ def _opened_ledger(
                 ledger = stack.enter_context(_open_ledger(options.ledger, options, warn))
                 output, policy = options.request.output, options.policy
                 real = real_folder(os.fspath(output)).rstrip("/") or "/"
-                same = ledger.begin(Conditions(__version__, ffmpeg, policy.terms, real))
+                same = ledger.begin(Conditions(__version__, ffmpeg, policy.failure_terms, real))
                 freshness = Freshness(ledger, output, policy, options.rerun, same)
         except (OSError, LedgerUnusable) as error:
             stack.close()

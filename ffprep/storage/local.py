@@ -151,7 +151,7 @@ class LocalStorage:
         with ExitStack() as stack:
             stack.enter_context(_flock(output, place, waited_enough, shared=shard is not None))
             if shard:
-                stack.enter_context(_flock(output, Path(shard.own(place)), waited_enough))
+                stack.enter_context(_flock(output, Path(shard.path_for(place)), waited_enough))
             yield
 
 

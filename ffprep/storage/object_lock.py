@@ -44,7 +44,7 @@ def object_lock(
     until, output = time.monotonic() + wait, Remote(os.fspath(folder))
     with working_folder() as temporary:
         place = output / FOLDER / "lock"
-        url = os.fspath(shard.own(place) if shard else place)
+        url = os.fspath(shard.path_for(place) if shard else place)
         lock = ObjectLock(storage, url, temporary / "lock")
         try:
             while not lock.take():

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 def test_every_name_is_in_one_shard_of_about_the_same_size(count: int) -> None:
     names = [f"trip {number // 100:02}/IMG_{number:05}.jpg" for number in range(3000)]
     shards = [Shard(number + 1, count) for number in range(count)]
-    parts = [[name for name in names if shard.has(name)] for shard in shards]
+    parts = [[name for name in names if shard.contains(name)] for shard in shards]
     assert sorted(name for part in parts for name in part) == names
     assert max(map(len, parts)) < 2 * len(names) / count
 

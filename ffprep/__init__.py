@@ -25,10 +25,9 @@ __all__ = [
 # Type checkers take it for True; to import `typing` for it would take ten times as long as all of this.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ffprep.api.batch import check, convert
+    from ffprep.api.batch import Results, check, convert
     from ffprep.api.prepare import Prepared, prepare
     from ffprep.api.preprocessor import Preprocessor
-    from ffprep.api.results import Results
     from ffprep.core.geometry import Size
     from ffprep.core.job import Result, Status
     from ffprep.errors import (
@@ -42,8 +41,7 @@ if TYPE_CHECKING:
     from ffprep.run.inspect import Finding
 
 _ROOMS = {
-    "api.results": ("Results",),
-    "api.batch": ("check", "convert"),
+    "api.batch": ("Results", "check", "convert"),
     "errors": (
         "EnvironmentFault",
         "FfprepError",

@@ -1,28 +1,93 @@
-"""`convert` and `check`, as functions: many photos, one answer each, as they come."""
+"""`convert` and `check` as Python functions: iterators over one result per photo."""
 
 import os
-from collections.abc import Generator, Iterable
+import threading
+import weakref
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
-from typing import Any, Unpack
+from functools import partial
+from typing import Any, Self, TypeVar, Unpack
 
-from ffprep.api.results import Results
 from ffprep.conversion.converter import Converter
 from ffprep.conversion.ffmpeg_binary import find
 from ffprep.core.job import Result
 from ffprep.core.target import Target
-from ffprep.errors import UsageError
+from ffprep.errors import FfprepError, UsageError
 from ffprep.options import keywords
-from ffprep.options.check import check_parameters as check_command
-from ffprep.options.check import read_check
-from ffprep.options.convert import convert_parameters as convert_command
+from ffprep.options.check import check_parameters, read_check
+from ffprep.options.convert import convert_parameters
 from ffprep.options.keywords import CheckOptions, PathLike, RunOptions, SizeLike
 from ffprep.options.parse import read_convert
 from ffprep.run.convert_options import ConvertOptions
 from ffprep.run.inspect import Finding, Inspection
-from ffprep.run.loop import counted_results, ending, started
-from ffprep.run.summary import RunSummary
+from ffprep.run.summary import RunSummary, counted_results, ending, started
 from ffprep.system.messages import warn
+
+Item = TypeVar("Item")
+
+
+class Results(Iterator[Item]):
+    """An iterator over results, as they come, and a context manager that closes it.
+
+    Any thread may ask for the next result, one thread at a time. It closes itself when the last
+    reference is gone, and when the program ends.
+    """
+
+    def __init__(self, items: Generator[Item, None, None], stop: Callable[[], None]) -> None:
+        self._items = items
+        # Reentrant: a signal handler may close what its own thread waits for.
+        self._turn = threading.RLock()
+        self._closed = threading.Event()
+        self._close = partial(_close, items, stop, self._turn, self._closed, os.getpid())
+        # Not `__del__`: in a cycle, and when a program ends, objects are finalized in any order.
+        weakref.finalize(self, self._close)
+
+    def __next__(self) -> Item:
+        """Return the next result when it is there. Raise StopIteration as soon as it is closed."""
+        with self._turn:
+            try:
+                item = next(self._items)
+            except FfprepError:
+                if self._closed.is_set() or _program_is_ending():
+                    raise StopIteration from None
+                raise
+            if self._closed.is_set():
+                self._items.close()
+                raise StopIteration
+            return item
+
+    def close(self) -> None:
+        """Stop every ffmpeg, and wait until unfinished files are removed. Any thread may call it, repeatedly."""
+        self._close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self.close()
+
+
+def _close(
+    items: Any,
+    stop: Callable[[], None],
+    turn: threading.RLock,
+    closed: threading.Event,
+    owner: int,
+) -> None:
+    """Close Results. A function, because a finalizer must not refer to the object itself."""
+    if os.getpid() != owner:
+        return  # in a fork, the work belongs to the parent
+    closed.set()
+    stop()
+    with turn:
+        if not items.gi_running:  # else this thread runs it, and will see that it is closed
+            items.close()
+
+
+def _program_is_ending() -> bool:
+    """Return whether this is a daemon thread that outlives the main thread."""
+    return threading.current_thread().daemon and not threading.main_thread().is_alive()
 
 
 def convert(
@@ -35,22 +100,24 @@ def convert(
     ledger: bool | PathLike = True,
     **options: Unpack[RunOptions],
 ) -> Results[Result]:
-    """Convert photos, and folders of them, as `ffprep convert` does; a Result for each, as they come.
+    """Convert photos, and folders of photos, as `ffprep convert` does. Yield a Result for each.
 
-    `output` is a file for one photo, if it has the suffix of a picture, else a folder. The ledger lies in it, or where `ledger` says, so what is
-    done already is `fresh` the next time; with False there is none, and all is done again. A photo that fails is a Result
-    with a `failure`, and the others go on. Whoever stops early closes the iterator, from whatever thread, or drops it: every ffmpeg
-    ends, and no unfinished file is left. The options are those of `ffprep.options.keywords.RunOptions`.
+    `output` is a file for one photo if it has the suffix of a picture, else a folder. The ledger is
+    in that folder, or at the path `ledger`: what is up to date is `fresh` in the next call. With
+    `ledger=False`, everything is converted. A photo that fails is a Result with a `failure`, and the
+    others go on. To stop early, close the iterator, or drop it: every ffmpeg ends, and no unfinished
+    file is left. The options are those of `ffprep.options.keywords.RunOptions`.
 
-    Raises UsageError (a ValueError) for options that make no sense, at once; while it goes on, OutputLocked where another run has the
-    output folder, and EnvironmentFault where nothing can be converted.
+    Raises UsageError (a ValueError) at once, for options that contradict one another. While it goes
+    on, raises OutputLocked if another run has the output folder, and EnvironmentFault if nothing can
+    be converted.
     """
     keywords.require_known(options, RunOptions)
-    where = {True: None, False: "none"}[ledger] if isinstance(ledger, bool) else ledger
-    words: dict[str, Any] = {**options, "size": size, "target": target, "mode": mode}
+    ledger_option = {True: None, False: "none"}[ledger] if isinstance(ledger, bool) else ledger
+    given: dict[str, Any] = {**options, "size": size, "target": target, "mode": mode}
     with keywords.errors_for_python():
-        words |= {"sources": _named("sources", sources), "output": output, "ledger": where}
-        parsed = read_convert(keywords.read(convert_command, words))
+        given |= {"sources": _paths("sources", sources), "output": output, "ledger": ledger_option}
+        parsed = read_convert(keywords.read(convert_parameters, given))
         converter = Converter(find(parsed.workers.ffmpeg), parsed.policy)
     return Results(_results(parsed, converter), converter.processes.stop)
 
@@ -67,15 +134,16 @@ def _results(options: ConvertOptions, converter: Converter) -> Generator[Result,
         ) as results,
     ):
         for result in results:
-            if isinstance(result, Result):  # and not a count of photos that are up to date
-                yield _spoken(result)
+            if isinstance(result, Result):  # not a FreshCount
+                yield _for_python(result)
 
 
 def _warn(text: str) -> None:
     warn(keywords.options_to_keywords(text))
 
 
-def _spoken(result: Result) -> Result:
+def _for_python(result: Result) -> Result:
+    """Return a Result whose failure advises in keywords."""
     if not result.failure:
         return result
     message = keywords.options_to_keywords(result.failure.message)
@@ -89,15 +157,18 @@ def check(
     target: str | None = None,
     **options: Unpack[CheckOptions],
 ) -> Results[Finding]:
-    """Decode every picture among these files and in these folders; a Finding for each, in order.
+    """Decode every picture among these files and in these folders. Yield a Finding for each, in order.
 
-    Its `broken` says, a sentence each, what it breaks of the rules of `target`, or that it is not of this `size`; it is empty for what
-    is right. Nothing is written. The options are those of `ffprep.options.keywords.CheckOptions`. Raises UsageError (a ValueError) at once for options that make no sense.
+    Its `broken` has a sentence for each rule of `target` that the picture breaks, or for its size if
+    that is not `size`; it is empty if the picture is right. Nothing is written. The options are those
+    of `ffprep.options.keywords.CheckOptions`.
+
+    Raises UsageError (a ValueError) at once, for options that contradict one another.
     """
     keywords.require_known(options, CheckOptions)
     with keywords.errors_for_python():
-        words = {**options, "size": size, "target": target, "paths": _named("paths", paths)}
-        parsed = read_check(keywords.read(check_command, words))
+        given = {**options, "size": size, "target": target, "paths": _paths("paths", paths)}
+        parsed = read_check(keywords.read(check_parameters, given))
     inspection = Inspection(parsed.paths, parsed.follow_links, parsed.policy, parsed.jobs)
     return Results(_findings(inspection, parsed.target), inspection.processes.stop)
 
@@ -108,9 +179,9 @@ def _findings(inspection: Inspection, target: Target) -> Generator[Finding, None
             yield replace(finding, broken=tuple(map(keywords.options_to_keywords, finding.broken)))
 
 
-def _named(what: str, sources: PathLike | Iterable[PathLike]) -> list[str]:
-    """Paths as texts; here a hyphen is a file's name, and not standard input. Raises UsageError where there are none."""
-    names = keywords.several(what, sources)
+def _paths(keyword: str, paths: PathLike | Iterable[PathLike]) -> list[str]:
+    """Return paths as texts. "-" is a file of that name, not stdin. Raise UsageError if there are none."""
+    names = keywords.several(keyword, paths)
     if not names:
-        raise UsageError(f"{what}: no file and no folder is named")
+        raise UsageError(f"{keyword}: name a file or a folder")
     return [os.path.join(".", name) if name == "-" else name for name in names]

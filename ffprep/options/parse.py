@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,13 +50,14 @@ def read_convert(params: Mapping[str, Any]) -> ConvertOptions:
         max_memory=params["max_memory"],
     )
     rerun = _rerun(params, request)
+    status_command = _status_command(params, request) if rerun.ledger else ""
     return ConvertOptions(
         request=request,
         policy=policy,
         rerun=rerun,
         throttle=_throttle(params, grace=policy.timeout),
         workers=WorkerOptions(params["jobs"], _cluster(params), params["ffmpeg"]),
-        reporting=read_reporting(params),
+        reporting=replace(read_reporting(params), status_command=status_command),
         notify=read_notify(params),
         depfile=_depfile(params),
     )
@@ -248,10 +250,20 @@ def _rerun(params: Mapping[str, Any], request: Request) -> RerunOptions:
 
 
 def _ledger(params: Mapping[str, Any], request: Request) -> Location | None:
-    """Return where the ledger is; None if there is none."""
+    """Return where the ledger is; None if there is none. Each shard has its own."""
     if request.single or params["ledger"] == "none":
         return None
-    return located(params["ledger"]) if params["ledger"] else request.output / LEDGER
+    path = located(params["ledger"]) if params["ledger"] else request.output / LEDGER
+    return request.shard.path_for(path) if request.shard else path
+
+
+def _status_command(params: Mapping[str, Any], request: Request) -> str:
+    """Return the command that lists failures."""
+    import shlex
+
+    command = ["ffprep", "status", str(request.output), "--failed"]
+    command += ["--ledger", params["ledger"]] if params["ledger"] else []
+    return shlex.join(command)
 
 
 def _require_no_contradiction(spec: Spec) -> None:

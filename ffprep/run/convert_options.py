@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ffprep.core.location import Location
 from ffprep.core.policy import ClusterOptions, Policy, RerunOptions, ThrottleOptions
 from ffprep.library.plan import Request
 
@@ -26,13 +25,17 @@ class WorkerOptions:
 
 @dataclass(frozen=True, slots=True)
 class ReportOptions:
-    """What a run prints and logs. A `dry_run` prints what a run would do, and does nothing."""
+    """What a run prints and logs. A `dry_run` prints what a run would do, and does nothing.
+
+    `status_command` is a command that lists failures; "" if there is no ledger.
+    """
 
     json: bool = False
     quiet: bool = False
     verbose: bool = False
     log_file: Path | None = None
     log_format: str = "text"
+    status_command: str = ""
     dry_run: bool = False
 
 
@@ -49,9 +52,9 @@ class NotifyOptions:
 class ConvertOptions:
     """All options of `convert`.
 
-    `request` is what to make of which photos, `policy` the limits of one photo, `rerun` what is
-    converted again, `throttle` what is left to other programs, `workers` who converts, `reporting`
-    what is printed and logged, `notify` what happens at the end, `depfile` the file for make.
+    `request` is what to convert, and to what; `policy` the limits of one photo; `rerun` what is converted
+    again; `throttle` what is left to other programs; `workers` who converts; `reporting` what is printed
+    and logged; `notify` what happens at the end; `depfile` the file for make.
     """
 
     request: Request
@@ -62,14 +65,3 @@ class ConvertOptions:
     reporting: ReportOptions = field(default_factory=ReportOptions)
     notify: NotifyOptions | None = None
     depfile: "Depfile | None" = None
-
-    @property
-    def ledger(self) -> Location | None:
-        """The path of this run's ledger. A shard has one of its own, beside the others'."""
-        ledger, shard = self.rerun.ledger, self.request.shard
-        return shard.path_for(ledger) if ledger and shard else ledger
-
-    @property
-    def dry_run(self) -> bool:
-        """Whether the run only prints what it would do."""
-        return self.reporting.dry_run

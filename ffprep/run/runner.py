@@ -208,7 +208,7 @@ class Run:
                 continue
             triage = self._classify(item)
             folders = {os.path.dirname(pending.job.output) for pending in triage.pending}
-            if folders and not self.options.dry_run:
+            if folders and not self.options.reporting.dry_run:
                 if not swept:
                     sweep_temp_dir()
                     # A run with --cluster has a temporary file in the output folder itself.
@@ -233,8 +233,12 @@ class Run:
             from ffprep.ledger.prune import Pruning
 
             pruning = Pruning(freshness, folders, lambda: processes.stopped)
-            yield from pruning.results(remove=not options.dry_run)
-        if options.rerun.retry is not Retry.ONLY and not options.dry_run and not self._stopped:
+            yield from pruning.results(remove=not options.reporting.dry_run)
+        if (
+            options.rerun.retry is not Retry.ONLY
+            and not options.reporting.dry_run
+            and not self._stopped
+        ):
             # A photo that was not selected was not met in this run, but it is not gone.
             complete = options.request.selection.all
             freshness.forget_failures(
@@ -299,7 +303,7 @@ def _locked_output(
     request, processes = options.request, converter.processes
     with ExitStack() as stack:
         writable = True
-        if not request.single and not options.dry_run:
+        if not request.single and not options.reporting.dry_run:
             try:
                 lock = storage_of(options.request.output).lock(
                     request.output, options.rerun.wait, request.shard, lambda: processes.stopped
@@ -319,7 +323,7 @@ def _connected_cluster(
     options: ConvertOptions, converter: Converter, warn: Callable[[str], None]
 ) -> Iterator["Cluster | None"]:
     """Connect to the cluster, if one is asked for. Every error ends the run."""
-    if options.workers.cluster is None or options.dry_run:
+    if options.workers.cluster is None or options.reporting.dry_run:
         yield None
         return
     from ffprep.run.dask_connect import connect_cluster
@@ -348,8 +352,10 @@ def _opened_ledger(
     with ExitStack() as stack:
         freshness = None
         try:
-            if options.ledger and (not options.dry_run or _exists(options.ledger)):
-                ledger = stack.enter_context(_open_ledger(options.ledger, options, warn))
+            if options.rerun.ledger and (
+                not options.reporting.dry_run or _exists(options.rerun.ledger)
+            ):
+                ledger = stack.enter_context(_open_ledger(options.rerun.ledger, options, warn))
                 output, policy = options.request.output, options.policy
                 real = real_folder(os.fspath(output)).rstrip("/") or "/"
                 same = ledger.begin(Conditions(__version__, ffmpeg, policy.failure_terms, real))
@@ -358,7 +364,7 @@ def _opened_ledger(
             stack.close()
             output = options.request.output
             if not os.path.isdir(output) or (
-                options.ledger and output not in options.ledger.parents
+                options.rerun.ledger and output not in options.rerun.ledger.parents
             ):
                 raise
             cause = error.cause if isinstance(error, LedgerUnusable) else reason(error)
@@ -374,14 +380,12 @@ def _continue_without_ledger(
     Raises EnvironmentFault if it must not: with a ledger elsewhere, or with --retry-failed.
     """
     output = options.request.output
-    if options.ledger is None:
+    if options.rerun.ledger is None:
         warn(f"cannot lock {output}: {cause}; another run may write there at the same time")
         return
-    if output not in options.ledger.parents:
+    if output not in options.rerun.ledger.parents:
         raise EnvironmentFault(f"cannot lock {output}: {cause}; allow ffprep to write there")
-    problem = (
-        f"cannot {'read' if options.dry_run else 'write'} the ledger {output / FOLDER}: {cause}"
-    )
+    problem = f"cannot {'read' if options.reporting.dry_run else 'write'} the ledger {output / FOLDER}: {cause}"
     if options.rerun.retry is Retry.ONLY:
         raise EnvironmentFault(f"{problem}; --retry-failed needs the ledger")
     warn(f"{problem}; the next run will convert everything again")
@@ -402,7 +406,7 @@ def _exists(ledger: Location) -> bool:
 
 
 def _open_ledger(path: Location, options: ConvertOptions, warn: Callable[[str], None]) -> Ledger:
-    fsync, read_only = options.policy.fsync, options.dry_run
+    fsync, read_only = options.policy.fsync, options.reporting.dry_run
     if storage_of(path).is_local:
         return Ledger(Path(path), warn, fsync, read_only)
     from ffprep.ledger.remote import RemoteLedger

@@ -4,14 +4,20 @@ import os
 import time
 from bisect import insort
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ffprep.core.job import FreshCount, Result, Status
 from ffprep.core.location import Location
 from ffprep.errors import ExitCode, FfprepError, Interrupted, Kind
+
+if TYPE_CHECKING:
+    from ffprep.conversion.converter import Converter
+    from ffprep.run.convert_options import ConvertOptions
+    from ffprep.run.runner import Run
 
 NAMED = 10
 """How many failures, and how many warnings, are kept to be named at the end of a run."""
@@ -125,3 +131,60 @@ def _keep(first: list[Result], result: Result) -> None:
     """Keep the first results by name: they come in another order in every run."""
     insort(first, result, key=lambda each: os.fspath(each.source))
     del first[NAMED:]
+
+
+@contextmanager
+def started(
+    options: "ConvertOptions",
+    converter: "Converter",
+    summary: RunSummary,
+    warn: Callable[[str], None],
+) -> "Iterator[Run]":
+    """Prepare a run, and note in `summary` what is known before the first photo.
+
+    Raises as `open_run` does.
+    """
+    from ffprep.run.runner import open_run
+
+    with open_run(options, converter, warn) as run:
+        summary.total, summary.ffmpeg = run.plan.total, run.ffmpeg
+        summary.passed_over, summary.links = run.plan.passed_over, run.plan.links
+        if run.cluster:
+            summary.cluster = run.cluster.info
+        yield run
+
+
+@contextmanager
+def ending(run: "Run", summary: RunSummary) -> Iterator[None]:
+    """Kill all processes at the end of the block; record the end in `summary` and the ledger."""
+    try:
+        yield
+    except BaseException as error:
+        summary.break_off(error)
+        raise
+    finally:
+        run.converter.processes.stop()
+        run.end(summary.ended.value, summary.summary())
+
+
+def counted_results(
+    run: "Run",
+    summary: RunSummary,
+    interrupted: Callable[[], bool],
+    *,
+    each: bool = True,
+    abandon: Callable[[], None] | None = None,
+) -> Generator[Result | FreshCount, None, None]:
+    """Yield the results of a run, counted in `summary`; after the last one, note how the run ended.
+
+    `each` and `abandon` are those of `Run.results`. `interrupted` says whether the run was stopped
+    from outside, by a signal or by another thread.
+    """
+    with closing(run.results(each, abandon)) as results:
+        for result in results:
+            summary.count(result)
+            yield result
+    if interrupted():
+        summary.ended = RunEnd.INTERRUPTED
+    elif run.out_of_time and summary.unseen != 0:
+        summary.ended = RunEnd.TIME

@@ -248,7 +248,7 @@ def test_what_make_cannot_say_is_left_out_and_told(ffprep, tmp_path: Path) -> No
     ran = ffprep("convert", "in (1)", *common, cwd=tmp_path)
     assert ran.code == 0
     assert len(ran.err.splitlines()) == 3
-    assert "make has no word for in (1)/a;b.jpg" in ran.err
+    assert "make cannot express in (1)/a;b.jpg" in ran.err
     assert r"c\nd.jpg" in ran.err
     rules = (tmp_path / "out.d").read_text()
     assert rules.startswith("out: in\\ (1)/plain.jpg\nin\\ (1)/plain.jpg:\n")

@@ -1,4 +1,4 @@
-"""A photo that a program has in its hands: its bytes, or an open file, to a file of ffprep's own."""
+"""A photo as a program passes it: a path, its bytes, or an open file. The latter two are copied to a file."""
 
 import os
 from collections.abc import Awaitable, Coroutine, Iterator
@@ -22,17 +22,17 @@ class Readable(Protocol):
     """A binary file, or what reads like one."""
 
     def read(self, size: int = ..., /) -> bytes:
-        """Some bytes; none at the end."""
+        """Return some bytes; none at the end."""
 
 
 Source = PathLike | bytes | bytearray | memoryview | Readable
-"""A photo: the path of its file, its bytes, or a binary file, which is read from where it stands."""
+"""A photo: the path of its file, its bytes, or a binary file, which is read from its current position."""
 
 
 def copy(source: Any, place: Path, most: int, subject: str) -> None:
-    """Write what is no path to `place`: as many bytes as `most`, and few of what does not begin like a picture.
+    """Copy bytes, or a binary file, to `place`: at most `most` bytes, and only if it begins like a picture.
 
-    Raises PhotoError and UsageError, in which it is called `subject`, and EnvironmentFault on a full disk.
+    Raise PhotoError and UsageError, which call it `subject`, and EnvironmentFault on a full disk.
     """
     parts, count = _parts(source, subject), 0
     head = next(parts, b"")
@@ -42,21 +42,21 @@ def copy(source: Any, place: Path, most: int, subject: str) -> None:
         while head:
             count += file.write(head)
             if count > most:
-                words = f"has more than {most} bytes; raise --max-memory if it is to be trusted"
+                words = f"has more than {most} bytes; raise --max-memory if you trust it"
                 raise PhotoError(Kind.TOO_LARGE, f"{subject}: {words}")
             head = next(parts, b"")
 
 
 def _require_picture(source: Any, head: bytes, subject: str) -> None:
-    """Raise PhotoError where the first bytes are none of a picture's."""
+    """Raise PhotoError if the first bytes are not those of a picture."""
     if not head:
-        words = "there are no bytes in it"
+        problem = "it is empty"
         if not isinstance(source, _BYTES):
-            words = "nothing was left to read; if it was read, or written, before, call its seek(0)"
-        raise PhotoError(Kind.DAMAGED, f"{subject}: {words}")
+            problem = "no bytes left to read; if it was read or written before, call its seek(0)"
+        raise PhotoError(Kind.DAMAGED, f"{subject}: {problem}")
     if sniff(head) is None and _may_be_path(source):
-        words = "is no picture; bytes are a photo's content, and a path is text (see os.fsdecode)"
-        raise PhotoError(Kind.UNSUPPORTED, f"{subject}: {words}")
+        problem = "not a picture; bytes are a photo's content, a path is text (see os.fsdecode)"
+        raise PhotoError(Kind.UNSUPPORTED, f"{subject}: {problem}")
 
 
 def _may_be_path(source: Any) -> bool:
@@ -67,13 +67,13 @@ def _may_be_path(source: Any) -> bool:
 
 
 def _parts(source: Any, subject: str) -> Iterator[bytes]:
-    """The bytes of what is no path; of what is no picture, the first ones. Raises UsageError where there are none to be had."""
+    """Yield the bytes of a source; of one that is not a picture, the first ones. Raise UsageError."""
     if isinstance(source, _BYTES):
         yield bytes(source)
         return
     if not hasattr(source, "read"):
-        words = "a photo is a path, bytes, or a binary file"
-        raise UsageError(f"{words}, and not {type(source).__name__}")
+        expected = "a photo is a path, bytes, or a binary file"
+        raise UsageError(f"{expected}, and not {type(source).__name__}")
     head = b""
     while len(head) < HEAD_BYTES and (part := _read(source, subject)):
         head += part
@@ -87,9 +87,9 @@ def _read(source: Readable, subject: str) -> bytes:
         part: Any = source.read(_PIECE)
     except UnsupportedOperation:
         raise UsageError(f"{subject}: the file is not open for reading") from None
-    except OSError as error:  # the caller's own file, and not one that is written here
-        words = f"cannot be read: {error.strerror or error}"
-        raise PhotoError(Kind.IO, f"{subject}: {words}") from None
+    except OSError as error:  # of the caller's file
+        problem = f"cannot be read: {error.strerror or error}"
+        raise PhotoError(Kind.IO, f"{subject}: {problem}") from None
     if isinstance(part, _BYTES):
         return bytes(part)
     raise UsageError(f"{subject}: {_instead_of_bytes(part)}")
@@ -97,19 +97,22 @@ def _read(source: Readable, subject: str) -> bytes:
 
 def _instead_of_bytes(part: object) -> str:
     if isinstance(part, str):
-        return "the file gives text; open it in binary mode, as in open(path, 'rb')"
+        return "the file returns text; open it in binary mode, as in open(path, 'rb')"
     if isinstance(part, Awaitable):
         if isinstance(part, Coroutine):
-            part.close()  # or Python warns that nobody awaited it
-        return "its read() is to be awaited; hand over the file below (an UploadFile's .file), or the bytes"
+            part.close()  # else Python warns that it was never awaited
+        return (
+            "its read() is a coroutine; pass the file below (.file of an UploadFile), or the bytes"
+        )
     if part is None:
-        return "the file does not wait for its bytes; make it blocking, or hand over the bytes"
-    return f"its read() gives {type(part).__name__}, and not bytes"
+        return "its read() returned None; make the file blocking, or pass the bytes"
+    return f"its read() returns {type(part).__name__}, and not bytes"
 
 
 def name_of(source: object) -> str:
-    """What a file says it is called, without folders; nothing where that is no name for a file here."""
-    # An upload (of Flask, of Starlette) has the name of its form's field in `name`. Not by getattr: gzip's warns.
+    """Return the name that a file object has, without folders; "" if it is not usable as a file name."""
+    # An upload of Flask or Starlette has its file name in `filename`, and the form field's in `name`.
+    # Not by getattr: that of gzip warns.
     name = getattr(source, "__dict__", {}).get("filename") or getattr(source, "name", None)
     name = os.path.basename(name.replace("\\", "/")) if isinstance(name, str) else ""
     name = "".join(c if c.isprintable() or "\udc80" <= c <= "\udcff" else "_" for c in name)

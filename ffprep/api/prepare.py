@@ -1,4 +1,4 @@
-"""`prepare`: one photo, from a file or from memory, to a picture in memory."""
+"""`prepare`: convert one photo, from a file or from memory, to a picture in memory."""
 
 import os
 from collections.abc import Mapping
@@ -30,13 +30,13 @@ from ffprep.system.tempfiles import sweep_temp_dir, temporary_beside, working_fo
 
 @dataclass(frozen=True, slots=True)
 class _Original:
-    """The file that a photo is in: which version of it was read, and its path where that is known."""
+    """The file of a photo: the version that was read, and its path if that is known."""
 
     stamp: FileStamp
     path: Path | None = None
 
     def is_at(self, output: Path) -> bool:
-        """Whether it lies there: as it was read, or another version of it."""
+        """Return whether the file at `output` is this one, as it was read or modified since."""
         with suppress(OSError):
             there = os.stat(output)
             own = self.path and os.path.exists(self.path) and os.path.samefile(self.path, output)
@@ -46,11 +46,11 @@ class _Original:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A picture of the size that was asked for, decoded again and found right.
+    """A picture of the size asked for, decoded again and checked.
 
-    `data` is the whole file, `format` is jpeg, png or webp, `mime` its media type. `name` is the photo's name with
-    the format's suffix, or that of the `names` that were asked for. `warnings` are sentences, of enlarging most of all. `source` is the
-    photo's path or URL, where it has one.
+    `data` is the whole file; `size` is in pixels; `format` is jpeg, png or webp. `name` is the photo's
+    name with the suffix of the format, or by the template `names`. `warnings` are sentences, mostly
+    about enlarging. `source` is the photo's path or URL, if it has one.
     """
 
     data: bytes = field(repr=False)
@@ -63,22 +63,24 @@ class Prepared:
 
     @property
     def mime(self) -> str:
-        """Such as `image/jpeg`."""
+        """The media type, such as `image/jpeg`."""
         return f"image/{self.format}"
 
     def upload(self) -> tuple[str, bytes, str]:
-        """Name, bytes and media type, as the openai SDK and other HTTP clients take a file.
+        """Return name, bytes and media type: a file for the openai SDK and other HTTP clients.
 
-        Bytes alone would be sent as application/octet-stream, which servers refuse.
+        They send bytes alone as application/octet-stream, which servers refuse.
         """
         name = "".join(c if c.isprintable() else "?" for c in self.name)
         return name.encode(errors="replace").decode(), self.data, self.mime
 
     def save(self, path: PathLike) -> Path:
-        """Write it, whole or not at all; where a file is, it is replaced. Into a folder, or what ends in a slash, by its `name`.
+        """Write the picture atomically, over an existing file too; return its path.
 
-        The path written. Raises UsageError for the photo itself, and for the suffix of another format; PhotoError or
-        EnvironmentFault where it cannot be written.
+        In a folder, and under a path that ends in a slash, the file is called `name`.
+
+        Raises UsageError if `path` is the photo itself or has the suffix of another format, PhotoError
+        or EnvironmentFault if it cannot be written.
         """
         output = Path(path) / self.name if names_folder(path) else Path(path)
         self.require_savable(output)
@@ -88,18 +90,18 @@ class Prepared:
         return output
 
     def require_savable(self, output: Path) -> None:
-        """Raise UsageError where it is not to be written there."""
+        """Raise UsageError if the picture must not be written there."""
         named = output_format_of(output.suffix)
         if named and named.name != self.format:
             raise UsageError(
-                f"{output} is named like {named.name}, and the picture is {self.format}"
+                f"{output} has the suffix of {named.name}, but the picture is {self.format}"
             )
         if self._original and self._original.is_at(output):
             raise UsageError(f"{output} is the photo itself, and sources are never overwritten")
 
 
 def names_folder(path: PathLike) -> bool:
-    """Whether a path is a folder's, by what is there or by its end. Raises UsageError for what is no path."""
+    """Return whether a path is an existing folder, or ends in a slash. Raise UsageError if it is not a path."""
     text = keywords.path_text("path", path)
     return text.endswith(("/", os.sep)) or os.path.isdir(text)
 
@@ -112,11 +114,13 @@ def prepare(
     target: str | None = None,
     **options: Unpack[Options],
 ) -> Prepared:
-    """Make of one photo a picture of exactly `size`, or of the one that `target` names.
+    """Convert one photo to exactly `size` (width and height in pixels), or to the size of `target`.
 
-    The options are those of `ffprep.options.keywords.Options`: those of `ffprep convert`, with its defaults. No file is left behind. May be called from several threads
-    at a time. Raises UsageError (a ValueError) for options that make no sense, PhotoError, whose `kind` tells
-    why, for a photo that cannot be converted, and EnvironmentFault where none can.
+    The options are those of `ffprep.options.keywords.Options`: those of `ffprep convert`, with its
+    defaults. No file is left behind. Several threads may call it at a time.
+
+    Raises UsageError (a ValueError) for options that contradict one another; PhotoError, whose `kind`
+    is the reason, if the photo cannot be converted; EnvironmentFault if no photo can.
     """
     keywords.require_known(options, Options)
     with keywords.errors_for_python():
@@ -137,7 +141,7 @@ def _prepared(source: Source, words: Mapping[str, Any]) -> Prepared:
         (job,) = Plan.of(options.request).jobs()
         if isinstance(job, Result):
             raise _error(job, subject)
-        # In a thread of its own, where no Ctrl-C of the program's can come between a process and its end.
+        # In its own thread, where no Ctrl-C can come between the start of a process and its end.
         with closing(
             Converter(find(options.workers.ffmpeg), options.policy, streams=False)
         ) as converter:
@@ -167,7 +171,7 @@ def _parsed(photo: str, output: str, words: Mapping[str, Any]) -> ConvertOptions
 
 
 def require_readable(options: Options) -> None:
-    """Raise UsageError where the value of an option, by itself, makes no sense."""
+    """Raise UsageError if the value of an option cannot be read."""
     keywords.read(convert_command, {**options, "sources": ["photo"], "output": "out"})
 
 
@@ -178,26 +182,25 @@ def _error(result: Result, subject: str) -> PhotoError:
 
 @cache
 def _sweep_once() -> None:
-    """Remove what killed processes left, as each run does."""
+    """Remove temporary files of killed processes, as each run does."""
     sweep_temp_dir()
 
 
 def _place(source: Source, folder: Path) -> tuple[str, str]:
-    """A source's path, also where it is yet to be copied there, and what it is called in errors. Raises UsageError."""
+    """Return the path of a source, or to copy it to, and its name for errors. Raise UsageError."""
     if isinstance(source, str | os.PathLike):
         path = keywords.path_text("source", source)
         if os.path.isdir(path):
-            words = "is a folder; prepare takes one photo, and convert takes folders"
-            raise UsageError(f"{path} {words}")
+            raise UsageError(f"{path} is a folder; use ffprep.convert for folders")
         return os.path.join(".", path) if path == "-" else path, path
     name = name_of(source)
     return str(folder / "in" / (name or "picture")), name or "the photo"
 
 
 def _original(source: Any) -> _Original | None:
-    """The file that a source is in, as it is now; None where it is in none that can be told."""
+    """Return the file of a source, as it is now; None if it has none, or an unknown one."""
     named = source if isinstance(source, str | os.PathLike) else getattr(source, "name", None)
-    if named is None:  # maybe in memory, and `fileno` would put it into a file
+    if named is None:  # maybe in memory: `fileno` of a SpooledTemporaryFile would write it to disk
         return None
     path = Path(os.path.abspath(named)) if isinstance(named, str | os.PathLike) else None
     with suppress(OSError, ValueError, TypeError, AttributeError):

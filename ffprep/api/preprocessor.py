@@ -1,4 +1,4 @@
-"""`Preprocessor`: one size, or one of a target's, held for many photos."""
+"""`Preprocessor`: a size or a target, and options, for many photos."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -17,13 +17,14 @@ from ffprep.options.keywords import Options, PathLike, SizeLike
 
 
 class Preprocessor:
-    """Makes every photo a picture of one size, or of the one that a target's bounds have for it.
+    """Converts every photo to one size, or to the size that a target's bounds allow it.
 
-    `target` is NAME/SIZE of a target; its NAME alone, if it has one size, or bounds and no list, where each photo has
-    a size of its own; a size by its name, such as `landscape_720p`; or `1280x720`. Of a target that is named, the rules for formats,
-    bytes and alpha hold too. `size` is None where each photo has its own. Options hold for every photo, where a call does not say
-    otherwise; each of them is read at once. Safe to use from several threads. Raises UsageError, which is a ValueError, that names the
-    sizes there are.
+    `target` is one of: `1280x720`; NAME/SIZE of a target; NAME alone, if the target has one size, or
+    bounds, by which each photo gets its own size; the name of a size, such as `landscape_720p`. For a
+    named target, its rules for formats, bytes and alpha hold too. `options` hold for every photo, unless
+    a call overrides them. Several threads may use it.
+
+    Raises UsageError (a ValueError) that names the sizes there are, or for a bad option.
     """
 
     def __init__(self, target: SizeLike, **options: Unpack[Options]) -> None:
@@ -31,12 +32,12 @@ class Preprocessor:
         with keywords.errors_for_python():
             require_readable(options)
             files = keywords.several("targets", options.get("targets"))
-            self._target = _meant(target, list(map(Path, files)))
+            self._target = _find(target, list(map(Path, files)))
         self._options: Options = options
 
     @property
     def size(self) -> Size | None:
-        """The one size there is."""
+        """The size in pixels; None if each photo has its own."""
         return self._target.only_size if self._target.sizes else None
 
     def __repr__(self) -> str:
@@ -46,34 +47,34 @@ class Preprocessor:
     def prepare(
         self, source: Source, mode: str | None = None, **options: Unpack[Options]
     ) -> Prepared:
-        """As the function of this name does, at this size."""
-        said = self._options.copy()
-        said.update(options)
+        """Convert one photo, as `ffprep.prepare` does."""
+        merged = self._options.copy()
+        merged.update(options)
         if not self._target.name:
-            return prepare(source, self.size, mode, **said)
+            return prepare(source, self.size, mode, **merged)
         at = f"/{self.size}" if self.size else ""
-        return prepare(source, mode=mode, target=self._target.name + at, **said)
+        return prepare(source, mode=mode, target=self._target.name + at, **merged)
 
     def cover(self, source: Source, **options: Unpack[Options]) -> Prepared:
-        """Fill the frame, and cut what overflows."""
+        """Fill the frame, and cut off what overflows."""
         return self.prepare(source, "cover", **options)
 
     def pad(self, source: Source, **options: Unpack[Options]) -> Prepared:
-        """Show the whole photo, with bars in the colour `background`."""
+        """Show the whole photo, with bars of the color `background`."""
         return self.prepare(source, "pad", **options)
 
     def blur(self, source: Source, **options: Unpack[Options]) -> Prepared:
-        """Show the whole photo, in front of a blurred copy that fills the frame."""
+        """Show the whole photo before a blurred copy that fills the frame."""
         return self.prepare(source, "blur", **options)
 
     def stretch(self, source: Source, **options: Unpack[Options]) -> Prepared:
-        """Force the photo into the frame; proportions are lost."""
+        """Stretch the photo to the frame, without keeping its aspect ratio."""
         return self.prepare(source, "stretch", **options)
 
     def to_bytes(
         self, source: Source, mode: str | None = None, **options: Unpack[Options]
     ) -> bytes:
-        """The picture's file, in memory; `format` and `quality` are the options to know."""
+        """Return the bytes of the picture; see the options `format` and `quality`."""
         return self.prepare(source, mode, **options).data
 
     def process_and_save(
@@ -83,27 +84,27 @@ class Preprocessor:
         output_path: PathLike | None = None,
         **options: Unpack[Options],
     ) -> Path:
-        """Write the picture; its path.
+        """Write the picture and return its path.
 
-        To `output_path`, whose suffix says the format. Without one, beside the photo, or in `output_path` if that is a
-        folder, as `{stem}_{width}x{height}{suffix}`, in the photo's format where ffprep writes that. Raises
-        as `prepare` and `Prepared.save` do.
+        The suffix of `output_path` determines the format. If `output_path` is a folder, or None for the
+        photo's folder, the name is `{stem}_{width}x{height}{suffix}`, and the format that of the photo,
+        if ffprep writes it. Raises as `prepare` and `Prepared.save` do.
         """
         photo = keywords.path_text("path", path)
         output = Path(photo).parent if output_path is None else Path(output_path)
         into_folder = output_path is None or names_folder(output_path)
-        said = Options(format=self._own_format(path) if into_folder else _format_of(output))
-        said.update(self._options)
-        said.update(options)
-        picture = self.prepare(path, mode, **said)
+        merged = Options(format=self._own_format(path) if into_folder else _format_of(output))
+        merged.update(self._options)
+        merged.update(options)
+        picture = self.prepare(path, mode, **merged)
         if into_folder:
             named = Path(picture.name)
             plain = f"{named.stem}_{picture.size}{named.suffix}"
-            output /= picture.name if said.get("names") else plain
+            output /= picture.name if merged.get("names") else plain
         return picture.save(output)
 
     def _own_format(self, path: PathLike) -> str | None:
-        """The photo's own, where ffprep writes that, and the target takes it."""
+        """Return the photo's own format, if ffprep writes it and the target accepts it."""
         if OUTPUT_FORMATS.keys() <= set(self._target.formats):
             return "same"
         own = output_format(Path(path))
@@ -117,11 +118,10 @@ def _format_of(output: Path) -> str:
     return format.name
 
 
-def _meant(target: SizeLike, files: list[Path]) -> Target:
-    """What is meant, with the user's own targets and those in `files`; without a name where it is a size alone.
+def _find(target: SizeLike, files: list[Path]) -> Target:
+    """Return the Target, which has no name if it is a size alone. Raise UsageError.
 
-    The user's own are read only where it is nothing else: a program that asks for none has nothing to do with them. Raises
-    UsageError.
+    The user's own file of targets is read last: a program that does not use it must not fail by it.
     """
     text = str(target) if isinstance(target, Size) else keywords.text_of("size", target)
     with suppress(UsageError):
@@ -137,14 +137,14 @@ def _meant(target: SizeLike, files: list[Path]) -> Target:
     if found := _labelled(text, known):
         return found
     labels = ", ".join(sorted({f"{label} ({size})" for t in known for label, size in t.sizes}))
-    words = f"{text!r} is no size; write width x height, such as 1280x720, a target/size, or one of"
+    words = f"{text!r} is not a size; write 1280x720, TARGET/SIZE, or one of"
     raise UsageError(f"{words}: {labels}")
 
 
 def _labelled(label: str, targets: list[Target]) -> Target | None:
-    """The size of that name; None where no target has one. Raises UsageError where it stands for several."""
+    """Return the size of that name; None if there is none. Raise UsageError if several have it."""
     named = [(each, size) for each in targets for own, size in each.sizes if own == label]
     if len({size for _, size in named}) > 1:
         which = ", ".join(f"{each.name}/{label} ({size})" for each, size in named)
-        raise UsageError(f"{label!r} stands for several sizes; say which one: {which}")
+        raise UsageError(f"{label!r} is the name of several sizes; write one of {which}")
     return Target.of_size(named[0][1]) if named else None

@@ -1,4 +1,4 @@
-"""Options of `convert` that a file says: its keys, where it is looked for, whose fault a bad value is."""
+"""Options of `convert` in ffprep.toml: which keys, where the file is, and who gave a bad value."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -14,57 +14,57 @@ from ffprep.options.types import PATH, ParsedOrPath, PathOr
 if TYPE_CHECKING:
     from ffprep.config.job_file import Config, Key, Settings, ValueKind
 
-# What reads files is imported where there is one to be read.
+# The modules that read TOML are imported only if there is a file to read.
 
 FILE = "ffprep.toml"
 COMMAND_LINE = "command line"
 NOT_OF_A_FILE = ("config", "dry_run")
-"""A file names no other file, and does what it says."""
+"""Options that a file must not set."""
 
 CONFIG = click.option(
     "--config",
     type=PATH,
     metavar="FILE",
-    help="Take the options of [defaults] in this ffprep.toml, where the command line says nothing.",
+    help="Read options from [defaults] in this ffprep.toml; the command line wins.",
 )
 
 
 class ConfigCommand(InSections):
-    """A command whose options may come from a file too: from `--config`, or as `ctx.obj`, Settings."""
+    """A command whose options may come from a file: that of `--config`, or Settings in `ctx.obj`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Read the command line, over what the file says."""
-        words = words_in(self, ctx, args)
-        if file := words.get("config"):
-            ctx.obj = said_in(words).over(read(Path(file), self).defaults)
+        """Parse the command line, with the file as its defaults."""
+        given = unparsed_options(self, ctx, args)
+        if file := given.get("config"):
+            ctx.obj = as_settings(given).over(read(Path(file), self).defaults)
             ctx.default_map = ctx.obj.values
         ctx.params["photos"] = ctx.obj.photos if ctx.obj else {}
         try:
             return super().parse_args(ctx, args)
         except click.BadParameter as error:
             if ctx.obj is not None:
-                _blame_the_file(ctx.obj, error)
+                _raise_for_file(ctx.obj, error)
             raise
 
 
-def words_in(command: click.Command, ctx: click.Context, args: list[str]) -> dict[str, Any]:
-    """The options that a command line says, as it says them."""
+def unparsed_options(command: click.Command, ctx: click.Context, args: list[str]) -> dict[str, Any]:
+    """Return the options of a command line, unparsed."""
     found, _, _ = command.make_parser(ctx).parse_args(list(args))
     names = [str(p.name) for p in command.params if isinstance(p, click.Option)]
     return {name: found[name] for name in names if name in found}
 
 
-def said_in(words: Mapping[str, Any]) -> "Settings":
-    """The words of a command line as Settings."""
+def as_settings(options: Mapping[str, Any]) -> "Settings":
+    """Return the options of a command line as Settings."""
     from ffprep.config.job_file import Setting, Settings
 
-    return Settings("", {name: Setting(word, COMMAND_LINE) for name, word in words.items()})
+    return Settings("", {name: Setting(value, COMMAND_LINE) for name, value in options.items()})
 
 
 def read(path: Path | None, command: click.Command) -> "Config":
-    """The file of that name, else the one in this folder, else the one in the user's configuration.
+    """Read the file of that name, else the one in this folder, else in the user's configuration.
 
-    Raises EnvironmentFault where there is none, or where it is bad.
+    Raise EnvironmentFault if there is none, or for a mistake in it.
     """
     from ffprep.config import job_file as config
 
@@ -76,7 +76,7 @@ def read(path: Path | None, command: click.Command) -> "Config":
 
 
 def keys_of(command: click.Command) -> Mapping[str, "Key"]:
-    """The keys that a file may hold: the long names of a command's options, and its arguments."""
+    """Return the keys that a file may have: long names of options, and arguments."""
     return {
         name: _key(param)
         for param in command.params
@@ -86,7 +86,7 @@ def keys_of(command: click.Command) -> Mapping[str, "Key"]:
 
 
 def key_names(param: click.Parameter) -> list[str]:
-    """What an option is called in a file; the first name is the usual one."""
+    """Return the names of an option in a file; the first one is the usual one."""
     if isinstance(param, click.Argument):
         return [str(param.name)]
     return [name.removeprefix("--") for name in param.opts if name.startswith("--")]
@@ -96,7 +96,7 @@ def _key(param: click.Parameter) -> "Key":
     from ffprep.config.job_file import Key
 
     many = param.multiple or param.nargs != 1
-    return Key(str(param.name), _wants(param), many, partial(_names_path, param.type))
+    return Key(str(param.name), _value_kind(param), many, partial(_names_path, param.type))
 
 
 def _names_path(type: click.ParamType[Any], text: str) -> bool:
@@ -105,7 +105,7 @@ def _names_path(type: click.ParamType[Any], text: str) -> bool:
     return isinstance(type, click.Path)
 
 
-def _wants(param: click.Parameter) -> "ValueKind":
+def _value_kind(param: click.Parameter) -> "ValueKind":
     from ffprep.config.job_file import ValueKind
 
     if isinstance(param, click.Option) and param.is_flag and param.is_bool_flag:
@@ -117,8 +117,8 @@ def _wants(param: click.Parameter) -> "ValueKind":
     return ValueKind.TEXT_OR_NUMBER
 
 
-def _blame_the_file(settings: "Settings", error: click.BadParameter) -> None:
-    """Raise EnvironmentFault where it was a file that said a bad value, or should have said one."""
+def _raise_for_file(settings: "Settings", error: click.BadParameter) -> None:
+    """Raise EnvironmentFault if a value is bad, or missing, in a file and not on the command line."""
     param = error.param
     if param is None or param.name is None:
         return
@@ -131,6 +131,6 @@ def _blame_the_file(settings: "Settings", error: click.BadParameter) -> None:
 
 
 def default_of(option: click.Parameter) -> Any:
-    """What an option is where nobody says it, in the command line's words; None for nothing."""
+    """Return the default of an option as the command line would spell it; None for none."""
     value = option.default
     return value if isinstance(value, int | float | str | tuple) else None

@@ -1,7 +1,6 @@
-"""Options as Python's keywords: what there is, and its way to what the command line would have given.
+"""Options as Python keywords: their types, and how click reads them like a command line.
 
-The options themselves, their defaults and the reading of their values are the commands'; nothing of it is said
-here again.
+The options themselves, their defaults and the parsing of values are those of the commands.
 """
 
 import os
@@ -23,10 +22,11 @@ SizeLike = Size | str | tuple[int, int] | list[int]
 
 
 class Options(TypedDict, total=False):
-    """What an output must be, and what its making may take; as the command line's options of these names.
+    """What an output must be like, and the limits of one photo: command line options of the same names.
 
-    `focus` may be two fractions, of width and height, `crop_bounds` four; `background` three or four numbers from 0 to 255. `max_bytes` and
-    `max_memory` are in bytes, or texts such as "4MB"; `timeout` is in seconds a photo. What is None counts as not given.
+    `focus` may be two fractions, of width and height; `crop_bounds` four; `background` three or four
+    numbers from 0 to 255. `max_bytes` and `max_memory` are in bytes, or texts such as "4MB". `timeout`
+    is in seconds. None means not given.
     """
 
     targets: PathLike | Iterable[PathLike] | None
@@ -54,7 +54,10 @@ class Options(TypedDict, total=False):
 
 
 class RunOptions(Options, total=False):
-    """The same for many photos, with which of them take part, and what is done again; `wait` is in seconds."""
+    """Options for many photos: also which of them to convert, and what to convert again.
+
+    `wait` is in seconds.
+    """
 
     include: str | Iterable[str] | None
     exclude: str | Iterable[str] | None
@@ -75,7 +78,7 @@ class RunOptions(Options, total=False):
 
 
 class CheckOptions(TypedDict, total=False):
-    """What `check` goes by: the command's options of these names."""
+    """Command line options of `check`, of the same names."""
 
     targets: PathLike | Iterable[PathLike] | None
     follow_links: bool
@@ -85,87 +88,88 @@ class CheckOptions(TypedDict, total=False):
 
 
 def several(what: str, paths: PathLike | Iterable[PathLike] | None) -> list[str]:
-    """One path or many, as texts. Raises UsageError, in which they are called `what`."""
+    """Return one path or many as texts. Raise UsageError, which calls them `what`."""
     if paths is None:
         return []
     if isinstance(paths, str | os.PathLike) or not isinstance(paths, Iterable):
         paths = [paths]
     if isinstance(paths, bytes | bytearray | memoryview):
-        raise UsageError(f"{what}: bytes are no path; a path is text (see os.fsdecode)")
+        raise UsageError(f"{what}: bytes are not a path; a path is text (see os.fsdecode)")
     return [path_text(what, path) for path in paths]
 
 
 def path_text(what: str, path: object) -> str:
-    """A path as text. Raises UsageError, in which it is called `what`."""
+    """Return a path as text. Raise UsageError, which calls it `what`."""
     given = os.fspath(path) if isinstance(path, os.PathLike) else path
     if not isinstance(given, str):
-        words = f"a path is text or a pathlib.Path, and not {type(given).__name__}"
-        raise UsageError(f"{what}: {words}")
+        problem = f"a path is text or a pathlib.Path, and not {type(given).__name__}"
+        raise UsageError(f"{what}: {problem}")
     if "\0" in given:
-        raise UsageError(f"{what}: {given!r} has a NUL in it, and no path has")
+        raise UsageError(f"{what}: {given!r} contains a NUL, which no path can")
     return str.__str__(given)
 
 
-def read(command: "click.Command", words: Mapping[str, Any]) -> dict[str, Any]:
-    """What a command is given where its options and arguments are these keywords.
+def read(command: "click.Command", keywords: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters of a command whose options and arguments are these keywords.
 
-    Raises UsageError for values that make no sense, TypeError for unknown keywords.
+    Raise UsageError for values that cannot be read, TypeError for unknown keywords.
     """
     import click
 
     from ffprep.options.config_file import key_names
 
     params = {key.replace("-", "_"): p for p in command.params for key in key_names(p)}
-    said = {}
-    for word, value in words.items():
-        if word not in params:
-            raise TypeError(f"unexpected keyword argument {word!r}")
+    values = {}
+    for keyword, value in keywords.items():
+        if keyword not in params:
+            raise TypeError(f"unexpected keyword argument {keyword!r}")
         if value is not None:
-            said[str(params[word].name)] = _as_given(word, params[word], value)
+            values[str(params[keyword].name)] = _as_text(keyword, params[keyword], value)
     try:
-        return command.make_context(command.name, [], default_map=said).params
+        return command.make_context(command.name, [], default_map=values).params
     except click.BadParameter as error:
         name = key_names(error.param)[0].replace("-", "_") if error.param else ""
         raise UsageError(f"{name}: {error.message or 'nothing is named'}") from None
 
 
-def require_known(words: Iterable[str], known: type) -> None:
-    """Raise TypeError for a keyword that is none of these, as Python itself does."""
-    for word in words:
-        if word not in known.__annotations__:
-            raise TypeError(f"unexpected keyword argument {word!r}")
+def require_known(keywords: Iterable[str], known: type) -> None:
+    """Raise TypeError for a keyword that the TypedDict `known` does not have, as Python does."""
+    for keyword in keywords:
+        if keyword not in known.__annotations__:
+            raise TypeError(f"unexpected keyword argument {keyword!r}")
 
 
-def text_of(word: str, value: object) -> str:
-    """A value as the command line, or a file, would say it; `word` is its keyword. Raises UsageError."""
+def text_of(keyword: str, value: object) -> str:
+    """Return a value as the command line would spell it. Raise UsageError."""
     if isinstance(value, str | os.PathLike):
-        return path_text(word, value)
+        return path_text(keyword, value)
     if isinstance(value, tuple | list):
-        parts = [text_of(word, part) for part in value]
-        if word == "background":
+        parts = [text_of(keyword, part) for part in value]
+        if keyword == "background":
             return f"rgb{'a' * (len(parts) == 4)}({','.join(parts)})"
-        return ("x" if word == "size" else ",").join(parts)
-    # Texts are read more closely than numbers: `max_memory` has a lower bound there.
+        return ("x" if keyword == "size" else ",").join(parts)
+    # Click checks texts more strictly than numbers: `max_memory` has a lower bound there.
     if isinstance(value, Integral) and not isinstance(value, bool):
         return str(int(value))
     if isinstance(value, Real) and not isinstance(value, bool):
         return str(float(value))
-    raise UsageError(f"{word}: {value!r} is of no use here")
+    raise UsageError(f"{keyword}: {value!r} is not a usable value")
 
 
-def _as_given(word: str, param: "click.Parameter", value: Any) -> Any:
+def _as_text(keyword: str, param: "click.Parameter", value: Any) -> Any:
+    """Return a keyword's value as click's `default_map` takes it."""
     if getattr(param, "is_flag", False):
         if not isinstance(value, bool):
-            raise UsageError(f"{word}: {value!r} is neither True nor False")
+            raise UsageError(f"{keyword}: {value!r} is not True or False")
         return value
     if param.multiple or param.nargs != 1:
-        return several(word, value)
-    return value if isinstance(value, Size | Focus) else text_of(word, value)
+        return several(keyword, value)
+    return value if isinstance(value, Size | Focus) else text_of(keyword, value)
 
 
 @contextmanager
 def errors_for_python() -> Iterator[None]:
-    """Have errors speak of keywords, where they were written for a command line."""
+    """Rewrite errors, which name command line options, to name keywords."""
     try:
         yield
     except FfprepError as error:
@@ -174,11 +178,11 @@ def errors_for_python() -> Iterator[None]:
 
 
 def options_to_keywords(text: str) -> str:
-    """A sentence with keywords for options: `max_loss=` for `--max-loss`, `mode=auto` for `--mode auto`."""
+    """Replace options by keywords: `--max-loss` by `max_loss=`, `--mode auto` by `mode=auto`."""
     return _OPTION.sub(lambda match: match[1].replace("-", "_") + "=", text)
 
 
-_WORDS = ("size", "target", "mode", "ledger", *RunOptions.__annotations__)
+_KEYWORDS = ("size", "target", "mode", "ledger", *RunOptions.__annotations__)
 _OPTION = re.compile(
-    rf"(?<![\w-])--({'|'.join(_WORDS).replace('_', '-')})(?![\w-])( (?=[A-Z0-9']|auto|allow|none))?"
+    rf"(?<![\w-])--({'|'.join(_KEYWORDS).replace('_', '-')})(?![\w-])( (?=[A-Z0-9']|auto|allow|none))?"
 )

@@ -89,19 +89,22 @@ def test_options_are_checked_before_the_first_result(folder: Path) -> None:
         library.convert(folder, folder.parent / "out", "16x9", nice=5)  # type: ignore[call-arg]
     with pytest.raises(ValueError, match="which size"):
         library.check(folder)
-    for output, words in ((b"o", "output: b'o' is of no use"), (None, "output: nothing is named")):
+    for output, words in (
+        (b"o", "output: b'o' is not a usable value"),
+        (None, "output: nothing is named"),
+    ):
         with pytest.raises(ValueError, match=words):
             library.convert(folder, output, "16x9")  # type: ignore[arg-type]
     for sources, words in (
-        ([], "sources: no file"),
-        (b"a.jpg", "sources: bytes are no path"),
+        ([], "sources: name a file"),
+        (b"a.jpg", "sources: bytes are not a path"),
         (5, "sources: .* not int"),
         ([b"a.jpg"], "sources: .* not bytes"),
         ("a\0.jpg", "sources: .* NUL"),
     ):
         with pytest.raises(ValueError, match=words):
             library.convert(sources, folder.parent / "out", "16x9")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="paths: no file"):
+    with pytest.raises(ValueError, match="paths: name a file"):
         library.check([], "16x9")
     assert not (folder.parent / "out").exists()
 

@@ -69,7 +69,9 @@ def test_a_target_with_size_limits_gives_each_photo_its_size(photo: Path, empty_
 
 
 def test_an_ambiguous_size_name_lists_the_sizes(home: Path) -> None:
-    words = "'landscape' stands for several sizes.*/landscape .1024x576., .*/landscape .1280x720."
+    words = (
+        "'landscape' is the name of several sizes.*/landscape .1024x576., .*/landscape .1280x720."
+    )
     with pytest.raises(ValueError, match=words):
         library.Preprocessor("landscape")
 

@@ -173,7 +173,7 @@ def test_a_photo_is_no_place_to_tell_anything(
     ramp(20, 20).save(photo, "JPEG")
     before = photo.read_bytes()
     ran = ffprep("convert", photos, "-o", "out", "--size", "9x6", option, photo, cwd=tmp_path)
-    assert (ran.code, f"{option} {photo}: is a picture" in ran.err) == (2, True)
+    assert (ran.code, f"{option} {photo} is a photo" in ran.err) == (2, True)
     assert photo.read_bytes() == before
 
 

@@ -11,7 +11,14 @@ from ffprep.cli.commands.convert import parse_and_run
 from ffprep.cli.exit_codes import FINAL, report_error
 from ffprep.cli.reporting.text import print_json, printable, with_job
 from ffprep.errors import ExitCode, Interrupted, UsageError
-from ffprep.options.config_file import FILE, NOT_OF_A_FILE, key_names, read, said_in, words_in
+from ffprep.options.config_file import (
+    FILE,
+    NOT_OF_A_FILE,
+    as_settings,
+    key_names,
+    read,
+    unparsed_options,
+)
 from ffprep.options.convert import convert_parameters
 from ffprep.options.named_jobs import NamedJob, check_all, named_jobs
 from ffprep.options.shared import InSections
@@ -62,8 +69,8 @@ class ConfigOverrideCommand(InSections):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse the command line, and keep its words."""
         known = {param.name for param in convert_parameters.params}
-        words = words_in(self, ctx, args)
-        ctx.obj = said_in({name: words[name] for name in words if name in known})
+        given = unparsed_options(self, ctx, args)
+        ctx.obj = as_settings({name: given[name] for name in given if name in known})
         return super().parse_args(ctx, args)
 
 

@@ -1,4 +1,8 @@
-"""Photos to pictures of exactly the size asked for, with FFmpeg, and proved."""
+"""Resize photos to exactly the dimensions you ask for, with FFmpeg, and verify every output.
+
+The public names below are imported when they are first used. The command line begins in `ffprep.cli`,
+the Python functions in `ffprep.api`; packages import downwards only, as pyproject.toml lists them.
+"""
 
 from ffprep.version import __version__
 
@@ -22,7 +26,7 @@ __all__ = [
     "prepare",
 ]
 
-# Type checkers take it for True; to import `typing` for it would take ten times as long as all of this.
+# Type checkers take it for True. Importing `typing` would take ten times as long as this module.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ffprep.api.batch import Results, check, convert
@@ -40,7 +44,7 @@ if TYPE_CHECKING:
     )
     from ffprep.run.inspect import Finding
 
-_ROOMS = {
+_MODULES = {
     "api.batch": ("Results", "check", "convert"),
     "errors": (
         "EnvironmentFault",
@@ -65,11 +69,11 @@ _RENAMED = {"Answers": "Results", "Held": "OutputLocked"}
 def __getattr__(name: str) -> object:
     """Import a public name from its module when it is first asked for (PEP 562)."""
     name = _RENAMED.get(name, name)
-    for room, names in _ROOMS.items():
+    for module, names in _MODULES.items():
         if name in names:
             from importlib import import_module
 
-            return getattr(import_module(f"ffprep.{room}"), name)
+            return getattr(import_module(f"ffprep.{module}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

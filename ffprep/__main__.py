@@ -5,7 +5,7 @@ from typing import NoReturn
 
 
 def main() -> NoReturn:
-    """Run the command line; also while it is still being imported, Ctrl-C ends it without a word."""
+    """Run the command line. Ctrl-C ends it silently, even while it is still being imported."""
     try:
         from ffprep.cli import main as cli
     except KeyboardInterrupt:

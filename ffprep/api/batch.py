@@ -58,7 +58,10 @@ class Results(Iterator[Item]):
             return item
 
     def close(self) -> None:
-        """Stop every ffmpeg, and wait until unfinished files are removed. Any thread may call it, repeatedly."""
+        """Stop every ffmpeg, and wait until unfinished files are removed.
+
+        Any thread may call it, repeatedly.
+        """
         self._close()
 
     def __enter__(self) -> Self:
@@ -104,13 +107,13 @@ def convert(
 
     `output` is a file for one photo if it has the suffix of a picture, else a folder. The ledger is
     in that folder, or at the path `ledger`: what is up to date is `fresh` in the next call. With
-    `ledger=False`, everything is converted. A photo that fails is a Result with a `failure`, and the
-    others go on. To stop early, close the iterator, or drop it: every ffmpeg ends, and no unfinished
-    file is left. The options are those of `ffprep.options.keywords.RunOptions`.
+    `ledger=False`, everything is converted. A photo that fails is a Result with a `failure`, and
+    the others go on. To stop early, close the iterator, or drop it: every ffmpeg ends, and no
+    unfinished file is left. The options are those of `ffprep.options.keywords.RunOptions`.
 
     Raises UsageError (a ValueError) at once, for options that contradict one another. While it goes
-    on, raises OutputLocked if another run has the output folder, and EnvironmentFault if nothing can
-    be converted.
+    on, raises OutputLocked if another run has the output folder, and EnvironmentFault if nothing
+    can be converted.
     """
     keywords.require_known(options, RunOptions)
     ledger_option = {True: None, False: "none"}[ledger] if isinstance(ledger, bool) else ledger
@@ -159,9 +162,9 @@ def check(
 ) -> Results[Finding]:
     """Decode every picture among these files and in these folders. Yield a Finding for each, in order.
 
-    Its `broken` has a sentence for each rule of `target` that the picture breaks, or for its size if
-    that is not `size`; it is empty if the picture is right. Nothing is written. The options are those
-    of `ffprep.options.keywords.CheckOptions`.
+    Its `broken` has a sentence for each rule of `target` that the picture breaks, or for its size
+    if that is not `size`; it is empty if the picture is right. Nothing is written. The options are
+    those of `ffprep.options.keywords.CheckOptions`.
 
     Raises UsageError (a ValueError) at once, for options that contradict one another.
     """
@@ -180,7 +183,10 @@ def _findings(inspection: Inspection, target: Target) -> Generator[Finding, None
 
 
 def _paths(keyword: str, paths: PathLike | Iterable[PathLike]) -> list[str]:
-    """Return paths as texts. "-" is a file of that name, not stdin. Raise UsageError if there are none."""
+    """Return paths as texts.
+
+    "-" is a file of that name, not stdin. Raise UsageError if there are none.
+    """
     names = keywords.several(keyword, paths)
     if not names:
         raise UsageError(f"{keyword}: name a file or a folder")

@@ -1,4 +1,7 @@
-"""A photo as a program passes it: a path, its bytes, or an open file. The latter two are copied to a file."""
+"""A photo as a program passes it: a path, its bytes, or an open file.
+
+The last two are copied to a file.
+"""
 
 import os
 from collections.abc import Awaitable, Coroutine, Iterator
@@ -67,7 +70,10 @@ def _may_be_path(source: Any) -> bool:
 
 
 def _parts(source: Any, subject: str) -> Iterator[bytes]:
-    """Yield the bytes of a source; of one that is not a picture, the first ones. Raise UsageError."""
+    """Yield the bytes of a source; of one that is not a picture, the first ones.
+
+    Raise UsageError.
+    """
     if isinstance(source, _BYTES):
         yield bytes(source)
         return

@@ -48,9 +48,9 @@ class _Original:
 class Prepared:
     """A picture of the size asked for, decoded again and checked.
 
-    `data` is the whole file; `size` is in pixels; `format` is jpeg, png or webp. `name` is the photo's
-    name with the suffix of the format, or by the template `names`. `warnings` are sentences, mostly
-    about enlarging. `source` is the photo's path or URL, if it has one.
+    `data` is the whole file; `size` is in pixels; `format` is jpeg, png or webp. `name` is the
+    photo's name with the suffix of the format, or by the template `names`. `warnings` are
+    sentences, mostly about enlarging. `source` is the photo's path or URL, if it has one.
     """
 
     data: bytes = field(repr=False)
@@ -79,8 +79,8 @@ class Prepared:
 
         In a folder, and under a path that ends in a slash, the file is called `name`.
 
-        Raises UsageError if `path` is the photo itself or has the suffix of another format, PhotoError
-        or EnvironmentFault if it cannot be written.
+        Raises UsageError if `path` is the photo itself or has the suffix of another format,
+        PhotoError or EnvironmentFault if it cannot be written.
         """
         output = Path(path) / self.name if names_folder(path) else Path(path)
         self.require_savable(output)
@@ -101,7 +101,10 @@ class Prepared:
 
 
 def names_folder(path: PathLike) -> bool:
-    """Return whether a path is an existing folder, or ends in a slash. Raise UsageError if it is not a path."""
+    """Return whether a path is an existing folder, or ends in a slash.
+
+    Raise UsageError if it is not a path.
+    """
     text = keywords.path_text("path", path)
     return text.endswith(("/", os.sep)) or os.path.isdir(text)
 
@@ -119,8 +122,8 @@ def prepare(
     The options are those of `ffprep.options.keywords.Options`: those of `ffprep convert`, with its
     defaults. No file is left behind. Several threads may call it at a time.
 
-    Raises UsageError (a ValueError) for options that contradict one another; PhotoError, whose `kind`
-    is the reason, if the photo cannot be converted; EnvironmentFault if no photo can.
+    Raises UsageError (a ValueError) for options that contradict one another; PhotoError, whose
+    `kind` is the reason, if the photo cannot be converted; EnvironmentFault if no photo can.
     """
     keywords.require_known(options, Options)
     with keywords.errors_for_python():

@@ -19,10 +19,10 @@ from ffprep.options.keywords import Options, PathLike, SizeLike
 class Preprocessor:
     """Converts every photo to one size, or to the size that a target's bounds allow it.
 
-    `target` is one of: `1280x720`; NAME/SIZE of a target; NAME alone, if the target has one size, or
-    bounds, by which each photo gets its own size; the name of a size, such as `landscape_720p`. For a
-    named target, its rules for formats, bytes and alpha hold too. `options` hold for every photo, unless
-    a call overrides them. Several threads may use it.
+    `target` is one of: `1280x720`; NAME/SIZE of a target; NAME alone, if the target has one size,
+    or bounds, by which each photo gets its own size; the name of a size, such as `landscape_720p`.
+    For a named target, its rules for formats, bytes and alpha hold too. `options` hold for every
+    photo, unless a call overrides them. Several threads may use it.
 
     Raises UsageError (a ValueError) that names the sizes there are, or for a bad option.
     """
@@ -86,9 +86,9 @@ class Preprocessor:
     ) -> Path:
         """Write the picture and return its path.
 
-        The suffix of `output_path` determines the format. If `output_path` is a folder, or None for the
-        photo's folder, the name is `{stem}_{width}x{height}{suffix}`, and the format that of the photo,
-        if ffprep writes it. Raises as `prepare` and `Prepared.save` do.
+        The suffix of `output_path` determines the format. If `output_path` is a folder, or None for
+        the photo's folder, the name is `{stem}_{width}x{height}{suffix}`, and the format that of
+        the photo, if ffprep writes it. Raises as `prepare` and `Prepared.save` do.
         """
         photo = keywords.path_text("path", path)
         output = Path(photo).parent if output_path is None else Path(output_path)

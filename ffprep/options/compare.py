@@ -47,7 +47,10 @@ COMPARE = options(
 
 @dataclass(frozen=True, slots=True)
 class CompareOptions:
-    """All options of `compare`. `spec` is that of each picture on the sheet, in the first of `modes`."""
+    """All options of `compare`.
+
+    `spec` is that of each picture on the sheet, in the first of `modes`.
+    """
 
     photo: Path
     output: Path

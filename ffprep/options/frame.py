@@ -1,6 +1,7 @@
 """Sizes, targets, modes and formats, as options name them: --size, --target, --targets, --mode, --scene, --filters.
 
-What the user has in the configuration folder is found too: `targets.toml`, and the folder `filters`.
+What the user has in the configuration folder is found too: `targets.toml`, and the folder
+`filters`.
 """
 
 import os
@@ -26,7 +27,10 @@ if TYPE_CHECKING:
 
 
 def read_target(size: Size | None, name: str | None, files: tuple[Path, ...] = ()) -> Target:
-    """Return the Target of --size or --target, from `files` too. Raise UsageError, EnvironmentFault."""
+    """Return the Target of --size or --target, from `files` too.
+
+    Raise UsageError, EnvironmentFault.
+    """
     require_one_frame(size, name)
     if size is not None:
         return Target.of_size(size)
@@ -44,7 +48,10 @@ def require_one_frame(size: Size | None, target: str | None) -> None:
 
 
 def target_files(files: tuple[Path, ...]) -> list[Path]:
-    """Return the user's own file of targets, if it exists, and the `files` of --targets. Raise UsageError."""
+    """Return the user's own file of targets, if it exists, and the `files` of --targets.
+
+    Raise UsageError.
+    """
     for file in files:
         if not os.path.exists(file) or os.path.isdir(file):
             raise UsageError(f"--targets {file}: there is no such file")
@@ -53,7 +60,10 @@ def target_files(files: tuple[Path, ...]) -> list[Path]:
 
 
 def filter_folders(folders: tuple[Path, ...]) -> list[Path]:
-    """Return the user's own folder of modes, if it exists, and the `folders` of --filters. Raise UsageError."""
+    """Return the user's own folder of modes, if it exists, and the `folders` of --filters.
+
+    Raise UsageError.
+    """
     for folder in folders:
         if not os.path.isdir(folder):
             raise UsageError(f"--filters {folder}: there is no such folder")

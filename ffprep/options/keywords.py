@@ -24,9 +24,9 @@ SizeLike = Size | str | tuple[int, int] | list[int]
 class Options(TypedDict, total=False):
     """What an output must be like, and the limits of one photo: command line options of the same names.
 
-    `focus` may be two fractions, of width and height; `crop_bounds` four; `background` three or four
-    numbers from 0 to 255. `max_bytes` and `max_memory` are in bytes, or texts such as "4MB". `timeout`
-    is in seconds. None means not given.
+    `focus` may be two fractions, of width and height; `crop_bounds` four; `background` three or
+    four numbers from 0 to 255. `max_bytes` and `max_memory` are in bytes, or texts such as "4MB".
+    `timeout` is in seconds. None means not given.
     """
 
     targets: PathLike | Iterable[PathLike] | None

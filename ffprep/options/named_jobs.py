@@ -65,7 +65,10 @@ class NamedJob:
 
 
 def named_jobs(config: Config, names: Sequence[str], overrides: Settings) -> list[NamedJob]:
-    """Return the jobs of these names, or all, each once. Raise EnvironmentFault for mistakes in the file."""
+    """Return the jobs of these names, or all, each once.
+
+    Raise EnvironmentFault for mistakes in the file.
+    """
     if not config.jobs:
         raise EnvironmentFault(f"{config.path} has no jobs; write a table [job.NAME]")
     return [_named_job(config, name, overrides) for name in dict.fromkeys(names or config.jobs)]

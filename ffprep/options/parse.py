@@ -64,7 +64,10 @@ def read_convert(params: Mapping[str, Any]) -> ConvertOptions:
 
 
 def read_request(params: Mapping[str, Any]) -> Request:
-    """Return what to convert, and to what, by the parameters of `convert` or `submit`. Raise UsageError."""
+    """Return what to convert, and to what, by the parameters of `convert` or `submit`.
+
+    Raise UsageError.
+    """
     sources = Sources.read(params["sources"], params["sources_from"], params["from_null"])
     if not params["output"]:
         raise UsageError("-o: OUT is empty; name a file or a folder")
@@ -122,7 +125,10 @@ def _spec(
 
 
 def _names(template: str, spec: Spec, target: Target) -> Names:
-    """Return the template for output names. Raise UsageError if it needs what only the photo decides."""
+    """Return the template for output names.
+
+    Raise UsageError if it needs what only the photo decides.
+    """
     names = Names(template)
     if spec.fallback and "mode" in names.fields:
         raise UsageError(
@@ -277,7 +283,10 @@ def _require_no_contradiction(spec: Spec) -> None:
 def _format(
     name: str | None, named: OutputFormat | None, output: Location, target: Target
 ) -> OutputFormat:
-    """Return the format: that of --format, else of OUT's suffix (`named`), else the target's. Raise UsageError."""
+    """Return the format: that of --format, else of OUT's suffix (`named`), else the target's.
+
+    Raise UsageError.
+    """
     if name == "same" and named is None:
         for each in OUTPUT_FORMATS.values():
             target.require_format(each)
@@ -294,7 +303,10 @@ def _format(
 
 
 def _max_bytes(asked: int | None, target: Target) -> int | None:
-    """Return the limit of an output's bytes. Raise UsageError if more is asked for than the target allows."""
+    """Return the limit of an output's bytes.
+
+    Raise UsageError if more is asked for than the target allows.
+    """
     if asked and target.max_bytes and asked > target.max_bytes:
         raise UsageError(f"--max-bytes {asked}: {target.name} takes {target.max_bytes} at most")
     return asked or target.max_bytes

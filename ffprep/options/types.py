@@ -144,7 +144,10 @@ _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "
 
 
 def read_bytes(text: str) -> int:
-    """Return the bytes of `300000`, `300kB`, `4MB` (powers of 1000) or `4MiB` (of 1024). Raise UsageError."""
+    """Return the bytes of `300000`, `300kB`, `4MB` (powers of 1000) or `4MiB` (of 1024).
+
+    Raise UsageError.
+    """
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmg]?i?)b?\s*", text.lower(), re.ASCII)
     if (
         not match

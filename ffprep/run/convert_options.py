@@ -52,9 +52,9 @@ class NotifyOptions:
 class ConvertOptions:
     """All options of `convert`.
 
-    `request` is what to convert, and to what; `policy` the limits of one photo; `rerun` what is converted
-    again; `throttle` what is left to other programs; `workers` who converts; `reporting` what is printed
-    and logged; `notify` what happens at the end; `depfile` the file for make.
+    `request` is what to convert, and to what; `policy` the limits of one photo; `rerun` what is
+    converted again; `throttle` what is left to other programs; `workers` who converts; `reporting`
+    what is printed and logged; `notify` what happens at the end; `depfile` the file for make.
     """
 
     request: Request

@@ -63,15 +63,15 @@ def test_an_endless_file_is_read_up_to_a_limit(photo: Path, empty_tmp: Path) -> 
         (io.BytesIO(), {}, library.PhotoError, "no bytes left to read; if it was read or"),
         (b"text", {}, library.PhotoError, "the photo: is not a picture that ffprep reads"),
         (b"trip/photo.jpg", {}, library.PhotoError, "a path is text (see os.fsdecode)"),
-        ("a\0b.jpg", {}, library.UsageError, "'a\\x00b.jpg' has a NUL in it"),
+        ("a\0b.jpg", {}, library.UsageError, "'a\\x00b.jpg' contains a NUL"),
         (
             NamedInBytes(),
             {},
             library.UsageError,
             "source: a path is text or a pathlib.Path, and not bytes",
         ),
-        (FileLike(bytearray()), {}, library.PhotoError, "nothing was left"),
-        (FileLike(None), {}, library.UsageError, "does not wait for its bytes"),
+        (FileLike(bytearray()), {}, library.PhotoError, "no bytes left to read"),
+        (FileLike(None), {}, library.UsageError, "make the file blocking"),
         (AsyncUpload(None), {}, library.UsageError, ".file of an UploadFile"),
         (
             io.FileIO(os.devnull, "w"),

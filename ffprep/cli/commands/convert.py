@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 def convert(**params: Any) -> None:
     """Resize photos to exactly the dimensions you ask for.
 
-    SOURCE is a file, a folder, a URL such as s3://photos/2024, or - for a list of them on stdin, one
-    per line.
+    SOURCE is a file, a folder, a URL such as s3://photos/2024, or - for a list of them on stdin,
+    one per line.
     """
     with Signals() as signals:
         sys.exit(parse_and_run(params, signals))

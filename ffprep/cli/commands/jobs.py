@@ -93,7 +93,10 @@ def run_jobs(ctx: click.Context, /, chosen: tuple[str, ...], every: bool, **para
 
 
 def _run_in_turn(jobs: Sequence[NamedJob]) -> int:
-    """Run all; return the gravest of their exit codes. If they are several, their messages begin with their names."""
+    """Run all; return the gravest of their exit codes.
+
+    If they are several, their messages begin with their names.
+    """
     codes = [_run(job, job.name if len(jobs) > 1 else "") for job in jobs]
     return min(codes, key=_GRAVEST_FIRST.index)
 

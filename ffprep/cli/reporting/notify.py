@@ -107,8 +107,8 @@ class RunReport:
 class Notifications:
     """The files to write and the command to run when a run has ended.
 
-    Raises UsageError for a metrics file that node_exporter would not read, EnvironmentFault for a file
-    that cannot be written: before the run, not after it.
+    Raises UsageError for a metrics file that node_exporter would not read, EnvironmentFault for a
+    file that cannot be written: before the run, not after it.
     """
 
     options: NotifyOptions

@@ -21,10 +21,8 @@ from ffprep.options.frame import read_target, target_files
 from ffprep.options.keywords import Options
 from ffprep.options.parse import read_request
 from ffprep.run.convert_options import ReportOptions
-from ffprep.submit.azure_jobs import AzureJobs
 from ffprep.submit.credentials import Credentials, read_credentials, require_key
 from ffprep.submit.openai_client import require_sdk
-from ffprep.submit.openai_videos import OpenAiVideos
 from ffprep.submit.polling import PollOptions
 from ffprep.submit.prepare_picture import PictureOptions
 from ffprep.submit.protocol import VideoApi, read_extra
@@ -39,10 +37,6 @@ _OPTION_FIELDS = {
     ),
 }
 """The fields of each protocol that options set, and that --extra must not set."""
-_APIS: dict[str, type[OpenAiVideos] | type[AzureJobs]] = {
-    "videos": OpenAiVideos,
-    "azure-v1": AzureJobs,
-}
 _PICTURE_KEYWORDS = (
     "targets filters quality subsampling lossless compression max_bytes colour metadata focus "
     "scene max_loss damaged upscale max_pixels max_memory ffmpeg"
@@ -115,7 +109,7 @@ def read_options(given: Mapping[str, Any]) -> SubmitOptions:
         require_key(credentials)
     polling = PollOptions(given["poll"], given["timeout"])
     clip = ClipOptions(credentials, polling, ffmpeg=given["ffmpeg"])
-    api = _APIS[credentials.protocol](credentials)
+    api = _video_api(credentials)
     read = _read_new if given["resume"] is None else _read_resumed
     options = read(given, clip, api)
     reporting = ReportOptions(
@@ -125,6 +119,17 @@ def read_options(given: Mapping[str, Any]) -> SubmitOptions:
         dry_run=given["dry_run"],
     )
     return replace(options, reporting=reporting, resume_options=_resume_options(given, credentials))
+
+
+def _video_api(credentials: Credentials) -> VideoApi:
+    """Return the API of the protocol, whose module is imported now."""
+    if credentials.protocol == "azure-v1":
+        from ffprep.submit.azure_jobs import AzureJobs
+
+        return AzureJobs(credentials)
+    from ffprep.submit.openai_videos import OpenAiVideos
+
+    return OpenAiVideos(credentials)
 
 
 def _resume_options(given: Mapping[str, Any], credentials: Credentials) -> tuple[str, ...]:

@@ -27,7 +27,7 @@ class SubmissionPool:
     run: Callable[[Submission], Outcome]
     workers: int
     stopped: Event
-    on_progress: Callable[[Iterable[Submission]], None]
+    on_progress: Callable[[Iterable[Submission]], None] | None = None
     on_wait: Callable[[float], None] = lambda _: None
     fault: EnvironmentFault | None = field(default=None, init=False)
     _running: dict["Future[Outcome]", Submission] = field(default_factory=dict)
@@ -69,7 +69,8 @@ class SubmissionPool:
         return self.fault is not None or self.stopped.is_set()
 
     def _wait(self) -> Iterator[Outcome]:
-        self.on_progress(self._running.values())
+        if self.on_progress:
+            self.on_progress(self._running.values())
         done, _ = wait(self._running, _WAIT_INTERVAL, FIRST_COMPLETED)
         for future in done:
             yield from self._collect(future)

@@ -29,7 +29,7 @@ def test_keys_and_passwords_are_neither_printed_nor_stored(
     monkeypatch.setenv("OPENAI_LOG", "debug")
     import imageio_ffmpeg
 
-    wrapper = tmp_path / "ffmpeg"  # which tells what it is given
+    wrapper = tmp_path / "ffmpeg"  # records its environment
     wrapper.write_text(
         f'#!/bin/sh\nenv >> {tmp_path}/environment\nexec {imageio_ffmpeg.get_ffmpeg_exe()} "$@"\n'
     )

@@ -22,15 +22,15 @@ def test_help_and_dry_run_work_without_the_sdk(home: Path, photo: Path, tmp_path
     asked = ["submit", photo, "--prompt", "waves", "--target", "sora-2/1280x720"]
     shown = run(*asked, "--dry-run")
     assert (shown.code, shown.err) == (0, "")
-    told = shown.out.decode()
+    printed = shown.out.decode()
     for words in (
         "POST https://api.openai.com/v1/videos",
         "Bearer ***",
         "model: sora-2",
         "seconds: 4",
     ):
-        assert words in told
-    assert "input_reference: photo.jpg, image/jpeg, 1280x720" in told
+        assert words in printed
+    assert "input_reference: photo.jpg, image/jpeg, 1280x720" in printed
     ran = run(*asked)
     assert (ran.code, "pip install 'ffprep[openai]'" in ran.err) == (3, True)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["home", "photo.jpg"]
@@ -48,7 +48,7 @@ def test_retry_after_may_be_a_date() -> None:
 
     from ffprep.submit.openai_client import header_seconds
 
-    told = header_seconds(
+    seconds = header_seconds(
         {"retry-after": formatdate(time.time() + 3600, usegmt=True)}, "retry-after"
     )
-    assert 3000 < (told or 0) <= 3600
+    assert 3000 < (seconds or 0) <= 3600

@@ -47,8 +47,8 @@ def test_framing_format_and_extra_fields_reach_the_server(
     )
     assert ran.code == 0, ran.err
     (line, last) = ran.lines
-    told = {key: line[key] for key in ("status", "output", "width", "height", "job", "error")}
-    assert told == {
+    printed = {key: line[key] for key in ("status", "output", "width", "height", "job", "error")}
+    assert printed == {
         "status": "done",
         "output": "photo.mp4",
         "width": 1280,

@@ -52,8 +52,8 @@ def test_json_reports_what_ends_the_run(ffprep, standin: Standin, photo: Path) -
     running = start(*single(photo, "--json"), stdout=subprocess.PIPE)
     until(lambda: standin.count("retrieve") > 1)
     running.terminate()
-    told, _ = running.communicate(timeout=120)
-    (line, _) = Ran(running.returncode, told.encode(), "").lines
+    printed, _ = running.communicate(timeout=120)
+    (line, _) = Ran(running.returncode, printed.encode(), "").lines
     assert (line["error"]["kind"], line["job"]) == ("interrupted", "video_0001")
     assert line["resume"].startswith("ffprep submit --resume video_0001")
 

@@ -188,10 +188,10 @@ def test_status_lists_submissions(ffprep, standin: Standin, photos: Path, tmp_pa
     clips = tmp_path / "clips"
     run = ["submit", photos, "-o", clips, "--size", "1280x720", "--prompt", "w", "--jobs", "1"]
     assert ffprep(*run, *QUICK, "--timeout", "6").code == 1
-    told = ffprep("status", clips).out.decode()
-    assert "submissions: 1 done, 1 failed, 1 submitted, 1 uncertain" in told
+    printed = ffprep("status", clips).out.decode()
+    assert "submissions: 1 done, 1 failed, 1 submitted, 1 uncertain" in printed
     for words in ("b.mp4  video_0002: job", "submitted  trip/c.mp4  video_0003", "no answer"):
-        assert words in told
+        assert words in printed
     (found,) = ffprep("status", clips, "--json").lines
     states = {each["clip"]: (each["state"], each["job"]) for each in found["submissions"]}
     assert states["a.mp4"] == ("done", "video_0001")

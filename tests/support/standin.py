@@ -244,7 +244,7 @@ class _Handler(BaseHTTPRequestHandler):
             parts = self._record(operation, headers, body)
             if "transfer-encoding" in headers:
                 self.close_connection = True
-                raise Refusal(411, "The length of the body is not told.")
+                raise Refusal(411, "The length of the body is missing.")
             if protocol is None:
                 raise Refusal(404, f"Invalid URL ({self.command} {url.path})")
             protocol.admit(headers, parse_qs(url.query), self.server.key)

@@ -54,7 +54,7 @@ class Part:
 
     @property
     def text(self) -> str:
-        """The value of a field that is no file."""
+        """The value of a field that is not a file."""
         if self.file_name is not None or self.mime not in (None, "text/plain"):
             raise Refusal(400, f"'{self.name}' is a field, and no file.", self.name, "invalid_type")
         try:

@@ -104,6 +104,11 @@ class Reporter:
     def __init__(self, console: Console, summary: Summary, bar: Any) -> None:
         self._console, self._summary, self._bar = console, summary, bar
 
+    @property
+    def has_bar(self) -> bool:
+        """Whether there is a progress bar to move."""
+        return self._bar is not None
+
     def say(self, text: str) -> None:
         """Write a message to stderr, above the progress bar."""
         if self._bar is not None:
@@ -145,7 +150,7 @@ def finishing(reporter: AnyReporter, summary: Summary) -> Iterator[AnyReporter]:
         yield reporter
     except BaseException as error:
         summary.break_off(error)
-        if not isinstance(error, BrokenPipeError):  # nobody reads the output any more
+        if not isinstance(error, BrokenPipeError):  # the output has no reader
             reporter.finish()
         raise
     reporter.finish()

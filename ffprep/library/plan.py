@@ -12,6 +12,7 @@ from functools import lru_cache
 from itertools import chain, groupby
 from operator import itemgetter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ffprep.config.sidecars import (
     MAX_BYTES,
@@ -23,7 +24,6 @@ from ffprep.config.sidecars import (
 from ffprep.core.formats import OutputFormat, output_format, output_format_of, written_as
 from ffprep.core.job import BATCH, Batch, Job, Result
 from ffprep.core.location import Location, location_of
-from ffprep.core.shard import Shard
 from ffprep.core.spec import Spec
 from ffprep.errors import Kind, PhotoError, UsageError
 from ffprep.library.collisions import CollisionIndex, overwritten_source
@@ -32,6 +32,9 @@ from ffprep.library.selection import Selection
 from ffprep.library.walk import Listing, Walk, as_prefix
 from ffprep.storage.protocol import storage_of
 from ffprep.system.files import SIDECAR, FileStamp, is_url
+
+if TYPE_CHECKING:
+    from ffprep.core.shard import Shard
 
 _Item = Batch | Result
 
@@ -55,7 +58,7 @@ class Request:
     follow_links: bool = False
     selection: Selection = field(default_factory=Selection)
     overrides: PhotoOverrides = field(default_factory=PhotoOverrides)
-    shard: Shard | None = None
+    shard: "Shard | None" = None
 
     @property
     def walk(self) -> Walk:

@@ -17,13 +17,15 @@ from contextlib import ExitStack, contextmanager, suppress
 from hashlib import sha256
 from io import BufferedReader
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-from ffprep.core.shard import Shard
 from ffprep.errors import OutputLocked, PhotoError
 from ffprep.storage.protocol import Object, Page, Place, Stopped, never
 from ffprep.system.files import FOLDER, FileStamp, open_regular, photo_error_from
 from ffprep.system.tempfiles import replace_file, temporary_name
+
+if TYPE_CHECKING:
+    from ffprep.core.shard import Shard
 
 _POLL = 0.1
 """Seconds between two attempts to lock."""
@@ -137,7 +139,7 @@ class LocalStorage:
         self,
         folder: Place,
         wait: float = 0.0,
-        shard: Shard | None = None,
+        shard: "Shard | None" = None,
         stopped: Stopped = never,
     ) -> Iterator[None]:
         """As Storage's. The folder is made if it is missing; a `shard` shares it with others."""

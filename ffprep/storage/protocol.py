@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-from ffprep.core.shard import Shard
 from ffprep.system.files import FileStamp, is_url
+
+if TYPE_CHECKING:
+    from ffprep.core.shard import Shard
 
 Place: TypeAlias = str | os.PathLike[str]
 """A path, or the URL of an object or of a folder of objects."""
@@ -107,7 +109,7 @@ class Storage(Protocol):
         self,
         folder: Place,
         wait: float = 0.0,
-        shard: Shard | None = None,
+        shard: "Shard | None" = None,
         stopped: Stopped = never,
     ) -> AbstractContextManager[None]:
         """Lock an output folder, or a shard of it, for one run.

@@ -1,1 +1,1 @@
-"""Measure ffprep against what people use instead: `python -m scripts.bench`."""
+"""Compare ffprep with other tools: `python -m scripts.bench`."""

@@ -1,11 +1,11 @@
-"""Measures ffprep against what people use instead, on the same photos and the same processors.
+"""Compare ffprep with other tools, on the same photos and the same processors.
 
-    python -m scripts.bench                     the race, over three sets (takes a while)
-    python -m scripts.bench --quick             a few photos, one round: does it work?
-    python -m scripts.bench --startup --growth --floor --fidelity --quality --colour --nightly --stores
+    python -m scripts.bench                       the race, over three sets (takes a while)
+    python -m scripts.bench --quick               a few photos, one round, to see that it works
+    python -m scripts.bench --startup --growth    only these parts; --help lists all parts
     python -m scripts.bench --all --json bench.json --markdown bench.md --svg bench.svg
 
-Photos come from the folder named by FFPREP_PHOTOS, or are drawn where it is unset.
+The photos are those of the folder FFPREP_PHOTOS. If it is not set, photos are drawn.
 """
 
 import argparse
@@ -34,22 +34,22 @@ from scripts.bench.sets import (
 from scripts.bench.stores import store_cost
 
 _PARTS = {
-    "race": "ffprep against its peers; the default",
+    "race": "ffprep and other tools; the default",
     "startup": "ffprep --version, and one small photo",
     "growth": "the cost of a photo, from few to many",
-    "floor": "decoding alone, beside ffprep",
+    "floor": "decoding alone, and ffprep",
     "fidelity": "PSNR against Pillow's LANCZOS",
-    "quality": "PSNR and bytes of JPEGs, beside Pillow's",
-    "colour": "Display P3 photos, beside the same without a profile",
-    "nightly": "nothing to do, beside rsync; memory; --fsync",
+    "quality": "PSNR and bytes of JPEGs, compared with Pillow",
+    "colour": "Display P3 photos, and the same without a profile",
+    "nightly": "a run with nothing to do, and rsync; memory; --fsync",
     "stores": "CPU time from S3 to S3 (moto), beside disk to disk",
 }
 
 
 def main() -> int:
-    """Run the parts asked for; print the tables, write the files."""
+    """Run the chosen parts; print the tables and write the files."""
     options = _options()
-    # Installed programs have their bytecode; one that may not write it compiles itself at every start.
+    # Installed programs have bytecode files. Without them, each start would compile ffprep again.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     with tempfile.TemporaryDirectory(prefix="ffprep-bench-") as temporary:
         work = Path(options.work or temporary).absolute()
@@ -93,7 +93,7 @@ def _options() -> argparse.Namespace:
 
 
 def _names(known: Iterable[str]) -> Callable[[str], list[str]]:
-    """Reads a list of names, each of which must be known."""
+    """Return a parser of a list of names, each of which must be known."""
     known = [*known]
 
     def names(text: str) -> list[str]:
@@ -110,7 +110,7 @@ def _numbers(text: str) -> list[int]:
 
 
 def _processors() -> int:
-    """How many processors this process may use."""
+    """Return how many processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -133,7 +133,7 @@ def _measure(options: argparse.Namespace, work: Path) -> Report:
 
 
 def _chosen(known: Iterable[Peer], wanted: set[str], report: Report) -> list[Peer]:
-    """Those of the peers asked for that are installed; the report names them all."""
+    """Return the wanted peers that are installed; add all of them to the report."""
     peers = [peer for peer in known if peer.name in wanted]
     versions, missing = installed(peers)
     report.versions.update(versions)
@@ -141,7 +141,7 @@ def _chosen(known: Iterable[Peer], wanted: set[str], report: Report) -> list[Pee
     if "ffprep" in missing:
         sys.exit("there is no ffprep beside this Python; install it there: pip install -e .")
     for name in missing:
-        print(f"{name} is not installed, and left out", file=sys.stderr)
+        print(f"{name} is not installed and is left out", file=sys.stderr)
     return [peer for peer in peers if peer.name in versions]
 
 

@@ -1,4 +1,4 @@
-"""What converting colours costs: a folder of Display P3 photos against the same photos without a profile."""
+"""Measure colour conversion: Display P3 photos, and the same photos without a profile."""
 
 import shutil
 import statistics
@@ -36,7 +36,7 @@ class Colour:
 
 
 def colour(photos: Sequence[Photo], settings: Settings, quick: bool) -> list[Colour]:
-    """Photos of one size, and photos of many: a look-up table is loaded again whenever it changes."""
+    """Compare photos of one size with photos of many, for which look-up tables are reloaded."""
     profile = next((photo.path for photo in photos if photo.path.name == "p3.png"), None)
     if profile is None:
         print("there is no p3.png among the photos: colour is left out", file=sys.stderr)

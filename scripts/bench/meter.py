@@ -1,9 +1,9 @@
-"""What a command costs, with everything it starts: wall time, CPU time, memory.
+"""Measure a command with all processes that it starts: wall time, CPU time and memory.
 
 CPU time is what the kernel charged to the command and to all descendants that were waited for.
-Memory is the largest sum of the resident sizes (RSS) of the whole process tree, sampled every 20 ms.
-A page that several processes share counts once for each of them, so the sum is an upper bound; the
-exact shares (PSS) take the kernel milliseconds a sample, and would slow down what is measured.
+Memory is the largest sum of the resident sizes (RSS) of the process tree, sampled every 20 ms. A
+page that several processes share counts once for each of them, so the sum is an upper bound. The
+exact shares (PSS) cost milliseconds a sample, which would slow down the command.
 """
 
 import os

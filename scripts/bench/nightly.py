@@ -1,4 +1,4 @@
-"""The nightly run over a library: with nothing to do, beside rsync; its memory; and what --fsync costs."""
+"""Measure a nightly run with nothing to do, and rsync; its memory; and the cost of --fsync."""
 
 import shutil
 import statistics
@@ -59,7 +59,7 @@ class Beside:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Bytes that ffprep's own process held at most: while it took all outputs for done, and with nothing to do."""
+    """The largest memory of the ffprep process, in bytes: with --adopt, and with nothing to do."""
 
     photos: int
     each: int

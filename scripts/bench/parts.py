@@ -156,8 +156,8 @@ def _growth(count: int, runs: Sequence[Measure], exact: int) -> Growth:
 class Fidelity:
     """How near one photo's output is to Pillow's LANCZOS of the same crop: PSNR in dB over RGB.
 
-    `folder` when converted with others, `alone` when by itself. None where there was no output. With
-    a `profile`, colours may be converted on purpose, which Pillow's resize does not do.
+    `folder`: converted together with others; `alone`: by itself; None: no output. With a `profile`,
+    ffprep may convert colours on purpose, which Pillow's resize does not do.
     """
 
     photo: str
@@ -191,7 +191,7 @@ def fidelity(photos: Sequence[Photo], settings: Settings) -> list[Fidelity]:
 
 
 def _reference(path: Path) -> Image.Image:
-    """Pillow's idea of the same output: the largest centred cut of the frame's proportions, resized."""
+    """Return the same output by Pillow: the largest centred crop of the aspect ratio, resized."""
     with Image.open(path) as image:
         upright = ImageOps.exif_transpose(image).convert("RGB")
     width = min(upright.width, _rounded(upright.height * WIDTH, HEIGHT))

@@ -231,14 +231,15 @@ FLOOR = (
         _shell(
             'cd "$SET" && count=$(ls | wc -l) && share=$(( (count + JOBS - 1) / JOBS )) && '
             'seq 1 "$share" "$count" | xargs -P "$JOBS" -I{} '
-            f'{_DECODE} -f image2 -framerate 1 -start_number {{}} -t "$share" -i %04d.jpg -vf select=0 -f null -'
+            f'{_DECODE} -f image2 -framerate 1 -start_number {{}} -t "$share" -i %04d.jpg '
+            "-vf select=0 -f null -"
         ),
     ),
 )
-"""What decoding alone costs: no converter that reads whole photos gets below it.
+"""The cost of decoding alone, which no converter that reads whole photos can undercut.
 
-The sequence drops its frames in `select=0`; without that, ffmpeg scales and converts each to the size
-and pixel format of the first.
+The sequence drops its frames in `select=0`. Without that, ffmpeg converts each frame to the size
+and pixel format of the first one.
 """
 
 

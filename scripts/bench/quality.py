@@ -78,7 +78,7 @@ def _coded(references: Path, number: int, chroma: str, work: Path) -> Coded:
 
 
 def _rows(folder: Path, output: Path, number: int, chroma: str) -> Iterator[tuple[float, ...]]:
-    """For every photo: ffprep's bytes, PSNR and CIEDE2000; PSNR less Pillow's, and bytes by Pillow's."""
+    """Yield bytes, PSNR and CIEDE2000 of each photo, then PSNR and bytes relative to Pillow."""
     theirs = output / "pillow.jpg"
     sampling = ":".join(chroma)
     for path in sorted(folder.iterdir()):

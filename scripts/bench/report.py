@@ -81,7 +81,7 @@ class Report:
 
 
 def machine() -> dict[str, str | int | float]:
-    """What it was measured on. The load is that of the last minute, the benchmark's own included."""
+    """Describe the machine. The load is that of the last minute, including the benchmark."""
     return {
         "processor": _processor(),
         "processors": os.cpu_count() or 1,
@@ -310,7 +310,8 @@ def _bars(race: Race, top: int, unit: float) -> Iterator[str]:
         length, middle = max(1.0, row.wall_ratio * unit), y + 12
         kind = "own" if row.peer == "ffprep" else "bar"
         yield f'<text x="{_LEFT - 8}" y="{middle}" text-anchor="end">{escape(row.peer)}</text>'
-        yield f'<rect class="{kind}" x="{_LEFT}" y="{y}" width="{length:.1f}" height="{_BAR}" rx="2"/>'
+        yield f'<rect class="{kind}" x="{_LEFT}" y="{y}" width="{length:.1f}"'
+        yield f' height="{_BAR}" rx="2"/>'
         yield f'<text x="{_LEFT + length + 6:.1f}" y="{middle}">{row.wall_ratio:.2f}</text>\n'
         y += _BAR + _GAP
     x = _LEFT + unit

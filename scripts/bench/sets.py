@@ -1,13 +1,13 @@
-"""The photos that the benchmark works on: sets, made from a folder of real ones or drawn.
+"""Build the sets of photos for the benchmark, from a folder of real photos or from drawn ones.
 
     camera    camera photos of 8 megapixels and more, at least 100
     mixed     every sound JPEG, PNG and WebP of the folder, at least 100
     small     below 2 megapixels, scaled down from the camera photos, at least 300
     alike     camera photos without a profile that are all of one size, at least 100
-    unlike    camera photos without a profile, each of another size than the one before, at least 100
+    unlike    camera photos without a profile, sizes differ from photo to photo, at least 100
 
-A set with too few photos is filled up with copies under names of their own. Names are numbers, so
-that every tool can read them; what odd names do to tools is for tests.
+A set with too few photos is filled with copies under different names. The names are numbers, which
+every tool can read.
 """
 
 import os
@@ -48,7 +48,7 @@ class Photo:
 
 
 def sound_photos(folder: Path) -> list[Photo]:
-    """Every JPEG, PNG and WebP below `folder` that Pillow decodes whole, those in `damaged` left out."""
+    """Return the JPEG, PNG and WebP files that Pillow decodes completely, except in `damaged`."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
     inner = [path for path in paths if "damaged" not in path.relative_to(folder).parts]
     return [photo for path in inner if (photo := _sound(path))]
@@ -167,7 +167,7 @@ _BY_SIZE: _Sets = {"alike": (100, _alike), "unlike": (100, _unlike)}
 
 
 def photo_folder(work: Path) -> tuple[Path, bool]:
-    """The folder that FFPREP_PHOTOS names, and whether photos had to be drawn because it names none."""
+    """Return the folder of photos, FFPREP_PHOTOS or a drawn one, and whether it was drawn."""
     if given := os.environ.get("FFPREP_PHOTOS"):
         return Path(given), False
     drawn = work / "drawn"
@@ -190,7 +190,7 @@ _DRAWINGS = (
 
 
 def _draw(path: Path, size: str, number: int) -> None:
-    """A picture as rich in detail as a photo: a part of the Mandelbrot set, with a sensor's noise."""
+    """Draw a picture as detailed as a photo: part of the Mandelbrot set, with sensor noise."""
     source = f"mandelbrot=size=1000x750:start_scale={0.8**number * 0.05:.6f}:maxiter=400"
     graph = f"scale={size}:flags=lanczos,noise=alls=6:all_seed={number + 1}"
     command = [PROGRAMS["FFMPEG"], "-v", "error", "-f", "lavfi", "-i", source, "-frames:v", "1"]

@@ -1,12 +1,13 @@
-"""How far ffprep and Pillow agree on what is damaged, and who is right where they do not.
+"""Compare how ffprep and Pillow detect damage, and decide by the pixels which of them is right.
 
-python -m scripts.damage [--photos FOLDER] [--only NAME]
+    python -m scripts.damage [--photos FOLDER] [--only NAME]
 
-Takes every sound photo of FFPREP_PHOTOS and drawn ones of every format, cuts them and flips bytes where
-the picture is, and lets both judge: ffprep as people call it (`ffprep convert FOLDER --json`, where
-many photos go through one decoder), Pillow by loading strictly. Where they disagree, the pixels decide:
-a picture that is as it was is sound, any other is damaged. Cuts are looked at also where both find
-nothing. Ends with exit code 1 if a cut photo of other pixels was converted without being told.
+Damages every sound photo of FFPREP_PHOTOS, and drawn photos of every format: truncates them, and
+flips bytes of the picture data. ffprep judges with `ffprep convert FOLDER --json`, where many photos
+go through one decoder; Pillow judges by loading strictly. If they disagree, the pixels decide: a
+picture with the original pixels is sound, any other is damaged. Truncated photos are compared even
+if neither tool reports damage. The exit code is 1 if ffprep converted a truncated photo with
+different pixels without a warning.
 """
 
 import argparse
@@ -216,7 +217,8 @@ def disagreements(verdicts: list[Verdict]) -> Iterator[str]:
     for (format, said, whole), found in sorted(alike.items()):
         right = "ffprep" if found[0].ffprep == whole else "Pillow"
         pixels = "as they were" if whole else "other ones"
-        yield f"- {format}: {said}; pixels {pixels}, **{right} is right** ({len(found)}): {names(found)}"
+        verdict = f"{said}; pixels {pixels}, **{right} is right** ({len(found)})"
+        yield f"- {format}: {verdict}: {names(found)}"
 
 
 def names(verdicts: list[Verdict]) -> str:

@@ -218,7 +218,7 @@ def _bmp(data: bytes) -> Iterator[Range]:
 
 
 def _mdat(data: bytes) -> Iterator[Range]:
-    """What the boxes of media data hold: the picture, but also thumbnails, alpha and EXIF, if there are any."""
+    """Yield the ranges of media data: the picture, and thumbnails, alpha and EXIF if present."""
     at = 0
     while at + 16 <= len(data):
         length, name, large = struct.unpack_from(">I4sQ", data, at)

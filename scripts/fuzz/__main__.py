@@ -1,11 +1,11 @@
-"""Breaks pictures of every format and gives them to ffprep, which has to stay well and say so.
+"""Break pictures of every format and convert them with ffprep, which must follow the rules.
 
-    python -m scripts.fuzz --files 2000            a look, in a minute or two
+    python -m scripts.fuzz --files 2000            a short run, in a minute or two
     python -m scripts.fuzz --files 20000 --seed 7  the long run
     python -m scripts.fuzz --seed 7 --first 1234 --files 1 --turn 3    one of its files again
 
-The same seed makes the same files. What breaks a rule is kept in a folder (--keep), with what was
-broken and how to have it again. FFPREP_PHOTOS names a folder whose small photos are broken as well.
+The same seed makes the same files. A file that breaks a rule is kept in a folder (--keep), with the
+rule and the command that makes the file again. The small photos of FFPREP_PHOTOS are broken too.
 """
 
 import argparse
@@ -23,8 +23,8 @@ from scripts.fuzz.mutations import Broken, broken
 from scripts.fuzz.rules import Breach, Caller, Verdict
 from scripts.fuzz.seeds import Seed, photos, seeds
 
-# In turn, a batch each. The limit of pixels is the usual one only in the first: what is below it may be
-# decoded, and a gigabyte of black would be most of the work.
+# Options for the batches, in turn. Only the first has the default limit of pixels: to decode huge
+# empty pictures would take most of the time.
 _TURNS = (
     "--mode cover",
     "--mode pad --format png --background transparent --max-pixels 4000000",
@@ -40,7 +40,7 @@ _TIMEOUT = ("--timeout", "20")
 
 @dataclass(frozen=True, slots=True)
 class Lab:
-    """What a run works with."""
+    """The settings and the seeds of a run."""
 
     caller: Caller
     seeds: Sequence[Seed]
@@ -50,7 +50,7 @@ class Lab:
     keep: Path
 
     def batch(self, numbers: range, turn: int) -> "Outcome":
-        """Make files, have them judged, keep those that broke something."""
+        """Make files, judge them, and keep those that break a rule."""
         files = [broken(self.run, number, self.seeds, self.photos) for number in numbers]
         turn = turn if self.turn is None else self.turn
         verdict = self._judged(files, turn)
@@ -69,7 +69,7 @@ class Lab:
             return self.caller.judge(Path(folder), options)
 
     def _found_alone(self, files: Sequence[Broken], turn: int) -> list[Breach]:
-        """The files that break something by themselves, found by halves."""
+        """Find the files that break a rule when converted alone, by bisection."""
         verdict = self._judged(files, turn)
         if not verdict.breaches:
             return []
@@ -82,7 +82,7 @@ class Lab:
         ]
 
     def _keep(self, breach: Breach, files: Sequence[Broken], turn: int) -> None:
-        """The file, or where no single one is guilty all of them, and how to make them again."""
+        """Keep the guilty file, or all if none is guilty alone, and how to make them again."""
         kept = [file for file in files if os.fsdecode(file.name) == breach.file] or files
         first, options = kept[0].number, _TURNS[turn % len(_TURNS)]
         folder = self.keep / f"{breach.rule.replace(' ', '-')}-{self.run}-{first}"
@@ -100,20 +100,20 @@ class Lab:
 
 @dataclass(slots=True)
 class Outcome:
-    """Counts by format and what became of it, the breaches, the most memory."""
+    """Counts by format and outcome, the breaches, and the largest memory."""
 
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
     breaches: tuple[Breach, ...] = ()
     peak: int = 0
 
     def add(self, other: "Outcome") -> None:
-        """What another batch brought."""
+        """Add the outcome of another batch."""
         self.counts += other.counts
         self.breaches += other.breaches
         self.peak = max(self.peak, other.peak)
 
     def table(self) -> str:
-        """A line a format, a column for all that became of its files."""
+        """Return a table with a row for each format and a column for each outcome."""
         formats = sorted({format for format, _ in self.counts})
         order = ["converted", "told", *Kind, "crashed", "passed over"]
         ends = [end for end in order if any(self.counts[f, end] for f in formats)]
@@ -127,7 +127,7 @@ class Outcome:
 
 
 def _counted(files: Iterable[Broken], verdict: Verdict) -> Counter[tuple[str, str]]:
-    """`told` is converted with a warning, `crashed` what ffmpeg crashed on, `damaged` the other damage."""
+    """Count outcomes; `told`: converted with a warning, `crashed`: ffmpeg crashed on the file."""
     counts: Counter[tuple[str, str]] = Counter()
     for file in files:
         line = verdict.results.get(os.fsdecode(file.name))
@@ -143,7 +143,7 @@ def _counted(files: Iterable[Broken], verdict: Verdict) -> Counter[tuple[str, st
 
 
 def main() -> int:
-    """Run the batches asked for; 1 where a rule was broken."""
+    """Run the batches; return 1 if a rule was broken."""
     options = _options()
     started, outcome = time.monotonic(), Outcome()
     with tempfile.TemporaryDirectory(prefix="fuzz-") as work:

@@ -221,7 +221,7 @@ _BOXES = re.compile(
 
 
 def _boxes(data: bytes) -> Iterator[int]:
-    """Where boxes begin, those inside others too: so they come apart in ways that lengths forbid."""
+    """Yield the offsets of all boxes, nested ones too, where files are cut and joined."""
     return (match.start() - 4 for match in _BOXES.finditer(data))
 
 

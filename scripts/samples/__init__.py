@@ -1,1 +1,1 @@
-"""Draw sample photos and libraries: `python -m scripts.samples.photos`, `python -m scripts.samples.library`."""
+"""Draw sample photos and libraries: `python -m scripts.samples.photos`, `... .library`."""

@@ -1,10 +1,10 @@
-"""Make a library of many tiny photos, to measure what a run costs that has little or nothing to do.
+"""Make a library of many tiny photos, to measure runs that have little or nothing to do.
 
-python -m scripts.samples.library N FOLDER [--outputs OUT --size WxH] [--each 1000]
+    python -m scripts.samples.library N FOLDER [--outputs OUT --size WxH] [--each 1000]
 
-Writes N JPEGs into FOLDER/000, FOLDER/001, ..., `--each` to a folder. They are valid, of a few sizes, and small.
-With --outputs, it also writes what `ffprep convert FOLDER -o OUT --size WxH` would: as many valid JPEGs
-of that size under the same names, so that --adopt, or a walk over both trees, has something to find.
+Writes N small, valid JPEGs of a few sizes into FOLDER/000, FOLDER/001, ..., `--each` in a folder.
+With --outputs, it also writes N valid JPEGs of that size below OUT, under the names that
+`ffprep convert FOLDER -o OUT --size WxH` would use, so that --adopt accepts them.
 """
 
 import argparse
@@ -21,14 +21,14 @@ _SIZES = (Size(32, 24), Size(24, 32), Size(48, 32), Size(40, 40), Size(64, 36))
 
 
 def jpeg(size: Size, colour: tuple[int, int, int]) -> bytes:
-    """A photo of one colour."""
+    """Return a photo of one colour."""
     buffer = io.BytesIO()
     Image.new("RGB", (size.width, size.height), colour).save(buffer, "JPEG", quality=95)
     return buffer.getvalue()
 
 
 def write(count: int, folder: Path, photos: Sequence[bytes], each: int) -> None:
-    """Write `count` files into folders below `folder`, `photos` in turns."""
+    """Write `count` files into folders below `folder`; their contents are `photos`, in turn."""
     contents = islice(cycle(photos), count)
     for first in range(0, count, each):
         album = folder / f"{first // each:03}"

@@ -19,14 +19,14 @@ _LOGO = "format=rgba,geq=r='255-X/2':g='60+Y/3':b=90:a='255*lt(hypot(X-W/2,Y-H/2
 
 
 def draw(path: Path, size: str, filters: str, source: str = _SCENE) -> None:
-    """One frame of `source`, `size` written WxH, through `filters`, to `path`."""
+    """Write one frame of `source`, through `filters`, to `path`; `size` is WxH."""
     command = [find().path, "-v", "error", "-y", "-f", "lavfi", "-i", source.format(size=size)]
     command += ["-vf", filters, "-frames:v", "1", "-q:v", "2", "-update", "1", f"file:{path}"]
     subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
 
 
 def as_phone_portrait(path: Path) -> None:
-    """Store a photo the way a phone held upright does: lying, with EXIF orientation 6."""
+    """Store a photo as an upright phone does: rotated, with EXIF orientation 6."""
     exif = Image.Exif()
     exif[0x0112] = 6
     with Image.open(path) as photo:

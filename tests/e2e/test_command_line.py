@@ -1,4 +1,4 @@
-"""The contract, from outside: every test calls the command line as a user, a cron or a make does."""
+"""The contract of the command line: output, exit codes, files and errors."""
 
 import fcntl
 import json

@@ -1,4 +1,4 @@
-"""The Dockerfile's steps, one by one, where there is no container engine: in a folder that stands for the image."""
+"""The steps of the Dockerfile, run in a folder in the place of the image: no engine is needed."""
 
 import json
 import os

@@ -39,7 +39,12 @@ def test_the_same_seed_makes_the_same_files() -> None:
 
 
 OUT = "import json, os, sys; out = sys.argv[4]; "
-TELL = "print(json.dumps({'source': 'a.png', 'status': 'converted', 'error': None, 'output': out + '/a.jpg'}))"
+TELL = (
+    "print(json.dumps({'source': 'a.png', 'status': 'converted', 'error': None, "
+    "'output': out + '/a.jpg'}))"
+)
+ERROR = "{'path': 'a.png', 'error': {'kind': 'internal', 'message': ''}}"
+FILL = "data = bytearray(200_000_000); data[::4096] = data[1::4096]"
 BREACHES = {
     "traceback": "raise ValueError",
     "exit code": "raise SystemExit(3)",
@@ -49,8 +54,8 @@ BREACHES = {
     "lines": "print(1); print(2)",
     "leftover": f"{OUT} 'convert' in sys.argv and os.makedirs(out + '/.ffprep-1.part')",
     "output": f"{OUT} {TELL}",
-    "internal": f"{OUT} print(json.dumps({{'path': 'a.png', 'error': {{'kind': 'internal', 'message': ''}}}}))",
-    "memory": "import time; taken = bytearray(200_000_000); taken[::4096] = taken[1::4096]; time.sleep(0.2)",
+    "internal": f"{OUT} print(json.dumps({ERROR}))",
+    "memory": f"import time; {FILL}; time.sleep(2)",
 }
 
 

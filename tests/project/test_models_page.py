@@ -1,4 +1,4 @@
-"""docs/guide/models.md and docs/guide/submit.md: what they show is done here, against the stand-in for a service."""
+"""The examples of docs/guide/models.md and docs/guide/submit.md, run with a stand-in service."""
 
 import os
 import subprocess
@@ -43,7 +43,7 @@ def test_the_error_of_the_page_is_the_error(desk: Path, standin: Standin) -> Non
 
 
 def as_a_reader(script: str, desk: Path, standin: Standin) -> None:
-    """Run the commands of a page one after the other, with what it leaves to the reader filled in."""
+    """Run the commands of a page in order, with its placeholders filled in."""
     for said, meant in [
         ("https://videos.example.com", standin.address),
         ("http://localhost:8000", standin.address),

@@ -1,4 +1,4 @@
-"""A real Dask cluster on loopback: a scheduler, and workers that are started again when they die."""
+"""A real Dask cluster on loopback: a scheduler, and workers that are restarted when they die."""
 
 import json
 import os
@@ -16,7 +16,7 @@ DASK = [sys.executable, "-m", "dask"]
 
 
 class Dask:
-    """Processes on loopback; `environment` is added to theirs."""
+    """A scheduler and its workers; `environment` is added to theirs."""
 
     def __init__(self, folder: Path, **environment: str) -> None:
         self.folder, self._file = folder, folder / "scheduler.json"
@@ -48,7 +48,7 @@ class Dask:
             )
 
     def hire(self, name: str, *options: str, **environment: str) -> None:
-        """Start a worker, and have it started again whenever it dies."""
+        """Start a worker; it is restarted whenever it dies."""
         self._environment |= environment
         plain = ["--no-nanny", "--nthreads", "1", "--no-dashboard", "--host", "127.0.0.1"]
         self._options[name] = (self.address, *plain, "--name", name, *options)
@@ -63,7 +63,7 @@ class Dask:
         worker.wait()
 
     def _keep(self) -> None:
-        """As a batch system does; under another name, since the scheduler may not know of the death yet."""
+        """Restart dead workers under new names, since the scheduler may still know the old ones."""
         while not self._over.wait(0.05):
             with self._lock:
                 for name, worker in self.workers.items():
@@ -83,7 +83,7 @@ class Dask:
 
 @contextmanager
 def dask(folder: Path, **environment: str) -> Iterator[Dask]:
-    """A scheduler, for as long as the context lasts."""
+    """Run a scheduler until the end of the context."""
     folder.mkdir()
     made = Dask(folder, **environment)
     try:
@@ -93,12 +93,12 @@ def dask(folder: Path, **environment: str) -> Iterator[Dask]:
 
 
 def at_work(out: Path) -> set[int]:
-    """The processes that have an unfinished output of their own there."""
+    """Return the ids of the processes that have an unfinished output in a folder."""
     return {int(path.name.split("-")[2]) for path in out.rglob(".ffprep-*.part")}
 
 
 def kill_one(made: Dask, out: Path) -> None:
-    """Kill a worker while it has a chunk in work, as a batch system or a lack of memory does."""
+    """Kill a worker while it converts, as a batch system or the out-of-memory killer does."""
 
     def victim() -> int | None:
         ours = {worker.pid for worker in made.workers.values()}

@@ -1,4 +1,4 @@
-"""What a call of the command line printed, and how it ended."""
+"""The output and the exit code of a call of the command line."""
 
 import json
 import os

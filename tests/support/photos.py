@@ -1,4 +1,4 @@
-"""The folder with real photos, where FFPREP_PHOTOS names one."""
+"""The folder with real photos, if FFPREP_PHOTOS is set."""
 
 import os
 from pathlib import Path
@@ -7,6 +7,4 @@ import pytest
 
 PHOTOS = Path(os.environ["FFPREP_PHOTOS"]) if os.environ.get("FFPREP_PHOTOS") else None
 
-needs_photos = pytest.mark.skipif(
-    PHOTOS is None, reason="FFPREP_PHOTOS names no folder with real photos"
-)
+needs_photos = pytest.mark.skipif(PHOTOS is None, reason="FFPREP_PHOTOS is not set")

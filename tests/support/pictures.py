@@ -1,4 +1,4 @@
-"""Pictures that show where each pixel came from, and how two pictures compare."""
+"""Pictures whose pixels show where they came from, and comparison of pictures."""
 
 import io
 from pathlib import Path
@@ -7,7 +7,7 @@ from PIL import Image
 
 
 def coordinates(width: int, height: int) -> Image.Image:
-    """A picture whose pixels tell where they are: red is x, green is y, blue their high bits."""
+    """Return a picture whose pixels are their coordinates: red x, green y, blue their high bits."""
     picture = Image.new("RGB", (width, height))
     picture.putdata(
         [
@@ -20,21 +20,21 @@ def coordinates(width: int, height: int) -> Image.Image:
 
 
 def ramp(width: int, height: int) -> Image.Image:
-    """Smooth in x (red), in y (green) and across (blue): a shift or a mirror shows at any scale."""
+    """Return a gradient in x (red), y (green) and both (blue), which shows any shift or mirror."""
     x = Image.linear_gradient("L").rotate(90).resize((width, height), Image.Resampling.BILINEAR)
     y = Image.linear_gradient("L").resize((width, height), Image.Resampling.BILINEAR)
     return Image.merge("RGB", (x, y, Image.blend(x, y.transpose(Image.Transpose.ROTATE_180), 0.5)))
 
 
 def opened(path: Path) -> Image.Image:
-    """Decode a picture whole."""
+    """Decode a picture completely."""
     with Image.open(path) as image:
         image.load()
         return image.copy()
 
 
 def psnr(a: Image.Image, b: Image.Image) -> float:
-    """Peak signal-to-noise ratio in dB of two pictures of one size and mode; 99 if they are equal."""
+    """Return the PSNR in dB of two pictures of one size and mode; 99 if they are equal."""
     import numpy as np
 
     assert (a.size, a.mode) == (b.size, b.mode)

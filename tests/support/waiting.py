@@ -1,4 +1,4 @@
-"""Wait for a state, for as long as a busy machine may need."""
+"""Wait for a state instead of a time. The deadlines are generous, for busy machines."""
 
 import time
 from collections.abc import Callable
@@ -8,7 +8,7 @@ T = TypeVar("T")
 
 
 def until(condition: Callable[[], T], timeout: float = 120, poll: float = 0.02) -> T:
-    """Return the first true value of `condition`; fail if there is none within `timeout` seconds."""
+    """Wait until `condition` is true and return its value; fail after `timeout` seconds."""
     end = time.monotonic() + timeout
     while not (value := condition()):
         assert time.monotonic() < end, f"still false after {timeout} s: {condition}"

@@ -35,7 +35,10 @@ def test_the_tables_of_the_pages_are_the_scripts(tmp_path: Path) -> None:
 
 def test_chunks_are_assumed_as_a_run_cuts_them() -> None:
     figures = Figures.read(ROOT / "scripts/scale/figures.toml")
-    assert (figures["chunk_seconds"], figures["chunk_photos"]) == (run._SECONDS, run._LONGEST)
+    assert (figures["chunk_seconds"], figures["chunk_photos"]) == (
+        run._CHUNK_SECONDS,
+        run._MAX_CHUNK,
+    )
 
 
 @pytest.mark.parametrize(

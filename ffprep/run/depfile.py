@@ -1,8 +1,7 @@
 """A depfile for make: what outputs depend on (photos, sidecars, folders, the file of the mode).
 
-A line a prerequisite, and for each a rule without a recipe, so that one that is deleted does not
-stop make (as `gcc -MP` does). A folder's own time changes when a photo comes or goes, so folders
-are prerequisites of what was made of a folder.
+Each prerequisite has a line and a rule without a recipe, so that make does not stop if it is deleted
+(as with `gcc -MP`). Folders are prerequisites too: their time changes when a photo comes or goes.
 """
 
 import os
@@ -17,9 +16,9 @@ from ffprep.library.plan import Plan, Request
 from ffprep.system.files import SIDECAR
 from ffprep.system.tempfiles import errors_named_after, replace_file
 
-# GNU make has no word for these: it ends rules and names at them, or takes them for members of an
-# archive. Found by trying every character with 4.3 and 4.4.1, as target and as prerequisite.
-_UNSPEAKABLE = re.compile(r"[;\t\n\r\v\f]|[ \\&]$|\(.*\)$")
+# Names that a makefile cannot contain: make ends rules or names at these characters, or takes the
+# name for a member of an archive. Found by trying every character with 4.3 and 4.4.1.
+_NOT_IN_MAKEFILES = re.compile(r"[;\t\n\r\v\f]|[ \\&]$|\(.*\)$")
 
 _EQUALS = "ffprep_equals"
 
@@ -28,7 +27,7 @@ _EQUALS = "ffprep_equals"
 class Depfile:
     """A file with a rule for `target`. `others` are further prerequisites, such as a config file.
 
-    Raises UsageError where make cannot say the target.
+    Raises UsageError if a makefile cannot contain the target.
     """
 
     path: Path
@@ -36,15 +35,16 @@ class Depfile:
     others: tuple[Path, ...] = ()
 
     def __post_init__(self) -> None:
-        if _UNSPEAKABLE.search(self.target):
+        if _NOT_IN_MAKEFILES.search(self.target):
             raise UsageError(
-                f"--depfile: make has no word for {self.target!r}; see docs/operations/make.md"
+                f"--depfile: a makefile cannot contain the name {self.target!r}; "
+                "see docs/operations/make.md"
             )
 
     def write(self, plan: Plan) -> list[Path]:
-        """Write the rule for a plan; return the paths that make cannot express, which are left out.
+        """Write the rule for a plan; return the paths that a makefile cannot contain, left out.
 
-        Raises EnvironmentFault where that is not possible; then the file is as it was before.
+        Raises EnvironmentFault if the file cannot be written; then it is as before.
         """
         left_out: list[Path] = []
         with (
@@ -56,17 +56,17 @@ class Depfile:
         return left_out
 
     def _lines(self, plan: Plan, left_out: list[Path]) -> Iterator[str]:
-        target, equals = _word(self.target, "%"), "=" in self.target
+        target, equals = _quoted(self.target, "%"), "=" in self.target
         if equals:
             yield f"{_EQUALS} := =\n"
         for name in self._prerequisites(plan):
-            if _UNSPEAKABLE.search(name):
+            if _NOT_IN_MAKEFILES.search(name):
                 left_out.append(Path(name))
                 continue
             if "=" in name and not equals:
                 equals = True
                 yield f"{_EQUALS} := =\n"
-            yield f"{target}: {_word(name, '|')}\n{_word(name, '%')}:\n"
+            yield f"{target}: {_quoted(name, '|')}\n{_quoted(name, '%')}:\n"
 
     def _prerequisites(self, plan: Plan) -> Iterator[str]:
         modes = {mode.path for mode in plan.request.spec.modes}
@@ -82,11 +82,11 @@ class Depfile:
         yield from map(os.fspath, self.others)
 
 
-def _word(name: str, special: str) -> str:
-    """A name as make's manual has it quoted: by backslashes, and with the dollar twice.
+def _quoted(name: str, special: str) -> str:
+    """Quote a name as make's manual says: with backslashes, and the dollar doubled.
 
-    Backslashes count only in front of what is special: a % in targets, a | in prerequisites. An =
-    makes a line an assignment, and there is no quoting it.
+    Backslashes count only before special characters: % in targets, | in prerequisites. An = would
+    make the line an assignment and cannot be quoted, so a variable stands for it.
     """
     name = f"./{name}" if name.startswith("~") else name
     name = re.sub(rf"(\\*)([ #:*?\[{special}])", r"\1\1\\\2", name)
@@ -94,7 +94,7 @@ def _word(name: str, special: str) -> str:
 
 
 def _folders(request: Request) -> Iterator[str]:
-    """The folders in which photos are looked for."""
+    """Yield the folders that a run searches for photos."""
     folders = tuple(source for source in request.sources if os.path.isdir(source))
     listings = replace(request, sources=folders).walk.listings()
     return (listing.folder for listing in listings if not listing.error)

@@ -150,7 +150,7 @@ def test_who_cannot_do_the_work_is_named_before_it_begins(ffprep, tmp_path: Path
         newer.chmod(0o755)
         cluster.hire("a")
         cluster.hire("b", "--preload", str(tmp_path / "preload.py"), NEWER=str(newer))
-        until(lambda: (cluster.folder / "scheduler.log").read_text().count("Register worker") >= 4)
+        cluster.until_registered(4)
         ran = ffprep(*arguments, cluster.address, "--json", "-v")
         assert (ran.code, ran.summary["converted"]) == (0, 3)
         versions = f"{ffmpeg.version}, 99.0"
@@ -263,13 +263,14 @@ def test_a_cluster_is_one_more_option(ffprep, tmp_path: Path, monkeypatch) -> No
     monkeypatch.chdir(tmp_path)
     with dask(tmp_path / "dask") as cluster:
         cluster.hire("a")
+        cluster.until_registered(1)
         job = '[job.a]\nsources = ["in"]\noutput = "a"\nsize = "32x24"\n'
         job += f'cluster = "{cluster.address}"\n'
         Path("ffprep.toml").write_text(job)
         ran = ffprep("run", "a", "--quiet")
         assert ran.code == 1
-        (line,) = ran.err.splitlines()  # and not a word of Dask's
-        assert "in/0/0003.jpg: damaged: " in line
+        assert ran.err.count("\n") == 1, ran.err  # Dask prints nothing
+        assert "in/0/0003.jpg: damaged: " in ran.err
         Path("in/0/0003.jpg").write_bytes(damaged)
         shutil.rmtree("a/.ffprep")
         # Outputs that are there are decoded by the workers too, and contents compared.

@@ -55,6 +55,11 @@ class Dask:
         with self._lock:
             self.workers[name] = self._start("worker", *self._options[name], log=name)
 
+    def until_registered(self, count: int) -> None:
+        """Wait until the scheduler has met as many workers since its start."""
+        log = self.folder / "scheduler.log"
+        until(lambda: log.read_text().count("Register worker") >= count)
+
     def dismiss(self, name: str) -> None:
         """End a worker for good."""
         with self._lock:

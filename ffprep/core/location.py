@@ -63,7 +63,7 @@ def names_url(text: str) -> bool:
     return "://" in text and _SCHEME.match(text) is not None
 
 
-def spelt(text: str) -> str:
+def normalized_url(text: str) -> str:
     """Return a URL in ffprep's spelling: the scheme in lower case, no slash at the end.
 
     Raise UsageError for a URL with a password in it, and for a local file.
@@ -105,4 +105,4 @@ def location_of(text: str) -> Location:
 def located(text: str | os.PathLike[str]) -> Location:
     """Return the location that a user wrote. Raise UsageError."""
     text = os.fspath(text)
-    return Remote(spelt(text)) if names_url(text) else Path(text)
+    return Remote(normalized_url(text)) if names_url(text) else Path(text)

@@ -6,17 +6,15 @@ only names decide.
 """
 
 import os
-import unicodedata
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from ffprep.core.job import Batch
-from ffprep.core.location import Location
 from ffprep.errors import Kind, PhotoError
+from ffprep.library.naming import folded, overwrites_source
 from ffprep.library.walk import Listing
-from ffprep.storage.protocol import storage_of
 from ffprep.system.files import real_folder, real_path
 
 _BUCKETS = 64
@@ -166,7 +164,7 @@ class CollisionIndex:
                 f"would be written to {output}, and so would {other}; give them different names "
                 "with --names, for example '{parent}-{stem}' or '{stem}-{n}'",
             )
-        return _source_is_hit(output) if key in self._sources_hit else None
+        return overwrites_source(output) if key in self._sources_hit else None
 
     def _with_several_sources(self, duplicates: set[int]) -> set[int]:
         first: dict[int, int] = {}
@@ -193,7 +191,7 @@ class CollisionIndex:
         if "/" in "".join(batch.outputs):
             return [self._folded(real_path(folder + name)) for name in batch.outputs]
         keys = list(map(real_folder(folder).__add__, batch.outputs))
-        return list(map(_folded, keys)) if self.case_blind else keys
+        return list(map(folded, keys)) if self.case_blind else keys
 
     def _protected_files(self, batch: Batch, listing: Listing) -> Iterable[str]:
         files = _link_targets(batch, listing)
@@ -202,34 +200,7 @@ class CollisionIndex:
         return map(self._folded, files)
 
     def _folded(self, path: str) -> str:
-        return _folded(path) if self.case_blind else path
-
-
-def overwritten_source(batch: Batch, listing: Listing, output: Location) -> PhotoError | None:
-    """Return the error of a batch of one photo, the only one of a run, if it overwrites itself.
-
-    `output` is the folder or file of the run. No CollisionIndex is needed for this.
-    """
-    path = real_path(batch.output_folder + batch.outputs[0])
-    files = _sources(batch, listing) + _link_targets(batch, listing)
-    if path in files or (
-        _folded(path) in map(_folded, files) and storage_of(output).ignores_case(output)
-    ):
-        return _source_is_hit(batch.output_folder + batch.outputs[0])
-    return None
-
-
-def _source_is_hit(output: str) -> PhotoError:
-    return PhotoError(
-        Kind.COLLISION,
-        f"the output {output} is one of the sources, and sources are never overwritten; choose "
-        "another output folder, or other names with --names",
-    )
-
-
-def _folded(path: str) -> str:
-    """Return a path as a disk compares it that ignores case."""
-    return unicodedata.normalize("NFC", path).casefold()
+        return folded(path) if self.case_blind else path
 
 
 def _buckets(hashes: "array[int]") -> "list[array[int]]":

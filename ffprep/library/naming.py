@@ -3,12 +3,13 @@
 import os
 import re
 import string
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from ffprep.core.spec import Spec
-from ffprep.errors import UsageError
+from ffprep.errors import Kind, PhotoError, UsageError
 from ffprep.system.files import TEMPORARY_PREFIX
 
 NAME_FIELDS = ("stem", "parent", "width", "height", "mode", "ext", "n")
@@ -104,6 +105,20 @@ class Names:
             raise UsageError(
                 f"--names: {TEMPORARY_PREFIX} is how the names of ffprep's temporary files start"
             )
+
+
+def folded(path: str) -> str:
+    """Return a path as a disk compares it that ignores case."""
+    return unicodedata.normalize("NFC", path).casefold()
+
+
+def overwrites_source(output: str) -> PhotoError:
+    """Return the error of a photo whose output is one of the sources."""
+    return PhotoError(
+        Kind.COLLISION,
+        f"the output {output} is one of the sources, and sources are never overwritten; choose "
+        "another output folder, or other names with --names",
+    )
 
 
 @lru_cache

@@ -26,12 +26,15 @@ from ffprep.core.job import BATCH, Batch, Job, Result
 from ffprep.core.location import Location, location_of
 from ffprep.core.spec import Spec
 from ffprep.errors import Kind, PhotoError, UsageError
-from ffprep.library.collisions import CollisionIndex, overwritten_source
-from ffprep.library.naming import Names
+from ffprep.library.naming import Names, folded, overwrites_source
 from ffprep.library.selection import Selection
 from ffprep.library.walk import Listing, Walk, as_prefix
 from ffprep.storage.protocol import storage_of
-from ffprep.system.files import SIDECAR, FileStamp, is_url
+from ffprep.system.files import SIDECAR, FileStamp, is_url, real_path
+
+if TYPE_CHECKING:
+    from ffprep.core.shard import Shard
+    from ffprep.library.collisions import CollisionIndex
 
 if TYPE_CHECKING:
     from ffprep.core.shard import Shard
@@ -84,7 +87,7 @@ class Plan:
     links: int = 0
     total: int = 0
     """The number of jobs, including those that are known to fail."""
-    _index: CollisionIndex | None = None
+    _index: "CollisionIndex | None" = None
     """None if there is one photo at most."""
     _only: tuple[tuple[Listing, _Item], ...] = ()
     """That photo."""
@@ -115,6 +118,8 @@ class Plan:
 
     def _count(self, items: Iterable[tuple[Listing, _Item]]) -> None:
         """Fill the index of collisions, and count the jobs."""
+        from ffprep.library.collisions import CollisionIndex  # not needed for a single photo
+
         output = self.request.output
         self._index = index = CollisionIndex(storage_of(output).ignores_case(output))
         failed = in_shard = 0
@@ -179,7 +184,7 @@ class Plan:
             yield batch
             return
         if self._index is None:
-            collision = overwritten_source(batch, listing, self.request.output)
+            collision = self._overwritten_source(batch, listing)
             yield batch if collision is None else _failed(batch, collision)
             return
         errors = self._index.collisions_in(batch, listing, reported)
@@ -190,6 +195,19 @@ class Plan:
             else:
                 for index in range(len(part)):
                     yield _failed(part, error, index)
+
+    def _overwritten_source(self, batch: Batch, listing: Listing) -> PhotoError | None:
+        """Return the error of the only photo of a run if it would overwrite itself."""
+        output, name = batch.output_folder + batch.outputs[0], batch.names[0]
+        path, files = real_path(output), [listing.real + name]
+        if name in listing.linked:
+            files.append(os.path.realpath(listing.folder + name))
+        if path in files:
+            return overwrites_source(output)
+        if folded(path) in map(folded, files):
+            place = self.request.output
+            return overwrites_source(output) if storage_of(place).ignores_case(place) else None
+        return None
 
     def _with_overrides(self, batch: Batch, listing: Listing) -> Iterator[_Item]:
         """Yield a batch with the Specs of photos that are overridden; Results for bad overrides."""

@@ -14,7 +14,7 @@ from itertools import groupby, islice
 from pathlib import Path
 
 from ffprep.core.formats import SUFFIXES, looks_like_photo, output_format
-from ffprep.core.location import Location, Remote, location_of, names_url, spelt
+from ffprep.core.location import Location, Remote, location_of, names_url, normalized_url
 from ffprep.errors import PhotoError, UsageError
 from ffprep.library.selection import Selection
 from ffprep.system.files import (
@@ -280,7 +280,7 @@ def is_folder(path: str | os.PathLike[str]) -> bool:
         return os.path.isdir(text)
     from ffprep.library import walk_objects
 
-    return walk_objects.is_folder(spelt(text))
+    return walk_objects.is_folder(normalized_url(text))
 
 
 def _normalized(source: str | os.PathLike[str]) -> str:
@@ -291,7 +291,7 @@ def _normalized(source: str | os.PathLike[str]) -> str:
     """
     path = os.fspath(source)
     if "://" in path and names_url(path):
-        return spelt(path)
+        return normalized_url(path)
     plain = not ("//" in path or "/./" in path or path.startswith("./"))
     return path if plain and path and not path.endswith(("/", "/.")) else str(Path(path))
 

@@ -62,10 +62,10 @@ def test_sources_keep_the_spelling_of_their_folder(
 ) -> None:
     tree(tmp_path / "in", "a.jpg", "b/c.jpg")
     monkeypatch.chdir(tmp_path / "in")
-    for folder, spelt in ((".", ["a.jpg", "b/c.jpg"]), ("./b//", ["b/c.jpg"]),
+    for folder, expected in ((".", ["a.jpg", "b/c.jpg"]), ("./b//", ["b/c.jpg"]),
                           ("../in/b", ["../in/b/c.jpg"])):  # fmt: skip
         jobs = list(plan(folder, out=Path("../out")).jobs())  # type: ignore[arg-type]
-        assert [str(job.source) for job in jobs] == spelt
+        assert [str(job.source) for job in jobs] == expected
 
 
 def test_a_plan_keeps_less_than_20_bytes_a_file(tmp_path: Path) -> None:

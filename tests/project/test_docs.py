@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -74,6 +75,13 @@ def test_the_page_of_the_architecture_names_every_package() -> None:
     packages = {path.parent.name for path in (ROOT / "ffprep").glob("*/__init__.py")}
     assert packages
     assert packages == named
+
+
+def test_the_page_of_the_architecture_shows_the_contract() -> None:
+    (shown,) = Page("docs/development/architecture.md").blocks("toml")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    contract, _ = project["tool"]["importlinter"]["contracts"]
+    assert tomllib.loads(shown)["layers"] == contract["layers"]
 
 
 @pytest.mark.parametrize("page", ["docs/development/architecture.md", "CONTRIBUTING.md"])

@@ -32,6 +32,9 @@ _PRECONDITIONS = {
     "PreconditionError",
     "AlreadyExistsError",
 }
+_NOT_SUPPORTED = {"NotImplemented", "501", "NotImplementedError", "NotSupportedError"}
+NO_LISTING = _NOT_SUPPORTED | {"404", "405", "MethodNotAllowed"}
+"""Answers of web servers that have no folders."""
 _BUSY = {"429", "503", "SlowDown", "ServerBusy"}
 _CODE = re.compile(r"<Code>(\w+)</Code>")
 _MESSAGE = re.compile(r"<Message>([^<]*)</Message>")
@@ -52,10 +55,12 @@ class HttpError(Exception):
 
 
 @contextmanager
-def storage_errors(url: str, top: bool = False, to: Path | None = None) -> Iterator[None]:
+def storage_errors(
+    url: str, top: bool = False, to: Path | None = None, conditional: bool = False
+) -> Iterator[None]:
     """Raise what goes wrong with an object as ffprep's errors; with `top`, as EnvironmentFault.
 
-    `to` is the file that is being written.
+    `to` is the file that is being written. A `conditional` request is not supported everywhere.
     """
     try:
         yield
@@ -65,6 +70,8 @@ def storage_errors(url: str, top: bool = False, to: Path | None = None) -> Itera
         if to and getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
             words = f"no space left in {to.parent}; make room, or set TMPDIR, and run again"
             raise EnvironmentFault(words) from None
+        if conditional and code_of(error) in _NOT_SUPPORTED:
+            raise PhotoError(Kind.IO, NO_CONDITIONS) from None
         raise storage_error_from(url, error, top) from None
 
 
@@ -78,9 +85,6 @@ def storage_error_from(url: str, error: Exception, top: bool = False) -> FfprepE
         return EnvironmentFault(f"{url}: there is no such bucket; check its name and the endpoint")
     if code in _PRECONDITIONS:
         return Preceded(Kind.IO, f"{url} was changed by another program meanwhile")
-    if code in ("NotImplemented", "501", "NotImplementedError", "NotSupportedError"):
-        # Of all requests that ffprep makes, only conditional ones are not supported everywhere.
-        return PhotoError(Kind.IO, NO_CONDITIONS)
     if code in ("404", "FileNotFoundError", "NoSuchKey", "BlobNotFound"):
         missing = PhotoError(Kind.MISSING, "there is no such object (any more)")
         return EnvironmentFault(f"{url}: {missing}") if top else missing

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ffprep.core.shard import Shard
 from ffprep.errors import Kind, PhotoError
-from ffprep.storage.errors import Preceded, storage_errors
+from ffprep.storage.errors import NO_LISTING, Preceded, code_of, storage_errors
 from ffprep.storage.protocol import Object, Page, Place, Stopped, never, stamp_of
 from ffprep.storage.retries import Retries
 from ffprep.system.files import FileStamp
@@ -71,7 +71,12 @@ class ObjectStorage:
         """As Storage's: whether anything is below."""
         with storage_errors(os.fspath(place), top=True):
             key = self.key(place)
-            found = self.retries(lambda: list(islice(self._listed(key), 1)))
+            try:
+                found = self.retries(lambda: list(islice(self._listed(key), 1)))
+            except Exception as error:
+                if code_of(error) in NO_LISTING:  # a web server without WebDAV
+                    return False
+                raise
         return not key or bool(found)
 
     def _listed(self, key: str) -> Iterator[Any]:
@@ -212,7 +217,7 @@ class ObjectStorage:
     def _put(self, data: bytes, place: Place, mode: Any, top: bool = False) -> Object:
         """Store bytes in one request, of 5 GB at most: few stores honour conditions on parts."""
         url = os.fspath(place)
-        with storage_errors(url, top):
+        with storage_errors(url, top, conditional=mode != "overwrite"):
             key, attributes = self.key(place), {**_media_type(url), **self.attributes}
             small = len(data) < _LARGE
             client = self.clients.writer if small else self.clients.large_writer

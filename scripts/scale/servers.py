@@ -8,16 +8,19 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-_S3, _DASK = 5989, 5988
+_DASK = 5988
 
 
 @contextmanager
 def s3() -> Iterator[str]:
     """Start an S3 server; yield its address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
     with ExitStack() as stack:
-        _start(stack, "moto.server", "-p", str(_S3))
-        _wait_for(_S3)
-        yield f"http://127.0.0.1:{_S3}"
+        _start(stack, "moto.server", "-p", str(port))
+        _wait_for(port)
+        yield f"http://127.0.0.1:{port}"
 
 
 @contextmanager

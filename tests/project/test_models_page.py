@@ -61,7 +61,7 @@ def as_a_reader(script: str, desk: Path, standin: Standin) -> None:
         env=os.environ | {"PATH": f"{bin}:/usr/bin:/bin"},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=1200,
     )
     assert ran.returncode == 0, ran.stderr
 

@@ -3,11 +3,11 @@
     python -m scripts.damage [--photos FOLDER] [--only NAME]
 
 Damages every sound photo of FFPREP_PHOTOS, and drawn photos of every format: truncates them, and
-flips bytes of the picture data. ffprep judges with `ffprep convert FOLDER --json`, where one decoder
-reads many photos; Pillow judges by loading strictly. If they disagree, the pixels decide: a picture
-with the original pixels is sound, any other is damaged. Truncated photos are compared even if
-neither tool reports damage. The exit code is 1 if ffprep converted a truncated photo with different
-pixels without a warning.
+flips bytes of the picture data. ffprep judges with `ffprep convert FOLDER --json`, where one
+decoder reads many photos; Pillow judges by loading strictly. If they disagree, the pixels decide: a
+picture with the original pixels is sound, any other is damaged. Truncated photos are compared even
+if neither tool reports damage. The exit code is 1 if ffprep converted a truncated photo with
+different pixels without a warning.
 """
 
 import argparse

@@ -78,6 +78,7 @@ def test_the_state_of_the_calling_program_is_unchanged(photo: Path) -> None:
     assert program(HOST, photo.parent).stdout == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flags", [(), ("-I",), ("-I", "-S")])
 def test_decoder_processes_import_the_same_ffprep(photo: Path, flags: tuple[str, ...]) -> None:
     (photo.parent / "photo.webp").write_bytes(as_webp(ramp(90, 60)))

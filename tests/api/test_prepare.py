@@ -15,6 +15,7 @@ from tests.support.pictures import opened
 from tests.support.waiting import until
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [

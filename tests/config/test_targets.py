@@ -213,6 +213,7 @@ SMALL = st.integers(1, 12)
 RATIOS = st.none() | st.tuples(st.integers(1, 9), st.integers(1, 9))
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(
     st.builds(

@@ -20,6 +20,8 @@ from ffprep.core.spec import Spec
 from ffprep.errors import Kind
 from tests.support.pictures import coordinates, opened, psnr, ramp
 
+pytestmark = pytest.mark.slow
+
 PNG = OUTPUT_FORMATS["png"]
 CONVERTER = Converter(find(), Policy("allow"))
 BOUNDS = ["0.25,0,1,0.5", "0.1,0.2,0.77,0.9", "0.333,0.5,0.337,1", "0,0,0.5,0.5"]
@@ -50,7 +52,6 @@ def made(source: Path, spec: Spec) -> Image.Image:
     return opened(output)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("text", BOUNDS)
 @pytest.mark.parametrize("kind", ["RGB", "RGBA", "L", "P", "1", "I;16"])
 def test_the_crop_equals_pillows_to_the_pixel(tmp_path: Path, text: str, kind: str) -> None:
@@ -81,7 +82,6 @@ def test_rounding_errors_move_no_edge(tmp_path: Path) -> None:
     assert image.getpixel((0, 0))[:2] == (15, 15)  # type: ignore[index]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("suffix", ["png", "jpg", "tiff"])
 def test_bounds_are_of_the_upright_photo(tmp_path: Path, suffix: str, orientation: int) -> None:
@@ -165,7 +165,6 @@ def test_the_focus_is_a_point_of_the_crop(tmp_path: Path, focus: str, left: int)
     assert made(tmp_path / "in.png", spec).getpixel((0, 0))[0] == left  # type: ignore[index]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("side", [300, 301])
 @pytest.mark.parametrize("percent", range(0, 101, 4))
 def test_the_focus_is_as_near_the_centre_as_the_edges_allow(

@@ -66,6 +66,7 @@ def test_quality_is_that_of_pillow_for_real_photos(tmp_path: Path, quality: int)
     assert sum(ratios) / len(ratios) <= 1.05
 
 
+@pytest.mark.slow
 def test_every_quality_makes_a_jpeg_and_more_is_never_smaller(tmp_path: Path) -> None:
     photo = tmp_path / "photo.png"
     detail(640, 480).save(photo)

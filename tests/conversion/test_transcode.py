@@ -47,6 +47,7 @@ def test_a_photo_turned_on_its_side_is_measured_upright(tmp_path: Path) -> None:
     assert one(tmp_path / "phone.jpg", COVER, Policy(upscale="fail")).failure is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", ["jpeg", "webp"])
 def test_the_best_quality_that_fits_is_used_and_reported(tmp_path: Path, format: str) -> None:
     photo, sizes = saved(tmp_path, "busy.png", detail(640, 480)), {}

@@ -13,6 +13,8 @@ from ffprep.errors import ExitCode
 from tests.support.pages import ROOT, Page
 from tests.support.pictures import ramp
 
+pytestmark = pytest.mark.slow
+
 PAGE = Page("docs/operations/cron.md")
 SERVICE = (ROOT / "scripts/deploy/ffprep@.service").read_text()
 PROGRAM = str(Path(sys.executable).with_name("ffprep"))

@@ -27,6 +27,8 @@ from tests.support.command_line import Ran
 from tests.support.photos import PHOTOS, needs_photos
 from tests.support.pictures import opened, psnr
 
+pytestmark = pytest.mark.slow
+
 P3 = icc.rgb(icc.P3)
 PROFILES = {
     "Display P3": P3,
@@ -119,7 +121,6 @@ def test_the_difference_is_the_published_one() -> None:
     assert np.allclose(icc.ciede2000(one, other), expected, atol=5e-5)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["stretch", "cover", "pad", "blur"])
 @pytest.mark.parametrize("name", PROFILES)
 def test_a_photo_with_a_profile_looks_the_same_in_srgb(tmp_path, name: str, mode: str) -> None:
@@ -152,7 +153,6 @@ def test_the_profile_of_every_format_is_used(tmp_path, kind: str) -> None:
     assert "icc_profile" not in exact.info.keys() | lossy.info.keys()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("gamma", [1.0, 1.8, 2.6])
 @pytest.mark.parametrize(("kind", "mode"), [("png", "L"), ("jpg", "L"), ("png", "LA")])
 def test_a_gray_photo_with_a_gray_profile(tmp_path, kind: str, mode: str, gamma: float) -> None:
@@ -207,7 +207,6 @@ BROKEN = {
 }
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("kept", ["srgb", "keep"])
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_broken_profile_costs_a_warning_not_the_photo(tmp_path, name: str, kept: str) -> None:
@@ -379,7 +378,6 @@ SOURCES: dict[str, tuple[str, str, dict[str, Any]]] = {
 }
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", SOURCES)
 def test_matrix_and_range_are_those_of_the_source(tmp_path: Path, name: str) -> None:
     kind, mode, options = SOURCES[name]
@@ -465,7 +463,6 @@ def test_alpha_is_unchanged_if_colours_are_converted(tmp_path: Path, form: str) 
     assert looks_like(flat.crop((0, 50, 200, 200)), expected)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["jpeg", "png P3", "png alpha"])
 def test_rings_finer_than_pixels_become_gray_without_moire(tmp_path, kind: str) -> None:
     side = 4096 if kind == "jpeg" else 2048

@@ -112,6 +112,7 @@ def test_what_was_changed_is_converted_again_and_only_that(
     assert named(convert(), "converted") == set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [

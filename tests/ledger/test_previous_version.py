@@ -17,6 +17,8 @@ import pytest
 
 from ffprep.conversion.ffmpeg_binary import find
 
+pytestmark = pytest.mark.slow
+
 FIXTURE = Path(__file__).parent / "fixtures/previous_version"
 FFPREP, FFMPEG = "0.1.0", "9.0.2"
 """The versions that wrote the ledger. With others, photos that failed are tried again."""

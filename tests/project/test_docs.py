@@ -184,6 +184,7 @@ def test_a_recipe_works(reader: Path, number: int) -> None:
     as_a_reader(RECIPES.blocks("sh")[number], reader)
 
 
+@pytest.mark.slow
 def test_the_first_steps_work_one_after_another(reader: Path) -> None:
     as_a_reader("".join(START.blocks("sh")), reader)
     assert {path.suffix for path in (reader / "ready").rglob("*.*") if path.is_file()} >= {".jpg"}

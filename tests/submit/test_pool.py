@@ -14,6 +14,7 @@ from tests.support.submitting import QUICK, clip_size, clips, single, start
 from tests.support.waiting import until
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_after_an_interrupt_the_printed_command_resumes_the_job(
     ffprep, standin: Standin, photo: Path, tmp_path: Path, number: int

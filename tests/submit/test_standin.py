@@ -15,7 +15,10 @@ from tests.support.pictures import ramp
 from tests.support.standin import Rules, Standin
 from tests.support.standin_rules import MISMATCH, Refusal, multipart
 
-pytestmark = pytest.mark.filterwarnings("ignore:The Sora API:DeprecationWarning")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:The Sora API:DeprecationWarning"),
+]
 
 
 def picture(

@@ -1,4 +1,4 @@
-"""`ffprep run` and `ffprep config show`: the jobs of an ffprep.toml, with the command line over them."""
+"""`ffprep run` and `ffprep config show`: the jobs of ffprep.toml, and options that override them."""
 
 import copy
 import sys
@@ -64,7 +64,7 @@ _SHOW_JSON = click.Option(["--json", "show_json"], is_flag=True, help="One objec
 
 
 class ConfigOverrideCommand(InSections):
-    """A command whose command line wins over a file; `ctx.obj` is what it sets of the options of `convert`."""
+    """A command whose options win over a file; `ctx.obj` has the options of `convert` it sets."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse the command line, and keep its words."""

@@ -533,9 +533,11 @@ def test_a_full_disk_while_rights_are_written(
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("ffprep.conversion.transcode.embed", full)
+    monkeypatch.setattr("ffprep.image.embed.embed", full)
+    exif = Image.Exif()
+    exif[0x8298] = "somebody"
     for name in ("a.jpg", "b.jpg"):
-        ramp(60, 40).save(tmp_path / name)
+        ramp(60, 40).save(tmp_path / name, exif=exif)
     for streams in (True, False):
         jobs = [LocalJob(tmp_path / n, tmp_path / f"out-{n}", KEEP) for n in ("a.jpg", "b.jpg")]
         with pytest.raises(EnvironmentFault, match="no space left"):
@@ -560,7 +562,7 @@ def test_a_profile_and_rights_can_both_be_embedded(tmp_path: Path, format: str, 
 def test_embedding_into_another_file_than_webp_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "a.webp"
     path.write_bytes(b"RIFF")
-    with pytest.raises(PhotoError, match="no whole webp"):
+    with pytest.raises(PhotoError, match="not a whole webp"):
         embed(path, OUTPUT_FORMATS["webp"], None, RIGHTS.exif())
 
 

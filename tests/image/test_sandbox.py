@@ -123,6 +123,7 @@ def test_a_worker_killed_by_an_earlier_photo_is_replaced(
     assert str(decoders.probe(tmp_path / "a.webp", LIMIT).shown) == "60x40"
 
 
+@pytest.mark.slow
 def test_a_worker_that_hangs_is_ended(home: Path, tmp_path: Path) -> None:
     ramp(60, 40).save(tmp_path / "a.webp")
     with DecoderPool(Processes(), POLICY) as decoders:
@@ -173,6 +174,7 @@ def test_no_worker_outlives_the_program(home: Path, tmp_path: Path) -> None:
     assert not Path(f"/proc/{done.stdout.decode().strip()}").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["segments", "zeros", "chunks", "tiff"])
 def test_an_endless_header_fails_only_its_photo(home: Path, tmp_path: Path, what: str) -> None:
     path = tmp_path / f"a.{ {'chunks': 'png', 'tiff': 'tif'}.get(what, 'jpg') }"

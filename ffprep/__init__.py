@@ -1,7 +1,8 @@
 """Resize photos to exactly the dimensions you ask for, with FFmpeg, and verify every output.
 
-The public names below are imported when they are first used. The command line begins in `ffprep.cli`,
-the Python functions in `ffprep.api`; packages import downwards only, as pyproject.toml lists them.
+The public names below are imported when they are first used. The command line begins in
+`ffprep.cli`, the Python functions in `ffprep.api`. Packages import downwards only, in the order
+that pyproject.toml lists.
 """
 
 from ffprep.version import __version__

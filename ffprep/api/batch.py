@@ -160,7 +160,7 @@ def check(
     target: str | None = None,
     **options: Unpack[CheckOptions],
 ) -> Results[Finding]:
-    """Decode every picture among these files and in these folders. Yield a Finding for each, in order.
+    """Decode every picture of these files and folders. Yield a Finding for each, in order.
 
     Its `broken` has a sentence for each rule of `target` that the picture breaks, or for its size
     if that is not `size`; it is empty if the picture is right. Nothing is written. The options are

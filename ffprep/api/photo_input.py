@@ -29,11 +29,11 @@ class Readable(Protocol):
 
 
 Source = PathLike | bytes | bytearray | memoryview | Readable
-"""A photo: the path of its file, its bytes, or a binary file, which is read from its current position."""
+"""A photo: the path of its file, its bytes, or a binary file, read from its current position."""
 
 
 def copy(source: Any, place: Path, most: int, subject: str) -> None:
-    """Copy bytes, or a binary file, to `place`: at most `most` bytes, and only if it begins like a picture.
+    """Copy a photo that is bytes or a file to `place`: at most `most` bytes, and only a picture.
 
     Raise PhotoError and UsageError, which call it `subject`, and EnvironmentFault on a full disk.
     """
@@ -116,8 +116,8 @@ def _instead_of_bytes(part: object) -> str:
 
 
 def name_of(source: object) -> str:
-    """Return the name that a file object has, without folders; "" if it is not usable as a file name."""
-    # An upload of Flask or Starlette has its file name in `filename`, and the form field's in `name`.
+    """Return the name of a file object, without folders; "" if it is no usable file name."""
+    # An upload of Flask or Starlette has its file name in `filename`; `name` is the form field's.
     # Not by getattr: that of gzip warns.
     name = getattr(source, "__dict__", {}).get("filename") or getattr(source, "name", None)
     name = os.path.basename(name.replace("\\", "/")) if isinstance(name, str) else ""

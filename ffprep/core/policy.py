@@ -1,7 +1,6 @@
 """What a run may do, what it does again, and how much of the machine it takes."""
 
 import math
-import threading
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -93,10 +92,7 @@ class ThrottleOptions:
     @property
     def limits_anything(self) -> bool:
         """Whether any option is set."""
-        return (
-            bool(self.nice or self.idle)
-            or min(self.max_time, self.max_load) < threading.TIMEOUT_MAX
-        )
+        return bool(self.nice or self.idle) or min(self.max_time, self.max_load) < math.inf
 
 
 @dataclass(frozen=True, slots=True)

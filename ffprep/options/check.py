@@ -76,7 +76,7 @@ class CheckOptions(InspectOptions):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InfoOptions(InspectOptions):
-    """All options of `info`; `modes` and `overrides` say how each photo would fit each of `frames`."""
+    """All options of `info`: the frames, and the modes by which a photo may fit them."""
 
     frames: "list[Spec]"
     modes: "list[Mode]"

@@ -30,7 +30,7 @@ CONFIG = click.option(
 
 
 class ConfigCommand(InSections):
-    """A command whose options may come from a file: that of `--config`, or Settings in `ctx.obj`."""
+    """A command that reads options from a file too: that of `--config`, or `ctx.obj`, Settings."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse the command line, with the file as its defaults."""
@@ -118,7 +118,7 @@ def _value_kind(param: click.Parameter) -> "ValueKind":
 
 
 def _raise_for_file(settings: "Settings", error: click.BadParameter) -> None:
-    """Raise EnvironmentFault if a value is bad, or missing, in a file and not on the command line."""
+    """Raise EnvironmentFault if the bad or missing value is that of a file."""
     param = error.param
     if param is None or param.name is None:
         return

@@ -70,7 +70,7 @@ LISTS_AND_SELECTION = options(
         "--include",
         multiple=True,
         metavar="GLOB",
-        help="Convert only files that match, such as '*.heic' or '2024/'; patterns as in .gitignore.",
+        help="Convert only files that match, such as '*.heic' or '2024/', as in .gitignore.",
     ),
     click.option(
         "--exclude",
@@ -116,7 +116,7 @@ PICTURE = section(
         "--format",
         "format_name",
         type=FormatName([*OUTPUT_FORMATS, "same"]),
-        help="Output format; same keeps each photo's own.  [default: by the suffix of OUT, else jpeg]",
+        help="Output format; same is that of the photo.  [default: by suffix of OUT, else jpeg]",
     ),
     click.option(
         "--quality",
@@ -248,7 +248,7 @@ _RERUNS = section(
     click.option(
         "--adopt",
         is_flag=True,
-        help="Accept existing outputs as up to date if they verify and are not older than their photo.",
+        help="Accept existing outputs as up to date if they verify.",
     ),
     click.option(
         "--retry",
@@ -301,8 +301,8 @@ _REPORTS = section(
         "--metrics-file",
         type=PATH,
         metavar="FILE.prom",
-        help="Write the result for the textfile collector of node_exporter; use a different file for "
-        "each OUT.",
+        help="Write the result for the textfile collector of node_exporter; use a different file "
+        "for each OUT.",
     ),
     click.option(
         "--on-finish",

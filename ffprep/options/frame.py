@@ -1,4 +1,4 @@
-"""Sizes, targets, modes and formats, as options name them: --size, --target, --targets, --mode, --scene, --filters.
+"""Sizes, targets, modes and formats, as the options of several commands name them.
 
 What the user has in the configuration folder is found too: `targets.toml`, and the folder
 `filters`.
@@ -35,7 +35,7 @@ def read_target(size: Size | None, name: str | None, files: tuple[Path, ...] = (
     if size is not None:
         return Target.of_size(size)
     if name is None:
-        raise UsageError("which size? Say --size 1280x720, or --target NAME/SIZE")
+        raise UsageError("no size is given; say --size 1280x720, or --target NAME/SIZE")
     from ffprep.config.targets import find_target
 
     return find_target(name, target_files(files))
@@ -54,7 +54,7 @@ def target_files(files: tuple[Path, ...]) -> list[Path]:
     """
     for file in files:
         if not os.path.exists(file) or os.path.isdir(file):
-            raise UsageError(f"--targets {file}: there is no such file")
+            raise UsageError(f"--targets {file}: the file does not exist")
     own = Path(click.get_app_dir("ffprep")) / "targets.toml"
     return [*([own] if own.exists() else []), *files]
 
@@ -66,7 +66,7 @@ def filter_folders(folders: tuple[Path, ...]) -> list[Path]:
     """
     for folder in folders:
         if not os.path.isdir(folder):
-            raise UsageError(f"--filters {folder}: there is no such folder")
+            raise UsageError(f"--filters {folder}: the folder does not exist")
     own = Path(click.get_app_dir("ffprep")) / "filters"
     return [folder for folder in (own, *folders) if os.path.isdir(folder)]
 
@@ -82,16 +82,16 @@ def read_modes(
 
     name, scene, max_loss = params.get("mode"), params["scene"], params["max_loss"]
     if "" in (name, scene):
-        words = "is empty; name one, or leave it out"
-        raise UsageError(f"{'--mode' if name == '' else '--scene'}: {words}")
+        option = "--mode" if name == "" else "--scene"
+        raise UsageError(f"{option} is empty; write a name, or leave it out")
     if name and scene:
-        raise UsageError("--mode and --scene exclude one another: a scene picks the mode")
+        raise UsageError("--mode and --scene exclude one another: a scene determines the mode")
     mode, fallback = choose_modes(
         name or default, scene, max_loss, filter_folders(params["filters"])
     )
     if max_loss is not None and not fallback:
-        words = f"scene {scene} is always" if scene else "this is always"
-        raise UsageError(f"--max-loss is for --mode auto; {words} {mode.name}")
+        chosen = f"scene {scene}" if scene else "the mode"
+        raise UsageError(f"--max-loss is for --mode auto; {chosen} is always {mode.name}")
     return mode, fallback
 
 
@@ -104,7 +104,7 @@ def read_overrides(params: Mapping[str, Any]) -> "PhotoOverrides":
 
 
 def read_frames(params: Mapping[str, Any]) -> list[Spec]:
-    """Return a Spec for each size of --size or --target, or for a choice of sizes, with the recommended modes.
+    """Return a Spec, in the recommended mode, for each size of --size or --target.
 
     Without either, return none; raise UsageError if another option is about a frame.
     """
@@ -112,8 +112,8 @@ def read_frames(params: Mapping[str, Any]) -> list[Spec]:
         defaults = {"focus": Focus(), "crop_bounds": Bounds(), "scene": None, "max_loss": None}
         for name, default in defaults.items():
             if params[name] != default:
-                words = "is about a frame; say which, by --size or --target"
-                raise UsageError(f"--{name.replace('_', '-')} {words}")
+                option = f"--{name.replace('_', '-')}"
+                raise UsageError(f"{option} needs a frame; say --size or --target")
         return []
     from ffprep.config.modes import AUTO
 

@@ -22,7 +22,7 @@ SizeLike = Size | str | tuple[int, int] | list[int]
 
 
 class Options(TypedDict, total=False):
-    """What an output must be like, and the limits of one photo: command line options of the same names.
+    """What an output must be like, and the limits of one photo; names as on the command line.
 
     `focus` may be two fractions, of width and height; `crop_bounds` four; `background` three or
     four numbers from 0 to 255. `max_bytes` and `max_memory` are in bytes, or texts such as "4MB".
@@ -184,5 +184,6 @@ def options_to_keywords(text: str) -> str:
 
 _KEYWORDS = ("size", "target", "mode", "ledger", *RunOptions.__annotations__)
 _OPTION = re.compile(
-    rf"(?<![\w-])--({'|'.join(_KEYWORDS).replace('_', '-')})(?![\w-])( (?=[A-Z0-9']|auto|allow|none))?"
+    rf"(?<![\w-])--({'|'.join(_KEYWORDS).replace('_', '-')})(?![\w-])"
+    "( (?=[A-Z0-9']|auto|allow|none))?"
 )

@@ -1,4 +1,4 @@
-"""The named jobs of an ffprep.toml, with the command line over them: parsed, checked, and listed option by option."""
+"""The named jobs of ffprep.toml: parsed, checked, and listed option by option."""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +16,7 @@ from ffprep.options.parse import read_convert
 
 @dataclass(frozen=True, slots=True)
 class EffectiveOption:
-    """An option of a job: its value as a file would give it, None for none, and where the value comes from."""
+    """An option of a job: its value as in a file, None for none, and where it was set."""
 
     key: str
     value: Any
@@ -25,14 +25,14 @@ class EffectiveOption:
 
 @dataclass(frozen=True, slots=True)
 class NamedJob:
-    """A job of the file: its settings, with the command line's over them, and the parameters that click made of them."""
+    """A job of the file: its settings, overridden by the command line, and click's parameters."""
 
     name: str
     settings: Settings
     params: Mapping[str, Any]
 
     def check(self) -> None:
-        """Raise EnvironmentFault if its options contradict one another; UsageError if the command line gave any."""
+        """Raise EnvironmentFault for bad options, or UsageError if the command line set any."""
         try:
             self._require_no_stdin()
             read_convert(self.params)
@@ -82,7 +82,7 @@ def _named_job(config: Config, name: str, overrides: Settings) -> NamedJob:
 
 
 def check_all(jobs: Sequence[NamedJob]) -> None:
-    """Check every job, and that no two of them write the same report: the second would replace the first.
+    """Check every job, and that no two write the same report: one would replace the other.
 
     Raise UsageError, EnvironmentFault.
     """
@@ -105,7 +105,7 @@ def _require_one_writer(option: str, job: NamedJob, first: NamedJob) -> None:
 
 
 def _absolute(key: Key, value: Any) -> Any:
-    """Return a value of the command line with absolute paths: in a file, paths start at the file's folder."""
+    """Return a value with absolute paths: in a file, relative ones start at the file's folder."""
     if isinstance(value, list | tuple):
         return [_absolute(key, item) for item in value]
     is_path = isinstance(value, str) and key.names_path(value) and not names_url(value)

@@ -1,9 +1,11 @@
 """Parse the options of `convert`, once, into ConvertOptions."""
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from threading import TIMEOUT_MAX
 from typing import TYPE_CHECKING, Any
 
 from ffprep.core.formats import OUTPUT_FORMATS, OutputFormat
@@ -174,10 +176,12 @@ def read_notify(params: Mapping[str, Any]) -> NotifyOptions | None:
 
 
 def _throttle(params: Mapping[str, Any], grace: float) -> ThrottleOptions:
+    # The type of the option cuts infinity, its default, to the longest time that Python can wait.
+    max_time = params["max_time"] if params["max_time"] < TIMEOUT_MAX else math.inf
     return ThrottleOptions(
         nice=params["nice"],
         idle=params["idle"],
-        max_time=params["max_time"],
+        max_time=max_time,
         max_load=params["max_load"],
         grace=grace,
     )

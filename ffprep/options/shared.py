@@ -26,7 +26,7 @@ def options(*decorators: Callable[[Any], Any]) -> Callable[[Value], Value]:
 
 
 def section(heading: str, *decorators: Callable[[Any], Any]) -> Callable[[Value], Value]:
-    """Return several click options as one decorator; the help of an InSections lists them under a heading."""
+    """Return several click options as one decorator, under a heading in the help."""
 
     def decorate(function: Any) -> Any:
         before = len(getattr(function, "__click_params__", ()))

@@ -1,4 +1,4 @@
-"""Types of option values: each reads the text of an option, or refuses it and says what to write."""
+"""Types of option values: each reads a text, or refuses it and says what to write."""
 
 import math
 import os

@@ -17,7 +17,7 @@ from ffprep.core.spec import Spec
 from ffprep.core.target import Target
 from ffprep.errors import PhotoError, UsageError
 from ffprep.library.plan import Plan, Request
-from ffprep.options.frame import read_target, target_files
+from ffprep.options.frame import read_target, require_one_frame, target_files
 from ffprep.options.keywords import Options
 from ffprep.options.parse import read_request
 from ffprep.run.convert_options import ReportOptions
@@ -228,8 +228,7 @@ def _target(given: Mapping[str, Any]) -> tuple[str | None, Target]:
         names = {each.name for each in all_targets(target_files(given["targets"]))}
         if model in names:
             target = f"{model}/{size}" if size else model
-    if given["size"] and given["target"]:
-        raise UsageError("--size and --target exclude one another; write --target NAME/WxH")
+    require_one_frame(size, given["target"])
     return target, read_target(None if target else size, target, given["targets"])
 
 

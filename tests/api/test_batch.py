@@ -87,7 +87,7 @@ def test_options_are_checked_before_the_first_result(folder: Path) -> None:
         library.convert(folder, folder.parent / "out", "16x9", prune=True, ledger=False)
     with pytest.raises(TypeError, match="nice"):
         library.convert(folder, folder.parent / "out", "16x9", nice=5)  # type: ignore[call-arg]
-    with pytest.raises(ValueError, match="which size"):
+    with pytest.raises(ValueError, match="no size is given"):
         library.check(folder)
     for output, words in (
         (b"o", "output: b'o' is not a usable value"),

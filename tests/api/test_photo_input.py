@@ -83,7 +83,7 @@ def test_an_endless_file_is_read_up_to_a_limit(photo: Path, empty_tmp: Path) -> 
         ("-", {}, library.PhotoError, "-: there is no such file"),
         (io.StringIO("text"), {}, library.UsageError, "binary mode"),
         (5, {}, library.UsageError, "not int"),
-        (b"x", {"size": None}, library.UsageError, "Say size=1280x720, or target=NAME/SIZE"),
+        (b"x", {"size": None}, library.UsageError, "say size=1280x720, or target=NAME/SIZE"),
         (b"x", {"max_loss": 0.1}, library.UsageError, "max_loss= is for mode=auto"),
         (
             b"x",

@@ -270,7 +270,7 @@ def test_a_missing_targets_file_is_an_error(ffprep, tmp_path: Path) -> None:
     for name in (tmp_path / "none.toml", tmp_path, ""):
         ran = ffprep("targets", "--targets", name)
         assert ran.code == 2
-        assert "there is no such file" in ran.err
+        assert "the file does not exist" in ran.err
 
 
 def test_the_docs_list_every_target_and_whether_its_rules_were_found() -> None:

@@ -273,7 +273,7 @@ def test_modes_in_the_users_own_folder_are_found(ffprep, home: Path) -> None:
     ("arguments", "words"),
     [
         (["--size", "0x5"], "no size"),
-        ([], "which size"),
+        ([], "no size is given"),
         (["--size", "8x8", "--target", "sora-2"], "exclude one another"),
         (["--target", "sora-9"], "unknown target"),
         (["--target", "sora-2", "--names", "{stem}_{width}"], "say --target sora-2/WxH"),
@@ -293,7 +293,7 @@ def test_modes_in_the_users_own_folder_are_found(ffprep, home: Path) -> None:
         (["--size", "8x8", "--focus", "2,2"], "no focus"),
         (["--size", "8x8", "--names", "{nome}"], "unknown field {nome}"),
         (["--size", "8x8", "--jobs", "many"], "is not a number from 1 to 1024, and not auto"),
-        (["--size", "8x8", "--filters", "/nowhere/at/all"], "no such folder"),
+        (["--size", "8x8", "--filters", "/nowhere/at/all"], "the folder does not exist"),
         (["--target", "ltx", "--targets", "/nowhere/at.toml"], "no such file"),
         (["--size", "8x8", "--mode", ""], "--mode: is empty"),
         (["--size", "8x8", "--scene", ""], "--scene: is empty"),
@@ -486,7 +486,7 @@ def test_what_is_said_of_a_frame_needs_one(ffprep, tmp_path: Path, words: str) -
     ramp(64, 48).save(tmp_path / "a.jpg")
     ran = ffprep("info", tmp_path / "a.jpg", *words.split())
     assert (ran.code, ran.out) == (2, b"")
-    assert f"{words.split()[0]} is about a frame; say which, by --size or --target" in ran.err
+    assert f"{words.split()[0]} needs a frame; say --size or --target" in ran.err
     assert ffprep("info", tmp_path / "a.jpg", *words.split(), "--size", "9x9").code == 0
 
 

@@ -68,7 +68,7 @@ def test_framing_format_and_extra_fields_reach_the_server(
     ("arguments", "words"),
     [
         (["--size", "1280x720"], "--prompt"),
-        (["--prompt", "w"], "which size?"),
+        (["--prompt", "w"], "no size is given"),
         (["--prompt", "w", "--size", "1280x720", "--extra", "size=7"], "--extra size"),
         (["--prompt", "w", "--size", "1280x720", "--extra", "style=ink"], "quotes around"),
         (["--prompt", "w", "--size", "1280x720", "-o", "c.png"], "c.mp4"),

@@ -1,7 +1,7 @@
-"""What a run leaves for monitors when it has ended, however that was: summary, metrics, a command.
+"""Notifications when a run has ended, however it ended: --summary-file, --metrics-file, --on-finish.
 
-A file is written beside and renamed, so that who reads it never reads half of one. What cannot be
-written or run at the end is told, and changes no exit code: the photos are what they are.
+Files are written to a temporary file and renamed, so that no reader sees half of one. A file that
+cannot be written, or a command that fails, is reported, and does not change the exit code.
 """
 
 import json
@@ -51,7 +51,7 @@ class RunReport:
         return str(absolute(self.summary.output or Path()))
 
     def as_dict(self) -> dict[str, Any]:
-        """The content of --summary-file; docs/operations/output-and-logs.md has it for readers."""
+        """Return the content of --summary-file, as docs/operations/output-and-logs.md describes it."""
         summary = self.summary
         return summary.summary() | {
             "output": self.output,
@@ -76,10 +76,10 @@ class RunReport:
         return json.dumps(self.as_dict(), indent=2) + "\n"
 
     def metrics(self) -> str:
-        """The same in Prometheus' text format, as node_exporter's textfile collector reads it.
+        """Return the text of --metrics-file, in the text format of Prometheus.
 
-        https://prometheus.io/docs/instrumenting/exposition_formats/ has the format, and what is
-        escaped in it. Every status and kind is there, so that no series comes and goes.
+        https://prometheus.io/docs/instrumenting/exposition_formats/ specifies the format and its
+        escapes. Every status and kind has a value in every run, so that no series disappears.
         """
         summary = self.summary
         seconds = summary.summary()["seconds"]

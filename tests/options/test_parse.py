@@ -1,0 +1,95 @@
+"""The options of `convert` are parsed once, into one frozen type."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ffprep.core.geometry import Size
+from ffprep.core.policy import Retry
+from ffprep.core.shard import Shard
+from ffprep.errors import UsageError
+from ffprep.options import keywords
+from ffprep.options.check import check_parameters, read_check
+from ffprep.options.convert import convert_parameters
+from ffprep.options.parse import read_convert
+from ffprep.run.convert_options import ConvertOptions, NotifyOptions, ReportOptions
+from ffprep.system.files import LEDGER
+
+
+def parsed(*arguments: str) -> ConvertOptions:
+    """What a command line is parsed into."""
+    words = ["in", "-o", "out", "--size", "8x6", *arguments]
+    return read_convert(convert_parameters.make_context("convert", words).params)
+
+
+def frozen_parts(value: Any) -> list[Any]:
+    """A dataclass, and all dataclasses in its fields."""
+    parts = [getattr(value, field.name) for field in dataclasses.fields(value)]
+    return [value, *(each for part in parts if dataclasses.is_dataclass(part) for each in [part])]
+
+
+def test_every_part_is_frozen() -> None:
+    parts = frozen_parts(parsed("--summary-file", "s.json", "--cluster", "tcp://host:1"))
+    assert len(parts) == 8
+    for part in parts:
+        name = dataclasses.fields(part)[0].name
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(part, name, None)
+
+
+def test_defaults_are_those_of_the_types() -> None:
+    options = parsed("--jobs", "1")
+    plain = ConvertOptions(options.request)
+    assert (options.policy, options.workers) == (plain.policy, plain.workers)
+    assert (options.notify, options.depfile) == (None, None)
+    assert dataclasses.replace(options.throttle, grace=0.0) == plain.throttle
+    assert dataclasses.replace(options.rerun, ledger=None) == plain.rerun
+    assert dataclasses.replace(options.reporting, status_command="") == ReportOptions()
+
+
+def test_a_run_keeps_a_ledger_in_its_folder_and_names_the_command_that_reads_it() -> None:
+    options = parsed()
+    assert options.rerun.ledger == Path("out") / LEDGER
+    assert options.reporting.status_command == "ffprep status out --failed"
+    elsewhere = parsed("--ledger", "my ledger.db")
+    assert elsewhere.rerun.ledger == Path("my ledger.db")
+    command = "ffprep status out --failed --ledger 'my ledger.db'"
+    assert elsewhere.reporting.status_command == command
+    without = parsed("--ledger", "none")
+    assert (without.rerun.ledger, without.reporting.status_command) == (None, "")
+
+
+def test_each_shard_has_its_own_ledger() -> None:
+    ledgers = {parsed("--shard", f"{number}/2").rerun.ledger for number in (1, 2)}
+    base = Path("out") / LEDGER
+    assert ledgers == {Shard.parse("1/2").path_for(base), Shard.parse("2/2").path_for(base)}
+    assert base not in ledgers
+
+
+def test_options_reach_their_part() -> None:
+    options = parsed(
+        "--retry-failed", "--wait", "2m", "--nice", "5", "--max-time", "1h", "--timeout", "7",
+        "--json", "--dry-run", "--on-finish", "true",
+    )  # fmt: skip
+    assert (options.rerun.retry, options.rerun.wait) == (Retry.ONLY, 120.0)
+    assert (options.throttle.nice, options.throttle.max_time) == (5, 3600.0)
+    assert (options.policy.timeout, options.throttle.grace) == (7.0, 7.0)
+    assert (options.reporting.json, options.reporting.dry_run) == (True, True)
+    assert options.notify == NotifyOptions(on_finish="true")
+
+
+@pytest.mark.parametrize("option", ["--checksum", "--adopt", "--retry-failed", "--prune"])
+def test_options_that_need_a_ledger(option: str) -> None:
+    with pytest.raises(UsageError, match=f"{option} needs the ledger, and --ledger is none"):
+        parsed("--ledger", "none", option)
+
+
+def test_check_is_parsed_alike_from_a_command_line_and_from_keywords() -> None:
+    words = ["a.jpg", "b", "--size", "8x6", "--jobs", "3", "--max-memory", "200MB"]
+    typed = read_check(check_parameters.make_context("check", words).params)
+    given = {"paths": ["a.jpg", "b"], "size": (8, 6), "jobs": 3, "max_memory": "200MB"}
+    assert read_check(keywords.read(check_parameters, given)) == typed
+    assert (typed.target.only_size, typed.jobs) == (Size(8, 6), 3)
+    assert typed.policy.max_memory == 200_000_000

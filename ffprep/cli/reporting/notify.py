@@ -1,4 +1,4 @@
-"""Notifications when a run has ended, however it ended: --summary-file, --metrics-file, --on-finish.
+"""Notifications when a run has ended: --summary-file, --metrics-file, --on-finish.
 
 Files are written to a temporary file and renamed, so that no reader sees half of one. A file that
 cannot be written, or a command that fails, is reported, and does not change the exit code.
@@ -51,7 +51,7 @@ class RunReport:
         return str(absolute(self.summary.output or Path()))
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the content of --summary-file, as docs/operations/output-and-logs.md describes it."""
+        """Return the content of --summary-file; see docs/operations/output-and-logs.md."""
         summary = self.summary
         return summary.summary() | {
             "output": self.output,

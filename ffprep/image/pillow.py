@@ -118,7 +118,7 @@ def opened_for_metadata(path: Path, picture: ImageInfo) -> Iterator[Image.Image]
 
 def out_of_memory() -> PhotoError:
     """Return the error of a photo for which there is not enough memory."""
-    words = "needs more memory than --max-memory allows; raise it if the file is to be trusted"
+    words = "needs more memory than --max-memory allows; raise it if you trust the file"
     return PhotoError(Kind.TOO_LARGE, words)
 
 

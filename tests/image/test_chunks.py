@@ -1,0 +1,97 @@
+"""Walks over the parts of picture files."""
+
+from io import BytesIO
+
+import pytest
+
+from ffprep.core.formats import FORMATS
+from ffprep.image.chunks import (
+    has_ordinary_header,
+    iso_boxes,
+    jpeg_segments,
+    riff_chunks,
+    split_jpeg,
+    vp8_size,
+)
+from tests.support.pictures import ramp
+
+JPEG = next(format for format in FORMATS if format.name == "jpeg")
+APP = b"\xff\xe5\xff\xff" + bytes(0xFFFD)
+SCAN = b"\xff\xda\x00\x03\x01"
+
+
+def box(name: bytes, content: bytes) -> bytes:
+    return (8 + len(content)).to_bytes(4, "big") + name + content
+
+
+def test_segments_between_scans_are_found_and_coded_data_is_skipped() -> None:
+    coded = b"\x12\xff\x00\xff\xd3\x34\xff\xff"
+    data = b"\xff\xd8\xff\xe0\x00\x04ab" + SCAN + coded + b"\xff\xc4\x00\x02" + SCAN
+    assert [(marker, start) for marker, start, _ in jpeg_segments(data)] == [
+        (0xE0, 2),
+        (0xDA, 8),
+        (0xC4, 21),
+        (0xDA, 25),
+    ]
+
+
+def test_a_segment_may_end_behind_the_data() -> None:
+    assert list(jpeg_segments(b"\xff\xd8\xff\xe1\x01\x00abc")) == [(0xE1, 2, 260)]
+    assert list(jpeg_segments(b"\xff\xd8\xff\xe1\x01")) == []
+
+
+@pytest.mark.parametrize(
+    ("header", "ordinary"),
+    [
+        (SCAN, True),
+        (APP * 3 + SCAN, True),
+        (APP * 3, True),  # truncated
+        (APP[:100], True),
+        (APP * 80 + SCAN, False),  # longer than 4 MiB
+        (b"\xff\xfe\x00\x02" * 400 + SCAN, False),
+        (b"\x00" + SCAN, False),
+        (b"\x00" * 200_000, False),
+    ],
+)
+def test_a_header_is_ordinary_if_it_is_short_and_without_gaps(
+    header: bytes, ordinary: bool
+) -> None:
+    assert has_ordinary_header(JPEG, BytesIO(b"\xff\xd8" + header)) is ordinary
+
+
+def test_a_jpeg_without_a_scan_cannot_be_split() -> None:
+    with pytest.raises(ValueError, match="without a scan"):
+        split_jpeg(BytesIO(b"\xff\xd8" + APP))
+
+
+@pytest.mark.parametrize(
+    ("data", "boxes"),
+    [
+        (box(b"ftyp", b"heic") + box(b"mdat", b""), [(b"ftyp", True), (b"mdat", True)]),
+        (box(b"ftyp", b"heic") + box(b"mdat", b"abc")[:-1], [(b"ftyp", True), (b"mdat", False)]),
+        (b"\0\0\0\0mdat" + bytes(9), [(b"mdat", True)]),  # up to the end
+        (b"\0\0\0\1mdat" + (20).to_bytes(8, "big") + bytes(4), [(b"mdat", True)]),
+        (b"\0\0\0\1mdat" + (21).to_bytes(8, "big") + bytes(4), [(b"mdat", False)]),
+        (b"\0\0\0\7free" + bytes(9), [(b"free", False)]),
+        (b"", []),
+    ],
+)
+def test_boxes_are_whole_or_cut_off(data: bytes, boxes: list[tuple[bytes, bool]]) -> None:
+    assert list(iso_boxes(BytesIO(data))) == boxes
+
+
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [
+        ({"quality": 80}, b"VP8 "),
+        ({"lossless": True}, b"VP8L"),
+        ({"quality": 80, "xmp": b"<x/>"}, b"VP8X"),
+    ],
+)
+def test_the_size_of_a_webp_is_in_its_first_chunk(options: dict[str, object], name: bytes) -> None:
+    file = BytesIO()
+    ramp(61, 43).save(file, "WEBP", **options)
+    first = next(riff_chunks(file.getvalue()))
+    assert first[0] == name
+    assert vp8_size(*first) == (61, 43, False)
+    assert vp8_size(b"EXIF", first[1]) == (0, 0, False)

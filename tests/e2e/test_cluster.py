@@ -63,7 +63,7 @@ def command(*arguments: object) -> list[str]:
     return [sys.executable, "-m", "ffprep", "convert", *map(str, arguments), *SIZE]
 
 
-def test_workers_are_killed_and_all_is_as_after_a_local_run(
+def test_a_run_with_killed_workers_makes_the_outputs_of_a_local_run(
     ffprep, tmp_path: Path, home: Path
 ) -> None:
     source, out, alone = photos(tmp_path / "in", PHOTOS), tmp_path / "out", tmp_path / "alone"
@@ -101,7 +101,7 @@ def dask_setup(worker):
 """
 
 
-def test_photos_that_kill_every_worker_cost_themselves(ffprep, tmp_path: Path) -> None:
+def test_photos_that_kill_every_worker_fail_alone(ffprep, tmp_path: Path) -> None:
     # Few photos, so that a chunk is one photo; many threads, so that others are at a dying worker.
     source, out = photos(tmp_path / "in", 22), tmp_path / "out"
     deadly = dict.fromkeys(("poison.jpg", "other-poison.jpg"), "damaged")
@@ -127,7 +127,7 @@ OTHER_VERSION = "import ffprep.version\nffprep.version.__version__ = '0.0.1'\n"
 ELSEWHERE = "from ffprep.run import task\ntask.can_read = lambda path: False\n"
 
 
-def test_who_cannot_do_the_work_is_named_before_it_begins(ffprep, tmp_path: Path) -> None:
+def test_unfit_workers_are_named_before_the_run_begins(ffprep, tmp_path: Path) -> None:
     source, out, ffmpeg = photos(tmp_path / "in", 3), tmp_path / "out", find()
     arguments = ["convert", source, "-o", out, *SIZE, "--cluster"]
     with dask(tmp_path / "dask") as cluster:
@@ -158,7 +158,7 @@ def test_who_cannot_do_the_work_is_named_before_it_begins(ffprep, tmp_path: Path
         assert f"different versions of FFmpeg: {versions}" in ran.err
 
 
-def test_an_address_that_is_none_is_told_in_a_sentence(ffprep, tmp_path: Path) -> None:
+def test_an_invalid_address_is_reported_in_a_sentence(ffprep, tmp_path: Path) -> None:
     arguments = ["convert", photos(tmp_path / "in", 1), "-o", tmp_path / "out", *SIZE, "--cluster"]
     for address, words in {
         "nonsense": "'nonsense' is not the address of a Dask scheduler",
@@ -174,14 +174,14 @@ def test_an_address_that_is_none_is_told_in_a_sentence(ffprep, tmp_path: Path) -
     assert (unset.code, "--cluster is empty" in unset.err) == (2, True)
 
 
-def test_a_worker_of_another_version_says_both() -> None:
+def test_a_worker_of_another_version_is_reported_with_both_versions() -> None:
     with pytest.raises(
         EnvironmentFault, match=rf"has ffprep {__version__}, and this run has 0.0.1;"
     ):
         convert_chunk("0.0.1", b"")
 
 
-def test_a_cluster_without_workers_is_told_and_left_when_time_is_over(
+def test_a_cluster_without_workers_is_reported_and_left_at_the_time_limit(
     ffprep, tmp_path: Path
 ) -> None:
     source, out = photos(tmp_path / "in", 1000), tmp_path / "out"
@@ -203,7 +203,7 @@ def test_a_cluster_without_workers_is_told_and_left_when_time_is_over(
     assert not list(out.rglob(".ffprep-*"))
 
 
-def test_outputs_are_as_private_as_the_run_makes_files(ffprep, tmp_path: Path) -> None:
+def test_workers_use_the_umask_of_the_run(ffprep, tmp_path: Path) -> None:
     source, out = photos(tmp_path / "in", 3), tmp_path / "out"
     with dask(tmp_path / "dask") as cluster:
         cluster.hire("a")
@@ -226,7 +226,7 @@ def begun(folder: Path, *arguments: object, outputs: int = 100) -> "subprocess.P
     return run
 
 
-def test_what_ends_a_run_loses_nothing_that_was_done(ffprep, tmp_path: Path, home: Path) -> None:
+def test_an_ended_run_loses_no_finished_output(ffprep, tmp_path: Path, home: Path) -> None:
     source, out = photos(tmp_path / "in", 1500), tmp_path / "out"
     with dask(tmp_path / "dask") as cluster:
         cluster.hire("a")
@@ -305,7 +305,7 @@ def blocks(heading: str, kind: str) -> list[str]:
     return re.findall(rf"```{kind}\n(.*?)```", part, re.DOTALL)
 
 
-def test_the_page_of_clusters_works(tmp_path: Path, home: Path) -> None:
+def test_the_documented_cluster_works(tmp_path: Path, home: Path) -> None:
     photos(tmp_path / "photos", 6)
     (tmp_path / "dask").mkdir()
     (tmp_path / "dask/dask.yaml").write_text(blocks("Dask alone", "yaml")[0])
@@ -335,7 +335,7 @@ def test_the_page_of_clusters_works(tmp_path: Path, home: Path) -> None:
     assert len(finals(tmp_path / "ready")) == 6
 
 
-def test_the_page_of_shards_works(tmp_path: Path, home: Path) -> None:
+def test_the_documented_shards_work(tmp_path: Path, home: Path) -> None:
     photos(tmp_path / "photos", 40)
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     environment = {**os.environ, "PATH": path}
@@ -357,7 +357,7 @@ def test_the_page_of_shards_works(tmp_path: Path, home: Path) -> None:
     assert 0 < len(finals(tmp_path / "ready")) < 40
 
 
-def test_photos_in_a_store_need_no_disk_in_common(ffprep, tmp_path: Path) -> None:
+def test_photos_in_object_storage_need_no_shared_disk(ffprep, tmp_path: Path) -> None:
     with bucketeer(tmp_path) as s3, dask(tmp_path / "dask", **s3.environment) as cluster:
         for bucket in ("photos", "ready"):
             s3.owner().create_bucket(Bucket=bucket)

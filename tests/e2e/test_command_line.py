@@ -53,7 +53,7 @@ def photos(tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_folder_is_mirrored_in_silence(ffprep, photos: Path, tmp_path: Path) -> None:
+def test_a_folder_is_mirrored_silently(ffprep, photos: Path, tmp_path: Path) -> None:
     ran = ffprep("convert", photos, "-o", tmp_path / "out", "--size", "33x21")
     assert (ran.code, ran.out, ran.err) == (0, b"", "")
     made = sorted(str(p.relative_to(tmp_path / "out")) for p in (tmp_path / "out").rglob("*.jpg"))
@@ -69,7 +69,7 @@ def test_one_file_to_one_file(ffprep, photos: Path, tmp_path: Path) -> None:
             assert (image.format, image.size) == (format, (40, 30))
 
 
-def test_out_is_a_folder_unless_it_looks_like_a_picture(
+def test_output_is_a_folder_unless_it_has_a_picture_suffix(
     ffprep, photos: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "d.jpg").mkdir()
@@ -79,7 +79,7 @@ def test_out_is_a_folder_unless_it_looks_like_a_picture(
         assert (tmp_path / out / "a.jpg").is_file()
 
 
-def test_json_tells_every_photo_and_the_sum(ffprep, photos: Path, tmp_path: Path) -> None:
+def test_json_has_every_photo_and_a_summary(ffprep, photos: Path, tmp_path: Path) -> None:
     (photos / "bad.jpg").write_text("no picture")
     ran = ffprep(
         "convert", photos, photos / "gone.jpg", "-o", tmp_path / "out", "--size", "33x21", "--json"
@@ -110,7 +110,7 @@ def test_json_tells_every_photo_and_the_sum(ffprep, photos: Path, tmp_path: Path
     assert counts == {"converted": 2, "fresh": 0, "failed": 2, "passed_over": 1}
 
 
-def test_failures_are_told_in_sentences(ffprep, photos: Path, tmp_path: Path) -> None:
+def test_failures_are_reported_in_sentences(ffprep, photos: Path, tmp_path: Path) -> None:
     (photos / "empty.jpg").touch()
     ran = ffprep("convert", photos, "-o", tmp_path / "out", "--size", "33x21")
     assert len(ran.err.splitlines()) == 2
@@ -122,7 +122,7 @@ def test_failures_are_told_in_sentences(ffprep, photos: Path, tmp_path: Path) ->
     assert len(quiet.err.splitlines()) == 1
 
 
-def test_verbose_and_the_log_tell_every_photo(ffprep, photos: Path, tmp_path: Path) -> None:
+def test_verbose_and_the_log_list_every_photo(ffprep, photos: Path, tmp_path: Path) -> None:
     log = tmp_path / "log"
     ran = ffprep("convert", photos, "-o", tmp_path / "o", "--size", "8x8", "-v", "--log-file", log)
     for text in (ran.err, log.read_text()):
@@ -141,7 +141,9 @@ def odd_names(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("locale", ["C.UTF-8", "C", "POSIX"])
-def test_any_name_in_and_out_and_in_json(ffprep, odd_names: Path, tmp_path: Path, locale) -> None:
+def test_any_file_name_works_and_is_shown_in_json(
+    ffprep, odd_names: Path, tmp_path: Path, locale
+) -> None:
     out = tmp_path / "out"
     environment = {**os.environ, "LC_ALL": locale}
     ran = ffprep(
@@ -172,7 +174,9 @@ def test_names_on_the_command_line_and_on_stdin(ffprep, odd_names: Path, tmp_pat
     assert names(ran, "3") == set(lines)
 
 
-def test_dry_run_prints_what_does_the_same(ffprep, odd_names: Path, tmp_path: Path) -> None:
+def test_the_commands_of_a_dry_run_make_the_same_outputs(
+    ffprep, odd_names: Path, tmp_path: Path
+) -> None:
     see_through = ramp(60, 40)
     see_through.putalpha(90)
     see_through.save(odd_names / "alpha.avif")  # read by way of Pillow, through a pipe
@@ -191,7 +195,7 @@ def test_dry_run_prints_what_does_the_same(ffprep, odd_names: Path, tmp_path: Pa
         assert Path(os.fsdecode(there)).read_bytes() == Path(os.fsdecode(here)).read_bytes()
 
 
-def test_two_sources_of_one_output_fail_and_the_rest_goes_on(
+def test_two_sources_of_one_output_fail_and_the_rest_is_converted(
     ffprep, photos: Path, tmp_path: Path
 ) -> None:
     ramp(50, 50).save(photos / "a.png")
@@ -243,7 +247,7 @@ def test_options_reach_the_pixels(ffprep, photos: Path, tmp_path: Path) -> None:
     assert psnr(opened(left), whole.crop((0, 0, 60, 80))) > 40
 
 
-def test_a_mode_of_ones_own(ffprep, photos: Path, tmp_path: Path) -> None:
+def test_a_user_mode(ffprep, photos: Path, tmp_path: Path) -> None:
     (tmp_path / "own").mkdir()
     mode = tmp_path / "own/upside-down.toml"
     step = (
@@ -262,7 +266,7 @@ def test_a_mode_of_ones_own(ffprep, photos: Path, tmp_path: Path) -> None:
     assert f"{mode}:3: w: unknown placeholder {{widht}}" in ran.err
 
 
-def test_modes_in_the_users_own_folder_are_found(ffprep, home: Path) -> None:
+def test_modes_in_the_configuration_folder_are_found(ffprep, home: Path) -> None:
     folder = home / ".config/ffprep/filters"
     folder.mkdir(parents=True)
     (folder / "mine.toml").write_text('summary = "Mine."\n[[step]]\nfilter = "null"\n')
@@ -309,7 +313,7 @@ def test_usage_errors(ffprep, photos: Path, tmp_path: Path, arguments, words: st
     assert not (tmp_path / "out").exists()
 
 
-def test_outputs_that_make_no_sense(ffprep, photos: Path, tmp_path: Path) -> None:
+def test_impossible_outputs_are_refused(ffprep, photos: Path, tmp_path: Path) -> None:
     size = ["--size", "8x8"]
     ran = ffprep("convert", photos / "a.jpg", "-o", tmp_path / "o.gif", *size)
     assert (ran.code, "does not write .gif" in ran.err) == (2, True)
@@ -325,7 +329,9 @@ def test_outputs_that_make_no_sense(ffprep, photos: Path, tmp_path: Path) -> Non
     assert (ran.code, "no SOURCE" in ran.err) == (2, True)
 
 
-def test_the_environment_is_told_from_the_photos(ffprep, photos: Path, tmp_path: Path) -> None:
+def test_faults_of_the_environment_are_not_those_of_photos(
+    ffprep, photos: Path, tmp_path: Path
+) -> None:
     convert = ["convert", photos, "-o", tmp_path / "out", "--size", "8x8"]
     ran = ffprep(*convert, "--ffmpeg", tmp_path / "nothing")
     assert (ran.code, "cannot be run as ffmpeg" in ran.err) == (3, True)
@@ -341,9 +347,7 @@ def test_the_environment_is_told_from_the_photos(ffprep, photos: Path, tmp_path:
 
 
 @pytest.mark.skipif(not shutil.which("ffmpeg"), reason="no other ffmpeg is installed")
-def test_another_ffmpeg_converts_rightly_or_is_refused(
-    ffprep, photos: Path, tmp_path: Path
-) -> None:
+def test_another_ffmpeg_works_or_is_refused(ffprep, photos: Path, tmp_path: Path) -> None:
     other = shutil.which("ffmpeg")
     ran = ffprep("convert", photos, "-o", tmp_path / "out", "--size", "33x21", "--ffmpeg", other)
     if ran.code == 3:
@@ -358,7 +362,7 @@ def convert_command(photos: Path, tmp_path: Path) -> list[object]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupt_ends_it_in_a_second_and_tells_what_was_done(
+def test_an_interrupt_ends_the_run_and_prints_the_summary(
     home: Path, photos: Path, tmp_path: Path, number: int
 ) -> None:
     argv = convert_command(photos, tmp_path)
@@ -378,7 +382,7 @@ def unread(pipe: IO[bytes]) -> int:
     return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)
 
 
-def test_an_interrupt_while_it_waits_for_names(home: Path, tmp_path: Path) -> None:
+def test_an_interrupt_while_names_are_read_from_stdin(home: Path, tmp_path: Path) -> None:
     argv = [sys.executable, "-m", "ffprep", "convert", "-", "-o", tmp_path / "out", "--size", "8x8"]
     pipe = subprocess.PIPE
     process = subprocess.Popen([*argv, "--json"], stdin=pipe, stdout=pipe, stderr=pipe)
@@ -392,7 +396,7 @@ def test_an_interrupt_while_it_waits_for_names(home: Path, tmp_path: Path) -> No
     assert err.startswith(b"ffprep: interrupted; 0 converted in ")
 
 
-def test_a_bar_is_drawn_on_a_terminal_only(home: Path, photos: Path, tmp_path: Path) -> None:
+def test_progress_is_drawn_only_on_a_terminal(home: Path, photos: Path, tmp_path: Path) -> None:
     (photos / "bad.jpg").write_text("no picture")
     leader, follower = pty.openpty()
     fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
@@ -414,7 +418,7 @@ def test_a_bar_is_drawn_on_a_terminal_only(home: Path, photos: Path, tmp_path: P
     assert text.count("bad.jpg: unsupported") == 1
 
 
-def test_check_uses_the_services_own_words(ffprep, photos: Path, tmp_path: Path) -> None:
+def test_check_quotes_the_error_of_the_video_api(ffprep, photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert ffprep("convert", photos, "-o", out, "--target", "sora-2/1280x720").code == 0
     ran = ffprep("check", out, "--target", "sora-2")
@@ -445,7 +449,7 @@ def test_check_knows_formats_and_orientation(ffprep, tmp_path: Path) -> None:
     assert "EXIF orientation 6" in told[1]
 
 
-def test_info_tells_what_files_hold(ffprep, tmp_path: Path) -> None:
+def test_info_shows_what_files_contain(ffprep, tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     ramp(120, 80).save(tmp_path / "phone.jpg", exif=exif)
@@ -462,7 +466,7 @@ def test_info_tells_what_files_hold(ffprep, tmp_path: Path) -> None:
     assert (told["width"], told["height"], told["stored"]) == (80, 120, "120x80")
 
 
-def test_info_tells_what_will_be_dropped(ffprep, tmp_path: Path) -> None:
+def test_info_shows_what_will_be_dropped(ffprep, tmp_path: Path) -> None:
     exif = Image.Exif()
     exif.get_ifd(0x8825)[1] = "N"  # a place
     ramp(32, 32).save(tmp_path / "a.jpg", exif=exif, comment=b"by night")
@@ -482,7 +486,7 @@ def test_info_tells_what_will_be_dropped(ffprep, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "words", ["--focus top", "--crop-bounds 0,0,1,0.5", "--scene ui", "--max-loss 0.1"]
 )
-def test_what_is_said_of_a_frame_needs_one(ffprep, tmp_path: Path, words: str) -> None:
+def test_options_about_the_frame_need_a_size(ffprep, tmp_path: Path, words: str) -> None:
     ramp(64, 48).save(tmp_path / "a.jpg")
     ran = ffprep("info", tmp_path / "a.jpg", *words.split())
     assert (ran.code, ran.out) == (2, b"")
@@ -490,7 +494,7 @@ def test_what_is_said_of_a_frame_needs_one(ffprep, tmp_path: Path, words: str) -
     assert ffprep("info", tmp_path / "a.jpg", *words.split(), "--size", "9x9").code == 0
 
 
-def test_info_tells_beforehand_what_each_mode_would_do(ffprep, tmp_path: Path) -> None:
+def test_info_predicts_what_each_mode_does(ffprep, tmp_path: Path) -> None:
     ramp(640, 480).save(tmp_path / "a.jpg")
     ran = ffprep("info", tmp_path / "a.jpg", "--size", "1280x720")
     told = [line.strip() for line in ran.out.decode().splitlines()]
@@ -503,7 +507,7 @@ def test_info_tells_beforehand_what_each_mode_would_do(ffprep, tmp_path: Path) -
     assert len(found["framings"]) == 2 * 4
 
 
-def test_enlarging_as_a_user_sees_it(ffprep, tmp_path: Path) -> None:
+def test_upscale_allow_warn_and_fail(ffprep, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     ramp(64, 48).save(tmp_path / "in/small.jpg")
     ramp(640, 480).save(tmp_path / "in/large.jpg")
@@ -531,7 +535,7 @@ def test_lists_for_people_and_programs(ffprep) -> None:
     assert targets["sora-2-pro"]["formats"] == ["jpeg", "png", "webp"]
 
 
-def test_a_bug_is_owned_up_to(ffprep, tmp_path: Path) -> None:
+def test_a_bug_is_reported_as_a_bug(ffprep, tmp_path: Path) -> None:
     (tmp_path / "ffmpeg.py").write_text("def input(*a, **k): raise LookupError('planted')\n")
     ramp(9, 9).save(tmp_path / "a.jpg")
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
@@ -543,14 +547,16 @@ def test_a_bug_is_owned_up_to(ffprep, tmp_path: Path) -> None:
     assert "please report the lines above at https://" in ran.err
 
 
-def test_start_up_stays_light() -> None:
+def test_startup_imports_no_heavy_package() -> None:
     heavy = {"PIL", "tqdm", "ffmpeg", "imageio_ffmpeg", "numpy", "pillow_heif"}
-    code = "import ffprep.cli, sys; print(*sys.modules)"
+    code = "import ffprep.cli.main, sys; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout
     assert not heavy & set(loaded.decode().split())
 
 
-def test_arguments_that_are_nearly_something_else(ffprep, photos: Path, tmp_path: Path) -> None:
+def test_dashes_empty_arguments_and_nul_separated_names(
+    ffprep, photos: Path, tmp_path: Path
+) -> None:
     size = ["--size", "8x8"]
     shutil.copy(photos / "a.jpg", photos / "-")
     ran = ffprep("convert", "./-", "-o", tmp_path / "out", *size, cwd=photos)
@@ -568,7 +574,7 @@ def test_a_time_limit_may_be_long(ffprep, photos: Path, tmp_path: Path, value: s
 
 
 @pytest.mark.parametrize("value", ["nan", "0", "-1", "soon"])
-def test_what_is_no_time_limit_is_told(ffprep, photos: Path, tmp_path: Path, value: str) -> None:
+def test_an_invalid_time_limit_is_refused(ffprep, photos: Path, tmp_path: Path, value: str) -> None:
     ran = ffprep("convert", photos, "-o", tmp_path / "o", "--size", "8x8", "--timeout", value)
     assert (ran.code, "not a duration above 0" in ran.err) == (2, True)
 
@@ -585,7 +591,7 @@ def test_closed_streams(home: Path, photos: Path, tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device that is always full")
 @pytest.mark.parametrize("arguments", ["--json > /dev/full", "--dry-run > /dev/full"])
-def test_streams_that_are_full_are_told_in_a_sentence(
+def test_full_streams_are_reported_in_a_sentence(
     home: Path, photos: Path, tmp_path: Path, arguments: str
 ) -> None:
     command = (
@@ -595,7 +601,7 @@ def test_streams_that_are_full_are_told_in_a_sentence(
     assert (ran.returncode, ran.stderr) == (3, "ffprep: no space left on device\n")
 
 
-def test_whoever_reads_the_output_may_stop(home: Path) -> None:
+def test_the_reader_of_the_output_may_stop(home: Path) -> None:
     command = f"{sys.executable} -m ffprep modes | true; exit ${{PIPESTATUS[0]}}"
     ran = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
     assert ran.stderr == ""
@@ -605,7 +611,7 @@ def test_whoever_reads_the_output_may_stop(home: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code"), [("nothing.jpg", 3), ("nothing.jpg -v", 3), ("nothing.jpg --jobs 0", 2)]
 )
-def test_where_stderr_is_full_the_exit_code_tells(
+def test_a_full_stderr_leaves_the_exit_code(
     home: Path, tmp_path: Path, arguments: str, code: int
 ) -> None:
     command = (
@@ -618,7 +624,7 @@ def test_where_stderr_is_full_the_exit_code_tells(
 
 
 @pytest.mark.parametrize("arguments", ["--json", "-v 2>&1"])
-def test_whoever_reads_no_more_is_no_failed_photo(
+def test_a_closed_pipe_is_not_a_failed_photo(
     home: Path, photos: Path, tmp_path: Path, arguments: str
 ) -> None:
     command = f"{sys.executable} -m ffprep convert {photos} -o out --size 8x8 --summary-file s.json"
@@ -629,7 +635,7 @@ def test_whoever_reads_no_more_is_no_failed_photo(
 
 
 @pytest.mark.slow
-def test_an_interrupted_check_is_no_finding(home: Path, tmp_path: Path) -> None:
+def test_an_interrupted_check_exits_with_130(home: Path, tmp_path: Path) -> None:
     listing = tmp_path / "photos"
     listing.mkdir()
     ramp(2000, 1500).save(listing / "0.png")

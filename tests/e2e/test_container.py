@@ -120,7 +120,7 @@ def test_the_image_converts_photos_for_any_user(image: Image) -> None:
     assert opened(image.folder / "photos/ready/a.jpg").size == (640, 360)
 
 
-def test_the_image_is_started_as_a_plain_user_and_without_a_shell(image: Image) -> None:
+def test_the_image_runs_as_a_plain_user_without_a_shell(image: Image) -> None:
     said = image.said
     user, group = map(int, said["USER"].split(":"))  # by numbers, which Kubernetes can check
     assert user > 0 < group
@@ -130,7 +130,7 @@ def test_the_image_is_started_as_a_plain_user_and_without_a_shell(image: Image) 
     assert _run(health, image.environment, image.folder).returncode == 0
 
 
-def test_only_what_the_image_is_built_from_is_sent(tmp_path: Path) -> None:
+def test_only_the_needed_files_are_in_the_build_context(tmp_path: Path) -> None:
     send(tmp_path)
     sent = {path.name for path in tmp_path.iterdir()}
     assert sent == {"pyproject.toml", "README.md", "LICENSE", "ffprep", "filters"}

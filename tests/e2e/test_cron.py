@@ -51,7 +51,7 @@ def shown(root: Path, words: list[str]) -> list[str]:
     return [moved(word, root) for word in words]
 
 
-def test_the_line_for_cron_says_nothing_night_after_night(root: Path, home: Path) -> None:
+def test_the_crontab_line_prints_nothing(root: Path, home: Path) -> None:
     ((*when, program, run, job, option, file),) = PAGE.commands("crontab")
     assert len(when) == 5
     assert program == "/usr/local/bin/ffprep"
@@ -66,7 +66,7 @@ def test_the_line_for_cron_says_nothing_night_after_night(root: Path, home: Path
     assert (root / "var/log/ffprep/ffprep.log").read_text().count("2024.jpg") >= 1
 
 
-def test_the_commands_of_the_page_do_what_it_says(ffprep, root: Path) -> None:
+def test_the_documented_commands_work(ffprep, root: Path) -> None:
     show, dry, two, every, status, retry = PAGE.commands("sh")
     ran = ffprep(*shown(root, show[1:]))
     assert (ran.code, ran.err) == (0, "")
@@ -92,7 +92,7 @@ def test_the_commands_of_the_page_do_what_it_says(ffprep, root: Path) -> None:
     assert (again.code, again.out, again.err) == (0, b"", "")
 
 
-def test_what_more_a_job_may_want_is_known(ffprep, root: Path) -> None:
+def test_the_documented_further_options_exist(ffprep, root: Path) -> None:
     file = root / "etc/ffprep/ffprep.toml"
     file.write_text(moved(PAGE.blocks("toml")[1], root))
     for _ in range(2):
@@ -102,7 +102,7 @@ def test_what_more_a_job_may_want_is_known(ffprep, root: Path) -> None:
     assert (root / "var/lib/ffprep/nightly.json").is_file()
 
 
-def test_the_service_runs_the_job_it_is_named_for(ffprep, root: Path) -> None:
+def test_the_service_runs_the_job_of_its_instance(ffprep, root: Path) -> None:
     (line,) = re.findall(r"^ExecStart=(.*)$", SERVICE, re.MULTILINE)
     env, program, *words = line.replace("%i", "products").replace("%E", f"{root}/etc").split()
     assert (env, program) == ("/usr/bin/env", "ffprep")  # wherever it is installed
@@ -111,7 +111,7 @@ def test_the_service_runs_the_job_it_is_named_for(ffprep, root: Path) -> None:
     assert outputs(root) == {"products/products.webp"}
 
 
-def test_systemd_finds_nothing_wrong_with_the_units() -> None:
+def test_systemd_accepts_the_units() -> None:
     for name in ("ffprep@.service", "ffprep@.timer"):
         verify = ["systemd-analyze", "verify", "--man=no", ROOT / "scripts/deploy" / name]
         ran = subprocess.run(verify, capture_output=True, text=True)
@@ -119,7 +119,7 @@ def test_systemd_finds_nothing_wrong_with_the_units() -> None:
         assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
 
 
-def test_the_page_tells_of_every_exit_code_and_what_systemd_makes_of_it() -> None:
+def test_the_page_lists_every_exit_code() -> None:
     table = PAGE.text.partition("## Exit codes")[2]
     rows = re.findall(r"^\| ([\d, ]+) \|.*\| (.*?) \|$", table, re.MULTILINE)
     told = {int(code): words for codes, words in rows for code in codes.split(",")}
@@ -130,7 +130,7 @@ def test_the_page_tells_of_every_exit_code_and_what_systemd_makes_of_it() -> Non
     assert told[130] == "success (143)"
 
 
-def test_the_jobs_of_the_readme_are_jobs(ffprep, tmp_path: Path) -> None:
+def test_the_jobs_of_the_readme_are_valid(ffprep, tmp_path: Path) -> None:
     (example,) = Page("README.md").blocks("toml")
     (tmp_path / "ffprep.toml").write_text(example)
     ran = ffprep("config", "show", "nightly", cwd=tmp_path)

@@ -68,7 +68,7 @@ def is_whole(job: LocalJob) -> bool:
 
 
 @pytest.mark.parametrize("fault", ALONE)
-def test_a_fault_at_one_photo_costs_one_photo(
+def test_a_fault_at_one_photo_fails_one_photo(
     tmp_path: Path, jobs: list[LocalJob], fault: str
 ) -> None:
     body, expected = ALONE[fault]
@@ -96,7 +96,7 @@ IN_STREAM = {
 
 
 @pytest.mark.parametrize("fault", IN_STREAM)
-def test_a_fault_in_a_stream_costs_nothing_when_each_goes_well_alone(
+def test_photos_of_a_failed_stream_are_converted_alone(
     tmp_path: Path, jobs: list[LocalJob], fault: str
 ) -> None:
     find_in = "for a; do case $a in file:*/in/%d) in=${a#file:}; in=${in%/%d};; esac; done"
@@ -108,15 +108,13 @@ def test_a_fault_in_a_stream_costs_nothing_when_each_goes_well_alone(
     assert left_over(tmp_path) == []
 
 
-def test_nobody_is_left_behind(tmp_path: Path, jobs: list[LocalJob]) -> None:
+def test_no_process_is_left_running(tmp_path: Path, jobs: list[LocalJob]) -> None:
     body = f'sleep 600 & echo $! >> {tmp_path}/pids; "$REAL" "$@"'
     assert kinds(convert(*jobs, binary=fake_ffmpeg(tmp_path, body))) == {}
     until_ended(*map(int, (tmp_path / "pids").read_text().split()))
 
 
-def test_what_the_embedded_ffmpeg_gets_wrong_is_ffpreps_own_fault(
-    tmp_path: Path, jobs: list[LocalJob]
-) -> None:
+def test_an_error_of_the_embedded_ffmpeg_is_internal(tmp_path: Path, jobs: list[LocalJob]) -> None:
     wrong = fake_ffmpeg(tmp_path, ALONE["wrong size"][0])
     (lies,) = convert(jobs[0], binary=wrong)
     assert lies.failure
@@ -146,7 +144,7 @@ def disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
 
 
 @pytest.mark.parametrize(("size", "format"), [("4k", "webp"), ("90k", "jpeg"), ("90k", "png")])
-def test_a_full_disk_stops_it_and_the_next_run_completes(
+def test_a_full_disk_stops_the_run_and_the_next_one_completes(
     ffprep, disk: Callable[[str], Path], jobs: list[LocalJob], format: str, size: str
 ) -> None:
     for job in jobs:
@@ -164,7 +162,7 @@ def test_a_full_disk_stops_it_and_the_next_run_completes(
     assert len(list(out.glob("[!.]*"))) == len(jobs)
 
 
-def test_an_output_folder_that_may_not_be_written_is_told(
+def test_an_unwritable_output_folder_is_reported(
     ffprep, disk: Callable[[str], Path], jobs: list[LocalJob]
 ) -> None:
     if os.geteuid() == 0:  # whom rights do not bind
@@ -187,7 +185,7 @@ def test_an_output_folder_that_may_not_be_written_is_told(
     assert (ran.code, "its folder does not exist, and cannot be created" in ran.err) == (1, True)
 
 
-def test_a_disk_that_is_shut_meanwhile_is_no_bug(
+def test_a_disk_that_becomes_read_only_is_not_a_bug(
     tmp_path: Path, disk: Callable[[str], Path], jobs: list[LocalJob]
 ) -> None:
     out = disk("size=1m")
@@ -200,7 +198,7 @@ def test_a_disk_that_is_shut_meanwhile_is_no_bug(
 
 
 @pytest.mark.parametrize("when", ['rm -r "$OUT"; "$REAL" "$@"', '"$REAL" "$@"; rm -r "$OUT"'])
-def test_an_output_folder_that_vanishes_is_told(
+def test_an_output_folder_that_vanishes_is_reported(
     tmp_path: Path, jobs: list[LocalJob], monkeypatch: pytest.MonkeyPatch, when: str
 ) -> None:
     monkeypatch.setenv("OUT", str(tmp_path / "out"))
@@ -214,16 +212,16 @@ def test_an_output_folder_that_vanishes_is_told(
     assert all(is_whole(job) for job in jobs)
 
 
-def test_a_name_that_a_folder_takes_meanwhile(tmp_path: Path, jobs: list[LocalJob]) -> None:
+def test_a_folder_that_appears_at_the_name_of_an_output(
+    tmp_path: Path, jobs: list[LocalJob]
+) -> None:
     body = f'mkdir -p {jobs[2].output}; exec "$REAL" "$@"'
     assert kinds(convert(*jobs, binary=fake_ffmpeg(tmp_path, body))) == {"2.jpg": Kind.IO}
     assert all(is_whole(job) for job in jobs if job != jobs[2])
     assert left_over(tmp_path) == []
 
 
-def test_an_output_that_is_a_link_is_replaced_and_not_written_through(
-    tmp_path: Path, jobs: list[LocalJob]
-) -> None:
+def test_an_output_link_is_replaced_and_not_followed(tmp_path: Path, jobs: list[LocalJob]) -> None:
     precious = tmp_path / "precious"
     precious.write_text("not to be lost")
     (tmp_path / "out").mkdir()
@@ -246,7 +244,7 @@ def version(number: int) -> bytes:
     return file.getvalue()
 
 
-def test_a_source_that_changes_meanwhile_is_one_version_or_the_other(tmp_path: Path) -> None:
+def test_a_source_that_changes_is_converted_in_one_of_its_versions(tmp_path: Path) -> None:
     source, done = tmp_path / "in.jpg", threading.Event()
     source.write_bytes(version(0))
 
@@ -278,7 +276,7 @@ def test_a_source_that_changes_meanwhile_is_one_version_or_the_other(tmp_path: P
 
 
 @pytest.mark.parametrize("many", [True, False])
-def test_a_source_that_changes_before_it_is_decoded_is_told(
+def test_a_source_that_changes_before_it_is_decoded_is_reported(
     tmp_path: Path, jobs: list[LocalJob], many: bool
 ) -> None:
     body = f'[ -e {tmp_path}/new ] && mv {tmp_path}/new {jobs[2].source}; exec "$REAL" "$@"'
@@ -303,7 +301,7 @@ def specials(folder: Path) -> Iterator[Path]:
     yield folder / "folder.jpg"
 
 
-def test_what_is_no_file_is_refused_and_not_opened(ffprep, tmp_path: Path) -> None:
+def test_special_files_are_refused_and_not_opened(ffprep, tmp_path: Path) -> None:
     for path in specials(tmp_path):
         (result,) = convert(LocalJob(path, tmp_path / "out/o.jpg", SPEC))
         assert kind(result) is Kind.UNSUPPORTED
@@ -317,7 +315,7 @@ def test_what_is_no_file_is_refused_and_not_opened(ffprep, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("what", ["fifo.jpg", "device.jpg", "folder.jpg"])
-def test_what_takes_the_place_of_a_file_between_look_and_opening(
+def test_a_file_replaced_between_stat_and_open_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
     other = next(path for path in specials(tmp_path) if path.name == what)
@@ -339,7 +337,7 @@ def test_what_takes_the_place_of_a_file_between_look_and_opening(
 
 
 @pytest.mark.parametrize("many", [True, False])
-def test_a_fifo_that_takes_the_place_of_a_photo_costs_that_photo(
+def test_a_fifo_in_the_place_of_a_photo_fails_only_that_photo(
     tmp_path: Path, jobs: list[LocalJob], many: bool
 ) -> None:
     source = jobs[2].source
@@ -352,7 +350,7 @@ def test_a_fifo_that_takes_the_place_of_a_photo_costs_that_photo(
     assert left_over(tmp_path) == []
 
 
-def test_links_out_of_a_folder_are_followed_only_when_asked_for(ffprep, tmp_path: Path) -> None:
+def test_links_are_followed_only_on_request(ffprep, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "private").mkdir()
     ramp(40, 30).save(tmp_path / "private/letter.jpg")

@@ -64,7 +64,7 @@ def has_reached(goal: int, out: Path, run: "subprocess.Popen[bytes]") -> bool:
     return run.poll() is not None or (locked and len(finals(out)) >= goal)
 
 
-def test_killed_thirty_times_and_finished(tmp_path: Path, home: Path) -> None:
+def test_a_run_killed_thirty_times_is_finished_by_the_next(tmp_path: Path, home: Path) -> None:
     for number in range(PHOTOS):
         path = tmp_path / f"in/{number // 100}/{number}.{'jpg' if number % 3 else 'png'}"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -100,7 +100,7 @@ def test_killed_thirty_times_and_finished(tmp_path: Path, home: Path) -> None:
     assert not list(out.rglob(".ffprep-*"))
 
 
-def test_only_what_dead_runs_left_is_swept(ffprep, tmp_path: Path, monkeypatch) -> None:
+def test_only_temporary_files_of_dead_runs_are_removed(ffprep, tmp_path: Path, monkeypatch) -> None:
     (tmp_path / "in").mkdir()
     ramp(40, 30).save(tmp_path / "in/a.png")
     out, scratch = tmp_path / "out", tmp_path / "scratch"
@@ -127,7 +127,7 @@ def test_only_what_dead_runs_left_is_swept(ffprep, tmp_path: Path, monkeypatch) 
     assert opened(tmp_path / "in/a.png").size == (40, 30)
 
 
-def test_a_synced_output_is_on_the_disk_before_its_name_and_then_its_name(
+def test_fsync_writes_the_output_before_its_name_and_then_the_folder(
     tmp_path: Path, monkeypatch
 ) -> None:
     # A loss of power cannot be had here: that the system is asked to write, and when, can be seen.

@@ -129,7 +129,7 @@ def test_a_rule_for_each_photo(tree: Tree) -> None:
 
 
 @pytest.mark.parametrize("goal", ["FFPREP_PICTURES", "FFPREP_STAMP"])
-def test_a_changed_mode_makes_all_again(tree: Tree, goal: str) -> None:
+def test_a_changed_mode_rebuilds_all_outputs(tree: Tree, goal: str) -> None:
     (tree.folder / "own modes").mkdir()
     mode = shutil.copy(ROOT / "filters/pad.toml", tree.folder / "own modes/mine.toml")
     tree.photo("a.jpg")
@@ -160,7 +160,7 @@ def test_a_photo_that_fails_fails_make_and_leaves_no_target(tree: Tree) -> None:
     assert tree.made("folder") == set()
 
 
-def test_photos_that_are_nowhere_are_not_all_made(tree: Tree) -> None:
+def test_a_missing_folder_of_photos_is_an_error(tree: Tree) -> None:
     tree.write("all: $(FFPREP_PICTURES)", "clean:; @:")
     done = tree.make()
     assert done.returncode == 2
@@ -186,7 +186,7 @@ def test_a_stamp_for_a_folder(tree: Tree) -> None:
     assert tree.made() == set()
 
 
-def test_what_changes_while_a_folder_is_converted_is_seen_the_next_time(tree: Tree) -> None:
+def test_changes_during_a_run_are_seen_by_the_next_make(tree: Tree) -> None:
     tree.photo("a.jpg")
     script = tree.folder / "command"
     script.write_text(f'#!/bin/sh\n{COMMAND} "$@"\nsleep 0.05; touch photos/a.jpg\n')
@@ -239,7 +239,7 @@ def test_make_reads_names_of_depfiles_as_they_are(
     assert not is_current(tmp_path, target)
 
 
-def test_what_make_cannot_say_is_left_out_and_told(ffprep, tmp_path: Path) -> None:
+def test_names_that_make_cannot_express_are_left_out_with_a_warning(ffprep, tmp_path: Path) -> None:
     names = ["a;b.jpg", "c\nd.jpg", "e\tf.jpg", "plain.jpg"]
     (tmp_path / "in (1)").mkdir()
     for name in names:
@@ -256,7 +256,7 @@ def test_what_make_cannot_say_is_left_out_and_told(ffprep, tmp_path: Path) -> No
     assert ffprep("convert", "in (1)", *common, "--depfile-target", "a;b", cwd=tmp_path).code == 2
 
 
-def test_a_depfile_is_written_whole_or_not_at_all(ffprep, tmp_path: Path) -> None:
+def test_a_depfile_is_written_atomically(ffprep, tmp_path: Path) -> None:
     ramp(90, 70).save(tmp_path / "a.jpg")
     depfile = tmp_path / "d/out.d"
     common = ["convert", tmp_path / "a.jpg", "-o", tmp_path / "out.jpg", "--size", "64x48"]
@@ -270,7 +270,7 @@ def test_a_depfile_is_written_whole_or_not_at_all(ffprep, tmp_path: Path) -> Non
     assert "--depfile" in ran.err
 
 
-def test_a_depfile_names_the_files_that_said_what_was_to_be_done(ffprep, tmp_path: Path) -> None:
+def test_a_depfile_names_the_configuration_files(ffprep, tmp_path: Path) -> None:
     ramp(90, 70).save(tmp_path / "a.jpg")
     (tmp_path / "list").write_text("a.jpg\n")
     (tmp_path / "ffprep.toml").write_text("[defaults]\nquality = 90\n")
@@ -308,7 +308,7 @@ def folders(tree: Tree, count: int, recipe: str) -> None:
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test_rules_together_run_as_many_ffmpegs_as_make_has_jobs(
+def test_parallel_rules_run_one_ffmpeg_per_job_of_make(
     tree: Tree, counted: Callable[[], int], count: int
 ) -> None:
     folders(tree, count, "$(ffprep) convert")
@@ -317,7 +317,7 @@ def test_rules_together_run_as_many_ffmpegs_as_make_has_jobs(
     assert 1 < counted() <= 3
 
 
-def test_jobs_lower_what_make_allows(tree: Tree, counted: Callable[[], int]) -> None:
+def test_the_jobs_option_lowers_the_limit_of_make(tree: Tree, counted: Callable[[], int]) -> None:
     folders(tree, 1, "$(ffprep) convert --jobs 1")
     tree.made()
     assert counted() == 1
@@ -417,7 +417,7 @@ def test_tokens_are_given_back_when_check_is_ended(fake_make: FakeMake, tmp_path
     fake_make.require_all()
 
 
-def test_tokens_are_given_back_when_all_is_done(
+def test_tokens_are_given_back_at_the_end(
     fake_make: FakeMake, photos: Path, tmp_path: Path, counted: Callable[[], int]
 ) -> None:
     run = fake_make.start("convert", photos, "-o", tmp_path / "out", "--size", "64x48")
@@ -427,7 +427,7 @@ def test_tokens_are_given_back_when_all_is_done(
     fake_make.require_all()
 
 
-def test_tokens_are_given_back_when_nothing_can_go_on(
+def test_tokens_are_given_back_after_a_fatal_error(
     fake_make: FakeMake, photos: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "bad.toml").write_text('[[step]]\nfilter = "scale"\nnonsense = 1\n')
@@ -438,7 +438,7 @@ def test_tokens_are_given_back_when_nothing_can_go_on(
     fake_make.require_all()
 
 
-def test_tokens_are_given_back_when_nobody_reads_the_results(
+def test_tokens_are_given_back_when_stdout_is_closed(
     fake_make: FakeMake, photos: Path, tmp_path: Path
 ) -> None:
     common = ["-o", tmp_path / "out", "--size", "64x48", "--json"]
@@ -450,7 +450,7 @@ def test_tokens_are_given_back_when_nobody_reads_the_results(
     fake_make.require_all()
 
 
-def test_where_nobody_gives_a_token_all_is_done_with_ones_own(
+def test_without_free_tokens_one_job_does_all_the_work(
     fake_make: FakeMake, photos: Path, tmp_path: Path, counted: Callable[[], int]
 ) -> None:
     os.read(fake_make.reader, 99)
@@ -462,7 +462,7 @@ def test_where_nobody_gives_a_token_all_is_done_with_ones_own(
 
 
 @pytest.mark.parametrize("place", ["98,99", "0,1", "-2,-2", "fifo:/nowhere", "fifo:/dev/null"])
-def test_a_rule_that_make_shuts_out_does_one_at_a_time_and_says_so_once(
+def test_a_rule_without_jobserver_runs_one_job_and_warns_once(
     ffprep, photos: Path, tmp_path: Path, counted: Callable[[], int], place: str
 ) -> None:
     environ = {**os.environ, "MAKEFLAGS": f" -j8 --jobserver-auth={place}"}
@@ -490,7 +490,7 @@ def test_one_job_of_make_is_one_ffmpeg(
     assert counted() > 1
 
 
-def test_the_makefiles_of_the_page_work(tree: Tree) -> None:
+def test_the_documented_makefiles_work(tree: Tree) -> None:
     shutil.copy(ROOT / "scripts/deploy/ffprep.mk", tree.folder)
     first, second = Page("docs/operations/make.md").blocks("make")
     tree.photo("a.jpg")

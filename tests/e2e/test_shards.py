@@ -34,7 +34,7 @@ def test_a_name_stays_in_its_shard() -> None:
 
 
 @pytest.mark.parametrize("text", ["0/4", "5/4", "4", "a/b", "1/0", "-1/4"])
-def test_what_is_no_shard_is_refused(text: str) -> None:
+def test_an_invalid_shard_is_refused(text: str) -> None:
     with pytest.raises(UsageError):
         Shard.parse(text)
 
@@ -54,7 +54,7 @@ def shards(source: Path, out: Path, count: int, *more: str) -> list[str]:
     return said
 
 
-def test_shards_at_a_time_make_what_one_run_makes(ffprep, tmp_path: Path) -> None:
+def test_parallel_shards_make_the_outputs_of_one_run(ffprep, tmp_path: Path) -> None:
     source, out, whole = photos(tmp_path / "in", 60), tmp_path / "out", tmp_path / "whole"
     assert ffprep("convert", source, "-o", whole, *SIZE).code == 0
     assert shards(source, out, 3) == ["", "", ""]
@@ -82,7 +82,7 @@ def test_shards_at_a_time_make_what_one_run_makes(ffprep, tmp_path: Path) -> Non
     assert "3 ledgers of another split are not counted" in split.err
 
 
-def test_collisions_are_seen_over_all_shards_and_told_once(ffprep, tmp_path: Path) -> None:
+def test_collisions_between_shards_are_reported_once(ffprep, tmp_path: Path) -> None:
     source, out = tmp_path / "in", tmp_path / "out"
     source.mkdir()
     for number in range(8):  # so many that some pairs are in two shards
@@ -96,7 +96,7 @@ def test_collisions_are_seen_over_all_shards_and_told_once(ffprep, tmp_path: Pat
     assert (told.count(": collision: "), told.count("bad.jpg: damaged: ")) == (16, 1)
 
 
-def test_shards_share_a_folder_with_shards_alone(ffprep, tmp_path: Path) -> None:
+def test_shards_share_a_folder_only_with_shards(ffprep, tmp_path: Path) -> None:
     source, out = photos(tmp_path / "in", 4), tmp_path / "out"
     with LOCAL.lock(out, shard=Shard(1, 2)):
         assert ffprep("convert", source, "-o", out, *SIZE).code == 75

@@ -17,7 +17,7 @@ _HTTP = ("http", "https")
 class Remote:
     """An object or a folder in a store, by its URL, with the methods of pathlib that names need.
 
-    `stamp` is that of the version in the listing, if it was listed. The URL does not end in a slash.
+    `stamp` is that of the version in the listing, if it was listed. The URL has no final slash.
     """
 
     url: str

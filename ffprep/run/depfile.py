@@ -1,7 +1,8 @@
 """A depfile for make: what outputs depend on (photos, sidecars, folders, the file of the mode).
 
-Each prerequisite has a line and a rule without a recipe, so that make does not stop if it is deleted
-(as with `gcc -MP`). Folders are prerequisites too: their time changes when a photo comes or goes.
+Each prerequisite has a line and a rule without a recipe, so that make does not stop if it is
+deleted (as with `gcc -MP`). Folders are prerequisites too: their time changes when a photo comes or
+goes.
 """
 
 import os

@@ -385,7 +385,8 @@ def _continue_without_ledger(
         return
     if output not in options.rerun.ledger.parents:
         raise EnvironmentFault(f"cannot lock {output}: {cause}; allow ffprep to write there")
-    problem = f"cannot {'read' if options.reporting.dry_run else 'write'} the ledger {output / FOLDER}: {cause}"
+    action = "read" if options.reporting.dry_run else "write"
+    problem = f"cannot {action} the ledger {output / FOLDER}: {cause}"
     if options.rerun.retry is Retry.ONLY:
         raise EnvironmentFault(f"{problem}; --retry-failed needs the ledger")
     warn(f"{problem}; the next run will convert everything again")

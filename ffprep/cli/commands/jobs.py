@@ -1,4 +1,4 @@
-"""`ffprep run` and `ffprep config show`: the jobs of ffprep.toml, and options that override them."""
+"""`ffprep run` and `ffprep config show`: jobs of ffprep.toml, and options that override them."""
 
 import copy
 import sys

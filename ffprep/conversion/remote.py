@@ -21,7 +21,7 @@ from ffprep.storage.protocol import storage_of
 from ffprep.system.files import FileStamp
 from ffprep.system.tempfiles import working_folder
 
-_WINDOW, _WINDOW_BYTES = 32, 64 << 20
+_FIRST_WINDOW, _WINDOW, _WINDOW_BYTES = 16, 64, 64 << 20
 """A window of photos has at most so many photos, and so many bytes unless it has one photo."""
 _CONNECTIONS = 8
 """How many objects of a chunk are transferred at a time."""
@@ -173,13 +173,16 @@ def transfer(converter: Converter) -> Iterator[Transfer]:
 
 
 def _windows(jobs: list[Job]) -> Iterator[list[Job]]:
-    """The first windows are short, since nothing converts until the first one is downloaded."""
-    window, size, most = list[Job](), 0, _CONNECTIONS
+    """The first window is short, since nothing converts until it is downloaded.
+
+    The second one is long: each window costs a start of ffmpeg.
+    """
+    window, size, most = list[Job](), 0, _FIRST_WINDOW
     for job in jobs:
         bytes = _listed_bytes(job.source)
         if window and (len(window) >= most or size + bytes > _WINDOW_BYTES):
             yield window
-            window, size, most = [], 0, min(2 * most, _WINDOW)
+            window, size, most = [], 0, _WINDOW
         window.append(job)
         size += bytes
     yield window

@@ -64,6 +64,10 @@ class EnvironmentFault(FfprepError):
     exit_code = ExitCode.ENVIRONMENT
 
 
+class ProgramExiting(EnvironmentFault):
+    """The Python program is exiting, and starts no more threads."""
+
+
 class OutputLocked(FfprepError):
     """Another run has locked the output folder. 75 is EX_TEMPFAIL: try again later."""
 

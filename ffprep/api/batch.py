@@ -13,7 +13,7 @@ from ffprep.conversion.converter import Converter
 from ffprep.conversion.ffmpeg_binary import find
 from ffprep.core.job import Result
 from ffprep.core.target import Target
-from ffprep.errors import FfprepError, UsageError
+from ffprep.errors import FfprepError, ProgramExiting, UsageError
 from ffprep.options import keywords
 from ffprep.options.check import check_parameters, read_check
 from ffprep.options.convert import convert_parameters
@@ -48,8 +48,8 @@ class Results(Iterator[Item]):
         with self._turn:
             try:
                 item = next(self._items)
-            except FfprepError:
-                if self._closed.is_set() or _program_is_ending():
+            except FfprepError as error:
+                if self._closed.is_set() or _is_abandoned(error):
                     raise StopIteration from None
                 raise
             if self._closed.is_set():
@@ -88,9 +88,10 @@ def _close(
             items.close()
 
 
-def _program_is_ending() -> bool:
-    """Return whether this is a daemon thread that outlives the main thread."""
-    return threading.current_thread().daemon and not threading.main_thread().is_alive()
+def _is_abandoned(error: FfprepError) -> bool:
+    """Return whether an error is due to the exit of the program, in a daemon thread."""
+    exiting = isinstance(error, ProgramExiting) or not threading.main_thread().is_alive()
+    return exiting and threading.current_thread().daemon
 
 
 def convert(

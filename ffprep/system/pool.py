@@ -12,7 +12,7 @@ from queue import Empty, SimpleQueue
 from threading import Event, main_thread
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from ffprep.errors import EnvironmentFault
+from ffprep.errors import EnvironmentFault, ProgramExiting
 
 if TYPE_CHECKING:
     from ffprep.system.jobserver import Jobserver
@@ -283,9 +283,10 @@ class _Threads(_Pool[Outcome]):
     ) -> "Future[Iterable[Outcome] | None]":
         try:
             return self.executor.submit(self._run, task, work, chunk)
-        except RuntimeError:
-            if not main_thread().is_alive():
-                raise EnvironmentFault("the program is exiting; no further photo begins") from None
+        except RuntimeError as error:
+            # Python refuses threads a little before the main thread counts as ended.
+            if "interpreter shutdown" in str(error) or not main_thread().is_alive():
+                raise ProgramExiting("the program is exiting; no further photo begins") from None
             raise EnvironmentFault(
                 "cannot start a thread; raise the limit of processes (ulimit -u)"
             ) from None

@@ -263,7 +263,7 @@ def test_a_user_mode(ffprep, photos: Path, tmp_path: Path) -> None:
     mode.write_text(step.replace("{width}", "{widht}"))
     ran = ffprep("modes", *own)
     assert ran.code == 3
-    assert f"{mode}:3: w: unknown placeholder {{widht}}" in ran.err
+    assert f"{mode}:3: step.w: unknown placeholder {{widht}}" in ran.err
 
 
 def test_modes_in_the_configuration_folder_are_found(ffprep, home: Path) -> None:
@@ -276,7 +276,7 @@ def test_modes_in_the_configuration_folder_are_found(ffprep, home: Path) -> None
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--size", "0x5"], "no size"),
+        (["--size", "0x5"], "is not a size"),
         ([], "no size is given"),
         (["--size", "8x8", "--target", "sora-2"], "exclude one another"),
         (["--target", "sora-9"], "unknown target"),
@@ -292,15 +292,15 @@ def test_modes_in_the_configuration_folder_are_found(ffprep, home: Path) -> None
         (["--target", "sora-2/99x99"], "sora-2 has no size 99x99"),
         (["--size", "8x8", "--mode", "zoom"], "unknown mode 'zoom'"),
         (["--size", "8x8", "--quality", "101"], "101 is not in the range"),
-        (["--size", "8x8", "--background", "blurple"], "no colour"),
+        (["--size", "8x8", "--background", "blurple"], "is not a colour"),
         (["--size", "8x8", "--background", "transparent"], "no transparency"),
-        (["--size", "8x8", "--focus", "2,2"], "no focus"),
+        (["--size", "8x8", "--focus", "2,2"], "is not a focus"),
         (["--size", "8x8", "--names", "{nome}"], "unknown field {nome}"),
         (["--size", "8x8", "--jobs", "many"], "is not a number from 1 to 1024, and not auto"),
         (["--size", "8x8", "--filters", "/nowhere/at/all"], "the folder does not exist"),
-        (["--target", "ltx", "--targets", "/nowhere/at.toml"], "no such file"),
-        (["--size", "8x8", "--mode", ""], "--mode: is empty"),
-        (["--size", "8x8", "--scene", ""], "--scene: is empty"),
+        (["--target", "ltx", "--targets", "/nowhere/at.toml"], "the file does not exist"),
+        (["--size", "8x8", "--mode", ""], "--mode is empty"),
+        (["--size", "8x8", "--scene", ""], "--scene is empty"),
         (["--size", "8x8", "--max-loss", "\u0661"], "is not a fraction"),
         (["--size", "99999x9", "--format", "webp"], "too large for webp"),
     ],

@@ -47,7 +47,7 @@ def test_the_import_loads_no_other_module(tmp_path: Path) -> None:
 def test_all_public_names_are_listed_once() -> None:
     assert sorted(library.__all__) == library.__all__
     assert set(library.__all__) <= set(dir(library))
-    lazy = {name for names in library._ROOMS.values() for name in names}
+    lazy = {name for names in library._MODULES.values() for name in names}
     assert lazy | {"__version__"} == set(library.__all__)
     for name in lazy:
         value = getattr(library, name)

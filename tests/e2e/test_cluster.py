@@ -71,16 +71,21 @@ def test_a_run_with_killed_workers_makes_the_outputs_of_a_local_run(
     with dask(tmp_path / "dask") as cluster:
         for name in "abc":
             cluster.hire(name)
+        cluster.until_registered(3)
         argv = command(source, "-o", out, "--cluster", cluster.address, "--json")
-        told = tmp_path / "told"
-        with told.open("wb") as file, subprocess.Popen(argv, stdout=file, stderr=file) as run:
+        stdout, stderr = tmp_path / "stdout", tmp_path / "stderr"
+        with (
+            stdout.open("wb") as output,
+            stderr.open("wb") as errors,
+            subprocess.Popen(argv, stdout=output, stderr=errors) as run,
+        ):
             for kill in range(KILLS):
                 until(lambda k=kill: out.exists() and len(finals(out)) > (k + 1) * PHOTOS // 8)
                 kill_one(cluster, out)
             run.wait(300)
-        ran = Ran(run.returncode, told.read_bytes(), "")
+        ran = Ran(run.returncode, stdout.read_bytes(), stderr.read_text())
         again = ffprep("convert", source, "-o", out, *SIZE, "--cluster", cluster.address, "--json")
-    assert ran.code == 0, told.read_text()
+    assert ran.code == 0, ran.err
     assert cluster.deaths >= KILLS
     assert len(ran.results) == len(ran.lines) - 1 == PHOTOS
     assert contents(out) == contents(alone)

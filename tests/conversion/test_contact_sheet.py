@@ -7,6 +7,8 @@ from PIL import Image
 
 from tests.support.pictures import opened, psnr, ramp
 
+pytestmark = pytest.mark.slow
+
 
 def is_paper(pixel: tuple[int, ...]) -> bool:
     return all(abs(value - 0xE8) < 3 for value in pixel)

@@ -11,6 +11,8 @@ import pytest
 from tests.support.pages import Page
 from tests.support.pictures import ramp
 
+pytestmark = pytest.mark.slow
+
 COMMANDS, QUERY = Page("docs/operations/ledger.md").blocks("sh")
 
 

@@ -9,6 +9,8 @@ from ffprep.config.modes import auto_modes, find_mode, modes_for_scene, read_mod
 from ffprep.errors import EnvironmentFault, UsageError
 from tests.support.pictures import opened
 
+pytestmark = pytest.mark.slow
+
 FRAME = ("--size", "100x100", "--format", "png", "--background", "#00ff00")
 GREEN = (0, 255, 0)
 MINE = 'scenes = ["portrait"]\n[[step]]\nfilter = "scale"\nw = "{width}"\nh = "{height}"\n'

@@ -11,6 +11,8 @@ from tests.support.pictures import opened, psnr, ramp
 from tests.support.standin import KEY, Standin
 from tests.support.submitting import QUICK, clip_size, single
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_jobs_api_makes_a_clip(ffprep, standin: Standin, photo: Path, tmp_path: Path) -> None:
     run = [

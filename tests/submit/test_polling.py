@@ -10,6 +10,8 @@ from tests.support import standin as service
 from tests.support.standin import BLOCKED, BROKEN, CANCELLED, DONE, NEVER, Fault, Standin
 from tests.support.submitting import QUICK, clip_size, refusal, single
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("protocol", ["videos", "azure-v1"])
 def test_a_failed_job_is_reported_with_its_reason(

@@ -13,8 +13,9 @@ from tests.support.standin import DONE, NEVER, Fault, Standin
 from tests.support.submitting import QUICK, clip_size, clips, single, start
 from tests.support.waiting import until
 
+pytestmark = pytest.mark.slow
 
-@pytest.mark.slow
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_after_an_interrupt_the_printed_command_resumes_the_job(
     ffprep, standin: Standin, photo: Path, tmp_path: Path, number: int

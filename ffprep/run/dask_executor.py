@@ -6,22 +6,20 @@ the worker had. So a chunk at which several workers died is only suspected: its 
 at a time, with nothing else in flight, and only the photo that kills workers fails.
 """
 
-import os
 import pickle
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Container, Iterable, Iterator
-from concurrent.futures import Future
+from collections.abc import Callable, Container, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from ffprep.core.job import Job, Result
-from ffprep.core.location import Location, absolute
+from ffprep.core.location import absolute
 from ffprep.core.policy import ClusterOptions
 from ffprep.errors import EnvironmentFault, Kind, PhotoError
-from ffprep.ledger.rows import NO_HASHES, FinishedJob, Hashes, PendingJob
+from ffprep.ledger.rows import NO_HASHES, Hashes, PendingJob
+from ffprep.run.chunk_queue import ChunkInFlight, ChunkQueue, Part
 from ffprep.run.task import (
     Answer,
     ChunkTask,
@@ -33,7 +31,6 @@ from ffprep.run.task import (
     unreadable,
     worker_info,
 )
-from ffprep.storage.protocol import storage_of
 from ffprep.system.pool import RemoteExecutor
 from ffprep.system.tempfiles import sweep_folder
 from ffprep.version import __version__
@@ -45,98 +42,6 @@ STOP_SECONDS = 0.5
 """How long chunks in work may take to come back when the run is stopped."""
 _EMPTY_POLLS = 3
 """How many lists in a row without any worker lead to a warning."""
-
-
-@dataclass(slots=True)
-class _ChunkInFlight:
-    """A chunk that was submitted, and is sent in one part or in several.
-
-    `jobs` are this run's jobs, by the absolute paths of their outputs.
-    """
-
-    jobs: dict[Location, PendingJob]
-    parts: int = 1
-    finished: list[FinishedJob] = field(default_factory=list)
-    future: "Future[Iterable[FinishedJob]]" = field(default_factory=Future)
-
-    def add(self, results: Iterable[tuple[Result, Hashes]]) -> None:
-        """Add results of workers, with the paths as this run has them."""
-        for result, hashes in results:
-            assert result.output
-            pending = self.jobs[result.output]
-            result = replace(result, source=pending.job.source, output=pending.job.output)
-            self.finished.append(FinishedJob(result, pending, hashes))
-
-    def end(self, error: Exception | None = None) -> None:
-        """Hand the results over; the iterator of them raises `error` at its end."""
-        if not self.future.done():
-            self.future.set_result(_yield_then_raise(self.finished, error))
-
-
-def _yield_then_raise(
-    finished: Iterable[FinishedJob], error: Exception | None
-) -> Iterator[FinishedJob]:
-    yield from finished
-    if error:
-        raise error
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """Jobs of a chunk that are sent together. An `alone` part is a single job, tried by itself."""
-
-    chunk: _ChunkInFlight
-    jobs: list[PendingJob]
-    alone: bool = False
-
-    @property
-    def folders(self) -> set[str]:
-        """The folders of its outputs."""
-        outputs = (pending.job.output for pending in self.jobs)
-        return {os.path.dirname(output) for output in outputs if storage_of(output).is_local}
-
-
-class _ChunkQueue:
-    """The parts that wait, and those `sent`, by their Dask futures. The Cluster locks it."""
-
-    def __init__(self) -> None:
-        self.sent: dict[Any, _Part] = {}
-        self._waiting: deque[_Part] = deque()
-        self._suspects: deque[_Part] = deque()
-
-    def add(self, part: _Part) -> None:
-        """Append a part."""
-        self._waiting.append(part)
-
-    def suspect(self, part: _Part) -> None:
-        """Have the jobs of a part at which workers died tried one by one."""
-        part.chunk.parts += len(part.jobs)
-        self._suspects.extend(_Part(part.chunk, [job], alone=True) for job in part.jobs)
-
-    def next_part(self) -> _Part | None:
-        """Take the next part to send; None if none may be sent now.
-
-        A suspected job is sent when nothing else is in flight, and nothing is sent beside it.
-        """
-        if self._suspects:
-            return None if self.sent else self._suspects.popleft()
-        if any(part.alone for part in self.sent.values()):
-            return None
-        return self._waiting.popleft() if self._waiting else None
-
-    def clear(self) -> tuple[list[Any], list[_ChunkInFlight]]:
-        """Forget everything; return the Dask futures that were in flight, and all chunks."""
-        futures = list(self.sent)
-        parts = (*self.sent.values(), *self._suspects, *self._waiting)
-        chunks = [part.chunk for part in parts]
-        for queue in (self.sent, self._suspects, self._waiting):
-            queue.clear()
-        return futures, chunks
-
-    @property
-    def folders(self) -> set[str]:
-        """The folders that workers are writing to."""
-        return set[str]().union(*(part.folders for part in self.sent.values()))
 
 
 class _WorkerRegistry:
@@ -197,7 +102,7 @@ class Cluster(RemoteExecutor):
     ) -> None:
         self._client, self._options, self._task, self._warn = client, options, task, warn
         self._lock = threading.RLock()
-        self._queue, self._workers = _ChunkQueue(), _WorkerRegistry()
+        self._queue, self._workers = ChunkQueue(), _WorkerRegistry()
         self._closed = threading.Event()
         self._fault: EnvironmentFault | None = None
         self.info: dict[str, Any] = {}
@@ -240,10 +145,10 @@ class Cluster(RemoteExecutor):
         (jobs,) = args
         absolute = [replace(pending, job=_absolute(pending.job)) for pending in jobs]
         by_output = zip((pending.job.output for pending in absolute), jobs, strict=True)
-        chunk = _ChunkInFlight(dict(by_output))
+        chunk = ChunkInFlight(dict(by_output))
         chunk.future.set_running_or_notify_cancel()
         with self._lock:
-            self._queue.add(_Part(chunk, absolute))
+            self._queue.add(Part(chunk, absolute))
             self._send_waiting()
         return chunk.future
 
@@ -252,7 +157,7 @@ class Cluster(RemoteExecutor):
         while part := self._queue.next_part():
             self._send(part)
 
-    def _send(self, part: _Part) -> None:
+    def _send(self, part: Part) -> None:
         if self._fault or self._closed.is_set():
             part.chunk.end(self._fault)
             return

@@ -64,8 +64,14 @@ class ObjectStorage:
     is_local = False
 
     def key(self, place: Place) -> str:
-        """Return the key of an object or a folder, without a slash at either end."""
-        return self.key_of(os.fspath(place)[len(self.root) + 1 :].strip("/"))
+        """Return the key of an object or a folder, without a slash at its end.
+
+        Raise ValueError for one that begins with a slash: obstore would take it for another key.
+        """
+        key = self.key_of(os.fspath(place)[len(self.root) + 1 :].rstrip("/"))
+        if key.startswith("/"):
+            raise ValueError(f"{key!r} begins with an empty part")
+        return key
 
     def is_folder(self, place: Place) -> bool:
         """As Storage's: whether anything is below."""

@@ -7,7 +7,7 @@ one key that has an empty part, `.` or `..`, and a slash at the beginning or end
 import hashlib
 import hmac
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
@@ -57,22 +57,27 @@ class Lister:
         }
         if token:
             query["continuation-token"] = token
-        request = self._request("&".join(f"{key}={_quoted(query[key])}" for key in sorted(query)))
+        pairs = "&".join(f"{key}={_quoted(query[key])}" for key in sorted(query))
+        return _part(self._answer(f"{self.url}/?{pairs}")[0])
+
+    def head(self, key: str) -> Mapping[str, str]:
+        """Ask for the headers of an object, which obstore does not have. Raise as `page` does."""
+        return self._answer(f"{self.url}/{quote(key, safe='/-_.~')}", "HEAD")[1]
+
+    def _answer(self, url: str, method: str = "GET") -> tuple[bytes, Mapping[str, str]]:
+        headers = {"x-amz-request-payer": "requester"} if self.requester_pays else {}
+        if self.credentials:
+            headers |= signed(url, headers, self.region, self.credentials(), method=method)
+        request = Request(url, headers=headers, method=method)
         try:
             with self._opener.open(request, timeout=_SECONDS) as answer:
-                return _part(answer.read())
+                return answer.read(), answer.headers
         except HTTPError as error:
             with error:
                 body = error.read().decode(errors="replace")
             raise HttpError(error.code, body) from None
         except HTTPException as error:
             raise ConnectionError(str(error) or type(error).__name__) from None
-
-    def _request(self, query: str) -> Request:
-        headers = {"x-amz-request-payer": "requester"} if self.requester_pays else {}
-        if self.credentials:
-            headers |= signed(f"{self.url}/?{query}", headers, self.region, self.credentials())
-        return Request(f"{self.url}/?{query}", headers=headers)
 
     @cached_property
     def _opener(self) -> OpenerDirector:
@@ -96,8 +101,9 @@ def signed(
     region: str,
     credentials: Credentials,
     moment: datetime | None = None,
+    method: str = "GET",
 ) -> dict[str, str]:
-    """Return the headers that sign a GET request (AWS Signature Version 4).
+    """Return the headers that sign a request without a body (AWS Signature Version 4).
 
     The query of `url` is encoded and sorted already.
     """
@@ -109,7 +115,7 @@ def signed(
     every = {name.lower(): text for name, text in (headers | more).items()}
     names = ";".join(sorted(every))
     lines = "".join(f"{name}:{every[name]}\n" for name in sorted(every))
-    canonical = f"GET\n{parts.path}\n{parts.query}\n{lines}\n{names}\n{_EMPTY}"
+    canonical = f"{method}\n{parts.path}\n{parts.query}\n{lines}\n{names}\n{_EMPTY}"
     scope = f"{time[:8]}/{region}/s3/aws4_request"
     digest = hashlib.sha256(canonical.encode()).hexdigest()
     key = f"AWS4{credentials['secret_access_key']}".encode()

@@ -25,7 +25,7 @@ from ffprep.core.geometry import Size
 from ffprep.core.job import Job, Status
 from ffprep.core.location import Remote, located
 from ffprep.core.spec import Spec
-from ffprep.errors import UsageError
+from ffprep.errors import Kind, PhotoError, UsageError
 from ffprep.ledger.remote import RemoteLedger
 from ffprep.storage.fsspec_storage import FsspecStorage
 from ffprep.storage.objects import ObjectStorage
@@ -602,6 +602,55 @@ def test_a_profile_has_keys_and_endpoint_and_its_headers_are_sent(
     assert {request.headers["x-amz-server-side-encryption"] for request in puts} == {"AES256"}
     assert {request.headers["x-amz-request-payer"] for request in s3.seen} == {"requester"}
     assert all("/eu-west-1/s3/" in request.headers["authorization"] for request in s3.seen)
+
+
+def test_bytes_without_the_md5_of_their_etag_are_downloaded_once_more(
+    s3: Bucketeer, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, text in s3.environment.items():
+        monkeypatch.setenv(name, text)
+    put(s3, {f"{n}.jpg": photo(n) for n in range(4)})
+    s3.owner().put_object(
+        Bucket="photos", Key="kms.jpg", Body=photo(5), ServerSideEncryption="aws:kms"
+    )
+    s3.faults.append(
+        lambda r: (
+            "corrupt" if r.reads_object and r.turn <= (r.path == "photos/1.jpg" or 9) else None
+        )
+    )
+    _opened.cache_clear()
+    storage, copy = storage_of("s3://photos"), tmp_path / "copy.jpg"
+
+    def fetched(name: str) -> bytes:
+        storage.fetch(f"s3://photos/{name}", copy)
+        return copy.read_bytes()
+
+    # No ETag of the bucket was an MD5 yet, and both downloads are the same.
+    assert fetched("0.jpg") != photo(0)
+    assert fetched("1.jpg") != photo(1)
+    assert s3.reads() == ["photos/0.jpg", "photos/0.jpg", "photos/1.jpg"]
+    assert fetched("1.jpg") == photo(1)
+    with pytest.raises(PhotoError, match="do not have the MD5") as caught:
+        fetched("2.jpg")
+    assert caught.value.kind is Kind.IO
+    s3.faults.insert(0, lambda r: "slow down" if r.method == "HEAD" and r.turn == 1 else None)
+    assert fetched("kms.jpg") != photo(5)
+    assert s3.reads().count("photos/kms.jpg") == 1
+
+    s3.faults[:] = [lambda r: "corrupt" if r.reads_object and r.turn == 1 else None]
+    assert fetched("3.jpg") == photo(3)
+    _opened.cache_clear()
+
+
+@pytest.mark.parametrize("key", ["/a.jpg", "/in/a.jpg"])
+def test_a_key_that_begins_with_a_slash_is_not_the_key_without_it(
+    s3: Bucketeer, convert: Command, tmp_path: Path, key: str
+) -> None:
+    put(s3, {key: photo(1), key[1:]: photo(2)})
+    ran = convert(f"s3://photos/{key}", "-o", tmp_path / "out", *SIZE)
+    assert (ran.code, "an empty part" in ran.err) == (1, True), ran.err
+    ran = convert("s3://photos/in", "-o", "s3://ready//x", *SIZE)
+    assert (ran.code, "an empty part" in ran.err) == (3, True), ran.err
 
 
 def test_an_interrupt_while_a_listing_hangs_ends_the_run(s3: Bucketeer, home: Path) -> None:

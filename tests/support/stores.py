@@ -42,7 +42,7 @@ class Request:
 
 Fault = Callable[[Request], str | None]
 """What the proxy does with a Request: None (nothing), "slow down", "cut" the answer in the middle,
-"drop" it, "hang", "heedless" (removes its conditions), or "unknown" (501)."""
+"drop" it, "hang", "corrupt" a byte, "heedless" (removes its conditions), or "unknown" (501)."""
 
 
 @dataclass
@@ -149,7 +149,7 @@ class _Handler(BaseHTTPRequestHandler):
             time.sleep(30)
         if fault in ("drop", "hang"):
             return self.drop()
-        answer, content = self.ask(body)
+        answer, content = self.ask(body, fault)
         self.send_response(answer.status)
         for name, value in answer.getheaders():
             if name.lower() not in _HOP_BY_HOP:
@@ -167,13 +167,16 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_GET = do_PUT = do_HEAD = do_DELETE = do_POST = forward  # noqa: N815
 
-    def ask(self, body: bytes) -> tuple[http.client.HTTPResponse, bytes]:
+    def ask(self, body: bytes, fault: str | None) -> tuple[http.client.HTTPResponse, bytes]:
         connection = http.client.HTTPConnection("127.0.0.1", self.bucketeer.behind, timeout=60)
         headers = {k: v for k, v in self.headers.items() if k.lower() != "expect"}
         with closing(connection):
             connection.request(self.command, self.path, body, headers)
             answer = connection.getresponse()
-            return answer, answer.read()
+            content = bytearray(answer.read())
+            if fault == "corrupt":
+                content[len(content) // 2] ^= 255
+            return answer, bytes(content)
 
     def refuse(self, status: int, code: str, words: str) -> None:
         body = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>{words}</Message></Error>"

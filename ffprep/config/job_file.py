@@ -152,10 +152,16 @@ def _readers(keys: Mapping[str, Key], folder: Path) -> dict[str, toml.Reader]:
                 raise UsageError("contains a NUL character")
             return _absolute(value, folder) if key.names_path(value) else value
 
+        def read_item(number: int, item: Any) -> Any:
+            try:
+                return read_one(item)
+            except UsageError as error:
+                raise UsageError(f"item {number} {error}") from None
+
         def read_many(value: Any) -> list[Any]:
             if not isinstance(value, list):
                 raise UsageError("must be a list, in [ ]")
-            return [read_one(item) for item in value]
+            return [read_item(number, item) for number, item in enumerate(value, 1)]
 
         return read_many if key.many else read_one
 

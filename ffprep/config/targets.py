@@ -85,6 +85,13 @@ def _ratio(value: Any) -> tuple[int, int]:
     return (width / height).numerator, (width / height).denominator
 
 
+def _names_and_sizes(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        example = 'sizes = {wide = "1280x720"}'
+        raise UsageError(f"must be a table of names and sizes, for example {example}")
+    return value
+
+
 def _formats(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list) or not value:
         raise UsageError(f"must be a list of some of: {', '.join(ANY_FORMAT)}")
@@ -119,7 +126,7 @@ _BOUNDS: dict[str, toml.Reader] = {
     "min_ratio": _ratio,
     "max_ratio": _ratio,
 }
-_TABLES: dict[str, toml.Reader] = {"sizes": toml.mapping, "refusals": toml.mapping}
+_TABLES: dict[str, toml.Reader] = {"sizes": _names_and_sizes, "refusals": toml.mapping}
 _READERS: dict[str, toml.Reader] = {
     **_BOUNDS,
     **_TABLES,

@@ -133,7 +133,7 @@ class History:
         lines = [f"{self.converted} outputs, {_human_bytes(self.bytes)}"]
         if self.failures:
             kinds = ", ".join(f"{count} {kind}" for kind, count in self.failures.items())
-            lines.append(f"failed: {kinds} (--failed names them)")
+            lines.append(f"failed: {kinds} (--failed lists them)")
         return lines
 
     def describe(self) -> str:

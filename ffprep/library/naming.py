@@ -99,7 +99,8 @@ class Names:
             or "\0" in name
         ):
             raise UsageError(
-                f"--names {self.template!r} gives {name!r}, which is not a name in a folder"
+                f"--names {self.template!r} gives {name!r}, which is not the name of a file in "
+                "OUT; write for example {stem} or {parent}/{stem}"
             )
         if parts[-1].startswith(TEMPORARY_PREFIX):
             raise UsageError(

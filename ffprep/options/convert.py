@@ -248,7 +248,8 @@ _RERUNS = section(
     click.option(
         "--adopt",
         is_flag=True,
-        help="Accept existing outputs as up to date if they verify.",
+        help="Accept existing outputs as up to date if they verify and are not older than "
+        "their photo.",
     ),
     click.option(
         "--retry",

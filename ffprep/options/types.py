@@ -112,7 +112,7 @@ class Jobs(click.ParamType[int]):
 
             return Automatic(default_jobs())
         if not str(value).isdecimal() or not 1 <= int(value) <= 1024:
-            self.fail(f"{value!r} is not a number from 1 to 1024, and not auto", param, ctx)
+            self.fail(f"{value!r} is neither auto nor a number from 1 to 1024", param, ctx)
         return value if isinstance(value, Automatic) else int(value)
 
 

@@ -177,8 +177,8 @@ def test_jobs_of_one_night_overwrite_nothing_that_another_has_told(
 @pytest.mark.parametrize(
     ("arguments", "code", "told"),
     [
-        ([], 2, "which job? Name some, or say --all; ffprep.toml has: b, a"),
-        (["a", "--all"], 2, "which job?"),
+        ([], 2, "no job is given; name jobs, or use --all; ffprep.toml has: b, a"),
+        (["a", "--all"], 2, "both names and --all are given; name jobs, or use --all"),
         (["c"], 3, 'ffprep.toml: unknown job "c"; the jobs are: b, a'),
         (["a", "--quality", "0"], 2, "Invalid value for '--quality'"),
         (["a", "--mode", "zoom"], 2, "ffprep.toml:10: job a: unknown mode 'zoom'"),

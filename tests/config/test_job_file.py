@@ -36,9 +36,8 @@ BAD = {
     JOB + "mode = 3\n": ":2: job.a.mode: must be a text, in quotes",
     JOB + "size = [1, 2]\n": ":2: job.a.size: must be a text or a number",
     JOB + 'sources = "photos"\n': ":2: job.a.sources: must be a list, in [ ]",
-    JOB + 'sources = [\n"photos",\n3]\n': ":2: job.a.sources: must be a text",
-    JOB
-    + 'sources = ["-"]\n': ":2: job.a.sources: must name a file or a folder; a job has no standard",
+    JOB + 'sources = [\n"photos",\n3]\n': ":2: job.a.sources: item 2 must be a text",
+    JOB + 'sources = ["-"]\n': ":2: job.a.sources: item 1 must name a file or a folder; a job has",
     JOB + 'output = ""\n': ":2: job.a.output: must name a file or a folder",
     JOB + 'output = "a\\u0000b"\n': ":2: job.a.output: contains a NUL character",
     JOB + 'colour = "keep"\ncolor = "srgb"\n': ":3: job.a.color: this option is set already",

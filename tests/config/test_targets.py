@@ -174,7 +174,7 @@ def test_a_file_of_the_user(tmp_path: Path) -> None:
         ("[a]\nsizes.'b/c' = '9x9'", 2, "the name of a size consists of letters"),
         ("[a]\nsizes.1x1 = '16x16'", 2, "reads as another size than 16x16"),
         ("[a]\n[a.sizes]\nb = '9'", 3, "not a size"),
-        ("[a]\nsizes = 9", 2, "a.sizes: must be a table"),
+        ("[a]\nsizes = 9", 2, "a.sizes: must be a table of names and sizes, for example"),
         ("[a]\nmin_side = 9\nsizes.b = '8x9'", 3, "breaks the target's own rules"),
         ("[a]\nmin_side = 9\nformats = ['png', 'jpg']", 3, "'jpg' is not a format; write jpeg"),
         (

@@ -296,7 +296,7 @@ def test_modes_in_the_configuration_folder_are_found(ffprep, home: Path) -> None
         (["--size", "8x8", "--background", "transparent"], "no transparency"),
         (["--size", "8x8", "--focus", "2,2"], "is not a focus"),
         (["--size", "8x8", "--names", "{nome}"], "unknown field {nome}"),
-        (["--size", "8x8", "--jobs", "many"], "is not a number from 1 to 1024, and not auto"),
+        (["--size", "8x8", "--jobs", "many"], "is neither auto nor a number from 1 to 1024"),
         (["--size", "8x8", "--filters", "/nowhere/at/all"], "the folder does not exist"),
         (["--target", "ltx", "--targets", "/nowhere/at.toml"], "the file does not exist"),
         (["--size", "8x8", "--mode", ""], "--mode is empty"),

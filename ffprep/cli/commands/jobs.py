@@ -60,7 +60,9 @@ _CONFIG = click.Option(
     metavar="FILE",
     help=f"Default: ./{FILE}, else the one in the user's configuration folder.",
 )
-_SHOW_JSON = click.Option(["--json", "show_json"], is_flag=True, help="One object a job.")
+_SHOW_JSON = click.Option(
+    ["--json", "show_json"], is_flag=True, help="Print JSON objects on stdout, one per job."
+)
 
 
 class ConfigOverrideCommand(InSections):
@@ -84,8 +86,9 @@ def run_jobs(ctx: click.Context, /, chosen: tuple[str, ...], every: bool, **para
     with Signals():
         config = read(params["file"], convert_parameters)
         if every == bool(chosen):
+            what = "both names and --all are given" if every else "no job is given"
             names = ", ".join(config.jobs) or "none"
-            raise UsageError(f"which job? Name some, or say --all; {config.path} has: {names}")
+            raise UsageError(f"{what}; name jobs, or use --all; {config.path} has: {names}")
         jobs = named_jobs(config, chosen, ctx.obj)
         check_all(jobs)
         code = _run_in_turn(jobs)

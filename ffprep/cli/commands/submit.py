@@ -117,7 +117,7 @@ _SERVER = section(
         default=2,
         show_default=True,
         metavar="N",
-        help="Photos at a time.",
+        help="How many photos to work on at a time.",
     ),
     WAIT,
 )

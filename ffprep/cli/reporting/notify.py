@@ -86,9 +86,17 @@ class RunReport:
         statuses = {f'status="{status}"': summary.counts[status] for status in Status}
         kinds = {f'kind="{kind}"': summary.kinds[kind] for kind in Kind}
         lines = [
-            *self._metric("last_run_timestamp_seconds", "When it ended.", {"": self.finished}),
-            *self._metric("last_run_duration_seconds", "How long it took.", {"": seconds}),
-            *self._metric("last_run_exit_code", "0 where all is well.", {"": self.exit_code}),
+            *self._metric(
+                "last_run_timestamp_seconds",
+                "Unix time when the last run ended.",
+                {"": self.finished},
+            ),
+            *self._metric("last_run_duration_seconds", "Duration of the last run.", {"": seconds}),
+            *self._metric(
+                "last_run_exit_code",
+                "Exit code of the last run; 0 is success.",
+                {"": self.exit_code},
+            ),
             *self._metric("photos", "Photos of the last run.", statuses),
             *self._metric("failures", "Failed photos of the last run.", kinds),
         ]

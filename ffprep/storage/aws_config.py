@@ -16,6 +16,7 @@ _NO_MATTER = {
     "default_block_size",
     "default_cache_type",
     "default_fill_cache",
+    "fixed_upload_size",
     "listings_expiry_time",
     "loop",
     "max_concurrency",
@@ -23,8 +24,20 @@ _NO_MATTER = {
     "skip_instance_cache",
     "use_listings_cache",
     "use_ssl",
+    "version_aware",
 }
 """Settings of s3fs about how it reads and caches."""
+_OF_BOTOCORE = {
+    "connect_timeout",
+    "max_pool_connections",
+    "parameter_validation",
+    "read_timeout",
+    "request_checksum_calculation",
+    "response_checksum_validation",
+    "tcp_keepalive",
+    "user_agent_extra",
+}
+"""Settings of botocore about how it sends requests."""
 _HEADERS = {
     "ServerSideEncryption": "server_side_encryption",
     "SSEKMSKeyId": "sse_kms_key_id",
@@ -88,8 +101,8 @@ def aws_config() -> AwsConfig:
         or env("AWS_DEFAULT_REGION")
         or profile.get("region", ""),
         endpoint=endpoint or _endpoint(profile, services),
-        key=settings.pop("key", None) or client.pop("aws_access_key_id", ""),
-        secret=settings.pop("secret", None) or client.pop("aws_secret_access_key", ""),
+        key=_either(settings, "key", "username") or client.pop("aws_access_key_id", ""),
+        secret=_either(settings, "secret", "password") or client.pop("aws_secret_access_key", ""),
         token=settings.pop("token", None) or client.pop("aws_session_token", ""),
         anonymous=bool(settings.pop("anon", False)) or truth("AWS_SKIP_SIGNATURE"),
         requester_pays=any(
@@ -110,8 +123,16 @@ def aws_config() -> AwsConfig:
     return result
 
 
+def _either(settings: dict[str, Any], name: str, alias: str) -> Any:
+    """Remove a setting that has two names in s3fs; return its value."""
+    other = settings.pop(alias, None)
+    return settings.pop(name, None) or other
+
+
 def _require_known(settings: Mapping[str, Any], config: Mapping[str, Any]) -> None:
-    harmless = _NO_MATTER | {"connect_timeout", "read_timeout", "max_pool_connections", "verify"}
+    harmless = set(_NO_MATTER | _OF_BOTOCORE)
+    if config.get("signature_version") == "s3v4":
+        harmless.add("signature_version")
     for word in {*settings, *config} - harmless:
         words = f"the setting {word!r} for s3 in fsspec's configuration is not supported"
         raise EnvironmentFault(f"{words}; remove it; see docs/operations/storage.md")
@@ -119,6 +140,9 @@ def _require_known(settings: Mapping[str, Any], config: Mapping[str, Any]) -> No
 
 def _ca_bundle(client: dict[str, Any], profile: Mapping[str, str]) -> str:
     bundle = client.pop("verify", None)
+    if bundle is False:
+        words = "the setting verify = false for s3 in fsspec's configuration is not supported"
+        raise EnvironmentFault(f"{words}; write the file with the server's certificates instead")
     named = bundle if isinstance(bundle, str) else ""
     return named or os.environ.get("AWS_CA_BUNDLE") or profile.get("ca_bundle", "")
 

@@ -212,6 +212,19 @@ def test_settings_that_were_written_for_fsspec_are_read(
     aws(fsspec=json.dumps({"s3": {"s3_additional_kwargs": {"ACL": "private"}}}))
     with pytest.raises(EnvironmentFault, match=r"'ACL' for s3 .* is not supported"):
         aws_config()
+    monkeypatch.setenv("FSSPEC_S3", '{"username": "u", "password": "p"}')
+    config_kwargs = {"signature_version": "s3v4", "response_checksum_validation": "when_required"}
+    aws(fsspec=json.dumps({"s3": {"config_kwargs": config_kwargs, "version_aware": False}}))
+    assert (aws_config().key, aws_config().secret) == ("u", "p")
+    aws(fsspec=json.dumps({"s3": {"config_kwargs": {"signature_version": "s3"}}}))
+    with pytest.raises(EnvironmentFault, match=r"'signature_version' for s3 .* is not supported"):
+        aws_config()
+    aws(fsspec=json.dumps({"s3": {"client_kwargs": {"verify": False}}}))
+    with pytest.raises(EnvironmentFault, match="verify = false"):
+        aws_config()
+    monkeypatch.setenv("FSSPEC_S3", "no")
+    with pytest.raises(EnvironmentFault, match="FSSPEC_S3: "):
+        aws_config()
     aws(fsspec="{")
     with pytest.raises(EnvironmentFault, match=r"conf\.json: cannot read"):
         aws_config()

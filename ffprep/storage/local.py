@@ -199,7 +199,8 @@ def _flock(
         while not _try_flock(descriptor, shared):
             if waited_enough():
                 raise OutputLocked(
-                    f"{output} is held by {_holder(place)}; wait for it with --wait SECONDS"
+                    f"{output} is held by {_holder(place)}; "
+                    "try again later, or wait longer with --wait S"
                 )
             time.sleep(_POLL)
         if shared:  # a name that an exclusive holder left is not the holder's now

@@ -50,7 +50,8 @@ def object_lock(
             while not lock.take():
                 if time.monotonic() >= until or stopped():
                     raise OutputLocked(
-                        f"{output} is held by {lock.holder}; wait for it with --wait SECONDS"
+                        f"{output} is held by {lock.holder}; "
+                        "try again later, or wait longer with --wait S"
                     )
                 time.sleep(min(_POLL, max(0.0, until - time.monotonic())))
         except PhotoError as error:

@@ -74,6 +74,10 @@ class OutputLocked(FfprepError):
     exit_code = ExitCode.HELD
 
 
+Held = OutputLocked
+"""The name of OutputLocked in version 0.1, kept for one version."""
+
+
 class PhotoError(FfprepError):
     """One file could not be converted or verified. The run continues with the others."""
 

@@ -19,7 +19,7 @@ from ffprep.core.location import Location, located
 from ffprep.errors import PhotoError, UsageError
 from ffprep.library.plan import Plan
 from ffprep.options import keywords
-from ffprep.options.convert import convert_parameters as convert_command
+from ffprep.options.convert import convert_parameters
 from ffprep.options.keywords import Options, PathLike, SizeLike
 from ffprep.options.parse import read_convert
 from ffprep.run.convert_options import ConvertOptions
@@ -170,12 +170,12 @@ def _prepared(source: Source, words: Mapping[str, Any]) -> Prepared:
 
 def _parsed(photo: str, output: str, words: Mapping[str, Any]) -> ConvertOptions:
     given = {**words, "sources": [photo], "output": output, "ledger": "none"}
-    return read_convert(keywords.read(convert_command, given))
+    return read_convert(keywords.read(convert_parameters, given))
 
 
 def require_readable(options: Options) -> None:
     """Raise UsageError if the value of an option cannot be read."""
-    keywords.read(convert_command, {**options, "sources": ["photo"], "output": "out"})
+    keywords.read(convert_parameters, {**options, "sources": ["photo"], "output": "out"})
 
 
 def _error(result: Result, subject: str) -> PhotoError:

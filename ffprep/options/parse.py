@@ -238,7 +238,7 @@ def _depfile(params: Mapping[str, Any]) -> "Depfile | None":
 def _rerun(params: Mapping[str, Any], request: Request) -> RerunOptions:
     """Return what to convert again. Raise UsageError."""
     if request.single or params["ledger"] == "none":
-        missing = "a single file has none" if request.single else "--ledger is none"
+        missing = "a single file has none" if request.single else "--ledger none keeps none"
         for name in ("checksum", "adopt", "retry_failed", "prune"):
             if params[name]:
                 option = f"--{name.replace('_', '-')}"

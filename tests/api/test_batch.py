@@ -262,6 +262,10 @@ def test_failures_advise_in_keywords(photo: Path) -> None:
     (result,) = library.convert(photo, photo.parent / "out", "999x999", upscale="fail")
     assert result.failure
     assert "or give upscale=allow" in result.failure.message
+    photo.write_bytes(photo.read_bytes()[:-400])
+    (result,) = library.convert(photo, photo.parent / "out", "8x8")
+    assert result.failure
+    assert "with damaged=keep" in result.failure.message
 
 
 def test_an_unwritable_ledger_is_logged(photo: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import ffprep as library
+from ffprep import errors
 from ffprep.cli.commands.convert import convert
 from ffprep.options import keywords
 from ffprep.options.config_file import key_names
@@ -120,5 +121,5 @@ def test_mypy_checks_calls_of_users(tmp_path: Path) -> None:
 
 
 def test_earlier_names_still_work() -> None:
-    assert library.Held is library.OutputLocked
+    assert library.Held is errors.Held is library.OutputLocked
     assert library.Answers is library.Results

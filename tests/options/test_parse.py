@@ -82,7 +82,8 @@ def test_options_reach_their_part() -> None:
 
 @pytest.mark.parametrize("option", ["--checksum", "--adopt", "--retry-failed", "--prune"])
 def test_options_that_need_a_ledger(option: str) -> None:
-    with pytest.raises(UsageError, match=f"{option} needs the ledger, and --ledger is none"):
+    message = f"{option} needs the ledger, and --ledger none keeps none"
+    with pytest.raises(UsageError, match=message):
         parsed("--ledger", "none", option)
 
 

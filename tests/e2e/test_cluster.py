@@ -369,6 +369,7 @@ def test_photos_in_object_storage_need_no_shared_disk(ffprep, tmp_path: Path) ->
         put(s3, {f"in/{number}.jpg": photo(number) for number in range(30)})
         arguments = ["convert", "s3://photos/in", "-o", "s3://ready/a", *SIZE]
         cluster.hire("a")
+        cluster.until_registered(1)
         options = ["--cluster", cluster.address, "--json"]
         ran = ffprep(*arguments, *options, env=s3.environment)
         assert (ran.code, ran.err, ran.summary["converted"]) == (0, "", 30)

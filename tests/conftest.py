@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tests.support.command_line import Ran
 from tests.support.fork_server import ForkServer
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 # The tests may run under make. Those about make set their own flags.
 os.environ.pop("MAKEFLAGS", None)
-# A busy machine may take any time for an example.
-settings.register_profile("no-deadline", deadline=None)
-settings.load_profile("no-deadline")
+# A busy machine may take any time to draw an example, and to try it.
+settings.register_profile("any-time", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any-time")
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Fixtures of all tests: the command line as a user calls it, a home folder, a video service."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 # The tests may run under make. Those about make set their own flags.
 os.environ.pop("MAKEFLAGS", None)
+# Shells start background jobs with SIGINT ignored, and children inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 # A busy machine may take any time to draw an example, and to try it.
 settings.register_profile("any-time", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any-time")

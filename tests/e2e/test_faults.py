@@ -344,7 +344,7 @@ def test_a_fifo_in_the_place_of_a_photo_fails_only_that_photo(
     body = f'[ -p {source} ] || {{ rm {source}; mkfifo {source}; }}; exec "$REAL" "$@"'
     chosen = jobs if many else jobs[2:3]
     results = convert(
-        *chosen, binary=fake_ffmpeg(tmp_path, body), policy=Policy(timeout=60 if many else 2)
+        *chosen, binary=fake_ffmpeg(tmp_path, body), policy=Policy(timeout=15 if many else 2)
     )
     assert kinds(results) == {"2.jpg": Kind.UNSUPPORTED if many else Kind.TIMEOUT}
     assert left_over(tmp_path) == []

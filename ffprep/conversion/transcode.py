@@ -105,7 +105,7 @@ class Transcoder:
         """Probe a source, and choose the size and the mode of its output.
 
         Raises PhotoError, also if the photo would be enlarged too far or is cropped to nothing, or
-        if there is no size for it.
+        if no size of the target fits it.
         """
         stamp, keep = FileStamp.of(job.source), job.spec.colour == "keep"
         picture, warning = self.decoders.probe_colours(job.source, self.policy.max_pixels, keep)

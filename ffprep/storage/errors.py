@@ -44,7 +44,7 @@ _CAUSE = re.compile(r"source: (\w+)[,\s]")
 
 
 class Preceded(PhotoError):
-    """Somebody else has written the object meanwhile."""
+    """Another process has written the object meanwhile."""
 
 
 class HttpError(Exception):

@@ -190,7 +190,7 @@ def lock_file(file: Path, wait: float = 0.0) -> Iterator[None]:
 def _flock(
     output: Path, place: Path, waited_enough: Callable[[], bool], shared: bool = False
 ) -> Iterator[None]:
-    # Do not follow a link that somebody has put there: the file it names would be emptied.
+    # Do not follow a link at this path: the file it names would be emptied.
     flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
     descriptor = os.open(place, flags, 0o666)
     try:

@@ -161,7 +161,7 @@ def run_chunks(
 
 
 class _Task(Generic[Outcome]):
-    """A chunk in work, and its outcomes that nobody has taken yet. Each one sets `arrived`."""
+    """A chunk in work, and its outcomes that are not taken yet. Each one sets `arrived`."""
 
     future: "Future[Iterable[Outcome] | None]"
 

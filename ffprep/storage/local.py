@@ -6,7 +6,6 @@ way. Over NFS it is as good as the server's locks.
 
 import errno
 import fcntl
-import hashlib
 import json
 import os
 import shutil
@@ -15,13 +14,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from hashlib import sha256
-from io import BufferedReader
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from ffprep.errors import OutputLocked, PhotoError
 from ffprep.storage.protocol import Object, Page, Place, Stopped, never
-from ffprep.system.files import FOLDER, FileStamp, open_regular, photo_error_from
+from ffprep.system.files import FOLDER, FileStamp, open_regular, photo_error_from, read_whole
 from ffprep.system.tempfiles import replace_file, temporary_name
 
 if TYPE_CHECKING:
@@ -113,11 +111,10 @@ class LocalStorage:
 
     def content_hash(self, place: Place) -> bytes | None:
         """As Storage's."""
+        path = Path(place)
         try:
-            with open_regular(Path(place)) as file:
-                read = cast(BufferedReader, file)
-                return hashlib.file_digest(read, lambda: hashlib.blake2b(digest_size=16)).digest()
-        except (OSError, PhotoError):
+            return read_whole(path, FileStamp.of(path), hashed=True)
+        except PhotoError:
             return None
 
     def ignores_case(self, folder: Place) -> bool:

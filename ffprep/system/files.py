@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from hashlib import blake2b
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from ffprep.errors import Kind, PhotoError, reason
 
@@ -24,20 +26,54 @@ SIDECAR = ".ffprep.toml"
 TEMPORARY_PREFIX = ".ffprep-"
 """The begin of temporary files' names. Hidden, so that no walk takes them for photos."""
 
+HASH_BYTES = 16
+"""The bytes of a hash of a file's content, by blake2b."""
+
+_PIECE = 1 << 20
+_CHECK_DISK = "check its disk or network share, and run again"
+
 
 @contextmanager
-def open_regular(path: Path) -> Iterator[BinaryIO]:
+def open_regular(path: Path, follow: bool = True) -> Iterator[BinaryIO]:
     """Open a regular file for reading. Anything else is not opened: to open a FIFO would hang.
 
-    Raises PhotoError: `missing`, `io`, `unsupported`.
+    Raises PhotoError: `missing`, `io`, `unsupported`; also for a link, unless `follow`.
     """
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | (0 if follow else os.O_NOFOLLOW)
     with _system_errors():
-        _require_regular(os.stat(path))
+        _require_regular(os.stat(path, follow_symlinks=follow))
         # A FIFO or a terminal may have replaced the file since.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
+        descriptor = os.open(path, flags)
         with open(descriptor, "rb") as file:
             _require_regular(os.fstat(descriptor))
             yield file
+
+
+def read_whole(path: Path, seen: "FileStamp", hashed: bool, follow: bool = True) -> bytes | None:
+    """Read a file to its end; return the hash of its content if it is to be `hashed`.
+
+    Raises PhotoError as `open_regular` does. It is `io` if reading fails, if fewer bytes than the
+    file's size can be read, or if the file is not the one that was `seen`.
+    """
+    digest = blake2b(digest_size=HASH_BYTES) if hashed else None
+    piece = memoryview(bytearray(min(seen.bytes + 1, _PIECE)))
+    with open_regular(path, follow) as file:
+        _require_same(file, seen)
+        total, raw = 0, cast(BufferedReader, file).raw
+        while count := raw.readinto(piece):
+            total += count
+            if digest:
+                digest.update(piece[:count])
+        _require_same(file, seen)
+    if total < seen.bytes:
+        problem = f"only {total} of its {seen.bytes} bytes can be read"
+        raise PhotoError(Kind.IO, f"{problem}; {_CHECK_DISK}")
+    return digest.digest() if digest else None
+
+
+def _require_same(file: BinaryIO, seen: "FileStamp") -> None:
+    if FileStamp.seen(os.fstat(file.fileno())) != seen:
+        raise PhotoError(Kind.IO, "was changed while it was read; run again")
 
 
 @contextmanager
@@ -45,7 +81,7 @@ def _system_errors() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise photo_error_from(error) from None
+        raise read_error(error) from None
     except ValueError:  # a NUL in the name
         raise PhotoError(Kind.MISSING, "a file name cannot contain a NUL character") from None
 
@@ -82,10 +118,10 @@ class FileStamp:
     modified: int
 
     @classmethod
-    def of(cls, path: Path) -> "FileStamp":
+    def of(cls, path: Path, follow: bool = True) -> "FileStamp":
         """Return the stamp of a regular file. Raises PhotoError as `open_regular` does."""
         with _system_errors():
-            found = os.stat(path)
+            found = os.stat(path, follow_symlinks=follow)
         _require_regular(found)
         return cls.seen(found)
 
@@ -97,6 +133,14 @@ class FileStamp:
     def seen(cls, found: os.stat_result) -> "FileStamp":
         """Return the stamp from a stat result."""
         return cls(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+
+
+def read_error(error: OSError) -> PhotoError:
+    """Return a system error of reading as a PhotoError."""
+    found = photo_error_from(error)
+    if str(found) == reason(error):
+        return PhotoError(found.kind, f"cannot be read: {found}; {_CHECK_DISK}")
+    return found
 
 
 def photo_error_from(error: OSError) -> PhotoError:

@@ -108,11 +108,14 @@ def sidecar_path(photo: Path) -> Path:
     return photo.with_name(photo.name + SIDECAR)
 
 
-def read_sidecar(photo: Path) -> PhotoOverride:
-    """Read a photo's sidecar. Raises PhotoError with the sidecar's path and the line."""
+def read_sidecar(photo: Path, place: str = "") -> PhotoOverride:
+    """Read a photo's sidecar. Raises PhotoError with the sidecar's path and the line.
+
+    `place` is where its links may lead, as `open_regular` takes it.
+    """
     path = sidecar_path(photo)
     try:
-        with open_regular(path) as file:
+        with open_regular(path, place) as file:
             data = file.read(MAX_BYTES + 1)
     except PhotoError as error:
         raise PhotoError(error.kind, f"{path}: {error}") from None

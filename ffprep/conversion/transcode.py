@@ -67,7 +67,7 @@ class Photo:
 
     def require_unchanged(self) -> None:
         """Raise PhotoError if the source is another file by now, with other colours for example."""
-        if FileStamp.of(self.job.source) != self.stamp:
+        if FileStamp.of(self.job.source, self.job.place) != self.stamp:
             raise PhotoError(Kind.IO, "was changed while it was read; run again")
 
     def at_quality(self, quality: int) -> "Photo":
@@ -107,7 +107,7 @@ class Transcoder:
         Raises PhotoError, also if the photo would be enlarged too far or is cropped to nothing, or
         if no size of the target fits it.
         """
-        stamp, keep = FileStamp.of(job.source), job.spec.colour == "keep"
+        stamp, keep = FileStamp.of(job.source, job.place), job.spec.colour == "keep"
         picture, warning = self.decoders.probe_colours(job.source, self.policy.max_pixels, keep)
         shown = picture.shown
         cropped = cropped_size(shown, job.spec.bounds)

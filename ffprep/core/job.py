@@ -6,7 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from ffprep.core.geometry import Size
-from ffprep.core.location import Location, Remote, location_of
+from ffprep.core.location import Location, Places, Remote, location_of
 from ffprep.core.spec import Spec
 from ffprep.errors import Killed, Kind, PhotoError
 from ffprep.system.files import FileStamp, is_url
@@ -14,11 +14,15 @@ from ffprep.system.files import FileStamp, is_url
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One source, one output, one Spec; each may be a local file or an object in a store."""
+    """One source, one output, one Spec; each may be a local file or an object in a store.
+
+    `place` is where a link in place of the source may lead, as `open_regular` takes it.
+    """
 
     source: Location
     output: Location
     spec: Spec
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,7 @@ class LocalJob(Job):
     source: Path
     output: Path
     spec: Spec
+    place: str = ""
 
 
 BATCH = 512
@@ -42,7 +47,8 @@ class Batch:
     user wrote it, and `output_folder + output` is its output; both folders end in a separator, or
     are empty for the working folder. An output may begin with folders ("trip/a.jpg") if the name
     template has any. Usually all specs are the same object. `stamps` are those of the sources, from
-    their listing, if they are objects in a store; else it is empty.
+    their listing, if they are objects in a store; else it is empty. Without `places`, all links are
+    followed.
     """
 
     folder: str
@@ -51,6 +57,7 @@ class Batch:
     outputs: Sequence[str]
     specs: Sequence[Spec]
     stamps: Sequence[FileStamp] = ()
+    places: Places | None = None
 
     def __len__(self) -> int:
         return len(self.names)
@@ -64,9 +71,12 @@ class Batch:
         """Return a job by its index; a LocalJob if the batch is local."""
         source, output = self.folder + self.names[index], self.output_folder + self.outputs[index]
         if self.local:
-            return LocalJob(Path(source), Path(output), self.specs[index])
+            return LocalJob(Path(source), Path(output), self.specs[index], self._place(index))
         at = Remote(source, self.stamps[index]) if self.stamps else Path(source)
-        return Job(at, location_of(output), self.specs[index])
+        return Job(at, location_of(output), self.specs[index], self._place(index))
+
+    def _place(self, index: int) -> str:
+        return self.places.of(self.names[index]) if self.places else ""
 
     def jobs(self) -> Iterator[Job]:
         """Return all jobs."""
@@ -82,6 +92,7 @@ class Batch:
             [self.outputs[index] for index in kept],
             [self.specs[index] for index in kept],
             [self.stamps[index] for index in kept] if self.stamps else (),
+            self.places,
         )
 
 

@@ -23,7 +23,7 @@ from ffprep.config.sidecars import (
 )
 from ffprep.core.formats import OutputFormat, output_format, output_format_of, written_as
 from ffprep.core.job import BATCH, Batch, Job, Result
-from ffprep.core.location import Location, location_of
+from ffprep.core.location import Location, Places, location_of
 from ffprep.core.spec import Spec
 from ffprep.errors import Kind, PhotoError, UsageError
 from ffprep.library.naming import Names, folded, overwrites_source
@@ -224,15 +224,16 @@ class Plan:
             try:
                 if name in overridden:
                     has_sidecar = name in listing.sidecars
-                    specs[index] = self._overridden_spec(batch.job(index), has_sidecar)
+                    specs[index] = self._overridden_spec(batch, index, has_sidecar)
                 kept.append(index)
             except PhotoError as error:
                 yield _failed(batch, error, index)
         if kept:
             yield replace(batch, specs=specs).part(kept)
 
-    def _overridden_spec(self, job: Job, has_sidecar: bool) -> Spec:
-        override = _sidecar(job.source) if has_sidecar else None
+    def _overridden_spec(self, batch: Batch, index: int, has_sidecar: bool) -> Spec:
+        job = batch.job(index)
+        override = _sidecar(job.source, batch.places) if has_sidecar else None
         spec = self.request.overrides.spec(job.source, job.spec, override)
         names_mode = not self.request.single and "mode" in self.request.names.fields
         if names_mode and spec.modes != job.spec.modes:
@@ -275,7 +276,8 @@ class Plan:
         request, spec, folder = self.request, self.request.spec, listing.folder
         if request.single:
             output = as_prefix(os.fspath(request.output.parent))
-            return Batch(folder, output, names, [request.output.name], [spec], stamps)
+            outputs, places = [request.output.name], listing.places
+            return Batch(folder, output, names, outputs, [spec], stamps, places)
         output = as_prefix(os.fspath(request.output)) + listing.relative
         if request.same_format:
             formats = [_same_format(folder + name, spec) for name in names]
@@ -285,14 +287,14 @@ class Plan:
             suffixes = [spec.format.suffixes[0]] * len(names)
             specs = [spec] * len(names)
         outputs = request.names.render(folder, names, suffixes, spec, number)
-        return Batch(folder, output, names, outputs, specs, stamps)
+        return Batch(folder, output, names, outputs, specs, stamps, listing.places)
 
 
-def _sidecar(photo: Location) -> PhotoOverride:
+def _sidecar(photo: Location, places: Places | None) -> PhotoOverride:
     """Read a photo's sidecar, on disk or in a store. Raises PhotoError."""
     storage = storage_of(photo)
     if storage.is_local:
-        return read_sidecar(Path(photo))
+        return read_sidecar(Path(photo), places.of_sidecars if places else "")
     place = photo.parent / (photo.name + SIDECAR)
     return parse_sidecar(Path(place.name), storage.read(place, MAX_BYTES + 1))
 

@@ -8,13 +8,14 @@ import os
 import stat
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import groupby, islice
 from pathlib import Path
 
 from ffprep.core.formats import SUFFIXES, looks_like_photo, output_format
-from ffprep.core.location import Location, Remote, location_of, names_url, normalized_url
+from ffprep.core.location import Location, Places, Remote, location_of, names_url, normalized_url
 from ffprep.errors import PhotoError, UsageError
 from ffprep.library.selection import Selection
 from ffprep.system.files import (
@@ -27,6 +28,8 @@ from ffprep.system.files import (
 
 PICTURES = frozenset(SUFFIXES) | {suffix.upper() for suffix in SUFFIXES}
 """Suffixes as they are most often written. One lookup, and no copy of a name in lower case."""
+
+_Reader = Callable[[str, str, list[str]], Iterator["Listing"]]
 
 _NAMES_PER_LISTING = 512
 """How many files that are named one by one share a Listing."""
@@ -42,7 +45,7 @@ class Listing:
     `sidecars` are the photos that have a sidecar file; sidecars do not count as files.
     `passed_over` counts files that are not photos, and the `links` that are not followed. If there
     is an `error`, `folder` is the folder or file that could not be read. `stamps` are there for
-    objects in a store, one for each name.
+    objects in a store, one for each name. Without `places`, all links are followed.
     """
 
     folder: str
@@ -55,15 +58,21 @@ class Listing:
     links: int = 0
     error: PhotoError | None = None
     stamps: Sequence[FileStamp] = ()
+    places: Places | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class FoundPhoto:
-    """A photo that a walk found, or the error that kept the walk from reading it."""
+    """A photo that a walk found, or the error that kept the walk from reading it.
+
+    `place` and `sidecar_place` are those of the files, as `open_regular` takes them.
+    """
 
     path: Location
     error: PhotoError | None = None
     has_sidecar: bool = False
+    place: str = ""
+    sidecar_place: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +92,7 @@ class _Folder:
 
     @classmethod
     def top(cls, path: str) -> "_Folder":
-        return cls(as_prefix(path), real_folder(path))
+        return cls(as_prefix(path), _real_now(path))
 
     def subfolder(self, name: str) -> "_Folder":
         return _Folder(f"{self.folder}{name}/", f"{self.real}{name}/", f"{self.relative}{name}/")
@@ -163,14 +172,19 @@ class Walk:
                 continue
             if listing.error:
                 yield LocalPhoto(Path(listing.folder), listing.error)
+            places = listing.places
             for name in listing.names:
-                sidecar = name in listing.sidecars
-                yield LocalPhoto(Path(listing.folder + name), has_sidecar=sidecar)
+                yield LocalPhoto(
+                    Path(listing.folder + name),
+                    has_sidecar=name in listing.sidecars,
+                    place=places.of(name) if places else "",
+                    sidecar_place=places.of_sidecars if places else "",
+                )
 
     def _named_files(self, paths: Iterable[str]) -> Iterator[Listing]:
         for folder, group in groupby(paths, lambda path: path[: path.rfind("/") + 1]):
-            real = real_folder(folder)
-            read = _read_files
+            real = _real_now(folder)
+            read: _Reader = partial(_read_files, follow=self.follow_links)
             if is_url(folder):
                 from ffprep.library.walk_objects import read_objects as read
             while names := [path[len(folder) :] for path in islice(group, _NAMES_PER_LISTING)]:
@@ -238,6 +252,7 @@ class Walk:
             sidecars,
             passed_over,
             ignored,
+            places=None if self.follow_links else Places(here.real, frozenset(linked), top.real),
         )
 
     def _take_sidecars(self, here: _Folder, entries: _Entries, top: _Folder) -> frozenset[str]:
@@ -296,17 +311,27 @@ def _normalized(source: str | os.PathLike[str]) -> str:
     return path if plain and path and not path.endswith(("/", "/.")) else str(Path(path))
 
 
+def _real_now(folder: str) -> str:
+    """Return a folder as `real_folder` does, also if it is a link that was changed since then."""
+    return folder if is_url(folder) else os.path.join(os.path.realpath(folder), "")
+
+
 def as_prefix(folder: str) -> str:
     """Return a folder's path to put a name behind; it is empty for the working folder."""
     return "" if folder == os.curdir else os.path.join(folder, "")
 
 
-def _read_files(folder: str, real: str, names: list[str]) -> Iterator[Listing]:
-    """Yield Listings of the named files that exist, and an error for each that does not."""
+def _read_files(folder: str, real: str, names: list[str], follow: bool) -> Iterator[Listing]:
+    """Yield Listings of the named files that exist, and an error for each that does not.
+
+    A link that is named is followed. One in place of its sidecar is, if it stays in the folder.
+    """
     found, linked, sidecars = list[str](), set[str](), set[str]()
 
     def listing() -> Listing:
-        return Listing(folder, real, "", found, frozenset(linked), frozenset(sidecars))
+        links = frozenset(linked)
+        places = None if follow else Places(real, links)
+        return Listing(folder, real, "", found, links, frozenset(sidecars), places=places)
 
     for name in names:
         path = folder + name
@@ -315,7 +340,7 @@ def _read_files(folder: str, real: str, names: list[str]) -> Iterator[Listing]:
                 os.stat(path)
                 linked.add(name)
             found.append(name)
-            if os.path.lexists(path + SIDECAR):
+            if has_sidecar(path, real, follow):
                 sidecars.add(name)
         except OSError as error:
             if found:
@@ -324,6 +349,16 @@ def _read_files(folder: str, real: str, names: list[str]) -> Iterator[Listing]:
             found, linked, sidecars = [], set(), set()
     if found:
         yield listing()
+
+
+def has_sidecar(photo: str, real: str, follow: bool) -> bool:
+    """Return whether a photo has a sidecar, other than a link that leads out of its real folder."""
+    path = photo + SIDECAR
+    try:
+        is_link = stat.S_ISLNK(os.lstat(path).st_mode)
+    except OSError:
+        return False
+    return not is_link or follow or _stays_inside(path, real)
 
 
 def _visit(here: _Folder, visited: set[int]) -> bool:

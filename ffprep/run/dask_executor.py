@@ -314,7 +314,8 @@ def _deadly(pending: PendingJob, deaths: int) -> tuple[Result, Hashes]:
 
 
 def _absolute(job: Job) -> Job:
-    return replace(job, source=absolute(job.source), output=absolute(job.output))
+    # A worker's links to the same photos may be others.
+    return replace(job, source=absolute(job.source), output=absolute(job.output), place="")
 
 
 def lost(options: ClusterOptions, error: BaseException | None = None) -> EnvironmentFault:

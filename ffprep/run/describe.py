@@ -32,7 +32,7 @@ def describe(
             extras = decoders.extras(found.path, picture)
             if not frames:
                 return Finding(found.path, picture, extras)
-            sidecar = read_sidecar(found.path) if found.has_sidecar else None
+            sidecar = read_sidecar(found.path, found.sidecar_place) if found.has_sidecar else None
             specs = [overrides.spec(found.path, frame, sidecar) for frame in frames]
             cropped = cropped_size(picture.shown, specs[0].bounds)
             return Finding(

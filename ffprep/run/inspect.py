@@ -152,7 +152,8 @@ class Inspection:
                 picture = self.probe(found, decoders)
                 decoders.require_whole(found.path, picture)
                 translucent = not target.alpha and decoders.is_translucent(found.path, picture)
-                broken = check(picture, target, FileStamp.of(found.path).bytes, translucent)
+                stamp = FileStamp.of(found.path, found.place)
+                broken = check(picture, target, stamp.bytes, translucent)
             except PhotoError as error:
                 return Finding(found.path, picture, error=error, broken=(f"{error.kind}: {error}",))
             return Finding(found.path, picture, broken=tuple(broken))

@@ -34,22 +34,61 @@ _CHECK_DISK = "check its disk or network share, and run again"
 
 
 @contextmanager
-def open_regular(path: Path, follow: bool = True) -> Iterator[BinaryIO]:
+def open_regular(path: Path, place: str = "") -> Iterator[BinaryIO]:
     """Open a regular file for reading. Anything else is not opened: to open a FIFO would hang.
 
-    Raises PhotoError: `missing`, `io`, `unsupported`; also for a link, unless `follow`.
+    `place` is where links may lead: to this real path, or into this real folder if it ends in a
+    separator; an empty one allows any. Raises PhotoError: `missing`, `io`, `unsupported`.
     """
+    follow = not place or place.endswith(os.sep)
     flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | (0 if follow else os.O_NOFOLLOW)
     with _system_errors():
         _require_regular(os.stat(path, follow_symlinks=follow))
         # A FIFO or a terminal may have replaced the file since.
-        descriptor = os.open(path, flags)
-        with open(descriptor, "rb") as file:
+        with open(_opened(path, flags), "rb") as file:
+            descriptor = file.fileno()
             _require_regular(os.fstat(descriptor))
+            if place:
+                _require_place(descriptor, path, place)
             yield file
 
 
-def read_whole(path: Path, seen: "FileStamp", hashed: bool, follow: bool = True) -> bytes | None:
+def _opened(path: Path, flags: int) -> int:
+    try:
+        return os.open(path, flags)
+    except OSError as error:
+        if error.errno == errno.ELOOP and flags & os.O_NOFOLLOW:
+            raise replaced_by_link() from None
+        raise
+
+
+def _require_place(descriptor: int, path: Path, place: str) -> None:
+    """Raise PhotoError if an open file, or a folder above it, was reached through another link."""
+    try:
+        real = os.readlink(f"/proc/self/fd/{descriptor}")
+    except OSError:  # not on this system
+        real = ""
+    if _is_in(real, place):
+        return
+    # One file may have several real paths: by letter case, by mounts.
+    real = os.path.realpath(path)
+    if not _is_in(real, place):
+        raise replaced_by_link()
+    if not os.path.samestat(os.lstat(real), os.fstat(descriptor)):
+        raise _changed()
+
+
+def _is_in(real: str, place: str) -> bool:
+    return real == place or (place.endswith(os.sep) and real.startswith(place))
+
+
+def replaced_by_link() -> PhotoError:
+    """Return the error of a file that is a link by now, or in a folder that is."""
+    words = "was replaced by a link while the run went on, and such links are not followed"
+    return PhotoError(Kind.IO, f"{words}; see --follow-links")
+
+
+def read_whole(path: Path, seen: "FileStamp", hashed: bool, place: str = "") -> bytes | None:
     """Read a file to its end; return the hash of its content if it is to be `hashed`.
 
     Raises PhotoError as `open_regular` does. It is `io` if reading fails, if fewer bytes than the
@@ -57,7 +96,7 @@ def read_whole(path: Path, seen: "FileStamp", hashed: bool, follow: bool = True)
     """
     digest = blake2b(digest_size=HASH_BYTES) if hashed else None
     piece = memoryview(bytearray(min(seen.bytes + 1, _PIECE)))
-    with open_regular(path, follow) as file:
+    with open_regular(path, place) as file:
         _require_same(file, seen)
         total, raw = 0, cast(BufferedReader, file).raw
         while count := raw.readinto(piece):
@@ -73,7 +112,11 @@ def read_whole(path: Path, seen: "FileStamp", hashed: bool, follow: bool = True)
 
 def _require_same(file: BinaryIO, seen: "FileStamp") -> None:
     if FileStamp.seen(os.fstat(file.fileno())) != seen:
-        raise PhotoError(Kind.IO, "was changed while it was read; run again")
+        raise _changed()
+
+
+def _changed() -> PhotoError:
+    return PhotoError(Kind.IO, "was changed while it was read; run again")
 
 
 @contextmanager
@@ -87,6 +130,8 @@ def _system_errors() -> Iterator[None]:
 
 
 def _require_regular(found: os.stat_result) -> None:
+    if stat.S_ISLNK(found.st_mode):
+        raise replaced_by_link()
     if not stat.S_ISREG(found.st_mode):
         raise PhotoError(Kind.UNSUPPORTED, "is not a regular file")
 
@@ -118,10 +163,13 @@ class FileStamp:
     modified: int
 
     @classmethod
-    def of(cls, path: Path, follow: bool = True) -> "FileStamp":
+    def of(cls, path: Path, place: str = "") -> "FileStamp":
         """Return the stamp of a regular file. Raises PhotoError as `open_regular` does."""
+        if place:
+            with open_regular(path, place) as file:
+                return cls.seen(os.fstat(file.fileno()))
         with _system_errors():
-            found = os.stat(path, follow_symlinks=follow)
+            found = os.stat(path)
         _require_regular(found)
         return cls.seen(found)
 

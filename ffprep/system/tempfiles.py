@@ -193,8 +193,12 @@ def require_writable(temporary: Path, output: Path) -> None:
 
 
 def _write_error(output: Path, error: OSError) -> Exception:
+    from ffprep.system.refused import dead_link, refused_name
+
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return disk_full(output)
+    if words := dead_link(output.parent) or refused_name(output, error):
+        return PhotoError(Kind.IO, f"cannot write {output}: {words}")
     if isinstance(error, FileNotFoundError) and not output.parent.is_dir():
         return PhotoError(
             Kind.IO, f"cannot write {output}: its folder does not exist, and cannot be created"

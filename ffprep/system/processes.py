@@ -20,6 +20,26 @@ _LOG_LIMIT = 1 << 20
 LARGE = 40_000_000
 """The number of pixels from which a picture is large. Large ones are decoded one at a time."""
 
+# What children get of this process's environment: how to find programs, folders and ffprep, and the
+# language of messages. Not what changes how FFmpeg logs (AV_LOG_FORCE_COLOR, FFREPORT) or what is
+# loaded into it (LD_PRELOAD), and no keys, proxies or passwords. SECURITY.md has this list.
+_PASSED = frozenset(
+    "PATH HOME USER LOGNAME TMPDIR TMP TEMP XDG_CACHE_HOME TZ LANG LANGUAGE "
+    "PYTHONPATH PYTHONHOME PYTHONPLATLIBDIR PYTHONUSERBASE PYTHONNOUSERSITE "
+    "PYTHONDONTWRITEBYTECODE PYTHONPYCACHEPREFIX "
+    "SYSTEMROOT SYSTEMDRIVE WINDIR COMSPEC PATHEXT USERPROFILE APPDATA LOCALAPPDATA "
+    "__CF_USER_TEXT_ENCODING".split()
+)
+
+
+def child_environment() -> dict[str, str]:
+    """Return the environment of child processes: the few variables that they need."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name in _PASSED or name.startswith("LC_")
+    }
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -50,7 +70,12 @@ def answer(argv: Sequence[str], seconds: float) -> str:
     """Return what a program prints. Raises OSError if it cannot be run, or does not end in time."""
     try:
         done = subprocess.run(
-            argv, capture_output=True, stdin=subprocess.DEVNULL, timeout=seconds, check=False
+            argv,
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            timeout=seconds,
+            check=False,
+            env=child_environment(),
         )
     except subprocess.TimeoutExpired:
         raise OSError(f"no answer within {seconds:g} s") from None
@@ -94,8 +119,8 @@ def _no_threads() -> OSError:
 class Running:
     """A child process in a session of its own. The begin of its stderr is kept as `log`.
 
-    Its stdin is `data`, or empty; with `talks`, the caller uses its `stdin` and `stdout`. `more` is
-    added to its environment.
+    Its stdin is `data`, or empty; with `talks`, the caller uses its `stdin` and `stdout`. Its
+    `environment` is `child_environment()` unless one is given.
     """
 
     def __init__(
@@ -104,14 +129,14 @@ class Running:
         limits: Limits | None = None,
         data: Iterable[bytes] | None = None,
         talks: bool = False,
-        more: Mapping[str, str] | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self._child = subprocess.Popen(
             argv,
             stdin=subprocess.DEVNULL if data is None and not talks else subprocess.PIPE,
             stdout=subprocess.PIPE if talks else subprocess.DEVNULL,
             stderr=subprocess.PIPE,
-            env={**os.environ, **more} if more else None,
+            env=child_environment() if environment is None else environment,
             start_new_session=True,
         )
         if limits:
@@ -220,11 +245,11 @@ class Processes:
         limits: Limits | None = None,
         data: Iterable[bytes] | None = None,
         talks: bool = False,
-        more: Mapping[str, str] | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> Iterator[Running]:
         """Start a child, and kill it at the end of the context. Raises OSError."""
         with self._lock:
-            running = Running(argv, limits, data, talks, more)
+            running = Running(argv, limits, data, talks, environment)
             self._running.add(running)
             if self.stopped:
                 running.kill()

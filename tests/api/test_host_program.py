@@ -3,6 +3,7 @@
 import copy
 import os
 import pickle
+import shlex
 import subprocess
 import sys
 import textwrap
@@ -121,11 +122,11 @@ def test_a_frozen_program_is_not_started_again(photo: Path) -> None:
 
 def test_a_python_without_ffprep_is_reported(photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bare = photo.parent / "python"
-    bare.write_text(f'#!/bin/sh\nshift 3\nexec {sys.executable} -I -S -c "$CODE" /nowhere\n')
-    bare.chmod(0o755)
     from ffprep.image import sandbox
 
-    monkeypatch.setenv("CODE", sandbox._START)
+    code = shlex.quote(sandbox._START)
+    bare.write_text(f"#!/bin/sh\nshift 3\nexec {sys.executable} -I -S -c {code} /nowhere\n")
+    bare.chmod(0o755)
     monkeypatch.setenv("FFPREP_PYTHON", str(bare))
     with pytest.raises(library.EnvironmentFault, match="No module named 'ffprep'"):
         library.prepare(as_webp(ramp(90, 60)), "8x6")

@@ -272,6 +272,9 @@ def test_names_that_are_too_long_are_reported(tmp_path: Path) -> None:
     assert kind(convert(LocalJob(source, tmp_path / ("x" * 255), SPEC))[0]) is None
 
 
+FRAME = "echo '[Parsed_showinfo_0 @ 0x7f] [info] n:   0 pts: 0 fmt:x s:400x300 i:P' >&2"
+
+
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
@@ -279,21 +282,17 @@ def test_names_that_are_too_long_are_reported(tmp_path: Path) -> None:
         ("sleep 600", Kind.TIMEOUT),
         ("exit 0", Kind.IO),
         ('printf "\\xff\\xd8\\xff" > "$out"', Kind.IO),
-        ('cp "$OTHER" "$out"', Kind.IO),
-        ('cp "$OTHER" "$out"; echo "$FRAME" >&2', Kind.IO),
-        ('printf "\\xff\\xd8\\xff" > "$out"; echo "$FRAME" >&2', Kind.IO),
+        ('cp "$HERE/other.jpg" "$out"', Kind.IO),
+        (f'cp "$HERE/other.jpg" "$out"; {FRAME}', Kind.IO),
+        (f'printf "\\xff\\xd8\\xff" > "$out"; {FRAME}', Kind.IO),
     ],
 )
 def test_no_wrong_output_of_any_ffmpeg_is_published(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str, expected: Kind
+    tmp_path: Path, body: str, expected: Kind
 ) -> None:
     source = tmp_path / "in.jpg"
     detail().save(source)
     ramp(65, 48).save(tmp_path / "other.jpg")
-    monkeypatch.setenv("OTHER", str(tmp_path / "other.jpg"))
-    monkeypatch.setenv(
-        "FRAME", "[Parsed_showinfo_0 @ 0x7f] [info] n:   0 pts: 0 fmt:x s:400x300 i:P"
-    )
     binary = fake_ffmpeg(tmp_path, body)
     jobs = [LocalJob(source, tmp_path / "out/o.jpg", SPEC)]
     (result,) = convert(*jobs, binary=binary, policy=Policy(timeout=1 if "sleep" in body else 60))

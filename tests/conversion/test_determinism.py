@@ -1,5 +1,7 @@
 """The same photo and options give the same bytes, in a stream or alone, whatever memory holds."""
 
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from ffprep.core.geometry import Size
 from ffprep.core.job import LocalJob
 from ffprep.core.policy import Policy
 from ffprep.core.spec import Spec
+from tests.support.ffmpegs import script
 from tests.support.pictures import ramp
 
 pytestmark = pytest.mark.slow
@@ -68,8 +71,11 @@ def test_outputs_do_not_depend_on_old_memory_contents(
     shipped = {m.name: m for m in all_modes()}
     # glibc fills memory with these bytes when it is allocated and freed.
     for fill, streams in (("1", True), ("170", False)):
-        monkeypatch.setenv("MALLOC_PERTURB_", fill)
-        converter = Converter(find(), Policy(), streams=streams)
+        filled = f'export MALLOC_PERTURB_={fill}; exec "{{}}" "$@"'
+        python = script(tmp_path / f"python-{fill}", filled.format(sys.executable))
+        monkeypatch.setenv("FFPREP_PYTHON", python)
+        ffmpeg = script(tmp_path / f"ffmpeg-{fill}", filled.format(find().path))
+        converter = Converter(replace(find(), path=ffmpeg), Policy(), streams=streams)
         made.append({})
         for size, paths in pairs.items():
             spec = Spec(size, shipped[mode], OUTPUT_FORMATS[format])

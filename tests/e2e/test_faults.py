@@ -34,18 +34,16 @@ ALONE = {signal: (f"kill -{signal} $$", Kind.DAMAGED) for signal in SIGNALS} | {
     "chatter": ("while :; do echo '[mjpeg @ 0x1] [error] overread 8'; done >&2", Kind.TIMEOUT),
     "nothing": ("exit 0", None),  # Pillow's pixels go another way, and that is open
     "nothing, and says otherwise": (f"echo {FRAME} >&2", None),
-    "wrong size": (f'cp "$OTHER" "$out"; echo {FRAME} >&2', Kind.IO),
+    "wrong size": (f'cp "$HERE/other" "$out"; echo {FRAME} >&2', Kind.IO),
     "half": ('"$REAL" "$@"; truncate -s 400 "$out"', Kind.IO),
-    "another format": (f'cp "$OTHER.png" "$out"; echo {FRAME} >&2', Kind.IO),
+    "another format": (f'cp "$HERE/other.png" "$out"; echo {FRAME} >&2', Kind.IO),
 }
 
 
 @pytest.fixture
-def jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[LocalJob]:
+def jobs(tmp_path: Path) -> list[LocalJob]:
     """Six photos; the fakes below fail at number 2."""
     (tmp_path / "in").mkdir()
-    monkeypatch.setenv("REAL", find().path)
-    monkeypatch.setenv("OTHER", str(tmp_path / "other"))
     ramp(90, 70).save(tmp_path / "other", "JPEG")
     ramp(SPEC.size.width, SPEC.size.height).save(tmp_path / "other.png")
     sources = [tmp_path / f"in/{number}.jpg" for number in range(6)]
@@ -89,7 +87,7 @@ IN_STREAM = {
 } | {
     "nothing": "exit 0",
     "half": 'rm "$in/3"; "$REAL" "$@"; truncate -s 400 "$in/../out/2"',
-    "wrong size": 'rm "$in/3"; "$REAL" "$@"; cat "$OTHER" > "$in/../out/2"',
+    "wrong size": 'rm "$in/3"; "$REAL" "$@"; cat "$HERE/other" > "$in/../out/2"',
     "chatter": 'rm "$in/3"; "$REAL" "$@"; head -c 3000000 /dev/zero >&2',
     "children": '"$REAL" "$@"; sleep 600 & sleep 600 & exit 0',
 }
@@ -197,15 +195,17 @@ def test_a_disk_that_becomes_read_only_is_not_a_bug(
     assert "read-only file system" in result.failure.message  # type: ignore[union-attr]
 
 
-@pytest.mark.parametrize("when", ['rm -r "$OUT"; "$REAL" "$@"', '"$REAL" "$@"; rm -r "$OUT"'])
+REMOVE = 'rm -r "$HERE/out"; '
+
+
+@pytest.mark.parametrize("when", [REMOVE + '"$REAL" "$@"', '"$REAL" "$@"; ' + REMOVE])
 def test_an_output_folder_that_vanishes_is_reported(
-    tmp_path: Path, jobs: list[LocalJob], monkeypatch: pytest.MonkeyPatch, when: str
+    tmp_path: Path, jobs: list[LocalJob], when: str
 ) -> None:
-    monkeypatch.setenv("OUT", str(tmp_path / "out"))
     results = convert(*jobs, binary=fake_ffmpeg(tmp_path, when))
     assert set(kinds(results).values()) <= {Kind.IO}
     assert all(f"cannot write {r.output}" in r.failure.message for r in results if r.failure)
-    first = f'[ -e {tmp_path}/once ] || {{ touch {tmp_path}/once; rm -r "$OUT"; }}; '
+    first = f"[ -e {tmp_path}/once ] || {{ touch {tmp_path}/once; {REMOVE}}}; "
     once = fake_ffmpeg(tmp_path, first + 'exec "$REAL" "$@"')
     (tmp_path / "out").mkdir(exist_ok=True)
     assert kinds(convert(*jobs, binary=once)) == {}

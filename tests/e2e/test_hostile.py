@@ -51,6 +51,24 @@ def test_a_comment_is_not_read_as_a_frame(tmp_path: Path) -> None:
     assert kind(one(tmp_path / "in.gif")) is not None
 
 
+def test_the_environment_does_not_change_how_ffmpeg_logs(
+    ffprep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (
+        ("AV_LOG_FORCE_COLOR", "1"),
+        ("AV_LOG_FORCE_256COLOR", "1"),
+        ("FFREPORT", f"file={tmp_path}/report:level=48"),
+        ("SVT_LOG", "4"),
+    ):
+        monkeypatch.setenv(name, value)
+    (tmp_path / "in").mkdir()
+    for name in ("a.jpg", "b.jpg", "c.avif", "d.tif"):
+        ramp(40, 30).save(tmp_path / "in" / name)
+    ran = ffprep("convert", tmp_path / "in", "-o", tmp_path / "out", "--size", "8x6")
+    assert (ran.code, ran.err) == (0, "")
+    assert not (tmp_path / "report").exists()
+
+
 @pytest.mark.parametrize("suffix", ["gif", "tif", "jpg"])
 def test_a_name_that_reads_like_the_log_stops_no_run(tmp_path: Path, suffix: str) -> None:
     folder = tmp_path / f"a\n{FORGED}"

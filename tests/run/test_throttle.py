@@ -15,7 +15,6 @@ import pytest
 
 from ffprep.config.modes import find_mode
 from ffprep.conversion.converter import Converter
-from ffprep.conversion.ffmpeg_binary import find
 from ffprep.core.geometry import Size
 from ffprep.core.job import Result
 from ffprep.core.policy import ThrottleOptions
@@ -34,8 +33,7 @@ BESIDE_VERSION = '[ "$1" = -version ] && exec "$REAL" -version; '
 
 
 @pytest.fixture
-def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("REAL", find().path)
+def photos(tmp_path: Path) -> Path:
     (tmp_path / "in").mkdir()
     for number in range(12):
         ramp(30, 20).save(tmp_path / f"in/{number:02}.jpg")

@@ -13,8 +13,12 @@ def script(path: Path, body: str, shell: str = "/bin/sh") -> str:
 
 
 def fake_ffmpeg(folder: Path, body: str) -> Binary:
-    """Return a bash script as an ffmpeg; $out is the file that it should write."""
-    parse = 'for out; do :; done; out="${out#file:}"'
+    """Return a bash script as an ffmpeg.
+
+    $out is the file that it should write, $REAL the real ffmpeg, $HERE the folder. The variables of
+    this process do not reach it.
+    """
+    parse = f'REAL="{find().path}" HERE="{folder}"\nfor out; do :; done; out="${{out#file:}}"'
     return Binary(script(folder / "fake-ffmpeg", f"{parse}\n{body}", "/bin/bash"), "9.9")
 
 

@@ -1,6 +1,7 @@
 """Child processes, real ones."""
 
 import os
+import re
 import signal
 import sys
 import threading
@@ -9,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from ffprep.system.processes import LARGE, Limits, Processes
+from ffprep.system import processes
+from ffprep.system.processes import LARGE, Limits, Processes, answer, child_environment
 from tests.support.ffmpegs import script
 from tests.support.processes import pid_in, until_ended
 
@@ -27,6 +29,30 @@ def test_a_process_is_fed_and_heard() -> None:
     data = os.urandom(300_000)
     status, log = run(["sh", "-c", "wc -c >&2; exit 3"], 30, data)
     assert (status, log.strip()) == (3, "300000")
+
+
+# What must not reach a child: it changes what FFmpeg logs, loads code, or is a secret.
+WITHHELD = """AV_LOG_FORCE_COLOR AV_LOG_FORCE_256COLOR FFREPORT LD_PRELOAD LD_LIBRARY_PATH LD_AUDIT
+    DYLD_INSERT_LIBRARIES http_proxy HTTPS_PROXY no_proxy OPENAI_API_KEY AWS_SECRET_ACCESS_KEY
+    FFPREP_PASSWORD FSSPEC_SFTP PYTHONWARNINGS PYTHONINSPECT PYTHONSTARTUP BASH_ENV""".split()
+PASSED = ["PATH", "HOME", "TMPDIR", "XDG_CACHE_HOME", "TZ", "LANG", "LC_CTYPE", "PYTHONPATH"]
+
+
+def test_a_child_gets_a_small_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (*PASSED[1:], *WITHHELD):
+        monkeypatch.setenv(name, "/value")
+    _, log = run(["sh", "-c", "env >&2"], 30)
+    for printed in (answer(["env"], 30), log):
+        names = {line.partition("=")[0] for line in printed.splitlines()}
+        assert names >= set(PASSED)
+        assert names - {"PWD", "OLDPWD", "SHLVL", "_"} <= {*PASSED, *child_environment()}
+        assert not names & set(WITHHELD)
+
+
+def test_the_page_on_security_lists_what_children_get() -> None:
+    page = Path(__file__, "../../../SECURITY.md").resolve().read_text()
+    (listed,) = re.findall(r"Children get of the environment only([^.]*)\.", page)
+    assert {*re.findall(r"`(\w+)`", listed)} - {"LC_"} == processes._PASSED
 
 
 def test_endless_chatter_neither_blocks_nor_fills_memory() -> None:

@@ -152,7 +152,11 @@ class Notifications:
                 path.write_text(report.json())
             # stdout is for --json, so the command's own output goes to stderr, when it has ended.
             argv = ["/bin/sh", "-c", f"exec >&2\n{command}"]
-            with self.processes.start(argv, more=_variables(report, path)) as process:
+            environment = {
+                **os.environ,
+                **_variables(report, path),
+            }  # the command is the user's own
+            with self.processes.start(argv, environment=environment) as process:
                 status = process.wait_at_most(seconds)
         sys.stderr.write(process.log)
         if status is None:

@@ -29,7 +29,7 @@ from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow
 
-PHOTOS, KILLS = 2000, 5
+PHOTOS, KILLS = 700, 5
 SIZE = ["--size", "32x24"]
 ROWS = (
     "SELECT folder, name, source, source_bytes, source_mtime, source_hash, output_bytes, "

@@ -36,13 +36,17 @@ class Shard:
 
     def contains(self, name: str) -> bool:
         """Return whether a photo is in it, by its path from the SOURCE folder."""
-        digest = hashlib.blake2b(os.fsencode(name), digest_size=8).digest()
-        return int.from_bytes(digest) % self.count == self.number - 1
+        return part_of(name, self.count) == self.number - 1
 
     def path_for(self, path: Location) -> Location:
         """Return the file of this shard, instead of one for the whole folder."""
         stem, suffix = os.path.splitext(path.name)
         return path.parent / f"{stem}-{self.number}-of-{self.count}{suffix}"
+
+    def whole_path(self, path: Location) -> Location:
+        """Return the file for the whole folder, instead of one of this shard."""
+        stem, suffix = os.path.splitext(path.name)
+        return path.parent / f"{stem.removesuffix(f'-{self.number}-of-{self.count}')}{suffix}"
 
     @classmethod
     def of_file(cls, path: Location, whole: Location) -> Self | None:
@@ -51,3 +55,9 @@ class Shard:
         name = rf"{stem}-(\d+)-of-(\d+){suffix}"
         match = re.fullmatch(name, path.name, re.ASCII)
         return cls(int(match[1]), int(match[2])) if match else None
+
+
+def part_of(name: str, count: int) -> int:
+    """Return the part, from 0, of a photo among `count`, by its path from the SOURCE folder."""
+    digest = hashlib.blake2b(os.fsencode(name), digest_size=8).digest()
+    return int.from_bytes(digest) % count

@@ -84,6 +84,11 @@ class CollisionIndex:
         """The same, including sources that were named again."""
         return len(self._outputs)
 
+    @property
+    def overwrites_source(self) -> bool:
+        """Whether an output is also a source, by the names that were added."""
+        return bool(self._sources_hit)
+
     def count(self, batch: Batch, listing: Listing) -> None:
         """Add the hashes of a batch."""
         self._batches.extend((_hash_of(batch), len(self._outputs)))

@@ -4,7 +4,7 @@ import os
 import re
 import string
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -47,11 +47,16 @@ class Names:
         return _fields(self.template)
 
     def render(
-        self, folder: str, names: Sequence[str], suffixes: Sequence[str], spec: Spec, number: int
+        self,
+        folder: str,
+        names: Sequence[str],
+        suffixes: Sequence[str],
+        spec: Spec,
+        numbers: Iterable[int],
     ) -> list[str]:
         """Return the outputs' names for files of `folder`, relative to the output folder.
 
-        `number` is that of the first file. Each output has its own suffix. Raises UsageError if a
+        `numbers` are those of the files. Each output has its own suffix. Raises UsageError if a
         name is not possible.
         """
         if around := _around_stem(self.template):
@@ -71,10 +76,38 @@ class Names:
             "mode": spec.mode.name,
         }
         outputs = []
-        for n, (name, suffix) in enumerate(zip(names, suffixes, strict=True), number):
+        for n, name, suffix in zip(numbers, names, suffixes, strict=True):
             stem, ext = name.rpartition(".")[0] or name, suffix.removeprefix(".")
             outputs.append(self._fill(values | {"stem": stem, "ext": ext, "n": n}))
         return outputs
+
+    def number_in(self, source: str, output: str) -> int | None:
+        """Return the number of a photo by the name of its output; None if it is of other names.
+
+        `output` is relative to the folder that `render` names files in. Its suffix may be any.
+        """
+        name = os.path.basename(source)
+        stem, parent = name.rpartition(".")[0] or name, os.path.basename(os.path.dirname(source))
+        given, suffix = output, ""
+        if "ext" not in self.fields:
+            given, _, suffix = output.rpartition(".")
+        if around := _around_number(self.template):
+            values = {"stem": stem, "parent": parent, "ext": suffix or output.rpartition(".")[2]}
+            before, after = (part.format_map(values) for part in around)
+            if given.startswith(before) and given.endswith(after):
+                number = _as_number(given[len(before) : len(given) - len(after)])
+                if number is not None:
+                    return number
+        pattern = _pattern(self.template, stem if "stem" in self.fields else "")
+        found = pattern.fullmatch(given)
+        return _as_number(found["n"]) if found else None
+
+    @property
+    def keeps_apart(self) -> bool:
+        """Whether no output has the name of its photo, whatever its suffix."""
+        name = self._fill({**dict.fromkeys(NAME_FIELDS, "x"), "width": 1, "height": 1, "n": 1})
+        name = os.path.normpath(name)
+        return "/" in name or os.path.splitext(name)[0] != "x"
 
     @property
     def tells_size(self) -> bool:
@@ -139,3 +172,39 @@ def _around_stem(template: str) -> tuple[str, str] | None:
     before, after = template.split("{stem}") if template.count("{stem}") == 1 else ("", "/")
     # Doubled braces, and a field with a width, are left to `str.format`.
     return None if "/" in after or set("{}") & set(before + after) else (before, after)
+
+
+@lru_cache
+def _around_number(template: str) -> tuple[str, str] | None:
+    """Return the templates before and after the number, if only the path of a photo fills them."""
+    fields = _fields(template)
+    if fields.count("n") != 1 or not {"n", "stem", "parent", "ext"}.issuperset(fields):
+        return None
+    parts = [""]
+    for text, name, width, _ in string.Formatter().parse(template):
+        parts[-1] += text.replace("{", "{{").replace("}", "}}")
+        if name == "n":
+            parts.append("")
+        elif name is not None:
+            parts[-1] += f"{{{name}:{width}}}"
+    return parts[0], parts[1]
+
+
+@lru_cache(maxsize=64)
+def _pattern(template: str, stem: str) -> "re.Pattern[str]":
+    """Return the pattern of names that a template gives to photos with a stem."""
+    pattern = ""
+    for text, name, _, _ in string.Formatter().parse(template):
+        pattern += re.escape(text)
+        if name == "n":
+            pattern += r" *\d+ *" if "(?P<n>" in pattern else r"(?P<n> *\d+ *)"
+        elif name == "stem":
+            pattern += f" *{re.escape(stem)} *"
+        elif name is not None:
+            pattern += r" *\d+ *" if name in ("width", "height") else "[^/]+"
+    return re.compile(pattern, re.DOTALL | re.ASCII)
+
+
+def _as_number(text: str) -> int | None:
+    text = text.strip(" ")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 18 else None

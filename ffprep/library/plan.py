@@ -6,13 +6,13 @@ kept itself, and walked once.
 """
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import chain, groupby
 from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from ffprep.config.sidecars import (
     MAX_BYTES,
@@ -28,7 +28,7 @@ from ffprep.core.spec import Spec
 from ffprep.errors import Kind, PhotoError, UsageError
 from ffprep.library.naming import Names, folded, overwrites_source
 from ffprep.library.selection import Selection
-from ffprep.library.walk import Listing, Walk, as_prefix
+from ffprep.library.walk import Listing, MadeFiles, Walk, as_prefix
 from ffprep.storage.protocol import storage_of
 from ffprep.system.files import SIDECAR, FileStamp, is_url, real_path
 
@@ -36,10 +36,17 @@ if TYPE_CHECKING:
     from ffprep.core.shard import Shard
     from ffprep.library.collisions import CollisionIndex
 
-if TYPE_CHECKING:
-    from ffprep.core.shard import Shard
-
 _Item = Batch | Result
+
+
+class Numbering(Protocol):
+    """Knows the numbers that photos have in the names of their outputs."""
+
+    def begin(self) -> "Callable[[Listing, int], Sequence[int]]":
+        """Return a function for one walk, to be called for every listing in turn.
+
+        It returns the numbers of the photos of a listing, whose first one is the `number`th of all.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +56,8 @@ class Request:
     `sources` can be iterated more than once. `output` is a file if `single`, else a folder. With a
     `shard`, all sources are walked, so that all collisions are found, but only its part is
     converted. With `same_format`, each output has the format of its source if ffprep writes it,
-    else PNG for lossless formats and JPEG for the others.
+    else PNG for lossless formats and JPEG for the others. `made` are pictures that are not sources,
+    `numbering` knows the numbers of photos for `{n}` in `names`; both are those of earlier runs.
     """
 
     sources: Iterable[str | os.PathLike[str]]
@@ -62,17 +70,14 @@ class Request:
     selection: Selection = field(default_factory=Selection)
     overrides: PhotoOverrides = field(default_factory=PhotoOverrides)
     shard: "Shard | None" = None
+    made: MadeFiles | None = None
+    numbering: Numbering | None = None
 
     @property
     def walk(self) -> Walk:
         """The walk over the sources."""
         output = None if self.single else self.output
-        return Walk(self.sources, output, self.follow_links, self.selection)
-
-    def has_photo(self, folder: str | os.PathLike[str]) -> bool:
-        """Return whether a SOURCE folder contains any photo, selected or not."""
-        walk = replace(self.walk, sources=(folder,), selection=Selection())
-        return any(listing.names for listing in walk.listings())
+        return Walk(self.sources, output, self.follow_links, self.selection, self.made)
 
 
 @dataclass(slots=True)
@@ -80,6 +85,7 @@ class Plan:
     """The jobs of a Request: their number, and the jobs themselves, as often as asked for.
 
     `passed_over` counts files that are not photos, including the `links` that are not followed.
+    `occupied` are the hashes of the real folders that contain photos at any depth, selected or not.
     """
 
     request: Request
@@ -87,6 +93,7 @@ class Plan:
     links: int = 0
     total: int = 0
     """The number of jobs, including those that are known to fail."""
+    occupied: set[int] = field(default_factory=set)
     _index: "CollisionIndex | None" = None
     """None if there is one photo at most."""
     _only: tuple[tuple[Listing, _Item], ...] = ()
@@ -113,8 +120,26 @@ class Plan:
         for listing, items in self._listings():
             self.passed_over += listing.passed_over
             self.links += listing.links
+            if listing.occupied:
+                self._add_occupied(listing.real)
             for item in items:
                 yield listing, item
+
+    def _add_occupied(self, folder: str) -> None:
+        """Add a folder and those that contain it."""
+        while folder and hash(folder) not in self.occupied:
+            self.occupied.add(hash(folder))
+            folder = folder[: folder.rfind("/", 0, -1) + 1]
+
+    @property
+    def overwrites_source(self) -> bool:
+        """Whether an output would be written over a source."""
+        if self._index is not None:
+            return self._index.overwrites_source
+        return any(
+            isinstance(item, Batch) and self._overwritten_source(item, listing) is not None
+            for listing, item in self._only
+        )
 
     def _count(self, items: Iterable[tuple[Listing, _Item]]) -> None:
         """Fill the index of collisions, and count the jobs."""
@@ -242,36 +267,46 @@ class Plan:
         return spec
 
     def _listings(self) -> Iterator[tuple[Listing, Iterator[_Item]]]:
-        number = 1
-        for listing in self.request.walk.listings():
-            yield listing, self._batches_of(listing, number)
+        request, number = self.request, 1
+        by_record = request.numbering if "n" in request.names.fields else None
+        numbers_of = by_record.begin() if by_record else _in_order
+        for listing in request.walk.listings():
+            yield listing, self._batches_of(listing, numbers_of(listing, number))
             number += len(listing.names)
 
-    def _batches_of(self, listing: Listing, number: int) -> Iterator[_Item]:
-        """Yield the files of a listing with their outputs' names; `number` is that of the first."""
+    def _batches_of(self, listing: Listing, numbers: Sequence[int]) -> Iterator[_Item]:
+        """Yield the files of a listing, which have `numbers`, with their outputs' names."""
         if listing.error:
             yield Result.failed(location_of(listing.folder), None, listing.error)
         for start in range(0, len(listing.names), BATCH):
             part = slice(start, start + BATCH)
             names, stamps = listing.names[part], listing.stamps[part]
-            yield from self._batch_or_failures(listing, names, stamps, number + start)
+            yield from self._batch_or_failures(listing, names, stamps, numbers[part])
 
     def _batch_or_failures(
-        self, listing: Listing, names: Sequence[str], stamps: Sequence[FileStamp], number: int
+        self,
+        listing: Listing,
+        names: Sequence[str],
+        stamps: Sequence[FileStamp],
+        numbers: Sequence[int],
     ) -> Iterator[_Item]:
         try:
-            yield self._batch(listing, names, stamps, number)
+            yield self._batch(listing, names, stamps, numbers)
         except UsageError as error:  # a name or a size that only one photo has
             if len(names) == 1:
                 failed = PhotoError(Kind.IO, str(error))
                 yield Result.failed(location_of(listing.folder + names[0]), None, failed)
                 return
             for index, name in enumerate(names):
-                stamp = stamps[index : index + 1]
-                yield from self._batch_or_failures(listing, [name], stamp, number + index)
+                this = slice(index, index + 1)
+                yield from self._batch_or_failures(listing, [name], stamps[this], numbers[this])
 
     def _batch(
-        self, listing: Listing, names: Sequence[str], stamps: Sequence[FileStamp], number: int
+        self,
+        listing: Listing,
+        names: Sequence[str],
+        stamps: Sequence[FileStamp],
+        numbers: Sequence[int],
     ) -> Batch:
         request, spec, folder = self.request, self.request.spec, listing.folder
         if request.single:
@@ -286,7 +321,7 @@ class Plan:
         else:
             suffixes = [spec.format.suffixes[0]] * len(names)
             specs = [spec] * len(names)
-        outputs = request.names.render(folder, names, suffixes, spec, number)
+        outputs = request.names.render(folder, names, suffixes, spec, numbers)
         return Batch(folder, output, names, outputs, specs, stamps, listing.places)
 
 
@@ -297,6 +332,10 @@ def _sidecar(photo: Location, places: Places | None) -> PhotoOverride:
         return read_sidecar(Path(photo), places.of_sidecars if places else "")
     place = photo.parent / (photo.name + SIDECAR)
     return parse_sidecar(Path(place.name), storage.read(place, MAX_BYTES + 1))
+
+
+def _in_order(listing: Listing, first: int) -> Sequence[int]:
+    return range(first, first + len(listing.names))
 
 
 def _failed(batch: Batch, error: PhotoError, index: int = 0) -> Result:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby, islice
 from pathlib import Path
+from typing import Protocol
 
 from ffprep.core.formats import SUFFIXES, looks_like_photo, output_format
 from ffprep.core.location import Location, Places, Remote, location_of, names_url, normalized_url
@@ -45,7 +46,8 @@ class Listing:
     `sidecars` are the photos that have a sidecar file; sidecars do not count as files.
     `passed_over` counts files that are not photos, and the `links` that are not followed. If there
     is an `error`, `folder` is the folder or file that could not be read. `stamps` are there for
-    objects in a store, one for each name. Without `places`, all links are followed.
+    objects in a store, one for each name. Without `places`, all links are followed. `occupied` says
+    whether there is any photo, selected or not.
     """
 
     folder: str
@@ -59,6 +61,19 @@ class Listing:
     error: PhotoError | None = None
     stamps: Sequence[FileStamp] = ()
     places: Places | None = None
+    occupied: bool = False
+
+
+class MadeFiles(Protocol):
+    """Tells pictures that earlier runs made from photos."""
+
+    def without(
+        self, folder: str, names: list[str], size_of: Callable[[str], int | None] | None = None
+    ) -> list[str]:
+        """Return the files of a real folder that are photos, and not outputs.
+
+        `size_of` returns the size of one of the files, if it is not one of this machine.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,16 +152,17 @@ class _Entries:
 class Walk:
     """Walks sources: folders in the order of their names, and no folder twice.
 
-    Hidden files are skipped, and so is the folder `output` if it lies inside a source. A source
-    itself is always read, also through a link. Below it, links that lead out of the source are
-    passed over, and so are all links to folders, unless `follow_links`. Links to folders are
-    followed last, so that a photo is found under its own name first.
+    Hidden files are skipped, and so are the folder `output` if it lies inside a source, and files
+    that ffprep `made`. A source itself is always read, also through a link. Below it, links that
+    lead out of the source are passed over, and so are all links to folders, unless `follow_links`.
+    Links to folders are followed last, so that a photo is found under its own name first.
     """
 
     sources: Iterable[str | os.PathLike[str]]
     output: Location | None = None
     follow_links: bool = False
     selection: Selection = field(default_factory=Selection)
+    made: MadeFiles | None = None
 
     def listings(self) -> Iterator[Listing]:
         """Yield a Listing for every folder, and for the files that are named one by one."""
@@ -160,7 +176,9 @@ class Walk:
                 if is_url(path):
                     from ffprep.library import walk_objects
 
-                    yield from walk_objects.below(path, self.output, self.selection, visited)
+                    yield from walk_objects.below(
+                        path, self.output, self.selection, self.made, visited
+                    )
                 else:
                     yield from self._folders(path, visited)
 
@@ -190,6 +208,8 @@ class Walk:
             while names := [path[len(folder) :] for path in islice(group, _NAMES_PER_LISTING)]:
                 # A shell's `photos/*` names sidecars too.
                 names = [name for name in names if not name.endswith(SIDECAR)]
+                if self.made:
+                    names = self.made.without(real, names)
                 yield from read(folder, real, self.selection.pick(names, folder, ""))
 
     def _folders(self, path: str, visited: set[int]) -> Iterator[Listing]:
@@ -219,6 +239,8 @@ class Walk:
     ) -> Listing:
         """Return the Listing of a folder; append links to folders that are followed to `links`."""
         sidecars = self._take_sidecars(here, entries, top)
+        if self.made:
+            entries.files = self.made.without(here.real, entries.files)
         files, all_links, devices = (
             self.selection.pick(names, here.folder, here.relative)
             for names in (entries.files, entries.links, entries.devices)
@@ -232,6 +254,7 @@ class Walk:
                 folders.append(name)
             elif looks_like_photo(path) and (os.path.isfile(path) or not os.path.exists(path)):
                 linked.append(name)
+        linked = self._without_made(here.folder, linked)
         names = [
             name
             for name in files
@@ -253,6 +276,7 @@ class Walk:
             passed_over,
             ignored,
             places=None if self.follow_links else Places(here.real, frozenset(linked), top.real),
+            occupied=bool(names) or self._has_photo(here.folder, entries.files),
         )
 
     def _take_sidecars(self, here: _Folder, entries: _Entries, top: _Folder) -> frozenset[str]:
@@ -273,6 +297,26 @@ class Walk:
             names[:] = sorted(set(names).difference(sidecars))
             found += sidecars
         return frozenset(name.removesuffix(SIDECAR) for name in found)
+
+    def _has_photo(self, folder: str, names: list[str]) -> bool:
+        """Return whether a folder without selected photos has others."""
+        if self.selection.all:
+            return False
+        return any(name[name.rfind(".") :] in PICTURES for name in names) or any(
+            looks_like_photo(folder + name) for name in names
+        )
+
+    def _without_made(self, folder: str, links: list[str]) -> list[str]:
+        """Return the links that do not lead to an output."""
+        made = self.made
+        if made is None:
+            return links
+        targets = (os.path.split(os.path.realpath(folder + name)) for name in links)
+        return [
+            name
+            for name, (where, target) in zip(links, targets, strict=True)
+            if made.without(os.path.join(where, ""), [target])
+        ]
 
     def _follows(self, link: str, top: _Folder) -> bool:
         return self.follow_links or _stays_inside(link, top.real)
@@ -331,7 +375,9 @@ def _read_files(folder: str, real: str, names: list[str], follow: bool) -> Itera
     def listing() -> Listing:
         links = frozenset(linked)
         places = None if follow else Places(real, links)
-        return Listing(folder, real, "", found, links, frozenset(sidecars), places=places)
+        return Listing(
+            folder, real, "", found, links, frozenset(sidecars), places=places, occupied=True
+        )
 
     for name in names:
         path = folder + name

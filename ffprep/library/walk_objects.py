@@ -8,7 +8,7 @@ from functools import lru_cache
 from ffprep.core.location import Location
 from ffprep.errors import Kind, PhotoError
 from ffprep.library.selection import Selection
-from ffprep.library.walk import PICTURES, Listing
+from ffprep.library.walk import PICTURES, Listing, MadeFiles
 from ffprep.storage.protocol import Object, Page, storage_of
 from ffprep.system.files import SIDECAR, FileStamp, real_folder
 
@@ -28,7 +28,11 @@ def is_folder(url: str) -> bool:
 
 
 def below(
-    url: str, own: Location | None, selection: Selection, entered: set[int]
+    url: str,
+    own: Location | None,
+    selection: Selection,
+    made: MadeFiles | None,
+    entered: set[int],
 ) -> Iterator[Listing]:
     """Yield every folder but `own`, in the order of their names; none that was `entered` before.
 
@@ -49,7 +53,7 @@ def below(
             try:
                 for page in storage_of(folder).list(folder, top=folder == top):
                     names += page.folders
-                    yield _listing(folder, folder.removeprefix(top), page, selection)
+                    yield _listing(folder, folder.removeprefix(top), page, selection, made)
             except PhotoError as error:
                 yield Listing(folder, error=error)
             pending.append(_subfolders(folder, top, names, selection))
@@ -62,12 +66,17 @@ def _subfolders(folder: str, top: str, names: list[str], selection: Selection) -
             yield f"{folder}{name}/"
 
 
-def _listing(folder: str, below: str, page: Page, selection: Selection) -> Listing:
+def _listing(
+    folder: str, below: str, page: Page, selection: Selection, made: MadeFiles | None
+) -> Listing:
     """Return a page as a Listing, without hidden objects."""
     seen = {each.name: each for each in page.objects if not each.name.startswith(".")}
     sidecars = {name.removesuffix(SIDECAR) for name in seen if name.endswith(SIDECAR)}
     for photo in sidecars:
         del seen[photo + SIDECAR]
+    if made:
+        photos = made.without(folder, list(seen), lambda name: seen[name].stamp.bytes)
+        seen = {name: seen[name] for name in photos}
     unnamed = sum(name in _UNSAFE_NAMES for name in page.folders)
     selected = _select(seen, folder, below, selection)
     names = [name for name in selected if _has_photo_suffix(name)]
@@ -81,6 +90,7 @@ def _listing(folder: str, below: str, page: Page, selection: Selection) -> Listi
         sidecars=frozenset(sidecars),
         stamps=stamps,
         passed_over=passed,
+        occupied=any(map(_has_photo_suffix, seen)),
     )
 
 
@@ -110,7 +120,10 @@ def read_objects(folder: str, real: str, names: list[str]) -> Iterator[Listing]:
         pairs = zip(found, sidecar_answers, strict=True)
         sidecars = frozenset(name for name, answer in pairs if isinstance(answer, Object))
     if found:
-        yield Listing(folder, real, "", list(found), sidecars=sidecars, stamps=list(found.values()))
+        stamps = list(found.values())
+        yield Listing(
+            folder, real, "", list(found), sidecars=sidecars, stamps=stamps, occupied=True
+        )
 
 
 def _stat(url: str) -> Object | PhotoError:

@@ -175,7 +175,7 @@ def test_the_fast_path_of_names_gives_the_same_names(
 ) -> None:
     suffixes = [".jpg"] * len(names)
     quick, slow = (
-        Names(f"{before}{stem}{after}").render("in/", names, suffixes, SPEC, 1)
+        Names(f"{before}{stem}{after}").render("in/", names, suffixes, SPEC, range(1, len(names) + 1))
         for stem in ("{stem}", "{stem!s}")
     )
     assert quick == slow

@@ -200,7 +200,7 @@ def test_a_bad_template_is_an_error(template: str) -> None:
 @given(st.text(max_size=30))
 def test_a_template_works_or_is_an_error_and_never_leaves_its_folder(template: str) -> None:
     try:
-        (name,) = Names(template).render("in/", ["photo.png"], [".jpg"], SPEC, 7)
+        (name,) = Names(template).render("in/", ["photo.png"], [".jpg"], SPEC, [7])
     except UsageError:
         return
     assert os.path.abspath(os.path.join("/out", name)).startswith("/out/")

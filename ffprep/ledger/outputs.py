@@ -1,0 +1,241 @@
+"""Which files of an output folder ffprep made: by its ledgers, and by its lists of outputs.
+
+Where the output folder contains a source, or is one, outputs lie among photos, and must not be
+taken for photos. A run into such a folder lists the outputs in OUT/.ffprep/outputs before it makes
+them. So they are known also if the run is killed, if there is no ledger, and while other shards
+run.
+"""
+
+import os
+import sqlite3
+import time
+from array import array
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from ffprep.core.location import Location
+from ffprep.core.shard import Shard
+from ffprep.errors import EnvironmentFault, PhotoError
+from ffprep.ledger.ledger import decode_name
+from ffprep.ledger.shards import LedgerFile
+from ffprep.storage.protocol import storage_of
+from ffprep.system.files import FOLDER, is_url, real_folder
+
+_LISTS = f"{FOLDER}/outputs"
+"""The folder of the lists, in an output folder."""
+_MANY = 32
+"""From how many lists on they are merged."""
+_NOT_MADE = -1
+"""The size of an output that was never made, because its photo failed."""
+
+SizeOf = Callable[[str], int | None]
+
+
+def _numbers() -> "array[int]":
+    return array("q")
+
+
+@dataclass(slots=True)
+class _Rows:
+    """Rows of ledgers: hashes of outputs, in order; hashes of sources; sizes of outputs."""
+
+    outputs: "array[int]" = field(default_factory=_numbers)
+    sources: "array[int]" = field(default_factory=_numbers)
+    sizes: "array[int]" = field(default_factory=_numbers)
+
+    def read(self, database: sqlite3.Connection, folder: str) -> None:
+        """Add the rows of a ledger; `folder` is the real output folder."""
+        rows = database.execute("SELECT folder, name, source, output_bytes FROM jobs")
+        for below, name, source, size in rows:
+            path = _joined(folder, decode_name(below) + decode_name(name))
+            self.outputs.append(hash(path))
+            self.sources.append(hash(decode_name(source)))
+            self.sizes.append(size if isinstance(size, int) else _NOT_MADE)
+
+    def sort(self) -> None:
+        """Sort the rows for `find`."""
+        order = sorted(range(len(self.outputs)), key=self.outputs.__getitem__)
+        for column in ("outputs", "sources", "sizes"):
+            numbers = getattr(self, column)
+            setattr(self, column, array("q", map(numbers.__getitem__, order)))
+
+    def find(self, output: int) -> Sequence[tuple[int, int]]:
+        """Return source and size of each row of an output."""
+        start = end = bisect_left(self.outputs, output)
+        while end < len(self.outputs) and self.outputs[end] == output:
+            end += 1
+        return list(zip(self.sources[start:end], self.sizes[start:end], strict=True))
+
+
+@dataclass(slots=True)
+class RecordedOutputs:
+    """The outputs that earlier runs made in the folder `output`.
+
+    `ledgers` are the paths of ledgers of the whole folder; those of shards are found beside them.
+    Nothing is read before a walk comes to a folder in `output`. `in_sources` says that it has.
+    """
+
+    output: Location
+    ledgers: tuple[Location, ...]
+    shard: Shard | None = None
+    in_sources: bool = False
+    _rows: _Rows | None = None
+    _listed: "array[int]" = field(default_factory=_numbers)
+    """Hashes of the outputs in the lists, in order."""
+    _new: set[int] = field(default_factory=set)
+    """Those that were added since."""
+    _lists: dict[str, None] = field(default_factory=dict)
+    """The names of the lists that were read."""
+    _discarded: set[str] = field(default_factory=set)
+
+    def without(
+        self, folder: str, names: list[str], size_of: SizeOf | None = None
+    ) -> list[str]:
+        """Return the files of a real folder that are photos, and not outputs.
+
+        A file is an output if a ledger has it. If its photo is not in the same folder, it must have
+        its recorded size, or it is another file, put there since.
+        """
+        if not names or not folder.startswith(self._real):
+            return names
+        self.in_sources = True
+        rows = self._read()
+        present = {hash(folder + name) for name in names}
+        size_of = size_of or (lambda name: _size(folder + name))
+        return [name for name in names if not self._is_output(rows, folder, name, present, size_of)]
+
+    def _is_output(
+        self, rows: _Rows, folder: str, name: str, present: set[int], size_of: SizeOf
+    ) -> bool:
+        path = hash(folder + name)
+        found = rows.find(path)
+        if not found:
+            return self._is_listed(path)
+        made = [(source, size) for source, size in found if size != _NOT_MADE]
+        if not made:
+            return False
+        in_place = any(source in present and source != path for source, _ in made)
+        return in_place or size_of(name) in {size for _, size in made}
+
+    def list_new(self, outputs: Iterable[str]) -> None:
+        """Write outputs that are to be made, relative to the folder, into a new list.
+
+        Raise EnvironmentFault if that is impossible.
+        """
+        rows, new = self._read(), list[str]()
+        for output in outputs:
+            path = hash(_joined(self._real, output))
+            if not self._is_listed(path) and all(size < 0 for _, size in rows.find(path)):
+                self._new.add(path)
+                new.append(output)
+        if new:
+            self._write(new)
+
+    def discard(self, output: str) -> None:
+        """Take an output from the lists at the end of the run: it was removed, or not made."""
+        self._discarded.add(_joined(self._real, output))
+
+    def close(self) -> None:
+        """Merge the lists if they are many, or if outputs were discarded. Shards do not."""
+        if self.shard or not self._lists or not (self._discarded or len(self._lists) > _MANY):
+            return
+        storage, lists = storage_of(self.output), list(self._lists)
+        kept = dict.fromkeys(
+            name
+            for each in lists
+            for name in self._names_in(each)
+            if _joined(self._real, name) not in self._discarded
+        )
+        if kept:
+            self._write(kept)
+        for each in lists:
+            storage.remove(self.output / f"{_LISTS}/{each}")
+        self._discarded.clear()
+
+    @property
+    def _real(self) -> str:
+        return real_folder(os.fspath(self.output))
+
+    def _read(self) -> _Rows:
+        """Read the ledgers once, and the lists; those of other shards whenever there are new ones.
+
+        Raise EnvironmentFault.
+        """
+        if self._rows is None:
+            self._rows = _Rows()
+            for database in recorded(self.ledgers):
+                self._rows.read(database, self._real)
+            self._rows.sort()
+            self._listed = array("q", sorted(self._read_lists()))
+        elif self.shard:
+            self._new.update(self._read_lists())
+        return self._rows
+
+    def _is_listed(self, output: int) -> bool:
+        place = bisect_left(self._listed, output)
+        found = place < len(self._listed) and self._listed[place] == output
+        return found or output in self._new
+
+    def _read_lists(self) -> Iterator[int]:
+        """Yield the hashes of the outputs in lists that were not read yet."""
+        folder = self.output / _LISTS
+        try:
+            pages = storage_of(folder).list(folder, top=True)
+            names = [each.name for page in pages for each in page.objects]
+        except PhotoError as error:
+            raise EnvironmentFault(f"cannot read {folder}: {error}") from None
+        for name in names:
+            if name not in self._lists:
+                self._lists[name] = None
+                for each in self._names_in(name):
+                    yield hash(_joined(self._real, each))
+
+    def _names_in(self, name: str) -> Iterator[str]:
+        place = self.output / f"{_LISTS}/{name}"
+        try:
+            content = storage_of(place).read(place)
+        except PhotoError as error:
+            raise EnvironmentFault(f"cannot read {place}: {error}") from None
+        return (os.fsdecode(each) for each in content.split(b"\0") if each)
+
+    def _write(self, outputs: Iterable[str]) -> None:
+        # No other run gives this name to a list.
+        name = f"{time.time_ns():x}-{os.getpid()}-{self.shard.number if self.shard else 0}"
+        place = self.output / f"{_LISTS}/{name}"
+        try:
+            storage_of(place).create(place, b"\0".join(map(os.fsencode, outputs)))
+        except PhotoError as error:
+            problem = f"cannot list the outputs in {place}, which tells them from photos: {error}"
+            raise EnvironmentFault(problem) from None
+        self._lists[name] = None
+
+
+def recorded(ledgers: Iterable[Location]) -> Iterator[sqlite3.Connection]:
+    """Open the ledgers of whole folders, and those of shards beside them, one after the other."""
+    for path in ledgers:
+        for file in LedgerFile.find_all(path):
+            with file.opened() as database:
+                yield database
+
+
+def _joined(folder: str, below: str) -> str:
+    """Return a real folder and a path below it as the path that a walk finds."""
+    if is_url(folder) or not ("./" in below or "//" in below):
+        return folder + below
+    return os.path.normpath(folder + below)
+
+
+def _size(path: str) -> int | None:
+    if is_url(path):
+        try:
+            found = storage_of(path).stat(path)
+        except PhotoError:
+            return None
+        return found.stamp.bytes if found else None
+    try:
+        return os.lstat(path).st_size
+    except (OSError, ValueError):
+        return None
+
+

@@ -60,7 +60,8 @@ class RerunOptions:
 
     With `checksum`, contents decide and not times. With `adopt`, existing outputs count as up to
     date if they verify. `ledger` is None if nothing is recorded. `prune` removes unaltered outputs
-    whose photo is gone. `wait` is how many seconds to wait for another run that has locked the
+    that this run does not make of any photo; with `prune_emptied` also those of folders whose
+    photos are all gone. `wait` is how many seconds to wait for another run that has locked the
     output folder.
     """
 
@@ -70,6 +71,7 @@ class RerunOptions:
     retry: Retry = Retry.CHANGED
     ledger: Location | None = None
     prune: bool = False
+    prune_emptied: bool = False
     wait: float = 0.0
 
 

@@ -265,6 +265,11 @@ class Ledger:
         return number
 
     @property
+    def specs(self) -> list[Spec]:
+        """The Specs of this run."""
+        return [spec for spec, _ in self._spec_numbers.values()]
+
+    @property
     def used_specs(self) -> set[int]:
         """The numbers of the Specs of this run."""
         return {number for _, number in self._spec_numbers.values()}
@@ -339,6 +344,27 @@ class Ledger:
             for folder, *row in found:
                 yield Entry(decode_name(folder), Row._make(row))
             last = found[-1][:3]
+
+    def count(self) -> int:
+        """Return the number of rows."""
+        found: tuple[int] = (0,)
+        with self._guarded():
+            found = self._database.execute("SELECT count(*) FROM jobs").fetchone()
+        return found[0]
+
+    def all_entries(self) -> Iterator[Entry]:
+        """Yield all rows with an output."""
+        for status in (Status.CONVERTED, Status.FAILED):
+            for entry in self.entries(status):
+                if entry.row.output_bytes is not None:
+                    yield entry
+
+    def sources(self) -> Iterator[str]:
+        """Yield the sources of all rows with an output."""
+        with self._guarded():
+            query = "SELECT source FROM jobs WHERE output_bytes IS NOT NULL"
+            for (source,) in self._database.execute(query):
+                yield decode_name(source)
 
     def mark_met(self, folder: str, rows: Sequence[Row]) -> None:
         """Record that this run met failures again, without trying the photos."""

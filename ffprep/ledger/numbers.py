@@ -12,6 +12,7 @@ from ffprep.core.shard import Shard, part_of
 from ffprep.ledger.ledger import decode_name
 from ffprep.ledger.outputs import recorded
 
+
 @dataclass(slots=True)
 class RecordedNumbers:
     """The numbers in the ledgers of an output folder, for names that a template made.
@@ -87,11 +88,16 @@ class Photos(Protocol):
     """Photos of a folder, as a walk lists them: `relative` is the path from their SOURCE."""
 
     @property
-    def real(self) -> str: ...
+    def real(self) -> str:
+        """The real path of the folder, with a separator at its end."""
+
     @property
-    def relative(self) -> str: ...
+    def relative(self) -> str:
+        """Its path from the SOURCE."""
+
     @property
-    def names(self) -> Sequence[str]: ...
+    def names(self) -> Sequence[str]:
+        """The names of the photos."""
 
 
 @dataclass(slots=True)

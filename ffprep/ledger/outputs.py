@@ -73,13 +73,12 @@ class RecordedOutputs:
     """The outputs that earlier runs made in the folder `output`.
 
     `ledgers` are the paths of ledgers of the whole folder; those of shards are found beside them.
-    Nothing is read before a walk comes to a folder in `output`. `in_sources` says that it has.
+    Nothing is read before it is asked for.
     """
 
     output: Location
     ledgers: tuple[Location, ...]
     shard: Shard | None = None
-    in_sources: bool = False
     _rows: _Rows | None = None
     _listed: "array[int]" = field(default_factory=_numbers)
     """Hashes of the outputs in the lists, in order."""
@@ -89,17 +88,12 @@ class RecordedOutputs:
     """The names of the lists that were read."""
     _discarded: set[str] = field(default_factory=set)
 
-    def without(
-        self, folder: str, names: list[str], size_of: SizeOf | None = None
-    ) -> list[str]:
+    def without(self, folder: str, names: list[str], size_of: SizeOf | None = None) -> list[str]:
         """Return the files of a real folder that are photos, and not outputs.
 
         A file is an output if a ledger has it. If its photo is not in the same folder, it must have
         its recorded size, or it is another file, put there since.
         """
-        if not names or not folder.startswith(self._real):
-            return names
-        self.in_sources = True
         rows = self._read()
         present = {hash(folder + name) for name in names}
         size_of = size_of or (lambda name: _size(folder + name))
@@ -237,5 +231,3 @@ def _size(path: str) -> int | None:
         return os.lstat(path).st_size
     except (OSError, ValueError):
         return None
-
-

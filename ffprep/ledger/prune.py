@@ -1,31 +1,112 @@
-"""Pruning: remove unaltered outputs whose photo is gone."""
+"""Remove outputs that a ledger has: those that a run no longer makes (--prune), or all of a folder.
 
+A ledger may have been written by anybody, so its rows only propose what to remove.
+"""
+
+import os
+import stat
+from array import array
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
+from pathlib import Path
 
+from ffprep.core.formats import output_format
 from ffprep.core.geometry import Size
 from ffprep.core.job import Result, Status
 from ffprep.core.location import Location, location_of
+from ffprep.core.spec import Spec
 from ffprep.errors import Kind, PhotoError
 from ffprep.ledger.freshness import Freshness
-from ffprep.ledger.ledger import BATCH_SIZE, Entry, Row, decode_name
+from ffprep.ledger.ledger import BATCH_SIZE, Entry, Ledger, Row, decode_name
 from ffprep.ledger.rows import has_output_stamp
 from ffprep.storage.protocol import storage_of
 from ffprep.storage.stamps import StampReader
+from ffprep.system.files import FOLDER, is_url, real_folder, real_path
+
+MISSING = "does not exist"
+
+
+@dataclass(slots=True)
+class OutputRemover:
+    """Removes outputs of the folder `output` that are as `ledger` says.
+
+    `checksum` compares contents too. `is_source` says whether a file is a photo of this run.
+    """
+
+    output: Location
+    ledger: Ledger
+    checksum: bool = False
+    is_source: Callable[[str], bool] = lambda path: False
+    stamps: StampReader = field(default_factory=StampReader)
+    _sources: "array[int] | None" = None
+
+    def place(self, entry: Entry) -> Location:
+        """Return the place of an output. Raises PhotoError if its row names no file of the folder.
+
+        Rows of ffprep never do.
+        """
+        path = f"{entry.folder}{decode_name(entry.row.name)}"
+        parts = path.split("/")
+        bad = {"..", FOLDER} | ({"", "."} if is_url(os.fspath(self.output)) else set())
+        if path.startswith("/") or "\0" in path or bad.intersection(parts) or not parts[-1]:
+            problem = f"the ledger has {path!r}, which is not the name of an output in OUT"
+            raise PhotoError(Kind.IO, f"{problem}; it is left alone")
+        return self.output / path
+
+    def reason_to_keep(self, row: Row, output: Location) -> str | None:
+        """Return why an output is not to be removed, MISSING if it does not exist; else None."""
+        found = self.stamps.output(output)
+        if found is None:
+            return MISSING
+        if not has_output_stamp(row, found) or self._has_other_content(row, output):
+            return "was modified since it was made"
+        if not is_url(os.fspath(output)):
+            path, below = Path(output), os.path.relpath(output, self.output)
+            if real_path(path) != real_folder(os.fspath(self.output)) + below:
+                return "lies in a folder that is a link"
+            if not stat.S_ISREG(os.lstat(path).st_mode) or output_format(path) is None:
+                return "is not a picture"
+        if self._is_photo(real_path(output)):
+            return "is a photo that outputs were made of"
+        return None
+
+    def remove(self, output: Location) -> None:
+        """Remove an output, and the folders that are empty then. Raises PhotoError."""
+        storage_of(output).remove(output, self.output)
+
+    def _has_other_content(self, row: Row, output: Location) -> bool:
+        """Return whether --checksum is set, and the output has another hash than recorded."""
+        if not self.checksum or row.output_hash is None:
+            return False
+        return row.output_hash != storage_of(output).content_hash(output)
+
+    def _is_photo(self, path: str) -> bool:
+        """Return whether a file is a source, in this run or in a row."""
+        if self._sources is None:
+            self._sources = array("q", sorted(map(hash, self.ledger.sources())))
+        key = hash(path)
+        place = bisect_left(self._sources, key)
+        recorded = place < len(self._sources) and self._sources[place] == key
+        return recorded or self.is_source(path)
 
 
 @dataclass(frozen=True, slots=True)
 class Pruning:
-    """Removes outputs of photos that were in `folders`, until `stopped`.
+    """Removes outputs of photos in `folders` that this run does not make, until `stopped`.
 
-    The folders end in a separator.
+    Such an output is that of a photo that is gone, unless it lies in one of the `spared` folders;
+    or `is_superseded` says so, by the real paths of a photo and of its output, and this run made
+    the photo's other output. All folders end in a separator.
     """
 
     freshness: Freshness
+    remover: OutputRemover
     folders: tuple[str, ...]
+    spared: tuple[str, ...]
+    is_superseded: Callable[[str, str], bool]
     stopped: Callable[[], bool]
-    stamps: StampReader = field(default_factory=StampReader)
 
     def results(self, remove: bool) -> Iterator[Result]:
         """Yield a Result for every output that is pruned, or that cannot be removed.
@@ -33,14 +114,17 @@ class Pruning:
         Without `remove`, nothing is removed.
         """
         ledger, gone = self.freshness.ledger, list[Entry]()
+        rest = _Superseded(self.is_superseded, self.freshness)
         for entry in chain(ledger.entries(Status.CONVERTED), ledger.entries(Status.FAILED)):
             if self.stopped():
                 break
             source = decode_name(entry.row.source)
-            if not source.startswith(self.folders) or not self.stamps.is_gone(source):
+            if not source.startswith(self.folders) or source.startswith(self.spared):
                 continue
-            result = self._prune(entry, remove)
-            if remove and self._has_no_output(entry, result):
+            if not (self.remover.stamps.is_gone(source) or rest.contains(source, entry)):
+                continue
+            result, has_output = self._prune(entry, remove)
+            if remove and not has_output:
                 gone.append(entry)
             if result:
                 yield result
@@ -49,32 +133,68 @@ class Pruning:
                 gone = []
         ledger.forget(gone)
 
-    def _prune(self, entry: Entry, remove: bool) -> Result | None:
-        """Remove one output; None if it is missing, or not as recorded."""
-        output, row = self._output(entry), entry.row
-        found = self.stamps.output(output)
-        if found is None or not has_output_stamp(row, found):
-            return None
-        if self._was_altered(row, output):
-            return None
+    def _prune(self, entry: Entry, remove: bool) -> tuple[Result | None, bool]:
+        """Remove one output. Return the Result, None if it is kept; and whether it still exists."""
+        row, output = entry.row, None
         source = location_of(decode_name(row.source))
-        if remove:
-            try:
-                storage_of(output).remove(output, self.freshness.output)
-            except PhotoError as error:
-                problem = f"the photo is gone, but {output} cannot be removed: {error}"
-                return Result.failed(source, output, PhotoError(Kind.IO, problem))
-        return Result(source, output, Status.PRUNED, Size(row.width or 1, row.height or 1))
+        if row.output_bytes is None:
+            return None, False
+        try:
+            output = self.remover.place(entry)
+            if reason := self.remover.reason_to_keep(row, output):
+                return None, reason != MISSING
+            if remove:
+                self.remover.remove(output)
+        except PhotoError as error:
+            problem = f"{output} cannot be removed: {error}" if output else str(error)
+            return Result.failed(source, output, PhotoError(Kind.IO, problem)), True
+        size = Size(row.width or 1, row.height or 1)
+        return Result(source, output, Status.PRUNED, size), not remove
 
-    def _output(self, entry: Entry) -> Location:
-        return self.freshness.output / f"{entry.folder}{decode_name(entry.row.name)}"
 
-    def _was_altered(self, row: Row, output: Location) -> bool:
-        """Return whether --checksum is set, and the output has another hash than recorded."""
-        if not self.freshness.rerun.checksum or row.output_hash is None:
+@dataclass(slots=True)
+class _Superseded:
+    """The outputs that another one replaces: under another name, or none if it is excluded now."""
+
+    is_superseded: Callable[[str, str], bool]
+    freshness: Freshness
+    _failed: "array[int] | None" = None
+    _sizes: set[tuple[int, int]] | None = None
+
+    def contains(self, source: str, entry: Entry) -> bool:
+        """Return whether an output of a photo is superseded.
+
+        An output of another size is not: it may be that of another job. Nor is that of a photo that
+        failed in this run.
+        """
+        row, freshness = entry.row, self.freshness
+        if row.output_bytes is None:
             return False
-        return row.output_hash != storage_of(output).content_hash(output)
+        output = f"{freshness.output}/{entry.folder}{decode_name(row.name)}"
+        if not self.is_superseded(source, real_path(output)):
+            return False
+        if self._failed is None:
+            self._failed = array("q", sorted(self._failed_sources()))
+            self._sizes = _sizes(freshness.ledger.specs)
+        if self._sizes is not None and (row.width, row.height) not in self._sizes:
+            return False
+        key = hash(source)
+        place = bisect_left(self._failed, key)
+        return not (place < len(self._failed) and self._failed[place] == key)
 
-    def _has_no_output(self, entry: Entry, result: Result | None) -> bool:
-        removed = result is not None and not result.failure
-        return removed or self.stamps.output(self._output(entry)) is None
+    def _failed_sources(self) -> Iterator[int]:
+        ledger = self.freshness.ledger
+        for entry in ledger.entries(Status.FAILED):
+            if entry.row.run == ledger.run:
+                yield hash(decode_name(entry.row.source))
+
+
+def _sizes(specs: list[Spec]) -> set[tuple[int, int]] | None:
+    """Return the sizes that outputs of Specs may have; None if they may have any."""
+    sizes = set[tuple[int, int]]()
+    for spec in specs:
+        if spec.choice and not spec.choice.sizes:
+            return None
+        chosen = spec.choice.sizes if spec.choice else (spec.size,)
+        sizes.update((size.width, size.height) for size in chosen)
+    return sizes

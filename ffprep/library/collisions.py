@@ -8,7 +8,7 @@ only names decide.
 import os
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from ffprep.core.job import Batch
@@ -23,6 +23,25 @@ _BUCKETS = 64
 _CHANGED = PhotoError(
     Kind.COLLISION, "files were added or removed while the run was planned; run again"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedPaths:
+    """The files that a run reads and writes, as hashes of their paths without links to folders."""
+
+    sources: "array[int]"
+    outputs: "array[int]"
+    folded: Callable[[str], str]
+
+    def is_source(self, path: str) -> bool:
+        """Return whether a file is a source, or what a source links to."""
+        return _contains(self.sources, hash(path)) or _contains(
+            self.sources, hash(self.folded(path))
+        )
+
+    def is_output(self, path: str) -> bool:
+        """Return whether the run makes a file."""
+        return _contains(self.outputs, hash(self.folded(path)))
 
 
 def _hashes() -> "array[int]":
@@ -83,6 +102,11 @@ class CollisionIndex:
     def counted(self) -> int:
         """The same, including sources that were named again."""
         return len(self._outputs)
+
+    def paths(self) -> "PlannedPaths":
+        """Return the counted sources and outputs, for lookups."""
+        files = array("q", sorted((*self._sources, *self._protected)))
+        return PlannedPaths(files, array("q", sorted(self._outputs)), self._folded)
 
     @property
     def overwrites_source(self) -> bool:

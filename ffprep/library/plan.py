@@ -27,14 +27,14 @@ from ffprep.core.location import Location, Places, location_of
 from ffprep.core.spec import Spec
 from ffprep.errors import Kind, PhotoError, UsageError
 from ffprep.library.naming import Names, folded, overwrites_source
-from ffprep.library.selection import Selection
-from ffprep.library.walk import Listing, MadeFiles, Walk, as_prefix
+from ffprep.library.selection import MadeFiles, Selection
+from ffprep.library.walk import Listing, Walk, as_prefix
 from ffprep.storage.protocol import storage_of
 from ffprep.system.files import SIDECAR, FileStamp, is_url, real_path
 
 if TYPE_CHECKING:
     from ffprep.core.shard import Shard
-    from ffprep.library.collisions import CollisionIndex
+    from ffprep.library.collisions import CollisionIndex, PlannedPaths
 
 _Item = Batch | Result
 
@@ -130,6 +130,18 @@ class Plan:
         while folder and hash(folder) not in self.occupied:
             self.occupied.add(hash(folder))
             folder = folder[: folder.rfind("/", 0, -1) + 1]
+
+    def paths(self) -> "PlannedPaths":
+        """Return the files that the run reads and writes, for lookups."""
+        from ffprep.library.collisions import CollisionIndex
+
+        index, output = self._index, self.request.output
+        if index is None:
+            index = CollisionIndex(storage_of(output).ignores_case(output))
+            for listing, item in self._only:
+                if isinstance(item, Batch):
+                    index.count(item, listing)
+        return index.paths()
 
     @property
     def overwrites_source(self) -> bool:

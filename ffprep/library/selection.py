@@ -1,11 +1,11 @@
-"""Select files of the sources: --include, --exclude, --since."""
+"""Select files of the sources: --include, --exclude, --since, and no pictures that ffprep made."""
 
 import os
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 from ffprep.errors import UsageError
 
@@ -15,6 +15,49 @@ if TYPE_CHECKING:
 _CLASS = re.compile(r"\[:\w+:\]")
 """A class of characters, which pathspec takes for the characters themselves."""
 _SPAN_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+
+
+SizeOf = Callable[[str], int | None]
+
+
+class Record(Protocol):
+    """What earlier runs recorded of their outputs."""
+
+    def without(self, folder: str, names: list[str], size_of: SizeOf | None = None) -> list[str]:
+        """As MadeFiles'."""
+
+
+@dataclass(slots=True)
+class MadeFiles:
+    """Pictures that earlier runs made in the folder `output`, a real path with a slash at its end.
+
+    `read` gives the record. It is called when a walk comes to a folder in `output`.
+    """
+
+    output: str
+    read: Callable[[], Record]
+    record: Record | None = None
+
+    def without(self, folder: str, names: list[str], size_of: SizeOf | None = None) -> list[str]:
+        """Return the files of a real folder that are photos, and not outputs.
+
+        `size_of` returns the size of one of the files, if it is not one of this machine.
+        """
+        if not names or not folder.startswith(self.output):
+            return names
+        if self.record is None:
+            self.record = self.read()
+        return self.record.without(folder, names, size_of)
+
+
+def photo_links(folder: str, links: list[str], made: MadeFiles) -> list[str]:
+    """Return the links of a folder that do not lead to a made file."""
+    targets = (os.path.split(os.path.realpath(folder + name)) for name in links)
+    return [
+        name
+        for name, (where, target) in zip(links, targets, strict=True)
+        if made.without(os.path.join(where, ""), [target])
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +85,10 @@ class Selection:
     def enters(self, folder: str) -> bool:
         """Return whether a folder, relative to the SOURCE, may contain selected files."""
         return not (self.exclude and self.exclude.match_file(f"{folder}/"))
+
+    def excludes(self, path: str) -> bool:
+        """Return whether --exclude leaves out a file, by its path from the SOURCE."""
+        return bool(self.exclude and self.exclude.match_file(path))
 
     def pick(self, names: list[str], folder: str, relative: str) -> list[str]:
         """Return the selected ones among the files of `folder`; `relative` is from the SOURCE."""

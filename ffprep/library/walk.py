@@ -13,12 +13,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby, islice
 from pathlib import Path
-from typing import Protocol
 
 from ffprep.core.formats import SUFFIXES, looks_like_photo, output_format
 from ffprep.core.location import Location, Places, Remote, location_of, names_url, normalized_url
 from ffprep.errors import PhotoError, UsageError
-from ffprep.library.selection import Selection
+from ffprep.library.selection import MadeFiles, Selection, photo_links
 from ffprep.system.files import (
     SIDECAR,
     FileStamp,
@@ -62,18 +61,6 @@ class Listing:
     stamps: Sequence[FileStamp] = ()
     places: Places | None = None
     occupied: bool = False
-
-
-class MadeFiles(Protocol):
-    """Tells pictures that earlier runs made from photos."""
-
-    def without(
-        self, folder: str, names: list[str], size_of: Callable[[str], int | None] | None = None
-    ) -> list[str]:
-        """Return the files of a real folder that are photos, and not outputs.
-
-        `size_of` returns the size of one of the files, if it is not one of this machine.
-        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +195,7 @@ class Walk:
             while names := [path[len(folder) :] for path in islice(group, _NAMES_PER_LISTING)]:
                 # A shell's `photos/*` names sidecars too.
                 names = [name for name in names if not name.endswith(SIDECAR)]
-                if self.made:
+                if self.made and real.startswith(self.made.output):
                     names = self.made.without(real, names)
                 yield from read(folder, real, self.selection.pick(names, folder, ""))
 
@@ -239,7 +226,7 @@ class Walk:
     ) -> Listing:
         """Return the Listing of a folder; append links to folders that are followed to `links`."""
         sidecars = self._take_sidecars(here, entries, top)
-        if self.made:
+        if self.made and here.real.startswith(self.made.output):
             entries.files = self.made.without(here.real, entries.files)
         files, all_links, devices = (
             self.selection.pick(names, here.folder, here.relative)
@@ -254,7 +241,7 @@ class Walk:
                 folders.append(name)
             elif looks_like_photo(path) and (os.path.isfile(path) or not os.path.exists(path)):
                 linked.append(name)
-        linked = self._without_made(here.folder, linked)
+        linked = photo_links(here.folder, linked, self.made) if self.made and linked else linked
         names = [
             name
             for name in files
@@ -265,6 +252,7 @@ class Walk:
         )
         if linked:
             names = sorted(names + linked)
+        others = () if self.selection.all else map(here.folder.__add__, entries.files)
         links.extend(map(here.linked_subfolder, self._selected(here, folders)))
         return Listing(
             here.folder,
@@ -276,7 +264,7 @@ class Walk:
             passed_over,
             ignored,
             places=None if self.follow_links else Places(here.real, frozenset(linked), top.real),
-            occupied=bool(names) or self._has_photo(here.folder, entries.files),
+            occupied=bool(names) or any(map(looks_like_photo, others)),
         )
 
     def _take_sidecars(self, here: _Folder, entries: _Entries, top: _Folder) -> frozenset[str]:
@@ -297,26 +285,6 @@ class Walk:
             names[:] = sorted(set(names).difference(sidecars))
             found += sidecars
         return frozenset(name.removesuffix(SIDECAR) for name in found)
-
-    def _has_photo(self, folder: str, names: list[str]) -> bool:
-        """Return whether a folder without selected photos has others."""
-        if self.selection.all:
-            return False
-        return any(name[name.rfind(".") :] in PICTURES for name in names) or any(
-            looks_like_photo(folder + name) for name in names
-        )
-
-    def _without_made(self, folder: str, links: list[str]) -> list[str]:
-        """Return the links that do not lead to an output."""
-        made = self.made
-        if made is None:
-            return links
-        targets = (os.path.split(os.path.realpath(folder + name)) for name in links)
-        return [
-            name
-            for name, (where, target) in zip(links, targets, strict=True)
-            if made.without(os.path.join(where, ""), [target])
-        ]
 
     def _follows(self, link: str, top: _Folder) -> bool:
         return self.follow_links or _stays_inside(link, top.real)

@@ -7,8 +7,8 @@ from functools import lru_cache
 
 from ffprep.core.location import Location
 from ffprep.errors import Kind, PhotoError
-from ffprep.library.selection import Selection
-from ffprep.library.walk import PICTURES, Listing, MadeFiles
+from ffprep.library.selection import MadeFiles, Selection
+from ffprep.library.walk import PICTURES, Listing
 from ffprep.storage.protocol import Object, Page, storage_of
 from ffprep.system.files import SIDECAR, FileStamp, real_folder
 

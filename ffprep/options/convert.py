@@ -262,7 +262,13 @@ _RERUNS = section(
     click.option(
         "--prune",
         is_flag=True,
-        help="Remove outputs whose photo was deleted from SOURCE, unless they were modified.",
+        help="Remove outputs whose photo was deleted or excluded, or that have other names now, "
+        "unless they were modified.",
+    ),
+    click.option(
+        "--prune-emptied",
+        is_flag=True,
+        help="With --prune: also outputs of a SOURCE, or a folder in it, that lost all its photos.",
     ),
     WAIT,
     click.option(

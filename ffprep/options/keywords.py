@@ -72,6 +72,7 @@ class RunOptions(Options, total=False):
     retry: str | None
     retry_failed: bool
     prune: bool
+    prune_emptied: bool
     wait: float | str | None
     fsync: bool
     preserve_times: bool

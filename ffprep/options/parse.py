@@ -245,6 +245,8 @@ def _rerun(params: Mapping[str, Any], request: Request) -> RerunOptions:
                 raise UsageError(f"{option} needs the ledger, and {missing}")
     if request.single and params["ledger"] not in (None, "none"):
         raise UsageError("--ledger needs an output folder, and OUT is a file")
+    if params["prune_emptied"] and not params["prune"]:
+        raise UsageError("--prune-emptied needs --prune")
     if params["force"] and (params["retry_failed"] or params["adopt"]):
         raise UsageError("--force converts everything; leave out --retry-failed and --adopt")
     retry = Retry.ONLY if params["retry_failed"] else Retry(params["retry"])
@@ -255,6 +257,7 @@ def _rerun(params: Mapping[str, Any], request: Request) -> RerunOptions:
         retry=retry,
         ledger=_ledger(params, request),
         prune=params["prune"],
+        prune_emptied=params["prune_emptied"],
         wait=params["wait"] or 0.0,
     )
 

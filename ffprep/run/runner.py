@@ -8,11 +8,11 @@ import math
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ffprep.conversion.converter import Converter
 from ffprep.conversion.remote import RemoteConverter
@@ -24,7 +24,8 @@ from ffprep.ledger.database import LedgerUnusable
 from ffprep.ledger.freshness import Freshness, Triage
 from ffprep.ledger.ledger import Conditions, Ledger
 from ffprep.ledger.rows import FinishedJob, PendingJob
-from ffprep.library.plan import Plan
+from ffprep.library.plan import Plan, Request
+from ffprep.library.selection import MadeFiles
 from ffprep.library.walk import is_folder
 from ffprep.run.convert_options import ConvertOptions
 from ffprep.run.task import ChunkTask
@@ -36,6 +37,7 @@ from ffprep.version import __version__
 
 if TYPE_CHECKING:
     from ffprep.run.dask_executor import Cluster
+    from ffprep.run.recorded import Recorded
     from ffprep.run.throttle import Throttle
 
 _CHUNK_SECONDS = 4.0
@@ -89,6 +91,12 @@ class Run:
         return _ffmpeg_version(self.converter, self.cluster)
 
     @property
+    def recorded(self) -> "Recorded | None":
+        """The record of outputs, if they lie among photos."""
+        made = self.plan.request.made
+        return cast("Recorded | None", made.record) if made else None
+
+    @property
     def out_of_time(self) -> bool:
         """Whether photos were not begun, or not finished, because of --max-time."""
         return self.throttle is not None and self.throttle.refused
@@ -119,6 +127,8 @@ class Run:
                     self._chunk_size.learn(outcome.result)
                     if self.freshness:
                         self.freshness.record(outcome)
+                    if self.recorded:
+                        self.recorded.take(outcome.result)
                     yield outcome.result
                 else:
                     yield outcome
@@ -140,6 +150,8 @@ class Run:
         """Record in the ledger how the run ended."""
         if self.freshness:
             self.freshness.ledger.end(outcome, counts)
+        if self.recorded:
+            self.recorded.close()
 
     @property
     def _task(self) -> ChunkTask:
@@ -208,7 +220,9 @@ class Run:
                 continue
             triage = self._classify(item)
             folders = {os.path.dirname(pending.job.output) for pending in triage.pending}
-            if folders and not self.options.reporting.dry_run:
+            if folders and not self._is_dry:
+                if self.recorded:
+                    self.recorded.list_new(pending.job.output for pending in triage.pending)
                 if not swept:
                     sweep_temp_dir()
                     # A run with --cluster has a temporary file in the output folder itself.
@@ -228,17 +242,24 @@ class Run:
 
         Only for a run that has looked at every photo.
         """
-        options, processes, folders = self.options, self.converter.processes, self._source_folders()
-        if options.rerun.prune:
-            from ffprep.ledger.prune import Pruning
+        options, processes, dry = self.options, self.converter.processes, self._is_dry
+        folders = self._source_folders()
+        # Otherwise, the ledger has only photos that this run met.
+        if options.rerun.prune or freshness.ledger.count() > self.plan.total:
+            from ffprep.run.clean_up import CleanUp
 
-            pruning = Pruning(freshness, folders, lambda: processes.stopped)
-            yield from pruning.results(remove=not options.reporting.dry_run)
-        if (
-            options.rerun.retry is not Retry.ONLY
-            and not options.reporting.dry_run
-            and not self._stopped
-        ):
+            clean_up = CleanUp(self.plan, freshness, folders)
+            emptied = [] if options.rerun.prune_emptied else clean_up.emptied()
+            for each in emptied:
+                yield each.result(options.rerun.prune)
+            if options.rerun.prune:
+                spared = tuple(each.path for each in emptied)
+                for result in clean_up.pruned(spared, lambda: processes.stopped, not dry):
+                    if self.recorded and not dry:
+                        self.recorded.take(result)
+                    yield result
+        folders = tuple(each for each in folders if hash(each) in self.plan.occupied)
+        if options.rerun.retry is not Retry.ONLY and not dry and not self._stopped:
             # A photo that was not selected was not met in this run, but it is not gone.
             complete = options.request.selection.all
             freshness.forget_failures(
@@ -246,14 +267,13 @@ class Run:
             )
 
     def _source_folders(self) -> tuple[str, ...]:
-        """Return the SOURCEs that are folders with photos. An empty one may not be mounted."""
-        request = self.options.request
-        folders = filter(is_folder, request.sources)
-        return tuple(
-            real_folder(os.fspath(located(folder)))
-            for folder in folders
-            if request.has_photo(folder)
-        )
+        """Return the SOURCEs that are folders."""
+        folders = filter(is_folder, self.options.request.sources)
+        return tuple(real_folder(os.fspath(located(folder))) for folder in folders)
+
+    @property
+    def _is_dry(self) -> bool:
+        return self.options.reporting.dry_run
 
 
 def _take(waiting: list[PendingJob], length: int) -> list[PendingJob]:
@@ -287,8 +307,30 @@ def open_run(
         if writable:
             ffmpeg = _ffmpeg_version(converter, cluster)
             freshness = stack.enter_context(_opened_ledger(options, ffmpeg, warn))
-        plan = Plan.of(options.request)
-        yield Run(options, converter, plan, freshness, throttle, cluster)
+        plan = Plan.of(_with_records(options))
+        run = Run(options, converter, plan, freshness, throttle, cluster)
+        if run.recorded:
+            run.recorded.require_apart(plan)
+        yield run
+
+
+def _with_records(options: ConvertOptions) -> Request:
+    """Return the request with what earlier runs made, and how they numbered photos."""
+    request, numbering = options.request, None
+    if request.single:
+        return request
+    if "n" in request.names.fields and options.rerun.ledger:
+        from ffprep.run.recorded import numbering_of
+
+        numbering = numbering_of(options)
+
+    def read() -> "Recorded":
+        from ffprep.run.recorded import Recorded
+
+        return Recorded.of(options)
+
+    made = MadeFiles(real_folder(os.fspath(request.output)), read)
+    return replace(request, made=made, numbering=numbering)
 
 
 @contextmanager

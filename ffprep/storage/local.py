@@ -100,14 +100,12 @@ class LocalStorage:
         return self.stat(place)
 
     def remove(self, place: Place, top: Place | None = None) -> None:
-        """As Storage's."""
+        """As Storage's. With `top`, only a regular file is removed, and no link is followed."""
         with _photo_errors():
-            os.unlink(place)
-        folder = Path(place).parent
-        with suppress(OSError):
-            while top is not None and folder != Path(top):
-                folder.rmdir()
-                folder = folder.parent
+            if top is None:
+                os.unlink(place)
+            else:
+                _remove_below(os.fspath(top), os.path.relpath(place, top).split(os.sep))
 
     def content_hash(self, place: Place) -> bytes | None:
         """As Storage's."""
@@ -155,6 +153,30 @@ class LocalStorage:
 
 
 LOCAL = LocalStorage()
+
+
+def _remove_below(top: str, parts: list[str]) -> None:
+    """Remove a regular file by the parts of its path from `top`, and folders that are empty then.
+
+    Raises OSError.
+    """
+    *folders, name = parts
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+    with ExitStack() as stack:
+        opened = [os.open(top, flags)]
+        stack.callback(os.close, opened[0])
+        for folder in folders:
+            if folder == os.pardir:
+                raise OSError(errno.EINVAL, f"lies outside of {top}")
+            opened.append(os.open(folder, flags | os.O_NOFOLLOW, dir_fd=opened[-1]))
+            stack.callback(os.close, opened[-1])
+        found = os.stat(name, dir_fd=opened[-1], follow_symlinks=False)
+        if not stat.S_ISREG(found.st_mode):
+            raise OSError(errno.EINVAL, "is not a regular file")
+        os.unlink(name, dir_fd=opened[-1])
+        with suppress(OSError):
+            for folder, above in zip(reversed(folders), reversed(opened[:-1]), strict=True):
+                os.rmdir(folder, dir_fd=above)
 
 
 def _object(name: str, found: os.stat_result) -> Object:

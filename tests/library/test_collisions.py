@@ -173,9 +173,9 @@ file_names = st.text(st.characters(codec="utf-8", exclude_characters="/\0"), min
 def test_the_fast_path_of_names_gives_the_same_names(
     names: list[str], before: str, after: str
 ) -> None:
-    suffixes = [".jpg"] * len(names)
+    suffixes, numbers = [".jpg"] * len(names), range(len(names))
     quick, slow = (
-        Names(f"{before}{stem}{after}").render("in/", names, suffixes, SPEC, range(1, len(names) + 1))
+        Names(f"{before}{stem}{after}").render("in/", names, suffixes, SPEC, numbers)
         for stem in ("{stem}", "{stem!s}")
     )
     assert quick == slow

@@ -1,0 +1,110 @@
+"""The end of a complete run: report folders that lost all their photos, and prune outputs."""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from ffprep.core.job import Result
+from ffprep.core.location import location_of
+from ffprep.errors import Kind, PhotoError
+from ffprep.ledger.freshness import Freshness
+from ffprep.ledger.ledger import Entry, decode_name
+from ffprep.library.plan import Plan
+from ffprep.storage.stamps import StampReader
+
+_FEW = 1
+"""So many photos of a folder may be deleted one by one; more are gone all at once."""
+
+
+@dataclass(slots=True)
+class EmptiedFolder:
+    """A folder that had photos, and has none now."""
+
+    path: str
+    photos: int = 0
+    has_outputs: bool = False
+    """Whether any of their outputs exists."""
+
+    def result(self, pruned: bool) -> Result:
+        """Return the failure to report. `pruned` says whether the run prunes."""
+        photos = f"all {self.photos} photos" if self.photos > 1 else "the only photo"
+        advice = "--prune --prune-emptied removes their outputs"
+        if pruned:
+            advice = "their outputs are kept; --prune-emptied removes them"
+        problem = f"{photos} of this folder are gone; if it is on a disk that is not mounted, mount"
+        problem = problem.replace("photo of this folder are", "photo of this folder is")
+        words = f"{problem} it; if they were deleted, {advice}"
+        return Result.failed(location_of(self.path), None, PhotoError(Kind.MISSING, words))
+
+
+@dataclass(slots=True)
+class CleanUp:
+    """Compares the ledger with what a complete run met.
+
+    `folders` are the SOURCEs that are folders, by their real paths, which end in a separator.
+    """
+
+    plan: Plan
+    freshness: Freshness
+    folders: tuple[str, ...]
+    _stamps: StampReader = field(default_factory=StampReader)
+
+    def emptied(self) -> list[EmptiedFolder]:
+        """Return the folders that lost all their photos: more than one, or all of a SOURCE."""
+        found: dict[str, EmptiedFolder] = {}
+        tops: dict[str, str | None] = {}
+        for entry in self.freshness.ledger.all_entries():
+            folder = os.path.join(os.path.dirname(source := decode_name(entry.row.source)), "")
+            if folder not in tops:
+                tops[folder] = self._emptied_top(folder, source)
+            if top := tops[folder]:
+                emptied = found.setdefault(top, EmptiedFolder(top))
+                emptied.photos += 1
+                emptied.has_outputs = emptied.has_outputs or self._has_output(entry)
+        few = 0 if self.plan.request.shard else _FEW  # of other shards' photos, nothing is known
+        return [
+            each
+            for each in found.values()
+            if each.has_outputs and (each.photos > few or each.path in self.folders)
+        ]
+
+    def _emptied_top(self, folder: str, source: str) -> str | None:
+        """Return the topmost folder of a SOURCE above a photo that has no photo now, if any."""
+        top = next((top for top in self.folders if folder.startswith(top)), None)
+        if top is None or hash(folder) in self.plan.occupied or self._is_excluded(source):
+            return None
+        if not self._stamps.is_gone(source):
+            return None
+        while folder != top:
+            above = folder[: folder.rfind("/", 0, -1) + 1]
+            if hash(above) in self.plan.occupied:
+                break
+            folder = above
+        return folder
+
+    def _has_output(self, entry: Entry) -> bool:
+        name = f"{entry.folder}{decode_name(entry.row.name)}"
+        return self._stamps.output(f"{self.freshness.output}/{name}") is not None
+
+    def _is_excluded(self, source: str) -> bool:
+        excludes = self.plan.request.selection.excludes
+        return any(excludes(source[len(f) :]) for f in self.folders if source.startswith(f))
+
+    def pruned(
+        self, spared: tuple[str, ...], stopped: Callable[[], bool], remove: bool
+    ) -> Iterator[Result]:
+        """Prune outputs that the run does not make, except those of photos in `spared` folders."""
+        from ffprep.ledger.prune import OutputRemover, Pruning
+
+        freshness, planned = self.freshness, self.plan.paths()
+
+        def is_superseded(source: str, output: str) -> bool:
+            if planned.is_output(output):
+                return False
+            return planned.is_source(source) or self._is_excluded(source)
+
+        remover = OutputRemover(
+            freshness.output, freshness.ledger, freshness.rerun.checksum, planned.is_source
+        )
+        pruning = Pruning(freshness, remover, self.folders, spared, is_superseded, stopped)
+        return pruning.results(remove)

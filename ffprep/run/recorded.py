@@ -1,0 +1,77 @@
+"""What earlier runs recorded, for a run whose outputs lie among photos, or have numbers."""
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ffprep.core.job import Result, Status
+from ffprep.core.location import Location
+from ffprep.errors import UsageError
+from ffprep.ledger.numbers import RecordedNumbers
+from ffprep.ledger.outputs import RecordedOutputs
+from ffprep.ledger.rows import relative_folder
+from ffprep.library.plan import Plan
+from ffprep.library.selection import SizeOf
+from ffprep.library.walk import is_folder
+from ffprep.run.convert_options import ConvertOptions
+from ffprep.system.files import LEDGER
+
+
+@dataclass(slots=True)
+class Recorded:
+    """The outputs in OUT, for a run with a source in OUT, or with OUT itself as a source."""
+
+    outputs: RecordedOutputs
+    has_ledger: bool
+
+    @classmethod
+    def of(cls, options: ConvertOptions) -> "Recorded":
+        """Return the record for a run."""
+        request = options.request
+        outputs = RecordedOutputs(request.output, _ledgers(options), request.shard)
+        return cls(outputs, options.rerun.ledger is not None)
+
+    def without(self, folder: str, names: list[str], size_of: SizeOf | None = None) -> list[str]:
+        """As MadeFiles'."""
+        return self.outputs.without(folder, names, size_of)
+
+    def require_apart(self, plan: Plan) -> None:
+        """Raise UsageError if the names of outputs are those of photos."""
+        request = plan.request
+        if request.names.keeps_apart or not any(map(is_folder, request.sources)):
+            return
+        if plan.overwrites_source:
+            raise UsageError(
+                f"{request.output} is also a SOURCE, and outputs would have the names of photos "
+                "there; choose another OUT, or other names, such as --names 'ready_{stem}'"
+            )
+
+    def list_new(self, outputs: Iterable[Location]) -> None:
+        """Record outputs before they are made. Raise EnvironmentFault."""
+        self.outputs.list_new(map(self._below, outputs))
+
+    def take(self, result: Result) -> None:
+        """Note an output that does not exist now, so that a file of its name is a photo."""
+        gone = result.status is Status.PRUNED or (result.failure and not self.has_ledger)
+        if result.output and gone:
+            self.outputs.discard(self._below(result.output))
+
+    def close(self) -> None:
+        """End the run."""
+        self.outputs.close()
+
+    def _below(self, output: Location) -> str:
+        return relative_folder(self.outputs.output, os.fspath(output))
+
+
+def numbering_of(options: ConvertOptions) -> RecordedNumbers:
+    """Return the numbers that photos have in the names of their outputs."""
+    request = options.request
+    return RecordedNumbers(_ledgers(options), request.names.number_in, request.shard)
+
+
+def _ledgers(options: ConvertOptions) -> tuple[Location, ...]:
+    """Return the paths of the ledgers of the whole output folder: its own, and that of --ledger."""
+    own, path, shard = options.request.output / LEDGER, options.rerun.ledger, options.request.shard
+    whole = shard.whole_path(path) if shard and path else path
+    return (own,) if whole in (None, own) else (own, whole)

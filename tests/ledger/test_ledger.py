@@ -580,7 +580,8 @@ def test_prune_spares_all_when_no_photo_is_left(convert, ffprep, photos: Path) -
     (photos / "trip").mkdir(parents=True)
     (photos / "trip/NOT MOUNTED").touch()
     ran = ffprep("convert", photos, "-o", out, *SIZE, "--prune", "--json")
-    assert (ran.code, ran.summary["pruned"]) == (0, 0)
+    assert (ran.code, ran.summary["pruned"], ran.kinds()) == (1, 0, {"in": "missing"})
+    assert "all 4 photos of this folder are gone" in ran.out.decode()
 
 
 def outcomes(out: Path) -> list[str | None]:

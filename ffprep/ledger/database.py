@@ -3,15 +3,20 @@
 import contextlib
 import errno
 import os
+import re
 import sqlite3
-from collections.abc import Iterator
+import stat
+import sys
+import threading
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
 from ffprep.core.formats import HEAD_BYTES, sniff
 from ffprep.errors import EnvironmentFault, Kind, PhotoError, reason
-from ffprep.system.files import open_regular
+from ffprep.system.files import open_regular, refuse_link
+from ffprep.system.shutdown import interruption
 
 _APPLICATION, _VERSION = 0x66667072, 1  # "ffpr"
 
@@ -54,43 +59,184 @@ class Layout:
     schema: str
     advice: str
 
+    @property
+    def statements(self) -> set[str]:
+        """The statements of the schema, as `normalized` spells them."""
+        return {each for part in self.schema.split(";") if (each := normalized(part))}
 
-LEDGER = Layout(_APPLICATION, _VERSION, _SCHEMA, "choose another --ledger")
+
+LEDGER = Layout(
+    _APPLICATION, _VERSION, _SCHEMA, "move it away, or choose another one with --ledger"
+)
+
+_LOCK_TIMEOUT = 5.0
+"""Seconds that a query waits for another program's lock."""
 
 
 def open_to_write(path: Path, synchronous: str, layout: Layout = LEDGER) -> sqlite3.Connection:
-    """Open or create a file. Raises EnvironmentFault for the database of another program."""
-    # A program may iterate over a run in several threads, one at a time, as asyncio.to_thread does.
-    database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    """Open or create a file. Raises EnvironmentFault if it is not as ffprep makes it.
+
+    Raises LedgerUnusable if the file system refuses locks on parts of files.
+    """
     try:
-        (application,) = database.execute("PRAGMA application_id").fetchone()
-        (version,) = database.execute("PRAGMA user_version").fetchone()
-        (tables,) = database.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        if tables and application != layout.application:
-            raise EnvironmentFault(f"{path} is another program's database; {layout.advice}")
-        if version > layout.version:
-            raise EnvironmentFault(
-                f"{path} was written by a newer ffprep; use that version, or {layout.advice}"
-            )
+        return _open_to_write(path, synchronous, layout, 0.0)
+    except sqlite3.OperationalError as error:
+        if primary_code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_IOERR):
+            from ffprep.ledger.untrusted import require_locks
+
+            require_locks(path, layout.advice)
+        if primary_code(error) != sqlite3.SQLITE_BUSY:
+            raise
+    return _open_to_write(path, synchronous, layout, _LOCK_TIMEOUT)
+
+
+def _open_to_write(
+    path: Path, synchronous: str, layout: Layout, timeout: float
+) -> sqlite3.Connection:
+    with contextlib.ExitStack() as stack:
+        # A program may iterate over a run in several threads, one at a time, as asyncio.to_thread
+        # does.
+        database = sqlite3.connect(
+            path, isolation_level=None, check_same_thread=False, timeout=timeout
+        )
+        stack.enter_context(contextlib.closing(database))
+        _distrust(database, path)
+        is_new = not _has_tables(database, path, layout)
         # WAL: `status` can read while a run writes, and a killed run leaves nothing to repair.
-        database.execute("PRAGMA journal_mode = WAL")
         database.execute(f"PRAGMA synchronous = {synchronous}")
-        if not tables:
+        execute_synced(database, "PRAGMA journal_mode = WAL")
+        if is_new:
             header = (
                 f"PRAGMA application_id = {layout.application}; "
                 f"PRAGMA user_version = {layout.version};"
             )
             database.executescript(f"BEGIN; {header} {layout.schema} COMMIT;")
-    except BaseException:
-        database.close()
-        raise
+        database.execute(f"PRAGMA busy_timeout = {_LOCK_TIMEOUT * 1000:.0f}")
+        stack.pop_all()
     return database
 
 
+def _has_tables(database: sqlite3.Connection, path: Path, layout: Layout) -> bool:
+    """Return whether a file has its tables. Raises EnvironmentFault unless they are as in `layout`.
+
+    Views, triggers and expressions in the schema would run when a table is read or written.
+    """
+    (application,) = database.execute("PRAGMA application_id").fetchone()
+    (version,) = database.execute("PRAGMA user_version").fetchone()
+    schema = database.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL")
+    found = {normalized(sql) for (sql,) in schema}
+    if found and application != layout.application:
+        raise EnvironmentFault(f"{path} is another program's database; {layout.advice}")
+    if version > layout.version:
+        raise EnvironmentFault(
+            f"{path} was written by a newer ffprep; use that version, or {layout.advice}"
+        )
+    if found and found != layout.statements:
+        from ffprep.ledger.untrusted import require_harmless
+
+        require_harmless(database, path, layout)
+    return bool(found)
+
+
+def normalized(statement: object) -> str:
+    """Return a statement of a schema without comments and line breaks; "" if it is not a text."""
+    text = re.sub(r"--[^\n]*", "", statement) if isinstance(statement, str) else ""
+    return " ".join(text.split())
+
+
+def _distrust(database: sqlite3.Connection, path: Path) -> None:
+    """Restrict what the content of a file can do: it may come from a stranger."""
+    watched = _watched(path)
+    next(watched)
+    database.set_progress_handler(watched.__next__, _STEPS)
+    database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_VALUE)
+    if sys.version_info >= (3, 12):
+        database.setconfig(sqlite3.SQLITE_DBCONFIG_DEFENSIVE, True)
+    database.execute("PRAGMA trusted_schema = OFF")
+    database.execute("PRAGMA cell_size_check = ON")
+
+
+_LONGEST_VALUE = 1_000_000
+_STEPS = 1_000_000
+"""The number of steps of SQLite's machine between two looks at signals: a few milliseconds."""
+_STEPS_PER_BYTE, _LEAST_STEPS = 64, 100_000_000
+"""How many steps may be needed for each byte of a file, and for any file. Usual are 2 a byte."""
+
+_thread = threading.local()
+"""The `steps` of this thread's query, and the exception that `ended` it."""
+
+
+def _watched(path: Path) -> Iterator[int]:
+    """Yield 1, which ends a query, after a signal, or if it reads the same pages without end.
+
+    SQLite calls this. It would drop an exception, so `unmasked` raises it. A generator, because
+    Python raises the exception of a signal where this code continues, which must be in the `try`.
+    """
+    ended: BaseException | None = None
+    while True:
+        try:
+            yield 0 if ended is None else 1
+            _thread.steps = getattr(_thread, "steps", 0) + _STEPS
+            ended = interruption() or _endless(path, _thread.steps)
+        except GeneratorExit:
+            return
+        except BaseException as error:
+            ended = error
+        _thread.ended = ended
+
+
+def _endless(path: Path, steps: int) -> sqlite3.DatabaseError | None:
+    """Return an error if a query takes more steps than the size of the file explains."""
+    if steps < _LEAST_STEPS:
+        return None
+    files = filter(os.path.exists, (path, f"{path}-wal"))
+    if steps < _STEPS_PER_BYTE * sum(map(os.path.getsize, files)):
+        return None
+    error = sqlite3.DatabaseError("its pages refer to each other without end")
+    error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+    return error
+
+
+def new_query() -> None:
+    """Begin to count the steps of a query, or of a few."""
+    _thread.steps = 0
+
+
+def unmasked(error: OSError | sqlite3.DatabaseError) -> BaseException:
+    """Return an error, or the exception that made SQLite end a query."""
+    if primary_code(error) != sqlite3.SQLITE_INTERRUPT:
+        return error
+    ended: BaseException | None = getattr(_thread, "ended", None)
+    return ended or KeyboardInterrupt()
+
+
+def execute_synced(
+    database: sqlite3.Connection, statement: str, values: Sequence[object] = ()
+) -> sqlite3.Cursor:
+    """Execute a statement that is the first to write; do not sync files where that is refused."""
+    try:
+        return database.execute(statement, values)
+    except sqlite3.OperationalError as error:
+        if getattr(error, "sqlite_errorcode", 0) != sqlite3.SQLITE_IOERR_FSYNC:
+            raise
+    database.execute("PRAGMA synchronous = OFF")
+    return database.execute(statement, values)
+
+
+def primary_code(error: BaseException) -> int:
+    """Return SQLite's code of an error, without details; 0 for other errors."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
 def is_corrupt(error: sqlite3.DatabaseError) -> bool:
-    """Return whether the file is corrupt, or not a database."""
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    return code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+    """Return whether the file is corrupt, or not a database.
+
+    So is one with values that ffprep does not write: very long ones, and texts that are not UTF-8.
+    """
+    codes = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_TOOBIG)
+    if primary_code(error) in codes:
+        return True
+    return not primary_code(error) and "decode to UTF-8" in str(error)
 
 
 def open_to_read(path: Path, layout: Layout = LEDGER) -> sqlite3.Connection:
@@ -99,21 +245,31 @@ def open_to_read(path: Path, layout: Layout = LEDGER) -> sqlite3.Connection:
     if not os.path.exists(f"{os.path.realpath(path)}-wal"):
         # No process has it open. Without `immutable`, SQLite would create files beside it.
         address += "&immutable=1"
-    with database_errors(path), contextlib.ExitStack() as stack:
-        refuse_photo(path, layout)
+    with database_errors(path, layout), contextlib.ExitStack() as stack:
+        require_file(path, layout)
         database = stack.enter_context(contextlib.closing(sqlite3.connect(address, uri=True)))
-        (application,) = database.execute("PRAGMA application_id").fetchone()
-        if application != layout.application:
+        _distrust(database, path)
+        if not _has_tables(database, path, layout):
             raise EnvironmentFault(f"{path} is not a ledger of ffprep")
         stack.pop_all()
     return database
 
 
-def refuse_photo(path: Path, layout: Layout = LEDGER) -> None:
-    """Raise EnvironmentFault for a photo, which would be renamed as a corrupt ledger.
+def require_file(path: Path, layout: Layout = LEDGER) -> None:
+    """Raise EnvironmentFault for a link in a folder of ffprep's, and for a photo.
 
-    Raises OSError for anything else that is not a regular file: to open a FIFO would hang.
+    A photo would be renamed as a corrupt ledger. Raises OSError if the file, or one that SQLite
+    has beside it, is not a regular file: to open a FIFO would hang.
     """
+    refuse_link(path, layout.advice)
+    for suffix in ("-wal", "-shm", "-journal"):
+        with contextlib.suppress(FileNotFoundError):
+            if not stat.S_ISREG(os.lstat(f"{path}{suffix}").st_mode):
+                raise OSError(errno.EINVAL, f"{path}{suffix} is not a regular file")
+            if suffix == "-journal":
+                from ffprep.ledger.untrusted import require_own_journal
+
+                require_own_journal(f"{path}{suffix}", layout.advice)
     try:
         with open_regular(path) as file:
             if sniff(file.read(HEAD_BYTES)):
@@ -134,6 +290,7 @@ class LedgerUnusable(EnvironmentFault):
 @contextlib.contextmanager
 def database_errors(path: Path, layout: Layout = LEDGER) -> Iterator[None]:
     """Raise errors of the system and of SQLite as `database_error` translates them."""
+    new_query()
     try:
         yield
     except (OSError, sqlite3.DatabaseError) as error:
@@ -141,10 +298,16 @@ def database_errors(path: Path, layout: Layout = LEDGER) -> Iterator[None]:
 
 
 def database_error(
-    path: Path, error: OSError | sqlite3.DatabaseError, layout: Layout = LEDGER
-) -> Exception:
-    """Return a LedgerUnusable, or an EnvironmentFault for a locked file; bugs as they are."""
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    path: Path, found: OSError | sqlite3.DatabaseError, layout: Layout = LEDGER
+) -> BaseException:
+    """Return a LedgerUnusable, or an EnvironmentFault for a locked file; bugs as they are.
+
+    Return the exception of a signal that ended a query.
+    """
+    error = unmasked(found)
+    code = primary_code(error)
+    if not isinstance(error, OSError | sqlite3.DatabaseError):
+        return error
     if isinstance(error, sqlite3.DatabaseError) and not (
         isinstance(error, sqlite3.OperationalError) or is_corrupt(error)
     ):

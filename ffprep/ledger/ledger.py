@@ -20,11 +20,15 @@ from ffprep.errors import EnvironmentFault
 from ffprep.ledger.database import (
     database_error,
     database_errors,
+    execute_synced,
     is_corrupt,
+    new_query,
     open_to_read,
     open_to_write,
-    refuse_photo,
+    require_file,
+    unmasked,
 )
+from ffprep.system.files import make_own_folder
 
 BATCH_SIZE = 512
 """How many outputs one query looks for."""
@@ -139,8 +143,8 @@ class Ledger:
         self._conditions: Conditions | None = None
         with database_errors(path):
             if not read_only:
-                path.parent.mkdir(parents=True, exist_ok=True)
-            refuse_photo(path)
+                make_own_folder(path.parent)
+            require_file(path)
             self._database = self._open()
 
     def __enter__(self) -> Self:
@@ -179,12 +183,14 @@ class Ledger:
     @contextlib.contextmanager
     def _guarded(self) -> Iterator[None]:
         """Translate errors; if the ledger turns out to be corrupt, go on with an empty one."""
+        new_query()
         try:
             yield
-        except (OSError, sqlite3.DatabaseError) as error:
+        except (OSError, sqlite3.DatabaseError) as found:
+            error = unmasked(found)
             corrupt = isinstance(error, sqlite3.DatabaseError) and is_corrupt(error)
             if self.read_only or not corrupt:
-                raise database_error(self.path, error) from None
+                raise database_error(self.path, found) from None
             with database_errors(self.path):
                 self._begin_anew()
 
@@ -234,7 +240,7 @@ class Ledger:
         if self._conditions:
             process = time.time(), os.getpid(), os.uname().nodename
             conditions = map(encode_name, astuple(self._conditions))
-            inserted = self._database.execute(_INSERT_RUN, (*process, *conditions))
+            inserted = execute_synced(self._database, _INSERT_RUN, (*process, *conditions))
             self.run, self._ended = inserted.lastrowid or 0, False
 
     def end(self, outcome: str, counts: dict[str, int]) -> None:

@@ -29,6 +29,7 @@ from ffprep.library.selection import MadeFiles
 from ffprep.library.walk import is_folder
 from ffprep.run.convert_options import ConvertOptions
 from ffprep.run.task import ChunkTask
+from ffprep.storage.local import LocksRefused
 from ffprep.storage.protocol import storage_of
 from ffprep.system.files import FOLDER, real_folder
 from ffprep.system.pool import Immediate, StopRules, run_chunks
@@ -351,6 +352,8 @@ def _locked_output(
                     request.output, options.rerun.wait, request.shard, lambda: processes.stopped
                 )
                 stack.enter_context(lock)
+            except LocksRefused as error:
+                warn(_cannot_lock(options, f"its file system refuses locks ({reason(error)})"))
             except OSError as error:
                 if not os.path.isdir(request.output):
                     problem = f"cannot create the output folder {request.output}: {reason(error)}"
@@ -423,7 +426,7 @@ def _continue_without_ledger(
     """
     output = options.request.output
     if options.rerun.ledger is None:
-        warn(f"cannot lock {output}: {cause}; another run may write there at the same time")
+        warn(_cannot_lock(options, cause))
         return
     if output not in options.rerun.ledger.parents:
         raise EnvironmentFault(f"cannot lock {output}: {cause}; allow ffprep to write there")
@@ -431,7 +434,13 @@ def _continue_without_ledger(
     problem = f"cannot {action} the ledger {output / FOLDER}: {cause}"
     if options.rerun.retry is Retry.ONLY:
         raise EnvironmentFault(f"{problem}; --retry-failed needs the ledger")
-    warn(f"{problem}; the next run will convert everything again")
+    words = "the next run will convert everything again"
+    warn(f"{problem}; {words}, unless --ledger names a file on a local disk")
+
+
+def _cannot_lock(options: ConvertOptions, cause: str) -> str:
+    words = "another run may write there at the same time"
+    return f"cannot lock {options.request.output}: {cause}; {words}"
 
 
 def _ffmpeg_version(converter: Converter, cluster: "Cluster | None") -> str:

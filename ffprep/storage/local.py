@@ -8,6 +8,7 @@ import errno
 import fcntl
 import json
 import os
+import re
 import shutil
 import stat
 import time
@@ -15,11 +16,18 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ffprep.errors import OutputLocked, PhotoError
 from ffprep.storage.protocol import Object, Page, Place, Stopped, never
-from ffprep.system.files import FOLDER, FileStamp, open_regular, photo_error_from, read_whole
+from ffprep.system.files import (
+    FOLDER,
+    FileStamp,
+    make_own_folder,
+    open_regular,
+    photo_error_from,
+    read_whole,
+)
 from ffprep.system.tempfiles import replace_file, temporary_name
 
 if TYPE_CHECKING:
@@ -27,6 +35,9 @@ if TYPE_CHECKING:
 
 _POLL = 0.1
 """Seconds between two attempts to lock."""
+LONGEST_HOLDER = 1000
+"""How many bytes of a lock are read."""
+_HOLDER_WORD = re.compile(r"[A-Za-z0-9_.:+ -]{1,100}")
 
 
 class LocalStorage:
@@ -144,7 +155,7 @@ class LocalStorage:
         def waited_enough() -> bool:
             return stopped() or time.monotonic() >= until
 
-        place.parent.mkdir(parents=True, exist_ok=True)
+        make_own_folder(place.parent)
         with ExitStack() as stack:
             stack.enter_context(_flock(output, place, waited_enough, shared=shard is not None))
             if shard:
@@ -200,25 +211,25 @@ def lock_file(file: Path, wait: float = 0.0) -> Iterator[None]:
     # The name of a lock must not be too long where that of the file is not.
     digest = sha256(os.fsencode(file.name)).hexdigest()[:16]
     place, until = file.parent / FOLDER / f"{digest}.lock", time.monotonic() + wait
-    place.parent.mkdir(parents=True, exist_ok=True)
+    make_own_folder(place.parent)
     with _flock(file, place, lambda: time.monotonic() >= until):
         yield
+
+
+class LocksRefused(OSError):
+    """The file system does not have locks, or its server refuses them."""
 
 
 @contextmanager
 def _flock(
     output: Path, place: Path, waited_enough: Callable[[], bool], shared: bool = False
 ) -> Iterator[None]:
-    # Do not follow a link at this path: the file it names would be emptied.
-    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-    descriptor = os.open(place, flags, 0o666)
+    descriptor = _open_lock(place)
     try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(errno.EINVAL, f"{place} is not a regular file")
         while not _try_flock(descriptor, shared):
             if waited_enough():
                 raise OutputLocked(
-                    f"{output} is held by {_holder(place)}; "
+                    f"{output} is held by {_holder(descriptor)}; "
                     "try again later, or wait longer with --wait S"
                 )
             time.sleep(_POLL)
@@ -235,11 +246,27 @@ def _flock(
         os.close(descriptor)
 
 
+def _open_lock(place: Path) -> int:
+    # Do not follow a link at this path: the file it names would be emptied.
+    careful = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+    folder = os.open(place.parent, os.O_RDONLY | os.O_DIRECTORY | careful)
+    try:
+        descriptor = os.open(place.name, os.O_RDWR | os.O_CREAT | careful, 0o666, dir_fd=folder)
+    finally:
+        os.close(folder)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, f"{place} is not a regular file")
+    return descriptor
+
+
 def _try_flock(descriptor: int, shared: bool) -> bool:
     try:
         fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
+    except OSError as error:
+        raise LocksRefused(error.errno, error.strerror) from None
     return True
 
 
@@ -257,10 +284,21 @@ def _write_holder(descriptor: int) -> None:
         os.pwrite(descriptor, json.dumps(holder).encode(), 0)
 
 
-def _holder(place: Path) -> str:
+def _holder(descriptor: int) -> str:
+    """Return who holds a lock. The words are those of its file, which others may write."""
     try:
-        holder = json.loads(place.read_text())
-        who = f"process {holder['pid']} on {holder['host']}"
-        return f"another run: {who}, since {holder['since']}"
-    except (OSError, ValueError, TypeError, KeyError):
+        return described_holder(json.loads(os.pread(descriptor, LONGEST_HOLDER, 0)))
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return "another run"
+
+
+def described_holder(holder: Any) -> str:
+    """Return the content of a lock in words. Raises ValueError, TypeError or KeyError for others.
+
+    Anyone who can write to the folder can write it.
+    """
+    pid, host, since = int(holder["pid"]), holder["host"], holder["since"]
+    for word in (str(pid), host, since):
+        if not _HOLDER_WORD.fullmatch(word):
+            raise ValueError("not a word of ffprep's")
+    return f"another run: process {pid} on {host}, since {since}"

@@ -19,6 +19,7 @@ from ffprep.core.location import Remote
 from ffprep.core.shard import Shard
 from ffprep.errors import EnvironmentFault, FfprepError, Kind, OutputLocked, PhotoError, reason
 from ffprep.storage.errors import NO_CONDITIONS
+from ffprep.storage.local import LONGEST_HOLDER, described_holder
 from ffprep.storage.protocol import Object, Place, Stopped, Storage
 from ffprep.system.files import FOLDER
 from ffprep.system.processes import lives, started
@@ -92,7 +93,7 @@ class ObjectLock:
         found = storage.stat(self.url)
         if found is None:
             return False
-        content = b"" if made else storage.read(self.url)
+        content = b"" if made else storage.read(self.url, LONGEST_HOLDER)
         # A creation whose answer was lost is repeated, and then finds its own object.
         if made or content == self.path.read_bytes():
             self._mine = found
@@ -130,12 +131,11 @@ class ObjectLock:
         """Return whether the holder is dead, as far as this machine can say."""
         try:
             holder = json.loads(content)
-            by = f"process {holder['pid']} on {holder['host']}"
-            self.holder = f"another run: {by}, since {holder['since']}"
+            self.holder = described_holder(holder)
             is_here = holder["machine"] == machine_id()
             if is_here and not _is_running(int(holder["pid"]), holder.get("started")):
                 return True
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, RecursionError):
             words = f"if no run is using it, delete {self.url}"
             self.holder = f"a lock that does not name its holder ({words})"
         return found.modified > 0 and time.time() - found.modified / 1e9 > _STALE

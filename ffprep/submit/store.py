@@ -21,7 +21,7 @@ from ffprep.ledger.database import (
     database_errors,
     open_to_read,
     open_to_write,
-    refuse_photo,
+    require_file,
 )
 from ffprep.storage.local import LOCAL, lock_file
 from ffprep.submit.errors import FailureKind, JobError
@@ -183,7 +183,7 @@ def open_store(folder: Path, clip: str = "", wait: float = 0.0) -> Iterator[Subm
             stack.enter_context(lock)
             # One process at a time creates the file.
             with database_errors(path, _LAYOUT), lock_file(folder / path.name, _OPEN_TIMEOUT):
-                refuse_photo(path, _LAYOUT)
+                require_file(path, _LAYOUT)
                 if path.exists() and not path.stat().st_size:  # for example after a full disk
                     raise OSError(errno.EINVAL, "the file was emptied")
                 database = stack.enter_context(closing(open_to_write(path, "FULL", _LAYOUT)))
@@ -200,7 +200,7 @@ def open_read_only(folder: Path) -> Iterator[SubmissionStore]:
     path = folder / _FILE
     with database_errors(path, _LAYOUT):
         if path.exists():
-            refuse_photo(path, _LAYOUT)
+            require_file(path, _LAYOUT)
             database = open_to_read(path, _LAYOUT)
         else:
             database = _memory_database()

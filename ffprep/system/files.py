@@ -12,7 +12,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from ffprep.errors import Kind, PhotoError, reason
+from ffprep.errors import EnvironmentFault, Kind, PhotoError, reason
 
 FOLDER = ".ffprep"
 """The folder for ledger and lock in an output folder. Hidden, so that no walk enters it."""
@@ -31,6 +31,32 @@ HASH_BYTES = 16
 
 _PIECE = 1 << 20
 _CHECK_DISK = "check its disk or network share, and run again"
+
+
+def make_own_folder(folder: Path) -> None:
+    """Make the folder of an output folder for ledger and lock. Raises OSError.
+
+    Raises EnvironmentFault if it is a link.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        refuse_link(folder, "remove it")
+        from ffprep.system.refused import dead_link
+
+        raise OSError(error.errno, dead_link(folder) or error.strerror) from None
+    refuse_link(folder, "remove it")
+
+
+def refuse_link(path: Path, advice: str) -> None:
+    """Raise EnvironmentFault if FOLDER is a link, or a file in it, for they are in others' reach.
+
+    A user may link all other folders, and a ledger that --ledger names.
+    """
+    within = path.parent.name == FOLDER
+    for each in (path.parent, path) if within else (path,) if path.name == FOLDER else ():
+        if os.path.islink(each):
+            raise EnvironmentFault(f"{each} is a link, which ffprep does not follow; {advice}")
 
 
 @contextmanager

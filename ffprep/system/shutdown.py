@@ -11,6 +11,8 @@ from typing import NoReturn, Self
 from ffprep.errors import Interrupted
 
 _cleanups: list[Callable[[], None]] = []
+_handling: "list[Signals]" = []
+"""The Signals whose blocks have been entered."""
 
 
 def before_leaving(cleanup: Callable[[], None]) -> None:
@@ -26,6 +28,12 @@ def leave_now(code: int) -> NoReturn:
         with suppress(OSError, ValueError):
             stream.flush()
     os._exit(code)
+
+
+def interruption() -> Interrupted | None:
+    """Return the signal that this process is ending for."""
+    numbers = [signals.number for signals in _handling if signals.number is not None]
+    return Interrupted(numbers[0]) if numbers else None
 
 
 class Signals:
@@ -45,6 +53,7 @@ class Signals:
         self._stop = stop
 
     def __enter__(self) -> Self:
+        _handling.append(self)
         for name in ("SIGINT", "SIGTERM", "SIGHUP"):
             number = getattr(signal, name, None)
             if number is not None and signal.getsignal(number) != signal.SIG_IGN:
@@ -57,6 +66,7 @@ class Signals:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        _handling.remove(self)
         for number, handler in self._previous.items():
             signal.signal(number, handler)  # type: ignore[arg-type]
 

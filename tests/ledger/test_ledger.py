@@ -691,9 +691,10 @@ def test_status_sees_what_a_run_has_not_put_into_the_file_yet(
     out = photos.parent / "out"
     convert()
     elsewhere = (out / ".ffprep/ledger.db").rename(photos.parent / "elsewhere.db")
-    (out / ".ffprep/ledger.db").symlink_to(elsewhere)
+    link = photos.parent / "link.db"
+    link.symlink_to(elsewhere)
     database = sqlite3.connect(elsewhere, isolation_level=None)
     database.execute("UPDATE jobs SET kind = 'timeout' WHERE status = 'failed'")
-    told = ffprep("status", out).out
+    told = ffprep("status", out, "--ledger", link).out
     database.close()
     assert b"failed: 1 timeout" in told

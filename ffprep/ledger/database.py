@@ -62,7 +62,7 @@ class Layout:
     @property
     def statements(self) -> set[str]:
         """The statements of the schema, as `normalized` spells them."""
-        return {each for part in self.schema.split(";") if (each := normalized(part))}
+        return {each for part in normalized(self.schema).split(";") if (each := part.strip())}
 
 
 LEDGER = Layout(
@@ -162,8 +162,8 @@ _STEPS = 1_000_000
 _STEPS_PER_BYTE, _LEAST_STEPS = 64, 100_000_000
 """How many steps may be needed for each byte of a file, and for any file. Usual are 2 a byte."""
 
-_thread = threading.local()
-"""The `steps` of this thread's query, and the exception that `ended` it."""
+QUERY = threading.local()
+"""The `steps` of this thread's query, 0 before a new one, and the exception that `ended` it."""
 
 
 def _watched(path: Path) -> Iterator[int]:
@@ -176,20 +176,20 @@ def _watched(path: Path) -> Iterator[int]:
     while True:
         try:
             yield 0 if ended is None else 1
-            _thread.steps = getattr(_thread, "steps", 0) + _STEPS
-            ended = interruption() or _endless(path, _thread.steps)
+            QUERY.steps = getattr(QUERY, "steps", 0) + _STEPS
+            ended = interruption() or _endless(path, QUERY.steps)
         except GeneratorExit:
             return
         except BaseException as error:
             ended = error
-        _thread.ended = ended
+        QUERY.ended = ended
 
 
 def _endless(path: Path, steps: int) -> sqlite3.DatabaseError | None:
     """Return an error if a query takes more steps than the size of the file explains."""
     if steps < _LEAST_STEPS:
         return None
-    files = filter(os.path.exists, (path, f"{path}-wal"))
+    files = [each for each in (f"{path}", f"{path}-wal") if os.path.exists(each)]
     if steps < _STEPS_PER_BYTE * sum(map(os.path.getsize, files)):
         return None
     error = sqlite3.DatabaseError("its pages refer to each other without end")
@@ -197,16 +197,11 @@ def _endless(path: Path, steps: int) -> sqlite3.DatabaseError | None:
     return error
 
 
-def new_query() -> None:
-    """Begin to count the steps of a query, or of a few."""
-    _thread.steps = 0
-
-
 def unmasked(error: OSError | sqlite3.DatabaseError) -> BaseException:
     """Return an error, or the exception that made SQLite end a query."""
     if primary_code(error) != sqlite3.SQLITE_INTERRUPT:
         return error
-    ended: BaseException | None = getattr(_thread, "ended", None)
+    ended: BaseException | None = getattr(QUERY, "ended", None)
     return ended or KeyboardInterrupt()
 
 
@@ -290,7 +285,7 @@ class LedgerUnusable(EnvironmentFault):
 @contextlib.contextmanager
 def database_errors(path: Path, layout: Layout = LEDGER) -> Iterator[None]:
     """Raise errors of the system and of SQLite as `database_error` translates them."""
-    new_query()
+    QUERY.steps = 0
     try:
         yield
     except (OSError, sqlite3.DatabaseError) as error:

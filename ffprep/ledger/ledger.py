@@ -18,11 +18,11 @@ from ffprep.core.job import Status
 from ffprep.core.spec import Spec
 from ffprep.errors import EnvironmentFault
 from ffprep.ledger.database import (
+    QUERY,
     database_error,
     database_errors,
     execute_synced,
     is_corrupt,
-    new_query,
     open_to_read,
     open_to_write,
     require_file,
@@ -183,7 +183,7 @@ class Ledger:
     @contextlib.contextmanager
     def _guarded(self) -> Iterator[None]:
         """Translate errors; if the ledger turns out to be corrupt, go on with an empty one."""
-        new_query()
+        QUERY.steps = 0
         try:
             yield
         except (OSError, sqlite3.DatabaseError) as found:

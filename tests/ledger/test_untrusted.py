@@ -169,8 +169,8 @@ with Signals() as signals:
     if sys.argv[2] == "running":
         signals.while_running(lambda: None)
     ledger = database.open_to_write(path, "NORMAL")
-    print("ready", flush=True)
     try:
+        print("ready", flush=True)
         with database.database_errors(path):
             ledger.execute("{ENDLESS} count(*) FROM n").fetchall()
     except BaseException as error:

@@ -85,6 +85,20 @@ class PhotoError(FfprepError):
         super().__init__(message)
         self.kind = kind
 
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether a sound photo on a failing disk may meet this error (`image.second_reading`)."""
+        return self.kind in (Kind.DAMAGED, Kind.UNSUPPORTED)
+
+
+class Unreadable(PhotoError):
+    """A file, or a part of it, could not be read."""
+
+    @property
+    def is_doubtful(self) -> bool:
+        """As PhotoError's: it may be readable again by now."""
+        return True
+
 
 class Killed(PhotoError):
     """The process of a photo was killed from outside, maybe for lack of memory: try again."""

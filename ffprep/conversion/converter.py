@@ -17,7 +17,7 @@ from pathlib import Path
 
 from ffprep.conversion import ffmpeg_log, filtergraph
 from ffprep.conversion.ffmpeg_binary import Binary
-from ffprep.conversion.transcode import Photo, Transcoder, failed, is_whole, size_of
+from ffprep.conversion.transcode import Photo, Transcoder, is_whole, size_of
 from ffprep.core.decoder_log import DecoderLog
 from ffprep.core.geometry import Size
 from ffprep.core.job import LocalJob, Result
@@ -66,7 +66,10 @@ class Converter:
             except Exception as error:
                 if self.processes.stopped:
                     return  # its decoder was ended
-                yield failed(job, error, started)
+                result = self.transcoder.failed(job, error, started)
+                if self.processes.stopped:
+                    return
+                yield result
         streams, singles = self._split(photos)
         for sequence, group in streams.items():
             yield from self._convert_stream(sequence, group, singles)

@@ -110,7 +110,9 @@ class Transfer:
             assert isinstance(result.output, Path)
             pending = ready[result.output]
             job = pending.job
-            result = replace(result, source=job.source, output=job.output)
+            downloaded = pending.local.source != job.source
+            found = None if downloaded else result.source_hash  # objects are not hashed again
+            result = replace(result, source=job.source, output=job.output, source_hash=found)
             if result.failure or pending.local.output == job.output:
                 yield result
             else:

@@ -37,7 +37,7 @@ from ffprep.errors import EnvironmentFault, Killed, Kind, PhotoError
 from ffprep.image.pillow import out_of_memory
 from ffprep.image.probe import verify
 from ffprep.image.sandbox import DecoderPool
-from ffprep.system.files import FileStamp
+from ffprep.system.files import FileStamp, read_whole
 from ffprep.system.processes import Limits, Processes, Running
 from ffprep.system.tempfiles import (
     disk_full,
@@ -90,7 +90,16 @@ class Transcoder:
 
         Raises EnvironmentFault if no photo can be converted.
         """
-        started = time.perf_counter()
+        started, steps = time.perf_counter(), self
+        if self.policy.keep_damaged:  # only a second attempt shows that it is damaged
+            steps = replace(self, policy=replace(self.policy, keep_damaged=False))
+        try:
+            return steps.attempt(photo, started)
+        except Exception as error:
+            return self.failed(photo.job, error, started)
+
+    def attempt(self, photo: Photo, started: float) -> Result:
+        """Convert a probed photo. Raises PhotoError, and EnvironmentFault as `convert` does."""
         try:
             photo.require_unchanged()
             with temporary_beside(photo.job.output) as output:
@@ -98,8 +107,26 @@ class Transcoder:
                     caveats = self._encode(photo, output)
                     caveats += self._lower_quality(photo, output)
                 return self.verify_and_publish(photo, output, caveats, started)
-        except Exception as error:
-            return failed(photo.job, self._whose_fault(photo.job, error), started)
+        except PhotoError as error:
+            raise self._whose_fault(photo.job, error) from None
+
+    def failed(self, job: LocalJob, error: Exception, started: float) -> Result:
+        """Return the Result of a job whose first attempt raised `error`.
+
+        If the photo may be damaged, a second attempt decides. Raises EnvironmentFault.
+        """
+        if isinstance(error, PhotoError) and error.is_doubtful and not self.processes.stopped:
+            from ffprep.conversion.second_attempt import second_attempt
+
+            try:
+                return second_attempt(self, job, error, started)
+            except Exception as second:
+                error = second
+        if isinstance(error, EnvironmentFault):
+            raise error
+        if not isinstance(error, PhotoError):  # a bug: reported as such, and the other photos go on
+            error = PhotoError(Kind.INTERNAL, f"{type(error).__name__}: {error}")
+        return Result.failed(job.source, job.output, error, time.perf_counter() - started)
 
     def probe(self, job: LocalJob) -> Photo:
         """Probe a source, and choose the size and the mode of its output.
@@ -294,7 +321,7 @@ class Transcoder:
         if not fits(job.spec, output):
             raise too_many_bytes(job.spec, size_of(output))
         size = verify(output, job.spec)
-        photo.require_unchanged()
+        source_hash = read_whole(job.source, photo.stamp, self.policy.hash_sources, job.place)
         stamp = publish(output, job, self.policy)
         return Result(
             job.source,
@@ -305,11 +332,12 @@ class Transcoder:
             caveats=caveats,
             stamp=stamp,
             mode=job.spec.mode.name,
+            source_hash=source_hash,
         )
 
-    def _whose_fault(self, job: LocalJob, error: Exception) -> Exception:
+    def _whose_fault(self, job: LocalJob, error: PhotoError) -> PhotoError:
         """Return the error to report: a user's own mode or ffmpeg is not a bug of ffprep."""
-        if not isinstance(error, PhotoError) or error.kind is not Kind.INTERNAL:
+        if error.kind is not Kind.INTERNAL:
             return error
         if not modes.is_shipped(job.spec.mode):
             words = f"mode {job.spec.mode.name!r} does not work for this photo: {error}"
@@ -318,15 +346,6 @@ class Transcoder:
             words = f"{self.binary.path} failed ({error}); use another ffmpeg"
             return PhotoError(Kind.IO, words)
         return error
-
-
-def failed(job: LocalJob, error: Exception, started: float) -> Result:
-    """Return the Result of an exception. Raises it if it is a fault of the environment."""
-    if isinstance(error, EnvironmentFault):
-        raise error
-    if not isinstance(error, PhotoError):  # a bug: reported as such, and the other photos go on
-        error = PhotoError(Kind.INTERNAL, f"{type(error).__name__}: {error}")
-    return Result.failed(job.source, job.output, error, time.perf_counter() - started)
 
 
 def is_whole(log: DecoderLog, number: int, picture: ImageInfo, output: Path) -> bool:

@@ -1,7 +1,7 @@
 """Jobs and their results: one source, one output, one Spec, and what happened."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
@@ -138,7 +138,8 @@ class Result:
     """The result of one job. `size` is the verified one; `output` is None if none was planned.
 
     `mode` is the name of the mode used; None if the job failed, or if it was up to date and its
-    mode depends on the photo. `stamp` is that of the verified output.
+    mode depends on the photo. `stamp` is that of the verified output. `source_hash` is that of the
+    content that was converted, if it was to be hashed.
     """
 
     source: Location
@@ -150,6 +151,7 @@ class Result:
     caveats: tuple[Caveat, ...] = ()
     stamp: FileStamp | None = None
     mode: str | None = None
+    source_hash: bytes | None = field(default=None, repr=False)
 
     @property
     def warnings(self) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from ffprep.core.formats import Format
 from ffprep.core.image_info import ImageInfo
 from ffprep.errors import FfprepError, Kind, PhotoError
 from ffprep.image.chunks import png_without_pixels, split_jpeg, split_png, vp8_size
-from ffprep.system.files import open_regular
+from ffprep.system.files import open_regular, read_error
 
 
 @contextmanager
@@ -141,6 +141,8 @@ def pillow_errors(format: Format) -> Iterator[None]:
         words = f"claims more pixels than any photo has ({error}); restore it from a backup"
         raise PhotoError(Kind.TOO_LARGE, words) from None
     except Exception as error:  # Pillow's parsers raise whatever they stumble over
+        if failure := _system_error(error):
+            raise read_error(failure) from None
         message = " ".join(str(error).split())  # libheif adds line breaks
         if isinstance(error, KeyError) and format.name == "tiff":  # the number of a compression
             message = f"unknown compression {message}"
@@ -151,3 +153,12 @@ def pillow_errors(format: Format) -> Iterator[None]:
             f"begins like {format.name} but cannot be read ({message}); restore it from a backup"
         )
         raise PhotoError(Kind.DAMAGED, words) from None
+
+
+def _system_error(error: BaseException | None) -> OSError | None:
+    """Return the error of reading that led to an error, if any."""
+    while error:
+        if isinstance(error, OSError) and error.errno:
+            return error
+        error = error.__cause__ or error.__context__
+    return None

@@ -20,7 +20,7 @@ import PIL
 import ffprep.version
 from ffprep.core.image_info import ImageInfo
 from ffprep.core.policy import Policy
-from ffprep.errors import EnvironmentFault, Kind, PhotoError
+from ffprep.errors import EnvironmentFault, Kind, PhotoError, Unreadable
 from ffprep.image.probe import Extras, NeedsSandbox, probe
 from ffprep.system.processes import Limits, Processes, timer
 
@@ -115,7 +115,8 @@ class Decoder:
         self.busy = more and error is None
         self.served = True
         if error:
-            raise PhotoError(*error)
+            kind, message = error
+            raise (Unreadable if kind is Kind.IO else PhotoError)(kind, message)
         return value
 
     def _failure(self, late: bool) -> PhotoError:

@@ -42,8 +42,8 @@ from ffprep.storage.protocol import storage_of
 from ffprep.storage.stamps import StampReader, stamp_or_none
 from ffprep.system.files import FileStamp, is_url, real_folder, real_path
 
-_RETRIED_KINDS = {Kind.IO, Kind.MISSING, Kind.COLLISION}
-"""Failures that may be over although the photo is the same, and that are quick to try again."""
+_RETRIED_KINDS = {Kind.IO, Kind.MISSING, Kind.COLLISION, Kind.INTERNAL}
+"""Failures that may be over although the photo is the same."""
 
 
 @dataclass(slots=True)
@@ -273,10 +273,13 @@ def _if_adoptable(
     return FinishedJob(result, pending, hashes(pending) if checksum else NO_HASHES)
 
 
-def hashes(pending: PendingJob) -> Hashes:
-    """Read and hash both files of a job, for later runs with --checksum."""
+def hashes(pending: PendingJob, result: Result | None = None) -> Hashes:
+    """Hash both files of a job, for later runs with --checksum.
+
+    The source is not read again if a `result` has its hash.
+    """
     job = pending.job
-    source = storage_of(job.source).content_hash(job.source)
+    source = result.source_hash if result else storage_of(job.source).content_hash(job.source)
     now = stamp_or_none(job.source)
     # `is_as` ignores the device: each machine has another number for a shared disk.
     if not (now and pending.stamp and now.is_as(pending.stamp)):  # changed since it was read

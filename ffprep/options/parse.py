@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 def read_convert(params: Mapping[str, Any]) -> ConvertOptions:
     """Parse the parameters of `convert`. Raise UsageError if they contradict one another."""
     request = read_request(params)
+    rerun = _rerun(params, request)
     policy = Policy(
         upscale=params["upscale"],
         keep_damaged=params["damaged"] == "keep",
@@ -50,8 +51,8 @@ def read_convert(params: Mapping[str, Any]) -> ConvertOptions:
         timeout=params["timeout"],
         max_pixels=params["max_pixels"],
         max_memory=params["max_memory"],
+        hash_sources=rerun.ledger is not None,
     )
-    rerun = _rerun(params, request)
     status_command = _status_command(params, request) if rerun.ledger else ""
     return ConvertOptions(
         request=request,

@@ -56,7 +56,8 @@ class ChunkTask:
         for result in RemoteConverter(converter).convert(jobs):
             assert result.output
             pending = to_convert[result.output]
-            yield FinishedJob(result, pending, hashes(pending) if self.rerun else NO_HASHES)
+            found = hashes(pending, result) if self.rerun and not result.failure else NO_HASHES
+            yield FinishedJob(result, pending, found)
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,7 +122,7 @@ class LocalStorage:
         """As Storage's."""
         path = Path(place)
         try:
-            return read_whole(path, FileStamp.of(path), hashed=True)
+            return read_whole(path, FileStamp.of(path))
         except PhotoError:
             return None
 

@@ -3,7 +3,7 @@
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,7 +12,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from ffprep.errors import EnvironmentFault, Kind, PhotoError, reason
+from ffprep.errors import EnvironmentFault, Kind, PhotoError, Unreadable, reason
 
 FOLDER = ".ffprep"
 """The folder for ledger and lock in an output folder. Hidden, so that no walk enters it."""
@@ -114,25 +114,34 @@ def replaced_by_link() -> PhotoError:
     return PhotoError(Kind.IO, f"{words}; see --follow-links")
 
 
-def read_whole(path: Path, seen: "FileStamp", hashed: bool, place: str = "") -> bytes | None:
+def read_whole(
+    path: Path,
+    seen: "FileStamp",
+    hashed: bool = True,
+    place: str = "",
+    sink: Callable[[memoryview], object] | None = None,
+) -> bytes | None:
     """Read a file to its end; return the hash of its content if it is to be `hashed`.
 
-    Raises PhotoError as `open_regular` does. It is `io` if reading fails, if fewer bytes than the
-    file's size can be read, or if the file is not the one that was `seen`.
+    Each piece is handed to `sink`, which keeps no reference to it. Raises PhotoError as
+    `open_regular` does. It is `io` if reading fails, if fewer bytes than the file's size can be
+    read, or if the file is not the one that was `seen`.
     """
     digest = blake2b(digest_size=HASH_BYTES) if hashed else None
-    piece = memoryview(bytearray(min(seen.bytes + 1, _PIECE)))
+    buffer = memoryview(bytearray(min(seen.bytes + 1, _PIECE)))
     with open_regular(path, place) as file:
         _require_same(file, seen)
         total, raw = 0, cast(BufferedReader, file).raw
-        while count := raw.readinto(piece):
+        while count := raw.readinto(buffer):
             total += count
             if digest:
-                digest.update(piece[:count])
+                digest.update(buffer[:count])
+            if sink:
+                sink(buffer[:count])
         _require_same(file, seen)
     if total < seen.bytes:
         problem = f"only {total} of its {seen.bytes} bytes can be read"
-        raise PhotoError(Kind.IO, f"{problem}; {_CHECK_DISK}")
+        raise Unreadable(Kind.IO, f"{problem}; {_CHECK_DISK}")
     return digest.digest() if digest else None
 
 
@@ -213,7 +222,7 @@ def read_error(error: OSError) -> PhotoError:
     """Return a system error of reading as a PhotoError."""
     found = photo_error_from(error)
     if str(found) == reason(error):
-        return PhotoError(found.kind, f"cannot be read: {found}; {_CHECK_DISK}")
+        return Unreadable(found.kind, f"cannot be read: {found}; {_CHECK_DISK}")
     return found
 
 

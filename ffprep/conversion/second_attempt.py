@@ -49,7 +49,7 @@ def _copied(job: LocalJob) -> Iterator[LocalJob]:
     with ExitStack() as stack:
         if stamp.bytes <= _LARGEST_COPY:
             with suppress(OSError):
-                copy = stack.enter_context(temporary_folder()) / "photo"
+                copy = stack.enter_context(temporary_folder()) / job.source.name
                 if _copy(job, stamp, copy):
                     job = replace(job, source=copy, place="")
         yield job

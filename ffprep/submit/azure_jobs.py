@@ -5,11 +5,12 @@ Follows Microsoft's quickstart of 2026-01-29: all fields are strings, and `inpai
 
 import json
 from functools import cached_property
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import quote
 
 from ffprep.core.geometry import Bounds
 from ffprep.submit import openai_client as sdk
+from ffprep.submit.answers import read_object, receiving
 from ffprep.submit.credentials import REDACTED, Credentials
 from ffprep.submit.openai_videos import read_job_id, read_status
 from ffprep.submit.protocol import MULTIPART, ClipRequest, HttpRequest, JobState, RemoteJob, Upload
@@ -39,13 +40,9 @@ class AzureJobs:
     def _client(self) -> Any:
         return sdk.make_client("AzureOpenAI", self._credentials, api_version=_VERSION)
 
-    @cached_property
-    def _create_client(self) -> Any:
-        return sdk.without_redirects(self._client)
-
     def connect(self) -> None:
-        """Make the HTTP clients."""
-        _ = self._create_client
+        """Make the HTTP client."""
+        _ = self._client
 
     def build_request(self, clip: ClipRequest, upload: Upload) -> HttpRequest:
         """Return the request. `crop_bounds` are edges, as fractions of the picture that is sent."""
@@ -82,40 +79,43 @@ class AzureJobs:
             "headers": {"Content-Type": "multipart/form-data"},
         }
         with sdk.api_errors():
-            answer = self._create_client.post(
+            response = self._client.post(
                 "/video/generations/jobs",
-                cast_to=object,
+                cast_to=sdk.raw_answer(),
                 body=request.body,
                 files=[(request.file_field, (upload.name, upload.data, upload.mime))],
                 options=options,
             )
-        return read_job_id(answer.get("id") if isinstance(answer, dict) else None, answer)
+        return read_job_id(read_object(response.content))
 
     def retrieve(self, job_id: str, timeout: float) -> RemoteJob:
         """Return the state of a job."""
         path = f"/video/generations/jobs/{quote(job_id, safe='')}"
         options = {"timeout": sdk.request_timeout(timeout)}
         with sdk.api_errors():
-            answer = self._client.get(path, cast_to=object, options=options)
-        fields: dict[str, Any] = answer if isinstance(answer, dict) else {}
-        status = read_status(fields.get("status"), answer).lower()
-        clips = fields.get("generations") or [{}]
+            response = self._client.get(path, cast_to=sdk.raw_answer(), options=options)
+        answer = read_object(response.content)
+        status = read_status(answer)
         state = _STATES.get(status, JobState.RUNNING)
-        failure_reason = str(fields.get("failure_reason") or "")
+        failure_reason = str(answer.get("failure_reason") or "")
         return RemoteJob(
             id=job_id,
             state=state,
             progress=1.0 if state is JobState.DONE else _PROGRESS.get(status, 0.0),
             code=failure_reason or ("" if status == "failed" else status),
             status=status,
-            clip_id=str(clips[0].get("id") or ""),
+            clip_id=_first_clip(answer.get("generations")),
         )
 
-    def download(self, job: RemoteJob, timeout: float) -> bytes:
-        """Return the first clip of a job, whole."""
+    def download(self, job: RemoteJob, file: BinaryIO, timeout: float) -> None:
+        """Write the first clip of a job into `file`."""
         path = f"/video/generations/{quote(job.clip_id, safe='')}/content/video"
-        binary = sdk.import_sdk().HttpxBinaryResponseContent
         options = {"timeout": sdk.request_timeout(timeout), "headers": {"Accept": "*/*"}}
-        with sdk.api_errors():
-            content: bytes = self._client.get(path, cast_to=binary, options=options).content
-        return content
+        with sdk.api_errors(), receiving(file):
+            self._client.get(path, cast_to=sdk.raw_answer(), options=options)
+
+
+def _first_clip(clips: object) -> str:
+    """Return the id of the first clip; "" if the answer names none."""
+    first = clips[0] if isinstance(clips, list) and clips else None
+    return str(first.get("id") or "") if isinstance(first, dict) else ""

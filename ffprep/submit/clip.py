@@ -2,10 +2,10 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
+from typing import BinaryIO
 
 from ffprep.core.geometry import Size
 from ffprep.core.policy import Policy
@@ -23,6 +23,7 @@ _NO_DECODER = re.compile("Decoder .*not found|Unknown decoder|none: no decoder")
 _ERROR_LINE = re.compile("rror|nvalid|ailed|corrupt|missing|not found|no decoder|partial|truncat")
 _DECODE_TIMEOUT = 120.0
 _LONGEST_HEAD = 4096
+_MOST_BOXES = 1 << 17
 _SHORT = 0.5
 """Warn about a clip that is shorter than this fraction of what was asked for."""
 
@@ -45,39 +46,47 @@ class ExpectedClip:
 
 
 def publish(
-    data: bytes,
+    download: Callable[[BinaryIO], None],
     output: Path,
     expected: ExpectedClip,
     ffmpeg: str | None,
     credentials: Credentials,
 ) -> Clip:
-    """Check a clip, and write it. Raises JobError if it is damaged, else as `replace_file` does."""
-    require_complete(data, credentials)
+    """Download a clip, check it, and give it its name.
+
+    Raises JobError if it is damaged, else as `replace_file` and `download` do.
+    """
     sweep_folder(os.fspath(output.parent))  # temporary files of killed runs
     with replace_file(output) as temporary:
-        temporary.write_bytes(data)
+        with temporary.open("w+b") as file:
+            download(file)
+            require_complete(file, credentials)
         size, warnings = _decode(temporary, expected, ffmpeg)
         stamp = FileStamp.of(temporary)
     return Clip(stamp, size, tuple(warnings))
 
 
-def require_complete(data: bytes, credentials: Credentials) -> None:
-    """Raise JobError if the data is not a complete MP4 (ISO/IEC 14496-12: boxes up to the end)."""
-    if not data:
+def require_complete(file: BinaryIO, credentials: Credentials) -> None:
+    """Raise JobError if a file is not a complete MP4 (ISO/IEC 14496-12: boxes up to the end)."""
+    file.seek(0)
+    head = file.read(_LONGEST_HEAD)
+    if not head:
         raise _clip_error("is empty")
-    if data[4:8] != b"ftyp":
-        raise _clip_error(f"is not an MP4: it {_describe_head(data, credentials)}")
+    if head[4:8] != b"ftyp":
+        raise _clip_error(f"is not an MP4: it {_describe_head(head, credentials)}")
     names = set[bytes]()
-    for name, whole in iso_boxes(BytesIO(data)):
+    for number, (name, whole) in enumerate(iso_boxes(file)):
         if not whole:
-            raise _clip_error(f"is truncated after {len(data)} bytes")
+            raise _clip_error(f"is truncated after {file.seek(0, 2)} bytes")
+        if number == _MOST_BOXES:
+            raise _clip_error(f"has more than {_MOST_BOXES} boxes")
         names.add(name)
     if b"moov" not in names:
         raise _clip_error("has no index (moov box), so players cannot show it")
 
 
-def _describe_head(data: bytes, credentials: Credentials) -> str:
-    text = " ".join(data[:_LONGEST_HEAD].decode(errors="replace").split())
+def _describe_head(head: bytes, credentials: Credentials) -> str:
+    text = " ".join(head.decode(errors="replace").split())
     text = credentials.redact(text)[:80]
     is_text = text.isprintable() and "\ufffd" not in text
     return f"begins with {text}" if is_text else "is other binary data"

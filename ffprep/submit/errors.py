@@ -168,6 +168,11 @@ def job_request_failure(
         reason = "it has expired, or belongs to another account or server"
         reason += f"; or --base-url lacks its {credentials.usual_path}"
         return JobError(FailureKind.UNKNOWN_JOB, f"no job {job_id} ({reply}): {reason}")
+    if 300 <= error.status < 400:
+        what = "its clip" if done else "its state"
+        rule = "ffprep follows redirects only at the same scheme, host and port"
+        message = f"job {job_id}: the server redirects for {what} ({reply}); {rule}"
+        return JobError(FailureKind.CLIP if done else FailureKind.ADDRESS, message)
     if fault := server_fault(error, credentials):
         return fault
     what = "cannot download its clip" if done else "cannot ask for its state"
@@ -176,7 +181,8 @@ def job_request_failure(
 
 def job_failure(job: RemoteJob, credentials: Credentials) -> JobError:
     """Return the error for a job that the server reports as failed."""
-    reason = credentials.redact(_one_line(f"{job.code}: {job.message}").strip(": "))
+    words = _one_line(f"{job.code}: {job.message}").strip(": ")
+    reason = credentials.redact(words)[:_LONGEST_QUOTE]
     text = f"{job.code} {job.message}".lower()
     if _MODERATION.search(text):
         message = f"job {job.id} was stopped by moderation ({reason}); {_PEOPLE}"

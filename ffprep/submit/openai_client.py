@@ -14,7 +14,7 @@ from email.utils import mktime_tz, parsedate_tz
 from typing import TYPE_CHECKING, Any
 
 from ffprep.errors import EnvironmentFault, reason
-from ffprep.submit.credentials import Credentials
+from ffprep.submit.credentials import Credentials, without_password
 from ffprep.submit.errors import ApiError
 
 if TYPE_CHECKING:
@@ -48,12 +48,19 @@ def import_sdk() -> Any:
     return openai
 
 
+def raw_answer() -> Any:
+    """Return the type, for `cast_to`, of answers that the SDK does not interpret."""
+    return import_sdk().HttpxBinaryResponseContent
+
+
 def make_client(class_name: str, credentials: Credentials, **options: Any) -> Any:
     """Return a client of the SDK that sends each request once.
 
     If OPENAI_LOG asks for a log, secrets are removed from it. Raises EnvironmentFault.
     """
     openai = import_sdk()
+    from ffprep.submit.bounded_http import BoundedClient
+
     for handler in logging.getLogger().handlers:
         handler.addFilter(_RedactingFilter(credentials.redact))
     try:
@@ -62,6 +69,7 @@ def make_client(class_name: str, credentials: Credentials, **options: Any) -> An
             base_url=credentials.base_url,
             max_retries=0,
             default_headers=dict(credentials.headers),
+            http_client=BoundedClient(),
             **options,
         )
     except (ImportError, ValueError, OSError, openai.OpenAIError) as error:
@@ -69,12 +77,6 @@ def make_client(class_name: str, credentials: Credentials, **options: Any) -> An
         hint = "check HTTPS_PROXY, ALL_PROXY, SSL_CERT_FILE and OPENAI_* in the environment"
         message = f"cannot make a client for {credentials.display_url} ({why}); {hint}"
         raise EnvironmentFault(message) from None
-
-
-def without_redirects(client: Any) -> Any:
-    """Return the client without redirects, which would send the picture again, or not at all."""
-    http_client = import_sdk().DefaultHttpxClient(follow_redirects=False)
-    return client.with_options(http_client=http_client)
 
 
 class _RedactingFilter(logging.Filter):
@@ -129,8 +131,13 @@ def _status_error(error: "openai.APIStatusError") -> ApiError:
     if retry_after is None:
         retry_after = header_seconds(headers, "retry-after")
     if 300 <= error.status_code < 400:
-        message = f"to {headers.get('location', 'nowhere')}"
+        message = f"to {_without_query(headers.get('location', 'nowhere'))}"
     return ApiError(message, status=error.status_code, code=code, retry_after=retry_after)
+
+
+def _without_query(address: str) -> str:
+    """Return an address without what may be a secret."""
+    return without_password(address.partition("?")[0].partition("#")[0])
 
 
 def header_seconds(headers: Mapping[str, str], name: str, most: float = math.inf) -> float | None:

@@ -1,10 +1,12 @@
 """OpenAI's /v1/videos, as OpenAI served it until 2026-09-24, and as compatible servers do."""
 
 import json
+from collections.abc import Mapping
 from functools import cached_property
-from typing import Any
+from typing import Any, BinaryIO
 
 from ffprep.submit import openai_client as sdk
+from ffprep.submit.answers import read_object, receiving
 from ffprep.submit.credentials import REDACTED, Credentials
 from ffprep.submit.errors import ApiError
 from ffprep.submit.protocol import MULTIPART, ClipRequest, HttpRequest, JobState, RemoteJob, Upload
@@ -20,6 +22,7 @@ _STATES = {
     "canceled": JobState.FAILED,
     "expired": JobState.FAILED,
 }
+_LONGEST_ID, _LONGEST_STATUS = 500, 50
 _LONGEST_POLL = 60.0
 """Upper limit in seconds for the interval that the server asks for."""
 
@@ -34,13 +37,9 @@ class OpenAiVideos:
     def _client(self) -> Any:
         return sdk.make_client("OpenAI", self._credentials)
 
-    @cached_property
-    def _create_client(self) -> Any:
-        return sdk.without_redirects(self._client)
-
     def connect(self) -> None:
-        """Make the HTTP clients."""
-        _ = self._create_client
+        """Make the HTTP client."""
+        _ = self._client
 
     def build_request(self, clip: ClipRequest, upload: Upload) -> HttpRequest:
         """Return the request: `seconds` is a string, and `size` is `WxH`."""
@@ -54,71 +53,63 @@ class OpenAiVideos:
         """Send the request once, since a second one may be billed again."""
         fields, upload = request.body.copy(), request.upload
         with sdk.api_errors():
-            video = self._create_client.videos.create(
+            response = self._client.videos.with_raw_response.create(
                 prompt=fields.pop("prompt"),
                 input_reference=(upload.name, upload.data, upload.mime),
                 extra_body=fields,
                 timeout=sdk.request_timeout(timeout),
             )
-        return read_job_id(getattr(video, "id", None), video)
+        return read_job_id(read_object(response.content))
 
     def retrieve(self, job_id: str, timeout: float) -> RemoteJob:
         """Return the state of a job."""
         with sdk.api_errors():
             raw = self._client.videos.with_raw_response
             response = raw.retrieve(job_id, timeout=sdk.request_timeout(timeout))
-            video = response.parse()
-        status = read_status(getattr(video, "status", None), video).lower()
-        error = getattr(video, "error", None)
-        code = getattr(error, "code", None) or ("" if error or status == "failed" else status)
+        video = read_object(response.content)
+        status, error = read_status(video), video.get("error")
+        failure = error if isinstance(error, dict) else {}
+        code = failure.get("code") or ("" if error or status == "failed" else status)
         return RemoteJob(
             id=job_id,
             state=_STATES.get(status, JobState.RUNNING),
-            progress=_fraction(getattr(video, "progress", None)),
+            progress=_fraction(video.get("progress")),
             code=str(code),
-            message=str(getattr(error, "message", None) or error or ""),
+            message=str(failure.get("message") or error or ""),
             status=status,
             clip_id=job_id,
             poll_after=sdk.header_seconds(response.headers, "openai-poll-after-ms", _LONGEST_POLL),
         )
 
-    def download(self, job: RemoteJob, timeout: float) -> bytes:
-        """Return the whole clip."""
-        with sdk.api_errors():
-            content: bytes = self._client.videos.download_content(
-                job.clip_id, timeout=sdk.request_timeout(timeout)
-            ).content
-        return content
+    def download(self, job: RemoteJob, file: BinaryIO, timeout: float) -> None:
+        """Write the clip into `file`."""
+        with sdk.api_errors(), receiving(file):
+            self._client.videos.download_content(job.clip_id, timeout=sdk.request_timeout(timeout))
 
 
-def read_job_id(value: object, answer: object) -> str:
+def read_job_id(answer: Mapping[str, Any]) -> str:
     """Return a job's id, which may be a number. Raises ApiError if the answer has none."""
+    value = answer.get("id")
     is_number = isinstance(value, int) and not isinstance(value, bool)
-    return _require_text(str(value) if is_number else value, answer, "no job id")
+    text = _require_text(str(value) if is_number else value, answer, "no job id")
+    if len(text) > _LONGEST_ID or not text.isprintable():
+        raise ApiError("a job id that is too long or has control characters", status=200)
+    return text
 
 
-def read_status(value: object, answer: object) -> str:
+def read_status(answer: Mapping[str, Any]) -> str:
     """Return the server's word for a job's state. Raises ApiError if the answer has none."""
-    return _require_text(value, answer, "no job state")
+    return _require_text(answer.get("status"), answer, "no job state")[:_LONGEST_STATUS].lower()
 
 
-def _require_text(value: object, answer: object, problem: str) -> str:
+def _require_text(value: object, answer: Mapping[str, Any], problem: str) -> str:
     if isinstance(value, str) and value:
         return value
-    text = answer if isinstance(answer, str) else _as_json(answer)
-    is_html = text.lstrip()[:1] == "<"
-    message = "an HTML page" if is_html else f"{problem} ({text or 'an empty answer'})"
-    raise ApiError(message, status=200, code="html" if is_html else "")
+    shown = json.dumps(answer) if answer else "an empty answer"
+    raise ApiError(f"{problem} ({shown})", status=200)
 
 
 def _fraction(percent: object) -> float:
     """Return a percentage as a fraction; 0 if it is not a percentage."""
     valid = isinstance(percent, int | float) and 0 <= percent <= 100
     return float(percent) / 100 if valid else 0.0  # type: ignore[arg-type]
-
-
-def _as_json(answer: object) -> str:
-    """Return an answer that is not text as JSON, for an error message."""
-    dump = getattr(answer, "model_dump", None)
-    content = dump(exclude_unset=True, warnings=False) if dump else answer
-    return json.dumps(content, default=str) if content else ""

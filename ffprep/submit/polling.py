@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import count
+from typing import BinaryIO
 
 from ffprep.submit.credentials import Credentials
 from ffprep.submit.errors import (
@@ -73,9 +74,9 @@ class JobPoller:
             self.on_progress(job.progress)
             self._pause(self.options.seconds(job), job.status)
 
-    def download(self, job: RemoteJob) -> bytes:
-        """Return the clip of a job that is done. Raises JobError."""
-        return self._ask(lambda left: self.api.download(job, left), self.options.timeout)
+    def download(self, job: RemoteJob, file: BinaryIO) -> None:
+        """Write the clip of a job that is done into `file`. Raises JobError."""
+        self._ask(lambda left: self.api.download(job, file, left), self.options.timeout)
 
     def _ask(self, call: Callable[[float], Answer], longest: float) -> Answer:
         """Return the answer to a question, which is repeated while it may still succeed."""

@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from ffprep.core.geometry import Bounds, Size
 from ffprep.errors import UsageError
@@ -123,8 +123,8 @@ class VideoApi(Protocol):
     def retrieve(self, job_id: str, timeout: float) -> RemoteJob:
         """Return the state of a job."""
 
-    def download(self, job: RemoteJob, timeout: float) -> bytes:
-        """Return the clip of a job that is done."""
+    def download(self, job: RemoteJob, file: BinaryIO, timeout: float) -> None:
+        """Write the clip of a job that is done into `file`, from its beginning."""
 
 
 def read_extra(text: str) -> tuple[str, Any]:

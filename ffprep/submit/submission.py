@@ -6,8 +6,7 @@
     PREPARED    record_attempt  wait for a turn, then record    -> SENDING
     SENDING     send            create the job                  -> SUBMITTED, or PREPARED
     SUBMITTED   poll            wait until the job is done      -> RENDERED
-    RENDERED    download        fetch the clip                  -> DOWNLOADED
-    DOWNLOADED  publish         verify it, give it its name     -> DONE
+    RENDERED    publish         fetch the clip, verify it       -> DONE
 
 A JobError or PhotoError in any step fails the submission.
 """
@@ -21,7 +20,7 @@ from hashlib import sha256
 from json import dumps
 from pathlib import Path
 from threading import Event
-from typing import Any
+from typing import Any, BinaryIO
 
 from ffprep.core.geometry import Size
 from ffprep.core.spec import Spec
@@ -98,7 +97,6 @@ class State(StrEnum):
     SENDING = "sending"
     SUBMITTED = "submitted"
     RENDERED = "rendered"
-    DOWNLOADED = "downloaded"
     DONE = "done"
 
 
@@ -194,7 +192,6 @@ class _Steps:
     created: bool = False
     poller: JobPoller | None = None
     remote_job: RemoteJob | None = None
-    data: bytes = b""
     outcome: Outcome | None = None
 
     def run_until(self, *last: State) -> None:
@@ -346,14 +343,6 @@ class _Steps:
     def _show_progress(self, progress: float) -> None:
         self.submission.progress = max(self.submission.progress, min(progress, 0.99))
 
-    def download(self) -> State:
-        """Download the clip. Raises JobError."""
-        assert self.poller
-        assert self.remote_job
-        with self._recorded_failure():
-            self.data = self.poller.download(self.remote_job)
-        return State.DOWNLOADED
-
     @contextmanager
     def _recorded_failure(self) -> Iterator[None]:
         """Record a failure of the job that is final."""
@@ -365,16 +354,24 @@ class _Steps:
             raise
 
     def publish(self) -> State:
-        """Verify the clip, and give it its name. Raises JobError if it is damaged."""
+        """Download the clip, verify it, and give it its name. Raises JobError."""
         submission, options = self.submission, self.options
         expected = ExpectedClip(self.requested_size, options.seconds)
-        clip = publish(self.data, submission.clip, expected, options.ffmpeg, options.credentials)
+        clip = publish(
+            self._download, submission.clip, expected, options.ffmpeg, options.credentials
+        )
         submission.warnings += clip.warnings
         self.store.record_clip(submission.clip_name, self.request, clip.stamp)
         self.outcome = Outcome(
             submission.photo, submission.clip, Status.DONE, submission.job_id, clip.size
         )
         return State.DONE
+
+    def _download(self, file: BinaryIO) -> None:
+        assert self.poller
+        assert self.remote_job
+        with self._recorded_failure():
+            self.poller.download(self.remote_job, file)
 
 
 _STEPS: dict[State, Callable[[_Steps], State]] = {
@@ -384,8 +381,7 @@ _STEPS: dict[State, Callable[[_Steps], State]] = {
     State.PREPARED: _Steps.record_attempt,
     State.SENDING: _Steps.send,
     State.SUBMITTED: _Steps.poll,
-    State.RENDERED: _Steps.download,
-    State.DOWNLOADED: _Steps.publish,
+    State.RENDERED: _Steps.publish,
 }
 
 

@@ -1,0 +1,125 @@
+"""The HTTP client below the openai SDK: answers have bounded sizes, and come from one server.
+
+Import it late: the SDK takes half a second.
+
+An answer is read whole before the SDK sees it, without the headers that would make the SDK decode
+it in another way. A clip goes to the file of `answers.receiving`, piece by piece.
+"""
+
+import re
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any, BinaryIO
+
+from openai import DefaultHttpxClient
+
+from ffprep.submit.answers import read_json, receiver
+from ffprep.submit.errors import ApiError, FailureKind, JobError
+
+LONGEST_CLIP = 1 << 30
+_LONGEST_ANSWER = 1 << 20
+_LONGEST_ERROR = 1 << 16
+_MOST_REDIRECTS = 5
+_KEPT_HEADERS = (
+    "location",
+    "openai-poll-after-ms",
+    "retry-after",
+    "retry-after-ms",
+    "x-request-id",
+)
+_MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+")
+
+
+class BoundedClient(DefaultHttpxClient):
+    """An httpx client that reads bounded answers, and follows no redirect to another origin."""
+
+    def send(self, request: Any, *, stream: bool = False, **options: Any) -> Any:
+        """Return the answer, read whole. Raises ApiError, TimeoutError, and JobError for a clip.
+
+        A GET follows redirects to the same scheme, host and port, another request none.
+        """
+        options["follow_redirects"] = False
+        deadline = time.monotonic() + request.extensions["timeout"]["read"]
+        redirects = 0
+        while True:
+            # Decoders have no limit to what they make of a few bytes.
+            request.headers["Accept-Encoding"] = "identity"
+            response = super().send(request, stream=True, **options)
+            with closing(response):
+                following = response.next_request
+                if not _may_follow(request, following) or redirects == _MOST_REDIRECTS:
+                    return _received(response, deadline)
+            request, redirects = following, redirects + 1
+
+
+def _may_follow(request: Any, following: Any) -> bool:
+    if following is None or request.method != "GET":
+        return False
+    before, after = request.url, following.url
+    return bool((before.scheme, before.host, before.port) == (after.scheme, after.host, after.port))
+
+
+def _received(response: Any, deadline: float) -> Any:
+    """Return an answer with the same status, its body, and few headers."""
+    file = receiver()
+    if not response.is_success:
+        content = _error_body(response, deadline)
+    elif file is None:
+        content = b"".join(_body(response, _LONGEST_ANSWER, deadline))
+    else:
+        content = b""
+        _receive_clip(response, file, deadline)
+    headers = {name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers}
+    if media_type := _MEDIA_TYPE.match(response.headers.get("content-type", "")):
+        headers["content-type"] = media_type[0]  # without a charset, which may be a decompressor
+    return type(response)(
+        response.status_code, headers=headers, content=content, request=response.request
+    )
+
+
+def _receive_clip(response: Any, file: BinaryIO, deadline: float) -> None:
+    file.seek(0)
+    file.truncate()
+    try:
+        for chunk in _body(response, LONGEST_CLIP, deadline):
+            file.write(chunk)
+    except ApiError as error:  # another download would meet it as well
+        raise JobError(FailureKind.CLIP, f"the clip is not downloaded: {error.message}") from None
+    file.flush()
+
+
+def _error_body(response: Any, deadline: float) -> bytes:
+    """Return the first bytes of what a server says about an error; none if it cannot be read."""
+    content = b""
+    if not _encoding(response):
+        for chunk in response.iter_raw():
+            content += chunk
+            if len(content) >= _LONGEST_ERROR or time.monotonic() > deadline:
+                break
+    try:
+        read_json(content)
+    except ApiError:
+        return b""
+    except ValueError:
+        pass
+    return content[:_LONGEST_ERROR]
+
+
+def _body(response: Any, longest: int, deadline: float) -> Iterator[bytes]:
+    """Yield the pieces of a body. Raises ApiError if it is compressed or too long, TimeoutError."""
+    if encoding := _encoding(response):
+        raise ApiError(f"an answer that is compressed ({encoding[:20]}), unasked", status=200)
+    size = 0
+    for chunk in response.iter_raw():
+        size += len(chunk)
+        if size > longest:
+            raise ApiError(f"an answer of more than {longest >> 20} MB", status=200)
+        if time.monotonic() > deadline:
+            raise TimeoutError
+        yield chunk
+
+
+def _encoding(response: Any) -> str:
+    encoding = str(response.headers.get("content-encoding", "")).strip().lower()
+    return "" if encoding == "identity" else encoding

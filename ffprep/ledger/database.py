@@ -192,9 +192,7 @@ def _endless(path: Path, steps: int) -> sqlite3.DatabaseError | None:
     files = [each for each in (f"{path}", f"{path}-wal") if os.path.exists(each)]
     if steps < _STEPS_PER_BYTE * sum(map(os.path.getsize, files)):
         return None
-    error = sqlite3.DatabaseError("its pages refer to each other without end")
-    error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
-    return error
+    return corrupt("its pages refer to each other without end")
 
 
 def unmasked(error: OSError | sqlite3.DatabaseError) -> BaseException:
@@ -221,6 +219,13 @@ def execute_synced(
 def primary_code(error: BaseException) -> int:
     """Return SQLite's code of an error, without details; 0 for other errors."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+def corrupt(words: str) -> sqlite3.DatabaseError:
+    """Return an error for a file that is corrupt in a way that SQLite does not notice."""
+    error = sqlite3.DatabaseError(words)
+    error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+    return error
 
 
 def is_corrupt(error: sqlite3.DatabaseError) -> bool:

@@ -14,24 +14,21 @@ from ffprep.core.location import Location
 from ffprep.core.policy import Policy, RerunOptions, Retry
 from ffprep.core.spec import Spec
 from ffprep.errors import Kind, PhotoError
-from ffprep.ledger.ledger import (
-    BATCH_SIZE,
-    Entry,
-    Fingerprint,
-    Ledger,
-    Name,
-    Row,
-    decode_name,
-    encode_names,
-)
+from ffprep.ledger.ledger import BATCH_SIZE, Ledger
 from ffprep.ledger.rows import (
     CONVERTED,
     FAILED,
     NO_HASHES,
+    Entry,
+    Fingerprint,
     FinishedJob,
     Hashes,
+    Name,
     PendingJob,
+    Row,
+    decode_name,
     early_failure_entry,
+    encode_names,
     has_output_stamp,
     has_source_stamp,
     keep_output_columns,

@@ -11,7 +11,7 @@ from itertools import chain
 from typing import Any
 
 from ffprep.core.shard import Shard
-from ffprep.ledger.ledger import decode_name
+from ffprep.ledger.rows import decode_name
 from ffprep.system.processes import lives
 
 _MAX_RUNS = 5

@@ -12,13 +12,14 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 from ffprep.core.job import Status
 from ffprep.core.spec import Spec
 from ffprep.errors import EnvironmentFault
 from ffprep.ledger.database import (
     QUERY,
+    corrupt,
     database_error,
     database_errors,
     execute_synced,
@@ -28,41 +29,20 @@ from ffprep.ledger.database import (
     require_file,
     unmasked,
 )
+from ffprep.ledger.rows import (
+    Entry,
+    Fingerprint,
+    Name,
+    Row,
+    decode_name,
+    encode_name,
+    valid_entry,
+    valid_row,
+)
 from ffprep.system.files import make_own_folder
 
 BATCH_SIZE = 512
 """How many outputs one query looks for."""
-
-Name = str | bytes
-"""A name as SQLite stores it: see `encode_name`."""
-
-
-class Row(NamedTuple):
-    """What the ledger knows about one job. A tuple, because a run over a library makes millions.
-
-    `name` is the output's, `source` the whole path.
-    """
-
-    name: Name
-    source: Name
-    status: str
-    run: int
-    spec: int | None = None
-    source_bytes: int | None = None
-    source_mtime: int | None = None
-    output_bytes: int | None = None
-    output_mtime: int | None = None
-    source_hash: bytes | None = None
-    output_hash: bytes | None = None
-    tolerated: str = ""
-    width: int | None = None
-    height: int | None = None
-    kind: str | None = None
-    message: Name | None = None
-
-
-Fingerprint = tuple[Name, Name, int, int, int, int, int]
-"""Output, source, number of the Spec, bytes and mtime of source and output."""
 
 _COLUMNS = ", ".join(Row._fields)
 _FROM_JOBS = f"FROM jobs WHERE folder = ? AND name IN ({', '.join('?' * BATCH_SIZE)})"
@@ -78,15 +58,6 @@ _INSERT_RUN = (
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """A job's row, and the folder of its output, relative to the output folder."""
-
-    folder: str
-    row: Row
-    seconds: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
 class Conditions:
     """The conditions of a run: versions, output folder, and the limits under which photos fail.
 
@@ -99,23 +70,12 @@ class Conditions:
     output: str
 
 
-def encode_name(name: str) -> Name:
-    """Return a name, or a message with one in it, as the ledger stores it: text if it is UTF-8."""
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return os.fsencode(name)
-    return name
-
-
-def encode_names(names: Iterable[str]) -> list[Name]:
-    """Encode many names. Most are ASCII, which is quick to see."""
-    return [name if name.isascii() else encode_name(name) for name in names]
-
-
-def decode_name(value: Name) -> str:
-    """Return a stored name as a string."""
-    return os.fsdecode(value)
+def _order(key: tuple[Name, ...]) -> list[tuple[bool, bytes]]:
+    """Return what makes Python compare keys as SQLite does."""
+    return [
+        (isinstance(part, bytes), part if isinstance(part, bytes) else part.encode())
+        for part in key
+    ]
 
 
 class Ledger:
@@ -229,8 +189,9 @@ class Ledger:
     def _require_own(self, output: str) -> None:
         """Raise EnvironmentFault for another folder's ledger; a moved folder keeps its own."""
         last = self._database.execute("SELECT output FROM runs ORDER BY id DESC LIMIT 1").fetchone()
-        if last and not self._lies_in(output) and decode_name(last[0]) != output:
-            problem = f"the ledger {self.path} is that of {decode_name(last[0])}"
+        if last and not self._lies_in(output) and last[0] != encode_name(output):
+            whose = decode_name(last[0]) if isinstance(last[0], Name) else last[0]
+            problem = f"the ledger {self.path} is that of {whose}"
             raise EnvironmentFault(f"{problem}; choose another --ledger for {output}")
 
     def _lies_in(self, output: str) -> bool:
@@ -301,7 +262,8 @@ class Ledger:
         """
         with self._guarded():
             values = (encode_name(folder), *_padded(outputs))
-            return {row[:2]: Row._make(row) for row in self._database.execute(_FIND_ROWS, values)}
+            rows = map(valid_row, self._database.execute(_FIND_ROWS, values))
+            return {row[:2]: row for row in rows if row}
         return {}
 
     def record(self, entries: Iterable[Entry]) -> None:
@@ -345,10 +307,14 @@ class Ledger:
                     f"ORDER BY folder, name, source LIMIT {BATCH_SIZE}",
                     last,
                 ).fetchall()
+                if found and _order(found[-1][:3]) <= _order(last):
+                    found = []
+                    raise corrupt("its rows are not in order")
             if not found:
                 return
             for folder, *row in found:
-                yield Entry(decode_name(folder), Row._make(row))
+                if entry := valid_entry(folder, row):
+                    yield entry
             last = found[-1][:3]
 
     def count(self) -> int:

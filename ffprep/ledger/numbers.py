@@ -9,8 +9,8 @@ from typing import Protocol
 
 from ffprep.core.location import Location
 from ffprep.core.shard import Shard, part_of
-from ffprep.ledger.ledger import decode_name
 from ffprep.ledger.outputs import recorded
+from ffprep.ledger.rows import decode_name
 
 
 @dataclass(slots=True)

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from ffprep.core.location import Location
 from ffprep.core.shard import Shard
 from ffprep.errors import EnvironmentFault, PhotoError
-from ffprep.ledger.ledger import decode_name
+from ffprep.ledger.rows import decode_name
 from ffprep.ledger.shards import LedgerFile
 from ffprep.storage.protocol import storage_of
 from ffprep.system.files import FOLDER, is_url, real_folder

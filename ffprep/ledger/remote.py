@@ -14,7 +14,8 @@ from typing import Self
 
 from ffprep.core.location import Location
 from ffprep.errors import EnvironmentFault, FfprepError, Kind, PhotoError
-from ffprep.ledger.ledger import Entry, Ledger
+from ffprep.ledger.ledger import Ledger
+from ffprep.ledger.rows import Entry
 from ffprep.storage.protocol import Object, storage_of
 from ffprep.system.tempfiles import working_folder
 

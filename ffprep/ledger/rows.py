@@ -1,16 +1,114 @@
-"""Jobs before and after conversion, and how results become rows of the ledger."""
+"""Rows of the ledger: their names, jobs before and after conversion, and how results become rows.
+
+A ledger may have been written by a stranger: rows that ffprep does not write are ignored.
+"""
 
 import os
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ffprep.core.job import Job, Result, Status
 from ffprep.core.location import Location
-from ffprep.ledger.ledger import Entry, Ledger, Name, Row, encode_name
-from ffprep.system.files import FileStamp, real_path
+from ffprep.errors import Kind
+from ffprep.system.files import FOLDER, FileStamp, real_path
+
+if TYPE_CHECKING:
+    from ffprep.ledger.ledger import Ledger
 
 _HALF = 2**63
 CONVERTED, FAILED = Status.CONVERTED.value, Status.FAILED.value
+
+Name = str | bytes
+"""A name as SQLite stores it: see `encode_name`."""
+
+
+class Row(NamedTuple):
+    """What the ledger knows about one job. A tuple, because a run over a library makes millions.
+
+    `name` is the output's, `source` the whole path.
+    """
+
+    name: Name
+    source: Name
+    status: str
+    run: int
+    spec: int | None = None
+    source_bytes: int | None = None
+    source_mtime: int | None = None
+    output_bytes: int | None = None
+    output_mtime: int | None = None
+    source_hash: bytes | None = None
+    output_hash: bytes | None = None
+    tolerated: str = ""
+    width: int | None = None
+    height: int | None = None
+    kind: str | None = None
+    message: Name | None = None
+
+
+Fingerprint = tuple[Name, Name, int, int, int, int, int]
+"""Output, source, number of the Spec, bytes and mtime of source and output."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A job's row, and the folder of its output, relative to the output folder."""
+
+    folder: str
+    row: Row
+    seconds: float = 0.0
+
+
+def encode_name(name: str) -> Name:
+    """Return a name, or a message with one in it, as the ledger stores it: text if it is UTF-8.
+
+    A file has the same name in the ledger under every locale.
+    """
+    try:
+        data = os.fsencode(name)
+    except UnicodeEncodeError:  # a key in a store, or a message
+        data = name.encode(errors="replace")
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data
+
+
+def encode_names(names: Iterable[str]) -> list[Name]:
+    """Encode many names. Most are ASCII, which is quick to see."""
+    return [name if name.isascii() else encode_name(name) for name in names]
+
+
+def decode_name(value: Name) -> str:
+    """Return a stored name as a string."""
+    return os.fsdecode(value if isinstance(value, bytes) else value.encode())
+
+
+_TYPES: tuple[Any, ...] = tuple(Row.__annotations__.values())
+_KINDS = {kind.value for kind in Kind}
+
+
+def valid_row(values: Sequence[Any]) -> Row | None:
+    """Return a row that was read; None if ffprep does not write such rows: then it is ignored."""
+    if not all(map(isinstance, values, _TYPES)):
+        return None
+    row = Row._make(values)
+    if (row.status == Status.FAILED and row.kind not in _KINDS) or (row.width or 1) < 1:
+        return None
+    return row if _KINDS.issuperset(row.tolerated.split()) and (row.height or 1) > 0 else None
+
+
+def valid_entry(folder: Any, values: Sequence[Any]) -> Entry | None:
+    """Return an entry that was read; None unless its output is a file in the output folder."""
+    row = valid_row(values) if isinstance(folder, Name) else None
+    if row is None:
+        return None
+    folder, name = decode_name(folder), decode_name(row.name)
+    inside = not folder or (folder.endswith("/") and not folder.startswith("/"))
+    is_name = "/" not in name and (name or row.output_bytes is None)
+    odd = {"..", FOLDER}.intersection([*folder.split("/"), name]) or "\0" in folder + name
+    return Entry(folder, row) if inside and is_name and name != "." and not odd else None
 
 
 class Hashes(NamedTuple):
@@ -57,7 +155,7 @@ class FinishedJob:
     pending: PendingJob
     hashes: Hashes = NO_HASHES
 
-    def entry(self, ledger: Ledger) -> Entry:
+    def entry(self, ledger: "Ledger") -> Entry:
         """Return the job's new row."""
         result, pending = self.result, self.pending
         failure, source, output = result.failure, pending.stamp, result.stamp

@@ -8,7 +8,7 @@ from ffprep.core.job import Result
 from ffprep.core.location import location_of
 from ffprep.errors import Kind, PhotoError
 from ffprep.ledger.freshness import Freshness
-from ffprep.ledger.ledger import Entry, decode_name
+from ffprep.ledger.rows import Entry, decode_name
 from ffprep.library.plan import Plan
 from ffprep.storage.stamps import StampReader
 

@@ -26,7 +26,8 @@ from ffprep.core.job import LocalJob
 from ffprep.core.policy import Policy
 from ffprep.core.spec import Spec
 from ffprep.image.probe import verify
-from ffprep.ledger.ledger import Conditions, Entry, Ledger, Row
+from ffprep.ledger.ledger import Conditions, Ledger
+from ffprep.ledger.rows import Entry, Row
 from ffprep.system.processes import LARGE
 from scripts.bench.meter import measure
 from scripts.bench.peers import HEIGHT, WIDTH

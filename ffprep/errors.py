@@ -101,7 +101,26 @@ class Unreadable(PhotoError):
 
 
 class Killed(PhotoError):
-    """The process of a photo was killed from outside, maybe for lack of memory: try again."""
+    """The process of a photo was ended or stopped from outside: try again."""
+
+    @property
+    def is_doubtful(self) -> bool:
+        """As PhotoError's: the next process may come to its end."""
+        return True
+
+
+class LimitReached(Killed):
+    """A photo needs more than a limit allows that this process inherited, such as `ulimit -v`."""
+
+    def __init__(self, limit: str, what: str) -> None:
+        advice = f"this process has inherited the limit {limit}; raise it and run again"
+        super().__init__(Kind.IO, f"{what}: {advice}")
+        self.limit = limit
+
+    @property
+    def is_doubtful(self) -> bool:
+        """As PhotoError's: the limit stays."""
+        return False
 
 
 class Interrupted(FfprepError):

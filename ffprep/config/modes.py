@@ -215,10 +215,15 @@ def describe_refusal(mode: Mode, complaint: str) -> str:
     name = named[2] if named else next(filter(None, match.groups()), None) if match else None
     index = next((i for i, step in enumerate(mode.steps) if step.filter == name), None)
     place: toml.KeyPath = ("step", index) if index is not None else ()
-    reason = re.sub(r"\[[^]]*\] ", "", complaint)
     try:
         line = toml.read(Path(mode.path)).line(*place, option or "filter")
     except EnvironmentFault:
         line = 1
     what = ": ".join(part for part in (name, option) if part)
-    return f"mode file {mode.path}:{line}: {what + ': ' if what else ''}FFmpeg refuses it: {reason}"
+    where = f"mode file {mode.path}:{line}: {what + ': ' if what else ''}"
+    return f"{where}FFmpeg refuses it: {reason(complaint)}"
+
+
+def reason(complaint: str) -> str:
+    """Return what FFmpeg complains of, without where in its program."""
+    return re.sub(r"\[[^]]*\] ", "", complaint)

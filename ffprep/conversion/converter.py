@@ -26,9 +26,9 @@ from ffprep.errors import Kind, PhotoError
 from ffprep.image.sandbox import DecoderPool
 from ffprep.system.files import FileStamp
 from ffprep.system.processes import LARGE, Processes
-from ffprep.system.tempfiles import temporary_beside, temporary_folder
+from ffprep.system.tempfiles import disk_full, temporary_beside, temporary_folder
 
-_POLL_SECONDS = 0.03
+_POLL_SECONDS, _LONGEST_POLL_SECONDS = 0.03, 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,11 +167,14 @@ class Converter:
 
         A stream without progress is ended.
         """
-        done, last_progress = 0, time.perf_counter()
+        done, idle = 0, 0.0
         with self.transcoder.started(job, argv) as running:
             ended = False
             while done < len(entries):
+                before = time.perf_counter()
                 ended = ended or running.wait(_POLL_SECONDS)
+                # While this process is stopped, its children may be stopped too.
+                idle += min(time.perf_counter() - before, _LONGEST_POLL_SECONDS)
                 if ended:
                     running.finish()
                 written = [i for i in range(done, len(entries)) if size_of(entries[i][1]) > 0]
@@ -184,10 +187,11 @@ class Converter:
                     photo, temporary = entries[number]
                     whole = is_whole(log, number, photo.picture, temporary)
                     yield number, whole and not log.may_complain_about(number)
-                    done, last_progress = number + 1, time.perf_counter()
-                if time.perf_counter() - last_progress > self.policy.timeout:
+                    done, idle = number + 1, 0.0
+                if idle > self.policy.timeout:
                     running.kill()
-        self.transcoder.require_working(job, ffmpeg_log.read(running.log))
+        if ffmpeg_log.read(running.log).disk_full:
+            raise disk_full(job.output)
 
     def _finish(self, photo: Photo, temporary: Path, share: float) -> Result | None:
         """Complete, verify and publish an output of a stream; None if that fails.

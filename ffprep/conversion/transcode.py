@@ -15,10 +15,9 @@ A stream shares these steps, except the call of ffmpeg (`converter`).
 """
 
 import os
-import signal
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -33,10 +32,10 @@ from ffprep.core.image_info import ImageInfo
 from ffprep.core.job import Caveat, LocalJob, Result, Status
 from ffprep.core.policy import Policy
 from ffprep.core.spec import LOWEST_QUALITY, Spec
-from ffprep.errors import EnvironmentFault, Killed, Kind, PhotoError
+from ffprep.errors import EnvironmentFault, Killed, Kind, PhotoError, reason
 from ffprep.image.pillow import out_of_memory
 from ffprep.image.probe import verify
-from ffprep.image.sandbox import DecoderPool
+from ffprep.image.sandbox import FOR_LACK_OF_MEMORY, DecoderPool
 from ffprep.system.files import FileStamp, read_whole
 from ffprep.system.processes import Limits, Processes, Running
 from ffprep.system.tempfiles import (
@@ -108,7 +107,7 @@ class Transcoder:
                     caveats += self._lower_quality(photo, output)
                 return self.verify_and_publish(photo, output, caveats, started)
         except PhotoError as error:
-            raise self._whose_fault(photo.job, error) from None
+            raise self._whose_fault(photo, error) from None
 
     def failed(self, job: LocalJob, error: Exception, started: float) -> Result:
         """Return the Result of a job whose first attempt raised `error`.
@@ -187,47 +186,59 @@ class Transcoder:
         with self.started(job, argv, data) as running:
             status = running.wait_at_most(self.policy.timeout)
         if status is None:
-            words = f"converting it took more than {self.policy.timeout:g} s; raise --timeout"
-            raise PhotoError(Kind.TIMEOUT, words)
+            words = f"converting it took more than {self.policy.timeout:g} s"
+            if running.waited:
+                raise Killed(Kind.TIMEOUT, f"{words}, mostly waiting; run again")
+            raise PhotoError(Kind.TIMEOUT, f"{words}; raise --timeout")
         log = ffmpeg_log.read(running.log)
         self.require_working(job, log)
         if log.out_of_memory:
             raise out_of_memory()
-        if status == -signal.SIGKILL:
-            words = "ffmpeg was killed (signal 9), perhaps for lack of memory; run again"
-            raise Killed(Kind.DAMAGED, words)
-        if status < 0 and not log.no_frames:
-            words = f"ffmpeg crashed on it (signal {-status}); restore it from a backup"
-            raise PhotoError(Kind.DAMAGED, words)
+        if status < 0:
+            self._require_no_signal(job, -status, log)
         return log
+
+    def _require_no_signal(self, job: LocalJob, number: int, log: DecoderLog) -> None:
+        """Raise the PhotoError of an ffmpeg that was ended by a signal."""
+        from ffprep.system.limits import ended_from_outside
+
+        if outside := ended_from_outside("ffmpeg", number, self.limits(job.spec)):
+            raise outside
+        if not log.no_frames:
+            words = f"ffmpeg crashed on it (signal {number}); restore it from a backup"
+            raise PhotoError(Kind.DAMAGED, words)
+
+    def limits(self, spec: Spec, fed: bool = False) -> Limits:
+        """Return the limits of an ffmpeg; it has less memory if it is `fed` by a decoder."""
+        frame = spec.size.pixels
+        share = _SHARE_IF_FED if fed else 1.0
+        memory = int(self.policy.max_memory * share) + _MEMORY_A_PIXEL * frame
+        return Limits(memory, _OTHER_BYTES + _BYTES_A_PIXEL * frame)
 
     @contextmanager
     def started(
         self, job: LocalJob, argv: list[str], data: Iterable[bytes] | None = None
     ) -> Iterator[Running]:
         """Start ffmpeg under limits. Raises EnvironmentFault if it cannot be started."""
-        frame = job.spec.size.pixels
-        share = 1.0 if data is None else _SHARE_IF_FED
-        memory = int(self.policy.max_memory * share) + _MEMORY_A_PIXEL * frame
-        limits = Limits(memory, _OTHER_BYTES + _BYTES_A_PIXEL * frame)
-        try:
-            with self.processes.start(argv, limits, data) as running:
-                yield running
-        except OSError as error:
-            words = f"{self.binary.path} cannot be started: {error.strerror}"
-            raise EnvironmentFault(words) from None
+        limits = self.limits(job.spec, fed=data is not None)
+        with ExitStack() as stack:
+            try:
+                running = stack.enter_context(self.processes.start(argv, limits, data))
+            except OSError as error:
+                from ffprep.system.limits import advice
+
+                words = f"{self.binary.path} cannot be started: {reason(error)}{advice(error)}"
+                raise EnvironmentFault(words) from None
+            yield running
 
     def require_working(self, job: LocalJob, log: DecoderLog) -> None:
-        """Raise EnvironmentFault for a failure that is not a photo's fault."""
-        if log.missing_part:
-            raise EnvironmentFault(
-                f"{self.binary.path} lacks the {log.missing_part} that ffprep needs; "
-                "leave out --ffmpeg and FFPREP_FFMPEG to use the embedded one"
-            )
-        if log.graph_fault:
-            raise EnvironmentFault(modes.describe_refusal(job.spec.mode, log.graph_fault))
+        """Raise the error of a graph that FFmpeg refused, EnvironmentFault for a full disk."""
         if log.disk_full:
             raise disk_full(job.output)
+        if log.missing_part or log.graph_fault:
+            from ffprep.conversion.drawn_picture import refusal
+
+            raise refusal(self, job, log)
 
     def _encode_by_pillow(self, photo: Photo, output: Path, log: DecoderLog | None) -> str | None:
         """Decode with Pillow, encode with ffmpeg; return what shows that a part is missing, if any.
@@ -252,8 +263,7 @@ class Transcoder:
         """Encode the pixels that Pillow has decoded."""
         with self.decoders.decoded(job.source, picture, strict) as (raw, pixels):
             log = self._transcode(job, raw, output, pixels)
-        if not pixels.complete:
-            raise PhotoError(Kind.DAMAGED, "the decoder crashed on it; restore it from a backup")
+        pixels.require_complete()
         if not is_whole(log, 0, raw, output):
             require_writable(output, job.output)
             last = log.errors[-1] if log.errors else "it logged no error"
@@ -335,8 +345,13 @@ class Transcoder:
             source_hash=source_hash,
         )
 
-    def _whose_fault(self, job: LocalJob, error: PhotoError) -> PhotoError:
+    def _whose_fault(self, photo: Photo, error: PhotoError) -> PhotoError:
         """Return the error to report: a user's own mode or ffmpeg is not a bug of ffprep."""
+        job = photo.job
+        if error.kind in FOR_LACK_OF_MEMORY:
+            from ffprep.conversion.drawn_picture import cause
+
+            error = cause(self, job, photo.picture, error)
         if error.kind is not Kind.INTERNAL:
             return error
         if not modes.is_shipped(job.spec.mode):

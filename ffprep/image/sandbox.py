@@ -11,18 +11,27 @@ import sys
 import threading
 import weakref
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import PIL
 
 import ffprep.version
+from ffprep.core.geometry import Size
 from ffprep.core.image_info import ImageInfo
 from ffprep.core.policy import Policy
-from ffprep.errors import EnvironmentFault, Kind, PhotoError, Unreadable
+from ffprep.errors import (
+    EnvironmentFault,
+    Killed,
+    Kind,
+    LimitReached,
+    PhotoError,
+    Unreadable,
+    reason,
+)
 from ffprep.image.probe import Extras, NeedsSandbox, probe
-from ffprep.system.processes import Limits, Processes, timer
+from ffprep.system.processes import Limits, Processes
 
 if TYPE_CHECKING:
     from ffprep.core.decoder_log import DecoderLog
@@ -67,6 +76,10 @@ def _argv() -> list[str]:
     return [python, "-P", "-c", _START, *folders]
 
 
+FOR_LACK_OF_MEMORY = frozenset({Kind.DAMAGED, Kind.UNSUPPORTED, Kind.TOO_LARGE, Kind.INTERNAL})
+"""How a photo may fail whose decoder is refused memory: not every decoder says why."""
+
+
 class Crashed(PhotoError):
     """The worker ended before it had answered."""
 
@@ -80,15 +93,17 @@ class Decoder:
     def __init__(self, processes: Processes, limits: Limits, timeout: float) -> None:
         self._stack = ExitStack()
         self._timeout = timeout
+        self._limits = limits
         argv = _argv()
         self._python = argv[0]
         try:
             self._running = self._stack.enter_context(processes.start(argv, limits, talks=True))
         except OSError as error:
-            raise EnvironmentFault(
-                f"{self._python} cannot be started: {error.strerror}; "
-                "name a Python that has ffprep in FFPREP_PYTHON"
-            ) from None
+            from ffprep.system.limits import advice
+
+            todo = advice(error) or "; name a Python that has ffprep in FFPREP_PYTHON"
+            words = f"{self._python} cannot be started: {reason(error)}{todo}"
+            raise EnvironmentFault(words) from None
         self.busy = False
         self.served = False
 
@@ -98,7 +113,7 @@ class Decoder:
         Raises what the function raises, and PhotoError if the worker crashes or takes too long.
         """
         self.busy = True
-        deadline = timer(self._timeout, self._running.kill)
+        deadline = self._running.kill_after(self._timeout)
         stdin, stdout = self._running.stdin, self._running.stdout
         try:
             pickle.dump((name, arguments), stdin)
@@ -107,10 +122,9 @@ class Decoder:
         except (OSError, EOFError, pickle.UnpicklingError):
             answer = None
         finally:
-            late = not deadline.is_alive()
             deadline.cancel()
         if answer is None:
-            raise self._failure(late)
+            raise self._late() if deadline.acted else self.failure()
         value, error = answer
         self.busy = more and error is None
         self.served = True
@@ -119,17 +133,26 @@ class Decoder:
             raise (Unreadable if kind is Kind.IO else PhotoError)(kind, message)
         return value
 
-    def _failure(self, late: bool) -> PhotoError:
-        """Return why there is no answer. Raises EnvironmentFault if it is not the photo's fault."""
-        if late:
-            words = f"decoding it took more than {self._timeout:g} s; raise --timeout"
-            return PhotoError(Kind.TIMEOUT, words)
-        if self._running.wait(1) and self._running.status == _NO_IMPORT:
-            self.close()  # so that the rest of its log is read
+    def _late(self) -> PhotoError:
+        words = f"decoding it took more than {self._timeout:g} s"
+        if self._running.waited:
+            return Killed(Kind.TIMEOUT, f"{words}, mostly waiting; run again")
+        return PhotoError(Kind.TIMEOUT, f"{words}; raise --timeout")
+
+    def failure(self) -> PhotoError:
+        """Return why an answer broke off. Raises EnvironmentFault if no photo is to blame."""
+        status = self._running.status if self._running.wait(1) else None
+        self.close()  # so that the rest of its log is read
+        if status == _NO_IMPORT:
             raise EnvironmentFault(
                 f"{self._python} cannot decode pictures: {self._running.log.strip()}; "
                 "name a Python that has ffprep in FFPREP_PYTHON"
             )
+        if status is not None and status < 0:
+            from ffprep.system.limits import ended_from_outside
+
+            if outside := ended_from_outside("its decoder", -status, self._limits):
+                return outside
         return Crashed(Kind.DAMAGED, "the decoder crashed on it; restore it from a backup")
 
     def read(self, count: int) -> bytes:
@@ -142,7 +165,7 @@ class Decoder:
 
 
 class Pixels:
-    """The pixels that a worker sends after its answer; `complete` once all of them were read."""
+    """The pixels that a worker sends after its answer."""
 
     def __init__(self, decoder: Decoder, size: int) -> None:
         self._decoder, self._left = decoder, size
@@ -153,10 +176,10 @@ class Pixels:
             self._decoder.busy = self._left > 0
             yield part
 
-    @property
-    def complete(self) -> bool:
-        """Whether nothing is missing."""
-        return self._left == 0
+    def require_complete(self) -> None:
+        """Raise PhotoError if some are missing."""
+        if self._left:
+            raise self._decoder.failure()
 
 
 class DecoderPool:
@@ -264,18 +287,46 @@ class DecoderPool:
     ) -> tuple[Decoder, Any]:
         """Return a decoder, reserved as long as the stack is open, and its answer.
 
-        A failure that an earlier photo may have caused, by leaving little memory or a broken one,
-        is tried again with a fresh decoder.
+        A failure of a decoder that has served others is tried again with a fresh one: an earlier
+        photo may have caused it, by leaving little memory or a broken one, or a signal between two.
         """
         decoder = stack.enter_context(self._reserved())
         used = decoder.served
         try:
             return decoder, decoder.call(name, *arguments, more=more)
         except PhotoError as error:
-            if not used or not (isinstance(error, Crashed) or error.kind is Kind.TOO_LARGE):
-                raise
+            again = isinstance(error, Crashed | Killed) or error.kind is Kind.TOO_LARGE
+            if not (used and again):
+                raise self._cause(error, *arguments) from None
         decoder = stack.enter_context(self._reserved(fresh=True))
-        return decoder, decoder.call(name, *arguments, more=more)
+        try:
+            return decoder, decoder.call(name, *arguments, more=more)
+        except PhotoError as error:
+            raise self._cause(error, *arguments) from None
+
+    def _cause(self, error: PhotoError, *arguments: object) -> PhotoError:
+        """Return the error, or that of a limit of memory which this process has inherited.
+
+        Raises EnvironmentFault if no picture can be decoded under that limit.
+        """
+        from ffprep.system import limits
+
+        limit = limits.memory_limit(self._options[1].memory)
+        if not limit or error.kind not in FOR_LACK_OF_MEMORY or isinstance(error, Killed):
+            return error
+        sizes = (argument.stored for argument in arguments if isinstance(argument, ImageInfo))
+        if self._decodes_drawn(next(sizes, Size(1600, 1200))):
+            return error
+        if not self._decodes_drawn(Size(64, 64)):
+            raise limits.too_low(limit)
+        return LimitReached(limit, f"decoding it failed ({error})")
+
+    def _decodes_drawn(self, size: Size) -> bool:
+        """Return whether a fresh decoder can decode a picture of this size, drawn by ffprep."""
+        with self._reserved(fresh=True) as decoder, suppress(PhotoError):
+            decoder.call("draw_and_decode", size)
+            return True
+        return False
 
     @contextmanager
     def _reserved(self, fresh: bool = False) -> Iterator[Decoder]:

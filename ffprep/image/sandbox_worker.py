@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import IO, Any
 
+from ffprep.core.geometry import Size
 from ffprep.core.image_info import ImageInfo
 from ffprep.errors import Kind, PhotoError
 
@@ -32,6 +33,7 @@ def main() -> None:
             integrity.hidden_damage,
             metadata.read_rights,
             colour.to_srgb,
+            draw_and_decode,
         )
     }
     warnings.filterwarnings("ignore", module="PIL")
@@ -51,6 +53,20 @@ def main() -> None:
         except Exception as error:  # a bug, reported as such
             _send(sink, (None, (Kind.INTERNAL, f"{type(error).__name__}: {error}")))
         sink.flush()
+
+
+def draw_and_decode(size: Size) -> None:
+    """Draw a picture, and encode and decode it; it has twice the pixels, as decoders differ."""
+    from io import BytesIO
+
+    from PIL import Image
+
+    longest = 16383  # of a WebP
+    pair = min(2 * size.width, longest), min(size.height, longest)
+    file = BytesIO()
+    Image.linear_gradient("L").resize(pair).convert("RGB").save(file, "WEBP", method=0)
+    with Image.open(file, formats=["WEBP"]) as image:
+        image.load()
 
 
 def _requests(source: IO[bytes]) -> Iterator[tuple[str, tuple[Any, ...]]]:

@@ -12,7 +12,8 @@ from queue import Empty, SimpleQueue
 from threading import Event, main_thread
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from ffprep.errors import EnvironmentFault, ProgramExiting
+from ffprep.errors import ProgramExiting
+from ffprep.system.processes import no_threads, require_room_for_thread
 
 if TYPE_CHECKING:
     from ffprep.system.jobserver import Jobserver
@@ -281,15 +282,14 @@ class _Threads(_Pool[Outcome]):
     def _start(
         self, task: _Task[Outcome], work: Callable[[Chunk], Iterable[Outcome]], chunk: Chunk
     ) -> "Future[Iterable[Outcome] | None]":
+        require_room_for_thread()
         try:
             return self.executor.submit(self._run, task, work, chunk)
         except RuntimeError as error:
             # Python refuses threads a little before the main thread counts as ended.
             if "interpreter shutdown" in str(error) or not main_thread().is_alive():
                 raise ProgramExiting("the program is exiting; no further photo begins") from None
-            raise EnvironmentFault(
-                "cannot start a thread; raise the limit of processes (ulimit -u)"
-            ) from None
+            raise no_threads() from None
 
     def _run(
         self, task: _Task[Outcome], work: Callable[[Chunk], Iterable[Outcome]], chunk: Chunk

@@ -1,14 +1,17 @@
 """Child processes: start, limit and kill them. No other module starts any."""
 
 import contextlib
-import errno
+import math
 import os
 import signal
 import subprocess
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import IO, Any
+
+from ffprep.errors import EnvironmentFault
 
 try:
     import resource
@@ -16,6 +19,12 @@ except ImportError:  # not on Windows
     resource = None  # type: ignore[assignment]
 
 _LOG_LIMIT = 1 << 20
+
+# The stack of a thread, what it allocates when it begins, and some for the others.
+_THREAD_ROOM = 24 << 20
+
+# A child that has used a smaller share of its time on a CPU has not worked on its photo.
+_WORKING = 0.5
 
 LARGE = 40_000_000
 """The number of pixels from which a picture is large. Large ones are decoded one at a time."""
@@ -61,9 +70,11 @@ class Limits:
             resource.RLIMIT_CORE: 0,
         }
         for what, size in sizes.items():
-            # The process may have ended, or have lower limits already.
+            # The process may have ended. A lower limit that it has inherited stays.
             with contextlib.suppress(OSError, ValueError, OverflowError):
-                resource.prlimit(pid, what, (size, size))
+                hard = resource.getrlimit(what)[1]
+                least = size if hard == resource.RLIM_INFINITY else min(size, hard)
+                resource.prlimit(pid, what, (least, least))
 
 
 def answer(argv: Sequence[str], seconds: float) -> str:
@@ -102,18 +113,75 @@ def started(pid: int) -> str:
         return ""
 
 
-def timer(seconds: float, act: Callable[[], None]) -> threading.Timer:
-    """Start a timer. Raises OSError if no thread can be started."""
-    made = threading.Timer(seconds, act)
+class Timer(threading.Thread):
+    """Calls `act` after `seconds`, unless it is cancelled before. It has `acted` then.
+
+    Time in which this process did not run, stopped or on a frozen machine, does not count: a child
+    has often not run either.
+    """
+
+    def __init__(self, seconds: float, act: Callable[[], None]) -> None:
+        super().__init__(daemon=True)
+        self._steps = max(1, math.ceil(seconds))
+        self._step, self._act = seconds / self._steps, act
+        self._cancelled = threading.Event()
+        self.acted = False
+        start_thread(self)
+
+    def run(self) -> None:
+        """Wait in steps: while this process is stopped, only one of them passes."""
+        for _ in range(self._steps):
+            if self._cancelled.wait(self._step):
+                return
+        self.acted = True
+        self._act()
+
+    def cancel(self) -> None:
+        """Do not call `act` any more."""
+        self._cancelled.set()
+
+
+def start_thread(thread: threading.Thread) -> None:
+    """Start a thread. Raises EnvironmentFault if the system refuses it."""
+    require_room_for_thread()
     try:
-        made.start()
+        thread.start()
     except RuntimeError:
-        raise _no_threads() from None
-    return made
+        raise no_threads() from None
 
 
-def _no_threads() -> OSError:
-    return OSError(errno.EAGAIN, "cannot start a thread; raise the limit of processes (ulimit -u)")
+def require_room_for_thread() -> None:
+    """Raise EnvironmentFault if a limit leaves no memory for one more thread.
+
+    Python waits for ever for a thread that gets no memory when it begins.
+    """
+    if not _memory_is_limited():
+        return
+    import mmap
+
+    try:
+        mmap.mmap(-1, _THREAD_ROOM).close()
+    except (OSError, MemoryError):
+        raise no_threads() from None
+
+
+@cache
+def _memory_is_limited() -> bool:
+    """Return whether this process inherited a limit; if so, make new threads small."""
+    if resource is None:
+        return False
+    which = (resource.RLIMIT_AS, resource.RLIMIT_DATA)
+    limited = any(resource.getrlimit(each)[0] != resource.RLIM_INFINITY for each in which)
+    if limited:
+        threading.stack_size(1 << 20)
+    return limited
+
+
+def no_threads() -> EnvironmentFault:
+    """Return the error for a thread that the system refuses."""
+    from ffprep.system.limits import thread_limit
+
+    return EnvironmentFault(f"cannot start a thread; raise the limit ({thread_limit()})")
 
 
 class Running:
@@ -141,6 +209,8 @@ class Running:
         )
         if limits:
             limits.impose(self._child.pid)
+        self.waited = False
+        """Whether it had used little of its time, when that was over: it was stopped, or waited."""
         self._log = bytearray()
         self._pipe_threads = [
             threading.Thread(target=_drain, args=(self._child.stderr, self._log), daemon=True)
@@ -150,11 +220,11 @@ class Running:
             self._pipe_threads.append(feed)
         try:
             for thread in self._pipe_threads:
-                thread.start()
-        except RuntimeError:
+                start_thread(thread)
+        except EnvironmentFault:
             self._child.kill()
             self._child.wait()
-            raise _no_threads() from None
+            raise
 
     @property
     def stdin(self) -> IO[bytes]:
@@ -191,18 +261,22 @@ class Running:
 
         Uses a timer instead of polling, which is twice as fast for small photos.
         """
-        late = threading.Event()
-
-        def end() -> None:
-            late.set()
-            self.kill()
-
-        overdue = timer(seconds, end)
+        overdue = self.kill_after(seconds)
         try:
             status = self._child.wait()
         finally:  # after Ctrl-C, a timer that is left would delay the end of the program
             overdue.cancel()
-        return None if late.is_set() else status
+        return None if overdue.acted and status == -signal.SIGKILL else status
+
+    def kill_after(self, seconds: float) -> Timer:
+        """Start a timer that kills it, and notes before whether it has only waited."""
+
+        def end() -> None:
+            used = _cpu_seconds(self._child.pid)
+            self.waited = used is not None and used < seconds * _WORKING
+            self.kill()
+
+        return Timer(seconds, end)
 
     def kill(self) -> None:
         """Kill it and its process group."""
@@ -219,6 +293,16 @@ class Running:
             if pipe and not self._pipe_threads[1:]:  # else the feeder closes it
                 with contextlib.suppress(OSError):
                     pipe.close()
+
+
+def _cpu_seconds(pid: int) -> float | None:
+    """Return the CPU time of a process and of its children that have ended; None if unknown."""
+    try:
+        with open(f"/proc/{pid}/stat") as file:  # the name, in parentheses, may contain anything
+            fields = file.read().rpartition(")")[2].split()
+        return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+    except (OSError, IndexError, ValueError):
+        return None
 
 
 class Processes:

@@ -26,9 +26,10 @@ from tests.support.processes import until_ended
 
 pytestmark = pytest.mark.slow
 
-SIGNALS = ["SEGV", "ABRT", "KILL", "BUS", "FPE", "ILL"]
+CRASHES = dict.fromkeys(["SEGV", "ABRT", "BUS", "FPE", "ILL"], Kind.DAMAGED)
+SIGNALS = CRASHES | dict.fromkeys(["KILL", "TERM", "HUP", "XCPU", "XFSZ"], Kind.IO)
 FRAME = '"[Parsed_showinfo_0 @ 0x7f] [info] n:   0 pts: 0 fmt:x s:90x70 i:P"'
-ALONE = {signal: (f"kill -{signal} $$", Kind.DAMAGED) for signal in SIGNALS} | {
+ALONE = {signal: (f"kill -{signal} $$", kind) for signal, kind in SIGNALS.items()} | {
     "hang": ("sleep 600", Kind.TIMEOUT),
     "deaf": ("trap '' TERM INT HUP; while :; do sleep 1; done", Kind.TIMEOUT),
     "chatter": ("while :; do echo '[mjpeg @ 0x1] [error] overread 8'; done >&2", Kind.TIMEOUT),

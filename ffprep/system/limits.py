@@ -1,0 +1,94 @@
+"""Limits that this process inherited, and ends of child processes that are no photo's fault.
+
+A shell (ulimit), systemd or a batch system sets limits, and children inherit them. Imported only
+after a failure.
+"""
+
+import errno
+import signal
+
+from ffprep.errors import EnvironmentFault, Killed, Kind, LimitReached
+from ffprep.system.processes import Limits
+
+try:
+    import resource
+except ImportError:  # not on Windows
+    resource = None  # type: ignore[assignment]
+
+# Signals that a program sends to itself, or the processor for it. Others come from outside.
+_OWN = frozenset(
+    getattr(signal, f"SIG{name}", None) for name in ("SEGV", "ABRT", "BUS", "ILL", "FPE", "TRAP")
+)
+
+
+def memory_limit(needed: float) -> str:
+    """Return the inherited limit below the memory that a child may need, as `ulimit` names it.
+
+    "" if there is none. Address space is more than memory in use: any limit of it may be too low.
+    """
+    return _limit("AS", "v", 1024) or _limit("DATA", "d", 1024, needed)
+
+
+def file_limit(needed: float) -> str:
+    """Return the inherited limit below the size that a child's file may have; "" if none."""
+    return _limit("FSIZE", "f", 1024, needed)
+
+
+def thread_limit() -> str:
+    """Return the inherited limits that may prevent a thread, joined by `or`."""
+    found = (memory_limit(float("inf")), _limit("NPROC", "u", 1) or "ulimit -u")
+    return " or ".join(filter(None, found))
+
+
+def open_files_limit() -> str:
+    """Return the inherited limit of open files."""
+    return _limit("NOFILE", "n", 1) or "ulimit -n"
+
+
+def advice(error: OSError) -> str:
+    """Return what to do about a refusal to start a process: "; raise the limit (ulimit -u 20)"."""
+    by_number = {
+        errno.EAGAIN: thread_limit(),
+        errno.ENOMEM: memory_limit(float("inf")),
+        errno.EMFILE: open_files_limit(),
+    }
+    limit = by_number.get(error.errno or 0)
+    return f"; raise the limit ({limit})" if limit else ""
+
+
+def too_low(limit: str) -> EnvironmentFault:
+    """Return the error of a limit under which not even a small picture can be converted."""
+    return EnvironmentFault(
+        f"no picture can be converted under the limit {limit}, which this process has inherited; "
+        "raise it and run again"
+    )
+
+
+def _limit(name: str, option: str, unit: int, needed: float = float("inf")) -> str:
+    """Return a limit below `needed`. A child's own limits replace the soft ones where they can."""
+    if resource is None or not hasattr(resource, f"RLIMIT_{name}"):
+        return ""
+    soft, hard = resource.getrlimit(getattr(resource, f"RLIMIT_{name}"))
+    limit = hard if name in ("DATA", "FSIZE") else soft
+    if limit == resource.RLIM_INFINITY or limit >= needed:
+        return ""
+    return f"ulimit -{option} {limit // unit}"
+
+
+def ended_from_outside(program: str, number: int, own: Limits) -> Killed | None:
+    """Return the error of a child that a signal ended; None if a photo may have caused that.
+
+    `own` are the limits that ffprep set.
+    """
+    if number in _OWN:
+        return None
+    limit = ""
+    if number == getattr(signal, "SIGXFSZ", None):
+        limit = file_limit(own.file)
+    elif number in (signal.SIGKILL, getattr(signal, "SIGXCPU", None)):
+        limit = _limit("CPU", "t", 1)
+    if limit:
+        return LimitReached(limit, f"{program} was ended (signal {number})")
+    cause = ", perhaps for lack of memory" if number == signal.SIGKILL else ""
+    words = f"{program} was ended from outside (signal {number}{cause}); run again"
+    return Killed(Kind.IO, words)

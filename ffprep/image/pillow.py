@@ -141,7 +141,7 @@ def pillow_errors(format: Format) -> Iterator[None]:
         words = f"claims more pixels than any photo has ({error}); restore it from a backup"
         raise PhotoError(Kind.TOO_LARGE, words) from None
     except Exception as error:  # Pillow's parsers raise whatever they stumble over
-        if failure := _system_error(error):
+        if failure := system_error(error):
             raise read_error(failure) from None
         message = " ".join(str(error).split())  # libheif adds line breaks
         if isinstance(error, KeyError) and format.name == "tiff":  # the number of a compression
@@ -155,7 +155,7 @@ def pillow_errors(format: Format) -> Iterator[None]:
         raise PhotoError(Kind.DAMAGED, words) from None
 
 
-def _system_error(error: BaseException | None) -> OSError | None:
+def system_error(error: BaseException | None) -> OSError | None:
     """Return the error of reading that led to an error, if any."""
     while error:
         if isinstance(error, OSError) and error.errno:

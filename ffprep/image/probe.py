@@ -17,9 +17,9 @@ from ffprep.core.formats import HEAD_BYTES, Format, sniff
 from ffprep.core.geometry import Size
 from ffprep.core.image_info import Cicp, ImageInfo, Profile
 from ffprep.core.spec import Spec
-from ffprep.errors import Kind, PhotoError
+from ffprep.errors import Kind, PhotoError, reason
 from ffprep.image.chunks import has_ordinary_header, iso_boxes, png_chunk
-from ffprep.image.pillow import open_as, opened, opened_as
+from ffprep.image.pillow import open_as, opened, opened_as, system_error
 from ffprep.system.files import open_regular
 
 _ORIENTATION, _EXIF, _GPS, _IPTC, _PHOTOSHOP = 0x0112, 0x8769, 0x8825, 0x83BB, 0x8649
@@ -200,6 +200,9 @@ def verify(path: Path, spec: Spec) -> Size:
                 size = Size(*image.size)
                 image.load()
         except Exception as error:  # Pillow's parsers raise whatever they stumble over
+            if failure := system_error(error):
+                words = f"the output cannot be read again: {reason(failure)}"
+                raise PhotoError(Kind.IO, f"{words}; check the disk of OUT") from None
             words = f"the output cannot be decoded again: {error}"
             raise PhotoError(Kind.INTERNAL, words) from None
     if size != spec.size:

@@ -169,10 +169,10 @@ class Inspection:
 
             def work(found: FoundPhoto) -> Iterator[Finding]:
                 if isinstance(found, LocalPhoto):
-                    yield inspect_one(found, decoders)
+                    yield self._inspect(found, decoders, inspect_one)
                     return
                 with local(found) as copy:
-                    finding = inspect_one(copy, decoders)
+                    finding = self._inspect(copy, decoders, inspect_one)
                 sidecar = found.path.parent / (found.path.name + SIDECAR)
                 yield replace(
                     finding, path=found.path, sidecar=sidecar if finding.sidecar else None
@@ -185,6 +185,31 @@ class Inspection:
                 ordered=True,
                 stop=StopRules(lambda: processes.stopped, processes.stop),
             )
+
+    def _inspect(
+        self,
+        found: LocalPhoto,
+        decoders: DecoderPool,
+        inspect_one: Callable[[LocalPhoto, DecoderPool], Finding],
+    ) -> Finding:
+        """Return the Finding of one picture; a second reading confirms that it is damaged."""
+        finding = inspect_one(found, decoders)
+        if finding.error is None or found.error or not finding.error.is_doubtful:
+            return finding
+        from ffprep.image.second_reading import second_reading
+
+        def attempt() -> Finding:
+            with DecoderPool(self.processes, self.policy) as fresh:
+                again = inspect_one(found, fresh)
+            if again.error:
+                raise again.error
+            return again
+
+        try:
+            return second_reading(found.path, found.place, finding.error, attempt)
+        except PhotoError as error:
+            broken = (f"{error.kind}: {error}",) if finding.broken else ()
+            return replace(finding, error=error, broken=broken)
 
     @contextmanager
     def _photos(self) -> Iterator[tuple[Iterable[FoundPhoto], _LocalCopy]]:

@@ -14,7 +14,7 @@ from ffprep.core.target import Target, check
 from ffprep.errors import Kind, PhotoError, UsageError
 from ffprep.options.keywords import Options
 from ffprep.submit.protocol import Upload
-from ffprep.system.files import open_regular
+from ffprep.system.files import read_bytes
 
 _ONLY_CUTS = "the server can cut, but not add bars or distort"
 
@@ -109,8 +109,7 @@ def _with_region(
     keywords.update({"crop_bounds": None, "scene": None, "max_loss": None})
     keywords["max_bytes"] = spec.max_bytes
     keywords["format"] = spec.format.name
-    with open_regular(photo) as file:
-        data = file.read()
+    data = read_bytes(photo)
     made = prepare(data, whole, "stretch", **keywords)  # bytes: the region contains the sidecar
     name = photo.with_suffix(Path(made.name).suffix).name.encode(errors="replace").decode()
     return Upload(name, made.data, made.mime, made.size, region), made.warnings, size

@@ -40,7 +40,7 @@ from ffprep.submit.prepare_picture import PictureOptions, prepare_picture
 from ffprep.submit.protocol import ClipRequest, HttpRequest, RemoteJob, VideoApi
 from ffprep.submit.rate_limit import RateLimiter, call_with_timeout
 from ffprep.submit.store import Attempt, SubmissionStore
-from ffprep.system.files import FileStamp, open_regular
+from ffprep.system.files import FileStamp, read_whole
 from ffprep.system.tempfiles import temporary_beside
 
 _CREATE_TIMEOUT = 300.0
@@ -52,7 +52,6 @@ _FINAL_FAILURES = (
     FailureKind.UNKNOWN_JOB,
 )
 """Failures of a job that asking again cannot change."""
-_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -394,9 +393,7 @@ def request_digest(photo: Path, options: ClipOptions, spec: Spec | None) -> str:
     assert options.picture
     assert spec
     content = sha256()
-    with open_regular(photo) as file:
-        while chunk := file.read(_CHUNK):
-            content.update(chunk)
+    read_whole(photo, FileStamp.of(photo), hashed=False, sink=content.update)
     clip = {
         "photo": content.hexdigest(),
         "server": options.credentials.display_url,

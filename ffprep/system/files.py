@@ -145,6 +145,13 @@ def read_whole(
     return digest.digest() if digest else None
 
 
+def read_bytes(path: Path) -> bytes:
+    """Return the content of a file. Raises PhotoError as `read_whole` does."""
+    content = bytearray()
+    read_whole(path, FileStamp.of(path), hashed=False, sink=content.extend)
+    return bytes(content)
+
+
 def _require_same(file: BinaryIO, seen: "FileStamp") -> None:
     if FileStamp.seen(os.fstat(file.fileno())) != seen:
         raise _changed()

@@ -63,6 +63,7 @@ class AwsConfig:
     storage_class: str = ""
     ca_bundle: str = ""
     max_attempts: int | None = None
+    compares_md5: bool = True
     encryption: Mapping[str, Any] = field(default_factory=dict)
 
     def url_of(self, bucket: str, region: str) -> str:
@@ -116,11 +117,19 @@ def aws_config() -> AwsConfig:
         virtual_hosted=style == "virtual" or truth("AWS_VIRTUAL_HOSTED_STYLE_REQUEST"),
         storage_class=more.pop("StorageClass", ""),
         ca_bundle=_ca_bundle(client, profile),
+        compares_md5=_checksums(config, profile) != "when_required",
         max_attempts=_number(attempts or profile.get("max_attempts")),
         encryption={_HEADERS[word]: more.pop(word) for word in list(more) if word in _HEADERS},
     )
     _require_known({**settings, **more, **client}, config)
     return result
+
+
+def _checksums(config: Mapping[str, Any], profile: Mapping[str, str]) -> str:
+    """Return when the AWS tools compare checksums of answers."""
+    name = "response_checksum_validation"
+    found = os.environ.get("AWS_RESPONSE_CHECKSUM_VALIDATION") or config.get(name)
+    return str(found or profile.get(name, "")).lower()
 
 
 def _either(settings: dict[str, Any], name: str, alias: str) -> Any:

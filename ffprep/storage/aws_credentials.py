@@ -14,10 +14,11 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, NotRequired, TypedDict
 from urllib.parse import urlencode, urlsplit
-from urllib.request import ProxyHandler, Request, build_opener
+from urllib.request import ProxyHandler, Request
 
 from ffprep.errors import EnvironmentFault
 from ffprep.storage.aws_config import AwsConfig, truth
+from ffprep.storage.openers import opener, read_answer
 
 _MARGIN = timedelta(minutes=5)
 """How long before their end credentials are renewed."""
@@ -150,8 +151,8 @@ def _of_web_identity(config: AwsConfig, role: str, token_file: str) -> Credentia
         "WebIdentityToken": Path(token_file).read_text().strip(),
     }
     request = Request(endpoint, urlencode(form).encode())
-    with build_opener().open(request, timeout=30) as answer:
-        tree = fromstring(answer.read())
+    with opener().open(request, timeout=30) as answer:
+        tree = fromstring(read_answer(answer))
     found = {each.tag.rpartition("}")[2]: each.text or "" for each in tree.iter()}
     return _from_answer({**found, "Token": found["SessionToken"]})
 
@@ -189,9 +190,8 @@ def _of_machine() -> Credentials:
 
 def _ask(request: Request) -> str:
     # These addresses are of this machine: no proxy leads there.
-    with build_opener(ProxyHandler({})).open(request, timeout=_SECONDS) as answer:
-        content: bytes = answer.read()
-    return content.decode()
+    with opener(ProxyHandler({})).open(request, timeout=_SECONDS) as answer:
+        return read_answer(answer).decode()
 
 
 def _from_answer(found: dict[str, Any]) -> Credentials:

@@ -111,17 +111,20 @@ class ObjectStorage:
 
     def read(self, place: Place, most: int | None = None) -> bytes:
         """As Storage's."""
+        return self._read(place, most)[0]
+
+    def _read(self, place: Place, most: int | None) -> tuple[bytes, Object]:
         with storage_errors(os.fspath(place)):
             key = self.key(place)
 
-            def get() -> bytes:
-                chunks, size = [], 0
-                for chunk in self.clients.reader.get(key).stream(min_chunk_size=1):
+            def get() -> tuple[bytes, Object]:
+                chunks, size, answer = [], 0, self.clients.reader.get(key)
+                for chunk in answer.stream(min_chunk_size=1):
                     chunks.append(bytes(chunk))
                     size += len(chunk)
                     if most is not None and size >= most:
                         break
-                return b"".join(chunks)[:most]
+                return b"".join(chunks)[:most], _object(answer.meta)
 
             return self.retries(get)
 
@@ -266,3 +269,8 @@ def md5(path: Path) -> str:
     """Return the MD5 of a file, which is the ETag of most objects in S3."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+
+
+def md5_of(data: bytes) -> str:
+    """Return the MD5 of bytes."""
+    return hashlib.md5(data, usedforsecurity=False).hexdigest()

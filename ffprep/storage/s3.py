@@ -2,19 +2,20 @@
 
 import os
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.error import HTTPError
-from urllib.request import Request, build_opener
+from urllib.request import Request
 
 from ffprep.errors import EnvironmentFault, Kind, PhotoError, reason
 from ffprep.storage.aws_config import AwsConfig, aws_config
 from ffprep.storage.aws_credentials import CredentialProvider, credential_provider
 from ffprep.storage.errors import storage_errors
-from ffprep.storage.objects import Clients, ObjectStorage, md5
+from ffprep.storage.objects import Clients, ObjectStorage, md5, md5_of
+from ffprep.storage.openers import opener
 from ffprep.storage.protocol import Object, Page, Place
 from ffprep.storage.retries import Retries, in_thread
 from ffprep.storage.s3_listing import Lister, names_below
@@ -23,21 +24,33 @@ from ffprep.system.files import FileStamp
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, S3Store
 
+Answer = TypeVar("Answer")
+
 _REGION = "us-east-1"
 _MD5 = re.compile("[0-9a-f]{32}")
+_NOT_STORED = "the store has other bytes than were sent, by its ETag; run again"
 _REGIONS_ASKED = "https://s3.amazonaws.com"
 
 
 @dataclass(slots=True)
 class Etags:
-    """What the downloads from a bucket have shown about its ETags of 32 hexadecimal digits.
+    """What is known about the ETags of 32 hexadecimal digits of a bucket.
 
-    `matched`: one was the MD5 of its object. `opaque`: one was not, in two downloads of the same
-    bytes. Some gateways have such ETags for all objects.
+    `compared` is false if the user says that they are no MD5s. `matched`: one was the MD5 of its
+    object, so that does not hold. `encrypted`: an upload got another one, because of KMS.
     """
 
+    compared: bool = True
     matched: bool = False
-    opaque: bool = False
+    encrypted: bool = False
+
+    def accept(self, etag: str, digest: str) -> bool:
+        """Return whether an object with this ETag may have bytes with this MD5."""
+        etag = etag.strip('"').lower()
+        if not _MD5.fullmatch(etag):
+            return True
+        self.matched |= etag == digest
+        return etag == digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,35 +84,70 @@ class S3Storage(ObjectStorage):
 
     def fetch(self, place: Place, path: Path, expected: FileStamp | None = None) -> Object:
         """As Storage's; an object whose ETag is its MD5 must have that MD5."""
-        found = ObjectStorage.fetch(self, place, path, expected)
-        etag = found.version.strip('"')
-        if not _MD5.fullmatch(etag):
-            return found
-        first = md5(path)
-        if self._accepts(etag, first) or self._is_encrypted(place):
-            return found
-        found = ObjectStorage.fetch(self, place, path, expected)
-        second = md5(path)
-        if self._accepts(found.version.strip('"'), second):
-            return found
-        if second != first or self.etags.matched:
-            words = f"its bytes do not have the MD5 of its ETag {etag}; run again"
-            raise PhotoError(Kind.IO, words)
-        self.etags.opaque = True
-        return found
 
-    def _accepts(self, etag: str, digest: str) -> bool:
-        if digest == etag:
-            self.etags.matched = True
+        def transfer() -> tuple[Object, Object, str]:
+            found = ObjectStorage.fetch(self, place, path, expected)
+            return found, found, md5(path)
+
+        return self._compared(place, transfer)
+
+    def read(self, place: Place, most: int | None = None) -> bytes:
+        """As Storage's; all of an object is compared as `fetch` does."""
+
+        def transfer() -> tuple[bytes, Object, str]:
+            data, found = self._read(place, most)
+            whole = len(data) == found.stamp.bytes
+            return data, found if whole else replace(found, version=""), md5_of(data)
+
+        return self._compared(place, transfer)
+
+    def _compared(self, place: Place, transfer: Callable[[], tuple[Answer, Object, str]]) -> Answer:
+        """Return the answer of a transfer, which is repeated once if it has another MD5."""
+        answer, found, first = transfer()
+        if self.etags.accept(found.version, first) or self._is_encrypted(place):
+            return answer
+        answer, found, second = transfer()
+        if self.etags.accept(found.version, second):
+            return answer
+        if first == second and not (self.etags.compared or self.etags.matched):
+            return answer
+        words = f"its bytes do not have the MD5 of its ETag {found.version}, twice; run again"
+        hint = "if ETags of this store are no MD5s, set"
+        raise PhotoError(Kind.IO, f"{words}; {hint} AWS_RESPONSE_CHECKSUM_VALIDATION=when_required")
+
+    def put(self, path: Path, place: Place) -> FileStamp:
+        """As Storage's; what the store has must have the MD5 of what was sent."""
+        data = path.read_bytes()
+        for _ in range(2):
+            made = self._put(data, place, "overwrite")
+            if self._is_stored(made, data, place):
+                return made.stamp
+        self.remove(place)
+        raise PhotoError(Kind.IO, _NOT_STORED)
+
+    def replace(self, path: Path, place: Place, before: Object | None) -> Object | None:
+        """As Storage's, and as `put`; what the store has instead is replaced."""
+        for _ in range(2):
+            made = ObjectStorage.replace(self, path, place, before)
+            if made is None or self._is_stored(made, path.read_bytes(), place):
+                return made
+            before = made
+        raise PhotoError(Kind.IO, _NOT_STORED)
+
+    def _is_stored(self, made: Object, data: bytes, place: Place) -> bool:
+        etags = self.etags
+        if etags.encrypted or etags.accept(made.version, md5_of(data)):
             return True
-        return self.etags.opaque and not self.etags.matched
+        etags.encrypted = self._is_encrypted(place)
+        return etags.encrypted or not (etags.compared or etags.matched)
 
     def _is_encrypted(self, place: Place) -> bool:
         """Return whether the store says that an object's ETag is not an MD5."""
         lister = self._lister
         with storage_errors(os.fspath(place)):
             headers = self.retries(lambda: lister.head(self.key(place)))
-        return headers.get("x-amz-server-side-encryption", "").startswith("aws:kms")
+        by_customer = "x-amz-server-side-encryption-customer-algorithm" in headers
+        return by_customer or headers.get("x-amz-server-side-encryption", "").startswith("aws:kms")
 
     @property
     def _lister(self) -> Lister:
@@ -128,6 +176,7 @@ def s3_storage(root: str) -> S3Storage:
             config.requester_pays,
             config.ca_bundle,
         ),
+        etags=Etags(config.compares_md5),
     )
 
 
@@ -149,7 +198,7 @@ def bucket_region(bucket: str) -> str:
     """Return where AWS has a bucket, by an unsigned request; "" if AWS does not say."""
     request = Request(f"{_REGIONS_ASKED}/{bucket}", method="HEAD")
     try:
-        with build_opener().open(request, timeout=5) as answer:
+        with opener().open(request, timeout=5) as answer:
             return str(answer.headers.get("x-amz-bucket-region") or "")
     except HTTPError as error:  # access is denied, mostly
         with error:

@@ -15,12 +15,13 @@ from http.client import HTTPException
 from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import quote, unquote_plus, urlsplit
-from urllib.request import HTTPSHandler, OpenerDirector, Request, build_opener
+from urllib.request import HTTPSHandler, OpenerDirector, Request
 
 from defusedxml.ElementTree import fromstring
 
 from ffprep.storage.aws_credentials import CredentialProvider, Credentials
 from ffprep.storage.errors import HttpError
+from ffprep.storage.openers import opener, read_answer
 from ffprep.storage.protocol import Object, stamp_of
 
 _SECONDS = 30.0
@@ -71,10 +72,10 @@ class Lister:
         request = Request(url, headers=headers, method=method)
         try:
             with self._opener.open(request, timeout=_SECONDS) as answer:
-                return answer.read(), answer.headers
+                return read_answer(answer), answer.headers
         except HTTPError as error:
             with error:
-                body = error.read().decode(errors="replace")
+                body = read_answer(error).decode(errors="replace")
             raise HttpError(error.code, body) from None
         except HTTPException as error:
             raise ConnectionError(str(error) or type(error).__name__) from None
@@ -82,8 +83,8 @@ class Lister:
     @cached_property
     def _opener(self) -> OpenerDirector:
         if not self.url.startswith("https:"):
-            return build_opener()
-        return build_opener(HTTPSHandler(context=_context(self.ca_bundle)))
+            return opener()
+        return opener(HTTPSHandler(context=_context(self.ca_bundle)))
 
 
 @lru_cache

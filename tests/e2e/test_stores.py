@@ -11,8 +11,9 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Event
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -27,10 +28,12 @@ from ffprep.core.location import Remote, located
 from ffprep.core.spec import Spec
 from ffprep.errors import Kind, PhotoError, UsageError
 from ffprep.ledger.remote import RemoteLedger
+from ffprep.storage.errors import HttpError
 from ffprep.storage.fsspec_storage import FsspecStorage
 from ffprep.storage.objects import ObjectStorage
 from ffprep.storage.protocol import Object, Page, storage_of
 from ffprep.storage.retries import Retries
+from ffprep.storage.s3_listing import Lister
 from ffprep.storage.stamps import ListedFolder
 from ffprep.storage.stores import _opened
 from ffprep.system.files import FileStamp
@@ -625,21 +628,70 @@ def test_bytes_without_the_md5_of_their_etag_are_downloaded_once_more(
         storage.fetch(f"s3://photos/{name}", copy)
         return copy.read_bytes()
 
-    # No ETag of the bucket was an MD5 yet, and both downloads are the same.
-    assert fetched("0.jpg") != photo(0)
-    assert fetched("1.jpg") != photo(1)
-    assert s3.reads() == ["photos/0.jpg", "photos/0.jpg", "photos/1.jpg"]
     assert fetched("1.jpg") == photo(1)
-    with pytest.raises(PhotoError, match="do not have the MD5") as caught:
-        fetched("2.jpg")
-    assert caught.value.kind is Kind.IO
+    assert s3.reads() == ["photos/1.jpg", "photos/1.jpg"]
+    for read in (fetched, lambda name: storage.read(f"s3://photos/{name}")):
+        with pytest.raises(PhotoError, match="do not have the MD5") as caught:
+            read("2.jpg")
+        assert caught.value.kind is Kind.IO
+    assert storage.read("s3://photos/2.jpg", 10) == photo(2)[:10]
     s3.faults.insert(0, lambda r: "slow down" if r.method == "HEAD" and r.turn == 1 else None)
     assert fetched("kms.jpg") != photo(5)
     assert s3.reads().count("photos/kms.jpg") == 1
 
+    # The user says that no ETag is an MD5, and both downloads are the same.
+    monkeypatch.setenv("AWS_RESPONSE_CHECKSUM_VALIDATION", "when_required")
+    _opened.cache_clear()
+    storage = storage_of("s3://photos")
+    assert fetched("0.jpg") != photo(0)
     s3.faults[:] = [lambda r: "corrupt" if r.reads_object and r.turn == 1 else None]
     assert fetched("3.jpg") == photo(3)
+    s3.faults[:] = [lambda r: "corrupt" if r.reads_object else None]
+    with pytest.raises(PhotoError, match="do not have the MD5"):  # that one was an MD5
+        fetched("2.jpg")
     _opened.cache_clear()
+
+
+def test_altered_photos_and_outputs_cost_only_themselves(
+    s3: Bucketeer, convert: Command, tmp_path: Path
+) -> None:
+    put(s3, {f"{n}.jpg": photo(n) for n in range(4)})
+    s3.faults += [
+        lambda r: "corrupt" if r.method == "GET" and r.path == "photos/0.jpg" else None,
+        lambda r: "alter" if r.method == "PUT" and r.path == "ready/x/1.jpg" else None,
+        lambda r: (
+            "alter" if r.method == "PUT" and r.path == "ready/x/2.jpg" and r.turn == 1 else None
+        ),
+    ]
+    ran = convert("s3://photos", "-o", "s3://ready/x", *SIZE, "--json", "--damaged", "keep")
+    assert (ran.code, ran.kinds()) == (1, {"0.jpg": "io", "1.jpg": "io"}), ran.err
+    assert [name for name in s3.names("ready") if name.endswith(".jpg")] == ["x/2.jpg", "x/3.jpg"]
+    s3.faults.clear()
+    ran = convert("s3://photos", "-o", "s3://ready/x", *SIZE, "--json")
+    assert (ran.code, ran.summary["converted"], ran.summary["fresh"]) == (0, 2, 2), ran.err
+
+
+def test_no_request_for_a_listing_follows_a_redirect(s3: Bucketeer) -> None:
+    put(s3, {"0.jpg": photo(0)})
+    seen: list[str] = []
+
+    class Redirecting(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            seen.append(self.path)
+            self.send_response(307)
+            self.send_header("Location", f"http://127.0.0.1:{s3.port}{self.path}")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Redirecting) as server:
+        Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        lister = Lister(f"http://127.0.0.1:{server.server_port}/photos", "us-east-1", None)
+        with pytest.raises(HttpError, match="307"):
+            lister.page("")
+        server.shutdown()
+    assert (len(seen), s3.seen) == (1, [])
 
 
 @pytest.mark.parametrize("key", ["/a.jpg", "/in/a.jpg"])

@@ -42,7 +42,8 @@ class Request:
 
 Fault = Callable[[Request], str | None]
 """What the proxy does with a Request: None (nothing), "slow down", "cut" the answer in the middle,
-"drop" it, "hang", "corrupt" a byte, "heedless" (removes its conditions), or "unknown" (501)."""
+"drop" it, "hang", "corrupt" a byte, "alter" a byte of what is sent, "heedless" (removes its
+conditions), or "unknown" (501)."""
 
 
 @dataclass
@@ -170,6 +171,8 @@ class _Handler(BaseHTTPRequestHandler):
     def ask(self, body: bytes, fault: str | None) -> tuple[http.client.HTTPResponse, bytes]:
         connection = http.client.HTTPConnection("127.0.0.1", self.bucketeer.behind, timeout=60)
         headers = {k: v for k, v in self.headers.items() if k.lower() != "expect"}
+        if fault == "alter":
+            body = body[:-1] + bytes([body[-1] ^ 255])
         with closing(connection):
             connection.request(self.command, self.path, body, headers)
             answer = connection.getresponse()

@@ -1,4 +1,7 @@
-"""What `ffprep status` reads from a ledger: last runs, totals, failures, slowest photos."""
+"""What `ffprep status` reads from a ledger: last runs, totals, failures, slowest photos.
+
+A ledger may have been written by a stranger: values of a wrong type are replaced.
+"""
 
 import os
 import sqlite3
@@ -11,11 +14,17 @@ from itertools import chain
 from typing import Any
 
 from ffprep.core.shard import Shard
+from ffprep.errors import Kind
 from ffprep.ledger.rows import decode_name
 from ffprep.system.processes import lives
 
 _MAX_RUNS = 5
 _MAX_TOP = 5
+_LATEST, _LARGEST, _LONGEST = 253402300799, 2**40, 200
+"""The last second of the year 9999, the most bytes of an output, the most letters of a word."""
+_IS_SIZE = f"typeof(output_bytes) = 'integer' AND output_bytes BETWEEN 0 AND {_LARGEST}"
+_KINDS = ", ".join(f"'{kind}'" for kind in Kind)
+_KIND = f"CASE WHEN kind IN ({_KINDS}) THEN kind ELSE 'unknown' END"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +64,8 @@ class PastRun:
     @property
     def is_running(self) -> bool:
         """Whether its process is alive; False for a process on another machine."""
-        return self.ended is None and self.host == os.uname().nodename and lives(self.pid)
+        here = self.host == os.uname().nodename
+        return self.ended is None and here and self.pid > 0 and lives(self.pid)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,16 +103,19 @@ class History:
     def of(cls, database: sqlite3.Connection, shard: Shard | None = None) -> "History":
         """Read the ledger of a whole folder, or of a shard."""
         count, total = database.execute(
-            "SELECT count(*), coalesce(sum(output_bytes), 0) FROM jobs WHERE status = 'converted'"
+            f"SELECT count(*), coalesce(sum(output_bytes) FILTER (WHERE {_IS_SIZE}), 0) FROM jobs "
+            "WHERE status = 'converted'"
         ).fetchone()
-        kinds = database.execute(
-            "SELECT kind, count(*) FROM jobs WHERE status = 'failed' GROUP BY kind ORDER BY 2 DESC"
-        )
+        failures = Counter[str]()
+        for kind, number in database.execute(
+            f"SELECT {_KIND}, count(*) FROM jobs WHERE status = 'failed' GROUP BY 1 ORDER BY 2 DESC"
+        ):
+            failures[kind] += number
         return cls(
             runs=tuple(_past_runs(database, shard)),
             converted=count,
             bytes=total,
-            failures=dict(kinds.fetchall()),
+            failures=dict(failures),
             biggest=tuple(_top(database, "output_bytes")),
             slowest=tuple(_top(database, "seconds")),
         )
@@ -151,28 +164,55 @@ class History:
 def _past_runs(database: sqlite3.Connection, shard: Shard | None) -> Iterator[PastRun]:
     columns = ", ".join(name for name in PastRun.__dataclass_fields__ if name != "shard")
     for row in database.execute(f"SELECT {columns} FROM runs ORDER BY id DESC LIMIT {_MAX_RUNS}"):
-        yield PastRun(*(*row, str(shard) if shard else None))
+        number, started, ended, outcome, pid, host, ffprep, ffmpeg, *counts = row
+        converted, fresh, failed, pruned = map(_number, counts)
+        yield PastRun(
+            id=number,
+            started=_time(started) or 0.0,
+            ended=_time(ended),
+            outcome=_words(outcome),
+            pid=_number(pid) or 0,
+            host=_words(host) or "",
+            ffprep=_words(ffprep) or "",
+            ffmpeg=_words(ffmpeg) or "",
+            converted=converted,
+            fresh=fresh,
+            failed=failed,
+            pruned=pruned,
+            shard=str(shard) if shard else None,
+        )
 
 
 def _top(database: sqlite3.Connection, column: str) -> Iterator[TopOutput]:
+    limit = {"output_bytes": _LARGEST, "seconds": _LATEST}[column]
     for source, folder, name, size, seconds in database.execute(
         "SELECT source, folder, name, output_bytes, seconds FROM jobs WHERE status = 'converted' "
-        f"ORDER BY {column} DESC LIMIT {_MAX_TOP}"
+        f"AND coalesce({column}, 0) BETWEEN 0 AND {limit} ORDER BY {column} DESC LIMIT {_MAX_TOP}"
     ):
-        yield TopOutput(
-            decode_name(source), decode_name(folder) + decode_name(name), size or 0, seconds or 0.0
-        )
+        output = decode_name(folder) + decode_name(name)
+        yield TopOutput(decode_name(source), output, _number(size) or 0, _time(seconds) or 0.0)
 
 
 def failed_photos(database: sqlite3.Connection) -> Iterator[FailedPhoto]:
     """Yield every photo that failed, in the order of the outputs."""
     for source, folder, name, kind, message in database.execute(
-        "SELECT source, folder, name, kind, message FROM jobs WHERE status = 'failed' "
-        "ORDER BY folder, name, source"
+        f"SELECT source, folder, name, {_KIND}, coalesce(message, '') FROM jobs "
+        "WHERE status = 'failed' ORDER BY folder, name, source"
     ):
-        yield FailedPhoto(
-            decode_name(source), decode_name(folder) + decode_name(name), kind, decode_name(message)
-        )
+        output = decode_name(folder) + decode_name(name)
+        yield FailedPhoto(decode_name(source), output, kind, decode_name(message))
+
+
+def _number(value: object) -> int | None:
+    return value if isinstance(value, int) and 0 <= value <= _LARGEST else None
+
+
+def _time(value: object) -> float | None:
+    return value if isinstance(value, float) and 0 <= value <= _LATEST else None
+
+
+def _words(value: object) -> str | None:
+    return None if value is None else decode_name(value)[:_LONGEST]
 
 
 def _human_bytes(count: int) -> str:

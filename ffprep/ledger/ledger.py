@@ -36,6 +36,7 @@ from ffprep.ledger.rows import (
     Row,
     decode_name,
     encode_name,
+    encode_names,
     valid_entry,
     valid_row,
 )
@@ -200,7 +201,7 @@ class Ledger:
     def _insert_run(self) -> None:
         if self._conditions:
             process = time.time(), os.getpid(), os.uname().nodename
-            conditions = map(encode_name, astuple(self._conditions))
+            conditions = encode_names(astuple(self._conditions))
             inserted = execute_synced(self._database, _INSERT_RUN, (*process, *conditions))
             self.run, self._ended = inserted.lastrowid or 0, False
 

@@ -80,9 +80,9 @@ def encode_names(names: Iterable[str]) -> list[Name]:
     return [name if name.isascii() else encode_name(name) for name in names]
 
 
-def decode_name(value: Name) -> str:
-    """Return a stored name as a string."""
-    return os.fsdecode(value if isinstance(value, bytes) else value.encode())
+def decode_name(value: object) -> str:
+    """Return a stored name as a string. A stranger's ledger may have a number in its place."""
+    return os.fsdecode(value if isinstance(value, bytes) else str(value).encode())
 
 
 _TYPES: tuple[Any, ...] = tuple(Row.__annotations__.values())

@@ -49,7 +49,8 @@ class LedgerFile:
     def last_start(self) -> float:
         """The time when its last run began."""
         with self.opened() as database:
-            return database.execute("SELECT max(started) FROM runs").fetchone()[0] or 0.0
+            query = "SELECT max(started) FROM runs WHERE typeof(started) = 'real'"
+            return database.execute(query).fetchone()[0] or 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -234,3 +234,104 @@ def test_refused_locks_are_not_another_program(
     assert (ran.code, ran.summary["converted"]) == (1, 1), ran.err
     assert "another run may write there at the same time" in ran.err
     assert not list(folder.rglob("*.part"))
+
+
+def test_rows_that_ffprep_does_not_write_are_ignored(
+    ffprep: Callable[..., Ran], folder: Path
+) -> None:
+    values = [
+        "NULL",
+        "-1",
+        "9e999",
+        "'\x1b[2J'",
+        "x'00ff'",
+        "9223372036854775807",
+        "'%s' || char(0)",
+    ]
+    columns = {
+        "jobs": "source_bytes source_mtime source_hash spec output_bytes output_mtime output_hash "
+        "width height status kind message tolerated seconds run",
+        "runs": "started ended outcome pid host ffprep ffmpeg terms output converted fresh failed",
+    }
+    own = (folder / "in").resolve()
+    with closing(sqlite3.connect(folder / "out/.ffprep/ledger.db")) as ledger, ledger:
+        for value in values:
+            for column in columns["jobs"].split():
+                if (column, value) == ("output_bytes", "NULL"):
+                    continue
+                # Each of them says that it failed, or that it is up to date.
+                for name, source in (("a.jpg", "a.png"), ("bad.jpg", "bad.jpg")):
+                    odd = f"{column} {value} {name}".replace("/", "_")
+                    ledger.execute(
+                        "INSERT OR REPLACE INTO jobs (folder, name, source, status, kind, run, "
+                        "message, tolerated, output_bytes, output_mtime) "
+                        "VALUES ('', ?, ?, ?, 'damaged', 1, 'bad', '', 1, 1)",
+                        (odd, f"{own}/{odd}", "failed" if source == "bad.jpg" else "converted"),
+                    )
+                    ledger.execute(f"UPDATE jobs SET {column} = {value} WHERE name = ?", (odd,))
+        for value in values[1:]:
+            for column in columns["runs"].split():
+                ledger.execute(
+                    "INSERT INTO runs (started, ended, pid, host, ffprep, ffmpeg, terms, output) "
+                    "SELECT started, NULL, pid, host, ffprep, ffmpeg, terms, output FROM runs LIMIT 1"
+                )
+                ledger.execute(
+                    f"UPDATE runs SET {column} = {value} WHERE id = (SELECT max(id) FROM runs)"
+                )
+        for place in (5, 1.5, b"\xff", "/abs/", "../", "x/../../", ".ffprep/", "no-slash"):
+            ledger.execute(
+                "INSERT INTO jobs (folder, name, source, status, run, tolerated, output_bytes) "
+                "VALUES (?, 'thing', ?, 'converted', 1, '', 8)",
+                (place, f"{own}/gone"),
+            )
+    (folder / "thing").write_text("precious")
+    for options in (
+        (),
+        ("--json",),
+        ("--checksum",),
+        ("--adopt",),
+        ("--prune",),
+        ("--retry-failed",),
+    ):
+        ran = ffprep(*command(folder, *options))
+        assert ran.code in (0, 1), (options, ran.err)
+        assert "Traceback" not in ran.err
+    for options in ((), ("--json",), ("--failed",), ("--failed", "--json")):
+        ran = ffprep("status", folder / "out", *options)
+        assert (ran.code, ran.err) == (0, "")
+        assert b"\x1b" not in ran.out
+        if "--json" in options:
+            assert ran.lines
+            assert b"Infinity" not in ran.out
+    assert (folder / "thing").read_text() == "precious"
+
+
+def test_photos_of_odd_rows_are_converted_again(ffprep: Callable[..., Ran], folder: Path) -> None:
+    ramp(40, 30).save(folder / "in/b.png")
+    assert ffprep(*command(folder)).code == 1
+    with closing(sqlite3.connect(folder / "out/.ffprep/ledger.db")) as ledger, ledger:
+        ledger.execute("UPDATE jobs SET kind = 'unheard-of' WHERE name = 'bad.jpg'")
+        ledger.execute("UPDATE jobs SET width = 'wide' WHERE name = 'a.jpg'")
+        ledger.execute("UPDATE jobs SET tolerated = 'unheard-of' WHERE name = 'b.jpg'")
+    told = ffprep("status", folder / "out", "--json").lines[0]
+    assert told["failures"] == {"unknown": 1}
+    ran = ffprep(*command(folder, "--json"))
+    assert (ran.summary["converted"], ran.summary["failed"]) == (2, 1)
+    assert ffprep(*command(folder, "--json")).summary["fresh"] == 2
+
+
+@pytest.mark.parametrize("change", ["long", "text"])
+def test_a_ledger_with_values_that_ffprep_does_not_write_is_put_aside(
+    ffprep: Callable[..., Ran], folder: Path, change: str
+) -> None:
+    ledger = folder / "out/.ffprep/ledger.db"
+    if change == "long":
+        alter(folder, "UPDATE jobs SET message = zeroblob(2000000)")
+    else:
+        alter(folder, "UPDATE jobs SET message = CAST(x'ff41' AS TEXT)")
+    assert ffprep("status", folder / "out", "--failed").code == 3
+    ran = ffprep(*command(folder, "--retry", "always", "--json"))
+    assert (ran.code, "Traceback" in ran.err) == (1, False)
+    assert "was corrupt" in ran.err
+    assert list(ledger.parent.glob("ledger.db.corrupt-*"))
+    assert ffprep("status", folder / "out", "--failed").code == 0

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import closing
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -236,73 +237,53 @@ def test_refused_locks_are_not_another_program(
     assert not list(folder.rglob("*.part"))
 
 
+ODD_VALUES = (
+    *("NULL", "-1", "9e999", "9223372036854775807"),
+    *("'\x1b[2J'", "x'00ff'", "'%s' || char(0)"),
+)
+JOB_COLUMNS = (
+    "source_bytes source_mtime source_hash spec output_bytes output_mtime output_hash "
+    "width height status kind message tolerated seconds run"
+).split()
+RUN_COLUMNS = (
+    "started ended outcome pid host ffprep ffmpeg terms output converted fresh failed pruned"
+).split()
+ODD_PLACES = (5, 1.5, b"\xff", "/abs/", "../", "x/../../", ".ffprep/", "no-slash")
+
+
+def add_odd_rows(folder: Path) -> None:
+    """Add rows to a ledger, each with one value that ffprep does not write."""
+    sources = f"{(folder / 'in').resolve()}/"
+    job = "INSERT INTO jobs (folder, name, source, status, kind, run, message, tolerated, "
+    job += "output_bytes, output_mtime) VALUES (?, ?, ?, ?, 'damaged', 1, 'bad', '', 1, 1)"
+    run = "ended, pid, host, ffprep, ffmpeg, terms, output"
+    with closing(sqlite3.connect(folder / "out/.ffprep/ledger.db")) as ledger, ledger:
+        for value, column, status in product(ODD_VALUES, JOB_COLUMNS, ("converted", "failed")):
+            name = f"{column} {value} {status}"
+            ledger.execute(job, ("", name, sources + name, status))
+            ledger.execute(f"UPDATE jobs SET {column} = {value} WHERE name = ?", (name,))
+        for value, column in product(ODD_VALUES[1:], RUN_COLUMNS):
+            ledger.execute(f"INSERT INTO runs (started, {run}) SELECT started, {run} FROM runs")
+            ledger.execute(f"UPDATE runs SET {column} = {value} WHERE id = last_insert_rowid()")
+            ledger.execute("DELETE FROM runs WHERE id BETWEEN 2 AND last_insert_rowid() - 5")
+        for place in ODD_PLACES:
+            ledger.execute(job, (place, "thing", f"{sources}gone", "converted"))
+
+
 def test_rows_that_ffprep_does_not_write_are_ignored(
     ffprep: Callable[..., Ran], folder: Path
 ) -> None:
-    values = [
-        "NULL",
-        "-1",
-        "9e999",
-        "'\x1b[2J'",
-        "x'00ff'",
-        "9223372036854775807",
-        "'%s' || char(0)",
-    ]
-    columns = {
-        "jobs": "source_bytes source_mtime source_hash spec output_bytes output_mtime output_hash "
-        "width height status kind message tolerated seconds run",
-        "runs": "started ended outcome pid host ffprep ffmpeg terms output converted fresh failed",
-    }
-    own = (folder / "in").resolve()
-    with closing(sqlite3.connect(folder / "out/.ffprep/ledger.db")) as ledger, ledger:
-        for value in values:
-            for column in columns["jobs"].split():
-                if (column, value) == ("output_bytes", "NULL"):
-                    continue
-                # Each of them says that it failed, or that it is up to date.
-                for name, source in (("a.jpg", "a.png"), ("bad.jpg", "bad.jpg")):
-                    odd = f"{column} {value} {name}".replace("/", "_")
-                    ledger.execute(
-                        "INSERT OR REPLACE INTO jobs (folder, name, source, status, kind, run, "
-                        "message, tolerated, output_bytes, output_mtime) "
-                        "VALUES ('', ?, ?, ?, 'damaged', 1, 'bad', '', 1, 1)",
-                        (odd, f"{own}/{odd}", "failed" if source == "bad.jpg" else "converted"),
-                    )
-                    ledger.execute(f"UPDATE jobs SET {column} = {value} WHERE name = ?", (odd,))
-        for value in values[1:]:
-            for column in columns["runs"].split():
-                ledger.execute(
-                    "INSERT INTO runs (started, ended, pid, host, ffprep, ffmpeg, terms, output) "
-                    "SELECT started, NULL, pid, host, ffprep, ffmpeg, terms, output FROM runs LIMIT 1"
-                )
-                ledger.execute(
-                    f"UPDATE runs SET {column} = {value} WHERE id = (SELECT max(id) FROM runs)"
-                )
-        for place in (5, 1.5, b"\xff", "/abs/", "../", "x/../../", ".ffprep/", "no-slash"):
-            ledger.execute(
-                "INSERT INTO jobs (folder, name, source, status, run, tolerated, output_bytes) "
-                "VALUES (?, 'thing', ?, 'converted', 1, '', 8)",
-                (place, f"{own}/gone"),
-            )
+    add_odd_rows(folder)
     (folder / "thing").write_text("precious")
-    for options in (
-        (),
-        ("--json",),
-        ("--checksum",),
-        ("--adopt",),
-        ("--prune",),
-        ("--retry-failed",),
-    ):
-        ran = ffprep(*command(folder, *options))
-        assert ran.code in (0, 1), (options, ran.err)
-        assert "Traceback" not in ran.err
-    for options in ((), ("--json",), ("--failed",), ("--failed", "--json")):
+    for options in ((), ("--failed", "--json"), ("--json",)):
         ran = ffprep("status", folder / "out", *options)
         assert (ran.code, ran.err) == (0, "")
         assert b"\x1b" not in ran.out
-        if "--json" in options:
-            assert ran.lines
-            assert b"Infinity" not in ran.out
+        assert b"Infinity" not in ran.out
+    for options in (("--json", "--adopt"), ("--checksum",), ("--prune",), ("--retry-failed",)):
+        ran = ffprep(*command(folder, *options))
+        assert ran.code in (0, 1), (options, ran.err)
+        assert "Traceback" not in ran.err
     assert (folder / "thing").read_text() == "precious"
 
 

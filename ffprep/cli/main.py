@@ -22,6 +22,7 @@ _COMMANDS = {
     "info": ("check", "info"),
     "compare": ("compare", "compare"),
     "status": ("status", "status"),
+    "clean": ("clean", "clean"),
     "modes": ("lists", "list_modes"),
     "targets": ("lists", "list_targets"),
     "submit": ("submit", "submit"),

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from ffprep.core.job import Status
+from ffprep.core.location import Location
 from ffprep.core.spec import Spec
 from ffprep.errors import EnvironmentFault
 from ffprep.ledger.database import (
@@ -41,6 +42,7 @@ from ffprep.ledger.rows import (
     valid_row,
 )
 from ffprep.system.files import make_own_folder
+from ffprep.storage.protocol import storage_of
 
 BATCH_SIZE = 512
 """How many outputs one query looks for."""
@@ -177,7 +179,7 @@ class Ledger:
         same: list[int] = []
         self._conditions = conditions
         with self._guarded():
-            self._require_own(conditions.output)
+            self.require_own(conditions.output)
             found = self._database.execute(
                 "SELECT id FROM runs WHERE (ffprep, ffmpeg, terms) = (?, ?, ?)",
                 (conditions.ffprep, conditions.ffmpeg, conditions.terms),
@@ -187,7 +189,7 @@ class Ledger:
                 self._insert_run()
         return frozenset(same)
 
-    def _require_own(self, output: str) -> None:
+    def require_own(self, output: str) -> None:
         """Raise EnvironmentFault for another folder's ledger; a moved folder keeps its own."""
         last = self._database.execute("SELECT output FROM runs ORDER BY id DESC LIMIT 1").fetchone()
         if last and not self._lies_in(output) and last[0] != encode_name(output):
@@ -348,6 +350,17 @@ class Ledger:
                 "UPDATE jobs SET run = ? WHERE folder = ? AND name = ? AND source = ?",
                 [(self.run, encode_name(folder), row.name, row.source) for row in rows],
             )
+
+
+def open_ledger(
+    path: Location, warn: Callable[[str], None], fsync: bool = False, read_only: bool = False
+) -> Ledger:
+    """Open a ledger, a file or an object in a store. Raises as Ledger does."""
+    if storage_of(path).is_local:
+        return Ledger(Path(path), warn, fsync, read_only)
+    from ffprep.ledger.remote import RemoteLedger
+
+    return RemoteLedger(path, warn, fsync, read_only)
 
 
 def _padded(outputs: Sequence[Name]) -> list[Name]:

@@ -86,7 +86,7 @@ class RecordedOutputs:
     """Those that were added since."""
     _lists: dict[str, None] = field(default_factory=dict)
     """The names of the lists that were read."""
-    _discarded: set[str] = field(default_factory=set)
+    _discarded: set[int] = field(default_factory=set)
 
     def without(self, folder: str, names: list[str], size_of: SizeOf | None = None) -> list[str]:
         """Return the files of a real folder that are photos, and not outputs.
@@ -128,10 +128,12 @@ class RecordedOutputs:
 
     def discard(self, output: str) -> None:
         """Take an output from the lists at the end of the run: it was removed, or not made."""
-        self._discarded.add(_joined(self._real, output))
+        self._discarded.add(hash(_joined(self._real, output)))
 
     def close(self) -> None:
         """Merge the lists if they are many, or if outputs were discarded. Shards do not."""
+        if self._discarded:
+            self._read()
         if self.shard or not self._lists or not (self._discarded or len(self._lists) > _MANY):
             return
         storage, lists = storage_of(self.output), list(self._lists)
@@ -139,7 +141,7 @@ class RecordedOutputs:
             name
             for each in lists
             for name in self._names_in(each)
-            if _joined(self._real, name) not in self._discarded
+            if hash(_joined(self._real, name)) not in self._discarded
         )
         if kept:
             self._write(kept)

@@ -42,12 +42,16 @@ class OutputRemover:
     stamps: StampReader = field(default_factory=StampReader)
     _sources: "array[int] | None" = None
 
+    def path(self, entry: Entry) -> str:
+        """Return the path of an output from the folder, as a row has it."""
+        return f"{entry.folder}{decode_name(entry.row.name)}"
+
     def place(self, entry: Entry) -> Location:
         """Return the place of an output. Raises PhotoError if its row names no file of the folder.
 
         Rows of ffprep never do.
         """
-        path = f"{entry.folder}{decode_name(entry.row.name)}"
+        path = self.path(entry)
         parts = path.split("/")
         bad = {"..", FOLDER} | ({"", "."} if is_url(os.fspath(self.output)) else set())
         if path.startswith("/") or "\0" in path or bad.intersection(parts) or not parts[-1]:

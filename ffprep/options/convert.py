@@ -23,6 +23,7 @@ from ffprep.options.shared import (
     MAX_PIXELS,
     SCENE,
     SIZE_OR_TARGET,
+    WAIT,
     options,
     section,
 )
@@ -227,12 +228,6 @@ _RUNNING = section(
     CONFIG,
 )
 
-WAIT = click.option(
-    "--wait",
-    type=Seconds(),
-    metavar="S",
-    help="Wait up to S for another run into OUT.  [default: exit at once with code 75]",
-)
 _RERUNS = section(
     "Repeated runs",
     click.option(

@@ -9,7 +9,7 @@ from ffprep.core.geometry import Bounds, Focus, Size
 from ffprep.core.mode import Fallback
 from ffprep.core.policy import Policy
 from ffprep.core.spec import Color
-from ffprep.options.types import PATH, Jobs, Parsed, Whole, read_memory, read_share
+from ffprep.options.types import PATH, Jobs, Parsed, Seconds, Whole, read_memory, read_share
 
 Value = TypeVar("Value")
 
@@ -112,6 +112,12 @@ FFMPEG = click.option(
 )
 AS_JSON = click.option(
     "--json", "as_json", is_flag=True, help="Print JSON objects on stdout, one per line."
+)
+WAIT = click.option(
+    "--wait",
+    type=Seconds(),
+    metavar="S",
+    help="Wait up to S for another run into OUT.  [default: exit at once with code 75]",
 )
 FILTERS = click.option(
     "--filters", type=PATH, metavar="DIR", multiple=True, help="A folder with more modes."

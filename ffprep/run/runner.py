@@ -11,7 +11,6 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import takewhile
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from ffprep.conversion.converter import Converter
@@ -22,7 +21,7 @@ from ffprep.core.policy import Retry
 from ffprep.errors import EnvironmentFault, reason
 from ffprep.ledger.database import LedgerUnusable
 from ffprep.ledger.freshness import Freshness, Triage
-from ffprep.ledger.ledger import Conditions, Ledger
+from ffprep.ledger.ledger import Conditions, open_ledger
 from ffprep.ledger.rows import FinishedJob, PendingJob
 from ffprep.library.plan import Plan, Request
 from ffprep.library.selection import MadeFiles
@@ -400,8 +399,10 @@ def _opened_ledger(
             if options.rerun.ledger and (
                 not options.reporting.dry_run or _exists(options.rerun.ledger)
             ):
-                ledger = stack.enter_context(_open_ledger(options.rerun.ledger, options, warn))
                 output, policy = options.request.output, options.policy
+                ledger = stack.enter_context(
+                    open_ledger(options.rerun.ledger, warn, policy.fsync, options.reporting.dry_run)
+                )
                 real = real_folder(os.fspath(output)).rstrip("/") or "/"
                 same = ledger.begin(Conditions(__version__, ffmpeg, policy.failure_terms, real))
                 freshness = Freshness(ledger, output, policy, options.rerun, same)
@@ -455,12 +456,3 @@ def _exists(ledger: Location) -> bool:
 
     with ledger_errors(ledger):
         return storage_of(ledger).stat(ledger) is not None
-
-
-def _open_ledger(path: Location, options: ConvertOptions, warn: Callable[[str], None]) -> Ledger:
-    fsync, read_only = options.policy.fsync, options.reporting.dry_run
-    if storage_of(path).is_local:
-        return Ledger(Path(path), warn, fsync, read_only)
-    from ffprep.ledger.remote import RemoteLedger
-
-    return RemoteLedger(path, warn, fsync, read_only)

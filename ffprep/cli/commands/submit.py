@@ -14,13 +14,13 @@ from ffprep.options.convert import (
     PICTURE,
     SOURCES,
     UPSCALE,
-    WAIT,
 )
 from ffprep.options.shared import (
     AS_JSON,
     FFMPEG,
     MAX_MEMORY,
     MAX_PIXELS,
+    WAIT,
     InSections,
     section,
 )

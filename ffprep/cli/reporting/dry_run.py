@@ -63,17 +63,12 @@ def _print_pipeline(
 
 
 def _print_removal(result: "Result", console: "Console") -> None:
-    import shlex
-
     from ffprep.cli.reporting import text
-    from ffprep.storage.protocol import storage_of
 
     if console.options.json:
         console.print_json(text.result_as_dict(result))
-    elif result.output and not storage_of(result.output).is_local:
-        sys.stdout.write(f"# remove {text.printable_path(result.output)}\n")
-    else:
-        sys.stdout.write(shlex.join(["rm", "--", str(result.output)]) + "\n")
+    elif result.output:
+        sys.stdout.write(f"{text.removal_command(result.output)}\n")
 
 
 def _print_for_shell(pipeline: list[list[str]], folder: "Location", made: "set[Location]") -> None:

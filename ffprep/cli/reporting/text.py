@@ -9,6 +9,8 @@ import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from ffprep.system.files import is_url
+
 if TYPE_CHECKING:
     from ffprep.core.job import Result
     from ffprep.core.location import Location
@@ -61,6 +63,15 @@ def with_job_key(content: dict[str, Any], job: str) -> dict[str, Any]:
 def print_json(content: dict[str, Any]) -> None:
     """Write one object as a line of ASCII. Undecodable bytes of names become lone surrogates."""
     print(json.dumps(content), flush=True)
+
+
+def removal_command(path: "Location") -> str:
+    """Return the command that removes a file, quoted for a shell; a comment for an object."""
+    import shlex
+
+    if is_url(os.fspath(path)):
+        return f"# remove {printable_path(path)}"
+    return shlex.join(["rm", "--", os.fspath(path)])
 
 
 def printable_path(path: "Location | None") -> str:

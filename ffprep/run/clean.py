@@ -1,0 +1,128 @@
+"""`ffprep clean`: remove the outputs of a folder that are as its ledgers say."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from itertools import chain
+from typing import Any
+
+from ffprep.core.job import Status
+from ffprep.core.location import Location
+from ffprep.errors import EnvironmentFault, PhotoError, UsageError, reason
+from ffprep.ledger.ledger import BATCH_SIZE, Entry, Ledger, open_ledger
+from ffprep.ledger.outputs import RecordedOutputs
+from ffprep.ledger.prune import MISSING, OutputRemover
+from ffprep.ledger.rows import OUTPUT_COLUMNS
+from ffprep.ledger.shards import LedgerFile
+from ffprep.storage.protocol import storage_of
+from ffprep.system.files import LEDGER, real_folder
+
+
+class CleanStatus(StrEnum):
+    """What was done with an output."""
+
+    REMOVED = "removed"
+    KEPT = "kept"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaned:
+    """An output of a ledger, and why it was not removed, if it was not."""
+
+    output: Location
+    status: CleanStatus
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CleanOptions:
+    """The folder to clean. Its ledger is at `ledger`, and those of shards are beside that.
+
+    `checksum` compares contents too. With a `dry_run`, nothing is removed. `wait` is how many
+    seconds to wait for a run that has locked the folder.
+    """
+
+    output: Location
+    ledger: Location | None = None
+    checksum: bool = False
+    dry_run: bool = False
+    wait: float = 0.0
+
+
+def clean(
+    options: CleanOptions, warn: Callable[[str], None], stopped: Callable[[], bool]
+) -> Iterator[Cleaned]:
+    """Remove outputs and folders that are empty then, until `stopped`. Yield what was done.
+
+    Raises UsageError if there is no ledger, OutputLocked, EnvironmentFault.
+    """
+    output, path = options.output, options.ledger or options.output / LEDGER
+    if options.checksum and not storage_of(output).is_local:
+        raise UsageError("--checksum reads local outputs only; leave it out")
+    if not any(True for _ in LedgerFile.find_all(path)):
+        raise UsageError(f"there is no ledger {path}, so nothing is known to be made by ffprep")
+    with ExitStack() as stack:
+        if not options.dry_run:
+            try:
+                lock = storage_of(output).lock(output, options.wait, None, stopped)
+                stack.enter_context(lock)
+            except OSError as error:
+                raise EnvironmentFault(f"cannot lock {output}: {reason(error)}") from None
+        lists = RecordedOutputs(output, ())
+        for file in LedgerFile.find_all(path):
+            with open_ledger(file.path, warn, read_only=options.dry_run) as ledger:
+                ledger.require_own(real_folder(os.fspath(output)).rstrip("/") or "/")
+                yield from _clean(ledger, options, lists, stopped)
+        if not options.dry_run:
+            lists.close()
+
+
+def _clean(
+    ledger: Ledger, options: CleanOptions, lists: RecordedOutputs, stopped: Callable[[], bool]
+) -> Iterator[Cleaned]:
+    remover = OutputRemover(options.output, ledger, options.checksum)
+    gone = list[Entry]()
+    for entry in chain(ledger.entries(Status.CONVERTED), ledger.entries(Status.FAILED)):
+        if stopped():
+            break
+        if entry.row.output_bytes is None:
+            continue
+        cleaned = _clean_one(entry, remover, options.dry_run)
+        if (cleaned is None or cleaned.status is CleanStatus.REMOVED) and not options.dry_run:
+            gone.append(entry)
+            lists.discard(remover.path(entry))
+        if cleaned:
+            yield cleaned
+        if len(gone) >= BATCH_SIZE:
+            _forget(ledger, gone)
+            gone = []
+    _forget(ledger, gone)
+
+
+def _clean_one(entry: Entry, remover: OutputRemover, dry_run: bool) -> Cleaned | None:
+    """Remove one output. Return None if it does not exist."""
+    place = remover.output / remover.path(entry)
+    try:
+        output = remover.place(entry)
+    except PhotoError as error:
+        return Cleaned(place, CleanStatus.KEPT, str(error))
+    try:
+        if why := remover.reason_to_keep(entry.row, output):
+            return None if why == MISSING else Cleaned(output, CleanStatus.KEPT, why)
+        if not dry_run:
+            remover.remove(output)
+    except PhotoError as error:
+        return Cleaned(output, CleanStatus.FAILED, str(error))
+    return Cleaned(output, CleanStatus.REMOVED)
+
+
+def _forget(ledger: Ledger, gone: list[Entry]) -> None:
+    """Delete rows of removed outputs; failures stay, without the output of an earlier version."""
+    ledger.forget([entry for entry in gone if entry.row.status != Status.FAILED])
+    failed = [entry for entry in gone if entry.row.status == Status.FAILED]
+    if failed:
+        nothing: dict[str, Any] = dict.fromkeys(OUTPUT_COLUMNS)
+        ledger.record(replace(entry, row=entry.row._replace(**nothing)) for entry in failed)

@@ -41,8 +41,8 @@ from ffprep.ledger.rows import (
     valid_entry,
     valid_row,
 )
-from ffprep.system.files import make_own_folder
 from ffprep.storage.protocol import storage_of
+from ffprep.system.files import make_own_folder
 
 BATCH_SIZE = 512
 """How many outputs one query looks for."""
@@ -327,19 +327,12 @@ class Ledger:
             found = self._database.execute("SELECT count(*) FROM jobs").fetchone()
         return found[0]
 
-    def all_entries(self) -> Iterator[Entry]:
-        """Yield all rows with an output."""
+    def outputs(self) -> Iterator[Entry]:
+        """Yield all rows with an output. Rows may be forgotten meanwhile."""
         for status in (Status.CONVERTED, Status.FAILED):
             for entry in self.entries(status):
                 if entry.row.output_bytes is not None:
                     yield entry
-
-    def sources(self) -> Iterator[str]:
-        """Yield the sources of all rows with an output."""
-        with self._guarded():
-            query = "SELECT source FROM jobs WHERE output_bytes IS NOT NULL"
-            for (source,) in self._database.execute(query):
-                yield decode_name(source)
 
     def mark_met(self, folder: str, rows: Sequence[Row]) -> None:
         """Record that this run met failures again, without trying the photos."""

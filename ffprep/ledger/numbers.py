@@ -64,8 +64,9 @@ class RecordedNumbers:
 
     def _read(self) -> None:
         sources, numbers, runs = array("q"), array("q"), array("q")
-        for database in recorded(self.ledgers):
-            self.complete = self.complete or _has_complete_run(database)
+        for shard, database in recorded(self.ledgers):
+            if shard == self.shard:
+                self.complete = self.complete or _has_complete_run(database)
             for name, source, run in database.execute("SELECT name, source, run FROM jobs"):
                 path = decode_name(source)
                 number = self.number_of(path, decode_name(name))

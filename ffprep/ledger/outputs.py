@@ -160,7 +160,7 @@ class RecordedOutputs:
         """
         if self._rows is None:
             self._rows = _Rows()
-            for database in recorded(self.ledgers):
+            for _, database in recorded(self.ledgers):
                 self._rows.read(database, self._real)
             self._rows.sort()
             self._listed = array("q", sorted(self._read_lists()))
@@ -207,12 +207,12 @@ class RecordedOutputs:
         self._lists[name] = None
 
 
-def recorded(ledgers: Iterable[Location]) -> Iterator[sqlite3.Connection]:
-    """Open the ledgers of whole folders, and those of shards beside them, one after the other."""
+def recorded(ledgers: Iterable[Location]) -> Iterator[tuple[Shard | None, sqlite3.Connection]]:
+    """Open the ledgers of whole folders, and those of shards beside them, in turn."""
     for path in ledgers:
         for file in LedgerFile.find_all(path):
             with file.opened() as database:
-                yield database
+                yield file.shard, database
 
 
 def _joined(folder: str, below: str) -> str:

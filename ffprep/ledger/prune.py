@@ -9,7 +9,6 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from itertools import chain
 from pathlib import Path
 
 from ffprep.core.formats import output_format
@@ -89,7 +88,8 @@ class OutputRemover:
     def _is_photo(self, path: str) -> bool:
         """Return whether a file is a source, in this run or in a row."""
         if self._sources is None:
-            self._sources = array("q", sorted(map(hash, self.ledger.sources())))
+            sources = (decode_name(entry.row.source) for entry in self.ledger.outputs())
+            self._sources = array("q", sorted(map(hash, sources)))
         key = hash(path)
         place = bisect_left(self._sources, key)
         recorded = place < len(self._sources) and self._sources[place] == key
@@ -119,7 +119,7 @@ class Pruning:
         """
         ledger, gone = self.freshness.ledger, list[Entry]()
         rest = _Superseded(self.is_superseded, self.freshness)
-        for entry in chain(ledger.entries(Status.CONVERTED), ledger.entries(Status.FAILED)):
+        for entry in ledger.outputs():
             if self.stopped():
                 break
             source = decode_name(entry.row.source)
@@ -141,8 +141,6 @@ class Pruning:
         """Remove one output. Return the Result, None if it is kept; and whether it still exists."""
         row, output = entry.row, None
         source = location_of(decode_name(row.source))
-        if row.output_bytes is None:
-            return None, False
         try:
             output = self.remover.place(entry)
             if reason := self.remover.reason_to_keep(row, output):
@@ -172,8 +170,6 @@ class _Superseded:
         failed in this run.
         """
         row, freshness = entry.row, self.freshness
-        if row.output_bytes is None:
-            return False
         output = f"{freshness.output}/{entry.folder}{decode_name(row.name)}"
         if not self.is_superseded(source, real_path(output)):
             return False

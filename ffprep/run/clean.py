@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from itertools import chain
 from typing import Any
 
 from ffprep.core.job import Status
@@ -85,11 +84,9 @@ def _clean(
 ) -> Iterator[Cleaned]:
     remover = OutputRemover(options.output, ledger, options.checksum)
     gone = list[Entry]()
-    for entry in chain(ledger.entries(Status.CONVERTED), ledger.entries(Status.FAILED)):
+    for entry in ledger.outputs():
         if stopped():
             break
-        if entry.row.output_bytes is None:
-            continue
         cleaned = _clean_one(entry, remover, options.dry_run)
         if (cleaned is None or cleaned.status is CleanStatus.REMOVED) and not options.dry_run:
             gone.append(entry)

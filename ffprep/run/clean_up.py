@@ -53,7 +53,7 @@ class CleanUp:
         """Return the folders that lost all their photos: more than one, or all of a SOURCE."""
         found: dict[str, EmptiedFolder] = {}
         tops: dict[str, str | None] = {}
-        for entry in self.freshness.ledger.all_entries():
+        for entry in self.freshness.ledger.outputs():
             folder = os.path.join(os.path.dirname(source := decode_name(entry.row.source)), "")
             if folder not in tops:
                 tops[folder] = self._emptied_top(folder, source)

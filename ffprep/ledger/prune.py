@@ -1,6 +1,7 @@
 """Remove outputs that a ledger has: those that a run no longer makes (--prune), or all of a folder.
 
-A ledger may have been written by anybody, so its rows only propose what to remove.
+A ledger may have been written by anybody, so its rows only propose what to remove. Rows whose
+output would lie elsewhere are ignored already (`rows.valid_entry`).
 """
 
 import os
@@ -22,7 +23,7 @@ from ffprep.ledger.ledger import BATCH_SIZE, Ledger
 from ffprep.ledger.rows import Entry, Row, decode_name, has_output_stamp
 from ffprep.storage.protocol import storage_of
 from ffprep.storage.stamps import StampReader
-from ffprep.system.files import FOLDER, is_url, real_folder, real_path
+from ffprep.system.files import is_url, real_folder, real_path
 
 MISSING = "does not exist"
 
@@ -42,21 +43,8 @@ class OutputRemover:
     _sources: "array[int] | None" = None
 
     def path(self, entry: Entry) -> str:
-        """Return the path of an output from the folder, as a row has it."""
+        """Return the path of an output from the folder."""
         return f"{entry.folder}{decode_name(entry.row.name)}"
-
-    def place(self, entry: Entry) -> Location:
-        """Return the place of an output. Raises PhotoError if its row names no file of the folder.
-
-        Rows of ffprep never do.
-        """
-        path = self.path(entry)
-        parts = path.split("/")
-        bad = {"..", FOLDER} | ({"", "."} if is_url(os.fspath(self.output)) else set())
-        if path.startswith("/") or "\0" in path or bad.intersection(parts) or not parts[-1]:
-            problem = f"the ledger has {path!r}, which is not the name of an output in OUT"
-            raise PhotoError(Kind.IO, f"{problem}; it is left alone")
-        return self.output / path
 
     def reason_to_keep(self, row: Row, output: Location) -> str | None:
         """Return why an output is not to be removed, MISSING if it does not exist; else None."""
@@ -139,16 +127,15 @@ class Pruning:
 
     def _prune(self, entry: Entry, remove: bool) -> tuple[Result | None, bool]:
         """Remove one output. Return the Result, None if it is kept; and whether it still exists."""
-        row, output = entry.row, None
+        row, output = entry.row, self.remover.output / self.remover.path(entry)
         source = location_of(decode_name(row.source))
         try:
-            output = self.remover.place(entry)
             if reason := self.remover.reason_to_keep(row, output):
                 return None, reason != MISSING
             if remove:
                 self.remover.remove(output)
         except PhotoError as error:
-            problem = f"{output} cannot be removed: {error}" if output else str(error)
+            problem = f"{output} cannot be removed: {error}"
             return Result.failed(source, output, PhotoError(Kind.IO, problem)), True
         size = Size(row.width or 1, row.height or 1)
         return Result(source, output, Status.PRUNED, size), not remove

@@ -106,9 +106,11 @@ def valid_entry(folder: Any, values: Sequence[Any]) -> Entry | None:
         return None
     folder, name = decode_name(folder), decode_name(row.name)
     inside = not folder or (folder.endswith("/") and not folder.startswith("/"))
-    is_name = "/" not in name and (name or row.output_bytes is None)
-    odd = {"..", FOLDER}.intersection([*folder.split("/"), name]) or "\0" in folder + name
-    return Entry(folder, row) if inside and is_name and name != "." and not odd else None
+    # With folders in --names, a name has some, too.
+    *folders, file = name.split("/")
+    is_name = not name.startswith("/") and file != "." and (file or row.output_bytes is None)
+    odd = {"..", FOLDER}.intersection([*folder.split("/"), *folders, file]) or "\0" in folder + name
+    return Entry(folder, row) if inside and is_name and not odd else None
 
 
 class Hashes(NamedTuple):

@@ -280,7 +280,7 @@ class Plan:
 
     def _listings(self) -> Iterator[tuple[Listing, Iterator[_Item]]]:
         request, number = self.request, 1
-        by_record = request.numbering if "n" in request.names.fields else None
+        by_record = request.numbering if "{n" in request.names.template else None
         numbers_of = by_record.begin() if by_record else _in_order
         for listing in request.walk.listings():
             yield listing, self._batches_of(listing, numbers_of(listing, number))

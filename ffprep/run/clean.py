@@ -10,10 +10,10 @@ from typing import Any
 from ffprep.core.job import Status
 from ffprep.core.location import Location
 from ffprep.errors import EnvironmentFault, PhotoError, UsageError, reason
-from ffprep.ledger.ledger import BATCH_SIZE, Entry, Ledger, open_ledger
+from ffprep.ledger.ledger import BATCH_SIZE, Ledger, open_ledger
 from ffprep.ledger.outputs import RecordedOutputs
 from ffprep.ledger.prune import MISSING, OutputRemover
-from ffprep.ledger.rows import OUTPUT_COLUMNS
+from ffprep.ledger.rows import OUTPUT_COLUMNS, Entry
 from ffprep.ledger.shards import LedgerFile
 from ffprep.storage.protocol import storage_of
 from ffprep.system.files import LEDGER, real_folder
@@ -101,11 +101,7 @@ def _clean(
 
 def _clean_one(entry: Entry, remover: OutputRemover, dry_run: bool) -> Cleaned | None:
     """Remove one output. Return None if it does not exist."""
-    place = remover.output / remover.path(entry)
-    try:
-        output = remover.place(entry)
-    except PhotoError as error:
-        return Cleaned(place, CleanStatus.KEPT, str(error))
+    output = remover.output / remover.path(entry)
     try:
         if why := remover.reason_to_keep(entry.row, output):
             return None if why == MISSING else Cleaned(output, CleanStatus.KEPT, why)

@@ -319,7 +319,7 @@ def _with_records(options: ConvertOptions) -> Request:
     request, numbering = options.request, None
     if request.single:
         return request
-    if "n" in request.names.fields and options.rerun.ledger:
+    if "{n" in request.names.template and options.rerun.ledger:
         from ffprep.run.recorded import numbering_of
 
         numbering = numbering_of(options)

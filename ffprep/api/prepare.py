@@ -85,8 +85,8 @@ class Prepared:
         output = Path(path) / self.name if names_folder(path) else Path(path)
         self.require_savable(output)
         with temporary_beside(output) as temporary, write_errors(output):
-            temporary.write_bytes(self.data)
-            os.replace(temporary, output)
+            temporary.path.write_bytes(self.data)
+            temporary.publish()
         return output
 
     def require_savable(self, output: Path) -> None:

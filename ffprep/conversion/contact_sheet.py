@@ -105,11 +105,15 @@ def draw(
         _paper(layout, cells, spec.background).save(folder / "paper.png")
         whole = replace(spec, size=layout.sheet, background=Color(0, 0, 0))
         argv = filtergraph.sheet_command(
-            using.binary.path, folder / "paper.png", _placed(layout, cells, jobs), whole, temporary
+            using.binary.path,
+            folder / "paper.png",
+            _placed(layout, cells, jobs),
+            whole,
+            temporary.path,
         )
         job = LocalJob(photo, output, whole)
         using.transcoder.run(job, argv)
-        verify(temporary, whole)
+        verify(temporary.path, whole)
         publish(temporary, job, using.policy)
     return tuple(warnings)
 

@@ -25,10 +25,14 @@ from ffprep.core.policy import Policy
 from ffprep.errors import Kind, PhotoError
 from ffprep.image.sandbox import DecoderPool
 from ffprep.system.files import FileStamp
+from ffprep.system.own_folder import OwnFolders, most_held
 from ffprep.system.processes import LARGE, Processes
-from ffprep.system.tempfiles import disk_full, temporary_beside, temporary_folder
+from ffprep.system.tempfiles import Temporary, disk_full, temporary_beside, temporary_folder
 
 _POLL_SECONDS, _LONGEST_POLL_SECONDS = 0.03, 1.0
+
+_Entry = tuple[Photo, Temporary]
+"""A photo of a stream, its file held open, and the temporary file of its output."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +75,16 @@ class Converter:
                     return
                 yield result
         streams, singles = self._split(photos)
-        for sequence, group in streams.items():
-            yield from self._convert_stream(sequence, group, singles)
-        for photo in singles:
-            result = self.transcoder.convert(photo)
-            if result.failure and self.processes.stopped:
-                return  # its process was ended, or never started
-            yield result
+        with OwnFolders() as folders:
+            for sequence, photos in streams.items():
+                for start in range(0, len(photos), most_held()):
+                    group = photos[start : start + most_held()]
+                    yield from self._convert_stream(sequence, group, singles, folders)
+            for photo in singles:
+                result = self.transcoder.convert(photo, folders)
+                if result.failure and self.processes.stopped:
+                    return  # its process was ended, or never started
+                yield result
 
     def _split(
         self, photos: list[Photo]
@@ -131,20 +138,25 @@ class Converter:
         return [*before, argv]
 
     def _convert_stream(
-        self, sequence: filtergraph.Sequence, group: list[Photo], singles: list[Photo]
+        self,
+        sequence: filtergraph.Sequence,
+        group: list[Photo],
+        singles: list[Photo],
+        folders: OwnFolders,
     ) -> Iterator[Result]:
         """Convert a group as one stream; add photos without a verified output to `singles`."""
         with ExitStack() as stack:
-            entries: list[tuple[Photo, Path]] = []
+            entries: list[_Entry] = []
             for photo in group:
                 try:
-                    temporary = stack.enter_context(temporary_beside(photo.job.output))
+                    held = stack.enter_context(photo.opened())
+                    temporary = stack.enter_context(temporary_beside(photo.job.output, folders))
                 except PhotoError:
                     singles.append(photo)
                 else:
-                    entries.append((photo, temporary))
+                    entries.append((held, temporary))
             try:
-                links = stack.enter_context(temporary_folder())
+                links = stack.enter_context(temporary_folder(held=True))
                 _link(links, entries)
             except OSError:  # there is no room for links; single photos need none
                 singles += [photo for photo, _ in entries]
@@ -161,7 +173,7 @@ class Converter:
                     singles.append(photo)
 
     def _run_stream(
-        self, job: LocalJob, argv: list[str], entries: list[tuple[Photo, Path]]
+        self, job: LocalJob, argv: list[str], entries: list[_Entry]
     ) -> Iterator[tuple[int, bool]]:
         """Run a stream; yield each entry's number once ffmpeg has passed it, and if it is whole.
 
@@ -177,7 +189,7 @@ class Converter:
                 idle += min(time.perf_counter() - before, _LONGEST_POLL_SECONDS)
                 if ended:
                     running.finish()
-                written = [i for i in range(done, len(entries)) if size_of(entries[i][1]) > 0]
+                written = [i for i in range(done, len(entries)) if size_of(entries[i][1].path) > 0]
                 # Outputs are written in order: before one that has begun, all are finished.
                 passed = len(entries) if ended else max(written, default=done)
                 log = ffmpeg_log.read(running.log) if passed > done else DecoderLog()
@@ -185,7 +197,7 @@ class Converter:
                     if not ended and number in written and number not in log.frames:
                         break  # the log lags behind
                     photo, temporary = entries[number]
-                    whole = is_whole(log, number, photo.picture, temporary)
+                    whole = is_whole(log, number, photo.picture, temporary.path)
                     yield number, whole and not log.may_complain_about(number)
                     done, idle = number + 1, 0.0
                 if idle > self.policy.timeout:
@@ -193,26 +205,26 @@ class Converter:
         if ffmpeg_log.read(running.log).disk_full:
             raise disk_full(job.output)
 
-    def _finish(self, photo: Photo, temporary: Path, share: float) -> Result | None:
+    def _finish(self, photo: Photo, temporary: Temporary, share: float) -> Result | None:
         """Complete, verify and publish an output of a stream; None if that fails.
 
         `share` is its share of the stream's time, in seconds.
         """
         steps, started = self.transcoder, time.perf_counter() - share
         try:
-            if steps.decoders.damage(photo.job.source, photo.picture, DecoderLog()):
+            if steps.decoders.damage(photo.source, photo.picture, DecoderLog()):
                 return None
-            steps.complete(photo, temporary)
+            steps.complete(photo, temporary.path)
             return steps.verify_and_publish(photo, temporary, photo.caveats, started)
         except PhotoError:
             return None
 
 
-def _link(folder: Path, entries: list[tuple[Photo, Path]]) -> None:
+def _link(folder: Path, entries: list[_Entry]) -> None:
     """Link sources and temporary files under the numbers that a sequence has for them."""
     for name in filtergraph.SEQUENCE_FOLDERS:
         (folder / name).mkdir()
     source, output = (folder / name for name in filtergraph.SEQUENCE_FOLDERS)
     for number, (photo, temporary) in enumerate(entries):
-        (source / str(number)).symlink_to(os.path.abspath(photo.job.source))
-        (output / str(number)).symlink_to(os.path.abspath(temporary))
+        (source / str(number)).symlink_to(os.path.abspath(photo.source))
+        (output / str(number)).symlink_to(os.path.abspath(temporary.path))

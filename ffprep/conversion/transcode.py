@@ -36,9 +36,11 @@ from ffprep.errors import EnvironmentFault, Killed, Kind, PhotoError, reason
 from ffprep.image.pillow import out_of_memory
 from ffprep.image.probe import verify
 from ffprep.image.sandbox import FOR_LACK_OF_MEMORY, DecoderPool
-from ffprep.system.files import FileStamp, read_whole
+from ffprep.system.files import FileStamp, changed, held, read_whole
+from ffprep.system.own_folder import OwnFolders
 from ffprep.system.processes import Limits, Processes, Running
 from ffprep.system.tempfiles import (
+    Temporary,
     disk_full,
     require_writable,
     temporary_beside,
@@ -63,11 +65,26 @@ class Photo:
     picture: ImageInfo
     stamp: FileStamp
     caveats: tuple[Caveat, ...] = ()
+    held: Path | None = None
+
+    @property
+    def source(self) -> Path:
+        """The path to read it from: through an open descriptor, while it is converted."""
+        return self.held or self.job.source
+
+    @contextmanager
+    def opened(self) -> Iterator["Photo"]:
+        """Yield the photo with its file held open, so that all processes read the same file.
+
+        Raises PhotoError as `require_unchanged` does.
+        """
+        with held(self.job.source, self.job.place, self.stamp) as path:
+            yield replace(self, held=path)
 
     def require_unchanged(self) -> None:
         """Raise PhotoError if the source is another file by now, with other colours for example."""
         if FileStamp.of(self.job.source, self.job.place) != self.stamp:
-            raise PhotoError(Kind.IO, "was changed while it was read; run again")
+            raise changed()
 
     def at_quality(self, quality: int) -> "Photo":
         """Return the same photo for an output of another quality."""
@@ -84,7 +101,7 @@ class Transcoder:
     processes: Processes
     decoders: DecoderPool
 
-    def convert(self, photo: Photo) -> Result:
+    def convert(self, photo: Photo, folders: OwnFolders | None = None) -> Result:
         """Convert a probed photo in an ffmpeg process of its own.
 
         Raises EnvironmentFault if no photo can be converted.
@@ -93,19 +110,19 @@ class Transcoder:
         if self.policy.keep_damaged:  # only a second attempt shows that it is damaged
             steps = replace(self, policy=replace(self.policy, keep_damaged=False))
         try:
-            return steps.attempt(photo, started)
+            return steps.attempt(photo, started, folders)
         except Exception as error:
             return self.failed(photo.job, error, started)
 
-    def attempt(self, photo: Photo, started: float) -> Result:
+    def attempt(self, photo: Photo, started: float, folders: OwnFolders | None = None) -> Result:
         """Convert a probed photo. Raises PhotoError, and EnvironmentFault as `convert` does."""
+        job = photo.job
         try:
-            photo.require_unchanged()
-            with temporary_beside(photo.job.output) as output:
+            with photo.opened() as opened, temporary_beside(job.output, folders) as temporary:
                 with self.processes.room_for(photo.picture.weight):
-                    caveats = self._encode(photo, output)
-                    caveats += self._lower_quality(photo, output)
-                return self.verify_and_publish(photo, output, caveats, started)
+                    caveats = self._encode(opened, temporary.path)
+                    caveats += self._lower_quality(opened, temporary.path)
+                return self.verify_and_publish(photo, temporary, caveats, started)
         except PhotoError as error:
             raise self._whose_fault(photo, error) from None
 
@@ -159,9 +176,9 @@ class Transcoder:
         """Write a complete output, of any number of bytes; return its caveats."""
         picture, log = photo.picture, None
         if picture.ffmpeg_reads:
-            log = self._transcode(photo.job, picture, output)
+            log = self._transcode(photo, picture, output)
         if log and is_whole(log, 0, picture, output) and not _may_be_later(log, picture):
-            missing = self.decoders.damage(photo.job.source, picture, log)
+            missing = self.decoders.damage(photo.source, picture, log)
         else:
             missing = self._encode_by_pillow(photo, output, log)
         caveats = photo.caveats + self._judge(missing)
@@ -169,10 +186,11 @@ class Transcoder:
         return caveats
 
     def _transcode(
-        self, job: LocalJob, picture: ImageInfo, output: Path, pixels: Iterable[bytes] | None = None
+        self, photo: Photo, picture: ImageInfo, output: Path, pixels: Iterable[bytes] | None = None
     ) -> DecoderLog:
         """Build the filtergraph, run ffmpeg and read its log."""
-        with without_line_breaks(job.source, output) as (source, written):
+        job = photo.job
+        with without_line_breaks(photo.source, output) as (source, written):
             argv = filtergraph.command(self.binary.path, source, picture, job.spec, written)
             return self.run(job, argv, pixels)
 
@@ -246,26 +264,26 @@ class Transcoder:
         The log is that of an ffmpeg which made nothing of the photo. Raises PhotoError.
         """
         photo.require_unchanged()
-        job, picture = photo.job, photo.picture
+        picture = photo.picture
         if log and picture.format.forgiving and _is_broken(log, picture):
             words = "the whole picture cannot be decoded; restore it from a backup"
             raise PhotoError(Kind.DAMAGED, words)
         try:
-            self._feed(job, picture, output, strict=True)
+            self._feed(photo, output, strict=True)
         except PhotoError as error:
             if error.kind is not Kind.DAMAGED or not self.policy.keep_damaged:
                 raise
-            self._feed(job, picture, output, strict=False)
+            self._feed(photo, output, strict=False)
             return INCOMPLETE
-        return self.decoders.hidden_damage(job.source, picture)
+        return self.decoders.hidden_damage(photo.source, picture)
 
-    def _feed(self, job: LocalJob, picture: ImageInfo, output: Path, strict: bool) -> None:
+    def _feed(self, photo: Photo, output: Path, strict: bool) -> None:
         """Encode the pixels that Pillow has decoded."""
-        with self.decoders.decoded(job.source, picture, strict) as (raw, pixels):
-            log = self._transcode(job, raw, output, pixels)
+        with self.decoders.decoded(photo.source, photo.picture, strict) as (raw, pixels):
+            log = self._transcode(photo, raw, output, pixels)
         pixels.require_complete()
         if not is_whole(log, 0, raw, output):
-            require_writable(output, job.output)
+            require_writable(output, photo.job.output)
             last = log.errors[-1] if log.errors else "it logged no error"
             raise PhotoError(Kind.INTERNAL, f"ffmpeg made no output of the decoded pixels: {last}")
 
@@ -286,7 +304,7 @@ class Transcoder:
         """Write the ICC profile and EXIF of an output. Raises as `temporary_beside` does."""
         spec, profile, exif = photo.job.spec, photo.picture.output_profile, b""
         if spec.metadata == "keep-rights":
-            exif = self.decoders.rights(photo.job.source, photo.picture).exif()
+            exif = self.decoders.rights(photo.source, photo.picture).exif()
         if profile or exif:
             from ffprep.image.embed import embed
 
@@ -320,19 +338,19 @@ class Transcoder:
         return (Caveat(f"quality lowered to {low} to fit {spec.max_bytes} bytes"),)
 
     def verify_and_publish(
-        self, photo: Photo, output: Path, caveats: tuple[Caveat, ...], started: float
+        self, photo: Photo, temporary: Temporary, caveats: tuple[Caveat, ...], started: float
     ) -> Result:
         """Verify an output and give it its final name. Raises PhotoError.
 
         `started` is when the conversion began, by time.perf_counter.
         """
-        job = photo.job
+        job, output = photo.job, temporary.path
         require_writable(output, job.output)
         if not fits(job.spec, output):
             raise too_many_bytes(job.spec, size_of(output))
         size = verify(output, job.spec)
         source_hash = read_whole(job.source, photo.stamp, self.policy.hash_sources, job.place)
-        stamp = publish(output, job, self.policy)
+        stamp = publish(temporary, job, self.policy)
         return Result(
             job.source,
             job.output,

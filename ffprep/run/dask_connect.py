@@ -19,7 +19,7 @@ from ffprep.library.plan import Request
 from ffprep.run.dask_executor import STOP_SECONDS, Cluster, first_line, lost
 from ffprep.run.task import ChunkTask, ClusterTask, can_read
 from ffprep.storage.protocol import storage_of
-from ffprep.system.tempfiles import errors_named_after, temporary_beside
+from ffprep.system.tempfiles import errors_named_after, marker_beside
 
 _SAME_VERSIONS = ("| dask ", "| distributed ", "| python ")
 """The packages, in Dask's table of versions, that must have the same version everywhere."""
@@ -153,7 +153,7 @@ def _shared_file(request: Request) -> Iterator[Path | None]:
         return
     with ExitStack() as stack:
         with errors_named_after("--cluster"):
-            path = stack.enter_context(temporary_beside(Path(absolute(beside))))
+            path = stack.enter_context(marker_beside(Path(absolute(beside))))
         yield path
 
 

@@ -4,9 +4,9 @@ import errno
 import os
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from hashlib import blake2b
 from io import BufferedReader
 from pathlib import Path
@@ -101,7 +101,7 @@ def _require_place(descriptor: int, path: Path, place: str) -> None:
     if not _is_in(real, place):
         raise replaced_by_link()
     if not os.path.samestat(os.lstat(real), os.fstat(descriptor)):
-        raise _changed()
+        raise changed()
 
 
 def _is_in(real: str, place: str) -> bool:
@@ -112,6 +112,33 @@ def replaced_by_link() -> PhotoError:
     """Return the error of a file that is a link by now, or in a folder that is."""
     words = "was replaced by a link while the run went on, and such links are not followed"
     return PhotoError(Kind.IO, f"{words}; see --follow-links")
+
+
+@cache
+def _descriptors(pid: int) -> str | None:
+    """Return the folder of a process's descriptors, if its children can open them."""
+    folder = f"/proc/{pid}/fd"
+    with suppress(OSError):
+        if os.stat(folder).st_uid == os.geteuid():
+            return folder
+    return None
+
+
+def held_path(descriptor: int, path: Path) -> Path:
+    """Return a path to what is open, for this process and its children; `path` without /proc."""
+    folder = _descriptors(os.getpid())
+    return Path(folder, str(descriptor)) if folder else path
+
+
+@contextmanager
+def held(path: Path, place: str, seen: "FileStamp") -> Iterator[Path]:
+    """Hold a file open; yield a path by which this process and its children read the same file.
+
+    Raises PhotoError as `open_regular` does; `io` if the file is not the one that was `seen`.
+    """
+    with open_regular(path, place) as file:
+        _require_same(file, seen)
+        yield held_path(file.fileno(), path)
 
 
 def read_whole(
@@ -154,10 +181,11 @@ def read_bytes(path: Path) -> bytes:
 
 def _require_same(file: BinaryIO, seen: "FileStamp") -> None:
     if FileStamp.seen(os.fstat(file.fileno())) != seen:
-        raise _changed()
+        raise changed()
 
 
-def _changed() -> PhotoError:
+def changed() -> PhotoError:
+    """Return the error of a file that is another version by now."""
     return PhotoError(Kind.IO, "was changed while it was read; run again")
 
 

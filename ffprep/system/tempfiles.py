@@ -1,4 +1,7 @@
-"""Temporary files beside outputs, temporary folders, and removing those of dead processes."""
+"""Temporary files for outputs, temporary folders, and removing those of dead processes.
+
+Other users may write to an output folder, so the temporary files are in an OwnFolder inside it.
+"""
 
 import contextlib
 import errno
@@ -10,11 +13,14 @@ import shutil
 import tempfile
 import time
 from collections.abc import Container, Iterator
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from ffprep.errors import EnvironmentFault, Kind, PhotoError, reason
-from ffprep.system.files import TEMPORARY_PREFIX, photo_error_from
+from ffprep.system import own_folder
+from ffprep.system.files import TEMPORARY_PREFIX, FileStamp, held_path, photo_error_from
+from ffprep.system.own_folder import OwnFolder, OwnFolders, open_own
 from ffprep.system.processes import lives
 
 _TEMPORARY_NAME = re.compile(
@@ -76,41 +82,86 @@ def _is_dead(name: re.Match[str], entry: os.DirEntry[str], dead: Container[str])
 _live: set[Path] = set()
 
 
-@contextlib.contextmanager
-def temporary_beside(output: Path) -> Iterator[Path]:
-    """Create an empty file beside `output` under a unique, hidden name; remove it at the end.
+@dataclass(frozen=True, slots=True)
+class Temporary:
+    """An open temporary file for an output, with its `path` for this process and its children."""
 
-    Raises PhotoError if the output could not be written, EnvironmentFault on a full disk.
+    output: Path
+    path: Path
+    descriptor: int
+    _folder: OwnFolder
+    _name: str
+
+    @property
+    def stamp(self) -> FileStamp:
+        """The stamp of the file, which it keeps when it is published."""
+        return FileStamp.seen(os.fstat(self.descriptor))
+
+    def publish(self) -> None:
+        """Give the file its final name. Raises OSError."""
+        self._folder.rename(self._name, self.descriptor, self.output.name)
+
+
+@contextlib.contextmanager
+def temporary_beside(output: Path, folders: OwnFolders | None = None) -> Iterator[Temporary]:
+    """Create an empty file on the file system of `output`, in a folder of its own there.
+
+    It is removed at the end. `folders` keeps its folder for the next output. Raises PhotoError if
+    the output could not be written, EnvironmentFault on a full disk.
     """
-    folder = output.parent
-    temporary = folder / temporary_name()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if os.path.isdir(output):
-            raise IsADirectoryError(errno.EISDIR, "a folder has this name")
-        temporary.touch(exist_ok=False)  # fail before the work, not after it
-    except OSError as error:
-        raise _write_error(output, error) from None
-    _live.add(temporary)
-    try:
-        yield temporary
-    finally:
-        _live.discard(temporary)
-        with contextlib.suppress(OSError):
-            temporary.unlink()
+    with contextlib.ExitStack() as stack:
+        folders = folders or stack.enter_context(OwnFolders())
+        try:
+            output.parent.mkdir(parents=True, exist_ok=True)
+            if os.path.isdir(output):
+                raise IsADirectoryError(errno.EISDIR, "a folder has this name")
+            # Fail before the work, not after it.
+            name = temporary_name()
+            folder, descriptor, path = folders.create(output.parent, name)
+        except OSError as error:
+            raise _write_error(output, error) from None
+        try:
+            yield Temporary(output, path, descriptor, folder, name)
+        finally:
+            os.close(descriptor)  # first: some file systems keep open files in the folder
+            folder.remove(name)
 
 
 @contextlib.contextmanager
-def temporary_folder() -> Iterator[Path]:
-    """Create a temporary folder; remove it at the end. Raises OSError."""
+def marker_beside(output: Path) -> Iterator[Path]:
+    """Create an empty file beside `output` that other users can see; remove it at the end.
+
+    Raises as `temporary_beside` does.
+    """
+    marker = output.parent / temporary_name()
+    with write_errors(output):
+        output.parent.mkdir(parents=True, exist_ok=True)
+        marker.touch(exist_ok=False)
+    _live.add(marker)
+    try:
+        yield marker
+    finally:
+        _live.discard(marker)
+        with contextlib.suppress(OSError):
+            marker.unlink()
+
+
+@contextlib.contextmanager
+def temporary_folder(held: bool = False) -> Iterator[Path]:
+    """Create a temporary folder; remove it at the end. Raises OSError.
+
+    With `held`, its path is one through a descriptor, for this process and its children.
+    """
     folder = Path(tempfile.gettempdir(), temporary_name())
     folder.mkdir(mode=0o700)
     _live.add(folder)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        _live.discard(folder)
+    with contextlib.ExitStack() as stack:
+        stack.callback(_live.discard, folder)
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        if held:
+            descriptor = open_own(os.fspath(folder))
+            stack.callback(os.close, descriptor)
+        yield held_path(descriptor, folder) if held else folder
 
 
 @contextlib.contextmanager
@@ -155,6 +206,8 @@ def remove_temporaries() -> None:
     for temporary in list(_live):
         with contextlib.suppress(OSError):
             shutil.rmtree(temporary) if temporary.is_dir() else temporary.unlink()
+    for folder in list(own_folder.live):
+        folder.empty()
 
 
 @contextlib.contextmanager
@@ -173,8 +226,8 @@ def replace_file(path: Path) -> Iterator[Path]:
     Raises as `temporary_beside` does.
     """
     with temporary_beside(path) as temporary, write_errors(path):
-        yield temporary
-        os.replace(temporary, path)
+        yield temporary.path
+        temporary.publish()
 
 
 @contextlib.contextmanager
@@ -188,8 +241,9 @@ def errors_named_after(option: str) -> Iterator[None]:
 
 def require_writable(temporary: Path, output: Path) -> None:
     """Raise as `temporary_beside` does if a temporary file is gone, or the disk read-only."""
-    with write_errors(output), temporary.open("r+b"):
-        pass
+    with write_errors(output), temporary.open("r+b") as file:
+        if not os.fstat(file.fileno()).st_nlink:
+            raise FileNotFoundError(errno.ENOENT, "Its temporary file was removed")
 
 
 def _write_error(output: Path, error: OSError) -> Exception:

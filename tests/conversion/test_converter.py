@@ -18,7 +18,7 @@ from ffprep.core.policy import Policy
 from ffprep.core.spec import Spec
 from ffprep.errors import EnvironmentFault, Kind
 from ffprep.image.icc import profile_of
-from tests.support.ffmpegs import fake_ffmpeg
+from tests.support.ffmpegs import INPUTS, fake_ffmpeg
 from tests.support.photos import PHOTOS, needs_photos
 from tests.support.pictures import opened, psnr, ramp
 
@@ -477,7 +477,7 @@ def test_in_a_stream_that_hangs_only_one_photo_fails(tmp_path: Path) -> None:
         detail().save(tmp_path / f"{number}.jpg")
         jobs.append(LocalJob(tmp_path / f"{number}.jpg", tmp_path / f"out/{number}.jpg", SPEC))
     real = find().path
-    body = f'case "$*" in *%d*|*/2.jpg*) sleep 600;; esac; exec {real} "$@"'
+    body = f'case "$({INPUTS})" in *%d*|*/2.jpg*) sleep 600;; esac; exec {real} "$@"'
     results = convert(*jobs, binary=fake_ffmpeg(tmp_path, body), policy=Policy(timeout=5))
     assert {r.source.name: kind(r) for r in results if r.failure} == {"2.jpg": Kind.TIMEOUT}
 

@@ -13,6 +13,7 @@ import pytest
 
 from ffprep.conversion.ffmpeg_binary import find
 from tests.support.command_line import Ran
+from tests.support.ffmpegs import INPUTS
 from tests.support.pictures import opened, ramp
 from tests.support.waiting import until
 
@@ -675,7 +676,8 @@ def test_a_photo_at_which_ffmpeg_was_killed_is_tried_again(convert, photos: Path
     ill, ffmpeg = photos.parent / "ill", photos.parent / "ffmpeg"
     (photos / "bad.jpg").unlink()
     ffmpeg.write_text(
-        f'#!/bin/sh\n[ -e {ill} ] && case "$*" in *a.png*) kill -KILL $$;; *%d*) exit 0;; esac\n'
+        f'#!/bin/sh\n[ -e {ill} ] && case "$({INPUTS})" in\n'
+        "*a.png*) kill -KILL $$;; *%d*) exit 0;; esac\n"
         f'exec {find().path} "$@"\n'
     )
     ffmpeg.chmod(0o755)

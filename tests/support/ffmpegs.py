@@ -4,6 +4,9 @@ from pathlib import Path
 
 from ffprep.conversion.ffmpeg_binary import Binary, find
 
+INPUTS = 'for word; do readlink "${word#file:}" || echo "$word"; done'
+"""For the script of a fake ffmpeg: print its arguments, with the names of open files."""
+
 
 def script(path: Path, body: str, shell: str = "/bin/sh") -> str:
     """Write an executable shell script and return its path."""

@@ -11,7 +11,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -75,7 +75,7 @@ class Converter:
                     return
                 yield result
         streams, singles = self._split(photos)
-        with OwnFolders() as folders:
+        with closing(OwnFolders()) as folders:
             for sequence, photos in streams.items():
                 for start in range(0, len(photos), most_held()):
                     group = photos[start : start + most_held()]

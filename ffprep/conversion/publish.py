@@ -23,7 +23,7 @@ def publish(temporary: Temporary, job: LocalJob, policy: Policy) -> FileStamp:
             os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
         if policy.mode is not None and stat.S_IMODE(os.fstat(file).st_mode) != policy.mode:
             os.fchmod(file, policy.mode)
-        stamp = temporary.stamp
+        stamp = FileStamp.seen(os.fstat(file))
         if policy.fsync:
             _sync(temporary.path)
         temporary.publish()

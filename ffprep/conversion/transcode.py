@@ -17,7 +17,7 @@ A stream shares these steps, except the call of ffmpeg (`converter`).
 import os
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -189,8 +189,9 @@ class Transcoder:
         self, photo: Photo, picture: ImageInfo, output: Path, pixels: Iterable[bytes] | None = None
     ) -> DecoderLog:
         """Build the filtergraph, run ffmpeg and read its log."""
-        job = photo.job
-        with without_line_breaks(photo.source, output) as (source, written):
+        job, names = photo.job, (photo.source, output)
+        plain = not any("\n" in str(name) for name in names)
+        with nullcontext(names) if plain else without_line_breaks(*names) as (source, written):
             argv = filtergraph.command(self.binary.path, source, picture, job.spec, written)
             return self.run(job, argv, pixels)
 

@@ -11,6 +11,11 @@ def on_command_line() -> None:
     _on_command_line = True
 
 
+def is_command_line() -> bool:
+    """Return whether this process is the command `ffprep`."""
+    return _on_command_line
+
+
 def say(text: str) -> None:
     """Write one line to stderr, after the program's name."""
     click.echo(f"ffprep: {text}", err=True)

@@ -10,9 +10,9 @@ import os
 import shutil
 import stat
 from pathlib import Path
-from typing import Self
 
 from ffprep.system.files import held_path
+from ffprep.system.messages import is_command_line
 
 try:
     import resource
@@ -29,23 +29,18 @@ live: "set[OwnFolder]" = set()
 
 
 def most_held() -> int:
-    """Return how many photos a thread may hold open, with their outputs and folders."""
-    limit = _open_files()[0]
-    return max(2, limit // (8 * (os.cpu_count() or 1))) if limit > 0 else _ENOUGH
+    """Return how many photos a thread may hold open, with their outputs and folders.
 
-
-def raise_open_files() -> None:
-    """Raise this process's limit of open files, as far as the system allows."""
-    soft, hard = _open_files()
-    if 0 < soft < _ENOUGH:
+    The command `ffprep` raises its limit of open files, as far as the system allows; a program that
+    imports ffprep may use select(2), which knows few files.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE) if resource else (-1, -1)
+    if is_command_line() and 0 < soft < _ENOUGH:
         with contextlib.suppress(OSError, ValueError):
             most = _ENOUGH if hard < 0 else min(hard, _ENOUGH)
             resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
-
-
-def _open_files() -> tuple[int, int]:
-    """Return the soft and the hard limit of open files; -1 for none."""
-    return resource.getrlimit(resource.RLIMIT_NOFILE) if resource else (-1, -1)
+            soft = most
+    return max(2, soft // (8 * (os.cpu_count() or 1))) if soft > 0 else _ENOUGH
 
 
 class OwnFolder:
@@ -171,15 +166,13 @@ def open_own(name: str, parent: int | None = None) -> int:
 
 
 class OwnFolders:
-    """The OwnFolders of some photos, one in each output folder. A context, which removes them."""
+    """The OwnFolders of some photos, one in each output folder."""
 
     def __init__(self) -> None:
         self._by_parent: dict[Path, OwnFolder] = {}
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *raised: object) -> None:
+    def close(self) -> None:
+        """Remove and close all."""
         for folder in self._by_parent.values():
             folder.close()
         self._by_parent.clear()

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from ffprep.errors import EnvironmentFault, Kind, PhotoError, reason
 from ffprep.system import own_folder
-from ffprep.system.files import TEMPORARY_PREFIX, FileStamp, held_path, photo_error_from
+from ffprep.system.files import TEMPORARY_PREFIX, held_path, photo_error_from
 from ffprep.system.own_folder import OwnFolder, OwnFolders, open_own
 from ffprep.system.processes import lives
 
@@ -92,11 +92,6 @@ class Temporary:
     _folder: OwnFolder
     _name: str
 
-    @property
-    def stamp(self) -> FileStamp:
-        """The stamp of the file, which it keeps when it is published."""
-        return FileStamp.seen(os.fstat(self.descriptor))
-
     def publish(self) -> None:
         """Give the file its final name. Raises OSError."""
         self._folder.rename(self._name, self.descriptor, self.output.name)
@@ -110,7 +105,7 @@ def temporary_beside(output: Path, folders: OwnFolders | None = None) -> Iterato
     the output could not be written, EnvironmentFault on a full disk.
     """
     with contextlib.ExitStack() as stack:
-        folders = folders or stack.enter_context(OwnFolders())
+        folders = folders or stack.enter_context(contextlib.closing(OwnFolders()))
         try:
             output.parent.mkdir(parents=True, exist_ok=True)
             if os.path.isdir(output):
@@ -180,13 +175,10 @@ def working_folder() -> Iterator[Path]:
 
 @contextlib.contextmanager
 def without_line_breaks(*paths: Path) -> Iterator[tuple[Path, ...]]:
-    """Yield paths for ffmpeg, whose log repeats them: links, if a name contains a line break.
+    """Yield links to paths with line breaks, for ffmpeg, whose log repeats them.
 
     Otherwise a file name could forge a line of the log, such as "no space left". Raises PhotoError.
     """
-    if not any("\n" in os.fspath(path) for path in paths):
-        yield paths
-        return
     with contextlib.ExitStack() as stack:
         try:
             folder = stack.enter_context(temporary_folder())

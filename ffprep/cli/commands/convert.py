@@ -69,9 +69,7 @@ def run_convert(
     from ffprep.conversion.converter import Converter
     from ffprep.conversion.ffmpeg_binary import find
     from ffprep.run.summary import started
-    from ffprep.system.own_folder import raise_open_files
 
-    raise_open_files()
     console = Console(options.reporting, job)
     converter = Converter(find(options.workers.ffmpeg), options.policy)
     summary.ffmpeg = converter.binary.version

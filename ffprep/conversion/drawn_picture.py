@@ -89,12 +89,12 @@ def _converted(steps: "Transcoder", job: LocalJob, size: Size) -> DecoderLog:
 
 def _convert(steps: "Transcoder", job: LocalJob, size: Size) -> DecoderLog:
     picture = ImageInfo(FORMATS[0], size, raw="rgb24")
-    with temporary_beside(job.output) as output:
-        argv = filtergraph.command(steps.binary.path, Path("-"), picture, job.spec, output)
+    with temporary_beside(job.output) as temporary:
+        argv = filtergraph.command(steps.binary.path, Path("-"), picture, job.spec, temporary.path)
         with steps.started(job, argv, _rows(size)) as running:
             status = running.wait_at_most(steps.policy.timeout)
         log = ffmpeg_log.read(running.log)
-        whole = status == 0 and output.stat().st_size > 0
+        whole = status == 0 and temporary.path.stat().st_size > 0
     return log if whole else replace(log, frames={})
 
 

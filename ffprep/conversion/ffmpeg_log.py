@@ -42,6 +42,8 @@ _MISSING_PART = re.compile(
 )
 _OUT_OF_MEMORY = re.compile("Cannot allocate memory")
 _DISK_FULL = re.compile("No space left on device|quota exceeded")
+# Errors of the system have small numbers, FFmpeg's own large ones. 22 is an invalid argument.
+_WRITE_ERROR = re.compile(r"Terminating thread with return code -(?!22 )\d{1,3} \((.*)\)")
 
 
 def read(text: str) -> DecoderLog:
@@ -61,6 +63,7 @@ def read(text: str) -> DecoderLog:
         no_frames="No filtered frames for output stream" in text,
         out_of_memory=any(map(_OUT_OF_MEMORY.search, messages)),
         disk_full=any(map(_DISK_FULL.search, messages)),
+        write_error=_write_error(errors),
     )
 
 
@@ -88,6 +91,12 @@ def _graph_fault(errors: list[re.Match[str]]) -> str | None:
 def _missing_part(messages: Iterable[str]) -> str | None:
     found = (match for match in map(_MISSING_PART.match, messages) if match)
     return next((" ".join(filter(None, match.groups())) for match in found), None)
+
+
+def _write_error(errors: list[re.Match[str]]) -> str | None:
+    of_outputs = (error[3] for error in errors if error[1].startswith("[out#"))
+    found = (match for match in map(_WRITE_ERROR.match, of_outputs) if match)
+    return next((match[1] for match in found), None)
 
 
 def _is_damage(contexts: str, message: str) -> bool:

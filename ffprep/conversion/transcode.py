@@ -213,6 +213,9 @@ class Transcoder:
         self.require_working(job, log)
         if log.out_of_memory:
             raise out_of_memory()
+        if log.write_error:
+            words = f"cannot write {job.output}: {log.write_error}"
+            raise PhotoError(Kind.IO, f"{words}; check the disk of OUT, and run again")
         if status < 0:
             self._require_no_signal(job, -status, log)
         return log

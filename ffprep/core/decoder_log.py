@@ -30,7 +30,8 @@ class DecoderLog:
     true if the decoder found the picture invalid, and not of a kind that it does not know, as
     arithmetic-coded JPEGs are. `no_frames` is true if the decoders came to their end without a
     frame: FFmpeg crashes then if two graphs follow one another. `out_of_memory` and `disk_full` are
-    true if FFmpeg was refused memory, or room for its output.
+    true if FFmpeg was refused memory, or room for its output. `write_error` is another error of the
+    system that kept it from writing its output.
     """
 
     frames: dict[int, Size] = field(default_factory=dict)
@@ -44,6 +45,7 @@ class DecoderLog:
     no_frames: bool = False
     out_of_memory: bool = False
     disk_full: bool = False
+    write_error: str | None = None
 
     def is_conclusive(self, format: str) -> bool:
         """Return whether the log alone says if a picture of this format is whole."""

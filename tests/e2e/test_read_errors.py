@@ -12,9 +12,12 @@ import pillow_heif
 import pytest
 from PIL import Image
 
+from ffprep.conversion.ffmpeg_binary import find
 from tests.support.command_line import Ran
 from tests.support.faulty_reads import faulty
+from tests.support.ffmpegs import script
 from tests.support.pictures import opened, psnr
+from tests.support.shims import shim
 
 pytestmark = pytest.mark.slow
 
@@ -149,6 +152,28 @@ def test_check_reads_again_what_decoders_could_not_read(
     environment = faulty(tmp_path / "fault", f"{photos}/bad", "50%", 0, reads=1)
     ran = ffprep("check", photos / "bad-webp.webp", *SIZE, env=environment)
     assert (ran.code, ran.out, ran.err) == (0, b"", "")
+
+
+def test_an_output_that_ffmpeg_cannot_write_is_io(
+    ffprep: Callable[..., Ran], tmp_path: Path, photos: Path
+) -> None:
+    code = """
+    ssize_t write(int fd, const void *from, size_t count) {
+        struct stat found;
+        fstat(fd, &found);
+        if (S_ISREG(found.st_mode)) { errno = ESTALE; return -1; }
+        return NEXT(write)(fd, from, count); }
+    """
+    library = shim(code)["LD_PRELOAD"]
+    ffmpeg = script(
+        tmp_path / "ffmpeg",
+        f'[ "$1" = -version ] || export LD_PRELOAD={library}; exec {find().path} "$@"',
+    )
+    names = ("bad-jpeg.jpg", "bad-jpeg2.jpg")
+    command = ("convert", *(photos / name for name in names), "-o", tmp_path / "out", *SIZE)
+    ran = ffprep(*command, "--json", "--ffmpeg", ffmpeg)
+    assert ran.kinds() == dict.fromkeys(names, "io")
+    assert "jpeg.jpg: Stale file handle" in ran.results[names[0]]["error"]["message"]
 
 
 def test_damage_and_no_other_failure_is_held(

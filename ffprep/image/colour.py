@@ -74,7 +74,7 @@ def to_srgb(
         elif keep or profile.space == "CMYK":
             raise UnknownProfile
         if keep and profile.space == "RGB ":
-            return replace(plain, output_profile=profile), None
+            return _kept(plain, profile, _TableCache(tables, make))
         warning = _not_kept(f"a profile for {profile.space.strip()}") if keep else None
         if profile.space == "CMYK":  # FFmpeg does not convert inks
             return replace(picture, ffmpeg_reads=False), warning
@@ -83,6 +83,30 @@ def to_srgb(
         return replace(picture, ffmpeg_reads=False), None
     except BrokenProfile as error:
         return plain, f"its ICC profile cannot be used ({error}); converted as if it had none"
+
+
+def _kept(
+    plain: ImageInfo, profile: Profile, tables: "_TableCache"
+) -> tuple[ImageInfo, str | None]:
+    """Give the output a profile for the same colours, without what else is in the photo's."""
+    from ffprep.image import icc_tags
+
+    try:
+        made = Profile.of(icc_tags.rewritten(profile.data))
+        fits = len(made.data) <= icc_tags.MOST_BYTES and _difference(profile, made) <= _SRGB_WITHIN
+    except (icc_tags.Unreadable, BrokenProfile):
+        fits = False
+    if fits:
+        return replace(plain, output_profile=made), None
+    what = f"a profile of more than {icc_tags.MOST_BYTES >> 20} MB, or with unusual tags"
+    return replace(plain, lut=tables.table_of(profile)), _not_kept(what)
+
+
+def _difference(one: Profile, other: Profile) -> int:
+    """Return how far the colours of two profiles are apart at most, in levels of 255."""
+    grid = _cube_grid(_levels(9))
+    pairs = zip(apply(grid, one).tobytes(), apply(grid, other).tobytes(), strict=True)
+    return max(abs(a - b) for a, b in pairs)
 
 
 def _from_cicp(

@@ -52,11 +52,18 @@ def _xyz(values: tuple[float, float, float]) -> bytes:
 
 
 def _profile(tags: dict[bytes, bytes]) -> bytes:
-    """Return a profile: header, table of tags, tags (ICC.1:2022, 7)."""
-    place, table, body = 132 + 12 * len(tags), b"", b""
-    for name, content in tags.items():
-        table += name + struct.pack(">II", place + len(body), len(content))
-        body += content
-    head = struct.pack(">I4xI4s4s4s", place + len(body), 0x04200000, b"mntr", b"RGB ", b"XYZ ")
+    head = struct.pack(">8xI4s4s4s", 0x04200000, b"mntr", b"RGB ", b"XYZ ")
     head += bytes(12) + b"acsp" + bytes(28) + _xyz(_D50)[8:]
-    return head.ljust(128, b"\0") + struct.pack(">I", len(tags)) + table + body
+    return assembled(head.ljust(128, b"\0"), tags)
+
+
+def assembled(header: bytes, tags: dict[bytes, bytes]) -> bytes:
+    """Return a profile of a header and tags; equal ones share their bytes (ICC.1:2022, 7.3)."""
+    start, table, body, places = 132 + 12 * len(tags), b"", b"", dict[bytes, int]()
+    for name, content in tags.items():
+        if content not in places:
+            places[content] = start + len(body)
+            body += content + bytes(-len(content) % 4)
+        table += name + struct.pack(">II", places[content], len(content))
+    size = struct.pack(">I", start + len(body))
+    return size + header[4:128] + struct.pack(">I", len(tags)) + table + body

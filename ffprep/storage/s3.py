@@ -36,7 +36,7 @@ _REGIONS_ASKED = "https://s3.amazonaws.com"
 class Etags:
     """What is known about the ETags of 32 hexadecimal digits of a bucket.
 
-    `compared` is false if the user says that they are no MD5s. `matched`: one was the MD5 of its
+    `compared` is false if the user says that they are not MD5s. `matched`: one was the MD5 of its
     object, so that does not hold. `encrypted`: an upload got another one, because of KMS.
     """
 
@@ -111,8 +111,9 @@ class S3Storage(ObjectStorage):
             return answer
         if first == second and not (self.etags.compared or self.etags.matched):
             return answer
-        words = f"its bytes do not have the MD5 of its ETag {found.version}, twice; run again"
-        hint = "if ETags of this store are no MD5s, set"
+        etag = found.version.strip('"')
+        words = f"its bytes do not have the MD5 of its ETag {etag}, twice; run again"
+        hint = "if ETags of this store are not MD5s, set"
         raise PhotoError(Kind.IO, f"{words}; {hint} AWS_RESPONSE_CHECKSUM_VALIDATION=when_required")
 
     def put(self, path: Path, place: Place) -> FileStamp:

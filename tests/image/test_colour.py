@@ -180,9 +180,10 @@ def test_a_cmyk_photo_is_converted_by_its_press_profile(tmp_path, mode: str) -> 
 
 
 @pytest.mark.parametrize("alpha", [False, True])
-@pytest.mark.parametrize("pad", [0, 150_001])  # an odd length, and three JPEG segments
-def test_kept_colours_are_unchanged_and_the_output_has_the_profile(tmp_path, pad, alpha) -> None:
-    profile = icc.rgb(icc.P3, pad=pad)
+@pytest.mark.parametrize("profile", [P3, icc.table(b"mft2", 33)])  # four JPEG segments
+def test_kept_colours_are_unchanged_and_the_output_has_the_profile(
+    tmp_path, profile, alpha
+) -> None:
     image = photo().convert("RGBA" if alpha else "RGB")
     if alpha:
         image.putalpha(Image.linear_gradient("L").resize(image.size))
@@ -193,6 +194,55 @@ def test_kept_colours_are_unchanged_and_the_output_has_the_profile(tmp_path, pad
         assert got.info["icc_profile"] == profile, (form, lossless)
         assert off(got, made(plain, form=form, lossless=lossless)) == 0
         assert got.mode == ("RGBA" if alpha and form != "jpeg" else "RGB")
+
+
+SERIAL = b"SERIAL 12345"
+
+
+def _with_private_parts(profile: bytes) -> bytes:
+    """Add a tag, texts between tags and in reserved fields, and 5 MB behind the profile."""
+    (count,) = struct.unpack_from(">I", profile, 128)
+    end = 132 + 12 * count
+    table = bytearray(profile[132:end])
+    for index in range(count):
+        (place,) = struct.unpack_from(">I", table, 12 * index + 4)
+        struct.pack_into(">I", table, 12 * index + 4, place + 12 + len(SERIAL))
+    body = profile[end:] + bytes(-len(profile) % 4)
+    private = b"data\0\0\0\0" + SERIAL
+    place = end + 12 + len(SERIAL) + len(body)
+    table += struct.pack(">4sII", b"vcgt", place, len(private))
+    head = struct.pack(">I", place + len(private)) + profile[4:84] + SERIAL * 4
+    made = head[:128] + struct.pack(">I", count + 1) + bytes(table) + SERIAL
+    return made + body + private + SERIAL + bytes(5 << 20)
+
+
+def test_a_kept_profile_has_no_private_parts(tmp_path: Path) -> None:
+    image, jobs = photo(200, 160), {}
+    tables = [icc.table(kind, 9, SERIAL) for kind in (b"mft1", b"mft2", b"mAB ")]
+    for number, profile in enumerate((P3, icc.rgb(icc.ADOBE, 2.2), *tables)):
+        full = _with_private_parts(profile)
+        assert full.count(SERIAL) >= 5
+        source = saved(tmp_path / f"{number}.jpg", image, full)
+        for form in ("jpeg", "png", "webp")[2 * (number > 0) :]:
+            spec = Spec(Size(*FRAME), find_mode("stretch"), OUTPUT_FORMATS[form], colour="keep")
+            jobs[LocalJob(source, tmp_path / f"{number}.{form}", spec)] = profile, full
+    results = list(Converter(find(), Policy()).convert(jobs))
+    assert {(result.failure, result.warnings) for result in results} == {(None, ())}
+    for job, (profile, full) in jobs.items():
+        kept = opened(job.output).info["icc_profile"]
+        assert SERIAL not in kept
+        assert len(kept) == int.from_bytes(kept[:4], "big") < len(profile) + 200
+        assert off(managed(image, kept), managed(image, full)) == 0
+        named = ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(BytesIO(kept)))
+        assert named.strip() == "a test"
+
+
+def test_a_profile_that_is_too_long_is_not_kept(tmp_path: Path) -> None:
+    source = saved(tmp_path / "in.jpg", photo(200, 160), icc.table(b"mft2", 90))
+    (result,) = converted(source, colour="keep")
+    (warning,) = result.warnings
+    assert "outputs cannot have a profile of more than 4 MB" in warning
+    assert "icc_profile" not in opened(result.output).info
 
 
 BROKEN = {

@@ -61,6 +61,36 @@ def rgb(
     return _profile(b"RGB ", tags)
 
 
+def table(kind: bytes, points: int, payload: bytes = b"") -> bytes:
+    """A profile of P3 as a look-up table, `mft1`, `mft2` or `mAB `; `payload` stands between."""
+    levels = np.linspace(0, 1, points)
+    grid = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), -1)
+    values = np.clip(srgb_light(grid) @ adapted(to_xyz(P3)).T / 2, 0, 0.9999)  # 1.0 is half
+    bits = 8 if kind == b"mft1" else 16
+    cells = (values * 2**bits).astype(">u1" if bits == 8 else ">u2").tobytes()
+    if kind == b"mAB ":
+        straight = b"curv" + payload[:4].ljust(4, b"\0") + bytes(4)
+        gap, curves = payload + bytes(-len(payload) % 4), 3 * straight
+        clut = bytes([points] * 3).ljust(16, payload[:1] or b"\0") + b"\2" + bytes(3) + cells
+        clut += bytes(-len(clut) % 4)
+        matrix = struct.pack(">12i", *(65536 * np.eye(3)).astype(int).ravel(), 0, 0, 0)
+        starts, body = [], b""
+        for part in (curves, matrix, curves, clut, curves):
+            starts.append(32 + len(body) + len(gap))
+            body += gap + part
+        tag = b"mAB " + bytes(4) + b"\3\3" + bytes(2) + struct.pack(">5I", *starts) + body
+        return _profile(b"RGB ", {b"A2B0": tag + payload}, 4)
+    matrix = struct.pack(">9i", *(np.eye(3) * 65536).astype(int).ravel())
+    head = kind + bytes(4) + bytes((3, 3, points)) + (payload[:1] or b"\0") + matrix
+    if kind == b"mft2":
+        line = struct.pack(">HH", 0, 65535) * 3
+        tag = head + struct.pack(">HH", 2, 2) + line + cells + line
+    else:
+        line = bytes(range(256)) * 3
+        tag = head + line + cells + line
+    return _profile(b"RGB ", {b"A2B0": tag + payload})
+
+
 def gray(gamma: float) -> bytes:
     return _profile(b"GRAY", {b"kTRC": _curve(gamma)})
 
@@ -76,7 +106,7 @@ def _curve(gamma: float) -> bytes:
     return b"curv\0\0\0\0" + struct.pack(">I", 1024) + codes.tobytes()
 
 
-def _profile(space: bytes, tags: dict[bytes, bytes]) -> bytes:
+def _profile(space: bytes, tags: dict[bytes, bytes], version: int = 2) -> bytes:
     text = b"a test\0"
     tags = {
         b"desc": b"desc\0\0\0\0" + struct.pack(">I", len(text)) + text + bytes(78),
@@ -88,7 +118,9 @@ def _profile(space: bytes, tags: dict[bytes, bytes]) -> bytes:
     for name, content in tags.items():
         table += name + struct.pack(">II", place + len(body), len(content))
         body += content + bytes(-len(content) % 4)
-    head = struct.pack(">I4xI4s4s4s", place + len(body), 0x02400000, b"mntr", space, b"XYZ ")
+    head = struct.pack(
+        ">I4xI4s4s4s", place + len(body), 0x400000 | version << 24, b"mntr", space, b"XYZ "
+    )
     head += struct.pack(">6H4s", 2026, 1, 1, 0, 0, 0, b"acsp") + bytes(28) + _xyz_tag(_PCS)[8:]
     return head.ljust(128, b"\0") + struct.pack(">I", len(tags)) + table + body
 

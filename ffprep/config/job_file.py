@@ -150,6 +150,7 @@ def _readers(keys: Mapping[str, Key], folder: Path) -> dict[str, toml.Reader]:
                 return value
             if "\0" in value:
                 raise UsageError("contains a NUL character")
+            value = os.fsdecode(value.encode())  # as the command line gives it, under any locale
             return _absolute(value, folder) if key.names_path(value) else value
 
         def read_item(number: int, item: Any) -> Any:

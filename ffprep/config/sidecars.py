@@ -4,6 +4,7 @@ A sidecar lies beside its photo, as `photo.jpg.ffprep.toml`. It wins over a tabl
 over the options.
 """
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -144,7 +145,7 @@ def photo_tables(document: toml.Document) -> dict[str, PhotoOverride]:
         path = table.value("path", toml.text) if "path" in table.content else ""
         if not path or "\0" in path:
             table.fail('a [[photo]] needs the path of a photo: path = "trip/a.jpg"', "path")
-        photo = real_path(folder / Path(path).expanduser())
+        photo = real_path(folder / Path(os.fsdecode(path.encode())).expanduser())
         if photo in found:
             table.fail(f"there is another [[photo]] for {toml.quoted(path)}", "path")
         found[photo] = _override(table, {**_READERS, "path": toml.anything})

@@ -1,5 +1,7 @@
 """Options of `convert` in ffprep.toml: which keys, where the file is, and who gave a bad value."""
 
+import os
+import stat
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -7,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ffprep.errors import EnvironmentFault
+from ffprep.errors import EnvironmentFault, reason
 from ffprep.options.shared import InSections
 from ffprep.options.types import PATH, ParsedOrPath, PathOr
+from ffprep.system.messages import say
 
 if TYPE_CHECKING:
     from ffprep.config.job_file import Config, Key, Settings, ValueKind
@@ -64,15 +67,34 @@ def as_settings(options: Mapping[str, Any]) -> "Settings":
 def read(path: Path | None, command: click.Command) -> "Config":
     """Read the file of that name, else the one in this folder, else in the user's configuration.
 
-    Raise EnvironmentFault if there is none, or for a mistake in it.
+    A file that cannot be read is skipped if the other one can be. Raise EnvironmentFault if there
+    is none, or for a mistake in it.
     """
     from ffprep.config import job_file as config
 
     own = Path(click.get_app_dir("ffprep")) / FILE
-    for place in [path] if path else [Path(FILE), own]:
-        if path or place.exists():
-            return config.read(place, keys_of(command))
-    raise EnvironmentFault(f"there is no {FILE} here, and no {own}; name one with --config")
+    places = [path] if path else [Path(FILE), own]
+    readable = [each for each in places if os.path.isfile(each) and os.access(each, os.R_OK)]
+    if path or readable:
+        chosen = path or readable[0]
+        if chosen == own and os.path.exists(FILE):
+            say(f"{FILE} in this folder cannot be read; {own} is used instead")
+        return config.read(chosen, keys_of(command))
+    problems = "; ".join(filter(None, map(_problem, places)))
+    words = problems or f"there is no {FILE} here, and no {own}"
+    raise EnvironmentFault(f"{words}; name one with --config")
+
+
+def _problem(place: Path) -> str:
+    """Return why a file cannot be read; "" if it does not exist."""
+    try:
+        is_file = stat.S_ISREG(os.stat(place).st_mode)
+        return f"{place} {'cannot be read; check its permissions' if is_file else 'is not a file'}"
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+    except OSError as error:
+        folder = os.path.abspath(place.parent)
+        return f"cannot look for {FILE} in {folder}: {reason(error)}"
 
 
 def keys_of(command: click.Command) -> Mapping[str, "Key"]:

@@ -108,15 +108,20 @@ class Freshness:
                 met.append(row)
                 triage.failed.append(_failed_result(batch.job(index), row))
             elif not only_failed or (row and row.status == FAILED):
-                owner = owners.get(output)
-                # The photo that the output was made of may be this one, before it was renamed.
-                good = (
-                    self._is_good(row, spec) if row else not owner or has_source_stamp(owner, stamp)
-                )
+                known = row or self._owner(owners.get(output), stamp)
+                free = row is None and output not in owners
+                good = self._is_good(known, spec) if known else free
                 pending = PendingJob(batch.job(index), folder, output, source, stamp, row, good)
-                triage.pending.append(pending)
+                triage.pending.append(replace(pending, known=known) if known else pending)
         self.ledger.mark_met(folder, met)
         return triage
+
+    def _owner(self, owner: Row | None, source: FileStamp | None) -> Row | None:
+        """Return the row of an output's other photo if this one may be it, moved or renamed."""
+        if not owner or not self.rerun.adopt:
+            return None
+        is_same = has_source_stamp(owner, source)
+        return owner if is_same or self.stamps.is_gone(decode_name(owner.source)) else None
 
     def _fresh(
         self, folder: str, batch: Batch, outputs: Sequence[Name], sources: Sequence[Name]
@@ -230,9 +235,9 @@ def skip_unchanged(
     row = pending.row
     if rerun.force or pending.stamp is None:
         return None
-    if row and rerun.checksum and pending.good:
-        return _if_same_content(pending, row)
-    if row is None and rerun.adopt and pending.good:
+    if row and rerun.checksum and pending.good and (same := _if_same_content(pending, row)):
+        return same
+    if rerun.adopt and (pending.known or pending.good):
         return _if_adoptable(pending, verify, rerun.checksum)
     return None
 
@@ -256,9 +261,9 @@ def _if_same_content(pending: PendingJob, row: Row) -> FinishedJob | None:
 def _if_adoptable(
     pending: PendingJob, verify: Callable[[Job], tuple[Size, FileStamp]], checksum: bool
 ) -> FinishedJob | None:
-    """Verify an output without a row. One older than its source was made of an earlier version."""
+    """Verify an output that the ledger does not know, or whose row no longer fits."""
     made = stamp_or_none(pending.job.output, follow=False)
-    if not made or not pending.stamp or made.modified < pending.stamp.modified:
+    if not made or not pending.stamp or not _may_be_made_of(pending, pending.stamp, made):
         return None
     try:
         size, stamp = verify(pending.job)
@@ -268,6 +273,31 @@ def _if_adoptable(
     result = Result(job.source, job.output, Status.FRESH, size, stamp=stamp, mode=mode)
     # Without --checksum, no source is read to adopt its output.
     return FinishedJob(result, pending, hashes(pending) if checksum else NO_HASHES)
+
+
+def _may_be_made_of(pending: PendingJob, source: FileStamp, made: FileStamp) -> bool:
+    """Return whether an output may be adopted, as far as times and the ledger say.
+
+    If the ledger has this very file, it was made of the content that is recorded. Another file must
+    be no older than the photo: an older one was made of an earlier version.
+    """
+    row, job = pending.known, pending.job
+    if row is None or not _is_recorded(row, made, job.output):
+        return made.modified >= source.modified
+    if not pending.good or not row.source_hash:
+        return (
+            pending.good and row.source_bytes == source.bytes and made.modified >= source.modified
+        )
+    return storage_of(job.source).content_hash(job.source) == row.source_hash
+
+
+def _is_recorded(row: Row, made: FileStamp, output: Location) -> bool:
+    if row.output_bytes != made.bytes:
+        return False
+    same = has_output_stamp(row, made)
+    return same or (
+        row.output_hash is not None and storage_of(output).content_hash(output) == row.output_hash
+    )
 
 
 def hashes(pending: PendingJob, result: Result | None = None) -> Hashes:

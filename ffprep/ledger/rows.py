@@ -132,7 +132,8 @@ class PendingJob:
 
     `stamp` is the source's stamp from before it was read, so that the next run sees a change
     meanwhile; None if it could not be read. `good` says that the output is what this run wants,
-    provided that it is as recorded; without a row, that no other photo owns the output.
+    provided that it is as recorded; without a row, that no other photo owns the output. `known` is
+    the row that may describe the output: the job's, or with --adopt that of a photo that is gone.
     """
 
     job: Job
@@ -142,6 +143,7 @@ class PendingJob:
     stamp: FileStamp | None
     row: Row | None
     good: bool = False
+    known: Row | None = None
 
     @classmethod
     def unknown(cls, job: Job) -> "PendingJob":
@@ -164,8 +166,8 @@ class FinishedJob:
         if failure and failure.transient:
             source = None  # the failure holds for no version of the photo
         tolerated = {caveat.kind.value for caveat in result.caveats if caveat.kind}
-        if pending.row and result.status is Status.FRESH:
-            tolerated = set(pending.row.tolerated.split())
+        if pending.known and result.status is Status.FRESH:
+            tolerated = set(pending.known.tolerated.split())
         row = Row(
             name=pending.name,
             source=pending.source,

@@ -11,6 +11,7 @@ import pytest
 
 from tests.support.ffmpegs import slow_ffmpeg
 from tests.support.pictures import opened, ramp
+from tests.support.shims import shim
 from tests.support.waiting import until
 
 FILE = """[defaults]
@@ -73,6 +74,12 @@ def test_the_file_is_found_here_and_then_in_the_configuration(
     (own / "ffprep.toml").write_text(text)
     assert ffprep("run", "a", cwd=home).code == 0
     assert set(made(folder)) == {"c/one.png", "c/deep/two.png"}
+    # What cannot be read here does not end the search.
+    for name in ("ffprep.toml", "nothing"):
+        (home / "ffprep.toml").unlink(missing_ok=True)
+        (home / "ffprep.toml").symlink_to(home / "ffprep.toml" if name == "nothing" else own)
+        ran = ffprep("run", "a", cwd=home)
+        assert (ran.code, ran.out) == (0, b"")
     assert ffprep("run", "a", cwd=folder).code == 0
     assert "a/one.png" in made(folder)
 
@@ -261,3 +268,33 @@ def test_show_writes_any_text_as_toml_knows_it(ffprep, folder: Path) -> None:
     assert job["names"] == "\x01\x7f\\ ' # é\""
     assert job["sources"] == [str(folder.with_name("a # b\nc") / "photos")]
     assert job["subsampling"] == 444
+
+
+REFUSES = """
+#define REFUSE(p) if (!strcmp(p, "ffprep.toml")) { errno = EACCES; return -1; }
+int stat(const char *p, struct stat *s) { if (getenv("FOLDER")) REFUSE(p) return NEXT(stat)(p, s); }
+int stat64(const char *p, struct stat64 *s) {
+    if (getenv("FOLDER")) REFUSE(p) return NEXT(stat64)(p, s); }
+int access(const char *p, int m) { REFUSE(p) return NEXT(access)(p, m); }
+"""
+"""Does not let ffprep.toml be read; with FOLDER, as in a folder that may not be read."""
+
+
+@pytest.mark.parametrize("secret", ["folder", "file"])
+def test_a_file_or_folder_that_may_not_be_read_does_not_end_the_search(
+    ffprep, folder: Path, home: Path, secret: str
+) -> None:
+    own, here = home / ".config/ffprep", home / "here"
+    own.mkdir(parents=True)
+    here.mkdir()
+    (here / "ffprep.toml").write_text("nonsense")
+    text = FILE.replace('"photos"', f'"{folder}/photos"').replace('"a/"', f'"{folder}/c"')
+    (own / "ffprep.toml").write_text(text)
+    environment = shim(REFUSES) | ({"FOLDER": "1"} if secret == "folder" else {})
+    ran = ffprep("run", "a", cwd=here, env=environment)
+    assert (ran.code, "cannot be read" in ran.err) == (0, secret == "file"), ran.err
+    assert set(made(folder)) == {"c/one.png", "c/deep/two.png"}
+    (own / "ffprep.toml").unlink()
+    ran = ffprep("run", "a", cwd=here, env=environment)
+    words = f"in {here}: permission denied" if secret == "folder" else "ffprep.toml cannot be"
+    assert (ran.code, words in ran.err) == (3, True), ran.err

@@ -272,9 +272,46 @@ def test_a_lost_ledger_is_rebuilt_from_what_verifies(convert, photos: Path) -> N
     assert len(named(convert(), "fresh")) == 4
 
 
-def test_adopting_heeds_what_the_ledger_knows(convert) -> None:
+def test_adopting_heeds_what_the_ledger_knows(convert, ffprep, photos: Path) -> None:
     convert()
     assert len(named(convert("--adopt", "--mode", "stretch"), "converted")) == 4
+    convert()
+    # The outputs are those of photos that still exist, or that had other content.
+    shutil.copytree(photos, photos.parent / "copy", copy_function=shutil.copy)
+    command = ("-o", photos.parent / "out", *SIZE, "--json", "--adopt")
+    ran = ffprep("convert", photos.parent / "copy", *command)
+    assert ran.summary["converted"] == 4
+    moved = photos.rename(photos.parent / "moved")
+    ramp(90, 60).rotate(180).save(moved / "b.jpg")
+    os.utime(moved / "b.jpg", (1e9, 1e9))
+    ran = ffprep("convert", photos.parent / "copy", *command)
+    assert ran.summary["fresh"] == 4
+    shutil.rmtree(photos.parent / "copy")
+    ran = ffprep("convert", moved, *command)
+    statuses = {name: each["status"] for name, each in ran.results.items()}
+    assert named(statuses, "converted") == {"b.jpg"}
+    assert named(statuses, "fresh") == {"a.png", "c.jpg", "small.png"}
+    assert ffprep("convert", moved, *command[:-1]).summary["fresh"] == 4
+
+
+def test_rows_that_no_longer_fit_do_not_prevent_adopting(convert, photos: Path) -> None:
+    out = photos.parent / "out"
+    convert()
+    # As after a copy that keeps no times, of both folders.
+    for path in (*photos.rglob("*.*"), *out.rglob("*.jpg")):
+        os.utime(path)
+    ramp(32, 18).save(out / "a.jpg")  # unknown to the ledger, newer than its photo
+    ramp(70, 71).save(photos / "trip/c.jpg")  # a new version
+    before = versions(out)
+    adopted = convert("--adopt")
+    assert named(adopted, "fresh") == {"a.png", "b.jpg", "small.png"}
+    assert named(adopted, "converted") == {"c.jpg"}
+    assert versions(out)[str(out / "a.jpg")] == before[str(out / "a.jpg")]
+    assert len(named(convert(), "fresh")) == 4
+    # A photo that failed, and whose output was put there by hand.
+    ramp(90, 60).save(photos / "bad.jpg")
+    ramp(32, 18).save(out / "bad.jpg")
+    assert "bad.jpg" in named(convert("--adopt"), "fresh")
 
 
 @pytest.mark.parametrize("garbage", ["all", "head", "middle", "end"])

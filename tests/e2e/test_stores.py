@@ -5,11 +5,14 @@ import json
 import os
 import pickle
 import signal
+import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -492,6 +495,55 @@ def test_prune_status_and_dry_run(s3: Bucketeer, convert: Command, home: Path) -
         [*FFPREP, "status", "s3://ready/x", "--failed"], capture_output=True, env=s3.environment
     )
     assert status.stdout.startswith(b"s3://photos/2.jpg: unsupported")
+
+
+def test_outputs_beside_photos_and_clean(s3: Bucketeer, convert: Command, home: Path) -> None:
+    put(s3, {name: photo(n) for n, name in enumerate(["a.jpg", "in/b.jpg", "x_mine.jpg"])})
+
+    def names() -> set[str]:
+        return {name for name in s3.names("photos") if ".ffprep/" not in name}
+
+    before = names()
+    line = ["s3://photos", "-o", "s3://photos", *SIZE, "--json"]
+    refused = convert(*line)
+    assert (refused.code, names()) == (2, before)
+    line += ["--names", "x_{stem}"]
+    for counts in ((3, 0), (0, 3)):
+        ran = convert(*line)
+        assert (ran.code, ran.summary["converted"], ran.summary["fresh"]) == (0, *counts)
+        assert names() - before == {"x_a.jpg", "in/x_b.jpg", "x_x_mine.jpg"}
+    # Without the ledger, the list of outputs tells them.
+    s3.owner().delete_object(Bucket="photos", Key=".ffprep/ledger.db")
+    assert convert(*line).summary["converted"] == 3
+    s3.owner().put_object(Bucket="photos", Key="in/x_b.jpg", Body=photo(9))
+    clean = [*FFPREP, "clean", "s3://photos"]
+    shown = subprocess.run([*clean, "--dry-run"], capture_output=True, env=s3.environment)
+    expected = [f"# remove s3://photos/{name}" for name in ("x_a.jpg", "x_x_mine.jpg")]
+    assert shown.stdout.decode().splitlines() == expected
+    done = subprocess.run(clean, capture_output=True, env=s3.environment)
+    assert (done.returncode, b"2 removed, 1 kept" in done.stderr) == (0, True), done.stderr
+    assert names() == before | {"in/x_b.jpg"}
+
+
+def test_a_row_names_an_object_outside_of_the_folder(s3: Bucketeer, convert: Command) -> None:
+    put(s3, {"a.jpg": photo(1)})
+    line = ["s3://photos", "-o", "s3://ready/x", *SIZE]
+    assert convert(*line).code == 0
+    owner, key = s3.owner(), "x/.ffprep/ledger.db"
+    made = s3.content("ready", "x/a.jpg")
+    for name in ("mine.jpg", "x/../mine.jpg"):
+        owner.put_object(Bucket="ready", Key=name, Body=made)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "ledger.db"
+        path.write_bytes(s3.content("ready", key))
+        with closing(sqlite3.connect(path)) as database, database:
+            database.execute("UPDATE jobs SET folder = '../', name = 'mine.jpg'")
+        owner.put_object(Bucket="ready", Key=key, Body=path.read_bytes())
+    s3.owner().delete_object(Bucket="photos", Key="a.jpg")
+    put(s3, {"b.jpg": photo(2)})
+    convert(*line, "--prune")
+    subprocess.run([*FFPREP, "clean", "s3://ready/x"], capture_output=True, env=s3.environment)
+    assert {"mine.jpg", "x/../mine.jpg"} < set(s3.names("ready"))
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from tests.support.pictures import ramp
 
 pytestmark = pytest.mark.slow
 
-COMMANDS, QUERY = Page("docs/operations/ledger.md").blocks("sh")
+COMMANDS, QUERY, CLEAN = Page("docs/operations/ledger.md").blocks("sh")
 
 
 @pytest.fixture
@@ -53,6 +53,9 @@ def test_the_commands_do_what_their_comments_say(folder: Path) -> None:
     (folder / "photos/two.jpg").unlink()
     assert "rm -- ready/two.jpg\n" in shell(prune, folder).stdout
     assert (folder / "ready/two.jpg").exists()
+    shown, done = (shell(line, folder) for line in CLEAN.splitlines())
+    assert shown.stdout == "rm -- ready/one.jpg\nrm -- ready/two.jpg\n"
+    assert (done.returncode, list((folder / "ready").glob("*.jpg"))) == (0, [])
 
 
 def test_the_ledger_can_be_queried(folder: Path) -> None:

@@ -1,6 +1,7 @@
 """`python -m ffprep`, and the `ffprep` command."""
 
 import os
+import sys
 from typing import NoReturn
 
 
@@ -10,6 +11,13 @@ def main() -> NoReturn:
         from ffprep.cli import main as cli
     except KeyboardInterrupt:
         os._exit(130)
+    except Exception as error:  # click cannot be imported, so this is not said by `ffprep.cli`
+        from ffprep.system.installation import installation_fault
+
+        if not (fault := installation_fault(error)):
+            raise
+        os.write(2, f"ffprep: {fault}\n".encode(errors="surrogateescape"))
+        sys.exit(fault.exit_code)
     cli.main()
 
 

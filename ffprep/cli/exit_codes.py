@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import click
 
-from ffprep.errors import ExitCode, FfprepError, Interrupted, UsageError, reason
+from ffprep.errors import EnvironmentFault, ExitCode, FfprepError, Interrupted, UsageError, reason
 from ffprep.system.messages import say
 
 ISSUES = "https://github.com/ffprep/ffprep/issues"
@@ -19,9 +19,19 @@ def report_error(error: Exception, signed: Callable[[str], str] = str) -> int:
 
     `signed` adds the name of a job to the message. A stderr that cannot be written to is ignored.
     """
+    error = _environment_fault(error) or error
     with suppress(OSError):
         _print_error(error, signed)
     return exit_code_of(error)
+
+
+def _environment_fault(error: Exception) -> EnvironmentFault | None:
+    """Return the fault of the installation or the memory that an unexpected error shows, if any."""
+    if isinstance(error, FfprepError | click.ClickException | OSError):
+        return None
+    from ffprep.system.installation import installation_fault
+
+    return installation_fault(error)
 
 
 def _print_error(error: Exception, signed: Callable[[str], str]) -> None:

@@ -140,8 +140,10 @@ class Transcoder:
                 error = second
         if isinstance(error, EnvironmentFault):
             raise error
-        if not isinstance(error, PhotoError):  # a bug: reported as such, and the other photos go on
-            error = PhotoError(Kind.INTERNAL, f"{type(error).__name__}: {error}")
+        if not isinstance(error, PhotoError):
+            from ffprep.conversion.unexpected import photo_error
+
+            error = photo_error(error)
         return Result.failed(job.source, job.output, error, time.perf_counter() - started)
 
     def probe(self, job: LocalJob) -> Photo:

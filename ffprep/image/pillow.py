@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import BinaryIO
 
@@ -41,6 +42,8 @@ def open_as(format: Format, file: BinaryIO) -> Iterator[Image.Image]:
     file.seek(0)
     try:
         image = factory(file, "")
+    except ImportError:
+        raise
     except Exception:
         if format.name == "webp" and _webp_pixels(file) > _WEBP_WITHOUT_MEMORY:
             raise out_of_memory() from None  # its plugin does not say so
@@ -92,16 +95,37 @@ def _opened_in_parts(format: Format, file: BinaryIO) -> Image.Image | None:
 _SPLIT = {"jpeg": split_jpeg, "png": split_png}
 
 
+# Pillow passes over parts of itself that cannot be imported, and calls photos broken instead.
+_IN_C = {"WEBP": "PIL._webp", "AVIF": "PIL._avif"}
+
+
 @cache
 def _plugin(name: str):  # type: ignore[no-untyped-def]
-    if name == "HEIF":
-        import pillow_heif
+    try:
+        if name == "HEIF":
+            import pillow_heif
 
-        pillow_heif.register_heif_opener()
-    Image.preinit()
-    if name not in Image.OPEN:
-        Image.init()
-    return Image.OPEN[name][0]
+            pillow_heif.register_heif_opener()
+        if name in _IN_C:
+            _require(name)
+        Image.preinit()
+        if name not in Image.OPEN:
+            Image.init()
+        return Image.OPEN[name][0]
+    except (FfprepError, ImportError, MemoryError, OSError):
+        raise
+    except Exception as error:  # a package of which a part is of another version
+        package = "pillow_heif" if name == "HEIF" else "PIL"
+        raise ImportError(f"{type(error).__name__}: {error}", name=package) from None
+
+
+def _require(name: str) -> None:
+    """Raise ImportError for a broken part of Pillow, PhotoError if this Pillow lacks it."""
+    try:
+        import_module(_IN_C[name])
+    except ModuleNotFoundError:
+        words = f"this Pillow has no {name}; run: pip install --force-reinstall pillow"
+        raise PhotoError(Kind.IO, words) from None
 
 
 @contextmanager
@@ -133,7 +157,7 @@ def pillow_errors(format: Format) -> Iterator[None]:
     """Raise Pillow's errors as PhotoErrors."""
     try:
         yield
-    except FfprepError:  # an interrupt, say
+    except (FfprepError, ImportError):  # an interrupt, say, or a broken installation
         raise
     except MemoryError:
         raise out_of_memory() from None

@@ -48,11 +48,17 @@ try:
     if spec := PathFinder.find_spec("ffprep", sys.argv[1:2]):
         sys.modules["ffprep"] = module_from_spec(spec)
         spec.loader.exec_module(sys.modules["ffprep"])
-    from ffprep.image.sandbox_worker import main
-    main()
-except ImportError as error:
-    print(error, file=sys.stderr)
+    from ffprep.image.sandbox_worker import functions, main
+    known = functions()
+except Exception as error:
+    try:
+        from ffprep.system.installation import installation_fault
+        error = installation_fault(error) or error
+    except ImportError:
+        pass
+    print(str(error) or type(error).__name__, file=sys.stderr)
     sys.exit({_NO_IMPORT})
+main(known)
 """
 _PIECE = 1 << 20
 _LARGEST_TABLE = 1 << 24
@@ -130,6 +136,8 @@ class Decoder:
         self.served = True
         if error:
             kind, message = error
+            if kind is None:
+                raise EnvironmentFault(message)
             raise (Unreadable if kind is Kind.IO else PhotoError)(kind, message)
         return value
 
@@ -144,10 +152,10 @@ class Decoder:
         status = self._running.status if self._running.wait(1) else None
         self.close()  # so that the rest of its log is read
         if status == _NO_IMPORT:
-            raise EnvironmentFault(
-                f"{self._python} cannot decode pictures: {self._running.log.strip()}; "
-                "name a Python that has ffprep in FFPREP_PYTHON"
-            )
+            words = f"{self._python} cannot decode pictures: {self._running.log.strip()}"
+            if "run: pip" not in words:
+                words += "; name a Python that has ffprep in FFPREP_PYTHON"
+            raise EnvironmentFault(words)
         if status is not None and status < 0:
             from ffprep.system.limits import ended_from_outside
 

@@ -17,12 +17,12 @@ from ffprep.core.image_info import ImageInfo
 from ffprep.errors import Kind, PhotoError
 
 
-def main() -> None:
-    """Answer until there are no more requests."""
+def functions() -> dict[str, Callable[..., Any]]:
+    """Return the functions that may be called, by name."""
     # Here, since the process that sends requests imports this module too, and few of these.
-    from ffprep.image import colour, integrity, metadata, pillow, probe
+    from ffprep.image import colour, integrity, metadata, probe
 
-    functions: dict[str, Callable[..., Any]] = {
+    return {
         function.__name__: function
         for function in (
             probe.probe,
@@ -36,6 +36,12 @@ def main() -> None:
             draw_and_decode,
         )
     }
+
+
+def main(functions: dict[str, Callable[..., Any]]) -> None:
+    """Answer until there are no more requests."""
+    from ffprep.image import pillow, probe
+
     warnings.filterwarnings("ignore", module="PIL")
     source, sink = sys.stdin.buffer, sys.stdout.buffer
     for name, arguments in _requests(source):
@@ -50,9 +56,18 @@ def main() -> None:
         except MemoryError:
             refused = pillow.out_of_memory()
             _send(sink, (None, (refused.kind, str(refused))))
-        except Exception as error:  # a bug, reported as such
-            _send(sink, (None, (Kind.INTERNAL, f"{type(error).__name__}: {error}")))
+        except Exception as error:
+            _send(sink, (None, _unexpected(error)))
         sink.flush()
+
+
+def _unexpected(error: Exception) -> tuple[Kind | None, str]:
+    """Return a bug as such, and a fault of the installation without a Kind."""
+    from ffprep.system.installation import installation_fault
+
+    if fault := installation_fault(error):
+        return None, str(fault)
+    return Kind.INTERNAL, f"{type(error).__name__}: {error}"
 
 
 def draw_and_decode(size: Size) -> None:
@@ -91,4 +106,4 @@ def _send_pixels(sink: IO[bytes], picture: ImageInfo, pixels: Iterable[bytes]) -
 
 
 if __name__ == "__main__":
-    main()
+    main(functions())

@@ -12,7 +12,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from ffprep.errors import EnvironmentFault, Kind, PhotoError, Unreadable, reason
+from ffprep.errors import EnvironmentFault, Kind, LimitReached, PhotoError, Unreadable, reason
 
 FOLDER = ".ffprep"
 """The folder for ledger and lock in an output folder. Hidden, so that no walk enters it."""
@@ -269,6 +269,11 @@ def photo_error_from(error: OSError) -> PhotoError:
         return PhotoError(
             Kind.IO, "permission denied; check the permissions of the file and its folders"
         )
+    if error.errno in (errno.EMFILE, errno.EFBIG):
+        from ffprep.system.limits import limit_behind
+
+        if limit := limit_behind(error):
+            return LimitReached(limit, reason(error))
     if error.errno == errno.ENAMETOOLONG:
         return PhotoError(Kind.IO, "the name is too long for this file system; use --names")
     return PhotoError(Kind.IO, reason(error))

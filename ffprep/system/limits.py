@@ -35,25 +35,25 @@ def file_limit(needed: float) -> str:
 
 
 def thread_limit() -> str:
-    """Return the inherited limits that may prevent a thread, joined by `or`."""
-    found = (memory_limit(float("inf")), _limit("NPROC", "u", 1) or "ulimit -u")
-    return " or ".join(filter(None, found))
+    """Return the inherited limit that prevents a thread: of memory if there is one."""
+    return memory_limit(float("inf")) or _limit("NPROC", "u", 1) or "ulimit -u"
 
 
-def open_files_limit() -> str:
-    """Return the inherited limit of open files."""
-    return _limit("NOFILE", "n", 1) or "ulimit -n"
+def limit_behind(error: OSError) -> str:
+    """Return the inherited limit for which the system may have refused something; "" if none."""
+    if error.errno == errno.EAGAIN:
+        return thread_limit()
+    if error.errno == errno.ENOMEM:
+        return memory_limit(float("inf"))
+    if error.errno == errno.EMFILE:
+        return _limit("NOFILE", "n", 1)
+    return _limit("FSIZE", "f", 1024, soft=True) if error.errno == errno.EFBIG else ""
 
 
 def advice(error: OSError) -> str:
-    """Return what to do about a refusal to start a process: "; raise the limit (ulimit -u 20)"."""
-    by_number = {
-        errno.EAGAIN: thread_limit(),
-        errno.ENOMEM: memory_limit(float("inf")),
-        errno.EMFILE: open_files_limit(),
-    }
-    limit = by_number.get(error.errno or 0)
-    return f"; raise the limit ({limit})" if limit else ""
+    """Return what to do about a refusal to start a process: "; raise the limit ulimit -u 20"."""
+    limit = limit_behind(error)
+    return f"; raise the limit {limit}" if limit else ""
 
 
 def too_low(limit: str) -> EnvironmentFault:
@@ -64,12 +64,14 @@ def too_low(limit: str) -> EnvironmentFault:
     )
 
 
-def _limit(name: str, option: str, unit: int, needed: float = float("inf")) -> str:
+def _limit(
+    name: str, option: str, unit: int, needed: float = float("inf"), soft: bool = False
+) -> str:
     """Return a limit below `needed`. A child's own limits replace the soft ones where they can."""
     if resource is None or not hasattr(resource, f"RLIMIT_{name}"):
         return ""
-    soft, hard = resource.getrlimit(getattr(resource, f"RLIMIT_{name}"))
-    limit = hard if name in ("DATA", "FSIZE") else soft
+    limits = resource.getrlimit(getattr(resource, f"RLIMIT_{name}"))
+    limit = limits[1 if name in ("DATA", "FSIZE") and not soft else 0]
     if limit == resource.RLIM_INFINITY or limit >= needed:
         return ""
     return f"ulimit -{option} {limit // unit}"

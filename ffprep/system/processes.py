@@ -24,7 +24,7 @@ _LOG_LIMIT = 1 << 20
 _THREAD_ROOM = 24 << 20
 
 # A child that has used a smaller share of its time on a CPU has not worked on its photo.
-_WORKING = 0.5
+_WORKING = 0.1
 
 LARGE = 40_000_000
 """The number of pixels from which a picture is large. Large ones are decoded one at a time."""
@@ -181,7 +181,7 @@ def no_threads() -> EnvironmentFault:
     """Return the error for a thread that the system refuses."""
     from ffprep.system.limits import thread_limit
 
-    return EnvironmentFault(f"cannot start a thread; raise the limit ({thread_limit()})")
+    return EnvironmentFault(f"cannot start a thread; raise the limit {thread_limit()}")
 
 
 class Running:
@@ -270,10 +270,10 @@ class Running:
 
     def kill_after(self, seconds: float) -> Timer:
         """Start a timer that kills it, and notes before whether it has only waited."""
+        before = _cpu_seconds(self._child.pid)
 
         def end() -> None:
-            used = _cpu_seconds(self._child.pid)
-            self.waited = used is not None and used < seconds * _WORKING
+            self.waited = _cpu_seconds(self._child.pid) - before < seconds * _WORKING
             self.kill()
 
         return Timer(seconds, end)
@@ -295,14 +295,14 @@ class Running:
                     pipe.close()
 
 
-def _cpu_seconds(pid: int) -> float | None:
-    """Return the CPU time of a process and of its children that have ended; None if unknown."""
+def _cpu_seconds(pid: int) -> float:
+    """Return the CPU time of a process and of its children that have ended; infinite if unknown."""
     try:
         with open(f"/proc/{pid}/stat") as file:  # the name, in parentheses, may contain anything
             fields = file.read().rpartition(")")[2].split()
         return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
     except (OSError, IndexError, ValueError):
-        return None
+        return math.inf
 
 
 class Processes:

@@ -19,6 +19,7 @@ from ffprep.core.job import LocalJob
 from ffprep.core.policy import Policy
 from ffprep.errors import Killed, Kind, PhotoError
 from ffprep.image.sandbox import DecoderPool
+from ffprep.system import processes
 from ffprep.system.processes import Processes
 from tests.conversion.test_converter import PNG, kind
 from tests.support.ffmpegs import script
@@ -141,9 +142,10 @@ def test_workers_that_hang_are_ended(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str, waits: bool
 ) -> None:
     monkeypatch.setenv("FFPREP_PYTHON", script(tmp_path / "python", f"exec 2>/dev/null\n{body}"))
+    monkeypatch.setattr(processes, "_WORKING", 0.03)  # on a busy machine
     ramp(60, 40).save(tmp_path / "a.webp")
     with (
-        DecoderPool(Processes(), Policy(timeout=0.4)) as decoders,
+        DecoderPool(Processes(), Policy(timeout=1)) as decoders,
         pytest.raises(PhotoError) as caught,
     ):
         decoders.probe(tmp_path / "a.webp", LIMIT)

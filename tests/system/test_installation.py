@@ -1,0 +1,49 @@
+"""A broken installation ends every command with one sentence, and no photo is to blame."""
+
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.conversion.test_converter import heic
+from tests.support.pictures import ramp
+
+# What lies in front of a package, and the package to install again.
+BROKEN = {
+    "ffmpeg/__init__.py": ("class FFmpeg: pass", "ffmpeg-python"),
+    "PIL/__init__.py": ("__version__ = '1'", "pillow"),
+    "click.py": ("", "click"),
+    "pillow_heif.py": ("raise ImportError('undefined symbol: x')", "pillow-heif"),
+    "pillow_heif/__init__.py": ("half a fi", "pillow-heif"),
+    "imageio_ffmpeg.py": ("", "imageio-ffmpeg"),
+}
+WITHOUT_FFMPEG = {"ffmpeg-python", "imageio-ffmpeg"}
+
+
+@pytest.mark.parametrize("file", BROKEN)
+def test_a_broken_package_is_named_and_no_photo_is_blamed(
+    ffprep, tmp_path: Path, file: str
+) -> None:
+    content, package = BROKEN[file]
+    (tmp_path / "in").mkdir()
+    heic(tmp_path / "in/a.heic", ramp(64, 48))
+    (tmp_path / "site" / file).parent.mkdir(parents=True)
+    (tmp_path / "site" / file).write_text(content)
+    broken = {**os.environ, "PYTHONPATH": str(tmp_path / "site")}
+    size, out = ("--size", "64x48"), tmp_path / "out"
+    for command in (["convert", "-o", out, *size], ["check", *size], ["info"]):
+        ran = ffprep(*command, tmp_path / "in", env=broken)
+        if command[0] != "convert" and package in WITHOUT_FFMPEG:
+            assert "not installed properly" not in ran.err
+            continue
+        assert (ran.code, ran.out) == (3, b"")
+        *_, sentence = ran.err.splitlines()
+        assert sentence.startswith(f"ffprep: the Python package {package} is not installed")
+        assert sentence.endswith(f"pip install --force-reinstall {package}")
+        assert "Traceback" not in ran.err
+    if (out / ".ffprep").exists():
+        with closing(sqlite3.connect(out / ".ffprep/ledger.db")) as ledger:
+            assert list(ledger.execute("SELECT * FROM jobs")) == []
+    assert ffprep("convert", tmp_path / "in", "-o", out, *size).code == 0

@@ -13,7 +13,7 @@ from threading import Event, main_thread
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from ffprep.errors import ProgramExiting
-from ffprep.system.processes import no_threads, require_room_for_thread
+from ffprep.system.processes import no_threads
 
 if TYPE_CHECKING:
     from ffprep.system.jobserver import Jobserver
@@ -282,7 +282,6 @@ class _Threads(_Pool[Outcome]):
     def _start(
         self, task: _Task[Outcome], work: Callable[[Chunk], Iterable[Outcome]], chunk: Chunk
     ) -> "Future[Iterable[Outcome] | None]":
-        require_room_for_thread()
         try:
             return self.executor.submit(self._run, task, work, chunk)
         except RuntimeError as error:

@@ -143,14 +143,14 @@ class Timer(threading.Thread):
 
 def start_thread(thread: threading.Thread) -> None:
     """Start a thread. Raises EnvironmentFault if the system refuses it."""
-    require_room_for_thread()
+    _require_room_for_thread()
     try:
         thread.start()
     except RuntimeError:
         raise no_threads() from None
 
 
-def require_room_for_thread() -> None:
+def _require_room_for_thread() -> None:
     """Raise EnvironmentFault if a limit leaves no memory for one more thread.
 
     Python waits for ever for a thread that gets no memory when it begins.
@@ -309,6 +309,7 @@ class Processes:
     """The child processes of one run. `stop` kills all of them."""
 
     def __init__(self) -> None:
+        _require_room_for_thread()  # before the pool starts its own
         self._lock = threading.RLock()  # a signal may call `stop` while this thread starts a child
         self._large = threading.Lock()
         self._running: set[Running] = set()

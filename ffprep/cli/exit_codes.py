@@ -7,7 +7,7 @@ from contextlib import suppress
 import click
 
 from ffprep.errors import EnvironmentFault, ExitCode, FfprepError, Interrupted, UsageError, reason
-from ffprep.system.messages import say
+from ffprep.system.messages import printable, say, write_line
 
 ISSUES = "https://github.com/ffprep/ffprep/issues"
 FINAL = (click.Abort, BrokenPipeError, Interrupted)
@@ -36,9 +36,10 @@ def _environment_fault(error: Exception) -> EnvironmentFault | None:
 
 def _print_error(error: Exception, signed: Callable[[str], str]) -> None:
     if isinstance(error, click.ClickException):
-        error.show()
+        _show(error)
     elif isinstance(error, UsageError):
-        say(signed(f"{error}\nTry 'ffprep --help' for help."))
+        say(signed(str(error)))
+        write_line("Try 'ffprep --help' for help.")
     elif isinstance(error, FfprepError):
         say(signed(str(error)))
     elif isinstance(error, OSError):
@@ -47,8 +48,20 @@ def _print_error(error: Exception, signed: Callable[[str], str]) -> None:
     else:
         import traceback
 
-        traceback.print_exception(error)
+        for lines in traceback.format_exception(error):
+            is_frame = lines.startswith(("  File ", "Traceback "))
+            for line in lines.rstrip("\n").split("\n") if is_frame else [lines.rstrip("\n")]:
+                write_line(line)
         say(signed(f"this is a bug in ffprep; please report the lines above at {ISSUES}"))
+
+
+def _show(error: click.ClickException) -> None:
+    """Print click's own error, in which words of the command line stand."""
+    message = error.format_message()
+    if not isinstance(error, click.MissingParameter):  # it has lines of its own, and no such words
+        message = printable(message)
+    error.format_message = lambda: message  # type: ignore[method-assign]
+    error.show()
 
 
 def exit_code_of(error: BaseException) -> int:

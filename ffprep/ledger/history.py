@@ -149,7 +149,7 @@ class History:
             lines.append(f"failed: {kinds} (--failed lists them)")
         return lines
 
-    def describe(self) -> str:
+    def describe(self) -> list[str]:
         """Return totals, last runs, largest and slowest photos, in a few lines."""
         lines = [*self.totals(), "last runs"]
         lines += [f"    {run.describe()}" for run in self.runs]
@@ -158,7 +158,7 @@ class History:
             lines += [f"    {_human_bytes(top.bytes):>9}  {top.output}" for top in self.biggest]
             lines.append("slowest")
             lines += [f"    {top.seconds:7.2f} s  {top.source}" for top in self.slowest]
-        return "\n".join(lines)
+        return lines
 
 
 def _past_runs(database: sqlite3.Connection, shard: Shard | None) -> Iterator[PastRun]:

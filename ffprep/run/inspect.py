@@ -100,11 +100,11 @@ class Finding:
         parts += ["gain map"] * extras.gain_map
         return [*parts, *extras.metadata]
 
-    def describe(self) -> str:
-        """Return the same as text for people, without the path."""
+    def describe(self) -> list[str]:
+        """Return the same as lines for people, without the path."""
         picture = self.picture
         if picture is None:
-            return f"{self.error.kind}: {self.error}" if self.error else "not read"
+            return [f"{self.error.kind}: {self.error}" if self.error else "not read"]
         parts = [f"{picture.format.name} {picture.shown}", picture.mode]
         if picture.orientation != 1:
             parts.append(f"stored as {picture.stored}, EXIF orientation {picture.orientation}")
@@ -124,7 +124,7 @@ class Finding:
             for size, mode, f in self.framings
         ]
         lines += [f"recommended at {size}: {mode}" for size, mode in self.recommended]
-        return "\n    ".join([", ".join(parts), *lines])
+        return [", ".join(parts), *lines]
 
 
 def _as_dict(framing: "Framing") -> dict[str, Any]:

@@ -254,7 +254,7 @@ class StoredSubmissions:
         """Return the content of a JSON object."""
         return {"submissions": [asdict(each) for each in self.all]}
 
-    def describe(self) -> str:
+    def describe(self) -> list[str]:
         """Return a few lines of text, which only count submissions that are done."""
         counts = Counter(each.state for each in self.all)
         totals = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
@@ -263,7 +263,7 @@ class StoredSubmissions:
         lines += [f"    {each.describe()}" for each in unfinished[:_LISTED]]
         if (more := len(unfinished) - _LISTED) > 0:
             lines.append(f"    and {more} more; --json lists all")
-        return "\n".join(lines)
+        return lines
 
 
 def read_submissions(folder: Path) -> StoredSubmissions | None:

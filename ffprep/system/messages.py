@@ -1,4 +1,10 @@
-"""Messages that concern no single photo: on stderr, or in the logger `ffprep` of a program."""
+"""Messages on stderr, or in the logger `ffprep` of a program, and text that is safe for terminals.
+
+File names, and the words of servers and of other programs, may contain anything. `printable` is the
+only place that makes them safe; all that is written for people goes through it.
+"""
+
+import os
 
 import click
 
@@ -18,7 +24,24 @@ def is_command_line() -> bool:
 
 def say(text: str) -> None:
     """Write one line to stderr, after the program's name."""
-    click.echo(f"ffprep: {text}", err=True)
+    write_line(f"ffprep: {text}")
+
+
+def write_line(text: str, err: bool = True) -> None:
+    """Write one line of `printable` text to stderr or stdout."""
+    click.echo(printable(text), err=err)
+
+
+def printable(text: str) -> str:
+    """Return a text with control characters and undecodable bytes as escapes."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else _escape(c) for c in text)
+
+
+def _escape(character: str) -> str:
+    raw = os.fsencode(character) if "\udc80" <= character <= "\udcff" else b""
+    return f"\\x{raw[0]:02x}" if raw else character.encode("unicode_escape").decode()
 
 
 def warn(text: str) -> None:

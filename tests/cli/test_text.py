@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from ffprep.cli.reporting.text import print_json, printable, result_as_dict, result_line
+from ffprep.cli.reporting.text import print_json, result_as_dict, result_line
 from ffprep.core.geometry import Size
 from ffprep.core.job import Result, Status
 from ffprep.errors import Kind, PhotoError
+from ffprep.system.messages import printable
 
 
 def test_a_name_cannot_steer_the_terminal() -> None:

@@ -7,7 +7,7 @@ import click
 
 from ffprep.errors import ExitCode
 from ffprep.options.check import CHECK, INFO, read_check, read_info
-from ffprep.system.messages import say
+from ffprep.system.messages import say, write_line
 from ffprep.system.shutdown import Signals
 
 
@@ -27,10 +27,10 @@ def check(**params: Any) -> None:
             if options.json:
                 text.print_json(finding.as_dict())
                 continue
-            for words in map(text.printable, finding.broken):
-                click.echo(f"{text.printable_path(finding.path)}: {words}")
+            for words in finding.broken:
+                write_line(f"{finding.path}: {words}", err=False)
     if not count:
-        paths = ", ".join(map(text.printable_path, options.paths))
+        paths = ", ".join(map(str, options.paths))
         say(f"no pictures in {paths}; nothing was verified")
     sys.exit(ExitCode.SOME_FAILED if failed else ExitCode.OK)
 
@@ -56,6 +56,7 @@ def info(**params: Any) -> None:
             if options.json:
                 text.print_json(finding.as_dict())
             else:
-                lines = map(text.printable, finding.describe().splitlines())
-                click.echo(f"{text.printable_path(finding.path)}: " + "\n".join(lines))
+                first, *others = finding.describe()
+                for line in (f"{finding.path}: {first}", *(f"    {other}" for other in others)):
+                    write_line(line, err=False)
     sys.exit(ExitCode.SOME_FAILED if failed else ExitCode.OK)

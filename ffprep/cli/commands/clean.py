@@ -95,7 +95,7 @@ class _Report:
                 say(f"{path}: removed")
         elif status == "failed" or (not self._quiet and self._is_named(status)):
             word = "cannot be removed" if status == "failed" else "kept"
-            say(f"{path}: {word}: {text.printable(cleaned.reason)}")
+            say(f"{path}: {word}: {cleaned.reason}")
 
     def _is_named(self, status: str) -> bool:
         return self._verbose or self._counts[status] <= _NAMED

@@ -22,7 +22,6 @@ from ffprep.system.shutdown import Signals, leave_now
 @COMPARE
 def compare(**params: Any) -> None:
     """Make one picture that shows a photo in every mode, side by side."""
-    from ffprep.cli.reporting import text
     from ffprep.config.sidecars import read_sidecar, sidecar_path
     from ffprep.conversion import contact_sheet
     from ffprep.conversion.converter import Converter
@@ -43,7 +42,7 @@ def compare(**params: Any) -> None:
             if signals.number is not None:
                 leave_now(128 + signals.number)
     for warning in warnings:
-        say(f"{text.printable_path(photo)}: {text.printable(warning)}")
+        say(f"{photo}: {warning}")
 
 
 @click.command(hidden=True)
@@ -67,10 +66,8 @@ def frame(path: Path, max_pixels: int, max_memory: int, colour: str) -> None:
 @contextmanager
 def _exit_on_photo_error(path: Path) -> Iterator[None]:
     """Print the error of a photo, and exit."""
-    from ffprep.cli.reporting import text
-
     try:
         yield
     except PhotoError as error:
-        say(f"{text.printable_path(path)}: {error.kind}: {text.printable(str(error))}")
+        say(f"{path}: {error.kind}: {error}")
         sys.exit(ExitCode.BUG if error.kind is Kind.INTERNAL else ExitCode.SOME_FAILED)

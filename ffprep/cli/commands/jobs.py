@@ -9,7 +9,7 @@ import click
 
 from ffprep.cli.commands.convert import parse_and_run
 from ffprep.cli.exit_codes import FINAL, report_error
-from ffprep.cli.reporting.text import print_json, printable, with_job
+from ffprep.cli.reporting.text import print_json, with_job
 from ffprep.errors import ExitCode, Interrupted, UsageError
 from ffprep.options.config_file import (
     FILE,
@@ -23,6 +23,7 @@ from ffprep.options.convert import convert_parameters
 from ffprep.options.named_jobs import NamedJob, check_all, named_jobs
 from ffprep.options.shared import InSections
 from ffprep.options.types import PATH
+from ffprep.system.messages import printable
 from ffprep.system.shutdown import Signals
 
 _GRAVEST_FIRST = (

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from ffprep.options.shared import AS_JSON, FILTERS, TARGETS
+from ffprep.system.messages import write_line
 
 
 @click.command("modes")
@@ -23,10 +24,10 @@ def list_modes(filters: tuple[Path, ...], as_json: bool) -> None:
             text.print_json({"name": mode.name, "summary": mode.summary} | words)
         else:
             words |= {key: ", ".join(texts) for key, texts in lists.items()}
-            click.echo(f"{mode.name}: {mode.summary}")
-            click.echo(
-                "".join(f"    {key} {text}\n" for key, text in words.items() if text), nl=False
-            )
+            write_line(f"{mode.name}: {mode.summary}", err=False)
+            for key, said in words.items():
+                if said:
+                    write_line(f"    {key} {said}", err=False)
 
 
 @click.command("targets")
@@ -42,6 +43,6 @@ def list_targets(targets: tuple[Path, ...], as_json: bool) -> None:
         if as_json:
             text.print_json(target.as_dict())
         else:
-            click.echo(text.printable(f"{target.name}: {target.title}"))
+            write_line(f"{target.name}: {target.title}", err=False)
             for line in target.describe():
-                click.echo("    " + text.printable(line))
+                write_line(f"    {line}", err=False)

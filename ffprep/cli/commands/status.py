@@ -12,7 +12,7 @@ from ffprep.errors import UsageError
 from ffprep.options.shared import AS_JSON
 from ffprep.options.types import AnyLocation
 from ffprep.system.files import LEDGER
-from ffprep.system.messages import say
+from ffprep.system.messages import say, write_line
 
 if TYPE_CHECKING:
     from ffprep.ledger.history import FailedPhoto, History
@@ -59,7 +59,8 @@ def status(
             words = f"{len(others)} ledgers of another split are not counted, for example {example}"
             say(f"{words}; remove them if these runs are over")
     if len(histories) > 1 and not as_json:
-        click.echo("together: " + "\n".join(History.merged(histories).totals()))
+        first, *more = History.merged(histories).totals()
+        _print_lines(f"together: {first}", *more)
 
 
 def _print_submissions(output: Location, failed: bool, as_json: bool) -> bool:
@@ -84,7 +85,7 @@ def _print_failed(failed: Iterable["FailedPhoto | StoredSubmission"], as_json: b
         if as_json:
             text.print_json(asdict(each))
         else:
-            click.echo(text.printable(f"{each.source}: {each.kind}: {each.message}"))
+            _print_lines(f"{each.source}: {each.kind}: {each.message}")
 
 
 def _print_summary(output: Location, found: "History | StoredSubmissions", as_json: bool) -> None:
@@ -93,5 +94,10 @@ def _print_summary(output: Location, found: "History | StoredSubmissions", as_js
     if as_json:
         text.print_json({"output": str(output)} | found.as_dict())
     else:
-        lines = map(text.printable, found.describe().splitlines())
-        click.echo(f"{text.printable_path(output)}: " + "\n".join(lines))
+        first, *others = found.describe()
+        _print_lines(f"{output}: {first}", *others)
+
+
+def _print_lines(*lines: str) -> None:
+    for line in lines:
+        write_line(line, err=False)

@@ -73,9 +73,9 @@ def _print_removal(result: "Result", console: "Console") -> None:
 
 def _print_for_shell(pipeline: list[list[str]], folder: "Location", made: "set[Location]") -> None:
     """Print a pipeline, after the command that makes its output folder, once per folder."""
-    import shlex
+    from ffprep.cli.reporting.text import shell_command
 
     if folder not in made and not os.path.isdir(folder):
-        sys.stdout.write(shlex.join(["mkdir", "-p", "--", str(folder)]) + "\n")
+        sys.stdout.write(shell_command(["mkdir", "-p", "--", str(folder)]) + "\n")
     made.add(folder)
-    sys.stdout.write(" | ".join(map(shlex.join, pipeline)) + "\n")
+    sys.stdout.write(" | ".join(map(shell_command, pipeline)) + "\n")

@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 from ffprep.cli.reporting.text import (
-    printable,
     printable_path,
     result_as_dict,
     result_line,
@@ -31,7 +30,7 @@ from ffprep.core.job import Result
 from ffprep.errors import EnvironmentFault, reason
 from ffprep.library.walk import require_no_picture
 from ffprep.run.summary import RunSummary
-from ffprep.system.messages import say
+from ffprep.system.messages import printable, say
 from ffprep.version import __version__
 
 _PULSE, _TRIES = 0.05, 40

@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from ffprep.cli.exit_codes import exit_code_of
-from ffprep.cli.reporting.text import printable, printable_path, result_as_dict, utc_timestamp
+from ffprep.cli.reporting.text import printable_path, result_as_dict, utc_timestamp
 from ffprep.core.job import Status
 from ffprep.core.location import absolute
 from ffprep.errors import EnvironmentFault, Kind, UsageError
 from ffprep.library.walk import require_no_picture
 from ffprep.run.convert_options import NotifyOptions
 from ffprep.run.summary import RunEnd, RunSummary
-from ffprep.system.messages import say
+from ffprep.system.messages import printable, say
 from ffprep.system.processes import Processes
 from ffprep.system.shutdown import Signals
 from ffprep.system.tempfiles import (

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from ffprep.core.job import FreshCount, Result, Status
 from ffprep.run.convert_options import ReportOptions
 from ffprep.run.summary import RunEnd, RunSummary
-from ffprep.system.messages import say
+from ffprep.system.messages import say, write_line
 
 if TYPE_CHECKING:
     from ffprep.cli.reporting.log_file import LogFile
@@ -130,7 +130,7 @@ class Reporter:
             console.say(summary.sentence())
         lead = "  " if summarized else f"ffprep: {console.signed('')}"
         for line in self._unreported():
-            print(lead + line, file=sys.stderr)
+            write_line(lead + line)
 
     def _wants_sentence(self) -> bool:
         bad = self._summary.ended is not RunEnd.DONE or self._summary.exit_code

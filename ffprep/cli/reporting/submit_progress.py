@@ -1,7 +1,6 @@
 """Report submissions: the words and JSON keys of clips, resume commands, requests of a dry run."""
 
 import os
-import shlex
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -9,13 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ffprep.cli.reporting.progress import Console, Reporter, finishing
-from ffprep.cli.reporting.text import printable, printable_path
+from ffprep.cli.reporting.text import printable_path, shell_command
 from ffprep.errors import ExitCode, FfprepError, Interrupted, Kind, PhotoError
 from ffprep.run.summary import RunEnd
 from ffprep.submit.errors import FailureKind, JobError
 from ffprep.submit.parse import SubmitOptions
 from ffprep.submit.protocol import HttpRequest
 from ffprep.submit.submission import Outcome, State, Status, Submission
+from ffprep.system.messages import printable, write_line
 
 _RESUMABLE = (
     FailureKind.TIMEOUT,
@@ -156,7 +156,8 @@ class SubmitReporter(Reporter):
         lines += [f"    {key}: {value}" for key, value in request.fields]
         lines.append(f"    {request.file_field}: {request.upload.describe()}")
         redact = console.redact or str
-        print("\n".join(printable(redact(line)) for line in lines), flush=True)
+        for line in lines:
+            write_line(redact(line), err=False)
 
     def _wants_sentence(self) -> bool:
         several = sum(self._submit_summary.counts.values()) > 1
@@ -188,7 +189,7 @@ class SubmitReporter(Reporter):
 
     def _resume_command(self, job_id: str, clip: str) -> str:
         argv = ["ffprep", "submit", "--resume", job_id, "-o", clip, *self._resume_options]
-        return printable(shlex.join(argv))
+        return shell_command(argv)
 
 
 def _name(item: Outcome | Submission) -> str:

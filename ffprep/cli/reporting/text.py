@@ -1,8 +1,4 @@
-"""Results, times and file names as text and as JSON.
-
-`printable` is the only place that makes text from outside (file names, a server's words) safe for a
-terminal.
-"""
+"""Results, times and file names as text, as JSON, and as commands for a shell."""
 
 import json
 import os
@@ -10,8 +6,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from ffprep.system.files import is_url
+from ffprep.system.messages import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ffprep.core.job import Result
     from ffprep.core.location import Location
 
@@ -67,23 +66,30 @@ def print_json(content: dict[str, Any]) -> None:
 
 def removal_command(path: "Location") -> str:
     """Return the command that removes a file, quoted for a shell; a comment for an object."""
-    import shlex
-
     if is_url(os.fspath(path)):
         return f"# remove {printable_path(path)}"
-    return shlex.join(["rm", "--", os.fspath(path)])
+    return shell_command(["rm", "--", os.fspath(path)])
+
+
+def shell_command(argv: "Iterable[str]") -> str:
+    """Return a command line, quoted for a shell, in `printable` text.
+
+    Words with other characters are written as $'...' (POSIX.1-2024), byte by byte.
+    """
+    import shlex
+
+    return " ".join(shlex.quote(word) if word.isprintable() else _octal(word) for word in argv)
+
+
+def _octal(word: str) -> str:
+    def escaped(character: str) -> str:
+        if character.isprintable() and character not in "'\\":
+            return character
+        return "".join(f"\\{byte:03o}" for byte in os.fsencode(character))
+
+    return f"$'{''.join(map(escaped, word))}'"
 
 
 def printable_path(path: "Location | None") -> str:
     """Return a path as `printable` text; "-" for None."""
     return printable(os.fspath(path)) if path is not None else "-"
-
-
-def printable(text: str) -> str:
-    """Return a text with control characters and undecodable bytes as escapes."""
-    return "".join(c if c.isprintable() else _escape(c) for c in text)
-
-
-def _escape(character: str) -> str:
-    raw = os.fsencode(character) if "\udc80" <= character <= "\udcff" else b""
-    return f"\\x{raw[0]:02x}" if raw else character.encode("unicode_escape").decode()

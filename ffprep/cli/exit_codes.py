@@ -1,5 +1,6 @@
 """Errors that end a command: the message on stderr, and the exit code."""
 
+import errno
 import signal
 from collections.abc import Callable
 from contextlib import suppress
@@ -44,7 +45,9 @@ def _print_error(error: Exception, signed: Callable[[str], str]) -> None:
         say(signed(str(error)))
     elif isinstance(error, OSError):
         path = f": {error.filename}" if error.filename else ""
-        say(signed(f"{reason(error)}{path}"))
+        # A file that cannot be written is named, by other errors; the standard output has no name.
+        stdout = "cannot write to the standard output: " if _is_full(error) and not path else ""
+        say(signed(f"{stdout}{reason(error)}{path}"))
     else:
         import traceback
 
@@ -53,6 +56,10 @@ def _print_error(error: Exception, signed: Callable[[str], str]) -> None:
             for line in lines.rstrip("\n").split("\n") if is_frame else [lines.rstrip("\n")]:
                 write_line(line)
         say(signed(f"this is a bug in ffprep; please report the lines above at {ISSUES}"))
+
+
+def _is_full(error: OSError) -> bool:
+    return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 def _show(error: click.ClickException) -> None:

@@ -7,9 +7,11 @@ the user's cache folder, under a name derived from what it was made from.
 import os
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
+from hashlib import blake2b
 from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
@@ -202,11 +204,11 @@ class _TableCache:
         Raises UnknownProfile if there is none and none may be made, BrokenProfile, and CacheFull if
         there is no room for one more.
         """
-        path = self.folder / f"{profile.digest}-{_version()}"
-        table, same = path.with_suffix(".cube"), path.with_suffix(".srgb")
-        if _in_use(same, frozenset({0})):
+        stem = f"{profile.digest}-{_version()}"
+        table, same = self.folder / f"{stem}.cube", self.folder / f"{stem}.srgb"
+        if _in_use(same, _is_empty):
             return None
-        if _in_use(table, _SIZES):
+        if _in_use(table, _is_whole):
             return table
         if not self.make:
             raise UnknownProfile
@@ -219,15 +221,45 @@ class _TableCache:
         return None if is_srgb else table
 
 
-def _in_use(path: Path, sizes: frozenset[int]) -> bool:
-    """Return whether a file is there and whole, and mark it as used now."""
+def _in_use(path: Path, is_right: Callable[[Path, os.stat_result], bool]) -> bool:
+    """Return whether a file is there with the right content, and mark it as used."""
     try:
-        whole = path.stat().st_size in sizes
-        if whole:
+        found = path.stat()
+        right = is_right(path, found)
+        if right and time.time() - found.st_mtime > _IN_USE_SECONDS / 4:
             os.utime(path)
     except OSError:  # not there yet; any other error shows when it is written
         return False
-    return whole
+    return right
+
+
+def _is_empty(_: Path, found: os.stat_result) -> bool:
+    return found.st_size == 0
+
+
+def _is_whole(path: Path, found: os.stat_result) -> bool:
+    """Return whether a table has the content whose digest is in its last line.
+
+    A power failure leaves zeros, a broken disk any content. Each table is read once a process.
+    """
+    seen = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+    if _whole.get(path) == seen:
+        return True
+    content = path.read_bytes()
+    end = content.rfind(b"# ")
+    if end < 1 or content[end:] != _signature(content[:end]):
+        return False
+    _whole[path] = seen
+    return True
+
+
+_whole: dict[Path, tuple[int, ...]] = {}
+"""The tables that were found to be whole, by stamp."""
+
+
+def _signature(content: bytes) -> bytes:
+    """Return the last line of a table, which is a comment that FFmpeg does not read."""
+    return b"# blake2b-128: %b\n" % blake2b(content, digest_size=16).hexdigest().encode()
 
 
 def _is_srgb(profile: Profile) -> bool:
@@ -244,12 +276,8 @@ def _table(profile: Profile) -> bytes:
     words = [b"%.5f" % (value / 255) for value in range(256)]
     rows = zip(table, table, table, strict=True)
     lines = (b"%b %b %b\n" % (words[r], words[g], words[b]) for r, g, b in rows)
-    return _HEAD % nodes + b"".join(lines)
-
-
-_HEAD = b"LUT_3D_SIZE %d\n"
-_SIZES = frozenset(len(_HEAD % nodes) + 24 * nodes**3 for nodes in _NODES)
-"""The sizes of whole tables; a crash or a full disk leaves a file of another size."""
+    content = b"LUT_3D_SIZE %d\n" % nodes + b"".join(lines)
+    return content + _signature(content)
 
 
 def _levels(nodes: int) -> list[int]:
@@ -314,7 +342,7 @@ def _version() -> str:
     """Return what a table depends on, except its profile."""
     from PIL import features
 
-    return f"lcms{features.version('littlecms2')}-2"
+    return f"lcms{features.version('littlecms2')}-3"
 
 
 def _make_room(folder: Path) -> None:
@@ -329,10 +357,12 @@ def _make_room(folder: Path) -> None:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all: another run may be reading it."""
+    """Write a file whole or not at all: another run may be reading it, or the power may fail."""
     with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
         try:
             file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
             file.close()
             os.replace(file.name, path)
         except OSError:

@@ -291,12 +291,44 @@ def test_a_profile_has_one_table_and_srgb_has_none(tmp_path: Path, cache: Path) 
     assert len(list(cache.glob("*.cube"))) == 1
 
 
-def test_a_table_that_a_crash_left_empty_is_made_again(tmp_path: Path, cache: Path) -> None:
+WRONG_TABLES: dict[str, Callable[[bytes], bytes]] = {
+    "empty": lambda whole: b"",
+    "zeros": lambda whole: bytes(len(whole)),
+    "half": lambda whole: whole[: len(whole) // 2],
+    "half, then zeros": lambda whole: whole[: len(whole) // 2].ljust(len(whole), b"\0"),
+    "other colours": lambda whole: whole.replace(b"0.1", b"0.9"),
+    "no digest": lambda whole: whole[:-48],
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG_TABLES)
+def test_a_wrong_table_in_the_cache_is_made_again(
+    ffprep, tmp_path: Path, cache: Path, wrong: str
+) -> None:
     source = saved(tmp_path / "in.png", photo(), P3)
-    whole = made(source)
-    for table in cache.iterdir():
-        table.write_bytes(b"")
-    assert off(made(source), whole) == 0
+    right = made(source)
+    (table,) = cache.iterdir()
+    whole = table.read_bytes()
+    table.write_bytes(WRONG_TABLES[wrong](whole))
+    ran = ffprep("convert", source, "-o", tmp_path / "o.png", "--size", "160x160", "--mode=stretch")
+    assert (ran.code, ran.err, table.read_bytes() == whole) == (0, "", True)
+    assert off(opened(tmp_path / "o.png"), right) == 0
+    table.write_bytes(WRONG_TABLES[wrong](whole))  # in a process that has used it
+    assert off(made(source), right) == 0
+
+
+def test_a_table_is_on_the_disk_before_it_has_its_name(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = list[str]()
+    for name, module in (("fsync", colour.os), ("replace", colour.os)):
+        real = getattr(module, name)
+        monkeypatch.setattr(
+            module, name, lambda *a, real=real, name=name: (calls.append(name), real(*a))[1]
+        )
+    cache.mkdir(parents=True)
+    colour._TableCache(cache, make=True).table_of(colour.Profile.of(P3))
+    assert calls == ["fsync", "replace"]
 
 
 def test_without_a_writable_cache_colours_are_the_same(tmp_path, monkeypatch) -> None:

@@ -19,6 +19,7 @@ from ffprep.core.mode import Mode
 from ffprep.core.spec import Color, Spec
 from ffprep.errors import PhotoError
 from ffprep.image.probe import verify
+from ffprep.image.second_reading import second_reading
 from ffprep.system.tempfiles import temporary_beside, temporary_folder
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def draw(
 
     Raises PhotoError, and EnvironmentFault as `Converter.convert` does.
     """
-    picture = using.transcoder.decoders.probe(photo, using.policy.max_pixels)
+    picture = _probed(photo, using)
     layout = _Layout.of(1 + len(modes), spec.size)
     cells = _cells(picture, layout, spec, modes)
     with temporary_folder() as folder, temporary_beside(output) as temporary:
@@ -116,6 +117,18 @@ def draw(
         verify(temporary.path, whole)
         publish(temporary, job, using.policy)
     return tuple(warnings)
+
+
+def _probed(photo: Path, using: Converter) -> ImageInfo:
+    def probe() -> ImageInfo:
+        return using.transcoder.decoders.probe(photo, using.policy.max_pixels)
+
+    try:
+        return probe()
+    except PhotoError as error:
+        if not error.is_doubtful:
+            raise
+        return second_reading(photo, "", error, probe)
 
 
 def _cells(picture: ImageInfo, layout: _Layout, spec: Spec, modes: Sequence[Mode]) -> list[_Cell]:

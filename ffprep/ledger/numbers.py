@@ -10,7 +10,7 @@ from typing import Protocol
 from ffprep.core.location import Location
 from ffprep.core.shard import Shard, part_of
 from ffprep.ledger.outputs import recorded
-from ffprep.ledger.rows import decode_name
+from ffprep.ledger.rows import Name, decode_name
 
 
 @dataclass(slots=True)
@@ -68,6 +68,8 @@ class RecordedNumbers:
             if shard == self.shard:
                 self.complete = self.complete or _has_complete_run(database)
             for name, source, run in database.execute("SELECT name, source, run FROM jobs"):
+                if not (isinstance(name, Name) and isinstance(source, Name)):
+                    continue  # ffprep writes no such row
                 path = decode_name(source)
                 number = self.number_of(path, decode_name(name))
                 if number is not None:

@@ -7,23 +7,31 @@ run.
 """
 
 import os
+import re
 import sqlite3
 import time
 from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
 
 from ffprep.core.location import Location
 from ffprep.core.shard import Shard
 from ffprep.errors import EnvironmentFault, PhotoError
-from ffprep.ledger.rows import decode_name
+from ffprep.ledger.rows import Name, decode_name
 from ffprep.ledger.shards import LedgerFile
 from ffprep.storage.protocol import storage_of
-from ffprep.system.files import FOLDER, is_url, real_folder
+from ffprep.system.files import FOLDER, is_url, real_folder, refuse_link
 
 _LISTS = f"{FOLDER}/outputs"
 """The folder of the lists, in an output folder."""
+_LIST = re.compile(r"[0-9a-f]+(-\d+){3}", re.ASCII)
+"""The names of lists."""
+_MOST_NAMES, _MOST_BYTES = 1 << 16, 1 << 28
+"""The most names of a list, and a length that no list has."""
 _MANY = 32
 """From how many lists on they are merged."""
 _NOT_MADE = -1
@@ -48,6 +56,8 @@ class _Rows:
         """Add the rows of a ledger; `folder` is the real output folder."""
         rows = database.execute("SELECT folder, name, source, output_bytes FROM jobs")
         for below, name, source, size in rows:
+            if not all(isinstance(each, Name) for each in (below, name, source)):
+                continue  # ffprep writes no such row
             path = _joined(folder, decode_name(below) + decode_name(name))
             self.outputs.append(hash(path))
             self.sources.append(hash(decode_name(source)))
@@ -86,6 +96,7 @@ class RecordedOutputs:
     """Those that were added since."""
     _lists: dict[str, None] = field(default_factory=dict)
     """The names of the lists that were read."""
+    _written: int = 0
     _discarded: set[int] = field(default_factory=set)
 
     def without(self, folder: str, names: list[str], size_of: SizeOf | None = None) -> list[str]:
@@ -143,10 +154,12 @@ class RecordedOutputs:
             for name in self._names_in(each)
             if hash(_joined(self._real, name)) not in self._discarded
         )
-        if kept:
-            self._write(kept)
+        names = iter(kept)
+        while part := list(islice(names, _MOST_NAMES)):
+            self._write(part)
         for each in lists:
-            storage.remove(self.output / f"{_LISTS}/{each}")
+            with suppress(PhotoError):  # a list that stays does no harm
+                storage.remove(self.output / f"{_LISTS}/{each}", self.output)
         self._discarded.clear()
 
     @property
@@ -176,13 +189,14 @@ class RecordedOutputs:
     def _read_lists(self) -> Iterator[int]:
         """Yield the hashes of the outputs in lists that were not read yet."""
         folder = self.output / _LISTS
+        self._refuse_link()
         try:
             pages = storage_of(folder).list(folder, top=True)
             names = [each.name for page in pages for each in page.objects]
         except PhotoError as error:
             raise EnvironmentFault(f"cannot read {folder}: {error}") from None
         for name in names:
-            if name not in self._lists:
+            if name not in self._lists and _LIST.fullmatch(name):
                 self._lists[name] = None
                 for each in self._names_in(name):
                     yield hash(_joined(self._real, each))
@@ -190,15 +204,25 @@ class RecordedOutputs:
     def _names_in(self, name: str) -> Iterator[str]:
         place = self.output / f"{_LISTS}/{name}"
         try:
-            content = storage_of(place).read(place)
+            content = storage_of(place).read(place, _MOST_BYTES + 1)
         except PhotoError as error:
             raise EnvironmentFault(f"cannot read {place}: {error}") from None
+        if len(content) > _MOST_BYTES:
+            raise EnvironmentFault(f"{place} is too long for a list of outputs; remove it")
         return (os.fsdecode(each) for each in content.split(b"\0") if each)
+
+    def _refuse_link(self) -> None:
+        """Raise EnvironmentFault if the lists are not in OUT itself."""
+        if storage_of(self.output).is_local:
+            refuse_link(Path(self.output / _LISTS), "remove it")
 
     def _write(self, outputs: Iterable[str]) -> None:
         # No other run gives this name to a list.
-        name = f"{time.time_ns():x}-{os.getpid()}-{self.shard.number if self.shard else 0}"
+        self._written += 1
+        shard = self.shard.number if self.shard else 0
+        name = f"{time.time_ns():x}-{os.getpid()}-{shard}-{self._written}"
         place = self.output / f"{_LISTS}/{name}"
+        self._refuse_link()
         try:
             storage_of(place).create(place, b"\0".join(map(os.fsencode, outputs)))
         except PhotoError as error:

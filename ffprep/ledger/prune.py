@@ -6,6 +6,7 @@ output would lie elsewhere are ignored already (`rows.valid_entry`).
 
 import os
 import stat
+import sys
 from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
@@ -57,8 +58,8 @@ class OutputRemover:
             path, below = Path(output), os.path.relpath(output, self.output)
             if real_path(path) != real_folder(os.fspath(self.output)) + below:
                 return "lies in a folder that is a link"
-            if not stat.S_ISREG(os.lstat(path).st_mode) or output_format(path) is None:
-                return "is not a picture"
+            if not stat.S_ISREG(os.lstat(path).st_mode) or not _is_picture(path, row):
+                return "is not the picture that the ledger has"
         if self._is_photo(real_path(output)):
             return "is a photo that outputs were made of"
         return None
@@ -82,6 +83,19 @@ class OutputRemover:
         place = bisect_left(self._sources, key)
         recorded = place < len(self._sources) and self._sources[place] == key
         return recorded or self.is_source(path)
+
+
+def _is_picture(path: Path, row: Row) -> bool:
+    """Return whether a file is a picture of the size in a row, by its header."""
+    from ffprep.image.probe import NeedsSandbox, probe
+
+    try:
+        found = probe(path, sys.maxsize).stored
+    except NeedsSandbox:  # WebP, or not of a form that ffprep writes
+        return output_format(path) is not None
+    except PhotoError:
+        return False
+    return (found.width, found.height) == (row.width, row.height)
 
 
 @dataclass(frozen=True, slots=True)

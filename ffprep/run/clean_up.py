@@ -11,6 +11,7 @@ from ffprep.ledger.freshness import Freshness
 from ffprep.ledger.rows import Entry, decode_name
 from ffprep.library.plan import Plan
 from ffprep.storage.stamps import StampReader
+from ffprep.system.files import real_path
 
 _FEW = 1
 """So many photos of a folder may be deleted one by one; more are gone all at once."""
@@ -60,7 +61,7 @@ class CleanUp:
             if top := tops[folder]:
                 emptied = found.setdefault(top, EmptiedFolder(top))
                 emptied.photos += 1
-                emptied.has_outputs = emptied.has_outputs or self._has_output(entry)
+                emptied.has_outputs = emptied.has_outputs or self._has_output(entry, top)
         few = 0 if self.plan.request.shard else _FEW  # of other shards' photos, nothing is known
         return [
             each
@@ -82,9 +83,10 @@ class CleanUp:
             folder = above
         return folder
 
-    def _has_output(self, entry: Entry) -> bool:
-        name = f"{entry.folder}{decode_name(entry.row.name)}"
-        return self._stamps.output(f"{self.freshness.output}/{name}") is not None
+    def _has_output(self, entry: Entry, folder: str) -> bool:
+        """Return whether an output exists, or may: if it is in the same folder, it is away too."""
+        output = f"{self.freshness.output}/{entry.folder}{decode_name(entry.row.name)}"
+        return self._stamps.output(output) is not None or real_path(output).startswith(folder)
 
     def _is_excluded(self, source: str) -> bool:
         excludes = self.plan.request.selection.excludes

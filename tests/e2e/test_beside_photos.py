@@ -193,3 +193,26 @@ def test_a_source_below_the_output_folder(ffprep, tmp_path: Path) -> None:
         assert (ran.code, ran.summary["converted"]) == (0, converted)
     ran = ffprep("convert", tmp_path / "out", photos, "-o", tmp_path / "out", *BESIDE, "--json")
     assert counts(ran) == (0, 1, 0, 0)
+
+
+def test_a_folder_that_is_away_with_its_outputs_is_reported(ffprep, photos: Path) -> None:
+    ramp(64, 40).save(photos / "trip/d.jpg")
+    ffprep("convert", photos, "-o", photos, *BESIDE)
+    away = (photos / "trip").rename(photos.parent / "away")
+    (photos / "trip").mkdir()
+    ran = ffprep("convert", photos, "-o", photos, *BESIDE, "--prune", "--json")
+    assert (ran.code, ran.kinds()) == (1, {"trip": "missing"})
+    (photos / "trip").rmdir()
+    away.rename(photos / "trip")
+    assert counts(ffprep("convert", photos, "-o", photos, *BESIDE, "--json")) == (0, 0, 5, 0)
+
+
+def test_lists_of_outputs_are_not_taken_from_other_folders(ffprep, photos: Path) -> None:
+    other = photos.parent / "other"
+    other.mkdir()
+    (other / "1a-1-0-1").write_bytes(b"a.jpg")
+    (photos / ".ffprep").mkdir()
+    (photos / ".ffprep/outputs").symlink_to(other)
+    ran = ffprep("convert", photos, "-o", photos, *BESIDE)
+    assert (ran.code, "is a link" in ran.err) == (3, True)
+    assert [path.name for path in other.iterdir()] == ["1a-1-0-1"]

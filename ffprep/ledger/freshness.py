@@ -113,7 +113,8 @@ class Freshness:
                 good = self._is_good(known, spec) if known else free
                 pending = PendingJob(batch.job(index), folder, output, source, stamp, row, good)
                 triage.pending.append(replace(pending, known=known) if known else pending)
-        self.ledger.mark_met(folder, met)
+        if met:
+            self.ledger.mark_met(folder, met)
         return triage
 
     def _owner(self, owner: Row | None, source: FileStamp | None) -> Row | None:

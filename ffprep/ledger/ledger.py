@@ -105,7 +105,7 @@ class Ledger:
         self._spec_numbers: dict[int, tuple[Spec, int]] = {}
         self._conditions: Conditions | None = None
         with database_errors(path):
-            if not read_only:
+            if not read_only and not os.path.isdir(path.parent):
                 make_own_folder(path.parent)
             require_file(path)
             self._database = self._open()
@@ -336,7 +336,7 @@ class Ledger:
 
     def mark_met(self, folder: str, rows: Sequence[Row]) -> None:
         """Record that this run met failures again, without trying the photos."""
-        if self.read_only or not rows:
+        if self.read_only:
             return
         with self._transaction():
             self._database.executemany(

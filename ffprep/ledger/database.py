@@ -78,16 +78,21 @@ def open_to_write(path: Path, synchronous: str, layout: Layout = LEDGER) -> sqli
 
     Raises LedgerUnusable if the file system refuses locks on parts of files.
     """
-    try:
-        return _open_to_write(path, synchronous, layout, 0.0)
-    except sqlite3.OperationalError as error:
-        if primary_code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_IOERR):
-            from ffprep.ledger.untrusted import require_locks
+    timeout = 0.0
+    while True:
+        try:
+            return _open_to_write(path, synchronous, layout, timeout)
+        except sqlite3.OperationalError as error:
+            if is_fsync_refused(error) and synchronous != "OFF":
+                synchronous = "OFF"
+                continue
+            if primary_code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_IOERR):
+                from ffprep.ledger.untrusted import require_locks
 
-            require_locks(path, layout.advice)
-        if primary_code(error) != sqlite3.SQLITE_BUSY:
-            raise
-    return _open_to_write(path, synchronous, layout, _LOCK_TIMEOUT)
+                require_locks(path, layout.advice)
+            if primary_code(error) != sqlite3.SQLITE_BUSY or timeout:
+                raise
+            timeout = _LOCK_TIMEOUT
 
 
 def _open_to_write(
@@ -104,7 +109,7 @@ def _open_to_write(
         is_new = not _has_tables(database, path, layout)
         # WAL: `status` can read while a run writes, and a killed run leaves nothing to repair.
         database.execute(f"PRAGMA synchronous = {synchronous}")
-        execute_synced(database, "PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA journal_mode = WAL")
         if is_new:
             header = (
                 f"PRAGMA application_id = {layout.application}; "
@@ -204,16 +209,21 @@ def unmasked(error: OSError | sqlite3.DatabaseError) -> BaseException:
 
 
 def execute_synced(
-    database: sqlite3.Connection, statement: str, values: Sequence[object] = ()
+    database: sqlite3.Connection, statement: str, values: Sequence[object]
 ) -> sqlite3.Cursor:
-    """Execute a statement that is the first to write; do not sync files where that is refused."""
+    """Execute the first statement of a run that writes; do not sync files where it is refused."""
     try:
         return database.execute(statement, values)
     except sqlite3.OperationalError as error:
-        if getattr(error, "sqlite_errorcode", 0) != sqlite3.SQLITE_IOERR_FSYNC:
+        if not is_fsync_refused(error):
             raise
     database.execute("PRAGMA synchronous = OFF")
     return database.execute(statement, values)
+
+
+def is_fsync_refused(error: sqlite3.OperationalError) -> bool:
+    """Return whether a file system refuses to sync a file."""
+    return getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_IOERR_FSYNC
 
 
 def primary_code(error: BaseException) -> int:

@@ -2,10 +2,13 @@
 
 import os
 import sys
-from typing import NoReturn
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # `typing` would be imported from the working folder
+    from typing import NoReturn
 
 
-def main() -> NoReturn:
+def main() -> "NoReturn":
     """Run the command line. Ctrl-C ends it silently, even while it is still being imported."""
     try:
         from ffprep.cli import main as cli
@@ -21,5 +24,13 @@ def main() -> NoReturn:
     cli.main()
 
 
+def _leave_out_working_folder() -> None:
+    """Import no module from the working folder, which `python -m` searches first."""
+    installed_in = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    if not sys.flags.safe_path and sys.path[0] != installed_in:
+        del sys.path[0]
+
+
 if __name__ == "__main__":
+    _leave_out_working_folder()
     main()

@@ -5,6 +5,7 @@ import select
 import socket
 import struct
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from itertools import product
 from pathlib import Path
@@ -445,3 +446,13 @@ def test_a_png_named_jpg_is_a_png(ffprep, tmp_path: Path) -> None:
     assert ffprep("convert", tmp_path, "-o", tmp_path / "out", *arguments).code == 0
     assert opened(tmp_path / "out/lie.png").tobytes() == photo.tobytes()
     assert "png 80x60, RGB, named .jpg" in ffprep("info", tmp_path / "lie.jpg").out.decode()
+
+
+def test_no_module_of_the_working_folder_is_imported(tmp_path: Path) -> None:
+    for name in ("click", "json", "typing", "PIL", "tempfile", "ffmpeg"):
+        (tmp_path / f"{name}.py").write_text("open('imported', 'w')")
+    ramp(80, 60).save(tmp_path / "a.webp")
+    argv = [sys.executable, "-m", "ffprep", "convert", "a.webp", "-o", "b.jpg", "--size", "8x6"]
+    done = subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert not (tmp_path / "imported").exists()

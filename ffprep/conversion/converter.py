@@ -70,7 +70,9 @@ class Converter:
             except Exception as error:
                 if self.processes.stopped:
                     return  # its decoder was ended
-                result = self.transcoder.failed(job, error, started)
+                from ffprep.conversion.failure import failed
+
+                result = failed(self.transcoder, job, error, started)
                 if self.processes.stopped:
                     return
                 yield result

@@ -21,7 +21,6 @@ from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ffprep.config import modes
 from ffprep.conversion import ffmpeg_log, filtergraph
 from ffprep.conversion.ffmpeg_binary import Binary
 from ffprep.conversion.publish import publish
@@ -35,7 +34,7 @@ from ffprep.core.spec import LOWEST_QUALITY, Spec
 from ffprep.errors import EnvironmentFault, Killed, Kind, PhotoError, reason
 from ffprep.image.pillow import out_of_memory
 from ffprep.image.probe import verify
-from ffprep.image.sandbox import FOR_LACK_OF_MEMORY, DecoderPool
+from ffprep.image.sandbox import DecoderPool
 from ffprep.system.files import FileStamp, changed, held, read_whole
 from ffprep.system.own_folder import OwnFolders
 from ffprep.system.processes import Limits, Processes, Running
@@ -112,7 +111,9 @@ class Transcoder:
         try:
             return steps.attempt(photo, started, folders)
         except Exception as error:
-            return self.failed(photo.job, error, started)
+            from ffprep.conversion.failure import failed
+
+            return failed(self, photo.job, error, started)
 
     def attempt(self, photo: Photo, started: float, folders: OwnFolders | None = None) -> Result:
         """Convert a probed photo. Raises PhotoError, and EnvironmentFault as `convert` does."""
@@ -124,27 +125,9 @@ class Transcoder:
                     caveats += self._lower_quality(opened, temporary.path)
                 return self.verify_and_publish(photo, temporary, caveats, started)
         except PhotoError as error:
-            raise self._whose_fault(photo, error) from None
+            from ffprep.conversion.failure import whose_fault
 
-    def failed(self, job: LocalJob, error: Exception, started: float) -> Result:
-        """Return the Result of a job whose first attempt raised `error`.
-
-        If the photo may be damaged, a second attempt decides. Raises EnvironmentFault.
-        """
-        if isinstance(error, PhotoError) and error.is_doubtful and not self.processes.stopped:
-            from ffprep.conversion.second_attempt import second_attempt
-
-            try:
-                return second_attempt(self, job, error, started)
-            except Exception as second:
-                error = second
-        if isinstance(error, EnvironmentFault):
-            raise error
-        if not isinstance(error, PhotoError):
-            from ffprep.conversion.unexpected import photo_error
-
-            error = photo_error(error)
-        return Result.failed(job.source, job.output, error, time.perf_counter() - started)
+            raise whose_fault(self, photo, error) from None
 
     def probe(self, job: LocalJob) -> Photo:
         """Probe a source, and choose the size and the mode of its output.
@@ -368,23 +351,6 @@ class Transcoder:
             mode=job.spec.mode.name,
             source_hash=source_hash,
         )
-
-    def _whose_fault(self, photo: Photo, error: PhotoError) -> PhotoError:
-        """Return the error to report: a user's own mode or ffmpeg is not a bug of ffprep."""
-        job = photo.job
-        if error.kind in FOR_LACK_OF_MEMORY:
-            from ffprep.conversion.drawn_picture import cause
-
-            error = cause(self, job, photo.picture, error)
-        if error.kind is not Kind.INTERNAL:
-            return error
-        if not modes.is_shipped(job.spec.mode):
-            words = f"mode {job.spec.mode.name!r} does not work for this photo: {error}"
-            return PhotoError(Kind.UNSUPPORTED, words)
-        if not self.binary.embedded:
-            words = f"{self.binary.path} failed ({error}); use another ffmpeg"
-            return PhotoError(Kind.IO, words)
-        return error
 
 
 def is_whole(log: DecoderLog, number: int, picture: ImageInfo, output: Path) -> bool:

@@ -1,0 +1,68 @@
+"""Whose fault it is that a photo was not converted. Imported only after a failure."""
+
+import time
+from typing import TYPE_CHECKING
+
+from ffprep.config import modes
+from ffprep.conversion.drawn_picture import cause
+from ffprep.conversion.second_attempt import second_attempt
+from ffprep.core.job import LocalJob, Result
+from ffprep.errors import EnvironmentFault, Killed, Kind, LimitReached, PhotoError
+from ffprep.image.sandbox import FOR_LACK_OF_MEMORY
+from ffprep.system.files import read_error
+from ffprep.system.installation import installation_fault
+from ffprep.system.limits import memory_limit
+
+if TYPE_CHECKING:
+    from ffprep.conversion.transcode import Photo, Transcoder
+
+
+def failed(steps: "Transcoder", job: LocalJob, error: Exception, started: float) -> Result:
+    """Return the Result of a job whose first attempt raised `error`.
+
+    If the photo may be damaged, a second attempt decides. Raises EnvironmentFault.
+    """
+    if isinstance(error, PhotoError) and error.is_doubtful and not steps.processes.stopped:
+        try:
+            return second_attempt(steps, job, error, started)
+        except Exception as second:
+            error = second
+    if isinstance(error, EnvironmentFault):
+        raise error
+    if not isinstance(error, PhotoError):
+        error = _unexpected(error)
+    return Result.failed(job.source, job.output, error, time.perf_counter() - started)
+
+
+def whose_fault(steps: "Transcoder", photo: "Photo", error: PhotoError) -> PhotoError:
+    """Return the error to report: a user's own mode or ffmpeg is not a bug of ffprep.
+
+    Raises EnvironmentFault if no picture can be converted in the memory that there is.
+    """
+    job = photo.job
+    if error.kind in FOR_LACK_OF_MEMORY:
+        error = cause(steps, job, photo.picture, error)
+    if error.kind is not Kind.INTERNAL:
+        return error
+    if not modes.is_shipped(job.spec.mode):
+        words = f"mode {job.spec.mode.name!r} does not work for this photo: {error}"
+        return PhotoError(Kind.UNSUPPORTED, words)
+    if not steps.binary.embedded:
+        words = f"{steps.binary.path} failed ({error}); use another ffmpeg"
+        return PhotoError(Kind.IO, words)
+    return error
+
+
+def _unexpected(error: Exception) -> PhotoError:
+    """Return an error as that of its photo; a bug is reported as such, and other photos go on.
+
+    Raises EnvironmentFault for a broken installation.
+    """
+    if isinstance(error, MemoryError):
+        limit, words = memory_limit(float("inf")), "there is not enough memory for it"
+        return LimitReached(limit, words) if limit else Killed(Kind.IO, f"{words}; run again")
+    if fault := installation_fault(error):
+        raise fault from None
+    if isinstance(error, OSError) and error.errno:
+        return read_error(error)
+    return PhotoError(Kind.INTERNAL, f"{type(error).__name__}: {error}")

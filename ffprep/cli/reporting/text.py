@@ -72,22 +72,25 @@ def removal_command(path: "Location") -> str:
 
 
 def shell_command(argv: "Iterable[str]") -> str:
-    """Return a command line, quoted for a shell, in `printable` text.
+    """Return a command line, quoted for a POSIX shell, in `printable` text.
 
-    Words with other characters are written as $'...' (POSIX.1-2024), byte by byte.
+    printf writes what is not printable. Only line breaks at the end of a word stay as they are, as
+    a shell removes them behind printf.
     """
     import shlex
 
-    return " ".join(shlex.quote(word) if word.isprintable() else _octal(word) for word in argv)
+    return " ".join(shlex.quote(word) if word.isprintable() else _by_printf(word) for word in argv)
 
 
-def _octal(word: str) -> str:
+def _by_printf(word: str) -> str:
     def escaped(character: str) -> str:
-        if character.isprintable() and character not in "'\\":
+        if character.isprintable() and character not in "'\\%!-":
             return character
         return "".join(f"\\{byte:03o}" for byte in os.fsencode(character))
 
-    return f"$'{''.join(map(escaped, word))}'"
+    begin = word.rstrip("\n")
+    end = word[len(begin) :]
+    return f"\"$(printf '{''.join(map(escaped, begin))}')\"" + (f"'{end}'" if end else "")
 
 
 def printable_path(path: "Location | None") -> str:

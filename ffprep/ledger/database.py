@@ -65,9 +65,7 @@ class Layout:
         return {each for part in normalized(self.schema).split(";") if (each := part.strip())}
 
 
-LEDGER = Layout(
-    _APPLICATION, _VERSION, _SCHEMA, "move it away, or choose another one with --ledger"
-)
+LEDGER = Layout(_APPLICATION, _VERSION, _SCHEMA, "move it away, or choose another --ledger")
 
 _LOCK_TIMEOUT = 5.0
 """Seconds that a query waits for another program's lock."""
@@ -287,6 +285,10 @@ def require_file(path: Path, layout: Layout = LEDGER) -> None:
     except PhotoError as error:
         if error.kind is not Kind.MISSING:
             raise OSError(errno.EINVAL, str(error)) from None
+        if os.path.islink(path):
+            from ffprep.system.refused import dead_link
+
+            raise OSError(errno.ENOENT, dead_link(path)) from None
 
 
 class LedgerUnusable(EnvironmentFault):
@@ -327,4 +329,4 @@ def database_error(
     if code == sqlite3.SQLITE_BUSY:  # not LedgerUnusable: the run must not go on and convert all
         problem = f"the ledger {path} is locked by another program"
         return EnvironmentFault(f"{problem}; run again when that has ended")
-    return LedgerUnusable(path, reason(error), f"correct that, or {layout.advice}")
+    return LedgerUnusable(path, reason(error), f"correct that, {layout.advice}")

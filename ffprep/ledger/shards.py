@@ -8,6 +8,7 @@ from itertools import chain
 
 from ffprep.core.location import Location
 from ffprep.core.shard import Shard
+from ffprep.errors import EnvironmentFault
 from ffprep.ledger.database import database_errors, open_to_read
 from ffprep.ledger.history import FailedPhoto, History, failed_photos
 from ffprep.ledger.remote import ledger_errors, local_copy
@@ -31,6 +32,11 @@ class LedgerFile:
             names = [each.name for page in pages for each in page.objects]
         if exists:
             yield cls(whole)
+        elif storage.is_local:
+            from ffprep.system.refused import dead_link
+
+            if words := dead_link(whole):
+                raise EnvironmentFault(f"cannot read the ledger {whole}: {words}")
         for name in names:
             if shard := Shard.of_file(path := whole.parent / name, whole):
                 yield cls(path, shard)

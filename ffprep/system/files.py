@@ -44,7 +44,8 @@ def make_own_folder(folder: Path) -> None:
         refuse_link(folder, "remove it")
         from ffprep.system.refused import dead_link
 
-        raise OSError(error.errno, dead_link(folder) or error.strerror) from None
+        words = "Not a folder" if isinstance(error, FileExistsError) else error.strerror
+        raise OSError(error.errno, dead_link(folder) or words) from None
     refuse_link(folder, "remove it")
 
 

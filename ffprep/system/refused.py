@@ -59,7 +59,7 @@ def _why_dead(link: Path) -> str:
             return "and these links form a loop"
         if isinstance(error, PermissionError):
             return "which may not be read; check the permissions of its folders"
-    return "which does not exist; is a disk not mounted?"
+    return "which does not exist (is its disk mounted?)"
 
 
 def _missing(path: Path) -> tuple[Path, list[str]]:

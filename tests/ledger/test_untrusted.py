@@ -1,5 +1,7 @@
 """A ledger that a stranger wrote: it is refused or read with care, and nothing else is touched."""
 
+import fcntl
+import json
 import os
 import shutil
 import signal
@@ -16,7 +18,7 @@ import pytest
 from ffprep.ledger import database
 from tests.support.command_line import Ran
 from tests.support.pictures import ramp
-from tests.support.shims import shim
+from tests.support.shims import need, shim
 
 SIZE = ("--size", "32x18")
 ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n) SELECT"
@@ -316,3 +318,65 @@ def test_a_ledger_with_values_that_ffprep_does_not_write_is_put_aside(
     assert "was corrupt" in ran.err
     assert list(ledger.parent.glob("ledger.db.corrupt-*"))
     assert ffprep("status", folder / "out", "--failed").code == 0
+
+
+WORDS = {
+    "escapes": {"pid": 1, "host": "\x1b]0;it\x07\x1b[2J", "since": "now\r\n* * * fake line"},
+    "types": {"pid": [1], "host": None, "since": {}},
+    "long": {"pid": 1, "host": "h" * 5000, "since": "now"},
+    "list": [1, 2],
+}
+
+
+@pytest.mark.parametrize("words", [*map(json.dumps, WORDS.values()), "[" * 900, "\xff", ""])
+def test_the_words_of_a_lock_are_bounded_and_plain(
+    ffprep: Callable[..., Ran], folder: Path, words: str
+) -> None:
+    path = folder / "out/.ffprep/lock"
+    path.write_bytes(words.encode("latin-1"))
+    with path.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        ran = ffprep(*command(folder))
+    assert ran.code == 75
+    assert ran.err == (
+        f"ffprep: {folder}/out is held by another run; try again later, or wait longer with "
+        "--wait S\n"
+    )
+
+
+LOCALES = [
+    {"LC_ALL": "C.UTF-8"},
+    {"LC_ALL": "C"},
+    {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+    {"LC_ALL": "en_US.ISO-8859-1", "PYTHONUTF8": "0"},
+]
+
+
+def test_a_name_is_its_bytes_under_every_locale(
+    ffprep: Callable[..., Ran], home: Path, tmp_path: Path
+) -> None:
+    need("locales", Path("/usr/share/i18n/charmaps/ISO-8859-1.gz").exists())
+    definition = ["localedef", "-i", "en_US", "-f", "ISO-8859-1", tmp_path / "en_US.ISO-8859-1"]
+    subprocess.run(definition, check=True)
+    os.makedirs(os.fsencode(tmp_path) + b"/in/f\xc3\xbc")
+    names = (b"\xc3\xbc.png", b"\xff.png", "\u65e5\u672c.png".encode(), b"f\xc3\xbc/\xe9.png")
+    for name in names:
+        with open(os.fsencode(tmp_path) + b"/in/" + name, "wb") as file:
+            ramp(40, 30).save(file, "PNG")
+    with open(os.fsencode(tmp_path) + b"/in/bad-\xc3\xbc.jpg", "wb") as file:
+        file.write(b"bad")
+    (tmp_path / "ffprep.toml").write_text(
+        '[job.n]\nsources = ["in/fü"]\noutput = "öut"\nsize = "32x18"\n'
+    )
+    environment = {k: v for k, v in os.environ.items() if k not in ("LANG", "PYTHONUTF8")}
+    environment["LOCPATH"] = str(tmp_path)
+    for out, locales in (("out", LOCALES), ("out2", LOCALES[:2:-1] + LOCALES[:1])):
+        for index, locale in enumerate(locales):
+            run = ("convert", "in", "-o", out, *SIZE, "--json")
+            ran = ffprep(*run, cwd=tmp_path, env=environment | locale)
+            counts = ran.summary["converted"], ran.summary["fresh"], ran.summary["failed"]
+            assert counts == ((0, 4, 1) if index else (4, 0, 1)), (locale, ran.err)
+        with closing(sqlite3.connect(tmp_path / out / ".ffprep/ledger.db")) as ledger:
+            assert ledger.execute("SELECT count(*) FROM jobs").fetchone() == (5,)
+    assert ffprep("run", "n", cwd=tmp_path, env=environment | LOCALES[2]).code == 0
+    assert os.listdir(os.fsencode(tmp_path) + "/öut".encode()) != []

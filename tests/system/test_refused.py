@@ -114,3 +114,36 @@ def test_a_picture_that_has_its_name_is_never_reported_as_failed(
     assert opened(tmp_path / "out/a.jpg").size == (32, 18)
     ran = ffprep(*command, env=environment)
     assert (ran.code, ran.summary["fresh"]) == (0, 2), ran.err
+
+
+def test_a_link_that_leads_nowhere_is_named_with_its_target(
+    ffprep: Callable[..., Ran], tmp_path: Path
+) -> None:
+    (tmp_path / "in/trip").mkdir(parents=True)
+    ramp(40, 30).save(tmp_path / "in/a.png")
+    ramp(40, 30).save(tmp_path / "in/trip/b.png")
+    dead, loop, out = tmp_path / "dead", tmp_path / "loop", tmp_path / "out"
+    dead.symlink_to(tmp_path / "mnt/ready")
+    loop.symlink_to(tmp_path / "loop2")
+    (tmp_path / "loop2").symlink_to(loop)
+    target, circle = f"link to {tmp_path}/mnt/ready, which does not exist", "form a loop"
+    for options, words in (
+        (("-o", dead), target),
+        (("-o", dead / "below/it"), target),
+        (("-o", f"{loop}/"), circle),
+        (("-o", out, "--ledger", dead / "it.db"), target),
+        (("-o", out, "--ledger", dead), target),
+    ):
+        ran = ffprep("convert", tmp_path / "in", *SIZE, *options)
+        assert (ran.code, words in ran.err, "exists;" in ran.err) == (3, True, False), ran.err
+        assert ran.err.count("\n") == 1
+    assert ffprep("status", dead).code == 3
+    # Below OUT, it costs the photos whose outputs would be there.
+    (out / "trip").symlink_to(tmp_path / "mnt")
+    ran = ffprep("convert", tmp_path / "in", "-o", out, *SIZE, "--json")
+    assert (ran.code, ran.summary["converted"]) == (1, 1)
+    assert f"{out}/trip is a link to" in ran.results["b.png"]["error"]["message"]
+    ran = ffprep("convert", tmp_path / "in/a.png", "-o", dead / "a.jpg", *SIZE)
+    assert (ran.code, target in ran.err) == (1, True)
+    (tmp_path / "mnt/ready").mkdir(parents=True)
+    assert ffprep("convert", tmp_path / "in", "-o", dead, *SIZE).code == 0

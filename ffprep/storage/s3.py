@@ -18,7 +18,7 @@ from ffprep.storage.objects import Clients, ObjectStorage, md5, md5_of
 from ffprep.storage.openers import opener
 from ffprep.storage.protocol import Object, Page, Place
 from ffprep.storage.retries import Retries, in_thread
-from ffprep.storage.s3_listing import Lister, names_below
+from ffprep.storage.s3_listing import Lister, name_below, names_below
 from ffprep.system.files import FileStamp
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class S3Storage(ObjectStorage):
                 key = self.key(folder)
                 prefix = f"{key}/" if key else ""
                 part = self.retries(partial(lister.page, prefix, token))
-            folders = [each[len(prefix) : -1] for each in part.prefixes]
+            folders = [name_below(each[:-1], prefix) for each in part.prefixes]
             yield Page([*names_below(part.objects, prefix)], folders)
             token = part.token
             if not token:

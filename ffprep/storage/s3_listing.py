@@ -59,7 +59,10 @@ class Lister:
         if token:
             query["continuation-token"] = token
         pairs = "&".join(f"{key}={_quoted(query[key])}" for key in sorted(query))
-        return _part(self._answer(f"{self.url}/?{pairs}")[0])
+        part = _part(self._answer(f"{self.url}/?{pairs}")[0])
+        if token and part.token == token:
+            raise ConnectionError("the listing does not go on")
+        return part
 
     def head(self, key: str) -> Mapping[str, str]:
         """Ask for the headers of an object, which obstore does not have. Raise as `page` does."""
@@ -142,7 +145,10 @@ def _part(content: bytes) -> Part:
     except SyntaxError:
         raise ConnectionError("the answer is not a listing") from None
     space = tree.tag.partition("}")[0] + "}" if tree.tag.startswith("{") else ""
-    objects = [_object(each, space) for each in tree.iter(f"{space}Contents")]
+    try:
+        objects = [_object(each, space) for each in tree.iter(f"{space}Contents")]
+    except (ValueError, OverflowError):
+        raise ConnectionError("the answer is not a listing") from None
     prefixes = [
         unquote_plus(each.findtext(f"{space}Prefix") or "")
         for each in tree.iter(f"{space}CommonPrefixes")
@@ -170,6 +176,11 @@ def _object(contents: Any, space: str) -> Object:
 def names_below(objects: list[Object], prefix: str) -> Iterator[Object]:
     """Yield those with a name below `prefix`, under that name; not the markers of folders."""
     for each in objects:
-        name = each.name[len(prefix) :]
-        if name and not name.endswith("/"):
+        if name := name_below(each.name, prefix):
             yield Object(name, each.stamp, each.modified, each.version)
+
+
+def name_below(key: str, prefix: str) -> str:
+    """Return the name of a key in the folder `prefix`; "" for a key that is not in it."""
+    name = key.removeprefix(prefix)
+    return "" if "/" in name or not key.startswith(prefix) else name

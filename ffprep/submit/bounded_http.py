@@ -22,13 +22,13 @@ _LONGEST_ANSWER = 1 << 20
 _LONGEST_ERROR = 1 << 16
 _MOST_REDIRECTS = 5
 _KEPT_HEADERS = (
-    "location",
-    "openai-poll-after-ms",
-    "retry-after",
-    "retry-after-ms",
-    "x-request-id",
+    b"location",
+    b"openai-poll-after-ms",
+    b"retry-after",
+    b"retry-after-ms",
+    b"x-request-id",
 )
-_MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+")
+_MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+", re.ASCII)
 
 
 class BoundedClient(DefaultHttpxClient):
@@ -70,9 +70,12 @@ def _received(response: Any, deadline: float) -> Any:
     else:
         content = b""
         _receive_clip(response, file, deadline)
-    headers = {name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers}
+    headers = [
+        (name, value) for name, value in response.headers.raw if name.lower() in _KEPT_HEADERS
+    ]
     if media_type := _MEDIA_TYPE.match(response.headers.get("content-type", "")):
-        headers["content-type"] = media_type[0]  # without a charset, which may be a decompressor
+        # Without a charset, which may be a decompressor.
+        headers.append((b"content-type", media_type[0].encode()))
     return type(response)(
         response.status_code, headers=headers, content=content, request=response.request
     )

@@ -146,11 +146,17 @@ def header_seconds(headers: Mapping[str, str], name: str, most: float = math.inf
     try:
         seconds = float(value) / (1000 if name.endswith("-ms") else 1)
     except ValueError:
-        date = parsedate_tz(value)
-        if date is None:
-            return None
-        seconds = max(mktime_tz(date) - time.time(), 0.0)
+        seconds = _seconds_until(value)
     return min(seconds, most) if seconds >= 0 else None
+
+
+def _seconds_until(date: str) -> float:
+    """Return the seconds from now to a date in a header; NaN if it is none."""
+    try:
+        parsed = parsedate_tz(date)
+        return max(mktime_tz(parsed) - time.time(), 0.0) if parsed else math.nan
+    except (ValueError, OverflowError):
+        return math.nan
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -36,7 +36,7 @@ from ffprep.storage.fsspec_storage import FsspecStorage
 from ffprep.storage.objects import ObjectStorage
 from ffprep.storage.protocol import Object, Page, storage_of
 from ffprep.storage.retries import Retries
-from ffprep.storage.s3_listing import Lister
+from ffprep.storage.s3_listing import Lister, names_below
 from ffprep.storage.stamps import ListedFolder
 from ffprep.storage.stores import _opened
 from ffprep.system.files import FileStamp
@@ -723,27 +723,36 @@ def test_altered_photos_and_outputs_cost_only_themselves(
     assert (ran.code, ran.summary["converted"], ran.summary["fresh"]) == (0, 2, 2), ran.err
 
 
-def test_no_request_for_a_listing_follows_a_redirect(s3: Bucketeer) -> None:
+def test_a_store_sends_no_listing_elsewhere_outside_or_round_in_circles(s3: Bucketeer) -> None:
     put(s3, {"0.jpg": photo(0)})
     seen: list[str] = []
+    keys = ("in/a/../../b.jpg", "in/a/b.jpg", "other/c.jpg", "in/d.jpg")
+    contents = "".join(f"<Contents><Key>{key}</Key><Size>1</Size></Contents>" for key in keys)
+    more = "<IsTruncated>true</IsTruncated><NextContinuationToken>t</NextContinuationToken>"
 
-    class Redirecting(BaseHTTPRequestHandler):
+    class Hostile(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             seen.append(self.path)
-            self.send_response(307)
+            here = "prefix=in" in self.path
+            self.send_response(200 if here else 307)
             self.send_header("Location", f"http://127.0.0.1:{s3.port}{self.path}")
             self.end_headers()
+            self.wfile.write(f"<ListBucketResult>{more}{contents}</ListBucketResult>".encode())
 
         def log_message(self, *_: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Redirecting) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Hostile) as server:
         Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         lister = Lister(f"http://127.0.0.1:{server.server_port}/photos", "us-east-1", None)
         with pytest.raises(HttpError, match="307"):
             lister.page("")
+        assert (len(seen), s3.seen) == (1, [])
+        first = lister.page("in/")
+        assert [each.name for each in names_below(first.objects, "in/")] == ["d.jpg"]
+        with pytest.raises(ConnectionError, match="does not go on"):
+            lister.page("in/", first.token)
         server.shutdown()
-    assert (len(seen), s3.seen) == (1, [])
 
 
 @pytest.mark.parametrize("key", ["/a.jpg", "/in/a.jpg"])

@@ -35,6 +35,10 @@ REFUSED = [
     (Fault(200, b"\xff\xfe{"), "not JSON"),
     (Fault(200, b"7" * 5000), "not JSON"),
     (Fault(200, b"[]"), "not a JSON object"),
+    (Fault(302, headers={"Location": "http://ex\xe4mple.invalid/?k"}), "to http://ex\xe4mple"),
+    (Fault(302, headers={"Location": "http://[::1"}), "to http://[::1"),
+    (Fault(503, headers={"Retry-After": "Mon, 01 Jan 99999 00:00:00 GMT"}), ""),
+    (Fault(429, headers={"Retry-After": "-inf", "retry-after-ms": "nan"}), ""),
     (Fault(200, b'{"status": NaN}'), "no job state"),
     (Fault(200, b'{"status": {"a": [1]}, "id": ["x"]}'), "no job state"),
 ]

@@ -63,11 +63,11 @@ class RecordedNumbers:
         return self._used[-1] if self._used else 0
 
     def _read(self) -> None:
-        sources, numbers, runs = array("q"), array("q"), array("q")
+        sources, numbers = array("q"), array("q")
         for shard, database in recorded(self.ledgers):
             if shard == self.shard:
                 self.complete = self.complete or _has_complete_run(database)
-            for name, source, run in database.execute("SELECT name, source, run FROM jobs"):
+            for name, source in database.execute("SELECT name, source FROM jobs ORDER BY run"):
                 if not (isinstance(name, Name) and isinstance(source, Name)):
                     continue  # ffprep writes no such row
                 path = decode_name(source)
@@ -75,15 +75,13 @@ class RecordedNumbers:
                 if number is not None:
                     sources.append(hash(path))
                     numbers.append(number)
-                    runs.append(run if isinstance(run, int) else 0)
-        # The newest run is last, and replaces earlier ones.
-        order = sorted(range(len(sources)), key=lambda i: (sources[i], runs[i]))
-        for place, index in enumerate(order):
-            after = order[place + 1] if place + 1 < len(order) else None
-            if after is None or sources[after] != sources[index]:
+        # Of several rows of a source, that of the newest run is the last.
+        order = array("q", sorted(range(len(sources)), key=sources.__getitem__))
+        for place, index in enumerate(order, 1):
+            if place == len(order) or sources[order[place]] != sources[index]:
                 self._sources.append(sources[index])
                 self._numbers.append(numbers[index])
-        self._used = array("q", sorted(set(numbers)))
+        self._used = array("q", sorted(numbers))
         self._is_read = True
 
 

@@ -56,11 +56,14 @@ class _Rows:
         """Add the rows of a ledger; `folder` is the real output folder."""
         rows = database.execute("SELECT folder, name, source, output_bytes FROM jobs")
         for below, name, source, size in rows:
-            if not all(isinstance(each, Name) for each in (below, name, source)):
+            if type(below) is type(name) is type(source) is str:  # quick, and true for most rows
+                output = below + name
+            elif all(isinstance(each, Name) for each in (below, name, source)):
+                output, source = decode_name(below) + decode_name(name), decode_name(source)
+            else:
                 continue  # ffprep writes no such row
-            path = _joined(folder, decode_name(below) + decode_name(name))
-            self.outputs.append(hash(path))
-            self.sources.append(hash(decode_name(source)))
+            self.outputs.append(hash(_joined(folder, output)))
+            self.sources.append(hash(source))
             self.sizes.append(size if isinstance(size, int) else _NOT_MADE)
 
     def sort(self) -> None:
@@ -106,22 +109,25 @@ class RecordedOutputs:
         its recorded size, or it is another file, put there since.
         """
         rows = self._read()
-        present = {hash(folder + name) for name in names}
-        size_of = size_of or (lambda name: _size(folder + name))
-        return [name for name in names if not self._is_output(rows, folder, name, present, size_of)]
-
-    def _is_output(
-        self, rows: _Rows, folder: str, name: str, present: set[int], size_of: SizeOf
-    ) -> bool:
-        path = hash(folder + name)
-        found = rows.find(path)
-        if not found:
-            return self._is_listed(path)
-        made = [(source, size) for source, size in found if size != _NOT_MADE]
-        if not made:
-            return False
-        in_place = any(source in present and source != path for source, _ in made)
-        return in_place or size_of(name) in {size for _, size in made}
+        outputs, end = rows.outputs, len(rows.outputs)
+        paths = [hash(folder + name) for name in names]
+        present = set(paths)
+        photos = []
+        for name, path in zip(names, paths, strict=True):
+            place = bisect_left(outputs, path)
+            if place == end or outputs[place] != path:
+                is_output = self._is_listed(path)
+            elif rows.sizes[place] != _NOT_MADE and path != rows.sources[place] in present:
+                is_output = True
+            else:
+                made = {source: size for source, size in rows.find(path) if size != _NOT_MADE}
+                is_output = bool(made) and (
+                    not present.isdisjoint(made.keys() - {path})
+                    or (size_of(name) if size_of else _size(folder + name)) in made.values()
+                )
+            if not is_output:
+                photos.append(name)
+        return photos
 
     def list_new(self, outputs: Iterable[str]) -> None:
         """Write outputs that are to be made, relative to the folder, into a new list.
@@ -241,9 +247,9 @@ def recorded(ledgers: Iterable[Location]) -> Iterator[tuple[Shard | None, sqlite
 
 def _joined(folder: str, below: str) -> str:
     """Return a real folder and a path below it as the path that a walk finds."""
-    if is_url(folder) or not ("./" in below or "//" in below):
-        return folder + below
-    return os.path.normpath(folder + below)
+    if ("./" in below or "//" in below) and not is_url(folder):
+        return os.path.normpath(folder + below)
+    return folder + below
 
 
 def _size(path: str) -> int | None:

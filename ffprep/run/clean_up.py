@@ -22,13 +22,15 @@ class EmptiedFolder:
     """A folder that had photos, and has none now."""
 
     path: str
-    photos: int = 0
+    photos: set[int] = field(default_factory=set)
+    """Hashes of their names, sizes and times."""
     has_outputs: bool = False
     """Whether any of their outputs exists."""
 
     def result(self, pruned: bool) -> Result:
         """Return the failure to report. `pruned` says whether the run prunes."""
-        photos = f"all {self.photos} photos" if self.photos > 1 else "the only photo"
+        count = len(self.photos)
+        photos = f"all {count} photos" if count > 1 else "the only photo"
         advice = "--prune --prune-emptied removes their outputs"
         if pruned:
             advice = "their outputs are kept; --prune-emptied removes them"
@@ -51,7 +53,10 @@ class CleanUp:
     _stamps: StampReader = field(default_factory=StampReader)
 
     def emptied(self) -> list[EmptiedFolder]:
-        """Return the folders that lost all their photos: more than one, or all of a SOURCE."""
+        """Return the folders that lost all their photos: more than one, or all of a SOURCE.
+
+        A folder whose photos are all in other folders now was moved.
+        """
         found: dict[str, EmptiedFolder] = {}
         tops: dict[str, str | None] = {}
         for entry in self.freshness.ledger.outputs():
@@ -60,14 +65,28 @@ class CleanUp:
                 tops[folder] = self._emptied_top(folder, source)
             if top := tops[folder]:
                 emptied = found.setdefault(top, EmptiedFolder(top))
-                emptied.photos += 1
+                emptied.photos.add(_version(entry))
                 emptied.has_outputs = emptied.has_outputs or self._has_output(entry, top)
         few = 0 if self.plan.request.shard else _FEW  # of other shards' photos, nothing is known
-        return [
+        lost = [
             each
             for each in found.values()
-            if each.has_outputs and (each.photos > few or each.path in self.folders)
+            if each.has_outputs and (len(each.photos) > few or each.path in self.folders)
         ]
+        moved = self._moved(lost, {folder for folder, top in tops.items() if top})
+        return [each for each in lost if not moved.issuperset(each.photos)]
+
+    def _moved(self, lost: list[EmptiedFolder], folders: set[str]) -> set[int]:
+        """Return which photos of lost folders are also in others than `folders`."""
+        wanted = set[int]().union(*(each.photos for each in lost))
+        if not wanted:
+            return wanted
+        versions = (
+            _version(entry)
+            for entry in self.freshness.ledger.outputs()
+            if os.path.join(os.path.dirname(decode_name(entry.row.source)), "") not in folders
+        )
+        return wanted.intersection(versions)
 
     def _emptied_top(self, folder: str, source: str) -> str | None:
         """Return the topmost folder of a SOURCE above a photo that has no photo now, if any."""
@@ -110,3 +129,10 @@ class CleanUp:
         )
         pruning = Pruning(freshness, remover, self.folders, spared, is_superseded, stopped)
         return pruning.results(remove)
+
+
+def _version(entry: Entry) -> int:
+    """Return a number that tells a version of a photo from others, wherever it is."""
+    row = entry.row
+    name = os.path.basename(decode_name(row.source))
+    return hash((name, row.source_bytes, row.source_mtime))

@@ -185,6 +185,16 @@ def test_a_folder_that_lost_all_its_photos_is_reported_and_spared(convert, photo
     assert convert().code == 0
 
 
+def test_a_folder_that_was_renamed_is_not_emptied(convert, photos: Path) -> None:
+    convert()
+    (photos / "trip").rename(photos / "journey")
+    ran = convert()
+    assert (ran.code, ran.summary["converted"], ran.kinds()) == (0, 2, {})
+    ran = convert("--prune")
+    assert (ran.code, ran.summary["pruned"]) == (0, 2)
+    assert not (photos.parent / "out/trip").exists()
+
+
 def test_shards_spare_a_folder_of_which_they_know_one_photo(convert, photos: Path) -> None:
     for number in (1, 2, 3):
         convert("--shard", f"{number}/3")

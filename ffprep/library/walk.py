@@ -365,7 +365,7 @@ def _read_files(folder: str, real: str, names: list[str], follow: bool) -> Itera
         yield listing()
 
 
-def has_sidecar(photo: str, real: str, follow: bool) -> bool:
+def has_sidecar(photo: str, real: str, follow: bool = False) -> bool:
     """Return whether a photo has a sidecar, other than a link that leads out of its real folder."""
     path = photo + SIDECAR
     try:

@@ -227,4 +227,6 @@ class Inspection:
         """Return what a file contains. Raise PhotoError if it is not a picture."""
         if found.error:
             raise found.error
+        if found.place:
+            FileStamp.of(found.path, found.place)
         return decoders.probe(found.path, self.policy.max_pixels)

@@ -98,7 +98,8 @@ class SubmitOptions:
                 error = PhotoError(item.failure.kind, item.failure.message)
                 yield Outcome(photo, clip, Status.FAILED, error=error)
             else:
-                yield Submission(photo, clip, os.path.relpath(clip, self.folder), item.spec)
+                name = os.path.relpath(clip, self.folder)
+                yield Submission(photo, clip, name, item.spec, item.place)
 
 
 def read_options(given: Mapping[str, Any]) -> SubmitOptions:

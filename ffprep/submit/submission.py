@@ -117,14 +117,16 @@ class Outcome:
 class Submission:
     """A photo to submit, and how far it is; other threads read it.
 
-    `clip_name` is the clip's path relative to the folder of the store, `spec` the photo's own Spec.
-    Without a photo, the job `job_id` is resumed.
+    `clip_name` is the clip's path relative to the folder of the store, `spec` the photo's own Spec,
+    `place` where a link in place of the photo may lead, as `open_regular` takes it. Without a
+    photo, the job `job_id` is resumed.
     """
 
     photo: Path | None
     clip: Path
     clip_name: str = ""
     spec: Spec | None = None
+    place: str = ""
     job_id: str = ""
     state: State = State.NEW
     progress: float = 0.0
@@ -210,7 +212,7 @@ class _Steps:
     def look_up(self) -> State:
         """Find what an earlier run did for this request. Raises JobError if its job failed."""
         submission, options = self.submission, self.options
-        self.request = request_digest(self.photo, options, submission.spec)
+        self.request = request_digest(self.photo, options, submission.spec, submission.place)
         self.previous = attempt = self.store.find(submission.clip_name, self.request)
         if attempt is None:
             return State.CHECKING
@@ -251,7 +253,7 @@ class _Steps:
         options, spec = self.options, self.submission.spec
         assert options.picture
         assert spec
-        before = FileStamp.of(self.photo)
+        before = FileStamp.of(self.photo, self.submission.place)
         try:
             picture, warnings = prepare_picture(self.photo, options.picture, spec)
         except PhotoError as error:
@@ -259,7 +261,7 @@ class _Steps:
             raise PhotoError(error.kind, message) from None
         except UsageError as error:  # concerns this photo's shape; the options are valid
             raise PhotoError(Kind.UNSUPPORTED, str(error)) from None
-        if FileStamp.of(self.photo) != before:
+        if FileStamp.of(self.photo, self.submission.place) != before:
             raise PhotoError(Kind.IO, "changed while it was read; run ffprep again")
         size = picture.size
         if picture.region:
@@ -384,7 +386,7 @@ _STEPS: dict[State, Callable[[_Steps], State]] = {
 }
 
 
-def request_digest(photo: Path, options: ClipOptions, spec: Spec | None) -> str:
+def request_digest(photo: Path, options: ClipOptions, spec: Spec | None, place: str = "") -> str:
     """Return the digest that identifies a request: the photo's bytes, the clip, the server.
 
     Photos whose digest changes are submitted and billed again, so it must not depend on the version
@@ -393,7 +395,8 @@ def request_digest(photo: Path, options: ClipOptions, spec: Spec | None) -> str:
     assert options.picture
     assert spec
     content = sha256()
-    read_whole(photo, FileStamp.of(photo), hashed=False, sink=content.update)
+    stamp = FileStamp.of(photo, place)
+    read_whole(photo, stamp, hashed=False, place=place, sink=content.update)
     clip = {
         "photo": content.hexdigest(),
         "server": options.credentials.display_url,

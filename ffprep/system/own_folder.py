@@ -7,6 +7,7 @@ Such a folder and the files in it are held open, and reached through their descr
 import contextlib
 import errno
 import os
+import secrets
 import shutil
 import stat
 from pathlib import Path
@@ -103,6 +104,7 @@ class OwnFolder:
     def _copy(self, name: str, descriptor: int, output: str) -> None:
         """Publish a file where the file system renames nothing across its folders (some unions)."""
         found = os.fstat(descriptor)
+        name = f"{name[:-13]}{secrets.token_hex(4)}.part"
         copy = os.open(name, _NEW, stat.S_IMODE(found.st_mode), dir_fd=self._parent)
         try:
             with open(copy, "wb") as target, open(os.dup(descriptor), "rb") as source:

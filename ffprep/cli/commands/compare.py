@@ -22,10 +22,11 @@ from ffprep.system.shutdown import Signals, leave_now
 @COMPARE
 def compare(**params: Any) -> None:
     """Make one picture that shows a photo in every mode, side by side."""
-    from ffprep.config.sidecars import read_sidecar, sidecar_path
+    from ffprep.config.sidecars import read_sidecar
     from ffprep.conversion import contact_sheet
     from ffprep.conversion.converter import Converter
     from ffprep.conversion.ffmpeg_binary import find
+    from ffprep.library.walk import has_sidecar
 
     options = read_compare(params)
     photo, modes = options.photo, options.modes
@@ -34,8 +35,8 @@ def compare(**params: Any) -> None:
         signals.while_running(converter.processes.stop)
         try:
             with _exit_on_photo_error(photo):
-                has_sidecar = os.path.lexists(sidecar_path(photo))
-                override = read_sidecar(photo) if has_sidecar else None
+                real = os.path.join(os.path.realpath(photo.parent), "")
+                override = read_sidecar(photo, real) if has_sidecar(str(photo), real) else None
                 spec = options.overrides.spec(photo, options.spec, override).in_modes(modes[0])
                 warnings = contact_sheet.draw(photo, options.output, spec, modes, converter)
         finally:

@@ -271,17 +271,24 @@ def _try_flock(descriptor: int, shared: bool) -> bool:
 
 
 def _clear(descriptor: int) -> None:
+    """Remove the content of a lock. A file with other content is only locked.
+
+    It may be a hard link to another file.
+    """
     with suppress(OSError):
-        os.ftruncate(descriptor, 0)
+        content = os.pread(descriptor, LONGEST_HOLDER + 1, 0)
+        if content.startswith(b'{"pid"') and len(content) <= LONGEST_HOLDER:
+            os.ftruncate(descriptor, 0)
 
 
 def _write_holder(descriptor: int) -> None:
     """Write who holds the lock, for the message of runs that wait."""
     since = time.strftime("%Y-%m-%d %H:%M:%S %z")
     holder = {"pid": os.getpid(), "host": os.uname().nodename, "since": since}
+    _clear(descriptor)
     with suppress(OSError):
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, json.dumps(holder).encode(), 0)
+        if not os.fstat(descriptor).st_size:
+            os.pwrite(descriptor, json.dumps(holder).encode(), 0)
 
 
 def _holder(descriptor: int) -> str:

@@ -78,6 +78,7 @@ def test_a_schema_that_ffprep_did_not_make_is_refused(
     runs = [
         command(folder),
         command(folder, "--prune", "--dry-run"),
+        ("clean", folder / "out"),
         ("status", folder / "out"),
     ]
     for ran in (ffprep(*arguments) for arguments in runs):
@@ -118,6 +119,17 @@ def test_a_link_in_place_of_a_ledger_is_refused(
     if name == "ledger.db":
         place.rename(folder / "link.db")
         assert ffprep(*command(folder, "--ledger", folder / "link.db")).code == 1
+
+
+def test_a_file_in_place_of_a_lock_keeps_its_content(
+    ffprep: Callable[..., Ran], folder: Path
+) -> None:
+    precious, lock = folder / "precious", folder / "out/.ffprep/lock"
+    lock.unlink()
+    precious.write_text("precious")
+    os.link(precious, lock)
+    assert ffprep(*command(folder)).code == 1
+    assert precious.read_text() == "precious"
 
 
 def test_a_fifo_beside_the_ledger_does_not_hang(ffprep: Callable[..., Ran], folder: Path) -> None:
@@ -352,6 +364,7 @@ LOCALES = [
 ]
 
 
+@pytest.mark.slow
 def test_a_name_is_its_bytes_under_every_locale(
     ffprep: Callable[..., Ran], home: Path, tmp_path: Path
 ) -> None:

@@ -17,7 +17,8 @@ from ffprep.core.geometry import Size
 from ffprep.core.image_info import ImageInfo
 from ffprep.core.job import LocalJob
 from ffprep.core.spec import Spec
-from ffprep.errors import EnvironmentFault, FfprepError, Killed, Kind, LimitReached, PhotoError
+from ffprep.errors import EnvironmentFault, FfprepError, Kind, PhotoError
+from ffprep.image.pillow import is_out_of_memory
 from ffprep.system import limits
 from ffprep.system.tempfiles import temporary_beside
 
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 _FEW, _MANY = Size(64, 64), Size(1600, 1200)
 _KEPT = 64
+
+# How much address space a process takes is a matter of chance.
+_ATTEMPTS = 3
 
 _verdicts: dict[tuple[str, Spec, Size], DecoderLog] = {}
 """The logs of pictures that were drawn and converted; without frames, if that failed."""
@@ -58,14 +62,14 @@ def cause(steps: "Transcoder", job: LocalJob, picture: ImageInfo, error: PhotoEr
     Raises EnvironmentFault if no picture can be converted under that limit.
     """
     limit = limits.memory_limit(steps.limits(job.spec).memory)
-    if not limit or isinstance(error, Killed):
+    if not limit:
         return error
     wide = Size(2 * picture.shown.width, picture.shown.height)  # decoding takes memory too
-    if _converted(steps, job, wide).frames:
+    if not is_out_of_memory(error) and _converted(steps, job, wide).frames:
         return error
-    if not _converted(steps, job, _small(job.spec)).frames:
+    if not any(_convert(steps, job, _small(job.spec)).frames for _ in range(_ATTEMPTS)):
         raise limits.too_low(limit)
-    return LimitReached(limit, f"converting it failed ({error})")
+    return limits.met(limit, error)
 
 
 def _small(spec: Spec) -> Size:

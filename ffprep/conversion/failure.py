@@ -8,7 +8,7 @@ from ffprep.conversion.drawn_picture import cause
 from ffprep.conversion.second_attempt import second_attempt
 from ffprep.core.job import LocalJob, Result
 from ffprep.errors import EnvironmentFault, Killed, Kind, LimitReached, PhotoError
-from ffprep.image.sandbox import FOR_LACK_OF_MEMORY
+from ffprep.image.pillow import may_lack_memory
 from ffprep.system.files import read_error
 from ffprep.system.installation import installation_fault
 from ffprep.system.limits import memory_limit
@@ -40,7 +40,7 @@ def whose_fault(steps: "Transcoder", photo: "Photo", error: PhotoError) -> Photo
     Raises EnvironmentFault if no picture can be converted in the memory that there is.
     """
     job = photo.job
-    if error.kind in FOR_LACK_OF_MEMORY:
+    if may_lack_memory(error):
         error = cause(steps, job, photo.picture, error)
     if error.kind is not Kind.INTERNAL:
         return error

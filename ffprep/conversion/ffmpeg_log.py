@@ -40,7 +40,8 @@ _UNKNOWN = re.compile(r"unsupported coding type|is not implemented")
 _MISSING_PART = re.compile(
     r"Unknown (encoder|decoder|input format): ?'?([^']*)'?|Unknown (\w+) '([^']+)'"
 )
-_OUT_OF_MEMORY = re.compile("Cannot allocate memory")
+_OUT_OF_MEMORY = re.compile("Cannot allocate memory|Buffer reallocation failed")
+_NO_THREADS = re.compile("Resource temporarily unavailable")
 _DISK_FULL = re.compile("No space left on device|quota exceeded")
 # Errors of the system have small numbers, FFmpeg's own large ones. 22 is an invalid argument.
 _WRITE_ERROR = re.compile(r"Terminating thread with return code -(?!22 )\d{1,3} \((.*)\)")
@@ -62,6 +63,7 @@ def read(text: str) -> DecoderLog:
         invalid=any(map(_INVALID.match, messages)) and not _UNKNOWN.search(text),
         no_frames="No filtered frames for output stream" in text,
         out_of_memory=any(map(_OUT_OF_MEMORY.search, messages)),
+        no_threads=any(map(_NO_THREADS.search, messages)),
         disk_full=any(map(_DISK_FULL.search, messages)),
         write_error=_write_error(errors),
     )

@@ -44,6 +44,7 @@ class DecoderLog:
     invalid: bool = False
     no_frames: bool = False
     out_of_memory: bool = False
+    no_threads: bool = False
     disk_full: bool = False
     write_error: str | None = None
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from ffprep.core.geometry import Size
 from ffprep.core.location import Location, Places, Remote, location_of
 from ffprep.core.spec import Spec
-from ffprep.errors import Killed, Kind, PhotoError
+from ffprep.errors import Killed, Kind, LimitReached, PhotoError
 from ffprep.system.files import FileStamp, is_url
 
 
@@ -114,11 +114,15 @@ class FreshCount:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a job failed. A `transient` failure may not happen again with the same photo."""
+    """Why a job failed. A `transient` failure may not happen again with the same photo.
+
+    `limit` is the inherited limit that the job met, such as `ulimit -v 250000`, if it met one.
+    """
 
     kind: Kind
     message: str
     transient: bool = False
+    limit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,5 +171,6 @@ class Result:
         seconds: float = 0.0,
     ) -> "Result":
         """Return the Result of a job that ended in `error`."""
-        failure = Failure(error.kind, str(error), isinstance(error, Killed))
+        limit = error.limit if isinstance(error, LimitReached) else ""
+        failure = Failure(error.kind, str(error), isinstance(error, Killed), limit)
         return cls(source, output, Status.FAILED, seconds=seconds, failure=failure)

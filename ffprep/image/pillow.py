@@ -146,6 +146,17 @@ def out_of_memory() -> PhotoError:
     return PhotoError(Kind.TOO_LARGE, words)
 
 
+def is_out_of_memory(error: PhotoError) -> bool:
+    """Return whether an error is that of `out_of_memory`, perhaps of another process."""
+    return error.kind is Kind.TOO_LARGE and str(error) == str(out_of_memory())
+
+
+def may_lack_memory(error: PhotoError) -> bool:
+    """Return whether a photo may have failed for lack of memory: not every decoder says so."""
+    kinds = (Kind.DAMAGED, Kind.UNSUPPORTED, Kind.INTERNAL)
+    return error.kind in kinds or is_out_of_memory(error)
+
+
 # Pillow says "unknown data organization" of a TIFF whose end, where its tags are, is missing.
 _UNSUPPORTED = re.compile(
     r"\bun(known|supported)\b(?! data organization)|not supported", re.IGNORECASE

@@ -25,7 +25,6 @@ from ffprep.errors import (
     EnvironmentFault,
     Killed,
     Kind,
-    LimitReached,
     PhotoError,
     Unreadable,
     reason,
@@ -80,10 +79,6 @@ def _argv() -> list[str]:
     files = [os.path.abspath(module.__file__ or "") for module in (ffprep.version, PIL)]
     folders = [os.path.dirname(os.path.dirname(file)) for file in files]
     return [python, "-P", "-c", _START, *folders]
-
-
-FOR_LACK_OF_MEMORY = frozenset({Kind.DAMAGED, Kind.UNSUPPORTED, Kind.TOO_LARGE, Kind.INTERNAL})
-"""How a photo may fail whose decoder is refused memory: not every decoder says why."""
 
 
 class Crashed(PhotoError):
@@ -317,17 +312,18 @@ class DecoderPool:
 
         Raises EnvironmentFault if no picture can be decoded under that limit.
         """
+        from ffprep.image.pillow import may_lack_memory
         from ffprep.system import limits
 
         limit = limits.memory_limit(self._options[1].memory)
-        if not limit or error.kind not in FOR_LACK_OF_MEMORY or isinstance(error, Killed):
+        if not limit or not may_lack_memory(error):
             return error
         sizes = (argument.stored for argument in arguments if isinstance(argument, ImageInfo))
         if self._decodes_drawn(next(sizes, Size(1600, 1200))):
             return error
         if not self._decodes_drawn(Size(64, 64)):
             raise limits.too_low(limit)
-        return LimitReached(limit, f"decoding it failed ({error})")
+        return limits.met(limit, error)
 
     def _decodes_drawn(self, size: Size) -> bool:
         """Return whether a fresh decoder can decode a picture of this size, drawn by ffprep."""

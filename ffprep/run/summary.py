@@ -36,7 +36,8 @@ class RunEnd(StrEnum):
 class RunSummary:
     """The output, the counts and the first failures of a run, and how it ended.
 
-    `total` is the number of photos, if it is known; `error` is what ended the run. `began` is in
+    `total` is the number of photos, if it is known; `error` is what ended the run. `limits` counts
+    failures by the limit that this process has inherited, "" for others. `began` is in
     seconds since 1970, `started` on the monotonic clock. `cluster` describes the workers, if the
     run has some.
     """
@@ -47,6 +48,7 @@ class RunSummary:
     cluster: Mapping[str, Any] = field(default_factory=dict)
     counts: dict[Status, int] = field(default_factory=lambda: dict.fromkeys(Status, 0))
     kinds: Counter[Kind] = field(default_factory=Counter)
+    limits: Counter[str] = field(default_factory=Counter)
     failures: list[Result] = field(default_factory=list)
     warned: int = 0
     warnings: list[Result] = field(default_factory=list)
@@ -64,6 +66,14 @@ class RunSummary:
             return ExitCode.BUG
         incomplete = self.counts[Status.FAILED] or self.ended is RunEnd.TIME
         return ExitCode.SOME_FAILED if incomplete else ExitCode.OK
+
+    def require_some(self) -> None:
+        """Raise EnvironmentFault if every photo met a limit that this process has inherited."""
+        done = self.counts[Status.CONVERTED] + self.counts[Status.FRESH]
+        if self.limits and not self.limits[""] and not done:
+            from ffprep.system.limits import too_low
+
+            raise too_low(" and ".join(sorted(filter(None, self.limits))))
 
     @property
     def unseen(self) -> int | None:
@@ -84,6 +94,7 @@ class RunSummary:
         self.counts[result.status] += 1
         if result.failure:
             self.kinds[result.failure.kind] += 1
+            self.limits[result.failure.limit] += 1
             _keep(self.failures, result)
         elif (
             result.status is Status.CONVERTED and result.warnings
@@ -178,7 +189,7 @@ def counted_results(
     """Yield the results of a run, counted in `summary`; after the last one, note how the run ended.
 
     `each` and `abandon` are those of `Run.results`. `interrupted` says whether the run was stopped
-    from outside, by a signal or by another thread.
+    from outside, by a signal or by another thread. Raises as `RunSummary.require_some` does.
     """
     with closing(run.results(each, abandon)) as results:
         for result in results:
@@ -188,3 +199,5 @@ def counted_results(
         summary.ended = RunEnd.INTERRUPTED
     elif run.out_of_time and summary.unseen != 0:
         summary.ended = RunEnd.TIME
+    else:
+        summary.require_some()

@@ -7,7 +7,7 @@ after a failure.
 import errno
 import signal
 
-from ffprep.errors import EnvironmentFault, Killed, Kind, LimitReached
+from ffprep.errors import EnvironmentFault, Killed, Kind, LimitReached, PhotoError
 from ffprep.system.processes import Limits
 
 try:
@@ -54,6 +54,12 @@ def advice(error: OSError) -> str:
     """Return what to do about a refusal to start a process: "; raise the limit ulimit -u 20"."""
     limit = limit_behind(error)
     return f"; raise the limit {limit}" if limit else ""
+
+
+def met(limit: str, error: PhotoError) -> LimitReached:
+    """Return the error of a photo that failed with `error` for a limit of memory."""
+    lacking = error.kind is Kind.TOO_LARGE
+    return LimitReached(limit, "too little memory for it" if lacking else f"it failed ({error})")
 
 
 def too_low(limit: str) -> EnvironmentFault:

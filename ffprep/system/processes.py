@@ -20,8 +20,11 @@ except ImportError:  # not on Windows
 
 _LOG_LIMIT = 1 << 20
 
-# The stack of a thread, what it allocates when it begins, and some for the others.
-_THREAD_ROOM = 24 << 20
+# The stack of a thread, and what it allocates when it begins.
+_STACK, _THREAD_ROOM = 1 << 20, 4 << 20
+
+# By default, glibc reserves 64 MB for each of up to eight threads a processor.
+_POOLS_OF_MEMORY = 2
 
 # A child that has used a smaller share of its time on a CPU has not worked on its photo.
 _WORKING = 0.1
@@ -43,11 +46,14 @@ _PASSED = frozenset(
 
 def child_environment() -> dict[str, str]:
     """Return the environment of child processes: the few variables that they need."""
-    return {
+    passed = {
         name: value
         for name, value in os.environ.items()
         if name in _PASSED or name.startswith("LC_")
     }
+    if _memory_is_limited():
+        passed["MALLOC_ARENA_MAX"] = str(_POOLS_OF_MEMORY)
+    return passed
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +128,7 @@ class Timer(threading.Thread):
 
     def __init__(self, seconds: float, act: Callable[[], None]) -> None:
         super().__init__(daemon=True)
-        self._steps = max(1, math.ceil(seconds))
+        self._steps = max(4, math.ceil(seconds))
         self._step, self._act = seconds / self._steps, act
         self._cancelled = threading.Event()
         self.acted = False
@@ -167,13 +173,17 @@ def _require_room_for_thread() -> None:
 
 @cache
 def _memory_is_limited() -> bool:
-    """Return whether this process inherited a limit; if so, make new threads small."""
+    """Return whether this process inherited a limit; if so, let threads reserve less memory."""
     if resource is None:
         return False
     which = (resource.RLIMIT_AS, resource.RLIMIT_DATA)
     limited = any(resource.getrlimit(each)[0] != resource.RLIM_INFINITY for each in which)
     if limited:
-        threading.stack_size(1 << 20)
+        import ctypes
+
+        threading.stack_size(_STACK)
+        with contextlib.suppress(AttributeError, OSError):  # another C library
+            ctypes.CDLL(None).mallopt(-8, _POOLS_OF_MEMORY)  # M_ARENA_MAX
     return limited
 
 

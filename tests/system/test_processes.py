@@ -3,8 +3,10 @@
 import os
 import re
 import signal
+import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from ffprep.system import processes
 from ffprep.system.processes import LARGE, Limits, Processes, answer, child_environment
 from tests.support.ffmpegs import script
 from tests.support.processes import pid_in, until_ended
+from tests.support.waiting import until
 
 
 def run(
@@ -158,3 +161,32 @@ def test_large_pictures_take_turns() -> None:
         for thread in threads:
             thread.join()
         assert max(most) == wanted
+
+
+def state(pid: int) -> str:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+def test_time_in_which_this_process_was_stopped_does_not_count(tmp_path: Path) -> None:
+    note = tmp_path / "pid"
+    code = f"""if 1:
+        from ffprep.system.processes import Processes
+        child = "echo $$ > {note}; kill -STOP $PPID; kill -STOP $$"
+        with Processes().start(["sh", "-c", child]) as running:
+            print(running.wait_at_most(1))
+    """
+    stopped = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    child, began = pid_in(note), time.monotonic()
+    until(lambda: state(child) == state(stopped.pid) == "T")
+    until(lambda: time.monotonic() - began > 1.2)  # longer than it may take
+    for pid in (stopped.pid, child):
+        os.kill(pid, signal.SIGCONT)
+    assert stopped.communicate()[0] == b"0\n"
+
+
+def test_a_child_that_was_stopped_has_waited(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "_WORKING", 0.03)  # on a busy machine
+    for command, waited in (("kill -STOP $$", True), ("while :; do :; done", False)):
+        with Processes().start(["sh", "-c", command]) as running:
+            assert running.wait_at_most(0.6) is None
+            assert running.waited is waited

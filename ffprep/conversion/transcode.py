@@ -199,7 +199,7 @@ class Transcoder:
         if log.out_of_memory:
             raise out_of_memory()
         if log.write_error:
-            words = f"cannot write {job.output}: {log.write_error}"
+            words = f"cannot write {job.output}: {log.write_error.lower()}"
             raise PhotoError(Kind.IO, f"{words}; check the disk of OUT, and run again")
         if status < 0 or log.no_threads:
             self._require_undisturbed(job, -status, log)

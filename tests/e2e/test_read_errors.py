@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 import sqlite3
 import subprocess
 import sys
@@ -154,17 +155,18 @@ def test_check_reads_again_what_decoders_could_not_read(
     assert (ran.code, ran.out, ran.err) == (0, b"", "")
 
 
+@pytest.mark.parametrize("error", ["ESTALE", "EROFS"])
 def test_an_output_that_ffmpeg_cannot_write_is_io(
-    ffprep: Callable[..., Ran], tmp_path: Path, photos: Path
+    ffprep: Callable[..., Ran], tmp_path: Path, photos: Path, error: str
 ) -> None:
     code = """
     ssize_t write(int fd, const void *from, size_t count) {
         struct stat found;
         fstat(fd, &found);
-        if (S_ISREG(found.st_mode)) { errno = ESTALE; return -1; }
+        if (S_ISREG(found.st_mode)) { errno = ERROR; return -1; }
         return NEXT(write)(fd, from, count); }
     """
-    library = shim(code)["LD_PRELOAD"]
+    library = shim(f"#define ERROR {error}\n{code}")["LD_PRELOAD"]
     ffmpeg = script(
         tmp_path / "ffmpeg",
         f'[ "$1" = -version ] || export LD_PRELOAD={library}; exec {find().path} "$@"',
@@ -173,7 +175,8 @@ def test_an_output_that_ffmpeg_cannot_write_is_io(
     command = ("convert", *(photos / name for name in names), "-o", tmp_path / "out", *SIZE)
     ran = ffprep(*command, "--json", "--ffmpeg", ffmpeg)
     assert ran.kinds() == dict.fromkeys(names, "io")
-    assert "jpeg.jpg: Stale file handle" in ran.results[names[0]]["error"]["message"]
+    words = os.strerror(getattr(errno, error)).lower()
+    assert f"jpeg.jpg: {words}; check" in ran.results[names[0]]["error"]["message"]
 
 
 def test_damage_and_no_other_failure_is_held(

@@ -17,10 +17,12 @@ from ffprep.core.location import Location
 from ffprep.core.mode import Fallback, Mode
 from ffprep.core.spec import Spec
 from ffprep.errors import EnvironmentFault, FfprepError, Kind, PhotoError, UsageError
-from ffprep.system.files import SIDECAR, open_regular, real_path
+from ffprep.system.files import SIDECAR, FileStamp, read_bytes, real_path
 
 MAX_BYTES = 2048
 """Of a sidecar. The time to find the line of an error grows with the square of its size."""
+
+_TOO_LONG = f"a sidecar has at most {MAX_BYTES} bytes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +118,9 @@ def read_sidecar(photo: Path, place: str = "") -> PhotoOverride:
     """
     path = sidecar_path(photo)
     try:
-        with open_regular(path, place) as file:
-            data = file.read(MAX_BYTES + 1)
+        if FileStamp.of(path, place).bytes > MAX_BYTES:
+            raise PhotoError(Kind.UNSUPPORTED, _TOO_LONG)
+        data = read_bytes(path, place)
     except PhotoError as error:
         raise PhotoError(error.kind, f"{path}: {error}") from None
     return parse_sidecar(path, data)
@@ -126,8 +129,7 @@ def read_sidecar(photo: Path, place: str = "") -> PhotoOverride:
 def parse_sidecar(path: Path, data: bytes) -> PhotoOverride:
     """Read the content of a sidecar, which errors call `path`. Raises PhotoError with the line."""
     if len(data) > MAX_BYTES:
-        words = f"{path}: a sidecar has at most {MAX_BYTES} bytes"
-        raise PhotoError(Kind.UNSUPPORTED, words)
+        raise PhotoError(Kind.UNSUPPORTED, f"{path}: {_TOO_LONG}")
     try:
         return _override(toml.parse(path, data).table, _READERS)
     except EnvironmentFault as error:

@@ -173,10 +173,10 @@ def read_whole(
     return digest.digest() if digest else None
 
 
-def read_bytes(path: Path) -> bytes:
+def read_bytes(path: Path, place: str = "") -> bytes:
     """Return the content of a file. Raises PhotoError as `read_whole` does."""
     content = bytearray()
-    read_whole(path, FileStamp.of(path), hashed=False, sink=content.extend)
+    read_whole(path, FileStamp.of(path, place), False, place, content.extend)
     return bytes(content)
 
 

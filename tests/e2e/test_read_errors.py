@@ -155,6 +155,19 @@ def test_check_reads_again_what_decoders_could_not_read(
     assert (ran.code, ran.out, ran.err) == (0, b"", "")
 
 
+def test_half_a_sidecar_frames_no_photo(
+    ffprep: Callable[..., Ran], tmp_path: Path, photos: Path
+) -> None:
+    photo = tmp_path / "in.jpg"
+    photo.write_bytes((photos / "ok.jpg").read_bytes())
+    sidecar = tmp_path / "in.jpg.ffprep.toml"
+    sidecar.write_text('mode = "cover"\nfocus = "left"\n')
+    environment = faulty(tmp_path / "fault", str(sidecar), "15", 0)
+    command = ("convert", photo, "-o", tmp_path / "out", "--size", "60x120", "--json")
+    assert ffprep(*command, env=environment).kinds() == {"in.jpg": "io"}
+    assert ffprep(*command).code == 0
+
+
 @pytest.mark.parametrize("error", ["ESTALE", "EROFS"])
 def test_an_output_that_ffmpeg_cannot_write_is_io(
     ffprep: Callable[..., Ran], tmp_path: Path, photos: Path, error: str

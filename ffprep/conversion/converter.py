@@ -24,8 +24,8 @@ from ffprep.core.job import LocalJob, Result
 from ffprep.core.policy import Policy
 from ffprep.errors import Kind, PhotoError
 from ffprep.image.sandbox import DecoderPool
-from ffprep.system.files import FileStamp
-from ffprep.system.own_folder import OwnFolders, most_held
+from ffprep.system.files import FileStamp, most_held
+from ffprep.system.own_folder import OwnFolders
 from ffprep.system.processes import LARGE, Processes
 from ffprep.system.tempfiles import Temporary, disk_full, temporary_beside, temporary_folder
 
@@ -79,8 +79,9 @@ class Converter:
         streams, singles = self._split(photos)
         with closing(OwnFolders()) as folders:
             for sequence, photos in streams.items():
-                for start in range(0, len(photos), most_held()):
-                    group = photos[start : start + most_held()]
+                length = most_held() or len(photos)
+                for start in range(0, len(photos), length):
+                    group = photos[start : start + length]
                     yield from self._convert_stream(sequence, group, singles, folders)
             for photo in singles:
                 result = self.transcoder.convert(photo, folders)

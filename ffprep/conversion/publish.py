@@ -16,14 +16,14 @@ _NOT_SUPPORTED = (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 
 def publish(temporary: Temporary, job: LocalJob, policy: Policy) -> FileStamp:
     """Give a verified file its final name; return its FileStamp. Raises as `temporary_beside`."""
-    file = temporary.descriptor
+    file = temporary.file
     with write_errors(job.output):
         if policy.preserve_times:
             times = os.stat(job.source)
             os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
-        if policy.mode is not None and stat.S_IMODE(os.fstat(file).st_mode) != policy.mode:
-            os.fchmod(file, policy.mode)
-        stamp = FileStamp.seen(os.fstat(file))
+        if policy.mode is not None and stat.S_IMODE(os.stat(file).st_mode) != policy.mode:
+            os.chmod(file, policy.mode)
+        stamp = FileStamp.seen(os.stat(file))
         if policy.fsync:
             _sync(temporary.path)
         temporary.publish()

@@ -3,8 +3,9 @@
 import errno
 import os
 import stat
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from hashlib import blake2b
@@ -13,6 +14,12 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from ffprep.errors import EnvironmentFault, Kind, LimitReached, PhotoError, Unreadable, reason
+from ffprep.system.messages import is_command_line
+
+try:
+    import resource
+except ImportError:  # not on Windows
+    resource = None  # type: ignore[assignment]
 
 FOLDER = ".ffprep"
 """The folder for ledger and lock in an output folder. Hidden, so that no walk enters it."""
@@ -30,6 +37,7 @@ HASH_BYTES = 16
 """The bytes of a hash of a file's content, by blake2b."""
 
 _PIECE = 1 << 20
+_FEW, _ENOUGH = 256, 1 << 16
 _CHECK_DISK = "check its disk or network share, and run again"
 
 
@@ -115,6 +123,24 @@ def replaced_by_link() -> PhotoError:
     return PhotoError(Kind.IO, f"{words}; see --follow-links")
 
 
+def most_held() -> int:
+    """Return how many photos a thread may hold open, with their outputs and folders; 0 for none.
+
+    The command `ffprep` raises its limit of open files, as far as the system allows; a program that
+    imports ffprep may use select(2), which knows few files.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE) if resource else (-1, -1)
+    if is_command_line() and 0 < soft < _ENOUGH:
+        with suppress(OSError, ValueError):
+            most = _ENOUGH if hard < 0 else min(hard, _ENOUGH)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+            soft = most
+    threads = max(2 * (os.cpu_count() or 1), threading.active_count())
+    if 0 < soft < max(_FEW, 16 * threads):
+        return 0
+    return max(1, (soft - 64) // (4 * threads)) if soft > 0 else _ENOUGH
+
+
 @cache
 def _descriptors(pid: int) -> str | None:
     """Return the folder of a process's descriptors, if its children can open them."""
@@ -135,11 +161,18 @@ def held_path(descriptor: int, path: Path) -> Path:
 def held(path: Path, place: str, seen: "FileStamp") -> Iterator[Path]:
     """Hold a file open; yield a path by which this process and its children read the same file.
 
+    Where few files may be open, that is its own path.
+
     Raises PhotoError as `open_regular` does; `io` if the file is not the one that was `seen`.
     """
-    with open_regular(path, place) as file:
+    with ExitStack() as stack:
+        file = stack.enter_context(open_regular(path, place))
         _require_same(file, seen)
-        yield held_path(file.fileno(), path)
+        if most_held():
+            yield held_path(file.fileno(), path)
+        else:
+            stack.close()
+            yield path
 
 
 def read_whole(

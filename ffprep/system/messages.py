@@ -6,8 +6,6 @@ only place that makes them safe; all that is written for people goes through it.
 
 import os
 
-import click
-
 _on_command_line = False
 
 
@@ -29,6 +27,8 @@ def say(text: str) -> None:
 
 def write_line(text: str, err: bool = True) -> None:
     """Write one line of `printable` text to stderr or stdout."""
+    import click  # not in the processes that decode
+
     click.echo(printable(text), err=err)
 
 

@@ -13,35 +13,13 @@ import stat
 from pathlib import Path
 
 from ffprep.system.files import held_path
-from ffprep.system.messages import is_command_line
-
-try:
-    import resource
-except ImportError:  # not on Windows
-    resource = None  # type: ignore[assignment]
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 _PATH_ONLY = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
 _MOST_IDLE = 16
-_ENOUGH = 1 << 16
 
 live: "set[OwnFolder]" = set()
-
-
-def most_held() -> int:
-    """Return how many photos a thread may hold open, with their outputs and folders.
-
-    The command `ffprep` raises its limit of open files, as far as the system allows; a program that
-    imports ffprep may use select(2), which knows few files.
-    """
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE) if resource else (-1, -1)
-    if is_command_line() and 0 < soft < _ENOUGH:
-        with contextlib.suppress(OSError, ValueError):
-            most = _ENOUGH if hard < 0 else min(hard, _ENOUGH)
-            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
-            soft = most
-    return max(2, soft // (8 * (os.cpu_count() or 1))) if soft > 0 else _ENOUGH
 
 
 class OwnFolder:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from ffprep.errors import EnvironmentFault, Kind, PhotoError, reason
 from ffprep.system import own_folder
-from ffprep.system.files import TEMPORARY_PREFIX, held_path, photo_error_from
+from ffprep.system.files import TEMPORARY_PREFIX, held_path, most_held, photo_error_from
 from ffprep.system.own_folder import OwnFolder, OwnFolders, open_own
 from ffprep.system.processes import lives
 
@@ -84,17 +84,28 @@ _live: set[Path] = set()
 
 @dataclass(frozen=True, slots=True)
 class Temporary:
-    """An open temporary file for an output, with its `path` for this process and its children."""
+    """A temporary file for an output, with its `path` for this process and its children.
+
+    It is held open by a `descriptor`, unless few files may be open.
+    """
 
     output: Path
     path: Path
-    descriptor: int
-    _folder: OwnFolder
-    _name: str
+    descriptor: int | None = None
+    _folder: OwnFolder | None = None
+    _name: str = ""
+
+    @property
+    def file(self) -> int | Path:
+        """What system calls take for the file: its descriptor, if it is held open."""
+        return self.path if self.descriptor is None else self.descriptor
 
     def publish(self) -> None:
         """Give the file its final name. Raises OSError."""
-        self._folder.rename(self._name, self.descriptor, self.output.name)
+        if self._folder is None or self.descriptor is None:
+            os.replace(self.path, self.output)
+        else:
+            self._folder.rename(self._name, self.descriptor, self.output.name)
 
 
 @contextlib.contextmanager
@@ -104,12 +115,14 @@ def temporary_beside(output: Path, folders: OwnFolders | None = None) -> Iterato
     It is removed at the end. `folders` keeps its folder for the next output. Raises PhotoError if
     the output could not be written, EnvironmentFault on a full disk.
     """
+    if not most_held():
+        with marker_beside(output) as path:
+            yield Temporary(output, path)
+        return
     with contextlib.ExitStack() as stack:
         folders = folders or stack.enter_context(contextlib.closing(OwnFolders()))
         try:
-            output.parent.mkdir(parents=True, exist_ok=True)
-            if os.path.isdir(output):
-                raise IsADirectoryError(errno.EISDIR, "a folder has this name")
+            _require_place_for(output)
             # Fail before the work, not after it.
             name = temporary_name()
             folder, descriptor, path = folders.create(output.parent, name)
@@ -122,6 +135,13 @@ def temporary_beside(output: Path, folders: OwnFolders | None = None) -> Iterato
             folder.remove(name)
 
 
+def _require_place_for(output: Path) -> None:
+    """Make the folder of an output. Raises OSError, also if the output is a folder itself."""
+    output.parent.mkdir(parents=True, exist_ok=True)
+    if os.path.isdir(output):
+        raise IsADirectoryError(errno.EISDIR, "a folder has this name")
+
+
 @contextlib.contextmanager
 def marker_beside(output: Path) -> Iterator[Path]:
     """Create an empty file beside `output` that other users can see; remove it at the end.
@@ -130,7 +150,7 @@ def marker_beside(output: Path) -> Iterator[Path]:
     """
     marker = output.parent / temporary_name()
     with write_errors(output):
-        output.parent.mkdir(parents=True, exist_ok=True)
+        _require_place_for(output)
         marker.touch(exist_ok=False)
     _live.add(marker)
     try:
@@ -153,6 +173,7 @@ def temporary_folder(held: bool = False) -> Iterator[Path]:
     with contextlib.ExitStack() as stack:
         stack.callback(_live.discard, folder)
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        held = held and most_held() > 0
         if held:
             descriptor = open_own(os.fspath(folder))
             stack.callback(os.close, descriptor)

@@ -6,7 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from ffprep.core.geometry import Size
-from ffprep.core.location import Location, Places, Remote, location_of
+from ffprep.core.location import Location, Remote, location_of
 from ffprep.core.spec import Spec
 from ffprep.errors import Killed, Kind, LimitReached, PhotoError
 from ffprep.system.files import FileStamp, is_url
@@ -33,6 +33,28 @@ class LocalJob(Job):
     output: Path
     spec: Spec
     place: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where the files of a folder may be when they are opened, by what its listing said.
+
+    `real` is the folder without links. `linked` are the names that were links, and `top` is the
+    real folder that these must not lead out of, if any. Both folders end in a separator.
+    """
+
+    real: str
+    linked: frozenset[str] = frozenset()
+    top: str = ""
+
+    def of(self, name: str) -> str:
+        """Return the place of a file, as `open_regular` takes it."""
+        return self.top if name in self.linked else self.real + name
+
+    @property
+    def of_sidecars(self) -> str:
+        """The place of sidecars, whose links may lead to files of the same SOURCE."""
+        return self.top or self.real
 
 
 BATCH = 512

@@ -58,28 +58,6 @@ class Remote:
 Location = Path | Remote
 
 
-@dataclass(frozen=True, slots=True)
-class Places:
-    """Where the files of a folder may be when they are opened, by what its listing said.
-
-    `real` is the folder without links. `linked` are the names that were links, and `top` is the
-    real folder that these must not lead out of, if any. Both folders end in a separator.
-    """
-
-    real: str
-    linked: frozenset[str] = frozenset()
-    top: str = ""
-
-    def of(self, name: str) -> str:
-        """Return the place of a file, as `open_regular` takes it."""
-        return self.top if name in self.linked else self.real + name
-
-    @property
-    def of_sidecars(self) -> str:
-        """The place of sidecars, whose links may lead to files of the same SOURCE."""
-        return self.top or self.real
-
-
 def names_url(text: str) -> bool:
     """Return whether a text that a user wrote is a URL; `./s3:/a` is not."""
     return "://" in text and _SCHEME.match(text) is not None

@@ -22,8 +22,8 @@ from ffprep.config.sidecars import (
     read_sidecar,
 )
 from ffprep.core.formats import OutputFormat, output_format, output_format_of, written_as
-from ffprep.core.job import BATCH, Batch, Job, Result
-from ffprep.core.location import Location, Places, location_of
+from ffprep.core.job import BATCH, Batch, Job, Places, Result
+from ffprep.core.location import Location, location_of
 from ffprep.core.spec import Spec
 from ffprep.errors import Kind, PhotoError, UsageError
 from ffprep.library.naming import Names, folded, overwrites_source

@@ -15,7 +15,8 @@ from itertools import groupby, islice
 from pathlib import Path
 
 from ffprep.core.formats import SUFFIXES, looks_like_photo, output_format
-from ffprep.core.location import Location, Places, Remote, location_of, names_url, normalized_url
+from ffprep.core.job import Places
+from ffprep.core.location import Location, Remote, location_of, names_url, normalized_url
 from ffprep.errors import PhotoError, UsageError
 from ffprep.library.selection import MadeFiles, Selection, photo_links
 from ffprep.system.files import (

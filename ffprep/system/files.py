@@ -129,16 +129,23 @@ def most_held() -> int:
     The command `ffprep` raises its limit of open files, as far as the system allows; a program that
     imports ffprep may use select(2), which knows few files.
     """
+    soft = _open_files()
+    threads = max(2 * (os.cpu_count() or 1), threading.active_count())
+    if 0 < soft < max(_FEW, 16 * threads):
+        return 0
+    return max(1, (soft - 64) // (4 * threads)) if soft > 0 else _ENOUGH
+
+
+@cache
+def _open_files() -> int:
+    """Return the limit of open files after it was raised; -1 for none."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE) if resource else (-1, -1)
     if is_command_line() and 0 < soft < _ENOUGH:
         with suppress(OSError, ValueError):
             most = _ENOUGH if hard < 0 else min(hard, _ENOUGH)
             resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
-            soft = most
-    threads = max(2 * (os.cpu_count() or 1), threading.active_count())
-    if 0 < soft < max(_FEW, 16 * threads):
-        return 0
-    return max(1, (soft - 64) // (4 * threads)) if soft > 0 else _ENOUGH
+            return most
+    return soft
 
 
 @cache

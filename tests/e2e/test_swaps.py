@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from ffprep.conversion.ffmpeg_binary import find
-from ffprep.core.job import LocalJob, Status
-from ffprep.core.location import Places
+from ffprep.core.job import LocalJob, Places, Status
 from ffprep.errors import Kind, PhotoError
 from ffprep.system import own_folder
 from ffprep.system.files import FileStamp, open_regular

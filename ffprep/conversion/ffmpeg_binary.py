@@ -77,8 +77,9 @@ def _inspected(path: str) -> Binary:
     match = _VERSION.match(output)
     if not match:
         raise EnvironmentFault(
-            f"{path} is not an ffmpeg: it prints no version; name another one with --ffmpeg or "
-            "FFPREP_FFMPEG"
+            f"{path} is not an ffmpeg, or lacks LD_LIBRARY_PATH, which ffprep does not hand on: it "
+            "prints no version; name another one with --ffmpeg or FFPREP_FFMPEG, or a script that "
+            "sets what it needs"
         )
     return _required(path, match[1])
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from ffprep.core.job import Status
 from ffprep.core.location import Location
+from ffprep.core.shard import Shard
 from ffprep.errors import EnvironmentFault, PhotoError, UsageError, reason
 from ffprep.ledger.ledger import BATCH_SIZE, Ledger, open_ledger
 from ffprep.ledger.outputs import RecordedOutputs
@@ -61,22 +62,32 @@ def clean(
     output, path = options.output, options.ledger or options.output / LEDGER
     if options.checksum and not storage_of(output).is_local:
         raise UsageError("--checksum reads local outputs only; leave it out")
-    if not any(True for _ in LedgerFile.find_all(path)):
+    files = list(LedgerFile.find_all(path))
+    if not files:
         raise UsageError(f"there is no ledger {path}, so nothing is known to be made by ffprep")
     with ExitStack() as stack:
         if not options.dry_run:
-            try:
-                lock = storage_of(output).lock(output, options.wait, None, stopped)
-                stack.enter_context(lock)
-            except OSError as error:
-                raise EnvironmentFault(f"cannot lock {output}: {reason(error)}") from None
+            # In a store, the lock of a folder does not exclude shards.
+            shards = () if storage_of(output).is_local else (file.shard for file in files)
+            for shard in {None, *shards}:
+                _lock(stack, options, shard, stopped)
         lists = RecordedOutputs(output, ())
-        for file in LedgerFile.find_all(path):
+        for file in files:
             with open_ledger(file.path, warn, read_only=options.dry_run) as ledger:
                 ledger.require_own(real_folder(os.fspath(output)).rstrip("/") or "/")
                 yield from _clean(ledger, options, lists, stopped)
         if not options.dry_run:
             lists.close()
+
+
+def _lock(
+    stack: ExitStack, options: CleanOptions, shard: Shard | None, stopped: Callable[[], bool]
+) -> None:
+    output = options.output
+    try:
+        stack.enter_context(storage_of(output).lock(output, options.wait, shard, stopped))
+    except OSError as error:
+        raise EnvironmentFault(f"cannot lock {output}: {reason(error)}") from None
 
 
 def _clean(

@@ -28,9 +28,11 @@ from ffprep.config.modes import find_mode
 from ffprep.core.geometry import Size
 from ffprep.core.job import Job, Status
 from ffprep.core.location import Remote, located
+from ffprep.core.shard import Shard
 from ffprep.core.spec import Spec
-from ffprep.errors import Kind, PhotoError, UsageError
+from ffprep.errors import Kind, OutputLocked, PhotoError, UsageError
 from ffprep.ledger.remote import RemoteLedger
+from ffprep.run.clean import CleanOptions, clean
 from ffprep.storage.errors import HttpError
 from ffprep.storage.fsspec_storage import FsspecStorage
 from ffprep.storage.objects import ObjectStorage
@@ -855,6 +857,20 @@ def test_check_from_python_reads_objects(memory: Memory) -> None:
     findings = {str(each.path): each.broken for each in library.check("memory://photos", "80x60")}
     assert findings["memory://photos/a.jpg"] == ()
     assert len(findings["memory://photos/b.jpg"]) == 1
+
+
+def test_clean_waits_for_the_shards_of_a_store(memory: Memory) -> None:
+    for n in range(4):
+        memory.pipe_file(f"/photos/{n}.jpg", photo(n))
+    out, shards = located("memory://sharded"), [Shard(1, 2), Shard(2, 2)]
+    for shard in shards:
+        line = ("memory://photos", str(out), "64x48")
+        assert all(not r.failure for r in library.convert(*line, shard=str(shard)))
+    with storage_of(out).lock(out, shard=shards[1]), pytest.raises(OutputLocked):
+        list(clean(CleanOptions(out), print, lambda: False))
+    removed = [each.output.name for each in clean(CleanOptions(out), print, lambda: False)]
+    assert sorted(removed) == [f"{n}.jpg" for n in range(4)]
+    assert not memory.exists("/sharded/0.jpg")
 
 
 def test_a_store_in_memory(memory: Memory) -> None:

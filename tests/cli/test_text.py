@@ -12,6 +12,7 @@ from ffprep.core.geometry import Size
 from ffprep.core.job import Result, Status
 from ffprep.errors import Kind, PhotoError
 from ffprep.system.messages import printable
+from tests.support.pictures import ramp
 
 
 def test_a_name_cannot_steer_the_terminal() -> None:
@@ -50,3 +51,33 @@ def test_a_shell_reads_quoted_words_as_they_were(shell: str) -> None:
     assert command.rstrip("'\n").isprintable()
     said = subprocess.run([shell, "-c", command], capture_output=True, check=True).stdout
     assert [os.fsdecode(word) for word in said.split(b"\0")[:-1]] == words
+
+
+def test_no_error_of_a_command_steers_the_terminal_or_forges_a_line(ffprep, tmp_path: Path) -> None:
+    wild = "\x1b]0;t\x07\u202e\udcff\nffprep: all is well"
+    photo, out = tmp_path / f"x{wild}.jpg", tmp_path / "out"
+    ramp(40, 30).save(tmp_path / "x.jpg")
+    (tmp_path / "x.jpg").rename(photo)
+    (out / ".ffprep").mkdir(parents=True)
+    (out / ".ffprep/ledger.db").write_bytes(photo.read_bytes())
+    config = tmp_path / "ffprep.toml"
+    config.write_text('[job.a]\nsources = ["x\\u001b\\u009b"]\noutput = "o"\nsize = "1\\u001b"\n')
+    size = ["--size", "64x48"]
+    for command in (
+        ["convert", tmp_path / f"gone{wild}.jpg", "-o", tmp_path / "o", *size],
+        ["convert", photo, "-o", photo, *size],
+        ["convert", photo, "-o", tmp_path / "o.jpg", "--log-file", photo, *size],
+        ["convert", photo, "-o", tmp_path / "o.jpg", f"--x{wild}", *size],
+        ["convert", photo, "-o", tmp_path / "o.jpg", "--size", wild],
+        ["convert", photo, "-o", out, *size],
+        ["run", "a", "--config", config],
+        ["status", photo],
+        ["check", photo, *size],
+        ["info", photo],
+        [f"command{wild}"],
+    ):
+        ran = ffprep(*command)
+        for line in (ran.err + os.fsdecode(ran.out)).splitlines():
+            assert line.isprintable(), (command, line)
+            assert line != "ffprep: all is well", command
+        assert "\\x1b" in ran.err + os.fsdecode(ran.out), command

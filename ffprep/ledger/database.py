@@ -162,7 +162,7 @@ def _distrust(database: sqlite3.Connection, path: Path) -> None:
 _LONGEST_VALUE = 1_000_000
 _STEPS = 1_000_000
 """The number of steps of SQLite's machine between two looks at signals: a few milliseconds."""
-_STEPS_PER_BYTE, _LEAST_STEPS = 64, 100_000_000
+_STEPS_PER_BYTE, _LEAST_STEPS = 32, 10_000_000
 """How many steps may be needed for each byte of a file, and for any file. Usual are 2 a byte."""
 
 QUERY = threading.local()

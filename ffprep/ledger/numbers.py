@@ -9,7 +9,7 @@ from typing import Protocol
 
 from ffprep.core.location import Location
 from ffprep.core.shard import Shard, part_of
-from ffprep.ledger.outputs import recorded
+from ffprep.ledger.outputs import read_ledgers
 from ffprep.ledger.rows import Name, decode_name
 
 
@@ -64,7 +64,8 @@ class RecordedNumbers:
 
     def _read(self) -> None:
         sources, numbers = array("q"), array("q")
-        for shard, database in recorded(self.ledgers):
+
+        def read(shard: Shard | None, database: sqlite3.Connection) -> None:
             if shard == self.shard:
                 self.complete = self.complete or _has_complete_run(database)
             for name, source in database.execute("SELECT name, source FROM jobs ORDER BY run"):
@@ -75,6 +76,8 @@ class RecordedNumbers:
                 if number is not None:
                     sources.append(hash(path))
                     numbers.append(number)
+
+        read_ledgers(self.ledgers, read)
         # Of several rows of a source, that of the newest run is the last.
         order = array("q", sorted(range(len(sources)), key=sources.__getitem__))
         for place, index in enumerate(order, 1):

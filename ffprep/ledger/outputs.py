@@ -178,10 +178,9 @@ class RecordedOutputs:
         Raise EnvironmentFault.
         """
         if self._rows is None:
-            self._rows = _Rows()
-            for _, database in recorded(self.ledgers):
-                self._rows.read(database, self._real)
-            self._rows.sort()
+            rows = self._rows = _Rows()
+            read_ledgers(self.ledgers, lambda _, database: rows.read(database, self._real))
+            rows.sort()
             self._listed = array("q", sorted(self._read_lists()))
         elif self.shard:
             self._new.update(self._read_lists())
@@ -237,12 +236,17 @@ class RecordedOutputs:
         self._lists[name] = None
 
 
-def recorded(ledgers: Iterable[Location]) -> Iterator[tuple[Shard | None, sqlite3.Connection]]:
-    """Open the ledgers of whole folders, and those of shards beside them, in turn."""
+def read_ledgers(
+    ledgers: Iterable[Location], read: Callable[[Shard | None, sqlite3.Connection], None]
+) -> None:
+    """Call `read` with the ledgers of whole folders, and those of shards beside them, in turn.
+
+    Raise EnvironmentFault for a ledger that cannot be read.
+    """
     for path in ledgers:
         for file in LedgerFile.find_all(path):
             with file.opened() as database:
-                yield file.shard, database
+                read(file.shard, database)
 
 
 def _joined(folder: str, below: str) -> str:

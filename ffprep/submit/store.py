@@ -18,11 +18,13 @@ from typing import Any
 from ffprep.errors import EnvironmentFault, PhotoError, reason
 from ffprep.ledger.database import (
     Layout,
+    corrupt,
     database_errors,
     open_to_read,
     open_to_write,
     require_file,
 )
+from ffprep.ledger.rows import decode_name
 from ffprep.storage.local import LOCAL, lock_file
 from ffprep.submit.errors import FailureKind, JobError
 from ffprep.system.files import FOLDER, FileStamp
@@ -46,6 +48,10 @@ CREATE TABLE submissions (
 """,
     advice="move it away; ffprep would then submit again what it records",
 )
+_ROW: tuple[Any, ...] = (float, *[str | None] * 3, *[int | None] * 2)
+"""The types of a row that `SubmissionStore.find` reads."""
+_LATEST = 253402300799.0
+"""The last second of the year 9999."""
 _OPEN_TIMEOUT = 10.0
 _LISTED = 20
 
@@ -85,6 +91,9 @@ class SubmissionStore:
         row = self._execute(query, os.fsencode(clip), request).fetchone()
         if row is None:
             return None
+        if not all(map(isinstance, row, _ROW)):
+            with database_errors(self._path, _LAYOUT):
+                raise corrupt("a submission has values of other types")
         sent, job_id, kind, message, size, mtime = row
         stamp = None if size is None else (size, mtime)
         return Attempt(sent, job_id or "", kind or "", message or "", stamp)
@@ -276,9 +285,15 @@ def read_submissions(folder: Path) -> StoredSubmissions | None:
 
 
 def _stored_submissions(database: sqlite3.Connection) -> Iterator[StoredSubmission]:
-    columns = "clip, photo, server, sent, job, kind, words, bytes"
+    columns = "clip, photo, server, job, kind, words, sent, bytes"
     for row in database.execute(f"SELECT {columns} FROM submissions ORDER BY clip, sent"):
-        clip, photo, server, sent, job, kind, message, size = row
+        clip, photo, server, job, kind, message = (
+            None if each is None else decode_name(each) for each in row[:-2]
+        )
+        sent, size = row[-2:]
+        if not (isinstance(sent, float) and 0 <= sent <= _LATEST):
+            sent = 0.0
         state = "done" if size else "failed" if kind else "submitted" if job else "uncertain"
-        paths = (os.fsdecode(clip), os.fsdecode(photo))
-        yield StoredSubmission(state, *paths, server, sent, job, kind, message)
+        yield StoredSubmission(
+            state, clip or "", photo or "", server or "", sent, job, kind, message
+        )

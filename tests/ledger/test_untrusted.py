@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import sqlite3
+import struct
 import subprocess
 import sys
 from collections.abc import Callable
@@ -211,6 +212,44 @@ def test_a_query_that_reads_more_than_the_file_has_is_ended(
         database.database_errors(path),
     ):
         ledger.execute(f"{ENDLESS} count(*) FROM n").fetchall()
+
+
+def make_endless(path: Path) -> None:
+    """Make a ledger's table of jobs a tree in which each page refers to the next one many times.
+
+    SQLite takes it for a sound table with more rows than could ever be read.
+    """
+    with closing(sqlite3.connect(path)) as ledger, ledger:
+        ledger.execute("PRAGMA journal_mode = DELETE")
+        rows = (("zz/", f"n{i:06}", "/nowhere/x" * 8 + str(i)) for i in range(3000))
+        job = "INSERT INTO jobs (folder, name, source, status, run, tolerated) "
+        ledger.executemany(f"{job} VALUES (?, ?, ?, 'converted', 1, '')", rows)
+    with closing(sqlite3.connect(path)) as ledger:
+        found = ledger.execute("SELECT rootpage FROM sqlite_master WHERE name = 'jobs'")
+        (root,) = found.fetchone()
+    content = path.read_bytes()
+    size, pages = 4096, len(content) // 4096
+    page = bytearray(content[(root - 1) * size : root * size])
+    cells = struct.unpack_from(f">{struct.unpack_from('>H', page, 3)[0]}H", page, 12)
+    (leaf,) = struct.unpack_from(">I", page, cells[0])
+    levels = [root, *range(pages + 1, pages + 15)]
+    altered = bytearray(content) + bytes(size * 14)
+    for level, below in zip(levels, [*levels[1:], leaf], strict=True):
+        for place in (8, *cells):
+            struct.pack_into(">I", page, place, below)
+        altered[(level - 1) * size : level * size] = page
+    struct.pack_into(">I", altered, 28, pages + 14)
+    path.write_bytes(altered)
+
+
+@pytest.mark.slow
+def test_a_ledger_without_end_is_corrupt(ffprep: Callable[..., Ran], folder: Path) -> None:
+    make_endless(folder / "out/.ffprep/ledger.db")
+    for arguments in (("status", folder / "out"), command(folder, "--names", "{n}")):
+        ran = ffprep(*arguments)
+        assert (ran.code, "without end" in ran.err) == (3, True), ran.err
+    ran = ffprep(*command(folder, "--prune"))
+    assert (ran.code, "was corrupt" in ran.err) == (1, True), ran.err
 
 
 REFUSES = """

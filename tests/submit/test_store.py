@@ -2,9 +2,13 @@
 
 import os
 import subprocess
+from contextlib import closing
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
+from ffprep.ledger.database import open_to_write
+from ffprep.submit import store
 from tests.support import standin as service
 from tests.support.pictures import ramp
 from tests.support.standin import BLOCKED, DONE, NEVER, Fault, Standin
@@ -197,3 +201,25 @@ def test_status_lists_submissions(ffprep, standin: Standin, photos: Path, tmp_pa
     states = {each["clip"]: (each["state"], each["job"]) for each in found["submissions"]}
     assert states["a.mp4"] == ("done", "video_0001")
     assert "moderation: job video_0002" in ffprep("status", clips, "--failed").out.decode()
+
+
+def test_status_reads_submissions_that_a_stranger_recorded(ffprep, tmp_path: Path) -> None:
+    path = tmp_path / ".ffprep/submissions.db"
+    path.parent.mkdir()
+    values = ["NULL", "-1", "9e999", "'\x1b[2J'", "x'00ff'", "9223372036854775807"]
+    with closing(open_to_write(path, "OFF", store._LAYOUT)) as database:
+        for number, (value, column) in enumerate(
+            product(values, "photo server sent job kind words bytes mtime".split())
+        ):
+            database.execute(
+                "INSERT INTO submissions (clip, request, photo, server, sent) "
+                "VALUES (?, 'r', x'61', 's', 1.0)",
+                (str(number).encode(),),
+            )
+            update = f"UPDATE OR IGNORE submissions SET {column} = {value} WHERE clip = ?"
+            database.execute(update, (str(number).encode(),))
+    for options in ((), ("--json",), ("--failed",)):
+        ran = ffprep("status", tmp_path, *options)
+        assert (ran.code, ran.err) == (0, "")
+        assert b"\x1b" not in ran.out
+        assert b"Infinity" not in ran.out

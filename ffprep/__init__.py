@@ -74,7 +74,12 @@ def __getattr__(name: str) -> object:
         if name in names:
             from importlib import import_module
 
-            return getattr(import_module(f"ffprep.{module}"), name)
+            try:
+                return getattr(import_module(f"ffprep.{module}"), name)
+            except (AttributeError, ImportError, SyntaxError) as error:
+                from ffprep.system.installation import installation_fault
+
+                raise (installation_fault(error) or error) from None
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -45,9 +45,10 @@ from ffprep.core.image_info import ImageInfo
 from ffprep.core.mode import Step
 from ffprep.core.spec import Spec
 
-_TRIED = ffmpeg.input("a").filter("b", c=1).output("d") if hasattr(ffmpeg, "input") else None
-if not hasattr(_TRIED, "compile"):
-    raise ImportError("another package has the module ffmpeg", name="ffmpeg")
+try:
+    ffmpeg.input("a").filter("b", c=1).output("d").compile(cmd=[])
+except Exception:
+    raise ImportError("another package has the module ffmpeg", name="ffmpeg") from None
 
 _LARGEST_FACTOR = 6000
 

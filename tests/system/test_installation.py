@@ -9,6 +9,7 @@ import pytest
 
 from tests.conversion.test_converter import heic
 from tests.support.pictures import ramp
+from tests.support.processes import program
 
 # What lies in front of a package, and the package to install again.
 BROKEN = {
@@ -47,3 +48,30 @@ def test_a_broken_package_is_named_and_no_photo_is_blamed(
         with closing(sqlite3.connect(out / ".ffprep/ledger.db")) as ledger:
             assert list(ledger.execute("SELECT * FROM jobs")) == []
     assert ffprep("convert", tmp_path / "in", "-o", out, *size).code == 0
+
+
+@pytest.mark.parametrize("file", ["ffmpeg/__init__.py", "PIL/__init__.py"])
+def test_a_program_gets_an_environment_fault(tmp_path: Path, file: str) -> None:
+    content, package = BROKEN[file]
+    (tmp_path / "site" / file).parent.mkdir(parents=True)
+    (tmp_path / "site" / file).write_text(content)
+    code = f"""
+    import sys
+    sys.path.insert(0, {str(tmp_path / "site")!r})
+    import ffprep
+    try:
+        ffprep.prepare("a.jpg", "8x6")
+    except ffprep.EnvironmentFault as fault:
+        print(fault)
+    """
+    assert f"package {package} is not installed properly" in program(code, tmp_path).stdout
+
+
+def test_a_package_with_other_functions_of_the_same_names_is_recognized(
+    ffprep, tmp_path: Path
+) -> None:
+    ramp(8, 6).save(tmp_path / "a.jpg")
+    (tmp_path / "ffmpeg.py").write_text("def input(*a): return a\n")
+    arguments = ["convert", tmp_path / "a.jpg", "-o", tmp_path / "o.jpg", "--size", "8x6"]
+    ran = ffprep(*arguments, env={**os.environ, "PYTHONPATH": str(tmp_path)})
+    assert (ran.code, "ffmpeg-python" in ran.err, "Traceback" in ran.err) == (3, True, False)

@@ -253,7 +253,7 @@ class Ledger:
         """
         with self._guarded():
             marks = ", ".join("?" * len(tolerated))
-            values = (encode_name(folder), *_padded(outputs), *tolerated)
+            values = (_stored(folder), *_padded(outputs), *tolerated)
             query = f"{_FIND_FINGERPRINTS} AND tolerated IN ({marks})"
             return set(self._database.execute(query, values))
         return set()
@@ -264,7 +264,7 @@ class Ledger:
         The outputs are those of one folder, BATCH_SIZE at most.
         """
         with self._guarded():
-            values = (encode_name(folder), *_padded(outputs))
+            values = (_stored(folder), *_padded(outputs))
             rows = map(valid_row, self._database.execute(_FIND_ROWS, values))
             return {row[:2]: row for row in rows if row}
         return {}
@@ -273,7 +273,7 @@ class Ledger:
         """Write rows. A converted output belongs to its new source only."""
         with self._transaction():
             for entry in entries:
-                folder, row = encode_name(entry.folder), entry.row
+                folder, row = _stored(entry.folder), entry.row
                 if row.status == Status.CONVERTED:
                     self._database.execute(
                         "DELETE FROM jobs WHERE folder = ? AND name = ? AND source != ?",
@@ -293,7 +293,7 @@ class Ledger:
             self._database.executemany(
                 "DELETE FROM jobs WHERE folder = ? AND name = ? AND source = ?",
                 [
-                    (encode_name(entry.folder), entry.row.name, entry.row.source)
+                    (_stored(entry.folder), entry.row.name, entry.row.source)
                     for entry in entries
                 ],
             )
@@ -341,7 +341,7 @@ class Ledger:
         with self._transaction():
             self._database.executemany(
                 "UPDATE jobs SET run = ? WHERE folder = ? AND name = ? AND source = ?",
-                [(self.run, encode_name(folder), row.name, row.source) for row in rows],
+                [(self.run, _stored(folder), row.name, row.source) for row in rows],
             )
 
 
@@ -354,6 +354,11 @@ def open_ledger(
     from ffprep.ledger.remote import RemoteLedger
 
     return RemoteLedger(path, warn, fsync, read_only)
+
+
+def _stored(folder: str) -> Name:
+    """Return a folder as the ledger stores it. Most are ASCII, which is quick to see."""
+    return folder if folder.isascii() else encode_name(folder)
 
 
 def _padded(outputs: Sequence[Name]) -> list[Name]:

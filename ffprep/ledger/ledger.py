@@ -292,10 +292,7 @@ class Ledger:
         with self._transaction():
             self._database.executemany(
                 "DELETE FROM jobs WHERE folder = ? AND name = ? AND source = ?",
-                [
-                    (_stored(entry.folder), entry.row.name, entry.row.source)
-                    for entry in entries
-                ],
+                [(_stored(entry.folder), entry.row.name, entry.row.source) for entry in entries],
             )
 
     def entries(self, status: Status) -> Iterator[Entry]:

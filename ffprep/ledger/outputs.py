@@ -151,16 +151,16 @@ class RecordedOutputs:
         """Merge the lists if they are many, or if outputs were discarded. Shards do not."""
         if self._discarded:
             self._read()
-        if self.shard or not self._lists or not (self._discarded or len(self._lists) > _MANY):
+        many = len(self._lists) > _MANY + len(self._listed) // _MOST_NAMES
+        if self.shard or not self._lists or not (self._discarded or many):
             return
         storage, lists = storage_of(self.output), list(self._lists)
-        kept = dict.fromkeys(
+        names = (
             name
             for each in lists
             for name in self._names_in(each)
             if hash(_joined(self._real, name)) not in self._discarded
         )
-        names = iter(kept)
         while part := list(islice(names, _MOST_NAMES)):
             self._write(part)
         for each in lists:

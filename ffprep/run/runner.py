@@ -243,21 +243,21 @@ class Run:
         Only for a run that has looked at every photo.
         """
         options, processes, dry = self.options, self.converter.processes, self._is_dry
-        folders = self._source_folders()
-        # Otherwise, the ledger has only photos that this run met.
-        if options.rerun.prune or freshness.ledger.count() > self.plan.total:
-            from ffprep.run.clean_up import CleanUp
+        if not options.rerun.prune and freshness.ledger.count() <= self.plan.total:
+            return  # the ledger has only photos that this run met
+        from ffprep.run.clean_up import CleanUp
 
-            clean_up = CleanUp(self.plan, freshness, folders)
-            emptied = [] if options.rerun.prune_emptied else clean_up.emptied()
-            for each in emptied:
-                yield each.result(options.rerun.prune)
-            if options.rerun.prune:
-                spared = tuple(each.path for each in emptied)
-                for result in clean_up.pruned(spared, lambda: processes.stopped, not dry):
-                    if self.recorded and not dry:
-                        self.recorded.take(result)
-                    yield result
+        folders = self._source_folders()
+        clean_up = CleanUp(self.plan, freshness, folders)
+        emptied = [] if options.rerun.prune_emptied else clean_up.emptied()
+        for each in emptied:
+            yield each.result(options.rerun.prune)
+        if options.rerun.prune:
+            spared = tuple(each.path for each in emptied)
+            for result in clean_up.pruned(spared, lambda: processes.stopped, not dry):
+                if self.recorded and not dry:
+                    self.recorded.take(result)
+                yield result
         folders = tuple(each for each in folders if hash(each) in self.plan.occupied)
         if options.rerun.retry is not Retry.ONLY and not dry and not self._stopped:
             # A photo that was not selected was not met in this run, but it is not gone.

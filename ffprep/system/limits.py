@@ -58,8 +58,9 @@ def advice(error: OSError) -> str:
 
 def met(limit: str, error: PhotoError) -> LimitReached:
     """Return the error of a photo that failed with `error` for a limit of memory."""
+    cause, _, _advice = str(error).partition(";")
     lacking = error.kind is Kind.TOO_LARGE
-    return LimitReached(limit, "too little memory for it" if lacking else f"it failed ({error})")
+    return LimitReached(limit, "too little memory for it" if lacking else f"it failed ({cause})")
 
 
 def too_low(limit: str) -> EnvironmentFault:

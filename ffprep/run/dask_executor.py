@@ -17,7 +17,7 @@ from typing import Any
 from ffprep.core.job import Job, Result
 from ffprep.core.location import absolute
 from ffprep.core.policy import ClusterOptions
-from ffprep.errors import EnvironmentFault, Kind, PhotoError
+from ffprep.errors import EnvironmentFault, Killed, Kind
 from ffprep.ledger.rows import NO_HASHES, Hashes, PendingJob
 from ffprep.run.chunk_queue import ChunkInFlight, ChunkQueue, Part
 from ffprep.run.task import (
@@ -308,8 +308,8 @@ class Cluster(RemoteExecutor):
 
 def _deadly(pending: PendingJob, deaths: int) -> tuple[Result, Hashes]:
     """Return the failure of a photo that was tried alone while `deaths` workers died."""
-    problem = f"all {deaths} workers that converted it died; look into their logs"
-    error = PhotoError(Kind.DAMAGED, f"{problem}, and try it again with --retry always")
+    problem = f"all {deaths} workers that converted it died"
+    error = Killed(Kind.IO, f"{problem}; look into their logs, and run again")
     return Result.failed(pending.job.source, pending.job.output, error), NO_HASHES
 
 

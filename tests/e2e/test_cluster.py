@@ -109,7 +109,7 @@ def dask_setup(worker):
 def test_photos_that_kill_every_worker_fail_alone(ffprep, tmp_path: Path) -> None:
     # Few photos, so that a chunk is one photo; many threads, so that others are at a dying worker.
     source, out = photos(tmp_path / "in", 22), tmp_path / "out"
-    deadly = dict.fromkeys(("poison.jpg", "other-poison.jpg"), "damaged")
+    deadly = dict.fromkeys(("poison.jpg", "other-poison.jpg"), "io")
     for name in deadly:
         ramp(64, 48).save(source / "0" / name)
     (tmp_path / "poison.py").write_text(POISON)
@@ -123,7 +123,8 @@ def test_photos_that_kill_every_worker_fail_alone(ffprep, tmp_path: Path) -> Non
     assert (ran.code, ran.kinds()) == (1, deadly)
     assert "2 workers" in ran.results["poison.jpg"]["error"]["message"]
     assert (ran.summary["converted"], ran.summary["failed"], len(ran.results)) == (22, 2, 24)
-    assert (again.summary["fresh"], again.summary["failed"]) == (22, 2)
+    # Something outside may have killed the workers, so the next run tries again.
+    assert (again.summary["fresh"], again.summary["converted"]) == (22, 2)
     assert not list(out.rglob(".ffprep-*"))
 
 

@@ -535,8 +535,17 @@ def test_lists_for_people_and_programs(ffprep) -> None:
     assert targets["sora-2-pro"]["formats"] == ["jpeg", "png", "webp"]
 
 
+PLANTED_BUG = """from ffprep.core import fitting
+
+def resolve_spec(*_):
+    raise LookupError("planted")
+
+fitting.resolve_spec = resolve_spec
+"""
+
+
 def test_a_bug_is_reported_as_a_bug(ffprep, tmp_path: Path) -> None:
-    (tmp_path / "ffmpeg.py").write_text("def input(*a, **k): raise LookupError('planted')\n")
+    (tmp_path / "sitecustomize.py").write_text(PLANTED_BUG)
     ramp(9, 9).save(tmp_path / "a.jpg")
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
     arguments = ["convert", tmp_path / "a.jpg", "-o", tmp_path / "o.jpg", "--size", "8x8"]

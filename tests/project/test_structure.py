@@ -24,9 +24,9 @@ def test_convert_imports_few_modules_and_seldom_changes_module(folder: Measureme
     assert len(trace.imported) <= CONVERT_IMPORTS, trace.imported
     modules = set(trace.imported) - set(trace.packages)
     assert len(modules) <= CONVERT_MODULES, modules
-    if (
-        trace.changes > CONVERT_CHANGES
-    ):  # a run on a busy machine waits longer, and polls more often
+    for _ in range(3):  # a run on a busy machine waits longer, and polls more often
+        if trace.changes <= CONVERT_CHANGES:
+            break
         trace = folder.trace("convert")
     assert 0 < trace.changes <= CONVERT_CHANGES, trace.edges[:20]
 

@@ -42,7 +42,8 @@ def test_every_part_is_frozen() -> None:
 def test_defaults_are_those_of_the_types() -> None:
     options = parsed("--jobs", "1")
     plain = ConvertOptions(options.request)
-    assert (options.policy, options.workers) == (plain.policy, plain.workers)
+    assert dataclasses.replace(options.policy, hash_sources=False) == plain.policy
+    assert options.workers == plain.workers
     assert (options.notify, options.depfile) == (None, None)
     assert dataclasses.replace(options.throttle, grace=0.0) == plain.throttle
     assert dataclasses.replace(options.rerun, ledger=None) == plain.rerun
@@ -57,7 +58,9 @@ def test_a_run_keeps_a_ledger_in_its_folder_and_names_the_command_that_reads_it(
     assert elsewhere.rerun.ledger == Path("my ledger.db")
     command = "ffprep status out --failed --ledger 'my ledger.db'"
     assert elsewhere.reporting.status_command == command
+    assert options.policy.hash_sources
     without = parsed("--ledger", "none")
+    assert not without.policy.hash_sources
     assert (without.rerun.ledger, without.reporting.status_command) == (None, "")
 
 

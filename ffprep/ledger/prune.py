@@ -29,6 +29,15 @@ from ffprep.system.files import is_url, real_folder, real_path
 MISSING = "does not exist"
 
 
+@dataclass(frozen=True, slots=True)
+class RunFiles:
+    """The files of a run by their real paths: its photos, those it excludes, and its outputs."""
+
+    is_source: Callable[[str], bool]
+    is_excluded: Callable[[str], bool]
+    is_output: Callable[[str], bool]
+
+
 @dataclass(slots=True)
 class OutputRemover:
     """Removes outputs of the folder `output` that are as `ledger` says.
@@ -79,10 +88,7 @@ class OutputRemover:
         if self._sources is None:
             sources = (decode_name(entry.row.source) for entry in self.ledger.outputs())
             self._sources = array("q", sorted(map(hash, sources)))
-        key = hash(path)
-        place = bisect_left(self._sources, key)
-        recorded = place < len(self._sources) and self._sources[place] == key
-        return recorded or self.is_source(path)
+        return _contains(self._sources, hash(path)) or self.is_source(path)
 
 
 def _is_picture(path: Path, row: Row) -> bool:
@@ -103,15 +109,15 @@ class Pruning:
     """Removes outputs of photos in `folders` that this run does not make, until `stopped`.
 
     Such an output is that of a photo that is gone, unless it lies in one of the `spared` folders;
-    or `is_superseded` says so, by the real paths of a photo and of its output, and this run made
-    the photo's other output. All folders end in a separator.
+    of a photo that is excluded; or of one that has another output by the names of this run, which
+    exists. All folders end in a separator.
     """
 
     freshness: Freshness
     remover: OutputRemover
     folders: tuple[str, ...]
     spared: tuple[str, ...]
-    is_superseded: Callable[[str, str], bool]
+    files: RunFiles
     stopped: Callable[[], bool]
 
     def results(self, remove: bool) -> Iterator[Result]:
@@ -120,7 +126,7 @@ class Pruning:
         Without `remove`, nothing is removed.
         """
         ledger, gone = self.freshness.ledger, list[Entry]()
-        rest = _Superseded(self.is_superseded, self.freshness)
+        rest = _Superseded(self.files, self.freshness)
         for entry in ledger.outputs():
             if self.stopped():
                 break
@@ -159,35 +165,47 @@ class Pruning:
 class _Superseded:
     """The outputs that another one replaces: under another name, or none if it is excluded now."""
 
-    is_superseded: Callable[[str, str], bool]
+    files: RunFiles
     freshness: Freshness
-    _failed: "array[int] | None" = None
+    _replaced: "array[int] | None" = None
+    """Hashes of the photos that have an output by the names of this run, in order."""
     _sizes: set[tuple[int, int]] | None = None
 
     def contains(self, source: str, entry: Entry) -> bool:
         """Return whether an output of a photo is superseded.
 
-        An output of another size is not: it may be that of another job. Nor is that of a photo that
-        failed in this run.
+        An output of another size is not: it may be that of another job. Nor is that of a photo
+        whose other output was not made, because the photo failed or was not tried.
         """
-        row, freshness = entry.row, self.freshness
-        output = f"{freshness.output}/{entry.folder}{decode_name(row.name)}"
-        if not self.is_superseded(source, real_path(output)):
+        row, files = entry.row, self.files
+        is_source = files.is_source(source)
+        if not (is_source or files.is_excluded(source)) or files.is_output(self._path(entry)):
             return False
-        if self._failed is None:
-            self._failed = array("q", sorted(self._failed_sources()))
-            self._sizes = _sizes(freshness.ledger.specs)
+        if self._replaced is None:
+            self._replaced = array("q", sorted(self._replaced_sources()))
+            self._sizes = _sizes(self.freshness.ledger.specs)
         if self._sizes is not None and (row.width, row.height) not in self._sizes:
             return False
-        key = hash(source)
-        place = bisect_left(self._failed, key)
-        return not (place < len(self._failed) and self._failed[place] == key)
+        # A dry run has made nothing, and shows what a run without failures removes.
+        if not is_source or self.freshness.ledger.read_only:
+            return True
+        return _contains(self._replaced, hash(source))
 
-    def _failed_sources(self) -> Iterator[int]:
-        ledger = self.freshness.ledger
-        for entry in ledger.entries(Status.FAILED):
-            if entry.row.run == ledger.run:
+    def _replaced_sources(self) -> Iterator[int]:
+        for entry in self.freshness.ledger.entries(Status.CONVERTED):
+            path = self._path(entry)
+            if self.files.is_output(path) and self.freshness.stamps.output(path) is not None:
                 yield hash(decode_name(entry.row.source))
+
+    def _path(self, entry: Entry) -> str:
+        output = f"{self.freshness.output}/{entry.folder}{decode_name(entry.row.name)}"
+        return real_path(output)
+
+
+def _contains(hashes: "array[int]", number: int) -> bool:
+    """Return whether a hash is among sorted ones."""
+    place = bisect_left(hashes, number)
+    return place < len(hashes) and hashes[place] == number
 
 
 def _sizes(specs: list[Spec]) -> set[tuple[int, int]] | None:

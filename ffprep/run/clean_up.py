@@ -115,19 +115,14 @@ class CleanUp:
         self, spared: tuple[str, ...], stopped: Callable[[], bool], remove: bool
     ) -> Iterator[Result]:
         """Prune outputs that the run does not make, except those of photos in `spared` folders."""
-        from ffprep.ledger.prune import OutputRemover, Pruning
+        from ffprep.ledger.prune import OutputRemover, Pruning, RunFiles
 
         freshness, planned = self.freshness, self.plan.paths()
-
-        def is_superseded(source: str, output: str) -> bool:
-            if planned.is_output(output):
-                return False
-            return planned.is_source(source) or self._is_excluded(source)
-
+        files = RunFiles(planned.is_source, self._is_excluded, planned.is_output)
         remover = OutputRemover(
-            freshness.output, freshness.ledger, freshness.rerun.checksum, planned.is_source
+            freshness.output, freshness.ledger, freshness.rerun.checksum, files.is_source
         )
-        pruning = Pruning(freshness, remover, self.folders, spared, is_superseded, stopped)
+        pruning = Pruning(freshness, remover, self.folders, spared, files, stopped)
         return pruning.results(remove)
 
 

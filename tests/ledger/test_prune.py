@@ -246,6 +246,18 @@ def test_an_output_stays_if_the_photo_fails_under_its_new_name(convert, photos: 
     assert opened(photos.parent / "out/a.jpg").size == (32, 18)
 
 
+def test_an_output_stays_if_no_other_one_exists(convert, photos: Path) -> None:
+    """Photos that --retry-failed does not try have no output under the new name."""
+    (photos / "a.jpg").write_bytes(b"damaged")
+    convert()
+    convert("--names", "{stem}-x")
+    out = photos.parent / "out"
+    (out / "b-x.jpg").unlink()
+    ran = convert("--names", "{stem}-x", "--retry-failed", "--prune")
+    assert (ran.code, ran.summary["pruned"], ran.summary["failed"]) == (1, 4, 1)
+    assert "b.jpg" in files(out)
+
+
 def test_outputs_of_excluded_photos_are_pruned(convert, photos: Path) -> None:
     convert()
     ran = convert("--exclude", "nas/", "--exclude", "e.jpg", "--prune")

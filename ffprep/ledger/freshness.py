@@ -175,6 +175,8 @@ class Freshness:
 
     def record_early_failure(self, result: Result) -> None:
         """Record a failure without a PendingJob: a collision, or a folder that cannot be read."""
+        if self.ledger.read_only:
+            return
         entry = early_failure_entry(result, self.output, self.ledger.run)
         name, source = entry.row.name, entry.row.source
         rows = self.ledger.rows(entry.folder, [name]) if name else {}

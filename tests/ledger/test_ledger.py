@@ -470,6 +470,10 @@ def test_a_dry_run_shows_what_is_not_fresh_and_writes_nothing(
     ran = ffprep(*command, "--dry-run")
     assert (ran.code, ran.out.count(b"\n"), b"a.png" in ran.out) == (0, 1, True)
     assert ffprep("status", out).code == 0
+    # A collision is not recorded either.
+    shutil.copy(photos / "a.png", photos / "a.jpg")
+    ran = ffprep(*command, photos / "a.jpg", "--dry-run")
+    assert (ran.code, ran.err.count("collision")) == (1, 2)
     assert {p: (p.stat().st_ino, p.stat().st_mtime_ns) for p in out.rglob("*")} == before
 
 

@@ -143,6 +143,12 @@ class RecordedOutputs:
         if new:
             self._write(new)
 
+    def has(self, output: str) -> bool:
+        """Return whether earlier runs made an output, relative to the folder. Raise as above."""
+        rows, path = self._read(), hash(_joined(self._real, output))
+        sizes = [size for _, size in rows.find(path)]
+        return max(sizes) != _NOT_MADE if sizes else self._is_listed(path)
+
     def discard(self, output: str) -> None:
         """Take an output from the lists at the end of the run: it was removed, or not made."""
         self._discarded.add(hash(_joined(self._real, output)))

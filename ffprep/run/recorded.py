@@ -2,11 +2,12 @@
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ffprep.core.job import Result, Status
 from ffprep.core.location import Location
-from ffprep.errors import UsageError
+from ffprep.errors import Kind, PhotoError, UsageError
+from ffprep.ledger.freshness import Triage
 from ffprep.ledger.numbers import RecordedNumbers
 from ffprep.ledger.outputs import RecordedOutputs
 from ffprep.ledger.rows import relative_folder
@@ -14,7 +15,8 @@ from ffprep.library.plan import Plan
 from ffprep.library.selection import SizeOf
 from ffprep.library.walk import is_folder
 from ffprep.run.convert_options import ConvertOptions
-from ffprep.system.files import LEDGER
+from ffprep.storage.stamps import StampReader
+from ffprep.system.files import FOLDER, LEDGER
 
 
 @dataclass(slots=True)
@@ -23,13 +25,15 @@ class Recorded:
 
     outputs: RecordedOutputs
     has_ledger: bool
+    adopts: bool = False
+    _stamps: StampReader = field(default_factory=StampReader)
 
     @classmethod
     def of(cls, options: ConvertOptions) -> "Recorded":
         """Return the record for a run."""
         request = options.request
         outputs = RecordedOutputs(request.output, _ledgers(options), request.shard)
-        return cls(outputs, options.rerun.ledger is not None)
+        return cls(outputs, options.rerun.ledger is not None, options.rerun.adopt)
 
     def without(self, folder: str, names: list[str], size_of: SizeOf | None = None) -> list[str]:
         """As MadeFiles'."""
@@ -45,6 +49,24 @@ class Recorded:
                 f"{request.output} is also a SOURCE, and outputs would have the names of photos "
                 "there; choose another OUT, or other names, such as --names 'ready_{stem}'"
             )
+
+    def keep_others(self, triage: Triage) -> list[Result]:
+        """Take the jobs that would replace a file that ffprep did not make from the pending ones.
+
+        Such a file may be a photo that is not selected. Return the failures, which are added to
+        those of `triage`. With --adopt, it counts as made by ffprep.
+        """
+        if self.adopts:
+            return []
+        jobs = [pending.job for pending in triage.pending if self._is_others(pending.job.output)]
+        refused = {id(job) for job in jobs}
+        triage.pending = [each for each in triage.pending if id(each.job) not in refused]
+        failures = [Result.failed(j.source, j.output, _not_made(j.output)) for j in jobs]
+        triage.failed += failures
+        return failures
+
+    def _is_others(self, output: Location) -> bool:
+        return not self.outputs.has(self._below(output)) and bool(self._stamps.output(output))
 
     def list_new(self, outputs: Iterable[Location]) -> None:
         """Record outputs before they are made. Raise EnvironmentFault."""
@@ -62,6 +84,14 @@ class Recorded:
 
     def _below(self, output: Location) -> str:
         return relative_folder(self.outputs.output, os.fspath(output))
+
+
+def _not_made(output: Location) -> PhotoError:
+    return PhotoError(
+        Kind.COLLISION,
+        f"{output} exists, and {FOLDER} does not have it as an output; move it, choose other names "
+        "with --names, or use --adopt if ffprep made it",
+    )
 
 
 def numbering_of(options: ConvertOptions) -> RecordedNumbers:

@@ -219,6 +219,8 @@ class Run:
                 yield Triage(failed=[item])
                 continue
             triage = self._classify(item)
+            if self.recorded and triage.pending:
+                self._keep_others(self.recorded, triage)
             folders = {os.path.dirname(pending.job.output) for pending in triage.pending}
             if folders and not self._is_dry:
                 if self.recorded:
@@ -231,6 +233,11 @@ class Run:
                     sweep_folder(folder)
                 swept = folders
             yield triage
+
+    def _keep_others(self, recorded: "Recorded", triage: Triage) -> None:
+        for failed in recorded.keep_others(triage):
+            if self.freshness:
+                self.freshness.record_early_failure(failed)
 
     def _classify(self, batch: Batch) -> Triage:
         if self.freshness:

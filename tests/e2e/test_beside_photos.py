@@ -216,3 +216,27 @@ def test_lists_of_outputs_are_not_taken_from_other_folders(ffprep, photos: Path)
     ran = ffprep("convert", photos, "-o", photos, *BESIDE)
     assert (ran.code, "is a link" in ran.err) == (3, True)
     assert [path.name for path in other.iterdir()] == ["1a-1-0-1"]
+
+
+def test_a_file_that_is_not_selected_is_not_replaced(ffprep, photos: Path) -> None:
+    """As IMG_1.jpg beside IMG_1.heic, where only the latter is to be converted."""
+    ramp(70, 40).save(photos / "b.jpg")  # beside b.png
+    mine = {path: path.read_bytes() for path in photos.rglob("*.jpg")}
+    png = ("convert", photos, "-o", photos, *FRAME, "--include", "*.png", "--json")
+    for options in ([], ["--force", "--ledger", "none"]):
+        ran = ffprep(*png, *options)
+        assert (ran.code, ran.kinds()) == (1, {"b.png": "collision"})
+    ran = ffprep(*png, "--dry-run")
+    assert (ran.code, "b.jpg exists" in ran.err) == (1, True)
+    named = ("convert", photos / "b.png", "-o", photos, *FRAME, "--json")
+    assert ffprep(*named).kinds() == {"b.png": "collision"}
+    assert {path: path.read_bytes() for path in photos.rglob("*.jpg")} == mine
+    # An output is replaced. Without its record, it is not until it is adopted.
+    (photos / "b.jpg").unlink()
+    beside = ("convert", photos, "-o", photos, *BESIDE, "--exclude", "sora_ready_*", "--json")
+    for options in ([], ["--force"]):
+        assert counts(ffprep(*beside, *options)) == (0, 3, 0, 0)
+    shutil.rmtree(photos / ".ffprep")
+    assert counts(ffprep(*beside)) == (1, 0, 0, 3)
+    assert counts(ffprep(*beside, "--adopt")) == (0, 0, 3, 0)
+    assert counts(ffprep(*beside)) == (0, 0, 3, 0)

@@ -1,4 +1,4 @@
-"""Answers of a server: JSON of bounded depth, and clips, which go to a file."""
+"""Answers of a server: JSON of bounded depth and encodable text, and clips, which go to a file."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -43,7 +43,10 @@ def read_object(content: bytes) -> Mapping[str, Any]:
 
 
 def read_json(content: bytes) -> Any:
-    """Return the value of a JSON text. Raises ValueError, and ApiError if it is nested too deep."""
+    """Return the value of a JSON text, whose strings UTF-8 can encode: "?" is for lone surrogates.
+
+    Raises ValueError, and ApiError if it is nested too deep.
+    """
     try:
         value = json.loads(content)
         level = [value]
@@ -53,7 +56,7 @@ def read_json(content: bytes) -> Any:
         level = [None]
     if level:
         raise ApiError("an answer that is nested too deep", status=200)
-    return value
+    return json.loads(json.dumps(value, ensure_ascii=False).encode(errors="replace"))
 
 
 def _parts(value: Any) -> Iterable[Any]:

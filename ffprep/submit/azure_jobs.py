@@ -12,7 +12,8 @@ from ffprep.core.geometry import Bounds
 from ffprep.submit import openai_client as sdk
 from ffprep.submit.answers import read_object, receiving
 from ffprep.submit.credentials import REDACTED, Credentials
-from ffprep.submit.openai_videos import read_job_id, read_status
+from ffprep.submit.errors import ApiError, FailureKind, JobError
+from ffprep.submit.openai_videos import read_id, read_status
 from ffprep.submit.protocol import MULTIPART, ClipRequest, HttpRequest, JobState, RemoteJob, Upload
 
 _VERSION = "preview"
@@ -86,7 +87,7 @@ class AzureJobs:
                 files=[(request.file_field, (upload.name, upload.data, upload.mime))],
                 options=options,
             )
-        return read_job_id(read_object(response.content))
+        return read_id(read_object(response.content), "job")
 
     def retrieve(self, job_id: str, timeout: float) -> RemoteJob:
         """Return the state of a job."""
@@ -108,7 +109,9 @@ class AzureJobs:
         )
 
     def download(self, job: RemoteJob, file: BinaryIO, timeout: float) -> None:
-        """Write the first clip of a job into `file`."""
+        """Write the first clip of a job into `file`. Raises JobError if it has none."""
+        if not job.clip_id:
+            raise JobError(FailureKind.CLIP, f"job {job.id} is done, but the server names no clip")
         path = f"/video/generations/{quote(job.clip_id, safe='')}/content/video"
         options = {"timeout": sdk.request_timeout(timeout), "headers": {"Accept": "*/*"}}
         with sdk.api_errors(), receiving(file):
@@ -116,6 +119,9 @@ class AzureJobs:
 
 
 def _first_clip(clips: object) -> str:
-    """Return the id of the first clip; "" if the answer names none."""
+    """Return the id of the first clip; "" if the answer has none that a path can contain."""
     first = clips[0] if isinstance(clips, list) and clips else None
-    return str(first.get("id") or "") if isinstance(first, dict) else ""
+    try:
+        return read_id(first, "clip") if isinstance(first, dict) else ""
+    except ApiError:
+        return ""

@@ -6,6 +6,7 @@ An answer is read whole before the SDK sees it, without the headers that would m
 it in another way. A clip goes to the file of `answers.receiving`, piece by piece.
 """
 
+import json
 import re
 import time
 from collections.abc import Iterator
@@ -101,12 +102,11 @@ def _error_body(response: Any, deadline: float) -> bytes:
             if len(content) >= _LONGEST_ERROR or time.monotonic() > deadline:
                 break
     try:
-        read_json(content)
+        return json.dumps(read_json(content)).encode()
     except ApiError:
         return b""
     except ValueError:
-        pass
-    return content[:_LONGEST_ERROR]
+        return content[:_LONGEST_ERROR]
 
 
 def _body(response: Any, longest: int, deadline: float) -> Iterator[bytes]:

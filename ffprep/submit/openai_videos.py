@@ -59,7 +59,7 @@ class OpenAiVideos:
                 extra_body=fields,
                 timeout=sdk.request_timeout(timeout),
             )
-        return read_job_id(read_object(response.content))
+        return read_id(read_object(response.content), "job")
 
     def retrieve(self, job_id: str, timeout: float) -> RemoteJob:
         """Return the state of a job."""
@@ -87,13 +87,15 @@ class OpenAiVideos:
             self._client.videos.download_content(job.clip_id, timeout=sdk.request_timeout(timeout))
 
 
-def read_job_id(answer: Mapping[str, Any]) -> str:
-    """Return a job's id, which may be a number. Raises ApiError if the answer has none."""
+def read_id(answer: Mapping[str, Any], what: str) -> str:
+    """Return the id of a job or clip, which may be a number. Raises ApiError if there is none."""
     value = answer.get("id")
     is_number = isinstance(value, int) and not isinstance(value, bool)
-    text = _require_text(str(value) if is_number else value, answer, "no job id")
+    text = _require_text(str(value) if is_number else value, answer, f"no {what} id")
     if len(text) > _LONGEST_ID or not text.isprintable():
-        raise ApiError("a job id that is too long or has control characters", status=200)
+        raise ApiError(f"a {what} id that is too long or has control characters", status=200)
+    if text in (".", ".."):
+        raise ApiError(f"a {what} id that is a path", status=200)
     return text
 
 

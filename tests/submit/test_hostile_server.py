@@ -14,7 +14,7 @@ import pytest
 from ffprep.submit.azure_jobs import AzureJobs
 from ffprep.submit.credentials import Credentials
 from ffprep.submit.errors import ApiError, JobError
-from ffprep.submit.openai_videos import OpenAiVideos
+from ffprep.submit.openai_videos import OpenAiVideos, read_id
 from ffprep.submit.protocol import JobState, RemoteJob
 from tests.support.standin import KEY, Fault, Standin
 from tests.support.submitting import QUICK, clip_size
@@ -169,9 +169,25 @@ def test_a_clip_has_a_bounded_size_and_a_deadline(
         server.shutdown()
 
 
-@pytest.mark.parametrize("id", ["v" * 501, "v\n--evil", "\x1b[2J"])
-def test_a_job_id_is_short_and_printable(standin: Standin, id: str) -> None:
-    from ffprep.submit.openai_videos import read_job_id
+@pytest.mark.parametrize("id", ["v" * 501, "v\n--evil", "\x1b[2J", ".."])
+def test_ids_are_short_and_printable(standin: Standin, id: str) -> None:
+    api = AzureJobs(Credentials("azure-v1", standin.azure_url, KEY))
+    with pytest.raises(ApiError, match=r"a job id that is (too long or has control|a path)"):
+        read_id({"id": id}, "job")
+    for clips in ([{"id": id}], [], [{"id": None}], "x"):
+        answer = {"status": "succeeded", "generations": clips}
+        standin.meets("retrieve", Fault(200, json.dumps(answer).encode()))
+        with pytest.raises(JobError, match="job v is done, but the server names no clip"):
+            api.download(api.retrieve("v", 10), BytesIO(), 10)
+    api._client.close()
 
-    with pytest.raises(ApiError, match="a job id that is too long or has control characters"):
-        read_job_id(json.loads(json.dumps({"id": id})))
+
+def test_words_that_are_no_unicode_cost_one_photo(ffprep, standin: Standin, photo: Path) -> None:
+    words = b'{"code": "\\udc00", "message": "a \\ud800 b"}'
+    standin.meets("retrieve", Fault(200, b'{"status": "failed", "error": ' + words + b"}"))
+    standin.meets("retrieve", *[Fault(404, b'{"error": ' + words + b"}")] * 6)
+    where = ("-o", photo.parent / "c.mp4", "--base-url", standin.url, *QUICK)
+    ran = ffprep("submit", photo, "--prompt", "w", "--size", "1280x720", *where)
+    assert (ran.code, "failed (?: a ? b)" in ran.err) == (1, True), ran.err
+    ran = ffprep("submit", "--resume", "video_0001", *where)
+    assert (ran.code, "(404: a ? b)" in ran.err) == (1, True), ran.err

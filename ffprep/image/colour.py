@@ -96,7 +96,7 @@ def _kept(
     try:
         made = Profile.of(icc_tags.rewritten(profile.data))
         fits = len(made.data) <= icc_tags.MOST_BYTES and _difference(profile, made) <= _SRGB_WITHIN
-    except (icc_tags.Unreadable, BrokenProfile):
+    except (icc_tags.UnreadableProfile, BrokenProfile):
         fits = False
     if fits:
         return replace(plain, output_profile=made), None

@@ -30,12 +30,12 @@ _PARAMETERS = (1, 3, 4, 5, 7)
 _PADDING = {b"para": (10, 12), b"mft1": (11, 12), b"mft2": (11, 12)}
 
 
-class Unreadable(Exception):
+class UnreadableProfile(Exception):
     """A profile, or a tag that is needed, that is not as the standard says."""
 
 
 def rewritten(profile: bytes) -> bytes:
-    """Return a profile for the same colours. Raises Unreadable."""
+    """Return a profile for the same colours. Raises UnreadableProfile."""
     try:
         profile = profile[: struct.unpack_from(">I", profile)[0]]
         header, tags = _header(profile), _tags(profile)
@@ -47,7 +47,7 @@ def rewritten(profile: bytes) -> bytes:
             return profile
         return assembled(header, made)
     except (KeyError, IndexError, ValueError, OverflowError, struct.error):
-        raise Unreadable from None
+        raise UnreadableProfile from None
 
 
 def _is_packed(profile: bytes, header: bytes) -> bool:
@@ -74,7 +74,7 @@ def _is_packed(profile: bytes, header: bytes) -> bool:
 def _header(profile: bytes) -> bytes:
     """Return a header without identifier, and without what vendors and the future may use (7.2)."""
     if len(profile) < 132 or profile[36:40] != b"acsp":
-        raise Unreadable
+        raise UnreadableProfile
     flags, attributes = struct.unpack_from(">IxxxxxxxxQ", profile, 44)
     made = profile[:44] + struct.pack(">I", flags & 3) + profile[48:56]
     made += struct.pack(">Q", attributes & 15) + bytes(2) + profile[66:84]
@@ -93,14 +93,14 @@ def _tags(profile: bytes) -> dict[bytes, bytes]:
 
 
 def _element(data: bytes, kinds: tuple[bytes, ...]) -> bytes:
-    """Return the numbers of an element. Raises Unreadable for a type that its tag cannot have."""
+    """Return the numbers of an element. Raises UnreadableProfile for a type its tag cannot have."""
     if data[:4] not in kinds:
-        raise Unreadable
+        raise UnreadableProfile
     if data[:4] not in _LENGTHS:
         return _stages(data)
     length = _LENGTHS[data[:4]](data)
     if length > len(data):
-        raise Unreadable
+        raise UnreadableProfile
     return _without_padding(data[:length])
 
 
@@ -111,7 +111,9 @@ def _without_padding(data: bytes) -> bytes:
 
 
 def _chromaticities_length(data: bytes) -> int:
-    return 12 + 8 * int(struct.unpack_from(">H", data, 8)[0])
+    if struct.unpack_from(">H", data, 8) != (3,):  # an RGB profile has three phosphors
+        raise UnreadableProfile
+    return 36
 
 
 def _curve_length(data: bytes) -> int:
@@ -120,7 +122,7 @@ def _curve_length(data: bytes) -> int:
         return 12 + 2 * int(struct.unpack_from(">I", data, 8)[0])
     if data[:4] == b"para":
         return 12 + 4 * _PARAMETERS[struct.unpack_from(">H", data, 8)[0]]
-    raise Unreadable
+    raise UnreadableProfile
 
 
 def _lut8_length(data: bytes) -> int:
@@ -150,7 +152,7 @@ def _stages(data: bytes) -> bytes:
     """Return a lutAToBType or lutBToAType with its stages one behind the other (10.12, 10.13)."""
     inputs, outputs = data[8], data[9]
     if not (0 < inputs <= 15 and 0 < outputs <= 15):
-        raise Unreadable
+        raise UnreadableProfile
     to_pcs = data[:4] == b"mAB "
     channels = {"b": outputs if to_pcs else inputs, "m": 3, "a": inputs if to_pcs else outputs}
     b, matrix, m, table, a = struct.unpack_from(">5I", data, 12)
@@ -162,7 +164,7 @@ def _stages(data: bytes) -> bytes:
         _curves(data, a, channels["a"]),
     ]
     if matrix and len(parts[1]) < 48:
-        raise Unreadable
+        raise UnreadableProfile
     places, made = list[int](), b""
     for part in parts:
         places.append(32 + len(made) if part else 0)
@@ -177,7 +179,7 @@ def _curves(data: bytes, start: int, count: int) -> bytes:
         length = _curve_length(data[start : start + 12])
         curve = data[start : start + length]
         if len(curve) < length:
-            raise Unreadable
+            raise UnreadableProfile
         made += _without_padding(curve) + bytes(-length % 4)
         start += length + -length % 4
     return made
@@ -191,7 +193,7 @@ def _table(data: bytes, start: int, inputs: int, outputs: int) -> bytes:
     length = 20 + values * width
     table = data[start : start + length]
     if width not in (1, 2) or len(table) < length:
-        raise Unreadable
+        raise UnreadableProfile
     return table[:inputs] + bytes(16 - inputs) + bytes((width, 0, 0, 0)) + table[20:]
 
 

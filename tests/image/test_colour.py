@@ -21,7 +21,8 @@ from ffprep.core.geometry import Size
 from ffprep.core.job import LocalJob
 from ffprep.core.policy import Policy
 from ffprep.core.spec import Color, Spec
-from ffprep.image import colour
+from ffprep.image import colour, icc_tags
+from ffprep.image.icc import assembled
 from tests.support import icc_profiles as icc
 from tests.support.command_line import Ran
 from tests.support.photos import PHOTOS, needs_photos
@@ -235,6 +236,16 @@ def test_a_kept_profile_has_no_private_parts(tmp_path: Path) -> None:
         assert off(managed(image, kept), managed(image, full)) == 0
         named = ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(BytesIO(kept)))
         assert named.strip() == "a test"
+
+
+def test_phosphors_of_a_profile_carry_no_text(tmp_path: Path) -> None:
+    for count, text in ((3, b""), (8000, SERIAL)):
+        chromaticities = struct.pack(">4s4xHH", b"chrm", count, 0) + text.ljust(8 * count, b"\0")
+        tags = icc_tags._tags(P3) | {b"chrm": chromaticities}
+        source = saved(tmp_path / f"{count}.jpg", photo(200, 160), assembled(P3[:128], tags))
+        (result,) = converted(source, colour="keep")
+        kept = opened(result.output).info.get("icc_profile", b"")
+        assert (b"chrm" in kept, SERIAL in kept) == (not text, False)
 
 
 def test_a_profile_that_is_too_long_is_not_kept(tmp_path: Path) -> None:

@@ -57,6 +57,7 @@ def _copied(job: LocalJob) -> Iterator[LocalJob]:
 
 def _copy(job: LocalJob, stamp: FileStamp, copy: Path) -> bool:
     """Copy a source with its times; return whether there was room. Raises PhotoError, OSError."""
+    accessed = os.stat(job.source).st_atime_ns
     written = 0
     with copy.open("xb", buffering=0) as file:
 
@@ -66,5 +67,5 @@ def _copy(job: LocalJob, stamp: FileStamp, copy: Path) -> bool:
                 written += file.write(piece)
 
         read_whole(job.source, stamp, False, job.place, write)
-    os.utime(copy, ns=(stamp.modified, stamp.modified))
+    os.utime(copy, ns=(accessed, stamp.modified))
     return written == stamp.bytes

@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING
 
 from ffprep.config import modes
 from ffprep.conversion.drawn_picture import cause
+from ffprep.conversion.ffmpeg_binary import opens_held_files
 from ffprep.conversion.second_attempt import second_attempt
 from ffprep.core.job import LocalJob, Result
 from ffprep.errors import EnvironmentFault, Killed, Kind, LimitReached, PhotoError
 from ffprep.image.pillow import may_lack_memory
-from ffprep.system.files import read_error
+from ffprep.system.files import hold_nothing, read_error
 from ffprep.system.installation import installation_fault
 from ffprep.system.limits import memory_limit
 
@@ -20,11 +21,16 @@ if TYPE_CHECKING:
 def failed(steps: "Transcoder", job: LocalJob, error: Exception, started: float) -> Result:
     """Return the Result of a job whose first attempt raised `error`.
 
-    If the photo may be damaged, a second attempt decides. Raises EnvironmentFault.
+    If the photo may be damaged, a second attempt decides. An ffmpeg that cannot open what this
+    process holds open makes one with the names of the files. Raises EnvironmentFault.
     """
-    if isinstance(error, PhotoError) and error.is_doubtful and not steps.processes.stopped:
+    if isinstance(error, PhotoError) and not steps.processes.stopped:
         try:
-            return second_attempt(steps, job, error, started)
+            if error.is_doubtful:
+                return second_attempt(steps, job, error, started)
+            if error.kind is Kind.IO and _needs_names(steps):
+                hold_nothing()
+                return steps.attempt(steps.probe(job), started)
         except Exception as second:
             error = second
     if isinstance(error, EnvironmentFault):
@@ -32,6 +38,11 @@ def failed(steps: "Transcoder", job: LocalJob, error: Exception, started: float)
     if not isinstance(error, PhotoError):
         error = _unexpected(error)
     return Result.failed(job.source, job.output, error, time.perf_counter() - started)
+
+
+def _needs_names(steps: "Transcoder") -> bool:
+    """Return whether the user's own ffmpeg, in a container perhaps, cannot open held files."""
+    return not steps.binary.embedded and not opens_held_files(steps.binary.path)
 
 
 def whose_fault(steps: "Transcoder", photo: "Photo", error: PhotoError) -> PhotoError:

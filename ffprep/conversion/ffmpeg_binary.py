@@ -3,10 +3,14 @@
 import importlib.util
 import os
 import re
+import tempfile
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 from ffprep.errors import EnvironmentFault, reason
+from ffprep.system.files import held_path
 from ffprep.system.processes import answer
 
 OLDEST = (9, 0)
@@ -82,6 +86,22 @@ def _inspected(path: str) -> Binary:
             "sets what it needs"
         )
     return _required(path, match[1])
+
+
+@cache
+def opens_held_files(path: str) -> bool:
+    """Return whether an ffmpeg opens what this process holds open; a container has its own /proc.
+
+    True if that cannot be tried.
+    """
+    content, name = "held", Path()
+    with suppress(OSError), tempfile.TemporaryFile() as file:
+        file.write(content.encode())
+        file.flush()
+        held = held_path(file.fileno(), name)
+        copy = ["-f", "data", "-i", f"file:{held}", "-map", "0", "-c", "copy", "-f", "data", "-"]
+        return held is name or content in answer([path, "-v", "quiet", *copy], seconds=30)
+    return True
 
 
 def _required(path: str, version: str) -> Binary:

@@ -45,11 +45,6 @@ from ffprep.core.image_info import ImageInfo
 from ffprep.core.mode import Step
 from ffprep.core.spec import Spec
 
-try:
-    ffmpeg.input("a").filter("b", c=1).output("d").compile(cmd=[])
-except Exception:
-    raise ImportError("another package has the module ffmpeg", name="ffmpeg") from None
-
 _LARGEST_FACTOR = 6000
 
 _MIXING = frozenset(

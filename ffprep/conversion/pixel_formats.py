@@ -10,6 +10,11 @@ from ffprep.core.geometry import HALF_UP, Bounds
 from ffprep.core.image_info import Cicp, ImageInfo
 from ffprep.core.spec import Color, Spec
 
+try:
+    ffmpeg.input("a").filter("b", c=1).output("d").compile(cmd=[])
+except Exception:
+    raise ImportError("another package has the module ffmpeg", name="ffmpeg") from None
+
 Stream = Any
 """A stream of ffmpeg-python, which has no types of its own."""
 

@@ -129,11 +129,24 @@ def most_held() -> int:
     The command `ffprep` raises its limit of open files, as far as the system allows; a program that
     imports ffprep may use select(2), which knows few files.
     """
+    if _unseen.is_set():
+        return 0
     soft = _open_files()
     threads = max(2 * (os.cpu_count() or 1), threading.active_count())
     if 0 < soft < max(_FEW, 16 * threads):
         return 0
     return max(1, (soft - 64) // (4 * threads)) if soft > 0 else _ENOUGH
+
+
+def hold_nothing() -> None:
+    """Give children the names of files from now on: an ffmpeg in a container sees no other /proc.
+
+    `most_held` is 0 then.
+    """
+    _unseen.set()
+
+
+_unseen = threading.Event()
 
 
 @cache

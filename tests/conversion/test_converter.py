@@ -2,6 +2,8 @@
 
 import os
 import stat
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,7 @@ from ffprep.core.policy import Policy
 from ffprep.core.spec import Spec
 from ffprep.errors import EnvironmentFault, Kind
 from ffprep.image.icc import profile_of
+from ffprep.system import files
 from tests.support.ffmpegs import INPUTS, fake_ffmpeg
 from tests.support.photos import PHOTOS, needs_photos
 from tests.support.pictures import opened, psnr, ramp
@@ -248,6 +251,33 @@ def test_outputs_have_the_permissions_of_the_umask_and_times_if_asked(tmp_path: 
     found = (tmp_path / "out/o").stat()
     assert stat.S_IMODE(found.st_mode) == 0o640
     assert found.st_mtime_ns == 10**18 + 7
+
+
+def test_a_second_attempt_keeps_the_times_of_the_photo_too(tmp_path: Path) -> None:
+    source = tmp_path / "in.jpg"
+    detail().save(source)
+    source.write_bytes(source.read_bytes()[: source.stat().st_size // 2])
+    accessed = time.time_ns() + 3600 * 10**9  # later than any other time, so it stays
+    os.utime(source, ns=(accessed, 10**18 + 7))
+    result = one(source, policy=Policy(keep_damaged=True, preserve_times=True))
+    assert [caveat.kind for caveat in result.caveats] == [Kind.DAMAGED]
+    found = (tmp_path / "out/o").stat()
+    assert found.st_mtime_ns == 10**18 + 7
+    assert found.st_atime_ns == accessed
+
+
+def test_an_ffmpeg_with_another_proc_gets_the_names_of_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "_unseen", threading.Event())
+    for name in ("a.jpg", "b.jpg", "c.png"):
+        detail().save(tmp_path / name)
+    names = ("a.jpg", "b.jpg", "c.png")
+    jobs = [LocalJob(tmp_path / name, tmp_path / "out" / name, SPEC) for name in names]
+    binary = fake_ffmpeg(tmp_path, 'exec "$REAL" "${@//\\/proc\\///elsewhere/}"')
+    assert {kind(result) for result in convert(*jobs, binary=binary)} == {None}
+    assert {opened(job.output).size for job in jobs} == {(64, 48)}
+    assert left_over(tmp_path) == []
 
 
 def test_an_output_replaces_a_file_and_never_a_folder(tmp_path: Path) -> None:

@@ -99,8 +99,9 @@ def opens_held_files(path: str) -> bool:
         file.write(content.encode())
         file.flush()
         held = held_path(file.fileno(), name)
-        copy = ["-f", "data", "-i", f"file:{held}", "-map", "0", "-c", "copy", "-f", "data", "-"]
-        return held is name or content in answer([path, "-v", "quiet", *copy], seconds=30)
+        argv = [path, "-v", "quiet", "-y", "-f", "data", "-i", f"file:{held}"]
+        argv += ["-map", "0", "-c", "copy", "-f", "data", "/dev/stdout"]
+        return held is name or content in answer(argv, seconds=30)
     return True
 
 

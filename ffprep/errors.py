@@ -86,16 +86,16 @@ class PhotoError(FfprepError):
         self.kind = kind
 
     @property
-    def is_doubtful(self) -> bool:
+    def needs_second_attempt(self) -> bool:
         """Whether a sound photo on a failing disk may meet this error (`image.second_reading`)."""
         return self.kind in (Kind.DAMAGED, Kind.UNSUPPORTED)
 
 
-class Unreadable(PhotoError):
+class ReadError(PhotoError):
     """A file, or a part of it, could not be read."""
 
     @property
-    def is_doubtful(self) -> bool:
+    def needs_second_attempt(self) -> bool:
         """As PhotoError's: it may be readable again by now."""
         return True
 
@@ -104,7 +104,7 @@ class Killed(PhotoError):
     """The process of a photo was ended or stopped from outside: try again."""
 
     @property
-    def is_doubtful(self) -> bool:
+    def needs_second_attempt(self) -> bool:
         """As PhotoError's: the next process may come to its end."""
         return True
 
@@ -118,7 +118,7 @@ class LimitReached(Killed):
         self.limit = limit
 
     @property
-    def is_doubtful(self) -> bool:
+    def needs_second_attempt(self) -> bool:
         """As PhotoError's: the limit stays."""
         return False
 

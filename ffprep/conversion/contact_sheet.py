@@ -126,7 +126,7 @@ def _probed(photo: Path, using: Converter) -> ImageInfo:
     try:
         return probe()
     except PhotoError as error:
-        if not error.is_doubtful:
+        if not error.needs_second_attempt:
             raise
         return second_reading(photo, "", error, probe)
 

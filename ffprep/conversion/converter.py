@@ -152,12 +152,12 @@ class Converter:
             entries: list[_Entry] = []
             for photo in group:
                 try:
-                    held = stack.enter_context(photo.opened())
+                    opened = stack.enter_context(photo.opened())
                     temporary = stack.enter_context(temporary_beside(photo.job.output, folders))
                 except PhotoError:
                     singles.append(photo)
                 else:
-                    entries.append((held, temporary))
+                    entries.append((opened, temporary))
             try:
                 links = stack.enter_context(temporary_folder(held=True))
                 _link(links, entries)

@@ -26,7 +26,7 @@ def failed(steps: "Transcoder", job: LocalJob, error: Exception, started: float)
     """
     if isinstance(error, PhotoError) and not steps.processes.stopped:
         try:
-            if error.is_doubtful:
+            if error.needs_second_attempt:
                 return second_attempt(steps, job, error, started)
             if error.kind is Kind.IO and _needs_names(steps):
                 hold_nothing()

@@ -35,7 +35,7 @@ from ffprep.errors import EnvironmentFault, Killed, Kind, LimitReached, PhotoErr
 from ffprep.image.pillow import out_of_memory
 from ffprep.image.probe import verify
 from ffprep.image.sandbox import DecoderPool
-from ffprep.system.files import FileStamp, changed, held, read_whole
+from ffprep.system.files import FileStamp, changed, hold_open, read_whole
 from ffprep.system.own_folder import OwnFolders
 from ffprep.system.processes import Limits, Processes, Running
 from ffprep.system.tempfiles import (
@@ -58,18 +58,21 @@ _SHARE_IF_FED = 0.55
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """A probed LocalJob: what its source holds, in which version, and caveats known already."""
+    """A probed LocalJob: what its source holds, in which version, and caveats known already.
+
+    While it is converted, `open_path` leads to its open file.
+    """
 
     job: LocalJob
     picture: ImageInfo
     stamp: FileStamp
     caveats: tuple[Caveat, ...] = ()
-    held: Path | None = None
+    open_path: Path | None = None
 
     @property
     def source(self) -> Path:
-        """The path to read it from: through an open descriptor, while it is converted."""
-        return self.held or self.job.source
+        """The path to read it from."""
+        return self.open_path or self.job.source
 
     @contextmanager
     def opened(self) -> Iterator["Photo"]:
@@ -77,8 +80,8 @@ class Photo:
 
         Raises PhotoError as `require_unchanged` does.
         """
-        with held(self.job.source, self.job.place, self.stamp) as path:
-            yield replace(self, held=path)
+        with hold_open(self.job.source, self.job.place, self.stamp) as path:
+            yield replace(self, open_path=path)
 
     def require_unchanged(self) -> None:
         """Raise PhotoError if the source is another file by now, with other colours for example."""

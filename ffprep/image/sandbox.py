@@ -26,7 +26,7 @@ from ffprep.errors import (
     Killed,
     Kind,
     PhotoError,
-    Unreadable,
+    ReadError,
     reason,
 )
 from ffprep.image.probe import Extras, NeedsSandbox, probe
@@ -133,7 +133,7 @@ class Decoder:
             kind, message = error
             if kind is None:
                 raise EnvironmentFault(message)
-            raise (Unreadable if kind is Kind.IO else PhotoError)(kind, message)
+            raise (ReadError if kind is Kind.IO else PhotoError)(kind, message)
         return value
 
     def _late(self) -> PhotoError:

@@ -27,7 +27,7 @@ def second_reading(path: Path, place: str, first: PhotoError, attempt: Callable[
     try:
         return attempt()
     except PhotoError as second:
-        if not second.is_doubtful or second.kind is Kind.IO:
+        if not second.needs_second_attempt or second.kind is Kind.IO:
             raise
         if second.kind is not first.kind:
             raise _differ(f"it was {first.kind}, and then {second.kind}") from None

@@ -194,7 +194,7 @@ class Inspection:
     ) -> Finding:
         """Return the Finding of one picture; a second reading confirms that it is damaged."""
         finding = inspect_one(found, decoders)
-        if finding.error is None or found.error or not finding.error.is_doubtful:
+        if finding.error is None or found.error or not finding.error.needs_second_attempt:
             return finding
         from ffprep.image.second_reading import second_reading
 

@@ -13,7 +13,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from ffprep.errors import EnvironmentFault, Kind, LimitReached, PhotoError, Unreadable, reason
+from ffprep.errors import EnvironmentFault, Kind, LimitReached, PhotoError, ReadError, reason
 from ffprep.system.messages import is_command_line
 
 try:
@@ -178,7 +178,7 @@ def held_path(descriptor: int, path: Path) -> Path:
 
 
 @contextmanager
-def held(path: Path, place: str, seen: "FileStamp") -> Iterator[Path]:
+def hold_open(path: Path, place: str, seen: "FileStamp") -> Iterator[Path]:
     """Hold a file open; yield a path by which this process and its children read the same file.
 
     Where few files may be open, that is its own path.
@@ -222,7 +222,7 @@ def read_whole(
         _require_same(file, seen)
     if total < seen.bytes:
         problem = f"only {total} of its {seen.bytes} bytes can be read"
-        raise Unreadable(Kind.IO, f"{problem}; {_CHECK_DISK}")
+        raise ReadError(Kind.IO, f"{problem}; {_CHECK_DISK}")
     return digest.digest() if digest else None
 
 
@@ -311,7 +311,7 @@ def read_error(error: OSError) -> PhotoError:
     """Return a system error of reading as a PhotoError."""
     found = photo_error_from(error)
     if str(found) == reason(error):
-        return Unreadable(found.kind, f"cannot be read: {found}; {_CHECK_DISK}")
+        return ReadError(found.kind, f"cannot be read: {found}; {_CHECK_DISK}")
     return found
 
 

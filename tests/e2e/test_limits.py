@@ -89,7 +89,7 @@ def test_a_signal_is_the_photos_fault_only_if_a_program_sends_it_to_itself() -> 
     for number in (1, 2, 9, 15, 24, 25):
         outside = limits.ended_from_outside("ffmpeg", number, own)
         assert isinstance(outside, Killed)
-        assert (outside.kind, outside.is_doubtful) == (Kind.IO, True)
+        assert (outside.kind, outside.needs_second_attempt) == (Kind.IO, True)
         assert not isinstance(outside, LimitReached)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ffprep.errors import Kind, PhotoError, Unreadable
+from ffprep.errors import Kind, PhotoError, ReadError
 from ffprep.image.second_reading import second_reading
 
 DAMAGED = PhotoError(Kind.DAMAGED, "half")
@@ -18,7 +18,7 @@ DAMAGED = PhotoError(Kind.DAMAGED, "half")
         (PhotoError(Kind.UNSUPPORTED, "is not a picture"), Kind.IO),
         (PhotoError(Kind.UPSCALE, "small"), Kind.UPSCALE),
         (PhotoError(Kind.INTERNAL, "a bug"), Kind.INTERNAL),
-        (Unreadable(Kind.IO, "cannot be read"), Kind.IO),
+        (ReadError(Kind.IO, "cannot be read"), Kind.IO),
     ],
 )
 def test_the_second_failure_decides(tmp_path: Path, second: PhotoError, kind: Kind) -> None:

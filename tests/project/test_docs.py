@@ -131,8 +131,6 @@ def prose(page: Path) -> Iterator[tuple[int, str]]:
 def test_a_page_is_short_and_its_lines_fit_a_window(page: Path) -> None:
     words = sum(len(line.split()) for _, line in prose(page))
     assert words <= 2500
-    if page.stem in ("ledger", "cluster"):
-        return
     # A line of one long link or URL cannot be broken.
     long = [number for number, line in prose(page) if len(line) > 100 and len(line.split()) > 2]
     assert not long, f"lines of more than 100 columns: {long}"

@@ -134,6 +134,7 @@ class PendingJob:
     meanwhile; None if it could not be read. `good` says that the output is what this run wants,
     provided that it is as recorded; without a row, that no other photo owns the output. `known` is
     the row that may describe the output: the job's, or with --adopt that of a photo that is gone.
+    `refusal` says why the job is not to be done, unless its output turns out to be up to date.
     """
 
     job: Job
@@ -144,6 +145,7 @@ class PendingJob:
     row: Row | None
     good: bool = False
     known: Row | None = None
+    refusal: str = ""
 
     @classmethod
     def unknown(cls, job: Job) -> "PendingJob":

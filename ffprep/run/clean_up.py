@@ -5,13 +5,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from ffprep.core.job import Result
-from ffprep.core.location import location_of
+from ffprep.core.location import located, location_of
+from ffprep.core.policy import Retry
 from ffprep.errors import Kind, PhotoError
 from ffprep.ledger.freshness import Freshness
 from ffprep.ledger.rows import Entry, decode_name
 from ffprep.library.plan import Plan
+from ffprep.library.walk import is_folder
+from ffprep.run.convert_options import ConvertOptions
 from ffprep.storage.stamps import StampReader
-from ffprep.system.files import real_path
+from ffprep.system.files import real_folder, real_path
 
 _FEW = 1
 """So many photos of a folder may be deleted one by one; more are gone all at once."""
@@ -47,10 +50,35 @@ class CleanUp:
     `folders` are the SOURCEs that are folders, by their real paths, which end in a separator.
     """
 
+    options: ConvertOptions
     plan: Plan
     freshness: Freshness
     folders: tuple[str, ...]
     _stamps: StampReader = field(default_factory=StampReader)
+
+    @classmethod
+    def of(cls, options: ConvertOptions, plan: Plan, freshness: Freshness) -> "CleanUp":
+        """Return the clean-up of a run."""
+        folders = filter(is_folder, options.request.sources)
+        real = tuple(real_folder(os.fspath(located(folder))) for folder in folders)
+        return cls(options, plan, freshness, real)
+
+    def results(self, stopped: Callable[[], bool]) -> Iterator[Result]:
+        """Report emptied folders, prune outputs if asked to, and forget failures of gone photos."""
+        rerun, request = self.options.rerun, self.options.request
+        dry = self.options.reporting.dry_run
+        emptied = [] if rerun.prune_emptied else self.emptied()
+        for each in emptied:
+            yield each.result(rerun.prune)
+        if rerun.prune:
+            yield from self.pruned(tuple(each.path for each in emptied), stopped, not dry)
+        folders = tuple(each for each in self.folders if hash(each) in self.plan.occupied)
+        if rerun.retry is not Retry.ONLY and not dry and not stopped():
+            # A photo that was not selected was not met in this run, but it is not gone.
+            complete = request.selection.all
+            self.freshness.forget_failures(
+                folders if complete else (), request.sources if complete else ()
+            )
 
     def emptied(self) -> list[EmptiedFolder]:
         """Return the folders that lost all their photos: more than one, or all of a SOURCE.

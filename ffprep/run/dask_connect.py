@@ -13,9 +13,10 @@ from typing import Any
 from uuid import uuid4
 
 from ffprep.core.location import absolute, names_url
-from ffprep.core.policy import ClusterOptions, Policy
+from ffprep.core.policy import ClusterOptions
 from ffprep.errors import EnvironmentFault
 from ffprep.library.plan import Request
+from ffprep.run.convert_options import ConvertOptions
 from ffprep.run.dask_executor import STOP_SECONDS, Cluster, first_line, lost
 from ffprep.run.task import ChunkTask, ClusterTask, can_read
 from ffprep.storage.protocol import storage_of
@@ -30,17 +31,15 @@ _PAGE = "see docs/operations/cluster.md"
 
 @contextmanager
 def connect_cluster(
-    options: ClusterOptions,
-    request: Request,
-    policy: Policy,
-    ffmpeg: str | None,
-    stopped: Callable[[], bool],
-    warn: Callable[[str], None],
+    run_options: ConvertOptions, stopped: Callable[[], bool], warn: Callable[[str], None]
 ) -> Iterator[Cluster]:
-    """Connect to a cluster, and ask all its workers who they are.
+    """Connect to the cluster of a run, and ask all its workers who they are.
 
     Raises EnvironmentFault if the scheduler cannot be reached, or a worker cannot do the work.
     """
+    options, ffmpeg = run_options.workers.cluster, run_options.workers.ffmpeg
+    request, policy = run_options.request, run_options.policy
+    assert options
     with _client(options, warn) as client, _shared_file(request) as shared_file:
         if shared_file:  # the permissions of outputs: a worker may have another umask
             policy = replace(policy, mode=stat.S_IMODE(shared_file.stat().st_mode))

@@ -2,15 +2,14 @@
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ffprep.core.job import Result, Status
 from ffprep.core.location import Location
-from ffprep.errors import Kind, PhotoError, UsageError
-from ffprep.ledger.freshness import Triage
+from ffprep.errors import UsageError
 from ffprep.ledger.numbers import RecordedNumbers
 from ffprep.ledger.outputs import RecordedOutputs
-from ffprep.ledger.rows import relative_folder
+from ffprep.ledger.rows import PendingJob, relative_folder
 from ffprep.library.plan import Plan
 from ffprep.library.selection import SizeOf
 from ffprep.library.walk import is_folder
@@ -25,7 +24,6 @@ class Recorded:
 
     outputs: RecordedOutputs
     has_ledger: bool
-    adopts: bool = False
     _stamps: StampReader = field(default_factory=StampReader)
 
     @classmethod
@@ -33,7 +31,7 @@ class Recorded:
         """Return the record for a run."""
         request = options.request
         outputs = RecordedOutputs(request.output, _ledgers(options), request.shard)
-        return cls(outputs, options.rerun.ledger is not None, options.rerun.adopt)
+        return cls(outputs, options.rerun.ledger is not None)
 
     def without(self, folder: str, names: list[str], size_of: SizeOf | None = None) -> list[str]:
         """As MadeFiles'."""
@@ -50,27 +48,23 @@ class Recorded:
                 "there; choose another OUT, or other names, such as --names 'ready_{stem}'"
             )
 
-    def keep_others(self, triage: Triage) -> list[Result]:
-        """Take the jobs that would replace a file that ffprep did not make from the pending ones.
+    def refuse_others(self, pending: list[PendingJob]) -> list[PendingJob]:
+        """Return jobs, refused if they would replace a file that ffprep did not make.
 
-        Such a file may be a photo that is not selected. Return the failures, which are added to
-        those of `triage`. With --adopt, it counts as made by ffprep.
+        Such a file may be a photo that is not selected.
         """
-        if self.adopts:
-            return []
-        jobs = [pending.job for pending in triage.pending if self._is_others(pending.job.output)]
-        refused = {id(job) for job in jobs}
-        triage.pending = [each for each in triage.pending if id(each.job) not in refused]
-        failures = [Result.failed(j.source, j.output, _not_made(j.output)) for j in jobs]
-        triage.failed += failures
-        return failures
+        return [
+            replace(each, refusal=_not_made(each.job.output)) if self._is_others(each) else each
+            for each in pending
+        ]
 
-    def _is_others(self, output: Location) -> bool:
+    def _is_others(self, pending: PendingJob) -> bool:
+        output = pending.job.output
         return not self.outputs.has(self._below(output)) and bool(self._stamps.output(output))
 
-    def list_new(self, outputs: Iterable[Location]) -> None:
-        """Record outputs before they are made. Raise EnvironmentFault."""
-        self.outputs.list_new(map(self._below, outputs))
+    def list_new(self, pending: Iterable[PendingJob]) -> None:
+        """Record the outputs of jobs before they are made. Raise EnvironmentFault."""
+        self.outputs.list_new(self._below(p.job.output) for p in pending if not p.refusal)
 
     def take(self, result: Result) -> None:
         """Note an output that does not exist now, so that a file of its name is a photo."""
@@ -86,11 +80,10 @@ class Recorded:
         return relative_folder(self.outputs.output, os.fspath(output))
 
 
-def _not_made(output: Location) -> PhotoError:
-    return PhotoError(
-        Kind.COLLISION,
+def _not_made(output: Location) -> str:
+    return (
         f"{output} exists, and {FOLDER} does not have it as an output; move it, choose other names "
-        "with --names, or use --adopt if ffprep made it",
+        "with --names, or use --adopt if ffprep made it"
     )
 
 

@@ -16,21 +16,17 @@ from typing import TYPE_CHECKING, Any, cast
 from ffprep.conversion.converter import Converter
 from ffprep.conversion.remote import RemoteConverter
 from ffprep.core.job import Batch, FreshCount, Job, Result
-from ffprep.core.location import Location, located
-from ffprep.core.policy import Retry
-from ffprep.errors import EnvironmentFault, reason
+from ffprep.core.location import Location
 from ffprep.ledger.database import LedgerUnusable
 from ffprep.ledger.freshness import Freshness, Triage
 from ffprep.ledger.ledger import Conditions, open_ledger
 from ffprep.ledger.rows import FinishedJob, PendingJob
 from ffprep.library.plan import Plan, Request
 from ffprep.library.selection import MadeFiles
-from ffprep.library.walk import is_folder
 from ffprep.run.convert_options import ConvertOptions
 from ffprep.run.task import ChunkTask
-from ffprep.storage.local import LocksRefused
 from ffprep.storage.protocol import storage_of
-from ffprep.system.files import FOLDER, real_folder
+from ffprep.system.files import real_folder
 from ffprep.system.pool import Immediate, StopRules, run_chunks
 from ffprep.system.tempfiles import sweep_folder, sweep_temp_dir
 from ffprep.version import __version__
@@ -219,12 +215,12 @@ class Run:
                 yield Triage(failed=[item])
                 continue
             triage = self._classify(item)
-            if self.recorded and triage.pending:
-                self._keep_others(self.recorded, triage)
+            if self.recorded:
+                triage.pending = self.recorded.refuse_others(triage.pending)
             folders = {os.path.dirname(pending.job.output) for pending in triage.pending}
             if folders and not self._is_dry:
                 if self.recorded:
-                    self.recorded.list_new(pending.job.output for pending in triage.pending)
+                    self.recorded.list_new(triage.pending)
                 if not swept:
                     sweep_temp_dir()
                     # A run with --cluster has a temporary file in the output folder itself.
@@ -234,49 +230,22 @@ class Run:
                 swept = folders
             yield triage
 
-    def _keep_others(self, recorded: "Recorded", triage: Triage) -> None:
-        for failed in recorded.keep_others(triage):
-            if self.freshness:
-                self.freshness.record_early_failure(failed)
-
     def _classify(self, batch: Batch) -> Triage:
         if self.freshness:
             return self.freshness.classify(batch, self._list_fresh)
         return Triage(pending=[PendingJob.unknown(job) for job in batch.jobs()])
 
     def _clean_up(self, freshness: Freshness) -> Iterator[Result]:
-        """Prune outputs, if asked to, and forget failures of photos that are gone.
-
-        Only for a run that has looked at every photo.
-        """
-        options, processes, dry = self.options, self.converter.processes, self._is_dry
-        if not options.rerun.prune and freshness.ledger.count() <= self.plan.total:
+        """Compare the ledger with what a complete run met, see CleanUp."""
+        if not self.options.rerun.prune and freshness.ledger.count() <= self.plan.total:
             return  # the ledger has only photos that this run met
         from ffprep.run.clean_up import CleanUp
 
-        folders = self._source_folders()
-        clean_up = CleanUp(self.plan, freshness, folders)
-        emptied = [] if options.rerun.prune_emptied else clean_up.emptied()
-        for each in emptied:
-            yield each.result(options.rerun.prune)
-        if options.rerun.prune:
-            spared = tuple(each.path for each in emptied)
-            for result in clean_up.pruned(spared, lambda: processes.stopped, not dry):
-                if self.recorded and not dry:
-                    self.recorded.take(result)
-                yield result
-        folders = tuple(each for each in folders if hash(each) in self.plan.occupied)
-        if options.rerun.retry is not Retry.ONLY and not dry and not self._stopped:
-            # A photo that was not selected was not met in this run, but it is not gone.
-            complete = options.request.selection.all
-            freshness.forget_failures(
-                folders if complete else (), options.request.sources if complete else ()
-            )
-
-    def _source_folders(self) -> tuple[str, ...]:
-        """Return the SOURCEs that are folders."""
-        folders = filter(is_folder, self.options.request.sources)
-        return tuple(real_folder(os.fspath(located(folder))) for folder in folders)
+        clean_up = CleanUp.of(self.options, self.plan, freshness)
+        for result in clean_up.results(lambda: self._stopped):
+            if self.recorded and not self._is_dry:
+                self.recorded.take(result)
+            yield result
 
     @property
     def _is_dry(self) -> bool:
@@ -309,7 +278,12 @@ def open_run(
             warn(warning)
     with ExitStack() as stack:
         writable = stack.enter_context(_locked_output(options, converter, warn))
-        cluster = stack.enter_context(_connected_cluster(options, converter, warn))
+        cluster = None
+        if options.workers.cluster and not options.reporting.dry_run:
+            from ffprep.run.dask_connect import connect_cluster
+
+            stopped = partial(getattr, converter.processes, "stopped")
+            cluster = stack.enter_context(connect_cluster(options, stopped, warn))
         freshness = None
         if writable:
             ffmpeg = _ffmpeg_version(converter, cluster)
@@ -358,37 +332,11 @@ def _locked_output(
                     request.output, options.rerun.wait, request.shard, lambda: processes.stopped
                 )
                 stack.enter_context(lock)
-            except LocksRefused as error:
-                warn(_cannot_lock(options, f"its file system refuses locks ({reason(error)})"))
             except OSError as error:
-                if not os.path.isdir(request.output):
-                    problem = f"cannot create the output folder {request.output}: {reason(error)}"
-                    raise EnvironmentFault(problem) from None
-                _continue_without_ledger(options, reason(error), warn)
-                writable = False
+                from ffprep.run.unrecorded import continue_without_lock
+
+                writable = continue_without_lock(options, error, warn)
         yield writable
-
-
-@contextmanager
-def _connected_cluster(
-    options: ConvertOptions, converter: Converter, warn: Callable[[str], None]
-) -> Iterator["Cluster | None"]:
-    """Connect to the cluster, if one is asked for. Every error ends the run."""
-    if options.workers.cluster is None or options.reporting.dry_run:
-        yield None
-        return
-    from ffprep.run.dask_connect import connect_cluster
-
-    processes = converter.processes
-    with connect_cluster(
-        options.workers.cluster,
-        options.request,
-        options.policy,
-        options.workers.ffmpeg,
-        lambda: processes.stopped,
-        warn,
-    ) as cluster:
-        yield cluster
 
 
 @contextmanager
@@ -415,40 +363,10 @@ def _opened_ledger(
                 freshness = Freshness(ledger, output, policy, options.rerun, same)
         except (OSError, LedgerUnusable) as error:
             stack.close()
-            output = options.request.output
-            if not os.path.isdir(output) or (
-                options.rerun.ledger and output not in options.rerun.ledger.parents
-            ):
-                raise
-            cause = error.cause if isinstance(error, LedgerUnusable) else reason(error)
-            _continue_without_ledger(options, cause, warn)
+            from ffprep.run.unrecorded import continue_without_ledger
+
+            continue_without_ledger(options, error, warn)
         yield freshness
-
-
-def _continue_without_ledger(
-    options: ConvertOptions, cause: str, warn: Callable[[str], None]
-) -> None:
-    """Warn that the run goes on without its lock or its ledger.
-
-    Raises EnvironmentFault if it must not: with a ledger elsewhere, or with --retry-failed.
-    """
-    output = options.request.output
-    if options.rerun.ledger is None:
-        warn(_cannot_lock(options, cause))
-        return
-    if output not in options.rerun.ledger.parents:
-        raise EnvironmentFault(f"cannot lock {output}: {cause}; allow ffprep to write there")
-    action = "read" if options.reporting.dry_run else "write"
-    problem = f"cannot {action} the ledger {output / FOLDER}: {cause}"
-    if options.rerun.retry is Retry.ONLY:
-        raise EnvironmentFault(f"{problem}; --retry-failed needs the ledger")
-    words = "the next run will convert everything again"
-    warn(f"{problem}; {words}, unless --ledger names a file on a local disk")
-
-
-def _cannot_lock(options: ConvertOptions, cause: str) -> str:
-    words = "another run may write there at the same time"
-    return f"cannot lock {options.request.output}: {cause}; {words}"
 
 
 def _ffmpeg_version(converter: Converter, cluster: "Cluster | None") -> str:

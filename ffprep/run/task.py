@@ -17,7 +17,7 @@ from ffprep.conversion.remote import RemoteConverter
 from ffprep.core.job import Result
 from ffprep.core.location import Location
 from ffprep.core.policy import Policy, RerunOptions
-from ffprep.errors import EnvironmentFault
+from ffprep.errors import EnvironmentFault, Kind, PhotoError
 from ffprep.ledger.freshness import hashes, skip_unchanged
 from ffprep.ledger.rows import NO_HASHES, FinishedJob, Hashes, PendingJob
 from ffprep.system.tempfiles import owner_id, sweep_temp_dir
@@ -39,10 +39,14 @@ class ChunkTask:
     rerun: RerunOptions | None = None
 
     def skip(self, pending: PendingJob, converter: Converter) -> FinishedJob | None:
-        """Return a job that needs no converting as finished, see `skip_unchanged`."""
-        if not self.rerun:
-            return None
-        return skip_unchanged(self.rerun, pending, RemoteConverter(converter).prove)
+        """Return a job as finished that is refused, or up to date: see `skip_unchanged`."""
+        finished = None
+        if self.rerun:
+            finished = skip_unchanged(self.rerun, pending, RemoteConverter(converter).prove)
+        if pending.refusal and not finished:
+            job, refusal = pending.job, PhotoError(Kind.COLLISION, pending.refusal)
+            finished = FinishedJob(Result.failed(job.source, job.output, refusal), pending)
+        return finished
 
     def results(self, chunk: Iterable[PendingJob], converter: Converter) -> Iterator[FinishedJob]:
         """Yield the finished jobs as they come. Raises as `Converter.convert` does."""

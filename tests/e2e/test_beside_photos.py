@@ -223,7 +223,7 @@ def test_a_file_that_is_not_selected_is_not_replaced(ffprep, photos: Path) -> No
     ramp(70, 40).save(photos / "b.jpg")  # beside b.png
     mine = {path: path.read_bytes() for path in photos.rglob("*.jpg")}
     png = ("convert", photos, "-o", photos, *FRAME, "--include", "*.png", "--json")
-    for options in ([], ["--force", "--ledger", "none"]):
+    for options in ([], ["--force", "--ledger", "none"], ["--adopt"]):
         ran = ffprep(*png, *options)
         assert (ran.code, ran.kinds()) == (1, {"b.png": "collision"})
     ran = ffprep(*png, "--dry-run")

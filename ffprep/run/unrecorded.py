@@ -1,0 +1,63 @@
+"""Runs that go on although their folder cannot be locked, or their ledger cannot be used."""
+
+import os
+from collections.abc import Callable
+
+from ffprep.core.policy import Retry
+from ffprep.errors import EnvironmentFault, reason
+from ffprep.ledger.database import LedgerUnusable
+from ffprep.run.convert_options import ConvertOptions
+from ffprep.storage.local import LocksRefused
+from ffprep.system.files import FOLDER
+
+
+def continue_without_lock(
+    options: ConvertOptions, error: OSError, warn: Callable[[str], None]
+) -> bool:
+    """Warn that the output folder is not locked. Return whether it may be written to.
+
+    Raises EnvironmentFault if the folder does not exist, or if its ledger must be written.
+    """
+    output = options.request.output
+    if isinstance(error, LocksRefused):
+        warn(_cannot_lock(options, f"its file system refuses locks ({reason(error)})"))
+        return True
+    if not os.path.isdir(output):
+        problem = f"cannot create the output folder {output}: {reason(error)}"
+        raise EnvironmentFault(problem) from None
+    _without_ledger(options, reason(error), warn)
+    return False
+
+
+def continue_without_ledger(
+    options: ConvertOptions, error: OSError | LedgerUnusable, warn: Callable[[str], None]
+) -> None:
+    """Warn that the ledger in the output folder cannot be used.
+
+    Raises `error` if the ledger lies elsewhere, else EnvironmentFault with --retry-failed.
+    """
+    output, ledger = options.request.output, options.rerun.ledger
+    if not os.path.isdir(output) or (ledger and output not in ledger.parents):
+        raise error
+    cause = error.cause if isinstance(error, LedgerUnusable) else reason(error)
+    _without_ledger(options, cause, warn)
+
+
+def _without_ledger(options: ConvertOptions, cause: str, warn: Callable[[str], None]) -> None:
+    output, ledger = options.request.output, options.rerun.ledger
+    if ledger is None:
+        warn(_cannot_lock(options, cause))
+        return
+    if output not in ledger.parents:
+        raise EnvironmentFault(f"cannot lock {output}: {cause}; allow ffprep to write there")
+    action = "read" if options.reporting.dry_run else "write"
+    problem = f"cannot {action} the ledger {output / FOLDER}: {cause}"
+    if options.rerun.retry is Retry.ONLY:
+        raise EnvironmentFault(f"{problem}; --retry-failed needs the ledger")
+    words = "the next run will convert everything again"
+    warn(f"{problem}; {words}, unless --ledger names a file on a local disk")
+
+
+def _cannot_lock(options: ConvertOptions, cause: str) -> str:
+    words = "another run may write there at the same time"
+    return f"cannot lock {options.request.output}: {cause}; {words}"

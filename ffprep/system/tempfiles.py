@@ -22,6 +22,7 @@ from ffprep.system import own_folder
 from ffprep.system.files import TEMPORARY_PREFIX, held_path, most_held, photo_error_from
 from ffprep.system.own_folder import OwnFolder, OwnFolders, open_own
 from ffprep.system.processes import lives
+from ffprep.system.shutdown import before_leaving
 
 _TEMPORARY_NAME = re.compile(
     re.escape(TEMPORARY_PREFIX) + r"(?P<machine>[0-9a-f]{8})-(?P<pid>\d+)-[0-9a-f]{8}\.part"
@@ -221,6 +222,9 @@ def remove_temporaries() -> None:
             shutil.rmtree(temporary) if temporary.is_dir() else temporary.unlink()
     for folder in list(own_folder.live):
         folder.empty()
+
+
+before_leaving(remove_temporaries)
 
 
 @contextlib.contextmanager

@@ -611,6 +611,20 @@ def test_full_streams_are_reported_in_a_sentence(
     assert (ran.returncode, ran.stderr) == (3, f"ffprep: {words}\n")
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device that is always full")
+@pytest.mark.parametrize("arguments", ["--json > /dev/full", "-v 2> /dev/full"])
+def test_a_run_that_a_full_stream_ends_leaves_no_temporaries(
+    home: Path, tmp_path: Path, arguments: str
+) -> None:
+    Image.linear_gradient("L").resize((9, 9)).save(tmp_path / "0.jpg")
+    Image.linear_gradient("L").resize((4000, 3000)).save(tmp_path / "1.png")
+    for number in (2, 3):
+        os.link(tmp_path / "1.png", tmp_path / f"{number}.png")
+    command = f"{sys.executable} -m ffprep convert . -o out --size 8x8 --jobs 2 {arguments}"
+    assert subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True).returncode == 3
+    assert list((tmp_path / "out").glob(".ffprep-*")) == []
+
+
 def test_the_reader_of_the_output_may_stop(home: Path) -> None:
     command = f"{sys.executable} -m ffprep modes | true; exit ${{PIPESTATUS[0]}}"
     ran = subprocess.run(["bash", "-c", command], capture_output=True, text=True)

@@ -45,7 +45,6 @@ def parse_and_run(params: Mapping[str, Any], signals: Signals, job: str = "") ->
     from ffprep.core.location import located
     from ffprep.options.parse import read_convert, read_notify, read_reporting
     from ffprep.run.summary import RunSummary
-    from ffprep.system.tempfiles import remove_temporaries
 
     reporting = read_reporting(params)
     summary = RunSummary(located(params["output"]))
@@ -56,7 +55,6 @@ def parse_and_run(params: Mapping[str, Any], signals: Signals, job: str = "") ->
         run_convert(read_convert(params), signals, summary, job)
     if signals.number is not None:
         # A decoder still at work on one photo must not hold up the end.
-        remove_temporaries()
         leave_now(128 + signals.number)
     return summary.exit_code
 

@@ -148,12 +148,10 @@ def submit(**given: Any) -> None:
     downloaded. The key is read from OPENAI_API_KEY.
     """
     from ffprep.submit.parse import read_options
-    from ffprep.system.tempfiles import remove_temporaries
 
     with Signals() as signals:
         code = run_submit(read_options(given), signals)
         if signals.number is not None:
-            remove_temporaries()
             leave_now(128 + signals.number)
     sys.exit(code)
 

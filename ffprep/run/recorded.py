@@ -5,17 +5,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from ffprep.core.job import Result, Status
-from ffprep.core.location import Location
+from ffprep.core.location import Location, located
 from ffprep.errors import UsageError
 from ffprep.ledger.numbers import RecordedNumbers
 from ffprep.ledger.outputs import RecordedOutputs
 from ffprep.ledger.rows import PendingJob, relative_folder
 from ffprep.library.plan import Plan
 from ffprep.library.selection import SizeOf
-from ffprep.library.walk import is_folder
+from ffprep.library.walk import Walk, is_folder
 from ffprep.run.convert_options import ConvertOptions
 from ffprep.storage.stamps import StampReader
-from ffprep.system.files import FOLDER, LEDGER
+from ffprep.system.files import FOLDER, LEDGER, real_folder
 
 
 @dataclass(slots=True)
@@ -85,6 +85,24 @@ def _not_made(output: Location) -> str:
         f"{output} exists, and {FOLDER} does not have it as an output; move it, choose other names "
         "with --names, or use --adopt if ffprep made it"
     )
+
+
+def require_no_photos(options: ConvertOptions) -> None:
+    """Raise UsageError if OUT is a folder in a SOURCE, and has pictures that may be photos.
+
+    Such a folder is not walked, so no output is compared with them. For a folder without .ffprep.
+    """
+    request = options.request
+    output = real_folder(os.fspath(located(request.output)))
+    folders = [real_folder(os.fspath(located(source))) for source in request.sources]
+    if output in folders or not any(map(output.startswith, folders)):
+        return
+    photo = next((found for found in Walk([request.output]).files() if not found.error), None)
+    if photo:
+        raise UsageError(
+            f"{request.output} lies in a SOURCE and contains {photo.path}, which an output could "
+            f"replace, and no {FOLDER}; choose another OUT, or use --adopt if ffprep made its files"
+        )
 
 
 def numbering_of(options: ConvertOptions) -> RecordedNumbers:

@@ -26,7 +26,7 @@ from ffprep.library.selection import MadeFiles
 from ffprep.run.convert_options import ConvertOptions
 from ffprep.run.task import ChunkTask
 from ffprep.storage.protocol import storage_of
-from ffprep.system.files import real_folder
+from ffprep.system.files import FOLDER, real_folder
 from ffprep.system.pool import Immediate, StopRules, run_chunks
 from ffprep.system.tempfiles import sweep_folder, sweep_temp_dir
 from ffprep.version import __version__
@@ -276,6 +276,9 @@ def open_run(
         throttle = Throttle(options.throttle)
         for warning in apply_niceness(options.throttle):
             warn(warning)
+    output = os.fspath(options.request.output)
+    if not os.path.lexists(os.path.join(output, FOLDER)) and os.path.isdir(output):
+        _require_no_photos(options)
     with ExitStack() as stack:
         writable = stack.enter_context(_locked_output(options, converter, warn))
         cluster = None
@@ -293,6 +296,13 @@ def open_run(
         if run.recorded:
             run.recorded.require_apart(plan)
         yield run
+
+
+def _require_no_photos(options: ConvertOptions) -> None:
+    if not (options.request.single or options.rerun.adopt or options.request.names.keeps_apart):
+        from ffprep.run.recorded import require_no_photos
+
+        require_no_photos(options)
 
 
 def _with_records(options: ConvertOptions) -> Request:

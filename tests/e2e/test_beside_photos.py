@@ -240,3 +240,20 @@ def test_a_file_that_is_not_selected_is_not_replaced(ffprep, photos: Path) -> No
     assert counts(ffprep(*beside)) == (1, 0, 0, 3)
     assert counts(ffprep(*beside, "--adopt")) == (0, 0, 3, 0)
     assert counts(ffprep(*beside)) == (0, 0, 3, 0)
+
+
+def test_a_folder_of_photos_in_a_source_is_not_filled(ffprep, photos: Path) -> None:
+    """The folder is not walked, so its photos are no sources."""
+    shutil.copy(photos / "a.jpg", photos / "trip/a.jpg")
+    mine = {path: path.read_bytes() for path in photos.rglob("*.*")}
+    ran = ffprep("convert", photos, "-o", photos / "trip", *FRAME)
+    assert (ran.code, "trip lies in a SOURCE and contains" in ran.err) == (2, True)
+    assert {path: path.read_bytes() for path in photos.rglob("*.*")} == mine
+    (photos / "ready").mkdir()
+    for expected in [(0, 5, 0, 0), (0, 0, 5, 0)]:
+        assert (
+            counts(ffprep("convert", photos, "-o", photos / "ready", *FRAME, "--json")) == expected
+        )
+    shutil.rmtree(photos / "ready/.ffprep")
+    ran = ffprep("convert", photos, "-o", photos / "ready", *FRAME, "--json", "--adopt")
+    assert counts(ran) == (0, 0, 5, 0)

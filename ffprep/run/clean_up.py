@@ -25,8 +25,8 @@ class EmptiedFolder:
     """A folder that had photos, and has none now."""
 
     path: str
-    photos: set[int] = field(default_factory=set)
-    """Hashes of their names, sizes and times."""
+    photos: dict[int, int] = field(default_factory=dict)
+    """The last run that converted each, by a hash of its name, size and time."""
     has_outputs: bool = False
     """Whether any of their outputs exists."""
 
@@ -93,7 +93,8 @@ class CleanUp:
                 tops[folder] = self._emptied_top(folder, source)
             if top := tops[folder]:
                 emptied = found.setdefault(top, EmptiedFolder(top))
-                emptied.photos.add(_version(entry))
+                version, run = _version(entry), entry.row.run
+                emptied.photos[version] = max(run, emptied.photos.get(version, run))
                 emptied.has_outputs = emptied.has_outputs or self._has_output(entry, top)
         few = 0 if self.plan.request.shard else _FEW  # of other shards' photos, nothing is known
         lost = [
@@ -105,16 +106,21 @@ class CleanUp:
         return [each for each in lost if not moved.issuperset(each.photos)]
 
     def _moved(self, lost: list[EmptiedFolder], folders: set[str]) -> set[int]:
-        """Return which photos of lost folders are also in others than `folders`."""
-        wanted = set[int]().union(*(each.photos for each in lost))
-        if not wanted:
-            return wanted
-        versions = (
-            _version(entry)
-            for entry in self.freshness.ledger.outputs()
-            if os.path.join(os.path.dirname(decode_name(entry.row.source)), "") not in folders
-        )
-        return wanted.intersection(versions)
+        """Return which photos of lost folders were converted later in others than `folders`.
+
+        A copy that was converted before, or in the same run, is none that was moved.
+        """
+        wanted, moved = dict[int, int](), set[int]()
+        for each in lost:
+            for version, run in each.photos.items():
+                wanted[version] = max(run, wanted.get(version, run))
+        for entry in self.freshness.ledger.outputs() if wanted else ():
+            version = _version(entry)
+            if entry.row.run > wanted.get(version, entry.row.run):
+                folder = os.path.join(os.path.dirname(decode_name(entry.row.source)), "")
+                if folder not in folders:
+                    moved.add(version)
+        return moved
 
     def _emptied_top(self, folder: str, source: str) -> str | None:
         """Return the topmost folder of a SOURCE above a photo that has no photo now, if any."""

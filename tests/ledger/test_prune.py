@@ -195,6 +195,20 @@ def test_a_folder_that_was_renamed_is_not_emptied(convert, photos: Path) -> None
     assert not (photos.parent / "out/trip").exists()
 
 
+def test_copies_elsewhere_do_not_make_a_folder_that_is_away_a_moved_one(
+    convert, photos: Path
+) -> None:
+    shutil.copytree(photos / "nas", photos / "backup")
+    convert()
+    shutil.rmtree(photos / "nas")
+    ran = convert("--prune")
+    assert (ran.code, ran.summary["pruned"], ran.kinds()) == (1, 0, {"nas": "missing"})
+    # Converted later, they are.
+    shutil.move(photos / "backup", photos / "moved")
+    ran = convert("--prune")
+    assert (ran.code, ran.summary["pruned"]) == (0, 4)
+
+
 def test_shards_spare_a_folder_of_which_they_know_one_photo(convert, photos: Path) -> None:
     for number in (1, 2, 3):
         convert("--shard", f"{number}/3")

@@ -12,10 +12,11 @@ from ffprep.errors import EnvironmentFault, Killed, Kind, LimitReached, PhotoErr
 from ffprep.image.pillow import may_lack_memory
 from ffprep.system.files import hold_nothing, read_error
 from ffprep.system.installation import installation_fault
-from ffprep.system.limits import memory_limit
+from ffprep.system.limits import ended_from_outside, memory_limit, thread_limit
 
 if TYPE_CHECKING:
     from ffprep.conversion.transcode import Photo, Transcoder
+    from ffprep.core.decoder_log import DecoderLog
 
 
 def failed(steps: "Transcoder", job: LocalJob, error: Exception, started: float) -> Result:
@@ -62,6 +63,17 @@ def whose_fault(steps: "Transcoder", photo: "Photo", error: PhotoError) -> Photo
         words = f"{steps.binary.path} failed ({error}); use another ffmpeg"
         return PhotoError(Kind.IO, words)
     return error
+
+
+def require_undisturbed(steps: "Transcoder", job: LocalJob, number: int, log: "DecoderLog") -> None:
+    """Raise the PhotoError of an ffmpeg that a signal ended, or that was refused a thread."""
+    if log.no_threads:
+        raise LimitReached(thread_limit(), "ffmpeg cannot start a thread")
+    if outside := ended_from_outside("ffmpeg", number, steps.limits(job.spec)):
+        raise outside
+    if not log.no_frames:
+        words = f"ffmpeg crashed on it (signal {number}); restore it from a backup"
+        raise PhotoError(Kind.DAMAGED, words)
 
 
 def _unexpected(error: Exception) -> PhotoError:

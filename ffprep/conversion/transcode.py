@@ -31,7 +31,7 @@ from ffprep.core.image_info import ImageInfo
 from ffprep.core.job import Caveat, LocalJob, Result, Status
 from ffprep.core.policy import Policy
 from ffprep.core.spec import LOWEST_QUALITY, Spec
-from ffprep.errors import EnvironmentFault, Killed, Kind, LimitReached, PhotoError, reason
+from ffprep.errors import EnvironmentFault, Killed, Kind, PhotoError, reason
 from ffprep.image.pillow import out_of_memory
 from ffprep.image.probe import verify
 from ffprep.image.sandbox import DecoderPool
@@ -205,20 +205,10 @@ class Transcoder:
             words = f"cannot write {job.output}: {log.write_error.lower()}"
             raise PhotoError(Kind.IO, f"{words}; check the disk of OUT, and run again")
         if status < 0 or log.no_threads:
-            self._require_undisturbed(job, -status, log)
+            from ffprep.conversion.failure import require_undisturbed
+
+            require_undisturbed(self, job, -status, log)
         return log
-
-    def _require_undisturbed(self, job: LocalJob, number: int, log: DecoderLog) -> None:
-        """Raise the PhotoError of an ffmpeg that a signal ended, or that was refused a thread."""
-        from ffprep.system.limits import ended_from_outside, thread_limit
-
-        if log.no_threads:
-            raise LimitReached(thread_limit(), "ffmpeg cannot start a thread")
-        if outside := ended_from_outside("ffmpeg", number, self.limits(job.spec)):
-            raise outside
-        if not log.no_frames:
-            words = f"ffmpeg crashed on it (signal {number}); restore it from a backup"
-            raise PhotoError(Kind.DAMAGED, words)
 
     def limits(self, spec: Spec, fed: bool = False) -> Limits:
         """Return the limits of an ffmpeg; it has less memory if it is `fed` by a decoder."""

@@ -21,13 +21,14 @@ from ffprep.options.frame import read_target, require_one_frame, target_files
 from ffprep.options.keywords import Options
 from ffprep.options.parse import read_request
 from ffprep.run.convert_options import ReportOptions
+from ffprep.submit.clip_options import ClipOptions
 from ffprep.submit.credentials import Credentials, read_credentials, require_key
 from ffprep.submit.openai_client import require_sdk
 from ffprep.submit.polling import PollOptions
 from ffprep.submit.prepare_picture import PictureOptions
 from ffprep.submit.protocol import VideoApi, read_extra
 from ffprep.submit.store import SubmissionStore, in_memory, open_read_only, open_store
-from ffprep.submit.submission import ClipOptions, Outcome, Status, Submission
+from ffprep.submit.submission import Outcome, Status, Submission
 
 _SUFFIX = ".mp4"
 _OPTION_FIELDS = {

@@ -16,17 +16,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from hashlib import sha256
-from json import dumps
 from pathlib import Path
 from threading import Event
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from ffprep.core.geometry import Size
 from ffprep.core.spec import Spec
 from ffprep.errors import FfprepError, Kind, PhotoError, UsageError
 from ffprep.submit.clip import ExpectedClip, publish
-from ffprep.submit.credentials import Credentials
+from ffprep.submit.clip_options import ClipOptions, request_digest
 from ffprep.submit.errors import (
     RESUBMIT,
     ApiError,
@@ -35,12 +33,12 @@ from ffprep.submit.errors import (
     create_failure,
     quote,
 )
-from ffprep.submit.polling import JobPoller, PollOptions
-from ffprep.submit.prepare_picture import PictureOptions, prepare_picture
-from ffprep.submit.protocol import ClipRequest, HttpRequest, RemoteJob, VideoApi
+from ffprep.submit.polling import JobPoller
+from ffprep.submit.prepare_picture import prepare_picture
+from ffprep.submit.protocol import HttpRequest, RemoteJob, VideoApi
 from ffprep.submit.rate_limit import RateLimiter, call_with_timeout
 from ffprep.submit.store import Attempt, SubmissionStore
-from ffprep.system.files import FileStamp, read_whole
+from ffprep.system.files import FileStamp
 from ffprep.system.tempfiles import temporary_beside
 
 _CREATE_TIMEOUT = 300.0
@@ -52,30 +50,6 @@ _FINAL_FAILURES = (
     FailureKind.UNKNOWN_JOB,
 )
 """Failures of a job that asking again cannot change."""
-
-
-@dataclass(frozen=True, slots=True)
-class ClipOptions:
-    """How every photo of a call becomes a clip.
-
-    `again` asks for another take of an existing clip, `resubmit` for another try of failed jobs.
-    `picture` is None if a job is resumed.
-    """
-
-    credentials: Credentials
-    polling: PollOptions
-    prompt: str = ""
-    seconds: int = 0
-    model: str | None = None
-    extra: tuple[tuple[str, Any], ...] = ()
-    picture: PictureOptions | None = None
-    resubmit: bool = False
-    again: bool = False
-    ffmpeg: str | None = None
-
-    def clip_request(self, size: Size) -> ClipRequest:
-        """Return the request for a clip of this size."""
-        return ClipRequest(self.prompt, size, self.seconds, self.model, self.extra)
 
 
 class Status(StrEnum):
@@ -384,29 +358,6 @@ _STEPS: dict[State, Callable[[_Steps], State]] = {
     State.SUBMITTED: _Steps.poll,
     State.RENDERED: _Steps.publish,
 }
-
-
-def request_digest(photo: Path, options: ClipOptions, spec: Spec | None, place: str = "") -> str:
-    """Return the digest that identifies a request: the photo's bytes, the clip, the server.
-
-    Photos whose digest changes are submitted and billed again, so it must not depend on the version
-    of ffprep.
-    """
-    assert options.picture
-    assert spec
-    content = sha256()
-    stamp = FileStamp.of(photo, place)
-    read_whole(photo, stamp, hashed=False, place=place, sink=content.update)
-    clip = {
-        "photo": content.hexdigest(),
-        "server": options.credentials.display_url,
-        "protocol": options.credentials.protocol,
-        "prompt": options.prompt,
-        "seconds": str(options.seconds),
-        "model": str(options.model),
-    }
-    parts = [clip, options.picture.digest_fields(spec), dict(options.extra)]
-    return sha256(dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 def _uncertain(attempt: Attempt, why: str = "no answer") -> JobError:

@@ -128,3 +128,20 @@ def test_another_version_than_the_listed_one_is_refused(tmp_path: Path, made: Pa
     storage.put(made, place)
     with pytest.raises(PhotoError, match="was changed while it was read"):
         storage.fetch(place, tmp_path / "copy.jpg", stamp)
+
+
+def test_no_link_below_the_top_is_followed_to_a_file_that_is_removed(tmp_path: Path) -> None:
+    (tmp_path / "away/in").mkdir(parents=True)
+    kept = tmp_path / "away/in/a.jpg"
+    kept.write_bytes(b"a photo")
+    top = tmp_path / "out"
+    (top / "in").mkdir(parents=True)
+    (top / "linked").symlink_to(kept.parent)
+    (top / "in/b.jpg").symlink_to(kept)
+    (top / "in/c.jpg").mkdir()
+    storage = storage_of(top)
+    for name in ("linked/a.jpg", "in/b.jpg", "in/c.jpg", "../away/in/a.jpg"):
+        with pytest.raises(PhotoError):
+            storage.remove(top / name, top)
+    assert kept.read_bytes() == b"a photo"
+    assert sorted(os.listdir(top / "in")) == ["b.jpg", "c.jpg"]

@@ -1,0 +1,62 @@
+"""How photos become clips, and the digest that identifies each request."""
+
+from dataclasses import dataclass
+from hashlib import sha256
+from json import dumps
+from pathlib import Path
+from typing import Any
+
+from ffprep.core.geometry import Size
+from ffprep.core.spec import Spec
+from ffprep.submit.credentials import Credentials
+from ffprep.submit.polling import PollOptions
+from ffprep.submit.prepare_picture import PictureOptions
+from ffprep.submit.protocol import ClipRequest
+from ffprep.system.files import FileStamp, read_whole
+
+
+@dataclass(frozen=True, slots=True)
+class ClipOptions:
+    """How every photo of a call becomes a clip.
+
+    `again` asks for another take of an existing clip, `resubmit` for another try of failed jobs.
+    `picture` is None if a job is resumed.
+    """
+
+    credentials: Credentials
+    polling: PollOptions
+    prompt: str = ""
+    seconds: int = 0
+    model: str | None = None
+    extra: tuple[tuple[str, Any], ...] = ()
+    picture: PictureOptions | None = None
+    resubmit: bool = False
+    again: bool = False
+    ffmpeg: str | None = None
+
+    def clip_request(self, size: Size) -> ClipRequest:
+        """Return the request for a clip of this size."""
+        return ClipRequest(self.prompt, size, self.seconds, self.model, self.extra)
+
+
+def request_digest(photo: Path, options: ClipOptions, spec: Spec | None, place: str = "") -> str:
+    """Return the digest that identifies a request: the photo's bytes, the clip, the server.
+
+    Photos whose digest changes are submitted and billed again, so it must not depend on the version
+    of ffprep.
+    """
+    assert options.picture
+    assert spec
+    content = sha256()
+    stamp = FileStamp.of(photo, place)
+    read_whole(photo, stamp, hashed=False, place=place, sink=content.update)
+    clip = {
+        "photo": content.hexdigest(),
+        "server": options.credentials.display_url,
+        "protocol": options.credentials.protocol,
+        "prompt": options.prompt,
+        "seconds": str(options.seconds),
+        "model": str(options.model),
+    }
+    parts = [clip, options.picture.digest_fields(spec), dict(options.extra)]
+    return sha256(dumps(parts, sort_keys=True).encode()).hexdigest()

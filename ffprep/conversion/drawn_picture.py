@@ -56,6 +56,15 @@ def refusal(steps: "Transcoder", job: LocalJob, log: DecoderLog) -> FfprepError:
     )
 
 
+def require_sound(steps: "Transcoder", job: LocalJob, number: int) -> None:
+    """Raise EnvironmentFault for an ffmpeg that crashed, and converts no drawn picture either."""
+    if not _converted(steps, job, _small(job.spec)).frames:
+        raise EnvironmentFault(
+            f"{steps.binary.path} crashes (signal {number}), also on a picture that ffprep draws; "
+            "install imageio-ffmpeg again, or name another ffmpeg with --ffmpeg"
+        )
+
+
 def cause(steps: "Transcoder", job: LocalJob, picture: ImageInfo, error: PhotoError) -> PhotoError:
     """Return the error, or that of a limit of memory which this process has inherited.
 

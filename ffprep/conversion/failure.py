@@ -4,7 +4,7 @@ import time
 from typing import TYPE_CHECKING
 
 from ffprep.config import modes
-from ffprep.conversion.drawn_picture import cause
+from ffprep.conversion.drawn_picture import cause, require_sound
 from ffprep.conversion.ffmpeg_binary import opens_held_files
 from ffprep.conversion.second_attempt import second_attempt
 from ffprep.core.job import LocalJob, Result
@@ -66,12 +66,16 @@ def whose_fault(steps: "Transcoder", photo: "Photo", error: PhotoError) -> Photo
 
 
 def require_undisturbed(steps: "Transcoder", job: LocalJob, number: int, log: "DecoderLog") -> None:
-    """Raise the PhotoError of an ffmpeg that a signal ended, or that was refused a thread."""
+    """Raise the PhotoError of an ffmpeg that a signal ended, or that was refused a thread.
+
+    Raises EnvironmentFault if it crashes on a drawn picture, too.
+    """
     if log.no_threads:
         raise LimitReached(thread_limit(), "ffmpeg cannot start a thread")
     if outside := ended_from_outside("ffmpeg", number, steps.limits(job.spec)):
         raise outside
     if not log.no_frames:
+        require_sound(steps, job, number)
         words = f"ffmpeg crashed on it (signal {number}); restore it from a backup"
         raise PhotoError(Kind.DAMAGED, words)
 

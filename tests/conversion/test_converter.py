@@ -305,10 +305,17 @@ def test_names_that_are_too_long_are_reported(tmp_path: Path) -> None:
 FRAME = "echo '[Parsed_showinfo_0 @ 0x7f] [info] n:   0 pts: 0 fmt:x s:400x300 i:P' >&2"
 
 
+def test_an_ffmpeg_that_crashes_on_every_picture_is_no_damage(tmp_path: Path) -> None:
+    detail().save(tmp_path / "in.jpg")
+    job = LocalJob(tmp_path / "in.jpg", tmp_path / "out/o.jpg", SPEC)
+    with pytest.raises(EnvironmentFault, match=r"crashes \(signal 11\), also on a picture"):
+        convert(job, binary=fake_ffmpeg(tmp_path, "kill -SEGV $$"))
+
+
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
-        ("kill -SEGV $$", Kind.DAMAGED),
+        (f'{INPUTS} | grep -q in.jpg && kill -SEGV $$; exec "$REAL" "$@"', Kind.DAMAGED),
         ("sleep 600", Kind.TIMEOUT),
         ("exit 0", Kind.IO),
         ('printf "\\xff\\xd8\\xff" > "$out"', Kind.IO),

@@ -47,7 +47,7 @@ def _print_error(error: Exception, signed: Callable[[str], str]) -> None:
         path = f": {error.filename}" if error.filename else ""
         # A file that cannot be written is named, by other errors; the standard output has no name.
         stdout = "cannot write to the standard output: " if _is_full(error) and not path else ""
-        say(signed(f"{stdout}{reason(error)}{path}"))
+        say(signed(f"{stdout}{reason(error)}{path}{_advice(error)}"))
     else:
         import traceback
 
@@ -56,6 +56,12 @@ def _print_error(error: Exception, signed: Callable[[str], str]) -> None:
             for line in lines.rstrip("\n").split("\n") if is_frame else [lines.rstrip("\n")]:
                 write_line(line)
         say(signed(f"this is a bug in ffprep; please report the lines above at {ISSUES}"))
+
+
+def _advice(error: OSError) -> str:
+    from ffprep.system.limits import advice
+
+    return advice(error)
 
 
 def _is_full(error: OSError) -> bool:

@@ -57,7 +57,12 @@ def refusal(steps: "Transcoder", job: LocalJob, log: DecoderLog) -> FfprepError:
 
 
 def require_sound(steps: "Transcoder", job: LocalJob, number: int) -> None:
-    """Raise EnvironmentFault for an ffmpeg that crashed, and converts no drawn picture either."""
+    """Raise EnvironmentFault for an ffmpeg that crashed, and converts no drawn picture either.
+
+    Under an inherited limit of memory, `cause` finds out.
+    """
+    if limits.memory_limit(steps.limits(job.spec).memory):
+        return
     if not _converted(steps, job, _small(job.spec)).frames:
         raise EnvironmentFault(
             f"{steps.binary.path} crashes (signal {number}), also on a picture that ffprep draws; "

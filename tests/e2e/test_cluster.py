@@ -19,10 +19,10 @@ from ffprep import __version__
 from ffprep.conversion.ffmpeg_binary import find
 from ffprep.errors import EnvironmentFault
 from ffprep.run.task import convert_chunk
-from tests.e2e.test_kills import finals
 from tests.e2e.test_stores import outputs, photo, put
 from tests.support.cluster import dask, kill_one
 from tests.support.command_line import Ran
+from tests.support.folders import finals, temporaries
 from tests.support.pictures import opened, ramp
 from tests.support.stores import bucketeer
 from tests.support.waiting import until
@@ -91,7 +91,7 @@ def test_a_run_with_killed_workers_makes_the_outputs_of_a_local_run(
     assert contents(out) == contents(alone)
     assert rows(out) == rows(alone)
     assert again.summary["fresh"] == PHOTOS
-    assert not list(out.rglob(".ffprep-*"))
+    assert not temporaries(out)
 
 
 # No decoder of this Python takes it along into death, so it is the opening of a name that does.
@@ -125,7 +125,7 @@ def test_photos_that_kill_every_worker_fail_alone(ffprep, tmp_path: Path) -> Non
     assert (ran.summary["converted"], ran.summary["failed"], len(ran.results)) == (22, 2, 24)
     # Something outside may have killed the workers, so the next run tries again.
     assert (again.summary["fresh"], again.summary["converted"]) == (22, 2)
-    assert not list(out.rglob(".ffprep-*"))
+    assert not temporaries(out)
 
 
 OTHER_VERSION = "import ffprep.version\nffprep.version.__version__ = '0.0.1'\n"
@@ -206,7 +206,7 @@ def test_a_cluster_without_workers_is_reported_and_left_at_the_time_limit(
             run.kill()
     assert list(out.glob(".ffprep-*.part"))  # the mark of the run that was killed
     assert ffprep("convert", source, "-o", out, *SIZE).code == 0
-    assert not list(out.rglob(".ffprep-*"))
+    assert not temporaries(out)
 
 
 def test_workers_use_the_umask_of_the_run(ffprep, tmp_path: Path) -> None:
@@ -242,7 +242,7 @@ def test_an_ended_run_loses_no_finished_output(ffprep, tmp_path: Path, home: Pat
             run.send_signal(signal.SIGTERM)
         assert run.returncode == 143
         # What the workers had in hand, they end, or leave as it was.
-        until(lambda: not list(out.rglob(".ffprep-*.part")))
+        until(lambda: not temporaries(out))
         interrupted = len(rows(out))
         assert 0 < interrupted < 1500
         with begun(tmp_path, *options, outputs=interrupted + 100) as run:

@@ -18,6 +18,7 @@ import pytest
 from PIL import Image
 
 from tests.support.ffmpegs import slow_ffmpeg
+from tests.support.folders import temporaries
 from tests.support.pictures import opened, psnr, ramp
 from tests.support.waiting import until
 
@@ -368,13 +369,13 @@ def test_an_interrupt_ends_the_run_and_prints_the_summary(
     argv = convert_command(photos, tmp_path)
     argv += ["--ffmpeg", slow_ffmpeg(tmp_path), "--json"]
     process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    until(lambda: list(tmp_path.glob("out/**/.ffprep-*")))
+    until(lambda: temporaries(tmp_path / "out"))
     process.send_signal(number)
     out, err = process.communicate(timeout=60)  # a second on an idle machine; ffmpeg takes 600
     assert process.returncode == 128 + number
     assert b"interrupted; 0 converted" in err
     assert json.loads(out)["summary"]["converted"] == 0
-    assert not list(tmp_path.glob("out/**/.ffprep-*"))
+    assert not temporaries(tmp_path / "out")
 
 
 def unread(pipe: IO[bytes]) -> int:

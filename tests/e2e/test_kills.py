@@ -20,6 +20,7 @@ from ffprep.core.policy import Policy
 from ffprep.core.spec import Spec
 from ffprep.system import tempfiles
 from ffprep.system.tempfiles import temporary_beside
+from tests.support.folders import finals, temporaries
 from tests.support.pictures import opened, ramp
 from tests.support.waiting import until
 
@@ -33,14 +34,6 @@ IN_FLIGHT = 2 * 64
 def command(folder: Path, out: str) -> list[str]:
     argv = [sys.executable, "-m", "ffprep", "convert", str(folder / "in"), "-o", str(folder / out)]
     return [*argv, "--size", "16x9", "--upscale", "allow", "--jobs", "2"]
-
-
-def finals(out: Path) -> set[Path]:
-    return {
-        p
-        for p in out.rglob("*")
-        if p.is_file() and not p.name.startswith(".") and ".ffprep" not in p.parts
-    }
 
 
 def recorded(out: Path) -> set[str]:
@@ -97,7 +90,7 @@ def test_a_run_killed_thirty_times_is_finished_by_the_next(tmp_path: Path, home:
     )
     last = subprocess.run([*command(tmp_path, "out"), "--json"], check=True, capture_output=True)
     assert b'"converted": 0, "fresh": 500' in last.stdout
-    assert not list(out.rglob(".ffprep-*"))
+    assert not temporaries(out)
 
 
 def test_only_temporary_files_of_dead_runs_are_removed(ffprep, tmp_path: Path, monkeypatch) -> None:

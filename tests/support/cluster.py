@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.support.folders import temporaries
 from tests.support.waiting import until
 
 DASK = [sys.executable, "-m", "dask"]
@@ -99,7 +100,7 @@ def dask(folder: Path, **environment: str) -> Iterator[Dask]:
 
 def at_work(out: Path) -> set[int]:
     """Return the ids of the processes that have an unfinished output in a folder."""
-    return {int(path.name.split("-")[2]) for path in out.rglob(".ffprep-*.part")}
+    return {int(path.name.split("-")[2]) for path in temporaries(out)}
 
 
 def kill_one(made: Dask, out: Path) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from ffprep.system import files
 from tests.support.command_line import Ran
 from tests.support.fork_server import ForkServer
 
@@ -24,6 +25,13 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # A busy machine may take any time to draw an example, and to try it.
 settings.register_profile("any-time", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any-time")
+
+
+@pytest.fixture(autouse=True)
+def open_files_reach_ffmpeg() -> Iterator[None]:
+    """Forget that the fake ffmpeg of a test could not open what this process holds open."""
+    yield
+    files._unseen.clear()
 
 
 @pytest.fixture

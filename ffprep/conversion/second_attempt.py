@@ -1,4 +1,4 @@
-"""Convert a photo once more that failed as if it was damaged, from a copy and in new processes.
+"""Convert a photo once more that failed as if it was damaged, from a copy.
 
 Whether its disk fails again does not matter then: decoders read bytes that this process has read.
 """
@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from ffprep.core.job import LocalJob, Result
 from ffprep.errors import PhotoError
-from ffprep.image.sandbox import DecoderPool
 from ffprep.image.second_reading import second_reading
 from ffprep.system.files import FileStamp, read_whole
 from ffprep.system.tempfiles import temporary_folder
@@ -29,12 +28,9 @@ def second_attempt(
     """Return the Result of a second attempt. Raises as `second_reading` does."""
 
     def attempt() -> Result:
-        with (
-            _copied(job) as copied,
-            DecoderPool(transcoder.processes, transcoder.policy) as decoders,
-        ):
-            steps = replace(transcoder, decoders=decoders)
-            return replace(steps.attempt(steps.probe(copied), started), source=job.source)
+        with _copied(job) as copied:
+            photo = transcoder.probe(copied)
+            return replace(transcoder.attempt(photo, started), source=job.source)
 
     return second_reading(job.source, job.place, first, attempt)
 

@@ -2,7 +2,7 @@
 
 A disk or network share that fails for a moment makes any decoder call a sound photo damaged, and
 decoders in other processes do not say why they could not read on. So this process reads the whole
-file, and the photo is tried once more, in new processes.
+file, and the photo is tried once more.
 """
 
 from collections.abc import Callable

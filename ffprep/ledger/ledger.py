@@ -99,6 +99,8 @@ class Ledger:
         self.path = path
         self.read_only = read_only
         self.run = 0
+        self.after_kill = False
+        """Whether the run before did not come to its end, and may have left temporary files."""
         self._warn = warn
         self._ended = True  # no run has begun
         self._synchronous = "FULL" if fsync else "NORMAL"
@@ -185,6 +187,8 @@ class Ledger:
                 (conditions.ffprep, conditions.ffmpeg, conditions.terms),
             )
             same = [id for (id,) in found]
+            last = "SELECT ended FROM runs ORDER BY id DESC LIMIT 1"
+            self.after_kill = self._database.execute(last).fetchone() == (None,)
             if not self.read_only:
                 self._insert_run()
         return frozenset(same)

@@ -199,8 +199,7 @@ class Inspection:
         from ffprep.image.second_reading import second_reading
 
         def attempt() -> Finding:
-            with DecoderPool(self.processes, self.policy) as fresh:
-                again = inspect_one(found, fresh)
+            again = inspect_one(found, decoders)
             if again.error:
                 raise again.error
             return again

@@ -204,7 +204,7 @@ class Run:
         return self.cluster.width if self.cluster else self.options.workers.jobs
 
     def _triages(self) -> Iterator[Triage]:
-        """Classify the plan's batches. Folders that will be written to are swept first."""
+        """Classify the plan's batches, and sweep their output folders first."""
         swept: set[str] = set()
         for item in self.plan.batches():
             if self._stopped:
@@ -217,7 +217,7 @@ class Run:
             triage = self._classify(item)
             if self.recorded:
                 triage.pending = self.recorded.refuse_others(triage.pending)
-            folders = {os.path.dirname(pending.job.output) for pending in triage.pending}
+            folders = self._folders_to_sweep(item, triage)
             if folders and not self._is_dry:
                 if self.recorded:
                     self.recorded.list_new(triage.pending)
@@ -229,6 +229,13 @@ class Run:
                     sweep_folder(folder)
                 swept = folders
             yield triage
+
+    def _folders_to_sweep(self, batch: Batch, triage: Triage) -> set[str]:
+        """Return the output folders that may contain temporary files of a killed run."""
+        folders = {os.path.dirname(pending.job.output) for pending in triage.pending}
+        if self.freshness and self.freshness.ledger.after_kill:
+            folders.add(batch.output_folder)
+        return folders
 
     def _classify(self, batch: Batch) -> Triage:
         if self.freshness:

@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -118,6 +119,21 @@ def test_only_temporary_files_of_dead_runs_are_removed(ffprep, tmp_path: Path, m
     assert {p.name for p in out.iterdir()} == {".ffprep", "a.jpg", ours, elsewhere, *alien}
     assert [p.name for p in scratch.iterdir()] == [ours]
     assert opened(tmp_path / "in/a.png").size == (40, 30)
+
+
+def test_a_killed_run_leaves_no_temporaries_where_all_is_done(ffprep, tmp_path: Path) -> None:
+    (tmp_path / "in/trip").mkdir(parents=True)
+    ramp(40, 30).save(tmp_path / "in/trip/a.png")
+    command = ["convert", tmp_path / "in", "-o", tmp_path / "out", "--size", "8x8", "--json"]
+    assert ffprep(*command).code == 0
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    name = tempfiles.temporary_name().replace(f"-{os.getpid()}-", f"-{gone.pid}-")
+    (tmp_path / "out/trip" / name).mkdir()
+    with closing(sqlite3.connect(tmp_path / "out/.ffprep/ledger.db")) as ledger, ledger:
+        ledger.execute("UPDATE runs SET ended = NULL")
+    assert ffprep(*command).summary["fresh"] == 1
+    assert not temporaries(tmp_path / "out")
 
 
 def test_fsync_writes_the_output_before_its_name_and_then_the_folder(

@@ -33,13 +33,14 @@ class EmptiedFolder:
     def result(self, pruned: bool) -> Result:
         """Return the failure to report. `pruned` says whether the run prunes."""
         count = len(self.photos)
-        photos = f"all {count} photos" if count > 1 else "the only photo"
+        photos = f"all {count} photos of this folder are"
+        if count == 1:
+            photos = "the only photo of this folder is"
         advice = "--prune --prune-emptied removes their outputs"
         if pruned:
             advice = "their outputs are kept; --prune-emptied removes them"
-        problem = f"{photos} of this folder are gone; if it is on a disk that is not mounted, mount"
-        problem = problem.replace("photo of this folder are", "photo of this folder is")
-        words = f"{problem} it; if they were deleted, {advice}"
+        problem = f"{photos} gone; if it is on a disk that is not mounted, mount it"
+        words = f"{problem}; if they were deleted, {advice}"
         return Result.failed(location_of(self.path), None, PhotoError(Kind.MISSING, words))
 
 

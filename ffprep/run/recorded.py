@@ -14,6 +14,7 @@ from ffprep.library.plan import Plan
 from ffprep.library.selection import SizeOf
 from ffprep.library.walk import Walk, is_folder
 from ffprep.run.convert_options import ConvertOptions
+from ffprep.storage.protocol import storage_of
 from ffprep.storage.stamps import StampReader
 from ffprep.system.files import FOLDER, LEDGER, real_folder
 
@@ -90,13 +91,16 @@ def _not_made(output: Location) -> str:
 def require_no_photos(options: ConvertOptions) -> None:
     """Raise UsageError if OUT is a folder in a SOURCE, and has pictures that may be photos.
 
-    Such a folder is not walked, so no output is compared with them. For a folder without .ffprep.
+    Such a folder is not walked, so no output is compared with them. With a .ffprep, it is OUT of
+    an earlier run.
     """
     request = options.request
     output = real_folder(os.fspath(located(request.output)))
     folders = [real_folder(os.fspath(located(source))) for source in request.sources]
     if output in folders or not any(map(output.startswith, folders)):
         return
+    if any(page.objects for page in storage_of(output).list(os.path.join(output, FOLDER))):
+        return  # runs into it were recorded
     photo = next((found for found in Walk([request.output]).files() if not found.error), None)
     if photo:
         raise UsageError(

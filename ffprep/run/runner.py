@@ -26,7 +26,7 @@ from ffprep.library.selection import MadeFiles
 from ffprep.run.convert_options import ConvertOptions
 from ffprep.run.task import ChunkTask
 from ffprep.storage.protocol import storage_of
-from ffprep.system.files import FOLDER, real_folder
+from ffprep.system.files import FOLDER, is_url, real_folder
 from ffprep.system.pool import Immediate, StopRules, run_chunks
 from ffprep.system.tempfiles import sweep_folder, sweep_temp_dir
 from ffprep.version import __version__
@@ -283,9 +283,7 @@ def open_run(
         throttle = Throttle(options.throttle)
         for warning in apply_niceness(options.throttle):
             warn(warning)
-    output = os.fspath(options.request.output)
-    if not os.path.lexists(os.path.join(output, FOLDER)) and os.path.isdir(output):
-        _require_no_photos(options)
+    _require_no_photos(options)
     with ExitStack() as stack:
         writable = stack.enter_context(_locked_output(options, converter, warn))
         cluster = None
@@ -306,7 +304,10 @@ def open_run(
 
 
 def _require_no_photos(options: ConvertOptions) -> None:
-    if not (options.request.single or options.rerun.adopt or options.request.names.keeps_apart):
+    request, output = options.request, os.fspath(options.request.output)
+    unknown = os.path.isdir(output) and not os.path.lexists(os.path.join(output, FOLDER))
+    apart = request.single or options.rerun.adopt or request.names.keeps_apart
+    if (unknown or is_url(output)) and not apart:
         from ffprep.run.recorded import require_no_photos
 
         require_no_photos(options)

@@ -527,6 +527,17 @@ def test_outputs_beside_photos_and_clean(s3: Bucketeer, convert: Command, home: 
     assert names() == before | {"in/x_b.jpg"}
 
 
+def test_a_folder_of_photos_in_a_source_is_not_filled(s3: Bucketeer, convert: Command) -> None:
+    put(s3, {"a.jpg": photo(0), "trip/a.jpg": photo(1)})
+    before = {name: s3.content("photos", name) for name in s3.names("photos")}
+    refused = convert("s3://photos", "-o", "s3://photos/trip", *SIZE)
+    assert (refused.code, "trip lies in a SOURCE and contains" in refused.err) == (2, True)
+    assert {name: s3.content("photos", name) for name in s3.names("photos")} == before
+    for counts in ((2, 0), (0, 2)):
+        ran = convert("s3://photos", "-o", "s3://photos/ready", *SIZE, "--json")
+        assert (ran.code, ran.summary["converted"], ran.summary["fresh"]) == (0, *counts)
+
+
 def test_a_row_names_an_object_outside_of_the_folder(s3: Bucketeer, convert: Command) -> None:
     put(s3, {"a.jpg": photo(1)})
     line = ["s3://photos", "-o", "s3://ready/x", *SIZE]

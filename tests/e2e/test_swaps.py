@@ -154,7 +154,7 @@ def test_a_folder_without_own_folders_and_a_disk_without_renames(
     assert len(list(tmp_path.iterdir())) == 2
 
 
-def test_a_folder_of_somebody_else_is_not_taken_for_ones_own(
+def test_a_temporary_folder_that_others_may_write_to_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = os.open

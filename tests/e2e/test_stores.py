@@ -463,9 +463,11 @@ def test_names_selection_and_collisions_are_those_of_folders(
         "out/old.jpg",
     ]
     put(s3, {name: photo(n) for n, name in enumerate(names)})
-    ran = convert(
-        "s3://photos/", "-o", "s3://photos/out", *SIZE, "--json", "--exclude", "trash/", **QUICK
-    )
+    line = ["s3://photos/", "-o", "s3://photos/out", *SIZE, "--json", "--exclude", "trash/"]
+    refused = convert(*line, **QUICK)
+    assert (refused.code, "contains s3://photos/out/old.jpg" in refused.err) == (2, True)
+    s3.owner().delete_object(Bucket="photos", Key="out/old.jpg")
+    ran = convert(*line, **QUICK)
     assert ran.code == 1
     assert ran.kinds() == {"x.jpg": "collision", "x.png": "collision"}
     made = {d["output"] for d in ran.results.values() if d["status"] == "converted"}
@@ -475,6 +477,8 @@ def test_names_selection_and_collisions_are_those_of_folders(
     }
     assert made < {f"s3://photos/{name}" for name in s3.names("photos")}
     assert ran.summary["passed_over"] == 4  # notes.txt, and the folders without a name
+    again = convert(*line, **QUICK)  # outputs of the first run are not photos of the second
+    assert (again.summary["converted"], again.summary["fresh"]) == (0, 4)
     over = convert("s3://photos/a.jpg", "-o", "s3://photos/a.jpg", *SIZE)
     assert "sources are never overwritten" in over.err
 

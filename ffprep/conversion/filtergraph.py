@@ -3,6 +3,7 @@
 Every filtergraph has the same steps, in this order:
 
     showinfo             log the size that was decoded
+    declared             matrix and range of YCbCr, where the container's word counts
     turn upright         the eight EXIF orientations
     crop bounds          all later steps see only what is left; a tiny crop is enlarged at once
     alpha                lay it on the background if the output has none
@@ -32,6 +33,7 @@ from ffprep.conversion.pixel_formats import (
     color,
     convert,
     cut,
+    declared,
     deep,
     final,
     flatten,
@@ -181,14 +183,14 @@ class _BySize:
 
 def _common(picture: ImageInfo) -> ImageInfo:
     """Return an ImageInfo without what may differ in one stream, such as the photos' sizes."""
-    return replace(picture, stored=Size(1, 1), profile=None, output_profile=None)
+    return replace(picture, stored=Size(1, 1), profile=None, output_profile=None, warnings=())
 
 
 @lru_cache(maxsize=256)
 def _arguments(
     picture: ImageInfo, spec: Spec, files: _FileOptions, by_size: _BySize
 ) -> tuple[str, ...]:
-    stream = _source(picture, files).filter("showinfo", checksum=0)
+    stream = declared(_source(picture, files).filter("showinfo", checksum=0), picture)
     for name, options in _UPRIGHT[picture.orientation]:
         stream = stream.filter(name, **options)
     if picture.mode == "1" and not picture.raw:

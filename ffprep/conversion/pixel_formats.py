@@ -45,6 +45,16 @@ def convert(stream: Stream, **formats: str | None) -> Stream:
     return stream.filter("scale", flags=SCALER).filter("format", **formats)
 
 
+def declared(stream: Stream, picture: ImageInfo) -> Stream:
+    """Mark a decoded stream with the matrix and range of YCbCr that its container declares."""
+    if picture.ycbcr is None:
+        return stream
+    options = {"range": "pc" if picture.ycbcr.full_range else "tv"}
+    if picture.ycbcr.matrix:
+        options["colorspace"] = picture.ycbcr.matrix
+    return stream.filter("setparams", **options)
+
+
 def cut(stream: Stream, bounds: Bounds, odd: bool) -> Stream:
     """Cut at the nearest pixels, as `Bounds.of` does.
 

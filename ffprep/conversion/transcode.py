@@ -145,7 +145,8 @@ class Transcoder:
         spec = resolve_spec(job.spec, cropped)
         job = job if spec is job.spec else replace(job, spec=spec)
         enlarged = self._enlargement(job, shown, cropped)
-        caveats = ([enlarged] if enlarged else []) + ([Caveat(warning)] if warning else [])
+        warnings = (*picture.warnings, *([warning] if warning else []))
+        caveats = ([enlarged] if enlarged else []) + [Caveat(words) for words in warnings]
         return Photo(job, picture, stamp, tuple(caveats))
 
     def _enlargement(self, job: LocalJob, photo: Size, cropped: Size) -> Caveat | None:

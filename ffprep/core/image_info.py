@@ -40,6 +40,17 @@ class Cicp:
 
 
 @dataclass(frozen=True, slots=True)
+class YCbCr:
+    """How a container says that YCbCr becomes RGB, in FFmpeg's words.
+
+    `matrix` is a colour space of its filter `setparams`, None for that of the bitstream.
+    """
+
+    full_range: bool
+    matrix: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ImageInfo:
     """What a probe found in a file.
 
@@ -48,8 +59,10 @@ class ImageInfo:
     of several tiles. `ffmpeg_reads` is false if FFmpeg is known to leave something out, or to get
     it wrong without an error. `raw` is the pixel format of pixels that Pillow has decoded, which
     FFmpeg reads from its standard input. An ICC `profile` or `cicp` says what colours mean; without
-    either, they are sRGB. `lut` is the look-up table that converts a profile's colours to sRGB, and
-    `output_profile` the profile that the output gets with unconverted colours.
+    either, they are sRGB. `ycbcr` outranks what the coded picture says of itself.
+    `lut` is the look-up table that converts a profile's colours to sRGB, and `output_profile` the
+    profile that the output gets with unconverted colours.
+    `warnings` are what the user should know of a picture although it converts.
     """
 
     format: Format
@@ -64,6 +77,8 @@ class ImageInfo:
     tiled: bool = False
     ffmpeg_reads: bool = True
     raw: str | None = None
+    ycbcr: YCbCr | None = None
+    warnings: tuple[str, ...] = ()
 
     @property
     def weight(self) -> int:
@@ -79,3 +94,18 @@ class ImageInfo:
     def shown(self) -> Size:
         """The size as displayed, upright."""
         return self.stored.rotated if self.orientation >= 5 else self.stored
+
+
+@dataclass(frozen=True, slots=True)
+class Extras:
+    """What a file holds besides the pixels that are converted; outputs have none of it.
+
+    `frames` counts those of an animation, the pages of a TIFF, the pictures of an MPO. `depth` is
+    in bits a channel, as far as it is known. `metadata` are words such as `EXIF` and `place`.
+    """
+
+    frames: int = 1
+    depth: int = 8
+    profile: str | None = None
+    metadata: tuple[str, ...] = ()
+    gain_map: bool = False

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from PIL import Image
+from PIL.ExifTags import Base
 
 from ffprep.core.formats import Format
 from ffprep.core.image_info import ImageInfo
@@ -138,6 +139,16 @@ def opened_for_metadata(path: Path, picture: ImageInfo) -> Iterator[Image.Image]
         source = png_without_pixels(file) if picture.format.name == "png" else file
         with open_as(picture.format, source) as image:
             yield image
+
+
+def orientation_of(image: Image.Image) -> int:
+    """Return the EXIF orientation; 1 if there is none or if the EXIF is broken."""
+    try:
+        # Not image.getexif(), which decodes a PNG without EXIF in front of its pixels.
+        value = Image.Image.getexif(image).get(Base.Orientation, 1)
+    except Exception:  # broken metadata does not fail a sound photo
+        return 1
+    return value if value in range(1, 9) else 1
 
 
 def out_of_memory() -> PhotoError:

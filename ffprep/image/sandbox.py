@@ -19,7 +19,7 @@ import PIL
 
 import ffprep.version
 from ffprep.core.geometry import Size
-from ffprep.core.image_info import ImageInfo
+from ffprep.core.image_info import Extras, ImageInfo
 from ffprep.core.policy import Policy
 from ffprep.errors import (
     EnvironmentFault,
@@ -29,7 +29,7 @@ from ffprep.errors import (
     ReadError,
     reason,
 )
-from ffprep.image.probe import Extras, NeedsSandbox, probe
+from ffprep.image.probe import NeedsSandbox, probe
 from ffprep.system.processes import Limits, Processes
 
 if TYPE_CHECKING:
@@ -268,7 +268,7 @@ class DecoderPool:
     def decoded(
         self, path: Path, picture: ImageInfo, strict: bool = True
     ) -> Iterator[tuple[ImageInfo, Pixels]]:
-        """Decode a file; yield how it is handed to FFmpeg, and its pixels (see `probe.decoded`).
+        """Decode a file; yield how it is handed to FFmpeg, and its pixels (see `decode.decoded`).
 
         Raises PhotoError as `probe` does.
         """

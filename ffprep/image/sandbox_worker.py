@@ -20,14 +20,14 @@ from ffprep.errors import Kind, PhotoError
 def functions() -> dict[str, Callable[..., Any]]:
     """Return the functions that may be called, by name."""
     # Here, since the process that sends requests imports this module too, and few of these.
-    from ffprep.image import colour, integrity, metadata, probe
+    from ffprep.image import colour, decode, extras, integrity, metadata, probe
 
     return {
         function.__name__: function
         for function in (
             probe.probe,
-            probe.extras,
-            probe.is_translucent,
+            extras.extras,
+            decode.is_translucent,
             integrity.require_whole,
             integrity.damage,
             integrity.hidden_damage,
@@ -40,14 +40,14 @@ def functions() -> dict[str, Callable[..., Any]]:
 
 def main(functions: dict[str, Callable[..., Any]]) -> None:
     """Answer until there are no more requests."""
-    from ffprep.image import pillow, probe
+    from ffprep.image import decode, pillow
 
     warnings.filterwarnings("ignore", module="PIL")
     source, sink = sys.stdin.buffer, sys.stdout.buffer
     for name, arguments in _requests(source):
         try:
             if name == "decoded":
-                with probe.decoded(*arguments) as (picture, pixels):
+                with decode.decoded(*arguments) as (picture, pixels):
                     _send_pixels(sink, picture, pixels)
             else:
                 _send(sink, (functions[name](*arguments), None))

@@ -1,11 +1,13 @@
 """TIFFs of kinds that Pillow or FFmpeg cannot read, or get wrong without an error."""
 
 import struct
+from dataclasses import replace
 from io import BytesIO
 from typing import Any, BinaryIO
 
 from PIL import Image
 
+from ffprep.core.image_info import ImageInfo
 from ffprep.errors import Kind, PhotoError
 
 # Tags of TIFF 6.0.
@@ -17,6 +19,19 @@ _ASSOCIATED_ALPHA = 1
 _YCBCR, _CIELAB = 6, 8
 
 _COMPRESSIONS = (1, 5, 8, 32773, 32946)  # none, LZW, Deflate, PackBits, Deflate again
+
+
+def describe(picture: ImageInfo, image: Any, file: BinaryIO) -> ImageInfo:
+    """Return an ImageInfo as corrected by a TIFF's tags. Raises PhotoError `unsupported`."""
+    require_supported(image)
+    lab = "lab" in image.info
+    # Pillow's plugin reports the size as displayed.
+    return replace(
+        picture,
+        stored=picture.stored.rotated if picture.orientation >= 5 else picture.stored,
+        mode="LAB" if lab else picture.mode,
+        ffmpeg_reads=not lab and ffmpeg_reads(image),
+    )
 
 
 def ffmpeg_reads(image: Any) -> bool:

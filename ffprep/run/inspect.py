@@ -11,12 +11,11 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ffprep.core.geometry import Size
-from ffprep.core.image_info import ImageInfo
+from ffprep.core.image_info import Extras, ImageInfo
 from ffprep.core.location import Location
 from ffprep.core.policy import Policy
 from ffprep.core.target import Target, check
 from ffprep.errors import PhotoError
-from ffprep.image.probe import Extras
 from ffprep.image.sandbox import DecoderPool
 from ffprep.library.walk import FoundPhoto, LocalPhoto, Walk
 from ffprep.system.files import SIDECAR, FileStamp, is_url

@@ -11,8 +11,10 @@ from ffprep.config.modes import find_mode
 from ffprep.core.geometry import Size
 from ffprep.core.spec import Spec
 from ffprep.errors import Kind, PhotoError
+from ffprep.image.decode import decoded
+from ffprep.image.extras import extras
 from ffprep.image.integrity import require_whole
-from ffprep.image.probe import decoded, extras, probe, verify
+from ffprep.image.probe import probe, verify
 from tests.support.photos import PHOTOS, needs_photos
 from tests.support.pictures import opened, ramp
 

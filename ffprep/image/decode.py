@@ -1,0 +1,76 @@
+"""Decode pictures with Pillow, for those that FFmpeg cannot read."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from PIL import Image
+
+from ffprep.core.geometry import Size
+from ffprep.core.image_info import ImageInfo
+from ffprep.image import colour, tiff
+from ffprep.image.pillow import opened, orientation_of
+
+
+@contextmanager
+def decoded(
+    path: Path, picture: ImageInfo, strict: bool = True
+) -> Iterator[tuple[ImageInfo, Iterator[bytes]]]:
+    """Decode a file that FFmpeg cannot read; unless `strict`, as much of it as can be decoded.
+
+    The picture's `profile`, if it still has one, is applied. Yields the ImageInfo as FFmpeg gets
+    it, and an iterator of its pixels, rgb24 or rgba, some rows at a time. Raises PhotoError as
+    `probe` does.
+    """
+    with opened(path, picture) as image:
+        _load(image, strict)
+        # Some of Pillow's plugins turn a picture upright when they load it.
+        size, orientation = Size(*image.size), orientation_of(image)
+        if size not in (picture.stored, picture.shown):
+            raise ValueError(f"it holds {size} pixels, and its header says {picture.stored}")
+        raw = "rgba" if picture.alpha else "rgb24"
+        found = replace(picture, raw=raw, stored=size, orientation=orientation, profile=None)
+        yield found, _rows(_plain(image), picture)
+
+
+def _rows(image: Image.Image, picture: ImageInfo) -> Iterator[bytes]:
+    """Yield some rows at a time, so that converting them takes little memory."""
+    height = max(1, (1 << 20) // image.width)
+    for top in range(0, image.height, height):
+        rows = image.crop((0, top, image.width, min(top + height, image.height)))
+        rows = rows.convert("RGBA") if picture.alpha else rows
+        if picture.profile:
+            rows = colour.apply(rows, picture.profile)
+        yield (rows if picture.alpha else rows.convert("RGB")).tobytes()
+
+
+def _load(image: Image.Image, strict: bool) -> None:
+    try:
+        image.load()
+    except Exception:
+        decoded = getattr(image, "_im", None)
+        if strict or decoded is None or decoded.getbbox() is None:
+            raise
+        image.tile = []  # type: ignore[attr-defined]  # keep what was decoded until then
+
+
+def is_translucent(path: Path, picture: ImageInfo) -> bool:
+    """Decode a picture; return whether any pixel is translucent. Raises PhotoError as `probe`."""
+    if not picture.alpha:
+        return False
+    with opened(path, picture) as image:
+        image.load()
+        alpha = _plain(image).convert("RGBA").getchannel("A")
+    return alpha.getextrema() != (255, 255)
+
+
+def _plain(image: Image.Image) -> Image.Image:
+    """Convert to eight bits a channel if Pillow would clip deeper ones, and mark CIELab as such."""
+    if "lab" in image.info:
+        return tiff.lab_of(image)
+    if image.mode.startswith("I;16"):
+        return image.point(lambda value: value / 257).convert("L")
+    if image.mode in ("I", "F"):
+        return tiff.to_eight_bits(image)
+    return image

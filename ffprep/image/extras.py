@@ -1,0 +1,68 @@
+"""What a file holds besides the pixels that are converted, as `ffprep info` shows it."""
+
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from PIL import Image
+
+from ffprep.core.formats import Format
+from ffprep.core.image_info import Extras, ImageInfo
+from ffprep.image import colour, tiff
+from ffprep.image.pillow import opened
+from ffprep.system.files import open_regular
+
+_EXIF, _GPS, _IPTC, _PHOTOSHOP = 0x8769, 0x8825, 0x83BB, 0x8649
+
+
+def extras(path: Path, picture: ImageInfo) -> Extras:
+    """Return what a file holds besides its pixels. Raises PhotoError as `probe` does."""
+    with opened(path, picture) as image:
+        profile = picture.profile and colour.name(picture.profile)
+        with open_regular(path) as file:
+            content = file.read(1 << 16)
+        return Extras(
+            frames=_frames(image),
+            depth=_depth(picture.format, image, content),
+            profile=profile or None,
+            metadata=tuple(_metadata(image)),
+            gain_map=b"hdrgm:" in content or "hdrgainmap" in str(image.info.get("aux")),
+        )
+
+
+def _frames(image: Image.Image) -> int:
+    if "mp" in image.info or "mpoffset" in image.info:
+        with suppress(Exception):  # the index may be broken; the photo is the first picture
+            return int(image._getmp()[0xB001])  # type: ignore[attr-defined]
+    return int(getattr(image, "n_frames", 1))
+
+
+def _depth(format: Format, image: Image.Image, content: bytes) -> int:
+    if format.name == "tiff":
+        return tiff.depth(image)
+    if format.name == "png":
+        return 8 if content[25] == 3 else content[24]  # a palette's colours have 8
+    if format.name == "jpeg2000" and (siz := content.find(b"\xff\x51")) >= 0:
+        # Ssiz of the first component (ISO/IEC 15444-1, A.5.1).
+        return (content[siz + 40] & 0x7F) + 1
+    if format.demuxer == "mov" and (pixi := re.search(rb"pixi.{4}.(.)", content, re.DOTALL)):
+        return pixi[1][0]
+    return 8
+
+
+def _metadata(image: Image.Image) -> Iterator[str]:
+    info, place = image.info, b"GPSL" in (image.info.get("xmp") or b"")
+    tags = getattr(image, "tag_v2", {})  # a TIFF's own tags are what EXIF is elsewhere
+    if info.get("exif") or _EXIF in tags:
+        yield "EXIF"
+    with suppress(Exception):  # broken EXIF has no place
+        place = place or bool(Image.Image.getexif(image).get_ifd(_GPS))
+    if place:
+        yield "place"
+    if _IPTC in tags or _PHOTOSHOP in tags:
+        yield "IPTC"
+    names = {"xmp": "XMP", "photoshop": "IPTC", "comment": "comment", "thumbnails": "thumbnail"}
+    yield from (word for key, word in names.items() if info.get(key))
+    if set(getattr(image, "text", ())) - {"XML:com.adobe.xmp"}:
+        yield "text"

@@ -9,6 +9,9 @@ from PIL import Image
 
 from ffprep.core.geometry import Size
 
+SIZE = Size(96, 80)
+"""The size of most cases."""
+
 Pixels = tuple[tuple[tuple[int, int], tuple[int, ...]], ...]
 """Points of the upright picture, each with its right colour: RGB, or RGBA in 8 bits."""
 
@@ -47,7 +50,7 @@ class Case:
     suffix: str
     make: Callable[[], bytes]
     pixels: Pixels = ()
-    size: Size = Size(96, 80)
+    size: Size = SIZE
     within: int = 3
     verdict: Verdict = Verdict.RIGHT
     words: str = ""

@@ -14,12 +14,11 @@ from ffprep.config.modes import find_mode
 from ffprep.conversion.converter import Converter
 from ffprep.conversion.ffmpeg_binary import find
 from ffprep.core.formats import OUTPUT_FORMATS
-from ffprep.core.geometry import Size
 from ffprep.core.job import LocalJob, Result
 from ffprep.core.policy import Policy
 from ffprep.core.spec import Spec
 from scripts.cases.all_cases import CASES
-from scripts.cases.case import Case, Verdict
+from scripts.cases.case import SIZE, Case, Verdict
 from tests.support.command_line import Ran
 from tests.support.pictures import opened
 
@@ -137,5 +136,5 @@ def test_the_commands_of_a_dry_run_make_the_same(
     subprocess.run(["sh", "-e"], input=ran.out, check=True, capture_output=True)
     for case in READABLE:
         picture = opened((tmp_path / "dry" / case.file_name).with_suffix(".png"))
-        if case.size == Size(96, 80):
+        if case.size == SIZE:
             assert same(picture, ways["alone"][case.file_name].picture), case.file_name

@@ -24,6 +24,7 @@ def decoded(
     `probe` does.
     """
     with opened(path, picture) as image:
+        orientation_of(image)  # before TIFF's plugin turns the picture by its XMP
         _load(image, strict)
         # Some of Pillow's plugins turn a picture upright when they load it.
         size, orientation = Size(*image.size), orientation_of(image)

@@ -142,13 +142,29 @@ def opened_for_metadata(path: Path, picture: ImageInfo) -> Iterator[Image.Image]
 
 
 def orientation_of(image: Image.Image) -> int:
-    """Return the EXIF orientation; 1 if there is none or if the EXIF is broken."""
+    """Return the orientation by EXIF or a TIFF's tag; 1 if there is none or if it is broken."""
+    _hide_xmp_orientation(image)
     try:
         # Not image.getexif(), which decodes a PNG without EXIF in front of its pixels.
         value = Image.Image.getexif(image).get(Base.Orientation, 1)
     except Exception:  # broken metadata does not fail a sound photo
         return 1
+    if isinstance(value, bytes) and len(value) == 1:  # of type BYTE
+        value = value[0]
     return value if value in range(1, 9) else 1
+
+
+def _hide_xmp_orientation(image: Image.Image) -> None:
+    """Hide the orientation in XMP from Pillow, which turns a picture by it; browsers do not."""
+    for name in ("xmp", "XML:com.adobe.xmp"):
+        xmp = image.info.get(name)
+        if isinstance(xmp, str) and "tiff:Orientation" in xmp:
+            image.info[name] = xmp.replace("tiff:Orientation", "tiff:orientation")
+        elif isinstance(xmp, bytes) and b"tiff:Orientation" in xmp:
+            image.info[name] = xmp.replace(b"tiff:Orientation", b"tiff:orientation")
+        else:
+            continue
+        image._exif = None  # JPEG's plugin may have read it already
 
 
 def out_of_memory() -> PhotoError:

@@ -12,7 +12,7 @@ from ffprep.errors import Kind, PhotoError
 
 # Tags of TIFF 6.0.
 _BITS, _COMPRESSION, _PHOTOMETRIC = 258, 259, 262
-_WIDTH, _HEIGHT, _PLANAR = 256, 257, 284
+_WIDTH, _HEIGHT, _ORIENTATION, _PLANAR = 256, 257, 274, 284
 _STRIP_OFFSETS, _ROWS_PER_STRIP, _STRIP_BYTES, _TILE_HEIGHT, _TILE_OFFSETS = 273, 278, 279, 323, 324
 _SAMPLES, _TILE_WIDTH, _EXTRA_SAMPLES, _SAMPLE_FORMAT = 277, 322, 338, 339
 _ASSOCIATED_ALPHA = 1
@@ -25,10 +25,10 @@ def describe(picture: ImageInfo, image: Any, file: BinaryIO) -> ImageInfo:
     """Return an ImageInfo as corrected by a TIFF's tags. Raises PhotoError `unsupported`."""
     require_supported(image)
     lab = "lab" in image.info
-    # Pillow's plugin reports the size as displayed.
+    turned = image.tag_v2.get(_ORIENTATION) in (5, 6, 7, 8)  # the size is the one displayed
     return replace(
         picture,
-        stored=picture.stored.rotated if picture.orientation >= 5 else picture.stored,
+        stored=picture.stored.rotated if turned else picture.stored,
         mode="LAB" if lab else picture.mode,
         ffmpeg_reads=not lab and ffmpeg_reads(image),
     )

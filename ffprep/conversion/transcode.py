@@ -144,16 +144,23 @@ class Transcoder:
         cropped = cropped_size(shown, job.spec.bounds)
         spec = resolve_spec(job.spec, cropped)
         job = job if spec is job.spec else replace(job, spec=spec)
-        enlarged = self._enlargement(job, shown, cropped)
+        enlarged = self._enlargement(job, picture, cropped)
         warnings = (*picture.warnings, *([warning] if warning else []))
         caveats = ([enlarged] if enlarged else []) + [Caveat(words) for words in warnings]
         return Photo(job, picture, stamp, tuple(caveats))
 
-    def _enlargement(self, job: LocalJob, photo: Size, cropped: Size) -> Caveat | None:
-        """Return the caveat of enlarging. Raises PhotoError if the policy does not allow it."""
+    def _enlargement(self, job: LocalJob, picture: ImageInfo, cropped: Size) -> Caveat | None:
+        """Return the caveat of enlarging.
+
+        Raises PhotoError if the policy does not allow it, or a preview would have to be enlarged.
+        """
         framing = Framing.of(job.spec.mode.effective_fit, cropped, job.spec.size)
         if not framing.enlarges:
             return None
+        photo = picture.shown
+        if picture.preview:
+            small = f"whose embedded preview of {photo} is too small for {job.spec.size}"
+            raise PhotoError(Kind.UNSUPPORTED, f"is a camera raw {small}; {picture.preview}")
         size = str(cropped) if cropped == photo else f"{cropped}, cropped from {photo},"
         factor = f"enlarged {times(framing.factor)} for {job.spec.size}"
         if self.policy.upscale == "fail":

@@ -63,7 +63,21 @@ _BOX = rb".{4}ftyp"
 _AVIF = _BOX + rb"(?:avi[fs]|(?:mif1|msf1).{4}(?:.{4})*?avi[fs])"
 _HEIC = _BOX + rb"(?:hei[cxms]|hev[cxms]|mif1|msf1)"
 
+# Raws that do not begin like any TIFF: of Canon (CR2, CR3, CRW), Fujifilm, Olympus, Panasonic and
+# Leica, Minolta, Sigma. The others are TIFFs, and their tags decide (`image/raw.py`).
+_RAW = (
+    rb"II\*\0.{4}CR|" + _BOX + rb"crx |II.{4}HEAPCCDR|FUJIFILMCCD-RAW|II(?:RO|RS|U\0)|MMOR|"
+    rb"\0MRM|FOVb"
+)
+_RAW_SUFFIXES = (
+    ".dng .nef .nrw .cr2 .cr3 .crw .arw .sr2 .srf .raf .orf .rw2 .rwl .pef .srw .3fr .fff .iiq "
+    ".mos .mef .mrw .erf .dcr .kdc .x3f .gpr"
+)
+RAW = _format("raw", "RAW", _RAW_SUFFIXES, _RAW, "", "")
+"""Camera raws, which FFmpeg never reads."""
+
 FORMATS: tuple[Format, ...] = (
+    RAW,  # before TIFF, as which a CR2 begins
     _format("jpeg", "JPEG", ".jpg .jpeg .jpe .jfif .mpo", rb"\xff\xd8\xff", "image2", "mjpeg"),
     _format("png", "PNG", ".png .apng", rb"\x89PNG\r\n\x1a\n", "image2", "png"),
     _format("webp", "WEBP", ".webp", rb"RIFF.{4}WEBP", "image2", "webp"),
@@ -139,6 +153,9 @@ def output_format(path: Path) -> OutputFormat | None:
             format = sniff(file.read(HEAD_BYTES))
     except PhotoError:
         return None
+    # Most raws begin like any TIFF, and their tags are read only in the sandbox.
+    if format and format.name == "tiff" and path.suffix.lower() in RAW.suffixes:
+        format = RAW
     return _written_as(format) if format else None
 
 

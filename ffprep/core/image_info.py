@@ -62,7 +62,8 @@ class ImageInfo:
     either, they are sRGB. `ycbcr` outranks what the coded picture says of itself.
     `lut` is the look-up table that converts a profile's colours to sRGB, and `output_profile` the
     profile that the output gets with unconverted colours.
-    `warnings` are what the user should know of a picture although it converts.
+    `warnings` are what the user should know of a picture although it converts. `preview` is None
+    unless the picture is only the embedded preview of a camera raw; it says why, and what to do.
     """
 
     format: Format
@@ -79,6 +80,7 @@ class ImageInfo:
     raw: str | None = None
     ycbcr: YCbCr | None = None
     warnings: tuple[str, ...] = ()
+    preview: str | None = None
 
     @property
     def weight(self) -> int:

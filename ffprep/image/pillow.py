@@ -107,6 +107,10 @@ def _plugin(name: str):  # type: ignore[no-untyped-def]
             import pillow_heif
 
             pillow_heif.register_heif_opener()
+        if name == "RAW":
+            from ffprep.image import raw
+
+            return raw.open_raw
         if name in _IN_C:
             _require(name)
         Image.preinit()

@@ -10,7 +10,7 @@ from typing import BinaryIO, TypeAlias
 
 from PIL import Image
 
-from ffprep.core.formats import HEAD_BYTES, Format, sniff
+from ffprep.core.formats import HEAD_BYTES, RAW, Format, sniff
 from ffprep.core.geometry import Size
 from ffprep.core.image_info import ImageInfo, Profile
 from ffprep.core.spec import Spec
@@ -38,6 +38,10 @@ def probe(path: Path, max_pixels: int, sandboxed: bool = False) -> ImageInfo:
             raise _unknown_format(head)
         if not sandboxed and (format.native or not has_ordinary_header(format, file)):
             raise NeedsSandbox
+        if format.name == "tiff":
+            from ffprep.image import raw
+
+            format = RAW if raw.is_raw(file) else format
         if format.demuxer == "mov":
             from ffprep.image import isobmff
 
@@ -88,7 +92,7 @@ def _unknown_format(head: bytes) -> PhotoError:
     return PhotoError(
         Kind.UNSUPPORTED,
         "is not a picture that ffprep reads (JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, HEIC, "
-        "JPEG 2000)",
+        "JPEG 2000, camera raws)",
     )
 
 
@@ -129,4 +133,8 @@ def _describer(format: Format) -> _Describe | None:
             from ffprep.image import isobmff
 
             return isobmff.describe
+        case "raw":
+            from ffprep.image import raw
+
+            return raw.describe
     return None

@@ -5,7 +5,7 @@ from PIL import Image
 
 from ffprep.core.formats import FORMATS, HEAD_BYTES, SUFFIXES, output_format_of, sniff
 
-PILLOW_NAMES = [f for f in FORMATS if f.name != "heic"]
+PILLOW_NAMES = [f for f in FORMATS if f.name not in ("heic", "raw")]
 
 
 @pytest.mark.parametrize("format", PILLOW_NAMES, ids=lambda f: f.name)
@@ -32,6 +32,11 @@ def test_heic_is_identified_by_its_bytes() -> None:
         (b"\0\0\0\x20ftypmif1\0\0\0\0mif1heicmiaf", "heic"),
         (b"\0\0\0\x1cftypavis\0\0\0\0avifavis", "avif"),
         (b"II+\0\x08\0\0\0", "tiff"),
+        (b"II*\0\x10\0\0\0CR\2\0", "raw"),
+        (b"\0\0\0\x18ftypcrx \0\0\0\1", "raw"),
+        (b"FUJIFILMCCD-RAW 0201FF383501X-T3", "raw"),
+        (b"IIRO\x08\0\0\0", "raw"),
+        (b"IIU\0\x18\0\0\0", "raw"),
     ],
 )
 def test_brands_and_variants(head: bytes, name: str) -> None:

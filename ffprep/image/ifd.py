@@ -1,0 +1,126 @@
+"""Read the directories of a TIFF, or of a camera raw that is structured like one.
+
+Pillow opens one directory at a time, and only if it knows the kind of its pixels. Here are the tags
+of all of them. The numbers in a file say only where to read: all counts are limited.
+"""
+
+import os
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+_MOST_DIRECTORIES, _MOST_ENTRIES, _MOST_NUMBERS = 64, 1000, 1 << 16
+
+# Field types of TIFF 6.0 and BigTIFF: those of unsigned integers, and the bytes of each value.
+_INTEGERS = {1: "B", 3: "H", 4: "I", 7: "B", 13: "I", 16: "Q", 18: "Q"}
+_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
+_BYTES |= {13: 4, 16: 8, 17: 8, 18: 8}
+
+_SUB_IFDS = 330
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One tag of a directory: `count` values of a field type, which begin at `place`."""
+
+    type: int
+    count: int
+    place: int
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """One directory. `index` is its number in the chain, None for a SubIFD."""
+
+    file: BinaryIO = field(repr=False)
+    order: str
+    big: bool
+    offset: int
+    index: int | None
+    following: int
+    entries: dict[int, Entry]
+
+    def numbers(self, tag: int) -> tuple[int, ...]:
+        """Return the integers of a tag, at most 65536; none if it is missing or broken."""
+        entry = self.entries.get(tag)
+        if entry is None or entry.type not in _INTEGERS:
+            return ()
+        data = read_at(self.file, entry.place, min(entry.count, _MOST_NUMBERS) * _BYTES[entry.type])
+        count = len(data) // _BYTES[entry.type]
+        return struct.unpack_from(f"{self.order}{count}{_INTEGERS[entry.type]}", data)
+
+    def number(self, tag: int, otherwise: int = 0) -> int:
+        """Return the first integer of a tag."""
+        return next(iter(self.numbers(tag)), otherwise)
+
+
+def read_at(file: BinaryIO, place: int, count: int) -> bytes:
+    """Return the bytes at a place that a file names; fewer where the file ends."""
+    if place >= os.fstat(file.fileno()).st_size:
+        return b""
+    file.seek(place)
+    return file.read(count)
+
+
+def directories(file: BinaryIO, start: int = 0) -> list[Directory]:
+    """Return the directories of the chain, each followed by its SubIFDs.
+
+    The list ends at a broken directory. `start` is where the TIFF begins in the file. Its magic
+    number may be any, as several cameras have their own.
+    """
+    head = read_at(file, start, 16)
+    order = {b"II": "<", b"MM": ">"}.get(head[:2])
+    if order is None or len(head) < 16:
+        return []
+    big = head[2:4] in (b"+\0", b"\0+")
+    return list(_Reader(file, start, order, big).chain(head))
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Reads the directories of one TIFF; `big` is true for a BigTIFF."""
+
+    file: BinaryIO
+    start: int
+    order: str
+    big: bool
+
+    def chain(self, head: bytes) -> Iterator[Directory]:
+        offset = self._unpack("Q", head[8:]) if self.big else self._unpack("I", head[4:])
+        seen, index = set[int](), 0
+        while offset not in seen and len(seen) < _MOST_DIRECTORIES:
+            directory = self.read(offset, index)
+            if directory is None:
+                return
+            yield directory
+            seen.add(offset)
+            for sub in directory.numbers(_SUB_IFDS)[: _MOST_DIRECTORIES - len(seen)]:
+                if sub not in seen and (found := self.read(sub, None)):
+                    yield found
+                seen.add(sub)
+            offset, index = directory.following, index + 1
+
+    def read(self, offset: int, index: int | None) -> Directory | None:
+        """Return the directory at an offset; None if it is broken."""
+        number, entry, place = ("Q", "HHQ", "Q") if self.big else ("H", "HHI", "I")
+        width, size, inline = (
+            struct.calcsize("<" + code) for code in (number, entry + place, place)
+        )
+        head = read_at(self.file, self.start + offset, width) if offset else b""
+        count = self._unpack(number, head) if len(head) == width else 0
+        if not 0 < count <= _MOST_ENTRIES:
+            return None
+        first = self.start + offset + width
+        data = read_at(self.file, first, count * size + inline)
+        entries = dict[int, Entry]()
+        for at in range(0, len(data) // size * size, size):
+            tag, type, values, value = struct.unpack_from(self.order + entry + place, data, at)
+            is_inline = values * _BYTES.get(type, 1) <= inline
+            where = first + at + size - inline if is_inline else self.start + value
+            entries.setdefault(tag, Entry(type, values, where))
+        following = self._unpack(place, data[count * size :].ljust(inline, b"\0"))
+        return Directory(self.file, self.order, self.big, offset, index, following, entries)
+
+    def _unpack(self, code: str, data: bytes) -> int:
+        return int(struct.unpack_from(self.order + code, data)[0])

@@ -1,0 +1,90 @@
+"""Decode camera raws with LibRaw, by rawpy, which the extra `raw` installs.
+
+LibRaw is C code, so it is imported only in the sandboxed worker.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, BinaryIO, cast
+
+from PIL import Image, ImageFile
+
+# LibRaw's own code of an orientation, which is dcraw's, and that of EXIF.
+_ORIENTATIONS = {0: 1, 1: 2, 2: 4, 3: 3, 4: 5, 5: 8, 6: 6, 7: 7}
+
+
+class CannotDecode(Exception):
+    """There is no LibRaw, or it cannot decode a file. The message says so, or what to do."""
+
+
+def opened(file: BinaryIO) -> "LibRawImage":
+    """Open a raw. Raises CannotDecode."""
+    # Threads of its own would take memory that the limits do not allow for; photos are decoded
+    # beside each other anyway.
+    os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    try:
+        import rawpy  # noqa: F401
+    except ModuleNotFoundError as error:
+        if error.name != "rawpy":
+            raise
+        raise CannotDecode("install ffprep[raw] for the full picture") from None
+    except ImportError as error:
+        if "failed to map" in str(error) or "allocate memory" in str(error):
+            raise MemoryError from None
+        raise
+    return LibRawImage(file, "")
+
+
+class LibRawImage(ImageFile.ImageFile):
+    """The picture that LibRaw makes of a raw, as Pillow's plugins present pictures.
+
+    Opening it decodes the sensor's values, loading it the colours. `orientation` is the EXIF
+    value that LibRaw has found. Opening raises CannotDecode.
+    """
+
+    format = "RAW"
+    format_description = "camera raw"
+
+    def _open(self) -> None:
+        import rawpy
+
+        file = cast(BinaryIO, self.fp)
+        file.seek(0)  # where the descriptor is shared, so is the position
+        self._raw: rawpy.RawPy | None = rawpy.RawPy()
+        with _errors():
+            self._raw.open_file(f"/dev/fd/{file.fileno()}")
+            self._raw.unpack()
+        sizes = self._raw.sizes
+        self._size = sizes.iwidth, sizes.iheight
+        self._mode = "L" if self._raw.num_colors == 1 else "RGB"
+        self.orientation = _ORIENTATIONS.get(sizes.flip, 1)
+
+    def load(self) -> Any:
+        """Make the picture as stored, not turned."""
+        if self._raw:
+            with _errors():
+                pixels = self._raw.postprocess(
+                    use_camera_wb=True, no_auto_bright=True, output_bps=8, user_flip=0
+                )
+            self._raw.close()  # before Pillow takes as much memory again
+            self._raw = None
+            self.im = Image.fromarray(pixels if pixels.shape[2] > 1 else pixels[:, :, 0]).im
+            self._size, self._mode = self.im.size, self.im.mode
+        return Image.Image.load(self)
+
+
+@contextmanager
+def _errors() -> Iterator[None]:
+    """Raise LibRaw's errors as CannotDecode, or as MemoryError."""
+    import rawpy
+
+    try:
+        yield
+    except (rawpy.LibRawUnsufficientMemoryError, rawpy.LibRawTooBigError):
+        raise MemoryError from None
+    except rawpy.LibRawError as error:
+        message = error.args[0] if error.args else ""
+        text = message.decode("utf-8", "replace") if isinstance(message, bytes) else str(message)
+        words = f"LibRaw {rawpy.libraw_version[0]}.{rawpy.libraw_version[1]} cannot decode the raw"
+        raise CannotDecode(f"{words} ({text.lower()})") from None

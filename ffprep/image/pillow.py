@@ -40,6 +40,10 @@ def open_as(format: Format, file: BinaryIO) -> Iterator[Image.Image]:
     program may have changed; ffprep's own limit is `max_pixels`.
     """
     factory = _plugin(format.plugin)
+    if format.name == "tiff":
+        from ffprep.image import pages
+
+        file = pages.from_photo(file)
     file.seek(0)
     try:
         image = factory(file, "")

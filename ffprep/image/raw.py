@@ -67,6 +67,7 @@ def open_raw(file: BinaryIO, name: str) -> Image.Image:
         image, obstacle = preview, str(error)
     sizes = tuple(each.size for each in seen)
     image.info |= {"exif": exif.tobytes(), "raw": Contents(camera, sizes, obstacle)}
+    Image.Image.getexif(image).load(image.info["exif"])  # not that of the preview
     return image
 
 

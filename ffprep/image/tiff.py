@@ -9,6 +9,7 @@ from PIL import Image
 
 from ffprep.core.image_info import ImageInfo
 from ffprep.errors import Kind, PhotoError
+from ffprep.image import pages
 
 # Tags of TIFF 6.0.
 _BITS, _COMPRESSION, _PHOTOMETRIC = 258, 259, 262
@@ -30,7 +31,7 @@ def describe(picture: ImageInfo, image: Any, file: BinaryIO) -> ImageInfo:
         picture,
         stored=picture.stored.rotated if turned else picture.stored,
         mode="LAB" if lab else picture.mode,
-        ffmpeg_reads=not lab and ffmpeg_reads(image),
+        ffmpeg_reads=not lab and pages.is_first(image) and ffmpeg_reads(image),
     )
 
 

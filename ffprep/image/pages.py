@@ -1,0 +1,70 @@
+"""Which page of a TIFF is the photo: programs may put a thumbnail first."""
+
+import struct
+from io import RawIOBase
+from typing import Any, BinaryIO, cast
+
+from ffprep.image.ifd import Directory, directories
+
+_NEW_SUBFILE_TYPE, _SUBFILE_TYPE, _WIDTH, _HEIGHT = 254, 255, 256, 257
+_REDUCED, _MASK = 1, 4
+_OLD_REDUCED = 2
+
+
+def from_photo(file: BinaryIO) -> BinaryIO:
+    """Return a TIFF as it would be if its first full-size page were the first one.
+
+    The file itself is returned unless its first page says that it is a smaller version of another.
+    """
+    found = directories(file)
+    if not found or not _is_reduced(found[0]):
+        return file
+    for page in found:
+        if not _is_reduced(page) and _pixels(page) > _pixels(found[0]):
+            return cast(BinaryIO, _Redirected(file, page))
+    return file
+
+
+def is_first(image: Any) -> bool:
+    """Return whether the page of an opened TIFF is the one that FFmpeg would read."""
+    return not isinstance(image.fp, _Redirected)
+
+
+def _is_reduced(page: Directory) -> bool:
+    kind = page.number(_NEW_SUBFILE_TYPE)
+    return bool(kind & (_REDUCED | _MASK)) or page.number(_SUBFILE_TYPE) == _OLD_REDUCED
+
+
+def _pixels(page: Directory) -> int:
+    return page.number(_WIDTH) * page.number(_HEIGHT)
+
+
+class _Redirected(RawIOBase):
+    """A TIFF whose header points to another directory; all else is the file's."""
+
+    def __init__(self, file: BinaryIO, page: Directory) -> None:
+        self._file, self._at = file, 0
+        self._place = 8 if page.big else 4
+        self._pointer = struct.pack(page.order + ("Q" if page.big else "I"), page.offset)
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self._file.fileno()
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        self._at = offset + self._at if whence == 1 else self._file.seek(offset, whence)
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        self._file.seek(self._at)
+        count = self._file.readinto(buffer)  # type: ignore[attr-defined]
+        for index, value in enumerate(self._pointer, self._place - self._at):
+            if 0 <= index < count:
+                buffer[index] = value
+        self._at += count
+        return int(count)

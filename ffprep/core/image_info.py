@@ -104,6 +104,7 @@ class Extras:
 
     `frames` counts those of an animation, the pages of a TIFF, the pictures of an MPO. `depth` is
     in bits a channel, as far as it is known. `metadata` are words such as `EXIF` and `place`.
+    `camera` and `previews`, largest first, are those of a camera raw.
     """
 
     frames: int = 1
@@ -111,3 +112,5 @@ class Extras:
     profile: str | None = None
     metadata: tuple[str, ...] = ()
     gain_map: bool = False
+    camera: str = ""
+    previews: tuple[Size, ...] = ()

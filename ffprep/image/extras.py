@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from PIL import Image
@@ -22,13 +23,16 @@ def extras(path: Path, picture: ImageInfo) -> Extras:
         profile = picture.profile and colour.name(picture.profile)
         with open_regular(path) as file:
             content = file.read(1 << 16)
-        return Extras(
+        found = Extras(
             frames=_frames(image),
             depth=_depth(picture.format, image, content),
             profile=profile or None,
             metadata=tuple(_metadata(image)),
             gain_map=b"hdrgm:" in content or "hdrgainmap" in str(image.info.get("aux")),
         )
+        if contents := image.info.get("raw"):
+            found = replace(found, camera=contents.camera, previews=contents.previews)
+        return found
 
 
 def _frames(image: Image.Image) -> int:

@@ -55,14 +55,14 @@ def open_raw(file: BinaryIO, name: str) -> Image.Image:
     seen = previews(file, found, search=not is_dng)
     preview = JpegImageFile(seen[0].within(file)) if seen else None
     exif = raw_metadata.read(file, found, preview.info.get("exif", b"") if preview else b"")
-    camera, obstacle = exif.get(Base.Model, "unknown camera"), None
+    camera, obstacle = exif.get(Base.Model, ""), None
     image: libraw.LibRawImage | JpegImageFile
     try:
         image = libraw.opened(file)
         exif.setdefault(Base.Orientation, image.orientation)
     except libraw.CannotDecode as error:
         if preview is None:
-            words = f"is a camera raw ({camera}) without a preview that can be converted"
+            words = f"is a camera raw{f' ({camera})' if camera else ''} without a usable preview"
             raise PhotoError(Kind.UNSUPPORTED, f"{words}; {error}") from None
         image, obstacle = preview, str(error)
     sizes = tuple(each.size for each in seen)

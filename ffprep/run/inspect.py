@@ -66,6 +66,8 @@ class Finding:
             else None,
             "frames": self.extras.frames if picture else None,
             "dropped": self.dropped,
+            "previews": [str(size) for size in self.extras.previews],
+            "warnings": list(picture.warnings) if picture else [],
             "framings": [
                 {"size": str(size), "mode": mode, "best": (size, mode) in self.best}
                 | _as_dict(framing)
@@ -109,13 +111,16 @@ class Finding:
             parts.append(f"stored as {picture.stored}, EXIF orientation {picture.orientation}")
         if self.path.suffix.lower() not in picture.format.suffixes:
             parts.append(f"named {self.path.suffix or 'without a suffix'}")
+        parts += [f"camera {self.extras.camera}"] * bool(self.extras.camera)
+        parts += [f"preview {size}" for size in self.extras.previews]
         parts += ["with alpha"] * picture.alpha
         parts += [f"ICC profile {self.extras.profile}"] * (picture.profile is not None)
         if picture.cicp:
             parts.append(f"CICP {picture.cicp.primaries}/{picture.cicp.transfer}")
         if self.dropped:
             parts.append(f"dropped: {', '.join(self.dropped)}")
-        lines = [f"framing from {self.sidecar.name}"] if self.sidecar else []
+        lines = list(picture.warnings)
+        lines += [f"framing from {self.sidecar.name}"] if self.sidecar else []
         is_cropped = picture.shown != self.left is not None
         lines += [f"the crop bounds leave {self.left}"] * is_cropped
         lines += [

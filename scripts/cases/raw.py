@@ -229,7 +229,7 @@ CASES = (
         ".dng",
         without_preview,
         verdict=Verdict.UNSUPPORTED,
-        words="is a camera raw (Model) without a preview",
+        words="is a camera raw (Model) without a usable preview",
     ),
     Case("TIFF", FIRST, "thumbnail first", ".tif", thumbnail_first, quarters()),
     Case("TIFF", FIRST, "photo in a SubIFD", ".tif", photo_in_sub_ifd, quarters()),

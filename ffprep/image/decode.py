@@ -67,11 +67,9 @@ def is_translucent(path: Path, picture: ImageInfo) -> bool:
 
 
 def _plain(image: Image.Image) -> Image.Image:
-    """Convert to eight bits a channel if Pillow would clip deeper ones, and mark CIELab as such."""
-    if "lab" in image.info:
-        return tiff.lab_of(image)
+    """Convert to eight bits a channel if Pillow would clip deeper ones."""
     if image.mode.startswith("I;16"):
         return image.point(lambda value: value / 257).convert("L")
-    if image.mode in ("I", "F"):
+    if image.mode == "F":
         return tiff.to_eight_bits(image)
     return image

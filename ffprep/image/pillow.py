@@ -87,13 +87,6 @@ def _opened_in_parts(format: Format, file: BinaryIO) -> Image.Image | None:
             parts = _SPLIT[format.name](file)
             image: Image.Image = factory(parts.without_broken_metadata(opens), "")
             return image
-        if format.name == "tiff":
-            from ffprep.image import tiff
-
-            if other := tiff.deep_lab_as_rgb(file):
-                image = factory(other, "")
-                image.info["lab"] = True
-                return image
     return None
 
 
@@ -117,6 +110,10 @@ def _plugin(name: str):  # type: ignore[no-untyped-def]
             return raw.open_raw
         if name in _IN_C:
             _require(name)
+        if name == "TIFF":
+            from ffprep.image.tiff_file import TiffFile
+
+            return TiffFile
         Image.preinit()
         if name not in Image.OPEN:
             Image.init()

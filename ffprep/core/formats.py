@@ -78,7 +78,7 @@ RAW = _format("raw", "RAW", _RAW_SUFFIXES, _RAW, "", "")
 
 FORMATS: tuple[Format, ...] = (
     RAW,  # before TIFF, as which a CR2 begins
-    _format("jpeg", "JPEG", ".jpg .jpeg .jpe .jfif .mpo", rb"\xff\xd8\xff", "image2", "mjpeg"),
+    _format("jpeg", "JPEG", ".jpg .jpeg .jpe .jfif .mpo .jls", rb"\xff\xd8\xff", "image2", "mjpeg"),
     _format("png", "PNG", ".png .apng", rb"\x89PNG\r\n\x1a\n", "image2", "png"),
     _format("webp", "WEBP", ".webp", rb"RIFF.{4}WEBP", "image2", "webp"),
     _format("gif", "GIF", ".gif", rb"GIF8[79]a", "gif", "gif"),

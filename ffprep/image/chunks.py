@@ -13,12 +13,20 @@ from ffprep.core.formats import Format
 SOS = 0xDA
 """JPEG's marker of a scan: the header ends there, and coded data follows the segment."""
 
+USUAL_SAMPLING = frozenset(
+    {((1, 1),), ((1, 2),) * 3, ((2, 1),) * 3, ((2, 2),) * 3}
+    | {(luma, (1, 1), (1, 1)) for luma in ((1, 1), (2, 1), (1, 2), (2, 2), (4, 1))}
+)
+"""The sampling factors of a JPEG's components that FFmpeg decodes well."""
+
 _LONGEST_CHUNK = 1 << 20
 _MOST_CHUNKS = 1 << 17
 
 # More than any camera writes: a profile for inks, a preview, XMP in parts.
 _MOST_HEADER_PARTS, _LONGEST_HEADER = 300, 4 << 20
 _USUAL_HEADER = 1 << 16
+# Frame headers of lossless, hierarchical and arithmetic-coded JPEGs, and of JPEG-LS.
+_RARE_FRAMES = frozenset(b"\xc3\xc5\xc6\xc7\xc9\xca\xcb\xcd\xce\xcf\xde\xf7")
 _PNG_PICTURE = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 _BEFORE_PIXELS = (b"cICP",)
 _NO_PIXELS = b"\0\0\0\0IDAT\x35\xaf\x06\x1e"
@@ -157,7 +165,7 @@ def _has_few_chunks(file: BinaryIO) -> bool:
 
 
 def _has_ordinary_jpeg_header(file: BinaryIO) -> bool:
-    """Return whether few, short segments come before the first scan, and nothing else."""
+    """Return whether few, short segments of usual kinds come before the first scan."""
     file.seek(0)
     data = file.read(_USUAL_HEADER)
     ordinary = _ends_in_a_scan(data)
@@ -172,7 +180,7 @@ def _ends_in_a_scan(data: bytes) -> bool | None:
     """Return whether segments without gaps lead up to a scan; None if `data` ends before it."""
     place = 2
     for number, (marker, start, end) in enumerate(jpeg_segments(data)):
-        if start != place or number > _MOST_HEADER_PARTS:
+        if start != place or number > _MOST_HEADER_PARTS or marker in _RARE_FRAMES:
             return False
         if marker == SOS:
             return True

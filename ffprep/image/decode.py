@@ -9,6 +9,7 @@ from PIL import Image
 
 from ffprep.core.geometry import Size
 from ffprep.core.image_info import ImageInfo
+from ffprep.errors import Kind, PhotoError
 from ffprep.image import colour, tiff
 from ffprep.image.pillow import opened, orientation_of
 
@@ -24,6 +25,9 @@ def decoded(
     `probe` does.
     """
     with opened(path, picture) as image:
+        if kind := image.info.get("ffmpeg_only"):
+            words = f"is a {kind} that FFmpeg cannot decode; save it as an ordinary JPEG"
+            raise PhotoError(Kind.UNSUPPORTED, words)
         orientation_of(image)  # before TIFF's plugin turns the picture by its XMP
         _load(image, strict)
         # Some of Pillow's plugins turn a picture upright when they load it.

@@ -43,6 +43,8 @@ def _frames(image: Image.Image) -> int:
 
 
 def _depth(format: Format, image: Image.Image, content: bytes) -> int:
+    if "bits" in image.info:
+        return int(image.info["bits"])
     if format.name == "tiff":
         return tiff.depth(image)
     if format.name == "png":

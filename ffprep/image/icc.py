@@ -1,6 +1,8 @@
 """Code points for colour (CICP, ITU-T H.273) as ICC profiles, so that both are converted alike."""
 
 import struct
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from ffprep.core.image_info import Cicp, Profile
 
@@ -30,16 +32,44 @@ _CURVES = dict.fromkeys((1, 2, 6, 13, 14, 15), _SRGB_CURVE)
 _CURVES |= {4: (2.2, 1, 0, 0, 0), 5: (2.8, 1, 0, 0, 0), 8: (1, 1, 0, 0, 0)}
 
 
+# Adobe RGB (1998) Color Image Encoding, version 2005-05, 4.3.4 and annex C.
+_ADOBE_RGB = (
+    (0.60974, 0.31111, 0.01947),
+    (0.20528, 0.62567, 0.06087),
+    (0.14919, 0.06322, 0.74457),
+)
+_ADOBE_CURVE = (563 / 256, 1, 0, 0, 0)
+
+
 def profile_of(cicp: Cicp) -> Profile | None:
     """Return the profile that means the same as code points; None if ffprep does not know them."""
     primaries = _PRIMARIES.get(_SAME.get(cicp.primaries, cicp.primaries))
     curve = _CURVES.get(cicp.transfer)
     if not primaries or not curve:
         return None
+    return _of_matrix(primaries, curve)
+
+
+def adobe_rgb() -> Profile:
+    """Return a profile for the colours of Adobe RGB (1998)."""
+    return _of_matrix(_ADOBE_RGB, _ADOBE_CURVE, {b"desc": multilingual("Adobe RGB (1998)")})
+
+
+def multilingual(text: str) -> bytes:
+    """Return a text as multiLocalizedUnicodeType, in English (ICC.1:2022, 10.15)."""
+    coded = text.encode("utf-16-be")
+    return b"mluc" + bytes(4) + struct.pack(">II4sII", 1, 12, b"enUS", len(coded), 28) + coded
+
+
+def _of_matrix(
+    primaries: Iterable[tuple[float, float, float]],
+    curve: tuple[float, ...],
+    more: Mapping[bytes, bytes] = MappingProxyType({}),
+) -> Profile:
     tags = dict(zip((b"rXYZ", b"gXYZ", b"bXYZ"), map(_xyz, primaries), strict=True))
     parametric = b"para" + bytes(4) + struct.pack(">Hxx5i", 3, *map(_fixed, curve))
     tags |= dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), parametric)
-    return Profile.of(_profile(tags | {b"wtpt": _xyz(_D50)}))
+    return Profile.of(_profile({**more, **tags, b"wtpt": _xyz(_D50)}))
 
 
 def _fixed(value: float) -> int:

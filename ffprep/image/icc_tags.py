@@ -9,7 +9,7 @@ import hashlib
 import struct
 from collections.abc import Callable
 
-from ffprep.image.icc import assembled
+from ffprep.image.icc import assembled, multilingual
 
 MOST_BYTES = 4 << 20
 """The longest profile that outputs get; those for printers have 1 to 3 MB."""
@@ -214,11 +214,6 @@ def _words(element: bytes) -> str:
     return " ".join(kept.split())[:_LONGEST_TEXT]
 
 
-def _multilingual(text: str) -> bytes:
-    coded = text.encode("utf-16-be")
-    return b"mluc" + bytes(4) + struct.pack(">II4sII", 1, 12, b"enUS", len(coded), 28) + coded
-
-
 def _description(text: str) -> bytes:
     """A textDescriptionType of version 2, whose other scripts are empty."""
     coded = text.encode("ascii", "replace") + b"\0"
@@ -229,4 +224,4 @@ def _plain_text(text: str) -> bytes:
     return b"text" + bytes(4) + text.encode("ascii", "replace") + b"\0"
 
 
-_WRITERS = {b"mluc": _multilingual, b"desc": _description, b"text": _plain_text}
+_WRITERS = {b"mluc": multilingual, b"desc": _description, b"text": _plain_text}

@@ -10,8 +10,9 @@ from pathlib import Path
 from ffprep.core.decoder_log import INCOMPLETE, DecoderLog
 from ffprep.core.image_info import ImageInfo
 from ffprep.errors import Kind, PhotoError
-from ffprep.image import jpeg, tiff
+from ffprep.image import completeness, tiff
 from ffprep.image.chunks import png_has_right_checksums
+from ffprep.image.jpeg import JPEG_LS
 from ffprep.image.pillow import opened
 from ffprep.system.files import open_regular
 
@@ -28,7 +29,7 @@ def damage(path: Path, picture: ImageInfo, log: DecoderLog) -> str | None:
 
 def _jpeg(path: Path, picture: ImageInfo, log: DecoderLog, complaint: str | None) -> str | None:
     """FFmpeg fills up the last block, and accepts that whole scans are missing."""
-    if complaint is None and log.ends_early and not jpeg.is_complete(_content(path)):
+    if complaint is None and log.ends_early and not completeness.is_complete(_content(path)):
         return "the file ends early"
     return complaint
 
@@ -74,7 +75,9 @@ def hidden_damage(path: Path, picture: ImageInfo) -> str | None:
         with open_regular(path) as file:
             return None if png_has_right_checksums(file) else "a checksum is wrong"
     if name == "jpeg2000":
-        return None if jpeg.is_complete_jpeg2000(_content(path)) else "some tiles are missing"
+        return (
+            None if completeness.is_complete_jpeg2000(_content(path)) else "some tiles are missing"
+        )
     if name == "tiff":
         with opened(path, picture) as image:
             return None if tiff.has_all_rows(image) else "some rows are missing"
@@ -90,7 +93,7 @@ def require_whole(path: Path, picture: ImageInfo) -> None:
         if picture.format.name == "jpeg":
             data = _content(path)
             has_end = data.rstrip(b"\0").endswith(b"\xff\xd9")
-            if not has_end and jpeg.is_complete(data):
+            if not has_end and completeness.is_complete(data):
                 return
         with opened(path, picture) as image:  # again, to raise its error
             image.load()
@@ -105,6 +108,8 @@ def _decodes(path: Path, picture: ImageInfo) -> bool:
     """Return whether Pillow decodes a file. Raises PhotoError if there is no memory to try."""
     try:
         with opened(path, picture) as image:
+            if image.info.get("ffmpeg_only") == JPEG_LS:
+                return _content(path).rstrip(b"\0").endswith(b"\xff\xd9")
             image.load()
     except PhotoError as error:
         if error.kind is not Kind.DAMAGED:

@@ -1,143 +1,254 @@
-"""Whether JPEGs that lack their end, and JPEG 2000 codestreams, hold the whole picture."""
+"""JPEG: kinds that Pillow or FFmpeg cannot read, and colours that FFmpeg gets wrong.
 
-import struct
-from dataclasses import dataclass
-from hashlib import sha256
+Only a header that is not a camera's is read here. By libjpeg's rules, which browsers share, a JPEG
+of three components is YCbCr if it has a JFIF segment; else Adobe's segment decides; else it is RGB
+if its components are called so.
+"""
+
+from dataclasses import dataclass, replace
 from io import BytesIO
-from math import ceil
+from typing import Any, BinaryIO
 
-from ffprep.image.chunks import SOS, jpeg_segments
+from PIL import Image
+from PIL.ExifTags import IFD, Base, Interop
 
-_SEQUENTIAL, _PROGRESSIVE = (0xC0, 0xC1), 0xC2
-_EOI = b"\xff\xd9"
-_COEFFICIENTS = 64
-_ROWS = 256
+from ffprep.core.image_info import ImageInfo
+from ffprep.errors import Kind, PhotoError
+from ffprep.image import icc
+from ffprep.image.chunks import SOS, USUAL_SAMPLING, jpeg_segments
 
-# Bits to put where a file breaks off: a decoder that still needs some makes another picture of
-# each. Restart markers are among them, from another one each time: a decoder that waits for one
-# skips the rest, and does not accept one that comes one or two too early.
-_RESTARTS = tuple(bytes((0xFF, marker)) for marker in range(0xD0, 0xD8))
-_FILLS = tuple(
-    b"".join(bytes([bits]) * 64 + restart for restart in _RESTARTS[first:] + _RESTARTS[:first])
-    for first, bits in enumerate((0x00, 0x55, 0xF0, 0x33, 0x99, 0x7F, 0xF7, 0xDD))
-)
+JPEG_LS = "JPEG-LS"
 
+_LONGEST_HEADER = 4 << 20
+_LOSSLESS, _LOSSLESS_ARITHMETIC, _LS = 0xC3, 0xCB, 0xF7
+_DCT = (0xC0, 0xC1, 0xC2)
+_ARITHMETIC = (0xC9, 0xCA)
+_FRAMES = (*_DCT, *_ARITHMETIC, _LOSSLESS, _LOSSLESS_ARITHMETIC, _LS)
+_HIERARCHICAL = (0xDE, 0xC5, 0xC6, 0xC7, 0xCD, 0xCE, 0xCF)
+_COMMENT, _JFIF, _ADOBE = 0xFE, 0xE0, 0xEE
+_DNL = b"\xff\xdc\0\4"
+_LINE_INTERLEAVED = 1
 
-def is_complete(data: bytes) -> bool:
-    """Return whether a JPEG without an EOI marker has all of its picture.
+# Luma's sampling factors of the 12-bit pictures that FFmpeg decodes; those of chroma are 1x1.
+_DEEP_SAMPLING = ((1, 1), (2, 1), (2, 2))
 
-    All of its scans have to be there, and the last of them to its end: then whatever follows it
-    makes no difference. Zeros at the end do not count: they are what was never written to a disk.
-    """
-    data = _without_padding(data)
-    try:
-        if not _has_all_scans(data):
-            return False
-        first = _pixels(data + _FILLS[0] + _EOI)
-        return all(first == _pixels(data + fill + _EOI) for fill in _FILLS[1:])
-    except MemoryError:
-        raise
-    except Exception:  # Pillow's parsers raise whatever they stumble over
-        return False
+_COLOURS = {1: "gray", 3: "RGB", 4: "CMYK"}
 
-
-def _without_padding(data: bytes) -> bytes:
-    """Return a JPEG without zeros at its end, and without half an EOI; FF 00 is a coded byte."""
-    kept = data.rstrip(b"\0")
-    if len(kept) < len(data) and kept.endswith(b"\xff"):
-        return kept + b"\0"
-    return kept.rstrip(b"\xff")
-
-
-def _pixels(data: bytes) -> bytes:
-    """Return a digest of the pixels: several large pictures at once would take too much memory."""
-    from PIL.JpegImagePlugin import JpegImageFile
-
-    digest = sha256()
-    with JpegImageFile(BytesIO(data)) as image:
-        for top in range(0, image.height, _ROWS):
-            rows = image.crop((0, top, image.width, min(top + _ROWS, image.height)))
-            digest.update(rows.tobytes())
-    return digest.digest()
+_UNCALIBRATED = 0xFFFF
 
 
 @dataclass(frozen=True, slots=True)
-class _Scan:
-    """The coefficients from `start` to `end` of some components, without their last bits."""
+class _Header:
+    """What a header says up to the first scan (ITU-T T.81, annex B).
 
-    components: bytes
-    start: int
-    end: int
-    missing_bits: int
-
-
-def _has_all_scans(data: bytes) -> bool:
-    components, progressive, missing = b"", False, dict[tuple[int, int], int]()
-    for marker, start, end in jpeg_segments(data):
-        content = data[start + 4 : end]
-        if marker in (*_SEQUENTIAL, _PROGRESSIVE):
-            components, progressive = content[6 : 6 + 3 * content[5] : 3], marker == _PROGRESSIVE
-        elif marker == SOS:
-            scan = _scan(content)
-            reach = range(scan.start, scan.end + 1) if progressive else range(_COEFFICIENTS)
-            bits = scan.missing_bits if progressive else 0
-            missing |= {(name, place): bits for name in scan.components for place in reach}
-    places = ((name, place) for name in components for place in range(_COEFFICIENTS))
-    return bool(components) and all(missing.get(place) == 0 for place in places)
-
-
-def _scan(content: bytes) -> _Scan:
-    count = content[0]
-    start, end, bits = content[1 + 2 * count : 4 + 2 * count]
-    return _Scan(content[1 : 1 + 2 * count : 2], start, end, bits & 15)
-
-
-_SOT, _EOC = 0xFF90, 0xFFD9
-
-
-def is_complete_jpeg2000(data: bytes) -> bool:
-    """Return whether a codestream has a part of every tile, and all bytes of every part.
-
-    ISO/IEC 15444-1, annex A.
+    `frame` is the marker of the frame header, and `place` where that begins. `sampling` has the
+    factors of each component, `names` their numbers. `interleave` is that of a JPEG-LS scan.
+    `adobe` is the colour transform of Adobe's segment, and `ffmpeg_adobe` that of the last segment
+    which FFmpeg takes for it. FFmpeg `obeys` a comment or segment that no other decoder knows: it
+    turns the picture upside down, or changes its range or depth, and those of the photos after it.
     """
-    place = data.find(b"\xff\x4f\xff\x51")  # in a JP2, boxes come before it
-    try:
-        return place >= 0 and _has_all_tiles(data, place)
-    except struct.error:  # the file breaks off
-        return False
 
+    frame: int = 0
+    place: int = 0
+    bits: int = 0
+    height: int = 0
+    sampling: tuple[tuple[int, int], ...] = ()
+    names: bytes = b""
+    interleave: int = 0
+    jfif: bool = False
+    adobe: int | None = None
+    ffmpeg_adobe: int | None = None
+    obeys: bool = False
+    hierarchical: bool = False
 
-def _has_all_tiles(data: bytes, place: int) -> bool:
-    tiles = _tiles(data, place + 4)
-    place = _after_segment(data, place + 2)
-    while (marker := _marker(data, place)) != _SOT:
-        if marker == _EOC:
+    @classmethod
+    def of(cls, data: bytes) -> "_Header":
+        """Read the segments; those that break off are left out."""
+        header = cls()
+        for marker, start, end in jpeg_segments(data):
+            if end > len(data):
+                break
+            header = header._with(marker, start, data[start + 4 : end])
+            if marker == SOS:
+                break
+        return header
+
+    def _with(self, marker: int, start: int, content: bytes) -> "_Header":
+        if marker in _HIERARCHICAL:
+            return replace(self, hierarchical=True)
+        if marker in _FRAMES and not self.frame and len(content) >= 6:
+            return self._with_frame(marker, start, content)
+        if marker == _COMMENT:
+            text = content.removesuffix(b"\n").partition(b"\0")[0]
+            obeys = text == b"CS=ITU601" or text.startswith(b"Metasoft MJPEG Codec")
+            return replace(self, obeys=self.obeys or obeys)
+        if marker == SOS and content:
+            names = 2 * content[0]
+            return replace(self, interleave=content[names + 2] if len(content) > names + 2 else 0)
+        if 0xE0 <= marker <= 0xEF:
+            return self._with_application(marker, content)
+        return self
+
+    def _with_frame(self, marker: int, start: int, content: bytes) -> "_Header":
+        parts = [content[at : at + 3] for at in range(6, 6 + 3 * content[5], 3)]
+        if any(len(part) < 3 for part in parts):
+            return self
+        return replace(
+            self,
+            frame=marker,
+            place=start,
+            bits=content[0],
+            height=int.from_bytes(content[1:3], "big"),
+            names=bytes(part[0] for part in parts),
+            sampling=tuple((part[1] >> 4, part[1] & 15) for part in parts),
+        )
+
+    def _with_application(self, marker: int, content: bytes) -> "_Header":
+        if content.startswith(b"Adobe") and len(content) >= 12:
+            adobe = content[11] if marker == _ADOBE else self.adobe
+            return replace(self, adobe=adobe, ffmpeg_adobe=content[11])
+        jfif = marker == _JFIF and content.startswith(b"JFIF\0") and len(content) >= 14
+        return replace(
+            self, jfif=self.jfif or jfif, obeys=self.obeys or content.startswith(b"LJIF")
+        )
+
+    @property
+    def is_rgb(self) -> bool:
+        """Whether three components are RGB, by the rules above; a lossless JPEG's are by itself."""
+        if len(self.names) != 3 or self.jfif:
             return False
-        place = _after_segment(data, place)
-    found = set()
-    while _marker(data, place) == _SOT:
-        tile, length = struct.unpack_from(">HI", data, place + 4)
-        found.add(tile)
-        if length == 0:  # the last one, to the end
-            return len(found) == tiles and data.rstrip(b"\0").endswith(b"\xff\xd9")
-        place += length
-    return len(found) == tiles and _marker(data, place) == _EOC
+        if self.adobe is not None:
+            return self.adobe == 0
+        return self.frame == _LOSSLESS or self.names == b"RGB"
+
+    @property
+    def ffmpeg_misreads(self) -> bool:
+        """Whether FFmpeg gets the picture wrong without an error.
+
+        It reads RGB with subsampling as YCbCr, and YCbCr as RGB if an Adobe segment or the names
+        of components say so though a JFIF segment is there.
+        """
+        if self.frame in (_LOSSLESS, _LS):
+            return self.obeys
+        rgb = len(self.names) == 3 and (self.ffmpeg_adobe == 0 or self.names == b"RGB")
+        return self.obeys or self.is_rgb or rgb
+
+    @property
+    def ffmpeg_refuses(self) -> bool:
+        """Whether FFmpeg knows no such coding, or sampling other than that of one component."""
+        return self.frame in _ARITHMETIC or (
+            self.frame in _DCT and len(self.names) > 1 and self.sampling not in USUAL_SAMPLING
+        )
+
+    @property
+    def ffmpeg_only(self) -> str | None:
+        """The name of a kind that FFmpeg reads and Pillow does not."""
+        if self.frame == _LS:
+            return JPEG_LS
+        if self.bits > 8 and (self.frame == _LOSSLESS or self.bits == 12):
+            return f"{self.bits}-bit {'lossless ' if self.frame == _LOSSLESS else ''}JPEG"
+        return None
+
+    def unsupported(self) -> str | None:
+        """Return the name of a kind that neither reads, or that they are known to get wrong."""
+        count = len(self.names)
+        if self.hierarchical:
+            return "hierarchical JPEG"
+        if self.frame == _LOSSLESS_ARITHMETIC:
+            return "lossless JPEG with arithmetic coding"
+        if self.frame and count not in (1, 3, 4):
+            return f"JPEG of {count} components"
+        if self.obeys and (self.ffmpeg_only or self.frame == _LOSSLESS):
+            return "rare kind of JPEG with a segment that FFmpeg obeys"
+        if self.frame == _LS:
+            return self._unread_ls()
+        if self.frame == _LOSSLESS:
+            return self._unread_lossless()
+        return self._unread_deep() if self.bits == 12 else None
+
+    def _unread_ls(self) -> str | None:
+        """FFmpeg decodes planes one behind the other to black, and deep ones too dark."""
+        colour = len(self.names) == 3
+        if self.bits not in ((8,) if colour else (8, 16)):
+            return f"{self.bits}-bit JPEG-LS"
+        if len(self.names) == 4 or (colour and self.interleave != _LINE_INTERLEAVED):
+            return "JPEG-LS without interleaved lines"
+        return None
+
+    def _unread_lossless(self) -> str | None:
+        """FFmpeg reads deep gray; of RGB, it does not scale other depths than 8 and 16 bits."""
+        count, subsampled = len(self.names), set(self.sampling) != {(1, 1)}
+        depths = {1: range(8, 17), 3: (8,) if subsampled else (8, 16), 4: (8,)}[count]
+        if self.bits not in depths:
+            return f"{self.bits}-bit lossless JPEG in {_COLOURS[count]}"
+        if count == 3 and not (subsampled or self.is_rgb):  # FFmpeg takes it for RGB
+            return "lossless JPEG in YCbCr"
+        return None
+
+    def _unread_deep(self) -> str | None:
+        if self.frame not in _DCT:
+            return "12-bit JPEG with arithmetic coding"
+        if len(self.names) == 1:
+            return None
+        if len(self.names) == 4 or self.ffmpeg_misreads:
+            return f"12-bit JPEG in {_COLOURS[len(self.names)]}"
+        luma, *chroma = self.sampling
+        usual = luma in _DEEP_SAMPLING and set(chroma) == {(1, 1)}
+        return None if usual else "12-bit JPEG with unusual chroma subsampling"
 
 
-def _tiles(data: bytes, place: int) -> int:
-    """Return the number of tiles, by the SIZ segment."""
-    width, height, _, _, tile_width, tile_height, left, top = struct.unpack_from(
-        ">8I", data, place + 4
-    )
-    if not tile_width or not tile_height:
-        return 0
-    across, down = ceil((width - left) / tile_width), ceil((height - top) / tile_height)
-    return int(across * down)
+def describe(picture: ImageInfo, image: Image.Image, file: BinaryIO) -> ImageInfo:
+    """Return an ImageInfo as corrected by an unusual header. Raises PhotoError `unsupported`."""
+    header = require_supported(file)
+    if header.ffmpeg_misreads or header.ffmpeg_refuses or not header.height:
+        picture = replace(picture, ffmpeg_reads=False)
+    if picture.profile is None and picture.mode == "RGB" and _is_adobe_rgb(image):
+        picture = replace(picture, profile=icc.adobe_rgb())
+    return picture
 
 
-def _marker(data: bytes, place: int) -> int:
-    return int(struct.unpack_from(">H", data, place)[0])
+def require_supported(file: BinaryIO) -> _Header:
+    """Return a JPEG's header. Raises PhotoError if no decoder reads that kind."""
+    file.seek(0)
+    header = _Header.of(file.read(_LONGEST_HEADER))
+    if name := header.unsupported():
+        words = f"is a {name}, which ffprep cannot read; save it as an ordinary JPEG"
+        raise PhotoError(Kind.UNSUPPORTED, words)
+    return header
 
 
-def _after_segment(data: bytes, place: int) -> int:
-    return place + 2 + int(struct.unpack_from(">H", data, place + 2)[0])
+def for_pillow(file: BinaryIO) -> tuple[BinaryIO, dict[str, object]]:
+    """Return a JPEG whose header Pillow opens, and what its `info` is to have.
+
+    Of a kind that only FFmpeg reads, Pillow reads the metadata; and it decodes other values of the
+    coefficients than were written, but as many, so that it notices where they break off.
+    Raises PhotoError if no decoder reads that kind.
+    """
+    header = require_supported(file)
+    file.seek(0)
+    data, info = bytearray(file.read()), dict[str, object]()
+    if kind := header.ffmpeg_only:
+        info = {"bits": header.bits, "ffmpeg_only": kind}
+        data[header.place + 4] = 8
+        if kind == JPEG_LS:
+            data[header.place + 1] = _LOSSLESS
+    if header.frame and not header.height and (lines := data.find(_DNL, header.place)) >= 0:
+        data[header.place + 5 : header.place + 7] = data[lines + 4 : lines + 6]
+        info["bits"] = header.bits
+    return BytesIO(data), info
+
+
+def _is_adobe_rgb(image: Any) -> bool:
+    """Return whether EXIF says that colours are those of Adobe RGB (DCF 2.0, 4.2.2 and 3.2.2).
+
+    Cameras that write no interoperability index say so by the file's name.
+    """
+    try:
+        exif = Image.Image.getexif(image)
+        space = exif.get_ifd(IFD.Exif).get(Base.ColorSpace)
+        index = exif.get_ifd(IFD.Interop).get(Interop.InteropIndex)
+    except Exception:  # broken EXIF says nothing
+        return False
+    if index:
+        return str(index).rstrip("\0 ") == "R03"
+    return space == _UNCALIBRATED and str(image.filename).startswith("_")

@@ -75,7 +75,11 @@ def _webp_pixels(file: BinaryIO) -> int:
 
 def _opened_in_parts(format: Format, file: BinaryIO) -> Image.Image | None:
     """Open a file that Pillow refuses, though its pixels are sound; None if they are not."""
-    factory = _plugin(format.plugin)
+    factory, info = _plugin(format.plugin), dict[str, object]()
+    if format.name == "jpeg":
+        from ffprep.image import jpeg
+
+        file, info = jpeg.for_pillow(file)
 
     def opens(part: BinaryIO) -> bool:
         with suppress(Exception), factory(part, ""):
@@ -86,6 +90,7 @@ def _opened_in_parts(format: Format, file: BinaryIO) -> Image.Image | None:
         if format.name in _SPLIT:
             parts = _SPLIT[format.name](file)
             image: Image.Image = factory(parts.without_broken_metadata(opens), "")
+            image.info.update(info)
             return image
     return None
 

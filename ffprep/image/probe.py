@@ -4,9 +4,10 @@ Both use Pillow (pillow-heif for HEIC), never FFmpeg: a second decoder judges wh
 and writes.
 """
 
+import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO, TypeAlias
+from typing import Any, BinaryIO, TypeAlias
 
 from PIL import Image
 
@@ -15,7 +16,7 @@ from ffprep.core.geometry import Size
 from ffprep.core.image_info import ImageInfo, Profile
 from ffprep.core.spec import Spec
 from ffprep.errors import Kind, PhotoError, reason
-from ffprep.image.chunks import has_ordinary_header, png_chunk
+from ffprep.image.chunks import USUAL_SAMPLING, has_ordinary_header, png_chunk
 from ffprep.image.pillow import open_as, opened_as, orientation_of, system_error
 from ffprep.system.files import open_regular
 
@@ -49,7 +50,8 @@ def probe(path: Path, max_pixels: int, sandboxed: bool = False) -> ImageInfo:
         with opened_as(format, file) as image:
             if format.name == "png" and "exif" not in image.info:  # it stands behind the pixels
                 image.info["exif"] = png_chunk(file, b"eXIf")
-            picture = _describe(format, image, file)
+            image.filename = path.name  # type: ignore[attr-defined]
+            picture = _describe(format, image, file, sandboxed)
     if not picture.stored.ffmpeg_holds:
         raise PhotoError(
             Kind.TOO_LARGE,
@@ -96,7 +98,7 @@ def _unknown_format(head: bytes) -> PhotoError:
     )
 
 
-def _describe(format: Format, image: Image.Image, file: BinaryIO) -> ImageInfo:
+def _describe(format: Format, image: Image.Image, file: BinaryIO, sandboxed: bool) -> ImageInfo:
     """Return what Pillow reports, corrected by what the format's own module knows."""
     picture = ImageInfo(
         format=format,
@@ -107,16 +109,36 @@ def _describe(format: Format, image: Image.Image, file: BinaryIO) -> ImageInfo:
         profile=Profile.of(data) if (data := image.info.get("icc_profile")) else None,
         ffmpeg_reads=image.mode != "CMYK",  # FFmpeg's chroma is off by as much as 3 dB
     )
-    describe = _describer(format)
+    describe = _describer(format, image, sandboxed)
     return describe(picture, image, file) if describe else picture
 
 
 _Describe: TypeAlias = Callable[[ImageInfo, Image.Image, BinaryIO], ImageInfo]
 
 
-def _describer(format: Format) -> _Describe | None:
+# Segments of a JPEG that may change what its pixels mean.
+_TELLING = re.compile(rb"Adobe|LJIF|Metasoft|CS=ITU601")
+
+
+def _is_plain_jpeg(image: Any) -> bool:
+    """Return whether nothing in a JPEG's header needs a closer look."""
+    return bool(
+        "bits" not in image.info
+        and tuple((h, v) for _, h, v, _ in image.layer) in USUAL_SAMPLING
+        and [name for name, *_ in image.layer] != [*b"RGB"]
+        and not any(_TELLING.match(content) for _, content in image.applist)
+        and b"R03" not in image.info.get("exif", b"")
+        and not image.filename.startswith("_")
+    )
+
+
+def _describer(format: Format, image: Image.Image, sandboxed: bool) -> _Describe | None:
     """Import the module of a format when the first picture of it comes by."""
     match format.name:
+        case "jpeg" if sandboxed or not _is_plain_jpeg(image):
+            from ffprep.image import jpeg
+
+            return jpeg.describe
         case "png":
             from ffprep.image import png
 

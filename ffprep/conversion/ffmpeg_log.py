@@ -35,6 +35,7 @@ _GRAPH = re.compile(
     r"|Unable to parse|Error binding filtergraph|Missing '\)'|Invalid chars"
 )
 _NO_FRAME = re.compile(r"\[graph \d+ input from stream")
+_UNOPENED = re.compile(r"Error opening input file |Stream specifier .* matches no streams")
 _INVALID = re.compile(r"Error submitting packet to decoder: Invalid data")
 _UNKNOWN = re.compile(r"unsupported coding type|is not implemented")
 _MISSING_PART = re.compile(
@@ -52,13 +53,16 @@ def read(text: str) -> DecoderLog:
     lines = text.split("\n")
     errors = [match for match in map(_LINE.match, lines) if match]
     messages = tuple(match[3] for match in errors)
+    unopened = any(map(_UNOPENED.match, messages))
     return DecoderLog(
         frames={int(m[1]): Size(int(m[2]), int(m[3])) for m in map(_FRAME.match, lines) if m},
+        jpeg_range=" fmt:yuvj" in text,
         damage=tuple(match[3] for match in errors if _is_damage(match[1], match[3])),
         ends_early=any(map(_ENDS_EARLY.match, lines)),
         complaints=tuple(_complaints(lines)),
         errors=messages,
-        graph_fault=_graph_fault(errors),
+        graph_fault=None if unopened else _graph_fault(errors),
+        unopened=unopened,
         missing_part=_missing_part(messages),
         invalid=any(map(_INVALID.match, messages)) and not _UNKNOWN.search(text),
         no_frames="No filtered frames for output stream" in text,

@@ -359,6 +359,8 @@ class Transcoder:
 def is_whole(log: DecoderLog, number: int, picture: ImageInfo, output: Path) -> bool:
     """Return whether FFmpeg decoded what the probe found, and wrote something."""
     expected = picture.shown if picture.format.upright and not picture.raw else picture.stored
+    if picture.ycbcr and not picture.ycbcr.full_range and log.jpeg_range:
+        return False
     return log.frames.get(number) == expected and size_of(output) > 0
 
 
@@ -369,6 +371,8 @@ def _may_be_later(log: DecoderLog, picture: ImageInfo) -> bool:
 
 def _is_broken(log: DecoderLog, picture: ImageInfo) -> bool:
     """Return whether damage keeps FFmpeg from decoding a file, which Pillow would fill in."""
+    if log.unopened:
+        return False
     if not picture.format.upright:
         return log.invalid
     # FFmpeg cuts off the last row or column of a HEIC of odd size.

@@ -22,7 +22,8 @@ class DecoderLog:
     """The log of one ffmpeg process.
 
     `frames` are the sizes decoded, as stored (before ffprep turns them upright), by their number in
-    a sequence. `damage` are the decoder's complaints about the picture itself, not those about
+    a sequence; `jpeg_range` is true if their pixel format means full range, whatever a filter says.
+    `damage` are the decoder's complaints about the picture itself, not those about
     metadata. `ends_early` is true for a JPEG without an end. `complaints` has, for each of these,
     the number of the last frame logged before it.
     `errors` are all lines at error level. `graph_fault` is what FFmpeg says of a filter graph that
@@ -35,11 +36,13 @@ class DecoderLog:
     """
 
     frames: dict[int, Size] = field(default_factory=dict)
+    jpeg_range: bool = False
     damage: tuple[str, ...] = ()
     ends_early: bool = False
     complaints: tuple[int, ...] = ()
     errors: tuple[str, ...] = ()
     graph_fault: str | None = None
+    unopened: bool = False
     missing_part: str | None = None
     invalid: bool = False
     no_frames: bool = False

@@ -77,17 +77,31 @@ def iso_boxes(file: BinaryIO) -> Iterator[tuple[bytes, bool]]:
 
     Stop after one that is not: where the next one would begin is unknown.
     """
+    return ((name, whole) for name, whole, _ in _iso_boxes(file))
+
+
+def iso_box(file: BinaryIO, wanted: bytes, longest: int) -> bytes | None:
+    """Return the content of an outermost box; None if there is none, or a longer one."""
+    for name, whole, length in _iso_boxes(file):
+        if name == wanted:
+            return file.read(length) if whole and length <= longest else None
+    return None
+
+
+def _iso_boxes(file: BinaryIO) -> Iterator[tuple[bytes, bool, int]]:
+    """Yield the same and the length of the content, at which the file is positioned."""
     end, start = file.seek(0, 2), 0
     while start < end:
         file.seek(start)
         head = file.read(16)
-        length, name = int.from_bytes(head[:4], "big"), head[4:8]
+        length, name, begin = int.from_bytes(head[:4], "big"), head[4:8], 8
         if length == 1:
-            length = int.from_bytes(head[8:16], "big")
+            length, begin = int.from_bytes(head[8:16], "big"), 16
         elif length == 0:  # up to the end of the file
             length = max(8, end - start)
-        whole = 8 <= length <= end - start
-        yield name, whole
+        whole = begin <= length <= end - start
+        file.seek(start + begin)
+        yield name, whole, length - begin
         if not whole:
             return
         start += length

@@ -35,7 +35,9 @@ def decoded(
         if size not in (picture.stored, picture.shown):
             raise ValueError(f"it holds {size} pixels, and its header says {picture.stored}")
         raw = "rgba" if picture.alpha else "rgb24"
-        found = replace(picture, raw=raw, stored=size, orientation=orientation, profile=None)
+        found = replace(
+            picture, raw=raw, stored=size, orientation=orientation, profile=None, ycbcr=None
+        )
         yield found, _rows(_plain(image), picture)
 
 

@@ -1,16 +1,16 @@
 """What a file holds besides the pixels that are converted, as `ffprep info` shows it."""
 
-import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 from PIL import Image
 
 from ffprep.core.formats import Format
 from ffprep.core.image_info import Extras, ImageInfo
-from ffprep.image import colour, tiff
+from ffprep.image import colour, isobmff, tiff
 from ffprep.image.pillow import opened
 from ffprep.system.files import open_regular
 
@@ -23,12 +23,15 @@ def extras(path: Path, picture: ImageInfo) -> Extras:
         profile = picture.profile and colour.name(picture.profile)
         with open_regular(path) as file:
             content = file.read(1 << 16)
+            depth = _depth(picture.format, image, content, file)
+            gain_map = b"hdrgm:" in content or "hdrgainmap" in str(image.info.get("aux"))
+            gain_map |= picture.format.demuxer == "mov" and isobmff.has_gain_map(file)
         found = Extras(
             frames=_frames(image),
-            depth=_depth(picture.format, image, content),
+            depth=depth,
             profile=profile or None,
             metadata=tuple(_metadata(image)),
-            gain_map=b"hdrgm:" in content or "hdrgainmap" in str(image.info.get("aux")),
+            gain_map=gain_map,
         )
         if contents := image.info.get("raw"):
             found = replace(found, camera=contents.camera, previews=contents.previews)
@@ -42,7 +45,7 @@ def _frames(image: Image.Image) -> int:
     return int(getattr(image, "n_frames", 1))
 
 
-def _depth(format: Format, image: Image.Image, content: bytes) -> int:
+def _depth(format: Format, image: Image.Image, content: bytes, file: BinaryIO) -> int:
     if "bits" in image.info:
         return int(image.info["bits"])
     if format.name == "tiff":
@@ -52,8 +55,8 @@ def _depth(format: Format, image: Image.Image, content: bytes) -> int:
     if format.name == "jpeg2000" and (siz := content.find(b"\xff\x51")) >= 0:
         # Ssiz of the first component (ISO/IEC 15444-1, A.5.1).
         return (content[siz + 40] & 0x7F) + 1
-    if format.demuxer == "mov" and (pixi := re.search(rb"pixi.{4}.(.)", content, re.DOTALL)):
-        return pixi[1][0]
+    if format.demuxer == "mov":
+        return isobmff.depth(file)
     return 8
 
 

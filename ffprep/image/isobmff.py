@@ -1,16 +1,47 @@
 """AVIF and HEIC: pictures in the boxes of ISO/IEC 14496-12 (ISO BMFF) and 23008-12 (HEIF)."""
 
-import re
+import struct
+from contextlib import suppress
 from dataclasses import replace
+from fractions import Fraction
+from io import BytesIO
 from typing import BinaryIO
 
 from PIL import Image
 
-from ffprep.core.image_info import Cicp, ImageInfo
+from ffprep.core.formats import FORMATS, Format
+from ffprep.core.geometry import Size
+from ffprep.core.image_info import Cicp, ImageInfo, YCbCr
 from ffprep.errors import Kind, PhotoError
-from ffprep.image.chunks import iso_boxes
+from ffprep.image.chunks import iso_box, iso_boxes
+from ffprep.image.heif_index import LONGEST_INDEX, Index, Item, read_index
+from ffprep.image.heif_sequence import first_picture
 
 _INDEX, _PICTURES = {b"meta", b"moov"}, {b"mdat"}
+
+_FORMATS = {b"hvc1": "heic", b"av01": "avif"}
+_OTHERS = {
+    b"avc1": "H.264 (avc1)",
+    b"j2k1": "JPEG 2000 (j2k1)",
+    b"jpeg": "JPEG (jpeg)",
+    b"unci": "uncompressed pixels (unci)",
+    b"vvc1": "H.266 (vvc1)",
+}
+_DERIVED = {b"grid": "tiles", b"iden": "a copy", b"iovl": "an overlay", b"tmap": "a gain map"}
+
+# Of ITU-T H.273, in FFmpeg's words. 2 is unspecified, which decoders read as BT.601.
+_MATRICES = {
+    1: "bt709",
+    2: "smpte170m",
+    4: "fcc",
+    5: "bt470bg",
+    6: "smpte170m",
+    7: "smpte240m",
+    9: "bt2020nc",
+}
+
+# The order in which FFmpeg applies them; HEIF's is that of the file.
+_TRANSFORMS = (b"clap", b"irot", b"imir")
 
 
 def require_whole_boxes(file: BinaryIO) -> None:
@@ -26,16 +57,151 @@ def require_whole_boxes(file: BinaryIO) -> None:
             raise PhotoError(Kind.DAMAGED, "the file ends early; restore it from a backup")
 
 
+def recognized(file: BinaryIO, format: Format) -> Format:
+    """Return the format by how the primary picture is coded, whatever the brands say.
+
+    Raises PhotoError for a coding or derivation that no decoder here knows.
+    """
+    index = read_index(file)
+    if index is None:
+        if format.name == "heic" and iso_box(file, b"moov", LONGEST_INDEX):
+            _require_hevc(file)
+        return format
+    primary, coded = index.primary, index.coded
+    if coded.type in _OTHERS:
+        raise _unsupported(f"of {_OTHERS[coded.type]}")
+    size = file.seek(0, 2)
+    if any(end > size for part in index.parts() for _, end in part.extents):
+        raise PhotoError(Kind.DAMAGED, "the file ends early; restore it from a backup")
+    name = _FORMATS.get(coded.type)
+    if name is None or primary.type not in {*_FORMATS, *_DERIVED}:
+        raise _unsupported(f"of items of the type {primary.type.decode('latin-1')!r}")
+    if name == "avif":
+        _require_readable_avif(index)
+    return next(format for format in FORMATS if format.name == name)
+
+
+def _require_hevc(file: BinaryIO) -> None:
+    with suppress(struct.error, KeyError):
+        if first_picture(file):
+            return
+    raise _unsupported("of a sequence without HEVC pictures")
+
+
+def _require_readable_avif(index: Index) -> None:
+    primary, codes = index.primary, index.property(b"colr", b"nclx")
+    if primary.type == b"iovl" or (primary.type == b"iden" and _transforms(primary)):
+        kind = primary.type.decode("latin-1")
+        raise _unsupported(f"of {_DERIVED[primary.type]} of AV1 pictures ({kind})")
+    if codes and codes[5:7] == b"\x08\0":
+        raise _unsupported("of AV1 with the matrix YCgCo in limited range")
+
+
+def _unsupported(kind: str) -> PhotoError:
+    words = f"is a HEIF file {kind}, which ffprep cannot read"
+    return PhotoError(Kind.UNSUPPORTED, f"{words}; save it as JPEG or PNG with another program")
+
+
 def describe(picture: ImageInfo, image: Image.Image, file: BinaryIO) -> ImageInfo:
     """Add tiles and code points for colour, and what FFmpeg does not read."""
     # FFmpeg leaves out the alpha plane, which is a picture of its own.
-    picture = replace(picture, tiled="tiling" in image.info, ffmpeg_reads=not picture.alpha)
+    picture = replace(picture, ffmpeg_reads=not picture.alpha)
+    index = read_index(file)
+    if index is None:  # a sequence
+        return replace(picture, ffmpeg_reads=picture.ffmpeg_reads and picture.format.name == "avif")
+    if index.primary.type == b"tmap":  # what it says of colour is true of HDR alone
+        index, picture = replace(index, primary=index.source), replace(picture, ffmpeg_reads=False)
+    codes = index.property(b"colr", b"nclx")
+    if codes and len(codes) >= 7:
+        primaries, transfer, matrix = (int.from_bytes(codes[i : i + 2], "big") for i in (0, 2, 4))
+        if picture.profile is None:
+            picture = replace(picture, cicp=Cicp(primaries, transfer))
+        ycbcr = YCbCr(bool(codes[6] & 0x80), _MATRICES.get(matrix))
+        if matrix not in _MATRICES:  # FFmpeg would need the same word in the coded picture
+            picture = replace(picture, ffmpeg_reads=False)
+        picture = replace(picture, ycbcr=ycbcr)
+    shown = _clipped(picture, index.primary)
+    reads = picture.ffmpeg_reads and shown is not None and _ffmpeg_reads(picture, index)
+    tiled = index.primary.type == b"grid"
+    return replace(picture, stored=shown or picture.stored, ffmpeg_reads=reads, tiled=tiled)
+
+
+def _clipped(picture: ImageInfo, primary: Item) -> Size | None:
+    """Return the size that FFmpeg decodes; None if browsers do not clip what FFmpeg clips.
+
+    The clean aperture of an AVIF counts only if it begins in the upper left corner.
+    """
+    clap, size = primary.property(b"clap"), picture.stored
+    if clap is None or picture.format.name != "avif":
+        return size
+    numbers = [int.from_bytes(clap[i : i + 4], "big", signed=i >= 16) for i in range(0, 32, 4)]
+    if 0 in numbers[1::2]:
+        return None
+    width, height, x, y = (
+        Fraction(*pair) for pair in zip(numbers[::2], numbers[1::2], strict=True)
+    )
+    corner = (size.width - width) / 2 + x, (size.height - height) / 2 + y
+    inside = 0 < width <= size.width and 0 < height <= size.height
+    if picture.alpha or any(corner) or not inside or (width * height).denominator != 1:
+        return None
+    return Size(int(width), int(height))
+
+
+def _ffmpeg_reads(picture: ImageInfo, index: Index) -> bool:
+    """Return whether FFmpeg reads an opaque picture correctly, as measured with 9.0.2."""
+    primary = index.primary
+    if primary.type == b"grid":
+        # FFmpeg finds grids by their number.
+        first = next(item for item in index.items.values() if item.type in (b"grid", b"iovl"))
+        if first is not primary or any(part.type not in _FORMATS for part in [*index.parts()][1:]):
+            return False
+        if picture.format.name == "avif" and _transforms(primary):
+            return False  # FFmpeg turns grids itself, though not the other pictures
+    elif primary.type not in _FORMATS:
+        return False
+    if any(len(part.extents) > 1 for part in index.parts()):
+        return False
+    if index.boxes.index(b"iinf") > index.boxes.index(b"iprp"):
+        return False
+    if picture.format.name == "avif":
+        # AV1 of a single plane: FFmpeg reads any range as full.
+        return not (index.property(b"av1C") or b"\0\0\0")[2] & 0x10
+    transforms = _transforms(primary)
+    return transforms == sorted(set(transforms), key=_TRANSFORMS.index)
+
+
+def _transforms(item: Item) -> list[bytes]:
+    return [name for name, _ in item.properties if name in _TRANSFORMS]
+
+
+def depth(file: BinaryIO) -> int:
+    """Return the bits of a channel."""
+    index = read_index(file)
+    bits = index and index.property(b"pixi")
+    return bits[5] if bits and len(bits) > 5 else 8
+
+
+def has_gain_map(file: BinaryIO) -> bool:
+    """Return whether a picture can be derived with a gain map."""
+    index = read_index(file)
+    return index is not None and any(item.type == b"tmap" for item in index.items.values())
+
+
+def plainer(file: BinaryIO) -> BinaryIO | None:
+    """Return the same picture as a file that Pillow opens; None if there is no other way to it.
+
+    libavif requires its brand, and does not read copies. libheif reads no sequences and no gain
+    map as the primary item.
+    """
+    index, meta = read_index(file), iso_box(file, b"meta", LONGEST_INDEX)
+    if index is None or meta is None:
+        return first_picture(file)
     file.seek(0)
-    head = file.read(1 << 16)
-    if picture.profile is None and (found := re.search(rb"colrnclx(..)(..)", head, re.DOTALL)):
-        primaries, transfer = (int.from_bytes(code, "big") for code in found.groups())
-        picture = replace(picture, cicp=Cicp(primaries, transfer))
-    # AV1 of a single plane: FFmpeg reads any range as full.
-    if (found := re.search(rb"av1C..(.)", head, re.DOTALL)) and found[1][0] & 0x10:
-        picture = replace(picture, ffmpeg_reads=False)
-    return picture
+    content = bytearray(file.read())
+    if index.coded.type == b"av01":
+        content[8:12] = b"avif"
+    if index.primary.type in (b"iden", b"tmap"):
+        place = content.index(b"pitm", content.index(meta)) + 8
+        length = 4 if content[place - 4] else 2
+        content[place : place + length] = index.source.id.to_bytes(length, "big")
+    return BytesIO(content)

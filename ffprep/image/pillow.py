@@ -92,6 +92,12 @@ def _opened_in_parts(format: Format, file: BinaryIO) -> Image.Image | None:
             image: Image.Image = factory(parts.without_broken_metadata(opens), "")
             image.info.update(info)
             return image
+        if format.demuxer == "mov":
+            from ffprep.image import isobmff
+
+            if other := isobmff.plainer(file):
+                picture: Image.Image = factory(other, "")
+                return picture
     return None
 
 

@@ -47,6 +47,7 @@ def probe(path: Path, max_pixels: int, sandboxed: bool = False) -> ImageInfo:
             from ffprep.image import isobmff
 
             isobmff.require_whole_boxes(file)
+            format = isobmff.recognized(file, format)
         with opened_as(format, file) as image:
             if format.name == "png" and "exif" not in image.info:  # it stands behind the pixels
                 image.info["exif"] = png_chunk(file, b"eXIf")

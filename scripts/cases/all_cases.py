@@ -1,6 +1,6 @@
 """All cases, in the order of the table."""
 
-from scripts.cases import jpeg, raw, tiff
+from scripts.cases import heif, jpeg, raw, tiff
 from scripts.cases.case import Case
 
-CASES: tuple[Case, ...] = (*jpeg.CASES, *raw.CASES, *tiff.CASES)
+CASES: tuple[Case, ...] = (*heif.CASES, *jpeg.CASES, *raw.CASES, *tiff.CASES)

@@ -21,7 +21,7 @@ from ffprep.config.sidecars import (
     parse_sidecar,
     read_sidecar,
 )
-from ffprep.core.formats import OutputFormat, output_format, output_format_of, written_as
+from ffprep.core.formats import RAW, OutputFormat, output_format, output_format_of, written_as
 from ffprep.core.job import BATCH, Batch, Job, Places, Result
 from ffprep.core.location import Location, location_of
 from ffprep.core.spec import Spec
@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from ffprep.library.collisions import CollisionIndex, PlannedPaths
 
 _Item = Batch | Result
+
+_RAWS = frozenset(RAW.suffixes) | {suffix.upper() for suffix in RAW.suffixes}
+"""The suffixes of raws as they are most often written."""
 
 
 class Numbering(Protocol):
@@ -85,12 +88,14 @@ class Plan:
     """The jobs of a Request: their number, and the jobs themselves, as often as asked for.
 
     `passed_over` counts files that are not photos, including the `links` that are not followed.
+    `paired` counts raws that are left out, as another picture of their stem is beside them.
     `occupied` are the hashes of the real folders that contain photos at any depth, selected or not.
     """
 
     request: Request
     passed_over: int = 0
     links: int = 0
+    paired: int = 0
     total: int = 0
     """The number of jobs, including those that are known to fail."""
     occupied: set[int] = field(default_factory=set)
@@ -282,7 +287,14 @@ class Plan:
         request, number = self.request, 1
         by_record = request.numbering if "{n" in request.names.template else None
         numbers_of = by_record.begin() if by_record else _in_order
+        self.paired = 0  # of this walk; all find the same
+        by_stem = "n" not in request.names.fields
         for listing in request.walk.listings():
+            if by_stem and any(name[name.rfind(".") :] in _RAWS for name in listing.names):
+                from ffprep.library.pairs import without_paired_raws
+
+                found, listing = listing, without_paired_raws(listing)
+                self.paired += len(found.names) - len(listing.names)
             yield listing, self._batches_of(listing, numbers_of(listing, number))
             number += len(listing.names)
 

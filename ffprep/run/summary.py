@@ -54,6 +54,7 @@ class RunSummary:
     warnings: list[Result] = field(default_factory=list)
     passed_over: int = 0
     links: int = 0
+    paired: int = 0
     ended: RunEnd = RunEnd.DONE
     error: str = ""
     began: float = field(default_factory=time.time)
@@ -125,6 +126,8 @@ class RunSummary:
         ]
         if others := self.passed_over - self.links:
             parts.append(f"{others} skipped (not pictures)")
+        if self.paired:
+            parts.append(f"{self.paired} skipped (raws beside a picture of the same name)")
         if self.links:
             parts.append(f"{self.links} skipped (links; see --follow-links)")
         return f"{self._ending()}{', '.join(parts)} in {summary['seconds']:.1f} s"
@@ -160,6 +163,7 @@ def started(
     with open_run(options, converter, warn) as run:
         summary.total, summary.ffmpeg = run.plan.total, run.ffmpeg
         summary.passed_over, summary.links = run.plan.passed_over, run.plan.links
+        summary.paired = run.plan.paired
         if run.cluster:
             summary.cluster = run.cluster.info
         yield run

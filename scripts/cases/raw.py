@@ -16,10 +16,15 @@ Tags = Mapping[int, Any]
 A list has SubIFDs.
 """
 
-_TYPES = {1: (50706, 33422), 2: (271, 272, 50708), 3: (258, 259, 262, 274, 277, 33421), 5: (50728,)}
+_TYPES = {
+    1: (50706, 33422),
+    2: (271, 272, 315, 33432, 50708),
+    3: (258, 259, 262, 274, 277, 33421),
+    5: (50728,),
+}
 _TYPES |= {7: (46, 37500), 10: (50721,)}
 _CODES = {1: "B", 2: "B", 3: "H", 4: "I", 5: "I", 7: "B", 10: "i"}
-_INLINE = (46, 271, 272, 37500, 50708)  # their bytes are the value
+_INLINE = (46, 271, 272, 315, 33432, 37500, 50708)  # their bytes are the value
 
 
 class _Tiff:
@@ -127,14 +132,17 @@ def _linear(value: float) -> int:
 _MATRIX = (32406, -15371, -4986, -9689, 18758, 415, 557, -2040, 10570)
 _COLOURS = {50721: tuple(n for value in _MATRIX for n in (value, 10000)), 50728: (1,) * 6}
 _CAMERA = {271: b"Make\0", 272: b"Model\0"}
+_RIGHTS = {315: b"Ann\0", 33432: b"(c) Ann\0"}
 _DNG = {**_CAMERA, **_COLOURS, 50706: (1, 4, 0, 0), 50708: b"Make Model\0", 50778: 21}
 
 
 def dng(order: str = "<", orientation: int = 1) -> bytes:
-    """Return a DNG with a thumbnail, as every program writes it."""
+    """Return a DNG that begins with a thumbnail, as programs write it."""
     picture = squares() if orientation == 1 else turned()
     subs = [sensor(picture, order), jpeg_strip(thumbnail(), 7)]
-    return tiff({**page(thumbnail(), 1), **_DNG, 274: orientation, 330: subs}, order=order)
+    return tiff(
+        {**page(thumbnail(), 1), **_DNG, **_RIGHTS, 274: orientation, 330: subs}, order=order
+    )
 
 
 def without_preview() -> bytes:

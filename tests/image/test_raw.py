@@ -1,0 +1,113 @@
+"""Camera raws without LibRaw, damaged ones, and what is known of them besides the picture."""
+
+import random
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ffprep.config.modes import find_mode
+from ffprep.conversion.converter import Converter
+from ffprep.conversion.ffmpeg_binary import find
+from ffprep.core.formats import OUTPUT_FORMATS, output_format, written_as
+from ffprep.core.geometry import Size
+from ffprep.core.image_info import ImageInfo
+from ffprep.core.job import LocalJob
+from ffprep.core.policy import Policy
+from ffprep.core.spec import Spec
+from ffprep.errors import Kind, PhotoError
+from ffprep.image import libraw
+from ffprep.image.extras import extras
+from ffprep.image.metadata import read_rights
+from ffprep.image.probe import probe
+from scripts.cases import raw
+
+ADVICE = "install ffprep[raw] for the full picture"
+WITH_PREVIEW = (raw.nef, raw.cr2, raw.cr3, raw.raf, raw.orf, raw.rw2)
+
+
+@pytest.fixture
+def without_libraw(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "rawpy", None)
+
+
+def probed(folder: Path, data: bytes) -> ImageInfo:
+    (folder / "photo").write_bytes(data)
+    return probe(folder / "photo", 10**6, sandboxed=True)
+
+
+def refusal(folder: Path, data: bytes) -> tuple[Kind, str]:
+    with pytest.raises(PhotoError) as caught:
+        probed(folder, data)
+    return caught.value.kind, str(caught.value)
+
+
+@pytest.mark.usefixtures("without_libraw")
+@pytest.mark.parametrize("make", WITH_PREVIEW)
+def test_without_libraw_the_preview_is_the_picture(
+    tmp_path: Path, make: Callable[[], bytes]
+) -> None:
+    found = probed(tmp_path, make())
+    assert (found.format.name, found.shown, found.preview) == ("raw", Size(96, 80), ADVICE)
+    assert found.warnings == (f"converted from its embedded preview of 96x80; {ADVICE}",)
+
+
+@pytest.mark.usefixtures("without_libraw")
+def test_without_libraw_and_preview_it_is_unsupported(tmp_path: Path) -> None:
+    kind, words = refusal(tmp_path, raw.without_preview())
+    assert (kind, words) == (
+        Kind.UNSUPPORTED,
+        f"is a camera raw (Model) without a usable preview; {ADVICE}",
+    )
+
+
+def test_a_preview_is_never_enlarged(tmp_path: Path) -> None:
+    (tmp_path / "a.nef").write_bytes(raw.nef())
+    spec = Spec(Size(200, 160), find_mode("stretch"), OUTPUT_FORMATS["png"])
+    job = LocalJob(tmp_path / "a.nef", tmp_path / "a.png", spec)
+    (result,) = Converter(find(), Policy(upscale="allow")).convert([job])
+    assert result.failure
+    assert result.failure.kind is Kind.UNSUPPORTED
+    assert "whose embedded preview of 96x80 is too small for 200x160; LibRaw" in (
+        result.failure.message
+    )
+
+
+@pytest.mark.parametrize("make", [raw.dng, raw.nef, raw.cr3, raw.raf])
+def test_sensor_data_that_is_cut_off_is_damage(tmp_path: Path, make: Callable[[], bytes]) -> None:
+    data = make()
+    cut = data[:-500] if make in (raw.cr3, raw.raf) else data[: len(data) // 2]
+    assert refusal(tmp_path, cut)[0] is Kind.DAMAGED
+
+
+def test_too_little_memory_is_no_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(libraw.resource, "getrlimit", lambda which: (1000, 1000))
+    assert refusal(tmp_path, raw.dng())[0] is Kind.TOO_LARGE
+
+
+@pytest.mark.usefixtures("without_libraw")
+@pytest.mark.parametrize("make", [*WITH_PREVIEW, raw.dng, raw.photo_in_sub_ifd])
+def test_broken_directories_fail_as_photo_errors(tmp_path: Path, make: Callable[[], bytes]) -> None:
+    chance, whole = random.Random(1), make()
+    for _ in range(60):
+        data = bytearray(whole)
+        for _ in range(chance.choice((1, 5, 50))):
+            data[chance.randrange(len(data))] = chance.choice((0, 1, 0x7F, 0xFF))
+        try:
+            probed(tmp_path, bytes(data))
+        except PhotoError as error:
+            assert error.kind in (Kind.DAMAGED, Kind.UNSUPPORTED, Kind.TOO_LARGE), error
+
+
+def test_camera_previews_and_rights(tmp_path: Path) -> None:
+    found = probed(tmp_path, raw.dng(orientation=6))
+    besides = extras(tmp_path / "photo", found)
+    assert (besides.camera, besides.previews) == ("Model", (Size(24, 20),))
+    rights = read_rights(tmp_path / "photo", found)
+    assert (rights.artist, rights.copyright) == ("Ann", "(c) Ann")
+
+
+def test_the_format_of_an_output_that_keeps_it_is_jpeg(tmp_path: Path) -> None:
+    (tmp_path / "a.DNG").write_bytes(raw.dng())
+    assert output_format(tmp_path / "a.DNG") is written_as(".nef") is OUTPUT_FORMATS["jpeg"]

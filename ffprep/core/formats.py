@@ -77,12 +77,12 @@ RAW = _format("raw", "RAW", _RAW_SUFFIXES, _RAW, "", "")
 """Camera raws, which FFmpeg never reads."""
 
 FORMATS: tuple[Format, ...] = (
-    RAW,  # before TIFF, as which a CR2 begins
     _format("jpeg", "JPEG", ".jpg .jpeg .jpe .jfif .mpo .jls", rb"\xff\xd8\xff", "image2", "mjpeg"),
     _format("png", "PNG", ".png .apng", rb"\x89PNG\r\n\x1a\n", "image2", "png"),
     _format("webp", "WEBP", ".webp", rb"RIFF.{4}WEBP", "image2", "webp"),
     _format("gif", "GIF", ".gif", rb"GIF8[79]a", "gif", "gif"),
     _format("bmp", "BMP", ".bmp .dib", rb"BM", "image2", "bmp"),
+    RAW,  # before TIFF, as which a CR2 begins
     _format("tiff", "TIFF", ".tif .tiff", rb"II[*+]\0|MM\0[*+]", "image2", "tiff"),
     _format("avif", "AVIF", ".avif", _AVIF, "mov", "libdav1d libaom-av1 av1"),
     _format("heic", "HEIF", ".heic .heif .hif", _HEIC, "mov", "hevc"),

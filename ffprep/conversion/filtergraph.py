@@ -27,6 +27,7 @@ import ffmpeg
 
 from ffprep.conversion import encoders
 from ffprep.conversion.pixel_formats import (
+    PACKED,
     SCALER,
     STRAIGHT,
     Stream,
@@ -202,7 +203,7 @@ def _arguments(
         stream = stream.filter("scale", w=f"iw*{times}", h=f"ih*{times}", flags="neighbor")
     keep_alpha = picture.alpha and spec.keeps_alpha
     if keep_alpha:
-        stream = convert(stream, pix_fmts=STRAIGHT)
+        stream = convert(convert(stream, pix_fmts=PACKED), pix_fmts=STRAIGHT)
     elif picture.alpha:
         if picture.needs_srgb:
             stream = to_srgb(convert(stream, **deep(alpha=True)), picture, alpha=True)

@@ -25,6 +25,10 @@ SCALER = "lanczos+accurate_rnd+full_chroma_int+full_chroma_inp"
 # deep, since filters that mix neighbouring pixels get it premultiplied.
 STRAIGHT = "gbrap16"
 
+# On the way there, the scaler makes 65535 of opaque 8-bit alpha if it is packed with the colours,
+# and 65280 if it is a plane, or beside a gray value.
+PACKED = "|".join("pal8 rgba bgra argb abgr rgba64le rgba64be bgra64le bgra64be".split())
+
 # Formats in which a picture may be cut at any pixel; the scaler converts subsampled ones to 4:4:4.
 _FULL_CHROMA = "|".join(
     "gray gray10 gray12 gray16 ya8 ya16 pal8 rgb24 bgr24 rgba bgra bgr0 argb rgb48 rgba64 "

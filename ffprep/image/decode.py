@@ -4,14 +4,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 from PIL import Image
 
 from ffprep.core.geometry import Size
 from ffprep.core.image_info import ImageInfo
 from ffprep.errors import Kind, PhotoError
-from ffprep.image import colour, tiff
-from ffprep.image.pillow import opened, orientation_of
+from ffprep.image import colour, gif, png, tiff, webp
+from ffprep.image.pillow import opened_as, orientation_of
+from ffprep.system.files import open_regular
 
 
 @contextmanager
@@ -24,21 +26,21 @@ def decoded(
     it, and an iterator of its pixels, rgb24 or rgba, some rows at a time. Raises PhotoError as
     `probe` does.
     """
-    with opened(path, picture) as image:
+    with open_regular(path) as file, opened_as(picture.format, file) as image:
         if kind := image.info.get("ffmpeg_only"):
             words = f"is a {kind} that FFmpeg cannot decode; save it as an ordinary JPEG"
             raise PhotoError(Kind.UNSUPPORTED, words)
         orientation_of(image)  # before TIFF's plugin turns the picture by its XMP
-        _load(image, strict)
+        loaded = _loaded(image, file, picture, strict)
         # Some of Pillow's plugins turn a picture upright when they load it.
-        size, orientation = Size(*image.size), orientation_of(image)
+        size, orientation = Size(*loaded.size), orientation_of(image)
         if size not in (picture.stored, picture.shown):
             raise ValueError(f"it holds {size} pixels, and its header says {picture.stored}")
         raw = "rgba" if picture.alpha else "rgb24"
         found = replace(
             picture, raw=raw, stored=size, orientation=orientation, profile=None, ycbcr=None
         )
-        yield found, _rows(_plain(image), picture)
+        yield found, _rows(loaded, picture)
 
 
 def _rows(image: Image.Image, picture: ImageInfo) -> Iterator[bytes]:
@@ -50,6 +52,36 @@ def _rows(image: Image.Image, picture: ImageInfo) -> Iterator[bytes]:
         if picture.profile:
             rows = colour.apply(rows, picture.profile)
         yield (rows if picture.alpha else rows.convert("RGB")).tobytes()
+
+
+def _loaded(
+    image: Image.Image, file: BinaryIO, picture: ImageInfo, strict: bool = True
+) -> Image.Image:
+    """Load the picture that is shown first; what it leaves free of its canvas is transparent."""
+    frame, box = _first_frame(image, file, picture)
+    fills = box == (0, 0, *image.size)  # a plugin may turn the image when it loads it
+    _load(frame, strict)
+    frame = _plain(frame)
+    if fills:
+        return frame
+    frame = frame.crop(box) if frame.size == image.size else frame
+    canvas = Image.new("RGBA", image.size)
+    canvas.paste(frame.convert("RGBA"), box[:2])
+    return canvas
+
+
+def _first_frame(
+    image: Image.Image, file: BinaryIO, picture: ImageInfo
+) -> tuple[Image.Image, tuple[int, int, int, int]]:
+    """Return the picture that is shown first, not yet loaded, and its place on the canvas."""
+    match picture.format.name:
+        case "png":
+            return png.first_frame(image, file)
+        case "gif":
+            return image, gif.box(image)
+        case "webp" if not picture.ffmpeg_reads:
+            return image, webp.box(image, file)
+    return image, (0, 0, *image.size)
 
 
 def _load(image: Image.Image, strict: bool) -> None:
@@ -66,9 +98,8 @@ def is_translucent(path: Path, picture: ImageInfo) -> bool:
     """Decode a picture; return whether any pixel is translucent. Raises PhotoError as `probe`."""
     if not picture.alpha:
         return False
-    with opened(path, picture) as image:
-        image.load()
-        alpha = _plain(image).convert("RGBA").getchannel("A")
+    with open_regular(path) as file, opened_as(picture.format, file) as image:
+        alpha = _loaded(image, file, picture).convert("RGBA").getchannel("A")
     return alpha.getextrema() != (255, 255)
 
 

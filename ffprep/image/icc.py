@@ -1,29 +1,40 @@
-"""Code points for colour (CICP, ITU-T H.273) as ICC profiles, so that both are converted alike."""
+"""Colours told in other ways than by an ICC profile, as profiles, so that all convert alike."""
 
 import struct
-from collections.abc import Iterable, Mapping
-from types import MappingProxyType
+from collections.abc import Iterable, Sequence
 
 from ffprep.core.image_info import Cicp, Profile
 
-# Red, green and blue of each set of primaries as XYZ, adapted from its own white to the D50 of
-# profiles by Bradford's matrix (ICC.1:2022, annex E); 2 is unspecified, 7 is the same as 6.
-_PRIMARIES = {
-    1: ((0.43604, 0.22248, 0.01392), (0.38511, 0.71691, 0.09707), (0.14305, 0.06061, 0.71391)),
-    4: ((0.63446, 0.31100, -0.00118), (0.18513, 0.59149, 0.05551), (0.14460, 0.09751, 0.77058)),
-    5: ((0.45525, 0.23228, 0.01453), (0.36760, 0.70782, 0.10487), (0.14136, 0.05990, 0.70549)),
-    6: ((0.41629, 0.22168, 0.01365), (0.39320, 0.70328, 0.09133), (0.15471, 0.07504, 0.71993)),
-    8: ((0.56565, 0.26424, -0.00132), (0.25388, 0.68508, 0.05498), (0.14467, 0.05068, 0.77124)),
-    9: ((0.67348, 0.27904, -0.00193), (0.16567, 0.67534, 0.02998), (0.12505, 0.04561, 0.79685)),
-    11: ((0.48616, 0.22668, -0.00080), (0.32385, 0.71033, 0.04324), (0.15419, 0.06298, 0.78247)),
-    12: ((0.51512, 0.24119, -0.00105), (0.29198, 0.69224, 0.04188), (0.15710, 0.06657, 0.78407)),
-    22: ((0.45427, 0.24190, 0.01489), (0.35332, 0.67365, 0.09062), (0.15662, 0.08445, 0.71939)),
+Chromaticity = tuple[float, float]
+"""x and y of CIE 1931."""
+
+D65, _C = (0.3127, 0.3290), (0.310, 0.316)
+
+# White, red, green and blue of each set of primaries (ITU-T H.273, table 2); 2 is unspecified, 7 is
+# the same as 6.
+_PRIMARIES: dict[int, tuple[Chromaticity, ...]] = {
+    1: (D65, (0.640, 0.330), (0.300, 0.600), (0.150, 0.060)),
+    4: (_C, (0.67, 0.33), (0.21, 0.71), (0.14, 0.08)),
+    5: (D65, (0.64, 0.33), (0.29, 0.60), (0.15, 0.06)),
+    6: (D65, (0.630, 0.340), (0.310, 0.595), (0.155, 0.070)),
+    8: (_C, (0.681, 0.319), (0.243, 0.692), (0.145, 0.049)),
+    9: (D65, (0.708, 0.292), (0.170, 0.797), (0.131, 0.046)),
+    11: ((0.314, 0.351), (0.680, 0.320), (0.265, 0.690), (0.150, 0.060)),
+    12: (D65, (0.680, 0.320), (0.265, 0.690), (0.150, 0.060)),
+    22: (D65, (0.630, 0.340), (0.295, 0.605), (0.155, 0.077)),
 }
 _SAME = {2: 1, 7: 6}
-_D50 = (0.9642, 1.0, 0.8249)
 
-HDR_PRIMARIES = frozenset({1, 4, 5, 6, 7, 8, 9, 11, 12, 22})
+HDR_PRIMARIES = frozenset({*_PRIMARIES, 7})
 """The primaries that FFmpeg's zscale filter knows."""
+
+SRGB_PRIMARIES = _PRIMARIES[1]
+"""White, red, green and blue of sRGB."""
+
+# Profiles have colours as XYZ that is adapted to D50, by scaling the three responses of Bradford's
+# matrix, whose columns these are (ICC.1:2022, annex E).
+_D50 = (0.9642, 1.0, 0.8249)
+_BRADFORD = ((0.8951, -0.7502, 0.0389), (0.2664, 1.7135, -0.0685), (-0.1614, 0.0367, 1.0296))
 
 # Parametric curves of type 3: gamma, a, b, c, d (ICC.1:2022, 10.18). Pictures encoded for
 # television are graded on ordinary screens; they are converted as they look there, as sRGB.
@@ -31,13 +42,8 @@ _SRGB_CURVE = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
 _CURVES = dict.fromkeys((1, 2, 6, 13, 14, 15), _SRGB_CURVE)
 _CURVES |= {4: (2.2, 1, 0, 0, 0), 5: (2.8, 1, 0, 0, 0), 8: (1, 1, 0, 0, 0)}
 
-
 # Adobe RGB (1998) Color Image Encoding, version 2005-05, 4.3.4 and annex C.
-_ADOBE_RGB = (
-    (0.60974, 0.31111, 0.01947),
-    (0.20528, 0.62567, 0.06087),
-    (0.14919, 0.06322, 0.74457),
-)
+_ADOBE_RGB = (D65, (0.64, 0.33), (0.21, 0.71), (0.15, 0.06))
 _ADOBE_CURVE = (563 / 256, 1, 0, 0, 0)
 
 
@@ -45,14 +51,25 @@ def profile_of(cicp: Cicp) -> Profile | None:
     """Return the profile that means the same as code points; None if ffprep does not know them."""
     primaries = _PRIMARIES.get(_SAME.get(cicp.primaries, cicp.primaries))
     curve = _CURVES.get(cicp.transfer)
-    if not primaries or not curve:
+    return _profile_of(primaries, curve) if primaries and curve else None
+
+
+def profile_of_gamma(
+    gamma: float, primaries: tuple[Chromaticity, ...] = SRGB_PRIMARIES, name: str = ""
+) -> Profile | None:
+    """Return the profile of a screen's gamma and its white, red, green and blue.
+
+    Return None if there can be no such screen.
+    """
+    try:
+        return _profile_of(primaries, (gamma, 1, 0, 0, 0), name)
+    except (ZeroDivisionError, OverflowError, struct.error):
         return None
-    return _of_matrix(primaries, curve)
 
 
 def adobe_rgb() -> Profile:
     """Return a profile for the colours of Adobe RGB (1998)."""
-    return _of_matrix(_ADOBE_RGB, _ADOBE_CURVE, {b"desc": multilingual("Adobe RGB (1998)")})
+    return _profile_of(_ADOBE_RGB, _ADOBE_CURVE, "Adobe RGB (1998)")
 
 
 def multilingual(text: str) -> bytes:
@@ -61,15 +78,43 @@ def multilingual(text: str) -> bytes:
     return b"mluc" + bytes(4) + struct.pack(">II4sII", 1, 12, b"enUS", len(coded), 28) + coded
 
 
-def _of_matrix(
-    primaries: Iterable[tuple[float, float, float]],
-    curve: tuple[float, ...],
-    more: Mapping[bytes, bytes] = MappingProxyType({}),
+def _profile_of(
+    primaries: tuple[Chromaticity, ...], curve: Iterable[float], name: str = ""
 ) -> Profile:
-    tags = dict(zip((b"rXYZ", b"gXYZ", b"bXYZ"), map(_xyz, primaries), strict=True))
+    tags = {b"desc": multilingual(name)} if name else {}
+    tags |= zip((b"rXYZ", b"gXYZ", b"bXYZ"), map(_xyz, _adapted(*primaries)), strict=True)
     parametric = b"para" + bytes(4) + struct.pack(">Hxx5i", 3, *map(_fixed, curve))
     tags |= dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), parametric)
-    return Profile.of(_profile({**more, **tags, b"wtpt": _xyz(_D50)}))
+    return Profile.of(_profile(tags | {b"wtpt": _xyz(_D50)}))
+
+
+def _adapted(white: Chromaticity, *primaries: Chromaticity) -> Iterable[Sequence[float]]:
+    """Yield the XYZ of each of three primaries; together they are D50."""
+    seen, wanted = _times(_BRADFORD, _xyz_of(white)), _times(_BRADFORD, _D50)
+    responses = [_times(_BRADFORD, _xyz_of(primary)) for primary in primaries]
+    for amount, response in zip(_solved(responses, seen), responses, strict=True):
+        triples = zip(response, wanted, seen, strict=True)
+        yield _solved(_BRADFORD, [amount * part * to / by for part, to, by in triples])
+
+
+def _xyz_of(chromaticity: Chromaticity) -> Sequence[float]:
+    x, y = chromaticity
+    return x / y, 1, (1 - x - y) / y
+
+
+def _times(columns: Sequence[Sequence[float]], vector: Sequence[float]) -> Sequence[float]:
+    rows = zip(*columns, strict=True)
+    return [sum(a * b for a, b in zip(row, vector, strict=True)) for row in rows]
+
+
+def _solved(columns: Sequence[Sequence[float]], vector: Sequence[float]) -> Sequence[float]:
+    """Return the vector of which a matrix makes this one (Cramer's rule)."""
+    replaced = ([*columns[:place], vector, *columns[place + 1 :]] for place in range(3))
+    return [_determinant(*matrix) / _determinant(*columns) for matrix in replaced]
+
+
+def _determinant(a: Sequence[float], b: Sequence[float], c: Sequence[float]) -> float:
+    return sum(a[i] * (b[i - 2] * c[i - 1] - b[i - 1] * c[i - 2]) for i in range(3))
 
 
 def _fixed(value: float) -> int:
@@ -77,7 +122,7 @@ def _fixed(value: float) -> int:
     return round(value * 65536)
 
 
-def _xyz(values: tuple[float, float, float]) -> bytes:
+def _xyz(values: Sequence[float]) -> bytes:
     return b"XYZ " + bytes(4) + struct.pack(">3i", *map(_fixed, values))
 
 

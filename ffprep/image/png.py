@@ -1,22 +1,144 @@
 """PNG: what Pillow does not report, and what FFmpeg gets wrong."""
 
+import struct
+import zlib
 from dataclasses import replace
+from io import BytesIO
 from typing import BinaryIO
 
 from PIL import Image
 
-from ffprep.core.image_info import Cicp, ImageInfo
-from ffprep.image.chunks import png_chunk
+from ffprep.core.image_info import Cicp, ImageInfo, Profile
+from ffprep.image.chunks import png_chunk, png_chunks
+
+Box = tuple[int, int, int, int]
+"""Left, upper, right and lower edge."""
+
+_GRAY, _GRAY_WITH_ALPHA = 0, 4
+
+# Browsers treat a gamma within 5 % of this one as sRGB's curve.
+_SCREEN_GAMMA, _GAMMA_WITHIN = 2.2, 0.05
+_CHROMATICITY_WITHIN = 0.001
+
+_RGB_OF_FULL_RANGE, _UNSPECIFIED = b"\0\1", (2, 2)
+
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 def describe(picture: ImageInfo, image: Image.Image, file: BinaryIO) -> ImageInfo:
-    """Add code points for colour, and gray with alpha."""
-    codes = png_chunk(file, b"cICP")
-    if codes and len(codes) == 4:  # it outranks a profile (PNG, third edition, 4.3)
-        picture = replace(picture, cicp=Cicp(codes[0], codes[1]))
-    if image.mode == "1" and picture.alpha:  # FFmpeg loses the transparent value
-        picture = replace(picture, ffmpeg_reads=False)
-    file.seek(25)
-    if file.read(1) == b"\4":  # Pillow calls it RGBA if it is 16 bits deep
+    """Add the colours and the alpha that Pillow does not report."""
+    file.seek(24)
+    depth, kind = file.read(2)
+    if kind == _GRAY_WITH_ALPHA:  # Pillow calls it RGBA if it is 16 bits deep
         picture = replace(picture, mode="LA")
+    if kind == _GRAY and depth < 8 and picture.alpha:  # FFmpeg loses the transparent value
+        picture = replace(picture, ffmpeg_reads=False)
+    if _starts_late(image):
+        alpha = picture.alpha or _box(png_chunk(file, b"fcTL")) != (0, 0, *image.size)
+        picture = replace(picture, ffmpeg_reads=False, alpha=alpha)
+    if cicp := _cicp(file):
+        return replace(picture, cicp=cicp)
+    if picture.profile is None and "srgb" not in image.info:
+        return replace(picture, profile=_profile_of_gamma(image))
     return picture
+
+
+def _cicp(file: BinaryIO) -> Cicp | None:
+    """Return code points, which outrank a profile (PNG, third edition, 4.3).
+
+    As in browsers, those for narrow range or a matrix mean nothing, nor do unspecified ones.
+    """
+    codes = png_chunk(file, b"cICP")
+    if codes is None or len(codes) != 4 or codes[2:] != _RGB_OF_FULL_RANGE:
+        return None
+    return Cicp(codes[0], codes[1]) if tuple(codes[:2]) != _UNSPECIFIED else None
+
+
+def _profile_of_gamma(image: Image.Image) -> Profile | None:
+    """Return what gAMA and cHRM say of colours; None if that is sRGB.
+
+    Chromaticities without a gamma mean nothing to browsers.
+    """
+    gamma, points = image.info.get("gamma"), image.info.get("chromaticity", ())
+    if not gamma:
+        return None
+    usual = abs(gamma * _SCREEN_GAMMA - 1) < _GAMMA_WITHIN
+    if usual and not any(points):
+        return None
+    from ffprep.image import icc
+
+    primaries = tuple(zip(points[::2], points[1::2], strict=False))
+    if len(primaries) != 4 or not any(points):
+        primaries = icc.SRGB_PRIMARIES
+    pairs = zip(sum(primaries, ()), sum(icc.SRGB_PRIMARIES, ()), strict=True)
+    if usual and all(abs(a - b) < _CHROMATICITY_WITHIN for a, b in pairs):
+        return None
+    return icc.profile_of_gamma(1 / gamma, primaries, f"PNG, gamma {1 / gamma:.3g}")
+
+
+def _starts_late(image: Image.Image) -> bool:
+    """Return whether an animation has a picture in front that is for other programs."""
+    return bool(getattr(image, "is_animated", False) and image.info.get("default_image"))
+
+
+def _box(control: bytes | None) -> Box:
+    """Return the place of a frame, by its fcTL chunk."""
+    if control is None or len(control) < 26:
+        raise ValueError("an animation without a frame")
+    width, height, left, top = struct.unpack_from(">4I", control, 4)
+    return left, top, left + width, top + height
+
+
+def first_frame(image: Image.Image, file: BinaryIO) -> tuple[Image.Image, Box]:
+    """Return the picture that is shown first, not yet loaded, and its place."""
+    box = (0, 0, *image.size)
+    if _starts_late(image):
+        file, box = _as_png(file)
+        image = Image.OPEN["PNG"][0](file, "")
+    _scale_transparency(image, file)
+    return image, box
+
+
+def _as_png(file: BinaryIO) -> tuple[BinaryIO, Box]:
+    """Return an animation's first frame as a PNG of its own, and its place.
+
+    Raises ValueError if it has none, or if a checksum is wrong.
+    """
+    head, pixels, box = dict[bytes, bytes](), list[bytes](), None
+    for name, length in png_chunks(file):
+        if box and name in (b"fcTL", b"IEND"):
+            break
+        if name in (b"IHDR", b"PLTE", b"tRNS", b"fcTL", b"fdAT"):
+            content = file.read(length)
+            if file.read(4) != _checksum(name + content):
+                raise ValueError("a checksum is wrong")
+            if name == b"fcTL":
+                head[b"IHDR"] = content[4:12] + head[b"IHDR"][8:]
+                box = _box(content)
+            elif name == b"fdAT":
+                pixels.append(content[4:])
+            else:
+                head[name] = content
+    if not box:
+        raise ValueError("an animation without a frame")
+    chunks = [*head.items(), (b"IDAT", b"".join(pixels)), (b"IEND", b"")]
+    return BytesIO(_SIGNATURE + b"".join(_chunk(*chunk) for chunk in chunks)), box
+
+
+def _chunk(name: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + name + content + _checksum(name + content)
+
+
+def _checksum(content: bytes) -> bytes:
+    return struct.pack(">I", zlib.crc32(content))
+
+
+def _scale_transparency(image: Image.Image, file: BinaryIO) -> None:
+    """Scale the transparent value to the pixels as Pillow has them; it forgets to."""
+    value = image.info.get("transparency")
+    file.seek(24)
+    depth = file.read(1)[0]
+    if isinstance(value, int) and image.mode == "L" and depth < 8:
+        image.info["transparency"] = (value & (1 << depth) - 1) * 255 // ((1 << depth) - 1)
+    elif isinstance(value, tuple) and depth == 16:
+        image.info["transparency"] = tuple(part >> 8 for part in value)

@@ -144,6 +144,10 @@ def _describer(format: Format, image: Image.Image, sandboxed: bool) -> _Describe
             from ffprep.image import png
 
             return png.describe
+        case "gif":
+            from ffprep.image import gif
+
+            return gif.describe
         case "webp":
             from ffprep.image import webp
 

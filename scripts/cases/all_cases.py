@@ -1,6 +1,14 @@
 """All cases, in the order of the table."""
 
-from scripts.cases import heif, jpeg, raw, tiff
+from scripts.cases import gif, heif, jpeg, png, raw, tiff, webp
 from scripts.cases.case import Case
 
-CASES: tuple[Case, ...] = (*heif.CASES, *jpeg.CASES, *raw.CASES, *tiff.CASES)
+CASES: tuple[Case, ...] = (
+    *jpeg.CASES,
+    *png.CASES,
+    *webp.CASES,
+    *gif.CASES,
+    *tiff.CASES,
+    *heif.CASES,
+    *raw.CASES,
+)

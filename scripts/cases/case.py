@@ -80,3 +80,9 @@ def squares() -> Image.Image:
 def quarters(*colours: tuple[int, ...]) -> Pixels:
     """Return the Pixels of a picture of 96x80 whose quarters have these colours."""
     return tuple(zip(_CENTRES, colours or SQUARES, strict=True))
+
+
+_FREE = tuple(((x, y), (0, 0, 0, 0)) for x in (4, 90) for y in (4, 76))
+_INNER = ((36, 30), (60, 30), (36, 50), (60, 50))
+IN_THE_MIDDLE: Pixels = (*_FREE, *zip(_INNER, SQUARES, strict=True))
+"""The Pixels of a canvas of 96x80 with `squares` of 48x40 in the middle, and nothing else."""

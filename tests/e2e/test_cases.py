@@ -89,6 +89,8 @@ def fault(case: Case, made: Made) -> str:
 def alike(right: tuple[int, ...], found: tuple[int, ...], within: int) -> bool:
     if right[3:] == (0,):  # the colour of what is transparent does not matter
         return found[3] == 0
+    if right[3:] in ((), (255,)) and found[3] != 255:
+        return False
     return all(abs(a - b) <= within for a, b in zip((*right, 255), found, strict=False))
 
 

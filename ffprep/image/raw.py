@@ -15,7 +15,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 from ffprep.core.geometry import Size
 from ffprep.core.image_info import ImageInfo
 from ffprep.errors import Kind, PhotoError
-from ffprep.image import libraw, raw_metadata
+from ffprep.image import jpeg, libraw, raw_metadata
 from ffprep.image.chunks import iso_boxes
 from ffprep.image.ifd import Directory, directories, read_at
 from ffprep.image.raw_preview import is_sensor_data, previews
@@ -53,7 +53,7 @@ def open_raw(file: BinaryIO, name: str) -> Image.Image:
     _require_whole(file, found)
     is_dng = any(_DNG_VERSION in directory.entries for directory in found)
     seen = previews(file, found, search=not is_dng)
-    preview = JpegImageFile(seen[0].within(file)) if seen else None
+    preview = JpegImageFile(seen[0].within(file), name) if seen else None
     exif = raw_metadata.read(file, found, preview.info.get("exif", b"") if preview else b"")
     camera, obstacle = exif.get(Base.Model, ""), None
     image: libraw.LibRawImage | JpegImageFile
@@ -76,6 +76,7 @@ def describe(picture: ImageInfo, image: Image.Image, file: BinaryIO) -> ImageInf
     contents: Contents = image.info["raw"]
     if contents.obstacle is None:
         return replace(picture, ffmpeg_reads=False)
+    picture = jpeg.describe(picture, image, image.fp)  # type: ignore[attr-defined]
     words = f"converted from its embedded preview of {picture.shown}; {contents.obstacle}"
     return replace(picture, ffmpeg_reads=False, preview=contents.obstacle, warnings=(words,))
 

@@ -30,7 +30,7 @@ _XMP = (
 )
 _GRAYS = ((230,) * 3, (30,) * 3, (100,) * 3, (180,) * 3)
 _ONE = ((1, 1),)
-_IN_ADOBE_RGB = ((255, 24, 24), (0, 201, 37), (21, 57, 225), (240, 240, 240))
+IN_ADOBE_RGB = ((255, 24, 24), (0, 201, 37), (21, 57, 225), (240, 240, 240))
 
 
 def written(**options: object) -> bytes:
@@ -203,7 +203,7 @@ _COLOURS = (
         "Adobe RGB by EXIF",
         ".jpg",
         lambda: written(exif=exif(interoperability="R03", space=0xFFFF)),
-        quarters(*_IN_ADOBE_RGB),
+        quarters(*IN_ADOBE_RGB),
         within=6,  # of the look-up table near the edge of sRGB
     ),
     Case(

@@ -9,6 +9,7 @@ from typing import Any
 from PIL import Image
 
 from scripts.cases.case import Case, Feature, Verdict, quarters, squares
+from scripts.cases.jpeg import IN_ADOBE_RGB
 
 Tags = Mapping[int, Any]
 """The tags of a directory, each an integer, a tuple of them, or bytes, and then their place counts.
@@ -89,11 +90,13 @@ def jpeg_pointer(picture: Image.Image) -> Tags:
     return {254: 1, 259: 6, 513: data, 514: len(data)}
 
 
-def jpeg(picture: Image.Image, orientation: int = 0) -> bytes:
+def jpeg(picture: Image.Image, orientation: int = 0, adobe_rgb: bool = False) -> bytes:
     """Return a JPEG."""
     file, exif = BytesIO(), Image.Exif()
     if orientation:
         exif[274] = orientation
+    if adobe_rgb:
+        exif[0x8769] = {0xA001: 0xFFFF, 0xA005: {1: "R03"}}
     picture.save(file, "JPEG", quality=95, subsampling=0, exif=exif)
     return file.getvalue()
 
@@ -157,6 +160,11 @@ def nef() -> bytes:
     return tiff({**page(thumbnail(), 1), **camera, 274: 1, 330: subs}, order=">")
 
 
+def adobe_rgb() -> bytes:
+    """Return a RAF with a preview in Adobe RGB, as its EXIF says."""
+    return raf(adobe_rgb=True)
+
+
 def cr2() -> bytes:
     """Return a CR2: its first directory has the preview, its last the sensor's values."""
     camera = {271: b"Canon\0", 272: b"Canon EOS 5D\0", 274: 6}
@@ -179,9 +187,9 @@ def _box(name: bytes, content: bytes) -> bytes:
     return struct.pack(">I", len(content) + 8) + name + content
 
 
-def raf() -> bytes:
+def raf(adobe_rgb: bool = False) -> bytes:
     """Return a RAF, whose EXIF is that of its preview."""
-    preview, data = jpeg(turned(), 6), bytes(1000)
+    preview, data = jpeg(turned(), 6, adobe_rgb), bytes(1000)
     places = (148, len(preview), 0, 0, 148 + len(preview), len(data))
     head = b"FUJIFILMCCD-RAW 0201FF383501X-T3".ljust(84, b"\0") + struct.pack(">6I", *places)
     return head.ljust(148, b"\0") + preview + data
@@ -229,6 +237,16 @@ CASES = (
             words="converted from its embedded preview of 96x80; LibRaw",
         )
         for suffix, make in _PREVIEWS.items()
+    ),
+    Case(
+        RAW,
+        Feature.COLOUR,
+        "RAF, its preview in Adobe RGB",
+        ".raf",
+        adobe_rgb,
+        quarters(*IN_ADOBE_RGB),
+        verdict=Verdict.WARNED,
+        words="converted from its embedded preview of 96x80; LibRaw",
     ),
     Case(
         RAW,

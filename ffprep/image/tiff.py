@@ -46,7 +46,7 @@ def has_all_rows(image: Any) -> bool:
         or kinds.STRIP_BYTES not in tags
     ):
         return True  # the number of bytes needed is unknown
-    bits = sum(tags.get(kinds.BITS, (1,))) // planes
+    bits = sum(kinds.bits_of(tags)) // planes
     return bool(sum(tags.get(kinds.STRIP_BYTES, ())) >= -(-width * bits // 8) * height * planes)
 
 

@@ -30,7 +30,7 @@ _CCITT, _JPEG = (2, 3, 4, 32771), (6, 7)
 _PILLOW_CHANNELS = ((MIN_IS_WHITE, 1), (GRAY, 1), (RGB, 3), (RGB, 4), (CMYK, 4), (CIELAB, 3))
 _UNREAD_CODECS = {9: "JBIG", 10: "JBIG", 34661: "JBIG", 22610: "JPEG XR", 34934: "JPEG XR"}
 _UNREAD_CODECS |= {33003: "JPEG 2000", 33004: "JPEG 2000", 33005: "JPEG 2000", 34712: "JPEG 2000"}
-_UNREAD_CODECS |= {50001: "WebP", 50002: "JPEG XL", 52546: "JPEG XL", 34887: "LERC"}
+_UNREAD_CODECS |= {50001: "WebP", 50002: "JPEG XL", 52546: "JPEG XL", 34887: "LERC", 34933: "PNG"}
 _UNREAD_CODECS |= {32766: "NeXT's codec", 32809: "ThunderScan", 34676: "SGILog", 34677: "SGILog"}
 _UNREAD_CODECS |= {34892: "lossy JPEG", 32769: "Nikon's codec", 34713: "Nikon's codec"}
 _UNREAD_CODECS |= {32770: "Samsung's codec", 65000: "Kodak's codec", 65535: "Pentax's codec"}
@@ -50,9 +50,10 @@ def ffmpeg_reads(tags: Any) -> bool:
         and tags.get(COMPRESSION, 1) in _FFMPEG_CODECS
         and tags.get(PLANAR, 1) == 1
         and TILE_WIDTH not in tags
-        and (set(_bits(tags)) <= {8, 16} or _bits(tags) == (1,))
+        and (set(bits_of(tags)) <= {8, 16} or bits_of(tags) == (1,))
         and set(tags.get(SAMPLE_FORMAT, (1,))) == {_UNSIGNED}
         and tags.get(PHOTOMETRIC, 1) in (MIN_IS_WHITE, GRAY, RGB, PALETTE)
+        and len(bits_of(tags)) <= _colour_count(tags.get(PHOTOMETRIC, 1)) + 1
         and (tags.get(PHOTOMETRIC) != PALETTE or _is_plain_palette(tags))
         and _PREMULTIPLIED not in tags.get(EXTRA_SAMPLES, ())
     )
@@ -69,7 +70,7 @@ def pillow_reads(tags: Any) -> bool:
     Measured with 13.0: it reads 12 bits as dark, some planes as noise, white as black where it is
     the lowest value of few bits, and signed integers as unsigned.
     """
-    colours, bits = tags.get(PHOTOMETRIC, 0), _bits(tags)
+    colours, bits = tags.get(PHOTOMETRIC, 0), bits_of(tags)
     if tags.get(COMPRESSION, 1) not in CODECS or colours == YCBCR or _is_float(tags):
         return True
     return (
@@ -98,7 +99,7 @@ def refusal(tags: Any) -> str | None:
 
 
 def _unread_samples(tags: Any, compression: int, colours: int) -> str | None:
-    bits = _bits(tags)
+    bits = bits_of(tags)
     if len(set(bits)) > 1:
         return "channels of different depths"
     if compression in _JPEG or colours == YCBCR:
@@ -119,8 +120,8 @@ def _unread_samples(tags: Any, compression: int, colours: int) -> str | None:
 def _unread_layout(tags: Any, colours: int) -> str | None:
     if colours == CMYK and any(tags.get(EXTRA_SAMPLES, ())):
         return "CMYK with alpha"
-    if tags.get(PREDICTOR, 1) == 2 and _bits(tags)[0] not in DIFFERENCED_DEPTHS:
-        return f"{_bits(tags)[0]}-bit differences"
+    if tags.get(PREDICTOR, 1) == 2 and bits_of(tags)[0] not in DIFFERENCED_DEPTHS:
+        return f"{bits_of(tags)[0]}-bit differences"
     return None
 
 
@@ -133,7 +134,11 @@ def layout(tags: Any) -> Layout:
 
 
 def _layout(tags: Any) -> Layout:
-    size, colours, samples = (tags[WIDTH], tags[HEIGHT]), tags.get(PHOTOMETRIC, 0), len(_bits(tags))
+    size, colours, samples = (
+        (tags[WIDTH], tags[HEIGHT]),
+        tags.get(PHOTOMETRIC, 0),
+        len(bits_of(tags)),
+    )
     tiled = TILE_WIDTH in tags
     rows = min(tags.get(ROWS_PER_STRIP, size[1]), size[1])
     part = (tags[TILE_WIDTH], tags[TILE_HEIGHT]) if tiled else (size[0], rows)
@@ -148,7 +153,7 @@ def _layout(tags: Any) -> Layout:
         lengths=tags.get(TILE_BYTES if tiled else STRIP_BYTES, ()),
         compression=tags.get(COMPRESSION, 1),
         photometric=colours,
-        bits=_bits(tags)[0],
+        bits=bits_of(tags)[0],
         samples=samples,
         order="<" if tags.prefix == b"II" else ">",
         signed=tags.get(SAMPLE_FORMAT, (1,))[0] == _SIGNED,
@@ -162,7 +167,7 @@ def _layout(tags: Any) -> Layout:
     )
 
 
-def _bits(tags: Any) -> tuple[int, ...]:
+def bits_of(tags: Any) -> tuple[int, ...]:
     """Return the bits of each sample; a file may give those of one for all."""
     bits, samples = tuple(tags.get(BITS, (1,))), tags.get(SAMPLES, 1)
     return bits * samples if len(bits) == 1 else bits[:samples]

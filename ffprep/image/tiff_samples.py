@@ -10,6 +10,7 @@ from functools import cached_property
 from io import BytesIO
 from itertools import accumulate
 from math import gcd
+from os import SEEK_END
 from typing import IO
 
 from PIL import Image
@@ -121,7 +122,8 @@ def _samples(
     """Return the upper eight bits of the samples of a strip or tile, `stride` for each pixel."""
     width, height = size
     row = -(-width * stride * layout.bits // 8)
-    file.seek(layout.offsets[number])
+    end = file.seek(0, SEEK_END)
+    file.seek(min(layout.offsets[number], end))  # a system refuses places far behind
     if layout.compression == 1:
         data = file.read(row * height)
         data = data.translate(_REVERSED) if layout.low_bit_first else data

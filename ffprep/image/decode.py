@@ -28,7 +28,7 @@ def decoded(
     """
     with open_regular(path) as file, opened_as(picture.format, file) as image:
         if kind := image.info.get("ffmpeg_only"):
-            words = f"is a {kind} that FFmpeg cannot decode; save it as an ordinary JPEG"
+            words = f"is a {kind} that FFmpeg cannot decode; save it in another format"
             raise PhotoError(Kind.UNSUPPORTED, words)
         orientation_of(image)  # before TIFF's plugin turns the picture by its XMP
         loaded = _loaded(image, file, picture, strict)

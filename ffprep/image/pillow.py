@@ -121,6 +121,10 @@ def _plugin(name: str):  # type: ignore[no-untyped-def]
             return raw.open_raw
         if name in _IN_C:
             _require(name)
+        if name == "JPEG2000":
+            from ffprep.image.jpeg2000 import Jpeg2000File
+
+            return Jpeg2000File
         if name == "TIFF":
             from ffprep.image.tiff_file import TiffFile
 

@@ -160,6 +160,10 @@ def _describer(format: Format, image: Image.Image, sandboxed: bool) -> _Describe
             from ffprep.image import isobmff
 
             return isobmff.describe
+        case "jpeg2000":
+            from ffprep.image import jpeg2000
+
+            return jpeg2000.describe
         case "raw":
             from ffprep.image import raw
 

@@ -1,10 +1,11 @@
 """All cases, in the order of the table."""
 
-from scripts.cases import gif, heif, jpeg, png, raw, tiff, webp
+from scripts.cases import gif, heif, jpeg, jpeg2000, png, raw, tiff, webp
 from scripts.cases.case import Case
 
 CASES: tuple[Case, ...] = (
     *jpeg.CASES,
+    *jpeg2000.CASES,
     *png.CASES,
     *webp.CASES,
     *gif.CASES,

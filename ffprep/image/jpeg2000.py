@@ -1,0 +1,285 @@
+"""JPEG 2000: colours, palettes, channels and depths that Pillow or FFmpeg get wrong.
+
+As measured with FFmpeg 9.0.2 and Pillow 13 (OpenJPEG 2.5) against opj_decompress: FFmpeg reads 8 to
+16 bits, except alpha beside gray of 9 to 15; Pillow reads up to 8 bits, and gray.
+"""
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, BinaryIO, cast
+
+from PIL import Image
+from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
+
+from ffprep.core.image_info import ImageInfo, Profile, YCbCr
+from ffprep.errors import Kind, PhotoError
+
+_CODESTREAM = b"\xff\x4f\xff\x51"
+_MOST_BOXES, _LONGEST_HEADER = 200, 8 << 20
+_MOST_COMPONENTS = 16384
+
+# Enumerated colour spaces (ISO/IEC 15444-1, I.5.3.3, and 15444-2, M.11.7.3.1).
+_CMYK, _SRGB, _SYCC = 12, 16, 18
+_AS_SRGB = {20: "e-sRGB", 21: "ROMM RGB"}
+_UNREAD = {1: "YCbCr", 3: "YCbCr", 4: "YCbCr", 9: "PhotoYCC", 11: "CMY", 13: "YCCK"}
+_UNREAD |= {14: "CIELab", 19: "CIEJab", 24: "e-YCC"}
+_ICC_METHODS = (2, 3)
+_OPACITY = (1, 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What boxes and the codestream say of a picture.
+
+    `depths` are the bits of the components, `subsampled` is true if some are smaller than others.
+    `space` is the enumerated colour space, `profile` an ICC profile. `palette` has a row for each
+    entry. `channels` are the index, type and association of those that are declared.
+    """
+
+    depths: tuple[int, ...] = ()
+    subsampled: bool = False
+    boxed: bool = False
+    space: int | None = None
+    profile: bytes | None = None
+    palette: tuple[bytes, ...] = ()
+    channels: tuple[tuple[int, int, int], ...] = ()
+
+    @classmethod
+    def of(cls, file: BinaryIO) -> "Header":
+        """Read a header; what is missing or broken keeps its default."""
+        boxes, stream = _outermost(file)
+        header = _with_components(cls(boxed=bool(boxes)), stream)
+        coloured = False
+        for name, content in _boxes(boxes):
+            if name == b"colr" and not coloured and len(content) >= 3:  # others are for others
+                coloured = True
+                if content[0] == 1 and len(content) >= 7:
+                    header = replace(header, space=int.from_bytes(content[3:7], "big"))
+                elif content[0] in _ICC_METHODS:
+                    header = replace(header, profile=content[3:])
+            elif name == b"pclr" and len(content) >= 3:
+                header = _with_palette(header, content)
+            elif name == b"cdef":
+                triples = struct.iter_unpack(">3H", content[2 : 2 + (len(content) - 2) // 6 * 6])
+                header = replace(header, channels=tuple(triples))
+        return header
+
+    @property
+    def depth(self) -> int:
+        """The bits of the deepest component."""
+        return max(self.depths, default=8)
+
+    @property
+    def count(self) -> int:
+        """The channels: the components, or the columns of the palette."""
+        return len(self.palette[0]) if self.palette else len(self.depths)
+
+    @property
+    def is_cmyk(self) -> bool:
+        """Whether four channels are inks."""
+        inks = self.space == _CMYK or (self.profile or b"")[16:20] == b"CMYK"
+        return inks and self.count == 4
+
+    @property
+    def is_ycbcr(self) -> bool:
+        """Whether FFmpeg decodes to YCbCr. Without boxes, smaller components show it."""
+        return self.space == _SYCC or (not self.boxed and self.subsampled)
+
+    @property
+    def order(self) -> tuple[int, ...]:
+        """The channels in the order red, green, blue, alpha; empty if that is their own."""
+        wanted = [
+            (self.count if kind in _OPACITY else association, index)
+            for index, kind, association in self.channels
+            if kind in (0, *_OPACITY)
+        ]
+        order, own = tuple(index for _, index in sorted(wanted)), tuple(range(self.count))
+        return order if order != own and tuple(sorted(order)) == own else ()
+
+    @property
+    def ffmpeg_reads(self) -> bool:
+        """Whether FFmpeg decodes such a picture correctly."""
+        if self.is_cmyk or self.palette or min(self.depths, default=0) < 8:
+            return False
+        return len(set(self.depths)) == 1 and not (self.order and self.count in (2, 4))
+
+    @property
+    def pillow_reads(self) -> bool:
+        """Whether Pillow does, as corrected below. White of more bits overflows to black."""
+        return self.depth <= 8 or (len(self.depths) == 1 and self.depth > 9)
+
+    def unsupported(self) -> str | None:
+        """Return the name of a kind that neither of them reads."""
+        if self.count > 4:
+            return f"JPEG 2000 of {self.count} components"
+        if self.depth > 16:
+            return f"{self.depth}-bit JPEG 2000"
+        if self.space in _UNREAD:
+            return f"JPEG 2000 in {_UNREAD[self.space]}"
+        if self.palette and (
+            self.depth > 8 or len(self.depths) > 1 or self.count == 2 or self.is_cmyk
+        ):
+            return "JPEG 2000 with a palette of this kind"
+        alpha = (self.count == 2 and self.depth < 16) or (self.count == 4 and self.is_ycbcr)
+        if not self.pillow_reads and (alpha or not self.ffmpeg_reads):
+            return f"{self.depth}-bit JPEG 2000 with channels of this kind"
+        if self.is_ycbcr and min(self.depths) < 8:
+            return f"{min(self.depths)}-bit JPEG 2000 in YCbCr"
+        return None
+
+
+class Jpeg2000File(Jpeg2KImageFile):
+    """Pillow's plugin, with full white, channels in their order and palettes applied.
+
+    Opening one raises PhotoError if no decoder reads that kind.
+    """
+
+    def _open(self) -> None:
+        assert self.fp is not None
+        self.header = require_supported(cast(BinaryIO, self.fp))
+        self.fp.seek(0)
+        super()._open()
+        if not self.header.pillow_reads:
+            self.info["ffmpeg_only"] = f"{self.header.depth}-bit JPEG 2000"
+        self._read_mode = self.mode
+        if self.header.palette:  # Pillow reads the indices as one or the other
+            self._read_mode = "P" if self.header.space == _SRGB else "L"
+        self._mode, self.palette = self._final_mode(), None
+
+    def _final_mode(self) -> str:
+        if self.header.is_cmyk:
+            return "CMYK"
+        return _MODES[self.header.count] if self.header.palette else self.mode
+
+    def load(self) -> Any:
+        """Decode, once."""
+        first = bool(self.tile)
+        if first:
+            self._mode = self._read_mode
+        loaded = super().load()
+        if first:
+            image = self._corrected()
+            self.im, self._mode = image.im, image.mode
+        return loaded
+
+    def _corrected(self) -> Image.Image:
+        header, image = self.header, Image.Image()
+        image.im, image._mode, image._size = self.im, self.mode, self.size
+        if header.palette:
+            shift = 8 - header.depth
+            rows = [header.palette[index >> shift : (index >> shift) + 1] for index in range(256)]
+            columns = zip(*(row[0] if row else bytes(header.count) for row in rows), strict=True)
+            indices = Image.frombytes("L", image.size, image.tobytes())
+            bands = [indices.point(list(column)) for column in columns]
+        elif image.mode.startswith("I;16"):
+            return image
+        else:
+            bands = [
+                band.point(_to_white(bits))
+                for band, bits in zip(image.split(), header.depths, strict=True)
+            ]
+        if header.order:
+            bands = [bands[index] for index in header.order]
+        return Image.merge(self._final_mode(), bands)
+
+
+_MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+
+
+def _to_white(bits: int) -> list[int]:
+    """Return what becomes of a channel's values, so that white is 255.
+
+    Pillow shifts values of fewer bits to the left. Opaque alpha of more bits overflows to 0.
+    """
+    if bits > 8:
+        return [255, *range(255)]
+    white = 256 - (1 << 8 - bits)
+    return [min(value * 255 // white, 255) for value in range(256)]
+
+
+def describe(picture: ImageInfo, image: Image.Image, file: BinaryIO) -> ImageInfo:
+    """Return an ImageInfo as corrected by the boxes."""
+    header = Header.of(file)
+    data, space = header.profile, _AS_SRGB.get(header.space or 0)
+    return replace(
+        picture,
+        profile=Profile.of(data) if data else picture.profile,
+        ycbcr=YCbCr(True, "bt470bg") if header.is_ycbcr else None,
+        ffmpeg_reads=header.ffmpeg_reads,
+        warnings=(f"its colours are {space}; converted as if they were sRGB",) if space else (),
+    )
+
+
+def require_supported(file: BinaryIO) -> Header:
+    """Return a header. Raises PhotoError if no decoder reads that kind."""
+    header = Header.of(file)
+    if name := header.unsupported():
+        words = f"is a {name}, which ffprep cannot read; save it as a TIFF"
+        raise PhotoError(Kind.UNSUPPORTED, words)
+    return header
+
+
+def _outermost(file: BinaryIO) -> tuple[bytes, bytes]:
+    """Return the content of the JP2 header box, and the beginning of the codestream."""
+    place, boxes = 0, b""
+    file.seek(0)
+    if file.read(4) == _CODESTREAM:
+        file.seek(0)
+        return b"", file.read(_LONGEST_HEADER)
+    for _ in range(_MOST_BOXES):
+        file.seek(place)
+        head = file.read(16)
+        length, name, start = int.from_bytes(head[:4], "big"), head[4:8], 8
+        if length == 1:
+            length, start = int.from_bytes(head[8:16], "big"), 16
+        file.seek(place + start)
+        if name == b"jp2c":
+            return boxes, file.read(4 + 40 + 3 * _MOST_COMPONENTS)
+        if length < start:
+            break
+        if name == b"jp2h" and not boxes:
+            boxes = file.read(min(length - start, _LONGEST_HEADER))
+        place += length
+    return boxes, b""
+
+
+def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the name and content of each box that is whole."""
+    place = 0
+    for _ in range(_MOST_BOXES):
+        if place + 8 > len(data):
+            return
+        length, name = struct.unpack_from(">I4s", data, place)
+        length = length or len(data) - place
+        if length < 8 or place + length > len(data):
+            return
+        yield name, data[place + 8 : place + length]
+        place += length
+
+
+def _with_components(header: Header, stream: bytes) -> Header:
+    """Read the SIZ segment (ISO/IEC 15444-1, A.5.1)."""
+    if stream[:4] != _CODESTREAM or len(stream) < 42:
+        return header
+    count = int.from_bytes(stream[40:42], "big")
+    parts = [stream[at : at + 3] for at in range(42, 42 + 3 * count, 3)]
+    if not parts or len(parts[-1]) < 3:
+        return header
+    return replace(
+        header,
+        depths=tuple((part[0] & 0x7F) + 1 for part in parts),
+        subsampled=len({part[1:] for part in parts}) > 1,
+    )
+
+
+def _with_palette(header: Header, content: bytes) -> Header:
+    """Read a palette of 8 bits (I.5.3.4); of a deeper one, a row that no decoder here reads."""
+    count, columns = struct.unpack_from(">HB", content)
+    depths = [(depth & 0x7F) + 1 for depth in content[3 : 3 + columns]]
+    body = content[3 + columns :]
+    if max(depths, default=16) > 8:
+        return replace(header, palette=(bytes(2),))
+    rows = (body[at : at + columns] for at in range(0, count * columns, max(columns, 1)))
+    palette = tuple(row for row in rows if len(row) == columns)
+    return replace(header, palette=palette)

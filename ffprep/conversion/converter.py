@@ -20,10 +20,11 @@ from ffprep.conversion.ffmpeg_binary import Binary
 from ffprep.conversion.transcode import Photo, Transcoder, is_whole, size_of
 from ffprep.core.decoder_log import DecoderLog
 from ffprep.core.geometry import Size
+from ffprep.core.image_info import ImageInfo
 from ffprep.core.job import LocalJob, Result
 from ffprep.core.policy import Policy
 from ffprep.errors import Kind, PhotoError
-from ffprep.image.sandbox import DecoderPool
+from ffprep.image.sandbox import DecoderPool, StandIn
 from ffprep.system.files import FileStamp, most_held
 from ffprep.system.own_folder import OwnFolders
 from ffprep.system.processes import LARGE, Processes
@@ -49,9 +50,14 @@ class Converter:
     transcoder: Transcoder = field(init=False)
 
     def __post_init__(self) -> None:
-        decoders = DecoderPool(self.processes, self.policy)
+        decoders = DecoderPool(self.processes, self.policy, self._stand_in)
         transcoder = Transcoder(self.binary, self.policy, self.processes, decoders)
         object.__setattr__(self, "transcoder", transcoder)
+
+    def _stand_in(self, path: Path, picture: ImageInfo, whole: bool) -> StandIn:
+        from ffprep.conversion.stand_in import stand_in
+
+        return stand_in(self.binary, self.processes, self.policy, path, picture, whole)
 
     def close(self) -> None:
         """End the decoders that are kept for the next photo."""

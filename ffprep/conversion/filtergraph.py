@@ -223,9 +223,8 @@ def _compiled(stream: Stream, spec: Spec, files: _FileOptions) -> tuple[str, ...
         "f": "image2",
         **dict(files.writing),
     }
-    head = ["-hide_banner", "-nostdin", "-nostats", "-loglevel", "level+info", "-y"]
-    head += ["-filter_complex_threads", "1"]
-    argv = stream.output(_OUTPUT, **output).compile(cmd=head)
+    head = "-hide_banner -nostdin -nostats -loglevel level+info -y -filter_complex_threads 1"
+    argv = stream.output(_OUTPUT, **output).compile(cmd=head.split())
     place = argv.index("-filter_complex")
     front, back = _in_two(argv[place + 1])
     if back:
@@ -285,8 +284,9 @@ def _source(picture: ImageInfo, files: _FileOptions) -> Stream:
     }
     if picture.format.demuxer == "image2":
         options |= files.reading
-    if not picture.format.upright:
-        options["noautorotate"] = None
+    options |= {} if picture.format.upright else {"noautorotate": None}
+    # FFmpeg reports an error of a JPEG XL for ever.
+    options |= {"xerror": None} if picture.format.name == "jpegxl" else {}
     # One video stream of a tiled HEIC would be one tile.
     stream = (
         "g:0" if picture.tiled else "disp:default" if picture.format.demuxer == "mov" else "v:0"

@@ -19,12 +19,12 @@ HEAD_BYTES = 64
 class Format:
     """One input format.
 
-    `plugin` is Pillow's name of it. `demuxer` and `decoders` are FFmpeg's; no others may read it,
-    and FFmpeg takes the first of the decoders that it has. `streams` is true if many photos may go
-    through one decoder, `upright` if FFmpeg and the probe turn the picture themselves, since
-    orientation is a part of the container's picture and not of its metadata. `forgiving` is true if
-    Pillow's plugin fills in what is missing without an error, `native` if it reads even a file's
-    header by C code, or without a limit.
+    `plugin` is Pillow's name of it, empty if Pillow does not read it. `demuxer` and `decoders` are
+    FFmpeg's; no others may read it, and FFmpeg takes the first of the decoders that it has.
+    `streams` is true if many photos may go through one decoder, `upright` if FFmpeg and the probe
+    turn the picture themselves, since orientation is a part of the container's picture and not of
+    its metadata. `forgiving` is true if Pillow's plugin fills in what is missing without an error,
+    `native` if it reads even a file's header by C code, or without a limit.
     """
 
     name: str
@@ -94,7 +94,11 @@ FORMATS: tuple[Format, ...] = (
         "image2",
         "jpeg2000",
     ),
+    _format("jpegxl", "", ".jxl", rb"\xff\x0a|\0\0\0\x0cJXL \r\n\x87\n", "image2", "libjxl"),
 )
+
+STAND_IN = next(format for format in FORMATS if format.name == "png")
+"""The format of pictures that stand in for those that Pillow does not read."""
 
 SUFFIXES = frozenset(suffix for format in FORMATS for suffix in format.suffixes)
 """The suffixes of pictures that ffprep reads."""

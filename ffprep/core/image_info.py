@@ -26,6 +26,10 @@ class Profile:
         return cls(digest, data[16:20].decode("latin-1"), data)
 
 
+UNREAD = Profile("", "RGB ", b"")
+"""Stands for a profile that cannot be read without decoding the pixels."""
+
+
 @dataclass(frozen=True, slots=True)
 class Cicp:
     """Coding-independent code points for colour (ITU-T H.273): primaries and transfer."""

@@ -48,11 +48,12 @@ def probe(path: Path, max_pixels: int, sandboxed: bool = False) -> ImageInfo:
 
             isobmff.require_whole_boxes(file)
             format = isobmff.recognized(file, format)
-        with opened_as(format, file) as image:
-            if format.name == "png" and "exif" not in image.info:  # it stands behind the pixels
-                image.info["exif"] = png_chunk(file, b"eXIf")
-            image.filename = path.name  # type: ignore[attr-defined]
-            picture = _describe(format, image, file, sandboxed)
+        if format.name == "jpegxl":
+            from ffprep.image import jpegxl
+
+            picture = jpegxl.describe(format, file)
+        else:
+            picture = _opened(format, file, path.name, sandboxed)
     if not picture.stored.ffmpeg_holds:
         raise PhotoError(
             Kind.TOO_LARGE,
@@ -65,6 +66,14 @@ def probe(path: Path, max_pixels: int, sandboxed: bool = False) -> ImageInfo:
             "the file",
         )
     return picture
+
+
+def _opened(format: Format, file: BinaryIO, name: str, sandboxed: bool) -> ImageInfo:
+    with opened_as(format, file) as image:
+        if format.name == "png" and "exif" not in image.info:  # it stands behind the pixels
+            image.info["exif"] = png_chunk(file, b"eXIf")
+        image.filename = name  # type: ignore[attr-defined]
+        return _describe(format, image, file, sandboxed)
 
 
 def verify(path: Path, spec: Spec) -> Size:
@@ -95,7 +104,7 @@ def _unknown_format(head: bytes) -> PhotoError:
     return PhotoError(
         Kind.UNSUPPORTED,
         "is not a picture that ffprep reads (JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, HEIC, "
-        "JPEG 2000, camera raws)",
+        "JPEG 2000, JPEG XL, camera raws)",
     )
 
 

@@ -10,16 +10,18 @@ import pickle
 import sys
 import threading
 import weakref
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import PIL
 
 import ffprep.version
+from ffprep.core.formats import STAND_IN
 from ffprep.core.geometry import Size
-from ffprep.core.image_info import Extras, ImageInfo
+from ffprep.core.image_info import UNREAD, Extras, ImageInfo
 from ffprep.core.policy import Policy
 from ffprep.errors import (
     EnvironmentFault,
@@ -185,11 +187,24 @@ class Pixels:
             raise self._decoder.failure()
 
 
-class DecoderPool:
-    """As many decoders as are needed at a time. Safe to use from several threads."""
+StandIn: TypeAlias = AbstractContextManager[tuple[Path, int]]
+"""Yields a PNG of a picture that Pillow does not read (see `conversion.stand_in`)."""
 
-    def __init__(self, processes: Processes, policy: Policy) -> None:
-        self._processes = processes
+
+class DecoderPool:
+    """As many decoders as are needed at a time. Safe to use from several threads.
+
+    `stand_in` makes PNGs of pictures that Pillow does not read; without it, `probe` returns their
+    size, but not their colours, and they cannot be decoded.
+    """
+
+    def __init__(
+        self,
+        processes: Processes,
+        policy: Policy,
+        stand_in: Callable[[Path, ImageInfo, bool], StandIn] | None = None,
+    ) -> None:
+        self._processes, self._stand_in = processes, stand_in
         limits = Limits(int(policy.max_memory * _SHARE), _LARGEST_TABLE)
         self._options = (processes, limits, policy.timeout)
         self._lock = threading.Lock()
@@ -208,7 +223,22 @@ class DecoderPool:
             return probe(path, max_pixels)
         except NeedsSandbox:
             picture: ImageInfo = self._call("probe", path, max_pixels, True)
-            return picture
+        if picture.profile == UNREAD and self._stand_in:
+            with self._stand_in(path, picture, False) as (png, _):
+                found: ImageInfo = self._call("probe", png, max_pixels, True)
+            return replace(picture, profile=found.profile, cicp=found.cicp)
+        return picture
+
+    @contextmanager
+    def _readable(
+        self, path: Path, picture: ImageInfo, whole: bool = True
+    ) -> Iterator[tuple[Path, ImageInfo]]:
+        """Yield what Pillow reads of a picture: the picture, or a PNG that stands in for it."""
+        if picture.format.plugin or self._stand_in is None:
+            yield path, picture
+            return
+        with self._stand_in(path, picture, whole) as (png, _):
+            yield png, replace(picture, format=STAND_IN)
 
     def probe_colours(
         self, path: Path, max_pixels: int, keep: bool
@@ -232,7 +262,11 @@ class DecoderPool:
 
     def extras(self, path: Path, picture: ImageInfo) -> Extras:
         """Return what a file holds besides its pixels. Raises PhotoError as `probe` does."""
-        extras: Extras = self._call("extras", path, picture)
+        if picture.format.plugin or self._stand_in is None:
+            extras: Extras = self._call("extras", path, picture)
+        else:
+            with self._stand_in(path, picture, False) as (png, frames):
+                extras = self._call("read_extras", path, png, frames)
         return extras
 
     def damage(self, path: Path, picture: ImageInfo, log: "DecoderLog") -> str | None:
@@ -249,19 +283,22 @@ class DecoderPool:
 
     def require_whole(self, path: Path, picture: ImageInfo) -> None:
         """Decode a file whole. Raises PhotoError as `probe` does."""
-        with self._processes.room_for(picture.weight):
-            self._call("require_whole", path, picture)
+        room = self._processes.room_for(picture.weight)
+        with self._readable(path, picture) as (readable, found), room:
+            self._call("require_whole", readable, found)
 
     def is_translucent(self, path: Path, picture: ImageInfo) -> bool:
         """Return whether any pixel is translucent. Raises PhotoError as `probe` does."""
         if not picture.alpha:
             return False
-        with self._processes.room_for(picture.weight):
-            return bool(self._call("is_translucent", path, picture))
+        room = self._processes.room_for(picture.weight)
+        with self._readable(path, picture) as (readable, found), room:
+            return bool(self._call("is_translucent", readable, found))
 
     def rights(self, path: Path, picture: ImageInfo) -> "Rights":
         """Return what may be kept of a file's metadata (see `metadata.read_rights`)."""
-        rights: Rights = self._call("read_rights", path, picture)
+        with self._readable(path, picture, whole=False) as (readable, found):
+            rights: Rights = self._call("read_rights", readable, found)
         return rights
 
     @contextmanager
@@ -273,6 +310,7 @@ class DecoderPool:
         Raises PhotoError as `probe` does.
         """
         with ExitStack() as stack:
+            path, picture = stack.enter_context(self._readable(path, picture))
             decoder, raw = self._call_one(stack, "decoded", path, picture, strict, more=True)
             yield raw, Pixels(decoder, raw.stored.pixels * (4 if raw.raw == "rgba" else 3))
 

@@ -20,13 +20,14 @@ from ffprep.errors import Kind, PhotoError
 def functions() -> dict[str, Callable[..., Any]]:
     """Return the functions that may be called, by name."""
     # Here, since the process that sends requests imports this module too, and few of these.
-    from ffprep.image import colour, decode, extras, integrity, metadata, probe
+    from ffprep.image import colour, decode, extras, integrity, jpegxl, metadata, probe
 
     return {
         function.__name__: function
         for function in (
             probe.probe,
             extras.extras,
+            jpegxl.read_extras,
             decode.is_translucent,
             integrity.require_whole,
             integrity.damage,

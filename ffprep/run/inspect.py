@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from ffprep.conversion.stand_in import decoder_pool
 from ffprep.core.geometry import Size
 from ffprep.core.image_info import Extras, ImageInfo
 from ffprep.core.location import Location
@@ -169,7 +170,8 @@ class Inspection:
     ) -> Generator[Finding, None, None]:
         """Yield the Finding of every picture, in the order of the walk."""
         processes = self.processes
-        with DecoderPool(processes, self.policy) as decoders, self._photos() as (photos, local):
+        pool = decoder_pool(processes, self.policy)
+        with pool as decoders, self._photos() as (photos, local):
 
             def work(found: FoundPhoto) -> Iterator[Finding]:
                 if isinstance(found, LocalPhoto):

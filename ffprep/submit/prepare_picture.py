@@ -117,10 +117,10 @@ def _with_region(
 
 def _displayed_size(photo: Path, policy: Policy, spec: Spec) -> Size:
     """Return a photo's upright size. Raises PhotoError if it has alpha that must not be sent."""
-    from ffprep.image.sandbox import DecoderPool
+    from ffprep.conversion.stand_in import decoder_pool
     from ffprep.system.processes import Processes
 
-    with DecoderPool(Processes(), policy) as decoders:
+    with decoder_pool(Processes(), policy) as decoders:
         info = decoders.probe(photo, policy.max_pixels)
         keeps_alpha = spec.format.final_alpha is not None and not spec.alpha
         if keeps_alpha and decoders.is_translucent(photo, info):

@@ -1,6 +1,6 @@
 """All cases, in the order of the table."""
 
-from scripts.cases import gif, heif, jpeg, jpeg2000, png, raw, tiff, webp
+from scripts.cases import gif, heif, jpeg, jpeg2000, jpegxl, png, raw, tiff, webp
 from scripts.cases.case import Case
 
 CASES: tuple[Case, ...] = (
@@ -11,5 +11,6 @@ CASES: tuple[Case, ...] = (
     *gif.CASES,
     *tiff.CASES,
     *heif.CASES,
+    *jpegxl.CASES,
     *raw.CASES,
 )

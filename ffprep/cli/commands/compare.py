@@ -53,11 +53,11 @@ def compare(**params: Any) -> None:
 @COLOUR
 def frame(path: Path, max_pixels: int, max_memory: int, colour: str) -> None:
     """Write a photo's pixels to stdout, for ffmpeg commands of --dry-run that cannot read it."""
-    from ffprep.image.sandbox import DecoderPool
+    from ffprep.conversion.stand_in import decoder_pool
     from ffprep.system.processes import Processes
 
     policy = Policy(max_pixels=max_pixels, max_memory=max_memory)
-    with DecoderPool(Processes(), policy) as decoders, _exit_on_photo_error(path):
+    with decoder_pool(Processes(), policy) as decoders, _exit_on_photo_error(path):
         picture, _ = decoders.probe_colours(path, policy.max_pixels, colour == "keep")
         with decoders.decoded(path, picture) as (_, pixels):
             for part in pixels:

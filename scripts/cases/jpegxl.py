@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
@@ -25,9 +26,7 @@ _TABLE = 8
 _GRAY = ((90, 90, 90), (133, 133, 133), (72, 72, 72), (240, 240, 240))
 
 
-def _encoded(
-    *options: str, picture: Callable[[], Image.Image] = squares, **saving: object
-) -> bytes:
+def _encoded(*options: str, picture: Callable[[], Image.Image] = squares, **saving: Any) -> bytes:
     """Return what FFmpeg encodes of a picture; `saving` are options of the PNG that it reads."""
     with tempfile.TemporaryDirectory() as folder:
         png, jxl = Path(folder, "in.png"), Path(folder, "out.jxl")

@@ -48,9 +48,9 @@ class TiffFile(TiffImageFile):
             if tags.get(tiff_kinds.SAMPLES, 1) == 1:
                 tags[tiff_kinds.PLANAR] = 1
             super()._setup()
-            if self.mode == "F" and self.use_load_libtiff:
-                arguments = ("F;32NF", False, tags.offset)  # libtiff returns the native order
-                self.tile = [part._replace(args=arguments) for part in self.tile]
+            if self.mode == "F" and self.use_load_libtiff:  # it returns the native order
+                arguments: Any = self.tile[0].args
+                self.tile = [self.tile[0]._replace(args=("F;32NF", *arguments[1:]))]
         else:
             self.layout = tiff_kinds.layout(tags)
             self._mode, self._size = self.layout.mode, self.layout.size

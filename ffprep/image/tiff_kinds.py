@@ -20,7 +20,7 @@ from ffprep.image.tiff_samples import (
 WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, FILL_ORDER = 256, 257, 258, 259, 262, 266
 STRIP_OFFSETS, ORIENTATION, SAMPLES, ROWS_PER_STRIP, STRIP_BYTES = 273, 274, 277, 278, 279
 PLANAR, PREDICTOR, COLOURS, TILE_WIDTH, TILE_HEIGHT = 284, 317, 320, 322, 323
-TILE_OFFSETS, TILE_BYTES, EXTRA_SAMPLES, SAMPLE_FORMAT = 324, 325, 338, 339
+TILE_OFFSETS, TILE_BYTES, EXTRA_SAMPLES, SAMPLE_FORMAT, SUBSAMPLING = 324, 325, 338, 339, 530
 YCBCR = 6
 _UNSPECIFIED, _PREMULTIPLIED, _UNASSOCIATED = 0, 1, 2
 _UNSIGNED, _SIGNED, _FLOAT = 1, 2, 3
@@ -120,6 +120,8 @@ def _unread_samples(tags: Any, compression: int, colours: int) -> str | None:
 def _unread_layout(tags: Any, colours: int) -> str | None:
     if colours == CMYK and any(tags.get(EXTRA_SAMPLES, ())):
         return "CMYK with alpha"
+    if colours == YCBCR and tags.get(PLANAR, 1) == 2 and tags.get(SUBSAMPLING, (2, 2)) != (1, 1):
+        return "subsampled YCbCr in planes"
     if tags.get(PREDICTOR, 1) == 2 and bits_of(tags)[0] not in DIFFERENCED_DEPTHS:
         return f"{bits_of(tags)[0]}-bit differences"
     return None
@@ -156,7 +158,8 @@ def _layout(tags: Any) -> Layout:
         bits=bits_of(tags)[0],
         samples=samples,
         order="<" if tags.prefix == b"II" else ">",
-        signed=tags.get(SAMPLE_FORMAT, (1,))[0] == _SIGNED,
+        # Pictures of 8 bits that claim to be signed are not; libtiff ignores it as well.
+        signed=tags.get(SAMPLE_FORMAT, (1,))[0] == _SIGNED and bits_of(tags)[0] > 8,
         planar=tags.get(PLANAR, 1) == 2,
         differenced=tags.get(PREDICTOR, 1) == 2,
         low_bit_first=tags.get(FILL_ORDER, 1) == 2,

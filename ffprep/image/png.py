@@ -33,8 +33,8 @@ def describe(picture: ImageInfo, image: Image.Image, file: BinaryIO) -> ImageInf
         picture = replace(picture, mode="LA")
     if kind == _GRAY and depth < 8 and picture.alpha:  # FFmpeg loses the transparent value
         picture = replace(picture, ffmpeg_reads=False)
-    if _starts_late(image):
-        alpha = picture.alpha or _box(png_chunk(file, b"fcTL")) != (0, 0, *image.size)
+    if box := _late_frame(image, file):
+        alpha = picture.alpha or box != (0, 0, *image.size)
         picture = replace(picture, ffmpeg_reads=False, alpha=alpha)
     if cicp := _cicp(file):
         return replace(picture, cicp=cicp)
@@ -76,37 +76,47 @@ def _profile_of_gamma(image: Image.Image) -> Profile | None:
     return icc.profile_of_gamma(1 / gamma, primaries, f"PNG, gamma {1 / gamma:.3g}")
 
 
-def _starts_late(image: Image.Image) -> bool:
-    """Return whether an animation has a picture in front that is for other programs."""
-    return bool(getattr(image, "is_animated", False) and image.info.get("default_image"))
+def _late_frame(image: Image.Image, file: BinaryIO) -> Box | None:
+    """Return the place of an animation's first frame if its default image is for other programs."""
+    if not (getattr(image, "is_animated", False) and image.info.get("default_image")):
+        return None
+    box = None
+    for name, length in png_chunks(file):
+        if name == b"fdAT":
+            return box
+        if name == b"fcTL":
+            box = None if box or length < 26 else _box(file.read(26), image)
+            if box is None:  # browsers show the default image
+                break
+    return None
 
 
-def _box(control: bytes | None) -> Box:
-    """Return the place of a frame, by its fcTL chunk."""
-    if control is None or len(control) < 26:
-        raise ValueError("an animation without a frame")
-    width, height, left, top = struct.unpack_from(">4I", control, 4)
-    return left, top, left + width, top + height
+def _box(control: bytes, image: Image.Image) -> Box | None:
+    """Return the place of a frame, by its fcTL chunk; None if it is not on the canvas."""
+    width, height, left, top = struct.unpack_from(">4I", control.ljust(20, b"\0"), 4)
+    box = left, top, left + width, top + height
+    on_canvas = width and height and box[2] <= image.width and box[3] <= image.height
+    return box if on_canvas else None
 
 
 def first_frame(image: Image.Image, file: BinaryIO) -> tuple[Image.Image, Box]:
     """Return the picture that is shown first, not yet loaded, and its place."""
-    box = (0, 0, *image.size)
-    if _starts_late(image):
-        file, box = _as_png(file)
+    box = _late_frame(image, file)
+    if box:
+        file = _as_png(file)
         image = Image.OPEN["PNG"][0](file, "")
     _scale_transparency(image, file)
-    return image, box
+    return image, box or (0, 0, *image.size)
 
 
-def _as_png(file: BinaryIO) -> tuple[BinaryIO, Box]:
-    """Return an animation's first frame as a PNG of its own, and its place.
+def _as_png(file: BinaryIO) -> BinaryIO:
+    """Return an animation's first frame as a PNG of its own.
 
-    Raises ValueError if it has none, or if a checksum is wrong.
+    Raises ValueError if a checksum is wrong.
     """
-    head, pixels, box = dict[bytes, bytes](), list[bytes](), None
+    head, pixels = dict[bytes, bytes](), list[bytes]()
     for name, length in png_chunks(file):
-        if box and name in (b"fcTL", b"IEND"):
+        if pixels and name in (b"fcTL", b"IEND"):
             break
         if name in (b"IHDR", b"PLTE", b"tRNS", b"fcTL", b"fdAT"):
             content = file.read(length)
@@ -114,15 +124,12 @@ def _as_png(file: BinaryIO) -> tuple[BinaryIO, Box]:
                 raise ValueError("a checksum is wrong")
             if name == b"fcTL":
                 head[b"IHDR"] = content[4:12] + head[b"IHDR"][8:]
-                box = _box(content)
             elif name == b"fdAT":
                 pixels.append(content[4:])
             else:
                 head[name] = content
-    if not box:
-        raise ValueError("an animation without a frame")
     chunks = [*head.items(), (b"IDAT", b"".join(pixels)), (b"IEND", b"")]
-    return BytesIO(_SIGNATURE + b"".join(_chunk(*chunk) for chunk in chunks)), box
+    return BytesIO(_SIGNATURE + b"".join(_chunk(*chunk) for chunk in chunks))
 
 
 def _chunk(name: bytes, content: bytes) -> bytes:

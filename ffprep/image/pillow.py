@@ -98,6 +98,10 @@ def _opened_in_parts(format: Format, file: BinaryIO) -> Image.Image | None:
             if other := isobmff.plainer(file):
                 picture: Image.Image = factory(other, "")
                 return picture
+        if format.name == "bmp":
+            from ffprep.image import bmp
+
+            return bmp.of_bit_fields(file)
     return None
 
 

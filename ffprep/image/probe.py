@@ -153,6 +153,10 @@ def _describer(format: Format, image: Image.Image, sandboxed: bool) -> _Describe
             from ffprep.image import png
 
             return png.describe
+        case "bmp":
+            from ffprep.image import bmp
+
+            return bmp.describe
         case "gif":
             from ffprep.image import gif
 

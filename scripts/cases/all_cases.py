@@ -1,16 +1,17 @@
 """All cases, in the order of the table."""
 
-from scripts.cases import gif, heif, jpeg, jpeg2000, jpegxl, png, raw, tiff, webp
+from scripts.cases import bmp, gif, heif, jpeg, jpeg2000, jpegxl, png, raw, tiff, webp
 from scripts.cases.case import Case
 
 CASES: tuple[Case, ...] = (
     *jpeg.CASES,
-    *jpeg2000.CASES,
     *png.CASES,
     *webp.CASES,
     *gif.CASES,
+    *bmp.CASES,
     *tiff.CASES,
     *heif.CASES,
-    *jpegxl.CASES,
+    *jpeg2000.CASES,
     *raw.CASES,
+    *jpegxl.CASES,
 )

@@ -8,7 +8,7 @@ from math import ceil
 
 from ffprep.image.chunks import SOS, jpeg_segments
 
-_SEQUENTIAL, _PROGRESSIVE = (0xC0, 0xC1), 0xC2
+_SEQUENTIAL, _PROGRESSIVE = (0xC0, 0xC1, 0xC3), 0xC2
 _EOI = b"\xff\xd9"
 _COEFFICIENTS = 64
 _ROWS = 256

@@ -27,11 +27,12 @@ def decoded(
     `probe` does.
     """
     with open_regular(path) as file, opened_as(picture.format, file) as image:
-        if kind := image.info.get("ffmpeg_only"):
-            words = f"is a {kind} that FFmpeg cannot decode; save it in another format"
-            raise PhotoError(Kind.UNSUPPORTED, words)
         orientation_of(image)  # before TIFF's plugin turns the picture by its XMP
-        loaded = _loaded(image, file, picture, strict)
+        other = image.info.get("ffmpeg_only")
+        loaded = _loaded(image, file, picture, strict or bool(other))
+        if other:  # Pillow shows only whether it is whole
+            words = f"is a {other} that FFmpeg cannot decode; save it in another format"
+            raise PhotoError(Kind.UNSUPPORTED, words)
         # Some of Pillow's plugins turn a picture upright when they load it.
         size, orientation = Size(*loaded.size), orientation_of(image)
         if size not in (picture.stored, picture.shown):

@@ -19,7 +19,7 @@ from ffprep.image.chunks import SOS, USUAL_SAMPLING, jpeg_segments
 
 JPEG_LS = "JPEG-LS"
 
-_LONGEST_HEADER = 4 << 20
+_USUAL_HEADER, _LONGEST_HEADER = 1 << 16, 4 << 20
 _LOSSLESS, _LOSSLESS_ARITHMETIC, _LS = 0xC3, 0xCB, 0xF7
 _DCT = (0xC0, 0xC1, 0xC2)
 _ARITHMETIC = (0xC9, 0xCA)
@@ -60,6 +60,7 @@ class _Header:
     ffmpeg_adobe: int | None = None
     obeys: bool = False
     hierarchical: bool = False
+    has_scan: bool = False
 
     @classmethod
     def of(cls, data: bytes) -> "_Header":
@@ -84,7 +85,8 @@ class _Header:
             return replace(self, obeys=self.obeys or obeys)
         if marker == SOS and content:
             names = 2 * content[0]
-            return replace(self, interleave=content[names + 2] if len(content) > names + 2 else 0)
+            interleave = content[names + 2] if len(content) > names + 2 else 0
+            return replace(self, interleave=interleave, has_scan=True)
         if 0xE0 <= marker <= 0xEF:
             return self._with_application(marker, content)
         return self
@@ -210,7 +212,10 @@ def describe(picture: ImageInfo, image: Image.Image, file: BinaryIO) -> ImageInf
 def require_supported(file: BinaryIO) -> _Header:
     """Return a JPEG's header. Raises PhotoError if no decoder reads that kind."""
     file.seek(0)
-    header = _Header.of(file.read(_LONGEST_HEADER))
+    data = file.read(_USUAL_HEADER)
+    header = _Header.of(data)
+    if not header.has_scan:
+        header = _Header.of(data + file.read(_LONGEST_HEADER))
     if name := header.unsupported():
         words = f"is a {name}, which ffprep cannot read; save it as an ordinary JPEG"
         raise PhotoError(Kind.UNSUPPORTED, words)

@@ -127,7 +127,7 @@ _Describe: TypeAlias = Callable[[ImageInfo, Image.Image, BinaryIO], ImageInfo]
 
 
 # Segments of a JPEG that may change what its pixels mean.
-_TELLING = re.compile(rb"Adobe|LJIF|Metasoft|CS=ITU601")
+_TELLING = re.compile(rb"Adobe.{6}\0|LJIF|Metasoft|CS=ITU601", re.DOTALL)
 
 
 def _is_plain_jpeg(image: Any) -> bool:

@@ -2,7 +2,6 @@
 
 import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
@@ -10,15 +9,9 @@ import pytest
 from PIL import Image
 
 import ffprep as library
-from ffprep.config.modes import find_mode
-from ffprep.conversion.converter import Converter
-from ffprep.conversion.ffmpeg_binary import find
-from ffprep.core.formats import OUTPUT_FORMATS
-from ffprep.core.job import LocalJob, Result
-from ffprep.core.policy import Policy
-from ffprep.core.spec import Spec
 from scripts.cases.all_cases import CASES
-from scripts.cases.case import SIZE, Case, Verdict
+from scripts.cases.case import SIZE, Verdict
+from scripts.cases.run import Made, converted, fault, write_all
 from tests.support.command_line import Ran
 from tests.support.pictures import opened
 
@@ -26,36 +19,11 @@ READABLE = [case for case in CASES if case.verdict is not Verdict.UNSUPPORTED]
 Command = Callable[..., Ran]
 
 
-@dataclass(frozen=True)
-class Made:
-    """What one photo became: warnings and error in one text, and the picture if there is one."""
-
-    words: str
-    picture: Image.Image | None
-
-    @classmethod
-    def of(cls, result: Result) -> "Made":
-        words = "; ".join(result.warnings)
-        if result.failure:
-            words = f"{result.failure.kind}: {result.failure.message}"
-        return cls(words, opened(Path(str(result.output))) if not result.failure else None)
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("cases")
-    for case in CASES:
-        (folder / case.file_name).write_bytes(case.make())
+    write_all(folder)
     return folder
-
-
-def converted(folder: Path, out: Path, streams: bool) -> dict[str, Made]:
-    jobs = []
-    for case in CASES:
-        spec = Spec(case.size, find_mode("stretch"), OUTPUT_FORMATS["png"])
-        jobs.append(LocalJob(folder / case.file_name, out / f"{case.file_name}.png", spec))
-    converter = Converter(find(), Policy(), streams=streams)
-    return {result.source.name: Made.of(result) for result in converter.convert(jobs)}
 
 
 @pytest.fixture(scope="module")
@@ -64,34 +32,6 @@ def ways(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, di
         "in a stream": converted(folder, tmp_path_factory.mktemp("stream"), streams=True),
         "alone": converted(folder, tmp_path_factory.mktemp("alone"), streams=False),
     }
-
-
-def fault(case: Case, made: Made) -> str:
-    """Return what is wrong about one photo; empty if it is right."""
-    if case.verdict is Verdict.UNSUPPORTED:
-        refused = made.words.startswith("unsupported: ") and case.words in made.words
-        return "" if refused else f"not refused: {made.words or made.picture}"
-    if made.picture is None:
-        return made.words
-    if (case.words not in made.words) if case.verdict is Verdict.WARNED else made.words:
-        return f"warnings: {made.words or None}"
-    if made.picture.size != (case.size.width, case.size.height):
-        return f"size {made.picture.size}"
-    picture = made.picture.convert("RGBA")
-    pairs = [(place, right, picture.getpixel(place)) for place, right in case.pixels]
-    return "; ".join(
-        f"{found} at {place}, not {right}"
-        for place, right, found in pairs
-        if not alike(right, found, case.within)  # type: ignore[arg-type]
-    )
-
-
-def alike(right: tuple[int, ...], found: tuple[int, ...], within: int) -> bool:
-    if right[3:] == (0,):  # the colour of what is transparent does not matter
-        return found[3] == 0
-    if right[3:] in ((), (255,)) and found[3] != 255:
-        return False
-    return all(abs(a - b) <= within for a, b in zip((*right, 255), found, strict=False))
 
 
 @pytest.mark.parametrize("way", ["in a stream", "alone"])

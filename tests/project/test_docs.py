@@ -11,6 +11,8 @@ from pathlib import Path
 import pillow_heif
 import pytest
 
+from scripts.cases.all_cases import CASES
+from scripts.cases.page import page as page_of_formats
 from tests.support.pages import ROOT, Page
 from tests.support.pictures import opened, ramp
 
@@ -26,6 +28,12 @@ def test_the_page_of_modes_is_made_from_the_modes() -> None:
     ).stdout.decode()
     assert (ROOT / "docs/guide/modes.md").read_text() == made, (
         "run python -m scripts.pages.modes > docs/guide/modes.md"
+    )
+
+
+def test_the_page_of_formats_is_made_from_the_cases() -> None:
+    assert (ROOT / "docs/guide/formats.md").read_text() == page_of_formats(CASES), (
+        "run python -m scripts.cases > docs/guide/formats.md"
     )
 
 

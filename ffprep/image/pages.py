@@ -6,7 +6,7 @@ from typing import Any, BinaryIO, cast
 
 from ffprep.image.ifd import Directory, directories
 
-_NEW_SUBFILE_TYPE, _SUBFILE_TYPE, _WIDTH, _HEIGHT = 254, 255, 256, 257
+_NEW_SUBFILE_TYPE, _SUBFILE_TYPE, _WIDTH, _HEIGHT, _ORIENTATION = 254, 255, 256, 257, 274
 _REDUCED, _MASK = 1, 4
 _OLD_REDUCED = 2
 
@@ -21,13 +21,19 @@ def from_photo(file: BinaryIO) -> BinaryIO:
         return file
     for page in found:
         if not _is_reduced(page) and _pixels(page) > _pixels(found[0]):
-            return cast(BinaryIO, _Redirected(file, page))
+            orientation = found[0].number(_ORIENTATION) if page.index is None else 0
+            return cast(BinaryIO, _Redirected(file, page, orientation))
     return file
 
 
 def is_first(image: Any) -> bool:
     """Return whether the page of an opened TIFF is the one that FFmpeg would read."""
     return not isinstance(image.fp, _Redirected)
+
+
+def inherited_orientation(image: Any) -> int:
+    """Return the orientation that a photo in a SubIFD has from the first page; 0 if none."""
+    return image.fp.orientation if isinstance(image.fp, _Redirected) else 0
 
 
 def _is_reduced(page: Directory) -> bool:
@@ -42,8 +48,8 @@ def _pixels(page: Directory) -> int:
 class _Redirected(RawIOBase):
     """A TIFF whose header points to another directory; all else is the file's."""
 
-    def __init__(self, file: BinaryIO, page: Directory) -> None:
-        self._file, self._at = file, 0
+    def __init__(self, file: BinaryIO, page: Directory, orientation: int) -> None:
+        self._file, self._at, self.orientation = file, 0, orientation
         self._place = 8 if page.big else 4
         self._pointer = struct.pack(page.order + ("Q" if page.big else "I"), page.offset)
 

@@ -6,7 +6,7 @@ from PIL import Image, TiffImagePlugin
 from PIL.ImageFile import _Tile
 from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
 
-from ffprep.image import tiff_kinds, tiff_samples
+from ffprep.image import pages, tiff_kinds, tiff_samples
 
 _ICC = 34675
 _BIG_ENDIAN_BIG = b"MM\0+"
@@ -35,10 +35,7 @@ class TiffFile(TiffImageFile):
         for tag in (tiff_kinds.WIDTH, tiff_kinds.HEIGHT):
             if not isinstance(tags.get(tag), int):
                 raise ValueError("Missing dimensions")
-        if self._head[:4] == _BIG_ENDIAN_BIG:  # Pillow's Exif has the same fault
-            self._exif = Image.Exif()
-            self._exif.update(tags)
-            self._exif._loaded = True
+        self._set_exif(tags)
         self.layout = None
         if tiff_kinds.refusal(tags):
             self._mode, self._size = "L", (tags[tiff_kinds.WIDTH], tags[tiff_kinds.HEIGHT])
@@ -59,6 +56,15 @@ class TiffFile(TiffImageFile):
                 self._size = self._size[::-1]
             if _ICC in tags:
                 self.info["icc_profile"] = tags[_ICC]
+
+    def _set_exif(self, tags: Any) -> None:
+        """Set what Pillow's Exif does not find in the file."""
+        if inherited := pages.inherited_orientation(self):
+            tags.setdefault(tiff_kinds.ORIENTATION, inherited)
+        if inherited or self._head[:4] == _BIG_ENDIAN_BIG:  # Exif has Pillow's own fault
+            self._exif = Image.Exif()
+            self._exif.update(tags)
+            self._exif._loaded = True
 
     def load(self) -> Any:
         """Decode the page. Raises what Pillow raises."""

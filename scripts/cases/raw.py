@@ -218,6 +218,11 @@ def photo_in_sub_ifd() -> bytes:
     return tiff({**page(thumbnail(), 1), 330: [page(squares())]}, order=">")
 
 
+def turned_photo_in_sub_ifd() -> bytes:
+    """Return the same with the orientation among the tags of the thumbnail."""
+    return tiff({**page(thumbnail(), 1), 274: 6, 330: [page(turned())]})
+
+
 FIRST, RAW = Feature.FIRST_PICTURE, "camera raw"
 _PREVIEWS = {".nef": nef, ".cr2": cr2, ".cr3": cr3, ".raf": raf, ".orf": orf, ".rw2": rw2}
 
@@ -259,4 +264,12 @@ CASES = (
     ),
     Case("TIFF", FIRST, "thumbnail first", ".tif", thumbnail_first, quarters()),
     Case("TIFF", FIRST, "photo in a SubIFD", ".tif", photo_in_sub_ifd, quarters()),
+    Case(
+        "TIFF",
+        Feature.ORIENTATION,
+        "photo in a SubIFD, turned",
+        ".tif",
+        turned_photo_in_sub_ifd,
+        quarters(),
+    ),
 )

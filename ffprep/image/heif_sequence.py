@@ -40,8 +40,9 @@ def _first_sample(file: BinaryIO, table: dict[bytes, bytes]) -> bytes:
         (start,) = struct.unpack(">I", chunks[8:12])
     else:
         (start,) = struct.unpack(">Q", table[b"co64"][8:16])
+    length = min(same or first, max(0, file.seek(0, 2) - start))
     file.seek(start)
-    return file.read(same or first)
+    return file.read(length)
 
 
 def _still(entry: bytes, sample: bytes) -> bytes:

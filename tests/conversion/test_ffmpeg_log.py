@@ -1,5 +1,7 @@
 """Lines as FFmpeg 9.0.2 prints them."""
 
+import pytest
+
 from ffprep.conversion.ffmpeg_log import read
 from ffprep.core.geometry import Size
 
@@ -73,6 +75,20 @@ def test_a_missing_picture_is_not_a_graph_fault() -> None:
     )
     assert log.graph_fault is None
     assert read("[fc#0 @ 0xa] [error] Error initializing filters!\n").graph_fault
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "[fc#0 @ 0xa] [fatal] Stream specifier ':g:0' in filtergraph description x matches no "
+        "streams.\n[fatal] Error binding filtergraph inputs/outputs: Invalid argument\n",
+        "[error] Error opening input file in.heic.\n",
+    ],
+)
+def test_a_file_without_a_picture_that_ffmpeg_knows_is_not_a_graph_fault(message: str) -> None:
+    log = read(message)
+    assert log.unopened
+    assert log.graph_fault is None
 
 
 def test_a_missing_part_of_ffmpeg_is_named() -> None:

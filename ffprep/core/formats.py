@@ -89,7 +89,7 @@ FORMATS: tuple[Format, ...] = (
     _format(
         "jpeg2000",
         "JPEG2000",
-        ".jp2 .j2k .jpx .j2c",
+        ".jp2 .j2k .jpx .j2c .jpc .jpf .jph .jhc",
         rb"\0\0\0\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51",
         "image2",
         "jpeg2000",

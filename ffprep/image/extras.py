@@ -11,6 +11,7 @@ from PIL import Image
 from ffprep.core.formats import Format
 from ffprep.core.image_info import Extras, ImageInfo
 from ffprep.image import colour, isobmff, tiff
+from ffprep.image.jpeg2000 import Jpeg2000File
 from ffprep.image.pillow import opened
 from ffprep.system.files import open_regular
 
@@ -52,9 +53,8 @@ def _depth(format: Format, image: Image.Image, content: bytes, file: BinaryIO) -
         return tiff.depth(image)
     if format.name == "png":
         return 8 if content[25] == 3 else content[24]  # a palette's colours have 8
-    if format.name == "jpeg2000" and (siz := content.find(b"\xff\x51")) >= 0:
-        # Ssiz of the first component (ISO/IEC 15444-1, A.5.1).
-        return (content[siz + 40] & 0x7F) + 1
+    if isinstance(image, Jpeg2000File):
+        return image.header.depth
     if format.demuxer == "mov":
         return isobmff.depth(file)
     return 8

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, cast
 from PIL import Image
 from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
 
-from ffprep.core.image_info import ImageInfo, Profile, YCbCr
+from ffprep.core.image_info import Cicp, ImageInfo, Profile, YCbCr
 from ffprep.errors import Kind, PhotoError
 
 _CODESTREAM = b"\xff\x4f\xff\x51"
@@ -24,7 +24,7 @@ _CMYK, _SRGB, _SYCC = 12, 16, 18
 _AS_SRGB = {20: "e-sRGB", 21: "ROMM RGB"}
 _UNREAD = {1: "YCbCr", 3: "YCbCr", 4: "YCbCr", 9: "PhotoYCC", 11: "CMY", 13: "YCCK"}
 _UNREAD |= {14: "CIELab", 19: "CIEJab", 24: "e-YCC"}
-_ICC_METHODS = (2, 3)
+_ICC_METHODS, _CODE_POINTS = (2, 3), 5
 _OPACITY = (1, 2)
 
 
@@ -33,8 +33,9 @@ class Header:
     """What boxes and the codestream say of a picture.
 
     `depths` are the bits of the components, `subsampled` is true if some are smaller than others.
-    `space` is the enumerated colour space, `profile` an ICC profile. `palette` has a row for each
-    entry. `channels` are the index, type and association of those that are declared.
+    `space` is the enumerated colour space, `profile` an ICC profile; `codes` are code points of
+    primaries, transfer and matrix. `palette` has a row for each entry. `channels` are the index,
+    type and association of those that are declared.
     """
 
     depths: tuple[int, ...] = ()
@@ -42,6 +43,7 @@ class Header:
     boxed: bool = False
     space: int | None = None
     profile: bytes | None = None
+    codes: tuple[int, ...] = ()
     palette: tuple[bytes, ...] = ()
     channels: tuple[tuple[int, int, int], ...] = ()
 
@@ -58,6 +60,8 @@ class Header:
                     header = replace(header, space=int.from_bytes(content[3:7], "big"))
                 elif content[0] in _ICC_METHODS:
                     header = replace(header, profile=content[3:])
+                elif content[0] == _CODE_POINTS and len(content) >= 9:
+                    header = replace(header, codes=struct.unpack_from(">3H", content, 3))
             elif name == b"pclr" and len(content) >= 3:
                 header = _with_palette(header, content)
             elif name == b"cdef":
@@ -115,6 +119,8 @@ class Header:
             return f"JPEG 2000 of {self.count} components"
         if self.depth > 16:
             return f"{self.depth}-bit JPEG 2000"
+        if self.codes and self.codes[2] and not self.palette:
+            return "JPEG 2000 in YCbCr with code points"
         if self.space in _UNREAD:
             return f"JPEG 2000 in {_UNREAD[self.space]}"
         if self.palette and (
@@ -205,6 +211,7 @@ def describe(picture: ImageInfo, image: Image.Image, file: BinaryIO) -> ImageInf
     return replace(
         picture,
         profile=Profile.of(data) if data else picture.profile,
+        cicp=Cicp(*header.codes[:2]) if header.codes else None,
         ycbcr=YCbCr(True, "bt470bg") if header.is_ycbcr else None,
         ffmpeg_reads=header.ffmpeg_reads,
         warnings=(f"its colours are {space}; converted as if they were sRGB",) if space else (),

@@ -152,7 +152,7 @@ def _rgb(colours: Iterable[tuple[int, ...]] = SQUARES, mode: str = "RGB") -> byt
 
 def _case(feature: Feature, name: str, make: Callable[[], bytes], pixels: Pixels = ()) -> Case:
     suffix = ".j2k" if "codestream" in name else ".jp2"
-    within = 7 if "ICC" in name else 3  # of the look-up table near the edge of sRGB
+    within = 7 if pixels == quarters(*_IN_P3) else 3  # of the look-up table near the edge of sRGB
     return Case("JPEG 2000", feature, name, suffix, make, pixels or quarters(), within=within)
 
 
@@ -192,6 +192,12 @@ CASES = (
     ),
     _case(Feature.DEPTH, "RGB of 4 bits", few_bits, quarters(*_FOUR_BITS)),
     _case(Feature.DEPTH, "RGB of 16 bits", partial(many_bits, False)),
+    _case(
+        Feature.COLOUR,
+        "code points",
+        lambda: jp2(_rgb(), box(b"colr", b"\5\0\0" + struct.pack(">3HB", 12, 13, 0, 128))),
+        quarters(*_IN_P3),
+    ),
     _case(Feature.COLOUR, "sYCC 4:4:4", partial(sycc, 1, 1)),
     _case(Feature.COLOUR, "sYCC 4:2:2", partial(sycc, 2, 1)),
     _case(Feature.COLOUR, "sYCC 4:2:0", partial(sycc, 2, 2)),

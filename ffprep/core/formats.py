@@ -64,9 +64,11 @@ _AVIF = _BOX + rb"(?:avi[fs]|(?:mif1|msf1).{4}(?:.{4})*?avi[fs])"
 _HEIC = _BOX + rb"(?:hei[cxms]|hev[cxms]|mif1|msf1)"
 
 # Raws that do not begin like any TIFF: of Canon (CR2, CR3, CRW), Fujifilm, Olympus, Panasonic and
-# Leica, Minolta, Sigma. The others are TIFFs, and their tags decide (`image/raw.py`).
+# Leica, Phase One, Minolta, Sigma. The others are TIFFs, and their tags decide (`image/raw.py`).
 _RAW = (
-    rb"II\*\0.{4}CR|" + _BOX + rb"crx |II.{4}HEAPCCDR|FUJIFILMCCD-RAW|II(?:RO|RS|U\0)|MMOR|"
+    rb"II\*\0.{4}(?:CR|IIII)|"
+    + _BOX
+    + rb"crx |II.{4}HEAPCCDR|FUJIFILMCCD-RAW|II(?:RO|RS|U\0)|MMOR|"
     rb"\0MRM|FOVb"
 )
 _RAW_SUFFIXES = (

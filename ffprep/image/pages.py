@@ -20,7 +20,7 @@ def from_photo(file: BinaryIO) -> BinaryIO:
     if not found or not _is_reduced(found[0]):
         return file
     for page in found:
-        if not _is_reduced(page) and _pixels(page) > _pixels(found[0]):
+        if is_photo(page) and _pixels(page) > _pixels(found[0]):
             orientation = found[0].number(_ORIENTATION) if page.index is None else 0
             return cast(BinaryIO, _Redirected(file, page, orientation))
     return file
@@ -34,6 +34,11 @@ def is_first(image: Any) -> bool:
 def inherited_orientation(image: Any) -> int:
     """Return the orientation that a photo in a SubIFD has from the first page; 0 if none."""
     return image.fp.orientation if isinstance(image.fp, _Redirected) else 0
+
+
+def is_photo(page: Directory) -> bool:
+    """Return whether a page has pixels that are not a smaller version of another's, or a mask."""
+    return _pixels(page) > 0 and not _is_reduced(page)
 
 
 def _is_reduced(page: Directory) -> bool:

@@ -15,14 +15,16 @@ from PIL.JpegImagePlugin import JpegImageFile
 from ffprep.core.geometry import Size
 from ffprep.core.image_info import ImageInfo
 from ffprep.errors import Kind, PhotoError
-from ffprep.image import jpeg, libraw, raw_metadata
+from ffprep.image import jpeg, libraw, pages, raw_metadata
 from ffprep.image.chunks import iso_boxes
 from ffprep.image.ifd import Directory, directories, read_at
 from ffprep.image.raw_preview import is_sensor_data, previews
 
-_DNG_VERSION = 50706
+_COMPRESSION, _MAKE, _DNG_VERSION = 259, 271, 50706
 _PARTS = ((273, 279), (324, 325))  # places and bytes of strips, of tiles
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_PANASONIC, _PANASONIC_PLACE, _PANASONIC_FORMAT = b"IIU\0", 280, 45
+_PANASONIC_WIDTH, _PANASONIC_HEIGHT = 2, 3
 _FUJI, _FUJI_SENSOR = b"FUJIFILMCCD-RAW", 100
 
 
@@ -39,8 +41,14 @@ class Contents:
 
 
 def is_raw(file: BinaryIO) -> bool:
-    """Return whether a TIFF is a camera raw: DNG, NEF, ARW and others begin like any TIFF."""
-    return any(map(is_sensor_data, directories(file)))
+    """Return whether a TIFF is a camera raw: DNG, NEF, ARW and others begin like any TIFF.
+
+    Some say only that their first picture is a smaller version of another one.
+    """
+    found = directories(file)
+    if any(map(is_sensor_data, found)):
+        return True
+    return bool(found) and _MAKE in found[0].entries and not any(map(pages.is_photo, found))
 
 
 def open_raw(file: BinaryIO, name: str) -> Image.Image:
@@ -83,17 +91,41 @@ def describe(picture: ImageInfo, image: Image.Image, file: BinaryIO) -> ImageInf
 
 def _require_whole(file: BinaryIO, found: list[Directory]) -> None:
     """Raise PhotoError if the sensor's values extend past the end of the file."""
-    end = file.seek(0, 2)
-    head = read_at(file, 0, _FUJI_SENSOR + 8)
-    needed = 0
+    end, head = file.seek(0, 2), read_at(file, 0, _FUJI_SENSOR + 8)
     if head[:4] in _TIFF:
-        for directory in filter(is_sensor_data, found):
-            for places, lengths in _PARTS:
-                pairs = zip(directory.numbers(places), directory.numbers(lengths), strict=False)
-                needed = max(needed, *map(sum, pairs), 0)
+        needed = max(map(_end_of, list(filter(is_sensor_data, found)) or found), default=0)
+    elif head[:4] == _PANASONIC and found:
+        needed = _end_of_panasonic(found[0])
     elif head.startswith(_FUJI) and len(head) == _FUJI_SENSOR + 8:
         needed = sum(struct.unpack_from(">2I", head, _FUJI_SENSOR))
-    elif head[4:8] == b"ftyp":
-        needed = 0 if all(whole for _, whole in iso_boxes(file)) else end + 1
+    elif head[4:8] == b"ftyp" and not all(whole for _, whole in iso_boxes(file)):
+        needed = end + 1
+    else:
+        needed = 0
     if needed > end:
         raise PhotoError(Kind.DAMAGED, "the file ends early; restore it from a backup")
+
+
+def _end_of(directory: Directory) -> int:
+    """Return where the strips and tiles of a directory end.
+
+    Cameras that compress may claim some bytes more than there are.
+    """
+    is_exact = directory.number(_COMPRESSION, 1) == 1
+    ends = [0]
+    for places, lengths in _PARTS:
+        for place, length in zip(
+            directory.numbers(places), directory.numbers(lengths), strict=False
+        ):
+            ends.append(place + (length if is_exact else length - length // 8))
+    return max(ends)
+
+
+def _end_of_panasonic(directory: Directory) -> int:
+    """Return where the sensor's values end at the earliest: the claimed length is another.
+
+    The older formats take a byte a pixel at least.
+    """
+    pixels = directory.number(_PANASONIC_WIDTH) * directory.number(_PANASONIC_HEIGHT)
+    is_older = directory.number(_PANASONIC_FORMAT) in range(2, 8)
+    return directory.number(_PANASONIC_PLACE) + (pixels if is_older else 0)

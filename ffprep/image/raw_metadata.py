@@ -9,6 +9,7 @@ from PIL.ExifTags import GPS, IFD, Base, Interop
 
 from ffprep.image.ifd import Directory, read_at
 
+_LONGEST_TEXT = 2000
 _TEXTS = (Base.Make, Base.Model, Base.ImageDescription, Base.Artist, Base.Copyright, Base.DateTime)
 _TIMES = (Base.DateTimeOriginal, Base.OffsetTimeOriginal, Base.SubsecTimeOriginal)
 
@@ -77,6 +78,10 @@ def _kept(exif: Image.Exif) -> Iterator[tuple[int, Any]]:
 def _clean(tags: Any, wanted: tuple[int, ...]) -> dict[int, Any]:
     """Return the texts and integers among some tags, as they can be written."""
     values = {int(tag): tags.get(tag) for tag in wanted}
-    texts = {tag: value.strip("\0 ") for tag, value in values.items() if isinstance(value, str)}
+    texts = {
+        tag: "".join(filter(str.isprintable, value)).strip()[:_LONGEST_TEXT]
+        for tag, value in values.items()
+        if isinstance(value, str)
+    }
     numbers = {tag: value for tag, value in values.items() if isinstance(value, int)}
     return {tag: text for tag, text in texts.items() if text} | numbers

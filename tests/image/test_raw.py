@@ -75,11 +75,25 @@ def test_a_preview_is_never_enlarged(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("make", [raw.dng, raw.nef, raw.cr3, raw.raf])
-def test_sensor_data_that_is_cut_off_is_damage(tmp_path: Path, make: Callable[[], bytes]) -> None:
-    data = make()
-    cut = data[:-500] if make in (raw.cr3, raw.raf) else data[: len(data) // 2]
-    assert refusal(tmp_path, cut)[0] is Kind.DAMAGED
+CUT_OFF = {
+    "DNG": raw.tiff({**raw.sensor(raw.squares()), 279: 2 * 96 * 80 + 100_000}),
+    "CR2": raw.tiff({259: 6, 273: bytes(9), 279: 100_000}, head=b"CR\2\0" + bytes(4)),
+    "RW2": raw.tiff({2: 3000, 3: 2000, 45: 5, 280: 100}, magic=0x55),
+    "CR3": raw.cr3()[:-500],
+    "RAF": raw.raf()[:-500],
+}
+
+
+@pytest.mark.parametrize("name", CUT_OFF)
+def test_sensor_data_that_is_cut_off_is_damage(tmp_path: Path, name: str) -> None:
+    ends_early = Kind.DAMAGED, "the file ends early; restore it from a backup"
+    assert refusal(tmp_path, CUT_OFF[name]) == ends_early
+
+
+def test_a_tiff_of_a_camera_with_a_thumbnail_only_is_a_raw(tmp_path: Path) -> None:
+    kind, words = refusal(tmp_path, raw.tiff({**raw.page(raw.thumbnail(), 1), 271: b"SONY\0"}))
+    assert kind is Kind.UNSUPPORTED
+    assert "is a camera raw without a usable preview; LibRaw" in words
 
 
 def test_too_little_memory_is_no_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

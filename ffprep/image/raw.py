@@ -22,6 +22,7 @@ from ffprep.image.raw_preview import is_sensor_data, previews
 
 _COMPRESSION, _MAKE, _DNG_VERSION = 259, 271, 50706
 _PARTS = ((273, 279), (324, 325))  # places and bytes of strips, of tiles
+_LONGEST_NAME = 100
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _PANASONIC, _PANASONIC_PLACE, _PANASONIC_FORMAT = b"IIU\0", 280, 45
 _PANASONIC_WIDTH, _PANASONIC_HEIGHT = 2, 3
@@ -63,7 +64,8 @@ def open_raw(file: BinaryIO, name: str) -> Image.Image:
     seen = previews(file, found, search=not is_dng)
     preview = JpegImageFile(seen[0].within(file), name) if seen else None
     exif = raw_metadata.read(file, found, preview.info.get("exif", b"") if preview else b"")
-    camera, obstacle = exif.get(Base.Model, ""), None
+    camera = "".join(filter(str.isprintable, exif.get(Base.Model, "")))[:_LONGEST_NAME]
+    obstacle = None
     image: libraw.LibRawImage | JpegImageFile
     try:
         image = libraw.opened(file)

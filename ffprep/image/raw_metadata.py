@@ -9,13 +9,12 @@ from PIL.ExifTags import GPS, IFD, Base, Interop
 
 from ffprep.image.ifd import Directory, read_at
 
-_LONGEST_TEXT = 2000
 _TEXTS = (Base.Make, Base.Model, Base.ImageDescription, Base.Artist, Base.Copyright, Base.DateTime)
 _TIMES = (Base.DateTimeOriginal, Base.OffsetTimeOriginal, Base.SubsecTimeOriginal)
 
 # Boxes at the begin of a CR3. Each holds a TIFF, of what is a directory of IFD0 elsewhere.
 _CANON = {IFD.Exif: b"CMT2", IFD.GPSInfo: b"CMT4"}
-_CANON_MAIN, _CANON_HEAD, _LONGEST = b"CMT1", 1 << 16, 1 << 16
+_CANON_MAIN, _CANON_HEAD = b"CMT1", 1 << 16
 
 
 def read(file: BinaryIO, found: list[Directory], preview: bytes) -> Image.Exif:
@@ -78,10 +77,6 @@ def _kept(exif: Image.Exif) -> Iterator[tuple[int, Any]]:
 def _clean(tags: Any, wanted: tuple[int, ...]) -> dict[int, Any]:
     """Return the texts and integers among some tags, as they can be written."""
     values = {int(tag): tags.get(tag) for tag in wanted}
-    texts = {
-        tag: "".join(filter(str.isprintable, value)).strip()[:_LONGEST_TEXT]
-        for tag, value in values.items()
-        if isinstance(value, str)
-    }
+    texts = {tag: value.strip("\0 ") for tag, value in values.items() if isinstance(value, str)}
     numbers = {tag: value for tag, value in values.items() if isinstance(value, int)}
     return {tag: text for tag, text in texts.items() if text} | numbers

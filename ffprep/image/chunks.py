@@ -27,6 +27,8 @@ _MOST_HEADER_PARTS, _LONGEST_HEADER = 300, 4 << 20
 _USUAL_HEADER = 1 << 16
 # Frame headers of lossless, hierarchical and arithmetic-coded JPEGs, and of JPEG-LS.
 _RARE_FRAMES = frozenset(b"\xc3\xc5\xc6\xc7\xc9\xca\xcb\xcd\xce\xcf\xde\xf7")
+_DCT_FRAMES = frozenset(b"\xc0\xc1\xc2")
+_FRAME = re.compile(rb"\x08(?!\0\0)....[\1\3\4]", re.DOTALL)  # bits, height, width, components
 _PNG_PICTURE = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 _BEFORE_PIXELS = (b"cICP",)
 _NO_PIXELS = b"\0\0\0\0IDAT\x35\xaf\x06\x1e"
@@ -195,6 +197,8 @@ def _ends_in_a_scan(data: bytes) -> bool | None:
     place = 2
     for number, (marker, start, end) in enumerate(jpeg_segments(data)):
         if start != place or number > _MOST_HEADER_PARTS or marker in _RARE_FRAMES:
+            return False
+        if marker in _DCT_FRAMES and not _FRAME.match(data, start + 4):
             return False
         if marker == SOS:
             return True

@@ -230,6 +230,8 @@ def for_pillow(file: BinaryIO) -> tuple[BinaryIO, dict[str, object]]:
     Raises PhotoError if no decoder reads that kind.
     """
     header = require_supported(file)
+    if header.height and not header.ffmpeg_only:
+        return file, {}
     file.seek(0)
     data, info = bytearray(file.read()), dict[str, object]()
     if kind := header.ffmpeg_only:
@@ -237,7 +239,7 @@ def for_pillow(file: BinaryIO) -> tuple[BinaryIO, dict[str, object]]:
         data[header.place + 4] = 8
         if kind == JPEG_LS:
             data[header.place + 1] = _LOSSLESS
-    if header.frame and not header.height and (lines := data.find(_DNL, header.place)) >= 0:
+    elif header.frame and (lines := data.find(_DNL, header.place)) >= 0:
         data[header.place + 5 : header.place + 7] = data[lines + 4 : lines + 6]
         info["bits"] = header.bits
     return BytesIO(data), info

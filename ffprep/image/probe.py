@@ -133,8 +133,7 @@ _TELLING = re.compile(rb"Adobe.{6}\0|LJIF|Metasoft|CS=ITU601", re.DOTALL)
 def _is_plain_jpeg(image: Any) -> bool:
     """Return whether nothing in a JPEG's header needs a closer look."""
     return bool(
-        "bits" not in image.info
-        and tuple((h, v) for _, h, v, _ in image.layer) in USUAL_SAMPLING
+        tuple((h, v) for _, h, v, _ in image.layer) in USUAL_SAMPLING
         and [name for name, *_ in image.layer] != [*b"RGB"]
         and not any(_TELLING.match(content) for _, content in image.applist)
         and b"R03" not in image.info.get("exif", b"")

@@ -19,18 +19,21 @@ _DEEPEST = 8
 Extent = tuple[int, int]
 """The start and the end of some bytes of an item, in the file."""
 
+Property = tuple[bytes, bytes]
+"""The name and the content of a box that describes an item."""
+
 
 @dataclass(frozen=True, slots=True)
 class Item:
     """A picture, or a part of one.
 
-    `properties` are names and contents of boxes, in the order in which they apply. `sources` are
+    `properties` are in the order in which they apply. `sources` are
     the items that a derived one is made of. `extents` are empty for bytes within the index.
     """
 
     id: int
     type: bytes
-    properties: tuple[tuple[bytes, bytes], ...]
+    properties: tuple[Property, ...]
     sources: tuple[int, ...]
     extents: tuple[Extent, ...]
 
@@ -63,6 +66,17 @@ class Index:
 
     def _source(self, item: Item) -> Item:
         return self.items.get(item.sources[0], item) if item.sources else item
+
+    def copied(self) -> tuple[Item, tuple[Property, ...]]:
+        """Return the item that the primary one is a copy of (`iden`), and the properties of copies.
+
+        If it is no copy, that is the primary item itself.
+        """
+        item, properties = self.primary, tuple[Property, ...]()
+        for _ in range(_DEEPEST):
+            if item.type == b"iden":
+                properties, item = item.properties + properties, self._source(item)
+        return item, properties
 
     def parts(self) -> Iterator[Item]:
         """Yield the primary item and those that it is derived from directly."""
@@ -145,7 +159,7 @@ def _types(box: bytes) -> Iterator[tuple[int, bytes]]:
             yield id, numbers.bytes(4)
 
 
-def _properties(box: bytes) -> Iterator[tuple[int, tuple[tuple[bytes, bytes], ...]]]:
+def _properties(box: bytes) -> Iterator[tuple[int, tuple[Property, ...]]]:
     found = list(boxes(box))
     known = list(boxes(dict(found).get(b"ipco", b"")))
     for table in (content for name, content in found if name == b"ipma"):

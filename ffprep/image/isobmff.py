@@ -14,8 +14,8 @@ from ffprep.core.geometry import Size
 from ffprep.core.image_info import Cicp, ImageInfo, YCbCr
 from ffprep.errors import Kind, PhotoError
 from ffprep.image.chunks import iso_box, iso_boxes
-from ffprep.image.heif_index import LONGEST_INDEX, Index, Item, read_index
-from ffprep.image.heif_sequence import first_picture
+from ffprep.image.heif_index import LONGEST_INDEX, Index, Item, Property, read_index
+from ffprep.image.heif_still import first_picture, still
 
 _INDEX, _PICTURES = {b"meta", b"moov"}, {b"mdat"}
 
@@ -90,9 +90,12 @@ def _require_hevc(file: BinaryIO) -> None:
 
 def _require_readable_avif(index: Index) -> None:
     primary, codes = index.primary, index.property(b"colr", b"nclx")
-    if primary.type == b"iovl" or (primary.type == b"iden" and _transforms(primary)):
+    item, properties = index.copied()
+    if item.type == b"iovl" or (properties and item.type != b"av01" and _transforms(properties)):
         kind = primary.type.decode("latin-1")
         raise _unsupported(f"of {_DERIVED[primary.type]} of AV1 pictures ({kind})")
+    if primary.type == b"grid" and any(part.type != b"av01" for part in [*index.parts()][1:]):
+        raise _unsupported("of tiles that are not coded as AV1 (grid)")
     if codes and codes[5:7] == b"\x08\0":
         raise _unsupported("of AV1 with the matrix YCgCo in limited range")
 
@@ -155,7 +158,7 @@ def _ffmpeg_reads(picture: ImageInfo, index: Index) -> bool:
         first = next(item for item in index.items.values() if item.type in (b"grid", b"iovl"))
         if first is not primary or any(part.type not in _FORMATS for part in [*index.parts()][1:]):
             return False
-        if picture.format.name == "avif" and _transforms(primary):
+        if picture.format.name == "avif" and _transforms(primary.properties):
             return False  # FFmpeg turns grids itself, though not the other pictures
     elif primary.type not in _FORMATS:
         return False
@@ -166,12 +169,12 @@ def _ffmpeg_reads(picture: ImageInfo, index: Index) -> bool:
     if picture.format.name == "avif":
         # AV1 of a single plane: FFmpeg reads any range as full.
         return not (index.property(b"av1C") or b"\0\0\0")[2] & 0x10
-    transforms = _transforms(primary)
+    transforms = _transforms(primary.properties)
     return transforms == sorted(set(transforms), key=_TRANSFORMS.index)
 
 
-def _transforms(item: Item) -> list[bytes]:
-    return [name for name, _ in item.properties if name in _TRANSFORMS]
+def _transforms(properties: tuple[Property, ...]) -> list[bytes]:
+    return [name for name, _ in properties if name in _TRANSFORMS]
 
 
 def depth(file: BinaryIO) -> int:
@@ -196,12 +199,19 @@ def plainer(file: BinaryIO) -> BinaryIO | None:
     index, meta = read_index(file), iso_box(file, b"meta", LONGEST_INDEX)
     if index is None or meta is None:
         return first_picture(file)
+    item, properties = index.copied()
+    turns = tuple(found for found in properties if found[0] in _TRANSFORMS)
+    if turns and item.type in _FORMATS and len(item.extents) == 1:
+        start, end = item.extents[0]
+        file.seek(start)
+        return still(item.type, (*item.properties, *turns), file.read(end - start))
     file.seek(0)
     content = bytearray(file.read())
     if index.coded.type == b"av01":
         content[8:12] = b"avif"
     if index.primary.type in (b"iden", b"tmap"):
+        item = item if properties else index.source
         place = content.index(b"pitm", content.index(meta)) + 8
         length = 4 if content[place - 4] else 2
-        content[place : place + length] = index.source.id.to_bytes(length, "big")
+        content[place : place + length] = item.id.to_bytes(length, "big")
     return BytesIO(content)

@@ -18,7 +18,7 @@ from ffprep.core.policy import Policy
 from ffprep.core.spec import Spec
 from ffprep.errors import Kind, PhotoError
 from ffprep.image.heif_index import read_index
-from ffprep.image.heif_sequence import first_picture
+from ffprep.image.heif_still import first_picture
 from ffprep.image.probe import probe
 from scripts.cases.heif_file import box, coded, container, full_box, grid
 from tests.support.pictures import opened, psnr, ramp

@@ -1,19 +1,21 @@
-"""The first picture of a HEIF sequence (ISO/IEC 23008-12, 7) as a HEIC, for libheif.
+"""Files of one coded picture, for decoders that do not find it where it is.
 
-libheif opens no file without a primary item. Every loop ends with the bytes of the index.
+libheif opens no sequence without a primary item (ISO/IEC 23008-12, 7), libavif no copy. Every loop
+ends with the bytes of the index.
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from io import BytesIO
 from typing import BinaryIO
 
 from ffprep.image.chunks import iso_box
-from ffprep.image.heif_index import LONGEST_INDEX, boxes
+from ffprep.image.heif_index import LONGEST_INDEX, Property, boxes
 
 _TRACKS = (b"pict", b"vide")
 _CODED = (b"hvc1", b"hev1")
 _KEPT = (b"hvcC", b"colr")
+_MUST, _ESSENTIAL = (b"av1C", b"hvcC", b"clap", b"irot", b"imir"), 0x80
 
 
 def first_picture(file: BinaryIO) -> BinaryIO | None:
@@ -21,7 +23,10 @@ def first_picture(file: BinaryIO) -> BinaryIO | None:
     for table in _sample_tables(iso_box(file, b"moov", LONGEST_INDEX) or b""):
         kind, entry = next(boxes(table[b"stsd"][8:]), (b"", b""))
         if kind in _CODED:
-            return BytesIO(_still(entry, _first_sample(file, table)))
+            width, height = struct.unpack(">HH", entry[24:28])
+            shape = b"ispe", struct.pack(">III", 0, width, height)
+            kept = [found for found in boxes(entry[78:]) if found[0] in _KEPT]
+            return still(b"hvc1", [shape, *kept], _first_sample(file, table))
     return None
 
 
@@ -45,28 +50,27 @@ def _first_sample(file: BinaryIO, table: dict[bytes, bytes]) -> bytes:
     return file.read(length)
 
 
-def _still(entry: bytes, sample: bytes) -> bytes:
-    """Return a HEIC of one picture, described by the entry of a sample table."""
-    width, height = struct.unpack(">HH", entry[24:28])
-    properties = [_box(b"ispe", struct.pack(">III", 0, width, height))]
-    properties += [_box(name, content) for name, content in boxes(entry[78:]) if name in _KEPT]
-    uses = bytes(range(1, len(properties) + 1))
+def still(kind: bytes, properties: Sequence[Property], data: bytes) -> BinaryIO:
+    """Return a HEIC or AVIF of one item."""
+    uses = bytes(
+        number | (_ESSENTIAL if name in _MUST else 0)
+        for number, (name, _) in enumerate(properties, 1)
+    )
+    ipco = _box(b"ipco", b"".join(_box(name, content) for name, content in properties))
+    ipma = _box(b"ipma", struct.pack(">IIHB", 0, 1, 1, len(uses)) + uses)
     before = [
         _box(b"hdlr", struct.pack(">II4s13x", 0, 0, b"pict")),
         _box(b"pitm", struct.pack(">IH", 0, 1)),
-        _box(b"iinf", struct.pack(">IH", 0, 1) + _box(b"infe", b"\2\0\0\0\0\1\0\0hvc1\0")),
-        _box(
-            b"iprp",
-            _box(b"ipco", b"".join(properties))
-            + _box(b"ipma", struct.pack(">IIHB", 0, 1, 1, len(uses)) + uses),
-        ),
+        _box(b"iinf", struct.pack(">IH", 0, 1) + _box(b"infe", b"\2\0\0\0\0\1\0\0" + kind + b"\0")),
+        _box(b"iprp", ipco + ipma),
     ]
-    kind = _box(b"ftyp", b"heic\0\0\0\0mif1heic")
+    brands = b"heic\0\0\0\0mif1heic" if kind == b"hvc1" else b"avif\0\0\0\0mif1avif"
+    begin = _box(b"ftyp", brands)
     # An item of one extent: its number, source, count of extents, and where it stands.
-    place = len(kind) + 12 + sum(map(len, before)) + 30 + 8
-    where = struct.pack(">IBBHHHHII", 0, 0x44, 0, 1, 1, 0, 1, place, len(sample))
+    place = len(begin) + 12 + sum(map(len, before)) + 30 + 8
+    where = struct.pack(">IBBHHHHII", 0, 0x44, 0, 1, 1, 0, 1, place, len(data))
     index = _box(b"meta", b"".join([bytes(4), *before, _box(b"iloc", where)]))
-    return kind + index + _box(b"mdat", sample)
+    return BytesIO(begin + index + _box(b"mdat", data))
 
 
 def _box(name: bytes, content: bytes) -> bytes:

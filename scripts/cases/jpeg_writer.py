@@ -137,8 +137,20 @@ class Jpeg:
 
     def scan(self) -> bytes:
         """Return the frame header and the scan."""
-        last = 0 if self.frame == SOF2 else 63
-        return self._frame_header(self.frame) + self._scan_header(0, last) + self._coded()
+        if self.frame == SOF2:
+            first = self._scan_header(0, 0) + self._coded()
+            return self._frame_header(SOF2) + first + b"".join(self._other_coefficients())
+        return self._frame_header(self.frame) + self._scan_header(0, 63) + self._coded()
+
+    def _other_coefficients(self) -> Iterable[bytes]:
+        """Yield a scan of each component, in which all blocks are at their end."""
+        width, height = self.size
+        wide, high = (max(factors) for factors in zip(*self.sampling, strict=True))
+        for name, (across, down) in zip(self.names, self.sampling, strict=True):
+            columns, rows = -(-width * across // (8 * wide)), -(-height * down // (8 * high))
+            bits = _Bits()
+            bits.put(0, columns * rows)
+            yield segment(_SOS, bytes((1, name, 0, 1, 63, 0))) + bits.done()
 
     def _values(self, x: float, y: float) -> tuple[int, ...]:
         width, height = self.size

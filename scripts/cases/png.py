@@ -138,28 +138,28 @@ def _translucent(colours: Iterable[Colour]) -> Pixels:
 def _alpha_cases() -> Iterator[Case]:
     case = partial(Case, "PNG", Feature.ALPHA, suffix=".png", within=1)
     for depth, transparent in ((1, 1), (2, 1), (2, 3), (4, 2), (8, 1), (16, 2)):
-        name = f"gray {depth} bits with tRNS {transparent}"
+        name = f"{depth}-bit gray with tRNS of level {transparent}"
         make = partial(_gray_with_transparent, depth, transparent)
         yield case(name, make=make, pixels=_gray_shown(depth, transparent))
     for depth in (8, 16):
         grays = _translucent((gray,) * 3 for gray in _GRAYS)
-        yield case(f"gray {depth} bits with alpha", make=partial(_gray_alpha, depth), pixels=grays)
+        yield case(f"{depth}-bit gray with alpha", make=partial(_gray_alpha, depth), pixels=grays)
         shown = quarters(*((*c, 0 if c == SQUARES[1] else 255) for c in SQUARES))
         make = partial(_rgb_with_transparent, depth)
-        yield case(f"RGB {depth} bits with tRNS", make=make, pixels=shown)
+        yield case(f"{depth}-bit RGB with tRNS", make=make, pixels=shown)
     for depth in (2, 4, 8):
         make, shown = partial(_palette, depth), _translucent(SQUARES)
-        yield case(f"palette {depth} bits with alpha", make=make, pixels=shown)
+        yield case(f"{depth}-bit palette with alpha", make=make, pixels=shown)
 
 
 def _depth_cases() -> Iterator[Case]:
     for depth in (1, 2, 4, 16):
         shown = quarters(*(colour[:3] for _, colour in _gray_shown(depth, 0)))
         make = partial(_png, depth, _GRAY, _grays(depth))
-        yield Case("PNG", Feature.DEPTH, f"gray {depth} bits", ".png", make, shown)
+        yield Case("PNG", Feature.DEPTH, f"{depth}-bit gray", ".png", make, shown)
     values = [tuple(part * 257 for part in colour) for colour in SQUARES]
     make = partial(_png, 16, _RGB, values)
-    yield Case("PNG", Feature.DEPTH, "RGB 16 bits", ".png", make, quarters())
+    yield Case("PNG", Feature.DEPTH, "16-bit RGB", ".png", make, quarters())
 
 
 _COLOURS: tuple[tuple[str, tuple[Chunk, ...], tuple[Colour, ...]], ...] = (

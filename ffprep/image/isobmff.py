@@ -123,6 +123,8 @@ def describe(picture: ImageInfo, image: Image.Image, file: BinaryIO) -> ImageInf
         if matrix not in _MATRICES:  # FFmpeg would need the same word in the coded picture
             picture = replace(picture, ffmpeg_reads=False)
         picture = replace(picture, ycbcr=ycbcr)
+    if picture.format.name == "heic" and any(name == b"moov" for name, _ in iso_boxes(file)):
+        picture = replace(picture, ffmpeg_reads=False)  # it would report damage to a film, too
     shown = _clipped(picture, index.primary)
     reads = picture.ffmpeg_reads and shown is not None and _ffmpeg_reads(picture, index)
     tiled = index.primary.type == b"grid"
@@ -193,8 +195,8 @@ def has_gain_map(file: BinaryIO) -> bool:
 def plainer(file: BinaryIO) -> BinaryIO | None:
     """Return the same picture as a file that Pillow opens; None if there is no other way to it.
 
-    libavif requires its brand, and does not read copies. libheif reads no sequences and no gain
-    map as the primary item.
+    libavif requires its brand, and does not read copies. libheif reads no sequences, requires one
+    if a brand says so, and reads no gain map as the primary item.
     """
     index, meta = read_index(file), iso_box(file, b"meta", LONGEST_INDEX)
     if index is None or meta is None:
@@ -207,8 +209,9 @@ def plainer(file: BinaryIO) -> BinaryIO | None:
         return still(item.type, (*item.properties, *turns), file.read(end - start))
     file.seek(0)
     content = bytearray(file.read())
-    if index.coded.type == b"av01":
-        content[8:12] = b"avif"
+    brand, length = _FORMATS.get(index.coded.type, "").encode(), int.from_bytes(content[:4], "big")
+    if brand and 16 <= length <= len(content):
+        content[8:length] = (brand * length)[: length - 8]
     if index.primary.type in (b"iden", b"tmap"):
         item = item if properties else index.source
         place = content.index(b"pitm", content.index(meta)) + 8

@@ -339,6 +339,14 @@ CASES = (
         partial(_changed, "AVIF", heif.colours(1, 13, 8, False)),
         "YCgCo",
     ),
+    Case(
+        "HEIC",
+        Feature.KIND,
+        "the brands of a sequence",
+        ".heic",
+        partial(_other_brands, "HEIF", b"msf1hevcmif1heic"),
+        quarters(),
+    ),
     Case("HEIC", Feature.FIRST_PICTURE, "sequence", ".heic", _sequence, quarters()),
     Case("HEIC", Feature.KIND, "an overlay (iovl)", ".heic", partial(_overlay, "HEIF"), quarters()),
     Case(

@@ -7,7 +7,9 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
+from ffprep import prepare
 from ffprep.config.modes import find_mode
 from ffprep.conversion.converter import Converter
 from ffprep.conversion.ffmpeg_binary import find
@@ -20,7 +22,7 @@ from ffprep.errors import Kind, PhotoError
 from ffprep.image.heif_index import read_index
 from ffprep.image.heif_still import first_picture
 from ffprep.image.probe import probe
-from scripts.cases.heif_file import box, coded, container, full_box, grid
+from scripts.cases.heif_file import box, coded, colours, container, full_box, grid
 from tests.support.pictures import opened, psnr, ramp
 
 MANY = b"\xff\xff\xff\xff"
@@ -79,6 +81,17 @@ def test_a_sequence_without_a_sample_table_is_refused(tmp_path: Path) -> None:
     (tmp_path / "in.heic").write_bytes(broken)
     with pytest.raises(PhotoError, match="a sequence without HEVC pictures"):
         probe(tmp_path / "in.heic", 10**6, sandboxed=True)
+
+
+def test_the_container_says_limited_range_and_the_coded_picture_full(tmp_path: Path) -> None:
+    gray = Image.new("RGB", (64, 64), (125, 125, 125))
+    item = coded(gray, "HEIF").plus(colours(1, 13, 6, False))
+    (tmp_path / "in.heic").write_bytes(container([item], 1, b"heicmif1"))
+    made = prepare(tmp_path / "in.heic", (64, 64), format="png")
+    (tmp_path / "out.png").write_bytes(made.data)
+    level = (125 - 16) * 255 / 219
+    pixel = opened(tmp_path / "out.png").getpixel((32, 32))
+    assert all(abs(channel - level) <= 1 for channel in pixel)  # type: ignore[union-attr]
 
 
 def test_pillow_decodes_a_photo_in_which_ffmpeg_finds_no_picture(tmp_path: Path) -> None:

@@ -114,12 +114,12 @@ def _as_png(file: BinaryIO) -> BinaryIO:
 
     Raises ValueError if a checksum is wrong.
     """
-    head, pixels = dict[bytes, bytes](), list[bytes]()
+    head, pixels, most = dict[bytes, bytes](), list[bytes](), file.seek(0, 2)
     for name, length in png_chunks(file):
         if pixels and name in (b"fcTL", b"IEND"):
             break
         if name in (b"IHDR", b"PLTE", b"tRNS", b"fcTL", b"fdAT"):
-            content = file.read(length)
+            content = file.read(min(length, most))
             if file.read(4) != _checksum(name + content):
                 raise ValueError("a checksum is wrong")
             if name == b"fcTL":

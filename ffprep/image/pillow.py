@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from errno import EINVAL
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -242,9 +243,12 @@ def pillow_errors(format: Format) -> Iterator[None]:
 
 
 def system_error(error: BaseException | None) -> OSError | None:
-    """Return the error of reading that led to an error, if any."""
+    """Return the error of reading that led to an error, if any.
+
+    EINVAL is none: a file's own numbers lead to places that no file has.
+    """
     while error:
-        if isinstance(error, OSError) and error.errno:
+        if isinstance(error, OSError) and error.errno not in (None, EINVAL):
             return error
         error = error.__cause__ or error.__context__
     return None

@@ -16,12 +16,25 @@ def describe(picture: ImageInfo, image: Any, file: BinaryIO) -> ImageInfo:
     """Return an ImageInfo as corrected by a TIFF's tags. Raises PhotoError `unsupported`."""
     if refused := kinds.refusal(image.tag_v2):
         raise PhotoError(Kind.UNSUPPORTED, f"is a TIFF {refused}")
+    plain = pages.is_first(image) and kinds.ffmpeg_reads(image.tag_v2)
     turned = image.tag_v2.get(kinds.ORIENTATION) in (5, 6, 7, 8)  # the size is the one displayed
     return replace(
         picture,
         stored=picture.stored.rotated if turned else picture.stored,
-        ffmpeg_reads=pages.is_first(image) and kinds.ffmpeg_reads(image.tag_v2),
+        ffmpeg_reads=plain and not _has_old_lzw(image.tag_v2, file),
     )
+
+
+def _has_old_lzw(tags: Any, file: BinaryIO) -> bool:
+    """Return whether codes of LZW begin with their lowest bit, as before TIFF 5.0.
+
+    Every strip begins with the code 256. Only libtiff reads these.
+    """
+    if tags.get(kinds.COMPRESSION, 1) != kinds.LZW:
+        return False
+    file.seek(max((0, *tags.get(kinds.STRIP_OFFSETS, ())[:1])))
+    begin = file.read(2)
+    return len(begin) == 2 and begin[0] == 0 and begin[1] & 1 == 1
 
 
 def has_all_rows(image: Any) -> bool:

@@ -25,7 +25,8 @@ YCBCR = 6
 _UNSPECIFIED, _PREMULTIPLIED, _UNASSOCIATED = 0, 1, 2
 _UNSIGNED, _SIGNED, _FLOAT = 1, 2, 3
 
-_FFMPEG_CODECS = (1, 5, 8, 32773, 32946)  # none, LZW, Deflate, PackBits, Deflate again
+LZW = 5
+_FFMPEG_CODECS = (1, LZW, 8, 32773, 32946)  # none, LZW, Deflate, PackBits, Deflate again
 _CCITT, _JPEG = (2, 3, 4, 32771), (6, 7)
 _PILLOW_CHANNELS = ((MIN_IS_WHITE, 1), (GRAY, 1), (RGB, 3), (RGB, 4), (CMYK, 4), (CIELAB, 3))
 _UNREAD_CODECS = {9: "JBIG", 10: "JBIG", 34661: "JBIG", 22610: "JPEG XR", 34934: "JPEG XR"}

@@ -131,6 +131,7 @@ CASES = (
     ),
     _gray("gray of floats, big-endian", Tiff(GRAY, 32, ">", DEFLATE, format=3)),
     _case(Feature.DEPTH, "planes of 12 bits", Tiff(RGB, 12, ">", planar=True, rows=30)),
+    _case(Feature.KIND, "old LZW, lowest bit first", Tiff(RGB, compression=LZW, old_lzw=True)),
     _case(Feature.DEPTH, "planes of 16 bits", Tiff(RGB, 16, planar=True)),
     _case(Feature.DEPTH, "14 bits", Tiff(RGB, 14, compression=DEFLATE, rows=9)),
     _case(Feature.DEPTH, "32 bits, differences", Tiff(RGB, 32, ">", DEFLATE, predictor=2)),

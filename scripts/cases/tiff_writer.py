@@ -34,6 +34,7 @@ class Tiff:
     big: bool = False
     extra: tuple[int, ...] = ()
     padding: int = 0
+    old_lzw: bool = False
     tags: dict[int, tuple[int, tuple[int, ...] | bytes]] = field(default_factory=dict)
 
     def write(
@@ -147,7 +148,7 @@ class Tiff:
     def _compressed(self, rows: list[bytes]) -> bytes:
         content = b"".join(rows)
         if self.compression == LZW:
-            content = _lzw(content)
+            content = _lzw(content, self.old_lzw)
         elif self.compression == DEFLATE:
             content = zlib.compress(content)
         elif self.compression == PACKBITS:
@@ -159,11 +160,15 @@ class Tiff:
 _REVERSED = bytes(int(f"{value:08b}"[::-1], 2) for value in range(256))
 
 
-def _lzw(content: bytes) -> bytes:
-    """Return codes of 9 bits: each is one byte, and the table is cleared before it grows."""
+def _lzw(content: bytes, old: bool) -> bytes:
+    """Return codes of 9 bits: each is one byte, and the table is cleared before it grows.
+
+    The `old` ones begin with their lowest bit.
+    """
     codes = [256]
     for at in range(0, len(content), 250):
         codes += [*content[at : at + 250], 256]
-    text = "".join(f"{code:09b}" for code in [*codes, 257])
+    text = "".join(f"{code:09b}"[:: -1 if old else 1] for code in [*codes, 257])
     text += "0" * (-len(text) % 8)
-    return int(text, 2).to_bytes(len(text) // 8, "big")
+    content = int(text, 2).to_bytes(len(text) // 8, "big")
+    return content.translate(_REVERSED) if old else content

@@ -86,8 +86,8 @@ FORMATS: tuple[Format, ...] = (
     _format("bmp", "BMP", ".bmp .dib", rb"BM", "image2", "bmp"),
     RAW,  # before TIFF, as which a CR2 begins
     _format("tiff", "TIFF", ".tif .tiff", rb"II[*+]\0|MM\0[*+]", "image2", "tiff"),
-    _format("avif", "AVIF", ".avif", _AVIF, "mov", "libdav1d libaom-av1 av1"),
-    _format("heic", "HEIF", ".heic .heif .hif", _HEIC, "mov", "hevc"),
+    _format("avif", "AVIF", ".avif .avifs", _AVIF, "mov", "libdav1d libaom-av1 av1"),
+    _format("heic", "HEIF", ".heic .heif .hif .heics .heifs", _HEIC, "mov", "hevc"),
     _format(
         "jpeg2000",
         "JPEG2000",

@@ -40,6 +40,9 @@ _MATRICES = {
     9: "bt2020nc",
 }
 
+# FFmpeg finds the properties of no item that it does not know yet.
+_PLACES = (b"iinf", b"iprp")
+
 # The order in which FFmpeg applies them; HEIF's is that of the file.
 _TRANSFORMS = (b"clap", b"irot", b"imir")
 
@@ -114,21 +117,27 @@ def describe(picture: ImageInfo, image: Image.Image, file: BinaryIO) -> ImageInf
         return replace(picture, ffmpeg_reads=picture.ffmpeg_reads and picture.format.name == "avif")
     if index.primary.type == b"tmap":  # what it says of colour is true of HDR alone
         index, picture = replace(index, primary=index.source), replace(picture, ffmpeg_reads=False)
-    codes = index.property(b"colr", b"nclx")
-    if codes and len(codes) >= 7:
-        primaries, transfer, matrix = (int.from_bytes(codes[i : i + 2], "big") for i in (0, 2, 4))
-        if picture.profile is None:
-            picture = replace(picture, cicp=Cicp(primaries, transfer))
-        ycbcr = YCbCr(bool(codes[6] & 0x80), _MATRICES.get(matrix))
-        if matrix not in _MATRICES:  # FFmpeg would need the same word in the coded picture
-            picture = replace(picture, ffmpeg_reads=False)
-        picture = replace(picture, ycbcr=ycbcr)
+    picture = _with_codes(picture, index.property(b"colr", b"nclx") or b"")
     if picture.format.name == "heic" and any(name == b"moov" for name, _ in iso_boxes(file)):
         picture = replace(picture, ffmpeg_reads=False)  # it would report damage to a film, too
     shown = _clipped(picture, index.primary)
     reads = picture.ffmpeg_reads and shown is not None and _ffmpeg_reads(picture, index)
     tiled = index.primary.type == b"grid"
     return replace(picture, stored=shown or picture.stored, ffmpeg_reads=reads, tiled=tiled)
+
+
+def _with_codes(picture: ImageInfo, codes: bytes) -> ImageInfo:
+    """Add code points for colour; those of the coded picture do not count beside them."""
+    if len(codes) < 7:
+        return picture
+    primaries, transfer, matrix = (int.from_bytes(codes[i : i + 2], "big") for i in (0, 2, 4))
+    return replace(
+        picture,
+        cicp=None if picture.profile else Cicp(primaries, transfer),
+        ycbcr=YCbCr(bool(codes[6] & 0x80), _MATRICES.get(matrix)),
+        # Others change what the planes are; FFmpeg has to find them in the coded picture.
+        ffmpeg_reads=picture.ffmpeg_reads and matrix in _MATRICES,
+    )
 
 
 def _clipped(picture: ImageInfo, primary: Item) -> Size | None:
@@ -166,11 +175,11 @@ def _ffmpeg_reads(picture: ImageInfo, index: Index) -> bool:
         return False
     if any(len(part.extents) > 1 for part in index.parts()):
         return False
-    if index.boxes.index(b"iinf") > index.boxes.index(b"iprp"):
+    if [name for name in index.boxes if name in _PLACES] != [*_PLACES]:
         return False
     if picture.format.name == "avif":
         # AV1 of a single plane: FFmpeg reads any range as full.
-        return not (index.property(b"av1C") or b"\0\0\0")[2] & 0x10
+        return not any(byte & 0x10 for byte in (index.property(b"av1C") or b"")[2:3])
     transforms = _transforms(primary.properties)
     return transforms == sorted(set(transforms), key=_TRANSFORMS.index)
 

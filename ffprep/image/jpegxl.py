@@ -63,6 +63,11 @@ class _Depth:
     bits: int = 8
     exponent: int = 0
 
+    @property
+    def is_float(self) -> bool:
+        """Whether FFmpeg decodes it to floats, if it is gray."""
+        return self.exponent > 0 or self.bits > 16
+
     @classmethod
     def read(cls, bits: _Bits) -> "_Depth":
         if bits.flag():
@@ -106,6 +111,8 @@ def describe(format: Format, file: BinaryIO) -> ImageInfo:
         else ("RGBA" if header.alpha else "RGB"),
         profile=UNREAD if cicp is None else None,
         cicp=None if cicp == _SRGB else cicp,
+        # FFmpeg takes floats of gray for narrow range, unless it makes 8 bits of them.
+        ffmpeg_reads=not (header.gray and header.depth.is_float),
     )
 
 
@@ -122,7 +129,7 @@ def _require_supported(header: Header) -> None:
     depth, kind = header.depth, None
     if _BLACK in header.extra:
         kind = "of CMYK inks", "save it as RGB"
-    elif header.gray and header.alpha and (depth.exponent or depth.bits > 16):
+    elif header.gray and header.alpha and depth.is_float:
         kind = f"of gray with alpha in {depth.bits} bits a channel", "save it with 16 or fewer"
     if kind:
         words = f"is a JPEG XL {kind[0]}, which ffprep cannot read; {kind[1]}"

@@ -46,6 +46,11 @@ def _with_profile(*options: str) -> bytes:
     return _encoded(*options, icc_profile=_p3())
 
 
+def _float_gray() -> bytes:
+    graph = "format=gray,format=grayf32le,setparams=color_trc=iec61966-2-1"
+    return _encoded("-vf", graph, "-pix_fmt", "grayf32le", *_LOSSLESS)
+
+
 def _turned() -> bytes:
     exif = Image.Exif()
     exif[0x0112] = 6
@@ -118,6 +123,7 @@ CASES = (
     ),
     _case(Feature.DEPTH, "16 bits", _deep("rgb48le"), quarters()),
     _case(Feature.DEPTH, "gray of 8 bits", _deep("gray"), quarters(*_GRAY)),
+    _case(Feature.DEPTH, "gray of floats", _float_gray, quarters(*_GRAY)),
     _case(Feature.DEPTH, "gray of 16 bits", _deep("gray16le"), quarters(*_GRAY)),
     _case(
         *(Feature.COLOUR, "profile, lossless"),

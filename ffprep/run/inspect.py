@@ -8,16 +8,16 @@ from collections import defaultdict
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from ffprep.conversion.stand_in import decoder_pool
 from ffprep.core.geometry import Size
 from ffprep.core.image_info import Extras, ImageInfo
 from ffprep.core.location import Location
 from ffprep.core.policy import Policy
 from ffprep.core.target import Target, check
 from ffprep.errors import PhotoError
-from ffprep.image.sandbox import DecoderPool
+from ffprep.image.sandbox import DecoderPool, StandIn
 from ffprep.library.walk import FoundPhoto, LocalPhoto, Walk
 from ffprep.system.files import SIDECAR, FileStamp, is_url
 from ffprep.system.pool import StopRules, run_chunks
@@ -170,7 +170,7 @@ class Inspection:
     ) -> Generator[Finding, None, None]:
         """Yield the Finding of every picture, in the order of the walk."""
         processes = self.processes
-        pool = decoder_pool(processes, self.policy)
+        pool = DecoderPool(processes, self.policy, self._stand_in)
         with pool as decoders, self._photos() as (photos, local):
 
             def work(found: FoundPhoto) -> Iterator[Finding]:
@@ -215,6 +215,12 @@ class Inspection:
         except PhotoError as error:
             broken = (f"{error.kind}: {error}",) if finding.broken else ()
             return replace(finding, error=error, broken=broken)
+
+    def _stand_in(self, path: Path, picture: ImageInfo, whole: bool) -> StandIn:
+        from ffprep.conversion.ffmpeg_binary import find
+        from ffprep.conversion.stand_in import stand_in
+
+        return stand_in(find(), self.processes, self.policy, path, picture, whole)
 
     @contextmanager
     def _photos(self) -> Iterator[tuple[Iterable[FoundPhoto], _LocalCopy]]:

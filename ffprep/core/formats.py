@@ -64,7 +64,8 @@ _AVIF = _BOX + rb"(?:avi[fs]|(?:mif1|msf1).{4}(?:.{4})*?avi[fs])"
 _HEIC = _BOX + rb"(?:hei[cxms]|hev[cxms]|mif1|msf1)"
 
 # Raws that do not begin like any TIFF: of Canon (CR2, CR3, CRW), Fujifilm, Olympus, Panasonic and
-# Leica, Phase One, Minolta, Sigma. The others are TIFFs, and their tags decide (`image/raw.py`).
+# Leica, Phase One, Minolta, Sigma. The others are TIFFs, and their tags decide
+# (`image/formats/raw.py`).
 _RAW = (
     rb"II\*\0.{4}(?:CR|IIII)|"
     + _BOX

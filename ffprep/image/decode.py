@@ -11,7 +11,8 @@ from PIL import Image
 from ffprep.core.geometry import Size
 from ffprep.core.image_info import ImageInfo
 from ffprep.errors import Kind, PhotoError
-from ffprep.image import colour, gif, png, tiff, webp
+from ffprep.image import colour
+from ffprep.image.formats import gif, png, tiff, webp
 from ffprep.image.pillow import opened_as, orientation_of
 from ffprep.system.files import open_regular
 

@@ -10,8 +10,9 @@ from PIL import Image
 
 from ffprep.core.formats import Format
 from ffprep.core.image_info import Extras, ImageInfo
-from ffprep.image import colour, isobmff, tiff
-from ffprep.image.jpeg2000 import Jpeg2000File
+from ffprep.image import colour
+from ffprep.image.formats import isobmff, tiff
+from ffprep.image.formats.jpeg2000 import Jpeg2000File
 from ffprep.image.pillow import opened
 from ffprep.system.files import open_regular
 

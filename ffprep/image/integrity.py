@@ -10,9 +10,9 @@ from pathlib import Path
 from ffprep.core.decoder_log import INCOMPLETE, DecoderLog
 from ffprep.core.image_info import ImageInfo
 from ffprep.errors import Kind, PhotoError
-from ffprep.image import completeness, tiff
 from ffprep.image.chunks import png_has_right_checksums
-from ffprep.image.jpeg import JPEG_LS
+from ffprep.image.formats import completeness, tiff
+from ffprep.image.formats.jpeg import JPEG_LS
 from ffprep.image.pillow import opened
 from ffprep.system.files import open_regular
 

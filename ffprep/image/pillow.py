@@ -42,7 +42,7 @@ def open_as(format: Format, file: BinaryIO) -> Iterator[Image.Image]:
     """
     factory = _plugin(format.plugin)
     if format.name == "tiff":
-        from ffprep.image import pages
+        from ffprep.image.formats import pages
 
         file = pages.from_photo(file)
     file.seek(0)
@@ -78,7 +78,7 @@ def _opened_in_parts(format: Format, file: BinaryIO) -> Image.Image | None:
     """Open a file that Pillow refuses, though its pixels are sound; None if they are not."""
     factory, info = _plugin(format.plugin), dict[str, object]()
     if format.name == "jpeg":
-        from ffprep.image import jpeg
+        from ffprep.image.formats import jpeg
 
         file, info = jpeg.for_pillow(file)
 
@@ -94,13 +94,13 @@ def _opened_in_parts(format: Format, file: BinaryIO) -> Image.Image | None:
             image.info.update(info)
             return image
         if format.demuxer == "mov":
-            from ffprep.image import isobmff
+            from ffprep.image.formats import isobmff
 
             if other := isobmff.plainer(file):
                 picture: Image.Image = factory(other, "")
                 return picture
         if format.name == "bmp":
-            from ffprep.image import bmp
+            from ffprep.image.formats import bmp
 
             return bmp.of_bit_fields(file)
     return None
@@ -121,17 +121,17 @@ def _plugin(name: str):  # type: ignore[no-untyped-def]
 
             pillow_heif.register_heif_opener()
         if name == "RAW":
-            from ffprep.image import raw
+            from ffprep.image.formats import raw
 
             return raw.open_raw
         if name in _IN_C:
             _require(name)
         if name == "JPEG2000":
-            from ffprep.image.jpeg2000 import Jpeg2000File
+            from ffprep.image.formats.jpeg2000 import Jpeg2000File
 
             return Jpeg2000File
         if name == "TIFF":
-            from ffprep.image.tiff_file import TiffFile
+            from ffprep.image.formats.tiff_file import TiffFile
 
             return TiffFile
         Image.preinit()

@@ -40,16 +40,16 @@ def probe(path: Path, max_pixels: int, sandboxed: bool = False) -> ImageInfo:
         if not sandboxed and (format.native or not has_ordinary_header(format, file)):
             raise NeedsSandbox
         if format.name == "tiff":
-            from ffprep.image import raw
+            from ffprep.image.formats import raw
 
             format = RAW if raw.is_raw(file) else format
         if format.demuxer == "mov":
-            from ffprep.image import isobmff
+            from ffprep.image.formats import isobmff
 
             isobmff.require_whole_boxes(file)
             format = isobmff.recognized(file, format)
         if format.name == "jpegxl":
-            from ffprep.image import jpegxl
+            from ffprep.image.formats import jpegxl
 
             picture = jpegxl.describe(format, file)
         else:
@@ -145,39 +145,39 @@ def _describer(format: Format, image: Image.Image, sandboxed: bool) -> _Describe
     """Import the module of a format when the first picture of it comes by."""
     match format.name:
         case "jpeg" if sandboxed or not _is_plain_jpeg(image):
-            from ffprep.image import jpeg
+            from ffprep.image.formats import jpeg
 
             return jpeg.describe
         case "png":
-            from ffprep.image import png
+            from ffprep.image.formats import png
 
             return png.describe
         case "bmp":
-            from ffprep.image import bmp
+            from ffprep.image.formats import bmp
 
             return bmp.describe
         case "gif":
-            from ffprep.image import gif
+            from ffprep.image.formats import gif
 
             return gif.describe
         case "webp":
-            from ffprep.image import webp
+            from ffprep.image.formats import webp
 
             return webp.describe
         case "tiff":
-            from ffprep.image import tiff
+            from ffprep.image.formats import tiff
 
             return tiff.describe
         case "avif" | "heic":
-            from ffprep.image import isobmff
+            from ffprep.image.formats import isobmff
 
             return isobmff.describe
         case "jpeg2000":
-            from ffprep.image import jpeg2000
+            from ffprep.image.formats import jpeg2000
 
             return jpeg2000.describe
         case "raw":
-            from ffprep.image import raw
+            from ffprep.image.formats import raw
 
             return raw.describe
     return None

@@ -20,7 +20,8 @@ from ffprep.errors import Kind, PhotoError
 def functions() -> dict[str, Callable[..., Any]]:
     """Return the functions that may be called, by name."""
     # Here, since the process that sends requests imports this module too, and few of these.
-    from ffprep.image import colour, decode, extras, integrity, jpegxl, metadata, probe
+    from ffprep.image import colour, decode, extras, integrity, metadata, probe
+    from ffprep.image.formats import jpegxl
 
     return {
         function.__name__: function

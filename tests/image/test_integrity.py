@@ -21,7 +21,7 @@ from ffprep.core.job import LocalJob, Result, Status
 from ffprep.core.policy import Policy
 from ffprep.core.spec import Spec
 from ffprep.errors import Kind
-from ffprep.image import completeness
+from ffprep.image.formats import completeness
 from scripts.damage.files import CUTS, body, damages, detail, drawn, photos_in
 from scripts.damage.files import Photo as Sound
 from tests.support.ffmpegs import fake_ffmpeg

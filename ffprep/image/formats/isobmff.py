@@ -14,8 +14,8 @@ from ffprep.core.geometry import Size
 from ffprep.core.image_info import Cicp, ImageInfo, YCbCr
 from ffprep.errors import Kind, PhotoError
 from ffprep.image.chunks import iso_box, iso_boxes
-from ffprep.image.heif_index import LONGEST_INDEX, Index, Item, Property, read_index
-from ffprep.image.heif_still import first_picture, still
+from ffprep.image.formats.heif_index import LONGEST_INDEX, Index, Item, Property, read_index
+from ffprep.image.formats.heif_still import first_picture, still
 
 _INDEX, _PICTURES = {b"meta", b"moov"}, {b"mdat"}
 

@@ -8,8 +8,8 @@ from PIL import Image, ImageOps
 
 from ffprep.core.image_info import ImageInfo
 from ffprep.errors import Kind, PhotoError
-from ffprep.image import pages
-from ffprep.image import tiff_kinds as kinds
+from ffprep.image.formats import pages
+from ffprep.image.formats import tiff_kinds as kinds
 
 
 def describe(picture: ImageInfo, image: Any, file: BinaryIO) -> ImageInfo:

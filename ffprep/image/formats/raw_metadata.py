@@ -7,7 +7,7 @@ from typing import Any, BinaryIO
 from PIL import Image
 from PIL.ExifTags import GPS, IFD, Base, Interop
 
-from ffprep.image.ifd import Directory, read_at
+from ffprep.image.formats.ifd import Directory, read_at
 
 _TEXTS = (Base.Make, Base.Model, Base.ImageDescription, Base.Artist, Base.Copyright, Base.DateTime)
 _TIMES = (Base.DateTimeOriginal, Base.OffsetTimeOriginal, Base.SubsecTimeOriginal)

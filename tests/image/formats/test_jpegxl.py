@@ -17,7 +17,7 @@ from ffprep.core.job import LocalJob
 from ffprep.core.policy import Policy
 from ffprep.core.spec import Spec
 from ffprep.errors import Kind, PhotoError
-from ffprep.image.jpegxl import boxes, read_header
+from ffprep.image.formats.jpegxl import boxes, read_header
 from scripts.cases.jpegxl import CASES
 
 _SIGNATURE = b"\0\0\0\x0cJXL \r\n\x87\n"

@@ -7,7 +7,7 @@ from io import RawIOBase
 from typing import Any, BinaryIO, cast
 
 from ffprep.core.geometry import Size
-from ffprep.image.ifd import Directory, read_at
+from ffprep.image.formats.ifd import Directory, read_at
 
 # Tags of TIFF 6.0, DNG 1.7 and Panasonic's RW2.
 _COMPRESSION, _PHOTOMETRIC, _STRIPS, _STRIP_BYTES = 259, 262, 273, 279

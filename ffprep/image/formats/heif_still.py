@@ -10,7 +10,7 @@ from io import BytesIO
 from typing import BinaryIO
 
 from ffprep.image.chunks import iso_box
-from ffprep.image.heif_index import LONGEST_INDEX, Property, boxes
+from ffprep.image.formats.heif_index import LONGEST_INDEX, Property, boxes
 
 _TRACKS = (b"pict", b"vide")
 _CODED = (b"hvc1", b"hev1")

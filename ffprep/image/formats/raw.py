@@ -15,10 +15,10 @@ from PIL.JpegImagePlugin import JpegImageFile
 from ffprep.core.geometry import Size
 from ffprep.core.image_info import ImageInfo
 from ffprep.errors import Kind, PhotoError
-from ffprep.image import jpeg, libraw, pages, raw_metadata
 from ffprep.image.chunks import iso_boxes
-from ffprep.image.ifd import Directory, directories, read_at
-from ffprep.image.raw_preview import is_sensor_data, previews
+from ffprep.image.formats import jpeg, libraw, pages, raw_metadata
+from ffprep.image.formats.ifd import Directory, directories, read_at
+from ffprep.image.formats.raw_preview import is_sensor_data, previews
 
 _COMPRESSION, _MAKE, _DNG_VERSION = 259, 271, 50706
 _PARTS = ((273, 279), (324, 325))  # places and bytes of strips, of tiles

@@ -6,7 +6,7 @@ from PIL import Image, TiffImagePlugin
 from PIL.ImageFile import _Tile
 from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
 
-from ffprep.image import pages, tiff_kinds, tiff_samples
+from ffprep.image.formats import pages, tiff_kinds, tiff_samples
 
 _ICC = 34675
 _BIG_ENDIAN_BIG = b"MM\0+"

@@ -39,7 +39,7 @@ def test_a_camera_jpeg_needs_no_closer_look(
 ) -> None:
     path = tmp_path / "photo.jpg"
     path.write_bytes(written(exif=exif(6)))
-    monkeypatch.delattr("ffprep.image.jpeg.describe")
+    monkeypatch.delattr("ffprep.image.formats.jpeg.describe")
     assert probe(path, LIMIT).orientation == 6
 
 

@@ -18,8 +18,8 @@ from ffprep.core.job import LocalJob
 from ffprep.core.policy import Policy
 from ffprep.core.spec import Spec
 from ffprep.errors import Kind, PhotoError
-from ffprep.image import libraw
 from ffprep.image.extras import extras
+from ffprep.image.formats import libraw
 from ffprep.image.metadata import read_rights
 from ffprep.image.probe import probe
 from scripts.cases import raw

@@ -53,7 +53,7 @@ def _pixels(data: bytes) -> bytes:
     """Return a digest of the pixels: several large pictures at once would take too much memory."""
     from PIL.JpegImagePlugin import JpegImageFile
 
-    from ffprep.image.jpeg import for_pillow
+    from ffprep.image.formats.jpeg import for_pillow
 
     digest = sha256()
     with JpegImageFile(for_pillow(BytesIO(data))[0]) as image:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ffprep.image.tiff_samples import (
+from ffprep.image.formats.tiff_samples import (
     CIELAB,
     CMYK,
     CODECS,

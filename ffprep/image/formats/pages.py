@@ -4,7 +4,7 @@ import struct
 from io import RawIOBase
 from typing import Any, BinaryIO, cast
 
-from ffprep.image.ifd import Directory, directories
+from ffprep.image.formats.ifd import Directory, directories
 
 _NEW_SUBFILE_TYPE, _SUBFILE_TYPE, _WIDTH, _HEIGHT, _ORIENTATION = 254, 255, 256, 257, 274
 _REDUCED, _MASK = 1, 4

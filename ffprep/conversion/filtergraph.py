@@ -40,6 +40,7 @@ from ffprep.conversion.pixel_formats import (
     flatten,
     premultiplied,
     to_srgb,
+    upright,
     working,
 )
 from ffprep.core.fitting import cropped_size
@@ -56,17 +57,6 @@ _MIXING = frozenset(
 
 # These filters work in any colour space; colours are converted after them, since pixels are fewer.
 _GEOMETRIC = frozenset("crop scale hflip vflip transpose".split())
-
-_UPRIGHT: dict[int, tuple[tuple[str, dict[str, str]], ...]] = {
-    1: (),
-    2: (("hflip", {}),),
-    3: (("hflip", {}), ("vflip", {})),
-    4: (("vflip", {}),),
-    5: (("transpose", {"dir": "cclock_flip"}),),
-    6: (("transpose", {"dir": "clock"}),),
-    7: (("transpose", {"dir": "clock_flip"}),),
-    8: (("transpose", {"dir": "cclock"}),),
-}
 
 
 def command(binary: str, source: Path, picture: ImageInfo, spec: Spec, output: Path) -> list[str]:
@@ -192,8 +182,7 @@ def _arguments(
     picture: ImageInfo, spec: Spec, files: _FileOptions, by_size: _BySize
 ) -> tuple[str, ...]:
     stream = declared(_source(picture, files).filter("showinfo", checksum=0), picture)
-    for name, options in _UPRIGHT[picture.orientation]:
-        stream = stream.filter(name, **options)
+    stream = upright(stream, picture.orientation)
     if picture.mode == "1" and not picture.raw:
         stream = convert(stream, pix_fmts="gray")  # scaling single bits directly costs 20 dB
     if not spec.bounds.whole:

@@ -1,4 +1,4 @@
-"""Pixel formats within a filtergraph, alpha, and colours to sRGB; built with ffmpeg-python."""
+"""Steps of a filtergraph: orientation, pixel formats, alpha, colours to sRGB."""
 
 import os
 from typing import Any
@@ -42,6 +42,25 @@ _WHITE = 203
 
 # JPEG is full-range BT.601 by JFIF. Set here once; FFmpeg's filters negotiate the rest.
 _JFIF = {"color_spaces": "bt470bg", "color_ranges": "pc"}
+
+
+_UPRIGHT: dict[int, tuple[tuple[str, dict[str, str]], ...]] = {
+    1: (),
+    2: (("hflip", {}),),
+    3: (("hflip", {}), ("vflip", {})),
+    4: (("vflip", {}),),
+    5: (("transpose", {"dir": "cclock_flip"}),),
+    6: (("transpose", {"dir": "clock"}),),
+    7: (("transpose", {"dir": "clock_flip"}),),
+    8: (("transpose", {"dir": "cclock"}),),
+}
+
+
+def upright(stream: Stream, orientation: int) -> Stream:
+    """Turn a picture of an EXIF orientation (1 to 8) upright."""
+    for name, options in _UPRIGHT[orientation]:
+        stream = stream.filter(name, **options)
+    return stream
 
 
 def convert(stream: Stream, **formats: str | None) -> Stream:

@@ -173,7 +173,11 @@ class Transcoder:
         picture, log = photo.picture, None
         if picture.ffmpeg_reads:
             log = self._transcode(photo, picture, output)
-        if log and is_whole(log, 0, picture, output) and not _may_be_later(log, picture):
+        if (
+            log
+            and is_whole(log, 0, picture, output)
+            and not log.may_be_about_a_later_frame(picture)
+        ):
             missing = self.decoders.damage(photo.source, picture, log)
         else:
             missing = self._encode_by_pillow(photo, output, log)
@@ -257,7 +261,7 @@ class Transcoder:
         """
         photo.require_unchanged()
         picture = photo.picture
-        if log and picture.format.forgiving and _is_broken(log, picture):
+        if log and picture.format.forgiving and log.shows_damage_to(picture):
             words = "the whole picture cannot be decoded; restore it from a backup"
             raise PhotoError(Kind.DAMAGED, words)
         try:
@@ -358,27 +362,7 @@ class Transcoder:
 
 def is_whole(log: DecoderLog, number: int, picture: ImageInfo, output: Path) -> bool:
     """Return whether FFmpeg decoded what the probe found, and wrote something."""
-    expected = picture.shown if picture.format.upright and not picture.raw else picture.stored
-    if picture.ycbcr and not picture.ycbcr.full_range and log.jpeg_range:
-        return False
-    return log.frames.get(number) == expected and size_of(output) > 0
-
-
-def _may_be_later(log: DecoderLog, picture: ImageInfo) -> bool:
-    """Return whether a complaint may be about a later frame; Pillow reads only the first."""
-    return picture.format.name == "gif" and bool(log.damage)
-
-
-def _is_broken(log: DecoderLog, picture: ImageInfo) -> bool:
-    """Return whether damage keeps FFmpeg from decoding a file, which Pillow would fill in."""
-    if log.unopened:
-        return False
-    if not picture.format.upright:
-        return log.invalid
-    # FFmpeg cuts off the last row or column of a HEIC of odd size.
-    shown, found = picture.shown, log.frames.get(0)
-    cut = found and (found.width, found.height) == (shown.width & ~1, shown.height & ~1)
-    return not cut or bool(log.damage)
+    return log.agrees_with(picture, number) and size_of(output) > 0
 
 
 def fits(spec: Spec, output: Path) -> bool:

@@ -4,6 +4,7 @@ from bisect import bisect_right
 from dataclasses import dataclass, field
 
 from ffprep.core.geometry import Size
+from ffprep.core.image_info import ImageInfo
 
 INCOMPLETE = "not all of it can be decoded"
 """What shows damage where a decoder gives up without a complaint in the log."""
@@ -58,6 +59,28 @@ class DecoderLog:
         if format in ("png", "bmp"):
             return not self.damage
         return bool(self.damage) or format not in _SILENT
+
+    def agrees_with(self, picture: ImageInfo, number: int) -> bool:
+        """Return whether the photo of this number was decoded as the probe has described it."""
+        expected = picture.shown if picture.format.upright and not picture.raw else picture.stored
+        if picture.ycbcr and not picture.ycbcr.full_range and self.jpeg_range:
+            return False
+        return self.frames.get(number) == expected
+
+    def may_be_about_a_later_frame(self, picture: ImageInfo) -> bool:
+        """Return whether a complaint may be about a later frame; Pillow reads only the first."""
+        return picture.format.name == "gif" and bool(self.damage)
+
+    def shows_damage_to(self, picture: ImageInfo) -> bool:
+        """Return whether damage kept FFmpeg from decoding a file, which Pillow would fill in."""
+        if self.unopened:
+            return False
+        if not picture.format.upright:
+            return self.invalid
+        # FFmpeg cuts off the last row or column of a HEIC of odd size.
+        shown, found = picture.shown, self.frames.get(0)
+        cut = found and (found.width, found.height) == (shown.width & ~1, shown.height & ~1)
+        return not cut or bool(self.damage)
 
     def may_complain_about(self, number: int) -> bool:
         """Return whether a complaint may be about this photo of a sequence.

@@ -1,7 +1,6 @@
 """One run: the plan's jobs that are not up to date, in chunks, through the workers into the ledger.
 
-`open_run` locks the output folder, connects to the cluster and opens the ledger. `Run` does the
-rest.
+`open_run` locks the output folder and opens the ledger and the cluster. `Run` does the rest.
 """
 
 import math

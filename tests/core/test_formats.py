@@ -5,7 +5,7 @@ from PIL import Image
 
 from ffprep.core.formats import FORMATS, HEAD_BYTES, SUFFIXES, output_format_of, sniff
 
-PILLOW_NAMES = [f for f in FORMATS if f.name not in ("heic", "raw")]
+PILLOW_NAMES = [f for f in FORMATS if f.name not in ("heic", "raw", "jpegxl")]
 
 
 @pytest.mark.parametrize("format", PILLOW_NAMES, ids=lambda f: f.name)
@@ -31,6 +31,8 @@ def test_heic_is_identified_by_its_bytes() -> None:
         (b"\0\0\0\x20ftypmif1\0\0\0\0mif1avifmiaf", "avif"),
         (b"\0\0\0\x20ftypmif1\0\0\0\0mif1heicmiaf", "heic"),
         (b"\0\0\0\x1cftypavis\0\0\0\0avifavis", "avif"),
+        (b"\0\0\0\x0cJXL \r\n\x87\n", "jpegxl"),
+        (b"\xff\x0a\xfa\x7f\x01", "jpegxl"),
         (b"II+\0\x08\0\0\0", "tiff"),
         (b"II*\0\x10\0\0\0CR\2\0", "raw"),
         (b"\0\0\0\x18ftypcrx \0\0\0\1", "raw"),

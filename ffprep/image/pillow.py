@@ -130,6 +130,10 @@ def _plugin(name: str):  # type: ignore[no-untyped-def]
             from ffprep.image.formats.jpeg2000 import Jpeg2000File
 
             return Jpeg2000File
+        if name == "BMP":
+            from ffprep.image.formats.bmp import BmpFile
+
+            return BmpFile
         if name == "TIFF":
             from ffprep.image.formats.tiff_file import TiffFile
 

@@ -31,10 +31,20 @@ def _packed(colour: tuple[int, ...], masks: tuple[int, ...]) -> int:
     return pixel
 
 
+def _with_long_palette() -> bytes:
+    """Return a BMP whose palette has more colours than indices of 8 bits reach."""
+    palette = b"".join(bytes((*reversed(SQUARES[n % 4]), 0)) for n in range(300))
+    upper, lower = (bytes([n] * 48 + [n + 253] * 48) * 40 for n in (0, 2))
+    size = struct.pack("<IiiHHIIiiII", 40, 96, 80, 1, 8, 0, 0, 0, 0, 300, 0)
+    start = 14 + len(size) + len(palette)
+    return struct.pack("<2sIII", b"BM", start + 7680, 0, start) + size + palette + lower + upper
+
+
 _Kinds = tuple[tuple[str, int, tuple[int, ...]], ...]
 
 
 def _cases() -> Iterator[Case]:
+    yield Case("BMP", Feature.COLOUR, "300 colours", ".bmp", _with_long_palette, quarters())
     opaque: _Kinds = (
         ("5, 6 and 5 bits", 16, (0xF800, 0x7E0, 0x1F)),
         ("4 bits in another order", 16, (0xF0, 0xF, 0xF00)),

@@ -1,4 +1,4 @@
-"""Convert all cases, and compare what becomes of each with what it declares."""
+"""Convert all cases, and compare each result with the right picture."""
 
 from dataclasses import dataclass
 from pathlib import Path

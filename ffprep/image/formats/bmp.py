@@ -1,10 +1,11 @@
-"""BMP: bit fields that Pillow does not know."""
+"""BMP: bit fields and long palettes, of which Pillow and FFmpeg know few."""
 
 import struct
 from dataclasses import replace
 from typing import BinaryIO
 
 from PIL import Image
+from PIL.BmpImagePlugin import BmpImageFile
 
 from ffprep.core.image_info import ImageInfo
 
@@ -12,9 +13,24 @@ _BIT_FIELDS, _WITH_ALPHA = (3, 6), 6
 _MASKS = 14 + 40  # where they are
 
 
+_MOST_COLOURS = 256
+
+
+class BmpFile(BmpImageFile):
+    """A BMP as Pillow opens it, without the colours of a palette that no index reaches."""
+
+    def _open(self) -> None:
+        super()._open()
+        if self.palette:
+            most = _MOST_COLOURS * len(self.palette.rawmode or "RGB")
+            self.info["long palette"] = len(self.palette.palette) > most
+            self.palette.palette = self.palette.palette[:most]
+
+
 def describe(picture: ImageInfo, image: Image.Image, file: BinaryIO) -> ImageInfo:
-    """Mark bit fields that Pillow does not know: FFmpeg knows few of them."""
-    return replace(picture, ffmpeg_reads="bit fields" not in image.info)
+    """Mark what FFmpeg does not read."""
+    special = image.info.get("bit fields") or image.info.get("long palette")
+    return replace(picture, ffmpeg_reads=not special)
 
 
 def of_bit_fields(file: BinaryIO) -> Image.Image | None:

@@ -202,7 +202,7 @@ def has_gain_map(file: BinaryIO) -> bool:
 
 
 def plainer(file: BinaryIO) -> BinaryIO | None:
-    """Return the same picture as a file that Pillow opens; None if there is no other way to it.
+    """Return the same picture as a file that Pillow opens; None if there is none.
 
     libavif requires its brand, and does not read copies. libheif reads no sequences, requires one
     if a brand says so, and reads no gain map as the primary item.

@@ -194,7 +194,7 @@ _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 
 
 def _to_white(bits: int) -> list[int]:
-    """Return what becomes of a channel's values, so that white is 255.
+    """Return a table of a channel's values in which white is 255.
 
     Pillow shifts values of fewer bits to the left. Opaque alpha of more bits overflows to 0.
     """

@@ -74,26 +74,16 @@ def riff_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
         place += 8 + length + length % 2
 
 
-def iso_boxes(file: BinaryIO) -> Iterator[tuple[bytes, bool]]:
-    """Yield the name of each outermost box (ISO/IEC 14496-12), and if all of it is in the file.
+def iso_boxes(file: BinaryIO) -> Iterator[tuple[bytes, bool, int]]:
+    """Yield name, wholeness and content length of each outermost box (ISO/IEC 14496-12).
 
-    Stop after one that is not: where the next one would begin is unknown.
+    The file is positioned at the content. Stop after a box that is not whole: where the next one
+    would begin is unknown.
     """
-    return ((name, whole) for name, whole, _ in _iso_boxes(file))
-
-
-def iso_box(file: BinaryIO, wanted: bytes, longest: int) -> bytes | None:
-    """Return the content of an outermost box; None if there is none, or a longer one."""
-    for name, whole, length in _iso_boxes(file):
-        if name == wanted:
-            return file.read(length) if whole and length <= longest else None
-    return None
-
-
-def _iso_boxes(file: BinaryIO) -> Iterator[tuple[bytes, bool, int]]:
-    """Yield the same and the length of the content, at which the file is positioned."""
     end, start = file.seek(0, 2), 0
-    while start < end:
+    for _ in range(_MOST_CHUNKS):
+        if start >= end:
+            return
         file.seek(start)
         head = file.read(16)
         length, name, begin = int.from_bytes(head[:4], "big"), head[4:8], 8
@@ -103,10 +93,29 @@ def _iso_boxes(file: BinaryIO) -> Iterator[tuple[bytes, bool, int]]:
             length = max(8, end - start)
         whole = begin <= length <= end - start
         file.seek(start + begin)
-        yield name, whole, length - begin
+        yield name, whole, max(0, length - begin)
         if not whole:
             return
         start += length
+
+
+def iso_box(file: BinaryIO, wanted: bytes, longest: int) -> bytes | None:
+    """Return the content of an outermost box; None if there is none, or a longer one."""
+    for name, whole, length in iso_boxes(file):
+        if name == wanted:
+            return file.read(length) if whole and length <= longest else None
+    return None
+
+
+def inner_boxes(content: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the name and the content of each box within another."""
+    place = 0
+    while place + 8 <= len(content):
+        length = int.from_bytes(content[place : place + 4], "big") or len(content) - place
+        if length < 8:
+            return
+        yield content[place + 4 : place + 8], content[place + 8 : place + length]
+        place += length
 
 
 def vp8_size(name: bytes, content: bytes) -> tuple[int, int, bool]:

@@ -75,7 +75,7 @@ def require_complete(file: BinaryIO, credentials: Credentials) -> None:
     if head[4:8] != b"ftyp":
         raise _clip_error(f"is not an MP4: it {_describe_head(head, credentials)}")
     names = set[bytes]()
-    for number, (name, whole) in enumerate(iso_boxes(file)):
+    for number, (name, whole, _) in enumerate(iso_boxes(file)):
         if not whole:
             raise _clip_error(f"is truncated after {file.seek(0, 2)} bytes")
         if number == _MOST_BOXES:

@@ -67,17 +67,22 @@ def test_a_jpeg_without_a_scan_cannot_be_split() -> None:
 @pytest.mark.parametrize(
     ("data", "boxes"),
     [
-        (box(b"ftyp", b"heic") + box(b"mdat", b""), [(b"ftyp", True), (b"mdat", True)]),
-        (box(b"ftyp", b"heic") + box(b"mdat", b"abc")[:-1], [(b"ftyp", True), (b"mdat", False)]),
-        (b"\0\0\0\0mdat" + bytes(9), [(b"mdat", True)]),  # up to the end
-        (b"\0\0\0\1mdat" + (20).to_bytes(8, "big") + bytes(4), [(b"mdat", True)]),
-        (b"\0\0\0\1mdat" + (21).to_bytes(8, "big") + bytes(4), [(b"mdat", False)]),
-        (b"\0\0\0\7free" + bytes(9), [(b"free", False)]),
+        (box(b"ftyp", b"heic") + box(b"mdat", b""), [(b"ftyp", True, 4), (b"mdat", True, 0)]),
+        (box(b"mdat", b"abc")[:-1], [(b"mdat", False, 3)]),
+        (b"\0\0\0\0mdat" + bytes(9), [(b"mdat", True, 9)]),  # up to the end
+        (b"\0\0\0\1mdat" + (20).to_bytes(8, "big") + bytes(4), [(b"mdat", True, 4)]),
+        (b"\0\0\0\1mdat" + (21).to_bytes(8, "big") + bytes(4), [(b"mdat", False, 5)]),
+        (b"\0\0\0\1free" + (1).to_bytes(8, "big"), [(b"free", False, 0)]),
+        (b"\0\0\0\7free" + bytes(9), [(b"free", False, 0)]),
         (b"", []),
     ],
 )
-def test_boxes_are_whole_or_cut_off(data: bytes, boxes: list[tuple[bytes, bool]]) -> None:
+def test_boxes_are_whole_or_cut_off(data: bytes, boxes: list[tuple[bytes, bool, int]]) -> None:
     assert list(iso_boxes(BytesIO(data))) == boxes
+
+
+def test_the_number_of_boxes_is_limited() -> None:
+    assert len(list(iso_boxes(BytesIO(box(b"free", b"") * 200_000)))) == 1 << 17
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from ffprep.image.chunks import iso_box
+from ffprep.image.chunks import inner_boxes, iso_box
 
 LONGEST_INDEX = 4 << 20
 """The most bytes of an index; that of a photo has some thousand."""
@@ -121,19 +121,8 @@ class _Numbers:
         return tuple(self.next(length) for _ in range(count))
 
 
-def boxes(content: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Yield the name and the content of each box within another."""
-    place = 0
-    while place + 8 <= len(content):
-        length = int.from_bytes(content[place : place + 4], "big") or len(content) - place
-        if length < 8:
-            return
-        yield content[place + 4 : place + 8], content[place + 8 : place + length]
-        place += length
-
-
 def _index(content: bytes) -> Index:
-    found = dict(boxes(content))
+    found = dict(inner_boxes(content))
     types = dict(_types(found[b"iinf"]))
     properties = dict(_properties(found.get(b"iprp", b"")))
     sources = dict(_sources(found.get(b"iref", b"")))
@@ -152,7 +141,7 @@ def _id_length(box: bytes, version: int = 1) -> int:
 
 
 def _types(box: bytes) -> Iterator[tuple[int, bytes]]:
-    for name, entry in boxes(box[4 + _id_length(box) :]):
+    for name, entry in inner_boxes(box[4 + _id_length(box) :]):
         if name == b"infe" and entry[:1] in (b"\2", b"\3"):
             numbers = _Numbers(entry, 4)
             id, _ = numbers.next(_id_length(entry, 3)), numbers.next(2)
@@ -160,8 +149,8 @@ def _types(box: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _properties(box: bytes) -> Iterator[tuple[int, tuple[Property, ...]]]:
-    found = list(boxes(box))
-    known = list(boxes(dict(found).get(b"ipco", b"")))
+    found = list(inner_boxes(box))
+    known = list(inner_boxes(dict(found).get(b"ipco", b"")))
     for table in (content for name, content in found if name == b"ipma"):
         numbers, wide = _Numbers(table, 4), table[3] & 1
         for _ in range(numbers.next(4)):
@@ -176,7 +165,7 @@ def _properties(box: bytes) -> Iterator[tuple[int, tuple[Property, ...]]]:
 
 def _sources(box: bytes) -> Iterator[tuple[int, tuple[int, ...]]]:
     length = _id_length(box)
-    for name, content in boxes(box[4:]):
+    for name, content in inner_boxes(box[4:]):
         numbers = _Numbers(content)
         if name == b"dimg":
             yield numbers.next(length), numbers.many(numbers.next(2), length)

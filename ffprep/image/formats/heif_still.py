@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from io import BytesIO
 from typing import BinaryIO
 
-from ffprep.image.chunks import iso_box
-from ffprep.image.formats.heif_index import LONGEST_INDEX, Property, boxes
+from ffprep.image.chunks import inner_boxes, iso_box
+from ffprep.image.formats.heif_index import LONGEST_INDEX, Property
 
 _TRACKS = (b"pict", b"vide")
 _CODED = (b"hvc1", b"hev1")
@@ -21,21 +21,25 @@ _MUST, _ESSENTIAL = (b"av1C", b"hvcC", b"clap", b"irot", b"imir"), 0x80
 def first_picture(file: BinaryIO) -> BinaryIO | None:
     """Return the first picture of a sequence as a file; None if there is none that is HEVC."""
     for table in _sample_tables(iso_box(file, b"moov", LONGEST_INDEX) or b""):
-        kind, entry = next(boxes(table[b"stsd"][8:]), (b"", b""))
+        kind, entry = next(inner_boxes(table[b"stsd"][8:]), (b"", b""))
         if kind in _CODED:
             width, height = struct.unpack(">HH", entry[24:28])
             shape = b"ispe", struct.pack(">III", 0, width, height)
-            kept = [found for found in boxes(entry[78:]) if found[0] in _KEPT]
+            kept = [found for found in inner_boxes(entry[78:]) if found[0] in _KEPT]
             return still(b"hvc1", [shape, *kept], _first_sample(file, table))
     return None
 
 
 def _sample_tables(movie: bytes) -> Iterator[dict[bytes, bytes]]:
     """Yield the boxes of the sample table of each track of pictures."""
-    for name, track in boxes(movie):
-        media = dict(boxes(dict(boxes(track)).get(b"mdia", b""))) if name == b"trak" else {}
+    for name, track in inner_boxes(movie):
+        media = _boxes_of(_boxes_of(track).get(b"mdia", b"")) if name == b"trak" else {}
         if media.get(b"hdlr", b"")[8:12] in _TRACKS:
-            yield dict(boxes(dict(boxes(media[b"minf"]))[b"stbl"]))
+            yield _boxes_of(_boxes_of(media[b"minf"])[b"stbl"])
+
+
+def _boxes_of(content: bytes) -> dict[bytes, bytes]:
+    return dict(inner_boxes(content))
 
 
 def _first_sample(file: BinaryIO, table: dict[bytes, bytes]) -> bytes:

@@ -53,7 +53,7 @@ def require_whole_boxes(file: BinaryIO) -> None:
     Decoders fill in for it (libheif: green tiles). Other bytes behind the picture do not matter.
     """
     seen = set[bytes]()
-    for name, whole in iso_boxes(file):
+    for name, whole, _ in iso_boxes(file):
         if whole:
             seen.add(name)
         elif name in _INDEX | _PICTURES or not (seen & _INDEX and seen & _PICTURES):
@@ -118,7 +118,7 @@ def describe(picture: ImageInfo, image: Image.Image, file: BinaryIO) -> ImageInf
     if index.primary.type == b"tmap":  # what it says of colour is true of HDR alone
         index, picture = replace(index, primary=index.source), replace(picture, ffmpeg_reads=False)
     picture = _with_codes(picture, index.property(b"colr", b"nclx") or b"")
-    if picture.format.name == "heic" and any(name == b"moov" for name, _ in iso_boxes(file)):
+    if picture.format.name == "heic" and any(name == b"moov" for name, _, _ in iso_boxes(file)):
         picture = replace(picture, ffmpeg_reads=False)  # it would report damage to a film, too
     shown = _clipped(picture, index.primary)
     reads = picture.ffmpeg_reads and shown is not None and _ffmpeg_reads(picture, index)

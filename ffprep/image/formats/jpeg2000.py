@@ -5,7 +5,6 @@ As measured with FFmpeg 9.0.2 and Pillow 13 (OpenJPEG 2.5) against opj_decompres
 """
 
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, BinaryIO, cast
 
@@ -14,9 +13,10 @@ from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
 
 from ffprep.core.image_info import Cicp, ImageInfo, Profile, YCbCr
 from ffprep.errors import Kind, PhotoError
+from ffprep.image.chunks import inner_boxes, iso_boxes
 
 _CODESTREAM = b"\xff\x4f\xff\x51"
-_MOST_BOXES, _LONGEST_HEADER = 200, 8 << 20
+_LONGEST_HEADER = 8 << 20
 _MOST_COMPONENTS = 16384
 
 # Enumerated colour spaces (ISO/IEC 15444-1, I.5.3.3, and 15444-2, M.11.7.3.1).
@@ -53,7 +53,7 @@ class Header:
         boxes, stream = _outermost(file)
         header = _with_components(cls(boxed=bool(boxes)), stream)
         coloured = False
-        for name, content in _boxes(boxes):
+        for name, content in inner_boxes(boxes):
             if name == b"colr" and not coloured and len(content) >= 3:  # others are for others
                 coloured = True
                 if content[0] == 1 and len(content) >= 7:
@@ -229,40 +229,17 @@ def require_supported(file: BinaryIO) -> Header:
 
 def _outermost(file: BinaryIO) -> tuple[bytes, bytes]:
     """Return the content of the JP2 header box, and the beginning of the codestream."""
-    place, boxes = 0, b""
     file.seek(0)
     if file.read(4) == _CODESTREAM:
         file.seek(0)
         return b"", file.read(_LONGEST_HEADER)
-    for _ in range(_MOST_BOXES):
-        file.seek(place)
-        head = file.read(16)
-        length, name, start = int.from_bytes(head[:4], "big"), head[4:8], 8
-        if length == 1:
-            length, start = int.from_bytes(head[8:16], "big"), 16
-        file.seek(place + start)
+    boxes = b""
+    for name, _, length in iso_boxes(file):
         if name == b"jp2c":
             return boxes, file.read(4 + 40 + 3 * _MOST_COMPONENTS)
-        if length < start:
-            break
         if name == b"jp2h" and not boxes:
-            boxes = file.read(min(length - start, _LONGEST_HEADER))
-        place += length
+            boxes = file.read(min(length, _LONGEST_HEADER))
     return boxes, b""
-
-
-def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Yield the name and content of each box that is whole."""
-    place = 0
-    for _ in range(_MOST_BOXES):
-        if place + 8 > len(data):
-            return
-        length, name = struct.unpack_from(">I4s", data, place)
-        length = length or len(data) - place
-        if length < 8 or place + length > len(data):
-            return
-        yield name, data[place + 8 : place + length]
-        place += length
 
 
 def _with_components(header: Header, stream: bytes) -> Header:

@@ -16,10 +16,11 @@ from ffprep.core.geometry import Size
 from ffprep.core.image_info import UNREAD, Cicp, Extras, ImageInfo, Profile
 from ffprep.errors import Kind, PhotoError
 from ffprep.image import colour
+from ffprep.image.chunks import iso_boxes
 from ffprep.system.files import open_regular
 
 _SIGNATURE = b"\xff\x0a"
-_MOST_BOXES, _LONGEST_HEADER = 1000, 1 << 16
+_LONGEST_HEADER = 1 << 16
 _ALPHA, _SPOT, _BLACK, _FILTER_ARRAY = 0, 2, 4, 5  # types of extra channels
 _GRAY, _XYB = 1, 2  # colour spaces
 _D65, _CUSTOM = 1, 2
@@ -136,38 +137,19 @@ def _require_supported(header: Header) -> None:
         raise PhotoError(Kind.UNSUPPORTED, words)
 
 
-def boxes(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
-    """Yield the name of each box of a container, and where its content starts and ends."""
-    last, start = file.seek(0, 2), 0
-    for _ in range(_MOST_BOXES):
-        file.seek(start)
-        head = file.read(16)
-        if len(head) < 8:
-            return
-        length, name, content = int.from_bytes(head[:4], "big"), head[4:8], start + 8
-        if length == 1:
-            length, content = int.from_bytes(head[8:16], "big"), start + 16
-        end = last if length == 0 else start + length
-        if end < content:
-            return
-        yield name, content, min(end, last)
-        start = end
-
-
 def _codestream(file: BinaryIO) -> bytes:
-    """Return the begin of the codestream, which may be in several boxes."""
+    """Return the beginning of the codestream, which may be in several boxes."""
     file.seek(0)
     if file.read(2) == _SIGNATURE:
         file.seek(0)
         return file.read(_LONGEST_HEADER)
     data = b""
-    for name, start, end in boxes(file):
+    for name, _, length in iso_boxes(file):
         if name == b"jxlp":
-            start += 4  # the number of the part
+            length -= len(file.read(4))  # the number of the part
         elif name != b"jxlc":
             continue
-        file.seek(start)
-        data += file.read(max(0, min(end - start, _LONGEST_HEADER - len(data))))
+        data += file.read(max(0, min(length, _LONGEST_HEADER - len(data))))
         if name == b"jxlc" or len(data) >= _LONGEST_HEADER:
             break
     return data
@@ -286,8 +268,5 @@ def read_extras(path: Path, stand_in: Path, frames: int) -> Extras:
 
 def _metadata_boxes(file: BinaryIO) -> Iterator[bytes]:
     """Yield the types of a container's boxes, and of the contents of compressed ones."""
-    for name, start, _ in boxes(file):
-        if name == b"brob":
-            file.seek(start)
-            name = file.read(4)
-        yield name
+    for name, _, _ in iso_boxes(file):
+        yield file.read(4) if name == b"brob" else name

@@ -100,7 +100,7 @@ def _require_whole(file: BinaryIO, found: list[Directory]) -> None:
         needed = _end_of_panasonic(found[0])
     elif head.startswith(_FUJI) and len(head) == _FUJI_SENSOR + 8:
         needed = sum(struct.unpack_from(">2I", head, _FUJI_SENSOR))
-    elif head[4:8] == b"ftyp" and not all(whole for _, whole in iso_boxes(file)):
+    elif head[4:8] == b"ftyp" and not all(whole for _, whole, _ in iso_boxes(file)):
         needed = end + 1
     else:
         needed = 0

@@ -17,7 +17,7 @@ from ffprep.core.job import LocalJob
 from ffprep.core.policy import Policy
 from ffprep.core.spec import Spec
 from ffprep.errors import Kind, PhotoError
-from ffprep.image.formats.jpegxl import boxes, read_header
+from ffprep.image.formats.jpegxl import read_header
 from scripts.cases.jpegxl import CASES
 
 _SIGNATURE = b"\0\0\0\x0cJXL \r\n\x87\n"
@@ -44,12 +44,6 @@ def test_hostile_headers_are_read_or_refused() -> None:
         data = b"\xff\x0a" + chance.randbytes(chance.choice((4, 20, 400)))
         with suppress(PhotoError):
             assert read_header(BytesIO(data)).size.pixels > 0
-
-
-def test_few_boxes_are_read() -> None:
-    assert len(list(boxes(BytesIO(_SIGNATURE + box(b"free", b"") * 100_000)))) == 1000
-    endless = struct.pack(">I4sQ", 1, b"free", 1)
-    assert list(boxes(BytesIO(_SIGNATURE + endless))) == [(b"JXL ", 8, 12)]
 
 
 def test_a_truncated_file_is_damaged(lossless: bytes, tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ def _command(binary: str, source: Path, picture: ImageInfo, output: Path, whole:
     demuxer, decoder = picture.format.demuxer, picture.format.decoders[0]
     graph = "showinfo=checksum=0" if whole else "showinfo=checksum=0,crop=1:1:0:0"
     if picture.mode == "L" and not picture.ffmpeg_reads:
-        graph += ",format=gray"  # see `image.jpegxl.describe`
+        graph += ",format=gray"  # see `image.formats.jpegxl.describe`
     argv = [binary, *"-hide_banner -nostdin -nostats -loglevel level+info -xerror -y".split()]
     argv += ["-protocol_whitelist", "file", "-format_whitelist", demuxer, "-f", demuxer]
     argv += ["-codec_whitelist", decoder, "-c:v", decoder, "-pattern_type", "none"]

@@ -6,6 +6,7 @@ and writes.
 
 import re
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias
 
@@ -125,9 +126,12 @@ def _describe(format: Format, image: Image.Image, file: BinaryIO, sandboxed: boo
 
 _Describe: TypeAlias = Callable[[ImageInfo, Image.Image, BinaryIO], ImageInfo]
 
+_DESCRIBED_IN = {name: name for name in "jpeg png bmp gif webp tiff jpeg2000 raw".split()}
+_DESCRIBED_IN |= {"avif": "isobmff", "heic": "isobmff"}
+"""The module of each format in `image.formats`."""
 
 # Segments of a JPEG that may change what its pixels mean.
-_TELLING = re.compile(rb"Adobe.{6}\0|LJIF|Metasoft|CS=ITU601", re.DOTALL)
+_UNUSUAL_SEGMENT = re.compile(rb"Adobe.{6}\0|LJIF|Metasoft|CS=ITU601", re.DOTALL)
 
 
 def _is_plain_jpeg(image: Any) -> bool:
@@ -135,7 +139,7 @@ def _is_plain_jpeg(image: Any) -> bool:
     return bool(
         tuple((h, v) for _, h, v, _ in image.layer) in USUAL_SAMPLING
         and [name for name, *_ in image.layer] != [*b"RGB"]
-        and not any(_TELLING.match(content) for _, content in image.applist)
+        and not any(_UNUSUAL_SEGMENT.match(content) for _, content in image.applist)
         and b"R03" not in image.info.get("exif", b"")
         and not image.filename.startswith("_")
     )
@@ -143,41 +147,8 @@ def _is_plain_jpeg(image: Any) -> bool:
 
 def _describer(format: Format, image: Image.Image, sandboxed: bool) -> _Describe | None:
     """Import the module of a format when the first picture of it comes by."""
-    match format.name:
-        case "jpeg" if sandboxed or not _is_plain_jpeg(image):
-            from ffprep.image.formats import jpeg
-
-            return jpeg.describe
-        case "png":
-            from ffprep.image.formats import png
-
-            return png.describe
-        case "bmp":
-            from ffprep.image.formats import bmp
-
-            return bmp.describe
-        case "gif":
-            from ffprep.image.formats import gif
-
-            return gif.describe
-        case "webp":
-            from ffprep.image.formats import webp
-
-            return webp.describe
-        case "tiff":
-            from ffprep.image.formats import tiff
-
-            return tiff.describe
-        case "avif" | "heic":
-            from ffprep.image.formats import isobmff
-
-            return isobmff.describe
-        case "jpeg2000":
-            from ffprep.image.formats import jpeg2000
-
-            return jpeg2000.describe
-        case "raw":
-            from ffprep.image.formats import raw
-
-            return raw.describe
-    return None
+    name = _DESCRIBED_IN.get(format.name)
+    if name is None or (name == "jpeg" and not sandboxed and _is_plain_jpeg(image)):
+        return None
+    describe: _Describe = import_module(f"ffprep.image.formats.{name}").describe
+    return describe

@@ -19,7 +19,7 @@ FFPREP_SUFFIX ?= jpg
 FFPREP_DEPS   ?= $(FFPREP_TO)/.deps
 FFPREP_STAMP  ?= $(FFPREP_DEPS)/folder.stamp
 
-ffprep_suffixes := jpg jpeg jpe jfif mpo png apng webp gif bmp dib tif tiff avif heic heif hif jp2 j2k jpx j2c
+ffprep_suffixes := jpg jpeg jpe jfif mpo png apng webp gif bmp dib tif tiff avif heic heif hif jp2 j2k jpx j2c jxl
 ffprep_suffixes += JPG JPEG PNG TIF TIFF HEIC HIF
 
 # The command for recipe lines. The + passes on make's jobserver. Under -n, -q and -t it is left out,

@@ -186,6 +186,8 @@ _FFMPEG_KINDS = (
     ("mjpeg", "yuvj422p", "-huffman optimal"),
     ("jpeg2000", "rgb48be", ""),
     ("jpeg2000", "yuv420p", "-format j2k"),
+    ("libjxl", "rgb24", "-effort 1 -distance 1"),
+    ("libjxl", "gray16le", "-effort 1 -distance 0"),
 )
 
 

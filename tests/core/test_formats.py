@@ -39,6 +39,8 @@ def test_heic_is_identified_by_its_bytes() -> None:
         (b"FUJIFILMCCD-RAW 0201FF383501X-T3", "raw"),
         (b"IIRO\x08\0\0\0", "raw"),
         (b"IIU\0\x18\0\0\0", "raw"),
+        (b"\xff\x0a\xfa\x7f", "jpegxl"),
+        (b"\0\0\0\x0cJXL \r\n\x87\n\0\0\0\x14ftypjxl ", "jpegxl"),
     ],
 )
 def test_brands_and_variants(head: bytes, name: str) -> None:

@@ -24,16 +24,16 @@ class DecoderLog:
 
     `frames` are the sizes decoded, as stored (before ffprep turns them upright), by their number in
     a sequence; `jpeg_range` is true if their pixel format means full range, whatever a filter says.
-    `damage` are the decoder's complaints about the picture itself, not those about
-    metadata. `ends_early` is true for a JPEG without an end. `complaints` has, for each of these,
-    the number of the last frame logged before it.
-    `errors` are all lines at error level. `graph_fault` is what FFmpeg says of a filter graph that
-    it cannot build; `missing_part` names a part that this ffmpeg was built without. `invalid` is
-    true if the decoder found the picture invalid, and not of a kind that it does not know, as
-    arithmetic-coded JPEGs are. `no_frames` is true if the decoders came to their end without a
-    frame: FFmpeg crashes then if two graphs follow one another. `out_of_memory` and `disk_full` are
-    true if FFmpeg was refused memory, or room for its output. `write_error` is another error of the
-    system that kept it from writing its output.
+    `damage` are the decoder's complaints about the picture itself, not those about metadata.
+    `ends_early` is true for a JPEG without an end. `complaints` has, for each of these, the number
+    of the last frame logged before it. `errors` are all lines at error level. `graph_fault` is what
+    FFmpeg says of a filter graph that it cannot build; `unopened` is true if it did not open the
+    file, or found no picture stream in it, which is no fault of a graph. `missing_part` names a
+    part that this ffmpeg was built without. `invalid` is true if the decoder found the picture
+    invalid, and not of a kind that it does not know, as arithmetic-coded JPEGs are. `no_frames` is
+    true if the decoders came to their end without a frame: FFmpeg crashes then if two graphs follow
+    one another. `out_of_memory` and `disk_full` are true if FFmpeg was refused memory, or room for
+    its output. `write_error` is another error of the system that kept it from writing its output.
     """
 
     frames: dict[int, Size] = field(default_factory=dict)

@@ -25,11 +25,11 @@ _BYTES_A_PIXEL, _OTHER_BYTES = 9, 1 << 24
 _MEMORY_A_PIXEL = 24
 
 
-def decoder_pool(processes: Processes, policy: Policy, binary: Binary | None = None) -> DecoderPool:
+def decoder_pool(processes: Processes, policy: Policy) -> DecoderPool:
     """Return a DecoderPool that reads pictures of all formats."""
 
     def made(path: Path, picture: ImageInfo, whole: bool) -> StandIn:
-        return stand_in(binary or find(), processes, policy, path, picture, whole)
+        return stand_in(find(), processes, policy, path, picture, whole)
 
     return DecoderPool(processes, policy, made)
 

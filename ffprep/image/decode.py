@@ -59,7 +59,7 @@ def _rows(image: Image.Image, picture: ImageInfo) -> Iterator[bytes]:
 def _loaded(
     image: Image.Image, file: BinaryIO, picture: ImageInfo, strict: bool = True
 ) -> Image.Image:
-    """Load the picture that is shown first; what it leaves free of its canvas is transparent."""
+    """Load the picture that is shown first, on a transparent canvas if it does not cover it."""
     frame, box = _first_frame(image, file, picture)
     fills = box == (0, 0, *image.size)  # a plugin may turn the image when it loads it
     _load(frame, strict)

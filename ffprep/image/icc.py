@@ -1,4 +1,4 @@
-"""Colours told in other ways than by an ICC profile, as profiles, so that all convert alike."""
+"""Colours described without an ICC profile, as profiles, so that all are converted alike."""
 
 import struct
 from collections.abc import Iterable, Sequence

@@ -44,7 +44,7 @@ def open_as(format: Format, file: BinaryIO) -> Iterator[Image.Image]:
     if format.name == "tiff":
         from ffprep.image.formats import pages
 
-        file = pages.from_photo(file)
+        file = pages.with_photo_first(file)
     file.seek(0)
     try:
         image = factory(file, "")
@@ -96,13 +96,13 @@ def _opened_in_parts(format: Format, file: BinaryIO) -> Image.Image | None:
         if format.demuxer == "mov":
             from ffprep.image.formats import isobmff
 
-            if other := isobmff.plainer(file):
+            if other := isobmff.for_pillow(file):
                 picture: Image.Image = factory(other, "")
                 return picture
         if format.name == "bmp":
             from ffprep.image.formats import bmp
 
-            return bmp.of_bit_fields(file)
+            return bmp.open_bit_fields(file)
     return None
 
 

@@ -71,7 +71,7 @@ def probe(path: Path, max_pixels: int, sandboxed: bool = False) -> ImageInfo:
 
 def _opened(format: Format, file: BinaryIO, name: str, sandboxed: bool) -> ImageInfo:
     with opened_as(format, file) as image:
-        if format.name == "png" and "exif" not in image.info:  # it stands behind the pixels
+        if format.name == "png" and "exif" not in image.info:  # it follows the pixels
             image.info["exif"] = png_chunk(file, b"eXIf")
         image.filename = name  # type: ignore[attr-defined]
         return _describe(format, image, file, sandboxed)
@@ -146,7 +146,7 @@ def _is_plain_jpeg(image: Any) -> bool:
 
 
 def _describer(format: Format, image: Image.Image, sandboxed: bool) -> _Describe | None:
-    """Import the module of a format when the first picture of it comes by."""
+    """Import the module of a format when the first picture of it is read."""
     name = _DESCRIBED_IN.get(format.name)
     if name is None or (name == "jpeg" and not sandboxed and _is_plain_jpeg(image)):
         return None

@@ -1,4 +1,4 @@
-"""Raws that a camera has written together with a JPEG. Imported when the first raw comes by."""
+"""Raws that a camera has written together with a JPEG. Imported when the first raw is found."""
 
 from dataclasses import replace
 

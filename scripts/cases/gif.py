@@ -33,7 +33,7 @@ CASES = (
     Case(
         "GIF",
         Feature.FIRST_PICTURE,
-        "first frame that leaves some free",
+        "first frame smaller than its canvas",
         ".gif",
         _small_first_frame,
         IN_THE_MIDDLE,

@@ -95,7 +95,7 @@ def _translucent(format: str, value: int, premultiplied: bool = False) -> bytes:
 
 
 def _in_two_parts(format: str) -> bytes:
-    """Return a file of one picture whose bytes stand in two places."""
+    """Return a file of one picture whose bytes are in two places."""
     data, item = _changed(format), _one(format)
     table = struct.pack(">HHHII", 1, 0, 1, len(data) - len(item.content), len(item.content))
     front, behind = data.split(table)

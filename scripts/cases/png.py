@@ -191,7 +191,7 @@ def _first_picture_cases() -> Iterator[Case]:
     make = partial(_with_default_image, 96, 80, 0, 0)
     yield case("default image outside the animation", make=make, pixels=quarters())
     make = partial(_with_default_image, 48, 40, 24, 20)
-    yield case("first frame that leaves some free", make=make, pixels=IN_THE_MIDDLE)
+    yield case("first frame smaller than its canvas", make=make, pixels=IN_THE_MIDDLE)
 
 
 CASES = (*_alpha_cases(), *_depth_cases(), *_colour_cases(), *_first_picture_cases())

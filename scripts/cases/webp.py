@@ -48,7 +48,7 @@ CASES = (
     Case(
         "WebP",
         Feature.FIRST_PICTURE,
-        "first frame that leaves some free",
+        "first frame smaller than its canvas",
         ".webp",
         _small_first_frame,
         IN_THE_MIDDLE,

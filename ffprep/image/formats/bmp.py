@@ -33,7 +33,7 @@ def describe(picture: ImageInfo, image: Image.Image, file: BinaryIO) -> ImageInf
     return replace(picture, ffmpeg_reads=not special)
 
 
-def of_bit_fields(file: BinaryIO) -> Image.Image | None:
+def open_bit_fields(file: BinaryIO) -> Image.Image | None:
     """Return a picture of any bit fields with 8 bits a channel; None if it has none, or not all."""
     file.seek(0)
     head = file.read(_MASKS + 16).ljust(_MASKS + 16, b"\0")

@@ -1,4 +1,4 @@
-"""GIF: what its first frame leaves free is transparent, as in browsers."""
+"""GIF: what its first frame does not cover is transparent, as in browsers."""
 
 from dataclasses import replace
 from typing import BinaryIO

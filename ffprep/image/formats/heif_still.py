@@ -15,7 +15,7 @@ from ffprep.image.formats.heif_index import LONGEST_INDEX, Property
 _TRACKS = (b"pict", b"vide")
 _CODED = (b"hvc1", b"hev1")
 _KEPT = (b"hvcC", b"colr")
-_MUST, _ESSENTIAL = (b"av1C", b"hvcC", b"clap", b"irot", b"imir"), 0x80
+_ESSENTIAL_PROPERTIES, _ESSENTIAL = (b"av1C", b"hvcC", b"clap", b"irot", b"imir"), 0x80
 
 
 def first_picture(file: BinaryIO) -> BinaryIO | None:
@@ -26,7 +26,7 @@ def first_picture(file: BinaryIO) -> BinaryIO | None:
             width, height = struct.unpack(">HH", entry[24:28])
             shape = b"ispe", struct.pack(">III", 0, width, height)
             kept = [found for found in inner_boxes(entry[78:]) if found[0] in _KEPT]
-            return still(b"hvc1", [shape, *kept], _first_sample(file, table))
+            return file_of_one_item(b"hvc1", [shape, *kept], _first_sample(file, table))
     return None
 
 
@@ -54,10 +54,10 @@ def _first_sample(file: BinaryIO, table: dict[bytes, bytes]) -> bytes:
     return file.read(length)
 
 
-def still(kind: bytes, properties: Sequence[Property], data: bytes) -> BinaryIO:
+def file_of_one_item(kind: bytes, properties: Sequence[Property], data: bytes) -> BinaryIO:
     """Return a HEIC or AVIF of one item."""
     uses = bytes(
-        number | (_ESSENTIAL if name in _MUST else 0)
+        number | (_ESSENTIAL if name in _ESSENTIAL_PROPERTIES else 0)
         for number, (name, _) in enumerate(properties, 1)
     )
     ipco = _box(b"ipco", b"".join(_box(name, content) for name, content in properties))

@@ -15,7 +15,7 @@ from ffprep.core.image_info import Cicp, ImageInfo, YCbCr
 from ffprep.errors import Kind, PhotoError
 from ffprep.image.chunks import iso_box, iso_boxes
 from ffprep.image.formats.heif_index import LONGEST_INDEX, Index, Item, Property, read_index
-from ffprep.image.formats.heif_still import first_picture, still
+from ffprep.image.formats.heif_still import file_of_one_item, first_picture
 
 _INDEX, _PICTURES = {b"meta", b"moov"}, {b"mdat"}
 
@@ -201,7 +201,7 @@ def has_gain_map(file: BinaryIO) -> bool:
     return index is not None and any(item.type == b"tmap" for item in index.items.values())
 
 
-def plainer(file: BinaryIO) -> BinaryIO | None:
+def for_pillow(file: BinaryIO) -> BinaryIO | None:
     """Return the same picture as a file that Pillow opens; None if there is none.
 
     libavif requires its brand, and does not read copies. libheif reads no sequences, requires one
@@ -215,7 +215,7 @@ def plainer(file: BinaryIO) -> BinaryIO | None:
     if turns and item.type in _FORMATS and len(item.extents) == 1:
         start, end = item.extents[0]
         file.seek(start)
-        return still(item.type, (*item.properties, *turns), file.read(end - start))
+        return file_of_one_item(item.type, (*item.properties, *turns), file.read(end - start))
     file.seek(0)
     content = bytearray(file.read())
     brand, length = _FORMATS.get(index.coded.type, "").encode(), int.from_bytes(content[:4], "big")

@@ -44,7 +44,7 @@ class _Header:
     `frame` is the marker of the frame header, and `place` where that begins. `sampling` has the
     factors of each component, `names` their numbers. `interleave` is that of a JPEG-LS scan.
     `adobe` is the colour transform of Adobe's segment, and `ffmpeg_adobe` that of the last segment
-    which FFmpeg takes for it. FFmpeg `obeys` a comment or segment that no other decoder knows: it
+    which FFmpeg reads as one. FFmpeg `obeys` a comment or segment that no other decoder knows: it
     turns the picture upside down, or changes its range or depth, and those of the photos after it.
     """
 
@@ -183,7 +183,7 @@ class _Header:
         depths = {1: range(8, 17), 3: (8,) if subsampled else (8, 16), 4: (8,)}[count]
         if self.bits not in depths:
             return f"{self.bits}-bit lossless JPEG in {_COLOURS[count]}"
-        if count == 3 and not (subsampled or self.is_rgb):  # FFmpeg takes it for RGB
+        if count == 3 and not (subsampled or self.is_rgb):  # FFmpeg reads it as RGB
             return "lossless JPEG in YCbCr"
         return None
 

@@ -54,7 +54,7 @@ class Header:
         header = _with_components(cls(boxed=bool(boxes)), stream)
         coloured = False
         for name, content in inner_boxes(boxes):
-            if name == b"colr" and not coloured and len(content) >= 3:  # others are for others
+            if name == b"colr" and not coloured and len(content) >= 3:  # the first one counts
                 coloured = True
                 if content[0] == 1 and len(content) >= 7:
                     header = replace(header, space=int.from_bytes(content[3:7], "big"))

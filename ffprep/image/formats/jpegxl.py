@@ -82,7 +82,7 @@ class Header:
     """The fields of a codestream's header that ffprep uses.
 
     `size` is that of the upright picture: decoders turn it. `extra` are the types of the channels
-    besides colours, and `cicp` the code points of the colours, None if they are told otherwise.
+    besides colours, and `cicp` the code points of the colours, None if they have none.
     """
 
     size: Size

@@ -11,7 +11,7 @@ _REDUCED, _MASK = 1, 4
 _OLD_REDUCED = 2
 
 
-def from_photo(file: BinaryIO) -> BinaryIO:
+def with_photo_first(file: BinaryIO) -> BinaryIO:
     """Return a TIFF as it would be if its first full-size page were the first one.
 
     The file itself is returned unless its first page says that it is a smaller version of another.

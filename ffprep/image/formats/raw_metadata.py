@@ -12,7 +12,7 @@ from ffprep.image.formats.ifd import Directory, read_at
 _TEXTS = (Base.Make, Base.Model, Base.ImageDescription, Base.Artist, Base.Copyright, Base.DateTime)
 _TIMES = (Base.DateTimeOriginal, Base.OffsetTimeOriginal, Base.SubsecTimeOriginal)
 
-# Boxes at the begin of a CR3. Each holds a TIFF, of what is a directory of IFD0 elsewhere.
+# Boxes at the beginning of a CR3. Each holds a TIFF, with what is a directory of IFD0 elsewhere.
 _CANON = {IFD.Exif: b"CMT2", IFD.GPSInfo: b"CMT4"}
 _CANON_MAIN, _CANON_HEAD = b"CMT1", 1 << 16
 

@@ -10,7 +10,7 @@ from ffprep.image.chunks import riff_chunks
 
 
 def describe(picture: ImageInfo, image: Image.Image, file: BinaryIO) -> ImageInfo:
-    """Mark animations. What the first frame leaves free of its canvas is transparent."""
+    """Mark animations. Where the first frame does not cover its canvas, it is transparent."""
     if not getattr(image, "is_animated", False):
         return picture
     alpha = picture.alpha or box(image, file) != (0, 0, *image.size)

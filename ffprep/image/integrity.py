@@ -31,7 +31,7 @@ def damage(path: Path, picture: ImageInfo, log: DecoderLog) -> str | None:
 
 def _jpeg(path: Path, picture: ImageInfo, log: DecoderLog, complaint: str | None) -> str | None:
     """FFmpeg fills up the last block, and accepts that whole scans are missing."""
-    if complaint is None and log.ends_early and not completeness.is_complete(_content(path)):
+    if complaint is None and log.ends_early and not completeness.is_complete_jpeg(_content(path)):
         return "the file ends early"
     return complaint
 
@@ -103,7 +103,7 @@ def require_whole(path: Path, picture: ImageInfo) -> None:
         if picture.format.name == "jpeg":
             data = _content(path)
             has_end = data.rstrip(b"\0").endswith(b"\xff\xd9")
-            if not has_end and completeness.is_complete(data):
+            if not has_end and completeness.is_complete_jpeg(data):
                 return
         with opened(path, picture) as image:  # again, to raise its error
             image.load()

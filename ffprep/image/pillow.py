@@ -41,10 +41,6 @@ def open_as(format: Format, file: BinaryIO) -> Iterator[Image.Image]:
     program may have changed; ffprep's own limit is `max_pixels`.
     """
     factory = _plugin(format.plugin)
-    if format.name == "tiff":
-        from ffprep.image.formats import pages
-
-        file = pages.with_photo_first(file)
     file.seek(0)
     try:
         image = factory(file, "")
@@ -112,6 +108,14 @@ _SPLIT = {"jpeg": split_jpeg, "png": split_png}
 # Pillow passes over parts of itself that cannot be imported, and calls photos broken instead.
 _IN_C = {"WEBP": "PIL._webp", "AVIF": "PIL._avif"}
 
+# Modules of `image.formats` that open what Pillow's plugin does not, or reads wrongly.
+_OWN = {
+    "BMP": ("bmp", "BmpFile"),
+    "JPEG2000": ("jpeg2000", "Jpeg2000File"),
+    "RAW": ("raw", "open_raw"),
+    "TIFF": ("tiff_file", "open_tiff"),
+}
+
 
 @cache
 def _plugin(name: str):  # type: ignore[no-untyped-def]
@@ -120,24 +124,11 @@ def _plugin(name: str):  # type: ignore[no-untyped-def]
             import pillow_heif
 
             pillow_heif.register_heif_opener()
-        if name == "RAW":
-            from ffprep.image.formats import raw
-
-            return raw.open_raw
         if name in _IN_C:
             _require(name)
-        if name == "JPEG2000":
-            from ffprep.image.formats.jpeg2000 import Jpeg2000File
-
-            return Jpeg2000File
-        if name == "BMP":
-            from ffprep.image.formats.bmp import BmpFile
-
-            return BmpFile
-        if name == "TIFF":
-            from ffprep.image.formats.tiff_file import TiffFile
-
-            return TiffFile
+        if name in _OWN:
+            module, opener = _OWN[name]
+            return getattr(import_module(f"ffprep.image.formats.{module}"), opener)
         Image.preinit()
         if name not in Image.OPEN:
             Image.init()

@@ -450,8 +450,6 @@ COLOURS = [*product((0, 255), repeat=3), *((v,) * 3 for v in (16, 64, 128, 192, 
 COLOURS += [(200, 120, 60), (60, 120, 200), (30, 90, 30)]
 SOURCES: dict[str, tuple[str, str, dict[str, Any]]] = {
     **{f"jpeg 4:{s}": ("jpg", "RGB", {"subsampling": f"4:{s}"}) for s in ("2:0", "2:2", "4:4")},
-    "jpeg progressive": ("jpg", "RGB", {"progressive": True}),
-    "jpeg rgb": ("jpg", "RGB", {"keep_rgb": True}),
     "jpeg gray": ("jpg", "L", {}),
     "jpeg cmyk": ("jpg", "CMYK", {}),
     **{kind: (kind, "RGB", {}) for kind in ("png", "bmp", "gif", "tiff")},

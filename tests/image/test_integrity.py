@@ -294,13 +294,13 @@ def test_a_jpeg_without_an_end_marker_is_complete_if_further_bytes_change_nothin
     options: dict[str, object],
 ) -> None:
     data = saved("JPEG", detail(70, 50), **options)
-    assert completeness.is_complete(data[:-2])
-    assert completeness.is_complete(data[:-1])
+    assert completeness.is_complete_jpeg(data[:-2])
+    assert completeness.is_complete_jpeg(data[:-1])
     for cut in (*range(3, 25), 60, 100, 250, len(data) // 2):
-        assert not completeness.is_complete(data[:-cut]), cut
-        assert not completeness.is_complete(data[:-cut] + bytes(cut)), cut
-    assert not completeness.is_complete(data[:2])
-    assert not completeness.is_complete(b"\xff\xd8\xff\xda\0\1")
+        assert not completeness.is_complete_jpeg(data[:-cut]), cut
+        assert not completeness.is_complete_jpeg(data[:-cut] + bytes(cut)), cut
+    assert not completeness.is_complete_jpeg(data[:2])
+    assert not completeness.is_complete_jpeg(b"\xff\xd8\xff\xda\0\1")
 
 
 @pytest.mark.parametrize("streams", WAYS)

@@ -34,7 +34,7 @@ def describe(picture: ImageInfo, image: Image.Image, file: BinaryIO) -> ImageInf
 
 
 def open_bit_fields(file: BinaryIO) -> Image.Image | None:
-    """Return a picture of any bit fields with 8 bits a channel; None if it has none, or not all."""
+    """Open a BMP of any bit fields, with 8 bits a channel; None if it has none, or is cut off."""
     file.seek(0)
     head = file.read(_MASKS + 16).ljust(_MASKS + 16, b"\0")
     start, length, width, height, _, bits, compression = struct.unpack_from("<IIiiHHI", head, 10)

@@ -23,7 +23,7 @@ _FILLS = tuple(
 )
 
 
-def is_complete(data: bytes) -> bool:
+def is_complete_jpeg(data: bytes) -> bool:
     """Return whether a JPEG without an EOI marker has all of its picture.
 
     All of its scans have to be there, and the last of them to its end: then whatever follows it

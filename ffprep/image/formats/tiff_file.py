@@ -1,6 +1,6 @@
 """Pillow's plugin for TIFF, extended by kinds that it cannot read or gets wrong."""
 
-from typing import Any
+from typing import Any, BinaryIO
 
 from PIL import Image, TiffImagePlugin
 from PIL.ImageFile import _Tile
@@ -10,6 +10,13 @@ from ffprep.image.formats import pages, tiff_kinds, tiff_samples
 
 _ICC = 34675
 _BIG_ENDIAN_BIG = b"MM\0+"
+
+
+def open_tiff(file: BinaryIO, name: str) -> "TiffFile":
+    """Open the photo of a TIFF, as Pillow's plugins do."""
+    file = pages.with_photo_first(file)
+    file.seek(0)
+    return TiffFile(file, name)
 
 
 class TiffFile(TiffImageFile):

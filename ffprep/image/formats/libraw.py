@@ -49,7 +49,6 @@ class LibRawImage(ImageFile.ImageFile):
     """
 
     format = "RAW"
-    format_description = "camera raw"
 
     def _open(self) -> None:
         import rawpy

@@ -5,8 +5,9 @@ from io import RawIOBase
 from typing import Any, BinaryIO, cast
 
 from ffprep.image.formats.ifd import Directory, directories
+from ffprep.image.formats.tiff_kinds import HEIGHT, ORIENTATION, WIDTH
 
-_NEW_SUBFILE_TYPE, _SUBFILE_TYPE, _WIDTH, _HEIGHT, _ORIENTATION = 254, 255, 256, 257, 274
+_NEW_SUBFILE_TYPE, _SUBFILE_TYPE = 254, 255
 _REDUCED, _MASK = 1, 4
 _OLD_REDUCED = 2
 
@@ -21,7 +22,7 @@ def with_photo_first(file: BinaryIO) -> BinaryIO:
         return file
     for page in found:
         if is_photo(page) and _pixels(page) > _pixels(found[0]):
-            orientation = found[0].number(_ORIENTATION) if page.index is None else 0
+            orientation = found[0].number(ORIENTATION) if page.index is None else 0
             return cast(BinaryIO, _Redirected(file, page, orientation))
     return file
 
@@ -47,7 +48,7 @@ def _is_reduced(page: Directory) -> bool:
 
 
 def _pixels(page: Directory) -> int:
-    return page.number(_WIDTH) * page.number(_HEIGHT)
+    return page.number(WIDTH) * page.number(HEIGHT)
 
 
 class _Redirected(RawIOBase):

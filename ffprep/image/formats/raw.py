@@ -19,9 +19,16 @@ from ffprep.image.chunks import iso_boxes
 from ffprep.image.formats import jpeg, libraw, pages, raw_metadata
 from ffprep.image.formats.ifd import Directory, directories, read_at
 from ffprep.image.formats.raw_preview import is_sensor_data, previews
+from ffprep.image.formats.tiff_kinds import (
+    COMPRESSION,
+    STRIP_BYTES,
+    STRIP_OFFSETS,
+    TILE_BYTES,
+    TILE_OFFSETS,
+)
 
-_COMPRESSION, _MAKE, _DNG_VERSION = 259, 271, 50706
-_PARTS = ((273, 279), (324, 325))  # places and bytes of strips, of tiles
+_MAKE, _DNG_VERSION = 271, 50706
+_PARTS = ((STRIP_OFFSETS, STRIP_BYTES), (TILE_OFFSETS, TILE_BYTES))
 _LONGEST_NAME = 100
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _PANASONIC, _PANASONIC_PLACE, _PANASONIC_FORMAT = b"IIU\0", 280, 45
@@ -113,7 +120,7 @@ def _end_of(directory: Directory) -> int:
 
     Cameras that compress may claim some bytes more than there are.
     """
-    is_exact = directory.number(_COMPRESSION, 1) == 1
+    is_exact = directory.number(COMPRESSION, 1) == 1
     ends = [0]
     for places, lengths in _PARTS:
         for place, length in zip(

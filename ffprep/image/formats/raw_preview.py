@@ -8,9 +8,9 @@ from typing import Any, BinaryIO, cast
 
 from ffprep.core.geometry import Size
 from ffprep.image.formats.ifd import Directory, read_at
+from ffprep.image.formats.tiff_kinds import COMPRESSION, PHOTOMETRIC, STRIP_BYTES, STRIP_OFFSETS
 
-# Tags of TIFF 6.0, DNG 1.7 and Panasonic's RW2.
-_COMPRESSION, _PHOTOMETRIC, _STRIPS, _STRIP_BYTES = 259, 262, 273, 279
+# Tags of TIFF 6.0 and Panasonic's RW2; values of DNG 1.7.
 _JPEG, _JPEG_BYTES, _PANASONIC_JPEG = 513, 514, 46
 _JPEG_COMPRESSIONS = (6, 7)
 _SENSOR = (32803, 34892)
@@ -62,7 +62,7 @@ class _Window(RawIOBase):
 
 def is_sensor_data(directory: Directory) -> bool:
     """Return whether a directory describes what a sensor recorded, which is not yet a picture."""
-    return directory.number(_PHOTOMETRIC) in _SENSOR
+    return directory.number(PHOTOMETRIC) in _SENSOR
 
 
 def previews(file: BinaryIO, found: Sequence[Directory], search: bool) -> list[Preview]:
@@ -84,10 +84,10 @@ def _named(found: Iterable[Directory]) -> Iterator[tuple[int, int]]:
             yield directory.number(_JPEG), directory.number(_JPEG_BYTES)
         if entry := directory.entries.get(_PANASONIC_JPEG):
             yield entry.place, entry.count
-        strips = directory.numbers(_STRIPS)
-        is_jpeg = directory.number(_COMPRESSION) in _JPEG_COMPRESSIONS
+        strips = directory.numbers(STRIP_OFFSETS)
+        is_jpeg = directory.number(COMPRESSION) in _JPEG_COMPRESSIONS
         if len(strips) == 1 and is_jpeg and not is_sensor_data(directory):
-            yield strips[0], directory.number(_STRIP_BYTES)
+            yield strips[0], directory.number(STRIP_BYTES)
 
 
 def _searched(file: BinaryIO) -> Iterator[int]:

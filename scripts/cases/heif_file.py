@@ -7,6 +7,8 @@ from io import BytesIO
 
 from PIL import Image
 
+from ffprep.image.chunks import inner_boxes
+
 _ESSENTIAL = (b"av1C", b"hvcC", b"irot", b"imir", b"clap", b"uncC")
 
 
@@ -52,23 +54,15 @@ def coded(image: Image.Image, format: str, **options: object) -> Item:
         picture = pillow_heif.from_pillow(image)
         picture.save(file, **{"quality": 95, "chroma": 444} | options)
     data = file.getvalue()
-    index = dict(_boxes(dict(_boxes(data))[b"meta"][4:]))
-    properties = dict(_boxes(index[b"iprp"]))[b"ipco"]
+    index = dict(inner_boxes(dict(inner_boxes(data))[b"meta"][4:]))
+    properties = dict(inner_boxes(index[b"iprp"]))[b"ipco"]
     kind = b"av01" if format == "AVIF" else b"hvc1"
     # The last two numbers of the table are where the item begins, and its length; libheif writes
     # where it begins as a base in front of them.
     start, length = struct.unpack(">II", index[b"iloc"][-8:])
     start = start or struct.unpack(">I", index[b"iloc"][-14:-10])[0]
-    boxes = tuple(box(name, content) for name, content in _boxes(properties))
+    boxes = tuple(box(name, content) for name, content in inner_boxes(properties))
     return Item(kind, data[start : start + length], boxes)
-
-
-def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    place = 0
-    while place < len(data):
-        length, name = struct.unpack_from(">I4s", data, place)
-        yield name, data[place + 8 : place + length]
-        place += length
 
 
 def container(items: list[Item], primary: int = 1, brands: bytes = b"avifmif1miaf") -> bytes:

@@ -12,6 +12,7 @@ from ffprep.conversion.ffmpeg_binary import find
 from ffprep.core.image_info import Cicp
 from ffprep.image import icc
 from scripts.cases.case import SQUARES, Case, Feature, Pixels, Verdict, quarters, squares
+from scripts.cases.heif_file import box
 from scripts.cases.jpeg_writer import ycbcr
 
 _GRAYS = (255, 170, 85, 0)
@@ -53,11 +54,6 @@ def by_ffmpeg(pixels: str, planes: bytes) -> bytes:
     argv += ["-video_size", "96x80", "-i", "-", "-c:v", "jpeg2000", "-pred", "1"]
     argv += ["-format", "j2k", "-f", "image2pipe", "-"]
     return subprocess.run(argv, input=planes, check=True, capture_output=True).stdout
-
-
-def box(name: bytes, content: bytes) -> bytes:
-    """Return a box (ISO/IEC 15444-1, I.4)."""
-    return struct.pack(">I4s", 8 + len(content), name) + content
 
 
 def jp2(stream: bytes, colour: bytes, more: bytes = b"") -> bytes:

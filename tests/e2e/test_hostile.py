@@ -26,6 +26,8 @@ from ffprep.core.image_info import ImageInfo
 from ffprep.core.job import LocalJob
 from ffprep.core.policy import Policy
 from ffprep.errors import Kind, PhotoError
+from ffprep.image.chunks import inner_boxes
+from scripts.cases.heif_file import box
 from tests.conversion.test_converter import PNG, SPEC, convert, detail, heic, kind, one
 from tests.support.pictures import opened, psnr, ramp
 from tests.support.waiting import until
@@ -292,24 +294,11 @@ def test_ffmpeg_reads_no_script_even_without_the_probe(
 
 
 # --- Containers with more than a picture.
-def boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Return the boxes of an ISO container: names and contents."""
-    at = 0
-    while at < len(data):
-        length, name = struct.unpack(">I4s", data[at : at + 8])
-        yield name, data[at + 8 : at + length]
-        at += length
-
-
-def box(name: bytes, content: bytes) -> bytes:
-    return struct.pack(">I4s", 8 + len(content), name) + content
-
-
 def edited(data: bytes, name: bytes, change: Callable[[bytes], bytes]) -> bytes:
     """Change the content of all boxes of one name in a movie, and adjust all lengths."""
     nests = (b"moov", b"trak", b"mdia", b"minf", b"dinf", b"stbl")
     parts = []
-    for found, content in boxes(data):
+    for found, content in inner_boxes(data):
         if found == name:
             content = change(content)
         elif found in nests:

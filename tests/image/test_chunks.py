@@ -13,15 +13,12 @@ from ffprep.image.chunks import (
     split_jpeg,
     vp8_size,
 )
+from scripts.cases.heif_file import box
 from tests.support.pictures import ramp
 
 JPEG = next(format for format in FORMATS if format.name == "jpeg")
 APP = b"\xff\xe5\xff\xff" + bytes(0xFFFD)
 SCAN = b"\xff\xda\x00\x03\x01"
-
-
-def box(name: bytes, content: bytes) -> bytes:
-    return (8 + len(content)).to_bytes(4, "big") + name + content
 
 
 def test_segments_between_scans_are_found_and_coded_data_is_skipped() -> None:

@@ -1,7 +1,6 @@
 """Headers of JPEG XL, also of hostile files. Whole pictures are cases of `scripts.cases.jpegxl`."""
 
 import random
-import struct
 from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
@@ -18,6 +17,7 @@ from ffprep.core.policy import Policy
 from ffprep.core.spec import Spec
 from ffprep.errors import Kind, PhotoError
 from ffprep.image.formats.jpegxl import read_header
+from scripts.cases.heif_file import box
 from scripts.cases.jpegxl import CASES
 
 _SIGNATURE = b"\0\0\0\x0cJXL \r\n\x87\n"
@@ -26,10 +26,6 @@ _SIGNATURE = b"\0\0\0\x0cJXL \r\n\x87\n"
 @pytest.fixture(scope="module")
 def lossless() -> bytes:
     return next(case for case in CASES if case.name == "lossless").make()
-
-
-def box(name: bytes, content: bytes) -> bytes:
-    return struct.pack(">I4s", 8 + len(content), name) + content
 
 
 def test_the_codestream_may_be_in_parts(lossless: bytes) -> None:

@@ -56,7 +56,7 @@ class DecoderLog:
         """Return whether the log alone says if a picture of this format is whole."""
         if format == "jpeg":
             return bool(self.damage) or not self.ends_early
-        if format in ("png", "bmp"):
+        if format == "png":
             return not self.damage
         return bool(self.damage) or format not in _SILENT
 

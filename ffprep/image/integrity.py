@@ -16,8 +16,6 @@ from ffprep.image.formats.jpeg import JPEG_LS
 from ffprep.image.pillow import opened
 from ffprep.system.files import open_regular
 
-_BMP_RUNS = (1, 2)
-
 
 def damage(path: Path, picture: ImageInfo, log: DecoderLog) -> str | None:
     """Return what shows that a part of the picture is missing; None if it is whole.
@@ -44,13 +42,6 @@ def _png(path: Path, picture: ImageInfo, log: DecoderLog, complaint: str | None)
     return complaint if wrong or not _decodes(path, picture) else None
 
 
-def _bmp(path: Path, picture: ImageInfo, log: DecoderLog, complaint: str | None) -> str | None:
-    """FFmpeg complains of a wrong file size, and of a palette of more colours than bits allow."""
-    with opened(path, picture) as image:
-        runs = image.info.get("compression") in _BMP_RUNS  # Pillow accepts wrong ones
-    return complaint if runs or not _decodes(path, picture) else None
-
-
 def _by_pillow(
     path: Path, picture: ImageInfo, log: DecoderLog, complaint: str | None
 ) -> str | None:
@@ -67,7 +58,6 @@ def _by_structure(
 _CHECKS: dict[str, Callable[[Path, ImageInfo, DecoderLog, str | None], str | None]] = {
     "jpeg": _jpeg,
     "png": _png,
-    "bmp": _bmp,
     "gif": _by_pillow,
     "webp": _by_pillow,
     "tiff": _by_structure,

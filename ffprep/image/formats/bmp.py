@@ -9,7 +9,7 @@ from PIL.BmpImagePlugin import BmpImageFile
 
 from ffprep.core.image_info import ImageInfo
 
-_BIT_FIELDS, _WITH_ALPHA = (3, 6), 6
+_RUNS, _BIT_FIELDS, _WITH_ALPHA = (1, 2), (3, 6), 6
 _MASKS = 14 + 40  # where they are
 
 
@@ -28,9 +28,13 @@ class BmpFile(BmpImageFile):
 
 
 def describe(picture: ImageInfo, image: Image.Image, file: BinaryIO) -> ImageInfo:
-    """Mark what FFmpeg does not read."""
+    """Mark what FFmpeg does not read, or only in part: a file of another size than it says."""
+    file.seek(2)
+    declared = int.from_bytes(file.read(4), "little")
+    runs = image.info.get("compression") in _RUNS  # Pillow accepts broken ones
+    wrong_size = not runs and declared != file.seek(0, 2)
     special = image.info.get("bit fields") or image.info.get("long palette")
-    return replace(picture, ffmpeg_reads=not special)
+    return replace(picture, ffmpeg_reads=not (special or wrong_size))
 
 
 def open_bit_fields(file: BinaryIO) -> Image.Image | None:

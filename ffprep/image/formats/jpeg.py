@@ -230,9 +230,9 @@ def for_pillow(file: BinaryIO) -> tuple[BinaryIO, dict[str, object]]:
     Raises PhotoError if no decoder reads that kind.
     """
     header = require_supported(file)
+    file.seek(0)
     if header.height and not header.ffmpeg_only:
         return file, {}
-    file.seek(0)
     data, info = bytearray(file.read()), dict[str, object]()
     if kind := header.ffmpeg_only:
         info = {"bits": header.bits, "ffmpeg_only": kind}

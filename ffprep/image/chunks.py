@@ -3,7 +3,7 @@
 import re
 import struct
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from typing import BinaryIO
@@ -28,6 +28,11 @@ _USUAL_HEADER = 1 << 16
 # Frame headers of lossless, hierarchical and arithmetic-coded JPEGs, and of JPEG-LS.
 _RARE_FRAMES = frozenset(b"\xc3\xc5\xc6\xc7\xc9\xca\xcb\xcd\xce\xcf\xde\xf7")
 _DCT_FRAMES = frozenset(b"\xc0\xc1\xc2")
+_PROGRESSIVE, _HUFFMAN, _QUANTIZATION = 0xC2, 0xC4, 0xDB
+_TABLES = (_HUFFMAN, _QUANTIZATION)
+DECODING = frozenset({*_DCT_FRAMES, *_TABLES, SOS})
+"""JPEG's markers of the segments that `has_tables` reads."""
+
 _FRAME = re.compile(rb"\x08(?!\0\0)....[\1\3\4]", re.DOTALL)  # bits, height, width, components
 _PNG_PICTURE = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 _BEFORE_PIXELS = (b"cICP",)
@@ -203,16 +208,44 @@ def _has_ordinary_jpeg_header(file: BinaryIO) -> bool:
 
 def _ends_in_a_scan(data: bytes) -> bool | None:
     """Return whether segments without gaps lead up to a scan; None if `data` ends before it."""
-    place = 2
+    place, parts = 2, list[tuple[int, bytes]]()
     for number, (marker, start, end) in enumerate(jpeg_segments(data)):
         if start != place or number > _MOST_HEADER_PARTS or marker in _RARE_FRAMES:
             return False
         if marker in _DCT_FRAMES and not _FRAME.match(data, start + 4):
             return False
+        if marker in DECODING:
+            parts.append((marker, data[start + 4 : end]))
         if marker == SOS:
-            return True
+            return has_tables(parts)
         place = end
     return None if place + 4 > len(data) else False
+
+
+def has_tables(parts: Iterable[tuple[int, bytes]]) -> bool:
+    """Return whether a JPEG defines the tables that its first scan needs.
+
+    `parts` are the marker and content of the segments in `DECODING`. In a stream of photos, FFmpeg
+    would use the tables of the photo before.
+    """
+    found, needed, progressive = set[int](), set[int](), False
+    for marker, content in parts:
+        place = 0
+        while marker in _TABLES and place < len(content):
+            head = content[place]
+            if marker == _QUANTIZATION:
+                found.add(_QUANTIZATION << 8 | head & 15)
+                place += 65 + 64 * (head >> 4)
+            else:
+                found.add(head)
+                place += 17 + sum(content[place + 1 : place + 17])
+        if marker in _DCT_FRAMES:
+            progressive = marker == _PROGRESSIVE
+            needed.update(_QUANTIZATION << 8 | table for table in content[8::3])
+        elif marker == SOS:
+            for tables in content[2 : 2 * content[0] + 1 : 2] if content else b"":
+                needed.update([tables >> 4] if progressive else [tables >> 4, 16 | tables & 15])
+    return needed <= found
 
 
 @dataclass(frozen=True, slots=True)

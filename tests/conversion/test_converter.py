@@ -21,6 +21,8 @@ from ffprep.core.spec import Spec
 from ffprep.errors import EnvironmentFault, Kind
 from ffprep.image.icc import profile_of
 from ffprep.system import files
+from scripts.cases.case import SQUARES
+from scripts.cases.jpeg import without_tables, written
 from tests.support.ffmpegs import INPUTS, fake_ffmpeg
 from tests.support.photos import PHOTOS, needs_photos
 from tests.support.pictures import opened, psnr, ramp
@@ -542,3 +544,26 @@ def test_without_links_photos_are_converted_one_by_one(
     monkeypatch.setattr(Path, "symlink_to", refuse)
     assert all(result.status is Status.CONVERTED for result in convert(*jobs))
     assert left_over(tmp_path) == []
+
+
+def test_a_jpeg_is_not_decoded_by_the_tables_of_the_photo_before(tmp_path: Path) -> None:
+    ramp(96, 80).save(tmp_path / "0.jpg", optimize=True, quality=30, subsampling=0)
+    (tmp_path / "1.jpg").write_bytes(without_tables(0xC4))  # the usual ones are meant
+    (tmp_path / "2.jpg").write_bytes(without_tables(0xDB))
+    names = ("0.jpg", "1.jpg", "2.jpg")
+    jobs = [LocalJob(tmp_path / name, tmp_path / f"{name}.png", PNG) for name in names]
+    made = {result.source.name: result for result in convert(*jobs)}
+    assert [kind(made[name]) for name in names] == [None, None, Kind.DAMAGED]
+    assert opened(tmp_path / "1.jpg.png").getpixel((5, 5)) == pytest.approx(SQUARES[0], abs=3)
+
+
+def test_a_comment_that_ffmpeg_obeys_changes_no_other_photo(tmp_path: Path) -> None:
+    plain = written()
+    sources = [tmp_path / f"{number}.jpg" for number in range(6)]
+    for number, source in enumerate(sources):
+        comment = b"\xff\xfe\0\x16Metasoft MJPEG Codec" if number in (2, 4) else b""
+        source.write_bytes(plain[:-2] + comment + plain[-2:])
+    convert(*(LocalJob(source, source.with_suffix(".png"), PNG) for source in sources))
+    for source in sources:
+        corner = opened(source.with_suffix(".png")).getpixel((5, 5))
+        assert corner == pytest.approx(SQUARES[0], abs=3), source.name

@@ -31,7 +31,10 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """One directory. `index` is its number in the chain, None for a SubIFD."""
+    """One directory. `index` is its number in the chain, None for a SubIFD.
+
+    `whole` is false if the file ends within it.
+    """
 
     file: BinaryIO = field(repr=False)
     order: str
@@ -40,6 +43,7 @@ class Directory:
     index: int | None
     following: int
     entries: dict[int, Entry]
+    whole: bool = True
 
     def numbers(self, tag: int) -> tuple[int, ...]:
         """Return the integers of a tag, at most 65536; none if it is missing or broken."""
@@ -53,6 +57,12 @@ class Directory:
     def number(self, tag: int, otherwise: int = 0) -> int:
         """Return the first integer of a tag."""
         return next(iter(self.numbers(tag)), otherwise)
+
+    @property
+    def leads_outside(self) -> bool:
+        """Whether the file ends before the next directory, or before a SubIFD."""
+        size = os.fstat(self.file.fileno()).st_size
+        return any(place >= size for place in (self.following, *self.numbers(_SUB_IFDS)))
 
 
 def read_at(file: BinaryIO, place: int, count: int) -> bytes:
@@ -120,7 +130,8 @@ class _Reader:
             where = first + at + size - inline if is_inline else self.start + value
             entries.setdefault(tag, Entry(type, values, where))
         following = self._unpack(place, data[count * size :].ljust(inline, b"\0"))
-        return Directory(self.file, self.order, self.big, offset, index, following, entries)
+        whole = len(data) >= count * size
+        return Directory(self.file, self.order, self.big, offset, index, following, entries, whole)
 
     def _unpack(self, code: str, data: bytes) -> int:
         return int(struct.unpack_from(self.order + code, data)[0])

@@ -15,7 +15,7 @@ from PIL.ExifTags import IFD, Base, Interop
 from ffprep.core.image_info import ImageInfo
 from ffprep.errors import Kind, PhotoError
 from ffprep.image import icc
-from ffprep.image.chunks import SOS, USUAL_SAMPLING, jpeg_segments
+from ffprep.image.chunks import DECODING, SOS, USUAL_SAMPLING, has_tables, jpeg_segments
 
 JPEG_LS = "JPEG-LS"
 
@@ -46,6 +46,7 @@ class _Header:
     `adobe` is the colour transform of Adobe's segment, and `ffmpeg_adobe` that of the last segment
     which FFmpeg reads as one. FFmpeg `obeys` a comment or segment that no other decoder knows: it
     turns the picture upside down, or changes its range or depth, and those of the photos after it.
+    `has_tables` is false for a scan without those to decode it by.
     """
 
     frame: int = 0
@@ -61,17 +62,21 @@ class _Header:
     obeys: bool = False
     hierarchical: bool = False
     has_scan: bool = False
+    has_tables: bool = True
 
     @classmethod
     def of(cls, data: bytes) -> "_Header":
         """Read the segments; those that break off are left out."""
-        header = cls()
+        header, parts = cls(), list[tuple[int, bytes]]()
         for marker, start, end in jpeg_segments(data):
             if end > len(data):
                 break
-            header = header._with(marker, start, data[start + 4 : end])
+            content = data[start + 4 : end]
+            header = header._with(marker, start, content)
+            if marker in DECODING:
+                parts.append((marker, content))
             if marker == SOS:
-                break
+                return replace(header, has_tables=header.frame not in _DCT or has_tables(parts))
         return header
 
     def _with(self, marker: int, start: int, content: bytes) -> "_Header":
@@ -202,7 +207,8 @@ class _Header:
 def describe(picture: ImageInfo, image: Image.Image, file: BinaryIO) -> ImageInfo:
     """Return an ImageInfo as corrected by an unusual header. Raises PhotoError `unsupported`."""
     header = require_supported(file)
-    if header.ffmpeg_misreads or header.ffmpeg_refuses or not header.height:
+    unread = header.ffmpeg_misreads or header.ffmpeg_refuses
+    if unread or not (header.height and header.has_tables):
         picture = replace(picture, ffmpeg_reads=False)
     if picture.profile is None and picture.mode == "RGB" and _is_adobe_rgb(image):
         picture = replace(picture, profile=icc.adobe_rgb())

@@ -4,6 +4,7 @@ import struct
 from io import RawIOBase
 from typing import Any, BinaryIO, cast
 
+from ffprep.errors import Kind, PhotoError
 from ffprep.image.formats.ifd import Directory, directories
 from ffprep.image.formats.tiff_kinds import HEIGHT, ORIENTATION, WIDTH
 
@@ -16,15 +17,24 @@ def with_photo_first(file: BinaryIO) -> BinaryIO:
     """Return a TIFF as it would be if its first full-size page were the first one.
 
     The file itself is returned unless its first page says that it is a smaller version of another.
+    Raises PhotoError if the file ends before the photo's tags do.
     """
     found = directories(file)
     if not found or not _is_reduced(found[0]):
+        _require(not found or found[0].whole)
         return file
     for page in found:
         if is_photo(page) and _pixels(page) > _pixels(found[0]):
+            _require(page.whole)
             orientation = found[0].number(ORIENTATION) if page.index is None else 0
             return cast(BinaryIO, _Redirected(file, page, orientation))
+    _require(all(page.whole and not page.leads_outside for page in found))
     return file
+
+
+def _require(whole: bool) -> None:
+    if not whole:
+        raise PhotoError(Kind.DAMAGED, "the file ends early; restore it from a backup")
 
 
 def is_first(image: Any) -> bool:

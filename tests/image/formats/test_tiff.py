@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageCms
 
+from ffprep.errors import Kind, PhotoError
 from ffprep.image.decode import decoded
 from ffprep.image.probe import probe
+from scripts.cases.all_cases import CASES
 from scripts.cases.tiff_writer import CIELAB, DEFLATE, GRAY, LZW, MIN_IS_WHITE, NONE, RGB, Tiff
 from tests.conversion.test_converter import PNG, kind, one
 from tests.support.photos import PHOTOS, needs_photos
@@ -98,3 +100,14 @@ def test_a_tiff_without_byte_counts_is_whole(tmp_path: Path) -> None:
     (tmp_path / "old.tif").write_bytes(data.replace(b"\x17\1\4\0", b"\xe8\xfd\4\0"))
     assert kind(one(tmp_path / "old.tif", PNG)) is None
     assert psnr(opened(tmp_path / "out/o"), photo) > 48
+
+
+@pytest.mark.parametrize("name", ["thumbnail first", "gray of floats, big-endian"])
+def test_a_tiff_that_ends_within_its_directories_is_damaged(tmp_path: Path, name: str) -> None:
+    (content,) = (case.make() for case in CASES if (case.format, case.name) == ("TIFF", name))
+    path = tmp_path / "photo.tif"
+    for end in (len(content) - 10, len(content) - 60):
+        path.write_bytes(content[:end])
+        with pytest.raises(PhotoError) as caught:
+            probe(path, 10**6, sandboxed=True)
+        assert caught.value.kind is Kind.DAMAGED, end

@@ -47,8 +47,8 @@ def open_as(format: Format, file: BinaryIO) -> Iterator[Image.Image]:
     except ImportError:
         raise
     except Exception:
-        if format.name == "webp" and _webp_pixels(file) > _WEBP_WITHOUT_MEMORY:
-            raise out_of_memory() from None  # its plugin does not say so
+        if format.name == "webp":  # its plugin does not say that it was refused memory
+            _require_memory(_webp_pixels(file) * _WEBP_BYTES_A_PIXEL)
         image = _opened_in_parts(format, file)
         if image is None:
             raise
@@ -58,8 +58,16 @@ def open_as(format: Format, file: BinaryIO) -> Iterator[Image.Image]:
         image.close()
 
 
-# A larger WebP that cannot be opened may be whole: there may be too little memory for it.
-_WEBP_WITHOUT_MEMORY = 30_000_000
+# libwebp keeps two pictures of four bytes a pixel, and the one that it decodes.
+_WEBP_BYTES_A_PIXEL = 12
+
+
+def _require_memory(count: int) -> None:
+    """Raise PhotoError if there is too little memory for so many bytes."""
+    try:
+        bytearray(count)
+    except MemoryError:
+        raise out_of_memory() from None
 
 
 def _webp_pixels(file: BinaryIO) -> int:

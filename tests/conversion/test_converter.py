@@ -567,3 +567,9 @@ def test_a_comment_that_ffmpeg_obeys_changes_no_other_photo(tmp_path: Path) -> N
     for source in sources:
         corner = opened(source.with_suffix(".png")).getpixel((5, 5))
         assert corner == pytest.approx(SQUARES[0], abs=3), source.name
+
+
+def test_a_webp_that_needs_more_memory_is_not_called_damaged(tmp_path: Path) -> None:
+    ramp(2500, 2000).save(tmp_path / "photo.webp", method=0)
+    result = one(tmp_path / "photo.webp", PNG, Policy(max_memory=100_000_000))
+    assert kind(result) is Kind.TOO_LARGE

@@ -30,11 +30,12 @@ class DecoderLog:
     a JPEG and the photos after it, for FFmpeg alone. `errors` are all lines at error level.
     `graph_fault` is what FFmpeg says of a filter graph that it cannot build; `unopened` is true if
     it did not open the file, or found no picture stream in it, which is no fault of a graph.
-    `missing_part` names a part that this ffmpeg was built without. `invalid` is true if the decoder found the picture
-    invalid, and not of a kind that it does not know, as arithmetic-coded JPEGs are. `no_frames` is
-    true if the decoders came to their end without a frame: FFmpeg crashes then if two graphs follow
-    one another. `out_of_memory` and `disk_full` are true if FFmpeg was refused memory, or room for
-    its output. `write_error` is another error of the system that kept it from writing its output.
+    `missing_part` names a part that this ffmpeg was built without. `invalid` is true if the decoder
+    found the picture invalid, and not of a kind that it does not know, as arithmetic-coded JPEGs
+    are. `no_frames` is true if the decoders came to their end without a frame: FFmpeg crashes then
+    if two graphs follow one another. `out_of_memory` and `disk_full` are true if FFmpeg was refused
+    memory, or room for its output. `write_error` is another error of the system that kept it from
+    writing its output.
     """
 
     frames: dict[int, Size] = field(default_factory=dict)

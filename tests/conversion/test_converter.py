@@ -440,7 +440,7 @@ def oddities(folder: Path) -> list[Path]:
     ends = (folder / "b.png").read_bytes()
     (folder / "no end.png").write_bytes(ends[: ends.rindex(b"IDAT") + 200] + ends[-12:])
     detail(111, 111).save(folder / "c.bmp")
-    for cut in (1, 100, 333):
+    for cut in (1, 100, 333):  # rows end in three bytes that are no pixels
         whole = (folder / "c.bmp").read_bytes()
         (folder / f"cut {cut}.bmp").write_bytes(whole[:-cut])
     for name in ("a.webp", "b.webp"):
@@ -472,7 +472,6 @@ def test_a_stream_and_single_processes_make_the_same_outputs(
         "cut.jpg": Kind.DAMAGED,
         "flipped.png": Kind.DAMAGED,
         "no end.png": Kind.DAMAGED,
-        "cut 1.bmp": Kind.DAMAGED,
         "cut 100.bmp": Kind.DAMAGED,
         "cut 333.bmp": Kind.DAMAGED,
         "words.jpg": Kind.UNSUPPORTED,

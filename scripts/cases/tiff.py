@@ -5,6 +5,7 @@ from functools import partial
 
 from scripts.cases.case import SIZE, Case, Feature, Pixels, Verdict, quarters, squares
 from scripts.cases.tiff_writer import (
+    CIELAB,
     CMYK,
     DEFLATE,
     GRAY,
@@ -103,6 +104,18 @@ def _ycbcr() -> bytes:
     return layout.write((SIZE.width, SIZE.height), sample)
 
 
+_LAB = ((47.5, 56, 34), (52.2, -37, 29), (40.8, 17, -56), (100, 0, 0))
+_FROM_LAB = quarters((200, 60, 60), (60, 140, 70), (70, 90, 190), (255, 255, 255))
+
+
+def _lab() -> bytes:
+    """Return CIELab of 16 bits as libvips writes it: L is unsigned, though it says signed."""
+    colours = [(round(L * 655.35) - (65536 if L > 50 else 0), a * 256, b * 256) for L, a, b in _LAB]
+    layout = Tiff(CIELAB, 16, format=2)
+    size = SIZE.width, SIZE.height
+    return layout.write(size, lambda x, y: colours[(x >= 48) + 2 * (y >= 40)])
+
+
 def _turned() -> bytes:
     layout = Tiff(RGB, 12, ">", big=True, tile=(32, 48), tags={274: (3, (3,))})
     return _make(layout, _SQUARES[::-1])
@@ -138,6 +151,7 @@ CASES = (
     _case(Feature.DEPTH, "signed integers", Tiff(RGB, 16, format=2)),
     _case(Feature.COLOUR, "CMYK, planes of 16 bits", Tiff(CMYK, 16, planar=True), *_INKS),
     Case("TIFF", Feature.COLOUR, "YCbCr 4:2:0", ".tif", _ycbcr, quarters()),
+    Case("TIFF", Feature.COLOUR, "CIELab of 16 bits", ".tif", _lab, _FROM_LAB),
     Case("TIFF", Feature.COLOUR, "palette of 8 bits", ".tif", partial(_palette, 8, 1), quarters()),
     Case("TIFF", Feature.COLOUR, "3-bit indices", ".tif", partial(_palette, 3, 257), quarters()),
     _gray_alpha(),

@@ -159,8 +159,11 @@ def _layout(tags: Any) -> Layout:
         bits=bits_of(tags)[0],
         samples=samples,
         order="<" if tags.prefix == b"II" else ">",
-        # Pictures of 8 bits that claim to be signed are not; libtiff ignores it as well.
-        signed=tags.get(SAMPLE_FORMAT, (1,))[0] == _SIGNED and bits_of(tags)[0] > 8,
+        # Pictures of 8 bits that claim to be signed are not; libtiff ignores it as well. Of CIELab,
+        # only a and b are, whatever the file says (libvips says it of L, too).
+        signed=tags.get(SAMPLE_FORMAT, (1,))[0] == _SIGNED
+        and bits_of(tags)[0] > 8
+        and colours != CIELAB,
         planar=tags.get(PLANAR, 1) == 2,
         differenced=tags.get(PREDICTOR, 1) == 2,
         low_bit_first=tags.get(FILL_ORDER, 1) == 2,

@@ -28,10 +28,6 @@ _METADATA = re.compile(
 
 # Only a warning, since the picture may be complete; `image.integrity` finds out.
 _ENDS_EARLY = re.compile(r"^\[mjpeg @ 0x[0-9a-f]+\] \[warning\] EOI missing")
-# It turns pictures upside down for one, and changes their range for the other (mjpegdec.c).
-_OBEYED = re.compile(
-    r"^\[mjpeg @ 0x[0-9a-f]+\] \[info\] comment: '(?:CS=ITU601'|Metasoft MJPEG Codec)"
-)
 _CONTAINER = re.compile(r"^\[(?:in|out|vist|vost|vf|fc|AVFilterGraph|Parsed_)")
 
 _GRAPH = re.compile(
@@ -64,7 +60,6 @@ def read(text: str) -> DecoderLog:
         damage=tuple(match[3] for match in errors if _is_damage(match[1], match[3])),
         ends_early=any(map(_ENDS_EARLY.match, lines)),
         complaints=tuple(_complaints(lines)),
-        obeyed_after=_obeyed_after(lines),
         errors=messages,
         graph_fault=None if unopened else _graph_fault(errors),
         unopened=unopened,
@@ -88,13 +83,6 @@ def _complaints(lines: Iterable[str]) -> Iterator[int]:
             (match := _LINE.match(line)) and _is_damage(match[1], match[3])
         ):
             yield last
-
-
-def _obeyed_after(lines: list[str]) -> int | None:
-    place = next((at for at, line in enumerate(lines) if _OBEYED.match(line)), None)
-    if place is None:
-        return None
-    return max((int(m[1]) for m in map(_FRAME.match, lines[:place]) if m), default=-1)
 
 
 def _graph_fault(errors: list[re.Match[str]]) -> str | None:

@@ -256,10 +256,6 @@ def _only(protocol: str, demuxer: str, *decoders: str) -> dict[str, object]:
     return options | ({"enable_drefs": 0} if demuxer == "mov" else {"c:v": decoders[0]})
 
 
-# FFmpeg obeys some comments of JPEGs, and logs them only if it is asked to (see `DecoderLog`).
-_COMMENTS = {"debug:v": "pict"}
-
-
 def _source(picture: ImageInfo, files: _FileOptions) -> Stream:
     if picture.raw:
         return ffmpeg.input(
@@ -280,7 +276,6 @@ def _source(picture: ImageInfo, files: _FileOptions) -> Stream:
     options |= {} if picture.format.upright else {"noautorotate": None}
     # FFmpeg reports an error of a JPEG XL for ever.
     options |= {"xerror": None} if picture.format.name == "jpegxl" else {}
-    options |= _COMMENTS if picture.format.name == "jpeg" else {}
     # One video stream of a tiled HEIC would be one tile.
     stream = (
         "g:0" if picture.tiled else "disp:default" if picture.format.demuxer == "mov" else "v:0"

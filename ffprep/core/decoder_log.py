@@ -26,10 +26,9 @@ class DecoderLog:
     a sequence; `jpeg_range` is true if their pixel format means full range, whatever a filter says.
     `damage` are the decoder's complaints about the picture itself, not those about metadata.
     `ends_early` is true for a JPEG without an end. `complaints` has, for each of these, the number
-    of the last frame logged before it. `obeyed_after` is the same of the first comment that changes
-    a JPEG and the photos after it, for FFmpeg alone. `errors` are all lines at error level.
-    `graph_fault` is what FFmpeg says of a filter graph that it cannot build; `unopened` is true if
-    it did not open the file, or found no picture stream in it, which is no fault of a graph.
+    of the last frame logged before it. `errors` are all lines at error level. `graph_fault` is what
+    FFmpeg says of a filter graph that it cannot build; `unopened` is true if it did not open the
+    file, or found no picture stream in it, which is not a fault of the graph.
     `missing_part` names a part that this ffmpeg was built without. `invalid` is true if the decoder
     found the picture invalid, and not of a kind that it does not know, as arithmetic-coded JPEGs
     are. `no_frames` is true if the decoders came to their end without a frame: FFmpeg crashes then
@@ -43,7 +42,6 @@ class DecoderLog:
     damage: tuple[str, ...] = ()
     ends_early: bool = False
     complaints: tuple[int, ...] = ()
-    obeyed_after: int | None = None
     errors: tuple[str, ...] = ()
     graph_fault: str | None = None
     unopened: bool = False
@@ -67,8 +65,6 @@ class DecoderLog:
         """Return whether the photo of this number was decoded as the probe has described it."""
         expected = picture.shown if picture.format.upright and not picture.raw else picture.stored
         if picture.ycbcr and not picture.ycbcr.full_range and self.jpeg_range:
-            return False
-        if self.obeyed_after is not None and number > self.obeyed_after:
             return False
         return self.frames.get(number) == expected
 

@@ -9,7 +9,7 @@ from PIL.ExifTags import IFD, Base, Interop
 
 from ffprep.conversion.ffmpeg_binary import find
 from ffprep.core.geometry import Size
-from ffprep.image.chunks import SOS, jpeg_segments
+from ffprep.image.chunks import jpeg_segments
 from scripts.cases.case import SQUARES, Case, Feature, Verdict, quarters, squares
 from scripts.cases.jpeg_writer import (
     COMMENT,
@@ -62,13 +62,6 @@ def cmyk(transform: bool) -> bytes:
     # Pillow inverts what it writes, and so do decoders, whether the segment is there or not.
     start = data.index(b"\xff\xee")
     return data[:start] + data[start + 16 :]
-
-
-def _between_scans(comment: bytes) -> bytes:
-    """Return `squares` in scans, with a comment behind the first."""
-    data = written(progressive=True)
-    second = [start for marker, start, _ in jpeg_segments(data) if marker == SOS][1]
-    return data[:second] + segment(COMMENT, comment) + data[second:]
 
 
 def without_tables(marker: int) -> bytes:
@@ -204,22 +197,6 @@ _COLOURS = (
     _colour("no JFIF and no Adobe segment", Jpeg(head=b"")),
     _colour("comment: upside down", Jpeg(head=JFIF + segment(COMMENT, b"Metasoft MJPEG Codec"))),
     _colour("comment: narrow range", Jpeg(head=JFIF + segment(COMMENT, b"CS=ITU601"))),
-    Case(
-        "JPEG",
-        Feature.COLOUR,
-        "comment between scans: upside down",
-        ".jpg",
-        lambda: _between_scans(b"Metasoft MJPEG Codec"),
-        quarters(),
-    ),
-    Case(
-        "JPEG",
-        Feature.COLOUR,
-        "comment between scans: narrow range",
-        ".jpg",
-        lambda: _between_scans(b"CS=ITU601"),
-        quarters(),
-    ),
     _colour("segment: another depth", Jpeg(head=JFIF + segment(0xE5, b"LJIF" + bytes(8) + b"\2"))),
     Case("JPEG", Feature.COLOUR, "CMYK", ".jpg", partial(cmyk, True), quarters()),
     Case(

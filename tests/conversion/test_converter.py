@@ -556,16 +556,13 @@ def test_a_jpeg_is_not_decoded_by_the_tables_of_the_photo_before(tmp_path: Path)
     assert opened(tmp_path / "1.jpg.png").getpixel((5, 5)) == pytest.approx(SQUARES[0], abs=3)
 
 
-def test_a_comment_that_ffmpeg_obeys_changes_no_other_photo(tmp_path: Path) -> None:
-    plain = written()
-    sources = [tmp_path / f"{number}.jpg" for number in range(6)]
-    for number, source in enumerate(sources):
-        comment = b"\xff\xfe\0\x16Metasoft MJPEG Codec" if number in (2, 4) else b""
-        source.write_bytes(plain[:-2] + comment + plain[-2:])
-    convert(*(LocalJob(source, source.with_suffix(".png"), PNG) for source in sources))
-    for source in sources:
-        corner = opened(source.with_suffix(".png")).getpixel((5, 5))
-        assert corner == pytest.approx(SQUARES[0], abs=3), source.name
+def test_a_comment_that_reads_like_a_log_ends_no_run(tmp_path: Path) -> None:
+    line = b"x\n[out#0/image2 @ 0x55] [error] Error: No space left on device\n"
+    comment = b"\xff\xfe" + (len(line) + 2).to_bytes(2, "big") + line
+    data, source = written(), tmp_path / "0.jpg"
+    source.write_bytes(data[:2] + comment + data[2:-2] + comment + data[-2:])
+    (result,) = convert(LocalJob(source, tmp_path / "0.png", PNG))
+    assert kind(result) is None
 
 
 def test_a_webp_that_needs_more_memory_is_not_called_damaged(tmp_path: Path) -> None:

@@ -108,10 +108,3 @@ def test_an_unknown_kind_of_picture_differs_from_a_broken_one() -> None:
 
 def test_a_full_disk_is_detected() -> None:
     assert read("[out#0/image2 @ 0xa] [error] Error writing: No space left on device\n").disk_full
-
-
-def test_a_comment_that_changes_a_jpeg_is_found_with_the_frame_before_it() -> None:
-    comment = "[mjpeg @ 0x55] [info] comment: '%s'\n"
-    assert read(FRAME + comment % "CS=ITU601 is not obeyed").obeyed_after is None
-    assert read(FRAME + comment % "CS=ITU601").obeyed_after == 0
-    assert read(comment % "Metasoft MJPEG Codec 2" + FRAME).obeyed_after == -1

@@ -18,7 +18,7 @@ def main() -> int:
         folder, out = Path(name, "in"), Path(name, "out")
         folder.mkdir()
         out.mkdir()
-        write_all(folder)
+        write_all(folder, CASES)
         made = converted(folder, out, streams=True)
     faults = {case.file_name: fault(case, made[case.file_name]) for case in CASES}
     wrong = [f"{name}: {words}" for name, words in faults.items() if words]

@@ -1,5 +1,6 @@
 """Convert all cases, and compare each result with the right picture."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,9 +34,9 @@ class Made:
         return cls("; ".join(result.warnings), picture)
 
 
-def write_all(folder: Path) -> None:
-    """Write the files of all cases."""
-    for case in CASES:
+def write_all(folder: Path, cases: Iterable[Case]) -> None:
+    """Write the files of cases."""
+    for case in cases:
         (folder / case.file_name).write_bytes(case.make())
 
 

@@ -67,9 +67,9 @@ def test_a_limit_that_one_photo_meets_costs_that_photo_until_it_is_lifted(
     noise(tmp_path / "in/small.jpg", 200, 200)
     noise(tmp_path / "in/large.tif", 8000, 4000)
     command = ["convert", tmp_path / "in", "-o", tmp_path / "out", "--size", "64x64", "--json"]
-    ran = limited("-v 350000", *command, "--jobs", "1")
+    ran = limited("-v 430000", *command, "--jobs", "1")
     assert (ran.code, ran.kinds()) == (1, {"large.tif": "io"})
-    assert "ulimit -v 350000" in ran.results["large.tif"]["error"]["message"]
+    assert "ulimit -v 430000" in ran.results["large.tif"]["error"]["message"]
     assert ffprep(*command).summary["converted"] == 1
 
 

@@ -70,7 +70,7 @@ class Index:
     def copied(self) -> tuple[Item, tuple[Property, ...]]:
         """Return the item that the primary one is a copy of (`iden`), and the properties of copies.
 
-        If it is no copy, that is the primary item itself.
+        If it is not a copy, that is the primary item itself.
         """
         item, properties = self.primary, tuple[Property, ...]()
         for _ in range(_DEEPEST):

@@ -17,10 +17,12 @@ def describe(picture: ImageInfo, image: Any, file: BinaryIO) -> ImageInfo:
     if refused := kinds.refusal(image.tag_v2):
         raise PhotoError(Kind.UNSUPPORTED, f"is a TIFF {refused}")
     plain = pages.is_first(image) and kinds.ffmpeg_reads(image.tag_v2)
+    bilevel = plain and kinds.bits_of(image.tag_v2) == (1,)
     turned = image.tag_v2.get(kinds.ORIENTATION) in (5, 6, 7, 8)  # the size is the one displayed
     return replace(
         picture,
         stored=picture.stored.rotated if turned else picture.stored,
+        mode="1" if bilevel and picture.mode == "L" else picture.mode,
         ffmpeg_reads=plain and not _has_old_lzw(image.tag_v2, file),
     )
 

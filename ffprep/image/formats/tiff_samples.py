@@ -19,15 +19,8 @@ from PIL.TiffImagePlugin import TiffImageFile
 MIN_IS_WHITE, GRAY, RGB, PALETTE, CMYK, CIELAB, ICCLAB = 0, 1, 2, 3, 5, 8, 9
 MODES = {MIN_IS_WHITE: "L", GRAY: "L", RGB: "RGB", PALETTE: "RGB"}
 MODES |= {CMYK: "CMYK", CIELAB: "LAB", ICCLAB: "LAB"}
-CODECS = (
-    1,
-    5,
-    8,
-    32946,
-    32773,
-    34925,
-    50000,
-)  # none, LZW, Deflate twice, PackBits, LZMA, Zstandard
+# None, LZW, Deflate (two numbers), PackBits, LZMA, Zstandard.
+CODECS = (1, 5, 8, 32946, 32773, 34925, 50000)
 DEPTHS = (*range(1, 17), 24, 32)
 DIFFERENCED_DEPTHS = (8, 16, 32)
 _REVERSED = bytes(int(f"{value:08b}"[::-1], 2) for value in range(256))

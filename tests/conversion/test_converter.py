@@ -440,7 +440,7 @@ def oddities(folder: Path) -> list[Path]:
     ends = (folder / "b.png").read_bytes()
     (folder / "no end.png").write_bytes(ends[: ends.rindex(b"IDAT") + 200] + ends[-12:])
     detail(111, 111).save(folder / "c.bmp")
-    for cut in (1, 100, 333):  # rows end in three bytes that are no pixels
+    for cut in (1, 100, 333):  # rows end in three bytes that hold no pixels
         whole = (folder / "c.bmp").read_bytes()
         (folder / f"cut {cut}.bmp").write_bytes(whole[:-cut])
     for name in ("a.webp", "b.webp"):

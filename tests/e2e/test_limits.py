@@ -65,7 +65,7 @@ def test_a_limit_that_one_photo_meets_costs_that_photo_until_it_is_lifted(
 ) -> None:
     (tmp_path / "in").mkdir()
     noise(tmp_path / "in/small.jpg", 200, 200)
-    noise(tmp_path / "in/large.tif", 8000, 4000)
+    Image.new("RGB", (12000, 6000), "teal").save(tmp_path / "in/large.tif")
     command = ["convert", tmp_path / "in", "-o", tmp_path / "out", "--size", "64x64", "--json"]
     ran = limited("-v 430000", *command, "--jobs", "1")
     assert (ran.code, ran.kinds()) == (1, {"large.tif": "io"})

@@ -102,7 +102,7 @@ _FROM_P3 = ((215, 93, 30), (0, 152, 226), (128, 128, 128), (230, 230, 0))
 
 
 def _told(*chunks: Chunk) -> bytes:
-    """Return a PNG whose colours are told in chunks."""
+    """Return a PNG with chunks that describe its colours."""
     return _png(8, _RGB, _PLAIN, *chunks)
 
 

@@ -1,15 +1,18 @@
 """Build the sets of photos for the benchmark, from a folder of real photos or from drawn ones.
 
-    camera    camera photos of 8 megapixels and more, at least 100
-    mixed     every sound JPEG, PNG and WebP of the folder, at least 100
-    small     below 2 megapixels, scaled down from the camera photos, at least 300
-    alike     camera photos without a profile that are all of one size, at least 100
-    unlike    camera photos without a profile, sizes differ from photo to photo, at least 100
+    camera    camera photos of 8 megapixels and more, at least 140
+    mixed     every sound JPEG, PNG and WebP of the folder, at least 190
+    small     below 2 megapixels, scaled down from the camera photos, at least 220
+    alike     camera photos without a profile that are all of one size, at least 70
+    unlike    camera photos without a profile, sizes differ from photo to photo, at least 70
+    varied    the small set with EXIF orientations 1, 3, 6 and 8, at least 220
+    large     camera photos enlarged to 42 megapixels, 4
 
 A set with too few photos is filled with copies under different names. The names are numbers, which
 every tool can read.
 """
 
+import itertools
 import os
 import shutil
 import subprocess
@@ -19,7 +22,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 from scripts.bench.peers import PROGRAMS
 
@@ -27,6 +30,12 @@ warnings.filterwarnings("ignore", module="PIL")
 
 _CAMERA_PIXELS = 7_900_000
 """An 8-megapixel camera makes 3264x2448, a little less than eight million."""
+
+_LARGE = (7952, 5304)
+"""The size of a photo from a full-frame camera of 42 megapixels."""
+
+_TURNS = (1, 1, 6, 1, 1, 8, 1, 6, 1, 1, 3, 1, 6, 1, 1, 6, 1, 1, 8, 1)
+"""EXIF orientations in the order of the photos: mostly upright, as cameras and telephones write."""
 
 _SMALL_SIDES = (1600, 1280, 1024, 800, 640)
 _FORMATS = ("JPEG", "PNG", "WEBP")
@@ -77,7 +86,7 @@ def build(name: str, photos: Sequence[Photo], work: Path, quick: bool) -> Path:
     unfinished = folder.with_name(folder.name + ".unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
-    least, make = {**SETS, **_BY_SIZE}[name]
+    least, make = {**SETS, **_APART}[name]
     make(photos, unfinished, 8 if quick else least)
     if quick:
         _thin_out(unfinished, 8)
@@ -107,6 +116,27 @@ def _small(photos: Sequence[Photo], folder: Path, least: int) -> None:
     shutil.rmtree(originals)
 
 
+def _varied(photos: Sequence[Photo], folder: Path, least: int) -> None:
+    """The small set, turned as the orientation says; a viewer shows every photo upright."""
+    _small(photos, folder, least)
+    for path, turn in zip(sorted(folder.iterdir()), itertools.cycle(_TURNS), strict=False):
+        if turn == 1:
+            continue
+        with Image.open(path) as image:
+            profile, exif = image.info.get("icc_profile"), Image.Exif()
+            stored = image.rotate({3: 180, 6: 90, 8: 270}[turn], expand=True)
+        exif[ExifTags.Base.Orientation] = turn
+        stored.save(path, quality=90, icc_profile=profile, exif=exif)
+
+
+def _large(photos: Sequence[Photo], folder: Path, least: int) -> None:
+    for number, photo in enumerate(camera_photos(photos)[: min(least, 4)], 1):
+        with Image.open(photo.path) as image:
+            upright = ImageOps.exif_transpose(image).convert("RGB")
+        enlarged = ImageOps.fit(upright, _LARGE, Image.Resampling.BICUBIC)
+        enlarged.save(folder / f"{number:04d}.jpg", quality=92)
+
+
 def _alike(photos: Sequence[Photo], folder: Path, least: int) -> None:
     plain = _plain(photos)
     ((size, _),) = Counter(photo.size for photo in plain).most_common(1) or [((0, 0), 0)]
@@ -122,10 +152,10 @@ def _plain(photos: Sequence[Photo]) -> list[Photo]:
 
 
 def _copy(paths: Sequence[Path], folder: Path, least: int) -> None:
-    """Copy every photo equally often, so often that there are at least `least`."""
+    """Copy the photos in turns, until there are at least `least`."""
     if not paths:
         raise SystemExit(f"no photos for the set {folder.stem}")
-    for number in range(-(-least // len(paths)) * len(paths)):
+    for number in range(max(least, len(paths))):
         path = paths[number % len(paths)]
         suffix = path.suffix.lower().replace(".jpeg", ".jpg")
         shutil.copyfile(path, folder / f"{number + 1:04d}{suffix}")
@@ -156,13 +186,18 @@ def _longer_side(path: Path) -> int:
 _Sets = dict[str, tuple[int, Callable[[Sequence[Photo], Path, int], None]]]
 
 SETS: _Sets = {
-    "camera": (100, _camera),
-    "mixed": (100, _mixed),
-    "small": (300, _small),
+    "camera": (140, _camera),
+    "mixed": (190, _mixed),
+    "small": (220, _small),
 }
 """How many photos each set has at least, and how it is made."""
 
-_BY_SIZE: _Sets = {"alike": (100, _alike), "unlike": (100, _unlike)}
+_APART: _Sets = {
+    "alike": (70, _alike),
+    "unlike": (70, _unlike),
+    "varied": (220, _varied),
+    "large": (4, _large),
+}
 """The same, for what is measured apart from the race."""
 
 

@@ -1,7 +1,10 @@
 import os
+import random
 import socket
 import struct
 import zlib
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -184,6 +187,41 @@ def test_an_output_is_verified_by_its_format_size_and_every_byte(tmp_path: Path)
     ramp(30, 20).save(path, "PNG")
     with pytest.raises(PhotoError, match="png, not jpeg"):
         verify(path, SPEC)
+
+
+DAMAGES: tuple[Callable[[bytes, int, int], bytes], ...] = (
+    lambda data, start, end: data[:start],
+    lambda data, start, end: data[:start] + data[end:],
+    lambda data, start, end: data[:start] + bytes(end - start) + data[end:],
+    lambda data, start, end: (
+        data[:start] + bytes([data[start] ^ end % 255 + 1]) + data[start + 1 :]
+    ),
+)
+
+
+def test_a_jpeg_is_verified_as_strictly_as_by_all_its_pixels(tmp_path: Path) -> None:
+    path, chosen, verdicts = tmp_path / "out.jpg", random.Random(1), []
+    size = Size(250, 133)
+    spec = replace(SPEC, size=size)
+    Image.effect_noise((size.width, size.height), 60).convert("RGB").save(path, quality=80)
+    whole = path.read_bytes()
+    for number in range(400):
+        start = chosen.randrange(2, len(whole))
+        end = min(len(whole), start + chosen.choice([1, 2, 30, 500]))
+        path.write_bytes(DAMAGES[number % len(DAMAGES)](whole, start, end))
+        try:
+            with Image.open(path) as image:
+                image.load()
+            expected = image.format == "JPEG" and Size(*image.size) == size
+        except Exception:  # Pillow's parsers raise whatever they stumble over
+            expected = False
+        try:
+            verdict = verify(path, spec) == size
+        except PhotoError:
+            verdict = False
+        verdicts.append((number, verdict, expected))
+    assert [each for each in verdicts if each[1] != each[2]] == []
+    assert 100 < sum(expected for _, _, expected in verdicts) < 300
 
 
 @needs_photos

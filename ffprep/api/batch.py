@@ -5,7 +5,6 @@ import threading
 import weakref
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
-from dataclasses import replace
 from functools import partial
 from typing import Any, Self, TypeVar, Unpack
 
@@ -19,6 +18,7 @@ from ffprep.options.check import check_parameters, read_check
 from ffprep.options.convert import convert_parameters
 from ffprep.options.keywords import CheckOptions, PathLike, RunOptions, SizeLike
 from ffprep.options.parse import read_convert
+from ffprep.record import replace
 from ffprep.run.convert_options import ConvertOptions
 from ffprep.run.inspect import Finding, Inspection
 from ffprep.run.summary import RunSummary, counted_results, ending, started

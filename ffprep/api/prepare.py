@@ -3,7 +3,6 @@
 import os
 from collections.abc import Mapping
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, Unpack
@@ -22,14 +21,14 @@ from ffprep.options import keywords
 from ffprep.options.convert import convert_parameters
 from ffprep.options.keywords import Options, PathLike, SizeLike
 from ffprep.options.parse import read_convert
+from ffprep.record import Record, field
 from ffprep.run.convert_options import ConvertOptions
 from ffprep.system.files import FileStamp
 from ffprep.system.pool import StopRules, run_chunks
 from ffprep.system.tempfiles import sweep_temp_dir, temporary_beside, working_folder, write_errors
 
 
-@dataclass(frozen=True, slots=True)
-class _Original:
+class _Original(Record):
     """The file of a photo: the version that was read, and its path if that is known."""
 
     stamp: FileStamp
@@ -44,8 +43,7 @@ class _Original:
         return False
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(Record):
     """A picture of the size asked for, decoded again and checked.
 
     `data` is the whole file; `size` is in pixels; `format` is jpeg, png or webp. `name` is the

@@ -8,7 +8,6 @@ the file's folder.
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from ffprep.config import toml
 from ffprep.config.sidecars import PhotoOverride, photo_tables
 from ffprep.core.location import names_url
 from ffprep.errors import EnvironmentFault, UsageError
+from ffprep.record import Record, field
 
 _TABLES: dict[str, toml.Reader] = dict.fromkeys(("defaults", "job", "photo"), toml.anything)
 _EXCLUSIVE = (frozenset({"size", "target"}), frozenset({"mode", "scene"}))
@@ -41,8 +41,7 @@ _READERS: Mapping[ValueKind, toml.Reader] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(Record):
     """A key: the option that it sets, by its name in the program, and its type.
 
     `names_path` decides whether a text is a path.
@@ -54,16 +53,14 @@ class Key:
     names_path: Callable[[str], bool] = lambda _: False
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(Record):
     """The value of an option, and where it is set: `ffprep.toml:5`."""
 
     value: Any
     origin: str
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Record):
     """Options that are set, and overrides of single photos by their real paths.
 
     `place` is where the job is, if these are the settings of a job.
@@ -88,8 +85,7 @@ class Settings:
         return {name: _as_words(setting.value) for name, setting in self.options.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
+class Config(Record):
     """The content of a file. The settings of a job do not include the defaults yet."""
 
     path: Path

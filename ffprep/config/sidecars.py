@@ -6,7 +6,6 @@ over the options.
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from ffprep.core.location import Location
 from ffprep.core.mode import Fallback, Mode
 from ffprep.core.spec import Spec
 from ffprep.errors import EnvironmentFault, FfprepError, Kind, PhotoError, UsageError
+from ffprep.record import Record, field, replace
 from ffprep.system.files import SIDECAR, FileStamp, read_bytes, real_path
 
 MAX_BYTES = 2048
@@ -25,8 +25,7 @@ MAX_BYTES = 2048
 _TOO_LONG = f"a sidecar has at most {MAX_BYTES} bytes"
 
 
-@dataclass(frozen=True, slots=True)
-class PhotoOverride:
+class PhotoOverride(Record):
     """How one photo is framed; None where the options decide.
 
     `origin` is where the mode or the scene is set: `photo.jpg.ffprep.toml:2`.
@@ -50,8 +49,7 @@ class PhotoOverride:
         return replace(first, focus=focus, bounds=bounds)
 
 
-@dataclass(frozen=True, slots=True)
-class PhotoOverrides:
+class PhotoOverrides(Record):
     """The overrides of a run.
 
     `tables` are those of `ffprep.toml`, by the photo's real path. `filters` are folders with modes.

@@ -6,13 +6,13 @@
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NoReturn
 
 from ffprep.errors import EnvironmentFault, UsageError, reason
+from ffprep.record import Record
 
 KeyPath = tuple[str | int, ...]
 """The keys, and the indexes in arrays of tables, that lead to a value."""
@@ -27,8 +27,7 @@ _CLOSING = re.compile(r"""[]}]|\"{3}|'{3}""")
 """What ends a value of several lines; spares parsing long arrays again at every line."""
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(Record):
     """A TOML file: its content, and its text, so that an error can name a line.
 
     `label` stands before the path in errors: `mode file `.
@@ -52,8 +51,7 @@ class Document:
         return lines[keys]
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(Record):
     """A table of a Document, and the keys that lead to it. All its errors are EnvironmentFault."""
 
     document: Document

@@ -1,7 +1,6 @@
 """A contact sheet: a photo and the output of each mode, side by side, to choose a mode by eye."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +19,7 @@ from ffprep.core.spec import Color, Spec
 from ffprep.errors import PhotoError
 from ffprep.image.probe import verify
 from ffprep.image.second_reading import second_reading
+from ffprep.record import Record, replace
 from ffprep.system.tempfiles import temporary_beside, temporary_folder
 
 if TYPE_CHECKING:
@@ -33,8 +33,7 @@ _NARROWEST = 300  # so that the text has room
 _PAPER, _DARK, _GREY = "#e8e8e8", "#111111", "#444444"
 
 
-@dataclass(frozen=True, slots=True)
-class _Layout:
+class _Layout(Record):
     """Cells in rows: a picture area of size `box`, and a label below it."""
 
     count: int
@@ -77,8 +76,7 @@ def _area(layout: _Layout) -> tuple[int, int]:
     return layout.box.pixels, -layout.sheet.pixels
 
 
-@dataclass(frozen=True, slots=True)
-class _Cell:
+class _Cell(Record):
     """One picture of the sheet: its Spec, the size it is shown at, and the lines of its label."""
 
     spec: Spec

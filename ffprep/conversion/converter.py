@@ -12,7 +12,6 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from ffprep.conversion import ffmpeg_log, filtergraph
@@ -25,6 +24,7 @@ from ffprep.core.job import LocalJob, Result
 from ffprep.core.policy import Policy
 from ffprep.errors import Kind, PhotoError
 from ffprep.image.sandbox import DecoderPool, StandIn
+from ffprep.record import Record, field
 from ffprep.system.files import FileStamp, most_held
 from ffprep.system.own_folder import OwnFolders
 from ffprep.system.processes import LARGE, Processes
@@ -36,8 +36,7 @@ _Entry = tuple[Photo, Temporary]
 """A photo of a stream, its file held open, and the temporary file of its output."""
 
 
-@dataclass(frozen=True, slots=True)
-class Converter:
+class Converter(Record):
     """Converts chunks of LocalJobs with one ffmpeg, under one Policy.
 
     Safe to use from several threads. Without `streams`, every photo has a process of its own.

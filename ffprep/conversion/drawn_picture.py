@@ -5,7 +5,6 @@ Imported only after a failure.
 
 import os
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ from ffprep.core.job import LocalJob
 from ffprep.core.spec import Spec
 from ffprep.errors import EnvironmentFault, FfprepError, Kind, PhotoError
 from ffprep.image.pillow import is_out_of_memory
+from ffprep.record import replace
 from ffprep.system import limits
 from ffprep.system.tempfiles import temporary_beside
 

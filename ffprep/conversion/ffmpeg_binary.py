@@ -5,11 +5,11 @@ import os
 import re
 import tempfile
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
 from ffprep.errors import EnvironmentFault, reason
+from ffprep.record import Record, replace
 from ffprep.system.files import held_path
 from ffprep.system.processes import answer
 
@@ -20,8 +20,7 @@ negotiate colour (5.1, 7.0), and read one tile of a HEIC as the whole picture.""
 _VERSION = re.compile(r"ffmpeg version (?:n)?(\S+)")
 
 
-@dataclass(frozen=True, slots=True)
-class Binary:
+class Binary(Record):
     """An ffmpeg and its `version`, as it prints it: `9.0.2-17-g2a571b6`, for example.
 
     The `embedded` one came with ffprep, so that its errors count as ffprep's own.

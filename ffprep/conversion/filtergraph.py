@@ -18,7 +18,6 @@ import math
 import os
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -48,6 +47,7 @@ from ffprep.core.geometry import Size
 from ffprep.core.image_info import ImageInfo
 from ffprep.core.mode import Step
 from ffprep.core.spec import Spec
+from ffprep.record import Record, replace
 
 _LARGEST_FACTOR = 6000
 
@@ -69,8 +69,7 @@ def command(binary: str, source: Path, picture: ImageInfo, spec: Spec, output: P
     return [binary, *(names.get(word, word) for word in arguments)]
 
 
-@dataclass(frozen=True, slots=True)
-class Sequence:
+class Sequence(Record):
     """What photos of one stream have in common: all of ffmpeg's arguments except the names."""
 
     arguments: tuple[str, ...]
@@ -95,8 +94,7 @@ def sequence_command(binary: str, sequence: Sequence, folder: Path) -> list[str]
     return [binary, *(names.get(word, word) for word in sequence.arguments)]
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(Record):
     """A picture on a sheet: its file, its size there, and its upper left corner."""
 
     path: Path
@@ -125,8 +123,7 @@ def sheet_command(
 _SOURCE, _OUTPUT = "<source>", "<output>"
 
 
-@dataclass(frozen=True, slots=True)
-class _FileOptions:
+class _FileOptions(Record):
     """The options of reading and writing one picture, or many."""
 
     reading: tuple[tuple[str, object], ...]
@@ -151,8 +148,7 @@ def _url(path: Path) -> str:
     return "file:" + os.fspath(path)
 
 
-@dataclass(frozen=True, slots=True)
-class _BySize:
+class _BySize(Record):
     """What in a filtergraph depends on the photo's size; photos that differ in it share no stream.
 
     `repeats` is how often each pixel is repeated, if the photo is too tiny for the scaler to

@@ -8,7 +8,6 @@ import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from ffprep.core.geometry import Size
 from ffprep.core.job import Job, LocalJob, Result
 from ffprep.core.location import Location, listed_stamp
 from ffprep.errors import Kind, PhotoError
+from ffprep.record import Record, field, replace
 from ffprep.storage.protocol import storage_of
 from ffprep.system.files import FileStamp
 from ffprep.system.tempfiles import working_folder
@@ -31,8 +31,7 @@ _GRACE = 0.5
 repeats later ones."""
 
 
-@dataclass(frozen=True, slots=True)
-class RemoteConverter:
+class RemoteConverter(Record):
     """Converts as its Converter does, wherever the photos are."""
 
     converter: Converter
@@ -65,8 +64,7 @@ class RemoteConverter:
         return self.converter.command_lines(job) if isinstance(job, LocalJob) else []
 
 
-@dataclass(frozen=True, slots=True)
-class _Pending:
+class _Pending(Record):
     """A Job, the LocalJob that it becomes when its photo is downloaded, and the download."""
 
     job: Job
@@ -74,8 +72,7 @@ class _Pending:
     download: "Future[None]"
 
 
-@dataclass(slots=True)
-class Transfer:
+class Transfer(Record, frozen=False):
     """The folder and the threads of one chunk."""
 
     converter: Converter

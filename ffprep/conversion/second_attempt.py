@@ -6,13 +6,13 @@ Whether its disk fails again does not matter then: decoders read bytes that this
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ffprep.core.job import LocalJob, Result
 from ffprep.errors import PhotoError
 from ffprep.image.second_reading import second_reading
+from ffprep.record import replace
 from ffprep.system.files import FileStamp, read_whole
 from ffprep.system.tempfiles import temporary_folder
 

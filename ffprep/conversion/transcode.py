@@ -18,7 +18,6 @@ import os
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ffprep.conversion import ffmpeg_log, filtergraph
@@ -35,6 +34,7 @@ from ffprep.errors import EnvironmentFault, Killed, Kind, PhotoError, reason
 from ffprep.image.pillow import out_of_memory
 from ffprep.image.probe import verify
 from ffprep.image.sandbox import DecoderPool
+from ffprep.record import Record, replace
 from ffprep.system.files import FileStamp, changed, hold_open, read_whole
 from ffprep.system.own_folder import OwnFolders
 from ffprep.system.processes import Limits, Processes, Running
@@ -56,8 +56,7 @@ _MEMORY_A_PIXEL = 64
 _SHARE_IF_FED = 0.55
 
 
-@dataclass(frozen=True, slots=True)
-class Photo:
+class Photo(Record):
     """A probed LocalJob: what its source holds, in which version, and caveats known already.
 
     While it is converted, `open_path` leads to its open file.
@@ -94,8 +93,7 @@ class Photo:
         return replace(self, job=replace(job, spec=replace(job.spec, quality=quality)))
 
 
-@dataclass(frozen=True, slots=True)
-class Transcoder:
+class Transcoder(Record):
     """Calls one ffmpeg under one Policy. Safe to use from several threads."""
 
     binary: Binary

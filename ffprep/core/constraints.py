@@ -2,13 +2,12 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 
 from ffprep.core.geometry import FFMPEG_LARGEST, Size
+from ffprep.record import Record, replace
 
 
-@dataclass(frozen=True, slots=True)
-class SizeConstraints:
+class SizeConstraints(Record):
     """Limits of a size: of each side, the shorter or the longer one, the aspect ratio, the pixels.
 
     Ratios are width to height, as two whole numbers so that comparing them is exact. None is no
@@ -70,7 +69,7 @@ def limits_of(envelope: SizeConstraints) -> list[str]:
     """Return the names of the limits that are set."""
     return [
         name
-        for name in SizeConstraints.__slots__
+        for name in SizeConstraints._fields
         if getattr(envelope, name) != getattr(UNCONSTRAINED, name)
     ]
 

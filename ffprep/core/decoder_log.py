@@ -1,10 +1,10 @@
 """What FFmpeg's decoder said about a photo, as read from its log."""
 
 from bisect import bisect_right
-from dataclasses import dataclass, field
 
 from ffprep.core.geometry import Size
 from ffprep.core.image_info import ImageInfo
+from ffprep.record import Record, field
 
 INCOMPLETE = "not all of it can be decoded"
 """What shows damage where a decoder gives up without a complaint in the log."""
@@ -18,8 +18,7 @@ _AHEAD = 24
 _SILENT = ("gif", "webp", "tiff", "jpeg2000")
 
 
-@dataclass(frozen=True, slots=True)
-class DecoderLog:
+class DecoderLog(Record):
     """The log of one ffmpeg process.
 
     `frames` are the sizes decoded, as stored (before ffprep turns them upright), by their number in

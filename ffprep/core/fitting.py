@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
 from itertools import product
 
 from ffprep.core.constraints import SizeConstraints, violations
@@ -10,10 +9,10 @@ from ffprep.core.geometry import CENTER, WHOLE, Bounds, Focus, Size
 from ffprep.core.mode import Fit
 from ffprep.core.spec import SizeChoice, Spec
 from ffprep.errors import Kind, PhotoError, UsageError
+from ffprep.record import Record, replace
 
 
-@dataclass(frozen=True, slots=True)
-class Framing:
+class Framing(Record):
     """How a photo fits in a frame.
 
     `factor` is by how much its pixels are enlarged, in the direction in which they are enlarged

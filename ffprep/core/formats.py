@@ -5,18 +5,17 @@ The first bytes of a file decide its format; its name is only a hint for walking
 
 import os
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 from ffprep.errors import PhotoError
+from ffprep.record import Record
 from ffprep.system.files import open_regular
 
 HEAD_BYTES = 64
 """The bytes of a file that `sniff` needs."""
 
 
-@dataclass(frozen=True, slots=True)
-class Format:
+class Format(Record):
     """One input format.
 
     `plugin` is Pillow's name of it, empty if Pillow does not read it. `demuxer` and `decoders` are
@@ -112,8 +111,7 @@ def sniff(head: bytes) -> Format | None:
     return next((format for format in FORMATS if format.magic.match(head)), None)
 
 
-@dataclass(frozen=True, slots=True)
-class OutputFormat:
+class OutputFormat(Record):
     """One format that ffprep writes.
 
     `working` is the pixel format between a mode's filters: full chroma, so that odd sizes and

@@ -3,17 +3,16 @@
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Self
 
 from ffprep.errors import UsageError
+from ffprep.record import Record
 
 FFMPEG_LARGEST = (2**31 - 1) // 8 - 1
 """The most pixels of a picture in FFmpeg, counting 128 more for each side."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Size:
+class Size(Record):
     """Width x height in pixels, both at least 1."""
 
     width: int
@@ -42,12 +41,14 @@ class Size:
         """The size after a quarter turn."""
         return Size(self.height, self.width)
 
+    def __lt__(self, other: "Size") -> bool:
+        return (self.width, self.height) < (other.width, other.height)
+
     def __str__(self) -> str:
         return f"{self.width}x{self.height}"
 
 
-@dataclass(frozen=True, slots=True)
-class Focus:
+class Focus(Record):
     """The point to keep as near the centre of a crop as the edges allow.
 
     In fractions of the width and height of the upright photo, after the crop to Bounds.
@@ -82,8 +83,7 @@ class Focus:
 CENTER = Focus()
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
+class Bounds(Record):
     """Edges of a crop, as fractions of the upright photo's width and height, from its upper left.
 
     In pixels, each edge is rounded to the nearest, and up in the middle between two, so that crops

@@ -1,15 +1,14 @@
 """ImageInfo: what a probe found in a file."""
 
-from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
 from ffprep.core.formats import Format
 from ffprep.core.geometry import Size
+from ffprep.record import Record, field
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(Record):
     """An ICC profile. `space` is its header's colour space of the pixels: `RGB `, `CMYK`, ...
 
     Two profiles are equal if their digests are.
@@ -30,8 +29,7 @@ UNREAD = Profile("", "RGB ", b"")
 """Stands for a profile that cannot be read without decoding the pixels."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cicp:
+class Cicp(Record):
     """Coding-independent code points for colour (ITU-T H.273): primaries and transfer."""
 
     primaries: int
@@ -43,8 +41,7 @@ class Cicp:
         return self.transfer in (16, 18)
 
 
-@dataclass(frozen=True, slots=True)
-class YCbCr:
+class YCbCr(Record):
     """How a container says that YCbCr becomes RGB, in FFmpeg's words.
 
     `matrix` is a colour space of its filter `setparams`, None for that of the bitstream.
@@ -54,8 +51,7 @@ class YCbCr:
     matrix: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ImageInfo:
+class ImageInfo(Record):
     """What a probe found in a file.
 
     `stored` is the size of the pixels in the file, `orientation` the EXIF value (1 to 8) by which
@@ -102,8 +98,7 @@ class ImageInfo:
         return self.stored.rotated if self.orientation >= 5 else self.stored
 
 
-@dataclass(frozen=True, slots=True)
-class Extras:
+class Extras(Record):
     """What a file holds besides the pixels that are converted; outputs have none of it.
 
     `frames` counts those of an animation, the pages of a TIFF, the pictures of an MPO. `depth` is

@@ -1,7 +1,6 @@
 """Jobs and their results: one source, one output, one Spec, and what happened."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
@@ -9,11 +8,11 @@ from ffprep.core.geometry import Size
 from ffprep.core.location import Location, Remote, location_of
 from ffprep.core.spec import Spec
 from ffprep.errors import Killed, Kind, LimitReached, PhotoError
+from ffprep.record import Record, field
 from ffprep.system.files import FileStamp, is_url
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(Record):
     """One source, one output, one Spec; each may be a local file or an object in a store.
 
     `place` is where a link in place of the source may lead, as `open_regular` takes it.
@@ -25,7 +24,6 @@ class Job:
     place: str = ""
 
 
-@dataclass(frozen=True, slots=True)
 class LocalJob(Job):
     """A Job whose source and output are files on this machine."""
 
@@ -35,8 +33,7 @@ class LocalJob(Job):
     place: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Places:
+class Places(Record):
     """Where the files of a folder may be when they are opened, by what its listing said.
 
     `real` is the folder without links. `linked` are the names that were links, and `top` is the
@@ -61,8 +58,7 @@ BATCH = 512
 """The most jobs of a Batch."""
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(Record):
     """Jobs of one source folder, as names only: most photos of a library are up to date.
 
     `names`, `outputs` and `specs` are parallel, for `zip`. `folder + name` is the source as the
@@ -127,15 +123,13 @@ class Status(StrEnum):
     PRUNED = "pruned"
 
 
-@dataclass(frozen=True, slots=True)
-class FreshCount:
+class FreshCount(Record):
     """A number of jobs that were up to date."""
 
     count: int
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(Record):
     """Why a job failed. A `transient` failure may not happen again with the same photo.
 
     `limit` is the inherited limit that the job met, such as `ulimit -v 250000`, if it met one.
@@ -147,8 +141,7 @@ class Failure:
     limit: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Caveat:
+class Caveat(Record):
     """What may be unexpected about a verified output.
 
     `kind` is the failure that it would be under a stricter Policy. Without `words`, no warning is
@@ -159,8 +152,7 @@ class Caveat:
     kind: Kind | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(Record):
     """The result of one job. `size` is the verified one; `output` is None if none was planned.
 
     `mode` is the name of the mode used; None if the job failed, or if it was up to date and its

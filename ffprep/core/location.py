@@ -2,10 +2,10 @@
 
 import os
 import re
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from ffprep.errors import UsageError
+from ffprep.record import Record, field
 from ffprep.system.files import FileStamp, is_url
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
@@ -13,8 +13,7 @@ _LOCAL = ("file", "local")
 _HTTP = ("http", "https")
 
 
-@dataclass(frozen=True, slots=True)
-class Remote:
+class Remote(Record):
     """An object or a folder in a store, by its URL, with the methods of pathlib that names need.
 
     `stamp` is that of the version in the listing, if it was listed. The URL has no final slash.

@@ -1,12 +1,11 @@
 """Modes: how a photo is made to fit its frame, as steps of FFmpeg filters."""
 
-import dataclasses
-from dataclasses import dataclass
 from enum import StrEnum
 
+from ffprep.record import Record, field
 
-@dataclass(frozen=True, slots=True)
-class Step:
+
+class Step(Record):
     """One FFmpeg filter of a mode: its options, the streams it reads, and the one it makes.
 
     A mode file's `from` and `to` name streams; `photo` is the input, and the empty name is the
@@ -27,8 +26,7 @@ class Fit(StrEnum):
     FILL = "fill"
 
 
-@dataclass(frozen=True, slots=True)
-class Mode:
+class Mode(Record):
     """A way to make a photo fit: its filters, descriptions that help to choose it, and its file.
 
     `scenes` are those for which `--scene` chooses it. `fit` is None if the mode's file has none;
@@ -37,13 +35,13 @@ class Mode:
 
     name: str
     steps: tuple[Step, ...]
-    fit: Fit | None = dataclasses.field(default=None, compare=False)
-    summary: str = dataclasses.field(default="", compare=False)
-    keeps: str = dataclasses.field(default="", compare=False)
-    loses: str = dataclasses.field(default="", compare=False)
-    suits: tuple[str, ...] = dataclasses.field(default=(), compare=False)
-    scenes: tuple[str, ...] = dataclasses.field(default=(), compare=False)
-    path: str = dataclasses.field(default="", compare=False)
+    fit: Fit | None = field(default=None, compare=False)
+    summary: str = field(default="", compare=False)
+    keeps: str = field(default="", compare=False)
+    loses: str = field(default="", compare=False)
+    suits: tuple[str, ...] = field(default=(), compare=False)
+    scenes: tuple[str, ...] = field(default=(), compare=False)
+    path: str = field(default="", compare=False)
 
     @property
     def effective_fit(self) -> Fit:
@@ -51,9 +49,12 @@ class Mode:
         return self.fit or Fit.CONTAIN
 
 
-@dataclass(frozen=True, slots=True)
-class Fallback:
+MAX_LOSS = 0.3
+"""The default of `--max-loss`."""
+
+
+class Fallback(Record):
     """The mode for photos of which another one would crop more than `max_loss`, a fraction."""
 
     mode: Mode
-    max_loss: float = 0.3
+    max_loss: float = MAX_LOSS

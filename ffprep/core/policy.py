@@ -1,15 +1,14 @@
 """What a run may do, what it does again, and how much of the machine it takes."""
 
 import math
-from dataclasses import dataclass
 from enum import StrEnum
 
 from ffprep.core.location import Location
 from ffprep.errors import Kind
+from ffprep.record import Record
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(Record):
     """What a run may do; unlike a Spec, it never changes the pixels of a sound photo.
 
     `upscale` is how to handle photos with fewer pixels than the frame: `allow`, `warn` or `fail`.
@@ -55,8 +54,7 @@ class Retry(StrEnum):
     ONLY = "only"
 
 
-@dataclass(frozen=True, slots=True)
-class RerunOptions:
+class RerunOptions(Record):
     """What to convert again although nothing has changed, what to accept, and what to record.
 
     With `checksum`, contents decide and not times. With `adopt`, existing outputs count as up to
@@ -76,8 +74,7 @@ class RerunOptions:
     wait: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class ThrottleOptions:
+class ThrottleOptions(Record):
     """Process priority, load limit and time limit.
 
     `nice` is added to the process's niceness; with `idle`, it uses the disk only when no other
@@ -98,8 +95,7 @@ class ThrottleOptions:
         return bool(self.nice or self.idle) or min(self.max_time, self.max_load) < math.inf
 
 
-@dataclass(frozen=True, slots=True)
-class ClusterOptions:
+class ClusterOptions(Record):
     """A Dask cluster: its scheduler's address, and the most chunks at a time (None: by threads)."""
 
     address: str

@@ -3,15 +3,14 @@
 import hashlib
 import os
 import re
-from dataclasses import dataclass
 from typing import Self
 
 from ffprep.core.location import Location
 from ffprep.errors import UsageError
+from ffprep.record import Record
 
 
-@dataclass(frozen=True, slots=True)
-class Shard:
+class Shard(Record):
     """Part `number`, from 1, of `count` parts. A photo's name alone decides its part."""
 
     number: int

@@ -1,9 +1,7 @@
 """Spec: all that decides what an output must be."""
 
-import dataclasses
 import hashlib
 import json
-from dataclasses import dataclass
 from typing import Any, Self
 
 from ffprep.core.constraints import UNCONSTRAINED, SizeConstraints
@@ -11,6 +9,7 @@ from ffprep.core.formats import OUTPUT_FORMATS, OutputFormat
 from ffprep.core.geometry import CENTER, WHOLE, Bounds, Focus, Size
 from ffprep.core.mode import Fallback, Fit, Mode
 from ffprep.errors import UsageError
+from ffprep.record import Record, replace
 
 LOWEST_QUALITY = 30
 """The lowest quality that `max_bytes` leads to; JPEG is unusable below it."""
@@ -22,8 +21,7 @@ CHOICE_VERSION = 2
 """Part of the digest of Specs with a SizeChoice; increased when `fitting` chooses otherwise."""
 
 
-@dataclass(frozen=True, slots=True)
-class Color:
+class Color(Record):
     """An sRGB colour with straight alpha, each 0 to 255."""
 
     red: int
@@ -62,8 +60,7 @@ class Color:
         return f"#{self.red:02x}{self.green:02x}{self.blue:02x}{alpha}"
 
 
-@dataclass(frozen=True, slots=True)
-class SizeChoice:
+class SizeChoice(Record):
     """The sizes from which one is chosen for each photo (by `fitting`, as of CHOICE_VERSION).
 
     It is the one of `sizes` that suits the photo best by `fit`; without any, the nearest to the
@@ -79,8 +76,7 @@ NOT_CHOSEN = Size(1, 1)
 """The size of a Spec that has a SizeChoice."""
 
 
-@dataclass(frozen=True, slots=True)
-class Spec:
+class Spec(Record):
     """All that decides what an output must be.
 
     With a `choice`, the `size` depends on the photo, and the choice is what is planned and
@@ -142,8 +138,8 @@ class Spec:
 
     def in_modes(self, mode: Mode, fallback: Fallback | None = None) -> "Spec":
         """Return the same Spec in other modes; a choice of size goes by the first one's fit."""
-        choice = self.choice and dataclasses.replace(self.choice, fit=mode.effective_fit)
-        return dataclasses.replace(self, mode=mode, fallback=fallback, choice=choice)
+        choice = self.choice and replace(self.choice, fit=mode.effective_fit)
+        return replace(self, mode=mode, fallback=fallback, choice=choice)
 
     @property
     def lossy(self) -> bool:
@@ -159,10 +155,10 @@ class Spec:
 
 
 def _plain(value: Any) -> Any:
-    """Return nested dataclasses as dicts, without the fields that are not compared."""
+    """Return nested records as dicts, without the fields that are not compared."""
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
-    if not dataclasses.is_dataclass(value):
+    if not isinstance(value, Record):
         return value
-    fields = (field.name for field in dataclasses.fields(value) if field.compare)
-    return {name: _plain(getattr(value, name)) for name in fields}
+    fields = type(value)._fields.items()
+    return {name: _plain(getattr(value, name)) for name, each in fields if each.compare}

@@ -1,7 +1,6 @@
 """Targets: named destinations and their rules, and which of them a picture violates."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 
 from ffprep.core.constraints import (
     UNCONSTRAINED,
@@ -16,6 +15,7 @@ from ffprep.core.image_info import ImageInfo
 from ffprep.core.mode import Mode
 from ffprep.core.spec import SizeChoice
 from ffprep.errors import UsageError
+from ffprep.record import Record, replace
 
 SIZE_REFUSAL = "Inpaint image must match the requested width and height"
 """The error of servers of the /v1/videos protocol for a picture of another size."""
@@ -24,8 +24,7 @@ ANY_FORMAT = tuple(format.name for format in FORMATS)
 """Every format that ffprep reads: what a target without `formats` takes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Record):
     """A destination: the sizes, bytes and formats that it takes, and where they are published.
 
     `sizes` have names; if there are any, no others are taken. `refusals` are the service's own

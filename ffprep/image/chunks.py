@@ -4,11 +4,11 @@ import re
 import struct
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from io import BytesIO
 from typing import BinaryIO
 
 from ffprep.core.formats import Format
+from ffprep.record import Record
 
 SOS = 0xDA
 """JPEG's marker of a scan: the header ends there, and coded data follows the segment."""
@@ -248,8 +248,7 @@ def has_tables(parts: Iterable[tuple[int, bytes]]) -> bool:
     return needed <= found
 
 
-@dataclass(frozen=True, slots=True)
-class Segments:
+class Segments(Record):
     """A file in parts: its metadata, and the picture's parts before and behind it.
 
     `shortest_end` lets a decoder read the metadata, and costs less than the picture would.

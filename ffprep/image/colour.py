@@ -9,7 +9,6 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from hashlib import blake2b
 from io import BytesIO
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from ffprep.core.image_info import Cicp, ImageInfo, Profile
 from ffprep.image import icc
+from ffprep.record import Record, replace
 
 if TYPE_CHECKING:
     from PIL import Image, ImageCms
@@ -191,8 +191,7 @@ def apply(image: "Image.Image", profile: Profile) -> "Image.Image":
     return converted
 
 
-@dataclass(frozen=True, slots=True)
-class _TableCache:
+class _TableCache(Record):
     """The folder of look-up tables; with `make`, tables are added to it."""
 
     folder: Path

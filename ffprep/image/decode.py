@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -14,6 +13,7 @@ from ffprep.errors import Kind, PhotoError
 from ffprep.image import colour
 from ffprep.image.formats import gif, png, tiff, webp
 from ffprep.image.pillow import opened_as, orientation_of
+from ffprep.record import replace
 from ffprep.system.files import open_regular
 
 

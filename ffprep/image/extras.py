@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -14,6 +13,7 @@ from ffprep.image import colour
 from ffprep.image.formats import isobmff, tiff
 from ffprep.image.formats.jpeg2000 import Jpeg2000File
 from ffprep.image.pillow import opened
+from ffprep.record import replace
 from ffprep.system.files import open_regular
 
 _EXIF, _GPS, _IPTC, _PHOTOSHOP = 0x8769, 0x8825, 0x83BB, 0x8649

@@ -7,7 +7,6 @@ which all three output formats hold, so that nothing else gets into the output.
 
 import contextlib
 import re
-from dataclasses import dataclass, fields
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -18,6 +17,7 @@ from PIL.ExifTags import IFD, Base
 from ffprep.core.image_info import ImageInfo
 from ffprep.errors import Kind, PhotoError
 from ffprep.image.pillow import opened_for_metadata
+from ffprep.record import Record
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -28,8 +28,7 @@ LONGEST = 2000
 _LONGEST_XMP = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(Record):
     """When a photo was taken, in the three texts of EXIF 2.32 (4.6.6).
 
     `date` is `YYYY:MM:DD HH:MM:SS`, with blanks for an unknown time; `subseconds` are the digits
@@ -79,8 +78,7 @@ def _matched(pattern: str, text: str) -> str:
     return match[0] if match else ""
 
 
-@dataclass(frozen=True, slots=True)
-class Rights:
+class Rights(Record):
     """What `--metadata keep-rights` keeps. Texts are clean, and at most `LONGEST` bytes."""
 
     copyright: str = ""
@@ -140,7 +138,7 @@ def rights_in(image: Image.Image) -> Rights:
 
 def _completed(rights: Rights, other: Rights) -> Rights:
     """Return `rights`, with what it lacks taken from `other`."""
-    names = [field.name for field in fields(Rights)]
+    names = list(Rights._fields)
     return Rights(*(getattr(rights, name) or getattr(other, name) for name in names))
 
 

@@ -12,7 +12,6 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
@@ -32,6 +31,7 @@ from ffprep.errors import (
     reason,
 )
 from ffprep.image.probe import NeedsSandbox, probe
+from ffprep.record import replace
 from ffprep.system.processes import Limits, Processes
 
 if TYPE_CHECKING:

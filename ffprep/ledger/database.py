@@ -9,12 +9,12 @@ import stat
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
 from ffprep.core.formats import HEAD_BYTES, sniff
 from ffprep.errors import EnvironmentFault, Kind, PhotoError, reason
+from ffprep.record import Record
 from ffprep.system.files import open_regular, refuse_link
 from ffprep.system.shutdown import interruption
 
@@ -50,8 +50,7 @@ CREATE INDEX failures ON jobs (folder, name, source) WHERE status = 'failed';
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(Record):
     """A kind of SQLite file: the two numbers in its header, its tables, and advice for errors."""
 
     application: int

@@ -6,7 +6,6 @@ holds while the source, the Spec and the conditions of the run are the same.
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
 
 from ffprep.core.geometry import Size
 from ffprep.core.job import Batch, Failure, FreshCount, Job, Result, Status
@@ -35,6 +34,7 @@ from ffprep.ledger.rows import (
     relative_folder,
     stored_time,
 )
+from ffprep.record import Record, field, replace
 from ffprep.storage.protocol import storage_of
 from ffprep.storage.stamps import StampReader, stamp_or_none
 from ffprep.system.files import FileStamp, is_url, real_folder, real_path
@@ -43,8 +43,7 @@ _RETRIED_KINDS = {Kind.IO, Kind.MISSING, Kind.COLLISION, Kind.INTERNAL}
 """Failures that may be over although the photo is the same."""
 
 
-@dataclass(slots=True)
-class Triage:
+class Triage(Record, frozen=False):
     """A classified batch: jobs that are up to date, failures that hold, and jobs to do (`pending`).
 
     `count` is the number of up-to-date jobs that are not listed in `fresh`.
@@ -62,8 +61,7 @@ class Triage:
         return [*count, *self.fresh, *self.failed]
 
 
-@dataclass(frozen=True, slots=True)
-class Freshness:
+class Freshness(Record):
     """Compares jobs with a ledger. The failures of `valid_runs` still hold.
 
     `output` is the output folder.

@@ -8,7 +8,6 @@ import sqlite3
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
 from heapq import nlargest
 from itertools import chain
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 from ffprep.core.shard import Shard
 from ffprep.errors import Kind
 from ffprep.ledger.rows import decode_name
+from ffprep.record import Record, asdict
 from ffprep.system.processes import lives
 
 _MAX_RUNS = 5
@@ -27,8 +27,7 @@ _KINDS = ", ".join(f"'{kind}'" for kind in Kind)
 _KIND = f"CASE WHEN kind IN ({_KINDS}) THEN kind ELSE 'unknown' END"
 
 
-@dataclass(frozen=True, slots=True)
-class PastRun:
+class PastRun(Record):
     """One run. Times are in seconds since 1970; `ended` is None while it runs, or if it was killed.
 
     `shard` is its shard, for example 3/16.
@@ -68,8 +67,7 @@ class PastRun:
         return self.ended is None and here and self.pid > 0 and lives(self.pid)
 
 
-@dataclass(frozen=True, slots=True)
-class FailedPhoto:
+class FailedPhoto(Record):
     """A photo that failed, and has not been converted since."""
 
     source: str
@@ -78,8 +76,7 @@ class FailedPhoto:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class TopOutput:
+class TopOutput(Record):
     """One of the largest outputs, by `bytes`, or of the slowest photos, by `seconds`."""
 
     source: str
@@ -88,8 +85,7 @@ class TopOutput:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class History:
+class History(Record):
     """The state of an output folder, the newest run first. `bytes` is the size of all outputs."""
 
     runs: tuple[PastRun, ...]
@@ -162,7 +158,7 @@ class History:
 
 
 def _past_runs(database: sqlite3.Connection, shard: Shard | None) -> Iterator[PastRun]:
-    columns = ", ".join(name for name in PastRun.__dataclass_fields__ if name != "shard")
+    columns = ", ".join(name for name in PastRun._fields if name != "shard")
     for row in database.execute(f"SELECT {columns} FROM runs ORDER BY id DESC LIMIT {_MAX_RUNS}"):
         number, started, ended, outcome, pid, host, ffprep, ffmpeg, *counts = row
         converted, fresh, failed, pruned = map(_number, counts)

@@ -10,7 +10,6 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -41,6 +40,7 @@ from ffprep.ledger.rows import (
     valid_entry,
     valid_row,
 )
+from ffprep.record import Record, asdict, astuple
 from ffprep.storage.protocol import storage_of
 from ffprep.system.files import make_own_folder
 
@@ -60,8 +60,7 @@ _INSERT_RUN = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Conditions:
+class Conditions(Record):
     """The conditions of a run: versions, output folder, and the limits under which photos fail.
 
     A failure holds while the versions and the limits (`terms`) are the same.

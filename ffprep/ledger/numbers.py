@@ -4,17 +4,16 @@ import sqlite3
 from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Protocol
 
 from ffprep.core.location import Location
 from ffprep.core.shard import Shard, part_of
 from ffprep.ledger.outputs import read_ledgers
 from ffprep.ledger.rows import Name, decode_name
+from ffprep.record import Record, field
 
 
-@dataclass(slots=True)
-class RecordedNumbers:
+class RecordedNumbers(Record, frozen=False):
     """The numbers in the ledgers of an output folder, for names that a template made.
 
     A photo keeps its number. A new photo gets its place in the walk, if no other photo has that
@@ -104,8 +103,7 @@ class Photos(Protocol):
         """The names of the photos."""
 
 
-@dataclass(slots=True)
-class Allocation:
+class Allocation(Record, frozen=False):
     """Numbers for the photos of one walk."""
 
     recorded: RecordedNumbers

@@ -14,7 +14,6 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from ffprep.core.shard import Shard
 from ffprep.errors import EnvironmentFault, PhotoError
 from ffprep.ledger.rows import Name, decode_name
 from ffprep.ledger.shards import LedgerFile
+from ffprep.record import Record, field
 from ffprep.storage.protocol import storage_of
 from ffprep.system.files import FOLDER, is_url, real_folder, refuse_link
 
@@ -44,8 +44,7 @@ def _numbers() -> "array[int]":
     return array("q")
 
 
-@dataclass(slots=True)
-class _Rows:
+class _Rows(Record, frozen=False):
     """Rows of ledgers: hashes of outputs, in order; hashes of sources; sizes of outputs."""
 
     outputs: "array[int]" = field(default_factory=_numbers)
@@ -81,8 +80,7 @@ class _Rows:
         return list(zip(self.sources[start:end], self.sizes[start:end], strict=True))
 
 
-@dataclass(slots=True)
-class RecordedOutputs:
+class RecordedOutputs(Record, frozen=False):
     """The outputs that earlier runs made in the folder `output`.
 
     `ledgers` are the paths of ledgers of the whole folder; those of shards are found beside them.

@@ -10,7 +10,6 @@ import sys
 from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from ffprep.core.formats import output_format
@@ -22,6 +21,7 @@ from ffprep.errors import Kind, PhotoError
 from ffprep.ledger.freshness import Freshness
 from ffprep.ledger.ledger import BATCH_SIZE, Ledger
 from ffprep.ledger.rows import Entry, Row, decode_name, has_output_stamp
+from ffprep.record import Record, field
 from ffprep.storage.protocol import storage_of
 from ffprep.storage.stamps import StampReader
 from ffprep.system.files import is_url, real_folder, real_path
@@ -29,8 +29,7 @@ from ffprep.system.files import is_url, real_folder, real_path
 MISSING = "does not exist"
 
 
-@dataclass(frozen=True, slots=True)
-class RunFiles:
+class RunFiles(Record):
     """The files of a run by their real paths: its photos, those it excludes, and its outputs."""
 
     is_source: Callable[[str], bool]
@@ -38,8 +37,7 @@ class RunFiles:
     is_output: Callable[[str], bool]
 
 
-@dataclass(slots=True)
-class OutputRemover:
+class OutputRemover(Record, frozen=False):
     """Removes outputs of the folder `output` that are as `ledger` says.
 
     `checksum` compares contents too. `is_source` says whether a file is a photo of this run.
@@ -104,8 +102,7 @@ def _is_picture(path: Path, row: Row) -> bool:
     return (found.width, found.height) == (row.width, row.height)
 
 
-@dataclass(frozen=True, slots=True)
-class Pruning:
+class Pruning(Record):
     """Removes outputs of photos in `folders` that this run does not make, until `stopped`.
 
     Such an output is that of a photo that is gone, unless it lies in one of the `spared` folders;
@@ -161,8 +158,7 @@ class Pruning:
         return Result(source, output, Status.PRUNED, size), not remove
 
 
-@dataclass(slots=True)
-class _Superseded:
+class _Superseded(Record, frozen=False):
     """The outputs that another one replaces: under another name, or none if it is excluded now."""
 
     files: RunFiles

@@ -5,12 +5,12 @@ A ledger may have been written by a stranger: rows that ffprep does not write ar
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ffprep.core.job import Job, Result, Status
 from ffprep.core.location import Location
 from ffprep.errors import Kind
+from ffprep.record import Record
 from ffprep.system.files import FOLDER, FileStamp, real_path
 
 if TYPE_CHECKING:
@@ -51,8 +51,7 @@ Fingerprint = tuple[Name, Name, int, int, int, int, int]
 """Output, source, number of the Spec, bytes and mtime of source and output."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Record):
     """A job's row, and the folder of its output, relative to the output folder."""
 
     folder: str
@@ -126,8 +125,7 @@ OUTPUT_COLUMNS = ("output_bytes", "output_mtime", "output_hash", "width", "heigh
 """The columns that stay when a photo fails: the output of its earlier version still exists."""
 
 
-@dataclass(frozen=True, slots=True)
-class PendingJob:
+class PendingJob(Record):
     """A job that is not up to date by its stamps: its key in the ledger, and its row there.
 
     `stamp` is the source's stamp from before it was read, so that the next run sees a change
@@ -153,8 +151,7 @@ class PendingJob:
         return cls(job, "", "", "", None, None)
 
 
-@dataclass(frozen=True, slots=True)
-class FinishedJob:
+class FinishedJob(Record):
     """A PendingJob with its result, to be recorded."""
 
     result: Result

@@ -3,7 +3,6 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from itertools import chain
 
 from ffprep.core.location import Location
@@ -12,11 +11,11 @@ from ffprep.errors import EnvironmentFault
 from ffprep.ledger.database import database_errors, open_to_read
 from ffprep.ledger.history import FailedPhoto, History, failed_photos
 from ffprep.ledger.remote import ledger_errors, local_copy
+from ffprep.record import Record
 from ffprep.storage.protocol import storage_of
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerFile:
+class LedgerFile(Record):
     """A ledger that exists, and its shard, if it is that of a shard."""
 
     path: Location
@@ -59,8 +58,7 @@ class LedgerFile:
             return database.execute(query).fetchone()[0] or 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Ledgers:
+class Ledgers(Record):
     """The ledgers of an output folder: `current` are those of the last run's division into shards.
 
     `others` are those of earlier divisions.

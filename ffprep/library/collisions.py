@@ -9,12 +9,12 @@ import os
 from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 
 from ffprep.core.job import Batch
 from ffprep.errors import Kind, PhotoError
 from ffprep.library.naming import folded, overwrites_source
 from ffprep.library.walk import Listing
+from ffprep.record import Record, field
 from ffprep.system.files import real_folder, real_path
 
 _BUCKETS = 64
@@ -25,8 +25,7 @@ _CHANGED = PhotoError(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedPaths:
+class PlannedPaths(Record):
     """The files that a run reads and writes, as hashes of their paths without links to folders."""
 
     sources: "array[int]"
@@ -48,8 +47,7 @@ def _hashes() -> "array[int]":
     return array("q")
 
 
-@dataclass(frozen=True, slots=True)
-class _SortedHashes:
+class _SortedHashes(Record):
     """The counted hashes, sorted for lookups: sources, and pairs of source and output."""
 
     sources: "array[int]"
@@ -61,8 +59,7 @@ class _SortedHashes:
         return cls(array("q", sorted(sources)), array("q", sorted(pairs)))
 
 
-@dataclass(slots=True)
-class CollisionIndex:
+class CollisionIndex(Record, frozen=False):
     """Finds collisions among batches, in four steps.
 
     `count` every batch; then `close`. If `close` returns True, `add_names` of every batch. Then

@@ -5,19 +5,18 @@ import re
 import string
 import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 from ffprep.core.spec import Spec
 from ffprep.errors import Kind, PhotoError, UsageError
+from ffprep.record import Record
 from ffprep.system.files import TEMPORARY_PREFIX
 
 NAME_FIELDS = ("stem", "parent", "width", "height", "mode", "ext", "n")
 """The fields of a --names template, which stand in braces."""
 
 
-@dataclass(frozen=True, slots=True)
-class Names:
+class Names(Record):
     """A template for output names. Without `{ext}`, the suffix is added at the end.
 
     Raises UsageError for an unknown field, or for a name that leads out of its folder.

@@ -1,9 +1,8 @@
 """Raws that a camera has written together with a JPEG. Imported when the first raw is found."""
 
-from dataclasses import replace
-
 from ffprep.core.formats import RAW
 from ffprep.library.walk import Listing
+from ffprep.record import replace
 
 
 def without_paired_raws(listing: Listing) -> Listing:

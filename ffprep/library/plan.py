@@ -7,7 +7,6 @@ kept itself, and walked once.
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import chain, groupby
 from operator import itemgetter
@@ -29,6 +28,7 @@ from ffprep.errors import Kind, PhotoError, UsageError
 from ffprep.library.naming import Names, folded, overwrites_source
 from ffprep.library.selection import MadeFiles, Selection
 from ffprep.library.walk import Listing, Walk, as_prefix
+from ffprep.record import Record, field, replace
 from ffprep.storage.protocol import storage_of
 from ffprep.system.files import SIDECAR, FileStamp, is_url, real_path
 
@@ -52,8 +52,7 @@ class Numbering(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Record):
     """What to convert, and where to.
 
     `sources` can be iterated more than once. `output` is a file if `single`, else a folder. With a
@@ -83,8 +82,7 @@ class Request:
         return Walk(self.sources, output, self.follow_links, self.selection, self.made)
 
 
-@dataclass(slots=True)
-class Plan:
+class Plan(Record, frozen=False):
     """The jobs of a Request: their number, and the jobs themselves, as often as asked for.
 
     `passed_over` counts files that are not photos, including the `links` that are not followed.

@@ -4,10 +4,10 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, Self
 
 from ffprep.errors import UsageError
+from ffprep.record import Record
 
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
@@ -20,23 +20,22 @@ _SPAN_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 SizeOf = Callable[[str], int | None]
 
 
-class Record(Protocol):
+class KnownOutputs(Protocol):
     """What earlier runs recorded of their outputs."""
 
     def without(self, folder: str, names: list[str], size_of: SizeOf | None = None) -> list[str]:
         """As MadeFiles'."""
 
 
-@dataclass(slots=True)
-class MadeFiles:
+class MadeFiles(Record, frozen=False):
     """Pictures that earlier runs made in the folder `output`, a real path with a slash at its end.
 
     `read` gives the record. It is called when a walk comes to a folder in `output`.
     """
 
     output: str
-    read: Callable[[], Record]
-    record: Record | None = None
+    read: Callable[[], KnownOutputs]
+    record: KnownOutputs | None = None
 
     def without(self, folder: str, names: list[str], size_of: SizeOf | None = None) -> list[str]:
         """Return the files of a real folder that are photos, and not outputs.
@@ -60,8 +59,7 @@ def photo_links(folder: str, links: list[str], made: MadeFiles) -> list[str]:
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(Record):
     """The conditions that files must meet, all of those that are set.
 
     Patterns are those of gitignore(5), relative to each SOURCE folder. A file that is named by

@@ -5,17 +5,16 @@ import re
 import sys
 from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import chain
 
 from ffprep.core.location import names_url
 from ffprep.errors import UsageError, reason
+from ffprep.record import Record
 
 STDIN = "-"
 
 
-@dataclass(frozen=True, slots=True)
-class NameList:
+class NameList(Record):
     """File names of a list, each ended by `separator`; empty ones are skipped.
 
     A plan reads them more than once, and a list may come from a pipe, so it is kept; as bytes,
@@ -30,8 +29,7 @@ class NameList:
             yield os.fsdecode(name[0])
 
 
-@dataclass(frozen=True, slots=True)
-class Sources:
+class Sources(Record):
     """The names of files and folders, to be iterated as often as needed."""
 
     parts: tuple[Iterable[str], ...]

@@ -9,7 +9,6 @@ import stat
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby, islice
 from pathlib import Path
@@ -19,6 +18,7 @@ from ffprep.core.job import Places
 from ffprep.core.location import Location, Remote, location_of, names_url, normalized_url
 from ffprep.errors import PhotoError, UsageError
 from ffprep.library.selection import MadeFiles, Selection, photo_links
+from ffprep.record import Record, field
 from ffprep.system.files import (
     SIDECAR,
     FileStamp,
@@ -36,8 +36,7 @@ _NAMES_PER_LISTING = 512
 """How many files that are named one by one share a Listing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(Record):
     """The photos of a folder in the order of names; or files of it that are named one by one.
 
     `folder` is written as the user wrote it, `real` has no links. Both end in a slash, but `folder`
@@ -64,8 +63,7 @@ class Listing:
     occupied: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class FoundPhoto:
+class FoundPhoto(Record):
     """A photo that a walk found, or the error that kept the walk from reading it.
 
     `place` and `sidecar_place` are those of the files, as `open_regular` takes them.
@@ -78,15 +76,13 @@ class FoundPhoto:
     sidecar_place: str = ""
 
 
-@dataclass(frozen=True, slots=True)
 class LocalPhoto(FoundPhoto):
     """A photo that is a file of this machine."""
 
     path: Path
 
 
-@dataclass(frozen=True, slots=True)
-class _Folder:
+class _Folder(Record):
     """A folder to walk. The fields are those of a Listing."""
 
     folder: str
@@ -105,8 +101,7 @@ class _Folder:
         return _Folder(f"{self.folder}{name}/", real, f"{self.relative}{name}/")
 
 
-@dataclass(slots=True)
-class _Entries:
+class _Entries(Record, frozen=False):
     """The names in a folder by the type that the folder gives for them."""
 
     files: list[str] = field(default_factory=list)
@@ -136,8 +131,7 @@ class _Entries:
         return found
 
 
-@dataclass(frozen=True, slots=True)
-class Walk:
+class Walk(Record):
     """Walks sources: folders in the order of their names, and no folder twice.
 
     Hidden files are skipped, and so are the folder `output` if it lies inside a source, and files

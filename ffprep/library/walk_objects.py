@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from functools import lru_cache
 
 from ffprep.core.location import Location
 from ffprep.errors import Kind, PhotoError
 from ffprep.library.selection import MadeFiles, Selection
 from ffprep.library.walk import PICTURES, Listing
+from ffprep.record import replace
 from ffprep.storage.protocol import Object, Page, storage_of
 from ffprep.system.files import SIDECAR, FileStamp, real_folder
 

@@ -1,7 +1,6 @@
 """The options of `check` and `info`, and what they are parsed into."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -24,6 +23,7 @@ from ffprep.options.shared import (
     options,
 )
 from ffprep.options.types import AnyLocation
+from ffprep.record import Record
 
 if TYPE_CHECKING:
     from ffprep.config.sidecars import PhotoOverrides
@@ -53,8 +53,7 @@ def check_parameters(**_: object) -> None:
     """Declare the options of `check`, for the Python function of that name."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InspectOptions:
+class InspectOptions(Record):
     """Which pictures to read: those among `paths` and in folders below, by `jobs` threads.
 
     `policy` has the limits of one picture. `json` is the form of the report.
@@ -67,14 +66,12 @@ class InspectOptions:
     json: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class CheckOptions(InspectOptions):
     """All options of `check`; `target` has the rules that pictures must keep."""
 
     target: Target
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class InfoOptions(InspectOptions):
     """All options of `info`: the frames, and the modes by which a photo may fit them."""
 

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,7 @@ from ffprep.options.shared import (
     options,
 )
 from ffprep.options.types import PATH
+from ffprep.record import Record
 
 COMPARE = options(
     click.argument("photo", type=PATH),
@@ -45,8 +45,7 @@ COMPARE = options(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class CompareOptions:
+class CompareOptions(Record):
     """All options of `compare`.
 
     `spec` is that of each picture on the sheet, in the first of `modes`.

@@ -6,7 +6,6 @@ What the user has in the configuration folder is found too: `targets.toml`, and 
 
 import os
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,7 @@ from ffprep.core.location import Location
 from ffprep.core.spec import NOT_CHOSEN, SizeChoice, Spec
 from ffprep.core.target import Target
 from ffprep.errors import UsageError
+from ffprep.record import replace
 
 if TYPE_CHECKING:
     from ffprep.config.sidecars import PhotoOverrides

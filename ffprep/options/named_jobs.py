@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,10 @@ from ffprep.errors import EnvironmentFault, UsageError
 from ffprep.options.config_file import COMMAND_LINE, default_of, key_names, keys_of
 from ffprep.options.convert import convert_parameters
 from ffprep.options.parse import read_convert
+from ffprep.record import Record
 
 
-@dataclass(frozen=True, slots=True)
-class EffectiveOption:
+class EffectiveOption(Record):
     """An option of a job: its value as in a file, None for none, and where it was set."""
 
     key: str
@@ -23,8 +22,7 @@ class EffectiveOption:
     origin: str
 
 
-@dataclass(frozen=True, slots=True)
-class NamedJob:
+class NamedJob(Record):
     """A job of the file: its settings, overridden by the command line, and click's parameters."""
 
     name: str

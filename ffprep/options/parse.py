@@ -3,7 +3,6 @@
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from threading import TIMEOUT_MAX
 from typing import TYPE_CHECKING, Any
@@ -27,6 +26,7 @@ from ffprep.options.frame import (
     suffix_format,
 )
 from ffprep.options.types import Automatic
+from ffprep.record import replace
 from ffprep.run.convert_options import (
     ConvertOptions,
     NotifyOptions,

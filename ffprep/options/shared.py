@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import click
 
 from ffprep.core.geometry import Bounds, Focus, Size
-from ffprep.core.mode import Fallback
+from ffprep.core.mode import MAX_LOSS
 from ffprep.core.policy import Policy
 from ffprep.core.spec import Color
 from ffprep.options.types import PATH, Jobs, Parsed, Seconds, Whole, read_memory, read_share
@@ -102,7 +102,7 @@ SCENE = options(
         type=Parsed("F", read_share),
         help="How much of a photo's area `--mode auto` and `--scene landscape` may cut before they "
         "pad instead.  "
-        f"[default: {Fallback.__dataclass_fields__['max_loss'].default}]",
+        f"[default: {MAX_LOSS}]",
     ),
 )
 FFMPEG = click.option(

@@ -8,17 +8,16 @@ import os
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
-from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ffprep.core.job import Result
 from ffprep.core.location import Location
 from ffprep.ledger.rows import FinishedJob, Hashes, PendingJob
+from ffprep.record import Record, field, replace
 from ffprep.storage.protocol import storage_of
 
 
-@dataclass(slots=True)
-class ChunkInFlight:
+class ChunkInFlight(Record, frozen=False):
     """A chunk that was submitted, and is sent in one part or in several.
 
     `jobs` are this run's jobs, by the absolute paths of their outputs.
@@ -51,8 +50,7 @@ def _yield_then_raise(
         raise error
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Record):
     """Jobs of a chunk that are sent together. An `alone` part is a single job, tried by itself."""
 
     chunk: ChunkInFlight

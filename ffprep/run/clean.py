@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -16,6 +15,7 @@ from ffprep.ledger.outputs import RecordedOutputs
 from ffprep.ledger.prune import MISSING, OutputRemover
 from ffprep.ledger.rows import OUTPUT_COLUMNS, Entry
 from ffprep.ledger.shards import LedgerFile
+from ffprep.record import Record, replace
 from ffprep.storage.protocol import storage_of
 from ffprep.system.files import LEDGER, real_folder
 
@@ -28,8 +28,7 @@ class CleanStatus(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True)
-class Cleaned:
+class Cleaned(Record):
     """An output of a ledger, and why it was not removed, if it was not."""
 
     output: Location
@@ -37,8 +36,7 @@ class Cleaned:
     reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CleanOptions:
+class CleanOptions(Record):
     """The folder to clean. Its ledger is at `ledger`, and those of shards are beside that.
 
     `checksum` compares contents too. With a `dry_run`, nothing is removed. `wait` is how many

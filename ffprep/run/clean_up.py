@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 
 from ffprep.core.job import Result
 from ffprep.core.location import located, location_of
@@ -12,6 +11,7 @@ from ffprep.ledger.freshness import Freshness
 from ffprep.ledger.rows import Entry, decode_name
 from ffprep.library.plan import Plan
 from ffprep.library.walk import is_folder
+from ffprep.record import Record, field
 from ffprep.run.convert_options import ConvertOptions
 from ffprep.storage.stamps import StampReader
 from ffprep.system.files import real_folder, real_path
@@ -20,8 +20,7 @@ _FEW = 1
 """So many photos of a folder may be deleted one by one; more are gone all at once."""
 
 
-@dataclass(slots=True)
-class EmptiedFolder:
+class EmptiedFolder(Record, frozen=False):
     """A folder that had photos, and has none now."""
 
     path: str
@@ -44,8 +43,7 @@ class EmptiedFolder:
         return Result.failed(location_of(self.path), None, PhotoError(Kind.MISSING, words))
 
 
-@dataclass(slots=True)
-class CleanUp:
+class CleanUp(Record, frozen=False):
     """Compares the ledger with what a complete run met.
 
     `folders` are the SOURCEs that are folders, by their real paths, which end in a separator.

@@ -1,18 +1,17 @@
 """The options of a run, parsed: one frozen ConvertOptions, made of a few frozen parts."""
 
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ffprep.core.policy import ClusterOptions, Policy, RerunOptions, ThrottleOptions
 from ffprep.library.plan import Request
+from ffprep.record import Record, field
 
 if TYPE_CHECKING:
     from ffprep.run.depfile import Depfile
 
 
-@dataclass(frozen=True, slots=True)
-class WorkerOptions:
+class WorkerOptions(Record):
     """Who converts: `jobs` threads with one `ffmpeg`, or the workers of a Dask cluster.
 
     `ffmpeg` is the path of the program; None stands for FFPREP_FFMPEG or the embedded one.
@@ -23,8 +22,7 @@ class WorkerOptions:
     ffmpeg: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ReportOptions:
+class ReportOptions(Record):
     """What a run prints and logs. A `dry_run` prints what a run would do, and does nothing.
 
     `status_command` is a command that lists failures; "" if there is no ledger.
@@ -39,8 +37,7 @@ class ReportOptions:
     dry_run: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class NotifyOptions:
+class NotifyOptions(Record):
     """What a run writes and executes at its end: two files for monitors, and a shell command."""
 
     summary_file: Path | None = None
@@ -48,8 +45,7 @@ class NotifyOptions:
     on_finish: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ConvertOptions:
+class ConvertOptions(Record):
     """All options of `convert`.
 
     `request` is what to convert, and to what; `policy` the limits of one photo; `rerun` what is

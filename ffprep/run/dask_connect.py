@@ -6,7 +6,6 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from ffprep.core.location import absolute, names_url
 from ffprep.core.policy import ClusterOptions
 from ffprep.errors import EnvironmentFault
 from ffprep.library.plan import Request
+from ffprep.record import replace
 from ffprep.run.convert_options import ConvertOptions
 from ffprep.run.dask_executor import STOP_SECONDS, Cluster, first_line, lost
 from ffprep.run.task import ChunkTask, ClusterTask, can_read

@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Callable, Container, Iterable
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 
 from ffprep.core.job import Job, Result
@@ -19,6 +18,7 @@ from ffprep.core.location import absolute
 from ffprep.core.policy import ClusterOptions
 from ffprep.errors import EnvironmentFault, Killed, Kind
 from ffprep.ledger.rows import NO_HASHES, Hashes, PendingJob
+from ffprep.record import replace
 from ffprep.run.chunk_queue import ChunkInFlight, ChunkQueue, Part
 from ffprep.run.task import (
     Answer,

@@ -8,12 +8,12 @@ goes.
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ffprep.core.job import LocalJob
 from ffprep.errors import UsageError
 from ffprep.library.plan import Plan, Request
+from ffprep.record import Record, replace
 from ffprep.system.files import SIDECAR
 from ffprep.system.tempfiles import errors_named_after, replace_file
 
@@ -24,8 +24,7 @@ _NOT_IN_MAKEFILES = re.compile(r"[;\t\n\r\v\f]|[ \\&]$|\(.*\)$")
 _EQUALS = "ffprep_equals"
 
 
-@dataclass(frozen=True, slots=True)
-class Depfile:
+class Depfile(Record):
     """A file with a rule for `target`. `others` are further prerequisites, such as a config file.
 
     Raises UsageError if a makefile cannot contain the target.

@@ -2,7 +2,6 @@
 
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
 
 from ffprep.config.sidecars import PhotoOverrides, read_sidecar, sidecar_path
 from ffprep.core.fitting import Framing, choose_spec_size, cropped_size, resolve_spec
@@ -12,6 +11,7 @@ from ffprep.core.spec import Spec
 from ffprep.errors import PhotoError
 from ffprep.image.sandbox import DecoderPool
 from ffprep.library.walk import LocalPhoto
+from ffprep.record import replace
 from ffprep.run.inspect import Finding, Inspection
 
 

@@ -4,13 +4,13 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from ffprep.config.sidecars import sidecar_path
 from ffprep.core.location import listed_stamp
 from ffprep.errors import PhotoError
 from ffprep.library.walk import FoundPhoto, LocalPhoto
+from ffprep.record import Record, field
 from ffprep.storage.downloads import fetch_photo
 from ffprep.storage.protocol import storage_of
 from ffprep.system.files import SIDECAR
@@ -21,8 +21,7 @@ _AHEAD, _AHEAD_BYTES = 16, 64 << 20
 """At most so many photos, and so many bytes unless it is one photo, are downloaded ahead."""
 
 
-@dataclass(slots=True)
-class Downloads:
+class Downloads(Record, frozen=False):
     """A temporary folder, and the threads that download into it."""
 
     folder: Path

@@ -7,7 +7,6 @@ import os
 from collections import defaultdict
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -19,6 +18,7 @@ from ffprep.core.target import Target, check
 from ffprep.errors import PhotoError
 from ffprep.image.sandbox import DecoderPool, StandIn
 from ffprep.library.walk import FoundPhoto, LocalPhoto, Walk
+from ffprep.record import Record, asdict, field, replace
 from ffprep.system.files import SIDECAR, FileStamp, is_url
 from ffprep.system.pool import StopRules, run_chunks
 from ffprep.system.processes import Processes
@@ -30,8 +30,7 @@ if TYPE_CHECKING:
 _LocalCopy: TypeAlias = Callable[[FoundPhoto], AbstractContextManager[LocalPhoto]]
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Record):
     """What was found in one file: an ImageInfo or an error, and every rule that it breaks.
 
     `framings` has, for each size and mode, how the photo would be framed; `recommended` the mode
@@ -138,8 +137,7 @@ def _as_dict(framing: "Framing") -> dict[str, Any]:
     return content | {"cut": framing.cut}
 
 
-@dataclass(frozen=True, slots=True)
-class Inspection:
+class Inspection(Record):
     """Inspects every picture among `paths` and in folders below, on `workers` threads."""
 
     paths: tuple[Location, ...]

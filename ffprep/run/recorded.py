@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
 
 from ffprep.core.job import Result, Status
 from ffprep.core.location import Location, located
@@ -13,14 +12,14 @@ from ffprep.ledger.rows import PendingJob, relative_folder
 from ffprep.library.plan import Plan
 from ffprep.library.selection import SizeOf
 from ffprep.library.walk import Walk, is_folder
+from ffprep.record import Record, field, replace
 from ffprep.run.convert_options import ConvertOptions
 from ffprep.storage.protocol import storage_of
 from ffprep.storage.stamps import StampReader
 from ffprep.system.files import FOLDER, LEDGER, real_folder
 
 
-@dataclass(slots=True)
-class Recorded:
+class Recorded(Record, frozen=False):
     """The outputs in OUT, for a run with a source in OUT, or with OUT itself as a source."""
 
     outputs: RecordedOutputs

@@ -7,7 +7,6 @@ import math
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any, cast
@@ -22,6 +21,7 @@ from ffprep.ledger.ledger import Conditions, open_ledger
 from ffprep.ledger.rows import FinishedJob, PendingJob
 from ffprep.library.plan import Plan, Request
 from ffprep.library.selection import MadeFiles
+from ffprep.record import Record, field, replace
 from ffprep.run.convert_options import ConvertOptions
 from ffprep.run.task import ChunkTask
 from ffprep.storage.protocol import storage_of
@@ -41,8 +41,7 @@ _MAX_WAITING = 1 << 14
 """How many jobs wait for a worker at most, however many workers there are."""
 
 
-@dataclass(slots=True)
-class _ChunkSize:
+class _ChunkSize(Record, frozen=False):
     """How many jobs make a chunk: a few seconds of work, because each chunk starts ffmpeg anew.
 
     `seconds` is the time of one photo, averaged over the newest ones.
@@ -64,8 +63,7 @@ class _ChunkSize:
         return max(1, min(_MAX_CHUNK, round(_CHUNK_SECONDS / max(self.seconds, 1e-3))))
 
 
-@dataclass(slots=True)
-class Run:
+class Run(Record, frozen=False):
     """One run. Without `freshness` (no ledger), it converts everything and records nothing.
 
     `throttle` is None if nothing is limited; `cluster` is None if threads of this process convert.

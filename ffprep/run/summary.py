@@ -6,13 +6,13 @@ from bisect import insort
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from ffprep.core.job import FreshCount, Result, Status
 from ffprep.core.location import Location
 from ffprep.errors import ExitCode, FfprepError, Interrupted, Kind
+from ffprep.record import Record, field
 
 if TYPE_CHECKING:
     from ffprep.conversion.converter import Converter
@@ -32,8 +32,7 @@ class RunEnd(StrEnum):
     TIME = "time"
 
 
-@dataclass(slots=True)
-class RunSummary:
+class RunSummary(Record, frozen=False):
     """The output, the counts and the first failures of a run, and how it ended.
 
     `total` is the number of photos, if it is known; `error` is what ended the run. `limits` counts

@@ -9,7 +9,6 @@ import pickle
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from ffprep.conversion.converter import Converter
 from ffprep.conversion.ffmpeg_binary import find
@@ -20,6 +19,7 @@ from ffprep.core.policy import Policy, RerunOptions
 from ffprep.errors import EnvironmentFault, Kind, PhotoError
 from ffprep.ledger.freshness import hashes, skip_unchanged
 from ffprep.ledger.rows import NO_HASHES, FinishedJob, Hashes, PendingJob
+from ffprep.record import Record
 from ffprep.system.tempfiles import owner_id, sweep_temp_dir
 from ffprep.version import __version__
 
@@ -29,8 +29,7 @@ _converters: "OrderedDict[str, Converter]" = OrderedDict()
 """The Converters of this worker process by run, for the newest runs."""
 
 
-@dataclass(frozen=True, slots=True)
-class ChunkTask:
+class ChunkTask(Record):
     """Converts a chunk, without the jobs that turn out to be up to date.
 
     `rerun` is None in a run without a ledger: then every job is converted.
@@ -64,8 +63,7 @@ class ChunkTask:
             yield FinishedJob(result, pending, found)
 
 
-@dataclass(frozen=True, slots=True)
-class WorkerInfo:
+class WorkerInfo(Record):
     """What a worker says about itself. `missing` are the paths asked for that it cannot read.
 
     `owner` is the part of its temporary files' names that tells them from those of other processes.
@@ -78,8 +76,7 @@ class WorkerInfo:
     missing: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ClusterTask:
+class ClusterTask(Record):
     """What a worker does with each chunk of a run. `run` is a unique name.
 
     The worker must be able to read `required_paths`; otherwise it does not have the disk with the
@@ -117,8 +114,7 @@ class ClusterTask:
             return _converters[self.run]
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Record):
     """The results of a chunk, and the `fault` that ended it early, if any."""
 
     results: list[tuple[Result, Hashes]]

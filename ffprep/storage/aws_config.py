@@ -3,11 +3,11 @@
 import configparser
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ffprep.errors import EnvironmentFault
+from ffprep.record import Record, field
 from ffprep.storage.fsspec_config import fsspec_settings
 
 _NO_MATTER = {
@@ -46,8 +46,7 @@ _HEADERS = {
 """What s3fs calls headers, and how obstore's settings for them are called."""
 
 
-@dataclass(frozen=True, slots=True)
-class AwsConfig:
+class AwsConfig(Record):
     """All settings. `profile` has the values of the AWS profile called `profile_name`."""
 
     profile_name: str

@@ -7,7 +7,6 @@ obstore knows all but profiles. ffprep signs listings itself (`s3_listing.py`) a
 import json
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -17,6 +16,7 @@ from urllib.parse import urlencode, urlsplit
 from urllib.request import ProxyHandler, Request
 
 from ffprep.errors import EnvironmentFault
+from ffprep.record import Record, field
 from ffprep.storage.aws_config import AwsConfig, truth
 from ffprep.storage.openers import opener, read_answer
 
@@ -47,8 +47,7 @@ class Credentials(TypedDict):
 Load = Callable[[], Credentials]
 
 
-@dataclass(slots=True)
-class CredentialProvider:
+class CredentialProvider(Record, frozen=False):
     """Credentials that are loaded again before they expire. Safe to use from several threads."""
 
     load: Load

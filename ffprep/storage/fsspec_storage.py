@@ -3,12 +3,12 @@
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ffprep.core.shard import Shard
 from ffprep.errors import EnvironmentFault, Kind, PhotoError, UsageError
+from ffprep.record import Record, field
 from ffprep.storage.errors import storage_errors
 from ffprep.storage.protocol import Object, Page, Place, Stopped, never, stamp_of
 from ffprep.storage.retries import Retries
@@ -20,8 +20,7 @@ _VERSIONS = ("ETag", "etag", "e_tag", "md5Hash", "content_md5", "checksum", "gen
 _TIMES = ("LastModified", "last_modified", "mtime", "modified", "updated", "created")
 
 
-@dataclass(frozen=True, slots=True)
-class FsspecStorage:
+class FsspecStorage(Record):
     """A host, through its fsspec filesystem."""
 
     fs: Any

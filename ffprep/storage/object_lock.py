@@ -10,7 +10,6 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, Thread
 from typing import Protocol
@@ -18,6 +17,7 @@ from typing import Protocol
 from ffprep.core.location import Remote
 from ffprep.core.shard import Shard
 from ffprep.errors import EnvironmentFault, FfprepError, Kind, OutputLocked, PhotoError, reason
+from ffprep.record import Record, field
 from ffprep.storage.errors import NO_CONDITIONS
 from ffprep.storage.local import LONGEST_HOLDER, described_holder
 from ffprep.storage.protocol import Object, Place, Stopped, Storage
@@ -71,8 +71,7 @@ def object_lock(
             lock.release()
 
 
-@dataclass(slots=True)
-class ObjectLock:
+class ObjectLock(Record, frozen=False):
     """The object `url`, written from the file `path`."""
 
     storage: LockableStorage

@@ -4,7 +4,6 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
 from functools import cached_property
 from io import RawIOBase
 from itertools import islice
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ffprep.core.shard import Shard
 from ffprep.errors import Kind, PhotoError
+from ffprep.record import Record, field
 from ffprep.storage.errors import NO_LISTING, Preceded, code_of, storage_errors
 from ffprep.storage.protocol import Object, Page, Place, Stopped, never, stamp_of
 from ffprep.storage.retries import Retries
@@ -26,13 +26,14 @@ _LARGE = 16 << 20
 _NO_VERSION = "0" * 32
 
 
-@dataclass(frozen=True)
-class Clients:
+class Clients(Record):
     """obstore's clients of one bucket, which differ in their timeouts.
 
     obstore's read timeout runs while a body is sent, too; so uploads have a timeout for all of it.
     Requests are repeated by `Retries`, not by obstore.
     """
+
+    __slots__ = ("__dict__",)  # for cached_property
 
     connect: "Callable[[ClientConfig], ObjectStore]"
 
@@ -52,8 +53,7 @@ class Clients:
         return self.connect({"connect_timeout": "10s", "timeout": "6h"})
 
 
-@dataclass(frozen=True, slots=True)
-class ObjectStorage:
+class ObjectStorage(Record):
     """One bucket, `root` being its URL. `key_of` makes a key of what follows that in a URL."""
 
     root: str

@@ -4,10 +4,10 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
+from ffprep.record import Record
 from ffprep.system.files import FileStamp, is_url
 
 if TYPE_CHECKING:
@@ -24,8 +24,7 @@ def never() -> bool:
     return False
 
 
-@dataclass(frozen=True, slots=True)
-class Object:
+class Object(Record):
     """What a listing says about an object, or a file.
 
     `modified` is in nanoseconds since the epoch, 0 if it is unknown. `version` is the ETag, if any,
@@ -40,8 +39,7 @@ class Object:
     generation: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(Record):
     """A part of a folder: its objects, and the names of the folders in it."""
 
     objects: list[Object]

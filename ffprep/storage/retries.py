@@ -4,10 +4,10 @@ import random
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
 from threading import Thread, current_thread, main_thread
 from typing import TypeVar
 
+from ffprep.record import Record
 from ffprep.storage.errors import is_transient
 
 Answer = TypeVar("Answer")
@@ -17,8 +17,7 @@ _SECONDS = 60.0
 """How long after the first attempt another one begins."""
 
 
-@dataclass(frozen=True, slots=True)
-class Retries:
+class Retries(Record):
     """How often a request is made at most, and for how many seconds."""
 
     attempts: int = 25

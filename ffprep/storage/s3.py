@@ -3,7 +3,6 @@
 import os
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -11,6 +10,7 @@ from urllib.error import HTTPError
 from urllib.request import Request
 
 from ffprep.errors import EnvironmentFault, Kind, PhotoError, reason
+from ffprep.record import Record, field, replace
 from ffprep.storage.aws_config import AwsConfig, aws_config
 from ffprep.storage.aws_credentials import CredentialProvider, credential_provider
 from ffprep.storage.errors import storage_errors
@@ -32,8 +32,7 @@ _NOT_STORED = "the store has other bytes than were sent, by its ETag; run again"
 _REGIONS_ASKED = "https://s3.amazonaws.com"
 
 
-@dataclass(slots=True)
-class Etags:
+class Etags(Record, frozen=False):
     """What is known about the ETags of 32 hexadecimal digits of a bucket.
 
     `compared` is false if the user says that they are not MD5s. `matched`: one was the MD5 of its
@@ -53,7 +52,6 @@ class Etags:
         return etag == digest
 
 
-@dataclass(frozen=True, slots=True)
 class S3Storage(ObjectStorage):
     """A bucket of S3, listed by `lister`."""
 

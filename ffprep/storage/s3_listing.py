@@ -8,7 +8,6 @@ import hashlib
 import hmac
 import ssl
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
 from http.client import HTTPException
@@ -19,6 +18,7 @@ from urllib.request import HTTPSHandler, OpenerDirector, Request
 
 from defusedxml.ElementTree import fromstring
 
+from ffprep.record import Record
 from ffprep.storage.aws_credentials import CredentialProvider, Credentials
 from ffprep.storage.errors import HttpError
 from ffprep.storage.openers import opener, read_answer
@@ -28,8 +28,7 @@ _SECONDS = 30.0
 _EMPTY = hashlib.sha256(b"").hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Record):
     """An answer: objects with whole keys, prefixes that end in a slash, how to go on."""
 
     objects: list[Object]
@@ -37,9 +36,10 @@ class Part:
     token: str
 
 
-@dataclass(frozen=True)
-class Lister:
+class Lister(Record):
     """Lists one bucket, at `url`. Without `credentials`, requests are not signed."""
+
+    __slots__ = ("__dict__",)  # for cached_property
 
     url: str
     region: str

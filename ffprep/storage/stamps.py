@@ -2,10 +2,10 @@
 
 import os
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
 
 from ffprep.core.job import Batch
 from ffprep.errors import EnvironmentFault, PhotoError
+from ffprep.record import Record, field
 from ffprep.storage.protocol import Page, Place, storage_of
 from ffprep.system.files import FileStamp, is_url
 
@@ -17,8 +17,7 @@ _RESTARTS = 4
 """How often a listing starts again before all of it is kept."""
 
 
-@dataclass(slots=True)
-class ListedFolder:
+class ListedFolder(Record, frozen=False):
     """A folder of objects, listed as far as was asked for.
 
     Batches come in the order of their names, and so do most listings: then names that are behind
@@ -72,8 +71,7 @@ class ListedFolder:
                 self._last = each.name
 
 
-@dataclass(frozen=True, slots=True)
-class StampReader:
+class StampReader(Record):
     """Reads the stamps of files and objects."""
 
     _folders: dict[str, ListedFolder] = field(default_factory=dict)

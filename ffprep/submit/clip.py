@@ -3,7 +3,6 @@
 import os
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -11,6 +10,7 @@ from ffprep.core.geometry import Size
 from ffprep.core.policy import Policy
 from ffprep.errors import FfprepError
 from ffprep.image.chunks import iso_boxes
+from ffprep.record import Record
 from ffprep.submit.credentials import Credentials
 from ffprep.submit.errors import FailureKind, JobError
 from ffprep.system.files import FileStamp
@@ -28,8 +28,7 @@ _SHORT = 0.5
 """Warn about a clip that is shorter than this fraction of what was asked for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Clip:
+class Clip(Record):
     """A published clip; `size` is None if ffmpeg does not report it."""
 
     stamp: FileStamp
@@ -37,8 +36,7 @@ class Clip:
     warnings: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ExpectedClip:
+class ExpectedClip(Record):
     """The clip that was asked for; `size` is None if that is no longer known."""
 
     size: Size | None

@@ -1,6 +1,5 @@
 """How photos become clips, and the digest that identifies each request."""
 
-from dataclasses import dataclass
 from hashlib import sha256
 from json import dumps
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 from ffprep.core.geometry import Size
 from ffprep.core.spec import Spec
+from ffprep.record import Record
 from ffprep.submit.credentials import Credentials
 from ffprep.submit.polling import PollOptions
 from ffprep.submit.prepare_picture import PictureOptions
@@ -15,8 +15,7 @@ from ffprep.submit.protocol import ClipRequest
 from ffprep.system.files import FileStamp, read_whole
 
 
-@dataclass(frozen=True, slots=True)
-class ClipOptions:
+class ClipOptions(Record):
     """How every photo of a call becomes a clip.
 
     `again` asks for another take of an existing clip, `resubmit` for another try of failed jobs.

@@ -4,10 +4,10 @@ import os
 import re
 from base64 import b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from ffprep.errors import EnvironmentFault, UsageError
+from ffprep.record import Record, field
 
 REDACTED = "***"
 _SHORTEST_SECRET = 6
@@ -29,8 +29,7 @@ _SECRET_VARIABLES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Credentials:
+class Credentials(Record):
     """The server's address, without a trailing slash, and its key; the key may be empty.
 
     `headers` are those of OPENAI_CUSTOM_HEADERS.

@@ -4,7 +4,6 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from ffprep.library.plan import Plan, Request
 from ffprep.options.frame import read_target, require_one_frame, target_files
 from ffprep.options.keywords import Options
 from ffprep.options.parse import read_request
+from ffprep.record import Record, astuple, field, replace
 from ffprep.run.convert_options import ReportOptions
 from ffprep.submit.clip_options import ClipOptions
 from ffprep.submit.credentials import Credentials, read_credentials, require_key
@@ -44,8 +44,7 @@ _PICTURE_KEYWORDS = (
 ).split()
 
 
-@dataclass(frozen=True, slots=True)
-class SubmitOptions:
+class SubmitOptions(Record):
     """All options of `submit`. `resumed_job` is the id of --resume; `request` is None with it.
 
     `output` is the clip, or the folder of clips. `resume_options` are the options that a command

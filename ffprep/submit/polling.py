@@ -2,10 +2,10 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from itertools import count
 from typing import BinaryIO
 
+from ffprep.record import Record, field
 from ffprep.submit.credentials import Credentials
 from ffprep.submit.errors import (
     ApiError,
@@ -27,8 +27,7 @@ _NOT_FOUND_RETRIES = 5
 """How often a job may be unknown that the server has reported before."""
 
 
-@dataclass(frozen=True, slots=True)
-class PollOptions:
+class PollOptions(Record):
     """`interval` is None to follow the server. `timeout` limits the wait for one clip."""
 
     interval: float | None = None
@@ -41,8 +40,7 @@ class PollOptions:
         return (job.poll_after if job else None) or POLL_INTERVAL
 
 
-@dataclass(slots=True)
-class JobPoller:
+class JobPoller(Record, frozen=False):
     """Asks about one job until its deadline, `options.timeout` seconds from now.
 
     `known` means that the server has reported the job. A server that never answered is not waited

@@ -3,10 +3,10 @@
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
 from threading import Event
 
 from ffprep.errors import EnvironmentFault
+from ffprep.record import Record, field
 from ffprep.submit.rate_limit import RunStopped
 from ffprep.submit.submission import Outcome, State, Submission
 
@@ -16,8 +16,7 @@ _SENDING_TIMEOUT = 30.0
 """Seconds to wait at the end for the answer to a create, which contains the job's id."""
 
 
-@dataclass(slots=True)
-class SubmissionPool:
+class SubmissionPool(Record, frozen=False):
     """Runs submissions on `workers` threads. Takes no slots of make's jobserver: they mostly wait.
 
     `on_progress` is called often with the submissions that run, `on_wait` once if the end waits for

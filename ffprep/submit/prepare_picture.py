@@ -1,6 +1,5 @@
 """Prepare the picture to upload, in memory, and check it against the target's rules."""
 
-from dataclasses import dataclass, fields
 from pathlib import Path
 
 from ffprep.api.prepare import prepare
@@ -13,14 +12,14 @@ from ffprep.core.spec import SizeChoice, Spec
 from ffprep.core.target import Target, check
 from ffprep.errors import Kind, PhotoError, UsageError
 from ffprep.options.keywords import Options
+from ffprep.record import Record
 from ffprep.submit.protocol import Upload
 from ffprep.system.files import read_bytes
 
 _ONLY_CUTS = "the server can cut, but not add bars or distort"
 
 
-@dataclass(frozen=True, slots=True)
-class PictureOptions:
+class PictureOptions(Record):
     """How photos are prepared: `size` or `target`, `mode`, and the `keywords` of `prepare`.
 
     `spec` holds the same as a Spec, `rules` what the target requires. With `send_bounds`, the
@@ -69,7 +68,7 @@ _DIGEST_FIELDS = (
 def _choice_text(choice: SizeChoice) -> str:
     """Return a SizeChoice as version 0.1 wrote it into digests."""
     envelope = choice.envelope
-    limits = ", ".join(f"{each.name}={getattr(envelope, each.name)!r}" for each in fields(envelope))
+    limits = ", ".join(f"{name}={getattr(envelope, name)!r}" for name in type(envelope)._fields)
     return f"Choice(fit={choice.fit!r}, sizes={choice.sizes!r}, envelope=Envelope({limits}))"
 
 

@@ -1,16 +1,15 @@
 """The types that every video API shares: the clip asked for, the upload, the request, the job."""
 
 import json
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, BinaryIO, Protocol
 
 from ffprep.core.geometry import Bounds, Size
 from ffprep.errors import UsageError
+from ffprep.record import Record, field
 
 
-@dataclass(frozen=True, slots=True)
-class ClipRequest:
+class ClipRequest(Record):
     """The clip to make. Without a `model`, the server chooses one.
 
     `extra` are additional fields of the request, with values as read from JSON.
@@ -23,8 +22,7 @@ class ClipRequest:
     extra: tuple[tuple[str, Any], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Upload:
+class Upload(Record):
     """The picture to upload. `region` is the part that the server must cut out, if it must."""
 
     name: str
@@ -42,8 +40,7 @@ class Upload:
 MULTIPART = {"content-type": "multipart/form-data"}
 
 
-@dataclass(frozen=True, slots=True)
-class HttpRequest:
+class HttpRequest(Record):
     """The request that creates a job: a POST of multipart/form-data.
 
     `body` holds the form fields, `file_field` is the name of the part that holds the picture.
@@ -89,8 +86,7 @@ class JobState(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True)
-class RemoteJob:
+class RemoteJob(Record):
     """A job as the server reports it.
 
     `status` is the server's own word for `state`, `progress` a fraction. `code` and `message` say

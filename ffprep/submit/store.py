@@ -10,7 +10,6 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -25,6 +24,7 @@ from ffprep.ledger.database import (
     require_file,
 )
 from ffprep.ledger.rows import decode_name
+from ffprep.record import Record, asdict
 from ffprep.storage.local import LOCAL, lock_file
 from ffprep.submit.errors import FailureKind, JobError
 from ffprep.system.files import FOLDER, FileStamp
@@ -56,8 +56,7 @@ _OPEN_TIMEOUT = 10.0
 _LISTED = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(Record):
     """A recorded request. `clip` is the length and time of the clip, once it was downloaded."""
 
     sent: float
@@ -228,8 +227,7 @@ def _memory_database() -> sqlite3.Connection:
     return open_to_write(Path(":memory:"), "OFF", _LAYOUT)
 
 
-@dataclass(frozen=True, slots=True)
-class StoredSubmission:
+class StoredSubmission(Record):
     """A recorded submission for `ffprep status`: `done`, `failed`, `submitted` or `uncertain`."""
 
     state: str
@@ -248,8 +246,7 @@ class StoredSubmission:
         return f"{since}  {self.state}  {self.clip}  {self.job or 'no answer'}{why}"
 
 
-@dataclass(frozen=True, slots=True)
-class StoredSubmissions:
+class StoredSubmissions(Record):
     """All submissions of a folder, ordered by clip."""
 
     all: tuple[StoredSubmission, ...]

@@ -14,7 +14,6 @@ A JobError or PhotoError in any step fails the submission.
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from threading import Event
@@ -23,6 +22,7 @@ from typing import BinaryIO
 from ffprep.core.geometry import Size
 from ffprep.core.spec import Spec
 from ffprep.errors import FfprepError, Kind, PhotoError, UsageError
+from ffprep.record import Record, field, replace
 from ffprep.submit.clip import ExpectedClip, publish
 from ffprep.submit.clip_options import ClipOptions, request_digest
 from ffprep.submit.errors import (
@@ -73,8 +73,7 @@ class State(StrEnum):
     DONE = "done"
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Record):
     """The result of a submission. `job_id` is empty if no job exists; `size` is the clip's."""
 
     photo: Path | None
@@ -87,8 +86,7 @@ class Outcome:
     warnings: tuple[str, ...] = ()
 
 
-@dataclass(slots=True)
-class Submission:
+class Submission(Record, frozen=False):
     """A photo to submit, and how far it is; other threads read it.
 
     `clip_name` is the clip's path relative to the folder of the store, `spec` the photo's own Spec,
@@ -148,8 +146,7 @@ class Submission:
         return steps.outcome
 
 
-@dataclass(slots=True)
-class _Steps:
+class _Steps(Record, frozen=False):
     """The steps of one submission, and what they hand on to each other."""
 
     submission: Submission

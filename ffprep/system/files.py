@@ -6,7 +6,6 @@ import stat
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 from functools import cache, lru_cache
 from hashlib import blake2b
 from io import BufferedReader
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from ffprep.errors import EnvironmentFault, Kind, LimitReached, PhotoError, ReadError, reason
+from ffprep.record import Record
 from ffprep.system.messages import is_command_line
 
 try:
@@ -277,8 +277,7 @@ def real_path(path: str | os.PathLike[str]) -> str:
     return real_folder(folder) + name
 
 
-@dataclass(frozen=True, slots=True)
-class FileStamp:
+class FileStamp(Record):
     """Tells one version of a file from another."""
 
     device: int

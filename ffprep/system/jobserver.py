@@ -13,9 +13,9 @@ import stat
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from functools import lru_cache
 
+from ffprep.record import Record
 from ffprep.system.messages import warn
 from ffprep.system.shutdown import before_leaving
 
@@ -54,8 +54,7 @@ def _flags(text: str) -> list[str]:
     return words[: words.index("--")] if "--" in words else words
 
 
-@dataclass(frozen=True, slots=True)
-class _TokenPipe:
+class _TokenPipe(Record):
     """A pipe of tokens: descriptors to read them without waiting, and to write them back."""
 
     reader: int

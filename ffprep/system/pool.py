@@ -6,13 +6,13 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Event, main_thread
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from ffprep.errors import ProgramExiting
+from ffprep.record import Record
 from ffprep.system.processes import no_threads
 
 if TYPE_CHECKING:
@@ -82,8 +82,7 @@ def _read(path: Path) -> str:
         return ""
 
 
-@dataclass(frozen=True, slots=True)
-class Immediate(Generic[Outcome]):
+class Immediate(Record, Generic[Outcome]):
     """Outcomes that need no work, in place of a chunk. They are yielded at once."""
 
     outcomes: Iterable[Outcome]
@@ -103,8 +102,7 @@ class RemoteExecutor(Executor):
         return 2 * self.width
 
 
-@dataclass(frozen=True, slots=True)
-class StopRules:
+class StopRules(Record):
     """When a pool stops early, and how the chunks in work end.
 
     When `requested` returns True, no chunk begins any more, and the pool waits a moment for those

@@ -7,11 +7,11 @@ import signal
 import subprocess
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import IO, Any
 
 from ffprep.errors import EnvironmentFault
+from ffprep.record import Record
 
 try:
     import resource
@@ -56,8 +56,7 @@ def child_environment() -> dict[str, str]:
     return passed
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Record):
     """The limits of a child in bytes: its `memory`, and the size of each `file` that it writes."""
 
     memory: int

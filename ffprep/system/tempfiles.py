@@ -13,11 +13,11 @@ import shutil
 import tempfile
 import time
 from collections.abc import Container, Iterator
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from ffprep.errors import EnvironmentFault, Kind, PhotoError, reason
+from ffprep.record import Record
 from ffprep.system import own_folder
 from ffprep.system.files import TEMPORARY_PREFIX, held_path, most_held, photo_error_from
 from ffprep.system.own_folder import OwnFolder, OwnFolders, open_own
@@ -83,8 +83,7 @@ def _is_dead(name: re.Match[str], entry: os.DirEntry[str], dead: Container[str])
 _live: set[Path] = set()
 
 
-@dataclass(frozen=True, slots=True)
-class Temporary:
+class Temporary(Record):
     """A temporary file for an output, with its `path` for this process and its children.
 
     It is held open by a `descriptor`, unless few files may be open.

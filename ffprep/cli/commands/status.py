@@ -1,7 +1,6 @@
 """`ffprep status`: what the ledgers of output folders contain, and the submissions for clips."""
 
 from collections.abc import Iterable
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ from ffprep.core.location import Location
 from ffprep.errors import UsageError
 from ffprep.options.shared import AS_JSON
 from ffprep.options.types import AnyLocation
+from ffprep.record import asdict
 from ffprep.system.files import LEDGER
 from ffprep.system.messages import say, write_line
 

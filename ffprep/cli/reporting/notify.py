@@ -10,7 +10,6 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from ffprep.core.job import Status
 from ffprep.core.location import absolute
 from ffprep.errors import EnvironmentFault, Kind, UsageError
 from ffprep.library.walk import require_no_picture
+from ffprep.record import Record, field
 from ffprep.run.convert_options import NotifyOptions
 from ffprep.run.summary import RunEnd, RunSummary
 from ffprep.system.messages import printable, say
@@ -37,8 +37,7 @@ COMMAND_SECONDS = dict.fromkeys(RunEnd, 60.0) | {RunEnd.INTERRUPTED: 5.0}
 """Seconds that --on-finish may take; few after an interrupt, so that the program ends soon."""
 
 
-@dataclass(frozen=True, slots=True)
-class RunReport:
+class RunReport(Record):
     """A run that is over: its summary, its exit code, and when it ended, in seconds since 1970."""
 
     summary: RunSummary
@@ -111,8 +110,7 @@ class RunReport:
             yield f"ffprep_{name}{{{labels}}} {value}"
 
 
-@dataclass(frozen=True, slots=True)
-class Notifications:
+class Notifications(Record):
     """The files to write and the command to run when a run has ended.
 
     Raises UsageError for a metrics file that node_exporter would not read, EnvironmentFault for a

@@ -12,10 +12,10 @@ A run without anything to report does not import `text`.
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from ffprep.core.job import FreshCount, Result, Status
+from ffprep.record import Record, field
 from ffprep.run.convert_options import ReportOptions
 from ffprep.run.summary import RunEnd, RunSummary
 from ffprep.system.messages import say, write_line
@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from ffprep.cli.reporting.log_file import LogFile
 
 
-@dataclass(frozen=True, slots=True)
-class Console:
+class Console(Record):
     """Where a command writes messages (stderr) and JSON lines (stdout), as its options ask.
 
     `job` is the name in front of every message, and in every object, if several jobs run. `redact`

@@ -4,12 +4,12 @@ import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 from ffprep.cli.reporting.progress import Console, Reporter, finishing
 from ffprep.cli.reporting.text import printable_path, shell_command
 from ffprep.errors import ExitCode, FfprepError, Interrupted, Kind, PhotoError
+from ffprep.record import Record, field
 from ffprep.run.summary import RunEnd
 from ffprep.submit.errors import FailureKind, JobError
 from ffprep.submit.parse import SubmitOptions
@@ -26,8 +26,7 @@ _RESUMABLE = (
 """Failures after which the job can be resumed."""
 
 
-@dataclass(slots=True)
-class SubmitSummary:
+class SubmitSummary(Record, frozen=False):
     """The counts of a call of `submit`, and its exit code."""
 
     counts: dict[Status, int] = field(default_factory=lambda: dict.fromkeys(Status, 0))

@@ -1,13 +1,13 @@
 """BMP: bit fields and long palettes, of which Pillow and FFmpeg know few."""
 
 import struct
-from dataclasses import replace
 from typing import BinaryIO
 
 from PIL import Image
 from PIL.BmpImagePlugin import BmpImageFile
 
 from ffprep.core.image_info import ImageInfo
+from ffprep.record import replace
 
 _RUNS, _BIT_FIELDS, _WITH_ALPHA = (1, 2), (3, 6), 6
 _MASKS = 14 + 40  # where they are

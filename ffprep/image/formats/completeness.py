@@ -1,12 +1,12 @@
 """Whether JPEGs that lack their end, and JPEG 2000 codestreams, hold the whole picture."""
 
 import struct
-from dataclasses import dataclass
 from hashlib import sha256
 from io import BytesIO
 from math import ceil
 
 from ffprep.image.chunks import SOS, jpeg_segments
+from ffprep.record import Record
 
 _SEQUENTIAL, _PROGRESSIVE = (0xC0, 0xC1, 0xC3), 0xC2
 _EOI = b"\xff\xd9"
@@ -63,8 +63,7 @@ def _pixels(data: bytes) -> bytes:
     return digest.digest()
 
 
-@dataclass(frozen=True, slots=True)
-class _Scan:
+class _Scan(Record):
     """The coefficients from `start` to `end` of some components, without their last bits."""
 
     components: bytes

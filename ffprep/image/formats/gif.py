@@ -1,11 +1,11 @@
 """GIF: what its first frame does not cover is transparent, as in browsers."""
 
-from dataclasses import replace
 from typing import BinaryIO
 
 from PIL import Image
 
 from ffprep.core.image_info import ImageInfo
+from ffprep.record import replace
 
 
 def describe(picture: ImageInfo, image: Image.Image, file: BinaryIO) -> ImageInfo:

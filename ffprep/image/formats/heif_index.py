@@ -6,10 +6,10 @@ limited.
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import BinaryIO
 
 from ffprep.image.chunks import inner_boxes, iso_box
+from ffprep.record import Record
 
 LONGEST_INDEX = 4 << 20
 """The most bytes of an index; that of a photo has some thousand."""
@@ -23,8 +23,7 @@ Property = tuple[bytes, bytes]
 """The name and the content of a box that describes an item."""
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(Record):
     """A picture, or a part of one.
 
     `properties` are in the order in which they apply. `sources` are
@@ -43,8 +42,7 @@ class Item:
         return next((content[len(start) :] for content in found if content.startswith(start)), None)
 
 
-@dataclass(frozen=True, slots=True)
-class Index:
+class Index(Record):
     """The items of a file by their numbers, and the names of the boxes that describe them."""
 
     primary: Item

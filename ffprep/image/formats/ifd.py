@@ -7,8 +7,9 @@ of all of them. The numbers in a file say only where to read: all counts are lim
 import os
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import BinaryIO
+
+from ffprep.record import Record, field
 
 _MOST_DIRECTORIES, _MOST_ENTRIES, _MOST_NUMBERS = 64, 1000, 1 << 16
 
@@ -20,8 +21,7 @@ _BYTES |= {13: 4, 16: 8, 17: 8, 18: 8}
 _SUB_IFDS = 330
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Record):
     """One tag of a directory: `count` values of a field type, which begin at `place`."""
 
     type: int
@@ -29,8 +29,7 @@ class Entry:
     place: int
 
 
-@dataclass(frozen=True, slots=True)
-class Directory:
+class Directory(Record):
     """One directory. `index` is its number in the chain, None for a SubIFD.
 
     `whole` is false if the file ends within it.
@@ -87,8 +86,7 @@ def directories(file: BinaryIO, start: int = 0) -> list[Directory]:
     return list(_Reader(file, start, order, big).chain(head))
 
 
-@dataclass(frozen=True, slots=True)
-class _Reader:
+class _Reader(Record):
     """Reads the directories of one TIFF; `big` is true for a BigTIFF."""
 
     file: BinaryIO

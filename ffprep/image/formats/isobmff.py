@@ -2,7 +2,6 @@
 
 import struct
 from contextlib import suppress
-from dataclasses import replace
 from fractions import Fraction
 from io import BytesIO
 from typing import BinaryIO
@@ -16,6 +15,7 @@ from ffprep.errors import Kind, PhotoError
 from ffprep.image.chunks import iso_box, iso_boxes
 from ffprep.image.formats.heif_index import LONGEST_INDEX, Index, Item, Property, read_index
 from ffprep.image.formats.heif_still import file_of_one_item, first_picture
+from ffprep.record import replace
 
 _INDEX, _PICTURES = {b"meta", b"moov"}, {b"mdat"}
 

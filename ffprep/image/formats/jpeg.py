@@ -5,7 +5,6 @@ of three components is YCbCr if it has a JFIF segment; else Adobe's segment deci
 if its components are called so.
 """
 
-from dataclasses import dataclass, replace
 from io import BytesIO
 from typing import Any, BinaryIO
 
@@ -16,6 +15,7 @@ from ffprep.core.image_info import ImageInfo
 from ffprep.errors import Kind, PhotoError
 from ffprep.image import icc
 from ffprep.image.chunks import DECODING, SOS, USUAL_SAMPLING, has_tables, jpeg_segments
+from ffprep.record import Record, replace
 
 JPEG_LS = "JPEG-LS"
 
@@ -37,8 +37,7 @@ _COLOURS = {1: "gray", 3: "RGB", 4: "CMYK"}
 _UNCALIBRATED = 0xFFFF
 
 
-@dataclass(frozen=True, slots=True)
-class _Header:
+class _Header(Record):
     """What a header says up to the first scan (ITU-T T.81, annex B).
 
     `frame` is the marker of the frame header, and `place` where that begins. `sampling` has the

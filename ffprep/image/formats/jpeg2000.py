@@ -5,7 +5,6 @@ As measured with FFmpeg 9.0.2 and Pillow 13 (OpenJPEG 2.5) against opj_decompres
 """
 
 import struct
-from dataclasses import dataclass, replace
 from typing import Any, BinaryIO, cast
 
 from PIL import Image
@@ -14,6 +13,7 @@ from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
 from ffprep.core.image_info import Cicp, ImageInfo, Profile, YCbCr
 from ffprep.errors import Kind, PhotoError
 from ffprep.image.chunks import inner_boxes, iso_boxes
+from ffprep.record import Record, replace
 
 _CODESTREAM = b"\xff\x4f\xff\x51"
 _LONGEST_HEADER = 8 << 20
@@ -28,8 +28,7 @@ _ICC_METHODS, _CODE_POINTS = (2, 3), 5
 _OPACITY = (1, 2)
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(Record):
     """What boxes and the codestream say of a picture.
 
     `depths` are the bits of the components, `subsampled` is true if some are smaller than others.

@@ -5,7 +5,6 @@ are converted. It reads a bounded number of boxes and bits, whatever the numbers
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,6 +16,7 @@ from ffprep.core.image_info import UNREAD, Cicp, Extras, ImageInfo, Profile
 from ffprep.errors import Kind, PhotoError
 from ffprep.image import colour
 from ffprep.image.chunks import iso_boxes
+from ffprep.record import Record
 from ffprep.system.files import open_regular
 
 _SIGNATURE = b"\xff\x0a"
@@ -59,8 +59,7 @@ class _Bits:
         return self.one_of((0, 0), (1, 0), (2, 4), (18, 6))
 
 
-@dataclass(frozen=True, slots=True)
-class _Depth:
+class _Depth(Record):
     bits: int = 8
     exponent: int = 0
 
@@ -77,8 +76,7 @@ class _Depth:
         return cls(bits.one_of((8, 0), (10, 0), (12, 0), (1, 6)))
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(Record):
     """The fields of a codestream's header that ffprep uses.
 
     `size` is that of the upright picture: decoders turn it. `extra` are the types of the channels

@@ -2,7 +2,6 @@
 
 import struct
 import zlib
-from dataclasses import replace
 from io import BytesIO
 from typing import BinaryIO
 
@@ -10,6 +9,7 @@ from PIL import Image
 
 from ffprep.core.image_info import Cicp, ImageInfo, Profile
 from ffprep.image.chunks import png_chunk, png_chunks
+from ffprep.record import replace
 
 Box = tuple[int, int, int, int]
 """Left, upper, right and lower edge."""

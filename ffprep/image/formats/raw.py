@@ -5,7 +5,6 @@ cannot decode the file, it is the largest preview.
 """
 
 import struct
-from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from PIL import Image
@@ -26,6 +25,7 @@ from ffprep.image.formats.tiff_kinds import (
     TILE_BYTES,
     TILE_OFFSETS,
 )
+from ffprep.record import Record, replace
 
 _MAKE, _DNG_VERSION = 271, 50706
 _PARTS = ((STRIP_OFFSETS, STRIP_BYTES), (TILE_OFFSETS, TILE_BYTES))
@@ -36,8 +36,7 @@ _PANASONIC_WIDTH, _PANASONIC_HEIGHT = 2, 3
 _FUJI, _FUJI_SENSOR = b"FUJIFILMCCD-RAW", 100
 
 
-@dataclass(frozen=True, slots=True)
-class Contents:
+class Contents(Record):
     """What is in a raw: the camera's name, and the sizes of its previews, largest first.
 
     If the first of them is the picture, `obstacle` says why, and what to do.

@@ -2,13 +2,13 @@
 
 import struct
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from io import RawIOBase
 from typing import Any, BinaryIO, cast
 
 from ffprep.core.geometry import Size
 from ffprep.image.formats.ifd import Directory, read_at
 from ffprep.image.formats.tiff_kinds import COMPRESSION, PHOTOMETRIC, STRIP_BYTES, STRIP_OFFSETS
+from ffprep.record import Record
 
 # Tags of TIFF 6.0 and Panasonic's RW2; values of DNG 1.7.
 _JPEG, _JPEG_BYTES, _PANASONIC_JPEG = 513, 514, 46
@@ -22,8 +22,7 @@ _MOST_SEGMENTS, _MOST_FOUND = 300, 64
 _PIECE = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Preview:
+class Preview(Record):
     """A JPEG within a file: the place of its first byte, and its bytes as far as they are known."""
 
     place: int

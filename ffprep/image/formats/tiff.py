@@ -1,7 +1,6 @@
 """TIFFs of kinds that Pillow or FFmpeg cannot read, or get wrong without an error."""
 
 import struct
-from dataclasses import replace
 from typing import Any, BinaryIO
 
 from PIL import Image, ImageOps
@@ -10,6 +9,7 @@ from ffprep.core.image_info import ImageInfo
 from ffprep.errors import Kind, PhotoError
 from ffprep.image.formats import pages
 from ffprep.image.formats import tiff_kinds as kinds
+from ffprep.record import replace
 
 
 def describe(picture: ImageInfo, image: Any, file: BinaryIO) -> ImageInfo:

@@ -5,7 +5,6 @@ Pillow's libtiff decompresses them, as if each row were gray pixels of a byte.
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from io import BytesIO
 from itertools import accumulate
@@ -15,6 +14,8 @@ from typing import IO
 
 from PIL import Image
 from PIL.TiffImagePlugin import TiffImageFile
+
+from ffprep.record import Record
 
 MIN_IS_WHITE, GRAY, RGB, PALETTE, CMYK, CIELAB, ICCLAB = 0, 1, 2, 3, 5, 8, 9
 MODES = {MIN_IS_WHITE: "L", GRAY: "L", RGB: "RGB", PALETTE: "RGB"}
@@ -26,13 +27,14 @@ DIFFERENCED_DEPTHS = (8, 16, 32)
 _REVERSED = bytes(int(f"{value:08b}"[::-1], 2) for value in range(256))
 
 
-@dataclass(frozen=True)
-class Layout:
+class Layout(Record):
     """How the samples of a page are stored.
 
     `part` is the width and height of a strip or tile. `alpha` is the channel of alpha, if any.
     `order` is that of bytes, as in struct. `palette` has the red, green and blue of each index.
     """
+
+    __slots__ = ("__dict__",)  # for cached_property
 
     size: tuple[int, int]
     part: tuple[int, int]

@@ -1,12 +1,12 @@
 """WebP: animations, which FFmpeg does not read."""
 
-from dataclasses import replace
 from typing import BinaryIO
 
 from PIL import Image
 
 from ffprep.core.image_info import ImageInfo
 from ffprep.image.chunks import riff_chunks
+from ffprep.record import replace
 
 
 def describe(picture: ImageInfo, image: Image.Image, file: BinaryIO) -> ImageInfo:

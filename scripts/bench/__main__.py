@@ -18,7 +18,7 @@ from pathlib import Path
 from scripts.bench.colour import colour
 from scripts.bench.nightly import nightly
 from scripts.bench.parts import fidelity, growth, startup
-from scripts.bench.peers import FLOOR, PEERS, Peer, installed
+from scripts.bench.peers import BASES, FLOOR, PEERS, USUAL, Peer, installed
 from scripts.bench.quality import quality
 from scripts.bench.race import Settings, race
 from scripts.bench.report import Report, svg
@@ -77,7 +77,7 @@ def _options() -> argparse.Namespace:
     add("--quick", action="store_true", help="8 photos a set, one round")
     add("--sets", type=_names(SETS), default=[*SETS], metavar="A,B", help=", ".join(SETS))
     peers = [peer.name for peer in PEERS]
-    add("--peers", type=_names(peers), default=peers, metavar="A,B", help=", ".join(peers))
+    add("--peers", type=_names(peers), default=[*USUAL], metavar="A,B", help=", ".join(peers))
     add("--rounds", type=int, help="after one warm-up (default: 5)")
     add("--jobs", type=int, default=_processors(), help="photos at a time (default: processors)")
     add("--growth-counts", type=_numbers, metavar="N,N", help="default: 100,1000,10000")
@@ -120,7 +120,7 @@ def _measure(options: argparse.Namespace, work: Path) -> Report:
     photos = sound_photos(folder)
     report = Report(options.jobs, options.rounds, drawn, options.quick)
     if "race" in options.parts:
-        peers = _chosen(PEERS, {"ffprep", *options.peers}, report)
+        peers = _chosen(PEERS, {*BASES.values(), *options.peers}, report)
         for name in options.sets:
             place = build(name, photos, work / "sets", options.quick)
             report.races.append(race(peers, place, settings, work / "logs"))

@@ -7,9 +7,10 @@ Every command finds its work in the environment, so that a snippet reads as it w
 
 The task is the same for all: cover to 1280x720, JPEG. Tools with a quality scale get 95. The usual
 loop around ffmpeg says `-q:v 2`, which is about quality 91; here it says `-q:v 1 -qmin 1`, which is
-about 95, so that nobody gains by writing less. Pillow and sharp halve the chroma, and ffprep, whose
-default at this quality is full chroma, is told to. libvips and ImageMagick keep it full, ffmpeg
-keeps the photo's own: each as it comes.
+about 95. Full chroma (4:4:4) takes longer to encode than half (4:2:0), so each peer is compared
+with ffprep at the same chroma subsampling. Pillow and sharp write 4:2:0 by default, libvips and
+ffprep 4:4:4 at this quality. ffmpeg and the mogrify programs, which keep the photo's own
+subsampling, are given 4:4:4.
 """
 
 import os
@@ -34,12 +35,16 @@ PROGRAMS = {
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """One way to do the work. `probe` prints a version where the peer is installed, else fails."""
+    """One way to do the work. `probe` prints a version where the peer is installed, else fails.
+
+    `chroma` is the subsampling of its JPEGs.
+    """
 
     name: str
     what: str
     probe: tuple[str, ...]
     command: tuple[str, ...]
+    chroma: str = "444"
 
     def version(self) -> str | None:
         """The installed version, None where the peer is missing."""
@@ -81,11 +86,14 @@ def _each(command: str, batch: int = 1) -> tuple[str, ...]:
     return _shell(f"""cd "$SET" && printf '%s\\0' * | xargs -0 -P "$JOBS" -n {batch} {command}""")
 
 
-_COVER = f"scale={WIDTH}:{HEIGHT}:force_original_aspect_ratio=increase,crop={WIDTH}:{HEIGHT}"
+_COVER = (
+    f"scale={WIDTH}:{HEIGHT}:force_original_aspect_ratio=increase,crop={WIDTH}:{HEIGHT}"
+    ",format=yuvj444p"
+)
 _FFMPEG = f'"$FFMPEG" -nostdin -v error -y -i "$1" -vf {_COVER} -frames:v 1 -q:v 1 -qmin 1'
 _MAGICK = (
     f"mogrify -auto-orient -resize {WIDTH}x{HEIGHT}^ -gravity center -extent {WIDTH}x{HEIGHT}"
-    " -quality 95 -format jpg"
+    " -quality 95 -sampling-factor 1x1 -format jpg"
 )
 
 _POOL = """
@@ -135,17 +143,32 @@ async function work() {{
 for (let worker = 0; worker < Number(JOBS); worker++) work();
 """
 
-_CONVERT = 'convert "$SET" -o "$OUT" --mode cover --quality 95 --subsampling 420 --jobs "$JOBS"'
 
-FFPREP = Peer(
-    "ffprep",
-    "ffprep convert, every output verified",
-    (PROGRAMS["FFPREP"], "--version"),
-    _shell(f'exec "$FFPREP" {_CONVERT} --size {WIDTH}x{HEIGHT}'),
-)
+def _ffprep(name: str, what: str, chroma: str, *options: str) -> Peer:
+    """Return ffprep with these options; it counts as missing if it does not know one of them."""
+    words = " ".join(("--subsampling", chroma, *options))
+    known = "".join(f'case "$help" in *" {o} "*) ;; *) exit 1;; esac; ' for o in options)
+    return Peer(
+        name,
+        what,
+        _shell(f'help=$("$FFPREP" convert --help); {known}exec "$FFPREP" --version'),
+        _shell(
+            'exec "$FFPREP" convert "$SET" -o "$OUT" --mode cover --quality 95 --jobs "$JOBS"'
+            f" --size {WIDTH}x{HEIGHT} {words}"
+        ),
+        chroma,
+    )
+
+
+FFPREP = _ffprep("ffprep", "ffprep convert, every output verified", "444")
+FFPREP_420 = _ffprep("ffprep-420", "ffprep convert --subsampling 420, verified", "420")
+BASES = {"444": FFPREP.name, "420": FFPREP_420.name}
+"""The peer with which the others are compared, by chroma subsampling."""
 
 PEERS = (
     FFPREP,
+    FFPREP_420,
+    _ffprep("ffprep-fast", "ffprep convert --fast, every output verified", "444", "--fast"),
     Peer(
         "ffmpeg-loop",
         "shell loop, one ffmpeg after the other",
@@ -167,6 +190,7 @@ PEERS = (
         "Pillow, ImageOps.fit with LANCZOS in 4 threads",
         _python("import PIL; print(PIL.__version__)"),
         _python(_PILLOW),
+        "420",
     ),
     Peer(
         "pyvips",
@@ -199,8 +223,12 @@ PEERS = (
         "sharp on node, JOBS at a time",
         ("node", "-p", "require('sharp').versions.sharp"),
         ("node", "-e", _SHARP),
+        "420",
     ),
 )
+
+USUAL = ("ffmpeg-xargs", "pillow", "pyvips", "sharp", "ffprep-fast")
+"""The peers of the race, unless others are chosen."""
 
 _DECODE = '"$FFMPEG" -nostdin -v error -noautorotate -threads 1'
 

@@ -10,7 +10,13 @@ from pathlib import Path
 from PIL import Image
 
 from scripts.bench.meter import Measure, measure
-from scripts.bench.peers import HEIGHT, WIDTH, Peer, environment
+from scripts.bench.peers import BASES, HEIGHT, WIDTH, Peer, environment
+
+_FEW = 8
+"""How many photos each peer converts to warm up."""
+
+_SAMPLINGS = {(1.0, 1.0): "444", (2.0, 1.0): "422", (2.0, 2.0): "420"}
+"""Chroma subsamplings by how many pixels share a chroma sample, across and down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +32,13 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One peer's medians over all rounds; the ratios are against ffprep, round by round."""
+    """One peer's medians over all rounds.
+
+    The ratios are against ffprep at the same chroma subsampling, round by round.
+    """
 
     peer: str
+    chroma: str
     wall: float
     cpu: float
     peak: float
@@ -61,19 +71,35 @@ class Settings:
 
 
 def race(peers: Sequence[Peer], folder: Path, settings: Settings, logs: Path) -> Race:
-    """Warm up once, then measure every round, each beginning with another peer."""
+    """Warm up with a few photos, then measure every round, each beginning with another peer."""
     sources = sorted(folder.iterdir())
+    _warm_up(peers, sources, settings, logs)
     runs = []
-    for number in range(settings.rounds + 1):
+    for number in range(1, settings.rounds + 1):
         start = number % len(peers)
         for peer in (*peers[start:], *peers[:start]):
             told = f"{folder.name}: round {number} of {settings.rounds}, {peer.name}"
             print(told, file=sys.stderr, flush=True)
             runs.append(_turn(peer, number, sources, settings, logs))
-    timed = [run for run in runs if run.round > 0]
-    rows = [_row(peer.name, timed) for peer in peers]
+    rows = [_row(peer, runs) for peer in peers]
     total = sum(source.stat().st_size for source in sources)
-    return Race(folder.name, len(sources), total, timed, rows)
+    return Race(folder.name, len(sources), total, runs, rows)
+
+
+def _warm_up(
+    peers: Sequence[Peer], sources: Sequence[Path], settings: Settings, logs: Path
+) -> None:
+    """Read all photos into the page cache, and start every peer once."""
+    few = settings.work / "warm-up"
+    shutil.rmtree(few, ignore_errors=True)
+    few.mkdir(parents=True)
+    for number, source in enumerate(sources):
+        content = source.read_bytes()
+        if number < _FEW:
+            (few / source.name).write_bytes(content)
+    for peer in peers:
+        _turn(peer, 0, sorted(few.iterdir()), settings, logs)
+    shutil.rmtree(few)
 
 
 def _turn(peer: Peer, number: int, sources: Sequence[Path], settings: Settings, logs: Path) -> Run:
@@ -85,23 +111,32 @@ def _turn(peer: Peer, number: int, sources: Sequence[Path], settings: Settings, 
     cost = measure(peer.command, env=env, log=logs / f"{peer.name}.log")
     outputs = [output / f"{source.stem}.jpg" for source in sources]
     size = sum(path.stat().st_size for path in outputs if path.exists())
-    exact = sum(map(is_exact, outputs))
+    exact = sum(is_exact(path, peer.chroma) for path in outputs)
     shutil.rmtree(output)
     return Run(peer.name, number, cost, exact, size)
 
 
-def is_exact(path: Path) -> bool:
-    """Whether Pillow finds a JPEG of the size asked for."""
+def is_exact(path: Path, chroma: str | None = None) -> bool:
+    """Whether Pillow finds a JPEG of the size asked for, and of this subsampling."""
     try:
         with Image.open(path, formats=("JPEG",)) as image:
-            return image.size == (WIDTH, HEIGHT)
+            return image.size == (WIDTH, HEIGHT) and chroma in (None, _chroma(image))
     except (OSError, SyntaxError):
         return False
 
 
-def _row(name: str, runs: Sequence[Run]) -> Row:
-    mine = [run for run in runs if run.peer == name]
-    base = [run for run in runs if run.peer == "ffprep"]
+def _chroma(image: Image.Image) -> str | None:
+    """Return the subsampling of a JPEG by its components' factors; None without chroma."""
+    layers: list[tuple[int, int, int, int]] = getattr(image, "layer", [])
+    if len(layers) != 3:
+        return None
+    (_, width, height, _), (_, chroma_width, chroma_height, _) = layers[:2]
+    return _SAMPLINGS.get((width / chroma_width, height / chroma_height))
+
+
+def _row(peer: Peer, runs: Sequence[Run]) -> Row:
+    mine = [run for run in runs if run.peer == peer.name]
+    base = [run for run in runs if run.peer == BASES[peer.chroma]]
 
     def median(value: Callable[[Run], float]) -> float:
         return statistics.median(map(value, mine))
@@ -111,7 +146,8 @@ def _row(name: str, runs: Sequence[Run]) -> Row:
         return statistics.median(value(one) / max(value(other), 1e-9) for one, other in pairs)
 
     return Row(
-        peer=name,
+        peer=peer.name,
+        chroma=peer.chroma,
         wall=median(lambda run: run.measure.wall),
         cpu=median(lambda run: run.measure.cpu),
         peak=median(lambda run: run.measure.peak),

@@ -12,7 +12,7 @@ from pathlib import Path
 from scripts.bench.colour import Colour
 from scripts.bench.nightly import Beside, Held, Nightly
 from scripts.bench.parts import Fidelity, Growth, Pair
-from scripts.bench.peers import FLOOR, HEIGHT, PEERS, WIDTH
+from scripts.bench.peers import BASES, FLOOR, HEIGHT, PEERS, WIDTH
 from scripts.bench.quality import CHROMAS, Coded
 from scripts.bench.race import Race, Row
 from scripts.bench.stores import StoreCost
@@ -57,7 +57,7 @@ class Report:
             yield from _race_table(race)
         for race in self.floor:
             yield from ("", f"### The floor: decoding alone, {_titled(race)}", "")
-            yield from _race_table(race, exact=False)
+            yield from _race_table(race, outputs=False)
         if self.startup:
             yield from ("", "### Start-up", "")
             yield from _startup_table(self.startup)
@@ -118,13 +118,15 @@ def _titled(race: Race) -> str:
     return f"{race.set}: {race.photos} photos, {race.bytes / _MEGA:.0f} MB"
 
 
-def _race_table(race: Race, exact: bool = True) -> Iterator[str]:
+def _race_table(race: Race, outputs: bool = True) -> Iterator[str]:
+    """Yield the table, and the columns about the outputs if there are any."""
     head = ["", "wall s", "ratio", "CPU s", "ratio", "peak MB"]
     rows = [_cells(row) for row in race.rows]
-    if exact:
-        head += ["output MB", f"{WIDTH}x{HEIGHT}"]
-        counts = ([f"{row.size / _MEGA:.1f}", f"{row.exact}/{race.photos}"] for row in race.rows)
-        rows = [[*cells, *count] for cells, count in zip(rows, counts, strict=True)]
+    if outputs:
+        head[1:1], head[6:] = ["chroma"], ["peak MB", "output MB", f"{WIDTH}x{HEIGHT}"]
+        for cells, row in zip(rows, race.rows, strict=True):
+            cells.insert(1, ":".join(row.chroma))
+            cells += [f"{row.size / _MEGA:.1f}", f"{row.exact}/{race.photos}"]
     yield from table(head, rows)
     failed = [f"{row.peer} ({row.status})" for row in race.rows if row.status]
     if failed:
@@ -293,7 +295,7 @@ def svg(races: Sequence[Race]) -> str:
     for race in races:
         group = "".join(_bars(race, y, unit))
         parts.append(group)
-        y += (len(race.rows) + 1) * (_BAR + _GAP) + 14
+        y += (len(_bar_rows(race)) + 1) * (_BAR + _GAP) + 14
     width = _LEFT + _SCALE + _RIGHT
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {y}" width="{width}" '
@@ -302,11 +304,17 @@ def svg(races: Sequence[Race]) -> str:
     )
 
 
+def _bar_rows(race: Race) -> list[Row]:
+    """The rows that have a bar: ffprep's own two have the same length, 1."""
+    return [row for row in race.rows if row.peer != BASES["420"]]
+
+
 def _bars(race: Race, top: int, unit: float) -> Iterator[str]:
+    rows = _bar_rows(race)
     title = f"{race.set}, {race.photos} photos: wall time, ffprep = 1"
     yield f'<text class="title" x="{_LEFT}" y="{top + 12}">{escape(title)}</text>\n'
     y = top + _BAR + _GAP
-    for row in sorted(race.rows, key=lambda row: row.wall_ratio):
+    for row in sorted(rows, key=lambda row: row.wall_ratio):
         length, middle = max(1.0, row.wall_ratio * unit), y + 12
         kind = "own" if row.peer == "ffprep" else "bar"
         yield f'<text x="{_LEFT - 8}" y="{middle}" text-anchor="end">{escape(row.peer)}</text>'

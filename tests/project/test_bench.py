@@ -33,7 +33,7 @@ def test_a_race_and_a_night_are_measured_on_drawn_photos(tmp_path: Path) -> None
 def check_race(report: dict[str, Any]) -> None:
     (race,) = report["races"]
     rows = {row["peer"]: row for row in race["rows"]}
-    assert set(rows) == {"ffprep", "pillow"}
+    assert set(rows) == {"ffprep", "ffprep-420", "pillow"}
     assert all(row["exact"] == race["photos"] for row in rows.values())
 
 

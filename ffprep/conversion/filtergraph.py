@@ -4,11 +4,12 @@ Every filtergraph has the same steps, in this order:
 
     showinfo             log the size that was decoded
     declared             matrix and range of YCbCr, where the container's word counts
-    turn upright         the eight EXIF orientations
     crop bounds          all later steps see only what is left; a tiny crop is enlarged at once
     alpha                lay it on the background if the output has none
-    the mode's steps     from its file in filters/; those that mix pixels get premultiplied alpha,
-                         and colours become sRGB before the first that does more than cut or scale
+    the mode's steps     from its file in filters/ (`mode_graph`); those that mix pixels get
+                         premultiplied alpha
+    turn upright         the eight EXIF orientations, and colours to sRGB: before the first of the
+                         mode's steps that does more than crop or scale
     finish               chroma subsampling, the encoder's pixel format, no metadata
 
 Expressions see `iw` and `ih`, so one graph serves photos of every size.
@@ -25,38 +26,28 @@ from typing import Any
 import ffmpeg
 
 from ffprep.conversion import encoders
+from ffprep.conversion.mode_graph import apply_mode
 from ffprep.conversion.pixel_formats import (
     PACKED,
     SCALER,
     STRAIGHT,
     Stream,
-    color,
     convert,
     cut,
     declared,
     deep,
     final,
     flatten,
-    premultiplied,
+    stored_corner,
     to_srgb,
-    upright,
-    working,
 )
 from ffprep.core.fitting import cropped_size
 from ffprep.core.geometry import Size
 from ffprep.core.image_info import ImageInfo
-from ffprep.core.mode import Step
 from ffprep.core.spec import Spec
 from ffprep.record import Record, replace
 
 _LARGEST_FACTOR = 6000
-
-_MIXING = frozenset(
-    "scale zscale gblur boxblur avgblur sab smartblur unsharp rotate perspective".split()
-)
-
-# These filters work in any colour space; colours are converted after them, since pixels are fewer.
-_GEOMETRIC = frozenset("crop scale hflip vflip transpose".split())
 
 
 def command(binary: str, source: Path, picture: ImageInfo, spec: Spec, output: Path) -> list[str]:
@@ -152,7 +143,7 @@ class _BySize(Record):
     """What in a filtergraph depends on the photo's size; photos that differ in it share no stream.
 
     `repeats` is how often each pixel is repeated, if the photo is too tiny for the scaler to
-    enlarge it at once. `odd` is true if the bounds begin at an odd pixel.
+    enlarge it at once. `odd` is true if the bounds begin at an odd pixel of the stored photo.
     """
 
     repeats: int
@@ -164,7 +155,7 @@ class _BySize(Record):
         shown = picture.shown
         cropped = cropped_size(shown, spec.bounds)
         factor = max(spec.size.width / cropped.width, spec.size.height / cropped.height)
-        odd = any(edge % 2 for edge in spec.bounds.corner(shown))
+        odd = any(edge % 2 for edge in stored_corner(spec.bounds, shown, picture.orientation))
         return cls(math.ceil(factor / _LARGEST_FACTOR), odd)
 
 
@@ -178,11 +169,10 @@ def _arguments(
     picture: ImageInfo, spec: Spec, files: _FileOptions, by_size: _BySize
 ) -> tuple[str, ...]:
     stream = declared(_source(picture, files).filter("showinfo", checksum=0), picture)
-    stream = upright(stream, picture.orientation)
     if picture.mode == "1" and not picture.raw:
         stream = convert(stream, pix_fmts="gray")  # scaling single bits directly costs 20 dB
     if not spec.bounds.whole:
-        stream = cut(stream, spec.bounds, by_size.odd)
+        stream = cut(stream, spec.bounds, picture.orientation, by_size.odd)
     if by_size.repeats > 1:
         times = by_size.repeats
         stream = stream.filter("scale", w=f"iw*{times}", h=f"ih*{times}", flags="neighbor")
@@ -194,7 +184,7 @@ def _arguments(
             stream = to_srgb(convert(stream, **deep(alpha=True)), picture, alpha=True)
             picture = replace(picture, lut=None, cicp=None)
         stream = flatten(stream, spec.background)
-    stream = _apply(spec, stream, picture, keep_alpha)
+    stream = apply_mode(spec, stream, picture, keep_alpha)
     return _compiled(_finish(stream, spec, keep_alpha), spec, files)
 
 
@@ -277,103 +267,6 @@ def _source(picture: ImageInfo, files: _FileOptions) -> Stream:
         "g:0" if picture.tiled else "disp:default" if picture.format.demuxer == "mov" else "v:0"
     )
     return ffmpeg.input(_SOURCE, **options)[stream]
-
-
-def _apply(spec: Spec, photo: Stream, picture: ImageInfo, alpha: bool) -> Stream:
-    """Apply the mode's steps to `photo`. A stream that several steps read is split."""
-    steps, values = spec.mode.steps, _values(spec)
-    sources, readers = _wiring(steps)
-    branches: dict[int, list[Stream]] = {-1: _branches(photo, readers[-1])}
-    unconverted = {-1} if picture.needs_srgb else set()
-    for index, step in enumerate(steps):
-        inputs = [branches[source].pop() for source in sources[index]]
-        if unconverted.issuperset(sources[index]) and step.filter in _GEOMETRIC:
-            unconverted.add(index)
-            formats = deep(alpha)
-        else:
-            last = index == len(steps) - 1
-            formats = (final if last else working)(spec, alpha)
-            for place, source in enumerate(sources[index]):
-                if source in unconverted:
-                    srgb = _srgb(inputs[place], steps, source, picture, alpha)
-                    inputs[place] = convert(srgb, **working(spec, alpha))
-        options = {key: value.format_map(values) for key, value in step.options}
-        output = _step(step.filter, inputs, options, formats, alpha)
-        branches[index] = _branches(output, readers[index])
-    stream = branches[len(steps) - 1].pop()
-    if len(steps) - 1 in unconverted:
-        srgb = _srgb(stream, steps, len(steps) - 1, picture, alpha)
-        stream = convert(srgb, **final(spec, alpha))
-    elif steps[-1].filter != "scale":
-        stream = _end(stream, spec, alpha)
-    return stream
-
-
-def _srgb(
-    stream: Stream, steps: tuple[Step, ...], index: int, picture: ImageInfo, alpha: bool
-) -> Stream:
-    """Convert a step's output to sRGB. After a scale, it is deep already."""
-    if index < 0 or steps[index].filter != "scale":
-        stream = convert(stream, **deep(alpha))
-    return to_srgb(stream, picture, alpha)
-
-
-def _step(
-    filter: str,
-    inputs: list[Stream],
-    options: dict[str, str],
-    formats: dict[str, str | None],
-    alpha: bool,
-) -> Stream:
-    mixing = alpha and filter in _MIXING
-    if mixing:
-        inputs = [premultiplied(stream) for stream in inputs]
-    if filter == "scale":
-        options = {"flags": SCALER} | options
-    output = ffmpeg.filter(inputs, filter, **options)
-    if filter == "scale":
-        # Without a format, two scalers would use the photo's own in between: palette, 4:2:0, 1 bit.
-        output = output.filter("format", **formats)
-    if mixing:
-        output = output.filter("format", pix_fmts=STRAIGHT).filter("unpremultiply", inplace=1)
-    return output
-
-
-def _wiring(steps: tuple[Step, ...]) -> tuple[list[list[int]], dict[int, int]]:
-    """Return the steps that each step reads (-1 is the photo), and how many read each."""
-    latest = {"photo": -1, "": -1}
-    readers = dict.fromkeys(range(-1, len(steps)), 0)
-    sources = []
-    for index, step in enumerate(steps):
-        sources.append([latest[name] for name in step.reads])
-        for source in sources[-1]:
-            readers[source] += 1
-        latest |= {step.makes: index, "": index}
-    readers[len(steps) - 1] += 1
-    return sources, readers
-
-
-def _branches(stream: Stream, count: int) -> list[Stream]:
-    if count < 2:
-        return [stream]
-    split = stream.filter_multi_output("split", count)
-    return [split[index] for index in reversed(range(count))]
-
-
-def _values(spec: Spec) -> dict[str, str]:
-    return {
-        "width": str(spec.size.width),
-        "height": str(spec.size.height),
-        "background": color(spec.background),
-        "focus_x": repr(spec.focus.x),
-        "focus_y": repr(spec.focus.y),
-    }
-
-
-def _end(stream: Stream, spec: Spec, alpha: bool) -> Stream:
-    """Convert the output of a mode that does not end in a scale."""
-    stream = stream.filter("format", **working(spec, alpha))
-    return convert(stream, **final(spec, alpha)) if spec.format.name == "jpeg" else stream
 
 
 def _finish(stream: Stream, spec: Spec, alpha: bool) -> Stream:

@@ -1,12 +1,13 @@
 """Steps of a filtergraph: orientation, pixel formats, alpha, colours to sRGB."""
 
 import os
+import re
 from typing import Any
 
 import ffmpeg
 
 from ffprep.conversion import encoders
-from ffprep.core.geometry import HALF_UP, Bounds
+from ffprep.core.geometry import HALF_UP, Bounds, Size
 from ffprep.core.image_info import Cicp, ImageInfo
 from ffprep.core.spec import Color, Spec
 
@@ -63,6 +64,49 @@ def upright(stream: Stream, orientation: int) -> Stream:
     return stream
 
 
+# Names in the expressions of crop and scale that change places with the sides; also of options.
+_SIDES = "iw ih in_w in_h ow oh out_w out_h hsub vsub ohsub ovsub w h width height x y".split()
+_OTHER_SIDE = dict(zip(_SIDES, (_SIDES[i ^ 1] for i in range(len(_SIDES))), strict=True))
+_EXPRESSIONS = frozenset("w h x y out_w out_h width height".split())
+_VARIABLES = frozenset(_SIDES) - _EXPRESSIONS | {"out_w", "out_h"}
+_VARIABLE = re.compile(r"\b[A-Za-z_]\w*\b(?!\s*\()")
+
+
+def before_turning(filter: str, options: dict[str, str], orientation: int) -> dict[str, str] | None:
+    """Return the options by which a filter does the same to a photo before it is turned upright.
+
+    Return None if there are none: only for crop and scale are they known, and only where their
+    expressions use nothing but the lengths of sides.
+    """
+    if orientation == 1:
+        return options
+    known = filter in ("crop", "scale") and options.keys() <= _EXPRESSIONS | {"exact", "flags"}
+    places = {key: text for key, text in options.items() if key in _EXPRESSIONS}
+    if not (known and _VARIABLES.issuperset(_VARIABLE.findall(" ".join(places.values())))):
+        return None
+    if orientation >= 5:
+        places = {_OTHER_SIDE[key]: _swapped(text) for key, text in places.items()}
+    for key, length, turns in (("x", "w", (2, 3, 7, 8)), ("y", "h", (3, 4, 6, 7))):
+        if key in places and orientation in turns:
+            places[key] = f"i{length}-o{length}-({places[key]})"
+    return {key: text for key, text in options.items() if key not in _EXPRESSIONS} | places
+
+
+def _swapped(expression: str) -> str:
+    return _VARIABLE.sub(lambda name: _OTHER_SIDE[name[0]], expression)
+
+
+def survives_turning(formats: dict[str, str | None], size: Size, orientation: int) -> bool:
+    """Return whether a picture of a size loses no chroma if it is turned in its pixel format.
+
+    Of a side of odd length, the last sample stands for one pixel, and would become the first. The
+    samples of 4:2:2 lie in rows.
+    """
+    even = size.width % 2 == size.height % 2 == 0
+    subsampled = {"yuv420p": not even, "yuv422p": True}
+    return orientation == 1 or not subsampled.get(formats["pix_fmts"] or "", False)
+
+
 def convert(stream: Stream, **formats: str | None) -> Stream:
     """Convert the pixel format (or the colour range or matrix) with the scaler's best settings."""
     return stream.filter("scale", flags=SCALER).filter("format", **formats)
@@ -78,8 +122,8 @@ def declared(stream: Stream, picture: ImageInfo) -> Stream:
     return stream.filter("setparams", **options)
 
 
-def cut(stream: Stream, bounds: Bounds, odd: bool) -> Stream:
-    """Cut at the nearest pixels, as `Bounds.of` does.
+def cut(stream: Stream, bounds: Bounds, orientation: int, odd: bool) -> Stream:
+    """Cut a photo that is not turned yet at the nearest pixels, as `Bounds.of` does.
 
     Subsampled chroma cannot be cut at an `odd` pixel: it would be off by one pixel of the photo.
     """
@@ -87,7 +131,21 @@ def cut(stream: Stream, bounds: Bounds, odd: bool) -> Stream:
         stream = convert(stream, pix_fmts=_FULL_CHROMA)
     left, right = (f"floor(iw*{edge!r}+{HALF_UP!r})" for edge in (bounds.left, bounds.right))
     top, bottom = (f"floor(ih*{edge!r}+{HALF_UP!r})" for edge in (bounds.top, bounds.bottom))
-    return stream.filter("crop", w=f"{right}-{left}", h=f"{bottom}-{top}", x=left, y=top, exact=1)
+    edges = {"w": f"{right}-{left}", "h": f"{bottom}-{top}", "x": left, "y": top, "exact": "1"}
+    return stream.filter("crop", **before_turning("crop", edges, orientation) or {})
+
+
+def stored_corner(bounds: Bounds, upright: Size, orientation: int) -> tuple[int, int]:
+    """Return how far from its first column and row a photo is cut, before it is turned upright.
+
+    The first number is of the side that is the upright photo's width.
+    """
+    (left, top), size = bounds.corner(upright), bounds.of(upright) or upright
+    right, bottom = upright.width - left - size.width, upright.height - top - size.height
+    return (
+        right if orientation in (2, 3, 6, 7) else left,
+        bottom if orientation in (3, 4, 7, 8) else top,
+    )
 
 
 def flatten(stream: Stream, background: Color) -> Stream:

@@ -1,0 +1,181 @@
+"""The part of a filtergraph that a mode's file describes.
+
+Photos come as they are stored. Cropping and scaling leave fewer pixels for the rest, so a photo is
+turned upright, and its colours become sRGB, after the steps that only crop and scale it.
+"""
+
+from dataclasses import dataclass, replace
+
+import ffmpeg
+
+from ffprep.conversion.pixel_formats import (
+    SCALER,
+    STRAIGHT,
+    Stream,
+    before_turning,
+    color,
+    convert,
+    deep,
+    final,
+    premultiplied,
+    survives_turning,
+    to_srgb,
+    upright,
+    working,
+)
+from ffprep.core.image_info import ImageInfo
+from ffprep.core.mode import Step
+from ffprep.core.spec import Spec
+
+_MIXING = frozenset(
+    "scale zscale gblur boxblur avgblur sab smartblur unsharp rotate perspective".split()
+)
+
+# These filters work in any colour space.
+_GEOMETRIC = frozenset("crop scale hflip vflip transpose".split())
+
+
+@dataclass(frozen=True, slots=True)
+class _Stage:
+    """A stream between two steps, and what is still to be done to it.
+
+    `orientation` is the one to turn it from, `foreign` whether its colours are to become sRGB.
+    `scaled` says that the last step was a scale, whose output has a known pixel format: the
+    encoder's, if it is `final`.
+    """
+
+    stream: Stream
+    orientation: int
+    foreign: bool
+    scaled: bool = False
+    final: bool = False
+
+    @property
+    def upright(self) -> "_Stage":
+        return replace(self, stream=upright(self.stream, self.orientation), orientation=1)
+
+
+def apply_mode(spec: Spec, photo: Stream, picture: ImageInfo, alpha: bool) -> Stream:
+    """Apply the mode's steps to `photo`. A stream that several steps read is split.
+
+    With `alpha`, the photo has some that the output keeps.
+    """
+    return _ModeGraph(spec, picture, alpha).of(photo)
+
+
+@dataclass(frozen=True, slots=True)
+class _ModeGraph:
+    spec: Spec
+    picture: ImageInfo
+    alpha: bool
+
+    def of(self, photo: Stream) -> Stream:
+        steps, values = self.spec.mode.steps, _values(self.spec)
+        sources, readers = _wiring(steps)
+        start = _Stage(photo, self.picture.orientation, self.picture.needs_srgb)
+        branches = {-1: _branches(start, readers[-1])}
+        for index, step in enumerate(steps):
+            inputs = [branches[source].pop() for source in sources[index]]
+            options = {key: value.format_map(values) for key, value in step.options}
+            stage = self._step(step.filter, inputs, options, index == len(steps) - 1)
+            branches[index] = _branches(stage, readers[index])
+        return self._end(branches[len(steps) - 1].pop())
+
+    def _step(
+        self, filter: str, inputs: list[_Stage], options: dict[str, str], last: bool
+    ) -> _Stage:
+        turned = (
+            before_turning(filter, options, inputs[0].orientation) if inputs[1:] == [] else None
+        )
+        if turned is None:
+            inputs = [stage.upright for stage in inputs]
+        if filter not in _GEOMETRIC:
+            inputs = [self._in_srgb(stage) for stage in inputs]
+        before, scales = inputs[0], filter == "scale"
+        ends = scales and last and not before.foreign and self._survives(before.orientation)
+        formats = final if ends else working
+        stream = self._filter(
+            filter,
+            [stage.stream for stage in inputs],
+            options if turned is None else turned,
+            deep(self.alpha) if before.foreign else formats(self.spec, self.alpha),
+        )
+        return replace(before, stream=stream, scaled=scales, final=ends)
+
+    def _survives(self, orientation: int) -> bool:
+        return survives_turning(final(self.spec, self.alpha), self.spec.size, orientation)
+
+    def _filter(
+        self,
+        filter: str,
+        inputs: list[Stream],
+        options: dict[str, str],
+        formats: dict[str, str | None],
+    ) -> Stream:
+        mixing = self.alpha and filter in _MIXING
+        if mixing:
+            inputs = [premultiplied(stream) for stream in inputs]
+        if filter == "scale":
+            options = {"flags": SCALER} | options
+        output = ffmpeg.filter(inputs, filter, **options)
+        if filter == "scale":
+            # Without a format, two scalers would use the photo's own in between: palette, 4:2:0, 1
+            # bit.
+            output = output.filter("format", **formats)
+        if mixing:
+            output = output.filter("format", pix_fmts=STRAIGHT).filter("unpremultiply", inplace=1)
+        return output
+
+    def _in_srgb(self, stage: _Stage) -> _Stage:
+        if not stage.foreign:
+            return stage
+        stream = convert(self._srgb(stage), **working(self.spec, self.alpha))
+        return replace(stage, stream=stream, foreign=False)
+
+    def _srgb(self, stage: _Stage) -> Stream:
+        """Convert a stage to sRGB. After a scale, it is deep already."""
+        stream = stage.stream if stage.scaled else convert(stage.stream, **deep(self.alpha))
+        return to_srgb(stream, self.picture, self.alpha)
+
+    def _end(self, stage: _Stage) -> Stream:
+        """Do what is left to do, and convert to the encoder's pixel format."""
+        stage = stage.upright
+        if stage.foreign:
+            return convert(self._srgb(stage), **final(self.spec, self.alpha))
+        if stage.final:
+            return stage.stream
+        stream = stage.stream.filter("format", **working(self.spec, self.alpha))
+        if self.spec.format.name != "jpeg":
+            return stream
+        return convert(stream, **final(self.spec, self.alpha))
+
+
+def _wiring(steps: tuple[Step, ...]) -> tuple[list[list[int]], dict[int, int]]:
+    """Return the steps that each step reads (-1 is the photo), and how many read each."""
+    latest = {"photo": -1, "": -1}
+    readers = dict.fromkeys(range(-1, len(steps)), 0)
+    sources = []
+    for index, step in enumerate(steps):
+        sources.append([latest[name] for name in step.reads])
+        for source in sources[-1]:
+            readers[source] += 1
+        latest |= {step.makes: index, "": index}
+    readers[len(steps) - 1] += 1
+    return sources, readers
+
+
+def _branches(stage: _Stage, count: int) -> list[_Stage]:
+    if count < 2:
+        return [stage]
+    split = stage.stream.filter_multi_output("split", count)
+    return [replace(stage, stream=split[index]) for index in reversed(range(count))]
+
+
+def _values(spec: Spec) -> dict[str, str]:
+    return {
+        "width": str(spec.size.width),
+        "height": str(spec.size.height),
+        "background": color(spec.background),
+        "focus_x": repr(spec.focus.x),
+        "focus_y": repr(spec.focus.y),
+    }

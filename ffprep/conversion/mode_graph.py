@@ -4,8 +4,6 @@ Photos come as they are stored. Cropping and scaling leave fewer pixels for the 
 turned upright, and its colours become sRGB, after the steps that only crop and scale it.
 """
 
-from dataclasses import dataclass, replace
-
 import ffmpeg
 
 from ffprep.conversion.pixel_formats import (
@@ -26,6 +24,7 @@ from ffprep.conversion.pixel_formats import (
 from ffprep.core.image_info import ImageInfo
 from ffprep.core.mode import Step
 from ffprep.core.spec import Spec
+from ffprep.record import Record, replace
 
 _MIXING = frozenset(
     "scale zscale gblur boxblur avgblur sab smartblur unsharp rotate perspective".split()
@@ -35,8 +34,7 @@ _MIXING = frozenset(
 _GEOMETRIC = frozenset("crop scale hflip vflip transpose".split())
 
 
-@dataclass(frozen=True, slots=True)
-class _Stage:
+class _Stage(Record):
     """A stream between two steps, and what is still to be done to it.
 
     `orientation` is the one to turn it from, `foreign` whether its colours are to become sRGB.
@@ -63,8 +61,7 @@ def apply_mode(spec: Spec, photo: Stream, picture: ImageInfo, alpha: bool) -> St
     return _ModeGraph(spec, picture, alpha).of(photo)
 
 
-@dataclass(frozen=True, slots=True)
-class _ModeGraph:
+class _ModeGraph(Record):
     spec: Spec
     picture: ImageInfo
     alpha: bool

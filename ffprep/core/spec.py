@@ -14,7 +14,7 @@ from ffprep.record import Record, replace
 LOWEST_QUALITY = 30
 """The lowest quality that `max_bytes` leads to; JPEG is unusable below it."""
 
-PIXELS_VERSION = 2
+PIXELS_VERSION = 3
 """Part of every digest; increased when the same Spec leads to other pixels."""
 
 CHOICE_VERSION = 2

@@ -1,9 +1,10 @@
-"""Compare ffprep with other tools, on the same photos and the same processors.
+r"""Compare ffprep with other tools, on the same photos and the same processors.
 
     python -m scripts.bench                       the race, over three sets (takes a while)
     python -m scripts.bench --quick               a few photos, one round, to see that it works
     python -m scripts.bench --startup --growth    only these parts; --help lists all parts
-    python -m scripts.bench --all --json bench.json --markdown bench.md --svg bench.svg
+    python -m scripts.bench --all --json bench.json --svg docs/operations/benchmark.svg \\
+        --into docs/operations/benchmark.md docs/operations/benchmark-quality.md
 
 The photos are those of the folder FFPREP_PHOTOS. If it is not set, photos are drawn.
 """
@@ -12,16 +13,19 @@ import argparse
 import os
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from scripts.bench.chart import svg
 from scripts.bench.colour import colour
+from scripts.bench.fidelity import fidelity, odd_fidelity
 from scripts.bench.nightly import nightly
-from scripts.bench.parts import fidelity, growth, startup
+from scripts.bench.parts import growth, startup
 from scripts.bench.peers import BASES, FLOOR, PEERS, USUAL, Peer, installed
 from scripts.bench.quality import quality
 from scripts.bench.race import Settings, race
-from scripts.bench.report import Report, svg
+from scripts.bench.report import Report
 from scripts.bench.sets import (
     SETS,
     Photo,
@@ -32,13 +36,18 @@ from scripts.bench.sets import (
     sound_photos,
 )
 from scripts.bench.stores import store_cost
+from scripts.bench.streams import large, starts
+from scripts.pages.insert import insert
 
 _PARTS = {
     "race": "ffprep and other tools; the default",
     "startup": "ffprep --version, and one small photo",
     "growth": "the cost of a photo, from few to many",
     "floor": "decoding alone, and ffprep",
+    "large": "photos of 42 megapixels, one and two at a time",
+    "starts": "how often ffmpeg starts",
     "fidelity": "PSNR against Pillow's LANCZOS",
+    "odd": "the same, of crops at odd offsets",
     "quality": "PSNR and bytes of JPEGs, compared with Pillow",
     "colour": "Display P3 photos, and the same without a profile",
     "nightly": "a run with nothing to do, and rsync; memory; --fsync",
@@ -60,6 +69,8 @@ def main() -> int:
         options.json.write_text(report.json())
     if options.markdown:
         options.markdown.write_text(text)
+    if options.into:
+        insert(options.into, report.tables())
     if options.svg and report.races:
         options.svg.write_text(svg(report.races))
     return 0
@@ -82,6 +93,7 @@ def _options() -> argparse.Namespace:
     add("--jobs", type=int, default=_processors(), help="photos at a time (default: processors)")
     add("--growth-counts", type=_numbers, metavar="N,N", help="default: 100,1000,10000")
     add("--work", type=Path, metavar="DIR", help="keep sets and logs here, and use them again")
+    add("--into", type=Path, metavar="PAGE", nargs="+", help="put the tables into these pages")
     for name in ("json", "markdown", "svg"):
         add(f"--{name}", type=Path, metavar="FILE")
     options = parser.parse_args()
@@ -148,23 +160,29 @@ def _chosen(known: Iterable[Peer], wanted: set[str], report: Report) -> list[Pee
 def _rest(
     options: argparse.Namespace, settings: Settings, photos: list[Photo], report: Report
 ) -> None:
-    if {"startup", "growth"} & {*options.parts}:
-        photo = small_photo(build("small", photos, settings.work / "sets", options.quick))
-        if "startup" in options.parts:
-            report.startup = startup(photo, settings, 5 if options.quick else 21)
-        if "growth" in options.parts:
-            report.growth = growth(photo, options.growth_counts, settings)
-    camera = camera_photos(photos)[: 4 if options.quick else None]
-    if "fidelity" in options.parts:
-        report.fidelity = fidelity(camera, settings)
-    if "quality" in options.parts:
-        report.quality = quality(camera, settings)
-    if "colour" in options.parts:
-        report.colour = colour(photos, settings, options.quick)
-    if "nightly" in options.parts:
-        report.nightly = nightly(photos, settings, options.quick)
-    if "stores" in options.parts:
-        report.stores = store_cost(settings, options.quick)
+    quick = options.quick
+    camera = camera_photos(photos)[: 4 if quick else None]
+
+    def small() -> Path:
+        return small_photo(build("small", photos, settings.work / "sets", quick))
+
+    parts: dict[str, Callable[[], object]] = {
+        "startup": lambda: startup(small(), settings, 5 if quick else 21),
+        "growth": lambda: growth(small(), options.growth_counts, settings),
+        "large": lambda: large(photos, settings, quick),
+        "starts": lambda: starts(photos, settings, quick),
+        "fidelity": lambda: fidelity(camera, settings),
+        "odd": lambda: odd_fidelity(camera, settings),
+        "quality": lambda: quality(camera, settings),
+        "colour": lambda: colour(photos, settings, quick),
+        "nightly": lambda: nightly(photos, settings, quick),
+        "stores": lambda: store_cost(settings, quick),
+    }
+    for name, part in parts.items():
+        if name in options.parts:
+            began = time.monotonic()
+            setattr(report, name, part())
+            print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -79,15 +79,16 @@ class Nightly:
 def nightly(photos: Sequence[Photo], settings: Settings, quick: bool) -> Nightly:
     """Measure all of it. Libraries are drawn, and are as large as a million photos' tenth."""
     found = Nightly()
-    counts, each = ((100, 200), 50) if quick else ((10_000, 100_000, 200_000), 1000)
-    if shutil.which("rsync"):
-        found.idle = _idle(_Library(settings.work, counts[1], each), settings.rounds)
+    counts, each = ((100, 200), 50) if quick else ((10_000, 100_000), 1000)
     for count in counts:
-        found.held += [_held(_Library(settings.work, count, size)) for size in (each, count)]
-    for name in ("small", "camera"):
-        found.synced.append(
-            _synced(name, build(name, photos, settings.work / "sets", quick), settings)
-        )
+        with _Library(settings.work, count, each) as library:
+            found.held.append(_held(library))
+            if count == counts[-1] and shutil.which("rsync"):
+                found.idle = _idle(library, settings.rounds)
+    with _Library(settings.work, counts[0], counts[0]) as library:
+        found.held.append(_held(library))
+    small = build("small", photos, settings.work / "sets", quick)
+    found.synced.append(_synced("small", small, settings))
     return found
 
 
@@ -95,17 +96,18 @@ class _Library:
     """Many tiny photos, `each` to a folder, with an output for each: as a context, it is there."""
 
     def __init__(self, work: Path, count: int, each: int) -> None:
-        self.count, self.each = count, each
+        self.count, self.each, self.adopting = count, each, 0
         self.folder, self.output = work / "library", work / "library-out"
         self.command = [*CONVERT, str(self.folder), "-o", str(self.output), "--size", _SIZE]
 
-    def __enter__(self) -> Measure:
-        """Draw it, and have all outputs taken for done; what that cost."""
+    def __enter__(self) -> "_Library":
+        """Draw it, and record all outputs as done."""
         self.__exit__()
         print(f"nightly: {self.count} photos, {self.each} a folder", file=sys.stderr, flush=True)
         where = [str(self.folder), "--outputs", str(self.output), "--size", _SIZE]
         make_library.main([str(self.count), *where, "--each", str(self.each)])
-        return _well([*self.command, "--adopt"])
+        self.adopting = _well([*self.command, "--adopt"]).own
+        return self
 
     def __exit__(self, *_: object) -> None:
         for folder in (self.folder, self.output):
@@ -114,14 +116,12 @@ class _Library:
 
 def _idle(library: _Library, rounds: int) -> Beside:
     rsync = ["rsync", "-a", "--dry-run", f"{library.folder}/", f"{library.output}/"]
-    with library:
-        ours, theirs = (partial(measure, argv, memory=False) for argv in (library.command, rsync))
-        return Beside.of("nothing to do", library.count, ours, theirs, rounds)
+    ours, theirs = (partial(measure, argv, memory=False) for argv in (library.command, rsync))
+    return Beside.of("nothing to do", library.count, ours, theirs, rounds)
 
 
 def _held(library: _Library) -> Held:
-    with library as adopting:
-        return Held(library.count, library.each, adopting.own, _well(library.command).own)
+    return Held(library.count, library.each, library.adopting, _well(library.command).own)
 
 
 def _well(argv: Sequence[str]) -> Measure:

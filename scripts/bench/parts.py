@@ -1,6 +1,5 @@
 """The parts of the benchmark beside the race: start-up, growth, fidelity."""
 
-import math
 import os
 import shlex
 import shutil
@@ -12,12 +11,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from PIL import Image, ImageChops, ImageOps, ImageStat
-
 from scripts.bench.meter import Measure, measure
 from scripts.bench.peers import FFPREP, HEIGHT, PROGRAMS, WIDTH, environment
 from scripts.bench.race import Settings, is_exact
-from scripts.bench.sets import Photo
 
 SIZE = ("--size", f"{WIDTH}x{HEIGHT}", "--mode", "cover")
 CONVERT = (PROGRAMS["FFPREP"], "convert")
@@ -36,15 +32,16 @@ class Pair:
 
 
 def startup(photo: Path, settings: Settings, rounds: int) -> list[Pair]:
-    """What it costs to start ffprep, and to convert one photo, against the least that does it."""
+    """Measure a start of ffprep, one photo and its check, against the least that does the same."""
     output = settings.work / "startup.jpg"
     single = [*CONVERT, str(photo), "-o", str(output), *SIZE, *_QUALITY]
     version = (PROGRAMS["FFPREP"], "--version")
     nothing = (PROGRAMS["PYTHON"], "-c", "pass")
-    bare = _bare(single)
+    check = (PROGRAMS["FFPREP"], "check", str(output), *SIZE[:2])
     pairs = [
         _pair("ffprep --version", version, "python3 -c pass", nothing, rounds),
-        _pair("one small photo", single, "the bare ffmpeg command", bare, rounds),
+        _pair("one small photo", single, "the bare ffmpeg command", _bare(single), rounds),
+        _pair("ffprep check of one photo", check, "ffprep --version", version, rounds),
     ]
     output.unlink(missing_ok=True)
     return pairs
@@ -117,7 +114,7 @@ def growth(photo: Path, counts: Sequence[int], settings: Settings) -> list[Growt
 
 
 def _repeats(count: int) -> int:
-    return 6 if count <= 1000 else 1
+    return 6 if count < 1000 else 3 if count < 10_000 else 1
 
 
 def _links(photo: Path, folder: Path, count: int) -> None:
@@ -150,69 +147,3 @@ def _growth(count: int, runs: Sequence[Measure], exact: int) -> Growth:
         statistics.median(run.peak for run in runs),
         exact,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Fidelity:
-    """How near one photo's output is to Pillow's LANCZOS of the same crop: PSNR in dB over RGB.
-
-    `folder`: converted together with others; `alone`: by itself; None: no output. With a `profile`,
-    ffprep may convert colours on purpose, which Pillow's resize does not do.
-    """
-
-    photo: str
-    folder: float | None
-    alone: float | None
-    profile: bool
-
-
-def fidelity(photos: Sequence[Photo], settings: Settings) -> list[Fidelity]:
-    """PNG outputs, as a folder (streamed, where ffprep streams) and one by one."""
-    work = settings.work / "fidelity"
-    shutil.rmtree(work, ignore_errors=True)
-    sources, together, alone = (work / name for name in ("sources", "together", "alone"))
-    sources.mkdir(parents=True)
-    copies = [sources / f"{number:04d}.jpg" for number in range(len(photos))]
-    for photo, copy in zip(photos, copies, strict=True):
-        shutil.copyfile(photo.path, copy)
-    # Colours as they are: it is the scaling that is judged.
-    as_png = (*SIZE, "--format", "png", "--colour", "keep")
-    measure([*CONVERT, str(sources), "-o", str(together), *as_png], memory=False)
-    found = []
-    for photo, copy in zip(photos, copies, strict=True):
-        print(f"fidelity: {photo.path.name}", file=sys.stderr, flush=True)
-        name = copy.with_suffix(".png").name
-        measure([*CONVERT, str(copy), "-o", str(alone / name), *as_png], memory=False)
-        wanted = _reference(copy)
-        values = (psnr(wanted, together / name), psnr(wanted, alone / name))
-        found.append(Fidelity(photo.path.name, *values, photo.profile))
-    shutil.rmtree(work)
-    return found
-
-
-def _reference(path: Path) -> Image.Image:
-    """Return the same output by Pillow: the largest centred crop of the aspect ratio, resized."""
-    with Image.open(path) as image:
-        upright = ImageOps.exif_transpose(image).convert("RGB")
-    width = min(upright.width, _rounded(upright.height * WIDTH, HEIGHT))
-    height = min(upright.height, _rounded(upright.width * HEIGHT, WIDTH))
-    left, top = (upright.width - width) // 2, (upright.height - height) // 2
-    # Cut first: resize(box=...) would let pixels beyond the cut shine in.
-    cut = upright.crop((left, top, left + width, top + height))
-    return cut.resize((WIDTH, HEIGHT), Image.Resampling.LANCZOS)
-
-
-def _rounded(value: int, divisor: int) -> int:
-    """`value / divisor`, halves rounded up as FFmpeg does."""
-    return (2 * value + divisor) // (2 * divisor)
-
-
-def psnr(wanted: Image.Image, path: Path) -> float | None:
-    """Peak signal-to-noise ratio in dB over the three channels; 99 for equal pictures."""
-    try:
-        with Image.open(path) as image:
-            difference = ImageChops.difference(wanted, image.convert("RGB"))
-    except OSError:
-        return None
-    error = sum(ImageStat.Stat(difference).sum2) / (3 * WIDTH * HEIGHT)
-    return 10 * math.log10(255**2 / error) if error else 99.0

@@ -162,13 +162,14 @@ def _ffprep(name: str, what: str, chroma: str, *options: str) -> Peer:
 
 FFPREP = _ffprep("ffprep", "ffprep convert, every output verified", "444")
 FFPREP_420 = _ffprep("ffprep-420", "ffprep convert --subsampling 420, verified", "420")
+FFPREP_FAST = _ffprep("ffprep-fast", "ffprep convert --fast, verified", "444", "--fast")
 BASES = {"444": FFPREP.name, "420": FFPREP_420.name}
 """The peer with which the others are compared, by chroma subsampling."""
 
 PEERS = (
     FFPREP,
     FFPREP_420,
-    _ffprep("ffprep-fast", "ffprep convert --fast, every output verified", "444", "--fast"),
+    FFPREP_FAST,
     Peer(
         "ffmpeg-loop",
         "shell loop, one ffmpeg after the other",

@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from scripts.bench.fidelity import psnr
 from scripts.bench.meter import measure
-from scripts.bench.parts import CONVERT, SIZE, psnr
+from scripts.bench.parts import CONVERT, SIZE
 from scripts.bench.race import Settings
 from scripts.bench.sets import Photo
 

@@ -11,7 +11,6 @@ gives the same result for the same seed, everywhere.
 
 import argparse
 import datetime
-import re
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -20,6 +19,7 @@ from pathlib import Path
 import tomlkit
 
 from scripts.bench.report import machine
+from scripts.pages.insert import insert
 from scripts.scale.measure import Measured
 from scripts.scale.model import Figures
 from scripts.scale.tables import tables
@@ -66,21 +66,6 @@ def measure(figures: Path, rounds: int, quick: bool) -> None:
         }
     document["measured"] = measured
     figures.write_text(tomlkit.dumps(document))
-
-
-_PLACE = re.compile(r"(<!-- table: (.*?) -->\n).*?(<!-- end -->)", re.DOTALL)
-
-
-def insert(pages: Sequence[Path], made: dict[str, str]) -> None:
-    """Replace the tables between `<!-- table: NAME -->` and `<!-- end -->`; each has one place."""
-    texts = {page: page.read_text() for page in pages}
-    names = [match[2] for text in texts.values() for match in _PLACE.finditer(text)]
-    if sorted(names) != sorted(made):
-        raise SystemExit(f"the pages have {sorted(names)}, but the tables are {sorted(made)}")
-    for page, text in texts.items():
-        page.write_text(
-            _PLACE.sub(lambda match: f"{match[1]}\n{made[match[2]]}\n\n{match[3]}", text)
-        )
 
 
 if __name__ == "__main__":

@@ -44,10 +44,11 @@ def jpeg_pixel_format(spec: Spec) -> str:
 def options(spec: Spec) -> dict[str, Any]:
     """Return the options of the encoder, without its name."""
     if spec.format.name == "jpeg":
-        scale = _scale(spec.quality)
+        scale, small = _scale(spec.quality), spec.optimize or spec.max_bytes
         fixed = {"q:v": 8, "qmin": 8, "qmax": 8}
         luma, chroma = _scaled(_LUMA, scale), _scaled(_CHROMA, scale)
-        return fixed | {"intra_matrix": luma, "chroma_intra_matrix": chroma}
+        tables = {"intra_matrix": luma, "chroma_intra_matrix": chroma}
+        return fixed | tables | {"huffman": "optimal" if small else "default"}
     if spec.format.name == "webp":
         # libwebp's effort, `method`, is 0 to 6. For lossless, its quality is effort too.
         effort = {"compression_level": min(spec.compression, 6)}
@@ -59,10 +60,11 @@ def _scale(quality: int) -> float:
     """Return the IJG's scale in percent (libjpeg's jpeg_quality_scaling), adapted to FFmpeg.
 
     FFmpeg's quantiser rounds down where libjpeg rounds, so its files are smaller and worse. With
-    this factor, both are as Pillow's are at the same quality, as measured.
+    this factor, both are about as Pillow's are at the same quality and with the same Huffman
+    tables, as measured.
     """
     ijg = 5000 / quality if quality < 50 else 200 - 2 * quality
-    return ijg * min(0.85, max(0.75, 0.85 - (quality - 85) / 100))
+    return ijg * (0.75 if quality > 95 else min(0.85, 0.85 - (quality - 85) / 200))
 
 
 def _scaled(table: tuple[int, ...], percent: float) -> str:

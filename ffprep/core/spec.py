@@ -20,6 +20,9 @@ PIXELS_VERSION = 3
 CHOICE_VERSION = 2
 """Part of the digest of Specs with a SizeChoice; increased when `fitting` chooses otherwise."""
 
+_ADDED = (("optimize", False),)
+"""Fields added since version 0.1, each with the value that leaves a digest as it was without it."""
+
 
 class Color(Record):
     """An sRGB colour with straight alpha, each 0 to 255."""
@@ -84,9 +87,10 @@ class Spec(Record):
     Without `alpha`, outputs are opaque even if their format has alpha.
 
     `quality` is on JPEG's usual scale, 1 to 100; `subsampling` is JPEG's chroma subsampling, which
-    depends on the quality if it is `auto`. `lossless` is for WebP. `compression` is the effort of
-    lossless compression, 0 to 9. With `max_bytes`, quality is lowered until the file fits. `colour`
-    is `srgb`, or `keep` for unconverted pixels with their ICC profile. `metadata` is `none` or
+    depends on the quality if it is `auto`. With `optimize`, a JPEG has Huffman tables of its own,
+    which save bytes and take time. `lossless` is for WebP. `compression` is the effort of lossless
+    compression, 0 to 9. With `max_bytes`, quality is lowered until the file fits. `colour` is
+    `srgb`, or `keep` for unconverted pixels with their ICC profile. `metadata` is `none` or
     `keep-rights`. Raises UsageError if the parts contradict one another.
     """
 
@@ -106,6 +110,7 @@ class Spec(Record):
     alpha: bool = True
     bounds: Bounds = WHOLE
     fallback: Fallback | None = None
+    optimize: bool = False
 
     def __post_init__(self) -> None:
         if not 1 <= self.quality <= 100:
@@ -151,6 +156,7 @@ class Spec(Record):
         """The same in all runs and on all machines; changes whenever the pixels would."""
         content = _plain(self) | {"pixels_version": PIXELS_VERSION}
         content |= {"choice_version": CHOICE_VERSION} if self.choice else {}
+        content = {name: value for name, value in content.items() if (name, value) not in _ADDED}
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 

@@ -134,6 +134,11 @@ PICTURE = section(
         show_default=True,
         help="Chroma subsampling of JPEG; auto is 444 from quality 95, else 420.",
     ),
+    click.option(
+        "--optimize",
+        is_flag=True,
+        help="Make JPEGs 2 to 7 % smaller with the same pixels; takes more time.",
+    ),
     click.option("--lossless", is_flag=True, help="Write lossless WebP."),
     click.option(
         "--compression",

@@ -35,6 +35,7 @@ class Options(TypedDict, total=False):
     format: str | None
     quality: int | None
     subsampling: str | None
+    optimize: bool
     lossless: bool
     compression: int | None
     max_bytes: int | str | None

@@ -114,6 +114,7 @@ def _spec(
         format=_format(params["format_name"], file_format, output, target),
         quality=params["quality"],
         subsampling=params["subsampling"],
+        optimize=params["optimize"],
         lossless=params["lossless"],
         compression=params["compression"],
         max_bytes=_max_bytes(params["max_bytes"], target),
@@ -286,6 +287,8 @@ def _require_no_contradiction(spec: Spec) -> None:
         raise UsageError("--lossless: JPEG is never lossless; write webp or png")
     if spec.subsampling != "auto" and spec.format.name != "jpeg":
         raise UsageError(f"--subsampling is for JPEG, and the output is {spec.format.name}")
+    if spec.optimize and spec.format.name != "jpeg":
+        raise UsageError(f"--optimize is for JPEG, and the output is {spec.format.name}")
 
 
 def _format(

@@ -14,8 +14,8 @@ from ffprep.record import Record, replace
 LOWEST_QUALITY = 30
 """The lowest quality that `max_bytes` leads to; JPEG is unusable below it."""
 
-PIXELS_VERSION = 3
-"""Part of every digest; increased when the same Spec leads to other pixels."""
+PIXELS_VERSION = 2
+"""Part of every digest; increased when the same Spec leads to a visibly different picture."""
 
 CHOICE_VERSION = 2
 """Part of the digest of Specs with a SizeChoice; increased when `fitting` chooses otherwise."""
@@ -153,7 +153,7 @@ class Spec(Record):
 
     @property
     def digest(self) -> str:
-        """The same in all runs and on all machines; changes whenever the pixels would."""
+        """The same in all runs and on all machines; changes whenever the picture would."""
         content = _plain(self) | {"pixels_version": PIXELS_VERSION}
         content |= {"choice_version": CHOICE_VERSION} if self.choice else {}
         content = {name: value for name, value in content.items() if (name, value) not in _ADDED}

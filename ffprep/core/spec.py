@@ -24,6 +24,10 @@ _ADDED = (("optimize", False),)
 """Fields added since version 0.1, each with the value that leaves a digest as it was without it."""
 
 
+_COMMON_COLOURS = {"black": (0, 0, 0), "white": (255, 255, 255)}
+"""Those for which Pillow need not be imported."""
+
+
 class Color(Record):
     """An sRGB colour with straight alpha, each 0 to 255."""
 
@@ -40,6 +44,8 @@ class Color(Record):
         """
         if text.strip().lower() == "transparent":
             return cls(0, 0, 0, 0)
+        if text in _COMMON_COLOURS:
+            return cls(*_COMMON_COLOURS[text])
         from PIL import ImageColor
 
         try:

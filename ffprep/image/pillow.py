@@ -7,10 +7,7 @@ from errno import EINVAL
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import BinaryIO
-
-from PIL import Image
-from PIL.ExifTags import Base
+from typing import TYPE_CHECKING, BinaryIO
 
 from ffprep.core.formats import Format
 from ffprep.core.image_info import ImageInfo
@@ -18,23 +15,28 @@ from ffprep.errors import FfprepError, Kind, PhotoError
 from ffprep.image.chunks import png_without_pixels, split_jpeg, split_png, vp8_size
 from ffprep.system.files import open_regular, read_error
 
+if TYPE_CHECKING:  # ffmpeg starts first
+    from PIL import Image
+
+_ORIENTATION = 0x0112
+
 
 @contextmanager
-def opened(path: Path, picture: ImageInfo) -> Iterator[Image.Image]:
+def opened(path: Path, picture: ImageInfo) -> "Iterator[Image.Image]":
     """Open a file that was probed. Raises PhotoError as `probe` does."""
     with open_regular(path) as file, opened_as(picture.format, file) as image:
         yield image
 
 
 @contextmanager
-def opened_as(format: Format, file: BinaryIO) -> Iterator[Image.Image]:
+def opened_as(format: Format, file: BinaryIO) -> "Iterator[Image.Image]":
     """Open a file of a format, and raise Pillow's errors as PhotoErrors."""
     with pillow_errors(format), open_as(format, file) as image:
         yield image
 
 
 @contextmanager
-def open_as(format: Format, file: BinaryIO) -> Iterator[Image.Image]:
+def open_as(format: Format, file: BinaryIO) -> "Iterator[Image.Image]":
     """Open a file with the one plugin for its format.
 
     Image.open would try every plugin, and has a pixel limit for the whole process, which a host
@@ -78,7 +80,7 @@ def _webp_pixels(file: BinaryIO) -> int:
     return width * height
 
 
-def _opened_in_parts(format: Format, file: BinaryIO) -> Image.Image | None:
+def _opened_in_parts(format: Format, file: BinaryIO) -> "Image.Image | None":
     """Open a file that Pillow refuses, though its pixels are sound; None if they are not."""
     factory, info = _plugin(format.plugin), dict[str, object]()
     if format.name == "jpeg":
@@ -124,6 +126,9 @@ _OWN = {
     "TIFF": ("tiff_file", "open_tiff"),
 }
 
+# Image.preinit would import the plugins of five formats.
+_PLUGINS = {"JPEG": "Jpeg", "PNG": "Png", "GIF": "Gif", "WEBP": "WebP", "AVIF": "Avif"}
+
 
 @cache
 def _plugin(name: str):  # type: ignore[no-untyped-def]
@@ -137,8 +142,11 @@ def _plugin(name: str):  # type: ignore[no-untyped-def]
         if name in _OWN:
             module, opener = _OWN[name]
             return getattr(import_module(f"ffprep.image.formats.{module}"), opener)
-        Image.preinit()
-        if name not in Image.OPEN:
+        from PIL import Image
+
+        if name in _PLUGINS:
+            import_module(f"PIL.{_PLUGINS[name]}ImagePlugin")
+        elif name not in Image.OPEN:
             Image.init()
         return Image.OPEN[name][0]
     except (FfprepError, ImportError, MemoryError, OSError):
@@ -158,7 +166,7 @@ def _require(name: str) -> None:
 
 
 @contextmanager
-def opened_for_metadata(path: Path, picture: ImageInfo) -> Iterator[Image.Image]:
+def opened_for_metadata(path: Path, picture: ImageInfo) -> "Iterator[Image.Image]":
     """Open a file with Pillow for its metadata, not for its pixels.
 
     Raises PhotoError as `probe` does.
@@ -169,12 +177,14 @@ def opened_for_metadata(path: Path, picture: ImageInfo) -> Iterator[Image.Image]
             yield image
 
 
-def orientation_of(image: Image.Image) -> int:
+def orientation_of(image: "Image.Image") -> int:
     """Return the orientation by EXIF or a TIFF's tag; 1 if there is none or if it is broken."""
+    from PIL import Image
+
     _hide_xmp_orientation(image)
     try:
         # Not image.getexif(), which decodes a PNG without EXIF in front of its pixels.
-        value = Image.Image.getexif(image).get(Base.Orientation, 1)
+        value = Image.Image.getexif(image).get(_ORIENTATION, 1)
     except Exception:  # broken metadata does not fail a sound photo
         return 1
     if isinstance(value, bytes) and len(value) == 1:  # of type BYTE
@@ -182,7 +192,7 @@ def orientation_of(image: Image.Image) -> int:
     return value if value in range(1, 9) else 1
 
 
-def _hide_xmp_orientation(image: Image.Image) -> None:
+def _hide_xmp_orientation(image: "Image.Image") -> None:
     """Hide the orientation in XMP from Pillow, which turns a picture by it; browsers do not."""
     for name in ("xmp", "XML:com.adobe.xmp"):
         xmp = image.info.get(name)
@@ -221,6 +231,8 @@ _UNSUPPORTED = re.compile(
 @contextmanager
 def pillow_errors(format: Format) -> Iterator[None]:
     """Raise Pillow's errors as PhotoErrors."""
+    from PIL import Image
+
     try:
         yield
     except (FfprepError, ImportError):  # an interrupt, say, or a broken installation

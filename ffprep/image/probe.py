@@ -8,18 +8,20 @@ import re
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from typing import Any, BinaryIO, TypeAlias
-
-from PIL import Image
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
 from ffprep.core.formats import HEAD_BYTES, RAW, Format, sniff
 from ffprep.core.geometry import Size
 from ffprep.core.image_info import ImageInfo, Profile
 from ffprep.core.spec import Spec
 from ffprep.errors import Kind, PhotoError, reason
+from ffprep.image import plain_jpeg
 from ffprep.image.chunks import USUAL_SAMPLING, has_ordinary_header, png_chunk
 from ffprep.image.pillow import open_as, opened_as, orientation_of, system_error
 from ffprep.system.files import open_regular
+
+if TYPE_CHECKING:  # ffmpeg starts first
+    from PIL import Image
 
 
 class NeedsSandbox(Exception):
@@ -54,7 +56,8 @@ def probe(path: Path, max_pixels: int, sandboxed: bool = False) -> ImageInfo:
 
             picture = jpegxl.describe(format, file)
         else:
-            picture = _opened(format, file, path.name, sandboxed)
+            picture = None if sandboxed else _plain(format, file, path.name)
+            picture = picture or _opened(format, file, path.name, sandboxed)
     if not picture.stored.ffmpeg_holds:
         raise PhotoError(
             Kind.TOO_LARGE,
@@ -67,6 +70,14 @@ def probe(path: Path, max_pixels: int, sandboxed: bool = False) -> ImageInfo:
             "the file",
         )
     return picture
+
+
+def _plain(format: Format, file: BinaryIO, name: str) -> ImageInfo | None:
+    """Return what a JPEG's header says, if it is one that needs no Pillow."""
+    if format.name != "jpeg" or name.startswith("_"):  # perhaps a camera's name for Adobe RGB
+        return None
+    file.seek(0)
+    return plain_jpeg.read(format, file.read(1 << 16))
 
 
 def _opened(format: Format, file: BinaryIO, name: str, sandboxed: bool) -> ImageInfo:
@@ -114,7 +125,7 @@ def _unknown_format(head: bytes) -> PhotoError:
     )
 
 
-def _describe(format: Format, image: Image.Image, file: BinaryIO, sandboxed: bool) -> ImageInfo:
+def _describe(format: Format, image: "Image.Image", file: BinaryIO, sandboxed: bool) -> ImageInfo:
     """Return what Pillow reports, corrected by what the format's own module knows."""
     picture = ImageInfo(
         format=format,
@@ -129,7 +140,7 @@ def _describe(format: Format, image: Image.Image, file: BinaryIO, sandboxed: boo
     return describe(picture, image, file) if describe else picture
 
 
-_Describe: TypeAlias = Callable[[ImageInfo, Image.Image, BinaryIO], ImageInfo]
+_Describe: TypeAlias = "Callable[[ImageInfo, Image.Image, BinaryIO], ImageInfo]"
 
 _DESCRIBED_IN = {name: name for name in "jpeg png bmp gif webp tiff jpeg2000 raw".split()}
 _DESCRIBED_IN |= {"avif": "isobmff", "heic": "isobmff"}
@@ -150,7 +161,7 @@ def _is_plain_jpeg(image: Any) -> bool:
     )
 
 
-def _describer(format: Format, image: Image.Image, sandboxed: bool) -> _Describe | None:
+def _describer(format: Format, image: "Image.Image", sandboxed: bool) -> "_Describe | None":
     """Import the module of a format when the first picture of it is read."""
     name = _DESCRIBED_IN.get(format.name)
     if name is None or (name == "jpeg" and not sandboxed and _is_plain_jpeg(image)):

@@ -3,7 +3,6 @@
 import os
 import re
 import string
-import unicodedata
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
@@ -142,6 +141,10 @@ class Names(Record):
 
 def folded(path: str) -> str:
     """Return a path as a disk compares it that ignores case."""
+    if path.isascii():
+        return path.lower()
+    import unicodedata
+
     return unicodedata.normalize("NFC", path).casefold()
 
 

@@ -7,7 +7,6 @@ Such a folder and the files in it are held open, and reached through their descr
 import contextlib
 import errno
 import os
-import secrets
 import shutil
 import stat
 from pathlib import Path
@@ -82,7 +81,7 @@ class OwnFolder:
     def _copy(self, name: str, descriptor: int, output: str) -> None:
         """Publish a file where the file system renames nothing across its folders (some unions)."""
         found = os.fstat(descriptor)
-        name = f"{name[:-13]}{secrets.token_hex(4)}.part"
+        name = f"{name[:-13]}{os.urandom(4).hex()}.part"
         copy = os.open(name, _NEW, stat.S_IMODE(found.st_mode), dir_fd=self._parent)
         try:
             with open(copy, "wb") as target, open(os.dup(descriptor), "rb") as source:

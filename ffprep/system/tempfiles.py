@@ -5,13 +5,12 @@ Other users may write to an output folder, so the temporary files are in an OwnF
 
 import contextlib
 import errno
-import hashlib
 import os
 import re
-import secrets
 import shutil
 import tempfile
 import time
+import zlib
 from collections.abc import Container, Iterator
 from functools import cache
 from pathlib import Path
@@ -32,7 +31,7 @@ _DAY_SECONDS = 86400
 
 def temporary_name() -> str:
     """Return a unique name; a short one, so that it fits wherever the final name fits."""
-    return f"{TEMPORARY_PREFIX}{owner_id()}-{secrets.token_hex(4)}.part"
+    return f"{TEMPORARY_PREFIX}{owner_id()}-{os.urandom(4).hex()}.part"
 
 
 def owner_id() -> str:
@@ -47,7 +46,7 @@ def machine_id() -> str:
         namespace = os.stat("/proc/self/ns/pid").st_ino
     except OSError:
         namespace = 0
-    return hashlib.blake2b(f"{os.uname().nodename}/{namespace}".encode(), digest_size=4).hexdigest()
+    return f"{zlib.crc32(os.fsencode(f'{os.uname().nodename}/{namespace}')):08x}"
 
 
 def sweep_folder(folder: str, dead: Container[str] = ()) -> None:

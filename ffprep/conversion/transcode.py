@@ -31,7 +31,7 @@ from ffprep.core.job import Caveat, LocalJob, Result, Status
 from ffprep.core.policy import Policy
 from ffprep.core.spec import LOWEST_QUALITY, Spec
 from ffprep.errors import EnvironmentFault, Killed, Kind, PhotoError, reason
-from ffprep.image.pillow import out_of_memory
+from ffprep.image.pillow import out_of_memory, plugin
 from ffprep.image.probe import verify
 from ffprep.image.sandbox import DecoderPool
 from ffprep.record import Record, replace
@@ -241,6 +241,7 @@ class Transcoder(Record):
 
                 words = f"{self.binary.path} cannot be started: {reason(error)}{advice(error)}"
                 raise EnvironmentFault(words) from None
+            plugin(job.spec.format.plugin)  # which verifies the output; imported while ffmpeg works
             yield running
 
     def require_working(self, job: LocalJob, log: DecoderLog) -> None:

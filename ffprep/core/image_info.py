@@ -1,6 +1,5 @@
 """ImageInfo: what a probe found in a file."""
 
-from hashlib import sha256
 from pathlib import Path
 
 from ffprep.core.formats import Format
@@ -21,6 +20,8 @@ class Profile(Record):
     @classmethod
     def of(cls, data: bytes) -> "Profile":
         """Read the header (ICC.1:2022, 7.2)."""
+        from hashlib import sha256
+
         digest = sha256(data).hexdigest()[:32]
         return cls(digest, data[16:20].decode("latin-1"), data)
 

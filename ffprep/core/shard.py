@@ -1,6 +1,5 @@
 """`--shard 3/16`: which photos belong to one of several runs with the same output folder."""
 
-import hashlib
 import os
 import re
 from typing import Self
@@ -58,5 +57,7 @@ class Shard(Record):
 
 def part_of(name: str, count: int) -> int:
     """Return the part, from 0, of a photo among `count`, by its path from the SOURCE folder."""
+    import hashlib
+
     digest = hashlib.blake2b(os.fsencode(name), digest_size=8).digest()
     return int.from_bytes(digest) % count

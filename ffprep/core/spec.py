@@ -1,7 +1,5 @@
 """Spec: all that decides what an output must be."""
 
-import hashlib
-import json
 from typing import Any, Self
 
 from ffprep.core.constraints import UNCONSTRAINED, SizeConstraints
@@ -160,6 +158,9 @@ class Spec(Record):
     @property
     def digest(self) -> str:
         """The same in all runs and on all machines; changes whenever the picture would."""
+        import hashlib
+        import json
+
         content = _plain(self) | {"pixels_version": PIXELS_VERSION}
         content |= {"choice_version": CHOICE_VERSION} if self.choice else {}
         content = {name: value for name, value in content.items() if (name, value) not in _ADDED}

@@ -42,7 +42,7 @@ def open_as(format: Format, file: BinaryIO) -> "Iterator[Image.Image]":
     Image.open would try every plugin, and has a pixel limit for the whole process, which a host
     program may have changed; ffprep's own limit is `max_pixels`.
     """
-    factory = _plugin(format.plugin)
+    factory = plugin(format.plugin)
     file.seek(0)
     try:
         image = factory(file, "")
@@ -82,7 +82,7 @@ def _webp_pixels(file: BinaryIO) -> int:
 
 def _opened_in_parts(format: Format, file: BinaryIO) -> "Image.Image | None":
     """Open a file that Pillow refuses, though its pixels are sound; None if they are not."""
-    factory, info = _plugin(format.plugin), dict[str, object]()
+    factory, info = plugin(format.plugin), dict[str, object]()
     if format.name == "jpeg":
         from ffprep.image.formats import jpeg
 
@@ -131,7 +131,8 @@ _PLUGINS = {"JPEG": "Jpeg", "PNG": "Png", "GIF": "Gif", "WEBP": "WebP", "AVIF": 
 
 
 @cache
-def _plugin(name: str):  # type: ignore[no-untyped-def]
+def plugin(name: str):  # type: ignore[no-untyped-def]
+    """Import the plugin of a format, and return the function that opens a file with it."""
     try:
         if name == "HEIF":
             import pillow_heif

@@ -56,8 +56,8 @@ def probe(path: Path, max_pixels: int, sandboxed: bool = False) -> ImageInfo:
 
             picture = jpegxl.describe(format, file)
         else:
-            picture = None if sandboxed else _plain(format, file, path.name)
-            picture = picture or _opened(format, file, path.name, sandboxed)
+            plain = None if sandboxed else _plain(format, file, path.name)
+            picture = plain or _opened(format, file, path.name, sandboxed)
     if not picture.stored.ffmpeg_holds:
         raise PhotoError(
             Kind.TOO_LARGE,

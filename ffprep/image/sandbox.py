@@ -6,7 +6,6 @@ long as they work. A worker that crashes, hangs or fills its memory costs only i
 """
 
 import os
-import pickle
 import sys
 import threading
 import weakref
@@ -115,6 +114,8 @@ class Decoder:
 
         Raises what the function raises, and PhotoError if the worker crashes or takes too long.
         """
+        import pickle
+
         self.busy = True
         deadline = self._running.kill_after(self._timeout)
         stdin, stdout = self._running.stdin, self._running.stdout

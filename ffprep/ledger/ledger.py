@@ -5,7 +5,6 @@ so that the folder can be moved; sources are absolute.
 """
 
 import contextlib
-import json
 import os
 import sqlite3
 import time
@@ -228,6 +227,8 @@ class Ledger:
         number = 0
         with self._guarded():
             if not self.read_only:
+                import json
+
                 said = json.dumps(asdict(spec), default=str)
                 self._database.execute(
                     "INSERT OR IGNORE INTO specs (digest, said) VALUES (?, ?)", (spec.digest, said)

@@ -1,6 +1,5 @@
 """The Storage protocol, what a listing returns, and the function that picks a storage."""
 
-import hashlib
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -49,6 +48,8 @@ class Page(Record):
 def stamp_of(size: int, version: str, modified: int = 0) -> FileStamp:
     """Return the FileStamp of an object."""
     if version := version.strip('"'):
+        import hashlib
+
         digest = hashlib.blake2b(version.encode(), digest_size=8).digest()
         modified = int.from_bytes(digest, signed=True)
     return FileStamp(0, 0, size, modified)

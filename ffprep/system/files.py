@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cache, lru_cache
-from hashlib import blake2b
 from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -208,7 +207,11 @@ def read_whole(
     `open_regular` does. It is `io` if reading fails, if fewer bytes than the file's size can be
     read, or if the file is not the one that was `seen`.
     """
-    digest = blake2b(digest_size=HASH_BYTES) if hashed else None
+    digest = None
+    if hashed:
+        from hashlib import blake2b
+
+        digest = blake2b(digest_size=HASH_BYTES)
     buffer = memoryview(bytearray(min(seen.bytes + 1, _PIECE)))
     with open_regular(path, place) as file:
         _require_same(file, seen)

@@ -37,7 +37,7 @@ from ffprep.image.sandbox import DecoderPool
 from ffprep.record import Record, replace
 from ffprep.system.files import FileStamp, changed, hold_open, read_whole
 from ffprep.system.own_folder import OwnFolders
-from ffprep.system.processes import Limits, Processes, Running
+from ffprep.system.processes import Limits, Processes, Running, ffmpeg_environment
 from ffprep.system.tempfiles import (
     Temporary,
     disk_full,
@@ -235,7 +235,8 @@ class Transcoder(Record):
         limits = self.limits(job.spec, fed=data is not None)
         with ExitStack() as stack:
             try:
-                running = stack.enter_context(self.processes.start(argv, limits, data))
+                process = self.processes.start(argv, limits, data, environment=ffmpeg_environment())
+                running = stack.enter_context(process)
             except OSError as error:
                 from ffprep.system.limits import advice
 

@@ -58,24 +58,29 @@ def _quota(root: Path) -> float:
     counts.
     """
     quotas = [math.inf]
-    for entry in _read(root / "proc/self/cgroup").splitlines():
-        _, controllers, group = entry.split(":", 2)
-        if controllers and "cpu" not in controllers.split(","):
-            continue
-        mount = root / "sys/fs/cgroup" / ("cpu" if controllers else "")
-        for folder in (Path(group), *Path(group).parents):
-            here = mount / folder.relative_to("/")
-            words = _read(here / "cpu.max").split() or [
-                word
-                for name in ("quota", "period")
-                for word in _read(here / f"cpu.cfs_{name}_us").split()
-            ]
-            if len(words) == 2 and all(word.isdecimal() for word in words):
-                quotas.append(int(words[0]) / int(words[1]))
+    for folder in group_folders(root, "cpu"):
+        words = read_text(folder / "cpu.max").split() or [
+            word
+            for name in ("quota", "period")
+            for word in read_text(folder / f"cpu.cfs_{name}_us").split()
+        ]
+        if len(words) == 2 and all(word.isdecimal() for word in words):
+            quotas.append(int(words[0]) / int(words[1]))
     return min(quotas)
 
 
-def _read(path: Path) -> str:
+def group_folders(root: Path, controller: str) -> Iterator[Path]:
+    """Yield the folders of the control groups that this process is in, for one controller."""
+    for entry in read_text(root / "proc/self/cgroup").splitlines():
+        _, controllers, group = entry.split(":", 2)
+        if not controllers or controller in controllers.split(","):
+            mount = root / "sys/fs/cgroup" / (controller if controllers else "")
+            for folder in (Path(group), *Path(group).parents):
+                yield mount / folder.relative_to("/")
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a file of the kernel; "" if it is not there."""
     try:
         return path.read_text()
     except OSError:

@@ -29,8 +29,17 @@ _POOLS_OF_MEMORY = 2
 # A child that has used a smaller share of its time on a CPU has not worked on its photo.
 _WORKING = 0.1
 
+# glibc reserves a heap for every thread of FFmpeg, and returns each frame's memory to the system,
+# which clears it again for the next frame: a tenth of the time of large photos. One heap that is
+# kept needs no more memory at its peak.
+_KEPT_MEMORY = {
+    "MALLOC_ARENA_MAX": "1",
+    "MALLOC_MMAP_MAX_": "0",
+    "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1),
+}
+
 LARGE = 40_000_000
-"""The number of pixels from which a picture is large. Large ones are decoded one at a time."""
+"""The number of pixels from which a picture is large. Large ones wait for memory."""
 
 # What children get of this process's environment: how to find programs, folders and ffprep, and the
 # language of messages. Not what changes how FFmpeg logs (AV_LOG_FORCE_COLOR, FFREPORT) or what is
@@ -54,6 +63,11 @@ def child_environment() -> dict[str, str]:
     if _memory_is_limited():
         passed["MALLOC_ARENA_MAX"] = str(_POOLS_OF_MEMORY)
     return passed
+
+
+def ffmpeg_environment() -> dict[str, str]:
+    """Return the environment of FFmpeg, which has frames of the same size again and again."""
+    return child_environment() | _KEPT_MEMORY
 
 
 class Limits(Record):
@@ -320,7 +334,6 @@ class Processes:
     def __init__(self) -> None:
         _require_room_for_thread()  # before the pool starts its own
         self._lock = threading.RLock()  # a signal may call `stop` while this thread starts a child
-        self._large = threading.Lock()
         self._running: set[Running] = set()
         self.stopped = False
         """Whether `stop` was called. Not an Event: a signal may call `stop` inside `Event.set`."""
@@ -354,11 +367,13 @@ class Processes:
             with self._lock:
                 self._running.discard(running)
 
-    @contextlib.contextmanager
-    def room_for(self, pixels: int) -> Iterator[None]:
-        """Wait until a picture may be decoded: large ones are decoded one at a time."""
-        with self._large if pixels >= LARGE else contextlib.nullcontext():
-            yield
+    def room_for(self, pixels: int) -> contextlib.AbstractContextManager[None]:
+        """Return a context that waits until there is memory for a picture, if it is large."""
+        if pixels < LARGE:
+            return contextlib.nullcontext()
+        from ffprep.system.memory import room_for_large
+
+        return room_for_large(pixels)
 
 
 def _drain(pipe: Any, log: bytearray) -> None:

@@ -5,7 +5,6 @@ import re
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ffprep.system import processes
-from ffprep.system.processes import LARGE, Limits, Processes, answer, child_environment
+from ffprep.system.processes import Limits, Processes, answer, child_environment
 from tests.support.ffmpegs import script
 from tests.support.processes import pid_in, until_ended
 from tests.support.waiting import until
@@ -138,29 +137,6 @@ def test_what_a_process_may_take_is_limited(tmp_path: Path) -> None:
     status, _ = run([script(tmp_path / "writer", body)], 60, limits=limits)
     assert status == -signal.SIGXFSZ
     assert (tmp_path / "big").stat().st_size == 1 << 20
-
-
-def test_large_pictures_take_turns() -> None:
-    processes, inside, most = Processes(), [], []
-
-    def work(pixels: int, begin: threading.Barrier, together: threading.Barrier) -> None:
-        begin.wait(60)
-        with processes.room_for(pixels):
-            inside.append(1)
-            together.wait(60)
-            assert run(["true"], 60)[0] == 0
-            most.append(len(inside))
-            inside.pop()
-
-    for pixels, wanted in ((LARGE, 1), (LARGE - 1, 4)):
-        most.clear()
-        arguments = (pixels, threading.Barrier(4), threading.Barrier(wanted))
-        threads = [threading.Thread(target=work, args=arguments) for _ in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert max(most) == wanted
 
 
 def state(pid: int) -> str:

@@ -44,11 +44,11 @@ def jpeg_pixel_format(spec: Spec) -> str:
 def options(spec: Spec) -> dict[str, Any]:
     """Return the options of the encoder, without its name."""
     if spec.format.name == "jpeg":
-        scale, small = _scale(spec.quality), spec.optimize or spec.max_bytes
+        scale = _scale(spec.quality)
         fixed = {"q:v": 8, "qmin": 8, "qmax": 8}
         luma, chroma = _scaled(_LUMA, scale), _scaled(_CHROMA, scale)
         tables = {"intra_matrix": luma, "chroma_intra_matrix": chroma}
-        return fixed | tables | {"huffman": "optimal" if small else "default"}
+        return fixed | tables | {"huffman": "optimal" if spec.optimize else "default"}
     if spec.format.name == "webp":
         # libwebp's effort, `method`, is 0 to 6. For lossless, its quality is effort too.
         effort = {"compression_level": min(spec.compression, 6)}

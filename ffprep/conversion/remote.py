@@ -108,9 +108,16 @@ class Transfer(Record, frozen=False):
             pending = ready[result.output]
             job = pending.job
             downloaded = pending.local.source != job.source
-            found = None if downloaded else result.source_hash  # objects are not hashed again
-            result = replace(result, source=job.source, output=job.output, source_hash=found)
-            if result.failure or pending.local.output == job.output:
+            uploaded = pending.local.output != job.output
+            result = replace(
+                result,
+                source=job.source,
+                output=job.output,
+                # Objects have no hashes: the ledger could not compare them without a download.
+                source_hash=None if downloaded else result.source_hash,
+                output_hash=None if uploaded else result.output_hash,
+            )
+            if result.failure or not uploaded:
                 yield result
             else:
                 self._uploads.add(self.threads.submit(_upload, pending, result))

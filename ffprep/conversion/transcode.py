@@ -35,7 +35,7 @@ from ffprep.image.pillow import out_of_memory, plugin
 from ffprep.image.probe import verify
 from ffprep.image.sandbox import DecoderPool
 from ffprep.record import Record, replace
-from ffprep.system.files import FileStamp, changed, hold_open, read_whole
+from ffprep.system.files import FileStamp, changed, content_hash, hold_open, read_whole
 from ffprep.system.own_folder import OwnFolders
 from ffprep.system.processes import Limits, Processes, Running, ffmpeg_environment
 from ffprep.system.tempfiles import (
@@ -88,9 +88,9 @@ class Photo(Record):
             raise changed()
 
     def at_quality(self, quality: int) -> "Photo":
-        """Return the same photo for an output of another quality."""
-        job = self.job
-        return replace(self, job=replace(job, spec=replace(job.spec, quality=quality)))
+        """Return the same photo for an output of another quality, with as few bytes as it takes."""
+        spec = replace(self.job.spec, quality=quality, optimize=True)
+        return replace(self, job=replace(self.job, spec=spec))
 
 
 class Transcoder(Record):
@@ -344,19 +344,20 @@ class Transcoder(Record):
         require_writable(output, job.output)
         if not fits(job.spec, output):
             raise too_many_bytes(job.spec, size_of(output))
-        size = verify(output, job.spec)
-        source_hash = read_whole(job.source, photo.stamp, self.policy.hash_sources, job.place)
+        made, hashed = verify(output, job.spec), self.policy.hash_files
+        source_hash = read_whole(job.source, photo.stamp, hashed, job.place)
         stamp = publish(temporary, job, self.policy)
         return Result(
             job.source,
             job.output,
             Status.CONVERTED,
-            size,
+            made.size,
             time.perf_counter() - started,
             caveats=caveats,
             stamp=stamp,
             mode=job.spec.mode.name,
             source_hash=source_hash,
+            output_hash=content_hash(made.content) if hashed else None,
         )
 
 

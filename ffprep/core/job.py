@@ -157,7 +157,8 @@ class Result(Record):
 
     `mode` is the name of the mode used; None if the job failed, or if it was up to date and its
     mode depends on the photo. `stamp` is that of the verified output. `source_hash` is that of the
-    content that was converted, if it was to be hashed.
+    content that was converted, and `output_hash` that of the verified output, if they were to be
+    hashed.
     """
 
     source: Location
@@ -170,6 +171,7 @@ class Result(Record):
     stamp: FileStamp | None = None
     mode: str | None = None
     source_hash: bytes | None = field(default=None, repr=False)
+    output_hash: bytes | None = field(default=None, repr=False)
 
     @property
     def warnings(self) -> tuple[str, ...]:

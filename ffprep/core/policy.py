@@ -16,7 +16,7 @@ class Policy(Record):
     and its name are on the disk before it counts as done. `timeout` is in seconds a photo.
     `max_pixels` limits width x height of what is decoded; the default is FFmpeg's own limit.
     `max_memory` is in bytes a photo. `mode` is the file mode of outputs, as for chmod; None leaves
-    it to the umask. With `hash_sources`, Results have a hash of the content that was converted.
+    it to the umask. With `hash_files`, Results have hashes of the contents of both files.
     """
 
     upscale: str = "warn"
@@ -27,7 +27,7 @@ class Policy(Record):
     max_pixels: int = 268_000_000
     max_memory: int = 1_000_000_000
     mode: int | None = None
-    hash_sources: bool = False
+    hash_files: bool = False
 
     def permits(self, kind: Kind) -> bool:
         """Return whether an output may have a caveat of this kind."""

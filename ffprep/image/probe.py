@@ -7,6 +7,7 @@ and writes.
 import re
 from collections.abc import Callable
 from importlib import import_module
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
@@ -17,7 +18,8 @@ from ffprep.core.spec import Spec
 from ffprep.errors import Kind, PhotoError, reason
 from ffprep.image import plain_jpeg
 from ffprep.image.chunks import USUAL_SAMPLING, has_ordinary_header, png_chunk
-from ffprep.image.pillow import open_as, opened_as, orientation_of, system_error
+from ffprep.image.pillow import open_as, opened_as, orientation_of
+from ffprep.record import Record
 from ffprep.system.files import open_regular
 
 if TYPE_CHECKING:  # ffmpeg starts first
@@ -88,31 +90,40 @@ def _opened(format: Format, file: BinaryIO, name: str, sandboxed: bool) -> Image
         return _describe(format, image, file, sandboxed)
 
 
-def verify(path: Path, spec: Spec) -> Size:
-    """Decode an output whole and return its size. Raises PhotoError if it is not as `spec` says.
+class Verified(Record):
+    """What a verified output is: its size in pixels, and all its bytes."""
+
+    size: Size
+    content: bytes
+
+
+def verify(path: Path, spec: Spec) -> Verified:
+    """Decode an output whole. Raises PhotoError if it is not as `spec` says.
 
     Of a JPEG, every bit is decoded, but pixels are computed only at an eighth of the size, in gray.
     """
     with open_regular(path) as file:
-        format = sniff(file.read(HEAD_BYTES))
-        if format is None or format.plugin != spec.format.plugin:
-            found = format.name if format else "not a picture"
-            raise PhotoError(Kind.INTERNAL, f"the output is {found}, not {spec.format.name}")
         try:
-            with open_as(format, file) as image:
-                size = Size(*image.size)
-                if format.name == "jpeg":
-                    image.draft("L", (max(1, size.width // 8), max(1, size.height // 8)))
-                image.load()
-        except Exception as error:  # Pillow's parsers raise whatever they stumble over
-            if failure := system_error(error):
-                words = f"the output cannot be read again: {reason(failure)}"
-                raise PhotoError(Kind.IO, f"{words}; check the disk of OUT") from None
-            words = f"the output cannot be decoded again: {error}"
-            raise PhotoError(Kind.INTERNAL, words) from None
+            content = file.read()
+        except OSError as error:
+            words = f"the output cannot be read again: {reason(error)}"
+            raise PhotoError(Kind.IO, f"{words}; check the disk of OUT") from None
+    format = sniff(content[:HEAD_BYTES])
+    if format is None or format.plugin != spec.format.plugin:
+        found = format.name if format else "not a picture"
+        raise PhotoError(Kind.INTERNAL, f"the output is {found}, not {spec.format.name}")
+    try:
+        with open_as(format, BytesIO(content)) as image:
+            size = Size(*image.size)
+            if format.name == "jpeg":
+                image.draft("L", (max(1, size.width // 8), max(1, size.height // 8)))
+            image.load()
+    except Exception as error:  # Pillow's parsers raise whatever they stumble over
+        words = f"the output cannot be decoded again: {error}"
+        raise PhotoError(Kind.INTERNAL, words) from None
     if size != spec.size:
         raise PhotoError(Kind.INTERNAL, f"the output is {size}, not {spec.size}")
-    return size
+    return Verified(size, content)
 
 
 def _unknown_format(head: bytes) -> PhotoError:

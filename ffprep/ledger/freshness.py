@@ -302,17 +302,20 @@ def _is_recorded(row: Row, made: FileStamp, output: Location) -> bool:
 
 
 def hashes(pending: PendingJob, result: Result | None = None) -> Hashes:
-    """Hash both files of a job, for later runs with --checksum.
+    """Return the hashes of both files of a job, for later runs with --checksum.
 
-    The source is not read again if a `result` has its hash.
+    They are those of a `result`, if it is given; otherwise both files are read.
     """
     job = pending.job
-    source = result.source_hash if result else storage_of(job.source).content_hash(job.source)
+    if result:
+        source, output = result.source_hash, result.output_hash
+    else:
+        source, output = (storage_of(each).content_hash(each) for each in (job.source, job.output))
     now = stamp_or_none(job.source)
     # `is_as` ignores the device: each machine has another number for a shared disk.
     if not (now and pending.stamp and now.is_as(pending.stamp)):  # changed since it was read
         source = None
-    return Hashes(source, storage_of(job.output).content_hash(job.output))
+    return Hashes(source, output)
 
 
 def _is_gone(source: str) -> bool:

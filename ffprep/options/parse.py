@@ -51,7 +51,7 @@ def read_convert(params: Mapping[str, Any]) -> ConvertOptions:
         timeout=params["timeout"],
         max_pixels=params["max_pixels"],
         max_memory=params["max_memory"],
-        hash_sources=rerun.ledger is not None,
+        hash_files=rerun.ledger is not None,
     )
     status_command = _status_command(params, request) if rerun.ledger else ""
     return ConvertOptions(

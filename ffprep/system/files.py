@@ -229,6 +229,13 @@ def read_whole(
     return digest.digest() if digest else None
 
 
+def content_hash(content: bytes) -> bytes:
+    """Return the hash of a file's content, as `read_whole` does."""
+    from hashlib import blake2b
+
+    return blake2b(content, digest_size=HASH_BYTES).digest()
+
+
 def read_bytes(path: Path, place: str = "") -> bytes:
     """Return the content of a file. Raises PhotoError as `read_whole` does."""
     content = bytearray()

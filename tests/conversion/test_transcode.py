@@ -53,7 +53,7 @@ def test_the_best_quality_that_fits_is_used_and_reported(tmp_path: Path, format:
     photo, sizes = saved(tmp_path, "busy.png", detail(640, 480)), {}
     made = OUTPUT_FORMATS[format]
     for quality in (50, 51):
-        one(photo, Spec(COVER.size, COVER.mode, made, quality=quality))
+        one(photo, Spec(COVER.size, COVER.mode, made, quality=quality, optimize=True))
         sizes[quality] = (tmp_path / "out/o").stat().st_size
     limit = (sizes[50] + sizes[51]) // 2
     result = one(photo, Spec(COVER.size, COVER.mode, made, max_bytes=limit))

@@ -42,7 +42,7 @@ def test_every_part_is_frozen() -> None:
 def test_defaults_are_those_of_the_types() -> None:
     options = parsed("--jobs", "1")
     plain = ConvertOptions(options.request)
-    assert dataclasses.replace(options.policy, hash_sources=False) == plain.policy
+    assert dataclasses.replace(options.policy, hash_files=False) == plain.policy
     assert options.workers == plain.workers
     assert (options.notify, options.depfile) == (None, None)
     assert dataclasses.replace(options.throttle, grace=0.0) == plain.throttle
@@ -58,9 +58,9 @@ def test_a_run_keeps_a_ledger_in_its_folder_and_names_the_command_that_reads_it(
     assert elsewhere.rerun.ledger == Path("my ledger.db")
     command = "ffprep status out --failed --ledger 'my ledger.db'"
     assert elsewhere.reporting.status_command == command
-    assert options.policy.hash_sources
+    assert options.policy.hash_files
     without = parsed("--ledger", "none")
-    assert not without.policy.hash_sources
+    assert not without.policy.hash_files
     assert (without.rerun.ledger, without.reporting.status_command) == (None, "")
 
 

@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ffprep.conversion import ffmpeg_log, filtergraph
 from ffprep.conversion.ffmpeg_binary import Binary
@@ -24,11 +25,14 @@ from ffprep.core.job import LocalJob, Result
 from ffprep.core.policy import Policy
 from ffprep.errors import Kind, PhotoError
 from ffprep.image.sandbox import DecoderPool, StandIn
-from ffprep.record import Record, field
+from ffprep.record import Record, field, replace
 from ffprep.system.files import FileStamp, most_held
 from ffprep.system.own_folder import OwnFolders
 from ffprep.system.processes import LARGE, Processes
 from ffprep.system.tempfiles import Temporary, disk_full, temporary_beside, temporary_folder
+
+if TYPE_CHECKING:
+    from ffprep.conversion.reduced import Frames
 
 _POLL_SECONDS, _LONGEST_POLL_SECONDS = 0.03, 1.0
 
@@ -81,13 +85,17 @@ class Converter(Record):
                 if self.processes.stopped:
                     return
                 yield result
-        streams, singles = self._split(photos)
         with closing(OwnFolders()) as folders:
-            for sequence, photos in streams.items():
-                length = most_held() or len(photos)
-                for start in range(0, len(photos), length):
-                    group = photos[start : start + length]
-                    yield from self._convert_stream(sequence, group, singles, folders)
+            singles = list[Photo]()
+            while photos:
+                streams, alone = self._split(photos)
+                singles += alone
+                photos = []  # those that have to be decoded in full
+                for sequence, members in streams.items():
+                    length = most_held() or len(members)
+                    for start in range(0, len(members), length):
+                        group = members[start : start + length]
+                        yield from self._convert_stream(sequence, group, singles, photos, folders)
             for photo in singles:
                 result = self.transcoder.convert(photo, folders)
                 if result.failure and self.processes.stopped:
@@ -103,9 +111,9 @@ class Converter(Record):
         groups: defaultdict[filtergraph.Sequence | None, list[Photo]] = defaultdict(list)
         for photo in photos:
             sequence = None
-            if photo.picture.weight < LARGE:
+            if photo.decoded.weight < LARGE:
                 with suppress(Exception):  # it fails again where it goes alone
-                    sequence = filtergraph.sequence(photo.picture, photo.job.spec)
+                    sequence = filtergraph.sequence(photo.decoded, photo.job.spec)
             groups[sequence].append(photo)
         singles = groups.pop(None, [])
         singles += [group[0] for group in groups.values() if len(group) == 1]
@@ -134,11 +142,16 @@ class Converter(Record):
         """
         photo = self.transcoder.probe(job)
         job, picture, before = photo.job, photo.picture, list[list[str]]()
-        if not picture.ffmpeg_reads:
+        options = []
+        if photo.reduced:
+            picture = photo.reduced
+            options = [f"--reduced={picture.stored}"]
+        elif not picture.ffmpeg_reads:
             with self.transcoder.decoders.decoded(job.source, picture) as (picture, _):
                 pass
+        if picture.raw:
             policy = self.policy
-            options = [f"--max-pixels={policy.max_pixels}", f"--max-memory={policy.max_memory}"]
+            options += [f"--max-pixels={policy.max_pixels}", f"--max-memory={policy.max_memory}"]
             options += [f"--colour={job.spec.colour}"]
             ffprep = [sys.executable, "-P", "-m", "ffprep"]
             before = [[*ffprep, "frame", *options, "--", str(job.source)]]
@@ -150,9 +163,13 @@ class Converter(Record):
         sequence: filtergraph.Sequence,
         group: list[Photo],
         singles: list[Photo],
+        refused: list[Photo],
         folders: OwnFolders,
     ) -> Iterator[Result]:
-        """Convert a group as one stream; add photos without a verified output to `singles`."""
+        """Convert a group as one stream; add photos without a verified output to `singles`.
+
+        Reduced ones that have to be decoded in full are added to `refused`.
+        """
         with ExitStack() as stack:
             entries: list[_Entry] = []
             for photo in group:
@@ -171,24 +188,35 @@ class Converter(Record):
                 return
             argv = filtergraph.sequence_command(self.binary.path, sequence, links)
             started = time.perf_counter()
-            for number, whole in self._run_stream(group[0].job, argv, entries):
+            frames = self._frames(entries) if sequence.raw else None
+            for number, whole in self._run_stream(group[0].job, argv, entries, frames):
                 photo, temporary = entries[number]
                 share = (time.perf_counter() - started) / (number + 1)
                 result = self._finish(photo, temporary, share) if whole else None
                 if result:
                     yield result
+                elif frames and number in frames.refused:
+                    refused.append(replace(photo, open_path=None, reduced=None))
                 else:
                     singles.append(photo)
+            if frames and frames.fault:
+                raise frames.fault
+
+    def _frames(self, entries: list[_Entry]) -> "Frames":
+        """Return what the ffmpeg of a stream of reduced photos is fed with."""
+        from ffprep.conversion.reduced import Frames
+
+        return Frames(self.transcoder.decoders, [photo for photo, _ in entries])
 
     def _run_stream(
-        self, job: LocalJob, argv: list[str], entries: list[_Entry]
+        self, job: LocalJob, argv: list[str], entries: list[_Entry], frames: "Frames | None"
     ) -> Iterator[tuple[int, bool]]:
         """Run a stream; yield each entry's number once ffmpeg has passed it, and if it is whole.
 
         A stream without progress is ended.
         """
         done, idle = 0, 0.0
-        with self.transcoder.started(job, argv) as running:
+        with self.transcoder.started(job, argv, frames) as running:
             ended = False
             while done < len(entries):
                 before = time.perf_counter()
@@ -205,7 +233,7 @@ class Converter(Record):
                     if not ended and number in written and number not in log.frames:
                         break  # the log lags behind
                     photo, temporary = entries[number]
-                    whole = is_whole(log, number, photo.picture, temporary.path)
+                    whole = is_whole(log, number, photo.decoded, temporary.path)
                     yield number, whole and not log.may_complain_about(number)
                     done, idle = number + 1, 0.0
                 if idle > self.policy.timeout:

@@ -61,9 +61,13 @@ def command(binary: str, source: Path, picture: ImageInfo, spec: Spec, output: P
 
 
 class Sequence(Record):
-    """What photos of one stream have in common: all of ffmpeg's arguments except the names."""
+    """What photos of one stream have in common: all of ffmpeg's arguments except the names.
+
+    `raw` is the pixel format of frames from a pipe, which has only one.
+    """
 
     arguments: tuple[str, ...]
+    raw: str | None = None
 
 
 SEQUENCE_FOLDERS = ("in", "out")
@@ -74,11 +78,16 @@ def sequence(picture: ImageInfo, spec: Spec) -> Sequence | None:
     """Return the Sequence that a photo can be a part of; None if it has to go alone."""
     if not (picture.format.streams and picture.ffmpeg_reads):
         return None
-    return Sequence(_arguments(_common(picture), spec, _NUMBERED, _BySize.of(picture, spec)))
+    files = _PIPED if picture.raw else _NUMBERED
+    by_size = _BySize.of(picture, spec)
+    return Sequence(_arguments(_common(picture), spec, files, by_size), picture.raw)
 
 
 def sequence_command(binary: str, sequence: Sequence, folder: Path) -> list[str]:
-    """Return the argv that converts FOLDER/in/0, 1, ... to FOLDER/out/0, 1, ... if possible."""
+    """Return the argv that converts FOLDER/in/0, 1, ... to FOLDER/out/0, 1, ... if possible.
+
+    Photos with `raw` are read from its standard input instead, as `nut` writes them.
+    """
     root = _url(folder).replace("%", "%%")
     places = zip((_SOURCE, _OUTPUT), SEQUENCE_FOLDERS, strict=True)
     names = {word: f"{root}/{name}/%d" for word, name in places}
@@ -133,6 +142,9 @@ _NUMBERED = _FileOptions(
     "crccheck+explode",
 )
 
+# Frames of a pipe have their numbers already. Without copyts, the first one would become 0.
+_PIPED = replace(_NUMBERED, reading=(), writing=(*_NUMBERED.writing, ("copyts", None)))
+
 
 def _url(path: Path) -> str:
     """Return a file name that FFmpeg cannot read as an option, a protocol or a pattern."""
@@ -161,7 +173,10 @@ class _BySize(Record):
 
 def _common(picture: ImageInfo) -> ImageInfo:
     """Return an ImageInfo without what may differ in one stream, such as the photos' sizes."""
-    return replace(picture, stored=Size(1, 1), profile=None, output_profile=None, warnings=())
+    planes = picture.planes if picture.raw else None
+    return replace(
+        picture, stored=Size(1, 1), planes=planes, profile=None, output_profile=None, warnings=()
+    )
 
 
 @lru_cache(maxsize=256)
@@ -171,6 +186,8 @@ def _arguments(
     stream = declared(_source(picture, files).filter("showinfo", checksum=0), picture)
     if picture.mode == "1" and not picture.raw:
         stream = convert(stream, pix_fmts="gray")  # scaling single bits directly costs 20 dB
+    if picture.raw and picture.planes not in (None, picture.raw):
+        stream = convert(stream, pix_fmts=picture.planes)
     if not spec.bounds.whole:
         stream = cut(stream, spec.bounds, picture.orientation, by_size.odd)
     if by_size.repeats > 1:
@@ -243,6 +260,8 @@ def _only(protocol: str, demuxer: str, *decoders: str) -> dict[str, object]:
 
 
 def _source(picture: ImageInfo, files: _FileOptions) -> Stream:
+    if files is _PIPED:
+        return ffmpeg.input("pipe:0", **_only("pipe", "nut", "rawvideo"))["v:0"]
     if picture.raw:
         return ffmpeg.input(
             "pipe:0",

@@ -119,6 +119,8 @@ def declared(stream: Stream, picture: ImageInfo) -> Stream:
     options = {"range": "pc" if picture.ycbcr.full_range else "tv"}
     if picture.ycbcr.matrix:
         options["colorspace"] = picture.ycbcr.matrix
+    if picture.ycbcr.location:
+        options["chroma_location"] = picture.ycbcr.location
     return stream.filter("setparams", **options)
 
 

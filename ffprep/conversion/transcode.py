@@ -7,7 +7,7 @@
     log              what was decoded, and the decoder's complaints       ffmpeg_log
     damage           whether a part of the picture is missing             image.integrity
     complete         the ICC profile and EXIF that the output is to have  image.embed
-    max-bytes        all of this again at a lower quality, if need be
+    max-bytes        all of this again at a lower quality, if need be     max_bytes
     verify           decode the output and compare it with its Spec       image.probe
     publish          give it its final name                               publish
 
@@ -29,11 +29,11 @@ from ffprep.core.geometry import Size
 from ffprep.core.image_info import ImageInfo
 from ffprep.core.job import Caveat, LocalJob, Result, Status
 from ffprep.core.policy import Policy
-from ffprep.core.spec import LOWEST_QUALITY, Spec
+from ffprep.core.spec import Spec
 from ffprep.errors import EnvironmentFault, Killed, Kind, PhotoError, reason
 from ffprep.image.pillow import out_of_memory, plugin
 from ffprep.image.probe import verify
-from ffprep.image.sandbox import DecoderPool
+from ffprep.image.sandbox import DecoderPool, Pixels
 from ffprep.record import Record, replace
 from ffprep.system.files import FileStamp, changed, content_hash, hold_open, read_whole
 from ffprep.system.own_folder import OwnFolders
@@ -59,7 +59,8 @@ _SHARE_IF_FED = 0.55
 class Photo(Record):
     """A probed LocalJob: what its source holds, in which version, and caveats known already.
 
-    While it is converted, `open_path` leads to its open file.
+    While it is converted, `open_path` leads to its open file. `reduced` is the picture as
+    libjpeg-turbo decodes it, if that happens at a fraction of its size.
     """
 
     job: LocalJob
@@ -67,6 +68,12 @@ class Photo(Record):
     stamp: FileStamp
     caveats: tuple[Caveat, ...] = ()
     open_path: Path | None = None
+    reduced: ImageInfo | None = None
+
+    @property
+    def decoded(self) -> ImageInfo:
+        """The picture as the filtergraph gets it."""
+        return self.reduced or self.picture
 
     @property
     def source(self) -> Path:
@@ -121,9 +128,12 @@ class Transcoder(Record):
         job = photo.job
         try:
             with photo.opened() as opened, temporary_beside(job.output, folders) as temporary:
-                with self.processes.room_for(photo.picture.weight):
-                    caveats = self._encode(opened, temporary.path)
-                    caveats += self._lower_quality(opened, temporary.path)
+                with self.processes.room_for(photo.decoded.weight):
+                    caveats = self.encode(opened, temporary.path)
+                    if not fits(job.spec, temporary.path):
+                        from ffprep.conversion.max_bytes import lower_quality
+
+                        caveats += lower_quality(self, opened, temporary.path)
                 return self.verify_and_publish(photo, temporary, caveats, started)
         except PhotoError as error:
             from ffprep.conversion.failure import whose_fault
@@ -145,7 +155,12 @@ class Transcoder(Record):
         enlarged = self._enlargement(job, picture, cropped)
         warnings = (*picture.warnings, *([warning] if warning else []))
         caveats = ([enlarged] if enlarged else []) + [Caveat(words) for words in warnings]
-        return Photo(job, picture, stamp, tuple(caveats))
+        photo = Photo(job, picture, stamp, tuple(caveats))
+        if spec.fast:
+            from ffprep.conversion.reduced import reduced
+
+            photo = replace(photo, reduced=reduced(picture, spec))
+        return photo
 
     def _enlargement(self, job: LocalJob, picture: ImageInfo, cropped: Size) -> Caveat | None:
         """Return the caveat of enlarging.
@@ -166,9 +181,12 @@ class Transcoder(Record):
             raise PhotoError(Kind.UPSCALE, f"{size} would have to be {factor}; {advice}")
         return Caveat(f"{size} {factor}" if self.policy.upscale == "warn" else "", Kind.UPSCALE)
 
-    def _encode(self, photo: Photo, output: Path) -> tuple[Caveat, ...]:
+    def encode(self, photo: Photo, output: Path) -> tuple[Caveat, ...]:
         """Write a complete output, of any number of bytes; return its caveats."""
         picture, log = photo.picture, None
+        if photo.reduced and self._encode_reduced(photo, photo.reduced, output):
+            self.complete(photo, output)
+            return photo.caveats
         if picture.ffmpeg_reads:
             log = self._transcode(photo, picture, output)
         if (
@@ -276,7 +294,25 @@ class Transcoder(Record):
     def _feed(self, photo: Photo, output: Path, strict: bool) -> None:
         """Encode the pixels that Pillow has decoded."""
         with self.decoders.decoded(photo.source, photo.picture, strict) as (raw, pixels):
-            log = self._transcode(photo, raw, output, pixels)
+            self._encode_fed(photo, raw, output, pixels)
+
+    def _encode_reduced(self, photo: Photo, picture: ImageInfo, output: Path) -> bool:
+        """Encode a photo decoded at a fraction of its size.
+
+        Returns false if it has to be decoded in full. Raises PhotoError.
+        """
+        with ExitStack() as stack:
+            try:
+                pixels = stack.enter_context(self.decoders.reduced(photo.source, picture))
+            except Killed:
+                raise
+            except PhotoError:
+                return False
+            self._encode_fed(photo, picture, output, pixels)
+        return True
+
+    def _encode_fed(self, photo: Photo, raw: ImageInfo, output: Path, pixels: Pixels) -> None:
+        log = self._transcode(photo, raw, output, pixels)
         pixels.require_complete()
         if not is_whole(log, 0, raw, output):
             require_writable(output, photo.job.output)
@@ -307,32 +343,6 @@ class Transcoder(Record):
             with write_errors(photo.job.output):
                 embed(output, spec.format, profile, exif)
 
-    def _lower_quality(self, photo: Photo, output: Path) -> tuple[Caveat, ...]:
-        """Write an output again, at the best quality that fits `max_bytes`; return its caveat.
-
-        Raises PhotoError if none does.
-        """
-        spec = photo.job.spec
-        if fits(spec, output):
-            return ()
-        if not spec.lossy or spec.quality <= LOWEST_QUALITY:
-            raise too_many_bytes(spec, size_of(output))
-        low, high = LOWEST_QUALITY - 1, spec.quality
-        quality = written = LOWEST_QUALITY  # if this does not fit, none does
-        while high - low > 1:
-            self._encode(photo.at_quality(quality), output)
-            written = quality
-            if fits(spec, output):
-                low = quality
-            elif quality == LOWEST_QUALITY:
-                raise too_many_bytes(spec, size_of(output))
-            else:
-                high = quality
-            quality = (low + high) // 2
-        if written != low:
-            self._encode(photo.at_quality(low), output)
-        return (Caveat(f"quality lowered to {low} to fit {spec.max_bytes} bytes"),)
-
     def verify_and_publish(
         self, photo: Photo, temporary: Temporary, caveats: tuple[Caveat, ...], started: float
     ) -> Result:
@@ -343,6 +353,8 @@ class Transcoder(Record):
         job, output = photo.job, temporary.path
         require_writable(output, job.output)
         if not fits(job.spec, output):
+            from ffprep.conversion.max_bytes import too_many_bytes
+
             raise too_many_bytes(job.spec, size_of(output))
         made, hashed = verify(output, job.spec), self.policy.hash_files
         source_hash = read_whole(job.source, photo.stamp, hashed, job.place)
@@ -369,17 +381,6 @@ def is_whole(log: DecoderLog, number: int, picture: ImageInfo, output: Path) -> 
 def fits(spec: Spec, output: Path) -> bool:
     """Return whether an output has no more bytes than its Spec allows."""
     return spec.max_bytes is None or size_of(output) <= spec.max_bytes
-
-
-def too_many_bytes(spec: Spec, found: int) -> PhotoError:
-    """Return the error of an output that does not fit."""
-    words = f"{found} bytes are more than {spec.max_bytes}"
-    if not spec.lossy:
-        other = "drop --lossless" if spec.lossless else "write jpeg or webp"
-        words += f", and lossless {spec.format.name} has no quality to lower; {other}"
-    elif spec.quality > LOWEST_QUALITY:
-        words += f" even at quality {LOWEST_QUALITY}"
-    return PhotoError(Kind.TOO_LARGE, f"{words}; ask for a smaller size or allow more bytes")
 
 
 def size_of(path: Path) -> int:

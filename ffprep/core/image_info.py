@@ -45,11 +45,17 @@ class Cicp(Record):
 class YCbCr(Record):
     """How a container says that YCbCr becomes RGB, in FFmpeg's words.
 
-    `matrix` is a colour space of its filter `setparams`, None for that of the bitstream.
+    `matrix` is a colour space of its filter `setparams`, None for that of the bitstream; `location`
+    says where subsampled chroma lies, None if the bitstream does.
     """
 
     full_range: bool
     matrix: str | None = None
+    location: str | None = None
+
+
+JFIF = YCbCr(full_range=True, matrix="bt470bg", location="center")
+"""The YCbCr of a JPEG."""
 
 
 class ImageInfo(Record):
@@ -58,9 +64,11 @@ class ImageInfo(Record):
     `stored` is the size of the pixels in the file, `orientation` the EXIF value (1 to 8) by which
     they are turned for display. `mode` is Pillow's mode of the pixels. `tiled` is true for a HEIC
     of several tiles. `ffmpeg_reads` is false if FFmpeg is known to leave something out, or to get
-    it wrong without an error. `raw` is the pixel format of pixels that Pillow has decoded, which
-    FFmpeg reads from its standard input. An ICC `profile` or `cicp` says what colours mean; without
-    either, they are sRGB. `ycbcr` outranks what the coded picture says of itself.
+    it wrong without an error. `planes` is FFmpeg's pixel format of an ordinary JPEG. `raw` is the
+    pixel format of pixels that a decoder of ffprep has decoded, which FFmpeg reads from its
+    standard input, and converts to the `planes` before they are cut. An ICC `profile` or `cicp`
+    says what colours mean; without either, they are sRGB. `ycbcr` outranks what the coded picture
+    says of itself.
     `lut` is the look-up table that converts a profile's colours to sRGB, and `output_profile` the
     profile that the output gets with unconverted colours.
     `warnings` are what the user should know of a picture although it converts. `preview` is None
@@ -78,6 +86,7 @@ class ImageInfo(Record):
     output_profile: Profile | None = None
     tiled: bool = False
     ffmpeg_reads: bool = True
+    planes: str | None = None
     raw: str | None = None
     ycbcr: YCbCr | None = None
     warnings: tuple[str, ...] = ()

@@ -18,7 +18,10 @@ PIXELS_VERSION = 2
 CHOICE_VERSION = 2
 """Part of the digest of Specs with a SizeChoice; increased when `fitting` chooses otherwise."""
 
-_ADDED = (("optimize", False),)
+_ADDED = (
+    ("optimize", False),
+    ("fast", False),
+)
 """Fields added since version 0.1, each with the value that leaves a digest as it was without it."""
 
 
@@ -95,7 +98,8 @@ class Spec(Record):
     which save bytes and take time. `lossless` is for WebP. `compression` is the effort of lossless
     compression, 0 to 9. With `max_bytes`, quality is lowered until the file fits. `colour` is
     `srgb`, or `keep` for unconverted pixels with their ICC profile. `metadata` is `none` or
-    `keep-rights`. Raises UsageError if the parts contradict one another.
+    `keep-rights`. With `fast`, JPEGs that are shrunk may be decoded at a fraction of their size.
+    Raises UsageError if the parts contradict one another.
     """
 
     size: Size
@@ -115,6 +119,7 @@ class Spec(Record):
     bounds: Bounds = WHOLE
     fallback: Fallback | None = None
     optimize: bool = False
+    fast: bool = False
 
     def __post_init__(self) -> None:
         if not 1 <= self.quality <= 100:

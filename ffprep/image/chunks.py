@@ -19,6 +19,22 @@ USUAL_SAMPLING = frozenset(
 )
 """The sampling factors of a JPEG's components that FFmpeg decodes well."""
 
+_PLANES = {
+    (1, 1): "yuv444p",
+    (2, 1): "yuv422p",
+    (2, 2): "yuv420p",
+    (1, 2): "yuv440p",
+    (4, 1): "yuv411p",
+}
+
+
+def jpeg_planes(sampling: tuple[tuple[int, int], ...]) -> str | None:
+    """Return FFmpeg's pixel format of a JPEG with gray, or chroma of the factors 1 and 1."""
+    if sampling == ((1, 1),):
+        return "gray"
+    return _PLANES.get(sampling[0]) if sampling[1:] == ((1, 1), (1, 1)) else None
+
+
 _LONGEST_CHUNK = 1 << 20
 _MOST_CHUNKS = 1 << 17
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from ffprep.core.formats import Format
 from ffprep.core.geometry import Size
 from ffprep.core.image_info import ImageInfo, Profile
-from ffprep.image.chunks import SOS, USUAL_SAMPLING, jpeg_segments
+from ffprep.image.chunks import SOS, USUAL_SAMPLING, jpeg_planes, jpeg_segments
 
 _APPLICATIONS, _EXIF, _ICC, _COMMENT = range(0xE0, 0xF0), 0xE1, 0xE2, 0xFE
 _FRAMES, _HUFFMAN, _QUANTIZATION, _RESTART = (0xC0, 0xC1, 0xC2), 0xC4, 0xDB, 0xDD
@@ -69,7 +69,8 @@ def _read(format: Format, segments: list[tuple[int, bytes]]) -> ImageInfo:
     if not usual or len(frame) != 6 + 3 * count or frame[0] != 8 or not size.pixels:
         raise _Unusual
     mode = "RGB" if count == 3 else "L"
-    return ImageInfo(format, size, _orientation(exif), mode=mode, profile=profile)
+    planes = jpeg_planes(sampling)
+    return ImageInfo(format, size, _orientation(exif), mode=mode, profile=profile, planes=planes)
 
 
 def _once(before: bytes, content: bytes) -> bytes:

@@ -17,9 +17,9 @@ from ffprep.core.image_info import ImageInfo, Profile
 from ffprep.core.spec import Spec
 from ffprep.errors import Kind, PhotoError, reason
 from ffprep.image import plain_jpeg
-from ffprep.image.chunks import USUAL_SAMPLING, has_ordinary_header, png_chunk
+from ffprep.image.chunks import USUAL_SAMPLING, has_ordinary_header, jpeg_planes, png_chunk
 from ffprep.image.pillow import open_as, opened_as, orientation_of
-from ffprep.record import Record
+from ffprep.record import Record, replace
 from ffprep.system.files import open_regular
 
 if TYPE_CHECKING:  # ffmpeg starts first
@@ -147,8 +147,12 @@ def _describe(format: Format, image: "Image.Image", file: BinaryIO, sandboxed: b
         profile=Profile.of(data) if (data := image.info.get("icc_profile")) else None,
         ffmpeg_reads=image.mode != "CMYK",  # FFmpeg's chroma is off by as much as 3 dB
     )
-    describe = _describer(format, image, sandboxed)
-    return describe(picture, image, file) if describe else picture
+    if describe := _describer(format, image, sandboxed):
+        picture = describe(picture, image, file)
+    if picture.ffmpeg_reads and "ffmpeg_only" not in image.info:
+        layers = getattr(image, "layer", ())  # of a JPEG
+        picture = replace(picture, planes=jpeg_planes(tuple((h, v) for _, h, v, _ in layers)))
+    return picture
 
 
 _Describe: TypeAlias = "Callable[[ImageInfo, Image.Image, BinaryIO], ImageInfo]"

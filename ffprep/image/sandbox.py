@@ -171,10 +171,10 @@ class Decoder:
 
 
 class Pixels:
-    """The pixels that a worker sends after its answer."""
+    """The pixels that a worker sends after its answer, `size` bytes."""
 
     def __init__(self, decoder: Decoder, size: int) -> None:
-        self._decoder, self._left = decoder, size
+        self._decoder, self._left, self.size = decoder, size, size
 
     def __iter__(self) -> Iterator[bytes]:
         while part := self._decoder.read(min(self._left, _PIECE)):
@@ -314,6 +314,13 @@ class DecoderPool:
             path, picture = stack.enter_context(self._readable(path, picture))
             decoder, raw = self._call_one(stack, "decoded", path, picture, strict, more=True)
             yield raw, Pixels(decoder, raw.stored.pixels * (4 if raw.raw == "rgba" else 3))
+
+    @contextmanager
+    def reduced(self, path: Path, picture: ImageInfo) -> Iterator[Pixels]:
+        """Decode a JPEG at a fraction of its size; yield the pixels (see `turbojpeg.reduced`)."""
+        with ExitStack() as stack:
+            decoder, size = self._call_one(stack, "reduced", path, picture, more=True)
+            yield Pixels(decoder, size)
 
     def close(self) -> None:
         """End the idle decoders."""

@@ -9,12 +9,11 @@ import pickle
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from typing import IO, Any
 
 from ffprep.core.geometry import Size
-from ffprep.core.image_info import ImageInfo
-from ffprep.errors import Kind, PhotoError
+from ffprep.errors import EnvironmentFault, Kind, PhotoError
 
 
 def functions() -> dict[str, Callable[..., Any]]:
@@ -42,19 +41,23 @@ def functions() -> dict[str, Callable[..., Any]]:
 
 def main(functions: dict[str, Callable[..., Any]]) -> None:
     """Answer until there are no more requests."""
-    from ffprep.image import decode, pillow
+    from ffprep.image import decode, pillow, turbojpeg
 
+    decoders: dict[str, Callable[..., AbstractContextManager[tuple[Any, Iterable[Any]]]]]
+    decoders = {"decoded": decode.decoded, "reduced": turbojpeg.reduced}
     warnings.filterwarnings("ignore", module="PIL")
     source, sink = sys.stdin.buffer, sys.stdout.buffer
     for name, arguments in _requests(source):
         try:
-            if name == "decoded":
-                with decode.decoded(*arguments) as (picture, pixels):
-                    _send_pixels(sink, picture, pixels)
+            if name in decoders:
+                with decoders[name](*arguments) as (answer, pixels):
+                    _send_pixels(sink, answer, pixels)
             else:
                 _send(sink, (functions[name](*arguments), None))
         except PhotoError as error:
             _send(sink, (None, (error.kind, str(error))))
+        except EnvironmentFault as error:
+            _send(sink, (None, (None, str(error))))
         except MemoryError:
             refused = pillow.out_of_memory()
             _send(sink, (None, (refused.kind, str(refused))))
@@ -97,9 +100,9 @@ def _send(sink: IO[bytes], answer: tuple[Any, Any]) -> None:
     sink.write(pickle.dumps(answer))  # nothing is written if it cannot be pickled
 
 
-def _send_pixels(sink: IO[bytes], picture: ImageInfo, pixels: Iterable[bytes]) -> None:
+def _send_pixels(sink: IO[bytes], answer: Any, pixels: Iterable[bytes | memoryview]) -> None:
     """Send an answer and the pixels that follow it; if they break off, so does this process."""
-    _send(sink, (picture, None))
+    _send(sink, (answer, None))
     try:
         for part in pixels:
             sink.write(part)

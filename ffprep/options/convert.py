@@ -139,6 +139,12 @@ PICTURE = section(
         is_flag=True,
         help="Make JPEGs 2 to 7 % smaller with the same pixels; takes more time.",
     ),
+    click.option(
+        "--fast",
+        is_flag=True,
+        help="Decode JPEGs at half of their size or less where outputs are smaller still; loses a "
+        "little sharpness. Needs TurboJPEG.",
+    ),
     click.option("--lossless", is_flag=True, help="Write lossless WebP."),
     click.option(
         "--compression",

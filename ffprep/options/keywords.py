@@ -36,6 +36,7 @@ class Options(TypedDict, total=False):
     quality: int | None
     subsampling: str | None
     optimize: bool
+    fast: bool
     lossless: bool
     compression: int | None
     max_bytes: int | str | None

@@ -115,6 +115,7 @@ def _spec(
         quality=params["quality"],
         subsampling=params["subsampling"],
         optimize=params["optimize"],
+        fast=params["fast"],
         lossless=params["lossless"],
         compression=params["compression"],
         max_bytes=_max_bytes(params["max_bytes"], target),

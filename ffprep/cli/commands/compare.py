@@ -3,17 +3,19 @@
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 
+from ffprep.core.geometry import Size
 from ffprep.core.policy import Policy
 from ffprep.errors import ExitCode, Kind, PhotoError
 from ffprep.options.compare import COMPARE, read_compare
 from ffprep.options.shared import COLOUR, MAX_MEMORY, MAX_PIXELS
-from ffprep.options.types import PATH
+from ffprep.options.types import PATH, Parsed
+from ffprep.record import replace
 from ffprep.system.messages import say
 from ffprep.system.shutdown import Signals, leave_now
 
@@ -51,7 +53,8 @@ def compare(**params: Any) -> None:
 @MAX_PIXELS
 @MAX_MEMORY
 @COLOUR
-def frame(path: Path, max_pixels: int, max_memory: int, colour: str) -> None:
+@click.option("--reduced", type=Parsed("WIDTHxHEIGHT", Size.parse))
+def frame(path: Path, max_pixels: int, max_memory: int, colour: str, reduced: Size | None) -> None:
     """Write a photo's pixels to stdout, for ffmpeg commands of --dry-run that cannot read it."""
     from ffprep.conversion.stand_in import decoder_pool
     from ffprep.system.processes import Processes
@@ -59,7 +62,12 @@ def frame(path: Path, max_pixels: int, max_memory: int, colour: str) -> None:
     policy = Policy(max_pixels=max_pixels, max_memory=max_memory)
     with decoder_pool(Processes(), policy) as decoders, _exit_on_photo_error(path):
         picture, _ = decoders.probe_colours(path, policy.max_pixels, colour == "keep")
-        with decoders.decoded(path, picture) as (_, pixels):
+        with ExitStack() as stack:
+            if reduced:
+                wanted = replace(picture, stored=reduced, raw=picture.planes)
+                pixels = stack.enter_context(decoders.reduced(path, wanted))
+            else:
+                _, pixels = stack.enter_context(decoders.decoded(path, picture))
             for part in pixels:
                 sys.stdout.buffer.write(part)
 

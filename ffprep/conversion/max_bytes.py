@@ -1,0 +1,44 @@
+"""Outputs of a limited number of bytes. Imported only for an output that is too large."""
+
+from pathlib import Path
+
+from ffprep.conversion.transcode import Photo, Transcoder, fits, size_of
+from ffprep.core.job import Caveat
+from ffprep.core.spec import LOWEST_QUALITY, Spec
+from ffprep.errors import Kind, PhotoError
+
+
+def lower_quality(steps: Transcoder, photo: Photo, output: Path) -> tuple[Caveat, ...]:
+    """Write an output again, at the best quality that fits `max_bytes`; return its caveat.
+
+    Raises PhotoError if none does.
+    """
+    spec = photo.job.spec
+    if not spec.lossy or spec.quality <= LOWEST_QUALITY:
+        raise too_many_bytes(spec, size_of(output))
+    low, high = LOWEST_QUALITY - 1, spec.quality
+    quality = written = LOWEST_QUALITY  # if this does not fit, none does
+    while high - low > 1:
+        steps.encode(photo.at_quality(quality), output)
+        written = quality
+        if fits(spec, output):
+            low = quality
+        elif quality == LOWEST_QUALITY:
+            raise too_many_bytes(spec, size_of(output))
+        else:
+            high = quality
+        quality = (low + high) // 2
+    if written != low:
+        steps.encode(photo.at_quality(low), output)
+    return (Caveat(f"quality lowered to {low} to fit {spec.max_bytes} bytes"),)
+
+
+def too_many_bytes(spec: Spec, found: int) -> PhotoError:
+    """Return the error of an output that does not fit."""
+    words = f"{found} bytes are more than {spec.max_bytes}"
+    if not spec.lossy:
+        other = "drop --lossless" if spec.lossless else "write jpeg or webp"
+        words += f", and lossless {spec.format.name} has no quality to lower; {other}"
+    elif spec.quality > LOWEST_QUALITY:
+        words += f" even at quality {LOWEST_QUALITY}"
+    return PhotoError(Kind.TOO_LARGE, f"{words}; ask for a smaller size or allow more bytes")

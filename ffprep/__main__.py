@@ -1,5 +1,6 @@
 """`python -m ffprep`, and the `ffprep` command."""
 
+import gc
 import os
 import sys
 
@@ -10,6 +11,7 @@ if TYPE_CHECKING:  # `typing` would be imported from the working folder
 
 def main() -> "NoReturn":
     """Run the command line. Ctrl-C ends it silently, even while it is still being imported."""
+    gc.set_threshold(50_000)  # imports make many objects and no garbage
     try:
         from ffprep.cli import main as cli
     except KeyboardInterrupt:

@@ -9,9 +9,6 @@ from PIL import Image
 
 from ffprep.core.formats import Format
 from ffprep.core.image_info import Extras, ImageInfo
-from ffprep.image import colour
-from ffprep.image.formats import isobmff, tiff
-from ffprep.image.formats.jpeg2000 import Jpeg2000File
 from ffprep.image.pillow import opened
 from ffprep.record import replace
 from ffprep.system.files import open_regular
@@ -22,22 +19,33 @@ _EXIF, _GPS, _IPTC, _PHOTOSHOP = 0x8769, 0x8825, 0x83BB, 0x8649
 def extras(path: Path, picture: ImageInfo) -> Extras:
     """Return what a file holds besides its pixels. Raises PhotoError as `probe` does."""
     with opened(path, picture) as image:
-        profile = picture.profile and colour.name(picture.profile)
+        profile = _profile_name(picture)
         with open_regular(path) as file:
             content = file.read(1 << 16)
             depth = _depth(picture.format, image, content, file)
             gain_map = b"hdrgm:" in content or "hdrgainmap" in str(image.info.get("aux"))
-            gain_map |= picture.format.demuxer == "mov" and isobmff.has_gain_map(file)
+            if picture.format.demuxer == "mov":
+                from ffprep.image.formats import isobmff
+
+                gain_map |= isobmff.has_gain_map(file)
         found = Extras(
             frames=_frames(image),
             depth=depth,
-            profile=profile or None,
+            profile=profile,
             metadata=tuple(_metadata(image)),
             gain_map=gain_map,
         )
         if contents := image.info.get("raw"):
             found = replace(found, camera=contents.camera, previews=contents.previews)
         return found
+
+
+def _profile_name(picture: ImageInfo) -> str | None:
+    if picture.profile is None:
+        return None
+    from ffprep.image import colour
+
+    return colour.name(picture.profile) or None
 
 
 def _frames(image: Image.Image) -> int:
@@ -51,12 +59,17 @@ def _depth(format: Format, image: Image.Image, content: bytes, file: BinaryIO) -
     if "bits" in image.info:
         return int(image.info["bits"])
     if format.name == "tiff":
+        from ffprep.image.formats import tiff
+
         return tiff.depth(image)
     if format.name == "png":
         return 8 if content[25] == 3 else content[24]  # a palette's colours have 8
-    if isinstance(image, Jpeg2000File):
-        return image.header.depth
+    if format.name == "jpeg2000":
+        depth: int = image.header.depth  # type: ignore[attr-defined]
+        return depth
     if format.demuxer == "mov":
+        from ffprep.image.formats import isobmff
+
         return isobmff.depth(file)
     return 8
 

@@ -11,7 +11,7 @@ from ffprep.core.decoder_log import INCOMPLETE, DecoderLog
 from ffprep.core.image_info import ImageInfo
 from ffprep.errors import Kind, PhotoError
 from ffprep.image.chunks import png_has_right_checksums
-from ffprep.image.formats import completeness, tiff
+from ffprep.image.formats import completeness
 from ffprep.image.formats.jpeg import JPEG_LS
 from ffprep.image.pillow import opened
 from ffprep.system.files import open_regular
@@ -79,6 +79,8 @@ def hidden_damage(path: Path, picture: ImageInfo) -> str | None:
             None if completeness.is_complete_jpeg2000(_content(path)) else "some tiles are missing"
         )
     if name == "tiff":
+        from ffprep.image.formats import tiff
+
         with opened(path, picture) as image:
             return None if tiff.has_all_rows(image) else "some rows are missing"
     return None

@@ -48,8 +48,8 @@ try:
     if spec := PathFinder.find_spec("ffprep", sys.argv[1:2]):
         sys.modules["ffprep"] = module_from_spec(spec)
         spec.loader.exec_module(sys.modules["ffprep"])
-    from ffprep.image.sandbox_worker import functions, main
-    known = functions()
+    import PIL.Image
+    from ffprep.image.sandbox_worker import main
 except Exception as error:
     try:
         from ffprep.system.installation import installation_fault
@@ -58,7 +58,7 @@ except Exception as error:
         pass
     print(str(error) or type(error).__name__, file=sys.stderr)
     sys.exit({_NO_IMPORT})
-main(known)
+main()
 """
 _PIECE = 1 << 20
 _LARGEST_TABLE = 1 << 24

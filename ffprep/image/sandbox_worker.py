@@ -9,56 +9,57 @@ import pickle
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
+from importlib import import_module
 from typing import IO, Any
 
 from ffprep.core.geometry import Size
 from ffprep.errors import EnvironmentFault, Kind, PhotoError
 
+_MODULES = {
+    "probe": "probe",
+    "extras": "extras",
+    "read_extras": "formats.jpegxl",
+    "is_translucent": "decode",
+    "require_whole": "integrity",
+    "damage": "integrity",
+    "hidden_damage": "integrity",
+    "read_rights": "metadata",
+    "to_srgb": "colour",
+    "decoded": "decode",
+    "reduced": "turbojpeg",
+}
+"""The functions that may be called, with their modules in `ffprep.image`."""
 
-def functions() -> dict[str, Callable[..., Any]]:
-    """Return the functions that may be called, by name."""
-    # Here, since the process that sends requests imports this module too, and few of these.
-    from ffprep.image import colour, decode, extras, integrity, metadata, probe
-    from ffprep.image.formats import jpegxl
-
-    return {
-        function.__name__: function
-        for function in (
-            probe.probe,
-            extras.extras,
-            jpegxl.read_extras,
-            decode.is_translucent,
-            integrity.require_whole,
-            integrity.damage,
-            integrity.hidden_damage,
-            metadata.read_rights,
-            colour.to_srgb,
-            draw_and_decode,
-        )
-    }
+_WITH_PIXELS = ("decoded", "reduced")
 
 
-def main(functions: dict[str, Callable[..., Any]]) -> None:
+def _function(name: str) -> Callable[..., Any]:
+    """Import a function when it is called: a worker often serves few."""
+    if name == "draw_and_decode":
+        return draw_and_decode
+    function: Callable[..., Any] = getattr(import_module(f"ffprep.image.{_MODULES[name]}"), name)
+    return function
+
+
+def main() -> None:
     """Answer until there are no more requests."""
-    from ffprep.image import decode, pillow, turbojpeg
-
-    decoders: dict[str, Callable[..., AbstractContextManager[tuple[Any, Iterable[Any]]]]]
-    decoders = {"decoded": decode.decoded, "reduced": turbojpeg.reduced}
     warnings.filterwarnings("ignore", module="PIL")
     source, sink = sys.stdin.buffer, sys.stdout.buffer
     for name, arguments in _requests(source):
         try:
-            if name in decoders:
-                with decoders[name](*arguments) as (answer, pixels):
+            if name in _WITH_PIXELS:
+                with _function(name)(*arguments) as (answer, pixels):
                     _send_pixels(sink, answer, pixels)
             else:
-                _send(sink, (functions[name](*arguments), None))
+                _send(sink, (_function(name)(*arguments), None))
         except PhotoError as error:
             _send(sink, (None, (error.kind, str(error))))
         except EnvironmentFault as error:
             _send(sink, (None, (None, str(error))))
         except MemoryError:
+            from ffprep.image import pillow
+
             refused = pillow.out_of_memory()
             _send(sink, (None, (refused.kind, str(refused))))
         except Exception as error:
@@ -111,4 +112,4 @@ def _send_pixels(sink: IO[bytes], answer: Any, pixels: Iterable[bytes | memoryvi
 
 
 if __name__ == "__main__":
-    main(functions())
+    main()

@@ -5,7 +5,6 @@ worker with another version of ffprep can say so before it unpickles anything.
 """
 
 import os
-import pickle
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
@@ -145,6 +144,8 @@ def convert_chunk(version: str, pickled: bytes) -> bytes:
     """
     if version != __version__:
         raise other_version(os.uname().nodename, __version__, version)
+    import pickle
+
     task, chunk = pickle.loads(pickled)
     return pickle.dumps(task(chunk))
 

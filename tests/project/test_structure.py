@@ -1,8 +1,12 @@
 """How many modules one call of the command line imports and passes through."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from scripts.structure.measure import Measurement, measurement
 
@@ -11,6 +15,8 @@ CHECK_IMPORTS = 45
 CONVERT_IMPORTS = 77
 CONVERT_MODULES = 65
 CONVERT_CHANGES = 300
+ALL_IMPORTS = 290
+"""With those of Python and of other packages."""
 
 
 @pytest.fixture(scope="module")
@@ -37,3 +43,15 @@ def test_check_imports_few_modules(folder: Measurement) -> None:
     assert len(imported) <= CHECK_IMPORTS, imported
     assert "ffprep.image.probe" in imported
     assert not [name for name in imported if name.startswith("ffprep.submit.")]
+
+
+def test_one_photo_imports_little(tmp_path: Path) -> None:
+    photo = tmp_path / "photo.jpg"
+    Image.new("RGB", (64, 48)).save(photo)
+    convert = ["convert", photo, "-o", tmp_path / "o.jpg", "--size", "32x24", "--quiet"]
+    argv = [sys.executable, "-X", "importtime", "-m", "ffprep", *convert]
+    said = subprocess.run(argv, capture_output=True, text=True, check=True).stderr
+    imported = [line.rpartition("|")[2].strip() for line in said.splitlines()]
+    assert len(imported) <= ALL_IMPORTS
+    assert not {"dataclasses", "pickle", "secrets", "PIL.PngImagePlugin"}.intersection(imported)
+    assert imported.index("subprocess") < imported.index("PIL.Image")

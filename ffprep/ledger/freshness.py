@@ -6,6 +6,7 @@ holds while the source, the Spec and the conditions of the run are the same.
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 
 from ffprep.core.geometry import Size
 from ffprep.core.job import Batch, Failure, FreshCount, Job, Result, Status
@@ -37,7 +38,7 @@ from ffprep.ledger.rows import (
 from ffprep.record import Record, field, replace
 from ffprep.storage.protocol import storage_of
 from ffprep.storage.stamps import StampReader, stamp_or_none
-from ffprep.system.files import FileStamp, is_url, real_folder, real_path
+from ffprep.system.files import FileStamp, is_url, opened, real_folder, real_path
 
 _RETRIED_KINDS = {Kind.IO, Kind.MISSING, Kind.COLLISION, Kind.INTERNAL}
 """Failures that may be over although the photo is the same."""
@@ -84,10 +85,11 @@ class Freshness(Record):
         source_folder = real_folder(batch.folder)
         outputs = encode_names(batch.outputs)
         sources = encode_names(map(source_folder.__add__, batch.names))
-        fresh = self._fresh(folder, batch, outputs, sources)
-        if not list_fresh and len(fresh) == len(outputs):
-            triage.count = 0 if only_failed else len(fresh)
+        same = self._unchanged(folder, batch, outputs, sources)
+        if not list_fresh and len(same) == len(outputs):
+            triage.count = 0 if only_failed else len(same)
             return triage
+        fresh = {fingerprint[:2] for fingerprint in same}
         rows = self.ledger.rows(folder, outputs)
         owners = {row.name: row for row in rows.values() if row.output_bytes is not None}
         met: list[Row] = []
@@ -122,15 +124,14 @@ class Freshness(Record):
         is_same = has_source_stamp(owner, source)
         return owner if is_same or self.stamps.is_gone(decode_name(owner.source)) else None
 
-    def _fresh(
+    def _unchanged(
         self, folder: str, batch: Batch, outputs: Sequence[Name], sources: Sequence[Name]
-    ) -> set[tuple[Name, Name]]:
-        """Return the up-to-date jobs, by output and source. In most runs, most jobs are."""
+    ) -> set[Fingerprint]:
+        """Return the Fingerprints of the up-to-date jobs. In most runs, most jobs are."""
         if self.rerun.force or self.rerun.checksum:
             return set()
         recorded = self.ledger.fingerprints(folder, outputs, self.policy.allowed_caveats)
-        same = recorded.intersection(self._fingerprints(batch, outputs, sources))
-        return {fingerprint[:2] for fingerprint in same}
+        return recorded.intersection(self._fingerprints(batch, outputs, sources))
 
     def _fingerprints(
         self, batch: Batch, outputs: Sequence[Name], sources: Sequence[Name]
@@ -144,14 +145,15 @@ class Freshness(Record):
                     times = stored_time(at.modified), stored_time(to.modified)
                     yield output, source, number(spec), at.bytes, times[0], to.bytes, times[1]
             return
-        jobs = zip(batch.names, batch.outputs, batch.specs, strict=True)
-        for (name, made, spec), output, source in zip(jobs, outputs, sources, strict=True):
-            try:
-                a, b = os.stat(batch.folder + name), os.lstat(batch.output_folder + made)
-            except (OSError, ValueError):
-                continue
-            times = stored_time(a.st_mtime_ns), stored_time(b.st_mtime_ns)
-            yield output, source, number(spec), a.st_size, times[0], b.st_size, times[1]
+        jobs = zip(batch.names, batch.outputs, batch.specs, outputs, sources, strict=True)
+        with suppress(OSError), opened(batch.folder) as here, opened(batch.output_folder) as there:
+            for name, made, spec, output, source in jobs:
+                try:
+                    a, b = os.stat(name, dir_fd=here), os.lstat(made, dir_fd=there)
+                except (OSError, ValueError):
+                    continue
+                times = stored_time(a.st_mtime_ns), stored_time(b.st_mtime_ns)
+                yield output, source, number(spec), a.st_size, times[0], b.st_size, times[1]
 
     def _is_good(self, row: Row, spec: Spec) -> bool:
         """Return whether this run wants an output, provided that its file is as recorded."""

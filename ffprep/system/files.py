@@ -275,6 +275,20 @@ def is_url(path: str) -> bool:
     return "://" in path
 
 
+@contextmanager
+def opened(folder: str) -> Iterator[int]:
+    """Yield a descriptor of a folder, in which names are found sooner than by whole paths."""
+    descriptor = os.open(folder or os.curdir, _SEARCH)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+_SEARCH = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY
+"""How to open a folder. Without O_PATH, the folder must be readable."""
+
+
 @lru_cache(maxsize=1024)
 def real_folder(folder: str) -> str:
     """Return a folder with links resolved and a separator at its end; "" is the working folder."""

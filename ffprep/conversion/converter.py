@@ -20,10 +20,12 @@ from ffprep.conversion.ffmpeg_binary import Binary
 from ffprep.conversion.transcode import Photo, Transcoder, is_whole, size_of
 from ffprep.core.decoder_log import DecoderLog
 from ffprep.core.geometry import Size
-from ffprep.core.image_info import ImageInfo
+from ffprep.core.image_info import ImageInfo, Profile
 from ffprep.core.job import LocalJob, Result
 from ffprep.core.policy import Policy
+from ffprep.core.spec import Spec
 from ffprep.errors import Kind, PhotoError
+from ffprep.image.probe import probe
 from ffprep.image.sandbox import DecoderPool, StandIn
 from ffprep.record import Record, field, replace
 from ffprep.system.files import FileStamp, most_held
@@ -34,7 +36,11 @@ from ffprep.system.tempfiles import Temporary, disk_full, temporary_beside, temp
 if TYPE_CHECKING:
     from ffprep.conversion.reduced import Frames
 
+_SMALL_PROFILE = 1 << 16
 _POLL_SECONDS, _LONGEST_POLL_SECONDS = 0.03, 1.0
+
+StreamKey = tuple[Spec, ImageInfo, Profile | None]
+"""What photos of one stream have in common, as far as it shows in their files."""
 
 _Entry = tuple[Photo, Temporary]
 """A photo of a stream, its file held open, and the temporary file of its output."""
@@ -51,6 +57,8 @@ class Converter(Record):
     streams: bool = True
     processes: Processes = field(default_factory=Processes)
     transcoder: Transcoder = field(init=False)
+    _ahead: dict[Path, Photo] = field(default_factory=dict)
+    """What `look_ahead` has found, without profiles that take much memory."""
 
     def __post_init__(self) -> None:
         decoders = DecoderPool(self.processes, self.policy, self._stand_in)
@@ -75,7 +83,7 @@ class Converter(Record):
         for job in jobs:
             started = time.perf_counter()
             try:
-                photos.append(self.transcoder.probe(job))
+                photos.append(self.transcoder.probe(job, self._ahead.pop(job.source, None)))
             except Exception as error:
                 if self.processes.stopped:
                     return  # its decoder was ended
@@ -102,6 +110,20 @@ class Converter(Record):
                     return  # its process was ended, or never started
                 yield result
 
+    def look_ahead(self, job: LocalJob) -> tuple[StreamKey | None, int]:
+        """Probe a photo that is converted later; return its StreamKey, if known, and pixels.
+
+        A photo that fails, or needs a decoder, fails or is probed when it is converted.
+        """
+        try:
+            stamp = FileStamp.of(job.source, job.place)
+            picture = probe(job.source, self.policy.max_pixels)
+        except Exception:
+            return None, 0
+        if picture.profile is None or len(picture.profile.data) <= _SMALL_PROFILE:
+            self._ahead[job.source] = Photo(job, picture, stamp)
+        return (job.spec, filtergraph.shared(picture), picture.profile), picture.stored.pixels
+
     def _split(
         self, photos: list[Photo]
     ) -> tuple[dict[filtergraph.Sequence, list[Photo]], list[Photo]]:
@@ -117,7 +139,10 @@ class Converter(Record):
             groups[sequence].append(photo)
         singles = groups.pop(None, [])
         singles += [group[0] for group in groups.values() if len(group) == 1]
-        return {key: group for key, group in groups.items() if key and len(group) > 1}, singles
+        streams = {key: group for key, group in groups.items() if key and len(group) > 1}
+        for group in streams.values():  # a graph is set up again whenever the size changes
+            group.sort(key=lambda photo: (photo.picture.stored.width, photo.picture.stored.height))
+        return streams, singles
 
     def verify_existing(self, job: LocalJob) -> tuple[Size, FileStamp]:
         """Return the size and FileStamp of an existing output, if it is what its Spec says.

@@ -80,7 +80,7 @@ def sequence(picture: ImageInfo, spec: Spec) -> Sequence | None:
         return None
     files = _PIPED if picture.raw else _NUMBERED
     by_size = _BySize.of(picture, spec)
-    return Sequence(_arguments(_common(picture), spec, files, by_size), picture.raw)
+    return Sequence(_arguments(shared(picture), spec, files, by_size), picture.raw)
 
 
 def sequence_command(binary: str, sequence: Sequence, folder: Path) -> list[str]:
@@ -171,7 +171,7 @@ class _BySize(Record):
         return cls(math.ceil(factor / _LARGEST_FACTOR), odd)
 
 
-def _common(picture: ImageInfo) -> ImageInfo:
+def shared(picture: ImageInfo) -> ImageInfo:
     """Return an ImageInfo without what may differ in one stream, such as the photos' sizes."""
     planes = picture.planes if picture.raw else None
     return replace(

@@ -140,14 +140,19 @@ class Transcoder(Record):
 
             raise whose_fault(self, photo, error) from None
 
-    def probe(self, job: LocalJob) -> Photo:
+    def probe(self, job: LocalJob, ahead: Photo | None = None) -> Photo:
         """Probe a source, and choose the size and the mode of its output.
+
+        A source that was probed `ahead` is read again only if it has changed since.
 
         Raises PhotoError, also if the photo would be enlarged too far or is cropped to nothing, or
         if no size of the target fits it.
         """
         stamp, keep = FileStamp.of(job.source, job.place), job.spec.colour == "keep"
-        picture, warning = self.decoders.probe_colours(job.source, self.policy.max_pixels, keep)
+        known = ahead.picture if ahead and ahead.stamp == stamp else None
+        picture, warning = self.decoders.probe_colours(
+            job.source, self.policy.max_pixels, keep, known
+        )
         shown = picture.shown
         cropped = cropped_size(shown, job.spec.bounds)
         spec = resolve_spec(job.spec, cropped)

@@ -242,13 +242,13 @@ class DecoderPool:
             yield png, replace(picture, format=STAND_IN)
 
     def probe_colours(
-        self, path: Path, max_pixels: int, keep: bool
+        self, path: Path, max_pixels: int, keep: bool, known: ImageInfo | None = None
     ) -> tuple[ImageInfo, str | None]:
         """Return what a file holds, how its colours get to sRGB, and a warning if they do not.
 
         Raises PhotoError as `probe` does.
         """
-        picture = self.probe(path, max_pixels)
+        picture = known or self.probe(path, max_pixels)
         if picture.profile is None and picture.cicp is None:
             return picture, None  # sRGB
         from ffprep.image import colour

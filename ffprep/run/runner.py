@@ -3,7 +3,6 @@
 `open_run` locks the output folder and opens the ledger and the cluster. `Run` does the rest.
 """
 
-import math
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -24,6 +23,7 @@ from ffprep.library.selection import MadeFiles
 from ffprep.record import Record, field, replace
 from ffprep.run.convert_options import ConvertOptions
 from ffprep.run.task import ChunkTask
+from ffprep.run.window import ChunkSize, Window
 from ffprep.storage.protocol import storage_of
 from ffprep.system.files import FOLDER, is_url, real_folder
 from ffprep.system.pool import Immediate, StopRules, run_chunks
@@ -35,32 +35,8 @@ if TYPE_CHECKING:
     from ffprep.run.recorded import Recorded
     from ffprep.run.throttle import Throttle
 
-_CHUNK_SECONDS = 4.0
-_MAX_CHUNK = 64
 _MAX_WAITING = 1 << 14
 """How many jobs wait for a worker at most, however many workers there are."""
-
-
-class _ChunkSize(Record, frozen=False):
-    """How many jobs make a chunk: a few seconds of work, because each chunk starts ffmpeg anew.
-
-    `seconds` is the time of one photo, averaged over the newest ones.
-    """
-
-    seconds: float = 0.2
-
-    def learn(self, result: Result) -> None:
-        """Take a photo's time into account."""
-        self.seconds += (result.seconds - self.seconds) / 8
-
-    def next(self, remaining: int, workers: int) -> int:
-        """Return the next chunk's length; it shrinks near the end, so that workers end together."""
-        return max(1, min(self.longest, math.ceil(remaining / (2 * workers))))
-
-    @property
-    def longest(self) -> int:
-        """The length of a chunk while many jobs remain."""
-        return max(1, min(_MAX_CHUNK, round(_CHUNK_SECONDS / max(self.seconds, 1e-3))))
 
 
 class Run(Record, frozen=False):
@@ -76,7 +52,7 @@ class Run(Record, frozen=False):
     throttle: "Throttle | None" = None
     cluster: "Cluster | None" = None
     _list_fresh: bool = False
-    _chunk_size: _ChunkSize = field(default_factory=_ChunkSize)
+    _chunk_size: ChunkSize = field(default_factory=ChunkSize)
 
     @property
     def ffmpeg(self) -> str:
@@ -186,15 +162,20 @@ class Run(Record, frozen=False):
 
     def _all_chunks(self) -> Iterator[list[PendingJob] | Immediate[Result | FreshCount]]:
         """Yield chunks as soon as there is enough for every worker; near the end, shorter ones."""
-        waiting: list[PendingJob] = []
+        waiting = self._window()
         for triage in self._triages():
             if triage.known:
                 yield Immediate(triage.known)
-            waiting += triage.pending
+            waiting.add(triage.pending)
             while len(waiting) >= min(2 * self._width * self._chunk_size.longest, _MAX_WAITING):
-                yield _take(waiting, self._chunk_size.longest)
+                yield waiting.take(self._chunk_size.longest)
         while waiting:
-            yield _take(waiting, self._chunk_size.next(len(waiting), self._width))
+            yield waiting.take(self._chunk_size.next(len(waiting), self._width))
+
+    def _window(self) -> Window:
+        """Return an empty window. A cluster, and a run with --adopt, probe nothing ahead."""
+        ahead = not self.cluster and not self.options.rerun.adopt and self.plan.total > 1
+        return Window(self.converter.look_ahead if ahead else None)
 
     @property
     def _width(self) -> int:
@@ -254,13 +235,6 @@ class Run(Record, frozen=False):
     @property
     def _is_dry(self) -> bool:
         return self.options.reporting.dry_run
-
-
-def _take(waiting: list[PendingJob], length: int) -> list[PendingJob]:
-    """Remove the first `length` jobs from `waiting` and return them."""
-    chunk = waiting[:length]
-    del waiting[:length]
-    return chunk
 
 
 @contextmanager

@@ -4,30 +4,11 @@ from ffprep.config.modes import find_mode
 from ffprep.conversion.converter import Converter
 from ffprep.conversion.ffmpeg_binary import find
 from ffprep.core.geometry import Size
-from ffprep.core.job import Result, Status
 from ffprep.core.spec import Spec
 from ffprep.library.plan import Plan, Request
 from ffprep.run.convert_options import ConvertOptions, WorkerOptions
-from ffprep.run.runner import Run, _ChunkSize
+from ffprep.run.runner import Run
 from tests.support.pictures import ramp
-
-
-def took(seconds: float) -> Result:
-    return Result(Path("a"), Path("b"), Status.CONVERTED, seconds=seconds)
-
-
-def test_chunks_are_a_few_seconds_long_and_end_small() -> None:
-    size = _ChunkSize()
-    for _ in range(100):
-        size.learn(took(0.01))
-    assert size.next(100_000, 2) == 64
-    assert [size.next(n, 2) for n in (40, 8, 3, 1)] == [10, 2, 1, 1]
-    for _ in range(100):
-        size.learn(took(2.0))
-    assert size.next(100_000, 2) == 2
-    for _ in range(100):
-        size.learn(took(60.0))
-    assert size.next(100_000, 2) == 1
 
 
 def test_a_run_tells_every_photo_once(tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ class _RecordType(type):
     """Makes slots of the annotations of a class, and keeps its fields."""
 
     _fields: Mapping[str, _Field]
-    _compared: Any
+    _record_key: Any
 
     def __new__(
         mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any], frozen: bool = True
@@ -81,7 +81,7 @@ class _RecordType(type):
         inherited = [base._fields for base in reversed(bases) if isinstance(base, _RecordType)]
         cls._fields = {key: each for part in [*inherited, fields] for key, each in part.items()}
         compared = [key for key, each in cls._fields.items() if each.compare]
-        cls._compared = attrgetter(*compared) if compared else type
+        cls._record_key = attrgetter(*compared) if compared else type
         return cls
 
 
@@ -141,11 +141,11 @@ class Record(metaclass=_RecordType):
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
             return NotImplemented
-        compared = type(self)._compared
+        compared = type(self)._record_key
         return bool(compared(self) == compared(other))
 
     def __hash__(self) -> int:
-        return hash(type(self)._compared(self))
+        return hash(type(self)._record_key(self))
 
     def __repr__(self) -> str:
         shown = [name for name, each in type(self)._fields.items() if each.repr]

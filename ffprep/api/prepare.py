@@ -10,7 +10,6 @@ from typing import Any, Unpack
 from ffprep.api.photo_input import Source, copy, name_of
 from ffprep.conversion.converter import Converter
 from ffprep.conversion.ffmpeg_binary import find
-from ffprep.conversion.remote import RemoteConverter
 from ffprep.core.formats import output_format_of
 from ffprep.core.geometry import Size
 from ffprep.core.job import Result
@@ -23,6 +22,7 @@ from ffprep.options.keywords import Options, PathLike, SizeLike
 from ffprep.options.parse import read_convert
 from ffprep.record import Record, field
 from ffprep.run.convert_options import ConvertOptions
+from ffprep.run.task import RemoteConverter
 from ffprep.system.files import FileStamp
 from ffprep.system.pool import StopRules, run_chunks
 from ffprep.system.tempfiles import sweep_temp_dir, temporary_beside, working_folder, write_errors

@@ -12,13 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from ffprep.conversion.converter import Converter
-from ffprep.core.geometry import Size
 from ffprep.core.job import Job, LocalJob, Result
 from ffprep.core.location import Location, listed_stamp
 from ffprep.errors import Kind, PhotoError
 from ffprep.record import Record, field, replace
 from ffprep.storage.protocol import storage_of
-from ffprep.system.files import FileStamp
 from ffprep.system.tempfiles import working_folder
 
 _FIRST_WINDOW, _WINDOW, _WINDOW_BYTES = 16, 64, 64 << 20
@@ -29,39 +27,6 @@ _POLL = 0.05
 _GRACE = 0.5
 """Seconds for running uploads after an interrupt; `system.pool` waits no longer. The next run
 repeats later ones."""
-
-
-class RemoteConverter(Record):
-    """Converts as its Converter does, wherever the photos are."""
-
-    converter: Converter
-
-    def convert(self, jobs: Iterable[Job]) -> Iterator[Result]:
-        """Yield one Result a Job, as they come; stop early when the processes are stopped.
-
-        Raise EnvironmentFault when none can succeed.
-        """
-        local, others = list[LocalJob](), list[Job]()
-        for job in jobs:
-            if isinstance(job, LocalJob):
-                local.append(job)
-            else:
-                others.append(job)
-        if local:
-            yield from self.converter.convert(local)
-        if others:
-            with transfer(self.converter) as chunk:
-                yield from chunk.results(others)
-
-    def prove(self, job: Job) -> tuple[Size, FileStamp]:
-        """Verify an output, as the Converter does. Raise PhotoError for an object."""
-        if isinstance(job, LocalJob):
-            return self.converter.verify_existing(job)
-        raise PhotoError(Kind.UNSUPPORTED, "an object is not downloaded to be verified again")
-
-    def pipeline(self, job: Job) -> list[list[str]]:
-        """Return the Converter's command lines; none where an object is transferred."""
-        return self.converter.command_lines(job) if isinstance(job, LocalJob) else []
 
 
 class _Pending(Record):

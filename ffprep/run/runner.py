@@ -11,7 +11,6 @@ from itertools import takewhile
 from typing import TYPE_CHECKING, Any, cast
 
 from ffprep.conversion.converter import Converter
-from ffprep.conversion.remote import RemoteConverter
 from ffprep.core.job import Batch, FreshCount, Job, Result
 from ffprep.core.location import Location
 from ffprep.ledger.database import LedgerUnusable
@@ -22,7 +21,7 @@ from ffprep.library.plan import Plan, Request
 from ffprep.library.selection import MadeFiles
 from ffprep.record import Record, field, replace
 from ffprep.run.convert_options import ConvertOptions
-from ffprep.run.task import ChunkTask
+from ffprep.run.task import ChunkTask, RemoteConverter
 from ffprep.run.window import ChunkSize, Window
 from ffprep.storage.protocol import storage_of
 from ffprep.system.files import FOLDER, is_url, real_folder

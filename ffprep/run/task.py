@@ -11,14 +11,15 @@ from collections.abc import Iterable, Iterator
 
 from ffprep.conversion.converter import Converter
 from ffprep.conversion.ffmpeg_binary import find
-from ffprep.conversion.remote import RemoteConverter
-from ffprep.core.job import Result
+from ffprep.core.geometry import Size
+from ffprep.core.job import Job, LocalJob, Result
 from ffprep.core.location import Location
 from ffprep.core.policy import Policy, RerunOptions
 from ffprep.errors import EnvironmentFault, Kind, PhotoError
 from ffprep.ledger.freshness import hashes, skip_unchanged
 from ffprep.ledger.rows import NO_HASHES, FinishedJob, Hashes, PendingJob
 from ffprep.record import Record
+from ffprep.system.files import FileStamp
 from ffprep.system.tempfiles import owner_id, sweep_temp_dir
 from ffprep.version import __version__
 
@@ -26,6 +27,41 @@ _MAX_CONVERTERS = 4
 _lock = threading.Lock()
 _converters: "OrderedDict[str, Converter]" = OrderedDict()
 """The Converters of this worker process by run, for the newest runs."""
+
+
+class RemoteConverter(Record):
+    """Converts as its Converter does, wherever the photos are."""
+
+    converter: Converter
+
+    def convert(self, jobs: Iterable[Job]) -> Iterator[Result]:
+        """Yield one Result a Job, as they come; stop early when the processes are stopped.
+
+        Raise EnvironmentFault when none can succeed.
+        """
+        local, others = list[LocalJob](), list[Job]()
+        for job in jobs:
+            if isinstance(job, LocalJob):
+                local.append(job)
+            else:
+                others.append(job)
+        if local:
+            yield from self.converter.convert(local)
+        if others:
+            from ffprep.conversion.remote import transfer
+
+            with transfer(self.converter) as chunk:
+                yield from chunk.results(others)
+
+    def prove(self, job: Job) -> tuple[Size, FileStamp]:
+        """Verify an output, as the Converter does. Raise PhotoError for an object."""
+        if isinstance(job, LocalJob):
+            return self.converter.verify_existing(job)
+        raise PhotoError(Kind.UNSUPPORTED, "an object is not downloaded to be verified again")
+
+    def pipeline(self, job: Job) -> list[list[str]]:
+        """Return the Converter's command lines; none where an object is transferred."""
+        return self.converter.command_lines(job) if isinstance(job, LocalJob) else []
 
 
 class ChunkTask(Record):

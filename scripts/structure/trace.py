@@ -16,6 +16,9 @@ from collections import Counter
 from types import FrameType
 from typing import Any, NoReturn
 
+# It stands in for a module of the standard library, and counts as one.
+_LIKE_DATACLASSES = "ffprep.record"
+
 _calls: Counter[str] = Counter()
 _edges: Counter[tuple[str, str]] = Counter()
 
@@ -23,7 +26,8 @@ _edges: Counter[tuple[str, str]] = Counter()
 def _module_of(frame: FrameType) -> str | None:
     """Return the module of a frame of ffprep, or None for other code."""
     name = frame.f_globals.get("__name__", "")
-    return name if name == "ffprep" or name.startswith("ffprep.") else None
+    ours = name == "ffprep" or name.startswith("ffprep.")
+    return name if ours and name != _LIKE_DATACLASSES else None
 
 
 def _profile(frame: FrameType, event: str, argument: Any) -> None:
@@ -53,6 +57,7 @@ def _write_report(path: str) -> None:
     sys.setprofile(None)
     threading.setprofile(None)
     imported = [name for name in sys.modules if name.startswith("ffprep.")]
+    imported.remove(_LIKE_DATACLASSES)
     report = {
         "imported": sorted(imported),
         "packages": sorted(name for name in imported if hasattr(sys.modules[name], "__path__")),

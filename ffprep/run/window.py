@@ -20,7 +20,7 @@ _MAX_CHUNK = 64
 _MOST_AHEAD = 512
 
 # If a probe takes longer, as on a slow network share, the workers probe, side by side.
-_SLOW_SECONDS, _ENOUGH_PROBES = 0.005, 32
+_SLOW_SECONDS, _ENOUGH_PROBES = 0.03, 32
 
 
 class ChunkSize(Record, frozen=False):

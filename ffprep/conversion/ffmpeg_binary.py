@@ -23,12 +23,14 @@ _VERSION = re.compile(r"ffmpeg version (?:n)?(\S+)")
 class Binary(Record):
     """An ffmpeg and its `version`, as it prints it: `9.0.2-17-g2a571b6`, for example.
 
-    The `embedded` one came with ffprep, so that its errors count as ffprep's own.
+    The `embedded` one came with ffprep, so that its errors count as ffprep's own. `zscale` is false
+    if it was built without zimg.
     """
 
     path: str
     version: str
     embedded: bool = False
+    zscale: bool = True
 
 
 def find(path: str | None = None) -> Binary:
@@ -84,7 +86,7 @@ def _inspected(path: str) -> Binary:
             "prints no version; name another one with --ffmpeg or FFPREP_FFMPEG, or a script that "
             "sets what it needs"
         )
-    return _required(path, match[1])
+    return replace(_required(path, match[1]), zscale="--enable-libzimg" in output)
 
 
 @cache

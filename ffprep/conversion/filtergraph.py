@@ -151,15 +151,28 @@ def _url(path: Path) -> str:
     return "file:" + os.fspath(path)
 
 
+# The pixels across and down that share one chroma sample.
+_SAMPLES = {
+    "gray": (1, 1),
+    "yuv444p": (1, 1),
+    "yuv422p": (2, 1),
+    "yuv440p": (1, 2),
+    "yuv420p": (2, 2),
+    "yuv411p": (4, 1),
+}
+
+
 class _BySize(Record):
     """What in a filtergraph depends on the photo's size; photos that differ in it share no stream.
 
     `repeats` is how often each pixel is repeated, if the photo is too tiny for the scaler to
-    enlarge it at once. `odd` is true if the bounds begin at an odd pixel of the stored photo.
+    enlarge it at once. `odd` is true if the bounds begin between two chroma samples of the stored
+    photo, `whole` if the sides of what they leave have whole chroma samples.
     """
 
     repeats: int
     odd: bool
+    whole: bool
 
     @classmethod
     def of(cls, picture: ImageInfo, spec: Spec) -> "_BySize":
@@ -167,8 +180,16 @@ class _BySize(Record):
         shown = picture.shown
         cropped = cropped_size(shown, spec.bounds)
         factor = max(spec.size.width / cropped.width, spec.size.height / cropped.height)
-        odd = any(edge % 2 for edge in stored_corner(spec.bounds, shown, picture.orientation))
-        return cls(math.ceil(factor / _LARGEST_FACTOR), odd)
+        sample = _SAMPLES.get(picture.planes or "")
+        across, down = sample or (2, 2)
+        if picture.orientation >= 5:
+            across, down = down, across
+        left, top = stored_corner(spec.bounds, shown, picture.orientation)
+        odd = bool(left % across or top % down)
+        whole = odd or not (cropped.width % across or cropped.height % down)
+        planar = sample is not None and picture.ffmpeg_reads and not picture.raw
+        factor *= max(sample or (1, 1))  # chroma is enlarged more
+        return cls(math.ceil(factor / _LARGEST_FACTOR), odd, whole and planar)
 
 
 def shared(picture: ImageInfo) -> ImageInfo:
@@ -201,7 +222,7 @@ def _arguments(
             stream = to_srgb(convert(stream, **deep(alpha=True)), picture, alpha=True)
             picture = replace(picture, lut=None, cicp=None)
         stream = flatten(stream, spec.background)
-    stream = apply_mode(spec, stream, picture, keep_alpha)
+    stream = apply_mode(spec, stream, picture, keep_alpha, by_size.whole)
     return _compiled(_finish(stream, spec, keep_alpha), spec, files)
 
 

@@ -92,6 +92,21 @@ def before_turning(filter: str, options: dict[str, str], orientation: int) -> di
     return {key: text for key, text in options.items() if key not in _EXPRESSIONS} | places
 
 
+def between_samples(options: dict[str, str]) -> dict[str, str]:
+    """Return a crop's options rounded so that it lies between chroma samples."""
+    rounded = {key: text for key, text in options.items() if key not in _EXPRESSIONS}
+    rounded["exact"] = "1"
+    for length, name, place, sample in (("w", "out_w", "x", "hsub"), ("h", "out_h", "y", "vsub")):
+        if text := options.get(length) or options.get(name):
+            whole = f"min(i{length}, max(1, round(({text})/{sample}))*{sample})"
+            # More than the photo has is the error of a mode, and stays one.
+            rounded[length] = f"if(lt({text}, i{length}), {whole}, {text})"
+        most = f"(i{length}-o{length})"
+        text = options.get(place) or f"{most}/2"
+        rounded[place] = f"min(round(({text})/{sample}), floor({most}/{sample}))*{sample}"
+    return rounded
+
+
 def _swapped(expression: str) -> str:
     return _VARIABLE.sub(lambda name: _OTHER_SIDE[name[0]], expression)
 

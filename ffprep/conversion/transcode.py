@@ -153,6 +153,8 @@ class Transcoder(Record):
         picture, warning = self.decoders.probe_colours(
             job.source, self.policy.max_pixels, keep, known
         )
+        if not self.binary.zscale:
+            picture = replace(picture, planes=None)
         shown = picture.shown
         cropped = cropped_size(shown, job.spec.bounds)
         spec = resolve_spec(job.spec, cropped)

@@ -84,7 +84,7 @@ color = "white"
 
 def chain(mode: Mode) -> str:
     """The steps of a mode as FFmpeg's filter syntax, one a line."""
-    photo = ImageInfo(FORMATS[0], Size(4000, 3000))
+    photo = ImageInfo(FORMATS[0], Size(4000, 3000), planes="yuv420p")
     argv = graph.command(
         "ffmpeg", Path("photo.jpg"), photo, Spec(Size(1280, 720), mode), Path("o.jpg")
     )

@@ -15,7 +15,7 @@ from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ffprep.conversion import ffmpeg_log, filtergraph
+from ffprep.conversion import command, ffmpeg_log
 from ffprep.conversion.ffmpeg_binary import Binary
 from ffprep.conversion.transcode import Photo, Transcoder, is_whole, size_of
 from ffprep.core.decoder_log import DecoderLog
@@ -122,20 +122,20 @@ class Converter(Record):
             return None, 0
         if picture.profile is None or len(picture.profile.data) <= _SMALL_PROFILE:
             self._ahead[job.source] = Photo(job, picture, stamp)
-        return (job.spec, filtergraph.shared(picture), picture.profile), picture.stored.pixels
+        return (job.spec, command.shared(picture), picture.profile), picture.stored.pixels
 
     def _split(
         self, photos: list[Photo]
-    ) -> tuple[dict[filtergraph.Sequence, list[Photo]], list[Photo]]:
+    ) -> tuple[dict[command.Sequence, list[Photo]], list[Photo]]:
         """Return the photos that can share streams, and those that have to go alone."""
         if not self.streams or len(photos) == 1:
             return {}, photos
-        groups: defaultdict[filtergraph.Sequence | None, list[Photo]] = defaultdict(list)
+        groups: defaultdict[command.Sequence | None, list[Photo]] = defaultdict(list)
         for photo in photos:
             sequence = None
             if photo.decoded.weight < LARGE:
                 with suppress(Exception):  # it fails again where it goes alone
-                    sequence = filtergraph.sequence(photo.decoded, photo.job.spec)
+                    sequence = command.sequence(photo.decoded, photo.job.spec)
             groups[sequence].append(photo)
         singles = groups.pop(None, [])
         singles += [group[0] for group in groups.values() if len(group) == 1]
@@ -180,12 +180,12 @@ class Converter(Record):
             options += [f"--colour={job.spec.colour}"]
             ffprep = [sys.executable, "-P", "-m", "ffprep"]
             before = [[*ffprep, "frame", *options, "--", str(job.source)]]
-        argv = filtergraph.command(self.binary.path, job.source, picture, job.spec, job.output)
+        argv = command.command(self.binary.path, job.source, picture, job.spec, job.output)
         return [*before, argv]
 
     def _convert_stream(
         self,
-        sequence: filtergraph.Sequence,
+        sequence: command.Sequence,
         group: list[Photo],
         singles: list[Photo],
         refused: list[Photo],
@@ -211,7 +211,7 @@ class Converter(Record):
             except OSError:  # there is no room for links; single photos need none
                 singles += [photo for photo, _ in entries]
                 return
-            argv = filtergraph.sequence_command(self.binary.path, sequence, links)
+            argv = command.sequence_command(self.binary.path, sequence, links)
             started = time.perf_counter()
             frames = self._frames(entries) if sequence.raw else None
             for number, whole in self._run_stream(group[0].job, argv, entries, frames):
@@ -283,9 +283,9 @@ class Converter(Record):
 
 def _link(folder: Path, entries: list[_Entry]) -> None:
     """Link sources and temporary files under the numbers that a sequence has for them."""
-    for name in filtergraph.SEQUENCE_FOLDERS:
+    for name in command.SEQUENCE_FOLDERS:
         (folder / name).mkdir()
-    source, output = (folder / name for name in filtergraph.SEQUENCE_FOLDERS)
+    source, output = (folder / name for name in command.SEQUENCE_FOLDERS)
     for number, (photo, temporary) in enumerate(entries):
         (source / str(number)).symlink_to(os.path.abspath(photo.source))
         (output / str(number)).symlink_to(os.path.abspath(temporary.path))

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ffprep.config import modes
-from ffprep.conversion import ffmpeg_log, filtergraph
+from ffprep.conversion import ffmpeg_log
+from ffprep.conversion.command import command
 from ffprep.core.decoder_log import DecoderLog
 from ffprep.core.formats import FORMATS
 from ffprep.core.geometry import Size
@@ -108,7 +109,7 @@ def _converted(steps: "Transcoder", job: LocalJob, size: Size) -> DecoderLog:
 def _convert(steps: "Transcoder", job: LocalJob, size: Size) -> DecoderLog:
     picture = ImageInfo(FORMATS[0], size, raw="rgb24")
     with temporary_beside(job.output) as temporary:
-        argv = filtergraph.command(steps.binary.path, Path("-"), picture, job.spec, temporary.path)
+        argv = command(steps.binary.path, Path("-"), picture, job.spec, temporary.path)
         with steps.started(job, argv, _rows(size)) as running:
             status = running.wait_at_most(steps.policy.timeout)
         log = ffmpeg_log.read(running.log)

@@ -1,4 +1,4 @@
-"""Build an FFmpeg command line of a mode, a Spec and an ImageInfo, with ffmpeg-python.
+"""Build FFmpeg's arguments of a mode, a Spec and an ImageInfo, with ffmpeg-python.
 
 Every filtergraph has the same steps, in this order:
 
@@ -15,8 +15,6 @@ Every filtergraph has the same steps, in this order:
 Expressions see `iw` and `ih`, so one graph serves photos of every size.
 """
 
-import math
-import os
 import re
 from collections.abc import Iterable
 from functools import lru_cache
@@ -26,6 +24,7 @@ from typing import Any
 import ffmpeg
 
 from ffprep.conversion import encoders
+from ffprep.conversion.command import OUTPUT, PIPED, SINGLE, SOURCE, BySize, FileOptions, named, url
 from ffprep.conversion.mode_graph import apply_mode
 from ffprep.conversion.pixel_formats import (
     PACKED,
@@ -38,60 +37,12 @@ from ffprep.conversion.pixel_formats import (
     deep,
     final,
     flatten,
-    stored_corner,
     to_srgb,
 )
-from ffprep.core.fitting import cropped_size
 from ffprep.core.geometry import Size
 from ffprep.core.image_info import ImageInfo
 from ffprep.core.spec import Spec
 from ffprep.record import Record, replace
-
-_LARGEST_FACTOR = 6000
-
-
-def command(binary: str, source: Path, picture: ImageInfo, spec: Spec, output: Path) -> list[str]:
-    """Return the argv that converts `source` to `output`, whatever their names are.
-
-    For an ImageInfo with `raw`, ffmpeg reads pixels from its standard input instead of `source`.
-    """
-    names = {_SOURCE: _url(source), _OUTPUT: _url(output)}
-    arguments = _arguments(picture, spec, _SINGLE, _BySize.of(picture, spec))
-    return [binary, *(names.get(word, word) for word in arguments)]
-
-
-class Sequence(Record):
-    """What photos of one stream have in common: all of ffmpeg's arguments except the names.
-
-    `raw` is the pixel format of frames from a pipe, which has only one.
-    """
-
-    arguments: tuple[str, ...]
-    raw: str | None = None
-
-
-SEQUENCE_FOLDERS = ("in", "out")
-"""The folders of a sequence's photos and outputs, each named by its number from 0."""
-
-
-def sequence(picture: ImageInfo, spec: Spec) -> Sequence | None:
-    """Return the Sequence that a photo can be a part of; None if it has to go alone."""
-    if not (picture.format.streams and picture.ffmpeg_reads):
-        return None
-    files = _PIPED if picture.raw else _NUMBERED
-    by_size = _BySize.of(picture, spec)
-    return Sequence(_arguments(shared(picture), spec, files, by_size), picture.raw)
-
-
-def sequence_command(binary: str, sequence: Sequence, folder: Path) -> list[str]:
-    """Return the argv that converts FOLDER/in/0, 1, ... to FOLDER/out/0, 1, ... if possible.
-
-    Photos with `raw` are read from its standard input instead, as `nut` writes them.
-    """
-    root = _url(folder).replace("%", "%%")
-    places = zip((_SOURCE, _OUTPUT), SEQUENCE_FOLDERS, strict=True)
-    names = {word: f"{root}/{name}/%d" for word, name in places}
-    return [binary, *(names.get(word, word) for word in sequence.arguments)]
 
 
 class Placed(Record):
@@ -108,102 +59,21 @@ def sheet_command(
 ) -> list[str]:
     """Return the argv that lays PNG pictures on a PNG `paper` of the Spec's size."""
     reading = _only("file", "image2", "png") | {"pattern_type": "none"}
-    stream = ffmpeg.input(_url(paper), **reading)["v:0"]
+    stream = ffmpeg.input(url(paper), **reading)["v:0"]
     for placed in pictures:
-        picture = ffmpeg.input(_url(placed.path), **reading)["v:0"]
+        picture = ffmpeg.input(url(placed.path), **reading)["v:0"]
         shown = picture.filter("scale", w=placed.size.width, h=placed.size.height, flags=SCALER)
         inputs = [stream, shown.filter("format", pix_fmts="rgba")]
         stream = ffmpeg.filter(inputs, "overlay", x=placed.x, y=placed.y, format="gbrp")
     stream = _finish(convert(stream, **final(spec, alpha=False)), spec, alpha=False)
-    names = {_OUTPUT: _url(output)}
-    return [binary, *(names.get(word, word) for word in _compiled(stream, spec, _SINGLE))]
-
-
-# ffmpeg-python accepts only UTF-8 names; the real names replace these afterwards.
-_SOURCE, _OUTPUT = "<source>", "<output>"
-
-
-class _FileOptions(Record):
-    """The options of reading and writing one picture, or many."""
-
-    reading: tuple[tuple[str, object], ...]
-    writing: tuple[tuple[str, object], ...]
-    err_detect: str
-
-
-# A single name is not a pattern, even with a % in it.
-_SINGLE = _FileOptions((("pattern_type", "none"),), (("frames:v", 1), ("update", 1)), "crccheck")
-
-# The number of an output is that of its photo, also if others are dropped as damaged. Most damage
-# drops a photo; `DecoderLog.may_complain_about` finds the rest.
-_NUMBERED = _FileOptions(
-    (("pattern_type", "sequence"), ("framerate", 1), ("start_number", 0)),
-    (("fps_mode", "passthrough"), ("enc_time_base", 1), ("frame_pts", 1)),
-    "crccheck+explode",
-)
-
-# Frames of a pipe have their numbers already. Without copyts, the first one would become 0.
-_PIPED = replace(_NUMBERED, reading=(), writing=(*_NUMBERED.writing, ("copyts", None)))
-
-
-def _url(path: Path) -> str:
-    """Return a file name that FFmpeg cannot read as an option, a protocol or a pattern."""
-    return "file:" + os.fspath(path)
-
-
-# The pixels across and down that share one chroma sample.
-_SAMPLES = {
-    "gray": (1, 1),
-    "yuv444p": (1, 1),
-    "yuv422p": (2, 1),
-    "yuv440p": (1, 2),
-    "yuv420p": (2, 2),
-    "yuv411p": (4, 1),
-}
-
-
-class _BySize(Record):
-    """What in a filtergraph depends on the photo's size; photos that differ in it share no stream.
-
-    `repeats` is how often each pixel is repeated, if the photo is too tiny for the scaler to
-    enlarge it at once. `odd` is true if the bounds begin between two chroma samples of the stored
-    photo, `whole` if the sides of what they leave have whole chroma samples.
-    """
-
-    repeats: int
-    odd: bool
-    whole: bool
-
-    @classmethod
-    def of(cls, picture: ImageInfo, spec: Spec) -> "_BySize":
-        """The scaler fails beyond 65536 / 10 times (libswscale/utils.c: steps under 10 / 65536)."""
-        shown = picture.shown
-        cropped = cropped_size(shown, spec.bounds)
-        factor = max(spec.size.width / cropped.width, spec.size.height / cropped.height)
-        sample = _SAMPLES.get(picture.planes or "")
-        across, down = sample or (2, 2)
-        if picture.orientation >= 5:
-            across, down = down, across
-        left, top = stored_corner(spec.bounds, shown, picture.orientation)
-        odd = bool(left % across or top % down)
-        whole = odd or not (cropped.width % across or cropped.height % down)
-        planar = sample is not None and picture.ffmpeg_reads and not picture.raw
-        factor *= max(sample or (1, 1))  # chroma is enlarged more
-        return cls(math.ceil(factor / _LARGEST_FACTOR), odd, whole and planar)
-
-
-def shared(picture: ImageInfo) -> ImageInfo:
-    """Return an ImageInfo without what may differ in one stream, such as the photos' sizes."""
-    planes = picture.planes if picture.raw else None
-    return replace(
-        picture, stored=Size(1, 1), planes=planes, profile=None, output_profile=None, warnings=()
-    )
+    return named(binary, _compiled(stream, spec, SINGLE), "", url(output))
 
 
 @lru_cache(maxsize=256)
-def _arguments(
-    picture: ImageInfo, spec: Spec, files: _FileOptions, by_size: _BySize
+def arguments(
+    picture: ImageInfo, spec: Spec, files: FileOptions, by_size: BySize
 ) -> tuple[str, ...]:
+    """Return ffmpeg's arguments for a photo, with the placeholders SOURCE and OUTPUT for names."""
     stream = declared(_source(picture, files).filter("showinfo", checksum=0), picture)
     if picture.mode == "1" and not picture.raw:
         stream = convert(stream, pix_fmts="gray")  # scaling single bits directly costs 20 dB
@@ -226,7 +96,7 @@ def _arguments(
     return _compiled(_finish(stream, spec, keep_alpha), spec, files)
 
 
-def _compiled(stream: Stream, spec: Spec, files: _FileOptions) -> tuple[str, ...]:
+def _compiled(stream: Stream, spec: Spec, files: FileOptions) -> tuple[str, ...]:
     output = {
         "c:v": spec.format.encoder,
         **encoders.options(spec),
@@ -237,7 +107,7 @@ def _compiled(stream: Stream, spec: Spec, files: _FileOptions) -> tuple[str, ...
         **dict(files.writing),
     }
     head = "-hide_banner -nostdin -nostats -loglevel level+info -y -filter_complex_threads 1"
-    argv = stream.output(_OUTPUT, **output).compile(cmd=head.split())
+    argv = stream.output(OUTPUT, **output).compile(cmd=head.split())
     place = argv.index("-filter_complex")
     front, back = _in_two(argv[place + 1])
     if back:
@@ -280,8 +150,8 @@ def _only(protocol: str, demuxer: str, *decoders: str) -> dict[str, object]:
     return options | ({"enable_drefs": 0} if demuxer == "mov" else {"c:v": decoders[0]})
 
 
-def _source(picture: ImageInfo, files: _FileOptions) -> Stream:
-    if files is _PIPED:
+def _source(picture: ImageInfo, files: FileOptions) -> Stream:
+    if files is PIPED:
         return ffmpeg.input("pipe:0", **_only("pipe", "nut", "rawvideo"))["v:0"]
     if picture.raw:
         return ffmpeg.input(
@@ -306,7 +176,7 @@ def _source(picture: ImageInfo, files: _FileOptions) -> Stream:
     stream = (
         "g:0" if picture.tiled else "disp:default" if picture.format.demuxer == "mov" else "v:0"
     )
-    return ffmpeg.input(_SOURCE, **options)[stream]
+    return ffmpeg.input(SOURCE, **options)[stream]
 
 
 def _finish(stream: Stream, spec: Spec, alpha: bool) -> Stream:

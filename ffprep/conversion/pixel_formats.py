@@ -152,19 +152,6 @@ def cut(stream: Stream, bounds: Bounds, orientation: int, odd: bool) -> Stream:
     return stream.filter("crop", **before_turning("crop", edges, orientation) or {})
 
 
-def stored_corner(bounds: Bounds, upright: Size, orientation: int) -> tuple[int, int]:
-    """Return how far from its first column and row a photo is cut, before it is turned upright.
-
-    The first number is of the side that is the upright photo's width.
-    """
-    (left, top), size = bounds.corner(upright), bounds.of(upright) or upright
-    right, bottom = upright.width - left - size.width, upright.height - top - size.height
-    return (
-        right if orientation in (2, 3, 6, 7) else left,
-        bottom if orientation in (3, 4, 7, 8) else top,
-    )
-
-
 def flatten(stream: Stream, background: Color) -> Stream:
     """Lay a picture with alpha on `background`. Before scaling, this replaces premultiplying."""
     layers = convert(stream, pix_fmts="gbrap").filter_multi_output("split")

@@ -2,7 +2,7 @@
 
     probe            what the file holds, and in which version            image.sandbox
     choose           the size and the mode for this photo                 core.fitting
-    filtergraph      the command line                                     filtergraph
+    filtergraph      the command line                                     command
     ffmpeg           run it under limits                                  system.processes
     log              what was decoded, and the decoder's complaints       ffmpeg_log
     damage           whether a part of the picture is missing             image.integrity
@@ -20,7 +20,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 
-from ffprep.conversion import ffmpeg_log, filtergraph
+from ffprep.conversion import ffmpeg_log
+from ffprep.conversion.command import command
 from ffprep.conversion.ffmpeg_binary import Binary
 from ffprep.conversion.publish import publish
 from ffprep.core.decoder_log import INCOMPLETE, DecoderLog
@@ -215,7 +216,7 @@ class Transcoder(Record):
         job, names = photo.job, (photo.source, output)
         plain = not any("\n" in str(name) for name in names)
         with nullcontext(names) if plain else without_line_breaks(*names) as (source, written):
-            argv = filtergraph.command(self.binary.path, source, picture, job.spec, written)
+            argv = command(self.binary.path, source, picture, job.spec, written)
             return self.run(job, argv, pixels)
 
     def run(

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from ffprep.core.image_info import Cicp, ImageInfo, Profile
 from ffprep.image import icc
 from ffprep.record import Record, replace
+from ffprep.system.files import cache_folder
 
 if TYPE_CHECKING:
     from PIL import Image, ImageCms
@@ -319,10 +320,7 @@ def _mean_error(profile: Profile, nodes: int) -> float:
 @cache
 def tables_folder() -> Path:
     """Return the folder of look-up tables: in the user's cache, else a temporary one."""
-    base = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    if not base.is_absolute():  # the XDG standard says to ignore it
-        base = Path(os.path.expanduser("~"), ".cache")
-    folder = base / "ffprep" / "profiles"
+    folder = Path(cache_folder(), "profiles")
     with suppress(OSError, UnicodeEncodeError):
         os.fspath(folder).encode()  # ffmpeg-python accepts no other names
         folder.mkdir(parents=True, exist_ok=True)

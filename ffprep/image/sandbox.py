@@ -48,8 +48,8 @@ try:
     if spec := PathFinder.find_spec("ffprep", sys.argv[1:2]):
         sys.modules["ffprep"] = module_from_spec(spec)
         spec.loader.exec_module(sys.modules["ffprep"])
-    import PIL.Image
     from ffprep.image.sandbox_worker import main
+    import PIL.Image
 except Exception as error:
     try:
         from ffprep.system.installation import installation_fault

@@ -40,6 +40,14 @@ _FEW, _ENOUGH = 256, 1 << 16
 _CHECK_DISK = "check its disk or network share, and run again"
 
 
+def cache_folder() -> str:
+    """Return the folder of ffprep in the user's cache, which may not be there yet."""
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    if not os.path.isabs(base):  # the XDG standard says to ignore it
+        base = os.path.join(os.path.expanduser("~"), ".cache")
+    return os.path.join(base, "ffprep")
+
+
 def make_own_folder(folder: Path) -> None:
     """Make the folder of an output folder for ledger and lock. Raises OSError.
 

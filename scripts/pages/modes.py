@@ -8,7 +8,7 @@ import textwrap
 from pathlib import Path
 
 from ffprep.config.modes import all_modes, filters_dir
-from ffprep.conversion import filtergraph as graph
+from ffprep.conversion import command as graph
 from ffprep.core.formats import FORMATS
 from ffprep.core.geometry import Size
 from ffprep.core.image_info import ImageInfo

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image, ImageFilter, ImageOps
 
 from ffprep.config.modes import find_mode
-from ffprep.conversion import filtergraph as graph
+from ffprep.conversion import command as graph
 from ffprep.conversion.converter import Converter
 from ffprep.conversion.ffmpeg_binary import find
 from ffprep.core.formats import FORMATS, OUTPUT_FORMATS

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
 from ffprep.config.modes import all_modes, find_mode, read_mode
-from ffprep.conversion import filtergraph as graph
+from ffprep.conversion import command as graph
 from ffprep.conversion.converter import Converter
 from ffprep.conversion.ffmpeg_binary import find
 from ffprep.core.formats import OUTPUT_FORMATS, sniff

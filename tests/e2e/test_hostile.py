@@ -15,9 +15,9 @@ import pytest
 from PIL import Image
 
 from ffprep.config.modes import all_modes
+from ffprep.conversion import command as graph
 from ffprep.conversion import contact_sheet as sheet
 from ffprep.conversion import ffmpeg_log as fflog
-from ffprep.conversion import filtergraph as graph
 from ffprep.conversion.converter import Converter
 from ffprep.conversion.ffmpeg_binary import find
 from ffprep.core.formats import FORMATS, sniff

@@ -23,9 +23,8 @@ from ffprep.core.geometry import Size
 from ffprep.core.image_info import ImageInfo, Profile
 from ffprep.core.job import LocalJob, Result
 from ffprep.core.policy import Policy
-from ffprep.core.spec import Spec
 from ffprep.errors import Kind, PhotoError
-from ffprep.image.probe import probe
+from ffprep.image.probe import known_colours, probe
 from ffprep.image.sandbox import DecoderPool, StandIn
 from ffprep.record import Record, field, replace
 from ffprep.system.files import FileStamp, most_held
@@ -39,8 +38,8 @@ if TYPE_CHECKING:
 _SMALL_PROFILE = 1 << 16
 _POLL_SECONDS, _LONGEST_POLL_SECONDS = 0.03, 1.0
 
-StreamKey = tuple[Spec, ImageInfo, Profile | None]
-"""What photos of one stream have in common, as far as it shows in their files."""
+StreamKey = tuple[command.Sequence, Profile | None]
+"""What photos of one stream have in common, before it is known how their colours get to sRGB."""
 
 _Entry = tuple[Photo, Temporary]
 """A photo of a stream, its file held open, and the temporary file of its output."""
@@ -58,7 +57,7 @@ class Converter(Record):
     processes: Processes = field(default_factory=Processes)
     transcoder: Transcoder = field(init=False)
     _ahead: dict[Path, Photo] = field(default_factory=dict)
-    """What `look_ahead` has found, without profiles that take much memory."""
+    """What `look_ahead` has found, by its output, without profiles that take much memory."""
 
     def __post_init__(self) -> None:
         decoders = DecoderPool(self.processes, self.policy, self._stand_in)
@@ -83,7 +82,7 @@ class Converter(Record):
         for job in jobs:
             started = time.perf_counter()
             try:
-                photos.append(self.transcoder.probe(job, self._ahead.pop(job.source, None)))
+                photos.append(self.transcoder.probe(job, self._ahead.pop(job.output, None)))
             except Exception as error:
                 if self.processes.stopped:
                     return  # its decoder was ended
@@ -111,7 +110,7 @@ class Converter(Record):
                 yield result
 
     def look_ahead(self, job: LocalJob) -> tuple[StreamKey | None, int]:
-        """Probe a photo that is converted later; return its StreamKey, if known, and pixels.
+        """Probe a photo that is converted later; return its StreamKey, if it has one, and pixels.
 
         A photo that fails, or needs a decoder, fails or is probed when it is converted.
         """
@@ -120,23 +119,32 @@ class Converter(Record):
             picture = probe(job.source, self.policy.max_pixels)
         except Exception:
             return None, 0
-        if picture.profile is None or len(picture.profile.data) <= _SMALL_PROFILE:
-            self._ahead[job.source] = Photo(job, picture, stamp)
-        return (job.spec, command.shared(picture), picture.profile), picture.stored.pixels
+        sequence, pixels = None, picture.stored.pixels
+        with suppress(Exception):
+            colours = known_colours(picture, keep=job.spec.colour == "keep")
+            picture, warning = colours or (picture, None)
+            photo = self.transcoder.planned(job, picture, stamp, warning)
+            sequence = self._sequence(photo)
+            if colours and _is_small(picture):
+                self._ahead[job.output] = photo
+        return (sequence, picture.profile) if sequence else None, pixels
+
+    def _sequence(self, photo: Photo) -> command.Sequence | None:
+        """Return the Sequence that a photo can be a part of; None if it has to go alone."""
+        with suppress(Exception):  # it fails again where it goes alone
+            if self.streams and photo.decoded.weight < LARGE:
+                return command.sequence(photo.decoded, photo.job.spec)
+        return None
 
     def _split(
         self, photos: list[Photo]
     ) -> tuple[dict[command.Sequence, list[Photo]], list[Photo]]:
         """Return the photos that can share streams, and those that have to go alone."""
-        if not self.streams or len(photos) == 1:
+        if len(photos) == 1:
             return {}, photos
         groups: defaultdict[command.Sequence | None, list[Photo]] = defaultdict(list)
         for photo in photos:
-            sequence = None
-            if photo.decoded.weight < LARGE:
-                with suppress(Exception):  # it fails again where it goes alone
-                    sequence = command.sequence(photo.decoded, photo.job.spec)
-            groups[sequence].append(photo)
+            groups[self._sequence(photo)].append(photo)
         singles = groups.pop(None, [])
         singles += [group[0] for group in groups.values() if len(group) == 1]
         streams = {key: group for key, group in groups.items() if key and len(group) > 1}
@@ -279,6 +287,11 @@ class Converter(Record):
             return steps.verify_and_publish(photo, temporary, photo.caveats, started)
         except PhotoError:
             return None
+
+
+def _is_small(picture: ImageInfo) -> bool:
+    profiles = (picture.profile, picture.output_profile)
+    return sum(len(profile.data) for profile in profiles if profile) <= _SMALL_PROFILE
 
 
 def _link(folder: Path, entries: list[_Entry]) -> None:

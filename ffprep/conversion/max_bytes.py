@@ -6,6 +6,7 @@ from ffprep.conversion.transcode import Photo, Transcoder, fits, size_of
 from ffprep.core.job import Caveat
 from ffprep.core.spec import LOWEST_QUALITY, Spec
 from ffprep.errors import Kind, PhotoError
+from ffprep.record import replace
 
 
 def lower_quality(steps: Transcoder, photo: Photo, output: Path) -> tuple[Caveat, ...]:
@@ -19,7 +20,7 @@ def lower_quality(steps: Transcoder, photo: Photo, output: Path) -> tuple[Caveat
     low, high = LOWEST_QUALITY - 1, spec.quality
     quality = written = LOWEST_QUALITY  # if this does not fit, none does
     while high - low > 1:
-        steps.encode(photo.at_quality(quality), output)
+        steps.encode(_at_quality(photo, quality), output)
         written = quality
         if fits(spec, output):
             low = quality
@@ -29,8 +30,14 @@ def lower_quality(steps: Transcoder, photo: Photo, output: Path) -> tuple[Caveat
             high = quality
         quality = (low + high) // 2
     if written != low:
-        steps.encode(photo.at_quality(low), output)
+        steps.encode(_at_quality(photo, low), output)
     return (Caveat(f"quality lowered to {low} to fit {spec.max_bytes} bytes"),)
+
+
+def _at_quality(photo: Photo, quality: int) -> Photo:
+    """Return the same photo for an output of another quality, with as few bytes as it takes."""
+    spec = replace(photo.job.spec, quality=quality, optimize=True)
+    return replace(photo, job=replace(photo.job, spec=spec))
 
 
 def too_many_bytes(spec: Spec, found: int) -> PhotoError:

@@ -95,11 +95,6 @@ class Photo(Record):
         if FileStamp.of(self.job.source, self.job.place) != self.stamp:
             raise changed()
 
-    def at_quality(self, quality: int) -> "Photo":
-        """Return the same photo for an output of another quality, with as few bytes as it takes."""
-        spec = replace(self.job.spec, quality=quality, optimize=True)
-        return replace(self, job=replace(self.job, spec=spec))
-
 
 class Transcoder(Record):
     """Calls one ffmpeg under one Policy. Safe to use from several threads."""
@@ -144,31 +139,36 @@ class Transcoder(Record):
     def probe(self, job: LocalJob, ahead: Photo | None = None) -> Photo:
         """Probe a source, and choose the size and the mode of its output.
 
-        A source that was probed `ahead` is read again only if it has changed since.
-
-        Raises PhotoError, also if the photo would be enlarged too far or is cropped to nothing, or
-        if no size of the target fits it.
+        A photo probed `ahead` is probed again only if it has changed. Raises as `planned` does.
         """
         stamp, keep = FileStamp.of(job.source, job.place), job.spec.colour == "keep"
-        known = ahead.picture if ahead and ahead.stamp == stamp else None
-        picture, warning = self.decoders.probe_colours(
-            job.source, self.policy.max_pixels, keep, known
-        )
+        if ahead and ahead.stamp == stamp:
+            return ahead
+        picture, warning = self.decoders.probe_colours(job.source, self.policy.max_pixels, keep)
+        return self.planned(job, picture, stamp, warning)
+
+    def planned(
+        self, job: LocalJob, picture: ImageInfo, stamp: FileStamp, warning: str | None = None
+    ) -> Photo:
+        """Choose the size and the mode of the output of a probed source.
+
+        Raises PhotoError if the photo would be enlarged too far or is cropped to nothing, or if no
+        size of the target fits it.
+        """
         if not self.binary.zscale:
             picture = replace(picture, planes=None)
-        shown = picture.shown
-        cropped = cropped_size(shown, job.spec.bounds)
+        cropped = cropped_size(picture.shown, job.spec.bounds)
         spec = resolve_spec(job.spec, cropped)
         job = job if spec is job.spec else replace(job, spec=spec)
         enlarged = self._enlargement(job, picture, cropped)
         warnings = (*picture.warnings, *([warning] if warning else []))
         caveats = ([enlarged] if enlarged else []) + [Caveat(words) for words in warnings]
-        photo = Photo(job, picture, stamp, tuple(caveats))
+        fraction = None
         if spec.fast:
             from ffprep.conversion.reduced import reduced
 
-            photo = replace(photo, reduced=reduced(picture, spec))
-        return photo
+            fraction = reduced(picture, spec)
+        return Photo(job, picture, stamp, tuple(caveats), reduced=fraction)
 
     def _enlargement(self, job: LocalJob, picture: ImageInfo, cropped: Size) -> Caveat | None:
         """Return the caveat of enlarging.

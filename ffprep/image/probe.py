@@ -90,6 +90,21 @@ def _opened(format: Format, file: BinaryIO, name: str, sandboxed: bool) -> Image
         return _describe(format, image, file, sandboxed)
 
 
+def known_colours(picture: ImageInfo, keep: bool) -> tuple[ImageInfo, str | None] | None:
+    """Return how a picture's colours get to sRGB, and a warning if they do not.
+
+    Returns None if C code has to read its profile first, in the sandbox.
+    """
+    if picture.profile is None and picture.cicp is None:
+        return picture, None  # sRGB
+    from ffprep.image import colour
+
+    try:
+        return colour.to_srgb(picture, keep, colour.tables_folder())
+    except colour.UnknownProfile:
+        return None
+
+
 class Verified(Record):
     """What a verified output is: its size in pixels, and all its bytes."""
 

@@ -29,7 +29,7 @@ from ffprep.errors import (
     ReadError,
     reason,
 )
-from ffprep.image.probe import NeedsSandbox, probe
+from ffprep.image.probe import NeedsSandbox, known_colours, probe
 from ffprep.record import replace
 from ffprep.system.processes import Limits, Processes
 
@@ -242,24 +242,20 @@ class DecoderPool:
             yield png, replace(picture, format=STAND_IN)
 
     def probe_colours(
-        self, path: Path, max_pixels: int, keep: bool, known: ImageInfo | None = None
+        self, path: Path, max_pixels: int, keep: bool
     ) -> tuple[ImageInfo, str | None]:
         """Return what a file holds, how its colours get to sRGB, and a warning if they do not.
 
         Raises PhotoError as `probe` does.
         """
-        picture = known or self.probe(path, max_pixels)
-        if picture.profile is None and picture.cicp is None:
-            return picture, None  # sRGB
-        from ffprep.image import colour
+        picture = self.probe(path, max_pixels)
+        if colours := known_colours(picture, keep):
+            return colours
+        from ffprep.image.colour import tables_folder
 
-        tables = colour.tables_folder()
-        try:
-            return colour.to_srgb(picture, keep, tables)
-        except colour.UnknownProfile:
-            probed: tuple[ImageInfo, str | None]
-            probed = self._call("to_srgb", picture, keep, tables, True)
-            return probed
+        probed: tuple[ImageInfo, str | None]
+        probed = self._call("to_srgb", picture, keep, tables_folder(), True)
+        return probed
 
     def extras(self, path: Path, picture: ImageInfo) -> Extras:
         """Return what a file holds besides its pixels. Raises PhotoError as `probe` does."""

@@ -92,7 +92,7 @@ class Run(Record, frozen=False):
         with closing(run_chunks(self._chunks(), self._convert, workers, stop=stop)) as outcomes:
             for outcome in outcomes:
                 if isinstance(outcome, FinishedJob):
-                    self._chunk_size.learn(outcome.result)
+                    self._chunk_size.learn(outcome)
                     if self.freshness:
                         self.freshness.record(outcome)
                     if self.recorded:
@@ -166,15 +166,15 @@ class Run(Record, frozen=False):
             if triage.known:
                 yield Immediate(triage.known)
             waiting.add(triage.pending)
-            while len(waiting) >= min(2 * self._width * self._chunk_size.longest, _MAX_WAITING):
-                yield waiting.take(self._chunk_size.longest)
+            while len(waiting) >= _MAX_WAITING or waiting.feeds(self._width):
+                yield waiting.take(self._width)
         while waiting:
-            yield waiting.take(self._chunk_size.next(len(waiting), self._width))
+            yield waiting.take(self._width)
 
     def _window(self) -> Window:
         """Return an empty window. A cluster, and a run with --adopt, probe nothing ahead."""
         ahead = not self.cluster and not self.options.rerun.adopt and self.plan.total > 1
-        return Window(self.converter.look_ahead if ahead else None)
+        return Window(self.converter.look_ahead if ahead else None, self._chunk_size)
 
     @property
     def _width(self) -> int:

@@ -11,54 +11,61 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterable
 
 from ffprep.conversion.converter import StreamKey
-from ffprep.core.job import LocalJob, Result
-from ffprep.ledger.rows import PendingJob
-from ffprep.record import Record
+from ffprep.core.job import LocalJob
+from ffprep.ledger.rows import FinishedJob, PendingJob
+from ffprep.record import Record, replace
 
 _CHUNK_SECONDS, _SHORTEST_SECONDS = 4.0, 0.25
 _MAX_CHUNK = 64
 _MOST_AHEAD = 512
 
+# A photo's work in pixels: those that are decoded, and a part that is the same for all photos. A
+# photo that was not probed counts as one of twelve megapixels.
+_SAME_FOR_ALL, _NOT_PROBED = 4_000_000, 12_000_000
+
 # If a probe takes longer, as on a slow network share, the workers probe, side by side.
 _SLOW_SECONDS, _ENOUGH_PROBES = 0.03, 32
 
 
-class ChunkSize(Record, frozen=False):
-    """How many jobs make a chunk: a few seconds of work, because each chunk starts ffmpeg anew.
+def work(pending: PendingJob) -> int:
+    """Return the work for a job, in pixels."""
+    return (pending.pixels or _NOT_PROBED) + _SAME_FOR_ALL
 
-    `seconds` is the time of one photo, averaged over the newest ones.
+
+class ChunkSize(Record, frozen=False):
+    """How much work makes a chunk: a few seconds, because each chunk starts ffmpeg anew.
+
+    `pace` is the seconds that a pixel of work takes, averaged over the newest photos.
     """
 
-    seconds: float = 0.2
+    pace: float = 1.25e-8
 
-    def learn(self, result: Result) -> None:
+    def learn(self, finished: FinishedJob) -> None:
         """Take a photo's time into account."""
-        self.seconds += (result.seconds - self.seconds) / 8
+        self.pace += (finished.result.seconds / work(finished.pending) - self.pace) / 8
 
-    def next(self, remaining: int, workers: int) -> int:
-        """Return the next chunk's length; it shrinks near the end, so that workers end together.
+    def next(self, remaining: float, workers: int) -> float:
+        """Return the next chunk's work; it shrinks near the end, so that workers end together.
 
         It does not shrink below the work of a few starts of ffmpeg.
         """
-        length = min(self.longest, math.ceil(remaining / (2 * workers)))
-        return max(1, length, round(_SHORTEST_SECONDS / max(self.seconds, 1e-3)))
-
-    @property
-    def longest(self) -> int:
-        """The length of a chunk while many jobs remain."""
-        return max(1, min(_MAX_CHUNK, round(_CHUNK_SECONDS / max(self.seconds, 1e-3))))
+        pace = max(self.pace, 1e-12)
+        return max(min(_CHUNK_SECONDS / pace, remaining / (2 * workers)), _SHORTEST_SECONDS / pace)
 
 
 class Window:
     """Jobs that wait. The first ones are probed by `look_ahead`, if it is given."""
 
     def __init__(
-        self, look_ahead: Callable[[LocalJob], tuple[StreamKey | None, int]] | None
+        self,
+        look_ahead: Callable[[LocalJob], tuple[StreamKey | None, int]] | None,
+        size: ChunkSize | None = None,
     ) -> None:
-        self._look_ahead = look_ahead
+        self._look_ahead, self._size = look_ahead, size or ChunkSize()
         self._jobs = deque[PendingJob]()
-        self._kinds: defaultdict[StreamKey | str, list[tuple[int, PendingJob]]] = defaultdict(list)
+        self._kinds: defaultdict[StreamKey | str, list[PendingJob]] = defaultdict(list)
         self._ahead, self._probes, self._seconds = 0, 0, 0.0
+        self._sorted, self._work, self._work_ahead = 0, 0, 0
 
     def __len__(self) -> int:
         return len(self._jobs) + self._ahead
@@ -67,35 +74,52 @@ class Window:
         """Append jobs."""
         self._jobs.extend(jobs)
 
-    def take(self, length: int) -> list[PendingJob]:
-        """Remove and return at most `length` jobs, and at least one.
+    def feeds(self, workers: int) -> bool:
+        """Return whether the jobs are enough for two full chunks a worker."""
+        chunk = min(self._size.next(math.inf, workers), _MAX_CHUNK * self._mean_work)
+        return self._remaining >= 2 * workers * chunk
 
-        Those of the most frequent kind come first, large photos before small ones. Only a kind with
-        more jobs than `length` is divided.
+    def take(self, workers: int) -> list[PendingJob]:
+        """Remove and return the jobs of the next chunk; there is at least one.
+
+        The kind with the most work comes first, and is divided if it is more than a chunk. What is
+        left of the chunk is filled with whole kinds. So kinds are divided while chunks are long,
+        and those with few photos are left for the end.
         """
-        for _ in range(min(2 * length, _MOST_AHEAD - self._ahead, len(self._jobs))):
+        for _ in range(min(2 * _MAX_CHUNK, _MOST_AHEAD - self._ahead, len(self._jobs))):
             self._sort_in(self._jobs.popleft())
+        room = self._size.next(self._remaining, workers)
         chunk = list[PendingJob]()
-        while kinds := self._kinds_within(length - len(chunk)) or (not chunk and [*self._kinds]):
-            kind = max(kinds, key=lambda each: len(self._kinds[each]))
+        amounts = {kind: sum(map(work, jobs)) for kind, jobs in self._kinds.items()}
+        for kind in sorted(amounts, key=lambda kind: -amounts[kind]):
             jobs = self._kinds[kind]
-            jobs.sort(key=lambda job: -job[0])
-            chunk += (pending for _, pending in jobs[:length])
-            del jobs[:length]
-            if not jobs:
-                del self._kinds[kind]
+            # A small rest would need a start of ffmpeg, too.
+            fits = amounts[kind] <= (room if chunk else 1.5 * room)
+            if fits and len(chunk) + len(jobs) <= _MAX_CHUNK:
+                chunk += self._kinds.pop(kind)
+            elif not chunk:
+                jobs.sort(key=lambda job: -job.pixels)
+                chunk = jobs[: _length(jobs, room)]
+                del jobs[: len(chunk)]
+            room -= amounts[kind]
         self._ahead -= len(chunk)
+        self._work_ahead -= sum(map(work, chunk))
         return chunk
 
-    def _kinds_within(self, length: int) -> list[StreamKey | str]:
-        return [kind for kind, jobs in self._kinds.items() if len(jobs) <= length]
+    @property
+    def _remaining(self) -> float:
+        return self._work_ahead + len(self._jobs) * self._mean_work
+
+    @property
+    def _mean_work(self) -> float:
+        return self._work / self._sorted if self._sorted else _NOT_PROBED + _SAME_FOR_ALL
 
     def _sort_in(self, pending: PendingJob) -> None:
         """Sort a job in by its photo's kind: by its suffix, if nothing else is known.
 
         A job with a good output may turn out to be up to date.
         """
-        job, pixels = pending.job, 0
+        job = pending.job
         kind: StreamKey | str | None = None
         converts = not pending.refusal and not (pending.row and pending.good)
         if self._look_ahead and isinstance(job, LocalJob) and converts and not self._slow:
@@ -103,9 +127,22 @@ class Window:
             kind, pixels = self._look_ahead(job)
             self._seconds += time.perf_counter() - started
             self._probes += 1
-        self._kinds[kind or job.source.suffix].append((pixels, pending))
+            pending = replace(pending, pixels=pixels)
+        self._kinds[kind or job.source.suffix].append(pending)
         self._ahead += 1
+        self._sorted += 1
+        self._work += work(pending)
+        self._work_ahead += work(pending)
 
     @property
     def _slow(self) -> bool:
         return self._seconds > _SLOW_SECONDS * max(self._probes, _ENOUGH_PROBES)
+
+
+def _length(jobs: list[PendingJob], room: float) -> int:
+    """Return how many of these jobs are not more than that work; at least one."""
+    for number, pending in enumerate(jobs[:_MAX_CHUNK]):
+        room -= work(pending)
+        if room < 0:
+            return max(1, number)
+    return min(len(jobs), _MAX_CHUNK)

@@ -91,7 +91,7 @@ def simulate(run: Run, seed: int = 1) -> Outcome:
 
 
 def _length(run: Run, left: int) -> int:
-    """Return the length of the next chunk, as `ffprep.run.runner` computes it."""
+    """Return the length of the next chunk, as `ffprep.run.window` computes it."""
     if not run.shrink:
         return min(run.chunk, left)
     return max(1, min(run.chunk, math.ceil(left / (2 * run.processors))))

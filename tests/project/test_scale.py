@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ffprep.run import runner as run
+from ffprep.run import window
 from scripts.scale.model import Figures
 from scripts.scale.simulation import Run, shared_out, simulate
 
@@ -36,8 +36,8 @@ def test_the_tables_of_the_pages_are_the_scripts(tmp_path: Path) -> None:
 def test_chunks_are_assumed_as_a_run_cuts_them() -> None:
     figures = Figures.read(ROOT / "scripts/scale/figures.toml")
     assert (figures["chunk_seconds"], figures["chunk_photos"]) == (
-        run._CHUNK_SECONDS,
-        run._MAX_CHUNK,
+        window._CHUNK_SECONDS,
+        window._MAX_CHUNK,
     )
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, dataclass_transform
 __all__ = ["Record", "asdict", "astuple", "field", "replace"]
 
 _MISSING: Any = object()
+_RESERVED = frozenset({"_fields", "_record_key"})
 
 
 class _Field:
@@ -71,6 +72,8 @@ class _RecordType(type):
         # From Python 3.14 on, annotations are in a function; 1 asks for values.
         annotate = namespace.get("__annotate_func__", lambda _: {})
         own = namespace.get("__annotations__") or annotate(1)
+        if reserved := _RESERVED.intersection([*own, *namespace]):
+            raise TypeError(f"{name}.{min(reserved)}: Record has this name for itself")
         fields = {key: _as_field(namespace.pop(key, _MISSING)) for key in own}
         namespace["__slots__"] = (*namespace.get("__slots__", ()), *fields)
         namespace.setdefault("__init__", _compile_init)

@@ -71,6 +71,11 @@ def test_wrong_arguments_are_errors_that_name_the_class() -> None:
         replace(Point(1), z=1)  # type: ignore[call-arg]
 
 
+def test_names_that_record_uses_itself_are_refused() -> None:
+    with pytest.raises(TypeError, match="_fields"):
+        type(Record)("Clash", (Record,), {"__annotations__": {"_fields": int}})
+
+
 def test_records_are_copied_pickled_and_replaced() -> None:
     line = Line(Point(1), [Point(3)])
     assert line.length == 1

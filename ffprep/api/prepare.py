@@ -24,7 +24,8 @@ from ffprep.record import Record, field
 from ffprep.run.convert_options import ConvertOptions
 from ffprep.run.task import RemoteConverter
 from ffprep.system.files import FileStamp
-from ffprep.system.pool import StopRules, run_chunks
+from ffprep.system.pool import run_chunks
+from ffprep.system.single import StopRules
 from ffprep.system.tempfiles import sweep_temp_dir, temporary_beside, working_folder, write_errors
 
 

@@ -7,6 +7,7 @@ the first template of a process is kept in the user's cache, and read by the nex
 import math
 import os
 import stat
+import sys
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
@@ -170,8 +171,6 @@ def _template(
     picture: ImageInfo, spec: Spec, files: FileOptions, by_size: BySize
 ) -> tuple[str, ...]:
     """Return ffmpeg's arguments for such photos, with SOURCE and OUTPUT for the names of files."""
-    import sys
-
     key, path = "", None
     if f"{__package__}.filtergraph" not in sys.modules:
         key = repr((__version__, _stamps(), picture, spec, files, by_size))
@@ -228,7 +227,10 @@ def _write(path: str, key: str, template: tuple[str, ...]) -> None:
         os.makedirs(folder, mode=0o700, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
             file.write(b"%08x\n%b" % (crc32(content), content))
-        os.replace(file.name, path)
+        try:
+            os.replace(file.name, path)
+        except OSError:
+            os.unlink(file.name)
 
 
 def _bytes(text: str) -> bytes:

@@ -15,7 +15,7 @@ from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ffprep.conversion import command, ffmpeg_log
+from ffprep.conversion import command
 from ffprep.conversion.ffmpeg_binary import Binary
 from ffprep.conversion.transcode import Photo, Transcoder, is_whole, size_of
 from ffprep.core.decoder_log import DecoderLog
@@ -248,6 +248,8 @@ class Converter(Record):
 
         A stream without progress is ended.
         """
+        from ffprep.conversion import ffmpeg_log
+
         done, idle = 0, 0.0
         with self.transcoder.started(job, argv, frames) as running:
             ended = False

@@ -3,7 +3,6 @@
 import importlib.util
 import os
 import re
-import tempfile
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -95,6 +94,8 @@ def opens_held_files(path: str) -> bool:
 
     True if that cannot be tried.
     """
+    import tempfile
+
     content, name = "held", Path()
     with suppress(OSError), tempfile.TemporaryFile() as file:
         file.write(content.encode())

@@ -20,7 +20,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 
-from ffprep.conversion import ffmpeg_log
 from ffprep.conversion.command import command
 from ffprep.conversion.ffmpeg_binary import Binary
 from ffprep.conversion.publish import publish
@@ -227,6 +226,8 @@ class Transcoder(Record):
         Raises PhotoError, or EnvironmentFault for what is not a photo's fault.
         """
         with self.started(job, argv, data) as running:
+            from ffprep.conversion import ffmpeg_log  # while ffmpeg works
+
             status = running.wait_at_most(self.policy.timeout)
         if status is None:
             words = f"converting it took more than {self.policy.timeout:g} s"

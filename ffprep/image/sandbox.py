@@ -150,8 +150,11 @@ class Decoder:
         status = self._running.status if self._running.wait(1) else None
         self.close()  # so that the rest of its log is read
         if status == _NO_IMPORT:
-            words = f"{self._python} cannot decode pictures: {self._running.log.strip()}"
-            if "run: pip" not in words:
+            cause = self._running.log.strip()
+            if "run: pip" in cause and self._python == sys.executable:
+                raise EnvironmentFault(cause)
+            words = f"{self._python} cannot decode pictures: {cause}"
+            if "run: pip" not in cause:
                 words += "; name a Python that has ffprep in FFPREP_PYTHON"
             raise EnvironmentFault(words)
         if status is not None and status < 0:

@@ -7,6 +7,7 @@ holds while the source, the Spec and the conditions of the run are the same.
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from ffprep.core.geometry import Size
 from ffprep.core.job import Batch, Failure, FreshCount, Job, Result, Status
@@ -14,8 +15,8 @@ from ffprep.core.location import Location
 from ffprep.core.policy import Policy, RerunOptions, Retry
 from ffprep.core.spec import Spec
 from ffprep.errors import Kind, PhotoError
-from ffprep.ledger.ledger import BATCH_SIZE, Ledger
 from ffprep.ledger.rows import (
+    BATCH_SIZE,
     CONVERTED,
     FAILED,
     NO_HASHES,
@@ -39,6 +40,9 @@ from ffprep.record import Record, field, replace
 from ffprep.storage.protocol import storage_of
 from ffprep.storage.stamps import StampReader, stamp_or_none
 from ffprep.system.files import FileStamp, is_url, opened, real_folder, real_path
+
+if TYPE_CHECKING:
+    from ffprep.ledger.ledger import Ledger
 
 _RETRIED_KINDS = {Kind.IO, Kind.MISSING, Kind.COLLISION, Kind.INTERNAL}
 """Failures that may be over although the photo is the same."""
@@ -68,7 +72,7 @@ class Freshness(Record):
     `output` is the output folder.
     """
 
-    ledger: Ledger
+    ledger: "Ledger"
     output: Location
     policy: Policy
     rerun: RerunOptions

@@ -29,6 +29,7 @@ from ffprep.ledger.database import (
     unmasked,
 )
 from ffprep.ledger.rows import (
+    BATCH_SIZE,
     Entry,
     Fingerprint,
     Name,
@@ -42,9 +43,6 @@ from ffprep.ledger.rows import (
 from ffprep.record import Record, asdict, astuple
 from ffprep.storage.protocol import storage_of
 from ffprep.system.files import make_own_folder
-
-BATCH_SIZE = 512
-"""How many outputs one query looks for."""
 
 _COLUMNS = ", ".join(Row._fields)
 _FROM_JOBS = "FROM jobs WHERE folder = ? AND name"

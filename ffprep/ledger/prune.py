@@ -19,8 +19,8 @@ from ffprep.core.location import Location, location_of
 from ffprep.core.spec import Spec
 from ffprep.errors import Kind, PhotoError
 from ffprep.ledger.freshness import Freshness
-from ffprep.ledger.ledger import BATCH_SIZE, Ledger
-from ffprep.ledger.rows import Entry, Row, decode_name, has_output_stamp
+from ffprep.ledger.ledger import Ledger
+from ffprep.ledger.rows import BATCH_SIZE, Entry, Row, decode_name, has_output_stamp
 from ffprep.record import Record, field
 from ffprep.storage.protocol import storage_of
 from ffprep.storage.stamps import StampReader

@@ -16,6 +16,9 @@ from ffprep.system.files import FOLDER, FileStamp, real_path
 if TYPE_CHECKING:
     from ffprep.ledger.ledger import Ledger
 
+BATCH_SIZE = 512
+"""How many outputs one query looks for."""
+
 _HALF = 2**63
 CONVERTED, FAILED = Status.CONVERTED.value, Status.FAILED.value
 

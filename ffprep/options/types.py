@@ -108,7 +108,7 @@ class Jobs(click.ParamType[int]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Read a number; `auto` is the number of usable processors, or the N of `make -jN`."""
         if value == "auto":
-            from ffprep.system.pool import default_jobs
+            from ffprep.system.machine import default_jobs
 
             return Automatic(default_jobs())
         if not str(value).isdecimal() or not 1 <= int(value) <= 1024:

@@ -10,10 +10,10 @@ from ffprep.core.job import Status
 from ffprep.core.location import Location
 from ffprep.core.shard import Shard
 from ffprep.errors import EnvironmentFault, PhotoError, UsageError, reason
-from ffprep.ledger.ledger import BATCH_SIZE, Ledger, open_ledger
+from ffprep.ledger.ledger import Ledger, open_ledger
 from ffprep.ledger.outputs import RecordedOutputs
 from ffprep.ledger.prune import MISSING, OutputRemover
-from ffprep.ledger.rows import OUTPUT_COLUMNS, Entry
+from ffprep.ledger.rows import BATCH_SIZE, OUTPUT_COLUMNS, Entry
 from ffprep.ledger.shards import LedgerFile
 from ffprep.record import Record, replace
 from ffprep.storage.protocol import storage_of

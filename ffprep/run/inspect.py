@@ -20,8 +20,9 @@ from ffprep.image.sandbox import DecoderPool, StandIn
 from ffprep.library.walk import FoundPhoto, LocalPhoto, Walk
 from ffprep.record import Record, asdict, field, replace
 from ffprep.system.files import SIDECAR, FileStamp, is_url
-from ffprep.system.pool import StopRules, run_chunks
+from ffprep.system.pool import run_chunks
 from ffprep.system.processes import Processes
+from ffprep.system.single import StopRules
 
 if TYPE_CHECKING:
     from ffprep.core.fitting import Framing

@@ -13,9 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 from ffprep.conversion.converter import Converter
 from ffprep.core.job import Batch, FreshCount, Job, Result
 from ffprep.core.location import Location
-from ffprep.ledger.database import LedgerUnusable
 from ffprep.ledger.freshness import Freshness, Triage
-from ffprep.ledger.ledger import Conditions, open_ledger
 from ffprep.ledger.rows import FinishedJob, PendingJob
 from ffprep.library.plan import Plan, Request
 from ffprep.library.selection import MadeFiles
@@ -25,7 +23,8 @@ from ffprep.run.task import ChunkTask, RemoteConverter
 from ffprep.run.window import ChunkSize, Window
 from ffprep.storage.protocol import storage_of
 from ffprep.system.files import FOLDER, is_url, real_folder
-from ffprep.system.pool import Immediate, StopRules, run_chunks
+from ffprep.system.messages import is_command_line
+from ffprep.system.single import StopRules, run_single
 from ffprep.system.tempfiles import sweep_folder, sweep_temp_dir
 from ffprep.version import __version__
 
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from ffprep.run.dask_executor import Cluster
     from ffprep.run.recorded import Recorded
     from ffprep.run.throttle import Throttle
+    from ffprep.system.pool import Immediate
 
 _MAX_WAITING = 1 << 14
 """How many jobs wait for a worker at most, however many workers there are."""
@@ -83,13 +83,9 @@ class Run(Record, frozen=False):
         StopRules. Raises EnvironmentFault if no job can succeed.
         """
         self._list_fresh = list_fresh
-        workers: int | Cluster = self.options.workers.jobs
-        if self.cluster:
-            self.cluster.set_task(self._task)
-            workers = self.cluster
         stopped = partial(getattr, self.converter.processes, "stopped")  # quick, for frequent polls
         stop = StopRules(self._must_stop if self.throttle else stopped, abandon)
-        with closing(run_chunks(self._chunks(), self._convert, workers, stop=stop)) as outcomes:
+        with closing(self._outcomes(stop)) as outcomes:
             for outcome in outcomes:
                 if isinstance(outcome, FinishedJob):
                     self._chunk_size.learn(outcome)
@@ -102,6 +98,29 @@ class Run(Record, frozen=False):
                     yield outcome
         if self.freshness and not self._stopped and not self.out_of_time:
             yield from self._clean_up(self.freshness)
+
+    def _outcomes(
+        self, stop: StopRules
+    ) -> Generator[FinishedJob | Result | FreshCount, None, None]:
+        """Convert all chunks, and yield what comes of them."""
+        if self._is_single:
+            for triage in self._triages():
+                yield from triage.known
+                yield from run_single(partial(self._convert, triage.pending), stop)
+            return
+        from ffprep.system.pool import run_chunks
+
+        workers: int | Cluster = self.options.workers.jobs
+        if self.cluster:
+            self.cluster.set_task(self._task)
+            workers = self.cluster
+        with closing(run_chunks(self._chunks(), self._convert, workers, stop=stop)) as outcomes:
+            yield from outcomes
+
+    @property
+    def _is_single(self) -> bool:
+        """Whether one photo is all that a command converts, with the slot that make gave it."""
+        return is_command_line() and self.plan.total == 1 and not (self.cluster or self.throttle)
 
     def dry_run(self) -> Iterator[Job | Result | FreshCount]:
         """Yield the Jobs that `results` would convert, and the Results that need no conversion."""
@@ -154,13 +173,15 @@ class Run(Record, frozen=False):
     def _stopped(self) -> bool:
         return self.converter.processes.stopped
 
-    def _chunks(self) -> Iterator[list[PendingJob] | Immediate[Result | FreshCount]]:
+    def _chunks(self) -> Iterator["list[PendingJob] | Immediate[Result | FreshCount]"]:
         chunks = self._all_chunks()
         throttle = self.throttle
         return takewhile(lambda _: throttle.admits(), chunks) if throttle else chunks
 
-    def _all_chunks(self) -> Iterator[list[PendingJob] | Immediate[Result | FreshCount]]:
+    def _all_chunks(self) -> Iterator["list[PendingJob] | Immediate[Result | FreshCount]"]:
         """Yield chunks as soon as there is enough for every worker; near the end, shorter ones."""
+        from ffprep.system.pool import Immediate
+
         waiting = self._window()
         for triage in self._triages():
             if triage.known:
@@ -336,16 +357,19 @@ def _opened_ledger(
     Yield None, after a warning, also if the ledger lies in the output folder and the system does
     not let it be read or written. Every other error ends the run.
     """
+    location, is_dry = options.rerun.ledger, options.reporting.dry_run
+    if not location:
+        yield None
+        return
+    from ffprep.ledger.database import LedgerUnusable
+    from ffprep.ledger.ledger import Conditions, open_ledger
+
     with ExitStack() as stack:
         freshness = None
         try:
-            if options.rerun.ledger and (
-                not options.reporting.dry_run or _exists(options.rerun.ledger)
-            ):
+            if not is_dry or _exists(location):
                 output, policy = options.request.output, options.policy
-                ledger = stack.enter_context(
-                    open_ledger(options.rerun.ledger, warn, policy.fsync, options.reporting.dry_run)
-                )
+                ledger = stack.enter_context(open_ledger(location, warn, policy.fsync, is_dry))
                 real = real_folder(os.fspath(output)).rstrip("/") or "/"
                 same = ledger.begin(Conditions(__version__, ffmpeg, policy.failure_terms, real))
                 freshness = Freshness(ledger, output, policy, options.rerun, same)

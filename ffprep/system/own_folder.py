@@ -7,7 +7,6 @@ Such a folder and the files in it are held open, and reached through their descr
 import contextlib
 import errno
 import os
-import shutil
 import stat
 from pathlib import Path
 
@@ -80,6 +79,8 @@ class OwnFolder:
 
     def _copy(self, name: str, descriptor: int, output: str) -> None:
         """Publish a file where the file system renames nothing across its folders (some unions)."""
+        import shutil
+
         found = os.fstat(descriptor)
         name = f"{name[:-13]}{os.urandom(4).hex()}.part"
         copy = os.open(name, _NEW, stat.S_IMODE(found.st_mode), dir_fd=self._parent)

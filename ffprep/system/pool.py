@@ -1,90 +1,21 @@
 """A bounded pool of workers: chunks in, outcomes out as they come."""
 
-import math
-import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from contextlib import nullcontext, suppress
-from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Event, main_thread
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from ffprep.errors import ProgramExiting
 from ffprep.record import Record
+from ffprep.system.machine import find_jobserver
 from ffprep.system.processes import no_threads
-
-if TYPE_CHECKING:
-    from ffprep.system.jobserver import Jobserver
+from ffprep.system.single import ABANDON_SECONDS, POLL_SECONDS, STOP_SECONDS, StopRules
 
 Chunk = TypeVar("Chunk")
 Outcome = TypeVar("Outcome")
-
-_POLL_SECONDS = 0.05
-_STOP_SECONDS = 0.7
-"""How long a stopped pool waits for the chunks in work."""
-_ABANDON_SECONDS = 30.0
-"""The same with `abandon`, which kills every ffmpeg; decoders in this process have time limits."""
-
-
-def default_jobs() -> int:
-    """Return the number of threads for `--jobs auto`: make's limit, or the processors."""
-    jobserver = _jobserver()
-    return (jobserver.most if jobserver else None) or processors()
-
-
-def _jobserver() -> "Jobserver | None":
-    """Return the jobserver of the make that started this process, if any."""
-    if "MAKEFLAGS" not in os.environ:
-        return None
-    from ffprep.system.jobserver import find_jobserver
-
-    return find_jobserver()
-
-
-def processors() -> int:
-    """Return how many processors this process may use, by its affinity and its cgroup's quota."""
-    if not hasattr(os, "sched_getaffinity"):
-        return os.cpu_count() or 1
-    return max(1, math.ceil(min(len(os.sched_getaffinity(0)), _quota(Path("/")))))
-
-
-def _quota(root: Path) -> float:
-    """Return the CPU quota of this process's control groups, in processors; inf without a quota.
-
-    Sources, Linux's documentation: cgroup-v2.rst (`cpu.max`: quota and period, or `max`), and
-    sched-bwc.rst for version 1. A container often sees its own group as the root, so the root
-    counts.
-    """
-    quotas = [math.inf]
-    for folder in group_folders(root, "cpu"):
-        words = read_text(folder / "cpu.max").split() or [
-            word
-            for name in ("quota", "period")
-            for word in read_text(folder / f"cpu.cfs_{name}_us").split()
-        ]
-        if len(words) == 2 and all(word.isdecimal() for word in words):
-            quotas.append(int(words[0]) / int(words[1]))
-    return min(quotas)
-
-
-def group_folders(root: Path, controller: str) -> Iterator[Path]:
-    """Yield the folders of the control groups that this process is in, for one controller."""
-    for entry in read_text(root / "proc/self/cgroup").splitlines():
-        _, controllers, group = entry.split(":", 2)
-        if not controllers or controller in controllers.split(","):
-            mount = root / "sys/fs/cgroup" / (controller if controllers else "")
-            for folder in (Path(group), *Path(group).parents):
-                yield mount / folder.relative_to("/")
-
-
-def read_text(path: Path) -> str:
-    """Return the text of a file of the kernel; "" if it is not there."""
-    try:
-        return path.read_text()
-    except OSError:
-        return ""
 
 
 class Immediate(Record, Generic[Outcome]):
@@ -105,23 +36,6 @@ class RemoteExecutor(Executor):
     def room(self) -> int:
         """The number of chunks to send at most, in work and waiting for a worker."""
         return 2 * self.width
-
-
-class StopRules(Record):
-    """When a pool stops early, and how the chunks in work end.
-
-    When `requested` returns True, no chunk begins any more, and the pool waits a moment for those
-    in work. `abandon` is called when the pool is left by an exception or closed early: it kills the
-    work, and the pool waits until that is over. Without `abandon`, the pool does not wait.
-    """
-
-    requested: Callable[[], bool] = lambda: False
-    abandon: Callable[[], None] | None = None
-
-    @property
-    def patience(self) -> float:
-        """How many seconds to wait for the chunks in work."""
-        return _ABANDON_SECONDS if self.abandon else _STOP_SECONDS
 
 
 def run_chunks(
@@ -221,7 +135,7 @@ class _Pool(Generic[Outcome]):
 
     def wait_and_collect(self) -> Iterator[Outcome]:
         """Wait for an outcome, then yield all that have come."""
-        self._arrived.wait(_POLL_SECONDS)
+        self._arrived.wait(POLL_SECONDS)
         yield from self.collect()
 
     def collect(self) -> Iterator[Outcome]:
@@ -245,7 +159,7 @@ class _Pool(Generic[Outcome]):
 
     def _collect_last(self) -> Iterator[Outcome]:
         """Yield what the other tasks have done, before the exception of one ends them all."""
-        self._wait_for_all(_STOP_SECONDS)
+        self._wait_for_all(STOP_SECONDS)
         for task in self.tasks:
             with suppress(Exception):
                 yield from task.take()
@@ -258,7 +172,7 @@ class _Pool(Generic[Outcome]):
         self._closed.set()
         if self._stop.abandon:
             self._stop.abandon()
-            self._wait_for_all(_ABANDON_SECONDS)
+            self._wait_for_all(ABANDON_SECONDS)
 
     def close(self) -> None:
         """Begin no further chunk, and leave the workers."""
@@ -275,7 +189,7 @@ class _Threads(_Pool[Outcome]):
 
     def __init__(self, count: int, stop: StopRules, ordered: bool) -> None:
         super().__init__(ThreadPoolExecutor(count), stop, ordered)
-        self._count, self._jobserver = count, _jobserver()
+        self._count, self._jobserver = count, find_jobserver()
 
     @property
     def room(self) -> int:

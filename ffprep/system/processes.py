@@ -371,7 +371,7 @@ class Processes:
         """Return a context that waits until there is memory for a picture, if it is large."""
         if pixels < LARGE:
             return contextlib.nullcontext()
-        from ffprep.system.memory import room_for_large
+        from ffprep.system.machine import room_for_large
 
         return room_for_large(pixels)
 

@@ -55,8 +55,10 @@ def test_a_program_gets_an_environment_fault(tmp_path: Path, file: str) -> None:
     content, package = BROKEN[file]
     (tmp_path / "site" / file).parent.mkdir(parents=True)
     (tmp_path / "site" / file).write_text(content)
+    ramp(16, 12).save(tmp_path / "a.jpg")
     code = f"""
-    import sys
+    import os, sys
+    os.environ["XDG_CACHE_HOME"] = {str(tmp_path)!r}  # without command lines of earlier runs
     sys.path.insert(0, {str(tmp_path / "site")!r})
     import ffprep
     try:

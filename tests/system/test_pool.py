@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from ffprep.system import pool
-from ffprep.system.pool import Immediate, StopRules, _quota, processors, run_chunks
+from ffprep.system.machine import _quota, processors
+from ffprep.system.pool import Immediate, run_chunks
+from ffprep.system.single import StopRules
 
 
 def twice(number: int) -> Iterator[int]:
@@ -54,7 +56,7 @@ def test_one_slow_chunk_does_not_hold_up_the_rest() -> None:
 def test_the_end_of_the_work_is_noticed_without_waiting_for_a_pulse(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(pool, "_POLL_SECONDS", 3600)
+    monkeypatch.setattr(pool, "POLL_SECONDS", 3600)
     assert list(run_chunks(range(50), twice, 1, ordered=True))[-2:] == [49, -49]
     assert list(run_chunks([1], lambda n: [], 1)) == []
 
@@ -134,7 +136,7 @@ def test_a_straggler_does_not_hold_up_the_stop() -> None:
 def test_workers_are_the_processors_this_process_may_use() -> None:
     code = (
         "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}); "
-        "from ffprep.system import pool; print(pool.processors())"
+        "from ffprep.system import machine; print(machine.processors())"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout == "1\n"
@@ -182,7 +184,7 @@ def test_what_was_done_is_told_before_a_failure_that_ends_it_all(
         return collect(self)
 
     monkeypatch.setattr(pool._Pool, "_collect_last", collect_last)
-    monkeypatch.setattr(pool, "_STOP_SECONDS", 60)
+    monkeypatch.setattr(pool, "STOP_SECONDS", 60)
 
     def work(chunk: str) -> Iterator[str]:
         if chunk == "bad":

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ffprep.system import memory
-from ffprep.system.memory import available_memory
+from ffprep.system import machine
+from ffprep.system.machine import available_memory
 from ffprep.system.processes import LARGE, Processes
 
 
@@ -28,7 +28,7 @@ def test_memory_is_what_the_machine_and_the_control_group_leave(tmp_path: Path) 
 
 
 def test_large_pictures_wait_for_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "_most_pixels", lambda: 2 * LARGE)
+    monkeypatch.setattr(machine, "_most_pixels", lambda: 2 * LARGE)
     started, inside, most = Processes(), list[int](), list[int]()
 
     def work(pixels: int, begin: threading.Barrier, together: threading.Barrier) -> None:

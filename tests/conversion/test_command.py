@@ -1,0 +1,30 @@
+"""Templates of command lines that are kept for the next process."""
+
+import os
+from pathlib import Path
+
+from ffprep.conversion import command
+
+TEMPLATE = ("-i", command.SOURCE, "-vf", "a\n\udcff", command.OUTPUT)
+
+
+def test_a_kept_template_is_read_only_whole_and_if_nobody_else_can_write_it(tmp_path: Path) -> None:
+    file = tmp_path / "ffprep/commands/1"
+    path = str(file)
+    assert command._read(path, "key") is None
+    command._write(path, "key", TEMPLATE)
+    assert command._read(path, "key") == TEMPLATE
+    assert command._read(path, "another key") is None
+    assert os.listdir(file.parent) == ["1"]
+    content = file.read_bytes()
+    for damaged in (b"", b"\n", content[:-1], content.replace(b"-vf", b"-vg")):
+        file.write_bytes(damaged)
+        assert command._read(path, "key") is None
+    file.write_bytes(content)
+    file.chmod(0o620)
+    assert command._read(path, "key") is None
+    file.unlink()
+    file.mkdir()
+    command._write(path, "key", TEMPLATE)
+    assert command._read(path, "key") is None
+    command._write("/dev/null/commands/1", "key", TEMPLATE)

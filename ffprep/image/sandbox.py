@@ -221,6 +221,11 @@ class DecoderPool:
     def __exit__(self, *raised: object) -> None:
         self.close()
 
+    def start_ahead(self) -> None:
+        """Start a decoder for the first picture. An error shows when it is called."""
+        with suppress(EnvironmentFault), self._reserved():
+            pass  # it is idle now
+
     def probe(self, path: Path, max_pixels: int) -> ImageInfo:
         """Return what a file holds. Raises PhotoError as `probe` does."""
         try:

@@ -17,18 +17,16 @@ from ffprep.core.policy import Policy
 from ffprep.core.target import Target, check
 from ffprep.errors import PhotoError
 from ffprep.image.sandbox import DecoderPool, StandIn
-from ffprep.library.walk import FoundPhoto, LocalPhoto, Walk
 from ffprep.record import Record, asdict, field, replace
 from ffprep.system.files import SIDECAR, FileStamp, is_url
-from ffprep.system.pool import run_chunks
 from ffprep.system.processes import Processes
 from ffprep.system.single import StopRules
 
 if TYPE_CHECKING:
     from ffprep.core.fitting import Framing
+    from ffprep.library.walk import FoundPhoto, LocalPhoto
 
-
-_LocalCopy: TypeAlias = Callable[[FoundPhoto], AbstractContextManager[LocalPhoto]]
+_LocalCopy: TypeAlias = "Callable[[FoundPhoto], AbstractContextManager[LocalPhoto]]"
 
 
 class Finding(Record):
@@ -150,7 +148,7 @@ class Inspection(Record):
     def verify(self, target: Target) -> Generator[Finding, None, None]:
         """Decode every picture as a whole; yield a Finding for each, with the rules it breaks."""
 
-        def verify_one(found: LocalPhoto, decoders: DecoderPool) -> Finding:
+        def verify_one(found: "LocalPhoto", decoders: DecoderPool) -> Finding:
             picture = None
             try:
                 picture = self.probe(found, decoders)
@@ -162,17 +160,28 @@ class Inspection(Record):
                 return Finding(found.path, picture, error=error, broken=(f"{error.kind}: {error}",))
             return Finding(found.path, picture, broken=tuple(broken))
 
-        return self.each(verify_one)
+        return self.each(verify_one, start_ahead=True)
 
     def each(
-        self, inspect_one: Callable[[LocalPhoto, DecoderPool], Finding]
+        self,
+        inspect_one: "Callable[[LocalPhoto, DecoderPool], Finding]",
+        start_ahead: bool = False,
     ) -> Generator[Finding, None, None]:
-        """Yield the Finding of every picture, in the order of the walk."""
+        """Yield the Finding of every picture, in the order of the walk.
+
+        With `start_ahead`, a decoder starts before the first picture is found: it takes longer than
+        all that this process imports.
+        """
         processes = self.processes
         pool = DecoderPool(processes, self.policy, self._stand_in)
+        if start_ahead:
+            pool.start_ahead()
+        from ffprep.library.walk import LocalPhoto
+        from ffprep.system.pool import run_chunks
+
         with pool as decoders, self._photos() as (photos, local):
 
-            def work(found: FoundPhoto) -> Iterator[Finding]:
+            def work(found: "FoundPhoto") -> Iterator[Finding]:
                 if isinstance(found, LocalPhoto):
                     yield self._inspect(found, decoders, inspect_one)
                     return
@@ -193,9 +202,9 @@ class Inspection(Record):
 
     def _inspect(
         self,
-        found: LocalPhoto,
+        found: "LocalPhoto",
         decoders: DecoderPool,
-        inspect_one: Callable[[LocalPhoto, DecoderPool], Finding],
+        inspect_one: "Callable[[LocalPhoto, DecoderPool], Finding]",
     ) -> Finding:
         """Return the Finding of one picture; a second reading confirms that it is damaged."""
         finding = inspect_one(found, decoders)
@@ -222,8 +231,10 @@ class Inspection(Record):
         return stand_in(find(), self.processes, self.policy, path, picture, whole)
 
     @contextmanager
-    def _photos(self) -> Iterator[tuple[Iterable[FoundPhoto], _LocalCopy]]:
+    def _photos(self) -> Iterator["tuple[Iterable[FoundPhoto], _LocalCopy]"]:
         """Yield all photos, and what yields a local copy of those that are in stores."""
+        from ffprep.library.walk import Walk
+
         photos = Walk(self.paths, follow_links=self.follow_links).files()
         if not any(is_url(os.fspath(path)) for path in self.paths):
             yield photos, nullcontext  # type: ignore[misc]
@@ -233,7 +244,7 @@ class Inspection(Record):
         with downloads(self.policy.max_pixels) as folder:
             yield folder.ahead(photos), folder.local
 
-    def probe(self, found: LocalPhoto, decoders: DecoderPool) -> ImageInfo:
+    def probe(self, found: "LocalPhoto", decoders: DecoderPool) -> ImageInfo:
         """Return what a file contains. Raise PhotoError if it is not a picture."""
         if found.error:
             raise found.error

@@ -15,7 +15,6 @@ from ffprep.system.shutdown import Signals
 @CHECK
 def check(**params: Any) -> None:
     """Verify existing pictures; print a line for each broken rule. Nothing is written."""
-    from ffprep.cli.reporting import text
     from ffprep.run.inspect import Inspection
 
     options = read_check(params)
@@ -25,7 +24,9 @@ def check(**params: Any) -> None:
         for finding in inspection.verify(options.target):
             count, failed = count + 1, failed or bool(finding.broken)
             if options.json:
-                text.print_json(finding.as_dict())
+                from ffprep.cli.reporting.text import print_json
+
+                print_json(finding.as_dict())
                 continue
             for words in finding.broken:
                 write_line(f"{finding.path}: {words}", err=False)

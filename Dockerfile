@@ -19,6 +19,10 @@ LABEL org.opencontainers.image.title="ffprep" \
       org.opencontainers.image.licenses="MIT AND GPL-3.0-or-later"
 COPY --from=build /opt/ffprep /opt/ffprep
 ENV PATH=/opt/ffprep/bin:$PATH
+# For `--fast`.
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends libturbojpeg0 \
+ && rm -rf /var/lib/apt/lists/*
 # Fail the build if the image cannot convert a photo.
 RUN ffprep --version \
  && python -c "from PIL import Image; Image.new('RGB', (64, 48)).save('/tmp/photo.png')" \

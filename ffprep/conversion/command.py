@@ -104,8 +104,7 @@ NUMBERED = FileOptions(
 # Frames of a pipe have their numbers already. Without copyts, the first one would become 0.
 PIPED = replace(NUMBERED, reading=(), writing=(*NUMBERED.writing, ("copyts", None)))
 
-# The pixels across and down that share one chroma sample.
-_SAMPLES = {
+SAMPLES = {
     "gray": (1, 1),
     "yuv444p": (1, 1),
     "yuv422p": (2, 1),
@@ -113,6 +112,7 @@ _SAMPLES = {
     "yuv420p": (2, 2),
     "yuv411p": (4, 1),
 }
+"""The pixels across and down that share one chroma sample."""
 
 
 class BySize(Record):
@@ -133,14 +133,15 @@ class BySize(Record):
         shown = picture.shown
         cropped = cropped_size(shown, spec.bounds)
         factor = max(spec.size.width / cropped.width, spec.size.height / cropped.height)
-        sample = _SAMPLES.get(picture.planes or "")
+        sample = SAMPLES.get(picture.planes or "")
         across, down = sample or (2, 2)
         if picture.orientation >= 5:
             across, down = down, across
         left, top = _stored_corner(spec.bounds, shown, picture.orientation)
         odd = bool(left % across or top % down)
         whole = odd or not (cropped.width % across or cropped.height % down)
-        planar = sample is not None and picture.ffmpeg_reads and not picture.raw
+        planar = sample is not None and picture.ffmpeg_reads
+        planar = planar and picture.raw in (None, picture.planes)
         factor *= max(sample or (1, 1))  # chroma is enlarged more
         return cls(math.ceil(factor / _LARGEST_FACTOR), odd, whole and planar)
 

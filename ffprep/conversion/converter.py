@@ -133,7 +133,7 @@ class Converter(Record):
         """Return the Sequence that a photo can be a part of; None if it has to go alone."""
         with suppress(Exception):  # it fails again where it goes alone
             if self.streams and photo.decoded.weight < LARGE:
-                return command.sequence(photo.decoded, photo.job.spec)
+                return command.sequence(photo.decoded, photo.spec)
         return None
 
     def _split(
@@ -177,7 +177,7 @@ class Converter(Record):
         job, picture, before = photo.job, photo.picture, list[list[str]]()
         options = []
         if photo.reduced:
-            picture = photo.reduced
+            picture = photo.decoded
             options = [f"--reduced={picture.stored}"]
         elif not picture.ffmpeg_reads:
             with self.transcoder.decoders.decoded(job.source, picture) as (picture, _):
@@ -188,7 +188,7 @@ class Converter(Record):
             options += [f"--colour={job.spec.colour}"]
             ffprep = [sys.executable, "-P", "-m", "ffprep"]
             before = [[*ffprep, "frame", *options, "--", str(job.source)]]
-        argv = command.command(self.binary.path, job.source, picture, job.spec, job.output)
+        argv = command.command(self.binary.path, job.source, picture, photo.spec, job.output)
         return [*before, argv]
 
     def _convert_stream(

@@ -6,16 +6,21 @@ finds out whether it is damaged.
 
 import math
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
 
 from ffprep.config.modes import is_shipped
 from ffprep.conversion import nut
-from ffprep.conversion.transcode import Photo
+from ffprep.conversion.command import SAMPLES
+from ffprep.conversion.transcode import Photo, Transcoder
 from ffprep.core.geometry import Size
 from ffprep.core.image_info import JFIF, ImageInfo
+from ffprep.core.mode import Mode
 from ffprep.core.spec import Spec
 from ffprep.errors import EnvironmentFault, Killed, PhotoError
 from ffprep.image.sandbox import DecoderPool
-from ffprep.record import replace
+from ffprep.record import Record, replace
+from ffprep.system.pipes import Data
 
 # By how much a picture has to be shrunk for each fraction of its size.
 _FRACTIONS = ((8, 14), (4, 7), (2, 2))
@@ -24,29 +29,80 @@ _FRACTIONS = ((8, 14), (4, 7), (2, 2))
 # number of pixels, may do something else to fewer pixels.
 _SCALING = frozenset(("cover", "pad", "stretch"))
 
-_SUBSAMPLED = frozenset(("yuv422p", "yuv420p", "yuv440p", "yuv411p"))
+
+class Reduced(Record):
+    """A picture as it is at a fraction of its size, and the mode that makes the output of it."""
+
+    picture: ImageInfo
+    mode: Mode
 
 
-def reduced(picture: ImageInfo, spec: Spec) -> ImageInfo | None:
-    """Return a picture as it is at the fraction of its size that is enough for its output, if any.
+def reduced(picture: ImageInfo, spec: Spec) -> Reduced | None:
+    """Return a picture at the fraction of its size that is enough for its output, if any.
 
-    What is shown is exactly the same: sides and cuts that have a remainder are not reduced.
+    What is shown is exactly the same: a photo whose sides or cuts have a remainder is not reduced.
     """
     scales = spec.mode.name in _SCALING and is_shipped(spec.mode) and spec.bounds.whole
     raw, shown, stored = picture.planes, picture.shown, picture.stored
     if raw is None or not scales:
         return None
     factor = min(shown.width / spec.size.width, shown.height / spec.size.height)
-    edges = (stored.width, stored.height, *(_cut(shown, spec) if spec.mode.name == "cover" else ()))
     for divisor, least in _FRACTIONS:
         # TurboJPEG fills up rows to a multiple of 4 pixels at most, where chroma is subsampled.
-        if factor >= least and stored.width % (4 * divisor) == 0 == math.gcd(*edges) % divisor:
+        if factor >= least and stored.width % (4 * divisor) == stored.height % divisor == 0:
             size = Size(stored.width // divisor, stored.height // divisor)
-            # Chroma that is subsampled can be cut only at even pixels.
-            cuts_chroma = raw in _SUBSAMPLED and math.gcd(*edges) % (2 * divisor)
-            planes = "yuv444p" if cuts_chroma else raw
-            return replace(picture, stored=size, raw=raw, planes=planes, ycbcr=JFIF)
+            small = replace(picture, stored=size, raw=raw, ycbcr=JFIF)
+            if spec.mode.name != "cover":
+                return Reduced(small, spec.mode)
+            if _is_exact_if_scaled_first(shown, spec):
+                return Reduced(small, _scaling_first(spec.mode))
+            if found := _cut_first(small, divisor, _cut(shown, spec)):
+                return Reduced(found, spec.mode)
     return None
+
+
+def _is_exact_if_scaled_first(shown: Size, spec: Spec) -> bool:
+    """Return whether a photo that is scaled and then cut has whole sides and cuts at each step."""
+    frame = spec.size
+    scaled = Size(
+        max(frame.width, _rounded(shown.width * frame.height, shown.height)),
+        max(frame.height, _rounded(shown.height * frame.width, shown.width)),
+    )
+    width, height, left, top = _cut(shown, spec)
+    across, down, x, y = _cut(scaled, spec)
+    return (
+        (across, down) == (frame.width, frame.height)
+        and (scaled.width * width, x * width) == (shown.width * across, left * across)
+        and (scaled.height * height, y * height) == (shown.height * down, top * down)
+    )
+
+
+def _scaling_first(mode: Mode) -> Mode:
+    """Return `cover` with its steps in the other order: no cut lies between two reduced pixels."""
+    crop, scale = mode.steps
+    covering = {
+        "w": "max({width}, round(iw*{height}/ih))",
+        "h": "max({height}, round(ih*{width}/iw))",
+    }
+    cut = dict(crop.options) | {"w": "{width}", "h": "{height}"}
+    first = replace(scale, options=tuple(covering.items()))
+    return replace(mode, steps=(first, replace(crop, options=tuple(cut.items()))))
+
+
+def _cut_first(small: ImageInfo, divisor: int, cut: tuple[int, int, int, int]) -> ImageInfo | None:
+    """Return a reduced picture that can be cut at whole pixels, if it can."""
+    if math.gcd(*cut) % divisor:
+        return None
+    width, height, left, top = (edge // divisor for edge in cut)
+    across, down = SAMPLES[small.raw or ""]
+    if small.orientation >= 5:
+        across, down = down, across
+    whole = not (
+        math.gcd(small.shown.width, width, left) % across
+        or math.gcd(small.shown.height, height, top) % down
+    )
+    # Chroma can be cut only between samples.
+    return small if whole else replace(small, planes="yuv444p")
 
 
 def _cut(photo: Size, spec: Spec) -> tuple[int, int, int, int]:
@@ -64,6 +120,23 @@ def _rounded(value: int, divisor: int) -> int:
     return (2 * value + divisor) // (2 * divisor)
 
 
+def encode(transcoder: Transcoder, photo: Photo, output: Path) -> bool:
+    """Encode a reduced photo alone.
+
+    Returns false if it has to be decoded in full. Raises PhotoError.
+    """
+    with ExitStack() as stack:
+        try:
+            decoding = transcoder.decoders.reduced(photo.source, photo.decoded)
+            pixels = stack.enter_context(decoding)
+        except Killed:
+            raise
+        except PhotoError:
+            return False
+        transcoder.encode_fed(photo, photo.decoded, output, pixels)
+    return True
+
+
 class Frames:
     """The reduced photos of a stream, as NUT: what its ffmpeg is fed with.
 
@@ -76,7 +149,7 @@ class Frames:
         self.refused = set[int]()
         self.fault: EnvironmentFault | None = None
 
-    def __iter__(self) -> Iterator[bytes]:
+    def __iter__(self) -> Iterator[Data]:
         begun = False
         for number, photo in enumerate(self._photos):
             picture = photo.decoded
@@ -86,7 +159,7 @@ class Frames:
                         yield nut.header(picture.raw or "", picture.stored)
                     begun = True
                     yield nut.frame_header(number, picture.stored, pixels.size)
-                    yield from pixels
+                    yield pixels
             except Killed:
                 continue  # it is tried again, alone
             except PhotoError:

@@ -19,6 +19,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ffprep.conversion.command import command
 from ffprep.conversion.ffmpeg_binary import Binary
@@ -33,7 +34,7 @@ from ffprep.core.spec import Spec
 from ffprep.errors import EnvironmentFault, Killed, Kind, PhotoError, reason
 from ffprep.image.pillow import out_of_memory, plugin
 from ffprep.image.probe import verify
-from ffprep.image.sandbox import DecoderPool, Pixels
+from ffprep.image.sandbox import DecoderPool
 from ffprep.record import Record, replace
 from ffprep.system.files import FileStamp, changed, content_hash, hold_open, read_whole
 from ffprep.system.own_folder import OwnFolders
@@ -47,6 +48,10 @@ from ffprep.system.tempfiles import (
     write_errors,
 )
 
+if TYPE_CHECKING:
+    from ffprep.conversion.reduced import Reduced
+    from ffprep.system.pipes import Data, Piped
+
 # An output may have twice the bytes of its pixels at four bytes each, and some for the rest. The
 # user chose the frame, so its memory is added to what a photo may take.
 _BYTES_A_PIXEL, _OTHER_BYTES = 8, 1 << 24
@@ -59,8 +64,8 @@ _SHARE_IF_FED = 0.55
 class Photo(Record):
     """A probed LocalJob: what its source holds, in which version, and caveats known already.
 
-    While it is converted, `open_path` leads to its open file. `reduced` is the picture as
-    libjpeg-turbo decodes it, if that happens at a fraction of its size.
+    While it is converted, `open_path` leads to its open file. `reduced` is how libjpeg-turbo
+    decodes it, if that happens at a fraction of its size.
     """
 
     job: LocalJob
@@ -68,12 +73,18 @@ class Photo(Record):
     stamp: FileStamp
     caveats: tuple[Caveat, ...] = ()
     open_path: Path | None = None
-    reduced: ImageInfo | None = None
+    reduced: "Reduced | None" = None
 
     @property
     def decoded(self) -> ImageInfo:
         """The picture as the filtergraph gets it."""
-        return self.reduced or self.picture
+        return self.reduced.picture if self.reduced else self.picture
+
+    @property
+    def spec(self) -> Spec:
+        """The Spec as the filtergraph gets it."""
+        spec = self.job.spec
+        return replace(spec, mode=self.reduced.mode) if self.reduced else spec
 
     @property
     def source(self) -> Path:
@@ -191,9 +202,12 @@ class Transcoder(Record):
     def encode(self, photo: Photo, output: Path) -> tuple[Caveat, ...]:
         """Write a complete output, of any number of bytes; return its caveats."""
         picture, log = photo.picture, None
-        if photo.reduced and self._encode_reduced(photo, photo.reduced, output):
-            self.complete(photo, output)
-            return photo.caveats
+        if photo.reduced:
+            from ffprep.conversion.reduced import encode
+
+            if encode(self, photo, output):
+                self.complete(photo, output)
+                return photo.caveats
         if picture.ffmpeg_reads:
             log = self._transcode(photo, picture, output)
         if (
@@ -209,17 +223,18 @@ class Transcoder(Record):
         return caveats
 
     def _transcode(
-        self, photo: Photo, picture: ImageInfo, output: Path, pixels: Iterable[bytes] | None = None
+        self, photo: Photo, picture: ImageInfo, output: Path, pixels: "Piped | None" = None
     ) -> DecoderLog:
         """Build the filtergraph, run ffmpeg and read its log."""
         job, names = photo.job, (photo.source, output)
+        spec = photo.spec if picture is photo.decoded else job.spec
         plain = not any("\n" in str(name) for name in names)
         with nullcontext(names) if plain else without_line_breaks(*names) as (source, written):
-            argv = command(self.binary.path, source, picture, job.spec, written)
-            return self.run(job, argv, pixels)
+            argv = command(self.binary.path, source, picture, spec, written)
+            return self.run(job, argv, None if pixels is None else [pixels])
 
     def run(
-        self, job: LocalJob, argv: list[str], data: Iterable[bytes] | None = None
+        self, job: LocalJob, argv: list[str], data: "Iterable[Data] | None" = None
     ) -> DecoderLog:
         """Run ffmpeg to its end and read its log.
 
@@ -256,7 +271,7 @@ class Transcoder(Record):
 
     @contextmanager
     def started(
-        self, job: LocalJob, argv: list[str], data: Iterable[bytes] | None = None
+        self, job: LocalJob, argv: list[str], data: "Iterable[Data] | None" = None
     ) -> Iterator[Running]:
         """Start ffmpeg under limits. Raises EnvironmentFault if it cannot be started."""
         limits = self.limits(job.spec, fed=data is not None)
@@ -303,24 +318,10 @@ class Transcoder(Record):
     def _feed(self, photo: Photo, output: Path, strict: bool) -> None:
         """Encode the pixels that Pillow has decoded."""
         with self.decoders.decoded(photo.source, photo.picture, strict) as (raw, pixels):
-            self._encode_fed(photo, raw, output, pixels)
+            self.encode_fed(photo, raw, output, pixels)
 
-    def _encode_reduced(self, photo: Photo, picture: ImageInfo, output: Path) -> bool:
-        """Encode a photo decoded at a fraction of its size.
-
-        Returns false if it has to be decoded in full. Raises PhotoError.
-        """
-        with ExitStack() as stack:
-            try:
-                pixels = stack.enter_context(self.decoders.reduced(photo.source, picture))
-            except Killed:
-                raise
-            except PhotoError:
-                return False
-            self._encode_fed(photo, picture, output, pixels)
-        return True
-
-    def _encode_fed(self, photo: Photo, raw: ImageInfo, output: Path, pixels: Pixels) -> None:
+    def encode_fed(self, photo: Photo, raw: ImageInfo, output: Path, pixels: "Piped") -> None:
+        """Encode pixels that a decoder sends. Raises PhotoError."""
         log = self._transcode(photo, raw, output, pixels)
         pixels.require_complete()
         if not is_whole(log, 0, raw, output):

@@ -12,7 +12,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypeAlias
+from typing import IO, TYPE_CHECKING, Any, Self, TypeAlias
 
 import PIL
 
@@ -36,6 +36,7 @@ from ffprep.system.processes import Limits, Processes
 if TYPE_CHECKING:
     from ffprep.core.decoder_log import DecoderLog
     from ffprep.image.metadata import Rights
+    from ffprep.system.pipes import Piped
 
 # The worker imports the same ffprep as this process, whatever its own path would find. The folders
 # of ffprep and Pillow come last on that path, so they hide nothing.
@@ -60,7 +61,6 @@ except Exception as error:
     sys.exit({_NO_IMPORT})
 main()
 """
-_PIECE = 1 << 20
 _LARGEST_TABLE = 1 << 24
 
 # Of a photo's max_memory. Together with an ffmpeg that is fed meanwhile (`transcode`), a decoder
@@ -164,31 +164,26 @@ class Decoder:
                 return outside
         return Crashed(Kind.DAMAGED, "the decoder crashed on it; restore it from a backup")
 
-    def read(self, count: int) -> bytes:
-        """Read some of what follows an answer; less than asked for only if it broke off."""
-        return self._running.stdout.read(count)
+    @property
+    def stdout(self) -> IO[bytes]:
+        """What follows an answer."""
+        return self._running.stdout
 
     def close(self) -> None:
         """End the process."""
         self._stack.close()
 
 
-class Pixels:
-    """The pixels that a worker sends after its answer, `size` bytes."""
+@contextmanager
+def _pixels(decoder: Decoder, size: int) -> Iterator["Piped"]:
+    """Yield the pixels that follow an answer; the decoder stays busy if some are left."""
+    from ffprep.system.pipes import Piped
 
-    def __init__(self, decoder: Decoder, size: int) -> None:
-        self._decoder, self._left, self.size = decoder, size, size
-
-    def __iter__(self) -> Iterator[bytes]:
-        while part := self._decoder.read(min(self._left, _PIECE)):
-            self._left -= len(part)
-            self._decoder.busy = self._left > 0
-            yield part
-
-    def require_complete(self) -> None:
-        """Raise PhotoError if some are missing."""
-        if self._left:
-            raise self._decoder.failure()
+    pixels = Piped(decoder.stdout, size, decoder.failure)
+    try:
+        yield pixels
+    finally:
+        decoder.busy = pixels.left > 0
 
 
 StandIn: TypeAlias = AbstractContextManager[tuple[Path, int]]
@@ -309,7 +304,7 @@ class DecoderPool:
     @contextmanager
     def decoded(
         self, path: Path, picture: ImageInfo, strict: bool = True
-    ) -> Iterator[tuple[ImageInfo, Pixels]]:
+    ) -> Iterator[tuple[ImageInfo, "Piped"]]:
         """Decode a file; yield how it is handed to FFmpeg, and its pixels (see `decode.decoded`).
 
         Raises PhotoError as `probe` does.
@@ -317,14 +312,15 @@ class DecoderPool:
         with ExitStack() as stack:
             path, picture = stack.enter_context(self._readable(path, picture))
             decoder, raw = self._call_one(stack, "decoded", path, picture, strict, more=True)
-            yield raw, Pixels(decoder, raw.stored.pixels * (4 if raw.raw == "rgba" else 3))
+            size = raw.stored.pixels * (4 if raw.raw == "rgba" else 3)
+            yield raw, stack.enter_context(_pixels(decoder, size))
 
     @contextmanager
-    def reduced(self, path: Path, picture: ImageInfo) -> Iterator[Pixels]:
+    def reduced(self, path: Path, picture: ImageInfo) -> Iterator["Piped"]:
         """Decode a JPEG at a fraction of its size; yield the pixels (see `turbojpeg.reduced`)."""
         with ExitStack() as stack:
             decoder, size = self._call_one(stack, "reduced", path, picture, more=True)
-            yield Pixels(decoder, size)
+            yield stack.enter_context(_pixels(decoder, size))
 
     def close(self) -> None:
         """End the idle decoders."""

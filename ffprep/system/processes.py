@@ -8,10 +8,13 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from ffprep.errors import EnvironmentFault
 from ffprep.record import Record
+
+if TYPE_CHECKING:
+    from ffprep.system.pipes import Data
 
 try:
     import resource
@@ -218,7 +221,7 @@ class Running:
         self,
         argv: Sequence[str],
         limits: Limits | None = None,
-        data: Iterable[bytes] | None = None,
+        data: "Iterable[Data] | None" = None,
         talks: bool = False,
         environment: Mapping[str, str] | None = None,
     ) -> None:
@@ -350,7 +353,7 @@ class Processes:
         self,
         argv: Sequence[str],
         limits: Limits | None = None,
-        data: Iterable[bytes] | None = None,
+        data: "Iterable[Data] | None" = None,
         talks: bool = False,
         environment: Mapping[str, str] | None = None,
     ) -> Iterator[Running]:
@@ -386,7 +389,10 @@ def _drain(pipe: Any, log: bytearray) -> None:
             log += chunk[: max(0, _LOG_LIMIT - len(log))]
 
 
-def _feed(pipe: IO[bytes], data: Iterable[bytes]) -> None:
+def _feed(pipe: IO[bytes], data: "Iterable[Data]") -> None:
     with contextlib.suppress(OSError, ValueError), pipe:
         for part in data:
-            pipe.write(part)
+            if isinstance(part, bytes):
+                pipe.write(part)
+            else:
+                part.pour(pipe)

@@ -1,5 +1,6 @@
 """`--fast`: JPEGs that TurboJPEG decodes at a fraction of their size."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -19,21 +20,21 @@ from ffprep.errors import EnvironmentFault, Kind
 from ffprep.image import turbojpeg
 from ffprep.record import replace
 from tests.support.pictures import opened, psnr, ramp
+from tests.support.shims import need
 
 SPEC = Spec(Size(64, 48), find_mode("cover"), OUTPUT_FORMATS["png"], fast=True)
 JPEG = next(format for format in FORMATS if format.name == "jpeg")
 PHOTO = ImageInfo(JPEG, Size(320, 240), planes="yuv420p")
 
 
-def has_turbojpeg() -> bool:
-    try:
+@pytest.fixture
+def library() -> None:
+    with suppress(EnvironmentFault):
         turbojpeg._library()
-    except EnvironmentFault:
-        return False
-    return True
+    need("TurboJPEG", turbojpeg._library.cache_info().currsize)
 
 
-needs_turbojpeg = pytest.mark.skipif(not has_turbojpeg(), reason="needs TurboJPEG")
+needs_turbojpeg = pytest.mark.usefixtures("library")
 
 
 @pytest.mark.parametrize(
@@ -47,15 +48,16 @@ needs_turbojpeg = pytest.mark.skipif(not has_turbojpeg(), reason="needs TurboJPE
         (PHOTO, replace(SPEC, bounds=Bounds(0, 0, 0.9, 1)), None),
         (PHOTO, replace(SPEC, mode=find_mode("blur")), None),
         (replace(PHOTO, stored=Size(320, 241)), SPEC, None),
+        (PHOTO, replace(SPEC, size=Size(64, 36)), Size(160, 120)),
         (PHOTO, replace(SPEC, size=Size(64, 47)), None),
     ],
-    ids="half quarter turned unusual large bounds filters odd cut".split(),
+    ids="half quarter turned unusual large bounds filters odd scaled-first cut".split(),
 )
 def test_a_jpeg_is_reduced_if_the_same_part_of_it_is_shown(
     picture: ImageInfo, spec: Spec, size: Size | None
 ) -> None:
     found = reduced(picture, spec)
-    assert (found and found.stored) == size
+    assert (found and found.picture.stored) == size
 
 
 def convert(folder: Path, out: str, spec: Spec = SPEC, streams: bool = True) -> dict[str, Result]:

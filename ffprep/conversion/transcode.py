@@ -56,9 +56,7 @@ if TYPE_CHECKING:
 # user chose the frame, so its memory is added to what a photo may take.
 _BYTES_A_PIXEL, _OTHER_BYTES = 8, 1 << 24
 _MEMORY_A_PIXEL = 64
-
-# A decoder beside an ffmpeg that is fed holds the same picture.
-_SHARE_IF_FED = 0.55
+_SHARE_IF_FED = 0.55  # a decoder beside an ffmpeg that is fed holds the same picture
 
 
 class Photo(Record):

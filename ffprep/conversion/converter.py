@@ -250,7 +250,7 @@ class Converter(Record):
         """
         from ffprep.conversion import ffmpeg_log
 
-        done, idle = 0, 0.0
+        done, idle, follower = 0, 0.0, ffmpeg_log.StreamLog()
         with self.transcoder.started(job, argv, frames) as running:
             ended = False
             while done < len(entries):
@@ -260,13 +260,13 @@ class Converter(Record):
                 idle += min(time.perf_counter() - before, _LONGEST_POLL_SECONDS)
                 if ended:
                     running.finish()
-                written = [i for i in range(done, len(entries)) if size_of(entries[i][1].path) > 0]
-                # Outputs are written in order: before one that has begun, all are finished.
-                passed = len(entries) if ended else max(written, default=done)
-                log = ffmpeg_log.read(running.log) if passed > done else DecoderLog()
+                log = follower.read(running.log, ended)
+                # An output is written after its frame was logged. Outputs are written in order:
+                # before one that has begun, all are finished.
+                logged = [number for number in log.frames if done < number < len(entries)]
+                begun = (number for number in logged if size_of(entries[number][1].file) > 0)
+                passed = len(entries) if ended else max(begun, default=done)
                 for number in range(done, passed):
-                    if not ended and number in written and number not in log.frames:
-                        break  # the log lags behind
                     photo, temporary = entries[number]
                     whole = is_whole(log, number, photo.decoded, temporary.path)
                     yield number, whole and not log.may_complain_about(number)

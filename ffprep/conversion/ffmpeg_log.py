@@ -55,8 +55,8 @@ def read(text: str) -> DecoderLog:
     messages = tuple(match[3] for match in errors)
     unopened = any(map(_UNOPENED.match, messages))
     return DecoderLog(
-        frames={int(m[1]): Size(int(m[2]), int(m[3])) for m in map(_FRAME.match, lines) if m},
-        jpeg_range=" fmt:yuvj" in text,
+        frames=_frames(lines),
+        jpeg_range=_jpeg_range(text),
         damage=tuple(match[3] for match in errors if _is_damage(match[1], match[3])),
         ends_early=any(map(_ENDS_EARLY.match, lines)),
         complaints=tuple(_complaints(lines)),
@@ -73,9 +73,40 @@ def read(text: str) -> DecoderLog:
     )
 
 
-def _complaints(lines: Iterable[str]) -> Iterator[int]:
-    """Yield, for each complaint, the number of the last frame before it."""
-    last = -1
+class StreamLog:
+    """The log of a stream, which is read as it grows: its frames, and the complaints."""
+
+    def __init__(self) -> None:
+        self._log, self._read = DecoderLog(), 0
+
+    def read(self, text: str, ended: bool) -> DecoderLog:
+        """Return what the log says so far; its last line counts only if it has `ended`."""
+        end = len(text) if ended else text.rfind("\n") + 1
+        if end > self._read:
+            before, lines = self._log, text[self._read : end].split("\n")
+            frames = before.frames | _frames(lines)
+            last = max(before.frames, default=-1)
+            complaints = before.complaints + tuple(_complaints(lines, last))
+            jpeg_range = before.jpeg_range or _jpeg_range(text[self._read : end])
+            self._log = DecoderLog(frames=frames, jpeg_range=jpeg_range, complaints=complaints)
+            self._read = end
+        return self._log
+
+
+def _frames(lines: Iterable[str]) -> dict[int, Size]:
+    found = (match for match in map(_FRAME.match, lines) if match)
+    return {int(match[1]): Size(int(match[2]), int(match[3])) for match in found}
+
+
+def _jpeg_range(text: str) -> bool:
+    return " fmt:yuvj" in text
+
+
+def _complaints(lines: Iterable[str], last: int = -1) -> Iterator[int]:
+    """Yield, for each complaint, the number of the last frame before it.
+
+    `last` is the number of the last frame before these lines.
+    """
     for line in lines:
         if frame := _FRAME.match(line):
             last = max(last, int(frame[1]))

@@ -391,8 +391,8 @@ def fits(spec: Spec, output: Path) -> bool:
     return spec.max_bytes is None or size_of(output) <= spec.max_bytes
 
 
-def size_of(path: Path) -> int:
-    """Return the bytes of a file; 0 if there is none."""
+def size_of(path: Path | int) -> int:
+    """Return the bytes of a file, by its path or its descriptor; 0 if there is none."""
     try:
         return os.stat(path).st_size
     except OSError:

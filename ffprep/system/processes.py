@@ -275,7 +275,14 @@ class Running:
         return self._child.returncode
 
     def wait(self, seconds: float) -> bool:
-        """Wait for its end; return whether it has ended. Polls, up to 50 ms apart."""
+        """Wait for its end; return whether it has ended.
+
+        Its end closes its stderr, so nothing polls until then.
+        """
+        drain = self._pipe_threads[0]
+        drain.join(seconds)
+        if drain.is_alive():
+            return self._child.poll() is not None
         try:
             self._child.wait(seconds)
         except subprocess.TimeoutExpired:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ffprep.conversion.ffmpeg_log import read
+from ffprep.conversion.ffmpeg_log import StreamLog, read
 from ffprep.core.geometry import Size
 
 FRAME = (
@@ -54,6 +54,20 @@ def test_dropped_photos_do_not_count_between_a_complaint_and_its_photo() -> None
     assert read(
         FRAME + "[mjpeg @ 0x55] [warning] EOI missing, emulating\n" + far
     ).may_complain_about(200)
+
+
+def test_a_log_that_is_read_as_it_grows_is_the_whole_log() -> None:
+    frames = [FRAME.replace("pts:      0", f"pts:      {number}") for number in range(3)]
+    complaint = "[mjpeg @ 0x55] [error] overread 8\n"
+    text = frames[0] + complaint + frames[1] + complaint + frames[2].rstrip("\n")
+    for step in (1, 50, 10_000):
+        growing, whole = StreamLog(), read(text)
+        for end in range(0, len(text), step):
+            log = growing.read(text[:end], ended=False)
+        assert 2 not in log.frames
+        log = growing.read(text, ended=True)
+        assert (log.frames, log.complaints) == (whole.frames, whole.complaints)
+        assert log.jpeg_range
 
 
 def test_a_graph_fault_differs_from_a_photo_that_cannot_be_read() -> None:

@@ -37,7 +37,7 @@ def photos(home: Path, tmp_path: Path) -> Path:
     return tmp_path / "in"
 
 
-@pytest.mark.parametrize("limit", ["-f 300", "-f 4", "-v 120000", "-v 250000", "-d 40000", "-n 8"])
+@pytest.mark.parametrize("limit", ["-f 300", "-f 4", "-v 120000", "-v 180000", "-d 40000", "-n 8"])
 def test_a_limit_that_every_photo_meets_is_named(
     ffprep, photos: Path, tmp_path: Path, limit: str
 ) -> None:

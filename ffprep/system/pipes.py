@@ -12,12 +12,14 @@ _PIECE = 1 << 20
 class Piped:
     """Bytes that a child writes to its stdout, `size` of them.
 
-    `left` are not read yet; `failure` returns the error if they do not come.
+    `left` are not read yet; `failure` returns the error if they do not come. `unwanted` says that
+    the child they were poured to has ended, or closed its stdin.
     """
 
     def __init__(self, pipe: IO[bytes], size: int, failure: Callable[[], Exception]) -> None:
         self._pipe, self._failure = pipe, failure
         self.size, self.left = size, size
+        self.unwanted = False
 
     def __iter__(self) -> Iterator[bytes]:
         while part := self._pipe.read(min(self.left, _PIECE)):
@@ -25,7 +27,15 @@ class Piped:
             yield part
 
     def pour(self, target: IO[bytes]) -> None:
-        """Write them to another pipe. Linux moves them there without a copy."""
+        """Write them to another pipe. Raises BrokenPipeError if nothing reads it."""
+        try:
+            self._pour(target)
+        except BrokenPipeError:
+            self.unwanted = True
+            raise
+
+    def _pour(self, target: IO[bytes]) -> None:
+        """Linux moves them to the other pipe without a copy."""
         source = self._pipe
         # gevent's pipes have another type, and descriptors that do not wait.
         if not (hasattr(os, "splice") and type(source) is io.BufferedReader):
@@ -42,8 +52,8 @@ class Piped:
             self.left -= moved
 
     def require_complete(self) -> None:
-        """Raise the failure if some are missing."""
-        if self.left:
+        """Raise the failure if some are missing that were wanted."""
+        if self.left and not self.unwanted:
             raise self._failure()
 
 

@@ -33,13 +33,8 @@ _POOLS_OF_MEMORY = 2
 _WORKING = 0.1
 
 # glibc reserves a heap for every thread of FFmpeg, and returns each frame's memory to the system,
-# which clears it again for the next frame: a tenth of the time of large photos. One heap that is
-# kept needs no more memory at its peak.
-_KEPT_MEMORY = {
-    "MALLOC_ARENA_MAX": "1",
-    "MALLOC_MMAP_MAX_": "0",
-    "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1),
-}
+# which clears it for the next frame. One heap that is kept needs no more memory at its peak.
+_MALLOC = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "2147483647"}
 
 LARGE = 40_000_000
 """The number of pixels from which a picture is large. Large ones wait for memory."""
@@ -70,7 +65,7 @@ def child_environment() -> dict[str, str]:
 
 def ffmpeg_environment() -> dict[str, str]:
     """Return the environment of FFmpeg, which has frames of the same size again and again."""
-    return child_environment() | _KEPT_MEMORY
+    return child_environment() | _MALLOC
 
 
 class Limits(Record):

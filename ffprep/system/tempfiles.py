@@ -48,7 +48,6 @@ def machine_id() -> str:
     return f"{zlib.crc32(os.fsencode(f'{os.uname().nodename}/{namespace}')):08x}"
 
 
-@cache
 def _temp_dir() -> str:
     """Return this machine's folder for temporary files, as `tempfile` finds it.
 

@@ -76,7 +76,7 @@ def startup_goals(pairs: Sequence[Pair]) -> Iterator[Goal]:
 
 
 def stream_goals(large: Large | None, starts: Sequence[Starts]) -> Iterator[Goal]:
-    """Yield what is asked of large photos, and of folders with many kinds of photos."""
+    """Yield the goals for large photos, and for folders with many orientations and profiles."""
     if large:
         yield _most("photos of 42 megapixels: two jobs against one", 0.6, large.ratio)
         yield _most("the same: peak memory of the process tree", 1500, large.two_peak / 1e6, " MB")

@@ -8,7 +8,9 @@ from ffprep.conversion import command
 TEMPLATE = ("-i", command.SOURCE, "-vf", "a\n\udcff", command.OUTPUT)
 
 
-def test_a_kept_template_is_read_only_whole_and_if_nobody_else_can_write_it(tmp_path: Path) -> None:
+def test_a_template_is_read_from_the_cache_only_if_it_is_whole_and_the_users_own(
+    tmp_path: Path,
+) -> None:
     file = tmp_path / "ffprep/commands/1"
     path = str(file)
     assert command._read(path, "key") is None

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from ffprep.core.job import Batch
 from ffprep.errors import Kind, PhotoError
-from ffprep.library.naming import folded, overwrites_source
+from ffprep.library.naming import distinct_names, folded, overwrites_source
 from ffprep.library.walk import Listing
 from ffprep.record import Record, field
 from ffprep.system.files import real_folder, real_path
@@ -185,10 +185,11 @@ class CollisionIndex(Record, frozen=False):
         claims = self._claims.get(key, {})
         other = next((path for claimant, path in claims.items() if claimant != source), None)
         if other is not None:
+            template = distinct_names(claims.get(source, source), other)
             return PhotoError(
                 Kind.COLLISION,
-                f"would be written to {output}, and so would {other}; give them different names "
-                "with --names, for example '{parent}-{stem}' or '{stem}-{n}'",
+                f"would be written to {output}, and so would {other}; give them different names, "
+                f"for example with --names '{template}'",
             )
         return overwrites_source(output) if key in self._sources_hit else None
 

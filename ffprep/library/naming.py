@@ -11,8 +11,11 @@ from ffprep.errors import Kind, PhotoError, UsageError
 from ffprep.record import Record
 from ffprep.system.files import TEMPORARY_PREFIX
 
-NAME_FIELDS = ("stem", "parent", "width", "height", "mode", "ext", "n")
+NAME_FIELDS = ("stem", "suffix", "parent", "width", "height", "mode", "ext", "n")
 """The fields of a --names template, which stand in braces."""
+
+_EXAMPLE: dict[str, str | int] = dict.fromkeys(NAME_FIELDS, "x") | {"width": 1, "height": 1, "n": 1}
+"""Values of all fields, to try a template with."""
 
 
 class Names(Record):
@@ -33,7 +36,7 @@ class Names(Record):
                     raise UsageError(
                         f"--names: {{{name}:{width}}} is wider than any file name can be"
                     )
-            self._fill(dict.fromkeys(NAME_FIELDS, "x") | dict.fromkeys(("width", "height", "n"), 1))
+            self._fill(_EXAMPLE)
         except UsageError:
             raise
         except (ValueError, KeyError, IndexError, AttributeError) as error:
@@ -75,8 +78,9 @@ class Names(Record):
         }
         outputs = []
         for n, name, suffix in zip(numbers, names, suffixes, strict=True):
-            stem, ext = name.rpartition(".")[0] or name, suffix.removeprefix(".")
-            outputs.append(self._fill(values | {"stem": stem, "ext": ext, "n": n}))
+            stem, own = stem_and_suffix(name)
+            ext = suffix.removeprefix(".")
+            outputs.append(self._fill(values | {"stem": stem, "suffix": own, "ext": ext, "n": n}))
         return outputs
 
     def number_in(self, source: str, output: str) -> int | None:
@@ -84,13 +88,14 @@ class Names(Record):
 
         `output` is relative to the folder that `render` names files in. Its suffix may be any.
         """
-        name = os.path.basename(source)
-        stem, parent = name.rpartition(".")[0] or name, os.path.basename(os.path.dirname(source))
+        stem, own = stem_and_suffix(os.path.basename(source))
+        parent = os.path.basename(os.path.dirname(source))
         given, suffix = output, ""
         if "ext" not in self.fields:
             given, _, suffix = output.rpartition(".")
         if around := _around_number(self.template):
-            values = {"stem": stem, "parent": parent, "ext": suffix or output.rpartition(".")[2]}
+            ext = suffix or output.rpartition(".")[2]
+            values = {"stem": stem, "suffix": own, "parent": parent, "ext": ext}
             before, after = (part.format_map(values) for part in around)
             if given.startswith(before) and given.endswith(after):
                 number = _as_number(given[len(before) : len(given) - len(after)])
@@ -103,8 +108,7 @@ class Names(Record):
     @property
     def keeps_apart(self) -> bool:
         """Whether no output has the name of its photo, whatever its suffix."""
-        name = self._fill({**dict.fromkeys(NAME_FIELDS, "x"), "width": 1, "height": 1, "n": 1})
-        name = os.path.normpath(name)
+        name = os.path.normpath(self._fill(_EXAMPLE))
         return "/" in name or os.path.splitext(name)[0] != "x"
 
     @property
@@ -137,6 +141,26 @@ class Names(Record):
             raise UsageError(
                 f"--names: {TEMPORARY_PREFIX} is how the names of ffprep's temporary files start"
             )
+
+
+def stem_and_suffix(name: str) -> tuple[str, str]:
+    """Return a file's name without its suffix, and the suffix without the dot."""
+    stem, _, suffix = name.rpartition(".")
+    return (stem, suffix) if stem else (name, "")
+
+
+def distinct_names(path: str, other: str) -> str:
+    """Return a --names template by which the outputs of two photos differ.
+
+    `path` and `other` are the photos, as the user wrote them.
+    """
+    (stem, suffix), (other_stem, other_suffix) = (
+        stem_and_suffix(os.path.basename(each)) for each in map(str.lower, (path, other))
+    )
+    parents = {os.path.basename(os.path.dirname(os.path.abspath(each))) for each in (path, other)}
+    if suffix != other_suffix:
+        return "{stem}-{suffix}"
+    return "{parent}-{stem}" if len(parents) > 1 and stem == other_stem else "{stem}-{n}"
 
 
 def folded(path: str) -> str:
@@ -180,7 +204,7 @@ def _around_stem(template: str) -> tuple[str, str] | None:
 def _around_number(template: str) -> tuple[str, str] | None:
     """Return the templates before and after the number, if only the path of a photo fills them."""
     fields = _fields(template)
-    if fields.count("n") != 1 or not {"n", "stem", "parent", "ext"}.issuperset(fields):
+    if fields.count("n") != 1 or not {"n", "stem", "suffix", "parent", "ext"}.issuperset(fields):
         return None
     parts = [""]
     for text, name, width, _ in string.Formatter().parse(template):

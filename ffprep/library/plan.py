@@ -286,7 +286,7 @@ class Plan(Record, frozen=False):
         by_record = request.numbering if "{n" in request.names.template else None
         numbers_of = by_record.begin() if by_record else _in_order
         self.paired = 0  # of this walk; all find the same
-        by_stem = "n" not in request.names.fields
+        by_stem = not {"n", "suffix"}.intersection(request.names.fields)
         for listing in request.walk.listings():
             if by_stem and any(name[name.rfind(".") :] in _RAWS for name in listing.names):
                 from ffprep.library.pairs import without_paired_raws

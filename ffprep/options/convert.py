@@ -56,7 +56,7 @@ NAMES = click.option(
     default="{stem}",
     show_default=True,
     metavar="TEMPLATE",
-    help="Template for output names: {stem} {parent} {width} {height} {mode} {ext} {n}.",
+    help="Template for output names: {stem} {suffix} {parent} {width} {height} {mode} {ext} {n}.",
 )
 LISTS_AND_SELECTION = options(
     click.option(

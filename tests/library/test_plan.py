@@ -181,10 +181,24 @@ def test_templates(tmp_path: Path) -> None:
     names = Names("{parent}/{n:03}_{stem}_{width}x{height}-{mode}")
     made = plan(tmp_path / "trip", out=tmp_path / "out", names=names)
     assert outputs(made) == ["trip/001_a_32x18-cover.jpg", "trip/002_b_32x18-cover.jpg"]
-    assert outputs(plan(tmp_path / "trip", out=tmp_path / "o", names=Names("{ext}.{stem}"))) == [
-        "jpg.a",
-        "jpg.b",
-    ]
+    swapped = plan(tmp_path / "trip", out=tmp_path / "o", names=Names("{suffix}-{ext}.{stem}"))
+    assert outputs(swapped) == ["png-jpg.a", "jpg-jpg.b"]
+
+
+def test_the_advice_for_photos_of_one_output_keeps_them_apart(tmp_path: Path) -> None:
+    """A phone's pair, two folders of one library, and a template without the stem."""
+    cases = {
+        "pair": (("pair/IMG_1.HEIC", "pair/IMG_1.JPG"), Names()),
+        "folders": (("x/a.jpg", "y/a.jpg"), Names()),
+        "stems": (("stems/a.jpg", "stems/b.jpg"), Names("photo")),
+    }
+    for photos, names in cases.values():
+        tree(tmp_path, *photos)
+        sources = [tmp_path / photo for photo in photos]
+        found = collisions(plan(*sources, out=tmp_path / "out", names=names)).values()
+        (template,) = {message.split("--names '")[1].split("'")[0] for message in found}
+        made = plan(*sources, out=tmp_path / "out", names=Names(template))
+        assert (len(set(outputs(made))), collisions(made)) == (2, {})
 
 
 @pytest.mark.parametrize(

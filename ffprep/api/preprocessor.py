@@ -71,6 +71,10 @@ class Preprocessor:
         """Stretch the photo to the frame, without keeping its aspect ratio."""
         return self.prepare(source, "stretch", **options)
 
+    def fit(self, source: Source, **options: Unpack[Options]) -> Prepared:
+        """Show the whole photo without bars, in the largest size that fits in the frame."""
+        return self.prepare(source, "fit", **options)
+
     def to_bytes(
         self, source: Source, mode: str | None = None, **options: Unpack[Options]
     ) -> bytes:

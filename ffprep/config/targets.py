@@ -53,7 +53,7 @@ def _target(table: toml.Table, name: str) -> Target:
     if culprits := contradictory(envelope):
         last = max(culprits, key=list(table.content).index)
         table.fail(f"leaves no size that FFmpeg can hold: {' and '.join(culprits)}", last)
-    sizes = tuple(_sizes(table.table("sizes"), envelope))
+    sizes = tuple(_sizes(table, envelope))
     if not sizes and not bounds:
         table.fail("has no sizes, and no rule about sizes")
     refusals = table.table("refusals").read(dict.fromkeys(_RULES, toml.text))
@@ -62,17 +62,27 @@ def _target(table: toml.Table, name: str) -> Target:
 
 
 def _sizes(table: toml.Table, envelope: SizeConstraints) -> Iterable[tuple[str, Size]]:
+    if isinstance(table.content.get("sizes"), list):
+        for size in table.value("sizes", lambda value: [*map(Size.parse, toml.texts(value))]):
+            _require_possible(table, "sizes", size, envelope)
+            yield str(size), size
+        return
+    table = table.table("sizes")
     for label in table.content:
         size = table.value(label, lambda value: Size.parse(toml.text(value)))
-        if not size.ffmpeg_holds:
-            table.fail("is more than FFmpeg can hold", label)
+        _require_possible(table, label, size, envelope)
         if not _NAME.fullmatch(label):
             table.fail("the name of a size consists of letters, digits, dots, - and _", label)
         if _reads_as(label) not in (None, size):
             table.fail(f"the name reads as another size than {size}", label)
-        if wrong := [words for _, words in violations(envelope, size)]:
-            table.fail(f"breaks the target's own rules: {'; '.join(wrong)}", label)
         yield label, size
+
+
+def _require_possible(table: toml.Table, key: str, size: Size, envelope: SizeConstraints) -> None:
+    if not size.ffmpeg_holds:
+        table.fail(f"{size} is more than FFmpeg can hold", key)
+    if wrong := [words for _, words in violations(envelope, size)]:
+        table.fail(f"breaks the target's own rules: {'; '.join(wrong)}", key)
 
 
 def _ratio(value: Any) -> tuple[int, int]:
@@ -85,10 +95,10 @@ def _ratio(value: Any) -> tuple[int, int]:
     return (width / height).numerator, (width / height).denominator
 
 
-def _names_and_sizes(value: Any) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        example = 'sizes = {wide = "1280x720"}'
-        raise UsageError(f"must be a table of names and sizes, for example {example}")
+def _sizes_or_names(value: Any) -> Any:
+    if not isinstance(value, dict | list):
+        example = 'sizes = ["1280x720"], or sizes = {wide = "1280x720"}'
+        raise UsageError(f"must be a list of sizes, or a table of names and sizes: {example}")
     return value
 
 
@@ -126,7 +136,7 @@ _BOUNDS: dict[str, toml.Reader] = {
     "min_ratio": _ratio,
     "max_ratio": _ratio,
 }
-_TABLES: dict[str, toml.Reader] = {"sizes": _names_and_sizes, "refusals": toml.mapping}
+_TABLES: dict[str, toml.Reader] = {"sizes": _sizes_or_names, "refusals": toml.mapping}
 _READERS: dict[str, toml.Reader] = {
     **_BOUNDS,
     **_TABLES,

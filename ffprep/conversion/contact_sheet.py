@@ -9,7 +9,7 @@ from ffprep.config.modes import find_mode
 from ffprep.conversion import filtergraph
 from ffprep.conversion.converter import Converter
 from ffprep.conversion.publish import publish
-from ffprep.core.fitting import Framing, cropped_size
+from ffprep.core.fitting import Framing, choose_spec_size, cropped_size
 from ffprep.core.formats import OUTPUT_FORMATS
 from ffprep.core.geometry import Bounds, Size
 from ffprep.core.image_info import ImageInfo
@@ -138,9 +138,13 @@ def _cells(picture: ImageInfo, layout: _Layout, spec: Spec, modes: Sequence[Mode
     cells = [_Cell(whole, size, ("photo", str(picture.shown), picture.format.name))]
     for mode in modes:
         label = [mode.name, f"keeps {mode.keeps}" if mode.keeps else mode.summary]
+        sized, shown = lossless.in_modes(mode), layout.box
+        if sized.choice:
+            sized = choose_spec_size(sized, cropped)
+            shown = _inside(sized.size, layout.box)
         if mode.fit:
-            label.append(Framing.of(mode.fit, cropped, spec.size, spec.focus).describe())
-        cells.append(_Cell(replace(lossless, mode=mode), layout.box, tuple(label)))
+            label.append(Framing.of(mode.fit, cropped, sized.size, spec.focus).describe())
+        cells.append(_Cell(sized, shown, tuple(label)))
     return cells
 
 

@@ -27,7 +27,7 @@ _FRACTIONS = ((8, 14), (4, 7), (2, 2))
 
 # The modes of ffprep that do nothing to a photo but cut and scale it. Other filters, and cuts by a
 # number of pixels, may do something else to fewer pixels.
-_SCALING = frozenset(("cover", "pad", "stretch"))
+_SCALING = frozenset(("cover", "fit", "pad", "stretch"))
 
 
 class Reduced(Record):

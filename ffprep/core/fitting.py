@@ -129,6 +129,8 @@ def resolve_spec(spec: Spec, photo: Size) -> Spec:
 
 def choose_size(choice: SizeChoice, photo: Size) -> Size:
     """Return the size for an upright photo. Raises UsageError if none near its own is allowed."""
+    if choice.fit is Fit.INSIDE:
+        return inside_size(photo, choice.sizes[0], choice.envelope)
     if choice.sizes:
         return best_size((size, Framing.of(choice.fit, photo, size)) for size in choice.sizes)
     return nearest_size(choice.envelope, choice.fit, photo)
@@ -177,6 +179,24 @@ def nearest_size(envelope: SizeConstraints, fit: Fit, photo: Size) -> Size:
         return round(change_of(framing) + abs(math.log(framing.factor)), 12), size
 
     return min(sizes, key=cost)
+
+
+def inside_size(photo: Size, frame: Size, envelope: SizeConstraints) -> Size:
+    """Return a photo's size, scaled to fit in a frame, with sides that the envelope allows.
+
+    Of the multiples near that, it is the size with the least change and scaling together.
+    """
+    scale = min(frame.width / photo.width, frame.height / photo.height)
+    exact = photo.width * scale, photo.height * scale
+
+    def cost(size: Size) -> tuple[float, Size]:
+        ratios = size.width / exact[0], size.height / exact[1]
+        scaling = abs(math.log(ratios[0] * ratios[1])) / 2
+        return round(1 - min(ratios) / max(ratios) + scaling, 12), size
+
+    near = _candidates(envelope, *exact)
+    fitting = (s for s in near if s.width <= frame.width and s.height <= frame.height)
+    return min(fitting, key=cost)
 
 
 def _proportioned(envelope: SizeConstraints, fit: Fit, photo: Size) -> tuple[float, float]:

@@ -19,11 +19,15 @@ class Step(Record):
 
 
 class Fit(StrEnum):
-    """How a mode fits a photo in the frame, in the terms of CSS's object-fit."""
+    """How a mode fits a photo in the frame, in the terms of CSS's object-fit.
+
+    `INSIDE` computes the size of the output: that of the photo, scaled to fit in the frame.
+    """
 
     COVER = "cover"
     CONTAIN = "contain"
     FILL = "fill"
+    INSIDE = "inside"
 
 
 class Mode(Record):

@@ -74,12 +74,32 @@ class SizeChoice(Record):
     """The sizes from which one is chosen for each photo (by `fitting`, as of CHOICE_VERSION).
 
     It is the one of `sizes` that suits the photo best by `fit`; without any, the nearest to the
-    photo's own that the `envelope` allows.
+    photo's own that the `envelope` allows. If the fit is INSIDE, it is the photo's own size, scaled
+    to fit in the only one of `sizes`, with sides that are multiples as the `envelope` says.
     """
 
     fit: Fit
     sizes: tuple[Size, ...] = ()
     envelope: SizeConstraints = UNCONSTRAINED
+
+    @classmethod
+    def inside(cls, frame: Size, multiple_of: int = 1) -> Self:
+        """Return the choice of the sizes that fit in a frame. Raises UsageError if none does."""
+        if multiple_of > min(frame.width, frame.height):
+            raise UsageError(f"{frame} has no side of {multiple_of} pixels; give a larger size")
+        return cls(Fit.INSIDE, (frame,), SizeConstraints(multiple_of=multiple_of))
+
+    @property
+    def listed(self) -> tuple[Size, ...]:
+        """The sizes that an output may have; none if they are not known before a photo is."""
+        return () if self.fit is Fit.INSIDE else self.sizes
+
+
+def require_free_size(mode: Mode) -> None:
+    """Raise UsageError if a mode computes sizes, since a target decides them."""
+    if mode.effective_fit is Fit.INSIDE:
+        words = f"mode {mode.name} computes a size of its own for each photo"
+        raise UsageError(f"{words}, so it needs --size, and no target")
 
 
 NOT_CHOSEN = Size(1, 1)
@@ -151,9 +171,21 @@ class Spec(Record):
         return (self.mode, self.fallback.mode) if self.fallback else (self.mode,)
 
     def in_modes(self, mode: Mode, fallback: Fallback | None = None) -> "Spec":
-        """Return the same Spec in other modes; a choice of size goes by the first one's fit."""
-        choice = self.choice and replace(self.choice, fit=mode.effective_fit)
-        return replace(self, mode=mode, fallback=fallback, choice=choice)
+        """Return the same Spec in other modes; a choice of size goes by the first one's fit.
+
+        Raises UsageError if the mode computes a size, and the target lists its sizes.
+        """
+        size, choice, fit = self.size, self.choice, mode.effective_fit
+        if choice is None:
+            if fit is Fit.INSIDE:
+                size, choice = NOT_CHOSEN, SizeChoice.inside(size)
+        elif choice.fit is not fit:
+            require_free_size(mode)
+            if choice.fit is Fit.INSIDE:
+                (size,), choice = choice.sizes, None
+            else:
+                choice = replace(choice, fit=fit)
+        return replace(self, mode=mode, fallback=fallback, size=size, choice=choice)
 
     @property
     def lossy(self) -> bool:

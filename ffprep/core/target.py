@@ -1,6 +1,7 @@
 """Targets: named destinations and their rules, and which of them a picture violates."""
 
 from collections.abc import Iterator
+from itertools import starmap
 
 from ffprep.core.constraints import (
     UNCONSTRAINED,
@@ -12,8 +13,8 @@ from ffprep.core.constraints import (
 from ffprep.core.formats import FORMATS, OUTPUT_FORMATS, OutputFormat
 from ffprep.core.geometry import Size
 from ffprep.core.image_info import ImageInfo
-from ffprep.core.mode import Mode
-from ffprep.core.spec import SizeChoice
+from ffprep.core.mode import Fit, Mode
+from ffprep.core.spec import SizeChoice, require_free_size
 from ffprep.errors import UsageError
 from ffprep.record import Record, replace
 
@@ -56,7 +57,7 @@ class Target(Record):
         size = dict(self.sizes).get(wanted) or Size.parse(wanted)
         sizes = tuple((label, known) for label, known in self.sizes if known == size)
         if self.sizes and not sizes:
-            known = ", ".join(f"{size} ({label})" for label, size in self.sizes)
+            known = ", ".join(starmap(_size_text, self.sizes))
             raise UsageError(f"{self.name} has no size {wanted}; it has {known}")
         if wrong := [words for _, words in violations(self.envelope, size)]:
             raise UsageError(f"{self.name} does not take {size}: {'; '.join(wrong)}")
@@ -72,8 +73,15 @@ class Target(Record):
         known = ", ".join(f"{self.name}/{size}" for _, size in self.sizes)
         raise UsageError(f"{self.name} has several sizes; name one: {known}")
 
-    def frame(self, mode: Mode) -> Size | SizeChoice:
-        """Return the only size, or the choice of sizes for a mode."""
+    def frame(self, mode: Mode, multiple_of: int = 1) -> Size | SizeChoice:
+        """Return the only size, or the choice of sizes for a mode.
+
+        Sides are multiples of `multiple_of` if the mode computes the size. Raises UsageError if it
+        does, and the target has a name, which stands for certain sizes.
+        """
+        if mode.fit is Fit.INSIDE and not self.name:
+            return SizeChoice.inside(self.only_size, multiple_of)
+        require_free_size(mode)
         if len(self.sizes) == 1:
             return self.sizes[0][1]
         return SizeChoice(mode.effective_fit, tuple(size for _, size in self.sizes), self.envelope)
@@ -107,7 +115,7 @@ class Target(Record):
     def describe(self) -> Iterator[str]:
         """Yield lines for people, without name and title."""
         if self.sizes:
-            yield f"sizes {', '.join(f'{size} ({label})' for label, size in self.sizes)}"
+            yield f"sizes {', '.join(starmap(_size_text, self.sizes))}"
         if rules := self.rules():
             yield ", ".join(_rule_text(rule, value) for rule, value in rules.items())
         if self.formats != ANY_FORMAT:
@@ -128,6 +136,10 @@ class Target(Record):
         }
         found |= {"max_bytes": self.max_bytes} if self.max_bytes else {}
         return found if self.alpha else found | {"alpha": False}
+
+
+def _size_text(label: str, size: Size) -> str:
+    return label if label == str(size) else f"{size} ({label})"
 
 
 def _rule_text(rule: str, value: object) -> str:

@@ -208,8 +208,8 @@ def _sizes(specs: list[Spec]) -> set[tuple[int, int]] | None:
     """Return the sizes that outputs of Specs may have; None if they may have any."""
     sizes = set[tuple[int, int]]()
     for spec in specs:
-        if spec.choice and not spec.choice.sizes:
+        chosen = spec.choice.listed if spec.choice else (spec.size,)
+        if not chosen:
             return None
-        chosen = spec.choice.sizes if spec.choice else (spec.size,)
         sizes.update((size.width, size.height) for size in chosen)
     return sizes

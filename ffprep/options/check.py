@@ -89,9 +89,12 @@ def read_check(params: Mapping[str, Any]) -> CheckOptions:
 def read_info(params: Mapping[str, Any]) -> InfoOptions:
     """Parse the parameters of `info`. Raise UsageError, EnvironmentFault."""
     from ffprep.config.modes import all_modes
+    from ffprep.core.mode import Fit
 
     frames = read_frames(params)
     modes = list(all_modes(filter_folders(params["filters"]))) if frames else []
+    if params["target"]:  # which decides the size
+        modes = [mode for mode in modes if mode.fit is not Fit.INSIDE]
     overrides = read_overrides(params)
     return InfoOptions(**_shared(params), frames=frames, modes=modes, overrides=overrides)
 

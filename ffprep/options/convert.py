@@ -21,6 +21,7 @@ from ffprep.options.shared import (
     JOBS,
     MAX_MEMORY,
     MAX_PIXELS,
+    MULTIPLE_OF,
     SCENE,
     SIZE_OR_TARGET,
     WAIT,
@@ -109,8 +110,9 @@ PICTURE = section(
         "--mode",
         metavar="NAME",
         help="How to fit a photo into the frame: see `ffprep modes`. auto is cover, "
-        "or pad if cover would cut too much.  [default: cover]",
+        "or pad if cover would cut too much; fit computes the size.  [default: cover]",
     ),
+    MULTIPLE_OF,
     SCENE,
     FILTERS,
     click.option(

@@ -31,6 +31,7 @@ class Options(TypedDict, total=False):
 
     targets: PathLike | Iterable[PathLike] | None
     filters: PathLike | Iterable[PathLike] | None
+    multiple_of: int | None
     names: str | None
     format: str | None
     quality: int | None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ffprep.core.formats import OUTPUT_FORMATS, OutputFormat
 from ffprep.core.location import Location, located, names_url
+from ffprep.core.mode import Fit
 from ffprep.core.policy import ClusterOptions, Policy, RerunOptions, Retry, ThrottleOptions
 from ffprep.core.spec import Spec
 from ffprep.core.target import Target
@@ -36,6 +37,7 @@ from ffprep.run.convert_options import (
 from ffprep.system.files import LEDGER
 
 if TYPE_CHECKING:
+    from ffprep.core.mode import Mode
     from ffprep.run.depfile import Depfile
 
 
@@ -106,7 +108,7 @@ def _spec(
     params: Mapping[str, Any], target: Target, file_format: OutputFormat | None, output: Location
 ) -> Spec:
     mode, fallback = read_modes(params)
-    size, choice = size_or_choice(target.frame(mode))
+    size, choice = size_or_choice(target.frame(mode, _multiple_of(params, mode)))
     return Spec(
         size=size,
         choice=choice,
@@ -129,6 +131,15 @@ def _spec(
     )
 
 
+def _multiple_of(params: Mapping[str, Any], mode: "Mode") -> int:
+    """Return what the sides are multiples of. Raise UsageError if the mode has a fixed size."""
+    number = params["multiple_of"]
+    if number is not None and mode.effective_fit is not Fit.INSIDE:
+        problem = f"mode {mode.name} makes exactly the size of --size"
+        raise UsageError(f"--multiple-of is for --mode fit; {problem}")
+    return number or 1
+
+
 def _names(template: str, spec: Spec, target: Target) -> Names:
     """Return the template for output names.
 
@@ -141,7 +152,8 @@ def _names(template: str, spec: Spec, target: Target) -> Names:
         )
     if spec.choice and names.tells_size:
         problem = "the size is not known before a photo is read"
-        raise UsageError(f"--names: {problem}; say --target {target.name}/WxH")
+        advice = f"say --target {target.name}/WxH" if target.name else "leave it out"
+        raise UsageError(f"--names: {problem}; {advice}")
     return names
 
 

@@ -91,6 +91,12 @@ CROP_BOUNDS = click.option(
     show_default=True,
     help="Crop the upright photo first, to these edges: left, top, right, bottom, as fractions.",
 )
+MULTIPLE_OF = click.option(
+    "--multiple-of",
+    type=Whole(1),
+    metavar="N",
+    help="With --mode fit: make both sides multiples of N.  [default: 1]",
+)
 SCENE = options(
     click.option(
         "--scene",

@@ -6,12 +6,11 @@ from contextlib import suppress
 from ffprep.config.sidecars import PhotoOverrides, read_sidecar, sidecar_path
 from ffprep.core.fitting import Framing, choose_spec_size, cropped_size, resolve_spec
 from ffprep.core.geometry import Size
-from ffprep.core.mode import Fit, Mode
+from ffprep.core.mode import Mode
 from ffprep.core.spec import Spec
-from ffprep.errors import PhotoError
+from ffprep.errors import PhotoError, UsageError
 from ffprep.image.sandbox import DecoderPool
 from ffprep.library.walk import LocalPhoto
-from ffprep.record import replace
 from ffprep.run.inspect import Finding, Inspection
 
 
@@ -56,7 +55,7 @@ def _framings(
     """Yield how a cropped photo lies in each of `frames`, for modes that say how they fit."""
     for frame in frames:
         for mode in modes:
-            if mode.fit and (spec := _as_sized(frame, cropped, mode.fit)):
+            if mode.fit and (spec := _as_sized(frame, cropped, mode)):
                 yield spec.size, mode.name, Framing.of(mode.fit, cropped, spec.size, spec.focus)
 
 
@@ -67,10 +66,8 @@ def _recommended(cropped: Size, frames: Sequence[Spec]) -> Iterator[tuple[Size, 
             yield spec.size, spec.mode.name
 
 
-def _as_sized(frame: Spec, cropped: Size, fit: Fit) -> Spec | None:
-    """Return a frame with the size that `fit` chooses; None if its target has no such size."""
-    if frame.choice:
-        frame = replace(frame, choice=replace(frame.choice, fit=fit))
-    with suppress(PhotoError):
-        return choose_spec_size(frame, cropped)
+def _as_sized(frame: Spec, cropped: Size, mode: Mode) -> Spec | None:
+    """Return a frame with the size that a mode leads to; None if its target has no such size."""
+    with suppress(PhotoError, UsageError):
+        return choose_spec_size(frame.in_modes(mode), cropped)
     return None

@@ -40,7 +40,7 @@ _OPTION_FIELDS = {
 """The fields of each protocol that options set, and that --extra must not set."""
 _PICTURE_KEYWORDS = (
     "targets filters quality subsampling optimize fast lossless compression max_bytes colour "
-    "metadata focus scene max_loss damaged upscale max_pixels max_memory ffmpeg"
+    "metadata focus multiple_of scene max_loss damaged upscale max_pixels max_memory ffmpeg"
 ).split()
 
 

@@ -19,7 +19,7 @@ def write(folder: Path, text: str, name: str = "mine.toml") -> Path:
 
 def test_the_list_of_modes_is_the_folder(tmp_path: Path) -> None:
     shipped = {path.stem for path in filters_dir().glob("*.toml")}
-    assert shipped == {"blur", "cover", "pad", "stretch"} == {m.name for m in all_modes()}
+    assert shipped == {"blur", "cover", "fit", "pad", "stretch"} == {m.name for m in all_modes()}
     write(tmp_path, GOOD)
     assert {m.name for m in all_modes([tmp_path])} == shipped | {"mine"}
     assert find_mode("mine", [tmp_path]).summary == "Halve."
@@ -40,7 +40,7 @@ def test_a_later_folder_wins(tmp_path: Path) -> None:
 
 
 def test_an_error_about_an_unknown_mode_lists_the_modes() -> None:
-    with pytest.raises(UsageError, match=r"'zoom'; the modes are: blur, cover, pad, stretch"):
+    with pytest.raises(UsageError, match=r"'zoom'; the modes are: blur, cover, fit, pad, stretch"):
         find_mode("zoom")
 
 

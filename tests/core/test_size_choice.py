@@ -18,6 +18,7 @@ ENVELOPES = [name for name, target in TARGETS.items() if not target.sizes]
 
 sides = st.integers(1, 20_000)
 photos = st.builds(Size, sides, sides)
+FRAMED = (Fit.COVER, Fit.CONTAIN, Fit.FILL)
 
 
 def of(name: str, fit: Fit) -> SizeChoice:
@@ -36,7 +37,7 @@ def change(fit: Fit, photo: Size, frame: Size) -> tuple[Fraction, Fraction]:
 
 
 @pytest.mark.parametrize("name", [name for name in TARGETS if name not in ENVELOPES])
-@given(photo=photos, fit=st.sampled_from(Fit))
+@given(photo=photos, fit=st.sampled_from(FRAMED))
 def test_the_size_that_changes_a_photo_least_is_chosen(name: str, photo: Size, fit: Fit) -> None:
     """Of sizes within one per cent of it, the largest that enlarges least is chosen."""
     choice = of(name, fit)
@@ -71,7 +72,7 @@ def test_of_similar_sizes_the_largest_that_does_not_enlarge_is_chosen(
 
 
 @pytest.mark.parametrize("name", ENVELOPES)
-@given(photo=photos, fit=st.sampled_from(Fit))
+@given(photo=photos, fit=st.sampled_from(FRAMED))
 def test_every_photo_has_a_size_within_the_limits_of_every_target(
     name: str, photo: Size, fit: Fit
 ) -> None:

@@ -56,4 +56,4 @@ def test_the_wheel_finds_its_modes_away_from_the_checkout(dist: Path, tmp_path: 
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
     )
     assert "unpacked" in ran.stdout
-    assert "['blur', 'cover', 'pad', 'stretch']" in ran.stdout
+    assert "['blur', 'cover', 'fit', 'pad', 'stretch']" in ran.stdout

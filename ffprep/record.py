@@ -80,9 +80,11 @@ class _RecordType(type):
         if not frozen:
             namespace |= {"__setattr__": object.__setattr__, "__delattr__": object.__delattr__}
             namespace["__hash__"] = None
-        cls = super().__new__(mcs, name, bases, namespace)
         inherited = [base._fields for base in reversed(bases) if isinstance(base, _RecordType)]
-        cls._fields = {key: each for part in [*inherited, fields] for key, each in part.items()}
+        fields = {key: each for part in [*inherited, fields] for key, each in part.items()}
+        namespace["__match_args__"] = tuple(key for key, each in fields.items() if each.init)
+        cls = super().__new__(mcs, name, bases, namespace)
+        cls._fields = fields
         compared = [key for key, each in cls._fields.items() if each.compare]
         cls._record_key = attrgetter(*compared) if compared else type
         return cls

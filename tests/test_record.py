@@ -49,6 +49,11 @@ def test_records_are_compared_hashed_and_shown_by_their_fields() -> None:
     assert Named(1) != Point(1)
     assert repr(Named(1, name="a")) == "Named(x=1, y=2, name='a')"
     assert Lazy(2).double == 4
+    match point:
+        case Point(1, y, label="here"):
+            assert y == 2
+        case _:
+            pytest.fail("no such pattern")
 
 
 def test_records_are_frozen_unless_they_say_otherwise() -> None:

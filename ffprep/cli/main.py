@@ -1,5 +1,6 @@
 """The command line: the commands together, and the exit code of every way out."""
 
+import gc
 import os
 import sys
 import warnings
@@ -80,6 +81,7 @@ def main() -> NoReturn:
         sys.stderr.flush()
     except OSError:
         leave_now(code)  # Python would exit with another code
+    gc.freeze()  # else Python looks for garbage among all modules before it exits
     sys.exit(code)
 
 

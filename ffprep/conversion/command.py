@@ -226,12 +226,14 @@ def _write(path: str, key: str, template: tuple[str, ...]) -> None:
     content = _bytes("\0".join((key, *template)))
     with suppress(OSError):
         os.makedirs(folder, mode=0o700, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
-            file.write(b"%08x\n%b" % (crc32(content), content))
+        descriptor, name = tempfile.mkstemp(dir=folder)
         try:
-            os.replace(file.name, path)
-        except OSError:
-            os.unlink(file.name)
+            with open(descriptor, "wb") as file:
+                file.write(b"%08x\n%b" % (crc32(content), content))
+            os.replace(name, path)
+        except BaseException:  # a full disk, for example
+            os.unlink(name)
+            raise
 
 
 def _bytes(text: str) -> bytes:

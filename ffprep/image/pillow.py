@@ -1,5 +1,6 @@
 """Open pictures with Pillow: with the one plugin for their bytes, and its errors as PhotoErrors."""
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -54,6 +55,8 @@ def open_as(format: Format, file: BinaryIO) -> "Iterator[Image.Image]":
         image = _opened_in_parts(format, file)
         if image is None:
             raise
+    if format.name == "jpeg":  # of arithmetic coding, libjpeg cannot decode a part
+        image.decodermaxblock = max(image.decodermaxblock, file.seek(0, os.SEEK_END))
     try:
         yield image
     finally:

@@ -41,7 +41,8 @@ if TYPE_CHECKING:
 # The worker imports the same ffprep as this process, whatever its own path would find. The folders
 # of ffprep and Pillow come last on that path, so they hide nothing.
 _NO_IMPORT = 97
-_START = f"""import sys
+_START = f"""import gc, sys
+gc.set_threshold(50_000)  # imports make many objects and no garbage
 from importlib.machinery import PathFinder
 from importlib.util import module_from_spec
 sys.path += sys.argv[1:]

@@ -9,7 +9,7 @@ which version 3 still has.
 import ctypes
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import BinaryIO
@@ -29,6 +29,7 @@ _NAMES = (
 _PLANES = ("yuv444p", "yuv422p", "yuv420p", "gray", "yuv440p", "yuv411p")
 
 _STOP_ON_WARNING = 8192
+_NEEDED = "tjDecompressHeader3 tjPlaneWidth tjPlaneHeight tjDecompressToYUVPlanes".split()
 
 _Bytes = ctypes.POINTER(ctypes.c_ubyte)
 
@@ -37,12 +38,12 @@ _Bytes = ctypes.POINTER(ctypes.c_ubyte)
 def _library() -> tuple[ctypes.CDLL, ctypes.c_void_p]:
     """Return TurboJPEG and a decompressor. Raises EnvironmentFault if it is not installed."""
     for name in _NAMES:
-        try:
+        with suppress(OSError, AttributeError):  # it is not there, or too old
             library = ctypes.CDLL(name)
-        except OSError:
-            continue
-        library.tjInitDecompress.restype = ctypes.c_void_p
-        return library, ctypes.c_void_p(library.tjInitDecompress())
+            library.tjInitDecompress.restype = ctypes.c_void_p
+            for function in _NEEDED:
+                getattr(library, function)
+            return library, ctypes.c_void_p(library.tjInitDecompress())
     raise EnvironmentFault(
         "--fast needs TurboJPEG, the library of libjpeg-turbo; install it (Debian: apt install "
         "libturbojpeg0, Ubuntu: apt install libturbojpeg, Fedora: dnf install turbojpeg, macOS: "

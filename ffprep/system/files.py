@@ -41,11 +41,14 @@ _CHECK_DISK = "check its disk or network share, and run again"
 
 
 def cache_folder() -> str:
-    """Return the folder of ffprep in the user's cache, which may not be there yet."""
+    """Return the folder of ffprep in the user's cache, which may not be there yet.
+
+    For a user without a home, it is one that cannot be made.
+    """
     base = os.environ.get("XDG_CACHE_HOME", "")
     if not os.path.isabs(base):  # the XDG standard says to ignore it
         base = os.path.join(os.path.expanduser("~"), ".cache")
-    return os.path.join(base, "ffprep")
+    return os.path.join(base if os.path.isabs(base) else os.devnull, "ffprep")
 
 
 def make_own_folder(folder: Path) -> None:

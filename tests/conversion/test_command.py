@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+import pytest
+
 from ffprep.conversion import command
 
 TEMPLATE = ("-i", command.SOURCE, "-vf", "a\n\udcff", command.OUTPUT)
@@ -30,3 +32,14 @@ def test_a_template_is_read_from_the_cache_only_if_it_is_whole_and_the_users_own
     command._write(path, "key", TEMPLATE)
     assert command._read(path, "key") is None
     command._write("/dev/null/commands/1", "key", TEMPLATE)
+
+
+def test_a_template_that_cannot_be_written_leaves_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def disk_is_full(_: bytes) -> int:
+        raise OSError
+
+    monkeypatch.setattr(command, "crc32", disk_is_full)
+    command._write(str(tmp_path / "commands/1"), "key", TEMPLATE)
+    assert os.listdir(tmp_path / "commands") == []

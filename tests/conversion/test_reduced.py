@@ -109,7 +109,10 @@ def test_damage_is_found_as_without_fast_and_costs_no_other_photo(photos: Path) 
         assert outputs[0].read_bytes() == outputs[1].read_bytes()
 
 
-def test_a_missing_library_is_no_fault_of_photos(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(turbojpeg, "_NAMES", ("libnone.so",))
+@pytest.mark.parametrize("name", ["libnone.so", "libc.so.6"], ids=["missing", "without-functions"])
+def test_a_library_that_cannot_be_used_is_no_fault_of_photos(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turbojpeg, "_NAMES", (name,))
     with pytest.raises(EnvironmentFault, match="leave out --fast"):
         turbojpeg._library.__wrapped__()

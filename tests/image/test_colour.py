@@ -349,6 +349,12 @@ def test_without_a_writable_cache_colours_are_the_same(tmp_path, monkeypatch) ->
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     colour.tables_folder.cache_clear()
     assert off(made(source), expected) == 0
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setenv("HOME", "~")  # what Python has for a user without a home
+    monkeypatch.chdir(tmp_path)
+    colour.tables_folder.cache_clear()
+    assert not colour.tables_folder().is_relative_to("~")
+    assert not (tmp_path / "~").exists()
 
 
 @pytest.mark.parametrize("form", ["jpeg", "png", "webp"])

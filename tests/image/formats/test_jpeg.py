@@ -54,3 +54,11 @@ def test_a_deep_jpeg_that_breaks_off_is_damaged(tmp_path: Path) -> None:
     with pytest.raises(PhotoError) as caught:
         require_whole(path, probe(path, LIMIT, sandboxed=True))
     assert caught.value.kind is Kind.DAMAGED
+
+
+def test_an_arithmetic_jpeg_is_decoded_whatever_its_length(tmp_path: Path) -> None:
+    path = tmp_path / "photo.jpg"
+    longest_part = 1 << 16  # that Pillow hands to libjpeg
+    comment = bytes(longest_part - len(Jpeg().arithmetic()) + 8)  # 12 bytes are behind that part
+    path.write_bytes(Jpeg(head=JFIF + segment(0xFE, comment)).arithmetic())
+    require_whole(path, probe(path, LIMIT, sandboxed=True))

@@ -13,9 +13,11 @@ from functools import lru_cache
 from pathlib import Path
 from zlib import crc32
 
-from ffprep.core.fitting import cropped_size
-from ffprep.core.geometry import Bounds, Size
+from ffprep.config.modes import is_shipped
+from ffprep.core.fitting import Cut, cropped_size
+from ffprep.core.geometry import Size
 from ffprep.core.image_info import ImageInfo
+from ffprep.core.mode import Mode
 from ffprep.core.spec import Spec
 from ffprep.record import Record, replace
 from ffprep.system.files import cache_folder
@@ -119,44 +121,64 @@ class BySize(Record):
     """What in a filtergraph depends on the photo's size; photos that differ in it share no stream.
 
     `repeats` is how often each pixel is repeated, if the photo is too tiny for the scaler to
-    enlarge it at once. `odd` is true if the bounds begin between two chroma samples of the stored
-    photo, `whole` if the sides of what they leave have whole chroma samples.
+    enlarge it at once. `odd` is true if it is to be cut between two chroma samples in a pixel
+    format that only FFmpeg knows, or by bounds. `whole` is true if what the cut leaves, of planes
+    that `zscale` takes, has whole chroma samples. Otherwise, `chroma` is where they lie.
     """
 
     repeats: int
     odd: bool
     whole: bool
+    chroma: tuple[int, int] | None = None
 
     @classmethod
     def of(cls, picture: ImageInfo, spec: Spec) -> "BySize":
         """The scaler fails beyond 65536 / 10 times (libswscale/utils.c: steps under 10 / 65536)."""
-        shown = picture.shown
+        shown, orientation = picture.shown, picture.orientation
         cropped = cropped_size(shown, spec.bounds)
         factor = max(spec.size.width / cropped.width, spec.size.height / cropped.height)
-        sample = SAMPLES.get(picture.planes or "")
-        across, down = sample or (2, 2)
-        if picture.orientation >= 5:
-            across, down = down, across
-        left, top = _stored_corner(spec.bounds, shown, picture.orientation)
-        odd = bool(left % across or top % down)
-        whole = odd or not (cropped.width % across or cropped.height % down)
-        planar = sample is not None and picture.ffmpeg_reads
-        planar = planar and picture.raw in (None, picture.planes)
+        known = picture.ffmpeg_reads and picture.raw in (None, picture.planes)
+        sample = SAMPLES.get(picture.planes or "") if known else None
         factor *= max(sample or (1, 1))  # chroma is enlarged more
-        return cls(math.ceil(factor / _LARGEST_FACTOR), odd, whole and planar)
+        repeats = math.ceil(factor / _LARGEST_FACTOR)
+        across, down = sample or (2, 2)
+        bounds = Cut(cropped, *spec.bounds.corner(shown)).before_turning(shown, orientation)
+        if bounds.left % across or bounds.top % down:
+            return cls(repeats, True, sample is not None)
+        cut = Cut(size := Size(cropped.width * repeats, cropped.height * repeats))
+        if cuts_as_cover(spec.mode):
+            cut = Cut.covering(size, spec.size, spec.focus)
+        cut = cut.before_turning(size, orientation)
+        if sample is None:
+            subsampled = not (picture.alpha or picture.raw or picture.format.name in _FULL_CHROMA)
+            return cls(repeats, subsampled and bool(cut.left % 2 or cut.top % 2), False)
+        places = (
+            _chroma_position(cut.left, cut.size.width, across),
+            _chroma_position(cut.top, cut.size.height, down),
+        )
+        whole = places == (_chroma_position(0, across, across), _chroma_position(0, down, down))
+        return cls(repeats, False, whole, None if whole else places)
 
 
-def _stored_corner(bounds: Bounds, upright: Size, orientation: int) -> tuple[int, int]:
-    """Return how far from its first column and row a photo is cut, before it is turned upright.
+_FULL_CHROMA = frozenset(("png", "gif", "bmp"))
+"""The formats whose pictures have no subsampled chroma."""
 
-    The first number is of the side that is the upright photo's width.
+
+@lru_cache(maxsize=16)
+def cuts_as_cover(mode: Mode) -> bool:
+    """Return whether a mode is ffprep's own `cover`, and cuts before it scales."""
+    return mode.name == "cover" and mode.steps[0].filter == "crop" and is_shipped(mode)
+
+
+def _chroma_position(start: int, length: int, sample: int) -> int:
+    """Return where the scaler has to assume the first chroma sample of a cut: in pixels / 256.
+
+    `sample` is how many pixels share one. A cut that begins within a sample has all of it, and so
+    has one that ends there. The scaler takes the length of such chroma for that of the cut, so its
+    middle is put in its place, and its ends are off by half a pixel.
     """
-    (left, top), size = bounds.corner(upright), bounds.of(upright) or upright
-    right, bottom = upright.width - left - size.width, upright.height - top - size.height
-    return (
-        right if orientation in (2, 3, 6, 7) else left,
-        bottom if orientation in (3, 4, 7, 8) else top,
-    )
+    centered = 128 * (sample - 1)
+    return min(512, centered - 256 * (start % sample) + 128 * (-length % sample))
 
 
 def shared(picture: ImageInfo) -> ImageInfo:

@@ -37,6 +37,7 @@ from ffprep.conversion.pixel_formats import (
     deep,
     final,
     flatten,
+    full_chroma,
     to_srgb,
 )
 from ffprep.core.geometry import Size
@@ -79,8 +80,10 @@ def arguments(
         stream = convert(stream, pix_fmts="gray")  # scaling single bits directly costs 20 dB
     if picture.raw and picture.planes not in (None, picture.raw):
         stream = convert(stream, pix_fmts=picture.planes)
+    if by_size.odd:
+        stream = full_chroma(stream)
     if not spec.bounds.whole:
-        stream = cut(stream, spec.bounds, picture.orientation, by_size.odd)
+        stream = cut(stream, spec.bounds, picture.orientation)
     if by_size.repeats > 1:
         times = by_size.repeats
         stream = stream.filter("scale", w=f"iw*{times}", h=f"ih*{times}", flags="neighbor")
@@ -92,7 +95,7 @@ def arguments(
             stream = to_srgb(convert(stream, **deep(alpha=True)), picture, alpha=True)
             picture = replace(picture, lut=None, cicp=None)
         stream = flatten(stream, spec.background)
-    stream = apply_mode(spec, stream, picture, keep_alpha, by_size.whole)
+    stream = apply_mode(spec, stream, picture, keep_alpha, by_size)
     return _compiled(_finish(stream, spec, keep_alpha), spec, files)
 
 

@@ -4,18 +4,18 @@ Photos come as they are stored. Cropping and scaling leave fewer pixels for the 
 turned upright, and its colours become sRGB, after the steps that only crop and scale it.
 
 Two filters scale. `zscale` needs half the time, and takes YCbCr of 8 bits whose sides have whole
-chroma samples; `scale` takes the rest. So that a crop leaves such sides, and chroma stays in its
-place, crops lie between chroma samples.
+chroma samples; `scale` takes the rest, and needs to know where chroma lies in a cut that begins or
+ends within a sample.
 """
 
 import ffmpeg
 
+from ffprep.conversion.command import BySize, cuts_as_cover
 from ffprep.conversion.pixel_formats import (
     SCALER,
     STRAIGHT,
     Stream,
     before_turning,
-    between_samples,
     color,
     convert,
     deep,
@@ -44,7 +44,8 @@ class _Stage(Record):
 
     `orientation` is the one to turn it from, `foreign` whether its colours are to become sRGB.
     `scaled` says that the last step was a scale, whose output has a known pixel format: the
-    encoder's, if it is `final`. `planar` means that `zscale` takes it.
+    encoder's, if it is `final`. `planar` means that `zscale` takes it; `chroma` is where chroma
+    lies if it is not in its usual place. After a crop, both are known only for ffprep's `cover`.
     """
 
     stream: Stream
@@ -53,18 +54,30 @@ class _Stage(Record):
     scaled: bool = False
     final: bool = False
     planar: bool = False
+    chroma: tuple[int, int] | None = None
 
     @property
     def upright(self) -> "_Stage":
-        return replace(self, stream=upright(self.stream, self.orientation), orientation=1)
+        if self.orientation == 1:
+            return self
+        stream = upright(self.stream, self.orientation)
+        return replace(self, stream=stream, orientation=1, chroma=None)
 
 
-def apply_mode(spec: Spec, photo: Stream, picture: ImageInfo, alpha: bool, planar: bool) -> Stream:
+def apply_mode(
+    spec: Spec, photo: Stream, picture: ImageInfo, alpha: bool, by_size: BySize
+) -> Stream:
     """Apply the mode's steps to `photo`. A stream that several steps read is split.
 
-    With `alpha`, the photo has some that the output keeps. `planar` means that `zscale` takes it.
+    With `alpha`, the photo has some that the output keeps.
     """
-    start = _Stage(photo, picture.orientation, picture.needs_srgb, planar=planar)
+    start = _Stage(
+        photo,
+        picture.orientation,
+        picture.needs_srgb,
+        planar=by_size.whole,
+        chroma=by_size.chroma,
+    )
     return _ModeGraph(spec, picture, alpha).of(start)
 
 
@@ -96,10 +109,11 @@ class _ModeGraph(Record):
         options = options if turned is None else turned
         if filter == "scale":
             return self._scaled(inputs[0], options, last)
-        options = between_samples(options) if filter == "crop" else options
         stream = self._filter(filter, [stage.stream for stage in inputs], options)
-        planar = inputs[0].planar and filter == "crop"
-        return replace(inputs[0], stream=stream, scaled=False, final=False, planar=planar)
+        cut = replace(inputs[0], stream=stream, scaled=False, final=False)
+        if filter == "crop" and cuts_as_cover(self.spec.mode):
+            return cut
+        return replace(cut, planar=False, chroma=None)
 
     def _scaled(self, stage: _Stage, options: dict[str, str], last: bool) -> _Stage:
         ends = last and not stage.foreign and self._survives(stage.orientation)
@@ -110,10 +124,14 @@ class _ModeGraph(Record):
         if planar:
             stream = stage.stream.filter("zscale", filter="lanczos", **options)
         else:
-            stream = self._filter("scale", [stage.stream], {"flags": SCALER} | options)
+            options = {"flags": SCALER} | options
+            if stage.chroma:
+                across, down = map(str, stage.chroma)
+                options |= {"in_h_chr_pos": across, "in_v_chr_pos": down}
+            stream = self._filter("scale", [stage.stream], options)
         # Without a format, two scalers would use the photo's own in between: palette, 4:2:0, 1 bit.
         stream = stream.filter("format", **formats)
-        return replace(stage, stream=stream, scaled=True, final=ends, planar=planar)
+        return replace(stage, stream=stream, scaled=True, final=ends, planar=planar, chroma=None)
 
     def _survives(self, orientation: int) -> bool:
         return survives_turning(final(self.spec, self.alpha), self.spec.size, orientation)

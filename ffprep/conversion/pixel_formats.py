@@ -92,21 +92,6 @@ def before_turning(filter: str, options: dict[str, str], orientation: int) -> di
     return {key: text for key, text in options.items() if key not in _EXPRESSIONS} | places
 
 
-def between_samples(options: dict[str, str]) -> dict[str, str]:
-    """Return a crop's options rounded so that it lies between chroma samples."""
-    rounded = {key: text for key, text in options.items() if key not in _EXPRESSIONS}
-    rounded["exact"] = "1"
-    for length, name, place, sample in (("w", "out_w", "x", "hsub"), ("h", "out_h", "y", "vsub")):
-        if text := options.get(length) or options.get(name):
-            whole = f"min(i{length}, max(1, round(({text})/{sample}))*{sample})"
-            # More than the photo has is the error of a mode, and stays one.
-            rounded[length] = f"if(lt({text}, i{length}), {whole}, {text})"
-        most = f"(i{length}-o{length})"
-        text = options.get(place) or f"{most}/2"
-        rounded[place] = f"min(round(({text})/{sample}), floor({most}/{sample}))*{sample}"
-    return rounded
-
-
 def _swapped(expression: str) -> str:
     return _VARIABLE.sub(lambda name: _OTHER_SIDE[name[0]], expression)
 
@@ -139,13 +124,13 @@ def declared(stream: Stream, picture: ImageInfo) -> Stream:
     return stream.filter("setparams", **options)
 
 
-def cut(stream: Stream, bounds: Bounds, orientation: int, odd: bool) -> Stream:
-    """Cut a photo that is not turned yet at the nearest pixels, as `Bounds.of` does.
+def full_chroma(stream: Stream) -> Stream:
+    """Convert a picture to a format in which it can be cut at any pixel."""
+    return convert(stream, pix_fmts=_FULL_CHROMA)
 
-    Subsampled chroma cannot be cut at an `odd` pixel: it would be off by one pixel of the photo.
-    """
-    if odd:
-        stream = convert(stream, pix_fmts=_FULL_CHROMA)
+
+def cut(stream: Stream, bounds: Bounds, orientation: int) -> Stream:
+    """Cut a photo that is not turned yet at the nearest pixels, as `Bounds.of` does."""
     left, right = (f"floor(iw*{edge!r}+{HALF_UP!r})" for edge in (bounds.left, bounds.right))
     top, bottom = (f"floor(ih*{edge!r}+{HALF_UP!r})" for edge in (bounds.top, bounds.bottom))
     edges = {"w": f"{right}-{left}", "h": f"{bottom}-{top}", "x": left, "y": top, "exact": "1"}

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from ffprep.config.modes import is_shipped
 from ffprep.conversion import nut
-from ffprep.conversion.command import SAMPLES
 from ffprep.conversion.transcode import Photo, Transcoder
+from ffprep.core.fitting import Cut, rounded
 from ffprep.core.geometry import Size
 from ffprep.core.image_info import JFIF, ImageInfo
 from ffprep.core.mode import Mode
@@ -56,8 +56,8 @@ def reduced(picture: ImageInfo, spec: Spec) -> Reduced | None:
                 return Reduced(small, spec.mode)
             if _is_exact_if_scaled_first(shown, spec):
                 return Reduced(small, _scaling_first(spec.mode))
-            if found := _cut_first(small, divisor, _cut(shown, spec)):
-                return Reduced(found, spec.mode)
+            if not math.gcd(*_cut(shown, spec)) % divisor:
+                return Reduced(small, spec.mode)
     return None
 
 
@@ -65,8 +65,8 @@ def _is_exact_if_scaled_first(shown: Size, spec: Spec) -> bool:
     """Return whether a photo that is scaled and then cut has whole sides and cuts at each step."""
     frame = spec.size
     scaled = Size(
-        max(frame.width, _rounded(shown.width * frame.height, shown.height)),
-        max(frame.height, _rounded(shown.height * frame.width, shown.width)),
+        max(frame.width, rounded(shown.width * frame.height, shown.height)),
+        max(frame.height, rounded(shown.height * frame.width, shown.width)),
     )
     width, height, left, top = _cut(shown, spec)
     across, down, x, y = _cut(scaled, spec)
@@ -89,35 +89,9 @@ def _scaling_first(mode: Mode) -> Mode:
     return replace(mode, steps=(first, replace(crop, options=tuple(cut.items()))))
 
 
-def _cut_first(small: ImageInfo, divisor: int, cut: tuple[int, int, int, int]) -> ImageInfo | None:
-    """Return a reduced picture that can be cut at whole pixels, if it can."""
-    if math.gcd(*cut) % divisor:
-        return None
-    width, height, left, top = (edge // divisor for edge in cut)
-    across, down = SAMPLES[small.raw or ""]
-    if small.orientation >= 5:
-        across, down = down, across
-    whole = not (
-        math.gcd(small.shown.width, width, left) % across
-        or math.gcd(small.shown.height, height, top) % down
-    )
-    # Chroma can be cut only between samples.
-    return small if whole else replace(small, planes="yuv444p")
-
-
 def _cut(photo: Size, spec: Spec) -> tuple[int, int, int, int]:
-    """Return the width, height and upper left corner of what `cover` shows, by its own rules."""
-    frame, focus = spec.size, spec.focus
-    width = max(1, min(photo.width, _rounded(photo.height * frame.width, frame.height)))
-    height = max(1, min(photo.height, _rounded(photo.width * frame.height, frame.width)))
-    left = min(max(photo.width * focus.x - width / 2, 0), photo.width - width)
-    top = min(max(photo.height * focus.y - height / 2, 0), photo.height - height)
-    return width, height, math.ceil(left - 0.5), math.ceil(top - 0.5)
-
-
-def _rounded(value: int, divisor: int) -> int:
-    """Return `value / divisor`, with halves rounded up."""
-    return (2 * value + divisor) // (2 * divisor)
+    cut = Cut.covering(photo, spec.size, spec.focus)
+    return cut.size.width, cut.size.height, cut.left, cut.top
 
 
 def encode(transcoder: Transcoder, photo: Photo, output: Path) -> bool:

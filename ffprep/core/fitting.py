@@ -79,6 +79,36 @@ def cropped_size(photo: Size, bounds: Bounds) -> Size:
     return left
 
 
+class Cut(Record):
+    """A part of a photo: its size, and its upper left corner in pixels."""
+
+    size: Size
+    left: int = 0
+    top: int = 0
+
+    @classmethod
+    def covering(cls, photo: Size, frame: Size, focus: Focus) -> "Cut":
+        """Return what ffprep's `cover` shows of an upright photo; its file says the same."""
+        width = max(1, min(photo.width, rounded(photo.height * frame.width, frame.height)))
+        height = max(1, min(photo.height, rounded(photo.width * frame.height, frame.width)))
+        left = min(max(photo.width * focus.x - width / 2, 0), photo.width - width)
+        top = min(max(photo.height * focus.y - height / 2, 0), photo.height - height)
+        return cls(Size(width, height), math.ceil(left - 0.5), math.ceil(top - 0.5))
+
+    def before_turning(self, upright: Size, orientation: int) -> "Cut":
+        """Return the same part of the photo as it is stored, before it is turned upright."""
+        left = upright.width - self.left - self.size.width
+        top = upright.height - self.top - self.size.height
+        left = left if orientation in (2, 3, 6, 7) else self.left
+        top = top if orientation in (3, 4, 7, 8) else self.top
+        return Cut(self.size.rotated, top, left) if orientation >= 5 else Cut(self.size, left, top)
+
+
+def rounded(value: int, divisor: int) -> int:
+    """Return `value / divisor`, with halves rounded up."""
+    return (2 * value + divisor) // (2 * divisor)
+
+
 def times(factor: float) -> str:
     """Return a factor as text: `1.50x`, with enough digits to differ from 0 and 1."""
     if factor >= 10:

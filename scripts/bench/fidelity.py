@@ -110,34 +110,15 @@ def _fidelity(name: str, photos: Iterable[_Named], settings: Settings) -> Iterat
 
 
 def _reference(path: Path) -> Image.Image:
-    """Return the same output by Pillow: the largest centred crop of the aspect ratio, resized.
-
-    The crop lies between chroma samples, as in ffprep.
-    """
+    """Return the same output by Pillow: the largest centred crop of the aspect ratio, resized."""
     with Image.open(path) as image:
-        across, down = _chroma(image)
         upright = ImageOps.exif_transpose(image).convert("RGB")
     width = min(upright.width, _rounded(upright.height * WIDTH, HEIGHT))
     height = min(upright.height, _rounded(upright.width * HEIGHT, WIDTH))
-    left, width = _between(width, upright.width, across)
-    top, height = _between(height, upright.height, down)
+    left, top = (upright.width - width) // 2, (upright.height - height) // 2
     # Cut first: resize(box=...) would let pixels beyond the cut shine in.
     cut = upright.crop((left, top, left + width, top + height))
     return cut.resize((WIDTH, HEIGHT), Image.Resampling.LANCZOS)
-
-
-def _chroma(image: Image.Image) -> tuple[int, int]:
-    """Return the upright pixels across and down that share one chroma sample of a photo."""
-    layers = getattr(image, "layer", [(0, 1, 1)])
-    across, down = (layers[0][i] // layers[-1][i] for i in (1, 2))
-    return (down, across) if image.getexif().get(0x0112, 1) >= 5 else (across, down)
-
-
-def _between(length: int, whole: int, sample: int) -> tuple[int, int]:
-    """Return the start and length of a centred crop of a side, rounded to chroma samples."""
-    length = min(whole, _rounded(length, sample) * sample)
-    start = _rounded((whole - length) // 2, sample)
-    return min(start, (whole - length) // sample) * sample, length
 
 
 def _rounded(value: int, divisor: int) -> int:

@@ -122,7 +122,8 @@ def _in_two(graph: str) -> tuple[str, str]:
     """Split a graph in two: before the look-up tables, and from there on.
 
     FFmpeg sets up a graph again, and reads its tables, whenever its input changes size: in a stream
-    of photos, only the first of the two.
+    of photos, only the first of the two. So the second part is empty if its input may change size,
+    which FFmpeg would not notice.
     """
     front, back, behind = list[str](), list[str](), set[str]()
     for chain in re.split(r"(?<!\\);(?=\[)", graph):  # each reads outputs of those before it
@@ -134,7 +135,18 @@ def _in_two(graph: str) -> tuple[str, str]:
             behind.update(outputs)
         else:
             front.append(chain)
-    return ";".join(front), ";".join(back)
+    return (";".join(front), ";".join(back)) if _is_of_one_size(front) else (graph, "")
+
+
+def _is_of_one_size(chains: Iterable[str]) -> bool:
+    """Return whether photos of every size have one size after these chains."""
+    fixed = False
+    for chain in chains:
+        if re.match(r"\[[^]]*\]z?scale=(?!flags=[^:]*\[)", chain):
+            fixed = bool(re.search(r":h=\d+:w=\d+\[", chain))
+        elif re.match(r"\[[^]]*\]split", chain):
+            return False
+    return fixed
 
 
 def _only(protocol: str, demuxer: str, *decoders: str) -> dict[str, object]:

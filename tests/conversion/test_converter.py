@@ -509,6 +509,20 @@ def test_a_photo_that_vanishes_from_a_stream_fails_alone(tmp_path: Path) -> None
     assert left_over(tmp_path) == []
 
 
+@pytest.mark.parametrize("mode", ["pad", "blur", "cover"])
+def test_photos_with_a_profile_are_equal_in_a_stream_and_alone(tmp_path: Path, mode: str) -> None:
+    """Their sizes within the output differ, and odd sides take another scaler."""
+    wide, spec = profile_of(Cicp(12, 13)), Spec(Size(64, 48), find_mode(mode))
+    assert wide is not None
+    jobs = []
+    for number, size in enumerate([(160, 120), (161, 121), (100, 140), (200, 80)]):
+        detail(*size).save(tmp_path / f"{number}.jpg", quality=95, icc_profile=wide.data)
+        jobs.append(LocalJob(tmp_path / f"{number}.jpg", tmp_path / f"out/{number}.jpg", spec))
+    convert(*jobs)
+    together = [job.output.read_bytes() for job in jobs]
+    assert together == [one(job.source, spec).output.read_bytes() for job in jobs]
+
+
 def test_in_a_stream_that_hangs_only_one_photo_fails(tmp_path: Path) -> None:
     jobs = []
     for number in range(4):

@@ -143,7 +143,7 @@ def _is_of_one_size(chains: Iterable[str]) -> bool:
     fixed = False
     for chain in chains:
         if re.match(r"\[[^]]*\]z?scale=(?!flags=[^:]*\[)", chain):
-            fixed = bool(re.search(r":h=\d+:w=\d+\[", chain))
+            fixed = all(re.search(rf"[=:]{side}=\d+[:\[]", chain) for side in "wh")
         elif re.match(r"\[[^]]*\]split", chain):
             return False
     return fixed

@@ -12,6 +12,7 @@ import ffmpeg
 
 from ffprep.conversion.command import BySize, cuts_as_cover
 from ffprep.conversion.pixel_formats import (
+    DEEP,
     SCALER,
     STRAIGHT,
     Stream,
@@ -138,7 +139,7 @@ class _ModeGraph(Record):
 
     def _fits_zscale(self, formats: dict[str, str | None]) -> bool:
         size, format = self.spec.size, formats["pix_fmts"]
-        return format == "yuv444p" or (
+        return format in ("yuv444p", DEEP) or (
             format in ("yuv420p", "yuv422p") and size.width % 2 == size.height % 2 == 0
         )
 
@@ -166,7 +167,10 @@ class _ModeGraph(Record):
         """Do what is left to do, and convert to the encoder's pixel format."""
         stage = stage.upright
         if stage.foreign:
-            return convert(self._srgb(stage), **final(self.spec, self.alpha))
+            stream, formats = self._srgb(stage), final(self.spec, self.alpha)
+            if formats["pix_fmts"] == "yuv444p":  # with fewer samples, it would move them
+                return stream.filter("zscale").filter("format", **formats)
+            return convert(stream, **formats)
         if stage.final:
             return stage.stream
         stream = stage.stream.filter("format", **working(self.spec, self.alpha))

@@ -121,6 +121,19 @@ class Status(StrEnum):
     FRESH = "fresh"
     FAILED = "failed"
     PRUNED = "pruned"
+    PASSED_OVER = "passed_over"
+
+
+class PassedOver(StrEnum):
+    """Why a file is not converted, although nothing is wrong with it.
+
+    A raw lies beside a picture of the same name. A link is not followed.
+    """
+
+    RAW = "raw"
+    FILM = "film"
+    LINK = "link"
+    OTHER = "other"
 
 
 class FreshCount(Record):
@@ -158,7 +171,7 @@ class Result(Record):
     `mode` is the name of the mode used; None if the job failed, or if it was up to date and its
     mode depends on the photo. `stamp` is that of the verified output. `source_hash` is that of the
     content that was converted, and `output_hash` that of the verified output, if they were to be
-    hashed.
+    hashed. `passed_over` says why the file is not converted, if its status is PASSED_OVER.
     """
 
     source: Location
@@ -172,6 +185,7 @@ class Result(Record):
     mode: str | None = None
     source_hash: bytes | None = field(default=None, repr=False)
     output_hash: bytes | None = field(default=None, repr=False)
+    passed_over: PassedOver | None = None
 
     @property
     def warnings(self) -> tuple[str, ...]:

@@ -6,7 +6,6 @@ import click
 
 from ffprep.core.formats import OUTPUT_FORMATS
 from ffprep.core.policy import Policy, RerunOptions, Retry, ThrottleOptions
-from ffprep.library.selection import names_file, read_since
 from ffprep.options.config_file import CONFIG, ConfigCommand
 from ffprep.options.shared import (
     AS_JSON,
@@ -16,9 +15,8 @@ from ffprep.options.shared import (
     FFMPEG,
     FILTERS,
     FOCUS,
-    FOLLOW_LINKS,
-    FROM_NULL,
     JOBS,
+    LISTS_AND_SELECTION,
     MAX_MEMORY,
     MAX_PIXELS,
     MULTIPLE_OF,
@@ -33,7 +31,6 @@ from ffprep.options.types import (
     PATH_AS_WRITTEN,
     FormatName,
     Parsed,
-    ParsedOrPath,
     PathOr,
     Seconds,
     Whole,
@@ -59,35 +56,6 @@ NAMES = click.option(
     metavar="TEMPLATE",
     help="Template for output names: {stem} {suffix} {parent} {width} {height} {mode} {ext} {n}.",
 )
-LISTS_AND_SELECTION = options(
-    click.option(
-        "--sources-from",
-        type=PATH_AS_WRITTEN,
-        multiple=True,
-        metavar="FILE|-",
-        help="Read more sources from a list, one per line; - is stdin.",
-    ),
-    FROM_NULL,
-    click.option(
-        "--include",
-        multiple=True,
-        metavar="GLOB",
-        help="Convert only files that match, such as '*.heic' or '2024/', as in .gitignore.",
-    ),
-    click.option(
-        "--exclude",
-        multiple=True,
-        metavar="GLOB",
-        help="Skip files that match, such as 'Trash/'; this wins over --include.",
-    ),
-    click.option(
-        "--since",
-        type=ParsedOrPath("WHEN", read_since, names_file),
-        help="Only files modified since: 7d, 12h, 2026-11-01, 2026-11-01T22:00, "
-        "or since the modification of a FILE.",
-    ),
-    FOLLOW_LINKS,
-)
 _FILES = section(
     "Sources and outputs",
     SOURCES,
@@ -100,6 +68,12 @@ _FILES = section(
         help="A file for one SOURCE file, else a folder, which mirrors the folders of SOURCE.",
     ),
     NAMES,
+    click.option(
+        "--root",
+        type=PATH_AS_WRITTEN,
+        metavar="DIR",
+        help="Mirror the folders of all sources, also of single files, from this folder.",
+    ),
     LISTS_AND_SELECTION,
 )
 

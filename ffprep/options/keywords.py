@@ -65,6 +65,8 @@ class RunOptions(Options, total=False):
     include: str | Iterable[str] | None
     exclude: str | Iterable[str] | None
     since: PathLike | None
+    no_default_excludes: bool
+    root: PathLike | None
     follow_links: bool
     jobs: int | str | None
     cluster: str | None
@@ -86,6 +88,7 @@ class CheckOptions(TypedDict, total=False):
 
     targets: PathLike | Iterable[PathLike] | None
     follow_links: bool
+    no_default_excludes: bool
     jobs: int | str | None
     max_pixels: int | None
     max_memory: int | str | None

@@ -86,8 +86,9 @@ def read_request(params: Mapping[str, Any]) -> Request:
     if not same_format:
         _require_no_contradiction(spec)
     shard = params.get("shard")
-    if single and shard:
-        raise UsageError("--shard needs an output folder, and OUT is a file")
+    for name in ("shard", "root"):
+        if single and params.get(name):
+            raise UsageError(f"--{name} needs an output folder, and OUT is a file")
     overrides = read_overrides(params)
     overrides.validate(spec)
     return Request(
@@ -99,9 +100,15 @@ def read_request(params: Mapping[str, Any]) -> Request:
         names=_names(params["names"], spec, target),
         same_format=same_format,
         follow_links=params["follow_links"],
-        selection=Selection.of(params["include"], params["exclude"], params["since"]),
+        selection=_selection(params),
         shard=shard,
+        root=params.get("root") or "",
     )
+
+
+def _selection(params: Mapping[str, Any]) -> Selection:
+    patterns = params["include"], params["exclude"]
+    return Selection.of(*patterns, params["since"], not params["no_default_excludes"])
 
 
 def _spec(

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from ffprep.cli.reporting.log_file import LogFile
 
 
+_GOOD_AS_IS = (Status.FRESH, Status.PASSED_OVER)
+
+
 class Console(Record):
     """Where a command writes messages (stderr) and JSON lines (stdout), as its options ask.
 
@@ -180,11 +183,13 @@ class ConvertReporter(Reporter):
         """Report a Result that `summary` has counted. FreshCount moves only the bar."""
         if isinstance(result, Result) and (result.status is not Status.FRESH or self.each):
             self._report(result)
+            if result.passed_over:
+                return
         if self._bar is not None:
             self._bar.update(result.count if isinstance(result, FreshCount) else 1)
 
     def _report(self, result: Result) -> None:
-        if self._log is not None and (self._verbose or result.status is not Status.FRESH):
+        if self._log is not None and (self._verbose or result.status not in _GOOD_AS_IS):
             self._log.photo(result)
         problem = result.failure or result.warnings
         if self._verbose or (problem and self._at_once):

@@ -121,6 +121,9 @@ PICTURE = section(
         help="Decode JPEGs at half of their size or less where outputs are smaller still; loses a "
         "little sharpness. Needs TurboJPEG.",
     ),
+    click.option(
+        "--sharpen", is_flag=True, help="Sharpen outputs a little, after scaling, without halos."
+    ),
     click.option("--lossless", is_flag=True, help="Write lossless WebP."),
     click.option(
         "--compression",

@@ -38,6 +38,7 @@ class Options(TypedDict, total=False):
     subsampling: str | None
     optimize: bool
     fast: bool
+    sharpen: bool
     lossless: bool
     compression: int | None
     max_bytes: int | str | None

@@ -125,6 +125,7 @@ def _spec(
         subsampling=params["subsampling"],
         optimize=params["optimize"],
         fast=params["fast"],
+        sharpen=params["sharpen"],
         lossless=params["lossless"],
         compression=params["compression"],
         max_bytes=_max_bytes(params["max_bytes"], target),

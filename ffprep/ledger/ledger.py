@@ -358,7 +358,7 @@ class Ledger:
 
     def outputs(self) -> Iterator[Entry]:
         """Yield all rows with an output. Rows may be forgotten meanwhile."""
-        for status in (Status.CONVERTED, Status.FAILED):
+        for status in (Status.CONVERTED, Status.FAILED, Status.PASSED_OVER):
             for entry in self.entries(status):
                 if entry.row.output_bytes is not None:
                     yield entry

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ffprep.core.formats import OUTPUT_FORMATS
+from ffprep.core.geometry import SHAPES, Size
 from ffprep.core.policy import Policy, RerunOptions, Retry, ThrottleOptions
 from ffprep.options.config_file import CONFIG, ConfigCommand
 from ffprep.options.shared import (
@@ -54,7 +55,8 @@ NAMES = click.option(
     default="{stem}",
     show_default=True,
     metavar="TEMPLATE",
-    help="Template for output names: {stem} {suffix} {parent} {width} {height} {mode} {ext} {n}.",
+    help="Template for output names: {stem} {suffix} {parent} {date:%Y-%m-%d} {width} {height} "
+    "{mode} {ext} {n}.",
 )
 _FILES = section(
     "Sources and outputs",
@@ -75,6 +77,24 @@ _FILES = section(
         help="Mirror the folders of all sources, also of single files, from this folder.",
     ),
     LISTS_AND_SELECTION,
+    click.option(
+        "--only",
+        type=click.Choice(SHAPES),
+        multiple=True,
+        help="Only photos of this shape, once upright; may be given several times.",
+    ),
+    click.option(
+        "--min-size",
+        type=Parsed("WxH", Size.parse),
+        metavar="WxH",
+        help="Only photos that are at least as wide and as high as this, once upright.",
+    ),
+    click.option(
+        "--min-mpx",
+        type=click.FloatRange(min=0, min_open=True),
+        metavar="N",
+        help="Only photos of at least N megapixels.",
+    ),
 )
 
 PICTURE = section(

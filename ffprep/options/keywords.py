@@ -68,6 +68,9 @@ class RunOptions(Options, total=False):
     since: PathLike | None
     no_default_excludes: bool
     root: PathLike | None
+    only: str | Iterable[str] | None
+    min_size: SizeLike | None
+    min_mpx: float | None
     follow_links: bool
     jobs: int | str | None
     cluster: str | None
@@ -155,7 +158,7 @@ def text_of(keyword: str, value: object) -> str:
         parts = [text_of(keyword, part) for part in value]
         if keyword == "background":
             return f"rgb{'a' * (len(parts) == 4)}({','.join(parts)})"
-        return ("x" if keyword == "size" else ",").join(parts)
+        return ("x" if keyword in ("size", "min_size") else ",").join(parts)
     # Click checks texts more strictly than numbers: `max_memory` has a lower bound there.
     if isinstance(value, Integral) and not isinstance(value, bool):
         return str(int(value))

@@ -28,6 +28,7 @@ _SKIPPED = {
     PassedOver.FILM: "films",
     PassedOver.RAW: "raws beside a picture of the same name",
     PassedOver.LINK: "links; see --follow-links",
+    PassedOver.FILTERED: "by --only, --min-size or --min-mpx",
 }
 
 
@@ -88,7 +89,8 @@ class RunSummary(Record, frozen=False):
         if self.total is None:
             return None
         finished = (Status.CONVERTED, Status.FRESH, Status.FAILED)
-        return self.total - sum(map(self.counts.__getitem__, finished))
+        met = sum(map(self.counts.__getitem__, finished))
+        return self.total - met - self.passed_over[PassedOver.FILTERED]
 
     def count(self, result: Result | FreshCount) -> None:
         """Count one Result, or several photos that are up to date."""
@@ -103,8 +105,11 @@ class RunSummary(Record, frozen=False):
         self.counts[Status.PASSED_OVER] += files.total()
 
     def add(self, result: Result) -> None:
-        """Count one Result. Files that are passed over were counted before."""
-        if result.status is Status.PASSED_OVER:
+        """Count one Result. Files that are not photos were counted before."""
+        if result.passed_over:
+            if result.passed_over is PassedOver.FILTERED:
+                self.passed_over[PassedOver.FILTERED] += 1
+                self.counts[Status.PASSED_OVER] += 1
             return
         self.counts[result.status] += 1
         if result.failure:

@@ -204,10 +204,21 @@ def test_the_advice_for_photos_of_one_output_keeps_them_apart(tmp_path: Path) ->
         assert (len(set(outputs(made))), collisions(made)) == (2, {})
 
 
+def test_dates_make_folders(tmp_path: Path) -> None:
+    tree(tmp_path / "in", "a.jpg", "x/b.jpg")
+    for name, moment in (("a.jpg", 86400), ("x/b.jpg", 40 * 86400)):
+        os.utime(tmp_path / "in" / name, (moment, moment))
+    names = Names("{date:%Y/%m}/{date}_{stem}")
+    made = plan(tmp_path / "in", out=tmp_path / "out", names=names)
+    assert outputs(made) == ["1970/01/1970-01-02_a.jpg", "x/1970/02/1970-02-10_b.jpg"]
+    assert Names("{date:%Y/%m}/{n}").number_in("in/a.jpg", "1970/01/7.jpg") == 7
+
+
 @pytest.mark.parametrize(
     "template",
     ["{name}", "{stem.real}", "{stem", "/etc/{stem}", "../{stem}", "a/../../{stem}", "{}", "{0}",
-     "{stem!z}", "{stem:5d}", "{n:999999999}", "", "{ext}/", ".ffprep-{stem}", "a\0{stem}"],
+     "{stem!z}", "{stem:5d}", "{date:/%Y}", "{date.year}", "{n:999999999}", "", "{ext}/",
+     ".ffprep-{stem}", "a\0{stem}"],
 )  # fmt: skip
 def test_a_bad_template_is_an_error(template: str) -> None:
     with pytest.raises(UsageError, match="--names"):

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from ffprep.core.job import FreshCount, Result, Status
+from ffprep.core.job import FreshCount, PassedOver, Result, Status
 from ffprep.record import Record, field
 from ffprep.run.convert_options import ReportOptions
 from ffprep.run.summary import RunEnd, RunSummary
@@ -183,7 +183,7 @@ class ConvertReporter(Reporter):
         """Report a Result that `summary` has counted. FreshCount moves only the bar."""
         if isinstance(result, Result) and (result.status is not Status.FRESH or self.each):
             self._report(result)
-            if result.passed_over:
+            if result.passed_over not in (None, PassedOver.FILTERED):
                 return
         if self._bar is not None:
             self._bar.update(result.count if isinstance(result, FreshCount) else 1)

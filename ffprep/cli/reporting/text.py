@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def result_as_dict(result: "Result") -> dict[str, Any]:
     """Return the JSON object of a Result.
 
-    The keys `warnings` and `passed_over` are missing if there is nothing to say.
+    The keys `warnings`, `passed_over` and `reason` are missing if there is nothing to say.
     """
     failure = result.failure
     content = {
@@ -33,6 +33,7 @@ def result_as_dict(result: "Result") -> dict[str, Any]:
     }
     if result.passed_over:
         content["passed_over"] = result.passed_over.value
+        content |= {"reason": result.reason} if result.reason else {}
     return content | ({"warnings": list(result.warnings)} if result.warnings else {})
 
 
@@ -42,7 +43,7 @@ def result_line(result: "Result") -> str:
     if failure:
         return f"{source}: {failure.kind}: {printable(failure.message)}"
     if result.passed_over:
-        return f"{source}: skipped ({result.passed_over})"
+        return f"{source}: skipped ({result.reason or result.passed_over})"
     if result.warnings:
         return f"{source}: {printable('; '.join(result.warnings))}"
     what = [str(result.status), str(result.size)] + ([result.mode] if result.mode else [])

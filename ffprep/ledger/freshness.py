@@ -7,6 +7,7 @@ holds while the source, the Spec and the conditions of the run are the same.
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from ffprep.core.geometry import Size
@@ -214,16 +215,18 @@ class Freshness(Record):
     ) -> None:
         """Delete failures that a complete run of `folders` and `files` has not met.
 
-        Outputs of an earlier version of such a photo stay in the ledger.
+        Photos that were passed over, and are gone, are deleted too. Outputs of an earlier version
+        of such a photo stay in the ledger.
         """
         ours = {
             decode_name(entry.row.source) for entry in self._not_met() if self._is_ours(entry.row)
         }
         named = ours.intersection(map(real_path, files)) if ours else ours
         gone: list[Entry] = []
-        for entry in self._not_met():
+        for entry in chain(self._not_met(), self.ledger.entries(Status.PASSED_OVER)):
             source = decode_name(entry.row.source)
-            inside = source.startswith(folders) or source in named
+            failed = entry.row.status == FAILED
+            inside = failed and (source.startswith(folders) or source in named)
             if (inside and self._is_ours(entry.row)) or _is_gone(source):
                 gone.append(entry)
             if len(gone) >= BATCH_SIZE:

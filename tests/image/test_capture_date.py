@@ -17,7 +17,7 @@ FORMATS = ("jpg", "png", "webp", "tif", "avif")
 def saved(path: Path, text: str = "2021:03:04 05:06:07", tag: int = 0x9003) -> Path:
     exif = Image.Exif()
     exif[0x8769] = {tag: text}
-    ramp(16, 16).save(path, exif=exif)
+    ramp(16, 16).save(path, exif=exif.tobytes())
     os.utime(path, (0, datetime(2026, 1, 1).timestamp()))
     return path
 

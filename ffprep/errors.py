@@ -91,6 +91,18 @@ class PhotoError(FfprepError):
         return self.kind in (Kind.DAMAGED, Kind.UNSUPPORTED)
 
 
+class FilteredOut(PhotoError):
+    """A photo does not meet a condition of the run, such as --min-size; this is not a failure."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(Kind.UNSUPPORTED, message)
+
+    @property
+    def needs_second_attempt(self) -> bool:
+        """As PhotoError's: the header was read."""
+        return False
+
+
 class ReadError(PhotoError):
     """A file, or a part of it, could not be read."""
 

@@ -173,7 +173,7 @@ def check(
     with keywords.errors_for_python():
         given = {**options, "size": size, "target": target, "paths": _paths("paths", paths)}
         parsed = read_check(keywords.read(check_parameters, given))
-    inspection = Inspection(parsed.paths, parsed.follow_links, parsed.policy, parsed.jobs)
+    inspection = parsed.inspection()
     return Results(_findings(inspection, parsed.target), inspection.processes.stop)
 
 

@@ -10,6 +10,7 @@ Every filtergraph has the same steps, in this order:
                          premultiplied alpha
     turn upright         the eight EXIF orientations, and colours to sRGB: before the first of the
                          mode's steps that does more than crop or scale
+    sharpen              brightness, or red, green and blue; colour differences stay
     finish               chroma subsampling, the encoder's pixel format, no metadata
 
 Expressions see `iw` and `ih`, so one graph serves photos of every size.
@@ -38,6 +39,7 @@ from ffprep.conversion.pixel_formats import (
     final,
     flatten,
     full_chroma,
+    sharpened,
     to_srgb,
 )
 from ffprep.core.geometry import Size
@@ -96,6 +98,8 @@ def arguments(
             picture = replace(picture, lut=None, cicp=None)
         stream = flatten(stream, spec.background)
     stream = apply_mode(spec, stream, picture, keep_alpha, by_size)
+    if spec.sharpen:
+        stream = sharpened(stream, final(spec, keep_alpha))
     return _compiled(_finish(stream, spec, keep_alpha), spec, files)
 
 

@@ -82,7 +82,7 @@ class Transfer(Record, frozen=False):
                 source_hash=None if downloaded else result.source_hash,
                 output_hash=None if uploaded else result.output_hash,
             )
-            if result.failure or not uploaded:
+            if result.failure or result.passed_over or not uploaded:
                 yield result
             else:
                 self._uploads.add(self.threads.submit(_upload, pending, result))

@@ -160,17 +160,18 @@ class Transcoder(Record):
     ) -> Photo:
         """Choose the size and the mode of the output of a probed source.
 
-        Raises PhotoError if the photo would be enlarged too far or is cropped to nothing, or if no
-        size of the target fits it.
+        Raises FilteredOut, and PhotoError if the photo would be enlarged too far or is cropped to
+        nothing, or if no size of the target fits it.
         """
         if not self.binary.zscale:
             picture = replace(picture, planes=None)
+        if self.policy.filter:
+            self.policy.filter.require(picture.shown)
         cropped = cropped_size(picture.shown, job.spec.bounds)
         spec = resolve_spec(job.spec, cropped)
         job = job if spec is job.spec else replace(job, spec=spec)
-        enlarged = self._enlargement(job, picture, cropped)
-        warnings = (*picture.warnings, *([warning] if warning else []))
-        caveats = ([enlarged] if enlarged else []) + [Caveat(words) for words in warnings]
+        words = filter(None, (*picture.warnings, warning))
+        caveats = filter(None, (self._enlargement(job, picture, cropped), *map(Caveat, words)))
         fraction = None
         if spec.fast:
             from ffprep.conversion.reduced import reduced

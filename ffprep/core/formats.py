@@ -106,6 +106,12 @@ SUFFIXES = frozenset(suffix for format in FORMATS for suffix in format.suffixes)
 """The suffixes of pictures that ffprep reads."""
 
 
+FILMS = frozenset(
+    ".mp4 .m4v .mov .mkv .webm .avi .mpg .mpeg .mts .m2ts .3gp .3g2 .wmv .flv .ogv".split()
+)
+"""The suffixes of films, as they are counted in folders."""
+
+
 def sniff(head: bytes) -> Format | None:
     """Return the format of a file by its first `HEAD_BYTES` bytes; None if it is unknown."""
     return next((format for format in FORMATS if format.magic.match(head)), None)

@@ -12,6 +12,10 @@ FFMPEG_LARGEST = (2**31 - 1) // 8 - 1
 """The most pixels of a picture in FFmpeg, counting 128 more for each side."""
 
 
+SHAPES = ("landscape", "portrait", "square")
+"""What a Size can be, as `--only` names it."""
+
+
 class Size(Record):
     """Width x height in pixels, both at least 1."""
 
@@ -30,6 +34,13 @@ class Size(Record):
     def pixels(self) -> int:
         """Width times height."""
         return self.width * self.height
+
+    @property
+    def shape(self) -> str:
+        """One of SHAPES."""
+        if self.width == self.height:
+            return "square"
+        return "landscape" if self.width > self.height else "portrait"
 
     @property
     def ffmpeg_holds(self) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 from ffprep.core.geometry import Size
 from ffprep.core.location import Location, Remote, location_of
 from ffprep.core.spec import Spec
-from ffprep.errors import Killed, Kind, LimitReached, PhotoError
+from ffprep.errors import FilteredOut, Killed, Kind, LimitReached, PhotoError
 from ffprep.record import Record, field
 from ffprep.system.files import FileStamp, is_url
 
@@ -121,6 +121,21 @@ class Status(StrEnum):
     FRESH = "fresh"
     FAILED = "failed"
     PRUNED = "pruned"
+    PASSED_OVER = "passed_over"
+
+
+class PassedOver(StrEnum):
+    """Why a file is not converted, although nothing is wrong with it.
+
+    A raw lies beside a picture of the same name. A link is not followed. A photo is filtered that
+    does not meet the conditions of the run.
+    """
+
+    RAW = "raw"
+    FILM = "film"
+    LINK = "link"
+    OTHER = "other"
+    FILTERED = "filtered"
 
 
 class FreshCount(Record):
@@ -158,7 +173,8 @@ class Result(Record):
     `mode` is the name of the mode used; None if the job failed, or if it was up to date and its
     mode depends on the photo. `stamp` is that of the verified output. `source_hash` is that of the
     content that was converted, and `output_hash` that of the verified output, if they were to be
-    hashed.
+    hashed. `passed_over` says why the file is not converted, if its status is PASSED_OVER, and
+    `reason` the same in words.
     """
 
     source: Location
@@ -172,6 +188,8 @@ class Result(Record):
     mode: str | None = None
     source_hash: bytes | None = field(default=None, repr=False)
     output_hash: bytes | None = field(default=None, repr=False)
+    passed_over: PassedOver | None = None
+    reason: str = ""
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -186,7 +204,17 @@ class Result(Record):
         error: PhotoError,
         seconds: float = 0.0,
     ) -> "Result":
-        """Return the Result of a job that ended in `error`."""
+        """Return the Result of a job that ended in `error`; a FilteredOut is not a failure."""
+        if isinstance(error, FilteredOut):
+            return cls.filtered(source, output, str(error), seconds)
         limit = error.limit if isinstance(error, LimitReached) else ""
         failure = Failure(error.kind, str(error), isinstance(error, Killed), limit)
         return cls(source, output, Status.FAILED, seconds=seconds, failure=failure)
+
+    @classmethod
+    def filtered(
+        cls, source: Location, output: Location | None, reason: str, seconds: float = 0.0
+    ) -> "Result":
+        """Return the Result of a photo that does not meet the conditions of the run."""
+        status, kind = Status.PASSED_OVER, PassedOver.FILTERED
+        return cls(source, output, status, None, seconds, passed_over=kind, reason=reason)

@@ -2,10 +2,14 @@
 
 import math
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from ffprep.core.location import Location
 from ffprep.errors import Kind
 from ffprep.record import Record
+
+if TYPE_CHECKING:
+    from ffprep.core.photo_filter import PhotoFilter
 
 
 class Policy(Record):
@@ -16,7 +20,8 @@ class Policy(Record):
     and its name are on the disk before it counts as done. `timeout` is in seconds a photo.
     `max_pixels` limits width x height of what is decoded; the default is FFmpeg's own limit.
     `max_memory` is in bytes a photo. `mode` is the file mode of outputs, as for chmod; None leaves
-    it to the umask. With `hash_files`, Results have hashes of the contents of both files.
+    it to the umask. With `hash_files`, Results have hashes of the contents of both files. Photos
+    that do not meet the conditions of `filter` are passed over.
     """
 
     upscale: str = "warn"
@@ -28,6 +33,7 @@ class Policy(Record):
     max_memory: int = 1_000_000_000
     mode: int | None = None
     hash_files: bool = False
+    filter: "PhotoFilter | None" = None
 
     def permits(self, kind: Kind) -> bool:
         """Return whether an output may have a caveat of this kind."""
@@ -43,7 +49,8 @@ class Policy(Record):
     def failure_terms(self) -> str:
         """All that decides whether a photo fails; a failure is tried again when it changes."""
         limits = (self.timeout, self.max_pixels, self.max_memory)
-        return f"{self.upscale} {self.keep_damaged} {limits}"
+        terms = f"{self.upscale} {self.keep_damaged} {limits}"
+        return f"{terms} {self.filter.terms}" if self.filter else terms
 
 
 class Retry(StrEnum):

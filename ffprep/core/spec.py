@@ -21,6 +21,7 @@ CHOICE_VERSION = 2
 _ADDED = (
     ("optimize", False),
     ("fast", False),
+    ("sharpen", False),
 )
 """Fields added since version 0.1, each with the value that leaves a digest as it was without it."""
 
@@ -119,6 +120,7 @@ class Spec(Record):
     compression, 0 to 9. With `max_bytes`, quality is lowered until the file fits. `colour` is
     `srgb`, or `keep` for unconverted pixels with their ICC profile. `metadata` is `none` or
     `keep-rights`. With `fast`, JPEGs that are shrunk may be decoded at a fraction of their size.
+    With `sharpen`, outputs are sharpened after scaling.
     Raises UsageError if the parts contradict one another.
     """
 
@@ -140,6 +142,7 @@ class Spec(Record):
     fallback: Fallback | None = None
     optimize: bool = False
     fast: bool = False
+    sharpen: bool = False
 
     def __post_init__(self) -> None:
         if not 1 <= self.quality <= 100:

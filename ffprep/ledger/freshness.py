@@ -5,8 +5,9 @@ holds while the source, the Spec and the conditions of the run are the same.
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from ffprep.core.geometry import Size
@@ -20,6 +21,7 @@ from ffprep.ledger.rows import (
     CONVERTED,
     FAILED,
     NO_HASHES,
+    PASSED_OVER,
     Entry,
     Fingerprint,
     FinishedJob,
@@ -48,6 +50,10 @@ _RETRIED_KINDS = {Kind.IO, Kind.MISSING, Kind.COLLISION, Kind.INTERNAL}
 """Failures that may be over although the photo is the same."""
 
 
+Key = tuple[Name, Name]
+"""Output and source of a job, as rows have them."""
+
+
 class Triage(Record, frozen=False):
     """A classified batch: jobs that are up to date, failures that hold, and jobs to do (`pending`).
 
@@ -56,6 +62,7 @@ class Triage(Record, frozen=False):
 
     count: int = 0
     fresh: list[Result] = field(default_factory=list)
+    filtered: list[Result] = field(default_factory=list)
     failed: list[Result] = field(default_factory=list)
     pending: list[PendingJob] = field(default_factory=list)
 
@@ -63,7 +70,7 @@ class Triage(Record, frozen=False):
     def known(self) -> list[Result | FreshCount]:
         """The outcomes that need no work."""
         count = [FreshCount(self.count)] if self.count else []
-        return [*count, *self.fresh, *self.failed]
+        return [*count, *self.fresh, *self.filtered, *self.failed]
 
 
 class Freshness(Record):
@@ -90,11 +97,11 @@ class Freshness(Record):
         outputs = encode_names(batch.outputs)
         sources = encode_names(map(source_folder.__add__, batch.names))
         same = self._unchanged(folder, batch, outputs, sources)
-        if not list_fresh and len(same) == len(outputs):
+        if not list_fresh and len(same) == len(outputs) and not self.policy.filter:
             triage.count = 0 if only_failed else len(same)
             return triage
-        fresh = {fingerprint[:2] for fingerprint in same}
         rows = self.ledger.rows(folder, outputs)
+        fresh = self._meeting_filter({fingerprint[:2] for fingerprint in same}, rows)
         owners = {row.name: row for row in rows.values() if row.output_bytes is not None}
         met: list[Row] = []
         for index, (output, source, spec) in enumerate(
@@ -108,7 +115,9 @@ class Freshness(Record):
                     triage.count += 1
                 continue
             stamp = self.stamps.source(batch, index)
-            if row and self._still_fails(row, spec, stamp):
+            if row and self.is_filtered(row, stamp):
+                triage.filtered += [] if only_failed else [_filtered_result(batch.job(index), row)]
+            elif row and self._still_fails(row, spec, stamp):
                 met.append(row)
                 triage.failed.append(_failed_result(batch.job(index), row))
             elif not only_failed or (row and row.status == FAILED):
@@ -173,6 +182,20 @@ class Freshness(Record):
             return False
         return has_source_stamp(row, source) and row.spec == self.ledger.spec_number(spec)
 
+    def _meeting_filter(self, keys: set[Key], rows: Mapping[Key, Row]) -> set[Key]:
+        """Return the jobs of which a run recorded that they meet the filter of this run."""
+        if not self.policy.filter:
+            return keys
+        runs = {*self.valid_runs, self.ledger.run}
+        return {key for key in keys if key in rows and rows[key].run in runs}
+
+    def is_filtered(self, row: Row, source: FileStamp | None) -> bool:
+        """Return whether a run recorded that a photo does not meet the filter of this run."""
+        if row.status != PASSED_OVER or not self.policy.filter or self.rerun.force:
+            return False
+        known = row.run in self.valid_runs or row.run == self.ledger.run
+        return known and has_source_stamp(row, source)
+
     def record(self, finished: FinishedJob) -> None:
         """Record a finished job in the ledger."""
         self.ledger.record([finished.entry(self.ledger)])
@@ -192,16 +215,18 @@ class Freshness(Record):
     ) -> None:
         """Delete failures that a complete run of `folders` and `files` has not met.
 
-        Outputs of an earlier version of such a photo stay in the ledger.
+        Photos that were passed over, and are gone, are deleted too. Outputs of an earlier version
+        of such a photo stay in the ledger.
         """
         ours = {
             decode_name(entry.row.source) for entry in self._not_met() if self._is_ours(entry.row)
         }
         named = ours.intersection(map(real_path, files)) if ours else ours
         gone: list[Entry] = []
-        for entry in self._not_met():
+        for entry in chain(self._not_met(), self.ledger.entries(Status.PASSED_OVER)):
             source = decode_name(entry.row.source)
-            inside = source.startswith(folders) or source in named
+            failed = entry.row.status == FAILED
+            inside = failed and (source.startswith(folders) or source in named)
             if (inside and self._is_ours(entry.row)) or _is_gone(source):
                 gone.append(entry)
             if len(gone) >= BATCH_SIZE:
@@ -236,17 +261,28 @@ def skip_unchanged(
 ) -> FinishedJob | None:
     """Return a job as up to date although its stamps differ: by its contents, or adopted.
 
-    None if it must be converted. This reads files, so call it in a worker's thread. `verify`
+    Or its stamps are the same, and it had to be found out whether the photo meets a filter. None if
+    it must be converted. This reads files, so call it in a worker's thread. `verify`
     decodes an existing output, and raises PhotoError.
     """
     row = pending.row
     if rerun.force or pending.stamp is None:
         return None
-    if row and rerun.checksum and pending.good and (same := _if_same_content(pending, row)):
-        return same
+    if row and pending.good:
+        same = _if_same_content if rerun.checksum else _if_same_stamps
+        if unchanged := same(pending, row):
+            return unchanged
     if rerun.adopt and (pending.known or pending.good):
         return _if_adoptable(pending, verify, rerun.checksum)
     return None
+
+
+def _if_same_stamps(pending: PendingJob, row: Row) -> FinishedJob | None:
+    made = stamp_or_none(pending.job.output, follow=False)
+    if not made or not (has_source_stamp(row, pending.stamp) and has_output_stamp(row, made)):
+        return None
+    result = replace(_fresh_result(pending.job, row), stamp=made)
+    return FinishedJob(result, pending, Hashes(row.source_hash, row.output_hash))
 
 
 def _if_same_content(pending: PendingJob, row: Row) -> FinishedJob | None:
@@ -337,6 +373,10 @@ def _fresh_result(job: Job, row: Row) -> Result:
 def _fixed_mode(spec: Spec) -> str | None:
     """Return the mode of an existing output; None if it depends on the photo."""
     return None if spec.fallback else spec.mode.name
+
+
+def _filtered_result(job: Job, row: Row) -> Result:
+    return Result.filtered(job.source, job.output, decode_name(row.message or ""))
 
 
 def _failed_result(job: Job, row: Row) -> Result:

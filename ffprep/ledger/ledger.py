@@ -211,11 +211,12 @@ class Ledger:
     def end(self, outcome: str, counts: dict[str, int]) -> None:
         """Record how the run ended, and how many photos have each status."""
         self._ended = True
-        columns = ", ".join(f"{status} = ?" for status in Status)
+        statuses = [status for status in Status if status is not Status.PASSED_OVER]
+        columns = ", ".join(f"{status} = ?" for status in statuses)
         with self._guarded():
             self._database.execute(
                 f"UPDATE runs SET ended = ?, outcome = ?, {columns} WHERE id = ?",
-                (time.time(), outcome, *(counts.get(status, 0) for status in Status), self.run),
+                (time.time(), outcome, *(counts.get(status, 0) for status in statuses), self.run),
             )
 
     def spec_number(self, spec: Spec) -> int:
@@ -357,7 +358,7 @@ class Ledger:
 
     def outputs(self) -> Iterator[Entry]:
         """Yield all rows with an output. Rows may be forgotten meanwhile."""
-        for status in (Status.CONVERTED, Status.FAILED):
+        for status in (Status.CONVERTED, Status.FAILED, Status.PASSED_OVER):
             for entry in self.entries(status):
                 if entry.row.output_bytes is not None:
                     yield entry

@@ -20,10 +20,10 @@ from ffprep.core.spec import Spec
 from ffprep.errors import Kind, PhotoError
 from ffprep.ledger.freshness import Freshness
 from ffprep.ledger.ledger import Ledger
-from ffprep.ledger.rows import BATCH_SIZE, Entry, Row, decode_name, has_output_stamp
+from ffprep.ledger.rows import BATCH_SIZE, PASSED_OVER, Entry, Row, decode_name, has_output_stamp
 from ffprep.record import Record, field
 from ffprep.storage.protocol import storage_of
-from ffprep.storage.stamps import StampReader
+from ffprep.storage.stamps import StampReader, stamp_or_none
 from ffprep.system.files import is_url, real_folder, real_path
 
 MISSING = "does not exist"
@@ -168,13 +168,15 @@ class _Superseded(Record, frozen=False):
     _sizes: set[tuple[int, int]] | None = None
 
     def contains(self, source: str, entry: Entry) -> bool:
-        """Return whether an output of a photo is superseded.
+        """Return whether an output of a photo is superseded, or the photo is passed over now.
 
         An output of another size is not: it may be that of another job. Nor is that of a photo
         whose other output was not made, because the photo failed or was not tried.
         """
         row, files = entry.row, self.files
         is_source = files.is_source(source)
+        if is_source and self._is_filtered(row, source):
+            return True
         if not (is_source or files.is_excluded(source)) or files.is_output(self._path(entry)):
             return False
         if self._replaced is None:
@@ -186,6 +188,12 @@ class _Superseded(Record, frozen=False):
         if not is_source or self.freshness.ledger.read_only:
             return True
         return _contains(self._replaced, hash(source))
+
+    def _is_filtered(self, row: Row, source: str) -> bool:
+        """Return whether this run has passed over a photo, as it does not meet its filter."""
+        return row.status == PASSED_OVER and self.freshness.is_filtered(
+            row, stamp_or_none(location_of(source))
+        )
 
     def _replaced_sources(self) -> Iterator[int]:
         for entry in self.freshness.ledger.entries(Status.CONVERTED):

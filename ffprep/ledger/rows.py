@@ -20,7 +20,9 @@ BATCH_SIZE = 512
 """How many outputs one query looks for."""
 
 _HALF = 2**63
-CONVERTED, FAILED = Status.CONVERTED.value, Status.FAILED.value
+CONVERTED, FAILED, PASSED_OVER = (
+    status.value for status in (Status.CONVERTED, Status.FAILED, Status.PASSED_OVER)
+)
 
 Name = str | bytes
 """A name as SQLite stores it: see `encode_name`."""
@@ -180,7 +182,7 @@ class FinishedJob(Record):
             spec=ledger.spec_number(pending.job.spec),
             output_bytes=output.bytes if output else None,
             output_mtime=stored_time(output.modified) if output else None,
-            status=FAILED if failure else CONVERTED,
+            status=CONVERTED if result.status is Status.FRESH else result.status.value,
             run=ledger.run,
             source_hash=self.hashes.source,
             output_hash=self.hashes.output if output else None,
@@ -188,7 +190,7 @@ class FinishedJob(Record):
             width=result.size.width if result.size else None,
             height=result.size.height if result.size else None,
             kind=failure.kind.value if failure else None,
-            message=encode_name(failure.message) if failure else None,
+            message=encode_name(failure.message if failure else result.reason) or None,
         )
         row = row if output else keep_output_columns(row, pending.row)
         return Entry(pending.folder, row, result.seconds)

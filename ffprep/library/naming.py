@@ -5,17 +5,22 @@ import re
 import string
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from typing import TYPE_CHECKING, TypeAlias
 
 from ffprep.core.spec import Spec
 from ffprep.errors import Kind, PhotoError, UsageError
 from ffprep.record import Record
 from ffprep.system.files import TEMPORARY_PREFIX
 
-NAME_FIELDS = ("stem", "suffix", "parent", "width", "height", "mode", "ext", "n")
+if TYPE_CHECKING:
+    from ffprep.image.capture_date import CaptureDate
+
+NAME_FIELDS = ("stem", "suffix", "parent", "date", "width", "height", "mode", "ext", "n")
 """The fields of a --names template, which stand in braces."""
 
-_EXAMPLE: dict[str, str | int] = dict.fromkeys(NAME_FIELDS, "x") | {"width": 1, "height": 1, "n": 1}
-"""Values of all fields, to try a template with."""
+_Value: TypeAlias = "str | int | CaptureDate"
+_EXAMPLE: dict[str, _Value] = {**dict.fromkeys(NAME_FIELDS, "x"), "width": 1, "height": 1, "n": 1}
+"""Values of the fields, to try a template with."""
 
 
 class Names(Record):
@@ -36,7 +41,7 @@ class Names(Record):
                     raise UsageError(
                         f"--names: {{{name}:{width}}} is wider than any file name can be"
                     )
-            self._fill(_EXAMPLE)
+            self._example()
         except UsageError:
             raise
         except (ValueError, KeyError, IndexError, AttributeError) as error:
@@ -70,7 +75,7 @@ class Names(Record):
                 for name in outputs:
                     self._require_name(name)
             return outputs
-        values: dict[str, str | int] = {
+        values: dict[str, _Value] = {
             "parent": os.path.basename(os.path.abspath(folder)),
             "width": spec.size.width,
             "height": spec.size.height,
@@ -80,6 +85,10 @@ class Names(Record):
         for n, name, suffix in zip(numbers, names, suffixes, strict=True):
             stem, own = stem_and_suffix(name)
             ext = suffix.removeprefix(".")
+            if "date" in self.fields:
+                from ffprep.image.capture_date import capture_date
+
+                values["date"] = capture_date(folder + name)
             outputs.append(self._fill(values | {"stem": stem, "suffix": own, "ext": ext, "n": n}))
         return outputs
 
@@ -108,7 +117,7 @@ class Names(Record):
     @property
     def keeps_apart(self) -> bool:
         """Whether no output has the name of its photo, whatever its suffix."""
-        name = os.path.normpath(self._fill(_EXAMPLE))
+        name = os.path.normpath(self._example())
         return "/" in name or os.path.splitext(name)[0] != "x"
 
     @property
@@ -116,7 +125,14 @@ class Names(Record):
         """Whether the names contain the size."""
         return bool({"width", "height"}.intersection(_fields(self.template)))
 
-    def _fill(self, values: dict[str, str | int]) -> str:
+    def _example(self) -> str:
+        if "date" not in self.fields:
+            return self._fill(_EXAMPLE)
+        from ffprep.image.capture_date import CaptureDate
+
+        return self._fill(_EXAMPLE | {"date": CaptureDate(2026, 1, 2, 3, 4, 5)})
+
+    def _fill(self, values: dict[str, _Value]) -> str:
         name = self.template.format_map(values)
         if "ext" not in _fields(self.template):
             name += f".{values['ext']}"
@@ -226,6 +242,8 @@ def _pattern(template: str, stem: str) -> "re.Pattern[str]":
             pattern += r" *\d+ *" if "(?P<n>" in pattern else r"(?P<n> *\d+ *)"
         elif name == "stem":
             pattern += f" *{re.escape(stem)} *"
+        elif name == "date":
+            pattern += ".+"
         elif name is not None:
             pattern += r" *\d+ *" if name in ("width", "height") else "[^/]+"
     return re.compile(pattern, re.DOTALL | re.ASCII)

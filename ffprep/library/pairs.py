@@ -18,4 +18,5 @@ def without_paired_raws(listing: Listing) -> Listing:
     ]
     names = [listing.names[index] for index in kept]
     stamps = [listing.stamps[index] for index in kept] if listing.stamps else ()
-    return replace(listing, names=names, stamps=stamps)
+    raws = sorted(set(listing.names).difference(names))
+    return replace(listing, names=names, stamps=stamps, raws=raws)

@@ -6,6 +6,7 @@ kept itself, and walked once.
 """
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import chain, groupby
@@ -21,7 +22,7 @@ from ffprep.config.sidecars import (
     read_sidecar,
 )
 from ffprep.core.formats import RAW, OutputFormat, output_format, output_format_of, written_as
-from ffprep.core.job import BATCH, Batch, Job, Places, Result
+from ffprep.core.job import BATCH, Batch, Job, PassedOver, Places, Result, Status
 from ffprep.core.location import Location, location_of
 from ffprep.core.spec import Spec
 from ffprep.errors import Kind, PhotoError, UsageError
@@ -60,6 +61,7 @@ class Request(Record):
     converted. With `same_format`, each output has the format of its source if ffprep writes it,
     else PNG for lossless formats and JPEG for the others. `made` are pictures that are not sources,
     `numbering` knows the numbers of photos for `{n}` in `names`; both are those of earlier runs.
+    With a `root`, outputs are mirrored from that folder.
     """
 
     sources: Iterable[str | os.PathLike[str]]
@@ -74,26 +76,24 @@ class Request(Record):
     shard: "Shard | None" = None
     made: MadeFiles | None = None
     numbering: Numbering | None = None
+    root: str = ""
 
     @property
     def walk(self) -> Walk:
         """The walk over the sources."""
         output = None if self.single else self.output
-        return Walk(self.sources, output, self.follow_links, self.selection, self.made)
+        return Walk(self.sources, output, self.follow_links, self.selection, self.made, self.root)
 
 
 class Plan(Record, frozen=False):
     """The jobs of a Request: their number, and the jobs themselves, as often as asked for.
 
-    `passed_over` counts files that are not photos, including the `links` that are not followed.
-    `paired` counts raws that are left out, as another picture of their stem is beside them.
+    `passed_over` counts files that are not converted, by the reason.
     `occupied` are the hashes of the real folders that contain photos at any depth, selected or not.
     """
 
     request: Request
-    passed_over: int = 0
-    links: int = 0
-    paired: int = 0
+    passed_over: Counter[PassedOver] = field(default_factory=Counter)
     total: int = 0
     """The number of jobs, including those that are known to fail."""
     occupied: set[int] = field(default_factory=set)
@@ -101,6 +101,8 @@ class Plan(Record, frozen=False):
     """None if there is one photo at most."""
     _only: tuple[tuple[Listing, _Item], ...] = ()
     """That photo."""
+    _seen: list[Listing] = field(default_factory=list)
+    """The listings, if there is one photo at most."""
 
     @classmethod
     def of(cls, request: Request) -> "Plan":
@@ -121,8 +123,9 @@ class Plan(Record, frozen=False):
 
     def _count_listings(self) -> Iterator[tuple[Listing, _Item]]:
         for listing, items in self._listings():
-            self.passed_over += listing.passed_over
-            self.links += listing.links
+            self.passed_over.update(kind for _, kind in listing.passed_over())
+            if self._index is None:
+                self._seen.append(listing)
             if listing.occupied:
                 self._add_occupied(listing.real)
             for item in items:
@@ -162,6 +165,7 @@ class Plan(Record, frozen=False):
 
         output = self.request.output
         self._index = index = CollisionIndex(storage_of(output).ignores_case(output))
+        self._seen.clear()
         failed = in_shard = 0
         for listing, item in items:
             if isinstance(item, Result):
@@ -181,10 +185,13 @@ class Plan(Record, frozen=False):
         else:
             self.total = sum(map(_length, self.batches()))
 
-    def batches(self) -> Iterator[_Item]:
-        """Yield every job once, in a Batch; and a Result for each that fails before any work."""
+    def batches(self, passed_over: bool = False) -> Iterator[_Item]:
+        """Yield every job once, in a Batch; and a Result for each that fails before any work.
+
+        With `passed_over`, yield also a Result for each file that is passed over.
+        """
         reported: set[int] = set()
-        for listing, item in self._items():
+        for listing, item in self._items(passed_over):
             for part in self._without_collisions(item, listing, reported):
                 for selected in self._in_shard(part, listing):
                     if isinstance(selected, Result):
@@ -200,10 +207,15 @@ class Plan(Record, frozen=False):
             else:
                 yield from item.jobs()
 
-    def _items(self) -> Iterable[tuple[Listing, _Item]]:
-        if self._index is None:
-            return self._only
-        return ((listing, item) for listing, items in self._listings() for item in items)
+    def _items(self, passed_over: bool) -> Iterator[tuple[Listing, _Item]]:
+        walk = self._listings() if self._index else ((each, ()) for each in self._seen)
+        for listing, items in walk:
+            if passed_over:
+                for result in _passed_over(listing):
+                    yield listing, result
+            for item in items:
+                yield listing, item
+        yield from self._only
 
     def _in_shard(self, item: _Item, listing: Listing) -> Iterable[_Item]:
         """Return the part of a batch that this run converts: all of it, or what is in its shard."""
@@ -285,14 +297,12 @@ class Plan(Record, frozen=False):
         request, number = self.request, 1
         by_record = request.numbering if "{n" in request.names.template else None
         numbers_of = by_record.begin() if by_record else _in_order
-        self.paired = 0  # of this walk; all find the same
         by_stem = not {"n", "suffix"}.intersection(request.names.fields)
         for listing in request.walk.listings():
             if by_stem and any(name[name.rfind(".") :] in _RAWS for name in listing.names):
                 from ffprep.library.pairs import without_paired_raws
 
-                found, listing = listing, without_paired_raws(listing)
-                self.paired += len(found.names) - len(listing.names)
+                listing = without_paired_raws(listing)
             yield listing, self._batches_of(listing, numbers_of(listing, number))
             number += len(listing.names)
 
@@ -363,6 +373,12 @@ def _in_order(listing: Listing, first: int) -> Sequence[int]:
 def _failed(batch: Batch, error: PhotoError, index: int = 0) -> Result:
     job = batch.job(index)
     return Result.failed(job.source, job.output, error)
+
+
+def _passed_over(listing: Listing) -> Iterator[Result]:
+    for name, kind in listing.passed_over():
+        source = location_of(listing.folder + name)
+        yield Result(source, None, Status.PASSED_OVER, passed_over=kind)
 
 
 def _length(item: Batch | Result) -> int:

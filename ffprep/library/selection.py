@@ -14,6 +14,18 @@ if TYPE_CHECKING:
 
 _CLASS = re.compile(r"\[:\w+:\]")
 """A class of characters, which pathspec takes for the characters themselves."""
+_LEFT_FOLDERS = frozenset(
+    "@eadir @tmp #recycle #snapshot "  # Synology
+    "@__thumb .@__thumb @recycle @recently-snapshot "  # QNAP
+    "lost+found $recycle.bin recycler __macosx .thumbnails".split()
+)
+"""Folders with thumbnails, deleted files and the like, in lower case."""
+_LEFT_SUFFIXES = frozenset(
+    ".lrdata .lrcat-data .lrlibrary "  # Lightroom
+    ".photoslibrary .photolibrary .migratedphotolibrary .aplibrary".split()  # Apple
+)
+"""Suffixes of folders that a photo program keeps for itself."""
+_LEFT_FILES = frozenset("thumbs.db ehthumbs.db desktop.ini picasa.ini zbthumbnail.info".split())
 _SPAN_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
@@ -63,26 +75,48 @@ class Selection(Record):
     """The conditions that files must meet, all of those that are set.
 
     Patterns are those of gitignore(5), relative to each SOURCE folder. A file that is named by
-    itself is matched by its name. `since` is in nanoseconds since 1970, as `st_mtime_ns`.
+    itself is matched by its name. `since` is in nanoseconds since 1970, as `st_mtime_ns`. With
+    `default_excludes`, folders that NAS systems and photo programs leave are not entered.
     """
 
     include: "GitIgnoreSpec | None" = None
     exclude: "GitIgnoreSpec | None" = None
     since: int | None = None
+    default_excludes: bool = True
 
     @classmethod
-    def of(cls, include: Iterable[str], exclude: Iterable[str], since: int | None = None) -> Self:
+    def of(
+        cls,
+        include: Iterable[str],
+        exclude: Iterable[str],
+        since: int | None = None,
+        default_excludes: bool = True,
+    ) -> Self:
         """Read patterns. Raises UsageError that names a bad pattern."""
-        return cls(_spec("--include", include), _spec("--exclude", exclude), since)
+        return cls(
+            _spec("--include", include), _spec("--exclude", exclude), since, default_excludes
+        )
 
     @property
     def all(self) -> bool:
-        """Whether every file is selected."""
-        return self == Selection()
+        """Whether every file is selected, except by default excludes."""
+        return not (self.include or self.exclude) and self.since is None
 
     def enters(self, folder: str) -> bool:
         """Return whether a folder, relative to the SOURCE, may contain selected files."""
+        if self.default_excludes and _is_left(folder[folder.rfind("/") + 1 :]):
+            return False
         return not (self.exclude and self.exclude.match_file(f"{folder}/"))
+
+    def allows(self, path: str) -> bool:
+        """Return whether the default excludes allow a path from the SOURCE."""
+        return not (self.default_excludes and any(map(_is_left, path.split("/"))))
+
+    def without_remains(self, names: list[str]) -> list[str]:
+        """Return files that are not photos without those that are not worth to be counted."""
+        if not self.default_excludes:
+            return names
+        return [name for name in names if name.lower() not in _LEFT_FILES]
 
     def excludes(self, path: str) -> bool:
         """Return whether --exclude leaves out a file, by its path from the SOURCE."""
@@ -97,6 +131,12 @@ class Selection(Record):
         if (since := self.since) is not None:
             names = [name for name in names if _changed(folder + name, since)]
         return names
+
+
+def _is_left(folder: str) -> bool:
+    """Return whether a folder is one of those that NAS systems and photo programs leave."""
+    name = folder.lower()
+    return name in _LEFT_FOLDERS or name[name.rfind(".") :] in _LEFT_SUFFIXES
 
 
 def _spec(option: str, patterns: Iterable[str]) -> "GitIgnoreSpec | None":

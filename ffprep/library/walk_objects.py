@@ -4,10 +4,9 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 
-from ffprep.core.location import Location
 from ffprep.errors import Kind, PhotoError
-from ffprep.library.selection import MadeFiles, Selection
-from ffprep.library.walk import PICTURES, Listing
+from ffprep.library.selection import Selection
+from ffprep.library.walk import PICTURES, Listing, Walk
 from ffprep.record import replace
 from ffprep.storage.protocol import Object, Page, storage_of
 from ffprep.system.files import SIDECAR, FileStamp, real_folder
@@ -27,20 +26,15 @@ def is_folder(url: str) -> bool:
     return not _has_photo_suffix(url) and storage_of(url).is_folder(url)
 
 
-def below(
-    url: str,
-    own: Location | None,
-    selection: Selection,
-    made: MadeFiles | None,
-    entered: set[int],
-) -> Iterator[Listing]:
-    """Yield every folder but `own`, in the order of their names; none that was `entered` before.
+def below(walk: Walk, url: str, entered: set[int]) -> Iterator[Listing]:
+    """Yield every folder but the output's, in the order of names; none that was `entered` before.
 
     Photos are recognised by their suffix alone; no object is opened. Raise EnvironmentFault if the
     folder `url` itself cannot be listed.
     """
     top = real_folder(url)
-    output = real_folder(str(own)) if own else ""
+    output = real_folder(str(walk.output)) if walk.output else ""
+    base = top.removesuffix(walk.relative(top))
     # Iterators, so that only the names of the folders to come are in memory.
     pending: list[Iterator[str]] = [iter((top,))]
     while pending:
@@ -53,23 +47,22 @@ def below(
             try:
                 for page in storage_of(folder).list(folder, top=folder == top):
                     names += page.folders
-                    yield _listing(folder, folder.removeprefix(top), page, selection, made)
+                    yield _listing(folder, folder.removeprefix(base), page, walk)
             except PhotoError as error:
                 yield Listing(folder, error=error)
-            pending.append(_subfolders(folder, top, names, selection))
+            pending.append(_subfolders(folder, base, names, walk.selection))
 
 
-def _subfolders(folder: str, top: str, names: list[str], selection: Selection) -> Iterator[str]:
-    below = folder.removeprefix(top)
+def _subfolders(folder: str, base: str, names: list[str], selection: Selection) -> Iterator[str]:
+    below = folder.removeprefix(base)
     for name in names:
         if name and not name.startswith(".") and selection.enters(below + name):
             yield f"{folder}{name}/"
 
 
-def _listing(
-    folder: str, below: str, page: Page, selection: Selection, made: MadeFiles | None
-) -> Listing:
+def _listing(folder: str, below: str, page: Page, walk: Walk) -> Listing:
     """Return a page as a Listing, without hidden objects."""
+    made, selection = walk.made, walk.selection
     seen = {each.name: each for each in page.objects if not each.name.startswith(".")}
     sidecars = {name.removesuffix(SIDECAR) for name in seen if name.endswith(SIDECAR)}
     for photo in sidecars:
@@ -77,11 +70,11 @@ def _listing(
     if made:
         photos = made.without(folder, list(seen), lambda name: seen[name].stamp.bytes)
         seen = {name: seen[name] for name in photos}
-    unnamed = sum(name in _UNSAFE_NAMES for name in page.folders)
     selected = _select(seen, folder, below, selection)
     names = [name for name in selected if _has_photo_suffix(name)]
     stamps = [seen[name].stamp for name in names]
-    passed = len(selected) - len(names) + unnamed
+    others = [name for name in selected if not _has_photo_suffix(name)]
+    others += [f"{name}/" for name in page.folders if name in _UNSAFE_NAMES]
     return Listing(
         folder,
         folder,
@@ -89,7 +82,7 @@ def _listing(
         names,
         sidecars=frozenset(sidecars),
         stamps=stamps,
-        passed_over=passed,
+        others=selection.without_remains(others),
         occupied=any(map(_has_photo_suffix, seen)),
     )
 

@@ -18,6 +18,7 @@ from ffprep.options.shared import (
     JOBS,
     MAX_MEMORY,
     MAX_PIXELS,
+    NO_DEFAULT_EXCLUDES,
     SCENE,
     SIZE_OR_TARGET,
     options,
@@ -29,12 +30,23 @@ if TYPE_CHECKING:
     from ffprep.config.sidecars import PhotoOverrides
     from ffprep.core.mode import Mode
     from ffprep.core.spec import Spec
+    from ffprep.run.inspect import Inspection
 
 _PATHS = click.argument("paths", nargs=-1, required=True, type=AnyLocation(), metavar="PATH...")
-CHECK = options(_PATHS, SIZE_OR_TARGET, FOLLOW_LINKS, JOBS, MAX_PIXELS, MAX_MEMORY, AS_JSON)
+CHECK = options(
+    _PATHS,
+    SIZE_OR_TARGET,
+    NO_DEFAULT_EXCLUDES,
+    FOLLOW_LINKS,
+    JOBS,
+    MAX_PIXELS,
+    MAX_MEMORY,
+    AS_JSON,
+)
 INFO = options(
     _PATHS,
     SIZE_OR_TARGET,
+    NO_DEFAULT_EXCLUDES,
     FOLLOW_LINKS,
     SCENE,
     FOCUS,
@@ -61,9 +73,18 @@ class InspectOptions(Record):
 
     paths: tuple[Location, ...]
     follow_links: bool
+    default_excludes: bool
     policy: Policy
     jobs: int
     json: bool
+
+    def inspection(self) -> "Inspection":
+        """Return the inspection of the pictures."""
+        from ffprep.run.inspect import Inspection
+
+        return Inspection(
+            self.paths, self.follow_links, self.policy, self.jobs, self.default_excludes
+        )
 
 
 class CheckOptions(InspectOptions):
@@ -104,6 +125,7 @@ def _shared(params: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "paths": tuple(params["paths"]),
         "follow_links": params["follow_links"],
+        "default_excludes": not params["no_default_excludes"],
         "policy": Policy(max_pixels=params["max_pixels"], max_memory=params["max_memory"]),
         "jobs": params["jobs"],
         "json": params["as_json"],

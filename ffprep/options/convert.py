@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 import click
 
 from ffprep.core.formats import OUTPUT_FORMATS
+from ffprep.core.geometry import SHAPES, Size
 from ffprep.core.policy import Policy, RerunOptions, Retry, ThrottleOptions
-from ffprep.library.selection import names_file, read_since
 from ffprep.options.config_file import CONFIG, ConfigCommand
 from ffprep.options.shared import (
     AS_JSON,
@@ -16,9 +16,8 @@ from ffprep.options.shared import (
     FFMPEG,
     FILTERS,
     FOCUS,
-    FOLLOW_LINKS,
-    FROM_NULL,
     JOBS,
+    LISTS_AND_SELECTION,
     MAX_MEMORY,
     MAX_PIXELS,
     MULTIPLE_OF,
@@ -33,7 +32,6 @@ from ffprep.options.types import (
     PATH_AS_WRITTEN,
     FormatName,
     Parsed,
-    ParsedOrPath,
     PathOr,
     Seconds,
     Whole,
@@ -57,36 +55,8 @@ NAMES = click.option(
     default="{stem}",
     show_default=True,
     metavar="TEMPLATE",
-    help="Template for output names: {stem} {suffix} {parent} {width} {height} {mode} {ext} {n}.",
-)
-LISTS_AND_SELECTION = options(
-    click.option(
-        "--sources-from",
-        type=PATH_AS_WRITTEN,
-        multiple=True,
-        metavar="FILE|-",
-        help="Read more sources from a list, one per line; - is stdin.",
-    ),
-    FROM_NULL,
-    click.option(
-        "--include",
-        multiple=True,
-        metavar="GLOB",
-        help="Convert only files that match, such as '*.heic' or '2024/', as in .gitignore.",
-    ),
-    click.option(
-        "--exclude",
-        multiple=True,
-        metavar="GLOB",
-        help="Skip files that match, such as 'Trash/'; this wins over --include.",
-    ),
-    click.option(
-        "--since",
-        type=ParsedOrPath("WHEN", read_since, names_file),
-        help="Only files modified since: 7d, 12h, 2026-11-01, 2026-11-01T22:00, "
-        "or since the modification of a FILE.",
-    ),
-    FOLLOW_LINKS,
+    help="Template for output names: {stem} {suffix} {parent} {date:%Y-%m-%d} {width} {height} "
+    "{mode} {ext} {n}.",
 )
 _FILES = section(
     "Sources and outputs",
@@ -100,7 +70,31 @@ _FILES = section(
         help="A file for one SOURCE file, else a folder, which mirrors the folders of SOURCE.",
     ),
     NAMES,
+    click.option(
+        "--root",
+        type=PATH_AS_WRITTEN,
+        metavar="DIR",
+        help="Mirror the folders of all sources, also of single files, from this folder.",
+    ),
     LISTS_AND_SELECTION,
+    click.option(
+        "--only",
+        type=click.Choice(SHAPES),
+        multiple=True,
+        help="Only photos of this shape, once upright; may be given several times.",
+    ),
+    click.option(
+        "--min-size",
+        type=Parsed("WxH", Size.parse),
+        metavar="WxH",
+        help="Only photos that are at least as wide and as high as this, once upright.",
+    ),
+    click.option(
+        "--min-mpx",
+        type=click.FloatRange(min=0, min_open=True),
+        metavar="N",
+        help="Only photos of at least N megapixels.",
+    ),
 )
 
 PICTURE = section(
@@ -146,6 +140,9 @@ PICTURE = section(
         is_flag=True,
         help="Decode JPEGs at half of their size or less where outputs are smaller still; loses a "
         "little sharpness. Needs TurboJPEG.",
+    ),
+    click.option(
+        "--sharpen", is_flag=True, help="Sharpen outputs a little, after scaling, without halos."
     ),
     click.option("--lossless", is_flag=True, help="Write lossless WebP."),
     click.option(

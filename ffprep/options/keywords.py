@@ -38,6 +38,7 @@ class Options(TypedDict, total=False):
     subsampling: str | None
     optimize: bool
     fast: bool
+    sharpen: bool
     lossless: bool
     compression: int | None
     max_bytes: int | str | None
@@ -65,6 +66,11 @@ class RunOptions(Options, total=False):
     include: str | Iterable[str] | None
     exclude: str | Iterable[str] | None
     since: PathLike | None
+    no_default_excludes: bool
+    root: PathLike | None
+    only: str | Iterable[str] | None
+    min_size: SizeLike | None
+    min_mpx: float | None
     follow_links: bool
     jobs: int | str | None
     cluster: str | None
@@ -86,6 +92,7 @@ class CheckOptions(TypedDict, total=False):
 
     targets: PathLike | Iterable[PathLike] | None
     follow_links: bool
+    no_default_excludes: bool
     jobs: int | str | None
     max_pixels: int | None
     max_memory: int | str | None
@@ -151,7 +158,7 @@ def text_of(keyword: str, value: object) -> str:
         parts = [text_of(keyword, part) for part in value]
         if keyword == "background":
             return f"rgb{'a' * (len(parts) == 4)}({','.join(parts)})"
-        return ("x" if keyword == "size" else ",").join(parts)
+        return ("x" if keyword in ("size", "min_size") else ",").join(parts)
     # Click checks texts more strictly than numbers: `max_memory` has a lower bound there.
     if isinstance(value, Integral) and not isinstance(value, bool):
         return str(int(value))

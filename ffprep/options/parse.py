@@ -38,6 +38,7 @@ from ffprep.system.files import LEDGER
 
 if TYPE_CHECKING:
     from ffprep.core.mode import Mode
+    from ffprep.core.photo_filter import PhotoFilter
     from ffprep.run.depfile import Depfile
 
 
@@ -54,6 +55,7 @@ def read_convert(params: Mapping[str, Any]) -> ConvertOptions:
         max_pixels=params["max_pixels"],
         max_memory=params["max_memory"],
         hash_files=rerun.ledger is not None,
+        filter=_filter(params),
     )
     status_command = _status_command(params, request) if rerun.ledger else ""
     return ConvertOptions(
@@ -86,8 +88,9 @@ def read_request(params: Mapping[str, Any]) -> Request:
     if not same_format:
         _require_no_contradiction(spec)
     shard = params.get("shard")
-    if single and shard:
-        raise UsageError("--shard needs an output folder, and OUT is a file")
+    for name in ("shard", "root"):
+        if single and params.get(name):
+            raise UsageError(f"--{name} needs an output folder, and OUT is a file")
     overrides = read_overrides(params)
     overrides.validate(spec)
     return Request(
@@ -99,9 +102,23 @@ def read_request(params: Mapping[str, Any]) -> Request:
         names=_names(params["names"], spec, target),
         same_format=same_format,
         follow_links=params["follow_links"],
-        selection=Selection.of(params["include"], params["exclude"], params["since"]),
+        selection=_selection(params),
         shard=shard,
+        root=params.get("root") or "",
     )
+
+
+def _selection(params: Mapping[str, Any]) -> Selection:
+    patterns = params["include"], params["exclude"]
+    return Selection.of(*patterns, params["since"], not params["no_default_excludes"])
+
+
+def _filter(params: Mapping[str, Any]) -> "PhotoFilter | None":
+    if not (params["only"] or params["min_size"] or params["min_mpx"]):
+        return None
+    from ffprep.core.photo_filter import PhotoFilter
+
+    return PhotoFilter(params["only"], params["min_size"], 1e6 * (params["min_mpx"] or 0))
 
 
 def _spec(
@@ -118,6 +135,7 @@ def _spec(
         subsampling=params["subsampling"],
         optimize=params["optimize"],
         fast=params["fast"],
+        sharpen=params["sharpen"],
         lossless=params["lossless"],
         compression=params["compression"],
         max_bytes=_max_bytes(params["max_bytes"], target),
@@ -230,6 +248,8 @@ def _require_local(params: Mapping[str, Any], sources: Sources, output: Location
         raise UsageError(
             "--preserve-times: a store sets the time of an object itself; leave it out"
         )
+    if "{date" in params["names"] and any(names_url(os.fspath(each)) for each in sources):
+        raise UsageError("--names: {date} is not known before an object is downloaded")
     for name, why in _LOCAL_ONLY.items():
         if params.get(name) and (remote or any(names_url(os.fspath(each)) for each in sources)):
             raise UsageError(f"--{name}: {why}; leave it out")

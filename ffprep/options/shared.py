@@ -9,7 +9,18 @@ from ffprep.core.geometry import Bounds, Focus, Size
 from ffprep.core.mode import MAX_LOSS
 from ffprep.core.policy import Policy
 from ffprep.core.spec import Color
-from ffprep.options.types import PATH, Jobs, Parsed, Seconds, Whole, read_memory, read_share
+from ffprep.library.selection import names_file, read_since
+from ffprep.options.types import (
+    PATH,
+    PATH_AS_WRITTEN,
+    Jobs,
+    Parsed,
+    ParsedOrPath,
+    Seconds,
+    Whole,
+    read_memory,
+    read_share,
+)
 
 Value = TypeVar("Value")
 
@@ -171,4 +182,39 @@ FROM_NULL = click.option(
     is_flag=True,
     help="Lists are separated by NUL, as `find -print0` writes them; without a list, read one "
     "from stdin.",
+)
+NO_DEFAULT_EXCLUDES = click.option(
+    "--no-default-excludes",
+    is_flag=True,
+    help="Enter also folders that NAS systems and photo programs leave, such as @eaDir/.",
+)
+LISTS_AND_SELECTION = options(
+    click.option(
+        "--sources-from",
+        type=PATH_AS_WRITTEN,
+        multiple=True,
+        metavar="FILE|-",
+        help="Read more sources from a list, one per line; - is stdin.",
+    ),
+    FROM_NULL,
+    click.option(
+        "--include",
+        multiple=True,
+        metavar="GLOB",
+        help="Convert only files that match, such as '*.heic' or '2024/', as in .gitignore.",
+    ),
+    click.option(
+        "--exclude",
+        multiple=True,
+        metavar="GLOB",
+        help="Skip files that match, such as 'Trash/'; this wins over --include.",
+    ),
+    click.option(
+        "--since",
+        type=ParsedOrPath("WHEN", read_since, names_file),
+        help="Only files modified since: 7d, 12h, 2026-11-01, 2026-11-01T22:00, "
+        "or since the modification of a FILE.",
+    ),
+    NO_DEFAULT_EXCLUDES,
+    FOLLOW_LINKS,
 )

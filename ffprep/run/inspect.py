@@ -137,12 +137,16 @@ def _as_dict(framing: "Framing") -> dict[str, Any]:
 
 
 class Inspection(Record):
-    """Inspects every picture among `paths` and in folders below, on `workers` threads."""
+    """Inspects every picture among `paths` and in folders below, on `workers` threads.
+
+    `follow_links` and `default_excludes` are those of a walk and its selection.
+    """
 
     paths: tuple[Location, ...]
     follow_links: bool
     policy: Policy
     workers: int
+    default_excludes: bool = True
     processes: Processes = field(default_factory=Processes)
 
     def verify(self, target: Target) -> Generator[Finding, None, None]:
@@ -233,9 +237,11 @@ class Inspection(Record):
     @contextmanager
     def _photos(self) -> Iterator["tuple[Iterable[FoundPhoto], _LocalCopy]"]:
         """Yield all photos, and what yields a local copy of those that are in stores."""
+        from ffprep.library.selection import Selection
         from ffprep.library.walk import Walk
 
-        photos = Walk(self.paths, follow_links=self.follow_links).files()
+        selection = Selection(default_excludes=self.default_excludes)
+        photos = Walk(self.paths, None, self.follow_links, selection).files()
         if not any(is_url(os.fspath(path)) for path in self.paths):
             yield photos, nullcontext  # type: ignore[misc]
             return

@@ -68,7 +68,8 @@ class Recorded(Record, frozen=False):
 
     def take(self, result: Result) -> None:
         """Note an output that does not exist now, so that a file of its name is a photo."""
-        gone = result.status is Status.PRUNED or (result.failure and not self.has_ledger)
+        not_made = result.failure or result.passed_over
+        gone = result.status is Status.PRUNED or (not_made and not self.has_ledger)
         if result.output and gone:
             self.outputs.discard(self._below(result.output))
 

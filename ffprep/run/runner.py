@@ -204,11 +204,12 @@ class Run(Record, frozen=False):
     def _triages(self) -> Iterator[Triage]:
         """Classify the plan's batches, and sweep their output folders first."""
         swept: set[str] = set()
-        for item in self.plan.batches():
+        reporting = self.options.reporting
+        for item in self.plan.batches(reporting.json or reporting.verbose):
             if self._stopped:
                 return
             if isinstance(item, Result):
-                if self.freshness:
+                if self.freshness and item.failure:
                     self.freshness.record_early_failure(item)
                 yield Triage(failed=[item])
                 continue

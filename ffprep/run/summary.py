@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from ffprep.core.job import FreshCount, Result, Status
+from ffprep.core.job import FreshCount, PassedOver, Result, Status
 from ffprep.core.location import Location
 from ffprep.errors import ExitCode, FfprepError, Interrupted, Kind
 from ffprep.record import Record, field
@@ -21,6 +21,15 @@ if TYPE_CHECKING:
 
 NAMED = 10
 """How many failures, and how many warnings, are kept to be named at the end of a run."""
+
+
+_SKIPPED = {
+    PassedOver.OTHER: "not pictures",
+    PassedOver.FILM: "films",
+    PassedOver.RAW: "raws beside a picture of the same name",
+    PassedOver.LINK: "links; see --follow-links",
+    PassedOver.FILTERED: "by --only, --min-size or --min-mpx",
+}
 
 
 class RunEnd(StrEnum):
@@ -36,7 +45,8 @@ class RunSummary(Record, frozen=False):
     """The output, the counts and the first failures of a run, and how it ended.
 
     `total` is the number of photos, if it is known; `error` is what ended the run. `limits` counts
-    failures by the limit that this process has inherited, "" for others. `began` is in
+    failures by the limit that this process has inherited, "" for others. `passed_over` counts files
+    that are not converted, by the reason. `began` is in
     seconds since 1970, `started` on the monotonic clock. `cluster` describes the workers, if the
     run has some.
     """
@@ -51,9 +61,7 @@ class RunSummary(Record, frozen=False):
     failures: list[Result] = field(default_factory=list)
     warned: int = 0
     warnings: list[Result] = field(default_factory=list)
-    passed_over: int = 0
-    links: int = 0
-    paired: int = 0
+    passed_over: Counter[PassedOver] = field(default_factory=Counter)
     ended: RunEnd = RunEnd.DONE
     error: str = ""
     began: float = field(default_factory=time.time)
@@ -80,7 +88,9 @@ class RunSummary(Record, frozen=False):
         """How many photos were not processed; None if that is not known."""
         if self.total is None:
             return None
-        return self.total - sum(self.counts.values()) + self.counts[Status.PRUNED]
+        finished = (Status.CONVERTED, Status.FRESH, Status.FAILED)
+        met = sum(map(self.counts.__getitem__, finished))
+        return self.total - met - self.passed_over[PassedOver.FILTERED]
 
     def count(self, result: Result | FreshCount) -> None:
         """Count one Result, or several photos that are up to date."""
@@ -89,8 +99,18 @@ class RunSummary(Record, frozen=False):
         else:
             self.add(result)
 
+    def pass_over(self, files: Counter[PassedOver]) -> None:
+        """Count files that are passed over, by the reason."""
+        self.passed_over.update(files)
+        self.counts[Status.PASSED_OVER] += files.total()
+
     def add(self, result: Result) -> None:
-        """Count one Result."""
+        """Count one Result. Files that are not photos were counted before."""
+        if result.passed_over:
+            if result.passed_over is PassedOver.FILTERED:
+                self.passed_over[PassedOver.FILTERED] += 1
+                self.counts[Status.PASSED_OVER] += 1
+            return
         self.counts[result.status] += 1
         if result.failure:
             self.kinds[result.failure.kind] += 1
@@ -113,7 +133,8 @@ class RunSummary(Record, frozen=False):
         """Return the content of the last JSON line."""
         counts = {status.value: count for status, count in self.counts.items()}
         seconds = round(time.monotonic() - self.started, 3)
-        rest = {"passed_over": self.passed_over, "seconds": seconds}
+        kinds = {kind.value: self.passed_over[kind] for kind in PassedOver}
+        rest = {"passed_over_by_kind": kinds, "seconds": seconds}
         return counts | rest | ({"cluster": dict(self.cluster)} if self.cluster else {})
 
     def sentence(self) -> str:
@@ -123,12 +144,11 @@ class RunSummary(Record, frozen=False):
         parts += [
             f"{summary[word]} {word}" for word in ("fresh", "failed", "pruned") if summary[word]
         ]
-        if others := self.passed_over - self.links:
-            parts.append(f"{others} skipped (not pictures)")
-        if self.paired:
-            parts.append(f"{self.paired} skipped (raws beside a picture of the same name)")
-        if self.links:
-            parts.append(f"{self.links} skipped (links; see --follow-links)")
+        parts += [
+            f"{count} skipped ({_SKIPPED[kind]})"
+            for kind in PassedOver
+            if (count := self.passed_over[kind])
+        ]
         return f"{self._ending()}{', '.join(parts)} in {summary['seconds']:.1f} s"
 
     def _ending(self) -> str:
@@ -161,8 +181,7 @@ def started(
 
     with open_run(options, converter, warn) as run:
         summary.total, summary.ffmpeg = run.plan.total, run.ffmpeg
-        summary.passed_over, summary.links = run.plan.passed_over, run.plan.links
-        summary.paired = run.plan.paired
+        summary.pass_over(run.plan.passed_over)
         if run.cluster:
             summary.cluster = run.cluster.info
         yield run

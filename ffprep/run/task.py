@@ -73,9 +73,19 @@ class ChunkTask(Record):
     rerun: RerunOptions | None = None
 
     def skip(self, pending: PendingJob, converter: Converter) -> FinishedJob | None:
-        """Return a job as finished that is refused, or up to date: see `skip_unchanged`."""
+        """Return a job as finished that is refused, passed over, or up to date.
+
+        See `skip_unchanged`.
+        """
         finished = None
         if self.rerun:
+            if converter.policy.filter and (pending.known or self.rerun.adopt):
+                from ffprep.run.filtered import filtered
+
+                checked = filtered(pending, converter)
+                if isinstance(checked, FinishedJob):
+                    return checked
+                pending = checked
             finished = skip_unchanged(self.rerun, pending, RemoteConverter(converter).prove)
         if pending.refusal and not finished:
             job, refusal = pending.job, PhotoError(Kind.COLLISION, pending.refusal)

@@ -61,7 +61,8 @@ class PictureOptions(Record):
 
 
 _DIGEST_FIELDS = (
-    "quality subsampling lossless max_bytes colour metadata background focus alpha bounds"
+    "quality subsampling fast sharpen lossless max_bytes colour metadata background focus alpha "
+    "bounds"
 ).split()
 
 

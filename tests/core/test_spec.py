@@ -44,6 +44,7 @@ def test_the_digest_is_the_same_on_every_machine() -> None:
         {"size": Size(1280, 721)},
         {"quality": 94},
         {"optimize": True},
+        {"sharpen": True},
         {"fast": True},
         {"format": OUTPUT_FORMATS["png"]},
         {"background": Color(0, 0, 1)},

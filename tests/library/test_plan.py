@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from ffprep.config.modes import find_mode
 from ffprep.core.formats import OUTPUT_FORMATS
 from ffprep.core.geometry import Size
-from ffprep.core.job import LocalJob, Result
+from ffprep.core.job import LocalJob, PassedOver, Result
 from ffprep.core.spec import Spec
 from ffprep.errors import Kind, UsageError
 from ffprep.library.naming import Names
@@ -47,14 +47,15 @@ def test_a_tree_is_mirrored_in_order(tmp_path: Path) -> None:
     tree(tmp_path / "in", "b.png", "a.jpg", "x/c.heic", "x/y/d.TIF", "notes.txt", "x/clip.mov")
     made = plan(tmp_path / "in", out=tmp_path / "out")
     assert outputs(made) == ["a.jpg", "b.jpg", "x/c.jpg", "x/y/d.jpg"]
-    assert (made.total, made.passed_over) == (4, 2)
+    assert made.total == 4
+    assert made.passed_over == {PassedOver.FILM: 1, PassedOver.OTHER: 1}
 
 
 def test_hidden_files_and_folders_are_left_alone(tmp_path: Path) -> None:
     tree(tmp_path / "in", ".a.jpg", ".cache/b.jpg", ".ffprep-1-2.part", "c.jpg")
     made = plan(tmp_path / "in", out=tmp_path / "out")
     assert outputs(made) == ["c.jpg"]
-    assert made.passed_over == 0
+    assert not made.passed_over
 
 
 def test_a_file_without_a_suffix_is_known_by_its_bytes(tmp_path: Path) -> None:
@@ -62,7 +63,7 @@ def test_a_file_without_a_suffix_is_known_by_its_bytes(tmp_path: Path) -> None:
     tree(tmp_path / "in", "README", content=b"plain words")
     made = plan(tmp_path / "in", out=tmp_path / "out")
     assert outputs(made) == ["scan.jpg"]
-    assert made.passed_over == 1
+    assert made.passed_over == {PassedOver.OTHER: 1}
 
 
 def test_links_are_followed_on_request_and_no_folder_is_walked_twice(
@@ -75,7 +76,8 @@ def test_links_are_followed_on_request_and_no_folder_is_walked_twice(
     (tmp_path / "in/far").symlink_to(tmp_path / "far")
     (tmp_path / "in/d.jpg").symlink_to(tmp_path / "far/c.jpg")
     made = plan(tmp_path / "in", out=tmp_path / "out")
-    assert (outputs(made), made.passed_over, made.links) == (["a.jpg", "sub/b.jpg"], 4, 4)
+    assert outputs(made) == ["a.jpg", "sub/b.jpg"]
+    assert made.passed_over == {PassedOver.LINK: 4}
     made = plan(tmp_path / "in", out=tmp_path / "out", follow_links=True)
     assert sorted(outputs(made)) == ["a.jpg", "d.jpg", "far/c.jpg", "sub/b.jpg"]
 
@@ -92,7 +94,8 @@ def test_a_link_is_followed_when_it_is_named_or_stays(tmp_path: Path) -> None:
     (tmp_path / "far/chain.jpg").symlink_to("secret.jpg")
     (tmp_path / "file.jpg").symlink_to("far-away/secret.jpg")
     made = plan(tmp_path / "in", tmp_path / "file.jpg", out=tmp_path / "out")
-    assert (outputs(made), made.links) == (["a.jpg", "again.jpg", "b.jpg", "file.jpg"], 2)
+    assert outputs(made) == ["a.jpg", "again.jpg", "b.jpg", "file.jpg"]
+    assert made.passed_over == {PassedOver.LINK: 2}
 
 
 def test_an_output_folder_inside_a_source_is_not_walked(tmp_path: Path) -> None:
@@ -104,7 +107,7 @@ def test_devices_and_pipes_in_a_folder_are_passed_over(tmp_path: Path) -> None:
     tree(tmp_path / "in", "a.jpg")
     os.mkfifo(tmp_path / "in/pipe.jpg")
     made = plan(tmp_path / "in", out=tmp_path / "out")
-    assert (outputs(made), made.passed_over) == (["a.jpg"], 1)
+    assert (outputs(made), made.passed_over) == (["a.jpg"], {PassedOver.OTHER: 1})
 
 
 def test_a_dangling_link_is_reported(tmp_path: Path) -> None:
@@ -201,10 +204,21 @@ def test_the_advice_for_photos_of_one_output_keeps_them_apart(tmp_path: Path) ->
         assert (len(set(outputs(made))), collisions(made)) == (2, {})
 
 
+def test_dates_make_folders(tmp_path: Path) -> None:
+    tree(tmp_path / "in", "a.jpg", "x/b.jpg")
+    for name, moment in (("a.jpg", 86400), ("x/b.jpg", 40 * 86400)):
+        os.utime(tmp_path / "in" / name, (moment, moment))
+    names = Names("{date:%Y/%m}/{date}_{stem}")
+    made = plan(tmp_path / "in", out=tmp_path / "out", names=names)
+    assert outputs(made) == ["1970/01/1970-01-02_a.jpg", "x/1970/02/1970-02-10_b.jpg"]
+    assert Names("{date:%Y/%m}/{n}").number_in("in/a.jpg", "1970/01/7.jpg") == 7
+
+
 @pytest.mark.parametrize(
     "template",
     ["{name}", "{stem.real}", "{stem", "/etc/{stem}", "../{stem}", "a/../../{stem}", "{}", "{0}",
-     "{stem!z}", "{stem:5d}", "{n:999999999}", "", "{ext}/", ".ffprep-{stem}", "a\0{stem}"],
+     "{stem!z}", "{stem:5d}", "{date:/%Y}", "{date.year}", "{n:999999999}", "", "{ext}/",
+     ".ffprep-{stem}", "a\0{stem}"],
 )  # fmt: skip
 def test_a_bad_template_is_an_error(template: str) -> None:
     with pytest.raises(UsageError, match="--names"):

@@ -7,6 +7,7 @@ import pytest
 from ffprep.errors import UsageError
 from ffprep.library.selection import Selection, read_since
 from ffprep.library.walk import Walk
+from tests.library.test_plan import outputs, plan, tree
 from tests.support.pictures import ramp
 
 LIBRARY = """
@@ -60,8 +61,10 @@ def test_patterns_are_those_of_gitignore_and_exclude_wins(
 
 def test_filtered_files_are_not_counted_as_passed_over(library: Path) -> None:
     walk = Walk((library,), selection=Selection.of(["*.heic"], []))
-    assert sum(listing.passed_over for listing in walk.listings()) == 0
-    assert sum(listing.passed_over for listing in Walk((library,)).listings()) == 1
+    assert not [listing.others for listing in walk.listings() if listing.others]
+    assert [listing.others for listing in Walk((library,)).listings() if listing.others] == [
+        ["notes.txt"]
+    ]
 
 
 def test_an_excluded_folder_is_not_entered(library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,3 +168,42 @@ def test_photos_that_are_not_selected_keep_their_ledger_rows(ffprep, tmp_path: P
     ran = ffprep(*command, "--include", "*.png", "--exclude", "bad*", "--since", "7d")
     assert (ran.code, ran.summary["fresh"], ran.summary["passed_over"]) == (0, 1, 0)
     assert "bad.jpg" in ffprep("status", tmp_path / "out", "--failed").out.decode()
+
+
+def test_folders_of_programs_are_skipped_unless_they_are_named(tmp_path: Path) -> None:
+    left = ["@eaDir/a.jpg/SYNOPHOTO_THUMB_XL.jpg", "x/#Recycle/b.jpg", "Previews.lrdata/c.jpg"]
+    tree(tmp_path / "in", "a.jpg", "x/b.jpg", "lost+found.jpg", "Thumbs.db", *left)
+    assert taken(tmp_path / "in") == {"a.jpg", "x/b.jpg", "lost+found.jpg"}
+    assert len(taken(tmp_path / "in", default_excludes=False)) == 6
+    assert taken(tmp_path / "in/@eaDir") == {"a.jpg/SYNOPHOTO_THUMB_XL.jpg"}
+    assert not any(listing.others for listing in Walk((tmp_path / "in",)).listings())
+
+
+def test_a_root_mirrors_files_that_are_named_one_by_one(tmp_path: Path) -> None:
+    tree(tmp_path / "in", "x/a.jpg", "x/y/b.jpg", "x/@eaDir/b.jpg", "Trash/c.jpg")
+    (tmp_path / "link").symlink_to("in/x")
+    named = [tmp_path / "in" / name for name in ("x/a.jpg", "x/@eaDir/b.jpg", "Trash/c.jpg")]
+    sources = (*named, tmp_path / "link/y/b.jpg")
+    selection = Selection.of([], ["Trash/"])
+    made = plan(*sources, out=tmp_path / "out", root=str(tmp_path / "in"), selection=selection)
+    assert outputs(made) == ["x/a.jpg", "x/y/b.jpg"]
+    made = plan(tmp_path / "in/x", out=tmp_path / "out", root=str(tmp_path / "in"))
+    assert outputs(made) == ["x/a.jpg", "x/y/b.jpg"]
+    with pytest.raises(UsageError, match="does not lie in --root"):
+        plan(*sources, out=tmp_path / "out", root=str(tmp_path / "in/x"))
+
+
+def test_skipped_files_are_named_and_counted_by_kind(ffprep, tmp_path: Path) -> None:
+    tree(tmp_path / "in", "a.mov", "b.txt", "c.cr2", content=b"not a picture")
+    ramp(20, 20).save(tmp_path / "in/c.png")
+    (tmp_path / "in/d.jpg").symlink_to("/etc/passwd")
+    command = ["convert", tmp_path / "in", "-o", tmp_path / "out", "--size", "8x8"]
+    ran = ffprep(*command, "--json")
+    reasons = {Path(line["source"]).name: line["passed_over"] for line in ran.results.values()
+               if line["status"] == "passed_over"}  # fmt: skip
+    assert reasons == {"a.mov": "film", "b.txt": "other", "c.cr2": "raw", "d.jpg": "link"}
+    kinds = ran.summary["passed_over_by_kind"]
+    assert {kind: n for kind, n in kinds.items() if n} == dict.fromkeys(reasons.values(), 1)
+    assert (ran.code, ran.summary["converted"], ran.summary["passed_over"]) == (0, 1, 4)
+    assert "in/a.mov: skipped (film)" in ffprep(*command, "-v").err
+    assert ffprep(*command).err == ""

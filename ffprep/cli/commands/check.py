@@ -15,11 +15,9 @@ from ffprep.system.shutdown import Signals
 @CHECK
 def check(**params: Any) -> None:
     """Verify existing pictures; print a line for each broken rule. Nothing is written."""
-    from ffprep.run.inspect import Inspection
-
     options = read_check(params)
     count, failed = 0, False
-    inspection = Inspection(options.paths, options.follow_links, options.policy, options.jobs)
+    inspection = options.inspection()
     with Signals():
         for finding in inspection.verify(options.target):
             count, failed = count + 1, failed or bool(finding.broken)
@@ -46,11 +44,10 @@ def info(**params: Any) -> None:
     """
     from ffprep.cli.reporting import text
     from ffprep.run.describe import describe
-    from ffprep.run.inspect import Inspection
 
     options = read_info(params)
     failed = False
-    inspection = Inspection(options.paths, options.follow_links, options.policy, options.jobs)
+    inspection = options.inspection()
     with Signals():
         for finding in describe(inspection, options.frames, options.modes, options.overrides):
             failed = failed or finding.error is not None

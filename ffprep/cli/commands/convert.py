@@ -66,13 +66,14 @@ def run_convert(
     from ffprep.cli.reporting.progress import Console
     from ffprep.conversion.converter import Converter
     from ffprep.conversion.ffmpeg_binary import find
+    from ffprep.core.job import PassedOver
     from ffprep.run.summary import started
 
     console = Console(options.reporting, job)
     converter = Converter(find(options.workers.ffmpeg), options.policy)
     summary.ffmpeg = converter.binary.version
     with started(options, converter, summary, console.say) as run:
-        if run.plan.links and not run.plan.total:
+        if run.plan.passed_over[PassedOver.LINK] and not run.plan.total:
             problem = "found only links, which are not followed; see --follow-links"
             console.say(problem)
         if options.reporting.dry_run:

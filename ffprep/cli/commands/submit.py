@@ -9,7 +9,6 @@ import click
 from ffprep.options import shared
 from ffprep.options.convert import (
     DAMAGED,
-    LISTS_AND_SELECTION,
     NAMES,
     PICTURE,
     SOURCES,
@@ -18,6 +17,7 @@ from ffprep.options.convert import (
 from ffprep.options.shared import (
     AS_JSON,
     FFMPEG,
+    LISTS_AND_SELECTION,
     MAX_MEMORY,
     MAX_PIXELS,
     WAIT,

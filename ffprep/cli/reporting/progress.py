@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from ffprep.core.job import FreshCount, Result, Status
+from ffprep.core.job import FreshCount, PassedOver, Result, Status
 from ffprep.record import Record, field
 from ffprep.run.convert_options import ReportOptions
 from ffprep.run.summary import RunEnd, RunSummary
@@ -22,6 +22,9 @@ from ffprep.system.messages import say, write_line
 
 if TYPE_CHECKING:
     from ffprep.cli.reporting.log_file import LogFile
+
+
+_GOOD_AS_IS = (Status.FRESH, Status.PASSED_OVER)
 
 
 class Console(Record):
@@ -180,11 +183,13 @@ class ConvertReporter(Reporter):
         """Report a Result that `summary` has counted. FreshCount moves only the bar."""
         if isinstance(result, Result) and (result.status is not Status.FRESH or self.each):
             self._report(result)
+            if result.passed_over not in (None, PassedOver.FILTERED):
+                return
         if self._bar is not None:
             self._bar.update(result.count if isinstance(result, FreshCount) else 1)
 
     def _report(self, result: Result) -> None:
-        if self._log is not None and (self._verbose or result.status is not Status.FRESH):
+        if self._log is not None and (self._verbose or result.status not in _GOOD_AS_IS):
             self._log.photo(result)
         problem = result.failure or result.warnings
         if self._verbose or (problem and self._at_once):

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 
 def result_as_dict(result: "Result") -> dict[str, Any]:
-    """Return the JSON object of a Result. The key `warnings` is missing if there are none."""
+    """Return the JSON object of a Result.
+
+    The keys `warnings`, `passed_over` and `reason` are missing if there is nothing to say.
+    """
     failure = result.failure
     content = {
         "source": os.fspath(result.source),
@@ -28,6 +31,9 @@ def result_as_dict(result: "Result") -> dict[str, Any]:
         "seconds": round(result.seconds, 3),
         "error": {"kind": failure.kind.value, "message": failure.message} if failure else None,
     }
+    if result.passed_over:
+        content["passed_over"] = result.passed_over.value
+        content |= {"reason": result.reason} if result.reason else {}
     return content | ({"warnings": list(result.warnings)} if result.warnings else {})
 
 
@@ -36,6 +42,8 @@ def result_line(result: "Result") -> str:
     source, failure = printable_path(result.source), result.failure
     if failure:
         return f"{source}: {failure.kind}: {printable(failure.message)}"
+    if result.passed_over:
+        return f"{source}: skipped ({result.reason or result.passed_over})"
     if result.warnings:
         return f"{source}: {printable('; '.join(result.warnings))}"
     what = [str(result.status), str(result.size)] + ([result.mode] if result.mode else [])

@@ -19,6 +19,7 @@ _BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12
 _BYTES |= {13: 4, 16: 8, 17: 8, 18: 8}
 
 _SUB_IFDS = 330
+_TEXT, _LONGEST_TEXT = 2, 64
 
 
 class Entry(Record):
@@ -57,6 +58,14 @@ class Directory(Record):
         """Return the first integer of a tag."""
         return next(iter(self.numbers(tag)), otherwise)
 
+    def text(self, tag: int) -> str:
+        """Return the text of a tag, up to its first NUL, at most 64 characters."""
+        entry = self.entries.get(tag)
+        if entry is None or entry.type != _TEXT:
+            return ""
+        data = read_at(self.file, entry.place, min(entry.count, _LONGEST_TEXT))
+        return data.partition(b"\0")[0].decode("latin-1")
+
     @property
     def leads_outside(self) -> bool:
         """Whether the file ends before the next directory, or before a SubIFD."""
@@ -84,6 +93,12 @@ def directories(file: BinaryIO, start: int = 0) -> list[Directory]:
         return []
     big = head[2:4] in (b"+\0", b"\0+")
     return list(_Reader(file, start, order, big).chain(head))
+
+
+def subdirectory(directory: Directory, start: int, tag: int) -> Directory | None:
+    """Return the directory that a tag leads to; `start` is where the TIFF begins in the file."""
+    reader = _Reader(directory.file, start, directory.order, directory.big)
+    return reader.read(directory.number(tag), None)
 
 
 class _Reader(Record):

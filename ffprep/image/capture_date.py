@@ -1,0 +1,144 @@
+"""When a photo was taken, for names of outputs: read from EXIF without decoding anything.
+
+The directories of EXIF are read where they lie in the file, with the limits of `formats.ifd`.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import BinaryIO
+
+from ffprep.core.formats import HEAD_BYTES, sniff
+from ffprep.image.chunks import SOS, iso_boxes, jpeg_segments, png_chunks
+from ffprep.image.formats.heif_index import read_index
+from ffprep.image.formats.ifd import directories, read_at, subdirectory
+from ffprep.system.files import open_regular
+
+_EXIF, _ORIGINAL, _DIGITIZED = 0x8769, 0x9003, 0x9004
+_APP1, _MARK = 0xE1, b"Exif\0\0"
+_HEADER, _MOST_CHUNKS = 1 << 16, 64
+
+_DATE = re.compile(
+    r"([0-9]{4})[:/-]([0-9]{2})[:/-]([0-9]{2})(?: ([0-9]{2}):([0-9]{2}):([0-9]{2}))?"
+)
+
+
+class CaptureDate(datetime):
+    """A date that is formatted as a day, unless a format says more."""
+
+    def __format__(self, format: str) -> str:
+        return super().__format__(format or "%Y-%m-%d")
+
+
+def capture_date(path: str) -> CaptureDate:
+    """Return the date that EXIF has, by the camera's clock; else the file's modification time.
+
+    That is in local time. The date of a file that does not exist is in 1970.
+    """
+    try:
+        found = os.stat(path)
+        return _cached(path, found.st_mtime_ns) or CaptureDate.fromtimestamp(found.st_mtime)
+    except (OSError, ValueError, OverflowError):
+        return CaptureDate(1970, 1, 1)
+
+
+@lru_cache(maxsize=1024)
+def _cached(path: str, modified: int) -> CaptureDate | None:
+    """Return the date in a file that was `modified` then. A photo may have several outputs."""
+    with suppress(Exception), open_regular(Path(path)) as file:  # metadata may be broken
+        return _date(file)
+    return None
+
+
+def _date(file: BinaryIO) -> CaptureDate | None:
+    """Return the first date of the EXIF in a file."""
+    for start in _places(file):
+        for directory in directories(file, start)[:1]:
+            # Canon's CR3 has the directory of EXIF alone.
+            exif = subdirectory(directory, start, _EXIF) or directory
+            for tag in (_ORIGINAL, _DIGITIZED):
+                if date := _parsed(exif.text(tag)):
+                    return date
+    return None
+
+
+def _places(file: BinaryIO) -> Iterator[int]:
+    """Yield where EXIF begins in a file: at the byte order mark of its TIFF."""
+    head = file.read(HEAD_BYTES)
+    format = sniff(head)
+    name = format.name if format else ""
+    if name == "jpeg":
+        yield from _in_jpeg(file, 0)
+    elif name == "png":
+        yield from (file.tell() for chunk, _ in png_chunks(file) if chunk == b"eXIf")
+    elif name == "webp":
+        yield from _in_webp(file)
+    elif name in ("heic", "avif"):
+        yield from _in_heif(file)
+    elif name == "jpegxl":
+        yield from _in_boxes(file)
+    elif head.startswith(b"FUJIFILMCCD-RAW"):
+        yield from _in_jpeg(file, int.from_bytes(read_at(file, 84, 4), "big"))
+    elif name == "raw" and head[4:8] == b"ftyp":
+        yield from _in_cr3(file)
+    elif name in ("tiff", "raw"):
+        yield 0
+
+
+def _in_jpeg(file: BinaryIO, start: int) -> Iterator[int]:
+    data = read_at(file, start, _HEADER)
+    for marker, place, _ in jpeg_segments(data):
+        if marker == SOS:
+            return
+        if marker == _APP1 and data.startswith(_MARK, place + 4):
+            yield start + place + 4 + len(_MARK)
+
+
+def _in_webp(file: BinaryIO) -> Iterator[int]:
+    place = 12
+    for _ in range(_MOST_CHUNKS):
+        head = read_at(file, place, 8)
+        if head[:4] == b"EXIF":
+            mark = len(_MARK) if read_at(file, place + 8, len(_MARK)) == _MARK else 0
+            yield place + 8 + mark
+        length = int.from_bytes(head[4:], "little")
+        place += 8 + length + length % 2
+
+
+def _in_heif(file: BinaryIO) -> Iterator[int]:
+    index = read_index(file)
+    for item in index.items.values() if index else ():
+        if item.type == b"Exif" and item.extents:
+            yield _behind_offset(file, item.extents[0][0])
+
+
+def _in_boxes(file: BinaryIO) -> Iterator[int]:
+    for name, _, _ in iso_boxes(file):
+        if name == b"Exif":
+            yield _behind_offset(file, file.tell())
+
+
+def _in_cr3(file: BinaryIO) -> Iterator[int]:
+    place = read_at(file, 0, _HEADER).find(b"CMT2")
+    if place > 0:
+        yield place + 4
+
+
+def _behind_offset(file: BinaryIO, place: int) -> int:
+    """Return where TIFF begins in a block that says so in its first four bytes."""
+    return place + 4 + int.from_bytes(read_at(file, place, 4), "big")
+
+
+def _parsed(text: str) -> CaptureDate | None:
+    match = _DATE.match(text)
+    if not match:
+        return None
+    try:
+        year, month, day, *time = (int(part or 0) for part in match.groups())
+        return CaptureDate(year, month, day, *time[:3])  # type: ignore[arg-type]
+    except ValueError:  # 0000:00:00, from a camera whose clock was never set
+        return None

@@ -490,7 +490,7 @@ def test_photos_do_share_a_process(tmp_path: Path) -> None:
     jobs = []
     for number in range(12):
         source = tmp_path / f"{number}.jpg"
-        detail(100 + 2 * number, 80).save(source, subsampling=number % 3)
+        detail(128 + 4 * number, 96).save(source, subsampling=number % 3)
         jobs.append(LocalJob(source, tmp_path / f"out/{number}.jpg", SPEC))
     assert all(r.status is Status.CONVERTED for r in convert(*jobs, binary=binary))
     assert len(count.read_text()) == 1

@@ -230,7 +230,7 @@ def test_a_sheet_shows_the_photo_whole_and_the_modes_of_what_is_left(
     counted = {colour: count for count, colour in opened(tmp_path / "sheet.png").getcolors(10_000)}
     half = 98 * 100  # of the photo, without the columns where the two meet
     assert counted[(255, 0, 0)] == half
-    assert counted[(0, 0, 255)] == half + 4 * 200 * 200
+    assert counted[(0, 0, 255)] == half + 5 * 200 * 200
 
 
 def test_a_dry_run_prints_the_cut(ffprep, tmp_path: Path) -> None:

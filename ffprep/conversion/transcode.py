@@ -342,15 +342,15 @@ class Transcoder(Record):
         return (Caveat(words, Kind.DAMAGED),)
 
     def complete(self, photo: Photo, output: Path) -> None:
-        """Write the ICC profile and EXIF of an output. Raises as `temporary_beside` does."""
-        spec, profile, exif = photo.job.spec, photo.picture.output_profile, b""
-        if spec.metadata == "keep-rights":
-            exif = self.decoders.rights(photo.source, photo.picture).exif()
-        if profile or exif:
+        """Write the ICC profile and metadata of an output. Raises as `temporary_beside` does."""
+        spec, profile, kept = photo.job.spec, photo.picture.output_profile, None
+        if spec.metadata != "none":
+            kept = self.decoders.metadata(photo.source, photo.picture, spec)
+        if profile or kept:
             from ffprep.image.embed import embed
 
             with write_errors(photo.job.output):
-                embed(output, spec.format, profile, exif)
+                embed(output, spec.format, profile, kept)
 
     def verify_and_publish(
         self, photo: Photo, temporary: Temporary, caveats: tuple[Caveat, ...], started: float

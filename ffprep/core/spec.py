@@ -118,9 +118,9 @@ class Spec(Record):
     depends on the quality if it is `auto`. With `optimize`, a JPEG has Huffman tables of its own,
     which save bytes and take time. `lossless` is for WebP. `compression` is the effort of lossless
     compression, 0 to 9. With `max_bytes`, quality is lowered until the file fits. `colour` is
-    `srgb`, or `keep` for unconverted pixels with their ICC profile. `metadata` is `none` or
-    `keep-rights`. With `fast`, JPEGs that are shrunk may be decoded at a fraction of their size.
-    With `sharpen`, outputs are sharpened after scaling.
+    `srgb`, or `keep` for unconverted pixels with their ICC profile. `metadata` is `none`,
+    `keep-rights`, `keep-no-place` or `keep`. With `fast`, JPEGs that are shrunk may be decoded at a
+    fraction of their size. With `sharpen`, outputs are sharpened after scaling.
     Raises UsageError if the parts contradict one another.
     """
 

@@ -1,22 +1,18 @@
-"""The metadata that an output may keep: who owns a photo, what it shows, when it was taken.
+"""The metadata that an output may keep: at least who owns a photo, what it shows and its date.
 
-Each is read from the first place that has it: EXIF, IPTC, XMP, a PNG's text; the order is the
-Metadata Working Group's (Guidelines for Handling Image Metadata, 2.0). It is written as new EXIF,
-which all three output formats hold, so that nothing else gets into the output.
+Each of these is read from the first place that has it: EXIF, IPTC, XMP, a PNG's text; the order is
+the Metadata Working Group's (Guidelines for Handling Image Metadata, 2.0). It is written as EXIF,
+which all output formats hold. `kept_metadata` says what else may be kept.
 """
 
 import contextlib
 import re
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from PIL import Image
 from PIL.ExifTags import IFD, Base
 
-from ffprep.core.image_info import ImageInfo
-from ffprep.errors import Kind, PhotoError
-from ffprep.image.pillow import opened_for_metadata
 from ffprep.record import Record
 
 if TYPE_CHECKING:
@@ -25,7 +21,7 @@ if TYPE_CHECKING:
 LONGEST = 2000
 """The bytes of UTF-8 that are kept of a text; IPTC has room for as many in a caption."""
 
-_LONGEST_XMP = 1 << 20
+LONGEST_XMP = 1 << 20
 
 
 class Taken(Record):
@@ -95,36 +91,32 @@ class Rights(Record):
             return b""
         exif = Image.Exif()
         exif[Base.Orientation] = 1
+        exif.update(self.texts)
+        if times := self.times:
+            exif[IFD.Exif] = {tag: text.decode() for tag, text in times.items()}
+        return exif.tobytes().removeprefix(b"Exif\0\0")
+
+    @property
+    def texts(self) -> dict[int, bytes]:
+        """The fields of EXIF's first directory."""
         texts = {
             Base.ImageDescription: self.description,
             Base.Artist: self.artist,
             Base.Copyright: self.copyright,
         }
-        for tag, text in texts.items():
-            if text:
-                exif[tag] = text.encode()
-        if self.taken:
-            times = {
-                Base.DateTimeOriginal: self.taken.date,
-                Base.OffsetTimeOriginal: self.taken.offset,
-                Base.SubsecTimeOriginal: self.taken.subseconds,
-            }
-            exif[IFD.Exif] = {int(tag): text for tag, text in times.items() if text}
-        return exif.tobytes().removeprefix(b"Exif\0\0")
+        return {int(tag): text.encode() for tag, text in texts.items() if text}
 
-
-def read_rights(path: Path, picture: ImageInfo) -> Rights:
-    """Return the rights in a photo's metadata; metadata that cannot be read has none.
-
-    Raises PhotoError `missing` or `io` if the file is gone or cannot be opened.
-    """
-    try:
-        with opened_for_metadata(path, picture) as image:
-            return rights_in(image)
-    except PhotoError as error:
-        if error.kind in (Kind.MISSING, Kind.IO):
-            raise
-        return Rights()
+    @property
+    def times(self) -> dict[int, bytes]:
+        """The fields of EXIF's directory of details."""
+        if self.taken is None:
+            return {}
+        times = {
+            Base.DateTimeOriginal: self.taken.date,
+            Base.OffsetTimeOriginal: self.taken.offset,
+            Base.SubsecTimeOriginal: self.taken.subseconds,
+        }
+        return {int(tag): text.encode() for tag, text in times.items() if text}
 
 
 def rights_in(image: Image.Image) -> Rights:
@@ -183,7 +175,7 @@ def _iptc(image: Image.Image) -> Rights:
     )
 
 
-_RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
+RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
 _DC = "{http://purl.org/dc/elements/1.1/}"
 _DATES = (
     "{http://ns.adobe.com/exif/1.0/}DateTimeOriginal",
@@ -194,12 +186,12 @@ _DATES = (
 def _xmp(image: Image.Image) -> Rights:
     """XMP (ISO 16684-1) of the picture itself, not of pictures that it was made from."""
     packet = image.info.get("xmp")
-    if not isinstance(packet, bytes) or len(packet) > _LONGEST_XMP:
+    if not isinstance(packet, bytes) or len(packet) > LONGEST_XMP:
         return Rights()
     from defusedxml import ElementTree
 
     root = ElementTree.fromstring(packet.strip(b"\0 \r\n\t"), forbid_dtd=True)
-    descriptions = next(root.iter(_RDF + "RDF")).findall(_RDF + "Description")
+    descriptions = next(root.iter(RDF + "RDF")).findall(RDF + "Description")
     dates = (Taken.parse(_joined(_property(descriptions, name)[:1])) for name in _DATES)
     return Rights(
         # Of several languages, the default is the first.
@@ -217,7 +209,7 @@ def _property(descriptions: "list[Element]", name: str) -> list[str]:
             return [description.attrib[name]]
         element = description.find(name)
         if element is not None:
-            items = element.findall(f"./*/{_RDF}li")
+            items = element.findall(f"./*/{RDF}li")
             return [item.text or "" for item in items or [element]]
     return []
 

@@ -35,7 +35,8 @@ from ffprep.system.processes import Limits, Processes
 
 if TYPE_CHECKING:
     from ffprep.core.decoder_log import DecoderLog
-    from ffprep.image.metadata import Rights
+    from ffprep.core.spec import Spec
+    from ffprep.image.embed import Metadata
     from ffprep.system.pipes import Piped
 
 # The worker imports the same ffprep as this process, whatever its own path would find. The folders
@@ -296,11 +297,12 @@ class DecoderPool:
         with self._readable(path, picture) as (readable, found), room:
             return bool(self._call("is_translucent", readable, found))
 
-    def rights(self, path: Path, picture: ImageInfo) -> "Rights":
-        """Return what may be kept of a file's metadata (see `metadata.read_rights`)."""
-        with self._readable(path, picture, whole=False) as (readable, found):
-            rights: Rights = self._call("read_rights", readable, found)
-        return rights
+    def metadata(self, path: Path, picture: ImageInfo, spec: "Spec") -> "Metadata":
+        """Return what an output keeps of a file's metadata (see `kept_metadata`)."""
+        options = (spec.metadata, spec.size, spec.format)
+        with self._readable(path, picture, whole=False) as photo:
+            kept: Metadata = self._call("read_metadata", *photo, *options)
+        return kept
 
     @contextmanager
     def decoded(

@@ -24,7 +24,7 @@ _MODULES = {
     "require_whole": "integrity",
     "damage": "integrity",
     "hidden_damage": "integrity",
-    "read_rights": "metadata",
+    "read_metadata": "kept_metadata",
     "to_srgb": "colour",
     "decoded": "decode",
     "reduced": "turbojpeg",

@@ -161,11 +161,11 @@ PICTURE = section(
     COLOUR,
     click.option(
         "--metadata",
-        type=click.Choice(["none", "keep-rights"]),
+        type=click.Choice(["none", "keep-rights", "keep-no-place", "keep"]),
         default="none",
         show_default=True,
-        help="Keep copyright, artist, description and capture date; never location or serial "
-        "numbers.",
+        help="keep-rights: copyright, artist, description and capture date. keep-no-place: also "
+        "camera, exposure and keywords, never places or serial numbers. keep: all EXIF, XMP, IPTC.",
     ),
     BACKGROUND,
     FOCUS,

@@ -27,8 +27,10 @@ from ffprep.core.policy import Policy
 from ffprep.core.spec import Spec
 from ffprep.errors import EnvironmentFault, Kind, PhotoError
 from ffprep.image import metadata as rights
-from ffprep.image.embed import embed
+from ffprep.image.embed import Metadata, embed
+from ffprep.image.kept_metadata import read_metadata
 from ffprep.image.metadata import Rights, Taken
+from ffprep.image.pillow import opened_for_metadata
 from ffprep.image.probe import probe
 from tests.support.photos import PHOTOS, needs_photos
 from tests.support.pictures import opened, psnr, ramp
@@ -399,7 +401,8 @@ def test_a_turned_photo_comes_out_upright(tmp_path: Path, format: str) -> None:
 
 
 def rights_of(path: Path) -> Rights:
-    return rights.read_rights(path, probe(path, 1 << 28, sandboxed=True))
+    with opened_for_metadata(path, probe(path, 1 << 28, sandboxed=True)) as image:
+        return rights.rights_in(image)
 
 
 def test_rights_missing_in_exif_are_read_from_the_next_place(tmp_path: Path) -> None:
@@ -523,7 +526,7 @@ def test_a_photo_that_is_gone_is_reported(tmp_path: Path) -> None:
     picture = probe(path, 1 << 28, sandboxed=True)
     path.unlink()
     with pytest.raises(PhotoError) as caught:
-        rights.read_rights(path, picture)
+        read_metadata(path, picture, "keep-rights", Size(64, 48), OUTPUT_FORMATS["jpeg"])
     assert caught.value.kind is Kind.MISSING
 
 
@@ -552,7 +555,7 @@ def test_a_profile_and_rights_can_both_be_embedded(tmp_path: Path, format: str, 
     for options in ({}, {"lossless": True}) if format == "webp" else ({},):
         ramp(61, 41).convert("RGB" if format == "jpeg" else mode).save(path, format, **options)
         before = opened(path)
-        embed(path, OUTPUT_FORMATS[format], profile, RIGHTS.exif())
+        embed(path, OUTPUT_FORMATS[format], profile, Metadata(RIGHTS.exif()))
         assert told(path) == tags_of(RIGHTS)
         after = opened(path)
         assert after.info["icc_profile"] == profile.data
@@ -563,7 +566,7 @@ def test_embedding_into_another_file_than_webp_is_an_error(tmp_path: Path) -> No
     path = tmp_path / "a.webp"
     path.write_bytes(b"RIFF")
     with pytest.raises(PhotoError, match="not a whole webp"):
-        embed(path, OUTPUT_FORMATS["webp"], None, RIGHTS.exif())
+        embed(path, OUTPUT_FORMATS["webp"], None, Metadata(RIGHTS.exif()))
 
 
 def test_metadata_parsers_are_imported_only_when_needed() -> None:

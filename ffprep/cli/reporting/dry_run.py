@@ -24,7 +24,7 @@ def dry_run(run: "Run", summary: "RunSummary", console: "Console") -> None:
     if spec.colour == "keep" or spec.metadata != "none" or spec.max_bytes:
         console.say(
             "these commands make the pixels; "
-            "ffprep embeds profile and rights, and applies --max-bytes, after them"
+            "ffprep embeds profile and metadata, and applies --max-bytes, after them"
         )
     for item in run.dry_run():
         if isinstance(item, FreshCount):

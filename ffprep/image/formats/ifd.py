@@ -13,10 +13,11 @@ from ffprep.record import Record, field
 
 _MOST_DIRECTORIES, _MOST_ENTRIES, _MOST_NUMBERS = 64, 1000, 1 << 16
 
-# Field types of TIFF 6.0 and BigTIFF: those of unsigned integers, and the bytes of each value.
+# Field types of TIFF 6.0, BigTIFF and EXIF 3.0: those of unsigned integers, and the bytes of each
+# value.
 _INTEGERS = {1: "B", 3: "H", 4: "I", 7: "B", 13: "I", 16: "Q", 18: "Q"}
 _BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
-_BYTES |= {13: 4, 16: 8, 17: 8, 18: 8}
+_BYTES |= {13: 4, 16: 8, 17: 8, 18: 8, 129: 1}
 
 _SUB_IFDS = 330
 _TEXT, _LONGEST_TEXT = 2, 64
@@ -66,6 +67,17 @@ class Directory(Record):
         data = read_at(self.file, entry.place, min(entry.count, _LONGEST_TEXT))
         return data.partition(b"\0")[0].decode("latin-1")
 
+    def below(self, tag: int) -> "Directory | None":
+        """Return the directory that a tag leads to, in a TIFF that is a file of its own."""
+        return _Reader(self.file, 0, self.order, self.big).read(self.number(tag), None)
+
+    def content(self, tag: int, longest: int) -> bytes:
+        """Return the bytes of a tag's values; empty if they are too many, or the file ends."""
+        entry = self.entries[tag]
+        count = entry.count * _BYTES.get(entry.type, 0)
+        data = read_at(self.file, entry.place, count) if count <= longest else b""
+        return data if len(data) == count else b""
+
     @property
     def leads_outside(self) -> bool:
         """Whether the file ends before the next directory, or before a SubIFD."""
@@ -75,7 +87,7 @@ class Directory(Record):
 
 def read_at(file: BinaryIO, place: int, count: int) -> bytes:
     """Return the bytes at a place that a file names; fewer where the file ends."""
-    if place >= os.fstat(file.fileno()).st_size:
+    if place >= file.seek(0, os.SEEK_END):
         return b""
     file.seek(place)
     return file.read(count)

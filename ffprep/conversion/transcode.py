@@ -344,7 +344,7 @@ class Transcoder(Record):
     def complete(self, photo: Photo, output: Path) -> None:
         """Write the ICC profile and metadata of an output. Raises as `temporary_beside` does."""
         spec, profile, kept = photo.job.spec, photo.picture.output_profile, None
-        if spec.metadata != "none":
+        if spec.kept_metadata != "none":
             kept = self.decoders.metadata(photo.source, photo.picture, spec)
         if profile or kept:
             from ffprep.image.embed import embed

@@ -22,6 +22,7 @@ _ADDED = (
     ("optimize", False),
     ("fast", False),
     ("sharpen", False),
+    ("date", "auto"),
 )
 """Fields added since version 0.1, each with the value that leaves a digest as it was without it."""
 
@@ -119,8 +120,9 @@ class Spec(Record):
     which save bytes and take time. `lossless` is for WebP. `compression` is the effort of lossless
     compression, 0 to 9. With `max_bytes`, quality is lowered until the file fits. `colour` is
     `srgb`, or `keep` for unconverted pixels with their ICC profile. `metadata` is `none`,
-    `keep-rights`, `keep-no-place` or `keep`. With `fast`, JPEGs that are shrunk may be decoded at a
-    fraction of their size. With `sharpen`, outputs are sharpened after scaling.
+    `keep-rights`, `keep-no-place` or `keep`; with the `date` `keep`, the capture date is kept
+    without other metadata, too. With `fast`, JPEGs that are shrunk may be decoded at a fraction of
+    their size. With `sharpen`, outputs are sharpened after scaling.
     Raises UsageError if the parts contradict one another.
     """
 
@@ -143,6 +145,7 @@ class Spec(Record):
     optimize: bool = False
     fast: bool = False
     sharpen: bool = False
+    date: str = "auto"
 
     def __post_init__(self) -> None:
         if not 1 <= self.quality <= 100:
@@ -167,6 +170,11 @@ class Spec(Record):
     def keeps_alpha(self) -> bool:
         """Whether outputs may be translucent."""
         return self.alpha and self.format.final_alpha is not None
+
+    @property
+    def kept_metadata(self) -> str:
+        """What outputs keep: `metadata`, or `date` if that is all."""
+        return "date" if self.metadata == "none" and self.date == "keep" else self.metadata
 
     @property
     def modes(self) -> tuple[Mode, ...]:

@@ -13,9 +13,9 @@ from typing import BinaryIO
 
 from PIL import Image
 
-from ffprep.core.formats import OutputFormat
 from ffprep.core.geometry import Size
 from ffprep.core.image_info import ImageInfo
+from ffprep.core.spec import Spec
 from ffprep.errors import Kind, PhotoError
 from ffprep.image.embed import Metadata
 from ffprep.image.metadata import Rights, rights_in
@@ -27,20 +27,21 @@ _LONGEST, _LONGEST_OTHERWISE = {"jpeg": 65000}, 1 << 20
 """The most bytes of EXIF, XMP and IPTC each: a JPEG has them in one segment."""
 
 
-def read_metadata(
-    path: Path, picture: ImageInfo, kept: str, size: Size, format: OutputFormat
-) -> Metadata:
-    """Return what an output of this size and format keeps; `kept` is as `metadata` of a Spec.
+def read_metadata(path: Path, picture: ImageInfo, spec: Spec) -> Metadata:
+    """Return what an output keeps.
 
     Raises PhotoError `missing` or `io` if the file is gone or cannot be opened.
     """
     try:
         with opened_for_metadata(path, picture) as image:
             photo, rights = _Photo(path, picture, image), rights_in(image)
+            kept = spec.kept_metadata
+            if kept == "date":
+                return Metadata(Rights(taken=rights.taken).exif())
             if kept == "keep-rights":
                 return Metadata(rights.exif())
-            longest = _LONGEST.get(format.name, _LONGEST_OTHERWISE)
-            return photo.copy(rights, kept == "keep", size, longest)
+            longest = _LONGEST.get(spec.format.name, _LONGEST_OTHERWISE)
+            return photo.copy(rights, kept == "keep", spec.size, longest)
     except PhotoError as error:
         if error.kind in (Kind.MISSING, Kind.IO):
             raise

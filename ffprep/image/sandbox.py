@@ -299,9 +299,8 @@ class DecoderPool:
 
     def metadata(self, path: Path, picture: ImageInfo, spec: "Spec") -> "Metadata":
         """Return what an output keeps of a file's metadata (see `kept_metadata`)."""
-        options = (spec.metadata, spec.size, spec.format)
         with self._readable(path, picture, whole=False) as photo:
-            kept: Metadata = self._call("read_metadata", *photo, *options)
+            kept: Metadata = self._call("read_metadata", *photo, spec)
         return kept
 
     @contextmanager

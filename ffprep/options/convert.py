@@ -167,6 +167,14 @@ PICTURE = section(
         help="keep-rights: copyright, artist, description and capture date. keep-no-place: also "
         "camera, exposure and keywords, never places or serial numbers. keep: all EXIF, XMP, IPTC.",
     ),
+    click.option(
+        "--date",
+        type=click.Choice(["auto", "keep"]),
+        default="auto",
+        show_default=True,
+        help="keep: write the capture date into outputs, whatever --metadata is; --preserve-times "
+        "is for the times of files.",
+    ),
     BACKGROUND,
     FOCUS,
     CROP_BOUNDS,

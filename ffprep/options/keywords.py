@@ -44,6 +44,7 @@ class Options(TypedDict, total=False):
     max_bytes: int | str | None
     colour: str | None
     metadata: str | None
+    date: str | None
     background: str | Sequence[int] | None
     focus: Focus | str | Sequence[float] | None
     crop_bounds: str | Sequence[float] | None

@@ -142,6 +142,7 @@ def _spec(
         alpha=target.alpha,
         colour=params["colour"],
         metadata=params["metadata"],
+        date=params["date"],
         background=params["background"],
         focus=params["focus"],
         bounds=params["crop_bounds"],

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from ffprep.core.formats import OUTPUT_FORMATS
 from ffprep.core.geometry import Size
 from ffprep.image.kept_exif import Exif
 from ffprep.image.kept_metadata import kept_iptc, read_metadata
@@ -211,7 +210,7 @@ def test_texts_of_a_png_are_kept_in_exif(tmp_path: Path) -> None:
     exif[0x010F], exif[0x8298] = "Maker", "(c) EXIF"
     ramp(60, 40).save(path, pnginfo=samples.png_text(), exif=exif)
     picture = probe(path, 1 << 28, sandboxed=True)
-    kept = read_metadata(path, picture, "keep", Size(64, 48), OUTPUT_FORMATS["jpeg"])
+    kept = read_metadata(path, picture, ALL)
     found, details = read_back(kept.exif)
     assert (found[0x010F], found[0x8298]) == ("Maker", "(c) EXIF")
     assert found[0x013B].encode("latin-1").decode() == "Piña"
@@ -242,3 +241,15 @@ def test_broken_iptc_is_cut() -> None:
     assert kept_iptc(city + name, False, ROOM) == name
     assert kept_iptc(samples.iptc((1, 90, b"\x1b%G")), True, ROOM) == b""
     assert kept_iptc(name, True, 5) == b""
+
+
+@pytest.mark.parametrize("metadata", ["none", "keep-rights"])
+def test_the_date_is_kept_without_other_metadata(
+    photos: list[Path], tmp_path: Path, metadata: str
+) -> None:
+    kept = (
+        samples.RIGHTS if metadata == "keep-rights" else samples.Rights(taken=samples.RIGHTS.taken)
+    )
+    spec = replace(samples.SPEC, metadata=metadata, date="keep")
+    for output in samples.convert(photos[:1], tmp_path, spec):
+        samples.require_only(output, kept)

@@ -526,7 +526,7 @@ def test_a_photo_that_is_gone_is_reported(tmp_path: Path) -> None:
     picture = probe(path, 1 << 28, sandboxed=True)
     path.unlink()
     with pytest.raises(PhotoError) as caught:
-        read_metadata(path, picture, "keep-rights", Size(64, 48), OUTPUT_FORMATS["jpeg"])
+        read_metadata(path, picture, KEEP)
     assert caught.value.kind is Kind.MISSING
 
 

@@ -21,7 +21,7 @@ def dry_run(run: "Run", summary: "RunSummary", console: "Console") -> None:
 
     made: set[Location] = set()
     spec = run.options.request.spec
-    if spec.colour == "keep" or spec.metadata != "none" or spec.max_bytes:
+    if spec.colour == "keep" or spec.kept_metadata != "none" or spec.max_bytes:
         console.say(
             "these commands make the pixels; "
             "ffprep embeds profile and metadata, and applies --max-bytes, after them"

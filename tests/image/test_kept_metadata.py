@@ -104,11 +104,12 @@ def test_the_exif_of_cameras_reads_as_before(tmp_path: Path) -> None:
         copies.append(tmp_path / path.name)
         ramp(8, 6).save(copies[-1], exif=b"Exif\0\0" + exif.written(ROOM))
     before, after = (
-        tags_of(paths, "-u", "-n", "-EXIF:all", "-MakerNotes:all") for paths in (sources, copies)
+        tags_of(paths, "-n", "-EXIF:all", "-MakerNotes:all") for paths in (sources, copies)
     )
     left_out = (
         "Orientation|Thumbnail|YCbCr|Compress|SubjectArea|SubjectLocation|FocalPlane|Padding|"
-        "WhitePoint|PrimaryChromaticities|PrintIM|OffsetSchema|MPF|SourceFile|Interop|ExifImage"
+        "WhitePoint|PrimaryChromaticities|PrintIM|OffsetSchema|MPF|SourceFile|Interop|ExifImage|"
+        "Photometric|ImageWidth|ImageHeight|BitsPerSample|SamplesPerPixel|PlanarConfiguration|SamsungTrailer|Samsung:TimeStamp"
     ).split("|")
     for old, new, path in zip(before, after, sources, strict=True):
         kept = {
@@ -118,6 +119,7 @@ def test_the_exif_of_cameras_reads_as_before(tmp_path: Path) -> None:
             if not any(word in tag for word in left_out)
         }
         missing = {tag: value for tag, value in kept.items() if new.get(tag) != value}
+        assert len(kept) > 20, path
         assert not missing, path
 
 

@@ -8,3 +8,4 @@ They print nothing and change nothing of the calling program. Begin with `batch`
 # then as fast as the next, and an upgrade of ffprep while it runs changes nothing.
 from ffprep.conversion import ffmpeg_log as ffmpeg_log
 from ffprep.conversion import filtergraph as filtergraph
+from ffprep.image import sandbox_start as sandbox_start

@@ -11,7 +11,7 @@ from typing import Any
 
 from ffprep.config import toml
 from ffprep.config.modes import choose_modes
-from ffprep.core.geometry import Bounds, Focus
+from ffprep.core.geometry import Bounds, Focus, read_focus
 from ffprep.core.location import Location
 from ffprep.core.mode import Fallback, Mode
 from ffprep.core.spec import Spec
@@ -183,7 +183,7 @@ _FIELDS = {
 _READERS: dict[str, toml.Reader] = {
     "mode": _text,
     "scene": _text,
-    "focus": lambda value: Focus.parse(_text(value)),
+    "focus": lambda value: read_focus(_text(value)),
     "crop-bounds": lambda value: Bounds.parse(_text(value)),
     "crop_bounds": lambda value: Bounds.parse(_text(value)),
 }

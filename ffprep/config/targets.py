@@ -142,6 +142,7 @@ _READERS: dict[str, toml.Reader] = {
     **_TABLES,
     "max_bytes": toml.count,
     "alpha": toml.flag,
+    "faces": toml.flag,
     "checked": toml.flag,
     "title": toml.text,
     "status": toml.text,
@@ -149,5 +150,5 @@ _READERS: dict[str, toml.Reader] = {
     "formats": _formats,
     "date": _date,
 }
-_RULES = (*_BOUNDS, "max_bytes", "alpha", "formats", "size")
+_RULES = (*_BOUNDS, "max_bytes", "alpha", "faces", "formats", "size")
 """What `refusals` may have a sentence for."""

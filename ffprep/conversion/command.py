@@ -8,6 +8,7 @@ import math
 import os
 import stat
 import sys
+from collections.abc import Iterable
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
@@ -61,16 +62,27 @@ def sequence(picture: ImageInfo, spec: Spec) -> Sequence | None:
         return None
     files = PIPED if picture.raw else NUMBERED
     by_size = BySize.of(picture, spec)
+    if spec.focuses_on_faces:
+        from ffprep.conversion import focus
+
+        spec = focus.left_open(spec)
     return Sequence(_template(shared(picture), spec, files, by_size), picture.raw)
 
 
-def sequence_command(binary: str, sequence: Sequence, folder: Path) -> list[str]:
+def sequence_command(
+    binary: str, sequence: Sequence, folder: Path, specs: Iterable[Spec]
+) -> list[str]:
     """Return the argv that converts FOLDER/in/0, 1, ... to FOLDER/out/0, 1, ... if possible.
 
-    Photos with `raw` are read from its standard input instead, as `nut` writes them.
+    `specs` are those of the photos. Photos with `raw` are read from its standard input instead, as
+    `nut` writes them.
     """
-    root = url(folder).replace("%", "%%")
-    return named(binary, sequence.arguments, *(f"{root}/{name}/%d" for name in SEQUENCE_FOLDERS))
+    root, arguments, each = url(folder).replace("%", "%%"), sequence.arguments, list(specs)
+    if any(spec.focuses_on_faces for spec in each):
+        from ffprep.conversion import focus
+
+        arguments = focus.filled_in(arguments, [spec.focus for spec in each])
+    return named(binary, arguments, *(f"{root}/{name}/%d" for name in SEQUENCE_FOLDERS))
 
 
 def named(binary: str, template: tuple[str, ...], source: str, output: str) -> list[str]:

@@ -9,9 +9,10 @@ from ffprep.config.modes import find_mode
 from ffprep.conversion import filtergraph
 from ffprep.conversion.converter import Converter
 from ffprep.conversion.publish import publish
+from ffprep.core.faces import frame_faces
 from ffprep.core.fitting import Framing, choose_spec_size, cropped_size
 from ffprep.core.formats import OUTPUT_FORMATS
-from ffprep.core.geometry import Bounds, Size
+from ffprep.core.geometry import Bounds, FaceFocus, Focus, Size
 from ffprep.core.image_info import ImageInfo
 from ffprep.core.job import LocalJob
 from ffprep.core.mode import Mode
@@ -93,9 +94,17 @@ def draw(
     """
     picture = _probed(photo, using)
     layout = _Layout.of(1 + len(modes), spec.size)
-    cells = _cells(picture, layout, spec, modes)
+    faces, focus = None, spec.focus
+    if isinstance(focus, FaceFocus):
+        faces = using.transcoder.decoders.faces(photo, picture)
+        focus = frame_faces(faces, picture.shown, spec.bounds, spec.size).focus
+    cells = _cells(picture, layout, spec, focus, modes)
     with temporary_folder() as folder, temporary_beside(output) as temporary:
-        jobs = [LocalJob(photo, folder / f"{i}.png", cell.spec) for i, cell in enumerate(cells)]
+        names = (folder / f"{number}.png" for number in range(len(cells)))
+        jobs = [
+            LocalJob(photo, name, cell.spec, faces=faces)
+            for name, cell in zip(names, cells, strict=True)
+        ]
         warnings: dict[str, None] = {}
         for result in using.convert(jobs):
             if result.failure:
@@ -129,8 +138,13 @@ def _probed(photo: Path, using: Converter) -> ImageInfo:
         return second_reading(photo, "", error, probe)
 
 
-def _cells(picture: ImageInfo, layout: _Layout, spec: Spec, modes: Sequence[Mode]) -> list[_Cell]:
-    """Return a cell for the uncut photo itself, and one for each mode."""
+def _cells(
+    picture: ImageInfo, layout: _Layout, spec: Spec, focus: Focus, modes: Sequence[Mode]
+) -> list[_Cell]:
+    """Return a cell for the uncut photo itself, and one for each mode.
+
+    `focus` is the one of modes that cut.
+    """
     lossless = replace(spec, format=OUTPUT_FORMATS["png"], compression=1)
     size = _inside(picture.shown, layout.box)
     whole = replace(lossless, size=size, mode=find_mode("stretch"), bounds=Bounds())
@@ -143,7 +157,7 @@ def _cells(picture: ImageInfo, layout: _Layout, spec: Spec, modes: Sequence[Mode
             sized = choose_spec_size(sized, cropped)
             shown = _inside(sized.size, layout.box)
         if mode.fit:
-            label.append(Framing.of(mode.fit, cropped, sized.size, spec.focus).describe())
+            label.append(Framing.of(mode.fit, cropped, sized.size, focus).describe())
         cells.append(_Cell(sized, shown, tuple(label)))
     return cells
 

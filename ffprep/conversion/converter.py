@@ -82,7 +82,8 @@ class Converter(Record):
         for job in jobs:
             started = time.perf_counter()
             try:
-                photos.append(self.transcoder.probe(job, self._ahead.pop(job.output, None)))
+                photo = self.transcoder.probe(job, self._ahead.pop(job.output, None))
+                photos.append(self._focused(photo))
             except Exception as error:
                 if self.processes.stopped:
                     return  # its decoder was ended
@@ -108,6 +109,14 @@ class Converter(Record):
                 if result.failure and self.processes.stopped:
                     return  # its process was ended, or never started
                 yield result
+
+    def _focused(self, photo: Photo) -> Photo:
+        """Return a photo whose focus is known. Raises PhotoError, EnvironmentFault."""
+        if not photo.job.spec.focuses_on_faces:
+            return photo
+        from ffprep.conversion.focus import focused
+
+        return focused(photo, self.transcoder.decoders)
 
     def look_ahead(self, job: LocalJob) -> tuple[StreamKey | None, int]:
         """Probe a photo that is converted later; return its StreamKey, if it has one, and pixels.
@@ -173,7 +182,7 @@ class Converter(Record):
 
         Raises PhotoError if the file cannot be probed.
         """
-        photo = self.transcoder.probe(job)
+        photo = self._focused(self.transcoder.probe(job))
         job, picture, before = photo.job, photo.picture, list[list[str]]()
         options = []
         if photo.reduced:
@@ -219,7 +228,8 @@ class Converter(Record):
             except OSError:  # there is no room for links; single photos need none
                 singles += [photo for photo, _ in entries]
                 return
-            argv = command.sequence_command(self.binary.path, sequence, links)
+            specs = (photo.spec for photo, _ in entries)
+            argv = command.sequence_command(self.binary.path, sequence, links, specs)
             started = time.perf_counter()
             frames = self._frames(entries) if sequence.raw else None
             for number, whole in self._run_stream(group[0].job, argv, entries, frames):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from ffprep.config import modes
 from ffprep.conversion.drawn_picture import cause, require_sound
 from ffprep.conversion.ffmpeg_binary import opens_held_files
+from ffprep.conversion.focus import focused
 from ffprep.conversion.second_attempt import second_attempt
 from ffprep.core.job import LocalJob, Result
 from ffprep.errors import EnvironmentFault, Killed, Kind, LimitReached, PhotoError
@@ -31,7 +32,7 @@ def failed(steps: "Transcoder", job: LocalJob, error: Exception, started: float)
                 return second_attempt(steps, job, error, started)
             if error.kind is Kind.IO and _needs_names(steps):
                 hold_nothing()
-                return steps.attempt(steps.probe(job), started)
+                return steps.attempt(focused(steps.probe(job), steps.decoders), started)
         except Exception as second:
             error = second
     if isinstance(error, EnvironmentFault):

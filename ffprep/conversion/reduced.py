@@ -43,6 +43,7 @@ def reduced(picture: ImageInfo, spec: Spec) -> Reduced | None:
     What is shown is exactly the same: a photo whose sides or cuts have a remainder is not reduced.
     """
     scales = spec.mode.name in _SCALING and is_shipped(spec.mode) and spec.bounds.whole
+    scales = scales and not spec.focuses_on_faces  # it is not known yet where the photo is cut
     raw, shown, stored = picture.planes, picture.shown, picture.stored
     if raw is None or not scales:
         return None

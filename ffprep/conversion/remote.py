@@ -127,6 +127,7 @@ class Transfer(Record, frozen=False):
             storage_of(source).local_path(source, self.folder, f"{number}{source.suffix}"),
             storage_of(output).local_path(output, self.folder, f"{number}-made{output.suffix}"),
             job.spec,
+            faces=job.faces,
         )
         download = self.threads.submit(_download, source, local.source, self.converter)
         return _Pending(job, local, download)

@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ffprep.conversion.focus import focused
 from ffprep.core.job import LocalJob, Result
 from ffprep.errors import PhotoError
 from ffprep.image.second_reading import second_reading
@@ -29,7 +30,7 @@ def second_attempt(
 
     def attempt() -> Result:
         with _copied(job) as copied:
-            photo = transcoder.probe(copied)
+            photo = focused(transcoder.probe(copied), transcoder.decoders)
             return replace(transcoder.attempt(photo, started), source=job.source)
 
     return second_reading(job.source, job.place, first, attempt)

@@ -377,6 +377,7 @@ class Transcoder(Record):
             caveats=caveats,
             stamp=stamp,
             mode=job.spec.mode.name,
+            faces=job.faces,
             source_hash=source_hash,
             output_hash=content_hash(made.content) if hashed else None,
         )

@@ -62,7 +62,9 @@ class Size(Record):
 class Focus(Record):
     """The point to keep as near the centre of a crop as the edges allow.
 
-    In fractions of the width and height of the upright photo, after the crop to Bounds.
+    In fractions of the width and height of the upright photo, after the crop to Bounds. A mode that
+    adds bars takes it for the place of the photo between them: at 0, the photo is at the left or
+    upper edge of the frame.
     """
 
     x: float = 0.5
@@ -70,28 +72,44 @@ class Focus(Record):
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read `center`, `top`, `bottom-left`, ... or `X,Y` in fractions. Raises UsageError."""
+        """Read `center`, `top`, `south-east`, ... or `X,Y` in fractions. Raises UsageError."""
         words = text.strip().lower().replace("centre", "center").split("-")
-        sides = {"left": (0.0, None), "right": (1.0, None), "top": (None, 0.0)}
-        sides |= {"bottom": (None, 1.0), "center": (None, None)}
         try:
             if "," in text:
                 x, y = read_fractions(text)
             else:
-                known = [sides[word] for word in words]
+                known = [_SIDES[word] for word in words]
                 (x,) = {a for a, _ in known if a is not None} or {0.5}
                 (y,) = {b for _, b in known if b is not None} or {0.5}
             if not (0 <= x <= 1 and 0 <= y <= 1):
                 raise ValueError
         except (KeyError, ValueError):
             raise UsageError(
-                f"{text!r} is not a focus; write center, top, bottom-left, ... or X,Y as fractions "
-                "from 0 to 1, for example 0.5,0.3"
+                f"{text!r} is not a focus; write center, top, bottom-left, north, ... or faces, or "
+                "X,Y as fractions from 0 to 1, for example 0.5,0.3"
             ) from None
         return cls(x, y)
 
 
+_SIDES = {"left": (0.0, None), "right": (1.0, None), "top": (None, 0.0), "bottom": (None, 1.0)}
+_SIDES |= {"west": (0.0, None), "east": (1.0, None), "north": (None, 0.0), "south": (None, 1.0)}
+_SIDES |= {"center": (None, None)}
+
 CENTER = Focus()
+
+
+class FaceFocus(Focus):
+    """A Focus that the faces of each photo decide; it is the centre until they are known.
+
+    `version` is part of digests; increased when the same photo gets another focus.
+    """
+
+    version: int = 1
+
+
+def read_focus(text: str) -> Focus:
+    """Read `faces`, or a point as `Focus.parse` does. Raises UsageError."""
+    return FaceFocus() if text.strip().lower() == "faces" else Focus.parse(text)
 
 
 class Bounds(Record):
@@ -151,6 +169,9 @@ class Bounds(Record):
 
 WHOLE = Bounds()
 """Bounds that cut nothing."""
+
+Faces = tuple[Bounds, ...]
+"""The boxes around the faces of an upright photo, largest first."""
 
 HALF_UP = 0.5 + 1e-9
 """Added before rounding down; 0.29 * 50 is 14.5, though a little less in floating point."""

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
 
-from ffprep.core.geometry import Size
+from ffprep.core.geometry import Faces, Size
 from ffprep.core.location import Location, Remote, location_of
 from ffprep.core.spec import Spec
 from ffprep.errors import FilteredOut, Killed, Kind, LimitReached, PhotoError
@@ -15,13 +15,15 @@ from ffprep.system.files import FileStamp, is_url
 class Job(Record):
     """One source, one output, one Spec; each may be a local file or an object in a store.
 
-    `place` is where a link in place of the source may lead, as `open_regular` takes it.
+    `place` is where a link in place of the source may lead, as `open_regular` takes it. `faces` are
+    those of the photo, if they are known.
     """
 
     source: Location
     output: Location
     spec: Spec
     place: str = ""
+    faces: Faces | None = None
 
 
 class LocalJob(Job):
@@ -174,7 +176,7 @@ class Result(Record):
     mode depends on the photo. `stamp` is that of the verified output. `source_hash` is that of the
     content that was converted, and `output_hash` that of the verified output, if they were to be
     hashed. `passed_over` says why the file is not converted, if its status is PASSED_OVER, and
-    `reason` the same in words.
+    `reason` the same in words. `faces` are those of the photo, if they were looked for.
     """
 
     source: Location
@@ -190,6 +192,7 @@ class Result(Record):
     output_hash: bytes | None = field(default=None, repr=False)
     passed_over: PassedOver | None = None
     reason: str = ""
+    faces: Faces | None = None
 
     @property
     def warnings(self) -> tuple[str, ...]:

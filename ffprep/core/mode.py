@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from ffprep.record import Record, field
+from ffprep.record import Record, field, replace
 
 
 class Step(Record):
@@ -48,9 +48,33 @@ class Mode(Record):
     path: str = field(default="", compare=False)
 
     @property
+    def cuts_at_focus(self) -> bool:
+        """Whether the focus decides what is cut."""
+        crops = (step for step in self.steps if step.filter == "crop")
+        return any("{focus_" in value for step in crops for _, value in step.options)
+
+    @property
     def effective_fit(self) -> Fit:
         """The `fit`; a mode without one is assumed to show the whole photo."""
         return self.fit or Fit.CONTAIN
+
+
+_CENTRED = {
+    "floor((ow-iw)*{focus_x})": "floor((ow-iw)/2)",
+    "floor((oh-ih)*{focus_y})": "floor((oh-ih)/2)",
+    "floor((W-w)*{focus_x})": "floor((W-w)/2)",
+    "floor((H-h)*{focus_y})": "floor((H-h)/2)",
+}
+"""Expressions that had no focus in version 0.1, as they were written there."""
+
+
+def centred(mode: Mode) -> Mode:
+    """Return a mode as version 0.1 had it, for digests: the same if the focus is the centre."""
+    steps = []
+    for step in mode.steps:
+        options = ((key, _CENTRED.get(value, value)) for key, value in step.options)
+        steps.append(replace(step, options=tuple(options)))
+    return replace(mode, steps=tuple(steps))
 
 
 MAX_LOSS = 0.3

@@ -4,8 +4,8 @@ from typing import Any, Self
 
 from ffprep.core.constraints import UNCONSTRAINED, SizeConstraints
 from ffprep.core.formats import OUTPUT_FORMATS, OutputFormat
-from ffprep.core.geometry import CENTER, WHOLE, Bounds, Focus, Size
-from ffprep.core.mode import Fallback, Fit, Mode
+from ffprep.core.geometry import CENTER, WHOLE, Bounds, FaceFocus, Focus, Size
+from ffprep.core.mode import Fallback, Fit, Mode, centred
 from ffprep.errors import UsageError
 from ffprep.record import Record, replace
 
@@ -204,12 +204,25 @@ class Spec(Record):
         return self.format.name == "jpeg" or (self.format.name == "webp" and not self.lossless)
 
     @property
+    def focuses_on_faces(self) -> bool:
+        """Whether the faces of a photo decide what is cut."""
+        return isinstance(self.focus, FaceFocus) and any(m.cuts_at_focus for m in self.modes)
+
+    @property
+    def as_digested(self) -> "Spec":
+        """The same Spec in the words of version 0.1, whose digests remain valid."""
+        if self.focus != CENTER:
+            return self
+        other = self.fallback and replace(self.fallback, mode=centred(self.fallback.mode))
+        return replace(self, mode=centred(self.mode), fallback=other)
+
+    @property
     def digest(self) -> str:
         """The same in all runs and on all machines; changes whenever the picture would."""
         import hashlib
         import json
 
-        content = _plain(self) | {"pixels_version": PIXELS_VERSION}
+        content = _plain(self.as_digested) | {"pixels_version": PIXELS_VERSION}
         content |= {"choice_version": CHOICE_VERSION} if self.choice else {}
         content = {name: value for name, value in content.items() if (name, value) not in _ADDED}
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -28,7 +28,8 @@ ANY_FORMAT = tuple(format.name for format in FORMATS)
 class Target(Record):
     """A destination: the sizes, bytes and formats that it takes, and where they are published.
 
-    `sizes` have names; if there are any, no others are taken. `refusals` are the service's own
+    `sizes` have names; if there are any, no others are taken. Without `faces`, pictures of people
+    are refused. `refusals` are the service's own
     error messages, by rule. `date` is when the rules were looked up. Unless `checked`, they were
     not found in the `source` itself.
     """
@@ -39,6 +40,7 @@ class Target(Record):
     formats: tuple[str, ...] = ANY_FORMAT
     max_bytes: int | None = None
     alpha: bool = True
+    faces: bool = True
     refusals: tuple[tuple[str, str], ...] = ()
     title: str = ""
     status: str = ""
@@ -62,6 +64,15 @@ class Target(Record):
         if wrong := [words for _, words in violations(self.envelope, size)]:
             raise UsageError(f"{self.name} does not take {size}: {'; '.join(wrong)}")
         return replace(self, sizes=sizes or ((str(size), size),))
+
+    @property
+    def refusal_of_faces(self) -> str:
+        """The warning for a picture with faces; "" if the target takes them."""
+        if self.faces:
+            return ""
+        words = f"{self.name} refuses pictures of people"
+        refusal = dict(self.refusals).get("faces")
+        return f"{words} ({refusal})" if refusal else words
 
     @property
     def only_size(self) -> Size:
@@ -135,7 +146,8 @@ class Target(Record):
             for name, value in values.items()
         }
         found |= {"max_bytes": self.max_bytes} if self.max_bytes else {}
-        return found if self.alpha else found | {"alpha": False}
+        refused = {"alpha": self.alpha, "faces": self.faces}
+        return found | {rule: False for rule, taken in refused.items() if not taken}
 
 
 def _size_text(label: str, size: Size) -> str:
@@ -143,7 +155,8 @@ def _size_text(label: str, size: Size) -> str:
 
 
 def _rule_text(rule: str, value: object) -> str:
-    return "no translucent pixels" if rule == "alpha" else f"{rule.replace('_', ' ')} {value}"
+    words = {"alpha": "no translucent pixels", "faces": "no faces of people"}
+    return words.get(rule) or f"{rule.replace('_', ' ')} {value}"
 
 
 def check(

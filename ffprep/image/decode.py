@@ -30,7 +30,7 @@ def decoded(
     with open_regular(path) as file, opened_as(picture.format, file) as image:
         orientation_of(image)  # before TIFF's plugin turns the picture by its XMP
         other = image.info.get("ffmpeg_only")
-        loaded = _loaded(image, file, picture, strict or bool(other))
+        loaded = load_shown(image, file, picture, strict or bool(other))
         if other:  # Pillow shows only whether it is whole
             words = f"is a {other} that FFmpeg cannot decode; save it in another format"
             raise PhotoError(Kind.UNSUPPORTED, words)
@@ -56,7 +56,7 @@ def _rows(image: Image.Image, picture: ImageInfo) -> Iterator[bytes]:
         yield (rows if picture.alpha else rows.convert("RGB")).tobytes()
 
 
-def _loaded(
+def load_shown(
     image: Image.Image, file: BinaryIO, picture: ImageInfo, strict: bool = True
 ) -> Image.Image:
     """Load the picture that is shown first, on a transparent canvas if it does not cover it."""
@@ -101,7 +101,7 @@ def is_translucent(path: Path, picture: ImageInfo) -> bool:
     if not picture.alpha:
         return False
     with open_regular(path) as file, opened_as(picture.format, file) as image:
-        alpha = _loaded(image, file, picture).convert("RGBA").getchannel("A")
+        alpha = load_shown(image, file, picture).convert("RGBA").getchannel("A")
     return alpha.getextrema() != (255, 255)
 
 

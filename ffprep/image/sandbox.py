@@ -5,7 +5,6 @@ LittleCMS and all decoders are C code. They run in decoders: worker processes un
 long as they work. A worker that crashes, hangs or fills its memory costs only its photo.
 """
 
-import os
 import sys
 import threading
 import weakref
@@ -14,11 +13,8 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, suppre
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Self, TypeAlias
 
-import PIL
-
-import ffprep.version
 from ffprep.core.formats import STAND_IN
-from ffprep.core.geometry import Size
+from ffprep.core.geometry import Faces, Size
 from ffprep.core.image_info import UNREAD, Extras, ImageInfo
 from ffprep.core.policy import Policy
 from ffprep.errors import (
@@ -39,49 +35,11 @@ if TYPE_CHECKING:
     from ffprep.image.embed import Metadata
     from ffprep.system.pipes import Piped
 
-# The worker imports the same ffprep as this process, whatever its own path would find. The folders
-# of ffprep and Pillow come last on that path, so they hide nothing.
-_NO_IMPORT = 97
-_START = f"""import gc, sys
-gc.set_threshold(50_000)  # imports make many objects and no garbage
-from importlib.machinery import PathFinder
-from importlib.util import module_from_spec
-sys.path += sys.argv[1:]
-try:
-    if spec := PathFinder.find_spec("ffprep", sys.argv[1:2]):
-        sys.modules["ffprep"] = module_from_spec(spec)
-        spec.loader.exec_module(sys.modules["ffprep"])
-    from ffprep.image.sandbox_worker import main
-    import PIL.Image
-except Exception as error:
-    try:
-        from ffprep.system.installation import installation_fault
-        error = installation_fault(error) or error
-    except ImportError:
-        pass
-    print(str(error) or type(error).__name__, file=sys.stderr)
-    sys.exit({_NO_IMPORT})
-main()
-"""
 _LARGEST_TABLE = 1 << 24
 
 # Of a photo's max_memory. Together with an ffmpeg that is fed meanwhile (`transcode`), a decoder
 # stays below 1.5 times that.
 _SHARE = 0.75
-
-
-def _argv() -> list[str]:
-    """Return the command line of a worker. Raises EnvironmentFault if there is no Python for it."""
-    python = os.environ.get("FFPREP_PYTHON") or sys.executable
-    # A frozen program is its own `executable`, and would start all over again.
-    if not python or (python == sys.executable and getattr(sys, "frozen", False)):
-        raise EnvironmentFault(
-            "this program brings no Python that can be started to decode pictures; "
-            "name one that has ffprep installed in FFPREP_PYTHON"
-        )
-    files = [os.path.abspath(module.__file__ or "") for module in (ffprep.version, PIL)]
-    folders = [os.path.dirname(os.path.dirname(file)) for file in files]
-    return [python, "-P", "-c", _START, *folders]
 
 
 class Crashed(PhotoError):
@@ -98,7 +56,9 @@ class Decoder:
         self._stack = ExitStack()
         self._timeout = timeout
         self._limits = limits
-        argv = _argv()
+        from ffprep.image.sandbox_start import worker_command
+
+        argv = worker_command()
         self._python = argv[0]
         try:
             self._running = self._stack.enter_context(processes.start(argv, limits, talks=True))
@@ -149,9 +109,11 @@ class Decoder:
 
     def failure(self) -> PhotoError:
         """Return why an answer broke off. Raises EnvironmentFault if no photo is to blame."""
+        from ffprep.image.sandbox_start import NO_IMPORT
+
         status = self._running.status if self._running.wait(1) else None
         self.close()  # so that the rest of its log is read
-        if status == _NO_IMPORT:
+        if status == NO_IMPORT:
             cause = self._running.log.strip()
             if "run: pip" in cause and self._python == sys.executable:
                 raise EnvironmentFault(cause)
@@ -285,17 +247,21 @@ class DecoderPool:
 
     def require_whole(self, path: Path, picture: ImageInfo) -> None:
         """Decode a file whole. Raises PhotoError as `probe` does."""
-        room = self._processes.room_for(picture.weight)
-        with self._readable(path, picture) as (readable, found), room:
-            self._call("require_whole", readable, found)
+        self._call_to_decode("require_whole", path, picture)
 
     def is_translucent(self, path: Path, picture: ImageInfo) -> bool:
         """Return whether any pixel is translucent. Raises PhotoError as `probe` does."""
-        if not picture.alpha:
-            return False
+        return picture.alpha and bool(self._call_to_decode("is_translucent", path, picture))
+
+    def faces(self, path: Path, picture: ImageInfo) -> Faces:
+        """Find faces (see `faces.faces`). Raises PhotoError as `probe` does, EnvironmentFault."""
+        faces: Faces = self._call_to_decode("faces", path, picture)
+        return faces
+
+    def _call_to_decode(self, name: str, path: Path, picture: ImageInfo) -> Any:
         room = self._processes.room_for(picture.weight)
         with self._readable(path, picture) as (readable, found), room:
-            return bool(self._call("is_translucent", readable, found))
+            return self._call(name, readable, found)
 
     def metadata(self, path: Path, picture: ImageInfo, spec: "Spec") -> "Metadata":
         """Return what an output keeps of a file's metadata (see `kept_metadata`)."""

@@ -21,6 +21,7 @@ _MODULES = {
     "extras": "extras",
     "read_extras": "formats.jpegxl",
     "is_translucent": "decode",
+    "faces": "faces",
     "require_whole": "integrity",
     "damage": "integrity",
     "hidden_damage": "integrity",

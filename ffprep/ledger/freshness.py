@@ -128,7 +128,16 @@ class Freshness(Record):
                 triage.pending.append(replace(pending, known=known) if known else pending)
         if met:
             self.ledger.mark_met(folder, met)
+        triage.pending = self._with_faces(triage.pending)
         return triage
+
+    def _with_faces(self, jobs: list[PendingJob]) -> list[PendingJob]:
+        """Return jobs with the faces of their photos, if they are cut at faces that are known."""
+        if self.rerun.force or not any(job.job.spec.focuses_on_faces for job in jobs):
+            return jobs
+        from ffprep.ledger.faces import with_known_faces
+
+        return with_known_faces(self.ledger, jobs)
 
     def _owner(self, owner: Row | None, source: FileStamp | None) -> Row | None:
         """Return the row of an output's other photo if this one may be it, moved or renamed."""
@@ -199,6 +208,10 @@ class Freshness(Record):
     def record(self, finished: FinishedJob) -> None:
         """Record a finished job in the ledger."""
         self.ledger.record([finished.entry(self.ledger)])
+        if finished.result.faces is not None:
+            from ffprep.ledger.faces import record_faces
+
+            record_faces(self.ledger, finished.pending, finished.result.faces)
 
     def record_early_failure(self, result: Result) -> None:
         """Record a failure without a PendingJob: a collision, or a folder that cannot be read."""

@@ -37,6 +37,7 @@ from ffprep.ledger.rows import (
     decode_name,
     encode_name,
     encode_names,
+    padded,
     valid_entry,
     valid_row,
 )
@@ -170,6 +171,12 @@ class Ledger:
             self._database.execute("BEGIN")
             yield
 
+    @contextlib.contextmanager
+    def tables(self) -> Iterator[sqlite3.Connection]:
+        """Yield the database, for a table that not every ledger has."""
+        with self._transaction():
+            yield self._database
+
     def begin(self, conditions: Conditions) -> frozenset[int]:
         """Record the begin of a run; return the earlier runs whose failures still hold.
 
@@ -258,7 +265,7 @@ class Ledger:
         """
         with self._guarded():
             return self._between(folder, outputs, tolerated) or set(
-                self._find_fingerprints(_AMONG, folder, _padded(outputs), tolerated, -1)
+                self._find_fingerprints(_AMONG, folder, padded(outputs), tolerated, -1)
             )
         return set()
 
@@ -296,7 +303,7 @@ class Ledger:
         The outputs are those of one folder, BATCH_SIZE at most.
         """
         with self._guarded():
-            values = (_stored(folder), *_padded(outputs))
+            values = (_stored(folder), *padded(outputs))
             rows = map(valid_row, self._database.execute(_FIND_ROWS, values))
             return {row[:2]: row for row in rows if row}
         return {}
@@ -388,8 +395,3 @@ def open_ledger(
 def _stored(folder: str) -> Name:
     """Return a folder as the ledger stores it. Most are ASCII, which is quick to see."""
     return folder if folder.isascii() else encode_name(folder)
-
-
-def _padded(outputs: Sequence[Name]) -> list[Name]:
-    """Return as many names as a query asks for. The added ones are the name of no output."""
-    return [*outputs, *["/"] * (BATCH_SIZE - len(outputs))]

@@ -84,6 +84,11 @@ def encode_names(names: Iterable[str]) -> list[Name]:
     return [name if name.isascii() else encode_name(name) for name in names]
 
 
+def padded(names: Sequence[Name]) -> list[Name]:
+    """Return as many names as a query asks for. The added ones are the name of no file."""
+    return [*names, *["/"] * (BATCH_SIZE - len(names))]
+
+
 def decode_name(value: object) -> str:
     """Return a stored name as a string. A stranger's ledger may have a number in its place."""
     return os.fsdecode(value if isinstance(value, bytes) else str(value).encode())

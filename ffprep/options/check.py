@@ -52,6 +52,11 @@ INFO = options(
     FOCUS,
     CROP_BOUNDS,
     FILTERS,
+    click.option(
+        "--faces",
+        is_flag=True,
+        help="Count faces, and warn if the target refuses pictures of people.",
+    ),
     JOBS,
     MAX_PIXELS,
     MAX_MEMORY,
@@ -94,11 +99,16 @@ class CheckOptions(InspectOptions):
 
 
 class InfoOptions(InspectOptions):
-    """All options of `info`: the frames, and the modes by which a photo may fit them."""
+    """All options of `info`: the frames, and the modes by which a photo may fit them.
+
+    `faces` says whether faces are counted; `refusal` is the warning for photos that have some.
+    """
 
     frames: "list[Spec]"
     modes: "list[Mode]"
     overrides: "PhotoOverrides"
+    faces: bool = False
+    refusal: str = ""
 
 
 def read_check(params: Mapping[str, Any]) -> CheckOptions:
@@ -116,8 +126,17 @@ def read_info(params: Mapping[str, Any]) -> InfoOptions:
     modes = list(all_modes(filter_folders(params["filters"]))) if frames else []
     if params["target"]:  # which decides the size
         modes = [mode for mode in modes if mode.fit is not Fit.INSIDE]
-    overrides = read_overrides(params)
-    return InfoOptions(**_shared(params), frames=frames, modes=modes, overrides=overrides)
+    refusal = ""
+    if params["faces"] and params["target"]:
+        refusal = read_target(None, params["target"], params["targets"]).refusal_of_faces
+    return InfoOptions(
+        **_shared(params),
+        frames=frames,
+        modes=modes,
+        overrides=read_overrides(params),
+        faces=params["faces"],
+        refusal=refusal,
+    )
 
 
 def _shared(params: Mapping[str, Any]) -> dict[str, Any]:

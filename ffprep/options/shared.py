@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 import click
 
-from ffprep.core.geometry import Bounds, Focus, Size
+from ffprep.core.geometry import Bounds, Size, read_focus
 from ffprep.core.mode import MAX_LOSS
 from ffprep.core.policy import Policy
 from ffprep.core.spec import Color
@@ -90,10 +90,11 @@ BACKGROUND = click.option(
 )
 FOCUS = click.option(
     "--focus",
-    type=Parsed("POINT", Focus.parse),
+    type=Parsed("POINT", read_focus),
     default="center",
     show_default=True,
-    help="Point that cover keeps in the frame: center, top, bottom-left, ... or X,Y as fractions.",
+    help="What cover keeps in the frame, and where pad and blur place the photo: center, top, "
+    "bottom-left, north, ... or X,Y as fractions; or faces, which cover keeps.",
 )
 CROP_BOUNDS = click.option(
     "--crop-bounds",

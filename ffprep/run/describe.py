@@ -4,13 +4,15 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
 
 from ffprep.config.sidecars import PhotoOverrides, read_sidecar, sidecar_path
+from ffprep.core.faces import frame_faces
 from ffprep.core.fitting import Framing, choose_spec_size, cropped_size, resolve_spec
-from ffprep.core.geometry import Size
+from ffprep.core.geometry import FaceFocus, Faces, Focus, Size
 from ffprep.core.mode import Mode
 from ffprep.core.spec import Spec
 from ffprep.errors import PhotoError, UsageError
 from ffprep.image.sandbox import DecoderPool
 from ffprep.library.walk import LocalPhoto
+from ffprep.record import Record, replace
 from ffprep.run.inspect import Finding, Inspection
 
 
@@ -19,29 +21,39 @@ def describe(
     frames: Sequence[Spec],
     modes: Sequence[Mode],
     overrides: PhotoOverrides,
+    count_faces: bool = False,
+    refusal: str = "",
 ) -> Generator[Finding, None, None]:
     """Yield a Finding for every picture, with its Framing in each of `frames` by each mode.
 
-    The frames have the same crop bounds.
+    The frames have the same crop bounds. With `count_faces`, the Finding has the photo's faces;
+    `refusal` is the warning for photos with faces.
     """
 
     def describe_one(found: LocalPhoto, decoders: DecoderPool) -> Finding:
         try:
             picture = inspection.probe(found, decoders)
             extras = decoders.extras(found.path, picture)
+            faces = decoders.faces(found.path, picture) if count_faces else None
+            if faces and refusal:
+                picture = replace(picture, warnings=(*picture.warnings, refusal))
             if not frames:
-                return Finding(found.path, picture, extras)
+                return Finding(found.path, picture, extras, faces=faces)
             sidecar = read_sidecar(found.path, found.sidecar_place) if found.has_sidecar else None
             specs = [overrides.spec(found.path, frame, sidecar) for frame in frames]
             cropped = cropped_size(picture.shown, specs[0].bounds)
+            if faces is None and any(isinstance(spec.focus, FaceFocus) for spec in specs):
+                faces = decoders.faces(found.path, picture)
+            photo = _Photo(picture.shown, cropped, faces or ())
             return Finding(
                 found.path,
                 picture,
                 extras,
-                framings=tuple(_framings(cropped, specs, modes)),
+                framings=tuple(_framings(photo, specs, modes)),
                 recommended=tuple(_recommended(cropped, specs)),
                 left=cropped,
                 sidecar=sidecar_path(found.path) if sidecar else None,
+                faces=faces,
             )
         except PhotoError as error:
             return Finding(found.path, error=error)
@@ -49,14 +61,29 @@ def describe(
     return inspection.each(describe_one)
 
 
+class _Photo(Record):
+    """An upright photo: its size, that of its crop, and its faces."""
+
+    shown: Size
+    cropped: Size
+    faces: Faces
+
+    def focus(self, spec: Spec) -> Focus:
+        """Return the focus of a Spec whose size is known."""
+        if not isinstance(spec.focus, FaceFocus):
+            return spec.focus
+        return frame_faces(self.faces, self.shown, spec.bounds, spec.size).focus
+
+
 def _framings(
-    cropped: Size, frames: Sequence[Spec], modes: Sequence[Mode]
+    photo: _Photo, frames: Sequence[Spec], modes: Sequence[Mode]
 ) -> Iterator[tuple[Size, str, Framing]]:
     """Yield how a cropped photo lies in each of `frames`, for modes that say how they fit."""
     for frame in frames:
         for mode in modes:
-            if mode.fit and (spec := _as_sized(frame, cropped, mode)):
-                yield spec.size, mode.name, Framing.of(mode.fit, cropped, spec.size, spec.focus)
+            if mode.fit and (spec := _as_sized(frame, photo.cropped, mode)):
+                framing = Framing.of(mode.fit, photo.cropped, spec.size, photo.focus(spec))
+                yield spec.size, mode.name, framing
 
 
 def _recommended(cropped: Size, frames: Sequence[Spec]) -> Iterator[tuple[Size, str]]:

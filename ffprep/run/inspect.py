@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from ffprep.core.geometry import Size
+from ffprep.core.geometry import Faces, Size
 from ffprep.core.image_info import Extras, ImageInfo
 from ffprep.core.location import Location
 from ffprep.core.policy import Policy
@@ -33,7 +33,8 @@ class Finding(Record):
     """What was found in one file: an ImageInfo or an error, and every rule that it breaks.
 
     `framings` has, for each size and mode, how the photo would be framed; `recommended` the mode
-    for each size. `left` is the size that the crop bounds leave.
+    for each size. `left` is the size that the crop bounds leave. `faces` are None if they were not
+    looked for.
     """
 
     path: Location
@@ -45,6 +46,7 @@ class Finding(Record):
     recommended: tuple[tuple[Size, str], ...] = ()
     left: Size | None = None
     sidecar: Location | None = None
+    faces: Faces | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the content of a JSON line. Width and height are those of the upright picture."""
@@ -65,6 +67,7 @@ class Finding(Record):
             else None,
             "frames": self.extras.frames if picture else None,
             "dropped": self.dropped,
+            "faces": None if self.faces is None else [asdict(box) for box in self.faces],
             "previews": [str(size) for size in self.extras.previews],
             "warnings": list(picture.warnings) if picture else [],
             "framings": [
@@ -116,6 +119,8 @@ class Finding(Record):
         parts += [f"ICC profile {self.extras.profile}"] * (picture.profile is not None)
         if picture.cicp:
             parts.append(f"CICP {picture.cicp.primaries}/{picture.cicp.transfer}")
+        if self.faces is not None:
+            parts.append("1 face" if len(self.faces) == 1 else f"{len(self.faces) or 'no'} faces")
         if self.dropped:
             parts.append(f"dropped: {', '.join(self.dropped)}")
         lines = list(picture.warnings)

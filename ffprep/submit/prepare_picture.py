@@ -17,6 +17,7 @@ from ffprep.submit.protocol import Upload
 from ffprep.system.files import read_bytes
 
 _ONLY_CUTS = "the server can cut, but not add bars or distort"
+_NO_FACES = "faces are looked for when a photo is cut, and the server cuts it"
 
 
 class PictureOptions(Record):
@@ -38,6 +39,8 @@ class PictureOptions(Record):
     def __post_init__(self) -> None:
         if self.send_bounds and not only_cuts(self.spec):
             raise UsageError(f"--send-crop-bounds: {_ONLY_CUTS}; use --mode cover")
+        if self.send_bounds and self.spec.focuses_on_faces:
+            raise UsageError(f"--send-crop-bounds: {_NO_FACES}; give --focus X,Y")
 
     def digest_fields(self, spec: Spec) -> dict[str, str]:
         """Return everything that determines the picture of a photo with this Spec, as text.
@@ -53,7 +56,7 @@ class PictureOptions(Record):
             if getattr(spec, name) != getattr(defaults, name)
         }
         values |= {"size": spec.size, "format": spec.format.name}
-        values |= {"modes": [mode.steps for mode in spec.modes]}
+        values |= {"modes": [mode.steps for mode in spec.as_digested.modes]}
         values |= {"max_loss": spec.fallback.max_loss} if spec.fallback else {}
         values |= {"choice": _choice_text(spec.choice)} if spec.choice else {}
         values |= {"sends_bounds": "yes"} if self.send_bounds else {}
@@ -100,6 +103,8 @@ def _with_region(
     """Return the whole photo, upright, scaled so that the region to cut has the size asked for."""
     if not only_cuts(spec):
         raise PhotoError(Kind.UNSUPPORTED, f"its sidecar sets another mode, and {_ONLY_CUTS}")
+    if spec.focuses_on_faces:
+        raise PhotoError(Kind.UNSUPPORTED, f"its sidecar sets the focus faces, but {_NO_FACES}")
     shown = _displayed_size(photo, options.policy, spec)
     rest = cropped_size(shown, spec.bounds)
     size = choose_spec_size(spec, rest).size

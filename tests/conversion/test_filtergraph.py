@@ -93,6 +93,25 @@ def test_pad_is_centred_to_the_pixel_and_its_bars_are_exact(
     assert image.tobytes() == expected.tobytes()
 
 
+@pytest.mark.parametrize("mode", ["pad", "blur"])
+@pytest.mark.parametrize(
+    ("photo", "frame", "focus", "box"),
+    [
+        ((40, 30), (61, 30), "left", (0, 0, 40, 30)),
+        ((40, 30), (61, 30), "right", (21, 0, 61, 30)),
+        ((40, 30), (61, 30), "0.25,1", (5, 0, 45, 30)),
+        ((30, 40), (30, 61), "south", (0, 21, 30, 61)),
+    ],
+)
+def test_the_focus_places_a_photo_between_its_bars(
+    tmp_path: Path, mode, photo, frame, focus, box
+) -> None:
+    spec = Spec(Size(*frame), find_mode(mode), PNG, focus=Focus.parse(focus))
+    picture = coordinates(*photo)
+    image = made(saved(tmp_path, picture), spec)
+    assert image.crop(box).tobytes() == picture.tobytes()
+
+
 def test_bars_keep_their_colour_beside_a_photo_with_alpha(tmp_path: Path) -> None:
     spec = Spec(Size(61, 30), find_mode("pad"), PNG, background=Color.parse("#11223344"))
     image = made(saved(tmp_path, Image.new("RGBA", (40, 30), (200, 100, 50, 128))), spec)

@@ -26,6 +26,8 @@ def test_an_invalid_size_is_rejected(text: str) -> None:
         ("top", Focus(0.5, 0)),
         ("bottom-left", Focus(0, 1)),
         ("right-center", Focus(1, 0.5)),
+        ("North", Focus(0.5, 0)),
+        ("south-west", Focus(0, 1)),
         ("0.25,1", Focus(0.25, 1)),
     ],
 )

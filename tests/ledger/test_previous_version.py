@@ -33,10 +33,10 @@ RUNS = {
     "--colour keep --metadata keep-rights",
     "bytes": "--size 64x48 --max-bytes 1500 --preserve-times",
     "own": "--size 40x40 --mode own --filters filters",
-    "sidecar": "--size 64x48",
 }
 """The options of each run, by the name of its source folder."""
 BLUR = "--size 64x36 --mode blur"
+SIDECAR = "--size 64x48"
 FAILED = {"damaged.jpg": "damaged", "text.jpg": "unsupported"}
 
 
@@ -107,6 +107,9 @@ def test_changed_photos_and_modes_are_converted_again(ffprep, folder: Path) -> N
     }
     # Since then, the mode blur has a larger backdrop.
     ran = ffprep(*arguments(folder, "blur", BLUR), cwd=folder)
+    assert (ran.code, ran.summary["converted"]) == (0, 1)
+    # A sidecar has pad and a focus, which pad did not use.
+    ran = ffprep(*arguments(folder, "sidecar", SIDECAR), cwd=folder)
     assert (ran.code, ran.summary["converted"]) == (0, 1)
 
 

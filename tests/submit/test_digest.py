@@ -80,7 +80,7 @@ def test_a_changed_mode_file_makes_another_request(ffprep, standin: Standin, pho
     folder = photo.parent / "filters"
     folder.mkdir()
     said = Path(pad.path).read_text()
-    for number, text in enumerate([said, said.replace("(oh-ih)/2", "0")], 1):
+    for number, text in enumerate([said, said.replace("(oh-ih)*{focus_y}", "0")], 1):
         (folder / "mine.toml").write_text(text)
         assert ffprep(*single(photo, "--mode", "mine", "--filters", folder)).code == 0
         assert standin.count("create") == number

@@ -49,7 +49,8 @@ def info(**params: Any) -> None:
     failed = False
     inspection = options.inspection()
     with Signals():
-        for finding in describe(inspection, options.frames, options.modes, options.overrides):
+        framings = (options.frames, options.modes, options.overrides)
+        for finding in describe(inspection, *framings, options.faces, options.refusal):
             failed = failed or finding.error is not None
             if options.json:
                 text.print_json(finding.as_dict())

@@ -1,0 +1,79 @@
+"""The faces of photos, as earlier runs found them. Imported only for `--focus faces`.
+
+They are in a table of their own, which is made when the first faces are recorded: other versions of
+ffprep ignore it. They are those of a photo of this size and time, and of this version of detection.
+"""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from ffprep.core.geometry import Bounds, FaceFocus, Faces
+from ffprep.errors import UsageError
+from ffprep.ledger.database import normalized
+from ffprep.ledger.rows import BATCH_SIZE, Name, PendingJob, padded, stored_time
+from ffprep.record import replace
+
+if TYPE_CHECKING:
+    from ffprep.ledger.ledger import Ledger
+
+_TABLE = """CREATE TABLE faces (
+    source NOT NULL PRIMARY KEY,
+    source_bytes INTEGER, source_mtime INTEGER,
+    version INTEGER,
+    boxes TEXT  -- left,top,right,bottom of each face in fractions of the upright photo, and spaces
+) WITHOUT ROWID"""
+_FIND = f"SELECT * FROM faces WHERE source IN ({', '.join('?' * BATCH_SIZE)})"
+_VERSION = FaceFocus().version
+
+
+def with_known_faces(ledger: "Ledger", jobs: Sequence[PendingJob]) -> list[PendingJob]:
+    """Return jobs with the faces of their photos, as far as the ledger has them."""
+    sources = [job.source for job in jobs if job.job.spec.focuses_on_faces]
+    known = dict[tuple[Name, int, int], Faces]()
+    for start in range(0, len(sources), BATCH_SIZE):
+        names = sources[start : start + BATCH_SIZE]
+        with ledger.tables() as database:
+            if _exists(database):
+                known |= _read(database, padded(names))
+    return [_with_faces(job, known) for job in jobs]
+
+
+def record_faces(ledger: "Ledger", pending: PendingJob, faces: Faces) -> None:
+    """Record the faces of a photo."""
+    stamp = pending.stamp
+    if stamp is None or faces == pending.job.faces:
+        return
+    boxes = " ".join(f"{box.left},{box.top},{box.right},{box.bottom}" for box in faces)
+    values = (pending.source, stamp.bytes, stored_time(stamp.modified), _VERSION, boxes)
+    with ledger.tables() as database:
+        if not _exists(database):
+            database.execute("DROP TABLE IF EXISTS faces")
+            database.execute(_TABLE)
+        database.execute("INSERT OR REPLACE INTO faces VALUES (?, ?, ?, ?, ?)", values)
+
+
+def _exists(database: sqlite3.Connection) -> bool:
+    """Return whether there is the table, as ffprep makes it: the ledger may be a stranger's."""
+    query = "SELECT sql FROM sqlite_master WHERE type = 'table' AND name = 'faces'"
+    found = database.execute(query).fetchone()
+    return found is not None and normalized(found[0]) == normalized(_TABLE)
+
+
+def _read(
+    database: sqlite3.Connection, names: Sequence[Name]
+) -> Iterator[tuple[tuple[Name, int, int], Faces]]:
+    for source, size, modified, version, boxes in database.execute(_FIND, names):
+        if version == _VERSION and isinstance(boxes, str):
+            try:
+                faces = tuple(Bounds.parse(box) for box in boxes.split())
+            except UsageError:
+                continue
+            yield (source, size, modified), faces
+
+
+def _with_faces(job: PendingJob, known: dict[tuple[Name, int, int], Faces]) -> PendingJob:
+    if job.stamp is None or not job.job.spec.focuses_on_faces:
+        return job
+    key = job.source, job.stamp.bytes, stored_time(job.stamp.modified)
+    return replace(job, job=replace(job.job, faces=known[key])) if key in known else job

@@ -1,0 +1,75 @@
+"""`--focus faces` and `info --faces`, as a user calls them."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.support.drawn_faces import photo
+from tests.support.pictures import opened
+
+SKIN = (224, 172, 140)
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    photo(1200, 600, (30, 50, 400)).save(folder / "left.jpg", quality=95)
+    photo(1200, 600, (800, 50, 400)).save(folder / "right.jpg", quality=95)
+    photo(1200, 600).save(folder / "wall.jpg", quality=95)
+    return folder
+
+
+def shows_skin(path: Path) -> bool:
+    pixels = opened(path).convert("RGB").resize((30, 60)).tobytes()
+    near = (
+        abs(red - SKIN[0]) + abs(blue - SKIN[2]) < 40
+        for red, blue in zip(pixels[::3], pixels[2::3], strict=True)
+    )
+    return sum(near) > 100
+
+
+def test_faces_stay_in_the_frame_and_are_remembered(ffprep, photos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    ran = ffprep("convert", photos, "-o", out, "--size", "150x300", "--focus", "faces", "--json")
+    assert (ran.code, ran.summary["converted"]) == (0, 3)
+    warnings = {name: line.get("warnings", []) for name, line in ran.results.items()}
+    assert warnings == {
+        "left.jpg": [],
+        "right.jpg": [],
+        "wall.jpg": ["no face was found, so the crop is centred"],
+    }
+    assert [shows_skin(out / f"{name}.jpg") for name in ("left", "right", "wall")] == [1, 1, 0]
+    ran = ffprep("convert", photos, "-o", out, "--size", "150x300", "--focus", "faces", "--json")
+    assert ran.summary["fresh"] == 3
+    # The next run, to another size, takes the faces from the ledger.
+    with closing(sqlite3.connect(out / ".ffprep/ledger.db")) as ledger, ledger:
+        assert ledger.execute("SELECT count(*) FROM faces").fetchone() == (3,)
+        ledger.execute("UPDATE faces SET boxes = '0.8,0.4,0.9,0.6' WHERE source LIKE '%left.jpg'")
+    ran = ffprep("convert", photos, "-o", out, "--size", "100x200", "--focus", "faces", "--json")
+    assert ran.summary["converted"] == 3
+    assert [shows_skin(out / f"{name}.jpg") for name in ("left", "right")] == [0, 1]
+    (photos / "left.jpg").touch()
+    ran = ffprep("convert", photos, "-o", out, "--size", "100x200", "--focus", "faces", "--json")
+    assert ran.summary["converted"] == 1
+    assert shows_skin(out / "left.jpg")
+
+
+def test_info_counts_faces_and_warns_for_targets_that_refuse_people(ffprep, photos: Path) -> None:
+    ran = ffprep("info", photos, "--faces", "--target", "sora-2/720x1280", "--json")
+    found = {Path(line["path"]).name: line for line in ran.lines}
+    assert {name: len(line["faces"]) for name, line in found.items()} == {
+        "left.jpg": 1,
+        "right.jpg": 1,
+        "wall.jpg": 0,
+    }
+    (warning,) = found["left.jpg"]["warnings"]
+    assert warning.startswith("sora-2 refuses pictures of people")
+    assert found["wall.jpg"]["warnings"] == []
+    ran = ffprep("info", photos / "right.jpg", "--focus", "faces", "--size", "300x600")
+    words = ran.out.decode()
+    assert ", 1 face" in words
+    (cover,) = (line for line in words.splitlines() if "cover at 300x600" in line)
+    assert "(left 7" in cover  # 37.5 % with the focus in the centre

@@ -109,7 +109,7 @@ class ImageInfo(Record):
 
 
 class Extras(Record):
-    """What a file holds besides the pixels that are converted; outputs have none of it.
+    """What a file holds besides the pixels that are converted; outputs have only what is kept.
 
     `frames` counts those of an animation, the pages of a TIFF, the pictures of an MPO. `depth` is
     in bits a channel, as far as it is known. `metadata` are words such as `EXIF` and `place`.

@@ -83,9 +83,10 @@ class _Photo(Record):
     def _places_of_exif(self) -> Iterator[AbstractContextManager[BinaryIO]]:
         if self.picture.format.name in ("tiff", "raw"):
             yield open_regular(self.path)
-        for data in (self.image.info.get("exif"), Image.Image.getexif(self.image).tobytes()):
-            if isinstance(data, bytes):
-                yield BytesIO(data.removeprefix(b"Exif\0\0"))
+        data = self.image.info.get("exif")
+        if isinstance(data, bytes):
+            yield BytesIO(data.removeprefix(_EXIF_BEGIN))
+        yield BytesIO(Image.Image.getexif(self.image).tobytes().removeprefix(_EXIF_BEGIN))
 
     def _iptc_block(self) -> bytes:
         resources = self.image.info.get("photoshop", {})
@@ -93,6 +94,7 @@ class _Photo(Record):
         return block if isinstance(block, bytes) else b""
 
 
+_EXIF_BEGIN = b"Exif\0\0"
 _RESOURCE, _TAG = 0x0404, 33723  # of IPTC, in a JPEG and in a TIFF
 _IPTC_WITHOUT_PLACE = frozenset(
     {(1, 90), *((2, number) for number in (5, 10, 15, 20, 25, 40, 55, 60, 62, 63, 80, 85))}

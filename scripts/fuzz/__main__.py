@@ -30,7 +30,7 @@ _TURNS = (
     "--mode pad --format png --background transparent --max-pixels 4000000",
     "--mode blur --format webp --metadata keep-rights --max-pixels 4000000",
     "--mode stretch --format same --damaged keep --upscale allow --max-pixels 4000000",
-    "--mode cover --colour keep --metadata keep-rights --quality 80 --max-pixels 4000000",
+    "--mode cover --colour keep --metadata keep --quality 80 --max-pixels 4000000",
     "--mode pad --format webp --lossless --damaged keep --max-pixels 4000000",
     "--mode cover --format png --colour keep --damaged keep --jobs 1 --max-pixels 4000000",
     "--mode stretch --max-bytes 2kB --preserve-times --subsampling 420 --max-pixels 4000000",

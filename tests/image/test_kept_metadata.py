@@ -5,6 +5,7 @@ import random
 import shutil
 import struct
 import subprocess
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -234,6 +235,18 @@ def test_xmp_without_what_describes_other_pixels() -> None:
     # All of it would be too long, the words about the picture are not.
     assert "yes" not in kept_xmp(packet.replace(b"yes", b"y" * 3000), True, 1000).decode()
     assert kept_xmp(packet, True, 100) == b""
+
+
+def test_xmp_of_any_depth_is_harmless() -> None:
+    packet = samples.xmp()
+    for depth in (10, 20_000):
+        deep = b"<photoshop:City>" * depth + b"</photoshop:City>" * depth
+        longer = packet.replace(
+            b"</rdf:Description></rdf:RDF>", deep + b"</rdf:Description></rdf:RDF>"
+        )
+        for everything in (True, False):
+            with suppress(RecursionError):  # as any error of a parser, it costs the XMP alone
+                assert b"Xavier" in kept_xmp(longer, everything, 1 << 20)
 
 
 def test_broken_iptc_is_cut() -> None:

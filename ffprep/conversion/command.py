@@ -1,5 +1,7 @@
 """FFmpeg's command line for one photo or for a stream: file names in a template.
 
+A photo may have several outputs, each with a Spec of its own.
+
 `filtergraph` builds templates with ffmpeg-python, whose import takes longer than a small photo. So
 the first template of a process is kept in the user's cache, and read by the next process.
 """
@@ -27,6 +29,9 @@ from ffprep.version import __version__
 SOURCE, OUTPUT = "<source>", "<output>"
 """What templates have for file names: ffmpeg-python accepts only those that are UTF-8."""
 
+Specs = tuple[Spec, ...]
+"""The Specs of all outputs of a photo."""
+
 _LARGEST_FACTOR = 6000
 _KEPT = 256
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
@@ -37,57 +42,74 @@ def command(binary: str, source: Path, picture: ImageInfo, spec: Spec, output: P
 
     For an ImageInfo with `raw`, ffmpeg reads pixels from its standard input instead of `source`.
     """
-    by_size = BySize.of(picture, spec)
-    template = _template(picture if picture.raw else shared(picture), spec, SINGLE, by_size)
-    return named(binary, template, url(source), url(output))
+    return command_for_all(binary, source, picture, (spec,), [output])
+
+
+def command_for_all(
+    binary: str, source: Path, picture: ImageInfo, specs: Specs, outputs: Iterable[Path]
+) -> list[str]:
+    """Return the argv that converts `source` to several outputs, each by its Spec."""
+    by_size = tuple(BySize.of(picture, spec) for spec in specs)
+    template = _template(picture if picture.raw else shared(picture), specs, SINGLE, by_size)
+    return named(binary, template, url(source), *map(url, outputs))
 
 
 class Sequence(Record):
     """What photos of one stream have in common: all of ffmpeg's arguments except the names.
 
-    `raw` is the pixel format of frames from a pipe, which has only one.
+    `outputs` is how many each photo has. `raw` is the pixel format of frames from a pipe, which has
+    only one.
     """
 
     arguments: tuple[str, ...]
+    outputs: int = 1
     raw: str | None = None
 
+    @property
+    def folders(self) -> list[str]:
+        """The folders of the photos and of each of their outputs, named by numbers from 0."""
+        return ["in", *(f"out{number or ''}" for number in range(self.outputs))]
 
-SEQUENCE_FOLDERS = ("in", "out")
-"""The folders of a sequence's photos and outputs, each named by its number from 0."""
 
-
-def sequence(picture: ImageInfo, spec: Spec) -> Sequence | None:
+def sequence(picture: ImageInfo, specs: Specs) -> Sequence | None:
     """Return the Sequence that a photo can be a part of; None if it has to go alone."""
     if not (picture.format.streams and picture.ffmpeg_reads):
         return None
     files = PIPED if picture.raw else NUMBERED
-    by_size = BySize.of(picture, spec)
-    if spec.focuses_on_faces:
+    by_size = tuple(BySize.of(picture, spec) for spec in specs)
+    if any(spec.focuses_on_faces for spec in specs):
         from ffprep.conversion import focus
 
-        spec = focus.left_open(spec)
-    return Sequence(_template(shared(picture), spec, files, by_size), picture.raw)
+        specs = focus.left_open(specs)
+    return Sequence(_template(shared(picture), specs, files, by_size), len(specs), picture.raw)
 
 
 def sequence_command(
-    binary: str, sequence: Sequence, folder: Path, specs: Iterable[Spec]
+    binary: str, sequence: Sequence, folder: Path, specs: Iterable[Specs]
 ) -> list[str]:
     """Return the argv that converts FOLDER/in/0, 1, ... to FOLDER/out/0, 1, ... if possible.
 
-    `specs` are those of the photos. Photos with `raw` are read from its standard input instead, as
-    `nut` writes them.
+    Further outputs of each photo are in FOLDER/out1, FOLDER/out2, ... `specs` are those of the
+    photos. Photos with `raw` are read from its standard input instead, as `nut` writes them.
     """
-    root, arguments, each = url(folder).replace("%", "%%"), sequence.arguments, list(specs)
-    if any(spec.focuses_on_faces for spec in each):
-        from ffprep.conversion import focus
+    root, arguments = url(folder).replace("%", "%%"), sequence.arguments
+    for number, each in enumerate(zip(*specs, strict=True)):
+        if any(spec.focuses_on_faces for spec in each):
+            from ffprep.conversion import focus
 
-        arguments = focus.filled_in(arguments, [spec.focus for spec in each])
-    return named(binary, arguments, *(f"{root}/{name}/%d" for name in SEQUENCE_FOLDERS))
+            arguments = focus.filled_in(arguments, [spec.focus for spec in each], number)
+    return named(binary, arguments, *(f"{root}/{name}/%d" for name in sequence.folders))
 
 
-def named(binary: str, template: tuple[str, ...], source: str, output: str) -> list[str]:
+def output_place(number: int) -> str:
+    """Return what templates have for the name of an output, by its number from 0."""
+    return f"<output {number}>" if number else OUTPUT
+
+
+def named(binary: str, template: tuple[str, ...], source: str, *outputs: str) -> list[str]:
     """Return the argv of a template, with the URLs of its files."""
-    names = {SOURCE: source, OUTPUT: output}
+    names = {output_place(number): output for number, output in enumerate(outputs)}
+    names[SOURCE] = source
     return [binary, *(names.get(word, word) for word in template)]
 
 
@@ -203,18 +225,18 @@ def shared(picture: ImageInfo) -> ImageInfo:
 
 @lru_cache(maxsize=256)
 def _template(
-    picture: ImageInfo, spec: Spec, files: FileOptions, by_size: BySize
+    picture: ImageInfo, specs: Specs, files: FileOptions, by_size: tuple[BySize, ...]
 ) -> tuple[str, ...]:
     """Return ffmpeg's arguments for such photos, with SOURCE and OUTPUT for the names of files."""
     key, path = "", None
     if f"{__package__}.filtergraph" not in sys.modules:
-        key = repr((__version__, _stamps(), picture, spec, files, by_size))
+        key = repr((__version__, _stamps(), picture, specs, files, by_size))
         path = _path(key)
         if template := _read(path, key):
             return template
     from ffprep.conversion import filtergraph
 
-    template = filtergraph.arguments(picture, spec, files, by_size)
+    template = filtergraph.arguments(picture, specs, files, by_size)
     if path:
         _write(path, key, template)
     return template

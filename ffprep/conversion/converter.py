@@ -1,7 +1,8 @@
 """Chunks of LocalJobs to Results: photos that can share a stream go through one ffmpeg together.
 
 The others, and whatever has no verified output after a stream, are converted one by one, each with
-its own error. `transcode` lists the steps; a stream shares all of them except the call of ffmpeg.
+its own error. The outputs of one photo share its decoding, in a stream and outside (`together`).
+ `transcode` lists the steps; a stream shares all of them except the call of ffmpeg.
 An output has its final name only once it has been decoded again and found to be what was asked for.
 An error of one job stays with that job, except an EnvironmentFault, which all jobs would meet.
 """
@@ -10,14 +11,14 @@ import os
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, closing, suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ffprep.conversion import command
 from ffprep.conversion.ffmpeg_binary import Binary
-from ffprep.conversion.transcode import Photo, Transcoder, is_whole, size_of
+from ffprep.conversion.transcode import Photo, Transcoder, size_of, with_warning
 from ffprep.core.decoder_log import DecoderLog
 from ffprep.core.geometry import Size
 from ffprep.core.image_info import ImageInfo, Profile
@@ -41,8 +42,11 @@ _POLL_SECONDS, _LONGEST_POLL_SECONDS = 0.03, 1.0
 StreamKey = tuple[command.Sequence, Profile | None]
 """What photos of one stream have in common, before it is known how their colours get to sRGB."""
 
-_Entry = tuple[Photo, Temporary]
-"""A photo of a stream, its file held open, and the temporary file of its output."""
+Outputs = tuple[Photo, ...]
+"""The outputs of one photo that are made of one decoding, each as a Photo."""
+
+_Entry = tuple[Outputs, tuple[Temporary, ...]]
+"""A photo of a stream, its file held open, and the temporary files of its outputs."""
 
 
 class Converter(Record):
@@ -82,8 +86,7 @@ class Converter(Record):
         for job in jobs:
             started = time.perf_counter()
             try:
-                photo = self.transcoder.probe(job, self._ahead.pop(job.output, None))
-                photos.append(self._focused(photo))
+                photos.append(self._probe(job, photos[-1] if photos else None))
             except Exception as error:
                 if self.processes.stopped:
                     return  # its decoder was ended
@@ -94,71 +97,94 @@ class Converter(Record):
                     return
                 yield result
         with closing(OwnFolders()) as folders:
-            singles = list[Photo]()
+            singles = list[Outputs]()
             while photos:
-                streams, alone = self._split(photos)
+                streams, alone = self._split(_by_decoding(photos))
                 singles += alone
                 photos = []  # those that have to be decoded in full
                 for sequence, members in streams.items():
-                    length = most_held() or len(members)
+                    held = most_held()
+                    length = max(1, held // sequence.outputs) if held else len(members)
                     for start in range(0, len(members), length):
                         group = members[start : start + length]
                         yield from self._convert_stream(sequence, group, singles, photos, folders)
-            for photo in singles:
-                result = self.transcoder.convert(photo, folders)
-                if result.failure and self.processes.stopped:
-                    return  # its process was ended, or never started
-                yield result
+            yield from self._convert_singles(singles, folders)
 
-    def _focused(self, photo: Photo) -> Photo:
-        """Return a photo whose focus is known. Raises PhotoError, EnvironmentFault."""
+    def _probe(self, job: LocalJob, last: Photo | None) -> Photo:
+        """Probe a photo, unless it was probed ahead, or is the `last` one; find its focus.
+
+        Raises PhotoError, EnvironmentFault.
+        """
+        ahead = self._ahead.pop(job.output, None)
+        last = last if last and _is_same_source(last.job, job) else None
+        photo = self.transcoder.probe(job, ahead or last)
         if not photo.job.spec.focuses_on_faces:
             return photo
         from ffprep.conversion.focus import focused
 
+        if last and photo.job.faces is None:
+            photo = replace(photo, job=replace(photo.job, faces=last.job.faces))
         return focused(photo, self.transcoder.decoders)
 
-    def look_ahead(self, job: LocalJob) -> tuple[StreamKey | None, int]:
-        """Probe a photo that is converted later; return its StreamKey, if it has one, and pixels.
+    def _convert_singles(self, singles: list[Outputs], folders: OwnFolders) -> Iterator[Result]:
+        """Convert photos one by one; stop early if the run is stopped."""
+        for outputs in singles:
+            if len(outputs) > 1:
+                from ffprep.conversion.together import convert_together
 
-        A photo that fails, or needs a decoder, fails or is probed when it is converted.
+                results = convert_together(self.transcoder, outputs, folders)
+            else:
+                results = iter([self.transcoder.convert(outputs[0], folders)])
+            for result in results:
+                if result.failure and self.processes.stopped:
+                    return  # its process was ended, or never started
+                yield result
+
+    def look_ahead(self, jobs: Sequence[LocalJob]) -> tuple[StreamKey | None, int]:
+        """Probe a photo that is converted later, for its jobs.
+
+        Return its StreamKey, if it has one, and its pixels. A photo that fails, or needs a decoder,
+        fails or is probed when it is converted.
         """
+        first = jobs[0]
         try:
-            stamp = FileStamp.of(job.source, job.place)
-            picture = probe(job.source, self.policy.max_pixels)
+            stamp = FileStamp.of(first.source, first.place)
+            picture = probe(first.source, self.policy.max_pixels)
         except Exception:
             return None, 0
-        sequence, pixels = None, picture.stored.pixels
+        key, pixels = None, picture.stored.pixels
         with suppress(Exception):
-            colours = known_colours(picture, keep=job.spec.colour == "keep")
-            picture, warning = colours or (picture, None)
-            photo = self.transcoder.planned(job, picture, stamp, warning)
-            sequence = self._sequence(photo)
+            colours = known_colours(picture, keep=first.spec.colour == "keep")
+            picture = with_warning(*colours) if colours else picture
+            same = (job for job in jobs if _is_same_source(job, first))
+            photos = [self.transcoder.planned(job, picture, stamp) for job in same]
+            if sequence := self._sequence(_by_decoding(photos)[0]):
+                key = sequence, picture.profile
             if colours and _is_small(picture):
-                self._ahead[job.output] = photo
-        return (sequence, picture.profile) if sequence else None, pixels
+                self._ahead.update((photo.job.output, photo) for photo in photos)
+        return key, pixels
 
-    def _sequence(self, photo: Photo) -> command.Sequence | None:
+    def _sequence(self, outputs: Outputs) -> command.Sequence | None:
         """Return the Sequence that a photo can be a part of; None if it has to go alone."""
         with suppress(Exception):  # it fails again where it goes alone
-            if self.streams and photo.decoded.weight < LARGE:
-                return command.sequence(photo.decoded, photo.spec)
+            if self.streams and (decoded := outputs[0].decoded).weight < LARGE:
+                return command.sequence(decoded, tuple(photo.spec for photo in outputs))
         return None
 
     def _split(
-        self, photos: list[Photo]
-    ) -> tuple[dict[command.Sequence, list[Photo]], list[Photo]]:
+        self, photos: list[Outputs]
+    ) -> tuple[dict[command.Sequence, list[Outputs]], list[Outputs]]:
         """Return the photos that can share streams, and those that have to go alone."""
         if len(photos) == 1:
             return {}, photos
-        groups: defaultdict[command.Sequence | None, list[Photo]] = defaultdict(list)
+        groups: defaultdict[command.Sequence | None, list[Outputs]] = defaultdict(list)
         for photo in photos:
             groups[self._sequence(photo)].append(photo)
         singles = groups.pop(None, [])
         singles += [group[0] for group in groups.values() if len(group) == 1]
         streams = {key: group for key, group in groups.items() if key and len(group) > 1}
         for group in streams.values():  # a graph is set up again whenever the size changes
-            group.sort(key=lambda photo: (photo.picture.stored.width, photo.picture.stored.height))
+            group.sort(key=_stored_sides)
         return streams, singles
 
     def verify_existing(self, job: LocalJob) -> tuple[Size, FileStamp]:
@@ -182,7 +208,7 @@ class Converter(Record):
 
         Raises PhotoError if the file cannot be probed.
         """
-        photo = self._focused(self.transcoder.probe(job))
+        photo = self._probe(job, None)
         job, picture, before = photo.job, photo.picture, list[list[str]]()
         options = []
         if photo.reduced:
@@ -203,8 +229,8 @@ class Converter(Record):
     def _convert_stream(
         self,
         sequence: command.Sequence,
-        group: list[Photo],
-        singles: list[Photo],
+        group: list[Outputs],
+        singles: list[Outputs],
         refused: list[Photo],
         folders: OwnFolders,
     ) -> Iterator[Result]:
@@ -214,34 +240,33 @@ class Converter(Record):
         """
         with ExitStack() as stack:
             entries: list[_Entry] = []
-            for photo in group:
+            for outputs in group:
                 try:
-                    opened = stack.enter_context(photo.opened())
-                    temporary = stack.enter_context(temporary_beside(photo.job.output, folders))
+                    entries.append(stack.enter_context(opened(outputs, folders)))
                 except PhotoError:
-                    singles.append(photo)
-                else:
-                    entries.append((opened, temporary))
+                    singles += [(photo,) for photo in outputs]
             try:
                 links = stack.enter_context(temporary_folder(held=True))
-                _link(links, entries)
+                _link(links, sequence, entries)
             except OSError:  # there is no room for links; single photos need none
-                singles += [photo for photo, _ in entries]
+                singles += [outputs for outputs, _ in entries]
                 return
-            specs = (photo.spec for photo, _ in entries)
+            specs = (tuple(photo.spec for photo in outputs) for outputs, _ in entries)
             argv = command.sequence_command(self.binary.path, sequence, links, specs)
             started = time.perf_counter()
             frames = self._frames(entries) if sequence.raw else None
-            for number, whole in self._run_stream(group[0].job, argv, entries, frames):
-                photo, temporary = entries[number]
-                share = (time.perf_counter() - started) / (number + 1)
-                result = self._finish(photo, temporary, share) if whole else None
-                if result:
-                    yield result
-                elif frames and number in frames.refused:
-                    refused.append(replace(photo, open_path=None, reduced=None))
-                else:
-                    singles.append(photo)
+            for number, sound in self._run_stream(argv, entries, frames):
+                outputs, _ = entries[number]
+                if frames and number in frames.refused:
+                    refused += [replace(each, open_path=None, reduced=None) for each in outputs]
+                    continue
+                seconds = (time.perf_counter() - started) / (number + 1)
+                sound = sound and self._is_undamaged(outputs[0])
+                for photo, result in finished(self.transcoder, entries[number], seconds, sound):
+                    if result:
+                        yield result
+                    else:
+                        singles.append((photo,))
             if frames and frames.fault:
                 raise frames.fault
 
@@ -249,19 +274,22 @@ class Converter(Record):
         """Return what the ffmpeg of a stream of reduced photos is fed with."""
         from ffprep.conversion.reduced import Frames
 
-        return Frames(self.transcoder.decoders, [photo for photo, _ in entries])
+        return Frames(self.transcoder.decoders, [outputs[0] for outputs, _ in entries])
 
     def _run_stream(
-        self, job: LocalJob, argv: list[str], entries: list[_Entry], frames: "Frames | None"
+        self, argv: list[str], entries: list[_Entry], frames: "Frames | None"
     ) -> Iterator[tuple[int, bool]]:
-        """Run a stream; yield each entry's number once ffmpeg has passed it, and if it is whole.
+        """Run a stream; yield each entry's number once all its outputs are written, or missing.
 
-        A stream without progress is ended.
+        The second value says whether the photo was decoded without a complaint. A stream without
+        progress is ended.
         """
         from ffprep.conversion import ffmpeg_log
 
         done, idle, follower = 0, 0.0, ffmpeg_log.StreamLog()
-        with self.transcoder.started(job, argv, frames) as running:
+        outputs, _ = entries[0]
+        specs = [photo.job.spec for photo in outputs]
+        with self.transcoder.started(specs, argv, frames) as running:
             ended = False
             while done < len(entries):
                 before = time.perf_counter()
@@ -272,33 +300,88 @@ class Converter(Record):
                     running.finish()
                 log = follower.read(running.log, ended)
                 # An output is written after its frame was logged. Outputs are written in order:
-                # before one that has begun, all are finished.
+                # before one that has begun, all of the same Spec are finished.
                 logged = [number for number in log.frames if done < number < len(entries)]
-                begun = (number for number in logged if size_of(entries[number][1].file) > 0)
+                begun = (number for number in logged if _all_begun(entries[number]))
                 passed = len(entries) if ended else max(begun, default=done)
                 for number in range(done, passed):
-                    photo, temporary = entries[number]
-                    whole = is_whole(log, number, photo.decoded, temporary.path)
-                    yield number, whole and not log.may_complain_about(number)
+                    decoded = entries[number][0][0].decoded
+                    sound = log.agrees_with(decoded, number) and not log.may_complain_about(number)
+                    yield number, sound
                     done, idle = number + 1, 0.0
                 if idle > self.policy.timeout:
                     running.kill()
         if ffmpeg_log.read(running.log).disk_full:
-            raise disk_full(job.output)
+            raise disk_full(outputs[0].job.output)
 
-    def _finish(self, photo: Photo, temporary: Temporary, share: float) -> Result | None:
-        """Complete, verify and publish an output of a stream; None if that fails.
+    def _is_undamaged(self, photo: Photo) -> bool:
+        """Return whether a photo that was decoded without a complaint is whole."""
+        with suppress(PhotoError):
+            return not self.transcoder.decoders.damage(photo.source, photo.picture, DecoderLog())
+        return False
 
-        `share` is its share of the stream's time, in seconds.
-        """
-        steps, started = self.transcoder, time.perf_counter() - share
-        try:
-            if steps.decoders.damage(photo.source, photo.picture, DecoderLog()):
-                return None
-            steps.complete(photo, temporary.path)
-            return steps.verify_and_publish(photo, temporary, photo.caveats, started)
-        except PhotoError:
-            return None
+
+@contextmanager
+def opened(outputs: Outputs, folders: OwnFolders) -> Iterator[_Entry]:
+    """Yield a photo with its file held open, and a temporary file for each output.
+
+    Raises PhotoError, EnvironmentFault as `temporary_beside` does.
+    """
+    with ExitStack() as stack:
+        path = stack.enter_context(outputs[0].opened()).open_path
+        beside = (temporary_beside(photo.job.output, folders) for photo in outputs)
+        files = tuple(map(stack.enter_context, beside))
+        yield tuple(replace(photo, open_path=path) for photo in outputs), files
+
+
+def finished(
+    steps: Transcoder, entry: _Entry, seconds: float, sound: bool
+) -> Iterator[tuple[Photo, Result | None]]:
+    """Complete, verify and publish the outputs of a photo; yield None for each that is not right.
+
+    `seconds` is the time that all of them took. None is right unless the photo is `sound`.
+    """
+    outputs, files = entry
+    source_hash = None
+    try:
+        source_hash = steps.read_source(outputs[0]) if sound else None
+    except PhotoError:
+        sound = False
+    for photo, temporary in zip(outputs, files, strict=True):
+        started, result = time.perf_counter() - seconds / len(outputs), None
+        with suppress(PhotoError):
+            if sound and size_of(temporary.path) > 0:
+                steps.complete(photo, temporary.path)
+                result = steps.verify_and_publish(
+                    photo, temporary, photo.caveats, started, source_hash
+                )
+        yield photo, result
+
+
+def _by_decoding(photos: Iterable[Photo]) -> list[Outputs]:
+    """Return the outputs of each photo together, if they are made of the same decoded picture."""
+    groups: defaultdict[object, list[Photo]] = defaultdict(list)
+    for photo in photos:
+        groups[photo.job.source, photo.job.place, photo.stamp, photo.decoded].append(photo)
+    return [tuple(group) for group in groups.values()]
+
+
+def _is_same_source(job: LocalJob, other: LocalJob) -> bool:
+    """Return whether two jobs have the same probed picture."""
+    return (job.source, job.place, job.spec.colour) == (
+        other.source,
+        other.place,
+        other.spec.colour,
+    )
+
+
+def _stored_sides(outputs: Outputs) -> tuple[int, int]:
+    stored = outputs[0].picture.stored
+    return stored.width, stored.height
+
+
+def _all_begun(entry: _Entry) -> bool:
+    return all(size_of(temporary.file) > 0 for temporary in entry[1])
 
 
 def _is_small(picture: ImageInfo) -> bool:
@@ -306,11 +389,12 @@ def _is_small(picture: ImageInfo) -> bool:
     return sum(len(profile.data) for profile in profiles if profile) <= _SMALL_PROFILE
 
 
-def _link(folder: Path, entries: list[_Entry]) -> None:
+def _link(folder: Path, sequence: command.Sequence, entries: list[_Entry]) -> None:
     """Link sources and temporary files under the numbers that a sequence has for them."""
-    for name in command.SEQUENCE_FOLDERS:
-        (folder / name).mkdir()
-    source, output = (folder / name for name in command.SEQUENCE_FOLDERS)
-    for number, (photo, temporary) in enumerate(entries):
-        (source / str(number)).symlink_to(os.path.abspath(photo.source))
-        (output / str(number)).symlink_to(os.path.abspath(temporary.path))
+    source, *made = (folder / name for name in sequence.folders)
+    for each in (source, *made):
+        each.mkdir()
+    for number, (outputs, temporaries) in enumerate(entries):
+        (source / str(number)).symlink_to(os.path.abspath(outputs[0].source))
+        for place, temporary in zip(made, temporaries, strict=True):
+            (place / str(number)).symlink_to(os.path.abspath(temporary.path))

@@ -13,7 +13,8 @@ Every filtergraph has the same steps, in this order:
     sharpen              brightness, or red, green and blue; colour differences stay
     finish               chroma subsampling, the encoder's pixel format, no metadata
 
-Expressions see `iw` and `ih`, so one graph serves photos of every size.
+For several outputs of a photo, the stream is split before the crop bounds. Expressions see `iw` and
+`ih`, so one graph serves photos of every size.
 """
 
 import re
@@ -25,7 +26,17 @@ from typing import Any
 import ffmpeg
 
 from ffprep.conversion import encoders
-from ffprep.conversion.command import OUTPUT, PIPED, SINGLE, SOURCE, BySize, FileOptions, named, url
+from ffprep.conversion.command import (
+    PIPED,
+    SINGLE,
+    SOURCE,
+    BySize,
+    FileOptions,
+    Specs,
+    named,
+    output_place,
+    url,
+)
 from ffprep.conversion.mode_graph import apply_mode
 from ffprep.conversion.pixel_formats import (
     PACKED,
@@ -69,19 +80,32 @@ def sheet_command(
         inputs = [stream, shown.filter("format", pix_fmts="rgba")]
         stream = ffmpeg.filter(inputs, "overlay", x=placed.x, y=placed.y, format="gbrp")
     stream = _finish(convert(stream, **final(spec, alpha=False)), spec, alpha=False)
-    return named(binary, _compiled(stream, spec, SINGLE), "", url(output))
+    return named(binary, _compiled([stream], (spec,), SINGLE), "", url(output))
 
 
 @lru_cache(maxsize=256)
 def arguments(
-    picture: ImageInfo, spec: Spec, files: FileOptions, by_size: BySize
+    picture: ImageInfo, specs: Specs, files: FileOptions, by_size: tuple[BySize, ...]
 ) -> tuple[str, ...]:
-    """Return ffmpeg's arguments for a photo, with the placeholders SOURCE and OUTPUT for names."""
+    """Return ffmpeg's arguments for a photo with an output of each Spec.
+
+    They have SOURCE and `output_place` for names.
+    """
     stream = declared(_source(picture, files).filter("showinfo", checksum=0), picture)
     if picture.mode == "1" and not picture.raw:
         stream = convert(stream, pix_fmts="gray")  # scaling single bits directly costs 20 dB
     if picture.raw and picture.planes not in (None, picture.raw):
         stream = convert(stream, pix_fmts=picture.planes)
+    streams = [stream]
+    if len(specs) > 1:
+        split = stream.filter_multi_output("split", len(specs))
+        streams = [split[number] for number in range(len(specs))]
+    parts = zip(streams, specs, by_size, strict=True)
+    return _compiled([_made(part, picture, spec, size) for part, spec, size in parts], specs, files)
+
+
+def _made(stream: Stream, picture: ImageInfo, spec: Spec, by_size: BySize) -> Stream:
+    """Return the stream of one output of a decoded photo."""
     if by_size.odd:
         stream = full_chroma(stream)
     if not spec.bounds.whole:
@@ -100,11 +124,26 @@ def arguments(
     stream = apply_mode(spec, stream, picture, keep_alpha, by_size)
     if spec.sharpen:
         stream = sharpened(stream, final(spec, keep_alpha))
-    return _compiled(_finish(stream, spec, keep_alpha), spec, files)
+    return _finish(stream, spec, keep_alpha)
 
 
-def _compiled(stream: Stream, spec: Spec, files: FileOptions) -> tuple[str, ...]:
-    output = {
+def _compiled(streams: list[Stream], specs: Specs, files: FileOptions) -> tuple[str, ...]:
+    outputs = [
+        stream.output(output_place(number), **_writing(spec, files))
+        for number, (stream, spec) in enumerate(zip(streams, specs, strict=True))
+    ]
+    head = "-hide_banner -nostdin -nostats -loglevel level+info -y -filter_complex_threads 1"
+    argv = ffmpeg.merge_outputs(*outputs).compile(cmd=head.split())
+    place = argv.index("-filter_complex")
+    front, back = _in_two(argv[place + 1])
+    if back:
+        argv[place : place + 2] = ["-filter_complex", front, "-filter_complex", back]
+    return tuple(argv)
+
+
+def _writing(spec: Spec, files: FileOptions) -> dict[str, Any]:
+    """Return the options of an output."""
+    return {
         "c:v": spec.format.encoder,
         **encoders.options(spec),
         "map_metadata": -1,
@@ -113,44 +152,40 @@ def _compiled(stream: Stream, spec: Spec, files: FileOptions) -> tuple[str, ...]
         "f": "image2",
         **dict(files.writing),
     }
-    head = "-hide_banner -nostdin -nostats -loglevel level+info -y -filter_complex_threads 1"
-    argv = stream.output(OUTPUT, **output).compile(cmd=head.split())
-    place = argv.index("-filter_complex")
-    front, back = _in_two(argv[place + 1])
-    if back:
-        argv[place : place + 2] = ["-filter_complex", front, "-filter_complex", back]
-    return tuple(argv)
 
 
 def _in_two(graph: str) -> tuple[str, str]:
     """Split a graph in two: before the look-up tables, and from there on.
 
-    FFmpeg sets up a graph again, and reads its tables, whenever its input changes size: in a stream
-    of photos, only the first of the two. So the second part is empty if its input may change size,
-    which FFmpeg would not notice.
+    FFmpeg sets up a graph again, and reads its tables, whenever the photo changes size: in a stream
+    of photos, only the first of the two. It never sets up the second one again, so that only tables
+    are in it whose input has the same size for all photos.
     """
-    front, back, behind = list[str](), list[str](), set[str]()
+    front, back, behind, fixed = list[str](), list[str](), set[str](), set[str]()
     for chain in re.split(r"(?<!\\);(?=\[)", graph):  # each reads outputs of those before it
-        match = re.fullmatch(r"((?:\[[^]]*\])+)(\w+).*?((?:\[s\d+\])+)", chain, re.DOTALL)
+        match = re.fullmatch(r"((?:\[[^]]*\])+)(\w+)(.*?)((?:\[s\d+\])+)", chain, re.DOTALL)
         assert match, chain
-        inputs, filter, outputs = (re.findall(r"\[[^]]*\]|\w+", part) for part in match.groups())
-        if filter == ["lut3d"] or behind.intersection(inputs):
+        inputs, outputs = (re.findall(r"\[[^]]*\]", match[part]) for part in (1, 4))
+        filter = match[2]
+        if (filter == "lut3d" and fixed.issuperset(inputs)) or behind.intersection(inputs):
+            if not (behind | fixed).issuperset(inputs):
+                return graph, ""
             back.append(chain)
             behind.update(outputs)
         else:
             front.append(chain)
-    return (";".join(front), ";".join(back)) if _is_of_one_size(front) else (graph, "")
+        if _SCALED.search(match[3]) or (_keeps_size(filter, match[3]) and fixed.issuperset(inputs)):
+            fixed.update(outputs)
+    return ";".join(front), ";".join(back)
 
 
-def _is_of_one_size(chains: Iterable[str]) -> bool:
-    """Return whether photos of every size have one size after these chains."""
-    fixed = False
-    for chain in chains:
-        if re.match(r"\[[^]]*\]z?scale=(?!flags=[^:]*\[)", chain):
-            fixed = all(re.search(rf"[=:]{side}=\d+[:\[]", chain) for side in "wh")
-        elif re.match(r"\[[^]]*\]split", chain):
-            return False
-    return fixed
+_SCALED = re.compile(r"(?=.*:h=\d+(?::|$)).*:w=\d+$", re.DOTALL)
+"""The options of a scaler that has one output size for all photos."""
+
+
+def _keeps_size(filter: str, options: str) -> bool:
+    converts = filter == "scale" and not re.search(r"[=:][wh]=", options)
+    return converts or filter in ("format", "hflip", "vflip", "transpose")
 
 
 def _only(protocol: str, demuxer: str, *decoders: str) -> dict[str, object]:

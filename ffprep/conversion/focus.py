@@ -46,9 +46,12 @@ def focused(photo: Photo, decoders: DecoderPool) -> Photo:
     return replace(photo, job=job, caveats=photo.caveats + caveats)
 
 
-def left_open(spec: Spec, output: int = 0) -> Spec:
-    """Return a Spec for the template of a stream: that of one of the outputs of each photo."""
-    return replace(spec, focus=_open(output))
+def left_open(specs: tuple[Spec, ...]) -> tuple[Spec, ...]:
+    """Return Specs for the template of a stream: those of the outputs of each photo."""
+    return tuple(
+        replace(spec, focus=_open(number)) if spec.focuses_on_faces else spec
+        for number, spec in enumerate(specs)
+    )
 
 
 def filled_in(template: Sequence[str], photos: Sequence[Focus], output: int = 0) -> tuple[str, ...]:

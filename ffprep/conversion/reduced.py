@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ffprep.config.modes import is_shipped
 from ffprep.conversion import nut
+from ffprep.conversion.fed import encode_fed
 from ffprep.conversion.transcode import Photo, Transcoder
 from ffprep.core.fitting import Cut, rounded
 from ffprep.core.geometry import Size
@@ -108,7 +109,7 @@ def encode(transcoder: Transcoder, photo: Photo, output: Path) -> bool:
             raise
         except PhotoError:
             return False
-        transcoder.encode_fed(photo, photo.decoded, output, pixels)
+        encode_fed(transcoder, photo, photo.decoded, output, pixels)
     return True
 
 

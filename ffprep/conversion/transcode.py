@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 from ffprep.conversion.command import command
 from ffprep.conversion.ffmpeg_binary import Binary
 from ffprep.conversion.publish import publish
-from ffprep.core.decoder_log import INCOMPLETE, DecoderLog
+from ffprep.core.decoder_log import DecoderLog
 from ffprep.core.fitting import Framing, cropped_size, resolve_spec, times
 from ffprep.core.geometry import Size
 from ffprep.core.image_info import ImageInfo
@@ -138,7 +138,8 @@ class Transcoder(Record):
                         from ffprep.conversion.max_bytes import lower_quality
 
                         caveats += lower_quality(self, opened, temporary.path)
-                return self.verify_and_publish(photo, temporary, caveats, started)
+                read = self.read_source(photo)
+                return self.verify_and_publish(photo, temporary, caveats, started, read)
         except PhotoError as error:
             from ffprep.conversion.failure import whose_fault
 
@@ -147,17 +148,17 @@ class Transcoder(Record):
     def probe(self, job: LocalJob, ahead: Photo | None = None) -> Photo:
         """Probe a source, and choose the size and the mode of its output.
 
-        A photo probed `ahead` is probed again only if it has changed. Raises as `planned` does.
+        A photo probed `ahead`, also for another output, is probed again only if it has changed.
+        Raises as `planned` does.
         """
         stamp, keep = FileStamp.of(job.source, job.place), job.spec.colour == "keep"
         if ahead and ahead.stamp == stamp:
-            return ahead
-        picture, warning = self.decoders.probe_colours(job.source, self.policy.max_pixels, keep)
-        return self.planned(job, picture, stamp, warning)
+            same = ahead.job.output == job.output
+            return ahead if same else self.planned(job, ahead.picture, stamp)
+        found = self.decoders.probe_colours(job.source, self.policy.max_pixels, keep)
+        return self.planned(job, with_warning(*found), stamp)
 
-    def planned(
-        self, job: LocalJob, picture: ImageInfo, stamp: FileStamp, warning: str | None = None
-    ) -> Photo:
+    def planned(self, job: LocalJob, picture: ImageInfo, stamp: FileStamp) -> Photo:
         """Choose the size and the mode of the output of a probed source.
 
         Raises FilteredOut, and PhotoError if the photo would be enlarged too far or is cropped to
@@ -170,8 +171,8 @@ class Transcoder(Record):
         cropped = cropped_size(picture.shown, job.spec.bounds)
         spec = resolve_spec(job.spec, cropped)
         job = job if spec is job.spec else replace(job, spec=spec)
-        words = filter(None, (*picture.warnings, warning))
-        caveats = filter(None, (self._enlargement(job, picture, cropped), *map(Caveat, words)))
+        words = map(Caveat, picture.warnings)
+        caveats = filter(None, (self._enlargement(job, picture, cropped), *words))
         fraction = None
         if spec.fast:
             from ffprep.conversion.reduced import reduced
@@ -208,7 +209,7 @@ class Transcoder(Record):
                 self.complete(photo, output)
                 return photo.caveats
         if picture.ffmpeg_reads:
-            log = self._transcode(photo, picture, output)
+            log = self.transcode(photo, picture, output)
         if (
             log
             and is_whole(log, 0, picture, output)
@@ -216,12 +217,14 @@ class Transcoder(Record):
         ):
             missing = self.decoders.damage(photo.source, picture, log)
         else:
-            missing = self._encode_by_pillow(photo, output, log)
+            from ffprep.conversion.fed import encode_by_pillow
+
+            missing = encode_by_pillow(self, photo, output, log)
         caveats = photo.caveats + self._judge(missing)
         self.complete(photo, output)
         return caveats
 
-    def _transcode(
+    def transcode(
         self, photo: Photo, picture: ImageInfo, output: Path, pixels: "Piped | None" = None
     ) -> DecoderLog:
         """Build the filtergraph, run ffmpeg and read its log."""
@@ -239,7 +242,7 @@ class Transcoder(Record):
 
         Raises PhotoError, or EnvironmentFault for what is not a photo's fault.
         """
-        with self.started(job, argv, data) as running:
+        with self.started([job.spec], argv, data) as running:
             from ffprep.conversion import ffmpeg_log  # while ffmpeg works
 
             status = running.wait_at_most(self.policy.timeout)
@@ -261,19 +264,22 @@ class Transcoder(Record):
             require_undisturbed(self, job, -status, log)
         return log
 
-    def limits(self, spec: Spec, fed: bool = False) -> Limits:
+    def limits(self, *specs: Spec, fed: bool = False) -> Limits:
         """Return the limits of an ffmpeg; it has less memory if it is `fed` by a decoder."""
-        frame = spec.size.pixels
+        frames = [spec.size.pixels for spec in specs]
         share = _SHARE_IF_FED if fed else 1.0
-        memory = int(self.policy.max_memory * share) + _MEMORY_A_PIXEL * frame
-        return Limits(memory, _OTHER_BYTES + _BYTES_A_PIXEL * frame)
+        memory = int(self.policy.max_memory * share) + _MEMORY_A_PIXEL * sum(frames)
+        return Limits(memory, _OTHER_BYTES + _BYTES_A_PIXEL * max(frames))
 
     @contextmanager
     def started(
-        self, job: LocalJob, argv: list[str], data: "Iterable[Data] | None" = None
+        self, specs: Iterable[Spec], argv: list[str], data: "Iterable[Data] | None" = None
     ) -> Iterator[Running]:
-        """Start ffmpeg under limits. Raises EnvironmentFault if it cannot be started."""
-        limits = self.limits(job.spec, fed=data is not None)
+        """Start ffmpeg under limits, for outputs of `specs`.
+
+        Raises EnvironmentFault if it cannot be started.
+        """
+        limits = self.limits(*specs, fed=data is not None)
         with ExitStack() as stack:
             try:
                 process = self.processes.start(argv, limits, data, environment=ffmpeg_environment())
@@ -283,7 +289,8 @@ class Transcoder(Record):
 
                 words = f"{self.binary.path} cannot be started: {reason(error)}{advice(error)}"
                 raise EnvironmentFault(words) from None
-            plugin(job.spec.format.plugin)  # which verifies the output; imported while ffmpeg works
+            for spec in specs:  # which verify the outputs; imported while ffmpeg works
+                plugin(spec.format.plugin)
             yield running
 
     def require_working(self, job: LocalJob, log: DecoderLog) -> None:
@@ -294,39 +301,6 @@ class Transcoder(Record):
             from ffprep.conversion.drawn_picture import refusal
 
             raise refusal(self, job, log)
-
-    def _encode_by_pillow(self, photo: Photo, output: Path, log: DecoderLog | None) -> str | None:
-        """Decode with Pillow, encode with ffmpeg; return what shows that a part is missing, if any.
-
-        The log is that of an ffmpeg which made nothing of the photo. Raises PhotoError.
-        """
-        photo.require_unchanged()
-        picture = photo.picture
-        if log and picture.format.forgiving and log.shows_damage_to(picture):
-            words = "the whole picture cannot be decoded; restore it from a backup"
-            raise PhotoError(Kind.DAMAGED, words)
-        try:
-            self._feed(photo, output, strict=True)
-        except PhotoError as error:
-            if error.kind is not Kind.DAMAGED or not self.policy.keep_damaged:
-                raise
-            self._feed(photo, output, strict=False)
-            return INCOMPLETE
-        return self.decoders.hidden_damage(photo.source, picture)
-
-    def _feed(self, photo: Photo, output: Path, strict: bool) -> None:
-        """Encode the pixels that Pillow has decoded."""
-        with self.decoders.decoded(photo.source, photo.picture, strict) as (raw, pixels):
-            self.encode_fed(photo, raw, output, pixels)
-
-    def encode_fed(self, photo: Photo, raw: ImageInfo, output: Path, pixels: "Piped") -> None:
-        """Encode pixels that a decoder sends. Raises PhotoError."""
-        log = self._transcode(photo, raw, output, pixels)
-        pixels.require_complete()
-        if not is_whole(log, 0, raw, output):
-            require_writable(output, photo.job.output)
-            last = log.errors[-1] if log.errors else "it logged no error"
-            raise PhotoError(Kind.INTERNAL, f"ffmpeg made no output of the decoded pixels: {last}")
 
     def _judge(self, missing: str | None) -> tuple[Caveat, ...]:
         """Return the caveat of a damaged photo. Raises PhotoError unless it is to be kept."""
@@ -353,11 +327,17 @@ class Transcoder(Record):
                 embed(output, spec.format, profile, kept)
 
     def verify_and_publish(
-        self, photo: Photo, temporary: Temporary, caveats: tuple[Caveat, ...], started: float
+        self,
+        photo: Photo,
+        temporary: Temporary,
+        caveats: tuple[Caveat, ...],
+        started: float,
+        source_hash: bytes | None,
     ) -> Result:
         """Verify an output and give it its final name. Raises PhotoError.
 
-        `started` is when the conversion began, by time.perf_counter.
+        `started` is when the conversion began, by time.perf_counter. `source_hash` is that of
+        `read_source`.
         """
         job, output = photo.job, temporary.path
         require_writable(output, job.output)
@@ -365,8 +345,7 @@ class Transcoder(Record):
             from ffprep.conversion.max_bytes import too_many_bytes
 
             raise too_many_bytes(job.spec, size_of(output))
-        made, hashed = verify(output, job.spec), self.policy.hash_files
-        source_hash = read_whole(job.source, photo.stamp, hashed, job.place)
+        made = verify(output, job.spec)
         stamp = publish(temporary, job, self.policy)
         return Result(
             job.source,
@@ -379,8 +358,18 @@ class Transcoder(Record):
             mode=job.spec.mode.name,
             faces=job.faces,
             source_hash=source_hash,
-            output_hash=content_hash(made.content) if hashed else None,
+            output_hash=content_hash(made.content) if self.policy.hash_files else None,
         )
+
+    def read_source(self, photo: Photo) -> bytes | None:
+        """Read a source to its end; return its hash, if Results have one. Raises PhotoError."""
+        job = photo.job
+        return read_whole(job.source, photo.stamp, self.policy.hash_files, job.place)
+
+
+def with_warning(picture: ImageInfo, warning: str | None) -> ImageInfo:
+    """Return an ImageInfo with one more warning, if there is one."""
+    return replace(picture, warnings=(*picture.warnings, warning)) if warning else picture
 
 
 def is_whole(log: DecoderLog, number: int, picture: ImageInfo, output: Path) -> bool:

@@ -68,7 +68,7 @@ class Batch(Record):
     are empty for the working folder. An output may begin with folders ("trip/a.jpg") if the name
     template has any. Usually all specs are the same object. `stamps` are those of the sources, from
     their listing, if they are objects in a store; else it is empty. Without `places`, all links are
-    followed.
+    followed. `rendition` says which of the pictures of every photo these are, from 0.
     """
 
     folder: str
@@ -78,6 +78,7 @@ class Batch(Record):
     specs: Sequence[Spec]
     stamps: Sequence[FileStamp] = ()
     places: Places | None = None
+    rendition: int = 0
 
     def __len__(self) -> int:
         return len(self.names)
@@ -113,6 +114,7 @@ class Batch(Record):
             [self.specs[index] for index in kept],
             [self.stamps[index] for index in kept] if self.stamps else (),
             self.places,
+            self.rendition,
         )
 
 

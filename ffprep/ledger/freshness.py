@@ -57,7 +57,8 @@ Key = tuple[Name, Name]
 class Triage(Record, frozen=False):
     """A classified batch: jobs that are up to date, failures that hold, and jobs to do (`pending`).
 
-    `count` is the number of up-to-date jobs that are not listed in `fresh`.
+    `count` is the number of up-to-date jobs that are not listed in `fresh`. If `others_follow`, the
+    next batch has other outputs of the same photos.
     """
 
     count: int = 0
@@ -65,6 +66,7 @@ class Triage(Record, frozen=False):
     filtered: list[Result] = field(default_factory=list)
     failed: list[Result] = field(default_factory=list)
     pending: list[PendingJob] = field(default_factory=list)
+    others_follow: bool = False
 
     @property
     def known(self) -> list[Result | FreshCount]:

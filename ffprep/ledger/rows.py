@@ -143,7 +143,7 @@ class PendingJob(Record):
     provided that it is as recorded; without a row, that no other photo owns the output. `known` is
     the row that may describe the output: the job's, or with --adopt that of a photo that is gone.
     `refusal` says why the job is not to be done, unless its output turns out to be up to date.
-    `pixels` are those of its photo, if it was probed ahead.
+    `pixels` are its share of those of its photo, if it was probed ahead.
     """
 
     job: Job

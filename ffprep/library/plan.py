@@ -8,30 +8,22 @@ kept itself, and walked once.
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import lru_cache
 from itertools import chain, groupby
 from operator import itemgetter
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from ffprep.config.sidecars import (
-    MAX_BYTES,
-    PhotoOverride,
-    PhotoOverrides,
-    parse_sidecar,
-    read_sidecar,
-)
-from ffprep.core.formats import RAW, OutputFormat, output_format, output_format_of, written_as
-from ffprep.core.job import BATCH, Batch, Job, PassedOver, Places, Result, Status
+from ffprep.config.sidecars import PhotoOverrides
+from ffprep.core.formats import RAW
+from ffprep.core.job import BATCH, Batch, Job, PassedOver, Result, Status
 from ffprep.core.location import Location, location_of
 from ffprep.core.spec import Spec
 from ffprep.errors import Kind, PhotoError, UsageError
 from ffprep.library.naming import Names, folded, overwrites_source
 from ffprep.library.selection import MadeFiles, Selection
 from ffprep.library.walk import Listing, Walk, as_prefix
-from ffprep.record import Record, field, replace
+from ffprep.record import Record, field
 from ffprep.storage.protocol import storage_of
-from ffprep.system.files import SIDECAR, FileStamp, is_url, real_path
+from ffprep.system.files import FileStamp, real_path
 
 if TYPE_CHECKING:
     from ffprep.core.shard import Shard
@@ -53,23 +45,39 @@ class Numbering(Protocol):
         """
 
 
+class Rendition(Record):
+    """One of the pictures that are made of every photo: what it is, and how its file is named.
+
+    With `same_format`, each output has the format of its source if ffprep writes it, else PNG for
+    lossless formats and JPEG for the others. `folder` is the folder in the output folder that holds
+    the outputs; it ends in a separator, or is empty.
+    """
+
+    spec: Spec
+    names: Names = field(default_factory=Names)
+    same_format: bool = False
+    folder: str = ""
+
+    @property
+    def keeps_apart(self) -> bool:
+        """Whether no output has the name of its photo, whatever its suffix."""
+        return bool(self.folder) or self.names.keeps_apart
+
+
 class Request(Record):
     """What to convert, and where to.
 
-    `sources` can be iterated more than once. `output` is a file if `single`, else a folder. With a
-    `shard`, all sources are walked, so that all collisions are found, but only its part is
-    converted. With `same_format`, each output has the format of its source if ffprep writes it,
-    else PNG for lossless formats and JPEG for the others. `made` are pictures that are not sources,
-    `numbering` knows the numbers of photos for `{n}` in `names`; both are those of earlier runs.
-    With a `root`, outputs are mirrored from that folder.
+    `sources` can be iterated more than once. `output` is a file if `single`, else a folder. Every
+    photo becomes a picture of each of `renditions`. With a `shard`, all sources are walked, so that
+    all collisions are found, but only its part is converted. `made` are pictures that are not
+    sources, `numbering` knows the numbers of photos for `{n}` in names; both are those of earlier
+    runs. With a `root`, outputs are mirrored from that folder.
     """
 
     sources: Iterable[str | os.PathLike[str]]
     output: Location
-    spec: Spec
+    renditions: tuple[Rendition, ...]
     single: bool = False
-    names: Names = field(default_factory=Names)
-    same_format: bool = False
     follow_links: bool = False
     selection: Selection = field(default_factory=Selection)
     overrides: PhotoOverrides = field(default_factory=PhotoOverrides)
@@ -83,6 +91,22 @@ class Request(Record):
         """The walk over the sources."""
         output = None if self.single else self.output
         return Walk(self.sources, output, self.follow_links, self.selection, self.made, self.root)
+
+    @property
+    def keeps_apart(self) -> bool:
+        """Whether no output has the name of its photo, whatever its suffix."""
+        return all(rendition.keeps_apart for rendition in self.renditions)
+
+    @property
+    def specs(self) -> tuple[Spec, ...]:
+        """The Specs of all renditions."""
+        return tuple(rendition.spec for rendition in self.renditions)
+
+    @property
+    def numbered(self) -> tuple[Names, ...]:
+        """The templates for names that contain the number of the photo."""
+        names = (rendition.names for rendition in self.renditions)
+        return tuple(each for each in names if "n" in each.fields)
 
 
 class Plan(Record, frozen=False):
@@ -237,7 +261,7 @@ class Plan(Record, frozen=False):
             return
         if self._index is None:
             collision = self._overwritten_source(batch, listing)
-            yield batch if collision is None else _failed(batch, collision)
+            yield batch if collision is None else failed(batch, collision)
             return
         errors = self._index.collisions_in(batch, listing, reported)
         for error, group in groupby(errors, itemgetter(1)):
@@ -246,7 +270,7 @@ class Plan(Record, frozen=False):
                 yield part
             else:
                 for index in range(len(part)):
-                    yield _failed(part, error, index)
+                    yield failed(part, error, index)
 
     def _overwritten_source(self, batch: Batch, listing: Listing) -> PhotoError | None:
         """Return the error of the only photo of a run if it would overwrite itself."""
@@ -261,43 +285,19 @@ class Plan(Record, frozen=False):
             return overwrites_source(output) if storage_of(place).ignores_case(place) else None
         return None
 
-    def _with_overrides(self, batch: Batch, listing: Listing) -> Iterator[_Item]:
-        """Yield a batch with the Specs of photos that are overridden; Results for bad overrides."""
-        overrides = self.request.overrides
-        if not (overrides.tables or listing.sidecars):
-            yield batch
-            return
-        overridden = overrides.among(listing.real, batch.names, listing.sidecars)
-        if not overridden:
-            yield batch
-            return
-        specs, kept = list(batch.specs), list[int]()
-        for index, name in enumerate(batch.names):
-            try:
-                if name in overridden:
-                    has_sidecar = name in listing.sidecars
-                    specs[index] = self._overridden_spec(batch, index, has_sidecar)
-                kept.append(index)
-            except PhotoError as error:
-                yield _failed(batch, error, index)
-        if kept:
-            yield replace(batch, specs=specs).part(kept)
+    def _with_overrides(self, batch: Batch, listing: Listing) -> Iterable[_Item]:
+        if not (self.request.overrides.tables or listing.sidecars):
+            return (batch,)
+        from ffprep.library.overridden import with_overrides
 
-    def _overridden_spec(self, batch: Batch, index: int, has_sidecar: bool) -> Spec:
-        job = batch.job(index)
-        override = _sidecar(job.source, batch.places) if has_sidecar else None
-        spec = self.request.overrides.spec(job.source, job.spec, override)
-        names_mode = not self.request.single and "mode" in self.request.names.fields
-        if names_mode and spec.modes != job.spec.modes:
-            words = "this photo has a mode of its own, which {mode} in --names cannot show"
-            raise PhotoError(Kind.UNSUPPORTED, words)
-        return spec
+        return with_overrides(self.request, batch, listing)
 
     def _listings(self) -> Iterator[tuple[Listing, Iterator[_Item]]]:
         request, number = self.request, 1
-        by_record = request.numbering if "{n" in request.names.template else None
+        by_record = request.numbering if request.numbered else None
         numbers_of = by_record.begin() if by_record else _in_order
-        by_stem = not {"n", "suffix"}.intersection(request.names.fields)
+        fields = [set(rendition.names.fields) for rendition in request.renditions]
+        by_stem = any(map({"n", "suffix"}.isdisjoint, fields))
         for listing in request.walk.listings():
             if by_stem and any(name[name.rfind(".") :] in _RAWS for name in listing.names):
                 from ffprep.library.pairs import without_paired_raws
@@ -313,17 +313,19 @@ class Plan(Record, frozen=False):
         for start in range(0, len(listing.names), BATCH):
             part = slice(start, start + BATCH)
             names, stamps = listing.names[part], listing.stamps[part]
-            yield from self._batch_or_failures(listing, names, stamps, numbers[part])
+            for rendition in range(len(self.request.renditions)):
+                yield from self._batch_or_failures(rendition, listing, names, stamps, numbers[part])
 
     def _batch_or_failures(
         self,
+        rendition: int,
         listing: Listing,
         names: Sequence[str],
         stamps: Sequence[FileStamp],
         numbers: Sequence[int],
     ) -> Iterator[_Item]:
         try:
-            yield self._batch(listing, names, stamps, numbers)
+            yield self._batch(rendition, listing, names, stamps, numbers)
         except UsageError as error:  # a name or a size that only one photo has
             if len(names) == 1:
                 failed = PhotoError(Kind.IO, str(error))
@@ -331,46 +333,42 @@ class Plan(Record, frozen=False):
                 return
             for index, name in enumerate(names):
                 this = slice(index, index + 1)
-                yield from self._batch_or_failures(listing, [name], stamps[this], numbers[this])
+                stamp, number = stamps[this], numbers[this]
+                yield from self._batch_or_failures(rendition, listing, [name], stamp, number)
 
     def _batch(
         self,
+        index: int,
         listing: Listing,
         names: Sequence[str],
         stamps: Sequence[FileStamp],
         numbers: Sequence[int],
     ) -> Batch:
-        request, spec, folder = self.request, self.request.spec, listing.folder
+        request, folder = self.request, listing.folder
+        rendition = request.renditions[index]
+        spec = rendition.spec
         if request.single:
             output = as_prefix(os.fspath(request.output.parent))
             outputs, places = [request.output.name], listing.places
             return Batch(folder, output, names, outputs, [spec], stamps, places)
-        output = as_prefix(os.fspath(request.output)) + listing.relative
-        if request.same_format:
-            formats = [_same_format(folder + name, spec) for name in names]
-            suffixes = [_suffix(name, f) for name, f in zip(names, formats, strict=True)]
-            specs = [_with_format(spec, format) for format in formats]
+        output = as_prefix(os.fspath(request.output)) + rendition.folder + listing.relative
+        if rendition.same_format:
+            from ffprep.library.same_format import suffixes_and_specs
+
+            suffixes, specs = suffixes_and_specs(folder, names, spec)
         else:
             suffixes = [spec.format.suffixes[0]] * len(names)
             specs = [spec] * len(names)
-        outputs = request.names.render(folder, names, suffixes, spec, numbers)
-        return Batch(folder, output, names, outputs, specs, stamps, listing.places)
-
-
-def _sidecar(photo: Location, places: Places | None) -> PhotoOverride:
-    """Read a photo's sidecar, on disk or in a store. Raises PhotoError."""
-    storage = storage_of(photo)
-    if storage.is_local:
-        return read_sidecar(Path(photo), places.of_sidecars if places else "")
-    place = photo.parent / (photo.name + SIDECAR)
-    return parse_sidecar(Path(place.name), storage.read(place, MAX_BYTES + 1))
+        outputs = rendition.names.render(folder, names, suffixes, spec, numbers)
+        return Batch(folder, output, names, outputs, specs, stamps, listing.places, index)
 
 
 def _in_order(listing: Listing, first: int) -> Sequence[int]:
     return range(first, first + len(listing.names))
 
 
-def _failed(batch: Batch, error: PhotoError, index: int = 0) -> Result:
+def failed(batch: Batch, error: PhotoError, index: int = 0) -> Result:
+    """Return the Result of a job of a batch that ended in `error`."""
     job = batch.job(index)
     return Result.failed(job.source, job.output, error)
 
@@ -383,21 +381,3 @@ def _passed_over(listing: Listing) -> Iterator[Result]:
 
 def _length(item: Batch | Result) -> int:
     return 1 if isinstance(item, Result) else len(item)
-
-
-def _same_format(path: str, spec: Spec) -> OutputFormat:
-    suffix = os.path.splitext(path)[1]
-    if is_url(path):  # it is not opened for this
-        return written_as(suffix) or spec.format
-    return output_format(Path(path)) or output_format_of(suffix) or spec.format
-
-
-def _suffix(name: str, format: OutputFormat) -> str:
-    """The suffix of an output of this format: its source's, where that fits."""
-    suffix = os.path.splitext(name)[1]
-    return suffix if suffix.lower() in format.suffixes else format.suffixes[0]
-
-
-@lru_cache(maxsize=32)
-def _with_format(spec: Spec, format: OutputFormat) -> Spec:
-    return replace(spec, format=format)

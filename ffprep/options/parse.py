@@ -15,7 +15,7 @@ from ffprep.core.spec import Spec
 from ffprep.core.target import Target
 from ffprep.errors import UsageError
 from ffprep.library.naming import Names
-from ffprep.library.plan import Request
+from ffprep.library.plan import Rendition, Request
 from ffprep.library.selection import Selection
 from ffprep.library.sources import Sources
 from ffprep.library.walk import is_folder, require_no_picture
@@ -96,11 +96,9 @@ def read_request(params: Mapping[str, Any]) -> Request:
     return Request(
         sources,
         output,
-        spec,
+        (Rendition(spec, _names(params["names"], spec, target), same_format),),
         single,
         overrides=overrides,
-        names=_names(params["names"], spec, target),
-        same_format=same_format,
         follow_links=params["follow_links"],
         selection=_selection(params),
         shard=shard,

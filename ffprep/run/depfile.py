@@ -69,7 +69,7 @@ class Depfile(Record):
             yield f"{target}: {_quoted(name, '|')}\n{_quoted(name, '%')}:\n"
 
     def _prerequisites(self, plan: Plan) -> Iterator[str]:
-        modes = {mode.path for mode in plan.request.spec.modes}
+        modes = {mode.path for spec in plan.request.specs for mode in spec.modes}
         for item in plan.jobs():
             yield os.fspath(item.source)
             if isinstance(item, LocalJob):

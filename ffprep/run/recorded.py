@@ -40,7 +40,7 @@ class Recorded(Record, frozen=False):
     def require_apart(self, plan: Plan) -> None:
         """Raise UsageError if the names of outputs are those of photos."""
         request = plan.request
-        if request.names.keeps_apart or not any(map(is_folder, request.sources)):
+        if request.keeps_apart or not any(map(is_folder, request.sources)):
             return
         if plan.overwrites_source:
             raise UsageError(
@@ -112,7 +112,12 @@ def require_no_photos(options: ConvertOptions) -> None:
 def numbering_of(options: ConvertOptions) -> RecordedNumbers:
     """Return the numbers that photos have in the names of their outputs."""
     request = options.request
-    return RecordedNumbers(_ledgers(options), request.names.number_in, request.shard)
+
+    def number_of(source: str, output: str) -> int | None:
+        numbers = (names.number_in(source, output) for names in request.numbered)
+        return next((number for number in numbers if number is not None), None)
+
+    return RecordedNumbers(_ledgers(options), number_of, request.shard)
 
 
 def _ledgers(options: ConvertOptions) -> tuple[Location, ...]:

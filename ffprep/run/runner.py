@@ -186,9 +186,10 @@ class Run(Record, frozen=False):
         for triage in self._triages():
             if triage.known:
                 yield Immediate(triage.known)
-            waiting.add(triage.pending)
+            waiting.add(triage.pending, triage.others_follow)
             while len(waiting) >= _MAX_WAITING or waiting.feeds(self._width):
                 yield waiting.take(self._width)
+        waiting.add(())
         while waiting:
             yield waiting.take(self._width)
 
@@ -214,6 +215,7 @@ class Run(Record, frozen=False):
                 yield Triage(failed=[item])
                 continue
             triage = self._classify(item)
+            triage.others_follow = item.rendition + 1 < len(self.plan.request.renditions)
             if self.recorded:
                 triage.pending = self.recorded.refuse_others(triage.pending)
             folders = self._folders_to_sweep(item, triage)
@@ -298,7 +300,7 @@ def open_run(
 def _require_no_photos(options: ConvertOptions) -> None:
     request, output = options.request, os.fspath(options.request.output)
     unknown = os.path.isdir(output) and not os.path.lexists(os.path.join(output, FOLDER))
-    apart = request.single or options.rerun.adopt or request.names.keeps_apart
+    apart = request.single or options.rerun.adopt or request.keeps_apart
     if (unknown or is_url(output)) and not apart:
         from ffprep.run.recorded import require_no_photos
 
@@ -310,7 +312,7 @@ def _with_records(options: ConvertOptions) -> Request:
     request, numbering = options.request, None
     if request.single:
         return request
-    if "{n" in request.names.template and options.rerun.ledger:
+    if request.numbered and options.rerun.ledger:
         from ffprep.run.recorded import numbering_of
 
         numbering = numbering_of(options)

@@ -2,16 +2,18 @@
 
 The photos of a chunk should share streams, which are one ffmpeg each: they have the same
 orientation and the same profile, for example. In the order of their names, a chunk would have a few
-photos of each kind, so some hundred photos are probed ahead, and sorted.
+photos of each kind, so some hundred photos are probed ahead, and sorted. The jobs of one photo stay
+together, because one decode serves them all.
 """
 
 import math
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from ffprep.conversion.converter import StreamKey
 from ffprep.core.job import LocalJob
+from ffprep.core.location import Location
 from ffprep.ledger.rows import FinishedJob, PendingJob
 from ffprep.record import Record, replace
 
@@ -53,26 +55,35 @@ class ChunkSize(Record, frozen=False):
         return max(min(_CHUNK_SECONDS / pace, remaining / (2 * workers)), _SHORTEST_SECONDS / pace)
 
 
+Photo = list[PendingJob]
+"""The jobs of one photo."""
+
+
 class Window:
-    """Jobs that wait. The first ones are probed by `look_ahead`, if it is given."""
+    """Jobs that wait. Those of the first photos are probed by `look_ahead`, if it is given."""
 
     def __init__(
         self,
-        look_ahead: Callable[[LocalJob], tuple[StreamKey | None, int]] | None,
+        look_ahead: Callable[[Sequence[LocalJob]], tuple[StreamKey | None, int]] | None,
         size: ChunkSize | None = None,
     ) -> None:
         self._look_ahead, self._size = look_ahead, size or ChunkSize()
-        self._jobs = deque[PendingJob]()
-        self._kinds: defaultdict[StreamKey | str, list[PendingJob]] = defaultdict(list)
+        self._photos = deque[Photo]()
+        self._incomplete = dict[Location, Photo]()
+        self._kinds: defaultdict[StreamKey | str, list[Photo]] = defaultdict(list)
         self._ahead, self._probes, self._seconds = 0, 0, 0.0
         self._sorted, self._work, self._work_ahead = 0, 0, 0
 
     def __len__(self) -> int:
-        return len(self._jobs) + self._ahead
+        return len(self._photos) + self._ahead
 
-    def add(self, jobs: Iterable[PendingJob]) -> None:
-        """Append jobs."""
-        self._jobs.extend(jobs)
+    def add(self, jobs: Iterable[PendingJob], others_follow: bool = False) -> None:
+        """Append jobs. If `others_follow`, the next ones are other jobs of the same photos."""
+        for pending in jobs:
+            self._incomplete.setdefault(pending.job.source, []).append(pending)
+        if not others_follow:
+            self._photos.extend(self._incomplete.values())
+            self._incomplete = {}
 
     def feeds(self, workers: int) -> bool:
         """Return whether the jobs are enough for two full chunks a worker."""
@@ -86,63 +97,71 @@ class Window:
         left of the chunk is filled with whole kinds. So kinds are divided while chunks are long,
         and those with few photos are left for the end.
         """
-        for _ in range(min(2 * _MAX_CHUNK, _MOST_AHEAD - self._ahead, len(self._jobs))):
-            self._sort_in(self._jobs.popleft())
+        for _ in range(min(2 * _MAX_CHUNK, _MOST_AHEAD - self._ahead, len(self._photos))):
+            self._sort_in(self._photos.popleft())
         room = self._size.next(self._remaining, workers)
-        chunk = list[PendingJob]()
-        amounts = {kind: sum(map(work, jobs)) for kind, jobs in self._kinds.items()}
+        chunk = list[Photo]()
+        amounts = {kind: sum(map(_work, photos)) for kind, photos in self._kinds.items()}
         for kind in sorted(amounts, key=lambda kind: -amounts[kind]):
-            jobs = self._kinds[kind]
+            photos = self._kinds[kind]
             # A small rest would need a start of ffmpeg, too.
             fits = amounts[kind] <= (room if chunk else 1.5 * room)
-            if fits and len(chunk) + len(jobs) <= _MAX_CHUNK:
+            if fits and len(chunk) + len(photos) <= _MAX_CHUNK:
                 chunk += self._kinds.pop(kind)
             elif not chunk:
-                jobs.sort(key=lambda job: -job.pixels)
-                chunk = jobs[: _length(jobs, room)]
-                del jobs[: len(chunk)]
+                photos.sort(key=lambda photo: -photo[0].pixels)
+                chunk = photos[: _length(photos, room)]
+                del photos[: len(chunk)]
             room -= amounts[kind]
         self._ahead -= len(chunk)
-        self._work_ahead -= sum(map(work, chunk))
-        return chunk
+        self._work_ahead -= sum(map(_work, chunk))
+        return [pending for photo in chunk for pending in photo]
 
     @property
     def _remaining(self) -> float:
-        return self._work_ahead + len(self._jobs) * self._mean_work
+        return self._work_ahead + len(self._photos) * self._mean_work
 
     @property
     def _mean_work(self) -> float:
         return self._work / self._sorted if self._sorted else _NOT_PROBED + _SAME_FOR_ALL
 
-    def _sort_in(self, pending: PendingJob) -> None:
-        """Sort a job in by its photo's kind: by its suffix, if nothing else is known.
+    def _sort_in(self, photo: Photo) -> None:
+        """Sort jobs in by their photo's kind: by its suffix, if nothing else is known.
 
         A job with a good output may turn out to be up to date.
         """
-        job = pending.job
         kind: StreamKey | str | None = None
-        converts = not pending.refusal and not (pending.row and pending.good)
-        if self._look_ahead and isinstance(job, LocalJob) and converts and not self._slow:
+        jobs = [pending.job for pending in photo if _converts(pending)]
+        local = [job for job in jobs if isinstance(job, LocalJob)]
+        if self._look_ahead and local and not self._slow:
             started = time.perf_counter()
-            kind, pixels = self._look_ahead(job)
+            kind, pixels = self._look_ahead(local)
             self._seconds += time.perf_counter() - started
             self._probes += 1
-            pending = replace(pending, pixels=pixels)
-        self._kinds[kind or job.source.suffix].append(pending)
+            photo = [replace(pending, pixels=pixels // len(photo)) for pending in photo]
+        self._kinds[kind or photo[0].job.source.suffix].append(photo)
         self._ahead += 1
         self._sorted += 1
-        self._work += work(pending)
-        self._work_ahead += work(pending)
+        self._work += _work(photo)
+        self._work_ahead += _work(photo)
 
     @property
     def _slow(self) -> bool:
         return self._seconds > _SLOW_SECONDS * max(self._probes, _ENOUGH_PROBES)
 
 
-def _length(jobs: list[PendingJob], room: float) -> int:
-    """Return how many of these jobs are not more than that work; at least one."""
-    for number, pending in enumerate(jobs[:_MAX_CHUNK]):
-        room -= work(pending)
+def _converts(pending: PendingJob) -> bool:
+    return not pending.refusal and not (pending.row and pending.good)
+
+
+def _work(photo: Photo) -> int:
+    return sum(map(work, photo))
+
+
+def _length(photos: list[Photo], room: float) -> int:
+    """Return how many of these photos are not more than that work; at least one."""
+    for number, photo in enumerate(photos[:_MAX_CHUNK]):
+        room -= _work(photo)
         if room < 0:
             return max(1, number)
-    return min(len(jobs), _MAX_CHUNK)
+    return min(len(photos), _MAX_CHUNK)

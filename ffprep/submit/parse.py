@@ -161,6 +161,7 @@ def _read_new(given: Mapping[str, Any], clip: ClipOptions, api: VideoApi) -> Sub
     request = read_request(
         {**given, "size": size, "target": target, "output": given["output"] or "."}
     )
+    (rendition,) = request.renditions
     output, single = _output(given["output"], getattr(request.sources, "only", None))
     if given["again"] and not single:
         hint = "for another take of many, write to another folder: -o OUT"
@@ -171,13 +172,14 @@ def _read_new(given: Mapping[str, Any], clip: ClipOptions, api: VideoApi) -> Sub
         seconds=given["seconds"],
         model=_model(given, target),
         extra=_extra(given["extra"], _OPTION_FIELDS[protocol]),
-        picture=_picture_options(given, target, rules, request.spec),
+        picture=_picture_options(given, target, rules, rendition.spec),
         resubmit=given["resubmit"],
         again=given["again"],
     )
     # Clips are named and mirrored like pictures, in a format with the suffix of clips.
-    spec = replace(request.spec, format=replace(request.spec.format, suffixes=(_SUFFIX,)))
-    request = replace(request, output=output, single=single, same_format=False, spec=spec)
+    clips = replace(rendition.spec.format, suffixes=(_SUFFIX,))
+    rendition = replace(rendition, spec=replace(rendition.spec, format=clips), same_format=False)
+    request = replace(request, output=output, single=single, renditions=(rendition,))
     return SubmitOptions(
         clip,
         api,

@@ -13,7 +13,7 @@ from ffprep.config.modes import find_mode, read_mode
 from ffprep.conversion.converter import Converter
 from ffprep.conversion.ffmpeg_binary import Binary, find
 from ffprep.core.formats import OUTPUT_FORMATS
-from ffprep.core.geometry import Size
+from ffprep.core.geometry import Bounds, Size
 from ffprep.core.image_info import Cicp
 from ffprep.core.job import LocalJob, Result, Status
 from ffprep.core.policy import Policy
@@ -425,6 +425,10 @@ def oddities(folder: Path) -> list[Path]:
     ramp(80, 60).save(folder / "turned.jpg", exif=exif)
     ramp(80, 61).save(folder / "turned too.jpg", exif=exif)
     ramp(1, 1).save(folder / "tiny.jpg")
+    wide = profile_of(Cicp(12, 13))
+    assert wide
+    for name, size in (("wide.jpg", (80, 60)), ("wide and tall.jpg", (60, 80))):
+        ramp(*size).save(folder / name, icc_profile=wide.data)
     detail().save(folder / "odd.jpg", exif=b"Exif\0\0II*\0\xff\xff\xff\xff" + bytes(60))
     (folder / "cut.jpg").write_bytes((folder / "a.jpg").read_bytes()[:-9000])
     (folder / "words.jpg").write_text("no picture")
@@ -494,6 +498,68 @@ def test_photos_do_share_a_process(tmp_path: Path) -> None:
         jobs.append(LocalJob(source, tmp_path / f"out/{number}.jpg", SPEC))
     assert all(r.status is Status.CONVERTED for r in convert(*jobs, binary=binary))
     assert len(count.read_text()) == 1
+
+
+SEVERAL = (
+    Spec(Size(63, 49), find_mode("pad")),
+    Spec(Size(32, 24), find_mode("cover"), OUTPUT_FORMATS["png"], colour="keep"),
+    Spec(Size(40, 30), find_mode("blur"), OUTPUT_FORMATS["webp"]),
+    Spec(Size(20, 30), find_mode("stretch"), max_bytes=1200, bounds=Bounds(0.1, 0, 1, 1)),
+)
+
+
+@pytest.mark.parametrize("streams", [True, False])
+def test_outputs_that_share_a_decode_are_those_of_runs_of_their_own(
+    tmp_path: Path, streams: bool
+) -> None:
+    """In streams, alone, from Pillow, and of a photo that is damaged."""
+    (tmp_path / "in").mkdir()
+    chosen = "a.jpg cut.jpg alpha.png gray alpha.png a.gif turned.jpg wide.jpg palette.png".split()
+    chosen += ["wide and tall.jpg", "turned too.jpg"]
+    sources = [path for path in oddities(tmp_path / "in") if path.name in chosen]
+    sources.append(heic(tmp_path / "in/b.heic", detail()))
+    ways: dict[str, dict[str, tuple[object, ...]]] = {"together": {}, "own": {}}
+    for way, runs in (("together", [SEVERAL]), ("own", [(spec,) for spec in SEVERAL])):
+        for specs in runs:
+            jobs = [
+                LocalJob(path, tmp_path / way / f"{spec.size} {path.name}", spec)
+                for path in sources
+                for spec in specs
+            ]
+            for result in Converter(find(), DEFAULT, streams=streams).convert(jobs):
+                assert isinstance(result.output, Path)
+                made = None if result.failure else result.output.read_bytes()
+                told = result.size, result.failure, result.warnings, made
+                ways[way][result.output.name] = told
+    assert ways["together"] == ways["own"]
+    failed = [name for name, (size, *_) in ways["own"].items() if not size]
+    assert sorted(name.partition(" ")[2] for name in failed) == ["cut.jpg"] * len(SEVERAL)
+    assert left_over(tmp_path) == []
+
+
+def test_a_photo_is_decoded_once_for_all_its_outputs(tmp_path: Path) -> None:
+    real, count = find().path, tmp_path / "count"
+    binary = fake_ffmpeg(tmp_path, f'echo >> {count}; exec {real} "$@"')
+    detail().save(tmp_path / "a.jpg")
+    jobs = [LocalJob(tmp_path / "a.jpg", tmp_path / f"o{s.size}", s) for s in SEVERAL[:3]]
+    results = convert(*jobs, binary=binary)
+    assert {str(result.output): result.size for result in results} == {
+        str(job.output): job.spec.size for job in jobs
+    }
+    assert len(count.read_text()) == 1
+
+
+def test_an_output_that_cannot_be_written_does_not_cost_the_others(tmp_path: Path) -> None:
+    jobs = []
+    (tmp_path / "file").touch()
+    for name in ("a.jpg", "b.jpg"):
+        detail().save(tmp_path / name)
+        for spec, folder in zip(SEVERAL, ("one", "file", "two"), strict=False):
+            jobs.append(LocalJob(tmp_path / name, tmp_path / folder / name, spec))
+    results = convert(*jobs)
+    failed = sorted(result.output for result in results if result.failure and result.output)
+    assert failed == [tmp_path / "file/a.jpg", tmp_path / "file/b.jpg"]
+    assert len(results) == len(jobs)
 
 
 def test_a_photo_that_vanishes_from_a_stream_fails_alone(tmp_path: Path) -> None:

@@ -137,7 +137,7 @@ def test_photos_of_one_stream_are_each_cut_by_their_own_size(tmp_path: Path) -> 
     spec, jobs = as_it_is((24, 24), bounds), []
     (png,) = (format for format in FORMATS if format.name == "png")
     # Two: edges at odd pixels have a graph of their own.
-    assert len({graph.sequence(ImageInfo(png, Size(*size)), spec) for size in sizes}) == 2
+    assert len({graph.sequence(ImageInfo(png, Size(*size)), (spec,)) for size in sizes}) == 2
     for number, size in enumerate(sizes):
         ramp(*size).save(tmp_path / f"{number}.png")
         jobs.append(LocalJob(tmp_path / f"{number}.png", tmp_path / f"o{number}.png", spec))

@@ -285,7 +285,7 @@ def test_ffmpeg_reads_no_script_even_without_the_probe(
         if format.name in ("jpeg", "gif", "heic"):
             output = tmp_path / "o.jpg"
             ways += [graph.command(find().path, name, picture, SPEC, output) for name in names]
-        if together := graph.sequence(picture, SPEC):
+        if together := graph.sequence(picture, (SPEC,)):
             ways.append(graph.sequence_command(find().path, together, tmp_path))
         for argv in ways:
             ran = subprocess.run(argv, capture_output=True, text=True, timeout=60)

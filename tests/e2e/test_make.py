@@ -19,7 +19,7 @@ from ffprep.config.modes import find_mode
 from ffprep.conversion.ffmpeg_binary import find
 from ffprep.core.geometry import Size
 from ffprep.core.spec import Spec
-from ffprep.library.plan import Plan, Request
+from ffprep.library.plan import Plan, Rendition, Request
 from ffprep.run.depfile import Depfile
 from tests.support.pages import ROOT, Page
 from tests.support.pictures import opened, ramp
@@ -209,7 +209,9 @@ def test_names_that_need_quoting_go_through_rules_and_depfiles(tree: Tree) -> No
 
 
 def plan_of(*sources: Path) -> Plan:
-    return Plan.of(Request(sources, Path("out"), Spec(Size(64, 48), find_mode("cover"))))
+    return Plan.of(
+        Request(sources, Path("out"), (Rendition(Spec(Size(64, 48), find_mode("cover"))),))
+    )
 
 
 def is_current(folder: Path, target: str) -> bool:

@@ -12,7 +12,7 @@ from ffprep.core.job import LocalJob, PassedOver, Result
 from ffprep.core.spec import Spec
 from ffprep.errors import Kind, UsageError
 from ffprep.library.naming import Names
-from ffprep.library.plan import Plan, Request
+from ffprep.library.plan import Plan, Rendition, Request
 from ffprep.library.walk import Walk
 from ffprep.storage.local import LOCAL, LocalStorage
 
@@ -29,7 +29,9 @@ def tree(folder: Path, *names: str, content: bytes = JPEG) -> Path:
 
 
 def plan(*sources: Path, out: Path, **options: object) -> Plan:
-    return Plan.of(Request(tuple(sources), out, SPEC, **options))  # type: ignore[arg-type]
+    own = {name: options.pop(name) for name in ("names", "same_format") if name in options}
+    renditions = (Rendition(SPEC, **own),)  # type: ignore[arg-type]
+    return Plan.of(Request(tuple(sources), out, renditions, **options))  # type: ignore[arg-type]
 
 
 def outputs(made: Plan) -> list[str]:

@@ -19,7 +19,7 @@ from ffprep.core.geometry import Size
 from ffprep.core.job import Result
 from ffprep.core.policy import ThrottleOptions
 from ffprep.core.spec import Spec
-from ffprep.library.plan import Request
+from ffprep.library.plan import Rendition, Request
 from ffprep.options.types import Seconds
 from ffprep.run.convert_options import ConvertOptions
 from ffprep.run.runner import open_run
@@ -72,7 +72,7 @@ def test_where_the_disk_cannot_be_left_to_others_the_run_goes_on(
 def made_in(seconds: float, grace: float, photos: Path, tmp_path: Path, delay: float) -> list[Path]:
     """What a run of one worker makes of the photos when each call of ffmpeg takes a `delay`."""
     options = ConvertOptions(
-        request=Request((photos,), tmp_path / "out", SPEC),
+        request=Request((photos,), tmp_path / "out", (Rendition(SPEC),)),
         throttle=ThrottleOptions(max_time=seconds, grace=grace),
     )
     binary = fake_ffmpeg(tmp_path, f'sleep {delay}; exec "$REAL" "$@"')

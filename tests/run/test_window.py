@@ -35,7 +35,8 @@ def test_chunks_are_a_few_seconds_long_and_end_small() -> None:
 
 def test_chunks_of_photos_that_were_not_probed() -> None:
     window = Window(None)
-    window.add([PendingJob.unknown(LocalJob(Path("a"), Path("b"), SPEC))] * 32)
+    jobs = (LocalJob(Path(f"{number}"), Path("o"), SPEC) for number in range(32))
+    window.add(map(PendingJob.unknown, jobs))
     assert not window.feeds(2)
     assert [len(window.take(2)) for _ in range(4)] == [8, 6, 4, 3]
 

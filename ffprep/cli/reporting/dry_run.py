@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from ffprep.cli.reporting.progress import Console
     from ffprep.core.job import Job, Result
     from ffprep.core.location import Location
+    from ffprep.core.spec import Spec
     from ffprep.run.runner import Run
     from ffprep.run.summary import RunSummary
 
@@ -20,8 +21,7 @@ def dry_run(run: "Run", summary: "RunSummary", console: "Console") -> None:
     from ffprep.core.job import FreshCount, Job, Status
 
     made: set[Location] = set()
-    spec = run.options.request.spec
-    if spec.colour == "keep" or spec.kept_metadata != "none" or spec.max_bytes:
+    if any(map(_needs_more_than_ffmpeg, run.options.request.specs)):
         console.say(
             "these commands make the pixels; "
             "ffprep embeds profile and metadata, and applies --max-bytes, after them"
@@ -37,6 +37,10 @@ def dry_run(run: "Run", summary: "RunSummary", console: "Console") -> None:
             summary.add(result)
             if result.failure:
                 console.say(text.result_line(result))
+
+
+def _needs_more_than_ffmpeg(spec: "Spec") -> bool:
+    return spec.colour == "keep" or spec.kept_metadata != "none" or spec.max_bytes is not None
 
 
 def _print_pipeline(

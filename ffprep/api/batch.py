@@ -100,11 +100,14 @@ def convert(
     size: SizeLike | None = None,
     mode: str | None = None,
     *,
-    target: str | None = None,
+    sizes: Iterable[SizeLike] | None = None,
+    target: str | Iterable[str] | None = None,
     ledger: bool | PathLike = True,
     **options: Unpack[RunOptions],
 ) -> Results[Result]:
     """Convert photos, and folders of photos, as `ffprep convert` does. Yield a Result for each.
+
+    For several `sizes`, or a list of targets, each photo has a Result for every one of them.
 
     `output` is a file for one photo if it has the suffix of a picture, else a folder. The ledger is
     in that folder, or at the path `ledger`: what is up to date is `fresh` in the next call. With
@@ -118,8 +121,9 @@ def convert(
     """
     keywords.require_known(options, RunOptions)
     ledger_option = {True: None, False: "none"}[ledger] if isinstance(ledger, bool) else ledger
-    given: dict[str, Any] = {**options, "size": size, "target": target, "mode": mode}
+    given: dict[str, Any] = {**options, "target": target, "mode": mode}
     with keywords.errors_for_python():
+        given |= keywords.size_words(size, sizes)
         given |= {"sources": _paths("sources", sources), "output": output, "ledger": ledger_option}
         parsed = read_convert(keywords.read(convert_parameters, given))
         converter = Converter(find(parsed.workers.ffmpeg), parsed.policy)
@@ -158,20 +162,22 @@ def check(
     paths: PathLike | Iterable[PathLike],
     size: SizeLike | None = None,
     *,
+    sizes: Iterable[SizeLike] | None = None,
     target: str | None = None,
     **options: Unpack[CheckOptions],
 ) -> Results[Finding]:
     """Decode every picture of these files and folders. Yield a Finding for each, in order.
 
     Its `broken` has a sentence for each rule of `target` that the picture breaks, or for its size
-    if that is not `size`; it is empty if the picture is right. Nothing is written. The options are
-    those of `ffprep.options.keywords.CheckOptions`.
+    if that is not `size` or one of `sizes`; it is empty if the picture is right. Nothing is
+    written. The options are those of `ffprep.options.keywords.CheckOptions`.
 
     Raises UsageError (a ValueError) at once, for options that contradict one another.
     """
     keywords.require_known(options, CheckOptions)
     with keywords.errors_for_python():
-        given = {**options, "size": size, "target": target, "paths": _paths("paths", paths)}
+        given = {**options, "target": target, "paths": _paths("paths", paths)}
+        given |= keywords.size_words(size, sizes)
         parsed = read_check(keywords.read(check_parameters, given))
     inspection = parsed.inspection()
     return Results(_findings(inspection, parsed.target), inspection.processes.stop)

@@ -1,18 +1,18 @@
 """`prepare`: convert one photo, from a file or from memory, to a picture in memory."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import closing, suppress
 from functools import cache
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Any, Unpack, overload
 
 from ffprep.api.photo_input import Source, copy, name_of
 from ffprep.conversion.converter import Converter
 from ffprep.conversion.ffmpeg_binary import find
 from ffprep.core.formats import output_format_of
 from ffprep.core.geometry import Size
-from ffprep.core.job import Result
+from ffprep.core.job import Job, Result
 from ffprep.core.location import Location, located
 from ffprep.errors import PhotoError, UsageError
 from ffprep.library.plan import Plan
@@ -108,28 +108,56 @@ def names_folder(path: PathLike) -> bool:
     return text.endswith(("/", os.sep)) or os.path.isdir(text)
 
 
+@overload
 def prepare(
     source: Source,
     size: SizeLike | None = None,
     mode: str | None = None,
     *,
+    sizes: None = None,
     target: str | None = None,
     **options: Unpack[Options],
-) -> Prepared:
+) -> Prepared: ...
+
+
+@overload
+def prepare(
+    source: Source,
+    size: None = None,
+    mode: str | None = None,
+    *,
+    sizes: Iterable[SizeLike],
+    target: str | None = None,
+    **options: Unpack[Options],
+) -> list[Prepared]: ...
+
+
+def prepare(
+    source: Source,
+    size: SizeLike | None = None,
+    mode: str | None = None,
+    *,
+    sizes: Iterable[SizeLike] | None = None,
+    target: str | None = None,
+    **options: Unpack[Options],
+) -> Prepared | list[Prepared]:
     """Convert one photo to exactly `size` (width and height in pixels), or to the size of `target`.
 
-    The options are those of `ffprep.options.keywords.Options`: those of `ffprep convert`, with its
+    With `sizes`, return a list of pictures in their order; the photo is decoded once for all. The
+    options are those of `ffprep.options.keywords.Options`: those of `ffprep convert`, with its
     defaults. No file is left behind. Several threads may call it at a time.
 
     Raises UsageError (a ValueError) for options that contradict one another; PhotoError, whose
     `kind` is the reason, if the photo cannot be converted; EnvironmentFault if no photo can.
     """
     keywords.require_known(options, Options)
+    words: dict[str, Any] = {**options, "target": target, "mode": mode}
     with keywords.errors_for_python():
-        return _prepared(source, {**options, "size": size, "target": target, "mode": mode})
+        pictures = _prepared(source, words | keywords.size_words(size, sizes))
+    return pictures[0] if sizes is None else pictures
 
 
-def _prepared(source: Source, words: Mapping[str, Any]) -> Prepared:
+def _prepared(source: Source, words: Mapping[str, Any]) -> list[Prepared]:
     _sweep_once()
     with working_folder() as folder:
         photo, subject = _place(source, folder)
@@ -140,9 +168,11 @@ def _prepared(source: Source, words: Mapping[str, Any]) -> Prepared:
             path = located(photo)
         else:
             copy(source, Path(photo), options.policy.max_memory, subject)
-        (job,) = Plan.of(options.request).jobs()
-        if isinstance(job, Result):
-            raise _error(job, subject)
+        jobs = list[Job]()
+        for item in Plan.of(options.request).jobs():
+            if isinstance(item, Result):
+                raise _error(item, subject)
+            jobs.append(item)
         # In its own thread, where no Ctrl-C can come between the start of a process and its end.
         with closing(
             Converter(find(options.workers.ffmpeg), options.policy, streams=False)
@@ -150,21 +180,26 @@ def _prepared(source: Source, words: Mapping[str, Any]) -> Prepared:
             stop = converter.processes.stop
             with closing(
                 run_chunks(
-                    [[job]], RemoteConverter(converter).convert, 1, stop=StopRules(abandon=stop)
+                    [jobs], RemoteConverter(converter).convert, 1, stop=StopRules(abandon=stop)
                 )
             ) as results:
-                (result,) = results
-        if result.failure or not result.size:
-            raise _error(result, subject)
-        return Prepared(
-            data=Path(job.output).read_bytes(),
-            size=result.size,
-            format=job.spec.format.name,
-            name=job.output.name,
-            warnings=result.warnings,
-            source=path,
-            _original=original,
-        )
+                found = {result.output: result for result in results}
+        pictures = list[Prepared]()
+        for job in jobs:
+            result = found[job.output]
+            if result.failure or not result.size:
+                raise _error(result, subject)
+            picture = Prepared(
+                data=Path(job.output).read_bytes(),
+                size=result.size,
+                format=job.spec.format.name,
+                name=job.output.name,
+                warnings=result.warnings,
+                source=path,
+                _original=original,
+            )
+            pictures.append(picture)
+        return pictures
 
 
 def _parsed(photo: str, output: str, words: Mapping[str, Any]) -> ConvertOptions:

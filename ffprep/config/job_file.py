@@ -1,7 +1,8 @@
 """Read `ffprep.toml`: named jobs, and the options that they share.
 
-A table `[defaults]` holds what all jobs share, `[job.NAME]` is a job, and `[[photo]]` says how one
-photo is framed (`sidecars`). The command line decides which keys there are. Relative paths start at
+A table `[defaults]` holds what all jobs share, `[job.NAME]` is a job, `[[job.NAME.picture]]` is one
+of several pictures that a job makes of each photo, and `[[photo]]` says how one photo is framed
+(`sidecars`). The command line decides which keys there are. Relative paths start at
 the file's folder.
 """
 
@@ -21,6 +22,7 @@ from ffprep.record import Record, field
 _TABLES: dict[str, toml.Reader] = dict.fromkeys(("defaults", "job", "photo"), toml.anything)
 _EXCLUSIVE = (frozenset({"size", "target"}), frozenset({"mode", "scene"}))
 """Options that exclude one another: one that is set replaces the other, set at a lower level."""
+_PICTURE = "picture"
 _JOB_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*", re.ASCII)
 
 
@@ -44,12 +46,16 @@ _READERS: Mapping[ValueKind, toml.Reader] = {
 class Key(Record):
     """A key: the option that it sets, by its name in the program, and its type.
 
-    `names_path` decides whether a text is a path.
+    If it is `many`, its value is a list; if it is also `lone`, it may be a single value.
+    `of_picture` is true for options of a single picture. `names_path` decides whether a text is a
+    path.
     """
 
     option: str
     kind: ValueKind
     many: bool = False
+    lone: bool = False
+    of_picture: bool = False
     names_path: Callable[[str], bool] = lambda _: False
 
 
@@ -63,12 +69,14 @@ class Setting(Record):
 class Settings(Record):
     """Options that are set, and overrides of single photos by their real paths.
 
-    `place` is where the job is, if these are the settings of a job.
+    `place` is where the job is, if these are the settings of a job. `pictures` are those of each
+    picture that the job makes of a photo, if it has tables for them.
     """
 
     place: str = ""
     options: Mapping[str, Setting] = field(default_factory=dict)
     photos: Mapping[str, PhotoOverride] = field(default_factory=dict)
+    pictures: "tuple[Settings, ...]" = ()
 
     def over(self, others: "Settings") -> "Settings":
         """Return these settings, with those of `others` for options that are not set here."""
@@ -77,7 +85,8 @@ class Settings(Record):
         )
         rest = {name: each for name, each in others.options.items() if name not in replaced}
         photos = self.photos or others.photos
-        return Settings(self.place or others.place, rest | dict(self.options), photos)
+        pictures = self.pictures or others.pictures
+        return Settings(self.place or others.place, rest | dict(self.options), photos, pictures)
 
     @property
     def values(self) -> dict[str, Any]:
@@ -117,11 +126,20 @@ def read(path: Path, keys: Mapping[str, Key]) -> Config:
     return Config(
         path,
         Settings("", _settings(top.table("defaults"), keys, readers), photo_tables(document)),
-        {
-            name: Settings(jobs.place(name), _settings(jobs.table(name), keys, readers))
-            for name in jobs.content
-        },
+        {name: _job(jobs.table(name), jobs.place(name), keys, readers) for name in jobs.content},
     )
+
+
+def _job(
+    table: toml.Table, place: str, keys: Mapping[str, Key], readers: Mapping[str, toml.Reader]
+) -> Settings:
+    """Return the settings of a job, and of its pictures."""
+    options = _settings(table, keys, {**readers, _PICTURE: toml.anything})
+    of_picture = {name: reader for name, reader in readers.items() if keys[name].of_picture}
+    pictures = tuple(
+        Settings(each.place(), _settings(each, keys, of_picture)) for each in table.tables(_PICTURE)
+    )
+    return Settings(place, options, pictures=pictures)
 
 
 def _settings(
@@ -129,6 +147,8 @@ def _settings(
 ) -> dict[str, Setting]:
     settings: dict[str, Setting] = {}
     for name, value in table.read(readers).items():
+        if name == _PICTURE:
+            continue
         option = keys[name].option
         if option in settings:
             table.fail("this option is set already, by another of its names", name)
@@ -157,6 +177,8 @@ def _readers(keys: Mapping[str, Key], folder: Path) -> dict[str, toml.Reader]:
 
         def read_many(value: Any) -> list[Any]:
             if not isinstance(value, list):
+                if key.lone:
+                    return [read_one(value)]
                 raise UsageError("must be a list, in [ ]")
             return [read_item(number, item) for number, item in enumerate(value, 1)]
 

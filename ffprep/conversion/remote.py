@@ -8,6 +8,8 @@ import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -117,20 +119,19 @@ class Transfer(Record, frozen=False):
         return self.converter.processes.stopped
 
     def _start(self, window: list[Job]) -> list[_Pending]:
-        """Start the downloads of a window."""
-        return [self._pending(job) for job in window]
+        """Start the downloads of a window, one for all jobs of a photo."""
+        photos = groupby(window, attrgetter("source"))
+        return [pending for source, jobs in photos for pending in self._pending(source, jobs)]
 
-    def _pending(self, job: Job) -> _Pending:
+    def _pending(self, source: Location, jobs: Iterable[Job]) -> Iterator[_Pending]:
         self._count += 1
-        number, source, output = self._count, job.source, job.output
-        local = LocalJob(
-            storage_of(source).local_path(source, self.folder, f"{number}{source.suffix}"),
-            storage_of(output).local_path(output, self.folder, f"{number}-made{output.suffix}"),
-            job.spec,
-            faces=job.faces,
-        )
-        download = self.threads.submit(_download, source, local.source, self.converter)
-        return _Pending(job, local, download)
+        name = f"{self._count}{source.suffix}"
+        photo = storage_of(source).local_path(source, self.folder, name)
+        download = self.threads.submit(_download, source, photo, self.converter)
+        for number, job in enumerate(jobs):
+            output, name = job.output, f"{self._count}-made-{number}{job.output.suffix}"
+            made = storage_of(output).local_path(output, self.folder, name)
+            yield _Pending(job, LocalJob(photo, made, job.spec, faces=job.faces), download)
 
 
 @contextmanager
@@ -147,15 +148,15 @@ def transfer(converter: Converter) -> Iterator[Transfer]:
 def _windows(jobs: list[Job]) -> Iterator[list[Job]]:
     """The first window is short, since nothing converts until it is downloaded.
 
-    The second one is long: each window costs a start of ffmpeg.
+    The second one is long: each window costs a start of ffmpeg. The jobs of a photo are in one.
     """
     window, size, most = list[Job](), 0, _FIRST_WINDOW
-    for job in jobs:
-        bytes = _listed_bytes(job.source)
+    for source, photo in groupby(jobs, attrgetter("source")):
+        bytes = _listed_bytes(source)
         if window and (len(window) >= most or size + bytes > _WINDOW_BYTES):
             yield window
             window, size, most = [], 0, _WINDOW
-        window.append(job)
+        window += photo
         size += bytes
     yield window
 

@@ -1,6 +1,6 @@
 """Targets: named destinations and their rules, and which of them a picture violates."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import starmap
 
 from ffprep.core.constraints import (
@@ -51,8 +51,18 @@ class Target(Record):
     @classmethod
     def of_size(cls, size: Size) -> "Target":
         """Return a target of one size, for pictures of any format that ffprep writes."""
+        return cls.of_sizes([size])
+
+    @classmethod
+    def of_sizes(cls, sizes: Iterable[Size]) -> "Target":
+        """Return the same for pictures that have one of several sizes."""
         refusals = (("size", SIZE_REFUSAL),)
-        return cls("", ((str(size), size),), formats=tuple(OUTPUT_FORMATS), refusals=refusals)
+        return cls(
+            "",
+            tuple((str(size), size) for size in sizes),
+            formats=tuple(OUTPUT_FORMATS),
+            refusals=refusals,
+        )
 
     def at(self, wanted: str) -> "Target":
         """Return the target with a single size, given in pixels or by name. Raises UsageError."""

@@ -21,6 +21,7 @@ from ffprep.options.shared import (
     NO_DEFAULT_EXCLUDES,
     SCENE,
     SIZE_OR_TARGET,
+    SIZES_OR_TARGET,
     options,
 )
 from ffprep.options.types import AnyLocation
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 _PATHS = click.argument("paths", nargs=-1, required=True, type=AnyLocation(), metavar="PATH...")
 CHECK = options(
     _PATHS,
-    SIZE_OR_TARGET,
+    SIZES_OR_TARGET,
     NO_DEFAULT_EXCLUDES,
     FOLLOW_LINKS,
     JOBS,
@@ -113,7 +114,10 @@ class InfoOptions(InspectOptions):
 
 def read_check(params: Mapping[str, Any]) -> CheckOptions:
     """Parse the parameters of `check`. Raise UsageError, EnvironmentFault."""
-    target = read_target(params["size"], params["target"], params["targets"])
+    sizes, name = params["size"], params["target"]
+    target = Target.of_sizes(sizes)
+    if len(sizes) < 2 or name is not None:
+        target = read_target(sizes[0] if sizes else None, name, params["targets"])
     return CheckOptions(**_shared(params), target=target)
 
 

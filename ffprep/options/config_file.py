@@ -11,7 +11,7 @@ import click
 
 from ffprep.errors import EnvironmentFault, reason
 from ffprep.options.shared import InSections
-from ffprep.options.types import PATH, ParsedOrPath, PathOr
+from ffprep.options.types import PATH, ParsedOrPath, PathOr, Repeatable
 from ffprep.system.messages import say
 
 if TYPE_CHECKING:
@@ -117,8 +117,14 @@ def key_names(param: click.Parameter) -> list[str]:
 def _key(param: click.Parameter) -> "Key":
     from ffprep.config.job_file import Key
 
-    many = param.multiple or param.nargs != 1
-    return Key(str(param.name), _value_kind(param), many, partial(_names_path, param.type))
+    return Key(
+        str(param.name),
+        _value_kind(param),
+        many=param.multiple or param.nargs != 1,
+        lone=isinstance(param, Repeatable),
+        of_picture=getattr(param, "heading", "") == "Pictures" or param.name == "names",
+        names_path=partial(_names_path, param.type),
+    )
 
 
 def _names_path(type: click.ParamType[Any], text: str) -> bool:

@@ -23,6 +23,7 @@ from ffprep.options.shared import (
     MULTIPLE_OF,
     SCENE,
     SIZE_OR_TARGET,
+    SIZES_OR_TARGETS,
     WAIT,
     options,
     section,
@@ -97,9 +98,7 @@ _FILES = section(
     ),
 )
 
-PICTURE = section(
-    "Pictures",
-    SIZE_OR_TARGET,
+_HOW = options(
     click.option(
         "--mode",
         metavar="NAME",
@@ -179,6 +178,8 @@ PICTURE = section(
     FOCUS,
     CROP_BOUNDS,
 )
+PICTURE = section("Pictures", SIZE_OR_TARGET, _HOW)
+_PICTURES = section("Pictures", SIZES_OR_TARGETS, _HOW)
 
 UPSCALE = click.option(
     "--upscale",
@@ -359,7 +360,7 @@ _THROTTLING = section(
     ),
 )
 
-CONVERT = options(_FILES, PICTURE, _LIMITS, _RERUNS, _RUNNING, _THROTTLING, _REPORTS)
+CONVERT = options(_FILES, _PICTURES, _LIMITS, _RERUNS, _RUNNING, _THROTTLING, _REPORTS)
 """All of them, in the order of the help."""
 
 

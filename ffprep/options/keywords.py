@@ -129,8 +129,11 @@ def read(command: "click.Command", keywords: Mapping[str, Any]) -> dict[str, Any
     import click
 
     from ffprep.options.config_file import key_names
+    from ffprep.options.types import Repeatable
 
     params = {key.replace("-", "_"): p for p in command.params for key in key_names(p)}
+    if isinstance(params.get("size"), Repeatable):
+        params["sizes"] = params["size"]
     values = {}
     for keyword, value in keywords.items():
         if keyword not in params:
@@ -142,6 +145,21 @@ def read(command: "click.Command", keywords: Mapping[str, Any]) -> dict[str, Any
     except click.BadParameter as error:
         name = key_names(error.param)[0].replace("-", "_") if error.param else ""
         raise UsageError(f"{name}: {error.message or 'nothing is named'}") from None
+
+
+def size_words(size: SizeLike | None, sizes: Iterable[SizeLike] | None) -> dict[str, Any]:
+    """Return the keyword of `read` for one size or several.
+
+    Raise UsageError if both are given, or if `sizes` is not a list of sizes.
+    """
+    if sizes is None:
+        return {"size": size}
+    if size is not None:
+        raise UsageError("size and sizes exclude one another")
+    found = [] if isinstance(sizes, str | Size) else list(sizes)
+    if not found or any(isinstance(each, int) for each in found):
+        raise UsageError('sizes takes a list of sizes, such as ["1280x720", (640, 360)]')
+    return {"sizes": found}
 
 
 def require_known(keywords: Iterable[str], known: type) -> None:
@@ -174,6 +192,10 @@ def _as_text(keyword: str, param: "click.Parameter", value: Any) -> Any:
         if not isinstance(value, bool):
             raise UsageError(f"{keyword}: {value!r} is not True or False")
         return value
+    if keyword == "sizes":
+        return [each if isinstance(each, Size) else text_of("size", each) for each in value]
+    if keyword == "size" and param.multiple:
+        return [value if isinstance(value, Size) else text_of(keyword, value)]
     if param.multiple or param.nargs != 1:
         return several(keyword, value)
     return value if isinstance(value, Size | Focus) else text_of(keyword, value)

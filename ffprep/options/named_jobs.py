@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ffprep.config.job_file import Config, Key, Settings, ValueKind
+from ffprep.config.job_file import Config, Key, Setting, Settings, ValueKind
 from ffprep.core.location import names_url
 from ffprep.errors import EnvironmentFault, UsageError
 from ffprep.options.config_file import COMMAND_LINE, default_of, key_names, keys_of
@@ -23,7 +23,10 @@ class EffectiveOption(Record):
 
 
 class NamedJob(Record):
-    """A job of the file: its settings, overridden by the command line, and click's parameters."""
+    """A job of the file: its settings, overridden by the command line, and click's parameters.
+
+    If it has tables for pictures, `params["pictures"]` are the parameters of each.
+    """
 
     name: str
     settings: Settings
@@ -45,6 +48,17 @@ class NamedJob(Record):
         if "-" in lists or (self.params["from_null"] and not lists):
             raise UsageError("a job cannot read stdin; name a FILE with --sources-from")
 
+    def picture_options(self) -> list[list[EffectiveOption]]:
+        """Return, for each picture, the options that the file sets for it."""
+        keys = {key.option: (name, key) for name, key in keys_of(convert_parameters).items()}
+        return [
+            [
+                EffectiveOption(keys[option][0], _shown(keys[option][1], setting), setting.origin)
+                for option, setting in picture.options.items()
+            ]
+            for picture in self.settings.pictures
+        ]
+
     def effective_options(self) -> Iterator[EffectiveOption]:
         """Yield every option that a file may set."""
         keys = keys_of(convert_parameters)
@@ -58,7 +72,8 @@ class NamedJob(Record):
                 value = self.params[option]
             if setting and setting.origin == COMMAND_LINE:
                 value = _absolute(keys[name], value)
-            value = list(value or ()) if keys[name].many else value
+            if keys[name].many:
+                value = _as_written(keys[name], list(value or ()))
             yield EffectiveOption(name, value, setting.origin if setting else "default")
 
 
@@ -73,10 +88,17 @@ def named_jobs(config: Config, names: Sequence[str], overrides: Settings) -> lis
 
 
 def _named_job(config: Config, name: str, overrides: Settings) -> NamedJob:
-    settings = overrides.over(config.job(name))
+    job = config.job(name)
+    pictures = [_params(config, name, overrides.over(each.over(job))) for each in job.pictures]
+    settings = overrides.over(job)
+    return NamedJob(name, settings, _params(config, name, settings) | {"pictures": pictures})
+
+
+def _params(config: Config, name: str, settings: Settings) -> dict[str, Any]:
+    """Return click's parameters for settings."""
     words = settings.values | {"config": str(config.path)}
     with convert_parameters.make_context(name, [], obj=settings, default_map=words) as context:
-        return NamedJob(name, settings, context.params)
+        return context.params
 
 
 def check_all(jobs: Sequence[NamedJob]) -> None:
@@ -100,6 +122,17 @@ def _require_one_writer(option: str, job: NamedJob, first: NamedJob) -> None:
     words = f"--{option.replace('_', '-')} is also that of job {first.name}; each needs its own"
     fault = UsageError if origin == COMMAND_LINE else EnvironmentFault
     raise fault(f"{origin}: job {job.name}: {words}")
+
+
+def _shown(key: Key, setting: Setting) -> Any:
+    return _as_written(key, list(setting.value)) if key.many else setting.value
+
+
+def _as_written(key: Key, values: list[Any]) -> Any:
+    """Return the values of an option as a file would have them: one of some options alone."""
+    if key.lone and len(values) < 2:
+        return values[0] if values else None
+    return values
 
 
 def _absolute(key: Key, value: Any) -> Any:

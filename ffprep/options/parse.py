@@ -8,6 +8,7 @@ from threading import TIMEOUT_MAX
 from typing import TYPE_CHECKING, Any
 
 from ffprep.core.formats import OUTPUT_FORMATS, OutputFormat
+from ffprep.core.geometry import Size
 from ffprep.core.location import Location, located, names_url
 from ffprep.core.mode import Fit
 from ffprep.core.policy import ClusterOptions, Policy, RerunOptions, Retry, ThrottleOptions
@@ -82,21 +83,18 @@ def read_request(params: Mapping[str, Any]) -> Request:
     _require_local(params, sources, output)
     file_format = _file_format(params["output"], sources.only)
     single = file_format is not None
-    target = read_target(params["size"], params["target"], params["targets"])
-    spec = _spec(params, target, file_format, output)
-    same_format = params["format_name"] == "same" and not single
-    if not same_format:
-        _require_no_contradiction(spec)
+    renditions = _read_renditions(params, file_format, output)
     shard = params.get("shard")
     for name in ("shard", "root"):
         if single and params.get(name):
             raise UsageError(f"--{name} needs an output folder, and OUT is a file")
     overrides = read_overrides(params)
-    overrides.validate(spec)
+    for rendition in renditions:
+        overrides.validate(rendition.spec)
     return Request(
         sources,
         output,
-        (Rendition(spec, _names(params["names"], spec, target), same_format),),
+        renditions,
         single,
         overrides=overrides,
         follow_links=params["follow_links"],
@@ -104,6 +102,38 @@ def read_request(params: Mapping[str, Any]) -> Request:
         shard=shard,
         root=params.get("root") or "",
     )
+
+
+def _read_renditions(
+    params: Mapping[str, Any], file_format: OutputFormat | None, output: Location
+) -> tuple[Rendition, ...]:
+    """Return the pictures that are made of each photo. Raise UsageError."""
+    sizes, targets = params["size"], params["target"]
+    if params.get("pictures") or len(sizes) + len(targets) > 1:
+        from ffprep.options.renditions import read_several
+
+        return read_several(params, file_format, output)
+    (size,), (target,) = sizes or (None,), targets or (None,)
+    return (read_rendition(params, size, target, file_format, output),)
+
+
+def read_rendition(
+    params: Mapping[str, Any],
+    size: Size | None,
+    target_name: str | None,
+    file_format: OutputFormat | None,
+    output: Location,
+) -> Rendition:
+    """Return what is made for one size or target. Raise UsageError.
+
+    `file_format` is that of OUT if it is a file.
+    """
+    target = read_target(size, target_name, params["targets"])
+    spec = _spec(params, target, file_format, output)
+    same_format = params["format_name"] == "same" and file_format is None
+    if not same_format:
+        _require_no_contradiction(spec)
+    return Rendition(spec, _names(params["names"], spec, target), same_format)
 
 
 def _selection(params: Mapping[str, Any]) -> Selection:

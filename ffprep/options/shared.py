@@ -16,6 +16,7 @@ from ffprep.options.types import (
     Jobs,
     Parsed,
     ParsedOrPath,
+    Repeatable,
     Seconds,
     Whole,
     read_memory,
@@ -67,17 +68,43 @@ class InSections(click.Command):
 TARGETS = click.option(
     "--targets", type=PATH, metavar="FILE", multiple=True, help="A TOML file with more targets."
 )
+_TARGET = click.option(
+    "--target",
+    metavar="NAME[/SIZE]",
+    help="The size and rules of a named destination: see `ffprep targets`.",
+)
+_WXH: dict[str, Any] = {"type": Parsed("WxH", Size.parse), "metavar": "WxH"}
+_WIDTH_AND_HEIGHT = "Width and height in pixels, such as 1280x720"
 SIZE_OR_TARGET = options(
+    click.option("--size", **_WXH, help=f"{_WIDTH_AND_HEIGHT}."),
+    _TARGET,
+    TARGETS,
+)
+SIZES_OR_TARGET = options(
     click.option(
         "--size",
-        type=Parsed("WxH", Size.parse),
-        metavar="WxH",
-        help="Width and height in pixels, such as 1280x720.",
+        cls=Repeatable,
+        multiple=True,
+        **_WXH,
+        help=f"{_WIDTH_AND_HEIGHT}; or several, of which each picture has one.",
+    ),
+    _TARGET,
+    TARGETS,
+)
+SIZES_OR_TARGETS = options(
+    click.option(
+        "--size",
+        cls=Repeatable,
+        multiple=True,
+        **_WXH,
+        help=f"{_WIDTH_AND_HEIGHT}; several make a picture of each size, in a folder of its own.",
     ),
     click.option(
         "--target",
+        cls=Repeatable,
+        multiple=True,
         metavar="NAME[/SIZE]",
-        help="The size and rules of a named destination: see `ffprep targets`.",
+        help="The size and rules of a named destination: see `ffprep targets`; or several.",
     ),
     TARGETS,
 )

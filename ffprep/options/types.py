@@ -81,6 +81,10 @@ class ParsedOrPath(Parsed):
         self.names_path = names_path
 
 
+class Repeatable(click.Option):
+    """An option that may be given several times; in a file, one value needs no list."""
+
+
 class Whole(click.IntRange):
     """A whole number within bounds."""
 

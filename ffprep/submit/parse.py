@@ -158,9 +158,8 @@ def _read_new(given: Mapping[str, Any], clip: ClipOptions, api: VideoApi) -> Sub
     _require_prompt(given["prompt"])
     target, rules = _target(given)
     size = None if target else given["size"]
-    request = read_request(
-        {**given, "size": size, "target": target, "output": given["output"] or "."}
-    )
+    frame = {"size": (size,) if size else (), "target": (target,) if target else ()}
+    request = read_request({**given, **frame, "output": given["output"] or "."})
     (rendition,) = request.renditions
     output, single = _output(given["output"], getattr(request.sources, "only", None))
     if given["again"] and not single:

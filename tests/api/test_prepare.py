@@ -67,6 +67,21 @@ def _as_option_value(name: str, value: object) -> object:
     return value
 
 
+def test_several_sizes_are_a_list_in_their_order(photo: Path, empty_tmp: Path) -> None:
+    sizes: list[library.Size | str | tuple[int, int]] = ["9x16", (123, 77), library.Size(16, 9)]
+    made = library.prepare(photo, sizes=sizes, mode="pad", format="png")
+    assert [str(picture.size) for picture in made] == ["9x16", "123x77", "16x9"]
+    for picture in made:
+        alone = library.prepare(photo, picture.size, "pad", format="png")
+        assert (picture.data, picture.name) == (alone.data, "photo.png")
+        seen = opened(picture.save(photo.with_name(f"{picture.size}.png")))
+        assert seen.size == (picture.size.width, picture.size.height)
+    with pytest.raises(library.UsageError, match="sizes takes a list"):
+        library.prepare(photo, sizes="9x16")
+    with pytest.raises(library.PhotoError, match="would have to be enlarged"):
+        library.prepare(photo, sizes=["9x16", "9000x9000"], upscale="fail")
+
+
 def test_an_upload_has_a_name_and_a_mime_type(photo: Path, empty_tmp: Path) -> None:
     odd = Path(os.fsdecode(os.fsencode(photo.parent) + b"/a\xff.jpg"))
     photo.rename(odd)

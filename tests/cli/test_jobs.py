@@ -90,6 +90,35 @@ def test_the_command_line_wins(ffprep, folder: Path) -> None:
     assert made(folder) == {"c/one.webp": (1280, 720), "c/deep/two.webp": (1280, 720)}
 
 
+def test_a_job_makes_several_pictures_of_each_photo(ffprep, folder: Path) -> None:
+    edit(
+        folder,
+        'size = "20x20"',
+        '''[[job.a.picture]]
+size = ["20x20", "8x6"]
+[[job.a.picture]]
+mode = "pad"
+format = "jpeg"
+names = "{parent}-{stem}"''',
+    )
+    sizes = {
+        **{f"a/20x20/{name}.png": (20, 20) for name in ("one", "deep/two")},
+        **{f"a/8x6/{name}.png": (8, 6) for name in ("one", "deep/two")},
+        **{f"a/{name}.jpg": (40, 30) for name in ("photos-one", "deep/deep-two")},
+    }
+    assert ffprep("run", "a", cwd=folder).code == 0
+    assert made(folder) == sizes
+    (folder / "a/8x6/one.png").unlink()
+    shown = folder / "shown.toml"
+    shown.write_bytes(ffprep("config", "show", "a", cwd=folder).out)
+    again = ffprep("run", "a", "--json", "--config", shown, cwd=folder)
+    assert b'"converted": 1, "fresh": 5, "failed": 0' in again.out
+    assert made(folder) == sizes
+    edit(folder, 'mode = "pad"\nformat = "jpeg"', "jobs = 2")
+    ran = ffprep("run", "a", cwd=folder)
+    assert (ran.code, "ffprep.toml:" in ran.err, "jobs" in ran.err) == (3, True, True)
+
+
 def test_the_command_line_turns_off_what_the_file_turns_on(ffprep, folder: Path) -> None:
     edit(folder, "quality = 80", "verbose = true\njson = true")
     ran = ffprep("run", "a", "--no-verbose", "--no-json", cwd=folder)

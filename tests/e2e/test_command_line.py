@@ -267,6 +267,26 @@ def test_a_user_mode(ffprep, photos: Path, tmp_path: Path) -> None:
     assert f"{mode}:3: step.w: unknown placeholder {{widht}}" in ran.err
 
 
+def test_several_sizes_are_fresh_and_checked_each_by_itself(ffprep, tmp_path: Path) -> None:
+    (tmp_path / "in/trip").mkdir(parents=True)
+    for name in ("a.jpg", "trip/b.jpg"):
+        ramp(90, 70).save(tmp_path / "in" / name)
+    out, target = tmp_path / "out", ["--target", "sora-2", "--upscale", "allow"]
+    sizes = ["--size", "720x1280", "--size", "1280x720"]
+    line = ["convert", tmp_path / "in", "-o", out, *target, *sizes, "--json"]
+    assert ffprep(*line).code == 0
+    made = {str(path.relative_to(out)): opened(path).size for path in out.rglob("*.jpg")}
+    assert made == {
+        f"sora-2/{width}x{height}/{name}": (width, height)
+        for width, height in ((720, 1280), (1280, 720))
+        for name in ("a.jpg", "trip/b.jpg")
+    }
+    (out / "sora-2/720x1280/a.jpg").unlink()
+    assert b'"converted": 1, "fresh": 3' in ffprep(*line).out
+    assert ffprep("check", out, *sizes).code == 0
+    assert ffprep("check", out, *sizes[:2]).code == 1
+
+
 def test_modes_in_the_configuration_folder_are_found(ffprep, home: Path) -> None:
     folder = home / ".config/ffprep/filters"
     folder.mkdir(parents=True)
@@ -279,7 +299,11 @@ def test_modes_in_the_configuration_folder_are_found(ffprep, home: Path) -> None
     [
         (["--size", "0x5"], "is not a size"),
         ([], "no size is given"),
-        (["--size", "8x8", "--target", "sora-2"], "exclude one another"),
+        (["--size", "8x8", "--target", "sora-2"], "sora-2 has no size 8x8"),
+        (["--size", "8x8", "--target", "sora-2", "--target", "kling"], "goes with one --target"),
+        (["--size", "8x8", "--size", "8x8"], "two pictures of each photo are the same"),
+        (["--size", "8x8", "--size", "8x6", "--names", "x{stem}"], "tell them apart by --names"),
+        (["--size", "8x8", "--size", "8x6", "-o", "one.jpg"], "2 pictures are asked for"),
         (["--target", "sora-9"], "unknown target"),
         (["--target", "sora-2", "--names", "{stem}_{width}"], "say --target sora-2/WxH"),
         (["--target", "kling/4000x300"], "kling does not take 4000x300"),

@@ -439,6 +439,12 @@ def test_from_here_to_there_and_back(
         again = convert(*line, *SIZE, "--json")
         assert again.summary["fresh"] == 1
         assert s3.reads("photos/") == []
+    s3.forget()
+    several = convert("s3://photos", "-o", "s3://ready/sizes", *SIZE, "--size", "8x6")
+    assert several.code == 0, several.err
+    made = [name for name in s3.names("ready", "sizes/") if name.endswith(".jpg")]
+    assert sorted(made) == ["sizes/64x48/a.jpg", "sizes/8x6/a.jpg"]
+    assert s3.reads("photos/") == ["photos/a.png"]
     one = convert("s3://photos/a.png", "-o", "s3://ready/one.webp", *SIZE)
     assert one.code == 0, one.err
     kept = convert("s3://photos", "-o", "s3://ready/kept", *SIZE, "--ledger", tmp_path / "kept.db")

@@ -53,6 +53,26 @@ def test_a_tree_is_mirrored_in_order(tmp_path: Path) -> None:
     assert made.passed_over == {PassedOver.FILM: 1, PassedOver.OTHER: 1}
 
 
+def test_every_rendition_has_its_names_and_its_collisions(tmp_path: Path) -> None:
+    folder = tree(tmp_path / "in", "a.jpg", "a.png", "x/b.jpg")
+    renditions = (
+        Rendition(SPEC, folder="small/"),
+        Rendition(SPEC, Names("{n}/{stem}.{ext}")),
+        Rendition(SPEC, Names("{stem}-same"), same_format=True),
+    )
+    made = Plan.of(Request((folder,), tmp_path / "out", renditions))
+    assert set(outputs(made)) == {
+        "small/x/b.jpg",
+        *("1/a.jpg", "2/a.jpg", "x/3/b.jpg"),
+        *("a-same.jpg", "a-same.png", "x/b-same.jpg"),
+    }
+    assert collisions(made).keys() == {"a.jpg", "a.png"}
+    assert made.total == 9
+    (alone,) = (Plan.of(Request((folder / "x",), tmp_path / "out", renditions)),)
+    assert outputs(alone) == ["small/b.jpg", "1/b.jpg", "b-same.jpg"]
+    assert alone.total == 3
+
+
 def test_hidden_files_and_folders_are_left_alone(tmp_path: Path) -> None:
     tree(tmp_path / "in", ".a.jpg", ".cache/b.jpg", ".ffprep-1-2.part", "c.jpg")
     made = plan(tmp_path / "in", out=tmp_path / "out")

@@ -41,6 +41,18 @@ def test_chunks_of_photos_that_were_not_probed() -> None:
     assert [len(window.take(2)) for _ in range(4)] == [8, 6, 4, 3]
 
 
+def test_the_jobs_of_a_photo_stay_together() -> None:
+    window = Window(None)
+    for size in "small", "large":
+        jobs = (LocalJob(Path(f"{n}"), Path(f"{size}/{n}"), SPEC) for n in range(9))
+        window.add(map(PendingJob.unknown, jobs), others_follow=size == "small")
+        assert len(window) == (0 if size == "small" else 9)
+    while window:
+        names = [pending.job.source.name for pending in window.take(2)]
+        assert names[::2] == names[1::2]
+        assert len(set(names)) == len(names) / 2
+
+
 @pytest.mark.parametrize(
     ("pace", "chunks"),
     [(1e-8, ["abcde", "jklm", "none.x"]), (4.9e-7, ["ed", "ml", "none.x", "cba", "k", "j"])],

@@ -2,7 +2,7 @@
 
 import copy
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import click
@@ -20,7 +20,7 @@ from ffprep.options.config_file import (
     unparsed_options,
 )
 from ffprep.options.convert import convert_parameters
-from ffprep.options.named_jobs import NamedJob, check_all, named_jobs
+from ffprep.options.named_jobs import EffectiveOption, NamedJob, check_all, named_jobs
 from ffprep.options.shared import InSections
 from ffprep.options.types import PATH
 from ffprep.system.messages import printable
@@ -137,11 +137,13 @@ def show(ctx: click.Context, /, chosen: tuple[str, ...], **params: Any) -> None:
         click.echo(_as_toml(jobs), nl=False)
         return
     for job in jobs:
-        options = {
-            option.key: {"value": option.value, "from": option.origin}
-            for option in job.effective_options()
-        }
-        print_json({"job": job.name, "options": options})
+        pictures = [_as_json(options) for options in job.picture_options()]
+        own = {"pictures": pictures} if pictures else {}
+        print_json({"job": job.name, "options": _as_json(job.effective_options())} | own)
+
+
+def _as_json(options: Iterable[EffectiveOption]) -> dict[str, Any]:
+    return {option.key: {"value": option.value, "from": option.origin} for option in options}
 
 
 def _as_toml(jobs: Sequence[NamedJob]) -> str:
@@ -150,12 +152,23 @@ def _as_toml(jobs: Sequence[NamedJob]) -> str:
 
     tables = tomlkit.table(is_super_table=True)
     for job in jobs:
-        table = tomlkit.table()
-        for option in job.effective_options():
-            if option.value is None:
-                table.add(tomlkit.comment(f"{option.key}: not set"))
-            else:
-                item = tomlkit.item(option.value).comment(printable(option.origin))
-                table.add(option.key, item)
+        table = _as_table(job.effective_options())
+        if pictures := job.picture_options():
+            table.append("picture", tomlkit.aot())
+            for options in pictures:
+                table["picture"].append(_as_table(options))
         tables.append(job.name, table)
     return tomlkit.dumps({"job": tables})
+
+
+def _as_table(options: Iterable[EffectiveOption]) -> Any:
+    import tomlkit
+
+    table = tomlkit.table()
+    for option in options:
+        if option.value is None:
+            table.add(tomlkit.comment(f"{option.key}: not set"))
+        else:
+            item = tomlkit.item(option.value).comment(printable(option.origin))
+            table.add(option.key, item)
+    return table

@@ -1,0 +1,83 @@
+"""Several pictures of each photo: several sizes or targets, and the pictures of a job.
+
+Each picture has a folder of its own in OUT, unless --names decides where it lies.
+"""
+
+from collections.abc import Iterator, Mapping
+from itertools import combinations
+from typing import Any
+
+from ffprep.core.formats import OutputFormat
+from ffprep.core.geometry import Size
+from ffprep.core.location import Location
+from ffprep.errors import UsageError
+from ffprep.library.naming import Names, folded
+from ffprep.library.plan import Rendition
+from ffprep.options.parse import read_rendition
+from ffprep.record import replace
+
+
+def read_several(
+    params: Mapping[str, Any], file_format: OutputFormat | None, output: Location
+) -> tuple[Rendition, ...]:
+    """Return all pictures that are made of each photo. Raise UsageError."""
+    found = list[Rendition]()
+    for picture in params.get("pictures") or [params]:
+        for size, target in _frames(picture["size"], picture["target"]):
+            rendition = read_rendition(picture, size, target, file_format, output)
+            found.append(replace(rendition, folder=_folder(rendition, size, target)))
+    if len(found) == 1:
+        return (replace(found[0], folder=""),)
+    if file_format:
+        problem = f"{output} is a file, and {len(found)} pictures are asked for"
+        raise UsageError(f"{problem}; name a folder for them: -o FOLDER/")
+    for one, other in combinations(found, 2):
+        _require_apart(one, other)
+    return tuple(found)
+
+
+def _frames(
+    sizes: tuple[Size, ...], targets: tuple[str, ...]
+) -> Iterator[tuple[Size | None, str | None]]:
+    """Yield the size or the target of each picture. Raise UsageError."""
+    if not targets:
+        yield from ((size, None) for size in sizes or (None,))
+        return
+    if not sizes:
+        yield from ((None, target) for target in targets)
+        return
+    if len(targets) > 1:
+        raise UsageError("--size goes with one --target only; write --target NAME/WxH for each")
+    (target,) = targets
+    if "/" in target:
+        raise UsageError(f"--target {target} has a size already; leave out --size")
+    yield from ((None, f"{target}/{size}") for size in sizes)
+
+
+def _folder(rendition: Rendition, size: Size | None, target: str | None) -> str:
+    """Return the folder of a picture: 1280x720/, or that of its target; "" with --names."""
+    if rendition.names != Names():
+        return ""
+    if target is None:
+        return f"{size}/"
+    name, _, chosen = target.partition("/")
+    return f"{name}/{rendition.spec.size}/" if chosen else f"{name}/"
+
+
+def _require_apart(one: Rendition, other: Rendition) -> None:
+    """Raise UsageError if two pictures of a photo would have the same name."""
+    any_suffix = one.same_format or other.same_format
+    if _example(one, any_suffix) != _example(other, any_suffix):
+        return
+    if one == other:
+        raise UsageError(f"two pictures of each photo are the same: {one.spec.size}; leave one out")
+    problem = f"two pictures of photo.jpg would be {_example(one, any_suffix)}"
+    advice = "tell them apart by --names, for example '{width}x{height}/{stem}'"
+    raise UsageError(f"{problem}; {advice}")
+
+
+def _example(rendition: Rendition, any_suffix: bool) -> str:
+    """Return the name of the output of photo.jpg, without its suffix if there are several."""
+    suffix = ".*" if any_suffix else rendition.spec.format.suffixes[0]
+    (name,) = rendition.names.render("", ["photo.jpg"], [suffix], rendition.spec, [1])
+    return folded(rendition.folder + name)

@@ -245,6 +245,8 @@ class Converter(Record):
                     entries.append(stack.enter_context(opened(outputs, folders)))
                 except PhotoError:
                     singles += [(photo,) for photo in outputs]
+            if not entries:
+                return
             try:
                 links = stack.enter_context(temporary_folder(held=True))
                 _link(links, sequence, entries)

@@ -58,18 +58,18 @@ def test_every_rendition_has_its_names_and_its_collisions(tmp_path: Path) -> Non
     renditions = (
         Rendition(SPEC, folder="small/"),
         Rendition(SPEC, Names("{n}/{stem}.{ext}")),
-        Rendition(SPEC, Names("{stem}-same"), same_format=True),
+        Rendition(SPEC, Names("{stem}-{suffix}")),
     )
     made = Plan.of(Request((folder,), tmp_path / "out", renditions))
     assert set(outputs(made)) == {
         "small/x/b.jpg",
         *("1/a.jpg", "2/a.jpg", "x/3/b.jpg"),
-        *("a-same.jpg", "a-same.png", "x/b-same.jpg"),
+        *("a-jpg.jpg", "a-png.jpg", "x/b-jpg.jpg"),
     }
     assert collisions(made).keys() == {"a.jpg", "a.png"}
     assert made.total == 9
-    (alone,) = (Plan.of(Request((folder / "x",), tmp_path / "out", renditions)),)
-    assert outputs(alone) == ["small/b.jpg", "1/b.jpg", "b-same.jpg"]
+    alone = Plan.of(Request((folder / "x",), tmp_path / "out", renditions))
+    assert outputs(alone) == ["small/b.jpg", "1/b.jpg", "b-jpg.jpg"]
     assert alone.total == 3
 
 

@@ -116,7 +116,7 @@ class Converter(Record):
         Raises PhotoError, EnvironmentFault.
         """
         ahead = self._ahead.pop(job.output, None)
-        last = last if last and _is_same_source(last.job, job) else None
+        last = last if last and _probed(last.job) == _probed(job) else None
         photo = self.transcoder.probe(job, ahead or last)
         if not photo.job.spec.focuses_on_faces:
             return photo
@@ -156,7 +156,7 @@ class Converter(Record):
         with suppress(Exception):
             colours = known_colours(picture, keep=first.spec.colour == "keep")
             picture = with_warning(*colours) if colours else picture
-            same = (job for job in jobs if _is_same_source(job, first))
+            same = (job for job in jobs if _probed(job) == _probed(first))
             photos = [self.transcoder.planned(job, picture, stamp) for job in same]
             if sequence := self._sequence(_by_decoding(photos)[0]):
                 key = sequence, picture.profile
@@ -368,13 +368,9 @@ def _by_decoding(photos: Iterable[Photo]) -> list[Outputs]:
     return [tuple(group) for group in groups.values()]
 
 
-def _is_same_source(job: LocalJob, other: LocalJob) -> bool:
-    """Return whether two jobs have the same probed picture."""
-    return (job.source, job.place, job.spec.colour) == (
-        other.source,
-        other.place,
-        other.spec.colour,
-    )
+def _probed(job: LocalJob) -> tuple[Path, str, str]:
+    """Return what is equal in jobs that have the same probed picture."""
+    return job.source, job.place, job.spec.colour
 
 
 def _stored_sides(outputs: Outputs) -> tuple[int, int]:

@@ -21,7 +21,7 @@ from ffprep.conversion.ffmpeg_binary import Binary
 from ffprep.conversion.transcode import Photo, Transcoder, size_of, with_warning
 from ffprep.core.decoder_log import DecoderLog
 from ffprep.core.geometry import Size
-from ffprep.core.image_info import ImageInfo, Profile
+from ffprep.core.image_info import ImageInfo
 from ffprep.core.job import LocalJob, Result
 from ffprep.core.policy import Policy
 from ffprep.errors import Kind, PhotoError
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 _SMALL_PROFILE = 1 << 16
 _POLL_SECONDS, _LONGEST_POLL_SECONDS = 0.03, 1.0
 
-StreamKey = tuple[command.Sequence, Profile | None]
+StreamKey = tuple[command.Sequence, int]
 """What photos of one stream have in common, before it is known how their colours get to sRGB."""
 
 Outputs = tuple[Photo, ...]
@@ -159,7 +159,7 @@ class Converter(Record):
             same = (job for job in jobs if _probed(job) == _probed(first))
             photos = [self.transcoder.planned(job, picture, stamp) for job in same]
             if sequence := self._sequence(_by_decoding(photos)[0]):
-                key = sequence, picture.profile
+                key = sequence, hash(picture.profile)
             if colours and _is_small(picture):
                 self._ahead.update((photo.job.output, photo) for photo in photos)
         return key, pixels

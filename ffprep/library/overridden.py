@@ -41,6 +41,9 @@ def _overridden_spec(request: Request, batch: Batch, index: int, has_sidecar: bo
     if not request.single and "mode" in names.fields and spec.modes != job.spec.modes:
         words = "this photo has a mode of its own, which {mode} in --names cannot show"
         raise PhotoError(Kind.UNSUPPORTED, words)
+    if not request.single and names.tells_size and job.spec.choice and spec != job.spec:
+        words = "this photo is framed in its own way, whose size --names cannot show"
+        raise PhotoError(Kind.UNSUPPORTED, words)
     return spec
 
 

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from ffprep.config.sidecars import PhotoOverrides
 from ffprep.core.formats import RAW
-from ffprep.core.job import BATCH, Batch, Job, PassedOver, Result, Status
+from ffprep.core.geometry import Size
+from ffprep.core.job import BATCH, Batch, Job, LocalJob, PassedOver, Result, Status
 from ffprep.core.location import Location, location_of
 from ffprep.core.spec import Spec
 from ffprep.errors import Kind, PhotoError, UsageError
@@ -71,7 +72,8 @@ class Request(Record):
     photo becomes a picture of each of `renditions`. With a `shard`, all sources are walked, so that
     all collisions are found, but only its part is converted. `made` are pictures that are not
     sources, `numbering` knows the numbers of photos for `{n}` in names; both are those of earlier
-    runs. With a `root`, outputs are mirrored from that folder.
+    runs. With a `root`, outputs are mirrored from that folder. `size_of` returns the size of a
+    job's output, for names that contain it although it follows from the photo.
     """
 
     sources: Iterable[str | os.PathLike[str]]
@@ -85,6 +87,7 @@ class Request(Record):
     made: MadeFiles | None = None
     numbering: Numbering | None = None
     root: str = ""
+    size_of: Callable[[LocalJob], Size] | None = None
 
     @property
     def walk(self) -> Walk:
@@ -326,9 +329,9 @@ class Plan(Record, frozen=False):
     ) -> Iterator[_Item]:
         try:
             yield self._batch(rendition, listing, names, stamps, numbers)
-        except UsageError as error:  # a name or a size that only one photo has
+        except (UsageError, PhotoError) as error:  # a name or a size that only one photo has
             if len(names) == 1:
-                failed = PhotoError(Kind.IO, str(error))
+                failed = error if isinstance(error, PhotoError) else PhotoError(Kind.IO, str(error))
                 yield Result.failed(location_of(listing.folder + names[0]), None, failed)
                 return
             for index, name in enumerate(names):
@@ -359,7 +362,12 @@ class Plan(Record, frozen=False):
         else:
             suffixes = [spec.format.suffixes[0]] * len(names)
             specs = [spec] * len(names)
-        outputs = rendition.names.render(folder, names, suffixes, spec, numbers)
+        if spec.choice and rendition.names.tells_size:
+            from ffprep.library.sized_names import render_sized
+
+            outputs = render_sized(request, rendition, listing, names, suffixes, numbers)
+        else:
+            outputs = rendition.names.render(folder, names, suffixes, spec, numbers)
         return Batch(folder, output, names, outputs, specs, stamps, listing.places, index)
 
 

@@ -133,7 +133,7 @@ def read_rendition(
     same_format = params["format_name"] == "same" and file_format is None
     if not same_format:
         _require_no_contradiction(spec)
-    return Rendition(spec, _names(params["names"], spec, target), same_format)
+    return Rendition(spec, _names(params["names"], spec), same_format)
 
 
 def _selection(params: Mapping[str, Any]) -> Selection:
@@ -187,7 +187,7 @@ def _multiple_of(params: Mapping[str, Any], mode: "Mode") -> int:
     return number or 1
 
 
-def _names(template: str, spec: Spec, target: Target) -> Names:
+def _names(template: str, spec: Spec) -> Names:
     """Return the template for output names.
 
     Raise UsageError if it needs what only the photo decides.
@@ -197,10 +197,6 @@ def _names(template: str, spec: Spec, target: Target) -> Names:
         raise UsageError(
             "--names: {mode} is not known before a photo is read; leave it out, or name one --mode"
         )
-    if spec.choice and names.tells_size:
-        problem = "the size is not known before a photo is read"
-        advice = f"say --target {target.name}/WxH" if target.name else "leave it out"
-        raise UsageError(f"--names: {problem}; {advice}")
     return names
 
 

@@ -290,7 +290,7 @@ def open_run(
         if writable:
             ffmpeg = _ffmpeg_version(converter, cluster)
             freshness = stack.enter_context(_opened_ledger(options, ffmpeg, warn))
-        plan = Plan.of(_with_records(options))
+        plan = Plan.of(_with_records(options, converter))
         run = Run(options, converter, plan, freshness, throttle, cluster)
         if run.recorded:
             run.recorded.require_apart(plan)
@@ -307,7 +307,7 @@ def _require_no_photos(options: ConvertOptions) -> None:
         require_no_photos(options)
 
 
-def _with_records(options: ConvertOptions) -> Request:
+def _with_records(options: ConvertOptions, converter: Converter) -> Request:
     """Return the request with what earlier runs made, and how they numbered photos."""
     request, numbering = options.request, None
     if request.single:
@@ -323,7 +323,8 @@ def _with_records(options: ConvertOptions) -> Request:
         return Recorded.of(options)
 
     made = MadeFiles(real_folder(os.fspath(request.output)), read)
-    return replace(request, made=made, numbering=numbering)
+    size_of = converter.transcoder.size_of
+    return replace(request, made=made, numbering=numbering, size_of=size_of)
 
 
 @contextmanager

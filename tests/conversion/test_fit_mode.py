@@ -70,6 +70,24 @@ def test_a_folder_of_photos_in_sizes_of_their_own(
     assert {d["status"] for d in again.results.values()} == {"fresh"}
 
 
+def test_names_have_the_computed_size(tmp_path: Path, ffprep: Callable[..., Ran]) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    ramp(301, 101).save(photos / "wide.png")
+    ramp(99, 280).save(photos / "tall.png")
+    ramp(10, 10).save(photos / "own.png")
+    (photos / "own.png.ffprep.toml").write_text('mode = "cover"\n')
+    (photos / "bad.png").write_bytes(b"no picture")
+    command = ("convert", photos, "-o", tmp_path / "out", "--size", "96x64", "--mode", "fit")
+    command += ("--names", "{stem}-{width}x{height}", "--json")
+    ran = ffprep(*command)
+    assert ran.kinds() == {"own.png": "unsupported", "bad.png": "unsupported"}
+    sizes = {path.name: opened(path).size for path in (tmp_path / "out").glob("*.jpg")}
+    assert sizes == {"wide-96x32.jpg": (96, 32), "tall-23x64.jpg": (23, 64)}
+    again = ffprep(*command)
+    assert sum(d["status"] == "fresh" for d in again.results.values()) == 2
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -77,7 +95,6 @@ def test_a_folder_of_photos_in_sizes_of_their_own(
         ("--size 64x8 --mode fit --multiple-of 16", "64x8 has no side of 16 pixels"),
         ("--target sora-2/1280x720 --mode fit", "needs --size"),
         ("--target kling --mode fit", "needs --size"),
-        ("--size 64x64 --mode fit --names {stem}-{width}", "the size is not known before"),
     ],
 )
 def test_contradictions_are_named(

@@ -198,10 +198,8 @@ class Freshness(Record):
 
     def _meeting_filter(self, keys: set[Key], rows: Mapping[Key, Row]) -> set[Key]:
         """Return the jobs of which a run recorded that they meet the filter of this run."""
-        if not self.policy.filter:
-            return keys
-        runs = {*self.valid_runs, self.ledger.run}
-        return {key for key in keys if key in rows and rows[key].run in runs}
+        runs = {*self.valid_runs, self.ledger.run} if self.policy.filter else set()
+        return {key for key in keys if key in rows and rows[key].run in runs} if runs else keys
 
     def is_filtered(self, row: Row, source: FileStamp | None) -> bool:
         """Return whether a run recorded that a photo does not meet the filter of this run."""

@@ -143,9 +143,15 @@ class PassedOver(StrEnum):
 
 
 class FreshCount(Record):
-    """A number of jobs that were up to date."""
+    """A number of jobs that were up to date; and of photos that were filtered before."""
 
     count: int
+    filtered: int = 0
+
+    @property
+    def total(self) -> int:
+        """Both numbers together."""
+        return self.count + self.filtered
 
 
 class Failure(Record):

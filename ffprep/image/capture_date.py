@@ -15,10 +15,10 @@ from typing import BinaryIO
 from ffprep.core.formats import HEAD_BYTES, sniff
 from ffprep.image.chunks import SOS, iso_boxes, jpeg_segments, png_chunks
 from ffprep.image.formats.heif_index import read_index
-from ffprep.image.formats.ifd import directories, read_at, subdirectory
+from ffprep.image.formats.ifd import exif_directory, read_at
 from ffprep.system.files import open_regular
 
-_EXIF, _ORIGINAL, _DIGITIZED = 0x8769, 0x9003, 0x9004
+_ORIGINAL, _DIGITIZED = 0x9003, 0x9004
 _APP1, _MARK = 0xE1, b"Exif\0\0"
 _HEADER, _MOST_CHUNKS = 1 << 16, 64
 
@@ -57,9 +57,7 @@ def _cached(path: str, modified: int) -> CaptureDate | None:
 def _date(file: BinaryIO) -> CaptureDate | None:
     """Return the first date of the EXIF in a file."""
     for start in _places(file):
-        for directory in directories(file, start)[:1]:
-            # Canon's CR3 has the directory of EXIF alone.
-            exif = subdirectory(directory, start, _EXIF) or directory
+        if exif := exif_directory(file, start):  # Canon's CR3 has this directory alone
             for tag in (_ORIGINAL, _DIGITIZED):
                 if date := _parsed(exif.text(tag)):
                     return date

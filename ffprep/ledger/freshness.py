@@ -49,7 +49,6 @@ if TYPE_CHECKING:
 _RETRIED_KINDS = {Kind.IO, Kind.MISSING, Kind.COLLISION, Kind.INTERNAL}
 """Failures that may be over although the photo is the same."""
 
-
 Key = tuple[Name, Name]
 """Output and source of a job, as rows have them."""
 
@@ -57,13 +56,15 @@ Key = tuple[Name, Name]
 class Triage(Record, frozen=False):
     """A classified batch: jobs that are up to date, failures that hold, and jobs to do (`pending`).
 
-    `count` is the number of up-to-date jobs that are not listed in `fresh`. If `others_follow`, the
-    next batch has other outputs of the same photos.
+    `count` is the number of up-to-date jobs that are not listed in `fresh`, and `filtered_count`
+    that of photos that are not listed in `filtered`. If `others_follow`, the next batch has other
+    outputs of the same photos.
     """
 
     count: int = 0
     fresh: list[Result] = field(default_factory=list)
     filtered: list[Result] = field(default_factory=list)
+    filtered_count: int = 0
     failed: list[Result] = field(default_factory=list)
     pending: list[PendingJob] = field(default_factory=list)
     others_follow: bool = False
@@ -71,7 +72,8 @@ class Triage(Record, frozen=False):
     @property
     def known(self) -> list[Result | FreshCount]:
         """The outcomes that need no work."""
-        count = [FreshCount(self.count)] if self.count else []
+        counted = self.count or self.filtered_count
+        count = [FreshCount(self.count, self.filtered_count)] if counted else []
         return [*count, *self.fresh, *self.filtered, *self.failed]
 
 
@@ -118,7 +120,8 @@ class Freshness(Record):
                 continue
             stamp = self.stamps.source(batch, index)
             if row and self.is_filtered(row, stamp):
-                triage.filtered += [] if only_failed else [_filtered_result(batch.job(index), row)]
+                triage.filtered += [_filtered_result(batch.job(index), row)] if list_fresh else []
+                triage.filtered_count += not list_fresh
             elif row and self._still_fails(row, spec, stamp):
                 met.append(row)
                 triage.failed.append(_failed_result(batch.job(index), row))
@@ -195,10 +198,8 @@ class Freshness(Record):
 
     def _meeting_filter(self, keys: set[Key], rows: Mapping[Key, Row]) -> set[Key]:
         """Return the jobs of which a run recorded that they meet the filter of this run."""
-        if not self.policy.filter:
-            return keys
-        runs = {*self.valid_runs, self.ledger.run}
-        return {key for key in keys if key in rows and rows[key].run in runs}
+        runs = {*self.valid_runs, self.ledger.run} if self.policy.filter else set()
+        return {key for key in keys if key in rows and rows[key].run in runs} if runs else keys
 
     def is_filtered(self, row: Row, source: FileStamp | None) -> bool:
         """Return whether a run recorded that a photo does not meet the filter of this run."""

@@ -237,9 +237,9 @@ class Plan(Record, frozen=False):
     def _items(self, passed_over: bool) -> Iterator[tuple[Listing, _Item]]:
         walk = self._listings() if self._index else ((each, ()) for each in self._seen)
         for listing, items in walk:
-            if passed_over:
-                for result in _passed_over(listing):
-                    yield listing, result
+            for name, kind in listing.passed_over() if passed_over else ():
+                source = location_of(listing.folder + name)
+                yield listing, Result(source, None, Status.PASSED_OVER, passed_over=kind)
             for item in items:
                 yield listing, item
         yield from self._only
@@ -379,12 +379,6 @@ def failed(batch: Batch, error: PhotoError, index: int = 0) -> Result:
     """Return the Result of a job of a batch that ended in `error`."""
     job = batch.job(index)
     return Result.failed(job.source, job.output, error)
-
-
-def _passed_over(listing: Listing) -> Iterator[Result]:
-    for name, kind in listing.passed_over():
-        source = location_of(listing.folder + name)
-        yield Result(source, None, Status.PASSED_OVER, passed_over=kind)
 
 
 def _length(item: Batch | Result) -> int:

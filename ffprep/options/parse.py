@@ -84,6 +84,9 @@ def read_request(params: Mapping[str, Any]) -> Request:
     file_format = _file_format(params["output"], sources.only)
     single = file_format is not None
     renditions = _read_renditions(params, file_format, output)
+    dated = any("date" in rendition.names.fields for rendition in renditions)
+    if dated and any(names_url(os.fspath(each)) for each in sources):
+        raise UsageError("--names: {date} is not known before an object is downloaded")
     shard = params.get("shard")
     for name in ("shard", "root"):
         if single and params.get(name):
@@ -273,8 +276,6 @@ def _require_local(params: Mapping[str, Any], sources: Sources, output: Location
         raise UsageError(
             "--preserve-times: a store sets the time of an object itself; leave it out"
         )
-    if "{date" in params["names"] and any(names_url(os.fspath(each)) for each in sources):
-        raise UsageError("--names: {date} is not known before an object is downloaded")
     for name, why in _LOCAL_ONLY.items():
         if params.get(name) and (remote or any(names_url(os.fspath(each)) for each in sources)):
             raise UsageError(f"--{name}: {why}; leave it out")

@@ -125,7 +125,7 @@ class Run(Record, frozen=False):
     def dry_run(self) -> Iterator[Job | Result | FreshCount]:
         """Yield the Jobs that `results` would convert, and the Results that need no conversion."""
         for triage in self._triages():
-            yield FreshCount(triage.count)
+            yield FreshCount(triage.count, triage.filtered_count)
             yield from triage.failed
             for pending in triage.pending:
                 finished = self._task.skip(pending, self.converter)

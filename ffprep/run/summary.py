@@ -96,6 +96,8 @@ class RunSummary(Record, frozen=False):
         """Count one Result, or several photos that are up to date."""
         if isinstance(result, FreshCount):
             self.counts[Status.FRESH] += result.count
+            if result.filtered:
+                self.pass_over(Counter({PassedOver.FILTERED: result.filtered}))
         else:
             self.add(result)
 

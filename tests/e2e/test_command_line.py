@@ -303,7 +303,6 @@ def test_modes_in_the_configuration_folder_are_found(ffprep, home: Path) -> None
         (["--size", "8x8", "--target", "sora-2", "--target", "kling"], "goes with one --target"),
         (["--size", "8x8", "--size", "8x8"], "two pictures of each photo are the same"),
         (["--size", "8x8", "--size", "8x6", "--names", "x{stem}"], "tell them apart by --names"),
-        (["--size", "8x8", "--size", "8x6", "-o", "one.jpg"], "2 pictures are asked for"),
         (["--target", "sora-9"], "unknown target"),
         (["--target", "sora-2", "--names", "{stem}_{width}"], "say --target sora-2/WxH"),
         (["--target", "kling/4000x300"], "kling does not take 4000x300"),

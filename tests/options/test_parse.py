@@ -83,6 +83,21 @@ def test_options_reach_their_part() -> None:
     assert options.notify == NotifyOptions(on_finish="true")
 
 
+def test_each_size_has_a_folder_or_a_name_of_its_own() -> None:
+    renditions = parsed("--size", "9x9", "--format", "same").request.renditions
+    assert [(str(each.spec.size), each.folder) for each in renditions] == [
+        ("8x6", "8x6/"),
+        ("9x9", "9x9/"),
+    ]
+    named = parsed("--size", "9x9", "--names", "{stem}-{width}").request.renditions
+    assert [each.folder for each in named] == ["", ""]
+    assert parsed().request.renditions[0].folder == ""
+    inside = parsed("--size", "9x9", "--mode", "fit").request.renditions
+    assert [each.folder for each in inside] == ["8x6/", "9x9/"]
+    with pytest.raises(UsageError, match="is a file, and 2 pictures are asked for"):
+        parsed("--size", "9x9", "-o", "one.jpg")
+
+
 @pytest.mark.parametrize("option", ["--checksum", "--adopt", "--retry-failed", "--prune"])
 def test_options_that_need_a_ledger(option: str) -> None:
     message = f"{option} needs the ledger, and --ledger none keeps none"

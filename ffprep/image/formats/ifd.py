@@ -19,7 +19,7 @@ _INTEGERS = {1: "B", 3: "H", 4: "I", 7: "B", 13: "I", 16: "Q", 18: "Q"}
 _BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
 _BYTES |= {13: 4, 16: 8, 17: 8, 18: 8, 129: 1}
 
-_SUB_IFDS = 330
+_SUB_IFDS, _EXIF = 330, 0x8769
 _TEXT, _LONGEST_TEXT = 2, 64
 
 
@@ -99,18 +99,24 @@ def directories(file: BinaryIO, start: int = 0) -> list[Directory]:
     The list ends at a broken directory. `start` is where the TIFF begins in the file. Its magic
     number may be any, as several cameras have their own.
     """
+    return list(_chain(file, start))
+
+
+def exif_directory(file: BinaryIO, start: int) -> Directory | None:
+    """Return the directory of EXIF; the first one of the TIFF, if that leads to no other."""
+    first = next(_chain(file, start), None)
+    if first is None:
+        return None
+    return _Reader(file, start, first.order, first.big).read(first.number(_EXIF), None) or first
+
+
+def _chain(file: BinaryIO, start: int) -> Iterator[Directory]:
     head = read_at(file, start, 16)
     order = {b"II": "<", b"MM": ">"}.get(head[:2])
     if order is None or len(head) < 16:
-        return []
+        return
     big = head[2:4] in (b"+\0", b"\0+")
-    return list(_Reader(file, start, order, big).chain(head))
-
-
-def subdirectory(directory: Directory, start: int, tag: int) -> Directory | None:
-    """Return the directory that a tag leads to; `start` is where the TIFF begins in the file."""
-    reader = _Reader(directory.file, start, directory.order, directory.big)
-    return reader.read(directory.number(tag), None)
+    yield from _Reader(file, start, order, big).chain(head)
 
 
 class _Reader(Record):

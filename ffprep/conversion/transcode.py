@@ -17,7 +17,7 @@ A stream shares these steps, except the call of ffmpeg (`converter`).
 import os
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,7 +31,7 @@ from ffprep.core.image_info import ImageInfo
 from ffprep.core.job import Caveat, LocalJob, Result, Status
 from ffprep.core.policy import Policy
 from ffprep.core.spec import Spec
-from ffprep.errors import EnvironmentFault, Killed, Kind, PhotoError, reason
+from ffprep.errors import EnvironmentFault, FilteredOut, Killed, Kind, PhotoError, reason
 from ffprep.image.pillow import out_of_memory, plugin
 from ffprep.image.probe import verify
 from ffprep.image.sandbox import DecoderPool
@@ -157,6 +157,12 @@ class Transcoder(Record):
             return ahead if same else self.planned(job, ahead.picture, stamp)
         found = self.decoders.probe_colours(job.source, self.policy.max_pixels, keep)
         return self.planned(job, with_warning(*found), stamp)
+
+    def size_of(self, job: LocalJob) -> Size:
+        """Return the size of a job's output. Raises as `planned` does, but not FilteredOut."""
+        with suppress(FilteredOut):  # no output is made
+            return self.probe(job).job.spec.size
+        return job.spec.size
 
     def planned(self, job: LocalJob, picture: ImageInfo, stamp: FileStamp) -> Photo:
         """Choose the size and the mode of the output of a probed source.

@@ -220,7 +220,7 @@ class Transcoder(Record):
             from ffprep.conversion.fed import encode_by_pillow
 
             missing = encode_by_pillow(self, photo, output, log)
-        caveats = photo.caveats + self._judge(missing)
+        caveats = photo.caveats + self.judge(missing)
         self.complete(photo, output)
         return caveats
 
@@ -302,7 +302,7 @@ class Transcoder(Record):
 
             raise refusal(self, job, log)
 
-    def _judge(self, missing: str | None) -> tuple[Caveat, ...]:
+    def judge(self, missing: str | None) -> tuple[Caveat, ...]:
         """Return the caveat of a damaged photo. Raises PhotoError unless it is to be kept."""
         if missing is None:
             return ()

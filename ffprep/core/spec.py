@@ -1,6 +1,6 @@
 """Spec: all that decides what an output must be."""
 
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from ffprep.core.constraints import UNCONSTRAINED, SizeConstraints
 from ffprep.core.formats import OUTPUT_FORMATS, OutputFormat
@@ -8,6 +8,9 @@ from ffprep.core.geometry import CENTER, WHOLE, Bounds, FaceFocus, Focus, Size
 from ffprep.core.mode import Fallback, Fit, Mode, centred
 from ffprep.errors import UsageError
 from ffprep.record import Record, replace
+
+if TYPE_CHECKING:
+    from ffprep.core.film import FilmFrame
 
 LOWEST_QUALITY = 30
 """The lowest quality that `max_bytes` leads to; JPEG is unusable below it."""
@@ -23,6 +26,7 @@ _ADDED = (
     ("fast", False),
     ("sharpen", False),
     ("date", "auto"),
+    ("frame", None),
 )
 """Fields added since version 0.1, each with the value that leaves a digest as it was without it."""
 
@@ -123,7 +127,7 @@ class Spec(Record):
     `keep-rights`, `keep-no-place` or `keep`; with the `date` `keep`, the capture date is kept
     without other metadata, too. With `fast`, JPEGs that are shrunk may be decoded at a fraction of
     their size. With `sharpen`, outputs are sharpened after scaling.
-    Raises UsageError if the parts contradict one another.
+    With a `frame`, the source may be a film. Raises UsageError if the parts contradict one another.
     """
 
     size: Size
@@ -146,6 +150,7 @@ class Spec(Record):
     fast: bool = False
     sharpen: bool = False
     date: str = "auto"
+    frame: "FilmFrame | None" = None
 
     def __post_init__(self) -> None:
         if not 1 <= self.quality <= 100:

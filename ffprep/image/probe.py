@@ -144,6 +144,11 @@ def verify(path: Path, spec: Spec) -> Verified:
 def _unknown_format(head: bytes) -> PhotoError:
     if not head:
         return PhotoError(Kind.DAMAGED, "the file is empty; restore it from a backup")
+    from ffprep.core.film import sniff_film
+
+    if sniff_film(head):
+        words = "is a film; convert a picture of it with --frame first, last or SECONDS"
+        return PhotoError(Kind.UNSUPPORTED, words)
     return PhotoError(
         Kind.UNSUPPORTED,
         "is not a picture that ffprep reads (JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, HEIC, "

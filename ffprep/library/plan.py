@@ -90,7 +90,15 @@ class Request(Record):
     def walk(self) -> Walk:
         """The walk over the sources."""
         output = None if self.single else self.output
-        return Walk(self.sources, output, self.follow_links, self.selection, self.made, self.root)
+        return Walk(
+            self.sources,
+            output,
+            self.follow_links,
+            self.selection,
+            self.made,
+            self.root,
+            films=any(spec.frame for spec in self.specs),
+        )
 
     @property
     def keeps_apart(self) -> bool:
@@ -360,6 +368,10 @@ class Plan(Record, frozen=False):
             suffixes = [spec.format.suffixes[0]] * len(names)
             specs = [spec] * len(names)
         outputs = rendition.names.render(folder, names, suffixes, spec, numbers)
+        if spec.frame:
+            from ffprep.library.films import without_frames_of_photos
+
+            specs = without_frames_of_photos(names, specs)
         return Batch(folder, output, names, outputs, specs, stamps, listing.places, index)
 
 

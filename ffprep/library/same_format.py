@@ -5,7 +5,14 @@ from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
-from ffprep.core.formats import OutputFormat, output_format, output_format_of, written_as
+from ffprep.core.formats import (
+    FILMS,
+    OUTPUT_FORMATS,
+    OutputFormat,
+    output_format,
+    output_format_of,
+    written_as,
+)
 from ffprep.core.spec import Spec
 from ffprep.record import replace
 from ffprep.system.files import is_url
@@ -23,8 +30,12 @@ def suffixes_and_specs(
 def _same_format(path: str, spec: Spec) -> OutputFormat:
     suffix = os.path.splitext(path)[1]
     if is_url(path):  # it is not opened for this
-        return written_as(suffix) or spec.format
-    return output_format(Path(path)) or output_format_of(suffix) or spec.format
+        return written_as(suffix) or _of_film(suffix) or spec.format
+    return output_format(Path(path)) or output_format_of(suffix) or _of_film(suffix) or spec.format
+
+
+def _of_film(suffix: str) -> OutputFormat | None:
+    return OUTPUT_FORMATS["jpeg"] if suffix.lower() in FILMS else None
 
 
 def _suffix(name: str, format: OutputFormat) -> str:

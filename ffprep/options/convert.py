@@ -41,6 +41,7 @@ from ffprep.options.types import (
 from ffprep.system.files import LEDGER
 
 if TYPE_CHECKING:
+    from ffprep.core.film import FilmFrame
     from ffprep.core.shard import Shard
 
 
@@ -48,6 +49,12 @@ def _read_shard(text: str) -> "Shard":
     from ffprep.core.shard import Shard
 
     return Shard.parse(text)
+
+
+def _read_frame(text: str) -> "FilmFrame":
+    from ffprep.core.film import FilmFrame
+
+    return FilmFrame.parse(text)
 
 
 SOURCES = click.argument("sources", nargs=-1, type=PATH_AS_WRITTEN, metavar="SOURCE...")
@@ -95,6 +102,11 @@ _FILES = section(
         type=click.FloatRange(min=0, min_open=True),
         metavar="N",
         help="Only photos of at least N megapixels.",
+    ),
+    click.option(
+        "--frame",
+        type=Parsed("first|last|SECONDS", _read_frame),
+        help="Convert films, too: this frame of MP4, MOV, MKV, WebM, AVI and GIF.",
     ),
 )
 

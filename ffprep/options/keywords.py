@@ -26,13 +26,14 @@ class Options(TypedDict, total=False):
 
     `focus` may be two fractions, of width and height; `crop_bounds` four; `background` three or
     four numbers from 0 to 255. `max_bytes` and `max_memory` are in bytes, or texts such as "4MB".
-    `timeout` is in seconds. None means not given.
+    `timeout` is in seconds, and so is a `frame` of a film. None means not given.
     """
 
     targets: PathLike | Iterable[PathLike] | None
     filters: PathLike | Iterable[PathLike] | None
     multiple_of: int | None
     names: str | None
+    frame: str | float | None
     format: str | None
     quality: int | None
     subsampling: str | None

@@ -178,6 +178,7 @@ def _spec(
         focus=params["focus"],
         bounds=params["crop_bounds"],
         fallback=fallback,
+        frame=params.get("frame"),
     )
 
 

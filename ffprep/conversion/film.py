@@ -47,7 +47,8 @@ _TOLERANCE = 0.0005
 
 _BEFORE_END = 0.001
 _TOO_LARGE = re.compile(r"Picture size (\d+x\d+) exceeds specified max pixel count")
-_OTHER_CODEC = re.compile(r"\[(?:dec|vist)[^\n]*Codec \((\w+)\) not on whitelist")
+_NOT_OPENED = re.compile(r"^\[vist#0:\d+/(\w+) @ .*Error while opening decoder", re.MULTILINE)
+_REFUSED = ") not on whitelist"
 _OPENED = "[info] Input #0"
 _COMPLETE = "[info] frame="
 """In every log that was not cut off."""
@@ -237,8 +238,8 @@ class _Search(Record):
                 if ends_early(file, self.container.name):
                     words = f"the film ends early, before {seconds:g} s"
                     raise PhotoError(Kind.DAMAGED, f"{words}; restore it from a backup")
-            words = f"is {round(end, 3):g} s long, and --frame is {seconds:g}"
-            raise PhotoError(Kind.UNSUPPORTED, f"{words}; give a time before its end, or last")
+            words = f"has no frame at {seconds:g} s: it is {round(end, 3):g} s long"
+            raise PhotoError(Kind.UNSUPPORTED, f"{words}; give an earlier time, or last")
 
     def damage(self, path: Path, found: _Found) -> str | None:
         """Return what shows that the frame, or what belongs behind it, is missing."""
@@ -310,7 +311,7 @@ class _Search(Record):
         if large := _TOO_LARGE.search(text):
             words = f"{large[1]} is more than {self.steps.policy.max_pixels} pixels"
             return PhotoError(Kind.TOO_LARGE, f"{words}; raise --max-pixels if you trust the file")
-        if codec := _OTHER_CODEC.search(text):
+        if (codec := _NOT_OPENED.search(text)) and _REFUSED in text:
             words = f"is a film in {codec[1]}, which ffprep does not read"
             return PhotoError(Kind.UNSUPPORTED, f"{words}; save it as H.264 with another program")
         if log.missing_part:

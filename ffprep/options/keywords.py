@@ -220,5 +220,5 @@ def options_to_keywords(text: str) -> str:
 _KEYWORDS = ("size", "target", "mode", "ledger", *RunOptions.__annotations__)
 _OPTION = re.compile(
     rf"(?<![\w-])--({'|'.join(_KEYWORDS).replace('_', '-')})(?![\w-])"
-    "( (?=[A-Z0-9']|auto|allow|none|keep|always))?"
+    "( (?=[A-Z0-9']|auto|allow|none|keep|always|first))?"
 )

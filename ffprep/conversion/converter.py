@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from ffprep.conversion import command
 from ffprep.conversion.ffmpeg_binary import Binary
-from ffprep.conversion.transcode import Photo, Transcoder, size_of, with_warning
+from ffprep.conversion.transcode import MEMORY_A_PIXEL, Photo, Transcoder, size_of, with_warning
 from ffprep.core.decoder_log import DecoderLog
 from ffprep.core.geometry import Size
 from ffprep.core.image_info import ImageInfo, Profile
@@ -64,13 +64,23 @@ class Converter(Record):
 
     def __post_init__(self) -> None:
         decoders = DecoderPool(self.processes, self.policy, self._stand_in)
-        transcoder = Transcoder(self.binary, self.policy, self.processes, decoders)
+        parts = self.binary, self.policy, self.processes, decoders, self._decode
+        transcoder = Transcoder(*parts)
         object.__setattr__(self, "transcoder", transcoder)
 
     def _stand_in(self, path: Path, picture: ImageInfo, whole: bool) -> StandIn:
         from ffprep.conversion.stand_in import stand_in
 
         return stand_in(self.binary, self.processes, self.policy, path, picture, whole)
+
+    def _decode(self, output: Path, picture: ImageInfo) -> None:
+        """Decode an output with FFmpeg; memory for the frame is added, as in encoding it."""
+        from ffprep.conversion.stand_in import stand_in
+
+        memory = self.policy.max_memory + MEMORY_A_PIXEL * picture.stored.pixels
+        policy = replace(self.policy, max_memory=memory)
+        with stand_in(self.binary, self.processes, policy, output, picture, False):
+            pass
 
     def close(self) -> None:
         """End the decoders that are kept for the next photo."""

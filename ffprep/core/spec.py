@@ -23,6 +23,7 @@ CHOICE_VERSION = 2
 
 _ADDED = (
     ("optimize", False),
+    ("depth", 8),
     ("fast", False),
     ("sharpen", False),
     ("date", "auto"),
@@ -119,10 +120,11 @@ class Spec(Record):
     recorded. With a `fallback`, the mode depends on the photo's size too (`fitting.resolve_spec`).
     Without `alpha`, outputs are opaque even if their format has alpha.
 
-    `quality` is on JPEG's usual scale, 1 to 100; `subsampling` is JPEG's chroma subsampling, which
-    depends on the quality if it is `auto`. With `optimize`, a JPEG has Huffman tables of its own,
-    which save bytes and take time. `lossless` is for WebP. `compression` is the effort of lossless
-    compression, 0 to 9. With `max_bytes`, quality is lowered until the file fits. `colour` is
+    `quality` is on JPEG's usual scale, 1 to 100; `subsampling` is the chroma subsampling of JPEG
+    and AVIF, which depends on the quality if it is `auto`. With `optimize`, a JPEG has Huffman
+    tables of its own, which save bytes and take time. `lossless` is for WebP, AVIF and JPEG XL.
+    `depth` is the bits of a channel: 8, or 10 for AVIF. `compression` is the effort of encoders
+    except JPEG's, 0 to 9. With `max_bytes`, quality is lowered until the file fits. `colour` is
     `srgb`, or `keep` for unconverted pixels with their ICC profile. `metadata` is `none`,
     `keep-rights`, `keep-no-place` or `keep`; with the `date` `keep`, the capture date is kept
     without other metadata, too. With `fast`, JPEGs that are shrunk may be decoded at a fraction of
@@ -151,14 +153,15 @@ class Spec(Record):
     sharpen: bool = False
     date: str = "auto"
     frame: "FilmFrame | None" = None
+    depth: int = 8
 
     def __post_init__(self) -> None:
         if not 1 <= self.quality <= 100:
             raise UsageError(f"quality {self.quality} is not between 1 and 100")
         if not self.background.opaque and self.format.final_alpha is None:
             raise UsageError(
-                f"{self.format.name} has no transparency; give an opaque background, or write png "
-                "or webp"
+                f"{self.format.name} has no transparency; give an opaque background, or write "
+                "png, webp, avif or jxl"
             )
         if not self.background.opaque and not self.alpha:
             raise UsageError("the target does not take transparency; give an opaque background")
@@ -175,6 +178,10 @@ class Spec(Record):
     def keeps_alpha(self) -> bool:
         """Whether outputs may be translucent."""
         return self.alpha and self.format.final_alpha is not None
+
+    def translucent(self, alpha: bool) -> bool:
+        """Return whether an output may be translucent, of a picture with or without `alpha`."""
+        return not self.background.opaque or (alpha and self.keeps_alpha)
 
     @property
     def kept_metadata(self) -> str:
@@ -206,7 +213,7 @@ class Spec(Record):
     @property
     def lossy(self) -> bool:
         """Whether a lower quality makes a smaller file."""
-        return self.format.name == "jpeg" or (self.format.name == "webp" and not self.lossless)
+        return self.format.name == "jpeg" or (self.format.name != "png" and not self.lossless)
 
     @property
     def focuses_on_faces(self) -> bool:

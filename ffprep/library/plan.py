@@ -13,7 +13,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Protocol
 
 from ffprep.config.sidecars import PhotoOverrides
-from ffprep.core.formats import RAW
+from ffprep.core.formats import OUTPUT_FORMATS, RAW
 from ffprep.core.job import BATCH, Batch, Job, PassedOver, Result, Status
 from ffprep.core.location import Location, location_of
 from ffprep.core.spec import Spec
@@ -48,15 +48,16 @@ class Numbering(Protocol):
 class Rendition(Record):
     """One of the pictures that are made of every photo: what it is, and how its file is named.
 
-    With `same_format`, each output has the format of its source if ffprep writes it, else PNG for
-    lossless formats and JPEG for the others. `folder` is the folder in the output folder that holds
-    the outputs; it ends in a separator, or is empty.
+    With `same_format`, each output has the format of its source if it is one of `formats`, else PNG
+    for lossless formats and JPEG for the others. `folder` is the folder in the output folder that
+    holds the outputs; it ends in a separator, or is empty.
     """
 
     spec: Spec
     names: Names = field(default_factory=Names)
     same_format: bool = False
     folder: str = ""
+    formats: tuple[str, ...] = tuple(OUTPUT_FORMATS)
 
     @property
     def keeps_apart(self) -> bool:
@@ -363,7 +364,7 @@ class Plan(Record, frozen=False):
         if rendition.same_format:
             from ffprep.library.same_format import suffixes_and_specs
 
-            suffixes, specs = suffixes_and_specs(folder, names, spec)
+            suffixes, specs = suffixes_and_specs(folder, names, spec, rendition.formats)
         else:
             suffixes = [spec.format.suffixes[0]] * len(names)
             specs = [spec] * len(names)

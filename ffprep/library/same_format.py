@@ -1,7 +1,7 @@
 """Outputs that have the formats of their photos (`--format same`)."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -19,10 +19,14 @@ from ffprep.system.files import is_url
 
 
 def suffixes_and_specs(
-    folder: str, names: Sequence[str], spec: Spec
+    folder: str, names: Sequence[str], spec: Spec, allowed: Collection[str]
 ) -> tuple[list[str], list[Spec]]:
-    """Return the suffix and the Spec of the output of each file of a folder."""
+    """Return the suffix and the Spec of the output of each file of a folder.
+
+    A photo whose own format is not `allowed` becomes a JPEG.
+    """
     formats = [_same_format(folder + name, spec) for name in names]
+    formats = [each if each.name in allowed else OUTPUT_FORMATS["jpeg"] for each in formats]
     suffixes = [_suffix(name, format) for name, format in zip(names, formats, strict=True)]
     return suffixes, [_with_format(spec, format) for format in formats]
 

@@ -37,6 +37,7 @@ class Options(TypedDict, total=False):
     format: str | None
     quality: int | None
     subsampling: str | None
+    depth: int | None
     optimize: bool
     fast: bool
     sharpen: bool

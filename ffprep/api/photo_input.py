@@ -9,6 +9,7 @@ from io import UnsupportedOperation
 from pathlib import Path
 from typing import Any, Protocol
 
+from ffprep.core.film import sniff_film
 from ffprep.core.formats import HEAD_BYTES, sniff
 from ffprep.errors import Kind, PhotoError, UsageError
 from ffprep.options.keywords import PathLike
@@ -57,9 +58,14 @@ def _require_picture(source: Any, head: bytes, subject: str) -> None:
         if not isinstance(source, _BYTES):
             problem = "no bytes left to read; if it was read or written before, call its seek(0)"
         raise PhotoError(Kind.DAMAGED, f"{subject}: {problem}")
-    if sniff(head) is None and _may_be_path(source):
+    if not _is_known(head) and _may_be_path(source):
         problem = "not a picture; bytes are a photo's content, a path is text (see os.fsdecode)"
         raise PhotoError(Kind.UNSUPPORTED, f"{subject}: {problem}")
+
+
+def _is_known(head: bytes) -> bool:
+    """Return whether a file is a picture or a film by its first bytes."""
+    return sniff(head) is not None or sniff_film(head) is not None
 
 
 def _may_be_path(source: Any) -> bool:
@@ -70,7 +76,7 @@ def _may_be_path(source: Any) -> bool:
 
 
 def _parts(source: Any, subject: str) -> Iterator[bytes]:
-    """Yield the bytes of a source; of one that is not a picture, the first ones.
+    """Yield the bytes of a source; of one that is neither picture nor film, the first.
 
     Raise UsageError.
     """
@@ -84,7 +90,7 @@ def _parts(source: Any, subject: str) -> Iterator[bytes]:
     while len(head) < HEAD_BYTES and (part := _read(source, subject)):
         head += part
     yield head
-    while sniff(head) and (part := _read(source, subject)):
+    while _is_known(head) and (part := _read(source, subject)):
         yield part
 
 

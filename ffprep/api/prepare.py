@@ -10,7 +10,7 @@ from typing import Any, Unpack, overload
 from ffprep.api.photo_input import Source, copy, name_of
 from ffprep.conversion.converter import Converter
 from ffprep.conversion.ffmpeg_binary import find
-from ffprep.core.formats import output_format_of
+from ffprep.core.formats import media_type, output_format_of
 from ffprep.core.geometry import Size
 from ffprep.core.job import Job, Result
 from ffprep.core.location import Location, located
@@ -47,9 +47,9 @@ class _Original(Record):
 class Prepared(Record):
     """A picture of the size asked for, decoded again and checked.
 
-    `data` is the whole file; `size` is in pixels; `format` is jpeg, png or webp. `name` is the
-    photo's name with the suffix of the format, or by the template `names`. `warnings` are
-    sentences, mostly about enlarging. `source` is the photo's path or URL, if it has one.
+    `data` is the whole file; `size` is in pixels; `format` is jpeg, png, webp, avif or jpegxl.
+    `name` is the photo's name with the suffix of the format, or by the template `names`. `warnings`
+    are sentences, mostly about enlarging. `source` is the photo's path or URL, if it has one.
     """
 
     data: bytes = field(repr=False)
@@ -63,7 +63,7 @@ class Prepared(Record):
     @property
     def mime(self) -> str:
         """The media type, such as `image/jpeg`."""
-        return f"image/{self.format}"
+        return media_type(self.format)
 
     def upload(self) -> tuple[str, bytes, str]:
         """Return name, bytes and media type: a file for the openai SDK and other HTTP clients.

@@ -19,19 +19,21 @@ from zlib import crc32
 from ffprep.config.modes import is_shipped
 from ffprep.core.fitting import Cut, cropped_size
 from ffprep.core.geometry import Size
-from ffprep.core.image_info import ImageInfo
+from ffprep.core.image_info import UNREAD, ImageInfo
 from ffprep.core.mode import Mode
 from ffprep.core.spec import Spec
+from ffprep.errors import Kind, PhotoError
 from ffprep.record import Record, replace
 from ffprep.system.files import cache_folder
 from ffprep.version import __version__
 
-SOURCE, OUTPUT = "<source>", "<output>"
+SOURCE, OUTPUT, PROFILE = "<source>", "<output>", "<profile>"
 """What templates have for file names: ffmpeg-python accepts only those that are UTF-8."""
 
 Specs = tuple[Spec, ...]
 """The Specs of all outputs of a photo."""
 
+_LONGEST_URL = 120_000  # Linux takes 128 KiB
 _LARGEST_FACTOR = 6000
 _KEPT = 256
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
@@ -50,8 +52,11 @@ def command_for_all(
 ) -> list[str]:
     """Return the argv that converts `source` to several outputs, each by its Spec."""
     by_size = tuple(BySize.of(picture, spec) for spec in specs)
-    template = _template(picture if picture.raw else shared(picture), specs, SINGLE, by_size)
-    return named(binary, template, url(source), *map(url, outputs))
+    profile = _encoded_profile(picture, specs)
+    common = picture if picture.raw else shared(picture)
+    common = replace(common, output_profile=UNREAD if profile else None)
+    template = _template(common, specs, SINGLE, by_size)
+    return named(binary, template, url(source), *map(url, outputs), profile=profile)
 
 
 class Sequence(Record):
@@ -74,6 +79,11 @@ class Sequence(Record):
 def sequence(picture: ImageInfo, specs: Specs) -> Sequence | None:
     """Return the Sequence that a photo can be a part of; None if it has to go alone."""
     if not (picture.format.streams and picture.ffmpeg_reads):
+        return None
+    # The image2 muxer writes AVIFs of one stream, without alpha.
+    if any(spec.format.name == "avif" and spec.translucent(picture.alpha) for spec in specs):
+        return None
+    if _encoded_profile(picture, specs):
         return None
     files = PIPED if picture.raw else NUMBERED
     by_size = tuple(BySize.of(picture, spec) for spec in specs)
@@ -106,11 +116,32 @@ def output_place(number: int) -> str:
     return f"<output {number}>" if number else OUTPUT
 
 
-def named(binary: str, template: tuple[str, ...], source: str, *outputs: str) -> list[str]:
+def named(
+    binary: str, template: tuple[str, ...], source: str, *outputs: str, profile: str = ""
+) -> list[str]:
     """Return the argv of a template, with the URLs of its files."""
     names = {output_place(number): output for number, output in enumerate(outputs)}
-    names[SOURCE] = source
+    names |= {SOURCE: source, PROFILE: profile}
     return [binary, *(names.get(word, word) for word in template)]
+
+
+def _encoded_profile(picture: ImageInfo, specs: Specs) -> str:
+    """Return the URL of a PNG with the profile that a JPEG XL keeps; empty if it keeps none.
+
+    Raises PhotoError for a profile that is too long for a command line.
+    """
+    profile = picture.output_profile
+    if profile is None or all(spec.format.name != "jpegxl" for spec in specs):
+        return ""
+    from binascii import b2a_base64
+
+    from ffprep.image.embed import png_of_profile
+
+    coded = b2a_base64(png_of_profile(profile), newline=False).decode()
+    if len(coded) > _LONGEST_URL:
+        words = f"its ICC profile of {len(profile.data)} bytes is too long to be kept in JPEG XL"
+        raise PhotoError(Kind.UNSUPPORTED, f"{words}; give --colour srgb")
+    return f"data:image/png;base64,{coded}"
 
 
 def url(path: Path) -> str:

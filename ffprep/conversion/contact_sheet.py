@@ -121,7 +121,7 @@ def draw(
         )
         job = LocalJob(photo, output, whole)
         using.transcoder.run(job, argv)
-        verify(temporary.path, whole)
+        verify(temporary.path, whole, using.transcoder.decode)
         publish(temporary, job, using.policy)
     return tuple(warnings)
 

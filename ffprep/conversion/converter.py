@@ -8,7 +8,6 @@ An error of one job stays with that job, except an EnvironmentFault, which all j
 """
 
 import os
-import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from ffprep.conversion import command
 from ffprep.conversion.ffmpeg_binary import Binary
-from ffprep.conversion.transcode import Photo, Transcoder, size_of, with_warning
+from ffprep.conversion.transcode import MEMORY_A_PIXEL, Photo, Transcoder, size_of, with_warning
 from ffprep.core.decoder_log import DecoderLog
 from ffprep.core.geometry import Size
 from ffprep.core.image_info import ImageInfo
@@ -65,13 +64,23 @@ class Converter(Record):
 
     def __post_init__(self) -> None:
         decoders = DecoderPool(self.processes, self.policy, self._stand_in)
-        transcoder = Transcoder(self.binary, self.policy, self.processes, decoders)
+        parts = self.binary, self.policy, self.processes, decoders, self._decode
+        transcoder = Transcoder(*parts)
         object.__setattr__(self, "transcoder", transcoder)
 
     def _stand_in(self, path: Path, picture: ImageInfo, whole: bool) -> StandIn:
         from ffprep.conversion.stand_in import stand_in
 
         return stand_in(self.binary, self.processes, self.policy, path, picture, whole)
+
+    def _decode(self, output: Path, picture: ImageInfo) -> None:
+        """Decode an output with FFmpeg; memory for the frame is added, as in encoding it."""
+        from ffprep.conversion.stand_in import stand_in
+
+        memory = self.policy.max_memory + MEMORY_A_PIXEL * picture.stored.pixels
+        policy = replace(self.policy, max_memory=memory)
+        with stand_in(self.binary, self.processes, policy, output, picture, False):
+            pass
 
     def close(self) -> None:
         """End the decoders that are kept for the next photo."""
@@ -84,17 +93,10 @@ class Converter(Record):
         """
         photos = list[Photo]()
         for job in jobs:
-            started = time.perf_counter()
-            try:
-                photos.append(self._probe(job, photos[-1] if photos else None))
-            except Exception as error:
-                if self.processes.stopped:
-                    return  # its decoder was ended
-                from ffprep.conversion.failure import failed
-
-                result = failed(self.transcoder, job, error, started)
-                if self.processes.stopped:
-                    return
+            result = self._begun(job, photos)
+            if result and self.processes.stopped:
+                return  # its decoder was ended
+            if result:
                 yield result
         with closing(OwnFolders()) as folders:
             singles = list[Outputs]()
@@ -139,6 +141,25 @@ class Converter(Record):
                 if result.failure and self.processes.stopped:
                     return  # its process was ended, or never started
                 yield result
+
+    def _begun(self, job: LocalJob, photos: list[Photo]) -> Result | None:
+        """Probe a photo for `photos`; return the Result of one that fails, or of a film."""
+        started = time.perf_counter()
+        try:
+            if job.spec.frame:
+                from ffprep.conversion import film
+
+                if film.is_film(job):
+                    return film.convert(self.transcoder, job)
+            photos.append(self._probe(job, photos[-1] if photos else None))
+        except Exception as error:
+            if self.processes.stopped:
+                words = PhotoError(Kind.IO, "the run was stopped")
+                return Result.failed(job.source, job.output, words)
+            from ffprep.conversion.failure import failed
+
+            return failed(self.transcoder, job, error, started)
+        return None
 
     def look_ahead(self, jobs: Sequence[LocalJob]) -> tuple[StreamKey | None, int]:
         """Probe a photo that is converted later, for its jobs.
@@ -204,27 +225,16 @@ class Converter(Record):
         return picture.shown, stamp
 
     def command_lines(self, job: LocalJob) -> list[list[str]]:
-        """Return the commands for a LocalJob, each piped into the next; the last writes its output.
+        """Return the commands for a job, each piped into the next. Raises PhotoError."""
+        if job.spec.frame:
+            from ffprep.conversion import film
 
-        Raises PhotoError if the file cannot be probed.
-        """
+            if film.is_film(job):
+                return film.command_lines(self.transcoder, job)
         photo = self._probe(job, None)
-        job, picture, before = photo.job, photo.picture, list[list[str]]()
-        options = []
-        if photo.reduced:
-            picture = photo.decoded
-            options = [f"--reduced={picture.stored}"]
-        elif not picture.ffmpeg_reads:
-            with self.transcoder.decoders.decoded(job.source, picture) as (picture, _):
-                pass
-        if picture.raw:
-            policy = self.policy
-            options += [f"--max-pixels={policy.max_pixels}", f"--max-memory={policy.max_memory}"]
-            options += [f"--colour={job.spec.colour}"]
-            ffprep = [sys.executable, "-P", "-m", "ffprep"]
-            before = [[*ffprep, "frame", *options, "--", str(job.source)]]
-        argv = command.command(self.binary.path, job.source, picture, photo.spec, job.output)
-        return [*before, argv]
+        from ffprep.conversion.pipeline import pipeline
+
+        return pipeline(self.transcoder, photo)
 
     def _convert_stream(
         self,

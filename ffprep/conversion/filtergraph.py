@@ -28,6 +28,7 @@ import ffmpeg
 from ffprep.conversion import encoders
 from ffprep.conversion.command import (
     PIPED,
+    PROFILE,
     SINGLE,
     SOURCE,
     BySize,
@@ -43,6 +44,7 @@ from ffprep.conversion.pixel_formats import (
     SCALER,
     STRAIGHT,
     Stream,
+    alpha_plane,
     convert,
     cut,
     declared,
@@ -79,8 +81,8 @@ def sheet_command(
         shown = picture.filter("scale", w=placed.size.width, h=placed.size.height, flags=SCALER)
         inputs = [stream, shown.filter("format", pix_fmts="rgba")]
         stream = ffmpeg.filter(inputs, "overlay", x=placed.x, y=placed.y, format="gbrp")
-    stream = _finish(convert(stream, **final(spec, alpha=False)), spec, alpha=False)
-    return named(binary, _compiled([stream], (spec,), SINGLE), "", url(output))
+    streams = _finish(convert(stream, **final(spec, alpha=False)), spec, alpha=False)
+    return named(binary, _compiled([streams], (spec,), SINGLE), "", url(output))
 
 
 @lru_cache(maxsize=256)
@@ -104,8 +106,8 @@ def arguments(
     return _compiled([_made(part, picture, spec, size) for part, spec, size in parts], specs, files)
 
 
-def _made(stream: Stream, picture: ImageInfo, spec: Spec, by_size: BySize) -> Stream:
-    """Return the stream of one output of a decoded photo."""
+def _made(stream: Stream, picture: ImageInfo, spec: Spec, by_size: BySize) -> tuple[Stream, ...]:
+    """Return the streams of one output of a decoded photo (see `_finish`)."""
     if by_size.odd:
         stream = full_chroma(stream)
     if not spec.bounds.whole:
@@ -124,34 +126,40 @@ def _made(stream: Stream, picture: ImageInfo, spec: Spec, by_size: BySize) -> St
     stream = apply_mode(spec, stream, picture, keep_alpha, by_size)
     if spec.sharpen:
         stream = sharpened(stream, final(spec, keep_alpha))
-    return _finish(stream, spec, keep_alpha)
+    profile = picture.output_profile is not None and spec.format.name == "jpegxl"
+    return _finish(stream, spec, keep_alpha, profile)
 
 
-def _compiled(streams: list[Stream], specs: Specs, files: FileOptions) -> tuple[str, ...]:
-    outputs = [
-        stream.output(output_place(number), **_writing(spec, files))
-        for number, (stream, spec) in enumerate(zip(streams, specs, strict=True))
+def _compiled(
+    outputs: list[tuple[Stream, ...]], specs: Specs, files: FileOptions
+) -> tuple[str, ...]:
+    written = [
+        ffmpeg.output(*streams, output_place(number), **_writing(spec, files, len(streams)))
+        for number, (streams, spec) in enumerate(zip(outputs, specs, strict=True))
     ]
     head = "-hide_banner -nostdin -nostats -loglevel level+info -y -filter_complex_threads 1"
-    argv = ffmpeg.merge_outputs(*outputs).compile(cmd=head.split())
+    argv = ffmpeg.merge_outputs(*written).compile(cmd=head.split())
     place = argv.index("-filter_complex")
-    front, back = _in_two(argv[place + 1])
-    if back:
-        argv[place : place + 2] = ["-filter_complex", front, "-filter_complex", back]
+    graphs = filter(None, _in_two(argv[place + 1]))
+    argv[place : place + 2] = [word for graph in graphs for word in ("-filter_complex", graph)]
     return tuple(argv)
 
 
-def _writing(spec: Spec, files: FileOptions) -> dict[str, Any]:
-    """Return the options of an output."""
-    return {
+def _writing(spec: Spec, files: FileOptions, streams: int) -> dict[str, Any]:
+    """Return the options of an output of one stream, or of two: colours and alpha of an AVIF."""
+    output = {
         "c:v": spec.format.encoder,
-        **encoders.options(spec),
         "map_metadata": -1,
         "flags:v": "+bitexact",
         "threads": 1,
         "f": "image2",
+        **encoders.options(spec),
         **dict(files.writing),
     }
+    if streams > 1:
+        output |= encoders.ALPHA_OPTIONS | {"f": "avif"}
+        del output["update"]
+    return output
 
 
 def _in_two(graph: str) -> tuple[str, str]:
@@ -162,14 +170,16 @@ def _in_two(graph: str) -> tuple[str, str]:
     are in it whose input has the same size for all photos.
     """
     front, back, behind, fixed = list[str](), list[str](), set[str](), set[str]()
-    for chain in re.split(r"(?<!\\);(?=\[)", graph):  # each reads outputs of those before it
+    chains = re.split(r"(?<!\\);(?=\[)", graph)  # each reads outputs of those before it
+    chains.sort(key=lambda chain: "]showinfo=" not in chain)  # `ffmpeg_log` knows it by its place
+    for chain in chains:
         match = re.fullmatch(r"((?:\[[^]]*\])+)(\w+)(.*?)((?:\[s\d+\])+)", chain, re.DOTALL)
         assert match, chain
         inputs, outputs = (re.findall(r"\[[^]]*\]", match[part]) for part in (1, 4))
         filter = match[2]
         if (filter == "lut3d" and fixed.issuperset(inputs)) or behind.intersection(inputs):
             if not (behind | fixed).issuperset(inputs):
-                return graph, ""
+                return ";".join(chains), ""
             back.append(chain)
             behind.update(outputs)
         else:
@@ -233,12 +243,37 @@ def _source(picture: ImageInfo, files: FileOptions) -> Stream:
     return ffmpeg.input(SOURCE, **options)[stream]
 
 
-def _finish(stream: Stream, spec: Spec, alpha: bool) -> Stream:
-    if alpha:
+def _finish(stream: Stream, spec: Spec, alpha: bool, profile: bool = False) -> tuple[Stream, ...]:
+    """Return the streams that are encoded: one, or those of colours and alpha of an AVIF.
+
+    With a `profile`, the encoder gets the one under the placeholder PROFILE.
+    """
+    avif = spec.format.name == "avif"
+    if alpha and not (avif and spec.depth == 10):
         # The scaler multiplies 8-bit alpha by 257 for 16 bits, and divides it by 256 for 8.
         stream = stream.filter("lutrgb", a="val*256/257")
         stream = convert(stream, pix_fmts=spec.format.final_alpha)
+    streams: tuple[Stream, ...] = (stream,)
+    if avif and spec.translucent(alpha):
+        streams = alpha_plane(stream, spec)
     # Some encoders write what is attached to a frame: EXIF, orientation, profile, gamma. In a
     # sequence, all outputs would get the first photo's gamma.
-    stream = stream.filter("sidedata", mode="delete").filter("setsar", sar="1")
-    return stream.filter("setparams", color_primaries="unknown", color_trc="unknown")
+    colours = {"color_primaries": "unknown", "color_trc": "unknown"}
+    if avif:  # which names them
+        colours = {"color_primaries": "bt709", "color_trc": "iec61966-2-1"}
+    bare = (each.filter("sidedata", mode="delete").filter("setsar", sar="1") for each in streams)
+    streams = tuple(each.filter("setparams", **colours) for each in bare)
+    return (_with_profile(streams[0], spec, alpha),) if profile else streams
+
+
+def _with_profile(stream: Stream, spec: Spec, alpha: bool) -> Stream:
+    """Attach the ICC profile of a picture of one pixel to a stream, for the encoder of JPEG XL.
+
+    `blend` passes on what is attached to its first input, and the pixels of its second one.
+    """
+    planes, packed = ("gbrap", "rgba") if spec.translucent(alpha) else ("gbrp", "rgb24")
+    pixel = ffmpeg.input(PROFILE, **_only("data", "png_pipe", "png"))["v:0"]
+    bearer = pixel.filter("scale", w=spec.size.width, h=spec.size.height)
+    inputs = [each.filter("format", pix_fmts=planes) for each in (bearer, stream)]
+    blended = ffmpeg.filter(inputs, "blend", all_mode="normal", all_opacity=0)
+    return blended.filter("format", pix_fmts=packed)

@@ -174,9 +174,8 @@ class _ModeGraph(Record):
         if stage.final:
             return stage.stream
         stream = stage.stream.filter("format", **working(self.spec, self.alpha))
-        if self.spec.format.name != "jpeg":
-            return stream
-        return convert(stream, **final(self.spec, self.alpha))
+        ends = final(self.spec, self.alpha)
+        return convert(stream, **ends) if "color_spaces" in ends else stream
 
 
 def _wiring(steps: tuple[Step, ...]) -> tuple[list[list[int]], dict[int, int]]:

@@ -45,7 +45,9 @@ _WHITE = 203
 # strength, it sharpens details as much as an unsharp mask of 3x3 pixels and an amount of 0.5.
 _SHARPNESS = 0.5
 
-# JPEG is full-range BT.601 by JFIF. Set here once; FFmpeg's filters negotiate the rest.
+# JPEG is full-range BT.601 by JFIF, and AVIF as libavif and browsers write it. Set here once;
+# FFmpeg's filters negotiate the rest.
+_SUBSAMPLED = re.compile(r"yuv\d+p")
 _JFIF = {"color_spaces": "bt470bg", "color_ranges": "pc"}
 
 
@@ -187,17 +189,35 @@ def premultiplied(stream: Stream) -> Stream:
 def working(spec: Spec, alpha: bool) -> dict[str, str | None]:
     """Return the pixel format between a mode's steps: full chroma, so that odd sizes are exact."""
     if alpha:
-        return {"pix_fmts": STRAIGHT}
+        return _formats(spec, STRAIGHT)
     if not spec.background.opaque:
-        return {"pix_fmts": spec.format.final_alpha}
-    return {"pix_fmts": spec.format.working, **(_JFIF if spec.format.name == "jpeg" else {})}
+        return _formats(spec, spec.format.final_alpha or "")
+    return _formats(spec, _SUBSAMPLED.sub("yuv444p", encoders.pixel_format(spec)))
 
 
 def final(spec: Spec, alpha: bool) -> dict[str, str | None]:
     """Return the pixel format in which a mode ends: the encoder's, if nothing is lost by it."""
-    if spec.format.name == "jpeg":
-        return {"pix_fmts": encoders.jpeg_pixel_format(spec), **_JFIF}
-    return working(spec, alpha)
+    if spec.translucent(alpha):
+        return working(spec, alpha)
+    return _formats(spec, encoders.pixel_format(spec))
+
+
+def alpha_plane(stream: Stream, spec: Spec) -> tuple[Stream, Stream]:
+    """Split a finished picture with alpha into its colours and its alpha, for AVIF."""
+    both = stream.filter_multi_output("split")
+    depth = "gray10le" if spec.depth == 10 else "gray"
+    colours = convert(both[0], **_formats(spec, encoders.pixel_format(spec)))
+    alpha = both[1].filter("extractplanes", planes="a").filter("setparams", colorspace="bt470bg")
+    return colours, convert(alpha, pix_fmts=depth, **_JFIF)
+
+
+def _formats(spec: Spec, format: str) -> dict[str, str | None]:
+    """Return a pixel format, with what an encoder leaves open: matrix and range, kind of alpha."""
+    if format.startswith("yuv"):
+        return {"pix_fmts": format, **_JFIF}
+    if spec.format.name == "jpegxl":  # it takes premultiplied alpha, which `overlay` gets wrong
+        return {"pix_fmts": format, "alpha_modes": "straight"}
+    return {"pix_fmts": format}
 
 
 def sharpened(stream: Stream, formats: dict[str, str | None]) -> Stream:

@@ -84,10 +84,10 @@ def _require_decoded(
     if log.missing_part:
         words = f"{binary.path} lacks the {log.missing_part} that reads {picture.format.name}"
         raise PhotoError(Kind.IO, f"{words}; leave out --ffmpeg to use the embedded ffmpeg")
-    if log.frames and not log.damage:
+    if log.agrees_with(picture, 0) and not log.damage:
         return
     if log.out_of_memory or picture.stored.pixels * _MEMORY_A_PIXEL > policy.max_memory:
         raise out_of_memory()
-    complaint = log.damage[0] if log.damage else "no picture in it"
+    complaint = log.damage[0] if log.damage else f"no picture of {picture.stored} in it"
     words = f"cannot be decoded ({complaint}); restore it from a backup"
     raise PhotoError(Kind.DAMAGED, words)

@@ -33,7 +33,7 @@ from ffprep.core.policy import Policy
 from ffprep.core.spec import Spec
 from ffprep.errors import EnvironmentFault, FilteredOut, Killed, Kind, PhotoError, reason
 from ffprep.image.pillow import out_of_memory, plugin
-from ffprep.image.probe import verify
+from ffprep.image.probe import DecodeWhole, verify
 from ffprep.image.sandbox import DecoderPool
 from ffprep.record import Record, replace
 from ffprep.system.files import FileStamp, changed, content_hash, hold_open, read_whole
@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 # An output may have twice the bytes of its pixels at four bytes each, and some for the rest. The
 # user chose the frame, so its memory is added to what a photo may take.
 _BYTES_A_PIXEL, _OTHER_BYTES = 8, 1 << 24
-_MEMORY_A_PIXEL = 64
+MEMORY_A_PIXEL = 64
 _SHARE_IF_FED = 0.55  # a decoder beside an ffmpeg that is fed holds the same picture
 
 
@@ -111,6 +111,7 @@ class Transcoder(Record):
     policy: Policy
     processes: Processes
     decoders: DecoderPool
+    decode: DecodeWhole  # an output that Pillow does not read
 
     def convert(self, photo: Photo, folders: OwnFolders | None = None) -> Result:
         """Convert a probed photo in an ffmpeg process of its own.
@@ -226,7 +227,7 @@ class Transcoder(Record):
             from ffprep.conversion.fed import encode_by_pillow
 
             missing = encode_by_pillow(self, photo, output, log)
-        caveats = photo.caveats + self._judge(missing)
+        caveats = photo.caveats + self.judge(missing)
         self.complete(photo, output)
         return caveats
 
@@ -274,7 +275,7 @@ class Transcoder(Record):
         """Return the limits of an ffmpeg; it has less memory if it is `fed` by a decoder."""
         frames = [spec.size.pixels for spec in specs]
         share = _SHARE_IF_FED if fed else 1.0
-        memory = int(self.policy.max_memory * share) + _MEMORY_A_PIXEL * sum(frames)
+        memory = int(self.policy.max_memory * share) + MEMORY_A_PIXEL * sum(frames)
         return Limits(memory, _OTHER_BYTES + _BYTES_A_PIXEL * max(frames))
 
     @contextmanager
@@ -296,7 +297,7 @@ class Transcoder(Record):
                 words = f"{self.binary.path} cannot be started: {reason(error)}{advice(error)}"
                 raise EnvironmentFault(words) from None
             for spec in specs:  # which verify the outputs; imported while ffmpeg works
-                plugin(spec.format.plugin)
+                plugin(spec.format.plugin or "PNG")
             yield running
 
     def require_working(self, job: LocalJob, log: DecoderLog) -> None:
@@ -308,7 +309,7 @@ class Transcoder(Record):
 
             raise refusal(self, job, log)
 
-    def _judge(self, missing: str | None) -> tuple[Caveat, ...]:
+    def judge(self, missing: str | None) -> tuple[Caveat, ...]:
         """Return the caveat of a damaged photo. Raises PhotoError unless it is to be kept."""
         if missing is None:
             return ()
@@ -351,7 +352,7 @@ class Transcoder(Record):
             from ffprep.conversion.max_bytes import too_many_bytes
 
             raise too_many_bytes(job.spec, size_of(output))
-        made = verify(output, job.spec)
+        made = verify(output, job.spec, self.decode)
         stamp = publish(temporary, job, self.policy)
         return Result(
             job.source,

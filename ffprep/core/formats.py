@@ -120,9 +120,10 @@ def sniff(head: bytes) -> Format | None:
 class OutputFormat(Record):
     """One format that ffprep writes.
 
-    `working` is the pixel format between a mode's filters: full chroma, so that odd sizes and
-    offsets are exact. `final_alpha` is the encoder's pixel format of a picture with alpha, None if
-    the format has no alpha. `largest_side` is the format's own limit in pixels.
+    `plugin` is Pillow's name of it, empty if Pillow does not read it. `working` is the pixel format
+    between a mode's filters: full chroma, so that odd sizes and offsets are exact. `final_alpha` is
+    the pixel format in which a picture with alpha ends, None if the format has no alpha.
+    `largest_side` is the limit of the format, or of the decoder that verifies it, in pixels.
     """
 
     name: str
@@ -140,6 +141,8 @@ OUTPUT_FORMATS: dict[str, OutputFormat] = {
         OutputFormat("jpeg", "JPEG", (".jpg", ".jpeg", ".jpe"), "mjpeg", "yuv444p", None, 65500),
         OutputFormat("png", "PNG", (".png",), "png", "rgb24", "rgba", 65535),
         OutputFormat("webp", "WEBP", (".webp",), "libwebp", "bgra", "bgra", 16383),
+        OutputFormat("avif", "AVIF", (".avif",), "libaom-av1", "yuv444p", "rgba", 32768),
+        OutputFormat("jpegxl", "", (".jxl",), "libjxl", "rgb24", "rgba", 65535),
     )
 }
 WRITABLE_SUFFIXES = ", ".join(suffix for f in OUTPUT_FORMATS.values() for suffix in f.suffixes)
@@ -149,6 +152,11 @@ WRITABLE_SUFFIXES = ", ".join(suffix for f in OUTPUT_FORMATS.values() for suffix
 def output_format_of(suffix: str) -> OutputFormat | None:
     """Return the format that ffprep writes under a suffix; None if it writes none."""
     return next((f for f in OUTPUT_FORMATS.values() if suffix.lower() in f.suffixes), None)
+
+
+def media_type(name: str) -> str:
+    """Return the media type of a format by its name, such as `image/jpeg`."""
+    return "image/jxl" if name == "jpegxl" else f"image/{name}"
 
 
 def looks_like_photo(path: str) -> bool:

@@ -1,6 +1,6 @@
 """Spec: all that decides what an output must be."""
 
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from ffprep.core.constraints import UNCONSTRAINED, SizeConstraints
 from ffprep.core.formats import OUTPUT_FORMATS, OutputFormat
@@ -8,6 +8,9 @@ from ffprep.core.geometry import CENTER, WHOLE, Bounds, FaceFocus, Focus, Size
 from ffprep.core.mode import Fallback, Fit, Mode, centred
 from ffprep.errors import UsageError
 from ffprep.record import Record, replace
+
+if TYPE_CHECKING:
+    from ffprep.core.film import FilmFrame
 
 LOWEST_QUALITY = 30
 """The lowest quality that `max_bytes` leads to; JPEG is unusable below it."""
@@ -20,9 +23,11 @@ CHOICE_VERSION = 2
 
 _ADDED = (
     ("optimize", False),
+    ("depth", 8),
     ("fast", False),
     ("sharpen", False),
     ("date", "auto"),
+    ("frame", None),
 )
 """Fields added since version 0.1, each with the value that leaves a digest as it was without it."""
 
@@ -115,15 +120,16 @@ class Spec(Record):
     recorded. With a `fallback`, the mode depends on the photo's size too (`fitting.resolve_spec`).
     Without `alpha`, outputs are opaque even if their format has alpha.
 
-    `quality` is on JPEG's usual scale, 1 to 100; `subsampling` is JPEG's chroma subsampling, which
-    depends on the quality if it is `auto`. With `optimize`, a JPEG has Huffman tables of its own,
-    which save bytes and take time. `lossless` is for WebP. `compression` is the effort of lossless
-    compression, 0 to 9. With `max_bytes`, quality is lowered until the file fits. `colour` is
+    `quality` is on JPEG's usual scale, 1 to 100; `subsampling` is the chroma subsampling of JPEG
+    and AVIF, which depends on the quality if it is `auto`. With `optimize`, a JPEG has Huffman
+    tables of its own, which save bytes and take time. `lossless` is for WebP, AVIF and JPEG XL.
+    `depth` is the bits of a channel: 8, or 10 for AVIF. `compression` is the effort of encoders
+    except JPEG's, 0 to 9. With `max_bytes`, quality is lowered until the file fits. `colour` is
     `srgb`, or `keep` for unconverted pixels with their ICC profile. `metadata` is `none`,
     `keep-rights`, `keep-no-place` or `keep`; with the `date` `keep`, the capture date is kept
     without other metadata, too. With `fast`, JPEGs that are shrunk may be decoded at a fraction of
     their size. With `sharpen`, outputs are sharpened after scaling.
-    Raises UsageError if the parts contradict one another.
+    With a `frame`, the source may be a film. Raises UsageError if the parts contradict one another.
     """
 
     size: Size
@@ -146,14 +152,16 @@ class Spec(Record):
     fast: bool = False
     sharpen: bool = False
     date: str = "auto"
+    frame: "FilmFrame | None" = None
+    depth: int = 8
 
     def __post_init__(self) -> None:
         if not 1 <= self.quality <= 100:
             raise UsageError(f"quality {self.quality} is not between 1 and 100")
         if not self.background.opaque and self.format.final_alpha is None:
             raise UsageError(
-                f"{self.format.name} has no transparency; give an opaque background, or write png "
-                "or webp"
+                f"{self.format.name} has no transparency; give an opaque background, or write "
+                "png, webp, avif or jxl"
             )
         if not self.background.opaque and not self.alpha:
             raise UsageError("the target does not take transparency; give an opaque background")
@@ -170,6 +178,10 @@ class Spec(Record):
     def keeps_alpha(self) -> bool:
         """Whether outputs may be translucent."""
         return self.alpha and self.format.final_alpha is not None
+
+    def translucent(self, alpha: bool) -> bool:
+        """Return whether an output may be translucent, of a picture with or without `alpha`."""
+        return not self.background.opaque or (alpha and self.keeps_alpha)
 
     @property
     def kept_metadata(self) -> str:
@@ -201,7 +213,7 @@ class Spec(Record):
     @property
     def lossy(self) -> bool:
         """Whether a lower quality makes a smaller file."""
-        return self.format.name == "jpeg" or (self.format.name == "webp" and not self.lossless)
+        return self.format.name == "jpeg" or (self.format.name != "png" and not self.lossless)
 
     @property
     def focuses_on_faces(self) -> bool:

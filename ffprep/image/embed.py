@@ -1,18 +1,20 @@
 """Write ICC profiles and metadata into finished files.
 
-FFmpeg's WebP muxer writes neither, and its PNG and JPEG encoders write all that is attached to the
-photo's frame. Here all three formats get the same, and only what was asked for.
+FFmpeg's muxers of WebP and AVIF write neither, and its other encoders write all that is attached to
+the photo's frame. Here all formats get the same, and only what was asked for. The profile of a
+JPEG XL is a part of its coded picture, so its encoder gets it.
 """
 
 import struct
 import zlib
+from io import BytesIO
 from pathlib import Path
 
 from ffprep.core.formats import OutputFormat
 from ffprep.core.image_info import Profile
 from ffprep.errors import Kind, PhotoError
 from ffprep.image.chunks import riff_chunks, vp8_size
-from ffprep.record import Record
+from ffprep.record import Record, replace
 
 
 class Metadata(Record):
@@ -30,7 +32,7 @@ def embed(
 
     Raises PhotoError `internal` if it is not such a picture, and OSError.
     """
-    icc = profile.data if profile else b""
+    icc = profile.data if profile and format.name != "jpegxl" else b""
     metadata = metadata or Metadata()
     if not icc and metadata == Metadata():
         return
@@ -74,6 +76,13 @@ def _into_png(data: bytes, icc: bytes, metadata: Metadata) -> bytes:
     return data[:33] + found + data[33:]
 
 
+def png_of_profile(profile: Profile) -> bytes:
+    """Return a PNG of one pixel that has an ICC profile."""
+    header = _png_chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 2, 0, 0, 0))
+    pixel = _png_chunk(b"IDAT", zlib.compress(bytes(4))) + _png_chunk(b"IEND", b"")
+    return _into_png(b"\x89PNG\r\n\x1a\n" + header + pixel, profile.data, Metadata())
+
+
 def _png_chunk(name: bytes, content: bytes) -> bytes:
     check = zlib.crc32(name + content)
     return struct.pack(">I", len(content)) + name + content + struct.pack(">I", check)
@@ -100,4 +109,55 @@ def _into_webp(data: bytes, icc: bytes, metadata: Metadata) -> bytes:
     return b"RIFF" + struct.pack("<I", len(body) + 4) + b"WEBP" + body
 
 
-_INSERT = {"jpeg": _into_jpeg, "png": _into_png, "webp": _into_webp}
+def _into_avif(data: bytes, icc: bytes, metadata: Metadata) -> bytes:
+    """Properties and items (AVIF 1.1, 2; HEIF, ISO/IEC 23008-12, 6.5.5 and annexes A and C)."""
+    from ffprep.image.formats.heif_index import read_index
+    from ffprep.image.formats.heif_still import NewItem, file_of_items
+
+    index = read_index(BytesIO(data))
+    if index is None:
+        raise ValueError
+    items = list[NewItem]()
+    for each in index.items.values():
+        ((start, end),) = each.extents
+        refers = b"" if each is index.primary else b"auxl"
+        items.append(NewItem(each.type, each.properties, data[start:end], refers))
+    if icc:
+        # The matrix counts beside a profile, primaries and transfer do not: they are unspecified.
+        properties = tuple(
+            (name, b"nclx\0\2\0\2" + content[8:] if name == b"colr" else content)
+            for name, content in items[0].properties
+        )
+        items[0] = replace(items[0], properties=(*properties, (b"colr", b"prof" + icc)))
+    if metadata.exif:
+        items.append(NewItem(b"Exif", (), bytes(4) + metadata.exif, b"cdsc"))
+    if metadata.xmp:
+        items.append(NewItem(b"mime", (), metadata.xmp, b"cdsc"))
+    return file_of_items(data[: int.from_bytes(data[:4], "big")], items)
+
+
+_JXL_BEGIN = b"\0\0\0\x0cJXL \r\n\x87\n" + b"\0\0\0\x14ftypjxl \0\0\0\0jxl "
+
+
+def _into_jpegxl(data: bytes, icc: bytes, metadata: Metadata) -> bytes:
+    """Boxes behind the first ones of the container (ISO/IEC 18181-2, 9)."""
+    if data[:2] == b"\xff\x0a":  # a bare codestream
+        data = _JXL_BEGIN + struct.pack(">I4s", len(data) + 8, b"jxlc") + data
+    if data[4:8] != b"JXL " or data[16:20] != b"ftyp":
+        raise ValueError
+    start = 12 + int.from_bytes(data[12:16], "big")
+    if data[start + 4 : start + 8] == b"jxll":  # the level, which comes before all others
+        start += int.from_bytes(data[start : start + 4], "big")
+    exif, xmp = bytes(4) + metadata.exif if metadata.exif else b"", metadata.xmp
+    found = ((b"Exif", exif), (b"xml ", xmp))
+    boxes = (struct.pack(">I4s", len(body) + 8, name) + body for name, body in found if body)
+    return data[:start] + b"".join(boxes) + data[start:]
+
+
+_INSERT = {
+    "jpeg": _into_jpeg,
+    "png": _into_png,
+    "webp": _into_webp,
+    "avif": _into_avif,
+    "jpegxl": _into_jpegxl,
+}

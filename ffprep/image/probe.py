@@ -15,7 +15,7 @@ from ffprep.core.formats import HEAD_BYTES, RAW, Format, sniff
 from ffprep.core.geometry import Size
 from ffprep.core.image_info import ImageInfo, Profile
 from ffprep.core.spec import Spec
-from ffprep.errors import Kind, PhotoError, reason
+from ffprep.errors import EnvironmentFault, Kind, PhotoError, reason
 from ffprep.image import plain_jpeg
 from ffprep.image.chunks import USUAL_SAMPLING, has_ordinary_header, jpeg_planes, png_chunk
 from ffprep.image.pillow import open_as, opened_as, orientation_of
@@ -112,10 +112,15 @@ class Verified(Record):
     content: bytes
 
 
-def verify(path: Path, spec: Spec) -> Verified:
-    """Decode an output whole. Raises PhotoError if it is not as `spec` says.
+DecodeWhole: TypeAlias = Callable[[Path, ImageInfo], object]
+"""Decodes a file whole. Raises PhotoError if that is not possible."""
+
+
+def verify(path: Path, spec: Spec, decode: DecodeWhole | None = None) -> Verified:
+    """Decode an output whole; if Pillow does not read its format, with `decode`.
 
     Of a JPEG, every bit is decoded, but pixels are computed only at an eighth of the size, in gray.
+    Raises PhotoError if the output is not as `spec` says.
     """
     with open_regular(path) as file:
         try:
@@ -128,11 +133,9 @@ def verify(path: Path, spec: Spec) -> Verified:
         found = format.name if format else "not a picture"
         raise PhotoError(Kind.INTERNAL, f"the output is {found}, not {spec.format.name}")
     try:
-        with open_as(format, BytesIO(content)) as image:
-            size = Size(*image.size)
-            if format.name == "jpeg":
-                image.draft("L", (max(1, size.width // 8), max(1, size.height // 8)))
-            image.load()
+        size = _decoded(format, content) if format.plugin else _decoded_by(decode, format, path)
+    except EnvironmentFault:
+        raise
     except Exception as error:  # Pillow's parsers raise whatever they stumble over
         words = f"the output cannot be decoded again: {error}"
         raise PhotoError(Kind.INTERNAL, words) from None
@@ -141,9 +144,34 @@ def verify(path: Path, spec: Spec) -> Verified:
     return Verified(size, content)
 
 
+def _decoded(format: Format, content: bytes) -> Size:
+    with open_as(format, BytesIO(content)) as image:
+        size = Size(*image.size)
+        if format.name == "jpeg":
+            image.draft("L", (max(1, size.width // 8), max(1, size.height // 8)))
+        image.load()
+    return size
+
+
+def _decoded_by(decode: DecodeWhole | None, format: Format, path: Path) -> Size:
+    """Return the size of a JPEG XL by its header, which the decoder has to agree with."""
+    from ffprep.image.formats import jpegxl
+
+    assert decode
+    with open_regular(path) as file:
+        picture = jpegxl.describe(format, file)
+    decode(path, picture)
+    return picture.stored
+
+
 def _unknown_format(head: bytes) -> PhotoError:
     if not head:
         return PhotoError(Kind.DAMAGED, "the file is empty; restore it from a backup")
+    from ffprep.core.film import sniff_film
+
+    if sniff_film(head):
+        words = "is a film; convert a picture of it with --frame first, last or SECONDS"
+        return PhotoError(Kind.UNSUPPORTED, words)
     return PhotoError(
         Kind.UNSUPPORTED,
         "is not a picture that ffprep reads (JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, HEIC, "

@@ -247,7 +247,10 @@ class DecoderPool:
 
     def require_whole(self, path: Path, picture: ImageInfo) -> None:
         """Decode a file whole. Raises PhotoError as `probe` does."""
-        self._call_to_decode("require_whole", path, picture)
+        with self._readable(path, picture, whole=False) as (readable, found):
+            if readable is path:  # otherwise FFmpeg has decoded it
+                with self._processes.room_for(picture.weight):
+                    self._call("require_whole", path, found)
 
     def is_translucent(self, path: Path, picture: ImageInfo) -> bool:
         """Return whether any pixel is translucent. Raises PhotoError as `probe` does."""

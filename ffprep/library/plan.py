@@ -13,7 +13,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Protocol
 
 from ffprep.config.sidecars import PhotoOverrides
-from ffprep.core.formats import RAW
+from ffprep.core.formats import OUTPUT_FORMATS, RAW
 from ffprep.core.geometry import Size
 from ffprep.core.job import BATCH, Batch, Job, LocalJob, PassedOver, Result, Status
 from ffprep.core.location import Location, location_of
@@ -49,15 +49,16 @@ class Numbering(Protocol):
 class Rendition(Record):
     """One of the pictures that are made of every photo: what it is, and how its file is named.
 
-    With `same_format`, each output has the format of its source if ffprep writes it, else PNG for
-    lossless formats and JPEG for the others. `folder` is the folder in the output folder that holds
-    the outputs; it ends in a separator, or is empty.
+    With `same_format`, each output has the format of its source if it is one of `formats`, else PNG
+    for lossless formats and JPEG for the others. `folder` is the folder in the output folder that
+    holds the outputs; it ends in a separator, or is empty.
     """
 
     spec: Spec
     names: Names = field(default_factory=Names)
     same_format: bool = False
     folder: str = ""
+    formats: tuple[str, ...] = tuple(OUTPUT_FORMATS)
 
     @property
     def keeps_apart(self) -> bool:
@@ -93,7 +94,15 @@ class Request(Record):
     def walk(self) -> Walk:
         """The walk over the sources."""
         output = None if self.single else self.output
-        return Walk(self.sources, output, self.follow_links, self.selection, self.made, self.root)
+        return Walk(
+            self.sources,
+            output,
+            self.follow_links,
+            self.selection,
+            self.made,
+            self.root,
+            films=any(spec.frame for spec in self.specs),
+        )
 
     @property
     def keeps_apart(self) -> bool:
@@ -358,7 +367,7 @@ class Plan(Record, frozen=False):
         if rendition.same_format:
             from ffprep.library.same_format import suffixes_and_specs
 
-            suffixes, specs = suffixes_and_specs(folder, names, spec)
+            suffixes, specs = suffixes_and_specs(folder, names, spec, rendition.formats)
         else:
             suffixes = [spec.format.suffixes[0]] * len(names)
             specs = [spec] * len(names)
@@ -368,6 +377,10 @@ class Plan(Record, frozen=False):
             outputs = render_sized(request, rendition, listing, names, suffixes, numbers)
         else:
             outputs = rendition.names.render(folder, names, suffixes, spec, numbers)
+        if spec.frame:
+            from ffprep.library.films import without_frames_of_photos
+
+            specs = without_frames_of_photos(names, specs)
         return Batch(folder, output, names, outputs, specs, stamps, listing.places, index)
 
 

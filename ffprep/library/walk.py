@@ -96,7 +96,8 @@ class Walk(Record):
     that ffprep `made`. A source itself is always read, also through a link. Below it, links that
     lead out of the source are passed over, and so are all links to folders, unless `follow_links`.
     Links to folders are followed last, so that a photo is found under its own name first. With a
-    `root`, all sources lie in that folder, and `relative` paths are those from it.
+    `root`, all sources lie in that folder, and `relative` paths are those from it. With `films`,
+    films are found as photos are.
     """
 
     sources: Iterable[str | os.PathLike[str]]
@@ -105,6 +106,7 @@ class Walk(Record):
     selection: Selection = field(default_factory=Selection)
     made: MadeFiles | None = None
     root: str = ""
+    films: bool = False
 
     def listings(self) -> Iterator[Listing]:
         """Yield a Listing for every folder, and for the files that are named one by one."""

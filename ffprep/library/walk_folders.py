@@ -115,7 +115,7 @@ class FolderWalk(Record):
                 unfollowed.append(name)
             elif os.path.isdir(path):
                 links.extend(map(here.linked_subfolder, self._selected(here, [name])))
-            elif looks_like_photo(path) and (os.path.isfile(path) or not os.path.exists(path)):
+            elif self._is_source(path) and (os.path.isfile(path) or not os.path.exists(path)):
                 linked.append(name)
             else:
                 others.append(name)
@@ -125,7 +125,7 @@ class FolderWalk(Record):
         names = [
             name
             for name in files
-            if name[name.rfind(".") :] in PICTURES or looks_like_photo(here.folder + name)
+            if name[name.rfind(".") :] in PICTURES or self._is_source(here.folder + name)
         ]
         if len(names) < len(files):
             others += sorted(set(files).difference(names))
@@ -142,8 +142,15 @@ class FolderWalk(Record):
             selection.without_remains(others),
             unfollowed,
             places=self._places(here, linked),
-            occupied=bool(names) or any(map(looks_like_photo, rest)),
+            occupied=bool(names) or any(map(self._is_source, rest)),
         )
+
+    def _is_source(self, path: str) -> bool:
+        if self.walk.films:
+            from ffprep.core.film import has_film_suffix
+
+            return looks_like_photo(path) or has_film_suffix(path)
+        return looks_like_photo(path)
 
     def _places(self, here: _Folder, linked: list[str]) -> Places | None:
         if self.walk.follow_links:

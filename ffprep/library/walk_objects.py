@@ -71,9 +71,9 @@ def _listing(folder: str, below: str, page: Page, walk: Walk) -> Listing:
         photos = made.without(folder, list(seen), lambda name: seen[name].stamp.bytes)
         seen = {name: seen[name] for name in photos}
     selected = _select(seen, folder, below, selection)
-    names = [name for name in selected if _has_photo_suffix(name)]
+    names = [name for name in selected if _is_source(name, walk)]
     stamps = [seen[name].stamp for name in names]
-    others = [name for name in selected if not _has_photo_suffix(name)]
+    others = [name for name in selected if not _is_source(name, walk)]
     others += [f"{name}/" for name in page.folders if name in _UNSAFE_NAMES]
     return Listing(
         folder,
@@ -83,7 +83,7 @@ def _listing(folder: str, below: str, page: Page, walk: Walk) -> Listing:
         sidecars=frozenset(sidecars),
         stamps=stamps,
         others=selection.without_remains(others),
-        occupied=any(map(_has_photo_suffix, seen)),
+        occupied=any(_is_source(name, walk) for name in seen),
     )
 
 
@@ -92,6 +92,14 @@ def _select(seen: dict[str, Object], folder: str, below: str, selection: Selecti
     if (since := selection.since) is not None:
         names = [name for name in names if seen[name].modified >= since]
     return names
+
+
+def _is_source(name: str, walk: Walk) -> bool:
+    if walk.films:
+        from ffprep.core.film import has_film_suffix
+
+        return _has_photo_suffix(name) or has_film_suffix(name)
+    return _has_photo_suffix(name)
 
 
 def _has_photo_suffix(name: str) -> bool:

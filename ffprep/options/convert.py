@@ -41,6 +41,7 @@ from ffprep.options.types import (
 from ffprep.system.files import LEDGER
 
 if TYPE_CHECKING:
+    from ffprep.core.film import FilmFrame
     from ffprep.core.shard import Shard
 
 
@@ -48,6 +49,12 @@ def _read_shard(text: str) -> "Shard":
     from ffprep.core.shard import Shard
 
     return Shard.parse(text)
+
+
+def _read_frame(text: str) -> "FilmFrame":
+    from ffprep.core.film import FilmFrame
+
+    return FilmFrame.parse(text)
 
 
 SOURCES = click.argument("sources", nargs=-1, type=PATH_AS_WRITTEN, metavar="SOURCE...")
@@ -96,6 +103,11 @@ _FILES = section(
         metavar="N",
         help="Only photos of at least N megapixels.",
     ),
+    click.option(
+        "--frame",
+        type=Parsed("first|last|SECONDS", _read_frame),
+        help="Convert films, too: this frame of MP4, MOV, MKV, WebM, AVI and GIF.",
+    ),
 )
 
 _HOW = options(
@@ -112,7 +124,8 @@ _HOW = options(
         "--format",
         "format_name",
         type=FormatName([*OUTPUT_FORMATS, "same"]),
-        help="Output format; same is that of the photo.  [default: by suffix of OUT, else jpeg]",
+        help="Output format (jxl is jpegxl); same is that of the photo.  [default: by suffix of "
+        "OUT, else jpeg]",
     ),
     click.option(
         "--quality",
@@ -120,14 +133,21 @@ _HOW = options(
         default=95,
         show_default=True,
         metavar="N",
-        help="Quality of JPEG and WebP, on the usual scale of JPEG.",
+        help="Quality of JPEG, WebP, AVIF and JPEG XL, on the usual scale of JPEG.",
     ),
     click.option(
         "--subsampling",
         type=click.Choice(["auto", "420", "422", "444"]),
         default="auto",
         show_default=True,
-        help="Chroma subsampling of JPEG; auto is 444 from quality 95, else 420.",
+        help="Chroma subsampling of JPEG and AVIF; auto is 444 from quality 95, else 420.",
+    ),
+    click.option(
+        "--depth",
+        type=click.Choice([8, 10]),
+        default=8,
+        show_default=True,
+        help="Bits of a channel in AVIF; 10 avoids visible steps in skies and shadows.",
     ),
     click.option(
         "--optimize",
@@ -143,14 +163,14 @@ _HOW = options(
     click.option(
         "--sharpen", is_flag=True, help="Sharpen outputs a little, after scaling, without halos."
     ),
-    click.option("--lossless", is_flag=True, help="Write lossless WebP."),
+    click.option("--lossless", is_flag=True, help="Write lossless WebP, AVIF or JPEG XL."),
     click.option(
         "--compression",
         type=Whole(0, 9),
         default=6,
         show_default=True,
         metavar="N",
-        help="Compression effort for PNG and WebP; does not change pixels.",
+        help="Compression effort of all formats but JPEG: smaller files, more time.",
     ),
     click.option(
         "--max-bytes",

@@ -26,16 +26,18 @@ class Options(TypedDict, total=False):
 
     `focus` may be two fractions, of width and height; `crop_bounds` four; `background` three or
     four numbers from 0 to 255. `max_bytes` and `max_memory` are in bytes, or texts such as "4MB".
-    `timeout` is in seconds. None means not given.
+    `timeout` is in seconds, and so is a `frame` of a film. None means not given.
     """
 
     targets: PathLike | Iterable[PathLike] | None
     filters: PathLike | Iterable[PathLike] | None
     multiple_of: int | None
     names: str | None
+    frame: str | float | None
     format: str | None
     quality: int | None
     subsampling: str | None
+    depth: int | None
     optimize: bool
     fast: bool
     sharpen: bool
@@ -219,5 +221,5 @@ def options_to_keywords(text: str) -> str:
 _KEYWORDS = ("size", "target", "mode", "ledger", *RunOptions.__annotations__)
 _OPTION = re.compile(
     rf"(?<![\w-])--({'|'.join(_KEYWORDS).replace('_', '-')})(?![\w-])"
-    "( (?=[A-Z0-9']|auto|allow|none|keep|always))?"
+    "( (?=[A-Z0-9']|auto|allow|none|keep|always|first))?"
 )

@@ -136,7 +136,8 @@ def read_rendition(
     same_format = params["format_name"] == "same" and file_format is None
     if not same_format:
         _require_no_contradiction(spec)
-    return Rendition(spec, _names(params["names"], spec), same_format)
+    names = _names(params["names"], spec)
+    return Rendition(spec, names, same_format, formats=target.formats)
 
 
 def _selection(params: Mapping[str, Any]) -> Selection:
@@ -164,6 +165,7 @@ def _spec(
         format=_format(params["format_name"], file_format, output, target),
         quality=params["quality"],
         subsampling=params["subsampling"],
+        depth=params["depth"],
         optimize=params["optimize"],
         fast=params["fast"],
         sharpen=params["sharpen"],
@@ -178,6 +180,7 @@ def _spec(
         focus=params["focus"],
         bounds=params["crop_bounds"],
         fallback=fallback,
+        frame=params.get("frame"),
     )
 
 
@@ -342,10 +345,15 @@ def _status_command(params: Mapping[str, Any], request: Request) -> str:
 
 def _require_no_contradiction(spec: Spec) -> None:
     """Raise UsageError if an option is for another format than that of the output."""
-    if spec.lossless and spec.format.name == "jpeg":
-        raise UsageError("--lossless: JPEG is never lossless; write webp or png")
-    if spec.subsampling != "auto" and spec.format.name != "jpeg":
-        raise UsageError(f"--subsampling is for JPEG, and the output is {spec.format.name}")
+    name, subsampled = spec.format.name, spec.subsampling != "auto"
+    if spec.lossless and name == "jpeg":
+        raise UsageError("--lossless: JPEG is never lossless; write webp, avif, jxl or png")
+    if subsampled and name not in ("jpeg", "avif"):
+        raise UsageError(f"--subsampling is for JPEG and AVIF, and the output is {name}")
+    if subsampled and spec.lossless:
+        raise UsageError("--subsampling: a lossless AVIF has all chroma; drop --lossless")
+    if spec.depth != 8 and name != "avif":
+        raise UsageError(f"--depth {spec.depth} is for AVIF, and the output is {name}")
     if spec.optimize and spec.format.name != "jpeg":
         raise UsageError(f"--optimize is for JPEG, and the output is {spec.format.name}")
 
@@ -358,8 +366,8 @@ def _format(
     Raise UsageError.
     """
     if name == "same" and named is None:
-        for each in OUTPUT_FORMATS.values():
-            target.require_format(each)
+        for each in ("jpeg", "png", "webp"):  # others become one of them, if need be
+            target.require_format(OUTPUT_FORMATS[each])
         return OUTPUT_FORMATS["png"]  # the format that allows all other options
     format = named or target.format
     if name in OUTPUT_FORMATS:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ffprep.api.prepare import prepare
 from ffprep.core.fitting import Framing, choose_spec_size, cropped_size
-from ffprep.core.formats import FORMATS
+from ffprep.core.formats import FORMATS, media_type
 from ffprep.core.geometry import Bounds, Size
 from ffprep.core.mode import Fit
 from ffprep.core.policy import Policy
@@ -64,8 +64,8 @@ class PictureOptions(Record):
 
 
 _DIGEST_FIELDS = (
-    "quality subsampling fast sharpen lossless max_bytes colour metadata background focus alpha "
-    "bounds"
+    "quality subsampling depth fast sharpen lossless max_bytes colour metadata background focus "
+    "alpha bounds"
 ).split()
 
 
@@ -167,7 +167,7 @@ def _require_rules(upload: Upload, region: Size, rules: Target) -> None:
     """Raise PhotoError if the server would refuse the picture; its pixels were verified before."""
     from ffprep.core.image_info import ImageInfo
 
-    format = next(f for f in FORMATS if upload.mime == f"image/{f.name}")
+    format = next(f for f in FORMATS if upload.mime == media_type(f.name))
     problems = check(ImageInfo(format, region), rules, len(upload.data))
     if problems:
         raise PhotoError(Kind.UNSUPPORTED, f"would be refused: {'; '.join(problems)}")

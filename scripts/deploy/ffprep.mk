@@ -40,7 +40,7 @@ define ffprep_rule
 $(FFPREP_TO)/%.$(1): $(FFPREP_FROM)/%.$(2) $(FFPREP_DEPS)/options
 	$$(ffprep_convert) -o $$(call ffprep_quoted,$$@) --depfile $$(call ffprep_quoted,$(FFPREP_DEPS)/$$*.$(1).d) -- $$(call ffprep_quoted,$$<)
 endef
-$(foreach to,jpg png webp,$(foreach from,$(ffprep_suffixes),$(eval $(call ffprep_rule,$(to),$(from)))))
+$(foreach to,jpg png webp avif jxl,$(foreach from,$(ffprep_suffixes),$(eval $(call ffprep_rule,$(to),$(from)))))
 
 # The stamp has the time of the start of the run, so photos that change during the run are newer. Only
 # a successful run leaves a depfile and so a stamp, also under make -i. (With && in the line, make would

@@ -124,7 +124,7 @@ def test_blur_shows_the_photo_whole_over_itself(tmp_path: Path, format) -> None:
     photo = ramp(300, 200)
     image = made(saved(tmp_path, photo), Spec(Size(401, 200), find_mode("blur"), format))
     whole = image.convert("RGB").crop((50, 0, 350, 200))
-    assert psnr(whole, photo) > (38 if format.name != "png" else 98)
+    assert psnr(whole, photo) > {"png": 98, "jpegxl": 36}.get(format.name, 38)
     # Beside it are the photo's own colours, neither bars nor a sharp copy.
     assert psnr(image.convert("RGB"), ImageOps.fit(photo, image.size)) > 12
     assert len(image.convert("RGB").crop((0, 0, 50, 200)).getcolors(10_000) or ()) > 1000
@@ -180,7 +180,8 @@ def test_colours_survive(tmp_path: Path, name: str) -> None:
         source = saved(tmp_path, Image.new("RGB", (64, 48), color))
         image = made(source, Spec(Size(32, 32), find_mode("stretch"), OUTPUT_FORMATS[name]))
         got = image.convert("RGB").getpixel((16, 16))
-        assert max(abs(a - b) for a, b in zip(got, color, strict=True)) <= (name != "png") * 2
+        error = max(abs(a - b) for a, b in zip(got, color, strict=True))
+        assert error <= {"png": 0, "jpegxl": 4}.get(name, 2)
 
 
 def test_alpha_is_laid_on_the_background_or_kept(tmp_path: Path) -> None:

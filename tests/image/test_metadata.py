@@ -2,6 +2,7 @@
 
 import errno
 import json
+import re
 import shutil
 import struct
 import subprocess
@@ -37,7 +38,7 @@ from tests.support.pictures import opened, psnr, ramp
 
 SPEC = Spec(Size(64, 48), find_mode("cover"))
 KEEP = replace(SPEC, metadata="keep-rights")
-OUTPUTS = ("jpeg", "png", "webp")
+OUTPUTS = ("jpeg", "png", "webp", "avif")
 
 # All metadata that outputs must not have contains this.
 SECRET = "SECRET"
@@ -227,10 +228,16 @@ def everything(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str
     return folder, write_everything(folder)
 
 
-def convert(sources: list[Path], out: Path, spec: Spec, streams: bool = True) -> list[Path]:
-    """Convert to every output format; return outputs in the order of sources and formats."""
+def convert(
+    sources: list[Path],
+    out: Path,
+    spec: Spec,
+    streams: bool = True,
+    formats: tuple[str, ...] = OUTPUTS,
+) -> list[Path]:
+    """Convert to output formats; return outputs in the order of formats and sources."""
     outputs = []
-    for format in OUTPUTS:
+    for format in formats:
         made = replace(spec, format=OUTPUT_FORMATS[format])
         jobs = [LocalJob(source, out / f"{source.name}.{format}", made) for source in sources]
         results = list(Converter(find(), Policy(upscale="allow"), streams).convert(jobs))
@@ -241,12 +248,14 @@ def convert(sources: list[Path], out: Path, spec: Spec, streams: bool = True) ->
 
 
 def parts(path: Path) -> set[str]:
-    """Return the names of a file's JPEG segments, PNG chunks or WebP chunks."""
+    """Return the names of a file's JPEG segments, PNG or WebP chunks, or of an AVIF's parts."""
     data = path.read_bytes()
     if data[:2] == b"\xff\xd8":
         return set(jpeg_segments(data))
     if data[:4] == b"RIFF":
         return set(chunks(data, 12, "<4sI", 0))
+    if data[4:8] == b"ftyp":
+        return set(items(data))
     return set(chunks(data, 8, ">I4s", 4))
 
 
@@ -268,7 +277,19 @@ def chunks(data: bytes, place: int, shape: str, check: int) -> Iterator[str]:
         place += 8 + check + length + (0 if check else length % 2)
 
 
+def items(data: bytes) -> Iterator[str]:
+    """Yield the types of an AVIF's items and of its boxes."""
+    yield from re.findall(r"infe\x02.{7}(.{4})", data.decode("latin-1"), re.DOTALL)
+    place = 0
+    while place < len(data):
+        length, name = struct.unpack_from(">I4s", data, place)
+        yield name.decode()
+        place += length
+
+
 PLAIN = {"APP0", "IHDR", "IDAT", "IEND", "PLTE", "VP8 ", "VP8L", "VP8X", "ALPH", "pHYs"}
+PLAIN |= {"ftyp", "meta", "mdat", "av01"}
+RIGHTS_IN = {"APP1", "eXIf", "EXIF", "Exif"}
 
 
 def told(path: Path) -> dict[int, Any]:
@@ -300,7 +321,7 @@ def require_only(path: Path, kept: Rights) -> None:
     assert b"http://" not in data, path
     assert b"GPS" not in data, path
     assert told(path) == tags_of(kept), path
-    assert parts(path) <= PLAIN | ({"APP1", "eXIf", "EXIF"} if kept != Rights() else set()), path
+    assert parts(path) <= PLAIN | (RIGHTS_IN if kept != Rights() else set()), path
     with Image.open(path) as image:
         image.load()
         info = set(image.info) - {
@@ -318,7 +339,7 @@ def require_only(path: Path, kept: Rights) -> None:
 def test_by_default_outputs_have_no_metadata(everything, tmp_path: Path) -> None:
     folder, names = everything
     outputs = convert([folder / name for name in names], tmp_path, SPEC)
-    assert len(outputs) == len(names) * 3
+    assert len(outputs) == len(names) * len(OUTPUTS)
     for output in outputs:
         require_only(output, Rights())
 
@@ -354,6 +375,7 @@ def test_a_folder_and_a_photo_by_the_command_line(ffprep, everything, tmp_path: 
 
 
 STRUCTURE = {"ExifTool", "System", "File", "JFIF", "Composite", "PNG", "PNG-pHYs", "RIFF"}
+STRUCTURE |= {"QuickTime", "Meta", "Jpeg2000"}
 
 
 @pytest.mark.skipif(not shutil.which("exiftool"), reason="exiftool is not installed")
@@ -370,7 +392,8 @@ def test_exiftool_sees_the_rights_and_nothing_else(everything, tmp_path: Path) -
         "ExifIFD:SubSecTimeOriginal": 125,
     }
     for spec in (SPEC, KEEP):
-        outputs = convert([folder / name for name in names], tmp_path / spec.metadata, spec)
+        sources = [folder / name for name in names]
+        outputs = convert(sources, tmp_path / spec.metadata, spec, formats=tuple(OUTPUT_FORMATS))
         ran = subprocess.run([*asked, *outputs], capture_output=True, check=True)
         found = json.loads(ran.stdout)
         assert len(found) == len(outputs)

@@ -75,6 +75,15 @@ class Sequence(Record):
         """The folders of the photos and of each of their outputs, named by numbers from 0."""
         return ["in", *(f"out{number or ''}" for number in range(self.outputs))]
 
+    def link(self, folder: Path, entries: Iterable[Iterable[Path]]) -> None:
+        """Link each photo's file, and those of its outputs, under the names of the sequence."""
+        places = [folder / name for name in self.folders]
+        for place in places:
+            place.mkdir()
+        for number, files in enumerate(entries):
+            for place, file in zip(places, files, strict=True):
+                (place / str(number)).symlink_to(os.path.abspath(file))
+
 
 def sequence(picture: ImageInfo, specs: Specs) -> Sequence | None:
     """Return the Sequence that a photo can be a part of; None if it has to go alone."""

@@ -7,7 +7,6 @@ An output has its final name only once it has been decoded again and found to be
 An error of one job stays with that job, except an EnvironmentFault, which all jobs would meet.
 """
 
-import os
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -259,7 +258,7 @@ class Converter(Record):
                 return
             try:
                 links = stack.enter_context(temporary_folder(held=True))
-                _link(links, sequence, entries)
+                sequence.link(links, map(_files, entries))
             except OSError:  # there is no room for links; single photos need none
                 singles += [outputs for outputs, _ in entries]
                 return
@@ -392,17 +391,10 @@ def _all_begun(entry: _Entry) -> bool:
     return all(size_of(temporary.file) > 0 for temporary in entry[1])
 
 
+def _files(entry: _Entry) -> list[Path]:
+    return [entry[0][0].source, *(temporary.path for temporary in entry[1])]
+
+
 def _is_small(picture: ImageInfo) -> bool:
     profiles = (picture.profile, picture.output_profile)
     return sum(len(profile.data) for profile in profiles if profile) <= _SMALL_PROFILE
-
-
-def _link(folder: Path, sequence: command.Sequence, entries: list[_Entry]) -> None:
-    """Link sources and temporary files under the numbers that a sequence has for them."""
-    source, *made = (folder / name for name in sequence.folders)
-    for each in (source, *made):
-        each.mkdir()
-    for number, (outputs, temporaries) in enumerate(entries):
-        (source / str(number)).symlink_to(os.path.abspath(outputs[0].source))
-        for place, temporary in zip(made, temporaries, strict=True):
-            (place / str(number)).symlink_to(os.path.abspath(temporary.path))

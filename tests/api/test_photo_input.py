@@ -99,7 +99,12 @@ def test_an_endless_file_is_read_up_to_a_limit(photo: Path, empty_tmp: Path) -> 
         (b"x", {"target": "sora-2"}, library.UsageError, "sora-2 has no size"),
         (b"x", {"sizes": ["8x6"]}, library.UsageError, "size and sizes exclude one another"),
         (b"x", {"quality": 0}, library.UsageError, "quality: 0 is not in the range"),
-        (b"x", {"mode": "zoom"}, library.UsageError, "the modes are: blur, cover, pad, stretch"),
+        (
+            b"x",
+            {"mode": "zoom"},
+            library.UsageError,
+            "the modes are: blur, cover, fit, pad, stretch",
+        ),
         (b"x", {"background": "#0000"}, library.UsageError, "no transparency"),
         (b"x", {"max_memory": 5}, library.UsageError, "max_memory"),
         (b"x", {"ffmpeg": "/bin/false"}, library.EnvironmentFault, "/bin/false"),

@@ -86,7 +86,7 @@ def test_json_has_every_photo_and_a_summary(ffprep, photos: Path, tmp_path: Path
         "convert", photos, photos / "gone.jpg", "-o", tmp_path / "out", "--size", "33x21", "--json"
     )
     assert ran.code == 1
-    assert set(ran.results) == {"a.jpg", "b.png", "bad.jpg", "gone.jpg"}
+    assert set(ran.results) == {"a.jpg", "b.png", "bad.jpg", "gone.jpg", "notes.txt"}
     good, bad = ran.results["b.png"], ran.results["bad.jpg"]
     assert list(good) == [
         "source",
@@ -397,7 +397,7 @@ def test_an_interrupt_ends_the_run_and_prints_the_summary(
     out, err = process.communicate(timeout=60)  # a second on an idle machine; ffmpeg takes 600
     assert process.returncode == 128 + number
     assert b"interrupted; 0 converted" in err
-    assert json.loads(out)["summary"]["converted"] == 0
+    assert json.loads(out.splitlines()[-1])["summary"]["converted"] == 0
     assert not temporaries(tmp_path / "out")
 
 
@@ -548,6 +548,7 @@ def test_lists_for_people_and_programs(ffprep) -> None:
     assert {m["name"] for m in ffprep("modes", "--json").lines} == {
         "blur",
         "cover",
+        "fit",
         "pad",
         "stretch",
     }

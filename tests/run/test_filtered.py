@@ -63,6 +63,9 @@ def test_another_filter_looks_at_converted_photos_again_and_prune_removes_output
     assert (out / "wide.jpg").stat().st_mtime_ns == before
     ran = ffprep(*command)
     assert (ran.summary["converted"], ran.summary["fresh"]) == (2, 1)
+    ran = ffprep(*command, "--min-size", "60x40", "--prune", "--force")
+    assert (ran.summary["converted"], ran.summary["pruned"]) == (1, 2)
+    assert sorted(os.listdir(out)) == [".ffprep", "wide.jpg"]
 
 
 def test_megapixels_select_without_a_ledger_and_in_a_dry_run(ffprep, photos: Path) -> None:
@@ -76,3 +79,9 @@ def test_megapixels_select_without_a_ledger_and_in_a_dry_run(ffprep, photos: Pat
     ran = ffprep(*command, "--ledger", "none")
     assert (ran.code, ran.summary["converted"], ran.summary["passed_over"]) == (0, 2, 1)
     assert not (photos.parent / "out/square.jpg").exists()
+
+
+def test_megapixels_are_a_number(ffprep, photos: Path) -> None:
+    ran = ffprep("convert", photos, "-o", "out", "--size", "16x16", "--min-mpx", "nan")
+    assert ran.code == 2
+    assert "--min-mpx': 'nan' is not a number" in ran.err

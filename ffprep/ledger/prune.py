@@ -35,6 +35,8 @@ class RunFiles(Record):
     is_source: Callable[[str], bool]
     is_excluded: Callable[[str], bool]
     is_output: Callable[[str], bool]
+    passed_over: frozenset[str]
+    """In a dry run, outputs of photos that do not meet its filter."""
 
 
 class OutputRemover(Record, frozen=False):
@@ -175,7 +177,10 @@ class _Superseded(Record, frozen=False):
         """
         row, files = entry.row, self.files
         is_source = files.is_source(source)
-        if is_source and self._is_filtered(row, source):
+        if is_source and (
+            self._is_filtered(row, source)
+            or (files.passed_over and self._path(entry) in files.passed_over)
+        ):
             return True
         if not (is_source or files.is_excluded(source)) or files.is_output(self._path(entry)):
             return False

@@ -57,6 +57,11 @@ def test_another_filter_looks_at_converted_photos_again_and_prune_removes_output
     ran = ffprep(*command, "--min-size", "60x40")
     assert statuses(ran) == {"wide": "fresh", "high": "passed_over", "square": "passed_over"}
     assert sorted(os.listdir(out)) == [".ffprep", "high.jpg", "square.jpg", "wide.jpg"]
+    ran = ffprep(*command, "--only", "square", "--prune", "--dry-run")
+    assert sorted(line["output"][-8:] for line in ran.lines if line.get("status") == "pruned") == [
+        "high.jpg",
+        "wide.jpg",
+    ]
     ran = ffprep(*command, "--min-size", "60x40", "--prune")
     assert (ran.summary["fresh"], ran.summary["pruned"]) == (1, 2)
     assert sorted(os.listdir(out)) == [".ffprep", "wide.jpg"]

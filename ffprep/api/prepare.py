@@ -152,6 +152,8 @@ def prepare(
     """
     keywords.require_known(options, Options)
     words: dict[str, Any] = {**options, "target": target, "mode": mode}
+    if not isinstance(target, str | None):
+        raise UsageError(f'target takes one name, such as "sora-2", and not {target!r}')
     with keywords.errors_for_python():
         pictures = _prepared(source, words | keywords.size_words(size, sizes))
     return pictures[0] if sizes is None else pictures

@@ -213,10 +213,9 @@ class Converter(Record):
         Any program may have written it, so it is decoded in the sandbox. Raises PhotoError.
         """
         stamp, decoders = FileStamp.of(job.output), self.transcoder.decoders
-        if job.spec.choice:
-            job = self.transcoder.probe(job).job
+        size = self.transcoder.size_of(job) if job.spec.choice else job.spec.size
         picture = decoders.probe(job.output, self.policy.max_pixels)
-        if (picture.shown, picture.format.name) != (job.spec.size, job.spec.format.name):
+        if (picture.shown, picture.format.name) != (size, job.spec.format.name):
             raise PhotoError(Kind.IO, f"{job.output} is {picture.format.name} {picture.shown}")
         decoders.require_whole(job.output, picture)
         if FileStamp.of(job.output) != stamp:

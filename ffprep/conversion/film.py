@@ -107,6 +107,14 @@ def command_lines(steps: "Transcoder", job: LocalJob) -> list[list[str]]:
     return [argv, command.command(steps.binary.path, still.job.source, raw, spec, job.output)]
 
 
+def size_of(steps: "Transcoder", job: LocalJob) -> Size:
+    """Return the size of the output of a film or photo. Raises as `Transcoder.planned` does."""
+    if not is_film(job):
+        return steps.probe(job).job.spec.size
+    with _still(steps, job) as still:
+        return steps.probe(still.job).job.spec.size
+
+
 def _probed(steps: "Transcoder", still: _Still) -> "Photo":
     photo = steps.probe(still.job)
     if not photo.job.spec.focuses_on_faces:

@@ -162,14 +162,17 @@ class Transcoder(Record):
     def size_of(self, job: LocalJob) -> Size:
         """Return the size of a job's output. Raises as `planned` does, but not FilteredOut."""
         with suppress(FilteredOut):  # no output is made
+            if job.spec.frame:
+                from ffprep.conversion import film
+
+                return film.size_of(self, job)
             return self.probe(job).job.spec.size
         return job.spec.size
 
     def planned(self, job: LocalJob, picture: ImageInfo, stamp: FileStamp) -> Photo:
         """Choose the size and the mode of the output of a probed source.
 
-        Raises FilteredOut, and PhotoError if the photo would be enlarged too far or is cropped to
-        nothing, or if no size of the target fits it.
+        Raises FilteredOut, and PhotoError if the photo is too small or no size of the target fits.
         """
         if not self.binary.zscale:
             picture = replace(picture, planes=None)

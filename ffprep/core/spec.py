@@ -101,6 +101,16 @@ class SizeChoice(Record):
         """The sizes that an output may have; none if they are not known before a photo is."""
         return () if self.fit is Fit.INSIDE else self.sizes
 
+    def may_be(self, size: Size) -> bool:
+        """Return whether an output may have a size. It may have any if there are only bounds."""
+        if self.fit is not Fit.INSIDE:
+            return not self.sizes or size in self.sizes
+        (frame,), step = self.sizes, self.envelope.multiple_of
+        if step == 1 and size.width != frame.width and size.height != frame.height:
+            return False
+        inside = size.width <= frame.width and size.height <= frame.height
+        return inside and size.width % step == size.height % step == 0
+
 
 def require_free_size(mode: Mode) -> None:
     """Raise UsageError if a mode computes sizes, since a target decides them."""

@@ -203,10 +203,10 @@ class Freshness(Record):
 
     def is_filtered(self, row: Row, source: FileStamp | None) -> bool:
         """Return whether a run recorded that a photo does not meet the filter of this run."""
-        if row.status != PASSED_OVER or not self.policy.filter or self.rerun.force:
+        if row.status != PASSED_OVER or not self.policy.filter:
             return False
-        known = row.run in self.valid_runs or row.run == self.ledger.run
-        return known and has_source_stamp(row, source)
+        known = row.run in self.valid_runs and not self.rerun.force
+        return (known or row.run == self.ledger.run) and has_source_stamp(row, source)
 
     def record(self, finished: FinishedJob) -> None:
         """Record a finished job in the ledger."""

@@ -35,6 +35,8 @@ class RunFiles(Record):
     is_source: Callable[[str], bool]
     is_excluded: Callable[[str], bool]
     is_output: Callable[[str], bool]
+    passed_over: frozenset[str]
+    """In a dry run, outputs of photos that do not meet its filter."""
 
 
 class OutputRemover(Record, frozen=False):
@@ -165,7 +167,7 @@ class _Superseded(Record, frozen=False):
     freshness: Freshness
     _replaced: "array[int] | None" = None
     """Hashes of the photos that have an output by the names of this run, in order."""
-    _sizes: set[tuple[int, int]] | None = None
+    _may_be: Callable[[Size], bool] | None = None
 
     def contains(self, source: str, entry: Entry) -> bool:
         """Return whether an output of a photo is superseded, or the photo is passed over now.
@@ -175,14 +177,17 @@ class _Superseded(Record, frozen=False):
         """
         row, files = entry.row, self.files
         is_source = files.is_source(source)
-        if is_source and self._is_filtered(row, source):
+        if is_source and (
+            self._is_filtered(row, source)
+            or (files.passed_over and self._path(entry) in files.passed_over)
+        ):
             return True
         if not (is_source or files.is_excluded(source)) or files.is_output(self._path(entry)):
             return False
-        if self._replaced is None:
+        if self._replaced is None or self._may_be is None:
             self._replaced = array("q", sorted(self._replaced_sources()))
-            self._sizes = _sizes(self.freshness.ledger.specs)
-        if self._sizes is not None and (row.width, row.height) not in self._sizes:
+            self._may_be = _size_test(self.freshness.ledger.specs)
+        if not self._may_be(Size(row.width or 1, row.height or 1)):
             return False
         # A dry run has made nothing, and shows what a run without failures removes.
         if not is_source or self.freshness.ledger.read_only:
@@ -212,12 +217,8 @@ def _contains(hashes: "array[int]", number: int) -> bool:
     return place < len(hashes) and hashes[place] == number
 
 
-def _sizes(specs: list[Spec]) -> set[tuple[int, int]] | None:
-    """Return the sizes that outputs of Specs may have; None if they may have any."""
-    sizes = set[tuple[int, int]]()
-    for spec in specs:
-        chosen = spec.choice.listed if spec.choice else (spec.size,)
-        if not chosen:
-            return None
-        sizes.update((size.width, size.height) for size in chosen)
-    return sizes
+def _size_test(specs: list[Spec]) -> Callable[[Size], bool]:
+    """Return a function that says whether an output of one of the Specs may have a size."""
+    fixed = {spec.size for spec in specs if not spec.choice}
+    choices = {spec.choice for spec in specs if spec.choice}
+    return lambda size: size in fixed or any(choice.may_be(size) for choice in choices)

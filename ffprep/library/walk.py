@@ -165,7 +165,9 @@ class Walk(Record):
         """
         if not self.root:
             return ""
-        if is_url(folder):
+        if is_url(folder) != names_url(self.root):
+            root, here = self.root, ""
+        elif is_url(folder):
             root, here = os.path.join(normalized_url(self.root), ""), os.path.join(folder, "")
         else:
             root, here = (os.path.join(os.path.abspath(each), "") for each in (self.root, folder))

@@ -34,6 +34,7 @@ from ffprep.options.types import (
     FormatName,
     Parsed,
     PathOr,
+    Positive,
     Seconds,
     Whole,
     read_bytes,
@@ -99,7 +100,7 @@ _FILES = section(
     ),
     click.option(
         "--min-mpx",
-        type=click.FloatRange(min=0, min_open=True),
+        type=Positive(min=0, min_open=True),
         metavar="N",
         help="Only photos of at least N megapixels.",
     ),
@@ -373,7 +374,7 @@ _THROTTLING = section(
     ),
     click.option(
         "--max-load",
-        type=click.FloatRange(min=0, min_open=True),
+        type=Positive(min=0, min_open=True),
         default=ThrottleOptions().max_load,
         metavar="F",
         help="Convert one chunk at a time while the load average is F or more.",

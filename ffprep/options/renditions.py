@@ -7,9 +7,12 @@ from collections.abc import Iterator, Mapping
 from itertools import combinations
 from typing import Any
 
+from ffprep.core.constraints import SizeConstraints
 from ffprep.core.formats import OutputFormat
 from ffprep.core.geometry import Size
 from ffprep.core.location import Location
+from ffprep.core.mode import Fit
+from ffprep.core.spec import NOT_CHOSEN
 from ffprep.errors import UsageError
 from ffprep.library.naming import Names, folded
 from ffprep.library.plan import Rendition
@@ -65,19 +68,43 @@ def _folder(rendition: Rendition, size: Size | None, target: str | None) -> str:
 
 
 def _require_apart(one: Rendition, other: Rendition) -> None:
-    """Raise UsageError if two pictures of a photo would have the same name."""
+    """Raise UsageError if two pictures of a photo would have the same name.
+
+    Pictures that differ in nothing but the frame of a computed size are the same if they have the
+    same size. So their names may tell them apart by the size; the names of others may not.
+    """
     any_suffix = one.same_format or other.same_format
-    if _example(one, any_suffix) != _example(other, any_suffix):
+    listed = any(each.choice and each.choice.listed for each in (one.spec, other.spec))
+    by_size = not (one.spec.choice or other.spec.choice) or _unsized(one) == _unsized(other)
+    example = _example(one, any_suffix, by_size)
+    if example != _example(other, any_suffix, by_size):
         return
     if one == other:
-        raise UsageError(f"two pictures of each photo are the same: {one.spec.size}; leave one out")
-    problem = f"two pictures of photo.jpg would be {_example(one, any_suffix)}"
-    advice = "tell them apart by --names, for example '{width}x{height}/{stem}'"
+        where = one.folder.rstrip("/") or one.spec.size
+        raise UsageError(f"two pictures of each photo are the same: {where}; leave one out")
+    problem = f"two pictures of photo.jpg would be {example}"
+    advice = "leave out --names, or give each picture its own"
+    if by_size and not listed:
+        advice = "tell them apart by --names, for example '{width}x{height}/{stem}'"
     raise UsageError(f"{problem}; {advice}")
 
 
-def _example(rendition: Rendition, any_suffix: bool) -> str:
-    """Return the name of the output of photo.jpg, without its suffix if there are several."""
-    suffix = ".*" if any_suffix else rendition.spec.format.suffixes[0]
-    (name,) = rendition.names.render("", ["photo.jpg"], [suffix], rendition.spec, [1])
+def _unsized(rendition: Rendition) -> tuple[Rendition, SizeConstraints | None]:
+    """Return all of a Rendition but its size or the frame of it."""
+    choice, spec = rendition.spec.choice, replace(rendition.spec, size=NOT_CHOSEN, choice=None)
+    return replace(rendition, spec=spec), choice.envelope if choice else None
+
+
+def _example(rendition: Rendition, any_suffix: bool, by_size: bool) -> str:
+    """Return the name of the output of photo.jpg, without its suffix if there are several.
+
+    A computed size is that of a photo that fills the frame. Without `by_size`, it is NOT_CHOSEN.
+    """
+    spec, choice = rendition.spec, rendition.spec.choice
+    if choice and choice.fit is Fit.INSIDE:
+        spec = replace(spec, size=choice.sizes[0], choice=None)
+    if not by_size:
+        spec = replace(spec, size=NOT_CHOSEN, choice=None)
+    suffix = ".*" if any_suffix else spec.format.suffixes[0]
+    (name,) = rendition.names.render("", ["photo.jpg"], [suffix], spec, [1])
     return folded(rendition.folder + name)

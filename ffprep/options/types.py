@@ -123,6 +123,19 @@ class Jobs(click.ParamType[int]):
 _TIMES = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
+class Positive(click.FloatRange):
+    """A number in a range, such as one above 0."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Refuse nan, which passes the comparisons of a range."""
+        number: float = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value!r} is not a number", param, ctx)
+        return number
+
+
 class Seconds(click.ParamType[float]):
     """A duration in seconds: `90`, `90s`, `15m`, `6h`, `1d`."""
 

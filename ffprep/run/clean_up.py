@@ -1,10 +1,10 @@
 """The end of a complete run: report folders that lost all their photos, and prune outputs."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from ffprep.core.job import Result
-from ffprep.core.location import located, location_of
+from ffprep.core.location import Location, located, location_of
 from ffprep.core.policy import Retry
 from ffprep.errors import Kind, PhotoError
 from ffprep.ledger.freshness import Freshness
@@ -47,20 +47,28 @@ class CleanUp(Record, frozen=False):
     """Compares the ledger with what a complete run met.
 
     `folders` are the SOURCEs that are folders, by their real paths, which end in a separator.
+    `passed_over` are the outputs that a dry run would not make: the ledger does not know them.
     """
 
     options: ConvertOptions
     plan: Plan
     freshness: Freshness
     folders: tuple[str, ...]
+    passed_over: frozenset[str]
     _stamps: StampReader = field(default_factory=StampReader)
 
     @classmethod
-    def of(cls, options: ConvertOptions, plan: Plan, freshness: Freshness) -> "CleanUp":
+    def of(
+        cls,
+        options: ConvertOptions,
+        plan: Plan,
+        freshness: Freshness,
+        passed_over: Iterable[Location] = (),
+    ) -> "CleanUp":
         """Return the clean-up of a run."""
         folders = filter(is_folder, options.request.sources)
         real = tuple(real_folder(os.fspath(located(folder))) for folder in folders)
-        return cls(options, plan, freshness, real)
+        return cls(options, plan, freshness, real, frozenset(map(real_path, passed_over)))
 
     def results(self, stopped: Callable[[], bool]) -> Iterator[Result]:
         """Report emptied folders, prune outputs if asked to, and forget failures of gone photos."""
@@ -151,7 +159,7 @@ class CleanUp(Record, frozen=False):
         from ffprep.ledger.prune import OutputRemover, Pruning, RunFiles
 
         freshness, planned = self.freshness, self.plan.paths()
-        files = RunFiles(planned.is_source, self._is_excluded, planned.is_output)
+        files = RunFiles(planned.is_source, self._is_excluded, planned.is_output, self.passed_over)
         remover = OutputRemover(
             freshness.output, freshness.ledger, freshness.rerun.checksum, files.is_source
         )

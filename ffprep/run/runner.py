@@ -124,14 +124,17 @@ class Run(Record, frozen=False):
 
     def dry_run(self) -> Iterator[Job | Result | FreshCount]:
         """Yield the Jobs that `results` would convert, and the Results that need no conversion."""
+        passed_over = list[Location]()
         for triage in self._triages():
             yield FreshCount(triage.count, triage.filtered_count)
             yield from triage.failed
             for pending in triage.pending:
                 finished = self._task.skip(pending, self.converter)
+                if finished and finished.result.passed_over:
+                    passed_over.append(pending.job.output)
                 yield finished.result if finished else pending.job
         if self.freshness:
-            yield from self._clean_up(self.freshness)
+            yield from self._clean_up(self.freshness, passed_over)
 
     def end(self, outcome: str, counts: dict[str, Any]) -> None:
         """Record in the ledger how the run ended."""
@@ -219,7 +222,7 @@ class Run(Record, frozen=False):
             if self.recorded:
                 triage.pending = self.recorded.refuse_others(triage.pending)
             folders = self._folders_to_sweep(item, triage)
-            if folders and not self._is_dry:
+            if folders and not self.options.reporting.dry_run:
                 if self.recorded:
                     self.recorded.list_new(triage.pending)
                 if not swept:
@@ -243,21 +246,19 @@ class Run(Record, frozen=False):
             return self.freshness.classify(batch, self._list_fresh)
         return Triage(pending=[PendingJob.unknown(job) for job in batch.jobs()])
 
-    def _clean_up(self, freshness: Freshness) -> Iterator[Result]:
+    def _clean_up(
+        self, freshness: Freshness, passed_over: Iterable[Location] = ()
+    ) -> Iterator[Result]:
         """Compare the ledger with what a complete run met, see CleanUp."""
         if not self.options.rerun.prune and freshness.ledger.count() <= self.plan.total:
             return  # the ledger has only photos that this run met
         from ffprep.run.clean_up import CleanUp
 
-        clean_up = CleanUp.of(self.options, self.plan, freshness)
+        clean_up = CleanUp.of(self.options, self.plan, freshness, passed_over)
         for result in clean_up.results(lambda: self._stopped):
-            if self.recorded and not self._is_dry:
+            if self.recorded and not self.options.reporting.dry_run:
                 self.recorded.take(result)
             yield result
-
-    @property
-    def _is_dry(self) -> bool:
-        return self.options.reporting.dry_run
 
 
 @contextmanager

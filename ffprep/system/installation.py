@@ -12,6 +12,7 @@ from ffprep.errors import EnvironmentFault
 # Where the name of a package is not that of its module.
 _PACKAGES = {
     "PIL": "pillow",
+    "cv2": "opencv-python-headless",
     "ffmpeg": "ffmpeg-python",
     "imageio_ffmpeg": "imageio-ffmpeg",
     "pillow_heif": "pillow-heif",

@@ -94,6 +94,13 @@ def test_frames_are_turned_and_have_square_pixels(films: Path, tmp_path: Path) -
     assert psnr(Image.open(BytesIO(picture.data)).convert("RGB"), upright) > 40
     wide = write(tmp_path / "wide.mp4", *one, *h264, "-vf", "setsar=4/3")
     assert library.prepare(wide, "512x512", "fit", frame="first").size == library.Size(512, 256)
+    sizes, names = ["64x64", "32x32"], "{stem}-{width}x{height}"
+    with library.convert(
+        [wide], tmp_path / "out", None, "fit", sizes=sizes, frame="first", names=names
+    ) as results:
+        assert [str(each.status) for each in results] == ["converted"] * 2
+    made = sorted(path.name for path in (tmp_path / "out").glob("*.jpg"))
+    assert made == ["wide-32x16.jpg", "wide-64x32.jpg"]
 
 
 def test_colours_are_those_of_the_container(tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ def test_a_photo_without_a_date_has_that_of_its_file(tmp_path: Path) -> None:
     never_set = saved(tmp_path / "a.jpg", "0000:00:00 00:00:00")
     assert capture_date(str(never_set)) == datetime(2026, 1, 1)
     assert capture_date(str(saved(tmp_path / "b.jpg", tag=0x9004))) == TAKEN
+    assert capture_date(str(saved(tmp_path / "c.jpg", "2021-03-04T05:06:07"))) == TAKEN
     assert capture_date(str(tmp_path / "missing.jpg")).year == 1970
 
 

@@ -250,6 +250,9 @@ def test_outputs_with_other_names_or_formats_are_pruned(convert, photos: Path) -
     # Outputs of another size may be those of another job.
     convert("--names", "{stem}-small", size="8x8")
     assert convert("--names", "{stem}-x", "--format", "webp", "--prune").summary["pruned"] == 0
+    fit = ("--mode", "fit", "--prune")
+    assert convert(*fit, "--names", "{stem}-fit", size="40x40").summary["pruned"] == 0
+    assert convert(*fit, "--names", "{stem}-all", size="40x40").summary["pruned"] == 6
 
 
 def test_an_output_stays_if_the_photo_fails_under_its_new_name(convert, photos: Path) -> None:

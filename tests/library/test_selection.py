@@ -191,6 +191,8 @@ def test_a_root_mirrors_files_that_are_named_one_by_one(tmp_path: Path) -> None:
     assert outputs(made) == ["x/a.jpg", "x/y/b.jpg"]
     with pytest.raises(UsageError, match="does not lie in --root"):
         plan(*sources, out=tmp_path / "out", root=str(tmp_path / "in/x"))
+    with pytest.raises(UsageError, match="does not lie in --root"):
+        plan("s3://in/a.jpg", out=tmp_path / "out", root=str(tmp_path / "in"))
 
 
 def test_skipped_files_are_named_and_counted_by_kind(ffprep, tmp_path: Path) -> None:

@@ -57,12 +57,20 @@ def test_another_filter_looks_at_converted_photos_again_and_prune_removes_output
     ran = ffprep(*command, "--min-size", "60x40")
     assert statuses(ran) == {"wide": "fresh", "high": "passed_over", "square": "passed_over"}
     assert sorted(os.listdir(out)) == [".ffprep", "high.jpg", "square.jpg", "wide.jpg"]
+    ran = ffprep(*command, "--only", "square", "--prune", "--dry-run")
+    assert sorted(line["output"][-8:] for line in ran.lines if line.get("status") == "pruned") == [
+        "high.jpg",
+        "wide.jpg",
+    ]
     ran = ffprep(*command, "--min-size", "60x40", "--prune")
     assert (ran.summary["fresh"], ran.summary["pruned"]) == (1, 2)
     assert sorted(os.listdir(out)) == [".ffprep", "wide.jpg"]
     assert (out / "wide.jpg").stat().st_mtime_ns == before
     ran = ffprep(*command)
     assert (ran.summary["converted"], ran.summary["fresh"]) == (2, 1)
+    ran = ffprep(*command, "--min-size", "60x40", "--prune", "--force")
+    assert (ran.summary["converted"], ran.summary["pruned"]) == (1, 2)
+    assert sorted(os.listdir(out)) == [".ffprep", "wide.jpg"]
 
 
 def test_megapixels_select_without_a_ledger_and_in_a_dry_run(ffprep, photos: Path) -> None:
@@ -76,3 +84,9 @@ def test_megapixels_select_without_a_ledger_and_in_a_dry_run(ffprep, photos: Pat
     ran = ffprep(*command, "--ledger", "none")
     assert (ran.code, ran.summary["converted"], ran.summary["passed_over"]) == (0, 2, 1)
     assert not (photos.parent / "out/square.jpg").exists()
+
+
+def test_megapixels_are_a_number(ffprep, photos: Path) -> None:
+    ran = ffprep("convert", photos, "-o", "out", "--size", "16x16", "--min-mpx", "nan")
+    assert ran.code == 2
+    assert "--min-mpx': 'nan' is not a number" in ran.err

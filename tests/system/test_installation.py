@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ffprep.system.installation import installation_fault
 from tests.conversion.test_converter import heic
 from tests.support.pictures import ramp
 from tests.support.processes import program
@@ -77,3 +78,10 @@ def test_a_package_with_other_functions_of_the_same_names_is_recognized(
     arguments = ["convert", tmp_path / "a.jpg", "-o", tmp_path / "o.jpg", "--size", "8x6"]
     ran = ffprep(*arguments, env={**os.environ, "PYTHONPATH": str(tmp_path)})
     assert (ran.code, "ffmpeg-python" in ran.err, "Traceback" in ran.err) == (3, True, False)
+
+
+def test_opencv_is_named_as_pip_does() -> None:
+    fault = installation_fault(
+        ImportError("libGL.so.1: cannot open shared object file", name="cv2")
+    )
+    assert str(fault).endswith("run: pip install --force-reinstall opencv-python-headless")

@@ -130,7 +130,11 @@ def expected(folder: Path) -> set[str]:
 
 
 def _by_name(called: Called, key: str) -> dict[str, dict[str, Any]]:
-    return {os.path.basename(line[key]): line for line in called.objects if key in line}
+    """Return the lines of files that are pictures; others are named because they are skipped."""
+    lines = (line for line in called.objects if key in line)
+    return {
+        os.path.basename(line[key]): line for line in lines if line.get("status") != "passed_over"
+    }
 
 
 def _of_process(called: Called, place: Path) -> Iterator[Breach]:

@@ -92,9 +92,20 @@ def test_the_documented_commands_work(ffprep, root: Path) -> None:
     assert (again.code, again.out, again.err) == (0, b"", "")
 
 
-def test_the_documented_further_options_exist(ffprep, root: Path) -> None:
+def test_the_documented_job_makes_several_pictures(ffprep, root: Path) -> None:
     file = root / "etc/ffprep/ffprep.toml"
     file.write_text(moved(PAGE.blocks("toml")[1], root))
+    ran = ffprep("run", "website", "--config", file, "--upscale", "allow")
+    assert (ran.code, ran.out, ran.err) == (0, b"", "")
+    assert outputs(root) == {
+        "website/1600x1200/products.webp",
+        "website/products-thumb.jpg",
+    }
+
+
+def test_the_documented_further_options_exist(ffprep, root: Path) -> None:
+    file = root / "etc/ffprep/ffprep.toml"
+    file.write_text(moved(PAGE.blocks("toml")[2], root))
     for _ in range(2):
         ran = ffprep("run", "nightly", "--config", file, "--upscale", "allow")
         assert (ran.code, ran.out, ran.err) == (0, b"", "")

@@ -261,9 +261,11 @@ def test_names_that_make_cannot_express_are_left_out_with_a_warning(ffprep, tmp_
 def test_a_depfile_is_written_atomically(ffprep, tmp_path: Path) -> None:
     ramp(90, 70).save(tmp_path / "a.jpg")
     depfile = tmp_path / "d/out.d"
-    common = ["convert", tmp_path / "a.jpg", "-o", tmp_path / "out.jpg", "--size", "64x48"]
+    photo = ["convert", tmp_path / "a.jpg", "-o", tmp_path / "out.jpg"]
+    common = [*photo, "--size", "64x48"]
     assert ffprep(*common, "--depfile", depfile, "--dry-run").code == 0
-    assert ffprep(*common, "--depfile", depfile, "--upscale", "fail", "--size", "99x99").code == 1
+    larger = [*photo, "--size", "99x99", "--upscale", "fail"]
+    assert ffprep(*larger, "--depfile", depfile).code == 1
     assert not depfile.exists()
     assert ffprep(*common, "--depfile", depfile).code == 0
     assert [p.name for p in depfile.parent.iterdir()] == ["out.d"]

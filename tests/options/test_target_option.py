@@ -167,7 +167,8 @@ def test_targets_of_the_user_are_listed_and_found(ffprep, home: Path, tmp_path: 
     assert by_name["wan-2.5"]["rules"] == {"min_side": 9}
     assert by_name["sora-2"]["checked"]
     assert by_name["sora-2"]["refusals"] == {
-        "size": "Inpaint image must match the requested width and height"
+        "size": "Inpaint image must match the requested width and height",
+        "faces": "Your request was blocked by our moderation system.",
     }
     told = ffprep("targets").out.decode()
     assert "own: At home\n    max ratio 16:9\n" in told

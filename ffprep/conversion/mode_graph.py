@@ -36,6 +36,10 @@ _MIXING = frozenset(
     "scale zscale gblur boxblur avgblur sab smartblur unsharp rotate perspective".split()
 )
 
+# The orientations that are turned by vflip, whose output has its rows backwards in memory. zscale
+# crashes on such a picture, and lut3d on one that zscale has scaled.
+_BACKWARDS = frozenset((3, 4))
+
 # These filters work in any colour space.
 _GEOMETRIC = frozenset("crop scale hflip vflip transpose".split())
 
@@ -62,7 +66,7 @@ class _Stage(Record):
         if self.orientation == 1:
             return self
         stream = upright(self.stream, self.orientation)
-        return replace(self, stream=stream, orientation=1, chroma=None)
+        return replace(self, stream=stream, orientation=1, chroma=None, planar=False)
 
 
 def apply_mode(
@@ -122,6 +126,7 @@ class _ModeGraph(Record):
         if stage.foreign:
             formats = deep(self.alpha)
         planar = stage.planar and options.keys() <= {"w", "h"} and self._fits_zscale(formats)
+        planar = planar and not (stage.foreign and stage.orientation in _BACKWARDS)
         if planar:
             stream = stage.stream.filter("zscale", filter="lanczos", **options)
         else:
@@ -165,10 +170,11 @@ class _ModeGraph(Record):
 
     def _end(self, stage: _Stage) -> Stream:
         """Do what is left to do, and convert to the encoder's pixel format."""
-        stage = stage.upright
+        backwards, stage = stage.orientation in _BACKWARDS, stage.upright
         if stage.foreign:
             stream, formats = self._srgb(stage), final(self.spec, self.alpha)
-            if formats["pix_fmts"] == "yuv444p":  # with fewer samples, it would move them
+            # With fewer samples, zscale would move them.
+            if formats["pix_fmts"] == "yuv444p" and not backwards:
                 return stream.filter("zscale").filter("format", **formats)
             return convert(stream, **formats)
         if stage.final:

@@ -26,7 +26,7 @@ from ffprep.image.icc import assembled
 from tests.support import icc_profiles as icc
 from tests.support.command_line import Ran
 from tests.support.photos import PHOTOS, needs_photos
-from tests.support.pictures import opened, psnr
+from tests.support.pictures import opened, psnr, ramp
 
 pytestmark = pytest.mark.slow
 
@@ -140,6 +140,40 @@ def test_a_photo_with_a_profile_looks_the_same_in_srgb(tmp_path, name: str, mode
         got, expected = got.crop(middle), expected.crop(middle)
     assert looks_like(got, expected)
     assert "icc_profile" not in got.info
+
+
+STORED = {
+    1: (),
+    2: (Image.Transpose.FLIP_LEFT_RIGHT,),
+    3: (Image.Transpose.ROTATE_180,),
+    4: (Image.Transpose.FLIP_TOP_BOTTOM,),
+    5: (Image.Transpose.TRANSPOSE,),
+    6: (Image.Transpose.ROTATE_90,),
+    7: (Image.Transpose.TRANSVERSE,),
+    8: (Image.Transpose.ROTATE_270,),
+}
+"""By EXIF orientation, how an upright picture becomes the stored one."""
+
+
+@pytest.mark.parametrize("mode", ["cover", "pad"])
+@pytest.mark.parametrize("subsampling", [0, 2])
+def test_turned_photos_with_a_profile_look_alike(
+    tmp_path: Path, subsampling: int, mode: str
+) -> None:
+    sources = []
+    for orientation, turns in STORED.items():
+        photo, exif = ramp(320, 240), Image.Exif()
+        exif[0x0112] = orientation
+        for turn in turns:
+            photo = photo.transpose(turn)
+        source = tmp_path / f"{orientation}.jpg"
+        photo.save(source, quality=95, subsampling=subsampling, exif=exif, icc_profile=P3)
+        sources.append(source)
+    results = converted(*sources, mode=mode, form="jpeg")
+    assert [result.failure for result in results] == [None] * 8
+    first, *others = (opened(source.with_name(source.name + ".out")) for source in sources)
+    for other in others:
+        assert psnr(other, first) > 40
 
 
 @pytest.mark.parametrize("kind", ["png", "jpg", "tiff", "webp", "heic", "avif"])

@@ -18,6 +18,14 @@ from ffprep.system.limits import ended_from_outside, memory_limit, thread_limit
 if TYPE_CHECKING:
     from ffprep.conversion.transcode import Photo, Transcoder
     from ffprep.core.decoder_log import DecoderLog
+    from ffprep.system.processes import Running
+
+
+def timed_out(words: str, running: "Running") -> PhotoError:
+    """Return the error of an ffmpeg that had no time left; it may have waited for the machine."""
+    if running.waited:
+        return Killed(Kind.TIMEOUT, f"{words}, mostly waiting; run again")
+    return PhotoError(Kind.TIMEOUT, f"{words}; raise --timeout")
 
 
 def failed(steps: "Transcoder", job: LocalJob, error: Exception, started: float) -> Result:

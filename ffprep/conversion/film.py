@@ -23,7 +23,7 @@ from ffprep.core.film import DECODERS, Container, sniff_film
 from ffprep.core.formats import HEAD_BYTES, sniff
 from ffprep.core.geometry import Size
 from ffprep.core.job import Caveat, LocalJob, Result
-from ffprep.errors import EnvironmentFault, Killed, Kind, PhotoError, reason
+from ffprep.errors import EnvironmentFault, Kind, PhotoError, reason
 from ffprep.image.formats.film_end import ends_early
 from ffprep.image.pillow import out_of_memory
 from ffprep.image.second_reading import second_reading
@@ -299,10 +299,10 @@ class _Search(Record):
             words = f"{steps.binary.path} cannot be started: {reason(error)}"
             raise EnvironmentFault(words) from None
         if status is None:
+            from ffprep.conversion.failure import timed_out
+
             words = f"searching it for the frame took more than {steps.policy.timeout:g} s"
-            if running.waited:
-                raise Killed(Kind.TIMEOUT, f"{words}, mostly waiting; run again")
-            raise PhotoError(Kind.TIMEOUT, f"{words}; raise --timeout")
+            raise timed_out(words, running)
         log = ffmpeg_log.read(running.log)
         if log.disk_full:
             raise disk_full(Path(argv[-1].removeprefix("file:")))

@@ -31,7 +31,7 @@ from ffprep.core.image_info import ImageInfo
 from ffprep.core.job import Caveat, LocalJob, Result, Status
 from ffprep.core.policy import Policy
 from ffprep.core.spec import Spec
-from ffprep.errors import EnvironmentFault, FilteredOut, Killed, Kind, PhotoError, reason
+from ffprep.errors import EnvironmentFault, FilteredOut, Kind, PhotoError, reason
 from ffprep.image.pillow import out_of_memory, plugin
 from ffprep.image.probe import DecodeWhole, verify
 from ffprep.image.sandbox import DecoderPool
@@ -257,10 +257,9 @@ class Transcoder(Record):
 
             status = running.wait_at_most(self.policy.timeout)
         if status is None:
-            words = f"converting it took more than {self.policy.timeout:g} s"
-            if running.waited:
-                raise Killed(Kind.TIMEOUT, f"{words}, mostly waiting; run again")
-            raise PhotoError(Kind.TIMEOUT, f"{words}; raise --timeout")
+            from ffprep.conversion.failure import timed_out
+
+            raise timed_out(f"converting it took more than {self.policy.timeout:g} s", running)
         log = ffmpeg_log.read(running.log)
         self.require_working(job, log)
         if log.out_of_memory:

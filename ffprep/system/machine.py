@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 # A decoder takes 4 to 8 bytes a pixel, and that of WebP 15.
 _BYTES_A_PIXEL = 16
 
+# A camera photo of 46 megapixels for each processor. Larger ones wait for one another, so that two
+# photos that take --max-memory each are seldom in work at a time.
+_BYTES_A_PROCESSOR = 750_000_000
+
 _changed = threading.Condition()
 _taken: dict[int, int] = {}
 """The pixels of each thread that has room."""
@@ -44,8 +48,12 @@ def room_for_large(pixels: int) -> Iterator[None]:
 
 @cache
 def _most_pixels() -> int:
-    """Return how many pixels fit in half of the memory that was available at first."""
-    return available_memory() // (2 * _BYTES_A_PIXEL)
+    """Return how many pixels fit in half of the memory that was available at first.
+
+    They are at most what all processors together should have in work.
+    """
+    most = min(available_memory() // 2, processors() * _BYTES_A_PROCESSOR)
+    return most // _BYTES_A_PIXEL
 
 
 def available_memory(root: Path = Path("/")) -> int:

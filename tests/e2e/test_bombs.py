@@ -17,8 +17,8 @@ from tests.support.pictures import opened
 pytestmark = pytest.mark.slow
 
 GIANT = (65500, 65500)
-MOST = 2 * 1_000_000_000 + 100_000_000
-"""The memory in bytes that all processes may use: two photos of --max-memory, and ffprep itself."""
+MOST = 1_500_000_000
+"""The memory that ffprep and all its children may use together, in bytes."""
 
 
 def png(width: int, height: int, kind: int, depth: int = 8) -> bytes:

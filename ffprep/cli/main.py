@@ -9,7 +9,6 @@ from typing import Any, NoReturn
 
 import click
 
-from ffprep.cli.exit_codes import exit_code_of, report_error
 from ffprep.errors import ExitCode, Interrupted
 from ffprep.system.messages import on_command_line
 from ffprep.system.shutdown import leave_now
@@ -49,7 +48,7 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except BrokenPipeError as error:
-            leave_now(exit_code_of(error))
+            leave_now(_exit_code_of(error))
 
 
 @click.group(
@@ -72,8 +71,10 @@ def main() -> NoReturn:
         code = _run_command()
         sys.stdout.flush()  # a full disk can still be reported here
     except (click.Abort, KeyboardInterrupt, BrokenPipeError, Interrupted) as error:
-        leave_now(exit_code_of(error))  # the user asked for this end, so no message
+        leave_now(_exit_code_of(error))  # the user asked for this end, so no message
     except Exception as error:
+        from ffprep.cli.exit_codes import report_error
+
         code = report_error(error)
         if isinstance(error, OSError):
             leave_now(code)  # the error may concern the streams themselves
@@ -83,6 +84,12 @@ def main() -> NoReturn:
         leave_now(code)  # Python would exit with another code
     gc.freeze()  # else Python looks for garbage among all modules before it exits
     sys.exit(code)
+
+
+def _exit_code_of(error: BaseException) -> int:
+    from ffprep.cli.exit_codes import exit_code_of
+
+    return exit_code_of(error)
 
 
 def _run_command() -> int:

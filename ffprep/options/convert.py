@@ -4,26 +4,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ffprep.core.formats import OUTPUT_FORMATS
 from ffprep.core.geometry import SHAPES, Size
 from ffprep.core.policy import Policy, RerunOptions, Retry, ThrottleOptions
 from ffprep.options.config_file import CONFIG, ConfigCommand
+from ffprep.options.picture import PICTURES
 from ffprep.options.shared import (
     AS_JSON,
-    BACKGROUND,
-    COLOUR,
-    CROP_BOUNDS,
     FFMPEG,
-    FILTERS,
-    FOCUS,
     JOBS,
     LISTS_AND_SELECTION,
     MAX_MEMORY,
     MAX_PIXELS,
-    MULTIPLE_OF,
-    SCENE,
-    SIZE_OR_TARGET,
-    SIZES_OR_TARGETS,
     WAIT,
     options,
     section,
@@ -31,13 +22,11 @@ from ffprep.options.shared import (
 from ffprep.options.types import (
     PATH,
     PATH_AS_WRITTEN,
-    FormatName,
     Parsed,
     PathOr,
     Positive,
     Seconds,
     Whole,
-    read_bytes,
 )
 from ffprep.system.files import LEDGER
 
@@ -110,97 +99,6 @@ _FILES = section(
         help="Convert films, too: this frame of MP4, MOV, MKV, WebM, AVI and GIF.",
     ),
 )
-
-_HOW = options(
-    click.option(
-        "--mode",
-        metavar="NAME",
-        help="How to fit a photo into the frame: see `ffprep modes`. auto is cover, "
-        "or pad if cover would cut too much; fit computes the size.  [default: cover]",
-    ),
-    MULTIPLE_OF,
-    SCENE,
-    FILTERS,
-    click.option(
-        "--format",
-        "format_name",
-        type=FormatName([*OUTPUT_FORMATS, "same"]),
-        help="Output format (jxl is jpegxl); same is that of the photo.  [default: by suffix of "
-        "OUT, else jpeg]",
-    ),
-    click.option(
-        "--quality",
-        type=Whole(1, 100),
-        default=95,
-        show_default=True,
-        metavar="N",
-        help="Quality of JPEG, WebP, AVIF and JPEG XL, on the usual scale of JPEG.",
-    ),
-    click.option(
-        "--subsampling",
-        type=click.Choice(["auto", "420", "422", "444"]),
-        default="auto",
-        show_default=True,
-        help="Chroma subsampling of JPEG and AVIF; auto is 444 from quality 95, else 420.",
-    ),
-    click.option(
-        "--depth",
-        type=click.Choice([8, 10]),
-        default=8,
-        show_default=True,
-        help="Bits of a channel in AVIF; 10 avoids visible steps in skies and shadows.",
-    ),
-    click.option(
-        "--optimize",
-        is_flag=True,
-        help="Make JPEGs 2 to 7 % smaller with the same pixels; takes more time.",
-    ),
-    click.option(
-        "--fast",
-        is_flag=True,
-        help="Decode JPEGs at half of their size or less where outputs are smaller still; loses a "
-        "little sharpness. Needs TurboJPEG.",
-    ),
-    click.option(
-        "--sharpen", is_flag=True, help="Sharpen outputs a little, after scaling, without halos."
-    ),
-    click.option("--lossless", is_flag=True, help="Write lossless WebP, AVIF or JPEG XL."),
-    click.option(
-        "--compression",
-        type=Whole(0, 9),
-        default=6,
-        show_default=True,
-        metavar="N",
-        help="Compression effort of all formats but JPEG: smaller files, more time.",
-    ),
-    click.option(
-        "--max-bytes",
-        type=Parsed("N", read_bytes),
-        help="Lower the quality until the file fits, for example 300kB or 4MiB.",
-    ),
-    COLOUR,
-    click.option(
-        "--metadata",
-        type=click.Choice(["none", "keep-rights", "keep-no-place", "keep"]),
-        default="none",
-        show_default=True,
-        help="keep-rights: copyright, artist, description and capture date. keep-no-place: also "
-        "camera, exposure and keywords, never places or serial numbers. keep: all EXIF, XMP, IPTC.",
-    ),
-    click.option(
-        "--date",
-        type=click.Choice(["auto", "keep"]),
-        default="auto",
-        show_default=True,
-        help="keep: write the capture date into outputs, whatever --metadata is; --preserve-times "
-        "is for the times of files.",
-    ),
-    BACKGROUND,
-    FOCUS,
-    CROP_BOUNDS,
-)
-PICTURE = section("Pictures", SIZE_OR_TARGET, _HOW)
-_PICTURES = section("Pictures", SIZES_OR_TARGETS, _HOW)
 
 UPSCALE = click.option(
     "--upscale",
@@ -381,7 +279,7 @@ _THROTTLING = section(
     ),
 )
 
-CONVERT = options(_FILES, _PICTURES, _LIMITS, _RERUNS, _RUNNING, _THROTTLING, _REPORTS)
+CONVERT = options(_FILES, PICTURES, _LIMITS, _RERUNS, _RUNNING, _THROTTLING, _REPORTS)
 """All of them, in the order of the help."""
 
 

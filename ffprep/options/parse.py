@@ -3,7 +3,6 @@
 import math
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from threading import TIMEOUT_MAX
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +18,7 @@ from ffprep.library.naming import Names
 from ffprep.library.plan import Rendition, Request
 from ffprep.library.selection import Selection
 from ffprep.library.sources import Sources
-from ffprep.library.walk import is_folder, require_no_picture
+from ffprep.library.walk import is_folder
 from ffprep.options.frame import (
     read_modes,
     read_overrides,
@@ -27,7 +26,6 @@ from ffprep.options.frame import (
     size_or_choice,
     suffix_format,
 )
-from ffprep.options.types import Automatic
 from ffprep.record import replace
 from ffprep.run.convert_options import (
     ConvertOptions,
@@ -233,6 +231,22 @@ def read_reporting(params: Mapping[str, Any]) -> ReportOptions:
     )
 
 
+def _cluster(params: Mapping[str, Any]) -> ClusterOptions | None:
+    if params["cluster"] is None:
+        return None
+    from ffprep.options.cluster import read_cluster
+
+    return read_cluster(params)
+
+
+def _depfile(params: Mapping[str, Any]) -> "Depfile | None":
+    if not (params["depfile"] or params["depfile_target"]):
+        return None
+    from ffprep.options.depfile import read_depfile
+
+    return read_depfile(params)
+
+
 def read_notify(params: Mapping[str, Any]) -> NotifyOptions | None:
     """Return what is to happen when the run has ended; None if nothing is."""
     options = NotifyOptions(params["summary_file"], params["metrics_file"], params["on_finish"])
@@ -249,20 +263,6 @@ def _throttle(params: Mapping[str, Any], grace: float) -> ThrottleOptions:
         max_load=params["max_load"],
         grace=grace,
     )
-
-
-def _cluster(params: Mapping[str, Any]) -> ClusterOptions | None:
-    """Return the Dask cluster, if --cluster names one. Raise UsageError."""
-    if params["cluster"] is None:
-        return None
-    if not params["cluster"].strip():
-        raise UsageError("--cluster is empty; write the address of a scheduler, or leave it out")
-    for name in ("nice", "idle", "max_load"):
-        if params[name] != getattr(ThrottleOptions(), name):
-            option = f"--{name.replace('_', '-')}"
-            raise UsageError(f"{option} limits this machine, and --cluster converts on others")
-    jobs = params["jobs"]
-    return ClusterOptions(params["cluster"], None if isinstance(jobs, Automatic) else jobs)
 
 
 _LOCAL_ONLY = {
@@ -282,21 +282,6 @@ def _require_local(params: Mapping[str, Any], sources: Sources, output: Location
     for name, why in _LOCAL_ONLY.items():
         if params.get(name) and (remote or any(names_url(os.fspath(each)) for each in sources)):
             raise UsageError(f"--{name}: {why}; leave it out")
-
-
-def _depfile(params: Mapping[str, Any]) -> "Depfile | None":
-    """Return the depfile, if --depfile names one. Raise UsageError."""
-    if not params["depfile"]:
-        if params["depfile_target"]:
-            raise UsageError("--depfile-target needs --depfile FILE")
-        return None
-    from ffprep.run.depfile import Depfile
-
-    require_no_picture("--depfile", params["depfile"])
-    # A list may be a pipe, such as a shell's <(find ...): make cannot compare its time.
-    lists = [Path(file) for file in params["sources_from"] if os.path.isfile(file)]
-    others = (*([params["config"]] if params["config"] else []), *params["targets"], *lists)
-    return Depfile(params["depfile"], params["depfile_target"] or params["output"], others)
 
 
 def _rerun(params: Mapping[str, Any], request: Request) -> RerunOptions:

@@ -10,10 +10,10 @@ from ffprep.options import shared
 from ffprep.options.convert import (
     DAMAGED,
     NAMES,
-    PICTURE,
     SOURCES,
     UPSCALE,
 )
+from ffprep.options.picture import PICTURE
 from ffprep.options.shared import (
     AS_JSON,
     FFMPEG,

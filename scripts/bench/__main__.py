@@ -14,7 +14,9 @@ import os
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 from scripts.bench.chart import svg
@@ -65,15 +67,13 @@ def main() -> int:
         report = _measure(options, work)
     text = report.markdown()
     print(text, end="")
-    if options.json:
-        options.json.write_text(report.json())
     if options.markdown:
         options.markdown.write_text(text)
     if options.into:
         insert(options.into, report.tables())
     if options.svg and report.races:
         options.svg.write_text(svg(report.races))
-    return 0
+    return 1 if report.failed else 0
 
 
 def _options() -> argparse.Namespace:
@@ -127,21 +127,58 @@ def _processors() -> int:
 
 
 def _measure(options: argparse.Namespace, work: Path) -> Report:
+    """Measure every part. One that fails costs no other; what is measured is written at once."""
     settings = Settings(options.jobs, options.rounds, work)
     folder, drawn = photo_folder(work)
     photos = sound_photos(folder)
     report = Report(options.jobs, options.rounds, drawn, options.quick)
-    if "race" in options.parts:
-        peers = _chosen(PEERS, {*BASES.values(), *options.peers}, report)
-        for name in options.sets:
-            place = build(name, photos, work / "sets", options.quick)
-            report.races.append(race(peers, place, settings, work / "logs"))
-    if "floor" in options.parts:
-        peers = _chosen(FLOOR, {peer.name for peer in FLOOR}, report)
-        place = build("camera", photos, work / "sets", options.quick)
-        report.floor.append(race(peers, place, settings, work / "logs"))
-    _rest(options, settings, photos, report)
+    for name, part in _parts(options, settings, photos, report).items():
+        began = time.monotonic()
+        try:
+            part()
+        except Exception:
+            traceback.print_exc()
+            report.failed.append(name)
+        print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+        if options.json:
+            options.json.write_text(report.json())
     return report
+
+
+def _parts(
+    options: argparse.Namespace, settings: Settings, photos: list[Photo], report: Report
+) -> dict[str, Callable[[], None]]:
+    """Return what measures each chosen part, and puts it into the report."""
+    chosen: dict[str, Callable[[], None]] = {}
+    if "race" in options.parts:
+        for name in options.sets:
+            chosen[f"race, {name}"] = partial(_race, name, options, settings, photos, report)
+    if "floor" in options.parts:
+        chosen["floor"] = partial(_floor, options, settings, photos, report)
+    for name, part in _others(options, settings, photos).items():
+        if name in options.parts:
+            chosen[name] = partial(_measured, report, name, part)
+    return chosen
+
+
+def _race(
+    name: str, options: argparse.Namespace, settings: Settings, photos: list[Photo], report: Report
+) -> None:
+    peers = _chosen(PEERS, {*BASES.values(), *options.peers}, report)
+    place = build(name, photos, settings.work / "sets", options.quick)
+    report.races.append(race(peers, place, settings, settings.work / "logs"))
+
+
+def _floor(
+    options: argparse.Namespace, settings: Settings, photos: list[Photo], report: Report
+) -> None:
+    peers = _chosen(FLOOR, {peer.name for peer in FLOOR}, report)
+    place = build("camera", photos, settings.work / "sets", options.quick)
+    report.floor.append(race(peers, place, settings, settings.work / "logs"))
+
+
+def _measured(report: Report, name: str, part: Callable[[], object]) -> None:
+    setattr(report, name, part())
 
 
 def _chosen(known: Iterable[Peer], wanted: set[str], report: Report) -> list[Peer]:
@@ -149,7 +186,7 @@ def _chosen(known: Iterable[Peer], wanted: set[str], report: Report) -> list[Pee
     peers = [peer for peer in known if peer.name in wanted]
     versions, missing = installed(peers)
     report.versions.update(versions)
-    report.missing.extend(missing)
+    report.missing = sorted({*report.missing, *missing})
     if "ffprep" in missing:
         sys.exit("there is no ffprep beside this Python; install it there: pip install -e .")
     for name in missing:
@@ -157,16 +194,17 @@ def _chosen(known: Iterable[Peer], wanted: set[str], report: Report) -> list[Pee
     return [peer for peer in peers if peer.name in versions]
 
 
-def _rest(
-    options: argparse.Namespace, settings: Settings, photos: list[Photo], report: Report
-) -> None:
+def _others(
+    options: argparse.Namespace, settings: Settings, photos: list[Photo]
+) -> dict[str, Callable[[], object]]:
+    """Return what measures each part but the races, by the name of its field in the report."""
     quick = options.quick
     camera = camera_photos(photos)[: 4 if quick else None]
 
     def small() -> Path:
         return small_photo(build("small", photos, settings.work / "sets", quick))
 
-    parts: dict[str, Callable[[], object]] = {
+    return {
         "startup": lambda: startup(small(), settings, 5 if quick else 21),
         "growth": lambda: growth(small(), options.growth_counts, settings),
         "large": lambda: large(photos, settings, quick),
@@ -178,11 +216,6 @@ def _rest(
         "nightly": lambda: nightly(photos, settings, quick),
         "stores": lambda: store_cost(settings, quick),
     }
-    for name, part in parts.items():
-        if name in options.parts:
-            began = time.monotonic()
-            setattr(report, name, part())
-            print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr)
 
 
 if __name__ == "__main__":

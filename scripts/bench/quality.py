@@ -82,7 +82,7 @@ def _rows(folder: Path, output: Path, number: int, chroma: str) -> Iterator[tupl
     """Yield bytes, PSNR and CIEDE2000 of each photo, then PSNR and bytes relative to Pillow."""
     theirs = output / "pillow.jpg"
     sampling = ":".join(chroma)
-    for path in sorted(folder.iterdir()):
+    for path in sorted(folder.glob("*.png")):  # beside the ledger
         ours = output / path.with_suffix(".jpg").name
         with Image.open(path) as image:
             profile, wanted = image.info.get("icc_profile"), image.convert("RGB")

@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import textwrap
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -48,7 +49,7 @@ _MEGA = 1e6
 
 @dataclass(slots=True)
 class Report:
-    """All parts of a benchmark; those that were not run are empty."""
+    """All parts of a benchmark; those that were not run are empty, and `failed` names parts."""
 
     jobs: int
     rounds: int
@@ -68,6 +69,7 @@ class Report:
     colour: list[Colour] = field(default_factory=list)
     nightly: Nightly | None = None
     stores: StoreCost | None = None
+    failed: list[str] = field(default_factory=list)
 
     def goals(self) -> list[Goal]:
         """The goals of the parts that were run."""
@@ -179,6 +181,8 @@ def _conditions(report: Report) -> Iterator[str]:
     if report.quick:
         yield "**A smoke run: a few photos, and no figures to rely on.**"
     if report.versions:
-        yield "Versions: " + ", ".join(f"{n} {v}" for n, v in report.versions.items()) + "."
+        versions = ", ".join(f"{n} {v}" for n, v in report.versions.items())
+        yield textwrap.fill(f"Versions: {versions}.", 100)
     if report.missing:
-        yield "Not installed, and left out: " + ", ".join(report.missing) + "."
+        missing = ", ".join(report.missing)
+        yield textwrap.fill(f"Not installed, and left out: {missing}.", 100)

@@ -127,6 +127,8 @@ def _find(target: SizeLike, files: list[Path]) -> Target:
 
     The user's own file of targets is read last: a program that does not use it must not fail by it.
     """
+    words = "a Preprocessor has one size; ffprep.prepare takes several: sizes=[...]"
+    keywords.require_one_size(target, words)
     text = str(target) if isinstance(target, Size) else keywords.text_of("size", target)
     with suppress(UsageError):
         return Target.of_size(Size.parse(text))

@@ -29,7 +29,7 @@ _VERSION = FaceFocus().version
 
 def with_known_faces(ledger: "Ledger", jobs: Sequence[PendingJob]) -> list[PendingJob]:
     """Return jobs with the faces of their photos, as far as the ledger has them."""
-    sources = [job.source for job in jobs if job.job.spec.focuses_on_faces]
+    sources = [job.source for job in jobs if _has_faces(job)]
     known = dict[tuple[Name, int, int], Faces]()
     for start in range(0, len(sources), BATCH_SIZE):
         names = sources[start : start + BATCH_SIZE]
@@ -42,7 +42,7 @@ def with_known_faces(ledger: "Ledger", jobs: Sequence[PendingJob]) -> list[Pendi
 def record_faces(ledger: "Ledger", pending: PendingJob, faces: Faces) -> None:
     """Record the faces of a photo."""
     stamp = pending.stamp
-    if stamp is None or faces == pending.job.faces:
+    if stamp is None or faces == pending.job.faces or not _has_faces(pending):
         return
     boxes = " ".join(f"{box.left},{box.top},{box.right},{box.bottom}" for box in faces)
     values = (pending.source, stamp.bytes, stored_time(stamp.modified), _VERSION, boxes)
@@ -51,6 +51,13 @@ def record_faces(ledger: "Ledger", pending: PendingJob, faces: Faces) -> None:
             database.execute("DROP TABLE IF EXISTS faces")
             database.execute(_TABLE)
         database.execute("INSERT OR REPLACE INTO faces VALUES (?, ?, ?, ?, ?)", values)
+
+
+def forget_faces(ledger: "Ledger") -> None:
+    """Delete the faces of photos that no row is about."""
+    with ledger.tables() as database:
+        if _exists(database):
+            database.execute("DELETE FROM faces WHERE source NOT IN (SELECT source FROM jobs)")
 
 
 def _exists(database: sqlite3.Connection) -> bool:
@@ -73,7 +80,12 @@ def _read(
 
 
 def _with_faces(job: PendingJob, known: dict[tuple[Name, int, int], Faces]) -> PendingJob:
-    if job.stamp is None or not job.job.spec.focuses_on_faces:
+    if job.stamp is None or not _has_faces(job):
         return job
     key = job.source, job.stamp.bytes, stored_time(job.stamp.modified)
     return replace(job, job=replace(job.job, faces=known[key])) if key in known else job
+
+
+def _has_faces(job: PendingJob) -> bool:
+    """Return whether the table is about a job's source: each frame of a film has its own faces."""
+    return job.job.spec.focuses_on_faces and not job.job.spec.frame

@@ -124,7 +124,7 @@ class Pruning(Record):
 
         Without `remove`, nothing is removed.
         """
-        ledger, gone = self.freshness.ledger, list[Entry]()
+        ledger, gone, forgot = self.freshness.ledger, list[Entry](), False
         rest = _Superseded(self.files, self.freshness)
         for entry in ledger.outputs():
             if self.stopped():
@@ -137,12 +137,17 @@ class Pruning(Record):
             result, has_output = self._prune(entry, remove)
             if remove and not has_output:
                 gone.append(entry)
+                forgot = True
             if result:
                 yield result
             if len(gone) >= BATCH_SIZE:
                 ledger.forget(gone)
                 gone = []
         ledger.forget(gone)
+        if forgot:
+            from ffprep.ledger.faces import forget_faces
+
+            forget_faces(ledger)
 
     def _prune(self, entry: Entry, remove: bool) -> tuple[Result | None, bool]:
         """Remove one output. Return the Result, None if it is kept; and whether it still exists."""

@@ -65,10 +65,12 @@ class CollisionIndex(Record, frozen=False):
     `count` every batch; then `close`. If `close` returns True, `add_names` of every batch. Then
     `collisions_in` gives the errors of a batch. Paths are compared with the links of their folders
     resolved, so that no spelling hides a collision. On a `case_blind` disk for the outputs, case
-    and Unicode composition are ignored too.
+    and Unicode composition are ignored too. `subfolder` is the beginning of templates for --names
+    that errors suggest.
     """
 
     case_blind: bool = False
+    subfolder: str = ""
     _sources: "array[int]" = field(default_factory=_hashes)
     _outputs: "array[int]" = field(default_factory=_hashes)
     _protected: "array[int]" = field(default_factory=_hashes)
@@ -185,7 +187,7 @@ class CollisionIndex(Record, frozen=False):
         claims = self._claims.get(key, {})
         other = next((path for claimant, path in claims.items() if claimant != source), None)
         if other is not None:
-            template = distinct_names(claims.get(source, source), other)
+            template = self.subfolder + distinct_names(claims.get(source, source), other)
             return PhotoError(
                 Kind.COLLISION,
                 f"would be written to {output}, and so would {other}; give them different names, "

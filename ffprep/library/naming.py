@@ -34,9 +34,13 @@ class Names(Record):
     def __post_init__(self) -> None:
         known = " ".join(f"{{{name}}}" for name in NAME_FIELDS)
         try:
-            for _, name, width, _ in string.Formatter().parse(self.template):
+            for _, name, width, conversion in string.Formatter().parse(self.template):
                 if name is not None and name not in NAME_FIELDS:
                     raise UsageError(f"--names: unknown field {{{name}}}; the fields are: {known}")
+                if conversion:
+                    raise UsageError(
+                        f"--names: {{{name}!{conversion}}} is not a field; write {{{name}}}"
+                    )
                 if any(int(number) > 255 for number in re.findall(r"\d+", width or "")):
                     raise UsageError(
                         f"--names: {{{name}:{width}}} is wider than any file name can be"

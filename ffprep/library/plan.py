@@ -200,7 +200,9 @@ class Plan(Record, frozen=False):
         from ffprep.library.collisions import CollisionIndex  # not needed for a single photo
 
         output = self.request.output
-        self._index = index = CollisionIndex(storage_of(output).ignores_case(output))
+        # --names replaces the folders of several sizes, so a template has to name them.
+        subfolder = "{width}x{height}/" if len(self.request.renditions) > 1 else ""
+        self._index = index = CollisionIndex(storage_of(output).ignores_case(output), subfolder)
         self._seen.clear()
         failed = in_shard = 0
         for listing, item in items:

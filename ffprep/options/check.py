@@ -15,12 +15,12 @@ from ffprep.options.shared import (
     FILTERS,
     FOCUS,
     FOLLOW_LINKS,
+    FRAMES,
     JOBS,
     MAX_MEMORY,
     MAX_PIXELS,
     NO_DEFAULT_EXCLUDES,
     SCENE,
-    SIZE_OR_TARGET,
     SIZES_OR_TARGET,
     options,
 )
@@ -46,7 +46,7 @@ CHECK = options(
 )
 INFO = options(
     _PATHS,
-    SIZE_OR_TARGET,
+    FRAMES,
     NO_DEFAULT_EXCLUDES,
     FOLLOW_LINKS,
     SCENE,
@@ -102,14 +102,14 @@ class CheckOptions(InspectOptions):
 class InfoOptions(InspectOptions):
     """All options of `info`: the frames, and the modes by which a photo may fit them.
 
-    `faces` says whether faces are counted; `refusal` is the warning for photos that have some.
+    `faces` says whether faces are counted; `refusals` are the warnings for photos that have some.
     """
 
     frames: "list[Spec]"
     modes: "list[Mode]"
     overrides: "PhotoOverrides"
     faces: bool = False
-    refusal: str = ""
+    refusals: tuple[str, ...] = ()
 
 
 def read_check(params: Mapping[str, Any]) -> CheckOptions:
@@ -130,16 +130,15 @@ def read_info(params: Mapping[str, Any]) -> InfoOptions:
     modes = list(all_modes(filter_folders(params["filters"]))) if frames else []
     if params["target"]:  # which decides the size
         modes = [mode for mode in modes if mode.fit is not Fit.INSIDE]
-    refusal = ""
-    if params["faces"] and params["target"]:
-        refusal = read_target(None, params["target"], params["targets"]).refusal_of_faces
+    names = params["target"] if params["faces"] else ()
+    targets = [read_target(None, name, params["targets"]) for name in names]
     return InfoOptions(
         **_shared(params),
         frames=frames,
         modes=modes,
         overrides=read_overrides(params),
         faces=params["faces"],
-        refusal=refusal,
+        refusals=tuple(filter(None, (target.refusal_of_faces for target in targets))),
     )
 
 

@@ -5,7 +5,7 @@ What the user has in the configuration folder is found too: `targets.toml`, and 
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -103,12 +103,30 @@ def read_overrides(params: Mapping[str, Any]) -> "PhotoOverrides":
     return PhotoOverrides(params.get("photos", {}), folders, params.get("max_loss"))
 
 
+def size_or_target_of_each(
+    sizes: tuple[Size, ...], targets: tuple[str, ...]
+) -> Iterator[tuple[Size | None, str | None]]:
+    """Yield the size or the target of each picture. Raise UsageError."""
+    if not targets:
+        yield from ((size, None) for size in sizes or (None,))
+        return
+    if not sizes:
+        yield from ((None, target) for target in targets)
+        return
+    if len(targets) > 1:
+        raise UsageError("--size goes with one --target only; write --target NAME/WxH for each")
+    (target,) = targets
+    if "/" in target:
+        raise UsageError(f"--target {target} has a size already; leave out --size")
+    yield from ((None, f"{target}/{size}") for size in sizes)
+
+
 def read_frames(params: Mapping[str, Any]) -> list[Spec]:
     """Return a Spec, in the recommended mode, for each size of --size or --target.
 
     Without either, return none; raise UsageError if another option is about a frame.
     """
-    if params["size"] is None and params["target"] is None:
+    if not params["size"] and not params["target"]:
         defaults = {"focus": Focus(), "crop_bounds": Bounds(), "scene": None, "max_loss": None}
         for name, default in defaults.items():
             if params[name] != default:
@@ -118,14 +136,16 @@ def read_frames(params: Mapping[str, Any]) -> list[Spec]:
     from ffprep.config.modes import AUTO
 
     mode, fallback = read_modes(params, AUTO)
-    target = read_target(params["size"], params["target"], params["targets"])
     framed = Spec(
         NOT_CHOSEN, mode, focus=params["focus"], bounds=params["crop_bounds"], fallback=fallback
     )
-    frames: list[Size | SizeChoice] = [size for _, size in target.sizes]
-    frames = frames or [target.frame(mode)]
-    sizes = map(size_or_choice, frames)
-    return [replace(framed, size=size, choice=choice) for size, choice in sizes]
+    found = dict[Spec, None]()
+    for each in size_or_target_of_each(params["size"], params["target"]):
+        target = read_target(*each, params["targets"])
+        frames: list[Size | SizeChoice] = [size for _, size in target.sizes]
+        for size, choice in map(size_or_choice, frames or [target.frame(mode)]):
+            found[replace(framed, size=size, choice=choice)] = None
+    return list(found)
 
 
 def size_or_choice(frame: Size | SizeChoice) -> tuple[Size, SizeChoice | None]:

@@ -155,6 +155,7 @@ def size_words(size: SizeLike | None, sizes: Iterable[SizeLike] | None) -> dict[
     Raise UsageError if both are given, or if `sizes` is not a list of sizes.
     """
     if sizes is None:
+        require_one_size(size, "size takes one size; write sizes=[...] for several")
         return {"size": size}
     if size is not None:
         raise UsageError("size and sizes exclude one another")
@@ -162,6 +163,14 @@ def size_words(size: SizeLike | None, sizes: Iterable[SizeLike] | None) -> dict[
     if not found or any(isinstance(each, int) for each in found):
         raise UsageError('sizes takes a list of sizes, such as ["1280x720", (640, 360)]')
     return {"sizes": found}
+
+
+def require_one_size(size: object, words: str) -> None:
+    """Raise UsageError with `words` for a list of sizes in place of one."""
+    parts = size if isinstance(size, tuple | list) else ()
+    for part in parts:
+        if isinstance(part, tuple | list | Size) or (isinstance(part, str) and not part.isdigit()):
+            raise UsageError(words)
 
 
 def require_known(keywords: Iterable[str], known: type) -> None:

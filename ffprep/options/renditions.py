@@ -3,7 +3,7 @@
 Each picture has a folder of its own in OUT, unless --names decides where it lies.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from itertools import combinations
 from typing import Any
 
@@ -16,6 +16,7 @@ from ffprep.core.spec import NOT_CHOSEN
 from ffprep.errors import UsageError
 from ffprep.library.naming import Names, folded
 from ffprep.library.plan import Rendition
+from ffprep.options.frame import size_or_target_of_each
 from ffprep.options.parse import read_rendition
 from ffprep.record import replace
 
@@ -26,7 +27,7 @@ def read_several(
     """Return all pictures that are made of each photo. Raise UsageError."""
     found = list[Rendition]()
     for picture in params.get("pictures") or [params]:
-        for size, target in _frames(picture["size"], picture["target"]):
+        for size, target in size_or_target_of_each(picture["size"], picture["target"]):
             rendition = read_rendition(picture, size, target, file_format, output)
             found.append(replace(rendition, folder=_folder(rendition, size, target)))
     if len(found) == 1:
@@ -37,24 +38,6 @@ def read_several(
     for one, other in combinations(found, 2):
         _require_apart(one, other)
     return tuple(found)
-
-
-def _frames(
-    sizes: tuple[Size, ...], targets: tuple[str, ...]
-) -> Iterator[tuple[Size | None, str | None]]:
-    """Yield the size or the target of each picture. Raise UsageError."""
-    if not targets:
-        yield from ((size, None) for size in sizes or (None,))
-        return
-    if not sizes:
-        yield from ((None, target) for target in targets)
-        return
-    if len(targets) > 1:
-        raise UsageError("--size goes with one --target only; write --target NAME/WxH for each")
-    (target,) = targets
-    if "/" in target:
-        raise UsageError(f"--target {target} has a size already; leave out --size")
-    yield from ((None, f"{target}/{size}") for size in sizes)
 
 
 def _folder(rendition: Rendition, size: Size | None, target: str | None) -> str:

@@ -14,6 +14,7 @@ from ffprep.options.types import (
     PATH,
     PATH_AS_WRITTEN,
     Jobs,
+    Once,
     Parsed,
     ParsedOrPath,
     Repeatable,
@@ -68,46 +69,29 @@ class InSections(click.Command):
 TARGETS = click.option(
     "--targets", type=PATH, metavar="FILE", multiple=True, help="A TOML file with more targets."
 )
-_TARGET = click.option(
-    "--target",
-    metavar="NAME[/SIZE]",
-    help="The size and rules of a named destination: see `ffprep targets`.",
-)
 _WXH: dict[str, Any] = {"type": Parsed("WxH", Size.parse), "metavar": "WxH"}
 _WIDTH_AND_HEIGHT = "Width and height in pixels, such as 1280x720"
-SIZE_OR_TARGET = options(
-    click.option("--size", **_WXH, help=f"{_WIDTH_AND_HEIGHT}."),
-    _TARGET,
-    TARGETS,
+_NAME: dict[str, Any] = {"metavar": "NAME[/SIZE]"}
+_NAMED = "The size and rules of a named destination: see `ffprep targets`"
+
+
+def _sizes(several: str) -> Callable[[Any], Any]:
+    """Return the option for several sizes; the help says what several do."""
+    words = f"{_WIDTH_AND_HEIGHT}; {several}."
+    return click.option("--size", cls=Repeatable, multiple=True, **_WXH, help=words)
+
+
+_SIZE = click.option("--size", cls=Once, **_WXH, help=f"{_WIDTH_AND_HEIGHT}.")
+_TARGET = click.option("--target", cls=Once, **_NAME, help=f"{_NAMED}.")
+_TARGET_NAMES = click.option(
+    "--target", cls=Repeatable, multiple=True, **_NAME, help=f"{_NAMED}; or several."
 )
-SIZES_OR_TARGET = options(
-    click.option(
-        "--size",
-        cls=Repeatable,
-        multiple=True,
-        **_WXH,
-        help=f"{_WIDTH_AND_HEIGHT}; or several, of which each picture has one.",
-    ),
-    _TARGET,
-    TARGETS,
-)
+SIZE_OR_TARGET = options(_SIZE, _TARGET, TARGETS)
+SIZES_OR_TARGET = options(_sizes("or several, of which each picture has one"), _TARGET, TARGETS)
 SIZES_OR_TARGETS = options(
-    click.option(
-        "--size",
-        cls=Repeatable,
-        multiple=True,
-        **_WXH,
-        help=f"{_WIDTH_AND_HEIGHT}; several make a picture of each size, in a folder of its own.",
-    ),
-    click.option(
-        "--target",
-        cls=Repeatable,
-        multiple=True,
-        metavar="NAME[/SIZE]",
-        help="The size and rules of a named destination: see `ffprep targets`; or several.",
-    ),
-    TARGETS,
+    _sizes("several make a picture of each size, in a folder of its own"), _TARGET_NAMES, TARGETS
 )
+FRAMES = options(_sizes("or several"), _TARGET_NAMES, TARGETS)
 BACKGROUND = click.option(
     "--background",
     type=Parsed("COLOR", Color.parse),

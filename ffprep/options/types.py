@@ -85,6 +85,21 @@ class Repeatable(click.Option):
     """An option that may be given several times; in a file, one value needs no list."""
 
 
+class Once(click.Option):
+    """An option of one value, of which `convert` takes several; a second one is an error."""
+
+    def __init__(self, *args: Any, **attrs: Any) -> None:
+        super().__init__(*args, multiple=True, **attrs)
+
+    def type_cast_value(self, ctx: click.Context, value: Any) -> Any:
+        """Return the value, or None."""
+        values = super().type_cast_value(ctx, value)
+        if len(values) > 1:
+            words = f"{ctx.command.name} takes one, and not {len(values)}; run it for each"
+            raise click.BadParameter(words, ctx, self)
+        return values[0] if values else None
+
+
 class Whole(click.IntRange):
     """A whole number within bounds."""
 

@@ -10,6 +10,7 @@ from ffprep.core.job import Status
 from ffprep.core.location import Location
 from ffprep.core.shard import Shard
 from ffprep.errors import EnvironmentFault, PhotoError, UsageError, reason
+from ffprep.ledger.faces import forget_faces
 from ffprep.ledger.ledger import Ledger, open_ledger
 from ffprep.ledger.outputs import RecordedOutputs
 from ffprep.ledger.prune import MISSING, OutputRemover
@@ -106,6 +107,8 @@ def _clean(
             _forget(ledger, gone)
             gone = []
     _forget(ledger, gone)
+    if not options.dry_run:
+        forget_faces(ledger)
 
 
 def _clean_one(entry: Entry, remover: OutputRemover, dry_run: bool) -> Cleaned | None:

@@ -70,8 +70,13 @@ class Depfile(Record):
 
     def _prerequisites(self, plan: Plan) -> Iterator[str]:
         modes = {mode.path for spec in plan.request.specs for mode in spec.modes}
+        several, seen = len(plan.request.renditions) > 1, set[str]()
         for item in plan.jobs():
-            yield os.fspath(item.source)
+            source = os.fspath(item.source)
+            if source not in seen:
+                yield source
+            if several:
+                seen.add(source)
             if isinstance(item, LocalJob):
                 modes.update(mode.path for mode in item.spec.modes)
         for listing in plan.request.walk.listings():

@@ -22,12 +22,12 @@ def describe(
     modes: Sequence[Mode],
     overrides: PhotoOverrides,
     count_faces: bool = False,
-    refusal: str = "",
+    refusals: Sequence[str] = (),
 ) -> Generator[Finding, None, None]:
     """Yield a Finding for every picture, with its Framing in each of `frames` by each mode.
 
     The frames have the same crop bounds. With `count_faces`, the Finding has the photo's faces;
-    `refusal` is the warning for photos with faces.
+    `refusals` are the warnings for photos with faces.
     """
 
     def describe_one(found: LocalPhoto, decoders: DecoderPool) -> Finding:
@@ -35,8 +35,8 @@ def describe(
             picture = inspection.probe(found, decoders)
             extras = decoders.extras(found.path, picture)
             faces = decoders.faces(found.path, picture) if count_faces else None
-            if faces and refusal:
-                picture = replace(picture, warnings=(*picture.warnings, refusal))
+            if faces:
+                picture = replace(picture, warnings=(*picture.warnings, *refusals))
             if not frames:
                 return Finding(found.path, picture, extras, faces=faces)
             sidecar = read_sidecar(found.path, found.sidecar_place) if found.has_sidecar else None

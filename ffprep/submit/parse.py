@@ -40,7 +40,7 @@ _OPTION_FIELDS = {
 """The fields of each protocol that options set, and that --extra must not set."""
 _PICTURE_KEYWORDS = (
     "targets filters quality subsampling depth optimize fast sharpen lossless compression "
-    "max_bytes colour metadata focus multiple_of scene max_loss damaged upscale max_pixels "
+    "max_bytes colour metadata date focus multiple_of scene max_loss damaged upscale max_pixels "
     "max_memory ffmpeg"
 ).split()
 

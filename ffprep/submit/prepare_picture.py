@@ -64,8 +64,8 @@ class PictureOptions(Record):
 
 
 _DIGEST_FIELDS = (
-    "quality subsampling depth fast sharpen lossless max_bytes colour metadata background focus "
-    "alpha bounds"
+    "quality subsampling depth fast sharpen lossless max_bytes colour metadata date background "
+    "focus alpha bounds"
 ).split()
 
 

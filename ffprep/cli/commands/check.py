@@ -50,7 +50,7 @@ def info(**params: Any) -> None:
     inspection = options.inspection()
     with Signals():
         framings = (options.frames, options.modes, options.overrides)
-        for finding in describe(inspection, *framings, options.faces, options.refusal):
+        for finding in describe(inspection, *framings, options.faces, options.refusals):
             failed = failed or finding.error is not None
             if options.json:
                 text.print_json(finding.as_dict())

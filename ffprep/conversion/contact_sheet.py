@@ -92,18 +92,38 @@ def draw(
 
     Raises PhotoError, and EnvironmentFault as `Converter.convert` does.
     """
+    if not spec.frame:
+        return _draw(photo, output, spec, modes, using, "photo")
+    from ffprep.conversion.film import as_photo
+
+    with as_photo(using.transcoder, LocalJob(photo, output, spec)) as shown:
+        name = spec.frame.words if shown.container else "photo"
+        still = shown.job.source
+        warnings = _draw(still, output, replace(spec, frame=None), modes, using, name)
+    return tuple(caveat.words for caveat in shown.caveats) + warnings
+
+
+def _draw(
+    photo: Path,
+    output: Path,
+    spec: Spec,
+    modes: Sequence[Mode],
+    using: Converter,
+    name: str,
+) -> tuple[str, ...]:
+    """Do the same; the label of the uncut photo calls it `name`."""
     picture = _probed(photo, using)
     layout = _Layout.of(1 + len(modes), spec.size)
     faces, focus = None, spec.focus
     if isinstance(focus, FaceFocus):
         faces = using.transcoder.decoders.faces(photo, picture)
         focus = frame_faces(faces, picture.shown, spec.bounds, spec.size).focus
-    cells = _cells(picture, layout, spec, focus, modes)
+    cells = _cells(picture, layout, spec, focus, modes, name)
     with temporary_folder() as folder, temporary_beside(output) as temporary:
-        names = (folder / f"{number}.png" for number in range(len(cells)))
+        files = (folder / f"{number}.png" for number in range(len(cells)))
         jobs = [
-            LocalJob(photo, name, cell.spec, faces=faces)
-            for name, cell in zip(names, cells, strict=True)
+            LocalJob(photo, file, cell.spec, faces=faces)
+            for file, cell in zip(files, cells, strict=True)
         ]
         warnings: dict[str, None] = {}
         for result in using.convert(jobs):
@@ -139,9 +159,9 @@ def _probed(photo: Path, using: Converter) -> ImageInfo:
 
 
 def _cells(
-    picture: ImageInfo, layout: _Layout, spec: Spec, focus: Focus, modes: Sequence[Mode]
+    picture: ImageInfo, layout: _Layout, spec: Spec, focus: Focus, modes: Sequence[Mode], name: str
 ) -> list[_Cell]:
-    """Return a cell for the uncut photo itself, and one for each mode.
+    """Return a cell for the uncut photo itself, called `name`, and one for each mode.
 
     `focus` is the one of modes that cut.
     """
@@ -149,7 +169,7 @@ def _cells(
     size = _inside(picture.shown, layout.box)
     whole = replace(lossless, size=size, mode=find_mode("stretch"), bounds=Bounds())
     cropped = cropped_size(picture.shown, spec.bounds)
-    cells = [_Cell(whole, size, ("photo", str(picture.shown), picture.format.name))]
+    cells = [_Cell(whole, size, (name, str(picture.shown), picture.format.name))]
     for mode in modes:
         label = [mode.name, f"keeps {mode.keeps}" if mode.keeps else mode.summary]
         sized, shown = lossless.in_modes(mode), layout.box

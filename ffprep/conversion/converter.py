@@ -11,6 +11,8 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from ffprep.conversion.reduced import Frames
 
 _SMALL_PROFILE = 1 << 16
+_SOURCE_AND_FRAME = attrgetter("source", "place", "spec.frame")
 _POLL_SECONDS, _LONGEST_POLL_SECONDS = 0.03, 1.0
 
 StreamKey = tuple[command.Sequence, int]
@@ -91,11 +94,10 @@ class Converter(Record):
         Raises EnvironmentFault if no job can succeed: a mode that FFmpeg refuses, a full disk.
         """
         photos = list[Photo]()
-        for job in jobs:
-            result = self._begun(job, photos)
-            if result and self.processes.stopped:
-                return  # its decoder was ended
-            if result:
+        for _, same in groupby(jobs, _SOURCE_AND_FRAME):
+            for result in self._begun(list(same), photos):
+                if self.processes.stopped:
+                    return  # its decoder was ended
                 yield result
         with closing(OwnFolders()) as folders:
             singles = list[Outputs]()
@@ -141,24 +143,22 @@ class Converter(Record):
                     return  # its process was ended, or never started
                 yield result
 
-    def _begun(self, job: LocalJob, photos: list[Photo]) -> Result | None:
-        """Probe a photo for `photos`; return the Result of one that fails, or of a film."""
-        started = time.perf_counter()
-        try:
-            if job.spec.frame:
-                from ffprep.conversion import film
+    def _begun(self, jobs: list[LocalJob], photos: list[Photo]) -> Iterator[Result]:
+        """Probe the photo of jobs for `photos`; yield a Result where that fails, or of a film."""
+        if jobs[0].spec.frame:
+            from ffprep.conversion import film
 
-                if film.is_film(job):
-                    return film.convert(self.transcoder, job)
-            photos.append(self._probe(job, photos[-1] if photos else None))
-        except Exception as error:
-            if self.processes.stopped:
-                words = PhotoError(Kind.IO, "the run was stopped")
-                return Result.failed(job.source, job.output, words)
-            from ffprep.conversion.failure import failed
+            if film.is_film(jobs[0]):
+                yield from film.convert(self.transcoder, jobs)
+                return
+        for job in jobs:
+            started = time.perf_counter()
+            try:
+                photos.append(self._probe(job, photos[-1] if photos else None))
+            except Exception as error:
+                from ffprep.conversion.failure import failed_early
 
-            return failed(self.transcoder, job, error, started)
-        return None
+                yield failed_early(self.transcoder, job, error, started)
 
     def look_ahead(self, jobs: Sequence[LocalJob]) -> tuple[StreamKey | None, int]:
         """Probe a photo that is converted later, for its jobs.

@@ -50,6 +50,13 @@ def failed(steps: "Transcoder", job: LocalJob, error: Exception, started: float)
     return Result.failed(job.source, job.output, error, time.perf_counter() - started)
 
 
+def failed_early(steps: "Transcoder", job: LocalJob, error: Exception, started: float) -> Result:
+    """Return the same for a job whose conversion had not begun, also in a run that was stopped."""
+    if steps.processes.stopped:
+        return Result.failed(job.source, job.output, PhotoError(Kind.IO, "the run was stopped"))
+    return failed(steps, job, error, started)
+
+
 def _needs_names(steps: "Transcoder") -> bool:
     """Return whether the user's own ffmpeg, in a container perhaps, cannot open held files."""
     return not steps.binary.embedded and not opens_held_files(steps.binary.path)

@@ -12,8 +12,8 @@ import math
 import os
 import re
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,7 +29,6 @@ from ffprep.image.pillow import out_of_memory
 from ffprep.image.second_reading import second_reading
 from ffprep.record import Record, replace
 from ffprep.system.files import FileStamp, hold_open, open_regular, read_whole
-from ffprep.system.own_folder import OwnFolders
 from ffprep.system.processes import Limits, ffmpeg_environment
 from ffprep.system.tempfiles import disk_full, without_line_breaks, working_folder
 
@@ -50,6 +49,9 @@ _TOO_LARGE = re.compile(r"Picture size (\d+x\d+) exceeds specified max pixel cou
 _NOT_OPENED = re.compile(r"^\[vist#0:\d+/(\w+) @ .*Error while opening decoder", re.MULTILINE)
 _REFUSED = ") not on whitelist"
 _OPENED = "[info] Input #0"
+_ALPHA_MODE, _HEAD_OF_TRACKS = b"\x53\xc0\x81\x01", 1 << 16
+_WITH_ALPHA = re.compile(r"Video: (vp[89])\b(?:(?!Stream #).)*?alpha_mode *: 1", re.DOTALL)
+_ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 _COMPLETE = "[info] frame="
 """In every log that was not cut off."""
 
@@ -71,27 +73,70 @@ def _container(job: LocalJob) -> Container | None:
 class _Still(Record):
     """A still that was made of a film, what to know of it, and the hash of the film."""
 
-    job: LocalJob
+    path: Path
     caveats: tuple[Caveat, ...]
     source_hash: bytes | None
     argv: list[str]
 
+    def job(self, job: LocalJob) -> LocalJob:
+        """Return a job of the film as one of the still."""
+        return replace(job, source=self.path, spec=replace(job.spec, frame=None), place="")
 
-def convert(steps: "Transcoder", job: LocalJob, folders: OwnFolders | None = None) -> Result:
-    """Convert the frame of a film that its Spec names. Raises EnvironmentFault."""
-    started = time.perf_counter()
-    try:
-        with _still(steps, job) as still:
-            result = steps.convert(_probed(steps, still), folders)
-    except PhotoError as error:
+
+def convert(steps: "Transcoder", jobs: Sequence[LocalJob]) -> Iterator[Result]:
+    """Convert the frame of a film for jobs that name the same one. Raises EnvironmentFault."""
+    started, faces = time.perf_counter(), jobs[0].faces
+    with ExitStack() as stack:
+        try:
+            still = stack.enter_context(_still(steps, jobs[0]))
+        except Exception as error:
+            yield from (_failed(steps, job, error, started) for job in jobs)
+            return
+        for job in jobs:
+            try:
+                result = steps.convert(_probed(steps, replace(still.job(job), faces=faces)))
+            except Exception as error:
+                result = _failed(steps, job, error, started)
+            faces = faces if result.faces is None else result.faces
+            yield replace(
+                result,
+                source=job.source,
+                source_hash=still.source_hash if result.source_hash else None,
+                caveats=still.caveats + result.caveats,
+                seconds=time.perf_counter() - started,
+            )
+            started = time.perf_counter()
+
+
+def _failed(steps: "Transcoder", job: LocalJob, error: Exception, started: float) -> Result:
+    """Return the Result of an error: of a film, after a second attempt. Raises EnvironmentFault."""
+    if isinstance(error, PhotoError):
         return Result.failed(job.source, job.output, error, time.perf_counter() - started)
-    return replace(
-        result,
-        source=job.source,
-        source_hash=still.source_hash if result.source_hash else None,
-        caveats=still.caveats + result.caveats,
-        seconds=time.perf_counter() - started,
-    )
+    from ffprep.conversion.failure import failed_early
+
+    return failed_early(steps, job, error, started)
+
+
+class AsPhoto(Record):
+    """A job whose source is a photo, or the still of a film in a container, and what to know."""
+
+    job: LocalJob
+    container: str = ""
+    caveats: tuple[Caveat, ...] = ()
+
+
+@contextmanager
+def as_photo(steps: "Transcoder", job: LocalJob) -> Iterator[AsPhoto]:
+    """Yield a job as one of a photo: of a still, if its source is a film.
+
+    Raises PhotoError, EnvironmentFault.
+    """
+    container = _container(job) if job.spec.frame else None
+    if container is None:
+        yield AsPhoto(job)
+        return
+    with _still(steps, job) as still:
+        yield AsPhoto(still.job(job), container.name, still.caveats)
 
 
 def command_lines(steps: "Transcoder", job: LocalJob) -> list[list[str]]:
@@ -100,23 +145,21 @@ def command_lines(steps: "Transcoder", job: LocalJob) -> list[list[str]]:
     The film is searched for the frame.
     """
     with _still(steps, job) as still:
-        photo = _probed(steps, still)
+        photo = _probed(steps, still.job(job))
     raw = replace(photo.picture, raw=_pixel_format(photo.picture.alpha))
     argv = [*still.argv, "-c:v", "rawvideo", "-f", "rawvideo", "pipe:1"]
     spec = photo.job.spec
-    return [argv, command.command(steps.binary.path, still.job.source, raw, spec, job.output)]
+    return [argv, command.command(steps.binary.path, still.path, raw, spec, job.output)]
 
 
 def size_of(steps: "Transcoder", job: LocalJob) -> Size:
     """Return the size of the output of a film or photo. Raises as `Transcoder.planned` does."""
-    if not is_film(job):
-        return steps.probe(job).job.spec.size
-    with _still(steps, job) as still:
-        return steps.probe(still.job).job.spec.size
+    with as_photo(steps, job) as photo:
+        return steps.probe(photo.job).job.spec.size
 
 
-def _probed(steps: "Transcoder", still: _Still) -> "Photo":
-    photo = steps.probe(still.job)
+def _probed(steps: "Transcoder", job: LocalJob) -> "Photo":
+    photo = steps.probe(job)
     if not photo.job.spec.focuses_on_faces:
         return photo
     from ffprep.conversion.focus import focused
@@ -149,7 +192,7 @@ def _make(steps: "Transcoder", job: LocalJob, output: Path) -> _Still:
         hold_open(job.source, job.place, stamp) as opened,
         without_line_breaks(opened) as (source,),
     ):
-        search = _Search(steps, job, source, container)
+        search = _Search(steps, job, source, container).with_alpha()
         found = search.chosen()
         argv = search.still_argv(found)
         files = ["-c:v", "png", "-compression_level", "1", "-update", "1", "-f", "image2"]
@@ -162,9 +205,8 @@ def _make(steps: "Transcoder", job: LocalJob, output: Path) -> _Still:
         caveats += (Caveat("is interlaced: the frame shows two moments in alternate rows"),)
     source_hash = read_whole(job.source, stamp, steps.policy.hash_files, job.place)
     os.utime(output, ns=(stamp.modified, stamp.modified))  # for --preserve-times
-    local = replace(job, source=output, spec=replace(job.spec, frame=None), place="")
     argv = [*argv[: argv.index("-i") + 1], command.url(job.source), *argv[argv.index("-i") + 2 :]]
-    return _Still(local, caveats, source_hash, argv)
+    return _Still(output, caveats, source_hash, argv)
 
 
 class _Found(Record):
@@ -186,6 +228,19 @@ class _Search(Record):
     job: LocalJob
     source: Path
     container: Container
+    decoder: tuple[str, ...] = ()
+
+    def with_alpha(self) -> "_Search":
+        """Return a search with a decoder that reads the alpha of WebM, which is a second stream.
+
+        FFmpeg's own decoders leave it out.
+        """
+        with open_regular(self.source) as file:
+            may_have_alpha = _ALPHA_MODE in file.read(_HEAD_OF_TRACKS)
+        if self.container.name != "matroska" or not may_have_alpha:
+            return self
+        found = _WITH_ALPHA.search(self._log((), ",trim=end_frame=1"))
+        return replace(self, decoder=(_ALPHA_DECODERS[found[1]],)) if found else self
 
     @property
     def seconds(self) -> float | None:
@@ -274,10 +329,12 @@ class _Search(Record):
     def _argv(self, seek: tuple[str, ...], filters: str) -> list[str]:
         demuxer, policy = self.container.demuxer, self.steps.policy
         argv = [self.steps.binary.path, *_COMMON, "-protocol_whitelist", "file"]
-        argv += ["-format_whitelist", demuxer, "-codec_whitelist", ",".join(DECODERS)]
+        decoders = ",".join((*DECODERS, *self.decoder))
+        argv += ["-format_whitelist", demuxer, "-codec_whitelist", decoders]
         argv += ["-f", demuxer, "-threads", "1", "-max_pixels", str(policy.max_pixels)]
         argv += ["-enable_drefs", "0"] if demuxer == "mov" else []
         argv += ["-err_detect", "explode"] if policy.keep_damaged else []
+        argv += ["-c:v", *self.decoder] if self.decoder else []
         # Timestamps from the film's beginning; seeking would round them.
         argv += ["-copyts", "-start_at_zero", *seek]
         # V: not pictures that are attached to it.

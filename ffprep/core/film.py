@@ -17,20 +17,21 @@ SUFFIXES_READ = frozenset(".mp4 .m4v .mov .qt .3gp .3g2 .mkv .webm .avi .gif".sp
 
 
 class Container(Record):
-    """A container of films. `demuxer` is FFmpeg's; no other may read it."""
+    """A container of films, and a usual suffix. `demuxer` is FFmpeg's; no other may read it."""
 
     name: str
+    suffix: str
     demuxer: str
     magic: re.Pattern[bytes]
 
 
 CONTAINERS = tuple(
-    Container(name, demuxer, re.compile(magic, re.DOTALL))
-    for name, demuxer, magic in (
-        ("mp4", "mov", rb".{4}(?:ftyp|moov|mdat|wide|free|skip|pnot)"),
-        ("matroska", "matroska", rb"\x1aE\xdf\xa3"),
-        ("avi", "avi", rb"RIFF.{4}AVI "),
-        ("gif", "gif", rb"GIF8[79]a"),
+    Container(name, suffix, demuxer, re.compile(magic, re.DOTALL))
+    for name, suffix, demuxer, magic in (
+        ("mp4", ".mp4", "mov", rb".{4}(?:ftyp|moov|mdat|wide|free|skip|pnot)"),
+        ("matroska", ".mkv", "matroska", rb"\x1aE\xdf\xa3"),
+        ("avi", ".avi", "avi", rb"RIFF.{4}AVI "),
+        ("gif", ".gif", "gif", rb"GIF8[79]a"),
     )
 )
 
@@ -58,6 +59,13 @@ class FilmFrame(Record):
     """Which frame of a film is converted: the one that is shown at `seconds`; if None, the last."""
 
     seconds: float | None
+
+    @property
+    def words(self) -> str:
+        """The frame in words."""
+        if not self.seconds:
+            return "the last frame" if self.seconds is None else "the first frame"
+        return f"the frame at {self.seconds:g} s"
 
     @classmethod
     def parse(cls, text: str) -> Self:

@@ -41,7 +41,7 @@ def probe(path: Path, max_pixels: int, sandboxed: bool = False) -> ImageInfo:
         head = file.read(HEAD_BYTES)
         format = sniff(head)
         if format is None:
-            raise _unknown_format(head)
+            raise _unknown_format(head, path)
         if not sandboxed and (format.native or not has_ordinary_header(format, file)):
             raise NeedsSandbox
         if format.name == "tiff":
@@ -164,14 +164,16 @@ def _decoded_by(decode: DecodeWhole | None, format: Format, path: Path) -> Size:
     return picture.stored
 
 
-def _unknown_format(head: bytes) -> PhotoError:
+def _unknown_format(head: bytes, path: Path) -> PhotoError:
     if not head:
         return PhotoError(Kind.DAMAGED, "the file is empty; restore it from a backup")
-    from ffprep.core.film import sniff_film
+    from ffprep.core.film import may_be_film, sniff_film
 
-    if sniff_film(head):
-        words = "is a film; convert a picture of it with --frame first, last or SECONDS"
-        return PhotoError(Kind.UNSUPPORTED, words)
+    if film := sniff_film(head):
+        advice = "convert a picture of it with --frame first, last or SECONDS"
+        if not may_be_film(path.name):
+            advice = f"rename it to {path.stem}{film.suffix}, and {advice}"
+        return PhotoError(Kind.UNSUPPORTED, f"is a film; {advice}")
     return PhotoError(
         Kind.UNSUPPORTED,
         "is not a picture that ffprep reads (JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, HEIC, "

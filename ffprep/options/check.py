@@ -15,6 +15,7 @@ from ffprep.options.shared import (
     FILTERS,
     FOCUS,
     FOLLOW_LINKS,
+    FRAME,
     FRAMES,
     JOBS,
     MAX_MEMORY,
@@ -28,9 +29,7 @@ from ffprep.options.types import AnyLocation
 from ffprep.record import Record
 
 if TYPE_CHECKING:
-    from ffprep.config.sidecars import PhotoOverrides
-    from ffprep.core.mode import Mode
-    from ffprep.core.spec import Spec
+    from ffprep.run.describe import InfoContent
     from ffprep.run.inspect import Inspection
 
 _PATHS = click.argument("paths", nargs=-1, required=True, type=AnyLocation(), metavar="PATH...")
@@ -47,6 +46,7 @@ CHECK = options(
 INFO = options(
     _PATHS,
     FRAMES,
+    FRAME,
     NO_DEFAULT_EXCLUDES,
     FOLLOW_LINKS,
     SCENE,
@@ -74,7 +74,8 @@ def check_parameters(**_: object) -> None:
 class InspectOptions(Record):
     """Which pictures to read: those among `paths` and in folders below, by `jobs` threads.
 
-    `policy` has the limits of one picture. `json` is the form of the report.
+    `policy` has the limits of one picture. `json` is the form of the report. With `films`, films in
+    folders are read, too.
     """
 
     paths: tuple[Location, ...]
@@ -83,14 +84,14 @@ class InspectOptions(Record):
     policy: Policy
     jobs: int
     json: bool
+    films: bool
 
     def inspection(self) -> "Inspection":
         """Return the inspection of the pictures."""
         from ffprep.run.inspect import Inspection
 
-        return Inspection(
-            self.paths, self.follow_links, self.policy, self.jobs, self.default_excludes
-        )
+        walked = self.paths, self.follow_links, self.policy, self.jobs, self.default_excludes
+        return Inspection(*walked, self.films)
 
 
 class CheckOptions(InspectOptions):
@@ -100,16 +101,9 @@ class CheckOptions(InspectOptions):
 
 
 class InfoOptions(InspectOptions):
-    """All options of `info`: the frames, and the modes by which a photo may fit them.
+    """All options of `info`; `content` is what it shows of each photo."""
 
-    `faces` says whether faces are counted; `refusals` are the warnings for photos that have some.
-    """
-
-    frames: "list[Spec]"
-    modes: "list[Mode]"
-    overrides: "PhotoOverrides"
-    faces: bool = False
-    refusals: tuple[str, ...] = ()
+    content: "InfoContent"
 
 
 def read_check(params: Mapping[str, Any]) -> CheckOptions:
@@ -125,6 +119,7 @@ def read_info(params: Mapping[str, Any]) -> InfoOptions:
     """Parse the parameters of `info`. Raise UsageError, EnvironmentFault."""
     from ffprep.config.modes import all_modes
     from ffprep.core.mode import Fit
+    from ffprep.run.describe import InfoContent
 
     frames = read_frames(params)
     modes = list(all_modes(filter_folders(params["filters"]))) if frames else []
@@ -132,14 +127,15 @@ def read_info(params: Mapping[str, Any]) -> InfoOptions:
         modes = [mode for mode in modes if mode.fit is not Fit.INSIDE]
     names = params["target"] if params["faces"] else ()
     targets = [read_target(None, name, params["targets"]) for name in names]
-    return InfoOptions(
-        **_shared(params),
+    content = InfoContent(
         frames=frames,
         modes=modes,
         overrides=read_overrides(params),
+        film_frame=params["frame"],
         faces=params["faces"],
         refusals=tuple(filter(None, (target.refusal_of_faces for target in targets))),
     )
+    return InfoOptions(**_shared(params), content=content)
 
 
 def _shared(params: Mapping[str, Any]) -> dict[str, Any]:
@@ -151,4 +147,5 @@ def _shared(params: Mapping[str, Any]) -> dict[str, Any]:
         "policy": Policy(max_pixels=params["max_pixels"], max_memory=params["max_memory"]),
         "jobs": params["jobs"],
         "json": params["as_json"],
+        "films": params.get("frame") is not None,
     }

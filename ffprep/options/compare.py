@@ -21,6 +21,7 @@ from ffprep.options.shared import (
     FFMPEG,
     FILTERS,
     FOCUS,
+    FRAME,
     MAX_MEMORY,
     MAX_PIXELS,
     SIZE_OR_TARGET,
@@ -35,6 +36,7 @@ COMPARE = options(
         "-o", "--output", type=PATH, required=True, metavar="SHEET", help="A picture file."
     ),
     SIZE_OR_TARGET,
+    FRAME,
     BACKGROUND,
     FOCUS,
     CROP_BOUNDS,
@@ -71,6 +73,7 @@ def read_compare(params: Mapping[str, Any]) -> CompareOptions:
         background=params["background"],
         focus=params["focus"],
         bounds=params["crop_bounds"],
+        frame=params["frame"],
     )
     limits = {"max_pixels": params["max_pixels"], "max_memory": params["max_memory"]}
     policy = Policy(upscale="allow", **limits)

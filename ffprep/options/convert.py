@@ -11,6 +11,7 @@ from ffprep.options.picture import PICTURES
 from ffprep.options.shared import (
     AS_JSON,
     FFMPEG,
+    FRAME,
     JOBS,
     LISTS_AND_SELECTION,
     MAX_MEMORY,
@@ -31,7 +32,6 @@ from ffprep.options.types import (
 from ffprep.system.files import LEDGER
 
 if TYPE_CHECKING:
-    from ffprep.core.film import FilmFrame
     from ffprep.core.shard import Shard
 
 
@@ -39,12 +39,6 @@ def _read_shard(text: str) -> "Shard":
     from ffprep.core.shard import Shard
 
     return Shard.parse(text)
-
-
-def _read_frame(text: str) -> "FilmFrame":
-    from ffprep.core.film import FilmFrame
-
-    return FilmFrame.parse(text)
 
 
 SOURCES = click.argument("sources", nargs=-1, type=PATH_AS_WRITTEN, metavar="SOURCE...")
@@ -93,11 +87,7 @@ _FILES = section(
         metavar="N",
         help="Only photos of at least N megapixels.",
     ),
-    click.option(
-        "--frame",
-        type=Parsed("first|last|SECONDS", _read_frame),
-        help="Convert films, too: this frame of MP4, MOV, MKV, WebM, AVI and GIF.",
-    ),
+    FRAME,
 )
 
 UPSCALE = click.option(

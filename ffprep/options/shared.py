@@ -1,7 +1,7 @@
 """Options that several commands share, and sections of options in the help."""
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -23,6 +23,9 @@ from ffprep.options.types import (
     read_memory,
     read_share,
 )
+
+if TYPE_CHECKING:
+    from ffprep.core.film import FilmFrame
 
 Value = TypeVar("Value")
 
@@ -186,6 +189,19 @@ FOLLOW_LINKS = click.option(
     "--follow-links",
     is_flag=True,
     help="In folders, follow links to folders and links that lead outside.",
+)
+
+
+def _read_frame(text: str) -> "FilmFrame":
+    from ffprep.core.film import FilmFrame
+
+    return FilmFrame.parse(text)
+
+
+FRAME = click.option(
+    "--frame",
+    type=Parsed("first|last|SECONDS", _read_frame),
+    help="Read films, too: this frame of MP4, MOV, MKV, WebM, AVI and GIF.",
 )
 FROM_NULL = click.option(
     "-0",

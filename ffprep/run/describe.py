@@ -1,64 +1,124 @@
 """Describe pictures for `info`: what they contain, and how each mode would frame them."""
 
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
+from typing import TYPE_CHECKING, TypeAlias
 
 from ffprep.config.sidecars import PhotoOverrides, read_sidecar, sidecar_path
 from ffprep.core.faces import frame_faces
 from ffprep.core.fitting import Framing, choose_spec_size, cropped_size, resolve_spec
 from ffprep.core.geometry import FaceFocus, Faces, Focus, Size
+from ffprep.core.image_info import Extras
+from ffprep.core.job import LocalJob
 from ffprep.core.mode import Mode
-from ffprep.core.spec import Spec
+from ffprep.core.spec import NOT_CHOSEN, Spec
 from ffprep.errors import PhotoError, UsageError
 from ffprep.image.sandbox import DecoderPool
 from ffprep.library.walk import LocalPhoto
 from ffprep.record import Record, replace
 from ffprep.run.inspect import Finding, Inspection
 
+if TYPE_CHECKING:
+    from ffprep.core.film import FilmFrame
 
-def describe(
-    inspection: Inspection,
-    frames: Sequence[Spec],
-    modes: Sequence[Mode],
-    overrides: PhotoOverrides,
-    count_faces: bool = False,
-    refusals: Sequence[str] = (),
-) -> Generator[Finding, None, None]:
-    """Yield a Finding for every picture, with its Framing in each of `frames` by each mode.
 
-    The frames have the same crop bounds. With `count_faces`, the Finding has the photo's faces;
-    `refusals` are the warnings for photos with faces.
+class InfoContent(Record):
+    """What is described of each photo: its framing in each of `frames`, by each of `modes`.
+
+    The frames have the same crop bounds. Of a film, `film_frame` is described. `faces` says whether
+    faces are counted; `refusals` are the warnings for photos that have some.
     """
 
-    def describe_one(found: LocalPhoto, decoders: DecoderPool) -> Finding:
-        try:
-            picture = inspection.probe(found, decoders)
-            extras = decoders.extras(found.path, picture)
-            faces = decoders.faces(found.path, picture) if count_faces else None
-            if faces:
-                picture = replace(picture, warnings=(*picture.warnings, *refusals))
-            if not frames:
-                return Finding(found.path, picture, extras, faces=faces)
-            sidecar = read_sidecar(found.path, found.sidecar_place) if found.has_sidecar else None
-            specs = [overrides.spec(found.path, frame, sidecar) for frame in frames]
-            cropped = cropped_size(picture.shown, specs[0].bounds)
-            if faces is None and any(isinstance(spec.focus, FaceFocus) for spec in specs):
-                faces = decoders.faces(found.path, picture)
-            photo = _Photo(picture.shown, cropped, faces or ())
-            return Finding(
-                found.path,
-                picture,
-                extras,
-                framings=tuple(_framings(photo, specs, modes)),
-                recommended=tuple(_recommended(cropped, specs)),
-                left=cropped,
-                sidecar=sidecar_path(found.path) if sidecar else None,
-                faces=faces,
-            )
-        except PhotoError as error:
-            return Finding(found.path, error=error)
+    frames: Sequence[Spec]
+    modes: Sequence[Mode]
+    overrides: PhotoOverrides
+    film_frame: "FilmFrame | None" = None
+    faces: bool = False
+    refusals: Sequence[str] = ()
 
-    return inspection.each(describe_one)
+
+def describe(inspection: Inspection, content: InfoContent) -> Generator[Finding, None, None]:
+    """Yield a Finding for every picture."""
+    with _reader(inspection, content.film_frame) as read:
+
+        def describe_one(found: LocalPhoto, decoders: DecoderPool) -> Finding:
+            try:
+                with read(found) as shown:
+                    return _described(inspection, content, found, shown, decoders)
+            except PhotoError as error:
+                return Finding(found.path, error=error)
+
+        yield from inspection.each(describe_one)
+
+
+class _Shown(Record):
+    """What is shown of a file: itself, or the frame of a film in a container, with warnings."""
+
+    photo: LocalPhoto
+    container: str = ""
+    warnings: tuple[str, ...] = ()
+
+
+_Read: TypeAlias = "Callable[[LocalPhoto], AbstractContextManager[_Shown]]"
+
+
+@contextmanager
+def _reader(inspection: Inspection, frame: "FilmFrame | None") -> Iterator[_Read]:
+    """Yield what reads a file: a photo, and with a `frame` also a film."""
+    if frame is None:
+        yield lambda found: nullcontext(_Shown(found))
+        return
+    from ffprep.config.modes import find_mode
+    from ffprep.conversion.converter import Converter
+    from ffprep.conversion.ffmpeg_binary import find
+    from ffprep.conversion.film import as_photo
+
+    spec = Spec(NOT_CHOSEN, find_mode("cover"), frame=frame)
+    with closing(Converter(find(), inspection.policy, processes=inspection.processes)) as converter:
+
+        @contextmanager
+        def read(found: LocalPhoto) -> Iterator[_Shown]:
+            if found.error:
+                raise found.error
+            job = LocalJob(found.path, found.path, spec, place=found.place)
+            with as_photo(converter.transcoder, job) as shown:
+                photo = replace(found, path=shown.job.source, place=shown.job.place)
+                yield _Shown(photo, shown.container, tuple(each.words for each in shown.caveats))
+
+        yield read
+
+
+def _described(
+    inspection: Inspection,
+    content: InfoContent,
+    found: LocalPhoto,
+    shown: _Shown,
+    decoders: DecoderPool,
+) -> Finding:
+    """Return the Finding of one picture. Raises PhotoError."""
+    photo = shown.photo
+    picture = inspection.probe(photo, decoders)
+    extras = Extras() if shown.container else decoders.extras(photo.path, picture)
+    faces = decoders.faces(photo.path, picture) if content.faces else None
+    warnings = (*shown.warnings, *picture.warnings, *(content.refusals if faces else ()))
+    picture = replace(picture, warnings=warnings)
+    finding = Finding(found.path, picture, extras, faces=faces, film=shown.container)
+    if not content.frames:
+        return finding
+    sidecar = read_sidecar(found.path, found.sidecar_place) if found.has_sidecar else None
+    specs = [content.overrides.spec(found.path, frame, sidecar) for frame in content.frames]
+    cropped = cropped_size(picture.shown, specs[0].bounds)
+    if faces is None and any(isinstance(spec.focus, FaceFocus) for spec in specs):
+        faces = decoders.faces(photo.path, picture)
+    upright = _Photo(picture.shown, cropped, faces or ())
+    return replace(
+        finding,
+        framings=tuple(_framings(upright, specs, content.modes)),
+        recommended=tuple(_recommended(cropped, specs)),
+        left=cropped,
+        sidecar=sidecar_path(found.path) if sidecar else None,
+        faces=faces,
+    )
 
 
 class _Photo(Record):

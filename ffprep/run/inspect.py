@@ -34,7 +34,7 @@ class Finding(Record):
 
     `framings` has, for each size and mode, how the photo would be framed; `recommended` the mode
     for each size. `left` is the size that the crop bounds leave. `faces` are None if they were not
-    looked for.
+    looked for. `film` is the container of a film, whose frame is the picture.
     """
 
     path: Location
@@ -47,13 +47,14 @@ class Finding(Record):
     left: Size | None = None
     sidecar: Location | None = None
     faces: Faces | None = None
+    film: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the content of a JSON line. Width and height are those of the upright picture."""
         picture = self.picture
         return {
             "path": str(self.path),
-            "format": picture.format.name if picture else None,
+            "format": (self.film or picture.format.name) if picture else None,
             "width": picture.shown.width if picture else None,
             "height": picture.shown.height if picture else None,
             "stored": str(picture.stored) if picture else None,
@@ -108,10 +109,10 @@ class Finding(Record):
         picture = self.picture
         if picture is None:
             return [f"{self.error.kind}: {self.error}" if self.error else "not read"]
-        parts = [f"{picture.format.name} {picture.shown}", picture.mode]
+        parts = [f"{self.film or picture.format.name} {picture.shown}", picture.mode]
         if picture.orientation != 1:
             parts.append(f"stored as {picture.stored}, EXIF orientation {picture.orientation}")
-        if self.path.suffix.lower() not in picture.format.suffixes:
+        if not self.film and self.path.suffix.lower() not in picture.format.suffixes:
             parts.append(f"named {self.path.suffix or 'without a suffix'}")
         parts += [f"camera {self.extras.camera}"] * bool(self.extras.camera)
         parts += [f"preview {size}" for size in self.extras.previews]
@@ -144,7 +145,8 @@ def _as_dict(framing: "Framing") -> dict[str, Any]:
 class Inspection(Record):
     """Inspects every picture among `paths` and in folders below, on `workers` threads.
 
-    `follow_links` and `default_excludes` are those of a walk and its selection.
+    `follow_links` and `default_excludes` are those of a walk and its selection. With `films`, films
+    in folders are inspected, too.
     """
 
     paths: tuple[Location, ...]
@@ -152,6 +154,7 @@ class Inspection(Record):
     policy: Policy
     workers: int
     default_excludes: bool = True
+    films: bool = False
     processes: Processes = field(default_factory=Processes)
 
     def verify(self, target: Target) -> Generator[Finding, None, None]:
@@ -246,7 +249,8 @@ class Inspection(Record):
         from ffprep.library.walk import Walk
 
         selection = Selection(default_excludes=self.default_excludes)
-        photos = Walk(self.paths, None, self.follow_links, selection).files()
+        walk = Walk(self.paths, None, self.follow_links, selection, films=self.films)
+        photos = walk.files()
         if not any(is_url(os.fspath(path)) for path in self.paths):
             yield photos, nullcontext  # type: ignore[misc]
             return

@@ -49,8 +49,7 @@ def info(**params: Any) -> None:
     failed = False
     inspection = options.inspection()
     with Signals():
-        framings = (options.frames, options.modes, options.overrides)
-        for finding in describe(inspection, *framings, options.faces, options.refusals):
+        for finding in describe(inspection, options.content):
             failed = failed or finding.error is not None
             if options.json:
                 text.print_json(finding.as_dict())

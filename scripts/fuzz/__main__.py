@@ -2,6 +2,7 @@
 
     python -m scripts.fuzz --files 2000            a short run, in a minute or two
     python -m scripts.fuzz --files 20000 --seed 7  the long run
+    python -m scripts.fuzz --films --files 300     films, with --frame
     python -m scripts.fuzz --seed 7 --first 1234 --files 1 --turn 3    one of its files again
 
 The same seed makes the same files. A file that breaks a rule is kept in a folder (--keep), with the
@@ -19,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ffprep.errors import Kind
+from scripts.fuzz.films import films
 from scripts.fuzz.mutations import Broken, broken
 from scripts.fuzz.rules import Breach, Caller, Verdict
 from scripts.fuzz.seeds import Seed, photos, seeds
@@ -34,6 +36,15 @@ _TURNS = (
     "--mode pad --format webp --lossless --damaged keep --max-pixels 4000000",
     "--mode cover --format png --colour keep --damaged keep --jobs 1 --max-pixels 4000000",
     "--mode stretch --max-bytes 2kB --preserve-times --subsampling 420 --max-pixels 4000000",
+    "--mode blur --format avif --metadata keep --date keep --compression 0 --max-pixels 4000000",
+    "--mode cover --format jxl --metadata keep-no-place --colour keep --max-pixels 4000000",
+    "--mode pad --format jxl --lossless --background transparent --max-pixels 4000000",
+    "--mode cover --format avif --depth 10 --sharpen --damaged keep --max-pixels 4000000",
+)
+_FILM_TURNS = (
+    "--frame last --max-pixels 4000000",
+    "--frame 0.15 --mode pad --format png --damaged keep --max-pixels 4000000",
+    "--frame first --mode blur --metadata keep --max-pixels 4000000",
 )
 _TIMEOUT = ("--timeout", "20")
 
@@ -46,6 +57,7 @@ class Lab:
     seeds: Sequence[Seed]
     photos: Sequence[Seed]
     run: int
+    turns: Sequence[str]
     turn: int | None
     keep: Path
 
@@ -65,7 +77,7 @@ class Lab:
         with tempfile.TemporaryDirectory(dir=self.caller.work) as folder:
             for file in files:
                 Path(folder, os.fsdecode(file.name)).write_bytes(file.data)
-            options = [*_TURNS[turn % len(_TURNS)].split(), *_TIMEOUT]
+            options = [*self.turns[turn % len(self.turns)].split(), *_TIMEOUT]
             return self.caller.judge(Path(folder), options)
 
     def _found_alone(self, files: Sequence[Broken], turn: int) -> list[Breach]:
@@ -84,12 +96,13 @@ class Lab:
     def _keep(self, breach: Breach, files: Sequence[Broken], turn: int) -> None:
         """Keep the guilty file, or all if none is guilty alone, and how to make them again."""
         kept = [file for file in files if os.fsdecode(file.name) == breach.file] or files
-        first, options = kept[0].number, _TURNS[turn % len(_TURNS)]
+        first, options = kept[0].number, self.turns[turn % len(self.turns)]
         folder = self.keep / f"{breach.rule.replace(' ', '-')}-{self.run}-{first}"
         folder.mkdir(parents=True, exist_ok=True)
         for file in kept:
             (folder / os.fsdecode(file.name)).write_bytes(file.data)
-        again = f"--seed {self.run} --first {first} --files {len(kept)} --turn {turn % len(_TURNS)}"
+        again = f"--seed {self.run} --first {first} --files {len(kept)}"
+        again += f" --turn {turn % len(self.turns)}" + " --films" * (self.turns is _FILM_TURNS)
         words = (
             f"{breach.rule}: {breach.words}\nfrom {kept[0].seed.name}, convert {options}\n{again}\n"
         )
@@ -148,7 +161,10 @@ def main() -> int:
     started, outcome = time.monotonic(), Outcome()
     with tempfile.TemporaryDirectory(prefix="fuzz-") as work:
         caller = Caller((sys.executable, "-P", "-m", "ffprep"), Path(work))
-        lab = Lab(caller, seeds(), photos(), options.seed, options.turn, options.keep)
+        material = (films(), [], options.seed, _FILM_TURNS)
+        if not options.films:
+            material = (seeds(), photos(), options.seed, _TURNS)
+        lab = Lab(caller, *material, options.turn, options.keep)
         end = options.first + options.files
         for turn, first in enumerate(range(options.first, end, options.batch)):
             if sys.stderr.isatty():
@@ -171,6 +187,7 @@ def _options() -> argparse.Namespace:
         description=words, epilog=examples, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--files", type=int, default=2000, metavar="N", help="how many to break")
+    parser.add_argument("--films", action="store_true", help="break films instead of photos")
     parser.add_argument("--seed", type=int, default=1, metavar="S", help="of all that is random")
     parser.add_argument("--batch", type=int, default=100, metavar="N", help="files a call")
     parser.add_argument("--keep", type=Path, default=Path("fuzz"), metavar="DIR")

@@ -9,13 +9,15 @@ import signal
 import subprocess
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
+from ffprep.conversion.ffmpeg_binary import find
+from ffprep.core.film import SUFFIXES_READ
 from ffprep.core.formats import HEAD_BYTES, SUFFIXES, sniff
 from scripts.bench.meter import Watch
 
@@ -74,22 +76,23 @@ class Caller:
 
     def judge(self, folder: Path, options: Sequence[str]) -> Verdict:
         """Convert a folder with these options, look at it with `info` and `check`; what broke."""
-        size = f"{WIDTH}x{HEIGHT}"
+        size, frame = f"{WIDTH}x{HEIGHT}", _frame(options)
         with tempfile.TemporaryDirectory(dir=self.work) as place:
             out = Path(place, "out")
             argv = ["convert", str(folder), "-o", str(out), "--size", size, "--json", *options]
             converted = self._call(Path(place), argv)
             results = _by_name(converted, "source")
             breaches = [*_of_process(converted, Path(place)), *_of_outputs(results, out)]
-            breaches += _of_files(folder, results, "convert")
+            named = expected(folder, bool(frame))
+            breaches += _of_files(named, results, "convert")
             calls = [converted]
-            for command in (
-                ("info", "--json", "--size", size),
-                ("check", "--json", "--size", size),
+            for command, names in (
+                (("info", "--json", "--size", size, *frame), named),
+                (("check", "--json", "--size", size), expected(folder)),
             ):
                 calls.append(self._call(Path(place), [*command, str(folder)]))
                 breaches += _of_process(calls[-1], Path(place))
-                breaches += _of_files(folder, _by_name(calls[-1], "path"), command[0])
+                breaches += _of_files(names, _by_name(calls[-1], "path"), command[0])
             calls.append(self._call(Path(place), ["info", str(folder)]))
             breaches += [*_of_process(calls[-1], Path(place)), *_of_lines(folder, calls[-1])]
             return Verdict(results, tuple(breaches), max(call.peak for call in calls))
@@ -119,12 +122,19 @@ class Caller:
         return Called(arguments, status, out, err, watch.peak)
 
 
-def expected(folder: Path) -> set[str]:
+def _frame(options: Sequence[str]) -> Sequence[str]:
+    """Return the option that has films read, if it is there."""
+    place = options.index("--frame") if "--frame" in options else len(options)
+    return options[place : place + 2]
+
+
+def expected(folder: Path, films: bool = False) -> set[str]:
     """The names of the files that ffprep is to tell of: by suffix; without one, by their bytes."""
     found = set()
+    suffixes = {*SUFFIXES, *SUFFIXES_READ} if films else SUFFIXES
     for name in os.listdir(folder):
         suffix = os.path.splitext(name)[1].lower()
-        if suffix in SUFFIXES or (not suffix and sniff((folder / name).read_bytes()[:HEAD_BYTES])):
+        if suffix in suffixes or (not suffix and sniff((folder / name).read_bytes()[:HEAD_BYTES])):
             found.add(name)
     return found
 
@@ -155,9 +165,9 @@ def _of_process(called: Called, place: Path) -> Iterator[Breach]:
         yield Breach("leftover", "", f"{command}: {', '.join(path.name for path in left)}")
 
 
-def _of_files(folder: Path, told: Mapping[str, Any], command: str) -> Iterator[Breach]:
+def _of_files(names: Set[str], told: Mapping[str, Any], command: str) -> Iterator[Breach]:
     """Every file has its line, and no line is of another."""
-    for name in sorted(expected(folder) ^ told.keys()):
+    for name in sorted(names ^ told.keys()):
         yield Breach("untold" if name not in told else "unasked", name, command)
     for name, line in told.items():
         if line.get("error") and line["error"]["kind"] == "internal":
@@ -188,6 +198,8 @@ def _of_outputs(results: Mapping[str, dict[str, Any]], out: Path) -> Iterator[Br
 
 
 def _trouble(path: Path) -> str | None:
+    if path.suffix == ".jxl":  # Pillow does not read it
+        return _trouble_of_jxl(path)
     try:
         with Image.open(path) as image:
             image.load()
@@ -196,3 +208,10 @@ def _trouble(path: Path) -> str | None:
     except Exception as error:  # whatever it is that a decoder says
         return f"cannot be decoded: {error}"
     return None
+
+
+def _trouble_of_jxl(path: Path) -> str | None:
+    argv = [find().path, "-v", "error", "-i", str(path), "-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
+    decoded = subprocess.run(argv, capture_output=True)
+    wrong = len(decoded.stdout) != 3 * WIDTH * HEIGHT or decoded.returncode or decoded.stderr
+    return f"cannot be decoded: {decoded.stderr!r}" if wrong else None

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -80,6 +81,14 @@ def test_several_sizes_are_a_list_in_their_order(photo: Path, empty_tmp: Path) -
         library.prepare(photo, sizes="9x16")
     with pytest.raises(library.PhotoError, match="would have to be enlarged"):
         library.prepare(photo, sizes=["9x16", "9000x9000"], upscale="fail")
+    several: list[Any] = [["9x16", "16x9"], [(9, 16), (16, 9)], (library.Size(9, 16), (16, 9))]
+    for size in several:
+        with pytest.raises(library.UsageError, match=r"write sizes=\[\.\.\.\]"):
+            library.prepare(photo, size)
+        with pytest.raises(library.UsageError, match=r"write sizes=\[\.\.\.\]"):
+            library.check(photo, size)
+        with pytest.raises(library.UsageError, match=r"sizes=\[\.\.\.\]"):
+            library.Preprocessor(size)
 
 
 def test_an_upload_has_a_name_and_a_mime_type(photo: Path, empty_tmp: Path) -> None:

@@ -170,6 +170,10 @@ def test_what_is_refused(films: Path, tmp_path: Path) -> None:
         assert raised.value.kind is Kind.UNSUPPORTED
     with pytest.raises(library.PhotoError, match=r"is a film; .* frame=first"):
         library.prepare(films / "a.mp4", "8x8")
+    named = tmp_path / "x.jpg"
+    named.write_bytes((films / "a.webm").read_bytes())
+    with pytest.raises(library.PhotoError, match=r"is a film; rename it to x\.mkv"):
+        library.prepare(named, "8x8", frame="first")
     with pytest.raises(library.PhotoError, match="raise max_pixels") as raised:
         library.prepare(films / "a.mp4", "8x8", frame="first", max_pixels=1000)
     assert raised.value.kind is Kind.TOO_LARGE
@@ -195,3 +199,47 @@ def test_folders_of_photos_and_films(
     assert summary("--frame", "last") == (0, 2, 0)
     assert summary("--frame", "first") == (1, 1, 0)
     assert opened(out / "film.jpg").size == (16, 9)
+
+
+def test_info_and_compare_show_a_frame(
+    films: Path, tmp_path: Path, ffprep: Callable[..., Ran]
+) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    ramp(30, 20).save(folder / "photo.png")
+    (folder / "film.mp4").write_bytes((films / "a.mp4").read_bytes())
+    ran = ffprep("info", folder, "--frame", "last", "--size", "64x64", "--json")
+    assert ran.code == 0, ran.err
+    found = {Path(line["path"]).name: line for line in ran.lines}
+    assert {
+        name: (each["format"], each["width"], each["height"]) for name, each in found.items()
+    } == {
+        "film.mp4": ("mp4", 96, 64),
+        "photo.png": ("png", 30, 20),
+    }
+    assert found["film.mp4"]["recommended"] == {"64x64": "pad"}
+    assert found["film.mp4"]["dropped"] == []
+    assert len(ffprep("info", folder, "--json").lines) == 1
+    ran = ffprep("info", films / "a.mp4", "--frame", "2.5")
+    assert (ran.code, "it is 2 s long" in ran.out.decode()) == (1, True)
+    sheet = tmp_path / "sheet.png"
+    command = ("compare", films / "a.gif", "-o", sheet, "--size", "96x64")
+    shown = list[int]()
+    for frame in ("first", "last"):
+        assert ffprep(*command, "--frame", frame).code == 0
+        image = opened(sheet).convert("L")
+        shown.append(sum(image.histogram()[100:220]))
+    assert shown[0] != shown[1]
+
+
+def test_the_alpha_of_webm_is_kept(films: Path, tmp_path: Path) -> None:
+    clear = "color=red@0.5:s=96x64:r=10:d=0.5,format=yuva420p"
+    for codec in ("libvpx-vp9", "libvpx"):
+        options = ("-c:v", codec, "-pix_fmt", "yuva420p", "-auto-alt-ref", "0", "-cpu-used", "8")
+        path = write(tmp_path / f"{codec}.webm", "-f", "lavfi", "-i", clear, *options)
+        picture = library.prepare(path, "32x32", frame="last", format="png")
+        image = Image.open(BytesIO(picture.data))
+        assert image.mode == "RGBA"
+        red, green, _, alpha = image.getpixel((16, 16))  # type: ignore[misc]
+        assert abs(alpha - 128) <= 3
+        assert red > 240 > 20 > green

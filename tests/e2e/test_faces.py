@@ -1,11 +1,13 @@
 """`--focus faces` and `info --faces`, as a user calls them."""
 
 import sqlite3
+import subprocess
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from ffprep.conversion.ffmpeg_binary import find
 from tests.support.drawn_faces import photo
 from tests.support.pictures import opened
 
@@ -52,9 +54,30 @@ def test_faces_stay_in_the_frame_and_are_remembered(ffprep, photos: Path, tmp_pa
     assert ran.summary["converted"] == 3
     assert [shows_skin(out / f"{name}.jpg") for name in ("left", "right")] == [0, 1]
     (photos / "left.jpg").touch()
-    ran = ffprep("convert", photos, "-o", out, "--size", "100x200", "--focus", "faces", "--json")
-    assert ran.summary["converted"] == 1
+    (photos / "right.jpg").unlink()
+    again = ("--size", "100x200", "--focus", "faces", "--json", "--prune")
+    ran = ffprep("convert", photos, "-o", out, *again)
+    assert (ran.summary["converted"], ran.summary["pruned"]) == (1, 1)
     assert shows_skin(out / "left.jpg")
+    with closing(sqlite3.connect(out / ".ffprep/ledger.db")) as ledger:
+        known = ledger.execute("SELECT source FROM faces").fetchall()
+    assert sorted(Path(source).name for (source,) in known) == ["left.jpg", "wall.jpg"]
+
+
+def test_each_frame_of_a_film_has_faces_of_its_own(ffprep, tmp_path: Path) -> None:
+    for number, left in enumerate((30, 800)):
+        photo(1200, 600, (left, 50, 400)).save(tmp_path / f"{number}.png")
+    (tmp_path / "in").mkdir()
+    argv = [find().path, "-v", "error", "-framerate", "2", "-i", tmp_path / "%d.png"]
+    h264 = ["-c:v", "libx264", "-qp", "10", "-pix_fmt", "yuv420p"]
+    subprocess.run([*argv, *h264, tmp_path / "in/film.mp4"], check=True)
+    common = ("convert", tmp_path / "in", "-o", tmp_path / "out", "--focus", "faces", "--json")
+    sizes = ("--size", "150x300", "--size", "120x240")
+    for frame in ("first", "last"):
+        ran = ffprep(*common, *sizes, "--frame", frame)
+        assert ran.summary["converted"] == 2
+        for size in sizes[1::2]:
+            assert shows_skin(tmp_path / f"out/{size}/film.jpg")
 
 
 def test_info_counts_faces_and_warns_for_targets_that_refuse_people(ffprep, photos: Path) -> None:

@@ -278,9 +278,11 @@ def test_a_depfile_names_the_configuration_files(ffprep, tmp_path: Path) -> None
     ramp(90, 70).save(tmp_path / "a.jpg")
     (tmp_path / "list").write_text("a.jpg\n")
     (tmp_path / "ffprep.toml").write_text("[defaults]\nquality = 90\n")
-    common = ["-o", "out", "--size", "64x48", "--depfile", "out.d", "--config", "ffprep.toml"]
+    sizes = ["--size", "64x48", "--size", "32x24"]
+    common = ["-o", "out", *sizes, "--depfile", "out.d", "--config", "ffprep.toml"]
     assert ffprep("convert", "--sources-from", "list", *common, cwd=tmp_path).code == 0
     rules = (tmp_path / "out.d").read_text().splitlines()
+    assert rules.count("out: a.jpg") == 1
     assert {"out: a.jpg", "out: list", "list:", "out: ffprep.toml", "ffprep.toml:"} <= {*rules}
     # What comes through a pipe is gone the next time.
     piped = ["convert", "--sources-from", "/dev/stdin", *common]

@@ -14,6 +14,7 @@ from ffprep.errors import Kind, UsageError
 from ffprep.library.naming import Names
 from ffprep.library.plan import Plan, Rendition, Request
 from ffprep.library.walk import Walk
+from ffprep.record import replace
 from ffprep.storage.local import LOCAL, LocalStorage
 
 SPEC = Spec(Size(32, 18), find_mode("cover"))
@@ -210,6 +211,11 @@ def test_templates(tmp_path: Path) -> None:
     assert outputs(swapped) == ["png-jpg.a", "jpg-jpg.b"]
 
 
+def _errors(request: Request) -> list[str]:
+    failed = [item for item in Plan.of(request).jobs() if isinstance(item, Result)]
+    return [item.failure.message for item in failed if item.failure]
+
+
 def test_the_advice_for_photos_of_one_output_keeps_them_apart(tmp_path: Path) -> None:
     """A phone's pair, two folders of one library, and a template without the stem."""
     cases = {
@@ -224,6 +230,14 @@ def test_the_advice_for_photos_of_one_output_keeps_them_apart(tmp_path: Path) ->
         (template,) = {message.split("--names '")[1].split("'")[0] for message in found}
         made = plan(*sources, out=tmp_path / "out", names=Names(template))
         assert (len(set(outputs(made))), collisions(made)) == (2, {})
+        # With two sizes, the template has to name their folders as well.
+        sizes = [replace(SPEC, size=Size(side, side)) for side in (8, 9)]
+        folders = tuple(Rendition(s, names, folder=f"{s.size}/") for s in sizes)
+        several = Request(tuple(sources), tmp_path / "out", folders)
+        advised = {said.split("--names '")[1].split("'")[0] for said in _errors(several)}
+        assert advised == {"{width}x{height}/" + template}
+        named = tuple(Rendition(s, Names(*advised)) for s in sizes)
+        assert not _errors(replace(several, renditions=named))
 
 
 def test_dates_make_folders(tmp_path: Path) -> None:
@@ -239,7 +253,7 @@ def test_dates_make_folders(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "template",
     ["{name}", "{stem.real}", "{stem", "/etc/{stem}", "../{stem}", "a/../../{stem}", "{}", "{0}",
-     "{stem!z}", "{stem:5d}", "{date:/%Y}", "{date.year}", "{n:999999999}", "", "{ext}/",
+     "{stem!z}", "{stem!r}", "{date!r}", "{stem:5d}", "{date:/%Y}", "{date.year}", "{n:999999999}", "", "{ext}/",
      ".ffprep-{stem}", "a\0{stem}"],
 )  # fmt: skip
 def test_a_bad_template_is_an_error(template: str) -> None:

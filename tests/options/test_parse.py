@@ -4,14 +4,18 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
+from ffprep.cli.commands.check import info
+from ffprep.cli.commands.compare import compare
+from ffprep.cli.commands.submit import submit
 from ffprep.core.geometry import Size
 from ffprep.core.policy import Retry
 from ffprep.core.shard import Shard
 from ffprep.errors import UsageError
 from ffprep.options import keywords
-from ffprep.options.check import check_parameters, read_check
+from ffprep.options.check import check_parameters, read_check, read_info
 from ffprep.options.convert import convert_parameters
 from ffprep.options.parse import read_convert
 from ffprep.run.convert_options import ConvertOptions, NotifyOptions, ReportOptions
@@ -115,3 +119,26 @@ def test_check_is_parsed_alike_from_a_command_line_and_from_keywords() -> None:
     words = ["a.jpg", "--size", "8x6", "--size", "9x9"]
     several = read_check(check_parameters.make_context("check", words).params)
     assert [size for _, size in several.target.sizes] == [Size(8, 6), Size(9, 9)]
+
+
+def test_info_describes_every_size_and_every_target() -> None:
+    def frames(*words: str) -> list[str]:
+        content = read_info(info.make_context("info", ["a.jpg", *words]).params).content
+        return [str(frame.size) for frame in content.frames]
+
+    assert frames("--size", "8x6", "--size", "9x9", "--size", "8x6") == ["8x6", "9x9"]
+    targets = ("--target", "sora-2/720x1280", "--target", "wan-2.2")
+    assert "720x1280" in frames(*targets)
+    assert len(frames(*targets)) > 1
+    with pytest.raises(UsageError, match="--size goes with one --target only"):
+        frames(*targets, "--size", "8x6")
+
+
+@pytest.mark.parametrize("option", ["--size 8x6 --size 9x9", "--target a/8x6 --target b/8x6"])
+def test_commands_that_make_one_size_refuse_a_second_one(option: str) -> None:
+    words = option.split()
+    calls = [(submit, ["a.jpg"]), (compare, ["a.jpg", "-o", "sheet.png"])]
+    calls += [(check_parameters, ["a.jpg"])] if "--target" in words else []
+    for command, arguments in calls:
+        with pytest.raises(click.BadParameter, match=f"{command.name} takes one, and not 2"):
+            command.make_context(str(command.name), [*arguments, *words])

@@ -44,6 +44,10 @@ _BACKWARDS = frozenset((3, 4))
 _GEOMETRIC = frozenset("crop scale hflip vflip transpose".split())
 
 
+# The format of layers of 10 bits that FFmpeg's overlay takes; it takes no RGB of 10 bits.
+_DEEP_OVERLAY = "yuv444p10"
+
+
 class _Stage(Record):
     """A stream between two steps, and what is still to be done to it.
 
@@ -114,11 +118,18 @@ class _ModeGraph(Record):
         options = options if turned is None else turned
         if filter == "scale":
             return self._scaled(inputs[0], options, last)
+        if filter == "overlay" and all(stage.scaled for stage in inputs):
+            options = self._deep_overlay(options)
         stream = self._filter(filter, [stage.stream for stage in inputs], options)
         cut = replace(inputs[0], stream=stream, scaled=False, final=False)
         if filter == "crop" and cuts_as_cover(self.spec.mode):
             return cut
         return replace(cut, planar=False, chroma=None)
+
+    def _deep_overlay(self, options: dict[str, str]) -> dict[str, str]:
+        """Return the options of an overlay: of layers of 10 bits, if it can lay them in theirs."""
+        deep = working(self.spec, self.alpha)["pix_fmts"] == f"{_DEEP_OVERLAY}le"
+        return options | {"format": _DEEP_OVERLAY} if deep else options
 
     def _scaled(self, stage: _Stage, options: dict[str, str], last: bool) -> _Stage:
         ends = last and not stage.foreign and self._survives(stage.orientation)

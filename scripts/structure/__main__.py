@@ -24,7 +24,8 @@ def main() -> None:
     options = parser.parse_args()
     if unknown := set(options.command) - set(COMMANDS):
         parser.error(f"unknown command {unknown.pop()}; choose from {', '.join(COMMANDS)}")
-    print(f"{'':10}{'imported':>10}{'no packages':>13}{'entered':>10}{'changes':>10}{'calls':>10}")
+    headings = ("imported", "no packages", "entered", "changes", "calls", "classes")
+    print(f"{'':10}" + "".join(f"{heading:>13}" for heading in headings))
     with measurement(options.python) as folder:
         if "convert" not in options.command and "check" in options.command:
             folder.trace("convert")
@@ -39,10 +40,9 @@ def main() -> None:
 
 def _row(command: str, trace: Trace) -> str:
     files = len(trace.imported) - len(trace.packages)
-    return (
-        f"{command:10}{len(trace.imported):>10}{files:>13}{len(trace.calls):>10}"
-        f"{trace.changes:>10}{sum(trace.calls.values()):>10}"
-    )
+    calls = sum(trace.calls.values())
+    figures = (len(trace.imported), files, len(trace.calls), trace.changes, calls, trace.classes)
+    return f"{command:10}" + "".join(f"{figure:>13}" for figure in figures)
 
 
 def _edges(trace: Trace) -> str:

@@ -26,11 +26,12 @@ size = "1280x720"
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """What one command imported and called."""
+    """What one command imported and called, and how many classes it built."""
 
     imported: tuple[str, ...]
     packages: tuple[str, ...]
     calls: dict[str, int]
+    classes: int
     edges: tuple[tuple[str, str, int], ...]
 
     @classmethod
@@ -38,7 +39,8 @@ class Trace:
         """Read the report of a traced command."""
         report = json.loads(path.read_text(encoding="utf-8"))
         edges = tuple((caller, called, count) for caller, called, count in report["edges"])
-        return cls(tuple(report["imported"]), tuple(report["packages"]), report["calls"], edges)
+        names = tuple(report["imported"]), tuple(report["packages"])
+        return cls(*names, report["calls"], report["classes"], edges)
 
     @property
     def changes(self) -> int:

@@ -7,6 +7,7 @@ Run it in a fresh interpreter. It imports only the standard library, so every mo
 """
 
 import atexit
+import gc
 import inspect
 import json
 import os
@@ -62,10 +63,17 @@ def _write_report(path: str) -> None:
         "imported": sorted(imported),
         "packages": sorted(name for name in imported if hasattr(sys.modules[name], "__path__")),
         "calls": dict(_calls),
+        "classes": _classes(),
         "edges": [[*pair, count] for pair, count in _edges.most_common()],
     }
     with open(path, "w", encoding="utf-8") as file:
         json.dump(report, file)
+
+
+def _classes() -> int:
+    """Return how many classes ffprep has built, those that it generates too."""
+    classes = (each for each in gc.get_objects() if isinstance(each, type))
+    return sum(each.__module__.startswith("ffprep") for each in classes)
 
 
 def main() -> None:

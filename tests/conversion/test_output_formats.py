@@ -114,6 +114,24 @@ def test_ten_bits_are_finer_than_eight(tmp_path: Path, alpha: bool) -> None:
     assert found[10] > 2 * found[8]
 
 
+def test_blur_lays_its_layers_in_ten_bits(tmp_path: Path) -> None:
+    """The photo in front has the rows that `pad` gives it, where there is no backdrop."""
+    across = Image.linear_gradient("L").rotate(90).resize((64, 32)).tobytes()
+    gray = b"".join(((level << 8) + 128).to_bytes(2, "little") for level in across)
+    source = saved(tmp_path, Image.frombytes("I;16", (64, 32), gray).resize((512, 128)))
+    middle = []
+    for mode in ("pad", "blur"):
+        spec = Spec(Size(512, 256), find_mode(mode), AVIF, quality=100, depth=10)
+        output = convert(source, spec).output
+        raw = [find().path, "-v", "error", "-i", output, "-vf", "crop=512:64:0:96,format=gray10le"]
+        argv = [*raw, "-f", "rawvideo", "-"]
+        pixels = subprocess.run(argv, capture_output=True, check=True).stdout
+        middle.append(memoryview(pixels).cast("H").tolist())
+    pairs = list(zip(*middle, strict=True))
+    assert len({one for one, _ in pairs}) > 300
+    assert sum(abs(one - other) > 1 for one, other in pairs) < len(pairs) / 100
+
+
 def test_quality_is_that_of_jpeg(tmp_path: Path) -> None:
     """Compare by PSNR; it ranks JPEG XL lower than the eye does, so the bounds are wide."""
     source = saved(tmp_path, detail(400, 300).resize((200, 150)))

@@ -253,8 +253,8 @@ def test_dates_make_folders(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "template",
     ["{name}", "{stem.real}", "{stem", "/etc/{stem}", "../{stem}", "a/../../{stem}", "{}", "{0}",
-     "{stem!z}", "{stem!r}", "{date!r}", "{stem:5d}", "{date:/%Y}", "{date.year}", "{n:999999999}", "", "{ext}/",
-     ".ffprep-{stem}", "a\0{stem}"],
+     "{stem!z}", "{stem!r}", "{date!r}", "{stem:5d}", "{date:/%Y}", "{date.year}",
+     "{n:999999999}", "", "{ext}/", ".ffprep-{stem}", "a\0{stem}"],
 )  # fmt: skip
 def test_a_bad_template_is_an_error(template: str) -> None:
     with pytest.raises(UsageError, match="--names"):

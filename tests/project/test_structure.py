@@ -15,6 +15,7 @@ CHECK_IMPORTS = 45
 CONVERT_IMPORTS = 77
 CONVERT_MODULES = 65
 CONVERT_CHANGES = 300
+CONVERT_CLASSES = 150
 ALL_IMPORTS = 260
 """With those of Python and of other packages."""
 
@@ -29,6 +30,7 @@ def test_convert_imports_few_modules_and_seldom_changes_module(folder: Measureme
     folder.trace("convert")  # keeps its command line, which later ones need not build
     trace = folder.trace("convert")
     assert len(trace.imported) <= CONVERT_IMPORTS, trace.imported
+    assert 0 < trace.classes <= CONVERT_CLASSES
     modules = set(trace.imported) - set(trace.packages)
     assert len(modules) <= CONVERT_MODULES, modules
     for _ in range(3):  # a run on a busy machine waits longer, and polls more often

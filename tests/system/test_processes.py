@@ -10,9 +10,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
+from ffprep.conversion.ffmpeg_binary import find
 from ffprep.system import processes
-from ffprep.system.processes import Limits, Processes, answer, child_environment
+from ffprep.system.processes import (
+    Limits,
+    Processes,
+    answer,
+    child_environment,
+    ffmpeg_environment,
+)
 from tests.support.ffmpegs import script
 from tests.support.processes import pid_in, until_ended
 from tests.support.waiting import until
@@ -49,6 +57,21 @@ def test_a_child_gets_a_small_environment(monkeypatch: pytest.MonkeyPatch) -> No
         assert names >= set(PASSED)
         assert names - {"PWD", "OLDPWD", "SHLVL", "_"} <= {*PASSED, *child_environment()}
         assert not names & set(WITHHELD)
+
+
+def test_ffmpeg_that_keeps_its_memory_needs_no_more_of_it(tmp_path: Path) -> None:
+    for number, size in enumerate(((2400, 1600), (900, 600), (1600, 2400), (3000, 1200)) * 2):
+        Image.linear_gradient("L").resize(size).convert("RGB").save(tmp_path / f"{number}.jpg")
+    argv = [find().path, "-v", "error", "-i", str(tmp_path / "%d.jpg"), "-threads", "1"]
+    argv += ["-filter_complex_threads", "1", "-vf", "scale=320:240", "-f", "null", "-"]
+
+    def peak(environment: dict[str, str]) -> int:
+        pid = os.posix_spawn(argv[0], argv, environment)
+        _, status, used = os.wait4(pid, 0)
+        assert status == 0
+        return used.ru_maxrss
+
+    assert 0 < peak(ffmpeg_environment()) < 1.2 * peak(child_environment())
 
 
 def test_the_page_on_security_lists_what_children_get() -> None:

@@ -7,12 +7,16 @@ import subprocess
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
 
 import ffprep as library
+from ffprep.conversion import film
 from ffprep.conversion.ffmpeg_binary import find
+from ffprep.conversion.transcode import Transcoder
+from ffprep.core.job import LocalJob
 from ffprep.errors import Kind
 from tests.support.command_line import Ran
 from tests.support.pictures import opened, psnr, ramp
@@ -199,6 +203,25 @@ def test_folders_of_photos_and_films(
     assert summary("--frame", "last") == (0, 2, 0)
     assert summary("--frame", "first") == (1, 1, 0)
     assert opened(out / "film.jpg").size == (16, 9)
+
+
+def test_sizes_of_a_film_share_the_search_and_its_failure(
+    films: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, make = list[Path](), film._make
+
+    def counted(steps: Transcoder, job: LocalJob, output: Path) -> film._Still:
+        made.append(job.source)
+        return make(steps, job, output)
+
+    monkeypatch.setattr(film, "_make", counted)
+    for frame, kinds in (("last", [None, None]), (2.5, [Kind.UNSUPPORTED] * 2)):
+        given: dict[str, Any] = {"sizes": ["8x8", "16x9"], "frame": frame}
+        with library.convert(films / "a.mp4", tmp_path / "out", ledger=False, **given) as results:
+            assert [each.failure and each.failure.kind for each in results] == kinds
+    assert len(made) == 2
+    found = sorted(opened(path).size for path in (tmp_path / "out").rglob("*.jpg"))
+    assert found == [(8, 8), (16, 9)]
 
 
 def test_info_and_compare_show_a_frame(

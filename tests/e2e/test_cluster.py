@@ -10,9 +10,11 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import ExitStack
+from io import BytesIO
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 import ffprep as library
 from ffprep import __version__
@@ -22,6 +24,9 @@ from ffprep.run.task import convert_chunk
 from tests.e2e.test_stores import outputs, photo, put
 from tests.support.cluster import dask, kill_one
 from tests.support.command_line import Ran
+from tests.support.drawn_faces import photo as drawn_photo
+from tests.support.drawn_faces import shows_skin
+from tests.support.films import film
 from tests.support.folders import finals, temporaries
 from tests.support.pictures import opened, ramp
 from tests.support.stores import bucketeer
@@ -383,3 +388,16 @@ def test_photos_in_object_storage_need_no_shared_disk(ffprep, tmp_path: Path) ->
         told = ffprep("status", "s3://ready/b", env=s3.environment).out.decode()
         assert told.startswith("s3://ready/b: 30 outputs")
         assert len(outputs(s3, "a/")) == len(outputs(s3, "b/")) == 30
+        # And the last frame of a film, cut at the face in it.
+        frames = [drawn_photo(1200, 600), drawn_photo(1200, 600, (800, 50, 400))]
+        put(s3, {"films/a.mp4": film(tmp_path / "a.mp4", frames).read_bytes()})
+        line = ["convert", "s3://photos/films", "-o", "s3://ready/f", "--frame", "last"]
+        sizes = ["--size", "150x300", "--size", "75x150", "--focus", "faces"]
+        ran = ffprep(*line, *sizes, *options, env=s3.environment)
+        assert (ran.code, ran.summary["converted"]) == (0, 2)
+        made = outputs(s3, "f/")
+        assert made.keys() == {"150x300/a.jpg", "75x150/a.jpg"}
+        for name, content in made.items():
+            with Image.open(BytesIO(content)) as picture:
+                assert f"{picture.width}x{picture.height}" == name.partition("/")[0]
+                assert shows_skin(picture)

@@ -1,17 +1,14 @@
 """`--focus faces` and `info --faces`, as a user calls them."""
 
 import sqlite3
-import subprocess
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from ffprep.conversion.ffmpeg_binary import find
-from tests.support.drawn_faces import photo
+from tests.support.drawn_faces import photo, shows_skin
+from tests.support.films import film
 from tests.support.pictures import opened
-
-SKIN = (224, 172, 140)
 
 
 @pytest.fixture
@@ -24,13 +21,8 @@ def photos(tmp_path: Path) -> Path:
     return folder
 
 
-def shows_skin(path: Path) -> bool:
-    pixels = opened(path).convert("RGB").resize((30, 60)).tobytes()
-    near = (
-        abs(red - SKIN[0]) + abs(blue - SKIN[2]) < 40
-        for red, blue in zip(pixels[::3], pixels[2::3], strict=True)
-    )
-    return sum(near) > 100
+def shows_a_face(path: Path) -> bool:
+    return shows_skin(opened(path))
 
 
 def test_faces_stay_in_the_frame_and_are_remembered(ffprep, photos: Path, tmp_path: Path) -> None:
@@ -43,7 +35,7 @@ def test_faces_stay_in_the_frame_and_are_remembered(ffprep, photos: Path, tmp_pa
         "right.jpg": [],
         "wall.jpg": ["no face was found, so the crop is centred"],
     }
-    assert [shows_skin(out / f"{name}.jpg") for name in ("left", "right", "wall")] == [1, 1, 0]
+    assert [shows_a_face(out / f"{name}.jpg") for name in ("left", "right", "wall")] == [1, 1, 0]
     ran = ffprep("convert", photos, "-o", out, "--size", "150x300", "--focus", "faces", "--json")
     assert ran.summary["fresh"] == 3
     # The next run, to another size, takes the faces from the ledger.
@@ -52,32 +44,29 @@ def test_faces_stay_in_the_frame_and_are_remembered(ffprep, photos: Path, tmp_pa
         ledger.execute("UPDATE faces SET boxes = '0.8,0.4,0.9,0.6' WHERE source LIKE '%left.jpg'")
     ran = ffprep("convert", photos, "-o", out, "--size", "100x200", "--focus", "faces", "--json")
     assert ran.summary["converted"] == 3
-    assert [shows_skin(out / f"{name}.jpg") for name in ("left", "right")] == [0, 1]
+    assert [shows_a_face(out / f"{name}.jpg") for name in ("left", "right")] == [0, 1]
     (photos / "left.jpg").touch()
     (photos / "right.jpg").unlink()
     again = ("--size", "100x200", "--focus", "faces", "--json", "--prune")
     ran = ffprep("convert", photos, "-o", out, *again)
     assert (ran.summary["converted"], ran.summary["pruned"]) == (1, 1)
-    assert shows_skin(out / "left.jpg")
+    assert shows_a_face(out / "left.jpg")
     with closing(sqlite3.connect(out / ".ffprep/ledger.db")) as ledger:
         known = ledger.execute("SELECT source FROM faces").fetchall()
     assert sorted(Path(source).name for (source,) in known) == ["left.jpg", "wall.jpg"]
 
 
 def test_each_frame_of_a_film_has_faces_of_its_own(ffprep, tmp_path: Path) -> None:
-    for number, left in enumerate((30, 800)):
-        photo(1200, 600, (left, 50, 400)).save(tmp_path / f"{number}.png")
     (tmp_path / "in").mkdir()
-    argv = [find().path, "-v", "error", "-framerate", "2", "-i", tmp_path / "%d.png"]
-    h264 = ["-c:v", "libx264", "-qp", "10", "-pix_fmt", "yuv420p"]
-    subprocess.run([*argv, *h264, tmp_path / "in/film.mp4"], check=True)
+    frames = [photo(1200, 600, (left, 50, 400)) for left in (30, 800)]
+    film(tmp_path / "in/film.mp4", frames)
     common = ("convert", tmp_path / "in", "-o", tmp_path / "out", "--focus", "faces", "--json")
     sizes = ("--size", "150x300", "--size", "120x240")
     for frame in ("first", "last"):
         ran = ffprep(*common, *sizes, "--frame", frame)
         assert ran.summary["converted"] == 2
         for size in sizes[1::2]:
-            assert shows_skin(tmp_path / f"out/{size}/film.jpg")
+            assert shows_a_face(tmp_path / f"out/{size}/film.jpg")
 
 
 def test_info_counts_faces_and_warns_for_targets_that_refuse_people(ffprep, photos: Path) -> None:

@@ -1,6 +1,6 @@
 """Drawn faces, which the detector takes for faces of people."""
 
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageColor, ImageDraw, ImageFilter
 
 _WALL, _SKIN, _HAIR, _EYE, _LIP = "#7896aa", "#e0ac8c", "#3c281e", "#322319", "#aa4646"
 
@@ -31,3 +31,14 @@ def photo(width: int, height: int, *places: tuple[int, int, int]) -> Image.Image
     for left, top, side in places:
         picture.paste(face(side), (left, top))
     return picture
+
+
+def shows_skin(picture: Image.Image) -> bool:
+    """Return whether a face fills a good part of a picture."""
+    pixels = picture.convert("RGB").resize((30, 60)).tobytes()
+    skin = ImageColor.getrgb(_SKIN)
+    near = (
+        abs(red - skin[0]) + abs(blue - skin[2]) < 40
+        for red, blue in zip(pixels[::3], pixels[2::3], strict=True)
+    )
+    return sum(near) > 100

@@ -4,7 +4,7 @@ import math
 import os
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -88,12 +88,13 @@ class Repeatable(click.Option):
 class Once(click.Option):
     """An option of one value, of which `convert` takes several; a second one is an error."""
 
-    def __init__(self, *args: Any, **attrs: Any) -> None:
-        super().__init__(*args, multiple=True, **attrs)
+    def __init__(self, param_decls: Sequence[str], **attrs: Any) -> None:
+        attrs["multiple"] = True
+        super().__init__(param_decls, **attrs)
 
-    def type_cast_value(self, ctx: click.Context, value: Any) -> Any:
+    def process_value(self, ctx: click.Context, value: Any) -> Any:
         """Return the value, or None."""
-        values = super().type_cast_value(ctx, value)
+        values = super().process_value(ctx, value)
         if len(values) > 1:
             words = f"{ctx.command.name} takes one, and not {len(values)}; run it for each"
             raise click.BadParameter(words, ctx, self)

@@ -161,10 +161,9 @@ def main() -> int:
     started, outcome = time.monotonic(), Outcome()
     with tempfile.TemporaryDirectory(prefix="fuzz-") as work:
         caller = Caller((sys.executable, "-P", "-m", "ffprep"), Path(work))
-        material = (films(), [], options.seed, _FILM_TURNS)
-        if not options.films:
-            material = (seeds(), photos(), options.seed, _TURNS)
-        lab = Lab(caller, *material, options.turn, options.keep)
+        broken_ones, turns = (films(), _FILM_TURNS) if options.films else (seeds(), _TURNS)
+        extra = [] if options.films else photos()
+        lab = Lab(caller, broken_ones, extra, options.seed, turns, options.turn, options.keep)
         end = options.first + options.files
         for turn, first in enumerate(range(options.first, end, options.batch)):
             if sys.stderr.isatty():

@@ -7,7 +7,6 @@ Run it in a fresh interpreter. It imports only the standard library, so every mo
 """
 
 import atexit
-import gc
 import inspect
 import json
 import os
@@ -72,8 +71,11 @@ def _write_report(path: str) -> None:
 
 def _classes() -> int:
     """Return how many classes ffprep has built, those that it generates too."""
-    classes = (each for each in gc.get_objects() if isinstance(each, type))
-    return sum(each.__module__.startswith("ffprep") for each in classes)
+    found, new = set[type](), {object}
+    while new:  # not by `gc`, which ffprep freezes
+        found |= new
+        new = {below for each in new for below in type.__subclasses__(each)} - found
+    return sum(each.__module__.startswith("ffprep.") for each in found)
 
 
 def main() -> None:

@@ -5,9 +5,9 @@ import tempfile
 from pathlib import Path
 
 from ffprep.conversion.ffmpeg_binary import find
-from scripts.fuzz.seeds import SIZE, Seed
+from scripts.fuzz.seeds import Seed
 
-_SOURCE = "testsrc2=s={}x{}:r=20:d=0.3".format(*(side - side % 2 for side in SIZE))
+_SOURCE = "testsrc2=s=64x48:r=20:d=0.3"
 _KINDS = (
     ("mp4", ".mp4", "-c:v libx264 -g 3 -bf 1 -pix_fmt yuv420p"),
     ("mp4", ".mp4", "-c:v libx264 -movflags +frag_keyframe+empty_moov -pix_fmt yuv420p"),

@@ -43,15 +43,30 @@ def test_digests_are_those_of_version_0_1(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str, digest: str
 ) -> None:
     """Another digest would submit, and bill, everything again."""
-    photo = tmp_path / "photo.jpg"
-    photo.write_bytes(b"\xff\xd8\xff not a photo, but bytes")
     monkeypatch.setenv("OPENAI_API_KEY", "sk-test-key")
+    assert digest_of(tmp_path, words) == digest
+
+
+def digest_of(folder: Path, words: str) -> str:
+    """Return the digest of the request for a photo with these options."""
+    photo = folder / "photo.jpg"
+    photo.write_bytes(b"\xff\xd8\xff not a photo, but bytes")
     given = ["--prompt", "waves", "--base-url", "http://server.example/v1", *words.split()]
     with submit.make_context("submit", [str(photo), *given]) as context:
         options = read_options(context.params)
     (submission,) = options.submissions(options.plan())
     assert isinstance(submission, Submission)
-    assert request_digest(photo, options.clip, submission.spec) == digest
+    return request_digest(photo, options.clip, submission.spec)
+
+
+def test_a_kept_date_makes_another_request(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = set[str]()
+    for date in ("auto", "keep"):
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-test-key")  # which is removed when it is read
+        found.add(digest_of(tmp_path, f"--size 480x480 --date {date}"))
+    assert len(found) == 2
 
 
 def test_only_what_changes_the_picture_makes_another_request(

@@ -6,6 +6,7 @@ import weakref
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from functools import partial
+from pathlib import Path
 from typing import Any, Self, TypeVar, Unpack
 
 from ffprep.conversion.converter import Converter
@@ -96,7 +97,7 @@ def _is_abandoned(error: FfprepError) -> bool:
 
 def convert(
     sources: PathLike | Iterable[PathLike],
-    output: PathLike,
+    output: PathLike | None = None,
     size: SizeLike | None = None,
     mode: str | None = None,
     *,
@@ -109,11 +110,12 @@ def convert(
 
     For several `sizes`, or a list of targets, each photo has a Result for every one of them.
 
-    `output` is a file for one photo if it has the suffix of a picture, else a folder. The ledger is
-    in that folder, or at the path `ledger`: what is up to date is `fresh` in the next call. With
-    `ledger=False`, everything is converted. A photo that fails is a Result with a `failure`, and
-    the others go on. To stop early, close the iterator, or drop it: every ffmpeg ends, and no
-    unfinished file is left. The options are those of `ffprep.options.keywords.RunOptions`.
+    `output` is a file for one photo if it has the suffix of a picture, else a folder. Without it,
+    the picture of one photo lies beside it, as `photo_1280x720.jpg`. The ledger is in the folder,
+    or at the path `ledger`: what is up to date is `fresh` in the next call. With `ledger=False`,
+    everything is converted. A photo that fails is a Result with a `failure`, and the others go on.
+    To stop early, close the iterator, or drop it: every ffmpeg ends, and no unfinished file is
+    left. The options are those of `ffprep.options.keywords.RunOptions`.
 
     Raises UsageError (a ValueError) at once, for options that contradict one another. While it goes
     on, raises OutputLocked if another run has the output folder, and EnvironmentFault if nothing
@@ -124,7 +126,8 @@ def convert(
     given: dict[str, Any] = {**options, "target": target, "mode": mode}
     with keywords.errors_for_python():
         given |= keywords.size_words(size, sizes)
-        given |= {"sources": _paths("sources", sources), "output": output, "ledger": ledger_option}
+        given |= {"sources": _paths("sources", sources), "ledger": ledger_option}
+        given |= {"output": output if output is None else _no_stream(output)}
         parsed = read_convert(keywords.read(convert_parameters, given))
         converter = Converter(find(parsed.workers.ffmpeg), parsed.policy)
     return Results(_results(parsed, converter), converter.processes.stop)
@@ -190,11 +193,13 @@ def _findings(inspection: Inspection, target: Target) -> Generator[Finding, None
 
 
 def _paths(keyword: str, paths: PathLike | Iterable[PathLike]) -> list[str]:
-    """Return paths as texts.
-
-    "-" is a file of that name, not stdin. Raise UsageError if there are none.
-    """
+    """Return paths as texts. Raise UsageError if there are none."""
     names = keywords.several(keyword, paths)
     if not names:
         raise UsageError(f"{keyword}: name a file or a folder")
-    return [os.path.join(".", name) if name == "-" else name for name in names]
+    return [os.fspath(_no_stream(name)) for name in names]
+
+
+def _no_stream(path: PathLike) -> PathLike:
+    """Return a path; "-" is a file of that name."""
+    return os.path.join(".", "-") if path in ("-", Path("-")) else path

@@ -8,7 +8,8 @@ from ffprep.api.photo_input import Source
 from ffprep.api.prepare import Prepared, names_folder, prepare, require_readable
 from ffprep.config.targets import all_targets, find_target
 from ffprep.core.formats import OUTPUT_FORMATS, WRITABLE_SUFFIXES, output_format, output_format_of
-from ffprep.core.geometry import Size
+from ffprep.core.geometry import Size, read_size
+from ffprep.core.known_names import nearest
 from ffprep.core.target import Target
 from ffprep.errors import UsageError
 from ffprep.options import keywords
@@ -20,9 +21,9 @@ class Preprocessor:
     """Converts every photo to one size, or to the size that a target's bounds allow it.
 
     `target` is one of: `1280x720`; NAME/SIZE of a target; NAME alone, if the target has one size,
-    or bounds, by which each photo gets its own size; the name of a size, such as `landscape_720p`.
-    For a named target, its rules for formats, bytes and alpha hold too. `options` hold for every
-    photo, unless a call overrides them. Several threads may use it.
+    or bounds, by which each photo gets its own size; the name of a size, such as `landscape_720p`
+    or `1080p`. For a named target, its rules for formats, bytes and alpha hold too. `options` hold
+    for every photo, unless a call overrides them. Several threads may use it.
 
     Raises UsageError (a ValueError) that names the sizes there are, or for a bad option.
     """
@@ -142,9 +143,20 @@ def _find(target: SizeLike, files: list[Path]) -> Target:
         return wanted.at(str(wanted.only_size)) if wanted.sizes else wanted
     if found := _labelled(text, known):
         return found
-    labels = ", ".join(sorted({f"{label} ({size})" for t in known for label, size in t.sizes}))
-    words = f"{text!r} is not a size; write 1280x720, TARGET/SIZE, or one of"
-    raise UsageError(f"{words}: {labels}")
+    try:
+        return Target.of_size(read_size(text))
+    except UsageError as error:
+        raise UsageError(_with_names(str(error), name, known)) from None
+
+
+def _with_names(problem: str, name: str, known: list[Target]) -> str:
+    """Return an error, or a better one if `name` is like that of a target; and all names."""
+    if near := nearest(name, [each.name for each in known]):
+        problem = f"unknown target {name!r}; did you mean {near!r}?"
+    sizes = {(label, str(size)) for target in known for label, size in target.sizes}
+    labels = ", ".join(f"{label} ({size})" for label, size in sorted(sizes) if label != size)
+    write = f"write 1280x720, TARGET/SIZE, or one of: {labels}"
+    return f"{problem} Or {write}" if problem.endswith("?") else f"{problem}; or {write}"
 
 
 def _labelled(label: str, targets: list[Target]) -> Target | None:

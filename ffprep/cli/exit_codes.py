@@ -7,8 +7,8 @@ from contextlib import suppress
 
 import click
 
-from ffprep.errors import EnvironmentFault, ExitCode, FfprepError, Interrupted, UsageError, reason
-from ffprep.system.messages import printable, say, write_line
+from ffprep.errors import EnvironmentFault, ExitCode, FfprepError, Interrupted, reason
+from ffprep.system.messages import say, write_line
 
 ISSUES = "https://github.com/ffprep/ffprep/issues"
 FINAL = (click.Abort, BrokenPipeError, Interrupted)
@@ -38,11 +38,10 @@ def _environment_fault(error: Exception) -> EnvironmentFault | None:
 def _print_error(error: Exception, signed: Callable[[str], str]) -> None:
     if isinstance(error, click.ClickException):
         _show(error)
-    elif isinstance(error, UsageError):
-        say(signed(str(error)))
-        write_line("Try 'ffprep --help' for help.")
     elif isinstance(error, FfprepError):
         say(signed(str(error)))
+        for note in getattr(error, "__notes__", ()):  # where to read on
+            write_line(note)
     elif isinstance(error, OSError):
         path = f": {error.filename}" if error.filename else ""
         # A file that cannot be written is named, by other errors; the standard output has no name.
@@ -69,12 +68,22 @@ def _is_full(error: OSError) -> bool:
 
 
 def _show(error: click.ClickException) -> None:
-    """Print click's own error, in which words of the command line stand."""
-    message = error.format_message()
-    if not isinstance(error, click.MissingParameter):  # it has lines of its own, and no such words
-        message = printable(message)
-    error.format_message = lambda: message  # type: ignore[method-assign]
-    error.show()
+    """Print click's own error, and where to read on."""
+    from ffprep.cli.hints import describe, hint
+
+    message = describe(error)
+    say(message)
+    if isinstance(error, click.UsageError):
+        write_line(hint(_command_of(error.ctx), message))
+
+
+def _command_of(context: click.Context | None) -> str:
+    """Return the names of a command and of the groups that contain it, without the program's."""
+    names = list[str]()
+    while context and context.parent:
+        names.insert(0, context.info_name or "")
+        context = context.parent
+    return " ".join(names)
 
 
 def exit_code_of(error: BaseException) -> int:

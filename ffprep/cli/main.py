@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 import click
 
-from ffprep.errors import ExitCode, Interrupted
+from ffprep.errors import ExitCode, Interrupted, UsageError
 from ffprep.system.messages import on_command_line
 from ffprep.system.shutdown import leave_now
 from ffprep.version import __version__
@@ -43,12 +43,31 @@ class Commands(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command. Raise UsageError that says what an unknown one probably means."""
+        name, *others = args
+        if name in _COMMANDS or name.startswith("-") or ctx.resilient_parsing:
+            return super().resolve_command(ctx, args)
+        from ffprep.cli.hints import hint, unknown_command
+
+        error = UsageError(unknown_command(name, others, _COMMANDS))
+        error.add_note(hint("", ""))
+        raise error
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; end silently if the reader of the output has gone."""
         try:
             return super().invoke(ctx)
         except BrokenPipeError as error:
             leave_now(_exit_code_of(error))
+        except UsageError as error:
+            from ffprep.cli.hints import hint
+
+            if not hasattr(error, "__notes__"):
+                error.add_note(hint(ctx.invoked_subcommand or "", str(error)))
+            raise
 
 
 @click.group(

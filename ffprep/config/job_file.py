@@ -15,6 +15,7 @@ from typing import Any
 
 from ffprep.config import toml
 from ffprep.config.sidecars import PhotoOverride, photo_tables
+from ffprep.core.known_names import known_as, nearest
 from ffprep.core.location import names_url
 from ffprep.errors import EnvironmentFault, UsageError
 from ffprep.record import Record, field
@@ -103,11 +104,17 @@ class Config(Record):
 
     def job(self, name: str) -> Settings:
         """Return a job with its defaults. Raises EnvironmentFault if there is no such job."""
-        if name not in self.jobs:
-            known = f"; the jobs are: {', '.join(self.jobs)}" if self.jobs else "; it has no jobs"
-            hint = toml.alike(name, self.jobs)
-            raise EnvironmentFault(f"{self.path}: unknown job {toml.quoted(name)}{hint}{known}")
-        return self.jobs[name].over(self.defaults)
+        return self.jobs[self.job_name(name)].over(self.defaults)
+
+    def job_name(self, name: str) -> str:
+        """Return the name of a job as the file has it. Raises EnvironmentFault as `job` does."""
+        known = known_as(name, self.jobs)
+        if known is None:
+            names = f"; the jobs are: {', '.join(self.jobs)}" if self.jobs else "; it has no jobs"
+            near = nearest(name, self.jobs)
+            hint = f'; did you mean "{near}"?' if near else names
+            raise EnvironmentFault(f"{self.path}: unknown job {toml.quoted(name)}{hint}")
+        return known
 
 
 def read(path: Path, keys: Mapping[str, Key]) -> Config:

@@ -22,6 +22,15 @@ AUTO = "auto"
 
 DEFAULT = "cover"
 
+ALIASES = {
+    "contain": "pad",
+    "letterbox": "pad",
+    "pillarbox": "pad",
+    "crop": "cover",
+    "fill": "cover",
+}
+"""What other programs call a mode. A mode of the user wins over an alias."""
+
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 # Filters and options that open files, sockets, devices or plug-ins. A mode makes a picture of a
@@ -52,14 +61,20 @@ def filters_dir() -> Path:
 
 
 def find_mode(name: str, folders: Iterable[Path] = ()) -> Mode:
-    """Return a mode by its name. A later folder wins over an earlier one and over ffprep's own.
+    """Return a mode by its name, in any case, or by an alias.
 
-    Raises UsageError if no folder has it, EnvironmentFault if its file is bad.
+    A later folder wins over an earlier one and over ffprep's own. Raises UsageError if no folder
+    has it, EnvironmentFault if its file is bad.
     """
     files = _files(folders)
-    if name not in files:
-        raise UsageError(f"unknown mode {name!r}; the modes are: {', '.join(sorted(files))}")
-    return read_mode(files[name])
+    if name in files:  # the usual case
+        return read_mode(files[name])
+    from ffprep.core.known_names import known_as, unknown
+
+    found = known_as(name, [*files, *ALIASES])
+    if found is None:
+        raise UsageError(unknown("mode", name, sorted([AUTO, *files])))
+    return read_mode(files[ALIASES.get(found, found)])
 
 
 def all_modes(folders: Iterable[Path] = ()) -> list[Mode]:
@@ -72,11 +87,14 @@ def modes_for_scene(scene: str, folders: Iterable[Path] = ()) -> tuple[Mode, ...
 
     The user's own modes come before ffprep's. Raises UsageError for an unknown scene.
     """
+    from ffprep.core.known_names import known_as, unknown
+
     modes = sorted(all_modes(folders), key=is_shipped)
-    found = [mode for mode in modes if scene in mode.scenes]
-    if not found:
-        known = ", ".join(sorted({scene for mode in modes for scene in mode.scenes}))
-        raise UsageError(f"unknown scene {scene!r}; the scenes are: {known}")
+    scenes = sorted({scene for mode in modes for scene in mode.scenes})
+    name = known_as(scene, scenes)
+    if name is None:
+        raise UsageError(unknown("scene", scene, scenes))
+    found = [mode for mode in modes if name in mode.scenes]
     covering = [mode for mode in found if mode.fit is Fit.COVER]
     containing = [mode for mode in found if mode.fit is Fit.CONTAIN]
     return (covering[0], containing[0]) if covering and containing else (found[0],)
@@ -104,8 +122,10 @@ def choose_modes(
     """
     if scene:
         modes = modes_for_scene(scene, folders)
+    elif name and name.casefold() == AUTO:
+        modes = auto_modes(folders)
     else:
-        modes = auto_modes(folders) if name == AUTO else (find_mode(name or DEFAULT, folders),)
+        modes = (find_mode(name or DEFAULT, folders),)
     if len(modes) == 1:
         return modes[0], None
     return modes[0], Fallback(modes[1]) if max_loss is None else Fallback(modes[1], max_loss)

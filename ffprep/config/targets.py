@@ -10,7 +10,8 @@ from typing import Any
 from ffprep.config import toml
 from ffprep.core.constraints import SizeConstraints, contradictory, violations
 from ffprep.core.formats import FORMATS
-from ffprep.core.geometry import Size
+from ffprep.core.geometry import Size, read_size
+from ffprep.core.known_names import known_as, unknown
 from ffprep.core.target import ANY_FORMAT, Target
 from ffprep.errors import UsageError
 
@@ -39,9 +40,18 @@ def find_target(text: str, files: Iterable[Path] = ()) -> Target:
     """
     name, _, size = text.partition("/")
     targets = {target.name: target for target in all_targets(files)}
-    if name not in targets:
-        raise UsageError(f"unknown target {name!r}; the targets are: {', '.join(targets)}")
-    return targets[name].at(size) if size else targets[name]
+    known = known_as(name, targets)
+    if known is None:
+        raise _unknown_target(name, targets)
+    return targets[known].at(size) if size else targets[known]
+
+
+def _unknown_target(name: str, targets: Iterable[str]) -> UsageError:
+    try:
+        size = read_size(name)
+    except UsageError:
+        return UsageError(unknown("target", name, targets))
+    return UsageError(f"{name!r} is a size; write --size {size}")
 
 
 def _target(table: toml.Table, name: str) -> Target:

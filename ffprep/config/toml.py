@@ -105,7 +105,10 @@ class Table(Record):
         raise EnvironmentFault(f"{self.document.label}{self.place(*keys)}: {what}{why}")
 
     def _fail_unknown(self, key: str, known: Iterable[str]) -> NoReturn:
-        hint = alike(key.lower(), known)
+        from ffprep.core.known_names import nearest
+
+        near = nearest(key, known)
+        hint = f'; did you mean "{near}"?' if near else ""
         if not hint and self.keys and isinstance(self.content[key], dict):
             *above, name = (each for each in self.keys if isinstance(each, str))
             header = ".".join(map(_as_written, [*above, f"{name}.{key}"]))
@@ -213,13 +216,6 @@ def choice(words: Iterable[str]) -> Reader:
         return value
 
     return read_choice
-
-
-def alike(name: str, known: Iterable[str]) -> str:
-    """Return a question that suggests the known name nearest to a mistyped one, or nothing."""
-    from difflib import get_close_matches
-
-    return "".join(f'; did you mean "{other}"?' for other in get_close_matches(name, known, 1))
 
 
 def quoted(name: str) -> str:

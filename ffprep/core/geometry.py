@@ -27,7 +27,9 @@ class Size(Record):
         """Read `1280x720`, `1280X720` or `1280×720`. Raises UsageError."""
         match = re.fullmatch(r"\s*([0-9]{1,6})\s*[xX×]\s*([0-9]{1,6})\s*", text, re.ASCII)
         if not match or not int(match[1]) or not int(match[2]):
-            raise UsageError(f"{text!r} is not a size; write WIDTHxHEIGHT, for example 1280x720")
+            from ffprep.core.size_names import not_a_size
+
+            raise not_a_size(text)
         return cls(int(match[1]), int(match[2]))
 
     @property
@@ -57,6 +59,15 @@ class Size(Record):
 
     def __str__(self) -> str:
         return f"{self.width}x{self.height}"
+
+
+def read_size(text: str) -> Size:
+    """Read a size in pixels as `Size.parse` does, or by its name: `720p`. Raises UsageError."""
+    if text[:1].isdigit() and text[-1:].isdigit():
+        return Size.parse(text)
+    from ffprep.core.size_names import named_size
+
+    return named_size(text) or Size.parse(text)
 
 
 class Focus(Record):

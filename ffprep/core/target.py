@@ -11,7 +11,7 @@ from ffprep.core.constraints import (
     violations,
 )
 from ffprep.core.formats import FORMATS, OUTPUT_FORMATS, OutputFormat
-from ffprep.core.geometry import Size
+from ffprep.core.geometry import Size, read_size
 from ffprep.core.image_info import ImageInfo
 from ffprep.core.mode import Fit, Mode
 from ffprep.core.spec import SizeChoice, require_free_size
@@ -66,7 +66,8 @@ class Target(Record):
 
     def at(self, wanted: str) -> "Target":
         """Return the target with a single size, given in pixels or by name. Raises UsageError."""
-        size = dict(self.sizes).get(wanted) or Size.parse(wanted)
+        named = {label.casefold(): size for label, size in self.sizes}
+        size = named.get(wanted.casefold()) or read_size(wanted)
         sizes = tuple((label, known) for label, known in self.sizes if known == size)
         if self.sizes and not sizes:
             known = ", ".join(starmap(_size_text, self.sizes))

@@ -38,10 +38,10 @@ def _overridden_spec(request: Request, batch: Batch, index: int, has_sidecar: bo
     override = _sidecar(job.source, batch.places) if has_sidecar else None
     spec = request.overrides.spec(job.source, job.spec, override)
     names = request.renditions[batch.rendition].names
-    if not request.single and "mode" in names.fields and spec.modes != job.spec.modes:
+    if not request.is_named and "mode" in names.fields and spec.modes != job.spec.modes:
         words = "this photo has a mode of its own, which {mode} in --names cannot show"
         raise PhotoError(Kind.UNSUPPORTED, words)
-    if not request.single and names.tells_size and job.spec.choice and spec != job.spec:
+    if not request.is_named and names.tells_size and job.spec.choice and spec != job.spec:
         words = "this photo is framed in its own way, whose size --names cannot show"
         raise PhotoError(Kind.UNSUPPORTED, words)
     return spec

@@ -69,12 +69,13 @@ class Rendition(Record):
 class Request(Record):
     """What to convert, and where to.
 
-    `sources` can be iterated more than once. `output` is a file if `single`, else a folder. Every
-    photo becomes a picture of each of `renditions`. With a `shard`, all sources are walked, so that
-    all collisions are found, but only its part is converted. `made` are pictures that are not
-    sources, `numbering` knows the numbers of photos for `{n}` in names; both are those of earlier
-    runs. With a `root`, outputs are mirrored from that folder. `size_of` returns the size of a
-    job's output, for names that contain it although it follows from the photo.
+    `sources` can be iterated more than once. `output` is a file if `single`, else a folder; with
+    `single` and `beside`, that of the only photo. Every photo becomes a picture of each of
+    `renditions`. With a `shard`, all sources are walked, so that all collisions are found, but only
+    its part is converted. `made` are pictures that are not sources, `numbering` knows the numbers
+    of photos for `{n}` in names; both are those of earlier runs. With a `root`, outputs are
+    mirrored from that folder. `size_of` returns the size of a job's output, for names that contain
+    it although it follows from the photo.
     """
 
     sources: Iterable[str | os.PathLike[str]]
@@ -89,6 +90,7 @@ class Request(Record):
     numbering: Numbering | None = None
     root: str = ""
     size_of: Callable[[LocalJob], Size] | None = None
+    beside: bool = False
 
     @property
     def walk(self) -> Walk:
@@ -103,6 +105,11 @@ class Request(Record):
             self.root,
             films=any(spec.frame for spec in self.specs),
         )
+
+    @property
+    def is_named(self) -> bool:
+        """Whether `output` is the name of the only output."""
+        return self.single and not self.beside
 
     @property
     def keeps_apart(self) -> bool:
@@ -164,8 +171,7 @@ class Plan(Record, frozen=False):
                 self._seen.append(listing)
             if listing.occupied:
                 self._add_occupied(listing.real)
-            for item in items:
-                yield listing, item
+            yield from ((listing, item) for item in items)
 
     def _add_occupied(self, folder: str) -> None:
         """Add a folder and those that contain it."""
@@ -310,8 +316,7 @@ class Plan(Record, frozen=False):
         request, number = self.request, 1
         by_record = request.numbering if request.numbered else None
         numbers_of = by_record.begin() if by_record else _in_order
-        fields = [set(rendition.names.fields) for rendition in request.renditions]
-        by_stem = any(map({"n", "suffix"}.isdisjoint, fields))
+        by_stem = any({"n", "suffix"}.isdisjoint(each.names.fields) for each in request.renditions)
         for listing in request.walk.listings():
             if by_stem and any(name[name.rfind(".") :] in _RAWS for name in listing.names):
                 from ffprep.library.pairs import without_paired_raws
@@ -359,27 +364,24 @@ class Plan(Record, frozen=False):
         numbers: Sequence[int],
     ) -> Batch:
         request, folder = self.request, listing.folder
-        rendition = request.renditions[index]
-        spec = rendition.spec
-        if request.single:
-            output = as_prefix(os.fspath(request.output.parent))
-            outputs, places = [request.output.name], listing.places
-            return Batch(folder, output, names, outputs, [spec], stamps, places)
-        output = as_prefix(os.fspath(request.output)) + rendition.folder + listing.relative
+        spec = (rendition := request.renditions[index]).spec
+        into = as_prefix(os.fspath(request.output.parent if request.is_named else request.output))
+        output = into + rendition.folder + listing.relative
         if rendition.same_format:
             from ffprep.library.same_format import suffixes_and_specs
 
             suffixes, specs = suffixes_and_specs(folder, names, spec, rendition.formats)
         else:
-            suffixes = [spec.format.suffixes[0]] * len(names)
-            specs = [spec] * len(names)
-        if spec.choice and rendition.names.tells_size:
+            suffixes, specs = [spec.format.suffixes[0]] * len(names), [spec] * len(names)
+        if request.is_named:
+            outputs = [request.output.name]
+        elif spec.choice and rendition.names.tells_size:
             from ffprep.library.sized_names import render_sized
 
             outputs = render_sized(request, rendition, listing, names, suffixes, numbers)
         else:
             outputs = rendition.names.render(folder, names, suffixes, spec, numbers)
-        if spec.frame:
+        if spec.frame and not request.is_named:
             from ffprep.library.films import without_frames_of_photos
 
             specs = without_frames_of_photos(names, specs)
@@ -396,5 +398,5 @@ def failed(batch: Batch, error: PhotoError, index: int = 0) -> Result:
     return Result.failed(job.source, job.output, error)
 
 
-def _length(item: Batch | Result) -> int:
+def _length(item: _Item) -> int:
     return 1 if isinstance(item, Result) else len(item)

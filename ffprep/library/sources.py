@@ -7,6 +7,7 @@ from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
+from ffprep.core.formats import HEAD_BYTES, sniff
 from ffprep.core.location import names_url
 from ffprep.errors import UsageError, reason
 from ffprep.record import Record
@@ -67,10 +68,24 @@ class Sources(Record):
 
 def _list(name: str, separator: bytes) -> NameList:
     content = _stdin() if name == STDIN else _content(name)
+    _require_names(name, content[:HEAD_BYTES])
     if separator != b"\0" and b"\0" in content:
         place = "on standard input" if name == STDIN else f"in {name}"
         raise UsageError(f"the list {place} is separated by NUL; read it with -0")
     return NameList(content if separator == b"\0" else _as_unix(content), separator)
+
+
+def _require_names(name: str, head: bytes) -> None:
+    """Raise UsageError if a list begins like a picture, and not like names."""
+    format = sniff(head)
+    # The first name may be BM.jpg, or GIF89a.gif.
+    control = any(byte < 0x20 and byte not in b"\0\t\n\r" for byte in head)
+    if format is None or (format.name in ("bmp", "gif") and not control):
+        return
+    what = f"is a picture ({format.name}), and not a list of names"
+    if name != STDIN:
+        raise UsageError(f"--sources-from {name} {what}; write it as a SOURCE")
+    raise UsageError(f"standard input {what}; save it in a file, and name that: photo.jpg")
 
 
 def _as_unix(text: bytes) -> bytes:

@@ -146,13 +146,11 @@ def _value_kind(param: click.Parameter) -> "ValueKind":
 
 
 def _raise_for_file(settings: "Settings", error: click.BadParameter) -> None:
-    """Raise EnvironmentFault if the bad or missing value is that of a file."""
+    """Raise EnvironmentFault if the bad value is that of a file."""
     param = error.param
     if param is None or param.name is None:
         return
     key = key_names(param)[0]
-    if isinstance(error, click.MissingParameter) and settings.place:
-        raise EnvironmentFault(f'{settings.place}: "{key}" is missing') from None
     setting = settings.options.get(param.name)
     if setting and setting.origin != COMMAND_LINE:
         raise EnvironmentFault(f"{setting.origin}: {key}: {error.message}") from None

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ffprep.core.geometry import SHAPES, Size
+from ffprep.core.geometry import SHAPES, read_size
 from ffprep.core.policy import Policy, RerunOptions, Retry, ThrottleOptions
 from ffprep.options.config_file import CONFIG, ConfigCommand
 from ffprep.options.picture import PICTURES
@@ -23,6 +23,7 @@ from ffprep.options.shared import (
 from ffprep.options.types import (
     PATH,
     PATH_AS_WRITTEN,
+    OneOf,
     Parsed,
     PathOr,
     Positive,
@@ -57,9 +58,9 @@ _FILES = section(
         "-o",
         "--output",
         type=PATH_AS_WRITTEN,
-        required=True,
         metavar="OUT",
-        help="A file for one SOURCE file, else a folder, which mirrors the folders of SOURCE.",
+        help="A file for one SOURCE file, else a folder, which mirrors the folders of SOURCE; "
+        "- is stdout.  [default: beside one SOURCE file, as photo_1280x720.jpg]",
     ),
     NAMES,
     click.option(
@@ -71,13 +72,13 @@ _FILES = section(
     LISTS_AND_SELECTION,
     click.option(
         "--only",
-        type=click.Choice(SHAPES),
+        type=OneOf(SHAPES),
         multiple=True,
         help="Only photos of this shape, once upright; may be given several times.",
     ),
     click.option(
         "--min-size",
-        type=Parsed("WxH", Size.parse),
+        type=Parsed("WxH", read_size),
         metavar="WxH",
         help="Only photos that are at least as wide and as high as this, once upright.",
     ),
@@ -92,14 +93,14 @@ _FILES = section(
 
 UPSCALE = click.option(
     "--upscale",
-    type=click.Choice(["allow", "warn", "fail"]),
+    type=OneOf(["allow", "warn", "fail"]),
     default=Policy().upscale,
     show_default=True,
     help="How to handle photos smaller than the size asked for.",
 )
 DAMAGED = click.option(
     "--damaged",
-    type=click.Choice(["fail", "keep"]),
+    type=OneOf(["fail", "keep"]),
     default="fail",
     show_default=True,
     help="How to handle damaged photos: fail, or keep what can be decoded.",
@@ -176,7 +177,7 @@ _RERUNS = section(
     ),
     click.option(
         "--retry",
-        type=click.Choice([Retry.CHANGED.value, Retry.ALWAYS.value]),
+        type=OneOf([Retry.CHANGED.value, Retry.ALWAYS.value]),
         default=RerunOptions().retry.value,
         show_default=True,
         help="Which failed photos to try again: those that changed, or all.",
@@ -216,7 +217,7 @@ _REPORTS = section(
     ),
     click.option(
         "--log-format",
-        type=click.Choice(["text", "json"]),
+        type=OneOf(["text", "json"]),
         default="text",
         show_default=True,
         help="Format of the log: text, or JSON objects as with --json.",

@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ffprep.core.formats import SUFFIXES, WRITABLE_SUFFIXES, OutputFormat, output_format_of
+from ffprep.core.formats import (
+    FILMS,
+    SUFFIXES,
+    WRITABLE_SUFFIXES,
+    OutputFormat,
+    output_format_of,
+)
 from ffprep.core.geometry import Bounds, Focus, Size
 from ffprep.core.location import Location
 from ffprep.core.spec import NOT_CHOSEN, SizeChoice, Spec
@@ -22,6 +28,9 @@ from ffprep.record import replace
 if TYPE_CHECKING:
     from ffprep.config.sidecars import PhotoOverrides
     from ffprep.core.mode import Fallback, Mode
+
+_NOT_WRITTEN = frozenset(".pdf .svg .eps .psd .ico .tga .ppm .pgm .pnm .exr .hdr .xcf".split())
+"""Suffixes of pictures that ffprep neither reads nor writes."""
 
 # `check` needs no mode, so what reads modes is imported where one is named.
 
@@ -156,10 +165,18 @@ def size_or_choice(frame: Size | SizeChoice) -> tuple[Size, SizeChoice | None]:
 def suffix_format(output: Location) -> OutputFormat | None:
     """Return the format that an output's suffix names; None if it names no picture format.
 
-    Raise UsageError for a picture format that ffprep does not write.
+    Raise UsageError for a format that ffprep does not write.
     """
     format = output_format_of(output.suffix)
-    if format is None and output.suffix.lower() in SUFFIXES:
+    if format is None and output.suffix.lower() in SUFFIXES | FILMS | _NOT_WRITTEN:
         words = f"ffprep does not write {output.suffix}; it writes {WRITABLE_SUFFIXES}"
         raise UsageError(f"{output}: {words}")
     return format
+
+
+def require_name_of_folder(output: Location) -> None:
+    """Raise UsageError if the name of an output folder ends like that of a picture."""
+    if suffix_format(output):
+        words = "several photos, or a folder, need an output folder"
+        folder = os.path.splitext(os.fspath(output))[0]
+        raise UsageError(f"{output} is named like a picture; {words}: -o {folder}/")

@@ -223,11 +223,13 @@ def errors_for_python() -> Iterator[None]:
 
 
 def options_to_keywords(text: str) -> str:
-    """Replace options by keywords: `--max-loss` by `max_loss=`, `--mode auto` by `mode=auto`."""
+    """Replace options by keywords: `--max-loss` by `max_loss=`, `-o OUT` by `output=OUT`."""
+    text = _OUTPUT.sub("output=", text)
     return _OPTION.sub(lambda match: match[1].replace("-", "_") + "=", text)
 
 
 _KEYWORDS = ("size", "target", "mode", "ledger", *RunOptions.__annotations__)
+_OUTPUT = re.compile(r"(?<![\w-])-o:? (?=\S)")
 _OPTION = re.compile(
     rf"(?<![\w-])--({'|'.join(_KEYWORDS).replace('_', '-')})(?![\w-])"
     "( (?=[A-Z0-9']|auto|allow|none|keep|always|first))?"

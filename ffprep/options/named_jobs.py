@@ -84,11 +84,14 @@ def named_jobs(config: Config, names: Sequence[str], overrides: Settings) -> lis
     """
     if not config.jobs:
         raise EnvironmentFault(f"{config.path} has no jobs; write a table [job.NAME]")
-    return [_named_job(config, name, overrides) for name in dict.fromkeys(names or config.jobs)]
+    chosen = dict.fromkeys(map(config.job_name, names or config.jobs))
+    return [_named_job(config, name, overrides) for name in chosen]
 
 
 def _named_job(config: Config, name: str, overrides: Settings) -> NamedJob:
     job = config.job(name)
+    if not {"output"} & (job.options.keys() | overrides.options.keys()):
+        raise EnvironmentFault(f'{job.place}: "output" is missing')
     pictures = [_params(config, name, overrides.over(each.over(job))) for each in job.pictures]
     settings = overrides.over(job)
     return NamedJob(name, settings, _params(config, name, settings) | {"pictures": pictures})

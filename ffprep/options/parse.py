@@ -23,6 +23,7 @@ from ffprep.options.frame import (
     read_modes,
     read_overrides,
     read_target,
+    require_name_of_folder,
     size_or_choice,
     suffix_format,
 )
@@ -34,6 +35,9 @@ from ffprep.run.convert_options import (
     WorkerOptions,
 )
 from ffprep.system.files import LEDGER
+
+STDOUT = "-"
+"""The OUT that stands for the standard output."""
 
 if TYPE_CHECKING:
     from ffprep.core.mode import Mode
@@ -75,12 +79,17 @@ def read_request(params: Mapping[str, Any]) -> Request:
     Raise UsageError.
     """
     sources = Sources.read(params["sources"], params["sources_from"], params["from_null"])
-    if not params["output"]:
-        raise UsageError("-o: OUT is empty; name a file or a folder")
-    output = located(params["output"])
+    beside = params["output"] is None
+    if beside:
+        from ffprep.options.unnamed_output import NAMES, place_beside
+
+        output = place_beside(params, sources)
+        params = {**params, "names": NAMES} if params["names"] == Names().template else params
+    else:
+        output = located(params["output"])
     _require_local(params, sources, output)
-    file_format = _file_format(params["output"], sources.only)
-    single = file_format is not None
+    file_format = None if beside else _file_format(params, sources)
+    single = file_format is not None or beside or params["output"] == STDOUT
     renditions = _read_renditions(params, file_format, output)
     dated = any("date" in rendition.names.fields for rendition in renditions)
     if dated and any(names_url(os.fspath(each)) for each in sources):
@@ -88,7 +97,7 @@ def read_request(params: Mapping[str, Any]) -> Request:
     shard = params.get("shard")
     for name in ("shard", "root"):
         if single and params.get(name):
-            raise UsageError(f"--{name} needs an output folder, and OUT is a file")
+            raise UsageError(f"--{name} needs an output folder: -o FOLDER/")
     overrides = read_overrides(params)
     for rendition in renditions:
         overrides.validate(rendition.spec)
@@ -102,6 +111,7 @@ def read_request(params: Mapping[str, Any]) -> Request:
         selection=_selection(params),
         shard=shard,
         root=params.get("root") or "",
+        beside=beside,
     )
 
 
@@ -204,11 +214,19 @@ def _names(template: str, spec: Spec) -> Names:
     return names
 
 
-def _file_format(out: str, source: str | None) -> OutputFormat | None:
-    """Return the format of OUT if it is a file, for the only source; None if it is a folder.
+def _file_format(params: Mapping[str, Any], sources: Sources) -> OutputFormat | None:
+    """Return the format of OUT if it is a file, for the only source.
 
-    Raise UsageError.
+    Return None if it is a folder, or stdout. Raise UsageError.
     """
+    out, source = params["output"], sources.only
+    if not out:
+        raise UsageError("-o: OUT is empty; name a file or a folder")
+    if out == STDOUT:
+        from ffprep.options.unnamed_output import require_one_picture
+
+        require_one_picture(params, sources)
+        return None
     output = located(out)
     if out.endswith(("/", os.sep)) or is_folder(output):
         return None
@@ -216,6 +234,7 @@ def _file_format(out: str, source: str | None) -> OutputFormat | None:
         return suffix_format(output)
     if os.path.exists(output):
         raise UsageError(f"{output} is a file; several sources, or a folder, need an output folder")
+    require_name_of_folder(output)
     return None
 
 
@@ -228,6 +247,7 @@ def read_reporting(params: Mapping[str, Any]) -> ReportOptions:
         log_file=params["log_file"],
         log_format=params["log_format"],
         dry_run=params["dry_run"],
+        to_stdout=params["output"] == STDOUT,
     )
 
 
@@ -293,7 +313,7 @@ def _rerun(params: Mapping[str, Any], request: Request) -> RerunOptions:
                 option = f"--{name.replace('_', '-')}"
                 raise UsageError(f"{option} needs the ledger, and {missing}")
     if request.single and params["ledger"] not in (None, "none"):
-        raise UsageError("--ledger needs an output folder, and OUT is a file")
+        raise UsageError("--ledger needs an output folder: -o FOLDER/")
     if params["prune_emptied"] and not params["prune"]:
         raise UsageError("--prune-emptied needs --prune")
     if params["force"] and (params["retry_failed"] or params["adopt"]):

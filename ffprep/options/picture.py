@@ -16,7 +16,7 @@ from ffprep.options.shared import (
     options,
     section,
 )
-from ffprep.options.types import FormatName, Parsed, Whole, read_bytes
+from ffprep.options.types import FormatName, OneOf, Parsed, Whole, read_bytes
 
 _HOW = options(
     click.option(
@@ -45,14 +45,14 @@ _HOW = options(
     ),
     click.option(
         "--subsampling",
-        type=click.Choice(["auto", "420", "422", "444"]),
+        type=OneOf(["auto", "420", "422", "444"]),
         default="auto",
         show_default=True,
         help="Chroma subsampling of JPEG and AVIF; auto is 444 from quality 95, else 420.",
     ),
     click.option(
         "--depth",
-        type=click.Choice([8, 10]),
+        type=OneOf([8, 10]),
         default=8,
         show_default=True,
         help="Bits of a channel in AVIF; 10 avoids visible steps in skies and shadows.",
@@ -88,7 +88,7 @@ _HOW = options(
     COLOUR,
     click.option(
         "--metadata",
-        type=click.Choice(["none", "keep-rights", "keep-no-place", "keep"]),
+        type=OneOf(["none", "keep-rights", "keep-no-place", "keep"]),
         default="none",
         show_default=True,
         help="keep-rights: copyright, artist, description and capture date. keep-no-place: also "
@@ -96,7 +96,7 @@ _HOW = options(
     ),
     click.option(
         "--date",
-        type=click.Choice(["auto", "keep"]),
+        type=OneOf(["auto", "keep"]),
         default="auto",
         show_default=True,
         help="keep: write the capture date into outputs, whatever --metadata is; --preserve-times "

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from ffprep.core.geometry import Bounds, Size, read_focus
+from ffprep.core.geometry import Bounds, read_focus
 from ffprep.core.mode import MAX_LOSS
 from ffprep.core.policy import Policy
 from ffprep.core.spec import Color
@@ -15,11 +15,13 @@ from ffprep.options.types import (
     PATH_AS_WRITTEN,
     Jobs,
     Once,
+    OneOf,
     Parsed,
     ParsedOrPath,
     Repeatable,
     Seconds,
     Whole,
+    read_frame_size,
     read_memory,
     read_share,
 )
@@ -72,8 +74,11 @@ class InSections(click.Command):
 TARGETS = click.option(
     "--targets", type=PATH, metavar="FILE", multiple=True, help="A TOML file with more targets."
 )
-_WXH: dict[str, Any] = {"type": Parsed("WxH", Size.parse), "metavar": "WxH"}
-_WIDTH_AND_HEIGHT = "Width and height in pixels, such as 1280x720"
+_WXH: dict[str, Any] = {"type": Parsed("WxH", read_frame_size), "metavar": "WxH"}
+_WIDTH_AND_HEIGHT = (
+    "Width and height in pixels, such as 1280x720, or by name: 720p (1280x720), 1080p (1920x1080), "
+    "4k (3840x2160), portrait_720p (720x1280), square_1080p (1080x1080)"
+)
 _NAME: dict[str, Any] = {"metavar": "NAME[/SIZE]"}
 _NAMED = "The size and rules of a named destination: see `ffprep targets`"
 
@@ -180,7 +185,7 @@ COLOUR = click.option(
     "--colour",
     "--color",
     "colour",
-    type=click.Choice(["srgb", "keep"]),
+    type=OneOf(["srgb", "keep"]),
     default="srgb",
     show_default=True,
     help="Convert to sRGB, or keep pixel values and ICC profile.",

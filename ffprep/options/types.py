@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from ffprep.core.formats import output_format_of
-from ffprep.core.geometry import read_fractions
+from ffprep.core.geometry import Size, read_fractions, read_size
 from ffprep.core.location import located, names_url
 from ffprep.errors import UsageError
 
@@ -107,13 +107,43 @@ class Whole(click.IntRange):
     name = "whole number"
 
 
-class FormatName(click.Choice[str]):
-    """The name of a format, or a suffix of its files: `jpg`, `JPEG`."""
+class OneOf(click.Choice[Any]):
+    """One of a few words, in any case."""
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+    def __init__(self, words: Sequence[Any]) -> None:
+        super().__init__(words, case_sensitive=False)
+
+    def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
+        """Return what the words are, and which was probably meant."""
+        from ffprep.core.known_names import nearest
+
+        words = list(map(str, self.choices))
+        near = nearest(str(value), words)
+        hint = f"; did you mean {near}?" if near else ""
+        return f"{value!r} is not one of {', '.join(words)}{hint}"
+
+
+class FormatName(OneOf):
+    """The name of a format, or a suffix of its files: `jpg`, `.JPEG`."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the name of the format."""
-        format = output_format_of(f".{value}")
+        format = output_format_of(f".{str(value).removeprefix('.')}")
         return super().convert(format.name if format else value, param, ctx)
+
+
+def read_frame_size(text: str) -> Size:
+    """Read a size in pixels, or its name. Raise UsageError, also for the name of a target."""
+    try:
+        return read_size(text)
+    except UsageError as error:
+        from ffprep.config.targets import all_targets
+        from ffprep.core.known_names import known_as
+
+        name = known_as(text.partition("/")[0], (target.name for target in all_targets()))
+        if name is None:
+            raise
+        raise UsageError(f"{text!r} is a target; write --target {text}") from error
 
 
 class Automatic(int):

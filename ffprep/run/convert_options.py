@@ -25,7 +25,8 @@ class WorkerOptions(Record):
 class ReportOptions(Record):
     """What a run prints and logs. A `dry_run` prints what a run would do, and does nothing.
 
-    `status_command` is a command that lists failures; "" if there is no ledger.
+    `status_command` is a command that lists failures; "" if there is no ledger. If `to_stdout`, the
+    only picture is written to stdout.
     """
 
     json: bool = False
@@ -35,6 +36,7 @@ class ReportOptions(Record):
     log_format: str = "text"
     status_command: str = ""
     dry_run: bool = False
+    to_stdout: bool = False
 
 
 class NotifyOptions(Record):

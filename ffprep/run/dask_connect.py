@@ -146,7 +146,7 @@ def _require_certificates(options: ClusterOptions, scheme: str) -> None:
 @contextmanager
 def _shared_file(request: Request) -> Iterator[Path | None]:
     """Make a file beside the outputs, which workers must be able to read; None if OUT is a URL."""
-    beside = request.output if request.single else request.output / "shared"
+    beside = request.output if request.is_named else request.output / "shared"
     if not storage_of(beside).is_local:
         yield None
         return

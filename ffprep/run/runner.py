@@ -311,8 +311,9 @@ def _require_no_photos(options: ConvertOptions) -> None:
 def _with_records(options: ConvertOptions, converter: Converter) -> Request:
     """Return the request with what earlier runs made, and how they numbered photos."""
     request, numbering = options.request, None
+    size_of = converter.transcoder.size_of
     if request.single:
-        return request
+        return replace(request, size_of=size_of)
     if request.numbered and options.rerun.ledger:
         from ffprep.run.recorded import numbering_of
 
@@ -324,7 +325,6 @@ def _with_records(options: ConvertOptions, converter: Converter) -> Request:
         return Recorded.of(options)
 
     made = MadeFiles(real_folder(os.fspath(request.output)), read)
-    size_of = converter.transcoder.size_of
     return replace(request, made=made, numbering=numbering, size_of=size_of)
 
 

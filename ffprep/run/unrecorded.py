@@ -2,7 +2,9 @@
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 
+from ffprep.core.location import Location
 from ffprep.core.policy import Retry
 from ffprep.errors import EnvironmentFault, reason
 from ffprep.ledger.database import LedgerUnusable
@@ -16,7 +18,8 @@ def continue_without_lock(
 ) -> bool:
     """Warn that the output folder is not locked. Return whether it may be written to.
 
-    Raises EnvironmentFault if the folder does not exist, or if its ledger must be written.
+    Raises EnvironmentFault if the folder does not exist, if nothing in it can be written, or if its
+    ledger must be written.
     """
     output = options.request.output
     if isinstance(error, LocksRefused):
@@ -25,7 +28,20 @@ def continue_without_lock(
     if not os.path.isdir(output):
         problem = f"cannot create the output folder {output}: {reason(error)}"
         raise EnvironmentFault(problem) from None
+    if not _can_write(output):
+        advice = "allow ffprep to write there, or name another folder: -o OUT"
+        raise EnvironmentFault(f"cannot write to {output}: {reason(error)}; {advice}") from None
     _without_ledger(options, reason(error), warn)
+    return False
+
+
+def _can_write(output: Location) -> bool:
+    """Return whether files can be made in a folder, or in a folder in it."""
+    writable = os.W_OK | os.X_OK
+    if os.access(output, writable):
+        return True
+    with suppress(OSError), os.scandir(output) as entries:
+        return any(each.is_dir() and os.access(each, writable) for each in entries)
     return False
 
 

@@ -18,7 +18,7 @@ from ffprep.errors import PhotoError, UsageError
 from ffprep.library.plan import Plan, Request
 from ffprep.options.frame import read_target, require_one_frame, target_files
 from ffprep.options.keywords import Options
-from ffprep.options.parse import read_request
+from ffprep.options.parse import STDOUT, read_request
 from ffprep.record import Record, astuple, field, replace
 from ffprep.run.convert_options import ReportOptions
 from ffprep.submit.clip_options import ClipOptions
@@ -160,7 +160,7 @@ def _read_new(given: Mapping[str, Any], clip: ClipOptions, api: VideoApi) -> Sub
     target, rules = _target(given)
     size = None if target else given["size"]
     frame = {"size": (size,) if size else (), "target": (target,) if target else ()}
-    request = read_request({**given, **frame, "output": given["output"] or "."})
+    request = read_request({**given, **frame, "output": "."})  # that of clips is read below
     (rendition,) = request.renditions
     output, single = _output(given["output"], getattr(request.sources, "only", None))
     if given["again"] and not single:
@@ -263,7 +263,7 @@ def _output(output: str | None, source: str | None) -> tuple[Path, bool]:
         if photo is None:
             raise UsageError("several photos need an output folder: -o OUT")
         return Path(Path(photo).stem + _SUFFIX), True
-    if names_url(output):
+    if names_url(output) or output == STDOUT:
         raise UsageError(f"-o {output}: clips are written to this machine; name a path")
     is_folder = output.endswith(("/", os.sep)) or os.path.isdir(output)
     if photo is not None and not is_folder and Path(output).suffix:

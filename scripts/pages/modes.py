@@ -7,7 +7,7 @@ import re
 import textwrap
 from pathlib import Path
 
-from ffprep.config.modes import all_modes, filters_dir
+from ffprep.config.modes import ALIASES, all_modes, filters_dir
 from ffprep.conversion import command as graph
 from ffprep.core.formats import FORMATS
 from ffprep.core.geometry import Size
@@ -22,6 +22,8 @@ A mode defines how a photo is fitted into a frame with another aspect ratio. Eac
 file in `filters/`; `ffprep modes` lists them. `scripts/pages/modes.py` generates this page from
 those files. The filter chains are what FFmpeg gets for a JPEG photo and `--size 1280x720`, after
 turning the photo upright and before encoding it.
+
+{aliases}
 
 | mode | does | keeps | loses | suits |
 |---|---|---|---|---|
@@ -101,7 +103,9 @@ def _row(mode: Mode) -> str:
 def page() -> str:
     """The whole page."""
     modes = all_modes()
-    parts = [HEAD + "".join(_row(mode) for mode in modes)]
+    aliases = ", ".join(f"`{alias}` is `{name}`" for alias, name in ALIASES.items())
+    aliases = "\n".join(textwrap.wrap(f"Modes have other names, too: {aliases}.", 100))
+    parts = [HEAD.format(aliases=aliases) + "".join(_row(mode) for mode in modes)]
     for mode in modes:
         source = (filters_dir() / f"{mode.name}.toml").read_text(encoding="utf-8")
         words = "\n".join(

@@ -4,7 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from ffprep.config.modes import all_modes, describe_refusal, filters_dir, find_mode, read_mode
+from ffprep.config.modes import (
+    all_modes,
+    choose_modes,
+    describe_refusal,
+    filters_dir,
+    find_mode,
+    modes_for_scene,
+    read_mode,
+)
 from ffprep.conversion.ffmpeg_binary import find
 from ffprep.errors import EnvironmentFault, UsageError
 
@@ -40,8 +48,18 @@ def test_a_later_folder_wins(tmp_path: Path) -> None:
 
 
 def test_an_error_about_an_unknown_mode_lists_the_modes() -> None:
-    with pytest.raises(UsageError, match=r"'zoom'; the modes are: blur, cover, fit, pad, stretch"):
+    known = "auto, blur, cover, fit, pad, stretch"
+    with pytest.raises(UsageError, match=f"'zoom'; the modes are: {known}"):
         find_mode("zoom")
+
+
+def test_modes_have_other_names_in_any_case(tmp_path: Path) -> None:
+    other = {"Cover": "cover", "crop": "cover", "FILL": "cover", "contain": "pad"}
+    assert {name: find_mode(name).name for name in other} == other
+    assert choose_modes("Auto", None, None, ()) == choose_modes("auto", None, None, ())
+    assert modes_for_scene("Portrait") == modes_for_scene("portrait")
+    write(tmp_path, GOOD, "crop.toml")
+    assert find_mode("crop", [tmp_path]).summary == "Halve."
 
 
 STEP = '[[step]]\nfilter = "scale"\n'

@@ -27,6 +27,11 @@ def test_a_size_of_a_target_is_found_by_its_pixels_and_its_name() -> None:
         assert [size for _, size in find_target(text).sizes] == [Size(720, 1280)]
     assert len(find_target("sora-2-pro").sizes) == 4
     assert find_target("kling/1280x720").only_size == Size(1280, 720)
+    assert find_target("SORA-2/Portrait_720p").only_size == Size(720, 1280)
+    assert find_target("kling/1080p").only_size == Size(1920, 1080)
+    assert find_target("sora-2-pro/landscape_1080p").only_size == Size(1792, 1024)
+    with pytest.raises(UsageError, match="'720p' is a size; write --size 1280x720"):
+        find_target("720p")
 
 
 @pytest.mark.parametrize(

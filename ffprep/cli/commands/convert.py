@@ -10,6 +10,7 @@ import click
 from ffprep.errors import ExitCode, Interrupted
 from ffprep.options.config_file import ConfigCommand
 from ffprep.options.convert import CONVERT
+from ffprep.record import replace
 from ffprep.system.shutdown import Signals, leave_now
 
 if TYPE_CHECKING:
@@ -47,12 +48,21 @@ def parse_and_run(params: Mapping[str, Any], signals: Signals, job: str = "") ->
     from ffprep.run.summary import RunSummary
 
     reporting = read_reporting(params)
-    summary = RunSummary(located(params["output"]))
+    summary = RunSummary(located(params["output"]) if params["output"] else None)
     with ExitStack() as stack:
         if not reporting.dry_run:
             stack.enter_context(_notified(read_notify(params), summary, signals))
             stack.enter_context(_interruption_reported(Console(reporting, job), summary))
-        run_convert(read_convert(params), signals, summary, job)
+        options = read_convert(params)
+        summary.output = options.request.output
+        if reporting.to_stdout:
+            from ffprep.cli.reporting.stdout_picture import written_to_stdout
+
+            options = stack.enter_context(written_to_stdout(options))
+        if options.request.beside and sys.stderr.isatty():  # name the output
+            verbose = replace(options.reporting, verbose=not reporting.quiet)
+            options = replace(options, reporting=verbose)
+        run_convert(options, signals, summary, job)
     if signals.number is not None:
         # A decoder still at work on one photo must not hold up the end.
         leave_now(128 + signals.number)

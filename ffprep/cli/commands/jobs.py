@@ -38,7 +38,7 @@ _GRAVEST_FIRST = (
 
 
 def _options(*without: str) -> list[click.Parameter]:
-    """Return the options of `convert`, none required: the file may set them.
+    """Return the options of `convert`; the file may set them too.
 
     `--no-...` turns off what the file turns on.
     """
@@ -46,7 +46,6 @@ def _options(*without: str) -> list[click.Parameter]:
     for param in convert_parameters.params:
         if isinstance(param, click.Option) and param.name not in ("config", *without):
             option = copy.copy(param)
-            option.required = False
             if option.is_flag and option.name not in NOT_OF_A_FILE:
                 option.secondary_opts = [f"--no-{name}" for name in key_names(option)]
             found.append(option)

@@ -24,7 +24,7 @@ from ffprep.options.shared import (
     InSections,
     section,
 )
-from ffprep.options.types import PATH_AS_WRITTEN, Seconds
+from ffprep.options.types import PATH_AS_WRITTEN, OneOf, Seconds
 from ffprep.system.shutdown import Signals, leave_now
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ _SERVER = section(
     ),
     click.option(
         "--protocol",
-        type=click.Choice(["videos", "azure-v1"]),
+        type=OneOf(["videos", "azure-v1"]),
         default="videos",
         show_default=True,
         help="OpenAI's /v1/videos, or Azure's older jobs API.",

@@ -1,0 +1,28 @@
+"""Names that a user wrote, among those that exist: in any case, or mistyped."""
+
+from collections.abc import Iterable
+
+
+def known_as(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that was written, or the only one that differs in case alone."""
+    names = list(known)
+    if name in names:
+        return name
+    found = [each for each in names if each.casefold() == name.casefold()]
+    return found[0] if len(found) == 1 else None
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return the known name that a mistyped one is most like; "" if it is like none."""
+    from difflib import get_close_matches
+
+    names = {each.casefold(): each for each in known}
+    return "".join(names[each] for each in get_close_matches(name.casefold(), names, 1))
+
+
+def unknown(what: str, name: str, known: Iterable[str]) -> str:
+    """Return the error for an unknown name: what was probably meant, or else all that exist."""
+    names = list(known)
+    if near := nearest(name, names):
+        return f"unknown {what} {name!r}; did you mean {near!r}?"
+    return f"unknown {what} {name!r}; the {what}s are: {', '.join(names)}"

@@ -59,10 +59,12 @@ class Color(Record):
         try:
             rgb = ImageColor.getrgb(text.strip())
         except ValueError:
-            raise UsageError(
-                f"{text!r} is not a colour; write a CSS name such as white, or #rrggbb, or "
-                "#rrggbbaa"
-            ) from None
+            from ffprep.core.known_names import nearest
+
+            near = nearest(text.strip(), ["transparent", *ImageColor.colormap])
+            advice = "write a CSS name such as white, or #rrggbb, or #rrggbbaa"
+            advice = f"did you mean {near}?" if near else advice
+            raise UsageError(f"{text!r} is not a colour; {advice}") from None
         if not all(0 <= part <= 255 for part in rgb):
             raise UsageError(f"{text!r} is not a colour; every part of it must be from 0 to 255")
         return cls(*rgb)

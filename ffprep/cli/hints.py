@@ -83,8 +83,9 @@ def describe(error: click.ClickException) -> str:
         meant = _MEANT.get(name.casefold()) or " or ".join(near[:2])
         return f"unknown option {name}" + (f"; did you mean {meant}?" if meant else "")
     if isinstance(error, click.NoSuchCommand):
-        near = "".join((error.possibilities or [])[:1])
-        return f"unknown command {error.command_name!r}" + (near and f"; did you mean {near!r}?")
+        meant = "".join((error.possibilities or [])[:1])
+        answer = f"; did you mean {meant!r}?" if meant else ""
+        return f"unknown command {error.command_name!r}{answer}"
     message = error.format_message()
     return message[:1].lower() + message[1:]
 

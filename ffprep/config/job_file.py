@@ -112,8 +112,8 @@ class Config(Record):
         if known is None:
             names = f"; the jobs are: {', '.join(self.jobs)}" if self.jobs else "; it has no jobs"
             near = nearest(name, self.jobs)
-            hint = f'; did you mean "{near}"?' if near else names
-            raise EnvironmentFault(f"{self.path}: unknown job {toml.quoted(name)}{hint}")
+            hint = f'; did you mean "{near}"?' if near else ""
+            raise EnvironmentFault(f"{self.path}: unknown job {toml.quoted(name)}{hint}{names}")
         return known
 
 

@@ -3,6 +3,10 @@
 from collections.abc import Iterable
 
 
+_ALIKE = 0.78
+"""How alike two names are, by difflib, of which one is meant by the other."""
+
+
 def known_as(name: str, known: Iterable[str]) -> str | None:
     """Return the known name that was written, or the only one that differs in case alone."""
     names = list(known)
@@ -16,8 +20,9 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """Return the known name that a mistyped one is most like; "" if it is like none."""
     from difflib import get_close_matches
 
-    names = {each.casefold(): each for each in known}
-    return "".join(names[each] for each in get_close_matches(name.casefold(), names, 1))
+    names, word = {each.casefold(): each for each in known}, name.casefold()
+    swapped = (each for each in names if sorted(each) == sorted(word))
+    return names.get(next(iter(get_close_matches(word, names, 1, _ALIKE)), next(swapped, "")), "")
 
 
 def unknown(what: str, name: str, known: Iterable[str]) -> str:

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 from ffprep.core.geometry import Size, read_size
@@ -69,7 +71,7 @@ def test_what_is_nearly_a_size_is_answered_by_it(text: str) -> None:
     ],
 )
 def test_each_mistake_has_a_sentence(text: str, problem: str) -> None:
-    with pytest.raises(UsageError, match=f"^{text!r} is not a size.*{problem}"):
+    with pytest.raises(UsageError, match=f"^{re.escape(repr(text))} is not a size.*{problem}"):
         read_size(text)
     with pytest.raises(UsageError, match=problem):
         Size.parse(text)

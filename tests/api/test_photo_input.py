@@ -103,7 +103,7 @@ def test_an_endless_file_is_read_up_to_a_limit(photo: Path, empty_tmp: Path) -> 
             b"x",
             {"mode": "zoom"},
             library.UsageError,
-            "the modes are: blur, cover, fit, pad, stretch",
+            "the modes are: auto, blur, cover, fit, pad, stretch",
         ),
         (b"x", {"background": "#0000"}, library.UsageError, "no transparency"),
         (b"x", {"max_memory": 5}, library.UsageError, "max_memory"),

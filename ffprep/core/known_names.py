@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 
-
 _ALIKE = 0.78
 """How alike two names are, by difflib, of which one is meant by the other."""
 

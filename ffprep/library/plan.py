@@ -314,15 +314,16 @@ class Plan(Record, frozen=False):
 
     def _listings(self) -> Iterator[tuple[Listing, Iterator[_Item]]]:
         request, number = self.request, 1
-        by_record = request.numbering if request.numbered else None
-        numbers_of = by_record.begin() if by_record else _in_order
+        by_record = request.numbering.begin() if request.numbering and request.numbered else None
         by_stem = any({"n", "suffix"}.isdisjoint(each.names.fields) for each in request.renditions)
         for listing in request.walk.listings():
             if by_stem and any(name[name.rfind(".") :] in _RAWS for name in listing.names):
                 from ffprep.library.pairs import without_paired_raws
 
                 listing = without_paired_raws(listing)
-            yield listing, self._batches_of(listing, numbers_of(listing, number))
+            in_order = range(number, number + len(listing.names))
+            numbers = by_record(listing, number) if by_record else in_order
+            yield listing, self._batches_of(listing, numbers)
             number += len(listing.names)
 
     def _batches_of(self, listing: Listing, numbers: Sequence[int]) -> Iterator[_Item]:
@@ -386,10 +387,6 @@ class Plan(Record, frozen=False):
 
             specs = without_frames_of_photos(names, specs)
         return Batch(folder, output, names, outputs, specs, stamps, listing.places, index)
-
-
-def _in_order(listing: Listing, first: int) -> Sequence[int]:
-    return range(first, first + len(listing.names))
 
 
 def failed(batch: Batch, error: PhotoError, index: int = 0) -> Result:

@@ -1,7 +1,11 @@
 import copy
 import dataclasses
+import os
 import pickle
+import subprocess
+import sys
 from functools import cached_property
+from pathlib import Path
 
 import pytest
 
@@ -99,3 +103,34 @@ def test_functions_of_dataclasses_take_a_record() -> None:
     assert list(described) == list(Point._fields)
     assert described["y"].default == 2
     assert not described["label"].compare
+
+
+OTHERS = [f"3.{minor}" for minor in range(11, 15) if minor != sys.version_info.minor]
+
+
+@pytest.mark.parametrize("version", OTHERS)
+def test_records_are_the_same_in_other_versions(version: str) -> None:
+    python = _interpreter(version)
+    if python is None:
+        pytest.skip(f"Python {version} is not installed")
+    root = Path(__file__).parents[1]
+    packages = Path(pytest.__file__).parents[1]
+    environment = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    environment |= {"PYTHONPATH": f"{root}{os.pathsep}{packages}"}
+    argv = [python, "-m", "pytest", "-q", "-c", os.devnull, "-p", "no:cacheprovider"]
+    argv += ["--noconftest", "-k", "not other_versions", f"--rootdir={root}", __file__]
+    done = subprocess.run(argv, env=os.environ | environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+    assert "6 passed" in done.stdout
+
+
+def _interpreter(version: str) -> str | None:
+    """Return a Python of a version, in PATH or of pyenv."""
+    folders = [Path(folder) for folder in os.get_exec_path()]
+    folders += sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin"))
+    for python in (str(folder / f"python{version}") for folder in folders):
+        if os.access(python, os.X_OK) and not subprocess.call(
+            [python, "-c", ""], stderr=subprocess.DEVNULL
+        ):
+            return python
+    return None

@@ -174,10 +174,9 @@ class Walk(Record):
             if not here.startswith(root):
                 root, here = real_now(self.root), real_now(folder)
         if not here.startswith(root):
-            raise UsageError(
-                f"{folder or os.curdir} does not lie in --root {self.root}; name a folder that "
-                "contains all sources"
-            )
+            where = folder if is_url(folder) else os.path.abspath(folder)
+            words = "name a folder that contains all sources"
+            raise UsageError(f"{where} does not lie in --root {self.root}; {words}")
         return here.removeprefix(root)
 
 

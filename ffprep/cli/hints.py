@@ -66,8 +66,10 @@ def hint(command: str, message: str) -> str:
 def unknown_command(name: str, arguments: Sequence[str], commands: Iterable[str]) -> str:
     """Return the error for a command that does not exist: what was probably meant."""
     if os.path.exists(name) or os.path.splitext(name)[1].lower() in SUFFIXES or names_url(name):
-        line = click.format_filename(" ".join(["ffprep convert", name, *arguments]))
-        return f"{name!r} is not a command; did you mean {line!r}?"
+        from ffprep.cli.reporting.text import shell_command
+
+        line = shell_command(["ffprep", "convert", name, *arguments])
+        return f"{name!r} is not a command; did you mean: {line}"
     known = known_as(name, commands) or _CALLED.get(name.casefold()) or nearest(name, commands)
     return f"unknown command {name!r}" + (f"; did you mean 'ffprep {known}'?" if known else "")
 

@@ -9,6 +9,7 @@ ARG EXTRAS=""
 COPY pyproject.toml README.md LICENSE /src/
 COPY ffprep /src/ffprep
 COPY filters /src/filters
+COPY docs/man /src/docs/man
 RUN python -m venv --without-pip /opt/ffprep \
  && python -m pip --python /opt/ffprep/bin/python install --no-cache-dir "/src${EXTRAS:+[$EXTRAS]}"
 

@@ -32,7 +32,8 @@ class Preprocessor:
         keywords.require_known(options, Options)
         with keywords.errors_for_python():
             require_readable(options)
-            files = keywords.several("targets", options.get("targets"))
+            named = options.get("targets_file") or options.get("targets")
+            files = keywords.several("targets_file", named)
             self._target = _find(target, list(map(Path, files)))
         self._options: Options = options
 

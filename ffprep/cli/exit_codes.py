@@ -54,7 +54,8 @@ def _print_error(error: Exception, signed: Callable[[str], str]) -> None:
             is_frame = lines.startswith(("  File ", "Traceback "))
             for line in lines.rstrip("\n").split("\n") if is_frame else [lines.rstrip("\n")]:
                 write_line(line)
-        say(signed(f"this is a bug in ffprep; please report the lines above at {ISSUES}"))
+        words = f"please report the lines above at {ISSUES}, with those of `ffprep doctor`"
+        say(signed(f"this is a bug in ffprep; {words}"))
 
 
 def _advice(error: OSError) -> str:

@@ -12,8 +12,8 @@ from ffprep.core.location import names_url
 
 _GUIDE, _OPERATIONS = "docs/guide", "docs/operations"
 _PLACES = {
-    "'ffprep modes'": "mode scene filters",
-    "'ffprep targets'": "target targets",
+    "'ffprep modes'": "mode scene modes-dir filters",
+    "'ffprep targets'": "target targets-file targets",
     f"{_GUIDE}/framing.md": "focus crop-bounds max-loss",
     f"{_GUIDE}/output-formats.md": "format quality subsampling depth lossless compression",
     f"{_GUIDE}/colour.md": "optimize colour color metadata date",

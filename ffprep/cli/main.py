@@ -12,12 +12,14 @@ import click
 from ffprep.errors import ExitCode, Interrupted, UsageError
 from ffprep.system.messages import on_command_line
 from ffprep.system.shutdown import leave_now
-from ffprep.version import __version__
 
+EXAMPLES = {
+    "ffprep convert photo.jpg -o frame.jpg --size 1280x720": "One photo.",
+    "ffprep convert photos -o ready --size 1280x720": "All photos of a folder.",
+    "ffprep convert -h": "The options to know.",
+}
 _COMMANDS = {
     "convert": ("convert", "convert"),
-    "run": ("jobs", "run_jobs"),
-    "config": ("jobs", "configuration"),
     "check": ("check", "check"),
     "info": ("check", "info"),
     "compare": ("compare", "compare"),
@@ -25,10 +27,17 @@ _COMMANDS = {
     "clean": ("clean", "clean"),
     "modes": ("lists", "list_modes"),
     "targets": ("lists", "list_targets"),
+    "run": ("jobs", "run_jobs"),
+    "config": ("config", "configuration"),
     "submit": ("submit", "submit"),
+    "doctor": ("doctor", "doctor"),
+    "completion": ("completion", "completion"),
     "frame": ("compare", "frame"),
 }
-"""Each command's module in `ffprep.cli.commands`, and its name there; imported when it runs."""
+"""Each command's module in `ffprep.cli.commands`, and its name there; imported when it runs.
+
+In the order of the help.
+"""
 
 
 class Commands(click.Group):
@@ -56,6 +65,17 @@ class Commands(click.Group):
         error.add_note(hint("", ""))
         raise error
 
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the commands in the order of the table: those for every day first."""
+        return list(_COMMANDS)
+
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write what ffprep does, and examples."""
+        from ffprep.options.help import write_examples
+
+        super().format_help_text(ctx, formatter)
+        write_examples(formatter, EXAMPLES)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; end silently if the reader of the output has gone."""
         try:
@@ -70,10 +90,25 @@ class Commands(click.Group):
             raise
 
 
+def _print_version(ctx: click.Context, _param: click.Parameter, given: bool) -> None:
+    if given and not ctx.resilient_parsing:
+        from ffprep.cli.versions import version_lines
+
+        click.echo("\n".join(version_lines()))
+        ctx.exit()
+
+
 @click.group(
     cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
 )
-@click.version_option(__version__, prog_name="ffprep")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Print the versions of ffprep and what it works with, and exit.",
+)
 def cli() -> None:
     """Resize photos to exactly the dimensions you ask for, with FFmpeg, and check every output."""
 
@@ -113,6 +148,8 @@ def _exit_code_of(error: BaseException) -> int:
 
 def _run_command() -> int:
     """Return the exit code that a command returns, or exits with."""
+    if "_FFPREP_COMPLETE" in os.environ:
+        import_module("ffprep.cli.commands.completion")  # has a class that click is to use
     try:
         code = cli.main(standalone_mode=False)
     except SystemExit as exit:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ffprep.config import toml
-from ffprep.core.mode import Fallback, Fit, Mode, Step
+from ffprep.core.mode import MAX_LOSS, Fallback, Fit, Mode, Step
 from ffprep.errors import EnvironmentFault, UsageError
 
 PLACEHOLDERS = ("width", "height", "background", "focus_x", "focus_y")
@@ -80,6 +80,19 @@ def find_mode(name: str, folders: Iterable[Path] = ()) -> Mode:
 def all_modes(folders: Iterable[Path] = ()) -> list[Mode]:
     """Return every mode in the order of names. Raises EnvironmentFault for the first bad file."""
     return [read_mode(path) for _, path in sorted(_files(folders).items())]
+
+
+def auto_summary() -> Mode:
+    """Return what `auto` is, in the words of a mode, for lists; it has no steps."""
+    return Mode(
+        AUTO,
+        (),
+        summary="Use cover, or pad for photos of which cover would cut more than "
+        f"{MAX_LOSS * 100:g} %.",
+        keeps="proportions",
+        loses="some edges, or frame area to bars",
+        suits=("folders of mixed photos",),
+    )
 
 
 def modes_for_scene(scene: str, folders: Iterable[Path] = ()) -> tuple[Mode, ...]:

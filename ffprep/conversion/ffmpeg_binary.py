@@ -1,6 +1,5 @@
 """Find the ffmpeg binary and its version."""
 
-import importlib.util
 import os
 import re
 from contextlib import suppress
@@ -11,6 +10,7 @@ from ffprep.errors import EnvironmentFault, reason
 from ffprep.record import Record, replace
 from ffprep.system.files import held_path
 from ffprep.system.processes import answer
+from ffprep.version import embedded_ffmpeg
 
 OLDEST = (9, 0)
 """The oldest version that ffprep works with: older ones lack options by which the filtergraphs
@@ -44,17 +44,11 @@ def find(path: str | None = None) -> Binary:
 
 
 def _embedded() -> Binary | None:
-    """Return the binary of imageio-ffmpeg; None if it brings none.
-
-    Its name has its version: running it would take 15 ms, and the import, with a trial run, 60.
-    """
-    package = importlib.util.find_spec("imageio_ffmpeg")
-    for folder in (package and package.submodule_search_locations) or ():
-        for path in sorted(Path(folder, "binaries").glob("ffmpeg-*")):
-            match = re.search(r"-v(\d+\.\d+\S*)$", path.name.removesuffix(".exe"))
-            if match and os.access(path, os.X_OK) and "IMAGEIO_FFMPEG_EXE" not in os.environ:
-                return replace(_required(str(path), match[1]), embedded=True)
-    return None
+    """Return the binary of imageio-ffmpeg; None if it brings none, or is to use another one."""
+    found = embedded_ffmpeg()
+    if not found or "IMAGEIO_FFMPEG_EXE" in os.environ:
+        return None
+    return replace(_required(*found), embedded=True)
 
 
 def _installed() -> str:

@@ -12,7 +12,6 @@ from ffprep.options.frame import filter_folders, read_frames, read_overrides, re
 from ffprep.options.shared import (
     AS_JSON,
     CROP_BOUNDS,
-    FILTERS,
     FOCUS,
     FOLLOW_LINKS,
     FRAME,
@@ -20,6 +19,7 @@ from ffprep.options.shared import (
     JOBS,
     MAX_MEMORY,
     MAX_PIXELS,
+    MODES_DIR,
     NO_DEFAULT_EXCLUDES,
     SCENE,
     SIZES_OR_TARGET,
@@ -52,7 +52,7 @@ INFO = options(
     SCENE,
     FOCUS,
     CROP_BOUNDS,
-    FILTERS,
+    MODES_DIR,
     click.option(
         "--faces",
         is_flag=True,
@@ -111,7 +111,7 @@ def read_check(params: Mapping[str, Any]) -> CheckOptions:
     sizes, name = params["size"], params["target"]
     target = Target.of_sizes(sizes)
     if len(sizes) < 2 or name is not None:
-        target = read_target(sizes[0] if sizes else None, name, params["targets"])
+        target = read_target(sizes[0] if sizes else None, name, params["targets_file"])
     return CheckOptions(**_shared(params), target=target)
 
 
@@ -122,11 +122,11 @@ def read_info(params: Mapping[str, Any]) -> InfoOptions:
     from ffprep.run.describe import InfoContent
 
     frames = read_frames(params)
-    modes = list(all_modes(filter_folders(params["filters"]))) if frames else []
+    modes = list(all_modes(filter_folders(params["modes_dir"]))) if frames else []
     if params["target"]:  # which decides the size
         modes = [mode for mode in modes if mode.fit is not Fit.INSIDE]
     names = params["target"] if params["faces"] else ()
-    targets = [read_target(None, name, params["targets"]) for name in names]
+    targets = [read_target(None, name, params["targets_file"]) for name in names]
     content = InfoContent(
         frames=frames,
         modes=modes,

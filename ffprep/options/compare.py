@@ -19,11 +19,11 @@ from ffprep.options.shared import (
     BACKGROUND,
     CROP_BOUNDS,
     FFMPEG,
-    FILTERS,
     FOCUS,
     FRAME,
     MAX_MEMORY,
     MAX_PIXELS,
+    MODES_DIR,
     SIZE_OR_TARGET,
     options,
 )
@@ -42,7 +42,7 @@ COMPARE = options(
     CROP_BOUNDS,
     MAX_PIXELS,
     MAX_MEMORY,
-    FILTERS,
+    MODES_DIR,
     FFMPEG,
 )
 
@@ -64,12 +64,12 @@ class CompareOptions(Record):
 
 def read_compare(params: Mapping[str, Any]) -> CompareOptions:
     """Parse the parameters of `compare`. Raise UsageError, EnvironmentFault."""
-    modes = list(all_modes(filter_folders(params["filters"])))
+    modes = list(all_modes(filter_folders(params["modes_dir"])))
     photo, output = params["photo"], params["output"]
     spec = Spec(
         mode=modes[0],
         format=_sheet_format(photo, output),
-        size=read_target(params["size"], params["target"], params["targets"]).only_size,
+        size=read_target(params["size"], params["target"], params["targets_file"]).only_size,
         background=params["background"],
         focus=params["focus"],
         bounds=params["crop_bounds"],

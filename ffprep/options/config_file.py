@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ffprep.errors import EnvironmentFault, reason
-from ffprep.options.shared import InSections
+from ffprep.options.shared import DocumentedCommand
 from ffprep.options.types import PATH, ParsedOrPath, PathOr, Repeatable
 from ffprep.system.messages import say
 
@@ -32,13 +32,14 @@ CONFIG = click.option(
 )
 
 
-class ConfigCommand(InSections):
+class ConfigCommand(DocumentedCommand):
     """A command that reads options from a file too: that of `--config`, or `ctx.obj`, Settings."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse the command line, with the file as its defaults."""
         given = unparsed_options(self, ctx, args)
-        if file := given.get("config"):
+        file = given.get("config")
+        if file and not ctx.resilient_parsing:  # as for completion in a shell
             ctx.obj = as_settings(given).over(read(Path(file), self).defaults)
             ctx.default_map = ctx.obj.values
         ctx.params["photos"] = ctx.obj.photos if ctx.obj else {}

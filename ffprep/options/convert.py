@@ -130,29 +130,7 @@ _RUNNING = section(
     "Running",
     JOBS,
     click.option(
-        "--cluster",
-        metavar="ADDRESS",
-        help="Convert on a Dask cluster; address of its scheduler, such as tcp://scheduler:8786.",
-    ),
-    click.option(
-        "--shard",
-        type=Parsed("N/COUNT", _read_shard),
-        help="Convert part N of COUNT, from 1, while other runs into OUT convert the others.",
-    ),
-    FFMPEG,
-    click.option(
         "--dry-run", is_flag=True, help="Print the ffmpeg command lines, and convert nothing."
-    ),
-    click.option(
-        "--depfile",
-        type=PATH,
-        metavar="FILE",
-        help="Write the dependencies of the outputs, for `include` in a Makefile, if all succeed.",
-    ),
-    click.option(
-        "--depfile-target",
-        metavar="NAME",
-        help="Target of the rule in the depfile, such as a stamp file.  [default: OUT]",
     ),
     CONFIG,
 )
@@ -242,8 +220,9 @@ _REPORTS = section(
     ),
 )
 
-_THROTTLING = section(
-    "Throttling",
+_ADVANCED = section(
+    "Advanced",
+    FFMPEG,
     click.option(
         "--nice",
         type=Whole(0, 19),
@@ -268,9 +247,30 @@ _THROTTLING = section(
         metavar="F",
         help="Convert one chunk at a time while the load average is F or more.",
     ),
+    click.option(
+        "--cluster",
+        metavar="ADDRESS",
+        help="Convert on a Dask cluster; address of its scheduler, such as tcp://scheduler:8786.",
+    ),
+    click.option(
+        "--shard",
+        type=Parsed("N/COUNT", _read_shard),
+        help="Convert part N of COUNT, from 1, while other runs into OUT convert the others.",
+    ),
+    click.option(
+        "--depfile",
+        type=PATH,
+        metavar="FILE",
+        help="Write the dependencies of the outputs, for `include` in a Makefile, if all succeed.",
+    ),
+    click.option(
+        "--depfile-target",
+        metavar="NAME",
+        help="Target of the rule in the depfile, such as a stamp file.  [default: OUT]",
+    ),
 )
 
-CONVERT = options(_FILES, PICTURES, _LIMITS, _RERUNS, _RUNNING, _THROTTLING, _REPORTS)
+CONVERT = options(_FILES, PICTURES, _LIMITS, _RERUNS, _RUNNING, _REPORTS, _ADVANCED)
 """All of them, in the order of the help."""
 
 

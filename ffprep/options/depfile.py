@@ -17,5 +17,5 @@ def read_depfile(params: Mapping[str, Any]) -> Depfile:
     require_no_picture("--depfile", params["depfile"])
     # A list may be a pipe, such as a shell's <(find ...): make cannot compare its time.
     lists = [Path(file) for file in params["sources_from"] if os.path.isfile(file)]
-    others = (*([params["config"]] if params["config"] else []), *params["targets"], *lists)
+    others = (*([params["config"]] if params["config"] else []), *params["targets_file"], *lists)
     return Depfile(params["depfile"], params["depfile_target"] or params["output"], others)

@@ -57,25 +57,25 @@ def require_one_frame(size: Size | None, target: str | None) -> None:
 
 
 def target_files(files: tuple[Path, ...]) -> list[Path]:
-    """Return the user's own file of targets, if it exists, and the `files` of --targets.
+    """Return the user's own file of targets, if it exists, and the `files` of --targets-file.
 
     Raise UsageError.
     """
     for file in files:
         if not os.path.exists(file) or os.path.isdir(file):
-            raise UsageError(f"--targets {file}: the file does not exist")
+            raise UsageError(f"--targets-file {file}: the file does not exist")
     own = Path(click.get_app_dir("ffprep")) / "targets.toml"
     return [*([own] if own.exists() else []), *files]
 
 
 def filter_folders(folders: tuple[Path, ...]) -> list[Path]:
-    """Return the user's own folder of modes, if it exists, and the `folders` of --filters.
+    """Return the user's own folder of modes, if it exists, and the `folders` of --modes-dir.
 
     Raise UsageError.
     """
     for folder in folders:
         if not os.path.isdir(folder):
-            raise UsageError(f"--filters {folder}: the folder does not exist")
+            raise UsageError(f"--modes-dir {folder}: the folder does not exist")
     own = Path(click.get_app_dir("ffprep")) / "filters"
     return [folder for folder in (own, *folders) if os.path.isdir(folder)]
 
@@ -96,7 +96,7 @@ def read_modes(
     if name and scene:
         raise UsageError("--mode and --scene exclude one another: a scene determines the mode")
     mode, fallback = choose_modes(
-        name or default, scene, max_loss, filter_folders(params["filters"])
+        name or default, scene, max_loss, filter_folders(params["modes_dir"])
     )
     if max_loss is not None and not fallback:
         chosen = f"scene {scene}" if scene else "the mode"
@@ -108,7 +108,7 @@ def read_overrides(params: Mapping[str, Any]) -> "PhotoOverrides":
     """Return how single photos are framed in their own way: by `ffprep.toml`, and by sidecars."""
     from ffprep.config.sidecars import PhotoOverrides
 
-    folders = tuple(filter_folders(params["filters"]))
+    folders = tuple(filter_folders(params["modes_dir"]))
     return PhotoOverrides(params.get("photos", {}), folders, params.get("max_loss"))
 
 
@@ -150,7 +150,7 @@ def read_frames(params: Mapping[str, Any]) -> list[Spec]:
     )
     found = dict[Spec, None]()
     for each in size_or_target_of_each(params["size"], params["target"]):
-        target = read_target(*each, params["targets"])
+        target = read_target(*each, params["targets_file"])
         frames: list[Size | SizeChoice] = [size for _, size in target.sizes]
         for size, choice in map(size_or_choice, frames or [target.frame(mode)]):
             found[replace(framed, size=size, choice=choice)] = None

@@ -26,10 +26,13 @@ class Options(TypedDict, total=False):
 
     `focus` may be two fractions, of width and height; `crop_bounds` four; `background` three or
     four numbers from 0 to 255. `max_bytes` and `max_memory` are in bytes, or texts such as "4MB".
-    `timeout` is in seconds, and so is a `frame` of a film. None means not given.
+    `timeout` is in seconds, and so is a `frame` of a film. None means not given. `targets` and
+    `filters` are earlier names of `targets_file` and `modes_dir`.
     """
 
+    targets_file: PathLike | Iterable[PathLike] | None
     targets: PathLike | Iterable[PathLike] | None
+    modes_dir: PathLike | Iterable[PathLike] | None
     filters: PathLike | Iterable[PathLike] | None
     multiple_of: int | None
     names: str | None
@@ -91,8 +94,9 @@ class RunOptions(Options, total=False):
 
 
 class CheckOptions(TypedDict, total=False):
-    """Command line options of `check`, of the same names."""
+    """Command line options of `check`, of the same names; `targets` is that of `targets_file`."""
 
+    targets_file: PathLike | Iterable[PathLike] | None
     targets: PathLike | Iterable[PathLike] | None
     follow_links: bool
     no_default_excludes: bool
@@ -140,8 +144,12 @@ def read(command: "click.Command", keywords: Mapping[str, Any]) -> dict[str, Any
     for keyword, value in keywords.items():
         if keyword not in params:
             raise TypeError(f"unexpected keyword argument {keyword!r}")
-        if value is not None:
-            values[str(params[keyword].name)] = _as_text(keyword, params[keyword], value)
+        if value is None:
+            continue
+        name = str(params[keyword].name)
+        if name in values:
+            raise UsageError(f"{keyword} is given twice, by two of its names")
+        values[name] = _as_text(keyword, params[keyword], value)
     try:
         return command.make_context(command.name, [], default_map=values).params
     except click.BadParameter as error:

@@ -13,6 +13,9 @@ from ffprep.options.convert import convert_parameters
 from ffprep.options.parse import read_convert
 from ffprep.record import Record
 
+_DEFAULT = "default"
+"""The origin of options that are not set."""
+
 
 class EffectiveOption(Record):
     """An option of a job: its value as in a file, None for none, and where it was set."""
@@ -20,6 +23,11 @@ class EffectiveOption(Record):
     key: str
     value: Any
     origin: str
+
+    @property
+    def is_set(self) -> bool:
+        """Whether the file or the command line sets the option."""
+        return self.origin != _DEFAULT
 
 
 class NamedJob(Record):
@@ -74,7 +82,7 @@ class NamedJob(Record):
                 value = _absolute(keys[name], value)
             if keys[name].many:
                 value = _as_written(keys[name], list(value or ()))
-            yield EffectiveOption(name, value, setting.origin if setting else "default")
+            yield EffectiveOption(name, value, setting.origin if setting else _DEFAULT)
 
 
 def named_jobs(config: Config, names: Sequence[str], overrides: Settings) -> list[NamedJob]:

@@ -139,7 +139,7 @@ def read_rendition(
 
     `file_format` is that of OUT if it is a file.
     """
-    target = read_target(size, target_name, params["targets"])
+    target = read_target(size, target_name, params["targets_file"])
     spec = _spec(params, target, file_format, output)
     same_format = params["format_name"] == "same" and file_format is None
     if not same_format:

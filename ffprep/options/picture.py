@@ -7,8 +7,8 @@ from ffprep.options.shared import (
     BACKGROUND,
     COLOUR,
     CROP_BOUNDS,
-    FILTERS,
     FOCUS,
+    MODES_DIR,
     MULTIPLE_OF,
     SCENE,
     SIZE_OR_TARGET,
@@ -16,18 +16,19 @@ from ffprep.options.shared import (
     options,
     section,
 )
-from ffprep.options.types import FormatName, OneOf, Parsed, Whole, read_bytes
+from ffprep.options.types import FormatName, OneOf, Parsed, Whole, completed_by, read_bytes
 
 _HOW = options(
     click.option(
         "--mode",
         metavar="NAME",
+        shell_complete=completed_by("modes"),
         help="How to fit a photo into the frame: see `ffprep modes`. auto is cover, "
         "or pad if cover would cut too much; fit computes the size.  [default: cover]",
     ),
     MULTIPLE_OF,
     SCENE,
-    FILTERS,
+    MODES_DIR,
     click.option(
         "--format",
         "format_name",

@@ -1,6 +1,6 @@
 """Options that several commands share, and sections of options in the help."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -18,15 +18,19 @@ from ffprep.options.types import (
     OneOf,
     Parsed,
     ParsedOrPath,
+    Renamed,
     Repeatable,
     Seconds,
     Whole,
+    completed_by,
     read_frame_size,
     read_memory,
     read_share,
 )
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from ffprep.core.film import FilmFrame
 
 Value = TypeVar("Value")
@@ -56,30 +60,97 @@ def section(heading: str, *decorators: Callable[[Any], Any]) -> Callable[[Value]
     return decorate
 
 
-class InSections(click.Command):
-    """A command whose help lists its options in sections."""
+class WithExamples(click.Command):
+    """A command whose help has examples first: `examples` maps command lines to what they do."""
+
+    def __init__(
+        self, *args: Any, examples: Mapping[str, str] | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.examples = examples or {}
+
+    def get_short_help_str(self, limit: int = 45) -> str:
+        """Return the first sentence of the help, whole: it may take two lines in a list."""
+        return (self.help or "").partition("\n")[0]
+
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write what the command does, and the examples."""
+        from ffprep.options.help import write_examples
+
+        super().format_help_text(ctx, formatter)
+        write_examples(formatter, self.examples)
+
+
+class DocumentedCommand(WithExamples):
+    """A command whose help lists the options in sections.
+
+    With `short`, a few options with a line for each, `-h` prints one screen: the first examples and
+    these options.
+    """
+
+    def __init__(self, *args: Any, short: Mapping[str, str] | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.short = short or {}
+
+    def get_help_option_names(self, ctx: click.Context) -> list[str]:
+        """Return the names of the option that prints everything."""
+        names = super().get_help_option_names(ctx)
+        return [name for name in names if not self.short or name.startswith("--")]
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """Return the parameters, with `-h` if it differs from `--help`."""
+        params = super().get_params(ctx)
+        return [*params, _SHORT_HELP] if self.short else params
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem[str]]":
+        """Complete names of options, but not earlier names of an option."""
+        earlier = {name for p in self.params if isinstance(p, Renamed) for name in p.opts[1:]}
+        found = super().shell_complete(ctx, incomplete)
+        return [item for item in found if item.value not in earlier]
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options under their headings, and the others under `Options`."""
-        sections: dict[str, list[tuple[str, str]]] = {}
-        for param in self.get_params(ctx):
-            record = param.get_help_record(ctx) if isinstance(param, click.Option) else None
-            if record:
-                sections.setdefault(getattr(param, "heading", "Options"), []).append(record)
-        for heading, records in sections.items():
+        from ffprep.options.help import sections
+
+        for heading, records in sections(self, ctx).items():
             with formatter.section(heading):
                 formatter.write_dl(records)
 
 
-TARGETS = click.option(
-    "--targets", type=PATH, metavar="FILE", multiple=True, help="A TOML file with more targets."
+def _print_short_help(ctx: click.Context, _param: click.Parameter, given: bool) -> None:
+    if given and not ctx.resilient_parsing:
+        from ffprep.options.help import short_help
+
+        click.echo(short_help(ctx))
+        ctx.exit()
+
+
+_SHORT_HELP = click.Option(
+    ["-h"],
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_short_help,
+    help="Show the options to know, on one screen, and exit.",
+)
+
+
+TARGETS_FILE = click.option(
+    "--targets-file",
+    "--targets",
+    "targets_file",
+    cls=Renamed,
+    type=PATH,
+    metavar="FILE",
+    multiple=True,
+    help="A TOML file with more targets.",
 )
 _WXH: dict[str, Any] = {"type": Parsed("WxH", read_frame_size), "metavar": "WxH"}
 _WIDTH_AND_HEIGHT = (
     "Width and height in pixels, such as 1280x720, or by name: 720p (1280x720), 1080p (1920x1080), "
     "4k (3840x2160), portrait_720p (720x1280), square_1080p (1080x1080)"
 )
-_NAME: dict[str, Any] = {"metavar": "NAME[/SIZE]"}
+_NAME: dict[str, Any] = {"metavar": "NAME[/SIZE]", "shell_complete": completed_by("targets")}
 _NAMED = "The size and rules of a named destination: see `ffprep targets`"
 
 
@@ -94,12 +165,16 @@ _TARGET = click.option("--target", cls=Once, **_NAME, help=f"{_NAMED}.")
 _TARGET_NAMES = click.option(
     "--target", cls=Repeatable, multiple=True, **_NAME, help=f"{_NAMED}; or several."
 )
-SIZE_OR_TARGET = options(_SIZE, _TARGET, TARGETS)
-SIZES_OR_TARGET = options(_sizes("or several, of which each picture has one"), _TARGET, TARGETS)
-SIZES_OR_TARGETS = options(
-    _sizes("several make a picture of each size, in a folder of its own"), _TARGET_NAMES, TARGETS
+SIZE_OR_TARGET = options(_SIZE, _TARGET, TARGETS_FILE)
+SIZES_OR_TARGET = options(
+    _sizes("or several, of which each picture has one"), _TARGET, TARGETS_FILE
 )
-FRAMES = options(_sizes("or several"), _TARGET_NAMES, TARGETS)
+SIZES_OR_TARGETS = options(
+    _sizes("several make a picture of each size, in a folder of its own"),
+    _TARGET_NAMES,
+    TARGETS_FILE,
+)
+FRAMES = options(_sizes("or several"), _TARGET_NAMES, TARGETS_FILE)
 BACKGROUND = click.option(
     "--background",
     type=Parsed("COLOR", Color.parse),
@@ -110,6 +185,7 @@ BACKGROUND = click.option(
 FOCUS = click.option(
     "--focus",
     type=Parsed("POINT", read_focus),
+    shell_complete=completed_by("focus"),
     default="center",
     show_default=True,
     help="What cover keeps in the frame, and where pad and blur place the photo: center, top, "
@@ -132,6 +208,7 @@ SCENE = options(
     click.option(
         "--scene",
         metavar="NAME",
+        shell_complete=completed_by("scenes"),
         help="Use the mode recommended for portrait, landscape, product, art or ui.",
     ),
     click.option(
@@ -156,8 +233,15 @@ WAIT = click.option(
     metavar="S",
     help="Wait up to S for another run into OUT.  [default: exit at once with code 75]",
 )
-FILTERS = click.option(
-    "--filters", type=PATH, metavar="DIR", multiple=True, help="A folder with more modes."
+MODES_DIR = click.option(
+    "--modes-dir",
+    "--filters",
+    "modes_dir",
+    cls=Renamed,
+    type=PATH,
+    metavar="DIR",
+    multiple=True,
+    help="A folder with more modes.",
 )
 JOBS = click.option(
     "--jobs",
@@ -205,7 +289,8 @@ def _read_frame(text: str) -> "FilmFrame":
 
 FRAME = click.option(
     "--frame",
-    type=Parsed("first|last|SECONDS", _read_frame),
+    type=Parsed("FRAME", _read_frame),
+    metavar="first|last|SECONDS",
     help="Read films, too: this frame of MP4, MOV, MKV, WebM, AVI and GIF.",
 )
 FROM_NULL = click.option(

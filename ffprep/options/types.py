@@ -1,12 +1,13 @@
 """Types of option values: each reads a text, or refuses it and says what to write."""
 
+import copy
 import math
 import os
 import re
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,6 +15,9 @@ from ffprep.core.formats import output_format_of
 from ffprep.core.geometry import Size, read_fractions, read_size
 from ffprep.core.location import located, names_url
 from ffprep.errors import UsageError
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 
 class PathOr(click.Path):
@@ -43,6 +47,26 @@ class Parsed(click.ParamType[Any]):
             self.fail(str(error), param, ctx)
 
 
+def completed_by(kind: str) -> "Callable[..., list[CompletionItem[str]]]":
+    """Return what completes the values of an option in a shell; see `complete` for the kinds."""
+
+    def complete(
+        ctx: click.Context, _param: click.Parameter, incomplete: str
+    ) -> "list[CompletionItem[str]]":
+        from ffprep.options.complete import values_of
+
+        return values_of(kind, ctx, incomplete)
+
+    return complete
+
+
+def _files(incomplete: str) -> "list[CompletionItem[str]]":
+    """Return what makes a shell complete names of files."""
+    from click.shell_completion import CompletionItem
+
+    return [CompletionItem(incomplete, type="file")]
+
+
 class LocalPath(click.Path):
     """A local path."""
 
@@ -65,6 +89,12 @@ class AnyLocation(Parsed):
     def __init__(self) -> None:
         super().__init__("PATH", located)
 
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> "list[CompletionItem[str]]":
+        """Complete names of files."""
+        return _files(incomplete)
+
 
 PATH = LocalPath()
 PATH_AS_WRITTEN = click.Path(readable=False)
@@ -79,6 +109,12 @@ class ParsedOrPath(Parsed):
     ) -> None:
         super().__init__(name, parse)
         self.names_path = names_path
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> "list[CompletionItem[str]]":
+        """Complete names of files."""
+        return _files(incomplete)
 
 
 class Repeatable(click.Option):
@@ -99,6 +135,16 @@ class Once(click.Option):
             words = f"{ctx.command.name} takes one, and not {len(values)}; run it for each"
             raise click.BadParameter(words, ctx, self)
         return values[0] if values else None
+
+
+class Renamed(click.Option):
+    """An option that had other names, which still work: its first name alone is in the help."""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """Return the help of the first name."""
+        shown = copy.copy(self)
+        shown.opts = self.opts[:1]
+        return super(Renamed, shown).get_help_record(ctx)
 
 
 class Whole(click.IntRange):

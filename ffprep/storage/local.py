@@ -260,6 +260,14 @@ def _open_lock(place: Path) -> int:
     return descriptor
 
 
+def require_locks(folder: Path) -> None:
+    """Write and lock a file in a folder, which is gone afterwards. Raise OSError if that fails."""
+    from tempfile import TemporaryFile
+
+    with TemporaryFile(dir=folder) as file:
+        _try_flock(file.fileno(), shared=False)
+
+
 def _try_flock(descriptor: int, shared: bool) -> bool:
     try:
         fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)

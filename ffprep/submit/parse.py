@@ -39,7 +39,7 @@ _OPTION_FIELDS = {
 }
 """The fields of each protocol that options set, and that --extra must not set."""
 _PICTURE_KEYWORDS = (
-    "targets filters quality subsampling depth optimize fast sharpen lossless compression "
+    "targets_file modes_dir quality subsampling depth optimize fast sharpen lossless compression "
     "max_bytes colour metadata date focus multiple_of scene max_loss damaged upscale max_pixels "
     "max_memory ffmpeg"
 ).split()
@@ -228,11 +228,11 @@ def _target(given: Mapping[str, Any]) -> tuple[str | None, Target]:
     """Return the target as text, if any, and its rules. A model may have the name of a target."""
     target, model, size = given["target"], given["model"], given["size"]
     if not target and model:
-        names = {each.name for each in all_targets(target_files(given["targets"]))}
+        names = {each.name for each in all_targets(target_files(given["targets_file"]))}
         if model in names:
             target = f"{model}/{size}" if size else model
     require_one_frame(size, given["target"])
-    return target, read_target(None if target else size, target, given["targets"])
+    return target, read_target(None if target else size, target, given["targets_file"])
 
 
 def _model(given: Mapping[str, Any], target: str | None) -> str | None:

@@ -48,7 +48,7 @@ def machine_id() -> str:
     return f"{zlib.crc32(os.fsencode(f'{os.uname().nodename}/{namespace}')):08x}"
 
 
-def _temp_dir() -> str:
+def temp_dir() -> str:
     """Return this machine's folder for temporary files, as `tempfile` finds it.
 
     Importing `tempfile` takes 3 ms, and is spared where the first folder that it tries will do.
@@ -95,7 +95,7 @@ def sweep_folder(folder: str, dead: Container[str] = ()) -> None:
 
 def sweep_temp_dir() -> None:
     """Remove temporary folders of dead processes from this machine's folder for temporary files."""
-    sweep_folder(_temp_dir())
+    sweep_folder(temp_dir())
 
 
 def _is_dead(name: re.Match[str], entry: os.DirEntry[str], dead: Container[str]) -> bool:
@@ -196,7 +196,7 @@ def temporary_folder(held: bool = False) -> Iterator[Path]:
 
     With `held`, its path is one through a descriptor, for this process and its children.
     """
-    folder = Path(_temp_dir(), temporary_name())
+    folder = Path(temp_dir(), temporary_name())
     folder.mkdir(mode=0o700)
     _live.add(folder)
     with contextlib.ExitStack() as stack:

@@ -7,7 +7,7 @@ import re
 import textwrap
 from pathlib import Path
 
-from ffprep.config.modes import ALIASES, all_modes, filters_dir
+from ffprep.config.modes import ALIASES, all_modes, auto_summary, filters_dir
 from ffprep.conversion import command as graph
 from ffprep.core.formats import FORMATS
 from ffprep.core.geometry import Size
@@ -32,12 +32,12 @@ turning the photo upright and before encoding it.
 OWN = """\
 ## Writing your own mode
 
-To add a mode, put a file into a folder and name the folder with `--filters DIR`, or put the file
+To add a mode, put a file into a folder and name the folder with `--modes-dir DIR`, or put the file
 into the `filters` folder of ffprep's configuration folder (`~/.config/ffprep/filters` on Linux).
 The name of the file is the name of the mode:
 
 ```toml
-# polaroid.toml: ffprep convert photos -o out --size 800x960 --mode polaroid --filters .
+# polaroid.toml: ffprep convert photos -o out --size 800x960 --mode polaroid --modes-dir .
 summary = "Place a square crop on a white card."
 keeps = "proportions"
 loses = "the edges"
@@ -105,7 +105,9 @@ def page() -> str:
     modes = all_modes()
     aliases = ", ".join(f"`{alias}` is `{name}`" for alias, name in ALIASES.items())
     aliases = "\n".join(textwrap.wrap(f"Modes have other names, too: {aliases}.", 100))
-    parts = [HEAD.format(aliases=aliases) + "".join(_row(mode) for mode in modes)]
+    parts = [
+        HEAD.format(aliases=aliases) + "".join(_row(mode) for mode in (auto_summary(), *modes))
+    ]
     for mode in modes:
         source = (filters_dir() / f"{mode.name}.toml").read_text(encoding="utf-8")
         words = "\n".join(

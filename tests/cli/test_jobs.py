@@ -1,6 +1,7 @@
 """Named jobs, run as cron runs them, and what `config show` tells of them."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -265,7 +266,7 @@ def test_a_signal_ends_all_jobs(ffprep, folder: Path, tmp_path: Path) -> None:
 def test_show_tells_every_option_and_can_be_fed_back(ffprep, folder: Path) -> None:
     edit(folder, "quality = 80", 'quality = 80\nmax-bytes = 30000\nbackground = "#f\\u00660000"')
     overrides = ["--jobs", "3", "--filters", "mine", "--verbose", "--quality", "7"]
-    shown = ffprep("config", "show", *overrides, cwd=folder)
+    shown = ffprep("config", "show", *overrides, "--all", cwd=folder)
     assert (shown.code, shown.err) == (0, "")
     text = shown.out.decode()
     assert 'size = "40x30" # ffprep.toml:2\n' in text
@@ -275,10 +276,10 @@ def test_show_tells_every_option_and_can_be_fed_back(ffprep, folder: Path) -> No
     jobs = tomllib.loads(text)["job"]
     assert list(jobs) == ["b", "a"]
     assert jobs["a"]["output"] == f"{folder}/a/"
-    assert jobs["a"]["filters"] == [f"{folder}/mine"]
+    assert jobs["a"]["modes-dir"] == [f"{folder}/mine"]
     (folder / "again").mkdir()
     (folder / "again/ffprep.toml").write_text(text)
-    again = ffprep("config", "show", "--config", folder / "again/ffprep.toml")
+    again = ffprep("config", "show", "--all", "--config", folder / "again/ffprep.toml")
     assert (again.code, again.err) == (0, "")
     assert tomllib.loads(again.out.decode())["job"] == jobs
     told = ffprep("config", "show", "a", "--json", cwd=folder).lines
@@ -286,6 +287,41 @@ def test_show_tells_every_option_and_can_be_fed_back(ffprep, folder: Path) -> No
     assert told[0]["options"]["max-bytes"] == {"value": 30000, "from": "ffprep.toml:4"}
     assert told[0]["options"]["json"] == {"value": False, "from": "default"}
     assert set(jobs["a"]) <= set(told[0]["options"])
+
+
+def test_show_tells_what_is_set_and_where_the_rest_is(ffprep, folder: Path) -> None:
+    shown = ffprep("config", "show", "a", "--jobs", "3", cwd=folder)
+    text = shown.out.decode()
+    assert (
+        list(tomllib.loads(text)["job"]["a"]) == "sources output size format quality jobs".split()
+    )
+    assert text.endswith("# All other options have their defaults: see them with --all\n")
+    again = folder / "again.toml"
+    again.write_text(text)
+    assert ffprep("run", "a", "--config", again).code == 0
+    assert set(made(folder)) == {"a/one.png", "a/deep/two.png"}
+
+
+def test_init_writes_a_file_that_runs_and_never_over_another(ffprep, folder: Path) -> None:
+    (folder / "ffprep.toml").unlink()
+    os.rename(folder / "photos/deep", folder / "my photos")
+    assert ffprep("config", "init", "photos", folder / "my photos", cwd=folder).code == 0
+    text = (folder / "ffprep.toml").read_text()
+    assert 'sources = ["my photos"]' in text
+    assert ffprep("run", "--all", "--size", "20x20", cwd=folder).code == 0
+    assert opened(folder / "photos-ready/one.jpg").size == (20, 20)
+    assert opened(folder / "my-photos-ready/two.jpg").size == (20, 20)
+    ran = ffprep("config", "init", cwd=folder)
+    assert (ran.code, "exists and is not overwritten" in ran.err) == (2, True)
+    assert (folder / "ffprep.toml").read_text() == text
+    ran = ffprep("config", "init", "nothing", "--config", "other.toml", cwd=folder)
+    assert (ran.code, (folder / "other.toml").exists()) == (2, False)
+    # The examples in comments are options as they are written.
+    examples = re.sub(r"^# (?=[a-z-]+ = )(?!target)", "", text, flags=re.MULTILINE)
+    (folder / "other.toml").write_text(examples)
+    shown = ffprep("config", "show", "photos", "--config", folder / "other.toml")
+    assert (shown.code, shown.err) == (0, "")
+    assert len(tomllib.loads(shown.out.decode())["job"]["photos"]) > 12
 
 
 def test_show_writes_any_text_as_toml_knows_it(ffprep, folder: Path) -> None:

@@ -62,7 +62,7 @@ def test_paths_start_at_the_file_and_nothing_else_does(tmp_path: Path, home: Pat
         "output": f"{tmp_path}/../out/",  # the slash says that it is a folder
         "log_file": f"{tmp_path}/log",
         "ledger": "none",
-        "filters": [f"{tmp_path}/f"],
+        "modes_dir": [f"{tmp_path}/f"],
         "names": "p",
         "mode": "p",
     }
@@ -108,9 +108,9 @@ def test_a_job_wins_over_the_defaults_and_a_size_over_a_target(tmp_path: Path) -
         "jobs": "5",
         "quality": "8",
         "target": "9",
-        "filters": "10",
+        "modes_dir": "10",
     }
-    assert said["filters"].value == [f"{tmp_path}/y", f"{tmp_path}/z"]
+    assert said["modes_dir"].value == [f"{tmp_path}/y", f"{tmp_path}/z"]
 
 
 def test_an_error_about_an_unknown_job_lists_the_jobs(tmp_path: Path) -> None:

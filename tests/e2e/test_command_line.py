@@ -255,7 +255,7 @@ def test_a_user_mode(ffprep, photos: Path, tmp_path: Path) -> None:
         '[[step]]\nfilter = "scale"\nw = "{width}"\nh = "{height}"\n\n[[step]]\nfilter = "vflip"\n'
     )
     mode.write_text(f'summary = "Stand it on its head."\nkeeps = "everything"\n\n{step}')
-    own = ["--filters", tmp_path / "own"]
+    own = ["--modes-dir", tmp_path / "own"]
     arguments = ["--size", "120x80", "--mode", "upside-down", *own]
     assert ffprep("convert", photos / "a.jpg", "-o", tmp_path / "o.png", *arguments).code == 0
     turned = opened(photos / "a.jpg").transpose(Image.Transpose.FLIP_TOP_BOTTOM)
@@ -546,6 +546,7 @@ def test_upscale_allow_warn_and_fail(ffprep, tmp_path: Path) -> None:
 
 def test_lists_for_people_and_programs(ffprep) -> None:
     assert {m["name"] for m in ffprep("modes", "--json").lines} == {
+        "auto",
         "blur",
         "cover",
         "fit",

@@ -34,6 +34,8 @@ def test_the_wheel_holds_the_package_and_its_data(dist: Path) -> None:
         name for name in names if name.startswith("ffprep/")
     }
     assert any(name.endswith("licenses/LICENSE") for name in names)
+    manual = {f"share/man/man1/{path.name}" for path in (ROOT / "docs/man").iterdir()}
+    assert {name.partition(".data/data/")[2] for name in names if "/share/" in name} == manual
 
 
 def test_the_sdist_holds_what_is_needed_to_build_and_test(dist: Path) -> None:

@@ -7,14 +7,29 @@ import click
 
 from ffprep.errors import ExitCode
 from ffprep.options.check import CHECK, INFO, read_check, read_info
+from ffprep.options.shared import DocumentedCommand
 from ffprep.system.messages import say, write_line
 from ffprep.system.shutdown import Signals
 
+_CHECK_EXAMPLES = {
+    "ffprep check ready --size 1280x720": "Every picture of a folder has this size.",
+    "ffprep check ready --size 1920x1080 --size 320x180": "Each has one of these sizes.",
+    "ffprep check frame.jpg --target sora-2/1280x720": "A service accepts the picture.",
+}
+_INFO_EXAMPLES = {
+    "ffprep info photo.jpg": "What the file contains.",
+    "ffprep info photos --size 1280x720": "What each mode cuts, adds and enlarges.",
+    "ffprep info photos --target sora-2 --faces": "Which size suits, and whether there are faces.",
+}
 
-@click.command()
+
+@click.command(cls=DocumentedCommand, examples=_CHECK_EXAMPLES)
 @CHECK
 def check(**params: Any) -> None:
-    """Verify existing pictures; print a line for each broken rule. Nothing is written."""
+    """Verify existing pictures; print a line for each broken rule.
+
+    Nothing is written.
+    """
     options = read_check(params)
     count, failed = 0, False
     inspection = options.inspection()
@@ -34,7 +49,7 @@ def check(**params: Any) -> None:
     sys.exit(ExitCode.SOME_FAILED if failed else ExitCode.OK)
 
 
-@click.command()
+@click.command(cls=DocumentedCommand, examples=_INFO_EXAMPLES)
 @INFO
 def info(**params: Any) -> None:
     """Show what photos contain, and how each mode would frame them.

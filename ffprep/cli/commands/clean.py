@@ -10,7 +10,7 @@ import click
 
 from ffprep.core.location import Location
 from ffprep.errors import ExitCode
-from ffprep.options.shared import AS_JSON, WAIT
+from ffprep.options.shared import AS_JSON, WAIT, DocumentedCommand
 from ffprep.options.types import AnyLocation
 from ffprep.system.messages import say
 from ffprep.system.shutdown import Signals
@@ -22,7 +22,13 @@ _NAMED = 10
 """How many outputs that stay are named without -v."""
 
 
-@click.command()
+_EXAMPLES = {
+    "ffprep clean ready --dry-run": "See what would be removed.",
+    "ffprep clean ready": "Remove it.",
+}
+
+
+@click.command(cls=DocumentedCommand, examples=_EXAMPLES)
 @click.argument("output", type=AnyLocation(), metavar="OUT")
 @click.option(
     "--dry-run", is_flag=True, help="Print what would be removed, as commands; remove nothing."

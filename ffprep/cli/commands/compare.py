@@ -13,14 +13,19 @@ from ffprep.core.geometry import Size
 from ffprep.core.policy import Policy
 from ffprep.errors import ExitCode, Kind, PhotoError
 from ffprep.options.compare import COMPARE, read_compare
-from ffprep.options.shared import COLOUR, MAX_MEMORY, MAX_PIXELS
+from ffprep.options.shared import COLOUR, MAX_MEMORY, MAX_PIXELS, DocumentedCommand
 from ffprep.options.types import PATH, Parsed
 from ffprep.record import replace
 from ffprep.system.messages import say
 from ffprep.system.shutdown import Signals, leave_now
 
+_EXAMPLES = {
+    "ffprep compare photo.jpg -o sheet.png --size 1280x720": "A sheet with the photo in each mode.",
+    "ffprep compare photo.jpg -o sheet.png --size 1280x720 --focus faces": "With faces kept.",
+}
 
-@click.command()
+
+@click.command(cls=DocumentedCommand, examples=_EXAMPLES)
 @COMPARE
 def compare(**params: Any) -> None:
     """Make one picture that shows a photo in every mode, side by side."""

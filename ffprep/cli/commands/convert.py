@@ -24,7 +24,34 @@ if TYPE_CHECKING:
 # should not pay for what one call does not use.
 
 
-@click.command(cls=ConfigCommand)
+_EXAMPLES = {
+    "ffprep convert photo.jpg -o frame.jpg --size 1280x720": "One photo.",
+    "ffprep convert photos -o ready --size 1280x720 --mode pad": "A folder, with its subfolders.",
+    "ffprep convert photos -o ready --target sora-2/1280x720": "By the rules of a service.",
+    "ffprep convert photos -o ready --size 1920x1080 --size 320x180": "Two pictures of each photo.",
+    "find photos -name '*.heic' -print0 | ffprep convert -0 - -o ready --size 1280x720": (
+        "A list of photos."
+    ),
+}
+_SHORT = {
+    "-o, --output OUT": "A file for one photo, else a folder",
+    "--size WxH": "Width and height in pixels, such as 1280x720",
+    "--target NAME[/SIZE]": "Size and rules of a service: see ffprep targets",
+    "--mode NAME": "cover, pad, blur, fit, auto, ...: see ffprep modes",
+    "--format NAME": "jpeg, png, webp, avif, jxl, or same as the photo",
+    "--quality N": "1 to 100; 95 if not given",
+    "--background COLOR": "Color of bars and behind transparency",
+    "--focus POINT": "What cover keeps: center, top, 0.5,0.3, faces, ...",
+    "--upscale WORD": "allow, warn or fail, for photos that are too small",
+    "--names TEMPLATE": "Output names, such as '{stem}-{width}'",
+    "--force": "Convert again what is up to date",
+    "--prune": "Remove outputs of photos that were deleted",
+    "--dry-run": "Show what would be done",
+    "-v, --verbose": "Print a line for every photo",
+}
+
+
+@click.command(cls=ConfigCommand, examples=_EXAMPLES, short=_SHORT)
 @CONVERT
 def convert(**params: Any) -> None:
     """Resize photos to exactly the dimensions you ask for.

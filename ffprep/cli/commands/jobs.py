@@ -1,15 +1,15 @@
-"""`ffprep run` and `ffprep config show`: jobs of ffprep.toml, and options that override them."""
+"""`ffprep run`: jobs of ffprep.toml, and options that override them."""
 
 import copy
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import click
 
 from ffprep.cli.commands.convert import parse_and_run
 from ffprep.cli.exit_codes import FINAL, report_error
-from ffprep.cli.reporting.text import print_json, with_job
+from ffprep.cli.reporting.text import with_job
 from ffprep.errors import ExitCode, Interrupted, UsageError
 from ffprep.options.config_file import (
     FILE,
@@ -20,10 +20,9 @@ from ffprep.options.config_file import (
     unparsed_options,
 )
 from ffprep.options.convert import convert_parameters
-from ffprep.options.named_jobs import EffectiveOption, NamedJob, check_all, named_jobs
-from ffprep.options.shared import InSections
-from ffprep.options.types import PATH
-from ffprep.system.messages import printable
+from ffprep.options.named_jobs import NamedJob, check_all, named_jobs
+from ffprep.options.shared import DocumentedCommand
+from ffprep.options.types import PATH, completed_by
 from ffprep.system.shutdown import Signals
 
 _GRAVEST_FIRST = (
@@ -37,7 +36,7 @@ _GRAVEST_FIRST = (
 """Exit codes; several jobs end with the first of these that one of them ended with."""
 
 
-def _options(*without: str) -> list[click.Parameter]:
+def override_options(*without: str) -> list[click.Parameter]:
     """Return the options of `convert`; the file may set them too.
 
     `--no-...` turns off what the file turns on.
@@ -52,20 +51,19 @@ def _options(*without: str) -> list[click.Parameter]:
     return found
 
 
-_NAMES = click.Argument(["chosen"], nargs=-1, metavar="[NAME]...")
+NAMES = click.Argument(
+    ["chosen"], nargs=-1, metavar="[NAME]...", shell_complete=completed_by("jobs")
+)
 _ALL = click.Option(["--all", "every"], is_flag=True, help="All jobs, in the file's order.")
-_CONFIG = click.Option(
+CONFIG_FILE = click.Option(
     ["--config", "file"],
     type=PATH,
     metavar="FILE",
     help=f"Default: ./{FILE}, else the one in the user's configuration folder.",
 )
-_SHOW_JSON = click.Option(
-    ["--json", "show_json"], is_flag=True, help="Print JSON objects on stdout, one per job."
-)
 
 
-class ConfigOverrideCommand(InSections):
+class ConfigOverrideCommand(DocumentedCommand):
     """A command whose options win over a file; `ctx.obj` has the options of `convert` it sets."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -76,12 +74,33 @@ class ConfigOverrideCommand(InSections):
         return super().parse_args(ctx, args)
 
 
-@click.command("run", cls=ConfigOverrideCommand, params=[_NAMES, _ALL, _CONFIG, *_options()])
+_EXAMPLES = {
+    "ffprep run nightly": "One job of ./ffprep.toml.",
+    "ffprep run --all --config /etc/ffprep/ffprep.toml": "All jobs of another file.",
+    "ffprep run nightly --dry-run": "See what would be done.",
+}
+_SHORT = {
+    "--all": "All jobs, in the file's order",
+    "--config FILE": "The file; ./ffprep.toml if not given",
+    "--dry-run": "Show what would be done",
+    "--force": "Convert again what is up to date",
+    "--jobs N": "How many photos to work on at a time",
+    "-v, --verbose": "Print a line for every photo",
+}
+
+
+@click.command(
+    "run",
+    cls=ConfigOverrideCommand,
+    params=[NAMES, _ALL, CONFIG_FILE, *override_options()],
+    examples=_EXAMPLES,
+    short=_SHORT,
+)
 @click.pass_context
 def run_jobs(ctx: click.Context, /, chosen: tuple[str, ...], every: bool, **params: Any) -> None:
     """Run named jobs of ffprep.toml.
 
-    Options of `convert` win over what the file says.
+    `ffprep config init` writes such a file. Options of `convert` win over what it says.
     """
     with Signals():
         config = read(params["file"], convert_parameters)
@@ -116,58 +135,3 @@ def _run(job: NamedJob, label: str) -> int:
     if signals.number is not None:
         raise Interrupted(signals.number)
     return code
-
-
-@click.group("config")
-def configuration() -> None:
-    """Show what ffprep.toml says."""
-
-
-@configuration.command(
-    "show",
-    cls=ConfigOverrideCommand,
-    params=[_NAMES, _CONFIG, _SHOW_JSON, *_options("as_json", "dry_run")],
-)
-@click.pass_context
-def show(ctx: click.Context, /, chosen: tuple[str, ...], **params: Any) -> None:
-    """Print every option of jobs (default: of all) as TOML, with where it was set."""
-    jobs = named_jobs(read(params["file"], convert_parameters), chosen, ctx.obj)
-    if not params["show_json"]:
-        click.echo(_as_toml(jobs), nl=False)
-        return
-    for job in jobs:
-        pictures = [_as_json(options) for options in job.picture_options()]
-        own = {"pictures": pictures} if pictures else {}
-        print_json({"job": job.name, "options": _as_json(job.effective_options())} | own)
-
-
-def _as_json(options: Iterable[EffectiveOption]) -> dict[str, Any]:
-    return {option.key: {"value": option.value, "from": option.origin} for option in options}
-
-
-def _as_toml(jobs: Sequence[NamedJob]) -> str:
-    """Return a file that sets all options of these jobs; comments say where each was set."""
-    import tomlkit
-
-    tables = tomlkit.table(is_super_table=True)
-    for job in jobs:
-        table = _as_table(job.effective_options())
-        if pictures := job.picture_options():
-            table.append("picture", tomlkit.aot())
-            for options in pictures:
-                table["picture"].append(_as_table(options))
-        tables.append(job.name, table)
-    return tomlkit.dumps({"job": tables})
-
-
-def _as_table(options: Iterable[EffectiveOption]) -> Any:
-    import tomlkit
-
-    table = tomlkit.table()
-    for option in options:
-        if option.value is None:
-            table.add(tomlkit.comment(f"{option.key}: not set"))
-        else:
-            item = tomlkit.item(option.value).comment(printable(option.origin))
-            table.add(option.key, item)
-    return table

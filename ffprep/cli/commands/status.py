@@ -8,7 +8,7 @@ import click
 
 from ffprep.core.location import Location
 from ffprep.errors import UsageError
-from ffprep.options.shared import AS_JSON
+from ffprep.options.shared import AS_JSON, DocumentedCommand
 from ffprep.options.types import AnyLocation
 from ffprep.record import asdict
 from ffprep.system.files import LEDGER
@@ -19,7 +19,13 @@ if TYPE_CHECKING:
     from ffprep.submit.store import StoredSubmission, StoredSubmissions
 
 
-@click.command()
+_EXAMPLES = {
+    "ffprep status ready": "The last runs, and totals.",
+    "ffprep status ready --failed": "Every photo that failed, with the reason.",
+}
+
+
+@click.command(cls=DocumentedCommand, examples=_EXAMPLES)
 @click.argument("outputs", nargs=-1, required=True, type=AnyLocation(), metavar="OUT...")
 @click.option("--failed", is_flag=True, help="List every photo that failed, with the reason.")
 @click.option(
@@ -29,7 +35,7 @@ if TYPE_CHECKING:
 def status(
     outputs: tuple[Location, ...], failed: bool, ledger: Location | None, as_json: bool
 ) -> None:
-    """Show what was converted, what failed, and what was submitted for clips.
+    """Show what was converted, what failed, and what was submitted.
 
     The shards of an output folder are counted together.
     """

@@ -21,7 +21,7 @@ from ffprep.options.shared import (
     MAX_MEMORY,
     MAX_PIXELS,
     WAIT,
-    InSections,
+    DocumentedCommand,
     section,
 )
 from ffprep.options.types import PATH_AS_WRITTEN, OneOf, Seconds
@@ -137,15 +137,42 @@ _WORK = section(
 )
 
 
-@click.command("submit", cls=InSections)
+_EXAMPLES = {
+    "ffprep submit photo.jpg --prompt 'Waves roll in' --target sora-2/1280x720": "One clip.",
+    "ffprep submit photos -o clips --prompt 'Zoom' --size 1280x720 --model NAME": (
+        "A clip of each photo of a folder."
+    ),
+    "ffprep submit photos -o clips --prompt 'Zoom' --size 1280x720 --dry-run": (
+        "See the requests; send nothing."
+    ),
+}
+_SHORT = {
+    "--prompt TEXT": "What the clip shows",
+    "--size WxH": "Width and height in pixels, such as 1280x720",
+    "--target NAME[/SIZE]": "Size and rules of a service: see ffprep targets",
+    "--model NAME": "The server's name of the model",
+    "--seconds N": "The clip's length; 4 if not given",
+    "-o, --output OUT": "The clip of one photo, else a folder",
+    "--mode NAME": "cover, pad, blur, auto, ...: see ffprep modes",
+    "--focus POINT": "What cover keeps: center, top, 0.5,0.3, faces, ...",
+    "--base-url URL": "The server, such as http://localhost:8000/v1",
+    "--jobs N": "How many photos to work on at a time; 2 if not given",
+    "--resume ID": "Download the clip of a job that was submitted before",
+    "--resubmit": "Submit failed and uncertain requests again",
+    "--dry-run": "Print the requests; send nothing",
+    "-v, --verbose": "Print a line for every photo",
+}
+
+
+@click.command("submit", cls=DocumentedCommand, examples=_EXAMPLES, short=_SHORT)
 @shared.options(
     section("Sources", SOURCES, NAMES, LISTS_AND_SELECTION), _CLIP, PICTURE, _SERVER, _WORK
 )
 def submit(**given: Any) -> None:
-    """Submit photos to a video API, as first frames of clips, and download the clips.
+    """Send photos to a video API, and download the clips it makes.
 
-    Each photo is prepared as `ffprep convert` does it, checked, and uploaded once; its clip is
-    downloaded. The key is read from OPENAI_API_KEY.
+    Photos are the first frames of clips. Each is prepared as `ffprep convert` does it, checked, and
+    uploaded once. The key is read from OPENAI_API_KEY.
     """
     from ffprep.submit.parse import read_options
 

@@ -1,0 +1,67 @@
+"""The values that a shell completes: names of modes, targets, scenes and jobs.
+
+Imported when a shell asks. A file that cannot be read completes nothing.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+
+import click
+from click.shell_completion import CompletionItem
+
+from ffprep.config.modes import all_modes, auto_summary
+from ffprep.config.targets import all_targets
+from ffprep.errors import FfprepError
+from ffprep.options.frame import filter_folders, target_files
+
+
+def values_of(kind: str, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+    """Return the values of one kind that begin like the incomplete word."""
+    found = list[CompletionItem[str]]()
+    with suppress(FfprepError, OSError):
+        for value, help in _VALUES[kind](ctx):
+            if value.startswith(incomplete):
+                found.append(CompletionItem(value, help=help))
+    return found
+
+
+def _modes(ctx: click.Context) -> Iterator[tuple[str, str]]:
+    for mode in (auto_summary(), *all_modes(filter_folders(ctx.params.get("modes_dir") or ()))):
+        yield mode.name, mode.summary
+
+
+def _scenes(ctx: click.Context) -> Iterator[tuple[str, str]]:
+    folders = filter_folders(ctx.params.get("modes_dir") or ())
+    for scene in sorted({scene for mode in all_modes(folders) for scene in mode.scenes}):
+        yield scene, ""
+
+
+def _targets(ctx: click.Context) -> Iterator[tuple[str, str]]:
+    """Yield the names of targets, and those with a size."""
+    for target in all_targets(target_files(ctx.params.get("targets_file") or ())):
+        yield target.name, target.title
+        for label, size in target.sizes:
+            yield f"{target.name}/{label}", "" if label == str(size) else str(size)
+
+
+def _focus(_ctx: click.Context) -> Iterator[tuple[str, str]]:
+    places = "center top bottom left right top-left top-right bottom-left bottom-right"
+    return ((place, "") for place in ("faces", *places.split()))
+
+
+def _jobs(ctx: click.Context) -> Iterable[tuple[str, str]]:
+    from ffprep.options.config_file import read
+    from ffprep.options.convert import convert_parameters
+
+    given = ctx.params.get("chosen") or ()
+    jobs = read(ctx.params.get("file"), convert_parameters).jobs
+    return ((name, "") for name in jobs if name not in given)
+
+
+_VALUES = {
+    "modes": _modes,
+    "scenes": _scenes,
+    "targets": _targets,
+    "focus": _focus,
+    "jobs": _jobs,
+}

@@ -73,7 +73,7 @@ def find_mode(name: str, folders: Iterable[Path] = ()) -> Mode:
 
     found = known_as(name, [*files, *ALIASES])
     if found is None:
-        raise UsageError(unknown("mode", name, sorted([AUTO, *files])))
+        raise UsageError(unknown("mode", name, sorted([AUTO, *files]), ALIASES))
     return read_mode(files[ALIASES.get(found, found)])
 
 

@@ -24,9 +24,12 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return names.get(next(iter(get_close_matches(word, names, 1, _ALIKE)), next(swapped, "")), "")
 
 
-def unknown(what: str, name: str, known: Iterable[str]) -> str:
-    """Return the error for an unknown name: what was probably meant, or else all that exist."""
+def unknown(what: str, name: str, known: Iterable[str], others: Iterable[str] = ()) -> str:
+    """Return the error for an unknown name: what was probably meant, or else all that exist.
+
+    `others` are further names that may be meant.
+    """
     names = list(known)
-    if near := nearest(name, names):
+    if near := nearest(name, [*names, *others]):
         return f"unknown {what} {name!r}; did you mean {near!r}?"
     return f"unknown {what} {name!r}; the {what}s are: {', '.join(names)}"

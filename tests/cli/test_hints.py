@@ -49,6 +49,7 @@ def test_mistakes_are_answered(
     ("words", "answer"),
     [
         (["--mode", "covr"], "unknown mode 'covr'; did you mean 'cover'?"),
+        (["--mode", "leterbox"], "unknown mode 'leterbox'; did you mean 'letterbox'?"),
         (["--mode", "zoom"], "the modes are: auto, blur, cover, fit, pad, stretch"),
         (["--scene", "portait"], "unknown scene 'portait'; did you mean 'portrait'?"),
         (["--format", "pgn"], "'pgn' is not one of jpeg, png, webp, avif, jpegxl, same; did you"),

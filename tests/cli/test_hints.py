@@ -20,8 +20,8 @@ def test_the_places_exist_and_their_options_too() -> None:
 @pytest.mark.parametrize(
     ("words", "answer", "place"),
     [
-        (["a.jpg", "--size", "9x9"], "did you mean 'ffprep convert a.jpg --size 9x9'?", ""),
-        (["no.heic"], "did you mean 'ffprep convert no.heic'?", ""),
+        (["a.jpg", "--size", "9x9"], "did you mean: ffprep convert a.jpg --size 9x9", ""),
+        (["no.heic"], "did you mean: ffprep convert no.heic", ""),
         (["covnert", "a.jpg"], "unknown command 'covnert'; did you mean 'ffprep convert'?", ""),
         (["Modes"], "did you mean 'ffprep modes'?", ""),
         (["resize", "a.jpg"], "did you mean 'ffprep convert'?", ""),

@@ -31,6 +31,7 @@ class Kind(StrEnum):
     UNSUPPORTED = "unsupported"
     TOO_LARGE = "too-large"
     UPSCALE = "upscale"
+    CUT = "cut"
     TIMEOUT = "timeout"
     COLLISION = "collision"
     MISSING = "missing"

@@ -12,7 +12,7 @@ from ffprep.conversion.converter import Converter
 from ffprep.conversion.ffmpeg_binary import find
 from ffprep.core.formats import media_type, output_format_of
 from ffprep.core.geometry import Size
-from ffprep.core.job import Job, Result
+from ffprep.core.job import CaveatKind, Job, Result
 from ffprep.core.location import Location, located
 from ffprep.errors import PhotoError, UsageError
 from ffprep.library.plan import Plan
@@ -49,7 +49,8 @@ class Prepared(Record):
 
     `data` is the whole file; `size` is in pixels; `format` is jpeg, png, webp, avif or jpegxl.
     `name` is the photo's name with the suffix of the format, or by the template `names`. `warnings`
-    are sentences, mostly about enlarging. `source` is the photo's path or URL, if it has one.
+    are sentences, mostly about enlarging, and `warning_kinds` the kind of each. `source` is the
+    photo's path or URL, if it has one.
     """
 
     data: bytes = field(repr=False)
@@ -58,6 +59,7 @@ class Prepared(Record):
     name: str
     warnings: tuple[str, ...] = ()
     source: Location | None = None
+    warning_kinds: tuple[CaveatKind, ...] = ()
     _original: _Original | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -197,6 +199,7 @@ def _prepared(source: Source, words: Mapping[str, Any]) -> list[Prepared]:
                 format=job.spec.format.name,
                 name=job.output.name,
                 warnings=result.warnings,
+                warning_kinds=result.warning_kinds,
                 source=path,
                 _original=original,
             )

@@ -22,7 +22,7 @@ from ffprep.conversion.film_frames import Frame, frames
 from ffprep.core.film import DECODERS, Container, sniff_film
 from ffprep.core.formats import HEAD_BYTES, sniff
 from ffprep.core.geometry import Size
-from ffprep.core.job import Caveat, LocalJob, Result
+from ffprep.core.job import Caveat, CaveatKind, LocalJob, Result
 from ffprep.errors import EnvironmentFault, Kind, PhotoError, reason
 from ffprep.image.formats.film_end import ends_early
 from ffprep.image.pillow import out_of_memory
@@ -202,7 +202,8 @@ def _make(steps: "Transcoder", job: LocalJob, output: Path) -> _Still:
         missing = search.damage(opened, found)
     caveats = steps.judge(missing)
     if not found.frame.progressive:
-        caveats += (Caveat("is interlaced: the frame shows two moments in alternate rows"),)
+        words = "is interlaced: the frame shows two moments in alternate rows"
+        caveats += (Caveat(words, CaveatKind.INTERLACED),)
     source_hash = read_whole(job.source, stamp, steps.policy.hash_files, job.place)
     os.utime(output, ns=(stamp.modified, stamp.modified))  # for --preserve-times
     argv = [*argv[: argv.index("-i") + 1], command.url(job.source), *argv[argv.index("-i") + 2 :]]

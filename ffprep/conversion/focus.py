@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from ffprep.conversion.transcode import Photo
 from ffprep.core.faces import frame_faces
 from ffprep.core.geometry import FaceFocus, Focus
-from ffprep.core.job import Caveat
+from ffprep.core.job import Caveat, CaveatKind
 from ffprep.core.spec import Spec
 from ffprep.errors import Killed, PhotoError
 from ffprep.image.sandbox import DecoderPool
@@ -38,10 +38,12 @@ def focused(photo: Photo, decoders: DecoderPool) -> Photo:
         except Killed:
             raise
         except PhotoError as error:
-            caveat = Caveat(f"faces could not be looked for, so the crop is centred ({error})")
+            words = f"faces could not be looked for, so the crop is centred ({error})"
+            caveat = Caveat(words, CaveatKind.NO_FACE)
             return replace(photo, caveats=(*photo.caveats, caveat))
     framing = frame_faces(faces, photo.picture.shown, spec.bounds, spec.size)
-    caveats = (Caveat(framing.caveat),) if framing.caveat else ()
+    kind = CaveatKind.FACES if framing.found else CaveatKind.NO_FACE
+    caveats = (Caveat(framing.caveat, kind),) if framing.caveat else ()
     job = replace(job, spec=replace(spec, focus=framing.focus), faces=faces)
     return replace(photo, job=job, caveats=photo.caveats + caveats)
 

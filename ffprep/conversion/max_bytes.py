@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ffprep.conversion.transcode import Photo, Transcoder, fits, size_of
-from ffprep.core.job import Caveat
+from ffprep.core.job import Caveat, CaveatKind
 from ffprep.core.spec import LOWEST_QUALITY, Spec
 from ffprep.errors import Kind, PhotoError
 from ffprep.record import replace
@@ -31,7 +31,8 @@ def lower_quality(steps: Transcoder, photo: Photo, output: Path) -> tuple[Caveat
         quality = (low + high) // 2
     if written != low:
         steps.encode(_at_quality(photo, low), output)
-    return (Caveat(f"quality lowered to {low} to fit {spec.max_bytes} bytes"),)
+    words = f"quality lowered to {low} to fit {spec.max_bytes} bytes"
+    return (Caveat(words, CaveatKind.QUALITY),)
 
 
 def _at_quality(photo: Photo, quality: int) -> Photo:

@@ -25,10 +25,10 @@ from ffprep.conversion.command import command
 from ffprep.conversion.ffmpeg_binary import Binary
 from ffprep.conversion.publish import publish
 from ffprep.core.decoder_log import DecoderLog
-from ffprep.core.fitting import Framing, cropped_size, resolve_spec, times
+from ffprep.core.fitting import Framing, cropped_size, resolve_spec
 from ffprep.core.geometry import Size
 from ffprep.core.image_info import ImageInfo
-from ffprep.core.job import Caveat, LocalJob, Result, Status
+from ffprep.core.job import Caveat, CaveatKind, LocalJob, Result, Status
 from ffprep.core.policy import Policy
 from ffprep.core.spec import Spec
 from ffprep.errors import EnvironmentFault, FilteredOut, Kind, PhotoError, reason
@@ -172,42 +172,27 @@ class Transcoder(Record):
     def planned(self, job: LocalJob, picture: ImageInfo, stamp: FileStamp) -> Photo:
         """Choose the size and the mode of the output of a probed source.
 
-        Raises FilteredOut, and PhotoError if the photo is too small or no size of the target fits.
+        Raises FilteredOut, and PhotoError if the policy does not allow to enlarge or cut the photo
+        that much, or if no size of the target fits.
         """
         if not self.binary.zscale:
             picture = replace(picture, planes=None)
         if self.policy.filter:
             self.policy.filter.require(picture.shown)
         cropped = cropped_size(picture.shown, job.spec.bounds)
-        spec = resolve_spec(job.spec, cropped)
-        job = job if spec is job.spec else replace(job, spec=spec)
-        words = map(Caveat, picture.warnings)
-        caveats = filter(None, (self._enlargement(job, picture, cropped), *words))
-        fraction = None
+        asked, spec = job.spec, resolve_spec(job.spec, cropped)
+        job = job if spec is asked else replace(job, spec=spec)
+        framing = Framing.of(spec.mode.effective_fit, cropped, spec.size)
+        caveats, fraction = tuple[Caveat, ...](), None
+        if framing.enlarges or framing.cuts_much or picture.warnings:
+            from ffprep.conversion.caveats import known_caveats
+
+            caveats = known_caveats(self.policy, picture, framing, asked, cropped, spec.size)
         if spec.fast:
             from ffprep.conversion.reduced import reduced
 
             fraction = reduced(picture, spec)
-        return Photo(job, picture, stamp, tuple(caveats), reduced=fraction)
-
-    def _enlargement(self, job: LocalJob, picture: ImageInfo, cropped: Size) -> Caveat | None:
-        """Return the caveat of enlarging.
-
-        Raises PhotoError if the policy does not allow it, or a preview would have to be enlarged.
-        """
-        framing = Framing.of(job.spec.mode.effective_fit, cropped, job.spec.size)
-        if not framing.enlarges:
-            return None
-        photo = picture.shown
-        if picture.preview:
-            small = f"whose embedded preview of {photo} is too small for {job.spec.size}"
-            raise PhotoError(Kind.UNSUPPORTED, f"is a camera raw {small}; {picture.preview}")
-        size = str(cropped) if cropped == photo else f"{cropped}, cropped from {photo},"
-        factor = f"enlarged {times(framing.factor)} for {job.spec.size}"
-        if self.policy.upscale == "fail":
-            advice = "find a larger original, ask for a smaller size, or give --upscale allow"
-            raise PhotoError(Kind.UPSCALE, f"{size} would have to be {factor}; {advice}")
-        return Caveat(f"{size} {factor}" if self.policy.upscale == "warn" else "", Kind.UPSCALE)
+        return Photo(job, picture, stamp, caveats, reduced=fraction)
 
     def encode(self, photo: Photo, output: Path) -> tuple[Caveat, ...]:
         """Write a complete output, of any number of bytes; return its caveats."""
@@ -322,7 +307,7 @@ class Transcoder(Record):
                 "the rest with --damaged keep",
             )
         words = f"converted although part of the picture is missing ({missing})"
-        return (Caveat(words, Kind.DAMAGED),)
+        return (Caveat(words, CaveatKind.DAMAGED),)
 
     def complete(self, photo: Photo, output: Path) -> None:
         """Write the ICC profile and metadata of an output. Raises as `temporary_beside` does."""

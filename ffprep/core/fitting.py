@@ -11,6 +11,9 @@ from ffprep.core.spec import SizeChoice, Spec
 from ffprep.errors import Kind, PhotoError, UsageError
 from ffprep.record import Record, replace
 
+BIG_CUT = 0.5
+"""The share of a photo of which a larger cut has a warning."""
+
 
 class Framing(Record):
     """How a photo fits in a frame.
@@ -46,6 +49,11 @@ class Framing(Record):
         return self.factor > 1
 
     @property
+    def cuts_much(self) -> bool:
+        """Whether more than half of the photo is cut."""
+        return self.lost - BIG_CUT > 1e-9
+
+    @property
     def cut(self) -> dict[str, float]:
         """The part cut from each side, in fractions of the photo's width or height."""
         shown = self.shown
@@ -58,7 +66,8 @@ class Framing(Record):
         parts = [f"{size} {times(self.factor)}"]
         if self.lost > 0:
             sides = ", ".join(f"{side} {percent(part)}" for side, part in self.cut.items() if part)
-            parts.append(f"{percent(self.lost)} of the photo is cut ({sides})")
+            much = ": more than half" * self.cuts_much
+            parts.append(f"{percent(self.lost)} of the photo is cut ({sides}){much}")
         parts += [f"{percent(self.bars)} of the frame is bars"] * (self.bars > 0)
         parts += [f"proportions are off by {times(self.distortion)}"] * (self.distortion > 1)
         return ", ".join(parts)

@@ -166,15 +166,30 @@ class Failure(Record):
     limit: str = ""
 
 
-class Caveat(Record):
-    """What may be unexpected about a verified output.
+class CaveatKind(StrEnum):
+    """What a caveat is about: the word in JSON. The first three are failures in a stricter run."""
 
-    `kind` is the failure that it would be under a stricter Policy. Without `words`, no warning is
-    shown.
-    """
+    DAMAGED = Kind.DAMAGED.value
+    UPSCALE = Kind.UPSCALE.value
+    CUT = Kind.CUT.value
+    QUALITY = "quality"
+    FACES = "faces"
+    NO_FACE = "no-face"
+    PREVIEW = "preview"
+    COLOURS = "colours"
+    INTERLACED = "interlaced"
+
+    @property
+    def is_tolerated(self) -> bool:
+        """Whether it is a failure under a stricter Policy."""
+        return self in (CaveatKind.DAMAGED, CaveatKind.UPSCALE, CaveatKind.CUT)
+
+
+class Caveat(Record):
+    """What may be unexpected about a verified output. Without `words`, no warning is shown."""
 
     words: str
-    kind: Kind | None = None
+    kind: CaveatKind
 
 
 class Result(Record):
@@ -206,6 +221,11 @@ class Result(Record):
     def warnings(self) -> tuple[str, ...]:
         """The sentences of the caveats that have one."""
         return tuple(caveat.words for caveat in self.caveats if caveat.words)
+
+    @property
+    def warning_kinds(self) -> tuple[CaveatKind, ...]:
+        """The kind of each of `warnings`."""
+        return tuple(caveat.kind for caveat in self.caveats if caveat.words)
 
     @classmethod
     def failed(

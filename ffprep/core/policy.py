@@ -2,6 +2,7 @@
 
 import math
 from enum import StrEnum
+from itertools import chain, combinations
 from typing import TYPE_CHECKING
 
 from ffprep.core.location import Location
@@ -12,10 +13,15 @@ if TYPE_CHECKING:
     from ffprep.core.photo_filter import PhotoFilter
 
 
+_TOLERABLE = (Kind.CUT, Kind.DAMAGED, Kind.UPSCALE)
+"""The failures that a Policy may allow, in the order of their names."""
+
+
 class Policy(Record):
     """What a run may do; unlike a Spec, it never changes the pixels of a sound photo.
 
-    `upscale` is how to handle photos with fewer pixels than the frame: `allow`, `warn` or `fail`.
+    `upscale` is how to handle photos with fewer pixels than the frame: `allow`, `warn` or `fail`;
+    `max_cut` the same for photos of which the frame cuts more than half.
     `keep_damaged` converts what can still be decoded of a damaged photo. With `fsync`, every output
     and its name are on the disk before it counts as done. `timeout` is in seconds a photo.
     `max_pixels` limits width x height of what is decoded; the default is FFmpeg's own limit.
@@ -25,6 +31,7 @@ class Policy(Record):
     """
 
     upscale: str = "warn"
+    max_cut: str = "warn"
     keep_damaged: bool = False
     preserve_times: bool = False
     fsync: bool = False
@@ -37,19 +44,23 @@ class Policy(Record):
 
     def permits(self, kind: Kind) -> bool:
         """Return whether an output may have a caveat of this kind."""
-        return self.keep_damaged if kind is Kind.DAMAGED else self.upscale != "fail"
+        if kind is Kind.DAMAGED:
+            return self.keep_damaged
+        return (self.max_cut if kind is Kind.CUT else self.upscale) != "fail"
 
     @property
     def allowed_caveats(self) -> tuple[str, ...]:
         """The combinations of kinds of caveat that an output may have, each as names in order."""
-        kinds = [kind.value for kind in (Kind.DAMAGED, Kind.UPSCALE) if self.permits(kind)]
-        return ("", *kinds, " ".join(kinds))
+        kinds = list(filter(self.permits, _TOLERABLE))
+        found = (combinations(kinds, count) for count in range(len(kinds) + 1))
+        return tuple(" ".join(names) for names in chain.from_iterable(found))
 
     @property
     def failure_terms(self) -> str:
         """All that decides whether a photo fails; a failure is tried again when it changes."""
         limits = (self.timeout, self.max_pixels, self.max_memory)
-        terms = f"{self.upscale} {self.keep_damaged} {limits}"
+        cut = " cut" * (self.max_cut == "fail")  # else the terms are those of earlier versions
+        terms = f"{self.upscale} {self.keep_damaged} {limits}{cut}"
         return f"{terms} {self.filter.terms}" if self.filter else terms
 
 

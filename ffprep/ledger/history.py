@@ -76,6 +76,14 @@ class FailedPhoto(Record):
     message: str
 
 
+class WarnedPhoto(Record):
+    """A photo whose output has a warning."""
+
+    source: str
+    output: str
+    message: str
+
+
 class TopOutput(Record):
     """One of the largest outputs, by `bytes`, or of the slowest photos, by `seconds`."""
 
@@ -86,7 +94,10 @@ class TopOutput(Record):
 
 
 class History(Record):
-    """The state of an output folder, the newest run first. `bytes` is the size of all outputs."""
+    """The state of an output folder, the newest run first. `bytes` is the size of all outputs.
+
+    `warned` counts outputs with a warning.
+    """
 
     runs: tuple[PastRun, ...]
     converted: int
@@ -94,13 +105,14 @@ class History(Record):
     failures: dict[str, int]
     biggest: tuple[TopOutput, ...]
     slowest: tuple[TopOutput, ...]
+    warned: int = 0
 
     @classmethod
     def of(cls, database: sqlite3.Connection, shard: Shard | None = None) -> "History":
         """Read the ledger of a whole folder, or of a shard."""
-        count, total = database.execute(
-            f"SELECT count(*), coalesce(sum(output_bytes) FILTER (WHERE {_IS_SIZE}), 0) FROM jobs "
-            "WHERE status = 'converted'"
+        count, total, warned = database.execute(
+            f"SELECT count(*), coalesce(sum(output_bytes) FILTER (WHERE {_IS_SIZE}), 0), "
+            "count(message) FROM jobs WHERE status = 'converted'"
         ).fetchone()
         failures = Counter[str]()
         for kind, number in database.execute(
@@ -114,6 +126,7 @@ class History(Record):
             failures=dict(failures),
             biggest=tuple(_top(database, "output_bytes")),
             slowest=tuple(_top(database, "seconds")),
+            warned=warned,
         )
 
     @classmethod
@@ -131,6 +144,7 @@ class History(Record):
             failures=dict(kinds.most_common()),
             biggest=tuple(nlargest(_MAX_TOP, biggest, key=lambda top: top.bytes)),
             slowest=tuple(nlargest(_MAX_TOP, slowest, key=lambda top: top.seconds)),
+            warned=sum(history.warned for history in histories),
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -138,8 +152,10 @@ class History(Record):
         return asdict(self)
 
     def totals(self) -> list[str]:
-        """Return the totals for people, in one or two lines."""
+        """Return the totals for people, in one to three lines."""
         lines = [f"{self.converted} outputs, {_human_bytes(self.bytes)}"]
+        if self.warned:
+            lines.append(f"{self.warned} with a warning (--warnings lists them)")
         if self.failures:
             kinds = ", ".join(f"{count} {kind}" for kind, count in self.failures.items())
             lines.append(f"failed: {kinds} (--failed lists them)")
@@ -197,6 +213,16 @@ def failed_photos(database: sqlite3.Connection) -> Iterator[FailedPhoto]:
     ):
         output = decode_name(folder) + decode_name(name)
         yield FailedPhoto(decode_name(source), output, kind, decode_name(message))
+
+
+def warned_photos(database: sqlite3.Connection) -> Iterator[WarnedPhoto]:
+    """Yield every photo whose output has a warning, in the order of the outputs."""
+    for source, folder, name, message in database.execute(
+        "SELECT source, folder, name, message FROM jobs "
+        "WHERE status = 'converted' AND message IS NOT NULL ORDER BY folder, name, source"
+    ):
+        output = decode_name(folder) + decode_name(name)
+        yield WarnedPhoto(decode_name(source), output, decode_name(message))
 
 
 def _number(value: object) -> int | None:

@@ -176,9 +176,11 @@ class FinishedJob(Record):
         failure, source, output = result.failure, pending.stamp, result.stamp
         if failure and failure.transient:
             source = None  # the failure holds for no version of the photo
-        tolerated = {caveat.kind.value for caveat in result.caveats if caveat.kind}
-        if pending.known and result.status is Status.FRESH:
-            tolerated = set(pending.known.tolerated.split())
+        tolerated = {caveat.kind.value for caveat in result.caveats if caveat.kind.is_tolerated}
+        message = failure.message if failure else result.reason or "; ".join(result.warnings)
+        if (known := pending.known) and result.status is Status.FRESH:
+            tolerated = set(known.tolerated.split())
+            message = decode_name(known.message or "") if known.status == CONVERTED else ""
         row = Row(
             name=pending.name,
             source=pending.source,
@@ -195,7 +197,7 @@ class FinishedJob(Record):
             width=result.size.width if result.size else None,
             height=result.size.height if result.size else None,
             kind=failure.kind.value if failure else None,
-            message=encode_name(failure.message if failure else result.reason) or None,
+            message=encode_name(message) or None,
         )
         row = row if output else keep_output_columns(row, pending.row)
         return Entry(pending.folder, row, result.seconds)

@@ -9,7 +9,13 @@ from ffprep.core.location import Location
 from ffprep.core.shard import Shard
 from ffprep.errors import EnvironmentFault
 from ffprep.ledger.database import database_errors, open_to_read
-from ffprep.ledger.history import FailedPhoto, History, failed_photos
+from ffprep.ledger.history import (
+    FailedPhoto,
+    History,
+    WarnedPhoto,
+    failed_photos,
+    warned_photos,
+)
 from ffprep.ledger.remote import ledger_errors, local_copy
 from ffprep.record import Record
 from ffprep.storage.protocol import storage_of
@@ -95,3 +101,9 @@ class Ledgers(Record):
         for file in self.current:
             with file.opened() as database:
                 yield from failed_photos(database)
+
+    def warned_photos(self) -> Iterator[WarnedPhoto]:
+        """Yield every photo whose output has a warning, one ledger after the other."""
+        for file in self.current:
+            with file.opened() as database:
+                yield from warned_photos(database)

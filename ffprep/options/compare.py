@@ -76,7 +76,7 @@ def read_compare(params: Mapping[str, Any]) -> CompareOptions:
         frame=params["frame"],
     )
     limits = {"max_pixels": params["max_pixels"], "max_memory": params["max_memory"]}
-    policy = Policy(upscale="allow", **limits)
+    policy = Policy(upscale="allow", max_cut="allow", **limits)
     return CompareOptions(
         photo, output, spec, modes, read_overrides(params), policy, params["ffmpeg"]
     )

@@ -98,6 +98,13 @@ UPSCALE = click.option(
     show_default=True,
     help="How to handle photos smaller than the size asked for.",
 )
+MAX_CUT = click.option(
+    "--max-cut",
+    type=click.Choice(["allow", "warn", "fail"]),
+    default=Policy().max_cut,
+    show_default=True,
+    help="How to handle photos of which the frame cuts more than half; --mode auto pads them.",
+)
 DAMAGED = click.option(
     "--damaged",
     type=OneOf(["fail", "keep"]),
@@ -109,6 +116,7 @@ _LIMITS = section(
     "Limits",
     DAMAGED,
     UPSCALE,
+    MAX_CUT,
     click.option(
         "--preserve-times",
         is_flag=True,

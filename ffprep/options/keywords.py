@@ -57,6 +57,7 @@ class Options(TypedDict, total=False):
     max_loss: float | str | None
     damaged: str | None
     upscale: str | None
+    max_cut: str | None
     timeout: float | str | None
     max_pixels: int | None
     max_memory: int | str | None

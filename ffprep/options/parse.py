@@ -51,6 +51,7 @@ def read_convert(params: Mapping[str, Any]) -> ConvertOptions:
     rerun = _rerun(params, request)
     policy = Policy(
         upscale=params["upscale"],
+        max_cut=params["max_cut"],
         keep_damaged=params["damaged"] == "keep",
         preserve_times=params["preserve_times"],
         fsync=params["fsync"],
@@ -340,10 +341,10 @@ def _ledger(params: Mapping[str, Any], request: Request) -> Location | None:
 
 
 def _status_command(params: Mapping[str, Any], request: Request) -> str:
-    """Return the command that lists failures."""
+    """Return the command that shows what the ledger has."""
     import shlex
 
-    command = ["ffprep", "status", str(request.output), "--failed"]
+    command = ["ffprep", "status", str(request.output)]
     command += ["--ledger", params["ledger"]] if params["ledger"] else []
     return shlex.join(command)
 

@@ -25,8 +25,8 @@ class WorkerOptions(Record):
 class ReportOptions(Record):
     """What a run prints and logs. A `dry_run` prints what a run would do, and does nothing.
 
-    `status_command` is a command that lists failures; "" if there is no ledger. If `to_stdout`, the
-    only picture is written to stdout.
+    `status_command` is the command that shows what the ledger has; "" if there is none. If
+    `to_stdout`, the only picture is written to stdout.
     """
 
     json: bool = False

@@ -242,16 +242,26 @@ class Inspection(Record):
 
         return stand_in(find(), self.processes, self.policy, path, picture, whole)
 
-    @contextmanager
-    def _photos(self) -> Iterator["tuple[Iterable[FoundPhoto], _LocalCopy]"]:
-        """Yield all photos, and what yields a local copy of those that are in stores."""
+    def count(self) -> int | None:
+        """Return how many pictures there are; None if they are in stores, where listings cost."""
+        return None if self._is_remote else sum(1 for _ in self._files())
+
+    @property
+    def _is_remote(self) -> bool:
+        return any(is_url(os.fspath(path)) for path in self.paths)
+
+    def _files(self) -> "Iterable[FoundPhoto]":
         from ffprep.library.selection import Selection
         from ffprep.library.walk import Walk
 
         selection = Selection(default_excludes=self.default_excludes)
-        walk = Walk(self.paths, None, self.follow_links, selection, films=self.films)
-        photos = walk.files()
-        if not any(is_url(os.fspath(path)) for path in self.paths):
+        return Walk(self.paths, None, self.follow_links, selection, films=self.films).files()
+
+    @contextmanager
+    def _photos(self) -> Iterator["tuple[Iterable[FoundPhoto], _LocalCopy]"]:
+        """Yield all photos, and what yields a local copy of those that are in stores."""
+        photos = self._files()
+        if not self._is_remote:
             yield photos, nullcontext  # type: ignore[misc]
             return
         from ffprep.run.downloads import downloads

@@ -1,4 +1,4 @@
-"""The summary of a run: counts, first failures and warnings, how it ended, its exit code."""
+"""The summary of a run: counts, failures and warnings to name, how it ended, its exit code."""
 
 import os
 import time
@@ -9,18 +9,19 @@ from contextlib import closing, contextmanager
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from ffprep.core.job import FreshCount, PassedOver, Result, Status
+from ffprep.core.job import CaveatKind, FreshCount, PassedOver, Result, Status
 from ffprep.core.location import Location
 from ffprep.errors import ExitCode, FfprepError, Interrupted, Kind
-from ffprep.record import Record, field
+from ffprep.record import Record, field, replace
+from ffprep.system.messages import Paint, plain
 
 if TYPE_CHECKING:
     from ffprep.conversion.converter import Converter
     from ffprep.run.convert_options import ConvertOptions
     from ffprep.run.runner import Run
 
-NAMED = 10
-"""How many failures, and how many warnings, are kept to be named at the end of a run."""
+NAMED, NAMED_WARNINGS = 10, 3
+"""How many failures, and how many warnings of each kind, are named at the end of a run."""
 
 
 _SKIPPED = {
@@ -41,14 +42,48 @@ class RunEnd(StrEnum):
     TIME = "time"
 
 
+class Mention(Record):
+    """What is said at the end of a run about a photo, and about how many of its pictures."""
+
+    result: Result
+    words: str
+    pictures: int = 1
+
+
+class Mentions(Record, frozen=False):
+    """The `first` of all mentions, `most` of them, by name: they come in another order in each run.
+
+    `total` counts all pictures. Pictures of a photo of which the same is said are one Mention.
+    """
+
+    most: int
+    total: int = 0
+    first: list[Mention] = field(default_factory=list)
+
+    def add(self, result: Result, words: str) -> None:
+        """Count a picture of which this is said."""
+        self.total += 1
+        for index, each in enumerate(self.first):
+            if each.words == words and each.result.source == result.source:
+                self.first[index] = replace(each, pictures=each.pictures + 1)
+                return
+        insort(self.first, Mention(result, words), key=lambda each: os.fspath(each.result.source))
+        del self.first[self.most :]
+
+    @property
+    def more(self) -> int:
+        """How many pictures are not among the first."""
+        return self.total - sum(each.pictures for each in self.first)
+
+
 class RunSummary(Record, frozen=False):
     """The output, the counts and the first failures of a run, and how it ended.
 
     `total` is the number of photos, if it is known; `error` is what ended the run. `limits` counts
-    failures by the limit that this process has inherited, "" for others. `passed_over` counts files
-    that are not converted, by the reason. `began` is in
-    seconds since 1970, `started` on the monotonic clock. `cluster` describes the workers, if the
-    run has some.
+    failures by the limit that this process has inherited, "" for others. `warned` counts pictures
+    with a warning, `warnings` are those of each kind. `passed_over` counts files that are not
+    converted, by the reason. `began` is in seconds since 1970, `started` on the monotonic clock.
+    `cluster` describes the workers, if the run has some.
     """
 
     output: Location | None = None
@@ -58,9 +93,9 @@ class RunSummary(Record, frozen=False):
     counts: dict[Status, int] = field(default_factory=lambda: dict.fromkeys(Status, 0))
     kinds: Counter[Kind] = field(default_factory=Counter)
     limits: Counter[str] = field(default_factory=Counter)
-    failures: list[Result] = field(default_factory=list)
+    failures: Mentions = field(default_factory=lambda: Mentions(NAMED))
     warned: int = 0
-    warnings: list[Result] = field(default_factory=list)
+    warnings: dict[CaveatKind, Mentions] = field(default_factory=dict)
     passed_over: Counter[PassedOver] = field(default_factory=Counter)
     ended: RunEnd = RunEnd.DONE
     error: str = ""
@@ -117,12 +152,16 @@ class RunSummary(Record, frozen=False):
         if result.failure:
             self.kinds[result.failure.kind] += 1
             self.limits[result.failure.limit] += 1
-            _keep(self.failures, result)
-        elif (
-            result.status is Status.CONVERTED and result.warnings
-        ):  # old warnings were reported before
-            self.warned += 1
-            _keep(self.warnings, result)
+            self.failures.add(result, result.failure.message)
+        elif result.caveats and result.status is Status.CONVERTED:  # old ones were reported before
+            self._warn(result)
+
+    def _warn(self, result: Result) -> None:
+        """Count the warnings of a picture."""
+        kinds = result.warning_kinds
+        self.warned += bool(kinds)
+        for kind, words in zip(kinds, result.warnings, strict=True):
+            self.warnings.setdefault(kind, Mentions(NAMED_WARNINGS)).add(result, words)
 
     def break_off(self, error: BaseException) -> None:
         """Note the error that ends the run."""
@@ -136,15 +175,18 @@ class RunSummary(Record, frozen=False):
         counts = {status.value: count for status, count in self.counts.items()}
         seconds = round(time.monotonic() - self.started, 3)
         kinds = {kind.value: self.passed_over[kind] for kind in PassedOver}
-        rest = {"passed_over_by_kind": kinds, "seconds": seconds}
+        warned = {kind.value: self.warnings[kind].total for kind in sorted(self.warnings)}
+        rest = {"passed_over_by_kind": kinds, "warned_by_kind": warned, "seconds": seconds}
         return counts | rest | ({"cluster": dict(self.cluster)} if self.cluster else {})
 
-    def sentence(self) -> str:
+    def sentence(self, paint: Paint = plain) -> str:
         """Return the same as text, after the reason if the run is not done."""
-        summary = self.summary()
-        parts = [f"{summary['converted']} converted"]
+        summary, converted = self.summary(), f"{self.counts[Status.CONVERTED]} converted"
+        parts = [paint(converted, "green") if self.counts[Status.CONVERTED] else converted]
         parts += [
-            f"{summary[word]} {word}" for word in ("fresh", "failed", "pruned") if summary[word]
+            paint(f"{summary[word]} {word}", colour)
+            for word, colour in (("fresh", ""), ("failed", "red"), ("pruned", ""))
+            if summary[word]
         ]
         parts += [
             f"{count} skipped ({_SKIPPED[kind]})"
@@ -160,12 +202,6 @@ class RunSummary(Record, frozen=False):
             return f"{self.ended}; "
         unseen = "some" if self.unseen is None else self.unseen
         return f"stopped after --max-time; {unseen} not processed yet; "
-
-
-def _keep(first: list[Result], result: Result) -> None:
-    """Keep the first results by name: they come in another order in every run."""
-    insort(first, result, key=lambda each: os.fspath(each.source))
-    del first[NAMED:]
 
 
 @contextmanager

@@ -40,8 +40,8 @@ _OPTION_FIELDS = {
 """The fields of each protocol that options set, and that --extra must not set."""
 _PICTURE_KEYWORDS = (
     "targets_file modes_dir quality subsampling depth optimize fast sharpen lossless compression "
-    "max_bytes colour metadata date focus multiple_of scene max_loss damaged upscale max_pixels "
-    "max_memory ffmpeg"
+    "max_bytes colour metadata date focus multiple_of scene max_loss damaged upscale max_cut "
+    "max_pixels max_memory ffmpeg"
 ).split()
 
 
@@ -219,7 +219,11 @@ def _picture_options(
         mode=given["mode"],
         keywords=Options(**keywords),  # type: ignore[typeddict-item]
         spec=spec,
-        policy=Policy(max_pixels=given["max_pixels"], max_memory=given["max_memory"]),
+        policy=Policy(
+            max_cut=given["max_cut"],
+            max_pixels=given["max_pixels"],
+            max_memory=given["max_memory"],
+        ),
         send_bounds=send_bounds,
     )
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from ffprep.api.prepare import prepare
+from ffprep.conversion.caveats import cut_caveat
 from ffprep.core.fitting import Framing, choose_spec_size, cropped_size
 from ffprep.core.formats import FORMATS, media_type
 from ffprep.core.geometry import Bounds, Size
@@ -109,6 +110,7 @@ def _with_region(
     rest = cropped_size(shown, spec.bounds)
     size = choose_spec_size(spec, rest).size
     framing = Framing.of(Fit.COVER, rest, size, spec.focus)
+    cut = cut_caveat(options.policy, str(rest), framing, size).words if framing.cuts_much else ""
     whole, region = scale_to_region(shown, spec.bounds, framing, size)
     keywords = Options(**options.keywords)
     keywords.update({"crop_bounds": None, "scene": None, "max_loss": None})
@@ -117,7 +119,8 @@ def _with_region(
     data = read_bytes(photo)
     made = prepare(data, whole, "stretch", **keywords)  # bytes: the region contains the sidecar
     name = photo.with_suffix(Path(made.name).suffix).name.encode(errors="replace").decode()
-    return Upload(name, made.data, made.mime, made.size, region), made.warnings, size
+    warnings = (*made.warnings, cut) if cut else made.warnings
+    return Upload(name, made.data, made.mime, made.size, region), warnings, size
 
 
 def _displayed_size(photo: Path, policy: Policy, spec: Spec) -> Size:

@@ -5,6 +5,10 @@ only place that makes them safe; all that is written for people goes through it.
 """
 
 import os
+from collections.abc import Callable
+
+Paint = Callable[[str, str], str]
+"""Returns a text in a colour; as it is without a colour, or where no terminal shows colours."""
 
 _on_command_line = False
 
@@ -20,16 +24,24 @@ def is_command_line() -> bool:
     return _on_command_line
 
 
+def plain(text: str, colour: str) -> str:
+    """Return a text without a colour; a Paint."""
+    return text
+
+
 def say(text: str) -> None:
     """Write one line to stderr, after the program's name."""
     write_line(f"ffprep: {text}")
 
 
-def write_line(text: str, err: bool = True) -> None:
-    """Write one line of `printable` text to stderr or stdout."""
+def write_line(text: str, err: bool = True, painted: bool = False) -> None:
+    """Write one line to stderr or stdout: as `printable` text, unless it was made so and `painted`.
+
+    Colours are left out where no terminal shows them.
+    """
     import click  # not in the processes that decode
 
-    click.echo(printable(text), err=err)
+    click.echo(text if painted else printable(text), err=err)
 
 
 def printable(text: str) -> str:

@@ -82,7 +82,7 @@ def undamaged(photo: Photo) -> Image.Image | None:
 def by_ffprep(folder: Path, output: Path) -> dict[str, tuple[bool, str]]:
     """Whether each file of a folder is converted without a word about damage, and what is said."""
     argv = [sys.executable, "-m", "ffprep", "convert", str(folder), "-o", str(output), "--json"]
-    argv += ["--size", "64x64", "--upscale", "allow"]
+    argv += ["--size", "64x64", "--upscale", "allow", "--max-cut", "allow"]
     ran = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     found = {}
     for line in ran.stdout.splitlines():
@@ -104,7 +104,7 @@ def same_through_ffprep(damaged: Damaged, folder: Path) -> bool:
     if sound is None:
         return False
     spec = Spec(Size(*sound.size), find_mode("stretch"), OUTPUT_FORMATS["png"])
-    converter, made = Converter(find(), Policy(upscale="allow"), streams=False), []
+    converter, made = Converter(find(), Policy(upscale="allow", max_cut="allow"), streams=False), []
     for name, data in (("sound", damaged.photo.data), ("damaged", damaged.data)):
         source, output = folder / name, folder / f"{name}.png"
         source.write_bytes(data)

@@ -18,7 +18,7 @@ import ffprep as package
 from ffprep.cli.reporting import notify
 from ffprep.cli.reporting.notify import Notifications, RunReport
 from ffprep.conversion.ffmpeg_binary import find
-from ffprep.core.job import Result
+from ffprep.core.job import CaveatKind, Result
 from ffprep.errors import ExitCode, Kind, PhotoError
 from ffprep.run.convert_options import NotifyOptions
 from ffprep.run.summary import RunEnd, RunSummary
@@ -102,6 +102,7 @@ def test_metrics_are_what_prometheus_reads(ffprep, photos: Path, tmp_path: Path)
     read = metrics(text)
     assert [read["ffprep_photos", s] for s in ("converted", "fresh", "failed")] == [1, 0, 2]
     assert {kind for name, kind in read if name == "ffprep_failures"} == {str(k) for k in Kind}
+    assert {kind for name, kind in read if name == "ffprep_warnings"} == set(CaveatKind)
     assert sum(v for (name, _), v in read.items() if name == "ffprep_failures") == 2
     assert read["ffprep_last_run_exit_code", ""] == ran.code == 1
     assert read["ffprep_last_run_duration_seconds", ""] == pytest.approx(

@@ -15,7 +15,7 @@ import pytest
 from ffprep.cli.reporting.log_file import LogFile
 from ffprep.cli.reporting.progress import Console, convert_reporter
 from ffprep.core.geometry import Size
-from ffprep.core.job import Caveat, FreshCount, Result, Status
+from ffprep.core.job import Caveat, CaveatKind, FreshCount, Result, Status
 from ffprep.errors import EnvironmentFault, Kind, PhotoError
 from ffprep.run.convert_options import ReportOptions
 from ffprep.run.summary import RunSummary
@@ -88,26 +88,62 @@ def test_all_failures_are_named_if_the_ledger_cannot_be_written(
     assert len(re.findall(r"bad\d+\.jpg(?=: unsupported)", ran.err)) == 13
 
 
-def test_at_most_ten_warnings_are_named_once(ffprep, tmp_path: Path) -> None:
+def test_warnings_are_summed_by_kind_and_a_few_are_named(ffprep, tmp_path: Path) -> None:
+    """Twelve photos are enlarged, and two of them lose more than half."""
     (tmp_path / "in").mkdir()
-    for number in range(12):
+    for number in range(10):
         ramp(30, 20).save(tmp_path / f"in/{number}.jpg")
-    arguments = ["convert", tmp_path / "in", "-o", tmp_path / "out", "--size", "60x40"]
+    for name in ("x", "y"):
+        ramp(20, 30).save(tmp_path / f"in/{name}.jpg")
+    out = tmp_path / "out"
+    arguments = ["convert", tmp_path / "in", "-o", out, "--size", "60x40"]
     ran = ffprep(*arguments, "--log-file", tmp_path / "log")
-    *named, rest = ran.err.splitlines()
-    assert (ran.code, len(named)) == (0, 10)
-    assert all(line.endswith("30x20 enlarged 2.00x for 60x40") for line in named)
-    assert rest == f"ffprep: and 2 more with warnings: see the log {tmp_path}/log"
+    cut = "20x30 cut by 55.6 % for 60x40; --mode auto pads such photos"
+    listing = f"`ffprep status {out} --warnings`, or the log {tmp_path}/log"
+    assert (ran.code, ran.err.splitlines()) == (
+        0,
+        [
+            "ffprep: 12 enlarged",
+            f"ffprep: {tmp_path}/in/x.jpg: {cut}",
+            f"ffprep: {tmp_path}/in/y.jpg: {cut}",
+            f"ffprep: to see which: {listing}",
+        ],
+    )
+    listed = ffprep("status", out, "--warnings").out.decode().splitlines()
+    assert len(listed) == 12
+    assert listed[-1] == f"{tmp_path}/in/y.jpg: 20x30 enlarged 3.00x for 60x40; {cut}"
+    assert ffprep(*arguments).err == ""
+    again = ffprep(*arguments, "--json", "--force")
+    assert again.results["x.jpg"]["warning_kinds"] == ["upscale", "cut"]
+    assert again.summary["warned_by_kind"] == {"cut": 2, "upscale": 12}
+
+
+def test_a_photo_is_named_once_if_all_its_pictures_fail_alike(
+    ffprep, library: Path, tmp_path: Path
+) -> None:
+    sizes = ["--size", "9x6", "--size", "6x4"]
+    photos = [library / "a.jpg", library / "bad0.jpg"]
+    ran = ffprep("convert", *photos, "-o", tmp_path / "out", *sizes)
+    head, line = ran.err.splitlines()
+    assert head.startswith("ffprep: 2 converted, 2 failed in ")
+    assert line.startswith(f"  {library}/bad0.jpg: unsupported: is not a picture")
+    assert line.endswith(" (2 pictures)")
+    assert len(ffprep("status", tmp_path / "out", "--failed").out.splitlines()) == 1
+    assert len(ffprep("status", tmp_path / "out", "--failed", "--json").lines) == 2
 
 
 def test_many_failures_are_counted_but_not_kept() -> None:
     summary = RunSummary()
     for number in range(5000):
         summary.add(bad(number))
-        summary.add(Result(Path("w"), Path("o"), Status.CONVERTED, caveats=(Caveat("enlarged"),)))
+        caveats = (Caveat("enlarged", CaveatKind.UPSCALE),)
+        photo = Path(f"w{number}")
+        summary.add(Result(photo, Path("o"), Status.CONVERTED, caveats=caveats))
     first = sorted(f"bad{number}.jpg" for number in range(5000))[:10]
-    assert [result.source.name for result in summary.failures] == first
-    assert (summary.kinds[Kind.DAMAGED], len(summary.warnings), summary.warned) == (5000, 10, 5000)
+    assert [each.result.source.name for each in summary.failures.first] == first
+    warnings = summary.warnings[CaveatKind.UPSCALE]
+    assert (len(warnings.first), warnings.total, summary.warned) == (3, 5000, 5000)
+    assert (summary.kinds[Kind.DAMAGED], summary.failures.more) == (5000, 4990)
 
 
 @pytest.mark.parametrize("error", [EnvironmentFault("the disk is full"), LookupError("planted")])
@@ -118,7 +154,7 @@ def test_failures_are_reported_if_the_run_breaks_off(
 
     def run() -> None:
         summary = RunSummary()
-        with convert_reporter(console, summary, "ffprep status OUT --failed") as reporter:
+        with convert_reporter(console, summary, "ffprep status 'O\x1bT'") as reporter:
             for number in range(11):
                 summary.count(bad(number))
                 reporter.report(bad(number))
@@ -130,7 +166,7 @@ def test_failures_are_reported_if_the_run_breaks_off(
     assert head.startswith("ffprep: stopped; 0 converted, 11 failed in ")
     first = sorted(f"bad{number}.jpg" for number in range(11))[:10]
     assert named == [f"  {name}: damaged: the file is empty" for name in first]
-    places = f"`ffprep status OUT --failed`, or the log {tmp_path}/log"
+    places = f"`ffprep status 'O\\x1bT' --failed`, or the log {tmp_path}/log"
     assert rest == f"  and 1 more that failed: see {places}"
     assert str(error) in (tmp_path / "log").read_text().splitlines()[-1]
 

@@ -7,7 +7,9 @@ from PIL import Image
 
 from ffprep.config.modes import find_mode
 from ffprep.core.formats import OUTPUT_FORMATS
-from ffprep.core.geometry import Size
+from ffprep.core.geometry import Bounds, Size
+from ffprep.core.job import CaveatKind
+from ffprep.core.mode import Fallback
 from ffprep.core.policy import Policy
 from ffprep.core.spec import Spec
 from ffprep.errors import Kind
@@ -38,6 +40,24 @@ def test_enlarging_is_refused_if_the_mode_needs_it(
     assert kind(result) == (Kind.UPSCALE if refused else None)
     assert (tmp_path / "out/o").exists() != refused
     assert not refused or "enlarged 1.60x" in result.failure.message  # type: ignore[union-attr]
+
+
+def test_a_cut_of_more_than_half_is_reported_or_refused(tmp_path: Path) -> None:
+    tall, square = (saved(tmp_path, f"{w}x{h}.png", ramp(w, h)) for w, h in ((60, 90), (80, 80)))
+    wide = Spec(Size(40, 20), find_mode("cover"))  # two thirds of 60x90, and half of 80x80
+    result = one(tall, wide)
+    assert result.warnings == ("60x90 cut by 66.7 % for 40x20; --mode auto pads such photos",)
+    assert result.warning_kinds == (CaveatKind.CUT,)
+    assert one(tall, wide, Policy(max_cut="allow")).warnings == ()
+    assert one(square, wide).warnings == ()
+    refused = one(tall, wide, Policy(max_cut="fail"))
+    assert kind(refused) == Kind.CUT
+    assert one(tall, Spec(wide.size, find_mode("pad")), Policy(max_cut="fail")).failure is None
+    mode, pad = find_mode("cover"), Fallback(find_mode("pad"), 0.9)
+    bounded = Spec(wide.size, mode, fallback=pad)  # as --mode auto --max-loss 0.9
+    assert (one(tall, bounded, Policy(max_cut="fail")).caveats, kind(refused)) == ((), Kind.CUT)
+    half = Spec(wide.size, mode, bounds=Bounds(0, 0, 1, 0.5))  # leaves 60x45, and 30 of its rows
+    assert one(tall, half, Policy(max_cut="fail")).failure is None
 
 
 def test_a_photo_turned_on_its_side_is_measured_upright(tmp_path: Path) -> None:
@@ -93,4 +113,4 @@ def test_max_bytes_applies_in_a_stream_too(ffprep, tmp_path: Path) -> None:
     assert all(path.stat().st_size <= 60_000 for path in (tmp_path / "out").iterdir())
     warned = {name for name, result in ran.results.items() if "warnings" in result}
     assert warned == {f"busy{number}.jpg" for number in range(4)}
-    assert ran.err.count("quality lowered to ") == 4
+    assert "4 of a lower quality, to fit --max-bytes" in ran.err

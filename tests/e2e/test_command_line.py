@@ -3,14 +3,13 @@
 import fcntl
 import json
 import os
-import pty
 import re
 import shutil
 import signal
-import struct
 import subprocess
 import sys
 import termios
+import unicodedata
 from pathlib import Path
 from typing import IO
 
@@ -20,6 +19,7 @@ from PIL import Image
 from tests.support.ffmpegs import slow_ffmpeg
 from tests.support.folders import temporaries
 from tests.support.pictures import opened, psnr, ramp
+from tests.support.terminal import on_terminal
 from tests.support.waiting import until
 
 ODD_NAMES = [
@@ -55,11 +55,11 @@ def photos(tmp_path: Path) -> Path:
 
 
 def test_a_folder_is_mirrored_silently(ffprep, photos: Path, tmp_path: Path) -> None:
-    ran = ffprep("convert", photos, "-o", tmp_path / "out", "--size", "33x21")
+    ran = ffprep("convert", photos, "-o", tmp_path / "out", "--size", "27x21")
     assert (ran.code, ran.out, ran.err) == (0, b"", "")
     made = sorted(str(p.relative_to(tmp_path / "out")) for p in (tmp_path / "out").rglob("*.jpg"))
     assert made == ["a.jpg", "trip/b.jpg"]
-    assert {opened(tmp_path / "out" / p).size for p in made} == {(33, 21)}
+    assert {opened(tmp_path / "out" / p).size for p in made} == {(27, 21)}
 
 
 def test_one_file_to_one_file(ffprep, photos: Path, tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ def test_output_is_a_folder_unless_it_has_a_picture_suffix(
 def test_json_has_every_photo_and_a_summary(ffprep, photos: Path, tmp_path: Path) -> None:
     (photos / "bad.jpg").write_text("no picture")
     ran = ffprep(
-        "convert", photos, photos / "gone.jpg", "-o", tmp_path / "out", "--size", "33x21", "--json"
+        "convert", photos, photos / "gone.jpg", "-o", tmp_path / "out", "--size", "27x21", "--json"
     )
     assert ran.code == 1
     assert set(ran.results) == {"a.jpg", "b.png", "bad.jpg", "gone.jpg", "notes.txt"}
@@ -101,7 +101,7 @@ def test_json_has_every_photo_and_a_summary(ffprep, photos: Path, tmp_path: Path
     assert good["output"] == str(tmp_path / "out/trip/b.jpg")
     assert (good["status"], good["width"], good["height"], good["error"]) == (
         "converted",
-        33,
+        27,
         21,
         None,
     )
@@ -113,13 +113,13 @@ def test_json_has_every_photo_and_a_summary(ffprep, photos: Path, tmp_path: Path
 
 def test_failures_are_reported_in_sentences(ffprep, photos: Path, tmp_path: Path) -> None:
     (photos / "empty.jpg").touch()
-    ran = ffprep("convert", photos, "-o", tmp_path / "out", "--size", "33x21")
+    ran = ffprep("convert", photos, "-o", tmp_path / "out", "--size", "27x21")
     assert len(ran.err.splitlines()) == 2
     assert "empty.jpg: damaged: the file is empty; restore it from a backup" in ran.err
     assert re.search(
         r"^ffprep: 2 converted, 1 failed, 1 skipped \(not pictures\) in .* s$", ran.err, re.M
     )
-    quiet = ffprep("convert", photos, "-o", tmp_path / "out", "--size", "33x21", "--quiet")
+    quiet = ffprep("convert", photos, "-o", tmp_path / "out", "--size", "27x21", "--quiet")
     assert len(quiet.err.splitlines()) == 1
 
 
@@ -373,11 +373,11 @@ def test_faults_of_the_environment_are_not_those_of_photos(
 @pytest.mark.skipif(not shutil.which("ffmpeg"), reason="no other ffmpeg is installed")
 def test_another_ffmpeg_works_or_is_refused(ffprep, photos: Path, tmp_path: Path) -> None:
     other = shutil.which("ffmpeg")
-    ran = ffprep("convert", photos, "-o", tmp_path / "out", "--size", "33x21", "--ffmpeg", other)
+    ran = ffprep("convert", photos, "-o", tmp_path / "out", "--size", "27x21", "--ffmpeg", other)
     if ran.code == 3:
         assert "needs 9.0 or newer" in ran.err
     else:
-        assert ffprep("check", tmp_path / "out", "--size", "33x21").code == 0
+        assert ffprep("check", tmp_path / "out", "--size", "27x21").code == 0
 
 
 def convert_command(photos: Path, tmp_path: Path) -> list[object]:
@@ -420,26 +420,57 @@ def test_an_interrupt_while_names_are_read_from_stdin(home: Path, tmp_path: Path
     assert err.startswith(b"ffprep: interrupted; 0 converted in ")
 
 
-def test_progress_is_drawn_only_on_a_terminal(home: Path, photos: Path, tmp_path: Path) -> None:
+def test_a_terminal_has_a_bar_with_counts_and_colours(
+    home: Path, photos: Path, tmp_path: Path
+) -> None:
     (photos / "bad.jpg").write_text("no picture")
-    leader, follower = pty.openpty()
-    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
-    argv = [*convert_command(photos, tmp_path), "--log-file", tmp_path / "log"]
-    process = subprocess.Popen(argv, stdout=follower, stderr=follower, stdin=follower)
-    os.close(follower)
-    seen = b""
-    try:
-        while chunk := os.read(leader, 4096):
-            seen += chunk
-    except OSError:
-        pass  # the terminal is gone with its last user
-    os.close(leader)
-    assert process.wait() == 1
-    text = seen.decode()
-    assert re.search(r"\b[0-3]/3 \[", text)
-    assert "photo/s" in text
-    assert re.search(r"ffprep: 2 converted, 1 failed, 1 skipped", text)
-    assert text.count("bad.jpg: unsupported") == 1
+    argv = convert_command(photos, tmp_path)
+    code, text = on_terminal(argv)
+    assert code == 1
+    assert re.search(r"\| [0-3]/3 .*left", text)
+    assert re.search(r"ffprep: \x1b\[32m2 converted\x1b\[0m, \x1b\[31m1 failed\x1b\[0m", text)
+    assert text.count("bad.jpg: \x1b[31munsupported\x1b[0m: is not a picture") == 1
+    listing = f"  to see them again: `ffprep status {tmp_path}/out --failed`"
+    assert text.splitlines()[-1] == listing
+    for variables in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
+        code, text = on_terminal(argv, **variables)
+        assert (code, "\x1b[3" in text) == (1, False)
+        assert "ffprep: 0 converted, 2 fresh, 1 failed, 1 skipped" in text
+
+
+@pytest.mark.parametrize("rows", [16, 60])
+def test_ten_failures_with_wide_names_fit_on_the_screen(
+    home: Path, tmp_path: Path, rows: int
+) -> None:
+    (tmp_path / "in").mkdir()
+    for number in range(12):
+        name = f"{number:02}-\u5199\u771f\u65c5\u884c\U0001f3d4" + "e\u0301" * 20
+        (tmp_path / f"in/{name}.jpg").write_text("no picture")
+    argv = [sys.executable, "-m", "ffprep", "convert", "in", "-o", "out", "--size", "8x8"]
+    _, text = on_terminal(argv, columns=60, rows=rows, cwd=tmp_path, NO_COLOR="1")
+    named = [line for line in text.splitlines() if line.startswith("  in/")]
+    assert len(named) == 10
+    assert all(columns_of(line) <= 60 for line in named) == (rows == 16)
+    assert all(line.endswith("\u2026") for line in named) == (rows == 16)
+    assert "  and 2 more that failed: see `ffprep status out --failed`" in text
+
+
+def columns_of(text: str) -> int:
+    """Return how many columns a terminal needs for a text."""
+    widths = (0 if unicodedata.combining(c) else 1 for c in text)
+    return sum(widths) + sum(unicodedata.east_asian_width(c) in "WF" for c in text)
+
+
+def test_check_and_info_count_on_a_terminal(ffprep, home: Path, photos: Path) -> None:
+    ramp(8, 6).save(photos / "small.png")
+    argv = [sys.executable, "-m", "ffprep"]
+    code, text = on_terminal([*argv, "check", photos, "--size", "120x80"], NO_COLOR="1")
+    assert code == 1
+    assert re.search(r"\| [0-3]/3 .*left", text)
+    assert text.splitlines()[-1] == "ffprep: 1 verified, 2 failed"
+    code, text = on_terminal([*argv, "info", photos], NO_COLOR="1")
+    assert (code, text.splitlines()[-1]) == (0, "ffprep: 3 read")
+    assert ffprep("check", photos, "--size", "120x80").err == ""
 
 
 def test_check_quotes_the_error_of_the_video_api(ffprep, photos: Path, tmp_path: Path) -> None:

@@ -135,6 +135,7 @@ def test_an_option_that_changes_no_output_has_nothing_converted_again(convert) -
     for options in (
         ("--jobs", 1),
         ("--upscale", "allow"),
+        ("--max-cut", "allow"),
         ("--timeout", 30),
         ("--retry", "always"),
     ):

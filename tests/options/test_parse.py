@@ -57,10 +57,10 @@ def test_defaults_are_those_of_the_types() -> None:
 def test_a_run_keeps_a_ledger_in_its_folder_and_names_the_command_that_reads_it() -> None:
     options = parsed()
     assert options.rerun.ledger == Path("out") / LEDGER
-    assert options.reporting.status_command == "ffprep status out --failed"
+    assert options.reporting.status_command == "ffprep status out"
     elsewhere = parsed("--ledger", "my ledger.db")
     assert elsewhere.rerun.ledger == Path("my ledger.db")
-    command = "ffprep status out --failed --ledger 'my ledger.db'"
+    command = "ffprep status out --ledger 'my ledger.db'"
     assert elsewhere.reporting.status_command == command
     assert options.policy.hash_files
     without = parsed("--ledger", "none")

@@ -158,8 +158,13 @@ def test_info_recommends(ffprep, tmp_path: Path) -> None:
         told("--crop-bounds", "0,0,0.4,1")
     )
     lost = "66.7 % of the photo is cut"
-    assert f"cover at 100x100: stays at 1x, {lost} (left 33.3 %, right 33.3 %)" in told()
-    assert f"cover at 100x100: stays at 1x, {lost} (left 66.7 %)" in told("--focus", "right")
+    assert (
+        f"cover at 100x100: stays at 1x, {lost} (left 33.3 %, right 33.3 %): more than half"
+        in told()
+    )
+    assert f"cover at 100x100: stays at 1x, {lost} (left 66.7 %): more than half" in told(
+        "--focus", "right"
+    )
     (found,) = ffprep("info", tmp_path / "a.png", "--size", "100x100", "--json").lines
     assert found["recommended"] == {"100x100": "pad"}
     (cover,) = (f for f in found["framings"] if f["mode"] == "cover")

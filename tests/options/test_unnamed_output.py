@@ -1,9 +1,6 @@
 """Outputs without a name: beside the photo, on stdout; and arguments that were meant as OUT."""
 
 import io
-import os
-import pty
-import subprocess
 import sys
 from pathlib import Path
 
@@ -12,6 +9,7 @@ from PIL import Image
 
 import ffprep as library
 from tests.support.pictures import opened, ramp
+from tests.support.terminal import on_terminal
 
 SIZE = ("--size", "40x30")
 
@@ -106,23 +104,10 @@ def test_stdout_gets_nothing_of_a_photo_that_fails(ffprep, photo: Path) -> None:
 def test_a_terminal_is_refused_and_a_picture_beside_its_photo_is_named(
     home: Path, photo: Path
 ) -> None:
-    def on_terminal(*words: str) -> tuple[int, str]:
-        leader, follower = pty.openpty()
-        argv = [sys.executable, "-m", "ffprep", "convert", photo.name, *SIZE, *words]
-        process = subprocess.Popen(argv, stdout=follower, stderr=follower, cwd=photo.parent)
-        os.close(follower)
-        seen = b""
-        try:
-            while chunk := os.read(leader, 4096):
-                seen += chunk
-        except OSError:
-            pass  # the terminal is gone with its last user
-        os.close(leader)
-        return process.wait(), " ".join(seen.decode().split())
-
-    code, seen = on_terminal("-o", "-")
-    assert (code, "stdout is a terminal; add > picture.jpg" in seen) == (2, True)
-    code, seen = on_terminal()
+    argv = [sys.executable, "-m", "ffprep", "convert", photo.name, *SIZE]
+    code, seen = on_terminal([*argv, "-o", "-"], cwd=photo.parent)
+    assert (code, "stdout is a terminal; add > picture.jpg" in " ".join(seen.split())) == (2, True)
+    code, seen = on_terminal(argv, cwd=photo.parent, NO_COLOR="1")
     assert (code, "photo.jpg -> photo_40x30.jpg: converted, 40x30" in seen) == (0, True), seen
 
 

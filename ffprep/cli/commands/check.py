@@ -1,7 +1,9 @@
 """`ffprep check` and `ffprep info`: report what is wrong with pictures, or what they contain."""
 
 import sys
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -10,6 +12,10 @@ from ffprep.options.check import CHECK, INFO, read_check, read_info
 from ffprep.options.shared import DocumentedCommand
 from ffprep.system.messages import say, write_line
 from ffprep.system.shutdown import Signals
+
+if TYPE_CHECKING:
+    from ffprep.cli.reporting.inspect_progress import InspectProgress
+    from ffprep.run.inspect import Finding, Inspection
 
 _CHECK_EXAMPLES = {
     "ffprep check ready --size 1280x720": "Every picture of a folder has this size.",
@@ -33,16 +39,10 @@ def check(**params: Any) -> None:
     options = read_check(params)
     count, failed = 0, False
     inspection = options.inspection()
-    with Signals():
+    with Signals(), _progress(inspection, options.json, "verified") as progress:
         for finding in inspection.verify(options.target):
             count, failed = count + 1, failed or bool(finding.broken)
-            if options.json:
-                from ffprep.cli.reporting.text import print_json
-
-                print_json(finding.as_dict())
-                continue
-            for words in finding.broken:
-                write_line(f"{finding.path}: {words}", err=False)
+            _report(finding, _faults, options.json, progress)
     if not count:
         paths = ", ".join(map(str, options.paths))
         say(f"no pictures in {paths}; nothing was verified")
@@ -57,19 +57,51 @@ def info(**params: Any) -> None:
     Format, size upright and as stored, orientation, alpha, profile. With --size or --target also
     what is enlarged, cut or becomes bars, and which mode is recommended.
     """
-    from ffprep.cli.reporting import text
     from ffprep.run.describe import describe
 
     options = read_info(params)
     failed = False
     inspection = options.inspection()
-    with Signals():
+    with Signals(), _progress(inspection, options.json, "read") as progress:
         for finding in describe(inspection, options.content):
             failed = failed or finding.error is not None
-            if options.json:
-                text.print_json(finding.as_dict())
-            else:
-                first, *others = finding.describe()
-                for line in (f"{finding.path}: {first}", *(f"    {other}" for other in others)):
-                    write_line(line, err=False)
+            _report(finding, _description, options.json, progress)
     sys.exit(ExitCode.SOME_FAILED if failed else ExitCode.OK)
+
+
+def _progress(
+    inspection: "Inspection", json: bool, good: str
+) -> "AbstractContextManager[InspectProgress | None]":
+    """Return the progress bar; without a terminal, None."""
+    if not sys.stderr.isatty():
+        return nullcontext()
+    from ffprep.cli.reporting.inspect_progress import inspect_progress
+
+    return inspect_progress(inspection, json, good)
+
+
+def _faults(finding: "Finding") -> Iterator[str]:
+    return (f"{finding.path}: {words}" for words in finding.broken)
+
+
+def _description(finding: "Finding") -> Iterator[str]:
+    first, *others = finding.describe()
+    yield f"{finding.path}: {first}"
+    yield from (f"    {other}" for other in others)
+
+
+def _report(
+    finding: "Finding",
+    lines: "Callable[[Finding], Iterable[str]]",
+    json: bool,
+    progress: "InspectProgress | None",
+) -> None:
+    """Print a Finding, as JSON or as `lines` of it, without the progress bar in between."""
+    with progress.count(finding) if progress else nullcontext():
+        if json:
+            from ffprep.cli.reporting.text import print_json
+
+            print_json(finding.as_dict())
+            return
+        for line in lines(finding):
+            write_line(line, err=False)

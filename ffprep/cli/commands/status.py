@@ -15,7 +15,7 @@ from ffprep.system.files import LEDGER
 from ffprep.system.messages import say, write_line
 
 if TYPE_CHECKING:
-    from ffprep.ledger.history import FailedPhoto, History
+    from ffprep.ledger.history import FailedPhoto, History, WarnedPhoto
     from ffprep.submit.store import StoredSubmission, StoredSubmissions
 
 
@@ -28,12 +28,17 @@ _EXAMPLES = {
 @click.command(cls=DocumentedCommand, examples=_EXAMPLES)
 @click.argument("outputs", nargs=-1, required=True, type=AnyLocation(), metavar="OUT...")
 @click.option("--failed", is_flag=True, help="List every photo that failed, with the reason.")
+@click.option("--warnings", is_flag=True, help="List every photo whose output has a warning.")
 @click.option(
     "--ledger", type=AnyLocation(), metavar="PATH", help="The ledger, if it is not in OUT."
 )
 @AS_JSON
 def status(
-    outputs: tuple[Location, ...], failed: bool, ledger: Location | None, as_json: bool
+    outputs: tuple[Location, ...],
+    failed: bool,
+    warnings: bool,
+    ledger: Location | None,
+    as_json: bool,
 ) -> None:
     """Show what was converted, what failed, and what was submitted.
 
@@ -45,18 +50,20 @@ def status(
 
     if ledger and len(outputs) > 1:
         raise UsageError("--ledger works with one OUT at a time")
+    if failed and warnings:
+        raise UsageError("--failed and --warnings are two lists; give one of them")
     histories = []
     for output in outputs:
         path = ledger or output / LEDGER
         ledgers = Ledgers.of(path)
-        has_submissions = not ledger and _print_submissions(output, failed, as_json)
+        has_submissions = not (ledger or warnings) and _print_submissions(output, failed, as_json)
         if not ledgers.current:
             if has_submissions:
                 continue
             words = f"there is no ledger {path}; `ffprep convert ... -o {output}` makes one"
             raise UsageError(words)
-        if failed:
-            _print_failed(ledgers.failed_photos(), as_json)
+        if failed or warnings:
+            _print_each(ledgers.failed_photos() if failed else ledgers.warned_photos(), as_json)
             continue
         histories.append(ledgers.history)
         _print_summary(output, histories[-1], as_json)
@@ -78,20 +85,28 @@ def _print_submissions(output: Location, failed: bool, as_json: bool) -> bool:
     if found is None:
         return False
     if failed:
-        _print_failed(found.failed, as_json)
+        _print_each(found.failed, as_json)
     else:
         _print_summary(output, found, as_json)
     return True
 
 
-def _print_failed(failed: Iterable["FailedPhoto | StoredSubmission"], as_json: bool) -> None:
+def _print_each(
+    photos: Iterable["FailedPhoto | WarnedPhoto | StoredSubmission"], as_json: bool
+) -> None:
+    """Print photos: as text, once if the same is said of several pictures of a photo."""
     from ffprep.cli.reporting import text
 
-    for each in failed:
+    printed = set[int]()  # hashes, because a library may have a million lines
+    for each in photos:
         if as_json:
             text.print_json(asdict(each))
-        else:
-            _print_lines(f"{each.source}: {each.kind}: {each.message}")
+            continue
+        kind = getattr(each, "kind", None)
+        line = f"{each.source}: {f'{kind}: ' if kind else ''}{each.message}"
+        if hash(line) not in printed:
+            _print_lines(line)
+        printed.add(hash(line))
 
 
 def _print_summary(output: Location, found: "History | StoredSubmissions", as_json: bool) -> None:

@@ -9,6 +9,7 @@ import click
 from ffprep.options import shared
 from ffprep.options.convert import (
     DAMAGED,
+    MAX_CUT,
     NAMES,
     SOURCES,
     UPSCALE,
@@ -124,6 +125,7 @@ _SERVER = section(
 _WORK = section(
     "Work and reports",
     UPSCALE,
+    MAX_CUT,
     DAMAGED,
     MAX_PIXELS,
     MAX_MEMORY,

@@ -15,7 +15,7 @@ from typing import Any
 
 from ffprep.cli.exit_codes import exit_code_of
 from ffprep.cli.reporting.text import printable_path, result_as_dict, utc_timestamp
-from ffprep.core.job import Status
+from ffprep.core.job import CaveatKind, Status
 from ffprep.core.location import absolute
 from ffprep.errors import EnvironmentFault, Kind, UsageError
 from ffprep.library.walk import require_no_picture
@@ -65,7 +65,7 @@ class RunReport(Record):
             "failures": {
                 kind.value: count for kind, count in sorted(summary.kinds.items()) if count
             },
-            "first_failures": [result_as_dict(result) for result in summary.failures],
+            "first_failures": [result_as_dict(each.result) for each in summary.failures.first],
             "version": __version__,
             "ffmpeg": summary.ffmpeg or None,
         }
@@ -84,6 +84,8 @@ class RunReport(Record):
         seconds = summary.summary()["seconds"]
         statuses = {f'status="{status}"': summary.counts[status] for status in Status}
         kinds = {f'kind="{kind}"': summary.kinds[kind] for kind in Kind}
+        totals = {kind: each.total for kind, each in summary.warnings.items()}
+        warned = {f'kind="{kind}"': totals.get(kind, 0) for kind in CaveatKind}
         lines = [
             *self._metric(
                 "last_run_timestamp_seconds",
@@ -98,6 +100,7 @@ class RunReport(Record):
             ),
             *self._metric("photos", "Photos of the last run.", statuses),
             *self._metric("failures", "Failed photos of the last run.", kinds),
+            *self._metric("warnings", "Converted photos with a warning.", warned),
         ]
         return "".join(f"{line}\n" for line in lines)
 

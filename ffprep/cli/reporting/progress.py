@@ -1,12 +1,12 @@
 """Report a run while it goes and when it ends: progress bar, lines, JSON lines, summary, log file.
 
 stdout carries only what was asked for (--json). Everything else goes to stderr, and a run without
-problems writes nothing there unless stderr is a terminal. On a terminal, failures are reported at
-once; otherwise in one block at the end, which cron sends by mail, with the first names only, if the
-others can be read elsewhere.
+problems writes nothing there unless stderr is a terminal. The bar of a terminal counts failures and
+warnings. Failures are named in one block at the end, which cron sends by mail, with the first names
+only, if the others can be read elsewhere. Warnings are summed up by kind.
 
 `convert` and `submit` share this mechanism. `submit_progress` adds the words and keys of clips.
-A run without anything to report does not import `text`.
+A run without anything to report does not import `text` and `closing`.
 """
 
 import sys
@@ -14,11 +14,12 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from ffprep.core.job import FreshCount, PassedOver, Result, Status
+from ffprep.core.job import Failure, FreshCount, PassedOver, Result, Status
+from ffprep.core.location import Location
 from ffprep.record import Record, field
 from ffprep.run.convert_options import ReportOptions
 from ffprep.run.summary import RunEnd, RunSummary
-from ffprep.system.messages import say, write_line
+from ffprep.system.messages import Paint, plain, printable, write_line
 
 if TYPE_CHECKING:
     from ffprep.cli.reporting.log_file import LogFile
@@ -38,9 +39,10 @@ class Console(Record):
     job: str = ""
     redact: Callable[[str], str] | None = None
 
-    def say(self, text: str) -> None:
-        """Write a message to stderr."""
-        say(self.signed(self.redact(text) if self.redact else text))
+    def say(self, text: str, painted: bool = False) -> None:
+        """Write a message to stderr; a `painted` one is printable already."""
+        text = self.signed(self.redact(text) if self.redact else text)
+        write_line(f"ffprep: {text}", painted=painted)
 
     def signed(self, text: str) -> str:
         """Return a text after the job's name."""
@@ -48,7 +50,7 @@ class Console(Record):
             return text
         from ffprep.cli.reporting.text import with_job
 
-        return with_job(text, self.job)
+        return with_job(text, printable(self.job))
 
     def print_json(self, content: dict[str, Any]) -> None:
         """Write an object to stdout."""
@@ -63,14 +65,26 @@ class Console(Record):
         """Whether good news is reported too."""
         return not self.options.quiet and (self.options.verbose or sys.stderr.isatty())
 
-    def open_bar(self, total: int | None, **shape: Any) -> Any:
+    @property
+    def paint(self) -> Paint:
+        """What colours text for stderr."""
+        if not sys.stderr.isatty():
+            return plain
+        from ffprep.cli.reporting.terminal import paint
+
+        return paint()
+
+    def open_bar(self, total: int | None, shape: str = "") -> Any:
         """Return a progress bar, on a terminal only; None without one."""
         options = self.options
         if options.quiet or not sys.stderr.isatty() or (options.json and sys.stdout.isatty()):
             return None
         from tqdm import tqdm
 
-        return tqdm(total=total, file=sys.stderr, dynamic_ncols=True, leave=False, **shape)
+        from ffprep.cli.reporting.terminal import bar_shape
+
+        shape = shape or bar_shape(total)
+        return tqdm(total=total, file=sys.stderr, dynamic_ncols=True, leave=False, bar_format=shape)
 
 
 def _redacted(value: Any, redact: Callable[[str], str]) -> Any:
@@ -93,7 +107,7 @@ class Summary(Protocol):
     def summary(self) -> dict[str, Any]:
         """Return the content of the last JSON line."""
 
-    def sentence(self) -> str:
+    def sentence(self, paint: Paint = plain) -> str:
         """Return the same as text."""
 
     def break_off(self, error: BaseException) -> None:
@@ -105,17 +119,18 @@ class Reporter:
 
     def __init__(self, console: Console, summary: Summary, bar: Any) -> None:
         self._console, self._summary, self._bar = console, summary, bar
+        self._paint = console.paint
 
     @property
     def has_bar(self) -> bool:
         """Whether there is a progress bar to move."""
         return self._bar is not None
 
-    def say(self, text: str) -> None:
-        """Write a message to stderr, above the progress bar."""
+    def say(self, text: str, painted: bool = False) -> None:
+        """Write a message to stderr, above the progress bar; a `painted` one is printable."""
         if self._bar is not None:
             self._bar.clear()
-        self._console.say(text)
+        self._console.say(text, painted)
         if self._bar is not None:
             self._bar.refresh()
 
@@ -129,10 +144,10 @@ class Reporter:
             console.print_json({"summary": summary.summary()})
         summarized = self._wants_sentence()
         if summarized:
-            console.say(summary.sentence())
+            console.say(summary.sentence(self._paint), painted=True)
         lead = "  " if summarized else f"ffprep: {console.signed('')}"
         for line in self._unreported():
-            write_line(lead + line)
+            write_line(lead + line, painted=True)
 
     def _wants_sentence(self) -> bool:
         bad = self._summary.ended is not RunEnd.DONE or self._summary.exit_code
@@ -159,7 +174,7 @@ def finishing(reporter: AnyReporter, summary: Summary) -> Iterator[AnyReporter]:
 
 
 class ConvertReporter(Reporter):
-    """Reports Results; `status_command` shows the failures that a ledger remembers."""
+    """Reports Results; `status_command` shows what a ledger remembers of them."""
 
     def __init__(
         self,
@@ -175,7 +190,8 @@ class ConvertReporter(Reporter):
         options = console.options
         self._verbose, self._json = options.verbose, options.json
         recorded = status_command or options.log_file or options.json
-        self._at_once = self._verbose or sys.stderr.isatty() or not recorded
+        self._at_once = self._verbose or not recorded
+        self._last_failure: tuple[Location, Failure] | None = None
         self.each = self._json or self._verbose
         """Whether every photo that is up to date is reported as a Result of its own."""
 
@@ -191,47 +207,63 @@ class ConvertReporter(Reporter):
     def _report(self, result: Result) -> None:
         if self._log is not None and (self._verbose or result.status not in _GOOD_AS_IS):
             self._log.photo(result)
-        problem = result.failure or result.warnings
-        if self._verbose or (problem and self._at_once):
+        if self._verbose or (self._at_once and self._is_news(result)):
             from ffprep.cli.reporting.text import result_line
 
-            self.say(result_line(result))
+            self.say(result_line(result, self._paint), painted=True)
         if self._json:
             from ffprep.cli.reporting.text import result_as_dict
 
             self._console.print_json(result_as_dict(result))
-        if self._bar is not None and result.failure:
-            self._bar.set_postfix(failed=self._results.counts[Status.FAILED], refresh=False)
+        if self._bar is not None and (result.failure or result.caveats):
+            self._bar.set_postfix_str(self._counts(), refresh=False)
 
-    @property
-    def _places_of_failures(self) -> list[str]:
-        """Where all failures can be read after the run, besides stderr."""
-        command = [f"`{self._status_command}`"] if self._status_command else []
-        return command + self._places_of_results
+    def _is_news(self, result: Result) -> bool:
+        """Return whether a photo failed for another reason than its last picture."""
+        last, failure = self._last_failure, result.failure
+        self._last_failure = (result.source, failure) if failure else None
+        return failure is not None and last != self._last_failure
 
-    @property
-    def _places_of_results(self) -> list[str]:
-        """Where all Results can be read after the run, with their warnings."""
-        from ffprep.cli.reporting.text import printable_path
+    def _counts(self) -> str:
+        """Return what the bar counts besides photos: failures, and the warnings of some kinds."""
+        from ffprep.cli.reporting.closing import SHORT
 
-        options = self._console.options
-        log = [f"the log {printable_path(options.log_file)}"] if options.log_file else []
-        return log + (["the JSON lines"] if options.json else [])
+        results = self._results
+        failed = results.counts[Status.FAILED]
+        parts = [self._paint(f"{failed} failed", "red")] if failed else []
+        known = (kind for kind in SHORT if kind in results.warnings)
+        parts += [f"{results.warnings[kind].total} {SHORT[kind]}" for kind in known]
+        return ", ".join(parts)
 
     def _unreported(self) -> Iterator[str]:
-        """Yield the first failures, how many there are more, then the same of warnings."""
+        """Yield the warnings, then the failures. With -v, a terminal has them again at the end."""
         results = self._results
-        if self._at_once or not (results.failures or results.warnings):
+        if not (results.failures.first or results.warnings):
             return
-        from ffprep.cli.reporting.text import result_line
+        from ffprep.cli.reporting.closing import failure_lines, rest_line, warning_lines
 
-        yield from map(result_line, results.failures)
-        if more := results.counts[Status.FAILED] - len(results.failures):
-            yield f"and {more} more that failed: see {', or '.join(self._places_of_failures)}"
-        yield from map(result_line, results.warnings)
-        if more := results.warned - len(results.warnings):
-            places = ", or ".join(self._places_of_results) or "all of them with -v or --log-file"
-            yield f"and {more} more with warnings: see {places}"
+        on_terminal, warnings = sys.stderr.isatty(), list[str]()
+        if on_terminal or not self._verbose:
+            warnings = list(warning_lines(results.warnings, self._places("--warnings")))
+        yield from warnings
+        if self._at_once and not (on_terminal and self._verbose):
+            return
+        failures = list(failure_lines(results.failures, self._paint))
+        if on_terminal:
+            from ffprep.cli.reporting.terminal import fitted
+
+            failures = fitted(failures, warnings)
+        yield from failures
+        yield from rest_line(results.failures, self._places("--failed"), on_terminal)
+
+    def _places(self, listing: str) -> list[str]:
+        """Return where all results can be read after the run; `listing` is for `status`."""
+        from ffprep.cli.reporting.text import printable_path
+
+        options, command = self._console.options, self._status_command
+        places = [f"`{printable(command)} {listing}`"] if command else []
+        places += [f"the log {printable_path(options.log_file)}"] if options.log_file else []
+        return places + (["the JSON lines"] if options.json else [])
 
 
 @contextmanager
@@ -248,6 +280,6 @@ def convert_reporter(
             stack.callback(log.close)
             log.begin(summary)
             stack.callback(log.end, summary)
-        bar = console.open_bar(summary.total, unit="photo")
+        bar = console.open_bar(summary.total)
         reporter = ConvertReporter(console, summary, bar, log, status_command)
         yield stack.enter_context(finishing(reporter, summary))

@@ -15,7 +15,7 @@ from ffprep.submit.errors import FailureKind, JobError
 from ffprep.submit.parse import SubmitOptions
 from ffprep.submit.protocol import HttpRequest
 from ffprep.submit.submission import Outcome, State, Status, Submission
-from ffprep.system.messages import printable, write_line
+from ffprep.system.messages import Paint, plain, printable, write_line
 
 _RESUMABLE = (
     FailureKind.TIMEOUT,
@@ -56,9 +56,11 @@ class SubmitSummary(Record, frozen=False):
         counts = {status.value: count for status, count in self.counts.items()}
         return counts | {"seconds": round(time.monotonic() - self.started, 3)}
 
-    def sentence(self) -> str:
+    def sentence(self, paint: Paint = plain) -> str:
         """Return the counts as text."""
-        return ", ".join(f"{count} {status}" for status, count in self.counts.items() if count)
+        colours = {Status.DONE: "green", Status.FAILED: "red"}
+        found = ((f"{count} {status}", status) for status, count in self.counts.items() if count)
+        return ", ".join(paint(text, colours.get(status, "")) for text, status in found)
 
 
 class SubmitReporter(Reporter):
@@ -205,7 +207,7 @@ def submit_reporter(
 ) -> Iterator[SubmitReporter]:
     """Open the progress bar. The key and passwords are removed from everything that is written."""
     console = Console(options.reporting, redact=options.clip.credentials.redact)
-    bar = console.open_bar(total, bar_format="{percentage:3.0f}%|{bar}| {elapsed}")
+    bar = console.open_bar(total, "{percentage:3.0f}%|{bar}| {elapsed}")
     reporter = SubmitReporter(console, summary, bar, options.resume_options, options.single)
     with finishing(reporter, summary):
         yield reporter

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from ffprep.system.files import is_url
-from ffprep.system.messages import printable
+from ffprep.system.messages import Paint, plain, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 def result_as_dict(result: "Result") -> dict[str, Any]:
     """Return the JSON object of a Result.
 
-    The keys `warnings`, `passed_over` and `reason` are missing if there is nothing to say.
+    The keys `warnings`, `warning_kinds`, `passed_over` and `reason` are missing if there is nothing
+    to say.
     """
     failure = result.failure
-    content = {
+    content: dict[str, Any] = {
         "source": os.fspath(result.source),
         "output": None if result.output is None else os.fspath(result.output),
         "status": result.status.value,
@@ -34,19 +35,23 @@ def result_as_dict(result: "Result") -> dict[str, Any]:
     if result.passed_over:
         content["passed_over"] = result.passed_over.value
         content |= {"reason": result.reason} if result.reason else {}
-    return content | ({"warnings": list(result.warnings)} if result.warnings else {})
+    if result.warnings:
+        content |= {"warnings": list(result.warnings), "warning_kinds": list(result.warning_kinds)}
+    return content
 
 
-def result_line(result: "Result") -> str:
-    """Return a Result as one line of text."""
+def result_line(result: "Result", paint: Paint = plain) -> str:
+    """Return a Result as one line of `printable` text."""
     source, failure = printable_path(result.source), result.failure
     if failure:
-        return f"{source}: {failure.kind}: {printable(failure.message)}"
+        return f"{source}: {paint(failure.kind, 'red')}: {printable(failure.message)}"
     if result.passed_over:
-        return f"{source}: skipped ({result.reason or result.passed_over})"
+        return f"{source}: skipped ({printable(result.reason or result.passed_over)})"
     if result.warnings:
         return f"{source}: {printable('; '.join(result.warnings))}"
-    what = [str(result.status), str(result.size)] + ([result.mode] if result.mode else [])
+    colour = "green" if result.status == "converted" else ""
+    what = [paint(str(result.status), colour), str(result.size)]
+    what += [printable(result.mode)] if result.mode else []
     words = ", ".join([*what, f"{result.seconds:.2f} s"])
     return f"{source} -> {printable_path(result.output)}: {words}"
 

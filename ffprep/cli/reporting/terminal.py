@@ -1,0 +1,50 @@
+"""A terminal: its colours, and lines that fit its screen. Imported only where stderr is one."""
+
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+
+from ffprep.system.messages import Paint, plain
+
+_SHAPE = "|{bar}| {n_fmt}/{total_fmt} {remaining} left{postfix}"
+_INDENT = 2
+_ENDLESS = "{n_fmt} in {elapsed}{postfix}"
+
+
+def paint() -> Paint:
+    """Return what colours text, unless the terminal or the user (NO_COLOR) wants no colours."""
+    dull = os.environ.get("NO_COLOR") or os.environ.get("TERM", "dumb") == "dumb"
+    return plain if dull or not sys.stderr.isatty() else _painted
+
+
+def _painted(text: str, colour: str) -> str:
+    import click
+
+    return click.style(text, fg=colour) if colour else text
+
+
+def bar_shape(total: int | None) -> str:
+    """Return the format of a bar, for tqdm: short, so that counts fit in 60 columns."""
+    return _SHAPE if total else _ENDLESS
+
+
+def fitted(lines: Sequence[str], others: Sequence[str]) -> list[str]:
+    """Return lines, cut off if they would not fit on the screen beside `others`.
+
+    All lines are indented. There are four more: the summary, which may need two, the last line, and
+    the prompt.
+    """
+    from wcwidth import clip, width
+
+    columns, rows = shutil.get_terminal_size()
+    columns -= _INDENT
+
+    def rows_of(texts: Sequence[str]) -> int:
+        return sum(max(1, -(-width(text) // columns)) for text in texts)
+
+    left = rows - rows_of(others) - 4
+    if not lines or rows_of(lines) <= left:
+        return list(lines)
+    room = columns * max(1, left // len(lines))
+    return [line if width(line) <= room else clip(line, 0, room - 1) + "…" for line in lines]

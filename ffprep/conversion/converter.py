@@ -149,7 +149,7 @@ class Converter(Record):
             from ffprep.conversion import film
 
             if film.is_film(jobs[0]):
-                yield from film.convert(self.transcoder, jobs)
+                yield from film.convert(self, jobs)
                 return
         for job in jobs:
             started = time.perf_counter()

@@ -33,6 +33,7 @@ from ffprep.system.processes import Limits, ffmpeg_environment
 from ffprep.system.tempfiles import disk_full, without_line_breaks, working_folder
 
 if TYPE_CHECKING:
+    from ffprep.conversion.converter import Converter
     from ffprep.conversion.transcode import Photo, Transcoder
     from ffprep.core.decoder_log import DecoderLog
 
@@ -83,33 +84,32 @@ class _Still(Record):
         return replace(job, source=self.path, spec=replace(job.spec, frame=None), place="")
 
 
-def convert(steps: "Transcoder", jobs: Sequence[LocalJob]) -> Iterator[Result]:
-    """Convert the frame of a film for jobs that name the same one. Raises EnvironmentFault."""
-    started, faces = time.perf_counter(), jobs[0].faces
+def convert(converter: "Converter", jobs: Sequence[LocalJob]) -> Iterator[Result]:
+    """Convert the frame of a film for jobs that name the same one; the still is one photo of them.
+
+    Raises EnvironmentFault.
+    """
+    started, steps = time.perf_counter(), converter.transcoder
     with ExitStack() as stack:
         try:
             still = stack.enter_context(_still(steps, jobs[0]))
         except Exception as error:
             yield from (_failed(steps, job, error, started) for job in jobs)
             return
-        for job in jobs:
-            try:
-                result = steps.convert(_probed(steps, replace(still.job(job), faces=faces)))
-            except Exception as error:
-                result = _failed(steps, job, error, started)
-            faces = faces if result.faces is None else result.faces
+        search = time.perf_counter() - started
+        for result in converter.convert([still.job(job) for job in jobs]):
             yield replace(
                 result,
-                source=job.source,
+                source=jobs[0].source,
                 source_hash=still.source_hash if result.source_hash else None,
                 caveats=still.caveats + result.caveats,
-                seconds=time.perf_counter() - started,
+                seconds=search + result.seconds,
             )
-            started = time.perf_counter()
+            search = 0.0
 
 
 def _failed(steps: "Transcoder", job: LocalJob, error: Exception, started: float) -> Result:
-    """Return the Result of an error: of a film, after a second attempt. Raises EnvironmentFault."""
+    """Return the Result of a film without a still. Raises EnvironmentFault."""
     if isinstance(error, PhotoError):
         return Result.failed(job.source, job.output, error, time.perf_counter() - started)
     from ffprep.conversion.failure import failed_early

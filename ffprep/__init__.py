@@ -5,7 +5,14 @@ The public names below are imported when they are first used. The command line b
 that pyproject.toml lists.
 """
 
+import sys
+
 from ffprep.version import __version__
+
+if sys.platform == "win32":
+    from ffprep.system.windows import refuse
+
+    refuse()
 
 __all__ = [
     "EnvironmentFault",

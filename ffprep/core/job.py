@@ -157,13 +157,15 @@ class FreshCount(Record):
 class Failure(Record):
     """Why a job failed. A `transient` failure may not happen again with the same photo.
 
-    `limit` is the inherited limit that the job met, such as `ulimit -v 250000`, if it met one.
+    `limit` is the inherited limit that the job met, such as `ulimit -v 250000`, if it met one. A
+    `known` failure is not new: the run before reported the same, or it was accepted.
     """
 
     kind: Kind
     message: str
     transient: bool = False
     limit: str = ""
+    known: bool = False
 
 
 class CaveatKind(StrEnum):

@@ -79,7 +79,8 @@ class RerunOptions(Record):
     date if they verify. `ledger` is None if nothing is recorded. `prune` removes unaltered outputs
     that this run does not make of any photo; with `prune_emptied` also those of folders whose
     photos are all gone. `wait` is how many seconds to wait for another run that has locked the
-    output folder.
+    output folder. `unsettled` are the real paths of photos that are still being written, and that a
+    later run converts.
     """
 
     force: bool = False
@@ -90,6 +91,7 @@ class RerunOptions(Record):
     prune: bool = False
     prune_emptied: bool = False
     wait: float = 0.0
+    unsettled: frozenset[str] = frozenset()
 
 
 class ThrottleOptions(Record):

@@ -18,9 +18,6 @@ from ffprep.core.spec import SizeChoice, require_free_size
 from ffprep.errors import UsageError
 from ffprep.record import Record, replace
 
-SIZE_REFUSAL = "Inpaint image must match the requested width and height"
-"""The error of servers of the /v1/videos protocol for a picture of another size."""
-
 ANY_FORMAT = tuple(format.name for format in FORMATS)
 """Every format that ffprep reads: what a target without `formats` takes."""
 
@@ -56,13 +53,8 @@ class Target(Record):
     @classmethod
     def of_sizes(cls, sizes: Iterable[Size]) -> "Target":
         """Return the same for pictures that have one of several sizes."""
-        refusals = (("size", SIZE_REFUSAL),)
-        return cls(
-            "",
-            tuple((str(size), size) for size in sizes),
-            formats=tuple(OUTPUT_FORMATS),
-            refusals=refusals,
-        )
+        labelled = tuple((str(size), size) for size in sizes)
+        return cls("", labelled, formats=tuple(OUTPUT_FORMATS))
 
     def at(self, wanted: str) -> "Target":
         """Return the target with a single size, given in pixels or by name. Raises UsageError."""

@@ -146,6 +146,13 @@ def normalized(statement: object) -> str:
     return " ".join(text.split())
 
 
+def has_table(database: sqlite3.Connection, name: str, statement: str) -> bool:
+    """Return whether there is a table as ffprep makes it: the ledger may be a stranger's."""
+    query = "SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ?"
+    found = database.execute(query, (name,)).fetchone()
+    return found is not None and normalized(found[0]) == normalized(statement)
+
+
 def _distrust(database: sqlite3.Connection, path: Path) -> None:
     """Restrict what the content of a file can do: it may come from a stranger."""
     watched = _watched(path)

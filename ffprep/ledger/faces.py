@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ffprep.core.geometry import Bounds, FaceFocus, Faces
 from ffprep.errors import UsageError
-from ffprep.ledger.database import normalized
+from ffprep.ledger.database import has_table
 from ffprep.ledger.rows import BATCH_SIZE, Name, PendingJob, padded, stored_time
 from ffprep.record import replace
 
@@ -34,7 +34,7 @@ def with_known_faces(ledger: "Ledger", jobs: Sequence[PendingJob]) -> list[Pendi
     for start in range(0, len(sources), BATCH_SIZE):
         names = sources[start : start + BATCH_SIZE]
         with ledger.tables() as database:
-            if _exists(database):
+            if has_table(database, "faces", _TABLE):
                 known |= _read(database, padded(names))
     return [_with_faces(job, known) for job in jobs]
 
@@ -47,7 +47,7 @@ def record_faces(ledger: "Ledger", pending: PendingJob, faces: Faces) -> None:
     boxes = " ".join(f"{box.left},{box.top},{box.right},{box.bottom}" for box in faces)
     values = (pending.source, stamp.bytes, stored_time(stamp.modified), _VERSION, boxes)
     with ledger.tables() as database:
-        if not _exists(database):
+        if not has_table(database, "faces", _TABLE):
             database.execute("DROP TABLE IF EXISTS faces")
             database.execute(_TABLE)
         database.execute("INSERT OR REPLACE INTO faces VALUES (?, ?, ?, ?, ?)", values)
@@ -56,15 +56,8 @@ def record_faces(ledger: "Ledger", pending: PendingJob, faces: Faces) -> None:
 def forget_faces(ledger: "Ledger") -> None:
     """Delete the faces of photos that no row is about."""
     with ledger.tables() as database:
-        if _exists(database):
+        if has_table(database, "faces", _TABLE):
             database.execute("DELETE FROM faces WHERE source NOT IN (SELECT source FROM jobs)")
-
-
-def _exists(database: sqlite3.Connection) -> bool:
-    """Return whether there is the table, as ffprep makes it: the ledger may be a stranger's."""
-    query = "SELECT sql FROM sqlite_master WHERE type = 'table' AND name = 'faces'"
-    found = database.execute(query).fetchone()
-    return found is not None and normalized(found[0]) == normalized(_TABLE)
 
 
 def _read(

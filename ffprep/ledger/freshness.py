@@ -5,9 +5,8 @@ holds while the source, the Spec and the conditions of the run are the same.
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from itertools import chain
 from typing import TYPE_CHECKING
 
 from ffprep.core.geometry import Size
@@ -17,12 +16,10 @@ from ffprep.core.policy import Policy, RerunOptions, Retry
 from ffprep.core.spec import Spec
 from ffprep.errors import Kind, PhotoError
 from ffprep.ledger.rows import (
-    BATCH_SIZE,
     CONVERTED,
     FAILED,
     NO_HASHES,
     PASSED_OVER,
-    Entry,
     Fingerprint,
     FinishedJob,
     Hashes,
@@ -41,7 +38,7 @@ from ffprep.ledger.rows import (
 from ffprep.record import Record, field, replace
 from ffprep.storage.protocol import storage_of
 from ffprep.storage.stamps import StampReader, stamp_or_none
-from ffprep.system.files import FileStamp, is_url, opened, real_folder, real_path
+from ffprep.system.files import FileStamp, opened, real_folder
 
 if TYPE_CHECKING:
     from ffprep.ledger.ledger import Ledger
@@ -124,7 +121,8 @@ class Freshness(Record):
                 triage.filtered_count += not list_fresh
             elif row and self._still_fails(row, spec, stamp):
                 met.append(row)
-                triage.failed.append(_failed_result(batch.job(index), row))
+                result = _failed_result(batch.job(index), row)
+                triage.failed.append(self._compared(result, row, row))
             elif not only_failed or (row and row.status == FAILED):
                 known = row or self._owner(owners.get(output), stamp)
                 free = row is None and output not in owners
@@ -133,8 +131,13 @@ class Freshness(Record):
                 triage.pending.append(replace(pending, known=known) if known else pending)
         if met:
             self.ledger.mark_met(folder, met)
-        triage.pending = self._with_faces(triage.pending)
+        triage.pending = self._with_faces(self._settled(triage.pending))
         return triage
+
+    def _settled(self, jobs: list[PendingJob]) -> list[PendingJob]:
+        """Return jobs without those of photos that are still being written."""
+        unsettled = self.rerun.unsettled
+        return [j for j in jobs if decode_name(j.source) not in unsettled] if unsettled else jobs
 
     def _with_faces(self, jobs: list[PendingJob]) -> list[PendingJob]:
         """Return jobs with the faces of their photos, if they are cut at faces that are known."""
@@ -208,68 +211,38 @@ class Freshness(Record):
         known = row.run in self.valid_runs and not self.rerun.force
         return (known or row.run == self.ledger.run) and has_source_stamp(row, source)
 
-    def record(self, finished: FinishedJob) -> None:
-        """Record a finished job in the ledger."""
-        self.ledger.record([finished.entry(self.ledger)])
-        if finished.result.faces is not None:
+    def record(self, finished: FinishedJob) -> Result:
+        """Record a finished job in the ledger. Return its result; a failure may be `known`."""
+        entry = finished.entry(self.ledger)
+        result = self._compared(finished.result, entry.row, finished.pending.row)
+        self.ledger.record([entry])
+        if result.faces is not None:
             from ffprep.ledger.faces import record_faces
 
-            record_faces(self.ledger, finished.pending, finished.result.faces)
+            record_faces(self.ledger, finished.pending, result.faces)
+        return result
 
-    def record_early_failure(self, result: Result) -> None:
-        """Record a failure without a PendingJob: a collision, or a folder that cannot be read."""
-        if self.ledger.read_only:
-            return
+    def record_early_failure(self, result: Result) -> Result:
+        """Record a failure without a PendingJob: a collision, or a folder that cannot be read.
+
+        Return the result; its failure may be `known`.
+        """
         entry = early_failure_entry(result, self.output, self.ledger.run)
         name, source = entry.row.name, entry.row.source
-        rows = self.ledger.rows(entry.folder, [name]) if name else {}
-        before = rows.get((name, source))
-        self.ledger.record([replace(entry, row=keep_output_columns(entry.row, before))])
+        before = self.ledger.rows(entry.folder, [name]).get((name, source))
+        result = self._compared(result, entry.row, before)
+        if not self.ledger.read_only:
+            self.ledger.record([replace(entry, row=keep_output_columns(entry.row, before))])
+        return result
 
-    def forget_failures(
-        self, folders: tuple[str, ...], files: Iterable[str | os.PathLike[str]]
-    ) -> None:
-        """Delete failures that a complete run of `folders` and `files` has not met.
+    def _compared(self, result: Result, row: Row, before: Row | None) -> Result:
+        """Return a result whose failure says whether it is `known`, by its row, now and before."""
+        if result.failure is None:
+            return result
+        from ffprep.ledger.known_failures import is_known
 
-        Photos that were passed over, and are gone, are deleted too. Outputs of an earlier version
-        of such a photo stay in the ledger.
-        """
-        ours = {
-            decode_name(entry.row.source) for entry in self._not_met() if self._is_ours(entry.row)
-        }
-        named = ours.intersection(map(real_path, files)) if ours else ours
-        gone: list[Entry] = []
-        for entry in chain(self._not_met(), self.ledger.entries(Status.PASSED_OVER)):
-            source = decode_name(entry.row.source)
-            failed = entry.row.status == FAILED
-            inside = failed and (source.startswith(folders) or source in named)
-            if (inside and self._is_ours(entry.row)) or _is_gone(source):
-                gone.append(entry)
-            if len(gone) >= BATCH_SIZE:
-                self._forget(gone)
-                gone = []
-        self._forget(gone)
-
-    def _is_ours(self, row: Row) -> bool:
-        """Return whether this run would have met a failure: one of its Specs, or without a Spec."""
-        return not row.spec or row.spec in self.ledger.used_specs
-
-    def _not_met(self) -> Iterator[Entry]:
-        failed = self.ledger.entries(Status.FAILED)
-        return (entry for entry in failed if entry.row.run != self.ledger.run)
-
-    def _forget(self, gone: Sequence[Entry]) -> None:
-        """Delete rows; those with an output become rows of a converted photo without a Spec."""
-        self.ledger.forget([entry for entry in gone if entry.row.output_bytes is None])
-        self.ledger.record(
-            replace(entry, row=_without_failure(entry.row))
-            for entry in gone
-            if entry.row.output_bytes is not None
-        )
-
-
-def _without_failure(row: Row) -> Row:
-    return row._replace(status=CONVERTED, spec=None, kind=None, message=None)
+        known = is_known(self.ledger, row, before)
+        return replace(result, failure=replace(result.failure, known=known)) if known else result
 
 
 def skip_unchanged(
@@ -374,11 +347,6 @@ def hashes(pending: PendingJob, result: Result | None = None) -> Hashes:
     if not (now and pending.stamp and now.is_as(pending.stamp)):  # changed since it was read
         source = None
     return Hashes(source, output)
-
-
-def _is_gone(source: str) -> bool:
-    """Return whether a file does not exist. An object is not asked for, and counts as there."""
-    return not (is_url(source) or os.path.lexists(source))
 
 
 def _fresh_result(job: Job, row: Row) -> Result:

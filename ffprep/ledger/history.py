@@ -14,6 +14,7 @@ from typing import Any
 
 from ffprep.core.shard import Shard
 from ffprep.errors import Kind
+from ffprep.ledger.known_failures import accepted_condition
 from ffprep.ledger.rows import decode_name
 from ffprep.record import Record, asdict
 from ffprep.system.processes import lives
@@ -68,12 +69,13 @@ class PastRun(Record):
 
 
 class FailedPhoto(Record):
-    """A photo that failed, and has not been converted since."""
+    """A photo that failed, and has not been converted since; whether that was `accepted`."""
 
     source: str
     output: str
     kind: str
     message: str
+    accepted: bool = False
 
 
 class WarnedPhoto(Record):
@@ -96,13 +98,14 @@ class TopOutput(Record):
 class History(Record):
     """The state of an output folder, the newest run first. `bytes` is the size of all outputs.
 
-    `warned` counts outputs with a warning.
+    `warned` counts outputs with a warning, `accepted` failures that were accepted.
     """
 
     runs: tuple[PastRun, ...]
     converted: int
     bytes: int
     failures: dict[str, int]
+    accepted: int
     biggest: tuple[TopOutput, ...]
     slowest: tuple[TopOutput, ...]
     warned: int = 0
@@ -119,11 +122,15 @@ class History(Record):
             f"SELECT {_KIND}, count(*) FROM jobs WHERE status = 'failed' GROUP BY 1 ORDER BY 2 DESC"
         ):
             failures[kind] += number
+        (accepted,) = database.execute(
+            f"SELECT count(*) FROM jobs WHERE status = 'failed' AND {accepted_condition(database)}"
+        ).fetchone()
         return cls(
             runs=tuple(_past_runs(database, shard)),
             converted=count,
             bytes=total,
             failures=dict(failures),
+            accepted=accepted,
             biggest=tuple(_top(database, "output_bytes")),
             slowest=tuple(_top(database, "seconds")),
             warned=warned,
@@ -142,6 +149,7 @@ class History(Record):
             converted=sum(history.converted for history in histories),
             bytes=sum(history.bytes for history in histories),
             failures=dict(kinds.most_common()),
+            accepted=sum(history.accepted for history in histories),
             biggest=tuple(nlargest(_MAX_TOP, biggest, key=lambda top: top.bytes)),
             slowest=tuple(nlargest(_MAX_TOP, slowest, key=lambda top: top.seconds)),
             warned=sum(history.warned for history in histories),
@@ -158,7 +166,8 @@ class History(Record):
             lines.append(f"{self.warned} with a warning (--warnings lists them)")
         if self.failures:
             kinds = ", ".join(f"{count} {kind}" for kind, count in self.failures.items())
-            lines.append(f"failed: {kinds} (--failed lists them)")
+            accepted = f", of which {self.accepted} accepted" if self.accepted else ""
+            lines.append(f"failed: {kinds}{accepted} (--failed lists them)")
         return lines
 
     def describe(self) -> list[str]:
@@ -207,12 +216,13 @@ def _top(database: sqlite3.Connection, column: str) -> Iterator[TopOutput]:
 
 def failed_photos(database: sqlite3.Connection) -> Iterator[FailedPhoto]:
     """Yield every photo that failed, in the order of the outputs."""
-    for source, folder, name, kind, message in database.execute(
-        f"SELECT source, folder, name, {_KIND}, coalesce(message, '') FROM jobs "
+    for source, folder, name, kind, message, accepted in database.execute(
+        f"SELECT source, folder, name, {_KIND}, coalesce(message, ''), "
+        f"{accepted_condition(database)} FROM jobs "
         "WHERE status = 'failed' ORDER BY folder, name, source"
     ):
-        output = decode_name(folder) + decode_name(name)
-        yield FailedPhoto(decode_name(source), output, kind, decode_name(message))
+        source, output = decode_name(source), decode_name(folder) + decode_name(name)
+        yield FailedPhoto(source, output, kind, decode_name(message), bool(accepted))
 
 
 def warned_photos(database: sqlite3.Connection) -> Iterator[WarnedPhoto]:

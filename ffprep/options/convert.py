@@ -196,6 +196,14 @@ _REPORTS = section(
     ),
     click.option("-v", "--verbose", is_flag=True, help="Print a line for every photo."),
     click.option(
+        "--failures",
+        type=click.Choice(["all", "new"]),
+        default="all",
+        show_default=True,
+        help="Which failures are reported and decide the exit code: all, or those that are new "
+        "since the last run, and not accepted with `ffprep status OUT --accept`.",
+    ),
+    click.option(
         "--log-file",
         type=PATH,
         metavar="FILE",

@@ -249,6 +249,7 @@ def read_reporting(params: Mapping[str, Any]) -> ReportOptions:
         log_format=params["log_format"],
         dry_run=params["dry_run"],
         to_stdout=params["output"] == STDOUT,
+        only_new_failures=params["failures"] == "new",
     )
 
 
@@ -313,6 +314,8 @@ def _rerun(params: Mapping[str, Any], request: Request) -> RerunOptions:
             if params[name]:
                 option = f"--{name.replace('_', '-')}"
                 raise UsageError(f"{option} needs the ledger, and {missing}")
+        if params["failures"] == "new":
+            raise UsageError(f"--failures new needs the ledger, and {missing}")
     if request.single and params["ledger"] not in (None, "none"):
         raise UsageError("--ledger needs an output folder: -o FOLDER/")
     if params["prune_emptied"] and not params["prune"]:
@@ -329,6 +332,7 @@ def _rerun(params: Mapping[str, Any], request: Request) -> RerunOptions:
         prune=params["prune"],
         prune_emptied=params["prune_emptied"],
         wait=params["wait"] or 0.0,
+        unsettled=params.get("unsettled", frozenset()),
     )
 
 

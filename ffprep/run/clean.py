@@ -1,6 +1,5 @@
 """`ffprep clean`: remove the outputs of a folder that are as its ledgers say."""
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from enum import StrEnum
@@ -8,17 +7,17 @@ from typing import Any
 
 from ffprep.core.job import Status
 from ffprep.core.location import Location
-from ffprep.core.shard import Shard
-from ffprep.errors import EnvironmentFault, PhotoError, UsageError, reason
+from ffprep.errors import PhotoError, UsageError
 from ffprep.ledger.faces import forget_faces
-from ffprep.ledger.ledger import Ledger, open_ledger
+from ffprep.ledger.ledger import Ledger
 from ffprep.ledger.outputs import RecordedOutputs
 from ffprep.ledger.prune import MISSING, OutputRemover
 from ffprep.ledger.rows import BATCH_SIZE, OUTPUT_COLUMNS, Entry
 from ffprep.ledger.shards import LedgerFile
 from ffprep.record import Record, replace
+from ffprep.run.own_ledgers import locked, opened
 from ffprep.storage.protocol import storage_of
-from ffprep.system.files import LEDGER, real_folder
+from ffprep.system.files import LEDGER
 
 
 class CleanStatus(StrEnum):
@@ -66,27 +65,13 @@ def clean(
         raise UsageError(f"there is no ledger {path}, so nothing is known to be made by ffprep")
     with ExitStack() as stack:
         if not options.dry_run:
-            # In a store, the lock of a folder does not exclude shards.
-            shards = () if storage_of(output).is_local else (file.shard for file in files)
-            for shard in {None, *shards}:
-                _lock(stack, options, shard, stopped)
+            stack.enter_context(locked(output, files, options.wait, stopped))
         lists = RecordedOutputs(output, ())
         for file in files:
-            with open_ledger(file.path, warn, read_only=options.dry_run) as ledger:
-                ledger.require_own(real_folder(os.fspath(output)).rstrip("/") or "/")
+            with opened(output, file, warn, options.dry_run) as ledger:
                 yield from _clean(ledger, options, lists, stopped)
         if not options.dry_run:
             lists.close()
-
-
-def _lock(
-    stack: ExitStack, options: CleanOptions, shard: Shard | None, stopped: Callable[[], bool]
-) -> None:
-    output = options.output
-    try:
-        stack.enter_context(storage_of(output).lock(output, options.wait, shard, stopped))
-    except OSError as error:
-        raise EnvironmentFault(f"cannot lock {output}: {reason(error)}") from None
 
 
 def _clean(

@@ -76,16 +76,17 @@ class CleanUp(Record, frozen=False):
         dry = self.options.reporting.dry_run
         emptied = [] if rerun.prune_emptied else self.emptied()
         for each in emptied:
-            yield each.result(rerun.prune)
+            yield self.freshness.record_early_failure(each.result(rerun.prune))
         if rerun.prune:
             yield from self.pruned(tuple(each.path for each in emptied), stopped, not dry)
         folders = tuple(each for each in self.folders if hash(each) in self.plan.occupied)
         if rerun.retry is not Retry.ONLY and not dry and not stopped():
             # A photo that was not selected was not met in this run, but it is not gone.
             complete = request.selection.all
-            self.freshness.forget_failures(
-                folders if complete else (), request.sources if complete else ()
-            )
+            from ffprep.ledger.forget import forget_failures
+
+            ledger, files = self.freshness.ledger, request.sources
+            forget_failures(ledger, *((folders, files) if complete else ((), ())))
 
     def emptied(self) -> list[EmptiedFolder]:
         """Return the folders that lost all their photos: more than one, or all of a SOURCE.

@@ -26,7 +26,8 @@ class ReportOptions(Record):
     """What a run prints and logs. A `dry_run` prints what a run would do, and does nothing.
 
     `status_command` is the command that shows what the ledger has; "" if there is none. If
-    `to_stdout`, the only picture is written to stdout.
+    `to_stdout`, the only picture is written to stdout. With `only_new_failures`, failures that are
+    known are only counted.
     """
 
     json: bool = False
@@ -37,6 +38,7 @@ class ReportOptions(Record):
     status_command: str = ""
     dry_run: bool = False
     to_stdout: bool = False
+    only_new_failures: bool = False
 
 
 class NotifyOptions(Record):

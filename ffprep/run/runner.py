@@ -87,15 +87,14 @@ class Run(Record, frozen=False):
         stop = StopRules(self._must_stop if self.throttle else stopped, abandon)
         with closing(self._outcomes(stop)) as outcomes:
             for outcome in outcomes:
-                if isinstance(outcome, FinishedJob):
-                    self._chunk_size.learn(outcome)
-                    if self.freshness:
-                        self.freshness.record(outcome)
-                    if self.recorded:
-                        self.recorded.take(outcome.result)
-                    yield outcome.result
-                else:
+                if not isinstance(outcome, FinishedJob):
                     yield outcome
+                    continue
+                self._chunk_size.learn(outcome)
+                result = self.freshness.record(outcome) if self.freshness else outcome.result
+                if self.recorded:
+                    self.recorded.take(result)
+                yield result
         if self.freshness and not self._stopped and not self.out_of_time:
             yield from self._clean_up(self.freshness)
 
@@ -214,7 +213,7 @@ class Run(Record, frozen=False):
                 return
             if isinstance(item, Result):
                 if self.freshness and item.failure:
-                    self.freshness.record_early_failure(item)
+                    item = self.freshness.record_early_failure(item)
                 yield Triage(failed=[item])
                 continue
             triage = self._classify(item)

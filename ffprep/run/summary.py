@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from ffprep.core.job import CaveatKind, FreshCount, PassedOver, Result, Status
+from ffprep.core.job import CaveatKind, Failure, FreshCount, PassedOver, Result, Status
 from ffprep.core.location import Location
 from ffprep.errors import ExitCode, FfprepError, Interrupted, Kind
 from ffprep.record import Record, field, replace
@@ -80,10 +80,12 @@ class RunSummary(Record, frozen=False):
     """The output, the counts and the first failures of a run, and how it ended.
 
     `total` is the number of photos, if it is known; `error` is what ended the run. `limits` counts
-    failures by the limit that this process has inherited, "" for others. `warned` counts pictures
-    with a warning, `warnings` are those of each kind. `passed_over` counts files that are not
-    converted, by the reason. `began` is in seconds since 1970, `started` on the monotonic clock.
-    `cluster` describes the workers, if the run has some.
+    failures by the limit that this process has inherited, "" for others. `new` counts failures that
+    are not known, and `reported` those that decide the exit code and are named: with `only_new`,
+    the new ones, else all. `warned` counts pictures with a warning, `warnings` are those of each
+    kind. `passed_over` counts files that are not converted, by the reason. `began` is in seconds
+    since 1970, `started` on the monotonic clock. `cluster` describes the workers, if the run has
+    some.
     """
 
     output: Location | None = None
@@ -93,6 +95,9 @@ class RunSummary(Record, frozen=False):
     counts: dict[Status, int] = field(default_factory=lambda: dict.fromkeys(Status, 0))
     kinds: Counter[Kind] = field(default_factory=Counter)
     limits: Counter[str] = field(default_factory=Counter)
+    only_new: bool = False
+    new: int = 0
+    reported: Counter[Kind] = field(default_factory=Counter)
     failures: Mentions = field(default_factory=lambda: Mentions(NAMED))
     warned: int = 0
     warnings: dict[CaveatKind, Mentions] = field(default_factory=dict)
@@ -104,11 +109,23 @@ class RunSummary(Record, frozen=False):
 
     @property
     def exit_code(self) -> int:
-        """BUG after a bug, else SOME_FAILED if a photo failed or --max-time ended the run."""
-        if self.kinds[Kind.INTERNAL]:
+        """BUG after a bug, else SOME_FAILED if a photo failed or --max-time ended the run.
+
+        Only the failures that are `reported` count.
+        """
+        if self.reported[Kind.INTERNAL]:
             return ExitCode.BUG
-        incomplete = self.counts[Status.FAILED] or self.ended is RunEnd.TIME
+        incomplete = self.reported.total() or self.ended is RunEnd.TIME
         return ExitCode.SOME_FAILED if incomplete else ExitCode.OK
+
+    @property
+    def complete(self) -> bool:
+        """Whether no photo failed, and the run came to its end."""
+        return not self.counts[Status.FAILED] and self.ended is RunEnd.DONE
+
+    def reports(self, failure: Failure) -> bool:
+        """Return whether a failure is named, and decides the exit code."""
+        return not (self.only_new and failure.known)
 
     def require_some(self) -> None:
         """Raise EnvironmentFault if every photo met a limit that this process has inherited."""
@@ -152,7 +169,10 @@ class RunSummary(Record, frozen=False):
         if result.failure:
             self.kinds[result.failure.kind] += 1
             self.limits[result.failure.limit] += 1
-            self.failures.add(result, result.failure.message)
+            self.new += not result.failure.known
+            if self.reports(result.failure):
+                self.reported[result.failure.kind] += 1
+                self.failures.add(result, result.failure.message)
         elif result.caveats and result.status is Status.CONVERTED:  # old ones were reported before
             self._warn(result)
 
@@ -176,15 +196,17 @@ class RunSummary(Record, frozen=False):
         seconds = round(time.monotonic() - self.started, 3)
         kinds = {kind.value: self.passed_over[kind] for kind in PassedOver}
         warned = {kind.value: self.warnings[kind].total for kind in sorted(self.warnings)}
+        new = {"new_failures": self.new}
         rest = {"passed_over_by_kind": kinds, "warned_by_kind": warned, "seconds": seconds}
-        return counts | rest | ({"cluster": dict(self.cluster)} if self.cluster else {})
+        return counts | new | rest | ({"cluster": dict(self.cluster)} if self.cluster else {})
 
     def sentence(self, paint: Paint = plain) -> str:
         """Return the same as text, after the reason if the run is not done."""
         summary, converted = self.summary(), f"{self.counts[Status.CONVERTED]} converted"
+        new = f" ({self.new} new)" if self.new < self.counts[Status.FAILED] else ""
         parts = [paint(converted, "green") if self.counts[Status.CONVERTED] else converted]
         parts += [
-            paint(f"{summary[word]} {word}", colour)
+            paint(f"{summary[word]} {word}{new if word == 'failed' else ''}", colour)
             for word, colour in (("fresh", ""), ("failed", "red"), ("pruned", ""))
             if summary[word]
         ]

@@ -69,7 +69,7 @@ def test_every_option_is_a_keyword_or_is_left_out_on_purpose() -> None:
     arguments = set("sources output size target mode ledger".split())
     only_command_line = set(
         "sources_from null dry_run depfile depfile_target config nice idle max_time max_load json "
-        "quiet verbose log_file log_format summary_file metrics_file on_finish".split()
+        "quiet verbose failures log_file log_format summary_file metrics_file on_finish".split()
     )
     only_batches = set(
         "include exclude since follow_links jobs force checksum adopt retry retry_failed prune "

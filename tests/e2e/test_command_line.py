@@ -479,12 +479,15 @@ def test_check_quotes_the_error_of_the_video_api(ffprep, photos: Path, tmp_path:
     ran = ffprep("check", out, "--target", "sora-2")
     assert (ran.code, ran.out, ran.err) == (0, b"", "")
     ramp(1280, 719).save(out / "short.jpg")
-    ran = ffprep("check", out, "--size", "1280x720")
+    ran = ffprep("check", out, "--target", "sora-2/1280x720")
     assert ran.code == 1
     assert ran.out.decode() == (
         f"{out}/short.jpg: Inpaint image must match the requested width and height "
         "(it is 1280x719, not 1280x720)\n"
     )
+    ran = ffprep("check", out, "--size", "1280x720")
+    words = "it is 1280x719, not 1280x720"
+    assert (ran.code, ran.out.decode()) == (1, f"{out}/short.jpg: {words}\n")
     (out / "cut.jpg").write_bytes((out / "a.jpg").read_bytes()[:-300])
     ran = ffprep("check", out, out / "gone.jpg", "--target", "sora-2-pro/landscape_720p", "--json")
     broken = {os.path.basename(d["path"]): d["broken"] for d in ran.lines if d["broken"]}

@@ -67,7 +67,7 @@ def test_the_crontab_line_prints_nothing(root: Path, home: Path) -> None:
 
 
 def test_the_documented_commands_work(ffprep, root: Path) -> None:
-    show, dry, two, every, status, retry = PAGE.commands("sh")
+    show, dry, two, every, status, retry, accept = PAGE.commands("sh")
     ran = ffprep(*shown(root, show[1:]))
     assert (ran.code, ran.err) == (0, "")
     assert tomllib.loads(ran.out.decode())["job"]["nightly"]["mode"] == "pad"
@@ -87,6 +87,8 @@ def test_the_documented_commands_work(ffprep, root: Path) -> None:
     assert "2024.jpg: damaged" in failed.err
     assert str(photo).encode() in ffprep(*shown(root, status[1:])).out
     assert ffprep(*shown(root, retry[1:])).code == 1
+    assert b"1 failure accepted" in ffprep(*shown(root, accept[1:])).out
+    assert ffprep(*shown(root, retry[1:]), "--failures", "new").code == 0
     ramp(60, 40).save(photo)
     again = ffprep(*shown(root, retry[1:]))
     assert (again.code, again.out, again.err) == (0, b"", "")
@@ -123,7 +125,7 @@ def test_the_service_runs_the_job_of_its_instance(ffprep, root: Path) -> None:
 
 
 def test_systemd_accepts_the_units() -> None:
-    for name in ("ffprep@.service", "ffprep@.timer"):
+    for name in ("ffprep@.service", "ffprep@.timer", "ffprep@.path"):
         verify = ["systemd-analyze", "verify", "--man=no", ROOT / "scripts/deploy" / name]
         ran = subprocess.run(verify, capture_output=True, text=True)
         # Misspelt keys are only told.

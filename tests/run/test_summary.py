@@ -25,6 +25,7 @@ def test_the_exit_code_is_that_of_the_worst_result() -> None:
         "failed": 2,
         "pruned": 0,
         "passed_over": 0,
+        "new_failures": 2,
         "passed_over_by_kind": {"raw": 0, "film": 0, "link": 0, "other": 0, "filtered": 0},
         "warned_by_kind": {},
         "seconds": 0,

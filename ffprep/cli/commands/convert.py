@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ffprep.errors import ExitCode, Interrupted
+from ffprep.errors import Interrupted
 from ffprep.options.config_file import ConfigCommand
 from ffprep.options.convert import CONVERT
 from ffprep.record import replace
@@ -75,7 +75,8 @@ def parse_and_run(params: Mapping[str, Any], signals: Signals, job: str = "") ->
     from ffprep.run.summary import RunSummary
 
     reporting = read_reporting(params)
-    summary = RunSummary(located(params["output"]) if params["output"] else None)
+    output = located(params["output"]) if params["output"] else None
+    summary = RunSummary(output, only_new=reporting.only_new_failures)
     with ExitStack() as stack:
         if not reporting.dry_run:
             stack.enter_context(_notified(read_notify(params), summary, signals))
@@ -122,7 +123,7 @@ def run_convert(
             console.say(run.cluster.describe())
         signals.while_running(converter.processes.stop)
         _report(run, console, summary, signals)
-        if options.depfile and summary.exit_code == ExitCode.OK and signals.number is None:
+        if options.depfile and summary.complete and signals.number is None:
             _write_depfile(options.depfile, run, console)
 
 

@@ -3,7 +3,8 @@
 import copy
 import sys
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -24,6 +25,9 @@ from ffprep.options.named_jobs import NamedJob, check_all, named_jobs
 from ffprep.options.shared import DocumentedCommand
 from ffprep.options.types import PATH, completed_by
 from ffprep.system.shutdown import Signals
+
+if TYPE_CHECKING:
+    from ffprep.config.job_file import Settings
 
 _GRAVEST_FIRST = (
     ExitCode.BUG,
@@ -54,7 +58,7 @@ def override_options(*without: str) -> list[click.Parameter]:
 NAMES = click.Argument(
     ["chosen"], nargs=-1, metavar="[NAME]...", shell_complete=completed_by("jobs")
 )
-_ALL = click.Option(["--all", "every"], is_flag=True, help="All jobs, in the file's order.")
+ALL = click.Option(["--all", "every"], is_flag=True, help="All jobs, in the file's order.")
 CONFIG_FILE = click.Option(
     ["--config", "file"],
     type=PATH,
@@ -92,7 +96,7 @@ _SHORT = {
 @click.command(
     "run",
     cls=ConfigOverrideCommand,
-    params=[NAMES, _ALL, CONFIG_FILE, *override_options()],
+    params=[NAMES, ALL, CONFIG_FILE, *override_options()],
     examples=_EXAMPLES,
     short=_SHORT,
 )
@@ -103,15 +107,22 @@ def run_jobs(ctx: click.Context, /, chosen: tuple[str, ...], every: bool, **para
     `ffprep config init` writes such a file. Options of `convert` win over what it says.
     """
     with Signals():
-        config = read(params["file"], convert_parameters)
-        if every == bool(chosen):
-            what = "both names and --all are given" if every else "no job is given"
-            names = ", ".join(config.jobs) or "none"
-            raise UsageError(f"{what}; name jobs, or use --all; {config.path} has: {names}")
-        jobs = named_jobs(config, chosen, ctx.obj)
-        check_all(jobs)
-        code = _run_in_turn(jobs)
+        code = _run_in_turn(chosen_jobs(chosen, every, params["file"], ctx.obj))
     sys.exit(code)
+
+
+def chosen_jobs(
+    chosen: Sequence[str], every: bool, file: Path | None, overrides: "Settings"
+) -> list[NamedJob]:
+    """Return the jobs of these names, or `every` job of the file. Raise as `check_all` does."""
+    config = read(file, convert_parameters)
+    if every == bool(chosen):
+        what = "both names and --all are given" if every else "no job is given"
+        names = ", ".join(config.jobs) or "none"
+        raise UsageError(f"{what}; name jobs, or use --all; {config.path} has: {names}")
+    jobs = named_jobs(config, chosen, overrides)
+    check_all(jobs)
+    return jobs
 
 
 def _run_in_turn(jobs: Sequence[NamedJob]) -> int:
@@ -119,11 +130,11 @@ def _run_in_turn(jobs: Sequence[NamedJob]) -> int:
 
     If they are several, their messages begin with their names.
     """
-    codes = [_run(job, job.name if len(jobs) > 1 else "") for job in jobs]
+    codes = [run_job(job, job.name if len(jobs) > 1 else "") for job in jobs]
     return min(codes, key=_GRAVEST_FIRST.index)
 
 
-def _run(job: NamedJob, label: str) -> int:
+def run_job(job: NamedJob, label: str) -> int:
     """Run a job; an error ends this job only. Raise Interrupted after a signal."""
     try:
         with Signals() as signals:

@@ -13,9 +13,11 @@ from ffprep.options.types import AnyLocation
 from ffprep.record import asdict
 from ffprep.system.files import LEDGER
 from ffprep.system.messages import say, write_line
+from ffprep.system.shutdown import Signals
 
 if TYPE_CHECKING:
     from ffprep.ledger.history import FailedPhoto, History, WarnedPhoto
+    from ffprep.ledger.shards import Ledgers
     from ffprep.submit.store import StoredSubmission, StoredSubmissions
 
 
@@ -32,12 +34,19 @@ _EXAMPLES = {
 @click.option(
     "--ledger", type=AnyLocation(), metavar="PATH", help="The ledger, if it is not in OUT."
 )
+@click.option(
+    "--accept",
+    is_flag=True,
+    help="Accept all failures: runs with `--failures new` leave them out until a photo changes or "
+    "fails in another way.",
+)
 @AS_JSON
 def status(
     outputs: tuple[Location, ...],
     failed: bool,
     warnings: bool,
     ledger: Location | None,
+    accept: bool,
     as_json: bool,
 ) -> None:
     """Show what was converted, what failed, and what was submitted.
@@ -50,18 +59,22 @@ def status(
 
     if ledger and len(outputs) > 1:
         raise UsageError("--ledger works with one OUT at a time")
-    if failed and warnings:
-        raise UsageError("--failed and --warnings are two lists; give one of them")
+    if failed + warnings + accept > 1:
+        raise UsageError("--failed, --warnings and --accept exclude one another; give one of them")
     histories = []
     for output in outputs:
         path = ledger or output / LEDGER
         ledgers = Ledgers.of(path)
-        has_submissions = not (ledger or warnings) and _print_submissions(output, failed, as_json)
+        lists_photos = ledger or warnings or accept
+        has_submissions = not lists_photos and _print_submissions(output, failed, as_json)
         if not ledgers.current:
             if has_submissions:
                 continue
             words = f"there is no ledger {path}; `ffprep convert ... -o {output}` makes one"
             raise UsageError(words)
+        if accept:
+            _accept(output, ledgers, as_json)
+            continue
         if failed or warnings:
             _print_each(ledgers.failed_photos() if failed else ledgers.warned_photos(), as_json)
             continue
@@ -74,6 +87,19 @@ def status(
     if len(histories) > 1 and not as_json:
         first, *more = History.merged(histories).totals()
         _print_lines(f"together: {first}", *more)
+
+
+def _accept(output: Location, ledgers: "Ledgers", as_json: bool) -> None:
+    from ffprep.run.own_ledgers import accept_failures
+
+    with Signals():
+        count = accept_failures(output, ledgers.current, say)
+    if as_json:
+        from ffprep.cli.reporting import text
+
+        text.print_json({"output": str(output), "accepted": count})
+    else:
+        _print_lines(f"{output}: {count} failure{'s' * (count != 1)} accepted")
 
 
 def _print_submissions(output: Location, failed: bool, as_json: bool) -> bool:
@@ -103,7 +129,8 @@ def _print_each(
             text.print_json(asdict(each))
             continue
         kind = getattr(each, "kind", None)
-        line = f"{each.source}: {f'{kind}: ' if kind else ''}{each.message}"
+        accepted = " (accepted)" if getattr(each, "accepted", False) else ""
+        line = f"{each.source}: {f'{kind}: ' if kind else ''}{each.message}{accepted}"
         if hash(line) not in printed:
             _print_lines(line)
         printed.add(hash(line))

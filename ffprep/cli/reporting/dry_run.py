@@ -35,7 +35,7 @@ def dry_run(run: "Run", summary: "RunSummary", console: "Console") -> None:
             _print_removal(result, console)
         if result:
             summary.add(result)
-            if result.failure:
+            if result.failure and summary.reports(result.failure):
                 console.say(text.result_line(result))
 
 

@@ -100,6 +100,11 @@ class RunReport(Record):
             ),
             *self._metric("photos", "Photos of the last run.", statuses),
             *self._metric("failures", "Failed photos of the last run.", kinds),
+            *self._metric(
+                "new_failures",
+                "Photos whose failure in the last run was new.",
+                {"": summary.new},
+            ),
             *self._metric("warnings", "Converted photos with a warning.", warned),
         ]
         return "".join(f"{line}\n" for line in lines)
@@ -210,6 +215,7 @@ def _variables(report: RunReport, summary: Path) -> dict[str, str]:
         "FFPREP_EXIT_CODE": str(int(report.exit_code)),
         "FFPREP_ENDED": report.summary.ended.value,
         "FFPREP_OUTPUT": report.output,
+        "FFPREP_NEW_FAILURES": str(report.summary.new),
     } | {f"FFPREP_{status.name}": str(counts[status]) for status in Status}
 
 

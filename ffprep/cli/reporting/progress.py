@@ -222,14 +222,15 @@ class ConvertReporter(Reporter):
         """Return whether a photo failed for another reason than its last picture."""
         last, failure = self._last_failure, result.failure
         self._last_failure = (result.source, failure) if failure else None
-        return failure is not None and last != self._last_failure
+        is_other = last != self._last_failure
+        return failure is not None and is_other and self._results.reports(failure)
 
     def _counts(self) -> str:
         """Return what the bar counts besides photos: failures, and the warnings of some kinds."""
         from ffprep.cli.reporting.closing import SHORT
 
         results = self._results
-        failed = results.counts[Status.FAILED]
+        failed = results.reported.total()
         parts = [self._paint(f"{failed} failed", "red")] if failed else []
         known = (kind for kind in SHORT if kind in results.warnings)
         parts += [f"{results.warnings[kind].total} {SHORT[kind]}" for kind in known]

@@ -15,6 +15,7 @@ help: ## Print this list
 
 demo: $(VENV)/run ## Install into .venv, then draw, convert and verify sample photos
 	@$(BIN)/python -m scripts.samples.photos $(DEMO)/photos
+	@$(BIN)/ffprep convert $(DEMO)/photos -o $(DEMO)/1280x720 --size 1280x720 --dry-run
 	@$(BIN)/ffprep convert $(DEMO)/photos -o $(DEMO)/1280x720 --size 1280x720 --quiet
 	@$(BIN)/ffprep check $(DEMO)/1280x720 --size 1280x720
 	@$(BIN)/ffprep info $(DEMO)/photos $(DEMO)/1280x720

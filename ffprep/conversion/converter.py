@@ -102,7 +102,7 @@ class Converter(Record):
         with closing(OwnFolders()) as folders:
             singles = list[Outputs]()
             while photos:
-                streams, alone = self._split(_by_decoding(photos))
+                streams, alone = self._split(by_decoding(photos))
                 singles += alone
                 photos = []  # those that have to be decoded in full
                 for sequence, members in streams.items():
@@ -178,7 +178,7 @@ class Converter(Record):
             picture = with_warning(*colours) if colours else picture
             same = (job for job in jobs if _probed(job) == _probed(first))
             photos = [self.transcoder.planned(job, picture, stamp) for job in same]
-            if sequence := self._sequence(_by_decoding(photos)[0]):
+            if sequence := self._sequence(by_decoding(photos)[0]):
                 key = sequence, hash(picture.profile)
             if colours and _is_small(picture):
                 self._ahead.update((photo.job.output, photo) for photo in photos)
@@ -221,18 +221,6 @@ class Converter(Record):
         if FileStamp.of(job.output) != stamp:
             raise PhotoError(Kind.IO, f"{job.output} was changed while it was read; run again")
         return picture.shown, stamp
-
-    def command_lines(self, job: LocalJob) -> list[list[str]]:
-        """Return the commands for a job, each piped into the next. Raises PhotoError."""
-        if job.spec.frame:
-            from ffprep.conversion import film
-
-            if film.is_film(job):
-                return film.command_lines(self.transcoder, job)
-        photo = self._probe(job, None)
-        from ffprep.conversion.pipeline import pipeline
-
-        return pipeline(self.transcoder, photo)
 
     def _convert_stream(
         self,
@@ -368,7 +356,7 @@ def finished(
         yield photo, result
 
 
-def _by_decoding(photos: Iterable[Photo]) -> list[Outputs]:
+def by_decoding(photos: Iterable[Photo]) -> list[Outputs]:
     """Return the outputs of each photo together, if they are made of the same decoded picture."""
     groups: defaultdict[object, list[Photo]] = defaultdict(list)
     for photo in photos:

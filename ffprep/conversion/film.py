@@ -152,10 +152,18 @@ def command_lines(steps: "Transcoder", job: LocalJob) -> list[list[str]]:
     return [argv, command.command(steps.binary.path, still.path, raw, spec, job.output)]
 
 
+def planned(steps: "Transcoder", job: LocalJob) -> "Photo":
+    """Return a photo, or the frame of a film, as probed. Raises as `Transcoder.planned` does."""
+    with as_photo(steps, job) as photo:
+        found = steps.probe(photo.job)
+    spec = replace(found.job.spec, frame=job.spec.frame)
+    made = replace(found.job, source=job.source, place=job.place, spec=spec)
+    return replace(found, job=made, caveats=photo.caveats + found.caveats)
+
+
 def size_of(steps: "Transcoder", job: LocalJob) -> Size:
     """Return the size of the output of a film or photo. Raises as `Transcoder.planned` does."""
-    with as_photo(steps, job) as photo:
-        return steps.probe(photo.job).job.spec.size
+    return planned(steps, job).job.spec.size
 
 
 def _probed(steps: "Transcoder", job: LocalJob) -> "Photo":

@@ -3,13 +3,14 @@
 import math
 from collections.abc import Iterable, Iterator
 from itertools import product
+from typing import Any
 
 from ffprep.core.constraints import SizeConstraints, violations
 from ffprep.core.geometry import CENTER, WHOLE, Bounds, Focus, Size
 from ffprep.core.mode import Fit
 from ffprep.core.spec import SizeChoice, Spec
 from ffprep.errors import Kind, PhotoError, UsageError
-from ffprep.record import Record, replace
+from ffprep.record import Record, asdict, replace
 
 BIG_CUT = 0.5
 """The share of a photo of which a larger cut has a warning."""
@@ -59,6 +60,12 @@ class Framing(Record):
         shown = self.shown
         sides = {"left": shown.left, "top": shown.top}
         return sides | {"right": 1 - shown.right, "bottom": 1 - shown.bottom}
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the content of a JSON object."""
+        content = asdict(self)
+        del content["shown"]
+        return content | {"cut": self.cut}
 
     def describe(self) -> str:
         """Return a text: `shrunk to 0.32x, 25 % of the photo is cut (left 12 %, right 12 %)`."""

@@ -64,6 +64,13 @@ class Policy(Record):
         return f"{terms} {self.filter.terms}" if self.filter else terms
 
 
+class DryRun(StrEnum):
+    """What is printed of a run that converts nothing: its plan, or its commands for a shell."""
+
+    PLAN = "plan"
+    COMMANDS = "commands"
+
+
 class Retry(StrEnum):
     """Which failed photos to try again: changed ones, all, or all of them and no other photos."""
 

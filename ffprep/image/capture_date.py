@@ -5,7 +5,7 @@ The directories of EXIF are read where they lie in the file, with the limits of 
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import datetime
 from functools import lru_cache
@@ -34,21 +34,31 @@ class CaptureDate(datetime):
         return super().__format__(format or "%Y-%m-%d")
 
 
-def capture_date(path: str) -> CaptureDate:
+ReadDate = Callable[[str, int], CaptureDate | None]
+"""As `exif_date`."""
+
+
+def capture_date(path: str, read: ReadDate | None = None) -> CaptureDate:
     """Return the date that EXIF has, by the camera's clock; else the file's modification time.
 
-    That is in local time. The date of a file that does not exist is in 1970.
+    That is in local time. The date of a file that does not exist is in 1970. `read` replaces
+    `exif_date`.
     """
     try:
         found = os.stat(path)
-        return _cached(path, found.st_mtime_ns) or CaptureDate.fromtimestamp(found.st_mtime)
+        return (read or exif_date)(path, found.st_mtime_ns) or CaptureDate.fromtimestamp(
+            found.st_mtime
+        )
     except (OSError, ValueError, OverflowError):
         return CaptureDate(1970, 1, 1)
 
 
 @lru_cache(maxsize=1024)
-def _cached(path: str, modified: int) -> CaptureDate | None:
-    """Return the date in a file that was `modified` then. A photo may have several outputs."""
+def exif_date(path: str, modified: int) -> CaptureDate | None:
+    """Return the date in a file that was `modified` then, in nanoseconds; None if it has none.
+
+    Names are made twice, and a photo may have several outputs.
+    """
     with suppress(Exception), open_regular(Path(path)) as file:  # metadata may be broken
         return _date(file)
     return None

@@ -3,7 +3,7 @@
 import os
 import re
 import string
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -63,11 +63,12 @@ class Names(Record):
         suffixes: Sequence[str],
         spec: Spec,
         numbers: Iterable[int],
+        date_of: "Callable[[str], CaptureDate] | None" = None,
     ) -> list[str]:
         """Return the outputs' names for files of `folder`, relative to the output folder.
 
-        `numbers` are those of the files. Each output has its own suffix. Raises UsageError if a
-        name is not possible.
+        `numbers` are those of the files. Each output has its own suffix. `date_of` returns the date
+        of a photo; it is `capture_date` if it is None. Raises UsageError if a name is not possible.
         """
         if around := _around_stem(self.template):
             before, after = around
@@ -92,7 +93,7 @@ class Names(Record):
             if "date" in self.fields:
                 from ffprep.image.capture_date import capture_date
 
-                values["date"] = capture_date(folder + name)
+                values["date"] = (date_of or capture_date)(folder + name)
             outputs.append(self._fill(values | {"stem": stem, "suffix": own, "ext": ext, "n": n}))
         return outputs
 

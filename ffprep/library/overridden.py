@@ -8,7 +8,8 @@ from ffprep.core.job import Batch, Places, Result
 from ffprep.core.location import Location
 from ffprep.core.spec import Spec
 from ffprep.errors import Kind, PhotoError
-from ffprep.library.plan import Request, failed
+from ffprep.library.plan import failed
+from ffprep.library.request import Request
 from ffprep.library.walk import Listing
 from ffprep.record import replace
 from ffprep.storage.protocol import storage_of

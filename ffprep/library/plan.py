@@ -7,125 +7,29 @@ kept itself, and walked once.
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, groupby
 from operator import itemgetter
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-from ffprep.config.sidecars import PhotoOverrides
-from ffprep.core.formats import OUTPUT_FORMATS, RAW
-from ffprep.core.geometry import Size
-from ffprep.core.job import BATCH, Batch, Job, LocalJob, PassedOver, Result, Status
-from ffprep.core.location import Location, location_of
-from ffprep.core.spec import Spec
+from ffprep.core.formats import RAW
+from ffprep.core.job import BATCH, Batch, Job, PassedOver, Result, Status
+from ffprep.core.location import location_of
 from ffprep.errors import Kind, PhotoError, UsageError
-from ffprep.library.naming import Names, folded, overwrites_source
-from ffprep.library.selection import MadeFiles, Selection
-from ffprep.library.walk import Listing, Walk, as_prefix
+from ffprep.library.naming import folded, overwrites_source
+from ffprep.library.request import Request
+from ffprep.library.walk import Listing, as_prefix
 from ffprep.record import Record, field
 from ffprep.storage.protocol import storage_of
 from ffprep.system.files import FileStamp, real_path
 
 if TYPE_CHECKING:
-    from ffprep.core.shard import Shard
     from ffprep.library.collisions import CollisionIndex, PlannedPaths
 
 _Item = Batch | Result
 
 _RAWS = frozenset(RAW.suffixes) | {suffix.upper() for suffix in RAW.suffixes}
 """The suffixes of raws as they are most often written."""
-
-
-class Numbering(Protocol):
-    """Knows the numbers that photos have in the names of their outputs."""
-
-    def begin(self) -> "Callable[[Listing, int], Sequence[int]]":
-        """Return a function for one walk, to be called for every listing in turn.
-
-        It returns the numbers of the photos of a listing, whose first one is the `number`th of all.
-        """
-
-
-class Rendition(Record):
-    """One of the pictures that are made of every photo: what it is, and how its file is named.
-
-    With `same_format`, each output has the format of its source if it is one of `formats`, else PNG
-    for lossless formats and JPEG for the others. `folder` is the folder in the output folder that
-    holds the outputs; it ends in a separator, or is empty.
-    """
-
-    spec: Spec
-    names: Names = field(default_factory=Names)
-    same_format: bool = False
-    folder: str = ""
-    formats: tuple[str, ...] = tuple(OUTPUT_FORMATS)
-
-    @property
-    def keeps_apart(self) -> bool:
-        """Whether no output has the name of its photo, whatever its suffix."""
-        return bool(self.folder) or self.names.keeps_apart
-
-
-class Request(Record):
-    """What to convert, and where to.
-
-    `sources` can be iterated more than once. `output` is a file if `single`, else a folder; with
-    `single` and `beside`, that of the only photo. Every photo becomes a picture of each of
-    `renditions`. With a `shard`, all sources are walked, so that all collisions are found, but only
-    its part is converted. `made` are pictures that are not sources, `numbering` knows the numbers
-    of photos for `{n}` in names; both are those of earlier runs. With a `root`, outputs are
-    mirrored from that folder. `size_of` returns the size of a job's output, for names that contain
-    it although it follows from the photo.
-    """
-
-    sources: Iterable[str | os.PathLike[str]]
-    output: Location
-    renditions: tuple[Rendition, ...]
-    single: bool = False
-    follow_links: bool = False
-    selection: Selection = field(default_factory=Selection)
-    overrides: PhotoOverrides = field(default_factory=PhotoOverrides)
-    shard: "Shard | None" = None
-    made: MadeFiles | None = None
-    numbering: Numbering | None = None
-    root: str = ""
-    size_of: Callable[[LocalJob], Size] | None = None
-    beside: bool = False
-
-    @property
-    def walk(self) -> Walk:
-        """The walk over the sources."""
-        output = None if self.single else self.output
-        return Walk(
-            self.sources,
-            output,
-            self.follow_links,
-            self.selection,
-            self.made,
-            self.root,
-            films=any(spec.frame for spec in self.specs),
-        )
-
-    @property
-    def is_named(self) -> bool:
-        """Whether `output` is the name of the only output."""
-        return self.single and not self.beside
-
-    @property
-    def keeps_apart(self) -> bool:
-        """Whether no output has the name of its photo, whatever its suffix."""
-        return all(rendition.keeps_apart for rendition in self.renditions)
-
-    @property
-    def specs(self) -> tuple[Spec, ...]:
-        """The Specs of all renditions."""
-        return tuple(rendition.spec for rendition in self.renditions)
-
-    @property
-    def numbered(self) -> tuple[Names, ...]:
-        """The templates for names that contain the number of the photo."""
-        names = (rendition.names for rendition in self.renditions)
-        return tuple(each for each in names if "n" in each.fields)
 
 
 class Plan(Record, frozen=False):
@@ -381,7 +285,9 @@ class Plan(Record, frozen=False):
 
             outputs = render_sized(request, rendition, listing, names, suffixes, numbers)
         else:
-            outputs = rendition.names.render(folder, names, suffixes, spec, numbers)
+            outputs = rendition.names.render(
+                folder, names, suffixes, spec, numbers, request.date_of
+            )
         if spec.frame and not request.is_named:
             from ffprep.library.films import without_frames_of_photos
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ffprep.core.job import LocalJob
 from ffprep.errors import UsageError
-from ffprep.library.plan import Rendition, Request
+from ffprep.library.request import Rendition, Request
 from ffprep.library.walk import Listing
 from ffprep.record import replace
 from ffprep.system.files import is_url
@@ -32,5 +32,7 @@ def render_sized(
         place = listing.places.of(name) if listing.places else ""
         size = size_of(LocalJob(Path(folder + name), Path(name), spec, place))
         sized = replace(spec, size=size, choice=None)
-        outputs += rendition.names.render(folder, [name], [suffix], sized, [number])
+        outputs += rendition.names.render(
+            folder, [name], [suffix], sized, [number], request.date_of
+        )
     return outputs

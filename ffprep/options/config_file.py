@@ -11,7 +11,7 @@ import click
 
 from ffprep.errors import EnvironmentFault, reason
 from ffprep.options.shared import DocumentedCommand
-from ffprep.options.types import PATH, ParsedOrPath, PathOr, Repeatable
+from ffprep.options.types import PATH, ParsedOrPath, PathOr, Repeatable, with_implied_values
 from ffprep.system.messages import say
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class ConfigCommand(DocumentedCommand):
 
 def unparsed_options(command: click.Command, ctx: click.Context, args: list[str]) -> dict[str, Any]:
     """Return the options of a command line, unparsed."""
-    found, _, _ = command.make_parser(ctx).parse_args(list(args))
+    found, _, _ = command.make_parser(ctx).parse_args(with_implied_values(command, args))
     names = [str(p.name) for p in command.params if isinstance(p, click.Option)]
     return {name: found[name] for name in names if name in found}
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ffprep.core.geometry import SHAPES, read_size
-from ffprep.core.policy import Policy, RerunOptions, Retry, ThrottleOptions
+from ffprep.core.policy import DryRun, Policy, RerunOptions, Retry, ThrottleOptions
 from ffprep.options.config_file import CONFIG, ConfigCommand
 from ffprep.options.picture import PICTURES
 from ffprep.options.shared import (
@@ -24,6 +24,7 @@ from ffprep.options.types import (
     PATH,
     PATH_AS_WRITTEN,
     OneOf,
+    OptionalValue,
     Parsed,
     PathOr,
     Positive,
@@ -138,7 +139,12 @@ _RUNNING = section(
     "Running",
     JOBS,
     click.option(
-        "--dry-run", is_flag=True, help="Print the ffmpeg command lines, and convert nothing."
+        "--dry-run",
+        cls=OptionalValue,
+        implied=DryRun.PLAN.value,
+        type=OneOf([each.value for each in DryRun]),
+        metavar=DryRun.COMMANDS.value,
+        help="Print what would be done, and convert nothing; or the ffmpeg command lines of it.",
     ),
     CONFIG,
 )
@@ -192,7 +198,7 @@ _REPORTS = section(
     "Output and logs",
     AS_JSON,
     click.option(
-        "--quiet", is_flag=True, help="Print no progress bar and no summary, only problems."
+        "-q", "--quiet", is_flag=True, help="Print no progress bar and no summary, only problems."
     ),
     click.option("-v", "--verbose", is_flag=True, help="Print a line for every photo."),
     click.option(

@@ -10,12 +10,12 @@ from ffprep.core.formats import OUTPUT_FORMATS, OutputFormat
 from ffprep.core.geometry import Size
 from ffprep.core.location import Location, located, names_url
 from ffprep.core.mode import Fit
-from ffprep.core.policy import ClusterOptions, Policy, RerunOptions, Retry, ThrottleOptions
+from ffprep.core.policy import ClusterOptions, DryRun, Policy, RerunOptions, Retry, ThrottleOptions
 from ffprep.core.spec import Spec
 from ffprep.core.target import Target
 from ffprep.errors import UsageError
 from ffprep.library.naming import Names
-from ffprep.library.plan import Rendition, Request
+from ffprep.library.request import Rendition, Request
 from ffprep.library.selection import Selection
 from ffprep.library.sources import Sources
 from ffprep.library.walk import is_folder
@@ -247,7 +247,7 @@ def read_reporting(params: Mapping[str, Any]) -> ReportOptions:
         verbose=params["verbose"],
         log_file=params["log_file"],
         log_format=params["log_format"],
-        dry_run=params["dry_run"],
+        dry_run=DryRun(params["dry_run"]) if params["dry_run"] else None,
         to_stdout=params["output"] == STDOUT,
         only_new_failures=params["failures"] == "new",
     )

@@ -15,7 +15,7 @@ from ffprep.core.mode import Fit
 from ffprep.core.spec import NOT_CHOSEN
 from ffprep.errors import UsageError
 from ffprep.library.naming import Names, folded
-from ffprep.library.plan import Rendition
+from ffprep.library.request import Rendition
 from ffprep.options.frame import size_or_target_of_each
 from ffprep.options.parse import read_rendition
 from ffprep.record import replace

@@ -26,6 +26,7 @@ from ffprep.options.types import (
     read_frame_size,
     read_memory,
     read_share,
+    with_implied_values,
 )
 
 if TYPE_CHECKING:
@@ -107,6 +108,10 @@ class DocumentedCommand(WithExamples):
         earlier = {name for p in self.params if isinstance(p, Renamed) for name in p.opts[1:]}
         found = super().shell_complete(ctx, incomplete)
         return [item for item in found if item.value not in earlier]
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse a command line. Some options may omit their value."""
+        return super().parse_args(ctx, with_implied_values(self, args))
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options under their headings, and the others under `Options`."""

@@ -147,6 +147,30 @@ class Renamed(click.Option):
         return super(Renamed, shown).get_help_record(ctx)
 
 
+class OptionalValue(click.Option):
+    """An option that stands for `implied` without a value: `--dry-run`, `--dry-run=commands`.
+
+    The next word is never its value.
+    """
+
+    def __init__(self, *args: Any, implied: str, **attributes: Any) -> None:
+        super().__init__(*args, **attributes)
+        self.implied = implied
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """Return the option as it is written."""
+        record = super().get_help_record(ctx)
+        return record and (record[0].replace(" ", "[=", 1) + "]", record[1])
+
+
+def with_implied_values(command: click.Command, words: list[str]) -> list[str]:
+    """Return a command line on which each OptionalValue has a value."""
+    options = [param for param in command.params if isinstance(param, OptionalValue)]
+    implied = {name: f"{name}={option.implied}" for option in options for name in option.opts}
+    end = words.index("--") if "--" in words else len(words)
+    return [implied.get(word, word) for word in words[:end]] + words[end:]
+
+
 class Whole(click.IntRange):
     """A whole number within bounds."""
 
@@ -203,7 +227,7 @@ class Jobs(click.ParamType[int]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Read a number; `auto` is the number of usable processors, or the N of `make -jN`."""
-        if value == "auto":
+        if str(value).lower() == "auto":
             from ffprep.system.machine import default_jobs
 
             return Automatic(default_jobs())

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ffprep.core.policy import ClusterOptions, Policy, RerunOptions, ThrottleOptions
-from ffprep.library.plan import Request
+from ffprep.core.policy import ClusterOptions, DryRun, Policy, RerunOptions, ThrottleOptions
+from ffprep.library.request import Request
 from ffprep.record import Record, field
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class ReportOptions(Record):
     log_file: Path | None = None
     log_format: str = "text"
     status_command: str = ""
-    dry_run: bool = False
+    dry_run: DryRun | None = None
     to_stdout: bool = False
     only_new_failures: bool = False
 

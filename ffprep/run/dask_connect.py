@@ -14,7 +14,7 @@ from uuid import uuid4
 from ffprep.core.location import absolute, names_url
 from ffprep.core.policy import ClusterOptions
 from ffprep.errors import EnvironmentFault
-from ffprep.library.plan import Request
+from ffprep.library.request import Request
 from ffprep.record import replace
 from ffprep.run.convert_options import ConvertOptions
 from ffprep.run.dask_executor import STOP_SECONDS, Cluster, first_line, lost

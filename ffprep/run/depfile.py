@@ -12,7 +12,8 @@ from pathlib import Path
 
 from ffprep.core.job import LocalJob
 from ffprep.errors import UsageError
-from ffprep.library.plan import Plan, Request
+from ffprep.library.plan import Plan
+from ffprep.library.request import Request
 from ffprep.record import Record, replace
 from ffprep.system.files import SIDECAR
 from ffprep.system.tempfiles import errors_named_after, replace_file

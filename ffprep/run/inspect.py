@@ -73,7 +73,7 @@ class Finding(Record):
             "warnings": list(picture.warnings) if picture else [],
             "framings": [
                 {"size": str(size), "mode": mode, "best": (size, mode) in self.best}
-                | _as_dict(framing)
+                | framing.as_dict()
                 for size, mode, framing in self.framings
             ],
             "sidecar": str(self.sidecar) if self.sidecar else None,
@@ -134,12 +134,6 @@ class Finding(Record):
         ]
         lines += [f"recommended at {size}: {mode}" for size, mode in self.recommended]
         return [", ".join(parts), *lines]
-
-
-def _as_dict(framing: "Framing") -> dict[str, Any]:
-    content = asdict(framing)
-    del content["shown"]
-    return content | {"cut": framing.cut}
 
 
 class Inspection(Record):

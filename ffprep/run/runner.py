@@ -11,16 +11,16 @@ from itertools import takewhile
 from typing import TYPE_CHECKING, Any, cast
 
 from ffprep.conversion.converter import Converter
-from ffprep.core.job import Batch, FreshCount, Job, Result
+from ffprep.core.job import Batch, FreshCount, Result
 from ffprep.core.location import Location
 from ffprep.ledger.freshness import Freshness, Triage
 from ffprep.ledger.rows import FinishedJob, PendingJob
-from ffprep.library.plan import Plan, Request
+from ffprep.library.plan import Plan
+from ffprep.library.request import Request
 from ffprep.library.selection import MadeFiles
-from ffprep.record import Record, field, replace
+from ffprep.record import Record, replace
 from ffprep.run.convert_options import ConvertOptions
-from ffprep.run.task import ChunkTask, RemoteConverter
-from ffprep.run.window import ChunkSize, Window
+from ffprep.run.task import ChunkTask
 from ffprep.storage.protocol import storage_of
 from ffprep.system.files import FOLDER, is_url, real_folder
 from ffprep.system.messages import is_command_line
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from ffprep.run.dask_executor import Cluster
     from ffprep.run.recorded import Recorded
     from ffprep.run.throttle import Throttle
+    from ffprep.run.window import ChunkSize, Window
     from ffprep.system.pool import Immediate
 
 _MAX_WAITING = 1 << 14
@@ -41,7 +42,8 @@ _MAX_WAITING = 1 << 14
 class Run(Record, frozen=False):
     """One run. Without `freshness` (no ledger), it converts everything and records nothing.
 
-    `throttle` is None if nothing is limited; `cluster` is None if threads of this process convert.
+    With `list_fresh`, jobs that are up to date are listed; else they are counted. `throttle` is
+    None if nothing is limited; `cluster` is None if threads of this process convert.
     """
 
     options: ConvertOptions
@@ -50,8 +52,8 @@ class Run(Record, frozen=False):
     freshness: Freshness | None = None
     throttle: "Throttle | None" = None
     cluster: "Cluster | None" = None
-    _list_fresh: bool = False
-    _chunk_size: ChunkSize = field(default_factory=ChunkSize)
+    list_fresh: bool = False
+    _chunk_size: "ChunkSize | None" = None
 
     @property
     def ffmpeg(self) -> str:
@@ -69,11 +71,6 @@ class Run(Record, frozen=False):
         """Whether photos were not begun, or not finished, because of --max-time."""
         return self.throttle is not None and self.throttle.refused
 
-    @property
-    def remote_converter(self) -> RemoteConverter:
-        """The converter, for jobs with URLs too."""
-        return RemoteConverter(self.converter)
-
     def results(
         self, list_fresh: bool = True, abandon: Callable[[], None] | None = None
     ) -> Generator[Result | FreshCount, None, None]:
@@ -82,7 +79,7 @@ class Run(Record, frozen=False):
         Without `list_fresh`, jobs that are up to date are only counted. `abandon` is that of
         StopRules. Raises EnvironmentFault if no job can succeed.
         """
-        self._list_fresh = list_fresh
+        self.list_fresh = list_fresh
         stopped = partial(getattr, self.converter.processes, "stopped")  # quick, for frequent polls
         stop = StopRules(self._must_stop if self.throttle else stopped, abandon)
         with closing(self._outcomes(stop)) as outcomes:
@@ -90,20 +87,21 @@ class Run(Record, frozen=False):
                 if not isinstance(outcome, FinishedJob):
                     yield outcome
                     continue
-                self._chunk_size.learn(outcome)
+                if self._chunk_size:
+                    self._chunk_size.learn(outcome)
                 result = self.freshness.record(outcome) if self.freshness else outcome.result
                 if self.recorded:
                     self.recorded.take(result)
                 yield result
         if self.freshness and not self._stopped and not self.out_of_time:
-            yield from self._clean_up(self.freshness)
+            yield from self.clean_up(self.freshness)
 
     def _outcomes(
         self, stop: StopRules
     ) -> Generator[FinishedJob | Result | FreshCount, None, None]:
         """Convert all chunks, and yield what comes of them."""
         if self._is_single:
-            for triage in self._triages():
+            for triage in self.triages():
                 yield from triage.known
                 yield from run_single(partial(self._convert, triage.pending), stop)
             return
@@ -111,7 +109,7 @@ class Run(Record, frozen=False):
 
         workers: int | Cluster = self.options.workers.jobs
         if self.cluster:
-            self.cluster.set_task(self._task)
+            self.cluster.set_task(self.task)
             workers = self.cluster
         with closing(run_chunks(self._chunks(), self._convert, workers, stop=stop)) as outcomes:
             yield from outcomes
@@ -121,20 +119,6 @@ class Run(Record, frozen=False):
         """Whether one photo is all that a command converts, with the slot that make gave it."""
         return is_command_line() and self.plan.total == 1 and not (self.cluster or self.throttle)
 
-    def dry_run(self) -> Iterator[Job | Result | FreshCount]:
-        """Yield the Jobs that `results` would convert, and the Results that need no conversion."""
-        passed_over = list[Location]()
-        for triage in self._triages():
-            yield FreshCount(triage.count, triage.filtered_count)
-            yield from triage.failed
-            for pending in triage.pending:
-                finished = self._task.skip(pending, self.converter)
-                if finished and finished.result.passed_over:
-                    passed_over.append(pending.job.output)
-                yield finished.result if finished else pending.job
-        if self.freshness:
-            yield from self._clean_up(self.freshness, passed_over)
-
     def end(self, outcome: str, counts: dict[str, Any]) -> None:
         """Record in the ledger how the run ended."""
         if self.freshness:
@@ -143,13 +127,14 @@ class Run(Record, frozen=False):
             self.recorded.close()
 
     @property
-    def _task(self) -> ChunkTask:
+    def task(self) -> ChunkTask:
+        """The work on the chunks of this run."""
         return ChunkTask(self.options.rerun if self.freshness else None)
 
     def _convert(self, chunk: list[PendingJob]) -> Iterable[FinishedJob]:
         """Convert a chunk in a thread of this process."""
         if self.throttle is None:
-            return self._task.results(chunk, self.converter)
+            return self.task.results(chunk, self.converter)
         return self._convert_throttled(self.throttle, chunk)
 
     def _convert_throttled(
@@ -157,7 +142,7 @@ class Run(Record, frozen=False):
     ) -> Iterator[FinishedJob]:
         with throttle.wait_turn(self._must_stop) as admitted:
             if admitted:
-                yield from self._task.results(chunk, self.converter)
+                yield from self.task.results(chunk, self.converter)
 
     def _must_stop(self) -> bool:
         """Return whether the run is stopped; stop it when --max-time and its grace are over.
@@ -185,7 +170,7 @@ class Run(Record, frozen=False):
         from ffprep.system.pool import Immediate
 
         waiting = self._window()
-        for triage in self._triages():
+        for triage in self.triages():
             if triage.known:
                 yield Immediate(triage.known)
             waiting.add(triage.pending, triage.others_follow)
@@ -195,8 +180,11 @@ class Run(Record, frozen=False):
         while waiting:
             yield waiting.take(self._width)
 
-    def _window(self) -> Window:
+    def _window(self) -> "Window":
         """Return an empty window. A cluster, and a run with --adopt, probe nothing ahead."""
+        from ffprep.run.window import ChunkSize, Window  # not needed for a single photo
+
+        self._chunk_size = ChunkSize()
         ahead = not self.cluster and not self.options.rerun.adopt and self.plan.total > 1
         return Window(self.converter.look_ahead if ahead else None, self._chunk_size)
 
@@ -204,7 +192,7 @@ class Run(Record, frozen=False):
     def _width(self) -> int:
         return self.cluster.width if self.cluster else self.options.workers.jobs
 
-    def _triages(self) -> Iterator[Triage]:
+    def triages(self) -> Iterator[Triage]:
         """Classify the plan's batches, and sweep their output folders first."""
         swept: set[str] = set()
         reporting = self.options.reporting
@@ -242,10 +230,10 @@ class Run(Record, frozen=False):
 
     def _classify(self, batch: Batch) -> Triage:
         if self.freshness:
-            return self.freshness.classify(batch, self._list_fresh)
+            return self.freshness.classify(batch, self.list_fresh)
         return Triage(pending=[PendingJob.unknown(job) for job in batch.jobs()])
 
-    def _clean_up(
+    def clean_up(
         self, freshness: Freshness, passed_over: Iterable[Location] = ()
     ) -> Iterator[Result]:
         """Compare the ledger with what a complete run met, see CleanUp."""
@@ -290,7 +278,7 @@ def open_run(
         if writable:
             ffmpeg = _ffmpeg_version(converter, cluster)
             freshness = stack.enter_context(_opened_ledger(options, ffmpeg, warn))
-        plan = Plan.of(_with_records(options, converter))
+        plan = Plan.of(_with_records(options, converter, freshness))
         run = Run(options, converter, plan, freshness, throttle, cluster)
         if run.recorded:
             run.recorded.require_apart(plan)
@@ -307,10 +295,12 @@ def _require_no_photos(options: ConvertOptions) -> None:
         require_no_photos(options)
 
 
-def _with_records(options: ConvertOptions, converter: Converter) -> Request:
-    """Return the request with what earlier runs made, and how they numbered photos."""
+def _with_records(
+    options: ConvertOptions, converter: Converter, freshness: Freshness | None
+) -> Request:
+    """Return the request with what earlier runs made and read, and how they numbered photos."""
     request, numbering = options.request, None
-    size_of = converter.transcoder.size_of
+    size_of, date_of = converter.transcoder.size_of, request.date_of
     if request.single:
         return replace(request, size_of=size_of)
     if request.numbered and options.rerun.ledger:
@@ -324,7 +314,12 @@ def _with_records(options: ConvertOptions, converter: Converter) -> Request:
         return Recorded.of(options)
 
     made = MadeFiles(real_folder(os.fspath(request.output)), read)
-    return replace(request, made=made, numbering=numbering, size_of=size_of)
+    if freshness and request.named_by_headers:
+        from ffprep.run.headers import Headers
+
+        headers = Headers.of(freshness.ledger, converter.transcoder)
+        size_of, date_of = headers.size_of, headers.date_of
+    return replace(request, made=made, numbering=numbering, size_of=size_of, date_of=date_of)
 
 
 @contextmanager
@@ -361,7 +356,7 @@ def _opened_ledger(
     Yield None, after a warning, also if the ledger lies in the output folder and the system does
     not let it be read or written. Every other error ends the run.
     """
-    location, is_dry = options.rerun.ledger, options.reporting.dry_run
+    location, is_dry = options.rerun.ledger, options.reporting.dry_run is not None
     if not location:
         yield None
         return

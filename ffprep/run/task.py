@@ -59,10 +59,6 @@ class RemoteConverter(Record):
             return self.converter.verify_existing(job)
         raise PhotoError(Kind.UNSUPPORTED, "an object is not downloaded to be verified again")
 
-    def pipeline(self, job: Job) -> list[list[str]]:
-        """Return the Converter's command lines; none where an object is transferred."""
-        return self.converter.command_lines(job) if isinstance(job, LocalJob) else []
-
 
 class ChunkTask(Record):
     """Converts a chunk, without the jobs that turn out to be up to date.

@@ -23,7 +23,7 @@ _MOST_AHEAD = 512
 
 # A photo's work in pixels: those that are decoded, and a part that is the same for all photos. A
 # photo that was not probed counts as one of twelve megapixels.
-_SAME_FOR_ALL, _NOT_PROBED = 4_000_000, 12_000_000
+SAME_FOR_ALL, _NOT_PROBED = 4_000_000, 12_000_000
 
 # If a probe takes longer, as on a slow network share, the workers probe, side by side.
 _SLOW_SECONDS, _ENOUGH_PROBES = 0.03, 32
@@ -31,7 +31,7 @@ _SLOW_SECONDS, _ENOUGH_PROBES = 0.03, 32
 
 def work(pending: PendingJob) -> int:
     """Return the work for a job, in pixels."""
-    return (pending.pixels or _NOT_PROBED) + _SAME_FOR_ALL
+    return (pending.pixels or _NOT_PROBED) + SAME_FOR_ALL
 
 
 class ChunkSize(Record, frozen=False):
@@ -123,7 +123,7 @@ class Window:
 
     @property
     def _mean_work(self) -> float:
-        return self._work / self._sorted if self._sorted else _NOT_PROBED + _SAME_FOR_ALL
+        return self._work / self._sorted if self._sorted else _NOT_PROBED + SAME_FOR_ALL
 
     def _sort_in(self, photo: Photo) -> None:
         """Sort jobs in by their photo's kind: by its suffix, if nothing else is known.

@@ -11,11 +11,12 @@ from ffprep.config.targets import all_targets
 from ffprep.core.formats import SUFFIXES
 from ffprep.core.job import Result
 from ffprep.core.location import names_url
-from ffprep.core.policy import Policy
+from ffprep.core.policy import DryRun, Policy
 from ffprep.core.spec import Spec
 from ffprep.core.target import Target
 from ffprep.errors import PhotoError, UsageError
-from ffprep.library.plan import Plan, Request
+from ffprep.library.plan import Plan
+from ffprep.library.request import Request
 from ffprep.options.frame import read_target, require_one_frame, target_files
 from ffprep.options.keywords import Options
 from ffprep.options.parse import STDOUT, read_request
@@ -118,7 +119,7 @@ def read_options(given: Mapping[str, Any]) -> SubmitOptions:
         json=given["as_json"],
         quiet=given["quiet"],
         verbose=given["verbose"],
-        dry_run=given["dry_run"],
+        dry_run=DryRun.PLAN if given["dry_run"] else None,
     )
     return replace(options, reporting=reporting, resume_options=_resume_options(given, credentials))
 

@@ -50,7 +50,7 @@ def startup(photo: Path, settings: Settings, rounds: int) -> list[Pair]:
 def _bare(command: Sequence[str]) -> list[str]:
     """The ffmpeg command line that ffprep would run, by its own account."""
     told = subprocess.run(
-        [*command, "--dry-run"], capture_output=True, text=True, check=True
+        [*command, "--dry-run=commands"], capture_output=True, text=True, check=True
     ).stdout
     argv = shlex.split(told.splitlines()[-1])
     if "|" in argv:

@@ -238,7 +238,7 @@ def test_a_dry_run_prints_the_cut(ffprep, tmp_path: Path) -> None:
 
     coordinates(301, 203).save(tmp_path / "a.png")
     words = ("convert", tmp_path / "a.png", "-o", tmp_path / "o.png", "--size", "100x50")
-    ran = ffprep(*words, "--crop-bounds", "0.1,0.2,0.77,0.9", "--dry-run")
+    ran = ffprep(*words, "--crop-bounds", "0.1,0.2,0.77,0.9", "--dry-run=commands")
     subprocess.run(["sh", "-c", ran.out.decode()], check=True, stdin=subprocess.DEVNULL)
     printed = opened(tmp_path / "o.png")
     (tmp_path / "o.png").unlink()

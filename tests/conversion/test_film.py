@@ -71,7 +71,7 @@ def test_films_from_memory_and_as_single_outputs(
     assert number(library.prepare(data, "8x8", frame="last", format="png")) == 19
     command = ("convert", films / "a.mp4", "--size", "32x18", "--frame", "1.2")
     assert ffprep(*command, "-o", tmp_path / "made.jpg").code == 0
-    line = ffprep(*command, "-o", tmp_path / "dry.jpg", "--dry-run").out
+    line = ffprep(*command, "-o", tmp_path / "dry.jpg", "--dry-run=commands").out
     subprocess.run(["sh", "-c", line], check=True, capture_output=True)
     assert (tmp_path / "dry.jpg").read_bytes() == (tmp_path / "made.jpg").read_bytes()
 

@@ -69,7 +69,9 @@ def test_the_commands_of_a_dry_run_make_the_same(ffprep: Command, tmp_path: Path
     (tmp_path / "in").mkdir()
     write_all(tmp_path / "in", cases)
     arguments = ["--size", "96x80", "--mode", "stretch", "--format", "png"]
-    ran = ffprep("convert", tmp_path / "in", "-o", tmp_path / "dry", *arguments, "--dry-run")
+    ran = ffprep(
+        "convert", tmp_path / "in", "-o", tmp_path / "dry", *arguments, "--dry-run=commands"
+    )
     subprocess.run(["sh", "-e"], input=ran.out, check=True, capture_output=True)
     made = {}
     for case in cases:

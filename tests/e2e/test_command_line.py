@@ -184,7 +184,7 @@ def test_the_commands_of_a_dry_run_make_the_same_outputs(
     ramp(60, 40).save(odd_names / "plain.png")
     real, dry = tmp_path / "real", tmp_path / "dry one"
     arguments = ["--size", "31x17", "--mode", "pad", "--format", "png"]
-    ran = ffprep("convert", odd_names, "-o", dry, *arguments, "--dry-run")
+    ran = ffprep("convert", odd_names, "-o", dry, *arguments, "--dry-run=commands")
     assert (ran.code, dry.exists()) == (0, False)
     subprocess.run(["sh", "-e"], input=ran.out, check=True, capture_output=True)
     assert ffprep("convert", odd_names, "-o", real, *arguments).code == 0
@@ -736,4 +736,6 @@ def test_an_interrupted_check_exits_with_130(home: Path, tmp_path: Path) -> None
 
 def test_dry_run_as_json(ffprep, photos: Path, tmp_path: Path) -> None:
     ran = ffprep("convert", photos, "-o", tmp_path / "out", "--size", "8x8", "--dry-run", "--json")
-    assert [os.path.basename(line["pipeline"][-1][-1]) for line in ran.lines] == ["a.jpg", "b.jpg"]
+    *lines, last = ran.lines
+    assert [os.path.basename(line["pipeline"][-1][-1]) for line in lines] == ["a.jpg", "b.jpg"]
+    assert last["summary"]["to_convert"] == 2

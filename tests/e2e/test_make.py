@@ -19,7 +19,8 @@ from ffprep.config.modes import find_mode
 from ffprep.conversion.ffmpeg_binary import find
 from ffprep.core.geometry import Size
 from ffprep.core.spec import Spec
-from ffprep.library.plan import Plan, Rendition, Request
+from ffprep.library.plan import Plan
+from ffprep.library.request import Rendition, Request
 from ffprep.run.depfile import Depfile
 from tests.support.pages import ROOT, Page
 from tests.support.pictures import opened, ramp

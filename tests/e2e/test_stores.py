@@ -492,13 +492,16 @@ def test_names_selection_and_collisions_are_those_of_folders(
 def test_prune_status_and_dry_run(s3: Bucketeer, convert: Command, home: Path) -> None:
     put(s3, {f"{n}.jpg": photo(n) for n in range(3)})
     line = ["s3://photos", "-o", "s3://ready/x", *SIZE]
-    rehearsed = convert(*line, "--dry-run")
+    planned = convert(*line, "--dry-run").out.splitlines()
+    assert planned[0] == b"s3://photos/0.jpg -> s3://ready/x/0.jpg  %b cover" % SIZE[1].encode()
+    assert planned[3] == b"3 to convert"
+    rehearsed = convert(*line, "--dry-run=commands")
     assert b"# s3://photos/0.jpg -> s3://ready/x/0.jpg\n" in rehearsed.out
     assert s3.names("ready") == []
     assert convert(*line).code == 0
     s3.owner().delete_object(Bucket="photos", Key="1.jpg")
     put(s3, {"2.jpg": b"no picture"})
-    told = convert(*line, "--dry-run", "--prune")
+    told = convert(*line, "--dry-run=commands", "--prune")
     assert b"# remove s3://ready/x/1.jpg\n" in told.out
     pruned = convert(*line, "--prune", "--json")
     assert (pruned.code, pruned.summary["pruned"], pruned.summary["failed"]) == (1, 1, 1)

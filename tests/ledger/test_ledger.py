@@ -420,7 +420,7 @@ def test_prune_removes_what_has_lost_its_photo(convert, ffprep, photos: Path) ->
     convert()
     assert (out / "a.jpg").exists()
     command = ("convert", photos, "-o", out, *SIZE, "--prune")
-    shown = ffprep(*command, "--dry-run").out.decode().splitlines()
+    shown = ffprep(*command, "--dry-run=commands").out.decode().splitlines()
     assert shown == [f"rm -- {out}/a.jpg", f"rm -- {out}/trip/c.jpg"]
     assert (out / "a.jpg").exists()
     ran = ffprep(*command, "--json")
@@ -463,17 +463,17 @@ def test_a_dry_run_shows_what_is_not_fresh_and_writes_nothing(
 ) -> None:
     out = photos.parent / "out"
     command = ("convert", photos / "trip", photos / "a.png", "-o", out, *SIZE)
-    assert ffprep(*command, "--dry-run").out.count(b"\n") == 3  # with a mkdir
+    assert ffprep(*command, "--dry-run=commands").out.count(b"\n") == 3  # with a mkdir
     assert not out.exists()
     assert ffprep(*command).code == 0
     os.utime(photos / "a.png")
     before = {p: (p.stat().st_ino, p.stat().st_mtime_ns) for p in out.rglob("*")}
-    ran = ffprep(*command, "--dry-run")
+    ran = ffprep(*command, "--dry-run=commands")
     assert (ran.code, ran.out.count(b"\n"), b"a.png" in ran.out) == (0, 1, True)
     assert ffprep("status", out).code == 0
     # A collision is not recorded either.
     shutil.copy(photos / "a.png", photos / "a.jpg")
-    ran = ffprep(*command, photos / "a.jpg", "--dry-run")
+    ran = ffprep(*command, photos / "a.jpg", "--dry-run=commands")
     assert (ran.code, ran.err.count("collision")) == (1, 2)
     assert {p: (p.stat().st_ino, p.stat().st_mtime_ns) for p in out.rglob("*")} == before
 

@@ -12,7 +12,8 @@ from ffprep.core.job import LocalJob, PassedOver, Result
 from ffprep.core.spec import Spec
 from ffprep.errors import Kind, UsageError
 from ffprep.library.naming import Names
-from ffprep.library.plan import Plan, Rendition, Request
+from ffprep.library.plan import Plan
+from ffprep.library.request import Rendition, Request
 from ffprep.library.walk import Walk
 from ffprep.record import replace
 from ffprep.storage.local import LOCAL, LocalStorage

@@ -11,13 +11,14 @@ from ffprep.cli.commands.check import info
 from ffprep.cli.commands.compare import compare
 from ffprep.cli.commands.submit import submit
 from ffprep.core.geometry import Size
-from ffprep.core.policy import Retry
+from ffprep.core.policy import DryRun, Retry
 from ffprep.core.shard import Shard
 from ffprep.errors import UsageError
 from ffprep.options import keywords
 from ffprep.options.check import check_parameters, read_check, read_info
 from ffprep.options.convert import convert_parameters
 from ffprep.options.parse import read_convert
+from ffprep.options.types import Automatic
 from ffprep.run.convert_options import ConvertOptions, NotifyOptions, ReportOptions
 from ffprep.system.files import LEDGER
 
@@ -83,7 +84,7 @@ def test_options_reach_their_part() -> None:
     assert (options.rerun.retry, options.rerun.wait) == (Retry.ONLY, 120.0)
     assert (options.throttle.nice, options.throttle.max_time) == (5, 3600.0)
     assert (options.policy.timeout, options.throttle.grace) == (7.0, 7.0)
-    assert (options.reporting.json, options.reporting.dry_run) == (True, True)
+    assert (options.reporting.json, options.reporting.dry_run) == (True, DryRun.PLAN)
     assert options.notify == NotifyOptions(on_finish="true")
 
 
@@ -142,3 +143,24 @@ def test_commands_that_make_one_size_refuse_a_second_one(option: str) -> None:
     for command, arguments in calls:
         with pytest.raises(click.BadParameter, match=f"{command.name} takes one, and not 2"):
             command.make_context(str(command.name), [*arguments, *words])
+
+
+def test_a_dry_run_prints_a_plan_unless_commands_are_asked_for() -> None:
+    for words, dry_run in (
+        ((), None),
+        (("--dry-run",), DryRun.PLAN),
+        (("--dry-run", "photos"), DryRun.PLAN),  # the next word is a SOURCE
+        (("--dry-run=plan",), DryRun.PLAN),
+        (("--dry-run=commands",), DryRun.COMMANDS),
+    ):
+        options = parsed(*words)
+        assert options.reporting.dry_run is dry_run
+        assert ("photos" in options.request.sources) == ("photos" in words)
+    with pytest.raises(click.BadParameter, match="'nothing' is not one of"):
+        parsed("--dry-run=nothing")
+
+
+def test_the_number_of_jobs_may_be_auto_in_any_case() -> None:
+    for words in ((), ("--jobs", "auto"), ("--jobs", "AUTO")):
+        assert isinstance(parsed(*words).workers.jobs, Automatic)
+    assert parsed("--jobs", "3").workers.jobs == 3

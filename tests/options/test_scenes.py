@@ -94,7 +94,14 @@ def test_a_chosen_mode_is_up_to_date_in_the_next_run(ffprep, tmp_path: Path) -> 
 def test_a_dry_run_prints_the_chosen_mode(ffprep, tmp_path: Path) -> None:
     folder = photos(tmp_path / "in", 100, 300)
     ran = ffprep(
-        "convert", folder, "-o", tmp_path / "out", *FRAME, "--scene", "landscape", "--dry-run"
+        "convert",
+        folder,
+        "-o",
+        tmp_path / "out",
+        *FRAME,
+        "--scene",
+        "landscape",
+        "--dry-run=commands",
     )
     lines = [line for line in ran.out.decode().splitlines() if "-filter_complex" in line]
     assert ["pad=" in line for line in lines] == [False, True]

@@ -74,7 +74,9 @@ def test_within_bounds_a_photo_keeps_its_size(ffprep, photos: Path, tmp_path: Pa
 
 
 def test_a_dry_run_shows_the_chosen_size(ffprep, photos: Path, tmp_path: Path) -> None:
-    ran = ffprep("convert", photos, "-o", tmp_path / "out", "--target", "sora-2", "--dry-run")
+    ran = ffprep(
+        "convert", photos, "-o", tmp_path / "out", "--target", "sora-2", "--dry-run=commands"
+    )
     (tall,) = [line for line in ran.out.decode().splitlines() if line.endswith("tall.jpg")]
     assert ":h=1280:" in tall
     assert ":w=720[" in tall

@@ -5,7 +5,8 @@ from ffprep.conversion.converter import Converter
 from ffprep.conversion.ffmpeg_binary import find
 from ffprep.core.geometry import Size
 from ffprep.core.spec import Spec
-from ffprep.library.plan import Plan, Rendition, Request
+from ffprep.library.plan import Plan
+from ffprep.library.request import Rendition, Request
 from ffprep.run.convert_options import ConvertOptions, WorkerOptions
 from ffprep.run.runner import Run
 from tests.support.pictures import ramp

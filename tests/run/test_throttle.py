@@ -19,7 +19,7 @@ from ffprep.core.geometry import Size
 from ffprep.core.job import Result
 from ffprep.core.policy import ThrottleOptions
 from ffprep.core.spec import Spec
-from ffprep.library.plan import Rendition, Request
+from ffprep.library.request import Rendition, Request
 from ffprep.options.types import Seconds
 from ffprep.run.convert_options import ConvertOptions
 from ffprep.run.runner import open_run

@@ -39,7 +39,7 @@ _EXAMPLES = {
 )
 @WAIT
 @AS_JSON
-@click.option("--quiet", is_flag=True, help="Print only what could not be removed.")
+@click.option("-q", "--quiet", is_flag=True, help="Print only what could not be removed.")
 @click.option("-v", "--verbose", is_flag=True, help="Print a line for every output.")
 def clean(
     output: Location,

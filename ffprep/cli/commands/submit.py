@@ -134,7 +134,9 @@ _WORK = section(
         "--dry-run", is_flag=True, help="Print the requests, without the key; send nothing."
     ),
     AS_JSON,
-    click.option("--quiet", is_flag=True, help="No progress bar; failures are still reported."),
+    click.option(
+        "-q", "--quiet", is_flag=True, help="No progress bar; failures are still reported."
+    ),
     click.option("-v", "--verbose", is_flag=True, help="A line for every photo."),
 )
 

@@ -91,7 +91,7 @@ def test_options_are_checked_before_the_first_result(folder: Path) -> None:
         library.check(folder)
     for output, words in (
         (b"o", "output: b'o' is not a usable value"),
-        (None, "output: nothing is named"),
+        (None, "its outputs need one; add output=OUT"),
     ):
         with pytest.raises(ValueError, match=words):
             library.convert(folder, output, "16x9")  # type: ignore[arg-type]

@@ -42,7 +42,7 @@ def shell(command: str, folder: Path) -> "subprocess.CompletedProcess[str]":
 
 
 def test_the_commands_do_what_their_comments_say(folder: Path) -> None:
-    first, again, totals, failed, prune = COMMANDS.splitlines()
+    first, again, totals, failed, warned, prune = COMMANDS.splitlines()
     assert (shell(first, folder).returncode, shell(again, folder).returncode) == (1, 1)
     told = shell(totals, folder).stdout
     assert told.startswith("ready: 2 outputs")
@@ -50,6 +50,7 @@ def test_the_commands_do_what_their_comments_say(folder: Path) -> None:
     assert "done: 2 converted, 0 fresh, 1 failed" in told
     (line,) = shell(failed, folder).stdout.splitlines()
     assert "three.jpg: damaged: " in line
+    assert (shell(warned, folder).returncode, shell(warned, folder).stdout) == (0, "")
     (folder / "photos/two.jpg").unlink()
     assert "rm -- ready/two.jpg\n" in shell(prune, folder).stdout
     assert (folder / "ready/two.jpg").exists()

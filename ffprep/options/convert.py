@@ -101,7 +101,7 @@ UPSCALE = click.option(
 )
 MAX_CUT = click.option(
     "--max-cut",
-    type=click.Choice(["allow", "warn", "fail"]),
+    type=OneOf(["allow", "warn", "fail"]),
     default=Policy().max_cut,
     show_default=True,
     help="How to handle photos of which the frame cuts more than half; --mode auto pads them.",
@@ -203,7 +203,7 @@ _REPORTS = section(
     click.option("-v", "--verbose", is_flag=True, help="Print a line for every photo."),
     click.option(
         "--failures",
-        type=click.Choice(["all", "new"]),
+        type=OneOf(["all", "new"]),
         default="all",
         show_default=True,
         help="Which failures are reported and decide the exit code: all, or those that are new "

@@ -176,6 +176,6 @@ def test_the_fast_path_of_names_gives_the_same_names(
     suffixes, numbers = [".jpg"] * len(names), range(len(names))
     quick, slow = (
         Names(f"{before}{stem}{after}").render("in/", names, suffixes, SPEC, numbers)
-        for stem in ("{stem}", "{stem!s}")
+        for stem in ("{stem}", "{stem:s}")
     )
     assert quick == slow

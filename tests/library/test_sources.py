@@ -50,7 +50,10 @@ def test_a_list_from_a_pipe_is_read_once_and_iterated_again(photos: Path) -> Non
 
 
 def test_one_file_in_a_list_needs_an_output_folder(ffprep, photos: Path) -> None:
-    ran = ffprep("convert", "-", "-o", "b.jpg", "--size", "8x8", cwd=photos, stdin=b"a.png\n")
+    words = ("convert", "-", "--size", "8x8", "-o")
+    ran = ffprep(*words, "b.jpg", cwd=photos, stdin=b"a.png\n")
+    assert (ran.code, "need an output folder: -o b/" in ran.err) == (2, True)
+    ran = ffprep(*words, "b.jpg/", cwd=photos, stdin=b"a.png\n")
     assert (ran.code, outputs(photos / "b.jpg")) == (0, ["a.jpg"])
 
 

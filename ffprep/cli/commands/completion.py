@@ -4,6 +4,7 @@ import click
 from click.shell_completion import BashComplete, add_completion_class, get_completion_class
 
 from ffprep.options.shared import DocumentedCommand
+from ffprep.options.types import OneOf
 
 _EXAMPLES = {
     "ffprep completion bash > ~/.local/share/bash-completion/completions/ffprep": (
@@ -28,7 +29,7 @@ class _Bash(BashComplete):
 
 
 @click.command("completion", cls=DocumentedCommand, examples=_EXAMPLES)
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.argument("shell", type=OneOf(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
     """Print a script that completes ffprep in a shell.

@@ -10,11 +10,11 @@ import click
 from ffprep.errors import Interrupted
 from ffprep.options.config_file import ConfigCommand
 from ffprep.options.convert import CONVERT
-from ffprep.record import replace
 from ffprep.system.shutdown import Signals, leave_now
 
 if TYPE_CHECKING:
-    from ffprep.cli.reporting.progress import Console
+    from ffprep.cli.reporting.progress import Console, Reporter
+    from ffprep.core.job import FreshCount, Result
     from ffprep.run.convert_options import ConvertOptions, NotifyOptions
     from ffprep.run.depfile import Depfile
     from ffprep.run.runner import Run
@@ -87,9 +87,6 @@ def parse_and_run(params: Mapping[str, Any], signals: Signals, job: str = "") ->
             from ffprep.cli.reporting.stdout_picture import written_to_stdout
 
             options = stack.enter_context(written_to_stdout(options))
-        if options.request.beside and sys.stderr.isatty():  # name the output
-            verbose = replace(options.reporting, verbose=not reporting.quiet)
-            options = replace(options, reporting=verbose)
         run_convert(options, signals, summary, job)
     if signals.number is not None:
         # A decoder still at work on one photo must not hold up the end.
@@ -138,6 +135,17 @@ def _report(run: "Run", console: "Console", summary: "RunSummary", signals: Sign
     with ending(run, summary), convert_reporter(console, summary, status_command) as reporter:
         for result in counted_results(run, summary, interrupted, each=reporter.each):
             reporter.report(result)
+            if run.options.request.beside and console.is_chatty:
+                _name_output(result, reporter)
+
+
+def _name_output(result: "Result | FreshCount", reporter: "Reporter") -> None:
+    """Print the path of an output that the command line does not name."""
+    from ffprep.cli.reporting.text import printable_path
+    from ffprep.core.job import Result, Status
+
+    if isinstance(result, Result) and result.status is Status.CONVERTED:
+        reporter.say(f"{printable_path(result.source)} -> {printable_path(result.output)}")
 
 
 def _write_depfile(depfile: "Depfile", run: "Run", console: "Console") -> None:

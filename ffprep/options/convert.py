@@ -207,7 +207,7 @@ _REPORTS = section(
         default="all",
         show_default=True,
         help="Which failures are reported and decide the exit code: all, or those that are new "
-        "since the last run, and not accepted with `ffprep status OUT --accept`.",
+        "since the last run and were not accepted in `ffprep status`.",
     ),
     click.option(
         "--log-file",

@@ -139,8 +139,8 @@ def _terms(terms: Mapping[str, str]) -> str:
 
 
 def _examples(examples: Mapping[str, str]) -> str:
-    return "".join(
-        f".PP\n{_text(purpose)}\n.PP\n.EX\n    {_text(command)}\n.EE\n"
+    return ".PP\n".join(
+        f"{_text(purpose)}\n.PP\n.EX\n    {_text(command)}\n.EE\n"
         for command, purpose in examples.items()
     )
 

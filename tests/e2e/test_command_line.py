@@ -737,5 +737,6 @@ def test_an_interrupted_check_exits_with_130(home: Path, tmp_path: Path) -> None
 def test_dry_run_as_json(ffprep, photos: Path, tmp_path: Path) -> None:
     ran = ffprep("convert", photos, "-o", tmp_path / "out", "--size", "8x8", "--dry-run", "--json")
     *lines, last = ran.lines
-    assert [os.path.basename(line["pipeline"][-1][-1]) for line in lines] == ["a.jpg", "b.jpg"]
+    planned = [line for line in lines if line["status"] == "planned"]
+    assert [os.path.basename(line["pipeline"][-1][-1]) for line in planned] == ["a.jpg", "b.jpg"]
     assert last["summary"]["to_convert"] == 2

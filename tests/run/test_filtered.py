@@ -89,4 +89,4 @@ def test_megapixels_select_without_a_ledger_and_in_a_dry_run(ffprep, photos: Pat
 def test_megapixels_are_a_number(ffprep, photos: Path) -> None:
     ran = ffprep("convert", photos, "-o", "out", "--size", "16x16", "--min-mpx", "nan")
     assert ran.code == 2
-    assert "--min-mpx': 'nan' is not a number" in ran.err
+    assert "--min-mpx: 'nan' is not a number" in ran.err

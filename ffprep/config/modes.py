@@ -87,8 +87,7 @@ def auto_summary() -> Mode:
     return Mode(
         AUTO,
         (),
-        summary="Use cover, or pad for photos of which cover would cut more than "
-        f"{MAX_LOSS * 100:g} %.",
+        summary=f"Choose cover or pad: pad where cover would cut more than {MAX_LOSS * 100:g} %.",
         keeps="proportions",
         loses="some edges, or frame area to bars",
         suits=("folders of mixed photos",),

@@ -435,7 +435,7 @@ def test_a_terminal_has_a_bar_with_counts_and_colours(
     for variables in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
         code, text = on_terminal(argv, **variables)
         assert (code, "\x1b[3" in text) == (1, False)
-        assert "ffprep: 0 converted, 2 fresh, 1 failed, 1 skipped" in text
+        assert "ffprep: 0 converted, 2 fresh, 1 failed (0 new), 1 skipped" in text
 
 
 @pytest.mark.parametrize("rows", [16, 60])

@@ -52,7 +52,7 @@ def test_the_commands_do_what_their_comments_say(folder: Path) -> None:
     assert "three.jpg: damaged: " in line
     assert (shell(warned, folder).returncode, shell(warned, folder).stdout) == (0, "")
     (folder / "photos/two.jpg").unlink()
-    assert "rm -- ready/two.jpg\n" in shell(prune, folder).stdout
+    assert "remove ready/two.jpg\n" in shell(prune, folder).stdout
     assert (folder / "ready/two.jpg").exists()
     shown, done = (shell(line, folder) for line in CLEAN.splitlines())
     assert shown.stdout == "rm -- ready/one.jpg\nrm -- ready/two.jpg\n"

@@ -1,60 +1,32 @@
 """One frame of a film to one verified output, by way of a still: a lossless PNG of 16 bits.
 
-    search     log the frames around the wanted time, and choose one       _Search
-    still      decode that frame upright, with square pixels               _write
-    convert    the still is converted as any photo is                      transcode
-
-FFmpeg alone reads films, with one demuxer and few decoders. Its frames are upright: it turns them
-by the display matrix of the container.
+search     log the frames around the wanted time, and choose one       film_search
+still      decode that frame upright, with square pixels               _make
+convert    the still is converted as any photo is                      transcode
 """
 
-import math
 import os
-import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ffprep.conversion import command, ffmpeg_log
-from ffprep.conversion.film_frames import Frame, frames
-from ffprep.core.film import DECODERS, Container, sniff_film
+from ffprep.conversion import command
+from ffprep.conversion.film_search import Search, pixel_format
+from ffprep.core.film import Container, sniff_film
 from ffprep.core.formats import HEAD_BYTES, sniff
 from ffprep.core.geometry import Size
 from ffprep.core.job import Caveat, CaveatKind, LocalJob, Result
-from ffprep.errors import EnvironmentFault, Kind, PhotoError, reason
-from ffprep.image.formats.film_end import ends_early
-from ffprep.image.pillow import out_of_memory
+from ffprep.errors import Kind, PhotoError
 from ffprep.image.second_reading import second_reading
 from ffprep.record import Record, replace
 from ffprep.system.files import FileStamp, hold_open, open_regular, read_whole
-from ffprep.system.processes import Limits, ffmpeg_environment
-from ffprep.system.tempfiles import disk_full, without_line_breaks, working_folder
+from ffprep.system.tempfiles import without_line_breaks, working_folder
 
 if TYPE_CHECKING:
     from ffprep.conversion.converter import Converter
     from ffprep.conversion.transcode import Photo, Transcoder
-    from ffprep.core.decoder_log import DecoderLog
-
-_COMMON = "-hide_banner -nostdin -nostats -loglevel level+info -y -filter_complex_threads 1".split()
-
-# A PNG of noise is a little larger than its pixels, at eight bytes each.
-_BYTES_A_PIXEL, _OTHER_BYTES = 9, 1 << 24
-
-# Containers round timestamps to milliseconds.
-_TOLERANCE = 0.0005
-
-_BEFORE_END = 0.001
-_TOO_LARGE = re.compile(r"Picture size (\d+x\d+) exceeds specified max pixel count")
-_NOT_OPENED = re.compile(r"^\[vist#0:\d+/(\w+) @ .*Error while opening decoder", re.MULTILINE)
-_REFUSED = ") not on whitelist"
-_OPENED = "[info] Input #0"
-_ALPHA_MODE, _HEAD_OF_TRACKS = b"\x53\xc0\x81\x01", 1 << 16
-_WITH_ALPHA = re.compile(r"Video: (vp[89])\b(?:(?!Stream #).)*?alpha_mode *: 1", re.DOTALL)
-_ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
-_COMPLETE = "[info] frame="
-"""In every log that was not cut off."""
 
 
 def is_film(job: LocalJob) -> bool:
@@ -146,7 +118,7 @@ def command_lines(steps: "Transcoder", job: LocalJob) -> list[list[str]]:
     """
     with _still(steps, job) as still:
         photo = _probed(steps, still.job(job))
-    raw = replace(photo.picture, raw=_pixel_format(photo.picture.alpha))
+    raw = replace(photo.picture, raw=pixel_format(photo.picture.alpha))
     argv = [*still.argv, "-c:v", "rawvideo", "-f", "rawvideo", "pipe:1"]
     spec = photo.job.spec
     return [argv, command.command(steps.binary.path, still.path, raw, spec, job.output)]
@@ -200,7 +172,7 @@ def _make(steps: "Transcoder", job: LocalJob, output: Path) -> _Still:
         hold_open(job.source, job.place, stamp) as opened,
         without_line_breaks(opened) as (source,),
     ):
-        search = _Search(steps, job, source, container).with_alpha()
+        search = Search(steps, job, source, container).with_alpha()
         found = search.chosen()
         argv = search.still_argv(found)
         files = ["-c:v", "png", "-compression_level", "1", "-update", "1", "-f", "image2"]
@@ -216,194 +188,3 @@ def _make(steps: "Transcoder", job: LocalJob, output: Path) -> _Still:
     os.utime(output, ns=(stamp.modified, stamp.modified))  # for --preserve-times
     argv = [*argv[: argv.index("-i") + 1], command.url(job.source), *argv[argv.index("-i") + 2 :]]
     return _Still(output, caveats, source_hash, argv)
-
-
-class _Found(Record):
-    """A frame, the options by which FFmpeg finds it, and what shows that it may be damaged.
-
-    `followed` is true if the film goes on after it.
-    """
-
-    frame: Frame
-    seek: tuple[str, ...]
-    complaint: str | None
-    followed: bool
-
-
-class _Search(Record):
-    """Looks for the frame of a film that a Spec names."""
-
-    steps: "Transcoder"
-    job: LocalJob
-    source: Path
-    container: Container
-    decoder: tuple[str, ...] = ()
-
-    def with_alpha(self) -> "_Search":
-        """Return a search with a decoder that reads the alpha of WebM, which is a second stream.
-
-        FFmpeg's own decoders leave it out.
-        """
-        with open_regular(self.source) as file:
-            may_have_alpha = _ALPHA_MODE in file.read(_HEAD_OF_TRACKS)
-        if self.container.name != "matroska" or not may_have_alpha:
-            return self
-        found = _WITH_ALPHA.search(self._log((), ",trim=end_frame=1"))
-        return replace(self, decoder=(_ALPHA_DECODERS[found[1]],)) if found else self
-
-    @property
-    def seconds(self) -> float | None:
-        """The wanted time; None for the last frame."""
-        assert self.job.spec.frame
-        return self.job.spec.frame.seconds
-
-    def chosen(self) -> _Found:
-        """Return the frame. Raises PhotoError.
-
-        FFmpeg seeks to a frame from which it can decode. Where that fails, or the decoder lacks a
-        part of what came before, all is decoded from the beginning.
-        """
-        if self.seconds != 0:
-            place = ["-sseof", f"{-_BEFORE_END}"]
-            place = place if self.seconds is None else ["-ss", f"{self.seconds:.6f}"]
-            found = self._try(("-noaccurate_seek", *place))
-            if found and not found.complaint:
-                return found
-        found = self._try(())
-        assert found
-        return found
-
-    def _try(self, seek: tuple[str, ...]) -> _Found | None:
-        """Return the frame that is shown at the time; None if another way has to be tried."""
-        target = math.inf if self.seconds is None else self.seconds
-        cut = f",trim=end={target + _TOLERANCE:.6f}"
-        if target in (0, math.inf):
-            cut = "" if target else ",trim=end_frame=1"
-        text = self._log(seek, cut)
-        damage, seen = _damage(text), frames(text)
-        shown = [frame for frame in seen if frame.time <= target + _TOLERANCE]
-        if not shown and seek:
-            return None
-        if not seen:
-            raise self._undecodable(text, ffmpeg_log.read(text))
-        frame = (shown or seen)[-1 if shown else 0]
-        followed = frame is not seen[-1] or self.seconds == 0
-        if not followed and _COMPLETE not in text:
-            words = "has too many frames between two from which it can be decoded"
-            raise PhotoError(Kind.UNSUPPORTED, f"{words}; encode it again with more key frames")
-        if self.seconds and not followed:
-            self._require_before_end(seen, self.seconds)
-        return _Found(frame, seek, damage, followed)
-
-    def _log(self, seek: tuple[str, ...], cut: str = "") -> str:
-        """Return the log of decoding after a seek."""
-        argv = self._argv(seek, f"sidedata=mode=delete,showinfo=checksum=0{cut}")
-        return self.run([*argv, "-f", "null", "-"])
-
-    def _require_before_end(self, seen: list[Frame], seconds: float) -> None:
-        """Raise PhotoError if a time is not before the end of the last frame."""
-        last = seen[-1]
-        duration = last.duration or (last.time - seen[-2].time if len(seen) > 1 else 0.0)
-        end = last.time + duration
-        if seconds > max(last.time, end - _TOLERANCE):
-            with open_regular(self.source) as file:
-                if ends_early(file, self.container.name):
-                    words = f"the film ends early, before {seconds:g} s"
-                    raise PhotoError(Kind.DAMAGED, f"{words}; restore it from a backup")
-            words = f"has no frame at {seconds:g} s: it is {round(end, 3):g} s long"
-            raise PhotoError(Kind.UNSUPPORTED, f"{words}; give an earlier time, or last")
-
-    def damage(self, path: Path, found: _Found) -> str | None:
-        """Return what shows that the frame, or what belongs behind it, is missing."""
-        if found.complaint or found.followed:
-            return found.complaint
-        with open_regular(path) as file:
-            return "the film ends early" if ends_early(file, self.container.name) else None
-
-    def still_argv(self, found: _Found) -> list[str]:
-        """Return the command that decodes the frame, without its output."""
-        frame = found.frame
-        self._require_size(frame.shown)
-        filters = ["sidedata=mode=delete", f"select=eq(pts\\,{frame.pts})", *frame.to_rgb]
-        filters.insert(-1, f"format={_pixel_format(frame.alpha)}")
-        argv = self._argv(found.seek, ",".join(filters))
-        return [*argv, *"-map_metadata -1 -flags:v +bitexact -frames:v 1 -threads 1".split()]
-
-    def _require_size(self, size: Size) -> None:
-        most = self.steps.policy.max_pixels
-        if size.pixels > most:
-            words = f"{size} is more than {most} pixels"
-            raise PhotoError(Kind.TOO_LARGE, f"{words}; raise --max-pixels if you trust the file")
-
-    def _argv(self, seek: tuple[str, ...], filters: str) -> list[str]:
-        demuxer, policy = self.container.demuxer, self.steps.policy
-        argv = [self.steps.binary.path, *_COMMON, "-protocol_whitelist", "file"]
-        decoders = ",".join((*DECODERS, *self.decoder))
-        argv += ["-format_whitelist", demuxer, "-codec_whitelist", decoders]
-        argv += ["-f", demuxer, "-threads", "1", "-max_pixels", str(policy.max_pixels)]
-        argv += ["-enable_drefs", "0"] if demuxer == "mov" else []
-        argv += ["-err_detect", "explode"] if policy.keep_damaged else []
-        argv += ["-c:v", *self.decoder] if self.decoder else []
-        # Timestamps from the film's beginning; seeking would round them.
-        argv += ["-copyts", "-start_at_zero", *seek]
-        # V: not pictures that are attached to it.
-        argv += ["-i", command.url(self.source), "-map", "0:V:0", "-vf", filters]
-        return [*argv, "-fps_mode", "passthrough"]
-
-    def run(self, argv: list[str], size: Size | None = None) -> str:
-        """Run ffmpeg, which may write a still of a size, to its end; return its log.
-
-        Raises PhotoError, and EnvironmentFault for what is not a film's fault.
-        """
-        steps = self.steps
-        pixels = size.pixels if size else 0
-        limits = Limits(steps.policy.max_memory, _OTHER_BYTES + _BYTES_A_PIXEL * pixels)
-        try:
-            with steps.processes.start(argv, limits, environment=ffmpeg_environment()) as running:
-                status = running.wait_at_most(steps.policy.timeout)
-        except OSError as error:
-            words = f"{steps.binary.path} cannot be started: {reason(error)}"
-            raise EnvironmentFault(words) from None
-        if status is None:
-            from ffprep.conversion.failure import timed_out
-
-            words = f"searching it for the frame took more than {steps.policy.timeout:g} s"
-            raise timed_out(words, running)
-        log = ffmpeg_log.read(running.log)
-        if log.disk_full:
-            raise disk_full(Path(argv[-1].removeprefix("file:")))
-        if log.out_of_memory:
-            raise out_of_memory()
-        if status < 0 or log.no_threads:
-            from ffprep.conversion.failure import require_undisturbed
-
-            require_undisturbed(steps, self.job, -status, log)
-        return running.log
-
-    def _undecodable(self, text: str, log: "DecoderLog") -> PhotoError:
-        """Return the error of a film without any frame that can be decoded."""
-        if large := _TOO_LARGE.search(text):
-            words = f"{large[1]} is more than {self.steps.policy.max_pixels} pixels"
-            return PhotoError(Kind.TOO_LARGE, f"{words}; raise --max-pixels if you trust the file")
-        if (codec := _NOT_OPENED.search(text)) and _REFUSED in text:
-            words = f"is a film in {codec[1]}, which ffprep does not read"
-            return PhotoError(Kind.UNSUPPORTED, f"{words}; save it as H.264 with another program")
-        if log.missing_part:
-            words = f"{self.steps.binary.path} lacks the {log.missing_part}"
-            return PhotoError(Kind.IO, f"{words}; leave out --ffmpeg to use the embedded ffmpeg")
-        if "matches no streams" in text:
-            words = "has no film in it that ffprep reads; is it only sound?"
-            return PhotoError(Kind.UNSUPPORTED, words)
-        cause = log.errors[0] if log.errors else "no frames in it"
-        words = f"begins like a film and cannot be decoded ({cause})"
-        return PhotoError(Kind.DAMAGED, f"{words}; restore it from a backup")
-
-
-def _damage(text: str) -> str | None:
-    """Return the first complaint of decoding; what FFmpeg said before analysed more of the film."""
-    complaints = ffmpeg_log.read(text.partition(_OPENED)[2]).damage
-    return complaints[0] if complaints else None
-
-
-def _pixel_format(alpha: bool) -> str:
-    return "rgba64be" if alpha else "rgb48be"

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 # The tests may run under make. Those about make set their own flags.
 os.environ.pop("MAKEFLAGS", None)
-# Shells start background jobs with SIGINT ignored, and children inherit that.
+# Shells start background jobs with SIGINT ignored, nohup ignores SIGHUP, and children inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 # A busy machine may take any time to draw an example, and to try it.
 settings.register_profile("any-time", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any-time")

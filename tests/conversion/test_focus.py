@@ -11,7 +11,7 @@ from ffprep.conversion.converter import Converter
 from ffprep.conversion.ffmpeg_binary import find
 from ffprep.core.formats import OUTPUT_FORMATS
 from ffprep.core.geometry import Bounds, FaceFocus, Size
-from ffprep.core.job import LocalJob, Status
+from ffprep.core.job import CaveatKind, LocalJob, Status
 from ffprep.core.policy import Policy
 from ffprep.core.spec import Spec
 from ffprep.record import replace
@@ -44,7 +44,7 @@ def test_the_photos_of_a_stream_are_cut_at_their_own_faces(
     for number, left in enumerate(LEFTS):
         output = tmp_path / f"o{number}"
         assert results[output].status is Status.CONVERTED
-        assert results[output].caveats == ()
+        assert [each.kind for each in results[output].caveats] == [CaveatKind.CUT]
         red, _, blue = opened(output).getpixel((0, 0))
         assert red + 256 * (blue // 16) == left
         (alone,) = Converter(find(), Policy(), streams=False).convert(

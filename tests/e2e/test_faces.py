@@ -27,7 +27,8 @@ def shows_a_face(path: Path) -> bool:
 
 def test_faces_stay_in_the_frame_and_are_remembered(ffprep, photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    ran = ffprep("convert", photos, "-o", out, "--size", "150x300", "--focus", "faces", "--json")
+    framed = ("--focus", "faces", "--max-cut", "allow", "--json")
+    ran = ffprep("convert", photos, "-o", out, "--size", "150x300", *framed)
     assert (ran.code, ran.summary["converted"]) == (0, 3)
     warnings = {name: line.get("warnings", []) for name, line in ran.results.items()}
     assert warnings == {
@@ -36,18 +37,18 @@ def test_faces_stay_in_the_frame_and_are_remembered(ffprep, photos: Path, tmp_pa
         "wall.jpg": ["no face was found, so the crop is centred"],
     }
     assert [shows_a_face(out / f"{name}.jpg") for name in ("left", "right", "wall")] == [1, 1, 0]
-    ran = ffprep("convert", photos, "-o", out, "--size", "150x300", "--focus", "faces", "--json")
+    ran = ffprep("convert", photos, "-o", out, "--size", "150x300", *framed)
     assert ran.summary["fresh"] == 3
     # The next run, to another size, takes the faces from the ledger.
     with closing(sqlite3.connect(out / ".ffprep/ledger.db")) as ledger, ledger:
         assert ledger.execute("SELECT count(*) FROM faces").fetchone() == (3,)
         ledger.execute("UPDATE faces SET boxes = '0.8,0.4,0.9,0.6' WHERE source LIKE '%left.jpg'")
-    ran = ffprep("convert", photos, "-o", out, "--size", "100x200", "--focus", "faces", "--json")
+    ran = ffprep("convert", photos, "-o", out, "--size", "100x200", *framed)
     assert ran.summary["converted"] == 3
     assert [shows_a_face(out / f"{name}.jpg") for name in ("left", "right")] == [0, 1]
     (photos / "left.jpg").touch()
     (photos / "right.jpg").unlink()
-    again = ("--size", "100x200", "--focus", "faces", "--json", "--prune")
+    again = ("--size", "100x200", *framed, "--prune")
     ran = ffprep("convert", photos, "-o", out, *again)
     assert (ran.summary["converted"], ran.summary["pruned"]) == (1, 1)
     assert shows_a_face(out / "left.jpg")

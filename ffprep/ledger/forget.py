@@ -1,4 +1,7 @@
-"""Forget failures that a complete run has not met. Imported at the end of such a run."""
+"""Forget failures that a complete run has not met, and what no row is about any more.
+
+Imported at the end of such a run, and where outputs are removed.
+"""
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,7 +24,7 @@ def forget_failures(
     """
     ours = {decode_name(each.row.source) for each in _not_met(ledger) if _is_ours(ledger, each.row)}
     named = ours.intersection(map(real_path, files)) if ours else ours
-    gone: list[Entry] = []
+    gone, forgot = list[Entry](), False
     for entry in chain(_not_met(ledger), ledger.entries(Status.PASSED_OVER)):
         source = decode_name(entry.row.source)
         failed = entry.row.status == FAILED
@@ -31,8 +34,19 @@ def forget_failures(
             gone.append(entry)
         if len(gone) >= BATCH_SIZE:
             _forget(ledger, gone)
-            gone = []
+            gone, forgot = [], True
     _forget(ledger, gone)
+    if gone or forgot:
+        forget_unused(ledger)
+
+
+def forget_unused(ledger: Ledger) -> None:
+    """Delete the faces and headers of photos that no row is about."""
+    from ffprep.ledger.faces import forget_faces
+    from ffprep.ledger.headers import forget_headers
+
+    forget_faces(ledger)
+    forget_headers(ledger)
 
 
 def _is_ours(ledger: Ledger, row: Row) -> bool:

@@ -5,11 +5,11 @@ ffprep ignore it. A header is that of a photo of this size and time, as this ver
 """
 
 import os
-import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ffprep.ledger.database import has_table
 from ffprep.ledger.rows import encode_name, stored_time
 from ffprep.record import Record
 from ffprep.system.files import real_path
@@ -58,20 +58,22 @@ class RecordedHeaders(Record):
     def _find(self, key: tuple[Any, ...]) -> str | None:
         found = None
         with self.ledger.tables() as database:
-            found = database.execute(_FIND, key).fetchone() if _exists(database) else None
+            if has_table(database, "headers", _TABLE):
+                found = database.execute(_FIND, key).fetchone()
         return found[0] if found and isinstance(found[0], str) else None
 
     def _record(self, row: tuple[Any, ...]) -> None:
         if self.ledger.read_only:
             return
         with self.ledger.tables() as database:
-            if not _exists(database):
+            if not has_table(database, "headers", _TABLE):
                 database.execute("DROP TABLE IF EXISTS headers")
                 database.execute(_TABLE)
             database.execute("INSERT OR REPLACE INTO headers VALUES (?, ?, ?, ?, ?, ?)", row)
 
 
-def _exists(database: sqlite3.Connection) -> bool:
-    """Return whether there is the table, as ffprep makes it."""
-    query = "SELECT sql FROM sqlite_master WHERE type = 'table' AND name = 'headers'"
-    return bool(database.execute(query).fetchone() == (_TABLE,))
+def forget_headers(ledger: "Ledger") -> None:
+    """Delete the headers of photos that no row is about."""
+    with ledger.tables() as database:
+        if has_table(database, "headers", _TABLE):
+            database.execute("DELETE FROM headers WHERE source NOT IN (SELECT source FROM jobs)")

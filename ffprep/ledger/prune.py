@@ -145,9 +145,9 @@ class Pruning(Record):
                 gone = []
         ledger.forget(gone)
         if forgot:
-            from ffprep.ledger.faces import forget_faces
+            from ffprep.ledger.forget import forget_unused
 
-            forget_faces(ledger)
+            forget_unused(ledger)
 
     def _prune(self, entry: Entry, remove: bool) -> tuple[Result | None, bool]:
         """Remove one output. Return the Result, None if it is kept; and whether it still exists."""

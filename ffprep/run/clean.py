@@ -8,7 +8,7 @@ from typing import Any
 from ffprep.core.job import Status
 from ffprep.core.location import Location
 from ffprep.errors import PhotoError, UsageError
-from ffprep.ledger.faces import forget_faces
+from ffprep.ledger.forget import forget_unused
 from ffprep.ledger.ledger import Ledger
 from ffprep.ledger.outputs import RecordedOutputs
 from ffprep.ledger.prune import MISSING, OutputRemover
@@ -93,7 +93,7 @@ def _clean(
             gone = []
     _forget(ledger, gone)
     if not options.dry_run:
-        forget_faces(ledger)
+        forget_unused(ledger)
 
 
 def _clean_one(entry: Entry, remover: OutputRemover, dry_run: bool) -> Cleaned | None:

@@ -63,3 +63,8 @@ def test_a_header_is_read_again_only_if_the_photo_changed(
     second = {"a 2022-03-04 32x16.jpg": "converted", "b 2004-11-09 16x32.jpg": "converted"}
     assert statuses() == second
     assert statuses() == dict.fromkeys(second, "fresh")
+    (photos / "b.bmp").unlink()
+    assert ffprep(*command, "--prune").code == 0
+    with closing(sqlite3.connect(Path("out") / LEDGER)) as ledger:
+        known = ledger.execute("SELECT DISTINCT source FROM headers").fetchall()
+    assert known == [(str(photos / "a.jpg"),)]

@@ -1,5 +1,6 @@
 """The named jobs of ffprep.toml: parsed, checked, and listed option by option."""
 
+import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -78,6 +79,8 @@ class NamedJob(Record):
             value = setting.value if setting else default_of(param)
             if keys[name].kind in (ValueKind.FLAG, ValueKind.NUMBER):
                 value = self.params[option]
+            if setting is None and value == math.inf:
+                value = None
             if setting and setting.origin == COMMAND_LINE:
                 value = _absolute(keys[name], value)
             if keys[name].many:

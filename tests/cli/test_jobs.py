@@ -286,6 +286,7 @@ def test_show_tells_every_option_and_can_be_fed_back(ffprep, folder: Path) -> No
     assert [line["job"] for line in told] == ["a"]
     assert told[0]["options"]["max-bytes"] == {"value": 30000, "from": "ffprep.toml:4"}
     assert told[0]["options"]["json"] == {"value": False, "from": "default"}
+    assert told[0]["options"]["max-time"] == {"value": None, "from": "default"}
     assert set(jobs["a"]) <= set(told[0]["options"])
 
 

@@ -1,5 +1,7 @@
 """`ffprep config show` and `ffprep config init`: what ffprep.toml says, and a first one."""
 
+import math
+import shlex
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -9,7 +11,7 @@ import click
 
 from ffprep.cli.commands.jobs import CONFIG_FILE, NAMES, ConfigOverrideCommand, override_options
 from ffprep.cli.reporting.text import print_json
-from ffprep.errors import UsageError
+from ffprep.errors import EnvironmentFault, UsageError, reason
 from ffprep.options.config_file import FILE, read
 from ffprep.options.convert import convert_parameters
 from ffprep.options.named_jobs import EffectiveOption, NamedJob, named_jobs
@@ -74,13 +76,15 @@ def show(ctx: click.Context, /, chosen: tuple[str, ...], **params: Any) -> None:
         for job in jobs:
             pictures = [_as_json(options) for options in job.picture_options()]
             own = {"pictures": pictures} if pictures else {}
-            print_json({"job": job.name, "options": _as_json(job.effective_options())} | own)
+            print_json({"job": job.name, "options": _as_json(list(job.effective_options()))} | own)
         return
     click.echo(_as_toml(jobs, params["every"]), nl=False)
 
 
-def _as_json(options: Iterable[EffectiveOption]) -> dict[str, Any]:
-    return {option.key: {"value": option.value, "from": option.origin} for option in options}
+def _as_json(options: Sequence[EffectiveOption]) -> dict[str, Any]:
+    """Return options for JSON, which has no number for infinity: no limit is null."""
+    values = {each.key: None if each.value == math.inf else each.value for each in options}
+    return {each.key: {"value": values[each.key], "from": each.origin} for each in options}
 
 
 def _as_toml(jobs: Sequence[NamedJob], every: bool) -> str:
@@ -138,5 +142,8 @@ def init(sources: tuple[str, ...], file: Path) -> None:
     except FileExistsError:
         words = "exists and is not overwritten; edit it, or name another one with --config"
         raise UsageError(f"{file} {words}") from None
+    except OSError as error:
+        raise EnvironmentFault(f"{file}: cannot be written: {reason(error)}") from None
     if sys.stderr.isatty():
-        say(f"wrote {file}; edit it, then: ffprep run --all --dry-run")
+        config = "" if file == Path(FILE) else f" --config {shlex.quote(str(file))}"
+        say(f"wrote {file}; edit it, then: ffprep run --all --dry-run{config}")

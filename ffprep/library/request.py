@@ -97,6 +97,11 @@ class Request(Record):
         return self.single and not self.beside
 
     @property
+    def folder(self) -> Location:
+        """The folder in or below which all outputs are."""
+        return self.output.parent if self.is_named else self.output
+
+    @property
     def keeps_apart(self) -> bool:
         """Whether no output has the name of its photo, whatever its suffix."""
         return all(rendition.keeps_apart for rendition in self.renditions)

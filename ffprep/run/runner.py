@@ -334,7 +334,12 @@ def _locked_output(
     request, processes = options.request, converter.processes
     with ExitStack() as stack:
         writable = True
-        if not request.single and not options.reporting.dry_run:
+        if request.single and not options.reporting.dry_run:
+            if not os.access(request.folder, os.W_OK | os.X_OK):
+                from ffprep.run.unrecorded import require_writable
+
+                require_writable(request.folder)
+        elif not options.reporting.dry_run:
             try:
                 lock = storage_of(options.request.output).lock(
                     request.output, options.rerun.wait, request.shard, lambda: processes.stopped

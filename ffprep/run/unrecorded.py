@@ -1,5 +1,6 @@
 """Runs that go on although their folder cannot be locked, or their ledger cannot be used."""
 
+import errno
 import os
 from collections.abc import Callable
 from contextlib import suppress
@@ -10,7 +11,7 @@ from ffprep.errors import EnvironmentFault, reason
 from ffprep.ledger.database import LedgerUnusable
 from ffprep.run.convert_options import ConvertOptions
 from ffprep.storage.local import LocksRefused
-from ffprep.system.files import FOLDER
+from ffprep.system.files import FOLDER, is_url
 
 
 def continue_without_lock(
@@ -29,10 +30,25 @@ def continue_without_lock(
         problem = f"cannot create the output folder {output}: {reason(error)}"
         raise EnvironmentFault(problem) from None
     if not _can_write(output):
-        advice = "allow ffprep to write there, or name another folder: -o OUT"
-        raise EnvironmentFault(f"cannot write to {output}: {reason(error)}; {advice}") from None
+        raise _not_writable(output, error) from None
     _without_ledger(options, reason(error), warn)
     return False
+
+
+def require_writable(folder: Location) -> None:
+    """Raise EnvironmentFault if a folder, or the one in which it would be made, is not writable."""
+    if is_url(os.fspath(folder)):
+        return
+    existing = next((each for each in (folder, *folder.parents) if os.path.lexists(each)), folder)
+    if os.path.isdir(existing) and not os.access(existing, os.W_OK | os.X_OK):
+        read_only = os.statvfs(existing).f_flag & os.ST_RDONLY
+        code = errno.EROFS if read_only else errno.EACCES
+        raise _not_writable(existing, OSError(code, os.strerror(code)))
+
+
+def _not_writable(folder: Location, error: OSError) -> EnvironmentFault:
+    advice = "allow ffprep to write there, or name another place: -o OUT"
+    return EnvironmentFault(f"cannot write to {folder}: {reason(error)}; {advice}")
 
 
 def _can_write(output: Location) -> bool:

@@ -178,6 +178,10 @@ def test_an_unwritable_output_folder_is_reported(
         ran = ffprep(*words, out / "below", *ledger)
         assert (ran.code, ran.kinds()) == (3, {})
         assert f"cannot create the output folder {out / 'below'}: " in ran.err
+    for output in (out / "a.jpg", out / "below/a.jpg"):
+        ran = ffprep("convert", jobs[0].source, "-o", output, "--size", "8x8")
+        assert (ran.code, ran.out, len(ran.err.splitlines())) == (3, b"", 1)
+        assert f"cannot write to {out}: " in ran.err
     ran = ffprep("convert", jobs[0].source, "-o", "/proc/below/a.jpg", "--size", "8x8")
     assert (ran.code, "its folder does not exist, and cannot be created" in ran.err) == (1, True)
 

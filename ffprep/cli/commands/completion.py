@@ -1,7 +1,15 @@
 """`ffprep completion`: the script by which a shell completes commands, options and values."""
 
 import click
-from click.shell_completion import BashComplete, add_completion_class, get_completion_class
+from click.shell_completion import (
+    BashComplete,
+    CompletionItem,
+    FishComplete,
+    ShellComplete,
+    ZshComplete,
+    add_completion_class,
+    get_completion_class,
+)
 
 from ffprep.options.shared import DocumentedCommand
 from ffprep.options.types import OneOf
@@ -26,6 +34,31 @@ class _Bash(BashComplete):
         """Return the words before the incomplete one, and that."""
         args, incomplete = super().get_completion_args()
         return args[:-1] if args[-1:] == ["="] else args, incomplete
+
+
+class _WholeWord(ShellComplete):
+    """Completes `--mode=p` in a shell that replaces the whole word."""
+
+    def get_completions(self, args: list[str], incomplete: str) -> list[CompletionItem]:
+        """Return the completions; values of an option after its name."""
+        option, equals, _ = incomplete.partition("=")
+        found = super().get_completions(args, incomplete)
+        if not (option.startswith("-") and equals):
+            return found
+        return [
+            CompletionItem(f"{option}=" * (each.type == "plain") + each.value, each.type, each.help)
+            for each in found
+        ]
+
+
+@add_completion_class
+class _Zsh(_WholeWord, ZshComplete):
+    pass
+
+
+@add_completion_class
+class _Fish(_WholeWord, FishComplete):
+    pass
 
 
 @click.command("completion", cls=DocumentedCommand, examples=_EXAMPLES)

@@ -63,7 +63,7 @@ def checks(folders: Iterable[Path], ffmpeg: str | None = None) -> Iterator[Check
     yield _checked("cache", _cache)
     yield _checked("TMPDIR", lambda: _folder(Path(temp_dir())))
     for folder in folders:
-        yield _checked("OUT", partial(_folder, folder))
+        yield _checked("OUT", partial(_output_folder, folder))
     yield _checked("--fast", partial(_convert, ffmpeg=ffmpeg, fast=True), State.MISSING)
     yield _checked("--focus faces", partial(_convert, ffmpeg=ffmpeg, focus="faces"), State.MISSING)
     for extra in _extras():
@@ -171,6 +171,14 @@ def _folder(folder: Path) -> str:
         what = "no locks" if isinstance(error, LocksRefused) else "cannot be written"
         raise EnvironmentFault(f"{folder}: {what}: {reason(error)}") from None
     return f"{folder}: writable, locks work, {found.f_bavail * found.f_frsize / 1e9:.1f} GB free"
+
+
+def _output_folder(folder: Path) -> str:
+    """Return the same of a folder for outputs, or of the one in which it would be made."""
+    parents = folder.absolute().parents
+    existing = next((each for each in (folder, *parents) if os.path.lexists(each)), folder)
+    words = _folder(existing)
+    return words if existing == folder else f"{folder} does not exist yet; {words}"
 
 
 def _requirements(extra: str) -> list[str]:

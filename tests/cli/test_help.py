@@ -106,7 +106,7 @@ def test_the_doctor_finds_no_fault_here_and_that_of_another_ffmpeg(
     broken = tmp_path / "ffmpeg"
     broken.write_text("#!/bin/sh\necho ffmpeg version 9.0\n")
     broken.chmod(0o755)
-    ran = ffprep("doctor", tmp_path / "nothing", "--ffmpeg", broken)
+    ran = ffprep("doctor", "/proc/nothing", "--ffmpeg", broken)
     assert ran.code == 3
     faults = re.findall(r"^(\S+) +fault: ", ran.out.decode(), re.MULTILINE)
     assert {"inputs", "outputs", "modes", "OUT"} <= set(faults)
@@ -142,6 +142,15 @@ def test_bash_completes(tmp_path: Path, home: Path, typed: str, completed: str) 
         argv, cwd=tmp_path, env=os.environ | {"PATH": path}, capture_output=True, text=True
     )
     assert (ran.stdout.strip(), ran.stderr) == (completed, "")
+
+
+@pytest.mark.parametrize(("shell", "current"), [("zsh", "2"), ("fish", "--mode=co")])
+def test_a_value_after_its_option_completes_to_the_whole_word(shell: str, current: str) -> None:
+    words = {"COMP_WORDS": "ffprep convert --mode=co", "COMP_CWORD": current}
+    environment = os.environ | words | {"_FFPREP_COMPLETE": f"{shell}_complete"}
+    argv = [Path(sys.executable).with_name("ffprep")]
+    ran = subprocess.run(argv, env=environment, capture_output=True, text=True)
+    assert "--mode=cover" in ran.stdout.replace(",", "\n").replace("\t", "\n").splitlines()
 
 
 def test_the_manual_pages_are_sound() -> None:

@@ -27,6 +27,14 @@ _INFO_EXAMPLES = {
     "ffprep info photos --size 1280x720": "What each mode cuts, adds and enlarges.",
     "ffprep info photos --target sora-2 --faces": "Which size suits, and whether there are faces.",
 }
+_INFO_SHORT = {
+    "--size WxH": "Width and height in pixels, such as 1280x720",
+    "--target NAME[/SIZE]": "Size and rules of a service: see ffprep targets",
+    "--focus POINT": "What cover keeps: center, top, 0.5,0.3, faces, ...",
+    "--frame WHEN": "Read films, too: first, last, or seconds",
+    "--faces": "Count faces",
+    "--json": "Print JSON objects on stdout, one per line",
+}
 
 
 @click.command(cls=DocumentedCommand, examples=_CHECK_EXAMPLES)
@@ -49,7 +57,7 @@ def check(**params: Any) -> None:
     sys.exit(ExitCode.SOME_FAILED if failed else ExitCode.OK)
 
 
-@click.command(cls=DocumentedCommand, examples=_INFO_EXAMPLES)
+@click.command(cls=DocumentedCommand, examples=_INFO_EXAMPLES, short=_INFO_SHORT)
 @INFO
 def info(**params: Any) -> None:
     """Show what photos contain, and how each mode would frame them.

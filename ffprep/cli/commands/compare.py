@@ -23,9 +23,17 @@ _EXAMPLES = {
     "ffprep compare photo.jpg -o sheet.png --size 1280x720": "A sheet with the photo in each mode.",
     "ffprep compare photo.jpg -o sheet.png --size 1280x720 --focus faces": "With faces kept.",
 }
+_SHORT = {
+    "-o, --output SHEET": "A picture file",
+    "--size WxH": "Width and height in pixels, such as 1280x720",
+    "--target NAME[/SIZE]": "Size and rules of a service: see ffprep targets",
+    "--background COLOR": "Color of bars and behind transparency",
+    "--focus POINT": "What cover keeps: center, top, 0.5,0.3, faces, ...",
+    "--frame WHEN": "Read a film: first, last, or seconds",
+}
 
 
-@click.command(cls=DocumentedCommand, examples=_EXAMPLES)
+@click.command(cls=DocumentedCommand, examples=_EXAMPLES, short=_SHORT)
 @COMPARE
 def compare(**params: Any) -> None:
     """Make one picture that shows a photo in every mode, side by side."""

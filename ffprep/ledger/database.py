@@ -146,11 +146,33 @@ def normalized(statement: object) -> str:
     return " ".join(text.split())
 
 
-def has_table(database: sqlite3.Connection, name: str, statement: str) -> bool:
-    """Return whether there is a table as ffprep makes it: the ledger may be a stranger's."""
-    query = "SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ?"
-    found = database.execute(query, (name,)).fetchone()
-    return found is not None and normalized(found[0]) == normalized(statement)
+class OwnTable(Record):
+    """A table beside those of the schema, made when it is first needed.
+
+    Other versions of ffprep ignore it. A table that ffprep did not make is replaced: the ledger may
+    be a stranger's.
+    """
+
+    name: str
+    statement: str
+
+    def exists(self, database: sqlite3.Connection) -> bool:
+        """Return whether there is the table, as ffprep makes it."""
+        query = "SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ?"
+        found = database.execute(query, (self.name,)).fetchone()
+        return found is not None and normalized(found[0]) == normalized(self.statement)
+
+    def ensure(self, database: sqlite3.Connection) -> None:
+        """Make the table, unless it exists."""
+        if not self.exists(database):
+            database.execute(f"DROP TABLE IF EXISTS {self.name}")
+            database.execute(self.statement)
+
+    def forget_unused(self, database: sqlite3.Connection) -> None:
+        """Delete the rows of photos that no job is about."""
+        if self.exists(database):
+            jobs = "SELECT source FROM jobs"
+            database.execute(f"DELETE FROM {self.name} WHERE source NOT IN ({jobs})")
 
 
 def _distrust(database: sqlite3.Connection, path: Path) -> None:

@@ -1,7 +1,6 @@
 """The faces of photos, as earlier runs found them. Imported only for `--focus faces`.
 
-They are in a table of their own, which is made when the first faces are recorded: other versions of
-ffprep ignore it. They are those of a photo of this size and time, and of this version of detection.
+They are those of a photo of this size and time, and of this version of detection.
 """
 
 import sqlite3
@@ -10,19 +9,23 @@ from typing import TYPE_CHECKING
 
 from ffprep.core.geometry import Bounds, FaceFocus, Faces
 from ffprep.errors import UsageError
-from ffprep.ledger.database import has_table
+from ffprep.ledger.database import OwnTable
 from ffprep.ledger.rows import BATCH_SIZE, Name, PendingJob, padded, stored_time
 from ffprep.record import replace
 
 if TYPE_CHECKING:
     from ffprep.ledger.ledger import Ledger
 
-_TABLE = """CREATE TABLE faces (
+TABLE = OwnTable(
+    "faces",
+    """CREATE TABLE faces (
     source NOT NULL PRIMARY KEY,
     source_bytes INTEGER, source_mtime INTEGER,
     version INTEGER,
     boxes TEXT  -- left,top,right,bottom of each face in fractions of the upright photo, and spaces
-) WITHOUT ROWID"""
+) WITHOUT ROWID""",
+)
+"""Those of photos, by their real paths."""
 _FIND = f"SELECT * FROM faces WHERE source IN ({', '.join('?' * BATCH_SIZE)})"
 _VERSION = FaceFocus().version
 
@@ -34,7 +37,7 @@ def with_known_faces(ledger: "Ledger", jobs: Sequence[PendingJob]) -> list[Pendi
     for start in range(0, len(sources), BATCH_SIZE):
         names = sources[start : start + BATCH_SIZE]
         with ledger.tables() as database:
-            if has_table(database, "faces", _TABLE):
+            if TABLE.exists(database):
                 known |= _read(database, padded(names))
     return [_with_faces(job, known) for job in jobs]
 
@@ -47,17 +50,8 @@ def record_faces(ledger: "Ledger", pending: PendingJob, faces: Faces) -> None:
     boxes = " ".join(f"{box.left},{box.top},{box.right},{box.bottom}" for box in faces)
     values = (pending.source, stamp.bytes, stored_time(stamp.modified), _VERSION, boxes)
     with ledger.tables() as database:
-        if not has_table(database, "faces", _TABLE):
-            database.execute("DROP TABLE IF EXISTS faces")
-            database.execute(_TABLE)
+        TABLE.ensure(database)
         database.execute("INSERT OR REPLACE INTO faces VALUES (?, ?, ?, ?, ?)", values)
-
-
-def forget_faces(ledger: "Ledger") -> None:
-    """Delete the faces of photos that no row is about."""
-    with ledger.tables() as database:
-        if has_table(database, "faces", _TABLE):
-            database.execute("DELETE FROM faces WHERE source NOT IN (SELECT source FROM jobs)")
 
 
 def _read(

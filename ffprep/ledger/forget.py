@@ -42,11 +42,11 @@ def forget_failures(
 
 def forget_unused(ledger: Ledger) -> None:
     """Delete the faces and headers of photos that no row is about."""
-    from ffprep.ledger.faces import forget_faces
-    from ffprep.ledger.headers import forget_headers
+    from ffprep.ledger import faces, headers
 
-    forget_faces(ledger)
-    forget_headers(ledger)
+    with ledger.tables() as database:
+        for table in (faces.TABLE, headers.TABLE):
+            table.forget_unused(database)
 
 
 def _is_ours(ledger: Ledger, row: Row) -> bool:

@@ -1,7 +1,6 @@
 """What the headers of photos say, as earlier runs read them. Imported only for names with it.
 
-It is in a table of its own, which is made when the first header is recorded: other versions of
-ffprep ignore it. A header is that of a photo of this size and time, as this version reads it.
+A header is that of a photo of this size and time, as this version reads it.
 """
 
 import os
@@ -9,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ffprep.ledger.database import has_table
+from ffprep.ledger.database import OwnTable
 from ffprep.ledger.rows import encode_name, stored_time
 from ffprep.record import Record
 from ffprep.system.files import real_path
@@ -20,12 +19,16 @@ if TYPE_CHECKING:
 
 Value = TypeVar("Value")
 
-_TABLE = """CREATE TABLE headers (
+TABLE = OwnTable(
+    "headers",
+    """CREATE TABLE headers (
     source NOT NULL, what TEXT NOT NULL,
     source_bytes INTEGER, source_mtime INTEGER, version TEXT,
     value TEXT,
     PRIMARY KEY (source, what)
-) WITHOUT ROWID"""
+) WITHOUT ROWID""",
+)
+"""Those of photos, by their real paths."""
 _FIND = """SELECT value FROM headers WHERE (source, what) = (?, ?)
 AND (source_bytes, source_mtime, version) = (?, ?, ?)"""
 
@@ -58,7 +61,7 @@ class RecordedHeaders(Record):
     def _find(self, key: tuple[Any, ...]) -> str | None:
         found = None
         with self.ledger.tables() as database:
-            if has_table(database, "headers", _TABLE):
+            if TABLE.exists(database):
                 found = database.execute(_FIND, key).fetchone()
         return found[0] if found and isinstance(found[0], str) else None
 
@@ -66,14 +69,5 @@ class RecordedHeaders(Record):
         if self.ledger.read_only:
             return
         with self.ledger.tables() as database:
-            if not has_table(database, "headers", _TABLE):
-                database.execute("DROP TABLE IF EXISTS headers")
-                database.execute(_TABLE)
+            TABLE.ensure(database)
             database.execute("INSERT OR REPLACE INTO headers VALUES (?, ?, ?, ?, ?, ?)", row)
-
-
-def forget_headers(ledger: "Ledger") -> None:
-    """Delete the headers of photos that no row is about."""
-    with ledger.tables() as database:
-        if has_table(database, "headers", _TABLE):
-            database.execute("DELETE FROM headers WHERE source NOT IN (SELECT source FROM jobs)")

@@ -1,23 +1,25 @@
 """Failures that are not new: an earlier run reported them, or `ffprep status --accept` noted them.
 
-Imported only if a photo fails. Accepted failures are in a table of their own, which is made when
-the first ones are accepted: other versions of ffprep ignore it.
+Imported only if a photo fails.
 """
 
 import sqlite3
 from typing import TYPE_CHECKING
 
-from ffprep.ledger.database import has_table
+from ffprep.ledger.database import OwnTable
 from ffprep.ledger.rows import FAILED, Row
 
 if TYPE_CHECKING:
     from ffprep.ledger.ledger import Ledger
 
-_TABLE = """CREATE TABLE accepted (
+_TABLE = OwnTable(
+    "accepted",
+    """CREATE TABLE accepted (
     source NOT NULL, kind TEXT NOT NULL,
     source_bytes INTEGER, source_mtime INTEGER,  -- nothing where they do not decide
     PRIMARY KEY (source, kind, source_bytes, source_mtime)
-)"""
+)""",
+)
 _COLUMNS = "source, kind, source_bytes, source_mtime"
 _ACCEPTED = (
     "EXISTS (SELECT 1 FROM accepted WHERE (source, kind) = ({0}source, {0}kind) "
@@ -33,7 +35,7 @@ def is_known(ledger: "Ledger", row: Row, before: Row | None) -> bool:
     with ledger.tables() as database:
         if before and _is_same(row, before) and _has_ended(database, before.run):
             return True
-        if not has_table(database, "accepted", _TABLE):
+        if not _TABLE.exists(database):
             return False
         values = {name: getattr(row, name) for name in _COLUMNS.split(", ")}
         return bool(database.execute(f"SELECT {_ACCEPTED.format(':')}", values).fetchone()[0])
@@ -54,11 +56,8 @@ def _has_ended(database: sqlite3.Connection, run: int) -> bool:
 def accept_failures(ledger: "Ledger") -> int:
     """Note all failures in the ledger as accepted, in place of earlier ones. Return how many."""
     with ledger.tables() as database:
-        if has_table(database, "accepted", _TABLE):
-            database.execute("DELETE FROM accepted")
-        else:
-            database.execute("DROP TABLE IF EXISTS accepted")
-            database.execute(_TABLE)
+        _TABLE.ensure(database)
+        database.execute("DELETE FROM accepted")
         failed = f"FROM jobs WHERE status = '{FAILED}' AND kind IS NOT NULL"
         database.execute(f"INSERT INTO accepted SELECT DISTINCT {_COLUMNS} {failed}")
         found: tuple[int] = database.execute(f"SELECT count(*) {failed}").fetchone()
@@ -68,4 +67,4 @@ def accept_failures(ledger: "Ledger") -> int:
 
 def accepted_condition(database: sqlite3.Connection) -> str:
     """Return the condition that the failure of a row in `jobs` is accepted, in SQL."""
-    return _ACCEPTED.format("jobs.") if has_table(database, "accepted", _TABLE) else "0"
+    return _ACCEPTED.format("jobs.") if _TABLE.exists(database) else "0"

@@ -48,7 +48,7 @@ def _meant(arguments: Sequence[str]) -> str:
 
 
 def require_one_picture(params: Mapping[str, Any], sources: Sources) -> None:
-    """Raise UsageError if `-o -` cannot write to stdout what is asked for."""
+    """Raise UsageError if the options name more than one picture, or need a named output."""
     photo = sources.only
     if photo is None or is_folder(photo):
         raise UsageError("-o - writes one picture to stdout; name one photo, or an output folder")

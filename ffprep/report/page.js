@@ -1,0 +1,3 @@
+"use strict";
+const content = JSON.parse(document.getElementById("content").textContent);
+document.getElementById("report").textContent = content.title;

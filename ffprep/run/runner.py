@@ -22,7 +22,7 @@ from ffprep.record import Record, replace
 from ffprep.run.convert_options import ConvertOptions
 from ffprep.run.task import ChunkTask
 from ffprep.storage.protocol import storage_of
-from ffprep.system.files import FOLDER, is_url, real_folder
+from ffprep.system.files import FOLDER, is_url, real_folder, takes_files
 from ffprep.system.messages import is_command_line
 from ffprep.system.single import StopRules, run_single
 from ffprep.system.tempfiles import sweep_folder, sweep_temp_dir
@@ -335,7 +335,7 @@ def _locked_output(
     with ExitStack() as stack:
         writable = True
         if request.single and not options.reporting.dry_run:
-            if not os.access(request.folder, os.W_OK | os.X_OK):
+            if not takes_files(request.folder):
                 from ffprep.run.unrecorded import require_writable
 
                 require_writable(request.folder)

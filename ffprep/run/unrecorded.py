@@ -4,6 +4,7 @@ import errno
 import os
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 from ffprep.core.location import Location
 from ffprep.core.policy import Retry
@@ -11,7 +12,8 @@ from ffprep.errors import EnvironmentFault, reason
 from ffprep.ledger.database import LedgerUnusable
 from ffprep.run.convert_options import ConvertOptions
 from ffprep.storage.local import LocksRefused
-from ffprep.system.files import FOLDER, is_url
+from ffprep.system.files import FOLDER, is_url, takes_files
+from ffprep.system.refused import accepts, dead_link
 
 
 def continue_without_lock(
@@ -27,35 +29,46 @@ def continue_without_lock(
         warn(_cannot_lock(options, f"its file system refuses locks ({reason(error)})"))
         return True
     if not os.path.isdir(output):
-        problem = f"cannot create the output folder {output}: {reason(error)}"
-        raise EnvironmentFault(problem) from None
+        words = _obstacle(_existing(output)) or reason(error)
+        raise EnvironmentFault(f"cannot create the output folder {output}: {words}") from None
     if not _can_write(output):
-        raise _not_writable(output, error) from None
+        words = _obstacle(output) or reason(error)
+        raise EnvironmentFault(f"cannot write to {output}: {words}") from None
     _without_ledger(options, reason(error), warn)
     return False
 
 
 def require_writable(folder: Location) -> None:
     """Raise EnvironmentFault if a folder, or the one in which it would be made, is not writable."""
-    if is_url(os.fspath(folder)):
-        return
-    existing = next((each for each in (folder, *folder.parents) if os.path.lexists(each)), folder)
-    if os.path.isdir(existing) and not os.access(existing, os.W_OK | os.X_OK):
-        read_only = os.statvfs(existing).f_flag & os.ST_RDONLY
-        code = errno.EROFS if read_only else errno.EACCES
-        raise _not_writable(existing, OSError(code, os.strerror(code)))
+    existing = _existing(folder)
+    if not is_url(os.fspath(folder)) and (words := _obstacle(existing)):
+        raise EnvironmentFault(f"cannot write to {existing}: {words}")
 
 
-def _not_writable(folder: Location, error: OSError) -> EnvironmentFault:
-    advice = "allow ffprep to write there, or name another place: -o OUT"
-    return EnvironmentFault(f"cannot write to {folder}: {reason(error)}; {advice}")
+def _existing(folder: Location) -> Location:
+    """Return the nearest parent of a folder that exists, or the folder itself."""
+    return next((each for each in (folder, *folder.parents) if os.path.lexists(each)), folder)
+
+
+def _obstacle(folder: Location) -> str | None:
+    """Return why no files can be made in a folder, and what to do."""
+    advice = "name another place: -o OUT"
+    if not os.path.isdir(folder):
+        return f"{dead_link(folder) or f'{folder.name} is a file'}; {advice}"
+    if not os.access(folder, os.W_OK | os.X_OK):
+        read_only = os.statvfs(folder).f_flag & os.ST_RDONLY
+        words = os.strerror(errno.EROFS if read_only else errno.EACCES).lower()
+        return f"{words}; allow ffprep to write there, or {advice}"
+    if not (takes_files(folder) or accepts(Path(folder))):
+        return f"its file system accepts no files; {advice}"
+    return None
 
 
 def _can_write(output: Location) -> bool:
     """Return whether files can be made in a folder, or in a folder in it."""
     writable = os.W_OK | os.X_OK
     if os.access(output, writable):
-        return True
+        return takes_files(output) or accepts(Path(output))
     with suppress(OSError), os.scandir(output) as entries:
         return any(each.is_dir() and os.access(each, writable) for each in entries)
     return False

@@ -286,6 +286,14 @@ def is_url(path: str) -> bool:
     return "://" in path
 
 
+def takes_files(folder: str | os.PathLike[str]) -> bool:
+    """Return whether files can be created in a folder, as far as one sees without trying.
+
+    File systems without blocks, such as /proc, may have none but their own files.
+    """
+    return os.access(folder, os.W_OK | os.X_OK) and os.statvfs(folder).f_blocks > 0
+
+
 @contextmanager
 def opened(folder: str) -> Iterator[int]:
     """Yield a descriptor of a folder, in which names are found sooner than by whole paths."""

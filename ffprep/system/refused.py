@@ -25,7 +25,7 @@ def refused_name(path: Path, error: OSError) -> str | None:
     folder, names = _missing(path)
     if error.errno == errno.ENAMETOOLONG:
         return f"{_length(folder, names)}; {_ADVICE}"
-    if not _accepts(folder):
+    if not accepts(folder):
         return None
     for name in names:
         if words := _refusal(folder, name):
@@ -82,14 +82,14 @@ def _refusal(folder: Path, name: str) -> str | None:
     """Return what a folder does not accept in a name."""
     unusual = (each for each in dict.fromkeys(name) if not (each.isascii() and each.isalnum()))
     for each in islice((each for each in unusual if each not in "._- "), _MAX_TRIED):
-        if not _accepts(folder, f"{each}x"):
+        if not accepts(folder, f"{each}x"):
             return f"the character {_shown(each)} in a name"
-    if name.endswith((".", " ")) and not _accepts(folder, name[-1]):
+    if name.endswith((".", " ")) and not accepts(folder, name[-1]):
         return f"{_shown(name[-1])} at the end of a name"
     return None
 
 
-def _accepts(folder: Path, end: str = "") -> bool:
+def accepts(folder: Path, end: str = "") -> bool:
     """Return whether a file can be created whose name ends so."""
     tried = folder / f"{temporary_name()}{end}"
     try:

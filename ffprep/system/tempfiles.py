@@ -298,11 +298,15 @@ def _write_error(output: Path, error: OSError) -> Exception:
         return disk_full(output)
     if words := dead_link(output.parent) or refused_name(output, error):
         return PhotoError(Kind.IO, f"cannot write {output}: {words}")
-    if isinstance(error, FileNotFoundError) and not output.parent.is_dir():
-        return PhotoError(
-            Kind.IO, f"cannot write {output}: its folder does not exist, and cannot be created"
-        )
-    return PhotoError(Kind.IO, f"cannot write {output}: {photo_error_from(error)}")
+    words = str(photo_error_from(error))
+    if isinstance(error, FileNotFoundError):
+        words = f"{reason(error)}; run again"
+        if not output.parent.is_dir():
+            words = "its folder does not exist, and cannot be created"
+    elif isinstance(error, FileExistsError | NotADirectoryError):
+        file = next((each for each in output.parents if each.exists() and not each.is_dir()), None)
+        words = f"{file} is a file, and not a folder" if file else words
+    return PhotoError(Kind.IO, f"cannot write {output}: {words}")
 
 
 def disk_full(output: Path) -> EnvironmentFault:

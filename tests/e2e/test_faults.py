@@ -182,8 +182,12 @@ def test_an_unwritable_output_folder_is_reported(
         ran = ffprep("convert", jobs[0].source, "-o", output, "--size", "8x8")
         assert (ran.code, ran.out, len(ran.err.splitlines())) == (3, b"", 1)
         assert f"cannot write to {out}: " in ran.err
-    ran = ffprep("convert", jobs[0].source, "-o", "/proc/below/a.jpg", "--size", "8x8")
-    assert (ran.code, "its folder does not exist, and cannot be created" in ran.err) == (1, True)
+    photo = jobs[0].source
+    nowhere = {"/proc/a.jpg": "/proc", "/proc/below/a.jpg": "/proc", photo / "a.jpg": photo}
+    for output, folder in (nowhere | {"/proc": "/proc"}).items():
+        ran = ffprep("convert", photo, "-o", output, "--size", "8x8")
+        assert (ran.code, len(ran.err.splitlines())) == (3, 1)
+        assert f"cannot write to {folder}: " in ran.err
 
 
 REMOVE = 'rm -r "$HERE/out"; '

@@ -144,6 +144,6 @@ def test_a_link_that_leads_nowhere_is_named_with_its_target(
     assert (ran.code, ran.summary["converted"]) == (1, 1)
     assert f"{out}/trip is a link to" in ran.results["b.png"]["error"]["message"]
     ran = ffprep("convert", tmp_path / "in/a.png", "-o", dead / "a.jpg", *SIZE)
-    assert (ran.code, target in ran.err) == (1, True)
+    assert (ran.code, target in ran.err) == (3, True)
     (tmp_path / "mnt/ready").mkdir(parents=True)
     assert ffprep("convert", tmp_path / "in", "-o", dead, *SIZE).code == 0

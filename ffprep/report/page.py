@@ -1,7 +1,8 @@
 """Write a report as one HTML file that needs nothing else, not even a network.
 
-The template is `page.html`, with `page.css` and `page.js` beside it. A Content-Security-Policy in
-the file allows exactly this style sheet and this script, by their hashes.
+The template is `web/page.html`, with a style sheet and scripts beside it. A
+Content-Security-Policy in the file allows exactly this style sheet and this script, by their
+hashes, and no script may make elements from texts.
 """
 
 import base64
@@ -12,17 +13,20 @@ from importlib.resources import files
 
 from ffprep.report.content import Content
 
-_PLACES = ("policy", "title", "style", "content", "thumbnails", "script")
+_PLACES = ("policy", "title", "style", "content", "script", "thumbnails")
 """What the template has places for: `{{policy}}` and so on, each once, in this order."""
+
+_SCRIPTS = ("framing", "save", "elements", "summary", "stage", "cards", "editor", "start")
+"""The parts of the script, in their order."""
 
 
 def page(content: Content, thumbnails: Iterable[bytes]) -> Iterator[bytes]:
     """Yield the parts of the HTML file. `thumbnails` are JPEGs, in the order of their numbers."""
-    style, script = _text("page.css"), _text("page.js")
+    style, script = _text("page.css"), "\n".join(_text(f"{name}.js") for name in _SCRIPTS)
     policy = (
-        "default-src 'none'; img-src data: blob:; "
+        "default-src 'none'; img-src data:; "
         f"style-src '{_hash(style)}'; script-src '{_hash(script)}'; base-uri 'none'; "
-        "form-action 'none'"
+        "form-action 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
     )
     values = {
         "policy": policy,
@@ -52,7 +56,7 @@ def inert_json(value: object) -> str:
 
 
 def _text(name: str) -> str:
-    return (files("ffprep.report") / name).read_text("utf-8")
+    return (files("ffprep.report") / "web" / name).read_text("utf-8")
 
 
 def _hash(text: str) -> str:

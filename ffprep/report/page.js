@@ -1,3 +1,0 @@
-"use strict";
-const content = JSON.parse(document.getElementById("content").textContent);
-document.getElementById("report").textContent = content.title;

@@ -90,11 +90,15 @@ def _failed(steps: "Transcoder", job: LocalJob, error: Exception, started: float
 
 
 class AsPhoto(Record):
-    """A job whose source is a photo, or the still of a film in a container, and what to know."""
+    """A job whose source is a photo, or the still of a film in a container, and what to know.
+
+    `argv` is the command that decodes the frame, without its output.
+    """
 
     job: LocalJob
     container: str = ""
     caveats: tuple[Caveat, ...] = ()
+    argv: tuple[str, ...] = ()
 
 
 @contextmanager
@@ -108,43 +112,47 @@ def as_photo(steps: "Transcoder", job: LocalJob) -> Iterator[AsPhoto]:
         yield AsPhoto(job)
         return
     with _still(steps, job) as still:
-        yield AsPhoto(still.job(job), container.name, still.caveats)
+        yield AsPhoto(still.job(job), container.name, still.caveats, tuple(still.argv))
 
 
-def command_lines(steps: "Transcoder", job: LocalJob) -> list[list[str]]:
-    """Return two commands, the first piped into the second, which do the same. Raises PhotoError.
+def command_lines(steps: "Transcoder", photo: "Photo") -> list[list[str]]:
+    """Return two commands, the first piped into the second, that make an output of a frame."""
+    job, alpha = photo.job, photo.picture.alpha
+    argv = [*photo.film, "-c:v", "rawvideo", "-f", "rawvideo", "pipe:1"]
+    raw = replace(photo.picture, raw=pixel_format(alpha))
+    return [argv, command.command(steps.binary.path, job.source, raw, job.spec, job.output)]
 
-    The film is searched for the frame.
+
+def focused(steps: "Transcoder", photos: Sequence["Photo"]) -> tuple["Photo", ...]:
+    """Return outputs of a frame with the focus that faces decide; they need a still once more.
+
+    Raises PhotoError, EnvironmentFault.
     """
-    with _still(steps, job) as still:
-        photo = _probed(steps, still.job(job))
-    raw = replace(photo.picture, raw=pixel_format(photo.picture.alpha))
-    argv = [*still.argv, "-c:v", "rawvideo", "-f", "rawvideo", "pipe:1"]
-    spec = photo.job.spec
-    return [argv, command.command(steps.binary.path, still.path, raw, spec, job.output)]
+    from ffprep.conversion.focus import all_focused
+
+    with _still(steps, photos[0].job) as still:
+        stills = [steps.probe(still.job(photo.job)) for photo in photos]
+        specs = [made.job.spec for made in all_focused(stills, steps.decoders)]
+    jobs = [replace(photo.job, spec=spec) for photo, spec in zip(photos, specs, strict=True)]
+    return tuple(replace(photo, job=job) for photo, job in zip(photos, jobs, strict=True))
 
 
-def planned(steps: "Transcoder", job: LocalJob) -> "Photo":
-    """Return a photo, or the frame of a film, as probed. Raises as `Transcoder.planned` does."""
+def probed(steps: "Transcoder", job: LocalJob) -> "Photo":
+    """Return a photo, or the frame of a film, whose size and mode are not chosen yet.
+
+    Raises PhotoError, EnvironmentFault.
+    """
+    from ffprep.conversion.transcode import Photo
+
     with as_photo(steps, job) as photo:
-        found = steps.probe(photo.job)
-    spec = replace(found.job.spec, frame=job.spec.frame)
-    made = replace(found.job, source=job.source, place=job.place, spec=spec)
-    return replace(found, job=made, caveats=photo.caveats + found.caveats)
+        picture, stamp = steps.read_header(photo.job)
+    return Photo(job, picture, stamp, photo.caveats, film=photo.argv)
 
 
 def size_of(steps: "Transcoder", job: LocalJob) -> Size:
     """Return the size of the output of a film or photo. Raises as `Transcoder.planned` does."""
-    return planned(steps, job).job.spec.size
-
-
-def _probed(steps: "Transcoder", job: LocalJob) -> "Photo":
-    photo = steps.probe(job)
-    if not photo.job.spec.focuses_on_faces:
-        return photo
-    from ffprep.conversion.focus import focused
-
-    return focused(photo, steps.decoders)
+    found = probed(steps, job)
+    return steps.planned(job, found.picture, found.stamp).job.spec.size
 
 
 @contextmanager

@@ -7,7 +7,7 @@ stream has numbers in place of the focus that no photo has, which expressions of
 photo 7 is the frame at 7 seconds.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from ffprep.conversion.transcode import Photo
 from ffprep.core.faces import frame_faces
@@ -46,6 +46,16 @@ def focused(photo: Photo, decoders: DecoderPool) -> Photo:
     caveats = (Caveat(framing.caveat, kind),) if framing.caveat else ()
     job = replace(job, spec=replace(spec, focus=framing.focus), faces=faces)
     return replace(photo, job=job, caveats=photo.caveats + caveats)
+
+
+def all_focused(outputs: Iterable[Photo], decoders: DecoderPool) -> Iterator[Photo]:
+    """Yield outputs of one photo as `focused` returns them; its faces are looked for once."""
+    faces = None
+    for photo in outputs:
+        known = replace(photo.job, faces=faces) if faces is not None else photo.job
+        photo = focused(replace(photo, job=known), decoders)
+        faces = photo.job.faces
+        yield photo
 
 
 def left_open(specs: tuple[Spec, ...]) -> tuple[Spec, ...]:

@@ -1,7 +1,7 @@
 """What would be made of a photo, and the commands that would make it, for dry runs."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from ffprep.conversion.command import command_for_all
 from ffprep.conversion.converter import Outputs, by_decoding
@@ -18,23 +18,44 @@ class Pipeline(Record):
     commands: list[list[str]]
 
 
-def planned(steps: Transcoder, job: LocalJob, last: Photo | None = None) -> Photo:
-    """Probe a photo, or the frame of a film; choose the size and the mode of its output.
+def planned(steps: Transcoder, jobs: Iterable[LocalJob]) -> Iterator[Photo | Result]:
+    """Probe a photo, or the frame of a film; yield its outputs, with their sizes and modes.
 
-    `last` is the same photo, probed for another output. Raises as `Transcoder.planned` does.
+    Yield a failed Result for each that cannot be made.
     """
-    if last and _probed(last.job) == _probed(job):
-        return steps.planned(job, last.picture, last.stamp)
+    found = dict[object, Photo | PhotoError]()
+    for job in jobs:
+        try:
+            photo = _remembered(steps, job, found)
+            yield replace(steps.planned(job, photo.picture, photo.stamp), film=photo.film)
+        except PhotoError as error:
+            yield Result.failed(job.source, job.output, error)
+
+
+def _remembered(steps: Transcoder, job: LocalJob, found: dict[object, Photo | PhotoError]) -> Photo:
+    """Probe the source of a job, unless what it holds was `found` before. Raises PhotoError."""
+    key = job.spec.colour, job.spec.frame
+    if key not in found:
+        try:
+            found[key] = probed(steps, job)
+        except PhotoError as error:
+            found[key] = error
+    photo = found[key]
+    if isinstance(photo, PhotoError):
+        raise photo
+    return photo
+
+
+def probed(steps: Transcoder, job: LocalJob) -> Photo:
+    """Return a photo, or the frame of a film, whose size and mode are not chosen yet.
+
+    Raises PhotoError, EnvironmentFault.
+    """
     if not job.spec.frame:
-        return steps.probe(job)
+        return Photo(job, *steps.read_header(job))
     from ffprep.conversion import film
 
-    return film.planned(steps, job)
-
-
-def _probed(job: LocalJob) -> object:
-    """Return what is equal in jobs of one photo that have the same probed picture."""
-    return job.spec.colour, job.spec.frame
+    return film.probed(steps, job)
 
 
 def pipelines(steps: Transcoder, photos: Sequence[Photo]) -> Iterator[Pipeline | Result]:
@@ -43,10 +64,12 @@ def pipelines(steps: Transcoder, photos: Sequence[Photo]) -> Iterator[Pipeline |
     Outputs that share its decoding share a command; those of a film do not. A photo that FFmpeg
     cannot decode is decoded by Pillow.
     """
-    is_film = len(photos) > 1 and _is_film(photos[0].job)
-    for outputs in [(photo,) for photo in photos] if is_film else by_decoding(photos):
+    for outputs in by_decoding(photos):
         try:
-            yield Pipeline(outputs, _commands(steps, outputs))
+            if outputs[0].film:
+                yield from _of_film(steps, outputs)
+            else:
+                yield Pipeline(outputs, _commands(steps, outputs))
         except PhotoError as error:
             if len(outputs) > 1:
                 for photo in outputs:
@@ -56,20 +79,17 @@ def pipelines(steps: Transcoder, photos: Sequence[Photo]) -> Iterator[Pipeline |
                 yield Result.failed(job.source, job.output, error)
 
 
-def _is_film(job: LocalJob) -> bool:
-    if not job.spec.frame:
-        return False
+def _of_film(steps: Transcoder, outputs: Outputs) -> Iterator[Pipeline]:
     from ffprep.conversion import film
 
-    return film.is_film(job)
+    if _on_faces(outputs):
+        outputs = film.focused(steps, outputs)
+    for photo in outputs:
+        yield Pipeline((photo,), film.command_lines(steps, photo))
 
 
 def _commands(steps: Transcoder, outputs: Outputs) -> list[list[str]]:
     photo, job = outputs[0], outputs[0].job
-    if _is_film(job):
-        from ffprep.conversion import film
-
-        return film.command_lines(steps, job)
     picture, before, options = photo.picture, list[list[str]](), list[str]()
     if photo.reduced:
         picture = photo.decoded
@@ -83,18 +103,13 @@ def _commands(steps: Transcoder, outputs: Outputs) -> list[list[str]]:
         options += [f"--colour={job.spec.colour}"]
         ffprep = [sys.executable, "-P", "-m", "ffprep"]
         before = [[*ffprep, "frame", *options, "--", str(job.source)]]
-    specs = tuple(each.spec for each in _focused(steps, outputs))
-    files = [each.job.output for each in outputs]
-    return [*before, command_for_all(steps.binary.path, job.source, picture, specs, files)]
+    if _on_faces(outputs):
+        from ffprep.conversion.focus import all_focused
+
+        outputs = tuple(all_focused(outputs, steps.decoders))
+    specs, files = (each.spec for each in outputs), [each.job.output for each in outputs]
+    return [*before, command_for_all(steps.binary.path, job.source, picture, tuple(specs), files)]
 
 
-def _focused(steps: Transcoder, outputs: Outputs) -> Iterator[Photo]:
-    """Yield outputs with the focus that faces decide; these are looked for once a photo."""
-    faces = outputs[0].job.faces
-    for photo in outputs:
-        if photo.job.spec.focuses_on_faces:
-            from ffprep.conversion.focus import focused
-
-            photo = focused(replace(photo, job=replace(photo.job, faces=faces)), steps.decoders)
-            faces = photo.job.faces
-        yield photo
+def _on_faces(outputs: Outputs) -> bool:
+    return any(photo.job.spec.focuses_on_faces for photo in outputs)

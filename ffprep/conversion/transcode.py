@@ -63,7 +63,8 @@ class Photo(Record):
     """A probed LocalJob: what its source holds, in which version, and caveats known already.
 
     While it is converted, `open_path` leads to its open file. `reduced` is how libjpeg-turbo
-    decodes it, if that happens at a fraction of its size.
+    decodes it, if that happens at a fraction of its size. `film` is the command that decodes it, if
+    it is a frame of a film.
     """
 
     job: LocalJob
@@ -72,6 +73,7 @@ class Photo(Record):
     caveats: tuple[Caveat, ...] = ()
     open_path: Path | None = None
     reduced: "Reduced | None" = None
+    film: tuple[str, ...] = ()
 
     @property
     def decoded(self) -> ImageInfo:
@@ -152,12 +154,16 @@ class Transcoder(Record):
         A photo probed `ahead`, also for another output, is probed again only if it has changed.
         Raises as `planned` does.
         """
-        stamp, keep = FileStamp.of(job.source, job.place), job.spec.colour == "keep"
-        if ahead and ahead.stamp == stamp:
+        if ahead and ahead.stamp == FileStamp.of(job.source, job.place):
             same = ahead.job.output == job.output
-            return ahead if same else self.planned(job, ahead.picture, stamp)
+            return ahead if same else self.planned(job, ahead.picture, ahead.stamp)
+        return self.planned(job, *self.read_header(job))
+
+    def read_header(self, job: LocalJob) -> tuple[ImageInfo, FileStamp]:
+        """Return what a source holds, in which version. Raises PhotoError, EnvironmentFault."""
+        stamp, keep = FileStamp.of(job.source, job.place), job.spec.colour == "keep"
         found = self.decoders.probe_colours(job.source, self.policy.max_pixels, keep)
-        return self.planned(job, with_warning(*found), stamp)
+        return with_warning(*found), stamp
 
     def size_of(self, job: LocalJob) -> Size:
         """Return the size of a job's output. Raises as `planned` does, but not FilteredOut."""

@@ -13,7 +13,6 @@ from ffprep.core.geometry import Size
 from ffprep.core.job import FreshCount, Job, LocalJob, Result
 from ffprep.core.location import Location
 from ffprep.core.spec import Spec
-from ffprep.errors import PhotoError
 from ffprep.record import Record
 from ffprep.run.runner import Run
 
@@ -80,13 +79,11 @@ def _planned(steps: Transcoder, jobs: Iterable[Job]) -> Iterator[tuple[Planned, 
     for job in jobs:
         photos[job.source, job.place].append(job)
     for same in photos.values():
-        found = list[Planned]()
-        for job in same:
-            try:
-                last = found[-1].photo if found else None
-                photo = planned(steps, job, last) if isinstance(job, LocalJob) else None
-                found.append(Planned(job, photo))
-            except PhotoError as error:
-                yield Result.failed(job.source, job.output, error)
+        found = [Planned(job) for job in same if not isinstance(job, LocalJob)]
+        for made in planned(steps, [job for job in same if isinstance(job, LocalJob)]):
+            if isinstance(made, Result):
+                yield made
+            else:
+                found.append(Planned(made.job, made))
         if found:
             yield tuple(found)

@@ -4,14 +4,12 @@ Imported only for such names.
 """
 
 import os
-from contextlib import suppress
 
-from ffprep.conversion.pipeline import planned
+from ffprep.conversion.pipeline import probed
 from ffprep.conversion.transcode import Transcoder
 from ffprep.core.fitting import cropped_size, resolve_spec
 from ffprep.core.geometry import Size
 from ffprep.core.job import LocalJob
-from ffprep.errors import FilteredOut
 from ffprep.image.capture_date import CaptureDate, capture_date, exif_date
 from ffprep.ledger.headers import RecordedHeaders
 from ffprep.ledger.ledger import Ledger
@@ -40,15 +38,11 @@ class Headers(Record):
         """Return the size of the output of a photo, as `Transcoder.size_of` does."""
         spec = job.spec
         what = f"size at {spec.frame.seconds}" if spec.frame else "size"
-        with suppress(FilteredOut):  # no output is made
-            shown = self.recorded.value(
-                what,
-                os.fspath(job.source),
-                Size.parse,
-                lambda: planned(self.steps, job).picture.shown,
-            )
-            return resolve_spec(spec, cropped_size(shown, spec.bounds)).size
-        return spec.size
+        source = os.fspath(job.source)
+        shown = self.recorded.value(
+            what, source, Size.parse, lambda: probed(self.steps, job).picture.shown
+        )
+        return resolve_spec(spec, cropped_size(shown, spec.bounds)).size
 
 
 def _parsed(text: str) -> CaptureDate | None:

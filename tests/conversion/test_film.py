@@ -19,6 +19,7 @@ from ffprep.conversion.transcode import Transcoder
 from ffprep.core.job import LocalJob
 from ffprep.errors import Kind
 from tests.support.command_line import Ran
+from tests.support.ffmpegs import script
 from tests.support.pictures import opened, psnr, ramp
 
 pytestmark = pytest.mark.slow
@@ -223,6 +224,31 @@ def test_sizes_of_a_film_share_the_search_and_its_failure(
         assert len(made) == attempts
     found = sorted(opened(path).size for path in (tmp_path / "out").rglob("*.jpg"))
     assert found == [(8, 8), (16, 9)]
+
+
+def test_a_dry_run_searches_a_film_once_for_all_sizes(
+    films: Path, tmp_path: Path, ffprep: Callable[..., Ran]
+) -> None:
+    real, calls = find().path, tmp_path / "calls"
+    counting = script(tmp_path / "ffmpeg", f'echo "$*" >> {calls}\nexec {real} "$@"')
+    command = [
+        "convert",
+        films / "a.mp4",
+        "-o",
+        tmp_path / "out",
+        "--size",
+        "8x8",
+        "--size",
+        "16x9",
+    ]
+    for words in ([], ["--json"], ["--dry-run=commands"]):
+        calls.unlink(missing_ok=True)
+        ran = ffprep(*command, "--frame", "last", "--dry-run", *words, "--ffmpeg", counting)
+        assert (ran.code, b"8x8" in ran.out, b"16x9" in ran.out) == (0, True, True)
+        assert calls.read_text().count("-sseof") == 2  # the search and the still
+    ran = ffprep(*command, "--frame", "7", "--dry-run")
+    assert (ran.code, ran.out.count(b"has no frame at 7 s")) == (1, 1)
+    assert b"0 to convert, 2 would fail" in ran.out
 
 
 def test_info_and_compare_show_a_frame(

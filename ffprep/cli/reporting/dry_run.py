@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ffprep.cli.reporting import text
 from ffprep.conversion.pipeline import Pipeline, pipelines
 from ffprep.core.fitting import percent, times
-from ffprep.core.job import Result, Status
+from ffprep.core.job import Failure, Result, Status
 from ffprep.core.policy import DryRun
 from ffprep.run.dry_run import Planned
 from ffprep.run.dry_run import dry_run as outcomes
@@ -51,6 +51,7 @@ class _Printer:
     def __init__(self, run: "Run", summary: "RunSummary", console: "Console") -> None:
         self._run, self._summary, self._console = run, summary, console
         self._count, self._sample = 0, Sample()
+        self._last_failure: tuple[Location, Failure | None] | None = None
 
     def pictures(self, found: tuple[Planned, ...]) -> Iterable[Result]:
         """Print the pictures of a photo. Yield a failed Result for each that cannot be made."""
@@ -75,8 +76,10 @@ class _Printer:
             )
 
     def _reports(self, result: Result) -> bool:
-        """Return whether a Result is a failure, and one that --failures asks for."""
-        return result.failure is not None and self._summary.reports(result.failure)
+        """Return whether a Result is a failure to name: not that of the photo's last picture."""
+        last, self._last_failure = self._last_failure, (result.source, result.failure)
+        is_other = last != self._last_failure
+        return result.failure is not None and is_other and self._summary.reports(result.failure)
 
     def _count_in(self, found: tuple[Planned, ...], failed: int = 0) -> None:
         self._count += len(found) - failed

@@ -19,6 +19,8 @@ _TICK = 1.0
 """Seconds between two looks at sources that may be gone, or back."""
 _LONGEST_REST = 60.0
 """Seconds between two runs of a job at most. Else it rests as long as the run before took."""
+_MODIFIED = 2
+"""The number that `watchfiles` has for it."""
 _LIMIT = "raise the limit fs.inotify.max_user_watches, or use --poll 30"
 
 
@@ -131,7 +133,9 @@ def _reported(
 ) -> Generator[set[str], None, None]:
     """Yield the paths below folders that changed, as `watchfiles` reports them.
 
-    Where a name is not UTF-8, only the folders are named, and the iterator ends.
+    Where a name is not UTF-8, only the folders are named, and the iterator ends. When files are
+    compared, a folder is modified by whatever appears in it, also by what the job writes there: the
+    names of that are reported too, so the folder is not.
     """
     watch = _watch_function()
     if not folders:
@@ -153,7 +157,11 @@ def _reported(
             poll_delay_ms=int((poll or _TICK) * 1000),
             ignore_permission_denied=True,
         ):
-            yield {path for _, path in changes}
+            yield {
+                path
+                for change, path in changes
+                if poll is None or change != _MODIFIED or not os.path.isdir(path)
+            }
     except FileNotFoundError:
         yield set()  # removed a moment ago
     except RuntimeError:

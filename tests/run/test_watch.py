@@ -1,6 +1,7 @@
 """When watched jobs run, by a clock and by changes that the tests make."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -96,3 +97,15 @@ def test_files_that_change_nothing_start_no_run(
     assert [name for name in others if job.concerns(path(name))] == []
     beside = WatchedJob((str(folder),), str(folder), frozenset(), job.run)
     assert beside.concerns(path("out/a.jpg"))
+
+
+def test_polled_folders_do_not_change_by_the_files_in_them(tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+
+    def reported() -> set[str]:
+        with closing(watch._reported([str(tmp_path)], 0.1, lambda: False)) as changes:
+            next(changes)  # files are known now
+            report.touch()
+            return next(filter(None, changes))
+
+    assert reported() == {str(report)}

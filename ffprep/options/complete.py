@@ -1,6 +1,6 @@
 """The values that a shell completes: names of modes, targets, scenes and jobs.
 
-Imported when a shell asks. A file that cannot be read completes nothing.
+Imported when a shell asks. A file or folder that cannot be read completes nothing of its own.
 """
 
 from collections.abc import Iterable, Iterator
@@ -11,6 +11,8 @@ from click.shell_completion import CompletionItem
 
 from ffprep.config.modes import all_modes, auto_summary
 from ffprep.config.targets import all_targets
+from ffprep.core.mode import Mode
+from ffprep.core.target import Target
 from ffprep.errors import FfprepError
 from ffprep.options.frame import filter_folders, target_files
 
@@ -25,20 +27,31 @@ def values_of(kind: str, ctx: click.Context, incomplete: str) -> list[Completion
     return found
 
 
+def _known_modes(ctx: click.Context) -> list[Mode]:
+    with suppress(FfprepError, OSError):
+        return list(all_modes(filter_folders(ctx.params.get("modes_dir") or ())))
+    return list(all_modes())
+
+
 def _modes(ctx: click.Context) -> Iterator[tuple[str, str]]:
-    for mode in (auto_summary(), *all_modes(filter_folders(ctx.params.get("modes_dir") or ()))):
+    for mode in (auto_summary(), *_known_modes(ctx)):
         yield mode.name, mode.summary
 
 
 def _scenes(ctx: click.Context) -> Iterator[tuple[str, str]]:
-    folders = filter_folders(ctx.params.get("modes_dir") or ())
-    for scene in sorted({scene for mode in all_modes(folders) for scene in mode.scenes}):
+    for scene in sorted({scene for mode in _known_modes(ctx) for scene in mode.scenes}):
         yield scene, ""
+
+
+def _known_targets(ctx: click.Context) -> list[Target]:
+    with suppress(FfprepError, OSError):
+        return list(all_targets(target_files(ctx.params.get("targets_file") or ())))
+    return list(all_targets())
 
 
 def _targets(ctx: click.Context) -> Iterator[tuple[str, str]]:
     """Yield the names of targets, and those with a size."""
-    for target in all_targets(target_files(ctx.params.get("targets_file") or ())):
+    for target in _known_targets(ctx):
         yield target.name, target.title
         for label, size in target.sizes:
             yield f"{target.name}/{label}", "" if label == str(size) else str(size)
@@ -47,6 +60,10 @@ def _targets(ctx: click.Context) -> Iterator[tuple[str, str]]:
 def _focus(_ctx: click.Context) -> Iterator[tuple[str, str]]:
     places = "center top bottom left right top-left top-right bottom-left bottom-right"
     return ((place, "") for place in ("faces", *places.split()))
+
+
+def _frames(_ctx: click.Context) -> Iterator[tuple[str, str]]:
+    return ((frame, "") for frame in ("first", "last"))
 
 
 def _jobs(ctx: click.Context) -> Iterable[tuple[str, str]]:
@@ -63,5 +80,6 @@ _VALUES = {
     "scenes": _scenes,
     "targets": _targets,
     "focus": _focus,
+    "frames": _frames,
     "jobs": _jobs,
 }

@@ -296,6 +296,7 @@ FRAME = click.option(
     "--frame",
     type=Parsed("FRAME", _read_frame),
     metavar="first|last|SECONDS",
+    shell_complete=completed_by("frames"),
     help="Read films, too: this frame of MP4, MOV, MKV, WebM, AVI and GIF.",
 )
 FROM_NULL = click.option(

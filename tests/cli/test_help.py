@@ -125,6 +125,8 @@ def test_the_doctor_finds_no_fault_here_and_that_of_another_ffmpeg(
         ("ffprep info --scene p", "portrait product"),
         ("ffprep check --target sora-2/l", "sora-2/landscape_720p"),
         ("ffprep convert --config none.toml --scene a", "art"),
+        ("ffprep convert --modes-dir none --mode p", "pad"),
+        ("ffprep info --frame ", "first last"),
         ("ffprep run ", "a b"),
         ("ffprep run b ", "a"),
     ],

@@ -444,13 +444,14 @@ def test_ten_failures_with_wide_names_fit_on_the_screen(
 ) -> None:
     (tmp_path / "in").mkdir()
     for number in range(12):
-        name = f"{number:02}-\u5199\u771f\u65c5\u884c\U0001f3d4" + "e\u0301" * 20
+        name = f"{number:02}-\u5199\u771f\u65c5\u884c\U0001f3d4" + "e\u0301" * 60
         (tmp_path / f"in/{name}.jpg").write_text("no picture")
     argv = [sys.executable, "-m", "ffprep", "convert", "in", "-o", "out", "--size", "8x8"]
     _, text = on_terminal(argv, columns=60, rows=rows, cwd=tmp_path, NO_COLOR="1")
     named = [line for line in text.splitlines() if line.startswith("  in/")]
     assert len(named) == 10
     assert all(columns_of(line) <= 60 for line in named) == (rows == 16)
+    assert all(": unsupported: is not a" in line for line in named)
     assert all(line.endswith("\u2026") for line in named) == (rows == 16)
     assert "  and 2 more that failed: see `ffprep status out --failed`" in text
 

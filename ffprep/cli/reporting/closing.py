@@ -42,9 +42,9 @@ def warning_lines(warnings: dict[CaveatKind, Mentions], places: Sequence[str]) -
         yield f"to see which: {', or '.join(places or ['-v, --log-file or --json'])}"
 
 
-def failure_lines(failures: Mentions, paint: Paint) -> Iterator[str]:
-    """Yield the first failures."""
-    return (_line(each, paint) for each in failures.first)
+def failure_lines(failures: Mentions, paint: Paint) -> Iterator[tuple[str, str]]:
+    """Yield the first failures: the name of a photo, and the rest of the line."""
+    return (_parts(each, paint) for each in failures.first)
 
 
 def rest_line(failures: Mentions, places: Sequence[str], always: bool) -> Iterator[str]:
@@ -58,8 +58,12 @@ def rest_line(failures: Mentions, places: Sequence[str], always: bool) -> Iterat
         yield f"to see them again: {', or '.join(places)}"
 
 
-def _line(mention: Mention, paint: Paint = plain) -> str:
+def _line(mention: Mention) -> str:
+    return "".join(_parts(mention))
+
+
+def _parts(mention: Mention, paint: Paint = plain) -> tuple[str, str]:
     source, failure = printable_path(mention.result.source), mention.result.failure
     kind = f"{paint(failure.kind, 'red')}: " if failure else ""
     several = f" ({mention.pictures} pictures)" * (mention.pictures > 1)
-    return f"{source}: {kind}{printable(mention.words)}{several}"
+    return source, f": {kind}{printable(mention.words)}{several}"

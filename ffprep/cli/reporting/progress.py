@@ -253,8 +253,9 @@ class ConvertReporter(Reporter):
         if on_terminal:
             from ffprep.cli.reporting.terminal import fitted
 
-            failures = fitted(failures, warnings)
-        yield from failures
+            yield from fitted(failures, warnings)
+        else:
+            yield from map("".join, failures)
         yield from rest_line(results.failures, self._places("--failed"), on_terminal)
 
     def _places(self, listing: str) -> list[str]:

@@ -8,7 +8,7 @@ DEMO := demo
 WORKERS := $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-quick check lint types bench fuzz format clean
+.PHONY: help demo test test-quick check lint types bench fuzz docs pictures format clean
 
 help: ## Print this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -43,6 +43,13 @@ bench: $(VENV)/dev ## Compare speed with other tools (BENCH="--help" lists optio
 
 fuzz: $(VENV)/dev ## Convert thousands of broken files (FUZZ="--help" lists options)
 	@$(BIN)/python -m scripts.fuzz $(FUZZ)
+
+docs: $(VENV)/dev ## Build the web page of the project into build/web/site
+	@$(BIN)/python -m scripts.pages.site
+
+pictures: $(VENV)/dev ## Make the pictures of the pages again
+	@$(BIN)/pip install --quiet --disable-pip-version-check termtosvg-ng
+	@$(BIN)/python -m scripts.pages.pictures
 
 format: $(VENV)/dev ## Format the code with ruff
 	@$(BIN)/ruff format .

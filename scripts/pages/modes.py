@@ -21,7 +21,8 @@ HEAD = """\
 A mode defines how a photo is fitted into a frame with another aspect ratio. Each mode is one TOML
 file in `filters/`; `ffprep modes` lists them. `scripts/pages/modes.py` generates this page from
 those files. The filter chains are what FFmpeg gets for a JPEG photo and `--size 1280x720`, after
-turning the photo upright and before encoding it.
+turning the photo upright and before encoding it. The pictures show an upright photo in a frame of
+16:9.
 
 {aliases}
 
@@ -114,7 +115,9 @@ def page() -> str:
             textwrap.wrap(f"{mode.summary} Keeps {mode.keeps}; loses {mode.loses}.", 100)
         )
         parts.append(
-            f"## {mode.name}\n\n{words}\n\n```toml\n{source}```\n\n```\n{chain(mode)}\n```\n"
+            f"## {mode.name}\n\n{words}\n\n"
+            f"![An upright photo with {mode.name}](../pictures/mode-{mode.name}.webp)\n\n"
+            f"```toml\n{source}```\n\n```\n{chain(mode)}\n```\n"
         )
     return "\n".join([*parts, OWN])
 

@@ -85,7 +85,7 @@ _FILES = section(
     ),
     click.option(
         "--min-mpx",
-        type=Positive(min=0, min_open=True),
+        type=Positive(),
         metavar="N",
         help="Only photos of at least N megapixels.",
     ),
@@ -264,7 +264,7 @@ _ADVANCED = section(
     ),
     click.option(
         "--max-load",
-        type=Positive(min=0, min_open=True),
+        type=Positive(),
         default=ThrottleOptions().max_load,
         metavar="F",
         help="Convert one chunk at a time while the load average is F or more.",

@@ -176,6 +176,14 @@ class Whole(click.IntRange):
 
     name = "whole number"
 
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read a number; say what the bounds are if it is none, or outside of them."""
+        try:
+            return int(super().convert(value, param, ctx))
+        except click.BadParameter:
+            bounds = f"from {self.min} to {self.max}" if self.max else f"of at least {self.min}"
+            self.fail(f"{str(value)!r} is not a whole number {bounds}", param, ctx)
+
 
 class OneOf(click.Choice[Any]):
     """One of a few words, in any case."""
@@ -240,15 +248,21 @@ _TIMES = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 class Positive(click.FloatRange):
-    """A number in a range, such as one above 0."""
+    """A number above 0."""
+
+    def __init__(self) -> None:
+        super().__init__(min=0, min_open=True)
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
-        """Refuse nan, which passes the comparisons of a range."""
-        number: float = super().convert(value, param, ctx)
-        if math.isnan(number):
-            self.fail(f"{value!r} is not a number", param, ctx)
+        """Read a number; nan is refused too."""
+        try:
+            number = float(value)
+        except ValueError:
+            number = 0
+        if not number > 0:
+            self.fail(f"{str(value)!r} is not a number above 0", param, ctx)
         return number
 
 

@@ -107,14 +107,14 @@ class SubmitOptions(Record):
 def read_options(given: Mapping[str, Any]) -> SubmitOptions:
     """Parse the options of `submit`. Raises UsageError, EnvironmentFault."""
     credentials = read_credentials(given["protocol"], given["base_url"])
-    if not given["dry_run"]:
-        require_sdk()
-        require_key(credentials)
     polling = PollOptions(given["poll"], given["timeout"])
     clip = ClipOptions(credentials, polling, ffmpeg=given["ffmpeg"])
     api = _video_api(credentials)
     read = _read_new if given["resume"] is None else _read_resumed
     options = read(given, clip, api)
+    if not given["dry_run"]:
+        require_sdk()
+        require_key(credentials)
     reporting = ReportOptions(
         json=given["as_json"],
         quiet=given["quiet"],

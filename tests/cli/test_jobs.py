@@ -176,7 +176,7 @@ def test_a_job_that_cannot_run_stops_no_other_and_the_gravest_code_is_told(
     [
         ('"png"', '"pgn"', ":13: format: 'pgn' is not one of"),
         ('"20x20"', '"20"', ":14: size: '20' is not a size"),
-        ("quality = 80", "quality = 101", ":3: quality: 101 is not in the range"),
+        ("quality = 80", "quality = 101", ":3: quality: '101' is not a whole number"),
         ('format = "png"', 'mode = "zoom"', ":10: job a: unknown mode 'zoom'"),
         ('output = "a/"', "", ':10: "output" is missing'),
         ('format = "png"', "lossless = true", ":10: job a: --lossless: JPEG is never lossless"),
@@ -217,7 +217,7 @@ def test_jobs_of_one_night_overwrite_nothing_that_another_has_told(
         ([], 2, "no job is given; name jobs, or use --all; ffprep.toml has: b, a"),
         (["a", "--all"], 2, "both names and --all are given; name jobs, or use --all"),
         (["c"], 3, 'ffprep.toml: unknown job "c"; the jobs are: b, a'),
-        (["a", "--quality", "0"], 2, "--quality: 0 is not in the range"),
+        (["a", "--quality", "0"], 2, "--quality: '0' is not a whole number"),
         (["a", "--mode", "zoom"], 2, "ffprep.toml:10: job a: unknown mode 'zoom'"),
         (["a", "--config", "none.toml"], 3, "none.toml: no such file"),
         (["a", "-0"], 2, "ffprep.toml:10: job a: a job cannot read stdin"),
@@ -242,7 +242,7 @@ def test_convert_takes_the_defaults_of_a_file_and_no_job(ffprep, folder: Path) -
     edit(folder, "quality = 80", "quality = 800")
     ran = ffprep(*words, cwd=folder)
     assert ran.code == 3
-    assert ran.err.startswith("ffprep: ffprep.toml:3: quality: 800 is not in the range")
+    assert ran.err.startswith("ffprep: ffprep.toml:3: quality: '800' is not a whole number")
     assert ffprep(*words, "--quality", "80", cwd=folder).code == 0
 
 

@@ -315,7 +315,7 @@ def test_modes_in_the_configuration_folder_are_found(ffprep, home: Path) -> None
         ),
         (["--target", "sora-2/99x99"], "sora-2 has no size 99x99"),
         (["--size", "8x8", "--mode", "zoom"], "unknown mode 'zoom'"),
-        (["--size", "8x8", "--quality", "101"], "101 is not in the range"),
+        (["--size", "8x8", "--quality", "101"], "'101' is not a whole number from 1 to 100"),
         (["--size", "8x8", "--background", "blurple"], "is not a colour"),
         (["--size", "8x8", "--background", "transparent"], "no transparency"),
         (["--size", "8x8", "--focus", "2,2"], "is not a focus"),

@@ -20,6 +20,8 @@ def test_a_missing_or_malformed_key_is_reported(
     monkeypatch.delenv("OPENAI_API_KEY")
     ran = ffprep(*run)
     assert (ran.code, "set OPENAI_API_KEY" in ran.err) == (3, True)
+    ran = ffprep("submit", photo)
+    assert (ran.code, "the prompt is missing" in ran.err) == (2, True)  # that comes first
     assert not standin.received
 
 

@@ -25,7 +25,7 @@ from ffprep.options.shared import (
     DocumentedCommand,
     section,
 )
-from ffprep.options.types import PATH_AS_WRITTEN, OneOf, Seconds
+from ffprep.options.types import PATH_AS_WRITTEN, OneOf, Seconds, Whole
 from ffprep.system.shutdown import Signals, leave_now
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ _CLIP = section(
     ),
     click.option(
         "--seconds",
-        type=click.IntRange(min=1),
+        type=Whole(min=1),
         default=4,
         show_default=True,
         metavar="N",
@@ -114,7 +114,7 @@ _SERVER = section(
     ),
     click.option(
         "--jobs",
-        type=click.IntRange(1, 64),
+        type=Whole(1, 64),
         default=2,
         show_default=True,
         metavar="N",

@@ -57,6 +57,8 @@ def new_job_file(sources: Sequence[str], folder: Path) -> str:
 
 def _require_there(sources: Sequence[str]) -> None:
     for source in sources:
+        if not source:
+            raise UsageError("a SOURCE is empty; name a file or a folder")
         if not names_url(source) and not os.path.exists(source):
             raise UsageError(f"{source}: there is no such file or folder")
 

@@ -317,6 +317,9 @@ def test_init_writes_a_file_that_runs_and_never_over_another(ffprep, folder: Pat
     assert (folder / "ffprep.toml").read_text() == text
     ran = ffprep("config", "init", "nothing", "--config", "other.toml", cwd=folder)
     assert (ran.code, (folder / "other.toml").exists()) == (2, False)
+    ran = ffprep("config", "init", "", cwd=folder)
+    assert (ran.code, "a SOURCE is empty" in ran.err) == (2, True)
+    assert "See 'ffprep config init --help'" in ran.err
     # The examples in comments are options as they are written.
     examples = re.sub(r"^# (?=[a-z-]+ = )(?!target)", "", text, flags=re.MULTILINE)
     (folder / "other.toml").write_text(examples)

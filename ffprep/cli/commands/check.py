@@ -22,6 +22,12 @@ _CHECK_EXAMPLES = {
     "ffprep check ready --size 1920x1080 --size 320x180": "Each has one of these sizes.",
     "ffprep check frame.jpg --target sora-2/1280x720": "A service accepts the picture.",
 }
+_CHECK_SHORT = {
+    "--size WxH": "Width and height in pixels, such as 1280x720; or more",
+    "--target NAME[/SIZE]": "Size and rules of a service: see ffprep targets",
+    "--jobs N|AUTO": "How many photos to work on at a time",
+    "--json": "Print JSON objects on stdout, one per line",
+}
 _INFO_EXAMPLES = {
     "ffprep info photo.jpg": "What the file contains.",
     "ffprep info photos --size 1280x720": "What each mode cuts, adds and enlarges.",
@@ -37,7 +43,7 @@ _INFO_SHORT = {
 }
 
 
-@click.command(cls=DocumentedCommand, examples=_CHECK_EXAMPLES)
+@click.command(cls=DocumentedCommand, examples=_CHECK_EXAMPLES, short=_CHECK_SHORT)
 @CHECK
 def check(**params: Any) -> None:
     """Verify existing pictures; print a line for each broken rule.

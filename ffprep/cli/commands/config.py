@@ -51,6 +51,16 @@ _INIT_EXAMPLES = {
 class _Group(WithExamples, click.Group):
     """A group of commands, with examples."""
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; a usage error says which help to read."""
+        try:
+            return super().invoke(ctx)
+        except UsageError as error:
+            from ffprep.cli.hints import hint
+
+            error.add_note(hint(f"{ctx.info_name} {ctx.invoked_subcommand}", str(error)))
+            raise
+
 
 @click.group("config", cls=_Group, examples=_GROUP_EXAMPLES)
 def configuration() -> None:
@@ -140,6 +150,8 @@ def init(sources: tuple[str, ...], file: Path) -> None:
         with open(file, "x", encoding="utf-8") as new:
             new.write(text)
     except FileExistsError:
+        if file.is_dir():
+            raise UsageError(f"--config: {file} is a folder; name a file") from None
         words = "exists and is not overwritten; edit it, or name another one with --config"
         raise UsageError(f"{file} {words}") from None
     except OSError as error:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ffprep.config import toml
-from ffprep.core.constraints import SizeConstraints, contradictory, violations
+from ffprep.core.constraints import ClipConstraints, SizeConstraints, contradictory, violations
 from ffprep.core.formats import FORMATS
 from ffprep.core.geometry import Size, read_size
 from ffprep.core.known_names import known_as, unknown
@@ -67,8 +67,10 @@ def _target(table: toml.Table, name: str) -> Target:
     if not sizes and not bounds:
         table.fail("has no sizes, and no rule about sizes")
     refusals = table.table("refusals").read(dict.fromkeys(_RULES, toml.text))
+    clips = ClipConstraints(**{key: values.pop(key) for key in _CLIPS if key in values})
     others = {key: value for key, value in values.items() if key not in (*_BOUNDS, *_TABLES)}
-    return Target(name, sizes=sizes, envelope=envelope, refusals=tuple(refusals.items()), **others)
+    rules: dict[str, Any] = {"sizes": sizes, "envelope": envelope, "clips": clips}
+    return Target(name, **rules, refusals=tuple(refusals.items()), **others)
 
 
 def _sizes(table: toml.Table, envelope: SizeConstraints) -> Iterable[tuple[str, Size]]:
@@ -123,6 +125,21 @@ def _formats(value: Any) -> tuple[str, ...]:
     return tuple(value)
 
 
+def _numbers(value: Any) -> tuple[int | float, ...]:
+    """Read a list of numbers, or a range of whole numbers as text."""
+    span = re.fullmatch(r"(\d{1,3})-(\d{1,3})", value, re.ASCII) if isinstance(value, str) else None
+    numbers = [*range(int(span[1]), int(span[2]) + 1)] if span else value
+    if not isinstance(numbers, list) or not numbers or min(map(toml.number, numbers)) <= 0:
+        raise UsageError('must be a list of numbers above 0, or a range: [4, 8, 12], or "3-15"')
+    return tuple(sorted(numbers))
+
+
+def _frames(value: Any) -> tuple[str, ...]:
+    if value not in (["first"], ["first", "last"]):
+        raise UsageError('must be ["first"], or ["first", "last"]')
+    return tuple(value)
+
+
 def _date(value: Any) -> str:
     if value and (not isinstance(value, date) or isinstance(value, datetime)):
         raise UsageError("must be a date without quotes, for example 2026-11-21")
@@ -146,9 +163,11 @@ _BOUNDS: dict[str, toml.Reader] = {
     "min_ratio": _ratio,
     "max_ratio": _ratio,
 }
+_CLIPS: dict[str, toml.Reader] = {"seconds": _numbers, "fps": _numbers, "frames": _frames}
 _TABLES: dict[str, toml.Reader] = {"sizes": _sizes_or_names, "refusals": toml.mapping}
 _READERS: dict[str, toml.Reader] = {
     **_BOUNDS,
+    **_CLIPS,
     **_TABLES,
     "max_bytes": toml.count,
     "alpha": toml.flag,
@@ -157,6 +176,7 @@ _READERS: dict[str, toml.Reader] = {
     "title": toml.text,
     "status": toml.text,
     "source": toml.text,
+    "published_by": toml.choice(("maker", "others")),
     "formats": _formats,
     "date": _date,
 }

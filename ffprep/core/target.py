@@ -5,8 +5,10 @@ from itertools import starmap
 
 from ffprep.core.constraints import (
     UNCONSTRAINED,
+    ClipConstraints,
     SizeConstraints,
     limits_of,
+    numbers_text,
     ratio_text,
     violations,
 )
@@ -16,7 +18,7 @@ from ffprep.core.image_info import ImageInfo
 from ffprep.core.mode import Fit, Mode
 from ffprep.core.spec import SizeChoice, require_free_size
 from ffprep.errors import UsageError
-from ffprep.record import Record, replace
+from ffprep.record import Record, asdict, replace
 
 ANY_FORMAT = tuple(format.name for format in FORMATS)
 """Every format that ffprep reads: what a target without `formats` takes."""
@@ -27,8 +29,8 @@ class Target(Record):
 
     `sizes` have names; if there are any, no others are taken. Without `faces`, pictures of people
     are refused. `refusals` are the service's own
-    error messages, by rule. `date` is when the rules were looked up. Unless `checked`, they were
-    not found in the `source` itself.
+    error messages, by rule. `date` is when the rules were looked up. If `checked`, all were found
+    in what the maker publishes. `published_by` is who published them: `maker` or `others`.
     """
 
     name: str
@@ -38,10 +40,12 @@ class Target(Record):
     max_bytes: int | None = None
     alpha: bool = True
     faces: bool = True
+    clips: ClipConstraints = ClipConstraints()
     refusals: tuple[tuple[str, str], ...] = ()
     title: str = ""
     status: str = ""
     source: str = ""
+    published_by: str = ""
     date: str = ""
     checked: bool = False
 
@@ -122,6 +126,7 @@ class Target(Record):
             "refusals": dict(self.refusals),
             "status": self.status,
             "source": self.source,
+            "published_by": self.published_by,
             "date": self.date,
             "checked": self.checked,
         }
@@ -150,7 +155,8 @@ class Target(Record):
         }
         found |= {"max_bytes": self.max_bytes} if self.max_bytes else {}
         refused = {"alpha": self.alpha, "faces": self.faces}
-        return found | {rule: False for rule, taken in refused.items() if not taken}
+        found |= {rule: False for rule, taken in refused.items() if not taken}
+        return found | {rule: list(each) for rule, each in asdict(self.clips).items() if each}
 
 
 def _size_text(label: str, size: Size) -> str:
@@ -159,6 +165,10 @@ def _size_text(label: str, size: Size) -> str:
 
 def _rule_text(rule: str, value: object) -> str:
     words = {"alpha": "no translucent pixels", "faces": "no faces of people"}
+    if isinstance(value, list):
+        if rule == "frames":
+            return f"{' and '.join(value)} picture"
+        return f"{numbers_text(tuple(value))} {rule}"
     return words.get(rule) or f"{rule.replace('_', ' ')} {value}"
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from ffprep.config.targets import all_targets, find_target
-from ffprep.core.constraints import SizeConstraints, contradictory, violations
+from ffprep.core.constraints import ClipConstraints, SizeConstraints, contradictory, violations
 from ffprep.core.formats import FORMATS
 from ffprep.core.geometry import Size
 from ffprep.core.image_info import ImageInfo
@@ -88,6 +88,17 @@ def test_bytes_formats_and_translucent_pixels() -> None:
     ]
 
 
+def test_a_clip_breaks_the_rules_for_length_rate_and_pictures() -> None:
+    clips = ClipConstraints(seconds=(4, 8, 12), fps=(24,), frames=("first",))
+    assert not list(clips.violations()) + list(clips.violations(8, 24))
+    assert not list(ClipConstraints().violations(7.5, 25, last_frame=True))
+    assert list(clips.violations(5, 25, last_frame=True)) == [
+        ("seconds", "clips have 4, 8 or 12 seconds, not 5"),
+        ("fps", "clips have 24 fps, not 25"),
+        ("frames", "it takes a first picture, and no last one"),
+    ]
+
+
 def test_every_broken_rule_is_reported() -> None:
     target = find_target("sora-2/1280x720")
     assert check(picture("1280x720", "png"), target) == []
@@ -119,6 +130,10 @@ def test_a_file_of_the_user(tmp_path: Path) -> None:
         checked = true
         date = 2026-11-01
         sizes.small = "128x128"
+        seconds = [8, 4.5]
+        fps = "24-30"
+        frames = ["first", "last"]
+        published_by = "others"
         refusals.size = "No."
         [sora-2]
         sizes.mine = "8x8"
@@ -128,6 +143,8 @@ def test_a_file_of_the_user(tmp_path: Path) -> None:
     assert mine.envelope == SizeConstraints(64, 512, 256, 128, (1, 2), (16, 9), 8, 100_000)
     assert (mine.formats, mine.alpha, mine.date) == (("png", "bmp"), False, "2026-11-01")
     assert check(picture("128x120", "png"), mine) == ["No. (it is 128x120, not 128x128)"]
+    assert mine.clips == ClipConstraints((4.5, 8), tuple(range(24, 31)), ("first", "last"))
+    assert "4.5 or 8 seconds, 24 to 30 fps, first and last picture" in " ".join(mine.describe())
     assert find_target("sora-2", [file]).only_size == Size(8, 8)
     assert len(all_targets([file])) == len(all_targets()) + 1
 
@@ -194,6 +211,11 @@ def test_a_file_of_the_user(tmp_path: Path) -> None:
         ("[a]\nmin_side = 9\ndate = '2026-11-01'", 3, "without quotes"),
         ("[a]\nmin_side = 9\nalpha = 'no'", 3, "true or false"),
         ("[a]\nmin_side = 9\ntitle = 9", 3, "must be a text"),
+        ("[a]\nmin_side = 9\nseconds = 8", 3, "a.seconds: must be a list of numbers above 0, or"),
+        ("[a]\nmin_side = 9\nseconds = '9-8'", 3, "must be a list of numbers above 0, or a range"),
+        ("[a]\nmin_side = 9\nfps = [24, 'x']", 3, "a.fps: must be a number"),
+        ("[a]\nmin_side = 9\nframes = ['last']", 3, 'must be ["first"], or ["first", "last"]'),
+        ("[a]\nmin_side = 9\npublished_by = 'me'", 3, "must be one of: maker, others"),
         ("[a]\nmin_side = ", 2, "Invalid value"),
         ("[a]\ntitle = '\udcff'", 2, "is not UTF-8 text"),
     ],

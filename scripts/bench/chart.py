@@ -7,6 +7,7 @@ from scripts.bench.peers import BASES
 from scripts.bench.race import Race, Row
 
 _BAR, _GAP, _LEFT, _SCALE, _RIGHT = 16, 6, 130, 470, 60
+_FIGURE = 40
 _STYLE = """
 text { font: 12px system-ui, sans-serif; fill: #24292f }
 .title { font-weight: 600 }
@@ -49,7 +50,9 @@ def _bars(race: Race, top: int, unit: float) -> Iterator[str]:
         yield f'<text x="{_LEFT - 8}" y="{middle}" text-anchor="end">{escape(row.peer)}</text>'
         yield f'<rect class="{kind}" x="{_LEFT}" y="{y}" width="{length:.1f}"'
         yield f' height="{_BAR}" rx="2"/>'
-        yield f'<text x="{_LEFT + length + 6:.1f}" y="{middle}">{row.wall_ratio:.2f}</text>\n'
+        # A figure beside a bar that ends shortly before the line would be crossed by it.
+        end = unit if unit - _FIGURE < length < unit else length
+        yield f'<text x="{_LEFT + end + 6:.1f}" y="{middle}">{row.wall_ratio:.2f}</text>\n'
         y += _BAR + _GAP
     x = _LEFT + unit
     yield f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{top + _BAR + 2}" y2="{y - 2}"/>\n'

@@ -26,7 +26,7 @@ _SESSION = (
     "ffprep convert photos -o ready --size 1280x720 --mode pad",
     "ffprep check ready --size 1280x720",
 )
-_SCREEN = Size(80, 17)
+_SCREEN = Size(80, 14)
 _PHOTOS, _TORN = 48, 17
 _TORN_BYTES = 60_000
 

@@ -20,9 +20,9 @@ import tomlkit
 
 ROOT = Path(__file__).parents[2]
 _DOCS, _CONFIG = ROOT / "docs", ROOT / "zensical.toml"
-_STYLE = Path(__file__).with_name("site.css")
+_ASSETS = ("icon.svg", "site.css")  # beside this module
 _TOP_PAGES = ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")
-_COPIED = (".css", ".jpg", ".md", ".svg", ".webp")
+_COPIED = (".jpg", ".md", ".svg", ".webp")
 _LINK = re.compile(r"\[(?P<text>[^\]]*)\]\((?P<place>(?!\w+:)[^)#]+)(?P<anchor>#[^)]*)?\)")
 # What a page loads, unlike what it links to.
 _LOADED = {"script": "src", "img": "src", "source": "src", "link": "href"}
@@ -61,7 +61,8 @@ def build(folder: Path) -> Path:
 
 def _files() -> Iterator[tuple[Path, str]]:
     """Yield each file of the site, and its path there."""
-    yield _STYLE, _STYLE.name
+    for name in _ASSETS:
+        yield Path(__file__).with_name(name), name
     for name in _TOP_PAGES:
         yield ROOT / name, name
     for path in sorted(_DOCS.rglob("*.*")):
@@ -71,8 +72,6 @@ def _files() -> Iterator[tuple[Path, str]]:
 
 def _on_site(path: Path) -> str | None:
     """Return where a file of the checkout is on the site, if it is there."""
-    if path == ROOT / "README.md":
-        return "index.md"
     if path.parent == ROOT and path.name in _TOP_PAGES:
         return path.name
     if path.is_relative_to(_DOCS) and path.suffix in _COPIED:
@@ -81,11 +80,16 @@ def _on_site(path: Path) -> str | None:
 
 
 def relinked(text: str, page: Path, repository: str) -> str:
-    """Return the text of a page with its links as they are on the site."""
+    """Return the text of a page with its links as they are on the site.
+
+    Raise SystemExit if a link names a file that does not exist.
+    """
     here = Path(_on_site(page) or "").parent
 
     def link(match: re.Match[str]) -> str:
         target = (page.parent / match["place"]).resolve()
+        if not target.exists():
+            raise SystemExit(f"{page.relative_to(ROOT)}: {match['place']} does not exist")
         there = _on_site(target)
         if there is None:
             place = f"{repository}/blob/main/{target.relative_to(ROOT).as_posix()}"

@@ -45,7 +45,7 @@ def test_links_that_lead_nowhere_and_other_hosts_are_found(tmp_path: Path) -> No
     [
         ("docs/guide/start.md", "modes.md#pad", "modes.md#pad"),
         ("docs/operations/make.md", "../../SECURITY.md", "../SECURITY.md"),
-        ("docs/guide/start.md", "../../README.md", "../index.md"),
+        ("docs/guide/start.md", "../../README.md", f"{REPOSITORY}/blob/main/README.md"),
         ("SECURITY.md", "docs/operations/cron.md#a", "operations/cron.md#a"),
         ("docs/index.md", "../filters/pad.toml", f"{REPOSITORY}/blob/main/filters/pad.toml"),
         ("docs/index.md", REPOSITORY, REPOSITORY),
@@ -57,6 +57,11 @@ def test_links_lead_to_pages_of_the_site_or_to_the_repository(
 ) -> None:
     made = site.relinked(f"See [this]({link}), ![that]({link}).", ROOT / page, REPOSITORY)
     assert made == f"See [this]({on_site}), ![that]({on_site})."
+
+
+def test_a_link_to_a_file_that_does_not_exist_is_named() -> None:
+    with pytest.raises(SystemExit, match=r"docs/index\.md: \.\./lost\.py does not exist"):
+        site.relinked("[lost](../lost.py)", ROOT / "docs/index.md", REPOSITORY)
 
 
 @pytest.mark.slow

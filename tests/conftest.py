@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 # The tests may run under make. Those about make set their own flags.
 os.environ.pop("MAKEFLAGS", None)
+# Hundreds of processes import the same modules: compile them once.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 # Shells start background jobs with SIGINT ignored, nohup ignores SIGHUP, and children inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)

@@ -6,6 +6,7 @@ the umask and the streams of the caller, and runs `python -m ffprep` from its fi
 FFPREP_TESTS_FORK=0 starts a new interpreter for each call instead.
 """
 
+import atexit
 import gc
 import importlib
 import os
@@ -13,6 +14,7 @@ import pickle
 import pkgutil
 import runpy
 import select
+import signal
 import socket
 import struct
 import subprocess
@@ -109,47 +111,79 @@ def _receive(connection: socket.socket, length: int) -> bytes:
 
 def _import_everything(*more: str) -> None:
     """Import the modules of ffprep and some more, but not all that functions import when called."""
-    import ffprep
+    import ffprep.record
 
     for module in pkgutil.walk_packages(ffprep.__path__, "ffprep."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
     for name in more:
         importlib.import_module(name)
+    _compile_records(ffprep.record.Record)
 
 
-def _next_call(listener: socket.socket) -> tuple[list[str], list[int]]:
-    """Return in a new process for each call: its arguments, and its streams."""
-    while True:
-        if sys.stdin in select.select([listener, sys.stdin], [], [])[0]:
-            raise SystemExit
-        connection, _ = listener.accept()
-        if os.fork():
-            connection.close()
-            with suppress(ChildProcessError):
-                while os.waitpid(-1, os.WNOHANG)[0]:
-                    pass
-            continue
-        listener.close()
+def _compile_records(record: type) -> None:
+    """Make a record of each class: it compiles its `__init__`, even if it lacks values then."""
+    for cls in record.__subclasses__():
+        with suppress(TypeError):
+            cls()
+        _compile_records(cls)
+
+
+class _Server:
+    """Fork a process for each call, and tell the caller its number and its exit status."""
+
+    def __init__(self, listener: socket.socket) -> None:
+        self._listener = listener
+        self._callers: dict[int, socket.socket] = {}
+        # A child that ends makes the pipe readable, which ends a wait.
+        self._ended, self._wakeup = os.pipe()
+        os.set_blocking(self._wakeup, False)
+        signal.set_wakeup_fd(self._wakeup, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+
+    def next_call(self) -> tuple[list[str], list[int]]:
+        """Return in a new process for each call: its arguments, and its streams."""
+        while True:
+            ready = select.select([self._listener, self._ended, sys.stdin], [], [])[0]
+            if sys.stdin in ready:
+                raise SystemExit
+            if self._ended in ready:
+                self._report_ended()
+            if self._listener in ready and (call := self._accept()):
+                return call
+
+    def _accept(self) -> tuple[list[str], list[int]] | None:
+        """Fork for a call; return None in the server."""
+        connection, _ = self._listener.accept()
         head, streams, *_ = socket.recv_fds(connection, _STATUS.size, 3)
         request = _receive(connection, _STATUS.unpack(head)[0])
+        if pid := os.fork():
+            for descriptor in streams:
+                os.close(descriptor)
+            self._callers[pid] = connection
+            with suppress(OSError):
+                connection.sendall(_STATUS.pack(pid))
+            return None
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        for end in (*self._callers.values(), connection, self._listener):
+            end.close()
+        os.close(self._ended)
+        os.close(self._wakeup)
         argv, cwd, environment, umask = pickle.loads(request)
-        pid = os.fork()
-        if not pid:
-            connection.close()
-            os.chdir(cwd)
-            os.umask(umask)
-            os.environ.clear()
-            os.environ.update(environment)
-            time.tzset()
-            return [os.fsdecode(word) for word in argv], streams
-        for descriptor in streams:
-            os.close(descriptor)
-        connection.sendall(_STATUS.pack(pid))
-        status = os.waitpid(pid, 0)[1]
-        with suppress(OSError):
-            connection.sendall(_STATUS.pack(status))
-        os._exit(0)
+        os.chdir(cwd)
+        os.umask(umask)
+        os.environ.clear()
+        os.environ.update(environment)
+        time.tzset()
+        return [os.fsdecode(word) for word in argv], streams
+
+    def _report_ended(self) -> None:
+        os.read(self._ended, 4096)
+        with suppress(ChildProcessError):
+            while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+                with self._callers.pop(ended[0]) as caller, suppress(OSError):
+                    caller.sendall(_STATUS.pack(ended[1]))
 
 
 def _take_streams(streams: list[int]) -> None:
@@ -167,6 +201,20 @@ def _take_streams(streams: list[int]) -> None:
     sys.stderr.reconfigure(line_buffering=True)  # type: ignore[union-attr]
 
 
+def _leave(code: object) -> None:
+    """Exit as Python does, but without freeing all modules, which takes most of a short call."""
+    if code is not None and not isinstance(code, int):
+        sys.exit(code)
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError:
+        sys.exit(code)
+    os._exit((code or 0) & 0xFF)
+
+
 def main() -> None:
     """Serve until killed; in the process of a call, run the command line."""
     _import_everything(*sys.argv[2:])
@@ -175,11 +223,16 @@ def main() -> None:
         listener.bind(sys.argv[1])
         listener.listen()
         print("ready", flush=True)
-        argv, streams = _next_call(listener)
+        argv, streams = _Server(listener).next_call()
     _take_streams(streams)
     sys.argv[1:] = argv
     sys.path.insert(0, os.getcwd())
-    runpy.run_module("ffprep", run_name="__main__", alter_sys=True)
+    code: object = 0
+    try:
+        runpy.run_module("ffprep", run_name="__main__", alter_sys=True)
+    except SystemExit as ended:
+        code = ended.code
+    _leave(code)
 
 
 if __name__ == "__main__":

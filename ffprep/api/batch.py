@@ -11,7 +11,7 @@ from typing import Any, Self, TypeVar, Unpack
 
 from ffprep.conversion.converter import Converter
 from ffprep.conversion.ffmpeg_binary import find
-from ffprep.core.job import Result
+from ffprep.core.job import FreshCount, Result
 from ffprep.core.target import Target
 from ffprep.errors import FfprepError, ProgramExiting, UsageError
 from ffprep.options import keywords
@@ -22,6 +22,7 @@ from ffprep.options.parse import read_convert
 from ffprep.record import replace
 from ffprep.run.convert_options import ConvertOptions
 from ffprep.run.inspect import Finding, Inspection
+from ffprep.run.runner import Run
 from ffprep.run.summary import RunSummary, counted_results, ending, started
 from ffprep.system.messages import warn
 
@@ -134,19 +135,28 @@ def convert(
 
 
 def _results(options: ConvertOptions, converter: Converter) -> Generator[Result, None, None]:
-    summary, processes = RunSummary(options.request.output), converter.processes
+    summary = RunSummary(options.request.output)
     with (
         keywords.errors_for_python(),
         closing(converter),
         started(options, converter, summary, _warn) as run,
         ending(run, summary),
-        closing(
-            counted_results(run, summary, lambda: processes.stopped, abandon=processes.stop)
-        ) as results,
+        closing(_reported(run, summary)) as results,
     ):
         for result in results:
             if isinstance(result, Result):  # not a FreshCount
                 yield _for_python(result)
+
+
+def _reported(run: Run, summary: RunSummary) -> Generator[Result | FreshCount, None, None]:
+    """Yield the results of a run, and write its report, if one is asked for."""
+    processes, report = run.converter.processes, run.options.report
+    results = counted_results(run, summary, lambda: processes.stopped, abandon=processes.stop)
+    if report is None:
+        return results
+    from ffprep.report.of_run import reported
+
+    return reported(report, run, summary, results)
 
 
 def _warn(text: str) -> None:

@@ -93,6 +93,12 @@ class Converter(Record):
 
         Raises EnvironmentFault if no job can succeed: a mode that FFmpeg refuses, a full disk.
         """
+        jobs = list(jobs)
+        hidden = {job.thumbnail.path for job in jobs if job.thumbnail}
+        results = self._results(jobs)
+        return (each for each in results if each.output not in hidden) if hidden else results
+
+    def _results(self, jobs: Iterable[LocalJob]) -> Iterator[Result]:
         photos = list[Photo]()
         for _, same in groupby(jobs, _SOURCE_AND_FRAME):
             for result in self._begun(list(same), photos):
@@ -155,6 +161,10 @@ class Converter(Record):
             started = time.perf_counter()
             try:
                 photos.append(self._probe(job, photos[-1] if photos else None))
+                if job.thumbnail:
+                    from ffprep.conversion.thumbnails import thumbnails_of
+
+                    photos += thumbnails_of(self.transcoder, photos[-1], job.thumbnail)
             except Exception as error:
                 from ffprep.conversion.failure import failed_early
 

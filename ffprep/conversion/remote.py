@@ -131,7 +131,8 @@ class Transfer(Record, frozen=False):
         for number, job in enumerate(jobs):
             output, name = job.output, f"{self._count}-made-{number}{job.output.suffix}"
             made = storage_of(output).local_path(output, self.folder, name)
-            yield _Pending(job, LocalJob(photo, made, job.spec, faces=job.faces), download)
+            local = LocalJob(photo, made, job.spec, faces=job.faces, thumbnail=job.thumbnail)
+            yield _Pending(job, local, download)
 
 
 @contextmanager

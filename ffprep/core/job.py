@@ -12,11 +12,18 @@ from ffprep.record import Record, field
 from ffprep.system.files import FileStamp, is_url
 
 
+class Thumbnail(Record):
+    """Where a small picture of a photo is written, too: `always`, or if its output has caveats."""
+
+    path: Path
+    always: bool
+
+
 class Job(Record):
     """One source, one output, one Spec; each may be a local file or an object in a store.
 
     `place` is where a link in place of the source may lead, as `open_regular` takes it. `faces` are
-    those of the photo, if they are known.
+    those of the photo, if they are known. The `thumbnail` has no Result.
     """
 
     source: Location
@@ -24,6 +31,7 @@ class Job(Record):
     spec: Spec
     place: str = ""
     faces: Faces | None = None
+    thumbnail: Thumbnail | None = None
 
 
 class LocalJob(Job):
@@ -201,7 +209,8 @@ class Result(Record):
     mode depends on the photo. `stamp` is that of the verified output. `source_hash` is that of the
     content that was converted, and `output_hash` that of the verified output, if they were to be
     hashed. `passed_over` says why the file is not converted, if its status is PASSED_OVER, and
-    `reason` the same in words. `faces` are those of the photo, if they were looked for.
+    `reason` the same in words. `faces` are those of the photo, if they were looked for. `spec` is
+    what was asked for, or made, and `photo` the size of the upright photo, if they are known.
     """
 
     source: Location
@@ -218,6 +227,8 @@ class Result(Record):
     passed_over: PassedOver | None = None
     reason: str = ""
     faces: Faces | None = None
+    spec: Spec | None = field(default=None, repr=False)
+    photo: Size | None = None
 
     @property
     def warnings(self) -> tuple[str, ...]:

@@ -51,6 +51,13 @@ def _library() -> tuple[ctypes.CDLL, ctypes.c_void_p]:
     )
 
 
+def is_installed() -> bool:
+    """Return whether TurboJPEG is installed."""
+    with suppress(EnvironmentFault):
+        return _library() is not None
+    return False
+
+
 class _Memory:
     """Memory that is kept for the next photo: new pages would cost as much as a copy."""
 

@@ -302,7 +302,8 @@ def _if_adoptable(
     except PhotoError:
         return None
     job, mode = pending.job, _fixed_mode(pending.job.spec)
-    result = Result(job.source, job.output, Status.FRESH, size, stamp=stamp, mode=mode)
+    made_before = job.source, job.output, Status.FRESH, size
+    result = Result(*made_before, stamp=stamp, mode=mode, spec=job.spec)
     # Without --checksum, no source is read to adopt its output.
     return FinishedJob(result, pending, hashes(pending) if checksum else NO_HASHES)
 
@@ -351,7 +352,8 @@ def hashes(pending: PendingJob, result: Result | None = None) -> Hashes:
 
 def _fresh_result(job: Job, row: Row) -> Result:
     size = Size(row.width, row.height) if row.width and row.height else None
-    return Result(job.source, job.output, Status.FRESH, size, mode=_fixed_mode(job.spec))
+    mode = _fixed_mode(job.spec)
+    return Result(job.source, job.output, Status.FRESH, size, mode=mode, spec=job.spec)
 
 
 def _fixed_mode(spec: Spec) -> str | None:
@@ -365,4 +367,4 @@ def _filtered_result(job: Job, row: Row) -> Result:
 
 def _failed_result(job: Job, row: Row) -> Result:
     failure = Failure(Kind(row.kind or ""), decode_name(row.message or ""))
-    return Result(job.source, job.output, Status.FAILED, failure=failure)
+    return Result(job.source, job.output, Status.FAILED, failure=failure, spec=job.spec)

@@ -32,6 +32,12 @@ def ledger_errors(ledger: Location) -> Iterator[None]:
         raise EnvironmentFault(f"cannot read the ledger {ledger}: {error}") from None
 
 
+def ledger_exists(ledger: Location) -> bool:
+    """Return whether there is a ledger, a file or an object. Raises EnvironmentFault."""
+    with ledger_errors(ledger):
+        return storage_of(ledger).stat(ledger) is not None
+
+
 @contextmanager
 def download(home: Location) -> Iterator[tuple[Path, Object | None]]:
     """Yield a ledger as a file of this machine, and its version; no file if there is none.

@@ -210,6 +210,12 @@ _REPORTS = section(
         "since the last run and were not accepted in `ffprep status`.",
     ),
     click.option(
+        "--report",
+        type=PATH,
+        metavar="FILE.html",
+        help="Write an HTML page that shows what was made of each photo, when the run ends.",
+    ),
+    click.option(
         "--log-file",
         type=PATH,
         metavar="FILE",

@@ -13,6 +13,7 @@ import click
 
 from ffprep.core.formats import (
     FILMS,
+    OUTPUT_FORMATS,
     SUFFIXES,
     WRITABLE_SUFFIXES,
     OutputFormat,
@@ -180,3 +181,35 @@ def require_name_of_folder(output: Location) -> None:
         words = "several photos, or a folder, need an output folder"
         folder = os.path.splitext(os.fspath(output))[0]
         raise UsageError(f"{output} is named like a picture; {words}: -o {folder}/")
+
+
+def read_format(
+    name: str | None, named: OutputFormat | None, output: Location, target: Target
+) -> OutputFormat:
+    """Return the format: that of --format, else of OUT's suffix (`named`), else the target's.
+
+    Raise UsageError.
+    """
+    if name == "same" and named is None:
+        for each in ("jpeg", "png", "webp"):  # others become one of them, if need be
+            target.require_format(OUTPUT_FORMATS[each])
+        return OUTPUT_FORMATS["png"]  # the format that allows all other options
+    format = named or target.format
+    if name in OUTPUT_FORMATS:
+        format = OUTPUT_FORMATS[name]
+    if format is None:
+        raise UsageError(f"{target.name} accepts none of the formats that ffprep writes")
+    if named and named != format:
+        raise UsageError(f"{output} has the suffix of {named.name}, but --format is {name}")
+    target.require_format(format)
+    return format
+
+
+def read_max_bytes(asked: int | None, target: Target) -> int | None:
+    """Return the limit of an output's bytes.
+
+    Raise UsageError if more is asked for than the target allows.
+    """
+    if asked and target.max_bytes and asked > target.max_bytes:
+        raise UsageError(f"--max-bytes {asked}: {target.name} takes {target.max_bytes} at most")
+    return asked or target.max_bytes

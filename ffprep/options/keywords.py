@@ -92,6 +92,7 @@ class RunOptions(Options, total=False):
     wait: float | str | None
     fsync: bool
     preserve_times: bool
+    report: PathLike | None
 
 
 class CheckOptions(TypedDict, total=False):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from threading import TIMEOUT_MAX
 from typing import TYPE_CHECKING, Any
 
-from ffprep.core.formats import OUTPUT_FORMATS, OutputFormat
+from ffprep.core.formats import OutputFormat
 from ffprep.core.geometry import Size
 from ffprep.core.location import Location, located, names_url
 from ffprep.core.mode import Fit
@@ -20,6 +20,8 @@ from ffprep.library.selection import Selection
 from ffprep.library.sources import Sources
 from ffprep.library.walk import is_folder
 from ffprep.options.frame import (
+    read_format,
+    read_max_bytes,
     read_modes,
     read_overrides,
     read_target,
@@ -42,6 +44,7 @@ STDOUT = "-"
 if TYPE_CHECKING:
     from ffprep.core.mode import Mode
     from ffprep.core.photo_filter import PhotoFilter
+    from ffprep.run.convert_options import ReportFile
     from ffprep.run.depfile import Depfile
 
 
@@ -71,6 +74,7 @@ def read_convert(params: Mapping[str, Any]) -> ConvertOptions:
         reporting=replace(read_reporting(params), status_command=status_command),
         notify=read_notify(params),
         depfile=_depfile(params),
+        report=_report(params),
     )
 
 
@@ -171,7 +175,7 @@ def _spec(
         size=size,
         choice=choice,
         mode=mode,
-        format=_format(params["format_name"], file_format, output, target),
+        format=read_format(params["format_name"], file_format, output, target),
         quality=params["quality"],
         subsampling=params["subsampling"],
         depth=params["depth"],
@@ -180,7 +184,7 @@ def _spec(
         sharpen=params["sharpen"],
         lossless=params["lossless"],
         compression=params["compression"],
-        max_bytes=_max_bytes(params["max_bytes"], target),
+        max_bytes=read_max_bytes(params["max_bytes"], target),
         alpha=target.alpha,
         colour=params["colour"],
         metadata=params["metadata"],
@@ -267,6 +271,14 @@ def _depfile(params: Mapping[str, Any]) -> "Depfile | None":
     from ffprep.options.depfile import read_depfile
 
     return read_depfile(params)
+
+
+def _report(params: Mapping[str, Any]) -> "ReportFile | None":
+    if params["report"] is None:
+        return None
+    from ffprep.options.report import read_report
+
+    return read_report(params)
 
 
 def read_notify(params: Mapping[str, Any]) -> NotifyOptions | None:
@@ -366,35 +378,3 @@ def _require_no_contradiction(spec: Spec) -> None:
         raise UsageError(f"--depth {spec.depth} is for AVIF, and the output is {name}")
     if spec.optimize and spec.format.name != "jpeg":
         raise UsageError(f"--optimize is for JPEG, and the output is {spec.format.name}")
-
-
-def _format(
-    name: str | None, named: OutputFormat | None, output: Location, target: Target
-) -> OutputFormat:
-    """Return the format: that of --format, else of OUT's suffix (`named`), else the target's.
-
-    Raise UsageError.
-    """
-    if name == "same" and named is None:
-        for each in ("jpeg", "png", "webp"):  # others become one of them, if need be
-            target.require_format(OUTPUT_FORMATS[each])
-        return OUTPUT_FORMATS["png"]  # the format that allows all other options
-    format = named or target.format
-    if name in OUTPUT_FORMATS:
-        format = OUTPUT_FORMATS[name]
-    if format is None:
-        raise UsageError(f"{target.name} accepts none of the formats that ffprep writes")
-    if named and named != format:
-        raise UsageError(f"{output} has the suffix of {named.name}, but --format is {name}")
-    target.require_format(format)
-    return format
-
-
-def _max_bytes(asked: int | None, target: Target) -> int | None:
-    """Return the limit of an output's bytes.
-
-    Raise UsageError if more is asked for than the target allows.
-    """
-    if asked and target.max_bytes and asked > target.max_bytes:
-        raise UsageError(f"--max-bytes {asked}: {target.name} takes {target.max_bytes} at most")
-    return asked or target.max_bytes

@@ -49,12 +49,21 @@ class NotifyOptions(Record):
     on_finish: str | None = None
 
 
+class ReportFile(Record):
+    """The HTML file that shows what a run made. It says which `options` and `config` were given."""
+
+    path: Path
+    options: tuple[tuple[str, str], ...] = ()
+    config: Path | None = None
+
+
 class ConvertOptions(Record):
     """All options of `convert`.
 
     `request` is what to convert, and to what; `policy` the limits of one photo; `rerun` what is
     converted again; `throttle` what is left to other programs; `workers` who converts; `reporting`
-    what is printed and logged; `notify` what happens at the end; `depfile` the file for make.
+    what is printed and logged; `notify` what happens at the end; `depfile` the file for make;
+    `report` the file that shows all.
     """
 
     request: Request
@@ -65,3 +74,4 @@ class ConvertOptions(Record):
     reporting: ReportOptions = field(default_factory=ReportOptions)
     notify: NotifyOptions | None = None
     depfile: "Depfile | None" = None
+    report: ReportFile | None = None

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from ffprep.run.dask_executor import Cluster
     from ffprep.run.recorded import Recorded
     from ffprep.run.throttle import Throttle
+    from ffprep.run.thumbnails import Thumbnails
     from ffprep.run.window import ChunkSize, Window
     from ffprep.system.pool import Immediate
 
@@ -43,7 +44,8 @@ class Run(Record, frozen=False):
     """One run. Without `freshness` (no ledger), it converts everything and records nothing.
 
     With `list_fresh`, jobs that are up to date are listed; else they are counted. `throttle` is
-    None if nothing is limited; `cluster` is None if threads of this process convert.
+    None if nothing is limited; `cluster` is None if threads of this process convert, which also
+    make `thumbnails` for a report.
     """
 
     options: ConvertOptions
@@ -53,6 +55,7 @@ class Run(Record, frozen=False):
     throttle: "Throttle | None" = None
     cluster: "Cluster | None" = None
     list_fresh: bool = False
+    thumbnails: "Thumbnails | None" = None
     _chunk_size: "ChunkSize | None" = None
 
     @property
@@ -90,6 +93,8 @@ class Run(Record, frozen=False):
                 if self._chunk_size:
                     self._chunk_size.learn(outcome)
                 result = self.freshness.record(outcome) if self.freshness else outcome.result
+                if result.failure:
+                    result = replace(result, spec=outcome.pending.job.spec)
                 if self.recorded:
                     self.recorded.take(result)
                 yield result
@@ -129,7 +134,7 @@ class Run(Record, frozen=False):
     @property
     def task(self) -> ChunkTask:
         """The work on the chunks of this run."""
-        return ChunkTask(self.options.rerun if self.freshness else None)
+        return ChunkTask(self.options.rerun if self.freshness else None, self.thumbnails)
 
     def _convert(self, chunk: list[PendingJob]) -> Iterable[FinishedJob]:
         """Convert a chunk in a thread of this process."""
@@ -371,7 +376,9 @@ def _opened_ledger(
     with ExitStack() as stack:
         freshness = None
         try:
-            if not is_dry or _exists(location):
+            if is_dry:
+                from ffprep.ledger.remote import ledger_exists
+            if not is_dry or ledger_exists(location):
                 output, policy = options.request.output, options.policy
                 ledger = stack.enter_context(open_ledger(location, warn, policy.fsync, is_dry))
                 real = real_folder(os.fspath(output)).rstrip("/") or "/"
@@ -388,12 +395,3 @@ def _opened_ledger(
 def _ffmpeg_version(converter: Converter, cluster: "Cluster | None") -> str:
     """Return the version of FFmpeg that converts: the workers', if one has come."""
     return (cluster.ffmpeg if cluster else "") or converter.binary.version
-
-
-def _exists(ledger: Location) -> bool:
-    if storage_of(ledger).is_local:
-        return os.path.exists(ledger)
-    from ffprep.ledger.remote import ledger_errors
-
-    with ledger_errors(ledger):
-        return storage_of(ledger).stat(ledger) is not None

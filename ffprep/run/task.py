@@ -8,6 +8,7 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from ffprep.conversion.converter import Converter
 from ffprep.conversion.ffmpeg_binary import find
@@ -22,6 +23,9 @@ from ffprep.record import Record
 from ffprep.system.files import FileStamp
 from ffprep.system.tempfiles import owner_id, sweep_temp_dir
 from ffprep.version import __version__
+
+if TYPE_CHECKING:
+    from ffprep.run.thumbnails import Thumbnails
 
 _MAX_CONVERTERS = 4
 _lock = threading.Lock()
@@ -63,10 +67,12 @@ class RemoteConverter(Record):
 class ChunkTask(Record):
     """Converts a chunk, without the jobs that turn out to be up to date.
 
-    `rerun` is None in a run without a ledger: then every job is converted.
+    `rerun` is None in a run without a ledger: then every job is converted. `thumbnails` are those
+    of a report, if there is one.
     """
 
     rerun: RerunOptions | None = None
+    thumbnails: "Thumbnails | None" = None
 
     def skip(self, pending: PendingJob, converter: Converter) -> FinishedJob | None:
         """Return a job as finished that is refused, passed over, or up to date.
@@ -96,7 +102,9 @@ class ChunkTask(Record):
                 yield finished
             else:
                 to_convert[pending.job.output] = pending
-        jobs = (pending.job for pending in to_convert.values())
+        jobs: Iterable[Job] = (pending.job for pending in to_convert.values())
+        if self.thumbnails:
+            jobs = self.thumbnails.with_thumbnails(jobs)
         for result in RemoteConverter(converter).convert(jobs):
             assert result.output
             pending = to_convert[result.output]

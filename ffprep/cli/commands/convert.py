@@ -133,7 +133,13 @@ def _report(run: "Run", console: "Console", summary: "RunSummary", signals: Sign
 
     status_command = run.options.reporting.status_command if run.freshness else ""
     with ending(run, summary), convert_reporter(console, summary, status_command) as reporter:
-        for result in counted_results(run, summary, interrupted, each=reporter.each):
+        each = reporter.each or run.options.report is not None
+        results = counted_results(run, summary, interrupted, each=each)
+        if run.options.report:
+            from ffprep.report.of_run import reported
+
+            results = reported(run.options.report, run, summary, results)
+        for result in results:
             reporter.report(result)
             if run.options.request.beside and console.is_chatty:
                 _name_output(result, reporter)

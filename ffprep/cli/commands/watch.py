@@ -105,7 +105,7 @@ def _watched(job: NamedJob, label: str) -> WatchedJob:
     words: dict[str, Any] = {"wait": job.params["wait"] or TIMEOUT_MAX}
     if options.rerun.ledger and "failures" not in job.settings.options:
         words["failures"] = "new"
-    written = ("log_file", "summary_file", "metrics_file", "depfile")
+    written = ("log_file", "summary_file", "metrics_file", "depfile", "report")
     own = frozenset(real_path(job.params[name]) for name in written if job.params[name])
 
     def run(unsettled: frozenset[str]) -> None:

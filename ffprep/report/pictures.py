@@ -1,0 +1,96 @@
+"""Make the thumbnails that a report lacks: of outputs, and of photos that a run did not decode.
+
+They are made as outputs are: decoded under limits, of several in one ffmpeg, and verified. JPEGs
+are decoded at a fraction of their size if TurboJPEG is installed.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from itertools import groupby
+from pathlib import Path
+
+from ffprep.conversion.converter import Converter
+from ffprep.conversion.ffmpeg_binary import Binary
+from ffprep.conversion.thumbnails import thumbnail_spec
+from ffprep.core.geometry import Size
+from ffprep.core.job import LocalJob
+from ffprep.core.policy import Policy
+from ffprep.core.spec import Spec
+from ffprep.errors import PhotoError
+from ffprep.image import turbojpeg
+from ffprep.record import Record, replace
+from ffprep.report.entries import Entry
+from ffprep.storage.protocol import storage_of
+from ffprep.system.pool import run_chunks
+from ffprep.system.processes import Processes
+from ffprep.system.single import StopRules
+
+_CHUNK = 64
+
+
+class Wanted(Record):
+    """A picture of which a thumbnail is wanted; `place` is that of a Job, and `frame` of a Spec."""
+
+    path: Path
+    place: str = ""
+    spec: Spec | None = None
+
+
+class Workshop(Record):
+    """What reads photos and makes thumbnails: a Converter, on a number of `workers` threads."""
+
+    converter: Converter
+    workers: int
+
+    @classmethod
+    @contextmanager
+    def opened(
+        cls, binary: Binary, policy: Policy, workers: int, processes: Processes
+    ) -> Iterator["Workshop"]:
+        """Open a Workshop with the limits of a Policy."""
+        # A thumbnail of what can be decoded is better than none.
+        lenient = replace(policy, keep_damaged=True, upscale="allow", filter=None)
+        lenient = replace(lenient, hash_files=False, fsync=False, preserve_times=False)
+        with closing(Converter(binary, lenient, processes=processes)) as converter:
+            yield cls(converter, workers)
+
+    def photo_size(self, entry: Entry) -> Size | None:
+        """Return the size of an upright photo; None if it is in a store, or cannot be read."""
+        if storage_of(entry.source).is_local:
+            steps = self.converter.transcoder
+            with suppress(PhotoError):
+                return steps.decoders.probe(Path(entry.source), steps.policy.max_pixels).shown
+        return None
+
+    def make(self, wanted: Mapping[Path, Wanted], made: Callable[[], None]) -> None:
+        """Make thumbnails at their paths, as far as possible; call `made` after each.
+
+        Raises EnvironmentFault if none can be made, for example because the disk is full.
+        """
+        plain = thumbnail_spec(fast=turbojpeg.is_installed())
+        jobs = [
+            LocalJob(each.path, thumbnail, _with_frame(plain, each.spec), each.place)
+            for thumbnail, each in wanted.items()
+        ]
+        convert, processes = self.converter.convert, self.converter.processes
+        stop = StopRules(lambda: processes.stopped, processes.stop)
+        with closing(run_chunks(_chunks(jobs), convert, self.workers, stop=stop)) as results:
+            for _ in results:
+                made()
+
+
+def _with_frame(plain: Spec, asked: Spec | None) -> Spec:
+    return replace(plain, frame=asked.frame) if asked and asked.frame else plain
+
+
+def _chunks(jobs: Iterable[LocalJob]) -> Iterator[list[LocalJob]]:
+    """Cut jobs into chunks of one suffix each, whose photos can share streams."""
+    by_suffix = sorted(jobs, key=_suffix)
+    for _, group in groupby(by_suffix, _suffix):
+        alike = list(group)
+        for start in range(0, len(alike), _CHUNK):
+            yield alike[start : start + _CHUNK]
+
+
+def _suffix(job: LocalJob) -> str:
+    return job.source.suffix.lower()

@@ -24,6 +24,7 @@ _COMMANDS = {
     "info": ("check", "info"),
     "compare": ("compare", "compare"),
     "status": ("status", "status"),
+    "report": ("report", "report"),
     "clean": ("clean", "clean"),
     "modes": ("lists", "list_modes"),
     "targets": ("lists", "list_targets"),

@@ -4,13 +4,13 @@ They are those of a photo of this size and time, and of this version of detectio
 """
 
 import sqlite3
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 from ffprep.core.geometry import Bounds, FaceFocus, Faces
 from ffprep.errors import UsageError
 from ffprep.ledger.database import OwnTable
-from ffprep.ledger.rows import BATCH_SIZE, Name, PendingJob, padded, stored_time
+from ffprep.ledger.rows import BATCH_SIZE, Name, PendingJob, decode_name, padded, stored_time
 from ffprep.record import replace
 
 if TYPE_CHECKING:
@@ -42,6 +42,16 @@ def with_known_faces(ledger: "Ledger", jobs: Sequence[PendingJob]) -> list[Pendi
     return [_with_faces(job, known) for job in jobs]
 
 
+def recorded_faces(ledger: "Ledger") -> dict[str, Faces]:
+    """Return all faces by the real paths of their photos, whether these have changed or not."""
+    with ledger.tables() as database:
+        if not TABLE.exists(database):
+            return {}
+        rows = database.execute("SELECT * FROM faces")
+        return {decode_name(source): faces for (source, _, _), faces in _parsed(rows)}
+    return {}
+
+
 def record_faces(ledger: "Ledger", pending: PendingJob, faces: Faces) -> None:
     """Record the faces of a photo."""
     stamp = pending.stamp
@@ -57,7 +67,11 @@ def record_faces(ledger: "Ledger", pending: PendingJob, faces: Faces) -> None:
 def _read(
     database: sqlite3.Connection, names: Sequence[Name]
 ) -> Iterator[tuple[tuple[Name, int, int], Faces]]:
-    for source, size, modified, version, boxes in database.execute(_FIND, names):
+    return _parsed(database.execute(_FIND, names))
+
+
+def _parsed(rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[tuple[Name, int, int], Faces]]:
+    for source, size, modified, version, boxes in rows:
         if version == _VERSION and isinstance(boxes, str):
             try:
                 faces = tuple(Bounds.parse(box) for box in boxes.split())

@@ -31,7 +31,8 @@ Name = str | bytes
 class Row(NamedTuple):
     """What the ledger knows about one job. A tuple, because a run over a library makes millions.
 
-    `name` is the output's, `source` the whole path.
+    `name` is the output's, `source` the whole path. `kind` is that of a failure, or the kinds of
+    warnings.
     """
 
     name: Name
@@ -178,9 +179,12 @@ class FinishedJob(Record):
             source = None  # the failure holds for no version of the photo
         tolerated = {caveat.kind.value for caveat in result.caveats if caveat.kind.is_tolerated}
         message = failure.message if failure else result.reason or "; ".join(result.warnings)
+        kinds = failure.kind.value if failure else " ".join(result.warning_kinds)
         if (known := pending.known) and result.status is Status.FRESH:
             tolerated = set(known.tolerated.split())
-            message = decode_name(known.message or "") if known.status == CONVERTED else ""
+            is_good = known.status == CONVERTED
+            message = decode_name(known.message or "") if is_good else ""
+            kinds = known.kind or "" if is_good else ""
         row = Row(
             name=pending.name,
             source=pending.source,
@@ -196,7 +200,7 @@ class FinishedJob(Record):
             tolerated=" ".join(sorted(tolerated)),
             width=result.size.width if result.size else None,
             height=result.size.height if result.size else None,
-            kind=failure.kind.value if failure else None,
+            kind=kinds or None,
             message=encode_name(message) or None,
         )
         row = row if output else keep_output_columns(row, pending.row)

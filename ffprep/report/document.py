@@ -41,12 +41,11 @@ MOST_BYTES = 48_000_000
 class Facts(Record):
     """What a report says besides its photos; `folder` is that of an ffprep.toml, if it is known.
 
-    `output` is OUT for people, `root` the real folder of the outputs. `tables` are those of
-    ffprep.toml, by the real paths of their photos, and `filters` folders with modes.
+    `output` is OUT for people. `tables` are those of ffprep.toml, by the real paths of their
+    photos, and `filters` folders with modes.
     """
 
     output: str
-    root: str
     versions: tuple[tuple[str, str], ...]
     asked: Asked
     seconds: float | None
@@ -67,7 +66,7 @@ class Document(Record):
 
         Raises EnvironmentFault.
         """
-        places = [_Place.of(shown, self.folder, facts.root) for shown in _in_order(entries)]
+        places = [_Place.of(shown, self.folder) for shown in _in_order(entries)]
         pictured = [place for place in places if place.pictured]
         wanted = {path: each for place in pictured for path, each in place.wanted.items()}
         self.workshop.make(wanted, made)
@@ -103,16 +102,15 @@ class _Place(Record):
     pictured: bool
     before: Path
     after: Path | None
-    root: str
 
     @classmethod
-    def of(cls, found: tuple[Shown, bool], folder: Path, root: str) -> "_Place":
-        """Return the place of a picture; `root` is the real folder of outputs."""
+    def of(cls, found: tuple[Shown, bool], folder: Path) -> "_Place":
+        """Return the place of a picture; thumbnails are in `folder`."""
         entry, after = found[0].entry, None
         made = entry.output if entry.status is not Status.FAILED else None
         if made and storage_of(made).is_local:
             after = folder / f"output-{digest(made).hex()}.jpg"
-        return cls(*found, Thumbnails(folder).path(entry.source), after, root)
+        return cls(*found, Thumbnails(folder).path(entry.source), after)
 
     @property
     def wanted(self) -> dict[Path, Wanted]:
@@ -121,7 +119,8 @@ class _Place(Record):
         if storage_of(entry.source).is_local and not self.before.exists():
             wanted[self.before] = Wanted(Path(entry.source), spec=entry.spec)
         if self.after and entry.output:
-            wanted[self.after] = Wanted(Path(entry.output), self.root)
+            # A link in place of an output may lead to a file that the report should not show.
+            wanted[self.after] = Wanted(Path(entry.output), real_path(entry.output))
         return wanted
 
 

@@ -17,7 +17,6 @@ from ffprep.run.convert_options import ReportFile
 from ffprep.run.runner import Run
 from ffprep.run.summary import RunEnd, RunSummary
 from ffprep.run.thumbnails import Thumbnails
-from ffprep.system.files import real_folder
 from ffprep.system.messages import is_command_line
 from ffprep.system.tempfiles import working_folder
 from ffprep.version import __version__
@@ -80,7 +79,6 @@ def _facts(report: ReportFile, run: Run, summary: RunSummary) -> Facts:
     request, counts = run.options.request, summary.summary()
     return Facts(
         output=absolute(request.output),
-        root=real_folder(os.fspath(request.folder)),
         versions=(("ffprep", __version__), ("FFmpeg", run.ffmpeg)),
         asked=_asked(report, run),
         seconds=counts["seconds"],

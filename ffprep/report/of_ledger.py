@@ -1,0 +1,137 @@
+"""The report of output folders, made of their ledgers: what is there, whichever run made it."""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from ffprep.conversion.ffmpeg_binary import find
+from ffprep.core.geometry import Faces, Size
+from ffprep.core.job import Status
+from ffprep.core.location import Location, location_of
+from ffprep.core.policy import Policy
+from ffprep.errors import UsageError
+from ffprep.ledger.faces import recorded_faces
+from ffprep.ledger.ledger import Ledger
+from ffprep.ledger.rows import Entry as Recorded
+from ffprep.ledger.rows import decode_name
+from ffprep.ledger.shards import Ledgers
+from ffprep.record import Record
+from ffprep.report.content import Asked, Counts
+from ffprep.report.document import Document, Facts, absolute, require_writable
+from ffprep.report.entries import Entries, Entry
+from ffprep.report.pictures import Workshop
+from ffprep.report.recorded_spec import recorded_spec
+from ffprep.run.own_ledgers import opened
+from ffprep.system.files import LEDGER
+from ffprep.system.processes import Processes
+from ffprep.system.tempfiles import working_folder
+
+
+class LedgerReport(Record):
+    """A report at a `path` on output folders; `ledger` is that of the only one, if not in it.
+
+    Thumbnails are made on a number of `workers` threads. `warn` gets what is wrong with a ledger.
+    """
+
+    path: Path
+    outputs: Sequence[Location]
+    ledger: Location | None
+    workers: int
+    warn: Callable[[str], None]
+    processes: Processes
+
+    def write(self, made: Callable[[], None]) -> Entries:
+        """Write the report; return what is in it. Call `made` for each picture, and thumbnail.
+
+        Raises UsageError if there is no ledger, EnvironmentFault if one cannot be read, or if the
+        report cannot be written.
+        """
+        found = [self._ledgers_of(output) for output in self.outputs]
+        require_writable(self.path)
+        tools = find(), Policy(), self.workers, self.processes
+        with working_folder() as folder, Workshop.opened(*tools) as workshop:
+            entries = Entries(workshop.photo_size)
+            for output, ledgers in zip(self.outputs, found, strict=True):
+                for entry in self._entries(output, ledgers):
+                    if self.processes.stopped:
+                        return entries
+                    entries.add(entry)
+                    made()
+            Document(self.path, folder, workshop).write(self._facts(found, entries), entries, made)
+        return entries
+
+    def _ledgers_of(self, output: Location) -> Ledgers:
+        path = self.ledger or output / LEDGER
+        ledgers = Ledgers.of(path)
+        if not ledgers.current:
+            words = f"there is no ledger {path}; `ffprep convert ... -o {output}` makes one"
+            raise UsageError(words)
+        return ledgers
+
+    def _entries(self, output: Location, ledgers: Ledgers) -> Iterator[Entry]:
+        several = len(self.outputs) > 1
+        for file in ledgers.current:
+            with opened(output, file, self.warn, read_only=True) as ledger:
+                reader = _Reader(ledger, output, f"{output}/" if several else "")
+                yield from reader.entries()
+
+    def _facts(self, found: Sequence[Ledgers], entries: Entries) -> Facts:
+        histories = [ledgers.history for ledgers in found]
+        runs = [run for history in histories for run in history.runs[:1]]
+        passed_over = entries.statuses[Status.PASSED_OVER]
+        done, failed = entries.statuses[Status.CONVERTED], entries.statuses[Status.FAILED]
+        ended = [run.ended for run in runs if run.ended]
+        took = max(ended) - min(run.started for run in runs) if len(ended) == len(runs) else None
+        newest = max(runs, key=lambda run: run.started)
+        return Facts(
+            output=", ".join(map(absolute, self.outputs)),
+            versions=(("ffprep", newest.ffprep), ("FFmpeg", newest.ffmpeg)),
+            asked=Asked(),
+            seconds=took,
+            counts=Counts(converted=done, failed=failed, passed_over=passed_over),
+        )
+
+
+class _Reader:
+    """Reads the pictures of a ledger of an output folder; `prefix` is that of their names."""
+
+    def __init__(self, ledger: Ledger, output: Location, prefix: str) -> None:
+        self._ledger, self._output, self._prefix = ledger, output, prefix
+        with ledger.tables() as database:
+            rows = database.execute("SELECT id, said FROM specs")
+            self._specs = {number: recorded_spec(said) for number, said in rows}
+        self._faces: dict[str, Faces] | None = None
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield them, those that failed first."""
+        for status in (Status.FAILED, Status.CONVERTED):
+            for found in self._ledger.entries(status):
+                yield self._entry(status, found)
+
+    def _entry(self, status: Status, found: Recorded) -> Entry:
+        row, failed = found.row, status is Status.FAILED
+        name, source = found.folder + decode_name(row.name), decode_name(row.source)
+        spec = self._specs.get(row.spec or 0)
+        message = decode_name(row.message or "")
+        return Entry(
+            location_of(source),
+            self._output / name if name else None,
+            self._prefix + name if name else None,
+            status,
+            row.kind if failed else None,
+            message if failed else "",
+            () if failed or not message else _warnings(row.kind or row.tolerated, message),
+            spec,
+            Size(row.width, row.height) if row.width and row.height and not failed else None,
+            faces=self._faces_of(source) if spec and spec.focuses_on_faces else None,
+        )
+
+    def _faces_of(self, source: str) -> Faces | None:
+        if self._faces is None:
+            self._faces = recorded_faces(self._ledger)
+        return self._faces.get(source)
+
+
+def _warnings(kinds: str, message: str) -> tuple[tuple[str, str], ...]:
+    """Return kinds and sentences; a ledger has the sentences together: they go with the first."""
+    first, *others = kinds.split() or ["other"]
+    return (first, message), *((kind, "") for kind in others)

@@ -82,7 +82,8 @@ def describe(error: click.ClickException) -> str:
         return f"{_name(error)}: {error.message}"
     if isinstance(error, click.NoSuchOption):
         name, near = error.option_name, error.possibilities or []
-        meant = _MEANT.get(name.casefold()) or " or ".join(near[:2])
+        begun = " or ".join(option for option in near[:2] if option.startswith(name))
+        meant = _MEANT.get(name.casefold()) or begun or nearest(name, near)
         return f"unknown option {name}" + (f"; did you mean {meant}?" if meant else "")
     if isinstance(error, click.NoSuchCommand):
         meant = "".join((error.possibilities or [])[:1])

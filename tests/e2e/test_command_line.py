@@ -471,6 +471,10 @@ def test_check_and_info_count_on_a_terminal(ffprep, home: Path, photos: Path) ->
     assert text.splitlines()[-1] == "ffprep: 1 verified, 2 failed"
     code, text = on_terminal([*argv, "info", photos], NO_COLOR="1")
     assert (code, text.splitlines()[-1]) == (0, "ffprep: 3 read")
+    for reader, has_bar in (("| cat", False), ("> lines", True)):
+        line = f"{sys.executable} -m ffprep info {photos} {reader}"
+        code, text = on_terminal(["sh", "-c", line], cwd=photos)
+        assert (code, "/3 " in text, "3 read" in text) == (0, has_bar, True)
     assert ffprep("check", photos, "--size", "120x80").err == ""
 
 

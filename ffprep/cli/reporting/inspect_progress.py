@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
-from ffprep.cli.reporting.progress import Console
+from ffprep.cli.reporting.progress import Console, is_piped
 from ffprep.run.convert_options import ReportOptions
 from ffprep.run.inspect import Finding, Inspection
 
@@ -45,7 +45,8 @@ class InspectProgress:
 def inspect_progress(inspection: Inspection, json: bool, good: str) -> Iterator[InspectProgress]:
     """Show a bar while pictures are inspected, and the counts at the end."""
     console = Console(ReportOptions(json=json))
-    progress = InspectProgress(console, console.open_bar(inspection.count()), good)
+    bar = None if is_piped() else console.open_bar(inspection.count())
+    progress = InspectProgress(console, bar, good)
     try:
         yield progress
     finally:

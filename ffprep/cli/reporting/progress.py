@@ -9,6 +9,8 @@ only, if the others can be read elsewhere. Warnings are summed up by kind.
 A run without anything to report does not import `text` and `closing`.
 """
 
+import os
+import stat
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -77,7 +79,9 @@ class Console(Record):
     def open_bar(self, total: int | None, shape: str = "") -> Any:
         """Return a progress bar, on a terminal only; None without one."""
         options = self.options
-        if options.quiet or not sys.stderr.isatty() or (options.json and sys.stdout.isatty()):
+        if options.quiet or not sys.stderr.isatty():
+            return None
+        if options.json and (sys.stdout.isatty() or is_piped()):
             return None
         from tqdm import tqdm
 
@@ -85,6 +89,11 @@ class Console(Record):
 
         shape = shape or bar_shape(total)
         return tqdm(total=total, file=sys.stderr, dynamic_ncols=True, leave=False, bar_format=shape)
+
+
+def is_piped() -> bool:
+    """Return whether stdout is a pipe, whose reader may write to the terminal of the bar."""
+    return stat.S_ISFIFO(os.fstat(sys.stdout.fileno()).st_mode)
 
 
 def _redacted(value: Any, redact: Callable[[str], str]) -> Any:

@@ -61,7 +61,10 @@ function factsOf(photo) {
 
 function notesOf(photo) {
   const failure = photo.kind ? [["failure", `${photo.kind}: ${photo.message}`]] : [];
-  const warnings = photo.warnings.map(([kind, words]) => ["warning", `${kind}: ${words}`]);
+  const warnings = photo.warnings.map(([kind, words]) => [
+    "warning",
+    words ? `${kind}: ${words}` : kind,
+  ]);
   return [...failure, ...warnings].map(([name, words]) =>
     make("p", { className: name }, nameOf(words)),
   );

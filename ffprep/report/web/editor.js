@@ -253,7 +253,9 @@ const names = (changed) => changed.map(({ photo }) => visible(baseName(photo))).
 
 function againCommand(option) {
   const { command } = content.asked;
-  if (command) return `Then run: ${visible(command)} ${option}`.trim();
+  // The end of a command may be arguments, after a --.
+  const again = command?.replace(/^ffprep convert\b/, (start) => `${start} ${option}`.trim());
+  if (command) return `Then run: ${visible(again)}`;
   return `Then run the same command again${option ? `, with ${option}` : ""}.`;
 }
 

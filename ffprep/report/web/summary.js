@@ -87,18 +87,23 @@ function kindGroup(kind, number, advice, filter) {
 }
 
 function lineOf(photo, message) {
-  return make("li", {}, nameOf(photo.source), ": ", nameOf(message));
+  return make("li", {}, nameOf(photo.source), message ? ": " : "", nameOf(message));
 }
 
 function showCharts() {
   const { cut, enlargement } = content.charts;
-  const shares = ([low, high]) => `${low * 100}–${(high ?? 1) * 100} %`;
-  const factors = ([low, high]) => (high === null ? `${low}x and more` : `${low}–${high}x`);
+  const shares = ([low, high]) => range(Math.round(low * 100), Math.round(high * 100), " %");
+  const factors = ([low, high]) => range(low, high, "x");
   byId("charts").append(...chart("How much is cut", cut, shares, "of the photo"));
   byId("charts").append(
     ...chart("Scale of the pixels", enlargement, factors, "above 1x, enlarged"),
   );
   byId("charts").hidden = !byId("charts").children.length;
+}
+
+function range(low, high, unit) {
+  if (high === null) return `${low}${unit} and more`;
+  return low === high ? `${low}${unit}` : `${low}–${high}${unit}`;
 }
 
 /** Make a chart: a table, with a bar beside each number. */

@@ -174,7 +174,8 @@ def test_hostile_names_are_shown_and_saved_and_do_nothing(
 ) -> None:
     photos = tmp_path / "photos"
     (photos / "<").mkdir(parents=True)
-    for name in (*HOSTILE, "</script><script>alert(4)</script>.png".replace("/", "∕"), "</x.png"):
+    # The last two are in the folder `<`.
+    for name in (*HOSTILE, "</script>.png", "</x.png"):
         coordinates(40, 30).save(photos / name, "png")
     with open(bytes(photos) + b"/not-utf8-\xff.png", "wb") as file:
         Image.new("RGB", (40, 30)).save(file, "png")
@@ -209,9 +210,7 @@ def test_hostile_names_are_shown_and_saved_and_do_nothing(
     assert made >= {*HOSTILE}
 
 
-def test_photos_are_found_compared_and_undone(
-    ffprep: Ffprep, browser: Any, library: Path
-) -> None:
+def test_photos_are_found_compared_and_undone(ffprep: Ffprep, browser: Any, library: Path) -> None:
     report = _run(ffprep, library)
     with opened_page(browser, report, DESKTOP) as page:
         failures = page.get_by_role("region", name="Failures")

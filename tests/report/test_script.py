@@ -98,7 +98,16 @@ def test_a_frame_is_cut_where_it_was_moved_to(script: Any) -> None:
 
 def test_every_character_of_a_path_can_be_written_in_toml(script: Any) -> None:
     texts = ["".join(map(chr, range(start, start + 64))) for start in range(0, 0x3000, 64)]
-    texts += ['\\"', "\\u0041", '"""', "'''", "\u202egpj.exe", "日本語 👩‍👩‍👧", "\ufeff", "a = 1\n[b]"]
+    texts += [
+        '\\"',
+        "\\u0041",
+        '"""',
+        "'''",
+        "\u202egpj.exe",
+        "日本語 👩‍👩‍👧",
+        "\ufeff",
+        "a = 1\n[b]",
+    ]
     written = script.evaluate("texts => texts.map(tomlString)", texts)
     assert [tomllib.loads(f"a = {each}")["a"] for each in written] == texts
     assert "\u202e" not in "".join(written)

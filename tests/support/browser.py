@@ -29,12 +29,13 @@ def chromium() -> Iterator[Any]:
 def opened_page(browser: Any, file: Path, size: tuple[int, int], **options: Any) -> Iterator[Any]:
     """Open a file. Fails if it shows a dialog, has an error, or asks for anything else."""
     wrong: list[str] = []
-    context = browser.new_context(viewport=dict(zip(("width", "height"), size)), **options)
+    viewport = {"width": size[0], "height": size[1]}
+    context = browser.new_context(viewport=viewport, **options)
     page = context.new_page()
     page.set_default_timeout(60_000)
     page.on("console", lambda message: wrong.append(f"{message.type}: {message.text}"))
     page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("dialog", lambda dialog: (wrong.append(dialog.message), dialog.dismiss()))
+    page.on("dialog", lambda dialog: (wrong.append(dialog.message), dialog.accept()))
     page.on("request", lambda request: wrong.append(request.url) if _leaves(request.url) else None)
     page.goto(file.as_uri())
     yield page

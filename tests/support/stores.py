@@ -54,6 +54,8 @@ class Bucketeer:
     behind: int
     faults: list[Fault] = field(default_factory=list)
     seen: list[Request] = field(default_factory=list)
+    page: int = 1000
+    """How many objects an answer lists at most."""
     _turns: Counter[tuple[str, str]] = field(default_factory=Counter)
     _owner: Any = None
     _lock: Any = field(default_factory=threading.Lock)
@@ -109,6 +111,7 @@ class Bucketeer:
             self.seen.clear()
             self.faults.clear()
             self._turns.clear()
+            self.page = 1000
 
     def empty(self) -> None:
         """Forget all, buckets too."""
@@ -173,8 +176,9 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {k: v for k, v in self.headers.items() if k.lower() != "expect"}
         if fault == "alter":
             body = body[:-1] + bytes([body[-1] ^ 255])
+        path = self.path.replace("max-keys=1000", f"max-keys={self.bucketeer.page}")
         with closing(connection):
-            connection.request(self.command, self.path, body, headers)
+            connection.request(self.command, path, body, headers)
             answer = connection.getresponse()
             content = bytearray(answer.read())
             if fault == "corrupt":

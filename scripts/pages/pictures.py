@@ -18,7 +18,7 @@ from scripts.pages.recording import record
 from scripts.samples import scene
 
 FOLDER = Path("docs/pictures")
-_PHOTO, _SMALL, _CELL = Size(1200, 1600), "384x216", "640x360"
+_PHOTO, _SMALL, _CELL = Size(1200, 1600), "384x216", "448x252"
 _BALLOON = "0.36,0.3"  # where it is in the scene
 
 _SESSION = (

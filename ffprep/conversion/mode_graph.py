@@ -37,7 +37,7 @@ _MIXING = frozenset(
 )
 
 # The orientations that are turned by vflip, whose output has its rows backwards in memory. zscale
-# crashes on such a picture, and lut3d on one that zscale has scaled.
+# crashes on such a picture, and lut3d on some, so a copy is made where colours are converted.
 _BACKWARDS = frozenset((3, 4))
 
 # These filters work in any colour space.
@@ -70,6 +70,8 @@ class _Stage(Record):
         if self.orientation == 1:
             return self
         stream = upright(self.stream, self.orientation)
+        if self.foreign and self.orientation in _BACKWARDS:
+            stream = stream.filter("copy")
         return replace(self, stream=stream, orientation=1, chroma=None, planar=False)
 
 

@@ -176,6 +176,16 @@ def test_turned_photos_with_a_profile_look_alike(
         assert psnr(other, first) > 40
 
 
+def test_ffmpeg_does_not_crash_on_rows_backwards_in_memory(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 4
+    source = tmp_path / "flipped.jpg"
+    ramp(600, 450).save(source, quality=95, exif=exif, icc_profile=P3)
+    got = made(source, size=(400, 300))
+    upright = managed(opened(source).transpose(Image.Transpose.FLIP_TOP_BOTTOM), P3)
+    assert psnr(got, upright.resize((400, 300), LANCZOS)) > 35
+
+
 @pytest.mark.parametrize("kind", ["png", "jpg", "tiff", "webp", "heic", "avif"])
 def test_the_profile_of_every_format_is_used(tmp_path, kind: str) -> None:
     source = saved(tmp_path / f"in.{kind}", photo(), P3, quality=95)

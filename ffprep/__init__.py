@@ -15,6 +15,7 @@ if sys.platform == "win32":
     refuse()
 
 __all__ = [
+    "ContactSheet",
     "EnvironmentFault",
     "FfprepError",
     "Finding",
@@ -30,16 +31,20 @@ __all__ = [
     "UsageError",
     "__version__",
     "check",
+    "compare",
     "convert",
+    "info",
     "prepare",
 ]
 
 # Type checkers take it for True. Importing `typing` would take ten times as long as this module.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ffprep.api.batch import Results, check, convert
+    from ffprep.api.batch import check, convert, info
     from ffprep.api.prepare import Prepared, prepare
     from ffprep.api.preprocessor import Preprocessor
+    from ffprep.api.results import Results
+    from ffprep.api.sheet import ContactSheet, compare
     from ffprep.core.geometry import Size
     from ffprep.core.job import Result, Status
     from ffprep.errors import (
@@ -53,7 +58,7 @@ if TYPE_CHECKING:
     from ffprep.run.inspect import Finding
 
 _MODULES = {
-    "api.batch": ("Results", "check", "convert"),
+    "api.batch": ("check", "convert", "info"),
     "errors": (
         "EnvironmentFault",
         "FfprepError",
@@ -65,6 +70,8 @@ _MODULES = {
     "core.job": ("Result", "Status"),
     "api.prepare": ("Prepared", "prepare"),
     "api.preprocessor": ("Preprocessor",),
+    "api.results": ("Results",),
+    "api.sheet": ("ContactSheet", "compare"),
     "core.geometry": ("Size",),
     "run.inspect": ("Finding",),
 }

@@ -1,7 +1,8 @@
-"""The Python functions: `convert`, `check`, `prepare`, and `Preprocessor`.
+"""The Python functions: `convert`, `check`, `info`, `compare`, `prepare`, and `Preprocessor`.
 
 They parse keywords as the command line parses options, run the same engine, and raise its errors.
-They print nothing and change nothing of the calling program. Begin with `batch`, then `prepare`.
+They print nothing, except for a bar in notebooks, and change nothing of the calling program. Begin
+with `batch`, then `prepare`.
 """
 
 # A command imports these while ffmpeg works. A program imports them with ffprep: its first photo is

@@ -50,7 +50,8 @@ class Prepared(Record):
     `data` is the whole file; `size` is in pixels; `format` is jpeg, png, webp, avif or jpegxl.
     `name` is the photo's name with the suffix of the format, or by the template `names`. `warnings`
     are sentences, mostly about enlarging, and `warning_kinds` the kind of each. `source` is the
-    photo's path or URL, if it has one.
+    photo's path or URL, if it has one; `mode` is the mode that was used. Notebooks show the
+    picture.
     """
 
     data: bytes = field(repr=False)
@@ -60,12 +61,20 @@ class Prepared(Record):
     warnings: tuple[str, ...] = ()
     source: Location | None = None
     warning_kinds: tuple[CaveatKind, ...] = ()
+    mode: str | None = None
     _original: _Original | None = field(default=None, repr=False, compare=False)
 
     @property
     def mime(self) -> str:
         """The media type, such as `image/jpeg`."""
         return media_type(self.format)
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        from ffprep.api.notebook import picture_html
+
+        words = [self.name, str(self.size), self.mode or "", self.format]
+        shown = picture_html(self.data, ", ".join(filter(None, words)), self.warnings)
+        return {"text/html": shown, "text/plain": repr(self)}
 
     def upload(self) -> tuple[str, bytes, str]:
         """Return name, bytes and media type: a file for the openai SDK and other HTTP clients.
@@ -201,6 +210,7 @@ def _prepared(source: Source, words: Mapping[str, Any]) -> list[Prepared]:
                 warnings=result.warnings,
                 warning_kinds=result.warning_kinds,
                 source=path,
+                mode=result.mode,
                 _original=original,
             )
             pictures.append(picture)

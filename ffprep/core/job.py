@@ -1,8 +1,10 @@
 """Jobs and their results: one source, one output, one Spec, and what happened."""
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from ffprep.core.geometry import Faces, Size
 from ffprep.core.location import Location, Remote, location_of
@@ -175,6 +177,11 @@ class Failure(Record):
     limit: str = ""
     known: bool = False
 
+    def as_dict(self) -> dict[str, Any]:
+        """Return the content of a JSON object; only a failure that is not new has `known`."""
+        content: dict[str, Any] = {"kind": self.kind.value, "message": self.message}
+        return content | ({"known": True} if self.known else {})
+
 
 class CaveatKind(StrEnum):
     """What a caveat is about: the word in JSON. The first three are failures in a stricter run."""
@@ -239,6 +246,30 @@ class Result(Record):
     def warning_kinds(self) -> tuple[CaveatKind, ...]:
         """The kind of each of `warnings`."""
         return tuple(caveat.kind for caveat in self.caveats if caveat.words)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the content of a JSON line.
+
+        The keys `warnings`, `warning_kinds`, `passed_over` and `reason` are missing if there is
+        nothing to say.
+        """
+        content: dict[str, Any] = {
+            "source": os.fspath(self.source),
+            "output": None if self.output is None else os.fspath(self.output),
+            "status": self.status.value,
+            "width": self.size.width if self.size else None,
+            "height": self.size.height if self.size else None,
+            "mode": self.mode,
+            "seconds": round(self.seconds, 3),
+            "error": self.failure.as_dict() if self.failure else None,
+        }
+        if self.passed_over:
+            content["passed_over"] = self.passed_over.value
+            content |= {"reason": self.reason} if self.reason else {}
+        if self.warnings:
+            content["warnings"] = list(self.warnings)
+            content["warning_kinds"] = list(self.warning_kinds)
+        return content
 
     @classmethod
     def failed(

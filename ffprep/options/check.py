@@ -71,6 +71,12 @@ def check_parameters(**_: object) -> None:
     """Declare the options of `check`, for the Python function of that name."""
 
 
+@click.command("info")
+@INFO
+def info_parameters(**_: object) -> None:
+    """Declare the options of `info`, for the Python function of that name."""
+
+
 class InspectOptions(Record):
     """Which pictures to read: those among `paths` and in folders below, by `jobs` threads.
 

@@ -1,16 +1,13 @@
 """The options of `compare`, and what they are parsed into."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
-from ffprep.config.modes import all_modes
-from ffprep.config.sidecars import PhotoOverrides
+from ffprep.config.modes import all_modes, choose_modes
 from ffprep.core.formats import WRITABLE_SUFFIXES, OutputFormat
-from ffprep.core.mode import Mode
 from ffprep.core.policy import Policy
 from ffprep.core.spec import Spec
 from ffprep.errors import UsageError
@@ -20,26 +17,56 @@ from ffprep.options.shared import (
     CROP_BOUNDS,
     FFMPEG,
     FOCUS,
+    FOLLOW_LINKS,
     FRAME,
+    JOBS,
     MAX_MEMORY,
     MAX_PIXELS,
     MODES_DIR,
+    NO_DEFAULT_EXCLUDES,
     SIZE_OR_TARGET,
     options,
 )
-from ffprep.options.types import PATH
-from ffprep.record import Record
+from ffprep.options.types import PATH, Repeatable, Whole, completed_by
+from ffprep.record import replace
+from ffprep.run.sheets import SheetOptions
+
+_MOST_COLUMNS = 20
 
 COMPARE = options(
-    click.argument("photo", type=PATH),
+    click.argument("paths", nargs=-1, required=True, type=PATH, metavar="PHOTO..."),
     click.option(
-        "-o", "--output", type=PATH, required=True, metavar="SHEET", help="A picture file."
+        "-o",
+        "--output",
+        type=PATH,
+        required=True,
+        metavar="SHEET",
+        help="A picture file. Of several pages, each has a number: sheet-01.jpg.",
     ),
     SIZE_OR_TARGET,
+    click.option(
+        "--mode",
+        "modes",
+        cls=Repeatable,
+        multiple=True,
+        metavar="NAME",
+        shell_complete=completed_by("modes"),
+        help="Show this mode; or several. Of several photos, each has a cell, or with several "
+        "modes a row.  [default: all modes of one photo, cover of several]",
+    ),
+    click.option(
+        "--columns",
+        type=Whole(1, _MOST_COLUMNS),
+        metavar="N",
+        help="Pictures in a row.  [default: as many as are large enough]",
+    ),
     FRAME,
     BACKGROUND,
     FOCUS,
     CROP_BOUNDS,
+    NO_DEFAULT_EXCLUDES,
+    FOLLOW_LINKS,
+    JOBS,
     MAX_PIXELS,
     MAX_MEMORY,
     MODES_DIR,
@@ -47,46 +74,51 @@ COMPARE = options(
 )
 
 
-class CompareOptions(Record):
-    """All options of `compare`.
-
-    `spec` is that of each picture on the sheet, in the first of `modes`.
-    """
-
-    photo: Path
-    output: Path
-    spec: Spec
-    modes: list[Mode]
-    overrides: PhotoOverrides
-    policy: Policy
-    ffmpeg: str | None = None
+@click.command("compare")
+@COMPARE
+def compare_parameters(**_: object) -> None:
+    """Declare the options of `compare`, for the Python function of that name."""
 
 
-def read_compare(params: Mapping[str, Any]) -> CompareOptions:
+def read_compare(params: Mapping[str, Any]) -> SheetOptions:
     """Parse the parameters of `compare`. Raise UsageError, EnvironmentFault."""
-    modes = list(all_modes(filter_folders(params["modes_dir"])))
-    photo, output = params["photo"], params["output"]
-    spec = Spec(
-        mode=modes[0],
-        format=_sheet_format(photo, output),
-        size=read_target(params["size"], params["target"], params["targets_file"]).only_size,
+    folders = filter_folders(params["modes_dir"])
+    size = read_target(params["size"], params["target"], params["targets_file"]).only_size
+    limits = {"max_pixels": params["max_pixels"], "max_memory": params["max_memory"]}
+    read = SheetOptions(
+        paths=tuple(params["paths"]),
+        output=params["output"],
+        size=size,
+        specs=(),
+        overrides=read_overrides(params),
+        policy=Policy(upscale="allow", max_cut="allow", **limits),
+        jobs=params["jobs"],
+        columns=params["columns"],
+        follow_links=params["follow_links"],
+        default_excludes=not params["no_default_excludes"],
+        ffmpeg=params["ffmpeg"],
+    )
+    names = params["modes"] or (None,)
+    modes = [choose_modes(name, None, None, folders) for name in names]
+    if read.single and not params["modes"]:
+        modes = [(mode, None) for mode in all_modes(folders)]
+    if read.columns and len(modes) > 1 and not read.single:
+        raise UsageError("--columns is for one --mode: with several, each photo has a row")
+    framed = Spec(
+        size=size,
+        mode=modes[0][0],
+        format=_sheet_format(params["output"]),
         background=params["background"],
         focus=params["focus"],
         bounds=params["crop_bounds"],
         frame=params["frame"],
     )
-    limits = {"max_pixels": params["max_pixels"], "max_memory": params["max_memory"]}
-    policy = Policy(upscale="allow", max_cut="allow", **limits)
-    return CompareOptions(
-        photo, output, spec, modes, read_overrides(params), policy, params["ffmpeg"]
-    )
+    return replace(read, specs=tuple(framed.in_modes(*each) for each in modes))
 
 
-def _sheet_format(photo: Path, output: Path) -> OutputFormat:
+def _sheet_format(output: Path) -> OutputFormat:
     format = suffix_format(output)
     if format is None:
         words = "a sheet is a picture file; its name ends in one of"
         raise UsageError(f"{output}: {words} {WRITABLE_SUFFIXES}")
-    if os.path.exists(output) and os.path.exists(photo) and os.path.samefile(photo, output):
-        raise UsageError(f"{output} is the photo itself, and sources are never overwritten")
     return format

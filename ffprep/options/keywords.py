@@ -95,9 +95,7 @@ class RunOptions(Options, total=False):
     report: PathLike | None
 
 
-class CheckOptions(TypedDict, total=False):
-    """Command line options of `check`, of the same names; `targets` is that of `targets_file`."""
-
+class _InspectOptions(TypedDict, total=False):
     targets_file: PathLike | Iterable[PathLike] | None
     targets: PathLike | Iterable[PathLike] | None
     follow_links: bool
@@ -105,6 +103,35 @@ class CheckOptions(TypedDict, total=False):
     jobs: int | str | None
     max_pixels: int | None
     max_memory: int | str | None
+
+
+class CheckOptions(_InspectOptions, total=False):
+    """Command line options of `check`, of the same names; `targets` is that of `targets_file`."""
+
+
+class _FrameOptions(_InspectOptions, total=False):
+    modes_dir: PathLike | Iterable[PathLike] | None
+    filters: PathLike | Iterable[PathLike] | None
+    frame: str | float | None
+    focus: Focus | str | Sequence[float] | None
+    crop_bounds: str | Sequence[float] | None
+
+
+class InfoOptions(_FrameOptions, total=False):
+    """Command line options of `info`, of the same names."""
+
+    faces: bool
+    scene: str | None
+    max_loss: float | str | None
+
+
+class CompareOptions(_FrameOptions, total=False):
+    """Command line options of `compare`, of the same names; `mode` may be several."""
+
+    mode: str | Iterable[str] | None
+    columns: int | None
+    background: str | Sequence[int] | None
+    ffmpeg: PathLike | None
 
 
 def several(what: str, paths: PathLike | Iterable[PathLike] | None) -> list[str]:

@@ -10,6 +10,8 @@ import pytest
 
 import ffprep as library
 from ffprep import errors
+from ffprep.cli.commands.check import info
+from ffprep.cli.commands.compare import compare
 from ffprep.cli.commands.convert import convert
 from ffprep.options import keywords
 from ffprep.options.config_file import key_names
@@ -82,20 +84,29 @@ def test_every_option_is_a_keyword_or_is_left_out_on_purpose() -> None:
     assert set(keywords.Options.__annotations__) == of_a_run - only_batches
 
 
+def test_every_option_of_info_and_compare_is_a_keyword() -> None:
+    commands = {info: keywords.InfoOptions, compare: keywords.CompareOptions}
+    for command, known in commands.items():
+        words = {name.replace("-", "_") for param in command.params for name in key_names(param)}
+        assert set(known.__annotations__) == words - set("paths output size target json".split())
+
+
 def test_importing_the_functions_loads_all_that_they_need(photo: Path) -> None:
     code = """
     import sys
-    from ffprep import Preprocessor, check, convert, prepare
+    from ffprep import Preprocessor, check, convert, info, prepare
     before = set(sys.modules)
     prepare("photo.jpg", "16x9")
     list(check("photo.jpg", "16x9"))
+    list(info("photo.jpg", "16x9"))
     print(*(name for name in set(sys.modules) - before if name.startswith("ffprep")))
     """
     assert program(code, photo.parent).stdout == "\n"
 
 
 def test_type_hints_can_be_read_at_run_time() -> None:
-    for function in (library.prepare, library.convert, library.check):
+    functions = (library.prepare, library.convert, library.check, library.info, library.compare)
+    for function in functions:
         hints = typing.get_type_hints(function)
         assert f"ffprep.options.keywords.{hints['options'].__args__[0].__name__}" in str(
             function.__doc__

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ffprep.cli.reporting.text import print_json, result_as_dict, result_line, shell_command
+from ffprep.cli.reporting.text import print_json, result_line, shell_command
 from ffprep.core.geometry import Size
 from ffprep.core.job import Result, Status
 from ffprep.errors import Kind, PhotoError
@@ -23,7 +23,7 @@ def test_a_name_cannot_steer_the_terminal() -> None:
 
 
 def test_what_json_says_reads_back(capsys: pytest.CaptureFixture[str]) -> None:
-    print_json(result_as_dict(Result(Path("\udcff"), Path("é"), Status.CONVERTED, Size(1, 2))))
+    print_json(Result(Path("\udcff"), Path("é"), Status.CONVERTED, Size(1, 2)).as_dict())
     line = capsys.readouterr().out
     assert line.isascii()
     assert json.loads(line) | {"seconds": 0} == {

@@ -1,11 +1,10 @@
-"""`ffprep compare`: a photo in every mode. And the hidden `frame`: the pixels of a photo."""
+"""`ffprep compare`: contact sheets. And the hidden `frame`: the pixels of a photo."""
 
-import os
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,14 +18,22 @@ from ffprep.record import replace
 from ffprep.system.messages import say
 from ffprep.system.shutdown import Signals, leave_now
 
+if TYPE_CHECKING:
+    from ffprep.conversion.converter import Converter
+    from ffprep.run.sheets import ContactSheets
+
 _EXAMPLES = {
     "ffprep compare photo.jpg -o sheet.png --size 1280x720": "A sheet with the photo in each mode.",
+    "ffprep compare photos -o sheet.jpg --size 1280x720": "Pages that show how cover cuts each.",
+    "ffprep compare photos -o sheet.jpg --size 1280x720 --mode cover --mode pad": "A row each.",
     "ffprep compare photo.jpg -o sheet.png --size 1280x720 --focus faces": "With faces kept.",
 }
 _SHORT = {
-    "-o, --output SHEET": "A picture file",
+    "-o, --output SHEET": "A picture file; pages of many are numbered",
     "--size WxH": "Width and height in pixels, such as 1280x720",
     "--target NAME[/SIZE]": "Size and rules of a service: see ffprep targets",
+    "--mode NAME": "Show this mode only; or several",
+    "--columns N": "Pictures in a row",
     "--background COLOR": "Color of bars and behind transparency",
     "--focus POINT": "What cover keeps: center, top, 0.5,0.3, faces, ...",
     "--frame WHEN": "Read a film: first, last, or seconds",
@@ -36,29 +43,55 @@ _SHORT = {
 @click.command(cls=DocumentedCommand, examples=_EXAMPLES, short=_SHORT)
 @COMPARE
 def compare(**params: Any) -> None:
-    """Make one picture that shows a photo in every mode, side by side."""
-    from ffprep.config.sidecars import read_sidecar
-    from ffprep.conversion import contact_sheet
+    """Show photos as pictures of the size, side by side on a contact sheet.
+
+    One photo is shown in every mode. Several photos, and those of folders, have a cell each; with
+    several modes, a row each. The sheet has as many pages as needed.
+    """
     from ffprep.conversion.converter import Converter
     from ffprep.conversion.ffmpeg_binary import find
-    from ffprep.library.walk import has_sidecar
 
     options = read_compare(params)
-    photo, modes = options.photo, options.modes
+    sheets = options.contact_sheets()
     converter = Converter(find(options.ffmpeg), options.policy)
-    with Signals() as signals:
+    code: int = ExitCode.OK
+    with Signals() as signals, closing(converter):
         signals.while_running(converter.processes.stop)
         try:
-            with _exit_on_photo_error(photo):
-                real = os.path.join(os.path.realpath(photo.parent), "")
-                override = read_sidecar(photo, real) if has_sidecar(str(photo), real) else None
-                spec = options.overrides.spec(photo, options.spec, override).in_modes(modes[0])
-                warnings = contact_sheet.draw(photo, options.output, spec, modes, converter)
+            if options.single:
+                _draw_single(sheets, converter)
+            else:
+                code = _draw(sheets, converter)
         finally:
             if signals.number is not None:
                 leave_now(128 + signals.number)
-    for warning in warnings:
+    sys.exit(code)
+
+
+def _draw_single(sheets: "ContactSheets", converter: "Converter") -> None:
+    """Draw the sheet of one photo, print its warnings once, and exit if it fails."""
+    photo = sheets.options.paths[0]
+    with _exit_on_photo_error(photo):
+        results = list(sheets.draw(converter))
+    for warning in dict.fromkeys(words for result in results for words in result.warnings):
         say(f"{photo}: {warning}")
+
+
+def _draw(sheets: "ContactSheets", converter: "Converter") -> int:
+    """Draw all pages, report failures and warnings as `convert` does; return the exit code."""
+    from ffprep.cli.reporting.progress import Console, convert_reporter
+    from ffprep.run.summary import RunSummary
+
+    options, console = sheets.options, Console()
+    summary = RunSummary(options.output, len(sheets.photos) * len(options.specs))
+    with convert_reporter(console, summary) as reporter:
+        for result in sheets.draw(converter):
+            summary.count(result)
+            reporter.report(result)
+    pages = [path for path, _ in sheets.pages()]
+    if console.is_chatty and len(pages) > 1:
+        console.say(f"{len(pages)} pages: {pages[0]} to {pages[-1]}")
+    return summary.exit_code
 
 
 @click.command(hidden=True)

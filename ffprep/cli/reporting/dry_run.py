@@ -190,7 +190,7 @@ class _Json(_Printer):
         self._count_in(found, failed)
 
     def result(self, result: Result) -> None:
-        self._console.print_json(text.result_as_dict(result))
+        self._console.print_json(result.as_dict())
         if self._reports(result):
             self._console.say(text.result_line(result))
 

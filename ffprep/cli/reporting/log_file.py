@@ -20,7 +20,6 @@ from typing import Any
 
 from ffprep.cli.reporting.text import (
     printable_path,
-    result_as_dict,
     result_line,
     utc_timestamp,
     with_job,
@@ -64,7 +63,7 @@ class LogFile:
 
     def photo(self, result: Result) -> None:
         """Log a Result."""
-        self._write(result_as_dict(result) if self._json else result_line(result))
+        self._write(result.as_dict() if self._json else result_line(result))
 
     def end(self, summary: RunSummary) -> None:
         """Log the end of a run."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ffprep.cli.exit_codes import exit_code_of
-from ffprep.cli.reporting.text import printable_path, result_as_dict, utc_timestamp
+from ffprep.cli.reporting.text import printable_path, utc_timestamp
 from ffprep.core.job import CaveatKind, Status
 from ffprep.core.location import absolute
 from ffprep.errors import EnvironmentFault, Kind, UsageError
@@ -65,7 +65,7 @@ class RunReport(Record):
             "failures": {
                 kind.value: count for kind, count in sorted(summary.kinds.items()) if count
             },
-            "first_failures": [result_as_dict(each.result) for each in summary.failures.first],
+            "first_failures": [each.result.as_dict() for each in summary.failures.first],
             "version": __version__,
             "ffmpeg": summary.ffmpeg or None,
         }

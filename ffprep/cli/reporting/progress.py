@@ -221,9 +221,7 @@ class ConvertReporter(Reporter):
 
             self.say(result_line(result, self._paint), painted=True)
         if self._json:
-            from ffprep.cli.reporting.text import result_as_dict
-
-            self._console.print_json(result_as_dict(result))
+            self._console.print_json(result.as_dict())
         if self._bar is not None and (result.failure or result.caveats):
             self._bar.set_postfix_str(self._counts(), refresh=False)
 

@@ -11,39 +11,8 @@ from ffprep.system.messages import Paint, plain, printable
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ffprep.core.job import Failure, Result
+    from ffprep.core.job import Result
     from ffprep.core.location import Location
-
-
-def result_as_dict(result: "Result") -> dict[str, Any]:
-    """Return the JSON object of a Result.
-
-    The keys `warnings`, `warning_kinds`, `passed_over` and `reason` are missing if there is nothing
-    to say.
-    """
-    failure = result.failure
-    content: dict[str, Any] = {
-        "source": os.fspath(result.source),
-        "output": None if result.output is None else os.fspath(result.output),
-        "status": result.status.value,
-        "width": result.size.width if result.size else None,
-        "height": result.size.height if result.size else None,
-        "mode": result.mode,
-        "seconds": round(result.seconds, 3),
-        "error": _failure_as_dict(failure) if failure else None,
-    }
-    if result.passed_over:
-        content["passed_over"] = result.passed_over.value
-        content |= {"reason": result.reason} if result.reason else {}
-    if result.warnings:
-        content |= {"warnings": list(result.warnings), "warning_kinds": list(result.warning_kinds)}
-    return content
-
-
-def _failure_as_dict(failure: "Failure") -> dict[str, Any]:
-    """Return the JSON object of a failure; only one that is not new has the key `known`."""
-    content: dict[str, Any] = {"kind": failure.kind.value, "message": failure.message}
-    return content | ({"known": True} if failure.known else {})
 
 
 def result_line(result: "Result", paint: Paint = plain) -> str:

@@ -1,0 +1,178 @@
+"""Fonts for labels in any script: the one that comes with Pillow, and those of the system.
+
+Pillow's own font has ASCII only. Whatever it lacks is drawn in a font that is installed where
+systems keep fonts. A character that no font has is drawn as a question mark, and remembered.
+"""
+
+import os
+import sys
+import unicodedata
+from collections.abc import Iterator
+from functools import cached_property
+from itertools import groupby
+from pathlib import Path
+from threading import Lock
+
+from PIL import ImageDraw, ImageFont, features
+
+Font = ImageFont.FreeTypeFont
+
+_MISSING = "\U0010ffff"
+"""A character that no font has: what a font draws for it, it draws for all that it lacks."""
+_PROBED_AT = 16
+_PLAIN = "Sans", "Regular", "Book"
+_SPECIAL = "Bold Italic Oblique Light Thin Black Medium Condensed Narrow Mono Serif".split()
+
+
+class Lettering:
+    """Draws labels; `undrawn` are the characters for which no font was found.
+
+    Threads take turns: those that draw hold `turn`.
+    """
+
+    def __init__(self) -> None:
+        self.undrawn: set[str] = set()
+        self.turn = Lock()
+        self._has: dict[tuple[str, str], bool] = {}
+        self._probed: dict[str, tuple[Font | None, bytes]] = {}
+        self._sized: dict[tuple[str, int], Font] = {}
+        self._chosen: dict[frozenset[str], dict[str, str | None]] = {}
+        self._unjoined = False
+
+    @property
+    def complaint(self) -> str:
+        """What is wrong with the labels drawn so far; empty if nothing is."""
+        if self.undrawn:
+            shown = " ".join(sorted(self.undrawn)[:8]) + " ..." * (len(self.undrawn) > 8)
+            words = f"no installed font has {shown}, shown as ? in labels"
+            return f"{words}; install fonts such as Noto Sans or Noto Sans CJK"
+        words = "labels from right to left are drawn from left to right, and letters not joined"
+        return f"{words}; install FriBiDi (libfribidi)" if self._unjoined else ""
+
+    def width(self, text: str, height: int) -> float:
+        """Return how wide a line of text is."""
+        return sum(font.getlength(part) for part, font in self._parts(text, height))
+
+    def draw(
+        self, pen: ImageDraw.ImageDraw, middle: float, top: float, text: str, height: int, ink: str
+    ) -> None:
+        """Draw a line of text; `middle` is that of its width."""
+        x = middle - self.width(text, height) / 2
+        baseline = top + self._font("", height).getmetrics()[0]
+        for part, font in self._parts(text, height):
+            pen.text((x, baseline), part, ink, font, anchor="ls")
+            x += font.getlength(part)
+
+    def fitted(self, text: str, height: int, width: float, keep_end: bool) -> tuple[str, int]:
+        """Return a text and a height at which it fits the width: smaller, and then cut.
+
+        With `keep_end`, as for a path, the middle is cut out, and letters stay larger.
+        """
+        least = 14 if keep_end else 11
+        while height > least and self.width(text, height) > width:
+            height -= 1
+        kept, shown = len(text), text
+        while kept > 1 and (drawn := self.width(shown, height)) > width:
+            kept = max(1, min(kept - 1, int(len(shown) * width / drawn)))
+            end = kept // 2 if keep_end else 0
+            shown = f"{text[: kept - end]}…{text[len(text) - end :]}"
+        return shown, height
+
+    def _parts(self, text: str, height: int) -> Iterator[tuple[str, Font]]:
+        """Yield the parts of a text, each with its font."""
+        files = self._files_for(frozenset(text))
+        drawn = "".join("?" if files[each] is None else each for each in text)
+        self._note_direction(drawn)
+        for file, part in groupby(drawn, lambda each: files.get(each) or ""):
+            yield "".join(part), self._font(file, height)
+
+    def _files_for(self, characters: frozenset[str]) -> dict[str, str | None]:
+        """Return the font of each character, the same for all if one has them; None without any."""
+        if characters not in self._chosen:
+            wanted = [each for each in characters if not each.isspace()]
+            files = ("",) if "".join(wanted).isascii() else ("", *self._files)
+            for file in files:
+                if all(self._draws(file, each) for each in wanted):
+                    self._chosen[characters] = dict.fromkeys(characters, file)
+                    break
+            else:
+                found = {each: self._file_for(each) for each in wanted}
+                self.undrawn |= {each for each, file in found.items() if file is None}
+                self._chosen[characters] = {each: found.get(each, "") for each in characters}
+        return self._chosen[characters]
+
+    def _note_direction(self, text: str) -> None:
+        is_leftwards = any(unicodedata.bidirectional(each) in ("R", "AL") for each in text)
+        if is_leftwards and not (features.check("raqm") and features.check("fribidi")):
+            self._unjoined = True
+
+    def _file_for(self, character: str) -> str | None:
+        return next((f for f in ("", *self._files) if self._draws(f, character)), None)
+
+    def _draws(self, file: str, character: str) -> bool:
+        """Return whether a font has a character. A blank glyph does not count."""
+        key = file, character
+        if key not in self._has:
+            if file not in self._probed:
+                self._probed[file] = _probed(file)
+            font, missing = self._probed[file]
+            mask = bytes(font.getmask(character)) if font else missing
+            self._has[key] = any(mask) and mask != missing
+        return self._has[key]
+
+    def _font(self, file: str, height: int) -> Font:
+        """Return the font of a file; the one that comes with Pillow without any."""
+        key = file, height
+        if key not in self._sized:
+            font = ImageFont.truetype(file, height) if file else ImageFont.load_default(height)
+            assert isinstance(font, Font)
+            self._sized[key] = font
+        return self._sized[key]
+
+    @cached_property
+    def _files(self) -> tuple[str, ...]:
+        """The font files of the system: plain ones first."""
+        return tuple(sorted(_installed(), key=_rank))
+
+
+def _probed(file: str) -> tuple[Font | None, bytes]:
+    """Return a font without shaping, and what it draws for all that it lacks.
+
+    Return None for a bitmap font that has other sizes, such as those of emoji.
+    """
+    basic = ImageFont.Layout.BASIC
+    try:
+        font = (
+            ImageFont.truetype(file, _PROBED_AT, layout_engine=basic)
+            if file
+            else ImageFont.load_default(_PROBED_AT)
+        )
+    except OSError:
+        return None, b""
+    assert isinstance(font, Font)
+    return font, bytes(font.getmask(_MISSING))
+
+
+def _rank(path: str) -> tuple[int, str]:
+    name = os.path.basename(path)
+    special, plain = (sum(word in name for word in words) for words in (_SPECIAL, _PLAIN))
+    return 3 * special - plain, name
+
+
+def _installed() -> Iterator[str]:
+    for folder in _font_folders():
+        for parent, _, names in os.walk(folder):
+            for name in names:
+                if name.lower().endswith((".ttf", ".otf", ".ttc")):
+                    yield os.path.join(parent, name)
+
+
+def _font_folders() -> Iterator[Path]:
+    """Yield the folders in which systems keep fonts, as fontconfig and macOS define them."""
+    home = Path.home()
+    if sys.platform == "darwin":
+        yield from (home / "Library/Fonts", Path("/Library/Fonts"), Path("/System/Library/Fonts"))
+    yield home / ".fonts"
+    yield Path(os.environ.get("XDG_DATA_HOME") or home / ".local/share") / "fonts"
+    shared = os.environ.get("XDG_DATA_DIRS") or "/usr/local/share:/usr/share"
+    yield from (Path(folder) / "fonts" for folder in shared.split(":"))

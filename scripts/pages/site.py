@@ -101,15 +101,23 @@ def relinked(text: str, page: Path, repository: str) -> str:
 
 
 def navigation() -> Nav:
-    """Return the pages by section, as the tables of docs/index.md list them."""
+    """Return the pages by section, as the tables of docs/index.md list them.
+
+    Raise SystemExit if a page is in none of them.
+    """
     nav: Nav = [{"Home": "index.md"}]
+    listed = {"index.md"}
     for line in (_DOCS / "index.md").read_text(encoding="utf-8").splitlines():
         if line.startswith("## "):
             nav.append({line[3:]: []})
         elif line.startswith("|") and (found := [*_links(line)]):
+            listed.update(path for page in found for path in page.values())
             (section,) = nav[-1].values()
             name = line.split("|")[1].strip()
             section += found if name.startswith("[") else [{name: found}]
+    pages = {name for _, name in _files() if name.endswith(".md")}
+    if lost := sorted(pages - listed):
+        raise SystemExit(f"no table of docs/index.md lists {', '.join(lost)}")
     return [section for section in nav if all(section.values())]
 
 

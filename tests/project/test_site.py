@@ -19,7 +19,7 @@ def test_the_site_has_all_pages_and_every_link_leads_somewhere(tmp_path: Path) -
     pages |= {Path(name) for name in ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")}
     assert made == {page.with_suffix(".html") for page in pages}
     front = (built / "index.html").read_text()
-    for page in pages - {Path("index.md")}:  # in the navigation, or in the text
+    for page in pages - {Path("index.md")}:
         assert f'href="{page.with_suffix(".html").as_posix()}"' in front
     assert "crop bounds" in (built / "search.json").read_text().lower()
 
@@ -57,6 +57,12 @@ def test_links_lead_to_pages_of_the_site_or_to_the_repository(
 ) -> None:
     made = site.relinked(f"See [this]({link}), ![that]({link}).", ROOT / page, REPOSITORY)
     assert made == f"See [this]({on_site}), ![that]({on_site})."
+
+
+def test_a_page_that_the_navigation_lacks_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(site, "_TOP_PAGES", (*site._TOP_PAGES, "README.md"))  # linked in the text
+    with pytest.raises(SystemExit, match=r"no table of docs/index\.md lists README\.md"):
+        site.navigation()
 
 
 def test_a_link_to_a_file_that_does_not_exist_is_named() -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import closing, suppress
 from functools import cache
 from pathlib import Path
-from typing import Any, Unpack, overload
+from typing import TYPE_CHECKING, Any, Unpack, overload
 
 from ffprep.api.photo_input import Source, copy, name_of
 from ffprep.conversion.converter import Converter
@@ -14,7 +14,7 @@ from ffprep.core.formats import media_type, output_format_of
 from ffprep.core.geometry import Size
 from ffprep.core.job import CaveatKind, Job, Result
 from ffprep.core.location import Location, located
-from ffprep.errors import PhotoError, UsageError
+from ffprep.errors import EnvironmentFault, PhotoError, UsageError
 from ffprep.library.plan import Plan
 from ffprep.options import keywords
 from ffprep.options.convert import convert_parameters
@@ -27,6 +27,11 @@ from ffprep.system.files import FileStamp
 from ffprep.system.pool import run_chunks
 from ffprep.system.single import StopRules
 from ffprep.system.tempfiles import sweep_temp_dir, temporary_beside, working_folder, write_errors
+
+if TYPE_CHECKING:
+    import numpy
+    from numpy.typing import NDArray
+    from PIL import Image
 
 
 class _Original(Record):
@@ -83,6 +88,40 @@ class Prepared(Record):
         """
         name = "".join(c if c.isprintable() else "?" for c in self.name)
         return name.encode(errors="replace").decode(), self.data, self.mime
+
+    def image(self) -> "Image.Image":
+        """Return the picture as a PIL image, decoded: RGB, or RGBA if some pixels are translucent.
+
+        Raises UsageError if the format is jpegxl, which Pillow does not decode.
+        """
+        from io import BytesIO
+
+        from PIL import Image
+
+        if self.format == "jpegxl":
+            raise UsageError(f"{self.name}: Pillow does not decode JPEG XL; prepare it as png")
+        with Image.open(BytesIO(self.data)) as picture:
+            if not picture.has_transparency_data:
+                return picture.convert("RGB")
+            translucent = picture.convert("RGBA")
+        opaque = translucent.getextrema()[-1] == (255, 255)
+        return translucent.convert("RGB") if opaque else translucent
+
+    def array(self) -> "NDArray[numpy.uint8]":
+        """Return the pixels as a NumPy array of uint8: height x width x 3, in the order RGB.
+
+        Raises UsageError if some pixels are translucent, and EnvironmentFault without NumPy.
+        """
+        try:
+            import numpy
+        except ImportError:
+            problem = "array() needs another Python package, numpy"
+            raise EnvironmentFault(f"{problem}; run: pip install numpy") from None
+        picture = self.image()
+        if picture.mode != "RGB":
+            problem = f"{self.name}: some of its pixels are translucent, and the array has none"
+            raise UsageError(f"{problem}; prepare it as jpeg, which puts the background behind")
+        return numpy.array(picture)
 
     def save(self, path: PathLike) -> Path:
         """Write the picture atomically, over an existing file too; return its path.

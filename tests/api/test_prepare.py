@@ -1,5 +1,6 @@
 """`ffprep.prepare`: the picture, its name, and where it may be saved."""
 
+import io
 import os
 import signal
 import subprocess
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 import ffprep as library
 from tests.support.ffmpegs import fake_ffmpeg
@@ -176,3 +178,28 @@ def test_ctrl_c_leaves_no_process_and_no_file(photo: Path, empty_tmp: Path, call
     assert [path for path in photo.parent.rglob(".ffprep-*") if path != empty_tmp] == []
     with pytest.raises(ProcessLookupError):
         os.kill(int(pid.read_text()), 0)
+
+
+def test_the_pixels_are_those_of_the_file(photo: Path) -> None:
+    picture = library.prepare(photo, "123x77", format="png")
+    assert picture.image().mode == "RGB"
+    assert picture.image().tobytes() == Image.open(io.BytesIO(picture.data)).tobytes()
+    pixels = picture.array()
+    assert (pixels.shape, pixels.dtype.name) == ((77, 123, 3), "uint8")
+    assert pixels.tobytes() == picture.image().tobytes()
+    pixels[0] = 0  # it is the caller's own
+
+
+def test_translucent_pixels_are_not_lost_in_silence(tmp_path: Path) -> None:
+    for alpha, mode in ((128, "RGBA"), (255, "RGB")):
+        Image.new("RGBA", (40, 30), (200, 0, 0, alpha)).save(tmp_path / "glass.png")
+        picture = library.prepare(tmp_path / "glass.png", "8x8", format="png")
+        assert picture.image().mode == mode
+    picture = library.prepare(tmp_path / "glass.png", "8x8", format="jxl")
+    with pytest.raises(library.UsageError, match="does not decode JPEG XL; prepare it as png"):
+        picture.array()
+    Image.new("RGBA", (40, 30), (200, 0, 0, 128)).save(tmp_path / "glass.png")
+    with pytest.raises(library.UsageError, match=r"glass\.png: some of its pixels are translucent"):
+        library.prepare(tmp_path / "glass.png", "8x8", format="png").array()
+    shown = library.prepare(tmp_path / "glass.png", "8x8", background="black").array()
+    assert abs(int(shown[4, 4, 0]) - 100) < 3

@@ -66,6 +66,9 @@ def test_every_target_has_title_status_source_and_date() -> None:
         ("hailuo", "301x301", "300x301", "a side of 300 is under 301"),
         ("wan-2.5", "360x2000", "360x2001", "a side of 2001 is over 2000"),
         ("wan-2.5", "360x360", "359x360", "a side of 359 is under 360"),
+        ("cogvideox", "720x480", "480x720", "it is 480x720, not 720x480"),
+        ("cogvideox-1.5", "1360x768", "1376x768", "a side of 1376 is over 1360"),
+        ("cogvideox-1.5", "768x768", "784x784", "its shorter side, 784, is over 768"),
         ("ltx", "1216x704", "1216x720", "must be divisible by 32 (the sides of 1216x720"),
     ],
 )

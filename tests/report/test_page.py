@@ -11,6 +11,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 
+import ffprep
 from tests.support.browser import DESKTOP, PHONE, opened_page
 from tests.support.command_line import Ran
 from tests.support.pictures import coordinates, opened
@@ -32,6 +33,10 @@ def _run(ffprep: Ffprep, folder: Path, *options: str) -> Path:
 
 def _correct(page: Any, name: str) -> None:
     page.get_by_role("button", name=f"Correct {name}", exact=True).click()
+
+
+def _choose(page: Any, mode: str) -> None:
+    page.get_by_role("radio", name=re.compile(f"^{mode} ")).check()
 
 
 def _drag(page: Any, down: float) -> None:
@@ -73,16 +78,29 @@ def _next_run(page: Any) -> list[str]:
     return shlex.split(command[1])
 
 
-@pytest.fixture
-def library(tmp_path: Path) -> Path:
-    """Return a folder with photos. With SIZE, a.png is cut without being scaled."""
-    photos = tmp_path / "photos" / "trip"
+def _draw(folder: Path) -> Path:
+    """Draw photos. With SIZE, a.png and b.png are cut without being scaled."""
+    photos = folder / "photos" / "trip"
     photos.mkdir(parents=True)
     coordinates(320, 301).save(photos / "a.png")
     coordinates(401, 180).save(photos / "b.png")
     coordinates(90, 160).save(photos / "c.png")
     (photos / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 and no more")
-    return tmp_path
+    return folder
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Path:
+    return _draw(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a report that is only looked at."""
+    folder = _draw(tmp_path_factory.mktemp("report"))
+    file = folder / "report.html"
+    list(ffprep.convert(folder / "photos", folder / "out", size=SIZE, report=file))
+    return file
 
 
 def test_a_frame_that_was_dragged_is_cut_there_to_the_pixel(
@@ -128,7 +146,7 @@ def test_sidecars_from_a_phone_frame_what_crop_bounds_leave(
         _drag_by_touch(page, -30)
         page.get_by_role("button", name="Close").click()
         _correct(page, "c.png")
-        page.get_by_label("pad").check()
+        _choose(page, "pad")
         page.get_by_role("button", name="Close").click()
         sidecars = _saved(page, "Save sidecars", library)
         again = _next_run(page)
@@ -145,7 +163,7 @@ def test_sidecars_from_a_phone_frame_what_crop_bounds_leave(
         _correct(page, "c.png")
         note = page.locator("#override").inner_text()
         assert 'c.png.ffprep.toml frames this photo already: mode = "pad"' in note
-        page.get_by_label("cover").check()
+        _choose(page, "cover")
         page.get_by_role("button", name="Close").click()
         _saved(page, "Save tables", library)
         assert "Remove the sidecars of c.png" in page.locator("#next").inner_text()
@@ -190,7 +208,7 @@ def test_hostile_names_are_shown_and_saved_and_do_nothing(
         assert page.locator("main :is(b, img[src=x], script)").count() == 0
         page.locator("#cards button").first.click()
         for index in range(number):
-            page.get_by_label("pad").check()
+            _choose(page, "pad")
             if index < number - 1:
                 page.get_by_role("button", name="Next photo").click()
         assert page.get_by_role("button", name="Next photo").is_disabled()
@@ -210,8 +228,7 @@ def test_hostile_names_are_shown_and_saved_and_do_nothing(
     assert made >= {*HOSTILE}
 
 
-def test_photos_are_found_compared_and_undone(ffprep: Ffprep, browser: Any, library: Path) -> None:
-    report = _run(ffprep, library)
+def test_photos_are_found_compared_and_undone(browser: Any, report: Path) -> None:
     with opened_page(browser, report, DESKTOP) as page:
         failures = page.get_by_role("region", name="Failures")
         assert failures.get_by_role("heading", level=3).inner_text() == "damaged: 1 photo"
@@ -234,7 +251,7 @@ def test_photos_are_found_compared_and_undone(ffprep: Ffprep, browser: Any, libr
         assert output.evaluate("image => image.style.clipPath") == "inset(0px 0px 0px 0%)"
         assert output.evaluate("image => image.decode().then(() => image.naturalWidth)") == 320
         _correct(page, "c.png")
-        page.get_by_label("blur").check()
+        _choose(page, "blur")
         page.get_by_role("button", name="Close").click()
         assert "Changed: mode blur" in page.locator(".card").inner_text()
         page.get_by_role("button", name="Undo all").click()
@@ -244,9 +261,8 @@ def test_photos_are_found_compared_and_undone(ffprep: Ffprep, browser: Any, libr
 
 @pytest.mark.parametrize(("size", "scheme"), [(DESKTOP, "light"), (PHONE, "dark")])
 def test_the_page_can_be_used_by_all(
-    ffprep: Ffprep, browser: Any, library: Path, size: tuple[int, int], scheme: str
+    browser: Any, report: Path, size: tuple[int, int], scheme: str
 ) -> None:
-    report = _run(ffprep, library)
     with opened_page(browser, report, size, color_scheme=scheme) as page:
         page.locator("details").evaluate_all("all => all.forEach(each => (each.open = true))")
         page.evaluate("async () => { await thumbnails; }")
@@ -254,6 +270,6 @@ def test_the_page_can_be_used_by_all(
         assert found.violations_count == 0, found.generate_report()
         assert page.evaluate("document.documentElement.scrollWidth") == size[0]
         _correct(page, "c.png")
-        page.get_by_label("pad").check()
+        _choose(page, "pad")
         found = Axe().run(page)
         assert found.violations_count == 0, found.generate_report()

@@ -5,7 +5,9 @@ const edits = new Map();
 /** The photo in the dialog, its stage, its framing. */
 let current = null;
 
+/** Whether another framing of a photo can be chosen, and would do something. */
 function canEdit(photo) {
+  if (photo.status === "failed" && !["cut", "upscale"].includes(photo.kind)) return false;
   const parts = [photo.photo, photo.size, photo.path, photo.mode];
   return parts.every(Boolean) && photo.before !== null && isUnicode(photo.path);
 }

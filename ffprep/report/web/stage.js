@@ -66,11 +66,4 @@ function framingIn(name, focus) {
 }
 
 /** Return how a photo was framed. */
-function framingOf(photo) {
-  const framing = framingIn(photo.mode, photo.focus ?? [0.5, 0.5]);
-  if (framing.fit !== "cover" || !photo.shown || !frameOf(photo, framing)) return framing;
-  // The focus may have been that of faces; what was shown is known in any case.
-  const part = boundedPart(photo);
-  const [left, top] = [photo.shown[0] * photo.photo[0], photo.shown[1] * photo.photo[1]];
-  return { ...framing, focus: focusAt(photo, framing, [left - part.left, top - part.top]) };
-}
+const framingOf = (photo) => framingIn(photo.mode, photo.focus ?? [0.5, 0.5]);

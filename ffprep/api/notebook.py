@@ -108,7 +108,8 @@ def image(data: bytes, side: int, words: str = "") -> str:
     file = io.BytesIO()
     shown.save(file, form, **({"quality": 80} if form == "jpeg" else {}))
     code = base64.b64encode(file.getvalue()).decode()
-    return f'<img alt="{_escaped(words)}" src="data:image/{form};base64,{code}">'
+    style = "max-width: 100%; height: auto"
+    return f'<img alt="{_escaped(words)}" style="{style}" src="data:image/{form};base64,{code}">'
 
 
 def picture_html(

@@ -150,8 +150,8 @@ def _cells(sheet: Sheet, photo: SheetPhoto, using: Converter, stack: ExitStack) 
     if any(isinstance(spec.focus, FaceFocus) for spec in specs):
         faces = using.transcoder.decoders.faces(job.source, picture)
     if sheet.uncut:
-        name = "" if sheet.strict else photo.name
-        cell = _uncut(picture, sheet, specs[0], name or container or "photo")
+        names = (container or "photo", "") if sheet.strict else (photo.name, container)
+        cell = _uncut(picture, sheet, specs[0], *names)
         yield _Drawn(photo, cell, replace(job, spec=_spec_of(cell)), is_uncut=True)
     for spec in specs:
         cell = _cell(picture, sheet, spec, faces, photo.name)
@@ -175,12 +175,12 @@ def _probed(job: LocalJob, using: Converter) -> ImageInfo:
         return second_reading(job.source, job.place, error, probe)
 
 
-def _uncut(picture: ImageInfo, sheet: Sheet, spec: Spec, name: str) -> Cell:
-    """Return the cell of the uncut photo itself."""
+def _uncut(picture: ImageInfo, sheet: Sheet, spec: Spec, name: str, about: str) -> Cell:
+    """Return the cell of the uncut photo itself, whose label says `about` or its format."""
     size = _inside(picture.shown, sheet.layout.box)
     whole = replace(_lossless(spec), size=size, mode=find_mode("stretch"), bounds=Bounds())
     whole = replace(whole, choice=None, fallback=None)
-    label = name, str(picture.shown), picture.format.name
+    label = name, str(picture.shown), about or picture.format.name
     return Cell(whole, size, label, path=not sheet.strict)
 
 

@@ -27,7 +27,9 @@ print(json.dumps([cell.get("outputs", []) for cell in notebook.cells if cell.cel
 
 
 def pictures(html: str) -> list[Image.Image]:
-    found = re.findall(r'<img alt="[^"<>]*" src="data:image/\w+;base64,([^"]+)">', html)
+    found = re.findall(
+        r'<img alt="[^"<>]*" style="[^"]*" src="data:image/\w+;base64,([^"]+)">', html
+    )
     assert html.count("<img") == len(found)
     return [Image.open(io.BytesIO(base64.b64decode(each))) for each in found]
 

@@ -30,7 +30,8 @@ def test_the_wheel_holds_the_package_and_its_data(dist: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     modules = {str(path.relative_to(ROOT)) for path in (ROOT / "ffprep").rglob("*.py")}
     modes = {f"ffprep/filters/{path.name}" for path in (ROOT / "filters").glob("*.toml")}
-    assert modules | modes | {"ffprep/config/targets.toml", "ffprep/py.typed"} == {
+    page = {f"ffprep/report/web/{p.name}" for p in (ROOT / "ffprep/report/web").iterdir()}
+    assert modules | modes | page | {"ffprep/config/targets.toml", "ffprep/py.typed"} == {
         name for name in names if name.startswith("ffprep/")
     }
     assert any(name.endswith("licenses/LICENSE") for name in names)

@@ -22,7 +22,7 @@ function makeCard(photo) {
     stage.show(edit ?? framingOf(photo));
     stage.after.hidden = Boolean(edit);
     if (slider) slider.hidden = line.hidden = Boolean(edit);
-    change.textContent = edit ? `Changed: ${editText(edit)}. The next run converts it.` : "";
+    change.textContent = edit ? `Changed: ${editText(edit)}. It has to be saved.` : "";
     slider?.dispatchEvent(new Event("input"));
   };
   const heading = make("h3", {}, nameOf(baseName(photo)));

@@ -71,9 +71,8 @@ function chooseMode(name) {
 function applyFraming(framing) {
   const { photo } = current;
   current.framing = framing;
-  const was = framingOf(photo);
-  const same = framing.mode === was.mode && framing.focus.join() === was.focus.join();
-  if (same) edits.delete(photo.source);
+  const place = (each) => JSON.stringify([each.mode, frameOf(photo, each)]);
+  if (place(framing) === place(framingOf(photo))) edits.delete(photo.source);
   else edits.set(photo.source, { ...framing, photo });
   drawEditor();
   showChange(photo.source);

@@ -38,6 +38,10 @@ async def many() -> list[str]:
 
 held = ffprep.Preprocessor("sora-2/1280x720", background="white")
 path: Path = held.process_and_save("a.jpg", "pad")
+sheet: ffprep.ContactSheet = ffprep.compare(["a", "b"], "s.png", "8x6", mode=["pad"], columns=2)
+pages: tuple[Path, ...] = sheet.pages
+texts: list[str] = [line for found in ffprep.info("a", (8, 6)) for line in found.describe()]
+number: int = len(ffprep.convert("a", "out", "8x6", progress=False))
 broken: list[tuple[str, ...]] = [finding.broken for finding in ffprep.check("out", "8x6")]
 """
 

@@ -1,7 +1,7 @@
 """Read targets from `targets.toml`, ffprep's own and the user's (docs/guide/targets.md)."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime
 from fractions import Fraction
 from pathlib import Path
@@ -31,6 +31,28 @@ def all_targets(files: Iterable[Path] = ()) -> list[Target]:
         table = toml.read_table(file, "targets file ")
         found |= {name: _target(table.table(name), name) for name in table.content}
     return list(found.values())
+
+
+def faults(file: Path) -> tuple[int, list[toml.TableFault]]:
+    """Return how many targets a file has, and all errors in it, in the order of the lines.
+
+    Raises EnvironmentFault if it cannot be read.
+    """
+    try:
+        table = toml.read_table(file)
+    except toml.TableFault as fault:
+        return 0, [fault]
+    found = [fault for name in table.content for fault in _faults(table, name)]
+    return len(table.content), sorted(found, key=lambda fault: fault.line)
+
+
+def _faults(table: toml.Table, name: str) -> Iterator[toml.TableFault]:
+    try:
+        target = table.table(name)
+    except toml.TableFault as fault:
+        yield fault
+        return
+    yield from toml.faults(target, lambda left: _target(left, name))
 
 
 def find_target(text: str, files: Iterable[Path] = ()) -> Target:
@@ -64,9 +86,9 @@ def _target(table: toml.Table, name: str) -> Target:
         last = max(culprits, key=list(table.content).index)
         table.fail(f"leaves no size that FFmpeg can hold: {' and '.join(culprits)}", last)
     sizes = tuple(_sizes(table, envelope))
-    if not sizes and not bounds:
-        table.fail("has no sizes, and no rule about sizes")
     refusals = table.table("refusals").read(dict.fromkeys(_RULES, toml.text))
+    if not {"sizes", *_RULES, *_CLIPS}.intersection(table.content):
+        table.fail(f"has no rules; write some of: sizes, {', '.join((*_RULES[:-1], *_CLIPS))}")
     clips = ClipConstraints(**{key: values.pop(key) for key in _CLIPS if key in values})
     others = {key: value for key, value in values.items() if key not in (*_BOUNDS, *_TABLES)}
     rules: dict[str, Any] = {"sizes": sizes, "envelope": envelope, "clips": clips}

@@ -27,6 +27,14 @@ _CLOSING = re.compile(r"""[]}]|\"{3}|'{3}""")
 """What ends a value of several lines; spares parsing long arrays again at every line."""
 
 
+class TableFault(EnvironmentFault):
+    """An error in a TOML file; `keys` lead to what is wrong, and `line` is its line."""
+
+    def __init__(self, message: str, keys: KeyPath, line: int) -> None:
+        super().__init__(message)
+        self.keys, self.line = keys, line
+
+
 class Document(Record):
     """A TOML file: its content, and its text, so that an error can name a line.
 
@@ -99,10 +107,11 @@ class Table(Record):
         return f"{self.document.path}:{self.document.line(*self.keys, *keys)}"
 
     def fail(self, why: str, *keys: str) -> NoReturn:
-        """Raise EnvironmentFault with the file, the line and the key."""
+        """Raise TableFault with the file, the line and the key."""
         path = [key for key in (*self.keys, *keys) if isinstance(key, str)]
         what = f"{'.'.join(map(_as_written, path))}: " if path else ""
-        raise EnvironmentFault(f"{self.document.label}{self.place(*keys)}: {what}{why}")
+        message = f"{self.document.label}{self.place(*keys)}: {what}{why}"
+        raise TableFault(message, (*self.keys, *keys), self.document.line(*self.keys, *keys))
 
     def _fail_unknown(self, key: str, known: Iterable[str]) -> NoReturn:
         from ffprep.core.known_names import nearest
@@ -116,6 +125,28 @@ class Table(Record):
         if not hint and len(names := sorted(known)) <= _MOST_LISTED:
             hint = f"; the keys are: {', '.join(names)}"
         self.fail(f"unknown key{hint}", key)
+
+
+def faults(table: Table, read: Callable[[Table], object]) -> Iterator[TableFault]:
+    """Yield every error that `read` finds in a table: what one names is left out for the next."""
+    left = table
+    while True:
+        try:
+            read(left)
+            return
+        except TableFault as fault:
+            keys = fault.keys[len(table.keys) :]
+            if keys or left is table:  # else it misses what was left out
+                yield fault
+            if not keys:
+                return
+            left = Table(table.document, _without(left.content, *keys), table.keys)
+
+
+def _without(content: Mapping[str, Any], key: Any, *below: Any) -> dict[str, Any]:
+    if below:
+        return {**content, key: _without(content[key], *below)}
+    return {name: value for name, value in content.items() if name != key}
 
 
 def read(path: Path, label: str = "") -> Document:
@@ -139,12 +170,12 @@ def parse(path: Path, data: bytes, label: str = "") -> Document:
     except UnicodeDecodeError as error:
         lines = data.count(b"\n", 0, error.start)
         words = "is not UTF-8 text, which TOML requires; save it with that encoding"
-        raise EnvironmentFault(f"{label}{path}:{lines + 1}: {words}") from None
+        raise TableFault(f"{label}{path}:{lines + 1}: {words}", (), lines + 1) from None
     except tomllib.TOMLDecodeError as error:
         what, place = str(error).rsplit(" (at ", 1)
         line = re.match(r"line (\d+)", place)
-        number = line[1] if line else text.rstrip().count("\n") + 1
-        raise EnvironmentFault(f"{label}{path}:{number}: {what}") from None
+        number = int(line[1]) if line else text.rstrip().count("\n") + 1
+        raise TableFault(f"{label}{path}:{number}: {what}", (), number) from None
     except (ValueError, RecursionError):  # what Python itself refuses
         words = "a number has too many digits, or brackets are nested too deeply"
         raise EnvironmentFault(f"{label}{path}: {words}") from None

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from ffprep.core.geometry import FFMPEG_LARGEST, Size
 from ffprep.record import Record, replace
 
+_LARGEST_IN_RATIO = 99
+
 
 class SizeConstraints(Record):
     """Limits of a size: of each side, the shorter or the longer one, the aspect ratio, the pixels.
@@ -74,8 +76,9 @@ def violations(envelope: SizeConstraints, size: Size) -> Iterator[tuple[str, str
 
 
 def ratio_text(ratio: tuple[int, int]) -> str:
-    """Return a ratio of width to height as text: `2:5`."""
-    return f"{ratio[0]}:{ratio[1]}"
+    """Return a ratio of width to height as text: `2:5`, or `0.401:1` if the numbers are large."""
+    width, height = ratio
+    return f"{width}:{height}" if max(ratio) <= _LARGEST_IN_RATIO else f"{width / height:g}:1"
 
 
 def numbers_text(numbers: tuple[int | float, ...]) -> str:

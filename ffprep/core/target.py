@@ -131,8 +131,8 @@ class Target(Record):
             "checked": self.checked,
         }
 
-    def describe(self) -> Iterator[str]:
-        """Yield lines for people, without name and title."""
+    def describe(self, whole: bool = True) -> Iterator[str]:
+        """Yield lines for people, without name and title; where it is published only if `whole`."""
         if self.sizes:
             yield f"sizes {', '.join(starmap(_size_text, self.sizes))}"
         if rules := self.rules():
@@ -141,10 +141,18 @@ class Target(Record):
             yield f"formats {', '.join(self.formats)}"
         if self.status:
             yield self.status
+        if self.source and not self.checked:
+            yield "not all rules were found in what the maker publishes"
+        if whole:
+            yield from self._publication()
+
+    def _publication(self) -> Iterator[str]:
+        for rule, refusal in self.refusals:
+            yield f"error for {rule}: {refusal}"
         if self.source:
-            looked_up = f" ({self.date})" if self.date else ""
-            doubt = "" if self.checked else "not checked against its own pages; "
-            yield f"{doubt}from {self.source}{looked_up}"
+            by = f"published by {'the maker' if self.published_by == 'maker' else 'others'}: "
+            looked_up = f" (looked up on {self.date})" if self.date else ""
+            yield f"{by if self.published_by else 'from '}{self.source}{looked_up}"
 
     def rules(self) -> dict[str, object]:
         """Return the rules that are set, by name, as a targets file has them."""

@@ -1,4 +1,5 @@
 import re
+import warnings
 from itertools import product
 from pathlib import Path
 
@@ -7,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+import ffprep
 from ffprep.config.targets import all_targets, find_target
 from ffprep.core.constraints import ClipConstraints, SizeConstraints, contradictory, violations
 from ffprep.core.formats import FORMATS
@@ -14,6 +16,7 @@ from ffprep.core.geometry import Size
 from ffprep.core.image_info import ImageInfo
 from ffprep.core.target import Target, check
 from ffprep.errors import EnvironmentFault, UsageError
+from tests.support.pictures import ramp
 
 KNOWN = {format.name: format for format in FORMATS}
 
@@ -48,6 +51,7 @@ def test_every_target_has_title_status_source_and_date() -> None:
         assert target.title
         assert target.status
         assert target.source
+        assert target.published_by
         assert target.date >= "2026-11-21"
     assert "2026-09-24" in find_target("sora-2").status
 
@@ -60,6 +64,19 @@ def test_every_target_has_title_status_source_and_date() -> None:
         ("nova-reel", "1280x720", "720x1280", "it is 720x1280, not 1280x720"),
         ("stable-video-diffusion", "768x768", "769x768", "not 1024x576 or 576x1024 or 768x768"),
         ("runway-gen4", "1584x672", "672x1584", "it is 672x1584"),
+        ("runway-gen4.5", "1584x672", "672x1584", "it is 672x1584"),
+        ("kling-3.0", "300x300", "300x299", "a side of 299 is under 300"),
+        ("kling-4.0", "400x1000", "399x1000", "399x1000 is narrower than 2:5"),
+        ("hailuo", "1000x401", "1000x400", "1000x400 is wider than 2.499:1"),
+        ("hailuo-03", "256x640", "255x512", "a side of 255 is under 256"),
+        ("wan-2.7", "240x1920", "240x1921", "240x1921 is narrower than 1:8"),
+        ("wan-2.7", "8000x1000", "8001x1001", "a side of 8001 is over 8000"),
+        ("seedance-2", "5999x2401", "6000x2500", "a side of 6000 is over 5999"),
+        ("seedance-2", "401x1000", "400x1000", "400x1000 is narrower than 0.401:1"),
+        ("veo-3.1", "720x1280", "1280x721", "it is 1280x721"),
+        ("luma-ray-3.2", "720x1280", "719x1280", "719x1280 is narrower than 9:16"),
+        ("grok-imagine-1.5", "1000x400", "1001x400", "1001x400 is wider than 5:2"),
+        ("ltx-2", "1920x1080", "1920x1088", "it is 1920x1088"),
         ("kling", "300x300", "300x299", "a side of 299 is under 300"),
         ("kling", "400x1000", "399x1000", "399x1000 is narrower than 2:5"),
         ("kling", "1000x400", "1001x400", "1001x400 is wider than 5:2"),
@@ -89,6 +106,56 @@ def test_bytes_formats_and_translucent_pixels() -> None:
     assert check(picture("1280x720", "png"), nova, translucent=True) == [
         "some of its pixels are translucent"
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "right", "wrong"),
+    [
+        ("sora-2", {"seconds": 12}, {"seconds": 5}),
+        ("runway-gen4.5", {"seconds": 10}, {"last_frame": True}),
+        ("kling", {"seconds": 10, "last_frame": True}, {"seconds": 9}),
+        ("kling-3.0", {"seconds": 3}, {"seconds": 16}),
+        ("kling-4.0", {"seconds": 30}, {"seconds": 2}),
+        ("hailuo", {"seconds": 6}, {"seconds": 7}),
+        ("hailuo-03", {"seconds": 15, "last_frame": True}, {"seconds": 3}),
+        ("wan-2.5", {"seconds": 5}, {"last_frame": True}),
+        ("wan-2.7", {"seconds": 2, "last_frame": True}, {"seconds": 16}),
+        ("seedance-2", {"seconds": 4, "last_frame": True}, {"seconds": 4.5}),
+        ("veo-3.1", {"seconds": 8, "last_frame": True}, {"seconds": 5}),
+        ("luma-ray-3.2", {"seconds": 5, "fps": 24}, {"fps": 25}),
+        ("pika-2.5", {"seconds": 10}, {"last_frame": True}),
+        ("grok-imagine-1.5", {"seconds": 1, "last_frame": True}, {"seconds": 16}),
+        ("ltx-2", {"seconds": 20, "fps": 50}, {"fps": 24}),
+    ],
+)
+def test_published_rules_of_clips(
+    name: str, right: dict[str, float], wrong: dict[str, float]
+) -> None:
+    clips = find_target(name).clips
+    assert list(clips.violations(**right)) == []
+    assert [rule for rule, _ in clips.violations(**wrong)] == [
+        {"last_frame": "frames"}.get(key, key) for key in wrong
+    ]
+
+
+def test_outputs_for_every_target_satisfy_its_rules(tmp_path: Path) -> None:
+    """A wide photo and a tall, translucent one, each converted for all targets in one run."""
+    ramp(1500, 500).save(tmp_path / "wide.jpg")
+    Image.new("RGBA", (500, 1500), (90, 120, 60, 128)).save(tmp_path / "tall.png")
+    names = [target.name for target in all_targets()]
+    photos = [tmp_path / "wide.jpg", tmp_path / "tall.png"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # small photos are enlarged
+        results = ffprep.convert(photos, tmp_path / "out", target=names)
+    assert [result.failure for result in results if result.failure] == []
+    for name in names:
+        pictures = sorted((tmp_path / "out" / name).iterdir())
+        assert len(pictures) == 2, name
+        for each in pictures:
+            with Image.open(each) as opened:
+                opened.load()
+                kept = picture(f"{opened.width}x{opened.height}", (opened.format or "").lower())
+            assert check(kept, find_target(name), each.stat().st_size) == []
 
 
 def test_a_clip_breaks_the_rules_for_length_rate_and_pictures() -> None:
@@ -165,7 +232,7 @@ def test_a_file_of_the_user(tmp_path: Path) -> None:
         ("x = 1", 1, "x: must be a table"),
         ("[a.5]\nmin_side = 1", 1, 'a name with a dot needs quotes: ["a.5"]'),
         ('["a/b"]\nmin_side = 1', 1, "the name of a target consists of letters"),
-        ("[a]\ntitle = 'A'", 1, "has no sizes, and no rule about sizes"),
+        ("[a]\ntitle = 'A'", 1, "a: has no rules; write some of: sizes, min_side,"),
         ("[a]\nmin_side = 0", 2, "whole number above 0"),
         ("[a]\nmin_side = true", 2, "whole number above 0"),
         ("[a]\nmax_bytes = '10MB'", 2, "whole number above 0"),
@@ -232,6 +299,63 @@ def test_an_error_in_a_file_names_its_line(
         all_targets([file])
     assert str(told.value).startswith(f"targets file {file}:{line}:")
     assert words in str(told.value)
+
+
+MANY_ERRORS = """[a]
+min_zide = 9
+max_side = 0
+sizes.b = "9"
+["x/y"]
+min_side = 3
+[c]
+seconds = "9-8"
+refusals.width = "No."
+[d]
+min_side = 9
+max_side = 8
+"""
+
+
+def test_check_prints_every_error_of_a_file_with_its_line(ffprep, tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(MANY_ERRORS)
+    ran = ffprep("targets", "--check", file)
+    places = [line.split(": ")[:2] for line in ran.out.decode().splitlines()]
+    keys = ["a.min_zide", "a.max_side", "a.sizes.b", '"x/y"', "c.seconds", "c.refusals.width"]
+    lines = [2, 3, 4, 5, 8, 9, 12]
+    assert places == [
+        [f"{file}:{line}", key] for line, key in zip(lines, [*keys, "d.max_side"], strict=True)
+    ]
+    assert (ran.code, ran.err) == (1, "")
+    told = ffprep("targets", "--check", file, "--json").lines
+    assert [line["line"] for line in told] == lines
+    file.write_text("[a]\nmin_side = 9\n[b\n")
+    ran = ffprep("targets", "--check", file)
+    assert (ran.code, ran.out.decode()[: len(str(file)) + 3]) == (1, f"{file}:3:")
+    file.write_text('[a]\nseconds = "3-15"\n')
+    assert (ffprep("targets", "--check", file).code, ffprep("targets", "--check", file).out) == (
+        0,
+        b"",
+    )
+    assert ffprep("targets", "--check", tmp_path / "none.toml").code == 2
+    assert ffprep("targets", "kling", "--check", file).code == 2
+
+
+def test_one_target_is_printed_whole(ffprep) -> None:
+    ran = ffprep("targets", "sora-2")
+    text = ran.out.decode()
+    assert text.startswith("sora-2: ")
+    assert "error for size: Inpaint image must match" in text
+    assert "published by the maker: OpenAI's" in text
+    assert "(looked up on 2026-11-30)" in text
+    assert "error for size" not in ffprep("targets").out.decode()
+    (told,) = ffprep("targets", "kling-4.0", "--json").lines
+    assert (told["published_by"], told["checked"]) == ("others", False)
+    assert told["rules"]["seconds"] == list(range(3, 31))
+    assert told["rules"]["frames"] == ["first", "last"]
+    wrong = ffprep("targets", "klng")
+    assert (wrong.code, wrong.out) == (2, b"")
+    assert "unknown target 'klng'; did you mean 'kling'?" in wrong.err
 
 
 def test_a_name_of_a_size_may_be_its_pixels(tmp_path: Path) -> None:
@@ -306,7 +430,6 @@ def test_a_missing_targets_file_is_an_error(ffprep, tmp_path: Path) -> None:
 
 def test_the_docs_list_every_target_and_whether_its_rules_were_found() -> None:
     page = Path(__file__).parents[2].joinpath("docs/guide/targets.md").read_text()
-    rows = re.findall(r"^\| `([\w.-]+)` \|.*\| (yes|no|only)\b[^|]* \|$", page, re.MULTILINE)
-    assert {name: said == "yes" for name, said in rows} == {
-        target.name: target.checked for target in all_targets()
-    }
+    rows = re.findall(r"^\| `([\w.-]+)` \|.*\| (maker|others)\b[^|]* \|$", page, re.MULTILINE)
+    assert dict(rows) == {target.name: target.published_by for target in all_targets()}
+    assert all(each.checked == (each.published_by == "maker") for each in all_targets())

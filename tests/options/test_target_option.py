@@ -174,7 +174,7 @@ def test_targets_of_the_user_are_listed_and_found(ffprep, home: Path, tmp_path: 
     }
     told = ffprep("targets").out.decode()
     assert "own: At home\n    max ratio 16:9\n" in told
-    assert "not checked against its own pages" in told
+    assert "not all rules were found in what the maker publishes" in told
     own.write_text("[own]\nmax_side = 0\n")
     wrong = ffprep("targets")
     assert wrong.code == 3

@@ -1,23 +1,19 @@
-"""`ffprep modes` and `ffprep targets`: print the known modes and targets."""
+"""`ffprep modes`: print the known modes."""
 
 from pathlib import Path
 
 import click
 
-from ffprep.options.shared import AS_JSON, MODES_DIR, TARGETS_FILE, DocumentedCommand
+from ffprep.options.shared import AS_JSON, MODES_DIR, DocumentedCommand
 from ffprep.system.messages import write_line
 
-_MODE_EXAMPLES = {
+_EXAMPLES = {
     "ffprep modes": "What there is.",
     "ffprep convert photos -o ready --size 1280x720 --mode blur": "Use one.",
 }
-_TARGET_EXAMPLES = {
-    "ffprep targets": "What there is.",
-    "ffprep convert photos -o ready --target sora-2": "Each photo in the size that cuts least.",
-}
 
 
-@click.command("modes", cls=DocumentedCommand, examples=_MODE_EXAMPLES)
+@click.command("modes", cls=DocumentedCommand, examples=_EXAMPLES)
 @MODES_DIR
 @AS_JSON
 def list_modes(modes_dir: tuple[Path, ...], as_json: bool) -> None:
@@ -37,21 +33,3 @@ def list_modes(modes_dir: tuple[Path, ...], as_json: bool) -> None:
             for key, said in words.items():
                 if said:
                     write_line(f"    {key} {said}", err=False)
-
-
-@click.command("targets", cls=DocumentedCommand, examples=_TARGET_EXAMPLES)
-@TARGETS_FILE
-@AS_JSON
-def list_targets(targets_file: tuple[Path, ...], as_json: bool) -> None:
-    """List the targets: named destinations, with their rules."""
-    from ffprep.cli.reporting import text
-    from ffprep.config.targets import all_targets
-    from ffprep.options.frame import target_files
-
-    for target in all_targets(target_files(targets_file)):
-        if as_json:
-            text.print_json(target.as_dict())
-        else:
-            write_line(f"{target.name}: {target.title}", err=False)
-            for line in target.describe():
-                write_line(f"    {line}", err=False)

@@ -1,0 +1,84 @@
+"""`ffprep targets`: print the known targets, or all of one; find errors in a file of targets."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ffprep.errors import ExitCode, UsageError
+from ffprep.options.shared import AS_JSON, TARGETS_FILE, DocumentedCommand
+from ffprep.options.types import PATH, completed_by
+from ffprep.system.messages import say, write_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ffprep.core.target import Target
+
+_EXAMPLES = {
+    "ffprep targets": "What there is.",
+    "ffprep targets kling": "All about one: also where its rules are published.",
+    "ffprep targets --check mine.toml": "Find errors in a file of your own.",
+    "ffprep convert photos -o ready --target sora-2": "Each photo in the size that cuts least.",
+}
+
+
+@click.command("targets", cls=DocumentedCommand, examples=_EXAMPLES)
+@click.argument("name", required=False, shell_complete=completed_by("targets"))
+@TARGETS_FILE
+@click.option(
+    "--check",
+    "checked",
+    type=PATH,
+    metavar="FILE",
+    help="Print every error in a file of targets, with its line; exit with 1 if there are any.",
+)
+@AS_JSON
+def targets(
+    name: str | None, targets_file: tuple[Path, ...], checked: Path | None, as_json: bool
+) -> None:
+    """List the targets: named destinations, with their rules.
+
+    With NAME, print all about one.
+    """
+    if checked is not None:
+        if name or targets_file:
+            raise UsageError("--check reads only its FILE; leave out NAME and --targets-file")
+        sys.exit(_check(checked, as_json))
+    from ffprep.config.targets import all_targets, find_target
+    from ffprep.options.frame import target_files
+
+    files = target_files(targets_file)
+    _print([find_target(name, files)] if name else all_targets(files), bool(name), as_json)
+
+
+def _print(targets: "Iterable[Target]", whole: bool, as_json: bool) -> None:
+    """Print targets; their sources only if `whole`."""
+    from ffprep.cli.reporting.text import print_json
+
+    for target in targets:
+        if as_json:
+            print_json(target.as_dict())
+            continue
+        write_line(f"{target.name}: {target.title}", err=False)
+        for line in target.describe(whole):
+            write_line(f"    {line}", err=False)
+
+
+def _check(file: Path, as_json: bool) -> ExitCode:
+    """Print the errors in a file of targets. Raise UsageError if there is no file."""
+    from ffprep.cli.reporting.text import print_json
+    from ffprep.config.targets import faults
+
+    if not file.is_file():
+        raise UsageError(f"--check {file}: the file does not exist")
+    count, found = faults(file)
+    for fault in found:
+        if as_json:
+            print_json({"file": str(file), "line": fault.line, "message": str(fault)})
+        else:
+            write_line(str(fault), err=False)
+    if not found and sys.stderr.isatty():
+        say(f"{file}: {count} targets, no errors")
+    return ExitCode.SOME_FAILED if found else ExitCode.OK

@@ -107,7 +107,7 @@ def _sizes(table: toml.Table, envelope: SizeConstraints) -> Iterable[tuple[str, 
         _require_possible(table, label, size, envelope)
         if not _NAME.fullmatch(label):
             table.fail("the name of a size consists of letters, digits, dots, - and _", label)
-        if _reads_as(label) not in (None, size):
+        if label[0].isdigit() and label[-1].isdigit() and _reads_as(label) not in (None, size):
             table.fail(f"the name reads as another size than {size}", label)
         yield label, size
 

@@ -60,9 +60,16 @@ class UsageError(FfprepError, ValueError):
 
 
 class EnvironmentFault(FfprepError):
-    """Nothing can be converted until something other than the photos is corrected."""
+    """Nothing can be converted until something other than the photos is corrected.
+
+    In a TOML file, this is at a `line`, and `keys` lead to it.
+    """
 
     exit_code = ExitCode.ENVIRONMENT
+
+    def __init__(self, *args: object, line: int = 0, keys: tuple[str | int, ...] = ()) -> None:
+        super().__init__(*args)
+        self.line, self.keys = line, keys
 
 
 class ProgramExiting(EnvironmentFault):

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from ffprep.config import toml
-from ffprep.core.constraints import ClipConstraints, SizeConstraints, contradictory, violations
+from ffprep.core.constraints import SizeConstraints, contradictory, violations
 from ffprep.core.formats import FORMATS
 from ffprep.core.geometry import Size, read_size
 from ffprep.core.known_names import known_as, unknown
 from ffprep.core.target import ANY_FORMAT, Target
-from ffprep.errors import UsageError
+from ffprep.errors import EnvironmentFault, UsageError
 
 OWN = Path(__file__).with_name("targets.toml")
 """The targets that come with ffprep."""
@@ -33,23 +33,25 @@ def all_targets(files: Iterable[Path] = ()) -> list[Target]:
     return list(found.values())
 
 
-def faults(file: Path) -> tuple[int, list[toml.TableFault]]:
+def faults(file: Path) -> tuple[int, list[EnvironmentFault]]:
     """Return how many targets a file has, and all errors in it, in the order of the lines.
 
     Raises EnvironmentFault if it cannot be read.
     """
     try:
         table = toml.read_table(file)
-    except toml.TableFault as fault:
+    except EnvironmentFault as fault:
+        if not fault.line:
+            raise
         return 0, [fault]
     found = [fault for name in table.content for fault in _faults(table, name)]
     return len(table.content), sorted(found, key=lambda fault: fault.line)
 
 
-def _faults(table: toml.Table, name: str) -> Iterator[toml.TableFault]:
+def _faults(table: toml.Table, name: str) -> Iterator[EnvironmentFault]:
     try:
         target = table.table(name)
-    except toml.TableFault as fault:
+    except EnvironmentFault as fault:
         yield fault
         return
     yield from toml.faults(target, lambda left: _target(left, name))
@@ -89,10 +91,8 @@ def _target(table: toml.Table, name: str) -> Target:
     refusals = table.table("refusals").read(dict.fromkeys(_RULES, toml.text))
     if not {"sizes", *_RULES, *_CLIPS}.intersection(table.content):
         table.fail(f"has no rules; write some of: sizes, {', '.join((*_RULES[:-1], *_CLIPS))}")
-    clips = ClipConstraints(**{key: values.pop(key) for key in _CLIPS if key in values})
     others = {key: value for key, value in values.items() if key not in (*_BOUNDS, *_TABLES)}
-    rules: dict[str, Any] = {"sizes": sizes, "envelope": envelope, "clips": clips}
-    return Target(name, **rules, refusals=tuple(refusals.items()), **others)
+    return Target(name, sizes=sizes, envelope=envelope, refusals=tuple(refusals.items()), **others)
 
 
 def _sizes(table: toml.Table, envelope: SizeConstraints) -> Iterable[tuple[str, Size]]:

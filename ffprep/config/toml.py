@@ -27,14 +27,6 @@ _CLOSING = re.compile(r"""[]}]|\"{3}|'{3}""")
 """What ends a value of several lines; spares parsing long arrays again at every line."""
 
 
-class TableFault(EnvironmentFault):
-    """An error in a TOML file; `keys` lead to what is wrong, and `line` is its line."""
-
-    def __init__(self, message: str, keys: KeyPath, line: int) -> None:
-        super().__init__(message)
-        self.keys, self.line = keys, line
-
-
 class Document(Record):
     """A TOML file: its content, and its text, so that an error can name a line.
 
@@ -107,11 +99,12 @@ class Table(Record):
         return f"{self.document.path}:{self.document.line(*self.keys, *keys)}"
 
     def fail(self, why: str, *keys: str) -> NoReturn:
-        """Raise TableFault with the file, the line and the key."""
+        """Raise EnvironmentFault with the file, the line and the key."""
         path = [key for key in (*self.keys, *keys) if isinstance(key, str)]
         what = f"{'.'.join(map(_as_written, path))}: " if path else ""
         message = f"{self.document.label}{self.place(*keys)}: {what}{why}"
-        raise TableFault(message, (*self.keys, *keys), self.document.line(*self.keys, *keys))
+        found = (*self.keys, *keys)
+        raise EnvironmentFault(message, line=self.document.line(*found), keys=found)
 
     def _fail_unknown(self, key: str, known: Iterable[str]) -> NoReturn:
         from ffprep.core.known_names import nearest
@@ -127,14 +120,14 @@ class Table(Record):
         self.fail(f"unknown key{hint}", key)
 
 
-def faults(table: Table, read: Callable[[Table], object]) -> Iterator[TableFault]:
+def faults(table: Table, read: Callable[[Table], object]) -> Iterator[EnvironmentFault]:
     """Yield every error that `read` finds in a table: what one names is left out for the next."""
     left = table
     while True:
         try:
             read(left)
             return
-        except TableFault as fault:
+        except EnvironmentFault as fault:
             keys = fault.keys[len(table.keys) :]
             if keys or left is table:  # else it misses what was left out
                 yield fault
@@ -170,12 +163,12 @@ def parse(path: Path, data: bytes, label: str = "") -> Document:
     except UnicodeDecodeError as error:
         lines = data.count(b"\n", 0, error.start)
         words = "is not UTF-8 text, which TOML requires; save it with that encoding"
-        raise TableFault(f"{label}{path}:{lines + 1}: {words}", (), lines + 1) from None
+        raise EnvironmentFault(f"{label}{path}:{lines + 1}: {words}", line=lines + 1) from None
     except tomllib.TOMLDecodeError as error:
         what, place = str(error).rsplit(" (at ", 1)
         line = re.match(r"line (\d+)", place)
         number = int(line[1]) if line else text.rstrip().count("\n") + 1
-        raise TableFault(f"{label}{path}:{number}: {what}", (), number) from None
+        raise EnvironmentFault(f"{label}{path}:{number}: {what}", line=number) from None
     except (ValueError, RecursionError):  # what Python itself refuses
         words = "a number has too many digits, or brackets are nested too deeply"
         raise EnvironmentFault(f"{label}{path}: {words}") from None

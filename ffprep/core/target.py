@@ -2,13 +2,12 @@
 
 from collections.abc import Iterable, Iterator
 from itertools import starmap
+from typing import TYPE_CHECKING
 
 from ffprep.core.constraints import (
     UNCONSTRAINED,
-    ClipConstraints,
     SizeConstraints,
     limits_of,
-    numbers_text,
     ratio_text,
     violations,
 )
@@ -19,6 +18,9 @@ from ffprep.core.mode import Fit, Mode
 from ffprep.core.spec import SizeChoice, require_free_size
 from ffprep.errors import UsageError
 from ffprep.record import Record, asdict, replace
+
+if TYPE_CHECKING:
+    from ffprep.core.clip_constraints import ClipConstraints
 
 ANY_FORMAT = tuple(format.name for format in FORMATS)
 """Every format that ffprep reads: what a target without `formats` takes."""
@@ -40,7 +42,9 @@ class Target(Record):
     max_bytes: int | None = None
     alpha: bool = True
     faces: bool = True
-    clips: ClipConstraints = ClipConstraints()
+    seconds: tuple[int | float, ...] = ()
+    fps: tuple[int | float, ...] = ()
+    frames: tuple[str, ...] = ()
     refusals: tuple[tuple[str, str], ...] = ()
     title: str = ""
     status: str = ""
@@ -71,6 +75,13 @@ class Target(Record):
         if wrong := [words for _, words in violations(self.envelope, size)]:
             raise UsageError(f"{self.name} does not take {size}: {'; '.join(wrong)}")
         return replace(self, sizes=sizes or ((str(size), size),))
+
+    @property
+    def clips(self) -> "ClipConstraints":
+        """What is published about its clips."""
+        from ffprep.core.clip_constraints import ClipConstraints
+
+        return ClipConstraints(self.seconds, self.fps, self.frames)
 
     @property
     def refusal_of_faces(self) -> str:
@@ -174,6 +185,8 @@ def _size_text(label: str, size: Size) -> str:
 def _rule_text(rule: str, value: object) -> str:
     words = {"alpha": "no translucent pixels", "faces": "no faces of people"}
     if isinstance(value, list):
+        from ffprep.core.clip_constraints import numbers_text
+
         if rule == "frames":
             return f"{' and '.join(value)} picture"
         return f"{numbers_text(tuple(value))} {rule}"

@@ -10,7 +10,8 @@ from PIL import Image
 
 import ffprep
 from ffprep.config.targets import all_targets, find_target
-from ffprep.core.constraints import ClipConstraints, SizeConstraints, contradictory, violations
+from ffprep.core.clip_constraints import ClipConstraints
+from ffprep.core.constraints import SizeConstraints, contradictory, violations
 from ffprep.core.formats import FORMATS
 from ffprep.core.geometry import Size
 from ffprep.core.image_info import ImageInfo

@@ -117,10 +117,10 @@ class _Place(Record):
         """The thumbnails that are to be made: what a run has made is there."""
         entry, wanted = self.shown.entry, dict[Path, Wanted]()
         if storage_of(entry.source).is_local and not self.before.exists():
-            wanted[self.before] = Wanted(Path(entry.source), spec=entry.spec)
+            wanted[self.before] = Wanted(Path(entry.source), entry.photo, spec=entry.spec)
         if self.after and entry.output:
             # A link in place of an output may lead to a file that the report should not show.
-            wanted[self.after] = Wanted(Path(entry.output), real_path(entry.output))
+            wanted[self.after] = Wanted(Path(entry.output), entry.size, real_path(entry.output))
         return wanted
 
 

@@ -1,7 +1,7 @@
 """Make the thumbnails that a report lacks: of outputs, and of photos that a run did not decode.
 
-They are made as outputs are: decoded under limits, of several in one ffmpeg, and verified. JPEGs
-are decoded at a fraction of their size if TurboJPEG is installed.
+They are made as outputs are: decoded under limits, of several in one ffmpeg, and verified. Large
+JPEGs are decoded at a fraction of their size if TurboJPEG is installed.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -27,11 +27,18 @@ from ffprep.system.single import StopRules
 
 _CHUNK = 64
 
+_LARGE = 4_000_000
+"""From so many pixels on, to decode a JPEG at a fraction of its size takes less time."""
+
 
 class Wanted(Record):
-    """A picture of which a thumbnail is wanted; `place` is that of a Job, and `frame` of a Spec."""
+    """A picture of which a thumbnail is wanted, with its size, if that is known.
+
+    `place` is that of a Job. `spec` is that of the output, if the picture may be a film.
+    """
 
     path: Path
+    size: Size | None
     place: str = ""
     spec: Spec | None = None
 
@@ -67,20 +74,18 @@ class Workshop(Record):
 
         Raises EnvironmentFault if none can be made, for example because the disk is full.
         """
-        plain = thumbnail_spec(fast=turbojpeg.is_installed())
-        jobs = [
-            LocalJob(each.path, thumbnail, _with_frame(plain, each.spec), each.place)
-            for thumbnail, each in wanted.items()
-        ]
+        slow, fast = thumbnail_spec(), thumbnail_spec(fast=turbojpeg.is_installed())
+        jobs = []
+        for thumbnail, each in wanted.items():
+            spec = fast if each.size and each.size.pixels >= _LARGE else slow
+            if each.spec and each.spec.frame:
+                spec = replace(spec, frame=each.spec.frame)
+            jobs.append(LocalJob(each.path, thumbnail, spec, each.place))
         convert, processes = self.converter.convert, self.converter.processes
         stop = StopRules(lambda: processes.stopped, processes.stop)
         with closing(run_chunks(_chunks(jobs), convert, self.workers, stop=stop)) as results:
             for _ in results:
                 made()
-
-
-def _with_frame(plain: Spec, asked: Spec | None) -> Spec:
-    return replace(plain, frame=asked.frame) if asked and asked.frame else plain
 
 
 def _chunks(jobs: Iterable[LocalJob]) -> Iterator[list[LocalJob]]:

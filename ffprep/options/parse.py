@@ -44,8 +44,8 @@ STDOUT = "-"
 if TYPE_CHECKING:
     from ffprep.core.mode import Mode
     from ffprep.core.photo_filter import PhotoFilter
-    from ffprep.run.convert_options import ReportFile
     from ffprep.run.depfile import Depfile
+    from ffprep.run.report_file import ReportFile
 
 
 def read_convert(params: Mapping[str, Any]) -> ConvertOptions:

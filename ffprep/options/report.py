@@ -9,7 +9,7 @@ from ffprep.library.walk import require_no_picture
 from ffprep.options.config_file import key_names
 from ffprep.options.convert import convert_parameters
 from ffprep.record import Record, astuple
-from ffprep.run.convert_options import ReportFile
+from ffprep.run.report_file import ReportFile
 
 _APART = ("sources", "output", "config", "report")
 """What a report shows elsewhere."""

@@ -9,6 +9,7 @@ from ffprep.record import Record, field
 
 if TYPE_CHECKING:
     from ffprep.run.depfile import Depfile
+    from ffprep.run.report_file import ReportFile
 
 
 class WorkerOptions(Record):
@@ -49,14 +50,6 @@ class NotifyOptions(Record):
     on_finish: str | None = None
 
 
-class ReportFile(Record):
-    """The HTML file that shows what a run made. It says which `options` and `config` were given."""
-
-    path: Path
-    options: tuple[tuple[str, str], ...] = ()
-    config: Path | None = None
-
-
 class ConvertOptions(Record):
     """All options of `convert`.
 
@@ -74,4 +67,4 @@ class ConvertOptions(Record):
     reporting: ReportOptions = field(default_factory=ReportOptions)
     notify: NotifyOptions | None = None
     depfile: "Depfile | None" = None
-    report: ReportFile | None = None
+    report: "ReportFile | None" = None

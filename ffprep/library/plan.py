@@ -70,7 +70,7 @@ class Plan(Record, frozen=False):
 
     def _count_listings(self) -> Iterator[tuple[Listing, _Item]]:
         for listing, items in self._listings():
-            self.passed_over.update(kind for _, kind in listing.passed_over())
+            self.passed_over.update(kind for _, kind in listing.passed_over(self.request.carry))
             if self._index is None:
                 self._seen.append(listing)
             if listing.occupied:
@@ -158,7 +158,7 @@ class Plan(Record, frozen=False):
     def _items(self, passed_over: bool) -> Iterator[tuple[Listing, _Item]]:
         walk = self._listings() if self._index else ((each, ()) for each in self._seen)
         for listing, items in walk:
-            for name, kind in listing.passed_over() if passed_over else ():
+            for name, kind in listing.passed_over(self.request.carry) if passed_over else ():
                 source = location_of(listing.folder + name)
                 yield listing, Result(source, None, Status.PASSED_OVER, passed_over=kind)
             for item in items:

@@ -59,7 +59,8 @@ class Request(Record):
     its part is converted. `made` are pictures that are not sources, `numbering` knows the numbers
     of photos for `{n}` in names; both are those of earlier runs. With a `root`, outputs are
     mirrored from that folder. `size_of` and `date_of` return the size of a job's output and the
-    date of a photo, for names that contain what the photo decides.
+    date of a photo, for names that contain what the photo decides. `carry` are suffixes of
+    files beside photos that are copied beside outputs.
     """
 
     sources: Iterable[str | os.PathLike[str]]
@@ -76,6 +77,7 @@ class Request(Record):
     size_of: Callable[[LocalJob], Size] | None = None
     date_of: "Callable[[str], CaptureDate] | None" = None
     beside: bool = False
+    carry: tuple[str, ...] = ()
 
     @property
     def walk(self) -> Walk:

@@ -60,9 +60,11 @@ class Listing(Record):
     occupied: bool = False
     raws: Sequence[str] = ()
 
-    def passed_over(self) -> "Iterator[tuple[str, PassedOver]]":
-        """Yield the names that are not converted, and why."""
+    def passed_over(self, carried: tuple[str, ...] = ()) -> "Iterator[tuple[str, PassedOver]]":
+        """Yield the names that are not converted, and why; but no files with `carried` suffixes."""
         for name in self.others:
+            if name.endswith(carried):
+                continue
             suffix = name[name.rfind(".") :].lower()
             yield name, PassedOver.FILM if suffix in FILMS else PassedOver.OTHER
         for names, kind in ((self.raws, PassedOver.RAW), (self.unfollowed, PassedOver.LINK)):

@@ -37,6 +37,12 @@ if TYPE_CHECKING:
     from ffprep.core.shard import Shard
 
 
+def _read_suffixes(text: str) -> tuple[str, ...]:
+    from ffprep.options.datasets import read_suffixes
+
+    return read_suffixes(text)
+
+
 def _read_shard(text: str) -> "Shard":
     from ffprep.core.shard import Shard
 
@@ -69,6 +75,12 @@ _FILES = section(
         type=PATH_AS_WRITTEN,
         metavar="DIR",
         help="Mirror the folders of all sources, also of single files, from this folder.",
+    ),
+    click.option(
+        "--carry",
+        type=Parsed(".SUFFIX,...", _read_suffixes),
+        help="Copy files beside photos, such as captions: photo.txt, or photo.jpg.txt, beside each "
+        "output of photo.jpg.",
     ),
     LISTS_AND_SELECTION,
     click.option(
@@ -214,6 +226,12 @@ _REPORTS = section(
         type=PATH,
         metavar="FILE.html",
         help="Write an HTML page that shows what was made of each photo, when the run ends.",
+    ),
+    click.option(
+        "--manifest",
+        type=PATH,
+        metavar="FILE.jsonl",
+        help="List all pictures of OUT as JSON lines when the run ends, with size and caption.",
     ),
     click.option(
         "--log-file",

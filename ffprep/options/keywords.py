@@ -93,6 +93,8 @@ class RunOptions(Options, total=False):
     fsync: bool
     preserve_times: bool
     report: PathLike | None
+    carry: str | Iterable[str] | None
+    manifest: PathLike | None
 
 
 class _InspectOptions(TypedDict, total=False):

@@ -122,7 +122,7 @@ def check_all(jobs: Sequence[NamedJob]) -> None:
     """
     for job in jobs:
         job.check()
-    for option in ("summary_file", "metrics_file", "depfile", "report"):
+    for option in ("summary_file", "metrics_file", "depfile", "report", "manifest"):
         writers: dict[str, NamedJob] = {}
         for job in jobs:
             if path := job.params[option]:

@@ -42,6 +42,8 @@ STDOUT = "-"
 """The OUT that stands for the standard output."""
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ffprep.core.mode import Mode
     from ffprep.core.photo_filter import PhotoFilter
     from ffprep.run.depfile import Depfile
@@ -75,6 +77,7 @@ def read_convert(params: Mapping[str, Any]) -> ConvertOptions:
         notify=read_notify(params),
         depfile=_depfile(params),
         report=_report(params),
+        manifest=_manifest(params, rerun),
     )
 
 
@@ -117,6 +120,7 @@ def read_request(params: Mapping[str, Any]) -> Request:
         shard=shard,
         root=params.get("root") or "",
         beside=beside,
+        carry=params.get("carry") or (),
     )
 
 
@@ -281,6 +285,14 @@ def _report(params: Mapping[str, Any]) -> "ReportFile | None":
     return read_report(params)
 
 
+def _manifest(params: Mapping[str, Any], rerun: RerunOptions) -> "Path | None":
+    if params["manifest"] is None:
+        return None
+    from ffprep.options.datasets import read_manifest
+
+    return read_manifest(params, rerun.ledger is not None)
+
+
 def read_notify(params: Mapping[str, Any]) -> NotifyOptions | None:
     """Return what is to happen when the run has ended; None if nothing is."""
     options = NotifyOptions(params["summary_file"], params["metrics_file"], params["on_finish"])
@@ -303,6 +315,8 @@ _LOCAL_ONLY = {
     "checksum": "only local files are read for it; objects are compared by their ETags anyway",
     "adopt": "only local outputs are read for it",
     "depfile": "make knows no URLs",
+    "carry": "only local files are copied",
+    "manifest": "only local outputs are listed",
 }
 
 

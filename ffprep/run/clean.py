@@ -8,6 +8,7 @@ from typing import Any
 from ffprep.core.job import Status
 from ffprep.core.location import Location
 from ffprep.errors import PhotoError, UsageError
+from ffprep.ledger.carried import remove_unused
 from ffprep.ledger.forget import forget_unused
 from ffprep.ledger.ledger import Ledger
 from ffprep.ledger.outputs import RecordedOutputs
@@ -94,6 +95,8 @@ def _clean(
     _forget(ledger, gone)
     if not options.dry_run:
         forget_unused(ledger)
+        for path in remove_unused(ledger, options.output):
+            yield Cleaned(path, CleanStatus.REMOVED)
 
 
 def _clean_one(entry: Entry, remover: OutputRemover, dry_run: bool) -> Cleaned | None:

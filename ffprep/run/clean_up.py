@@ -79,6 +79,10 @@ class CleanUp(Record, frozen=False):
             yield self.freshness.record_early_failure(each.result(rerun.prune))
         if rerun.prune:
             yield from self.pruned(tuple(each.path for each in emptied), stopped, not dry)
+        if rerun.prune and not dry:
+            from ffprep.ledger.carried import remove_unused
+
+            list(remove_unused(self.freshness.ledger, request.output))
         folders = tuple(each for each in self.folders if hash(each) in self.plan.occupied)
         if rerun.retry is not Retry.ONLY and not dry and not stopped():
             # A photo that was not selected was not met in this run, but it is not gone.

@@ -56,7 +56,7 @@ class ConvertOptions(Record):
     `request` is what to convert, and to what; `policy` the limits of one photo; `rerun` what is
     converted again; `throttle` what is left to other programs; `workers` who converts; `reporting`
     what is printed and logged; `notify` what happens at the end; `depfile` the file for make;
-    `report` the file that shows all.
+    `report` the file that shows all; `manifest` the file that lists all outputs.
     """
 
     request: Request
@@ -68,3 +68,4 @@ class ConvertOptions(Record):
     notify: NotifyOptions | None = None
     depfile: "Depfile | None" = None
     report: "ReportFile | None" = None
+    manifest: Path | None = None

@@ -43,14 +43,14 @@ _MAX_WAITING = 1 << 14
 class Run(Record, frozen=False):
     """One run. Without `freshness` (no ledger), it converts everything and records nothing.
 
-    With `list_fresh`, jobs that are up to date are listed; else they are counted. `throttle` is
-    None if nothing is limited; `cluster` is None if threads of this process convert, which also
-    make `thumbnails` for a report.
+    With `list_fresh`, jobs that are up to date are listed; else they are counted. `throttle` and
+    `cluster` are None if there are none; then, threads also make `thumbnails` for a report.
     """
 
     options: ConvertOptions
     converter: Converter
     plan: Plan
+    warn: Callable[[str], None]
     freshness: Freshness | None = None
     throttle: "Throttle | None" = None
     cluster: "Cluster | None" = None
@@ -77,10 +77,9 @@ class Run(Record, frozen=False):
     def results(
         self, list_fresh: bool = True, abandon: Callable[[], None] | None = None
     ) -> Generator[Result | FreshCount, None, None]:
-        """Yield one Result per job as they come, then those of pruned outputs.
+        """Yield one Result per job as they come, then those of pruned outputs and of other files.
 
-        Without `list_fresh`, jobs that are up to date are only counted. `abandon` is that of
-        StopRules. Raises EnvironmentFault if no job can succeed.
+        `abandon` is that of StopRules. Raises EnvironmentFault if no job can succeed.
         """
         self.list_fresh = list_fresh
         stopped = partial(getattr, self.converter.processes, "stopped")  # quick, for frequent polls
@@ -100,6 +99,10 @@ class Run(Record, frozen=False):
                 yield result
         if self.freshness and not self._stopped and not self.out_of_time:
             yield from self.clean_up(self.freshness)
+        if self.options.request.carry or self.options.manifest:
+            from ffprep.run.data_set import complete_data_set
+
+            yield from complete_data_set(self, stopped)
 
     def _outcomes(
         self, stop: StopRules
@@ -284,7 +287,7 @@ def open_run(
             ffmpeg = _ffmpeg_version(converter, cluster)
             freshness = stack.enter_context(_opened_ledger(options, ffmpeg, warn))
         plan = Plan.of(_with_records(options, converter, freshness))
-        run = Run(options, converter, plan, freshness, throttle, cluster)
+        run = Run(options, converter, plan, warn, freshness, throttle, cluster)
         if run.recorded:
             run.recorded.require_apart(plan)
         yield run

@@ -35,6 +35,8 @@ class WatchedJob(Record):
     output: str
     own: frozenset[str]
     run: Callable[[frozenset[str]], None]
+    carried: tuple[str, ...] = ()
+    """The suffixes of files that are copied beside outputs."""
 
     def concerns(self, path: str) -> bool:
         """Return whether a change of a file or a folder may change what the job makes."""
@@ -46,7 +48,7 @@ class WatchedJob(Record):
         if source is None or "/." in path[len(source.rstrip("/")) :]:
             return False  # a walk passes over hidden files
         suffix = os.path.splitext(path)[1].lower()
-        known = suffix in SUFFIXES or suffix in FILMS or path.endswith(SIDECAR)
+        known = suffix in SUFFIXES or suffix in FILMS or path.endswith((SIDECAR, *self.carried))
         return known or not os.path.isfile(path)
 
     def _is_output(self, path: str) -> bool:

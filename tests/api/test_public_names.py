@@ -80,7 +80,7 @@ def test_every_option_is_a_keyword_or_is_left_out_on_purpose() -> None:
     only_batches = set(
         "include exclude since follow_links jobs force checksum adopt retry retry_failed prune "
         "prune_emptied wait fsync preserve_times cluster shard no_default_excludes root only "
-        "min_size min_mpx report".split()
+        "min_size min_mpx report carry manifest".split()
     )
     assert arguments | only_command_line | only_batches <= words
     of_a_run = words - arguments - only_command_line

@@ -22,7 +22,7 @@ def test_a_run_tells_every_photo_once(tmp_path: Path) -> None:
     )
     plan = Plan.of(request)
     options = ConvertOptions(request, workers=WorkerOptions(jobs=2))
-    results = list(Run(options, Converter(find(), options.policy), plan).results())
+    results = list(Run(options, Converter(find(), options.policy), plan, print).results())
     assert plan.total == len(results) == len({r.source for r in results}) == 71
     assert {r.source.name for r in results if r.failure} == {"0.jpg", "0.png"}
     assert len(list((tmp_path / "out").iterdir())) == 69

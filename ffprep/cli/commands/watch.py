@@ -105,14 +105,15 @@ def _watched(job: NamedJob, label: str) -> WatchedJob:
     words: dict[str, Any] = {"wait": job.params["wait"] or TIMEOUT_MAX}
     if options.rerun.ledger and "failures" not in job.settings.options:
         words["failures"] = "new"
-    written = ("log_file", "summary_file", "metrics_file", "depfile", "report")
+    written = ("log_file", "summary_file", "metrics_file", "depfile", "report", "manifest")
     own = frozenset(real_path(job.params[name]) for name in written if job.params[name])
 
     def run(unsettled: frozenset[str]) -> None:
         run_job(replace(job, params={**job.params, **words, "unsettled": unsettled}), label)
 
     output = os.path.realpath(options.request.output)
-    return WatchedJob(tuple(map(os.path.realpath, sources)), output, own, run)
+    real = tuple(map(os.path.realpath, sources))
+    return WatchedJob(real, output, own, run, options.request.carry)
 
 
 def _unwatchable(job: NamedJob, problem: str) -> UsageError:

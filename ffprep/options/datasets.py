@@ -1,0 +1,34 @@
+"""Parse the options for data sets: files beside photos, and a manifest."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ffprep.core.formats import FILMS, SUFFIXES
+from ffprep.errors import UsageError
+from ffprep.library.walk import require_no_picture
+from ffprep.system.files import SIDECAR
+
+
+def read_suffixes(text: str) -> tuple[str, ...]:
+    """Read the suffixes of --carry, such as `.txt,.json`. Raise UsageError."""
+    found = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
+    for each in found:
+        if not re.fullmatch(r"(\.[\w-]+)+", each):
+            raise UsageError(f"{each!r} is not a suffix; write .txt, or .txt,.json")
+        if each.lower() in SUFFIXES or each.lower() in FILMS:
+            raise UsageError(f"{each} files are photos or films, and are converted")
+        if SIDECAR.endswith(each):
+            raise UsageError(f"{each} files may frame photos, and outputs are framed already")
+    return found
+
+
+def read_manifest(params: Mapping[str, Any], has_ledger: bool) -> Path:
+    """Return the file of --manifest. Raise UsageError."""
+    path: Path = params["manifest"]
+    require_no_picture("--manifest", path)
+    if not has_ledger:
+        problem = "--manifest lists what the ledger has, and there is none"
+        raise UsageError(f"{problem}; name an output folder (-o FOLDER/), and no --ledger none")
+    return path

@@ -1,0 +1,129 @@
+"""A manifest: one JSON object a line for every picture of an output folder (`--manifest`).
+
+It is `metadata.jsonl` as the `imagefolder` of Hugging Face's datasets reads it.
+"""
+
+import heapq
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from ffprep.core.job import Status
+from ffprep.errors import PhotoError
+from ffprep.ledger.freshness import Freshness
+from ffprep.ledger.ledger import Ledger
+from ffprep.ledger.rows import Entry, Row, decode_name, has_output_stamp
+from ffprep.record import Record
+from ffprep.run.convert_options import ConvertOptions
+from ffprep.run.own_ledgers import opened
+from ffprep.storage.stamps import stamp_or_none
+from ffprep.system.files import open_regular, real_folder
+from ffprep.system.tempfiles import errors_named_after, replace_file
+
+_LONGEST_TEXT = 1 << 20
+
+
+def write_manifest(
+    path: Path, options: ConvertOptions, freshness: Freshness, warn: Callable[[str], None]
+) -> None:
+    """Write the manifest of all pictures that are as the ledgers of the output folder say.
+
+    Raises EnvironmentFault if it cannot be written; then it is as before.
+    """
+    output, ledger = os.fspath(options.request.output), freshness.ledger
+    with ExitStack() as stack, errors_named_after("--manifest"):
+        ledgers = [ledger]
+        shard, place = options.request.shard, options.rerun.ledger
+        if shard and place:
+            from ffprep.ledger.shards import LedgerFile
+
+            others = LedgerFile.find_all(shard.whole_path(place))
+            ledgers += [
+                stack.enter_context(opened(options.request.output, each, warn, read_only=True))
+                for each in others
+                if each.path != place
+            ]
+        caption = options.request.carry[0] if options.request.carry else ""
+        lines = _Lines(output, path, caption)
+        temporary = stack.enter_context(replace_file(path))
+        left_out = 0
+        with temporary.open("w", encoding="ascii") as file:
+            for entry, mode in _pictures(ledgers, output):
+                if line := lines.of(entry, mode):
+                    file.write(json.dumps(line) + "\n")
+                else:
+                    left_out += 1
+        if left_out:
+            warn(f"--manifest: {left_out} names are not UTF-8, and are left out")
+
+
+def _pictures(ledgers: Iterable[Ledger], output: str) -> Iterator[tuple[Entry, str | None]]:
+    """Yield the pictures that are as recorded, in the order of their names, and their modes."""
+    found = heapq.merge(*map(_entries, ledgers), key=lambda each: each[0])
+    last = None
+    for name, entry, mode in found:
+        stamp = stamp_or_none(f"{output}/{name}", follow=False)
+        if name != last and stamp and has_output_stamp(entry.row, stamp):
+            yield entry, mode
+            last = name
+
+
+def _entries(ledger: Ledger) -> Iterator[tuple[str, Entry, str | None]]:
+    with ledger.tables() as database:
+        modes = {id: _mode(said) for id, said in database.execute("SELECT id, said FROM specs")}
+    for entry in ledger.entries(Status.CONVERTED):
+        if entry.row.spec in modes:
+            yield entry.folder + decode_name(entry.row.name), entry, modes[entry.row.spec]
+
+
+def _mode(said: object) -> str | None:
+    """Return the mode of a recorded Spec; None if it depends on the photo."""
+    try:
+        spec: Any = json.loads(str(said))
+        return None if spec["fallback"] else str(spec["mode"]["name"])
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
+
+
+class _Lines(Record):
+    """Makes the lines of a manifest; `caption` is the suffix of texts beside the pictures."""
+
+    output: str
+    path: Path
+    caption: str
+
+    def of(self, entry: Entry, mode: str | None) -> dict[str, object] | None:
+        """Return a line; None if a name is not UTF-8."""
+        row, below = entry.row, entry.folder + decode_name(entry.row.name)
+        if not _is_text(below):
+            return None
+        here = real_folder(os.path.dirname(os.path.abspath(self.path)))
+        line: dict[str, object] = {
+            "file_name": os.path.relpath(real_folder(self.output) + below, here),
+            "width": row.width,
+            "height": row.height,
+            "bucket": f"{row.width}x{row.height}",
+            "mode": mode,
+            "source": _source(row),
+        }
+        return line | ({"text": self._text(below)} if self.caption else {})
+
+    def _text(self, below: str) -> str | None:
+        """Return the caption of a picture, without white space at its ends; None without one."""
+        path = Path(f"{self.output}/{os.path.splitext(below)[0]}{self.caption}")
+        try:
+            with open_regular(path) as file:
+                return file.read(_LONGEST_TEXT).decode("utf-8-sig", errors="replace").strip()
+        except PhotoError:
+            return None
+
+
+def _is_text(name: str) -> bool:
+    return not any("\ud800" <= letter <= "\udfff" for letter in name)
+
+
+def _source(row: Row) -> str:
+    return decode_name(row.source).encode(errors="replace").decode()

@@ -23,6 +23,7 @@ from ffprep.image.icc import profile_of
 from ffprep.system import files
 from scripts.cases.case import SQUARES
 from scripts.cases.jpeg import without_tables, written
+from tests.support.converters import converter
 from tests.support.ffmpegs import INPUTS, fake_ffmpeg
 from tests.support.photos import PHOTOS, needs_photos
 from tests.support.pictures import opened, psnr, ramp
@@ -35,7 +36,8 @@ PNG = Spec(Size(64, 48), find_mode("stretch"), OUTPUT_FORMATS["png"])
 def convert(
     *jobs: LocalJob, policy: Policy = DEFAULT, binary: Binary | None = None
 ) -> list[Result]:
-    return list(Converter(binary or find(), policy).convert(jobs))
+    using = Converter(binary, policy) if binary else converter(policy)
+    return list(using.convert(jobs))
 
 
 def one(source: Path, spec: Spec = SPEC, policy: Policy = DEFAULT) -> Result:
@@ -468,7 +470,7 @@ def test_a_stream_and_single_processes_make_the_same_outputs(
     told = {}
     for streams in (True, False):
         jobs = [LocalJob(p, tmp_path / f"{streams}/{i}", spec) for i, p in enumerate(sources)]
-        results = Converter(find(), DEFAULT, streams=streams).convert(jobs)
+        results = converter(DEFAULT, streams).convert(jobs)
         told[streams] = {r.source.name: (r.status, r.size, r.failure) for r in results}
     assert told[True] == told[False]
     kinds = {n: failure.kind for n, (_, _, failure) in told[True].items() if failure}
@@ -526,7 +528,7 @@ def test_outputs_that_share_a_decode_are_those_of_runs_of_their_own(
                 for path in sources
                 for spec in specs
             ]
-            for result in Converter(find(), DEFAULT, streams=streams).convert(jobs):
+            for result in converter(DEFAULT, streams).convert(jobs):
                 assert isinstance(result.output, Path)
                 made = None if result.failure else result.output.read_bytes()
                 told = result.size, result.failure, result.warnings, made

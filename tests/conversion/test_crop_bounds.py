@@ -9,8 +9,6 @@ from PIL import Image, ImageFilter, ImageOps
 
 from ffprep.config.modes import find_mode
 from ffprep.conversion import command as graph
-from ffprep.conversion.converter import Converter
-from ffprep.conversion.ffmpeg_binary import find
 from ffprep.core.formats import FORMATS, OUTPUT_FORMATS
 from ffprep.core.geometry import Bounds, Focus, Size
 from ffprep.core.image_info import ImageInfo
@@ -18,12 +16,13 @@ from ffprep.core.job import LocalJob
 from ffprep.core.policy import Policy
 from ffprep.core.spec import Spec
 from ffprep.errors import Kind
+from tests.support.converters import converter
 from tests.support.pictures import coordinates, opened, psnr, ramp
 
 pytestmark = pytest.mark.slow
 
 PNG = OUTPUT_FORMATS["png"]
-CONVERTER = Converter(find(), Policy("allow"))
+CONVERTER = converter(Policy("allow"))
 BOUNDS = ["0.25,0,1,0.5", "0.1,0.2,0.77,0.9", "0.333,0.5,0.337,1", "0,0,0.5,0.5"]
 
 

@@ -7,14 +7,12 @@ from PIL import Image
 
 from ffprep.config.modes import find_mode
 from ffprep.conversion import command
-from ffprep.conversion.converter import Converter
-from ffprep.conversion.ffmpeg_binary import find
 from ffprep.core.formats import OUTPUT_FORMATS
 from ffprep.core.geometry import Bounds, FaceFocus, Size
 from ffprep.core.job import CaveatKind, LocalJob, Status
-from ffprep.core.policy import Policy
 from ffprep.core.spec import Spec
 from ffprep.record import replace
+from tests.support.converters import converter
 from tests.support.pictures import coordinates, opened
 
 SPEC = Spec(Size(100, 200), find_mode("cover"), OUTPUT_FORMATS["png"], focus=FaceFocus())
@@ -38,8 +36,7 @@ def test_the_photos_of_a_stream_are_cut_at_their_own_faces(
         face = Bounds((left + 40) / 400, 0.4, (left + 60) / 400, 0.5)
         jobs.append(LocalJob(tmp_path / f"{number}.png", tmp_path / f"o{number}", SPEC))
         jobs[-1] = replace(jobs[-1], faces=(face,))
-    converter = Converter(find(), Policy())
-    results = {result.output: result for result in converter.convert(jobs)}
+    results = {result.output: result for result in converter().convert(jobs)}
     assert streams == [4]  # one ffmpeg for all
     for number, left in enumerate(LEFTS):
         output = tmp_path / f"o{number}"
@@ -47,7 +44,7 @@ def test_the_photos_of_a_stream_are_cut_at_their_own_faces(
         assert [each.kind for each in results[output].caveats] == [CaveatKind.CUT]
         red, _, blue = opened(output).getpixel((0, 0))
         assert red + 256 * (blue // 16) == left
-        (alone,) = Converter(find(), Policy(), streams=False).convert(
+        (alone,) = converter(streams=False).convert(
             [replace(jobs[number], output=tmp_path / "alone")]
         )
         assert alone.status is Status.CONVERTED
@@ -65,7 +62,7 @@ def test_a_turned_photo_is_cut_at_its_face(tmp_path: Path) -> None:
         jobs.append(
             LocalJob(tmp_path / f"{name}.png", tmp_path / f"{name}-out", spec, faces=(face,))
         )
-    for result in Converter(find(), Policy()).convert(jobs):
+    for result in converter().convert(jobs):
         assert result.output
         _, green, blue = opened(Path(result.output)).getpixel((0, 0))
         top = green + 256 * (blue % 16)
@@ -75,9 +72,7 @@ def test_a_turned_photo_is_cut_at_its_face(tmp_path: Path) -> None:
 def test_a_mode_that_cuts_nothing_looks_for_no_face(tmp_path: Path) -> None:
     coordinates(400, 200).save(tmp_path / "a.png")
     spec = replace(SPEC, mode=find_mode("pad"))
-    (result,) = Converter(find(), Policy()).convert(
-        [LocalJob(tmp_path / "a.png", tmp_path / "out", spec)]
-    )
+    (result,) = converter().convert([LocalJob(tmp_path / "a.png", tmp_path / "out", spec)])
     assert (result.status, result.faces, result.caveats) == (Status.CONVERTED, None, ())
     assert opened(tmp_path / "out").getpixel((50, 74)) == (0, 0, 0)  # it is in the middle
     assert opened(tmp_path / "out").getpixel((50, 76)) != (0, 0, 0)

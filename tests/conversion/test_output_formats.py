@@ -17,13 +17,14 @@ from ffprep.core.spec import Color, Spec
 from ffprep.errors import EnvironmentFault
 from ffprep.record import replace
 from tests.conversion.test_converter import detail
+from tests.support.converters import converter
 from tests.support.ffmpegs import script
 from tests.support.pictures import opened, psnr, ramp
 
 AVIF, JXL, PNG = (OUTPUT_FORMATS[name] for name in ("avif", "jpegxl", "png"))
 BOTH = pytest.mark.parametrize("format", [AVIF, JXL], ids=["avif", "jpegxl"])
 ODD = Spec(Size(93, 61), find_mode("stretch"))
-CONVERTER = Converter(find(), Policy(upscale="allow"))
+CONVERTER = converter(Policy(upscale="allow"))
 
 
 def convert(source: Path, spec: Spec) -> Result:

@@ -7,18 +7,16 @@ import pytest
 from PIL import Image
 
 from ffprep.config.modes import find_mode
-from ffprep.conversion.converter import Converter
-from ffprep.conversion.ffmpeg_binary import find
 from ffprep.conversion.reduced import reduced
 from ffprep.core.formats import FORMATS, OUTPUT_FORMATS
 from ffprep.core.geometry import Bounds, Size
 from ffprep.core.image_info import ImageInfo
 from ffprep.core.job import LocalJob, Result, Status
-from ffprep.core.policy import Policy
 from ffprep.core.spec import Spec
 from ffprep.errors import EnvironmentFault, Kind
 from ffprep.image import turbojpeg
 from ffprep.record import replace
+from tests.support.converters import converter
 from tests.support.pictures import opened, psnr, ramp
 from tests.support.shims import need
 
@@ -62,8 +60,8 @@ def test_a_jpeg_is_reduced_if_the_same_part_of_it_is_shown(
 
 def convert(folder: Path, out: str, spec: Spec = SPEC, streams: bool = True) -> dict[str, Result]:
     jobs = [LocalJob(path, folder / out / path.stem, spec) for path in sorted(folder.glob("*.jpg"))]
-    with_one = Converter(find(), Policy(), streams)
-    return {result.source.stem: result for result in with_one.convert(jobs)}
+    results = converter(streams=streams).convert(jobs)
+    return {result.source.stem: result for result in results}
 
 
 @pytest.fixture

@@ -14,17 +14,15 @@ import pytest
 from PIL import Image, ImageCms
 
 from ffprep.config.modes import find_mode
-from ffprep.conversion.converter import Converter
-from ffprep.conversion.ffmpeg_binary import find
 from ffprep.core.formats import OUTPUT_FORMATS
 from ffprep.core.geometry import Size
 from ffprep.core.job import LocalJob
-from ffprep.core.policy import Policy
 from ffprep.core.spec import Color, Spec
 from ffprep.image import colour, icc_tags
 from ffprep.image.icc import assembled
 from tests.support import icc_profiles as icc
 from tests.support.command_line import Ran
+from tests.support.converters import converter
 from tests.support.photos import PHOTOS, needs_photos
 from tests.support.pictures import opened, psnr, ramp
 
@@ -44,9 +42,19 @@ CMYK_PHOTO = "formats/Channel_digital_image_CMYK_color.jpg"
 pillow_heif.register_heif_opener()
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="module", autouse=True)
+def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Give the tests a cache, so that a table of colours is made once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        colour.tables_folder.cache_clear()
+        yield
+        colour.tables_folder.cache_clear()
+
+
+@pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Give each test its own cache; return the folder of tables."""
+    """Give a test its own cache; return the folder of tables."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     colour.tables_folder.cache_clear()
     yield tmp_path / "cache/ffprep/profiles"
@@ -57,7 +65,7 @@ def converted(*sources: Path, size=FRAME, mode="stretch", form="png", streams=Tr
     """Convert; each output is beside its source, with `.out` added to its name."""
     options = Spec(Size(*size), find_mode(mode), OUTPUT_FORMATS[form], **spec)
     jobs = [LocalJob(path, path.with_name(path.name + ".out"), options) for path in sources]
-    return list(Converter(find(), Policy(), streams=streams).convert(jobs))
+    return list(converter(streams=streams).convert(jobs))
 
 
 def made(source: Path, size: tuple[int, int] = FRAME, mode="stretch", form="png", **spec: Any):
@@ -271,7 +279,7 @@ def test_a_kept_profile_has_no_private_parts(tmp_path: Path) -> None:
         for form in ("jpeg", "png", "webp")[2 * (number > 0) :]:
             spec = Spec(Size(*FRAME), find_mode("stretch"), OUTPUT_FORMATS[form], colour="keep")
             jobs[LocalJob(source, tmp_path / f"{number}.{form}", spec)] = profile, full
-    results = list(Converter(find(), Policy()).convert(jobs))
+    results = list(converter().convert(jobs))
     assert {(result.failure, result.warnings) for result in results} == {(None, ())}
     for job, (profile, full) in jobs.items():
         kept = opened(job.output).info["icc_profile"]

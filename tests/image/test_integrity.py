@@ -6,8 +6,10 @@ import subprocess
 import sys
 import zlib
 from collections.abc import Iterable
+from functools import cache
 from io import BytesIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from PIL import Image
@@ -24,6 +26,7 @@ from ffprep.errors import Kind
 from ffprep.image.formats import completeness
 from scripts.damage.files import CUTS, body, damages, detail, drawn, photos_in
 from scripts.damage.files import Photo as Sound
+from tests.support.converters import converter
 from tests.support.ffmpegs import fake_ffmpeg
 from tests.support.photos import PHOTOS, needs_photos
 from tests.support.pictures import opened, psnr
@@ -50,8 +53,15 @@ def convert(
     (folder / "in").mkdir(exist_ok=True)
     for job in jobs:
         job.source.write_bytes(files[job.source.name])
-    converter = Converter(binary or find(), policy, streams=streams)
-    return {result.source.name: result for result in converter.convert(jobs)}
+    using = Converter(binary, policy, streams) if binary else converter(policy, streams)
+    return {result.source.name: result for result in using.convert(jobs)}
+
+
+@cache
+def kinds_of_photo(width: int, height: int) -> tuple[Sound, ...]:
+    """Draw photos of every format."""
+    with TemporaryDirectory() as folder:
+        return tuple(drawn(Path(folder), width, height))
 
 
 def seen(result: Result) -> Image.Image:
@@ -243,7 +253,7 @@ def require_told(results: dict[str, Result], whole: dict[str, Image.Image]) -> N
 @pytest.mark.slow
 @pytest.mark.parametrize("streams", WAYS)
 def test_a_truncated_photo_of_any_format_is_rejected(tmp_path: Path, streams: bool) -> None:
-    photos = list(drawn(tmp_path, *SIZE))
+    photos = kinds_of_photo(*SIZE)
     originals = {photo.name.replace("/", " "): photo.data for photo in photos}
     whole = {name: seen(r) for name, r in convert(tmp_path, originals, streams=streams).items()}
     assert len(whole) == len(photos) > 20
@@ -253,7 +263,7 @@ def test_a_truncated_photo_of_any_format_is_rejected(tmp_path: Path, streams: bo
 @pytest.mark.slow
 def test_missing_last_bytes_are_detected(tmp_path: Path) -> None:
     kinds = ("baseline.jpg", "restarts.jpg", "rgb.png", "plain.gif", "plain.bmp", "lzw.tiff")
-    photos = [p for p in drawn(tmp_path, 70, 50) if p.name.endswith(kinds)]
+    photos = [p for p in kinds_of_photo(70, 50) if p.name.endswith(kinds)]
     files = {f"0 {p.name.replace('/', ' ')}": p.data for p in photos}
     whole = {
         name.partition(" ")[2]: seen(result)
@@ -325,7 +335,7 @@ def refused(data: bytes) -> bool:
 
 @pytest.mark.parametrize("name", ["lossy.webp", "interlaced.gif"])
 def test_pillow_detects_damage_that_ffmpeg_does_not_report(tmp_path: Path, name: str) -> None:
-    photo = next(p for p in drawn(tmp_path, 640, 480) if p.name.endswith(name))
+    photo = next(p for p in kinds_of_photo(640, 480) if p.name.endswith(name))
     flips = [each.data for each in damages(photo) if not each.is_cut and refused(each.data)]
     assert flips
     files = {f"{number}{name}": data for number, data in enumerate(flips)}
@@ -389,7 +399,7 @@ def upper(image: Image.Image, share: float) -> Image.Image:
 @pytest.mark.parametrize("name", ["baseline.jpg", "rgb.png", "plain.gif", "plain.bmp", "raw.tiff"])
 @pytest.mark.parametrize("streams", WAYS)
 def test_the_rest_of_a_damaged_photo_can_be_kept(tmp_path: Path, name: str, streams: bool) -> None:
-    (photo,) = (p for p in drawn(tmp_path, 320, 240) if p.name.endswith(name))
+    (photo,) = (p for p in kinds_of_photo(320, 240) if p.name.endswith(name))
     half = photo.data[: int(len(photo.data) * 0.6)]
     if name == "plain.bmp":  # its rows go from bottom to top
         half = photo.data[: int(len(photo.data) * 0.999)]
@@ -405,7 +415,7 @@ def test_the_rest_of_a_damaged_photo_can_be_kept(tmp_path: Path, name: str, stre
 
 
 def test_a_photo_without_any_pixels_left_fails(tmp_path: Path) -> None:
-    files = cuts(drawn(tmp_path, *SIZE), (2,))
+    files = cuts(kinds_of_photo(*SIZE), (2,))
     for name, result in convert(tmp_path, files, policy=KEEP).items():
         if not result.failure:
             assert "missing" in result.warnings[0], name

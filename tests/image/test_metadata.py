@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 from io import BytesIO
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,6 @@ import pytest
 from PIL import Image, ImageCms, ImageOps, PngImagePlugin
 
 from ffprep.config.modes import find_mode
-from ffprep.conversion.converter import Converter
-from ffprep.conversion.ffmpeg_binary import find
 from ffprep.core.formats import OUTPUT_FORMATS
 from ffprep.core.geometry import Size
 from ffprep.core.image_info import Profile
@@ -33,6 +32,7 @@ from ffprep.image.kept_metadata import read_metadata
 from ffprep.image.metadata import Rights, Taken
 from ffprep.image.pillow import opened_for_metadata
 from ffprep.image.probe import probe
+from tests.support.converters import converter
 from tests.support.photos import PHOTOS, needs_photos
 from tests.support.pictures import opened, psnr, ramp
 
@@ -240,7 +240,7 @@ def convert(
     for format in formats:
         made = replace(spec, format=OUTPUT_FORMATS[format])
         jobs = [LocalJob(source, out / f"{source.name}.{format}", made) for source in sources]
-        results = list(Converter(find(), Policy(upscale="allow"), streams).convert(jobs))
+        results = list(converter(Policy(upscale="allow"), streams).convert(jobs))
         assert [r.failure for r in results if r.status is not Status.CONVERTED] == []
         assert [w for r in results for w in r.warnings] == []
         outputs += [job.output for job in jobs]
@@ -567,7 +567,7 @@ def test_a_full_disk_while_rights_are_written(
     for streams in (True, False):
         jobs = [LocalJob(tmp_path / n, tmp_path / f"out-{n}", KEEP) for n in ("a.jpg", "b.jpg")]
         with pytest.raises(EnvironmentFault, match="no space left"):
-            list(Converter(find(), Policy(), streams).convert(jobs))
+            list(converter(streams=streams).convert(jobs))
 
 
 @pytest.mark.parametrize("format", OUTPUTS)
@@ -604,8 +604,16 @@ def test_metadata_parsers_are_imported_only_when_needed() -> None:
 @needs_photos
 def test_real_photos_keep_nothing_but_their_rights(tmp_path: Path) -> None:
     assert PHOTOS
-    sources = sorted((PHOTOS / "camera").iterdir())
-    for output in convert(sources, tmp_path / "none", SPEC):
-        require_only(output, Rights())
-    for output in convert(sources, tmp_path / "kept", KEEP):
-        require_only(output, rights_of(PHOTOS / "camera" / output.stem))
+    # The outputs of a photo share its decoding.
+    jobs = [
+        LocalJob(source, tmp_path / spec.metadata / f"{source.name}.{format}", made)
+        for source in sorted((PHOTOS / "camera").iterdir())
+        for spec, format in product((SPEC, KEEP), OUTPUTS)
+        for made in [replace(spec, format=OUTPUT_FORMATS[format])]
+    ]
+    results = list(converter(Policy(upscale="allow")).convert(jobs))
+    assert {(result.failure, result.warnings) for result in results} == {(None, ())}
+    assert len(results) == len(jobs)
+    for job in jobs:
+        kept = rights_of(job.source) if job.spec.metadata == KEEP.metadata else Rights()
+        require_only(job.output, kept)

@@ -8,17 +8,15 @@ from pathlib import Path
 import pytest
 
 from ffprep.config.modes import find_mode
-from ffprep.conversion.converter import Converter
-from ffprep.conversion.ffmpeg_binary import find
 from ffprep.core.formats import OUTPUT_FORMATS
 from ffprep.core.geometry import Size
 from ffprep.core.job import LocalJob
-from ffprep.core.policy import Policy
 from ffprep.core.spec import Spec
 from ffprep.errors import Kind, PhotoError
 from ffprep.image.formats.jpegxl import read_header
 from scripts.cases.heif_file import box
 from scripts.cases.jpegxl import CASES
+from tests.support.converters import converter
 
 _SIGNATURE = b"\0\0\0\x0cJXL \r\n\x87\n"
 
@@ -47,7 +45,7 @@ def test_a_truncated_file_is_damaged(lossless: bytes, tmp_path: Path) -> None:
     source.write_bytes(lossless[: len(lossless) * 3 // 4])
     spec = Spec(Size(96, 80), find_mode("stretch"), OUTPUT_FORMATS["png"])
     job = LocalJob(source, tmp_path / "out.png", spec)
-    (result,) = Converter(find(), Policy()).convert([job])
+    (result,) = converter().convert([job])
     assert result.failure
     assert result.failure.kind is Kind.DAMAGED
     assert "Unexpected end" in result.failure.message

@@ -9,8 +9,6 @@ from pathlib import Path
 import pytest
 
 from ffprep.config.modes import find_mode
-from ffprep.conversion.converter import Converter
-from ffprep.conversion.ffmpeg_binary import find
 from ffprep.core.formats import OUTPUT_FORMATS, output_format, written_as
 from ffprep.core.geometry import Size
 from ffprep.core.image_info import ImageInfo
@@ -24,6 +22,7 @@ from ffprep.image.metadata import rights_in
 from ffprep.image.pillow import opened_for_metadata
 from ffprep.image.probe import probe
 from scripts.cases import raw
+from tests.support.converters import converter
 
 ADVICE = "install ffprep[raw] for the full picture"
 WITH_PREVIEW = (raw.nef, raw.cr2, raw.cr3, raw.raf, raw.orf, raw.rw2)
@@ -68,7 +67,7 @@ def test_a_preview_is_never_enlarged(tmp_path: Path) -> None:
     (tmp_path / "a.nef").write_bytes(raw.nef())
     spec = Spec(Size(200, 160), find_mode("stretch"), OUTPUT_FORMATS["png"])
     job = LocalJob(tmp_path / "a.nef", tmp_path / "a.png", spec)
-    (result,) = Converter(find(), Policy(upscale="allow")).convert([job])
+    (result,) = converter(Policy(upscale="allow")).convert([job])
     assert result.failure
     assert result.failure.kind is Kind.UNSUPPORTED
     assert "whose embedded preview of 96x80 is too small for 200x160; LibRaw" in (

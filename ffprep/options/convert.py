@@ -28,6 +28,7 @@ from ffprep.options.types import (
     Parsed,
     PathOr,
     Positive,
+    Repeatable,
     Seconds,
     Whole,
 )
@@ -78,6 +79,8 @@ _FILES = section(
     ),
     click.option(
         "--carry",
+        cls=Repeatable,
+        multiple=True,
         type=Parsed(".SUFFIX,...", _read_suffixes),
         help="Copy files beside photos, such as captions: photo.txt, or photo.jpg.txt, beside each "
         "output of photo.jpg.",

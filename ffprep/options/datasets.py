@@ -28,6 +28,8 @@ def read_manifest(params: Mapping[str, Any], has_ledger: bool) -> Path:
     """Return the file of --manifest. Raise UsageError."""
     path: Path = params["manifest"]
     require_no_picture("--manifest", path)
+    if path.is_dir():
+        raise UsageError(f"--manifest {path} is a folder; name a file, such as metadata.jsonl")
     if not has_ledger:
         problem = "--manifest lists what the ledger has, and there is none"
         raise UsageError(f"{problem}; name an output folder (-o FOLDER/), and no --ledger none")

@@ -3,6 +3,7 @@
 import math
 import os
 from collections.abc import Mapping
+from itertools import chain
 from threading import TIMEOUT_MAX
 from typing import TYPE_CHECKING, Any
 
@@ -120,7 +121,7 @@ def read_request(params: Mapping[str, Any]) -> Request:
         shard=shard,
         root=params.get("root") or "",
         beside=beside,
-        carry=params.get("carry") or (),
+        carry=tuple(chain.from_iterable(params.get("carry") or ())),
     )
 
 

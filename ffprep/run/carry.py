@@ -21,6 +21,7 @@ from ffprep.ledger.rows import (
     Entry,
     Name,
     Row,
+    decode_name,
     encode_name,
     encode_names,
     has_output_stamp,
@@ -125,10 +126,13 @@ class _Copies(Record, frozen=False):
             return  # the file lies beside the output, or has just gone
         there = stamp_or_none(path, follow=False)
         known = self.known.get(encode_name(self._name(index)))
-        if there and known and has_source_stamp(known.entry.row, at):
+        is_same = known is not None and known.entry.row.source == encode_name(real_path(source))
+        if there and known and is_same and has_source_stamp(known.entry.row, at):
             return
         data = _read(source, self.batch)
-        if there and not self._is_ours(known, there, at):
+        if there and known and not is_same:
+            self._require_own(known, index, path)
+        if there and not self._is_unmodified(known, there, at):
             if _content(path) != data:
                 words = "exists, and ffprep did not write it"
                 if known:
@@ -140,10 +144,19 @@ class _Copies(Record, frozen=False):
                 temporary.publish()
             there = stamp_or_none(path, follow=False)
         if self.ledger and there:
-            self._made.append(self._copy(index, source, at, there))
+            copy = self._copy(index, source, at, there)
+            self.known[copy.entry.row.name] = copy
+            self._made.append(copy)
 
-    def _is_ours(self, known: Copy | None, there: FileStamp, source: FileStamp) -> bool:
-        """Return whether a copy may be replaced."""
+    def _require_own(self, known: Copy, index: int, path: str) -> None:
+        """Raise PhotoError if a copy belongs to another picture, whose file is still there."""
+        other = decode_name(known.entry.row.source)
+        if known.output != encode_name(self.batch.outputs[index]) and os.path.lexists(other):
+            advice = "choose other names with --names, such as '{stem}-{suffix}'"
+            raise PhotoError(Kind.COLLISION, f"{path} is the copy of {other}; {advice}")
+
+    def _is_unmodified(self, known: Copy | None, there: FileStamp, source: FileStamp) -> bool:
+        """Return whether a copy is as ffprep wrote it; without a ledger, whether it is older."""
         if self.ledger:
             return known is not None and has_output_stamp(known.entry.row, there)
         return not self.among_photos and there.modified < source.modified
@@ -157,7 +170,7 @@ class _Copies(Record, frozen=False):
     def drop(self, index: int) -> None:
         """Remove the copy of a file that is gone, with --prune. Raises PhotoError."""
         known = self.known.get(encode_name(self._name(index)))
-        if known and self.prune:
+        if known and self.prune and not os.path.lexists(decode_name(known.entry.row.source)):
             remove(known, self.output)
             self._gone.append(known)
 

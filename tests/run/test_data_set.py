@@ -114,13 +114,27 @@ def test_a_file_beside_a_photo_is_never_replaced(ffprep, photos: Path) -> None:
     assert (same.code, same.err, (photos / "a.txt").read_text()) == (0, "", "a boat\n")
 
 
+def test_two_pictures_do_not_share_a_copy_of_different_files(ffprep, photos: Path) -> None:
+    ramp(90, 70).save(photos / "a.png")
+    (photos / "a.png.txt").write_text("of the PNG")
+    command = "convert", "photos", "-o", "ready", "--size", "64x48", "--format", "same"
+    for _ in range(2):
+        ran = ffprep(*command, "--carry", ".txt", "--prune")
+        assert (ran.code, texts()["a.txt"]) == (1, "a boat\n")
+        assert "ready/a.txt is the copy of" in ran.err
+    (photos / "a.jpg").unlink()
+    (photos / "a.txt").unlink()
+    assert ffprep(*command, "--carry", ".txt", "--prune").code == 0
+    assert texts()["a.txt"] == "of the PNG"
+
+
 def test_the_python_function_takes_both(photos: Path) -> None:
     results = library.convert(
-        "photos", "ready", "64x48", carry=[".txt"], manifest="ready/metadata.jsonl"
+        "photos", "ready", "64x48", carry=[".json", ".txt"], manifest="ready/metadata.jsonl"
     )
     assert [result.status for result in results] == [library.Status.CONVERTED] * 3
     assert set(texts()) == {"a.txt", "sub/b.txt"}
-    assert len(listed()) == 3
+    assert [line["text"] for line in listed()] == [None] * 3  # those of the first suffix
 
 
 @pytest.mark.parametrize(
@@ -130,6 +144,7 @@ def test_the_python_function_takes_both(photos: Path) -> None:
         (("--carry", ".txt,.PNG"), ".PNG files are photos or films"),
         (("--carry", ".ffprep.toml"), "files may frame photos"),
         (("--manifest", "m.jsonl", "--ledger", "none"), "--manifest lists what the ledger has"),
+        (("--manifest", "photos"), "--manifest photos is a folder"),
         (("--manifest", "photos/a.jpg"), "photos are never overwritten"),
     ],
 )

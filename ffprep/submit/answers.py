@@ -1,6 +1,7 @@
-"""Answers of a server: JSON of bounded depth and encodable text, and clips, which go to a file."""
+"""Answers of a server: JSON of bounded depth and encodable text, jobs, clips, clips' addresses."""
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -10,6 +11,10 @@ from ffprep.submit.errors import ApiError
 
 _DEEPEST = 100
 """Nested arrays and objects in an answer; the SDK, and Python's own functions, recurse."""
+
+_MOST_BRACES = 8
+_ADDRESS = re.compile(r"\bURL\b[^/]*?(https?://[^\s\"'<>\\]+)", re.IGNORECASE)
+_URL_KEYS = ("url", "video_url", "download_url", "content_url", "file_url")
 
 _file: ContextVar[BinaryIO | None] = ContextVar("file", default=None)
 
@@ -57,6 +62,66 @@ def read_json(content: bytes) -> Any:
     if level:
         raise ApiError("an answer that is nested too deep", status=200)
     return json.loads(json.dumps(value, ensure_ascii=False).encode(errors="replace"))
+
+
+def find_job(answer: object) -> Mapping[str, Any] | None:
+    """Return the job that an answer is, whatever its HTTP status; None if it is none."""
+    if not isinstance(answer, dict):
+        return None
+    kind = str(answer.get("object") or "")
+    if kind == "video.deleted" or answer.get("deleted") is True:
+        return {"status": "deleted", **answer}
+    named = kind.startswith("video") or isinstance(answer.get("id"), str)
+    return answer if named and isinstance(answer.get("status"), str) else None
+
+
+def find_quoted_job(answer: object) -> Mapping[str, Any] | None:
+    """Return the job that an answer is, or that a gateway quotes in its own error."""
+    if job := find_job(answer):
+        return job
+    message = error_message(answer)
+    for brace in list(re.finditer(r"\{", message))[:_MOST_BRACES]:
+        try:
+            quoted, _ = json.JSONDecoder().raw_decode(message, brace.start())
+        except (ValueError, RecursionError):
+            continue
+        if job := find_job(quoted):
+            return job
+    return None
+
+
+def find_clip_url(answer: object) -> str:
+    """Return the address of a clip that an answer names instead of the clip; "" if it has none."""
+    if isinstance(answer, dict):
+        for part in (answer, answer.get("data"), answer.get("video")):
+            values = (part.get(key) for key in _URL_KEYS) if isinstance(part, dict) else ()
+            for value in values:
+                if isinstance(value, str) and value:
+                    return value
+    found = _ADDRESS.search(error_message(answer))
+    return found[1].rstrip(".,;)") if found else ""
+
+
+def error_message(answer: object) -> str:
+    """Return the text of an error: `error.message`, `message` or `detail`; "" if it has none."""
+    if isinstance(answer, str):
+        return answer
+    if isinstance(answer, list):  # of a form's fields, as FastAPI lists them
+        return "; ".join(filter(None, map(_field_message, answer)))
+    if not isinstance(answer, dict):
+        return ""
+    return next(filter(None, (error_message(answer.get(key)) for key in _MESSAGE_KEYS)), "")
+
+
+_MESSAGE_KEYS = ("error", "message", "detail", "msg")
+
+
+def _field_message(problem: object) -> str:
+    if not isinstance(problem, dict):
+        return error_message(problem)
+    place = problem.get("loc")
+    names = [str(name) for name in place if name != "body"] if isinstance(place, list) else []
+    return ": ".join(filter(None, [".".join(names), error_message(problem)]))
 
 
 def _parts(value: Any) -> Iterable[Any]:

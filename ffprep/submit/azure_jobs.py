@@ -4,16 +4,17 @@ Follows Microsoft's quickstart of 2026-01-29: all fields are strings, and `inpai
 """
 
 import json
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, BinaryIO
 from urllib.parse import quote
 
 from ffprep.core.geometry import Bounds
 from ffprep.submit import openai_client as sdk
-from ffprep.submit.answers import read_object, receiving
+from ffprep.submit.answers import find_quoted_job
 from ffprep.submit.credentials import REDACTED, Credentials
 from ffprep.submit.errors import ApiError, FailureKind, JobError
-from ffprep.submit.openai_videos import read_id, read_status
+from ffprep.submit.openai_videos import created_job, read_id, read_status
 from ffprep.submit.protocol import MULTIPART, ClipRequest, HttpRequest, JobState, RemoteJob, Upload
 
 _VERSION = "preview"
@@ -25,6 +26,7 @@ _STATES = {
     "succeeded": JobState.DONE,
     "failed": JobState.FAILED,
     "cancelled": JobState.FAILED,
+    "deleted": JobState.FAILED,
 }
 _PROGRESS = {"preprocessing": 0.1, "running": 0.2, "processing": 0.8}
 """Progress by status, since this API reports no percentage."""
@@ -71,7 +73,7 @@ class AzureJobs:
         headers = {"api-key": REDACTED} | MULTIPART
         return HttpRequest(url, headers, body | dict(clip.extra), "files", upload)
 
-    def create(self, request: HttpRequest, timeout: float) -> str:
+    def create(self, request: HttpRequest, timeout: float) -> RemoteJob:
         """Send the request once, since a second one may be billed again."""
         upload = request.upload
         options = {
@@ -79,34 +81,26 @@ class AzureJobs:
             # In this spelling only, the SDK adds the boundary.
             "headers": {"Content-Type": "multipart/form-data"},
         }
-        with sdk.api_errors():
-            response = self._client.post(
+        answer, _ = sdk.answer_to(
+            lambda: self._client.post(
                 "/video/generations/jobs",
                 cast_to=sdk.raw_answer(),
                 body=request.body,
                 files=[(request.file_field, (upload.name, upload.data, upload.mime))],
                 options=options,
             )
-        return read_id(read_object(response.content), "job")
+        )
+        return created_job(answer, _read_job)
 
     def retrieve(self, job_id: str, timeout: float) -> RemoteJob:
         """Return the state of a job."""
         path = f"/video/generations/jobs/{quote(job_id, safe='')}"
         options = {"timeout": sdk.request_timeout(timeout)}
-        with sdk.api_errors():
-            response = self._client.get(path, cast_to=sdk.raw_answer(), options=options)
-        answer = read_object(response.content)
-        status = read_status(answer)
-        state = _STATES.get(status, JobState.RUNNING)
-        failure_reason = str(answer.get("failure_reason") or "")
-        return RemoteJob(
-            id=job_id,
-            state=state,
-            progress=1.0 if state is JobState.DONE else _PROGRESS.get(status, 0.0),
-            code=failure_reason or ("" if status == "failed" else status),
-            status=status,
-            clip_id=_first_clip(answer.get("generations")),
+        answer, _ = sdk.answer_to(
+            lambda: self._client.get(path, cast_to=sdk.raw_answer(), options=options),
+            find_quoted_job,
         )
+        return _read_job(job_id, answer)
 
     def download(self, job: RemoteJob, file: BinaryIO, timeout: float) -> None:
         """Write the first clip of a job into `file`. Raises JobError if it has none."""
@@ -114,8 +108,26 @@ class AzureJobs:
             raise JobError(FailureKind.CLIP, f"job {job.id} is done, but the server names no clip")
         path = f"/video/generations/{quote(job.clip_id, safe='')}/content/video"
         options = {"timeout": sdk.request_timeout(timeout), "headers": {"Accept": "*/*"}}
-        with sdk.api_errors(), receiving(file):
-            self._client.get(path, cast_to=sdk.raw_answer(), options=options)
+        sdk.download(
+            lambda: self._client.get(path, cast_to=sdk.raw_answer(), options=options),
+            file,
+            lambda answer: _read_job(job.id, answer),
+            self._credentials,
+        )
+
+
+def _read_job(job_id: str, answer: Mapping[str, Any]) -> RemoteJob:
+    status = read_status(answer)
+    state = _STATES.get(status, JobState.RUNNING)
+    failure_reason = str(answer.get("failure_reason") or "")
+    return RemoteJob(
+        id=job_id,
+        state=state,
+        progress=1.0 if state is JobState.DONE else _PROGRESS.get(status, 0.0),
+        code=failure_reason or ("" if status == "failed" else status),
+        status=status,
+        clip_id=_first_clip(answer.get("generations")),
+    )
 
 
 def _first_clip(clips: object) -> str:

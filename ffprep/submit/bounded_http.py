@@ -1,5 +1,7 @@
 """The HTTP client below the openai SDK: answers have bounded sizes, and come from one server.
 
+Clips may come from others that the user has named; those get no key.
+
 Import it late: the SDK takes half a second.
 
 An answer is read whole before the SDK sees it, without the headers that would make the SDK decode
@@ -9,13 +11,15 @@ it in another way. A clip goes to the file of `answers.receiving`, piece by piec
 import json
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from typing import Any, BinaryIO
+from urllib.parse import urljoin
 
 from openai import DefaultHttpxClient
 
-from ffprep.submit.answers import read_json, receiver
+from ffprep.submit.answers import find_clip_url, find_job, read_json, receiver
+from ffprep.submit.credentials import origin_of
 from ffprep.submit.errors import ApiError, FailureKind, JobError
 
 LONGEST_CLIP = 1 << 30
@@ -33,7 +37,14 @@ _MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+", re.ASCII)
 
 
 class BoundedClient(DefaultHttpxClient):
-    """An httpx client that reads bounded answers, and follows no redirect to another origin."""
+    """An httpx client that reads bounded answers, and follows no redirect to another origin.
+
+    `clips_from` are origins to which it follows the redirect of a clip.
+    """
+
+    def __init__(self, clips_from: Iterable[str] = ()) -> None:
+        super().__init__()
+        self._clips_from = set(map(origin_of, clips_from))
 
     def send(self, request: Any, *, stream: bool = False, **options: Any) -> Any:
         """Return the answer, read whole. Raises ApiError, TimeoutError, and JobError for a clip.
@@ -48,41 +59,68 @@ class BoundedClient(DefaultHttpxClient):
             request.headers["Accept-Encoding"] = "identity"
             response = super().send(request, stream=True, **options)
             with closing(response):
-                following = response.next_request
-                if not _may_follow(request, following) or redirects == _MOST_REDIRECTS:
-                    return _received(response, deadline)
+                received = _received(response, deadline)
+            following = None if redirects == _MOST_REDIRECTS else self._next(request, received)
+            if following is None:
+                return received
             request, redirects = following, redirects + 1
 
-
-def _may_follow(request: Any, following: Any) -> bool:
-    if following is None or request.method != "GET":
-        return False
-    before, after = request.url, following.url
-    return bool((before.scheme, before.host, before.port) == (after.scheme, after.host, after.port))
+    def _next(self, request: Any, received: Any) -> Any:
+        """Return the request that follows a redirect; None if there is none to follow."""
+        location = received.headers.get("location")
+        if request.method != "GET" or not received.is_redirect or not location:
+            return None
+        before = str(request.url)
+        try:
+            url = urljoin(before, location)
+            origin = origin_of(url)
+        except ValueError:
+            return None
+        timeout = request.extensions
+        if origin == origin_of(before):
+            return self.build_request("GET", url, headers=request.headers, extensions=timeout)
+        if receiver() is None or origin not in self._clips_from:
+            return None
+        return self.build_request("GET", url, extensions=timeout)
 
 
 def _received(response: Any, deadline: float) -> Any:
-    """Return an answer with the same status, its body, and few headers."""
-    file = receiver()
+    """Return an answer with the same status, its body, and few headers.
+
+    An answer with the address of a clip in place of the clip becomes a redirect to it, and an
+    answer with a job in its place an error.
+    """
+    file, status = receiver(), response.status_code
     if not response.is_success:
         content = _error_body(response, deadline)
     elif file is None:
         content = b"".join(_body(response, _LONGEST_ANSWER, deadline))
     else:
-        content = b""
-        _receive_clip(response, file, deadline)
+        content = _receive_clip(response, file, deadline)
     headers = [
         (name, value) for name, value in response.headers.raw if name.lower() in _KEPT_HEADERS
     ]
+    if file and content and not response.is_redirect:
+        answer = _json_or_none(content)
+        if url := find_clip_url(answer):
+            status, headers = 303, [(b"location", url.encode())]
+        elif response.is_success:
+            status = 404 if find_job(answer) else status
     if media_type := _MEDIA_TYPE.match(response.headers.get("content-type", "")):
         # Without a charset, which may be a decompressor.
         headers.append((b"content-type", media_type[0].encode()))
-    return type(response)(
-        response.status_code, headers=headers, content=content, request=response.request
-    )
+    return type(response)(status, headers=headers, content=content, request=response.request)
 
 
-def _receive_clip(response: Any, file: BinaryIO, deadline: float) -> None:
+def _json_or_none(content: bytes) -> object:
+    try:
+        return read_json(content)
+    except (ValueError, ApiError):
+        return None
+
+
+def _receive_clip(response: Any, file: BinaryIO, deadline: float) -> bytes:
+    """Write a clip into `file`; return what came if it is JSON instead."""
     file.seek(0)
     file.truncate()
     try:
@@ -91,6 +129,9 @@ def _receive_clip(response: Any, file: BinaryIO, deadline: float) -> None:
     except ApiError as error:  # another download would meet it as well
         raise JobError(FailureKind.CLIP, f"the clip is not downloaded: {error.message}") from None
     file.flush()
+    file.seek(0)
+    head = file.read(_LONGEST_ERROR)
+    return head if head.lstrip()[:1] in (b"{", b"[") else b""
 
 
 def _error_body(response: Any, deadline: float) -> bytes:

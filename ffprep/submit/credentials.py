@@ -3,7 +3,7 @@
 import os
 import re
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from ffprep.errors import EnvironmentFault, UsageError
@@ -32,18 +32,25 @@ _SECRET_VARIABLES = (
 class Credentials(Record):
     """The server's address, without a trailing slash, and its key; the key may be empty.
 
-    `headers` are those of OPENAI_CUSTOM_HEADERS.
+    `headers` are those of OPENAI_CUSTOM_HEADERS. `clips_from` are the origins of other servers from
+    which clips may be downloaded, without key and headers.
     """
 
     protocol: str
     base_url: str = field(repr=False)
     key: str = field(default="", repr=False)
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    clips_from: tuple[str, ...] = ()
 
     @property
     def usual_path(self) -> str:
         """The path that addresses of this protocol usually end in."""
         return _USUAL_PATHS[self.protocol]
+
+    @property
+    def is_default(self) -> bool:
+        """Whether nothing names a server, so that requests go to OpenAI's own service."""
+        return self.base_url == _OPENAI_URL
 
     @property
     def display_url(self) -> str:
@@ -63,7 +70,9 @@ class Credentials(Record):
         return text
 
 
-def read_credentials(protocol: str, base_url: str | None) -> Credentials:
+def read_credentials(
+    protocol: str, base_url: str | None, clips_from: tuple[str, ...] = ()
+) -> Credentials:
     """Read the address and key from --base-url and the environment.
 
     Removes all secrets from the environment, so that no child process gets them. Raises UsageError,
@@ -87,7 +96,29 @@ def read_credentials(protocol: str, base_url: str | None) -> Credentials:
         parts = parts._replace(path=_USUAL_PATHS[protocol])
     key = next((variables[name] for name in _KEY_VARIABLES[protocol] if variables[name]), "")
     headers = _read_headers(variables["OPENAI_CUSTOM_HEADERS"])
-    return Credentials(protocol, urlunsplit(parts), key, headers)
+    return Credentials(protocol, urlunsplit(parts), key, headers, clips_from)
+
+
+def read_origins(texts: Iterable[str]) -> tuple[str, ...]:
+    """Read --clips-from. Raises UsageError."""
+    for text in texts:
+        try:
+            known = origin_of(text)[1] and urlsplit(text)[2:] in (("", "", ""), ("/", "", ""))
+        except ValueError:
+            known = False
+        if not known or "@" in text:
+            hint = "write scheme, host and port, for example https://clips.example.com"
+            raise UsageError(f"--clips-from {without_password(text)} is not an origin; {hint}")
+    return tuple(texts)
+
+
+def origin_of(url: str) -> tuple[str, str, int]:
+    """Return scheme, host and port of an address. Raises ValueError if it is not one of HTTP."""
+    parts = urlsplit(url)
+    port = {"http": 80, "https": 443}.get(parts.scheme)
+    if port is None:
+        raise ValueError(f"{parts.scheme!r} is not a scheme of HTTP")
+    return parts.scheme, parts.hostname or "", parts.port or port
 
 
 def require_key(credentials: Credentials) -> None:

@@ -1,7 +1,9 @@
 """Failures of requests and jobs: the server's own words, what they mean, what to do about them."""
 
 import re
+from collections.abc import Iterable
 from enum import StrEnum
+from urllib.parse import urlsplit
 
 from ffprep.errors import EnvironmentFault, ExitCode, FfprepError
 from ffprep.submit.credentials import Credentials
@@ -32,8 +34,10 @@ class FailureKind(StrEnum):
 class ApiError(Exception):
     """A request that did not succeed, whatever the protocol.
 
-    `status` is the HTTP status, 0 if no answer came. `nothing_sent` means that the server
-    cannot have received the request. `retry_after` is how many seconds the server asks to wait.
+    `status` is the HTTP status, 0 if no answer came. `body` is the answer, if it is JSON, `param`
+    the field that it names, `location` the address that it redirects to, without its query.
+    `nothing_sent` means that the server cannot have received the request. `retry_after` is how many
+    seconds the server asks to wait.
     """
 
     def __init__(
@@ -42,11 +46,15 @@ class ApiError(Exception):
         *,
         status: int = 0,
         code: str = "",
+        param: str = "",
+        body: object = None,
+        location: str = "",
         nothing_sent: bool = False,
         retry_after: float | None = None,
     ) -> None:
         super().__init__(message)
         self.message, self.status, self.code = _one_line(message), status, code
+        self.param, self.body, self.location = param, body, location
         self.nothing_sent, self.retry_after = nothing_sent, retry_after
 
     @property
@@ -85,14 +93,31 @@ _SIZE = re.compile(r"must match the requested width and height|size of the (imag
 _MEDIA = re.compile(r"mime ?-?type|media.?type|unsupported (file|image)|content.type|octet-stream")
 _QUOTA = re.compile(r"insufficient_quota|exceeded your current quota|billing|credit|payment")
 _MODEL = re.compile(r"model_not_found|the model |deployment")
+_WRONG_MODEL = re.compile(
+    r"model[ _]mismatch|(invalid|unknown|no such) model|model_not_found"
+    r"|model \S{1,200} (does not exist|is not found|not found)"
+)
+_WRONG_KEY = re.compile(
+    r"(invalid|incorrect|wrong|unknown|expired).{0,20}\bkey\b|key (is )?(not valid|invalid)"
+    r"|no_db_connection|unauthorized"
+)
+_PICTURE = re.compile(r"image|picture|photo|input_reference|inpaint|\bframes?\b|\bfiles?\b|pixel")
+_WRONG = (
+    "invalid|unsupported|unknown|missing|unrecognized|must|should|not (supported|allowed|valid)"
+)
 _PEOPLE = "a real person in the photo is the usual reason; use one without clear faces"
 
 _LONGEST_QUOTE = 500
 RESUBMIT = "to submit the photo again, add --resubmit"
 
 
-def create_failure(error: ApiError, credentials: Credentials, request: HttpRequest) -> FfprepError:
-    """Return the error for a job that was not created. Not for unknown outcomes."""
+def create_failure(
+    error: ApiError, credentials: Credentials, request: HttpRequest, common: Iterable[str] = ()
+) -> FfprepError:
+    """Return the error for a job that was not created. Not for unknown outcomes.
+
+    `common` are the fields that have the same values for all photos.
+    """
     reply = f"the server says {quote(error, credentials)}"
     text = f"{error.code} {error.message}".lower()
     sent = f"ffprep sent {request.upload.describe()}, and {_fields_sent(request)}"
@@ -111,8 +136,25 @@ def create_failure(error: ApiError, credentials: Credentials, request: HttpReque
     if error.status == 415 or _MEDIA.search(text):
         hint = "try another --format: jpeg, png or webp"
         return JobError(FailureKind.MEDIA_TYPE, f"{reply}; {sent}; {hint}")
+    if _names_one_of(common, error):
+        message = f"{reply}; this concerns every photo, so no other one is sent; ffprep sent "
+        return ServerFault(FailureKind.REFUSED, message + _fields_sent(request))
     hint = "; --max-bytes makes a smaller file" if error.status == 413 else ""
     return JobError(FailureKind.REFUSED, f"{reply}; {sent}{hint}")
+
+
+def _names_one_of(fields: Iterable[str], error: ApiError) -> bool:
+    """Whether the server refuses one of these fields, and says nothing about the picture."""
+    if error.status not in (400, 422):
+        return False
+    names = [name.lower() for name in fields]
+    if error.param.lower() in names:
+        return True
+    text, any_of = error.message.lower(), "|".join(map(re.escape, names))
+    if not names or _PICTURE.search(text):
+        return False
+    pattern = rf"({_WRONG})[^.]{{0,40}}\b({any_of})\b|\b({any_of})\b[^.]{{0,60}}({_WRONG})"
+    return re.search(pattern, text) is not None
 
 
 def server_fault(error: ApiError, credentials: Credentials) -> ServerFault | None:
@@ -123,7 +165,7 @@ def server_fault(error: ApiError, credentials: Credentials) -> ServerFault | Non
 def _account_fault(error: ApiError, credentials: Credentials) -> ServerFault | None:
     reply, url = quote(error, credentials), credentials.display_url
     text = f"{error.code} {error.message}".lower()
-    if error.status == 401:
+    if error.status == 401 or (error.status == 400 and _WRONG_KEY.search(text)):
         hint = "check OPENAI_API_KEY, and that --base-url is the server that the key is for"
         return ServerFault(FailureKind.KEY, f"{url} does not accept the key ({reply}); {hint}")
     if error.status == 402 or (error.status in (429, 403) and _QUOTA.search(text)):
@@ -137,7 +179,8 @@ def _account_fault(error: ApiError, credentials: Credentials) -> ServerFault | N
 def _address_fault(error: ApiError, credentials: Credentials) -> ServerFault | None:
     reply, url = quote(error, credentials), credentials.display_url
     text = f"{error.code} {error.message}".lower()
-    if error.status == 404 and _MODEL.search(text):
+    wrong_model = error.status in (400, 422) and _WRONG_MODEL.search(text)
+    if wrong_model or (error.status == 404 and _MODEL.search(text)):
         message = f"the server at {url} does not have the model: {reply}; see --model"
         return ServerFault(FailureKind.ADDRESS, message)
     if 300 <= error.status < 400:
@@ -169,14 +212,23 @@ def job_request_failure(
         reason += f"; or --base-url lacks its {credentials.usual_path}"
         return JobError(FailureKind.UNKNOWN_JOB, f"no job {job_id} ({reply}): {reason}")
     if 300 <= error.status < 400:
-        what = "its clip" if done else "its state"
-        rule = "ffprep follows redirects only at the same scheme, host and port"
-        message = f"job {job_id}: the server redirects for {what} ({reply}); {rule}"
-        return JobError(FailureKind.CLIP if done else FailureKind.ADDRESS, message)
+        return _redirected(error, reply, job_id, done)
     if fault := server_fault(error, credentials):
         return fault
     what = "cannot download its clip" if done else "cannot ask for its state"
     return JobError(FailureKind.UNREACHABLE, f"job {job_id}: {what} ({reply})")
+
+
+def _redirected(error: ApiError, reply: str, job_id: str, done: bool) -> JobError:
+    parts = urlsplit(error.location)
+    if done and parts.scheme in ("http", "https") and parts.netloc:
+        hint = f"to download it from there, add --clips-from {parts.scheme}://{parts.netloc}"
+        where = f"its clip is on another server, at {error.location} (without its query)"
+        return JobError(FailureKind.CLIP, f"job {job_id} is done, and {where}; {hint}")
+    what = "its clip" if done else "its state"
+    rule = "ffprep follows redirects only at the same scheme, host and port"
+    message = f"job {job_id}: the server redirects for {what} ({reply}); {rule}"
+    return JobError(FailureKind.CLIP if done else FailureKind.ADDRESS, message)
 
 
 def job_failure(job: RemoteJob, credentials: Credentials) -> JobError:
@@ -187,8 +239,9 @@ def job_failure(job: RemoteJob, credentials: Credentials) -> JobError:
     if _MODERATION.search(text):
         message = f"job {job.id} was stopped by moderation ({reason}); {_PEOPLE}"
         return JobError(FailureKind.MODERATION, message)
-    if job.code == "expired":
-        return JobError(FailureKind.EXPIRED, f"job {job.id} has expired; {RESUBMIT}")
+    if job.status in ("expired", "deleted"):
+        verb = "has expired" if job.status == "expired" else "was deleted at the server"
+        return JobError(FailureKind.EXPIRED, f"job {job.id} {verb}; {RESUBMIT}")
     message = f"job {job.id} failed ({reason or 'the server does not say why'}); {RESUBMIT}"
     return JobError(FailureKind.FAILED, message)
 

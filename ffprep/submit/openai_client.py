@@ -11,11 +11,20 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from email.utils import mktime_tz, parsedate_tz
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from ffprep.errors import EnvironmentFault, reason
+from ffprep.submit.answers import (
+    error_message,
+    find_job,
+    find_quoted_job,
+    read_json,
+    read_object,
+    receiving,
+)
 from ffprep.submit.credentials import Credentials, without_password
-from ffprep.submit.errors import ApiError
+from ffprep.submit.errors import ApiError, job_failure
+from ffprep.submit.protocol import JobState, RemoteJob
 
 if TYPE_CHECKING:
     import openai
@@ -69,7 +78,7 @@ def make_client(class_name: str, credentials: Credentials, **options: Any) -> An
             base_url=credentials.base_url,
             max_retries=0,
             default_headers=dict(credentials.headers),
-            http_client=BoundedClient(),
+            http_client=BoundedClient(credentials.clips_from),
             **options,
         )
     except (ImportError, ValueError, OSError, openai.OpenAIError) as error:
@@ -118,12 +127,54 @@ def api_errors() -> Iterator[None]:
         raise ApiError("an answer that is empty or not JSON", status=200) from None
 
 
+def answer_to(
+    call: Callable[[], Any], find: Callable[[object], Mapping[str, Any] | None] = find_job
+) -> tuple[Mapping[str, Any], Mapping[str, str]]:
+    """Return the JSON object that a call is answered with, and its headers. Raises ApiError.
+
+    A job is an answer whatever the HTTP status: servers report failed jobs with that of the
+    failure.
+    """
+    try:
+        with api_errors():
+            response = call()
+    except ApiError as error:
+        if job := find(error.body):
+            return job, {}
+        raise
+    raw = getattr(response, "response", response)  # what the SDK does not interpret is wrapped
+    answer = read_object(response.content)
+    return find_job(answer) or answer, raw.headers
+
+
+def download(
+    call: Callable[[], Any],
+    file: BinaryIO,
+    read_job: Callable[[Mapping[str, Any]], RemoteJob],
+    credentials: Credentials,
+) -> None:
+    """Write the clip that a call is answered with into `file`.
+
+    Raises ApiError, and JobError if the answer says that the job failed.
+    """
+    try:
+        with api_errors(), receiving(file):
+            call()
+    except ApiError as error:
+        answer = find_quoted_job(error.body)
+        if answer and (job := read_job(answer)).state is JobState.FAILED:
+            raise job_failure(job, credentials) from None
+        raise
+
+
 def _status_error(error: "openai.APIStatusError") -> ApiError:
-    body, code = error.body, ""
+    body, code, param, location = error.body, "", "", ""
+    whole = _json_body(error.response.content)
     if isinstance(body, dict):
-        code = str(body.get("code") or body.get("type") or "")
-        body = body.get("message") or body.get("detail") or body
-    message = str(body if body is not None else error.response.text)
+        named = (str(body.get(key) or "") for key in ("code", "type"))
+        code = next((name for name in named if not name.isdecimal() and name), "")
+        param = str(body.get("param") or "")
+    message = error_message(whole) or str(body if body is not None else error.response.text)
     headers = error.response.headers
     if "html" in headers.get("content-type", ""):
         message = "an HTML page"
@@ -131,8 +182,24 @@ def _status_error(error: "openai.APIStatusError") -> ApiError:
     if retry_after is None:
         retry_after = header_seconds(headers, "retry-after")
     if 300 <= error.status_code < 400:
-        message = f"to {_without_query(headers.get('location', 'nowhere'))}"
-    return ApiError(message, status=error.status_code, code=code, retry_after=retry_after)
+        location = _without_query(headers.get("location", "nowhere"))
+        message = f"to {location}"
+    return ApiError(
+        message,
+        status=error.status_code,
+        code=code,
+        param=param,
+        body=whole,
+        location=location,
+        retry_after=retry_after,
+    )
+
+
+def _json_body(content: bytes) -> object:
+    try:
+        return read_json(content)
+    except (ValueError, ApiError):
+        return None
 
 
 def _without_query(address: str) -> str:

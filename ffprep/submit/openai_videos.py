@@ -1,12 +1,13 @@
 """OpenAI's /v1/videos, as OpenAI served it until 2026-09-24, and as compatible servers do."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any, BinaryIO
 
+from ffprep.record import replace
 from ffprep.submit import openai_client as sdk
-from ffprep.submit.answers import read_object, receiving
+from ffprep.submit.answers import find_quoted_job
 from ffprep.submit.credentials import REDACTED, Credentials
 from ffprep.submit.errors import ApiError
 from ffprep.submit.protocol import MULTIPART, ClipRequest, HttpRequest, JobState, RemoteJob, Upload
@@ -21,6 +22,11 @@ _STATES = {
     "cancelled": JobState.FAILED,
     "canceled": JobState.FAILED,
     "expired": JobState.FAILED,
+    "deleted": JobState.FAILED,
+    "error": JobState.FAILED,
+    "moderated": JobState.FAILED,
+    "rejected": JobState.FAILED,
+    "blocked": JobState.FAILED,
 }
 _LONGEST_ID, _LONGEST_STATUS = 500, 50
 _LONGEST_POLL = 60.0
@@ -49,42 +55,58 @@ class OpenAiVideos:
         headers = {"authorization": f"Bearer {REDACTED}"} | MULTIPART
         return HttpRequest(url, headers, body | dict(clip.extra), "input_reference", upload)
 
-    def create(self, request: HttpRequest, timeout: float) -> str:
+    def create(self, request: HttpRequest, timeout: float) -> RemoteJob:
         """Send the request once, since a second one may be billed again."""
         fields, upload = request.body.copy(), request.upload
-        with sdk.api_errors():
-            response = self._client.videos.with_raw_response.create(
+        video, _ = sdk.answer_to(
+            lambda: self._client.videos.with_raw_response.create(
                 prompt=fields.pop("prompt"),
                 input_reference=(upload.name, upload.data, upload.mime),
                 extra_body=fields,
                 timeout=sdk.request_timeout(timeout),
             )
-        return read_id(read_object(response.content), "job")
+        )
+        return created_job(video, _read_job)
 
     def retrieve(self, job_id: str, timeout: float) -> RemoteJob:
         """Return the state of a job."""
-        with sdk.api_errors():
-            raw = self._client.videos.with_raw_response
-            response = raw.retrieve(job_id, timeout=sdk.request_timeout(timeout))
-        video = read_object(response.content)
-        status, error = read_status(video), video.get("error")
-        failure = error if isinstance(error, dict) else {}
-        code = failure.get("code") or ("" if error or status == "failed" else status)
-        return RemoteJob(
-            id=job_id,
-            state=_STATES.get(status, JobState.RUNNING),
-            progress=_fraction(video.get("progress")),
-            code=str(code),
-            message=str(failure.get("message") or error or ""),
-            status=status,
-            clip_id=job_id,
-            poll_after=sdk.header_seconds(response.headers, "openai-poll-after-ms", _LONGEST_POLL),
-        )
+        raw, limit = self._client.videos.with_raw_response, sdk.request_timeout(timeout)
+        video, headers = sdk.answer_to(lambda: raw.retrieve(job_id, timeout=limit), find_quoted_job)
+        poll_after = sdk.header_seconds(headers, "openai-poll-after-ms", _LONGEST_POLL)
+        return replace(_read_job(job_id, video), poll_after=poll_after)
 
     def download(self, job: RemoteJob, file: BinaryIO, timeout: float) -> None:
         """Write the clip into `file`."""
-        with sdk.api_errors(), receiving(file):
-            self._client.videos.download_content(job.clip_id, timeout=sdk.request_timeout(timeout))
+        videos, limit = self._client.videos, sdk.request_timeout(timeout)
+        sdk.download(
+            lambda: videos.download_content(job.clip_id, timeout=limit),
+            file,
+            lambda answer: _read_job(job.id, answer),
+            self._credentials,
+        )
+
+
+def _read_job(job_id: str, video: Mapping[str, Any]) -> RemoteJob:
+    status, error = read_status(video), video.get("error")
+    failure = error if isinstance(error, dict) else {}
+    code = failure.get("code") or ("" if error or status == "failed" else status)
+    return RemoteJob(
+        id=job_id,
+        state=_STATES.get(status, JobState.RUNNING),
+        progress=_fraction(video.get("progress")),
+        code=str(code),
+        message=str(failure.get("message") or error or ""),
+        status=status,
+        clip_id=job_id,
+    )
+
+
+def created_job(
+    answer: Mapping[str, Any], read_job: Callable[[str, Mapping[str, Any]], RemoteJob]
+) -> RemoteJob:
+    """Return the job that a server has created. Raises ApiError if the answer has no id."""
+    job_id = read_id(answer, "job")
+    return read_job(job_id, answer) if answer.get("status") else RemoteJob(job_id, JobState.WAITING)
 
 
 def read_id(answer: Mapping[str, Any], what: str) -> str:

@@ -23,7 +23,12 @@ from ffprep.options.parse import STDOUT, read_request
 from ffprep.record import Record, astuple, field, replace
 from ffprep.run.convert_options import ReportOptions
 from ffprep.submit.clip_options import ClipOptions
-from ffprep.submit.credentials import Credentials, read_credentials, require_key
+from ffprep.submit.credentials import (
+    Credentials,
+    read_credentials,
+    read_origins,
+    require_key,
+)
 from ffprep.submit.openai_client import require_sdk
 from ffprep.submit.polling import PollOptions
 from ffprep.submit.prepare_picture import PictureOptions
@@ -32,6 +37,9 @@ from ffprep.submit.store import SubmissionStore, in_memory, open_read_only, open
 from ffprep.submit.submission import Outcome, Status, Submission
 
 _SUFFIX = ".mp4"
+_DEFAULT_SECONDS = 4
+_LENGTH_FIELDS = frozenset("duration seconds n_seconds duration_seconds video_length".split())
+"""Fields of servers for the length of a clip, which --seconds sets."""
 _OPTION_FIELDS = {
     "videos": frozenset("prompt size seconds model input_reference".split()),
     "azure-v1": frozenset(
@@ -49,8 +57,9 @@ _PICTURE_KEYWORDS = (
 class SubmitOptions(Record):
     """All options of `submit`. `resumed_job` is the id of --resume; `request` is None with it.
 
-    `output` is the clip, or the folder of clips. `resume_options` are the options that a command
-    needs, besides the job's id, to resume a job of this call.
+    `output` is the clip, or the folder of clips; with `prints_clip`, no option names the clip, and
+    its path is printed. `resume_options` are the options that a command needs, besides the job's
+    id, to resume a job of this call. `notes` are sentences to say before the run.
     """
 
     clip: ClipOptions
@@ -59,6 +68,8 @@ class SubmitOptions(Record):
     request: Request | None = None
     resumed_job: str = ""
     resume_options: tuple[str, ...] = ()
+    prints_clip: bool = False
+    notes: tuple[str, ...] = ()
     jobs: int = 1
     wait: float = 0.0
     reporting: ReportOptions = field(default_factory=ReportOptions)
@@ -106,12 +117,12 @@ class SubmitOptions(Record):
 
 def read_options(given: Mapping[str, Any]) -> SubmitOptions:
     """Parse the options of `submit`. Raises UsageError, EnvironmentFault."""
-    credentials = read_credentials(given["protocol"], given["base_url"])
+    clips_from = read_origins(given["clips_from"])
     polling = PollOptions(given["poll"], given["timeout"])
-    clip = ClipOptions(credentials, polling, ffmpeg=given["ffmpeg"])
-    api = _video_api(credentials)
+    clip = ClipOptions(Credentials(given["protocol"], ""), polling, ffmpeg=given["ffmpeg"])
     read = _read_new if given["resume"] is None else _read_resumed
-    options = read(given, clip, api)
+    options = read(given, clip, _video_api(clip.credentials))
+    credentials = read_credentials(given["protocol"], given["base_url"], clips_from)
     if not given["dry_run"]:
         require_sdk()
         require_key(credentials)
@@ -121,7 +132,26 @@ def read_options(given: Mapping[str, Any]) -> SubmitOptions:
         verbose=given["verbose"],
         dry_run=DryRun.PLAN if given["dry_run"] else None,
     )
-    return replace(options, reporting=reporting, resume_options=_resume_options(given, credentials))
+    return replace(
+        options,
+        clip=replace(options.clip, credentials=credentials),
+        api=_video_api(credentials),
+        reporting=reporting,
+        resume_options=_resume_options(given, credentials),
+        prints_clip=given["output"] is None,
+        notes=tuple(_notes(options.clip, credentials)),
+    )
+
+
+def _notes(clip: ClipOptions, credentials: Credentials) -> Iterator[str]:
+    if credentials.is_default:
+        problem = "requests go to OpenAI's own service, which ended on 2026-09-24"
+        yield f"{problem}; name a server by --base-url or OPENAI_BASE_URL"
+    for name, value in clip.extra:
+        if name in _LENGTH_FIELDS and str(value) != str(clip.seconds):
+            problem = f"--extra {name}={value} is sent beside a length of {clip.seconds} seconds"
+            hint = f"servers follow one of the two; set the length with --seconds {value}"
+            yield f"{problem}; {hint}"
 
 
 def _video_api(credentials: Credentials) -> VideoApi:
@@ -137,8 +167,11 @@ def _video_api(credentials: Credentials) -> VideoApi:
 
 def _resume_options(given: Mapping[str, Any], credentials: Credentials) -> tuple[str, ...]:
     protocol = credentials.protocol
-    options = () if protocol == "videos" else ("--protocol", protocol)
-    return options + (("--base-url", credentials.display_url) if given["base_url"] else ())
+    options = [] if protocol == "videos" else ["--protocol", protocol]
+    options += ["--base-url", credentials.display_url] if given["base_url"] else []
+    for origin in credentials.clips_from:
+        options += ["--clips-from", origin]
+    return tuple(options)
 
 
 def _read_resumed(given: Mapping[str, Any], clip: ClipOptions, api: VideoApi) -> SubmitOptions:
@@ -170,7 +203,7 @@ def _read_new(given: Mapping[str, Any], clip: ClipOptions, api: VideoApi) -> Sub
     clip = replace(
         clip,
         prompt=given["prompt"],
-        seconds=given["seconds"],
+        seconds=_seconds(given["seconds"], rules),
         model=_model(given, target),
         extra=_extra(given["extra"], _OPTION_FIELDS[protocol]),
         picture=_picture_options(given, target, rules, rendition.spec),
@@ -189,6 +222,18 @@ def _read_new(given: Mapping[str, Any], clip: ClipOptions, api: VideoApi) -> Sub
         jobs=given["jobs"],
         wait=given["wait"] or 0.0,
     )
+
+
+def _seconds(given: int | None, rules: Target) -> int:
+    """Return the clip's length: as given, else the target's nearest to the default."""
+    allowed = [int(each) for each in rules.clips.seconds if each == int(each)]
+    if given is None:
+        return min(
+            allowed, key=lambda each: (abs(each - _DEFAULT_SECONDS), each), default=_DEFAULT_SECONDS
+        )
+    for _, problem in rules.clips.violations(seconds=given):
+        raise UsageError(f"--seconds {given}: {rules.name}: {problem}")
+    return given
 
 
 def _require_prompt(prompt: str | None) -> None:

@@ -30,7 +30,7 @@ class SubmissionPool(Record, frozen=False):
     on_wait: Callable[[float], None] = lambda _: None
     fault: EnvironmentFault | None = field(default=None, init=False)
     _running: dict["Future[Outcome]", Submission] = field(default_factory=dict)
-    _faulted: list[Submission] = field(default_factory=list)
+    _ended: list[Submission] = field(default_factory=list)
 
     def outcomes(self, submissions: Iterable[Submission | Outcome]) -> Iterator[Outcome]:
         """Yield outcomes as submissions end; when `stopped` is set, the rest are `unfinished`.
@@ -61,7 +61,7 @@ class SubmissionPool(Record, frozen=False):
     @property
     def unfinished(self) -> list[Submission]:
         """The submissions without an outcome."""
-        return [*self._faulted, *self._running.values()]
+        return [*self._ended, *self._running.values()]
 
     @property
     def _ending(self) -> bool:
@@ -78,10 +78,11 @@ class SubmissionPool(Record, frozen=False):
         try:
             outcome = future.result()
         except RunStopped:
-            return  # the submission stays among the unfinished
+            self._ended.append(self._running.pop(future))
+            return
         except EnvironmentFault as error:
             self.fault = self.fault or error
-            self._faulted.append(self._running.pop(future))
+            self._ended.append(self._running.pop(future))
             return
         del self._running[future]
         yield outcome

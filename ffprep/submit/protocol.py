@@ -113,8 +113,8 @@ class VideoApi(Protocol):
     def connect(self) -> None:
         """Make the HTTP clients. Raises EnvironmentFault if that fails."""
 
-    def create(self, request: HttpRequest, timeout: float) -> str:
-        """Send a request once, and return the id of the job."""
+    def create(self, request: HttpRequest, timeout: float) -> RemoteJob:
+        """Send a request once, and return the job."""
 
     def retrieve(self, job_id: str, timeout: float) -> RemoteJob:
         """Return the state of a job."""

@@ -7,6 +7,8 @@ from threading import Event, Lock, Thread
 from typing import TypeVar
 
 Answer = TypeVar("Answer")
+_FIRST_INTERVAL = 0.05
+"""Seconds between looks for the answer to the first create."""
 _THROTTLED_INTERVAL = 1.0
 """Seconds between creates at a server that has throttled one."""
 
@@ -33,11 +35,15 @@ def call_with_timeout(seconds: float, call: Callable[[], Answer]) -> Answer:
 
 
 class RateLimiter:
-    """Pauses, and the rate of creates, of all submissions of a run, until `stopped` is set."""
+    """Pauses, and the rate of creates, of all submissions of a run, until `stopped` is set.
+
+    The first create is sent alone, since its answer may concern all of them.
+    """
 
     def __init__(self, stopped: Event) -> None:
         self._stopped, self._lock = stopped, Lock()
         self._next_create, self._interval = 0.0, 0.0
+        self._first_is_out, self._answered, self._closed = False, False, False
 
     def sleep(self, seconds: float) -> None:
         """Wait. Raises RunStopped at once when the run is asked to stop."""
@@ -45,19 +51,32 @@ class RateLimiter:
             raise RunStopped
 
     def wait_for_turn(self) -> None:
-        """Wait until the next create may be sent. Raises RunStopped."""
+        """Wait until the next create may be sent. Raises RunStopped, also after `close`."""
         while True:
             with self._lock:
+                if self._closed:
+                    raise RunStopped
                 now = time.monotonic()
                 wait = self._next_create - now
+                if self._first_is_out and not self._answered:
+                    wait = max(wait, _FIRST_INTERVAL)
                 if wait <= 0:
-                    self._next_create = now + self._interval
+                    self._next_create, self._first_is_out = now + self._interval, True
                     break
             self.sleep(wait)
         self.sleep(0)
 
+    def answered(self) -> None:
+        """Allow more creates, since the first one was answered, or will not be."""
+        self._answered = True
+
+    def close(self) -> None:
+        """Allow no more creates, since the server would refuse them all."""
+        with self._lock:
+            self._closed = True
+
     def back_off(self, seconds: float) -> None:
         """Send no create for `seconds`, and from then on one per second."""
         with self._lock:
-            self._interval = _THROTTLED_INTERVAL
+            self._interval, self._first_is_out = _THROTTLED_INTERVAL, False
             self._next_create = max(self._next_create, time.monotonic() + seconds)

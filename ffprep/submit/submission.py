@@ -31,11 +31,12 @@ from ffprep.submit.errors import (
     FailureKind,
     JobError,
     create_failure,
+    job_failure,
     quote,
 )
 from ffprep.submit.polling import JobPoller
 from ffprep.submit.prepare_picture import prepare_picture
-from ffprep.submit.protocol import HttpRequest, RemoteJob, VideoApi
+from ffprep.submit.protocol import HttpRequest, JobState, RemoteJob, VideoApi
 from ffprep.submit.rate_limit import RateLimiter, call_with_timeout
 from ffprep.submit.store import Attempt, SubmissionStore
 from ffprep.system.files import FileStamp
@@ -43,6 +44,7 @@ from ffprep.system.tempfiles import temporary_beside
 
 _CREATE_TIMEOUT = 300.0
 """Seconds to wait for the job's id, whatever --timeout says: without it, the job is lost."""
+_SIZE_FIELDS = {"size", "width", "height", "inpaint_items"}
 _FINAL_FAILURES = (
     FailureKind.FAILED,
     FailureKind.MODERATION,
@@ -120,6 +122,9 @@ class Submission(Record, frozen=False):
             outcome = steps.outcome
         except (PhotoError, JobError) as error:
             outcome = Outcome(self.photo, self.clip, Status.FAILED, self.job_id, error=error)
+        except BaseException:
+            limiter.close()
+            raise
         self.state, self.progress = State.DONE, 1.0
         assert outcome
         seconds = time.monotonic() - started
@@ -251,6 +256,7 @@ class _Steps(Record, frozen=False):
         clip, server = self.submission.clip_name, self.options.credentials.display_url
         recorded = self.store.record_attempt(clip, self.request, self.photo, server, self.previous)
         if not recorded:
+            self.limiter.answered()
             problem = "another run is submitting the same photo"
             raise JobError(FailureKind.UNCERTAIN, f"{problem}; run ffprep again when it has ended")
         return State.SENDING
@@ -260,15 +266,20 @@ class _Steps(Record, frozen=False):
         submission, request = self.submission, self.http_request
         assert request
         try:
-            submission.job_id = self._create(request)
+            job = self._create(request)
         except ApiError as error:
             return self._create_failed(error, request)
-        self.store.record_job(submission.clip_name, self.request, submission.job_id)
+        submission.job_id = job.id
+        self.store.record_job(submission.clip_name, self.request, job.id)
+        self.limiter.answered()
         self.created = True
         self.on_submitted(submission)
+        if job.state is JobState.FAILED:
+            with self._recorded_failure():
+                raise job_failure(job, self.options.credentials)
         return State.SUBMITTED
 
-    def _create(self, request: HttpRequest) -> str:
+    def _create(self, request: HttpRequest) -> RemoteJob:
         try:
             return call_with_timeout(
                 _CREATE_TIMEOUT, lambda: self.api.create(request, _CREATE_TIMEOUT)
@@ -281,19 +292,30 @@ class _Steps(Record, frozen=False):
         clip, credentials = self.submission.clip_name, self.options.credentials
         self.submission.state = State.PREPARED  # the answer is here: nothing is being sent
         if error.outcome_unknown:
+            self.limiter.answered()
             attempt = self.store.find(clip, self.request)
             assert attempt
             reply = quote(error, credentials)
             raise _uncertain(attempt, reply if error.status else f"no answer: {reply}") from None
         self.store.roll_back(clip, self.request, self.previous)
-        failure = create_failure(error, credentials, request)
-        throttled = isinstance(failure, JobError) and failure.kind is FailureKind.RATE_LIMIT
+        failure = create_failure(error, credentials, request, self._common_fields(request))
+        if not isinstance(failure, JobError):
+            self.limiter.close()
+            raise failure from None
         polling = self.options.polling
         wait = polling.seconds() if error.retry_after is None else error.retry_after
-        if not throttled or time.monotonic() + wait > self.create_deadline:
+        late = time.monotonic() + wait > self.create_deadline
+        if late or failure.kind is not FailureKind.RATE_LIMIT:
+            self.limiter.answered()
             raise failure from None
         self.limiter.back_off(wait)
         return State.PREPARED
+
+    def _common_fields(self, request: HttpRequest) -> set[str]:
+        """Return the fields that have the same values for all photos of the run."""
+        spec = self.submission.spec
+        varying = _SIZE_FIELDS if spec and spec.choice else set()
+        return {name.partition("[")[0] for name, _ in request.fields} - varying
 
     def poll(self) -> State:
         """Wait until the job is done. Raises JobError if it fails, or takes too long."""

@@ -80,7 +80,8 @@ def test_each_trouble_costs_one_photo(
     assert list(ran.kinds().values()) == ["uncertain", "clip", "clip"], ran.err
     for words in (
         "nested too deep",
-        f"redirects for its clip (302: to {other.address}/v1/secret)",
+        f"is on another server, at {other.address}/v1/secret (without its query)",
+        f"add --clips-from {other.address}",
         "compressed (gzip), unasked",
     ):
         assert words in ran.err

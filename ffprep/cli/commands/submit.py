@@ -51,10 +51,8 @@ _CLIP = section(
     click.option(
         "--seconds",
         type=Whole(min=1),
-        default=4,
-        show_default=True,
         metavar="N",
-        help="The clip's length.",
+        help="The clip's length.  [default: 4, else what the target allows]",
     ),
     click.option(
         "--extra", multiple=True, metavar="KEY=JSON", help="One more field of the request."
@@ -81,6 +79,12 @@ _SERVER = section(
         default="videos",
         show_default=True,
         help="OpenAI's /v1/videos, or Azure's older jobs API.",
+    ),
+    click.option(
+        "--clips-from",
+        multiple=True,
+        metavar="ORIGIN",
+        help="Also download clips that the server keeps there, such as https://clips.example.com.",
     ),
     click.option(
         "--send-crop-bounds",
@@ -195,6 +199,8 @@ def run_submit(options: "SubmitOptions", signals: Signals) -> int:
     with options.open_store() as store:
         plan = options.plan()
         with submit_reporter(options, summary, plan.total if plan else 1) as reporter:
+            for note in options.notes:
+                reporter.say(note)
             submissions = options.submissions(plan)
             if options.reporting.dry_run:
                 _dry_run(options, submissions, reporter, store)

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -64,19 +64,19 @@ class SubmitSummary(Record, frozen=False):
 
 
 class SubmitReporter(Reporter):
-    """Reports Outcomes. `resume_options` are the options that a command to resume a job needs."""
+    """Reports Outcomes, and prints the clip's path if no option names it."""
 
     def __init__(
         self,
         console: Console,
         summary: SubmitSummary,
         bar: Any,
-        resume_options: Sequence[str],
-        single: bool,
+        options: SubmitOptions,
     ) -> None:
         super().__init__(console, summary, bar)
         self._submit_summary = summary
-        self._resume_options, self._single = resume_options, single
+        self._resume_options, self._single = options.resume_options, options.single
+        self._prints_clip = options.prints_clip and not options.reporting.json
 
     def report(self, outcome: Outcome) -> None:
         """Count an Outcome, and report it."""
@@ -94,6 +94,8 @@ class SubmitReporter(Reporter):
             hint = "; for another take, add --again" if self._is_single_fresh(outcome) else ""
             clip = printable_path(outcome.clip)
             self.say(f"{name} -> {clip}: {outcome.status}{size}{job}{hint}")
+        if self._prints_clip and not outcome.error:
+            write_line(os.fspath(outcome.clip), err=False)
         for warning in outcome.warnings:
             self.say(f"{name}: {printable(warning)}")
 
@@ -208,6 +210,6 @@ def submit_reporter(
     """Open the progress bar. The key and passwords are removed from everything that is written."""
     console = Console(options.reporting, redact=options.clip.credentials.redact)
     bar = console.open_bar(total, "{percentage:3.0f}%|{bar}| {elapsed}")
-    reporter = SubmitReporter(console, summary, bar, options.resume_options, options.single)
+    reporter = SubmitReporter(console, summary, bar, options)
     with finishing(reporter, summary):
         yield reporter

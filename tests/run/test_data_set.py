@@ -1,5 +1,6 @@
 """`--carry` and `--manifest`: files beside photos, and the list of all pictures."""
 
+import importlib.util
 import json
 import os
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 
 import ffprep as library
-from tests.support.pages import Page
+from tests.support.pages import Page, run_python
 from tests.support.pictures import opened, ramp
 
 TWO = ("--size", "64x48", "--size", "30x40")
@@ -153,7 +154,10 @@ def test_options_that_make_no_sense(ffprep, photos: Path, words: list[str], prob
     assert (ran.code, problem in ran.err) == (2, True), ran.err
 
 
-def test_the_job_of_the_page_works(ffprep, photos: Path) -> None:
+@pytest.mark.slow
+def test_the_job_of_the_page_works_and_its_program_reads_the_list(
+    ffprep, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     page = Page("docs/guide/datasets.md")
     (job,) = [block for block in page.blocks("toml") if "[job.train]" in block]
     Path("ffprep.toml").write_text(job)
@@ -162,3 +166,14 @@ def test_the_job_of_the_page_works(ffprep, photos: Path) -> None:
     ran = ffprep(*(word.strip("'") for word in command.split()[1:]), "--json")
     assert ran.summary["fresh"] == 3  # the command and the job are the same
     assert [line["text"] for line in listed()] == ["a boat", None, "ein Fluß"]
+    if importlib.util.find_spec("datasets") is None:
+        assert not os.environ.get("FFPREP_TESTS_NEED_TOOLS"), "install datasets"
+        pytest.skip("needs datasets")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "cache"))
+    (program,) = page.blocks("python")
+    seen = "assert [(d['image'].size, d['text']) for d in data] == "
+    size = opened(Path("ready", listed()[0]["file_name"])).size
+    expected = [(size, text) for text in ("a boat", None, "ein Fluß")]
+    quiet = "import os; os.environ['HF_DATASETS_DISABLE_PROGRESS_BARS'] = '1'\n"
+    run_python(f"{quiet}{program}{seen}{expected!r}", tmp_path, "-W", "ignore")

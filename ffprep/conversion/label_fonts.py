@@ -6,22 +6,32 @@ systems keep fonts. A character that no font has is drawn as a question mark, an
 
 import os
 import sys
-import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from threading import Lock
+from unicodedata import bidirectional, category
 
 from PIL import ImageDraw, ImageFont, features
+
+from ffprep.system.messages import printable
 
 Font = ImageFont.FreeTypeFont
 
 _MISSING = "\U0010ffff"
 """A character that no font has: what a font draws for it, it draws for all that it lacks."""
 _PROBED_AT = 16
+_JOINERS = "\u200c\u200d"
+"""Persian and Indic names, and emoji, contain these: they join letters, or keep them apart."""
 _PLAIN = "Sans", "Regular", "Book"
 _SPECIAL = "Bold Italic Oblique Light Thin Black Medium Condensed Narrow Mono Serif".split()
+
+
+def drawable(text: str) -> str:
+    """Return a text as `printable` does, but keep spaces of all kinds, and joiners."""
+    return "".join(c if c in _JOINERS or category(c) == "Zs" else printable(c) for c in text)
 
 
 class Lettering:
@@ -80,29 +90,31 @@ class Lettering:
 
     def _parts(self, text: str, height: int) -> Iterator[tuple[str, Font]]:
         """Yield the parts of a text, each with its font."""
-        files = self._files_for(frozenset(text))
-        drawn = "".join("?" if files[each] is None else each for each in text)
-        self._note_direction(drawn)
-        for file, part in groupby(drawn, lambda each: files.get(each) or ""):
-            yield "".join(part), self._font(file, height)
+        drawn = list(_drawn(text, self._files_for(frozenset(text))))
+        self._note_direction("".join(each for _, each in drawn))
+        for file, part in groupby(drawn, itemgetter(0)):
+            yield "".join(each for _, each in part), self._font(file, height)
 
     def _files_for(self, characters: frozenset[str]) -> dict[str, str | None]:
-        """Return the font of each character, the same for all if one has them; None without any."""
+        """Return the font of each character, the same for all if one has them; None without any.
+
+        Blanks have none of their own.
+        """
         if characters not in self._chosen:
-            wanted = [each for each in characters if not each.isspace()]
+            wanted = [each for each in characters if not _is_blank(each)]
             files = ("",) if "".join(wanted).isascii() else ("", *self._files)
             for file in files:
                 if all(self._draws(file, each) for each in wanted):
-                    self._chosen[characters] = dict.fromkeys(characters, file)
+                    self._chosen[characters] = dict.fromkeys(wanted, file)
                     break
             else:
                 found = {each: self._file_for(each) for each in wanted}
                 self.undrawn |= {each for each, file in found.items() if file is None}
-                self._chosen[characters] = {each: found.get(each, "") for each in characters}
+                self._chosen[characters] = found
         return self._chosen[characters]
 
     def _note_direction(self, text: str) -> None:
-        is_leftwards = any(unicodedata.bidirectional(each) in ("R", "AL") for each in text)
+        is_leftwards = any(bidirectional(each) in ("R", "AL") for each in text)
         if is_leftwards and not (features.check("raqm") and features.check("fribidi")):
             self._unjoined = True
 
@@ -133,6 +145,28 @@ class Lettering:
     def _files(self) -> tuple[str, ...]:
         """The font files of the system: plain ones first."""
         return tuple(sorted(_installed(), key=_rank))
+
+
+def _is_blank(character: str) -> bool:
+    """Return whether a character has no picture: a space, a joiner, a variation selector."""
+    return character.isspace() or character in _JOINERS or "\ufe00" <= character <= "\ufe0f"
+
+
+def _drawn(text: str, files: Mapping[str, str | None]) -> Iterator[tuple[str, str]]:
+    """Yield the font of each character, and what is drawn for it.
+
+    Blanks within a font are drawn in it, so words from right to left keep their order. Elsewhere
+    they are plain spaces or nothing, since Pillow's own font has no others.
+    """
+    before = ""
+    for index, each in enumerate(text):
+        if each in files:
+            before = files[each] or ""
+            yield before, "?" if files[each] is None else each
+        else:
+            after = next((files[c] for c in text[index:] if c in files), "")
+            within = before and before == after
+            yield (before, each) if within else ("", " " * each.isspace())
 
 
 def _probed(file: str) -> tuple[Font | None, bytes]:

@@ -5,7 +5,7 @@ from math import ceil
 
 from PIL import Image, ImageDraw
 
-from ffprep.conversion.label_fonts import Lettering
+from ffprep.conversion.label_fonts import Lettering, drawable
 from ffprep.core.geometry import Size
 from ffprep.core.spec import Color, Spec
 from ffprep.record import Record
@@ -123,7 +123,7 @@ def _write(drawn: Image.Image, layout: Layout, cells: Sequence[Cell], letters: L
             drawn.paste(_EMPTY, (x, y, x + layout.box.width, y + layout.box.height))
             _write_failure(pen, middle, y, layout, cell.failure, letters)
         top += layout.box.height + 8
-        for number, text in enumerate(map(printable, cell.label)):
+        for number, text in enumerate(map(drawable, cell.label)):
             height, ink = (14, _GREY) if number else (20, _DARK)
             fitted = letters.fitted(text, height, layout.cell.width, cell.path and not number)
             letters.draw(pen, middle, top, *fitted, ink)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageDraw
 
-from ffprep.conversion.label_fonts import Lettering
+from ffprep.conversion.label_fonts import Lettering, _drawn, drawable
 from tests.support.pictures import opened, psnr, ramp
 from tests.support.shims import need
 
@@ -203,3 +203,10 @@ def test_labels_without_a_font_say_so(ffprep, tmp_path: Path) -> None:
         "ffprep: no installed font has Ж а р, shown as ? in labels; install fonts such as Noto "
         "Sans or Noto Sans CJK\n"
     )
+
+
+def test_spaces_and_joiners_are_drawn_in_the_font_around_them() -> None:
+    files = dict.fromkeys("Жа", "a.ttf") | dict.fromkeys("b\\x1", "") | {"漢": None}
+    parts = list(_drawn(drawable("Ж\u200c\u3000а b\u202f漢\x1b"), files))
+    assert parts[:4] == [("a.ttf", each) for each in "Ж\u200c\u3000а"]
+    assert "".join(each for _, each in parts[4:]) == " b ?\\x1b"

@@ -9,14 +9,19 @@ from xml.etree import ElementTree
 
 import pytest
 
+from scripts.bench import sets
+from tests.support.pictures import ramp
+
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 
 
-def test_a_race_and_a_night_are_measured_on_drawn_photos(tmp_path: Path) -> None:
-    # One run: most of its time goes into drawing photos of a camera's size.
-    environment = {key: value for key, value in os.environ.items() if key != "FFPREP_PHOTOS"}
+def test_a_race_and_a_night_are_measured(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    for name, size in (("a", (3264, 2448)), ("b", (2448, 3264))):
+        ramp(*size).save(tmp_path / f"photos/{name}.jpg")
+    environment = os.environ | {"FFPREP_PHOTOS": str(tmp_path / "photos")}
     files = {name: tmp_path / name for name in ("json", "markdown", "svg")}
     argv = [sys.executable, "-m", "scripts.bench", "--quick", "--race", "--nightly"]
     argv += ["--sets", "small", "--peers", "pillow"]
@@ -28,6 +33,17 @@ def test_a_race_and_a_night_are_measured_on_drawn_photos(tmp_path: Path) -> None
     assert ElementTree.parse(files["svg"]).getroot().tag.endswith("svg")
     check_race(report)
     check_night(report["nightly"])
+
+
+def test_photos_are_drawn_where_there_are_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("FFPREP_PHOTOS", raising=False)
+    monkeypatch.setattr(sets, "_DRAWINGS", (("160x120", ".jpg"), ("120x160", ".webp")))
+    folder, drawn = sets.photo_folder(tmp_path)
+    assert drawn
+    sizes = [(photo.format, photo.size) for photo in sets.sound_photos(folder)]
+    assert sizes == [("JPEG", (160, 120)), ("WEBP", (120, 160))]
 
 
 def check_race(report: dict[str, Any]) -> None:

@@ -5,7 +5,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import openai
 import pytest
 
 from tests.support.pages import Page, run_python
@@ -32,6 +31,8 @@ def desk(tmp_path: Path, home: Path) -> Path:
 
 @pytest.mark.filterwarnings(ENDED)
 def test_the_error_of_the_page_is_the_error(desk: Path, standin: Standin) -> None:
+    import openai
+
     with (
         (desk / "photo.jpg").open("rb") as photo,
         openai.OpenAI() as client,

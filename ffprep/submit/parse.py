@@ -10,13 +10,14 @@ from typing import Any
 from ffprep.config.targets import all_targets
 from ffprep.core.formats import SUFFIXES
 from ffprep.core.job import Result
-from ffprep.core.location import names_url
+from ffprep.core.location import Location, located
 from ffprep.core.policy import DryRun, Policy
 from ffprep.core.spec import Spec
 from ffprep.core.target import Target
 from ffprep.errors import PhotoError, UsageError
 from ffprep.library.plan import Plan
 from ffprep.library.request import Request
+from ffprep.library.walk import is_folder
 from ffprep.options.frame import read_target, require_one_frame, target_files
 from ffprep.options.keywords import Options
 from ffprep.options.parse import STDOUT, read_request
@@ -64,7 +65,7 @@ class SubmitOptions(Record):
 
     clip: ClipOptions
     api: VideoApi
-    output: Path
+    output: Location
     request: Request | None = None
     resumed_job: str = ""
     resume_options: tuple[str, ...] = ()
@@ -80,7 +81,7 @@ class SubmitOptions(Record):
         return self.request is None or self.request.single
 
     @property
-    def folder(self) -> Path:
+    def folder(self) -> Location:
         """The folder that holds the record of submissions: that of the clip, or of all clips."""
         return self.output.parent if self.single else self.output
 
@@ -103,16 +104,13 @@ class SubmitOptions(Record):
             return
         for item in plan.jobs():
             photo, clip = item.source, item.output or self.output
-            if not isinstance(photo, Path) or not isinstance(clip, Path):
-                problem = "submit needs local photos, and writes local clips"
-                raise UsageError(f"{photo}: {problem}; ffprep convert downloads photos from stores")
             if isinstance(item, Result):
                 assert item.failure
                 error = PhotoError(item.failure.kind, item.failure.message)
                 yield Outcome(photo, clip, Status.FAILED, error=error)
             else:
                 name = os.path.relpath(clip, self.folder)
-                yield Submission(photo, clip, name, item.spec, item.place)
+                yield Submission(photo, clip, name, item.spec, getattr(item, "place", ""))
 
 
 def read_options(given: Mapping[str, Any]) -> SubmitOptions:
@@ -183,7 +181,7 @@ def _read_resumed(given: Mapping[str, Any], clip: ClipOptions, api: VideoApi) ->
     if given["dry_run"]:
         raise UsageError("--resume submits nothing; leave out --dry-run")
     output = given["output"] or re.sub(r"[^\w.-]", "_", job_id).lstrip(".") + _SUFFIX
-    if os.path.isdir(output):
+    if is_folder(output):
         raise UsageError(f"-o {output} is a folder; name the clip, for example clip{_SUFFIX}")
     return SubmitOptions(clip, api, _clip_path(output), resumed_job=job_id)
 
@@ -306,30 +304,31 @@ def _extra(texts: tuple[str, ...], option_fields: frozenset[str]) -> tuple[tuple
     return tuple(fields.items())
 
 
-def _output(output: str | None, source: str | None) -> tuple[Path, bool]:
+def _output(output: str | None, source: str | None) -> tuple[Location, bool]:
     """Return OUT, and whether it is the clip of the only source. Raises UsageError."""
-    photo = source if source is not None and not os.path.isdir(source) else None
+    photo = source if source is not None and not is_folder(source) else None
     if output is None:
         if photo is None:
             raise UsageError("several photos need an output folder: -o OUT")
-        return Path(Path(photo).stem + _SUFFIX), True
-    if names_url(output) or output == STDOUT:
-        raise UsageError(f"-o {output}: clips are written to this machine; name a path")
-    is_folder = output.endswith(("/", os.sep)) or os.path.isdir(output)
-    if photo is not None and not is_folder and Path(output).suffix:
+        return Path(os.path.splitext(located(photo).name)[0] + _SUFFIX), True
+    if output == STDOUT:
+        raise UsageError(f"-o {output}: clips are not written to stdout; name a path")
+    place = located(output)
+    names_folder = output.endswith(("/", os.sep)) or is_folder(output)
+    if photo is not None and not names_folder and place.suffix:
         return _clip_path(output), True
-    if not is_folder and Path(output).suffix.lower() == _SUFFIX:
+    if not names_folder and place.suffix.lower() == _SUFFIX:
         hint = "several photos, or a folder, need an output folder"
         raise UsageError(f"{output} is named like one clip; {hint}")
     if os.path.exists(output) and not os.path.isdir(output):
         hint = "several photos, or a folder, need an output folder"
         raise UsageError(f"{output} is a file; {hint}")
-    return Path(output), False
+    return place, False
 
 
-def _clip_path(output: str) -> Path:
-    path = Path(output)
+def _clip_path(output: str) -> Location:
+    path = located(output)
     if path.suffix.lower() in SUFFIXES:
-        hint = f"write {path.stem}{_SUFFIX}"
+        hint = f"write {os.path.splitext(path.name)[0]}{_SUFFIX}"
         raise UsageError(f"{output} is named like a picture, but clips are MP4; {hint}")
     return path

@@ -14,6 +14,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from ffprep.core.location import Location, Remote
 from ffprep.errors import EnvironmentFault, PhotoError, reason
 from ffprep.ledger.database import (
     Layout,
@@ -23,14 +24,16 @@ from ffprep.ledger.database import (
     open_to_write,
     require_file,
 )
+from ffprep.ledger.remote import local_copy
 from ffprep.ledger.rows import decode_name
 from ffprep.record import Record, asdict
 from ffprep.storage.local import LOCAL, lock_file
+from ffprep.storage.protocol import storage_of
 from ffprep.submit.errors import FailureKind, JobError
 from ffprep.system.files import FOLDER, FileStamp
 
-_FILE = f"{FOLDER}/submissions.db"
-_LAYOUT = Layout(
+FILE = f"{FOLDER}/submissions.db"
+LAYOUT = Layout(
     application=0x66667073,  # "ffps"
     version=1,
     schema="""
@@ -91,43 +94,39 @@ class SubmissionStore:
         if row is None:
             return None
         if not all(map(isinstance, row, _ROW)):
-            with database_errors(self._path, _LAYOUT):
+            with database_errors(self._path, LAYOUT):
                 raise corrupt("a submission has values of other types")
         sent, job_id, kind, message, size, mtime = row
         stamp = None if size is None else (size, mtime)
         return Attempt(sent, job_id or "", kind or "", message or "", stamp)
 
-    def is_downloaded(self, clip: str, path: Path, attempt: Attempt) -> bool:
+    def is_downloaded(self, clip: str, path: Location, attempt: Attempt) -> bool:
         """Whether the clip of a request exists, unchanged since it was downloaded.
 
         If no download is recorded, a clip that is newer than the request, and not recorded for
         another one, was downloaded with --resume.
         """
-        try:
-            stamp = FileStamp.of(path)
-        except PhotoError:
+        if (found := version_of(path)) is None:
             return False
+        stamp, written = found
         if attempt.clip:
             return attempt.clip == (stamp.bytes, stamp.modified)
-        if stamp.modified < attempt.sent * 1e9:
+        if written < attempt.sent * 1e9:
             return False
         query = "SELECT 1 FROM submissions WHERE clip = ? AND bytes = ?"
         return self._execute(query, os.fsencode(clip), stamp.bytes).fetchone() is None
 
-    def may_replace(self, clip: str, path: Path) -> bool:
+    def may_replace(self, clip: str, path: Location) -> bool:
         """Whether no clip exists, or one that ffprep downloaded and that is unchanged."""
-        if not os.path.lexists(path):
-            return True
-        try:
-            stamp = FileStamp.of(path)
-        except PhotoError:
-            return False
+        if (found := version_of(path)) is None:
+            return not (isinstance(path, Path) and os.path.lexists(path))
+        stamp, _ = found
         query = "SELECT 1 FROM submissions WHERE clip = ? AND bytes = ? AND mtime = ?"
         row = self._execute(query, os.fsencode(clip), stamp.bytes, stamp.modified).fetchone()
         return row is not None
 
     def record_attempt(
-        self, clip: str, request: str, photo: Path, server: str, previous: Attempt | None
+        self, clip: str, request: str, photo: Location, server: str, previous: Attempt | None
     ) -> bool:
         """Record a request before it is sent; it is on the disk when this returns.
 
@@ -174,27 +173,45 @@ class SubmissionStore:
         self._execute(statement, *values, os.fsencode(clip), request)
 
     def _execute(self, statement: str, *values: object) -> sqlite3.Cursor:
-        with self._lock, database_errors(self._path, _LAYOUT):
+        with self._lock, database_errors(self._path, LAYOUT):
             return self._database.execute(statement, values)
 
 
+def version_of(clip: Location) -> tuple[FileStamp, int] | None:
+    """Return the stamp of a clip, and when it was written in nanoseconds; None if it is none."""
+    if isinstance(clip, Path):
+        try:
+            stamp = FileStamp.of(clip)
+        except PhotoError:
+            return None
+        return stamp, stamp.modified
+    found = storage_of(clip).stat(clip)
+    return (found.stamp, found.modified) if found else None
+
+
 @contextmanager
-def open_store(folder: Path, clip: str = "", wait: float = 0.0) -> Iterator[SubmissionStore]:
+def open_store(folder: Location, clip: str = "", wait: float = 0.0) -> Iterator[SubmissionStore]:
     """Open the store of a folder, and make it if needed. Locks the folder, or only one `clip`.
 
     Raises EnvironmentFault if the store cannot be written, OutputLocked as `Storage.lock` does.
     """
-    path = folder / _FILE
+    if isinstance(folder, Remote):
+        from ffprep.submit import remote
+
+        with remote.open_store(folder, wait) as store:
+            yield store
+        return
+    path = folder / FILE
     with ExitStack() as stack:
         try:
             lock = lock_file(folder / clip, wait) if clip else LOCAL.lock(folder, wait)
             stack.enter_context(lock)
             # One process at a time creates the file.
-            with database_errors(path, _LAYOUT), lock_file(folder / path.name, _OPEN_TIMEOUT):
-                require_file(path, _LAYOUT)
+            with database_errors(path, LAYOUT), lock_file(folder / path.name, _OPEN_TIMEOUT):
+                require_file(path, LAYOUT)
                 if path.exists() and not path.stat().st_size:  # for example after a full disk
                     raise OSError(errno.EINVAL, "the file was emptied")
-                database = stack.enter_context(closing(open_to_write(path, "FULL", _LAYOUT)))
+                database = stack.enter_context(closing(open_to_write(path, "FULL", LAYOUT)))
         except OSError as error:
             hint = "choose an output in a folder that can be written to"
             message = f"cannot record submissions in {path}: {reason(error)}; nothing was sent"
@@ -203,28 +220,29 @@ def open_store(folder: Path, clip: str = "", wait: float = 0.0) -> Iterator[Subm
 
 
 @contextmanager
-def open_read_only(folder: Path) -> Iterator[SubmissionStore]:
+def open_read_only(folder: Location) -> Iterator[SubmissionStore]:
     """Open the store of a folder to read it; an empty one if the folder has none."""
-    path = folder / _FILE
-    with database_errors(path, _LAYOUT):
-        if path.exists():
-            require_file(path, _LAYOUT)
-            database = open_to_read(path, _LAYOUT)
-        else:
-            database = _memory_database()
-    with closing(database):
-        yield SubmissionStore(database, path, writes=False)
+    with local_copy(folder / FILE) as path:
+        with database_errors(path, LAYOUT):
+            if path.exists():
+                require_file(path, LAYOUT)
+                database = open_to_read(path, LAYOUT)
+            else:
+                database = memory_database()
+        with closing(database):
+            yield SubmissionStore(database, path, writes=False)
 
 
 @contextmanager
 def in_memory() -> Iterator[SubmissionStore]:
     """Return a store that is written nowhere, for jobs that are resumed by their id."""
-    with closing(_memory_database()) as database:
+    with closing(memory_database()) as database:
         yield SubmissionStore(database, Path(":memory:"))
 
 
-def _memory_database() -> sqlite3.Connection:
-    return open_to_write(Path(":memory:"), "OFF", _LAYOUT)
+def memory_database() -> sqlite3.Connection:
+    """Return an empty store that is written nowhere."""
+    return open_to_write(Path(":memory:"), "OFF", LAYOUT)
 
 
 class StoredSubmission(Record):
@@ -272,13 +290,13 @@ class StoredSubmissions(Record):
         return lines
 
 
-def read_submissions(folder: Path) -> StoredSubmissions | None:
+def read_submissions(folder: Location) -> StoredSubmissions | None:
     """Return the submissions recorded in a folder; None if it has no record."""
-    path = folder / _FILE
-    if not path.exists():
-        return None
-    with database_errors(path, _LAYOUT), closing(open_to_read(path, _LAYOUT)) as database:
-        return StoredSubmissions(tuple(_stored_submissions(database)))
+    with local_copy(folder / FILE) as path:
+        if not path.exists():
+            return None
+        with database_errors(path, LAYOUT), closing(open_to_read(path, LAYOUT)) as database:
+            return StoredSubmissions(tuple(_stored_submissions(database)))
 
 
 def _stored_submissions(database: sqlite3.Connection) -> Iterator[StoredSubmission]:

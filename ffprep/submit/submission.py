@@ -20,9 +20,11 @@ from threading import Event
 from typing import BinaryIO
 
 from ffprep.core.geometry import Size
+from ffprep.core.location import Location
 from ffprep.core.spec import Spec
 from ffprep.errors import FfprepError, Kind, PhotoError, UsageError
 from ffprep.record import Record, field, replace
+from ffprep.storage.protocol import storage_of
 from ffprep.submit.clip import ExpectedClip, publish
 from ffprep.submit.clip_options import ClipOptions, request_digest
 from ffprep.submit.errors import (
@@ -38,7 +40,8 @@ from ffprep.submit.polling import JobPoller
 from ffprep.submit.prepare_picture import prepare_picture
 from ffprep.submit.protocol import HttpRequest, JobState, RemoteJob, VideoApi
 from ffprep.submit.rate_limit import RateLimiter, call_with_timeout
-from ffprep.submit.store import Attempt, SubmissionStore
+from ffprep.submit.remote import local_files
+from ffprep.submit.store import Attempt, SubmissionStore, version_of
 from ffprep.system.files import FileStamp
 from ffprep.system.tempfiles import temporary_beside
 
@@ -78,8 +81,8 @@ class State(StrEnum):
 class Outcome(Record):
     """The result of a submission. `job_id` is empty if no job exists; `size` is the clip's."""
 
-    photo: Path | None
-    clip: Path
+    photo: Location | None
+    clip: Location
     status: Status
     job_id: str = ""
     size: Size | None = None
@@ -96,8 +99,8 @@ class Submission(Record, frozen=False):
     photo, the job `job_id` is resumed.
     """
 
-    photo: Path | None
-    clip: Path
+    photo: Location | None
+    clip: Location
     clip_name: str = ""
     spec: Spec | None = None
     place: str = ""
@@ -116,9 +119,10 @@ class Submission(Record, frozen=False):
     ) -> Outcome:
         """Run all steps. Raises EnvironmentFault if it concerns every photo, and RunStopped."""
         started = time.monotonic()
-        steps = _Steps(self, options, api, store, limiter, on_submitted)
         try:
-            steps.run_until(State.DONE)
+            with local_files(self.photo, self.clip) as files:
+                steps = _Steps(self, *files, options, api, store, limiter, on_submitted)
+                steps.run_until(State.DONE)
             outcome = steps.outcome
         except (PhotoError, JobError) as error:
             outcome = Outcome(self.photo, self.clip, Status.FAILED, self.job_id, error=error)
@@ -141,9 +145,11 @@ class Submission(Record, frozen=False):
 
         Return the Outcome if it is known without one.
         """
-        steps = _Steps(self, options, api, store, RateLimiter(Event()), dry_run=True)
+        limiter = RateLimiter(Event())
         try:
-            steps.run_until(State.PREPARED, State.SUBMITTED, State.DONE)
+            with local_files(self.photo, self.clip) as files:
+                steps = _Steps(self, *files, options, api, store, limiter, dry_run=True)
+                steps.run_until(State.PREPARED, State.SUBMITTED, State.DONE)
         except (PhotoError, JobError) as error:
             return Outcome(self.photo, self.clip, Status.FAILED, self.job_id, error=error)
         if steps.http_request:
@@ -152,9 +158,14 @@ class Submission(Record, frozen=False):
 
 
 class _Steps(Record, frozen=False):
-    """The steps of one submission, and what they hand on to each other."""
+    """The steps of one submission, and what they hand on to each other.
+
+    `local_photo` and `clip_file` are the photo and the clip as files of this machine.
+    """
 
     submission: Submission
+    local_photo: Path | None
+    clip_file: Path
     options: ClipOptions
     api: VideoApi
     store: SubmissionStore
@@ -182,8 +193,8 @@ class _Steps(Record, frozen=False):
     @property
     def photo(self) -> Path:
         """The photo, for the steps before the job exists."""
-        assert self.submission.photo
-        return self.submission.photo
+        assert self.local_photo
+        return self.local_photo
 
     def look_up(self) -> State:
         """Find what an earlier run did for this request. Raises JobError if its job failed."""
@@ -196,9 +207,9 @@ class _Steps(Record, frozen=False):
         if options.again and (done or attempt.clip):
             return State.CHECKING
         if done:
-            stamp = FileStamp.of(submission.clip)
-            self.store.record_clip(submission.clip_name, self.request, stamp)
-            self.outcome = Outcome(self.photo, submission.clip, Status.FRESH, attempt.job_id)
+            if found := version_of(submission.clip):
+                self.store.record_clip(submission.clip_name, self.request, found[0])
+            self.outcome = Outcome(submission.photo, submission.clip, Status.FRESH, attempt.job_id)
             return State.DONE
         failure = attempt.failure or (None if attempt.job_id else _uncertain(attempt))
         if failure and options.resubmit:
@@ -220,7 +231,7 @@ class _Steps(Record, frozen=False):
             hint = "move it away, or write elsewhere with -o"
             raise PhotoError(Kind.COLLISION, f"{submission.clip} {problem}; {hint}")
         if not self.dry_run:
-            with temporary_beside(submission.clip):
+            with temporary_beside(self.clip_file):
                 pass  # raises if the folder cannot be written
         return next_state
 
@@ -254,8 +265,8 @@ class _Steps(Record, frozen=False):
         """Wait until a create may be sent, and record it. Raises JobError."""
         self.limiter.wait_for_turn()
         clip, server = self.submission.clip_name, self.options.credentials.display_url
-        recorded = self.store.record_attempt(clip, self.request, self.photo, server, self.previous)
-        if not recorded:
+        photo = self.submission.photo or self.photo
+        if not self.store.record_attempt(clip, self.request, photo, server, self.previous):
             self.limiter.answered()
             problem = "another run is submitting the same photo"
             raise JobError(FailureKind.UNCERTAIN, f"{problem}; run ffprep again when it has ended")
@@ -352,10 +363,11 @@ class _Steps(Record, frozen=False):
         submission, options = self.submission, self.options
         expected = ExpectedClip(self.requested_size, options.seconds)
         clip = publish(
-            self._download, submission.clip, expected, options.ffmpeg, options.credentials
+            self._download, self.clip_file, expected, options.ffmpeg, options.credentials
         )
+        stamp = storage_of(submission.clip).put(self.clip_file, submission.clip)
         submission.warnings += clip.warnings
-        self.store.record_clip(submission.clip_name, self.request, clip.stamp)
+        self.store.record_clip(submission.clip_name, self.request, stamp)
         self.outcome = Outcome(
             submission.photo, submission.clip, Status.DONE, submission.job_id, clip.size
         )

@@ -1,7 +1,6 @@
 """`ffprep status`: what the ledgers of output folders contain, and the submissions for clips."""
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -104,10 +103,9 @@ def _accept(output: Location, ledgers: "Ledgers", as_json: bool) -> None:
 
 def _print_submissions(output: Location, failed: bool, as_json: bool) -> bool:
     """Print the submissions of a folder; return False if there are none."""
-    from ffprep.storage.protocol import storage_of
     from ffprep.submit.store import read_submissions
 
-    found = read_submissions(Path(output)) if storage_of(output).is_local else None
+    found = read_submissions(output)
     if found is None:
         return False
     if failed:

@@ -207,7 +207,7 @@ def test_status_reads_submissions_that_a_stranger_recorded(ffprep, tmp_path: Pat
     path = tmp_path / ".ffprep/submissions.db"
     path.parent.mkdir()
     values = ["NULL", "-1", "9e999", "'\x1b[2J'", "x'00ff'", "9223372036854775807"]
-    with closing(open_to_write(path, "OFF", store._LAYOUT)) as database:
+    with closing(open_to_write(path, "OFF", store.LAYOUT)) as database:
         for number, (value, column) in enumerate(
             product(values, "photo server sent job kind words bytes mtime".split())
         ):

@@ -47,7 +47,9 @@ class AzureJobs:
         """Make the HTTP client."""
         _ = self._client
 
-    def build_request(self, clip: ClipRequest, upload: Upload) -> HttpRequest:
+    def build_request(
+        self, clip: ClipRequest, upload: Upload, last: Upload | None = None
+    ) -> HttpRequest:
         """Return the request. `crop_bounds` are edges, as fractions of the picture that is sent."""
         edges = upload.region or _WHOLE_PICTURE
         item = {
@@ -75,21 +77,9 @@ class AzureJobs:
 
     def create(self, request: HttpRequest, timeout: float) -> RemoteJob:
         """Send the request once, since a second one may be billed again."""
-        upload = request.upload
-        options = {
-            "timeout": sdk.request_timeout(timeout),
-            # In this spelling only, the SDK adds the boundary.
-            "headers": {"Content-Type": "multipart/form-data"},
-        }
-        answer, _ = sdk.answer_to(
-            lambda: self._client.post(
-                "/video/generations/jobs",
-                cast_to=sdk.raw_answer(),
-                body=request.body,
-                files=[(request.file_field, (upload.name, upload.data, upload.mime))],
-                options=options,
-            )
-        )
+        limit = sdk.request_timeout(timeout)
+        call = sdk.multipart_call(self._client, "/video/generations/jobs", request, limit)
+        answer, _ = sdk.answer_to(call)
         return created_job(answer, _read_job)
 
     def retrieve(self, job_id: str, timeout: float) -> RemoteJob:

@@ -19,7 +19,7 @@ class ClipOptions(Record):
     """How every photo of a call becomes a clip.
 
     `again` asks for another take of an existing clip, `resubmit` for another try of failed jobs.
-    `picture` is None if a job is resumed.
+    `picture` is None if a job is resumed. `last_frame` is the photo that the clips end with.
     """
 
     credentials: Credentials
@@ -29,6 +29,7 @@ class ClipOptions(Record):
     model: str | None = None
     extra: tuple[tuple[str, Any], ...] = ()
     picture: PictureOptions | None = None
+    last_frame: Path | None = None
     resubmit: bool = False
     again: bool = False
     ffmpeg: str | None = None
@@ -46,16 +47,22 @@ def request_digest(photo: Path, options: ClipOptions, spec: Spec | None, place: 
     """
     assert options.picture
     assert spec
-    content = sha256()
-    stamp = FileStamp.of(photo, place)
-    read_whole(photo, stamp, hashed=False, place=place, sink=content.update)
     clip = {
-        "photo": content.hexdigest(),
+        "photo": _content_digest(photo, place),
         "server": options.credentials.display_url,
         "protocol": options.credentials.protocol,
         "prompt": options.prompt,
         "seconds": str(options.seconds),
         "model": str(options.model),
     }
+    if options.last_frame:
+        clip["last_frame"] = _content_digest(options.last_frame)
     parts = [clip, options.picture.digest_fields(spec), dict(options.extra)]
     return sha256(dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _content_digest(photo: Path, place: str = "") -> str:
+    content = sha256()
+    stamp = FileStamp.of(photo, place)
+    read_whole(photo, stamp, hashed=False, place=place, sink=content.update)
+    return content.hexdigest()

@@ -14,9 +14,10 @@ _SHORTEST_SECRET = 6
 _OPENAI_URL = "https://api.openai.com/v1"
 _KEY_VARIABLES = {
     "videos": ("OPENAI_API_KEY",),
+    "vllm-omni": ("OPENAI_API_KEY",),
     "azure-v1": ("AZURE_OPENAI_API_KEY", "OPENAI_API_KEY"),
 }
-_USUAL_PATHS = {"videos": "/v1", "azure-v1": "/openai/v1"}
+_USUAL_PATHS = {"videos": "/v1", "vllm-omni": "/v1", "azure-v1": "/openai/v1"}
 _SECRET_VARIABLES = (
     "OPENAI_API_KEY",
     "OPENAI_ADMIN_KEY",
@@ -133,7 +134,7 @@ def require_key(credentials: Credentials) -> None:
 
 
 def _default_url(protocol: str, variables: Mapping[str, str]) -> str:
-    if protocol == "videos":
+    if protocol != "azure-v1":
         return variables.get("OPENAI_BASE_URL") or _OPENAI_URL
     if endpoint := variables.get("AZURE_OPENAI_ENDPOINT"):
         return endpoint.rstrip("/").removesuffix("/openai/v1") + "/openai/v1"

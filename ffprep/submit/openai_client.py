@@ -24,7 +24,7 @@ from ffprep.submit.answers import (
 )
 from ffprep.submit.credentials import Credentials, without_password
 from ffprep.submit.errors import ApiError, job_failure
-from ffprep.submit.protocol import JobState, RemoteJob
+from ffprep.submit.protocol import HttpRequest, JobState, RemoteJob
 
 if TYPE_CHECKING:
     import openai
@@ -125,6 +125,19 @@ def api_errors() -> Iterator[None]:
         raise ApiError(f"cannot be sent: {error}", nothing_sent=True) from None
     except ValueError:  # malformed JSON
         raise ApiError("an answer that is empty or not JSON", status=200) from None
+
+
+def multipart_call(client: Any, path: str, request: HttpRequest, timeout: Any) -> Callable[[], Any]:
+    """Return a function that posts a request with all its pictures."""
+    uploads = [(each.name, each.data, each.mime) for each in request.uploads]
+    return lambda: client.post(
+        path,
+        cast_to=raw_answer(),
+        body=request.body,
+        files=[(request.file_field, upload) for upload in uploads],
+        # In this spelling only, the SDK adds the boundary.
+        options={"timeout": timeout, "headers": {"Content-Type": "multipart/form-data"}},
+    )
 
 
 def answer_to(

@@ -47,26 +47,38 @@ class OpenAiVideos:
         """Make the HTTP client."""
         _ = self._client
 
-    def build_request(self, clip: ClipRequest, upload: Upload) -> HttpRequest:
-        """Return the request: `seconds` is a string, and `size` is `WxH`."""
+    def build_request(
+        self, clip: ClipRequest, upload: Upload, last: Upload | None = None
+    ) -> HttpRequest:
+        """Return the request: `seconds` is a string, and `size` is `WxH`.
+
+        First and last frame are `input_references`, as vLLM-Omni names them.
+        """
         body = {"model": clip.model} if clip.model else {}
         body |= {"prompt": clip.prompt, "seconds": str(clip.seconds), "size": str(clip.size)}
         url = f"{self._credentials.display_url}/videos"
         headers = {"authorization": f"Bearer {REDACTED}"} | MULTIPART
-        return HttpRequest(url, headers, body | dict(clip.extra), "input_reference", upload)
+        part = "input_references" if last else "input_reference"
+        return HttpRequest(url, headers, body | dict(clip.extra), part, upload, last)
 
     def create(self, request: HttpRequest, timeout: float) -> RemoteJob:
         """Send the request once, since a second one may be billed again."""
-        fields, upload = request.body.copy(), request.upload
-        video, _ = sdk.answer_to(
-            lambda: self._client.videos.with_raw_response.create(
-                prompt=fields.pop("prompt"),
-                input_reference=(upload.name, upload.data, upload.mime),
-                extra_body=fields,
-                timeout=sdk.request_timeout(timeout),
-            )
-        )
+        limit = sdk.request_timeout(timeout)
+        if request.last:
+            call = sdk.multipart_call(self._client, "/videos", request, limit)
+        else:
+            call = self._call(request, limit)
+        video, _ = sdk.answer_to(call)
         return created_job(video, _read_job)
+
+    def _call(self, request: HttpRequest, limit: Any) -> Callable[[], Any]:
+        fields, upload = request.body.copy(), request.upload
+        return lambda: self._client.videos.with_raw_response.create(
+            prompt=fields.pop("prompt"),
+            input_reference=(upload.name, upload.data, upload.mime),
+            extra_body=fields,
+            timeout=limit,
+        )
 
     def retrieve(self, job_id: str, timeout: float) -> RemoteJob:
         """Return the state of a job."""

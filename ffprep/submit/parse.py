@@ -31,11 +31,12 @@ from ffprep.submit.credentials import (
     require_key,
 )
 from ffprep.submit.openai_client import require_sdk
+from ffprep.submit.outcome import Outcome, Status
 from ffprep.submit.polling import PollOptions
 from ffprep.submit.prepare_picture import PictureOptions
 from ffprep.submit.protocol import VideoApi, read_extra
 from ffprep.submit.store import SubmissionStore, in_memory, open_read_only, open_store
-from ffprep.submit.submission import Outcome, Status, Submission
+from ffprep.submit.submission import Submission
 
 _SUFFIX = ".mp4"
 _DEFAULT_SECONDS = 4
@@ -43,6 +44,7 @@ _LENGTH_FIELDS = frozenset("duration seconds n_seconds duration_seconds video_le
 """Fields of servers for the length of a clip, which --seconds sets."""
 _OPTION_FIELDS = {
     "videos": frozenset("prompt size seconds model input_reference".split()),
+    "vllm-omni": frozenset("prompt size seconds model input_reference input_references".split()),
     "azure-v1": frozenset(
         "prompt model files width height n_seconds n_variants inpaint_items".split()
     ),
@@ -205,6 +207,7 @@ def _read_new(given: Mapping[str, Any], clip: ClipOptions, api: VideoApi) -> Sub
         model=_model(given, target),
         extra=_extra(given["extra"], _OPTION_FIELDS[protocol]),
         picture=_picture_options(given, target, rules, rendition.spec),
+        last_frame=_last_frame(given["last_frame"], protocol, rules),
         resubmit=given["resubmit"],
         again=given["again"],
     )
@@ -234,6 +237,20 @@ def _seconds(given: int | None, rules: Target) -> int:
     return given
 
 
+def _last_frame(photo: str | None, protocol: str, rules: Target) -> Path | None:
+    """Read --last-frame. Raises UsageError if the protocol or the target has no place for it."""
+    if photo is None:
+        return None
+    for _, problem in rules.clips.violations(last_frame=True):
+        raise UsageError(f"--last-frame: {rules.name}: {problem}")
+    if protocol != "vllm-omni":
+        problem = f"--protocol {protocol} has no field for a last picture"
+        raise UsageError(f"--last-frame: {problem}; vLLM-Omni has one: --protocol vllm-omni")
+    if not os.path.isfile(photo):
+        raise UsageError(f"--last-frame {photo} is not a file of this machine")
+    return Path(photo)
+
+
 def _require_prompt(prompt: str | None) -> None:
     if not (prompt or "").strip():
         raise UsageError("the prompt is missing; write --prompt TEXT")
@@ -253,7 +270,7 @@ def _picture_options(
         "crop_bounds": astuple(given["crop_bounds"]),
     }
     send_bounds = given["send_crop_bounds"]
-    if send_bounds and given["protocol"] == "videos":
+    if send_bounds and given["protocol"] != "azure-v1":
         problem = "only --protocol azure-v1 has a field for crop bounds"
         raise UsageError(f"--send-crop-bounds: {problem}; leave it out, and ffprep cuts the photo")
     return PictureOptions(
@@ -287,7 +304,7 @@ def _model(given: Mapping[str, Any], target: str | None) -> str | None:
     """Return the model to ask for; None lets the server choose."""
     if given["model"] is not None:
         return given["model"] or None
-    if given["protocol"] == "videos":
+    if given["protocol"] != "azure-v1":
         return target.partition("/")[0] if target else None
     name = os.environ.get("AZURE_OPENAI_DEPLOYMENT_NAME")
     if not name:

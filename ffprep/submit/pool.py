@@ -7,8 +7,9 @@ from threading import Event
 
 from ffprep.errors import EnvironmentFault
 from ffprep.record import Record, field
+from ffprep.submit.outcome import Outcome, State
 from ffprep.submit.rate_limit import RunStopped
-from ffprep.submit.submission import Outcome, State, Submission
+from ffprep.submit.submission import Submission
 
 _WAIT_INTERVAL = 0.1
 _STOP_TIMEOUT = 1.0

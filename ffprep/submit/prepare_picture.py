@@ -13,7 +13,7 @@ from ffprep.core.spec import SizeChoice, Spec
 from ffprep.core.target import Target, check
 from ffprep.errors import Kind, PhotoError, UsageError
 from ffprep.options.keywords import Options
-from ffprep.record import Record
+from ffprep.record import Record, replace
 from ffprep.submit.protocol import Upload
 from ffprep.system.files import read_bytes
 
@@ -91,6 +91,17 @@ def prepare_picture(
         upload, warnings, region = Upload(*made.upload(), made.size), made.warnings, made.size
     _require_rules(upload, region, options.rules)
     return upload, warnings
+
+
+def prepare_last_frame(
+    photo: Path, size: Size, options: PictureOptions, spec: Spec
+) -> tuple[Upload, tuple[str, ...]]:
+    """Return the picture of a clip's last frame, which has the size of the first, and warnings."""
+    try:
+        return prepare_picture(photo, replace(options, size=size, target=None), spec)
+    except PhotoError as error:
+        message = str(error).removeprefix(f"{photo}: ")
+        raise PhotoError(error.kind, f"its last frame {photo}: {message}") from None
 
 
 def only_cuts(spec: Spec) -> bool:

@@ -43,8 +43,8 @@ MULTIPART = {"content-type": "multipart/form-data"}
 class HttpRequest(Record):
     """The request that creates a job: a POST of multipart/form-data.
 
-    `body` holds the form fields, `file_field` is the name of the part that holds the picture.
-    `headers` contain no key.
+    `body` holds the form fields, `file_field` is the name of the part that holds the picture, and
+    of the part that holds `last`, the picture of the last frame. `headers` contain no key.
     """
 
     url: str
@@ -52,23 +52,33 @@ class HttpRequest(Record):
     body: dict[str, Any]
     file_field: str
     upload: Upload
+    last: Upload | None = None
+
+    @property
+    def uploads(self) -> list[Upload]:
+        """All pictures, in their order in the clip."""
+        return [self.upload, self.last] if self.last else [self.upload]
 
     def as_dict(self) -> dict[str, Any]:
         """Return the request as `--dry-run --json` prints it."""
-        upload = self.upload
-        return {
-            "method": "POST",
-            "url": self.url,
-            "headers": self.headers,
-            "fields": self.fields,
-            "file": {
+        first, *others = (
+            {
                 "part": self.file_field,
                 "name": upload.name,
                 "mime": upload.mime,
                 "bytes": len(upload.data),
                 "width": upload.size.width,
                 "height": upload.size.height,
-            },
+            }
+            for upload in self.uploads
+        )
+        return {
+            "method": "POST",
+            "url": self.url,
+            "headers": self.headers,
+            "fields": self.fields,
+            "file": first,
+            **({"last_frame": others[0]} if others else {}),
         }
 
     @property
@@ -107,8 +117,10 @@ class RemoteJob(Record):
 class VideoApi(Protocol):
     """A video API at one server. Requests that fail raise `errors.ApiError`."""
 
-    def build_request(self, clip: ClipRequest, upload: Upload) -> HttpRequest:
-        """Return the request that creates a job. Sends nothing."""
+    def build_request(
+        self, clip: ClipRequest, upload: Upload, last: Upload | None = None
+    ) -> HttpRequest:
+        """Return the request that creates a job, with the last frame if any. Sends nothing."""
 
     def connect(self) -> None:
         """Make the HTTP clients. Raises EnvironmentFault if that fails."""

@@ -14,7 +14,6 @@ A JobError or PhotoError in any step fails the submission.
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from enum import StrEnum
 from pathlib import Path
 from threading import Event
 from typing import BinaryIO
@@ -22,7 +21,7 @@ from typing import BinaryIO
 from ffprep.core.geometry import Size
 from ffprep.core.location import Location
 from ffprep.core.spec import Spec
-from ffprep.errors import FfprepError, Kind, PhotoError, UsageError
+from ffprep.errors import Kind, PhotoError, UsageError
 from ffprep.record import Record, field, replace
 from ffprep.storage.protocol import storage_of
 from ffprep.submit.clip import ExpectedClip, publish
@@ -36,8 +35,9 @@ from ffprep.submit.errors import (
     job_failure,
     quote,
 )
+from ffprep.submit.outcome import Outcome, State, Status
 from ffprep.submit.polling import JobPoller
-from ffprep.submit.prepare_picture import prepare_picture
+from ffprep.submit.prepare_picture import prepare_last_frame, prepare_picture
 from ffprep.submit.protocol import HttpRequest, JobState, RemoteJob, VideoApi
 from ffprep.submit.rate_limit import RateLimiter, call_with_timeout
 from ffprep.submit.remote import local_files
@@ -55,40 +55,6 @@ _FINAL_FAILURES = (
     FailureKind.UNKNOWN_JOB,
 )
 """Failures of a job that asking again cannot change."""
-
-
-class Status(StrEnum):
-    """The result of one submission."""
-
-    DONE = "done"
-    FRESH = "fresh"
-    FAILED = "failed"
-
-
-class State(StrEnum):
-    """What comes next for a submission. The module's docstring lists steps and transitions."""
-
-    NEW = "new"
-    CHECKING = "checking"
-    UNPREPARED = "unprepared"
-    PREPARED = "prepared"
-    SENDING = "sending"
-    SUBMITTED = "submitted"
-    RENDERED = "rendered"
-    DONE = "done"
-
-
-class Outcome(Record):
-    """The result of a submission. `job_id` is empty if no job exists; `size` is the clip's."""
-
-    photo: Location | None
-    clip: Location
-    status: Status
-    job_id: str = ""
-    size: Size | None = None
-    seconds: float = 0.0
-    error: FfprepError | None = None
-    warnings: tuple[str, ...] = ()
 
 
 class Submission(Record, frozen=False):
@@ -254,7 +220,11 @@ class _Steps(Record, frozen=False):
         if picture.region:
             size = picture.region.of(size) or size
         self.requested_size = size
-        self.http_request = self.api.build_request(options.clip_request(size), picture)
+        last = None
+        if options.last_frame:
+            last, more = prepare_last_frame(options.last_frame, size, options.picture, spec)
+            warnings += more
+        self.http_request = self.api.build_request(options.clip_request(size), picture, last)
         self.submission.warnings += warnings
         if not self.dry_run:
             self.api.connect()

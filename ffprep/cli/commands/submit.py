@@ -32,9 +32,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ffprep.cli.reporting.submit_progress import SubmitReporter
+    from ffprep.submit.outcome import Outcome
     from ffprep.submit.parse import SubmitOptions
     from ffprep.submit.store import SubmissionStore
-    from ffprep.submit.submission import Outcome, Submission
+    from ffprep.submit.submission import Submission
 
 # Other modules are imported where they are needed, as in `convert`; the openai SDK at the first
 # request.
@@ -53,6 +54,12 @@ _CLIP = section(
         type=Whole(min=1),
         metavar="N",
         help="The clip's length.  [default: 4, else what the target allows]",
+    ),
+    click.option(
+        "--last-frame",
+        type=PATH_AS_WRITTEN,
+        metavar="PHOTO",
+        help="A photo that the clips end with (vllm-omni), made to fit like SOURCE.",
     ),
     click.option(
         "--extra", multiple=True, metavar="KEY=JSON", help="One more field of the request."
@@ -75,10 +82,10 @@ _SERVER = section(
     ),
     click.option(
         "--protocol",
-        type=OneOf(["videos", "azure-v1"]),
+        type=OneOf(["videos", "vllm-omni", "azure-v1"]),
         default="videos",
         show_default=True,
-        help="OpenAI's /v1/videos, or Azure's older jobs API.",
+        help="OpenAI's /v1/videos, the same with vLLM-Omni's fields, or Azure's older jobs API.",
     ),
     click.option(
         "--clips-from",

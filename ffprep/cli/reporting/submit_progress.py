@@ -12,9 +12,10 @@ from ffprep.errors import ExitCode, FfprepError, Interrupted, Kind, PhotoError
 from ffprep.record import Record, field
 from ffprep.run.summary import RunEnd
 from ffprep.submit.errors import FailureKind, JobError
+from ffprep.submit.outcome import Outcome, State, Status
 from ffprep.submit.parse import SubmitOptions
 from ffprep.submit.protocol import HttpRequest
-from ffprep.submit.submission import Outcome, State, Status, Submission
+from ffprep.submit.submission import Submission
 from ffprep.system.messages import Paint, plain, printable, write_line
 
 _RESUMABLE = (
@@ -157,7 +158,7 @@ class SubmitReporter(Reporter):
         lines = [f"POST {request.url}"]
         lines += [f"{name}: {value}" for name, value in request.headers.items()]
         lines += [f"    {key}: {value}" for key, value in request.fields]
-        lines.append(f"    {request.file_field}: {request.upload.describe()}")
+        lines += [f"    {request.file_field}: {each.describe()}" for each in request.uploads]
         redact = console.redact or str
         for line in lines:
             write_line(redact(line), err=False)

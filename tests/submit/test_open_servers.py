@@ -1,11 +1,14 @@
 """Answers of vllm-omni, sglang and LiteLLM: jobs that end, refusals of all photos, other hosts."""
 
+import io
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from tests.support.open_servers import answer, clip_store, failed, in_cloud, job, quoted, refused
+from tests.support.pictures import ramp
 from tests.support.standin import Fault, Standin
 from tests.support.submitting import QUICK, clip_size, clips, refusal, single
 
@@ -155,3 +158,30 @@ def test_a_dry_run_without_a_server_says_that_the_public_one_has_ended(
     assert (ran.code, ran.err.count("ended on 2026-09-24")) == (0, 1), ran.err
     assert ran.out.startswith(b"POST https://api.openai.com/v1/videos\n")
     assert ffprep(*run, "--clips-from", "https://h/path").code == 2
+
+
+def test_a_last_frame_is_made_to_fit_and_sent_after_the_first(
+    ffprep, standin: Standin, photo: Path, tmp_path: Path
+) -> None:
+    end = tmp_path / "end.png"
+    ramp(700, 900).save(end)
+    standin.rules = replace(standin.rules, last_frame=True)
+    run = [*single(photo, "--protocol", "vllm-omni"), "--last-frame", end]
+    shown = ffprep(*run, "--dry-run", "--json").lines[0]["request"]
+    assert [(shown[key]["part"], shown[key]["width"]) for key in ("file", "last_frame")] == [
+        ("input_references", 1280),
+        ("input_references", 1280),
+    ]
+    assert ffprep(*run).code == 0
+    (job,) = standin.jobs.values()
+    first, last = job.request.pictures
+    assert (first.file_name, last.file_name) == ("photo.jpg", "end.jpg")
+    assert Image.open(io.BytesIO(last.data)).size == (1280, 720)
+    assert "fresh" in ffprep(*run, "-v").err
+    ramp(700, 901).save(end)  # another last frame is another request
+    assert ffprep(*run).code == 0
+    assert standin.count("create") == 2
+    wrong = ffprep(*single(photo, "--last-frame", end))
+    assert (wrong.code, "--protocol vllm-omni" in wrong.err) == (2, True), wrong.err
+    only_first = ffprep(*run, "--target", "sora-2")
+    assert only_first.code == 2

@@ -75,6 +75,8 @@ class Rules:
     "Additional fields."
     alpha: bool = True
     "Whether pixels may be translucent."
+    last_frame: bool = False
+    "Whether `input_references` has a first and a last picture, as at vLLM-Omni."
 
 
 @dataclass(frozen=True)
@@ -121,13 +123,15 @@ def _part(chunk: bytes) -> Part:
 def openai_form(parts: list[Part], rules: Rules) -> Request:
     """`POST /v1/videos`, by the documentation of `videos.create`."""
     known = {"prompt", "input_reference", "model", "seconds", "size"}
-    fields = _fields(parts, known | rules.extra)
-    picture = fields.pop("input_reference", None)
+    pictures = [part for part in parts if rules.last_frame and part.name == "input_references"]
+    fields = _fields([part for part in parts if part not in pictures], known | rules.extra)
+    if picture := fields.pop("input_reference", None):
+        pictures.append(picture)
     said = {name: part.text for name, part in fields.items()}
     seconds = _one_of(said, "seconds", rules.seconds, "4")
     size = _one_of(said, "size", sorted(rules.sizes or SORA_SIZES), "720x1280")
     width, height = map(int, size.split("x"))
-    if picture and (decoded(picture, rules).size != (width, height)):
+    if any(decoded(picture, rules).size != (width, height) for picture in pictures):
         raise Refusal(400, MISMATCH)
     return Request(
         prompt=_prompt(said),
@@ -135,7 +139,7 @@ def openai_form(parts: list[Part], rules: Rules) -> Request:
         width=width,
         height=height,
         seconds=int(seconds),
-        pictures=(picture,) if picture else (),
+        pictures=tuple(pictures),
         extra={name: said[name] for name in said if name in rules.extra},
     )
 

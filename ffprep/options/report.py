@@ -5,11 +5,10 @@ from enum import Enum
 from typing import Any
 
 from ffprep.core.geometry import FaceFocus
-from ffprep.library.walk import require_no_picture
 from ffprep.options.config_file import key_names
 from ffprep.options.convert import convert_parameters
 from ffprep.record import Record, astuple
-from ffprep.run.report_file import ReportFile
+from ffprep.run.report_file import ReportFile, require_html
 
 _APART = ("sources", "output", "config", "report")
 """What a report shows elsewhere."""
@@ -17,7 +16,7 @@ _APART = ("sources", "output", "config", "report")
 
 def read_report(params: Mapping[str, Any]) -> ReportFile:
     """Return the report of --report, and the options to show in it. Raise UsageError."""
-    require_no_picture("--report", params["report"])
+    require_html("--report", params["report"])
     return ReportFile(params["report"], tuple(_given(params)), params["config"])
 
 

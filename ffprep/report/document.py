@@ -11,7 +11,6 @@ from ffprep.core.geometry import FaceFocus
 from ffprep.core.job import Status
 from ffprep.core.location import Location
 from ffprep.errors import Kind, PhotoError
-from ffprep.library.walk import require_no_picture
 from ffprep.record import Record, astuple, field, replace
 from ffprep.report.advice import ADVICE
 from ffprep.report.content import (
@@ -55,11 +54,15 @@ class Facts(Record):
 
 
 class Document(Record):
-    """A report to be written to a `path`; thumbnails are in a `folder`, which is temporary."""
+    """A report to be written to a `path`, which an option named.
+
+    Thumbnails are in a `folder`, which is temporary.
+    """
 
     path: Path
     folder: Path
     workshop: Workshop
+    option: str = "--report"
 
     def write(self, facts: Facts, entries: Entries, made: Callable[[], None]) -> None:
         """Make the thumbnails that are missing, and write the file; call `made` after each.
@@ -73,16 +76,15 @@ class Document(Record):
         numbers, files = _numbered(pictured)
         content = _content(facts, entries, places, numbers)
         thumbnails = (file.read_bytes() for file in files)
-        with errors_named_after("--report"), replace_file(self.path) as temporary:
+        with errors_named_after(self.option), replace_file(self.path) as temporary:
             with temporary.open("wb") as file:
                 file.writelines(page(content, thumbnails))
             temporary.chmod(0o644)
 
 
-def require_writable(path: Path) -> None:
-    """Raise EnvironmentFault if a report cannot be written, UsageError over a photo."""
-    require_no_picture("--report", path)
-    with errors_named_after("--report"), temporary_beside(path):
+def require_writable(option: str, path: Path) -> None:
+    """Raise EnvironmentFault if a report cannot be written to the path that an option named."""
+    with errors_named_after(option), temporary_beside(path):
         pass
 
 

@@ -46,7 +46,7 @@ class LedgerReport(Record):
         report cannot be written.
         """
         found = [self._ledgers_of(output) for output in self.outputs]
-        require_writable(self.path)
+        require_writable("-o", self.path)
         tools = find(), Policy(), self.workers, self.processes
         with working_folder() as folder, Workshop.opened(*tools) as workshop:
             entries = Entries(workshop.photo_size)
@@ -56,7 +56,8 @@ class LedgerReport(Record):
                         return entries
                     entries.add(entry)
                     made()
-            Document(self.path, folder, workshop).write(self._facts(found, entries), entries, made)
+            document = Document(self.path, folder, workshop, "-o")
+            document.write(self._facts(found, entries), entries, made)
         return entries
 
     def _ledgers_of(self, output: Location) -> Ledgers:

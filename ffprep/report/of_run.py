@@ -39,7 +39,7 @@ def reported(
     the first photo if it cannot be written.
     """
     path, options, converter = report.path.resolve(), run.options, run.converter
-    require_writable(path)
+    require_writable("--report", path)
     tools = converter.binary, converter.policy, options.workers.jobs, converter.processes
     with working_folder() as folder, closing(results), Workshop.opened(*tools) as workshop:
         pictures = len(options.request.renditions)

@@ -32,13 +32,13 @@ def report(outputs: tuple[Location, ...], path: Path, ledger: Location | None, j
     at the end of a run, and is faster.
     """
     from ffprep.cli.reporting.progress import Console
-    from ffprep.library.walk import require_no_picture
     from ffprep.report.of_ledger import LedgerReport
+    from ffprep.run.report_file import require_html
     from ffprep.system.processes import Processes
 
     if ledger and len(outputs) > 1:
         raise UsageError("--ledger works with one OUT at a time")
-    require_no_picture("-o", path)
+    require_html("-o", path)
     processes, console = Processes(), Console()
     bar = console.open_bar(None)
     with Signals() as signals:

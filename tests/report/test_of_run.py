@@ -163,6 +163,10 @@ def test_a_report_that_cannot_be_written_ends_the_run_before_the_first_photo(
     before = (photos / "same.jpg").read_bytes()
     assert ffprep(*convert, photos / "same.jpg").code == 2
     assert ffprep("report", tmp_path / "out", "-o", photos / "same.jpg").code == 2
+    ledger = tmp_path / "out/.ffprep/ledger.db"
+    for name in (ledger, photos / "same.jpg.ffprep.toml"):
+        assert f"{name} is not the name of a page" in ffprep(*convert, name).err
+    assert "-o: cannot write" in ffprep("report", tmp_path / "out", "-o", "/proc/report.html").err
     assert (photos / "same.jpg").read_bytes() == before
     assert ffprep("report", tmp_path, "-o", tmp_path / "report.html").code == 2
     assert os.listdir(tmp_path / "out") == [".ffprep"]

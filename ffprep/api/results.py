@@ -82,7 +82,7 @@ class Results(Iterator[Item]):
         """Return the results that are left as flat dicts with equal keys, as pandas takes them.
 
         The keys are those of JSON lines, with `error_kind` and `error_message` in place of `error`.
-        Several texts become one.
+        Several texts become one. Bytes of names that are not UTF-8 become escapes.
         """
         return [_flat(item.as_dict()) for item in self]
 
@@ -136,5 +136,13 @@ def _flat(content: dict[str, Any]) -> dict[str, Any]:
         often_missing = ("warnings", "warning_kinds", "passed_over", "reason")
         content |= {key: content.get(key, "") for key in often_missing}
     content |= {f"recommended_{k}": mode for k, mode in content.pop("recommended", {}).items()}
-    lists = ((key, value) for key, value in content.items() if isinstance(value, list))
-    return content | {k: "; ".join(v) for k, v in lists if all(isinstance(text, str) for text in v)}
+    return {key: _cell(value) for key, value in content.items()}
+
+
+def _cell(value: Any) -> Any:
+    """Return a value as a table takes it: several texts as one, and all texts as valid UTF-8."""
+    if isinstance(value, list) and all(isinstance(text, str) for text in value):
+        value = "; ".join(value)
+    if isinstance(value, str) and not value.isascii():
+        return value.encode(errors="surrogateescape").decode(errors="backslashreplace")
+    return value

@@ -267,7 +267,7 @@ def options_to_keywords(text: str) -> str:
     return _OPTION.sub(lambda match: match[1].replace("-", "_") + "=", text)
 
 
-_KEYWORDS = ("size", "target", "mode", "ledger", *RunOptions.__annotations__)
+_KEYWORDS = ("size", "target", "mode", "ledger", "columns", *RunOptions.__annotations__)
 _OUTPUT = re.compile(r"(?<![\w-])-o:? (?=\S)")
 _OPTION = re.compile(
     rf"(?<![\w-])--({'|'.join(_KEYWORDS).replace('_', '-')})(?![\w-])"

@@ -1,5 +1,6 @@
 """`compare` and `info` as Python functions, and results as dicts."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -51,7 +52,7 @@ def test_results_have_a_length_and_become_flat_dicts(photo: Path, tmp_path: Path
     folder = tmp_path / "photos"
     folder.mkdir()
     photo.rename(folder / "a.jpg")
-    (folder / "bad.jpg").write_text("no picture")
+    (folder / os.fsdecode(b"b\xe4d.jpg")).write_text("no picture")
     results = ffprep.convert(folder, tmp_path / "out", sizes=["64x48", "800x600"])
     assert (len(results), bool(results)) == (4, True)
     rows = results.to_dicts()
@@ -64,5 +65,6 @@ def test_results_have_a_length_and_become_flat_dicts(photo: Path, tmp_path: Path
     large = next(row for row in rows if row["width"] == 800)
     assert large["warning_kinds"] == "upscale"
     assert {row["error_kind"] for row in rows} == {"", "unsupported"}
+    assert {Path(row["source"]).name for row in rows} == {"a.jpg", r"b\xe4d.jpg"}
     assert results.to_dicts() == []
     assert len(ffprep.check(tmp_path / "out", sizes=["64x48", "800x600"])) == 2

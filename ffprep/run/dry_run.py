@@ -54,8 +54,7 @@ def dry_run(run: Run) -> Iterator[Outcome]:
         if isinstance(outcome, Result) and outcome.passed_over and outcome.output:
             passed_over.append(outcome.output)
         yield outcome
-    if run.freshness:
-        yield from run.clean_up(run.freshness, passed_over)
+    yield from run.clean_up(passed_over)
 
 
 def _outcomes(run: Run) -> Iterator[Outcome]:

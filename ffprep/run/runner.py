@@ -36,8 +36,7 @@ if TYPE_CHECKING:
     from ffprep.run.window import ChunkSize, Window
     from ffprep.system.pool import Immediate
 
-_MAX_WAITING = 1 << 14
-"""How many jobs wait for a worker at most, however many workers there are."""
+_MAX_WAITING = 1 << 14  # jobs that wait for a worker at most, however many workers there are
 
 
 class Run(Record, frozen=False):
@@ -77,7 +76,7 @@ class Run(Record, frozen=False):
     def results(
         self, list_fresh: bool = True, abandon: Callable[[], None] | None = None
     ) -> Generator[Result | FreshCount, None, None]:
-        """Yield one Result per job as they come, then those of pruned outputs and of other files.
+        """Yield one Result per job as they come, then those of other files and pruned outputs.
 
         `abandon` is that of StopRules. Raises EnvironmentFault if no job can succeed.
         """
@@ -97,12 +96,12 @@ class Run(Record, frozen=False):
                 if self.recorded:
                     self.recorded.take(result)
                 yield result
-        if self.freshness and not self._stopped and not self.out_of_time:
-            yield from self.clean_up(self.freshness)
+        last = self.clean_up()
         if self.options.request.carry or self.options.manifest:
-            from ffprep.run.data_set import complete_data_set
+            from ffprep.run.data_set import with_data_set
 
-            yield from complete_data_set(self, stopped)
+            last = with_data_set(self, last, stopped)
+        yield from last
 
     def _outcomes(
         self, stop: StopRules
@@ -241,10 +240,11 @@ class Run(Record, frozen=False):
             return self.freshness.classify(batch, self.list_fresh)
         return Triage(pending=[PendingJob.unknown(job) for job in batch.jobs()])
 
-    def clean_up(
-        self, freshness: Freshness, passed_over: Iterable[Location] = ()
-    ) -> Iterator[Result]:
+    def clean_up(self, passed_over: Iterable[Location] = ()) -> Iterator[Result]:
         """Compare the ledger with what a complete run met, see CleanUp."""
+        freshness = self.freshness
+        if freshness is None or self._stopped or self.out_of_time:
+            return
         if not self.options.rerun.prune and freshness.ledger.count() <= self.plan.total:
             return  # the ledger has only photos that this run met
         from ffprep.run.clean_up import CleanUp

@@ -85,6 +85,11 @@ def test_changed_files_are_copied_again_and_edited_copies_stay(ffprep, photos: P
     assert ran.code == 1
     assert "ready/sub/b.txt was modified since it was copied" in ran.err
     assert texts() == expected
+    assert ffprep(*command, "--failures", "new").code == 0  # it is known
+    Path("ready/sub/b.txt").unlink()
+    again = ffprep(*command)
+    assert (again.code, again.err, texts()["sub/b.txt"]) == (0, "", "changed on both sides")
+    assert b"failed:" not in ffprep("status", "ready").out
 
 
 def test_copies_go_with_their_outputs(ffprep, photos: Path) -> None:

@@ -357,7 +357,6 @@ class Transcoder(Record):
             stamp=stamp,
             mode=job.spec.mode.name,
             faces=job.faces,
-            spec=job.spec,
             photo=photo.picture.shown,
             source_hash=source_hash,
             output_hash=content_hash(made.content) if self.policy.hash_files else None,

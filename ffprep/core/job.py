@@ -217,7 +217,7 @@ class Result(Record):
     content that was converted, and `output_hash` that of the verified output, if they were to be
     hashed. `passed_over` says why the file is not converted, if its status is PASSED_OVER, and
     `reason` the same in words. `faces` are those of the photo, if they were looked for. `spec` is
-    what was asked for, or made, and `photo` the size of the upright photo, if they are known.
+    what was asked for, and `photo` the size of the upright photo, if they are known.
     """
 
     source: Location

@@ -7,7 +7,7 @@ texts.
 from typing import Any
 
 from ffprep.core.geometry import Bounds, Focus, Size
-from ffprep.record import Record, asdict
+from ffprep.record import Record, asdict, field
 
 
 class ModeShown(Record):
@@ -85,8 +85,10 @@ class PhotoShown(Record):
     OUT, and `folder` that of the photo. `status` is converted, fresh or failed; `kind` that of the
     failure, and `message` its sentence. `warnings` are kinds and sentences. `photo` is the size of
     the upright photo. `mode` is None if it is not known. `focus` is in fractions of what `bounds`
-    leave. `shown` is what the output shows. `lost` is the share that is cut, and `factor` by how
-    much pixels are enlarged. `before` and `after` are numbers of lines of thumbnails, from 0.
+    leave. `sizes` are those of outputs in modes of each fit, where they are not `size`; None where
+    there is none. `shown` is what the output shows. `lost` is the share that is cut, and `factor`
+    by how much pixels are enlarged. `before` and `after` are numbers of lines of thumbnails, from
+    0.
     """
 
     source: str
@@ -100,6 +102,7 @@ class PhotoShown(Record):
     warnings: tuple[tuple[str, str], ...] = ()
     photo: Size | None = None
     size: Size | None = None
+    sizes: dict[str, Size | None] = field(default_factory=dict)
     mode: str | None = None
     bounds: Bounds | None = None
     shown: Bounds | None = None
@@ -152,4 +155,6 @@ def _listed(value: Any) -> Any:
         return [value.left, value.top, value.right, value.bottom]
     if isinstance(value, Focus):
         return [value.x, value.y]
+    if isinstance(value, dict):
+        return {key: _listed(each) for key, each in value.items()}
     return asdict(value) if isinstance(value, Record) else value

@@ -23,6 +23,7 @@ from ffprep.report.content import (
     Sample,
 )
 from ffprep.report.entries import Entries, Entry, Shown
+from ffprep.report.framing import sizes_by_fit
 from ffprep.report.page import page
 from ffprep.report.pictures import Wanted, Workshop
 from ffprep.run.thumbnails import Thumbnails, digest
@@ -262,9 +263,11 @@ def _photo(place: _Place, links: _Links, numbers: Mapping[Path, int]) -> PhotoSh
     )
     if framed is None:
         return found
+    sizes = sizes_by_fit(entry.spec, entry.photo) if entry.spec and entry.photo else {}
     return replace(
         found,
         size=framed.size,
+        sizes={fit: size for fit, size in sizes.items() if size != framed.size},
         mode=framed.mode,
         bounds=framed.bounds,
         shown=framed.shown,

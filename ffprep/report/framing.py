@@ -1,11 +1,11 @@
 """How each picture of a report is framed: what its mode shows of the photo."""
 
 from ffprep.core.faces import frame_faces
-from ffprep.core.fitting import Cut, Framing, cropped_size, resolve_spec
+from ffprep.core.fitting import Cut, Framing, choose_spec_size, cropped_size, resolve_spec
 from ffprep.core.geometry import Bounds, Faces, Focus, Size
-from ffprep.core.mode import Fit
+from ffprep.core.mode import Fit, Mode
 from ffprep.core.spec import Spec
-from ffprep.errors import PhotoError
+from ffprep.errors import PhotoError, UsageError
 from ffprep.record import Record, replace
 
 
@@ -48,6 +48,19 @@ def framed(asked: Spec, photo: Size, size: Size | None, faces: Faces | None) -> 
     if fit is Fit.COVER and focus:
         shown = _shown(photo, cropped, replace(spec, focus=focus), frame)
     return Framed(frame, spec.mode.name, bounds, shown, focus, framing.lost, framing.factor)
+
+
+def sizes_by_fit(asked: Spec, photo: Size) -> dict[str, Size | None]:
+    """Return the size that an output has in modes of each Fit; None where it can have none."""
+    return {fit.value: _size_in(fit, asked, photo) for fit in Fit}
+
+
+def _size_in(fit: Fit, asked: Spec, photo: Size) -> Size | None:
+    try:
+        spec = asked.in_modes(Mode(fit.value, (), fit))
+        return choose_spec_size(spec, cropped_size(photo, asked.bounds)).size
+    except (PhotoError, UsageError):
+        return None
 
 
 def _shown(photo: Size, cropped: Size, spec: Spec, frame: Size) -> Bounds:

@@ -91,7 +91,7 @@ class Run(Record, frozen=False):
                 if self._chunk_size:
                     self._chunk_size.learn(outcome)
                 result = self.freshness.record(outcome) if self.freshness else outcome.result
-                if result.failure:
+                if self.options.report:
                     result = replace(result, spec=outcome.pending.job.spec)
                 if self.recorded:
                     self.recorded.take(result)

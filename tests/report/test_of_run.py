@@ -92,6 +92,7 @@ def test_a_report_shows_what_a_run_made_and_so_does_one_of_its_ledger(
         "focus": "0.0,0.5",
         "crop_bounds": None,
     }
+    assert report.photos["wide.jpg"]["sizes"] == {"inside": [320, 80]}
     assert report.photos["wide.jpg"]["path"] == "trip/wide.jpg"
     assert report.photos["wide.jpg"]["sidecar"] == "trip/wide.jpg.ffprep.toml"
     # Of a photo that is cut off, what can be decoded is shown.

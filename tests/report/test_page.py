@@ -128,6 +128,25 @@ def test_a_frame_that_was_dragged_is_cut_there_to_the_pixel(
     assert made.tobytes() == coordinates(401, 180).crop((81, 0, 401, 180)).tobytes()
 
 
+def test_a_photo_that_mode_fit_made_is_corrected_in_the_frame_that_was_asked_for(
+    ffprep: Ffprep, browser: Any, library: Path
+) -> None:
+    report = _run(ffprep, library, "--format", "png", "--mode", "fit")
+    with opened_page(browser, report, DESKTOP) as page:
+        _correct(page, "a.png")
+        assert page.locator("#position").inner_text() == "320×301 → 191×180 · mode fit"
+        _choose(page, "cover")
+        page.get_by_label("From the top").press("End")
+        page.get_by_role("button", name="Close").click()
+        sidecars = _saved(page, "Save sidecars", library)
+        again = _next_run(page)
+    with zipfile.ZipFile(sidecars) as archive:
+        archive.extractall(library / "photos" / "trip")
+    ffprep(*again, cwd=library)
+    made = opened(library / "out" / "trip" / "a.png")
+    assert made.tobytes() == coordinates(320, 301).crop((0, 121, 320, 301)).tobytes()
+
+
 def _correct_next(page: Any, key: str) -> None:
     """Go on to the next photo, and move its frame to the end with a key of a slider."""
     page.get_by_role("button", name="Next photo").click()

@@ -54,7 +54,8 @@ function fillModes(photo) {
   const offered = modes.has(photo.mode)
     ? [...modes.values()]
     : [{ name: photo.mode }, ...modes.values()];
-  const choices = offered.map(({ name, summary }) => {
+  const possible = offered.filter(({ name, fit }) => name === photo.mode || sizeIn(photo, fit));
+  const choices = possible.map(({ name, summary }) => {
     const radio = make("input", { type: "radio", name: "mode", value: name });
     radio.checked = name === current.framing.mode;
     radio.addEventListener("change", () => chooseMode(name));
@@ -102,8 +103,9 @@ function showPlace(photo, framing) {
     slider.setAttribute("aria-valuetext", `${slider.value} of ${slider.max} pixels`);
   });
   byId("place").hidden = !room.some((length) => length >= 0.5);
+  const size = sizeIn(photo, framing.fit);
   byId("position").textContent =
-    `${sizeText(photo.photo)} → ${sizeText(photo.size)} · ${editText(framing)}`;
+    `${sizeText(photo.photo)} → ${sizeText(size)} · ${editText(framing)}`;
 }
 
 function moveTo(offset) {
@@ -161,17 +163,16 @@ function drawPreview(photo, framing, frame, image) {
   const canvas = byId("preview").firstElementChild;
   byId("preview").hidden = !frame;
   if (!frame || !image.complete || !image.naturalWidth) return;
-  const scale = 320 / Math.max(...photo.size);
-  [canvas.width, canvas.height] = photo.size.map((length) =>
-    Math.max(1, Math.round(length * scale)),
-  );
+  const size = sizeIn(photo, framing.fit);
+  const scale = 320 / Math.max(...size);
+  [canvas.width, canvas.height] = size.map((length) => Math.max(1, Math.round(length * scale)));
   canvas.setAttribute("aria-label", `Preview of ${visible(baseName(photo))}: ${editText(framing)}`);
   const context = canvas.getContext("2d");
   context.fillStyle = "black";
   context.fillRect(0, 0, canvas.width, canvas.height);
   if (framing.mode === "blur") {
     context.filter = "blur(6px)";
-    drawPart(context, photo, image, coveringCut(boundedPart(photo), photo.size, [0.5, 0.5]));
+    drawPart(context, photo, image, coveringCut(boundedPart(photo), size, [0.5, 0.5]));
     context.filter = "none";
   }
   const part = keptPart(photo, framing, frame);

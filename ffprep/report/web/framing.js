@@ -33,13 +33,20 @@ function containingFrame(part, [frameWidth, frameHeight], [x, y]) {
   return { left, top: part.top - (height - part.height) * y, width, height };
 }
 
+/** Return the size of an output in a mode of a fit; null if it can have none. */
+function sizeIn({ size, sizes }, fit) {
+  const other = sizes?.[fit ?? "contain"];
+  return other === undefined ? size : other;
+}
+
 /** Return where the output lies on the photo; null if the mode does not say it. */
 function frameOf(photo, { fit, focus }) {
-  if (!photo.photo || !photo.size || !fit) return null;
+  const size = sizeIn(photo, fit);
+  if (!photo.photo || !size || !fit) return null;
   const part = boundedPart(photo);
-  if (fit === "cover") return coveringCut(part, photo.size, focus);
-  if (fit === "contain") return containingFrame(part, photo.size, focus);
-  return fit === "fill" ? containingFrame(part, photo.size, [0.5, 0.5]) : part;
+  if (fit === "cover") return coveringCut(part, size, focus);
+  if (fit === "contain") return containingFrame(part, size, focus);
+  return fit === "fill" ? containingFrame(part, size, [0.5, 0.5]) : part;
 }
 
 /** Return the part of the photo that is seen in a frame. */

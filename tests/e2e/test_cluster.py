@@ -34,7 +34,7 @@ from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow
 
-PHOTOS, KILLS = 700, 5
+PHOTOS, KILLS = 400, 5
 SIZE = ["--size", "32x24"]
 ROWS = (
     "SELECT folder, name, source, source_bytes, source_mtime, source_hash, output_bytes, "
@@ -195,11 +195,11 @@ def test_a_worker_of_another_version_is_reported_with_both_versions() -> None:
 def test_a_cluster_without_workers_is_reported_and_left_at_the_time_limit(
     ffprep, tmp_path: Path
 ) -> None:
-    source, out = photos(tmp_path / "in", 1000), tmp_path / "out"
+    source, out = photos(tmp_path / "in", 500), tmp_path / "out"
     with dask(tmp_path / "dask") as cluster:
         options = (source, "-o", out, "--cluster", cluster.address)
         ran = ffprep("convert", *options, *SIZE, "--max-time", "2s")
-        assert (ran.code, "stopped after --max-time; 1000 not processed yet" in ran.err) == (
+        assert (ran.code, "stopped after --max-time; 500 not processed yet" in ran.err) == (
             1,
             True,
         )
@@ -238,7 +238,7 @@ def begun(folder: Path, *arguments: object, outputs: int = 100) -> "subprocess.P
 
 
 def test_an_ended_run_loses_no_finished_output(ffprep, tmp_path: Path, home: Path) -> None:
-    source, out = photos(tmp_path / "in", 1500), tmp_path / "out"
+    source, out = photos(tmp_path / "in", 1000), tmp_path / "out"
     with dask(tmp_path / "dask") as cluster:
         cluster.hire("a")
         cluster.hire("b")
@@ -249,7 +249,7 @@ def test_an_ended_run_loses_no_finished_output(ffprep, tmp_path: Path, home: Pat
         # What the workers had in hand, they end, or leave as it was.
         until(lambda: not temporaries(out))
         interrupted = len(rows(out))
-        assert 0 < interrupted < 1500
+        assert 0 < interrupted < 1000
         with begun(tmp_path, *options, outputs=interrupted + 100) as run:
             cluster.scheduler.kill()
         said = (tmp_path / "said").read_text()
@@ -259,12 +259,12 @@ def test_an_ended_run_loses_no_finished_output(ffprep, tmp_path: Path, home: Pat
         )
         assert "Traceback" not in said
         lost = len(rows(out))
-        assert interrupted < lost < 1500
+        assert interrupted < lost < 1000
         quick = {**os.environ, "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "1s"}
         ran = ffprep("convert", *options, *SIZE, env=quick)
         assert (ran.code, "no Dask scheduler answers" in ran.err) == (3, True)
     last = ffprep("convert", source, "-o", out, *SIZE, "--upscale", "allow", "--json")
-    assert (last.summary["fresh"], last.summary["converted"]) == (lost, 1500 - lost)
+    assert (last.summary["fresh"], last.summary["converted"]) == (lost, 1000 - lost)
 
 
 def test_a_cluster_is_one_more_option(ffprep, tmp_path: Path, monkeypatch) -> None:

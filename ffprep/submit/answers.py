@@ -92,12 +92,15 @@ def find_quoted_job(answer: object) -> Mapping[str, Any] | None:
 
 def find_clip_url(answer: object) -> str:
     """Return the address of a clip that an answer names instead of the clip; "" if it has none."""
+    parts = [answer]
     if isinstance(answer, dict):
-        for part in (answer, answer.get("data"), answer.get("video")):
-            values = (part.get(key) for key in _URL_KEYS) if isinstance(part, dict) else ()
-            for value in values:
-                if isinstance(value, str) and value:
-                    return value
+        for inner in (answer.get("data"), answer.get("video")):
+            parts += inner[:1] if isinstance(inner, list) else [inner]
+    for part in parts:
+        values = (part.get(key) for key in _URL_KEYS) if isinstance(part, dict) else ()
+        for value in values:
+            if isinstance(value, str) and value:
+                return value
     found = _ADDRESS.search(error_message(answer))
     return found[1].rstrip(".,;)") if found else ""
 

@@ -99,7 +99,7 @@ def test_a_refusal_that_names_the_picture_costs_one_photo(
     assert (ran.code, standin.count("create")) == (1, 4), ran.err
 
 
-@pytest.mark.parametrize("form", ["redirect", "JSON", "sentence", "quoted"])
+@pytest.mark.parametrize("form", ["redirect", "JSON", "list", "sentence", "quoted"])
 def test_a_clip_elsewhere_is_downloaded_from_an_allowed_origin_only(
     ffprep, standin: Standin, photo: Path, form: str
 ) -> None:
@@ -108,6 +108,7 @@ def test_a_clip_elsewhere_is_downloaded_from_an_allowed_origin_only(
         fault = {
             "redirect": Fault(302, headers={"Location": url}),
             "JSON": answer(200, {"url": url}),
+            "list": answer(200, {"data": [{"url": url}]}),
             "sentence": in_cloud(url),
             "quoted": quoted(in_cloud(url), "BadRequestError"),
         }[form]

@@ -68,12 +68,14 @@ class Document(Record):
     def write(self, facts: Facts, entries: Entries, made: Callable[[], None]) -> None:
         """Make the thumbnails that are missing, and write the file; call `made` after each.
 
-        Raises EnvironmentFault.
+        Write nothing if a signal stops this. Raises EnvironmentFault.
         """
         places = [_Place.of(shown, self.folder) for shown in _in_order(entries)]
         pictured = [place for place in places if place.pictured]
         wanted = {path: each for place in pictured for path, each in place.wanted.items()}
         self.workshop.make(wanted, made)
+        if self.workshop.converter.processes.stopped:
+            return
         numbers, files = _numbered(pictured)
         content = _content(facts, entries, places, numbers)
         thumbnails = (file.read_bytes() for file in files)

@@ -2,6 +2,7 @@
 
 import os
 from collections import Counter
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ from PIL import Image
 import ffprep as package
 from ffprep.conversion.ffmpeg_binary import find
 from ffprep.report import entries
+from ffprep.report.of_ledger import LedgerReport
+from ffprep.system.processes import Processes
 from tests.support.command_line import Ran
 from tests.support.pictures import opened, psnr, ramp
 from tests.support.reports import Report
@@ -171,3 +174,18 @@ def test_a_report_that_cannot_be_written_ends_the_run_before_the_first_photo(
     assert (photos / "same.jpg").read_bytes() == before
     assert ffprep("report", tmp_path, "-o", tmp_path / "report.html").code == 2
     assert os.listdir(tmp_path / "out") == [".ffprep"]
+
+
+def test_a_report_that_is_interrupted_leaves_the_earlier_one(photos: Path, tmp_path: Path) -> None:
+    out, page = tmp_path / "out", tmp_path / "report.html"
+    pictures = list(package.convert(photos, out, size=SIZE, report=page))
+    before, processes, made = page.read_bytes(), Processes(), count(1)
+
+    def stop_after_the_first_thumbnail() -> None:
+        if next(made) > len(pictures):
+            processes.stop()
+
+    report = LedgerReport(page, [out], None, 1, pytest.fail, processes)
+    report.write(stop_after_the_first_thumbnail)
+    assert page.read_bytes() == before
+    assert next(made) > len(pictures) + 1

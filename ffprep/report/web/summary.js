@@ -108,7 +108,7 @@ function range(low, high, unit) {
 
 /** Make a chart: a table, with a bar beside each number. */
 function chart(title, bins, label, unit) {
-  if (!bins.length) return [];
+  if (!bins.some((bin) => bin[2])) return [];
   const most = Math.max(1, ...bins.map((bin) => bin[2]));
   const rows = bins.map((bin) => {
     const number = make("td", {}, bin[2].toLocaleString("en"));

@@ -194,12 +194,13 @@ def _cell(picture: ImageInfo, sheet: Sheet, spec: Spec, faces: Faces | None, nam
         if isinstance(focus, FaceFocus):
             focus = frame_faces(faces or (), picture.shown, spec.bounds, spec.size).focus
         framing = Framing.of(mode.fit, cropped, spec.size, focus).describe()
+        framing = framing.replace(" of the photo", "").partition(":")[0]
     if sheet.uncut:
         keeps = f"keeps {mode.keeps}" if mode.keeps else mode.summary
         return Cell(spec, shown, (mode.name, keeps, framing))
-    scaled, _, changed = framing.replace(" of the photo", "").partition(", ")
+    scaled, _, changed = framing.partition(", ")
     words = f"{mode.name}, {scaled}" if scaled else mode.name
-    return Cell(spec, shown, (name, words, changed.partition(":")[0]), path=True)
+    return Cell(spec, shown, (name, words, changed), path=True)
 
 
 def _lossless(spec: Spec) -> Spec:

@@ -136,6 +136,8 @@ def test_a_python_without_ffprep_is_reported(photo: Path, monkeypatch: pytest.Mo
 @pytest.mark.parametrize("number", range(len(EXAMPLES)))
 def test_the_documented_examples_run(folder: Path, photo: Path, number: int) -> None:
     ramp(1600, 1200).save(photo)
+    for path in sorted(folder.iterdir())[4:]:
+        path.unlink()
     run_python(EXAMPLES[number], photo.parent)
 
 

@@ -4,7 +4,7 @@ Imported only for `--carry`, and where outputs are removed.
 """
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from ffprep.ledger.rows import (
     Entry,
     Name,
     Row,
+    decode_name,
     encode_name,
     has_output_stamp,
     padded,
@@ -101,11 +102,7 @@ def remove_unused(ledger: "Ledger", output: Location) -> Iterator[Path]:
 
     Yield their paths. One that cannot be removed is kept.
     """
-    found = list[Any]()
-    with ledger.tables() as database:
-        if TABLE.exists(database):
-            found = database.execute(_UNUSED).fetchall()
-    copies = [copy for copy in map(_copy, found) if copy]
+    copies = _copies(ledger, _UNUSED)
     for copy in copies:
         with suppress(PhotoError):
             if path := remove(copy, output):
@@ -115,8 +112,31 @@ def remove_unused(ledger: "Ledger", output: Location) -> Iterator[Path]:
             _delete(database, copies)
 
 
+def removable(ledger: "Ledger", output: Location, kept: Container[str]) -> Iterator[Path]:
+    """Yield the copies that are removed with all outputs but those `kept`."""
+    for copy in _copies(ledger, "SELECT * FROM carried"):
+        path = _removable(copy, output)
+        if path and copy.entry.folder + decode_name(copy.output) not in kept:
+            yield path
+
+
+def _copies(ledger: "Ledger", query: str) -> list[Copy]:
+    with ledger.tables() as database:
+        found = database.execute(query).fetchall() if TABLE.exists(database) else []
+        return [copy for copy in map(_copy, found) if copy]
+    return []
+
+
 def remove(copy: Copy, output: Location) -> Path | None:
-    """Remove a copy that is as recorded; return its path, None if it is not. Raises PhotoError.
+    """Remove a copy that is as recorded; return its path, None if it is not. Raises PhotoError."""
+    path = _removable(copy, output)
+    if path:
+        storage_of(path).remove(path, output)
+    return path
+
+
+def _removable(copy: Copy, output: Location) -> Path | None:
+    """Return the path of a copy that is as recorded; else None.
 
     A ledger may be a stranger's: neither pictures nor the files of photos are removed.
     """
@@ -128,5 +148,4 @@ def remove(copy: Copy, output: Location) -> Path | None:
         return None
     if real_path(path) == os.fsdecode(row.source):
         return None
-    storage_of(path).remove(path, output)
     return path

@@ -52,16 +52,22 @@ class Carry(Record, frozen=False):
     _pictures: int = 0
     _missing: Counter[str] = field(default_factory=Counter)
     _first: dict[str, str] = field(default_factory=dict)
+    _news: set[str] = field(default_factory=set)
+    """The suffixes of which a picture that this run made has no file."""
 
     def results(self, warn: Callable[[str], None]) -> Iterator[Result]:
-        """Yield a Result for each file that cannot be copied. Say how many pictures have none."""
+        """Yield a Result for each file that cannot be copied.
+
+        Say how many pictures have none, if the run made one of them.
+        """
         with closing(OwnFolders()) as folders:
             for batch in self.plan.batches():
                 if self.stopped():
                     return
                 if isinstance(batch, Batch):
                     yield from self._carry(batch, folders)
-        for suffix, count in self._missing.items():
+        for suffix in filter(self._news.__contains__, self._missing):
+            count = self._missing[suffix]
             some = f"{count} of {self._pictures} pictures have no {suffix} beside their photo"
             warn(f"{some}; the first is {self._first[suffix]}")
 
@@ -71,19 +77,38 @@ class Carry(Record, frozen=False):
         self._pictures += len(made)
         for suffix in self.plan.request.carry:
             copies = _Copies.of(self, batch, suffix, folders)
+            missing = list[int]()
             for index in made:
                 source = _beside(batch.folder + batch.names[index], suffix)
                 try:
                     if source:
                         copies.update(index, source)
                     else:
-                        self._missing[suffix] += 1
-                        self._first.setdefault(suffix, batch.folder + batch.names[index])
+                        missing.append(index)
                         copies.drop(index)
                 except PhotoError as error:
                     photo = source or batch.folder + batch.names[index]
                     yield Result.failed(Path(photo), Path(copies.path(index)), error)
             copies.record()
+            self._count(batch, suffix, missing)
+
+    def _count(self, batch: Batch, suffix: str, missing: list[int]) -> None:
+        """Count the pictures of a batch that have no file of a suffix."""
+        if not missing:
+            return
+        self._missing[suffix] += len(missing)
+        self._first.setdefault(suffix, batch.folder + batch.names[missing[0]])
+        outputs = [batch.outputs[index] for index in missing]
+        if suffix not in self._news and self._has_made(batch, outputs):
+            self._news.add(suffix)
+
+    def _has_made(self, batch: Batch, outputs: list[str]) -> bool:
+        """Return whether this run made one of some outputs; without a ledger, it made all."""
+        if not self.ledger:
+            return True
+        folder = relative_folder(self.plan.request.folder, batch.output_folder)
+        rows = self.ledger.rows(folder, encode_names(outputs)).values()
+        return any(row.status == CONVERTED and row.run == self.ledger.run for row in rows)
 
 
 class _Copies(Record, frozen=False):
@@ -135,7 +160,9 @@ class _Copies(Record, frozen=False):
         if there and not self._is_unmodified(known, there, at):
             if _content(path) != data:
                 words = "exists, and ffprep did not write it"
-                if known:
+                if not self.ledger:
+                    words = f"differs from {source}, and is not older"
+                elif known:
                     words = f"was modified since it was copied, and {source} has changed too"
                 raise PhotoError(Kind.COLLISION, f"{path} {words}; remove it to have it replaced")
         else:
@@ -191,6 +218,9 @@ def _beside(photo: str, suffix: str) -> str | None:
 def _read(source: str, batch: Batch) -> bytes:
     """Read a file as the walk may read sidecars: a link must not lead out of the SOURCE."""
     place = batch.places.of_sidecars if batch.places else ""
+    if place and os.path.islink(source) and not os.path.realpath(source).startswith(place):
+        problem = "is a link that leads out of the SOURCE; replace it by a copy"
+        raise PhotoError(Kind.IO, f"{source} {problem}, or see --follow-links")
     with open_regular(Path(source), place) as file:
         data = file.read(_MOST_BYTES + 1)
     if len(data) > _MOST_BYTES:

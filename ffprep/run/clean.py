@@ -8,7 +8,7 @@ from typing import Any
 from ffprep.core.job import Status
 from ffprep.core.location import Location
 from ffprep.errors import PhotoError, UsageError
-from ffprep.ledger.carried import remove_unused
+from ffprep.ledger.carried import removable, remove_unused
 from ffprep.ledger.forget import forget_unused
 from ffprep.ledger.ledger import Ledger
 from ffprep.ledger.outputs import RecordedOutputs
@@ -79,7 +79,7 @@ def _clean(
     ledger: Ledger, options: CleanOptions, lists: RecordedOutputs, stopped: Callable[[], bool]
 ) -> Iterator[Cleaned]:
     remover = OutputRemover(options.output, ledger, options.checksum)
-    gone = list[Entry]()
+    gone, kept = list[Entry](), set[str]()
     for entry in ledger.outputs():
         if stopped():
             break
@@ -87,16 +87,21 @@ def _clean(
         if (cleaned is None or cleaned.status is CleanStatus.REMOVED) and not options.dry_run:
             gone.append(entry)
             lists.discard(remover.path(entry))
+        elif cleaned and options.dry_run and cleaned.status is not CleanStatus.REMOVED:
+            kept.add(remover.path(entry))
         if cleaned:
             yield cleaned
         if len(gone) >= BATCH_SIZE:
             _forget(ledger, gone)
             gone = []
     _forget(ledger, gone)
-    if not options.dry_run:
+    if options.dry_run:
+        copies = removable(ledger, options.output, kept)
+    else:
         forget_unused(ledger)
-        for path in remove_unused(ledger, options.output):
-            yield Cleaned(path, CleanStatus.REMOVED)
+        copies = remove_unused(ledger, options.output)
+    for path in copies:
+        yield Cleaned(path, CleanStatus.REMOVED)
 
 
 def _clean_one(entry: Entry, remover: OutputRemover, dry_run: bool) -> Cleaned | None:

@@ -57,7 +57,7 @@ def write_manifest(
                 else:
                     left_out += 1
         if left_out:
-            warn(f"--manifest: {left_out} names are not UTF-8, and are left out")
+            warn(f"--manifest: {left_out} pictures are left out: their names are not UTF-8")
 
 
 def _pictures(ledgers: Iterable[Ledger], output: str) -> Iterator[tuple[Entry, str | None]]:

@@ -48,6 +48,7 @@ def test_each_picture_gets_the_files_of_its_photo_and_a_line_in_the_list(
     assert ran.code == 1
     assert "2 of 6 pictures have no .txt beside their photo; the first is photos/c.jpg" in ran.err
     assert "skipped" not in ran.err
+    assert "no .txt" not in ffprep("convert", "photos", "-o", "ready", *TWO, *LIST).err
     sizes = "30x40", "64x48"
     assert texts() == {
         f"{size}/{name}": text
@@ -106,6 +107,9 @@ def test_copies_go_with_their_outputs(ffprep, photos: Path) -> None:
     (photos / "c.txt").write_text("c")
     assert ffprep(*command).code == 0
     assert set(texts()) == {"30x40/c.txt", "64x48/a.txt", "64x48/c.txt"}
+    listed_to_go = ffprep("clean", "ready", "--dry-run").out.decode()
+    assert "64x48/c.txt" in listed_to_go
+    assert "64x48/a.txt" not in listed_to_go
     ran = ffprep("clean", "ready")
     assert (ran.code, set(texts())) == (0, {"64x48/a.txt"})
 
@@ -118,6 +122,17 @@ def test_a_file_beside_a_photo_is_never_replaced(ffprep, photos: Path) -> None:
     assert (photos / "1.txt").read_text() == "of another picture"
     same = ffprep("convert", photos / "a.jpg", "-o", photos / "a.png", *TWO[:2], *words[-2:])
     assert (same.code, same.err, (photos / "a.txt").read_text()) == (0, "", "a boat\n")
+
+
+def test_a_link_that_leads_out_of_the_source_is_not_copied(ffprep, photos: Path) -> None:
+    Path("secret").write_text("secret")
+    (photos / "c.txt").symlink_to("../secret")
+    command = "convert", "photos", "-o", "ready", "--size", "64x48", "--carry", ".txt"
+    ran = ffprep(*command)
+    assert (ran.code, "c.txt" in texts()) == (1, False)
+    assert "photos/c.txt is a link that leads out of the SOURCE" in ran.err
+    assert ffprep(*command, "--follow-links").code == 0
+    assert texts()["c.txt"] == "secret"
 
 
 def test_two_pictures_do_not_share_a_copy_of_different_files(ffprep, photos: Path) -> None:
@@ -152,9 +167,13 @@ def test_the_python_function_takes_both(photos: Path) -> None:
         (("--manifest", "m.jsonl", "--ledger", "none"), "--manifest lists what the ledger has"),
         (("--manifest", "photos"), "--manifest photos is a folder"),
         (("--manifest", "photos/a.jpg"), "photos are never overwritten"),
+        (("--manifest", "photos/a.txt"), "has another suffix than .jsonl"),
+        (("--manifest", "mine.jsonl"), "exists, and ffprep did not write it"),
+        (("--manifest", "m.jsonl", "--ledger", "./m.jsonl"), "--manifest is also --ledger"),
     ],
 )
 def test_options_that_make_no_sense(ffprep, photos: Path, words: list[str], problem: str) -> None:
+    Path("mine.jsonl").write_text('{"file_name": "a.jpg", "text": "by hand"}\n')
     ran = ffprep("convert", "photos", "-o", "ready", "--size", "64x48", *words)
     assert (ran.code, problem in ran.err) == (2, True), ran.err
 

@@ -24,6 +24,9 @@ from ffprep.image.second_reading import second_reading
 from ffprep.record import Record, field, replace
 from ffprep.system.tempfiles import temporary_beside, temporary_folder
 
+_INPUTS = 12
+"""The most pictures that one ffmpeg lays on a page."""
+
 
 class SheetPhoto(Record):
     """A photo of a sheet, called `name` there, with a picture for each of `specs`.
@@ -84,15 +87,8 @@ def draw(
         background = sheet.spec.background
         paper(sheet.layout, cells, background, sheet.letters).save(folder / "paper.png")
         whole = replace(sheet.spec, size=sheet.layout.sheet(len(cells)), background=Color(0, 0, 0))
-        argv = filtergraph.sheet_command(
-            using.binary.path,
-            folder / "paper.png",
-            _placed(sheet.layout, drawn),
-            whole,
-            temporary.path,
-        )
         job = LocalJob(photos[0].path, output, whole)
-        using.transcoder.run(job, argv)
+        _lay(list(_placed(sheet.layout, drawn)), folder, job, temporary.path, using)
         verify(temporary.path, whole, using.transcoder.decode)
         publish(temporary, job, using.policy)
     return [
@@ -100,6 +96,26 @@ def draw(
         for each in drawn
         if each.result and (each.result.failure or not each.is_uncut)
     ]
+
+
+def _lay(
+    pictures: Sequence[filtergraph.Placed],
+    folder: Path,
+    job: LocalJob,
+    output: Path,
+    using: Converter,
+) -> None:
+    """Lay pictures on the paper of a `folder`, some at a time: each needs threads and memory."""
+    lower, lossless = folder / "paper.png", _lossless(job.spec)
+    *before, last = range(0, max(len(pictures), 1), _INPUTS)
+    for start in before:
+        upper = folder / f"paper-{start}.png"
+        some = pictures[start : start + _INPUTS]
+        argv = filtergraph.sheet_command(using.binary.path, lower, some, lossless, upper)
+        using.transcoder.run(replace(job, spec=lossless), argv)
+        lower = upper
+    argv = filtergraph.sheet_command(using.binary.path, lower, pictures[last:], job.spec, output)
+    using.transcoder.run(job, argv)
 
 
 def _converted(sheet: Sheet, drawn: list[_Drawn], using: Converter) -> list[_Drawn]:

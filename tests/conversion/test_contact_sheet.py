@@ -137,6 +137,18 @@ def test_a_folder_has_a_cell_for_each_photo_on_numbered_pages(
     assert psnr(shown, opened(tmp_path / "made/trip/c.png")) > 50
 
 
+def test_a_page_shows_more_pictures_than_one_ffmpeg_lays(ffprep, tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    colours = {(9 * number, 255 - 9 * number, 60) for number in range(25)}
+    for colour in colours:
+        Image.new("RGB", (20, 20), colour).save(tmp_path / f"photos/{colour[0]:03}.png")
+    sheet = tmp_path / "sheet.png"
+    ran = ffprep("compare", tmp_path / "photos", "-o", sheet, "--size", "20x20")
+    assert (ran.code, ran.err) == (0, "")
+    areas = dict(map(reversed, opened(sheet).getcolors(1 << 20)))  # type: ignore[call-overload]
+    assert {colour: areas.get(colour) for colour in colours} == dict.fromkeys(colours, 400)
+
+
 def test_several_modes_of_several_photos_are_in_rows(ffprep, folder: Path, tmp_path: Path) -> None:
     photos, sheet = (folder / "a.png", folder / "b.png"), tmp_path / "sheet.png"
     modes = ("--mode", "cover", "--mode", "stretch")

@@ -84,7 +84,8 @@ def _draw(sheets: "ContactSheets", converter: "Converter") -> int:
 
     options, console = sheets.options, Console()
     summary = RunSummary(options.output, len(sheets.photos) * len(options.specs))
-    with convert_reporter(console, summary) as reporter:
+    advice = "`ffprep compare` of one photo"
+    with convert_reporter(console, summary, advice=advice) as reporter:
         for result in sheets.draw(converter):
             summary.count(result)
             reporter.report(result)

@@ -39,7 +39,7 @@ def warning_lines(warnings: dict[CaveatKind, Mentions], places: Sequence[str]) -
         else:
             yield from map(_line, mentions.first)
     if are_summed:
-        yield f"to see which: {', or '.join(places or ['-v, --log-file or --json'])}"
+        yield f"to see which: {', or '.join(places)}"
 
 
 def failure_lines(failures: Mentions, paint: Paint) -> Iterator[tuple[str, str]]:

@@ -183,7 +183,10 @@ def finishing(reporter: AnyReporter, summary: Summary) -> Iterator[AnyReporter]:
 
 
 class ConvertReporter(Reporter):
-    """Reports Results; `status_command` shows what a ledger remembers of them."""
+    """Reports Results; `status_command` shows what a ledger remembers of them.
+
+    `advice` says how to read each warning if nothing remembers them.
+    """
 
     def __init__(
         self,
@@ -192,10 +195,11 @@ class ConvertReporter(Reporter):
         bar: Any,
         log: "LogFile | None" = None,
         status_command: str = "",
+        advice: str = "",
     ) -> None:
         super().__init__(console, summary, bar)
         self._results, self._log = summary, log
-        self._status_command = status_command
+        self._status_command, self._advice = status_command, advice
         options = console.options
         self._verbose, self._json = options.verbose, options.json
         recorded = status_command or options.log_file or options.json
@@ -252,7 +256,8 @@ class ConvertReporter(Reporter):
 
         on_terminal, warnings = sys.stderr.isatty(), list[str]()
         if on_terminal or not self._verbose:
-            warnings = list(warning_lines(results.warnings, self._places("--warnings")))
+            places = self._places("--warnings") or [self._advice]
+            warnings = list(warning_lines(results.warnings, places))
         yield from warnings
         if self._at_once and not (on_terminal and self._verbose):
             return
@@ -277,7 +282,10 @@ class ConvertReporter(Reporter):
 
 @contextmanager
 def convert_reporter(
-    console: Console, summary: RunSummary, status_command: str = ""
+    console: Console,
+    summary: RunSummary,
+    status_command: str = "",
+    advice: str = "-v, --log-file or --json",
 ) -> Iterator[ConvertReporter]:
     """Open the progress bar and the log file. Raises EnvironmentFault if the log cannot be made."""
     with ExitStack() as stack:
@@ -290,5 +298,5 @@ def convert_reporter(
             log.begin(summary)
             stack.callback(log.end, summary)
         bar = console.open_bar(summary.total)
-        reporter = ConvertReporter(console, summary, bar, log, status_command)
+        reporter = ConvertReporter(console, summary, bar, log, status_command, advice)
         yield stack.enter_context(finishing(reporter, summary))

@@ -64,20 +64,29 @@ def read_json(content: bytes) -> Any:
     return json.loads(json.dumps(value, ensure_ascii=False).encode(errors="replace"))
 
 
-def find_job(answer: object) -> Mapping[str, Any] | None:
-    """Return the job that an answer is, whatever its HTTP status; None if it is none."""
+def find_job(answer: object, *, in_error: bool = False) -> Mapping[str, Any] | None:
+    """Return the job that an answer is; None if it is none.
+
+    An HTTP error may be a job that failed. With `in_error`, its `object` must say so, since many
+    errors have an id and a status of their own.
+    """
     if not isinstance(answer, dict):
         return None
     kind = str(answer.get("object") or "")
     if kind == "video.deleted" or answer.get("deleted") is True:
         return {"status": "deleted", **answer}
-    named = kind.startswith("video") or isinstance(answer.get("id"), str)
+    named = kind.startswith("video") or (not in_error and isinstance(answer.get("id"), str))
     return answer if named and isinstance(answer.get("status"), str) else None
 
 
+def find_job_in_error(answer: object) -> Mapping[str, Any] | None:
+    """Return the job that an HTTP error is; None if it is none."""
+    return find_job(answer, in_error=True)
+
+
 def find_quoted_job(answer: object) -> Mapping[str, Any] | None:
-    """Return the job that an answer is, or that a gateway quotes in its own error."""
-    if job := find_job(answer):
+    """Return the job that an HTTP error is, or that a gateway quotes in its own error."""
+    if job := find_job_in_error(answer):
         return job
     message = error_message(answer)
     for brace in list(re.finditer(r"\{", message))[:_MOST_BRACES]:
@@ -85,7 +94,7 @@ def find_quoted_job(answer: object) -> Mapping[str, Any] | None:
             quoted, _ = json.JSONDecoder().raw_decode(message, brace.start())
         except (ValueError, RecursionError):
             continue
-        if job := find_job(quoted):
+        if job := find_job_in_error(quoted):
             return job
     return None
 

@@ -21,6 +21,7 @@ from openai import DefaultHttpxClient
 from ffprep.submit.answers import find_clip_url, find_job, read_json, receiver
 from ffprep.submit.credentials import origin_of
 from ffprep.submit.errors import ApiError, FailureKind, JobError
+from ffprep.submit.openai_client import is_bad_address
 
 LONGEST_CLIP = 1 << 30
 _LONGEST_ANSWER = 1 << 20
@@ -74,14 +75,16 @@ class BoundedClient(DefaultHttpxClient):
         try:
             url = urljoin(before, location)
             origin = origin_of(url)
-        except ValueError:
-            return None
-        timeout = request.extensions
+            following = self.build_request("GET", url, extensions=request.extensions)
+        except Exception as error:
+            if is_bad_address(error):
+                return None
+            raise
         if origin == origin_of(before):
-            return self.build_request("GET", url, headers=request.headers, extensions=timeout)
-        if receiver() is None or origin not in self._clips_from:
+            following.headers = request.headers
+        elif receiver() is None or origin not in self._clips_from:
             return None
-        return self.build_request("GET", url, extensions=timeout)
+        return following
 
 
 def _received(response: Any, deadline: float) -> Any:

@@ -58,6 +58,14 @@ class Credentials(Record):
         """The address without its password."""
         return without_password(self.base_url)
 
+    def needs_clips_from(self, address: str) -> bool:
+        """Whether another --clips-from would allow to download a clip from an address."""
+        try:
+            origin = origin_of(address)
+        except ValueError:
+            return False
+        return bool(origin[1]) and origin not in map(origin_of, (self.base_url, *self.clips_from))
+
     def redact(self, text: str) -> str:
         """Return a text without key, password and custom header values.
 

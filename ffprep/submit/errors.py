@@ -212,21 +212,24 @@ def job_request_failure(
         reason += f"; or --base-url lacks its {credentials.usual_path}"
         return JobError(FailureKind.UNKNOWN_JOB, f"no job {job_id} ({reply}): {reason}")
     if 300 <= error.status < 400:
-        return _redirected(error, reply, job_id, done)
+        return _redirected(error, credentials, job_id, done)
     if fault := server_fault(error, credentials):
         return fault
     what = "cannot download its clip" if done else "cannot ask for its state"
     return JobError(FailureKind.UNREACHABLE, f"job {job_id}: {what} ({reply})")
 
 
-def _redirected(error: ApiError, reply: str, job_id: str, done: bool) -> JobError:
-    parts = urlsplit(error.location)
-    if done and parts.scheme in ("http", "https") and parts.netloc:
-        hint = f"to download it from there, add --clips-from {parts.scheme}://{parts.netloc}"
-        where = f"its clip is on another server, at {error.location} (without its query)"
+def _redirected(error: ApiError, credentials: Credentials, job_id: str, done: bool) -> JobError:
+    if done and credentials.needs_clips_from(error.location):
+        parts = urlsplit(error.location)
+        origin = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+        hint = f"to download it from there, add --clips-from {origin}"
+        place = error.location[:_LONGEST_QUOTE]
+        where = f"its clip is on another server, at {place} (without its query)"
         return JobError(FailureKind.CLIP, f"job {job_id} is done, and {where}; {hint}")
     what = "its clip" if done else "its state"
-    rule = "ffprep follows redirects only at the same scheme, host and port"
+    rule = "ffprep follows at most 5 redirects, and only at the same scheme, host and port"
+    reply = quote(error, credentials)
     message = f"job {job_id}: the server redirects for {what} ({reply}); {rule}"
     return JobError(FailureKind.CLIP if done else FailureKind.ADDRESS, message)
 

@@ -17,6 +17,7 @@ from ffprep.errors import EnvironmentFault, reason
 from ffprep.submit.answers import (
     error_message,
     find_job,
+    find_job_in_error,
     find_quoted_job,
     read_json,
     read_object,
@@ -81,11 +82,20 @@ def make_client(class_name: str, credentials: Credentials, **options: Any) -> An
             http_client=BoundedClient(credentials.clips_from),
             **options,
         )
-    except (ImportError, ValueError, OSError, openai.OpenAIError) as error:
+    except Exception as error:
+        expected = isinstance(error, ImportError | OSError | openai.OpenAIError)
+        if not (expected or is_bad_address(error)):
+            raise
         why = credentials.redact(reason(error)).rstrip(".")
-        hint = "check HTTPS_PROXY, ALL_PROXY, SSL_CERT_FILE and OPENAI_* in the environment"
+        hint = "check --base-url, and in the environment HTTPS_PROXY, ALL_PROXY, SSL_CERT_FILE and"
+        hint += " OPENAI_*"
         message = f"cannot make a client for {credentials.display_url} ({why}); {hint}"
         raise EnvironmentFault(message) from None
+
+
+def is_bad_address(error: Exception) -> bool:
+    """Whether urllib or httpx rejects an address; by name, since httpx has two versions."""
+    return isinstance(error, ValueError) or type(error).__name__ == "InvalidURL"
 
 
 class _RedactingFilter(logging.Filter):
@@ -141,7 +151,7 @@ def multipart_call(client: Any, path: str, request: HttpRequest, timeout: Any) -
 
 
 def answer_to(
-    call: Callable[[], Any], find: Callable[[object], Mapping[str, Any] | None] = find_job
+    call: Callable[[], Any], find: Callable[[object], Mapping[str, Any] | None] = find_job_in_error
 ) -> tuple[Mapping[str, Any], Mapping[str, str]]:
     """Return the JSON object that a call is answered with, and its headers. Raises ApiError.
 
@@ -196,7 +206,7 @@ def _status_error(error: "openai.APIStatusError") -> ApiError:
         retry_after = header_seconds(headers, "retry-after")
     if 300 <= error.status_code < 400:
         location = _without_query(headers.get("location", "nowhere"))
-        message = f"to {location}"
+        message = f"to {location or 'the same address'}"
     return ApiError(
         message,
         status=error.status_code,

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from ffprep.submit.credentials import Credentials
 from tests.support import standin as service
 from tests.support.standin import KEY, Fault, Standin
 from tests.support.submitting import QUICK, clips, refusal, single
@@ -23,6 +24,18 @@ def test_a_missing_or_malformed_key_is_reported(
     ran = ffprep("submit", photo)
     assert (ran.code, "the prompt is missing" in ran.err) == (2, True)  # that comes first
     assert not standin.received
+
+
+def test_addresses_that_no_server_has_are_reported(ffprep, standin: Standin, photo: Path) -> None:
+    ran = ffprep(*single(photo, "--base-url", "http://1.2.3.999/v1"))
+    assert (ran.code, "1.2.3.999" in ran.err, "check --base-url" in ran.err) == (3, True, True)
+
+
+def test_only_another_origin_needs_to_be_allowed_for_clips() -> None:
+    where = Credentials("videos", "http://h:80/v1", clips_from=("https://Clips.example:443/",))
+    allowed = ("http://h/x", "HTTP://H:80/x", "https://clips.example/a", "/relative", "file:///x")
+    assert not any(map(where.needs_clips_from, (*allowed, "http:///x", "http://[::1")))
+    assert all(map(where.needs_clips_from, ("https://h/x", "http://clips.example", "http://h:8/")))
 
 
 def test_keys_and_passwords_are_neither_printed_nor_stored(

@@ -37,6 +37,8 @@ REFUSED = [
     (Fault(200, b"[]"), "not a JSON object"),
     (Fault(302, headers={"Location": "http://ex\xe4mple.invalid/?k"}), "to http://ex\xe4mple"),
     (Fault(302, headers={"Location": "http://[::1"}), "to http://[::1"),
+    (Fault(302, headers={"Location": "/x\x01y"}), "to /x\x01y"),
+    (Fault(503, b'{"id": "req_1", "status": "error", "message": "busy"}'), "busy"),
     (Fault(503, headers={"Retry-After": "Mon, 01 Jan 99999 00:00:00 GMT"}), ""),
     (Fault(429, headers={"Retry-After": "-inf", "retry-after-ms": "nan"}), ""),
     (Fault(200, b'{"status": NaN}'), "no job state"),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from ffprep.core.geometry import Focus, Size
 from ffprep.errors import FfprepError, UsageError
+from ffprep.system.messages import is_command_line
 
 if TYPE_CHECKING:
     import click
@@ -253,11 +254,15 @@ def _as_text(keyword: str, param: "click.Parameter", value: Any) -> Any:
 
 @contextmanager
 def errors_for_python() -> Iterator[None]:
-    """Rewrite errors, which name command line options, to name keywords."""
+    """Rewrite errors, which name command line options, to name keywords.
+
+    Not in the command: `ffprep submit` calls the Python functions too.
+    """
     try:
         yield
     except FfprepError as error:
-        error.args = tuple(map(options_to_keywords, error.args))
+        if not is_command_line():
+            error.args = tuple(map(options_to_keywords, error.args))
         raise
 
 

@@ -97,11 +97,12 @@ def prepare_last_frame(
     photo: Path, size: Size, options: PictureOptions, spec: Spec
 ) -> tuple[Upload, tuple[str, ...]]:
     """Return the picture of a clip's last frame, which has the size of the first, and warnings."""
+    subject = f"its last frame {photo}: "
     try:
-        return prepare_picture(photo, replace(options, size=size, target=None), spec)
+        upload, warnings = prepare_picture(photo, replace(options, size=size, target=None), spec)
     except PhotoError as error:
-        message = str(error).removeprefix(f"{photo}: ")
-        raise PhotoError(error.kind, f"its last frame {photo}: {message}") from None
+        raise PhotoError(error.kind, subject + str(error).removeprefix(f"{photo}: ")) from None
+    return upload, tuple(subject + warning for warning in warnings)
 
 
 def only_cuts(spec: Spec) -> bool:

@@ -145,6 +145,8 @@ def read_extra(text: str) -> tuple[str, Any]:
     except ValueError:
         hint = f"put quotes around a text, for example '{key}=\"{value}\"'"
         raise UsageError(f"{value!r} is not JSON; {hint}") from None
+    except RecursionError:
+        raise UsageError(f"the value of {key!r} is nested too deep") from None
     try:
         json.dumps(parsed, allow_nan=False, ensure_ascii=False).encode()
     except ValueError:

@@ -173,7 +173,11 @@ def test_a_last_frame_is_made_to_fit_and_sent_after_the_first(
         ("input_references", 1280),
         ("input_references", 1280),
     ]
-    assert ffprep(*run).code == 0
+    refused = ffprep(*run, "--upscale", "fail", "--dry-run").err
+    assert f"its last frame {end}: 700x900 would have to be enlarged" in refused
+    assert "or give --upscale allow" in refused
+    ran = ffprep(*run)
+    assert (ran.code, f"its last frame {end}: 700x900 enlarged" in ran.err) == (0, True), ran.err
     (job,) = standin.jobs.values()
     first, last = job.request.pictures
     assert (first.file_name, last.file_name) == ("photo.jpg", "end.jpg")

@@ -91,6 +91,10 @@ def test_framing_format_and_extra_fields_reach_the_server(
         (["--prompt", "w", "--size", "1280x720", "-o", "c.mp4", "."], "named like one clip"),
         (["--prompt", "w\udcff", "--size", "1280x720"], "not valid UTF-8"),
         (["--prompt", "w", "--size", "1280x720", "--extra", "n=NaN"], "cannot be sent"),
+        (
+            ["--prompt", "w", "--size", "1280x720", "--extra", "n=" + "[" * 99_999],
+            "nested too deep",
+        ),
         (["--prompt", "w", "--size", "1280x720", "--base-url", "http://h/v1?key=s"], "? or #"),
     ],
 )

@@ -270,9 +270,20 @@ class StoredSubmissions(Record):
     all: tuple[StoredSubmission, ...]
 
     @property
+    def current(self) -> list[StoredSubmission]:
+        """Those that count: without those that ended before a later one made the same clip."""
+        made = {each.clip: each.sent for each in self.all if each.state == "done"}
+        ended = ("done", "failed")
+        return [
+            each
+            for each in self.all
+            if each.state not in ended or each.sent >= made.get(each.clip, 0.0)
+        ]
+
+    @property
     def failed(self) -> list[StoredSubmission]:
         """The submissions whose jobs failed."""
-        return [each for each in self.all if each.state == "failed"]
+        return [each for each in self.current if each.state == "failed"]
 
     def as_dict(self) -> dict[str, Any]:
         """Return the content of a JSON object."""
@@ -280,10 +291,10 @@ class StoredSubmissions(Record):
 
     def describe(self) -> list[str]:
         """Return a few lines of text, which only count submissions that are done."""
-        counts = Counter(each.state for each in self.all)
+        counts = Counter(each.state for each in self.current)
         totals = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
         lines = [f"submissions: {totals}"]
-        unfinished = [each for each in self.all if each.state != "done"]
+        unfinished = [each for each in self.current if each.state != "done"]
         lines += [f"    {each.describe()}" for each in unfinished[:_LISTED]]
         if (more := len(unfinished) - _LISTED) > 0:
             lines.append(f"    and {more} more; --json lists all")

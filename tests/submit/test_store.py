@@ -203,6 +203,20 @@ def test_status_lists_submissions(ffprep, standin: Standin, photos: Path, tmp_pa
     assert "moderation: job video_0002" in ffprep("status", clips, "--failed").out.decode()
 
 
+def test_status_leaves_out_what_a_later_clip_replaced() -> None:
+    def found(*states: str) -> str:
+        rows = [
+            store.StoredSubmission(state, "c.mp4", "p.jpg", "s", float(sent), None, None, None)
+            for sent, state in enumerate(states)
+        ]
+        return store.StoredSubmissions(tuple(rows)).describe()[0]
+
+    assert found("done", "failed", "done") == "submissions: 1 done"
+    assert found("uncertain", "submitted", "done", "failed") == (
+        "submissions: 1 done, 1 failed, 1 submitted, 1 uncertain"
+    )
+
+
 def test_status_reads_submissions_that_a_stranger_recorded(ffprep, tmp_path: Path) -> None:
     path = tmp_path / ".ffprep/submissions.db"
     path.parent.mkdir()

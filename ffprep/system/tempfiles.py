@@ -7,6 +7,7 @@ import contextlib
 import errno
 import os
 import re
+import stat
 import sys
 import time
 import zlib
@@ -165,10 +166,16 @@ def temporary_beside(output: Path, folders: OwnFolders | None = None) -> Iterato
 
 
 def _require_place_for(output: Path) -> None:
-    """Make the folder of an output. Raises OSError, also if the output is a folder itself."""
+    """Make the folder of an output. Raises OSError, also if the output exists and is no file."""
     output.parent.mkdir(parents=True, exist_ok=True)
-    if os.path.isdir(output):
+    try:
+        mode = os.stat(output).st_mode
+    except (OSError, ValueError):
+        return
+    if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, "a folder has this name")
+    if not stat.S_ISREG(mode):
+        raise FileExistsError(errno.EEXIST, "a device, pipe or socket has this name; remove it")
 
 
 @contextlib.contextmanager

@@ -284,7 +284,7 @@ def test_an_ffmpeg_with_another_proc_gets_the_names_of_files(
     assert left_over(tmp_path) == []
 
 
-def test_an_output_replaces_a_file_and_never_a_folder(tmp_path: Path) -> None:
+def test_an_output_replaces_a_file_and_nothing_else(tmp_path: Path) -> None:
     source = tmp_path / "in.jpg"
     detail().save(source)
     (tmp_path / "out").mkdir()
@@ -296,6 +296,14 @@ def test_an_output_replaces_a_file_and_never_a_folder(tmp_path: Path) -> None:
     result = one(source)
     assert kind(result) is Kind.IO
     assert "a folder has this name" in result.failure.message  # type: ignore[union-attr]
+    (tmp_path / "out/o").rmdir()
+    os.mkfifo(tmp_path / "out/o")
+    assert "pipe or socket has this name" in one(source).failure.message  # type: ignore[union-attr]
+    assert (tmp_path / "out/o").is_fifo()
+    (tmp_path / "out/o").unlink()
+    (tmp_path / "out/o").symlink_to("/dev/zero")
+    assert "device, pipe" in one(source).failure.message  # type: ignore[union-attr]
+    assert (tmp_path / "out/o").is_symlink()
     assert left_over(tmp_path) == []
 
 

@@ -14,12 +14,12 @@ import pillow_heif
 import pytest
 from PIL import Image
 
-from ffprep.config.modes import all_modes
 from ffprep.conversion import command as graph
 from ffprep.conversion import contact_sheet as sheet
 from ffprep.conversion import ffmpeg_log as fflog
 from ffprep.conversion.converter import Converter
 from ffprep.conversion.ffmpeg_binary import find
+from ffprep.conversion.sheet_layout import Layout
 from ffprep.core.formats import FORMATS, sniff
 from ffprep.core.geometry import Size
 from ffprep.core.image_info import ImageInfo
@@ -262,11 +262,13 @@ def test_single_photos_and_sheets_read_no_script(
     canary: Canary, hostile: Path, tmp_path: Path
 ) -> None:
     using = Converter(find(), Policy())
+    page = sheet.Sheet(SPEC, Layout.of(2, SPEC.size), uncut=True, strict=True)
     for source in set(hostile.iterdir()) - {canary.file, *(hostile / name for name in GOOD)}:
         (result,) = using.convert([LocalJob(source, tmp_path / "o.jpg", SPEC)])
         assert kind(result) in (Kind.UNSUPPORTED, Kind.DAMAGED), source
+        photo = sheet.SheetPhoto(source, source.name, [SPEC])
         with pytest.raises(PhotoError):
-            sheet.draw(source, tmp_path / "o.jpg", SPEC, all_modes(), using)
+            sheet.draw(page, [photo], tmp_path / "o.jpg", using)
     assert list(tmp_path.iterdir()) == []
     assert canary.sings() == ""
 

@@ -1,5 +1,6 @@
 """Read targets from `targets.toml`, ffprep's own and the user's (docs/guide/targets.md)."""
 
+import math
 import re
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime
@@ -130,7 +131,7 @@ def _ratio(value: Any) -> tuple[int, int]:
 
 
 def _sizes_or_names(value: Any) -> Any:
-    if not isinstance(value, dict | list):
+    if not isinstance(value, dict | list) or not value:
         example = 'sizes = ["1280x720"], or sizes = {wide = "1280x720"}'
         raise UsageError(f"must be a list of sizes, or a table of names and sizes: {example}")
     return value
@@ -151,9 +152,13 @@ def _numbers(value: Any) -> tuple[int | float, ...]:
     """Read a list of numbers, or a range of whole numbers as text."""
     span = re.fullmatch(r"(\d{1,3})-(\d{1,3})", value, re.ASCII) if isinstance(value, str) else None
     numbers = [*range(int(span[1]), int(span[2]) + 1)] if span else value
-    if not isinstance(numbers, list) or not numbers or min(map(toml.number, numbers)) <= 0:
+    if not isinstance(numbers, list) or not numbers or not all(map(_is_positive, numbers)):
         raise UsageError('must be a list of numbers above 0, or a range: [4, 8, 12], or "3-15"')
     return tuple(sorted(numbers))
+
+
+def _is_positive(value: Any) -> bool:
+    return 0 < toml.number(value) < math.inf
 
 
 def _frames(value: Any) -> tuple[str, ...]:

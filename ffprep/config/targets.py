@@ -131,7 +131,7 @@ def _ratio(value: Any) -> tuple[int, int]:
 
 
 def _sizes_or_names(value: Any) -> Any:
-    if not isinstance(value, dict | list) or not value:
+    if not isinstance(value, dict | list) or value == []:
         example = 'sizes = ["1280x720"], or sizes = {wide = "1280x720"}'
         raise UsageError(f"must be a list of sizes, or a table of names and sizes: {example}")
     return value

@@ -63,10 +63,17 @@ def target_files(files: tuple[Path, ...]) -> list[Path]:
     Raise UsageError.
     """
     for file in files:
-        if not os.path.exists(file) or os.path.isdir(file):
-            raise UsageError(f"--targets-file {file}: the file does not exist")
+        require_file("--targets-file", file)
     own = Path(click.get_app_dir("ffprep")) / "targets.toml"
     return [*([own] if own.exists() else []), *files]
+
+
+def require_file(option: str, file: Path) -> None:
+    """Raise UsageError if a file to read does not exist, or is a folder."""
+    if os.path.isdir(file):
+        raise UsageError(f"{option} {file} is a folder; name a file")
+    if not os.path.exists(file):
+        raise UsageError(f"{option} {file}: the file does not exist")
 
 
 def filter_folders(folders: tuple[Path, ...]) -> list[Path]:

@@ -284,6 +284,8 @@ def test_a_file_of_the_user(tmp_path: Path) -> None:
         ("[a]\nmin_side = 9\ndate = '2026-11-01'", 3, "without quotes"),
         ("[a]\nmin_side = 9\nalpha = 'no'", 3, "true or false"),
         ("[a]\nmin_side = 9\ntitle = 9", 3, "must be a text"),
+        ("[a]\nsizes = []", 2, "a.sizes: must be a list of sizes, or a table of names and sizes"),
+        ("[a]\nfps = [24, inf]", 2, "a.fps: must be a list of numbers above 0"),
         ("[a]\nmin_side = 9\nseconds = 8", 3, "a.seconds: must be a list of numbers above 0, or"),
         ("[a]\nmin_side = 9\nseconds = '9-8'", 3, "must be a list of numbers above 0, or a range"),
         ("[a]\nmin_side = 9\nfps = [24, 'x']", 3, "a.fps: must be a number"),
@@ -425,10 +427,11 @@ def test_check_reports_that_there_are_no_pictures(ffprep, tmp_path: Path, words)
 
 
 def test_a_missing_targets_file_is_an_error(ffprep, tmp_path: Path) -> None:
-    for name in (tmp_path / "none.toml", tmp_path, ""):
-        ran = ffprep("targets", "--targets", name)
-        assert ran.code == 2
-        assert "the file does not exist" in ran.err
+    for name, words in (("none.toml", "the file does not exist"), ("", "is a folder; name a file")):
+        for option in ("--targets", "--check"):
+            ran = ffprep("targets", option, tmp_path / name)
+            assert ran.code == 2
+            assert words in ran.err
 
 
 def test_the_docs_list_every_target_and_whether_its_rules_were_found() -> None:

@@ -70,9 +70,9 @@ def _check(file: Path, as_json: bool) -> ExitCode:
     """Print the errors in a file of targets. Raise UsageError if there is no file."""
     from ffprep.cli.reporting.text import print_json
     from ffprep.config.targets import faults
+    from ffprep.options.frame import require_file
 
-    if not file.is_file():
-        raise UsageError(f"--check {file}: the file does not exist")
+    require_file("--check", file)
     count, found = faults(file)
     for fault in found:
         if as_json:

@@ -166,7 +166,7 @@ def temporary_beside(output: Path, folders: OwnFolders | None = None) -> Iterato
 
 
 def _require_place_for(output: Path) -> None:
-    """Make the folder of an output. Raises OSError, also if the output exists and is no file."""
+    """Make the folder of an output. Raises OSError, also if the output exists and is not a file."""
     output.parent.mkdir(parents=True, exist_ok=True)
     try:
         mode = os.stat(output).st_mode

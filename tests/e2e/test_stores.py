@@ -588,7 +588,7 @@ def test_a_row_names_an_object_outside_of_the_folder(
         (["nobody://knows/a", "-o", "OUT"], 2, "the scheme nobody:// is unknown"),
         (["file:///photos", "-o", "OUT"], 2, "is a local file; write its path"),
         (["s3://", "-o", "OUT"], 2, "has no bucket"),
-        (["hdfs://photos", "-o", "OUT"], 3, "hdfs:// takes a package more"),
+        (["smb://photos", "-o", "OUT"], 3, "smb:// takes a package more"),
         (["https://host/a.jpg?token=s3kr1t", "-o", "OUT"], 2, "https://host/a.jpg: a query"),
     ],
 )

@@ -87,8 +87,8 @@ class Layout(Record):
 class Cell(Record):
     """One picture of the sheet: its Spec, the size it is shown at, and the lines of its label.
 
-    Without a Spec there is no picture, but an empty area with the words of `failure`, if any. The
-    middle of a label that is a `path` may be left out; of others, the end.
+    A cell without a Spec is an empty area with the words of `failure`, if any. A label that is a
+    `path` is shortened in the middle; other labels at the end.
     """
 
     spec: Spec | None

@@ -31,8 +31,8 @@ _ENLARGEMENT = (0.0, 0.125, 0.25, 0.5, 1.0, 1.5, 2.0, 4.0, None)
 class Entry(Record):
     """A picture as a run or a ledger has it; `name` is its output, relative to OUT.
 
-    `spec` is what was asked for. `photo` is the size of the upright photo, and
-    `faces` are its faces, if they are known.
+    `spec` is that of the job. `photo` is the size of the upright photo, and `faces` are its faces,
+    if they are known.
     """
 
     source: Location

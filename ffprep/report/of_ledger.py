@@ -1,4 +1,4 @@
-"""The report of output folders, made of their ledgers: what is there, whichever run made it."""
+"""Make a report from the ledgers of output folders. It shows the outputs of all runs."""
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -11,6 +11,7 @@ from ffprep.core.policy import Policy
 from ffprep.errors import UsageError
 from ffprep.ledger.faces import recorded_faces
 from ffprep.ledger.ledger import Ledger
+from ffprep.ledger.recorded_spec import recorded_specs
 from ffprep.ledger.rows import Entry as Recorded
 from ffprep.ledger.rows import decode_name
 from ffprep.ledger.shards import Ledgers
@@ -19,7 +20,6 @@ from ffprep.report.content import Asked, Counts
 from ffprep.report.document import Document, Facts, absolute, require_writable
 from ffprep.report.entries import Entries, Entry
 from ffprep.report.pictures import Workshop
-from ffprep.report.recorded_spec import recorded_spec
 from ffprep.run.own_ledgers import opened
 from ffprep.system.files import LEDGER
 from ffprep.system.processes import Processes
@@ -97,9 +97,7 @@ class _Reader:
 
     def __init__(self, ledger: Ledger, output: Location, prefix: str) -> None:
         self._ledger, self._output, self._prefix = ledger, output, prefix
-        with ledger.tables() as database:
-            rows = database.execute("SELECT id, said FROM specs")
-            self._specs = {number: recorded_spec(said) for number, said in rows}
+        self._specs = recorded_specs(ledger)
         self._faces: dict[str, Faces] | None = None
 
     def entries(self) -> Iterator[Entry]:

@@ -9,12 +9,12 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 from ffprep.core.job import Status
 from ffprep.errors import PhotoError
 from ffprep.ledger.freshness import Freshness
 from ffprep.ledger.ledger import Ledger
+from ffprep.ledger.recorded_spec import recorded_specs
 from ffprep.ledger.rows import Entry, Row, decode_name, has_output_stamp
 from ffprep.record import Record
 from ffprep.run.convert_options import ConvertOptions
@@ -72,20 +72,12 @@ def _pictures(ledgers: Iterable[Ledger], output: str) -> Iterator[tuple[Entry, s
 
 
 def _entries(ledger: Ledger) -> Iterator[tuple[str, Entry, str | None]]:
-    with ledger.tables() as database:
-        modes = {id: _mode(said) for id, said in database.execute("SELECT id, said FROM specs")}
+    specs = recorded_specs(ledger)
     for entry in ledger.entries(Status.CONVERTED):
-        if entry.row.spec in modes:
-            yield entry.folder + decode_name(entry.row.name), entry, modes[entry.row.spec]
-
-
-def _mode(said: object) -> str | None:
-    """Return the mode of a recorded Spec; None if it depends on the photo."""
-    try:
-        spec: Any = json.loads(str(said))
-        return None if spec["fallback"] else str(spec["mode"]["name"])
-    except (ValueError, TypeError, KeyError, RecursionError):
-        return None
+        if entry.row.spec in specs:
+            spec = specs[entry.row.spec]
+            mode = None if spec is None or spec.fallback else spec.mode.name
+            yield entry.folder + decode_name(entry.row.name), entry, mode
 
 
 class _Lines(Record):

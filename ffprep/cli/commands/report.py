@@ -46,7 +46,7 @@ def report(outputs: tuple[Location, ...], path: Path, ledger: Location | None, j
         try:
             made = bar.update if bar is not None else lambda: None
             entries = LedgerReport(
-                path.resolve(), outputs, ledger, jobs, console.say, processes
+                path.resolve(), tuple(dict.fromkeys(outputs)), ledger, jobs, console.say, processes
             ).write(made)
         finally:
             if bar is not None:

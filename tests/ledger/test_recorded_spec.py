@@ -10,9 +10,9 @@ from ffprep.config.targets import find_target
 from ffprep.core.geometry import Bounds, FaceFocus, Focus, Size
 from ffprep.core.mode import Fallback, Fit
 from ffprep.core.spec import NOT_CHOSEN, SizeChoice, Spec
+from ffprep.ledger.recorded_spec import recorded_spec
 from ffprep.record import asdict, replace
 from ffprep.report.framing import framed
-from ffprep.report.recorded_spec import recorded_spec
 
 PLAIN = Spec(Size(1280, 720), find_mode("cover"), focus=Focus(0.3, 0.7))
 SPECS = [

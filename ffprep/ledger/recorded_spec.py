@@ -9,6 +9,14 @@ from ffprep.core.geometry import Bounds, FaceFocus, Focus, Size
 from ffprep.core.mode import Fallback, Fit, Mode, Step
 from ffprep.core.spec import SizeChoice, Spec
 from ffprep.errors import FfprepError
+from ffprep.ledger.ledger import Ledger
+
+
+def recorded_specs(ledger: Ledger) -> dict[int, Spec | None]:
+    """Return the Specs of a ledger by their numbers, as `recorded_spec` reads them."""
+    with ledger.tables() as database:
+        rows = database.execute("SELECT id, said FROM specs")
+        return {number: recorded_spec(said) for number, said in rows}
 
 
 def recorded_spec(said: object) -> Spec | None:

@@ -94,7 +94,7 @@ def make_client(class_name: str, credentials: Credentials, **options: Any) -> An
 
 
 def is_bad_address(error: Exception) -> bool:
-    """Whether urllib or httpx rejects an address; by name, since httpx has two versions."""
+    """Return whether urllib or httpx rejects an address; by name: httpx has two versions."""
     return isinstance(error, ValueError) or type(error).__name__ == "InvalidURL"
 
 

@@ -68,5 +68,6 @@ $(VENV)/run: pyproject.toml
 	@touch $@
 
 $(VENV)/dev: $(VENV)/run
-	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@$(BIN)/pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1' # has --group
+	@$(BIN)/pip install --quiet --editable . --group dev
 	@touch $@

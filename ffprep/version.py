@@ -1,6 +1,6 @@
 """The version of ffprep, and that of the ffmpeg that is installed with it."""
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"
 
 
 def embedded_ffmpeg() -> tuple[str, str] | None:

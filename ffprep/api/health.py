@@ -188,12 +188,12 @@ def _requirements(extra: str) -> list[str]:
 
 
 def _extras() -> Sequence[str]:
-    """Return the extras for users, by name."""
+    """Return the extras by name, without the one that has all others."""
     try:
         named = metadata.metadata("ffprep").get_all("Provides-Extra") or ()
     except metadata.PackageNotFoundError:
         return ()
-    return sorted(set(named) - {"dev"})
+    return sorted(set(named) - {"all"})
 
 
 def _extra(name: str) -> str:

@@ -54,4 +54,4 @@ def _wait_for(port: int) -> None:
         with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
             return
         time.sleep(0.1)
-    raise SystemExit("no server answers; pip install 'ffprep[dev]'")
+    raise SystemExit("no server answers; run: pip install --group dev")

@@ -12,6 +12,7 @@ from pathlib import Path
 import pillow_heif
 import pytest
 
+from ffprep import __version__
 from scripts.cases.all_cases import CASES
 from scripts.cases.page import page as page_of_formats
 from tests.support.pages import ROOT, Page
@@ -115,6 +116,12 @@ def test_the_tests_that_the_page_of_security_names_exist() -> None:
     named = set(re.findall(r"`(test_\w+)`", Page("SECURITY.md").text))
     assert len(named) > 10
     assert named <= {path.stem for path in ROOT.glob("tests/**/test_*.py")}
+
+
+def test_the_version_in_examples_is_that_of_ffprep() -> None:
+    others = {"CHANGELOG.md", "benchmark.md"}  # earlier versions, and the one that was measured
+    pages = "".join(page.read_text() for page in PAGES if page.name not in others)
+    assert set(re.findall(r"\bffprep[: ](\d+\.\d+\.\d+)\b", pages)) == {__version__}
 
 
 def test_every_package_has_a_page_of_decisions() -> None:

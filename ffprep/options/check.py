@@ -25,14 +25,14 @@ from ffprep.options.shared import (
     SIZES_OR_TARGET,
     options,
 )
-from ffprep.options.types import AnyLocation
+from ffprep.options.types import LOCATION
 from ffprep.record import Record
 
 if TYPE_CHECKING:
     from ffprep.run.describe import InfoContent
     from ffprep.run.inspect import Inspection
 
-_PATHS = click.argument("paths", nargs=-1, required=True, type=AnyLocation(), metavar="PATH...")
+_PATHS = click.argument("paths", nargs=-1, required=True, type=LOCATION, metavar="PATH...")
 CHECK = options(
     _PATHS,
     SIZES_OR_TARGET,

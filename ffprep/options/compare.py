@@ -57,7 +57,6 @@ COMPARE = options(
     click.option(
         "--columns",
         type=Whole(1, _MOST_COLUMNS),
-        metavar="N",
         help="Pictures in a row.  [default: as many as are large enough]",
     ),
     FRAME,

@@ -11,7 +11,7 @@ import click
 
 from ffprep.errors import EnvironmentFault, reason
 from ffprep.options.shared import DocumentedCommand
-from ffprep.options.types import PATH, ParsedOrPath, PathOr, Repeatable, with_implied_values
+from ffprep.options.types import PATH, Parsed, PathOr, Repeatable, with_implied_values
 from ffprep.system.messages import say
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ NOT_OF_A_FILE = ("config", "dry_run")
 CONFIG = click.option(
     "--config",
     type=PATH,
-    metavar="FILE",
     help="Read options from [defaults] in this ffprep.toml; the command line wins.",
 )
 
@@ -129,7 +128,7 @@ def _key(param: click.Parameter) -> "Key":
 
 
 def _names_path(type: click.ParamType[Any], text: str) -> bool:
-    if isinstance(type, PathOr | ParsedOrPath):
+    if isinstance(type, PathOr | Parsed) and type.names_path:
         return type.names_path(text)
     return isinstance(type, click.Path)
 

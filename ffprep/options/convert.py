@@ -23,13 +23,13 @@ from ffprep.options.shared import (
 from ffprep.options.types import (
     PATH,
     PATH_AS_WRITTEN,
+    SECONDS,
     OneOf,
     OptionalValue,
     Parsed,
     PathOr,
     Positive,
     Repeatable,
-    Seconds,
     Whole,
 )
 from ffprep.system.files import LEDGER
@@ -54,7 +54,6 @@ SOURCES = click.argument("sources", nargs=-1, type=PATH_AS_WRITTEN, metavar="SOU
 NAMES = click.option(
     "--names",
     default="{stem}",
-    show_default=True,
     metavar="TEMPLATE",
     help="Template for output names: {stem} {suffix} {parent} {date:%Y-%m-%d} {width} {height} "
     "{mode} {ext} {n}.",
@@ -95,13 +94,11 @@ _FILES = section(
     click.option(
         "--min-size",
         type=Parsed("WxH", read_size),
-        metavar="WxH",
         help="Only photos that are at least as wide and as high as this, once upright.",
     ),
     click.option(
         "--min-mpx",
         type=Positive(),
-        metavar="N",
         help="Only photos of at least N megapixels.",
     ),
     FRAME,
@@ -111,21 +108,18 @@ UPSCALE = click.option(
     "--upscale",
     type=OneOf(["allow", "warn", "fail"]),
     default=Policy().upscale,
-    show_default=True,
     help="How to handle photos smaller than the size asked for.",
 )
 MAX_CUT = click.option(
     "--max-cut",
     type=OneOf(["allow", "warn", "fail"]),
     default=Policy().max_cut,
-    show_default=True,
     help="How to handle photos of which the frame cuts more than half; --mode auto pads them.",
 )
 DAMAGED = click.option(
     "--damaged",
     type=OneOf(["fail", "keep"]),
     default="fail",
-    show_default=True,
     help="How to handle damaged photos: fail, or keep what can be decoded.",
 )
 _LIMITS = section(
@@ -140,10 +134,8 @@ _LIMITS = section(
     ),
     click.option(
         "--timeout",
-        type=Seconds(),
+        type=SECONDS,
         default=Policy().timeout,
-        show_default=True,
-        metavar="S",
         help="Time limit for one photo, in seconds or as 2m.",
     ),
     MAX_PIXELS,
@@ -186,7 +178,6 @@ _RERUNS = section(
         "--retry",
         type=OneOf([Retry.CHANGED.value, Retry.ALWAYS.value]),
         default=RerunOptions().retry.value,
-        show_default=True,
         help="Which failed photos to try again: those that changed, or all.",
     ),
     click.option("--retry-failed", is_flag=True, help="Try only the photos that failed."),
@@ -220,7 +211,6 @@ _REPORTS = section(
         "--failures",
         type=OneOf(["all", "new"]),
         default="all",
-        show_default=True,
         help="Which failures are reported and decide the exit code: all, or those that are new "
         "since the last run and were not accepted in `ffprep status`.",
     ),
@@ -239,20 +229,17 @@ _REPORTS = section(
     click.option(
         "--log-file",
         type=PATH,
-        metavar="FILE",
         help="Append one line per photo to FILE, which may be rotated during the run.",
     ),
     click.option(
         "--log-format",
         type=OneOf(["text", "json"]),
         default="text",
-        show_default=True,
         help="Format of the log: text, or JSON objects as with --json.",
     ),
     click.option(
         "--summary-file",
         type=PATH,
-        metavar="FILE",
         help="Write the result of the run as JSON when it ends.",
     ),
     click.option(
@@ -276,7 +263,7 @@ _ADVANCED = section(
         "--nice",
         type=Whole(0, 19),
         default=ThrottleOptions().nice,
-        metavar="N",
+        show_default=False,
         help="Lower the CPU priority: add N to the niceness.",
     ),
     click.option(
@@ -284,15 +271,16 @@ _ADVANCED = section(
     ),
     click.option(
         "--max-time",
-        type=Seconds(),
+        type=SECONDS,
         default=ThrottleOptions().max_time,
-        metavar="S",
+        show_default=False,
         help="Start no photo after this time, such as 6h; the next run continues.",
     ),
     click.option(
         "--max-load",
         type=Positive(),
         default=ThrottleOptions().max_load,
+        show_default=False,
         metavar="F",
         help="Convert one chunk at a time while the load average is F or more.",
     ),
@@ -309,7 +297,6 @@ _ADVANCED = section(
     click.option(
         "--depfile",
         type=PATH,
-        metavar="FILE",
         help="Write the dependencies of the outputs, for `include` in a Makefile, if all succeed.",
     ),
     click.option(

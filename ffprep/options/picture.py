@@ -40,22 +40,18 @@ _HOW = options(
         "--quality",
         type=Whole(1, 100),
         default=95,
-        show_default=True,
-        metavar="N",
         help="Quality of JPEG, WebP, AVIF and JPEG XL, on the usual scale of JPEG.",
     ),
     click.option(
         "--subsampling",
         type=OneOf(["auto", "420", "422", "444"]),
         default="auto",
-        show_default=True,
         help="Chroma subsampling of JPEG and AVIF; auto is 444 from quality 95, else 420.",
     ),
     click.option(
         "--depth",
         type=OneOf([8, 10]),
         default=8,
-        show_default=True,
         help="Bits of a channel in AVIF; 10 avoids visible steps in skies and shadows.",
     ),
     click.option(
@@ -77,8 +73,6 @@ _HOW = options(
         "--compression",
         type=Whole(0, 9),
         default=6,
-        show_default=True,
-        metavar="N",
         help="Compression effort of all formats but JPEG: smaller files, more time.",
     ),
     click.option(
@@ -91,7 +85,6 @@ _HOW = options(
         "--metadata",
         type=OneOf(["none", "keep-rights", "keep-no-place", "keep"]),
         default="none",
-        show_default=True,
         help="keep-rights: copyright, artist, description and capture date. keep-no-place: also "
         "camera, exposure and keywords, never places or serial numbers. keep: all EXIF, XMP, IPTC.",
     ),
@@ -99,7 +92,6 @@ _HOW = options(
         "--date",
         type=OneOf(["auto", "keep"]),
         default="auto",
-        show_default=True,
         help="keep: write the capture date into outputs, whatever --metadata is; --preserve-times "
         "is for the times of files.",
     ),

@@ -13,17 +13,16 @@ from ffprep.library.selection import names_file, read_since
 from ffprep.options.types import (
     PATH,
     PATH_AS_WRITTEN,
-    Jobs,
+    SECONDS,
     Once,
     OneOf,
     Parsed,
-    ParsedOrPath,
     Renamed,
     Repeatable,
-    Seconds,
     Whole,
     completed_by,
     read_frame_size,
+    read_jobs,
     read_memory,
     read_share,
     with_implied_values,
@@ -146,11 +145,10 @@ TARGETS_FILE = click.option(
     "targets_file",
     cls=Renamed,
     type=PATH,
-    metavar="FILE",
     multiple=True,
     help="A TOML file with more targets.",
 )
-_WXH: dict[str, Any] = {"type": Parsed("WxH", read_frame_size), "metavar": "WxH"}
+_WXH = Parsed("WxH", read_frame_size)
 _WIDTH_AND_HEIGHT = (
     "Width and height in pixels, such as 1280x720, or by name: 720p (1280x720), 1080p (1920x1080), "
     "4k (3840x2160), portrait_720p (720x1280), square_1080p (1080x1080)"
@@ -162,10 +160,10 @@ _NAMED = "The size and rules of a named destination: see `ffprep targets`"
 def _sizes(several: str) -> Callable[[Any], Any]:
     """Return the option for several sizes; the help says what several do."""
     words = f"{_WIDTH_AND_HEIGHT}; {several}."
-    return click.option("--size", cls=Repeatable, multiple=True, **_WXH, help=words)
+    return click.option("--size", cls=Repeatable, multiple=True, type=_WXH, help=words)
 
 
-_SIZE = click.option("--size", cls=Once, **_WXH, help=f"{_WIDTH_AND_HEIGHT}.")
+_SIZE = click.option("--size", cls=Once, type=_WXH, help=f"{_WIDTH_AND_HEIGHT}.")
 _TARGET = click.option("--target", cls=Once, **_NAME, help=f"{_NAMED}.")
 _TARGET_NAMES = click.option(
     "--target", cls=Repeatable, multiple=True, **_NAME, help=f"{_NAMED}; or several."
@@ -184,7 +182,6 @@ BACKGROUND = click.option(
     "--background",
     type=Parsed("COLOR", Color.parse),
     default="black",
-    show_default=True,
     help="Color of bars and behind transparency: a CSS name, #rrggbb[aa], or transparent.",
 )
 FOCUS = click.option(
@@ -192,7 +189,6 @@ FOCUS = click.option(
     type=Parsed("POINT", read_focus),
     shell_complete=completed_by("focus"),
     default="center",
-    show_default=True,
     help="What cover keeps in the frame, and where pad and blur place the photo: center, top, "
     "bottom-left, north, ... or X,Y as fractions; or faces, which cover keeps.",
 )
@@ -200,13 +196,11 @@ CROP_BOUNDS = click.option(
     "--crop-bounds",
     type=Parsed("L,T,R,B", Bounds.parse),
     default="0,0,1,1",
-    show_default=True,
     help="Crop the upright photo first, to these edges: left, top, right, bottom, as fractions.",
 )
 MULTIPLE_OF = click.option(
     "--multiple-of",
     type=Whole(1),
-    metavar="N",
     help="With --mode fit: make both sides multiples of N.  [default: 1]",
 )
 SCENE = options(
@@ -234,8 +228,7 @@ AS_JSON = click.option(
 )
 WAIT = click.option(
     "--wait",
-    type=Seconds(),
-    metavar="S",
+    type=SECONDS,
     help="Wait up to S for another run into OUT.  [default: exit at once with code 75]",
 )
 MODES_DIR = click.option(
@@ -250,24 +243,20 @@ MODES_DIR = click.option(
 )
 JOBS = click.option(
     "--jobs",
-    type=Jobs(),
+    type=Parsed("N|AUTO", read_jobs),
     default="auto",
-    show_default=True,
     help="How many photos to work on at a time.",
 )
 MAX_MEMORY = click.option(
     "--max-memory",
     type=Parsed("N", read_memory),
     default=str(Policy().max_memory),
-    show_default=True,
     help="Memory limit for one photo, such as 800MB.",
 )
 MAX_PIXELS = click.option(
     "--max-pixels",
     type=Whole(min=1),
     default=Policy().max_pixels,
-    show_default=True,
-    metavar="N",
     help="Refuse photos with more pixels than this.",
 )
 COLOUR = click.option(
@@ -276,7 +265,6 @@ COLOUR = click.option(
     "colour",
     type=OneOf(["srgb", "keep"]),
     default="srgb",
-    show_default=True,
     help="Convert to sRGB, or keep pixel values and ICC profile.",
 )
 FOLLOW_LINKS = click.option(
@@ -335,7 +323,7 @@ LISTS_AND_SELECTION = options(
     ),
     click.option(
         "--since",
-        type=ParsedOrPath("WHEN", read_since, names_file),
+        type=Parsed("WHEN", read_since, names_file),
         help="Only files modified since: 7d, 12h, 2026-11-01, 2026-11-01T22:00, "
         "or since the modification of a FILE.",
     ),

@@ -33,11 +33,22 @@ class PathOr(click.Path):
 
 
 class Parsed(click.ParamType[Any]):
-    """An option whose text a function reads that raises UsageError."""
+    """An option whose text a function reads that raises UsageError.
 
-    def __init__(self, name: str, parse: Callable[[str], Any]) -> None:
-        self.name = name
-        self._parse = parse
+    `names_path` decides which texts are paths, if some are: a shell completes names of files.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        parse: Callable[[str], Any],
+        names_path: Callable[[str], bool] | None = None,
+    ) -> None:
+        self.name, self._parse, self.names_path = name, parse, names_path
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        """Return the name as it is written."""
+        return self.name
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Read a text; leave a value that was read before."""
@@ -45,6 +56,14 @@ class Parsed(click.ParamType[Any]):
             return self._parse(value) if isinstance(value, str) else value
         except UsageError as error:
             self.fail(str(error), param, ctx)
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> "list[CompletionItem[str]]":
+        """Complete names of files."""
+        from click.shell_completion import CompletionItem
+
+        return [CompletionItem(incomplete, type="file")] if self.names_path else []
 
 
 def completed_by(kind: str) -> "Callable[..., list[CompletionItem[str]]]":
@@ -60,18 +79,12 @@ def completed_by(kind: str) -> "Callable[..., list[CompletionItem[str]]]":
     return complete
 
 
-def _files(incomplete: str) -> "list[CompletionItem[str]]":
-    """Return what makes a shell complete names of files."""
-    from click.shell_completion import CompletionItem
-
-    return [CompletionItem(incomplete, type="file")]
-
-
 class LocalPath(click.Path):
     """A local path."""
 
     def __init__(self) -> None:
         super().__init__(path_type=Path, readable=False)
+        self.name = "FILE"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Refuse a URL: a path would lose one of its slashes."""
@@ -83,38 +96,11 @@ class LocalPath(click.Path):
         return super().convert(value, param, ctx)
 
 
-class AnyLocation(Parsed):
-    """A path, or a URL."""
-
-    def __init__(self) -> None:
-        super().__init__("PATH", located)
-
-    def shell_complete(
-        self, ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> "list[CompletionItem[str]]":
-        """Complete names of files."""
-        return _files(incomplete)
-
-
 PATH = LocalPath()
 PATH_AS_WRITTEN = click.Path(readable=False)
 """A path as text: a slash at its end means a folder."""
-
-
-class ParsedOrPath(Parsed):
-    """A Parsed option, some of whose texts are paths."""
-
-    def __init__(
-        self, name: str, parse: Callable[[str], Any], names_path: Callable[[str], bool]
-    ) -> None:
-        super().__init__(name, parse)
-        self.names_path = names_path
-
-    def shell_complete(
-        self, ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> "list[CompletionItem[str]]":
-        """Complete names of files."""
-        return _files(incomplete)
+LOCATION = Parsed("PATH", located, lambda _: True)
+"""A path, or a URL."""
 
 
 class Repeatable(click.Option):
@@ -174,7 +160,7 @@ def with_implied_values(command: click.Command, words: list[str]) -> list[str]:
 class Whole(click.IntRange):
     """A whole number within bounds."""
 
-    name = "whole number"
+    name = "N"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Read a number; say what the bounds are if it is none, or outside of them."""
@@ -228,27 +214,24 @@ class Automatic(int):
     """A number of workers that was chosen by ffprep, for this machine."""
 
 
-class Jobs(click.ParamType[int]):
-    """A number of workers, or `auto`."""
+def read_jobs(text: str) -> int:
+    """Return a number of workers; that of usable processors, or N of `make -jN`, for `auto`.
 
-    name = "N|auto"
+    Raise UsageError.
+    """
+    if text.lower() == "auto":
+        from ffprep.system.machine import default_jobs
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Read a number; `auto` is the number of usable processors, or the N of `make -jN`."""
-        if str(value).lower() == "auto":
-            from ffprep.system.machine import default_jobs
-
-            return Automatic(default_jobs())
-        if not str(value).isdecimal() or not 1 <= int(value) <= 1024:
-            self.fail(f"{value!r} is neither auto nor a number from 1 to 1024", param, ctx)
-        return value if isinstance(value, Automatic) else int(value)
-
-
-_TIMES = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+        return Automatic(default_jobs())
+    if not text.isdecimal() or not 1 <= int(text) <= 1024:
+        raise UsageError(f"{text!r} is neither auto nor a number from 1 to 1024")
+    return int(text)
 
 
 class Positive(click.FloatRange):
     """A number above 0."""
+
+    name = "N"
 
     def __init__(self) -> None:
         super().__init__(min=0, min_open=True)
@@ -266,26 +249,25 @@ class Positive(click.FloatRange):
         return number
 
 
-class Seconds(click.ParamType[float]):
-    """A duration in seconds: `90`, `90s`, `15m`, `6h`, `1d`."""
+_TIMES = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
-    name = "S"
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """Read a duration above 0; infinity is the longest that Python can wait."""
-        text = str(value).lower()
-        unit = _TIMES.get(text[-1:])
-        try:
-            seconds = float(text[:-1]) * unit if unit else float(text)
-        except ValueError:
-            seconds = 0
-        if not seconds > 0:
-            problem = f"{value!r} is not a duration above 0; write 90, 15m or 6h"
-            self.fail(problem, param, ctx)
-        return min(seconds, threading.TIMEOUT_MAX)
+def _read_seconds(text: str) -> float:
+    """Return the seconds of `90`, `90s`, `15m`, `6h` or `1d`; at most what Python can wait.
 
+    Raise UsageError.
+    """
+    unit = _TIMES.get(text[-1:].lower())
+    try:
+        seconds = float(text[:-1]) * unit if unit else float(text)
+    except ValueError:
+        seconds = 0
+    if not seconds > 0:
+        raise UsageError(f"{text!r} is not a duration above 0; write 90, 15m or 6h")
+    return min(seconds, threading.TIMEOUT_MAX)
+
+
+SECONDS = Parsed("S", _read_seconds)
 
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
 

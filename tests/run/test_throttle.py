@@ -20,7 +20,7 @@ from ffprep.core.job import Result
 from ffprep.core.policy import ThrottleOptions
 from ffprep.core.spec import Spec
 from ffprep.library.request import Rendition, Request
-from ffprep.options.types import Seconds
+from ffprep.options.types import SECONDS
 from ffprep.run.convert_options import ConvertOptions
 from ffprep.run.runner import open_run
 from ffprep.run.throttle import Throttle, apply_niceness
@@ -197,10 +197,10 @@ def test_a_machine_that_does_not_tell_its_load_is_told_of(monkeypatch: pytest.Mo
     ("text", "seconds"), [("90", 90), ("1.5s", 1.5), ("15m", 900), ("6h", 21600), ("1D", 86400)]
 )
 def test_times_as_people_write_them(text: str, seconds: float) -> None:
-    assert Seconds().convert(text, None, None) == seconds
+    assert SECONDS.convert(text, None, None) == seconds
 
 
 @pytest.mark.parametrize("text", ["", "h", "6 hours", "-1m", "0h", "nan", "1w"])
 def test_what_is_no_time(text: str) -> None:
     with pytest.raises(click.BadParameter, match="is not a duration"):
-        Seconds().convert(text, None, None)
+        SECONDS.convert(text, None, None)

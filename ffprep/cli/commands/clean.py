@@ -11,7 +11,7 @@ import click
 from ffprep.core.location import Location
 from ffprep.errors import ExitCode
 from ffprep.options.shared import AS_JSON, WAIT, DocumentedCommand
-from ffprep.options.types import AnyLocation
+from ffprep.options.types import LOCATION
 from ffprep.system.messages import say
 from ffprep.system.shutdown import Signals
 
@@ -29,14 +29,12 @@ _EXAMPLES = {
 
 
 @click.command(cls=DocumentedCommand, examples=_EXAMPLES)
-@click.argument("output", type=AnyLocation(), metavar="OUT")
+@click.argument("output", type=LOCATION, metavar="OUT")
 @click.option(
     "--dry-run", is_flag=True, help="Print what would be removed, as commands; remove nothing."
 )
 @click.option("--checksum", is_flag=True, help="Compare the contents of outputs too.")
-@click.option(
-    "--ledger", type=AnyLocation(), metavar="PATH", help="The ledger, if it is not in OUT."
-)
+@click.option("--ledger", type=LOCATION, help="The ledger, if it is not in OUT.")
 @WAIT
 @AS_JSON
 @click.option("-q", "--quiet", is_flag=True, help="Print only what could not be removed.")

@@ -134,8 +134,6 @@ def _as_table(options: Iterable[EffectiveOption]) -> Any:
     "file",
     type=PATH,
     default=FILE,
-    show_default=True,
-    metavar="FILE",
     help="The file to write.",
 )
 def init(sources: tuple[str, ...], file: Path) -> None:

@@ -51,6 +51,7 @@ def override_options(*without: str) -> list[click.Parameter]:
             option = copy.copy(param)
             if option.is_flag and option.name not in NOT_OF_A_FILE:
                 option.secondary_opts = [f"--no-{name}" for name in key_names(option)]
+                option.show_default = False
             found.append(option)
     return found
 
@@ -62,7 +63,6 @@ ALL = click.Option(["--all", "every"], is_flag=True, help="All jobs, in the file
 CONFIG_FILE = click.Option(
     ["--config", "file"],
     type=PATH,
-    metavar="FILE",
     help=f"Default: ./{FILE}, else the one in the user's configuration folder.",
 )
 

@@ -7,7 +7,7 @@ import click
 from ffprep.core.location import Location
 from ffprep.errors import UsageError
 from ffprep.options.shared import JOBS, DocumentedCommand
-from ffprep.options.types import PATH, AnyLocation
+from ffprep.options.types import LOCATION, PATH
 from ffprep.system.shutdown import Signals, leave_now
 
 _EXAMPLES = {
@@ -16,13 +16,11 @@ _EXAMPLES = {
 
 
 @click.command(cls=DocumentedCommand, examples=_EXAMPLES)
-@click.argument("outputs", nargs=-1, required=True, type=AnyLocation(), metavar="OUT...")
+@click.argument("outputs", nargs=-1, required=True, type=LOCATION, metavar="OUT...")
 @click.option(
     "-o", "--output", "path", type=PATH, required=True, metavar="FILE.html", help="The page."
 )
-@click.option(
-    "--ledger", type=AnyLocation(), metavar="PATH", help="The ledger, if it is not in OUT."
-)
+@click.option("--ledger", type=LOCATION, help="The ledger, if it is not in OUT.")
 @JOBS
 def report(outputs: tuple[Location, ...], path: Path, ledger: Location | None, jobs: int) -> None:
     """Write an HTML page that shows each photo beside what was made of it.

@@ -8,7 +8,7 @@ import click
 from ffprep.core.location import Location
 from ffprep.errors import UsageError
 from ffprep.options.shared import AS_JSON, DocumentedCommand
-from ffprep.options.types import AnyLocation
+from ffprep.options.types import LOCATION
 from ffprep.record import asdict
 from ffprep.system.files import LEDGER
 from ffprep.system.messages import say, write_line
@@ -27,12 +27,10 @@ _EXAMPLES = {
 
 
 @click.command(cls=DocumentedCommand, examples=_EXAMPLES)
-@click.argument("outputs", nargs=-1, required=True, type=AnyLocation(), metavar="OUT...")
+@click.argument("outputs", nargs=-1, required=True, type=LOCATION, metavar="OUT...")
 @click.option("--failed", is_flag=True, help="List every photo that failed, with the reason.")
 @click.option("--warnings", is_flag=True, help="List every photo whose output has a warning.")
-@click.option(
-    "--ledger", type=AnyLocation(), metavar="PATH", help="The ledger, if it is not in OUT."
-)
+@click.option("--ledger", type=LOCATION, help="The ledger, if it is not in OUT.")
 @click.option(
     "--accept",
     is_flag=True,

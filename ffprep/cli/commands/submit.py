@@ -25,7 +25,7 @@ from ffprep.options.shared import (
     DocumentedCommand,
     section,
 )
-from ffprep.options.types import PATH_AS_WRITTEN, OneOf, Seconds, Whole
+from ffprep.options.types import PATH_AS_WRITTEN, SECONDS, OneOf, Whole
 from ffprep.system.shutdown import Signals, leave_now
 
 if TYPE_CHECKING:
@@ -52,7 +52,6 @@ _CLIP = section(
     click.option(
         "--seconds",
         type=Whole(min=1),
-        metavar="N",
         help="The clip's length.  [default: 4, else what the target allows]",
     ),
     click.option(
@@ -84,7 +83,6 @@ _SERVER = section(
         "--protocol",
         type=OneOf(["videos", "vllm-omni", "azure-v1"]),
         default="videos",
-        show_default=True,
         help="OpenAI's /v1/videos, the same with vLLM-Omni's fields, or Azure's older jobs API.",
     ),
     click.option(
@@ -100,16 +98,13 @@ _SERVER = section(
     ),
     click.option(
         "--poll",
-        type=Seconds(),
-        metavar="S",
+        type=SECONDS,
         help="Seconds between questions about a job.  [default: as the server says, else 5]",
     ),
     click.option(
         "--timeout",
-        type=Seconds(),
+        type=SECONDS,
         default="30m",
-        show_default=True,
-        metavar="S",
         help="Longest wait for one clip; after it, the job continues and can be resumed.",
     ),
     click.option(
@@ -127,8 +122,6 @@ _SERVER = section(
         "--jobs",
         type=Whole(1, 64),
         default=2,
-        show_default=True,
-        metavar="N",
         help="How many photos to work on at a time.",
     ),
     WAIT,

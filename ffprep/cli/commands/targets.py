@@ -31,7 +31,6 @@ _EXAMPLES = {
     "--check",
     "checked",
     type=PATH,
-    metavar="FILE",
     help="Print every error in a file of targets, with its line; exit with 1 if there are any.",
 )
 @AS_JSON

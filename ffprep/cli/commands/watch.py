@@ -21,7 +21,7 @@ from ffprep.core.location import names_url
 from ffprep.errors import Interrupted, UsageError
 from ffprep.options.named_jobs import NamedJob
 from ffprep.options.parse import read_convert
-from ffprep.options.types import Seconds
+from ffprep.options.types import SECONDS
 from ffprep.record import replace
 from ffprep.run.watch import Watch, WatchedJob
 from ffprep.system.files import real_path
@@ -30,16 +30,13 @@ from ffprep.system.shutdown import Signals
 
 _SETTLE = click.Option(
     ["--settle"],
-    type=Seconds(),
+    type=SECONDS,
     default=2,
-    show_default=True,
-    metavar="S",
     help="Convert a photo when it has not changed for S seconds.",
 )
 _POLL = click.Option(
     ["--poll"],
-    type=Seconds(),
-    metavar="S",
+    type=SECONDS,
     help="Compare files every S seconds, for network file systems.  [default: the system reports "
     "changes]",
 )

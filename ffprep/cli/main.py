@@ -73,7 +73,7 @@ class Commands(click.Group):
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write what ffprep does, and examples."""
-        from ffprep.options.help import write_examples
+        from ffprep.options.command import write_examples
 
         super().format_help_text(ctx, formatter)
         write_examples(formatter, EXAMPLES)

@@ -8,23 +8,9 @@ import click
 from ffprep.core.location import Location
 from ffprep.core.policy import Policy
 from ffprep.core.target import Target
+from ffprep.options import shared
+from ffprep.options.command import flag, options
 from ffprep.options.frame import filter_folders, read_frames, read_overrides, read_target
-from ffprep.options.shared import (
-    AS_JSON,
-    CROP_BOUNDS,
-    FOCUS,
-    FOLLOW_LINKS,
-    FRAME,
-    FRAMES,
-    JOBS,
-    MAX_MEMORY,
-    MAX_PIXELS,
-    MODES_DIR,
-    NO_DEFAULT_EXCLUDES,
-    SCENE,
-    SIZES_OR_TARGET,
-    options,
-)
 from ffprep.options.types import LOCATION
 from ffprep.record import Record
 
@@ -35,33 +21,29 @@ if TYPE_CHECKING:
 _PATHS = click.argument("paths", nargs=-1, required=True, type=LOCATION, metavar="PATH...")
 CHECK = options(
     _PATHS,
-    SIZES_OR_TARGET,
-    NO_DEFAULT_EXCLUDES,
-    FOLLOW_LINKS,
-    JOBS,
-    MAX_PIXELS,
-    MAX_MEMORY,
-    AS_JSON,
+    shared.SIZES_OR_TARGET,
+    shared.NO_DEFAULT_EXCLUDES,
+    shared.FOLLOW_LINKS,
+    shared.JOBS,
+    shared.MAX_PIXELS,
+    shared.MAX_MEMORY,
+    shared.AS_JSON,
 )
 INFO = options(
     _PATHS,
-    FRAMES,
-    FRAME,
-    NO_DEFAULT_EXCLUDES,
-    FOLLOW_LINKS,
-    SCENE,
-    FOCUS,
-    CROP_BOUNDS,
-    MODES_DIR,
-    click.option(
-        "--faces",
-        is_flag=True,
-        help="Count faces, and warn if the target refuses pictures of people.",
-    ),
-    JOBS,
-    MAX_PIXELS,
-    MAX_MEMORY,
-    AS_JSON,
+    shared.FRAMES,
+    shared.FRAME,
+    shared.NO_DEFAULT_EXCLUDES,
+    shared.FOLLOW_LINKS,
+    shared.SCENE,
+    shared.FOCUS,
+    shared.CROP_BOUNDS,
+    shared.MODES_DIR,
+    flag("--faces", "Count faces, and warn if the target refuses pictures of people."),
+    shared.JOBS,
+    shared.MAX_PIXELS,
+    shared.MAX_MEMORY,
+    shared.AS_JSON,
 )
 
 

@@ -11,23 +11,10 @@ from ffprep.core.formats import WRITABLE_SUFFIXES, OutputFormat
 from ffprep.core.policy import Policy
 from ffprep.core.spec import Spec
 from ffprep.errors import UsageError
+from ffprep.options import shared
+from ffprep.options.command import option, options
 from ffprep.options.frame import filter_folders, read_overrides, read_target, suffix_format
-from ffprep.options.shared import (
-    BACKGROUND,
-    CROP_BOUNDS,
-    FFMPEG,
-    FOCUS,
-    FOLLOW_LINKS,
-    FRAME,
-    JOBS,
-    MAX_MEMORY,
-    MAX_PIXELS,
-    MODES_DIR,
-    NO_DEFAULT_EXCLUDES,
-    SIZE_OR_TARGET,
-    options,
-)
-from ffprep.options.types import PATH, Repeatable, Whole, completed_by
+from ffprep.options.types import PATH, TEXT, Repeatable, Whole, completed_by
 from ffprep.record import replace
 from ffprep.run.sheets import SheetOptions
 
@@ -35,41 +22,41 @@ _MOST_COLUMNS = 20
 
 COMPARE = options(
     click.argument("paths", nargs=-1, required=True, type=PATH, metavar="PHOTO..."),
-    click.option(
-        "-o",
-        "--output",
-        type=PATH,
+    option(
+        "-o, --output",
+        PATH,
+        "A picture file. Of several pages, each has a number: sheet-01.jpg.",
         required=True,
         metavar="SHEET",
-        help="A picture file. Of several pages, each has a number: sheet-01.jpg.",
     ),
-    SIZE_OR_TARGET,
-    click.option(
+    shared.SIZE_OR_TARGET,
+    option(
         "--mode",
-        "modes",
+        TEXT,
+        "Show this mode; or several. Of several photos, each has a cell, or with several "
+        "modes a row.  [default: all modes of one photo, cover of several]",
+        dest="modes",
         cls=Repeatable,
         multiple=True,
         metavar="NAME",
         shell_complete=completed_by("modes"),
-        help="Show this mode; or several. Of several photos, each has a cell, or with several "
-        "modes a row.  [default: all modes of one photo, cover of several]",
     ),
-    click.option(
+    option(
         "--columns",
-        type=Whole(1, _MOST_COLUMNS),
-        help="Pictures in a row.  [default: as many as are large enough]",
+        Whole(1, _MOST_COLUMNS),
+        "Pictures in a row.  [default: as many as are large enough]",
     ),
-    FRAME,
-    BACKGROUND,
-    FOCUS,
-    CROP_BOUNDS,
-    NO_DEFAULT_EXCLUDES,
-    FOLLOW_LINKS,
-    JOBS,
-    MAX_PIXELS,
-    MAX_MEMORY,
-    MODES_DIR,
-    FFMPEG,
+    shared.FRAME,
+    shared.BACKGROUND,
+    shared.FOCUS,
+    shared.CROP_BOUNDS,
+    shared.NO_DEFAULT_EXCLUDES,
+    shared.FOLLOW_LINKS,
+    shared.JOBS,
+    shared.MAX_PIXELS,
+    shared.MAX_MEMORY,
+    shared.MODES_DIR,
+    shared.FFMPEG,
 )
 
 

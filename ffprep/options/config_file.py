@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ffprep.errors import EnvironmentFault, reason
-from ffprep.options.shared import DocumentedCommand
+from ffprep.options.command import DocumentedCommand, option
 from ffprep.options.types import PATH, Parsed, PathOr, Repeatable, with_implied_values
 from ffprep.system.messages import say
 
@@ -24,10 +24,8 @@ COMMAND_LINE = "command line"
 NOT_OF_A_FILE = ("config", "dry_run")
 """Options that a file must not set."""
 
-CONFIG = click.option(
-    "--config",
-    type=PATH,
-    help="Read options from [defaults] in this ffprep.toml; the command line wins.",
+CONFIG = option(
+    "--config", PATH, "Read options from [defaults] in this ffprep.toml; the command line wins."
 )
 
 

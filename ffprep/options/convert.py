@@ -6,24 +6,14 @@ import click
 
 from ffprep.core.geometry import SHAPES, read_size
 from ffprep.core.policy import DryRun, Policy, RerunOptions, Retry, ThrottleOptions
+from ffprep.options import shared
+from ffprep.options.command import flag, option, options, section
 from ffprep.options.config_file import CONFIG, ConfigCommand
-from ffprep.options.picture import PICTURES
-from ffprep.options.shared import (
-    AS_JSON,
-    FFMPEG,
-    FRAME,
-    JOBS,
-    LISTS_AND_SELECTION,
-    MAX_MEMORY,
-    MAX_PIXELS,
-    WAIT,
-    options,
-    section,
-)
 from ffprep.options.types import (
     PATH,
     PATH_AS_WRITTEN,
     SECONDS,
+    TEXT,
     OneOf,
     OptionalValue,
     Parsed,
@@ -51,262 +41,239 @@ def _read_shard(text: str) -> "Shard":
 
 
 SOURCES = click.argument("sources", nargs=-1, type=PATH_AS_WRITTEN, metavar="SOURCE...")
-NAMES = click.option(
+NAMES = option(
     "--names",
+    TEXT,
+    "Template for output names: {stem} {suffix} {parent} {date:%Y-%m-%d} {width} {height} "
+    "{mode} {ext} {n}.",
     default="{stem}",
     metavar="TEMPLATE",
-    help="Template for output names: {stem} {suffix} {parent} {date:%Y-%m-%d} {width} {height} "
-    "{mode} {ext} {n}.",
 )
 _FILES = section(
     "Sources and outputs",
     SOURCES,
-    click.option(
-        "-o",
-        "--output",
-        type=PATH_AS_WRITTEN,
-        metavar="OUT",
-        help="A file for one SOURCE file, else a folder, which mirrors the folders of SOURCE; "
+    option(
+        "-o, --output",
+        PATH_AS_WRITTEN,
+        "A file for one SOURCE file, else a folder, which mirrors the folders of SOURCE; "
         "- is stdout.  [default: beside one SOURCE file, as photo_1280x720.jpg]",
+        metavar="OUT",
     ),
     NAMES,
-    click.option(
+    option(
         "--root",
-        type=PATH_AS_WRITTEN,
+        PATH_AS_WRITTEN,
+        "Mirror the folders of all sources, also of single files, from this folder.",
         metavar="DIR",
-        help="Mirror the folders of all sources, also of single files, from this folder.",
     ),
-    click.option(
+    option(
         "--carry",
+        Parsed(".SUFFIX,...", _read_suffixes),
+        "Copy files beside photos, such as captions: photo.txt, or photo.jpg.txt, beside each "
+        "output of photo.jpg.",
         cls=Repeatable,
         multiple=True,
-        type=Parsed(".SUFFIX,...", _read_suffixes),
-        help="Copy files beside photos, such as captions: photo.txt, or photo.jpg.txt, beside each "
-        "output of photo.jpg.",
     ),
-    LISTS_AND_SELECTION,
-    click.option(
+    shared.LISTS_AND_SELECTION,
+    option(
         "--only",
-        type=OneOf(SHAPES),
+        OneOf(SHAPES),
+        "Only photos of this shape, once upright; may be given several times.",
         multiple=True,
-        help="Only photos of this shape, once upright; may be given several times.",
     ),
-    click.option(
+    option(
         "--min-size",
-        type=Parsed("WxH", read_size),
-        help="Only photos that are at least as wide and as high as this, once upright.",
+        Parsed("WxH", read_size),
+        "Only photos that are at least as wide and as high as this, once upright.",
     ),
-    click.option(
-        "--min-mpx",
-        type=Positive(),
-        help="Only photos of at least N megapixels.",
-    ),
-    FRAME,
+    option("--min-mpx", Positive(), "Only photos of at least N megapixels."),
+    shared.FRAME,
 )
 
-UPSCALE = click.option(
+UPSCALE = option(
     "--upscale",
-    type=OneOf(["allow", "warn", "fail"]),
+    OneOf(["allow", "warn", "fail"]),
+    "How to handle photos smaller than the size asked for.",
     default=Policy().upscale,
-    help="How to handle photos smaller than the size asked for.",
 )
-MAX_CUT = click.option(
+MAX_CUT = option(
     "--max-cut",
-    type=OneOf(["allow", "warn", "fail"]),
+    OneOf(["allow", "warn", "fail"]),
+    "How to handle photos of which the frame cuts more than half; --mode auto pads them.",
     default=Policy().max_cut,
-    help="How to handle photos of which the frame cuts more than half; --mode auto pads them.",
 )
-DAMAGED = click.option(
+DAMAGED = option(
     "--damaged",
-    type=OneOf(["fail", "keep"]),
+    OneOf(["fail", "keep"]),
+    "How to handle damaged photos: fail, or keep what can be decoded.",
     default="fail",
-    help="How to handle damaged photos: fail, or keep what can be decoded.",
 )
 _LIMITS = section(
     "Limits",
     DAMAGED,
     UPSCALE,
     MAX_CUT,
-    click.option(
-        "--preserve-times",
-        is_flag=True,
-        help="Give each output the modification time of its photo.",
-    ),
-    click.option(
+    flag("--preserve-times", "Give each output the modification time of its photo."),
+    option(
         "--timeout",
-        type=SECONDS,
+        SECONDS,
+        "Time limit for one photo, in seconds or as 2m.",
         default=Policy().timeout,
-        help="Time limit for one photo, in seconds or as 2m.",
     ),
-    MAX_PIXELS,
-    MAX_MEMORY,
+    shared.MAX_PIXELS,
+    shared.MAX_MEMORY,
 )
 
 _RUNNING = section(
     "Running",
-    JOBS,
-    click.option(
+    shared.JOBS,
+    option(
         "--dry-run",
+        OneOf([each.value for each in DryRun]),
+        "Print what would be done, and convert nothing; or the ffmpeg command lines of it.",
         cls=OptionalValue,
         implied=DryRun.PLAN.value,
-        type=OneOf([each.value for each in DryRun]),
         metavar=DryRun.COMMANDS.value,
-        help="Print what would be done, and convert nothing; or the ffmpeg command lines of it.",
     ),
     CONFIG,
 )
 
 _RERUNS = section(
     "Repeated runs",
-    click.option(
+    option(
         "--ledger",
-        type=PathOr("none"),
+        PathOr("none"),
+        f"File or URL of the ledger, which records finished work.  [default: OUT/{LEDGER}]",
         metavar="PATH|none",
-        help=f"File or URL of the ledger, which records finished work.  [default: OUT/{LEDGER}]",
     ),
-    click.option("--force", is_flag=True, help="Convert everything again, also if up to date."),
-    click.option(
-        "--checksum", is_flag=True, help="Compare the contents of files instead of their times."
-    ),
-    click.option(
+    flag("--force", "Convert everything again, also if up to date."),
+    flag("--checksum", "Compare the contents of files instead of their times."),
+    flag(
         "--adopt",
-        is_flag=True,
-        help="Accept existing outputs as up to date if they verify and are not older than "
-        "their photo.",
+        "Accept existing outputs as up to date if they verify and are not older than their photo.",
     ),
-    click.option(
+    option(
         "--retry",
-        type=OneOf([Retry.CHANGED.value, Retry.ALWAYS.value]),
+        OneOf([Retry.CHANGED.value, Retry.ALWAYS.value]),
+        "Which failed photos to try again: those that changed, or all.",
         default=RerunOptions().retry.value,
-        help="Which failed photos to try again: those that changed, or all.",
     ),
-    click.option("--retry-failed", is_flag=True, help="Try only the photos that failed."),
-    click.option(
+    flag("--retry-failed", "Try only the photos that failed."),
+    flag(
         "--prune",
-        is_flag=True,
-        help="Remove outputs whose photo was deleted or excluded, or that have other names now, "
+        "Remove outputs whose photo was deleted or excluded, or that have other names now, "
         "unless they were modified.",
     ),
-    click.option(
+    flag(
         "--prune-emptied",
-        is_flag=True,
-        help="With --prune: also outputs of a SOURCE, or a folder in it, that lost all its photos.",
+        "With --prune: also outputs of a SOURCE, or a folder in it, that lost all its photos.",
     ),
-    WAIT,
-    click.option(
-        "--fsync",
-        is_flag=True,
-        help="Sync each output to disk before the ledger records it, against power loss.",
-    ),
+    shared.WAIT,
+    flag("--fsync", "Sync each output to disk before the ledger records it, against power loss."),
 )
 
 _REPORTS = section(
     "Output and logs",
-    AS_JSON,
-    click.option(
-        "-q", "--quiet", is_flag=True, help="Print no progress bar and no summary, only problems."
-    ),
-    click.option("-v", "--verbose", is_flag=True, help="Print a line for every photo."),
-    click.option(
+    shared.AS_JSON,
+    flag("-q, --quiet", "Print no progress bar and no summary, only problems."),
+    flag("-v, --verbose", "Print a line for every photo."),
+    option(
         "--failures",
-        type=OneOf(["all", "new"]),
-        default="all",
-        help="Which failures are reported and decide the exit code: all, or those that are new "
+        OneOf(["all", "new"]),
+        "Which failures are reported and decide the exit code: all, or those that are new "
         "since the last run and were not accepted in `ffprep status`.",
+        default="all",
     ),
-    click.option(
+    option(
         "--report",
-        type=PATH,
+        PATH,
+        "Write an HTML page that shows what was made of each photo, when the run ends.",
         metavar="FILE.html",
-        help="Write an HTML page that shows what was made of each photo, when the run ends.",
     ),
-    click.option(
+    option(
         "--manifest",
-        type=PATH,
+        PATH,
+        "List all pictures of OUT as JSON lines when the run ends, with size and caption.",
         metavar="FILE.jsonl",
-        help="List all pictures of OUT as JSON lines when the run ends, with size and caption.",
     ),
-    click.option(
+    option(
         "--log-file",
-        type=PATH,
-        help="Append one line per photo to FILE, which may be rotated during the run.",
+        PATH,
+        "Append one line per photo to FILE, which may be rotated during the run.",
     ),
-    click.option(
+    option(
         "--log-format",
-        type=OneOf(["text", "json"]),
+        OneOf(["text", "json"]),
+        "Format of the log: text, or JSON objects as with --json.",
         default="text",
-        help="Format of the log: text, or JSON objects as with --json.",
     ),
-    click.option(
-        "--summary-file",
-        type=PATH,
-        help="Write the result of the run as JSON when it ends.",
-    ),
-    click.option(
+    option("--summary-file", PATH, "Write the result of the run as JSON when it ends."),
+    option(
         "--metrics-file",
-        type=PATH,
-        metavar="FILE.prom",
-        help="Write the result for the textfile collector of node_exporter; use a different file "
+        PATH,
+        "Write the result for the textfile collector of node_exporter; use a different file "
         "for each OUT.",
+        metavar="FILE.prom",
     ),
-    click.option(
+    option(
         "--on-finish",
+        TEXT,
+        "Run a shell command when the run ends; FFPREP_SUMMARY is the path of the summary.",
         metavar="COMMAND",
-        help="Run a shell command when the run ends; FFPREP_SUMMARY is the path of the summary.",
     ),
 )
 
 _ADVANCED = section(
     "Advanced",
-    FFMPEG,
-    click.option(
+    shared.FFMPEG,
+    option(
         "--nice",
-        type=Whole(0, 19),
+        Whole(0, 19),
+        "Lower the CPU priority: add N to the niceness.",
         default=ThrottleOptions().nice,
         show_default=False,
-        help="Lower the CPU priority: add N to the niceness.",
     ),
-    click.option(
-        "--idle", is_flag=True, help="Use the disk only when it is idle (idle class of ionice)."
-    ),
-    click.option(
+    flag("--idle", "Use the disk only when it is idle (idle class of ionice)."),
+    option(
         "--max-time",
-        type=SECONDS,
+        SECONDS,
+        "Start no photo after this time, such as 6h; the next run continues.",
         default=ThrottleOptions().max_time,
         show_default=False,
-        help="Start no photo after this time, such as 6h; the next run continues.",
     ),
-    click.option(
+    option(
         "--max-load",
-        type=Positive(),
+        Positive(),
+        "Convert one chunk at a time while the load average is F or more.",
         default=ThrottleOptions().max_load,
         show_default=False,
         metavar="F",
-        help="Convert one chunk at a time while the load average is F or more.",
     ),
-    click.option(
+    option(
         "--cluster",
+        TEXT,
+        "Convert on a Dask cluster; address of its scheduler, such as tcp://scheduler:8786.",
         metavar="ADDRESS",
-        help="Convert on a Dask cluster; address of its scheduler, such as tcp://scheduler:8786.",
     ),
-    click.option(
+    option(
         "--shard",
-        type=Parsed("N/COUNT", _read_shard),
-        help="Convert part N of COUNT, from 1, while other runs into OUT convert the others.",
+        Parsed("N/COUNT", _read_shard),
+        "Convert part N of COUNT, from 1, while other runs into OUT convert the others.",
     ),
-    click.option(
+    option(
         "--depfile",
-        type=PATH,
-        help="Write the dependencies of the outputs, for `include` in a Makefile, if all succeed.",
+        PATH,
+        "Write the dependencies of the outputs, for `include` in a Makefile, if all succeed.",
     ),
-    click.option(
+    option(
         "--depfile-target",
+        TEXT,
+        "Target of the rule in the depfile, such as a stamp file.  [default: OUT]",
         metavar="NAME",
-        help="Target of the rule in the depfile, such as a stamp file.  [default: OUT]",
     ),
 )
 
-CONVERT = options(_FILES, PICTURES, _LIMITS, _RERUNS, _RUNNING, _REPORTS, _ADVANCED)
+CONVERT = options(_FILES, shared.PICTURES, _LIMITS, _RERUNS, _RUNNING, _REPORTS, _ADVANCED)
 """All of them, in the order of the help."""
 
 

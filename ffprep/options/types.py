@@ -96,6 +96,7 @@ class LocalPath(click.Path):
         return super().convert(value, param, ctx)
 
 
+TEXT = click.STRING
 PATH = LocalPath()
 PATH_AS_WRITTEN = click.Path(readable=False)
 """A path as text: a slash at its end means a folder."""

@@ -13,8 +13,7 @@ import click
 from ffprep.cli.commands.jobs import ConfigOverrideCommand
 from ffprep.cli.main import EXAMPLES, cli
 from ffprep.errors import ExitCode
-from ffprep.options.help import sections
-from ffprep.options.shared import WithExamples
+from ffprep.options.command import WithExamples, sections
 from ffprep.version import __version__
 
 FOLDER = Path("docs/man")

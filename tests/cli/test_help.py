@@ -15,7 +15,7 @@ import pytest
 
 from ffprep.cli.main import cli
 from ffprep.conversion.ffmpeg_binary import find
-from ffprep.options.shared import DocumentedCommand, WithExamples
+from ffprep.options.command import DocumentedCommand, WithExamples
 from ffprep.system.processes import answer
 from ffprep.version import __version__
 from tests.support.pages import ROOT

@@ -9,7 +9,7 @@ import click
 
 from ffprep.errors import ExitCode
 from ffprep.options.check import CHECK, INFO, read_check, read_info
-from ffprep.options.shared import DocumentedCommand
+from ffprep.options.command import DocumentedCommand
 from ffprep.system.messages import say, write_line
 from ffprep.system.shutdown import Signals
 

@@ -10,7 +10,8 @@ import click
 
 from ffprep.core.location import Location
 from ffprep.errors import ExitCode
-from ffprep.options.shared import AS_JSON, WAIT, DocumentedCommand
+from ffprep.options.command import DocumentedCommand, flag, option
+from ffprep.options.shared import AS_JSON, WAIT
 from ffprep.options.types import LOCATION
 from ffprep.system.messages import say
 from ffprep.system.shutdown import Signals
@@ -30,15 +31,13 @@ _EXAMPLES = {
 
 @click.command(cls=DocumentedCommand, examples=_EXAMPLES)
 @click.argument("output", type=LOCATION, metavar="OUT")
-@click.option(
-    "--dry-run", is_flag=True, help="Print what would be removed, as commands; remove nothing."
-)
-@click.option("--checksum", is_flag=True, help="Compare the contents of outputs too.")
-@click.option("--ledger", type=LOCATION, help="The ledger, if it is not in OUT.")
+@flag("--dry-run", "Print what would be removed, as commands; remove nothing.")
+@flag("--checksum", "Compare the contents of outputs too.")
+@option("--ledger", LOCATION, "The ledger, if it is not in OUT.")
 @WAIT
 @AS_JSON
-@click.option("-q", "--quiet", is_flag=True, help="Print only what could not be removed.")
-@click.option("-v", "--verbose", is_flag=True, help="Print a line for every output.")
+@flag("-q, --quiet", "Print only what could not be removed.")
+@flag("-v, --verbose", "Print a line for every output.")
 def clean(
     output: Location,
     dry_run: bool,

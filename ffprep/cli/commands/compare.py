@@ -11,8 +11,9 @@ import click
 from ffprep.core.geometry import Size
 from ffprep.core.policy import Policy
 from ffprep.errors import ExitCode, Kind, PhotoError
+from ffprep.options.command import DocumentedCommand, option
 from ffprep.options.compare import COMPARE, read_compare
-from ffprep.options.shared import COLOUR, MAX_MEMORY, MAX_PIXELS, DocumentedCommand
+from ffprep.options.shared import COLOUR, MAX_MEMORY, MAX_PIXELS
 from ffprep.options.types import PATH, Parsed
 from ffprep.record import replace
 from ffprep.system.messages import say
@@ -100,7 +101,7 @@ def _draw(sheets: "ContactSheets", converter: "Converter") -> int:
 @MAX_PIXELS
 @MAX_MEMORY
 @COLOUR
-@click.option("--reduced", type=Parsed("WIDTHxHEIGHT", Size.parse))
+@option("--reduced", Parsed("WIDTHxHEIGHT", Size.parse), "")
 def frame(path: Path, max_pixels: int, max_memory: int, colour: str, reduced: Size | None) -> None:
     """Write a photo's pixels to stdout, for ffmpeg commands of --dry-run that cannot read it."""
     from ffprep.conversion.stand_in import decoder_pool

@@ -11,7 +11,7 @@ from click.shell_completion import (
     get_completion_class,
 )
 
-from ffprep.options.shared import DocumentedCommand
+from ffprep.options.command import DocumentedCommand
 from ffprep.options.types import OneOf
 
 _EXAMPLES = {

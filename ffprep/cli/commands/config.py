@@ -12,10 +12,10 @@ import click
 from ffprep.cli.commands.jobs import CONFIG_FILE, NAMES, ConfigOverrideCommand, override_options
 from ffprep.cli.reporting.text import print_json
 from ffprep.errors import EnvironmentFault, UsageError, reason
+from ffprep.options.command import DocumentedCommand, WithExamples, option
 from ffprep.options.config_file import FILE, read
 from ffprep.options.convert import convert_parameters
 from ffprep.options.named_jobs import EffectiveOption, NamedJob, named_jobs
-from ffprep.options.shared import DocumentedCommand, WithExamples
 from ffprep.options.types import PATH, PATH_AS_WRITTEN
 from ffprep.system.messages import printable, say
 
@@ -118,24 +118,17 @@ def _as_table(options: Iterable[EffectiveOption]) -> Any:
     import tomlkit
 
     table = tomlkit.table()
-    for option in options:
-        if option.value is None:
-            table.add(tomlkit.comment(f"{option.key}: not set"))
+    for each in options:
+        if each.value is None:
+            table.add(tomlkit.comment(f"{each.key}: not set"))
         else:
-            item = tomlkit.item(option.value).comment(printable(option.origin))
-            table.add(option.key, item)
+            table.add(each.key, tomlkit.item(each.value).comment(printable(each.origin)))
     return table
 
 
 @configuration.command("init", cls=DocumentedCommand, examples=_INIT_EXAMPLES)
 @click.argument("sources", nargs=-1, type=PATH_AS_WRITTEN, metavar="[SOURCE]...")
-@click.option(
-    "--config",
-    "file",
-    type=PATH,
-    default=FILE,
-    help="The file to write.",
-)
+@option("--config", PATH, "The file to write.", dest="file", default=FILE)
 def init(sources: tuple[str, ...], file: Path) -> None:
     """Write a commented ffprep.toml, with a job for each SOURCE.
 

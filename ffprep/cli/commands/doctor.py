@@ -8,7 +8,8 @@ import click
 
 from ffprep.cli.exit_codes import ISSUES
 from ffprep.errors import ExitCode
-from ffprep.options.shared import AS_JSON, FFMPEG, DocumentedCommand
+from ffprep.options.command import DocumentedCommand
+from ffprep.options.shared import AS_JSON, FFMPEG
 from ffprep.options.types import PATH
 from ffprep.system.messages import say, write_line
 from ffprep.version import __version__

@@ -12,6 +12,7 @@ from ffprep.cli.commands.convert import parse_and_run
 from ffprep.cli.exit_codes import FINAL, report_error
 from ffprep.cli.reporting.text import with_job
 from ffprep.errors import ExitCode, Interrupted, UsageError
+from ffprep.options.command import DocumentedCommand
 from ffprep.options.config_file import (
     FILE,
     NOT_OF_A_FILE,
@@ -22,7 +23,6 @@ from ffprep.options.config_file import (
 )
 from ffprep.options.convert import convert_parameters
 from ffprep.options.named_jobs import NamedJob, check_all, named_jobs
-from ffprep.options.shared import DocumentedCommand
 from ffprep.options.types import PATH, completed_by
 from ffprep.system.shutdown import Signals
 

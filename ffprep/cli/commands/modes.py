@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from ffprep.options.shared import AS_JSON, MODES_DIR, DocumentedCommand
+from ffprep.options.command import DocumentedCommand
+from ffprep.options.shared import AS_JSON, MODES_DIR
 from ffprep.system.messages import write_line
 
 _EXAMPLES = {

@@ -6,7 +6,8 @@ import click
 
 from ffprep.core.location import Location
 from ffprep.errors import UsageError
-from ffprep.options.shared import JOBS, DocumentedCommand
+from ffprep.options.command import DocumentedCommand, option
+from ffprep.options.shared import JOBS
 from ffprep.options.types import LOCATION, PATH
 from ffprep.system.shutdown import Signals, leave_now
 
@@ -17,10 +18,8 @@ _EXAMPLES = {
 
 @click.command(cls=DocumentedCommand, examples=_EXAMPLES)
 @click.argument("outputs", nargs=-1, required=True, type=LOCATION, metavar="OUT...")
-@click.option(
-    "-o", "--output", "path", type=PATH, required=True, metavar="FILE.html", help="The page."
-)
-@click.option("--ledger", type=LOCATION, help="The ledger, if it is not in OUT.")
+@option("-o, --output", PATH, "The page.", dest="path", required=True, metavar="FILE.html")
+@option("--ledger", LOCATION, "The ledger, if it is not in OUT.")
 @JOBS
 def report(outputs: tuple[Location, ...], path: Path, ledger: Location | None, jobs: int) -> None:
     """Write an HTML page that shows each photo beside what was made of it.

@@ -7,7 +7,8 @@ import click
 
 from ffprep.core.location import Location
 from ffprep.errors import UsageError
-from ffprep.options.shared import AS_JSON, DocumentedCommand
+from ffprep.options.command import DocumentedCommand, flag, option
+from ffprep.options.shared import AS_JSON
 from ffprep.options.types import LOCATION
 from ffprep.record import asdict
 from ffprep.system.files import LEDGER
@@ -28,13 +29,12 @@ _EXAMPLES = {
 
 @click.command(cls=DocumentedCommand, examples=_EXAMPLES)
 @click.argument("outputs", nargs=-1, required=True, type=LOCATION, metavar="OUT...")
-@click.option("--failed", is_flag=True, help="List every photo that failed, with the reason.")
-@click.option("--warnings", is_flag=True, help="List every photo whose output has a warning.")
-@click.option("--ledger", type=LOCATION, help="The ledger, if it is not in OUT.")
-@click.option(
+@flag("--failed", "List every photo that failed, with the reason.")
+@flag("--warnings", "List every photo whose output has a warning.")
+@option("--ledger", LOCATION, "The ledger, if it is not in OUT.")
+@flag(
     "--accept",
-    is_flag=True,
-    help="Accept all failures: runs with `--failures new` leave them out until a photo changes or "
+    "Accept all failures: runs with `--failures new` leave them out until a photo changes or "
     "fails in another way.",
 )
 @AS_JSON

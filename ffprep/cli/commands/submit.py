@@ -7,25 +7,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ffprep.options import shared
-from ffprep.options.convert import (
-    DAMAGED,
-    MAX_CUT,
-    NAMES,
-    SOURCES,
-    UPSCALE,
-)
-from ffprep.options.picture import PICTURE
-from ffprep.options.shared import (
-    AS_JSON,
-    FFMPEG,
-    LISTS_AND_SELECTION,
-    MAX_MEMORY,
-    MAX_PIXELS,
-    WAIT,
-    DocumentedCommand,
-    section,
-)
-from ffprep.options.types import PATH_AS_WRITTEN, SECONDS, OneOf, Whole
+from ffprep.options.command import DocumentedCommand, flag, option, options, section
+from ffprep.options.convert import DAMAGED, MAX_CUT, NAMES, SOURCES, UPSCALE
+from ffprep.options.types import PATH_AS_WRITTEN, SECONDS, TEXT, OneOf, Whole
 from ffprep.system.shutdown import Signals, leave_now
 
 if TYPE_CHECKING:
@@ -42,106 +26,85 @@ if TYPE_CHECKING:
 
 _CLIP = section(
     "Clips",
-    click.option("--prompt", metavar="TEXT", help="What the clip shows."),
-    click.option(
+    option("--prompt", TEXT, "What the clip shows.", metavar="TEXT"),
+    option(
         "--model",
-        metavar="NAME",
-        help="The server's name of the model; a target of this name gives the rules.  "
+        TEXT,
+        "The server's name of the model; a target of this name gives the rules.  "
         "[default: the target's name, else the server's choice]",
+        metavar="NAME",
     ),
-    click.option(
-        "--seconds",
-        type=Whole(min=1),
-        help="The clip's length.  [default: 4, else what the target allows]",
+    option(
+        "--seconds", Whole(min=1), "The clip's length.  [default: 4, else what the target allows]"
     ),
-    click.option(
+    option(
         "--last-frame",
-        type=PATH_AS_WRITTEN,
+        PATH_AS_WRITTEN,
+        "A photo that the clips end with (vllm-omni), made to fit like SOURCE.",
         metavar="PHOTO",
-        help="A photo that the clips end with (vllm-omni), made to fit like SOURCE.",
     ),
-    click.option(
-        "--extra", multiple=True, metavar="KEY=JSON", help="One more field of the request."
-    ),
-    click.option(
-        "-o",
-        "--output",
-        type=PATH_AS_WRITTEN,
-        metavar="OUT",
-        help="The clip of one photo, else a folder; folders are mirrored in it.  "
+    option("--extra", TEXT, "One more field of the request.", multiple=True, metavar="KEY=JSON"),
+    option(
+        "-o, --output",
+        PATH_AS_WRITTEN,
+        "The clip of one photo, else a folder; folders are mirrored in it.  "
         "[default: the photo's name with .mp4]",
+        metavar="OUT",
     ),
 )
 _SERVER = section(
     "Server",
-    click.option(
+    option(
         "--base-url",
+        TEXT,
+        "For example http://localhost:8000/v1.  [default: OPENAI_BASE_URL, else OpenAI's]",
         metavar="URL",
-        help="For example http://localhost:8000/v1.  [default: OPENAI_BASE_URL, else OpenAI's]",
     ),
-    click.option(
+    option(
         "--protocol",
-        type=OneOf(["videos", "vllm-omni", "azure-v1"]),
+        OneOf(["videos", "vllm-omni", "azure-v1"]),
+        "OpenAI's /v1/videos, the same with vLLM-Omni's fields, or Azure's older jobs API.",
         default="videos",
-        help="OpenAI's /v1/videos, the same with vLLM-Omni's fields, or Azure's older jobs API.",
     ),
-    click.option(
+    option(
         "--clips-from",
+        TEXT,
+        "Also download clips that the server keeps there, such as https://clips.example.com.",
         multiple=True,
         metavar="ORIGIN",
-        help="Also download clips that the server keeps there, such as https://clips.example.com.",
     ),
-    click.option(
-        "--send-crop-bounds",
-        is_flag=True,
-        help="Send the whole photo, and let the server crop it (azure-v1).",
-    ),
-    click.option(
+    flag("--send-crop-bounds", "Send the whole photo, and let the server crop it (azure-v1)."),
+    option(
         "--poll",
-        type=SECONDS,
-        help="Seconds between questions about a job.  [default: as the server says, else 5]",
+        SECONDS,
+        "Seconds between questions about a job.  [default: as the server says, else 5]",
     ),
-    click.option(
+    option(
         "--timeout",
-        type=SECONDS,
+        SECONDS,
+        "Longest wait for one clip; after it, the job continues and can be resumed.",
         default="30m",
-        help="Longest wait for one clip; after it, the job continues and can be resumed.",
     ),
-    click.option(
-        "--resume", metavar="ID", help="Download the clip of a job that was submitted before."
+    option("--resume", TEXT, "Download the clip of a job that was submitted before.", metavar="ID"),
+    flag(
+        "--resubmit", "Submit failed and uncertain requests again; the server may bill them twice."
     ),
-    click.option(
-        "--resubmit",
-        is_flag=True,
-        help="Submit failed and uncertain requests again; the server may bill them twice.",
-    ),
-    click.option(
-        "--again", is_flag=True, help="Make another take of one existing clip, and replace it."
-    ),
-    click.option(
-        "--jobs",
-        type=Whole(1, 64),
-        default=2,
-        help="How many photos to work on at a time.",
-    ),
-    WAIT,
+    flag("--again", "Make another take of one existing clip, and replace it."),
+    option("--jobs", Whole(1, 64), "How many photos to work on at a time.", default=2),
+    shared.WAIT,
 )
 _WORK = section(
     "Work and reports",
     UPSCALE,
     MAX_CUT,
     DAMAGED,
-    MAX_PIXELS,
-    MAX_MEMORY,
-    FFMPEG,
-    click.option(
-        "--dry-run", is_flag=True, help="Print the requests, without the key; send nothing."
-    ),
-    AS_JSON,
-    click.option(
-        "-q", "--quiet", is_flag=True, help="No progress bar; failures are still reported."
-    ),
-    click.option("-v", "--verbose", is_flag=True, help="A line for every photo."),
+    shared.MAX_PIXELS,
+    shared.MAX_MEMORY,
+    shared.FFMPEG,
+    flag("--dry-run", "Print the requests, without the key; send nothing."),
+    shared.AS_JSON,
+    flag("-q, --quiet", "No progress bar; failures are still reported."),
+    flag("-v, --verbose", "A line for every photo."),
 )
 
 
@@ -173,8 +136,12 @@ _SHORT = {
 
 
 @click.command("submit", cls=DocumentedCommand, examples=_EXAMPLES, short=_SHORT)
-@shared.options(
-    section("Sources", SOURCES, NAMES, LISTS_AND_SELECTION), _CLIP, PICTURE, _SERVER, _WORK
+@options(
+    section("Sources", SOURCES, NAMES, shared.LISTS_AND_SELECTION),
+    _CLIP,
+    shared.PICTURE,
+    _SERVER,
+    _WORK,
 )
 def submit(**given: Any) -> None:
     """Send photos to a video API, and download the clips it makes.

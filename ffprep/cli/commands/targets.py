@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from ffprep.errors import ExitCode, UsageError
-from ffprep.options.shared import AS_JSON, TARGETS_FILE, DocumentedCommand
+from ffprep.options.command import DocumentedCommand, option
+from ffprep.options.shared import AS_JSON, TARGETS_FILE
 from ffprep.options.types import PATH, completed_by
 from ffprep.system.messages import say, write_line
 
@@ -27,11 +28,11 @@ _EXAMPLES = {
 @click.command("targets", cls=DocumentedCommand, examples=_EXAMPLES)
 @click.argument("name", required=False, shell_complete=completed_by("targets"))
 @TARGETS_FILE
-@click.option(
+@option(
     "--check",
-    "checked",
-    type=PATH,
-    help="Print every error in a file of targets, with its line; exit with 1 if there are any.",
+    PATH,
+    "Print every error in a file of targets, with its line; exit with 1 if there are any.",
+    dest="checked",
 )
 @AS_JSON
 def targets(

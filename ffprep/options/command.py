@@ -1,0 +1,174 @@
+"""Commands and options as click declares them, and the help of commands.
+
+The help has examples, options in sections, and one screen for `-h`.
+"""
+
+from collections.abc import Callable, Mapping
+from itertools import islice
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from ffprep.options.types import Renamed, with_implied_values
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+Value = TypeVar("Value")
+
+_FIRST = 3
+"""How many examples one screen has."""
+
+
+def option(
+    names: str, type: click.ParamType[Any], help: str, dest: str | None = None, **attributes: Any
+) -> Callable[[Any], Any]:
+    """Return an option: its names, as `-o, --output`, the type of its value, and its help.
+
+    `dest` is the name of its parameter, if it is not that of the option.
+    """
+    declared = [*names.split(", "), *([dest] if dest else [])]
+    return click.option(*declared, type=type, help=help, **attributes)
+
+
+def flag(names: str, help: str, dest: str | None = None) -> Callable[[Any], Any]:
+    """Return an option without a value."""
+    return option(names, click.BOOL, help, dest, is_flag=True)
+
+
+def options(*decorators: Callable[[Any], Any]) -> Callable[[Value], Value]:
+    """Return several click options as one decorator."""
+
+    def decorate(function: Any) -> Any:
+        for decorator in reversed(decorators):
+            function = decorator(function)
+        return function
+
+    return decorate
+
+
+def section(heading: str, *decorators: Callable[[Any], Any]) -> Callable[[Value], Value]:
+    """Return several click options as one decorator, under a heading in the help."""
+
+    def decorate(function: Any) -> Any:
+        before = len(getattr(function, "__click_params__", ()))
+        function = options(*decorators)(function)
+        for param in function.__click_params__[before:]:
+            param.heading = heading
+        return function
+
+    return decorate
+
+
+class WithExamples(click.Command):
+    """A command whose help has examples first: `examples` maps command lines to what they do."""
+
+    def __init__(
+        self, *args: Any, examples: Mapping[str, str] | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.examples = examples or {}
+
+    def get_short_help_str(self, limit: int = 45) -> str:
+        """Return the first sentence of the help, whole: it may take two lines in a list."""
+        return (self.help or "").partition("\n")[0]
+
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write what the command does, and the examples."""
+        super().format_help_text(ctx, formatter)
+        write_examples(formatter, self.examples)
+
+
+class DocumentedCommand(WithExamples):
+    """A command whose help lists the options in sections.
+
+    With `short`, a few options with a line for each, `-h` prints one screen: the first examples and
+    these options.
+    """
+
+    def __init__(self, *args: Any, short: Mapping[str, str] | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.short = short or {}
+
+    def get_help_option_names(self, ctx: click.Context) -> list[str]:
+        """Return the names of the option that prints everything."""
+        names = super().get_help_option_names(ctx)
+        return [name for name in names if not self.short or name.startswith("--")]
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """Return the parameters, with `-h` if it differs from `--help`."""
+        params = super().get_params(ctx)
+        return [*params, _SHORT_HELP] if self.short else params
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem[str]]":
+        """Complete names of options, but not earlier names of an option."""
+        earlier = {name for p in self.params if isinstance(p, Renamed) for name in p.opts[1:]}
+        found = super().shell_complete(ctx, incomplete)
+        return [item for item in found if item.value not in earlier]
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse a command line. Some options may omit their value."""
+        return super().parse_args(ctx, with_implied_values(self, args))
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options under their headings, and the others under `Options`."""
+        for heading, records in sections(self, ctx).items():
+            with formatter.section(heading):
+                formatter.write_dl(records)
+
+
+def _print_short_help(ctx: click.Context, _param: click.Parameter, given: bool) -> None:
+    if given and not ctx.resilient_parsing:
+        click.echo(short_help(ctx))
+        ctx.exit()
+
+
+_SHORT_HELP = click.Option(
+    ["-h"],
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_short_help,
+    help="Show the options to know, on one screen, and exit.",
+)
+
+
+def write_examples(formatter: click.HelpFormatter, examples: Mapping[str, str]) -> None:
+    """Write command lines as they are typed, each below a comment that says what it does."""
+    if not examples:
+        return
+    with formatter.section("Examples"):
+        for command, purpose in examples.items():
+            _write_lines(formatter, f"# {purpose}", command)
+
+
+def sections(command: click.Command, ctx: click.Context) -> dict[str, list[tuple[str, str]]]:
+    """Return the options under their headings, with their help; the others under `Options`."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for param in command.get_params(ctx):
+        record = param.get_help_record(ctx) if isinstance(param, click.Option) else None
+        if record:
+            found.setdefault(getattr(param, "heading", "Options"), []).append(record)
+    return found
+
+
+def short_help(ctx: click.Context) -> str:
+    """Return the help of a command on one screen: the first examples, and the options to know."""
+    command = ctx.command
+    assert isinstance(command, DocumentedCommand)
+    formatter = ctx.make_formatter()
+    command.format_usage(ctx, formatter)
+    formatter.write_paragraph()
+    with formatter.indentation():
+        _write_lines(formatter, *islice(command.examples, _FIRST))
+        formatter.write_paragraph()
+        formatter.write_dl(list(command.short.items()))
+    formatter.write_paragraph()
+    formatter.write_text(f"All options: {ctx.command_path} --help")
+    return formatter.getvalue().rstrip("\n")
+
+
+def _write_lines(formatter: click.HelpFormatter, *lines: str) -> None:
+    """Write lines that are not wrapped."""
+    for line in lines:
+        formatter.write(f"{'':>{formatter.current_indent}}{line}\n")

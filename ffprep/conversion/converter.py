@@ -166,9 +166,9 @@ class Converter(Record):
 
                     photos += thumbnails_of(self.transcoder, photos[-1], job.thumbnail)
             except Exception as error:
-                from ffprep.conversion.failure import failed_early
+                from ffprep.conversion.failure import failed
 
-                yield failed_early(self.transcoder, job, error, started)
+                yield failed(self.transcoder, job, error, started)
 
     def look_ahead(self, jobs: Sequence[LocalJob]) -> tuple[StreamKey | None, int]:
         """Probe a photo that is converted later, for its jobs.

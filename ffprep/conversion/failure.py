@@ -1,24 +1,51 @@
-"""Whose fault it is that a photo was not converted. Imported only after a failure."""
+"""Whose fault it is that a photo was not converted. Imported only after a failure.
 
+A photo that failed as if it was damaged is converted once more, from a copy: whether its disk fails
+again does not matter then. And ffprep draws a picture and converts it: what FFmpeg refuses for that
+as well is not a photo's fault.
+"""
+
+import os
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ffprep.config import modes
-from ffprep.conversion.drawn_picture import cause, require_sound
+from ffprep.conversion import ffmpeg_log
+from ffprep.conversion.command import command
 from ffprep.conversion.ffmpeg_binary import opens_held_files
 from ffprep.conversion.focus import focused
-from ffprep.conversion.second_attempt import second_attempt
+from ffprep.core.decoder_log import DecoderLog
+from ffprep.core.formats import FORMATS
+from ffprep.core.geometry import Size
+from ffprep.core.image_info import ImageInfo
 from ffprep.core.job import LocalJob, Result
-from ffprep.errors import EnvironmentFault, Killed, Kind, LimitReached, PhotoError
-from ffprep.image.pillow import may_lack_memory
-from ffprep.system.files import hold_nothing, read_error
+from ffprep.core.spec import Spec
+from ffprep.errors import EnvironmentFault, FfprepError, Killed, Kind, LimitReached, PhotoError
+from ffprep.image.pillow import is_out_of_memory, may_lack_memory
+from ffprep.image.second_reading import second_reading
+from ffprep.record import replace
+from ffprep.system import limits
+from ffprep.system.files import FileStamp, hold_nothing, read_error, read_whole
 from ffprep.system.installation import installation_fault
-from ffprep.system.limits import ended_from_outside, memory_limit, thread_limit
+from ffprep.system.tempfiles import temporary_beside, temporary_folder
 
 if TYPE_CHECKING:
     from ffprep.conversion.transcode import Photo, Transcoder
-    from ffprep.core.decoder_log import DecoderLog
     from ffprep.system.processes import Running
+
+_LARGEST_COPY = 1 << 28
+
+_FEW, _MANY = Size(64, 64), Size(1600, 1200)
+_KEPT = 64
+
+# How much address space a process takes is a matter of chance.
+_ATTEMPTS = 3
+
+_verdicts: dict[tuple[str, Spec, Size], DecoderLog] = {}
+"""The logs of pictures that were drawn and converted; without frames, if that failed."""
 
 
 def timed_out(words: str, running: "Running") -> PhotoError:
@@ -28,16 +55,21 @@ def timed_out(words: str, running: "Running") -> PhotoError:
     return PhotoError(Kind.TIMEOUT, f"{words}; raise --timeout")
 
 
-def failed(steps: "Transcoder", job: LocalJob, error: Exception, started: float) -> Result:
+def failed(
+    steps: "Transcoder", job: LocalJob, error: Exception, started: float, is_final: bool = False
+) -> Result:
     """Return the Result of a job whose first attempt raised `error`.
 
-    If the photo may be damaged, a second attempt decides. An ffmpeg that cannot open what this
-    process holds open makes one with the names of the files. Raises EnvironmentFault.
+    If the photo may be damaged, a second attempt decides, unless the error `is_final`. An ffmpeg
+    that cannot open what this process holds open makes one with the names of the files. Raises
+    EnvironmentFault.
     """
-    if isinstance(error, PhotoError) and not steps.processes.stopped:
+    if steps.processes.stopped:
+        error = PhotoError(Kind.IO, "the run was stopped")
+    elif isinstance(error, PhotoError) and not is_final:
         try:
             if error.needs_second_attempt:
-                return second_attempt(steps, job, error, started)
+                return _second_attempt(steps, job, error, started)
             if error.kind is Kind.IO and _needs_names(steps):
                 hold_nothing()
                 return steps.attempt(focused(steps.probe(job), steps.decoders), started)
@@ -48,13 +80,6 @@ def failed(steps: "Transcoder", job: LocalJob, error: Exception, started: float)
     if not isinstance(error, PhotoError):
         error = _unexpected(error)
     return Result.failed(job.source, job.output, error, time.perf_counter() - started)
-
-
-def failed_early(steps: "Transcoder", job: LocalJob, error: Exception, started: float) -> Result:
-    """Return the same for a job whose conversion had not begun, also in a run that was stopped."""
-    if steps.processes.stopped:
-        return Result.failed(job.source, job.output, PhotoError(Kind.IO, "the run was stopped"))
-    return failed(steps, job, error, started)
 
 
 def _needs_names(steps: "Transcoder") -> bool:
@@ -69,7 +94,7 @@ def whose_fault(steps: "Transcoder", photo: "Photo", error: PhotoError) -> Photo
     """
     job = photo.job
     if may_lack_memory(error):
-        error = cause(steps, job, photo.picture, error)
+        error = _cause(steps, job, photo.picture, error)
     if error.kind is not Kind.INTERNAL:
         return error
     if not modes.is_shipped(job.spec.mode):
@@ -87,11 +112,11 @@ def require_undisturbed(steps: "Transcoder", job: LocalJob, number: int, log: "D
     Raises EnvironmentFault if it crashes on a drawn picture, too.
     """
     if log.no_threads:
-        raise LimitReached(thread_limit(), "ffmpeg cannot start a thread")
-    if outside := ended_from_outside("ffmpeg", number, steps.limits(job.spec)):
+        raise LimitReached(limits.thread_limit(), "ffmpeg cannot start a thread")
+    if outside := limits.ended_from_outside("ffmpeg", number, steps.limits(job.spec)):
         raise outside
     if not log.no_frames:
-        require_sound(steps, job, number)
+        _require_sound(steps, job, number)
         words = f"ffmpeg crashed on it (signal {number}); restore it from a backup"
         raise PhotoError(Kind.DAMAGED, words)
 
@@ -102,10 +127,139 @@ def _unexpected(error: Exception) -> PhotoError:
     Raises EnvironmentFault for a broken installation.
     """
     if isinstance(error, MemoryError):
-        limit, words = memory_limit(float("inf")), "there is not enough memory for it"
+        limit, words = limits.memory_limit(float("inf")), "there is not enough memory for it"
         return LimitReached(limit, words) if limit else Killed(Kind.IO, f"{words}; run again")
     if fault := installation_fault(error):
         raise fault from None
     if isinstance(error, OSError) and error.errno:
         return read_error(error)
     return PhotoError(Kind.INTERNAL, f"{type(error).__name__}: {error}")
+
+
+def _second_attempt(
+    transcoder: "Transcoder", job: LocalJob, first: PhotoError, started: float
+) -> Result:
+    """Return the Result of a second attempt. Raises as `second_reading` does."""
+
+    def attempt() -> Result:
+        with _copied(job) as copied:
+            photo = focused(transcoder.probe(copied), transcoder.decoders)
+            return replace(transcoder.attempt(photo, started), source=job.source)
+
+    return second_reading(job.source, job.place, first, attempt)
+
+
+@contextmanager
+def _copied(job: LocalJob) -> Iterator[LocalJob]:
+    """Yield the job with a copy as its source; the job itself if there is no room for one.
+
+    Raises PhotoError if the source cannot be read.
+    """
+    stamp = FileStamp.of(job.source, job.place)
+    with ExitStack() as stack:
+        if stamp.bytes <= _LARGEST_COPY:
+            with suppress(OSError):
+                copy = stack.enter_context(temporary_folder()) / job.source.name
+                if _copy(job, stamp, copy):
+                    job = replace(job, source=copy, place="")
+        yield job
+
+
+def _copy(job: LocalJob, stamp: FileStamp, copy: Path) -> bool:
+    """Copy a source with its times; return whether there was room. Raises PhotoError, OSError."""
+    accessed = os.stat(job.source).st_atime_ns
+    written = 0
+    with copy.open("xb", buffering=0) as file:
+
+        def write(piece: memoryview) -> None:
+            nonlocal written
+            with suppress(OSError):
+                written += file.write(piece)
+
+        read_whole(job.source, stamp, False, job.place, write)
+    os.utime(copy, ns=(accessed, stamp.modified))
+    return written == stamp.bytes
+
+
+def refusal(steps: "Transcoder", job: LocalJob, log: DecoderLog) -> FfprepError:
+    """Return the error of a filter graph that FFmpeg refused for a photo.
+
+    It is an EnvironmentFault if FFmpeg refuses the graph for pictures of other sizes, too.
+    """
+    spec = job.spec
+    drawn = (_converted(steps, job, size) for size in (_small(spec), _MANY))
+    if all(each.missing_part or each.graph_fault for each in drawn):
+        if log.missing_part:
+            return EnvironmentFault(
+                f"{steps.binary.path} lacks the {log.missing_part} that ffprep needs; "
+                "leave out --ffmpeg and FFPREP_FFMPEG to use the embedded one"
+            )
+        return EnvironmentFault(modes.describe_refusal(spec.mode, log.graph_fault or ""))
+    why = f"no {log.missing_part}" if log.missing_part else modes.reason(log.graph_fault or "")
+    return PhotoError(
+        Kind.UNSUPPORTED,
+        f"FFmpeg does not convert this picture in mode {spec.mode.name} ({why}), though it "
+        "converts others; save it as JPEG or PNG with another program",
+    )
+
+
+def _require_sound(steps: "Transcoder", job: LocalJob, number: int) -> None:
+    """Raise EnvironmentFault for an ffmpeg that crashed, and converts no drawn picture either.
+
+    Under an inherited limit of memory, `_cause` finds out.
+    """
+    if limits.memory_limit(steps.limits(job.spec).memory):
+        return
+    if not _converted(steps, job, _small(job.spec)).frames:
+        raise EnvironmentFault(
+            f"{steps.binary.path} crashes (signal {number}), also on a picture that ffprep draws; "
+            "install imageio-ffmpeg again, or name another ffmpeg with --ffmpeg"
+        )
+
+
+def _cause(steps: "Transcoder", job: LocalJob, picture: ImageInfo, error: PhotoError) -> PhotoError:
+    """Return the error, or that of a limit of memory which this process has inherited.
+
+    Raises EnvironmentFault if no picture can be converted under that limit.
+    """
+    limit = limits.memory_limit(steps.limits(job.spec).memory)
+    if not limit:
+        return error
+    wide = Size(2 * picture.shown.width, picture.shown.height)  # decoding takes memory too
+    if not is_out_of_memory(error) and _converted(steps, job, wide).frames:
+        return error
+    if not any(_convert(steps, job, _small(job.spec)).frames for _ in range(_ATTEMPTS)):
+        raise limits.too_low(limit)
+    return limits.met(limit, error)
+
+
+def _small(spec: Spec) -> Size:
+    """Return the size of a picture from which FFmpeg makes a frame as easily as from any."""
+    return Size(max(spec.size.width, _FEW.width), max(spec.size.height, _FEW.height))
+
+
+def _converted(steps: "Transcoder", job: LocalJob, size: Size) -> DecoderLog:
+    """Draw and convert a picture as the job says; return the log, without frames if it failed."""
+    key = steps.binary.path, job.spec, size
+    if key not in _verdicts:
+        if len(_verdicts) >= _KEPT:
+            _verdicts.clear()
+        _verdicts[key] = _convert(steps, job, size)
+    return _verdicts[key]
+
+
+def _convert(steps: "Transcoder", job: LocalJob, size: Size) -> DecoderLog:
+    picture = ImageInfo(FORMATS[0], size, raw="rgb24")
+    with temporary_beside(job.output) as temporary:
+        argv = command(steps.binary.path, Path("-"), picture, job.spec, temporary.path)
+        with steps.started([job.spec], argv, _rows(size)) as running:
+            status = running.wait_at_most(steps.policy.timeout)
+        log = ffmpeg_log.read(running.log)
+        whole = status == 0 and temporary.path.stat().st_size > 0
+    return log if whole else replace(log, frames={})
+
+
+def _rows(size: Size) -> Iterator[bytes]:
+    """Yield the rows of a picture of noise, of which encoders make the most bytes."""
+    for _ in range(size.height):
+        yield os.urandom(3 * size.width)

@@ -66,7 +66,9 @@ def convert(converter: "Converter", jobs: Sequence[LocalJob]) -> Iterator[Result
         try:
             still = stack.enter_context(_still(steps, jobs[0]))
         except Exception as error:
-            yield from (_failed(steps, job, error, started) for job in jobs)
+            from ffprep.conversion.failure import failed
+
+            yield from (failed(steps, job, error, started, is_final=True) for job in jobs)
             return
         search = time.perf_counter() - started
         for result in converter.convert([still.job(job) for job in jobs]):
@@ -78,15 +80,6 @@ def convert(converter: "Converter", jobs: Sequence[LocalJob]) -> Iterator[Result
                 seconds=search + result.seconds,
             )
             search = 0.0
-
-
-def _failed(steps: "Transcoder", job: LocalJob, error: Exception, started: float) -> Result:
-    """Return the Result of a film without a still. Raises EnvironmentFault."""
-    if isinstance(error, PhotoError):
-        return Result.failed(job.source, job.output, error, time.perf_counter() - started)
-    from ffprep.conversion.failure import failed_early
-
-    return failed_early(steps, job, error, started)
 
 
 class AsPhoto(Record):

@@ -298,7 +298,7 @@ class Transcoder(Record):
         if log.disk_full:
             raise disk_full(job.output)
         if log.missing_part or log.graph_fault:
-            from ffprep.conversion.drawn_picture import refusal
+            from ffprep.conversion.failure import refusal
 
             raise refusal(self, job, log)
 

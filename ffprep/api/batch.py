@@ -131,8 +131,7 @@ def check(
         given = {**options, "target": target, "paths": paths_of("paths", paths)}
         given |= keywords.size_words(size, sizes)
         parsed = read_check(keywords.read(check_parameters, given))
-    inspection = parsed.inspection()
-    return _findings(inspection, inspection.verify(parsed.target))
+    return _findings(parsed.inspection, parsed.inspection.verify(parsed.target))
 
 
 def info(
@@ -155,8 +154,7 @@ def info(
         given = {**options, "target": target, "paths": paths_of("paths", paths)}
         given |= keywords.size_words(size, sizes)
         parsed = read_info(keywords.read(info_parameters, given))
-    inspection = parsed.inspection()
-    return _findings(inspection, describe(inspection, parsed.content))
+    return _findings(parsed.inspection, describe(parsed.inspection, parsed.content))
 
 
 def _findings(inspection: Inspection, found: Generator[Finding, None, None]) -> Results[Finding]:

@@ -1,25 +1,23 @@
 """The options of `check` and `info`, and what they are parsed into."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from ffprep.core.location import Location
 from ffprep.core.policy import Policy
 from ffprep.core.target import Target
 from ffprep.options import shared
-from ffprep.options.command import flag, options
+from ffprep.options.command import flag, parameters, picked
 from ffprep.options.frame import filter_folders, read_frames, read_overrides, read_target
 from ffprep.options.types import LOCATION
 from ffprep.record import Record
-
-if TYPE_CHECKING:
-    from ffprep.run.describe import InfoContent
-    from ffprep.run.inspect import Inspection
+from ffprep.run.describe import InfoContent
+from ffprep.run.inspect import Inspection
 
 _PATHS = click.argument("paths", nargs=-1, required=True, type=LOCATION, metavar="PATH...")
-CHECK = options(
+check_parameters = parameters(
+    "check",
     _PATHS,
     shared.SIZES_OR_TARGET,
     shared.NO_DEFAULT_EXCLUDES,
@@ -29,7 +27,8 @@ CHECK = options(
     shared.MAX_MEMORY,
     shared.AS_JSON,
 )
-INFO = options(
+info_parameters = parameters(
+    "info",
     _PATHS,
     shared.FRAMES,
     shared.FRAME,
@@ -47,51 +46,20 @@ INFO = options(
 )
 
 
-@click.command("check")
-@CHECK
-def check_parameters(**_: object) -> None:
-    """Declare the options of `check`, for the Python function of that name."""
+class CheckOptions(Record):
+    """Which pictures to read, the rules that they must keep, and the form of the report."""
 
-
-@click.command("info")
-@INFO
-def info_parameters(**_: object) -> None:
-    """Declare the options of `info`, for the Python function of that name."""
-
-
-class InspectOptions(Record):
-    """Which pictures to read: those among `paths` and in folders below, by `jobs` threads.
-
-    `policy` has the limits of one picture. `json` is the form of the report. With `films`, films in
-    folders are read, too.
-    """
-
-    paths: tuple[Location, ...]
-    follow_links: bool
-    default_excludes: bool
-    policy: Policy
-    jobs: int
-    json: bool
-    films: bool
-
-    def inspection(self) -> "Inspection":
-        """Return the inspection of the pictures."""
-        from ffprep.run.inspect import Inspection
-
-        walked = self.paths, self.follow_links, self.policy, self.jobs, self.default_excludes
-        return Inspection(*walked, self.films)
-
-
-class CheckOptions(InspectOptions):
-    """All options of `check`; `target` has the rules that pictures must keep."""
-
+    inspection: Inspection
     target: Target
+    json: bool
 
 
-class InfoOptions(InspectOptions):
-    """All options of `info`; `content` is what it shows of each photo."""
+class InfoOptions(Record):
+    """Which pictures to read, what to show of each, and the form of the report."""
 
-    content: "InfoContent"
+    inspection: Inspection
+    content: InfoContent
+    json: bool
 
 
 def read_check(params: Mapping[str, Any]) -> CheckOptions:
@@ -100,14 +68,13 @@ def read_check(params: Mapping[str, Any]) -> CheckOptions:
     target = Target.of_sizes(sizes)
     if len(sizes) < 2 or name is not None:
         target = read_target(sizes[0] if sizes else None, name, params["targets_file"])
-    return CheckOptions(**_shared(params), target=target)
+    return CheckOptions(_inspection(params), target, params["as_json"])
 
 
 def read_info(params: Mapping[str, Any]) -> InfoOptions:
     """Parse the parameters of `info`. Raise UsageError, EnvironmentFault."""
     from ffprep.config.modes import all_modes
     from ffprep.core.mode import Fit
-    from ffprep.run.describe import InfoContent
 
     frames = read_frames(params)
     modes = list(all_modes(filter_folders(params["modes_dir"]))) if frames else []
@@ -123,17 +90,15 @@ def read_info(params: Mapping[str, Any]) -> InfoOptions:
         faces=params["faces"],
         refusals=tuple(filter(None, (target.refusal_of_faces for target in targets))),
     )
-    return InfoOptions(**_shared(params), content=content)
+    return InfoOptions(_inspection(params), content, params["as_json"])
 
 
-def _shared(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of InspectOptions."""
-    return {
-        "paths": tuple(params["paths"]),
-        "follow_links": params["follow_links"],
-        "default_excludes": not params["no_default_excludes"],
-        "policy": Policy(max_pixels=params["max_pixels"], max_memory=params["max_memory"]),
-        "jobs": params["jobs"],
-        "json": params["as_json"],
-        "films": params.get("frame") is not None,
-    }
+def _inspection(params: Mapping[str, Any]) -> Inspection:
+    return Inspection(
+        paths=tuple(params["paths"]),
+        follow_links=params["follow_links"],
+        policy=Policy(**picked(params, "max_pixels max_memory")),
+        workers=params["jobs"],
+        default_excludes=not params["no_default_excludes"],
+        films=params.get("frame") is not None,
+    )

@@ -36,6 +36,11 @@ def flag(names: str, help: str, dest: str | None = None) -> Callable[[Any], Any]
     return option(names, click.BOOL, help, dest, is_flag=True)
 
 
+def picked(params: Mapping[str, Any], names: str) -> dict[str, Any]:
+    """Return the parameters of these names, separated by spaces."""
+    return {name: params[name] for name in names.split()}
+
+
 def options(*decorators: Callable[[Any], Any]) -> Callable[[Value], Value]:
     """Return several click options as one decorator."""
 
@@ -58,6 +63,13 @@ def section(heading: str, *decorators: Callable[[Any], Any]) -> Callable[[Value]
         return function
 
     return decorate
+
+
+def parameters(
+    name: str, *decorators: Callable[[Any], Any], cls: type[click.Command] = click.Command
+) -> click.Command:
+    """Return a command that does nothing: its parameters, for the Python functions too."""
+    return click.command(name, cls=cls)(options(*decorators)(lambda **_: None))
 
 
 class WithExamples(click.Command):

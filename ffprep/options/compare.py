@@ -12,7 +12,7 @@ from ffprep.core.policy import Policy
 from ffprep.core.spec import Spec
 from ffprep.errors import UsageError
 from ffprep.options import shared
-from ffprep.options.command import option, options
+from ffprep.options.command import option, parameters, picked
 from ffprep.options.frame import filter_folders, read_overrides, read_target, suffix_format
 from ffprep.options.types import PATH, TEXT, Repeatable, Whole, completed_by
 from ffprep.record import replace
@@ -20,7 +20,8 @@ from ffprep.run.sheets import SheetOptions
 
 _MOST_COLUMNS = 20
 
-COMPARE = options(
+compare_parameters = parameters(
+    "compare",
     click.argument("paths", nargs=-1, required=True, type=PATH, metavar="PHOTO..."),
     option(
         "-o, --output",
@@ -60,29 +61,19 @@ COMPARE = options(
 )
 
 
-@click.command("compare")
-@COMPARE
-def compare_parameters(**_: object) -> None:
-    """Declare the options of `compare`, for the Python function of that name."""
-
-
 def read_compare(params: Mapping[str, Any]) -> SheetOptions:
     """Parse the parameters of `compare`. Raise UsageError, EnvironmentFault."""
     folders = filter_folders(params["modes_dir"])
     size = read_target(params["size"], params["target"], params["targets_file"]).only_size
-    limits = {"max_pixels": params["max_pixels"], "max_memory": params["max_memory"]}
+    limits = picked(params, "max_pixels max_memory")
     read = SheetOptions(
         paths=tuple(params["paths"]),
-        output=params["output"],
         size=size,
         specs=(),
         overrides=read_overrides(params),
         policy=Policy(upscale="allow", max_cut="allow", **limits),
-        jobs=params["jobs"],
-        columns=params["columns"],
-        follow_links=params["follow_links"],
         default_excludes=not params["no_default_excludes"],
-        ffmpeg=params["ffmpeg"],
+        **picked(params, "output jobs columns follow_links ffmpeg"),
     )
     names = params["modes"] or (None,)
     modes = [choose_modes(name, None, None, folders) for name in names]
@@ -94,10 +85,8 @@ def read_compare(params: Mapping[str, Any]) -> SheetOptions:
         size=size,
         mode=modes[0][0],
         format=_sheet_format(params["output"]),
-        background=params["background"],
-        focus=params["focus"],
         bounds=params["crop_bounds"],
-        frame=params["frame"],
+        **picked(params, "background focus frame"),
     )
     return replace(read, specs=tuple(framed.in_modes(*each) for each in modes))
 

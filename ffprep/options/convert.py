@@ -7,7 +7,7 @@ import click
 from ffprep.core.geometry import SHAPES, read_size
 from ffprep.core.policy import DryRun, Policy, RerunOptions, Retry, ThrottleOptions
 from ffprep.options import shared
-from ffprep.options.command import flag, option, options, section
+from ffprep.options.command import flag, option, parameters, section
 from ffprep.options.config_file import CONFIG, ConfigCommand
 from ffprep.options.types import (
     PATH,
@@ -273,11 +273,15 @@ _ADVANCED = section(
     ),
 )
 
-CONVERT = options(_FILES, shared.PICTURES, _LIMITS, _RERUNS, _RUNNING, _REPORTS, _ADVANCED)
+convert_parameters = parameters(
+    "convert",
+    _FILES,
+    shared.PICTURES,
+    _LIMITS,
+    _RERUNS,
+    _RUNNING,
+    _REPORTS,
+    _ADVANCED,
+    cls=ConfigCommand,
+)
 """All of them, in the order of the help."""
-
-
-@click.command("convert", cls=ConfigCommand)
-@CONVERT
-def convert_parameters(**_: object) -> None:
-    """Declare the options of `convert`, for the Python functions and named jobs."""

@@ -149,7 +149,7 @@ class Inspection(Record):
     workers: int
     default_excludes: bool = True
     films: bool = False
-    processes: Processes = field(default_factory=Processes)
+    processes: Processes = field(default_factory=Processes, compare=False)
 
     def verify(self, target: Target) -> Generator[Finding, None, None]:
         """Decode every picture as a whole; yield a Finding for each, with the rules it breaks."""

@@ -115,8 +115,8 @@ def test_check_is_parsed_alike_from_a_command_line_and_from_keywords() -> None:
     typed = read_check(check_parameters.make_context("check", words).params)
     given = {"paths": ["a.jpg", "b"], "size": (8, 6), "jobs": 3, "max_memory": "200MB"}
     assert read_check(keywords.read(check_parameters, given)) == typed
-    assert (typed.target.only_size, typed.jobs) == (Size(8, 6), 3)
-    assert typed.policy.max_memory == 200_000_000
+    assert (typed.target.only_size, typed.inspection.workers) == (Size(8, 6), 3)
+    assert typed.inspection.policy.max_memory == 200_000_000
     words = ["a.jpg", "--size", "8x6", "--size", "9x9"]
     several = read_check(check_parameters.make_context("check", words).params)
     assert [size for _, size in several.target.sizes] == [Size(8, 6), Size(9, 9)]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ffprep.errors import ExitCode
-from ffprep.options.check import CHECK, INFO, read_check, read_info
+from ffprep.options.check import check_parameters, info_parameters, read_check, read_info
 from ffprep.options.command import DocumentedCommand
 from ffprep.system.messages import say, write_line
 from ffprep.system.shutdown import Signals
@@ -43,8 +43,12 @@ _INFO_SHORT = {
 }
 
 
-@click.command(cls=DocumentedCommand, examples=_CHECK_EXAMPLES, short=_CHECK_SHORT)
-@CHECK
+@click.command(
+    cls=DocumentedCommand,
+    examples=_CHECK_EXAMPLES,
+    short=_CHECK_SHORT,
+    params=check_parameters.params,
+)
 def check(**params: Any) -> None:
     """Verify existing pictures; print a line for each broken rule.
 
@@ -52,19 +56,19 @@ def check(**params: Any) -> None:
     """
     options = read_check(params)
     count, failed = 0, False
-    inspection = options.inspection()
-    with Signals(), _progress(inspection, options.json, "verified") as progress:
-        for finding in inspection.verify(options.target):
+    with Signals(), _progress(options.inspection, options.json, "verified") as progress:
+        for finding in options.inspection.verify(options.target):
             count, failed = count + 1, failed or bool(finding.broken)
             _report(finding, _faults, options.json, progress)
     if not count:
-        paths = ", ".join(map(str, options.paths))
+        paths = ", ".join(map(str, options.inspection.paths))
         say(f"no pictures in {paths}; nothing was verified")
     sys.exit(ExitCode.SOME_FAILED if failed else ExitCode.OK)
 
 
-@click.command(cls=DocumentedCommand, examples=_INFO_EXAMPLES, short=_INFO_SHORT)
-@INFO
+@click.command(
+    cls=DocumentedCommand, examples=_INFO_EXAMPLES, short=_INFO_SHORT, params=info_parameters.params
+)
 def info(**params: Any) -> None:
     """Show what photos contain, and how each mode would frame them.
 
@@ -75,9 +79,8 @@ def info(**params: Any) -> None:
 
     options = read_info(params)
     failed = False
-    inspection = options.inspection()
-    with Signals(), _progress(inspection, options.json, "read") as progress:
-        for finding in describe(inspection, options.content):
+    with Signals(), _progress(options.inspection, options.json, "read") as progress:
+        for finding in describe(options.inspection, options.content):
             failed = failed or finding.error is not None
             _report(finding, _description, options.json, progress)
     sys.exit(ExitCode.SOME_FAILED if failed else ExitCode.OK)

@@ -12,7 +12,7 @@ from ffprep.core.geometry import Size
 from ffprep.core.policy import Policy
 from ffprep.errors import ExitCode, Kind, PhotoError
 from ffprep.options.command import DocumentedCommand, option
-from ffprep.options.compare import COMPARE, read_compare
+from ffprep.options.compare import compare_parameters, read_compare
 from ffprep.options.shared import COLOUR, MAX_MEMORY, MAX_PIXELS
 from ffprep.options.types import PATH, Parsed
 from ffprep.record import replace
@@ -41,8 +41,9 @@ _SHORT = {
 }
 
 
-@click.command(cls=DocumentedCommand, examples=_EXAMPLES, short=_SHORT)
-@COMPARE
+@click.command(
+    cls=DocumentedCommand, examples=_EXAMPLES, short=_SHORT, params=compare_parameters.params
+)
 def compare(**params: Any) -> None:
     """Show photos as pictures of the size, side by side on a contact sheet.
 

@@ -9,7 +9,7 @@ import click
 
 from ffprep.errors import Interrupted
 from ffprep.options.config_file import ConfigCommand
-from ffprep.options.convert import CONVERT
+from ffprep.options.convert import convert_parameters
 from ffprep.system.shutdown import Signals, leave_now
 
 if TYPE_CHECKING:
@@ -51,8 +51,9 @@ _SHORT = {
 }
 
 
-@click.command(cls=ConfigCommand, examples=_EXAMPLES, short=_SHORT)
-@CONVERT
+@click.command(
+    cls=ConfigCommand, examples=_EXAMPLES, short=_SHORT, params=convert_parameters.params
+)
 def convert(**params: Any) -> None:
     """Resize photos to exactly the dimensions you ask for.
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def _read_suffixes(text: str) -> tuple[str, ...]:
-    from ffprep.options.datasets import read_suffixes
+    from ffprep.options.written_files import read_suffixes
 
     return read_suffixes(text)
 

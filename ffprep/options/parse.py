@@ -20,6 +20,7 @@ from ffprep.library.request import Rendition, Request
 from ffprep.library.selection import Selection
 from ffprep.library.sources import Sources
 from ffprep.library.walk import is_folder
+from ffprep.options.command import picked
 from ffprep.options.frame import (
     read_format,
     read_max_bytes,
@@ -30,25 +31,17 @@ from ffprep.options.frame import (
     size_or_choice,
     suffix_format,
 )
+from ffprep.options.types import Automatic
 from ffprep.record import replace
-from ffprep.run.convert_options import (
-    ConvertOptions,
-    NotifyOptions,
-    ReportOptions,
-    WorkerOptions,
-)
+from ffprep.run.convert_options import ConvertOptions, NotifyOptions, ReportOptions, WorkerOptions
 from ffprep.system.files import LEDGER
 
 STDOUT = "-"
 """The OUT that stands for the standard output."""
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from ffprep.core.mode import Mode
     from ffprep.core.photo_filter import PhotoFilter
-    from ffprep.run.depfile import Depfile
-    from ffprep.run.report_file import ReportFile
 
 
 def read_convert(params: Mapping[str, Any]) -> ConvertOptions:
@@ -56,14 +49,8 @@ def read_convert(params: Mapping[str, Any]) -> ConvertOptions:
     request = read_request(params)
     rerun = _rerun(params, request)
     policy = Policy(
-        upscale=params["upscale"],
-        max_cut=params["max_cut"],
+        **picked(params, "upscale max_cut preserve_times fsync timeout max_pixels max_memory"),
         keep_damaged=params["damaged"] == "keep",
-        preserve_times=params["preserve_times"],
-        fsync=params["fsync"],
-        timeout=params["timeout"],
-        max_pixels=params["max_pixels"],
-        max_memory=params["max_memory"],
         hash_files=rerun.ledger is not None,
         filter=_filter(params),
     )
@@ -76,9 +63,7 @@ def read_convert(params: Mapping[str, Any]) -> ConvertOptions:
         workers=WorkerOptions(params["jobs"], _cluster(params), params["ffmpeg"]),
         reporting=replace(read_reporting(params), status_command=status_command),
         notify=read_notify(params),
-        depfile=_depfile(params),
-        report=_report(params),
-        manifest=_manifest(params, rerun),
+        **_written_files(params, rerun),
     )
 
 
@@ -181,21 +166,10 @@ def _spec(
         choice=choice,
         mode=mode,
         format=read_format(params["format_name"], file_format, output, target),
-        quality=params["quality"],
-        subsampling=params["subsampling"],
-        depth=params["depth"],
-        optimize=params["optimize"],
-        fast=params["fast"],
-        sharpen=params["sharpen"],
-        lossless=params["lossless"],
-        compression=params["compression"],
+        **picked(params, "quality subsampling depth optimize fast sharpen lossless compression"),
+        **picked(params, "colour metadata date background focus"),
         max_bytes=read_max_bytes(params["max_bytes"], target),
         alpha=target.alpha,
-        colour=params["colour"],
-        metadata=params["metadata"],
-        date=params["date"],
-        background=params["background"],
-        focus=params["focus"],
         bounds=params["crop_bounds"],
         fallback=fallback,
         frame=params.get("frame"),
@@ -251,11 +225,8 @@ def _file_format(params: Mapping[str, Any], sources: Sources) -> OutputFormat | 
 def read_reporting(params: Mapping[str, Any]) -> ReportOptions:
     """Return what is printed and logged."""
     return ReportOptions(
+        **picked(params, "quiet verbose log_file log_format"),
         json=params["as_json"],
-        quiet=params["quiet"],
-        verbose=params["verbose"],
-        log_file=params["log_file"],
-        log_format=params["log_format"],
         dry_run=DryRun(params["dry_run"]) if params["dry_run"] else None,
         to_stdout=params["output"] == STDOUT,
         only_new_failures=params["failures"] == "new",
@@ -263,35 +234,30 @@ def read_reporting(params: Mapping[str, Any]) -> ReportOptions:
 
 
 def _cluster(params: Mapping[str, Any]) -> ClusterOptions | None:
+    """Return the Dask cluster, if there is one. Raise UsageError."""
     if params["cluster"] is None:
         return None
-    from ffprep.options.cluster import read_cluster
-
-    return read_cluster(params)
-
-
-def _depfile(params: Mapping[str, Any]) -> "Depfile | None":
-    if not (params["depfile"] or params["depfile_target"]):
-        return None
-    from ffprep.options.depfile import read_depfile
-
-    return read_depfile(params)
+    if not params["cluster"].strip():
+        raise UsageError("--cluster is empty; write the address of a scheduler, or leave it out")
+    for name in ("nice", "idle", "max_load"):
+        if params[name] != getattr(ThrottleOptions(), name):
+            option = f"--{name.replace('_', '-')}"
+            raise UsageError(f"{option} limits this machine, and --cluster converts on others")
+    jobs = params["jobs"]
+    return ClusterOptions(params["cluster"], None if isinstance(jobs, Automatic) else jobs)
 
 
-def _report(params: Mapping[str, Any]) -> "ReportFile | None":
-    if params["report"] is None:
-        return None
-    from ffprep.options.report import read_report
+def _written_files(params: Mapping[str, Any], rerun: RerunOptions) -> dict[str, Any]:
+    """Return the files that few runs write, as fields of ConvertOptions. Raise UsageError."""
+    if not any(params[name] for name in ("depfile", "depfile_target", "report", "manifest")):
+        return {}
+    from ffprep.options.written_files import read_depfile, read_manifest, read_report
 
-    return read_report(params)
-
-
-def _manifest(params: Mapping[str, Any], rerun: RerunOptions) -> "Path | None":
-    if params["manifest"] is None:
-        return None
-    from ffprep.options.datasets import read_manifest
-
-    return read_manifest(params, rerun.ledger is not None)
+    return {
+        "depfile": read_depfile(params),
+        "report": read_report(params),
+        "manifest": read_manifest(params, has_ledger=rerun.ledger is not None),
+    }
 
 
 def read_notify(params: Mapping[str, Any]) -> NotifyOptions | None:
@@ -301,15 +267,10 @@ def read_notify(params: Mapping[str, Any]) -> NotifyOptions | None:
 
 
 def _throttle(params: Mapping[str, Any], grace: float) -> ThrottleOptions:
-    # The type of the option cuts infinity, its default, to the longest time that Python can wait.
+    # The type of the option cuts infinity to the longest time that Python can wait.
     max_time = params["max_time"] if params["max_time"] < TIMEOUT_MAX else math.inf
-    return ThrottleOptions(
-        nice=params["nice"],
-        idle=params["idle"],
-        max_time=max_time,
-        max_load=params["max_load"],
-        grace=grace,
-    )
+    throttle = picked(params, "nice idle max_load")
+    return ThrottleOptions(**throttle, max_time=max_time, grace=grace)
 
 
 _LOCAL_ONLY = {
@@ -351,13 +312,9 @@ def _rerun(params: Mapping[str, Any], request: Request) -> RerunOptions:
         raise UsageError("--force converts everything; leave out --retry-failed and --adopt")
     retry = Retry.ONLY if params["retry_failed"] else Retry(params["retry"])
     return RerunOptions(
-        force=params["force"],
-        checksum=params["checksum"],
-        adopt=params["adopt"],
+        **picked(params, "force checksum adopt prune prune_emptied"),
         retry=retry,
         ledger=_ledger(params, request),
-        prune=params["prune"],
-        prune_emptied=params["prune_emptied"],
         wait=params["wait"] or 0.0,
         unsettled=params.get("unsettled", frozenset()),
     )

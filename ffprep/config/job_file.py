@@ -9,7 +9,6 @@ the file's folder.
 import os
 import re
 from collections.abc import Callable, Mapping
-from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -27,25 +26,8 @@ _PICTURE = "picture"
 _JOB_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*", re.ASCII)
 
 
-class ValueKind(Enum):
-    """The type of a value."""
-
-    FLAG = "flag"
-    NUMBER = "number"
-    TEXT = "text"
-    TEXT_OR_NUMBER = "text or number"
-
-
-_READERS: Mapping[ValueKind, toml.Reader] = {
-    ValueKind.FLAG: toml.flag,
-    ValueKind.NUMBER: toml.number,
-    ValueKind.TEXT: toml.text,
-    ValueKind.TEXT_OR_NUMBER: toml.text_or_number,
-}
-
-
 class Key(Record):
-    """A key: the option that it sets, by its name in the program, and its type.
+    """A key: the option that it sets, by its name in the program, and what reads its values.
 
     If it is `many`, its value is a list; if it is also `lone`, it may be a single value.
     `of_picture` is true for options of a single picture. `names_path` decides whether a text is a
@@ -53,7 +35,7 @@ class Key(Record):
     """
 
     option: str
-    kind: ValueKind
+    reader: toml.Reader
     many: bool = False
     lone: bool = False
     of_picture: bool = False
@@ -168,7 +150,7 @@ def _readers(keys: Mapping[str, Key], folder: Path) -> dict[str, toml.Reader]:
 
     def reader_of(key: Key) -> toml.Reader:
         def read_one(value: Any) -> Any:
-            value = _READERS[key.kind](value)
+            value = key.reader(value)
             if not isinstance(value, str):
                 return value
             if "\0" in value:

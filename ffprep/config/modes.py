@@ -160,7 +160,7 @@ def read_mode(path: Path) -> Mode:
     if path.stem == AUTO:
         table.fail(f"a mode cannot be called {AUTO}: this word lets ffprep choose a mode")
     values = table.read(_READERS)
-    steps = tuple(_steps(table.read_tables("step", _STEP_READERS)))
+    steps = tuple(_steps(table.tables("step")))
     if not steps:
         table.fail("a mode needs at least one [[step]]", "step")
     fit = Fit(values["fit"]) if values.get("fit") else None
@@ -189,10 +189,10 @@ def _names(value: Any) -> tuple[str, ...]:
 _STEP_READERS: dict[str, toml.Reader] = {"filter": toml.text, "from": _names, "to": toml.text}
 
 
-def _steps(tables: Iterable[tuple[toml.Table, dict[str, Any]]]) -> Iterator[Step]:
+def _steps(tables: Iterable[toml.Table]) -> Iterator[Step]:
     streams = {"photo", ""}
-    for table, values in tables:
-        step = _step(table, values)
+    for table in tables:
+        step = _step(table)
         for name in step.reads:
             if name not in streams:
                 table.fail(f"no step before this one makes {name!r}", "from")
@@ -200,7 +200,8 @@ def _steps(tables: Iterable[tuple[toml.Table, dict[str, Any]]]) -> Iterator[Step
         yield step
 
 
-def _step(table: toml.Table, values: dict[str, Any]) -> Step:
+def _step(table: toml.Table) -> Step:
+    values = table.read(_STEP_READERS, other_keys=True)
     name = values.get("filter", "")
     if not re.fullmatch(r"[A-Za-z0-9_]+", name):
         table.fail("every step names one FFmpeg filter", "filter")

@@ -129,7 +129,7 @@ def parse_sidecar(path: Path, data: bytes) -> PhotoOverride:
     if len(data) > MAX_BYTES:
         raise PhotoError(Kind.UNSUPPORTED, f"{path}: {_TOO_LONG}")
     try:
-        return _override(toml.parse(path, data).table, _READERS)
+        return _override(toml.parse(path, data).table, {})
     except EnvironmentFault as error:
         raise PhotoError(Kind.UNSUPPORTED, str(error)) from None
 
@@ -148,18 +148,16 @@ def photo_tables(document: toml.Document) -> dict[str, PhotoOverride]:
         photo = real_path(folder / Path(os.fsdecode(path.encode())).expanduser())
         if photo in found:
             table.fail(f"there is another [[photo]] for {toml.quoted(path)}", "path")
-        found[photo] = _override(table, {**_READERS, "path": toml.anything})
+        found[photo] = _override(table, {"path": toml.anything})
     return found
 
 
-def _override(table: toml.Table, readers: Mapping[str, toml.Reader]) -> PhotoOverride:
-    values: dict[str, Any] = {}
-    for key, value in table.read(readers).items():
-        field = _FIELDS.get(key)
-        if field in values:
-            table.fail("this key is there twice", key)
-        if field:
-            values[field] = value
+def _override(table: toml.Table, others: Mapping[str, toml.Reader]) -> PhotoOverride:
+    """Return the override of a table, in which there may be `others`."""
+    values = table.read({**_READERS, **others})
+    if len(bounds := [key for key in values if key in _FIELDS]) > 1:
+        table.fail("this key is there twice", bounds[1])
+    values = {_FIELDS.get(key, key): each for key, each in values.items() if key not in others}
     if "mode" in values and "scene" in values:
         table.fail("mode and scene exclude one another: a scene chooses the mode", "scene")
     return PhotoOverride(**values, origin=table.place("scene" if "scene" in values else "mode"))
@@ -171,14 +169,8 @@ def _text(value: Any) -> str:
     return str(value)
 
 
-_FIELDS = {
-    "mode": "mode",
-    "scene": "scene",
-    "focus": "focus",
-    "crop-bounds": "bounds",
-    "crop_bounds": "bounds",
-}
-"""By key, the field of a PhotoOverride. Keys are written as options, or as Python's keywords."""
+_FIELDS = {"crop-bounds": "bounds", "crop_bounds": "bounds"}
+"""The field of a PhotoOverride, if its name is not the key: that of an option, or a keyword."""
 
 _READERS: dict[str, toml.Reader] = {
     "mode": _text,

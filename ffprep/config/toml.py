@@ -88,12 +88,6 @@ class Table(Record):
         keys = (*self.keys, key)
         return [Table(self.document, each, (*keys, index)) for index, each in enumerate(array)]
 
-    def read_tables(
-        self, key: str, readers: Mapping[str, Reader]
-    ) -> "list[tuple[Table, dict[str, Any]]]":
-        """Return an array of tables, each with its values; there may be other keys."""
-        return [(table, table.read(readers, other_keys=True)) for table in self.tables(key)]
-
     def place(self, *keys: str) -> str:
         """Return the file and the line of a key."""
         return f"{self.document.path}:{self.document.line(*self.keys, *keys)}"

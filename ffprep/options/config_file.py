@@ -15,7 +15,8 @@ from ffprep.options.types import PATH, Parsed, PathOr, Repeatable, with_implied_
 from ffprep.system.messages import say
 
 if TYPE_CHECKING:
-    from ffprep.config.job_file import Config, Key, Settings, ValueKind
+    from ffprep.config.job_file import Config, Key, Settings
+    from ffprep.config.toml import Reader
 
 # The modules that read TOML are imported only if there is a file to read.
 
@@ -117,7 +118,7 @@ def _key(param: click.Parameter) -> "Key":
 
     return Key(
         str(param.name),
-        _value_kind(param),
+        _reader(param),
         many=param.multiple or param.nargs != 1,
         lone=isinstance(param, Repeatable),
         of_picture=getattr(param, "heading", "") == "Pictures" or param.name == "names",
@@ -131,16 +132,16 @@ def _names_path(type: click.ParamType[Any], text: str) -> bool:
     return isinstance(type, click.Path)
 
 
-def _value_kind(param: click.Parameter) -> "ValueKind":
-    from ffprep.config.job_file import ValueKind
+def _reader(param: click.Parameter) -> "Reader":
+    from ffprep.config import toml
 
     if isinstance(param, click.Option) and param.is_flag and param.is_bool_flag:
-        return ValueKind.FLAG
+        return toml.flag
     if isinstance(param.type, (type(click.INT), type(click.FLOAT))):
-        return ValueKind.NUMBER
+        return toml.number
     if isinstance(param.type, (click.Path, type(click.STRING))):
-        return ValueKind.TEXT
-    return ValueKind.TEXT_OR_NUMBER
+        return toml.text
+    return toml.text_or_number
 
 
 def _raise_for_file(settings: "Settings", error: click.BadParameter) -> None:

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ffprep.config.job_file import Config, Key, Setting, Settings, ValueKind
+from ffprep.config import toml
+from ffprep.config.job_file import Config, Key, Setting, Settings
 from ffprep.core.location import names_url
 from ffprep.errors import EnvironmentFault, UsageError
 from ffprep.options.config_file import COMMAND_LINE, default_of, key_names, keys_of
@@ -77,7 +78,7 @@ class NamedJob(Record):
                 continue
             setting = self.settings.options.get(option)
             value = setting.value if setting else default_of(param)
-            if keys[name].kind in (ValueKind.FLAG, ValueKind.NUMBER):
+            if keys[name].reader in (toml.flag, toml.number):
                 value = self.params[option]
             if setting is None and value == math.inf:
                 value = None

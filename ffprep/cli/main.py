@@ -12,6 +12,7 @@ import click
 from ffprep.errors import ExitCode, Interrupted, UsageError
 from ffprep.system.messages import on_command_line
 from ffprep.system.shutdown import leave_now
+from ffprep.version import __version__, embedded_ffmpeg
 
 EXAMPLES = {
     "ffprep convert photo.jpg -o frame.jpg --size 1280x720": "One photo.",
@@ -26,8 +27,8 @@ _COMMANDS = {
     "status": ("status", "status"),
     "report": ("report", "report"),
     "clean": ("clean", "clean"),
-    "modes": ("modes", "list_modes"),
-    "targets": ("targets", "targets"),
+    "modes": ("lists", "list_modes"),
+    "targets": ("lists", "list_targets"),
     "run": ("jobs", "run_jobs"),
     "watch": ("watch", "watch_jobs"),
     "config": ("config", "configuration"),
@@ -94,10 +95,40 @@ class Commands(click.Group):
 
 def _print_version(ctx: click.Context, _param: click.Parameter, given: bool) -> None:
     if given and not ctx.resilient_parsing:
-        from ffprep.cli.versions import version_lines
-
-        click.echo("\n".join(version_lines()))
+        click.echo("\n".join(_version_lines()))
         ctx.exit()
+
+
+def _version_lines() -> list[str]:
+    """Return the versions of ffprep, ffmpeg, Pillow, Python and the platform.
+
+    No program is run for it, and of Pillow only `__init__`.
+    """
+    system = os.uname()
+    return [
+        f"ffprep {__version__}",
+        f"ffmpeg {_ffmpeg()}",
+        f"Pillow {_pillow()}",
+        f"Python {sys.version.split()[0]}",
+        f"{system.sysname} {system.release} {system.machine}",
+    ]
+
+
+def _ffmpeg() -> str:
+    """Return the version of the embedded ffmpeg, or the path of another one, which is not run."""
+    if named := os.environ.get("FFPREP_FFMPEG"):
+        return f"of FFPREP_FFMPEG: {named}"
+    found = embedded_ffmpeg()
+    return f"{found[1]} (embedded)" if found else "of the system: see ffprep doctor"
+
+
+def _pillow() -> str:
+    try:
+        import PIL
+
+        return PIL.__version__
+    except Exception:  # a broken installation is reported by the commands that need it
+        return "is not installed properly: see ffprep doctor"
 
 
 @click.group(

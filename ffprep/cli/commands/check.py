@@ -1,6 +1,7 @@
 """`ffprep check` and `ffprep info`: report what is wrong with pictures, or what they contain."""
 
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
@@ -8,14 +9,20 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ffprep.errors import ExitCode
-from ffprep.options.check import check_parameters, info_parameters, read_check, read_info
+from ffprep.options.check import (
+    CheckOptions,
+    InfoOptions,
+    check_parameters,
+    info_parameters,
+    read_check,
+    read_info,
+)
 from ffprep.options.command import DocumentedCommand
 from ffprep.system.messages import say, write_line
 from ffprep.system.shutdown import Signals
 
 if TYPE_CHECKING:
-    from ffprep.cli.reporting.inspect_progress import InspectProgress
-    from ffprep.run.inspect import Finding, Inspection
+    from ffprep.run.inspect import Finding
 
 _CHECK_EXAMPLES = {
     "ffprep check ready --size 1280x720": "Every picture of a folder has this size.",
@@ -55,15 +62,12 @@ def check(**params: Any) -> None:
     Nothing is written.
     """
     options = read_check(params)
-    count, failed = 0, False
-    with Signals(), _progress(options.inspection, options.json, "verified") as progress:
-        for finding in options.inspection.verify(options.target):
-            count, failed = count + 1, failed or bool(finding.broken)
-            _report(finding, _faults, options.json, progress)
-    if not count:
-        paths = ", ".join(map(str, options.inspection.paths))
+    inspection = options.inspection
+    counts = _print_all(inspection.verify(options.target), _faults, options, "verified")
+    if not counts:
+        paths = ", ".join(map(str, inspection.paths))
         say(f"no pictures in {paths}; nothing was verified")
-    sys.exit(ExitCode.SOME_FAILED if failed else ExitCode.OK)
+    sys.exit(ExitCode.SOME_FAILED if counts[False] else ExitCode.OK)
 
 
 @click.command(
@@ -78,23 +82,9 @@ def info(**params: Any) -> None:
     from ffprep.run.describe import describe
 
     options = read_info(params)
-    failed = False
-    with Signals(), _progress(options.inspection, options.json, "read") as progress:
-        for finding in describe(options.inspection, options.content):
-            failed = failed or finding.error is not None
-            _report(finding, _description, options.json, progress)
-    sys.exit(ExitCode.SOME_FAILED if failed else ExitCode.OK)
-
-
-def _progress(
-    inspection: "Inspection", json: bool, good: str
-) -> "AbstractContextManager[InspectProgress | None]":
-    """Return the progress bar; without a terminal, None."""
-    if not sys.stderr.isatty():
-        return nullcontext()
-    from ffprep.cli.reporting.inspect_progress import inspect_progress
-
-    return inspect_progress(inspection, json, good)
+    findings = describe(options.inspection, options.content)
+    counts = _print_all(findings, _description, options, "read")
+    sys.exit(ExitCode.SOME_FAILED if counts[False] else ExitCode.OK)
 
 
 def _faults(finding: "Finding") -> Iterator[str]:
@@ -107,18 +97,36 @@ def _description(finding: "Finding") -> Iterator[str]:
     yield from (f"    {other}" for other in others)
 
 
-def _report(
-    finding: "Finding",
+def _print_all(
+    findings: "Iterable[Finding]",
     lines: "Callable[[Finding], Iterable[str]]",
-    json: bool,
-    progress: "InspectProgress | None",
-) -> None:
-    """Print a Finding, as JSON or as `lines` of it, without the progress bar in between."""
-    with progress.count(finding) if progress else nullcontext():
-        if json:
-            from ffprep.cli.reporting.text import print_json
+    options: CheckOptions | InfoOptions,
+    good: str,
+) -> Counter[bool]:
+    """Print Findings as JSON, or as `lines` of each, and on a terminal a bar and the counts.
 
-            print_json(finding.as_dict())
-            return
-        for line in lines(finding):
-            write_line(line, err=False)
+    `good` is the word for pictures without a fault. Return how many have none, and how many have.
+    """
+    counts = Counter[bool]()
+    with Signals(), _progress(options, good, counts) as without_bar:
+        for finding in findings:
+            counts[not (finding.broken or finding.error)] += 1
+            with without_bar():
+                if options.json:
+                    from ffprep.cli.reporting.text import print_json
+
+                    print_json(finding.as_dict())
+                    continue
+                for line in lines(finding):
+                    write_line(line, err=False)
+    return counts
+
+
+def _progress(
+    options: CheckOptions | InfoOptions, good: str, counts: Counter[bool]
+) -> "AbstractContextManager[Callable[[], AbstractContextManager[object]]]":
+    if not sys.stderr.isatty():
+        return nullcontext(nullcontext)
+    from ffprep.cli.reporting.inspect_progress import inspect_progress
+
+    return inspect_progress(options.inspection, options.json, good, counts)

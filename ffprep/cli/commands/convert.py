@@ -2,20 +2,21 @@
 
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ffprep.errors import Interrupted
+from ffprep.errors import Interrupted, UsageError
 from ffprep.options.config_file import ConfigCommand
 from ffprep.options.convert import convert_parameters
+from ffprep.record import replace
 from ffprep.system.shutdown import Signals, leave_now
 
 if TYPE_CHECKING:
     from ffprep.cli.reporting.progress import Console, Reporter
     from ffprep.core.job import FreshCount, Result
-    from ffprep.run.convert_options import ConvertOptions, NotifyOptions
+    from ffprep.run.convert_options import ConvertOptions
     from ffprep.run.depfile import Depfile
     from ffprep.run.runner import Run
     from ffprep.run.summary import RunSummary
@@ -80,14 +81,15 @@ def parse_and_run(params: Mapping[str, Any], signals: Signals, job: str = "") ->
     summary = RunSummary(output, only_new=reporting.only_new_failures)
     with ExitStack() as stack:
         if not reporting.dry_run:
-            stack.enter_context(_notified(read_notify(params), summary, signals))
+            if notify := read_notify(params):
+                from ffprep.cli.reporting.notify import notifying
+
+                stack.enter_context(notifying(notify, summary, signals))
             stack.enter_context(_interruption_reported(Console(reporting, job), summary))
         options = read_convert(params)
         summary.output = options.request.output
         if reporting.to_stdout:
-            from ffprep.cli.reporting.stdout_picture import written_to_stdout
-
-            options = stack.enter_context(written_to_stdout(options))
+            options = stack.enter_context(_written_to_stdout(options))
         run_convert(options, signals, summary, job)
     if signals.number is not None:
         # A decoder still at work on one photo must not hold up the end.
@@ -163,15 +165,25 @@ def _write_depfile(depfile: "Depfile", run: "Run", console: "Console") -> None:
         console.say(problem)
 
 
-def _notified(
-    notify: "NotifyOptions | None", summary: "RunSummary", signals: Signals
-) -> AbstractContextManager[None]:
-    """Return a block that sends the notifications, if there are any, when it ends."""
-    if notify is None:
-        return nullcontext()
-    from ffprep.cli.reporting.notify import notifying
+@contextmanager
+def _written_to_stdout(options: "ConvertOptions") -> "Iterator[ConvertOptions]":
+    """Yield options by which the picture is made in a temporary folder; then write it to stdout.
 
-    return notifying(notify, summary, signals)
+    Nothing is written if there is no verified picture. Raise UsageError if stdout is a terminal.
+    """
+    import shutil
+
+    from ffprep.system.tempfiles import working_folder
+
+    if sys.stdout.isatty():
+        raise UsageError("-o - writes a picture, and stdout is a terminal; add > picture.jpg")
+    with working_folder() as folder:
+        output = folder / "picture"
+        yield replace(options, request=replace(options.request, output=output))
+        if output.exists():
+            with output.open("rb") as file:
+                shutil.copyfileobj(file, sys.stdout.buffer)
+            sys.stdout.buffer.flush()
 
 
 @contextmanager

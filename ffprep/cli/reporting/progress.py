@@ -14,7 +14,7 @@ import stat
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ffprep.core.job import Failure, FreshCount, PassedOver, Result, Status
 from ffprep.core.location import Location
@@ -25,6 +25,7 @@ from ffprep.system.messages import Paint, plain, printable, write_line
 
 if TYPE_CHECKING:
     from ffprep.cli.reporting.log_file import LogFile
+    from ffprep.cli.reporting.submit_progress import SubmitSummary
 
 
 _GOOD_AS_IS = (Status.FRESH, Status.PASSED_OVER)
@@ -104,29 +105,10 @@ def _redacted(value: Any, redact: Callable[[str], str]) -> Any:
     return [_redacted(part, redact) for part in value] if isinstance(value, list | tuple) else value
 
 
-class Summary(Protocol):
-    """What a reporter must know of a run: counts, how it ended, the exit code."""
-
-    ended: RunEnd
-
-    @property
-    def exit_code(self) -> int:
-        """The exit code by the results so far."""
-
-    def summary(self) -> dict[str, Any]:
-        """Return the content of the last JSON line."""
-
-    def sentence(self, paint: Paint = plain) -> str:
-        """Return the same as text."""
-
-    def break_off(self, error: BaseException) -> None:
-        """Note the error that ended the run."""
-
-
 class Reporter:
     """Writes messages above the progress bar, JSON lines, and the summary at the end."""
 
-    def __init__(self, console: Console, summary: Summary, bar: Any) -> None:
+    def __init__(self, console: Console, summary: "RunSummary | SubmitSummary", bar: Any) -> None:
         self._console, self._summary, self._bar = console, summary, bar
         self._paint = console.paint
 
@@ -170,7 +152,9 @@ AnyReporter = TypeVar("AnyReporter", bound=Reporter)
 
 
 @contextmanager
-def finishing(reporter: AnyReporter, summary: Summary) -> Iterator[AnyReporter]:
+def finishing(
+    reporter: AnyReporter, summary: "RunSummary | SubmitSummary"
+) -> Iterator[AnyReporter]:
     """Finish a reporter, however the block is left."""
     try:
         yield reporter

@@ -1,4 +1,4 @@
-"""`ffprep targets`: print the known targets, or all of one; find errors in a file of targets."""
+"""`ffprep modes` and `ffprep targets`: what there is; errors in a file of targets."""
 
 import sys
 from pathlib import Path
@@ -8,7 +8,7 @@ import click
 
 from ffprep.errors import ExitCode, UsageError
 from ffprep.options.command import DocumentedCommand, option
-from ffprep.options.shared import AS_JSON, TARGETS_FILE
+from ffprep.options.shared import AS_JSON, MODES_DIR, TARGETS_FILE
 from ffprep.options.types import PATH, completed_by
 from ffprep.system.messages import say, write_line
 
@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 
     from ffprep.core.target import Target
 
-_EXAMPLES = {
+_MODES_EXAMPLES = {
+    "ffprep modes": "What there is.",
+    "ffprep convert photos -o ready --size 1280x720 --mode blur": "Use one.",
+}
+_TARGETS_EXAMPLES = {
     "ffprep targets": "What there is.",
     "ffprep targets kling": "All about one: also where its rules are published.",
     "ffprep targets --check mine.toml": "Find errors in a file of your own.",
@@ -25,7 +29,29 @@ _EXAMPLES = {
 }
 
 
-@click.command("targets", cls=DocumentedCommand, examples=_EXAMPLES)
+@click.command("modes", cls=DocumentedCommand, examples=_MODES_EXAMPLES)
+@MODES_DIR
+@AS_JSON
+def list_modes(modes_dir: tuple[Path, ...], as_json: bool) -> None:
+    """List the modes: what each keeps and loses, and what it suits."""
+    from ffprep.cli.reporting import text
+    from ffprep.config.modes import all_modes, auto_summary
+    from ffprep.options.frame import filter_folders
+
+    for mode in (auto_summary(), *all_modes(filter_folders(modes_dir))):
+        lists = {"suits": list(mode.suits), "scenes": list(mode.scenes)}
+        words = {"keeps": mode.keeps, "loses": mode.loses} | lists
+        if as_json:
+            text.print_json({"name": mode.name, "summary": mode.summary} | words)
+        else:
+            words |= {key: ", ".join(texts) for key, texts in lists.items()}
+            write_line(f"{mode.name}: {mode.summary}", err=False)
+            for key, said in words.items():
+                if said:
+                    write_line(f"    {key} {said}", err=False)
+
+
+@click.command("targets", cls=DocumentedCommand, examples=_TARGETS_EXAMPLES)
 @click.argument("name", required=False, shell_complete=completed_by("targets"))
 @TARGETS_FILE
 @option(
@@ -35,7 +61,7 @@ _EXAMPLES = {
     dest="checked",
 )
 @AS_JSON
-def targets(
+def list_targets(
     name: str | None, targets_file: tuple[Path, ...], checked: Path | None, as_json: bool
 ) -> None:
     """List the targets: named destinations, with their rules.

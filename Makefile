@@ -9,6 +9,7 @@ WORKERS := $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-quick check lint types bench fuzz docs pictures format clean
+.PHONY: release-notes
 
 help: ## Print this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -29,10 +30,11 @@ test-quick: $(VENV)/dev ## Run the fast tests
 
 check: lint types test ## Run lint, types and test
 
-lint: $(VENV)/dev ## Check the code with ruff, and the imports with import-linter
+lint: $(VENV)/dev ## Check code with ruff, imports with import-linter, workflows with zizmor
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/zizmor --offline --strict-collection --quiet .
 
 types: $(VENV)/dev ## Check the types with mypy
 	@$(BIN)/mypy
@@ -46,6 +48,9 @@ fuzz: $(VENV)/dev ## Convert thousands of broken files (FUZZ="--help" lists opti
 
 docs: $(VENV)/dev ## Build the web page of the project into build/web/site
 	@$(BIN)/python -m scripts.pages.site
+
+release-notes: $(VENV)/run ## Print what the changelog says about the version (TAG=v1.2.3)
+	@$(BIN)/python -m scripts.release.notes $(TAG)
 
 pictures: $(VENV)/dev ## Make the pictures of the pages again
 	@$(BIN)/pip install --quiet --disable-pip-version-check termtosvg-ng

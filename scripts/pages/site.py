@@ -21,7 +21,7 @@ import tomlkit
 ROOT = Path(__file__).parents[2]
 _DOCS, _CONFIG = ROOT / "docs", ROOT / "zensical.toml"
 _ASSETS = ("icon.svg", "site.css")  # beside this module
-_TOP_PAGES = ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")
+_TOP_PAGES = ("CHANGELOG.md", "CODE_OF_CONDUCT.md", "CONTRIBUTING.md", "SECURITY.md")
 _COPIED = (".jpg", ".md", ".svg", ".webp")
 _LINK = re.compile(r"\[(?P<text>[^\]]*)\]\((?P<place>(?!\w+:)[^)#]+)(?P<anchor>#[^)]*)?\)")
 # What a page loads, unlike what it links to.

@@ -16,7 +16,8 @@ def test_the_site_has_all_pages_and_every_link_leads_somewhere(tmp_path: Path) -
     built = site.build(tmp_path / "web")
     made = {path.relative_to(built) for path in built.rglob("*.html")} - {Path("404.html")}
     pages = {path.relative_to(ROOT / "docs") for path in ROOT.glob("docs/**/*.md")}
-    pages |= {Path(name) for name in ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")}
+    tops = ("CHANGELOG.md", "CODE_OF_CONDUCT.md", "CONTRIBUTING.md", "SECURITY.md")
+    pages |= {Path(name) for name in tops}
     assert made == {page.with_suffix(".html") for page in pages}
     front = (built / "index.html").read_text()
     for page in pages - {Path("index.md")}:

@@ -1,0 +1,1 @@
+"""What a release needs; docs/development/releasing.md has the steps."""

@@ -1,9 +1,12 @@
 """What the wheel and the sdist hold, and that a wheel works away from the checkout."""
 
+import re
 import subprocess
 import sys
 import tarfile
 import zipfile
+from email import message_from_bytes
+from email.message import Message
 from pathlib import Path
 
 import pytest
@@ -37,6 +40,41 @@ def test_the_wheel_holds_the_package_and_its_data(dist: Path) -> None:
     assert any(name.endswith("licenses/LICENSE") for name in names)
     manual = {f"share/man/man1/{path.name}" for path in (ROOT / "docs/man").iterdir()}
     assert {name.partition(".data/data/")[2] for name in names if "/share/" in name} == manual
+
+
+def test_the_page_on_pypi_has_no_relative_links(dist: Path) -> None:
+    (wheel,) = dist.glob("*.whl")
+    metadata, page = metadata_of(wheel)
+    links = re.findall(r"(!?)\[[^]]*\]\((\S+?)\)", page)
+    tag = f"v{metadata['Version']}"
+    pictures = f"https://raw.githubusercontent.com/ffprep/ffprep/{tag}/"
+    pages = f"https://github.com/ffprep/ffprep/blob/{tag}/"
+    assert {bool(mark) for mark, _ in links} == {True, False}
+    for mark, link in links:
+        assert link.startswith(pictures if mark else pages)
+        place = link.removeprefix(pictures).removeprefix(pages).partition("#")[0]
+        assert (ROOT / place).exists()
+
+
+def test_the_extra_all_has_every_other_one_and_developers_tools_are_none(dist: Path) -> None:
+    (wheel,) = dist.glob("*.whl")
+    metadata, _ = metadata_of(wheel)
+    extras: dict[str, set[str]] = {name: set() for name in metadata.get_all("Provides-Extra", ())}
+    for requirement in metadata.get_all("Requires-Dist", ()):
+        package, _, extra = requirement.partition("; extra == ")
+        if extra:
+            extras[extra.strip("'")].add(package)
+    assert extras.pop("all") == set().union(*extras.values())
+    assert set(extras) == {"dask", "faces", "openai", "raw", "s3", "sftp", "watch"}
+
+
+def metadata_of(wheel: Path) -> tuple[Message, str]:
+    """Return the fields and the long description of a wheel."""
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+        metadata = message_from_bytes(archive.read(name))
+    assert metadata["Description-Content-Type"] == "text/markdown"
+    return metadata, metadata.get_payload(decode=True).decode()
 
 
 def test_the_sdist_holds_what_is_needed_to_build_and_test(dist: Path) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from ffprep.options.types import Renamed, with_implied_values
+from ffprep.options.types import Renamed, completed_by, with_implied_values
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -21,14 +21,22 @@ _FIRST = 3
 
 
 def option(
-    names: str, type: click.ParamType[Any], help: str, dest: str | None = None, **attributes: Any
+    usage: str,
+    type: click.ParamType[Any],
+    help: str,
+    dest: str | None = None,
+    complete: str = "",
+    **attributes: Any,
 ) -> Callable[[Any], Any]:
-    """Return an option: its names, as `-o, --output`, the type of its value, and its help.
+    """Return an option: how it is written, as `-o, --output OUT`, its type, and its help.
 
-    `dest` is the name of its parameter, if it is not that of the option.
+    Without a word for the value, it is that of the type. `dest` is the name of its parameter, if it
+    is not that of the option. `complete` is the kind of the values that a shell completes.
     """
-    declared = [*names.split(", "), *([dest] if dest else [])]
-    return click.option(*declared, type=type, help=help, **attributes)
+    names, _, value = usage.replace(", ", ",").partition(" ")
+    declared = [*names.split(","), *([dest] if dest else [])]
+    attributes |= {"shell_complete": completed_by(complete)} if complete else {}
+    return click.option(*declared, type=type, help=help, metavar=value or None, **attributes)
 
 
 def flag(names: str, help: str, dest: str | None = None) -> Callable[[Any], Any]:

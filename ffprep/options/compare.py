@@ -14,7 +14,7 @@ from ffprep.errors import UsageError
 from ffprep.options import shared
 from ffprep.options.command import option, parameters, picked
 from ffprep.options.frame import filter_folders, read_overrides, read_target, suffix_format
-from ffprep.options.types import PATH, TEXT, Repeatable, Whole, completed_by
+from ffprep.options.types import PATH, TEXT, Repeatable, Whole
 from ffprep.record import replace
 from ffprep.run.sheets import SheetOptions
 
@@ -24,23 +24,20 @@ compare_parameters = parameters(
     "compare",
     click.argument("paths", nargs=-1, required=True, type=PATH, metavar="PHOTO..."),
     option(
-        "-o, --output",
+        "-o, --output SHEET",
         PATH,
         "A picture file. Of several pages, each has a number: sheet-01.jpg.",
         required=True,
-        metavar="SHEET",
     ),
     shared.SIZE_OR_TARGET,
     option(
-        "--mode",
+        "--mode NAME",
         TEXT,
         "Show this mode; or several. Of several photos, each has a cell, or with several "
         "modes a row.  [default: all modes of one photo, cover of several]",
         dest="modes",
         cls=Repeatable,
-        multiple=True,
-        metavar="NAME",
-        shell_complete=completed_by("modes"),
+        complete="modes",
     ),
     option(
         "--columns",

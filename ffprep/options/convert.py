@@ -42,29 +42,26 @@ def _read_shard(text: str) -> "Shard":
 
 SOURCES = click.argument("sources", nargs=-1, type=PATH_AS_WRITTEN, metavar="SOURCE...")
 NAMES = option(
-    "--names",
+    "--names TEMPLATE",
     TEXT,
     "Template for output names: {stem} {suffix} {parent} {date:%Y-%m-%d} {width} {height} "
     "{mode} {ext} {n}.",
     default="{stem}",
-    metavar="TEMPLATE",
 )
 _FILES = section(
     "Sources and outputs",
     SOURCES,
     option(
-        "-o, --output",
+        "-o, --output OUT",
         PATH_AS_WRITTEN,
         "A file for one SOURCE file, else a folder, which mirrors the folders of SOURCE; "
         "- is stdout.  [default: beside one SOURCE file, as photo_1280x720.jpg]",
-        metavar="OUT",
     ),
     NAMES,
     option(
-        "--root",
+        "--root DIR",
         PATH_AS_WRITTEN,
         "Mirror the folders of all sources, also of single files, from this folder.",
-        metavar="DIR",
     ),
     option(
         "--carry",
@@ -72,7 +69,6 @@ _FILES = section(
         "Copy files beside photos, such as captions: photo.txt, or photo.jpg.txt, beside each "
         "output of photo.jpg.",
         cls=Repeatable,
-        multiple=True,
     ),
     shared.LISTS_AND_SELECTION,
     option(
@@ -128,12 +124,11 @@ _RUNNING = section(
     "Running",
     shared.JOBS,
     option(
-        "--dry-run",
+        "--dry-run commands",
         OneOf([each.value for each in DryRun]),
         "Print what would be done, and convert nothing; or the ffmpeg command lines of it.",
         cls=OptionalValue,
         implied=DryRun.PLAN.value,
-        metavar=DryRun.COMMANDS.value,
     ),
     CONFIG,
 )
@@ -141,10 +136,9 @@ _RUNNING = section(
 _RERUNS = section(
     "Repeated runs",
     option(
-        "--ledger",
+        "--ledger PATH|none",
         PathOr("none"),
         f"File or URL of the ledger, which records finished work.  [default: OUT/{LEDGER}]",
-        metavar="PATH|none",
     ),
     flag("--force", "Convert everything again, also if up to date."),
     flag("--checksum", "Compare the contents of files instead of their times."),
@@ -185,16 +179,14 @@ _REPORTS = section(
         default="all",
     ),
     option(
-        "--report",
+        "--report FILE.html",
         PATH,
         "Write an HTML page that shows what was made of each photo, when the run ends.",
-        metavar="FILE.html",
     ),
     option(
-        "--manifest",
+        "--manifest FILE.jsonl",
         PATH,
         "List all pictures of OUT as JSON lines when the run ends, with size and caption.",
-        metavar="FILE.jsonl",
     ),
     option(
         "--log-file",
@@ -209,17 +201,15 @@ _REPORTS = section(
     ),
     option("--summary-file", PATH, "Write the result of the run as JSON when it ends."),
     option(
-        "--metrics-file",
+        "--metrics-file FILE.prom",
         PATH,
         "Write the result for the textfile collector of node_exporter; use a different file "
         "for each OUT.",
-        metavar="FILE.prom",
     ),
     option(
-        "--on-finish",
+        "--on-finish COMMAND",
         TEXT,
         "Run a shell command when the run ends; FFPREP_SUMMARY is the path of the summary.",
-        metavar="COMMAND",
     ),
 )
 
@@ -242,18 +232,16 @@ _ADVANCED = section(
         show_default=False,
     ),
     option(
-        "--max-load",
+        "--max-load F",
         Positive(),
         "Convert one chunk at a time while the load average is F or more.",
         default=ThrottleOptions().max_load,
         show_default=False,
-        metavar="F",
     ),
     option(
-        "--cluster",
+        "--cluster ADDRESS",
         TEXT,
         "Convert on a Dask cluster; address of its scheduler, such as tcp://scheduler:8786.",
-        metavar="ADDRESS",
     ),
     option(
         "--shard",
@@ -266,10 +254,9 @@ _ADVANCED = section(
         "Write the dependencies of the outputs, for `include` in a Makefile, if all succeed.",
     ),
     option(
-        "--depfile-target",
+        "--depfile-target NAME",
         TEXT,
         "Target of the rule in the depfile, such as a stamp file.  [default: OUT]",
-        metavar="NAME",
     ),
 )
 

@@ -22,7 +22,6 @@ from ffprep.options.types import (
     Renamed,
     Repeatable,
     Whole,
-    completed_by,
     read_bytes,
     read_frame_size,
     read_jobs,
@@ -46,20 +45,20 @@ _WIDTH_AND_HEIGHT = (
     "Width and height in pixels, such as 1280x720, or by name: 720p (1280x720), 1080p (1920x1080), "
     "4k (3840x2160), portrait_720p (720x1280), square_1080p (1080x1080)"
 )
-_NAME: dict[str, Any] = {"metavar": "NAME[/SIZE]", "shell_complete": completed_by("targets")}
+_TARGET_OPTION = "--target NAME[/SIZE]"
 _NAMED = "The size and rules of a named destination: see `ffprep targets`"
 
 
 def _sizes(several: str) -> Callable[[Any], Any]:
     """Return the option for several sizes; the help says what several do."""
     words = f"{_WIDTH_AND_HEIGHT}; {several}."
-    return option("--size", _WXH, words, cls=Repeatable, multiple=True)
+    return option("--size", _WXH, words, cls=Repeatable)
 
 
 _SIZE = option("--size", _WXH, f"{_WIDTH_AND_HEIGHT}.", cls=Once)
-_TARGET = option("--target", TEXT, f"{_NAMED}.", cls=Once, **_NAME)
+_TARGET = option(_TARGET_OPTION, TEXT, f"{_NAMED}.", complete="targets", cls=Once)
 _TARGET_NAMES = option(
-    "--target", TEXT, f"{_NAMED}; or several.", cls=Repeatable, multiple=True, **_NAME
+    _TARGET_OPTION, TEXT, f"{_NAMED}; or several.", complete="targets", cls=Repeatable
 )
 SIZE_OR_TARGET = options(_SIZE, _TARGET, TARGETS_FILE)
 SIZES_OR_TARGET = options(
@@ -82,7 +81,7 @@ FOCUS = option(
     Parsed("POINT", read_focus),
     "What cover keeps in the frame, and where pad and blur place the photo: center, top, "
     "bottom-left, north, ... or X,Y as fractions; or faces, which cover keeps.",
-    shell_complete=completed_by("focus"),
+    complete="focus",
     default="center",
 )
 CROP_BOUNDS = option(
@@ -96,11 +95,10 @@ MULTIPLE_OF = option(
 )
 SCENE = options(
     option(
-        "--scene",
+        "--scene NAME",
         TEXT,
         "Use the mode recommended for portrait, landscape, product, art or ui.",
-        metavar="NAME",
-        shell_complete=completed_by("scenes"),
+        complete="scenes",
     ),
     option(
         "--max-loss",
@@ -111,10 +109,9 @@ SCENE = options(
     ),
 )
 FFMPEG = option(
-    "--ffmpeg",
+    "--ffmpeg PATH",
     TEXT,
     "Path of the ffmpeg to use.  [default: FFPREP_FFMPEG, else the embedded one]",
-    metavar="PATH",
 )
 AS_JSON = flag("--json", "Print JSON objects on stdout, one per line.", dest="as_json")
 WAIT = option(
@@ -123,12 +120,11 @@ WAIT = option(
     "Wait up to S for another run into OUT.  [default: exit at once with code 75]",
 )
 MODES_DIR = option(
-    "--modes-dir, --filters",
+    "--modes-dir, --filters DIR",
     PATH,
     "A folder with more modes.",
     dest="modes_dir",
     cls=Renamed,
-    metavar="DIR",
     multiple=True,
 )
 JOBS = option(
@@ -165,11 +161,10 @@ def _read_frame(text: str) -> "FilmFrame":
 
 
 FRAME = option(
-    "--frame",
+    "--frame first|last|SECONDS",
     Parsed("FRAME", _read_frame),
     "Read films, too: this frame of MP4, MOV, MKV, WebM, AVI and GIF.",
-    metavar="first|last|SECONDS",
-    shell_complete=completed_by("frames"),
+    complete="frames",
 )
 FROM_NULL = flag(
     "-0, --null",
@@ -183,26 +178,23 @@ NO_DEFAULT_EXCLUDES = flag(
 )
 LISTS_AND_SELECTION = options(
     option(
-        "--sources-from",
+        "--sources-from FILE|-",
         PATH_AS_WRITTEN,
         "Read more sources from a list, one per line; - is stdin.",
         multiple=True,
-        metavar="FILE|-",
     ),
     FROM_NULL,
     option(
-        "--include",
+        "--include GLOB",
         TEXT,
         "Convert only files that match, such as '*.heic' or '2024/', as in .gitignore.",
         multiple=True,
-        metavar="GLOB",
     ),
     option(
-        "--exclude",
+        "--exclude GLOB",
         TEXT,
         "Skip files that match, such as 'Trash/'; this wins over --include.",
         multiple=True,
-        metavar="GLOB",
     ),
     option(
         "--since",
@@ -215,12 +207,11 @@ LISTS_AND_SELECTION = options(
 )
 _PICTURES = options(
     option(
-        "--mode",
+        "--mode NAME",
         TEXT,
         "How to fit a photo into the frame: see `ffprep modes`. auto is cover, "
         "or pad if cover would cut too much; fit computes the size.  [default: cover]",
-        metavar="NAME",
-        shell_complete=completed_by("modes"),
+        complete="modes",
     ),
     MULTIPLE_OF,
     SCENE,

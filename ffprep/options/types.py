@@ -107,13 +107,13 @@ LOCATION = Parsed("PATH", located, lambda _: True)
 class Repeatable(click.Option):
     """An option that may be given several times; in a file, one value needs no list."""
 
+    def __init__(self, *args: Any, **attributes: Any) -> None:
+        attributes["multiple"] = True
+        super().__init__(*args, **attributes)
 
-class Once(click.Option):
+
+class Once(Repeatable):
     """An option of one value, of which `convert` takes several; a second one is an error."""
-
-    def __init__(self, param_decls: Sequence[str], **attrs: Any) -> None:
-        attrs["multiple"] = True
-        super().__init__(param_decls, **attrs)
 
     def process_value(self, ctx: click.Context, value: Any) -> Any:
         """Return the value, or None."""

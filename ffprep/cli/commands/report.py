@@ -18,7 +18,7 @@ _EXAMPLES = {
 
 @click.command(cls=DocumentedCommand, examples=_EXAMPLES)
 @click.argument("outputs", nargs=-1, required=True, type=LOCATION, metavar="OUT...")
-@option("-o, --output", PATH, "The page.", dest="path", required=True, metavar="FILE.html")
+@option("-o, --output FILE.html", PATH, "The page.", dest="path", required=True)
 @option("--ledger", LOCATION, "The ledger, if it is not in OUT.")
 @JOBS
 def report(outputs: tuple[Location, ...], path: Path, ledger: Location | None, jobs: int) -> None:

@@ -26,39 +26,35 @@ if TYPE_CHECKING:
 
 _CLIP = section(
     "Clips",
-    option("--prompt", TEXT, "What the clip shows.", metavar="TEXT"),
+    option("--prompt TEXT", TEXT, "What the clip shows."),
     option(
-        "--model",
+        "--model NAME",
         TEXT,
         "The server's name of the model; a target of this name gives the rules.  "
         "[default: the target's name, else the server's choice]",
-        metavar="NAME",
     ),
     option(
         "--seconds", Whole(min=1), "The clip's length.  [default: 4, else what the target allows]"
     ),
     option(
-        "--last-frame",
+        "--last-frame PHOTO",
         PATH_AS_WRITTEN,
         "A photo that the clips end with (vllm-omni), made to fit like SOURCE.",
-        metavar="PHOTO",
     ),
-    option("--extra", TEXT, "One more field of the request.", multiple=True, metavar="KEY=JSON"),
+    option("--extra KEY=JSON", TEXT, "One more field of the request.", multiple=True),
     option(
-        "-o, --output",
+        "-o, --output OUT",
         PATH_AS_WRITTEN,
         "The clip of one photo, else a folder; folders are mirrored in it.  "
         "[default: the photo's name with .mp4]",
-        metavar="OUT",
     ),
 )
 _SERVER = section(
     "Server",
     option(
-        "--base-url",
+        "--base-url URL",
         TEXT,
         "For example http://localhost:8000/v1.  [default: OPENAI_BASE_URL, else OpenAI's]",
-        metavar="URL",
     ),
     option(
         "--protocol",
@@ -67,11 +63,10 @@ _SERVER = section(
         default="videos",
     ),
     option(
-        "--clips-from",
+        "--clips-from ORIGIN",
         TEXT,
         "Also download clips that the server keeps there, such as https://clips.example.com.",
         multiple=True,
-        metavar="ORIGIN",
     ),
     flag("--send-crop-bounds", "Send the whole photo, and let the server crop it (azure-v1)."),
     option(
@@ -85,7 +80,7 @@ _SERVER = section(
         "Longest wait for one clip; after it, the job continues and can be resumed.",
         default="30m",
     ),
-    option("--resume", TEXT, "Download the clip of a job that was submitted before.", metavar="ID"),
+    option("--resume ID", TEXT, "Download the clip of a job that was submitted before."),
     flag(
         "--resubmit", "Submit failed and uncertain requests again; the server may bill them twice."
     ),

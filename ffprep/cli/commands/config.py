@@ -9,24 +9,16 @@ from typing import Any
 
 import click
 
-from ffprep.cli.commands.jobs import CONFIG_FILE, NAMES, ConfigOverrideCommand, override_options
+from ffprep.cli.commands.jobs import CONFIG_FILE, NAMES, ConfigOverrideCommand
 from ffprep.cli.reporting.text import print_json
 from ffprep.errors import EnvironmentFault, UsageError, reason
-from ffprep.options.command import DocumentedCommand, WithExamples, option
+from ffprep.options.command import DocumentedCommand, WithExamples, flag, option
 from ffprep.options.config_file import FILE, read
 from ffprep.options.convert import convert_parameters
 from ffprep.options.named_jobs import EffectiveOption, NamedJob, named_jobs
 from ffprep.options.types import PATH, PATH_AS_WRITTEN
 from ffprep.system.messages import printable, say
 
-_EVERY = click.Option(
-    ["--all", "every"], is_flag=True, help="Print options that have their defaults, too."
-)
-_SHOW_JSON = click.Option(
-    ["--json", "show_json"],
-    is_flag=True,
-    help="Print JSON objects on stdout, one per job, with all options.",
-)
 _GROUP_EXAMPLES = {
     "ffprep config init photos": "Write ffprep.toml with a job for a folder.",
     "ffprep config show": "Print what is set, and where.",
@@ -70,10 +62,14 @@ def configuration() -> None:
 @configuration.command(
     "show",
     cls=ConfigOverrideCommand,
-    params=[NAMES, _EVERY, CONFIG_FILE, _SHOW_JSON, *override_options("as_json", "dry_run")],
+    without=["as_json", "dry_run"],
     examples=_SHOW_EXAMPLES,
     short=_SHOW_SHORT,
 )
+@NAMES
+@flag("--all", "Print options that have their defaults, too.", dest="every")
+@CONFIG_FILE
+@flag("--json", "Print JSON objects on stdout, one per job, with all options.", dest="show_json")
 @click.pass_context
 def show(ctx: click.Context, /, chosen: tuple[str, ...], **params: Any) -> None:
     """Print the options of jobs as TOML, with where each was set.

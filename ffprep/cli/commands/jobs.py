@@ -12,7 +12,7 @@ from ffprep.cli.commands.convert import parse_and_run
 from ffprep.cli.exit_codes import FINAL, report_error
 from ffprep.cli.reporting.text import with_job
 from ffprep.errors import ExitCode, Interrupted, UsageError
-from ffprep.options.command import DocumentedCommand
+from ffprep.options.command import DocumentedCommand, flag, option
 from ffprep.options.config_file import (
     FILE,
     NOT_OF_A_FILE,
@@ -40,35 +40,31 @@ _GRAVEST_FIRST = (
 """Exit codes; several jobs end with the first of these that one of them ended with."""
 
 
-def override_options(*without: str) -> list[click.Parameter]:
-    """Return the options of `convert`; the file may set them too.
-
-    `--no-...` turns off what the file turns on.
-    """
-    found: list[click.Parameter] = []
-    for param in convert_parameters.params:
-        if isinstance(param, click.Option) and param.name not in ("config", *without):
-            option = copy.copy(param)
-            if option.is_flag and option.name not in NOT_OF_A_FILE:
-                option.secondary_opts = [f"--no-{name}" for name in key_names(option)]
-                option.show_default = False
-            found.append(option)
-    return found
-
-
-NAMES = click.Argument(
-    ["chosen"], nargs=-1, metavar="[NAME]...", shell_complete=completed_by("jobs")
-)
-ALL = click.Option(["--all", "every"], is_flag=True, help="All jobs, in the file's order.")
-CONFIG_FILE = click.Option(
-    ["--config", "file"],
-    type=PATH,
-    help=f"Default: ./{FILE}, else the one in the user's configuration folder.",
+NAMES = click.argument("chosen", nargs=-1, metavar="[NAME]...", shell_complete=completed_by("jobs"))
+ALL = flag("--all", "All jobs, in the file's order.", dest="every")
+CONFIG_FILE = option(
+    "--config",
+    PATH,
+    f"Default: ./{FILE}, else the one in the user's configuration folder.",
+    dest="file",
 )
 
 
 class ConfigOverrideCommand(DocumentedCommand):
-    """A command whose options win over a file; `ctx.obj` has the options of `convert` it sets."""
+    """A command whose options win over a file; `ctx.obj` has the options of `convert` it sets.
+
+    It has all of these but `without`. `--no-...` turns off what the file turns on.
+    """
+
+    def __init__(self, *args: Any, without: Sequence[str] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for param in convert_parameters.params:
+            if isinstance(param, click.Option) and param.name not in ("config", *without):
+                override = copy.copy(param)
+                if override.is_flag and override.name not in NOT_OF_A_FILE:
+                    override.secondary_opts = [f"--no-{name}" for name in key_names(override)]
+                    override.show_default = False
+                self.params.append(override)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse the command line, and keep its words."""
@@ -93,13 +89,10 @@ _SHORT = {
 }
 
 
-@click.command(
-    "run",
-    cls=ConfigOverrideCommand,
-    params=[NAMES, ALL, CONFIG_FILE, *override_options()],
-    examples=_EXAMPLES,
-    short=_SHORT,
-)
+@click.command("run", cls=ConfigOverrideCommand, examples=_EXAMPLES, short=_SHORT)
+@NAMES
+@ALL
+@CONFIG_FILE
 @click.pass_context
 def run_jobs(ctx: click.Context, /, chosen: tuple[str, ...], every: bool, **params: Any) -> None:
     """Run named jobs of ffprep.toml.

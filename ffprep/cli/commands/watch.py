@@ -14,11 +14,11 @@ from ffprep.cli.commands.jobs import (
     NAMES,
     ConfigOverrideCommand,
     chosen_jobs,
-    override_options,
     run_job,
 )
 from ffprep.core.location import names_url
 from ffprep.errors import Interrupted, UsageError
+from ffprep.options.command import option
 from ffprep.options.named_jobs import NamedJob
 from ffprep.options.parse import read_convert
 from ffprep.options.types import SECONDS
@@ -27,20 +27,6 @@ from ffprep.run.watch import Watch, WatchedJob
 from ffprep.system.files import real_path
 from ffprep.system.messages import say
 from ffprep.system.shutdown import Signals
-
-_SETTLE = click.Option(
-    ["--settle"],
-    type=SECONDS,
-    default=2,
-    help="Convert a photo when it has not changed for S seconds.",
-)
-_POLL = click.Option(
-    ["--poll"],
-    type=SECONDS,
-    help="Compare files every S seconds, for network file systems.  [default: the system reports "
-    "changes]",
-)
-
 
 _EXAMPLES = {
     "ffprep watch incoming": "One job of ./ffprep.toml.",
@@ -58,11 +44,17 @@ _SHORT = {
 
 
 @click.command(
-    "watch",
-    cls=ConfigOverrideCommand,
-    params=[NAMES, ALL, CONFIG_FILE, _SETTLE, _POLL, *override_options("dry_run")],
-    examples=_EXAMPLES,
-    short=_SHORT,
+    "watch", cls=ConfigOverrideCommand, without=["dry_run"], examples=_EXAMPLES, short=_SHORT
+)
+@NAMES
+@ALL
+@CONFIG_FILE
+@option("--settle", SECONDS, "Convert a photo when it has not changed for S seconds.", default=2)
+@option(
+    "--poll",
+    SECONDS,
+    "Compare files every S seconds, for network file systems.  [default: the system reports "
+    "changes]",
 )
 @click.pass_context
 def watch_jobs(ctx: click.Context, /, chosen: tuple[str, ...], every: bool, **params: Any) -> None:

@@ -13,6 +13,7 @@ from ffprep.system.messages import say, write_line
 ISSUES = "https://github.com/ffprep/ffprep/issues"
 FINAL = (click.Abort, BrokenPipeError, Interrupted)
 """Errors that end `ffprep run` at once; the jobs that follow are not started."""
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 def report_error(error: Exception, signed: Callable[[str], str] = str) -> int:
@@ -43,10 +44,13 @@ def _print_error(error: Exception, signed: Callable[[str], str]) -> None:
         for note in getattr(error, "__notes__", ()):  # where to read on
             write_line(note)
     elif isinstance(error, OSError):
+        from ffprep.system.limits import advice
+
         path = f": {error.filename}" if error.filename else ""
         # A file that cannot be written is named, by other errors; the standard output has no name.
-        stdout = "cannot write to the standard output: " if _is_full(error) and not path else ""
-        say(signed(f"{stdout}{reason(error)}{path}{_advice(error)}"))
+        is_stdout = not path and error.errno in _FULL
+        stdout = "cannot write to the standard output: " if is_stdout else ""
+        say(signed(f"{stdout}{reason(error)}{path}{advice(error)}"))
     else:
         import traceback
 
@@ -56,16 +60,6 @@ def _print_error(error: Exception, signed: Callable[[str], str]) -> None:
                 write_line(line)
         words = f"please report the lines above at {ISSUES}, with those of `ffprep doctor`"
         say(signed(f"this is a bug in ffprep; {words}"))
-
-
-def _advice(error: OSError) -> str:
-    from ffprep.system.limits import advice
-
-    return advice(error)
-
-
-def _is_full(error: OSError) -> bool:
-    return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 def _show(error: click.ClickException) -> None:

@@ -1,7 +1,7 @@
 """The options of `check` and `info`, and what they are parsed into."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,8 +12,10 @@ from ffprep.options.command import flag, parameters, picked
 from ffprep.options.frame import filter_folders, read_frames, read_overrides, read_target
 from ffprep.options.types import LOCATION
 from ffprep.record import Record
-from ffprep.run.describe import InfoContent
 from ffprep.run.inspect import Inspection
+
+if TYPE_CHECKING:
+    from ffprep.run.describe import InfoContent
 
 _PATHS = click.argument("paths", nargs=-1, required=True, type=LOCATION, metavar="PATH...")
 check_parameters = parameters(
@@ -58,7 +60,7 @@ class InfoOptions(Record):
     """Which pictures to read, what to show of each, and the form of the report."""
 
     inspection: Inspection
-    content: InfoContent
+    content: "InfoContent"
     json: bool
 
 
@@ -75,6 +77,7 @@ def read_info(params: Mapping[str, Any]) -> InfoOptions:
     """Parse the parameters of `info`. Raise UsageError, EnvironmentFault."""
     from ffprep.config.modes import all_modes
     from ffprep.core.mode import Fit
+    from ffprep.run.describe import InfoContent
 
     frames = read_frames(params)
     modes = list(all_modes(filter_folders(params["modes_dir"]))) if frames else []

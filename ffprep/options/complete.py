@@ -3,7 +3,7 @@
 Imported when a shell asks. A file or folder that cannot be read completes nothing of its own.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 
 import click
@@ -29,8 +29,8 @@ def values_of(kind: str, ctx: click.Context, incomplete: str) -> list[Completion
 
 def _known_modes(ctx: click.Context) -> list[Mode]:
     with suppress(FfprepError, OSError):
-        return list(all_modes(filter_folders(ctx.params.get("modes_dir") or ())))
-    return list(all_modes())
+        return all_modes(filter_folders(ctx.params.get("modes_dir") or ()))
+    return all_modes()
 
 
 def _modes(ctx: click.Context) -> Iterator[tuple[str, str]]:
@@ -45,8 +45,8 @@ def _scenes(ctx: click.Context) -> Iterator[tuple[str, str]]:
 
 def _known_targets(ctx: click.Context) -> list[Target]:
     with suppress(FfprepError, OSError):
-        return list(all_targets(target_files(ctx.params.get("targets_file") or ())))
-    return list(all_targets())
+        return all_targets(target_files(ctx.params.get("targets_file") or ()))
+    return all_targets()
 
 
 def _targets(ctx: click.Context) -> Iterator[tuple[str, str]]:
@@ -57,13 +57,8 @@ def _targets(ctx: click.Context) -> Iterator[tuple[str, str]]:
             yield f"{target.name}/{label}", "" if label == str(size) else str(size)
 
 
-def _focus(_ctx: click.Context) -> Iterator[tuple[str, str]]:
-    places = "center top bottom left right top-left top-right bottom-left bottom-right"
-    return ((place, "") for place in ("faces", *places.split()))
-
-
-def _frames(_ctx: click.Context) -> Iterator[tuple[str, str]]:
-    return ((frame, "") for frame in ("first", "last"))
+def _words(words: str) -> Callable[[click.Context], Iterable[tuple[str, str]]]:
+    return lambda _: ((word, "") for word in words.split())
 
 
 def _jobs(ctx: click.Context) -> Iterable[tuple[str, str]]:
@@ -79,7 +74,9 @@ _VALUES = {
     "modes": _modes,
     "scenes": _scenes,
     "targets": _targets,
-    "focus": _focus,
-    "frames": _frames,
+    "focus": _words(
+        "faces center top bottom left right top-left top-right bottom-left bottom-right"
+    ),
+    "frames": _words("first last"),
     "jobs": _jobs,
 }

@@ -14,7 +14,7 @@ from ffprep.record import replace
 from ffprep.system.shutdown import Signals, leave_now
 
 if TYPE_CHECKING:
-    from ffprep.cli.reporting.progress import Console, Reporter
+    from ffprep.cli.reporting.progress import Console, ConvertReporter
     from ffprep.core.job import FreshCount, Result
     from ffprep.run.convert_options import ConvertOptions
     from ffprep.run.depfile import Depfile
@@ -148,7 +148,7 @@ def _report(run: "Run", console: "Console", summary: "RunSummary", signals: Sign
                 _name_output(result, reporter)
 
 
-def _name_output(result: "Result | FreshCount", reporter: "Reporter") -> None:
+def _name_output(result: "Result | FreshCount", reporter: "ConvertReporter") -> None:
     """Print the path of an output that the command line does not name."""
     from ffprep.cli.reporting.text import printable_path
     from ffprep.core.job import Result, Status

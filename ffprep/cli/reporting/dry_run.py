@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 
 def dry_run(run: "Run", summary: "RunSummary", console: "Console") -> None:
     """Print what a run would do, and count in `summary` what needs no conversion, or would fail."""
-    printer = _printer(run, summary, console)
+    kind = _Plan if console.options.dry_run is DryRun.PLAN else _Commands
+    printer = (_Json if console.options.json else kind)(run, summary, console)
+    if not isinstance(printer, _Plan):
+        _say_if_commands_are_not_all(run, console)
     run.list_fresh = console.options.json or console.options.verbose
     for outcome in outcomes(run):
         results = printer.pictures(outcome) if isinstance(outcome, tuple) else (outcome,)
@@ -38,11 +41,16 @@ def dry_run(run: "Run", summary: "RunSummary", console: "Console") -> None:
     printer.end()
 
 
-def _printer(run: "Run", summary: "RunSummary", console: "Console") -> "_Printer":
-    if console.options.json:
-        return _Json(run, summary, console)
-    is_plan = console.options.dry_run is DryRun.PLAN
-    return (_Plan if is_plan else _Commands)(run, summary, console)
+def _say_if_commands_are_not_all(run: "Run", console: "Console") -> None:
+    if any(map(_needs_more_than_ffmpeg, run.options.request.specs)):
+        console.say(
+            "these commands make the pixels; "
+            "ffprep embeds profile and metadata, and applies --max-bytes, after them"
+        )
+
+
+def _needs_more_than_ffmpeg(spec: "Spec") -> bool:
+    return spec.colour == "keep" or spec.kept_metadata != "none" or spec.max_bytes is not None
 
 
 class _Printer:
@@ -67,13 +75,6 @@ class _Printer:
     def _pipelines(self, found: Iterable[Planned]) -> Iterator[Pipeline | Result]:
         steps = self._run.converter.transcoder
         yield from pipelines(steps, [each.photo for each in found if each.photo])
-
-    def _say_if_commands_are_not_all(self) -> None:
-        if any(map(_needs_more_than_ffmpeg, self._run.options.request.specs)):
-            self._console.say(
-                "these commands make the pixels; "
-                "ffprep embeds profile and metadata, and applies --max-bytes, after them"
-            )
 
     def _reports(self, result: Result) -> bool:
         """Return whether a Result is a failure to name: not that of the photo's last picture."""
@@ -142,7 +143,6 @@ class _Commands(_Printer):
     def __init__(self, run: "Run", summary: "RunSummary", console: "Console") -> None:
         super().__init__(run, summary, console)
         self._made: set[Location] = set()
-        self._say_if_commands_are_not_all()
 
     def pictures(self, found: tuple[Planned, ...]) -> Iterable[Result]:
         for each in found:
@@ -174,10 +174,6 @@ class _Commands(_Printer):
 class _Json(_Printer):
     """Prints an object for each picture and each result, and the summary."""
 
-    def __init__(self, run: "Run", summary: "RunSummary", console: "Console") -> None:
-        super().__init__(run, summary, console)
-        self._say_if_commands_are_not_all()
-
     def pictures(self, found: tuple[Planned, ...]) -> Iterable[Result]:
         failed = 0
         for each in found:
@@ -198,10 +194,6 @@ class _Json(_Printer):
         found = self._estimate
         rest = {"to_convert": self._count, "estimate": found.as_dict() if found else None}
         self._console.print_json({"summary": self._summary.summary() | rest})
-
-
-def _needs_more_than_ffmpeg(spec: "Spec") -> bool:
-    return spec.colour == "keep" or spec.kept_metadata != "none" or spec.max_bytes is not None
 
 
 def _line(source: "Location", output: "Location | None", words: str = "") -> str:

@@ -14,7 +14,7 @@ import stat
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from ffprep.core.job import Failure, FreshCount, PassedOver, Result, Status
 from ffprep.core.location import Location
@@ -105,12 +105,25 @@ def _redacted(value: Any, redact: Callable[[str], str]) -> Any:
     return [_redacted(part, redact) for part in value] if isinstance(value, list | tuple) else value
 
 
-class Reporter:
-    """Writes messages above the progress bar, JSON lines, and the summary at the end."""
+AnySummary = TypeVar("AnySummary", bound="RunSummary | SubmitSummary")
 
-    def __init__(self, console: Console, summary: "RunSummary | SubmitSummary", bar: Any) -> None:
+
+class Reporter(Generic[AnySummary]):
+    """Writes messages above the progress bar, JSON lines, and the summary when its block ends."""
+
+    def __init__(self, console: Console, summary: AnySummary, bar: Any) -> None:
         self._console, self._summary, self._bar = console, summary, bar
         self._paint = console.paint
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, _type: object, error: BaseException | None, _trace: object) -> None:
+        """Write the summary, however the block is left."""
+        if error is not None:
+            self._summary.break_off(error)
+        if not isinstance(error, BrokenPipeError):  # the output has no reader
+            self._finish()
 
     @property
     def has_bar(self) -> bool:
@@ -125,7 +138,7 @@ class Reporter:
         if self._bar is not None:
             self._bar.refresh()
 
-    def finish(self) -> None:
+    def _finish(self) -> None:
         """Write the summary, if it is wanted, and what was not reported yet."""
         console, summary = self._console, self._summary
         if self._bar is not None:
@@ -148,25 +161,7 @@ class Reporter:
         yield from ()
 
 
-AnyReporter = TypeVar("AnyReporter", bound=Reporter)
-
-
-@contextmanager
-def finishing(
-    reporter: AnyReporter, summary: "RunSummary | SubmitSummary"
-) -> Iterator[AnyReporter]:
-    """Finish a reporter, however the block is left."""
-    try:
-        yield reporter
-    except BaseException as error:
-        summary.break_off(error)
-        if not isinstance(error, BrokenPipeError):  # the output has no reader
-            reporter.finish()
-        raise
-    reporter.finish()
-
-
-class ConvertReporter(Reporter):
+class ConvertReporter(Reporter[RunSummary]):
     """Reports Results; `status_command` shows what a ledger remembers of them.
 
     `advice` says how to read each warning if nothing remembers them.
@@ -182,8 +177,7 @@ class ConvertReporter(Reporter):
         advice: str = "",
     ) -> None:
         super().__init__(console, summary, bar)
-        self._results, self._log = summary, log
-        self._status_command, self._advice = status_command, advice
+        self._log, self._status_command, self._advice = log, status_command, advice
         options = console.options
         self._verbose, self._json = options.verbose, options.json
         recorded = status_command or options.log_file or options.json
@@ -218,13 +212,13 @@ class ConvertReporter(Reporter):
         last, failure = self._last_failure, result.failure
         self._last_failure = (result.source, failure) if failure else None
         is_other = last != self._last_failure
-        return failure is not None and is_other and self._results.reports(failure)
+        return failure is not None and is_other and self._summary.reports(failure)
 
     def _counts(self) -> str:
         """Return what the bar counts besides photos: failures, and the warnings of some kinds."""
         from ffprep.cli.reporting.closing import SHORT
 
-        results = self._results
+        results = self._summary
         failed = results.reported.total()
         parts = [self._paint(f"{failed} failed", "red")] if failed else []
         known = (kind for kind in SHORT if kind in results.warnings)
@@ -233,7 +227,7 @@ class ConvertReporter(Reporter):
 
     def _unreported(self) -> Iterator[str]:
         """Yield the warnings, then the failures. With -v, a terminal has them again at the end."""
-        results = self._results
+        results = self._summary
         if not (results.failures.first or results.warnings):
             return
         from ffprep.cli.reporting.closing import failure_lines, rest_line, warning_lines
@@ -283,4 +277,4 @@ def convert_reporter(
             stack.callback(log.end, summary)
         bar = console.open_bar(summary.total)
         reporter = ConvertReporter(console, summary, bar, log, status_command, advice)
-        yield stack.enter_context(finishing(reporter, summary))
+        yield stack.enter_context(reporter)

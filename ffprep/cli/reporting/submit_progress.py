@@ -2,11 +2,10 @@
 
 import os
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from typing import Any
 
-from ffprep.cli.reporting.progress import Console, Reporter, finishing
+from ffprep.cli.reporting.progress import Console, Reporter
 from ffprep.cli.reporting.text import printable_path, shell_command
 from ffprep.errors import ExitCode, FfprepError, Interrupted, Kind, PhotoError
 from ffprep.record import Record, field
@@ -64,24 +63,19 @@ class SubmitSummary(Record, frozen=False):
         return ", ".join(paint(text, colours.get(status, "")) for text, status in found)
 
 
-class SubmitReporter(Reporter):
+class SubmitReporter(Reporter[SubmitSummary]):
     """Reports Outcomes, and prints the clip's path if no option names it."""
 
     def __init__(
-        self,
-        console: Console,
-        summary: SubmitSummary,
-        bar: Any,
-        options: SubmitOptions,
+        self, console: Console, summary: SubmitSummary, bar: Any, options: SubmitOptions
     ) -> None:
         super().__init__(console, summary, bar)
-        self._submit_summary = summary
         self._resume_options, self._single = options.resume_options, options.single
         self._prints_clip = options.prints_clip and not options.reporting.json
 
     def report(self, outcome: Outcome) -> None:
         """Count an Outcome, and report it."""
-        self._submit_summary.add(outcome)
+        self._summary.add(outcome)
         if self._console.options.json:
             self._console.print_json(self._as_dict(outcome))
         name = _name(outcome)
@@ -92,7 +86,8 @@ class SubmitReporter(Reporter):
         elif self._reports_success(outcome):
             size = f", {outcome.size}" if outcome.size else ""
             job = f", job {printable(outcome.job_id)}" if outcome.job_id else ""
-            hint = "; for another take, add --again" if self._is_single_fresh(outcome) else ""
+            is_made = self._single and outcome.status is Status.FRESH
+            hint = "; for another take, add --again" if is_made else ""
             clip = printable_path(outcome.clip)
             self.say(f"{name} -> {clip}: {outcome.status}{size}{job}{hint}")
         if self._prints_clip and not outcome.error:
@@ -104,9 +99,6 @@ class SubmitReporter(Reporter):
         counts = outcome.status is Status.DONE or self._console.options.verbose or self._single
         return counts and self._console.is_chatty
 
-    def _is_single_fresh(self, outcome: Outcome) -> bool:
-        return self._single and outcome.status is Status.FRESH
-
     def on_submitted(self, submission: Submission) -> None:
         """Report that a job was created; called from any thread."""
         if self._console.is_chatty:
@@ -115,7 +107,7 @@ class SubmitReporter(Reporter):
     def on_progress(self, running: Iterable[Submission]) -> None:
         """Move the progress bar."""
         if self._bar is not None:
-            finished = sum(self._submit_summary.counts.values())
+            finished = sum(self._summary.counts.values())
             self._bar.n = finished + sum(submission.progress for submission in running)
             self._bar.refresh()
 
@@ -164,7 +156,7 @@ class SubmitReporter(Reporter):
             write_line(redact(line), err=False)
 
     def _wants_sentence(self) -> bool:
-        several = sum(self._submit_summary.counts.values()) > 1
+        several = sum(self._summary.counts.values()) > 1
         return several and super()._wants_sentence()
 
     def _as_dict(self, outcome: Outcome) -> dict[str, Any]:
@@ -204,13 +196,10 @@ def _kind(error: FfprepError) -> str:
     return str(getattr(error, "kind", FailureKind.FAILED))
 
 
-@contextmanager
 def submit_reporter(
     options: SubmitOptions, summary: SubmitSummary, total: int | None
-) -> Iterator[SubmitReporter]:
+) -> SubmitReporter:
     """Open the progress bar. The key and passwords are removed from everything that is written."""
     console = Console(options.reporting, redact=options.clip.credentials.redact)
     bar = console.open_bar(total, "{percentage:3.0f}%|{bar}| {elapsed}")
-    reporter = SubmitReporter(console, summary, bar, options)
-    with finishing(reporter, summary):
-        yield reporter
+    return SubmitReporter(console, summary, bar, options)

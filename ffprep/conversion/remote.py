@@ -169,7 +169,7 @@ def _listed_bytes(source: Location) -> int:
 
 def _download(source: Location, path: Path, converter: Converter) -> None:
     """Download a photo, unless it is a file. Raise PhotoError."""
-    from ffprep.storage.downloads import fetch_photo
+    from ffprep.storage.protocol import fetch_photo
 
     if source == path or converter.processes.stopped:
         return

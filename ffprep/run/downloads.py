@@ -11,8 +11,7 @@ from ffprep.core.location import listed_stamp
 from ffprep.errors import PhotoError
 from ffprep.library.walk import FoundPhoto, LocalPhoto
 from ffprep.record import Record, field
-from ffprep.storage.downloads import fetch_photo
-from ffprep.storage.protocol import storage_of
+from ffprep.storage.protocol import fetch_photo, storage_of
 from ffprep.system.files import SIDECAR
 from ffprep.system.tempfiles import working_folder
 

@@ -2,6 +2,7 @@
 
 The environment, web identity, the profile in `~/.aws`, the container's role, the machine's role.
 obstore knows all but profiles. ffprep signs listings itself (`s3_listing.py`) and needs them too.
+Requests that it sends itself follow no redirect, and their answers have a bounded length.
 """
 
 import json
@@ -11,14 +12,20 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from threading import Lock
-from typing import Any, NotRequired, TypedDict
+from typing import IO, Any, NotRequired, TypedDict
 from urllib.parse import urlencode, urlsplit
-from urllib.request import ProxyHandler, Request
+from urllib.request import (
+    BaseHandler,
+    HTTPRedirectHandler,
+    OpenerDirector,
+    ProxyHandler,
+    Request,
+    build_opener,
+)
 
 from ffprep.errors import EnvironmentFault
 from ffprep.record import Record, field
 from ffprep.storage.aws_config import AwsConfig, truth
-from ffprep.storage.openers import opener, read_answer
 
 _MARGIN = timedelta(minutes=5)
 """How long before their end credentials are renewed."""
@@ -33,6 +40,8 @@ _OF_CONTAINERS = (
     "fd00:ec2::23",
 )
 _SECONDS = 2.0
+_LONGEST = 16 << 20
+"""Bytes of an answer. A listing of a thousand keys of 1,024 bytes, each encoded, has 4 MB."""
 
 
 class Credentials(TypedDict):
@@ -187,6 +196,26 @@ def _of_machine() -> Credentials:
         raise EnvironmentFault(_NONE) from None
 
 
+class _NoRedirects(HTTPRedirectHandler):
+    """A redirect would take signatures and tokens to another host."""
+
+    def redirect_request(self, *_: Any) -> None:
+        """Return None, so that the answer is an HTTPError."""
+
+
+def opener(*handlers: BaseHandler) -> OpenerDirector:
+    """Return an opener with these handlers, which follows no redirect."""
+    return build_opener(_NoRedirects, *handlers)
+
+
+def read_answer(answer: IO[bytes]) -> bytes:
+    """Return an answer's body. Raise ConnectionError if it is longer than any of S3 is."""
+    content = answer.read(_LONGEST + 1)
+    if len(content) > _LONGEST:
+        raise ConnectionError(f"an answer of more than {_LONGEST >> 20} MB")
+    return content
+
+
 def _ask(request: Request) -> str:
     # These addresses are of this machine: no proxy leads there.
     with opener(ProxyHandler({})).open(request, timeout=_SECONDS) as answer:
@@ -194,8 +223,6 @@ def _ask(request: Request) -> str:
 
 
 def _from_answer(found: dict[str, Any]) -> Credentials:
-    end = datetime.fromisoformat(found["Expiration"].replace("Z", "+00:00"))
-    token = found.get("Token")
-    made = _fixed(found["AccessKeyId"], found["SecretAccessKey"], token)
-    made["expires_at"] = end
+    made = _fixed(found["AccessKeyId"], found["SecretAccessKey"], found.get("Token"))
+    made["expires_at"] = datetime.fromisoformat(found["Expiration"])
     return made

@@ -35,6 +35,7 @@ _PRECONDITIONS = {
 _NOT_SUPPORTED = {"NotImplemented", "501", "NotImplementedError", "NotSupportedError"}
 NO_LISTING = _NOT_SUPPORTED | {"404", "405", "MethodNotAllowed"}
 """Answers of web servers that have no folders."""
+_DENIED = {"PermissionDeniedError", "UnauthenticatedError", "AccessDenied", "401", "403"}
 _BUSY = {"429", "503", "SlowDown", "ServerBusy"}
 _CODE = re.compile(r"<Code>(\w+)</Code>")
 _MESSAGE = re.compile(r"<Message>([^<]*)</Message>")
@@ -93,7 +94,7 @@ def storage_error_from(url: str, error: Exception, top: bool = False) -> FfprepE
 
 
 def _sentence(code: str, error: Exception) -> str:
-    if _is_denied(code, error):
+    if isinstance(error, PermissionError) or code in _DENIED:
         return "access denied; check the permissions of the credentials"
     if code in _BUSY or getattr(error, "errno", None) == errno.EBUSY:
         return f"the store is too busy, after several tries ({_line(error)}); run again"
@@ -103,11 +104,6 @@ def _sentence(code: str, error: Exception) -> str:
     if is_of_connection(error):
         return f"the connection failed, after several tries ({_line(error)}); run again"
     return f"the store refused ({_line(error)})"
-
-
-def _is_denied(code: str, error: Exception) -> bool:
-    names = ("PermissionDeniedError", "UnauthenticatedError", "AccessDenied", "401", "403")
-    return isinstance(error, PermissionError) or code in names
 
 
 def code_of(error: BaseException) -> str:

@@ -2,17 +2,17 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ffprep.core.shard import Shard
 from ffprep.errors import EnvironmentFault, Kind, PhotoError, UsageError
-from ffprep.record import Record, field
+from ffprep.record import field
 from ffprep.storage.errors import storage_errors
-from ffprep.storage.protocol import Object, Page, Place, Stopped, never, stamp_of
+from ffprep.storage.objects import RemoteStorage, require_whole
+from ffprep.storage.protocol import Object, Page, Place, stored_object
 from ffprep.storage.retries import Retries
-from ffprep.system.files import FileStamp
+from ffprep.system.files import FileStamp, changed
 from ffprep.system.tempfiles import temporary_name
 
 _VERSIONS = ("ETag", "etag", "e_tag", "md5Hash", "content_md5", "checksum", "generation")
@@ -20,12 +20,11 @@ _VERSIONS = ("ETag", "etag", "e_tag", "md5Hash", "content_md5", "checksum", "gen
 _TIMES = ("LastModified", "last_modified", "mtime", "modified", "updated", "created")
 
 
-class FsspecStorage(Record):
+class FsspecStorage(RemoteStorage):
     """A host, through its fsspec filesystem."""
 
     fs: Any
     retries: Retries = field(default_factory=lambda: Retries(attempts=5))
-    is_local = False
 
     def path(self, place: Place) -> str:
         """Return what the filesystem calls a file."""
@@ -62,20 +61,14 @@ class FsspecStorage(Record):
         with storage_errors(os.fspath(place)):
             return self.retries(lambda: bytes(self.fs.cat_file(self.path(place), end=most)))
 
-    def local_path(self, place: Place, folder: Path, name: str) -> Path:
-        """As Storage's."""
-        return folder / name
-
     def fetch(self, place: Place, path: Path, expected: FileStamp | None = None) -> Object:
         """As Storage's."""
         with storage_errors(os.fspath(place), to=path):
             self.retries(lambda: self.fs.get_file(self.path(place), os.fspath(path)))
         found = self.stat(place)
-        if found is None or (expected is not None and found.stamp != expected):
-            raise PhotoError(Kind.IO, "was changed while it was read; run again")
-        if path.stat().st_size != found.stamp.bytes:
-            words = f"only {path.stat().st_size} of {found.stamp.bytes} bytes came; run again"
-            raise PhotoError(Kind.IO, words)
+        if found is None:
+            raise changed()
+        require_whole(path, found, expected)
         return found
 
     def put(self, path: Path, place: Place) -> FileStamp:
@@ -129,26 +122,6 @@ class FsspecStorage(Record):
         with storage_errors(os.fspath(place)), suppress(FileNotFoundError):
             self.retries(lambda: self.fs.rm_file(self.path(place)))
 
-    def content_hash(self, place: Place) -> bytes | None:
-        """Return None: a file is not downloaded for this."""
-        return None
-
-    def ignores_case(self, folder: Place) -> bool:
-        """Return False."""
-        return False
-
-    def lock(
-        self,
-        folder: Place,
-        wait: float = 0.0,
-        shard: Shard | None = None,
-        stopped: Stopped = never,
-    ) -> AbstractContextManager[None]:
-        """As Storage's, by a file."""
-        from ffprep.storage.object_lock import object_lock
-
-        return object_lock(self, folder, wait, shard, stopped)
-
 
 def fsspec_storage(root: str) -> FsspecStorage:
     """Return the storage of a host, by its URL. Raise ImportError, UsageError, EnvironmentFault."""
@@ -171,17 +144,16 @@ def fsspec_storage(root: str) -> FsspecStorage:
 def _object(info: dict[str, Any]) -> Object:
     """Return an Object for what fsspec says about it."""
     version = next((str(info[key]) for key in _VERSIONS if info.get(key)), "").strip('"')
-    modified = next((_nanoseconds(info[key]) for key in _TIMES if info.get(key)), 0)
-    stamp = stamp_of(int(info.get("size") or 0), version, modified)
-    return Object(_name(info), stamp, modified, version)
+    modified = next((_seconds(info[key]) for key in _TIMES if info.get(key)), 0)
+    return stored_object(_name(info), int(info.get("size") or 0), version, modified)
 
 
 def _name(info: dict[str, Any]) -> str:
     return str(info["name"]).rstrip("/").rpartition("/")[2]
 
 
-def _nanoseconds(moment: Any) -> int:
-    """Return a time as filesystems have it, to the microsecond: in listings it may be a float."""
+def _seconds(moment: Any) -> float:
+    """Return a time as filesystems have it; 0 if it is a text."""
     if hasattr(moment, "timestamp"):
         moment = moment.timestamp()
-    return round(moment * 10**6) * 1000 if isinstance(moment, int | float) else 0
+    return moment if isinstance(moment, int | float) else 0

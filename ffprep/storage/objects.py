@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from functools import cached_property
 from io import RawIOBase
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,12 +13,14 @@ from ffprep.core.shard import Shard
 from ffprep.errors import Kind, PhotoError
 from ffprep.record import Record, field
 from ffprep.storage.errors import NO_LISTING, Preceded, code_of, storage_errors
-from ffprep.storage.protocol import Object, Page, Place, Stopped, never, stamp_of
+from ffprep.storage.protocol import Object, Page, Place, Stopped, never, stored_object
 from ffprep.storage.retries import Retries
-from ffprep.system.files import FileStamp
+from ffprep.system.files import FileStamp, changed
 
 if TYPE_CHECKING:
-    from obstore.store import ClientConfig, ObjectStore
+    from obstore.store import ObjectStore
+
+    from ffprep.storage.object_lock import LockableStorage
 
 _LARGE = 16 << 20
 """Bytes from which on an upload may take hours."""
@@ -35,25 +36,60 @@ class Clients(Record):
 
     __slots__ = ("__dict__",)  # for cached_property
 
-    connect: "Callable[[ClientConfig], ObjectStore]"
+    connect: "Callable[..., ObjectStore]"
+    options: Mapping[str, Any]
+
+    def _client(self, **timeouts: str) -> "ObjectStore":
+        options = {**self.options, "connect_timeout": "10s", **timeouts}
+        return self.connect(client_options=options, retry_config={"max_retries": 0})
 
     @cached_property
     def reader(self) -> "ObjectStore":
         """For all but uploads."""
-        return self.connect({"connect_timeout": "10s", "read_timeout": "30s", "timeout": "6h"})
+        return self._client(read_timeout="30s", timeout="6h")
 
     @cached_property
     def writer(self) -> "ObjectStore":
         """For uploads of usual size."""
-        return self.connect({"connect_timeout": "10s", "timeout": "2m"})
+        return self._client(timeout="2m")
 
     @cached_property
     def large_writer(self) -> "ObjectStore":
         """For large uploads."""
-        return self.connect({"connect_timeout": "10s", "timeout": "6h"})
+        return self._client(timeout="6h")
 
 
-class ObjectStorage(Record):
+class RemoteStorage(Record):
+    """What is the same in all storages of other machines."""
+
+    is_local = False
+
+    def local_path(self, place: Place, folder: Path, name: str) -> Path:
+        """As Storage's."""
+        return folder / name
+
+    def content_hash(self, place: Place) -> bytes | None:
+        """Return None: an object is not downloaded for this."""
+        return None
+
+    def ignores_case(self, folder: Place) -> bool:
+        """Return False."""
+        return False
+
+    def lock(
+        self: "LockableStorage",
+        folder: Place,
+        wait: float = 0.0,
+        shard: Shard | None = None,
+        stopped: Stopped = never,
+    ) -> AbstractContextManager[None]:
+        """As Storage's, by an object."""
+        from ffprep.storage.object_lock import object_lock
+
+        return object_lock(self, folder, wait, shard, stopped)
+
+
+class ObjectStorage(RemoteStorage):
     """One bucket, `root` being its URL. `key_of` makes a key of what follows that in a URL."""
 
     root: str
@@ -61,7 +97,6 @@ class ObjectStorage(Record):
     retries: Retries = field(default_factory=Retries)
     key_of: Callable[[str], str] = str
     attributes: Mapping[str, str] = field(default_factory=dict)
-    is_local = False
 
     def key(self, place: Place) -> str:
         """Return the key of an object or a folder, without a slash at its end.
@@ -78,16 +113,14 @@ class ObjectStorage(Record):
         with storage_errors(os.fspath(place), top=True):
             key = self.key(place)
             try:
-                found = self.retries(lambda: list(islice(self._listed(key), 1)))
+                first = self.retries(
+                    lambda: next(iter(self.clients.reader.list(key or None, chunk_size=1)), None)
+                )
             except Exception as error:
                 if code_of(error) in NO_LISTING:  # a web server without WebDAV
                     return False
                 raise
-        return not key or bool(found)
-
-    def _listed(self, key: str) -> Iterator[Any]:
-        for chunk in self.clients.reader.list(key or None, chunk_size=1):
-            yield from chunk
+        return not key or bool(first)
 
     def list(self, folder: Place, top: bool = False) -> Iterator[Page]:
         """As Storage's; one page, since obstore returns a folder whole."""
@@ -128,10 +161,6 @@ class ObjectStorage(Record):
 
             return self.retries(get)
 
-    def local_path(self, place: Place, folder: Path, name: str) -> Path:
-        """As Storage's."""
-        return folder / name
-
     def fetch(self, place: Place, path: Path, expected: FileStamp | None = None) -> Object:
         """As Storage's. obstore compares the length with the one the store announced."""
         with storage_errors(os.fspath(place), to=path):
@@ -146,11 +175,7 @@ class ObjectStorage(Record):
                 return _object(answer.meta)
 
             found = self.retries(get)
-        if expected is not None and found.stamp != expected:
-            raise PhotoError(Kind.IO, "was changed while it was read; run again")
-        if path.stat().st_size != found.stamp.bytes:
-            words = f"only {path.stat().st_size} of {found.stamp.bytes} bytes came; run again"
-            raise PhotoError(Kind.IO, words)
+        require_whole(path, found, expected)
         return found
 
     def put(self, path: Path, place: Place) -> FileStamp:
@@ -180,19 +205,16 @@ class ObjectStorage(Record):
             mode = {"e_tag": before.version}
             if before.generation:
                 mode["version"] = before.generation
+        data = path.read_bytes()
         try:
-            return self._put(path.read_bytes(), place, mode)
+            return self._put(data, place, mode)
         except Preceded:
-            return self._own(path, place)
-
-    def _own(self, path: Path, place: Place) -> Object | None:
-        """An upload whose answer was lost is repeated, and then finds itself in its way."""
-        found = self.stat(place)
-        if found is None or found.stamp.bytes != path.stat().st_size:
+            # An upload whose answer was lost is repeated, and then finds itself in its way.
+            found = self.stat(place)
+        if found is None or found.stamp.bytes != len(data):
             return None
-        if found.version.strip('"') == md5(path) or self.read(place) == path.read_bytes():
-            return found
-        return None
+        own = found.version.strip('"') == md5_of(data) or self.read(place) == data
+        return found if own else None
 
     def remove(self, place: Place, top: Place | None = None) -> None:
         """As Storage's; a missing object is removed already."""
@@ -202,26 +224,6 @@ class ObjectStorage(Record):
                 self.retries(lambda: self.clients.reader.delete(key))
             except FileNotFoundError:
                 return
-
-    def content_hash(self, place: Place) -> bytes | None:
-        """Return None: an object is not downloaded for this."""
-        return None
-
-    def ignores_case(self, folder: Place) -> bool:
-        """Return False."""
-        return False
-
-    def lock(
-        self,
-        folder: Place,
-        wait: float = 0.0,
-        shard: Shard | None = None,
-        stopped: Stopped = never,
-    ) -> AbstractContextManager[None]:
-        """As Storage's, by an object."""
-        from ffprep.storage.object_lock import object_lock
-
-        return object_lock(self, folder, wait, shard, stopped)
 
     def _put(self, data: bytes, place: Place, mode: Any, top: bool = False) -> Object:
         """Store bytes in one request, of 5 GB at most: few stores honour conditions on parts."""
@@ -237,12 +239,20 @@ class ObjectStorage(Record):
             )
         version = put["e_tag"] or ""
         if version:
-            name = url.rpartition("/")[2]
-            return Object(name, stamp_of(len(data), version), 0, version, put["version"] or "")
+            name, generation = url.rpartition("/")[2], put["version"] or ""
+            return stored_object(name, len(data), version, generation=generation)
         found = self.stat(place)
         if found is None or found.stamp.bytes != len(data):
             raise PhotoError(Kind.IO, f"only a part of it is in {url}; run again")
         return found
+
+
+def require_whole(path: Path, found: Object, expected: FileStamp | None) -> None:
+    """Raise PhotoError if a download is not all of an object, or not of the `expected` version."""
+    if expected is not None and found.stamp != expected:
+        raise changed()
+    if (size := path.stat().st_size) != found.stamp.bytes:
+        raise PhotoError(Kind.IO, f"only {size} of {found.stamp.bytes} bytes came; run again")
 
 
 def _write(file: RawIOBase, rest: memoryview) -> None:
@@ -252,10 +262,8 @@ def _write(file: RawIOBase, rest: memoryview) -> None:
 
 def _object(meta: Any) -> Object:
     """Return an Object for what obstore says about it."""
-    version, modified = meta["e_tag"] or "", round(meta["last_modified"].timestamp() * 10**6) * 1000
-    name = meta["path"].rpartition("/")[2]
-    stamp = stamp_of(meta["size"], version, modified)
-    return Object(name, stamp, modified, version, meta["version"] or "")
+    name, modified = meta["path"].rpartition("/")[2], meta["last_modified"].timestamp()
+    return stored_object(name, meta["size"], meta["e_tag"] or "", modified, meta["version"] or "")
 
 
 def _media_type(url: str) -> dict[str, str]:
@@ -265,12 +273,6 @@ def _media_type(url: str) -> dict[str, str]:
     return {"Content-Type": kind} if kind else {}
 
 
-def md5(path: Path) -> str:
-    """Return the MD5 of a file, which is the ETag of most objects in S3."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-
-
 def md5_of(data: bytes) -> str:
-    """Return the MD5 of bytes."""
+    """Return the MD5 of bytes, which is the ETag of most objects in S3."""
     return hashlib.md5(data, usedforsecurity=False).hexdigest()

@@ -6,6 +6,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
+from ffprep.core.location import Location, listed_stamp
+from ffprep.errors import Kind, PhotoError
 from ffprep.record import Record
 from ffprep.system.files import FileStamp, is_url
 
@@ -16,6 +18,8 @@ Place: TypeAlias = str | os.PathLike[str]
 """A path, or the URL of an object or of a folder of objects."""
 
 Stopped: TypeAlias = Callable[[], bool]
+
+_BYTES_A_PIXEL, _HEADER = 8, 1 << 24
 
 
 def never() -> bool:
@@ -45,14 +49,18 @@ class Page(Record):
     folders: list[str]
 
 
-def stamp_of(size: int, version: str, modified: int = 0) -> FileStamp:
-    """Return the FileStamp of an object."""
-    if version := version.strip('"'):
+def stored_object(
+    name: str, size: int, version: str = "", seconds: float = 0, generation: str = ""
+) -> Object:
+    """Return what is known about an object; `seconds` is when it was modified, since the epoch."""
+    # To the microsecond: in listings it may be a float.
+    modified = stamped = round(seconds * 10**6) * 1000
+    if version:
         import hashlib
 
-        digest = hashlib.blake2b(version.encode(), digest_size=8).digest()
-        modified = int.from_bytes(digest, signed=True)
-    return FileStamp(0, 0, size, modified)
+        digest = hashlib.blake2b(version.strip('"').encode(), digest_size=8).digest()
+        stamped = int.from_bytes(digest, signed=True)
+    return Object(name, FileStamp(0, 0, size, stamped), modified, version, generation)
 
 
 class Storage(Protocol):
@@ -129,3 +137,15 @@ def storage_of(place: Place) -> Storage:
     from ffprep.storage.stores import object_storage
 
     return object_storage(url)
+
+
+def fetch_photo(source: Location, path: Path, max_pixels: int) -> Object:
+    """Copy the version of a photo that was listed to `path`. Raise PhotoError.
+
+    An object that is too large to be a photo is not downloaded.
+    """
+    stamp = listed_stamp(source)
+    if stamp and stamp.bytes > _BYTES_A_PIXEL * max_pixels + _HEADER:
+        words = f"{stamp.bytes} bytes are more than a photo of {max_pixels} pixels has"
+        raise PhotoError(Kind.TOO_LARGE, f"{words}; raise --max-pixels if it is one")
+    return storage_of(source).fetch(source, path, stamp)

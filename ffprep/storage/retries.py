@@ -3,12 +3,12 @@
 import random
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
-from threading import Thread, current_thread, main_thread
+from threading import current_thread, main_thread
 from typing import TypeVar
 
 from ffprep.record import Record
 from ffprep.storage.errors import is_transient
+from ffprep.system.pool import call_in_thread
 
 Answer = TypeVar("Answer")
 
@@ -46,15 +46,4 @@ def in_thread(call: Callable[[], Answer]) -> Answer:
 
     Python runs signal handlers in the main thread only, and not while it waits inside obstore.
     """
-    if current_thread() is not main_thread():
-        return call()
-    future = Future[Answer]()
-
-    def run() -> None:
-        try:
-            future.set_result(call())
-        except BaseException as error:
-            future.set_exception(error)
-
-    Thread(target=run, daemon=True, name="ffprep-store").start()
-    return future.result()
+    return call_in_thread(call) if current_thread() is main_thread() else call()

@@ -1,28 +1,27 @@
 """S3, and what speaks its protocol."""
 
+import hashlib
 import os
 import re
 from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 from urllib.error import HTTPError
 from urllib.request import Request
+
+from obstore.store import S3Store
 
 from ffprep.errors import EnvironmentFault, Kind, PhotoError, reason
 from ffprep.record import Record, field, replace
 from ffprep.storage.aws_config import AwsConfig, aws_config
-from ffprep.storage.aws_credentials import CredentialProvider, credential_provider
+from ffprep.storage.aws_credentials import CredentialProvider, credential_provider, opener
 from ffprep.storage.errors import storage_errors
-from ffprep.storage.objects import Clients, ObjectStorage, md5, md5_of
-from ffprep.storage.openers import opener
+from ffprep.storage.objects import Clients, ObjectStorage, md5_of
 from ffprep.storage.protocol import Object, Page, Place
 from ffprep.storage.retries import Retries, in_thread
-from ffprep.storage.s3_listing import Lister, name_below, names_below
+from ffprep.storage.s3_listing import Lister
 from ffprep.system.files import FileStamp
-
-if TYPE_CHECKING:
-    from obstore.store import ClientConfig, S3Store
 
 Answer = TypeVar("Answer")
 
@@ -52,30 +51,35 @@ class Etags(Record, frozen=False):
         return etag == digest
 
 
-class S3Storage(ObjectStorage):
-    """A bucket of S3, listed by `lister`."""
+class S3Clients(Clients):
+    """The clients of a bucket of S3. What obstore cannot do is asked of `lister`."""
 
-    lister: Lister | None = None
+    lister: Lister
+
+
+class S3Storage(ObjectStorage):
+    """A bucket of S3."""
+
+    clients: S3Clients
     etags: Etags = field(default_factory=Etags)
 
     def is_folder(self, place: Place) -> bool:
         """As Storage's."""
-        lister = self._lister
         with storage_errors(os.fspath(place), top=True):
             key = self.key(place)
-            found = self.retries(lambda: lister.page(f"{key}/" if key else "", most=1))
-        return not key or bool(found.objects or found.prefixes)
+            lister, prefix = self.clients.lister, f"{key}/" if key else ""
+            found = self.retries(lambda: lister.page(prefix, most=1))
+        return not key or bool(found.objects or found.folders)
 
     def list(self, folder: Place, top: bool = False) -> Iterator[Page]:
         """As Storage's; S3 sorts by itself."""
-        lister, token = self._lister, ""
+        token = ""
         while True:
             with storage_errors(os.fspath(folder), top):
                 key = self.key(folder)
                 prefix = f"{key}/" if key else ""
-                part = self.retries(partial(lister.page, prefix, token))
-            folders = [name_below(each[:-1], prefix) for each in part.prefixes]
-            yield Page([*names_below(part.objects, prefix)], folders)
+                part = self.retries(partial(self.clients.lister.page, prefix, token))
+            yield Page([each for each in part.objects if each.name], part.folders)
             token = part.token
             if not token:
                 return
@@ -85,7 +89,9 @@ class S3Storage(ObjectStorage):
 
         def transfer() -> tuple[Object, Object, str]:
             found = ObjectStorage.fetch(self, place, path, expected)
-            return found, found, md5(path)
+            with path.open("rb") as file:
+                digest = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False))
+            return found, found, digest.hexdigest()
 
         return self._compared(place, transfer)
 
@@ -142,16 +148,10 @@ class S3Storage(ObjectStorage):
 
     def _is_encrypted(self, place: Place) -> bool:
         """Return whether the store says that an object's ETag is not an MD5."""
-        lister = self._lister
         with storage_errors(os.fspath(place)):
-            headers = self.retries(lambda: lister.head(self.key(place)))
+            headers = self.retries(lambda: self.clients.lister.head(self.key(place)))
         by_customer = "x-amz-server-side-encryption-customer-algorithm" in headers
         return by_customer or headers.get("x-amz-server-side-encryption", "").startswith("aws:kms")
-
-    @property
-    def _lister(self) -> Lister:
-        assert self.lister
-        return self.lister
 
 
 def s3_storage(root: str) -> S3Storage:
@@ -165,16 +165,9 @@ def s3_storage(root: str) -> S3Storage:
     attempts = config.max_attempts
     return S3Storage(
         root,
-        Clients(lambda options: _client(bucket, config, region, credentials, options)),
+        _clients(bucket, config, region, credentials),
         Retries(attempts) if attempts else Retries(),
         attributes={"Storage-Class": config.storage_class} if config.storage_class else {},
-        lister=Lister(
-            config.url_of(bucket, region),
-            region,
-            credentials,
-            config.requester_pays,
-            config.ca_bundle,
-        ),
         etags=Etags(config.compares_md5),
     )
 
@@ -206,15 +199,9 @@ def bucket_region(bucket: str) -> str:
         return ""
 
 
-def _client(
-    bucket: str,
-    config: AwsConfig,
-    region: str,
-    credentials: CredentialProvider | None,
-    options: "ClientConfig",
-) -> "S3Store":
-    from obstore.store import S3Store
-
+def _clients(
+    bucket: str, config: AwsConfig, region: str, credentials: CredentialProvider | None
+) -> S3Clients:
     url = config.url_of(bucket, region)
     settings: dict[str, Any] = {
         "aws_endpoint_url_s3": url if config.virtual_hosted else url.removesuffix(f"/{bucket}"),
@@ -224,17 +211,15 @@ def _client(
         "request_payer": config.requester_pays,
         **config.encryption,
     }
-    options = {**options, "allow_http": url.startswith("http://")}
+    options: dict[str, Any] = {"allow_http": url.startswith("http://")}
     if config.ca_bundle:
         try:
             options["root_certificate"] = Path(config.ca_bundle).read_bytes()
         except OSError as error:
             words = f"cannot read the certificates in {config.ca_bundle}: {reason(error)}"
             raise EnvironmentFault(words) from None
-    return S3Store(
-        bucket,
-        config=settings,  # type: ignore[arg-type]
-        client_options=options,
-        retry_config={"max_retries": 0},
-        credential_provider=credentials,
+    return S3Clients(
+        partial(S3Store, bucket, config=settings, credential_provider=credentials),  # type: ignore[arg-type]
+        options,
+        Lister(url, region, credentials, config.requester_pays, config.ca_bundle),
     )

@@ -7,7 +7,7 @@ one key that has an empty part, `.` or `..`, and a slash at the beginning or end
 import hashlib
 import hmac
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
 from http.client import HTTPException
@@ -19,20 +19,22 @@ from urllib.request import HTTPSHandler, OpenerDirector, Request
 from defusedxml.ElementTree import fromstring
 
 from ffprep.record import Record
-from ffprep.storage.aws_credentials import CredentialProvider, Credentials
+from ffprep.storage.aws_credentials import (
+    CredentialProvider,
+    Credentials,
+    opener,
+    read_answer,
+)
 from ffprep.storage.errors import HttpError
-from ffprep.storage.openers import opener, read_answer
-from ffprep.storage.protocol import Object, stamp_of
+from ffprep.storage.protocol import Object, Page, stored_object
 
 _SECONDS = 30.0
 _EMPTY = hashlib.sha256(b"").hexdigest()
 
 
-class Part(Record):
-    """An answer: objects with whole keys, prefixes that end in a slash, how to go on."""
+class Part(Page):
+    """A page, in which objects that are not in the folder have no name, and how to go on."""
 
-    objects: list[Object]
-    prefixes: list[str]
     token: str
 
 
@@ -48,7 +50,10 @@ class Lister(Record):
     ca_bundle: str = ""
 
     def page(self, prefix: str, token: str = "", most: int = 1000) -> Part:
-        """Ask for a page. Raise HttpError, or OSError and HTTPException for the connection."""
+        """Ask for a page of the folder `prefix`, which ends in a slash or is empty.
+
+        Raise HttpError, or OSError for the connection.
+        """
         query = {
             "list-type": "2",
             "delimiter": "/",
@@ -59,7 +64,7 @@ class Lister(Record):
         if token:
             query["continuation-token"] = token
         pairs = "&".join(f"{key}={_quoted(query[key])}" for key in sorted(query))
-        part = _part(self._answer(f"{self.url}/?{pairs}")[0])
+        part = _part(self._answer(f"{self.url}/?{pairs}")[0], prefix)
         if token and part.token == token:
             raise ConnectionError("the listing does not go on")
         return part
@@ -139,48 +144,38 @@ def _quoted(text: str) -> str:
     return quote(text, safe="-_.~")
 
 
-def _part(content: bytes) -> Part:
+def _part(content: bytes, prefix: str) -> Part:
     try:
         tree = fromstring(content)
     except SyntaxError:
         raise ConnectionError("the answer is not a listing") from None
     space = tree.tag.partition("}")[0] + "}" if tree.tag.startswith("{") else ""
     try:
-        objects = [_object(each, space) for each in tree.iter(f"{space}Contents")]
+        objects = [_object(each, space, prefix) for each in tree.iter(f"{space}Contents")]
     except (ValueError, OverflowError):
         raise ConnectionError("the answer is not a listing") from None
-    prefixes = [
-        unquote_plus(each.findtext(f"{space}Prefix") or "")
+    folders = [
+        _name_below((each.findtext(f"{space}Prefix") or "").removesuffix("/"), prefix)
         for each in tree.iter(f"{space}CommonPrefixes")
     ]
     more = tree.findtext(f"{space}IsTruncated") == "true"
     token = tree.findtext(f"{space}NextContinuationToken") or ""
     if more and not token:
         raise ConnectionError("the answer is a part of a listing, without a way to go on")
-    return Part(objects, prefixes, token if more else "")
+    return Part(objects, folders, token if more else "")
 
 
-def _object(contents: Any, space: str) -> Object:
+def _object(contents: Any, space: str, prefix: str) -> Object:
     def text(name: str) -> str:
         return contents.findtext(f"{space}{name}") or ""
 
-    version, changed = text("ETag"), text("LastModified")
-    modified = 0
-    if changed:
-        moment = datetime.fromisoformat(changed.replace("Z", "+00:00"))
-        modified = round(moment.timestamp() * 10**6) * 1000
-    key = unquote_plus(text("Key"))
-    return Object(key, stamp_of(int(text("Size") or 0), version, modified), modified, version)
+    name, changed = _name_below(text("Key"), prefix), text("LastModified")
+    modified = datetime.fromisoformat(changed).timestamp() if changed else 0
+    return stored_object(name, int(text("Size") or 0), text("ETag"), modified)
 
 
-def names_below(objects: list[Object], prefix: str) -> Iterator[Object]:
-    """Yield those with a name below `prefix`, under that name; not the markers of folders."""
-    for each in objects:
-        if name := name_below(each.name, prefix):
-            yield Object(name, each.stamp, each.modified, each.version)
-
-
-def name_below(key: str, prefix: str) -> str:
+def _name_below(quoted: str, prefix: str) -> str:
     """Return the name of a key in the folder `prefix`; "" for a key that is not in it."""
+    key = unquote_plus(quoted)
     name = key.removeprefix(prefix)
     return "" if "/" in name or not key.startswith(prefix) else name

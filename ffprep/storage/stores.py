@@ -2,8 +2,8 @@
 
 import os
 from collections.abc import Callable, Mapping
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache, partial
+from typing import Any
 from urllib.parse import unquote
 
 from ffprep.errors import EnvironmentFault, FfprepError
@@ -11,9 +11,6 @@ from ffprep.storage.errors import storage_error_from
 from ffprep.storage.fsspec_config import fsspec_settings
 from ffprep.storage.objects import Clients, ObjectStorage
 from ffprep.storage.protocol import Storage
-
-if TYPE_CHECKING:
-    from obstore.store import ClientConfig, ObjectStore
 
 _AZURE = ("az", "azure", "abfs", "abfss", "adl")
 _GOOGLE = ("gs", "gcs")
@@ -69,8 +66,6 @@ def _opened(scheme: str, host: str, _process: int) -> Storage:
 
 
 def _s3(root: str, host: str) -> Storage:
-    import obstore  # noqa: F401
-
     from ffprep.storage.s3 import s3_storage
 
     return s3_storage(root)
@@ -80,14 +75,7 @@ def _google(root: str, host: str) -> Storage:
     from obstore.store import GCSStore
 
     settings = _renamed("gs", fsspec_settings(_GOOGLE), _OF_GOOGLE)
-    return ObjectStorage(
-        root,
-        Clients(
-            lambda options: GCSStore(
-                host, config=settings, client_options=options, retry_config={"max_retries": 0}
-            )
-        ),
-    )
+    return ObjectStorage(root, Clients(partial(GCSStore, host, config=settings), {}))
 
 
 def _azure(root: str, host: str) -> Storage:
@@ -101,33 +89,24 @@ def _azure(root: str, host: str) -> Storage:
     if account:  # container@account.dfs.core.windows.net
         named["account_name"] = account.partition(".")[0]
     config: Any = named | settings
-
-    def connect(options: "ClientConfig") -> "ObjectStore":
-        if str(config.get("endpoint", "")).startswith("http://"):
-            options = {**options, "allow_http": True}
-        return AzureStore(
-            container, config=config, client_options=options, retry_config={"max_retries": 0}
-        )
-
-    return ObjectStorage(root, Clients(connect))
+    is_plain = str(config.get("endpoint", "")).startswith("http://")
+    connect = partial(AzureStore, container, config=config)
+    return ObjectStorage(root, Clients(connect, {"allow_http": is_plain}))
 
 
 def _http(root: str, host: str) -> Storage:
     from obstore.store import HTTPStore
 
-    def connect(options: "ClientConfig") -> "ObjectStore":
-        options = {**options, "allow_http": True}
-        return HTTPStore(root, client_options=options, retry_config={"max_retries": 0})
-
     # A path in such a URL is encoded, and obstore encodes it again.
-    return ObjectStorage(root, Clients(connect), key_of=unquote)
+    clients = Clients(partial(HTTPStore, root), {"allow_http": True})
+    return ObjectStorage(root, clients, key_of=unquote)
 
 
 def _memory(root: str, host: str) -> Storage:
     from obstore.store import MemoryStore
 
     one = MemoryStore()
-    return ObjectStorage(root, Clients(lambda _: one))
+    return ObjectStorage(root, Clients(lambda **_: one, {}))
 
 
 def _by_fsspec(root: str, host: str) -> Storage:

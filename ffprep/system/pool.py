@@ -5,13 +5,13 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from contextlib import nullcontext, suppress
 from queue import Empty, SimpleQueue
-from threading import Event, main_thread
+from threading import Event, Thread, main_thread
 from typing import Generic, TypeVar
 
 from ffprep.errors import ProgramExiting
 from ffprep.record import Record
 from ffprep.system.machine import find_jobserver
-from ffprep.system.processes import no_threads
+from ffprep.system.processes import no_threads, start_thread
 from ffprep.system.single import ABANDON_SECONDS, POLL_SECONDS, STOP_SECONDS, StopRules
 
 Chunk = TypeVar("Chunk")
@@ -235,3 +235,20 @@ class _Remote(_Pool[Outcome]):
         self, task: _Task[Outcome], work: Callable[[Chunk], Iterable[Outcome]], chunk: Chunk
     ) -> "Future[Iterable[Outcome] | None]":
         return self.executor.submit(work, chunk)
+
+
+def call_in_thread(call: Callable[[], Outcome], seconds: float | None = None) -> Outcome:
+    """Return what `call` returns in a thread of its own; raise what it raises.
+
+    Raise TimeoutError after `seconds`, and leave the call alone.
+    """
+    future = Future[Outcome]()
+
+    def run() -> None:
+        try:
+            future.set_result(call())
+        except BaseException as error:
+            future.set_exception(error)
+
+    start_thread(Thread(target=run, daemon=True))
+    return future.result(seconds)

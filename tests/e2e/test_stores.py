@@ -39,7 +39,7 @@ from ffprep.storage.fsspec_storage import FsspecStorage
 from ffprep.storage.objects import ObjectStorage
 from ffprep.storage.protocol import Object, Page, storage_of
 from ffprep.storage.retries import Retries
-from ffprep.storage.s3_listing import Lister, names_below
+from ffprep.storage.s3_listing import Lister
 from ffprep.storage.stamps import ListedFolder
 from ffprep.storage.stores import _opened
 from ffprep.system.files import FileStamp
@@ -772,7 +772,7 @@ def test_a_store_sends_no_listing_elsewhere_outside_or_round_in_circles(s3: Buck
             lister.page("")
         assert (len(seen), s3.seen) == (1, [])
         first = lister.page("in/")
-        assert [each.name for each in names_below(first.objects, "in/")] == ["d.jpg"]
+        assert [each.name for each in first.objects if each.name] == ["d.jpg"]
         with pytest.raises(ConnectionError, match="does not go on"):
             lister.page("in/", first.token)
         server.shutdown()

@@ -19,9 +19,9 @@ from ffprep.errors import Kind, PhotoError, UsageError
 from ffprep.library.naming import folded, overwrites_source
 from ffprep.library.request import Request
 from ffprep.library.walk import Listing, as_prefix
-from ffprep.record import Record, field
+from ffprep.record import Record, field, replace
 from ffprep.storage.protocol import storage_of
-from ffprep.system.files import FileStamp, real_path
+from ffprep.system.files import real_path
 
 if TYPE_CHECKING:
     from ffprep.library.collisions import CollisionIndex, PlannedPaths
@@ -212,17 +212,17 @@ class Plan(Record, frozen=False):
     def _with_overrides(self, batch: Batch, listing: Listing) -> Iterable[_Item]:
         if not (self.request.overrides.tables or listing.sidecars):
             return (batch,)
-        from ffprep.library.overridden import with_overrides
+        from ffprep.library.per_photo import with_overrides
 
         return with_overrides(self.request, batch, listing)
 
     def _listings(self) -> Iterator[tuple[Listing, Iterator[_Item]]]:
         request, number = self.request, 1
-        by_record = request.numbering.begin() if request.numbering and request.numbered else None
+        by_record = request.numbering() if request.numbering and request.numbered else None
         by_stem = any({"n", "suffix"}.isdisjoint(each.names.fields) for each in request.renditions)
         for listing in request.walk.listings():
             if by_stem and any(name[name.rfind(".") :] in _RAWS for name in listing.names):
-                from ffprep.library.pairs import without_paired_raws
+                from ffprep.library.per_photo import without_paired_raws
 
                 listing = without_paired_raws(listing)
             in_order = range(number, number + len(listing.names))
@@ -236,44 +236,31 @@ class Plan(Record, frozen=False):
             yield Result.failed(location_of(listing.folder), None, listing.error)
         for start in range(0, len(listing.names), BATCH):
             part = slice(start, start + BATCH)
-            names, stamps = listing.names[part], listing.stamps[part]
             for rendition in range(len(self.request.renditions)):
-                yield from self._batch_or_failures(rendition, listing, names, stamps, numbers[part])
+                yield from self._batch_or_failures(rendition, _part(listing, part), numbers[part])
 
     def _batch_or_failures(
-        self,
-        rendition: int,
-        listing: Listing,
-        names: Sequence[str],
-        stamps: Sequence[FileStamp],
-        numbers: Sequence[int],
+        self, rendition: int, listing: Listing, numbers: Sequence[int]
     ) -> Iterator[_Item]:
+        names = listing.names
         try:
-            yield self._batch(rendition, listing, names, stamps, numbers)
+            yield self._batch(rendition, listing, numbers)
         except (UsageError, PhotoError) as error:  # a name or a size that only one photo has
             if len(names) == 1:
                 failed = error if isinstance(error, PhotoError) else PhotoError(Kind.IO, str(error))
                 yield Result.failed(location_of(listing.folder + names[0]), None, failed)
                 return
-            for index, name in enumerate(names):
+            for index in range(len(names)):
                 this = slice(index, index + 1)
-                stamp, number = stamps[this], numbers[this]
-                yield from self._batch_or_failures(rendition, listing, [name], stamp, number)
+                yield from self._batch_or_failures(rendition, _part(listing, this), numbers[this])
 
-    def _batch(
-        self,
-        index: int,
-        listing: Listing,
-        names: Sequence[str],
-        stamps: Sequence[FileStamp],
-        numbers: Sequence[int],
-    ) -> Batch:
-        request, folder = self.request, listing.folder
+    def _batch(self, index: int, listing: Listing, numbers: Sequence[int]) -> Batch:
+        request, folder, names = self.request, listing.folder, listing.names
         spec = (rendition := request.renditions[index]).spec
         into = as_prefix(os.fspath(request.output.parent if request.is_named else request.output))
         output = into + rendition.folder + listing.relative
         if rendition.same_format:
-            from ffprep.library.same_format import suffixes_and_specs
+            from ffprep.library.per_photo import suffixes_and_specs
 
             suffixes, specs = suffixes_and_specs(folder, names, spec, rendition.formats)
         else:
@@ -281,18 +268,22 @@ class Plan(Record, frozen=False):
         if request.is_named:
             outputs = [request.output.name]
         elif spec.choice and rendition.names.tells_size:
-            from ffprep.library.sized_names import render_sized
+            from ffprep.library.per_photo import render_sized
 
-            outputs = render_sized(request, rendition, listing, names, suffixes, numbers)
+            outputs = render_sized(request, rendition, listing, suffixes, numbers)
         else:
             outputs = rendition.names.render(
                 folder, names, suffixes, spec, numbers, request.date_of
             )
         if spec.frame and not request.is_named:
-            from ffprep.library.films import without_frames_of_photos
+            from ffprep.library.per_photo import without_frames_of_photos
 
             specs = without_frames_of_photos(names, specs)
-        return Batch(folder, output, names, outputs, specs, stamps, listing.places, index)
+        return Batch(folder, output, names, outputs, specs, listing.stamps, listing.places, index)
+
+
+def _part(listing: Listing, part: slice) -> Listing:
+    return replace(listing, names=listing.names[part], stamps=listing.stamps[part])
 
 
 def failed(batch: Batch, error: PhotoError, index: int = 0) -> Result:

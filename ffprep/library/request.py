@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from ffprep.config.sidecars import PhotoOverrides
 from ffprep.core.formats import OUTPUT_FORMATS
@@ -18,16 +18,6 @@ from ffprep.record import Record, field
 if TYPE_CHECKING:
     from ffprep.core.shard import Shard
     from ffprep.image.capture_date import CaptureDate
-
-
-class Numbering(Protocol):
-    """Knows the numbers that photos have in the names of their outputs."""
-
-    def begin(self) -> "Callable[[Listing, int], Sequence[int]]":
-        """Return a function for one walk, to be called for every listing in turn.
-
-        It returns the numbers of the photos of a listing, whose first one is the `number`th of all.
-        """
 
 
 class Rendition(Record):
@@ -56,11 +46,12 @@ class Request(Record):
     `sources` can be iterated more than once. `output` is a file if `single`, else a folder; with
     `single` and `beside`, that of the only photo. Every photo becomes a picture of each of
     `renditions`. With a `shard`, all sources are walked, so that all collisions are found, but only
-    its part is converted. `made` are pictures that are not sources, `numbering` knows the numbers
-    of photos for `{n}` in names; both are those of earlier runs. With a `root`, outputs are
-    mirrored from that folder. `size_of` and `date_of` return the size of a job's output and the
-    date of a photo, for names that contain what the photo decides. `carry` are suffixes of
-    files beside photos that are copied beside outputs.
+    its part is converted. `made` are pictures that earlier runs made, and that are not sources.
+    `numbering` is called for each walk. What it returns is called for every listing in turn, with
+    the place of its first photo among all, and returns the numbers of its photos for `{n}` in
+    names. With a `root`, outputs are mirrored from that folder. `size_of` and `date_of` return the
+    size of a job's output and the date of a photo, for names that contain what the photo decides.
+    `carry` are suffixes of files beside photos that are copied beside outputs.
     """
 
     sources: Iterable[str | os.PathLike[str]]
@@ -72,7 +63,7 @@ class Request(Record):
     overrides: PhotoOverrides = field(default_factory=PhotoOverrides)
     shard: "Shard | None" = None
     made: MadeFiles | None = None
-    numbering: Numbering | None = None
+    numbering: Callable[[], Callable[[Listing, int], Sequence[int]]] | None = None
     root: str = ""
     size_of: Callable[[LocalJob], Size] | None = None
     date_of: "Callable[[str], CaptureDate] | None" = None

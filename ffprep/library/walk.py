@@ -145,6 +145,14 @@ class Walk(Record):
                     sidecar_place=places.of_sidecars if places else "",
                 )
 
+    def is_film(self, name: str) -> bool:
+        """Return whether a file is a film by its suffix, if films are to be found."""
+        if not self.films:
+            return False
+        from ffprep.core.film import has_film_suffix
+
+        return has_film_suffix(name)
+
     def _named_files(self, paths: Iterable[str]) -> Iterator[Listing]:
         for folder, group in groupby(paths, lambda path: path[: path.rfind("/") + 1]):
             real, relative = real_now(folder), self.relative(folder)

@@ -146,11 +146,7 @@ class FolderWalk(Record):
         )
 
     def _is_source(self, path: str) -> bool:
-        if self.walk.films:
-            from ffprep.core.film import has_film_suffix
-
-            return looks_like_photo(path) or has_film_suffix(path)
-        return looks_like_photo(path)
+        return looks_like_photo(path) or self.walk.is_film(path)
 
     def _places(self, here: _Folder, linked: list[str]) -> Places | None:
         if self.walk.follow_links:

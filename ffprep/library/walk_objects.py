@@ -95,11 +95,7 @@ def _select(seen: dict[str, Object], folder: str, below: str, selection: Selecti
 
 
 def _is_source(name: str, walk: Walk) -> bool:
-    if walk.films:
-        from ffprep.core.film import has_film_suffix
-
-        return _has_photo_suffix(name) or has_film_suffix(name)
-    return _has_photo_suffix(name)
+    return _has_photo_suffix(name) or walk.is_film(name)
 
 
 def _has_photo_suffix(name: str) -> bool:

@@ -314,7 +314,7 @@ def _with_records(
     if request.numbered and options.rerun.ledger:
         from ffprep.run.recorded import numbering_of
 
-        numbering = numbering_of(options)
+        numbering = numbering_of(options).begin
 
     def read() -> "Recorded":
         from ffprep.run.recorded import Recorded

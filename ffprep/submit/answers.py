@@ -12,6 +12,7 @@ from ffprep.submit.errors import ApiError
 _DEEPEST = 100
 """Nested arrays and objects in an answer; the SDK, and Python's own functions, recurse."""
 
+_LONGEST_ID, _LONGEST_STATUS = 500, 50
 _MOST_BRACES = 8
 _ADDRESS = re.compile(r"\bURL\b[^/]*?(https?://[^\s\"'<>\\]+)", re.IGNORECASE)
 _URL_KEYS = ("url", "video_url", "download_url", "content_url", "file_url")
@@ -62,6 +63,38 @@ def read_json(content: bytes) -> Any:
     if level:
         raise ApiError("an answer that is nested too deep", status=200)
     return json.loads(json.dumps(value, ensure_ascii=False).encode(errors="replace"))
+
+
+def read_json_or_none(content: bytes) -> Any:
+    """Return the value of a JSON text as `read_json` does; None if it is not such a text."""
+    try:
+        return read_json(content)
+    except (ValueError, ApiError):
+        return None
+
+
+def read_id(answer: Mapping[str, Any], what: str) -> str:
+    """Return the id of a job or clip, which may be a number. Raises ApiError if there is none."""
+    value = answer.get("id")
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    text = _require_text(str(value) if is_number else value, answer, f"no {what} id")
+    if len(text) > _LONGEST_ID or not text.isprintable():
+        raise ApiError(f"a {what} id that is too long or has control characters", status=200)
+    if text in (".", ".."):
+        raise ApiError(f"a {what} id that is a path", status=200)
+    return text
+
+
+def read_status(answer: Mapping[str, Any]) -> str:
+    """Return the server's word for a job's state. Raises ApiError if the answer has none."""
+    return _require_text(answer.get("status"), answer, "no job state")[:_LONGEST_STATUS].lower()
+
+
+def _require_text(value: object, answer: Mapping[str, Any], problem: str) -> str:
+    if isinstance(value, str) and value:
+        return value
+    shown = json.dumps(answer) if answer else "an empty answer"
+    raise ApiError(f"{problem} ({shown})", status=200)
 
 
 def find_job(answer: object, *, in_error: bool = False) -> Mapping[str, Any] | None:

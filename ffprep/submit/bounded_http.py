@@ -18,7 +18,13 @@ from urllib.parse import urljoin
 
 from openai import DefaultHttpxClient
 
-from ffprep.submit.answers import find_clip_url, find_job, read_json, receiver
+from ffprep.submit.answers import (
+    find_clip_url,
+    find_job,
+    read_json,
+    read_json_or_none,
+    receiver,
+)
 from ffprep.submit.credentials import origin_of
 from ffprep.submit.errors import ApiError, FailureKind, JobError
 from ffprep.submit.openai_client import is_bad_address
@@ -104,7 +110,7 @@ def _received(response: Any, deadline: float) -> Any:
         (name, value) for name, value in response.headers.raw if name.lower() in _KEPT_HEADERS
     ]
     if file and content and not response.is_redirect:
-        answer = _json_or_none(content)
+        answer = read_json_or_none(content)
         if url := find_clip_url(answer):
             status, headers = 303, [(b"location", url.encode())]
         elif response.is_success:
@@ -113,13 +119,6 @@ def _received(response: Any, deadline: float) -> Any:
         # Without a charset, which may be a decompressor.
         headers.append((b"content-type", media_type[0].encode()))
     return type(response)(status, headers=headers, content=content, request=response.request)
-
-
-def _json_or_none(content: bytes) -> object:
-    try:
-        return read_json(content)
-    except (ValueError, ApiError):
-        return None
 
 
 def _receive_clip(response: Any, file: BinaryIO, deadline: float) -> bytes:

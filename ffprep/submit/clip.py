@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -10,10 +10,9 @@ from ffprep.core.geometry import Size
 from ffprep.core.policy import Policy
 from ffprep.errors import FfprepError
 from ffprep.image.chunks import iso_boxes
-from ffprep.record import Record
+from ffprep.submit.clip_options import ClipOptions
 from ffprep.submit.credentials import Credentials
 from ffprep.submit.errors import FailureKind, JobError
-from ffprep.system.files import FileStamp
 from ffprep.system.processes import Limits, Processes
 from ffprep.system.tempfiles import replace_file, sweep_folder
 
@@ -28,40 +27,20 @@ _SHORT = 0.5
 """Warn about a clip that is shorter than this fraction of what was asked for."""
 
 
-class Clip(Record):
-    """A published clip; `size` is None if ffmpeg does not report it."""
-
-    stamp: FileStamp
-    size: Size | None
-    warnings: tuple[str, ...]
-
-
-class ExpectedClip(Record):
-    """The clip that was asked for; `size` is None if that is no longer known."""
-
-    size: Size | None
-    seconds: int
-
-
 def publish(
-    download: Callable[[BinaryIO], None],
-    output: Path,
-    expected: ExpectedClip,
-    ffmpeg: str | None,
-    credentials: Credentials,
-) -> Clip:
-    """Download a clip, check it, and give it its name.
+    download: Callable[[BinaryIO], None], output: Path, options: ClipOptions, size: Size | None
+) -> tuple[Size | None, list[str]]:
+    """Download a clip, check it, and give it its name; return its size, and warnings.
 
-    Raises JobError if it is damaged, else as `replace_file` and `download` do.
+    `size` is what was asked for, if that is known. The size of the clip is None if ffmpeg does not
+    report it. Raises JobError if the clip is damaged, else as `replace_file` and `download` do.
     """
     sweep_folder(os.fspath(output.parent))  # temporary files of killed runs
     with replace_file(output) as temporary:
         with temporary.open("w+b") as file:
             download(file)
-            require_complete(file, credentials)
-        size, warnings = _decode(temporary, expected, ffmpeg)
-        stamp = FileStamp.of(temporary)
-    return Clip(stamp, size, tuple(warnings))
+            require_complete(file, options.credentials)
+        return _decode(temporary, options, size)
 
 
 def require_complete(file: BinaryIO, credentials: Credentials) -> None:
@@ -94,13 +73,11 @@ def _clip_error(problem: str) -> JobError:
     return JobError(FailureKind.CLIP, f"the downloaded clip {problem}")
 
 
-def _decode(
-    path: Path, expected: ExpectedClip, ffmpeg: str | None
-) -> tuple[Size | None, list[str]]:
+def _decode(path: Path, options: ClipOptions, asked: Size | None) -> tuple[Size | None, list[str]]:
     """Decode the whole clip; return its size, and warnings. Raises JobError if decoding fails."""
     from ffprep.conversion.ffmpeg_binary import find
 
-    argv = [find(ffmpeg).path, "-hide_banner", "-nostdin", "-xerror"]
+    argv = [find(options.ffmpeg).path, "-hide_banner", "-nostdin", "-xerror"]
     argv += ["-protocol_whitelist", "file", "-f", "mov", "-i", f"file:{path}"]
     argv += ["-map", "0:v:0", "-f", "null", "-"]
     try:
@@ -116,14 +93,12 @@ def _decode(
         return size, ["the clip was not decoded: this ffmpeg has no decoder for it"]
     if status:
         raise _clip_error(f"cannot be decoded ({_first_error(running.log)})")
-    return size, list(_differences(size, _decoded_seconds(running.log), expected))
-
-
-def _differences(size: Size | None, seconds: float, expected: ExpectedClip) -> Iterator[str]:
-    if size and expected.size and size != expected.size:
-        yield f"the clip is {size}, not {expected.size} as requested"
-    if 0 < seconds < expected.seconds * _SHORT:
-        yield f"the clip lasts {seconds:.1f} s, not {expected.seconds} s as requested"
+    warnings, seconds = list[str](), _decoded_seconds(running.log)
+    if size and asked and size != asked:
+        warnings.append(f"the clip is {size}, not {asked} as requested")
+    if 0 < seconds < options.seconds * _SHORT:
+        warnings.append(f"the clip lasts {seconds:.1f} s, not {options.seconds} s as requested")
+    return size, warnings
 
 
 def _decoded_seconds(log: str) -> float:

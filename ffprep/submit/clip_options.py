@@ -5,24 +5,25 @@ from json import dumps
 from pathlib import Path
 from typing import Any
 
-from ffprep.core.geometry import Size
 from ffprep.core.spec import Spec
 from ffprep.record import Record
 from ffprep.submit.credentials import Credentials
+from ffprep.submit.openai_client import VideoApi
 from ffprep.submit.polling import PollOptions
 from ffprep.submit.prepare_picture import PictureOptions
-from ffprep.submit.protocol import ClipRequest
 from ffprep.system.files import FileStamp, read_whole
 
 
 class ClipOptions(Record):
     """How every photo of a call becomes a clip.
 
-    `again` asks for another take of an existing clip, `resubmit` for another try of failed jobs.
+    Without a `model`, the server chooses one. `extra` are additional fields of the request, with
+    values as read from JSON. `again` asks for another take of an existing clip, `resubmit` for
+    another try of failed jobs.
     `picture` is None if a job is resumed. `last_frame` is the photo that the clips end with.
     """
 
-    credentials: Credentials
+    api: VideoApi
     polling: PollOptions
     prompt: str = ""
     seconds: int = 0
@@ -34,9 +35,10 @@ class ClipOptions(Record):
     again: bool = False
     ffmpeg: str | None = None
 
-    def clip_request(self, size: Size) -> ClipRequest:
-        """Return the request for a clip of this size."""
-        return ClipRequest(self.prompt, size, self.seconds, self.model, self.extra)
+    @property
+    def credentials(self) -> Credentials:
+        """Those of the server."""
+        return self.api.credentials
 
 
 def request_digest(photo: Path, options: ClipOptions, spec: Spec | None, place: str = "") -> str:

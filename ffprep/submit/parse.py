@@ -12,16 +12,14 @@ from ffprep.core.formats import SUFFIXES
 from ffprep.core.job import Result
 from ffprep.core.location import Location, located
 from ffprep.core.policy import DryRun, Policy
-from ffprep.core.spec import Spec
 from ffprep.core.target import Target
 from ffprep.errors import PhotoError, UsageError
 from ffprep.library.plan import Plan
 from ffprep.library.request import Request
 from ffprep.library.walk import is_folder
 from ffprep.options.frame import read_target, require_one_frame, target_files
-from ffprep.options.keywords import Options
 from ffprep.options.parse import STDOUT, read_request
-from ffprep.record import Record, astuple, field, replace
+from ffprep.record import Record, field, replace
 from ffprep.run.convert_options import ReportOptions
 from ffprep.submit.clip_options import ClipOptions
 from ffprep.submit.credentials import (
@@ -30,13 +28,12 @@ from ffprep.submit.credentials import (
     read_origins,
     require_key,
 )
-from ffprep.submit.openai_client import require_sdk
-from ffprep.submit.outcome import Outcome, Status
+from ffprep.submit.openai_client import VideoApi, require_sdk
 from ffprep.submit.polling import PollOptions
 from ffprep.submit.prepare_picture import PictureOptions
-from ffprep.submit.protocol import VideoApi, read_extra
+from ffprep.submit.protocol import read_extra
 from ffprep.submit.store import SubmissionStore, in_memory, open_read_only, open_store
-from ffprep.submit.submission import Submission
+from ffprep.submit.submission import Outcome, Status, Submission
 
 _SUFFIX = ".mp4"
 _DEFAULT_SECONDS = 4
@@ -50,11 +47,6 @@ _OPTION_FIELDS = {
     ),
 }
 """The fields of each protocol that options set, and that --extra must not set."""
-_PICTURE_KEYWORDS = (
-    "targets_file modes_dir quality subsampling depth optimize fast sharpen lossless compression "
-    "max_bytes colour metadata date focus multiple_of scene max_loss damaged upscale max_cut "
-    "max_pixels max_memory ffmpeg"
-).split()
 
 
 class SubmitOptions(Record):
@@ -66,7 +58,6 @@ class SubmitOptions(Record):
     """
 
     clip: ClipOptions
-    api: VideoApi
     output: Location
     request: Request | None = None
     resumed_job: str = ""
@@ -118,11 +109,10 @@ class SubmitOptions(Record):
 def read_options(given: Mapping[str, Any]) -> SubmitOptions:
     """Parse the options of `submit`. Raises UsageError, EnvironmentFault."""
     clips_from = read_origins(given["clips_from"])
-    polling = PollOptions(given["poll"], given["timeout"])
-    clip = ClipOptions(Credentials(given["protocol"], ""), polling, ffmpeg=given["ffmpeg"])
-    read = _read_new if given["resume"] is None else _read_resumed
-    options = read(given, clip, _video_api(clip.credentials))
     credentials = read_credentials(given["protocol"], given["base_url"], clips_from)
+    polling = PollOptions(given["poll"], given["timeout"])
+    clip = ClipOptions(_video_api(credentials), polling, ffmpeg=given["ffmpeg"])
+    options = (_read_new if given["resume"] is None else _read_resumed)(given, clip)
     if not given["dry_run"]:
         require_sdk()
         require_key(credentials)
@@ -134,17 +124,15 @@ def read_options(given: Mapping[str, Any]) -> SubmitOptions:
     )
     return replace(
         options,
-        clip=replace(options.clip, credentials=credentials),
-        api=_video_api(credentials),
         reporting=reporting,
         resume_options=_resume_options(given, credentials),
         prints_clip=given["output"] is None,
-        notes=tuple(_notes(options.clip, credentials)),
+        notes=tuple(_notes(options.clip)),
     )
 
 
-def _notes(clip: ClipOptions, credentials: Credentials) -> Iterator[str]:
-    if credentials.is_default:
+def _notes(clip: ClipOptions) -> Iterator[str]:
+    if clip.credentials.is_default:
         problem = "requests go to OpenAI's own service, which ended on 2026-09-24"
         yield f"{problem}; name a server by --base-url or OPENAI_BASE_URL"
     for name, value in clip.extra:
@@ -174,7 +162,7 @@ def _resume_options(given: Mapping[str, Any], credentials: Credentials) -> tuple
     return tuple(options)
 
 
-def _read_resumed(given: Mapping[str, Any], clip: ClipOptions, api: VideoApi) -> SubmitOptions:
+def _read_resumed(given: Mapping[str, Any], clip: ClipOptions) -> SubmitOptions:
     job_id = given["resume"]
     if not job_id:
         raise UsageError("--resume is empty; write the id of a job")
@@ -185,10 +173,10 @@ def _read_resumed(given: Mapping[str, Any], clip: ClipOptions, api: VideoApi) ->
     output = given["output"] or re.sub(r"[^\w.-]", "_", job_id).lstrip(".") + _SUFFIX
     if is_folder(output):
         raise UsageError(f"-o {output} is a folder; name the clip, for example clip{_SUFFIX}")
-    return SubmitOptions(clip, api, _clip_path(output), resumed_job=job_id)
+    return SubmitOptions(clip, _clip_path(output), resumed_job=job_id)
 
 
-def _read_new(given: Mapping[str, Any], clip: ClipOptions, api: VideoApi) -> SubmitOptions:
+def _read_new(given: Mapping[str, Any], clip: ClipOptions) -> SubmitOptions:
     protocol = clip.credentials.protocol
     _require_prompt(given["prompt"])
     target, rules = _target(given)
@@ -206,7 +194,7 @@ def _read_new(given: Mapping[str, Any], clip: ClipOptions, api: VideoApi) -> Sub
         seconds=_seconds(given["seconds"], rules),
         model=_model(given, target),
         extra=_extra(given["extra"], _OPTION_FIELDS[protocol]),
-        picture=_picture_options(given, target, rules, rendition.spec),
+        picture=_picture_options(given, rules, request),
         last_frame=_last_frame(given["last_frame"], protocol, rules),
         resubmit=given["resubmit"],
         again=given["again"],
@@ -215,14 +203,7 @@ def _read_new(given: Mapping[str, Any], clip: ClipOptions, api: VideoApi) -> Sub
     clips = replace(rendition.spec.format, suffixes=(_SUFFIX,))
     rendition = replace(rendition, spec=replace(rendition.spec, format=clips), same_format=False)
     request = replace(request, output=output, single=single, renditions=(rendition,))
-    return SubmitOptions(
-        clip,
-        api,
-        output,
-        request,
-        jobs=given["jobs"],
-        wait=given["wait"] or 0.0,
-    )
+    return SubmitOptions(clip, output, request, jobs=given["jobs"], wait=given["wait"] or 0.0)
 
 
 def _seconds(given: int | None, rules: Target) -> int:
@@ -260,33 +241,20 @@ def _require_prompt(prompt: str | None) -> None:
         raise UsageError("--prompt is not valid UTF-8, so it cannot be sent") from None
 
 
-def _picture_options(
-    given: Mapping[str, Any], target: str | None, rules: Target, spec: Spec
-) -> PictureOptions:
-    keywords: dict[str, Any] = {name: given[name] for name in _PICTURE_KEYWORDS}
-    keywords |= {
-        "format": given["format_name"],
-        "background": str(given["background"]),
-        "crop_bounds": astuple(given["crop_bounds"]),
-    }
+def _picture_options(given: Mapping[str, Any], rules: Target, request: Request) -> PictureOptions:
     send_bounds = given["send_crop_bounds"]
     if send_bounds and given["protocol"] != "azure-v1":
         problem = "only --protocol azure-v1 has a field for crop bounds"
         raise UsageError(f"--send-crop-bounds: {problem}; leave it out, and ffprep cuts the photo")
-    return PictureOptions(
-        size=None if target else given["size"],
-        target=target,
-        rules=rules,
-        mode=given["mode"],
-        keywords=Options(**keywords),  # type: ignore[typeddict-item]
-        spec=spec,
-        policy=Policy(
-            max_cut=given["max_cut"],
-            max_pixels=given["max_pixels"],
-            max_memory=given["max_memory"],
-        ),
-        send_bounds=send_bounds,
+    policy = Policy(
+        upscale=given["upscale"],
+        max_cut=given["max_cut"],
+        keep_damaged=given["damaged"] == "keep",
+        max_pixels=given["max_pixels"],
+        max_memory=given["max_memory"],
     )
+    (rendition,) = request.renditions
+    return PictureOptions(rendition, request.overrides, rules, policy, given["ffmpeg"], send_bounds)
 
 
 def _target(given: Mapping[str, Any]) -> tuple[str | None, Target]:

@@ -1,12 +1,15 @@
-"""Wait for a job at the server, and download its clip. Questions are retried; creates never."""
+"""Wait for the turn to create a job, for the job, and for its clip.
+
+An interrupt ends pauses at once. Questions are repeated; creates never.
+"""
 
 import time
 from collections.abc import Callable
 from itertools import count
-from typing import BinaryIO
+from threading import Event, Lock
+from typing import BinaryIO, TypeVar
 
 from ffprep.record import Record, field
-from ffprep.submit.credentials import Credentials
 from ffprep.submit.errors import (
     ApiError,
     FailureKind,
@@ -15,8 +18,11 @@ from ffprep.submit.errors import (
     job_request_failure,
     quote,
 )
-from ffprep.submit.protocol import JobState, RemoteJob, VideoApi
-from ffprep.submit.rate_limit import Answer, RateLimiter, call_with_timeout
+from ffprep.submit.openai_client import VideoApi
+from ffprep.submit.protocol import JobState, RemoteJob
+from ffprep.system.pool import call_in_thread
+
+Answer = TypeVar("Answer")
 
 POLL_INTERVAL = 5.0
 """Seconds between questions about a job, if neither the user nor the server says otherwise."""
@@ -25,6 +31,62 @@ _SHORTEST_TIMEOUT = 0.1
 _LONGEST_RETRY_WAIT = 30.0
 _NOT_FOUND_RETRIES = 5
 """How often a job may be unknown that the server has reported before."""
+_FIRST_INTERVAL = 0.05
+"""Seconds between looks for the answer to the first create."""
+_THROTTLED_INTERVAL = 1.0
+"""Seconds between creates at a server that has throttled one."""
+
+
+class RunStopped(Exception):
+    """The run was asked to stop."""
+
+
+class RateLimiter:
+    """Pauses, and the rate of creates, of all submissions of a run, until `stopped` is set.
+
+    The first create is sent alone, since its answer may concern all of them.
+    """
+
+    def __init__(self, stopped: Event) -> None:
+        self._stopped, self._lock = stopped, Lock()
+        self._next_create, self._interval = 0.0, 0.0
+        self._first_is_out, self._answered, self._closed = False, False, False
+
+    def sleep(self, seconds: float) -> None:
+        """Wait. Raises RunStopped at once when the run is asked to stop."""
+        if self._stopped.wait(max(seconds, 0.0)):
+            raise RunStopped
+
+    def wait_for_turn(self) -> None:
+        """Wait until the next create may be sent. Raises RunStopped, also after `close`."""
+        while True:
+            with self._lock:
+                if self._closed:
+                    raise RunStopped
+                now = time.monotonic()
+                wait = self._next_create - now
+                if self._first_is_out and not self._answered:
+                    wait = max(wait, _FIRST_INTERVAL)
+                if wait <= 0:
+                    self._next_create, self._first_is_out = now + self._interval, True
+                    break
+            self.sleep(wait)
+        self.sleep(0)
+
+    def answered(self) -> None:
+        """Allow more creates, since the first one was answered, or will not be."""
+        self._answered = True
+
+    def close(self) -> None:
+        """Allow no more creates, since the server would refuse them all."""
+        with self._lock:
+            self._closed = True
+
+    def back_off(self, seconds: float) -> None:
+        """Send no create for `seconds`, and from then on one per second."""
+        with self._lock:
+            self._interval, self._first_is_out = _THROTTLED_INTERVAL, False
+            self._next_create = max(self._next_create, time.monotonic() + seconds)
 
 
 class PollOptions(Record):
@@ -48,7 +110,6 @@ class JobPoller(Record, frozen=False):
     """
 
     api: VideoApi
-    credentials: Credentials
     options: PollOptions
     limiter: RateLimiter
     job_id: str
@@ -68,7 +129,7 @@ class JobPoller(Record, frozen=False):
                 self._done = True
                 return job
             if job.state is JobState.FAILED:
-                raise job_failure(job, self.credentials)
+                raise job_failure(job, self.api.credentials)
             self.on_progress(job.progress)
             self._pause(self.options.seconds(job), job.status)
 
@@ -81,7 +142,7 @@ class JobPoller(Record, frozen=False):
         for attempt in count():
             limit = min(longest, max(self._deadline - time.monotonic(), _SHORTEST_TIMEOUT))
             try:
-                answer = call_with_timeout(limit, lambda limit=limit: call(limit))  # type: ignore[misc]
+                answer = call_in_thread(lambda limit=limit: call(limit), limit)  # type: ignore[misc]
                 self.known = True
                 return answer
             except TimeoutError:
@@ -89,10 +150,10 @@ class JobPoller(Record, frozen=False):
             except ApiError as api_error:
                 error = api_error
             if not self._may_succeed(error, attempt):
-                raise job_request_failure(error, self.credentials, self.job_id, self._done)
+                raise job_request_failure(error, self.api.credentials, self.job_id, self._done)
             backoff = min(self.options.seconds() * 2 ** min(attempt, 10), _LONGEST_RETRY_WAIT)
             wait = max(backoff, error.retry_after or 0)
-            self._pause(wait, quote(error, self.credentials))
+            self._pause(wait, quote(error, self.api.credentials))
         raise AssertionError
 
     def _may_succeed(self, error: ApiError, attempt: int) -> bool:

@@ -7,9 +7,8 @@ from threading import Event
 
 from ffprep.errors import EnvironmentFault
 from ffprep.record import Record, field
-from ffprep.submit.outcome import Outcome, State
-from ffprep.submit.rate_limit import RunStopped
-from ffprep.submit.submission import Submission
+from ffprep.submit.polling import RunStopped
+from ffprep.submit.submission import Outcome, Submission
 
 _WAIT_INTERVAL = 0.1
 _STOP_TIMEOUT = 1.0
@@ -92,7 +91,7 @@ class SubmissionPool(Record, frozen=False):
         """Wait a moment for the submissions that are about to end, longer for those that send."""
         began, announced = time.monotonic(), False
         while pending := [future for future in self._running if not future.done()]:
-            sending = any(self._running[future].state is State.SENDING for future in pending)
+            sending = any(self._running[future].sending for future in pending)
             if sending and not announced:
                 self.on_wait(_SENDING_TIMEOUT)
                 announced = True

@@ -1,46 +1,54 @@
 """Prepare the picture to upload, in memory, and check it against the target's rules."""
 
+import os
+from contextlib import closing
 from pathlib import Path
 
-from ffprep.api.prepare import prepare
+from ffprep.config.modes import find_mode
+from ffprep.config.sidecars import PhotoOverrides, read_sidecar
 from ffprep.conversion.caveats import cut_caveat
+from ffprep.conversion.converter import Converter
+from ffprep.conversion.ffmpeg_binary import find
 from ffprep.core.fitting import Framing, choose_spec_size, cropped_size
 from ffprep.core.formats import FORMATS, media_type
 from ffprep.core.geometry import Bounds, Size
+from ffprep.core.job import LocalJob
 from ffprep.core.mode import Fit
 from ffprep.core.policy import Policy
 from ffprep.core.spec import SizeChoice, Spec
 from ffprep.core.target import Target, check
 from ffprep.errors import Kind, PhotoError, UsageError
-from ffprep.options.keywords import Options
+from ffprep.library.naming import stem_and_suffix
+from ffprep.library.per_photo import suffixes_and_specs
+from ffprep.library.request import Rendition
+from ffprep.library.walk import has_sidecar
 from ffprep.record import Record, replace
 from ffprep.submit.protocol import Upload
-from ffprep.system.files import read_bytes
+from ffprep.system.files import real_folder
+from ffprep.system.tempfiles import working_folder
 
 _ONLY_CUTS = "the server can cut, but not add bars or distort"
 _NO_FACES = "faces are looked for when a photo is cut, and the server cuts it"
 
 
 class PictureOptions(Record):
-    """How photos are prepared: `size` or `target`, `mode`, and the `keywords` of `prepare`.
+    """How photos are prepared: as `rendition` says, which `overrides` change for single photos.
 
-    `spec` holds the same as a Spec, `rules` what the target requires. With `send_bounds`, the
-    server cuts what `spec` would cut.
+    `rules` are what the target requires. With `send_bounds`, the server cuts what the Spec would
+    cut.
     """
 
-    size: Size | None
-    target: str | None
+    rendition: Rendition
+    overrides: PhotoOverrides
     rules: Target
-    mode: str | None
-    keywords: Options
-    spec: Spec
     policy: Policy
+    ffmpeg: str | None = None
     send_bounds: bool = False
 
     def __post_init__(self) -> None:
-        if self.send_bounds and not only_cuts(self.spec):
+        if self.send_bounds and not only_cuts(self.rendition.spec):
             raise UsageError(f"--send-crop-bounds: {_ONLY_CUTS}; use --mode cover")
-        if self.send_bounds and self.spec.focuses_on_faces:
+        if self.send_bounds and self.rendition.spec.focuses_on_faces:
             raise UsageError(f"--send-crop-bounds: {_NO_FACES}; give --focus X,Y")
 
     def digest_fields(self, spec: Spec) -> dict[str, str]:
@@ -78,31 +86,58 @@ def _choice_text(choice: SizeChoice) -> str:
 
 
 def prepare_picture(
-    photo: Path, options: PictureOptions, spec: Spec
+    photo: Path, options: PictureOptions, spec: Spec, place: str = ""
 ) -> tuple[Upload, tuple[str, ...]]:
-    """Return the picture to upload, and warnings; `spec` is the photo's own.
+    """Return the picture to upload, and warnings; `spec` is the photo's own, but for the format.
 
     Raises PhotoError, also if the picture would break the target's rules.
     """
+    spec = replace(spec, format=options.rendition.spec.format)
     if options.send_bounds:
-        upload, warnings, region = _with_region(photo, options, spec)
+        upload, warnings, region = _with_region(photo, options, spec, place)
     else:
-        made = prepare(photo, options.size, options.mode, target=options.target, **options.keywords)
-        upload, warnings, region = Upload(*made.upload(), made.size), made.warnings, made.size
+        if options.rendition.same_format:
+            formats = options.rendition.formats
+            _, (spec,) = suffixes_and_specs("", [os.fspath(photo)], spec, formats)
+        upload, warnings = _converted(photo, options, spec, place)
+        region = upload.size
     _require_rules(upload, region, options.rules)
     return upload, warnings
 
 
 def prepare_last_frame(
-    photo: Path, size: Size, options: PictureOptions, spec: Spec
+    photo: Path, size: Size, options: PictureOptions
 ) -> tuple[Upload, tuple[str, ...]]:
     """Return the picture of a clip's last frame, which has the size of the first, and warnings."""
     subject = f"its last frame {photo}: "
+    spec = replace(options.rendition.spec, size=size, choice=None)
     try:
-        upload, warnings = prepare_picture(photo, replace(options, size=size, target=None), spec)
+        if has_sidecar(os.fspath(photo), real_folder(os.fspath(photo.parent))):
+            spec = options.overrides.spec(photo, spec, read_sidecar(photo))
+        upload, warnings = prepare_picture(photo, options, spec)
     except PhotoError as error:
-        raise PhotoError(error.kind, subject + str(error).removeprefix(f"{photo}: ")) from None
+        raise PhotoError(error.kind, subject + str(error)) from None
     return upload, tuple(subject + warning for warning in warnings)
+
+
+def _converted(
+    photo: Path, options: PictureOptions, spec: Spec, place: str
+) -> tuple[Upload, tuple[str, ...]]:
+    """Return the picture of a photo, and warnings. Raises PhotoError."""
+    suffix = spec.format.suffixes[0]
+    with working_folder() as folder:
+        job = LocalJob(photo, folder / f"picture{suffix}", spec, place)
+        binary = find(options.ffmpeg)
+        with closing(Converter(binary, options.policy, streams=False)) as converter:
+            (result,) = converter.convert([job])
+        if result.failure or not result.size:
+            assert result.failure
+            raise PhotoError(result.failure.kind, result.failure.message)
+        data = job.output.read_bytes()
+    # For the header of a part of multipart/form-data.
+    stem = "".join(c if c.isprintable() else "?" for c in stem_and_suffix(photo.name)[0])
+    name = (stem + suffix).encode(errors="replace").decode()
+    return Upload(name, data, media_type(spec.format.name), result.size), result.warnings
 
 
 def only_cuts(spec: Spec) -> bool:
@@ -111,7 +146,7 @@ def only_cuts(spec: Spec) -> bool:
 
 
 def _with_region(
-    photo: Path, options: PictureOptions, spec: Spec
+    photo: Path, options: PictureOptions, spec: Spec, place: str
 ) -> tuple[Upload, tuple[str, ...], Size]:
     """Return the whole photo, upright, scaled so that the region to cut has the size asked for."""
     if not only_cuts(spec):
@@ -124,15 +159,9 @@ def _with_region(
     framing = Framing.of(Fit.COVER, rest, size, spec.focus)
     cut = cut_caveat(options.policy, str(rest), framing, size).words if framing.cuts_much else ""
     whole, region = scale_to_region(shown, spec.bounds, framing, size)
-    keywords = Options(**options.keywords)
-    keywords.update({"crop_bounds": None, "scene": None, "max_loss": None})
-    keywords["max_bytes"] = spec.max_bytes
-    keywords["format"] = spec.format.name
-    data = read_bytes(photo)
-    made = prepare(data, whole, "stretch", **keywords)  # bytes: the region contains the sidecar
-    name = photo.with_suffix(Path(made.name).suffix).name.encode(errors="replace").decode()
-    warnings = (*made.warnings, cut) if cut else made.warnings
-    return Upload(name, made.data, made.mime, made.size, region), warnings, size
+    uncut = replace(spec, size=whole, choice=None, mode=find_mode("stretch"), bounds=Bounds())
+    upload, warnings = _converted(photo, options, uncut, place)
+    return replace(upload, region=region), (*warnings, cut) if cut else warnings, size
 
 
 def _displayed_size(photo: Path, policy: Policy, spec: Spec) -> Size:

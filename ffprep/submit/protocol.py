@@ -1,25 +1,12 @@
-"""The types that every video API shares: the clip asked for, the upload, the request, the job."""
+"""The types that every video API shares: the upload, the request, the job."""
 
 import json
 from enum import StrEnum
-from typing import Any, BinaryIO, Protocol
+from typing import Any
 
 from ffprep.core.geometry import Bounds, Size
 from ffprep.errors import UsageError
 from ffprep.record import Record, field
-
-
-class ClipRequest(Record):
-    """The clip to make. Without a `model`, the server chooses one.
-
-    `extra` are additional fields of the request, with values as read from JSON.
-    """
-
-    prompt: str
-    size: Size
-    seconds: int
-    model: str | None = None
-    extra: tuple[tuple[str, Any], ...] = ()
 
 
 class Upload(Record):
@@ -100,7 +87,7 @@ class RemoteJob(Record):
     """A job as the server reports it.
 
     `status` is the server's own word for `state`, `progress` a fraction. `code` and `message` say
-    why the job failed. `clip_id` identifies the clip of a job that is done. `poll_after` is how
+    why the job failed. `clip_id` is for APIs whose clips have other ids. `poll_after` is how
     many seconds the server asks to wait before the next question.
     """
 
@@ -112,27 +99,6 @@ class RemoteJob(Record):
     message: str = ""
     clip_id: str = ""
     poll_after: float | None = None
-
-
-class VideoApi(Protocol):
-    """A video API at one server. Requests that fail raise `errors.ApiError`."""
-
-    def build_request(
-        self, clip: ClipRequest, upload: Upload, last: Upload | None = None
-    ) -> HttpRequest:
-        """Return the request that creates a job, with the last frame if any. Sends nothing."""
-
-    def connect(self) -> None:
-        """Make the HTTP clients. Raises EnvironmentFault if that fails."""
-
-    def create(self, request: HttpRequest, timeout: float) -> RemoteJob:
-        """Send a request once, and return the job."""
-
-    def retrieve(self, job_id: str, timeout: float) -> RemoteJob:
-        """Return the state of a job."""
-
-    def download(self, job: RemoteJob, file: BinaryIO, timeout: float) -> None:
-        """Write the clip of a job that is done into `file`, from its beginning."""
 
 
 def read_extra(text: str) -> tuple[str, Any]:

@@ -15,7 +15,7 @@ from threading import Lock
 from typing import Any
 
 from ffprep.core.location import Location, Remote
-from ffprep.errors import EnvironmentFault, PhotoError, reason
+from ffprep.errors import EnvironmentFault, reason
 from ffprep.ledger.database import (
     Layout,
     corrupt,
@@ -60,20 +60,15 @@ _LISTED = 20
 
 
 class Attempt(Record):
-    """A recorded request. `clip` is the length and time of the clip, once it was downloaded."""
+    """A recorded request, with the error of a job that failed.
+
+    `clip` is the length and time of the clip, once it was downloaded.
+    """
 
     sent: float
     job_id: str
-    failure_kind: str
-    failure_message: str
+    failure: JobError | None
     clip: tuple[int, int] | None
-
-    @property
-    def failure(self) -> JobError | None:
-        """The error of a job that failed."""
-        if not self.failure_kind:
-            return None
-        return JobError(FailureKind(self.failure_kind), self.failure_message)
 
 
 class SubmissionStore:
@@ -97,8 +92,8 @@ class SubmissionStore:
             with database_errors(self._path, LAYOUT):
                 raise corrupt("a submission has values of other types")
         sent, job_id, kind, message, size, mtime = row
-        stamp = None if size is None else (size, mtime)
-        return Attempt(sent, job_id or "", kind or "", message or "", stamp)
+        failure = JobError(FailureKind(kind), message or "") if kind else None
+        return Attempt(sent, job_id or "", failure, None if size is None else (size, mtime))
 
     def is_downloaded(self, clip: str, path: Location, attempt: Attempt) -> bool:
         """Whether the clip of a request exists, unchanged since it was downloaded.
@@ -106,24 +101,22 @@ class SubmissionStore:
         If no download is recorded, a clip that is newer than the request, and not recorded for
         another one, was downloaded with --resume.
         """
-        if (found := version_of(path)) is None:
+        if (found := storage_of(path).stat(path)) is None:
             return False
-        stamp, written = found
         if attempt.clip:
-            return attempt.clip == (stamp.bytes, stamp.modified)
-        if written < attempt.sent * 1e9:
+            return attempt.clip == (found.stamp.bytes, found.stamp.modified)
+        if found.modified < attempt.sent * 1e9:
             return False
         query = "SELECT 1 FROM submissions WHERE clip = ? AND bytes = ?"
-        return self._execute(query, os.fsencode(clip), stamp.bytes).fetchone() is None
+        return self._execute(query, os.fsencode(clip), found.stamp.bytes).fetchone() is None
 
     def may_replace(self, clip: str, path: Location) -> bool:
         """Whether no clip exists, or one that ffprep downloaded and that is unchanged."""
-        if (found := version_of(path)) is None:
+        if (found := storage_of(path).stat(path)) is None:
             return not (isinstance(path, Path) and os.path.lexists(path))
-        stamp, _ = found
         query = "SELECT 1 FROM submissions WHERE clip = ? AND bytes = ? AND mtime = ?"
-        row = self._execute(query, os.fsencode(clip), stamp.bytes, stamp.modified).fetchone()
-        return row is not None
+        version = found.stamp.bytes, found.stamp.modified
+        return self._execute(query, os.fsencode(clip), *version).fetchone() is not None
 
     def record_attempt(
         self, clip: str, request: str, photo: Location, server: str, previous: Attempt | None
@@ -163,9 +156,10 @@ class SubmissionStore:
             self._execute(f"DELETE FROM submissions {where}", os.fsencode(clip), request)
             return
         columns = "sent = ?, job = ?, kind = ?, words = ?, bytes = ?, mtime = ?"
-        job = (previous.job_id or None, previous.failure_kind or None)
-        values = (previous.sent, *job, previous.failure_message or None)
-        self._update(columns, clip, request, *values, *(previous.clip or (None, None)))
+        failure = previous.failure
+        words = (failure.kind.value, str(failure)) if failure else (None, None)
+        values = (previous.sent, previous.job_id or None, *words, *(previous.clip or (None, None)))
+        self._update(columns, clip, request, *values)
 
     def _update(self, columns: str, clip: str, request: str, *values: object) -> None:
         where = "WHERE clip = ? AND request = ?"
@@ -175,18 +169,6 @@ class SubmissionStore:
     def _execute(self, statement: str, *values: object) -> sqlite3.Cursor:
         with self._lock, database_errors(self._path, LAYOUT):
             return self._database.execute(statement, values)
-
-
-def version_of(clip: Location) -> tuple[FileStamp, int] | None:
-    """Return the stamp of a clip, and when it was written in nanoseconds; None if it is none."""
-    if isinstance(clip, Path):
-        try:
-            stamp = FileStamp.of(clip)
-        except PhotoError:
-            return None
-        return stamp, stamp.modified
-    found = storage_of(clip).stat(clip)
-    return (found.stamp, found.modified) if found else None
 
 
 @contextmanager

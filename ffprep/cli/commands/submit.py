@@ -16,10 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ffprep.cli.reporting.submit_progress import SubmitReporter
-    from ffprep.submit.outcome import Outcome
     from ffprep.submit.parse import SubmitOptions
     from ffprep.submit.store import SubmissionStore
-    from ffprep.submit.submission import Submission
+    from ffprep.submit.submission import Outcome, Submission
 
 # Other modules are imported where they are needed, as in `convert`; the openai SDK at the first
 # request.
@@ -178,15 +177,15 @@ def _submit_all(
     store: "SubmissionStore",
     signals: Signals,
 ) -> None:
+    from ffprep.submit.polling import RateLimiter
     from ffprep.submit.pool import SubmissionPool
-    from ffprep.submit.rate_limit import RateLimiter
 
     stopped = Event()
     signals.while_running(stopped.set)
     limiter = RateLimiter(stopped)
 
     def run(submission: "Submission") -> "Outcome":
-        return submission.run(options.clip, options.api, store, limiter, reporter.on_submitted)
+        return submission.run(options.clip, store, limiter, reporter.on_submitted)
 
     on_progress = reporter.on_progress if reporter.has_bar else None
     pool = SubmissionPool(run, options.jobs, stopped, on_progress, reporter.on_wait)
@@ -208,7 +207,7 @@ def _dry_run(
 
     for submission in submissions:
         if isinstance(submission, Submission):
-            outcome = submission.dry_run(options.clip, options.api, store, reporter.show_request)
+            outcome = submission.dry_run(options.clip, store, reporter.show_request)
         else:
             outcome = submission
         if outcome:

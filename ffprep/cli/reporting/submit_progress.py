@@ -11,10 +11,9 @@ from ffprep.errors import ExitCode, FfprepError, Interrupted, Kind, PhotoError
 from ffprep.record import Record, field
 from ffprep.run.summary import RunEnd
 from ffprep.submit.errors import FailureKind, JobError
-from ffprep.submit.outcome import Outcome, State, Status
 from ffprep.submit.parse import SubmitOptions
 from ffprep.submit.protocol import HttpRequest
-from ffprep.submit.submission import Submission
+from ffprep.submit.submission import Outcome, Status, Submission
 from ffprep.system.messages import Paint, plain, printable, write_line
 
 _RESUMABLE = (
@@ -130,12 +129,12 @@ class SubmitReporter(Reporter[SubmitSummary]):
                 )
                 self._console.print_json(self._as_dict(outcome))
             name = _name(submission)
-            if job_id and submission.state is not State.DONE:
+            if job_id and not submission.done:
                 command = self._resume_command(job_id, os.fspath(submission.clip))
                 self.say(
                     f"{name}: job {printable(job_id)} goes on; to download its clip: {command}"
                 )
-            elif submission.state is State.SENDING:
+            elif submission.sending:
                 problem = "was being sent, and no answer came; the server may bill it"
                 hint = "look at the server's list of jobs"
                 self.say(f"{name}: {FailureKind.UNCERTAIN}: {problem}: {hint}")

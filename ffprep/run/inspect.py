@@ -6,9 +6,10 @@ Nothing is written.
 import os
 from collections import defaultdict
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from threading import Semaphore
+from typing import TYPE_CHECKING, Any
 
 from ffprep.core.geometry import Faces, Size
 from ffprep.core.image_info import Extras, ImageInfo
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
     from ffprep.core.fitting import Framing
     from ffprep.library.walk import FoundPhoto, LocalPhoto
 
-_LocalCopy: TypeAlias = "Callable[[FoundPhoto], AbstractContextManager[LocalPhoto]]"
+_CONNECTIONS = 8
+"""How many photos in stores are downloaded at a time."""
 
 
 class Finding(Record):
@@ -182,26 +184,23 @@ class Inspection(Record):
         pool = DecoderPool(processes, self.policy, self._stand_in)
         if start_ahead:
             pool.start_ahead()
-        from ffprep.library.walk import LocalPhoto
         from ffprep.system.pool import run_chunks
 
-        with pool as decoders, self._photos() as (photos, local):
+        slots = Semaphore(self.workers)
+        with pool as decoders:
 
             def work(found: "FoundPhoto") -> Iterator[Finding]:
-                if isinstance(found, LocalPhoto):
-                    yield self._inspect(found, decoders, inspect_one)
-                    return
-                with local(found) as copy:
-                    finding = self._inspect(copy, decoders, inspect_one)
-                sidecar = found.path.parent / (found.path.name + SIDECAR)
-                yield replace(
-                    finding, path=found.path, sidecar=sidecar if finding.sidecar else None
-                )
+                with self._as_local(found) as photo, slots:
+                    finding = self._inspect(photo, decoders, inspect_one)
+                if finding.sidecar:
+                    sidecar = found.path.parent / (found.path.name + SIDECAR)
+                    finding = replace(finding, sidecar=sidecar)
+                yield replace(finding, path=found.path)
 
             yield from run_chunks(
-                photos,
+                self._files(),
                 work,
-                self.workers,
+                max(self.workers, _CONNECTIONS) if self._is_remote else self.workers,
                 ordered=True,
                 stop=StopRules(lambda: processes.stopped, processes.stop),
             )
@@ -252,16 +251,28 @@ class Inspection(Record):
         return Walk(self.paths, None, self.follow_links, selection, films=self.films).files()
 
     @contextmanager
-    def _photos(self) -> Iterator["tuple[Iterable[FoundPhoto], _LocalCopy]"]:
-        """Yield all photos, and what yields a local copy of those that are in stores."""
-        photos = self._files()
-        if not self._is_remote:
-            yield photos, nullcontext  # type: ignore[misc]
-            return
-        from ffprep.run.downloads import downloads
+    def _as_local(self, found: "FoundPhoto") -> Iterator["LocalPhoto"]:
+        """Yield a photo as a file of this machine, downloaded if it is in a store."""
+        from ffprep.library.walk import LocalPhoto
 
-        with downloads(self.policy.max_pixels) as folder:
-            yield folder.ahead(photos), folder.local
+        if isinstance(found, LocalPhoto):
+            yield found
+            return
+        from ffprep.config.sidecars import sidecar_path
+        from ffprep.storage.protocol import fetch_photo, storage_of
+        from ffprep.system.tempfiles import working_folder
+
+        with working_folder() as folder:
+            path, error = folder / f"photo{found.path.suffix}", found.error
+            try:
+                if not error:
+                    fetch_photo(found.path, path, self.policy.max_pixels)
+                    if found.has_sidecar:
+                        beside = found.path.parent / (found.path.name + SIDECAR)
+                        storage_of(beside).fetch(beside, sidecar_path(path))
+            except PhotoError as failed:
+                error = failed
+            yield LocalPhoto(path, error, has_sidecar=found.has_sidecar)
 
     def probe(self, found: "LocalPhoto", decoders: DecoderPool) -> ImageInfo:
         """Return what a file contains. Raise PhotoError if it is not a picture."""

@@ -75,7 +75,7 @@ def _copy(values: Sequence[Any]) -> Copy | None:
 def find_copies(ledger: "Ledger", folder: str, names: Sequence[Name]) -> dict[Name, Copy]:
     """Return the copies of these names in a folder, BATCH_SIZE at most."""
     found = list[Any]()
-    with ledger.tables() as database:
+    with ledger.transaction() as database:
         if TABLE.exists(database):
             found = database.execute(_FIND, (encode_name(folder), *padded(names))).fetchall()
     return {copy.entry.row.name: copy for copy in map(_copy, found) if copy}
@@ -83,7 +83,7 @@ def find_copies(ledger: "Ledger", folder: str, names: Sequence[Name]) -> dict[Na
 
 def record_copies(ledger: "Ledger", made: Iterable[Copy], gone: Iterable[Copy]) -> None:
     """Write the rows of copies, and delete those of others."""
-    with ledger.tables() as database:
+    with ledger.transaction() as database:
         TABLE.ensure(database)
         database.executemany(
             "INSERT OR REPLACE INTO carried VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -108,7 +108,7 @@ def remove_unused(ledger: "Ledger", output: Location) -> Iterator[Path]:
             if path := remove(copy, output):
                 yield path
     if copies:
-        with ledger.tables() as database:
+        with ledger.transaction() as database:
             _delete(database, copies)
 
 
@@ -121,7 +121,7 @@ def removable(ledger: "Ledger", output: Location, kept: Container[str]) -> Itera
 
 
 def _copies(ledger: "Ledger", query: str) -> list[Copy]:
-    with ledger.tables() as database:
+    with ledger.transaction() as database:
         found = database.execute(query).fetchall() if TABLE.exists(database) else []
         return [copy for copy in map(_copy, found) if copy]
     return []

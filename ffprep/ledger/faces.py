@@ -36,7 +36,7 @@ def with_known_faces(ledger: "Ledger", jobs: Sequence[PendingJob]) -> list[Pendi
     known = dict[tuple[Name, int, int], Faces]()
     for start in range(0, len(sources), BATCH_SIZE):
         names = sources[start : start + BATCH_SIZE]
-        with ledger.tables() as database:
+        with ledger.transaction() as database:
             if TABLE.exists(database):
                 known |= _read(database, padded(names))
     return [_with_faces(job, known) for job in jobs]
@@ -44,7 +44,7 @@ def with_known_faces(ledger: "Ledger", jobs: Sequence[PendingJob]) -> list[Pendi
 
 def recorded_faces(ledger: "Ledger") -> dict[str, Faces]:
     """Return all faces by the real paths of their photos, whether these have changed or not."""
-    with ledger.tables() as database:
+    with ledger.transaction() as database:
         if not TABLE.exists(database):
             return {}
         rows = database.execute("SELECT * FROM faces")
@@ -59,7 +59,7 @@ def record_faces(ledger: "Ledger", pending: PendingJob, faces: Faces) -> None:
         return
     boxes = " ".join(f"{box.left},{box.top},{box.right},{box.bottom}" for box in faces)
     values = (pending.source, stamp.bytes, stored_time(stamp.modified), _VERSION, boxes)
-    with ledger.tables() as database:
+    with ledger.transaction() as database:
         TABLE.ensure(database)
         database.execute("INSERT OR REPLACE INTO faces VALUES (?, ?, ?, ?, ?)", values)
 

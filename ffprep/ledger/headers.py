@@ -60,7 +60,7 @@ class RecordedHeaders(Record):
 
     def _find(self, key: tuple[Any, ...]) -> str | None:
         found = None
-        with self.ledger.tables() as database:
+        with self.ledger.transaction() as database:
             if TABLE.exists(database):
                 found = database.execute(_FIND, key).fetchone()
         return found[0] if found and isinstance(found[0], str) else None
@@ -68,6 +68,6 @@ class RecordedHeaders(Record):
     def _record(self, row: tuple[Any, ...]) -> None:
         if self.ledger.read_only:
             return
-        with self.ledger.tables() as database:
+        with self.ledger.transaction() as database:
             TABLE.ensure(database)
             database.execute("INSERT OR REPLACE INTO headers VALUES (?, ?, ?, ?, ?, ?)", row)

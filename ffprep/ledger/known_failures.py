@@ -32,7 +32,7 @@ def is_known(ledger: "Ledger", row: Row, before: Row | None) -> bool:
 
     Runs that were killed have not reported what they met.
     """
-    with ledger.tables() as database:
+    with ledger.transaction() as database:
         if before and _is_same(row, before) and _has_ended(database, before.run):
             return True
         if not _TABLE.exists(database):
@@ -55,7 +55,7 @@ def _has_ended(database: sqlite3.Connection, run: int) -> bool:
 
 def accept_failures(ledger: "Ledger") -> int:
     """Note all failures in the ledger as accepted, in place of earlier ones. Return how many."""
-    with ledger.tables() as database:
+    with ledger.transaction() as database:
         _TABLE.ensure(database)
         database.execute("DELETE FROM accepted")
         failed = f"FROM jobs WHERE status = '{FAILED}' AND kind IS NOT NULL"

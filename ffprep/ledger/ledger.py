@@ -165,17 +165,11 @@ class Ledger:
         self._insert_run()
 
     @contextlib.contextmanager
-    def _transaction(self) -> Iterator[None]:
-        """Write everything or nothing."""
-        with self._guarded(), self._database:
-            self._database.execute("BEGIN")
-            yield
-
-    @contextlib.contextmanager
-    def tables(self) -> Iterator[sqlite3.Connection]:
-        """Yield the database, for a table that not every ledger has."""
-        with self._transaction():
-            yield self._database
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Yield the database, to write everything or nothing."""
+        with self._guarded(), self._database as database:
+            database.execute("BEGIN")
+            yield database
 
     def begin(self, conditions: Conditions) -> frozenset[int]:
         """Record the begin of a run; return the earlier runs whose failures still hold.
@@ -310,29 +304,35 @@ class Ledger:
 
     def record(self, entries: Iterable[Entry]) -> None:
         """Write rows. A converted output belongs to its new source only."""
-        with self._transaction():
+        with self.transaction() as database:
             for entry in entries:
                 folder, row = _stored(entry.folder), entry.row
                 if row.status == Status.CONVERTED:
-                    self._database.execute(
+                    database.execute(
                         "DELETE FROM jobs WHERE folder = ? AND name = ? AND source != ?",
                         (folder, row.name, row.source),
                     )
-                self._database.execute(
+                database.execute(
                     f"INSERT OR REPLACE INTO jobs (folder, seconds, {_COLUMNS}) "
                     f"VALUES ({', '.join('?' * (2 + len(row)))})",
                     (folder, entry.seconds, *row),
                 )
 
-    def forget(self, entries: Sequence[Entry]) -> None:
-        """Delete rows."""
-        if not entries:
-            return
-        with self._transaction():
-            self._database.executemany(
+    def forget(self, entry: Entry) -> None:
+        """Delete a row."""
+        with self.transaction() as database:
+            database.execute(
                 "DELETE FROM jobs WHERE folder = ? AND name = ? AND source = ?",
-                [(_stored(entry.folder), entry.row.name, entry.row.source) for entry in entries],
+                (_stored(entry.folder), entry.row.name, entry.row.source),
             )
+
+    def forget_unused(self) -> None:
+        """Delete the faces and headers of photos that no row is about."""
+        from ffprep.ledger import faces, headers
+
+        with self.transaction() as database:
+            for table in (faces.TABLE, headers.TABLE):
+                table.forget_unused(database)
 
     def entries(self, status: Status) -> Iterator[Entry]:
         """Yield all rows with a status, in order. Rows may be forgotten meanwhile."""
@@ -374,8 +374,8 @@ class Ledger:
         """Record that this run met failures again, without trying the photos."""
         if self.read_only:
             return
-        with self._transaction():
-            self._database.executemany(
+        with self.transaction() as database:
+            database.executemany(
                 "UPDATE jobs SET run = ? WHERE folder = ? AND name = ? AND source = ?",
                 [(self.run, _stored(folder), row.name, row.source) for row in rows],
             )

@@ -14,7 +14,7 @@ from ffprep.ledger.ledger import Ledger
 
 def recorded_specs(ledger: Ledger) -> dict[int, Spec | None]:
     """Return the Specs of a ledger by their numbers, as `recorded_spec` reads them."""
-    with ledger.tables() as database:
+    with ledger.transaction() as database:
         rows = database.execute("SELECT id, said FROM specs")
         return {number: recorded_spec(said) for number, said in rows}
 

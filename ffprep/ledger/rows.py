@@ -64,6 +64,16 @@ class Entry(Record):
     row: Row
     seconds: float = 0.0
 
+    @property
+    def path(self) -> str:
+        """The path of the output from the output folder."""
+        return self.folder + decode_name(self.row.name)
+
+    @property
+    def source(self) -> str:
+        """The path of the photo."""
+        return decode_name(self.row.source)
+
 
 def encode_name(name: str) -> Name:
     """Return a name, or a message with one in it, as the ledger stores it: text if it is UTF-8.

@@ -29,7 +29,7 @@ def recorded_speed(ledger: "Ledger") -> Speed | None:
     specs = sorted(ledger.used_specs)
     query = _FIND.format(marks=", ".join("?" * len(specs)))
     found: tuple[Any, ...] | None = None
-    with ledger.tables() as database:
+    with ledger.transaction() as database:
         found = database.execute(query, specs).fetchone()
     if found is None or not all(isinstance(value, int | float) and value > 0 for value in found):
         return None

@@ -34,13 +34,11 @@ class PlannedPaths(Record):
 
     def is_source(self, path: str) -> bool:
         """Return whether a file is a source, or what a source links to."""
-        return _contains(self.sources, hash(path)) or _contains(
-            self.sources, hash(self.folded(path))
-        )
+        return contains(self.sources, hash(path)) or contains(self.sources, hash(self.folded(path)))
 
     def is_output(self, path: str) -> bool:
         """Return whether the run makes a file."""
-        return _contains(self.outputs, hash(self.folded(path)))
+        return contains(self.outputs, hash(self.folded(path)))
 
 
 def _hashes() -> "array[int]":
@@ -152,7 +150,7 @@ class CollisionIndex(Record, frozen=False):
 
     def is_clear(self, batch: Batch) -> bool:
         """Return whether a batch is as it was counted and collides with nothing."""
-        return _contains(self._clear_batches, _hash_of(batch))
+        return contains(self._clear_batches, _hash_of(batch))
 
     def collisions_in(
         self, batch: Batch, listing: Listing, reported: set[int]
@@ -162,13 +160,13 @@ class CollisionIndex(Record, frozen=False):
         Jobs that an earlier call yielded are left out; `reported` keeps track of them. So are jobs
         that were not there to be counted.
         """
-        counted = None if _contains(self._suspect_batches, _hash_of(batch)) else self._lookup()
+        counted = None if contains(self._suspect_batches, _hash_of(batch)) else self._lookup()
         rows = zip(_sources(batch, listing), self._output_keys(batch), strict=True)
         for index, (source, key) in enumerate(rows):
             output = hash(key)
             pair = hash((hash(source), output))
-            if counted and not _contains(counted.pairs, pair):
-                if _contains(counted.sources, hash(source)):
+            if counted and not contains(counted.pairs, pair):
+                if contains(counted.sources, hash(source)):
                     yield index, _CHANGED
                 continue
             if output in self._repeated or output in self._shared_outputs:
@@ -263,7 +261,7 @@ def _hash_of(batch: Batch) -> int:
     return hash((batch.folder, batch.output_folder, tuple(batch.names), tuple(batch.outputs)))
 
 
-def _contains(hashes: "array[int]", number: int) -> bool:
+def contains(hashes: "array[int]", number: int) -> bool:
     """Return whether a hash is among sorted ones."""
     place = bisect_left(hashes, number)
     return place < len(hashes) and hashes[place] == number

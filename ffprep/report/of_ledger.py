@@ -108,7 +108,7 @@ class _Reader:
 
     def _entry(self, status: Status, found: Recorded) -> Entry:
         row, failed = found.row, status is Status.FAILED
-        name, source = found.folder + decode_name(row.name), decode_name(row.source)
+        name, source = found.path, found.source
         spec = self._specs.get(row.spec or 0)
         message = decode_name(row.message or "")
         return Entry(

@@ -9,14 +9,13 @@ from ffprep.core.job import Status
 from ffprep.core.location import Location
 from ffprep.errors import PhotoError, UsageError
 from ffprep.ledger.carried import removable, remove_unused
-from ffprep.ledger.forget import forget_unused
 from ffprep.ledger.ledger import Ledger
 from ffprep.ledger.outputs import RecordedOutputs
-from ffprep.ledger.prune import MISSING, OutputRemover
-from ffprep.ledger.rows import BATCH_SIZE, OUTPUT_COLUMNS, Entry
+from ffprep.ledger.rows import OUTPUT_COLUMNS, Entry
 from ffprep.ledger.shards import LedgerFile
 from ffprep.record import Record, replace
 from ffprep.run.own_ledgers import locked, opened
+from ffprep.run.prune import MISSING, OutputRemover
 from ffprep.storage.protocol import storage_of
 from ffprep.system.files import LEDGER
 
@@ -78,49 +77,39 @@ def clean(
 def _clean(
     ledger: Ledger, options: CleanOptions, lists: RecordedOutputs, stopped: Callable[[], bool]
 ) -> Iterator[Cleaned]:
-    remover = OutputRemover(options.output, ledger, options.checksum)
-    gone, kept = list[Entry](), set[str]()
+    remover = OutputRemover(options.output, ledger, options.checksum, options.dry_run)
+    kept = set[str]()
     for entry in ledger.outputs():
         if stopped():
             break
-        cleaned = _clean_one(entry, remover, options.dry_run)
-        if (cleaned is None or cleaned.status is CleanStatus.REMOVED) and not options.dry_run:
-            gone.append(entry)
-            lists.discard(remover.path(entry))
-        elif cleaned and options.dry_run and cleaned.status is not CleanStatus.REMOVED:
-            kept.add(remover.path(entry))
-        if cleaned:
+        output = options.output / entry.path
+        try:
+            reason = remover.remove(entry)
+        except PhotoError as error:
+            cleaned = Cleaned(output, CleanStatus.FAILED, str(error))
+        else:
+            cleaned = Cleaned(output, CleanStatus.KEPT if reason else CleanStatus.REMOVED, reason)
+        is_gone = cleaned.reason in (None, MISSING)
+        if not is_gone and options.dry_run:
+            kept.add(entry.path)
+        elif is_gone and not options.dry_run:
+            _forget(ledger, entry)
+            lists.discard(entry.path)
+        if cleaned.reason != MISSING:
             yield cleaned
-        if len(gone) >= BATCH_SIZE:
-            _forget(ledger, gone)
-            gone = []
-    _forget(ledger, gone)
     if options.dry_run:
         copies = removable(ledger, options.output, kept)
     else:
-        forget_unused(ledger)
+        ledger.forget_unused()
         copies = remove_unused(ledger, options.output)
     for path in copies:
         yield Cleaned(path, CleanStatus.REMOVED)
 
 
-def _clean_one(entry: Entry, remover: OutputRemover, dry_run: bool) -> Cleaned | None:
-    """Remove one output. Return None if it does not exist."""
-    output = remover.output / remover.path(entry)
-    try:
-        if why := remover.reason_to_keep(entry.row, output):
-            return None if why == MISSING else Cleaned(output, CleanStatus.KEPT, why)
-        if not dry_run:
-            remover.remove(output)
-    except PhotoError as error:
-        return Cleaned(output, CleanStatus.FAILED, str(error))
-    return Cleaned(output, CleanStatus.REMOVED)
-
-
-def _forget(ledger: Ledger, gone: list[Entry]) -> None:
-    """Delete rows of removed outputs; failures stay, without the output of an earlier version."""
-    ledger.forget([entry for entry in gone if entry.row.status != Status.FAILED])
-    failed = [entry for entry in gone if entry.row.status == Status.FAILED]
-    if failed:
-        nothing: dict[str, Any] = dict.fromkeys(OUTPUT_COLUMNS)
-        ledger.record(replace(entry, row=entry.row._replace(**nothing)) for entry in failed)
+def _forget(ledger: Ledger, entry: Entry) -> None:
+    """Delete the row of a removed output; a failure stays, without the output before it."""
+    if entry.row.status != Status.FAILED:
+        ledger.forget(entry)
+        return
+    nothing: dict[str, Any] = dict.fromkeys(OUTPUT_COLUMNS)
+    ledger.record([replace(entry, row=entry.row._replace(**nothing))])

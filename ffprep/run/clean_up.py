@@ -1,20 +1,21 @@
-"""The end of a complete run: report folders that lost all their photos, and prune outputs."""
+"""The end of a complete run: report emptied folders, prune outputs, forget old failures."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 
-from ffprep.core.job import Result
+from ffprep.core.job import Result, Status
 from ffprep.core.location import Location, located, location_of
 from ffprep.core.policy import Retry
 from ffprep.errors import Kind, PhotoError
 from ffprep.ledger.freshness import Freshness
-from ffprep.ledger.rows import Entry, decode_name
+from ffprep.ledger.rows import CONVERTED, FAILED, Entry, Row
 from ffprep.library.plan import Plan
 from ffprep.library.walk import is_folder
-from ffprep.record import Record, field
+from ffprep.record import Record, field, replace
 from ffprep.run.convert_options import ConvertOptions
 from ffprep.storage.stamps import StampReader
-from ffprep.system.files import real_folder, real_path
+from ffprep.system.files import is_url, real_folder, real_path
 
 _FEW = 1
 """So many photos of a folder may be deleted one by one; more are gone all at once."""
@@ -78,19 +79,13 @@ class CleanUp(Record, frozen=False):
         for each in emptied:
             yield self.freshness.record_early_failure(each.result(rerun.prune))
         if rerun.prune:
-            yield from self.pruned(tuple(each.path for each in emptied), stopped, not dry)
+            yield from self._pruned(tuple(each.path for each in emptied), stopped, bool(dry))
         if rerun.prune and not dry:
             from ffprep.ledger.carried import remove_unused
 
             list(remove_unused(self.freshness.ledger, request.output))
-        folders = tuple(each for each in self.folders if hash(each) in self.plan.occupied)
         if rerun.retry is not Retry.ONLY and not dry and not stopped():
-            # A photo that was not selected was not met in this run, but it is not gone.
-            complete = request.selection.all
-            from ffprep.ledger.forget import forget_failures
-
-            ledger, files = self.freshness.ledger, request.sources
-            forget_failures(ledger, *((folders, files) if complete else ((), ())))
+            self._forget_failures()
 
     def emptied(self) -> list[EmptiedFolder]:
         """Return the folders that lost all their photos: more than one, or all of a SOURCE.
@@ -100,7 +95,7 @@ class CleanUp(Record, frozen=False):
         found: dict[str, EmptiedFolder] = {}
         tops: dict[str, str | None] = {}
         for entry in self.freshness.ledger.outputs():
-            folder = os.path.join(os.path.dirname(source := decode_name(entry.row.source)), "")
+            folder = os.path.join(os.path.dirname(source := entry.source), "")
             if folder not in tops:
                 tops[folder] = self._emptied_top(folder, source)
             if top := tops[folder]:
@@ -129,7 +124,7 @@ class CleanUp(Record, frozen=False):
         for entry in self.freshness.ledger.outputs() if wanted else ():
             version = _version(entry)
             if entry.row.run > wanted.get(version, entry.row.run):
-                folder = os.path.join(os.path.dirname(decode_name(entry.row.source)), "")
+                folder = os.path.join(os.path.dirname(entry.source), "")
                 if folder not in folders:
                     moved.add(version)
         return moved
@@ -150,30 +145,71 @@ class CleanUp(Record, frozen=False):
 
     def _has_output(self, entry: Entry, folder: str) -> bool:
         """Return whether an output exists, or may: if it is in the same folder, it is away too."""
-        output = f"{self.freshness.output}/{entry.folder}{decode_name(entry.row.name)}"
+        output = f"{self.freshness.output}/{entry.path}"
         return self._stamps.output(output) is not None or real_path(output).startswith(folder)
 
     def _is_excluded(self, source: str) -> bool:
         excludes = self.plan.request.selection.excludes
         return any(excludes(source[len(f) :]) for f in self.folders if source.startswith(f))
 
-    def pruned(
-        self, spared: tuple[str, ...], stopped: Callable[[], bool], remove: bool
+    def _pruned(
+        self, spared: tuple[str, ...], stopped: Callable[[], bool], dry_run: bool
     ) -> Iterator[Result]:
         """Prune outputs that the run does not make, except those of photos in `spared` folders."""
-        from ffprep.ledger.prune import OutputRemover, Pruning, RunFiles
+        from ffprep.run.prune import Pruning
 
-        freshness, planned = self.freshness, self.plan.paths()
-        files = RunFiles(planned.is_source, self._is_excluded, planned.is_output, self.passed_over)
-        remover = OutputRemover(
-            freshness.output, freshness.ledger, freshness.rerun.checksum, files.is_source
+        pruning = Pruning(
+            self.freshness,
+            self.plan.paths(),
+            self.folders,
+            spared,
+            self._is_excluded,
+            self.passed_over,
+            stopped,
         )
-        pruning = Pruning(freshness, remover, self.folders, spared, files, stopped)
-        return pruning.results(remove)
+        return pruning.results(dry_run)
+
+    def _forget_failures(self) -> None:
+        """Delete failures that this run has not met, although it is about their photos.
+
+        Photos that were passed over, and are gone, are deleted too. Outputs of an earlier version
+        of such a photo stay in the ledger.
+        """
+        ledger, request = self.freshness.ledger, self.plan.request
+        # A photo that was not selected was not met in this run, but it is not gone.
+        complete, files, forgot = request.selection.all, set[str](), False
+        folders = tuple(each for each in self.folders if hash(each) in self.plan.occupied)
+        for entry in chain(ledger.entries(Status.FAILED), ledger.entries(Status.PASSED_OVER)):
+            row, source = entry.row, entry.source
+            is_failure = row.status == FAILED
+            if is_failure and row.run == ledger.run:
+                continue
+            # Another run may be about the other Specs. A folder failed itself if it could not be
+            # read, or had lost its photos.
+            ours = complete and is_failure and (not row.spec or row.spec in ledger.used_specs)
+            if ours and not files:
+                files.update(map(real_path, request.sources))
+            if (ours and (f"{source}/".startswith(folders) or source in files)) or _is_gone(source):
+                forgot = True
+                if row.output_bytes is None:
+                    ledger.forget(entry)
+                else:
+                    ledger.record([replace(entry, row=_without_failure(row))])
+        if forgot:
+            ledger.forget_unused()
+
+
+def _without_failure(row: Row) -> Row:
+    return row._replace(status=CONVERTED, spec=None, kind=None, message=None)
+
+
+def _is_gone(source: str) -> bool:
+    """Return whether a file does not exist. An object is not asked for, and counts as there."""
+    return not (is_url(source) or os.path.lexists(source))
 
 
 def _version(entry: Entry) -> int:
     """Return a number that tells a version of a photo from others, wherever it is."""
     row = entry.row
-    name = os.path.basename(decode_name(row.source))
+    name = os.path.basename(entry.source)
     return hash((name, row.source_bytes, row.source_mtime))

@@ -15,7 +15,7 @@ from ffprep.errors import PhotoError
 from ffprep.ledger.freshness import Freshness
 from ffprep.ledger.ledger import Ledger
 from ffprep.ledger.recorded_spec import recorded_specs
-from ffprep.ledger.rows import Entry, Row, decode_name, has_output_stamp
+from ffprep.ledger.rows import Entry, has_output_stamp
 from ffprep.record import Record
 from ffprep.run.convert_options import ConvertOptions
 from ffprep.run.own_ledgers import opened
@@ -77,7 +77,7 @@ def _entries(ledger: Ledger) -> Iterator[tuple[str, Entry, str | None]]:
         if entry.row.spec in specs:
             spec = specs[entry.row.spec]
             mode = None if spec is None or spec.fallback else spec.mode.name
-            yield entry.folder + decode_name(entry.row.name), entry, mode
+            yield entry.path, entry, mode
 
 
 class _Lines(Record):
@@ -89,7 +89,7 @@ class _Lines(Record):
 
     def of(self, entry: Entry, mode: str | None) -> dict[str, object] | None:
         """Return a line; None if a name is not UTF-8."""
-        row, below = entry.row, entry.folder + decode_name(entry.row.name)
+        row, below = entry.row, entry.path
         if not _is_text(below):
             return None
         here = real_folder(os.path.dirname(os.path.abspath(self.path)))
@@ -99,7 +99,7 @@ class _Lines(Record):
             "height": row.height,
             "bucket": f"{row.width}x{row.height}",
             "mode": mode,
-            "source": _source(row),
+            "source": entry.source.encode(errors="replace").decode(),
         }
         return line | ({"text": self._text(below)} if self.caption else {})
 
@@ -115,7 +115,3 @@ class _Lines(Record):
 
 def _is_text(name: str) -> bool:
     return not any("\ud800" <= letter <= "\udfff" for letter in name)
-
-
-def _source(row: Row) -> str:
-    return decode_name(row.source).encode(errors="replace").decode()

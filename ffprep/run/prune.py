@@ -8,7 +8,6 @@ import os
 import stat
 import sys
 from array import array
-from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,7 +19,8 @@ from ffprep.core.spec import Spec
 from ffprep.errors import Kind, PhotoError
 from ffprep.ledger.freshness import Freshness
 from ffprep.ledger.ledger import Ledger
-from ffprep.ledger.rows import BATCH_SIZE, PASSED_OVER, Entry, Row, decode_name, has_output_stamp
+from ffprep.ledger.rows import PASSED_OVER, Entry, Row, has_output_stamp
+from ffprep.library.collisions import PlannedPaths, contains
 from ffprep.record import Record, field
 from ffprep.storage.protocol import storage_of
 from ffprep.storage.stamps import StampReader, stamp_or_none
@@ -29,18 +29,8 @@ from ffprep.system.files import is_url, real_folder, real_path
 MISSING = "does not exist"
 
 
-class RunFiles(Record):
-    """The files of a run by their real paths: its photos, those it excludes, and its outputs."""
-
-    is_source: Callable[[str], bool]
-    is_excluded: Callable[[str], bool]
-    is_output: Callable[[str], bool]
-    passed_over: frozenset[str]
-    """In a dry run, outputs of photos that do not meet its filter."""
-
-
 class OutputRemover(Record, frozen=False):
-    """Removes outputs of the folder `output` that are as `ledger` says.
+    """Removes outputs of the folder `output` that are as `ledger` says; in a `dry_run`, none.
 
     `checksum` compares contents too. `is_source` says whether a file is a photo of this run.
     """
@@ -48,16 +38,23 @@ class OutputRemover(Record, frozen=False):
     output: Location
     ledger: Ledger
     checksum: bool = False
+    dry_run: bool = False
     is_source: Callable[[str], bool] = lambda path: False
     stamps: StampReader = field(default_factory=StampReader)
     _sources: "array[int] | None" = None
 
-    def path(self, entry: Entry) -> str:
-        """Return the path of an output from the folder."""
-        return f"{entry.folder}{decode_name(entry.row.name)}"
+    def remove(self, entry: Entry) -> str | None:
+        """Remove an output, and the folders that are empty then. Raises PhotoError.
 
-    def reason_to_keep(self, row: Row, output: Location) -> str | None:
-        """Return why an output is not to be removed, MISSING if it does not exist; else None."""
+        Return why it is kept, MISSING if it does not exist; else None.
+        """
+        output = self.output / entry.path
+        reason = self._reason_to_keep(entry.row, output)
+        if reason is None and not self.dry_run:
+            storage_of(output).remove(output, self.output)
+        return reason
+
+    def _reason_to_keep(self, row: Row, output: Location) -> str | None:
         found = self.stamps.output(output)
         if found is None:
             return MISSING
@@ -73,10 +70,6 @@ class OutputRemover(Record, frozen=False):
             return "is a photo that outputs were made of"
         return None
 
-    def remove(self, output: Location) -> None:
-        """Remove an output, and the folders that are empty then. Raises PhotoError."""
-        storage_of(output).remove(output, self.output)
-
     def _has_other_content(self, row: Row, output: Location) -> bool:
         """Return whether --checksum is set, and the output has another hash than recorded."""
         if not self.checksum or row.output_hash is None:
@@ -86,9 +79,9 @@ class OutputRemover(Record, frozen=False):
     def _is_photo(self, path: str) -> bool:
         """Return whether a file is a source, in this run or in a row."""
         if self._sources is None:
-            sources = (decode_name(entry.row.source) for entry in self.ledger.outputs())
-            self._sources = array("q", sorted(map(hash, sources)))
-        return _contains(self._sources, hash(path)) or self.is_source(path)
+            sources = (hash(entry.source) for entry in self.ledger.outputs())
+            self._sources = array("q", sorted(sources))
+        return contains(self._sources, hash(path)) or self.is_source(path)
 
 
 def _is_picture(path: Path, row: Row) -> bool:
@@ -104,100 +97,83 @@ def _is_picture(path: Path, row: Row) -> bool:
     return (found.width, found.height) == (row.width, row.height)
 
 
-class Pruning(Record):
+class Pruning(Record, frozen=False):
     """Removes outputs of photos in `folders` that this run does not make, until `stopped`.
 
     Such an output is that of a photo that is gone, unless it lies in one of the `spared` folders;
-    of a photo that is excluded; or of one that has another output by the names of this run, which
-    exists. All folders end in a separator.
+    of a photo that `is_excluded`; or of one that has another output by the names of this run, which
+    exists. All folders end in a separator. In a dry run, `passed_over` are the outputs of photos
+    that do not meet its filter.
     """
 
     freshness: Freshness
-    remover: OutputRemover
+    planned: PlannedPaths
     folders: tuple[str, ...]
     spared: tuple[str, ...]
-    files: RunFiles
+    is_excluded: Callable[[str], bool]
+    passed_over: frozenset[str]
     stopped: Callable[[], bool]
-
-    def results(self, remove: bool) -> Iterator[Result]:
-        """Yield a Result for every output that is pruned, or that cannot be removed.
-
-        Without `remove`, nothing is removed.
-        """
-        ledger, gone, forgot = self.freshness.ledger, list[Entry](), False
-        rest = _Superseded(self.files, self.freshness)
-        for entry in ledger.outputs():
-            if self.stopped():
-                break
-            source = decode_name(entry.row.source)
-            if not source.startswith(self.folders) or source.startswith(self.spared):
-                continue
-            if not (self.remover.stamps.is_gone(source) or rest.contains(source, entry)):
-                continue
-            result, has_output = self._prune(entry, remove)
-            if remove and not has_output:
-                gone.append(entry)
-                forgot = True
-            if result:
-                yield result
-            if len(gone) >= BATCH_SIZE:
-                ledger.forget(gone)
-                gone = []
-        ledger.forget(gone)
-        if forgot:
-            from ffprep.ledger.forget import forget_unused
-
-            forget_unused(ledger)
-
-    def _prune(self, entry: Entry, remove: bool) -> tuple[Result | None, bool]:
-        """Remove one output. Return the Result, None if it is kept; and whether it still exists."""
-        row, output = entry.row, self.remover.output / self.remover.path(entry)
-        source = location_of(decode_name(row.source))
-        try:
-            if reason := self.remover.reason_to_keep(row, output):
-                return None, reason != MISSING
-            if remove:
-                self.remover.remove(output)
-        except PhotoError as error:
-            problem = f"{output} cannot be removed: {error}"
-            return Result.failed(source, output, PhotoError(Kind.IO, problem)), True
-        size = Size(row.width or 1, row.height or 1)
-        return Result(source, output, Status.PRUNED, size), not remove
-
-
-class _Superseded(Record, frozen=False):
-    """The outputs that another one replaces: under another name, or none if it is excluded now."""
-
-    files: RunFiles
-    freshness: Freshness
     _replaced: "array[int] | None" = None
     """Hashes of the photos that have an output by the names of this run, in order."""
     _may_be: Callable[[Size], bool] | None = None
 
-    def contains(self, source: str, entry: Entry) -> bool:
+    def results(self, dry_run: bool) -> Iterator[Result]:
+        """Yield a Result for every output that is pruned, or that cannot be removed.
+
+        In a `dry_run`, nothing is removed.
+        """
+        freshness, forgot = self.freshness, False
+        remover = OutputRemover(
+            freshness.output,
+            freshness.ledger,
+            freshness.rerun.checksum,
+            dry_run,
+            self.planned.is_source,
+        )
+        for entry in freshness.ledger.outputs():
+            if self.stopped():
+                break
+            source = entry.source
+            if not source.startswith(self.folders) or source.startswith(self.spared):
+                continue
+            if not (remover.stamps.is_gone(source) or self._is_superseded(source, entry)):
+                continue
+            photo, output = location_of(source), remover.output / entry.path
+            try:
+                reason = remover.remove(entry)
+            except PhotoError as error:
+                problem = f"{output} cannot be removed: {error}"
+                yield Result.failed(photo, output, PhotoError(Kind.IO, problem))
+                continue
+            if reason in (None, MISSING) and not dry_run:
+                freshness.ledger.forget(entry)
+                forgot = True
+            if reason is None:
+                yield Result(photo, output, Status.PRUNED, _size(entry.row))
+        if forgot:
+            freshness.ledger.forget_unused()
+
+    def _is_superseded(self, source: str, entry: Entry) -> bool:
         """Return whether an output of a photo is superseded, or the photo is passed over now.
 
+        It is superseded by an output under another name, or by none if the photo is excluded now.
         An output of another size is not: it may be that of another job. Nor is that of a photo
         whose other output was not made, because the photo failed or was not tried.
         """
-        row, files = entry.row, self.files
-        is_source = files.is_source(source)
-        if is_source and (
-            self._is_filtered(row, source)
-            or (files.passed_over and self._path(entry) in files.passed_over)
-        ):
+        is_source, path = self.planned.is_source(source), self._real_path(entry)
+        if is_source and (path in self.passed_over or self._is_filtered(entry.row, source)):
             return True
-        if not (is_source or files.is_excluded(source)) or files.is_output(self._path(entry)):
+        if not (is_source or self.is_excluded(source)) or self.planned.is_output(path):
             return False
         if self._replaced is None or self._may_be is None:
             self._replaced = array("q", sorted(self._replaced_sources()))
             self._may_be = _size_test(self.freshness.ledger.specs)
-        if not self._may_be(Size(row.width or 1, row.height or 1)):
+        if not self._may_be(_size(entry.row)):
             return False
         # A dry run has made nothing, and shows what a run without failures removes.
         if not is_source or self.freshness.ledger.read_only:
             return True
-        return _contains(self._replaced, hash(source))
+        return contains(self._replaced, hash(source))
 
     def _is_filtered(self, row: Row, source: str) -> bool:
         """Return whether this run has passed over a photo, as it does not meet its filter."""
@@ -207,19 +183,16 @@ class _Superseded(Record, frozen=False):
 
     def _replaced_sources(self) -> Iterator[int]:
         for entry in self.freshness.ledger.entries(Status.CONVERTED):
-            path = self._path(entry)
-            if self.files.is_output(path) and self.freshness.stamps.output(path) is not None:
-                yield hash(decode_name(entry.row.source))
+            path = self._real_path(entry)
+            if self.planned.is_output(path) and self.freshness.stamps.output(path) is not None:
+                yield hash(entry.source)
 
-    def _path(self, entry: Entry) -> str:
-        output = f"{self.freshness.output}/{entry.folder}{decode_name(entry.row.name)}"
-        return real_path(output)
+    def _real_path(self, entry: Entry) -> str:
+        return real_path(f"{self.freshness.output}/{entry.path}")
 
 
-def _contains(hashes: "array[int]", number: int) -> bool:
-    """Return whether a hash is among sorted ones."""
-    place = bisect_left(hashes, number)
-    return place < len(hashes) and hashes[place] == number
+def _size(row: Row) -> Size:
+    return Size(row.width or 1, row.height or 1)
 
 
 def _size_test(specs: list[Spec]) -> Callable[[Size], bool]:

@@ -249,7 +249,7 @@ def read_ledgers(
     """
     for path in ledgers:
         for file in LedgerFile.find_all(path):
-            with file.opened() as database:
+            with file.database() as database:
                 read(file.shard, database)
 
 

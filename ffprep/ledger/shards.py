@@ -1,24 +1,24 @@
 """The ledgers of an output folder: one for the whole folder, or one for each shard."""
 
+import os
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from itertools import chain
+from typing import TypeVar
 
 from ffprep.core.location import Location
 from ffprep.core.shard import Shard
-from ffprep.errors import EnvironmentFault
+from ffprep.errors import EnvironmentFault, reason
 from ffprep.ledger.database import database_errors, open_to_read
-from ffprep.ledger.history import (
-    FailedPhoto,
-    History,
-    WarnedPhoto,
-    failed_photos,
-    warned_photos,
-)
+from ffprep.ledger.history import History
+from ffprep.ledger.ledger import Ledger, open_ledger
 from ffprep.ledger.remote import ledger_errors, local_copy
 from ffprep.record import Record
 from ffprep.storage.protocol import storage_of
+from ffprep.system.files import real_folder
+
+T = TypeVar("T")
 
 
 class LedgerFile(Record):
@@ -47,8 +47,17 @@ class LedgerFile(Record):
                 yield cls(path, shard)
 
     @contextmanager
-    def opened(self) -> Iterator[sqlite3.Connection]:
-        """Open the ledger for reading. Raises EnvironmentFault if it is not a ledger."""
+    def opened(
+        self, output: Location, warn: Callable[[str], None], read_only: bool = False
+    ) -> Iterator[Ledger]:
+        """Open the ledger of a folder. Raises EnvironmentFault, also if it is another folder's."""
+        with open_ledger(self.path, warn, read_only=read_only) as ledger:
+            ledger.require_own(real_folder(os.fspath(output)).rstrip("/") or "/")
+            yield ledger
+
+    @contextmanager
+    def database(self) -> Iterator[sqlite3.Connection]:
+        """Open the ledger for queries. Raises EnvironmentFault if it is not a ledger."""
         with (
             local_copy(self.path) as path,
             database_errors(path),
@@ -59,7 +68,7 @@ class LedgerFile(Record):
     @property
     def last_start(self) -> float:
         """The time when its last run began."""
-        with self.opened() as database:
+        with self.database() as database:
             query = "SELECT max(started) FROM runs WHERE typeof(started) = 'real'"
             return database.execute(query).fetchone()[0] or 0.0
 
@@ -92,18 +101,46 @@ class Ledgers(Record):
         """The history of all current ledgers together. There must be one at least."""
         histories = []
         for file in self.current:
-            with file.opened() as database:
+            with file.database() as database:
                 histories.append(History.of(database, file.shard))
         return histories[0] if len(histories) == 1 else History.merged(histories)
 
-    def failed_photos(self) -> Iterator[FailedPhoto]:
-        """Yield every photo that failed, one ledger after the other."""
+    def photos(self, listed: Callable[[sqlite3.Connection], Iterator[T]]) -> Iterator[T]:
+        """Yield the photos that are `listed` of each ledger, one ledger after the other."""
         for file in self.current:
-            with file.opened() as database:
-                yield from failed_photos(database)
+            with file.database() as database:
+                yield from listed(database)
 
-    def warned_photos(self) -> Iterator[WarnedPhoto]:
-        """Yield every photo whose output has a warning, one ledger after the other."""
-        for file in self.current:
-            with file.opened() as database:
-                yield from warned_photos(database)
+    def accept_failures(self, output: Location, warn: Callable[[str], None]) -> int:
+        """Note in all ledgers that what fails now is accepted. Return the number of failures.
+
+        Raises OutputLocked, EnvironmentFault.
+        """
+        from ffprep.ledger.known_failures import accept_failures
+
+        count = 0
+        with locked(output, self.current, 0.0, lambda: False):
+            for file in self.current:
+                with file.opened(output, warn) as ledger:
+                    count += accept_failures(ledger)
+        return count
+
+
+@contextmanager
+def locked(
+    output: Location, files: Sequence[LedgerFile], wait: float, stopped: Callable[[], bool]
+) -> Iterator[None]:
+    """Keep runs out of an output folder that has these ledgers.
+
+    Wait `wait` seconds for a run, unless `stopped`. Raises OutputLocked, EnvironmentFault.
+    """
+    storage = storage_of(output)
+    # In a store, the lock of a folder does not exclude shards.
+    shards = () if storage.is_local else (file.shard for file in files)
+    with ExitStack() as stack:
+        for shard in {None, *shards}:
+            try:
+                stack.enter_context(storage.lock(output, wait, shard, stopped))
+            except OSError as error:
+                raise EnvironmentFault(f"cannot lock {output}: {reason(error)}") from None
+        yield

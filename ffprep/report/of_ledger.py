@@ -20,7 +20,6 @@ from ffprep.report.content import Asked, Counts
 from ffprep.report.document import Document, Facts, absolute, require_writable
 from ffprep.report.entries import Entries, Entry
 from ffprep.report.pictures import Workshop
-from ffprep.run.own_ledgers import opened
 from ffprep.system.files import LEDGER
 from ffprep.system.processes import Processes
 from ffprep.system.tempfiles import working_folder
@@ -71,7 +70,7 @@ class LedgerReport(Record):
     def _entries(self, output: Location, ledgers: Ledgers) -> Iterator[Entry]:
         several = len(self.outputs) > 1
         for file in ledgers.current:
-            with opened(output, file, self.warn, read_only=True) as ledger:
+            with file.opened(output, self.warn, read_only=True) as ledger:
                 reader = _Reader(ledger, output, f"{output}/" if several else "")
                 yield from reader.entries()
 

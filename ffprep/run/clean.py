@@ -12,9 +12,8 @@ from ffprep.ledger.carried import removable, remove_unused
 from ffprep.ledger.ledger import Ledger
 from ffprep.ledger.outputs import RecordedOutputs
 from ffprep.ledger.rows import OUTPUT_COLUMNS, Entry
-from ffprep.ledger.shards import LedgerFile
+from ffprep.ledger.shards import LedgerFile, locked
 from ffprep.record import Record, replace
-from ffprep.run.own_ledgers import locked, opened
 from ffprep.run.prune import MISSING, OutputRemover
 from ffprep.storage.protocol import storage_of
 from ffprep.system.files import LEDGER
@@ -68,7 +67,7 @@ def clean(
             stack.enter_context(locked(output, files, options.wait, stopped))
         lists = RecordedOutputs(output, ())
         for file in files:
-            with opened(output, file, warn, options.dry_run) as ledger:
+            with file.opened(output, warn, options.dry_run) as ledger:
                 yield from _clean(ledger, options, lists, stopped)
         if not options.dry_run:
             lists.close()

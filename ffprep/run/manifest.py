@@ -18,7 +18,6 @@ from ffprep.ledger.recorded_spec import recorded_specs
 from ffprep.ledger.rows import Entry, has_output_stamp
 from ffprep.record import Record
 from ffprep.run.convert_options import ConvertOptions
-from ffprep.run.own_ledgers import opened
 from ffprep.storage.stamps import stamp_or_none
 from ffprep.system.files import open_regular, real_folder
 from ffprep.system.tempfiles import errors_named_after, replace_file
@@ -42,7 +41,7 @@ def write_manifest(
 
             others = LedgerFile.find_all(shard.whole_path(place))
             ledgers += [
-                stack.enter_context(opened(options.request.output, each, warn, read_only=True))
+                stack.enter_context(each.opened(options.request.output, warn, read_only=True))
                 for each in others
                 if each.path != place
             ]

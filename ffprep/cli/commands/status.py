@@ -51,7 +51,7 @@ def status(
     The shards of an output folder are counted together.
     """
     from ffprep.cli.reporting import text
-    from ffprep.ledger.history import History
+    from ffprep.ledger.history import History, failed_photos, warned_photos
     from ffprep.ledger.shards import Ledgers
 
     if ledger and len(outputs) > 1:
@@ -73,7 +73,7 @@ def status(
             _accept(output, ledgers, as_json)
             continue
         if failed or warnings:
-            _print_each(ledgers.failed_photos() if failed else ledgers.warned_photos(), as_json)
+            _print_each(ledgers.photos(failed_photos if failed else warned_photos), as_json)
             continue
         histories.append(ledgers.history)
         _print_summary(output, histories[-1], as_json)
@@ -87,10 +87,8 @@ def status(
 
 
 def _accept(output: Location, ledgers: "Ledgers", as_json: bool) -> None:
-    from ffprep.run.own_ledgers import accept_failures
-
     with Signals():
-        count = accept_failures(output, ledgers.current, say)
+        count = ledgers.accept_failures(output, say)
     if as_json:
         from ffprep.cli.reporting import text
 

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterable, Mapping
 from contextlib import closing, suppress
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack, overload
 
@@ -22,7 +22,7 @@ from ffprep.options.keywords import Options, PathLike, SizeLike
 from ffprep.options.parse import read_convert
 from ffprep.record import Record, field
 from ffprep.run.convert_options import ConvertOptions
-from ffprep.run.task import RemoteConverter
+from ffprep.run.task import convert
 from ffprep.system.files import FileStamp
 from ffprep.system.pool import run_chunks
 from ffprep.system.single import StopRules
@@ -229,12 +229,8 @@ def _prepared(source: Source, words: Mapping[str, Any]) -> list[Prepared]:
         with closing(
             Converter(find(options.workers.ffmpeg), options.policy, streams=False)
         ) as converter:
-            stop = converter.processes.stop
-            with closing(
-                run_chunks(
-                    [jobs], RemoteConverter(converter).convert, 1, stop=StopRules(abandon=stop)
-                )
-            ) as results:
+            work, stops = partial(convert, converter), StopRules(abandon=converter.processes.stop)
+            with closing(run_chunks([jobs], work, 1, stop=stops)) as results:
                 found = {result.output: result for result in results}
         pictures = list[Prepared]()
         for job in jobs:

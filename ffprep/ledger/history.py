@@ -1,4 +1,4 @@
-"""What `ffprep status` reads from a ledger: last runs, totals, failures, slowest photos.
+"""What a ledger says of earlier runs: last runs, totals, failures, slowest photos; their speed.
 
 A ledger may have been written by a stranger: values of a wrong type are replaced.
 """
@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from heapq import nlargest
 from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ffprep.core.shard import Shard
 from ffprep.errors import Kind
@@ -19,12 +19,22 @@ from ffprep.ledger.rows import decode_name
 from ffprep.record import Record, asdict
 from ffprep.system.processes import lives
 
+if TYPE_CHECKING:
+    from ffprep.ledger.ledger import Ledger
+
 _MAX_RUNS = 5
 _MAX_TOP = 5
 _LATEST, _LARGEST, _LONGEST = 253402300799, 2**40, 200
 """The last second of the year 9999, the most bytes of an output, the most letters of a word."""
 _IS_SIZE = f"typeof(output_bytes) = 'integer' AND output_bytes BETWEEN 0 AND {_LARGEST}"
 _KINDS = ", ".join(f"'{kind}'" for kind in Kind)
+_ENOUGH = 20
+"""So many pictures of a run say how long others take."""
+_SPEED = f"""SELECT runs.ended - runs.started, runs.converted, count(*), sum(jobs.output_bytes)
+FROM jobs JOIN runs ON runs.id = jobs.run
+WHERE jobs.status = 'converted' AND jobs.spec IN ({{marks}})
+AND runs.outcome = 'done' AND runs.converted >= {_ENOUGH}
+GROUP BY runs.id HAVING count(*) >= {_ENOUGH} ORDER BY runs.id DESC LIMIT 1"""
 _KIND = f"CASE WHEN kind IN ({_KINDS}) THEN kind ELSE 'unknown' END"
 
 
@@ -233,6 +243,26 @@ def warned_photos(database: sqlite3.Connection) -> Iterator[WarnedPhoto]:
     ):
         output = decode_name(folder) + decode_name(name)
         yield WarnedPhoto(decode_name(source), output, decode_name(message))
+
+
+class Speed(Record):
+    """What one picture takes: seconds of a whole run, and bytes of its output."""
+
+    seconds: float
+    bytes: float
+
+
+def recorded_speed(ledger: "Ledger") -> Speed | None:
+    """Return the speed of the newest complete run that made many pictures of this run's Specs."""
+    specs = sorted(ledger.used_specs)
+    query = _SPEED.format(marks=", ".join("?" * len(specs)))
+    found: tuple[Any, ...] | None = None
+    with ledger.transaction() as database:
+        found = database.execute(query, specs).fetchone()
+    if found is None or not all(isinstance(value, int | float) and value > 0 for value in found):
+        return None
+    seconds, converted, count, size = found
+    return Speed(seconds / converted, size / count)
 
 
 def _number(value: object) -> int | None:

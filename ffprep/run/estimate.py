@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ffprep.conversion.transcode import Photo
 from ffprep.core.job import LocalJob
-from ffprep.ledger.speed import recorded_speed
+from ffprep.ledger.history import recorded_speed
 from ffprep.record import Record, field, replace
 from ffprep.run.runner import Run
 from ffprep.run.window import SAME_FOR_ALL

@@ -8,6 +8,7 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ffprep.conversion.converter import Converter
@@ -16,10 +17,10 @@ from ffprep.core.geometry import Size
 from ffprep.core.job import Job, LocalJob, Result
 from ffprep.core.location import Location
 from ffprep.core.policy import Policy, RerunOptions
-from ffprep.errors import EnvironmentFault, Kind, PhotoError
+from ffprep.errors import EnvironmentFault, FilteredOut, Kind, PhotoError
 from ffprep.ledger.freshness import hashes, skip_unchanged
 from ffprep.ledger.rows import NO_HASHES, FinishedJob, Hashes, PendingJob
-from ffprep.record import Record
+from ffprep.record import Record, replace
 from ffprep.system.files import FileStamp
 from ffprep.system.tempfiles import owner_id, sweep_temp_dir
 from ffprep.version import __version__
@@ -33,35 +34,24 @@ _converters: "OrderedDict[str, Converter]" = OrderedDict()
 """The Converters of this worker process by run, for the newest runs."""
 
 
-class RemoteConverter(Record):
-    """Converts as its Converter does, wherever the photos are."""
+def convert(converter: Converter, jobs: Iterable[Job]) -> Iterator[Result]:
+    """Convert photos, wherever they are. Yield one Result a Job, as they come.
 
-    converter: Converter
-
-    def convert(self, jobs: Iterable[Job]) -> Iterator[Result]:
-        """Yield one Result a Job, as they come; stop early when the processes are stopped.
-
-        Raise EnvironmentFault when none can succeed.
-        """
-        local, others = list[LocalJob](), list[Job]()
-        for job in jobs:
-            if isinstance(job, LocalJob):
-                local.append(job)
-            else:
-                others.append(job)
-        if local:
-            yield from self.converter.convert(local)
-        if others:
-            from ffprep.conversion.remote import transfer
-
-            with transfer(self.converter) as chunk:
-                yield from chunk.results(others)
-
-    def prove(self, job: Job) -> tuple[Size, FileStamp]:
-        """Verify an output, as the Converter does. Raise PhotoError for an object."""
+    Stop early when the processes are stopped. Raise EnvironmentFault when none can succeed.
+    """
+    local, others = list[LocalJob](), list[Job]()
+    for job in jobs:
         if isinstance(job, LocalJob):
-            return self.converter.verify_existing(job)
-        raise PhotoError(Kind.UNSUPPORTED, "an object is not downloaded to be verified again")
+            local.append(job)
+        else:
+            others.append(job)
+    if local:
+        yield from converter.convert(local)
+    if others:
+        from ffprep.conversion.remote import transfer
+
+        with transfer(converter) as chunk:
+            yield from chunk.results(others)
 
 
 class ChunkTask(Record):
@@ -79,18 +69,16 @@ class ChunkTask(Record):
 
         See `skip_unchanged`.
         """
-        finished = None
+        job, finished = pending.job, None
         if self.rerun:
             if converter.policy.filter and (pending.known or self.rerun.adopt):
-                from ffprep.run.filtered import filtered
-
-                checked = filtered(pending, converter)
-                if isinstance(checked, FinishedJob):
-                    return checked
-                pending = checked
-            finished = skip_unchanged(self.rerun, pending, RemoteConverter(converter).prove)
+                try:
+                    pending = _filtered(pending, converter)
+                except FilteredOut as error:
+                    return FinishedJob(Result.failed(job.source, job.output, error), pending)
+            finished = skip_unchanged(self.rerun, pending, partial(_verified, converter))
         if pending.refusal and not finished:
-            job, refusal = pending.job, PhotoError(Kind.COLLISION, pending.refusal)
+            refusal = PhotoError(Kind.COLLISION, pending.refusal)
             finished = FinishedJob(Result.failed(job.source, job.output, refusal), pending)
         return finished
 
@@ -105,11 +93,34 @@ class ChunkTask(Record):
         jobs: Iterable[Job] = (pending.job for pending in to_convert.values())
         if self.thumbnails:
             jobs = self.thumbnails.with_thumbnails(jobs)
-        for result in RemoteConverter(converter).convert(jobs):
+        for result in convert(converter, jobs):
             assert result.output
             pending = to_convert[result.output]
             found = hashes(pending, result) if self.rerun and not result.failure else NO_HASHES
             yield FinishedJob(result, pending, found)
+
+
+def _filtered(pending: PendingJob, converter: Converter) -> PendingJob:
+    """Return a job that may be up to date if its photo meets the filter. Raise FilteredOut.
+
+    A photo that cannot be probed, or that is in a store, is to be converted whatever its output is.
+    """
+    if isinstance(pending.job, LocalJob):
+        try:
+            converter.transcoder.probe(pending.job)
+            return pending
+        except FilteredOut:
+            raise
+        except PhotoError:
+            pass
+    return replace(pending, known=None, good=False)
+
+
+def _verified(converter: Converter, job: Job) -> tuple[Size, FileStamp]:
+    """Verify an output, as the Converter does. Raise PhotoError for an object."""
+    if isinstance(job, LocalJob):
+        return converter.verify_existing(job)
+    raise PhotoError(Kind.UNSUPPORTED, "an object is not downloaded to be verified again")
 
 
 class WorkerInfo(Record):

@@ -7,7 +7,7 @@ import os
 from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ffprep.core.formats import output_format
 from ffprep.core.location import Location
@@ -16,16 +16,14 @@ from ffprep.ledger.database import OwnTable
 from ffprep.ledger.rows import (
     BATCH_SIZE,
     CONVERTED,
-    Entry,
     Name,
     Row,
     decode_name,
     encode_name,
-    has_output_stamp,
     padded,
+    stored_stamp,
     valid_entry,
 )
-from ffprep.record import Record
 from ffprep.storage.protocol import storage_of
 from ffprep.storage.stamps import stamp_or_none
 from ffprep.system.files import real_path
@@ -49,36 +47,42 @@ _UNUSED = """SELECT * FROM carried WHERE NOT EXISTS (
 )"""
 
 
-class Copy(Record):
-    """A copy beside an output: its folder and its row. `output` is the name of the output."""
+class Copy(NamedTuple):
+    """A copy of `source` beside the output `output`, both in `folder`, and the stamps of both."""
 
-    entry: Entry
+    folder: str
+    name: Name
     output: Name
+    source: Name
+    source_stamp: tuple[int, int]
+    stamp: tuple[int, int]
 
     @property
     def values(self) -> tuple[object, ...]:
         """The row of the table."""
-        row = self.entry.row
-        stamps = row.source_bytes, row.source_mtime, row.output_bytes, row.output_mtime
-        return (encode_name(self.entry.folder), row.name, self.output, row.source, *stamps)
+        return encode_name(self.folder), *self[1:4], *self.source_stamp, *self.stamp
 
 
-def _copy(values: Sequence[Any]) -> Copy | None:
-    """Return a copy that was read; None if ffprep does not write such rows."""
-    folder, name, output, source, *stamps = values
-    at, changed, bytes, modified = stamps
-    row = Row(name, source, CONVERTED, 0, None, at, changed, bytes, modified)
-    entry = valid_entry(folder, row) if isinstance(output, Name) else None
-    return Copy(entry, output) if entry and bytes is not None else None
+def _copies(rows: Iterable[Sequence[Any]]) -> Iterator[Copy]:
+    """Yield the copies of rows, without those that ffprep does not write."""
+    for folder, name, output, source, *stamps in rows:
+        entry = valid_entry(folder, Row(name, source, CONVERTED, 0, None, *stamps))
+        if entry and isinstance(output, Name) and None not in stamps:
+            at, changed, bytes, modified = stamps
+            yield Copy(entry.folder, name, output, source, (at, changed), (bytes, modified))
 
 
 def find_copies(ledger: "Ledger", folder: str, names: Sequence[Name]) -> dict[Name, Copy]:
     """Return the copies of these names in a folder, BATCH_SIZE at most."""
-    found = list[Any]()
+    values = (encode_name(folder), *padded(names))
+    return {copy.name: copy for copy in _found(ledger, _FIND, values)}
+
+
+def _found(ledger: "Ledger", query: str, values: Sequence[Name] = ()) -> list[Copy]:
     with ledger.transaction() as database:
         if TABLE.exists(database):
-            found = database.execute(_FIND, (encode_name(folder), *padded(names))).fetchall()
-    return {copy.entry.row.name: copy for copy in map(_copy, found) if copy}
+            return list(_copies(database.execute(query, values)))
+    return []
 
 
 def record_copies(ledger: "Ledger", made: Iterable[Copy], gone: Iterable[Copy]) -> None:
@@ -89,12 +93,9 @@ def record_copies(ledger: "Ledger", made: Iterable[Copy], gone: Iterable[Copy]) 
             "INSERT OR REPLACE INTO carried VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             [copy.values for copy in made],
         )
-        _delete(database, gone)
-
-
-def _delete(database: Any, copies: Iterable[Copy]) -> None:
-    keys = [copy.values[:2] for copy in copies]
-    database.executemany("DELETE FROM carried WHERE (folder, name) = (?, ?)", keys)
+        database.executemany(
+            "DELETE FROM carried WHERE (folder, name) = (?, ?)", [copy.values[:2] for copy in gone]
+        )
 
 
 def remove_unused(ledger: "Ledger", output: Location) -> Iterator[Path]:
@@ -102,29 +103,21 @@ def remove_unused(ledger: "Ledger", output: Location) -> Iterator[Path]:
 
     Yield their paths. One that cannot be removed is kept.
     """
-    copies = _copies(ledger, _UNUSED)
+    copies = _found(ledger, _UNUSED)
     for copy in copies:
         with suppress(PhotoError):
             if path := remove(copy, output):
                 yield path
     if copies:
-        with ledger.transaction() as database:
-            _delete(database, copies)
+        record_copies(ledger, (), copies)
 
 
 def removable(ledger: "Ledger", output: Location, kept: Container[str]) -> Iterator[Path]:
     """Yield the copies that are removed with all outputs but those `kept`."""
-    for copy in _copies(ledger, "SELECT * FROM carried"):
+    for copy in _found(ledger, "SELECT * FROM carried"):
         path = _removable(copy, output)
-        if path and copy.entry.folder + decode_name(copy.output) not in kept:
+        if path and copy.folder + decode_name(copy.output) not in kept:
             yield path
-
-
-def _copies(ledger: "Ledger", query: str) -> list[Copy]:
-    with ledger.transaction() as database:
-        found = database.execute(query).fetchall() if TABLE.exists(database) else []
-        return [copy for copy in map(_copy, found) if copy]
-    return []
 
 
 def remove(copy: Copy, output: Location) -> Path | None:
@@ -140,12 +133,10 @@ def _removable(copy: Copy, output: Location) -> Path | None:
 
     A ledger may be a stranger's: neither pictures nor the files of photos are removed.
     """
-    row = copy.entry.row
-    path = Path(output / f"{copy.entry.folder}{os.fsdecode(row.name)}")
+    name = decode_name(copy.name)
+    path = Path(output / f"{copy.folder}{name}")
     stamp = stamp_or_none(path, follow=False)
-    is_own = os.path.splitext(os.fsdecode(copy.output))[0] + path.suffix == os.fsdecode(row.name)
-    if not stamp or not has_output_stamp(row, stamp) or not is_own or output_format(path):
+    is_own = os.path.splitext(decode_name(copy.output))[0] + path.suffix == name
+    if not stamp or stored_stamp(stamp) != copy.stamp or not is_own or output_format(path):
         return None
-    if real_path(path) == os.fsdecode(row.source):
-        return None
-    return path
+    return None if real_path(path) == decode_name(copy.source) else path

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ffprep.core.geometry import Bounds, FaceFocus, Faces
 from ffprep.errors import UsageError
 from ffprep.ledger.database import OwnTable
-from ffprep.ledger.rows import BATCH_SIZE, Name, PendingJob, decode_name, padded, stored_time
+from ffprep.ledger.rows import BATCH_SIZE, Name, PendingJob, decode_name, padded, stored_stamp
 from ffprep.record import replace
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def record_faces(ledger: "Ledger", pending: PendingJob, faces: Faces) -> None:
     if stamp is None or faces == pending.job.faces or not _has_faces(pending):
         return
     boxes = " ".join(f"{box.left},{box.top},{box.right},{box.bottom}" for box in faces)
-    values = (pending.source, stamp.bytes, stored_time(stamp.modified), _VERSION, boxes)
+    values = (pending.source, *stored_stamp(stamp), _VERSION, boxes)
     with ledger.transaction() as database:
         TABLE.ensure(database)
         database.execute("INSERT OR REPLACE INTO faces VALUES (?, ?, ?, ?, ?)", values)
@@ -83,7 +83,7 @@ def _parsed(rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[tuple[Name, int, 
 def _with_faces(job: PendingJob, known: dict[tuple[Name, int, int], Faces]) -> PendingJob:
     if job.stamp is None or not _has_faces(job):
         return job
-    key = job.source, job.stamp.bytes, stored_time(job.stamp.modified)
+    key = job.source, *stored_stamp(job.stamp)
     return replace(job, job=replace(job.job, faces=known[key])) if key in known else job
 
 

@@ -33,6 +33,7 @@ from ffprep.ledger.rows import (
     has_source_stamp,
     keep_output_columns,
     relative_folder,
+    stored_stamp,
     stored_time,
 )
 from ffprep.record import Record, field, replace
@@ -172,8 +173,7 @@ class Freshness(Record):
             stamps = zip(batch.specs, self.stamps.both(batch), outputs, sources, strict=True)
             for spec, (at, to), output, source in stamps:
                 if at and to:
-                    times = stored_time(at.modified), stored_time(to.modified)
-                    yield output, source, number(spec), at.bytes, times[0], to.bytes, times[1]
+                    yield output, source, number(spec), *stored_stamp(at), *stored_stamp(to)
             return
         jobs = zip(batch.names, batch.outputs, batch.specs, outputs, sources, strict=True)
         with suppress(OSError), opened(batch.folder) as here, opened(batch.output_folder) as there:

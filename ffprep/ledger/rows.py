@@ -243,13 +243,17 @@ def relative_folder(output: Location, folder: str) -> str:
 
 def has_source_stamp(row: Row, source: FileStamp | None) -> bool:
     """Return whether a row's source had this size and this time."""
-    recorded = (row.source_bytes, row.source_mtime)
-    return source is not None and recorded == (source.bytes, stored_time(source.modified))
+    return source is not None and (row.source_bytes, row.source_mtime) == stored_stamp(source)
 
 
 def has_output_stamp(row: Row, output: FileStamp) -> bool:
     """Return whether an output is as recorded."""
-    return (row.output_bytes, row.output_mtime) == (output.bytes, stored_time(output.modified))
+    return (row.output_bytes, row.output_mtime) == stored_stamp(output)
+
+
+def stored_stamp(stamp: FileStamp) -> tuple[int, int]:
+    """Return the size and the time of a file as the ledger stores them."""
+    return stamp.bytes, stored_time(stamp.modified)
 
 
 def stored_time(time: int) -> int:

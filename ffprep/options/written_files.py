@@ -14,8 +14,8 @@ from ffprep.library.walk import require_no_picture
 from ffprep.options.config_file import key_names
 from ffprep.options.convert import convert_parameters
 from ffprep.record import Record, astuple
+from ffprep.run.convert_options import ReportFile
 from ffprep.run.depfile import Depfile
-from ffprep.run.report_file import ReportFile, require_html
 from ffprep.system.files import SIDECAR, open_regular, real_path
 
 _MANIFEST_START = re.compile(rb'\{"file_name": ".*", "width": \d+, "height": \d+, "bucket": ')
@@ -43,6 +43,13 @@ def read_report(params: Mapping[str, Any]) -> ReportFile | None:
         return None
     require_html("--report", params["report"])
     return ReportFile(params["report"], tuple(_given(params)), params["config"])
+
+
+def require_html(option: str, path: Path) -> None:
+    """Raise UsageError if a report would replace a file of another kind, by its name."""
+    if path.suffix.lower() not in (".html", ".htm"):
+        problem = f"{option} {path} is not the name of a page; give one that ends in .html"
+        raise UsageError(problem)
 
 
 def _given(params: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -13,7 +13,7 @@ from ffprep.report.content import Asked, Counts
 from ffprep.report.document import Document, Facts, absolute, require_writable
 from ffprep.report.entries import SAMPLE, Entries, Entry
 from ffprep.report.pictures import Workshop
-from ffprep.run.report_file import ReportFile
+from ffprep.run.convert_options import ReportFile
 from ffprep.run.runner import Run
 from ffprep.run.summary import RunEnd, RunSummary
 from ffprep.run.thumbnails import Thumbnails

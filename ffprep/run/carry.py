@@ -1,8 +1,8 @@
-"""Copy files that lie beside photos, such as captions, beside their outputs (`--carry`).
+"""What a run makes for data sets: copies of files that lie beside photos, and a manifest.
 
-It is done at the end of a run, for all outputs that exist. `photo.jpg.txt` or `photo.txt` becomes
-the output's name with `.txt`. The ledger knows the copies, so that those that were modified, and
-other files, are not replaced.
+Files such as captions are copied beside outputs (`--carry`) at the end of a run, for all outputs
+that exist. `photo.jpg.txt` or `photo.txt` becomes the output's name with `.txt`. The ledger knows
+the copies, so that those that were modified, and other files, are not replaced.
 """
 
 import os
@@ -10,24 +10,20 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ffprep.core.job import Batch, Result
-from ffprep.core.location import Location
 from ffprep.errors import Kind, PhotoError
 from ffprep.ledger.carried import Copy, find_copies, record_copies, remove
 from ffprep.ledger.ledger import Ledger
 from ffprep.ledger.rows import (
     CONVERTED,
-    Entry,
     Name,
-    Row,
     decode_name,
     encode_name,
     encode_names,
-    has_output_stamp,
-    has_source_stamp,
     relative_folder,
-    stored_time,
+    stored_stamp,
 )
 from ffprep.library.plan import Plan
 from ffprep.record import Record, field
@@ -36,7 +32,29 @@ from ffprep.system.files import FileStamp, open_regular, real_folder, real_path
 from ffprep.system.own_folder import OwnFolders
 from ffprep.system.tempfiles import temporary_beside, write_errors
 
+if TYPE_CHECKING:
+    from ffprep.run.runner import Run
+
 _MOST_BYTES = 64 << 20
+
+
+def with_data_set(
+    run: "Run", cleaning: Iterator[Result], stopped: Callable[[], bool]
+) -> Iterator[Result]:
+    """Copy files beside outputs, clean up, and write the manifest. Yield all Results.
+
+    Raises EnvironmentFault if the manifest cannot be written.
+    """
+    options, freshness = run.options, run.freshness
+    if options.request.carry and not stopped():
+        ledger = freshness.ledger if freshness else None
+        for result in Carry(run.plan, ledger, options.rerun.prune, stopped).results(run.warn):
+            yield freshness.record_early_failure(result) if freshness else result
+    yield from cleaning
+    if options.manifest and freshness and not stopped():
+        from ffprep.run.manifest import write_manifest
+
+        write_manifest(options.manifest, options, freshness, run.warn)
 
 
 class Carry(Record, frozen=False):
@@ -79,7 +97,8 @@ class Carry(Record, frozen=False):
             copies = _Copies.of(self, batch, suffix, folders)
             missing = list[int]()
             for index in made:
-                source = _beside(batch.folder + batch.names[index], suffix)
+                photo = batch.folder + batch.names[index]
+                source = _beside(photo, suffix)
                 try:
                     if source:
                         copies.update(index, source)
@@ -87,19 +106,18 @@ class Carry(Record, frozen=False):
                         missing.append(index)
                         copies.drop(index)
                 except PhotoError as error:
-                    photo = source or batch.folder + batch.names[index]
-                    yield Result.failed(Path(photo), Path(copies.path(index)), error)
+                    yield Result.failed(Path(source or photo), copies.path(index), error)
             copies.record()
-            self._count(batch, suffix, missing)
+            if missing:
+                self._count(batch, suffix, missing)
 
     def _count(self, batch: Batch, suffix: str, missing: list[int]) -> None:
         """Count the pictures of a batch that have no file of a suffix."""
-        if not missing:
-            return
         self._missing[suffix] += len(missing)
         self._first.setdefault(suffix, batch.folder + batch.names[missing[0]])
-        outputs = [batch.outputs[index] for index in missing]
-        if suffix not in self._news and self._has_made(batch, outputs):
+        if suffix not in self._news and self._has_made(
+            batch, [batch.outputs[index] for index in missing]
+        ):
             self._news.add(suffix)
 
     def _has_made(self, batch: Batch, outputs: list[str]) -> bool:
@@ -111,100 +129,92 @@ class Carry(Record, frozen=False):
         return any(row.status == CONVERTED and row.run == self.ledger.run for row in rows)
 
 
-class _Copies(Record, frozen=False):
-    """The copies of one suffix that lie beside the outputs of a batch."""
+class _Copies(Record):
+    """The copies of one suffix that lie beside the outputs of a batch, by their `names`.
 
+    `known` are those that the ledger has.
+    """
+
+    carry: Carry
     batch: Batch
-    suffix: str
-    output: Location
+    names: list[str]
     folder: str
-    ledger: Ledger | None
-    prune: bool
     folders: OwnFolders
     known: dict[Name, Copy]
-    among_photos: bool
     _made: list[Copy] = field(default_factory=list)
     _gone: list[Copy] = field(default_factory=list)
 
     @classmethod
     def of(cls, carry: Carry, batch: Batch, suffix: str, folders: OwnFolders) -> "_Copies":
-        request, ledger = carry.plan.request, carry.ledger
-        output, known = request.folder, dict[Name, Copy]()
-        folder = relative_folder(output, batch.output_folder)
-        if ledger:
-            names = [os.path.splitext(each)[0] + suffix for each in batch.outputs]
-            known = find_copies(ledger, folder, encode_names(names))
-        among = real_folder(batch.output_folder) == real_folder(batch.folder)
-        return cls(batch, suffix, output, folder, ledger, carry.prune, folders, known, among)
+        folder = relative_folder(carry.plan.request.folder, batch.output_folder)
+        names = [os.path.splitext(each)[0] + suffix for each in batch.outputs]
+        known = find_copies(carry.ledger, folder, encode_names(names)) if carry.ledger else {}
+        return cls(carry, batch, names, folder, folders, known)
 
-    def path(self, index: int) -> str:
+    def path(self, index: int) -> Path:
         """Return the path of a copy."""
-        return self.batch.output_folder + self._name(index)
-
-    def _name(self, index: int) -> str:
-        return os.path.splitext(self.batch.outputs[index])[0] + self.suffix
+        return Path(self.batch.output_folder + self.names[index])
 
     def update(self, index: int, source: str) -> None:
         """Copy a file, unless its copy is up to date, or was modified. Raises PhotoError."""
-        path, at = self.path(index), stamp_or_none(source)
-        if real_path(path) == real_path(source) or not at:
+        path, at, ledger = self.path(index), stamp_or_none(source), self.carry.ledger
+        real = real_path(source)
+        if real_path(path) == real or not at:
             return  # the file lies beside the output, or has just gone
         there = stamp_or_none(path, follow=False)
-        known = self.known.get(encode_name(self._name(index)))
-        is_same = known is not None and known.entry.row.source == encode_name(real_path(source))
-        if there and known and is_same and has_source_stamp(known.entry.row, at):
+        name, output = encode_name(self.names[index]), encode_name(self.batch.outputs[index])
+        known = self.known.get(name)
+        is_same = known is not None and known.source == encode_name(real)
+        if there and known and is_same and known.source_stamp == stored_stamp(at):
             return
         data = _read(source, self.batch)
         if there and known and not is_same:
-            self._require_own(known, index, path)
+            _require_own(known, output, path)
         if there and not self._is_unmodified(known, there, at):
             if _content(path) != data:
                 words = "exists, and ffprep did not write it"
-                if not self.ledger:
+                if not ledger:
                     words = f"differs from {source}, and is not older"
                 elif known:
                     words = f"was modified since it was copied, and {source} has changed too"
                 raise PhotoError(Kind.COLLISION, f"{path} {words}; remove it to have it replaced")
         else:
-            with temporary_beside(Path(path), self.folders) as temporary, write_errors(Path(path)):
+            with temporary_beside(path, self.folders) as temporary, write_errors(path):
                 temporary.path.write_bytes(data)
                 temporary.publish()
             there = stamp_or_none(path, follow=False)
-        if self.ledger and there:
-            copy = self._copy(index, source, at, there)
-            self.known[copy.entry.row.name] = copy
+        if ledger and there:
+            stamps = stored_stamp(at), stored_stamp(there)
+            copy = Copy(self.folder, name, output, encode_name(real), *stamps)
+            self.known[name] = copy
             self._made.append(copy)
-
-    def _require_own(self, known: Copy, index: int, path: str) -> None:
-        """Raise PhotoError if a copy belongs to another picture, whose file is still there."""
-        other = decode_name(known.entry.row.source)
-        if known.output != encode_name(self.batch.outputs[index]) and os.path.lexists(other):
-            advice = "choose other names with --names, such as '{stem}-{suffix}'"
-            raise PhotoError(Kind.COLLISION, f"{path} is the copy of {other}; {advice}")
 
     def _is_unmodified(self, known: Copy | None, there: FileStamp, source: FileStamp) -> bool:
         """Return whether a copy is as ffprep wrote it; without a ledger, whether it is older."""
-        if self.ledger:
-            return known is not None and has_output_stamp(known.entry.row, there)
-        return not self.among_photos and there.modified < source.modified
-
-    def _copy(self, index: int, source: str, at: FileStamp, there: FileStamp) -> Copy:
-        stamps = at.bytes, stored_time(at.modified), there.bytes, stored_time(there.modified)
-        name, real = encode_name(self._name(index)), encode_name(real_path(source))
-        row = Row(name, real, CONVERTED, 0, None, *stamps)
-        return Copy(Entry(self.folder, row), encode_name(self.batch.outputs[index]))
+        if self.carry.ledger:
+            return known is not None and known.stamp == stored_stamp(there)
+        is_apart = real_folder(self.batch.output_folder) != real_folder(self.batch.folder)
+        return is_apart and there.modified < source.modified
 
     def drop(self, index: int) -> None:
         """Remove the copy of a file that is gone, with --prune. Raises PhotoError."""
-        known = self.known.get(encode_name(self._name(index)))
-        if known and self.prune and not os.path.lexists(decode_name(known.entry.row.source)):
-            remove(known, self.output)
+        known = self.known.get(encode_name(self.names[index])) if self.carry.prune else None
+        if known and not os.path.lexists(decode_name(known.source)):
+            remove(known, self.carry.plan.request.folder)
             self._gone.append(known)
 
     def record(self) -> None:
         """Write the copies that changed into the ledger."""
-        if self.ledger and (self._made or self._gone):
-            record_copies(self.ledger, self._made, self._gone)
+        if self.carry.ledger and (self._made or self._gone):
+            record_copies(self.carry.ledger, self._made, self._gone)
+
+
+def _require_own(known: Copy, output: Name, path: Path) -> None:
+    """Raise PhotoError if a copy belongs to another picture, whose file is still there."""
+    other = decode_name(known.source)
+    if known.output != output and os.path.lexists(other):
+        advice = "choose other names with --names, such as '{stem}-{suffix}'"
+        raise PhotoError(Kind.COLLISION, f"{path} is the copy of {other}; {advice}")
 
 
 def _beside(photo: str, suffix: str) -> str | None:
@@ -221,15 +231,14 @@ def _read(source: str, batch: Batch) -> bytes:
     if place and os.path.islink(source) and not os.path.realpath(source).startswith(place):
         problem = "is a link that leads out of the SOURCE; replace it by a copy"
         raise PhotoError(Kind.IO, f"{source} {problem}, or see --follow-links")
-    with open_regular(Path(source), place) as file:
-        data = file.read(_MOST_BYTES + 1)
-    if len(data) > _MOST_BYTES:
+    data = _content(Path(source), place)
+    if data is None:
         raise PhotoError(Kind.TOO_LARGE, f"{source} has more than {_MOST_BYTES >> 20} MB")
     return data
 
 
-def _content(path: str) -> bytes | None:
+def _content(path: Path, place: str = "") -> bytes | None:
     """Return what a file contains; None if it is longer than all files that are copied."""
-    with open_regular(Path(path)) as file:
+    with open_regular(path, place) as file:
         data = file.read(_MOST_BYTES + 1)
     return data if len(data) <= _MOST_BYTES else None

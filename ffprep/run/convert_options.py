@@ -9,7 +9,6 @@ from ffprep.record import Record, field
 
 if TYPE_CHECKING:
     from ffprep.run.depfile import Depfile
-    from ffprep.run.report_file import ReportFile
 
 
 class WorkerOptions(Record):
@@ -50,6 +49,14 @@ class NotifyOptions(Record):
     on_finish: str | None = None
 
 
+class ReportFile(Record):
+    """The HTML file that shows what a run made. It says which `options` and `config` were given."""
+
+    path: Path
+    options: tuple[tuple[str, str], ...] = ()
+    config: Path | None = None
+
+
 class ConvertOptions(Record):
     """All options of `convert`.
 
@@ -67,5 +74,5 @@ class ConvertOptions(Record):
     reporting: ReportOptions = field(default_factory=ReportOptions)
     notify: NotifyOptions | None = None
     depfile: "Depfile | None" = None
-    report: "ReportFile | None" = None
+    report: ReportFile | None = None
     manifest: Path | None = None

@@ -98,7 +98,7 @@ class Run(Record, frozen=False):
                 yield result
         last = self.clean_up()
         if self.options.request.carry or self.options.manifest:
-            from ffprep.run.data_set import with_data_set
+            from ffprep.run.carry import with_data_set
 
             last = with_data_set(self, last, stopped)
         yield from last

@@ -29,8 +29,8 @@ def report(outputs: tuple[Location, ...], path: Path, ledger: Location | None, j
     at the end of a run, and is faster.
     """
     from ffprep.cli.reporting.progress import Console
+    from ffprep.options.written_files import require_html
     from ffprep.report.of_ledger import LedgerReport
-    from ffprep.run.report_file import require_html
     from ffprep.system.processes import Processes
 
     if ledger and len(outputs) > 1:

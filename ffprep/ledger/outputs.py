@@ -17,13 +17,15 @@ from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
+from ffprep.core.job import Result, Status
 from ffprep.core.location import Location
 from ffprep.core.shard import Shard
 from ffprep.errors import EnvironmentFault, PhotoError
-from ffprep.ledger.rows import Name, decode_name
+from ffprep.ledger.rows import Name, PendingJob, decode_name, relative_folder
 from ffprep.ledger.shards import LedgerFile
-from ffprep.record import Record, field
+from ffprep.record import Record, field, replace
 from ffprep.storage.protocol import storage_of
+from ffprep.storage.stamps import StampReader
 from ffprep.system.files import FOLDER, is_url, real_folder, refuse_link
 
 _LISTS = f"{FOLDER}/outputs"
@@ -90,6 +92,9 @@ class RecordedOutputs(Record, frozen=False):
     output: Location
     ledgers: tuple[Location, ...]
     shard: Shard | None = None
+    has_ledger: bool = True
+    """Whether this run records its failures."""
+    _stamps: StampReader = field(default_factory=StampReader)
     _rows: _Rows | None = None
     _listed: "array[int]" = field(default_factory=_numbers)
     """Hashes of the outputs in the lists, in order."""
@@ -127,29 +132,50 @@ class RecordedOutputs(Record, frozen=False):
                 photos.append(name)
         return photos
 
-    def list_new(self, outputs: Iterable[str]) -> None:
-        """Write outputs that are to be made, relative to the folder, into a new list.
+    def refuse_others(self, pending: list[PendingJob]) -> list[PendingJob]:
+        """Return jobs, refused if they would replace a file that ffprep did not make.
+
+        Such a file may be a photo that is not selected. Raise EnvironmentFault.
+        """
+        return [
+            replace(each, refusal=_not_made(each.job.output)) if self._is_others(each) else each
+            for each in pending
+        ]
+
+    def _is_others(self, pending: PendingJob) -> bool:
+        output = pending.job.output
+        path = self._hash(output)
+        sizes = [size for _, size in self._read().find(path)]
+        is_made = max(sizes) != _NOT_MADE if sizes else self._is_listed(path)
+        return not is_made and bool(self._stamps.output(output))
+
+    def list_new(self, pending: Iterable[PendingJob]) -> None:
+        """Write the outputs of jobs that are to be done into a new list.
 
         Raise EnvironmentFault if that is impossible.
         """
         rows, new = self._read(), list[str]()
-        for output in outputs:
-            path = hash(_joined(self._real, output))
+        for output in (each.job.output for each in pending if not each.refusal):
+            path = self._hash(output)
             if not self._is_listed(path) and all(size < 0 for _, size in rows.find(path)):
                 self._new.add(path)
-                new.append(output)
+                new.append(relative_folder(self.output, os.fspath(output)))
         if new:
             self._write(new)
 
-    def has(self, output: str) -> bool:
-        """Return whether earlier runs made an output, relative to the folder. Raise as above."""
-        rows, path = self._read(), hash(_joined(self._real, output))
-        sizes = [size for _, size in rows.find(path)]
-        return max(sizes) != _NOT_MADE if sizes else self._is_listed(path)
+    def take(self, result: Result) -> None:
+        """Note an output that does not exist now, so that a file of its name is a photo."""
+        not_made = result.failure or result.passed_over
+        gone = result.status is Status.PRUNED or (not_made and not self.has_ledger)
+        if result.output and gone:
+            self.discard(result.output)
 
-    def discard(self, output: str) -> None:
+    def discard(self, output: Location) -> None:
         """Take an output from the lists at the end of the run: it was removed, or not made."""
-        self._discarded.add(hash(_joined(self._real, output)))
+        self._discarded.add(self._hash(output))
+
+    def _hash(self, output: Location) -> int:
+        return hash(_joined(self._real, relative_folder(self.output, os.fspath(output))))
 
     def close(self) -> None:
         """Merge the lists if they are many, or if outputs were discarded. Shards do not."""
@@ -251,6 +277,13 @@ def read_ledgers(
         for file in LedgerFile.find_all(path):
             with file.database() as database:
                 read(file.shard, database)
+
+
+def _not_made(output: Location) -> str:
+    return (
+        f"{output} exists, and {FOLDER} does not have it as an output; move it, choose other names "
+        "with --names, or use --adopt if ffprep made it"
+    )
 
 
 def _joined(folder: str, below: str) -> str:

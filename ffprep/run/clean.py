@@ -93,7 +93,7 @@ def _clean(
             kept.add(entry.path)
         elif is_gone and not options.dry_run:
             _forget(ledger, entry)
-            lists.discard(entry.path)
+            lists.discard(output)
         if cleaned.reason != MISSING:
             yield cleaned
     if options.dry_run:

@@ -5,7 +5,7 @@
 
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from functools import partial
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any, cast
@@ -29,8 +29,8 @@ from ffprep.system.tempfiles import sweep_folder, sweep_temp_dir
 from ffprep.version import __version__
 
 if TYPE_CHECKING:
+    from ffprep.ledger.outputs import RecordedOutputs
     from ffprep.run.dask_executor import Cluster
-    from ffprep.run.recorded import Recorded
     from ffprep.run.throttle import Throttle
     from ffprep.run.thumbnails import Thumbnails
     from ffprep.run.window import ChunkSize, Window
@@ -63,10 +63,10 @@ class Run(Record, frozen=False):
         return _ffmpeg_version(self.converter, self.cluster)
 
     @property
-    def recorded(self) -> "Recorded | None":
+    def recorded(self) -> "RecordedOutputs | None":
         """The record of outputs, if they lie among photos."""
         made = self.plan.request.made
-        return cast("Recorded | None", made.record) if made else None
+        return cast("RecordedOutputs | None", made.record) if made else None
 
     @property
     def out_of_time(self) -> bool:
@@ -138,16 +138,10 @@ class Run(Record, frozen=False):
         """The work on the chunks of this run."""
         return ChunkTask(self.options.rerun if self.freshness else None, self.thumbnails)
 
-    def _convert(self, chunk: list[PendingJob]) -> Iterable[FinishedJob]:
+    def _convert(self, chunk: list[PendingJob]) -> Iterator[FinishedJob]:
         """Convert a chunk in a thread of this process."""
-        if self.throttle is None:
-            return self.task.results(chunk, self.converter)
-        return self._convert_throttled(self.throttle, chunk)
-
-    def _convert_throttled(
-        self, throttle: "Throttle", chunk: list[PendingJob]
-    ) -> Iterator[FinishedJob]:
-        with throttle.wait_turn(self._must_stop) as admitted:
+        throttle = self.throttle
+        with throttle.wait_turn(self._must_stop) if throttle else nullcontext(True) as admitted:
             if admitted:
                 yield from self.task.results(chunk, self.converter)
 
@@ -289,7 +283,9 @@ def open_run(
         plan = Plan.of(_with_records(options, converter, freshness))
         run = Run(options, converter, plan, warn, freshness, throttle, cluster)
         if run.recorded:
-            run.recorded.require_apart(plan)
+            from ffprep.run.recorded import require_apart
+
+            require_apart(plan)
         yield run
 
 
@@ -316,16 +312,16 @@ def _with_records(
 
         numbering = numbering_of(options).begin
 
-    def read() -> "Recorded":
-        from ffprep.run.recorded import Recorded
+    def read() -> "RecordedOutputs":
+        from ffprep.run.recorded import recorded_outputs
 
-        return Recorded.of(options)
+        return recorded_outputs(options)
 
     made = MadeFiles(real_folder(os.fspath(request.output)), read)
     if freshness and request.named_by_headers:
         from ffprep.run.headers import Headers
 
-        headers = Headers.of(freshness.ledger, converter.transcoder)
+        headers = Headers(freshness.ledger, converter.transcoder)
         size_of, date_of = headers.size_of, headers.date_of
     return replace(request, made=made, numbering=numbering, size_of=size_of, date_of=date_of)
 

@@ -10,7 +10,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
+from PIL import Image, ImageOps
+from PIL.ExifTags import Base
 
 from ffprep.core.geometry import Bounds, Faces
 from ffprep.core.image_info import ImageInfo
@@ -24,17 +25,6 @@ _LONGEST_SIDE = 320
 
 _LEAST_SCORE, _OVERLAP, _MOST = 0.7, 0.3, 500
 _DIGITS = 4
-
-_TURNED = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-"""How to turn a picture upright, by its EXIF orientation."""
 
 
 def faces(path: Path, picture: ImageInfo) -> Faces:
@@ -88,7 +78,8 @@ def _small(path: Path, picture: ImageInfo) -> Image.Image:
         small = load_shown(image, file, picture, strict=False).convert("RGB")
         orientation = orientation_of(image)
     small.thumbnail(longest, Image.Resampling.BILINEAR, reducing_gap=2)
-    return small.transpose(_TURNED[orientation]) if orientation in _TURNED else small
+    small.getexif()[Base.Orientation] = orientation
+    return ImageOps.exif_transpose(small)
 
 
 def _box(row: Any, width: int, height: int) -> Bounds | None:

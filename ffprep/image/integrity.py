@@ -4,7 +4,6 @@ Usually the decoder's complaints say so. If they do not say what they are about,
 on without a complaint, the file itself is read.
 """
 
-from collections.abc import Callable
 from pathlib import Path
 
 from ffprep.core.decoder_log import INCOMPLETE, DecoderLog
@@ -23,46 +22,18 @@ def damage(path: Path, picture: ImageInfo, log: DecoderLog) -> str | None:
     Raises PhotoError as `probe` does.
     """
     complaint = log.damage[0] if log.damage else None
-    check = _CHECKS.get(picture.format.name)
-    return check(path, picture, log, complaint) if check else complaint
-
-
-def _jpeg(path: Path, picture: ImageInfo, log: DecoderLog, complaint: str | None) -> str | None:
-    """FFmpeg fills up the last block, and accepts that whole scans are missing."""
-    if complaint is None and log.ends_early and not completeness.is_complete_jpeg(_content(path)):
-        return "the file ends early"
-    return complaint
-
-
-def _png(path: Path, picture: ImageInfo, log: DecoderLog, complaint: str | None) -> str | None:
-    """FFmpeg does not say in which chunk a checksum is wrong, and reads on behind the last."""
-    if complaint is None:
-        return None
-    wrong = hidden_damage(path, picture)
-    return complaint if wrong or not _decodes(path, picture) else None
-
-
-def _by_pillow(
-    path: Path, picture: ImageInfo, log: DecoderLog, complaint: str | None
-) -> str | None:
-    """FFmpeg's decoders of VP8 and LZW do not notice where the bits run out; Pillow's do."""
-    return complaint or (None if _decodes(path, picture) else INCOMPLETE)
-
-
-def _by_structure(
-    path: Path, picture: ImageInfo, log: DecoderLog, complaint: str | None
-) -> str | None:
-    return complaint or hidden_damage(path, picture)
-
-
-_CHECKS: dict[str, Callable[[Path, ImageInfo, DecoderLog, str | None], str | None]] = {
-    "jpeg": _jpeg,
-    "png": _png,
-    "gif": _by_pillow,
-    "webp": _by_pillow,
-    "tiff": _by_structure,
-    "jpeg2000": _by_structure,
-}
+    name = picture.format.name
+    if complaint and name == "png":  # FFmpeg does not say in which chunk a checksum is wrong
+        sound = hidden_damage(path, picture) is None and _decodes(path, picture)
+        return None if sound else complaint
+    if complaint or name == "png":
+        return complaint
+    if name == "jpeg":  # FFmpeg fills up the last block, and accepts that whole scans are missing
+        cut = log.ends_early and not completeness.is_complete_jpeg(_content(path))
+        return "the file ends early" if cut else None
+    if name in ("gif", "webp"):  # FFmpeg's decoders do not notice where the bits run out
+        return None if _decodes(path, picture) else INCOMPLETE
+    return hidden_damage(path, picture)
 
 
 def hidden_damage(path: Path, picture: ImageInfo) -> str | None:

@@ -3,53 +3,21 @@
 import re
 import struct
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from io import BytesIO
 from typing import BinaryIO
 
-from ffprep.core.formats import Format
 from ffprep.record import Record
 
 SOS = 0xDA
 """JPEG's marker of a scan: the header ends there, and coded data follows the segment."""
 
-USUAL_SAMPLING = frozenset(
-    {((1, 1),), ((1, 2),) * 3, ((2, 1),) * 3, ((2, 2),) * 3}
-    | {(luma, (1, 1), (1, 1)) for luma in ((1, 1), (2, 1), (1, 2), (2, 2), (4, 1))}
-)
-"""The sampling factors of a JPEG's components that FFmpeg decodes well."""
-
-_PLANES = {
-    (1, 1): "yuv444p",
-    (2, 1): "yuv422p",
-    (2, 2): "yuv420p",
-    (1, 2): "yuv440p",
-    (4, 1): "yuv411p",
-}
-
-
-def jpeg_planes(sampling: tuple[tuple[int, int], ...]) -> str | None:
-    """Return FFmpeg's pixel format of a JPEG with gray, or chroma of the factors 1 and 1."""
-    if sampling == ((1, 1),):
-        return "gray"
-    return _PLANES.get(sampling[0]) if sampling[1:] == ((1, 1), (1, 1)) else None
-
-
 _LONGEST_CHUNK = 1 << 20
 _MOST_CHUNKS = 1 << 17
 
-# More than any camera writes: a profile for inks, a preview, XMP in parts.
+# More than any program writes in front of the pixels: a profile for inks, XMP.
 _MOST_HEADER_PARTS, _LONGEST_HEADER = 300, 4 << 20
-_USUAL_HEADER = 1 << 16
-# Frame headers of lossless, hierarchical and arithmetic-coded JPEGs, and of JPEG-LS.
-_RARE_FRAMES = frozenset(b"\xc3\xc5\xc6\xc7\xc9\xca\xcb\xcd\xce\xcf\xde\xf7")
-_DCT_FRAMES = frozenset(b"\xc0\xc1\xc2")
-_PROGRESSIVE, _HUFFMAN, _QUANTIZATION = 0xC2, 0xC4, 0xDB
-_TABLES = (_HUFFMAN, _QUANTIZATION)
-DECODING = frozenset({*_DCT_FRAMES, *_TABLES, SOS})
-"""JPEG's markers of the segments that `has_tables` reads."""
 
-_FRAME = re.compile(rb"\x08(?!\0\0)....[\1\3\4]", re.DOTALL)  # bits, height, width, components
 _PNG_PICTURE = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 _BEFORE_PIXELS = (b"cICP",)
 _NO_PIXELS = b"\0\0\0\0IDAT\x35\xaf\x06\x1e"
@@ -190,16 +158,11 @@ def png_has_right_checksums(file: BinaryIO) -> bool:
     return True
 
 
-def has_ordinary_header(format: Format, file: BinaryIO) -> bool:
-    """Return whether the header of a JPEG or PNG is short, and has few parts.
+def has_few_chunks(file: BinaryIO) -> bool:
+    """Return whether few and short chunks come before a PNG's pixels.
 
-    Reading any other may take any time and memory, whatever the file's length on the disk.
+    Reading any other header may take any time and memory, whatever the file's length on the disk.
     """
-    return _has_ordinary_jpeg_header(file) if format.name == "jpeg" else _has_few_chunks(file)
-
-
-def _has_few_chunks(file: BinaryIO) -> bool:
-    """Return whether few and short chunks come before a PNG's pixels."""
     end = 8
     for number, (name, length) in enumerate(png_chunks(file)):
         end += 12 + length
@@ -208,60 +171,6 @@ def _has_few_chunks(file: BinaryIO) -> bool:
         if number > _MOST_HEADER_PARTS or end > _LONGEST_HEADER:
             return False
     return True
-
-
-def _has_ordinary_jpeg_header(file: BinaryIO) -> bool:
-    """Return whether few, short segments of usual kinds come before the first scan."""
-    file.seek(0)
-    data = file.read(_USUAL_HEADER)
-    ordinary = _ends_in_a_scan(data)
-    if ordinary is None:
-        data += file.read(_LONGEST_HEADER - _USUAL_HEADER)
-        ordinary = _ends_in_a_scan(data)
-    # A header that breaks off with the file is ordinary.
-    return len(data) < _LONGEST_HEADER if ordinary is None else ordinary
-
-
-def _ends_in_a_scan(data: bytes) -> bool | None:
-    """Return whether segments without gaps lead up to a scan; None if `data` ends before it."""
-    place, parts = 2, list[tuple[int, bytes]]()
-    for number, (marker, start, end) in enumerate(jpeg_segments(data)):
-        if start != place or number > _MOST_HEADER_PARTS or marker in _RARE_FRAMES:
-            return False
-        if marker in _DCT_FRAMES and not _FRAME.match(data, start + 4):
-            return False
-        if marker in DECODING:
-            parts.append((marker, data[start + 4 : end]))
-        if marker == SOS:
-            return has_tables(parts)
-        place = end
-    return None if place + 4 > len(data) else False
-
-
-def has_tables(parts: Iterable[tuple[int, bytes]]) -> bool:
-    """Return whether a JPEG defines the tables that its first scan needs.
-
-    `parts` are the marker and content of the segments in `DECODING`. In a stream of photos, FFmpeg
-    would use the tables of the photo before.
-    """
-    found, needed, progressive = set[int](), set[int](), False
-    for marker, content in parts:
-        place = 0
-        while marker in _TABLES and place < len(content):
-            head = content[place]
-            if marker == _QUANTIZATION:
-                found.add(_QUANTIZATION << 8 | head & 15)
-                place += 65 + 64 * (head >> 4)
-            else:
-                found.add(head)
-                place += 17 + sum(content[place + 1 : place + 17])
-        if marker in _DCT_FRAMES:
-            progressive = marker == _PROGRESSIVE
-            needed.update(_QUANTIZATION << 8 | table for table in content[8::3])
-        elif marker == SOS:
-            for tables in content[2 : 2 * content[0] + 1 : 2] if content else b"":
-                needed.update([tables >> 4] if progressive else [tables >> 4, 16 | tables & 15])
-    return needed <= found
 
 
 class Segments(Record):

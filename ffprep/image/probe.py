@@ -4,20 +4,20 @@ Both use Pillow (pillow-heif for HEIC), never FFmpeg: a second decoder judges wh
 and writes.
 """
 
-import re
 from collections.abc import Callable
 from importlib import import_module
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
+from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
 from ffprep.core.formats import HEAD_BYTES, RAW, Format, sniff
 from ffprep.core.geometry import Size
 from ffprep.core.image_info import ImageInfo, Profile
 from ffprep.core.spec import Spec
 from ffprep.errors import EnvironmentFault, Kind, PhotoError, reason
-from ffprep.image import plain_jpeg
-from ffprep.image.chunks import USUAL_SAMPLING, has_ordinary_header, jpeg_planes, png_chunk
+from ffprep.image import jpeg_header
+from ffprep.image.chunks import has_few_chunks, png_chunk
+from ffprep.image.jpeg_header import planes_of
 from ffprep.image.pillow import open_as, opened_as, orientation_of
 from ffprep.record import Record, replace
 from ffprep.system.files import open_regular
@@ -42,24 +42,13 @@ def probe(path: Path, max_pixels: int, sandboxed: bool = False) -> ImageInfo:
         format = sniff(head)
         if format is None:
             raise _unknown_format(head, path)
-        if not sandboxed and (format.native or not has_ordinary_header(format, file)):
-            raise NeedsSandbox
-        if format.name == "tiff":
-            from ffprep.image.formats import raw
-
-            format = RAW if raw.is_raw(file) else format
-        if format.demuxer == "mov":
-            from ffprep.image.formats import isobmff
-
-            isobmff.require_whole_boxes(file)
-            format = isobmff.recognized(file, format)
-        if format.name == "jpegxl":
-            from ffprep.image.formats import jpegxl
-
-            picture = jpegxl.describe(format, file)
-        else:
-            plain = None if sandboxed else _plain(format, file, path.name)
-            picture = plain or _opened(format, file, path.name, sandboxed)
+        picture = None
+        if not sandboxed:
+            if format.name == "jpeg":
+                picture = jpeg_header.plain(format, file, path.name)
+            if not picture and not (format.name == "png" and has_few_chunks(file)):
+                raise NeedsSandbox
+        picture = picture or _read(format, file, path.name)
     if not picture.stored.ffmpeg_holds:
         raise PhotoError(
             Kind.TOO_LARGE,
@@ -74,20 +63,25 @@ def probe(path: Path, max_pixels: int, sandboxed: bool = False) -> ImageInfo:
     return picture
 
 
-def _plain(format: Format, file: BinaryIO, name: str) -> ImageInfo | None:
-    """Return what a JPEG's header says, if it is one that needs no Pillow."""
-    if format.name != "jpeg" or name.startswith("_"):  # perhaps a camera's name for Adobe RGB
-        return None
-    file.seek(0)
-    return plain_jpeg.read(format, file.read(1 << 16))
+def _read(format: Format, file: BinaryIO, name: str) -> ImageInfo:
+    if format.name == "tiff":
+        from ffprep.image.formats import raw
 
+        format = RAW if raw.is_raw(file) else format
+    if format.demuxer == "mov":
+        from ffprep.image.formats import isobmff
 
-def _opened(format: Format, file: BinaryIO, name: str, sandboxed: bool) -> ImageInfo:
+        isobmff.require_whole_boxes(file)
+        format = isobmff.recognized(file, format)
+    if format.name == "jpegxl":
+        from ffprep.image.formats import jpegxl
+
+        return jpegxl.describe(format, file)
     with opened_as(format, file) as image:
         if format.name == "png" and "exif" not in image.info:  # it follows the pixels
             image.info["exif"] = png_chunk(file, b"eXIf")
         image.filename = name  # type: ignore[attr-defined]
-        return _describe(format, image, file, sandboxed)
+        return _describe(format, image, file)
 
 
 def known_colours(picture: ImageInfo, keep: bool) -> tuple[ImageInfo, str | None] | None:
@@ -181,7 +175,7 @@ def _unknown_format(head: bytes, path: Path) -> PhotoError:
     )
 
 
-def _describe(format: Format, image: "Image.Image", file: BinaryIO, sandboxed: bool) -> ImageInfo:
+def _describe(format: Format, image: "Image.Image", file: BinaryIO) -> ImageInfo:
     """Return what Pillow reports, corrected by what the format's own module knows."""
     picture = ImageInfo(
         format=format,
@@ -192,39 +186,15 @@ def _describe(format: Format, image: "Image.Image", file: BinaryIO, sandboxed: b
         profile=Profile.of(data) if (data := image.info.get("icc_profile")) else None,
         ffmpeg_reads=image.mode != "CMYK",  # FFmpeg's chroma is off by as much as 3 dB
     )
-    if describe := _describer(format, image, sandboxed):
+    if module := _DESCRIBED_IN.get(format.name):
+        describe = import_module(f"ffprep.image.formats.{module}").describe
         picture = describe(picture, image, file)
     if picture.ffmpeg_reads and "ffmpeg_only" not in image.info:
         layers = getattr(image, "layer", ())  # of a JPEG
-        picture = replace(picture, planes=jpeg_planes(tuple((h, v) for _, h, v, _ in layers)))
+        picture = replace(picture, planes=planes_of(tuple((h, v) for _, h, v, _ in layers)))
     return picture
 
 
-_Describe: TypeAlias = "Callable[[ImageInfo, Image.Image, BinaryIO], ImageInfo]"
-
 _DESCRIBED_IN = {name: name for name in "jpeg png bmp gif webp tiff jpeg2000 raw".split()}
 _DESCRIBED_IN |= {"avif": "isobmff", "heic": "isobmff"}
-"""The module of each format in `image.formats`."""
-
-# Segments of a JPEG that may change what its pixels mean.
-_UNUSUAL_SEGMENT = re.compile(rb"Adobe.{6}\0|LJIF|Metasoft|CS=ITU601", re.DOTALL)
-
-
-def _is_plain_jpeg(image: Any) -> bool:
-    """Return whether nothing in a JPEG's header needs a closer look."""
-    return bool(
-        tuple((h, v) for _, h, v, _ in image.layer) in USUAL_SAMPLING
-        and [name for name, *_ in image.layer] != [*b"RGB"]
-        and not any(_UNUSUAL_SEGMENT.match(content) for _, content in image.applist)
-        and b"R03" not in image.info.get("exif", b"")
-        and not image.filename.startswith("_")
-    )
-
-
-def _describer(format: Format, image: "Image.Image", sandboxed: bool) -> "_Describe | None":
-    """Import the module of a format when the first picture of it is read."""
-    name = _DESCRIBED_IN.get(format.name)
-    if name is None or (name == "jpeg" and not sandboxed and _is_plain_jpeg(image)):
-        return None
-    describe: _Describe = import_module(f"ffprep.image.formats.{name}").describe
-    return describe
+"""The module of each format in `image.formats`, imported when the first picture of it is read."""

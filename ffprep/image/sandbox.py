@@ -1,7 +1,7 @@
 """Decode pictures in processes of their own, except the short headers of JPEGs and PNGs.
 
-Pillow reads those headers in Python. Other headers are read by C code or may be of any length;
-LittleCMS and all decoders are C code. They run in decoders: worker processes under limits, kept as
+Those are read in Python. Other headers are read by C code or may be of any length; LittleCMS and
+all decoders are C code. They run in decoders: worker processes under limits, kept as
 long as they work. A worker that crashes, hangs or fills its memory costs only its photo.
 """
 

@@ -4,9 +4,7 @@ from io import BytesIO
 
 import pytest
 
-from ffprep.core.formats import FORMATS
 from ffprep.image.chunks import (
-    has_ordinary_header,
     iso_boxes,
     jpeg_segments,
     riff_chunks,
@@ -16,7 +14,6 @@ from ffprep.image.chunks import (
 from scripts.cases.heif_file import box
 from tests.support.pictures import ramp
 
-JPEG = next(format for format in FORMATS if format.name == "jpeg")
 APP = b"\xff\xe5\xff\xff" + bytes(0xFFFD)
 SCAN = b"\xff\xda\x00\x03\x01"
 
@@ -35,25 +32,6 @@ def test_segments_between_scans_are_found_and_coded_data_is_skipped() -> None:
 def test_a_segment_may_end_behind_the_data() -> None:
     assert list(jpeg_segments(b"\xff\xd8\xff\xe1\x01\x00abc")) == [(0xE1, 2, 260)]
     assert list(jpeg_segments(b"\xff\xd8\xff\xe1\x01")) == []
-
-
-@pytest.mark.parametrize(
-    ("header", "ordinary"),
-    [
-        (SCAN, True),
-        (APP * 3 + SCAN, True),
-        (APP * 3, True),  # truncated
-        (APP[:100], True),
-        (APP * 80 + SCAN, False),  # longer than 4 MiB
-        (b"\xff\xfe\x00\x02" * 400 + SCAN, False),
-        (b"\x00" + SCAN, False),
-        (b"\x00" * 200_000, False),
-    ],
-)
-def test_a_header_is_ordinary_if_it_is_short_and_without_gaps(
-    header: bytes, ordinary: bool
-) -> None:
-    assert has_ordinary_header(JPEG, BytesIO(b"\xff\xd8" + header)) is ordinary
 
 
 def test_a_jpeg_without_a_scan_cannot_be_split() -> None:

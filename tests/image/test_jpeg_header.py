@@ -11,13 +11,13 @@ from ffprep.errors import PhotoError
 from ffprep.image.probe import NeedsSandbox, probe
 from tests.support.pictures import ramp
 
+APP = b"\xff\xe5\xff\xff" + bytes(0xFFFD)
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
 def by_itself(path: Path) -> ImageInfo | None:
     """Return what is read without Pillow; None if the file is left to it."""
-    with pytest.MonkeyPatch.context() as patch, suppress(NeedsSandbox, PhotoError):
-        patch.setattr("ffprep.image.probe._opened", lambda *_: (_ for _ in ()).throw(NeedsSandbox))
+    with suppress(NeedsSandbox, PhotoError):
         return probe(path, 268_000_000)
     return None
 
@@ -51,6 +51,30 @@ def test_plain_headers_are_read_as_pillow_reads_them(tmp_path: Path, number: int
     found = by_itself(path)
     assert found is not None
     assert found == by_pillow(path)
+
+
+@pytest.mark.parametrize(
+    ("added", "plain"),
+    [
+        (APP * 3, True),
+        (APP * 80, False),  # longer than 4 MiB
+        (b"\xff\xfe\0\2" * 400, False),
+        (b"\xff\xfe\0\2\0", False),
+        (b"\xff\xfe\0\2" + bytes(200_000), False),
+        (b"\xff\xee\0\x0eAdobe\0\x64" + bytes(4) + b"\1", True),  # YCbCr
+        (b"\xff\xee\0\x0eAdobe\0\x64" + bytes(5), False),  # RGB
+        (b"\xff\xe2\0\x12ICC_PROFILE\0\1\2ab\xff\xe2\0\x12ICC_PROFILE\0\2\2cd", True),
+        (b"\xff\xe2\0\x12ICC_PROFILE\0\1\2ab", False),  # a part is missing
+    ],
+)
+def test_long_and_unusual_headers_are_left_to_pillow(
+    tmp_path: Path, added: bytes, plain: bool
+) -> None:
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(jpegs()[0][:2] + added + jpegs()[0][2:])
+    found = by_itself(path)
+    assert (found is not None) == plain
+    assert not found or found == by_pillow(path)
 
 
 def test_damaged_headers_are_read_as_pillow_reads_them_or_left_to_it(tmp_path: Path) -> None:

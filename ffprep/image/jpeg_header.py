@@ -26,6 +26,7 @@ _PLAIN = {*DCT, _HUFFMAN, _QUANTIZATION, _RESTART, *_APPLICATIONS, _COMMENT, SOS
 _USUAL_HEADER, _LONGEST_HEADER, _MOST_SEGMENTS = 1 << 16, 4 << 20, 300
 
 _ORIENTATION, _SHORT = 0x0112, 3
+_FILL = b"\xff"
 
 Sampling = tuple[tuple[int, int], ...]
 """The horizontal and vertical sampling factor of each component."""
@@ -75,7 +76,7 @@ class Header:
                 break
             content = data[start + 4 : end]
             self._segments.append((marker, content))
-            self.has_gaps |= start != place
+            self.has_gaps |= bool(data[place:start].strip(_FILL))
             self._read(marker, start, content)
             if marker == SOS:
                 break

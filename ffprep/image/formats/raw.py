@@ -1,39 +1,57 @@
 """Camera raws: what a sensor recorded, or else the JPEG preview that the camera embedded.
 
 The picture is the one that LibRaw makes of the sensor's values. Where there is no LibRaw, or it
-cannot decode the file, it is the largest preview.
+cannot decode the file, it is the largest preview. EXIF is read wherever the camera put it.
 """
 
 import struct
-from typing import BinaryIO
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from typing import Any, BinaryIO, cast
 
 from PIL import Image
-from PIL.ExifTags import Base
+from PIL.ContainerIO import ContainerIO
+from PIL.ExifTags import GPS, IFD, Base, Interop
 from PIL.JpegImagePlugin import JpegImageFile
 
 from ffprep.core.geometry import Size
 from ffprep.core.image_info import ImageInfo
 from ffprep.errors import Kind, PhotoError
 from ffprep.image.chunks import iso_boxes
-from ffprep.image.formats import jpeg, libraw, pages, raw_metadata
+from ffprep.image.formats import jpeg, libraw, pages
 from ffprep.image.formats.ifd import Directory, directories, read_at
-from ffprep.image.formats.raw_preview import is_sensor_data, previews
 from ffprep.image.formats.tiff_kinds import (
     COMPRESSION,
+    PHOTOMETRIC,
     STRIP_BYTES,
     STRIP_OFFSETS,
     TILE_BYTES,
     TILE_OFFSETS,
 )
+from ffprep.image.jpeg_header import DCT, Header
 from ffprep.record import Record, replace
 
+# Tags of TIFF 6.0, EXIF, DNG 1.7 and Panasonic's RW2.
 _MAKE, _DNG_VERSION = 271, 50706
+_JPEG, _JPEG_BYTES, _PANASONIC_JPEG = 513, 514, 46
+_JPEG_COMPRESSIONS = (6, 7)
+_SENSOR = (32803, 34892)
 _PARTS = ((STRIP_OFFSETS, STRIP_BYTES), (TILE_OFFSETS, TILE_BYTES))
-_LONGEST_NAME = 100
+_TEXTS = (Base.Make, Base.Model, Base.ImageDescription, Base.Artist, Base.Copyright, Base.DateTime)
+_TIMES = (Base.DateTimeOriginal, Base.OffsetTimeOriginal, Base.SubsecTimeOriginal)
+
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _PANASONIC, _PANASONIC_PLACE, _PANASONIC_FORMAT = b"IIU\0", 280, 45
 _PANASONIC_WIDTH, _PANASONIC_HEIGHT = 2, 3
 _FUJI, _FUJI_SENSOR = b"FUJIFILMCCD-RAW", 100
+
+# Boxes at the beginning of a CR3. Each holds a TIFF, with what is a directory of IFD0 elsewhere.
+_CANON = {IFD.Exif: b"CMT2", IFD.GPSInfo: b"CMT4"}
+_CANON_MAIN, _CANON_HEAD = b"CMT1", 1 << 16
+
+_SOI = b"\xff\xd8\xff"
+_LONGEST_HEADER, _PIECE = 1 << 18, 1 << 20
+_MOST_FOUND, _LONGEST_NAME = 64, 100
 
 
 class Contents(Record):
@@ -69,7 +87,7 @@ def open_raw(file: BinaryIO, name: str) -> Image.Image:
     is_dng = any(_DNG_VERSION in directory.entries for directory in found)
     seen = previews(file, found, search=not is_dng)
     preview = JpegImageFile(seen[0].within(file), name) if seen else None
-    exif = raw_metadata.read(file, found, preview.info.get("exif", b"") if preview else b"")
+    exif = _exif(file, found, preview.info.get("exif", b"") if preview else b"")
     camera = "".join(filter(str.isprintable, exif.get(Base.Model, "")))[:_LONGEST_NAME]
     obstacle = None
     image: libraw.LibRawImage | JpegImageFile
@@ -137,3 +155,141 @@ def _end_of_panasonic(directory: Directory) -> int:
     pixels = directory.number(_PANASONIC_WIDTH) * directory.number(_PANASONIC_HEIGHT)
     is_older = directory.number(_PANASONIC_FORMAT) in range(2, 8)
     return directory.number(_PANASONIC_PLACE) + (pixels if is_older else 0)
+
+
+class Preview(Record):
+    """A JPEG within a file: the place of its first byte, and its bytes as far as they are known."""
+
+    place: int
+    bytes: int
+    size: Size
+
+    def within(self, file: BinaryIO) -> BinaryIO:
+        """Return the JPEG as a file of its own, without a copy of its bytes."""
+        length = max(0, min(self.bytes, file.seek(0, 2) - self.place))
+        return cast(BinaryIO, ContainerIO(file, self.place, length))
+
+
+def is_sensor_data(directory: Directory) -> bool:
+    """Return whether a directory describes what a sensor recorded, which is not yet a picture."""
+    return directory.number(PHOTOMETRIC) in _SENSOR
+
+
+def previews(file: BinaryIO, found: Sequence[Directory], search: bool) -> list[Preview]:
+    """Return the previews, largest first.
+
+    With `search`, JPEGs count that stand anywhere in the file, if its directories name none.
+    """
+    places = dict(_named(found))
+    seen = list(_sound(file, places.items()))
+    if search and not seen:
+        seen = list(_sound(file, ((place, _PIECE << 20) for place in _searched(file))))
+    return sorted(seen, key=lambda preview: -preview.size.pixels)
+
+
+def _named(found: Iterable[Directory]) -> Iterator[tuple[int, int]]:
+    """Yield place and length of what directories call JPEGs."""
+    for directory in found:
+        if _JPEG in directory.entries:
+            yield directory.number(_JPEG), directory.number(_JPEG_BYTES)
+        if entry := directory.entries.get(_PANASONIC_JPEG):
+            yield entry.place, entry.count
+        strips = directory.numbers(STRIP_OFFSETS)
+        is_jpeg = directory.number(COMPRESSION) in _JPEG_COMPRESSIONS
+        if len(strips) == 1 and is_jpeg and not is_sensor_data(directory):
+            yield strips[0], directory.number(STRIP_BYTES)
+
+
+def _searched(file: BinaryIO) -> Iterator[int]:
+    """Yield the places where a JPEG may begin."""
+    start, before = 0, b""
+    file.seek(0)
+    count = 0
+    while piece := file.read(_PIECE):
+        data, place = before + piece, -1
+        while (place := data.find(_SOI, place + 1)) >= 0 and count < _MOST_FOUND:
+            after = file.tell()
+            yield start - len(before) + place
+            file.seek(after)
+            count += 1
+        start, before = start + len(piece), data[-2:]
+
+
+def _sound(file: BinaryIO, places: Iterable[tuple[int, int]]) -> Iterator[Preview]:
+    for place, length in places:
+        if size := _jpeg_size(file, place):
+            yield Preview(place, length, size)
+
+
+def _jpeg_size(file: BinaryIO, place: int) -> Size | None:
+    """Return the size of a JPEG that Pillow decodes; None for the lossless ones of sensors."""
+    data = read_at(file, place, _LONGEST_HEADER)
+    header = Header(data)
+    usual = data.startswith(_SOI) and not header.has_gaps and header.frame in DCT
+    size = Size(header.width, header.height)
+    return size if usual and header.bits == 8 and size.pixels else None
+
+
+def _exif(file: BinaryIO, found: list[Directory], preview: bytes) -> Image.Exif:
+    """Return orientation, camera, rights, dates and colour space, and whether there is a place.
+
+    What the file itself lacks is taken from the EXIF of its `preview`.
+    """
+    exif = Image.Exif()
+    for source in (_of_directory(file, found), _of_canon(file), _loaded(preview)):
+        with suppress(Exception):  # broken metadata does not fail a sound photo
+            for tag, value in _kept(source):
+                exif.setdefault(tag, value)
+    return exif
+
+
+def _of_directory(file: BinaryIO, found: list[Directory]) -> Image.Exif:
+    exif = Image.Exif()
+    with suppress(Exception):
+        exif.endian, exif.bigtiff = found[0].order, found[0].big
+        exif.load_from_fp(file, found[0].offset)
+    return exif
+
+
+def _of_canon(file: BinaryIO) -> Image.Exif:
+    head = read_at(file, 0, _CANON_HEAD)
+    exif = _loaded(_box(head, _CANON_MAIN))
+    for ifd, name in _CANON.items():
+        with suppress(Exception):
+            exif[ifd] = dict(_loaded(_box(head, name)))
+    return exif
+
+
+def _box(head: bytes, name: bytes) -> bytes:
+    """Return the content of a box; empty if there is none."""
+    place = head.find(name)
+    length = int.from_bytes(head[max(0, place - 4) : place], "big")
+    return head[place + 4 : place - 4 + length] if place >= 0 else b""
+
+
+def _loaded(data: bytes) -> Image.Exif:
+    exif = Image.Exif()
+    with suppress(Exception):
+        exif.load(data)
+    return exif
+
+
+def _kept(exif: Image.Exif) -> Iterator[tuple[int, Any]]:
+    if (orientation := exif.get(Base.Orientation)) in range(1, 9):
+        yield Base.Orientation, orientation
+    yield from _clean(exif, _TEXTS).items()
+    details: dict[int, Any] = _clean(exif.get_ifd(IFD.Exif), (*_TIMES, Base.ColorSpace))
+    if exif.get_ifd(IFD.Interop).get(Interop.InteropIndex) == "R03":
+        details[IFD.Interop] = {int(Interop.InteropIndex): "R03"}
+    if details:
+        yield IFD.Exif, details
+    if exif.get_ifd(IFD.GPSInfo):
+        yield IFD.GPSInfo, {int(GPS.GPSVersionID): b"\2\3\0\0"}
+
+
+def _clean(tags: Any, wanted: tuple[int, ...]) -> dict[int, Any]:
+    """Return the texts and integers among some tags, as they can be written."""
+    values = {int(tag): tags.get(tag) for tag in wanted}
+    texts = {tag: value.strip("\0 ") for tag, value in values.items() if isinstance(value, str)}
+    numbers = {tag: value for tag, value in values.items() if isinstance(value, int)}
+    return {tag: text for tag, text in texts.items() if text} | numbers

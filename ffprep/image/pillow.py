@@ -126,7 +126,7 @@ _OWN = {
     "BMP": ("bmp", "BmpFile"),
     "JPEG2000": ("jpeg2000", "Jpeg2000File"),
     "RAW": ("raw", "open_raw"),
-    "TIFF": ("tiff_file", "open_tiff"),
+    "TIFF": ("tiff", "TiffFile"),
 }
 
 # Image.preinit would import the plugins of five formats.

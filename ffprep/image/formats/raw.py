@@ -18,7 +18,7 @@ from ffprep.core.geometry import Size
 from ffprep.core.image_info import ImageInfo
 from ffprep.errors import Kind, PhotoError
 from ffprep.image.chunks import iso_boxes
-from ffprep.image.formats import jpeg, libraw, pages
+from ffprep.image.formats import jpeg, libraw, tiff
 from ffprep.image.formats.ifd import Directory, directories, read_at
 from ffprep.image.formats.tiff_kinds import (
     COMPRESSION,
@@ -73,7 +73,7 @@ def is_raw(file: BinaryIO) -> bool:
     found = directories(file)
     if any(map(is_sensor_data, found)):
         return True
-    return bool(found) and _MAKE in found[0].entries and not any(map(pages.is_photo, found))
+    return bool(found) and _MAKE in found[0].entries and not any(map(tiff.is_photo, found))
 
 
 def open_raw(file: BinaryIO, name: str) -> Image.Image:

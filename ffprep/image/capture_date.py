@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from ffprep.core.formats import HEAD_BYTES, sniff
 from ffprep.image.chunks import SOS, iso_boxes, jpeg_segments, png_chunks
-from ffprep.image.formats.heif_index import read_index
+from ffprep.image.formats.heif import read_index
 from ffprep.image.formats.ifd import exif_directory, read_at
 from ffprep.system.files import open_regular
 

@@ -111,8 +111,7 @@ def _into_webp(data: bytes, icc: bytes, metadata: Metadata) -> bytes:
 
 def _into_avif(data: bytes, icc: bytes, metadata: Metadata) -> bytes:
     """Properties and items (AVIF 1.1, 2; HEIF, ISO/IEC 23008-12, 6.5.5 and annexes A and C)."""
-    from ffprep.image.formats.heif_index import read_index
-    from ffprep.image.formats.heif_still import NewItem, file_of_items
+    from ffprep.image.formats.heif import NewItem, file_of_items, read_index
 
     index = read_index(BytesIO(data))
     if index is None:

@@ -13,8 +13,15 @@ from ffprep.core.geometry import Size
 from ffprep.core.image_info import Cicp, ImageInfo, YCbCr
 from ffprep.errors import Kind, PhotoError
 from ffprep.image.chunks import iso_box, iso_boxes
-from ffprep.image.formats.heif_index import LONGEST_INDEX, Index, Item, Property, read_index
-from ffprep.image.formats.heif_still import file_of_one_item, first_picture
+from ffprep.image.formats.heif import (
+    LONGEST_INDEX,
+    Index,
+    Item,
+    Property,
+    file_of_one_item,
+    first_picture,
+    read_index,
+)
 from ffprep.record import replace
 
 _INDEX, _PICTURES = {b"meta", b"moov"}, {b"mdat"}

@@ -19,8 +19,7 @@ from ffprep.core.job import LocalJob
 from ffprep.core.policy import Policy
 from ffprep.core.spec import Spec
 from ffprep.errors import Kind, PhotoError
-from ffprep.image.formats.heif_index import read_index
-from ffprep.image.formats.heif_still import first_picture
+from ffprep.image.formats.heif import first_picture, read_index
 from ffprep.image.probe import probe
 from scripts.cases.heif_file import box, coded, colours, container, full_box, grid
 from tests.support.pictures import opened, psnr, ramp

@@ -7,7 +7,6 @@ the user's cache folder, under a name derived from what it was made from.
 import os
 import tempfile
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from functools import cache, lru_cache
 from hashlib import blake2b
@@ -92,24 +91,26 @@ def _kept(
     plain: ImageInfo, profile: Profile, tables: "_TableCache"
 ) -> tuple[ImageInfo, str | None]:
     """Give the output a profile for the same colours, without what else is in the photo's."""
-    from ffprep.image import icc_tags
-
     try:
-        made = Profile.of(icc_tags.rewritten(profile.data))
-        fits = len(made.data) <= icc_tags.MOST_BYTES and _difference(profile, made) <= _SRGB_WITHIN
-    except (icc_tags.UnreadableProfile, BrokenProfile):
+        made = Profile.of(icc.rewritten(profile.data))
+        grid = _cube_grid(_levels(9))
+        fits = len(made.data) <= icc.MOST_BYTES and _are_alike(
+            apply(grid, profile), apply(grid, made)
+        )
+    except (icc.UnreadableProfile, BrokenProfile):
         fits = False
     if fits:
         return replace(plain, output_profile=made), None
-    what = f"a profile of more than {icc_tags.MOST_BYTES >> 20} MB, or with unusual tags"
+    what = f"a profile of more than {icc.MOST_BYTES >> 20} MB, or with unusual tags"
     return replace(plain, lut=tables.table_of(profile)), _not_kept(what)
 
 
-def _difference(one: Profile, other: Profile) -> int:
-    """Return how far the colours of two profiles are apart at most, in levels of 255."""
-    grid = _cube_grid(_levels(9))
-    pairs = zip(apply(grid, one).tobytes(), apply(grid, other).tobytes(), strict=True)
-    return max(abs(a - b) for a, b in pairs)
+def _are_alike(one: "Image.Image", other: "Image.Image") -> bool:
+    """Return whether the colours of two pictures differ by no more than profiles for sRGB do."""
+    from PIL import ImageChops
+
+    extrema = ImageChops.difference(one, other).getextrema()
+    return max(most for _, most in extrema) <= _SRGB_WITHIN  # type: ignore[misc]
 
 
 def _from_cicp(
@@ -199,58 +200,47 @@ class _TableCache(Record):
     make: bool
 
     def table_of(self, profile: Profile) -> Path | None:
-        """Return the file of a profile's table; None if it is sRGB, which an empty file records.
+        """Return the file of a profile's table; None if it is sRGB, which an empty table records.
 
         Raises UnknownProfile if there is none and none may be made, BrokenProfile, and CacheFull if
         there is no room for one more.
         """
-        stem = f"{profile.digest}-{_version()}"
-        table, same = self.folder / f"{stem}.cube", self.folder / f"{stem}.srgb"
-        if _in_use(same, _is_empty):
-            return None
-        if _in_use(table, _is_whole):
-            return table
-        if not self.make:
-            raise UnknownProfile
-        is_srgb = _is_srgb(profile)
-        try:
-            _make_room(self.folder)
-            _write(same if is_srgb else table, b"" if is_srgb else _table(profile))
-        except OSError:
-            raise CacheFull from None
-        return None if is_srgb else table
+        path = self.folder / f"{profile.digest}-{_version()}.cube"
+        length = _length(path)
+        if length is None:
+            if not self.make:
+                raise UnknownProfile
+            grid = _grid(_levels(9), profile)
+            is_srgb = _are_alike(apply(grid, profile), grid)
+            try:
+                _make_room(self.folder)
+                table = b"" if is_srgb else _table(profile)
+                _write(path, table + _signature(table))
+            except OSError:
+                raise CacheFull from None
+            length = len(table)
+        return path if length else None
 
 
-def _in_use(path: Path, is_right: Callable[[Path, os.stat_result], bool]) -> bool:
-    """Return whether a file is there with the right content, and mark it as used."""
+def _length(path: Path) -> int | None:
+    """Return the length of a table, and mark it as used; None if it is not there or broken.
+
+    A power failure leaves zeros, a broken disk any content, but not the digest in the last line.
+    Each table is read once a process.
+    """
     try:
         found = path.stat()
-        right = is_right(path, found)
-        if right and time.time() - found.st_mtime > _IN_USE_SECONDS / 4:
+        seen = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+        if _whole.get(path) != seen:
+            content = path.read_bytes()
+            if content[-_SIGNED:] != _signature(content[:-_SIGNED]):
+                return None
+            _whole[path] = seen
+        if time.time() - found.st_mtime > _IN_USE_SECONDS / 4:
             os.utime(path)
     except OSError:  # not there yet; any other error shows when it is written
-        return False
-    return right
-
-
-def _is_empty(_: Path, found: os.stat_result) -> bool:
-    return found.st_size == 0
-
-
-def _is_whole(path: Path, found: os.stat_result) -> bool:
-    """Return whether a table has the content whose digest is in its last line.
-
-    A power failure leaves zeros, a broken disk any content. Each table is read once a process.
-    """
-    seen = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
-    if _whole.get(path) == seen:
-        return True
-    content = path.read_bytes()
-    end = content.rfind(b"# ")
-    if end < 1 or content[end:] != _signature(content[:end]):
-        return False
-    _whole[path] = seen
-    return True
+        return None
+    return found.st_size - _SIGNED
 
 
 _whole: dict[Path, tuple[int, ...]] = {}
@@ -262,10 +252,7 @@ def _signature(content: bytes) -> bytes:
     return b"# blake2b-128: %b\n" % blake2b(content, digest_size=16).hexdigest().encode()
 
 
-def _is_srgb(profile: Profile) -> bool:
-    grid = _grid(_levels(9), profile)
-    pairs = zip(apply(grid, profile).tobytes(), grid.tobytes(), strict=True)
-    return max(abs(a - b) for a, b in pairs) <= _SRGB_WITHIN
+_SIGNED = len(_signature(b""))
 
 
 def _table(profile: Profile) -> bytes:
@@ -276,8 +263,7 @@ def _table(profile: Profile) -> bytes:
     words = [b"%.5f" % (value / 255) for value in range(256)]
     rows = zip(table, table, table, strict=True)
     lines = (b"%b %b %b\n" % (words[r], words[g], words[b]) for r, g, b in rows)
-    content = b"LUT_3D_SIZE %d\n" % nodes + b"".join(lines)
-    return content + _signature(content)
+    return b"LUT_3D_SIZE %d\n" % nodes + b"".join(lines)
 
 
 def _levels(nodes: int) -> list[int]:
@@ -290,9 +276,7 @@ def _grid(levels: list[int], profile: Profile) -> "Image.Image":
 
     if profile.space != "GRAY":
         return _cube_grid(levels)
-    return Image.frombytes(
-        "RGB", (len(levels), 1), bytes(v for level in levels for v in [level] * 3)
-    )
+    return Image.frombytes("L", (len(levels), 1), bytes(levels)).convert("RGB")
 
 
 def _cube_grid(levels: list[int]) -> "Image.Image":

@@ -18,8 +18,8 @@ from ffprep.core.formats import OUTPUT_FORMATS
 from ffprep.core.geometry import Size
 from ffprep.core.job import LocalJob
 from ffprep.core.spec import Color, Spec
-from ffprep.image import colour, icc_tags
-from ffprep.image.icc import assembled
+from ffprep.image import colour
+from ffprep.image.icc import _tags, assembled
 from tests.support import icc_profiles as icc
 from tests.support.command_line import Ran
 from tests.support.converters import converter
@@ -293,7 +293,7 @@ def test_a_kept_profile_has_no_private_parts(tmp_path: Path) -> None:
 def test_phosphors_of_a_profile_carry_no_text(tmp_path: Path) -> None:
     for count, text in ((3, b""), (8000, SERIAL)):
         chromaticities = struct.pack(">4s4xHH", b"chrm", count, 0) + text.ljust(8 * count, b"\0")
-        tags = icc_tags._tags(P3) | {b"chrm": chromaticities}
+        tags = _tags(P3) | {b"chrm": chromaticities}
         source = saved(tmp_path / f"{count}.jpg", photo(200, 160), assembled(P3[:128], tags))
         (result,) = converted(source, colour="keep")
         kept = opened(result.output).info.get("icc_profile", b"")
@@ -348,10 +348,10 @@ def test_a_profile_has_one_table_and_srgb_has_none(tmp_path: Path, cache: Path) 
     for number, profile in enumerate((own, icc.rgb(icc.SRGB))):
         plain = made(saved(tmp_path / "plain.png", photo()))
         assert off(made(saved(tmp_path / f"{number}.png", photo(), profile)), plain) == 0
-    assert list(cache.glob("*.cube")) == []
+    assert {table.read_bytes().count(b"\n") for table in cache.glob("*.cube")} == {1}  # a digest
     sources = [saved(tmp_path / f"{n}.png", photo(200 + n, 150), P3) for n in range(3)]
     assert [r.failure for r in converted(*sources)] == [None] * 3
-    assert len(list(cache.glob("*.cube"))) == 1
+    assert sum(table.stat().st_size > 1000 for table in cache.glob("*.cube")) == 1
 
 
 WRONG_TABLES: dict[str, Callable[[bytes], bytes]] = {

@@ -102,45 +102,33 @@ class PhotoError(FfprepError):
 class FilteredOut(PhotoError):
     """A photo does not meet a condition of the run, such as --min-size; this is not a failure."""
 
+    needs_second_attempt = False  # the header was read
+
     def __init__(self, message: str) -> None:
         super().__init__(Kind.UNSUPPORTED, message)
-
-    @property
-    def needs_second_attempt(self) -> bool:
-        """As PhotoError's: the header was read."""
-        return False
 
 
 class ReadError(PhotoError):
     """A file, or a part of it, could not be read."""
 
-    @property
-    def needs_second_attempt(self) -> bool:
-        """As PhotoError's: it may be readable again by now."""
-        return True
+    needs_second_attempt = True  # it may be readable again by now
 
 
 class Killed(PhotoError):
     """The process of a photo was ended or stopped from outside: try again."""
 
-    @property
-    def needs_second_attempt(self) -> bool:
-        """As PhotoError's: the next process may come to its end."""
-        return True
+    needs_second_attempt = True  # the next process may come to its end
 
 
 class LimitReached(Killed):
     """A photo needs more than a limit allows that this process inherited, such as `ulimit -v`."""
 
+    needs_second_attempt = False  # the limit stays
+
     def __init__(self, limit: str, what: str) -> None:
         advice = f"this process has inherited the limit {limit}; raise it and run again"
         super().__init__(Kind.IO, f"{what}: {advice}")
         self.limit = limit
-
-    @property
-    def needs_second_attempt(self) -> bool:
-        """As PhotoError's: the limit stays."""
-        return False
 
 
 class Interrupted(FfprepError):

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import resource
 import stat
 import threading
 from collections.abc import Callable, Iterator
@@ -14,11 +15,6 @@ from typing import BinaryIO, cast
 from ffprep.errors import EnvironmentFault, Kind, LimitReached, PhotoError, ReadError, reason
 from ffprep.record import Record
 from ffprep.system.messages import is_command_line
-
-try:
-    import resource
-except ImportError:  # not on Windows
-    resource = None  # type: ignore[assignment]
 
 FOLDER = ".ffprep"
 """The folder for ledger and lock in an output folder. Hidden, so that no walk enters it."""
@@ -162,7 +158,7 @@ _unseen = threading.Event()
 @cache
 def _open_files() -> int:
     """Return the limit of open files after it was raised; -1 for none."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE) if resource else (-1, -1)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if is_command_line() and 0 < soft < _ENOUGH:
         with suppress(OSError, ValueError):
             most = _ENOUGH if hard < 0 else min(hard, _ENOUGH)

@@ -5,19 +5,15 @@ after a failure.
 """
 
 import errno
+import resource
 import signal
 
 from ffprep.errors import EnvironmentFault, Killed, Kind, LimitReached, PhotoError
 from ffprep.system.processes import Limits
 
-try:
-    import resource
-except ImportError:  # not on Windows
-    resource = None  # type: ignore[assignment]
-
 # Signals that a program sends to itself, or the processor for it. Others come from outside.
 _OWN = frozenset(
-    getattr(signal, f"SIG{name}", None) for name in ("SEGV", "ABRT", "BUS", "ILL", "FPE", "TRAP")
+    getattr(signal, f"SIG{name}") for name in ("SEGV", "ABRT", "BUS", "ILL", "FPE", "TRAP")
 )
 
 
@@ -75,8 +71,6 @@ def _limit(
     name: str, option: str, unit: int, needed: float = float("inf"), soft: bool = False
 ) -> str:
     """Return a limit below `needed`. A child's own limits replace the soft ones where they can."""
-    if resource is None or not hasattr(resource, f"RLIMIT_{name}"):
-        return ""
     limits = resource.getrlimit(getattr(resource, f"RLIMIT_{name}"))
     limit = limits[1 if name in ("DATA", "FSIZE") and not soft else 0]
     if limit == resource.RLIM_INFINITY or limit >= needed:
@@ -92,9 +86,9 @@ def ended_from_outside(program: str, number: int, own: Limits) -> Killed | None:
     if number in _OWN:
         return None
     limit = ""
-    if number == getattr(signal, "SIGXFSZ", None):
+    if number == signal.SIGXFSZ:
         limit = file_limit(own.file)
-    elif number in (signal.SIGKILL, getattr(signal, "SIGXCPU", None)):
+    elif number in (signal.SIGKILL, signal.SIGXCPU):
         limit = _limit("CPU", "t", 1)
     if limit:
         return LimitReached(limit, f"{program} was ended (signal {number})")

@@ -3,6 +3,7 @@
 import contextlib
 import math
 import os
+import resource
 import signal
 import subprocess
 import threading
@@ -15,11 +16,6 @@ from ffprep.record import Record
 
 if TYPE_CHECKING:
     from ffprep.system.pipes import Data
-
-try:
-    import resource
-except ImportError:  # not on Windows
-    resource = None  # type: ignore[assignment]
 
 _LOG_LIMIT = 1 << 20
 
@@ -124,10 +120,15 @@ def lives(pid: int) -> bool:
 def started(pid: int) -> str:
     """Return the start time of a process, which tells it from a later one; "" if unknown."""
     try:
-        with open(f"/proc/{pid}/stat") as file:  # the name, in parentheses, may contain anything
-            return file.read().rpartition(")")[2].split()[19]
-    except (OSError, IndexError, ValueError):
+        return _stat_fields(pid)[19]
+    except (OSError, IndexError):
         return ""
+
+
+def _stat_fields(pid: int) -> list[str]:
+    """Return what the kernel says of a process behind its name, which may contain anything."""
+    with open(f"/proc/{pid}/stat", errors="replace") as file:
+        return file.read().rpartition(")")[2].split()
 
 
 class Timer(threading.Thread):
@@ -185,8 +186,6 @@ def _require_room_for_thread() -> None:
 @cache
 def _memory_is_limited() -> bool:
     """Return whether this process inherited a limit; if so, let threads reserve less memory."""
-    if resource is None:
-        return False
     which = (resource.RLIMIT_AS, resource.RLIMIT_DATA)
     limited = any(resource.getrlimit(each)[0] != resource.RLIM_INFINITY for each in which)
     if limited:
@@ -326,10 +325,8 @@ class Running:
 def _cpu_seconds(pid: int) -> float:
     """Return the CPU time of a process and of its children that have ended; infinite if unknown."""
     try:
-        with open(f"/proc/{pid}/stat") as file:  # the name, in parentheses, may contain anything
-            fields = file.read().rpartition(")")[2].split()
-        return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
-    except (OSError, IndexError, ValueError):
+        return sum(map(int, _stat_fields(pid)[11:15])) / os.sysconf("SC_CLK_TCK")
+    except OSError:
         return math.inf
 
 

@@ -151,13 +151,10 @@ def temporary_beside(output: Path, folders: OwnFolders | None = None) -> Iterato
         return
     with contextlib.ExitStack() as stack:
         folders = folders or stack.enter_context(contextlib.closing(OwnFolders()))
-        try:
+        name = temporary_name()
+        with write_errors(output):  # fail before the work, not after it
             _require_place_for(output)
-            # Fail before the work, not after it.
-            name = temporary_name()
             folder, descriptor, path = folders.create(output.parent, name)
-        except OSError as error:
-            raise _write_error(output, error) from None
         try:
             yield Temporary(output, path, descriptor, folder, name)
         finally:

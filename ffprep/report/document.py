@@ -1,31 +1,21 @@
 """Make the content of a report of its entries, with thumbnails, and write the file."""
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from ffprep.config.modes import all_modes
 from ffprep.config.sidecars import PhotoOverride, read_sidecar, sidecar_path
-from ffprep.core.geometry import FaceFocus
-from ffprep.core.job import Status
+from ffprep.core.geometry import FaceFocus, Size
+from ffprep.core.job import LocalJob, Status
 from ffprep.core.location import Location
 from ffprep.errors import Kind, PhotoError
 from ffprep.record import Record, astuple, field, replace
-from ffprep.report.advice import ADVICE
-from ffprep.report.content import (
-    Asked,
-    Content,
-    Counts,
-    ModeShown,
-    OverrideShown,
-    PhotoShown,
-    Sample,
-)
-from ffprep.report.entries import Entries, Entry, Shown
-from ffprep.report.framing import sizes_by_fit
-from ffprep.report.page import page
-from ffprep.report.pictures import Wanted, Workshop
+from ffprep.report.entries import Entries, Entry, Framed, sizes_by_fit
+from ffprep.report.page import Content, ModeShown, OverrideShown, Sample, page
+from ffprep.report.pictures import Workshop, thumbnail_job
 from ffprep.run.thumbnails import Thumbnails, digest
 from ffprep.storage.protocol import storage_of
 from ffprep.system.files import SIDECAR, real_folder, real_path
@@ -38,51 +28,91 @@ MOST_BYTES = 48_000_000
 """How much base64 of thumbnails a report has; a report stays below 60 MB."""
 
 
-class Facts(Record):
-    """What a report says besides its photos; `folder` is that of an ffprep.toml, if it is known.
-
-    `output` is OUT for people. `tables` are those of ffprep.toml, by the real paths of their
-    photos, and `filters` folders with modes.
-    """
-
-    output: str
-    versions: tuple[tuple[str, str], ...]
-    asked: Asked
-    seconds: float | None
-    counts: Counts
-    tables: Mapping[str, PhotoOverride] = field(default_factory=dict)
-    filters: tuple[Path, ...] = ()
+_ADVICE = {
+    Kind.DAMAGED: "Restore these photos from a backup, or convert what can be decoded with "
+    "--damaged keep.",
+    Kind.UNSUPPORTED: "Save these files as JPEG, PNG or TIFF with another program; the sentence "
+    "says what ffprep does not read.",
+    Kind.TOO_LARGE: "Raise --max-pixels or --max-memory if you trust these files.",
+    Kind.UPSCALE: "Find larger originals, ask for a smaller size, or give --upscale allow.",
+    Kind.CUT: "Give --mode auto, which pads such photos, or another mode for these; or --max-cut "
+    "allow.",
+    Kind.TIMEOUT: "Run again when the machine is less busy, or raise --timeout.",
+    Kind.COLLISION: "Rename one of the photos, or give --names, so that each output has its own "
+    "name.",
+    Kind.MISSING: "Look where these photos went, and run again.",
+    Kind.IO: "Check the disk or the network share, and the permissions, and run again.",
+    Kind.INTERNAL: "This is a bug in ffprep; please report it with the photo.",
+}
 
 
 class Document(Record):
     """A report to be written to a `path`, which an option named.
 
-    Thumbnails are in a `folder`, which is temporary.
+    Thumbnails are in a `folder`, which is temporary. `tables` are those of ffprep.toml, by the real
+    paths of their photos, and `filters` folders with modes.
     """
 
     path: Path
     folder: Path
     workshop: Workshop
     option: str = "--report"
+    tables: Mapping[str, PhotoOverride] = field(default_factory=dict)
+    filters: tuple[Path, ...] = ()
 
-    def write(self, facts: Facts, entries: Entries, made: Callable[[], None]) -> None:
+    def write(self, content: Content, entries: Entries, made: Callable[[], None]) -> None:
         """Make the thumbnails that are missing, and write the file; call `made` after each.
 
-        Write nothing if a signal stops this. Raises EnvironmentFault.
+        `content` is what is known besides the photos. Write nothing if a signal stops this. Raises
+        EnvironmentFault.
         """
-        places = [_Place.of(shown, self.folder) for shown in _in_order(entries)]
+        places = [_Place.of(entry, pictured, self.folder) for entry, pictured in _in_order(entries)]
         pictured = [place for place in places if place.pictured]
-        wanted = {path: each for place in pictured for path, each in place.wanted.items()}
-        self.workshop.make(wanted, made)
+        jobs = {job.output: job for place in pictured for job in place.jobs}
+        self.workshop.make(jobs.values(), made)
         if self.workshop.converter.processes.stopped:
             return
         numbers, files = _numbered(pictured)
-        content = _content(facts, entries, places, numbers)
+        content = self._content(content, entries, places, numbers)
         thumbnails = (file.read_bytes() for file in files)
         with errors_named_after(self.option), replace_file(self.path) as temporary:
             with temporary.open("wb") as file:
                 file.writelines(page(content, thumbnails))
             temporary.chmod(0o644)
+
+    def _content(
+        self,
+        content: Content,
+        entries: Entries,
+        places: "list[_Place]",
+        numbers: Mapping[Path, int],
+    ) -> Content:
+        places = sorted(places, key=lambda place: _sorting(place.entry))
+        sources = [each.entry.source for each in places]
+        local = {
+            real_folder(os.path.dirname(each)) for each in sources if storage_of(each).is_local
+        }
+        root = os.path.commonpath(local) if local else os.getcwd()
+        tables = os.path.dirname(content.asked.config) if content.asked.config else root
+        links = _Links(self.tables, tables, root)
+        modes = (
+            ModeShown(mode.name, mode.fit and mode.fit.value, mode.summary, mode.cuts_at_focus)
+            for mode in all_modes(self.filters)
+        )
+        return replace(
+            content,
+            title=f"ffprep: {os.path.basename(content.output.rstrip('/')) or content.output}",
+            made=datetime.now().astimezone().isoformat(timespec="seconds"),
+            failed_by_kind=dict(entries.kinds.most_common()),
+            warned_by_kind=dict(entries.warned.most_common()),
+            advice={kind: _ADVICE[Kind(kind)] for kind in entries.kinds},
+            sample=Sample(len(places), entries.total) if len(places) < entries.total else None,
+            modes=tuple(modes),
+            charts=entries.charts,
+            photos=tuple(_photo(place, links, numbers) for place in places),
+            tables_folder=tables,
+            sidecars_root=root,
+        )
 
 
 def require_writable(option: str, path: Path) -> None:
@@ -103,37 +133,37 @@ class _Place(Record):
     `after` is None if there is no output on this machine.
     """
 
-    shown: Shown
+    entry: Entry
     pictured: bool
     before: Path
     after: Path | None
 
     @classmethod
-    def of(cls, found: tuple[Shown, bool], folder: Path) -> "_Place":
+    def of(cls, entry: Entry, pictured: bool, folder: Path) -> "_Place":
         """Return the place of a picture; thumbnails are in `folder`."""
-        entry, after = found[0].entry, None
-        made = entry.output if entry.status is not Status.FAILED else None
+        after, made = None, entry.output if entry.status is not Status.FAILED else None
         if made and storage_of(made).is_local:
             after = folder / f"output-{digest(made).hex()}.jpg"
-        return cls(*found, Thumbnails(folder).path(entry.source), after)
+        return cls(entry, pictured, Thumbnails(folder).path(entry.source), after)
 
     @property
-    def wanted(self) -> dict[Path, Wanted]:
+    def jobs(self) -> Iterator[LocalJob]:
         """The thumbnails that are to be made: what a run has made is there."""
-        entry, wanted = self.shown.entry, dict[Path, Wanted]()
+        entry = self.entry
         if storage_of(entry.source).is_local and not self.before.exists():
-            wanted[self.before] = Wanted(Path(entry.source), entry.photo, spec=entry.spec)
+            frame = entry.spec.frame if entry.spec else None
+            yield thumbnail_job(Path(entry.source), self.before, entry.photo, frame)
         if self.after and entry.output:
             # A link in place of an output may lead to a file that the report should not show.
-            wanted[self.after] = Wanted(Path(entry.output), entry.size, real_path(entry.output))
-        return wanted
+            place = real_path(entry.output)
+            yield thumbnail_job(Path(entry.output), self.after, entry.size, place=place)
 
 
-def _in_order(entries: Entries) -> Iterable[tuple[Shown, bool]]:
+def _in_order(entries: Entries) -> Iterator[tuple[Entry, bool]]:
     """Yield what is shown, and whether it gets thumbnails."""
     for group in entries.shown:
-        for number, shown in enumerate(group):
-            yield shown, number < MOST_PICTURES * entries.pictures
+        for number, entry in enumerate(group):
+            yield entry, number < MOST_PICTURES * entries.pictures
 
 
 def _numbered(places: Iterable[_Place]) -> tuple[dict[Path, int], list[Path]]:
@@ -152,40 +182,6 @@ def _numbered(places: Iterable[_Place]) -> tuple[dict[Path, int], list[Path]]:
             numbers[path] = len(files)
             files.append(path)
     return numbers, files
-
-
-def _content(
-    facts: Facts, entries: Entries, places: list[_Place], numbers: Mapping[Path, int]
-) -> Content:
-    places = sorted(places, key=lambda place: _sorting(place.shown.entry))
-    sources = [each.shown.entry.source for each in places]
-    local = {real_folder(os.path.dirname(each)) for each in sources if storage_of(each).is_local}
-    root = os.path.commonpath(local) if local else os.getcwd()
-    tables = os.path.dirname(facts.asked.config) if facts.asked.config else root
-    links = _Links(facts.tables, tables, root)
-    return Content(
-        title=f"ffprep: {os.path.basename(facts.output.rstrip('/')) or facts.output}",
-        output=facts.output,
-        made=datetime.now().astimezone().isoformat(timespec="seconds"),
-        versions=facts.versions,
-        asked=facts.asked,
-        seconds=facts.seconds,
-        counts=facts.counts,
-        failed_by_kind=dict(entries.kinds.most_common()),
-        warned_by_kind=dict(entries.warned.most_common()),
-        advice={kind: ADVICE[Kind(kind)] for kind in entries.kinds},
-        sample=Sample(len(places), entries.total) if len(places) < entries.total else None,
-        modes=tuple(
-            ModeShown(
-                mode.name, mode.fit.value if mode.fit else None, mode.summary, mode.cuts_at_focus
-            )
-            for mode in all_modes(facts.filters)
-        ),
-        charts=entries.charts,
-        photos=tuple(_photo(place, links, numbers) for place in places),
-        tables_folder=tables,
-        sidecars_root=root,
-    )
 
 
 def _sorting(entry: Entry) -> tuple[str, str]:
@@ -244,36 +240,45 @@ def _numbers(record: Record) -> str:
     return ",".join(map(repr, astuple(record)))
 
 
-def _photo(place: _Place, links: _Links, numbers: Mapping[Path, int]) -> PhotoShown:
-    entry, framed = place.shown.entry, place.shown.framed
+def _photo(place: _Place, links: _Links, numbers: Mapping[Path, int]) -> dict[str, Any]:
+    """Return the JSON object of a picture; sizes, bounds and points are lists.
+
+    `path` is what a `[[photo]]` table names, and `sidecar` the name of a sidecar below
+    `sidecars_root`; None if the photo can have none (it is in a store). `output` is relative to
+    OUT, and `folder` that of the photo. `status` is converted, fresh or failed; `kind` that of the
+    failure, and `message` its sentence. `warnings` are kinds and sentences. `photo` is the size of
+    the upright photo. The values of `Framed` are None if they are not known; `focus` is in
+    fractions of what `bounds` leave. `sizes` are those of outputs in modes of each fit, where they
+    are not `size`; None where there is none. `before` and `after` are numbers of lines of
+    thumbnails, from 0.
+    """
+    entry, framed = place.entry, place.entry.framed
     source, is_local = os.fspath(entry.source), storage_of(entry.source).is_local
-    found = PhotoShown(
-        source=source,
-        path=links.path(source) if is_local else None,
-        sidecar=links.sidecar(source) if is_local else None,
-        output=entry.name,
-        folder=os.path.dirname(source),
-        status=entry.status.value,
-        kind=entry.kind,
-        message=entry.message,
-        warnings=entry.warnings,
-        photo=entry.photo,
-        size=entry.size,
-        override=links.override(Path(source)) if is_local else None,
-        before=numbers.get(place.before),
-        after=numbers.get(place.after) if place.after else None,
-    )
-    if framed is None:
-        return found
-    sizes = sizes_by_fit(entry.spec, entry.photo) if entry.spec and entry.photo else {}
-    return replace(
-        found,
-        size=framed.size,
-        sizes={fit: size for fit, size in sizes.items() if size != framed.size},
-        mode=framed.mode,
-        bounds=framed.bounds,
-        shown=framed.shown,
-        focus=framed.focus,
-        lost=framed.lost,
-        factor=framed.factor,
-    )
+    values = dict.fromkeys(Framed._fields) | {"size": entry.size}
+    sizes: dict[str, Size | None] = {}
+    if framed:
+        values = dict(zip(Framed._fields, astuple(framed), strict=True))
+        if entry.spec and entry.photo:
+            sizes = sizes_by_fit(entry.spec, entry.photo)
+    return {
+        "source": source,
+        "path": links.path(source) if is_local else None,
+        "sidecar": links.sidecar(source) if is_local else None,
+        "output": entry.name,
+        "folder": os.path.dirname(source),
+        "status": entry.status.value,
+        "kind": entry.kind,
+        "message": entry.message,
+        "warnings": entry.warnings,
+        "photo": _listed(entry.photo),
+        "sizes": {fit: _listed(size) for fit, size in sizes.items() if size != values["size"]},
+        "override": links.override(Path(source)) if is_local else None,
+        "before": numbers.get(place.before),
+        "after": numbers.get(place.after) if place.after else None,
+        **{name: _listed(value) for name, value in values.items()},
+    }
+
+
+def _listed(value: Any) -> Any:
+    """Return a value of JSON: the fields of a size, of bounds or of a point as a list."""
+    return astuple(value) if isinstance(value, Record) else value

@@ -16,9 +16,9 @@ from ffprep.ledger.rows import Entry as Recorded
 from ffprep.ledger.rows import decode_name
 from ffprep.ledger.shards import Ledgers
 from ffprep.record import Record
-from ffprep.report.content import Asked, Counts
-from ffprep.report.document import Document, Facts, absolute, require_writable
+from ffprep.report.document import Document, absolute, require_writable
 from ffprep.report.entries import Entries, Entry
+from ffprep.report.page import Content, Counts
 from ffprep.report.pictures import Workshop
 from ffprep.system.files import LEDGER
 from ffprep.system.processes import Processes
@@ -56,7 +56,7 @@ class LedgerReport(Record):
                     entries.add(entry)
                     made()
             document = Document(self.path, folder, workshop, "-o")
-            document.write(self._facts(found, entries), entries, made)
+            document.write(self._content(found, entries), entries, made)
         return entries
 
     def _ledgers_of(self, output: Location) -> Ledgers:
@@ -74,7 +74,7 @@ class LedgerReport(Record):
                 reader = _Reader(ledger, output, f"{output}/" if several else "")
                 yield from reader.entries()
 
-    def _facts(self, found: Sequence[Ledgers], entries: Entries) -> Facts:
+    def _content(self, found: Sequence[Ledgers], entries: Entries) -> Content:
         histories = [ledgers.history for ledgers in found]
         runs = [run for history in histories for run in history.runs[:1]]
         passed_over = entries.statuses[Status.PASSED_OVER]
@@ -82,12 +82,11 @@ class LedgerReport(Record):
         ended = [run.ended for run in runs if run.ended]
         took = max(ended) - min(run.started for run in runs) if len(ended) == len(runs) else None
         newest = max(runs, key=lambda run: run.started)
-        return Facts(
+        return Content(
             output=", ".join(map(absolute, self.outputs)),
             versions=(("ffprep", newest.ffprep), ("FFmpeg", newest.ffmpeg)),
-            asked=Asked(),
-            seconds=took,
             counts=Counts(converted=done, failed=failed, passed_over=passed_over),
+            seconds=took,
         )
 
 

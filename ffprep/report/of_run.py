@@ -9,9 +9,9 @@ from itertools import islice
 
 from ffprep.core.job import FreshCount, Result, Status
 from ffprep.core.location import Location
-from ffprep.report.content import Asked, Counts
-from ffprep.report.document import Document, Facts, absolute, require_writable
+from ffprep.report.document import Document, absolute, require_writable
 from ffprep.report.entries import SAMPLE, Entries, Entry
+from ffprep.report.page import Asked, Content, Counts
 from ffprep.report.pictures import Workshop
 from ffprep.run.convert_options import ReportFile
 from ffprep.run.runner import Run
@@ -51,8 +51,11 @@ def reported(
                 entries.add(_entry(result, options.request.folder))
             yield result
         if summary.ended in (RunEnd.DONE, RunEnd.TIME):
-            document = Document(path, folder, workshop)
-            document.write(_facts(report, run, summary), entries, lambda: None)
+            overrides = options.request.overrides
+            document = Document(
+                path, folder, workshop, tables=overrides.tables, filters=overrides.filters
+            )
+            document.write(_content(report, run, summary), entries, lambda: None)
 
 
 _SHOWN = (Status.CONVERTED, Status.FRESH, Status.FAILED)
@@ -75,16 +78,14 @@ def _entry(result: Result, folder: Location) -> Entry:
     )
 
 
-def _facts(report: ReportFile, run: Run, summary: RunSummary) -> Facts:
-    request, counts = run.options.request, summary.summary()
-    return Facts(
-        output=absolute(request.output),
+def _content(report: ReportFile, run: Run, summary: RunSummary) -> Content:
+    counts = summary.summary()
+    return Content(
+        output=absolute(run.options.request.output),
         versions=(("ffprep", __version__), ("FFmpeg", run.ffmpeg)),
+        counts=Counts(*(counts[name] for name in Counts._fields)),
         asked=_asked(report, run),
         seconds=counts["seconds"],
-        counts=Counts(*(counts[name] for name in Counts._fields)),
-        tables=request.overrides.tables,
-        filters=request.overrides.filters,
     )
 
 

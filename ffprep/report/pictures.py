@@ -4,7 +4,7 @@ They are made as outputs are: decoded under limits, of several in one ffmpeg, an
 JPEGs are decoded at a fraction of their size if TurboJPEG is installed.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from itertools import groupby
 from pathlib import Path
@@ -12,10 +12,10 @@ from pathlib import Path
 from ffprep.conversion.converter import Converter
 from ffprep.conversion.ffmpeg_binary import Binary
 from ffprep.conversion.thumbnails import thumbnail_spec
+from ffprep.core.film import FilmFrame
 from ffprep.core.geometry import Size
 from ffprep.core.job import LocalJob
 from ffprep.core.policy import Policy
-from ffprep.core.spec import Spec
 from ffprep.errors import PhotoError
 from ffprep.image import turbojpeg
 from ffprep.record import Record, replace
@@ -29,18 +29,6 @@ _CHUNK = 64
 
 _LARGE = 4_000_000
 """From so many pixels on, to decode a JPEG at a fraction of its size takes less time."""
-
-
-class Wanted(Record):
-    """A picture of which a thumbnail is wanted, with its size, if that is known.
-
-    `place` is that of a Job. `spec` is that of the output, if the picture may be a film.
-    """
-
-    path: Path
-    size: Size | None
-    place: str = ""
-    spec: Spec | None = None
 
 
 class Workshop(Record):
@@ -69,23 +57,27 @@ class Workshop(Record):
                 return steps.decoders.probe(Path(entry.source), steps.policy.max_pixels).shown
         return None
 
-    def make(self, wanted: Mapping[Path, Wanted], made: Callable[[], None]) -> None:
-        """Make thumbnails at their paths, as far as possible; call `made` after each.
+    def make(self, jobs: Iterable[LocalJob], made: Callable[[], None]) -> None:
+        """Make thumbnails, as far as possible; call `made` after each.
 
         Raises EnvironmentFault if none can be made, for example because the disk is full.
         """
-        slow, fast = thumbnail_spec(), thumbnail_spec(fast=turbojpeg.is_installed())
-        jobs = []
-        for thumbnail, each in wanted.items():
-            spec = fast if each.size and each.size.pixels >= _LARGE else slow
-            if each.spec and each.spec.frame:
-                spec = replace(spec, frame=each.spec.frame)
-            jobs.append(LocalJob(each.path, thumbnail, spec, each.place))
         convert, processes = self.converter.convert, self.converter.processes
         stop = StopRules(lambda: processes.stopped, processes.stop)
         with closing(run_chunks(_chunks(jobs), convert, self.workers, stop=stop)) as results:
             for _ in results:
                 made()
+
+
+def thumbnail_job(
+    path: Path, thumbnail: Path, size: Size | None, frame: FilmFrame | None = None, place: str = ""
+) -> LocalJob:
+    """Return the job of a thumbnail; `size` is that of the picture, if it is known.
+
+    `frame` is for a picture that may be a film, and `place` that of a Job.
+    """
+    fast = size is not None and size.pixels >= _LARGE and turbojpeg.is_installed()
+    return LocalJob(path, thumbnail, thumbnail_spec(frame, fast), place)
 
 
 def _chunks(jobs: Iterable[LocalJob]) -> Iterator[list[LocalJob]]:

@@ -12,7 +12,7 @@ from ffprep.core.mode import Fallback, Fit
 from ffprep.core.spec import NOT_CHOSEN, SizeChoice, Spec
 from ffprep.ledger.recorded_spec import recorded_spec
 from ffprep.record import asdict, replace
-from ffprep.report.framing import framed
+from ffprep.report.entries import framed
 
 PLAIN = Spec(Size(1280, 720), find_mode("cover"), focus=Focus(0.3, 0.7))
 SPECS = [

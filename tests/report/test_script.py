@@ -13,8 +13,7 @@ import pytest
 from ffprep.config.sidecars import parse_sidecar
 from ffprep.core.fitting import Cut
 from ffprep.core.geometry import WHOLE, Bounds, Focus, Size
-from ffprep.report.content import Asked, Charts, Content, Counts, ModeShown
-from ffprep.report.page import page
+from ffprep.report.page import Content, Counts, ModeShown, page
 from tests.support.browser import DESKTOP, opened_page
 
 COVER = ModeShown("cover", "cover", "Fill the frame.", True)
@@ -24,24 +23,7 @@ COVER = ModeShown("cover", "cover", "Fill the frame.", True)
 def script(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """Return a page of a report without photos."""
     file = tmp_path_factory.mktemp("empty") / "report.html"
-    empty = Content(
-        title="Report",
-        output="/ready",
-        made="2026-01-02T03:04:05Z",
-        versions=(),
-        asked=Asked(),
-        seconds=None,
-        counts=Counts(),
-        failed_by_kind={},
-        warned_by_kind={},
-        advice={},
-        sample=None,
-        modes=(COVER,),
-        charts=Charts(),
-        photos=(),
-        tables_folder="/",
-        sidecars_root="/",
-    )
+    empty = Content("/ready", (), Counts(), title="Report", modes=(COVER,))
     file.write_bytes(b"".join(page(empty, ())))
     with opened_page(browser, file, DESKTOP) as opened:
         yield opened

@@ -18,9 +18,7 @@ For several outputs of a photo, the stream is split before the crop bounds. Expr
 """
 
 import re
-from collections.abc import Iterable
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import ffmpeg
@@ -29,19 +27,15 @@ from ffprep.conversion import encoders
 from ffprep.conversion.command import (
     PIPED,
     PROFILE,
-    SINGLE,
     SOURCE,
     BySize,
     FileOptions,
     Specs,
-    named,
     output_place,
-    url,
 )
 from ffprep.conversion.mode_graph import apply_mode
 from ffprep.conversion.pixel_formats import (
     PACKED,
-    SCALER,
     STRAIGHT,
     Stream,
     alpha_plane,
@@ -55,34 +49,9 @@ from ffprep.conversion.pixel_formats import (
     sharpened,
     to_srgb,
 )
-from ffprep.core.geometry import Size
 from ffprep.core.image_info import ImageInfo
 from ffprep.core.spec import Spec
-from ffprep.record import Record, replace
-
-
-class Placed(Record):
-    """A picture on a sheet: its file, its size there, and its upper left corner."""
-
-    path: Path
-    size: Size
-    x: int
-    y: int
-
-
-def sheet_command(
-    binary: str, paper: Path, pictures: Iterable[Placed], spec: Spec, output: Path
-) -> list[str]:
-    """Return the argv that lays PNG pictures on a PNG `paper` of the Spec's size."""
-    reading = _only("file", "image2", "png") | {"pattern_type": "none"}
-    stream = ffmpeg.input(url(paper), **reading)["v:0"]
-    for placed in pictures:
-        picture = ffmpeg.input(url(placed.path), **reading)["v:0"]
-        shown = picture.filter("scale", w=placed.size.width, h=placed.size.height, flags=SCALER)
-        inputs = [stream, shown.filter("format", pix_fmts="rgba")]
-        stream = ffmpeg.filter(inputs, "overlay", x=placed.x, y=placed.y, format="gbrp")
-    streams = _finish(convert(stream, **final(spec, alpha=False)), spec, alpha=False)
-    return named(binary, _compiled([streams], (spec,), SINGLE), "", url(output))
+from ffprep.record import replace
 
 
 @lru_cache(maxsize=256)

@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 from math import ceil
+from pathlib import Path
 
 from PIL import Image, ImageDraw
 
 from ffprep.conversion.label_fonts import Lettering, drawable
+from ffprep.core.formats import STAND_IN
 from ffprep.core.geometry import Size
-from ffprep.core.spec import Color, Spec
+from ffprep.core.spec import Color
+from ffprep.image.pillow import open_as
 from ffprep.record import Record
 from ffprep.system.messages import printable
 
@@ -85,15 +88,15 @@ class Layout(Record):
 
 
 class Cell(Record):
-    """One picture of the sheet: its Spec, the size it is shown at, and the lines of its label.
+    """One picture of the sheet: its file, the size it is shown at, and the lines of its label.
 
-    A cell without a Spec is an empty area with the words of `failure`, if any. A label that is a
+    A cell without a picture is an empty area with the words of `failure`, if any. A label that is a
     `path` is shortened in the middle; other labels at the end.
     """
 
-    spec: Spec | None
     shown: Size
     label: tuple[str, ...]
+    picture: Path | None = None
     failure: str = ""
     path: bool = False
 
@@ -101,15 +104,22 @@ class Cell(Record):
 def paper(
     layout: Layout, cells: Sequence[Cell], background: Color, letters: Lettering
 ) -> Image.Image:
-    """Draw the sheet with its labels, and the background below pictures, since some have alpha."""
+    """Draw the sheet: pictures on the background, since some have alpha, and their labels."""
     sheet = layout.sheet(len(cells))
     drawn = Image.new("RGB", (sheet.width, sheet.height), _PAPER)
     for index, cell in enumerate(cells):
-        if cell.spec:
-            drawn.paste(_backdrop(cell.shown, background), layout.place(index, cell.shown))
+        if cell.picture:
+            place = layout.place(index, cell.shown)
+            drawn.paste(_picture(cell.picture, cell.shown, background), place)
     with letters.turn:
         _write(drawn, layout, cells, letters)
     return drawn
+
+
+def inside(size: Size, box: Size) -> Size:
+    """Return a size, scaled to fit in a box."""
+    scale = min(box.width / size.width, box.height / size.height)
+    return Size(max(1, int(size.width * scale)), max(1, int(size.height * scale)))
 
 
 def _write(drawn: Image.Image, layout: Layout, cells: Sequence[Cell], letters: Lettering) -> None:
@@ -155,6 +165,15 @@ def _wrapped(text: str, height: int, width: int, letters: Lettering) -> Iterator
             longer = word
         line = longer
     yield line
+
+
+def _picture(file: Path, size: Size, background: Color) -> Image.Image:
+    """Draw a PNG, scaled to a size, on its background."""
+    backdrop = _backdrop(size, background)
+    with file.open("rb") as content, open_as(STAND_IN, content) as picture:
+        scaled = picture.convert("RGBA").resize(backdrop.size, Image.Resampling.LANCZOS)
+    backdrop.paste(scaled, mask=scaled)
+    return backdrop
 
 
 def _backdrop(size: Size, background: Color) -> Image.Image:

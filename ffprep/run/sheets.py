@@ -118,8 +118,8 @@ class ContactSheets(Record):
         A photo that fails has a cell that says so. Raises PhotoError if the single photo does.
         """
         options, processes = self.options, using.processes
-        page = replace(options.specs[0], choice=None, fallback=None, size=options.size)
-        sheet = Sheet(page, self.layout, options.uncut, strict=options.single)
+        look = options.specs[0].format, options.specs[0].background
+        sheet = Sheet(*look, self.layout, options.uncut, strict=options.single)
 
         def work(page: _Page) -> Iterator[Result]:
             path, found = page

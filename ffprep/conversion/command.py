@@ -39,18 +39,13 @@ _KEPT = 256
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
-def command(binary: str, source: Path, picture: ImageInfo, spec: Spec, output: Path) -> list[str]:
-    """Return the argv that converts `source` to `output`, whatever their names are.
+def command(
+    binary: str, source: Path, picture: ImageInfo, specs: Specs, outputs: Iterable[Path]
+) -> list[str]:
+    """Return the argv that converts `source` to outputs, each by its Spec, whatever their names.
 
     For an ImageInfo with `raw`, ffmpeg reads pixels from its standard input instead of `source`.
     """
-    return command_for_all(binary, source, picture, (spec,), [output])
-
-
-def command_for_all(
-    binary: str, source: Path, picture: ImageInfo, specs: Specs, outputs: Iterable[Path]
-) -> list[str]:
-    """Return the argv that converts `source` to several outputs, each by its Spec."""
     by_size = tuple(BySize.of(picture, spec) for spec in specs)
     profile = _encoded_profile(picture, specs)
     common = picture if picture.raw else shared(picture)

@@ -1,10 +1,10 @@
 """Chunks of LocalJobs to Results: photos that can share a stream go through one ffmpeg together.
 
 The others, and whatever has no verified output after a stream, are converted one by one, each with
-its own error. The outputs of one photo share its decoding, in a stream and outside (`together`).
- `transcode` lists the steps; a stream shares all of them except the call of ffmpeg.
-An output has its final name only once it has been decoded again and found to be what was asked for.
-An error of one job stays with that job, except an EnvironmentFault, which all jobs would meet.
+its own error. The outputs of one photo share its decoding, in a stream and outside. `transcode`
+lists the steps; a stream shares all of them except the call of ffmpeg. An output has its final name
+only once it has been decoded again and found to be what was asked for. An error of one job stays
+with that job, except an EnvironmentFault, which all jobs would meet.
 """
 
 import time
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from ffprep.conversion import command
 from ffprep.conversion.ffmpeg_binary import Binary
-from ffprep.conversion.transcode import MEMORY_A_PIXEL, Photo, Transcoder, size_of, with_warning
+from ffprep.conversion.transcode import Outputs, Photo, Transcoder, size_of, with_warning
 from ffprep.core.decoder_log import DecoderLog
 from ffprep.core.geometry import Size
 from ffprep.core.image_info import ImageInfo
@@ -43,9 +43,6 @@ _POLL_SECONDS, _LONGEST_POLL_SECONDS = 0.03, 1.0
 StreamKey = tuple[command.Sequence, int]
 """What photos of one stream have in common, before it is known how their colours get to sRGB."""
 
-Outputs = tuple[Photo, ...]
-"""The outputs of one photo that are made of one decoding, each as a Photo."""
-
 _Entry = tuple[Outputs, tuple[Temporary, ...]]
 """A photo of a stream, its file held open, and the temporary files of its outputs."""
 
@@ -66,23 +63,13 @@ class Converter(Record):
 
     def __post_init__(self) -> None:
         decoders = DecoderPool(self.processes, self.policy, self._stand_in)
-        parts = self.binary, self.policy, self.processes, decoders, self._decode
-        transcoder = Transcoder(*parts)
+        transcoder = Transcoder(self.binary, self.policy, self.processes, decoders)
         object.__setattr__(self, "transcoder", transcoder)
 
     def _stand_in(self, path: Path, picture: ImageInfo, whole: bool) -> StandIn:
         from ffprep.conversion.stand_in import stand_in
 
         return stand_in(self.binary, self.processes, self.policy, path, picture, whole)
-
-    def _decode(self, output: Path, picture: ImageInfo) -> None:
-        """Decode an output with FFmpeg; memory for the frame is added, as in encoding it."""
-        from ffprep.conversion.stand_in import stand_in
-
-        memory = self.policy.max_memory + MEMORY_A_PIXEL * picture.stored.pixels
-        policy = replace(self.policy, max_memory=memory)
-        with stand_in(self.binary, self.processes, policy, output, picture, False):
-            pass
 
     def close(self) -> None:
         """End the decoders that are kept for the next photo."""
@@ -138,16 +125,30 @@ class Converter(Record):
     def _convert_singles(self, singles: list[Outputs], folders: OwnFolders) -> Iterator[Result]:
         """Convert photos one by one; stop early if the run is stopped."""
         for outputs in singles:
-            if len(outputs) > 1:
-                from ffprep.conversion.together import convert_together
-
-                results = convert_together(self.transcoder, outputs, folders)
-            else:
-                results = iter([self.transcoder.convert(outputs[0], folders)])
-            for result in results:
+            for result in self._convert_one(outputs, folders):
                 if result.failure and self.processes.stopped:
                     return  # its process was ended, or never started
                 yield result
+
+    def _convert_one(self, outputs: Outputs, folders: OwnFolders) -> Iterator[Result]:
+        """Convert a photo: several outputs by one ffmpeg, and then those that are not right, alone.
+
+        So each failure has an error of its own.
+        """
+        alone, steps = list(outputs), self.transcoder
+        if len(outputs) > 1:
+            started = time.perf_counter()
+            with suppress(PhotoError), opened(outputs, folders) as (held, files):
+                with self.processes.room_for(held[0].decoded.weight):
+                    sound = not steps.encode(held, [file.path for file in files])
+                alone, seconds = [], time.perf_counter() - started
+                for photo, result in finished(steps, (held, files), seconds, sound):
+                    if result:
+                        yield result
+                    else:
+                        alone.append(photo)
+        for photo in alone:
+            yield steps.convert(photo, folders)
 
     def _begun(self, jobs: list[LocalJob], photos: list[Photo]) -> Iterator[Result]:
         """Probe the photo of jobs for `photos`; yield a Result where that fails, or of a film."""

@@ -251,7 +251,7 @@ def _converted(steps: "Transcoder", job: LocalJob, size: Size) -> DecoderLog:
 def _convert(steps: "Transcoder", job: LocalJob, size: Size) -> DecoderLog:
     picture = ImageInfo(FORMATS[0], size, raw="rgb24")
     with temporary_beside(job.output) as temporary:
-        argv = command(steps.binary.path, Path("-"), picture, job.spec, temporary.path)
+        argv = command(steps.binary.path, Path("-"), picture, (job.spec,), [temporary.path])
         with steps.started([job.spec], argv, _rows(size)) as running:
             status = running.wait_at_most(steps.policy.timeout)
         log = ffmpeg_log.read(running.log)

@@ -3,10 +3,11 @@
 Imported only for such photos.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ffprep.conversion.transcode import Photo, Transcoder, is_whole
+from ffprep.conversion.transcode import Outputs, Transcoder, is_whole
 from ffprep.core.decoder_log import INCOMPLETE, DecoderLog
 from ffprep.core.image_info import ImageInfo
 from ffprep.errors import Kind, PhotoError
@@ -17,44 +18,41 @@ if TYPE_CHECKING:
 
 
 def encode_by_pillow(
-    steps: Transcoder, photo: Photo, output: Path, log: DecoderLog | None
+    steps: Transcoder, outputs: Outputs, files: Sequence[Path], log: DecoderLog | None
 ) -> str | None:
     """Decode with Pillow, encode with ffmpeg; return what shows that a part is missing, if any.
 
     The log is that of an ffmpeg which made nothing of the photo. Raises PhotoError.
     """
-    require_decodable(photo, log)
+    photo, picture = outputs[0], outputs[0].picture
+    photo.require_unchanged()
+    # Pillow would fill in what is missing of it.
+    if log and picture.format.forgiving and log.shows_damage_to(picture):
+        words = "the whole picture cannot be decoded; restore it from a backup"
+        raise PhotoError(Kind.DAMAGED, words)
     try:
-        _feed(steps, photo, output, strict=True)
+        _feed(steps, outputs, files, strict=True)
     except PhotoError as error:
         if error.kind is not Kind.DAMAGED or not steps.policy.keep_damaged:
             raise
-        _feed(steps, photo, output, strict=False)
+        _feed(steps, outputs, files, strict=False)
         return INCOMPLETE
-    return steps.decoders.hidden_damage(photo.source, photo.picture)
+    return steps.decoders.hidden_damage(photo.source, picture)
 
 
-def require_decodable(photo: Photo, log: DecoderLog | None) -> None:
-    """Raise PhotoError if Pillow would fill in what is missing of a photo, or if it has changed."""
-    photo.require_unchanged()
-    if log and photo.picture.format.forgiving and log.shows_damage_to(photo.picture):
-        words = "the whole picture cannot be decoded; restore it from a backup"
-        raise PhotoError(Kind.DAMAGED, words)
-
-
-def _feed(steps: Transcoder, photo: Photo, output: Path, strict: bool) -> None:
+def _feed(steps: Transcoder, outputs: Outputs, files: Sequence[Path], strict: bool) -> None:
     """Encode the pixels that Pillow has decoded."""
-    with steps.decoders.decoded(photo.source, photo.picture, strict) as (raw, pixels):
-        encode_fed(steps, photo, raw, output, pixels)
+    with steps.decoders.decoded(outputs[0].source, outputs[0].picture, strict) as (raw, pixels):
+        encode_fed(steps, outputs, raw, files, pixels)
 
 
 def encode_fed(
-    steps: Transcoder, photo: Photo, raw: ImageInfo, output: Path, pixels: "Piped"
+    steps: Transcoder, outputs: Outputs, raw: ImageInfo, files: Sequence[Path], pixels: "Piped"
 ) -> None:
     """Encode pixels that a decoder sends. Raises PhotoError."""
-    log = steps.transcode(photo, raw, output, pixels)
+    log = steps.transcode(outputs, raw, files, pixels)
     pixels.require_complete()
-    if not is_whole(log, 0, raw, output):
-        require_writable(output, photo.job.output)
+    if not is_whole(log, raw, files):
+        require_writable(files[0], outputs[0].job.output)
         last = log.errors[-1] if log.errors else "it logged no error"
         raise PhotoError(Kind.INTERNAL, f"ffmpeg made no output of the decoded pixels: {last}")

@@ -16,7 +16,6 @@ from ffprep.conversion import command
 from ffprep.conversion.film_search import Search, pixel_format
 from ffprep.core.film import Container, sniff_film
 from ffprep.core.formats import HEAD_BYTES, sniff
-from ffprep.core.geometry import Size
 from ffprep.core.job import Caveat, CaveatKind, LocalJob, Result
 from ffprep.errors import Kind, PhotoError
 from ffprep.image.second_reading import second_reading
@@ -43,17 +42,23 @@ def _container(job: LocalJob) -> Container | None:
     return sniff_film(head) if format is None or format.name == "gif" else None
 
 
-class _Still(Record):
-    """A still that was made of a film, what to know of it, and the hash of the film."""
+class AsPhoto(Record):
+    """A job whose source is a photo, or the still of a film in a `container`, and what to know.
 
-    path: Path
-    caveats: tuple[Caveat, ...]
-    source_hash: bytes | None
-    argv: list[str]
+    `argv` is the command that decodes the frame, without its output, and `source_hash` that of the
+    film.
+    """
 
-    def job(self, job: LocalJob) -> LocalJob:
-        """Return a job of the film as one of the still."""
-        return replace(job, source=self.path, spec=replace(job.spec, frame=None), place="")
+    job: LocalJob
+    container: str = ""
+    caveats: tuple[Caveat, ...] = ()
+    argv: tuple[str, ...] = ()
+    source_hash: bytes | None = None
+
+
+def _of_still(job: LocalJob, still: Path) -> LocalJob:
+    """Return a job of a film as one of its still."""
+    return replace(job, source=still, spec=replace(job.spec, frame=None), place="")
 
 
 def convert(converter: "Converter", jobs: Sequence[LocalJob]) -> Iterator[Result]:
@@ -71,7 +76,7 @@ def convert(converter: "Converter", jobs: Sequence[LocalJob]) -> Iterator[Result
             yield from (failed(steps, job, error, started, is_final=True) for job in jobs)
             return
         search = time.perf_counter() - started
-        for result in converter.convert([still.job(job) for job in jobs]):
+        for result in converter.convert([_of_still(job, still.job.source) for job in jobs]):
             yield replace(
                 result,
                 source=jobs[0].source,
@@ -80,18 +85,6 @@ def convert(converter: "Converter", jobs: Sequence[LocalJob]) -> Iterator[Result
                 seconds=search + result.seconds,
             )
             search = 0.0
-
-
-class AsPhoto(Record):
-    """A job whose source is a photo, or the still of a film in a container, and what to know.
-
-    `argv` is the command that decodes the frame, without its output.
-    """
-
-    job: LocalJob
-    container: str = ""
-    caveats: tuple[Caveat, ...] = ()
-    argv: tuple[str, ...] = ()
 
 
 @contextmanager
@@ -105,7 +98,7 @@ def as_photo(steps: "Transcoder", job: LocalJob) -> Iterator[AsPhoto]:
         yield AsPhoto(job)
         return
     with _still(steps, job) as still:
-        yield AsPhoto(still.job(job), container.name, still.caveats, tuple(still.argv))
+        yield still
 
 
 def command_lines(steps: "Transcoder", photo: "Photo") -> list[list[str]]:
@@ -113,7 +106,7 @@ def command_lines(steps: "Transcoder", photo: "Photo") -> list[list[str]]:
     job, alpha = photo.job, photo.picture.alpha
     argv = [*photo.film, "-c:v", "rawvideo", "-f", "rawvideo", "pipe:1"]
     raw = replace(photo.picture, raw=pixel_format(alpha))
-    return [argv, command.command(steps.binary.path, job.source, raw, job.spec, job.output)]
+    return [argv, command.command(steps.binary.path, job.source, raw, (job.spec,), [job.output])]
 
 
 def focused(steps: "Transcoder", photos: Sequence["Photo"]) -> tuple["Photo", ...]:
@@ -124,7 +117,7 @@ def focused(steps: "Transcoder", photos: Sequence["Photo"]) -> tuple["Photo", ..
     from ffprep.conversion.focus import all_focused
 
     with _still(steps, photos[0].job) as still:
-        stills = [steps.probe(still.job(photo.job)) for photo in photos]
+        stills = [steps.probe(_of_still(photo.job, still.job.source)) for photo in photos]
         specs = [made.job.spec for made in all_focused(stills, steps.decoders)]
     jobs = [replace(photo.job, spec=spec) for photo, spec in zip(photos, specs, strict=True)]
     return tuple(replace(photo, job=job) for photo, job in zip(photos, jobs, strict=True))
@@ -142,18 +135,12 @@ def probed(steps: "Transcoder", job: LocalJob) -> "Photo":
     return Photo(job, picture, stamp, photo.caveats, film=photo.argv)
 
 
-def size_of(steps: "Transcoder", job: LocalJob) -> Size:
-    """Return the size of the output of a film or photo. Raises as `Transcoder.planned` does."""
-    found = probed(steps, job)
-    return steps.planned(job, found.picture, found.stamp).job.spec.size
-
-
 @contextmanager
-def _still(steps: "Transcoder", job: LocalJob) -> Iterator[_Still]:
+def _still(steps: "Transcoder", job: LocalJob) -> Iterator[AsPhoto]:
     """Make a still. Raises PhotoError; for a fault of the film, after a second attempt."""
     with working_folder() as folder:
 
-        def attempt() -> _Still:
+        def attempt() -> AsPhoto:
             return _make(steps, job, folder / "still.png")
 
         try:
@@ -165,7 +152,7 @@ def _still(steps: "Transcoder", job: LocalJob) -> Iterator[_Still]:
         yield still
 
 
-def _make(steps: "Transcoder", job: LocalJob, output: Path) -> _Still:
+def _make(steps: "Transcoder", job: LocalJob, output: Path) -> AsPhoto:
     stamp, container = FileStamp.of(job.source, job.place), _container(job)
     if container is None:
         raise PhotoError(Kind.IO, "was changed while it was read; run again")
@@ -188,4 +175,4 @@ def _make(steps: "Transcoder", job: LocalJob, output: Path) -> _Still:
     source_hash = read_whole(job.source, stamp, steps.policy.hash_files, job.place)
     os.utime(output, ns=(stamp.modified, stamp.modified))  # for --preserve-times
     argv = [*argv[: argv.index("-i") + 1], command.url(job.source), *argv[argv.index("-i") + 2 :]]
-    return _Still(output, caveats, source_hash, argv)
+    return AsPhoto(_of_still(job, output), container.name, caveats, tuple(argv), source_hash)

@@ -20,7 +20,7 @@ def lower_quality(steps: Transcoder, photo: Photo, output: Path) -> tuple[Caveat
     low, high = LOWEST_QUALITY - 1, spec.quality
     quality = written = LOWEST_QUALITY  # if this does not fit, none does
     while high - low > 1:
-        steps.encode(_at_quality(photo, quality), output)
+        steps.make(_at_quality(photo, quality), output)
         written = quality
         if fits(spec, output):
             low = quality
@@ -30,7 +30,7 @@ def lower_quality(steps: Transcoder, photo: Photo, output: Path) -> tuple[Caveat
             high = quality
         quality = (low + high) // 2
     if written != low:
-        steps.encode(_at_quality(photo, low), output)
+        steps.make(_at_quality(photo, low), output)
     words = f"quality lowered to {low} to fit {spec.max_bytes} bytes"
     return (Caveat(words, CaveatKind.QUALITY),)
 

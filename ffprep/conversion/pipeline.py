@@ -3,9 +3,9 @@
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 
-from ffprep.conversion.command import command_for_all
-from ffprep.conversion.converter import Outputs, by_decoding
-from ffprep.conversion.transcode import Photo, Transcoder
+from ffprep.conversion.command import command
+from ffprep.conversion.converter import by_decoding
+from ffprep.conversion.transcode import Outputs, Photo, Transcoder
 from ffprep.core.job import LocalJob, Result
 from ffprep.errors import PhotoError
 from ffprep.record import Record, replace
@@ -108,7 +108,7 @@ def _commands(steps: Transcoder, outputs: Outputs) -> list[list[str]]:
 
         outputs = tuple(all_focused(outputs, steps.decoders))
     specs, files = (each.spec for each in outputs), [each.job.output for each in outputs]
-    return [*before, command_for_all(steps.binary.path, job.source, picture, tuple(specs), files)]
+    return [*before, command(steps.binary.path, job.source, picture, tuple(specs), files)]
 
 
 def _on_faces(outputs: Outputs) -> bool:

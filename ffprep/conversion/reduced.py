@@ -12,7 +12,7 @@ from pathlib import Path
 from ffprep.config.modes import is_shipped
 from ffprep.conversion import nut
 from ffprep.conversion.fed import encode_fed
-from ffprep.conversion.transcode import Photo, Transcoder
+from ffprep.conversion.transcode import Outputs, Photo, Transcoder
 from ffprep.core.fitting import Cut, rounded
 from ffprep.core.geometry import Size
 from ffprep.core.image_info import JFIF, ImageInfo
@@ -96,20 +96,20 @@ def _cut(photo: Size, spec: Spec) -> tuple[int, int, int, int]:
     return cut.size.width, cut.size.height, cut.left, cut.top
 
 
-def encode(transcoder: Transcoder, photo: Photo, output: Path) -> bool:
-    """Encode a reduced photo alone.
+def encode(steps: Transcoder, outputs: Outputs, files: Sequence[Path]) -> bool:
+    """Encode the outputs of a reduced photo.
 
-    Returns false if it has to be decoded in full. Raises PhotoError.
+    Return false if it has to be decoded in full. Raises PhotoError.
     """
     with ExitStack() as stack:
         try:
-            decoding = transcoder.decoders.reduced(photo.source, photo.decoded)
+            decoding = steps.decoders.reduced(outputs[0].source, outputs[0].decoded)
             pixels = stack.enter_context(decoding)
         except Killed:
             raise
         except PhotoError:
             return False
-        encode_fed(transcoder, photo, photo.decoded, output, pixels)
+        encode_fed(steps, outputs, outputs[0].decoded, files, pixels)
     return True
 
 

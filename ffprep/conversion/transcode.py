@@ -16,8 +16,8 @@ A stream shares these steps, except the call of ffmpeg (`converter`).
 
 import os
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,7 +33,7 @@ from ffprep.core.policy import Policy
 from ffprep.core.spec import Spec
 from ffprep.errors import EnvironmentFault, FilteredOut, Kind, PhotoError, reason
 from ffprep.image.pillow import out_of_memory, plugin
-from ffprep.image.probe import DecodeWhole, verify
+from ffprep.image.probe import verify
 from ffprep.image.sandbox import DecoderPool
 from ffprep.record import Record, replace
 from ffprep.system.files import FileStamp, changed, content_hash, hold_open, read_whole
@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 # An output may have twice the bytes of its pixels at four bytes each, and some for the rest. The
 # user chose the frame, so its memory is added to what a photo may take.
 _BYTES_A_PIXEL, _OTHER_BYTES = 8, 1 << 24
-MEMORY_A_PIXEL = 64
+_MEMORY_A_PIXEL = 64
 _SHARE_IF_FED = 0.55  # a decoder beside an ffmpeg that is fed holds the same picture
 
 
@@ -106,6 +106,10 @@ class Photo(Record):
             raise changed()
 
 
+Outputs = tuple[Photo, ...]
+"""Outputs of one photo that are made of one decoding, each as a Photo."""
+
+
 class Transcoder(Record):
     """Calls one ffmpeg under one Policy. Safe to use from several threads."""
 
@@ -113,7 +117,6 @@ class Transcoder(Record):
     policy: Policy
     processes: Processes
     decoders: DecoderPool
-    decode: DecodeWhole  # an output that Pillow does not read
 
     def convert(self, photo: Photo, folders: OwnFolders | None = None) -> Result:
         """Convert a probed photo in an ffmpeg process of its own.
@@ -136,7 +139,7 @@ class Transcoder(Record):
         try:
             with photo.opened() as opened, temporary_beside(job.output, folders) as temporary:
                 with self.processes.room_for(photo.decoded.weight):
-                    caveats = self.encode(opened, temporary.path)
+                    caveats = self.make(opened, temporary.path)
                     if not fits(job.spec, temporary.path):
                         from ffprep.conversion.max_bytes import lower_quality
 
@@ -168,11 +171,10 @@ class Transcoder(Record):
     def size_of(self, job: LocalJob) -> Size:
         """Return the size of a job's output. Raises as `planned` does, but not FilteredOut."""
         with suppress(FilteredOut):  # no output is made
-            if job.spec.frame:
-                from ffprep.conversion import film
+            from ffprep.conversion.pipeline import probed
 
-                return film.size_of(self, job)
-            return self.probe(job).job.spec.size
+            found = probed(self, job)
+            return self.planned(job, found.picture, found.stamp).job.spec.size
         return job.spec.size
 
     def planned(self, job: LocalJob, picture: ImageInfo, stamp: FileStamp) -> Photo:
@@ -200,59 +202,61 @@ class Transcoder(Record):
             fraction = reduced(picture, spec)
         return Photo(job, picture, stamp, caveats, reduced=fraction)
 
-    def encode(self, photo: Photo, output: Path) -> tuple[Caveat, ...]:
+    def make(self, photo: Photo, output: Path) -> tuple[Caveat, ...]:
         """Write a complete output, of any number of bytes; return its caveats."""
-        picture, log = photo.picture, None
-        if photo.reduced:
-            from ffprep.conversion.reduced import encode
-
-            if encode(self, photo, output):
-                self.complete(photo, output)
-                return photo.caveats
-        if picture.ffmpeg_reads:
-            log = self.transcode(photo, picture, output)
-        if (
-            log
-            and is_whole(log, 0, picture, output)
-            and not log.may_be_about_a_later_frame(picture)
-        ):
-            missing = self.decoders.damage(photo.source, picture, log)
-        else:
-            from ffprep.conversion.fed import encode_by_pillow
-
-            missing = encode_by_pillow(self, photo, output, log)
-        caveats = photo.caveats + self.judge(missing)
+        caveats = photo.caveats + self.judge(self.encode((photo,), (output,)))
         self.complete(photo, output)
         return caveats
 
-    def transcode(
-        self, photo: Photo, picture: ImageInfo, output: Path, pixels: "Piped | None" = None
-    ) -> DecoderLog:
-        """Build the filtergraph, run ffmpeg and read its log."""
-        job, names = photo.job, (photo.source, output)
-        spec = photo.spec if picture is photo.decoded else job.spec
-        plain = not any("\n" in str(name) for name in names)
-        with nullcontext(names) if plain else without_line_breaks(*names) as (source, written):
-            argv = command(self.binary.path, source, picture, spec, written)
-            return self.run(job, argv, None if pixels is None else [pixels])
+    def encode(self, outputs: Outputs, files: Sequence[Path]) -> str | None:
+        """Decode a photo once, and encode its outputs, which are not complete yet.
 
-    def run(
-        self, job: LocalJob, argv: list[str], data: "Iterable[Data] | None" = None
+        Return what shows that a part of the photo is missing, if any. Raises PhotoError.
+        """
+        photo, picture, log = outputs[0], outputs[0].picture, None
+        if photo.reduced:
+            from ffprep.conversion.reduced import encode
+
+            if encode(self, outputs, files):
+                return None
+            outputs = tuple(replace(each, reduced=None) for each in outputs)
+        if picture.ffmpeg_reads:
+            log = self.transcode(outputs, picture, files)
+            if is_whole(log, picture, files) and not log.may_be_about_a_later_frame(picture):
+                return self.decoders.damage(photo.source, picture, log)
+        from ffprep.conversion.fed import encode_by_pillow
+
+        return encode_by_pillow(self, outputs, files, log)
+
+    def transcode(
+        self,
+        outputs: Outputs,
+        picture: ImageInfo,
+        files: Sequence[Path],
+        pixels: "Piped | None" = None,
     ) -> DecoderLog:
-        """Run ffmpeg to its end and read its log.
+        """Build the filtergraph, run ffmpeg and read its log.
 
         Raises PhotoError, or EnvironmentFault for what is not a photo's fault.
         """
-        with self.started([job.spec], argv, data) as running:
-            from ffprep.conversion import ffmpeg_log  # while ffmpeg works
+        job, specs = outputs[0].job, tuple(photo.spec for photo in outputs)
+        with without_line_breaks(outputs[0].source, *files) as (source, *written):
+            argv = command(self.binary.path, source, picture, specs, written)
+            with self.started(specs, argv, None if pixels is None else [pixels]) as running:
+                from ffprep.conversion import ffmpeg_log  # while ffmpeg works
 
-            status = running.wait_at_most(self.policy.timeout)
+                status = running.wait_at_most(self.policy.timeout)
         if status is None:
             from ffprep.conversion.failure import timed_out
 
             raise timed_out(f"converting it took more than {self.policy.timeout:g} s", running)
         log = ffmpeg_log.read(running.log)
-        self.require_working(job, log)
+        if log.disk_full:
+            raise disk_full(job.output)
+        if log.missing_part or log.graph_fault:
+            from ffprep.conversion.failure import refusal
+
+            raise refusal(self, job, log)
         if log.out_of_memory:
             raise out_of_memory()
         if log.write_error:
@@ -268,7 +272,7 @@ class Transcoder(Record):
         """Return the limits of an ffmpeg; it has less memory if it is `fed` by a decoder."""
         frames = [spec.size.pixels for spec in specs]
         share = _SHARE_IF_FED if fed else 1.0
-        memory = int(self.policy.max_memory * share) + MEMORY_A_PIXEL * sum(frames)
+        memory = int(self.policy.max_memory * share) + _MEMORY_A_PIXEL * sum(frames)
         return Limits(memory, _OTHER_BYTES + _BYTES_A_PIXEL * max(frames))
 
     @contextmanager
@@ -292,15 +296,6 @@ class Transcoder(Record):
             for spec in specs:  # which verify the outputs; imported while ffmpeg works
                 plugin(spec.format.plugin or "PNG")
             yield running
-
-    def require_working(self, job: LocalJob, log: DecoderLog) -> None:
-        """Raise the error of a graph that FFmpeg refused, EnvironmentFault for a full disk."""
-        if log.disk_full:
-            raise disk_full(job.output)
-        if log.missing_part or log.graph_fault:
-            from ffprep.conversion.failure import refusal
-
-            raise refusal(self, job, log)
 
     def judge(self, missing: str | None) -> tuple[Caveat, ...]:
         """Return the caveat of a damaged photo. Raises PhotoError unless it is to be kept."""
@@ -345,7 +340,7 @@ class Transcoder(Record):
             from ffprep.conversion.max_bytes import too_many_bytes
 
             raise too_many_bytes(job.spec, size_of(output))
-        made = verify(output, job.spec, self.decode)
+        made = verify(output, job.spec, self._decode)
         stamp = publish(temporary, job, self.policy)
         return Result(
             job.source,
@@ -362,6 +357,15 @@ class Transcoder(Record):
             output_hash=content_hash(made.content) if self.policy.hash_files else None,
         )
 
+    def _decode(self, output: Path, picture: ImageInfo) -> None:
+        """Decode an output with FFmpeg; memory for the frame is added, as in encoding it."""
+        from ffprep.conversion.stand_in import stand_in
+
+        memory = self.policy.max_memory + _MEMORY_A_PIXEL * picture.stored.pixels
+        policy = replace(self.policy, max_memory=memory)
+        with stand_in(self.binary, self.processes, policy, output, picture, False):
+            pass
+
     def read_source(self, photo: Photo) -> bytes | None:
         """Read a source to its end; return its hash, if Results have one. Raises PhotoError."""
         job = photo.job
@@ -373,9 +377,9 @@ def with_warning(picture: ImageInfo, warning: str | None) -> ImageInfo:
     return replace(picture, warnings=(*picture.warnings, warning)) if warning else picture
 
 
-def is_whole(log: DecoderLog, number: int, picture: ImageInfo, output: Path) -> bool:
-    """Return whether FFmpeg decoded what the probe found, and wrote something."""
-    return log.agrees_with(picture, number) and size_of(output) > 0
+def is_whole(log: DecoderLog, picture: ImageInfo, files: Iterable[Path]) -> bool:
+    """Return whether FFmpeg decoded what the probe found, and wrote something to each file."""
+    return log.agrees_with(picture, 0) and all(size_of(file) > 0 for file in files)
 
 
 def fits(spec: Spec, output: Path) -> bool:

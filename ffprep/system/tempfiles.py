@@ -229,10 +229,13 @@ def working_folder() -> Iterator[Path]:
 
 @contextlib.contextmanager
 def without_line_breaks(*paths: Path) -> Iterator[tuple[Path, ...]]:
-    """Yield links to paths with line breaks, for ffmpeg, whose log repeats them.
+    """Yield paths for ffmpeg, whose log repeats them: links, if one of them has a line break.
 
     Otherwise a file name could forge a line of the log, such as "no space left". Raises PhotoError.
     """
+    if not any("\n" in os.fspath(path) for path in paths):
+        yield paths
+        return
     with contextlib.ExitStack() as stack:
         try:
             folder = stack.enter_context(temporary_folder())

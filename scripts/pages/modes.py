@@ -89,7 +89,7 @@ def chain(mode: Mode) -> str:
     """The steps of a mode as FFmpeg's filter syntax, one a line."""
     photo = ImageInfo(FORMATS[0], Size(4000, 3000), planes="yuv420p")
     argv = graph.command(
-        "ffmpeg", Path("photo.jpg"), photo, Spec(Size(1280, 720), mode), Path("o.jpg")
+        "ffmpeg", Path("photo.jpg"), photo, (Spec(Size(1280, 720), mode),), [Path("o.jpg")]
     )
     steps = argv[argv.index("-filter_complex") + 1].split(";")[1:]
     tail = next(i for i, step in enumerate(steps) if "sidedata" in step)

@@ -294,7 +294,7 @@ def test_names_in_a_command_are_never_patterns_or_options() -> None:
     assert png
     picture, spec = ImageInfo(png, Size(4, 4)), Spec(Size(2, 2), find_mode("cover"))
     argv = graph.command(
-        "ffmpeg", Path("-x%d:\udcff.png"), picture, spec, Path("http:<source>.jpg")
+        "ffmpeg", Path("-x%d:\udcff.png"), picture, (spec,), [Path("http:<source>.jpg")]
     )
     assert argv[argv.index("-i") + 1] == "file:-x%d:\udcff.png"
     assert argv[-1] == "file:http:<source>.jpg"

@@ -262,7 +262,9 @@ def test_single_photos_and_sheets_read_no_script(
     canary: Canary, hostile: Path, tmp_path: Path
 ) -> None:
     using = Converter(find(), Policy())
-    page = sheet.Sheet(SPEC, Layout.of(2, SPEC.size), uncut=True, strict=True)
+    page = sheet.Sheet(
+        SPEC.format, SPEC.background, Layout.of(2, SPEC.size), uncut=True, strict=True
+    )
     for source in set(hostile.iterdir()) - {canary.file, *(hostile / name for name in GOOD)}:
         (result,) = using.convert([LocalJob(source, tmp_path / "o.jpg", SPEC)])
         assert kind(result) in (Kind.UNSUPPORTED, Kind.DAMAGED), source
@@ -287,7 +289,7 @@ def test_ffmpeg_reads_no_script_even_without_the_probe(
         ways = []
         if format.name in ("jpeg", "gif", "heic"):
             output = tmp_path / "o.jpg"
-            ways += [graph.command(find().path, name, picture, SPEC, output) for name in names]
+            ways += [graph.command(find().path, name, picture, (SPEC,), [output]) for name in names]
         if together := graph.sequence(picture, (SPEC,)):
             specs = [(SPEC,)] * len(names)
             ways.append(graph.sequence_command(find().path, together, tmp_path, specs))
@@ -357,7 +359,7 @@ def test_a_container_reaches_no_other_decoder(tmp_path: Path, suffix: str, codec
     both = tmp_path / f"both.{suffix}"
     both.write_bytes(with_track(photo.read_bytes(), track))
     picture = ImageInfo(sniff(both.read_bytes()[:64]), Size(64, 48))  # type: ignore[arg-type]
-    argv = graph.command(find().path, both, picture, SPEC, tmp_path / "o.jpg")
+    argv = graph.command(find().path, both, picture, (SPEC,), [tmp_path / "o.jpg"])
     said = subprocess.run(argv, capture_output=True, text=True).stderr
     assert "not on whitelist" in said
     for source in (tmp_path / f"only.{suffix}", both):
@@ -397,7 +399,7 @@ def test_a_container_reads_no_other_file(tmp_path: Path, suffix: str) -> None:
         source = tmp_path / f"{name}.{suffix}"
         assert kind(one(source)) in (None, Kind.UNSUPPORTED, Kind.DAMAGED)
         picture = ImageInfo(sniff(source.read_bytes()[:64]), Size(64, 48))  # type: ignore[arg-type]
-        argv = graph.command(find().path, source, picture, SPEC, tmp_path / "o.jpg")
+        argv = graph.command(find().path, source, picture, (SPEC,), [tmp_path / "o.jpg"])
         subprocess.run(argv, capture_output=True)
     assert canary.sings() == ""
     canary.close()

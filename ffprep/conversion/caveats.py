@@ -1,17 +1,23 @@
-"""What is known to be unexpected about an output before its photo is decoded.
+"""What is unexpected about an output: it is enlarged, much is cut, or its quality is lower.
 
-Imported only for photos that are enlarged, or cut by more than half, or that have warnings.
+Imported only for such photos, and for those that have warnings.
 """
 
 from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ffprep.core.fitting import Framing, percent, times
 from ffprep.core.geometry import Size
 from ffprep.core.image_info import ImageInfo
 from ffprep.core.job import Caveat, CaveatKind
 from ffprep.core.policy import Policy
-from ffprep.core.spec import Spec
+from ffprep.core.spec import LOWEST_QUALITY, Spec
 from ffprep.errors import Kind, PhotoError
+from ffprep.record import replace
+
+if TYPE_CHECKING:
+    from ffprep.conversion.transcode import Photo, Transcoder
 
 
 def known_caveats(
@@ -61,3 +67,46 @@ def cut_caveat(policy: Policy, size: str, framing: Framing, frame: Size) -> Cave
 def _of_picture(picture: ImageInfo) -> Iterator[Caveat]:
     kind = CaveatKind.PREVIEW if picture.preview else CaveatKind.COLOURS
     return (Caveat(words, kind) for words in picture.warnings)
+
+
+def lower_quality(steps: "Transcoder", photo: "Photo", output: Path) -> tuple[Caveat, ...]:
+    """Write an output again, at the best quality that fits `max_bytes`; return its caveat.
+
+    Raises PhotoError if none does.
+    """
+    spec = photo.job.spec
+    if not spec.lossy or spec.quality <= LOWEST_QUALITY:
+        raise too_many_bytes(spec, output.stat().st_size)
+    low, high = LOWEST_QUALITY - 1, spec.quality
+    quality = written = LOWEST_QUALITY  # if this does not fit, none does
+    while high - low > 1:
+        steps.make(_at_quality(photo, quality), output)
+        written = quality
+        if output.stat().st_size <= (spec.max_bytes or 0):
+            low = quality
+        elif quality == LOWEST_QUALITY:
+            raise too_many_bytes(spec, output.stat().st_size)
+        else:
+            high = quality
+        quality = (low + high) // 2
+    if written != low:
+        steps.make(_at_quality(photo, low), output)
+    words = f"quality lowered to {low} to fit {spec.max_bytes} bytes"
+    return (Caveat(words, CaveatKind.QUALITY),)
+
+
+def _at_quality(photo: "Photo", quality: int) -> "Photo":
+    """Return the same photo for an output of another quality, with as few bytes as it takes."""
+    spec = replace(photo.job.spec, quality=quality, optimize=True)
+    return replace(photo, job=replace(photo.job, spec=spec))
+
+
+def too_many_bytes(spec: Spec, found: int) -> PhotoError:
+    """Return the error of an output that does not fit."""
+    words = f"{found} bytes are more than {spec.max_bytes}"
+    if not spec.lossy:
+        other = "drop --lossless" if spec.lossless else "write jpeg or webp"
+        words += f", and lossless {spec.format.name} has no quality to lower; {other}"
+    elif spec.quality > LOWEST_QUALITY:
+        words += f" even at quality {LOWEST_QUALITY}"
+    return PhotoError(Kind.TOO_LARGE, f"{words}; ask for a smaller size or allow more bytes")

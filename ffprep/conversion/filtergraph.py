@@ -33,8 +33,9 @@ from ffprep.conversion.command import (
     Specs,
     output_place,
 )
-from ffprep.conversion.mode_graph import apply_mode
+from ffprep.conversion.mode_graph import ModeGraph
 from ffprep.conversion.pixel_formats import (
+    FULL_CHROMA,
     PACKED,
     STRAIGHT,
     Stream,
@@ -45,7 +46,6 @@ from ffprep.conversion.pixel_formats import (
     deep,
     final,
     flatten,
-    full_chroma,
     sharpened,
     to_srgb,
 )
@@ -78,7 +78,7 @@ def arguments(
 def _made(stream: Stream, picture: ImageInfo, spec: Spec, by_size: BySize) -> tuple[Stream, ...]:
     """Return the streams of one output of a decoded photo (see `_finish`)."""
     if by_size.odd:
-        stream = full_chroma(stream)
+        stream = convert(stream, pix_fmts=FULL_CHROMA)
     if not spec.bounds.whole:
         stream = cut(stream, spec.bounds, picture.orientation)
     if by_size.repeats > 1:
@@ -92,7 +92,7 @@ def _made(stream: Stream, picture: ImageInfo, spec: Spec, by_size: BySize) -> tu
             stream = to_srgb(convert(stream, **deep(alpha=True)), picture, alpha=True)
             picture = replace(picture, lut=None, cicp=None)
         stream = flatten(stream, spec.background)
-    stream = apply_mode(spec, stream, picture, keep_alpha, by_size)
+    stream = ModeGraph(spec, picture, keep_alpha).of(stream, by_size)
     if spec.sharpen:
         stream = sharpened(stream, final(spec, keep_alpha))
     profile = picture.output_profile is not None and spec.format.name == "jpegxl"

@@ -7,7 +7,7 @@ systems keep fonts. A character that no font has is drawn as a question mark, an
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from functools import cached_property
+from functools import cache, lru_cache
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -28,6 +28,9 @@ _JOINERS = "\u200c\u200d"
 _PLAIN = "Sans", "Regular", "Book"
 _SPECIAL = "Bold Italic Oblique Light Thin Black Medium Condensed Narrow Mono Serif".split()
 
+TURN = Lock()
+"""Fonts are not made for several threads at a time."""
+
 
 def drawable(text: str) -> str:
     """Return a text as `printable` does, but keep spaces of all kinds, and joiners."""
@@ -37,16 +40,11 @@ def drawable(text: str) -> str:
 class Lettering:
     """Draws labels; `undrawn` are the characters for which no font was found.
 
-    Threads take turns: those that draw hold `turn`.
+    Threads take turns: those that draw hold `TURN`.
     """
 
     def __init__(self) -> None:
         self.undrawn: set[str] = set()
-        self.turn = Lock()
-        self._has: dict[tuple[str, str], bool] = {}
-        self._probed: dict[str, tuple[Font | None, bytes]] = {}
-        self._sized: dict[tuple[str, int], Font] = {}
-        self._chosen: dict[frozenset[str], dict[str, str | None]] = {}
         self._unjoined = False
 
     @property
@@ -68,7 +66,7 @@ class Lettering:
     ) -> None:
         """Draw a line of text; `middle` is that of its width."""
         x = middle - self.width(text, height) / 2
-        baseline = top + self._font("", height).getmetrics()[0]
+        baseline = top + _font("", height).getmetrics()[0]
         for part, font in self._parts(text, height):
             pen.text((x, baseline), part, ink, font, anchor="ls")
             x += font.getlength(part)
@@ -90,61 +88,57 @@ class Lettering:
 
     def _parts(self, text: str, height: int) -> Iterator[tuple[str, Font]]:
         """Yield the parts of a text, each with its font."""
-        drawn = list(_drawn(text, self._files_for(frozenset(text))))
+        files = _files_for(frozenset(text))
+        self.undrawn |= {each for each, file in files.items() if file is None}
+        drawn = list(_drawn(text, files))
         self._note_direction("".join(each for _, each in drawn))
         for file, part in groupby(drawn, itemgetter(0)):
-            yield "".join(each for _, each in part), self._font(file, height)
-
-    def _files_for(self, characters: frozenset[str]) -> dict[str, str | None]:
-        """Return the font of each character, the same for all if one has them; None without any.
-
-        Blanks have none of their own.
-        """
-        if characters not in self._chosen:
-            wanted = [each for each in characters if not _is_blank(each)]
-            files = ("",) if "".join(wanted).isascii() else ("", *self._files)
-            for file in files:
-                if all(self._draws(file, each) for each in wanted):
-                    self._chosen[characters] = dict.fromkeys(wanted, file)
-                    break
-            else:
-                found = {each: self._file_for(each) for each in wanted}
-                self.undrawn |= {each for each, file in found.items() if file is None}
-                self._chosen[characters] = found
-        return self._chosen[characters]
+            yield "".join(each for _, each in part), _font(file, height)
 
     def _note_direction(self, text: str) -> None:
         is_leftwards = any(bidirectional(each) in ("R", "AL") for each in text)
         if is_leftwards and not (features.check("raqm") and features.check("fribidi")):
             self._unjoined = True
 
-    def _file_for(self, character: str) -> str | None:
-        return next((f for f in ("", *self._files) if self._draws(f, character)), None)
 
-    def _draws(self, file: str, character: str) -> bool:
-        """Return whether a font has a character. A blank glyph does not count."""
-        key = file, character
-        if key not in self._has:
-            if file not in self._probed:
-                self._probed[file] = _probed(file)
-            font, missing = self._probed[file]
-            mask = bytes(font.getmask(character)) if font else missing
-            self._has[key] = any(mask) and mask != missing
-        return self._has[key]
+@lru_cache(maxsize=1000)
+def _files_for(characters: frozenset[str]) -> Mapping[str, str | None]:
+    """Return the font of each character, the same for all if one has them; None without any.
 
-    def _font(self, file: str, height: int) -> Font:
-        """Return the font of a file; the one that comes with Pillow without any."""
-        key = file, height
-        if key not in self._sized:
-            font = ImageFont.truetype(file, height) if file else ImageFont.load_default(height)
-            assert isinstance(font, Font)
-            self._sized[key] = font
-        return self._sized[key]
+    Blanks have none of their own.
+    """
+    wanted = [each for each in characters if not _is_blank(each)]
+    files = ("",) if "".join(wanted).isascii() else ("", *_files())
+    for file in files:
+        if all(_draws(file, each) for each in wanted):
+            return dict.fromkeys(wanted, file)
+    return {each: _file_for(each) for each in wanted}
 
-    @cached_property
-    def _files(self) -> tuple[str, ...]:
-        """The font files of the system: plain ones first."""
-        return tuple(sorted(_installed(), key=_rank))
+
+def _file_for(character: str) -> str | None:
+    return next((file for file in ("", *_files()) if _draws(file, character)), None)
+
+
+@lru_cache(maxsize=10_000)
+def _draws(file: str, character: str) -> bool:
+    """Return whether a font has a character. A blank glyph does not count."""
+    font, missing = _probed(file)
+    mask = bytes(font.getmask(character)) if font else missing
+    return any(mask) and mask != missing
+
+
+@lru_cache(maxsize=100)
+def _font(file: str, height: int) -> Font:
+    """Return the font of a file; the one that comes with Pillow without any."""
+    font = ImageFont.truetype(file, height) if file else ImageFont.load_default(height)
+    assert isinstance(font, Font)
+    return font
+
+
+@cache
+def _files() -> tuple[str, ...]:
+    """Return the font files of the system: plain ones first."""
+    return tuple(sorted(_installed(), key=_rank))
 
 
 def _is_blank(character: str) -> bool:
@@ -169,6 +163,7 @@ def _drawn(text: str, files: Mapping[str, str | None]) -> Iterator[tuple[str, st
             yield (before, each) if within else ("", " " * each.isspace())
 
 
+@cache
 def _probed(file: str) -> tuple[Font | None, bytes]:
     """Return a font without shaping, and what it draws for all that it lacks.
 

@@ -21,7 +21,6 @@ from ffprep.conversion.pixel_formats import (
     convert,
     deep,
     final,
-    premultiplied,
     survives_turning,
     to_srgb,
     upright,
@@ -75,29 +74,23 @@ class _Stage(Record):
         return replace(self, stream=stream, orientation=1, chroma=None, planar=False)
 
 
-def apply_mode(
-    spec: Spec, photo: Stream, picture: ImageInfo, alpha: bool, by_size: BySize
-) -> Stream:
-    """Apply the mode's steps to `photo`. A stream that several steps read is split.
+class ModeGraph(Record):
+    """Applies the steps of a Spec's mode to a photo, with `alpha` that the output keeps if so."""
 
-    With `alpha`, the photo has some that the output keeps.
-    """
-    start = _Stage(
-        photo,
-        picture.orientation,
-        picture.needs_srgb,
-        planar=by_size.whole,
-        chroma=by_size.chroma,
-    )
-    return _ModeGraph(spec, picture, alpha).of(start)
-
-
-class _ModeGraph(Record):
     spec: Spec
     picture: ImageInfo
     alpha: bool
 
-    def of(self, photo: _Stage) -> Stream:
+    def of(self, stream: Stream, by_size: BySize) -> Stream:
+        """Return the output of the steps. A stream that several steps read is split."""
+        picture = self.picture
+        photo = _Stage(
+            stream,
+            picture.orientation,
+            picture.needs_srgb,
+            planar=by_size.whole,
+            chroma=by_size.chroma,
+        )
         steps, values = self.spec.mode.steps, _values(self.spec)
         sources, readers = _wiring(steps)
         branches = {-1: _branches(photo, readers[-1])}
@@ -121,20 +114,20 @@ class _ModeGraph(Record):
         if filter == "scale":
             return self._scaled(inputs[0], options, last)
         if filter == "overlay" and all(stage.scaled for stage in inputs):
-            options = self._deep_overlay(options)
+            formats = working(self.spec, self.alpha)
+            if formats["pix_fmts"] == f"{_DEEP_OVERLAY}le":
+                options = options | {"format": _DEEP_OVERLAY}
         stream = self._filter(filter, [stage.stream for stage in inputs], options)
         cut = replace(inputs[0], stream=stream, scaled=False, final=False)
         if filter == "crop" and cuts_as_cover(self.spec.mode):
             return cut
         return replace(cut, planar=False, chroma=None)
 
-    def _deep_overlay(self, options: dict[str, str]) -> dict[str, str]:
-        """Return the options of an overlay: of layers of 10 bits, if it can lay them in theirs."""
-        deep = working(self.spec, self.alpha)["pix_fmts"] == f"{_DEEP_OVERLAY}le"
-        return options | {"format": _DEEP_OVERLAY} if deep else options
-
     def _scaled(self, stage: _Stage, options: dict[str, str], last: bool) -> _Stage:
-        ends = last and not stage.foreign and self._survives(stage.orientation)
+        ends = last and not stage.foreign
+        ends = ends and survives_turning(
+            final(self.spec, self.alpha), self.spec.size, stage.orientation
+        )
         formats = (final if ends else working)(self.spec, self.alpha)
         if stage.foreign:
             formats = deep(self.alpha)
@@ -152,9 +145,6 @@ class _ModeGraph(Record):
         stream = stream.filter("format", **formats)
         return replace(stage, stream=stream, scaled=True, final=ends, planar=planar, chroma=None)
 
-    def _survives(self, orientation: int) -> bool:
-        return survives_turning(final(self.spec, self.alpha), self.spec.size, orientation)
-
     def _fits_zscale(self, formats: dict[str, str | None]) -> bool:
         size, format = self.spec.size, formats["pix_fmts"]
         return format in ("yuv444p", DEEP) or (
@@ -164,7 +154,8 @@ class _ModeGraph(Record):
     def _filter(self, filter: str, inputs: list[Stream], options: dict[str, str]) -> Stream:
         mixing = self.alpha and filter in _MIXING
         if mixing:
-            inputs = [premultiplied(stream) for stream in inputs]
+            straight = (stream.filter("format", pix_fmts=STRAIGHT) for stream in inputs)
+            inputs = [stream.filter("premultiply", inplace=1) for stream in straight]
         output = ffmpeg.filter(inputs, filter, **options)
         if mixing:
             output = output.filter("format", pix_fmts=STRAIGHT).filter("unpremultiply", inplace=1)

@@ -23,27 +23,14 @@ def planned(steps: Transcoder, jobs: Iterable[LocalJob]) -> Iterator[Photo | Res
 
     Yield a failed Result for each that cannot be made.
     """
-    found = dict[object, Photo | PhotoError]()
+    found = dict[object, Photo]()
     for job in jobs:
+        key = job.spec.colour, job.spec.frame
         try:
-            photo = _remembered(steps, job, found)
+            photo = found[key] = found.get(key) or probed(steps, job)
             yield replace(steps.planned(job, photo.picture, photo.stamp), film=photo.film)
         except PhotoError as error:
             yield Result.failed(job.source, job.output, error)
-
-
-def _remembered(steps: Transcoder, job: LocalJob, found: dict[object, Photo | PhotoError]) -> Photo:
-    """Probe the source of a job, unless what it holds was `found` before. Raises PhotoError."""
-    key = job.spec.colour, job.spec.frame
-    if key not in found:
-        try:
-            found[key] = probed(steps, job)
-        except PhotoError as error:
-            found[key] = error
-    photo = found[key]
-    if isinstance(photo, PhotoError):
-        raise photo
-    return photo
 
 
 def probed(steps: Transcoder, job: LocalJob) -> Photo:
@@ -65,11 +52,15 @@ def pipelines(steps: Transcoder, photos: Sequence[Photo]) -> Iterator[Pipeline |
     cannot decode is decoded by Pillow.
     """
     for outputs in by_decoding(photos):
+        on_faces = any(photo.job.spec.focuses_on_faces for photo in outputs)
         try:
-            if outputs[0].film:
-                yield from _of_film(steps, outputs)
-            else:
-                yield Pipeline(outputs, _commands(steps, outputs))
+            if not outputs[0].film:
+                yield Pipeline(outputs, _commands(steps, outputs, on_faces))
+                continue
+            from ffprep.conversion import film
+
+            for photo in film.focused(steps, outputs) if on_faces else outputs:
+                yield Pipeline((photo,), film.command_lines(steps, photo))
         except PhotoError as error:
             if len(outputs) > 1:
                 for photo in outputs:
@@ -79,16 +70,7 @@ def pipelines(steps: Transcoder, photos: Sequence[Photo]) -> Iterator[Pipeline |
                 yield Result.failed(job.source, job.output, error)
 
 
-def _of_film(steps: Transcoder, outputs: Outputs) -> Iterator[Pipeline]:
-    from ffprep.conversion import film
-
-    if _on_faces(outputs):
-        outputs = film.focused(steps, outputs)
-    for photo in outputs:
-        yield Pipeline((photo,), film.command_lines(steps, photo))
-
-
-def _commands(steps: Transcoder, outputs: Outputs) -> list[list[str]]:
+def _commands(steps: Transcoder, outputs: Outputs, on_faces: bool) -> list[list[str]]:
     photo, job = outputs[0], outputs[0].job
     picture, before, options = photo.picture, list[list[str]](), list[str]()
     if photo.reduced:
@@ -103,13 +85,9 @@ def _commands(steps: Transcoder, outputs: Outputs) -> list[list[str]]:
         options += [f"--colour={job.spec.colour}"]
         ffprep = [sys.executable, "-P", "-m", "ffprep"]
         before = [[*ffprep, "frame", *options, "--", str(job.source)]]
-    if _on_faces(outputs):
+    if on_faces:
         from ffprep.conversion.focus import all_focused
 
         outputs = tuple(all_focused(outputs, steps.decoders))
     specs, files = (each.spec for each in outputs), [each.job.output for each in outputs]
     return [*before, command(steps.binary.path, job.source, picture, tuple(specs), files)]
-
-
-def _on_faces(outputs: Outputs) -> bool:
-    return any(photo.job.spec.focuses_on_faces for photo in outputs)

@@ -31,7 +31,7 @@ STRAIGHT = "gbrap16"
 PACKED = "|".join("pal8 rgba bgra argb abgr rgba64le rgba64be bgra64le bgra64be".split())
 
 # Formats in which a picture may be cut at any pixel; the scaler converts subsampled ones to 4:4:4.
-_FULL_CHROMA = "|".join(
+FULL_CHROMA = "|".join(
     "gray gray10 gray12 gray16 ya8 ya16 pal8 rgb24 bgr24 rgba bgra bgr0 argb rgb48 rgba64 "
     "gbrp gbrp10 gbrp12 gbrp16 gbrap gbrap10 gbrap12 gbrap16 yuv444p yuv444p10 yuv444p12 "
     "yuv444p16 yuva444p yuva444p10 yuva444p12".split()
@@ -91,15 +91,14 @@ def before_turning(filter: str, options: dict[str, str], orientation: int) -> di
     if not (known and _VARIABLES.issuperset(_VARIABLE.findall(" ".join(places.values())))):
         return None
     if orientation >= 5:
-        places = {_OTHER_SIDE[key]: _swapped(text) for key, text in places.items()}
+        places = {
+            _OTHER_SIDE[key]: _VARIABLE.sub(lambda name: _OTHER_SIDE[name[0]], text)
+            for key, text in places.items()
+        }
     for key, length, turns in (("x", "w", (2, 3, 7, 8)), ("y", "h", (3, 4, 6, 7))):
         if key in places and orientation in turns:
             places[key] = f"i{length}-o{length}-({places[key]})"
     return {key: text for key, text in options.items() if key not in _EXPRESSIONS} | places
-
-
-def _swapped(expression: str) -> str:
-    return _VARIABLE.sub(lambda name: _OTHER_SIDE[name[0]], expression)
 
 
 def survives_turning(formats: dict[str, str | None], size: Size, orientation: int) -> bool:
@@ -128,11 +127,6 @@ def declared(stream: Stream, picture: ImageInfo) -> Stream:
     if picture.ycbcr.location:
         options["chroma_location"] = picture.ycbcr.location
     return stream.filter("setparams", **options)
-
-
-def full_chroma(stream: Stream) -> Stream:
-    """Convert a picture to a format in which it can be cut at any pixel."""
-    return convert(stream, pix_fmts=_FULL_CHROMA)
 
 
 def cut(stream: Stream, bounds: Bounds, orientation: int) -> Stream:
@@ -179,11 +173,6 @@ def _tone_mapped(stream: Stream, cicp: Cicp, floats: str) -> Stream:
     mapped = light.filter("tonemap", tonemap="mobius", param=0.5, peak=1000 / _WHITE, desat=0)
     screen = {"primariesin": "bt709", "transferin": "linear", "primaries": "bt709"}
     return mapped.filter("zscale", **rgb, **screen, transfer="iec61966-2-1")
-
-
-def premultiplied(stream: Stream) -> Stream:
-    """Premultiply a stream with alpha, for a filter that mixes neighbouring pixels."""
-    return stream.filter("format", pix_fmts=STRAIGHT).filter("premultiply", inplace=1)
 
 
 def working(spec: Spec, alpha: bool) -> dict[str, str | None]:

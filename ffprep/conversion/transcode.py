@@ -7,7 +7,7 @@
     log              what was decoded, and the decoder's complaints       ffmpeg_log
     damage           whether a part of the picture is missing             image.integrity
     complete         the ICC profile and EXIF that the output is to have  image.embed
-    max-bytes        all of this again at a lower quality, if need be     max_bytes
+    max-bytes        all of this again at a lower quality, if need be     caveats
     verify           decode the output and compare it with its Spec       image.probe
     publish          give it its final name                               publish
 
@@ -141,7 +141,7 @@ class Transcoder(Record):
                 with self.processes.room_for(photo.decoded.weight):
                     caveats = self.make(opened, temporary.path)
                     if not fits(job.spec, temporary.path):
-                        from ffprep.conversion.max_bytes import lower_quality
+                        from ffprep.conversion.caveats import lower_quality
 
                         caveats += lower_quality(self, opened, temporary.path)
                 read = self.read_source(photo)
@@ -337,7 +337,7 @@ class Transcoder(Record):
         job, output = photo.job, temporary.path
         require_writable(output, job.output)
         if not fits(job.spec, output):
-            from ffprep.conversion.max_bytes import too_many_bytes
+            from ffprep.conversion.caveats import too_many_bytes
 
             raise too_many_bytes(job.spec, size_of(output))
         made = verify(output, job.spec, self._decode)

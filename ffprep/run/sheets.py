@@ -5,9 +5,8 @@ from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 
 from ffprep.config.sidecars import PhotoOverrides, read_sidecar
-from ffprep.conversion.contact_sheet import Sheet, SheetPhoto, draw
+from ffprep.conversion.contact_sheet import Layout, Sheet, SheetPhoto, draw
 from ffprep.conversion.converter import Converter
-from ffprep.conversion.sheet_layout import Layout
 from ffprep.core.geometry import Size
 from ffprep.core.job import Result
 from ffprep.core.location import Location

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageDraw
 
-from ffprep.conversion.label_fonts import Lettering, _drawn, drawable
+from ffprep.conversion.label_fonts import Lettering, _drawn, _file_for, drawable
 from tests.support.pictures import opened, psnr, ramp
 from tests.support.shims import need
 
@@ -194,7 +194,7 @@ def test_a_sheet_overwrites_no_photo_and_does_not_become_one(
 
 def test_labels_are_in_any_script_for_which_there_is_a_font() -> None:
     letters, shown = Lettering(), dict[str, bytes]()
-    need("fonts-dejavu-core", letters._file_for("Ж"))
+    need("fonts-dejavu-core", _file_for("Ж"))
     for text in ("Ж", "Щ", "λ", "é", "e"):
         drawn = Image.new("L", (60, 40))
         letters.draw(ImageDraw.Draw(drawn), 30, 5, text, 20, "white")

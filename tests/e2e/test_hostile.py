@@ -19,7 +19,6 @@ from ffprep.conversion import contact_sheet as sheet
 from ffprep.conversion import ffmpeg_log as fflog
 from ffprep.conversion.converter import Converter
 from ffprep.conversion.ffmpeg_binary import find
-from ffprep.conversion.sheet_layout import Layout
 from ffprep.core.formats import FORMATS, sniff
 from ffprep.core.geometry import Size
 from ffprep.core.image_info import ImageInfo
@@ -263,7 +262,7 @@ def test_single_photos_and_sheets_read_no_script(
 ) -> None:
     using = Converter(find(), Policy())
     page = sheet.Sheet(
-        SPEC.format, SPEC.background, Layout.of(2, SPEC.size), uncut=True, strict=True
+        SPEC.format, SPEC.background, sheet.Layout.of(2, SPEC.size), uncut=True, strict=True
     )
     for source in set(hostile.iterdir()) - {canary.file, *(hostile / name for name in GOOD)}:
         (result,) = using.convert([LocalJob(source, tmp_path / "o.jpg", SPEC)])

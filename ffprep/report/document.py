@@ -2,24 +2,36 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from datetime import datetime
+from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from ffprep.config.modes import all_modes
 from ffprep.config.sidecars import PhotoOverride, read_sidecar, sidecar_path
+from ffprep.conversion.converter import Converter
+from ffprep.conversion.thumbnails import thumbnail_spec
+from ffprep.core.film import FilmFrame
 from ffprep.core.geometry import FaceFocus, Size
 from ffprep.core.job import LocalJob, Status
 from ffprep.core.location import Location
 from ffprep.errors import Kind, PhotoError
+from ffprep.image import turbojpeg
 from ffprep.record import Record, astuple, field, replace
 from ffprep.report.entries import Entries, Entry, Framed, sizes_by_fit
 from ffprep.report.page import Content, ModeShown, OverrideShown, Sample, page
-from ffprep.report.pictures import Workshop, thumbnail_job
 from ffprep.run.thumbnails import Thumbnails, digest
 from ffprep.storage.protocol import storage_of
 from ffprep.system.files import SIDECAR, real_folder, real_path
-from ffprep.system.tempfiles import errors_named_after, replace_file, temporary_beside
+from ffprep.system.pool import run_chunks
+from ffprep.system.single import StopRules
+from ffprep.system.tempfiles import (
+    errors_named_after,
+    replace_file,
+    temporary_beside,
+    working_folder,
+)
 
 MOST_PICTURES = 1000
 """How many failures get thumbnails, how many notable pictures, and how many others."""
@@ -27,6 +39,11 @@ MOST_PICTURES = 1000
 MOST_BYTES = 48_000_000
 """How much base64 of thumbnails a report has; a report stays below 60 MB."""
 
+
+_CHUNK = 64
+
+_LARGE = 4_000_000
+"""From so many pixels on, to decode a JPEG at a fraction of its size takes less time."""
 
 _ADVICE = {
     Kind.DAMAGED: "Restore these photos from a backup, or convert what can be decoded with "
@@ -49,16 +66,43 @@ _ADVICE = {
 class Document(Record):
     """A report to be written to a `path`, which an option named.
 
-    Thumbnails are in a `folder`, which is temporary. `tables` are those of ffprep.toml, by the real
-    paths of their photos, and `filters` folders with modes.
+    Thumbnails are in a `folder`, which is temporary. They are made as outputs are: decoded under
+    limits, of several in one ffmpeg, and verified, on a number of `workers` threads. Large JPEGs
+    are decoded at a fraction of their size if TurboJPEG is installed. `tables` are those of
+    ffprep.toml, by the real paths of their photos, and `filters` folders with modes.
     """
 
+    option: str
     path: Path
     folder: Path
-    workshop: Workshop
-    option: str = "--report"
+    converter: Converter
+    workers: int
     tables: Mapping[str, PhotoOverride] = field(default_factory=dict)
     filters: tuple[Path, ...] = ()
+
+    @classmethod
+    @contextmanager
+    def opened(cls, option: str, path: Path, like: Converter, workers: int) -> Iterator[Self]:
+        """Yield a report whose thumbnails are made with the ffmpeg and the limits of a Converter.
+
+        Raises EnvironmentFault if it cannot be written to the path.
+        """
+        with errors_named_after(option), temporary_beside(path):
+            pass
+        # A thumbnail of what can be decoded is better than none.
+        lenient = replace(like.policy, keep_damaged=True, upscale="allow", filter=None)
+        lenient = replace(lenient, hash_files=False, fsync=False, preserve_times=False)
+        converter = Converter(like.binary, lenient, processes=like.processes)
+        with working_folder() as folder, closing(converter):
+            yield cls(option, path, folder, converter, workers)
+
+    def photo_size(self, entry: Entry) -> Size | None:
+        """Return the size of an upright photo; None if it is in a store, or cannot be read."""
+        if storage_of(entry.source).is_local:
+            steps = self.converter.transcoder
+            with suppress(PhotoError):
+                return steps.decoders.probe(Path(entry.source), steps.policy.max_pixels).shown
+        return None
 
     def write(self, content: Content, entries: Entries, made: Callable[[], None]) -> None:
         """Make the thumbnails that are missing, and write the file; call `made` after each.
@@ -69,8 +113,13 @@ class Document(Record):
         places = [_Place.of(entry, pictured, self.folder) for entry, pictured in _in_order(entries)]
         pictured = [place for place in places if place.pictured]
         jobs = {job.output: job for place in pictured for job in place.jobs}
-        self.workshop.make(jobs.values(), made)
-        if self.workshop.converter.processes.stopped:
+        convert, processes = self.converter.convert, self.converter.processes
+        stop = StopRules(lambda: processes.stopped, processes.stop)
+        chunks = _chunks(jobs.values())
+        with closing(run_chunks(chunks, convert, self.workers, stop=stop)) as results:
+            for _ in results:
+                made()
+        if processes.stopped:
             return
         numbers, files = _numbered(pictured)
         content = self._content(content, entries, places, numbers)
@@ -115,12 +164,6 @@ class Document(Record):
         )
 
 
-def require_writable(option: str, path: Path) -> None:
-    """Raise EnvironmentFault if a report cannot be written to the path that an option named."""
-    with errors_named_after(option), temporary_beside(path):
-        pass
-
-
 def absolute(output: Location) -> str:
     """Return OUT as an absolute path, or as a URL."""
     path = os.fspath(output)
@@ -152,11 +195,35 @@ class _Place(Record):
         entry = self.entry
         if storage_of(entry.source).is_local and not self.before.exists():
             frame = entry.spec.frame if entry.spec else None
-            yield thumbnail_job(Path(entry.source), self.before, entry.photo, frame)
+            yield _thumbnail(Path(entry.source), self.before, entry.photo, frame)
         if self.after and entry.output:
             # A link in place of an output may lead to a file that the report should not show.
             place = real_path(entry.output)
-            yield thumbnail_job(Path(entry.output), self.after, entry.size, place=place)
+            yield _thumbnail(Path(entry.output), self.after, entry.size, place=place)
+
+
+def _thumbnail(
+    path: Path, thumbnail: Path, size: Size | None, frame: FilmFrame | None = None, place: str = ""
+) -> LocalJob:
+    """Return the job of a thumbnail; `size` is that of the picture, if it is known.
+
+    `frame` is for a picture that may be a film, and `place` that of a Job.
+    """
+    fast = size is not None and size.pixels >= _LARGE and turbojpeg.is_installed()
+    return LocalJob(path, thumbnail, thumbnail_spec(frame, fast), place)
+
+
+def _chunks(jobs: Iterable[LocalJob]) -> Iterator[list[LocalJob]]:
+    """Cut jobs into chunks of one suffix each, whose photos can share streams."""
+    by_suffix = sorted(jobs, key=_suffix)
+    for _, group in groupby(by_suffix, _suffix):
+        alike = list(group)
+        for start in range(0, len(alike), _CHUNK):
+            yield alike[start : start + _CHUNK]
+
+
+def _suffix(job: LocalJob) -> str:
+    return job.source.suffix.lower()
 
 
 def _in_order(entries: Entries) -> Iterator[tuple[Entry, bool]]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from ffprep.conversion.converter import Converter
 from ffprep.conversion.ffmpeg_binary import find
 from ffprep.core.geometry import Faces, Size
 from ffprep.core.job import Status
@@ -16,13 +17,11 @@ from ffprep.ledger.rows import Entry as Recorded
 from ffprep.ledger.rows import decode_name
 from ffprep.ledger.shards import Ledgers
 from ffprep.record import Record
-from ffprep.report.document import Document, absolute, require_writable
+from ffprep.report.document import Document, absolute
 from ffprep.report.entries import Entries, Entry
 from ffprep.report.page import Content, Counts
-from ffprep.report.pictures import Workshop
 from ffprep.system.files import LEDGER
 from ffprep.system.processes import Processes
-from ffprep.system.tempfiles import working_folder
 
 
 class LedgerReport(Record):
@@ -45,17 +44,15 @@ class LedgerReport(Record):
         report cannot be written.
         """
         found = [self._ledgers_of(output) for output in self.outputs]
-        require_writable("-o", self.path)
-        tools = find(), Policy(), self.workers, self.processes
-        with working_folder() as folder, Workshop.opened(*tools) as workshop:
-            entries = Entries(workshop.photo_size)
+        like = Converter(find(), Policy(), processes=self.processes)
+        with Document.opened("-o", self.path, like, self.workers) as document:
+            entries = Entries(document.photo_size)
             for output, ledgers in zip(self.outputs, found, strict=True):
                 for entry in self._entries(output, ledgers):
                     if self.processes.stopped:
                         return entries
                     entries.add(entry)
                     made()
-            document = Document(self.path, folder, workshop, "-o")
             document.write(self._content(found, entries), entries, made)
         return entries
 

@@ -9,16 +9,15 @@ from itertools import islice
 
 from ffprep.core.job import FreshCount, Result, Status
 from ffprep.core.location import Location
-from ffprep.report.document import Document, absolute, require_writable
+from ffprep.record import replace
+from ffprep.report.document import Document, absolute
 from ffprep.report.entries import SAMPLE, Entries, Entry
 from ffprep.report.page import Asked, Content, Counts
-from ffprep.report.pictures import Workshop
 from ffprep.run.convert_options import ReportFile
 from ffprep.run.runner import Run
 from ffprep.run.summary import RunEnd, RunSummary
 from ffprep.run.thumbnails import Thumbnails
 from ffprep.system.messages import is_command_line
-from ffprep.system.tempfiles import working_folder
 from ffprep.version import __version__
 
 Outcome = Result | FreshCount
@@ -38,23 +37,21 @@ def reported(
     There is none of a run that is interrupted or ends by an error. Raises EnvironmentFault before
     the first photo if it cannot be written.
     """
-    path, options, converter = report.path.resolve(), run.options, run.converter
-    require_writable("--report", path)
-    tools = converter.binary, converter.policy, options.workers.jobs, converter.processes
-    with working_folder() as folder, closing(results), Workshop.opened(*tools) as workshop:
+    path, options = report.path.resolve(), run.options
+    opened = Document.opened("--report", path, run.converter, options.workers.jobs)
+    with closing(results), opened as document:
         pictures = len(options.request.renditions)
-        entries = Entries(workshop.photo_size, pictures)
+        entries = Entries(document.photo_size, pictures)
         if not run.cluster:
-            run.thumbnails = Thumbnails(folder, SAMPLE * pictures / max(run.plan.total, 1))
+            share = SAMPLE * pictures / max(run.plan.total, 1)
+            run.thumbnails = Thumbnails(document.folder, share)
         for result in results:
             if isinstance(result, Result) and result.status in _SHOWN:
                 entries.add(_entry(result, options.request.folder))
             yield result
         if summary.ended in (RunEnd.DONE, RunEnd.TIME):
             overrides = options.request.overrides
-            document = Document(
-                path, folder, workshop, tables=overrides.tables, filters=overrides.filters
-            )
+            document = replace(document, tables=overrides.tables, filters=overrides.filters)
             document.write(_content(report, run, summary), entries, lambda: None)
 
 

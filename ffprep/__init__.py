@@ -40,11 +40,10 @@ __all__ = [
 # Type checkers take it for True. Importing `typing` would take ten times as long as this module.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ffprep.api.batch import check, convert, info
+    from ffprep.api.batch import ContactSheet, check, compare, convert, info
     from ffprep.api.prepare import Prepared, prepare
     from ffprep.api.preprocessor import Preprocessor
     from ffprep.api.results import Results
-    from ffprep.api.sheet import ContactSheet, compare
     from ffprep.core.geometry import Size
     from ffprep.core.job import Result, Status
     from ffprep.errors import (
@@ -58,7 +57,7 @@ if TYPE_CHECKING:
     from ffprep.run.inspect import Finding
 
 _MODULES = {
-    "api.batch": ("check", "convert", "info"),
+    "api.batch": ("ContactSheet", "check", "compare", "convert", "info"),
     "errors": (
         "EnvironmentFault",
         "FfprepError",
@@ -71,7 +70,6 @@ _MODULES = {
     "api.prepare": ("Prepared", "prepare"),
     "api.preprocessor": ("Preprocessor",),
     "api.results": ("Results",),
-    "api.sheet": ("ContactSheet", "compare"),
     "core.geometry": ("Size",),
     "run.inspect": ("Finding",),
 }

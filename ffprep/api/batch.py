@@ -1,4 +1,4 @@
-"""`convert`, `check` and `info` as Python functions: iterators over one result per photo."""
+"""`convert`, `check`, `info` and `compare` as Python functions: a result for each photo."""
 
 import os
 from collections.abc import Generator, Iterable
@@ -6,24 +6,47 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Unpack
 
-from ffprep.api.notebook import progress_bar
+from ffprep.api.notebook import picture_html, progress_bar
 from ffprep.api.results import Results
 from ffprep.conversion.converter import Converter
 from ffprep.conversion.ffmpeg_binary import find
 from ffprep.core.job import FreshCount, Result
-from ffprep.errors import UsageError
+from ffprep.errors import PhotoError, UsageError
 from ffprep.options import keywords
 from ffprep.options.check import check_parameters, info_parameters, read_check, read_info
 from ffprep.options.convert import convert_parameters
-from ffprep.options.keywords import CheckOptions, InfoOptions, PathLike, RunOptions, SizeLike
+from ffprep.options.keywords import (
+    CheckOptions,
+    CompareOptions,
+    InfoOptions,
+    PathLike,
+    RunOptions,
+    SizeLike,
+)
 from ffprep.options.parse import read_convert
-from ffprep.record import replace
+from ffprep.record import Record, field, replace
 from ffprep.run.convert_options import ConvertOptions
 from ffprep.run.describe import describe
 from ffprep.run.inspect import Finding, Inspection
 from ffprep.run.runner import Run
 from ffprep.run.summary import RunSummary, counted_results, ending, started
 from ffprep.system.messages import warn
+
+_SHOWN, _SIDE = 4, 1280
+"""How many pages a notebook shows, and the longest side of each in pixels."""
+
+
+class ContactSheet(Record):
+    """The `pages` of a contact sheet, and a Result for each picture. Notebooks show the pages."""
+
+    pages: tuple[Path, ...]
+    results: tuple[Result, ...] = field(repr=False)
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        shown = [picture_html(p.read_bytes(), str(p), side=_SIDE) for p in self.pages[:_SHOWN]]
+        more = len(self.pages) - len(shown)
+        words = f"<p>{more} more pages</p>" * bool(more)
+        return {"text/html": "".join(shown) + words, "text/plain": repr(self)}
 
 
 def convert(
@@ -59,7 +82,7 @@ def convert(
     given: dict[str, Any] = {**options, "target": target, "mode": mode}
     with keywords.errors_for_python():
         given |= keywords.size_words(size, sizes)
-        given |= {"sources": paths_of("sources", sources), "ledger": ledger_option}
+        given |= {"sources": _paths_of("sources", sources), "ledger": ledger_option}
         given |= {"output": output if output is None else _no_stream(output)}
         parsed = read_convert(keywords.read(convert_parameters, given))
         converter = Converter(find(parsed.workers.ffmpeg), parsed.policy)
@@ -128,7 +151,7 @@ def check(
     """
     keywords.require_known(options, CheckOptions)
     with keywords.errors_for_python():
-        given = {**options, "target": target, "paths": paths_of("paths", paths)}
+        given = {**options, "target": target, "paths": _paths_of("paths", paths)}
         given |= keywords.size_words(size, sizes)
         parsed = read_check(keywords.read(check_parameters, given))
     return _findings(parsed.inspection, parsed.inspection.verify(parsed.target))
@@ -151,7 +174,7 @@ def info(
     """
     keywords.require_known(options, InfoOptions)
     with keywords.errors_for_python():
-        given = {**options, "target": target, "paths": paths_of("paths", paths)}
+        given = {**options, "target": target, "paths": _paths_of("paths", paths)}
         given |= keywords.size_words(size, sizes)
         parsed = read_info(keywords.read(info_parameters, given))
     return _findings(parsed.inspection, describe(parsed.inspection, parsed.content))
@@ -170,7 +193,45 @@ def _findings(inspection: Inspection, found: Generator[Finding, None, None]) -> 
     return Results(findings(), inspection.processes.stop, inspection.count)
 
 
-def paths_of(keyword: str, paths: PathLike | Iterable[PathLike]) -> list[str]:
+def compare(
+    photos: PathLike | Iterable[PathLike],
+    output: PathLike,
+    size: SizeLike | None = None,
+    *,
+    target: str | None = None,
+    **options: Unpack[CompareOptions],
+) -> ContactSheet:
+    """Draw photos, and those of folders, on a contact sheet, as `ffprep compare` does.
+
+    The sheet is written to `output`, or to several pages beside it. One photo is shown in every
+    mode; of several, each has a cell, or with several modes a row. The options are those of
+    `ffprep.options.keywords.CompareOptions`.
+
+    Raises UsageError (a ValueError) for options that contradict one another, PhotoError if the only
+    photo cannot be shown, EnvironmentFault if none can. Of several photos, those that fail have a
+    Result with a `failure`, and a cell that says so.
+    """
+    from ffprep.options.compare import compare_parameters, read_compare  # with what draws sheets
+
+    keywords.require_known(options, CompareOptions)
+    with keywords.errors_for_python():
+        given = {**options, "target": target, "paths": _paths_of("photos", photos), "size": size}
+        keywords.require_one_size(size, "size takes one size: that of all pictures")
+        given["output"] = keywords.path_text("output", output)
+        parsed = read_compare(keywords.read(compare_parameters, given))
+        sheets = parsed.contact_sheets()
+        with (
+            closing(Converter(find(parsed.ffmpeg), parsed.policy)) as converter,
+            closing(sheets.draw(converter)) as results,
+        ):
+            try:
+                found = tuple(results)
+            except PhotoError as error:
+                raise PhotoError(error.kind, f"{parsed.paths[0]}: {error}") from None
+    return ContactSheet(tuple(page for page, _ in sheets.pages()), found)
+
+
+def _paths_of(keyword: str, paths: PathLike | Iterable[PathLike]) -> list[str]:
     """Return paths as texts. Raise UsageError if there are none."""
     names = keywords.several(keyword, paths)
     if not names:

@@ -21,7 +21,6 @@ from ffprep.options.convert import convert_parameters
 from ffprep.options.keywords import Options, PathLike, SizeLike
 from ffprep.options.parse import read_convert
 from ffprep.record import Record, field
-from ffprep.run.convert_options import ConvertOptions
 from ffprep.run.task import convert
 from ffprep.system.files import FileStamp
 from ffprep.system.pool import run_chunks
@@ -213,7 +212,9 @@ def _prepared(source: Source, words: Mapping[str, Any]) -> list[Prepared]:
     _sweep_once()
     with working_folder() as folder:
         photo, subject = _place(source, folder)
-        options = _parsed(photo, os.path.join(folder, "out", ""), words)
+        output = os.path.join(folder, "out", "")
+        given = {**words, "sources": [photo], "output": output, "ledger": "none"}
+        options = read_convert(keywords.read(convert_parameters, given))
         original: _Original | None = _original(source)
         path: Location | None = None
         if isinstance(source, str | os.PathLike):
@@ -252,11 +253,6 @@ def _prepared(source: Source, words: Mapping[str, Any]) -> list[Prepared]:
         return pictures
 
 
-def _parsed(photo: str, output: str, words: Mapping[str, Any]) -> ConvertOptions:
-    given = {**words, "sources": [photo], "output": output, "ledger": "none"}
-    return read_convert(keywords.read(convert_parameters, given))
-
-
 def require_readable(options: Options) -> None:
     """Raise UsageError if the value of an option cannot be read."""
     keywords.read(convert_parameters, {**options, "sources": ["photo"], "output": "out"})
@@ -267,10 +263,8 @@ def _error(result: Result, subject: str) -> PhotoError:
     return PhotoError(result.failure.kind, f"{subject}: {result.failure.message}")
 
 
-@cache
-def _sweep_once() -> None:
-    """Remove temporary files of killed processes, as each run does."""
-    sweep_temp_dir()
+_sweep_once = cache(sweep_temp_dir)
+"""Removes temporary files of killed processes, as each run does."""
 
 
 def _place(source: Source, folder: Path) -> tuple[str, str]:

@@ -38,17 +38,9 @@ def find(path: str | None = None) -> Binary:
     Raises EnvironmentFault if there is none, or it is too old or not ffmpeg.
     """
     path = path or os.environ.get("FFPREP_FFMPEG")
-    if not path and (embedded := _embedded()):
-        return embedded
+    if not path and "IMAGEIO_FFMPEG_EXE" not in os.environ and (found := embedded_ffmpeg()):
+        return replace(_required(*found), embedded=True)
     return _inspected(path or _installed())
-
-
-def _embedded() -> Binary | None:
-    """Return the binary of imageio-ffmpeg; None if it brings none, or is to use another one."""
-    found = embedded_ffmpeg()
-    if not found or "IMAGEIO_FFMPEG_EXE" in os.environ:
-        return None
-    return replace(_required(*found), embedded=True)
 
 
 def _installed() -> str:

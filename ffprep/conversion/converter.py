@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ffprep.conversion import command
-from ffprep.conversion.ffmpeg_binary import Binary
+from ffprep.conversion.ffmpeg_binary import Binary, decoder_pool
 from ffprep.conversion.transcode import Outputs, Photo, Transcoder, size_of, with_warning
 from ffprep.core.decoder_log import DecoderLog
 from ffprep.core.geometry import Size
@@ -26,7 +26,6 @@ from ffprep.core.job import LocalJob, Result
 from ffprep.core.policy import Policy
 from ffprep.errors import Kind, PhotoError
 from ffprep.image.probe import known_colours, probe
-from ffprep.image.sandbox import DecoderPool, StandIn
 from ffprep.record import Record, field, replace
 from ffprep.system.files import FileStamp, most_held
 from ffprep.system.own_folder import OwnFolders
@@ -62,14 +61,9 @@ class Converter(Record):
     """What `look_ahead` has found, by its output, without profiles that take much memory."""
 
     def __post_init__(self) -> None:
-        decoders = DecoderPool(self.processes, self.policy, self._stand_in)
+        decoders = decoder_pool(self.processes, self.policy, self.binary)
         transcoder = Transcoder(self.binary, self.policy, self.processes, decoders)
         object.__setattr__(self, "transcoder", transcoder)
-
-    def _stand_in(self, path: Path, picture: ImageInfo, whole: bool) -> StandIn:
-        from ffprep.conversion.stand_in import stand_in
-
-        return stand_in(self.binary, self.processes, self.policy, path, picture, whole)
 
     def close(self) -> None:
         """End the decoders that are kept for the next photo."""

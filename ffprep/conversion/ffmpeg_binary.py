@@ -1,4 +1,4 @@
-"""Find the ffmpeg binary and its version."""
+"""Find the ffmpeg binary and its version, and decode with it what Pillow does not read."""
 
 import os
 import re
@@ -6,10 +6,13 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
+from ffprep.core.image_info import ImageInfo
+from ffprep.core.policy import Policy
 from ffprep.errors import EnvironmentFault, reason
+from ffprep.image.sandbox import DecoderPool, StandIn
 from ffprep.record import Record, replace
 from ffprep.system.files import held_path
-from ffprep.system.processes import answer
+from ffprep.system.processes import Processes, answer
 from ffprep.version import embedded_ffmpeg
 
 OLDEST = (9, 0)
@@ -41,6 +44,17 @@ def find(path: str | None = None) -> Binary:
     if not path and "IMAGEIO_FFMPEG_EXE" not in os.environ and (found := embedded_ffmpeg()):
         return replace(_required(*found), embedded=True)
     return _inspected(path or _installed())
+
+
+def decoder_pool(processes: Processes, policy: Policy, binary: Binary | None = None) -> DecoderPool:
+    """Return a DecoderPool that reads pictures of all formats, some of them by an ffmpeg."""
+
+    def made(path: Path, picture: ImageInfo, whole: bool) -> StandIn:
+        from ffprep.conversion.stand_in import stand_in
+
+        return stand_in(binary or find(), processes, policy, path, picture, whole)
+
+    return DecoderPool(processes, policy, made)
 
 
 def _installed() -> str:

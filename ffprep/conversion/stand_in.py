@@ -8,13 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ffprep.conversion import ffmpeg_log
-from ffprep.conversion.ffmpeg_binary import Binary, find
+from ffprep.conversion.ffmpeg_binary import Binary
 from ffprep.core.decoder_log import DecoderLog
 from ffprep.core.image_info import ImageInfo
 from ffprep.core.policy import Policy
 from ffprep.errors import Kind, PhotoError
 from ffprep.image.pillow import out_of_memory
-from ffprep.image.sandbox import DecoderPool, StandIn
 from ffprep.system.processes import Limits, Processes
 from ffprep.system.tempfiles import disk_full, temporary_folder, without_line_breaks
 
@@ -23,15 +22,6 @@ _BYTES_A_PIXEL, _OTHER_BYTES = 9, 1 << 24
 
 # libjxl does not say that it was refused memory; it takes about as many bytes a pixel.
 _MEMORY_A_PIXEL = 24
-
-
-def decoder_pool(processes: Processes, policy: Policy) -> DecoderPool:
-    """Return a DecoderPool that reads pictures of all formats."""
-
-    def made(path: Path, picture: ImageInfo, whole: bool) -> StandIn:
-        return stand_in(find(), processes, policy, path, picture, whole)
-
-    return DecoderPool(processes, policy, made)
 
 
 @contextmanager

@@ -166,7 +166,7 @@ def _with_region(
 
 def _displayed_size(photo: Path, policy: Policy, spec: Spec) -> Size:
     """Return a photo's upright size. Raises PhotoError if it has alpha that must not be sent."""
-    from ffprep.conversion.stand_in import decoder_pool
+    from ffprep.conversion.ffmpeg_binary import decoder_pool
     from ffprep.system.processes import Processes
 
     with decoder_pool(Processes(), policy) as decoders:

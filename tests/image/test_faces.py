@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from ffprep.conversion.stand_in import decoder_pool
+from ffprep.conversion.ffmpeg_binary import decoder_pool
 from ffprep.core.geometry import Bounds, Faces
 from ffprep.core.policy import Policy
 from ffprep.errors import EnvironmentFault

@@ -105,7 +105,7 @@ def _draw(sheets: "ContactSheets", converter: "Converter") -> int:
 @option("--reduced", Parsed("WIDTHxHEIGHT", Size.parse), "")
 def frame(path: Path, max_pixels: int, max_memory: int, colour: str, reduced: Size | None) -> None:
     """Write a photo's pixels to stdout, for ffmpeg commands of --dry-run that cannot read it."""
-    from ffprep.conversion.stand_in import decoder_pool
+    from ffprep.conversion.ffmpeg_binary import decoder_pool
     from ffprep.system.processes import Processes
 
     policy = Policy(max_pixels=max_pixels, max_memory=max_memory)

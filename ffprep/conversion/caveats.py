@@ -3,7 +3,6 @@
 Imported only for such photos, and for those that have warnings.
 """
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,19 +30,16 @@ def known_caveats(
     if cropped != picture.shown:
         size = f"{cropped}, cropped from {picture.shown},"
     found = list[Caveat]()
+    if framing.enlarges and picture.preview:
+        small = f"whose embedded preview of {picture.shown} is too small for {frame}"
+        raise PhotoError(Kind.UNSUPPORTED, f"is a camera raw {small}; {picture.preview}")
     if framing.enlarges:
-        _refuse_preview(picture, frame)
         found.append(_enlargement(policy, size, framing, frame))
     # With a fallback, --max-loss says how much may be cut.
     if framing.cuts_much and asked.fallback is None:
         found.append(cut_caveat(policy, size, framing, frame))
-    return (*found, *_of_picture(picture))
-
-
-def _refuse_preview(picture: ImageInfo, frame: Size) -> None:
-    if picture.preview:
-        small = f"whose embedded preview of {picture.shown} is too small for {frame}"
-        raise PhotoError(Kind.UNSUPPORTED, f"is a camera raw {small}; {picture.preview}")
+    kind = CaveatKind.PREVIEW if picture.preview else CaveatKind.COLOURS
+    return (*found, *(Caveat(words, kind) for words in picture.warnings))
 
 
 def _enlargement(policy: Policy, size: str, framing: Framing, frame: Size) -> Caveat:
@@ -62,11 +58,6 @@ def cut_caveat(policy: Policy, size: str, framing: Framing, frame: Size) -> Cave
         raise PhotoError(Kind.CUT, f"{size} would be cut by {share} for {frame}; {advice}")
     words = f"{size} cut by {share} for {frame}; --mode auto pads such photos"
     return Caveat(words if policy.max_cut == "warn" else "", CaveatKind.CUT)
-
-
-def _of_picture(picture: ImageInfo) -> Iterator[Caveat]:
-    kind = CaveatKind.PREVIEW if picture.preview else CaveatKind.COLOURS
-    return (Caveat(words, kind) for words in picture.warnings)
 
 
 def lower_quality(steps: "Transcoder", photo: "Photo", output: Path) -> tuple[Caveat, ...]:

@@ -26,7 +26,7 @@ from ffprep.core.job import LocalJob, Result
 from ffprep.core.policy import Policy
 from ffprep.errors import Kind, PhotoError
 from ffprep.image.probe import known_colours, probe
-from ffprep.record import Record, field, replace
+from ffprep.record import Record, astuple, field, replace
 from ffprep.system.files import FileStamp, most_held
 from ffprep.system.own_folder import OwnFolders
 from ffprep.system.processes import LARGE, Processes
@@ -209,7 +209,7 @@ class Converter(Record):
         singles += [group[0] for group in groups.values() if len(group) == 1]
         streams = {key: group for key, group in groups.items() if key and len(group) > 1}
         for group in streams.values():  # a graph is set up again whenever the size changes
-            group.sort(key=_stored_sides)
+            group.sort(key=lambda outputs: astuple(outputs[0].picture.stored))
         return streams, singles
 
     def verify_existing(self, job: LocalJob) -> tuple[Size, FileStamp]:
@@ -305,7 +305,11 @@ class Converter(Record):
                 # An output is written after its frame was logged. Outputs are written in order:
                 # before one that has begun, all of the same Spec are finished.
                 logged = [number for number in log.frames if done < number < len(entries)]
-                begun = (number for number in logged if _all_begun(entries[number]))
+                begun = (
+                    number
+                    for number in logged
+                    if all(size_of(temporary.file) > 0 for temporary in entries[number][1])
+                )
                 passed = len(entries) if ended else max(begun, default=done)
                 for number in range(done, passed):
                     decoded = entries[number][0][0].decoded
@@ -372,15 +376,6 @@ def by_decoding(photos: Iterable[Photo]) -> list[Outputs]:
 def _probed(job: LocalJob) -> tuple[Path, str, str]:
     """Return what is equal in jobs that have the same probed picture."""
     return job.source, job.place, job.spec.colour
-
-
-def _stored_sides(outputs: Outputs) -> tuple[int, int]:
-    stored = outputs[0].picture.stored
-    return stored.width, stored.height
-
-
-def _all_begun(entry: _Entry) -> bool:
-    return all(size_of(temporary.file) > 0 for temporary in entry[1])
 
 
 def _files(entry: _Entry) -> list[Path]:

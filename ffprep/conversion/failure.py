@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 from ffprep.config import modes
 from ffprep.conversion import ffmpeg_log
 from ffprep.conversion.command import command
-from ffprep.conversion.ffmpeg_binary import opens_held_files
 from ffprep.conversion.focus import focused
 from ffprep.core.decoder_log import DecoderLog
 from ffprep.core.formats import FORMATS
@@ -70,7 +69,7 @@ def failed(
         try:
             if error.needs_second_attempt:
                 return _second_attempt(steps, job, error, started)
-            if error.kind is Kind.IO and _needs_names(steps):
+            if error.kind is Kind.IO and not steps.binary.opens_held_files:
                 hold_nothing()
                 return steps.attempt(focused(steps.probe(job), steps.decoders), started)
         except Exception as second:
@@ -80,11 +79,6 @@ def failed(
     if not isinstance(error, PhotoError):
         error = _unexpected(error)
     return Result.failed(job.source, job.output, error, time.perf_counter() - started)
-
-
-def _needs_names(steps: "Transcoder") -> bool:
-    """Return whether the user's own ffmpeg, in a container perhaps, cannot open held files."""
-    return not steps.binary.embedded and not opens_held_files(steps.binary.path)
 
 
 def whose_fault(steps: "Transcoder", photo: "Photo", error: PhotoError) -> PhotoError:

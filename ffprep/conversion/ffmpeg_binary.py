@@ -34,6 +34,11 @@ class Binary(Record):
     embedded: bool = False
     zscale: bool = True
 
+    @property
+    def opens_held_files(self) -> bool:
+        """Whether it opens what this process holds open; a user's own may be in a container."""
+        return self.embedded or _opens_held_files(self.path)
+
 
 def find(path: str | None = None) -> Binary:
     """Return the ffmpeg to use: `path`, else FFPREP_FFMPEG, else the one of imageio-ffmpeg.
@@ -89,11 +94,8 @@ def _inspected(path: str) -> Binary:
 
 
 @cache
-def opens_held_files(path: str) -> bool:
-    """Return whether an ffmpeg opens what this process holds open; a container has its own /proc.
-
-    True if that cannot be tried.
-    """
+def _opens_held_files(path: str) -> bool:
+    """Try it: a container has its own /proc. Return true if that cannot be tried."""
     import tempfile
 
     content, name = "held", Path()

@@ -122,12 +122,10 @@ class Frame(Record):
         words = f"color_primaries={primaries}:color_trc={transfer}:colorspace=gbr:range=pc"
         filters.append(f"setparams={words}")
         if self.format.startswith(_SUBSAMPLED):
-            filters.insert(0, f"setparams=range={self._range}:colorspace={self._matrix}")
+            is_full = colours.range == "pc" or self.format.startswith("yuvj")
+            words = f"range={'pc' if is_full else 'tv'}:colorspace={self._matrix}"
+            filters.insert(0, f"setparams={words}")
         return filters
-
-    @property
-    def _range(self) -> str:
-        return "pc" if self.colours.range == "pc" or self.format.startswith("yuvj") else "tv"
 
     @property
     def _matrix(self) -> str:
@@ -269,17 +267,14 @@ class Search(Record):
     def still_argv(self, found: Found) -> list[str]:
         """Return the command that decodes the frame, without its output."""
         frame = found.frame
-        self._require_size(frame.shown)
+        most = self.steps.policy.max_pixels
+        if frame.shown.pixels > most:
+            words = f"{frame.shown} is more than {most} pixels"
+            raise PhotoError(Kind.TOO_LARGE, f"{words}; raise --max-pixels if you trust the file")
         filters = ["sidedata=mode=delete", f"select=eq(pts\\,{frame.pts})", *frame.to_rgb]
         filters.insert(-1, f"format={pixel_format(frame.alpha)}")
         argv = self._argv(found.seek, ",".join(filters))
         return [*argv, *"-map_metadata -1 -flags:v +bitexact -frames:v 1 -threads 1".split()]
-
-    def _require_size(self, size: Size) -> None:
-        most = self.steps.policy.max_pixels
-        if size.pixels > most:
-            words = f"{size} is more than {most} pixels"
-            raise PhotoError(Kind.TOO_LARGE, f"{words}; raise --max-pixels if you trust the file")
 
     def _argv(self, seek: tuple[str, ...], filters: str) -> list[str]:
         demuxer, policy = self.container.demuxer, self.steps.policy

@@ -128,9 +128,13 @@ def _draws(file: str, character: str) -> bool:
 
 
 @lru_cache(maxsize=100)
-def _font(file: str, height: int) -> Font:
+def _font(file: str, height: int, layout: ImageFont.Layout | None = None) -> Font:
     """Return the font of a file; the one that comes with Pillow without any."""
-    font = ImageFont.truetype(file, height) if file else ImageFont.load_default(height)
+    font = (
+        ImageFont.truetype(file, height, layout_engine=layout)
+        if file
+        else ImageFont.load_default(height)
+    )
     assert isinstance(font, Font)
     return font
 
@@ -169,16 +173,10 @@ def _probed(file: str) -> tuple[Font | None, bytes]:
 
     Return None for a bitmap font that has other sizes, such as those of emoji.
     """
-    basic = ImageFont.Layout.BASIC
     try:
-        font = (
-            ImageFont.truetype(file, _PROBED_AT, layout_engine=basic)
-            if file
-            else ImageFont.load_default(_PROBED_AT)
-        )
+        font = _font(file, _PROBED_AT, ImageFont.Layout.BASIC)
     except OSError:
         return None, b""
-    assert isinstance(font, Font)
     return font, bytes(font.getmask(_MISSING))
 
 

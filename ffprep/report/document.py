@@ -110,7 +110,11 @@ class Document(Record):
         `content` is what is known besides the photos. Write nothing if a signal stops this. Raises
         EnvironmentFault.
         """
-        places = [_Place.of(entry, pictured, self.folder) for entry, pictured in _in_order(entries)]
+        places = [
+            _Place.of(entry, number < MOST_PICTURES * entries.pictures, self.folder)
+            for group in entries.shown
+            for number, entry in enumerate(group)
+        ]
         pictured = [place for place in places if place.pictured]
         jobs = {job.output: job for place in pictured for job in place.jobs}
         convert, processes = self.converter.convert, self.converter.processes
@@ -136,7 +140,9 @@ class Document(Record):
         places: "list[_Place]",
         numbers: Mapping[Path, int],
     ) -> Content:
-        places = sorted(places, key=lambda place: _sorting(place.entry))
+        places = sorted(
+            places, key=lambda each: (os.fspath(each.entry.source), each.entry.name or "")
+        )
         sources = [each.entry.source for each in places]
         local = {
             real_folder(os.path.dirname(each)) for each in sources if storage_of(each).is_local
@@ -226,13 +232,6 @@ def _suffix(job: LocalJob) -> str:
     return job.source.suffix.lower()
 
 
-def _in_order(entries: Entries) -> Iterator[tuple[Entry, bool]]:
-    """Yield what is shown, and whether it gets thumbnails."""
-    for group in entries.shown:
-        for number, entry in enumerate(group):
-            yield entry, number < MOST_PICTURES * entries.pictures
-
-
 def _numbered(places: Iterable[_Place]) -> tuple[dict[Path, int], list[Path]]:
     """Return the numbers of thumbnails that exist, and these in order, within MOST_BYTES."""
     numbers, files, room = dict[Path, int](), list[Path](), MOST_BYTES
@@ -249,10 +248,6 @@ def _numbered(places: Iterable[_Place]) -> tuple[dict[Path, int], list[Path]]:
             numbers[path] = len(files)
             files.append(path)
     return numbers, files
-
-
-def _sorting(entry: Entry) -> tuple[str, str]:
-    return os.fspath(entry.source), entry.name or ""
 
 
 class _Links(Record):

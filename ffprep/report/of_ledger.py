@@ -13,7 +13,6 @@ from ffprep.errors import UsageError
 from ffprep.ledger.faces import recorded_faces
 from ffprep.ledger.ledger import Ledger
 from ffprep.ledger.recorded_spec import recorded_specs
-from ffprep.ledger.rows import Entry as Recorded
 from ffprep.ledger.rows import decode_name
 from ffprep.ledger.shards import Ledgers
 from ffprep.record import Record
@@ -68,8 +67,7 @@ class LedgerReport(Record):
         several = len(self.outputs) > 1
         for file in ledgers.current:
             with file.opened(output, self.warn, read_only=True) as ledger:
-                reader = _Reader(ledger, output, f"{output}/" if several else "")
-                yield from reader.entries()
+                yield from _recorded(ledger, output, f"{output}/" if several else "")
 
     def _content(self, found: Sequence[Ledgers], entries: Entries) -> Content:
         histories = [ledgers.history for ledgers in found]
@@ -87,42 +85,28 @@ class LedgerReport(Record):
         )
 
 
-class _Reader:
-    """Reads the pictures of a ledger of an output folder; `prefix` is that of their names."""
-
-    def __init__(self, ledger: Ledger, output: Location, prefix: str) -> None:
-        self._ledger, self._output, self._prefix = ledger, output, prefix
-        self._specs = recorded_specs(ledger)
-        self._faces: dict[str, Faces] | None = None
-
-    def entries(self) -> Iterator[Entry]:
-        """Yield them, those that failed first."""
-        for status in (Status.FAILED, Status.CONVERTED):
-            for found in self._ledger.entries(status):
-                yield self._entry(status, found)
-
-    def _entry(self, status: Status, found: Recorded) -> Entry:
-        row, failed = found.row, status is Status.FAILED
-        name, source = found.path, found.source
-        spec = self._specs.get(row.spec or 0)
-        message = decode_name(row.message or "")
-        return Entry(
-            location_of(source),
-            self._output / name if name else None,
-            self._prefix + name if name else None,
-            status,
-            row.kind if failed else None,
-            message if failed else "",
-            () if failed or not message else _warnings(row.kind or row.tolerated, message),
-            spec,
-            Size(row.width, row.height) if row.width and row.height and not failed else None,
-            faces=self._faces_of(source) if spec and spec.focuses_on_faces else None,
-        )
-
-    def _faces_of(self, source: str) -> Faces | None:
-        if self._faces is None:
-            self._faces = recorded_faces(self._ledger)
-        return self._faces.get(source)
+def _recorded(ledger: Ledger, output: Location, prefix: str) -> Iterator[Entry]:
+    """Yield the pictures of a ledger, those that failed first; `prefix` is that of their names."""
+    specs, faces = recorded_specs(ledger), dict[str, Faces]()
+    if any(spec.focuses_on_faces for spec in specs.values()):
+        faces = recorded_faces(ledger)
+    for status in (Status.FAILED, Status.CONVERTED):
+        failed = status is Status.FAILED
+        for found in ledger.entries(status):
+            row, name, source = found.row, found.path, found.source
+            message = decode_name(row.message or "")
+            yield Entry(
+                location_of(source),
+                output / name if name else None,
+                prefix + name if name else None,
+                status,
+                row.kind if failed else None,
+                message if failed else "",
+                () if failed or not message else _warnings(row.kind or row.tolerated, message),
+                specs.get(row.spec or 0),
+                Size(row.width, row.height) if row.width and row.height and not failed else None,
+                faces=faces.get(source),
+            )
 
 
 def _warnings(kinds: str, message: str) -> tuple[tuple[str, str], ...]:

@@ -88,7 +88,7 @@ class LedgerReport(Record):
 def _recorded(ledger: Ledger, output: Location, prefix: str) -> Iterator[Entry]:
     """Yield the pictures of a ledger, those that failed first; `prefix` is that of their names."""
     specs, faces = recorded_specs(ledger), dict[str, Faces]()
-    if any(spec.focuses_on_faces for spec in specs.values()):
+    if any(spec and spec.focuses_on_faces for spec in specs.values()):
         faces = recorded_faces(ledger)
     for status in (Status.FAILED, Status.CONVERTED):
         failed = status is Status.FAILED

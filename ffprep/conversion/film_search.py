@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from ffprep.conversion import command, ffmpeg_log
 from ffprep.conversion.pixel_formats import SCALER
+from ffprep.conversion.stand_in import png_limits
 from ffprep.core.film import DECODERS, Container
 from ffprep.core.geometry import Size
 from ffprep.core.job import LocalJob
@@ -22,7 +23,7 @@ from ffprep.image.formats.film_end import ends_early
 from ffprep.image.pillow import out_of_memory
 from ffprep.record import Record, replace
 from ffprep.system.files import open_regular
-from ffprep.system.processes import Limits, ffmpeg_environment
+from ffprep.system.processes import ffmpeg_environment
 from ffprep.system.tempfiles import disk_full
 
 if TYPE_CHECKING:
@@ -30,9 +31,6 @@ if TYPE_CHECKING:
     from ffprep.core.decoder_log import DecoderLog
 
 _COMMON = "-hide_banner -nostdin -nostats -loglevel level+info -y -filter_complex_threads 1".split()
-
-# A PNG of noise is a little larger than its pixels, at eight bytes each.
-_BYTES_A_PIXEL, _OTHER_BYTES = 9, 1 << 24
 
 # Containers round timestamps to milliseconds.
 _TOLERANCE = 0.0005
@@ -297,8 +295,7 @@ class Search(Record):
         Raises PhotoError, and EnvironmentFault for what is not a film's fault.
         """
         steps = self.steps
-        pixels = size.pixels if size else 0
-        limits = Limits(steps.policy.max_memory, _OTHER_BYTES + _BYTES_A_PIXEL * pixels)
+        limits = png_limits(steps.policy, size.pixels if size else 0)
         try:
             with steps.processes.start(argv, limits, environment=ffmpeg_environment()) as running:
                 status = running.wait_at_most(steps.policy.timeout)

@@ -17,9 +17,6 @@ from ffprep.image.pillow import out_of_memory
 from ffprep.system.processes import Limits, Processes
 from ffprep.system.tempfiles import disk_full, temporary_folder, without_line_breaks
 
-# A PNG of noise is a little larger than its pixels, at eight bytes each.
-_BYTES_A_PIXEL, _OTHER_BYTES = 9, 1 << 24
-
 # libjxl does not say that it was refused memory; it takes about as many bytes a pixel.
 _MEMORY_A_PIXEL = 24
 
@@ -41,7 +38,7 @@ def stand_in(
     with temporary_folder() as folder, without_line_breaks(path) as (source,):
         output = folder / "picture.png"
         argv = _command(binary.path, source, picture, output, whole)
-        limits = Limits(policy.max_memory, _OTHER_BYTES + _BYTES_A_PIXEL * picture.stored.pixels)
+        limits = png_limits(policy, picture.stored.pixels)
         with processes.room_for(picture.weight), processes.start(argv, limits) as running:
             status = running.wait_at_most(policy.timeout)
         if status is None:
@@ -50,6 +47,14 @@ def stand_in(
         log = ffmpeg_log.read(running.log)
         _require_decoded(log, binary, picture, policy, output)
         yield output, len(log.frames)
+
+
+def png_limits(policy: Policy, pixels: int) -> Limits:
+    """Return the limits of an ffmpeg that writes a PNG.
+
+    One of noise is a little larger than its pixels, at eight bytes each.
+    """
+    return Limits(policy.max_memory, 9 * pixels + (1 << 24))
 
 
 def _command(binary: str, source: Path, picture: ImageInfo, output: Path, whole: bool) -> list[str]:

@@ -1,19 +1,30 @@
 # ffprep with its ffmpeg, for any user. Builds from the checkout and PyPI, without git.
 # docs/operations/container.md explains how to use it.
 # Debian, because the ffmpeg from PyPI needs glibc 2.28 or newer; it does not start on Alpine.
-ARG PYTHON=3.13
+# One base image for all stages: Dependabot renews the digest of the first FROM only.
+FROM python:3.13-slim@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bceed46aa725dd7cb2cd3b AS base
 
-FROM python:${PYTHON}-slim AS build
+FROM base AS build
 # Extras of pyproject.toml, for example "s3,dask".
 ARG EXTRAS=""
-COPY pyproject.toml README.md LICENSE /src/
+ENV UV_PROJECT_ENVIRONMENT=/opt/ffprep
+ENV UV_COMPILE_BYTECODE=1
+ENV UV_LINK_MODE=copy
+ENV UV_NO_CACHE=1
+RUN python -m venv /opt/uv && /opt/uv/bin/pip install --no-cache-dir uv
+# The dependencies: wheels only, each with its hash in uv.lock.
+COPY pyproject.toml uv.lock /src/
+RUN /opt/uv/bin/uv sync --project /src --frozen --no-dev --no-build --no-install-project \
+    ${EXTRAS:+--extra=$(echo "$EXTRAS" | sed 's/,/ --extra=/g')}
+COPY README.md LICENSE /src/
 COPY ffprep /src/ffprep
 COPY filters /src/filters
 COPY docs/man /src/docs/man
-RUN python -m venv --without-pip /opt/ffprep \
- && python -m pip --python /opt/ffprep/bin/python install --no-cache-dir "/src${EXTRAS:+[$EXTRAS]}"
+# The wheel of ffprep.
+RUN /opt/uv/bin/uv sync --project /src --frozen --no-dev --no-editable \
+    ${EXTRAS:+--extra=$(echo "$EXTRAS" | sed 's/,/ --extra=/g')}
 
-FROM python:${PYTHON}-slim
+FROM base
 LABEL org.opencontainers.image.title="ffprep" \
       org.opencontainers.image.description="Resize photos to exactly the dimensions you ask for, with FFmpeg, and check every output." \
       org.opencontainers.image.url="https://github.com/ffprep/ffprep" \

@@ -63,7 +63,7 @@ format: $(VENV)/dev ## Format the code with ruff
 clean: ## Remove .venv and all generated files
 	rm -rf $(VENV) $(DEMO) dist build
 
-# Two stamps: ffprep with its dependencies, and the tools of developers.
+# Stamps: ffprep with its dependencies, and the tools of developers with the versions of uv.lock.
 $(VENV)/run: pyproject.toml
 	@echo "Installing ffprep into $(VENV) ..."
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -72,7 +72,7 @@ $(VENV)/run: pyproject.toml
 	@$(BIN)/pip install --quiet --disable-pip-version-check --editable .
 	@touch $@
 
-$(VENV)/dev: $(VENV)/run
-	@$(BIN)/pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1' # has --group
-	@$(BIN)/pip install --quiet --editable . --group dev
+$(VENV)/dev: $(VENV)/run uv.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check uv
+	@UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv sync --quiet --frozen --inexact
 	@touch $@

@@ -133,6 +133,9 @@ def test_the_image_runs_as_a_plain_user_without_a_shell(image: Image) -> None:
 def test_only_the_needed_files_are_in_the_build_context(tmp_path: Path) -> None:
     send(tmp_path)
     sent = {path.name for path in tmp_path.iterdir()}
-    assert sent == {"pyproject.toml", "README.md", "LICENSE", "ffprep", "filters", "docs"}
+    assert sent == {
+        *("pyproject.toml", "uv.lock", "README.md", "LICENSE"),
+        *("ffprep", "filters", "docs"),
+    }
     assert [path.name for path in (tmp_path / "docs").iterdir()] == ["man"]
     assert not list(tmp_path.rglob("__pycache__"))

@@ -1,9 +1,11 @@
 """What the wheel and the sdist hold, and that a wheel works away from the checkout."""
 
+import itertools
 import re
 import subprocess
 import sys
 import tarfile
+import tomllib
 import zipfile
 from email import message_from_bytes
 from email.message import Message
@@ -66,6 +68,30 @@ def test_the_extra_all_has_every_other_one_and_developers_tools_are_none(dist: P
             extras[extra.strip("'")].add(package)
     assert extras.pop("all") == set().union(*extras.values())
     assert set(extras) == {"dask", "faces", "openai", "raw", "s3", "sftp", "watch"}
+
+
+def test_the_lock_has_the_requirements_of_the_project_from_pypi() -> None:
+    lock = tomllib.loads((ROOT / "uv.lock").read_text())
+    packages = {package["name"]: package for package in lock["package"]}
+    known = packages["ffprep"]["metadata"]
+    groups = known["requires-dev"].values()
+    locked = {
+        (each["name"], each.get("specifier", ""))
+        for each in [*known["requires-dist"], *(each for group in groups for each in group)]
+    }
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    lists = [project["project"]["dependencies"], *project["dependency-groups"].values()]
+    lists += project["project"]["optional-dependencies"].values()
+    wanted = {
+        re.fullmatch(r"([\w-]+)(?:\[.*\])?(.*)", each).groups()
+        for each in itertools.chain(*lists)
+        if isinstance(each, str)
+    }
+    assert {each for each in locked if each[0] != "ffprep"} == {
+        each for each in wanted if each[0] != "ffprep"
+    }, "run uv lock"
+    sources = {package["source"].get("registry") for package in packages.values()}
+    assert sources == {None, "https://pypi.org/simple"}
 
 
 def metadata_of(wheel: Path) -> tuple[Message, str]:

@@ -3,11 +3,11 @@
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import click
 
+from ffprep.cli.reporting import text
 from ffprep.core.location import Location
 from ffprep.errors import ExitCode
 from ffprep.options.command import DocumentedCommand, flag, option
@@ -17,7 +17,7 @@ from ffprep.system.messages import say
 from ffprep.system.shutdown import Signals
 
 if TYPE_CHECKING:
-    from ffprep.run.clean import Cleaned, CleanOptions
+    from ffprep.run.clean import Cleaned
 
 _NAMED = 10
 """How many outputs that stay are named without -v."""
@@ -54,12 +54,15 @@ def clean(
     outputs, photos and all other files stay; modified outputs are listed.
     """
     from ffprep.run.clean import CleanOptions
+    from ffprep.run.clean import clean as cleaned_outputs
 
     options = CleanOptions(output, ledger, checksum, dry_run, wait or 0.0)
+    report = _Report(as_json, quiet, verbose, dry_run)
     with Signals() as signals:
         signals.while_running(lambda: None)
-        report = _Report(as_json, quiet, verbose, dry_run)
-        report.run(options, lambda: signals.number is not None)
+        for cleaned in cleaned_outputs(options, say, lambda: signals.number is not None):
+            report.add(cleaned)
+        report.finish()
     sys.exit(128 + signals.number if signals.number is not None else report.exit_code)
 
 
@@ -75,40 +78,28 @@ class _Report:
         """SOME_FAILED if an output could not be removed."""
         return ExitCode.SOME_FAILED if self._counts["failed"] else ExitCode.OK
 
-    def run(self, options: "CleanOptions", stopped: "Callable[[], bool]") -> None:
-        """Clean, and report."""
-        from ffprep.run.clean import clean
-
-        for cleaned in clean(options, say, stopped):
-            self._counts[cleaned.status] += 1
-            self._print(cleaned)
-        self._finish()
-
-    def _print(self, cleaned: "Cleaned") -> None:
-        from ffprep.cli.reporting import text
-
+    def add(self, cleaned: "Cleaned") -> None:
+        """Count and print an output."""
+        self._counts[cleaned.status] += 1
         path, status = text.printable_path(cleaned.output), cleaned.status.value
         if self._json:
             names = {"output": str(cleaned.output), "status": status}
             text.print_json(names | {"reason": cleaned.reason})
         elif self._dry and cleaned.reason is None:
             click.echo(text.removal_command(cleaned.output))
+        is_named = self._verbose or self._counts[status] <= _NAMED
         if cleaned.reason is None:
             if self._verbose and not self._dry:
                 say(f"{path}: removed")
-        elif status == "failed" or (not self._quiet and self._is_named(status)):
+        elif status == "failed" or (not self._quiet and is_named):
             word = "cannot be removed" if status == "failed" else "kept"
             say(f"{path}: {word}: {cleaned.reason}")
 
-    def _is_named(self, status: str) -> bool:
-        return self._verbose or self._counts[status] <= _NAMED
-
-    def _finish(self) -> None:
+    def finish(self) -> None:
+        """Print the summary."""
         seconds = round(time.monotonic() - self._started, 3)
         counts = {word: self._counts[word] for word in ("removed", "kept", "failed")}
         if self._json:
-            from ffprep.cli.reporting import text
-
             text.print_json({"summary": counts | {"seconds": seconds}})
         if self._quiet:
             return

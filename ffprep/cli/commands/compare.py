@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ffprep.cli.reporting.progress import Console, convert_reporter
 from ffprep.core.geometry import Size
 from ffprep.core.policy import Policy
 from ffprep.errors import ExitCode, Kind, PhotoError
@@ -16,6 +17,7 @@ from ffprep.options.compare import compare_parameters, read_compare
 from ffprep.options.shared import COLOUR, MAX_MEMORY, MAX_PIXELS
 from ffprep.options.types import PATH, Parsed
 from ffprep.record import replace
+from ffprep.run.summary import RunSummary
 from ffprep.system.messages import say
 from ffprep.system.shutdown import Signals, leave_now
 
@@ -81,9 +83,6 @@ def _draw_single(sheets: "ContactSheets", converter: "Converter") -> None:
 
 def _draw(sheets: "ContactSheets", converter: "Converter") -> int:
     """Draw all pages, report failures and warnings as `convert` does; return the exit code."""
-    from ffprep.cli.reporting.progress import Console, convert_reporter
-    from ffprep.run.summary import RunSummary
-
     options, console = sheets.options, Console()
     summary = RunSummary(options.output, len(sheets.photos) * len(options.specs))
     advice = "`ffprep compare` of one photo"

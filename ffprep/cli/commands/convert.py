@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ffprep.cli.reporting.progress import Console, ConvertReporter, convert_reporter
+from ffprep.core.job import FreshCount, PassedOver, Result, Status
+from ffprep.core.location import located
 from ffprep.errors import Interrupted, UsageError
 from ffprep.options.config_file import ConfigCommand
 from ffprep.options.convert import convert_parameters
 from ffprep.record import replace
+from ffprep.run.summary import RunSummary, counted_results, ending, started
 from ffprep.system.shutdown import Signals, leave_now
 
 if TYPE_CHECKING:
-    from ffprep.cli.reporting.progress import Console, ConvertReporter
-    from ffprep.core.job import FreshCount, Result
     from ffprep.run.convert_options import ConvertOptions
-    from ffprep.run.depfile import Depfile
     from ffprep.run.runner import Run
-    from ffprep.run.summary import RunSummary
 
 # Other modules are imported where they are needed: a Makefile calls ffprep for every photo, and
 # should not pay for what one call does not use.
@@ -71,10 +71,7 @@ def parse_and_run(params: Mapping[str, Any], signals: Signals, job: str = "") ->
     Notifications report also options that contradict one another, and an interrupt while a list of
     sources is read. `job` is the name in front of messages, if several jobs run.
     """
-    from ffprep.cli.reporting.progress import Console
-    from ffprep.core.location import located
     from ffprep.options.parse import read_convert, read_notify, read_reporting
-    from ffprep.run.summary import RunSummary
 
     reporting = read_reporting(params)
     output = located(params["output"]) if params["output"] else None
@@ -98,22 +95,18 @@ def parse_and_run(params: Mapping[str, Any], signals: Signals, job: str = "") ->
 
 
 def run_convert(
-    options: "ConvertOptions", signals: Signals, summary: "RunSummary", job: str = ""
+    options: "ConvertOptions", signals: Signals, summary: RunSummary, job: str = ""
 ) -> None:
     """Convert, and report progress on the terminal, in the log and in `summary`."""
-    from ffprep.cli.reporting.progress import Console
     from ffprep.conversion.converter import Converter
     from ffprep.conversion.ffmpeg_binary import find
-    from ffprep.core.job import PassedOver
-    from ffprep.run.summary import started
 
     console = Console(options.reporting, job)
     converter = Converter(find(options.workers.ffmpeg), options.policy)
     summary.ffmpeg = converter.binary.version
     with started(options, converter, summary, console.say) as run:
         if run.plan.passed_over[PassedOver.LINK] and not run.plan.total:
-            problem = "found only links, which are not followed; see --follow-links"
-            console.say(problem)
+            console.say("found only links, which are not followed; see --follow-links")
         if options.reporting.dry_run:
             from ffprep.cli.reporting.dry_run import dry_run
 
@@ -124,13 +117,14 @@ def run_convert(
         signals.while_running(converter.processes.stop)
         _report(run, console, summary, signals)
         if options.depfile and summary.complete and signals.number is None:
-            _write_depfile(options.depfile, run, console)
+            from ffprep.cli.reporting.text import printable_path
+
+            for path in options.depfile.write(run.plan):
+                problem = f"--depfile: make cannot express {printable_path(path)}; it is left out"
+                console.say(problem)
 
 
-def _report(run: "Run", console: "Console", summary: "RunSummary", signals: Signals) -> None:
-    from ffprep.cli.reporting.progress import convert_reporter
-    from ffprep.run.summary import counted_results, ending
-
+def _report(run: "Run", console: Console, summary: RunSummary, signals: Signals) -> None:
     def interrupted() -> bool:
         return signals.number is not None
 
@@ -148,21 +142,12 @@ def _report(run: "Run", console: "Console", summary: "RunSummary", signals: Sign
                 _name_output(result, reporter)
 
 
-def _name_output(result: "Result | FreshCount", reporter: "ConvertReporter") -> None:
+def _name_output(result: Result | FreshCount, reporter: ConvertReporter) -> None:
     """Print the path of an output that the command line does not name."""
     from ffprep.cli.reporting.text import printable_path
-    from ffprep.core.job import Result, Status
 
     if isinstance(result, Result) and result.status is Status.CONVERTED:
         reporter.say(f"{printable_path(result.source)} -> {printable_path(result.output)}")
-
-
-def _write_depfile(depfile: "Depfile", run: "Run", console: "Console") -> None:
-    from ffprep.cli.reporting.text import printable_path
-
-    for path in depfile.write(run.plan):
-        problem = f"--depfile: make cannot express {printable_path(path)}; it is left out"
-        console.say(problem)
 
 
 @contextmanager
@@ -187,12 +172,10 @@ def _written_to_stdout(options: "ConvertOptions") -> "Iterator[ConvertOptions]":
 
 
 @contextmanager
-def _interruption_reported(console: "Console", summary: "RunSummary") -> Iterator[None]:
+def _interruption_reported(console: Console, summary: RunSummary) -> Iterator[None]:
     """Print and log the summary of a run that is interrupted before its first photo."""
     try:
         yield
     except Interrupted:
-        from ffprep.cli.reporting.progress import convert_reporter
-
         with convert_reporter(console, summary):
             raise

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from ffprep.cli.exit_codes import ISSUES
+from ffprep.cli.reporting.text import print_json
 from ffprep.errors import ExitCode
 from ffprep.options.command import DocumentedCommand
 from ffprep.options.shared import AS_JSON, FFMPEG
@@ -39,8 +40,6 @@ def doctor(folders: tuple[Path, ...], ffmpeg: str | None, as_json: bool) -> None
         faulty = faulty or check.state is State.FAULT
         name, words = _without_home(check.name), _without_home(check.words)
         if as_json:
-            from ffprep.cli.reporting.text import print_json
-
             print_json({"check": name, "state": check.state.value, "words": words})
         else:
             state = "" if check.state is State.OK else f"{check.state}: "

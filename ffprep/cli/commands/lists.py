@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ffprep.cli.reporting.text import print_json
 from ffprep.errors import ExitCode, UsageError
 from ffprep.options.command import DocumentedCommand, option
 from ffprep.options.shared import AS_JSON, MODES_DIR, TARGETS_FILE
@@ -34,7 +35,6 @@ _TARGETS_EXAMPLES = {
 @AS_JSON
 def list_modes(modes_dir: tuple[Path, ...], as_json: bool) -> None:
     """List the modes: what each keeps and loses, and what it suits."""
-    from ffprep.cli.reporting import text
     from ffprep.config.modes import all_modes, auto_summary
     from ffprep.options.frame import filter_folders
 
@@ -42,7 +42,7 @@ def list_modes(modes_dir: tuple[Path, ...], as_json: bool) -> None:
         lists = {"suits": list(mode.suits), "scenes": list(mode.scenes)}
         words = {"keeps": mode.keeps, "loses": mode.loses} | lists
         if as_json:
-            text.print_json({"name": mode.name, "summary": mode.summary} | words)
+            print_json({"name": mode.name, "summary": mode.summary} | words)
         else:
             words |= {key: ", ".join(texts) for key, texts in lists.items()}
             write_line(f"{mode.name}: {mode.summary}", err=False)
@@ -81,8 +81,6 @@ def list_targets(
 
 def _print(targets: "Iterable[Target]", whole: bool, as_json: bool) -> None:
     """Print targets; their sources only if `whole`."""
-    from ffprep.cli.reporting.text import print_json
-
     for target in targets:
         if as_json:
             print_json(target.as_dict())
@@ -94,7 +92,6 @@ def _print(targets: "Iterable[Target]", whole: bool, as_json: bool) -> None:
 
 def _check(file: Path, as_json: bool) -> ExitCode:
     """Print the errors in a file of targets. Raise UsageError if there is no file."""
-    from ffprep.cli.reporting.text import print_json
     from ffprep.config.targets import faults
     from ffprep.options.frame import require_file
 

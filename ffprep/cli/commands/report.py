@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from ffprep.cli.reporting.progress import Console
 from ffprep.core.location import Location
 from ffprep.errors import UsageError
 from ffprep.options.command import DocumentedCommand, option
@@ -28,7 +29,6 @@ def report(outputs: tuple[Location, ...], path: Path, ledger: Location | None, j
     by eye. Of many photos that went well, it shows a sample. `convert --report` writes the same
     at the end of a run, and is faster.
     """
-    from ffprep.cli.reporting.progress import Console
     from ffprep.options.written_files import require_html
     from ffprep.report.of_ledger import LedgerReport
     from ffprep.system.processes import Processes

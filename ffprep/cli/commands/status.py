@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ffprep.cli.reporting import text
 from ffprep.core.location import Location
 from ffprep.errors import UsageError
 from ffprep.options.command import DocumentedCommand, flag, option
@@ -50,7 +51,6 @@ def status(
 
     The shards of an output folder are counted together.
     """
-    from ffprep.cli.reporting import text
     from ffprep.ledger.history import History, failed_photos, warned_photos
     from ffprep.ledger.shards import Ledgers
 
@@ -90,8 +90,6 @@ def _accept(output: Location, ledgers: "Ledgers", as_json: bool) -> None:
     with Signals():
         count = ledgers.accept_failures(output, say)
     if as_json:
-        from ffprep.cli.reporting import text
-
         text.print_json({"output": str(output), "accepted": count})
     else:
         _print_lines(f"{output}: {count} failure{'s' * (count != 1)} accepted")
@@ -115,8 +113,6 @@ def _print_each(
     photos: Iterable["FailedPhoto | WarnedPhoto | StoredSubmission"], as_json: bool
 ) -> None:
     """Print photos: as text, once if the same is said of several pictures of a photo."""
-    from ffprep.cli.reporting import text
-
     printed = set[int]()  # hashes, because a library may have a million lines
     for each in photos:
         if as_json:
@@ -131,8 +127,6 @@ def _print_each(
 
 
 def _print_summary(output: Location, found: "History | StoredSubmissions", as_json: bool) -> None:
-    from ffprep.cli.reporting import text
-
     if as_json:
         text.print_json({"output": str(output)} | found.as_dict())
     else:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ffprep.config import toml
-from ffprep.config.job_file import Config, Key, Setting, Settings
+from ffprep.config.job_file import Config, Key, Settings
 from ffprep.core.location import names_url
 from ffprep.errors import EnvironmentFault, UsageError
 from ffprep.options.config_file import COMMAND_LINE, default_of, key_names, keys_of
@@ -63,8 +63,9 @@ class NamedJob(Record):
         keys = {key.option: (name, key) for name, key in keys_of(convert_parameters).items()}
         return [
             [
-                EffectiveOption(keys[option][0], _shown(keys[option][1], setting), setting.origin)
+                EffectiveOption(name, _as_written(key, setting.value), setting.origin)
                 for option, setting in picture.options.items()
+                for name, key in [keys[option]]
             ]
             for picture in self.settings.pictures
         ]
@@ -84,8 +85,7 @@ class NamedJob(Record):
                 value = None
             if setting and setting.origin == COMMAND_LINE:
                 value = _absolute(keys[name], value)
-            if keys[name].many:
-                value = _as_written(keys[name], list(value or ()))
+            value = _as_written(keys[name], value)
             yield EffectiveOption(name, value, setting.origin if setting else _DEFAULT)
 
 
@@ -102,7 +102,7 @@ def named_jobs(config: Config, names: Sequence[str], overrides: Settings) -> lis
 
 def _named_job(config: Config, name: str, overrides: Settings) -> NamedJob:
     job = config.job(name)
-    if not {"output"} & (job.options.keys() | overrides.options.keys()):
+    if "output" not in job.options and "output" not in overrides.options:
         raise EnvironmentFault(f'{job.place}: "output" is missing')
     pictures = [_params(config, name, overrides.over(each.over(job))) for each in job.pictures]
     settings = overrides.over(job)
@@ -139,15 +139,12 @@ def _require_one_writer(option: str, job: NamedJob, first: NamedJob) -> None:
     raise fault(f"{origin}: job {job.name}: {words}")
 
 
-def _shown(key: Key, setting: Setting) -> Any:
-    return _as_written(key, list(setting.value)) if key.many else setting.value
-
-
-def _as_written(key: Key, values: list[Any]) -> Any:
-    """Return the values of an option as a file would have them: one of some options alone."""
-    if key.lone and len(values) < 2:
-        return values[0] if values else None
-    return values
+def _as_written(key: Key, value: Any) -> Any:
+    """Return the value of an option as a file would have it: a list, or for some its only item."""
+    if not key.many:
+        return value
+    values = list(value or ())
+    return values if len(values) > 1 or not key.lone else next(iter(values), None)
 
 
 def _absolute(key: Key, value: Any) -> Any:

@@ -44,19 +44,16 @@ class NamedJob(Record):
 
     def check(self) -> None:
         """Raise EnvironmentFault for bad options, or UsageError if the command line set any."""
+        lists = self.params["sources_from"]
         try:
-            self._require_no_stdin()
+            if "-" in lists or (self.params["from_null"] and not lists):
+                raise UsageError("a job cannot read stdin; name a FILE with --sources-from")
             read_convert(self.params)
         except UsageError as error:
             words = f"{self.settings.place}: job {self.name}: {error}"
             origins = {setting.origin for setting in self.settings.options.values()}
             fault = UsageError if COMMAND_LINE in origins else EnvironmentFault
             raise fault(words) from None
-
-    def _require_no_stdin(self) -> None:
-        lists = self.params["sources_from"]
-        if "-" in lists or (self.params["from_null"] and not lists):
-            raise UsageError("a job cannot read stdin; name a FILE with --sources-from")
 
     def picture_options(self) -> list[list[EffectiveOption]]:
         """Return, for each picture, the options that the file sets for it."""

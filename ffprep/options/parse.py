@@ -102,7 +102,10 @@ def read_request(params: Mapping[str, Any]) -> Request:
         single,
         overrides=overrides,
         follow_links=params["follow_links"],
-        selection=_selection(params),
+        selection=Selection.of(
+            **picked(params, "include exclude since"),
+            default_excludes=not params["no_default_excludes"],
+        ),
         shard=shard,
         root=params.get("root") or "",
         beside=beside,
@@ -141,11 +144,6 @@ def read_rendition(
         _require_no_contradiction(spec)
     names = _names(params["names"], spec)
     return Rendition(spec, names, same_format, formats=target.formats)
-
-
-def _selection(params: Mapping[str, Any]) -> Selection:
-    patterns = params["include"], params["exclude"]
-    return Selection.of(*patterns, params["since"], not params["no_default_excludes"])
 
 
 def _filter(params: Mapping[str, Any]) -> "PhotoFilter | None":

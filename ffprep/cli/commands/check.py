@@ -3,7 +3,7 @@
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -122,11 +122,39 @@ def _print_all(
     return counts
 
 
+@contextmanager
 def _progress(
     options: CheckOptions | InfoOptions, good: str, counts: Counter[bool]
-) -> "AbstractContextManager[Callable[[], AbstractContextManager[object]]]":
-    if not sys.stderr.isatty():
-        return nullcontext(nullcontext)
-    from ffprep.cli.reporting.inspect_progress import inspect_progress
+) -> Iterator[Callable[[], AbstractContextManager[object]]]:
+    """Show a bar while pictures are inspected, and the `counts` at the end, on a terminal only.
 
-    return inspect_progress(options.inspection, options.json, good, counts)
+    Yield what moves the bar by one, and returns a block in which lines are written without it.
+    """
+    if not sys.stderr.isatty():
+        yield nullcontext
+        return
+    from ffprep.cli.reporting.progress import Console, is_piped
+    from ffprep.run.convert_options import ReportOptions
+
+    console = Console(ReportOptions(json=options.json))
+    bar = None if is_piped() else console.open_bar(options.inspection.count())
+
+    def failed() -> list[str]:
+        return [console.paint(f"{counts[False]} failed", "red")] if counts[False] else []
+
+    def without_bar() -> AbstractContextManager[object]:
+        if bar is None:
+            return nullcontext()
+        bar.set_postfix_str(", ".join(failed()), refresh=False)
+        bar.update()
+        hidden: AbstractContextManager[object] = bar.external_write_mode(sys.stdout)
+        return hidden if sys.stdout.isatty() else nullcontext()
+
+    try:
+        yield without_bar
+    finally:
+        if bar is not None:
+            bar.close()
+        if counts.total():
+            words = [console.paint(f"{counts[True]} {good}", "green"), *failed()]
+            console.say(", ".join(words), painted=True)

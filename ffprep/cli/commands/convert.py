@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ffprep.cli.reporting.progress import Console, ConvertReporter, convert_reporter
-from ffprep.core.job import FreshCount, PassedOver, Result, Status
+from ffprep.cli.reporting.progress import Console, convert_reporter
+from ffprep.core.job import PassedOver, Result, Status
 from ffprep.core.location import located
 from ffprep.errors import Interrupted, UsageError
 from ffprep.options.config_file import ConfigCommand
@@ -128,6 +128,8 @@ def _report(run: "Run", console: Console, summary: RunSummary, signals: Signals)
     def interrupted() -> bool:
         return signals.number is not None
 
+    # The command line does not name outputs beside their photo.
+    is_named = run.options.request.beside and console.is_chatty
     status_command = run.options.reporting.status_command if run.freshness else ""
     with ending(run, summary), convert_reporter(console, summary, status_command) as reporter:
         each = reporter.each or run.options.report is not None
@@ -138,16 +140,10 @@ def _report(run: "Run", console: Console, summary: RunSummary, signals: Signals)
             results = reported(run.options.report, run, summary, results)
         for result in results:
             reporter.report(result)
-            if run.options.request.beside and console.is_chatty:
-                _name_output(result, reporter)
+            if is_named and isinstance(result, Result) and result.status is Status.CONVERTED:
+                from ffprep.cli.reporting.text import printable_path
 
-
-def _name_output(result: Result | FreshCount, reporter: ConvertReporter) -> None:
-    """Print the path of an output that the command line does not name."""
-    from ffprep.cli.reporting.text import printable_path
-
-    if isinstance(result, Result) and result.status is Status.CONVERTED:
-        reporter.say(f"{printable_path(result.source)} -> {printable_path(result.output)}")
+                reporter.say(f"{printable_path(result.source)} -> {printable_path(result.output)}")
 
 
 @contextmanager

@@ -100,8 +100,10 @@ def run_jobs(ctx: click.Context, /, chosen: tuple[str, ...], every: bool, **para
     `ffprep config init` writes such a file. Options of `convert` win over what it says.
     """
     with Signals():
-        code = _run_in_turn(chosen_jobs(chosen, every, params["file"], ctx.obj))
-    sys.exit(code)
+        jobs = chosen_jobs(chosen, every, params["file"], ctx.obj)
+        # The messages of several jobs begin with their names.
+        codes = [run_job(job, job.name if len(jobs) > 1 else "") for job in jobs]
+    sys.exit(min(codes, key=_GRAVEST_FIRST.index))
 
 
 def chosen_jobs(
@@ -116,15 +118,6 @@ def chosen_jobs(
     jobs = named_jobs(config, chosen, overrides)
     check_all(jobs)
     return jobs
-
-
-def _run_in_turn(jobs: Sequence[NamedJob]) -> int:
-    """Run all; return the gravest of their exit codes.
-
-    If they are several, their messages begin with their names.
-    """
-    codes = [run_job(job, job.name if len(jobs) > 1 else "") for job in jobs]
-    return min(codes, key=_GRAVEST_FIRST.index)
 
 
 def run_job(job: NamedJob, label: str) -> int:

@@ -2,7 +2,6 @@
 
 import os
 import sys
-from functools import partial
 from threading import TIMEOUT_MAX
 from typing import Any
 
@@ -71,14 +70,9 @@ def watch_jobs(ctx: click.Context, /, chosen: tuple[str, ...], every: bool, **pa
         if sys.stderr.isatty() and not any(job.params["quiet"] for job in jobs):
             sources = sorted({source for job in watched for source in job.sources})
             say(f"watching {', '.join(sources)}; Ctrl-C ends it")
-        stopped = partial(_is_ended, signals)
-        Watch(watched, params["settle"], params["poll"], stopped).run()
+        Watch(watched, params["settle"], params["poll"], lambda: signals.number is not None).run()
     if signals.number is not None:
         raise Interrupted(signals.number)
-
-
-def _is_ended(signals: Signals) -> bool:
-    return signals.number is not None
 
 
 def _watched(job: NamedJob, label: str) -> WatchedJob:

@@ -19,31 +19,21 @@ if TYPE_CHECKING:
 
 _PATHS = click.argument("paths", nargs=-1, required=True, type=LOCATION, metavar="PATH...")
 check_parameters = parameters(
-    "check",
-    _PATHS,
-    shared.SIZES_OR_TARGET,
-    shared.NO_DEFAULT_EXCLUDES,
-    shared.FOLLOW_LINKS,
-    shared.JOBS,
-    shared.MAX_PIXELS,
-    shared.MAX_MEMORY,
-    shared.AS_JSON,
+    "check", _PATHS, shared.SIZES_OR_TARGET, shared.WALK, shared.JOBS, shared.LIMITS, shared.AS_JSON
 )
 info_parameters = parameters(
     "info",
     _PATHS,
     shared.FRAMES,
     shared.FRAME,
-    shared.NO_DEFAULT_EXCLUDES,
-    shared.FOLLOW_LINKS,
+    shared.WALK,
     shared.SCENE,
     shared.FOCUS,
     shared.CROP_BOUNDS,
     shared.MODES_DIR,
     flag("--faces", "Count faces, and warn if the target refuses pictures of people."),
     shared.JOBS,
-    shared.MAX_PIXELS,
-    shared.MAX_MEMORY,
+    shared.LIMITS,
     shared.AS_JSON,
 )
 

@@ -138,9 +138,22 @@ class DocumentedCommand(WithExamples):
 
 
 def _print_short_help(ctx: click.Context, _param: click.Parameter, given: bool) -> None:
-    if given and not ctx.resilient_parsing:
-        click.echo(short_help(ctx))
-        ctx.exit()
+    """Print the help of a command on one screen: the first examples, and the options to know."""
+    if not given or ctx.resilient_parsing:
+        return
+    command = ctx.command
+    assert isinstance(command, DocumentedCommand)
+    formatter = ctx.make_formatter()
+    command.format_usage(ctx, formatter)
+    formatter.write_paragraph()
+    with formatter.indentation():
+        _write_lines(formatter, *islice(command.examples, _FIRST))
+        formatter.write_paragraph()
+        formatter.write_dl(list(command.short.items()))
+    formatter.write_paragraph()
+    formatter.write_text(f"All options: {ctx.command_path} --help")
+    click.echo(formatter.getvalue().rstrip("\n"))
+    ctx.exit()
 
 
 _SHORT_HELP = click.Option(
@@ -170,22 +183,6 @@ def sections(command: click.Command, ctx: click.Context) -> dict[str, list[tuple
         if record:
             found.setdefault(getattr(param, "heading", "Options"), []).append(record)
     return found
-
-
-def short_help(ctx: click.Context) -> str:
-    """Return the help of a command on one screen: the first examples, and the options to know."""
-    command = ctx.command
-    assert isinstance(command, DocumentedCommand)
-    formatter = ctx.make_formatter()
-    command.format_usage(ctx, formatter)
-    formatter.write_paragraph()
-    with formatter.indentation():
-        _write_lines(formatter, *islice(command.examples, _FIRST))
-        formatter.write_paragraph()
-        formatter.write_dl(list(command.short.items()))
-    formatter.write_paragraph()
-    formatter.write_text(f"All options: {ctx.command_path} --help")
-    return formatter.getvalue().rstrip("\n")
 
 
 def _write_lines(formatter: click.HelpFormatter, *lines: str) -> None:

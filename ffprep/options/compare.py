@@ -48,11 +48,9 @@ compare_parameters = parameters(
     shared.BACKGROUND,
     shared.FOCUS,
     shared.CROP_BOUNDS,
-    shared.NO_DEFAULT_EXCLUDES,
-    shared.FOLLOW_LINKS,
+    shared.WALK,
     shared.JOBS,
-    shared.MAX_PIXELS,
-    shared.MAX_MEMORY,
+    shared.LIMITS,
     shared.MODES_DIR,
     shared.FFMPEG,
 )

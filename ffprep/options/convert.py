@@ -116,8 +116,7 @@ _LIMITS = section(
         "Time limit for one photo, in seconds or as 2m.",
         default=Policy().timeout,
     ),
-    shared.MAX_PIXELS,
-    shared.MAX_MEMORY,
+    shared.LIMITS,
 )
 
 _RUNNING = section(

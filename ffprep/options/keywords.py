@@ -98,7 +98,9 @@ class RunOptions(Options, total=False):
     manifest: PathLike | None
 
 
-class _InspectOptions(TypedDict, total=False):
+class CheckOptions(TypedDict, total=False):
+    """Command line options of `check`, of the same names; `targets` is that of `targets_file`."""
+
     targets_file: PathLike | Iterable[PathLike] | None
     targets: PathLike | Iterable[PathLike] | None
     follow_links: bool
@@ -108,11 +110,7 @@ class _InspectOptions(TypedDict, total=False):
     max_memory: int | str | None
 
 
-class CheckOptions(_InspectOptions, total=False):
-    """Command line options of `check`, of the same names; `targets` is that of `targets_file`."""
-
-
-class _FrameOptions(_InspectOptions, total=False):
+class _FrameOptions(CheckOptions, total=False):
     modes_dir: PathLike | Iterable[PathLike] | None
     filters: PathLike | Iterable[PathLike] | None
     frame: str | float | None

@@ -176,6 +176,8 @@ NO_DEFAULT_EXCLUDES = flag(
     "--no-default-excludes",
     "Enter also folders that NAS systems and photo programs leave, such as @eaDir/.",
 )
+WALK = options(NO_DEFAULT_EXCLUDES, FOLLOW_LINKS)
+LIMITS = options(MAX_PIXELS, MAX_MEMORY)
 LISTS_AND_SELECTION = options(
     option(
         "--sources-from FILE|-",
@@ -202,8 +204,7 @@ LISTS_AND_SELECTION = options(
         "Only files modified since: 7d, 12h, 2026-11-01, 2026-11-01T22:00, "
         "or since the modification of a FILE.",
     ),
-    NO_DEFAULT_EXCLUDES,
-    FOLLOW_LINKS,
+    WALK,
 )
 _PICTURES = options(
     option(

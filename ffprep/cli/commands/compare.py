@@ -14,7 +14,7 @@ from ffprep.core.policy import Policy
 from ffprep.errors import ExitCode, Kind, PhotoError
 from ffprep.options.command import DocumentedCommand, option
 from ffprep.options.compare import compare_parameters, read_compare
-from ffprep.options.shared import COLOUR, MAX_MEMORY, MAX_PIXELS
+from ffprep.options.shared import COLOUR, LIMITS
 from ffprep.options.types import PATH, Parsed
 from ffprep.record import replace
 from ffprep.run.summary import RunSummary
@@ -98,8 +98,7 @@ def _draw(sheets: "ContactSheets", converter: "Converter") -> int:
 
 @click.command(hidden=True)
 @click.argument("path", type=PATH)
-@MAX_PIXELS
-@MAX_MEMORY
+@LIMITS
 @COLOUR
 @option("--reduced", Parsed("WIDTHxHEIGHT", Size.parse), "")
 def frame(path: Path, max_pixels: int, max_memory: int, colour: str, reduced: Size | None) -> None:

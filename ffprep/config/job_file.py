@@ -9,6 +9,7 @@ the file's folder.
 import os
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,31 @@ class Key(Record):
     lone: bool = False
     of_picture: bool = False
     names_path: Callable[[str], bool] = lambda _: False
+
+    def read(self, value: Any, folder: Path) -> Any:
+        """Return a value of a file in `folder`, at which paths start. Raise UsageError."""
+        if not self.many:
+            return self._read_one(value, folder)
+        if isinstance(value, list):
+            return [self._read_item(number, each, folder) for number, each in enumerate(value, 1)]
+        if self.lone:
+            return [self._read_one(value, folder)]
+        raise UsageError("must be a list, in [ ]")
+
+    def _read_item(self, number: int, item: Any, folder: Path) -> Any:
+        try:
+            return self._read_one(item, folder)
+        except UsageError as error:
+            raise UsageError(f"item {number} {error}") from None
+
+    def _read_one(self, value: Any, folder: Path) -> Any:
+        value = self.reader(value)
+        if not isinstance(value, str):
+            return value
+        if "\0" in value:
+            raise UsageError("contains a NUL character")
+        value = os.fsdecode(value.encode())  # as the command line gives it, under any locale
+        return _absolute(value, folder) if self.names_path(value) else value
 
 
 class Setting(Record):
@@ -108,7 +134,8 @@ def read(path: Path, keys: Mapping[str, Key]) -> Config:
             top.fail("this key belongs in [defaults], or in a [job.NAME]", name)
     top.read(_TABLES)
     jobs = top.table("job")
-    readers = _readers(keys, path.absolute().parent)
+    folder = path.absolute().parent
+    readers = {name: partial(key.read, folder=folder) for name, key in keys.items()}
     for name in jobs.content:
         if not _JOB_NAME.fullmatch(name):
             jobs.fail("the name of a job consists of letters, digits, - _ and .", name)
@@ -143,37 +170,6 @@ def _settings(
             table.fail("this option is set already, by another of its names", name)
         settings[option] = Setting(value, table.place(name))
     return settings
-
-
-def _readers(keys: Mapping[str, Key], folder: Path) -> dict[str, toml.Reader]:
-    """Return a reader for each key; paths become absolute, from `folder`."""
-
-    def reader_of(key: Key) -> toml.Reader:
-        def read_one(value: Any) -> Any:
-            value = key.reader(value)
-            if not isinstance(value, str):
-                return value
-            if "\0" in value:
-                raise UsageError("contains a NUL character")
-            value = os.fsdecode(value.encode())  # as the command line gives it, under any locale
-            return _absolute(value, folder) if key.names_path(value) else value
-
-        def read_item(number: int, item: Any) -> Any:
-            try:
-                return read_one(item)
-            except UsageError as error:
-                raise UsageError(f"item {number} {error}") from None
-
-        def read_many(value: Any) -> list[Any]:
-            if not isinstance(value, list):
-                if key.lone:
-                    return [read_one(value)]
-                raise UsageError("must be a list, in [ ]")
-            return [read_item(number, item) for number, item in enumerate(value, 1)]
-
-        return read_many if key.many else read_one
-
-    return {name: reader_of(key) for name, key in keys.items()}
 
 
 def _absolute(path: str, folder: Path) -> str:

@@ -47,20 +47,15 @@ def new_job_file(sources: Sequence[str], folder: Path) -> str:
     Raise UsageError for a source that does not exist, or whose name TOML cannot hold.
     """
     jobs = _jobs(sources or ["photos"])
-    if sources:
-        _require_there(sources)
-    return _HEAD + "".join(
-        _JOB.format(name=name, source=_quoted(_path_from(source, folder)), output=_quoted(output))
-        for name, source, output in jobs
-    )
-
-
-def _require_there(sources: Sequence[str]) -> None:
     for source in sources:
         if not source:
             raise UsageError("a SOURCE is empty; name a file or a folder")
         if not names_url(source) and not os.path.exists(source):
             raise UsageError(f"{source}: there is no such file or folder")
+    return _HEAD + "".join(
+        _JOB.format(name=name, source=_quoted(_path_from(source, folder)), output=_quoted(output))
+        for name, source, output in jobs
+    )
 
 
 def _jobs(sources: Sequence[str]) -> Iterator[tuple[str, str, str]]:

@@ -29,7 +29,7 @@ def all_targets(files: Iterable[Path] = ()) -> list[Target]:
     """
     found: dict[str, Target] = {}
     for file in (OWN, *files):
-        table = toml.read_table(file, "targets file ")
+        table = toml.read(file, "targets file ").table
         found |= {name: _target(table.table(name), name) for name in table.content}
     return list(found.values())
 
@@ -40,7 +40,7 @@ def faults(file: Path) -> tuple[int, list[EnvironmentFault]]:
     Raises EnvironmentFault if it cannot be read.
     """
     try:
-        table = toml.read_table(file)
+        table = toml.read(file).table
     except EnvironmentFault as fault:
         if not fault.line:
             raise

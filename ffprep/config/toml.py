@@ -144,11 +144,6 @@ def read(path: Path, label: str = "") -> Document:
         raise EnvironmentFault(f"{label}{path}: {reason(error)}") from None
 
 
-def read_table(path: Path, label: str = "") -> Table:
-    """Read a TOML file; return all of it as a Table."""
-    return read(path, label).table
-
-
 def parse(path: Path, data: bytes, label: str = "") -> Document:
     """Do the same with the bytes of a file."""
     try:

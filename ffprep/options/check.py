@@ -31,7 +31,7 @@ info_parameters = parameters(
     shared.FOCUS,
     shared.CROP_BOUNDS,
     shared.MODES_DIR,
-    flag("--faces", "Count faces, and warn if the target refuses pictures of people."),
+    flag("--faces", "Count faces; warn if the target refuses pictures of people."),
     shared.JOBS,
     shared.LIMITS,
     shared.AS_JSON,

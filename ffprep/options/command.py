@@ -3,6 +3,7 @@
 The help has examples, options in sections, and one screen for `-h`.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -102,13 +103,13 @@ class WithExamples(click.Command):
 class DocumentedCommand(WithExamples):
     """A command whose help lists the options in sections.
 
-    With `short`, a few options with a line for each, `-h` prints one screen: the first examples and
-    these options.
+    With `short`, the names of a few options, `-h` prints one screen: the first examples, and a line
+    for each of these options: its help up to the first semicolon or full stop.
     """
 
-    def __init__(self, *args: Any, short: Mapping[str, str] | None = None, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, short: str = "", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.short = short or {}
+        self.short = short.split()
 
     def get_help_option_names(self, ctx: click.Context) -> list[str]:
         """Return the names of the option that prints everything."""
@@ -149,11 +150,21 @@ def _print_short_help(ctx: click.Context, _param: click.Parameter, given: bool) 
     with formatter.indentation():
         _write_lines(formatter, *islice(command.examples, _FIRST))
         formatter.write_paragraph()
-        formatter.write_dl(list(command.short.items()))
+        options = {name: param for param in command.params for name in param.opts}
+        formatter.write_dl([_short_record(options[f"--{name}"], ctx) for name in command.short])
     formatter.write_paragraph()
     formatter.write_text(f"All options: {ctx.command_path} --help")
     click.echo(formatter.getvalue().rstrip("\n"))
     ctx.exit()
+
+
+def _short_record(param: click.Parameter, ctx: click.Context) -> tuple[str, str]:
+    """Return an option as it is written, and the first clause of its help."""
+    assert isinstance(param, click.Option)
+    record = param.get_help_record(ctx)
+    assert record
+    usage = re.sub(r" \[.*", " WORD", re.split(r" / |\[=", record[0])[0])
+    return usage, re.split(r"[;.] |\.?$|  \[", param.help or "")[0].replace("`", "")
 
 
 _SHORT_HELP = click.Option(

@@ -26,7 +26,7 @@ compare_parameters = parameters(
     option(
         "-o, --output SHEET",
         PATH,
-        "A picture file. Of several pages, each has a number: sheet-01.jpg.",
+        "A picture file; of several pages, each has a number: sheet-01.jpg.",
         required=True,
     ),
     shared.SIZE_OR_TARGET,

@@ -44,8 +44,8 @@ SOURCES = click.argument("sources", nargs=-1, type=PATH_AS_WRITTEN, metavar="SOU
 NAMES = option(
     "--names TEMPLATE",
     TEXT,
-    "Template for output names: {stem} {suffix} {parent} {date:%Y-%m-%d} {width} {height} "
-    "{mode} {ext} {n}.",
+    "Output names, such as {stem}-{width}; of {stem} {suffix} {parent} {date:%Y-%m-%d} {width} "
+    "{height} {mode} {ext} {n}.",
     default="{stem}",
 )
 _FILES = section(
@@ -54,8 +54,8 @@ _FILES = section(
     option(
         "-o, --output OUT",
         PATH_AS_WRITTEN,
-        "A file for one SOURCE file, else a folder, which mirrors the folders of SOURCE; "
-        "- is stdout.  [default: beside one SOURCE file, as photo_1280x720.jpg]",
+        "A file for one SOURCE file, else a folder; it mirrors the folders of SOURCE. - is "
+        "stdout.  [default: beside one SOURCE file, as photo_1280x720.jpg]",
     ),
     NAMES,
     option(
@@ -89,7 +89,7 @@ _FILES = section(
 UPSCALE = option(
     "--upscale",
     OneOf(["allow", "warn", "fail"]),
-    "How to handle photos smaller than the size asked for.",
+    "For photos smaller than the size: allow, warn or fail.",
     default=Policy().upscale,
 )
 MAX_CUT = option(
@@ -154,8 +154,8 @@ _RERUNS = section(
     flag("--retry-failed", "Try only the photos that failed."),
     flag(
         "--prune",
-        "Remove outputs whose photo was deleted or excluded, or that have other names now, "
-        "unless they were modified.",
+        "Remove outputs whose photo was deleted; also if it is excluded now, or if the output has "
+        "another name now. Modified outputs stay.",
     ),
     flag(
         "--prune-emptied",

@@ -42,11 +42,11 @@ TARGETS_FILE = option(
 )
 _WXH = Parsed("WxH", read_frame_size)
 _WIDTH_AND_HEIGHT = (
-    "Width and height in pixels, such as 1280x720, or by name: 720p (1280x720), 1080p (1920x1080), "
+    "Width and height in pixels, such as 1280x720; or by name: 720p (1280x720), 1080p (1920x1080), "
     "4k (3840x2160), portrait_720p (720x1280), square_1080p (1080x1080)"
 )
 _TARGET_OPTION = "--target NAME[/SIZE]"
-_NAMED = "The size and rules of a named destination: see `ffprep targets`"
+_NAMED = "Size and rules of a service (see `ffprep targets`)"
 
 
 def _sizes(several: str) -> Callable[[Any], Any]:
@@ -73,14 +73,14 @@ FRAMES = options(_sizes("or several"), _TARGET_NAMES, TARGETS_FILE)
 BACKGROUND = option(
     "--background",
     Parsed("COLOR", Color.parse),
-    "Color of bars and behind transparency: a CSS name, #rrggbb[aa], or transparent.",
+    "Color of bars and behind transparency; a CSS name, #rrggbb[aa], or transparent.",
     default="black",
 )
 FOCUS = option(
     "--focus",
     Parsed("POINT", read_focus),
-    "What cover keeps in the frame, and where pad and blur place the photo: center, top, "
-    "bottom-left, north, ... or X,Y as fractions; or faces, which cover keeps.",
+    "What cover keeps: center, top, faces, X,Y, ...; also bottom-left, north, ... X,Y are "
+    "fractions. Pad and blur place the photo there.",
     complete="focus",
     default="center",
 )
@@ -163,7 +163,7 @@ def _read_frame(text: str) -> "FilmFrame":
 FRAME = option(
     "--frame first|last|SECONDS",
     Parsed("FRAME", _read_frame),
-    "Read films, too: this frame of MP4, MOV, MKV, WebM, AVI and GIF.",
+    "Read films, too; this frame of MP4, MOV, MKV, WebM, AVI and GIF.",
     complete="frames",
 )
 FROM_NULL = flag(
@@ -210,8 +210,8 @@ _PICTURES = options(
     option(
         "--mode NAME",
         TEXT,
-        "How to fit a photo into the frame: see `ffprep modes`. auto is cover, "
-        "or pad if cover would cut too much; fit computes the size.  [default: cover]",
+        "How photos fit the frame: cover, pad, blur, auto, ...; see `ffprep modes`. auto is "
+        "cover, or pad if cover would cut too much; fit computes the size.  [default: cover]",
         complete="modes",
     ),
     MULTIPLE_OF,
@@ -220,14 +220,13 @@ _PICTURES = options(
     option(
         "--format",
         FormatName([*OUTPUT_FORMATS, "same"]),
-        "Output format (jxl is jpegxl); same is that of the photo.  [default: by suffix of "
-        "OUT, else jpeg]",
+        "jpeg, png, webp, avif, jxl, or same as the photo.  [default: by suffix of OUT, else jpeg]",
         dest="format_name",
     ),
     option(
         "--quality",
         Whole(1, 100),
-        "Quality of JPEG, WebP, AVIF and JPEG XL, on the usual scale of JPEG.",
+        "Quality of JPEG, WebP, AVIF and JPEG XL; on the usual scale of JPEG.",
         default=95,
     ),
     option(

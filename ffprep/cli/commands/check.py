@@ -29,25 +29,13 @@ _CHECK_EXAMPLES = {
     "ffprep check ready --size 1920x1080 --size 320x180": "Each has one of these sizes.",
     "ffprep check frame.jpg --target sora-2/1280x720": "A service accepts the picture.",
 }
-_CHECK_SHORT = {
-    "--size WxH": "Width and height in pixels, such as 1280x720; or more",
-    "--target NAME[/SIZE]": "Size and rules of a service: see ffprep targets",
-    "--jobs N|AUTO": "How many photos to work on at a time",
-    "--json": "Print JSON objects on stdout, one per line",
-}
+_CHECK_SHORT = "size target jobs json"
 _INFO_EXAMPLES = {
     "ffprep info photo.jpg": "What the file contains.",
     "ffprep info photos --size 1280x720": "What each mode cuts, adds and enlarges.",
     "ffprep info photos --target sora-2 --faces": "Which size suits, and whether there are faces.",
 }
-_INFO_SHORT = {
-    "--size WxH": "Width and height in pixels, such as 1280x720",
-    "--target NAME[/SIZE]": "Size and rules of a service: see ffprep targets",
-    "--focus POINT": "What cover keeps: center, top, 0.5,0.3, faces, ...",
-    "--frame WHEN": "Read films, too: first, last, or seconds",
-    "--faces": "Count faces",
-    "--json": "Print JSON objects on stdout, one per line",
-}
+_INFO_SHORT = "size target focus frame faces json"
 
 
 @click.command(

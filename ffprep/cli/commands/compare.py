@@ -31,16 +31,7 @@ _EXAMPLES = {
     "ffprep compare photos -o sheet.jpg --size 1280x720 --mode cover --mode pad": "A row each.",
     "ffprep compare photo.jpg -o sheet.png --size 1280x720 --focus faces": "With faces kept.",
 }
-_SHORT = {
-    "-o, --output SHEET": "A picture file; pages of many are numbered",
-    "--size WxH": "Width and height in pixels, such as 1280x720",
-    "--target NAME[/SIZE]": "Size and rules of a service: see ffprep targets",
-    "--mode NAME": "Show this mode only; or several",
-    "--columns N": "Pictures in a row",
-    "--background COLOR": "Color of bars and behind transparency",
-    "--focus POINT": "What cover keeps: center, top, 0.5,0.3, faces, ...",
-    "--frame WHEN": "Read a film: first, last, or seconds",
-}
+_SHORT = "output size target mode columns background focus frame"
 
 
 @click.command(

@@ -27,11 +27,7 @@ _SHOW_EXAMPLES = {
     "ffprep config show": "What all jobs of ./ffprep.toml set.",
     "ffprep config show nightly --all": "Every option of a job.",
 }
-_SHOW_SHORT = {
-    "--all": "Print options that have their defaults, too",
-    "--config FILE": "The file; ./ffprep.toml if not given",
-    "--json": "Print JSON objects, one per job, with all options",
-}
+_SHOW_SHORT = "all config json"
 _INIT_EXAMPLES = {
     "ffprep config init photos": "A job for a folder, in ./ffprep.toml.",
     "ffprep config init /srv/photos /srv/products --config /etc/ffprep/ffprep.toml": (

@@ -34,22 +34,10 @@ _EXAMPLES = {
         "A list of photos."
     ),
 }
-_SHORT = {
-    "-o, --output OUT": "A file for one photo, else a folder",
-    "--size WxH": "Width and height in pixels, such as 1280x720",
-    "--target NAME[/SIZE]": "Size and rules of a service: see ffprep targets",
-    "--mode NAME": "cover, pad, blur, fit, auto, ...: see ffprep modes",
-    "--format NAME": "jpeg, png, webp, avif, jxl, or same as the photo",
-    "--quality N": "1 to 100; 95 if not given",
-    "--background COLOR": "Color of bars and behind transparency",
-    "--focus POINT": "What cover keeps: center, top, 0.5,0.3, faces, ...",
-    "--upscale WORD": "allow, warn or fail, for photos that are too small",
-    "--names TEMPLATE": "Output names, such as '{stem}-{width}'",
-    "--force": "Convert again what is up to date",
-    "--prune": "Remove outputs of photos that were deleted",
-    "--dry-run": "Show what would be done",
-    "-v, --verbose": "Print a line for every photo",
-}
+_SHORT = (
+    "output size target mode format quality background focus upscale names force prune dry-run "
+    "verbose"
+)
 
 
 @click.command(

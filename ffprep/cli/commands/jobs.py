@@ -45,7 +45,7 @@ ALL = flag("--all", "All jobs, in the file's order.", dest="every")
 CONFIG_FILE = option(
     "--config",
     PATH,
-    f"Default: ./{FILE}, else the one in the user's configuration folder.",
+    f"The file of jobs; ./{FILE} if not given, else the one in the user's configuration folder.",
     dest="file",
 )
 
@@ -79,14 +79,7 @@ _EXAMPLES = {
     "ffprep run --all --config /etc/ffprep/ffprep.toml": "All jobs of another file.",
     "ffprep run nightly --dry-run": "See what would be done.",
 }
-_SHORT = {
-    "--all": "All jobs, in the file's order",
-    "--config FILE": "The file; ./ffprep.toml if not given",
-    "--dry-run": "Show what would be done",
-    "--force": "Convert again what is up to date",
-    "--jobs N": "How many photos to work on at a time",
-    "-v, --verbose": "Print a line for every photo",
-}
+_SHORT = "all config dry-run force jobs verbose"
 
 
 @click.command("run", cls=ConfigOverrideCommand, examples=_EXAMPLES, short=_SHORT)

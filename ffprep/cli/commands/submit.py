@@ -53,7 +53,7 @@ _SERVER = section(
     option(
         "--base-url URL",
         TEXT,
-        "For example http://localhost:8000/v1.  [default: OPENAI_BASE_URL, else OpenAI's]",
+        "The server, such as http://localhost:8000/v1.  [default: OPENAI_BASE_URL, else OpenAI's]",
     ),
     option(
         "--protocol",
@@ -110,22 +110,10 @@ _EXAMPLES = {
         "See the requests; send nothing."
     ),
 }
-_SHORT = {
-    "--prompt TEXT": "What the clip shows",
-    "--size WxH": "Width and height in pixels, such as 1280x720",
-    "--target NAME[/SIZE]": "Size and rules of a service: see ffprep targets",
-    "--model NAME": "The server's name of the model",
-    "--seconds N": "The clip's length; 4 if not given",
-    "-o, --output OUT": "The clip of one photo, else a folder",
-    "--mode NAME": "cover, pad, blur, auto, ...: see ffprep modes",
-    "--focus POINT": "What cover keeps: center, top, 0.5,0.3, faces, ...",
-    "--base-url URL": "The server, such as http://localhost:8000/v1",
-    "--jobs N": "How many photos to work on at a time; 2 if not given",
-    "--resume ID": "Download the clip of a job that was submitted before",
-    "--resubmit": "Submit failed and uncertain requests again",
-    "--dry-run": "Print the requests; send nothing",
-    "-v, --verbose": "Print a line for every photo",
-}
+_SHORT = (
+    "prompt size target model seconds output mode focus base-url jobs resume resubmit dry-run "
+    "verbose"
+)
 
 
 @click.command("submit", cls=DocumentedCommand, examples=_EXAMPLES, short=_SHORT)

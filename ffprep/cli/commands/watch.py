@@ -32,14 +32,7 @@ _EXAMPLES = {
     "ffprep watch --all --config /etc/ffprep/ffprep.toml": "All jobs of another file.",
     "ffprep watch incoming --poll 30": "Folders on a network file system.",
 }
-_SHORT = {
-    "--all": "All jobs, in the file's order",
-    "--config FILE": "The file; ./ffprep.toml if not given",
-    "--settle S": "Convert a photo when it has not changed for S seconds",
-    "--poll S": "Compare files every S seconds, for network file systems",
-    "--jobs N": "How many photos to work on at a time",
-    "-v, --verbose": "Print a line for every photo",
-}
+_SHORT = "all config settle poll jobs verbose"
 
 
 @click.command(

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from ffprep.errors import EnvironmentFault, Kind, PhotoError, UsageError
-from ffprep.record import field
 from ffprep.storage.errors import storage_errors
 from ffprep.storage.objects import RemoteStorage, require_whole
 from ffprep.storage.protocol import Object, Page, Place, stored_object
@@ -24,25 +23,23 @@ class FsspecStorage(RemoteStorage):
     """A host, through its fsspec filesystem."""
 
     fs: Any
-    retries: Retries = field(default_factory=lambda: Retries(attempts=5))
 
-    def path(self, place: Place) -> str:
-        """Return what the filesystem calls a file."""
+    def key(self, place: Place) -> str:
+        """As RemoteStorage's."""
         return str(self.fs._strip_protocol(os.fspath(place)))
 
     def is_folder(self, place: Place) -> bool:
         """As Storage's."""
-        with storage_errors(os.fspath(place), top=True):
-            return self.retries(lambda: bool(self.fs.isdir(self.path(place))))
+        return bool(self._ask(place, self.fs.isdir, top=True))
 
     def list(self, folder: Place, top: bool = False) -> Iterator[Page]:
         """As Storage's; one page."""
         with storage_errors(os.fspath(folder), top):
             try:
-                infos = self.retries(lambda: self.fs.ls(self.path(folder), detail=True))
+                infos = self.retries(lambda: self.fs.ls(self.key(folder), detail=True))
             except FileNotFoundError:
                 return
-        own = self.path(folder).strip("/")
+        own = self.key(folder).strip("/")
         infos = [info for info in infos if str(info["name"]).strip("/") != own]
         objects = [_object(info) for info in infos if info["type"] != "directory"]
         folders = [_name(info) for info in infos if info["type"] == "directory"]
@@ -50,21 +47,20 @@ class FsspecStorage(RemoteStorage):
 
     def stat(self, place: Place) -> Object | None:
         """As Storage's."""
-        with storage_errors(os.fspath(place)):
-            try:
-                return _object(self.retries(lambda: self.fs.info(self.path(place))))
-            except FileNotFoundError:
+        try:
+            return _object(self._ask(place, self.fs.info))
+        except PhotoError as error:
+            if error.kind is Kind.MISSING:
                 return None
+            raise
 
     def read(self, place: Place, most: int | None = None) -> bytes:
         """As Storage's."""
-        with storage_errors(os.fspath(place)):
-            return self.retries(lambda: bytes(self.fs.cat_file(self.path(place), end=most)))
+        return self._ask(place, lambda path: bytes(self.fs.cat_file(path, end=most)))
 
     def fetch(self, place: Place, path: Path, expected: FileStamp | None = None) -> Object:
         """As Storage's."""
-        with storage_errors(os.fspath(place), to=path):
-            self.retries(lambda: self.fs.get_file(self.path(place), os.fspath(path)))
+        self._ask(place, lambda key: self.fs.get_file(key, os.fspath(path)), to=path)
         found = self.stat(place)
         if found is None:
             raise changed()
@@ -73,7 +69,7 @@ class FsspecStorage(RemoteStorage):
 
     def put(self, path: Path, place: Place) -> FileStamp:
         """As Storage's. What is not complete yet has a temporary name."""
-        target = self.path(place)
+        target = self.key(place)
         folder = target.rpartition("/")[0]
         temporary = f"{folder}/{temporary_name()}"
 
@@ -97,7 +93,7 @@ class FsspecStorage(RemoteStorage):
 
     def create(self, place: Place, data: bytes) -> bool:
         """As Storage's. SFTP looks first and then writes, so two at once may both succeed."""
-        path = self.path(place)
+        path = self.key(place)
         with storage_errors(os.fspath(place), top=True):
             self.fs.makedirs(path.rpartition("/")[0], exist_ok=True)
             try:
@@ -120,7 +116,7 @@ class FsspecStorage(RemoteStorage):
     def remove(self, place: Place, top: Place | None = None) -> None:
         """As Storage's; a missing file is removed already."""
         with storage_errors(os.fspath(place)), suppress(FileNotFoundError):
-            self.retries(lambda: self.fs.rm_file(self.path(place)))
+            self.retries(lambda: self.fs.rm_file(self.key(place)))
 
 
 def fsspec_storage(root: str) -> FsspecStorage:
@@ -138,7 +134,7 @@ def fsspec_storage(root: str) -> FsspecStorage:
         fs = kind(**options, use_listings_cache=False, skip_instance_cache=True)
     except ValueError as error:
         raise EnvironmentFault(f"{root}: {error}") from None
-    return FsspecStorage(fs)
+    return FsspecStorage(Retries(attempts=5), fs)
 
 
 def _object(info: dict[str, Any]) -> Object:

@@ -12,7 +12,7 @@ import re
 import shutil
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
@@ -151,15 +151,12 @@ class LocalStorage:
         """As Storage's. The folder is made if it is missing; a `shard` shares it with others."""
         output, until = Path(folder), time.monotonic() + wait
         place = output / FOLDER / "lock"
-
-        def waited_enough() -> bool:
-            return stopped() or time.monotonic() >= until
-
         make_own_folder(place.parent)
         with ExitStack() as stack:
-            stack.enter_context(_flock(output, place, waited_enough, shared=shard is not None))
+            stack.enter_context(_flock(output, place, until, stopped, shared=shard is not None))
             if shard:
-                stack.enter_context(_flock(output, Path(shard.path_for(place)), waited_enough))
+                own = Path(shard.path_for(place))
+                stack.enter_context(_flock(output, own, until, stopped))
             yield
 
 
@@ -212,7 +209,7 @@ def lock_file(file: Path, wait: float = 0.0) -> Iterator[None]:
     digest = sha256(os.fsencode(file.name)).hexdigest()[:16]
     place, until = file.parent / FOLDER / f"{digest}.lock", time.monotonic() + wait
     make_own_folder(place.parent)
-    with _flock(file, place, lambda: time.monotonic() >= until):
+    with _flock(file, place, until):
         yield
 
 
@@ -222,12 +219,12 @@ class LocksRefused(OSError):
 
 @contextmanager
 def _flock(
-    output: Path, place: Path, waited_enough: Callable[[], bool], shared: bool = False
+    output: Path, place: Path, until: float, stopped: Stopped = never, shared: bool = False
 ) -> Iterator[None]:
     descriptor = _open_lock(place)
     try:
         while not _try_flock(descriptor, shared):
-            if waited_enough():
+            if stopped() or time.monotonic() >= until:
                 raise OutputLocked(
                     f"{output} is held by {_holder(descriptor)}; "
                     "try again later, or wait longer with --wait S"

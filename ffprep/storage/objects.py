@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from functools import cached_property
 from io import RawIOBase
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ffprep.core.shard import Shard
 from ffprep.errors import Kind, PhotoError
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
     from ffprep.storage.object_lock import LockableStorage
+
+Answer = TypeVar("Answer")
 
 _LARGE = 16 << 20
 """Bytes from which on an upload may take hours."""
@@ -62,7 +64,25 @@ class Clients(Record):
 class RemoteStorage(Record):
     """What is the same in all storages of other machines."""
 
+    retries: Retries
     is_local = False
+
+    def key(self, place: Place) -> str:
+        """Return what the store calls an object or a folder, without a slash at its end."""
+        raise NotImplementedError
+
+    def _ask(
+        self,
+        place: Place,
+        request: Callable[[str], Answer],
+        top: bool = False,
+        to: Path | None = None,
+        conditional: bool = False,
+    ) -> Answer:
+        """Return the answer to a request about a key. Raise as `storage_errors` says."""
+        with storage_errors(os.fspath(place), top, to, conditional):
+            key = self.key(place)
+            return self.retries(lambda: request(key))
 
     def local_path(self, place: Place, folder: Path, name: str) -> Path:
         """As Storage's."""
@@ -94,12 +114,11 @@ class ObjectStorage(RemoteStorage):
 
     root: str
     clients: Clients
-    retries: Retries = field(default_factory=Retries)
     key_of: Callable[[str], str] = str
     attributes: Mapping[str, str] = field(default_factory=dict)
 
     def key(self, place: Place) -> str:
-        """Return the key of an object or a folder, without a slash at its end.
+        """As RemoteStorage's.
 
         Raise ValueError for one that begins with a slash: obstore would take it for another key.
         """
@@ -124,19 +143,17 @@ class ObjectStorage(RemoteStorage):
 
     def list(self, folder: Place, top: bool = False) -> Iterator[Page]:
         """As Storage's; one page, since obstore returns a folder whole."""
-        with storage_errors(os.fspath(folder), top):
-            key = self.key(folder)
-            found = self.retries(lambda: self.clients.reader.list_with_delimiter(key or None))
-        objects = [_object(meta) for meta in found["objects"] if meta["path"] != key]
+        listed = self.clients.reader.list_with_delimiter
+        found = self._ask(folder, lambda key: listed(key or None), top)
+        own = self.key(folder)
+        objects = [_object(meta) for meta in found["objects"] if meta["path"] != own]
         folders = [prefix.rpartition("/")[2] for prefix in found["common_prefixes"]]
         yield Page(sorted(objects, key=lambda each: each.name), sorted(folders))
 
     def stat(self, place: Place) -> Object | None:
         """As Storage's."""
         try:
-            with storage_errors(os.fspath(place)):
-                key = self.key(place)
-                return _object(self.retries(lambda: self.clients.reader.head(key)))
+            return _object(self._ask(place, self.clients.reader.head))
         except PhotoError as error:
             if error.kind is Kind.MISSING:
                 return None
@@ -147,34 +164,29 @@ class ObjectStorage(RemoteStorage):
         return self._read(place, most)[0]
 
     def _read(self, place: Place, most: int | None) -> tuple[bytes, Object]:
-        with storage_errors(os.fspath(place)):
-            key = self.key(place)
+        def get(key: str) -> tuple[bytes, Object]:
+            chunks, size, answer = [], 0, self.clients.reader.get(key)
+            for chunk in answer.stream(min_chunk_size=1):
+                chunks.append(bytes(chunk))
+                size += len(chunk)
+                if most is not None and size >= most:
+                    break
+            return b"".join(chunks)[:most], _object(answer.meta)
 
-            def get() -> tuple[bytes, Object]:
-                chunks, size, answer = [], 0, self.clients.reader.get(key)
-                for chunk in answer.stream(min_chunk_size=1):
-                    chunks.append(bytes(chunk))
-                    size += len(chunk)
-                    if most is not None and size >= most:
-                        break
-                return b"".join(chunks)[:most], _object(answer.meta)
-
-            return self.retries(get)
+        return self._ask(place, get)
 
     def fetch(self, place: Place, path: Path, expected: FileStamp | None = None) -> Object:
         """As Storage's. obstore compares the length with the one the store announced."""
-        with storage_errors(os.fspath(place), to=path):
-            key = self.key(place)
 
-            def get() -> Object:
-                answer = self.clients.reader.get(key)
-                # Unbuffered: the chunks are large.
-                with path.open("wb", buffering=0) as file:
-                    for chunk in answer.stream():
-                        _write(file, memoryview(chunk))
-                return _object(answer.meta)
+        def get(key: str) -> Object:
+            answer = self.clients.reader.get(key)
+            # Unbuffered: the chunks are large.
+            with path.open("wb", buffering=0) as file:
+                for chunk in answer.stream():
+                    _write(file, memoryview(chunk))
+            return _object(answer.meta)
 
-            found = self.retries(get)
+        found = self._ask(place, get, to=path)
         require_whole(path, found, expected)
         return found
 
@@ -218,25 +230,25 @@ class ObjectStorage(RemoteStorage):
 
     def remove(self, place: Place, top: Place | None = None) -> None:
         """As Storage's; a missing object is removed already."""
-        with storage_errors(os.fspath(place)):
-            key = self.key(place)
-            try:
-                self.retries(lambda: self.clients.reader.delete(key))
-            except FileNotFoundError:
-                return
+        try:
+            self._ask(place, self.clients.reader.delete)
+        except PhotoError as error:
+            if error.kind is not Kind.MISSING:
+                raise
 
     def _put(self, data: bytes, place: Place, mode: Any, top: bool = False) -> Object:
         """Store bytes in one request, of 5 GB at most: few stores honour conditions on parts."""
         url = os.fspath(place)
-        with storage_errors(url, top, conditional=mode != "overwrite"):
-            key, attributes = self.key(place), {**_media_type(url), **self.attributes}
-            small = len(data) < _LARGE
-            client = self.clients.writer if small else self.clients.large_writer
-            put = self.retries(
-                lambda: client.put(
-                    key, data, attributes=attributes or None, mode=mode, use_multipart=False
-                )
-            )
+        client = self.clients.writer if len(data) < _LARGE else self.clients.large_writer
+        attributes = {**_media_type(url), **self.attributes} or None
+        put = self._ask(
+            place,
+            lambda key: client.put(
+                key, data, attributes=attributes, mode=mode, use_multipart=False
+            ),
+            top,
+            conditional=mode != "overwrite",
+        )
         version = put["e_tag"] or ""
         if version:
             name, generation = url.rpartition("/")[2], put["version"] or ""

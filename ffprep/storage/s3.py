@@ -16,7 +16,6 @@ from ffprep.errors import EnvironmentFault, Kind, PhotoError, reason
 from ffprep.record import Record, field, replace
 from ffprep.storage.aws_config import AwsConfig, aws_config
 from ffprep.storage.aws_credentials import CredentialProvider, credential_provider, opener
-from ffprep.storage.errors import storage_errors
 from ffprep.storage.objects import Clients, ObjectStorage, md5_of
 from ffprep.storage.protocol import Object, Page, Place
 from ffprep.storage.retries import Retries, in_thread
@@ -65,20 +64,14 @@ class S3Storage(ObjectStorage):
 
     def is_folder(self, place: Place) -> bool:
         """As Storage's."""
-        with storage_errors(os.fspath(place), top=True):
-            key = self.key(place)
-            lister, prefix = self.clients.lister, f"{key}/" if key else ""
-            found = self.retries(lambda: lister.page(prefix, most=1))
-        return not key or bool(found.objects or found.folders)
+        found = self._ask(place, lambda key: self.clients.lister.page(key, most=1), top=True)
+        return not self.key(place) or bool(found.objects or found.folders)
 
     def list(self, folder: Place, top: bool = False) -> Iterator[Page]:
         """As Storage's; S3 sorts by itself."""
         token = ""
         while True:
-            with storage_errors(os.fspath(folder), top):
-                key = self.key(folder)
-                prefix = f"{key}/" if key else ""
-                part = self.retries(partial(self.clients.lister.page, prefix, token))
+            part = self._ask(folder, partial(self.clients.lister.page, token=token), top)
             yield Page([each for each in part.objects if each.name], part.folders)
             token = part.token
             if not token:
@@ -148,8 +141,7 @@ class S3Storage(ObjectStorage):
 
     def _is_encrypted(self, place: Place) -> bool:
         """Return whether the store says that an object's ETag is not an MD5."""
-        with storage_errors(os.fspath(place)):
-            headers = self.retries(lambda: self.clients.lister.head(self.key(place)))
+        headers = self._ask(place, self.clients.lister.head)
         by_customer = "x-amz-server-side-encryption-customer-algorithm" in headers
         return by_customer or headers.get("x-amz-server-side-encryption", "").startswith("aws:kms")
 
@@ -164,9 +156,9 @@ def s3_storage(root: str) -> S3Storage:
         region = in_thread(lambda: bucket_region(bucket)) or region
     attempts = config.max_attempts
     return S3Storage(
+        Retries(attempts) if attempts else Retries(),
         root,
         _clients(bucket, config, region, credentials),
-        Retries(attempts) if attempts else Retries(),
         attributes={"Storage-Class": config.storage_class} if config.storage_class else {},
         etags=Etags(config.compares_md5),
     )

@@ -49,11 +49,9 @@ class Lister(Record):
     requester_pays: bool = False
     ca_bundle: str = ""
 
-    def page(self, prefix: str, token: str = "", most: int = 1000) -> Part:
-        """Ask for a page of the folder `prefix`, which ends in a slash or is empty.
-
-        Raise HttpError, or OSError for the connection.
-        """
+    def page(self, folder: str, token: str = "", most: int = 1000) -> Part:
+        """Ask for a page of a folder. Raise HttpError, or OSError for the connection."""
+        prefix = f"{folder}/" if folder else ""
         query = {
             "list-type": "2",
             "delimiter": "/",

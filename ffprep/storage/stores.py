@@ -11,6 +11,7 @@ from ffprep.storage.errors import storage_error_from
 from ffprep.storage.fsspec_config import fsspec_settings
 from ffprep.storage.objects import Clients, ObjectStorage
 from ffprep.storage.protocol import Storage
+from ffprep.storage.retries import Retries
 
 _AZURE = ("az", "azure", "abfs", "abfss", "adl")
 _GOOGLE = ("gs", "gcs")
@@ -75,7 +76,7 @@ def _google(root: str, host: str) -> Storage:
     from obstore.store import GCSStore
 
     settings = _renamed("gs", fsspec_settings(_GOOGLE), _OF_GOOGLE)
-    return ObjectStorage(root, Clients(partial(GCSStore, host, config=settings), {}))
+    return ObjectStorage(Retries(), root, Clients(partial(GCSStore, host, config=settings), {}))
 
 
 def _azure(root: str, host: str) -> Storage:
@@ -91,7 +92,7 @@ def _azure(root: str, host: str) -> Storage:
     config: Any = named | settings
     is_plain = str(config.get("endpoint", "")).startswith("http://")
     connect = partial(AzureStore, container, config=config)
-    return ObjectStorage(root, Clients(connect, {"allow_http": is_plain}))
+    return ObjectStorage(Retries(), root, Clients(connect, {"allow_http": is_plain}))
 
 
 def _http(root: str, host: str) -> Storage:
@@ -99,14 +100,14 @@ def _http(root: str, host: str) -> Storage:
 
     # A path in such a URL is encoded, and obstore encodes it again.
     clients = Clients(partial(HTTPStore, root), {"allow_http": True})
-    return ObjectStorage(root, clients, key_of=unquote)
+    return ObjectStorage(Retries(), root, clients, key_of=unquote)
 
 
 def _memory(root: str, host: str) -> Storage:
     from obstore.store import MemoryStore
 
     one = MemoryStore()
-    return ObjectStorage(root, Clients(lambda **_: one, {}))
+    return ObjectStorage(Retries(), root, Clients(lambda **_: one, {}))
 
 
 def _by_fsspec(root: str, host: str) -> Storage:

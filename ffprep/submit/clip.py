@@ -19,7 +19,7 @@ from ffprep.system.tempfiles import replace_file, sweep_folder
 _VIDEO_STREAM = re.compile(r"Stream #0:\d+.*?: Video: .*?, (\d+)x(\d+)[ ,]")
 _PROGRESS_TIME = re.compile(r"time=(\d+):(\d\d):(\d\d\.\d+)")
 _NO_DECODER = re.compile("Decoder .*not found|Unknown decoder|none: no decoder")
-_ERROR_LINE = re.compile("rror|nvalid|ailed|corrupt|missing|not found|no decoder|partial|truncat")
+_ERROR = re.compile(r"\[(?:error|fatal)\] ([^\r\n]+)")
 _DECODE_TIMEOUT = 120.0
 _LONGEST_HEAD = 4096
 _MOST_BOXES = 1 << 17
@@ -78,6 +78,7 @@ def _decode(path: Path, options: ClipOptions, asked: Size | None) -> tuple[Size 
     from ffprep.conversion.ffmpeg_binary import find
 
     argv = [find(options.ffmpeg).path, "-hide_banner", "-nostdin", "-xerror"]
+    argv += ["-loglevel", "level+info"]
     argv += ["-protocol_whitelist", "file", "-f", "mov", "-i", f"file:{path}"]
     argv += ["-map", "0:v:0", "-f", "null", "-"]
     try:
@@ -92,7 +93,9 @@ def _decode(path: Path, options: ClipOptions, asked: Size | None) -> tuple[Size 
     if status and _NO_DECODER.search(running.log):
         return size, ["the clip was not decoded: this ffmpeg has no decoder for it"]
     if status:
-        raise _clip_error(f"cannot be decoded ({_first_error(running.log)})")
+        error = _ERROR.search(running.log)
+        why = error[1].rstrip(".") if error else "ffmpeg reports no reason"
+        raise _clip_error(f"cannot be decoded ({why})")
     warnings, seconds = list[str](), _decoded_seconds(running.log)
     if size and asked and size != asked:
         warnings.append(f"the clip is {size}, not {asked} as requested")
@@ -106,14 +109,3 @@ def _decoded_seconds(log: str) -> float:
     times = _PROGRESS_TIME.findall(log)[-1:] or [(0, 0, 0)]
     ((hours, minutes, seconds),) = times
     return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
-
-
-def _first_error(log: str) -> str:
-    """Return the first error in ffmpeg's log."""
-    lines = [line.strip() for line in log.replace("\r", "\n").splitlines()]
-    errors = [
-        re.sub(r"^(\[[^]]*\] *)+", "", line).rstrip(".")
-        for line in lines
-        if _ERROR_LINE.search(line)
-    ]
-    return errors[0] if errors else "ffmpeg reports no reason"

@@ -159,34 +159,24 @@ def _names_one_of(fields: Iterable[str], error: ApiError) -> bool:
 
 def server_fault(error: ApiError, credentials: Credentials) -> ServerFault | None:
     """Return the fault that every request to this server meets; None if only this one does."""
-    return _account_fault(error, credentials) or _address_fault(error, credentials)
-
-
-def _account_fault(error: ApiError, credentials: Credentials) -> ServerFault | None:
-    reply, url = quote(error, credentials), credentials.display_url
+    reply, url, status = quote(error, credentials), credentials.display_url, error.status
     text = f"{error.code} {error.message}".lower()
-    if error.status == 401 or (error.status == 400 and _WRONG_KEY.search(text)):
+    if status == 401 or (status == 400 and _WRONG_KEY.search(text)):
         hint = "check OPENAI_API_KEY, and that --base-url is the server that the key is for"
         return ServerFault(FailureKind.KEY, f"{url} does not accept the key ({reply}); {hint}")
-    if error.status == 402 or (error.status in (429, 403) and _QUOTA.search(text)):
+    if status == 402 or (status in (429, 403) and _QUOTA.search(text)):
         message = f"the account has no quota left: {reply}; check its billing"
         return ServerFault(FailureKind.QUOTA, message)
-    if error.status == 403 and not _MODERATION.search(text):
+    if status == 403 and not _MODERATION.search(text):
         return ServerFault(FailureKind.KEY, f"the key has no permission for this at {url}: {reply}")
-    return None
-
-
-def _address_fault(error: ApiError, credentials: Credentials) -> ServerFault | None:
-    reply, url = quote(error, credentials), credentials.display_url
-    text = f"{error.code} {error.message}".lower()
-    wrong_model = error.status in (400, 422) and _WRONG_MODEL.search(text)
-    if wrong_model or (error.status == 404 and _MODEL.search(text)):
+    wrong_model = status in (400, 422) and _WRONG_MODEL.search(text)
+    if wrong_model or (status == 404 and _MODEL.search(text)):
         message = f"the server at {url} does not have the model: {reply}; see --model"
         return ServerFault(FailureKind.ADDRESS, message)
-    if 300 <= error.status < 400:
+    if 300 <= status < 400:
         hint = "write the address that it redirects to as --base-url"
         return ServerFault(FailureKind.ADDRESS, f"{url} redirects ({reply}); {hint}")
-    if error.status in (404, 405, 410) or error.code == "html":
+    if status in (404, 405, 410) or error.code == "html":
         reason = f"usually the address lacks its {credentials.usual_path}"
         hint = "see --base-url and --protocol"
         message = f"{url}: no server of this protocol answers ({reply}); {reason}: {hint}"

@@ -115,7 +115,7 @@ class _RedactingFilter(logging.Filter):
 
 
 @contextmanager
-def api_errors() -> Iterator[None]:
+def _api_errors() -> Iterator[None]:
     """Raise errors of the SDK as ApiError."""
     import openai
 
@@ -215,7 +215,7 @@ def _send(call: Callable[..., Any], timeout: float, headers: Mapping[str, str]) 
     """Send a request, and return the answer. Raises ApiError."""
     openai = import_sdk()
     limits = openai.Timeout(timeout, connect=min(timeout, _CONNECT_TIMEOUT))
-    with api_errors():
+    with _api_errors():
         # The SDK does not interpret an answer of this type.
         answer = call(
             cast_to=openai.HttpxBinaryResponseContent,

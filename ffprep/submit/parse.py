@@ -103,7 +103,7 @@ class SubmitOptions(Record):
                 yield Outcome(photo, clip, Status.FAILED, error=error)
             else:
                 name = os.path.relpath(clip, self.folder)
-                yield Submission(photo, clip, name, item.spec, getattr(item, "place", ""))
+                yield Submission(photo, clip, name, item.spec, item.place)
 
 
 def read_options(given: Mapping[str, Any]) -> SubmitOptions:

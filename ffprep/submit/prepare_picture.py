@@ -2,6 +2,7 @@
 
 import os
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 from ffprep.config.modes import find_mode
@@ -25,6 +26,7 @@ from ffprep.library.walk import has_sidecar
 from ffprep.record import Record, replace
 from ffprep.submit.protocol import Upload
 from ffprep.system.files import real_folder
+from ffprep.system.single import StopRules, run_single
 from ffprep.system.tempfiles import working_folder
 
 _ONLY_CUTS = "the server can cut, but not add bars or distort"
@@ -129,7 +131,9 @@ def _converted(
         job = LocalJob(photo, folder / f"picture{suffix}", spec, place)
         binary = find(options.ffmpeg)
         with closing(Converter(binary, options.policy, streams=False)) as converter:
-            (result,) = converter.convert([job])
+            # In its own thread, where no Ctrl-C can come between a process's start and its end.
+            stop = StopRules(abandon=converter.processes.stop)
+            (result,) = run_single(partial(converter.convert, [job]), stop)
         if result.failure or not result.size:
             assert result.failure
             raise PhotoError(result.failure.kind, result.failure.message)

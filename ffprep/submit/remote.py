@@ -17,7 +17,6 @@ from ffprep.ledger.database import database_errors, open_to_write
 from ffprep.ledger.remote import download
 from ffprep.storage.protocol import Object, storage_of
 from ffprep.submit.store import FILE, LAYOUT, SubmissionStore
-from ffprep.system.files import SIDECAR
 from ffprep.system.tempfiles import working_folder
 
 
@@ -25,24 +24,17 @@ from ffprep.system.tempfiles import working_folder
 def local_files(photo: Location | None, clip: Location) -> Iterator[tuple[Path | None, Path]]:
     """Yield paths of this machine for a photo and its clip: their own, else copies.
 
-    An object is downloaded, with its sidecar. Raises PhotoError.
+    Raises PhotoError if an object cannot be downloaded.
     """
     if not isinstance(photo, Remote) and isinstance(clip, Path):
         yield photo, clip
         return
     with working_folder() as folder:
         if isinstance(photo, Remote):
-            photo = _downloaded(photo, folder)
+            path = folder / photo.name
+            storage_of(photo).fetch(photo, path, photo.stamp)
+            photo = path
         yield photo, storage_of(clip).local_path(clip, folder, "clip.mp4")
-
-
-def _downloaded(photo: Remote, folder: Path) -> Path:
-    storage, path = storage_of(photo), folder / photo.name
-    storage.fetch(photo, path, photo.stamp)
-    sidecar = Remote(photo.url + SIDECAR)
-    if storage.stat(sidecar):
-        storage.fetch(sidecar, folder / sidecar.name)
-    return path
 
 
 class RemoteStore(SubmissionStore):

@@ -25,7 +25,7 @@ from urllib.request import (
 
 from ffprep.errors import EnvironmentFault
 from ffprep.record import Record, field
-from ffprep.storage.aws_config import AwsConfig, truth
+from ffprep.storage.settings import AwsConfig, truth
 
 _MARGIN = timedelta(minutes=5)
 """How long before their end credentials are renewed."""

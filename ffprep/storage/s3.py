@@ -14,12 +14,12 @@ from obstore.store import S3Store
 
 from ffprep.errors import EnvironmentFault, Kind, PhotoError, reason
 from ffprep.record import Record, field, replace
-from ffprep.storage.aws_config import AwsConfig, aws_config
 from ffprep.storage.aws_credentials import CredentialProvider, credential_provider, opener
 from ffprep.storage.objects import Clients, ObjectStorage, md5_of
 from ffprep.storage.protocol import Object, Page, Place
 from ffprep.storage.retries import Retries, in_thread
 from ffprep.storage.s3_listing import Lister
+from ffprep.storage.settings import AwsConfig, aws_config
 from ffprep.system.files import FileStamp
 
 Answer = TypeVar("Answer")

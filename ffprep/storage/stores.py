@@ -8,10 +8,10 @@ from urllib.parse import unquote
 
 from ffprep.errors import EnvironmentFault, FfprepError
 from ffprep.storage.errors import storage_error_from
-from ffprep.storage.fsspec_config import fsspec_settings
 from ffprep.storage.objects import Clients, ObjectStorage
 from ffprep.storage.protocol import Storage
 from ffprep.storage.retries import Retries
+from ffprep.storage.settings import fsspec_settings
 
 _AZURE = ("az", "azure", "abfs", "abfss", "adl")
 _GOOGLE = ("gs", "gcs")

@@ -8,9 +8,9 @@ from typing import Any
 from ffprep.core.spec import Spec
 from ffprep.record import Record
 from ffprep.submit.credentials import Credentials
-from ffprep.submit.openai_client import VideoApi
 from ffprep.submit.polling import PollOptions
 from ffprep.submit.prepare_picture import PictureOptions
+from ffprep.submit.video_apis import VideoApi
 from ffprep.system.files import FileStamp, read_whole
 
 

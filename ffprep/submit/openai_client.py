@@ -11,35 +11,21 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from email.utils import mktime_tz, parsedate_tz
-from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar
-from urllib.parse import quote
+from typing import TYPE_CHECKING, Any
 
-from ffprep.core.geometry import Size
 from ffprep.errors import EnvironmentFault, reason
-from ffprep.record import replace
 from ffprep.submit.answers import (
     error_message,
-    find_job,
-    find_job_in_error,
-    find_quoted_job,
-    read_id,
     read_json_or_none,
-    read_object,
-    receiving,
 )
 from ffprep.submit.credentials import Credentials, without_password
-from ffprep.submit.errors import ApiError, job_failure
-from ffprep.submit.protocol import HttpRequest, JobState, RemoteJob, Upload
+from ffprep.submit.errors import ApiError
 
 if TYPE_CHECKING:
     import openai
 
-    from ffprep.submit.clip_options import ClipOptions
 
 _CONNECT_TIMEOUT = 15.0
-_LONGEST_POLL = 60.0
-"""Upper limit in seconds for the interval that the server asks for."""
 # What httpx, below the SDK, raises before anything was sent; by name, since httpx has two versions.
 _NOTHING_SENT = {
     "ConnectError",
@@ -67,7 +53,7 @@ def import_sdk() -> Any:
     return openai
 
 
-def _make_client(class_name: str, credentials: Credentials, **options: Any) -> Any:
+def make_client(class_name: str, credentials: Credentials, **options: Any) -> Any:
     """Return a client of the SDK that sends each request once.
 
     If OPENAI_LOG asks for a log, secrets are removed from it. Raises EnvironmentFault.
@@ -136,82 +122,7 @@ def _api_errors() -> Iterator[None]:
         raise ApiError("an answer that is empty or not JSON", status=200) from None
 
 
-class VideoApi:
-    """A video API at one server. Requests that fail raise ApiError.
-
-    A subclass knows one protocol: its paths, its requests, and what its answers mean.
-    """
-
-    client: str
-    """The SDK's class that sends the key as this API wants it, and `client_options` for it."""
-    client_options: ClassVar[Mapping[str, str]] = {}
-    jobs_path: str
-
-    def __init__(self, credentials: Credentials) -> None:
-        self.credentials = credentials
-
-    def build_request(
-        self, clip: "ClipOptions", size: Size, upload: Upload, last: Upload | None = None
-    ) -> HttpRequest:
-        """Return the request that creates a job for a clip of this size. Sends nothing.
-
-        `last` is the picture of the last frame, if any.
-        """
-        raise NotImplementedError
-
-    def read_job(self, job_id: str, answer: Mapping[str, Any]) -> RemoteJob:
-        """Return the job that an answer describes. Raises ApiError if it has no state."""
-        raise NotImplementedError
-
-    def clip_path(self, job: RemoteJob) -> str:
-        """Return the path of the clip of a job that is done. Raises JobError if it has none."""
-        raise NotImplementedError
-
-    @cached_property
-    def _client(self) -> Any:
-        return _make_client(self.client, self.credentials, **self.client_options)
-
-    def connect(self) -> None:
-        """Make the HTTP client. Raises EnvironmentFault if that fails."""
-        _ = self._client
-
-    def create(self, request: HttpRequest, timeout: float) -> RemoteJob:
-        """Send a request once, since a second one may be billed again; return the job."""
-        uploads = [(each.name, each.data, each.mime) for each in request.uploads]
-        # In this spelling only, the SDK adds the boundary.
-        headers = {"Content-Type": "multipart/form-data"}
-        files = [(request.file_field, upload) for upload in uploads]
-        post = partial(self._client.post, self.jobs_path, body=request.body, files=files)
-        answer, _ = _answer_to(post, timeout, headers, find_job_in_error)
-        job_id = read_id(answer, "job")
-        if not answer.get("status"):
-            return RemoteJob(job_id, JobState.WAITING)
-        return self.read_job(job_id, answer)
-
-    def retrieve(self, job_id: str, timeout: float) -> RemoteJob:
-        """Return the state of a job."""
-        get = partial(self._client.get, f"{self.jobs_path}/{quote(job_id, safe='')}")
-        answer, headers = _answer_to(get, timeout, {}, find_quoted_job)
-        poll_after = header_seconds(headers, "openai-poll-after-ms", _LONGEST_POLL)
-        return replace(self.read_job(job_id, answer), poll_after=poll_after)
-
-    def download(self, job: RemoteJob, file: BinaryIO, timeout: float) -> None:
-        """Write the clip of a job that is done into `file`, from its beginning.
-
-        Raises JobError if the answer says that the job failed.
-        """
-        get = partial(self._client.get, self.clip_path(job))
-        try:
-            with receiving(file):
-                _send(get, timeout, {"Accept": "application/binary, */*"})
-        except ApiError as error:
-            answer = find_quoted_job(error.body)
-            if answer and (found := self.read_job(job.id, answer)).state is JobState.FAILED:
-                raise job_failure(found, self.credentials) from None
-            raise
-
-
-def _send(call: Callable[..., Any], timeout: float, headers: Mapping[str, str]) -> Any:
+def send(call: Callable[..., Any], timeout: float, headers: Mapping[str, str]) -> Any:
     """Send a request, and return the answer. Raises ApiError."""
     openai = import_sdk()
     limits = openai.Timeout(timeout, connect=min(timeout, _CONNECT_TIMEOUT))
@@ -222,27 +133,6 @@ def _send(call: Callable[..., Any], timeout: float, headers: Mapping[str, str]) 
             options={"timeout": limits, "headers": headers},
         )
         return answer.response
-
-
-def _answer_to(
-    call: Callable[..., Any],
-    timeout: float,
-    headers: Mapping[str, str],
-    find: Callable[[object], Mapping[str, Any] | None],
-) -> tuple[Mapping[str, Any], Mapping[str, str]]:
-    """Return the JSON object that a request is answered with, and the headers. Raises ApiError.
-
-    A job is an answer whatever the HTTP status: servers report failed jobs with that of the
-    failure.
-    """
-    try:
-        response = _send(call, timeout, headers)
-    except ApiError as error:
-        if job := find(error.body):
-            return job, {}
-        raise
-    answer = read_object(response.content)
-    return find_job(answer) or answer, response.headers
 
 
 def _status_error(error: "openai.APIStatusError") -> ApiError:

@@ -28,12 +28,13 @@ from ffprep.submit.credentials import (
     read_origins,
     require_key,
 )
-from ffprep.submit.openai_client import VideoApi, require_sdk
+from ffprep.submit.openai_client import require_sdk
 from ffprep.submit.polling import PollOptions
 from ffprep.submit.prepare_picture import PictureOptions
 from ffprep.submit.protocol import read_extra
 from ffprep.submit.store import SubmissionStore, in_memory, open_read_only, open_store
 from ffprep.submit.submission import Outcome, Status, Submission
+from ffprep.submit.video_apis import AzureJobs, OpenAiVideos
 
 _SUFFIX = ".mp4"
 _DEFAULT_SECONDS = 4
@@ -111,7 +112,8 @@ def read_options(given: Mapping[str, Any]) -> SubmitOptions:
     clips_from = read_origins(given["clips_from"])
     credentials = read_credentials(given["protocol"], given["base_url"], clips_from)
     polling = PollOptions(given["poll"], given["timeout"])
-    clip = ClipOptions(_video_api(credentials), polling, ffmpeg=given["ffmpeg"])
+    api = AzureJobs if given["protocol"] == "azure-v1" else OpenAiVideos
+    clip = ClipOptions(api(credentials), polling, ffmpeg=given["ffmpeg"])
     options = (_read_new if given["resume"] is None else _read_resumed)(given, clip)
     if not given["dry_run"]:
         require_sdk()
@@ -140,17 +142,6 @@ def _notes(clip: ClipOptions) -> Iterator[str]:
             problem = f"--extra {name}={value} is sent beside a length of {clip.seconds} seconds"
             hint = f"servers follow one of the two; set the length with --seconds {value}"
             yield f"{problem}; {hint}"
-
-
-def _video_api(credentials: Credentials) -> VideoApi:
-    """Return the API of the protocol, whose module is imported now."""
-    if credentials.protocol == "azure-v1":
-        from ffprep.submit.azure_jobs import AzureJobs
-
-        return AzureJobs(credentials)
-    from ffprep.submit.openai_videos import OpenAiVideos
-
-    return OpenAiVideos(credentials)
 
 
 def _resume_options(given: Mapping[str, Any], credentials: Credentials) -> tuple[str, ...]:

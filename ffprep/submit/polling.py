@@ -18,8 +18,8 @@ from ffprep.submit.errors import (
     job_request_failure,
     quote,
 )
-from ffprep.submit.openai_client import VideoApi
 from ffprep.submit.protocol import JobState, RemoteJob
+from ffprep.submit.video_apis import VideoApi
 from ffprep.system.pool import call_in_thread
 
 Answer = TypeVar("Answer")

@@ -1,6 +1,7 @@
 """The record of submissions, `.ffprep/submissions.db`, so that nothing is submitted twice.
 
-A request is recorded before it is sent, and the job's id when the server has answered.
+A request is recorded before it is sent, and the job's id when the server has answered. Beside clips
+in a store, the record is an object, which is uploaded after each change.
 """
 
 import errno
@@ -15,7 +16,7 @@ from threading import Lock
 from typing import Any
 
 from ffprep.core.location import Location, Remote
-from ffprep.errors import EnvironmentFault, reason
+from ffprep.errors import EnvironmentFault, PhotoError, reason
 from ffprep.ledger.database import (
     Layout,
     corrupt,
@@ -24,11 +25,11 @@ from ffprep.ledger.database import (
     open_to_write,
     require_file,
 )
-from ffprep.ledger.remote import local_copy
+from ffprep.ledger.remote import download, local_copy
 from ffprep.ledger.rows import decode_name
 from ffprep.record import Record, asdict
 from ffprep.storage.local import LOCAL, lock_file
-from ffprep.storage.protocol import storage_of
+from ffprep.storage.protocol import Object, storage_of
 from ffprep.submit.errors import FailureKind, JobError
 from ffprep.system.files import FOLDER, FileStamp
 
@@ -171,6 +172,41 @@ class SubmissionStore:
             return self._database.execute(statement, values)
 
 
+class RemoteStore(SubmissionStore):
+    """The record of a folder of objects. `known` is the version that was downloaded, if any."""
+
+    def __init__(
+        self, database: sqlite3.Connection, path: Path, home: Location, known: Object | None
+    ) -> None:
+        super().__init__(database, path)
+        self._home, self._known, self._uploads = home, known, Lock()
+
+    def _execute(self, statement: str, *values: object) -> sqlite3.Cursor:
+        cursor = super()._execute(statement, *values)
+        if not statement.startswith("SELECT"):
+            self._upload()
+        return cursor
+
+    def _upload(self) -> None:
+        """Upload a copy. Raises EnvironmentFault, also if another run has written the object."""
+        copy = self._path.with_name("copy.db")
+        with self._uploads:
+            copy.unlink(missing_ok=True)
+            super()._execute("VACUUM INTO ?", os.fspath(copy))
+            try:
+                put = storage_of(self._home).replace(copy, self._home, self._known)
+            except PhotoError as error:
+                raise _fault(self._home, str(error)) from None
+            if put is None:
+                raise _fault(self._home, "another run has written it meanwhile")
+            self._known = put
+
+
+def _fault(home: Location, why: str) -> EnvironmentFault:
+    hint = "nothing more is sent; run ffprep again when the store can be written"
+    return EnvironmentFault(f"cannot record submissions in {home}: {why}; {hint}")
+
+
 @contextmanager
 def open_store(folder: Location, clip: str = "", wait: float = 0.0) -> Iterator[SubmissionStore]:
     """Open the store of a folder, and make it if needed. Locks the folder, or only one `clip`.
@@ -178,9 +214,7 @@ def open_store(folder: Location, clip: str = "", wait: float = 0.0) -> Iterator[
     Raises EnvironmentFault if the store cannot be written, OutputLocked as `Storage.lock` does.
     """
     if isinstance(folder, Remote):
-        from ffprep.submit import remote
-
-        with remote.open_store(folder, wait) as store:
+        with _open_remote(folder, wait) as store:
             yield store
         return
     path = folder / FILE
@@ -199,6 +233,18 @@ def open_store(folder: Location, clip: str = "", wait: float = 0.0) -> Iterator[
             message = f"cannot record submissions in {path}: {reason(error)}; nothing was sent"
             raise EnvironmentFault(f"{message}; {hint}") from None
         yield SubmissionStore(database, path)
+
+
+@contextmanager
+def _open_remote(folder: Remote, wait: float) -> Iterator[SubmissionStore]:
+    """Open the store of a folder of objects, and lock the folder."""
+    home = folder / FILE
+    with ExitStack() as stack:
+        stack.enter_context(storage_of(folder).lock(folder, wait))
+        path, known = stack.enter_context(download(home))
+        with database_errors(path, LAYOUT):
+            database = stack.enter_context(closing(open_to_write(path, "OFF", LAYOUT)))
+        yield RemoteStore(database, path, home, known)
 
 
 @contextmanager

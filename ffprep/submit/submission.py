@@ -19,7 +19,7 @@ from threading import Event
 from typing import BinaryIO
 
 from ffprep.core.geometry import Size
-from ffprep.core.location import Location
+from ffprep.core.location import Location, Remote
 from ffprep.core.spec import Spec
 from ffprep.errors import FfprepError, Kind, PhotoError, UsageError
 from ffprep.record import Record, field, replace
@@ -38,11 +38,10 @@ from ffprep.submit.errors import (
 from ffprep.submit.polling import JobPoller, RateLimiter
 from ffprep.submit.prepare_picture import prepare_last_frame, prepare_picture
 from ffprep.submit.protocol import HttpRequest, JobState, RemoteJob
-from ffprep.submit.remote import local_files
 from ffprep.submit.store import Attempt, SubmissionStore
 from ffprep.system.files import FileStamp, changed
 from ffprep.system.pool import call_in_thread
-from ffprep.system.tempfiles import temporary_beside
+from ffprep.system.tempfiles import temporary_beside, working_folder
 
 _CREATE_TIMEOUT = 300.0
 """Seconds to wait for the job's id, whatever --timeout says: without it, the job is lost."""
@@ -106,7 +105,7 @@ class Submission(Record, frozen=False):
         """Run all steps. Raises EnvironmentFault if it concerns every photo, and RunStopped."""
         started = time.monotonic()
         try:
-            with local_files(self.photo, self.clip) as files:
+            with _local_files(self.photo, self.clip) as files:
                 outcome = _Steps(self, *files, options, store, limiter, on_submitted).run()
         except (PhotoError, JobError) as error:
             outcome = Outcome(self.photo, self.clip, Status.FAILED, self.job_id, error=error)
@@ -128,7 +127,7 @@ class Submission(Record, frozen=False):
         Return the Outcome if it is known without one.
         """
         try:
-            with local_files(self.photo, self.clip) as files:
+            with _local_files(self.photo, self.clip) as files:
                 steps = _Steps(self, *files, options, store, RateLimiter(Event()))
                 if steps.look_up():
                     return Outcome(self.photo, self.clip, Status.FRESH, self.job_id)
@@ -138,6 +137,23 @@ class Submission(Record, frozen=False):
         except (PhotoError, JobError) as error:
             return Outcome(self.photo, self.clip, Status.FAILED, self.job_id, error=error)
         return None
+
+
+@contextmanager
+def _local_files(photo: Location | None, clip: Location) -> Iterator[tuple[Path | None, Path]]:
+    """Yield paths of this machine for a photo and its clip: their own, else copies.
+
+    Raises PhotoError if an object cannot be downloaded.
+    """
+    if not isinstance(photo, Remote) and isinstance(clip, Path):
+        yield photo, clip
+        return
+    with working_folder() as folder:
+        if isinstance(photo, Remote):
+            path = folder / photo.name
+            storage_of(photo).fetch(photo, path, photo.stamp)
+            photo = path
+        yield photo, storage_of(clip).local_path(clip, folder, "clip.mp4")
 
 
 class _Steps(Record, frozen=False):

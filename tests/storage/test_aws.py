@@ -13,9 +13,9 @@ import pytest
 
 from ffprep.errors import EnvironmentFault
 from ffprep.storage import s3
-from ffprep.storage.aws_config import aws_config
 from ffprep.storage.aws_credentials import CredentialProvider, credential_provider
 from ffprep.storage.s3_listing import signed
+from ffprep.storage.settings import aws_config
 
 LATER = (datetime.now(UTC) + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
 ROLE = {"AccessKeyId": "role", "SecretAccessKey": "hidden", "Token": "t", "Expiration": LATER}

@@ -12,11 +12,10 @@ from pathlib import Path
 import pytest
 
 from ffprep.submit.answers import read_id
-from ffprep.submit.azure_jobs import AzureJobs
 from ffprep.submit.credentials import Credentials
 from ffprep.submit.errors import ApiError, JobError
-from ffprep.submit.openai_videos import OpenAiVideos
 from ffprep.submit.protocol import JobState, RemoteJob
+from ffprep.submit.video_apis import AzureJobs, OpenAiVideos
 from tests.support.standin import KEY, Fault, Standin
 from tests.support.submitting import QUICK, clip_size
 

@@ -1,14 +1,19 @@
-"""Settings for S3: environment, then fsspec's configuration, then the profile in `~/.aws`."""
+"""Settings of stores: fsspec's configuration, and for S3 the environment and `~/.aws`.
+
+fsspec reads `~/.config/fsspec/*.json`, `*.ini`, and FSSPEC_* variables. Earlier versions of ffprep
+used it for all stores, so people have their endpoints and encryption there. For S3, the environment
+comes first, then fsspec's configuration, then the AWS profile.
+"""
 
 import configparser
+import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from ffprep.errors import EnvironmentFault
 from ffprep.record import Record, field
-from ffprep.storage.fsspec_config import fsspec_settings
 
 _NO_MATTER = {
     "asynchronous",
@@ -201,3 +206,53 @@ def _nested(text: str) -> dict[str, str]:
     """Read `key = value` lines that are indented below a key."""
     pairs = (line.partition("=") for line in text.splitlines() if "=" in line)
     return {key.strip(): value.strip() for key, _, value in pairs}
+
+
+def fsspec_settings(schemes: Iterable[str]) -> dict[str, Any]:
+    """Return what is set for any of `schemes`. Raise EnvironmentFault for a file that is broken."""
+    names, settings = set(schemes), dict[str, Any]()
+    default = Path("~/.config/fsspec").expanduser()
+    folder = Path(os.environ.get("FSSPEC_CONFIG_DIR") or default)
+    for path in sorted(folder.glob("*.json")) + sorted(folder.glob("*.ini")):
+        try:
+            found = _read(path)
+            for name in names & found.keys():
+                settings |= found[name]
+        except (OSError, ValueError, TypeError, AttributeError, configparser.Error) as error:
+            words = f"cannot read these settings for object storage: {error}"
+            raise EnvironmentFault(f"{path}: {words}") from None
+    for name in names:
+        settings |= _of_variable(f"FSSPEC_{name.upper()}")
+        prefix = f"FSSPEC_{name.upper()}_"
+        for key, text in os.environ.items():
+            if key.startswith(prefix) and len(key) > len(prefix):
+                settings[key.removeprefix(prefix).lower()] = _value(text)
+    return settings
+
+
+def _of_variable(name: str) -> dict[str, Any]:
+    found = _value(os.environ.get(name, "{}"))
+    if not isinstance(found, dict):
+        raise EnvironmentFault(f"{name}: its value is not a JSON object of settings; correct it")
+    return found
+
+
+def _read(path: Path) -> dict[str, dict[str, Any]]:
+    text = path.read_text()
+    if path.suffix == ".json":
+        found: dict[str, dict[str, Any]] = json.loads(text)
+        return found
+    parser = configparser.ConfigParser(interpolation=None)
+    parser.read_string(text)
+    return {
+        section: {key: _value(text) for key, text in parser[section].items()}
+        for section in parser.sections()
+    }
+
+
+def _value(text: str) -> Any:
+    """Return what a text says in JSON, or the text."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return {"True": True, "False": False, "None": None}.get(text, text)

@@ -45,18 +45,6 @@ def _hashes() -> "array[int]":
     return array("q")
 
 
-class _SortedHashes(Record):
-    """The counted hashes, sorted for lookups: sources, and pairs of source and output."""
-
-    sources: "array[int]"
-    pairs: "array[int]"
-
-    @classmethod
-    def of(cls, sources: "array[int]", outputs: "array[int]") -> "_SortedHashes":
-        pairs = map(hash, zip(sources, outputs, strict=True))
-        return cls(array("q", sorted(sources)), array("q", sorted(pairs)))
-
-
 class CollisionIndex(Record, frozen=False):
     """Finds collisions among batches, in four steps.
 
@@ -87,7 +75,7 @@ class CollisionIndex(Record, frozen=False):
     """By output: its sources, and how the user wrote their paths."""
     _sources_hit: set[str] = field(default_factory=set)
     _unique: int = 0
-    _sorted: "_SortedHashes | None" = None
+    _sorted: "tuple[array[int], array[int]] | None" = None
     """Made when the first batch differs from what was counted."""
 
     @property
@@ -160,13 +148,13 @@ class CollisionIndex(Record, frozen=False):
         Jobs that an earlier call yielded are left out; `reported` keeps track of them. So are jobs
         that were not there to be counted.
         """
-        counted = None if contains(self._suspect_batches, _hash_of(batch)) else self._lookup()
+        counted = None if contains(self._suspect_batches, _hash_of(batch)) else self._counted()
         rows = zip(_sources(batch, listing), self._output_keys(batch), strict=True)
         for index, (source, key) in enumerate(rows):
             output = hash(key)
             pair = hash((hash(source), output))
-            if counted and not contains(counted.pairs, pair):
-                if contains(counted.sources, hash(source)):
+            if counted and not contains(counted[1], pair):
+                if contains(counted[0], hash(source)):
                     yield index, _CHANGED
                 continue
             if output in self._repeated or output in self._shared_outputs:
@@ -176,9 +164,11 @@ class CollisionIndex(Record, frozen=False):
                 reported.add(mark)
             yield index, self._collision(source, key, batch.output_folder + batch.outputs[index])
 
-    def _lookup(self) -> _SortedHashes:
+    def _counted(self) -> "tuple[array[int], array[int]]":
+        """Return sources, and pairs of source and output, sorted for lookups."""
         if self._sorted is None:
-            self._sorted = _SortedHashes.of(self._sources, self._outputs)
+            pairs = map(hash, zip(self._sources, self._outputs, strict=True))
+            self._sorted = array("q", sorted(self._sources)), array("q", sorted(pairs))
         return self._sorted
 
     def _collision(self, source: str, key: str, output: str) -> PhotoError | None:

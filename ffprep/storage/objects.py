@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from functools import cached_property
-from io import RawIOBase
+from mimetypes import guess_type
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -180,10 +180,8 @@ class ObjectStorage(RemoteStorage):
 
         def get(key: str) -> Object:
             answer = self.clients.reader.get(key)
-            # Unbuffered: the chunks are large.
-            with path.open("wb", buffering=0) as file:
-                for chunk in answer.stream():
-                    _write(file, memoryview(chunk))
+            with path.open("wb") as file:
+                file.writelines(answer.stream())
             return _object(answer.meta)
 
         found = self._ask(place, get, to=path)
@@ -238,9 +236,10 @@ class ObjectStorage(RemoteStorage):
 
     def _put(self, data: bytes, place: Place, mode: Any, top: bool = False) -> Object:
         """Store bytes in one request, of 5 GB at most: few stores honour conditions on parts."""
-        url = os.fspath(place)
+        name = os.fspath(place).rpartition("/")[2]
         client = self.clients.writer if len(data) < _LARGE else self.clients.large_writer
-        attributes = {**_media_type(url), **self.attributes} or None
+        kind = guess_type(name)[0]
+        attributes = {**({"Content-Type": kind} if kind else {}), **self.attributes} or None
         put = self._ask(
             place,
             lambda key: client.put(
@@ -251,11 +250,10 @@ class ObjectStorage(RemoteStorage):
         )
         version = put["e_tag"] or ""
         if version:
-            name, generation = url.rpartition("/")[2], put["version"] or ""
-            return stored_object(name, len(data), version, generation=generation)
+            return stored_object(name, len(data), version, generation=put["version"] or "")
         found = self.stat(place)
         if found is None or found.stamp.bytes != len(data):
-            raise PhotoError(Kind.IO, f"only a part of it is in {url}; run again")
+            raise PhotoError(Kind.IO, f"only a part of it is in {os.fspath(place)}; run again")
         return found
 
 
@@ -267,22 +265,10 @@ def require_whole(path: Path, found: Object, expected: FileStamp | None) -> None
         raise PhotoError(Kind.IO, f"only {size} of {found.stamp.bytes} bytes came; run again")
 
 
-def _write(file: RawIOBase, rest: memoryview) -> None:
-    while rest:
-        rest = rest[file.write(rest) :]
-
-
 def _object(meta: Any) -> Object:
     """Return an Object for what obstore says about it."""
     name, modified = meta["path"].rpartition("/")[2], meta["last_modified"].timestamp()
     return stored_object(name, meta["size"], meta["e_tag"] or "", modified, meta["version"] or "")
-
-
-def _media_type(url: str) -> dict[str, str]:
-    from mimetypes import guess_type
-
-    kind = guess_type(url.rpartition("/")[2])[0]
-    return {"Content-Type": kind} if kind else {}
 
 
 def md5_of(data: bytes) -> str:

@@ -18,7 +18,7 @@ from ffprep.core.job import Job, LocalJob, Result
 from ffprep.core.location import Location, listed_stamp
 from ffprep.errors import Kind, PhotoError
 from ffprep.record import Record, field, replace
-from ffprep.storage.protocol import storage_of
+from ffprep.storage.protocol import fetch_photo, local_path, storage_of
 from ffprep.system.tempfiles import working_folder
 
 _FIRST_WINDOW, _WINDOW, _WINDOW_BYTES = 16, 64, 64 << 20
@@ -126,11 +126,11 @@ class Transfer(Record, frozen=False):
     def _pending(self, source: Location, jobs: Iterable[Job]) -> Iterator[_Pending]:
         self._count += 1
         name = f"{self._count}{source.suffix}"
-        photo = storage_of(source).local_path(source, self.folder, name)
+        photo = local_path(source, self.folder, name)
         download = self.threads.submit(_download, source, photo, self.converter)
         for number, job in enumerate(jobs):
             output, name = job.output, f"{self._count}-made-{number}{job.output.suffix}"
-            made = storage_of(output).local_path(output, self.folder, name)
+            made = local_path(output, self.folder, name)
             local = LocalJob(photo, made, job.spec, faces=job.faces, thumbnail=job.thumbnail)
             yield _Pending(job, local, download)
 
@@ -169,8 +169,6 @@ def _listed_bytes(source: Location) -> int:
 
 def _download(source: Location, path: Path, converter: Converter) -> None:
     """Download a photo, unless it is a file. Raise PhotoError."""
-    from ffprep.storage.protocol import fetch_photo
-
     if source == path or converter.processes.stopped:
         return
     policy = converter.policy

@@ -73,10 +73,6 @@ class LocalStorage:
         with open_regular(Path(place)) as file:
             return file.read(-1 if most is None else most)
 
-    def local_path(self, place: Place, folder: Path, name: str) -> Path:
-        """Return the path itself."""
-        return Path(place)
-
     def fetch(self, place: Place, path: Path, expected: FileStamp | None = None) -> Object:
         """As Storage's."""
         with _photo_errors():

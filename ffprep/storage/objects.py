@@ -84,10 +84,6 @@ class RemoteStorage(Record):
             key = self.key(place)
             return self.retries(lambda: request(key))
 
-    def local_path(self, place: Place, folder: Path, name: str) -> Path:
-        """As Storage's."""
-        return folder / name
-
     def content_hash(self, place: Place) -> bytes | None:
         """Return None: an object is not downloaded for this."""
         return None

@@ -88,9 +88,6 @@ class Storage(Protocol):
     def read(self, place: Place, most: int | None = None) -> bytes:
         """Return an object's bytes, at most the first `most`."""
 
-    def local_path(self, place: Place, folder: Path, name: str) -> Path:
-        """Return the path to work with: a local file itself, otherwise `name` in `folder`."""
-
     def fetch(self, place: Place, path: Path, expected: FileStamp | None = None) -> Object:
         """Copy an object to `path`, unless it is that file; raise PhotoError unless `expected`."""
 
@@ -137,6 +134,11 @@ def storage_of(place: Place) -> Storage:
     from ffprep.storage.stores import object_storage
 
     return object_storage(url)
+
+
+def local_path(place: Place, folder: Path, name: str) -> Path:
+    """Return the path to work with: a local file itself, otherwise `name` in `folder`."""
+    return folder / name if is_url(os.fspath(place)) else Path(place)
 
 
 def fetch_photo(source: Location, path: Path, max_pixels: int) -> Object:

@@ -18,17 +18,16 @@ _SECONDS = 60.0
 
 
 class Retries(Record):
-    """How often a request is made at most, and for how many seconds."""
+    """How often a request is made at most."""
 
     attempts: int = 25
-    seconds: float = _SECONDS
 
     def __call__(self, request: Callable[[], Answer]) -> Answer:
         """Return what `request` returns; raise what it raises last."""
         return in_thread(lambda: self._repeated(request))
 
     def _repeated(self, request: Callable[[], Answer]) -> Answer:
-        until, attempt, pause = time.monotonic() + self.seconds, 1, 0.1
+        until, attempt, pause = time.monotonic() + _SECONDS, 1, 0.1
         while True:
             try:
                 return request()

@@ -23,7 +23,7 @@ from ffprep.core.location import Location, Remote
 from ffprep.core.spec import Spec
 from ffprep.errors import FfprepError, Kind, PhotoError, UsageError
 from ffprep.record import Record, field, replace
-from ffprep.storage.protocol import storage_of
+from ffprep.storage.protocol import local_path, storage_of
 from ffprep.submit.clip import publish
 from ffprep.submit.clip_options import ClipOptions, request_digest
 from ffprep.submit.errors import (
@@ -153,7 +153,7 @@ def _local_files(photo: Location | None, clip: Location) -> Iterator[tuple[Path 
             path = folder / photo.name
             storage_of(photo).fetch(photo, path, photo.stamp)
             photo = path
-        yield photo, storage_of(clip).local_path(clip, folder, "clip.mp4")
+        yield photo, local_path(clip, folder, "clip.mp4")
 
 
 class _Steps(Record, frozen=False):

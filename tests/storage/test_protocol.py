@@ -8,7 +8,7 @@ import pytest
 
 from ffprep.core.location import Location, Remote
 from ffprep.errors import Kind, OutputLocked, PhotoError
-from ffprep.storage.protocol import Storage, storage_of
+from ffprep.storage.protocol import Storage, local_path, storage_of
 from ffprep.storage.stores import _opened
 
 
@@ -48,7 +48,7 @@ def test_what_is_put_is_listed_read_and_removed(
     assert [(each.name, each.stamp) for each in page.objects] == [("a.jpg", stamp)]
     assert storage.read(place) == b"made"
     assert storage.read(place, 2) == b"ma"
-    copy = storage.local_path(place, tmp_path, "copy.jpg")
+    copy = local_path(place, tmp_path, "copy.jpg")
     assert storage.fetch(place, copy, stamp).stamp == stamp
     assert copy.read_bytes() == b"made"
     assert (copy == place) == storage.is_local

@@ -76,7 +76,7 @@ _MODULES = {
 
 
 _RENAMED = {"Answers": "Results", "Held": "OutputLocked"}
-"""Names of version 0.1, kept for one version."""
+"""Names of version 0.1, which work in all of 1.x: docs/operations/compatibility.md."""
 
 
 def __getattr__(name: str) -> object:

@@ -83,7 +83,7 @@ class OutputLocked(FfprepError):
 
 
 Held = OutputLocked
-"""The name of OutputLocked in version 0.1, kept for one version."""
+"""The name of OutputLocked in version 0.1, which works in all of 1.x."""
 
 
 class PhotoError(FfprepError):

@@ -17,7 +17,7 @@ WORKFLOWS = {
 }
 CHANGELOG = (ROOT / "CHANGELOG.md").read_text()
 # Programs of a runner, other than make.
-PROGRAMS = {"sudo", "brew", "gh"}
+PROGRAMS = {"sudo", "brew", "gh", "echo"}
 
 
 def steps(workflow: str) -> list[dict[str, Any]]:
@@ -62,6 +62,14 @@ def test_the_tests_have_the_tools_that_ci_installs() -> None:
     # These are on the runner, or have another name on Ubuntu.
     there = {"make", "gcc", "libc6-dev", "systemd", "python3-venv", "chromium", "libturbojpeg0"}
     assert tools - there <= set(installed.split())
+
+
+def test_the_release_publishes_what_one_job_built_without_a_token() -> None:
+    text = (ROOT / ".github/workflows/release.yml").read_text()
+    jobs = WORKFLOWS["release"]["jobs"]
+    assert "secrets." not in text
+    assert [name for name, job in jobs.items() if "make" in str(job["steps"])] == ["build"]
+    assert jobs["pypi"]["permissions"] == {"id-token": "write"}
 
 
 def test_the_notes_of_a_release_are_the_section_of_its_version() -> None:

@@ -23,13 +23,13 @@ from ffprep.core.image_info import ImageInfo
 from ffprep.core.job import LocalJob, Result
 from ffprep.core.spec import Spec
 from ffprep.errors import EnvironmentFault, FfprepError, Killed, Kind, LimitReached, PhotoError
-from ffprep.image.pillow import is_out_of_memory, may_lack_memory
+from ffprep.image.pillow import is_out_of_memory, may_lack_memory, out_of_memory
 from ffprep.image.second_reading import second_reading
 from ffprep.record import replace
 from ffprep.system import limits
 from ffprep.system.files import FileStamp, hold_nothing, read_error, read_whole
 from ffprep.system.installation import installation_fault
-from ffprep.system.tempfiles import temporary_beside, temporary_folder
+from ffprep.system.tempfiles import disk_full, temporary_beside, temporary_folder
 
 if TYPE_CHECKING:
     from ffprep.conversion.transcode import Photo, Transcoder
@@ -45,13 +45,6 @@ _ATTEMPTS = 3
 
 _verdicts: dict[tuple[str, Spec, Size], DecoderLog] = {}
 """The logs of pictures that were drawn and converted; without frames, if that failed."""
-
-
-def timed_out(words: str, running: "Running") -> PhotoError:
-    """Return the error of an ffmpeg that had no time left; it may have waited for the machine."""
-    if running.waited:
-        return Killed(Kind.TIMEOUT, f"{words}, mostly waiting; run again")
-    return PhotoError(Kind.TIMEOUT, f"{words}; raise --timeout")
 
 
 def failed(
@@ -100,19 +93,56 @@ def whose_fault(steps: "Transcoder", photo: "Photo", error: PhotoError) -> Photo
     return error
 
 
-def require_undisturbed(steps: "Transcoder", job: LocalJob, number: int, log: "DecoderLog") -> None:
-    """Raise the PhotoError of an ffmpeg that a signal ended, or that was refused a thread.
+def require_working(
+    steps: "Transcoder",
+    job: LocalJob,
+    running: "Running",
+    status: int | None,
+    log: DecoderLog,
+    still: Path | None = None,
+) -> None:
+    """Raise the error of an ffmpeg that ended with a `status`, or had no time left (None).
 
-    Raises EnvironmentFault if it crashes on a drawn picture, too.
+    It may write the `still` of a film. What it says of the photo itself is no error here. Raises
+    EnvironmentFault for what is not a photo's fault: a full disk, a mode that FFmpeg refuses, or a
+    crash on a drawn picture, too.
     """
+    if status is None:
+        doing = "searching it for the frame" if still else "converting it"
+        words = f"{doing} took more than {steps.policy.timeout:g} s"
+        if running.waited:  # for the machine
+            raise Killed(Kind.TIMEOUT, f"{words}, mostly waiting; run again")
+        raise PhotoError(Kind.TIMEOUT, f"{words}; raise --timeout")
+    if log.disk_full:
+        raise disk_full(still or job.output)
+    if not still and (log.missing_part or log.graph_fault):
+        raise _refusal(steps, job, log)
+    if log.out_of_memory:
+        raise out_of_memory()
+    if not still and log.write_error:
+        words = f"cannot write {job.output}: {log.write_error.lower()}"
+        raise PhotoError(Kind.IO, f"{words}; check the disk of OUT, and run again")
     if log.no_threads:
         raise LimitReached(limits.thread_limit(), "ffmpeg cannot start a thread")
+    if status < 0:
+        _require_no_crash(steps, job, -status, log)
+
+
+def _require_no_crash(steps: "Transcoder", job: LocalJob, number: int, log: DecoderLog) -> None:
+    """Raise the error of an ffmpeg that a signal ended; EnvironmentFault if it always crashes."""
     if outside := limits.ended_from_outside("ffmpeg", number, steps.limits(job.spec)):
         raise outside
-    if not log.no_frames:
-        _require_sound(steps, job, number)
-        words = f"ffmpeg crashed on it (signal {number}); restore it from a backup"
-        raise PhotoError(Kind.DAMAGED, words)
+    if log.no_frames:
+        return
+    # Under an inherited limit of memory, `_cause` finds out.
+    is_limited = limits.memory_limit(steps.limits(job.spec).memory)
+    if not is_limited and not _converted(steps, job, _small(job.spec)).frames:
+        raise EnvironmentFault(
+            f"{steps.binary.path} crashes (signal {number}), also on a picture that ffprep draws; "
+            "install imageio-ffmpeg again, or name another ffmpeg with --ffmpeg"
+        )
+    words = f"ffmpeg crashed on it (signal {number}); restore it from a backup"
+    raise PhotoError(Kind.DAMAGED, words)
 
 
 def _unexpected(error: Exception) -> PhotoError:
@@ -175,7 +205,7 @@ def _copy(job: LocalJob, stamp: FileStamp, copy: Path) -> bool:
     return written == stamp.bytes
 
 
-def refusal(steps: "Transcoder", job: LocalJob, log: DecoderLog) -> FfprepError:
+def _refusal(steps: "Transcoder", job: LocalJob, log: DecoderLog) -> FfprepError:
     """Return the error of a filter graph that FFmpeg refused for a photo.
 
     It is an EnvironmentFault if FFmpeg refuses the graph for pictures of other sizes, too.
@@ -195,20 +225,6 @@ def refusal(steps: "Transcoder", job: LocalJob, log: DecoderLog) -> FfprepError:
         f"FFmpeg does not convert this picture in mode {spec.mode.name} ({why}), though it "
         "converts others; save it as JPEG or PNG with another program",
     )
-
-
-def _require_sound(steps: "Transcoder", job: LocalJob, number: int) -> None:
-    """Raise EnvironmentFault for an ffmpeg that crashed, and converts no drawn picture either.
-
-    Under an inherited limit of memory, `_cause` finds out.
-    """
-    if limits.memory_limit(steps.limits(job.spec).memory):
-        return
-    if not _converted(steps, job, _small(job.spec)).frames:
-        raise EnvironmentFault(
-            f"{steps.binary.path} crashes (signal {number}), also on a picture that ffprep draws; "
-            "install imageio-ffmpeg again, or name another ffmpeg with --ffmpeg"
-        )
 
 
 def _cause(steps: "Transcoder", job: LocalJob, picture: ImageInfo, error: PhotoError) -> PhotoError:

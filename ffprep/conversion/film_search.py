@@ -20,11 +20,9 @@ from ffprep.core.geometry import Size
 from ffprep.core.job import LocalJob
 from ffprep.errors import EnvironmentFault, Kind, PhotoError, reason
 from ffprep.image.formats.film_end import ends_early
-from ffprep.image.pillow import out_of_memory
 from ffprep.record import Record, replace
 from ffprep.system.files import open_regular
 from ffprep.system.processes import ffmpeg_environment
-from ffprep.system.tempfiles import disk_full
 
 if TYPE_CHECKING:
     from ffprep.conversion.transcode import Transcoder
@@ -302,20 +300,12 @@ class Search(Record):
         except OSError as error:
             words = f"{steps.binary.path} cannot be started: {reason(error)}"
             raise EnvironmentFault(words) from None
-        if status is None:
-            from ffprep.conversion.failure import timed_out
-
-            words = f"searching it for the frame took more than {steps.policy.timeout:g} s"
-            raise timed_out(words, running)
         log = ffmpeg_log.read(running.log)
-        if log.disk_full:
-            raise disk_full(Path(argv[-1].removeprefix("file:")))
-        if log.out_of_memory:
-            raise out_of_memory()
-        if status < 0 or log.no_threads:
-            from ffprep.conversion.failure import require_undisturbed
+        if status != 0 or log.errors:
+            from ffprep.conversion.failure import require_working
 
-            require_undisturbed(steps, self.job, -status, log)
+            still = Path(argv[-1].removeprefix("file:"))
+            require_working(steps, self.job, running, status, log, still)
         return running.log
 
     def _undecodable(self, text: str, log: "DecoderLog") -> PhotoError:

@@ -32,7 +32,7 @@ from ffprep.core.job import Caveat, CaveatKind, LocalJob, Result, Status
 from ffprep.core.policy import Policy
 from ffprep.core.spec import Spec
 from ffprep.errors import EnvironmentFault, FilteredOut, Kind, PhotoError, reason
-from ffprep.image.pillow import out_of_memory, plugin
+from ffprep.image.pillow import plugin
 from ffprep.image.probe import verify
 from ffprep.image.sandbox import DecoderPool
 from ffprep.record import Record, replace
@@ -41,7 +41,6 @@ from ffprep.system.own_folder import OwnFolders
 from ffprep.system.processes import Limits, Processes, Running, ffmpeg_environment
 from ffprep.system.tempfiles import (
     Temporary,
-    disk_full,
     require_writable,
     temporary_beside,
     without_line_breaks,
@@ -246,26 +245,11 @@ class Transcoder(Record):
                 from ffprep.conversion import ffmpeg_log  # while ffmpeg works
 
                 status = running.wait_at_most(self.policy.timeout)
-        if status is None:
-            from ffprep.conversion.failure import timed_out
-
-            raise timed_out(f"converting it took more than {self.policy.timeout:g} s", running)
         log = ffmpeg_log.read(running.log)
-        if log.disk_full:
-            raise disk_full(job.output)
-        if log.missing_part or log.graph_fault:
-            from ffprep.conversion.failure import refusal
+        if status != 0 or log.errors:
+            from ffprep.conversion.failure import require_working
 
-            raise refusal(self, job, log)
-        if log.out_of_memory:
-            raise out_of_memory()
-        if log.write_error:
-            words = f"cannot write {job.output}: {log.write_error.lower()}"
-            raise PhotoError(Kind.IO, f"{words}; check the disk of OUT, and run again")
-        if status < 0 or log.no_threads:
-            from ffprep.conversion.failure import require_undisturbed
-
-            require_undisturbed(self, job, -status, log)
+            require_working(self, job, running, status, log)
         return log
 
     def limits(self, *specs: Spec, fed: bool = False) -> Limits:

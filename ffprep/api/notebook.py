@@ -120,17 +120,13 @@ def picture_html(
     return f"<figure>{image(data, side, caption)}<figcaption>{text}</figcaption></figure>"
 
 
-def is_notebook() -> bool:
-    """Return whether this program is the kernel of a notebook."""
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython else None
-    return hasattr(shell, "kernel")
-
-
 @contextmanager
 def progress_bar(total: int | None, wanted: bool | None) -> Iterator[Callable[[], object]]:
     """Show a bar, by default in notebooks only; yield what moves it by one picture."""
-    if not (is_notebook() if wanted is None else wanted):
+    if wanted is None:  # is this program the kernel of a notebook?
+        ipython = sys.modules.get("IPython")
+        wanted = hasattr(ipython.get_ipython() if ipython else None, "kernel")
+    if not wanted:
         yield lambda: None
         return
     # Without ipywidgets, tqdm.auto would print a warning above a bar of text.

@@ -57,13 +57,10 @@ class Layout(Record):
 
         Without `columns`, it has the most in which labels have room, or fewer for a single page.
         """
-        page = cls._page(columns or _COLUMNS, frame)
+        one = cls._with(1, columns or _COLUMNS, frame)
+        rows = max(1, (_HIGHEST - _GAP) // (one.cell.height + _GAP))
+        page = cls._with(rows, columns or _COLUMNS, frame)
         return page if columns or count > page.cells else cls.of(count, frame)
-
-    @classmethod
-    def _page(cls, columns: int, frame: Size) -> "Layout":
-        one = cls._with(1, columns, frame)
-        return cls._with(max(1, (_HIGHEST - _GAP) // (one.cell.height + _GAP)), columns, frame)
 
     @classmethod
     def _with(cls, rows: int, columns: int, frame: Size) -> "Layout":

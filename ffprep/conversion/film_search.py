@@ -220,7 +220,9 @@ class Search(Record):
         if target in (0, math.inf):
             cut = "" if target else ",trim=end_frame=1"
         text = self._log(seek, cut)
-        damage, seen = _damage(text), _frames(text)
+        # What FFmpeg said before analysed more of the film.
+        damage = next(iter(ffmpeg_log.read(text.partition(_OPENED)[2]).damage), None)
+        seen = _frames(text)
         shown = [frame for frame in seen if frame.time <= target + _TOLERANCE]
         if not shown and seek:
             return None
@@ -325,12 +327,6 @@ class Search(Record):
         cause = log.errors[0] if log.errors else "no frames in it"
         words = f"begins like a film and cannot be decoded ({cause})"
         return PhotoError(Kind.DAMAGED, f"{words}; restore it from a backup")
-
-
-def _damage(text: str) -> str | None:
-    """Return the first complaint of decoding; what FFmpeg said before analysed more of the film."""
-    complaints = ffmpeg_log.read(text.partition(_OPENED)[2]).damage
-    return complaints[0] if complaints else None
 
 
 def pixel_format(alpha: bool) -> str:

@@ -153,18 +153,13 @@ def _windows(jobs: list[Job]) -> Iterator[list[Job]]:
     """
     window, size, most = list[Job](), 0, _FIRST_WINDOW
     for source, photo in groupby(jobs, attrgetter("source")):
-        bytes = _listed_bytes(source)
+        bytes = stamp.bytes if (stamp := listed_stamp(source)) else 0
         if window and (len(window) >= most or size + bytes > _WINDOW_BYTES):
             yield window
             window, size, most = [], 0, _WINDOW
         window += photo
         size += bytes
     yield window
-
-
-def _listed_bytes(source: Location) -> int:
-    stamp = listed_stamp(source)
-    return stamp.bytes if stamp else 0
 
 
 def _download(source: Location, path: Path, converter: Converter) -> None:

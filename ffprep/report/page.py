@@ -14,9 +14,6 @@ from typing import Any
 
 from ffprep.record import Record, asdict, field
 
-_PLACES = ("policy", "title", "style", "content", "script", "thumbnails")
-"""What the template has places for: `{{policy}}` and so on, each once, in this order."""
-
 _SCRIPTS = ("framing", "save", "elements", "summary", "stage", "cards", "editor", "start")
 """The parts of the script, in their order."""
 
@@ -124,6 +121,7 @@ def page(content: Content, thumbnails: Iterable[bytes]) -> Iterator[bytes]:
         f"style-src '{_hash(style)}'; script-src '{_hash(script)}'; base-uri 'none'; "
         "form-action 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
     )
+    # The template has places for these, such as `{{policy}}`, each once, in this order.
     values = {
         "policy": policy,
         "title": _escaped(content.title),
@@ -132,14 +130,13 @@ def page(content: Content, thumbnails: Iterable[bytes]) -> Iterator[bytes]:
         "script": script,
     }
     rest = _text("page.html")
-    for place in _PLACES:
+    for place, value in values.items():
         before, rest = rest.split("{{" + place + "}}")
-        yield before.encode()
-        if place == "thumbnails":
-            for each in thumbnails:
-                yield base64.b64encode(each) + b"\n"
-        else:
-            yield values[place].encode()
+        yield (before + value).encode()
+    before, rest = rest.split("{{thumbnails}}")
+    yield before.encode()
+    for each in thumbnails:
+        yield base64.b64encode(each) + b"\n"
     yield rest.encode()
 
 

@@ -98,7 +98,11 @@ class Converter(Record):
                     for start in range(0, len(members), length):
                         group = members[start : start + length]
                         yield from self._convert_stream(sequence, group, singles, photos, folders)
-            yield from self._convert_singles(singles, folders)
+            results = (r for outputs in singles for r in self._convert_one(outputs, folders))
+            for result in results:
+                if result.failure and self.processes.stopped:
+                    return  # its process was ended, or never started
+                yield result
 
     def _probe(self, job: LocalJob, last: Photo | None) -> Photo:
         """Probe a photo, unless it was probed ahead, or is the `last` one; find its focus.
@@ -115,14 +119,6 @@ class Converter(Record):
         if last and photo.job.faces is None:
             photo = replace(photo, job=replace(photo.job, faces=last.job.faces))
         return focused(photo, self.transcoder.decoders)
-
-    def _convert_singles(self, singles: list[Outputs], folders: OwnFolders) -> Iterator[Result]:
-        """Convert photos one by one; stop early if the run is stopped."""
-        for outputs in singles:
-            for result in self._convert_one(outputs, folders):
-                if result.failure and self.processes.stopped:
-                    return  # its process was ended, or never started
-                yield result
 
     def _convert_one(self, outputs: Outputs, folders: OwnFolders) -> Iterator[Result]:
         """Convert a photo: several outputs by one ffmpeg, and then those that are not right, alone.

@@ -211,7 +211,7 @@ def test_sizes_of_a_film_share_the_search_and_its_failure(
 ) -> None:
     made, make = list[Path](), film._make
 
-    def counted(steps: Transcoder, job: LocalJob, output: Path) -> film._Still:
+    def counted(steps: Transcoder, job: LocalJob, output: Path) -> film.AsPhoto:
         made.append(job.source)
         return make(steps, job, output)
 

@@ -12,8 +12,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from ffprep.system import files
+from tests.support import pages
 from tests.support.command_line import Ran
 from tests.support.fork_server import ForkServer
+from tests.support.pages import Page
 
 if TYPE_CHECKING:
     from tests.support.standin import Standin
@@ -73,6 +75,17 @@ def ffprep(home: Path, fork_server: ForkServer | None) -> Callable[..., Ran]:
         argv = [sys.executable, "-m", "ffprep", *words]
         done = subprocess.run(argv, capture_output=True, input=stdin, timeout=300, **options)
         return Ran(done.returncode, done.stdout, done.stderr.decode(errors="surrogateescape"))
+
+    return run
+
+
+@pytest.fixture
+def follow(home: Path, fork_server: ForkServer | None) -> Callable[..., list[str]]:
+    """Return a function that runs a page, with the command line in forked processes."""
+
+    def run(page: Page, folder: Path, replaced: Any = None, programs: Any = None) -> list[str]:
+        forked = {"ffprep": fork_server.program()} if fork_server else {}
+        return pages.follow(page, folder, replaced or {}, forked | (programs or {}))
 
     return run
 

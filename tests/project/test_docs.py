@@ -1,7 +1,6 @@
 """The pages are readable, linked, and say what the program does."""
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -21,7 +20,6 @@ from tests.support.pictures import opened, ramp
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
 LINK = re.compile(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)")
 TOPS = (ROOT, ROOT / "ffprep")
-START, RECIPES = Page("docs/guide/start.md"), Page("docs/guide/recipes.md")
 
 
 def test_the_page_of_modes_is_made_from_the_modes() -> None:
@@ -136,7 +134,8 @@ def test_make_alone_prints_the_verbs() -> None:
 
 
 def test_the_page_of_framing_shows_what_info_says(ffprep, tmp_path: Path) -> None:
-    ((command, shown),) = Page("docs/guide/framing.md").sessions()
+    page = Page("docs/guide/framing.md")
+    ((command, shown),) = [(block.text, shown) for block, shown in page.steps() if shown]
     ramp(4000, 3000).save(tmp_path / "photo.jpg")
     assert ffprep(*command.split()[1:], cwd=tmp_path).out.decode() == shown
 
@@ -201,27 +200,15 @@ def reader(home: Path, tmp_path: Path) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", range(len(RECIPES.blocks("sh"))))
-def test_a_recipe_works(reader: Path, number: int) -> None:
-    as_a_reader(RECIPES.blocks("sh")[number], reader)
+@pytest.mark.parametrize("recipe", Page("docs/guide/recipes.md").sections(), ids=lambda r: r.path)
+def test_a_recipe_works(follow, reader: Path, recipe: Page) -> None:
+    assert [printed for printed in follow(recipe, reader) if "error" in printed.lower()] == []
 
 
 @pytest.mark.slow
-def test_the_first_steps_work_one_after_another(reader: Path) -> None:
-    as_a_reader("".join(START.blocks("sh")), reader)
-    assert {path.suffix for path in (reader / "ready").rglob("*.*") if path.is_file()} >= {".jpg"}
-
-
-def as_a_reader(commands: str, folder: Path) -> None:
-    """Type commands of a page into a shell that stops at the first one that fails."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    ran = subprocess.run(
-        ["/bin/sh", "-eu", "-c", commands],
-        cwd=folder,
-        env=os.environ | {"PATH": path},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert "error" not in ran.stderr.lower()
+def test_the_commands_of_the_readme_work(follow, reader: Path) -> None:
+    ramp(4000, 3000).save(reader / "photo.jpg")
+    (reader / "photos/phone.heic").unlink()
+    pillow_heif.from_pillow(ramp(1280, 720)).save(reader / "photos/phone.heic")
+    follow(Page("README.md"), reader, programs={"pipx": "", "make": ""})
+    assert opened(reader / "ready.jpg").size == (1280, 720)

@@ -44,9 +44,9 @@ def test_links_that_lead_nowhere_and_other_hosts_are_found(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("page", "link", "on_site"),
     [
-        ("docs/guide/start.md", "modes.md#pad", "modes.md#pad"),
+        ("docs/guide/recipes.md", "modes.md#pad", "modes.md#pad"),
         ("docs/operations/make.md", "../../SECURITY.md", "../SECURITY.md"),
-        ("docs/guide/start.md", "../../README.md", f"{REPOSITORY}/blob/main/README.md"),
+        ("docs/start/install.md", "../../README.md", f"{REPOSITORY}/blob/main/README.md"),
         ("SECURITY.md", "docs/operations/cron.md#a", "operations/cron.md#a"),
         ("docs/index.md", "../filters/pad.toml", f"{REPOSITORY}/blob/main/filters/pad.toml"),
         ("docs/index.md", REPOSITORY, REPOSITORY),

@@ -1,11 +1,9 @@
 """Photos to submit."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.fork_server import ForkServer
 from tests.support.pictures import ramp
 
 
@@ -23,14 +21,3 @@ def photos(tmp_path: Path) -> Path:
     for number, name in enumerate(["a.jpg", "b.png", "trip/c.jpg", "trip/d.webp"]):
         ramp(1300 + number, 800).save(folder / name)
     return folder
-
-
-@pytest.fixture(scope="session")
-def fork_server(fork_server: ForkServer | None) -> Iterator[ForkServer | None]:
-    """Return a server that has imported the slow openai package too."""
-    if not fork_server:
-        yield None
-        return
-    server = ForkServer("openai")
-    yield server
-    server.close()

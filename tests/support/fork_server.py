@@ -2,7 +2,8 @@
 
 An import takes three times as long as the conversion of a small photo. So a server imports every
 module of ffprep once and forks for each call. The child has the working directory, the environment,
-the umask and the streams of the caller, and runs `python -m ffprep` from its first line.
+the umask and the streams of the caller, and runs `python -m ffprep` from its first line. The slow
+openai package is imported at the first `submit`.
 FFPREP_TESTS_FORK=0 starts a new interpreter for each call instead.
 """
 
@@ -26,16 +27,28 @@ from contextlib import suppress
 from typing import Any
 
 _STATUS = struct.Struct("i")
+# A program that does what ForkServer.run does, with its own streams.
+_PROGRAM = """#!{python} -IS
+import os, pickle, socket, struct, sys
+umask = os.umask(0)
+os.umask(umask)
+request = pickle.dumps((sys.argv[1:], os.getcwd(), dict(os.environ), umask))
+with socket.socket(socket.AF_UNIX) as connection:
+    connection.connect({address!r})
+    socket.send_fds(connection, [struct.pack("i", len(request))], [0, 1, 2])
+    connection.sendall(request)
+    _, status = struct.unpack("ii", connection.recv(8, socket.MSG_WAITALL))
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
 
 
 class ForkServer:
     """The caller's side: a server process, and calls to it from any thread."""
 
-    def __init__(self, *more: str) -> None:
-        """Start the server, which imports the modules of `more` too."""
+    def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="fork-")
         self._address = os.path.join(self._folder.name, "socket")
-        argv = [sys.executable, "-P", __file__, self._address, *more]
+        argv = [sys.executable, "-P", __file__, self._address]
         # The server ends when this process does, since that closes its standard input.
         self._server = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         assert self._server.stdout
@@ -82,6 +95,10 @@ class ForkServer:
                     thread.join()
         return os.waitstatus_to_exitcode(status), read[out], read[err]
 
+    def program(self) -> str:
+        """Return a script that stands in for `ffprep` in a shell with the server's environment."""
+        return _PROGRAM.format(python=sys.executable, address=self._address)
+
     def close(self) -> None:
         """End the server."""
         self._server.kill()
@@ -109,15 +126,13 @@ def _receive(connection: socket.socket, length: int) -> bytes:
     return data
 
 
-def _import_everything(*more: str) -> None:
-    """Import the modules of ffprep and some more, but not all that functions import when called."""
+def _import_everything() -> None:
+    """Import the modules of ffprep, but not all that functions import when called."""
     import ffprep.record
 
     for module in pkgutil.walk_packages(ffprep.__path__, "ffprep."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
-    for name in more:
-        importlib.import_module(name)
     _compile_records(ffprep.record.Record)
 
 
@@ -156,7 +171,9 @@ class _Server:
         """Fork for a call; return None in the server."""
         connection, _ = self._listener.accept()
         head, streams, *_ = socket.recv_fds(connection, _STATUS.size, 3)
-        request = _receive(connection, _STATUS.unpack(head)[0])
+        argv, cwd, environment, umask = pickle.loads(_receive(connection, _STATUS.unpack(head)[0]))
+        if "submit" in argv:
+            importlib.import_module("openai")
         if pid := os.fork():
             for descriptor in streams:
                 os.close(descriptor)
@@ -170,7 +187,6 @@ class _Server:
             end.close()
         os.close(self._ended)
         os.close(self._wakeup)
-        argv, cwd, environment, umask = pickle.loads(request)
         os.chdir(cwd)
         os.umask(umask)
         os.environ.clear()
@@ -217,7 +233,7 @@ def _leave(code: object) -> None:
 
 def main() -> None:
     """Serve until killed; in the process of a call, run the command line."""
-    _import_everything(*sys.argv[2:])
+    _import_everything()
     gc.freeze()  # the children need not look at what was imported
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(sys.argv[1])

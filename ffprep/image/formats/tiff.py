@@ -10,7 +10,6 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
 from ffprep.core.image_info import ImageInfo
 from ffprep.errors import Kind, PhotoError
 from ffprep.image.formats import tiff_kinds as kinds
-from ffprep.image.formats import tiff_samples
 from ffprep.image.formats.ifd import Directory, directories
 from ffprep.record import replace
 
@@ -30,7 +29,7 @@ class TiffFile(TiffImageFile):
     """
 
     page: Directory | None
-    layout: tiff_samples.Layout | None = None
+    layout: kinds.Layout | None = None
 
     def _open(self) -> None:
         assert self.fp
@@ -68,7 +67,10 @@ class TiffFile(TiffImageFile):
                 arguments: Any = self.tile[0].args
                 self.tile = [self.tile[0]._replace(args=("F;32NF", *arguments[1:]))]
         else:
-            self.layout = kinds.layout(tags)
+            try:
+                self.layout = kinds.layout(tags)
+            except KeyError as error:
+                raise ValueError(f"tag {error} is missing") from None
             self._mode, self._size = self.layout.mode, self.layout.size
             self.tile = [_Tile("tiff", (0, 0, *self._size))]
             if tags.get(kinds.ORIENTATION) in _TURNED:  # Pillow's size is that as shown
@@ -92,7 +94,7 @@ class TiffFile(TiffImageFile):
         assert self.fp
         picture = Image.new(self.mode, self.layout.size)
         self.im, self._size = picture.im, picture.size
-        for part, place in tiff_samples.parts(self.layout, self.fp):
+        for part, place in kinds.parts(self.layout, self.fp):
             picture.paste(part, place)
         self.tile = []
         return super().load()

@@ -32,12 +32,13 @@ class Entry(Record):
 
 
 class Directory(Record):
-    """One directory. `index` is its number in the chain, None for a SubIFD.
+    """One directory. `start` is where its TIFF begins in the file, `index` its number in the chain.
 
-    `whole` is false if the file ends within it.
+    `index` is None for a SubIFD. `whole` is false if the file ends within it.
     """
 
     file: BinaryIO = field(repr=False)
+    start: int
     order: str
     big: bool
     offset: int
@@ -68,8 +69,8 @@ class Directory(Record):
         return data.partition(b"\0")[0].decode("latin-1")
 
     def below(self, tag: int) -> "Directory | None":
-        """Return the directory that a tag leads to, in a TIFF that is a file of its own."""
-        return _Reader(self.file, 0, self.order, self.big).read(self.number(tag), None)
+        """Return the directory that a tag leads to."""
+        return _directory(self.file, self.start, self.order, self.big, self.number(tag))
 
     def content(self, tag: int, longest: int) -> bytes:
         """Return the bytes of a tag's values; empty if they are too many, or the file ends."""
@@ -105,9 +106,7 @@ def directories(file: BinaryIO, start: int = 0) -> list[Directory]:
 def exif_directory(file: BinaryIO, start: int) -> Directory | None:
     """Return the directory of EXIF; the first one of the TIFF, if that leads to no other."""
     first = next(_chain(file, start), None)
-    if first is None:
-        return None
-    return _Reader(file, start, first.order, first.big).read(first.number(_EXIF), None) or first
+    return first and (first.below(_EXIF) or first)
 
 
 def _chain(file: BinaryIO, start: int) -> Iterator[Directory]:
@@ -116,53 +115,39 @@ def _chain(file: BinaryIO, start: int) -> Iterator[Directory]:
     if order is None or len(head) < 16:
         return
     big = head[2:4] in (b"+\0", b"\0+")
-    yield from _Reader(file, start, order, big).chain(head)
+    (offset,) = struct.unpack_from(order + ("8xQ" if big else "4xI"), head)
+    seen, index = set[int](), 0
+    while offset not in seen and len(seen) < _MOST_DIRECTORIES:
+        directory = _directory(file, start, order, big, offset, index)
+        if directory is None:
+            return
+        yield directory
+        seen.add(offset)
+        for sub in directory.numbers(_SUB_IFDS)[: _MOST_DIRECTORIES - len(seen)]:
+            if sub not in seen and (found := _directory(file, start, order, big, sub)):
+                yield found
+            seen.add(sub)
+        offset, index = directory.following, index + 1
 
 
-class _Reader(Record):
-    """Reads the directories of one TIFF; `big` is true for a BigTIFF."""
-
-    file: BinaryIO
-    start: int
-    order: str
-    big: bool
-
-    def chain(self, head: bytes) -> Iterator[Directory]:
-        offset = self._unpack("Q", head[8:]) if self.big else self._unpack("I", head[4:])
-        seen, index = set[int](), 0
-        while offset not in seen and len(seen) < _MOST_DIRECTORIES:
-            directory = self.read(offset, index)
-            if directory is None:
-                return
-            yield directory
-            seen.add(offset)
-            for sub in directory.numbers(_SUB_IFDS)[: _MOST_DIRECTORIES - len(seen)]:
-                if sub not in seen and (found := self.read(sub, None)):
-                    yield found
-                seen.add(sub)
-            offset, index = directory.following, index + 1
-
-    def read(self, offset: int, index: int | None) -> Directory | None:
-        """Return the directory at an offset; None if it is broken."""
-        number, entry, place = ("Q", "HHQ", "Q") if self.big else ("H", "HHI", "I")
-        width, size, inline = (
-            struct.calcsize("<" + code) for code in (number, entry + place, place)
-        )
-        head = read_at(self.file, self.start + offset, width) if offset else b""
-        count = self._unpack(number, head) if len(head) == width else 0
-        if not 0 < count <= _MOST_ENTRIES:
-            return None
-        first = self.start + offset + width
-        data = read_at(self.file, first, count * size + inline)
-        entries = dict[int, Entry]()
-        for at in range(0, len(data) // size * size, size):
-            tag, type, values, value = struct.unpack_from(self.order + entry + place, data, at)
-            is_inline = values * _BYTES.get(type, 1) <= inline
-            where = first + at + size - inline if is_inline else self.start + value
-            entries.setdefault(tag, Entry(type, values, where))
-        following = self._unpack(place, data[count * size :].ljust(inline, b"\0"))
-        whole = len(data) >= count * size
-        return Directory(self.file, self.order, self.big, offset, index, following, entries, whole)
-
-    def _unpack(self, code: str, data: bytes) -> int:
-        return int(struct.unpack_from(self.order + code, data)[0])
+def _directory(
+    file: BinaryIO, start: int, order: str, big: bool, offset: int, index: int | None = None
+) -> Directory | None:
+    """Return the directory at an offset; None if it is broken."""
+    number, entry, place = ("Q", "HHQ", "Q") if big else ("H", "HHI", "I")
+    width, size, inline = (struct.calcsize("<" + code) for code in (number, entry + place, place))
+    head = read_at(file, start + offset, width) if offset else b""
+    count = struct.unpack(order + number, head)[0] if len(head) == width else 0
+    if not 0 < count <= _MOST_ENTRIES:
+        return None
+    first = start + offset + width
+    data = read_at(file, first, count * size + inline)
+    entries = dict[int, Entry]()
+    for at in range(0, len(data) // size * size, size):
+        tag, type, values, value = struct.unpack_from(order + entry + place, data, at)
+        is_inline = values * _BYTES.get(type, 1) <= inline
+        where = first + at + size - inline if is_inline else start + value
+        entries.setdefault(tag, Entry(type, values, where))
+    (following,) = struct.unpack(order + place, data[count * size :].ljust(inline, b"\0"))
+    whole = len(data) >= count * size
+    return Directory(file, start, order, big, offset, index, following, entries, whole)

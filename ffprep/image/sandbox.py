@@ -22,7 +22,6 @@ from ffprep.errors import (
     Killed,
     Kind,
     PhotoError,
-    ReadError,
     reason,
 )
 from ffprep.image.probe import NeedsSandbox, known_colours, probe
@@ -53,9 +52,7 @@ class Decoder:
     """
 
     def __init__(self, processes: Processes, limits: Limits, timeout: float) -> None:
-        self._stack = ExitStack()
-        self._timeout = timeout
-        self._limits = limits
+        self._stack, self._limits, self._timeout = ExitStack(), limits, timeout
         from ffprep.image.sandbox_start import worker_command
 
         argv = worker_command()
@@ -95,10 +92,7 @@ class Decoder:
         self.busy = more and error is None
         self.served = True
         if error:
-            kind, message = error
-            if kind is None:
-                raise EnvironmentFault(message)
-            raise (ReadError if kind is Kind.IO else PhotoError)(kind, message)
+            raise error
         return value
 
     def _late(self) -> PhotoError:

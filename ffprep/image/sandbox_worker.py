@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import IO, Any
 
 from ffprep.core.geometry import Size
-from ffprep.errors import EnvironmentFault, Kind, PhotoError
+from ffprep.errors import FfprepError, Kind, PhotoError
 
 _MODULES = {
     "probe": "probe",
@@ -54,27 +54,23 @@ def main() -> None:
                     _send_pixels(sink, answer, pixels)
             else:
                 _send(sink, (_function(name)(*arguments), None))
-        except PhotoError as error:
-            _send(sink, (None, (error.kind, str(error))))
-        except EnvironmentFault as error:
-            _send(sink, (None, (None, str(error))))
+        except FfprepError as error:
+            _send(sink, (None, error))
         except MemoryError:
             from ffprep.image import pillow
 
-            refused = pillow.out_of_memory()
-            _send(sink, (None, (refused.kind, str(refused))))
+            _send(sink, (None, pillow.out_of_memory()))
         except Exception as error:
             _send(sink, (None, _unexpected(error)))
         sink.flush()
 
 
-def _unexpected(error: Exception) -> tuple[Kind | None, str]:
-    """Return a bug as such, and a fault of the installation without a Kind."""
+def _unexpected(error: Exception) -> FfprepError:
+    """Return what an error shows: a fault of the installation, or else a bug."""
     from ffprep.system.installation import installation_fault
 
-    if fault := installation_fault(error):
-        return None, str(fault)
-    return Kind.INTERNAL, f"{type(error).__name__}: {error}"
+    bug = PhotoError(Kind.INTERNAL, f"{type(error).__name__}: {error}")
+    return installation_fault(error) or bug
 
 
 def draw_and_decode(size: Size) -> None:

@@ -19,7 +19,7 @@ from ffprep.core.film import DECODERS, Container
 from ffprep.core.geometry import Size
 from ffprep.core.job import LocalJob
 from ffprep.errors import EnvironmentFault, Kind, PhotoError, reason
-from ffprep.image.formats.film_end import ends_early
+from ffprep.image.integrity import film_ends_early
 from ffprep.record import Record, replace
 from ffprep.system.files import open_regular
 from ffprep.system.processes import ffmpeg_environment
@@ -249,7 +249,7 @@ class Search(Record):
         end = last.time + duration
         if seconds > max(last.time, end - _TOLERANCE):
             with open_regular(self.source) as file:
-                if ends_early(file, self.container.name):
+                if film_ends_early(file, self.container.name):
                     words = f"the film ends early, before {seconds:g} s"
                     raise PhotoError(Kind.DAMAGED, f"{words}; restore it from a backup")
             words = f"has no frame at {seconds:g} s: it is {round(end, 3):g} s long"
@@ -260,7 +260,7 @@ class Search(Record):
         if found.complaint or found.followed:
             return found.complaint
         with open_regular(path) as file:
-            return "the film ends early" if ends_early(file, self.container.name) else None
+            return "the film ends early" if film_ends_early(file, self.container.name) else None
 
     def still_argv(self, found: Found) -> list[str]:
         """Return the command that decodes the frame, without its output."""

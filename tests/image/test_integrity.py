@@ -23,7 +23,7 @@ from ffprep.core.job import LocalJob, Result, Status
 from ffprep.core.policy import Policy
 from ffprep.core.spec import Spec
 from ffprep.errors import Kind
-from ffprep.image.formats import completeness
+from ffprep.image.integrity import is_complete_jpeg
 from scripts.damage.files import CUTS, body, damages, detail, drawn, photos_in
 from scripts.damage.files import Photo as Sound
 from tests.support.converters import converter
@@ -304,13 +304,13 @@ def test_a_jpeg_without_an_end_marker_is_complete_if_further_bytes_change_nothin
     options: dict[str, object],
 ) -> None:
     data = saved("JPEG", detail(70, 50), **options)
-    assert completeness.is_complete_jpeg(data[:-2])
-    assert completeness.is_complete_jpeg(data[:-1])
+    assert is_complete_jpeg(data[:-2])
+    assert is_complete_jpeg(data[:-1])
     for cut in (*range(3, 25), 60, 100, 250, len(data) // 2):
-        assert not completeness.is_complete_jpeg(data[:-cut]), cut
-        assert not completeness.is_complete_jpeg(data[:-cut] + bytes(cut)), cut
-    assert not completeness.is_complete_jpeg(data[:2])
-    assert not completeness.is_complete_jpeg(b"\xff\xd8\xff\xda\0\1")
+        assert not is_complete_jpeg(data[:-cut]), cut
+        assert not is_complete_jpeg(data[:-cut] + bytes(cut)), cut
+    assert not is_complete_jpeg(data[:2])
+    assert not is_complete_jpeg(b"\xff\xd8\xff\xda\0\1")
 
 
 @pytest.mark.parametrize("streams", WAYS)

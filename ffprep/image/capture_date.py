@@ -10,21 +10,68 @@ from contextlib import suppress
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Self
 
 from ffprep.core.formats import HEAD_BYTES, sniff
 from ffprep.image.chunks import SOS, iso_boxes, jpeg_segments, png_chunks
 from ffprep.image.formats.heif import read_index
 from ffprep.image.formats.ifd import exif_directory, read_at
+from ffprep.record import Record
 from ffprep.system.files import open_regular
 
 _ORIGINAL, _DIGITIZED = 0x9003, 0x9004
 _APP1, _MARK = 0xE1, b"Exif\0\0"
 _HEADER, _MOST_CHUNKS = 1 << 16, 64
 
+
+class Taken(Record):
+    """When a photo was taken, in the three texts of EXIF 2.32 (4.6.6).
+
+    `date` is `YYYY:MM:DD HH:MM:SS`, with blanks for an unknown time; `subseconds` are the digits
+    behind the point; `offset` is that of the local time from UTC, `+HH:MM`. Empty is unknown.
+    """
+
+    date: str
+    subseconds: str = ""
+    offset: str = ""
+
+    @classmethod
+    def parse(cls, text: str, subseconds: str = "", offset: str = "") -> Self | None:
+        """Read a date as EXIF, ISO 8601 or IPTC writes it; None if the text has none.
+
+        `subseconds` and `offset` are used if the text itself has none.
+        """
+        match = _DATE.match(text.strip())
+        if not match:
+            return None
+        year, month, day, hour, minute, second, fraction, zone = match.groups()
+        time = f"{hour or '00'}:{minute or '00'}:{second or '00'}"
+        try:
+            datetime.fromisoformat(f"{year}-{month}-{day} {time}")
+        except ValueError:  # 0000:00:00, from a camera whose clock was never set
+            return None
+        if hour is None:
+            return cls(f"{year}:{month}:{day}   :  :  ")
+        fraction = _matched(r"[0-9]{1,9}", fraction or subseconds)
+        return cls(f"{year}:{month}:{day} {time}", fraction, _offset(zone or offset))
+
+
+_ZONE = r"Z|[+-][01][0-9]:?[0-5][0-9]"
 _DATE = re.compile(
-    r"([0-9]{4})[:/-]([0-9]{2})[:/-]([0-9]{2})(?:[ T]([0-9]{2}):([0-9]{2}):([0-9]{2}))?"
+    r"([0-9]{4})[:/-]?([0-9]{2})[:/-]?([0-9]{2})"
+    r"(?:[ T]?([0-9]{2}):?([0-9]{2})(?::?([0-9]{2}))?(?:\.([0-9]+))?)?"
+    rf"\s*({_ZONE})?"
 )
+
+
+def _offset(zone: str) -> str:
+    zone = _matched(_ZONE, zone)
+    return "+00:00" if zone == "Z" else zone and f"{zone[:3]}:{zone[-2:]}"
+
+
+def _matched(pattern: str, text: str) -> str:
+    match = re.match(pattern, text.strip())
+    return match[0] if match else ""
 
 
 class CaptureDate(datetime):
@@ -142,11 +189,8 @@ def _behind_offset(file: BinaryIO, place: int) -> int:
 
 
 def _parsed(text: str) -> CaptureDate | None:
-    match = _DATE.match(text)
-    if not match:
+    taken = Taken.parse(text)
+    if taken is None:
         return None
-    try:
-        year, month, day, *time = (int(part or 0) for part in match.groups())
-        return CaptureDate(year, month, day, *time[:3])  # type: ignore[arg-type]
-    except ValueError:  # 0000:00:00, from a camera whose clock was never set
-        return None
+    day, time = taken.date[:10].replace(":", "-"), taken.date[10:].strip(" :")
+    return CaptureDate.fromisoformat(f"{day} {time or '00:00:00'}")

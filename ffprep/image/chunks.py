@@ -19,9 +19,8 @@ _MOST_CHUNKS = 1 << 17
 _MOST_HEADER_PARTS, _LONGEST_HEADER = 300, 4 << 20
 
 _PNG_PICTURE = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
-_BEFORE_PIXELS = (b"cICP",)
-_NO_PIXELS = b"\0\0\0\0IDAT\x35\xaf\x06\x1e"
-_PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
+
+PNG_BEGIN = b"\x89PNG\r\n\x1a\n"
 
 # FF 00 is a byte of coded data, FF D0 to D7 are restart markers, and FF FF begins with a fill byte.
 _MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]", re.DOTALL)
@@ -130,9 +129,22 @@ def png_chunk(file: BinaryIO, wanted: bytes) -> bytes | None:
     for name, length in png_chunks(file):
         if name == wanted:
             return file.read(min(length, _LONGEST_CHUNK))
-        if name == b"IDAT" and wanted in _BEFORE_PIXELS:
+        if name == b"IDAT" and wanted == b"cICP":
             return None
     return None
+
+
+def png_chunk_of(name: bytes, content: bytes = b"") -> bytes:
+    """Return a chunk, with its length and checksum."""
+    return struct.pack(">I", len(content)) + name + content + png_checksum(name, content)
+
+
+def png_checksum(name: bytes, content: bytes) -> bytes:
+    """Return the checksum of a chunk."""
+    return struct.pack(">I", zlib.crc32(content, zlib.crc32(name)))
+
+
+_PNG_END = png_chunk_of(b"IEND")
 
 
 def png_without_pixels(file: BinaryIO) -> BinaryIO:
@@ -152,8 +164,7 @@ def png_has_right_checksums(file: BinaryIO) -> bool:
     for name, length in png_chunks(file):
         if name in _PNG_PICTURE[:-1]:
             content, checksum = file.read(length), file.read(4)
-            right = zlib.crc32(content, zlib.crc32(name))
-            if len(checksum) == 4 and int.from_bytes(checksum, "big") != right:
+            if len(checksum) == 4 and checksum != png_checksum(name, content):
                 return False
     return True
 
@@ -202,7 +213,9 @@ def split_png(file: BinaryIO) -> Segments:
             metadata.append(chunk)
         else:
             (before if name == b"IHDR" else after).append(chunk)
-    return Segments(b"".join(before), tuple(metadata), b"".join(after), _NO_PIXELS + _PNG_END)
+    return Segments(
+        b"".join(before), tuple(metadata), b"".join(after), png_chunk_of(b"IDAT") + _PNG_END
+    )
 
 
 def split_jpeg(file: BinaryIO) -> Segments:

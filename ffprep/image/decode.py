@@ -11,7 +11,7 @@ from ffprep.core.geometry import Size
 from ffprep.core.image_info import ImageInfo
 from ffprep.errors import Kind, PhotoError
 from ffprep.image import colour
-from ffprep.image.formats import gif, png, tiff, webp
+from ffprep.image.formats import animation, png, tiff
 from ffprep.image.pillow import opened_as, orientation_of
 from ffprep.record import replace
 from ffprep.system.files import open_regular
@@ -76,13 +76,10 @@ def _first_frame(
     image: Image.Image, file: BinaryIO, picture: ImageInfo
 ) -> tuple[Image.Image, tuple[int, int, int, int]]:
     """Return the picture that is shown first, not yet loaded, and its place on the canvas."""
-    match picture.format.name:
-        case "png":
-            return png.first_frame(image, file)
-        case "gif":
-            return image, gif.box(image)
-        case "webp" if not picture.ffmpeg_reads:
-            return image, webp.box(image, file)
+    if picture.format.name == "png":
+        return png.first_frame(image, file)
+    if picture.format.name in ("gif", "webp"):
+        return image, animation.box(image, file)
     return image, (0, 0, *image.size)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from ffprep.core.formats import OutputFormat
 from ffprep.core.image_info import Profile
 from ffprep.errors import Kind, PhotoError
-from ffprep.image.chunks import riff_chunks, vp8_size
+from ffprep.image.chunks import PNG_BEGIN, png_chunk_of, riff_chunks, vp8_size
 from ffprep.record import Record, replace
 
 
@@ -69,23 +69,18 @@ def _into_jpeg(data: bytes, icc: bytes, metadata: Metadata) -> bytes:
 
 def _into_png(data: bytes, icc: bytes, metadata: Metadata) -> bytes:
     """Chunks after IHDR (PNG, third edition, 11.3.2.3, 11.3.3.4 and 11.3.4.5)."""
-    found = _png_chunk(b"iCCP", b"ICC\0\0" + zlib.compress(icc)) if icc else b""
-    found += _png_chunk(b"eXIf", metadata.exif) if metadata.exif else b""
+    found = png_chunk_of(b"iCCP", b"ICC\0\0" + zlib.compress(icc)) if icc else b""
+    found += png_chunk_of(b"eXIf", metadata.exif) if metadata.exif else b""
     if metadata.xmp:
-        found += _png_chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + metadata.xmp)
+        found += png_chunk_of(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + metadata.xmp)
     return data[:33] + found + data[33:]
 
 
 def png_of_profile(profile: Profile) -> bytes:
     """Return a PNG of one pixel that has an ICC profile."""
-    header = _png_chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 2, 0, 0, 0))
-    pixel = _png_chunk(b"IDAT", zlib.compress(bytes(4))) + _png_chunk(b"IEND", b"")
-    return _into_png(b"\x89PNG\r\n\x1a\n" + header + pixel, profile.data, Metadata())
-
-
-def _png_chunk(name: bytes, content: bytes) -> bytes:
-    check = zlib.crc32(name + content)
-    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", check)
+    header = png_chunk_of(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 2, 0, 0, 0))
+    pixel = png_chunk_of(b"IDAT", zlib.compress(bytes(4))) + png_chunk_of(b"IEND", b"")
+    return _into_png(PNG_BEGIN + header + pixel, profile.data, Metadata())
 
 
 def _into_webp(data: bytes, icc: bytes, metadata: Metadata) -> bytes:

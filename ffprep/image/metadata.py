@@ -7,12 +7,12 @@ which all output formats hold. `kept_metadata` says what else may be kept.
 
 import contextlib
 import re
-from datetime import datetime
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from PIL import Image
 from PIL.ExifTags import IFD, Base
 
+from ffprep.image.capture_date import Taken
 from ffprep.record import Record
 
 if TYPE_CHECKING:
@@ -22,56 +22,6 @@ LONGEST = 2000
 """The bytes of UTF-8 that are kept of a text; IPTC has room for as many in a caption."""
 
 LONGEST_XMP = 1 << 20
-
-
-class Taken(Record):
-    """When a photo was taken, in the three texts of EXIF 2.32 (4.6.6).
-
-    `date` is `YYYY:MM:DD HH:MM:SS`, with blanks for an unknown time; `subseconds` are the digits
-    behind the point; `offset` is that of the local time from UTC, `+HH:MM`. Empty is unknown.
-    """
-
-    date: str
-    subseconds: str = ""
-    offset: str = ""
-
-    @classmethod
-    def parse(cls, text: str, subseconds: str = "", offset: str = "") -> Self | None:
-        """Read a date as EXIF, ISO 8601 or IPTC writes it; None if the text has none.
-
-        `subseconds` and `offset` are used if the text itself has none.
-        """
-        match = _DATE.match(text.strip())
-        if not match:
-            return None
-        year, month, day, hour, minute, second, fraction, zone = match.groups()
-        time = f"{hour or '00'}:{minute or '00'}:{second or '00'}"
-        try:
-            datetime.fromisoformat(f"{year}-{month}-{day} {time}")
-        except ValueError:  # 0000:00:00, from a camera whose clock was never set
-            return None
-        if hour is None:
-            return cls(f"{year}:{month}:{day}   :  :  ")
-        fraction = _matched(r"[0-9]{1,9}", fraction or subseconds)
-        return cls(f"{year}:{month}:{day} {time}", fraction, _offset(zone or offset))
-
-
-_ZONE = r"Z|[+-][01][0-9]:?[0-5][0-9]"
-_DATE = re.compile(
-    r"([0-9]{4})[:-]?([0-9]{2})[:-]?([0-9]{2})"
-    r"(?:[ T]?([0-9]{2}):?([0-9]{2})(?::?([0-9]{2}))?(?:\.([0-9]+))?)?"
-    rf"\s*({_ZONE})?"
-)
-
-
-def _offset(zone: str) -> str:
-    zone = _matched(_ZONE, zone)
-    return "+00:00" if zone == "Z" else zone and f"{zone[:3]}:{zone[-2:]}"
-
-
-def _matched(pattern: str, text: str) -> str:
-    match = re.match(pattern, text.strip())
-    return match[0] if match else ""
 
 
 class Rights(Record):

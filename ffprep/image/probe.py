@@ -195,6 +195,6 @@ def _describe(format: Format, image: "Image.Image", file: BinaryIO) -> ImageInfo
     return picture
 
 
-_DESCRIBED_IN = {name: name for name in "jpeg png bmp gif webp tiff jpeg2000 raw".split()}
-_DESCRIBED_IN |= {"avif": "isobmff", "heic": "isobmff"}
+_DESCRIBED_IN = {name: name for name in "jpeg png bmp tiff jpeg2000 raw".split()}
+_DESCRIBED_IN |= {"gif": "animation", "webp": "animation", "avif": "isobmff", "heic": "isobmff"}
 """The module of each format in `image.formats`, imported when the first picture of it is read."""

@@ -27,9 +27,10 @@ from ffprep.core.policy import Policy
 from ffprep.core.spec import Spec
 from ffprep.errors import EnvironmentFault, Kind, PhotoError
 from ffprep.image import metadata as rights
+from ffprep.image.capture_date import Taken
 from ffprep.image.embed import Metadata, embed
 from ffprep.image.kept_metadata import read_metadata
-from ffprep.image.metadata import Rights, Taken
+from ffprep.image.metadata import Rights
 from ffprep.image.pillow import opened_for_metadata
 from ffprep.image.probe import probe
 from tests.support.converters import converter

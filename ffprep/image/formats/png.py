@@ -1,14 +1,19 @@
 """PNG: what Pillow does not report, and what FFmpeg gets wrong."""
 
 import struct
-import zlib
 from io import BytesIO
 from typing import BinaryIO
 
 from PIL import Image
 
 from ffprep.core.image_info import Cicp, ImageInfo, Profile
-from ffprep.image.chunks import png_chunk, png_chunks
+from ffprep.image.chunks import (
+    PNG_BEGIN,
+    png_checksum,
+    png_chunk,
+    png_chunk_of,
+    png_chunks,
+)
 from ffprep.record import replace
 
 Box = tuple[int, int, int, int]
@@ -21,8 +26,6 @@ _SCREEN_GAMMA, _GAMMA_WITHIN = 2.2, 0.05
 _CHROMATICITY_WITHIN = 0.001
 
 _RGB_OF_FULL_RANGE, _UNSPECIFIED = b"\0\1", (2, 2)
-
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 def describe(picture: ImageInfo, image: Image.Image, file: BinaryIO) -> ImageInfo:
@@ -120,7 +123,7 @@ def _as_png(file: BinaryIO) -> BinaryIO:
             break
         if name in (b"IHDR", b"PLTE", b"tRNS", b"fcTL", b"fdAT"):
             content = file.read(min(length, most))
-            if file.read(4) != _checksum(name + content):
+            if file.read(4) != png_checksum(name, content):
                 raise ValueError("a checksum is wrong")
             if name == b"fcTL":
                 head[b"IHDR"] = content[4:12] + head[b"IHDR"][8:]
@@ -129,15 +132,7 @@ def _as_png(file: BinaryIO) -> BinaryIO:
             else:
                 head[name] = content
     chunks = [*head.items(), (b"IDAT", b"".join(pixels)), (b"IEND", b"")]
-    return BytesIO(_SIGNATURE + b"".join(_chunk(*chunk) for chunk in chunks))
-
-
-def _chunk(name: bytes, content: bytes) -> bytes:
-    return struct.pack(">I", len(content)) + name + content + _checksum(name + content)
-
-
-def _checksum(content: bytes) -> bytes:
-    return struct.pack(">I", zlib.crc32(content))
+    return BytesIO(PNG_BEGIN + b"".join(png_chunk_of(*chunk) for chunk in chunks))
 
 
 def _scale_transparency(image: Image.Image, file: BinaryIO) -> None:

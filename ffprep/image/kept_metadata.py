@@ -10,89 +10,22 @@ from contextlib import AbstractContextManager, suppress
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element, SubElement
 
 from PIL import Image
 
-from ffprep.core.geometry import Size
 from ffprep.core.image_info import ImageInfo
 from ffprep.core.spec import Spec
 from ffprep.errors import Kind, PhotoError
 from ffprep.image.embed import Metadata
-from ffprep.image.metadata import Rights, rights_in
+from ffprep.image.kept_exif import Exif
+from ffprep.image.metadata import LONGEST, RDF, Rights, rights_in, xmp_descriptions
 from ffprep.image.pillow import opened_for_metadata
-from ffprep.record import Record
 from ffprep.system.files import open_regular
 
 _LONGEST, _LONGEST_OTHERWISE = {"jpeg": 65000}, 1 << 20
 """The most bytes of EXIF, XMP and IPTC each: a JPEG has them in one segment."""
-
-
-def read_metadata(path: Path, picture: ImageInfo, spec: Spec) -> Metadata:
-    """Return what an output keeps.
-
-    Raises PhotoError `missing` or `io` if the file is gone or cannot be opened.
-    """
-    try:
-        with opened_for_metadata(path, picture) as image:
-            photo, rights = _Photo(path, picture, image), rights_in(image)
-            kept = spec.kept_metadata
-            if kept == "date":
-                return Metadata(Rights(taken=rights.taken).exif())
-            if kept == "keep-rights":
-                return Metadata(rights.exif())
-            longest = _LONGEST.get(spec.format.name, _LONGEST_OTHERWISE)
-            return photo.copy(rights, kept == "keep", spec.size, longest)
-    except PhotoError as error:
-        if error.kind in (Kind.MISSING, Kind.IO):
-            raise
-        return Metadata()
-
-
-class _Photo(Record):
-    """A photo and its metadata, as far as Pillow has read it."""
-
-    path: Path
-    picture: ImageInfo
-    image: Image.Image
-
-    def copy(self, rights: Rights, everything: bool, size: Size, longest: int) -> Metadata:
-        """Return a copy for an output; without `everything`, it has no place."""
-        from ffprep.image.kept_xmp import kept_xmp
-
-        exif, xmp, iptc = rights.exif(), b"", b""
-        with suppress(Exception):  # parsers raise whatever they stumble over
-            exif = self._exif(rights, everything, size, longest) or exif
-        with suppress(Exception):
-            xmp = kept_xmp(self.image.info["xmp"], everything, longest)
-        with suppress(Exception):
-            iptc = kept_iptc(self._iptc_block(), everything, longest)
-        return Metadata(exif, xmp, iptc)
-
-    def _exif(self, rights: Rights, everything: bool, size: Size, longest: int) -> bytes:
-        from ffprep.image.kept_exif import Exif
-
-        for place in self._places_of_exif():
-            with place as file:
-                exif = Exif.read(file, everything)
-            if exif and not exif.empty:
-                exif.complete(rights.texts, rights.times)
-                exif.correct(size, srgb=self.picture.output_profile is None)
-                return exif.written(longest)
-        return b""
-
-    def _places_of_exif(self) -> Iterator[AbstractContextManager[BinaryIO]]:
-        if self.picture.format.name in ("tiff", "raw"):
-            yield open_regular(self.path)
-        data = self.image.info.get("exif")
-        if isinstance(data, bytes):
-            yield BytesIO(data.removeprefix(_EXIF_BEGIN))
-        yield BytesIO(Image.Image.getexif(self.image).tobytes().removeprefix(_EXIF_BEGIN))
-
-    def _iptc_block(self) -> bytes:
-        resources = self.image.info.get("photoshop", {})
-        block = resources.get(_RESOURCE) or getattr(self.image, "tag_v2", {}).get(_TAG)
-        return block if isinstance(block, bytes) else b""
-
 
 _EXIF_BEGIN = b"Exif\0\0"
 _RESOURCE, _TAG = 0x0404, 33723  # of IPTC, in a JPEG and in a TIFF
@@ -102,6 +35,111 @@ _IPTC_WITHOUT_PLACE = frozenset(
 )
 """Of the Information Interchange Model 4.2: the encoding, then words, owners and dates."""
 _IPTC_PREVIEW = frozenset({(2, 200), (2, 201), (2, 202)})
+
+_XML = "{http://www.w3.org/XML/1998/namespace}"
+_PREFIXES = {
+    "x": "adobe:ns:meta/",
+    "rdf": RDF[1:-1],
+    "dc": "http://purl.org/dc/elements/1.1/",
+    "xmp": "http://ns.adobe.com/xap/1.0/",
+    "xmpMM": "http://ns.adobe.com/xap/1.0/mm/",
+    "xmpRights": "http://ns.adobe.com/xap/1.0/rights/",
+    "photoshop": "http://ns.adobe.com/photoshop/1.0/",
+    "exif": "http://ns.adobe.com/exif/1.0/",
+    "exifEX": "http://cipa.jp/exif/1.0/",
+    "tiff": "http://ns.adobe.com/tiff/1.0/",
+    "aux": "http://ns.adobe.com/exif/1.0/aux/",
+    "crs": "http://ns.adobe.com/camera-raw-settings/1.0/",
+    "lr": "http://ns.adobe.com/lightroom/1.0/",
+    "Iptc4xmpCore": "http://iptc.org/std/Iptc4xmpCore/1.0/xmlns/",
+    "Iptc4xmpExt": "http://iptc.org/std/Iptc4xmpExt/2008-02-29/",
+    "plus": "http://ns.useplus.org/ldf/xmp/1.0/",
+}
+
+_WITHOUT_PLACE = {
+    "dc": "title description creator rights subject",
+    "xmp": "Rating Label CreateDate ModifyDate MetadataDate CreatorTool",
+    "xmpRights": "Marked UsageTerms WebStatement Owner",
+    "photoshop": "AuthorsPosition CaptionWriter Credit DateCreated Headline Instructions Source",
+    "exif": "DateTimeOriginal DateTimeDigitized",
+    "Iptc4xmpExt": "DigitalSourceType",
+}
+"""Words about the picture, its owners and its dates; keywords are as their author chose them."""
+
+_STALE = {
+    "exif": "PixelXDimension PixelYDimension ColorSpace SubjectArea SubjectLocation "
+    "FocalPlaneXResolution FocalPlaneYResolution FocalPlaneResolutionUnit",
+    "exifEX": "InteroperabilityIndex Gamma",
+    "tiff": "Orientation ImageWidth ImageLength BitsPerSample Compression SamplesPerPixel "
+    "PhotometricInterpretation PlanarConfiguration YCbCrSubSampling YCbCrPositioning",
+    "xmp": "Thumbnails",
+    "photoshop": "ICCProfile ColorMode",
+}
+_STALE_SCHEMAS = (
+    "http://ns.adobe.com/hdr-gain-map/1.0/",
+    "http://ns.adobe.com/xmp/note/",
+    "http://ns.google.com/photos/1.0/",
+    "http://ns.apple.com/HDRGainMap/1.0/",
+    "http://ns.apple.com/adjustment-settings/1.0/",
+    "http://www.metadataworkinggroup.com/schemas/regions/",
+    "http://ns.microsoft.com/photo/1.2/",
+)
+"""Those of other pictures in the file, and of regions, which a crop moves."""
+
+
+def read_metadata(path: Path, picture: ImageInfo, spec: Spec) -> Metadata:
+    """Return what an output keeps.
+
+    Raises PhotoError `missing` or `io` if the file is gone or cannot be opened.
+    """
+    try:
+        with opened_for_metadata(path, picture) as image:
+            rights = rights_in(image)
+            if spec.kept_metadata == "date":
+                return Metadata(Rights(taken=rights.taken).exif())
+            if spec.kept_metadata == "keep-rights":
+                return Metadata(rights.exif())
+            return _copied(path, picture, spec, image, rights)
+    except PhotoError as error:
+        if error.kind in (Kind.MISSING, Kind.IO):
+            raise
+        return Metadata()
+
+
+def _copied(
+    path: Path, picture: ImageInfo, spec: Spec, image: Image.Image, rights: Rights
+) -> Metadata:
+    """Return a copy of a photo's metadata, or of what is no place, for an output."""
+    everything = spec.kept_metadata == "keep"
+    longest = _LONGEST.get(spec.format.name, _LONGEST_OTHERWISE)
+    written, xmp, iptc = rights.exif(), b"", b""
+    with suppress(Exception):  # parsers raise whatever they stumble over
+        for place in _places_of_exif(path, picture, image):
+            with place as file:
+                exif = Exif.read(file, everything)
+            if exif and not exif.empty:
+                exif.complete(rights.texts, rights.times)
+                exif.correct(spec.size, srgb=picture.output_profile is None)
+                written = exif.written(longest) or written
+                break
+    with suppress(Exception):
+        xmp = kept_xmp(image.info.get("xmp"), everything, longest)
+    with suppress(Exception):
+        resources = image.info.get("photoshop", {})
+        block = resources.get(_RESOURCE) or getattr(image, "tag_v2", {}).get(_TAG)
+        iptc = kept_iptc(block or b"", everything, longest)
+    return Metadata(written, xmp, iptc)
+
+
+def _places_of_exif(
+    path: Path, picture: ImageInfo, image: Image.Image
+) -> Iterator[AbstractContextManager[BinaryIO]]:
+    if picture.format.name in ("tiff", "raw"):
+        yield open_regular(path)
+    data = image.info.get("exif")
+    if isinstance(data, bytes):
+        yield BytesIO(data.removeprefix(_EXIF_BEGIN))
+    yield BytesIO(Image.Image.getexif(image).tobytes().removeprefix(_EXIF_BEGIN))
 
 
 def kept_iptc(block: bytes, everything: bool, longest: int) -> bytes:
@@ -126,3 +164,73 @@ def _datasets(block: bytes) -> Iterator[tuple[int, int, tuple[int, int]]]:
             return
         yield start, end, (record, number)
         start = end
+
+
+def _names(schemas: dict[str, str]) -> frozenset[str]:
+    return frozenset(
+        f"{{{_PREFIXES[prefix]}}}{name}"
+        for prefix, names in schemas.items()
+        for name in names.split()
+    )
+
+
+_KEPT_NAMES, _STALE_NAMES = _names(_WITHOUT_PLACE), _names(_STALE)
+
+
+def kept_xmp(packet: object, everything: bool, longest: int) -> bytes:
+    """Return an XMP packet with what is kept of one; empty if that is nothing, or too long.
+
+    Without `everything`, it has only texts of `_WITHOUT_PLACE`; so it has if all would be longer
+    than `longest` bytes. Raises what the parser raises.
+    """
+    properties = list(_properties(xmp_descriptions(packet)))
+    if everything:
+        written = _packet([each for each in properties if not _is_stale(each.tag)])
+        if len(written) <= longest:
+            return written
+    texts = [_text_only(each) for each in properties if each.tag in _KEPT_NAMES]
+    written = _packet([each for each in texts if each is not None])
+    return written if len(written) <= longest else b""
+
+
+def _properties(descriptions: list[Element]) -> Iterator[Element]:
+    """Yield the properties of the picture itself, those in attributes as elements, too."""
+    for description in descriptions:
+        for name, value in description.attrib.items():
+            if not name.startswith((RDF, _XML)):
+                element = Element(name)
+                element.text = value
+                yield element
+        yield from description
+
+
+def _is_stale(name: str) -> bool:
+    return name in _STALE_NAMES or name[1:].partition("}")[0].startswith(_STALE_SCHEMAS)
+
+
+def _text_only(element: Element) -> Element | None:
+    """Return a property of one text, or an array of texts; None if it has none."""
+    made = Element(element.tag)
+    arrays = [child for child in element if child.tag in (RDF + "Alt", RDF + "Seq", RDF + "Bag")]
+    for array in arrays[:1]:
+        copy = SubElement(made, array.tag)
+        for item in array.findall(RDF + "li"):
+            language = {name: value for name, value in item.attrib.items() if name == _XML + "lang"}
+            SubElement(copy, item.tag, language).text = (item.text or "")[:LONGEST]
+        return made if len(copy) else None
+    made.text = (element.text or "").strip()[:LONGEST]
+    return made if made.text else None
+
+
+def _packet(properties: list[Element]) -> bytes:
+    if not properties:
+        return b""
+    for prefix, schema in _PREFIXES.items():
+        ElementTree.register_namespace(prefix, schema)
+    root = Element(f"{{{_PREFIXES['x']}}}xmpmeta")
+    rdf = SubElement(root, RDF + "RDF")
+    description = SubElement(rdf, RDF + "Description", {RDF + "about": ""})
+    description.extend(properties)
+    begin = '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'.encode()
+    xml: str = ElementTree.tostring(root, "unicode")
+    return begin + xml.encode() + b'<?xpacket end="w"?>'

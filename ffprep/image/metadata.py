@@ -7,21 +7,19 @@ which all output formats hold. `kept_metadata` says what else may be kept.
 
 import contextlib
 import re
-from typing import TYPE_CHECKING
+from xml.etree.ElementTree import Element
 
+from defusedxml import ElementTree
 from PIL import Image
 from PIL.ExifTags import IFD, Base
 
 from ffprep.image.capture_date import Taken
 from ffprep.record import Record
 
-if TYPE_CHECKING:
-    from xml.etree.ElementTree import Element
-
 LONGEST = 2000
 """The bytes of UTF-8 that are kept of a text; IPTC has room for as many in a caption."""
 
-LONGEST_XMP = 1 << 20
+_LONGEST_XMP = 1 << 20
 
 
 class Rights(Record):
@@ -134,14 +132,7 @@ _DATES = (
 
 
 def _xmp(image: Image.Image) -> Rights:
-    """XMP (ISO 16684-1) of the picture itself, not of pictures that it was made from."""
-    packet = image.info.get("xmp")
-    if not isinstance(packet, bytes) or len(packet) > LONGEST_XMP:
-        return Rights()
-    from defusedxml import ElementTree
-
-    root = ElementTree.fromstring(packet.strip(b"\0 \r\n\t"), forbid_dtd=True)
-    descriptions = next(root.iter(RDF + "RDF")).findall(RDF + "Description")
+    descriptions = xmp_descriptions(image.info.get("xmp"))
     dates = (Taken.parse(_joined(_property(descriptions, name)[:1])) for name in _DATES)
     return Rights(
         # Of several languages, the default is the first.
@@ -152,7 +143,18 @@ def _xmp(image: Image.Image) -> Rights:
     )
 
 
-def _property(descriptions: "list[Element]", name: str) -> list[str]:
+def xmp_descriptions(packet: object) -> list[Element]:
+    """Return the parts of XMP (ISO 16684-1) on the picture, not on pictures that it was made from.
+
+    Raises what the parser raises.
+    """
+    if not isinstance(packet, bytes) or len(packet) > _LONGEST_XMP:
+        return []
+    root = ElementTree.fromstring(packet.strip(b"\0 \r\n\t"), forbid_dtd=True)
+    return next(root.iter(RDF + "RDF")).findall(RDF + "Description")
+
+
+def _property(descriptions: list[Element], name: str) -> list[str]:
     """Return the values of an XMP property: an attribute, an element, or an array's items."""
     for description in descriptions:
         if name in description.attrib:

@@ -15,8 +15,7 @@ from PIL import Image
 
 from ffprep.core.geometry import Size
 from ffprep.image.kept_exif import Exif
-from ffprep.image.kept_metadata import kept_iptc, read_metadata
-from ffprep.image.kept_xmp import kept_xmp
+from ffprep.image.kept_metadata import kept_iptc, kept_xmp, read_metadata
 from ffprep.image.probe import probe
 from ffprep.record import replace
 from tests.image import test_metadata as samples

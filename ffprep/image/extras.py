@@ -9,6 +9,7 @@ from PIL import Image
 
 from ffprep.core.formats import Format
 from ffprep.core.image_info import Extras, ImageInfo
+from ffprep.image import colour
 from ffprep.image.pillow import opened
 from ffprep.record import replace
 from ffprep.system.files import open_regular
@@ -19,7 +20,6 @@ _EXIF, _GPS, _IPTC, _PHOTOSHOP = 0x8769, 0x8825, 0x83BB, 0x8649
 def extras(path: Path, picture: ImageInfo) -> Extras:
     """Return what a file holds besides its pixels. Raises PhotoError as `probe` does."""
     with opened(path, picture) as image:
-        profile = _profile_name(picture)
         with open_regular(path) as file:
             content = file.read(1 << 16)
             depth = _depth(picture.format, image, content, file)
@@ -31,21 +31,13 @@ def extras(path: Path, picture: ImageInfo) -> Extras:
         found = Extras(
             frames=_frames(image),
             depth=depth,
-            profile=profile,
+            profile=colour.name(picture.profile) if picture.profile else None,
             metadata=tuple(_metadata(image)),
             gain_map=gain_map,
         )
         if contents := image.info.get("raw"):
             found = replace(found, camera=contents.camera, previews=contents.previews)
         return found
-
-
-def _profile_name(picture: ImageInfo) -> str | None:
-    if picture.profile is None:
-        return None
-    from ffprep.image import colour
-
-    return colour.name(picture.profile) or None
 
 
 def _frames(image: Image.Image) -> int:

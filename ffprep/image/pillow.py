@@ -8,7 +8,7 @@ from errno import EINVAL
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from ffprep.core.formats import Format
 from ffprep.core.image_info import ImageInfo
@@ -167,6 +167,25 @@ def _require(name: str) -> None:
     except ModuleNotFoundError:
         words = f"this Pillow has no {name}; run: pip install --force-reinstall pillow"
         raise PhotoError(Kind.IO, words) from None
+
+
+def import_extra(name: str) -> Any:
+    """Import a package of C code from an extra; None if it is not installed.
+
+    Its threads would take memory that the limits do not allow for; photos are decoded beside each
+    other anyway. Raises MemoryError if there is no room for it.
+    """
+    os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    try:
+        return import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name != name:
+            raise
+    except ImportError as error:
+        if "failed to map" in str(error) or "allocate memory" in str(error):
+            raise MemoryError from None
+        raise
+    return None
 
 
 @contextmanager

@@ -297,14 +297,19 @@ class DecoderPool:
             return self._call_one(stack, name, *arguments)[1]
 
     def _call_one(
-        self, stack: ExitStack, name: str, *arguments: object, more: bool = False
+        self,
+        stack: ExitStack,
+        name: str,
+        *arguments: object,
+        more: bool = False,
+        fresh: bool = False,
     ) -> tuple[Decoder, Any]:
         """Return a decoder, reserved as long as the stack is open, and its answer.
 
         A failure of a decoder that has served others is tried again with a fresh one: an earlier
         photo may have caused it, by leaving little memory or a broken one, or a signal between two.
         """
-        decoder = stack.enter_context(self._reserved())
+        decoder = stack.enter_context(self._reserved(fresh))
         used = decoder.served
         try:
             return decoder, decoder.call(name, *arguments, more=more)
@@ -312,11 +317,7 @@ class DecoderPool:
             again = isinstance(error, Crashed | Killed) or error.kind is Kind.TOO_LARGE
             if not (used and again):
                 raise self._cause(error, *arguments) from None
-        decoder = stack.enter_context(self._reserved(fresh=True))
-        try:
-            return decoder, decoder.call(name, *arguments, more=more)
-        except PhotoError as error:
-            raise self._cause(error, *arguments) from None
+        return self._call_one(stack, name, *arguments, more=more, fresh=True)
 
     def _cause(self, error: PhotoError, *arguments: object) -> PhotoError:
         """Return the error, or that of a limit of memory which this process has inherited.

@@ -58,20 +58,15 @@ def is_installed() -> bool:
     return False
 
 
-class _Memory:
-    """Memory that is kept for the next photo: new pages would cost as much as a copy."""
-
-    def __init__(self) -> None:
-        self._content = bytearray()
-
-    def first(self, size: int) -> memoryview:
-        """Return the first bytes of it."""
-        if len(self._content) < size:
-            self._content = bytearray(size)
-        return memoryview(self._content)[:size]
+_memory = {"file": bytearray(), "pixels": bytearray()}
+"""Kept for the next photo: new pages would cost as much as a copy."""
 
 
-_FILE, _PIXELS = _Memory(), _Memory()
+def _first(use: str, size: int) -> memoryview:
+    """Return the first bytes of the memory for a use."""
+    if len(_memory[use]) < size:
+        _memory[use] = bytearray(size)
+    return memoryview(_memory[use])[:size]
 
 
 @contextmanager
@@ -99,7 +94,7 @@ def reduced(path: Path, picture: ImageInfo) -> Iterator[tuple[int, Iterator[memo
         for plane in range(1 if picture.raw == "gray" else 3)
     ]
     starts = [sum(rooms[:plane]) for plane in range(len(rooms))]
-    pixels = _PIXELS.first(sum(rooms))
+    pixels = _first("pixels", sum(rooms))
     begin = ctypes.addressof(ctypes.c_ubyte.from_buffer(pixels))
     planes = (_Bytes * 3)(*(ctypes.cast(begin + start, _Bytes) for start in starts))
     if library.tjDecompressToYUVPlanes(
@@ -113,7 +108,7 @@ def reduced(path: Path, picture: ImageInfo) -> Iterator[tuple[int, Iterator[memo
 
 def _read(file: BinaryIO) -> memoryview:
     size = os.fstat(file.fileno()).st_size
-    data = _FILE.first(size)
+    data = _first("file", size)
     if not size or file.readinto(data) != size:  # type: ignore[attr-defined]
         raise _refused()
     return data

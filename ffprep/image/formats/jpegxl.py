@@ -105,9 +105,7 @@ def describe(format: Format, file: BinaryIO) -> ImageInfo:
         format=format,
         stored=header.size,
         alpha=header.alpha,
-        mode=("LA" if header.alpha else "L")
-        if header.gray
-        else ("RGBA" if header.alpha else "RGB"),
+        mode=("L" if header.gray else "RGB") + ("A" if header.alpha else ""),
         profile=UNREAD if cicp is None else None,
         cicp=None if cicp == _SRGB else cicp,
         # FFmpeg takes floats of gray for narrow range, unless it makes 8 bits of them.

@@ -12,6 +12,8 @@ from typing import Any, BinaryIO, cast
 
 from PIL import Image, ImageFile
 
+from ffprep.image.pillow import import_extra
+
 # LibRaw's own code of an orientation, which is dcraw's, and that of EXIF.
 _ORIENTATIONS = {0: 1, 1: 2, 2: 4, 3: 3, 4: 5, 5: 8, 6: 6, 7: 7}
 
@@ -25,19 +27,8 @@ class CannotDecode(Exception):
 
 def opened(file: BinaryIO) -> "LibRawImage":
     """Open a raw. Raises CannotDecode."""
-    # Threads of its own would take memory that the limits do not allow for; photos are decoded
-    # beside each other anyway.
-    os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    try:
-        import rawpy  # noqa: F401
-    except ModuleNotFoundError as error:
-        if error.name != "rawpy":
-            raise
-        raise CannotDecode("install ffprep[raw] for the full picture") from None
-    except ImportError as error:
-        if "failed to map" in str(error) or "allocate memory" in str(error):
-            raise MemoryError from None
-        raise
+    if import_extra("rawpy") is None:
+        raise CannotDecode("install ffprep[raw] for the full picture")
     return LibRawImage(file, "")
 
 

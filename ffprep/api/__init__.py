@@ -9,4 +9,4 @@ with `batch`, then `prepare`.
 # then as fast as the next, and an upgrade of ffprep while it runs changes nothing.
 from ffprep.conversion import ffmpeg_log as ffmpeg_log
 from ffprep.conversion import filtergraph as filtergraph
-from ffprep.image import sandbox_start as sandbox_start
+from ffprep.image import sandbox_worker as sandbox_worker

@@ -135,11 +135,12 @@ def _places(file: BinaryIO) -> Iterator[int]:
     elif name in ("heic", "avif"):
         yield from _in_heif(file)
     elif name == "jpegxl":
-        yield from _in_boxes(file)
+        boxes = (name for name, _, _ in iso_boxes(file))
+        yield from (_behind_offset(file, file.tell()) for name in boxes if name == b"Exif")
     elif head.startswith(b"FUJIFILMCCD-RAW"):
         yield from _in_jpeg(file, int.from_bytes(read_at(file, 84, 4), "big"))
     elif name == "raw" and head[4:8] == b"ftyp":
-        yield from _in_cr3(file)
+        yield read_at(file, 0, _HEADER).find(b"CMT2") + 4
     elif name in ("tiff", "raw"):
         yield 0
 
@@ -169,18 +170,6 @@ def _in_heif(file: BinaryIO) -> Iterator[int]:
     for item in index.items.values() if index else ():
         if item.type == b"Exif" and item.extents:
             yield _behind_offset(file, item.extents[0][0])
-
-
-def _in_boxes(file: BinaryIO) -> Iterator[int]:
-    for name, _, _ in iso_boxes(file):
-        if name == b"Exif":
-            yield _behind_offset(file, file.tell())
-
-
-def _in_cr3(file: BinaryIO) -> Iterator[int]:
-    place = read_at(file, 0, _HEADER).find(b"CMT2")
-    if place > 0:
-        yield place + 4
 
 
 def _behind_offset(file: BinaryIO, place: int) -> int:

@@ -17,13 +17,7 @@ from ffprep.core.formats import STAND_IN
 from ffprep.core.geometry import Faces, Size
 from ffprep.core.image_info import UNREAD, Extras, ImageInfo
 from ffprep.core.policy import Policy
-from ffprep.errors import (
-    EnvironmentFault,
-    Killed,
-    Kind,
-    PhotoError,
-    reason,
-)
+from ffprep.errors import EnvironmentFault, Killed, Kind, PhotoError, reason
 from ffprep.image.probe import NeedsSandbox, known_colours, probe
 from ffprep.record import replace
 from ffprep.system.processes import Limits, Processes
@@ -53,7 +47,7 @@ class Decoder:
 
     def __init__(self, processes: Processes, limits: Limits, timeout: float) -> None:
         self._stack, self._limits, self._timeout = ExitStack(), limits, timeout
-        from ffprep.image.sandbox_start import worker_command
+        from ffprep.image.sandbox_worker import worker_command
 
         argv = worker_command()
         self._python = argv[0]
@@ -103,7 +97,7 @@ class Decoder:
 
     def failure(self) -> PhotoError:
         """Return why an answer broke off. Raises EnvironmentFault if no photo is to blame."""
-        from ffprep.image.sandbox_start import NO_IMPORT
+        from ffprep.image.sandbox_worker import NO_IMPORT
 
         status = self._running.status if self._running.wait(1) else None
         self.close()  # so that the rest of its log is read

@@ -5,6 +5,7 @@ function below and its arguments; an answer is what it returns, and the error it
 pixels follow their answer.
 """
 
+import os
 import pickle
 import sys
 import warnings
@@ -13,8 +14,11 @@ from contextlib import suppress
 from importlib import import_module
 from typing import IO, Any
 
+import PIL
+
+import ffprep.version
 from ffprep.core.geometry import Size
-from ffprep.errors import FfprepError, Kind, PhotoError
+from ffprep.errors import EnvironmentFault, FfprepError, Kind, PhotoError
 
 _MODULES = {
     "probe": "probe",
@@ -29,16 +33,55 @@ _MODULES = {
     "to_srgb": "colour",
     "decoded": "decode",
     "reduced": "turbojpeg",
+    "draw_and_decode": "sandbox_worker",
 }
 """The functions that may be called, with their modules in `ffprep.image`."""
-
 _WITH_PIXELS = ("decoded", "reduced")
+
+NO_IMPORT = 97
+"""The exit code of a worker that cannot import ffprep or Pillow."""
+
+# The worker imports the same ffprep as this process, whatever its own path would find. The folders
+# of ffprep and Pillow come last on that path, so they hide nothing.
+_START = f"""import gc, sys
+gc.set_threshold(50_000)  # imports make many objects and no garbage
+from importlib.machinery import PathFinder
+from importlib.util import module_from_spec
+sys.path += sys.argv[1:]
+try:
+    if spec := PathFinder.find_spec("ffprep", sys.argv[1:2]):
+        sys.modules["ffprep"] = module_from_spec(spec)
+        spec.loader.exec_module(sys.modules["ffprep"])
+    from ffprep.image.sandbox_worker import main
+    import PIL.Image
+except Exception as error:
+    try:
+        from ffprep.system.installation import installation_fault
+        error = installation_fault(error) or error
+    except ImportError:
+        pass
+    print(str(error) or type(error).__name__, file=sys.stderr)
+    sys.exit({NO_IMPORT})
+main()
+"""
+
+
+def worker_command() -> list[str]:
+    """Return the command line of a worker. Raises EnvironmentFault if there is no Python for it."""
+    python = os.environ.get("FFPREP_PYTHON") or sys.executable
+    # A frozen program is its own `executable`, and would start all over again.
+    if not python or (python == sys.executable and getattr(sys, "frozen", False)):
+        raise EnvironmentFault(
+            "this program brings no Python that can be started to decode pictures; "
+            "name one that has ffprep installed in FFPREP_PYTHON"
+        )
+    files = [os.path.abspath(module.__file__ or "") for module in (ffprep.version, PIL)]
+    folders = [os.path.dirname(os.path.dirname(file)) for file in files]
+    return [python, "-P", "-c", _START, *folders]
 
 
 def _function(name: str) -> Callable[..., Any]:
     """Import a function when it is called: a worker often serves few."""
-    if name == "draw_and_decode":
-        return draw_and_decode
     function: Callable[..., Any] = getattr(import_module(f"ffprep.image.{_MODULES[name]}"), name)
     return function
 
@@ -106,7 +149,3 @@ def _send_pixels(sink: IO[bytes], answer: Any, pixels: Iterable[bytes | memoryvi
             sink.write(part)
     except Exception as error:
         sys.exit(str(error))
-
-
-if __name__ == "__main__":
-    main()

@@ -122,9 +122,9 @@ def test_a_frozen_program_is_not_started_again(photo: Path) -> None:
 
 def test_a_python_without_ffprep_is_reported(photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bare = photo.parent / "python"
-    from ffprep.image import sandbox_start
+    from ffprep.image import sandbox_worker
 
-    code = shlex.quote(sandbox_start._START)
+    code = shlex.quote(sandbox_worker._START)
     bare.write_text(f"#!/bin/sh\nshift 3\nexec {sys.executable} -I -S -c {code} /nowhere\n")
     bare.chmod(0o755)
     monkeypatch.setenv("FFPREP_PYTHON", str(bare))

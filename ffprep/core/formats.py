@@ -22,8 +22,7 @@ class Format(Record):
     FFmpeg's; no others may read it, and FFmpeg takes the first of the decoders that it has.
     `streams` is true if many photos may go through one decoder, `upright` if FFmpeg and the probe
     turn the picture themselves, since orientation is a part of the container's picture and not of
-    its metadata. `forgiving` is true if Pillow's plugin fills in what is missing without an error,
-    `native` if it reads even a file's header by C code, or without a limit.
+    its metadata. `forgiving` is true if Pillow's plugin fills in what is missing without an error.
     """
 
     name: str
@@ -35,7 +34,6 @@ class Format(Record):
     streams: bool = False
     upright: bool = False
     forgiving: bool = False
-    native: bool = False
 
 
 def _format(
@@ -52,7 +50,6 @@ def _format(
         streams=name in ("jpeg", "png", "webp", "bmp"),
         upright=name == "heic",
         forgiving=name in ("jpeg", "heic"),
-        native=name not in ("jpeg", "png"),
     )
 
 

@@ -110,7 +110,9 @@ def _profile_of(
     tags |= zip((b"rXYZ", b"gXYZ", b"bXYZ"), map(_xyz, _adapted(*primaries)), strict=True)
     parametric = b"para" + bytes(4) + struct.pack(">Hxx5i", 3, *map(_fixed, curve))
     tags |= dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), parametric)
-    return Profile.of(_profile(tags | {b"wtpt": _xyz(_D50)}))
+    head = struct.pack(">8xI4s4s4s", 0x04200000, b"mntr", b"RGB ", b"XYZ ")
+    head += bytes(12) + b"acsp" + bytes(28) + _xyz(_D50)[8:]
+    return Profile.of(assembled(head.ljust(128, b"\0"), tags | {b"wtpt": _xyz(_D50)}))
 
 
 def _adapted(white: Chromaticity, *primaries: Chromaticity) -> Iterable[Sequence[float]]:
@@ -149,12 +151,6 @@ def _fixed(value: float) -> int:
 
 def _xyz(values: Sequence[float]) -> bytes:
     return b"XYZ " + bytes(4) + struct.pack(">3i", *map(_fixed, values))
-
-
-def _profile(tags: dict[bytes, bytes]) -> bytes:
-    head = struct.pack(">8xI4s4s4s", 0x04200000, b"mntr", b"RGB ", b"XYZ ")
-    head += bytes(12) + b"acsp" + bytes(28) + _xyz(_D50)[8:]
-    return assembled(head.ljust(128, b"\0"), tags)
 
 
 def assembled(header: bytes, tags: dict[bytes, bytes]) -> bytes:

@@ -178,39 +178,28 @@ def is_complete_jpeg2000(data: bytes) -> bool:
 
 
 def _has_all_tiles(data: bytes, place: int) -> bool:
-    tiles = _tiles(data, place + 4)
-    place = _after_segment(data, place + 2)
-    while (marker := _marker(data, place)) != _SOT:
+    size = struct.unpack_from(">8I", data, place + 8)
+    (width, height), (tile_width, tile_height, left, top) = size[:2], size[4:]
+    if not tile_width or not tile_height:
+        return False
+    tiles = ceil((width - left) / tile_width) * ceil((height - top) / tile_height)
+    place += 2
+    while (marker := _short(data, place)) != _SOT:
         if marker == _EOC:
             return False
-        place = _after_segment(data, place)
-    found = set()
-    while _marker(data, place) == _SOT:
+        place += 2 + _short(data, place + 2)
+    found = set[int]()
+    while _short(data, place) == _SOT:
         tile, length = struct.unpack_from(">HI", data, place + 4)
         found.add(tile)
         if length == 0:  # the last one, to the end
-            return len(found) == tiles and data.rstrip(b"\0").endswith(b"\xff\xd9")
+            return len(found) == tiles and data.rstrip(b"\0").endswith(_EOI)
         place += length
-    return len(found) == tiles and _marker(data, place) == _EOC
+    return len(found) == tiles and _short(data, place) == _EOC
 
 
-def _tiles(data: bytes, place: int) -> int:
-    """Return the number of tiles, by the SIZ segment."""
-    width, height, _, _, tile_width, tile_height, left, top = struct.unpack_from(
-        ">8I", data, place + 4
-    )
-    if not tile_width or not tile_height:
-        return 0
-    across, down = ceil((width - left) / tile_width), ceil((height - top) / tile_height)
-    return int(across * down)
-
-
-def _marker(data: bytes, place: int) -> int:
+def _short(data: bytes, place: int) -> int:
     return int(struct.unpack_from(">H", data, place)[0])
-
-
-def _after_segment(data: bytes, place: int) -> int:
-    return place + 2 + int(struct.unpack_from(">H", data, place + 2)[0])
 
 
 def film_ends_early(file: BinaryIO, container: str) -> bool:

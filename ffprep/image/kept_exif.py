@@ -51,14 +51,14 @@ class Field(Record):
 Fields = dict[int, Field]
 
 
-class Exif:
+class Exif(Record):
     """The EXIF of a photo. `groups` are its fields by the tag of their directory; 0 is the first.
 
     `order` is that of their bytes, `<` or `>`.
     """
 
-    def __init__(self, order: str, groups: dict[int, Fields]) -> None:
-        self.order, self.groups = order, groups
+    order: str
+    groups: dict[int, Fields]
 
     @classmethod
     def read(cls, file: BinaryIO, everything: bool) -> Self | None:

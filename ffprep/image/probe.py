@@ -49,17 +49,13 @@ def probe(path: Path, max_pixels: int, sandboxed: bool = False) -> ImageInfo:
             if not picture and not (format.name == "png" and has_few_chunks(file)):
                 raise NeedsSandbox
         picture = picture or _read(format, file, path.name)
-    if not picture.stored.ffmpeg_holds:
-        raise PhotoError(
-            Kind.TOO_LARGE,
-            f"{picture.stored} is more than FFmpeg can decode; make it smaller first",
-        )
-    if picture.stored.pixels > max_pixels:
-        raise PhotoError(
-            Kind.TOO_LARGE,
-            f"{picture.stored} is more than {max_pixels} pixels; raise --max-pixels if you trust "
-            "the file",
-        )
+    stored, words = picture.stored, ""
+    if not stored.ffmpeg_holds:
+        words = "FFmpeg can decode; make it smaller first"
+    elif stored.pixels > max_pixels:
+        words = f"{max_pixels} pixels; raise --max-pixels if you trust the file"
+    if words:
+        raise PhotoError(Kind.TOO_LARGE, f"{stored} is more than {words}")
     return picture
 
 

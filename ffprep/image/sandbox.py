@@ -11,7 +11,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from ffprep.core.formats import STAND_IN
 from ffprep.core.geometry import Faces, Size
@@ -116,26 +116,20 @@ class Decoder:
                 return outside
         return Crashed(Kind.DAMAGED, "the decoder crashed on it; restore it from a backup")
 
-    @property
-    def stdout(self) -> IO[bytes]:
-        """What follows an answer."""
-        return self._running.stdout
+    @contextmanager
+    def pixels(self, size: int) -> Iterator["Piped"]:
+        """Yield the pixels that follow an answer; the decoder stays busy if some are left."""
+        from ffprep.system.pipes import Piped
+
+        pixels = Piped(self._running.stdout, size, self.failure)
+        try:
+            yield pixels
+        finally:
+            self.busy = pixels.left > 0
 
     def close(self) -> None:
         """End the process."""
         self._stack.close()
-
-
-@contextmanager
-def _pixels(decoder: Decoder, size: int) -> Iterator["Piped"]:
-    """Yield the pixels that follow an answer; the decoder stays busy if some are left."""
-    from ffprep.system.pipes import Piped
-
-    pixels = Piped(decoder.stdout, size, decoder.failure)
-    try:
-        yield pixels
-    finally:
-        decoder.busy = pixels.left > 0
 
 
 StandIn: TypeAlias = AbstractContextManager[tuple[Path, int]]
@@ -272,14 +266,14 @@ class DecoderPool:
             path, picture = stack.enter_context(self._readable(path, picture))
             decoder, raw = self._call_one(stack, "decoded", path, picture, strict, more=True)
             size = raw.stored.pixels * (4 if raw.raw == "rgba" else 3)
-            yield raw, stack.enter_context(_pixels(decoder, size))
+            yield raw, stack.enter_context(decoder.pixels(size))
 
     @contextmanager
     def reduced(self, path: Path, picture: ImageInfo) -> Iterator["Piped"]:
         """Decode a JPEG at a fraction of its size; yield the pixels (see `turbojpeg.reduced`)."""
         with ExitStack() as stack:
             decoder, size = self._call_one(stack, "reduced", path, picture, more=True)
-            yield stack.enter_context(_pixels(decoder, size))
+            yield stack.enter_context(decoder.pixels(size))
 
     def close(self) -> None:
         """End the idle decoders."""

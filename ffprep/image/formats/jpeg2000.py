@@ -50,23 +50,24 @@ class Header(Record):
     def of(cls, file: BinaryIO) -> "Header":
         """Read a header; what is missing or broken keeps its default."""
         boxes, stream = _outermost(file)
-        header = _with_components(cls(boxed=bool(boxes)), stream)
+        depths, subsampled = _components(stream)
+        found: dict[str, Any] = {}
         coloured = False
         for name, content in inner_boxes(boxes):
             if name == b"colr" and not coloured and len(content) >= 3:  # the first one counts
                 coloured = True
                 if content[0] == 1 and len(content) >= 7:
-                    header = replace(header, space=int.from_bytes(content[3:7], "big"))
+                    found["space"] = int.from_bytes(content[3:7], "big")
                 elif content[0] in _ICC_METHODS:
-                    header = replace(header, profile=content[3:])
+                    found["profile"] = content[3:]
                 elif content[0] == _CODE_POINTS and len(content) >= 9:
-                    header = replace(header, codes=struct.unpack_from(">3H", content, 3))
+                    found["codes"] = struct.unpack_from(">3H", content, 3)
             elif name == b"pclr" and len(content) >= 3:
-                header = _with_palette(header, content)
+                found["palette"] = _palette(content)
             elif name == b"cdef":
                 triples = struct.iter_unpack(">3H", content[2 : 2 + (len(content) - 2) // 6 * 6])
-                header = replace(header, channels=tuple(triples))
-        return header
+                found["channels"] = tuple(triples)
+        return cls(depths, subsampled, bool(boxes), **found)
 
     @property
     def depth(self) -> int:
@@ -241,28 +242,24 @@ def _outermost(file: BinaryIO) -> tuple[bytes, bytes]:
     return boxes, b""
 
 
-def _with_components(header: Header, stream: bytes) -> Header:
-    """Read the SIZ segment (ISO/IEC 15444-1, A.5.1)."""
+def _components(stream: bytes) -> tuple[tuple[int, ...], bool]:
+    """Return the depths, and whether some are subsampled, by SIZ (ISO/IEC 15444-1, A.5.1)."""
     if stream[:4] != _CODESTREAM or len(stream) < 42:
-        return header
+        return (), False
     count = int.from_bytes(stream[40:42], "big")
     parts = [stream[at : at + 3] for at in range(42, 42 + 3 * count, 3)]
     if not parts or len(parts[-1]) < 3:
-        return header
-    return replace(
-        header,
-        depths=tuple((part[0] & 0x7F) + 1 for part in parts),
-        subsampled=len({part[1:] for part in parts}) > 1,
-    )
+        return (), False
+    depths = tuple((part[0] & 0x7F) + 1 for part in parts)
+    return depths, len({part[1:] for part in parts}) > 1
 
 
-def _with_palette(header: Header, content: bytes) -> Header:
+def _palette(content: bytes) -> tuple[bytes, ...]:
     """Read a palette of 8 bits (I.5.3.4); of a deeper one, a row that no decoder here reads."""
     count, columns = struct.unpack_from(">HB", content)
     depths = [(depth & 0x7F) + 1 for depth in content[3 : 3 + columns]]
-    body = content[3 + columns :]
     if max(depths, default=16) > 8:
-        return replace(header, palette=(bytes(2),))
+        return (bytes(2),)
+    body = content[3 + columns :]
     rows = (body[at : at + columns] for at in range(0, count * columns, max(columns, 1)))
-    palette = tuple(row for row in rows if len(row) == columns)
-    return replace(header, palette=palette)
+    return tuple(row for row in rows if len(row) == columns)

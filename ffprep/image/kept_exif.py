@@ -85,9 +85,9 @@ class Exif(Record):
         """Whether there are no fields."""
         return not any(self.groups.values())
 
-    def complete(self, texts: dict[int, bytes], times: dict[int, bytes]) -> None:
-        """Add texts to the first directory, and times to the details, where they are missing."""
-        for group, added in ((0, texts), (_EXIF, times)):
+    def complete(self, texts: dict[int, dict[int, bytes]]) -> None:
+        """Add texts to directories where they are missing."""
+        for group, added in texts.items():
             for tag, text in added.items():
                 field = Field(_ASCII, len(text) + 1, text + b"\0")
                 self.groups.setdefault(group, {}).setdefault(tag, field)

@@ -118,7 +118,7 @@ def _copied(
             with place as file:
                 exif = Exif.read(file, everything)
             if exif and not exif.empty:
-                exif.complete(rights.texts, rights.times)
+                exif.complete(rights.fields)
                 exif.correct(spec.size, srgb=picture.output_profile is None)
                 written = exif.written(longest) or written
                 break

@@ -14,7 +14,7 @@ from PIL import Image
 from PIL.ExifTags import IFD, Base
 
 from ffprep.image.capture_date import Taken
-from ffprep.record import Record
+from ffprep.record import Record, astuple
 
 LONGEST = 2000
 """The bytes of UTF-8 that are kept of a text; IPTC has room for as many in a caption."""
@@ -39,32 +39,30 @@ class Rights(Record):
             return b""
         exif = Image.Exif()
         exif[Base.Orientation] = 1
-        exif.update(self.texts)
-        if times := self.times:
+        texts, times = self.fields.values()
+        exif.update(texts)
+        if times:
             exif[IFD.Exif] = {tag: text.decode() for tag, text in times.items()}
         return exif.tobytes().removeprefix(b"Exif\0\0")
 
     @property
-    def texts(self) -> dict[int, bytes]:
-        """The fields of EXIF's first directory."""
+    def fields(self) -> dict[int, dict[int, bytes]]:
+        """The fields of EXIF's first directory, 0, and of its directory of details."""
         texts = {
             Base.ImageDescription: self.description,
             Base.Artist: self.artist,
             Base.Copyright: self.copyright,
         }
-        return {int(tag): text.encode() for tag, text in texts.items() if text}
-
-    @property
-    def times(self) -> dict[int, bytes]:
-        """The fields of EXIF's directory of details."""
-        if self.taken is None:
-            return {}
+        taken = self.taken or Taken("")
         times = {
-            Base.DateTimeOriginal: self.taken.date,
-            Base.OffsetTimeOriginal: self.taken.offset,
-            Base.SubsecTimeOriginal: self.taken.subseconds,
+            Base.DateTimeOriginal: taken.date,
+            Base.OffsetTimeOriginal: taken.offset,
+            Base.SubsecTimeOriginal: taken.subseconds,
         }
-        return {int(tag): text.encode() for tag, text in times.items() if text}
+        return {
+            group: {int(tag): text.encode() for tag, text in tags.items() if text}
+            for group, tags in ((0, texts), (int(IFD.Exif), times))
+        }
 
 
 def rights_in(image: Image.Image) -> Rights:
@@ -72,14 +70,9 @@ def rights_in(image: Image.Image) -> Rights:
     found = Rights()
     for source in (_exif, _exif_date, _iptc, _xmp, _png_text):
         with contextlib.suppress(Exception):  # Pillow's parsers raise whatever they stumble over
-            found = _completed(found, source(image))
+            pairs = zip(astuple(found), astuple(source(image)), strict=True)
+            found = Rights(*(mine or other for mine, other in pairs))
     return found
-
-
-def _completed(rights: Rights, other: Rights) -> Rights:
-    """Return `rights`, with what it lacks taken from `other`."""
-    names = list(Rights._fields)
-    return Rights(*(getattr(rights, name) or getattr(other, name) for name in names))
 
 
 def _exif(image: Image.Image) -> Rights:
@@ -101,11 +94,9 @@ def _exif_date(image: Image.Image) -> Rights:
 
 def _iptc(image: Image.Image) -> Rights:
     """IPTC-NAA Information Interchange Model 4.2, chapter 6."""
-    from PIL import IptcImagePlugin, JpegImagePlugin, TiffImagePlugin
+    from PIL import IptcImagePlugin
 
-    if not isinstance(image, JpegImagePlugin.JpegImageFile | TiffImagePlugin.TiffImageFile):
-        return Rights()
-    found = IptcImagePlugin.getiptcinfo(image) or {}
+    found = IptcImagePlugin.getiptcinfo(image) or {}  # type: ignore[arg-type]
     utf8 = found.get((1, 90)) == b"\x1b%G"
 
     def texts(number: int) -> list[str]:

@@ -154,7 +154,7 @@ def test_exif_that_is_too_long_loses_its_largest_fields() -> None:
     data = simple_exif()
     exif = Exif.read(BytesIO(data), everything=True)
     assert exif
-    exif.complete({0x010E: b"d" * 40_000, 0x8298: b"c" * 30_000}, {})
+    exif.complete({0: {0x010E: b"d" * 40_000, 0x8298: b"c" * 30_000}})
     found, _ = read_back(exif.written(ROOM))
     assert (found[0x013B], found[0x8298], 0x010E in found) == ("Ann", "c" * 30_000, False)
 

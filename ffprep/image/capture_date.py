@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, Self
 
 from ffprep.core.formats import HEAD_BYTES, sniff
-from ffprep.image.chunks import SOS, iso_boxes, jpeg_segments, png_chunks
+from ffprep.image.chunks import SOS, iso_boxes, jpeg_segments, png_chunks, riff_chunks
 from ffprep.image.formats.heif import read_index
 from ffprep.image.formats.ifd import exif_directory, read_at
 from ffprep.record import Record
@@ -21,7 +21,7 @@ from ffprep.system.files import open_regular
 
 _ORIGINAL, _DIGITIZED = 0x9003, 0x9004
 _APP1, _MARK = 0xE1, b"Exif\0\0"
-_HEADER, _MOST_CHUNKS = 1 << 16, 64
+_HEADER = 1 << 16
 
 
 class Taken(Record):
@@ -155,14 +155,10 @@ def _in_jpeg(file: BinaryIO, start: int) -> Iterator[int]:
 
 
 def _in_webp(file: BinaryIO) -> Iterator[int]:
-    place = 12
-    for _ in range(_MOST_CHUNKS):
-        head = read_at(file, place, 8)
-        if head[:4] == b"EXIF":
-            mark = len(_MARK) if read_at(file, place + 8, len(_MARK)) == _MARK else 0
-            yield place + 8 + mark
-        length = int.from_bytes(head[4:], "little")
-        place += 8 + length + length % 2
+    for name, _ in riff_chunks(file):
+        if name == b"EXIF":
+            place = file.tell()
+            yield place + (len(_MARK) if file.read(len(_MARK)) == _MARK else 0)
 
 
 def _in_heif(file: BinaryIO) -> Iterator[int]:

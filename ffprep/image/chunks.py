@@ -53,12 +53,16 @@ def png_chunks(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
         place += 12 + length
 
 
-def riff_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Yield the name and content of each chunk of a RIFF file, such as a WebP."""
+def riff_chunks(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
+    """Yield the name and length of each chunk of a RIFF file, such as a WebP, as `png_chunks`."""
     place = 12
-    while place + 8 <= len(data):
-        name, length = struct.unpack_from("<4sI", data, place)
-        yield name, data[place + 8 : place + 8 + length]
+    for _ in range(_MOST_CHUNKS):
+        file.seek(place)
+        head = file.read(8)
+        if len(head) < 8:
+            return
+        name, length = struct.unpack("<4sI", head)
+        yield name, length
         place += 8 + length + length % 2
 
 

@@ -85,7 +85,8 @@ def png_of_profile(profile: Profile) -> bytes:
 
 def _into_webp(data: bytes, icc: bytes, metadata: Metadata) -> bytes:
     """The extended format (RFC 9649, 2.7): VP8X, profile, picture, EXIF, XMP."""
-    chunks = list(riff_chunks(data))
+    file = BytesIO(data)
+    chunks = [(name, file.read(length)) for name, length in riff_chunks(file)]
     flags = 0x20 * bool(icc) | 0x08 * bool(metadata.exif) | 0x04 * bool(metadata.xmp)
     if chunks[0][0] == b"VP8X":
         head = bytes((chunks[0][1][0] | flags,)) + chunks.pop(0)[1][1:]

@@ -115,7 +115,7 @@ class Exif(Record):
             for group, fields in self.groups.items()
             for tag, field in fields.items()
         )
-        while (excess := len(data := _written(self.order, self.groups)) - longest) > 0:
+        while (excess := len(data := _written(self.order, self.groups, longest)) - longest) > 0:
             while excess > 0:
                 length, group, tag = by_length.pop()
                 del self.groups[group][tag]
@@ -134,29 +134,21 @@ def _fields(directory: Directory, wanted: frozenset[int], longest: int) -> Field
     return fields
 
 
-def _written(order: str, groups: dict[int, Fields]) -> bytes:
+def _written(order: str, groups: dict[int, Fields], longest: int) -> bytes:
     """Return a TIFF of these directories.
 
-    The maker note stands where it stood, if that is free: cameras write places in it that count
-    from the beginning of the EXIF.
+    The maker note stands where it stood, if that is free and not too far: cameras write places in
+    it that count from the beginning of the EXIF.
     """
     starts, end = dict[int, int](), 8
     for tag, fields in groups.items():
         starts[tag], end = end, end + 6 + 12 * (len(fields) + len(_below(tag, groups)))
-    note = groups.get(_EXIF, {}).get(Base.MakerNote)
-    free = note is not None and note.place >= end
-    reserved = range(note.place, note.place + len(note.content)) if note and free else range(0)
     data = bytearray((b"II*\0" if order == "<" else b"MM\0*") + struct.pack(order + "I", 8))
     data += bytes(end - 8)
-
-    def place_of(field: Field) -> int:
-        if field is note and free:
-            return field.place
-        place = len(data) + len(data) % 2
-        if place < reserved.stop and place + len(field.content) > reserved.start:
-            place = reserved.stop + reserved.stop % 2
-        return place
-
+    note = groups.get(_EXIF, {}).get(Base.MakerNote)
+    is_in_place = note is not None and end <= note.place <= longest
+    if note and is_in_place:
+        data += bytes(note.place - end) + note.content
     for tag, fields in groups.items():
         entries = {
             below: Field(_LONG, 1, struct.pack(order + "I", starts[below]))
@@ -167,9 +159,11 @@ def _written(order: str, groups: dict[int, Fields]) -> bytes:
         for number, (each, field) in enumerate(sorted(entries.items())):
             value = field.content
             if len(value) > 4:
-                place = place_of(field)
-                data += bytes(max(0, place + len(value) - len(data)))
-                data[place : place + len(value)] = value
+                place = field.place
+                if not (field is note and is_in_place):
+                    data += bytes(len(data) % 2)
+                    place = len(data)
+                    data += value
                 value = struct.pack(order + "I", place)
             at = starts[tag] + 2 + 12 * number
             struct.pack_into(order + "HHI4s", data, at, each, field.type, field.count, value)

@@ -28,8 +28,7 @@ def box(image: Image.Image, file: BinaryIO) -> tuple[int, int, int, int]:
         return left, top, right, bottom
     frame = b""
     if _is_animated_webp(image):  # RFC 9649, 2.7.1.1
-        file.seek(0)
-        frame = next((part for name, part in riff_chunks(file.read()) if name == b"ANMF"), b"")
+        frame = next((file.read(12) for name, _ in riff_chunks(file) if name == b"ANMF"), b"")
     if len(frame) < 12:
         return 0, 0, *image.size
     x, y, width, height = (int.from_bytes(frame[at : at + 3], "little") for at in (0, 3, 6, 9))

@@ -13,15 +13,7 @@ from ffprep.core.geometry import Size
 from ffprep.core.image_info import Cicp, ImageInfo, YCbCr
 from ffprep.errors import Kind, PhotoError
 from ffprep.image.chunks import iso_box, iso_boxes
-from ffprep.image.formats.heif import (
-    LONGEST_INDEX,
-    Index,
-    Item,
-    Property,
-    file_of_one_item,
-    first_picture,
-    read_index,
-)
+from ffprep.image.formats import heif
 from ffprep.record import replace
 
 _INDEX, _PICTURES = {b"meta", b"moov"}, {b"mdat"}
@@ -72,9 +64,9 @@ def recognized(file: BinaryIO, format: Format) -> Format:
 
     Raises PhotoError for a coding or derivation that no decoder here knows.
     """
-    index = read_index(file)
+    index = heif.read_index(file)
     if index is None:
-        if format.name == "heic" and iso_box(file, b"moov", LONGEST_INDEX):
+        if format.name == "heic" and iso_box(file, b"moov", heif.LONGEST_INDEX):
             _require_hevc(file)
         return format
     primary, coded = index.primary, index.coded
@@ -93,12 +85,12 @@ def recognized(file: BinaryIO, format: Format) -> Format:
 
 def _require_hevc(file: BinaryIO) -> None:
     with suppress(struct.error, KeyError):
-        if first_picture(file):
+        if heif.first_picture(file):
             return
     raise _unsupported("of a sequence without HEVC pictures")
 
 
-def _require_readable_avif(index: Index) -> None:
+def _require_readable_avif(index: heif.Index) -> None:
     primary, codes = index.primary, index.property(b"colr", b"nclx")
     item, properties = index.copied()
     if item.type == b"iovl" or (properties and item.type != b"av01" and _transforms(properties)):
@@ -119,7 +111,7 @@ def describe(picture: ImageInfo, image: Image.Image, file: BinaryIO) -> ImageInf
     """Add tiles and code points for colour, and what FFmpeg does not read."""
     # FFmpeg leaves out the alpha plane, which is a picture of its own.
     picture = replace(picture, ffmpeg_reads=not picture.alpha)
-    index = read_index(file)
+    index = heif.read_index(file)
     if index is None:  # a sequence
         return replace(picture, ffmpeg_reads=picture.ffmpeg_reads and picture.format.name == "avif")
     if index.primary.type == b"tmap":  # what it says of colour is true of HDR alone
@@ -147,7 +139,7 @@ def _with_codes(picture: ImageInfo, codes: bytes) -> ImageInfo:
     )
 
 
-def _clipped(picture: ImageInfo, primary: Item) -> Size | None:
+def _clipped(picture: ImageInfo, primary: heif.Item) -> Size | None:
     """Return the size that FFmpeg decodes; None if browsers do not clip what FFmpeg clips.
 
     The clean aperture of an AVIF counts only if it begins in the upper left corner.
@@ -168,7 +160,7 @@ def _clipped(picture: ImageInfo, primary: Item) -> Size | None:
     return Size(int(width), int(height))
 
 
-def _ffmpeg_reads(picture: ImageInfo, index: Index) -> bool:
+def _ffmpeg_reads(picture: ImageInfo, index: heif.Index) -> bool:
     """Return whether FFmpeg reads an opaque picture correctly, as measured with 9.0.2."""
     primary = index.primary
     if primary.type == b"grid":
@@ -191,20 +183,20 @@ def _ffmpeg_reads(picture: ImageInfo, index: Index) -> bool:
     return transforms == sorted(set(transforms), key=_TRANSFORMS.index)
 
 
-def _transforms(properties: tuple[Property, ...]) -> list[bytes]:
+def _transforms(properties: tuple[heif.Property, ...]) -> list[bytes]:
     return [name for name, _ in properties if name in _TRANSFORMS]
 
 
 def depth(file: BinaryIO) -> int:
     """Return the bits of a channel."""
-    index = read_index(file)
+    index = heif.read_index(file)
     bits = index and index.property(b"pixi")
     return bits[5] if bits and len(bits) > 5 else 8
 
 
 def has_gain_map(file: BinaryIO) -> bool:
     """Return whether a picture can be derived with a gain map."""
-    index = read_index(file)
+    index = heif.read_index(file)
     return index is not None and any(item.type == b"tmap" for item in index.items.values())
 
 
@@ -214,15 +206,15 @@ def for_pillow(file: BinaryIO) -> BinaryIO | None:
     libavif requires its brand, and does not read copies. libheif reads no sequences, requires one
     if a brand says so, and reads no gain map as the primary item.
     """
-    index, meta = read_index(file), iso_box(file, b"meta", LONGEST_INDEX)
+    index, meta = heif.read_index(file), iso_box(file, b"meta", heif.LONGEST_INDEX)
     if index is None or meta is None:
-        return first_picture(file)
+        return heif.first_picture(file)
     item, properties = index.copied()
     turns = tuple(found for found in properties if found[0] in _TRANSFORMS)
     if turns and item.type in _FORMATS and len(item.extents) == 1:
         start, end = item.extents[0]
         file.seek(start)
-        return file_of_one_item(item.type, (*item.properties, *turns), file.read(end - start))
+        return heif.file_of_one_item(item.type, (*item.properties, *turns), file.read(end - start))
     file.seek(0)
     content = bytearray(file.read())
     brand, length = _FORMATS.get(index.coded.type, "").encode(), int.from_bytes(content[:4], "big")

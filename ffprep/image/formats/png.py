@@ -7,13 +7,7 @@ from typing import BinaryIO
 from PIL import Image
 
 from ffprep.core.image_info import Cicp, ImageInfo, Profile
-from ffprep.image.chunks import (
-    PNG_BEGIN,
-    png_checksum,
-    png_chunk,
-    png_chunk_of,
-    png_chunks,
-)
+from ffprep.image import chunks
 from ffprep.record import replace
 
 Box = tuple[int, int, int, int]
@@ -51,7 +45,7 @@ def _cicp(file: BinaryIO) -> Cicp | None:
 
     As in browsers, those for narrow range or a matrix mean nothing, nor do unspecified ones.
     """
-    codes = png_chunk(file, b"cICP")
+    codes = chunks.png_chunk(file, b"cICP")
     if codes is None or len(codes) != 4 or codes[2:] != _RGB_OF_FULL_RANGE:
         return None
     return Cicp(codes[0], codes[1]) if tuple(codes[:2]) != _UNSPECIFIED else None
@@ -84,7 +78,7 @@ def _late_frame(image: Image.Image, file: BinaryIO) -> Box | None:
     if not (getattr(image, "is_animated", False) and image.info.get("default_image")):
         return None
     box = None
-    for name, length in png_chunks(file):
+    for name, length in chunks.png_chunks(file):
         if name == b"fdAT":
             return box
         if name == b"fcTL":
@@ -118,12 +112,12 @@ def _as_png(file: BinaryIO) -> BinaryIO:
     Raises ValueError if a checksum is wrong.
     """
     head, pixels, most = dict[bytes, bytes](), list[bytes](), file.seek(0, 2)
-    for name, length in png_chunks(file):
+    for name, length in chunks.png_chunks(file):
         if pixels and name in (b"fcTL", b"IEND"):
             break
         if name in (b"IHDR", b"PLTE", b"tRNS", b"fcTL", b"fdAT"):
             content = file.read(min(length, most))
-            if file.read(4) != png_checksum(name, content):
+            if file.read(4) != chunks.png_checksum(name, content):
                 raise ValueError("a checksum is wrong")
             if name == b"fcTL":
                 head[b"IHDR"] = content[4:12] + head[b"IHDR"][8:]
@@ -131,8 +125,8 @@ def _as_png(file: BinaryIO) -> BinaryIO:
                 pixels.append(content[4:])
             else:
                 head[name] = content
-    chunks = [*head.items(), (b"IDAT", b"".join(pixels)), (b"IEND", b"")]
-    return BytesIO(PNG_BEGIN + b"".join(png_chunk_of(*chunk) for chunk in chunks))
+    parts = [*head.items(), (b"IDAT", b"".join(pixels)), (b"IEND", b"")]
+    return BytesIO(chunks.PNG_BEGIN + b"".join(chunks.png_chunk_of(*part) for part in parts))
 
 
 def _scale_transparency(image: Image.Image, file: BinaryIO) -> None:

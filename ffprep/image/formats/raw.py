@@ -19,15 +19,8 @@ from ffprep.core.image_info import ImageInfo
 from ffprep.errors import Kind, PhotoError
 from ffprep.image.chunks import iso_boxes
 from ffprep.image.formats import jpeg, libraw, tiff
+from ffprep.image.formats import tiff_kinds as kinds
 from ffprep.image.formats.ifd import Directory, directories, read_at
-from ffprep.image.formats.tiff_kinds import (
-    COMPRESSION,
-    PHOTOMETRIC,
-    STRIP_BYTES,
-    STRIP_OFFSETS,
-    TILE_BYTES,
-    TILE_OFFSETS,
-)
 from ffprep.image.jpeg_header import DCT, Header
 from ffprep.record import Record, replace
 
@@ -36,7 +29,7 @@ _MAKE, _DNG_VERSION = 271, 50706
 _JPEG, _JPEG_BYTES, _PANASONIC_JPEG = 513, 514, 46
 _JPEG_COMPRESSIONS = (6, 7)
 _SENSOR = (32803, 34892)
-_PARTS = ((STRIP_OFFSETS, STRIP_BYTES), (TILE_OFFSETS, TILE_BYTES))
+_PARTS = ((kinds.STRIP_OFFSETS, kinds.STRIP_BYTES), (kinds.TILE_OFFSETS, kinds.TILE_BYTES))
 _TEXTS = (Base.Make, Base.Model, Base.ImageDescription, Base.Artist, Base.Copyright, Base.DateTime)
 _TIMES = (Base.DateTimeOriginal, Base.OffsetTimeOriginal, Base.SubsecTimeOriginal)
 
@@ -137,7 +130,7 @@ def _end_of(directory: Directory) -> int:
 
     Cameras that compress may claim some bytes more than there are.
     """
-    is_exact = directory.number(COMPRESSION, 1) == 1
+    is_exact = directory.number(kinds.COMPRESSION, 1) == 1
     ends = [0]
     for places, lengths in _PARTS:
         for place, length in zip(
@@ -172,7 +165,7 @@ class Preview(Record):
 
 def is_sensor_data(directory: Directory) -> bool:
     """Return whether a directory describes what a sensor recorded, which is not yet a picture."""
-    return directory.number(PHOTOMETRIC) in _SENSOR
+    return directory.number(kinds.PHOTOMETRIC) in _SENSOR
 
 
 def previews(file: BinaryIO, found: Sequence[Directory], search: bool) -> list[Preview]:
@@ -194,10 +187,10 @@ def _named(found: Iterable[Directory]) -> Iterator[tuple[int, int]]:
             yield directory.number(_JPEG), directory.number(_JPEG_BYTES)
         if entry := directory.entries.get(_PANASONIC_JPEG):
             yield entry.place, entry.count
-        strips = directory.numbers(STRIP_OFFSETS)
-        is_jpeg = directory.number(COMPRESSION) in _JPEG_COMPRESSIONS
+        strips = directory.numbers(kinds.STRIP_OFFSETS)
+        is_jpeg = directory.number(kinds.COMPRESSION) in _JPEG_COMPRESSIONS
         if len(strips) == 1 and is_jpeg and not is_sensor_data(directory):
-            yield strips[0], directory.number(STRIP_BYTES)
+            yield strips[0], directory.number(kinds.STRIP_BYTES)
 
 
 def _searched(file: BinaryIO) -> Iterator[int]:

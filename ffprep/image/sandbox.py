@@ -62,12 +62,14 @@ class Decoder:
         self.busy = False
         self.served = False
 
-    def call(self, name: str, *arguments: object, more: bool = False) -> Any:
-        """Call one of the worker's functions; with `more`, its answer is followed by bytes to read.
+    def call(self, name: str, *arguments: object) -> Any:
+        """Call one of the worker's functions; pixels may follow its answer.
 
         Raises what the function raises, and PhotoError if the worker crashes or takes too long.
         """
         import pickle
+
+        from ffprep.image.sandbox_worker import WITH_PIXELS
 
         self.busy = True
         deadline = self._running.kill_after(self._timeout)
@@ -83,7 +85,7 @@ class Decoder:
         if answer is None:
             raise self._late() if deadline.acted else self.failure()
         value, error = answer
-        self.busy = more and error is None
+        self.busy = name in WITH_PIXELS and error is None
         self.served = True
         if error:
             raise error
@@ -264,7 +266,7 @@ class DecoderPool:
         """
         with ExitStack() as stack:
             path, picture = stack.enter_context(self._readable(path, picture))
-            decoder, raw = self._call_one(stack, "decoded", path, picture, strict, more=True)
+            decoder, raw = self._call_one(stack, "decoded", path, picture, strict)
             size = raw.stored.pixels * (4 if raw.raw == "rgba" else 3)
             yield raw, stack.enter_context(decoder.pixels(size))
 
@@ -272,7 +274,7 @@ class DecoderPool:
     def reduced(self, path: Path, picture: ImageInfo) -> Iterator["Piped"]:
         """Decode a JPEG at a fraction of its size; yield the pixels (see `turbojpeg.reduced`)."""
         with ExitStack() as stack:
-            decoder, size = self._call_one(stack, "reduced", path, picture, more=True)
+            decoder, size = self._call_one(stack, "reduced", path, picture)
             yield stack.enter_context(decoder.pixels(size))
 
     def close(self) -> None:
@@ -285,12 +287,7 @@ class DecoderPool:
             return self._call_one(stack, name, *arguments)[1]
 
     def _call_one(
-        self,
-        stack: ExitStack,
-        name: str,
-        *arguments: object,
-        more: bool = False,
-        fresh: bool = False,
+        self, stack: ExitStack, name: str, *arguments: object, fresh: bool = False
     ) -> tuple[Decoder, Any]:
         """Return a decoder, reserved as long as the stack is open, and its answer.
 
@@ -300,12 +297,12 @@ class DecoderPool:
         decoder = stack.enter_context(self._reserved(fresh))
         used = decoder.served
         try:
-            return decoder, decoder.call(name, *arguments, more=more)
+            return decoder, decoder.call(name, *arguments)
         except PhotoError as error:
             again = isinstance(error, Crashed | Killed) or error.kind is Kind.TOO_LARGE
             if not (used and again):
                 raise self._cause(error, *arguments) from None
-        return self._call_one(stack, name, *arguments, more=more, fresh=True)
+        return self._call_one(stack, name, *arguments, fresh=True)
 
     def _cause(self, error: PhotoError, *arguments: object) -> PhotoError:
         """Return the error, or that of a limit of memory which this process has inherited.

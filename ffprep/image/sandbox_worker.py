@@ -36,7 +36,9 @@ _MODULES = {
     "draw_and_decode": "sandbox_worker",
 }
 """The functions that may be called, with their modules in `ffprep.image`."""
-_WITH_PIXELS = ("decoded", "reduced")
+WITH_PIXELS = ("decoded", "reduced")
+"""The functions whose answers are followed by pixels."""
+
 
 NO_IMPORT = 97
 """The exit code of a worker that cannot import ffprep or Pillow."""
@@ -92,7 +94,7 @@ def main() -> None:
     source, sink = sys.stdin.buffer, sys.stdout.buffer
     for name, arguments in _requests(source):
         try:
-            if name in _WITH_PIXELS:
+            if name in WITH_PIXELS:
                 with _function(name)(*arguments) as (answer, pixels):
                     _send_pixels(sink, answer, pixels)
             else:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from ffprep.core.image_info import Cicp, ImageInfo, Profile
 from ffprep.image import icc
-from ffprep.record import Record, replace
+from ffprep.record import replace
 from ffprep.system.files import cache_folder
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def to_srgb(
     if picture.mode == "LAB":  # CIELab needs no profile
         return plain, None
     if picture.cicp:
-        return _from_cicp(plain, picture.cicp, keep, _TableCache(tables, make))
+        return _from_cicp(plain, picture.cicp, keep, tables, make)
     if profile is None:
         return picture, None
     try:
@@ -76,33 +76,30 @@ def to_srgb(
         elif keep or profile.space == "CMYK":
             raise UnknownProfile
         if keep and profile.space == "RGB ":
-            return _kept(plain, profile, _TableCache(tables, make))
+            return _kept(plain, profile, tables)
         warning = _not_kept(f"a profile for {profile.space.strip()}") if keep else None
         if profile.space == "CMYK":  # FFmpeg does not convert inks
             return replace(picture, ffmpeg_reads=False), warning
-        return replace(plain, lut=_TableCache(tables, make).table_of(profile)), warning
+        return replace(plain, lut=_table_of(profile, tables, make)), warning
     except CacheFull:
         return replace(picture, ffmpeg_reads=False), None
     except BrokenProfile as error:
         return plain, f"its ICC profile cannot be used ({error}); converted as if it had none"
 
 
-def _kept(
-    plain: ImageInfo, profile: Profile, tables: "_TableCache"
-) -> tuple[ImageInfo, str | None]:
+def _kept(plain: ImageInfo, profile: Profile, tables: Path) -> tuple[ImageInfo, str | None]:
     """Give the output a profile for the same colours, without what else is in the photo's."""
     try:
         made = Profile.of(icc.rewritten(profile.data))
         grid = _cube_grid(_levels(9))
-        fits = len(made.data) <= icc.MOST_BYTES and _are_alike(
-            apply(grid, profile), apply(grid, made)
-        )
+        alike = _are_alike(apply(grid, profile), apply(grid, made))
+        fits = alike and len(made.data) <= icc.MOST_BYTES
     except (icc.UnreadableProfile, BrokenProfile):
         fits = False
     if fits:
         return replace(plain, output_profile=made), None
     what = f"a profile of more than {icc.MOST_BYTES >> 20} MB, or with unusual tags"
-    return replace(plain, lut=tables.table_of(profile)), _not_kept(what)
+    return replace(plain, lut=_table_of(profile, tables, make=True)), _not_kept(what)
 
 
 def _are_alike(one: "Image.Image", other: "Image.Image") -> bool:
@@ -114,7 +111,7 @@ def _are_alike(one: "Image.Image", other: "Image.Image") -> bool:
 
 
 def _from_cicp(
-    plain: ImageInfo, cicp: Cicp, keep: bool, tables: "_TableCache"
+    plain: ImageInfo, cicp: Cicp, keep: bool, tables: Path, make: bool
 ) -> tuple[ImageInfo, str | None]:
     if cicp.is_hdr:
         primaries = cicp.primaries if cicp.primaries in icc.HDR_PRIMARIES else 9
@@ -125,7 +122,7 @@ def _from_cicp(
         words = f"its code points for colour ({cicp.primaries}, {cicp.transfer}) are unknown"
         return plain, f"{words}; converted as if they were sRGB"
     try:
-        lut = tables.table_of(profile)
+        lut = _table_of(profile, tables, make)
         if keep and lut:
             return replace(plain, output_profile=profile), None
         return replace(plain, lut=lut), None
@@ -193,33 +190,27 @@ def apply(image: "Image.Image", profile: Profile) -> "Image.Image":
     return converted
 
 
-class _TableCache(Record):
-    """The folder of look-up tables; with `make`, tables are added to it."""
+def _table_of(profile: Profile, tables: Path, make: bool) -> Path | None:
+    """Return the file of a profile's table; None if it is sRGB, which an empty table records.
 
-    folder: Path
-    make: bool
-
-    def table_of(self, profile: Profile) -> Path | None:
-        """Return the file of a profile's table; None if it is sRGB, which an empty table records.
-
-        Raises UnknownProfile if there is none and none may be made, BrokenProfile, and CacheFull if
-        there is no room for one more.
-        """
-        path = self.folder / f"{profile.digest}-{_version()}.cube"
-        length = _length(path)
-        if length is None:
-            if not self.make:
-                raise UnknownProfile
-            grid = _grid(_levels(9), profile)
-            is_srgb = _are_alike(apply(grid, profile), grid)
-            try:
-                _make_room(self.folder)
-                table = b"" if is_srgb else _table(profile)
-                _write(path, table + _signature(table))
-            except OSError:
-                raise CacheFull from None
-            length = len(table)
-        return path if length else None
+    Raises UnknownProfile if there is none and none may be made, BrokenProfile, and CacheFull if
+    there is no room for one more.
+    """
+    path = tables / f"{profile.digest}-{_version()}.cube"
+    length = _length(path)
+    if length is None:
+        if not make:
+            raise UnknownProfile
+        grid = _grid(_levels(9), profile)
+        is_srgb = _are_alike(apply(grid, profile), grid)
+        try:
+            _make_room(tables)
+            table = b"" if is_srgb else _table(profile)
+            _write(path, table + _signature(table))
+        except OSError:
+            raise CacheFull from None
+        length = len(table)
+    return path if length else None
 
 
 def _length(path: Path) -> int | None:

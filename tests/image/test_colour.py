@@ -390,7 +390,7 @@ def test_a_table_is_on_the_disk_before_it_has_its_name(
             module, name, lambda *a, real=real, name=name: (calls.append(name), real(*a))[1]
         )
     cache.mkdir(parents=True)
-    colour._TableCache(cache, make=True).table_of(colour.Profile.of(P3))
+    colour._table_of(colour.Profile.of(P3), cache, make=True)
     assert calls == ["fsync", "replace"]
 
 

@@ -4,8 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO := demo
-# extra `faces` is left out: its packages need newer versions of others.
-LOWEST := $(addprefix tests/,api config conversion core image ledger library options storage submit)
+# The tests of the packages that use the dependencies most.
+LOWEST := $(addprefix tests/,config image library options storage submit)
 # One worker more than processors, since tests often wait for other processes.
 WORKERS := $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 
@@ -14,7 +14,7 @@ WORKERS := $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 .PHONY: test-lowest dist sbom release-check release-notes
 
 help: ## Print this list
-	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
 
 demo: $(VENV)/run ## Install into .venv, then draw, convert and verify sample photos
 	@$(BIN)/python -m scripts.samples.photos $(DEMO)/photos
@@ -27,6 +27,7 @@ demo: $(VENV)/run ## Install into .venv, then draw, convert and verify sample ph
 test: $(VENV)/dev ## Run all tests
 	@$(BIN)/pytest -q -n $(WORKERS) --dist worksteal
 
+# Without the extra `faces`, whose packages need newer versions of others.
 test-lowest: $(VENV)/dev ## Run a part of the tests with the lowest versions that are allowed
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python build/lowest
 	@$(BIN)/uv pip install --quiet --python build/lowest --resolution lowest-direct \

@@ -26,14 +26,15 @@ def write_sbom(python: Path) -> None:
     argv = [sys.executable, "-m", "cyclonedx_py", "environment", str(python)]
     options = ["--pyproject", "pyproject.toml", "--spec-version", "1.6", "--output-reproducible"]
     made = subprocess.run([*argv, *options], cwd=ROOT, check=True, stdout=subprocess.PIPE)
-    text = json.dumps(_with_ffmpeg(json.loads(made.stdout), python), indent=2)
+    text = json.dumps(_completed(json.loads(made.stdout), python), indent=2)
     if error := JsonStrictValidator(SchemaVersion.V1_6).validate_str(text):
         raise SystemExit(f"{SBOM}: {error}")
     SBOM.parent.mkdir(parents=True, exist_ok=True)
     SBOM.write_text(text + "\n", encoding="utf-8")
 
 
-def _with_ffmpeg(sbom: dict[str, Any], python: Path) -> dict[str, Any]:
+def _completed(sbom: dict[str, Any], python: Path) -> dict[str, Any]:
+    """Add the version of ffprep, which pyproject.toml does not have, and FFmpeg."""
     argv = [str(python), "-c", _FFMPEG]
     version = subprocess.run(argv, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
     ffmpeg = {
@@ -44,6 +45,10 @@ def _with_ffmpeg(sbom: dict[str, Any], python: Path) -> dict[str, Any]:
         "description": "the program inside imageio-ffmpeg",
         "licenses": [{"license": {"id": "GPL-3.0-or-later"}}],
         "externalReferences": [{"type": "website", "url": "https://ffmpeg.org"}],
+    }
+    sbom["metadata"]["component"] |= {
+        "version": __version__,
+        "purl": f"pkg:pypi/ffprep@{__version__}",
     }
     sbom["components"].append(ffmpeg)
     (package,) = (each for each in sbom["components"] if each["name"] == "imageio-ffmpeg")

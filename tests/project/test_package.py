@@ -108,7 +108,8 @@ def test_the_sdist_holds_what_is_needed_to_build_and_test(dist: Path) -> None:
     with tarfile.open(sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
     needed = {"pyproject.toml", "README.md", "LICENSE", "Makefile", "filters/cover.toml"}
-    needed |= {"Dockerfile", ".dockerignore"}
+    needed |= {"Dockerfile", ".dockerignore", "uv.lock", "CODE_OF_CONDUCT.md", ".ci/run"}
+    needed |= {".pre-commit-config.yaml", ".github/workflows/release.yml"}
     assert needed | {"tests/project/test_package.py", "scripts/samples/photos.py"} <= names
 
 

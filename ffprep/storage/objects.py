@@ -139,8 +139,9 @@ class ObjectStorage(RemoteStorage):
 
     def list(self, folder: Place, top: bool = False) -> Iterator[Page]:
         """As Storage's; one page, since obstore returns a folder whole."""
-        listed = self.clients.reader.list_with_delimiter
-        found = self._ask(folder, lambda key: listed(key or None), top)
+        found = self._ask(
+            folder, lambda key: self.clients.reader.list_with_delimiter(key or None), top
+        )
         own = self.key(folder)
         objects = [_object(meta) for meta in found["objects"] if meta["path"] != own]
         folders = [prefix.rpartition("/")[2] for prefix in found["common_prefixes"]]
@@ -149,7 +150,7 @@ class ObjectStorage(RemoteStorage):
     def stat(self, place: Place) -> Object | None:
         """As Storage's."""
         try:
-            return _object(self._ask(place, self.clients.reader.head))
+            return _object(self._ask(place, lambda key: self.clients.reader.head(key)))
         except PhotoError as error:
             if error.kind is Kind.MISSING:
                 return None
@@ -225,7 +226,7 @@ class ObjectStorage(RemoteStorage):
     def remove(self, place: Place, top: Place | None = None) -> None:
         """As Storage's; a missing object is removed already."""
         try:
-            self._ask(place, self.clients.reader.delete)
+            self._ask(place, lambda key: self.clients.reader.delete(key))
         except PhotoError as error:
             if error.kind is not Kind.MISSING:
                 raise
@@ -233,20 +234,16 @@ class ObjectStorage(RemoteStorage):
     def _put(self, data: bytes, place: Place, mode: Any, top: bool = False) -> Object:
         """Store bytes in one request, of 5 GB at most: few stores honour conditions on parts."""
         name = os.fspath(place).rpartition("/")[2]
-        client = self.clients.writer if len(data) < _LARGE else self.clients.large_writer
         kind = guess_type(name)[0]
         attributes = {**({"Content-Type": kind} if kind else {}), **self.attributes} or None
-        put = self._ask(
-            place,
-            lambda key: client.put(
-                key, data, attributes=attributes, mode=mode, use_multipart=False
-            ),
-            top,
-            conditional=mode != "overwrite",
-        )
-        version = put["e_tag"] or ""
-        if version:
-            return stored_object(name, len(data), version, generation=put["version"] or "")
+
+        def put(key: str) -> Any:
+            client = self.clients.writer if len(data) < _LARGE else self.clients.large_writer
+            return client.put(key, data, attributes=attributes, mode=mode, use_multipart=False)
+
+        made = self._ask(place, put, top, conditional=mode != "overwrite")
+        if version := made["e_tag"]:
+            return stored_object(name, len(data), version, generation=made["version"] or "")
         found = self.stat(place)
         if found is None or found.stamp.bytes != len(data):
             raise PhotoError(Kind.IO, f"only a part of it is in {os.fspath(place)}; run again")

@@ -26,8 +26,8 @@ class SubmissionPool(Record, frozen=False):
     run: Callable[[Submission], Outcome]
     workers: int
     stopped: Event
-    on_progress: Callable[[Iterable[Submission]], None] | None = None
-    on_wait: Callable[[float], None] = lambda _: None
+    on_progress: Callable[[Iterable[Submission]], None]
+    on_wait: Callable[[float], None]
     fault: EnvironmentFault | None = field(default=None, init=False)
     _running: dict["Future[Outcome]", Submission] = field(default_factory=dict)
     _ended: list[Submission] = field(default_factory=list)
@@ -68,8 +68,7 @@ class SubmissionPool(Record, frozen=False):
         return self.fault is not None or self.stopped.is_set()
 
     def _wait(self) -> Iterator[Outcome]:
-        if self.on_progress:
-            self.on_progress(self._running.values())
+        self.on_progress(self._running.values())
         done, _ = wait(self._running, _WAIT_INTERVAL, FIRST_COMPLETED)
         for future in done:
             yield from self._collect(future)

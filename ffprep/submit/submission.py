@@ -100,7 +100,7 @@ class Submission(Record, frozen=False):
         options: ClipOptions,
         store: SubmissionStore,
         limiter: RateLimiter,
-        on_submitted: Callable[["Submission"], None] = lambda _: None,
+        on_submitted: Callable[["Submission"], None],
     ) -> Outcome:
         """Run all steps. Raises EnvironmentFault if it concerns every photo, and RunStopped."""
         started = time.monotonic()

@@ -174,8 +174,7 @@ def _submit_all(
     def run(submission: "Submission") -> "Outcome":
         return submission.run(options.clip, store, limiter, reporter.on_submitted)
 
-    on_progress = reporter.on_progress if reporter.has_bar else None
-    pool = SubmissionPool(run, options.jobs, stopped, on_progress, reporter.on_wait)
+    pool = SubmissionPool(run, options.jobs, stopped, reporter.on_progress, reporter.on_wait)
     try:
         for outcome in pool.outcomes(submissions):
             reporter.report(outcome)

@@ -125,11 +125,6 @@ class Reporter(Generic[AnySummary]):
         if not isinstance(error, BrokenPipeError):  # the output has no reader
             self._finish()
 
-    @property
-    def has_bar(self) -> bool:
-        """Whether there is a progress bar to move."""
-        return self._bar is not None
-
     def say(self, text: str, painted: bool = False) -> None:
         """Write a message to stderr, above the progress bar; a `painted` one is printable."""
         if self._bar is not None:

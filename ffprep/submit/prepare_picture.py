@@ -2,7 +2,7 @@
 
 import os
 from contextlib import closing
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from ffprep.config.modes import find_mode
@@ -27,10 +27,11 @@ from ffprep.record import Record, replace
 from ffprep.submit.protocol import Upload
 from ffprep.system.files import real_folder
 from ffprep.system.single import StopRules, run_single
-from ffprep.system.tempfiles import working_folder
+from ffprep.system.tempfiles import sweep_temp_dir, working_folder
 
 _ONLY_CUTS = "the server can cut, but not add bars or distort"
 _NO_FACES = "faces are looked for when a photo is cut, and the server cuts it"
+_sweep_once = cache(sweep_temp_dir)  # of temporary files of killed runs
 
 
 class PictureOptions(Record):
@@ -126,6 +127,7 @@ def _converted(
     photo: Path, options: PictureOptions, spec: Spec, place: str
 ) -> tuple[Upload, tuple[str, ...]]:
     """Return the picture of a photo, and warnings. Raises PhotoError."""
+    _sweep_once()
     suffix = spec.format.suffixes[0]
     with working_folder() as folder:
         job = LocalJob(photo, folder / f"picture{suffix}", spec, place)

@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+SYNC := UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv sync --quiet --frozen --inexact
 DEMO := demo
 # The tests of the packages that use the dependencies most.
 LOWEST := $(addprefix tests/,config image library options storage submit)
@@ -81,16 +82,17 @@ format: $(VENV)/dev ## Format the code with ruff
 clean: ## Remove .venv and all generated files
 	rm -rf $(VENV) $(DEMO) dist build
 
-# Stamps: ffprep with its dependencies, and the tools of developers with the versions of uv.lock.
-$(VENV)/run: pyproject.toml
+# Stamps: ffprep with its dependencies, and the tools of developers; both with the versions of
+# uv.lock.
+$(VENV)/run: pyproject.toml uv.lock
 	@echo "Installing ffprep into $(VENV) ..."
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "ffprep needs Python 3.11 or later; choose one: make PYTHON=python3.12" >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	@$(BIN)/pip install --quiet --disable-pip-version-check uv
+	@$(SYNC) --no-dev
 	@touch $@
 
-$(VENV)/dev: $(VENV)/run uv.lock
-	@$(BIN)/pip install --quiet --disable-pip-version-check uv
-	@UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv sync --quiet --frozen --inexact
+$(VENV)/dev: $(VENV)/run
+	@$(SYNC)
 	@touch $@

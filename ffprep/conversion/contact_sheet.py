@@ -15,8 +15,9 @@ from ffprep.config.modes import find_mode
 from ffprep.conversion.converter import Converter
 from ffprep.conversion.film import is_film
 from ffprep.conversion.label_fonts import TURN, Lettering, drawable
+from ffprep.core.constraints import UNCONSTRAINED
 from ffprep.core.faces import frame_faces
-from ffprep.core.fitting import Framing, cropped_size, resolve_spec
+from ffprep.core.fitting import Framing, cropped_size, inside_size, resolve_spec
 from ffprep.core.formats import HEAD_BYTES, OUTPUT_FORMATS, STAND_IN, OutputFormat, sniff
 from ffprep.core.geometry import FaceFocus, Size
 from ffprep.core.job import LocalJob, Result
@@ -222,7 +223,7 @@ def _uncut(sheet: Sheet, photo: SheetPhoto, result: Result) -> Cell:
 def _cell(sheet: Sheet, job: LocalJob, result: Result, name: str) -> Cell:
     """Return the cell of one picture: labelled by its mode, or by the photo's `name`."""
     spec, box, framing = job.spec, sheet.layout.box, ""
-    shown = _inside(result.size, box) if spec.choice and result.size else box
+    shown = inside_size(result.size, box, UNCONSTRAINED) if spec.choice and result.size else box
     if result.photo and result.size:
         cropped = cropped_size(result.photo, spec.bounds)
         spec = resolve_spec(spec, cropped)
@@ -255,12 +256,6 @@ def _paper(
     with TURN:
         _write(drawn, layout, cells, letters)
     return drawn
-
-
-def _inside(size: Size, box: Size) -> Size:
-    """Return a size, scaled to fit in a box."""
-    scale = min(box.width / size.width, box.height / size.height)
-    return Size(max(1, int(size.width * scale)), max(1, int(size.height * scale)))
 
 
 def _write(drawn: Image.Image, layout: Layout, cells: Sequence[Cell], letters: Lettering) -> None:

@@ -1,8 +1,8 @@
 """Whose fault it is that a photo was not converted. Imported only after a failure.
 
-A photo that failed as if it was damaged is converted once more, from a copy: whether its disk fails
-again does not matter then. And ffprep draws a picture and converts it: what FFmpeg refuses for that
-as well is not a photo's fault.
+A photo that failed as if it was damaged is converted once more, from a copy, so that its disk
+cannot fail again. If FFmpeg refused a photo, ffprep draws a picture and converts it: what FFmpeg
+refuses for that as well is not a photo's fault.
 """
 
 import os
@@ -103,9 +103,9 @@ def require_working(
 ) -> None:
     """Raise the error of an ffmpeg that ended with a `status`, or had no time left (None).
 
-    It may write the `still` of a film. What it says of the photo itself is no error here. Raises
-    EnvironmentFault for what is not a photo's fault: a full disk, a mode that FFmpeg refuses, or a
-    crash on a drawn picture, too.
+    It may write the `still` of a film. Complaints about the photo itself are judged elsewhere.
+    Raises EnvironmentFault for what is not a photo's fault: a full disk, a mode that FFmpeg
+    refuses, or a crash on a drawn picture, too.
     """
     if status is None:
         doing = "searching it for the frame" if still else "converting it"

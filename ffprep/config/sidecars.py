@@ -17,12 +17,10 @@ from ffprep.core.mode import Fallback, Mode
 from ffprep.core.spec import Spec
 from ffprep.errors import EnvironmentFault, FfprepError, Kind, PhotoError, UsageError
 from ffprep.record import Record, field, replace
-from ffprep.system.files import SIDECAR, FileStamp, read_bytes, real_path
+from ffprep.system.files import SIDECAR, open_regular, real_path
 
 MAX_BYTES = 2048
 """Of a sidecar. The time to find the line of an error grows with the square of its size."""
-
-_TOO_LONG = f"a sidecar has at most {MAX_BYTES} bytes"
 
 
 class PhotoOverride(Record):
@@ -116,9 +114,8 @@ def read_sidecar(photo: Path, place: str = "") -> PhotoOverride:
     """
     path = sidecar_path(photo)
     try:
-        if FileStamp.of(path, place).bytes > MAX_BYTES:
-            raise PhotoError(Kind.UNSUPPORTED, _TOO_LONG)
-        data = read_bytes(path, place)
+        with open_regular(path, place) as file:
+            data = file.read(MAX_BYTES + 1)
     except PhotoError as error:
         raise PhotoError(error.kind, f"{path}: {error}") from None
     return parse_sidecar(path, data)
@@ -127,7 +124,8 @@ def read_sidecar(photo: Path, place: str = "") -> PhotoOverride:
 def parse_sidecar(path: Path, data: bytes) -> PhotoOverride:
     """Read the content of a sidecar, which errors call `path`. Raises PhotoError with the line."""
     if len(data) > MAX_BYTES:
-        raise PhotoError(Kind.UNSUPPORTED, f"{path}: {_TOO_LONG}")
+        problem = f"{path}: a sidecar has at most {MAX_BYTES} bytes"
+        raise PhotoError(Kind.UNSUPPORTED, problem)
     try:
         return _override(toml.parse(path, data).table, {})
     except EnvironmentFault as error:

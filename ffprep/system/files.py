@@ -243,13 +243,6 @@ def content_hash(content: bytes) -> bytes:
     return blake2b(content, digest_size=HASH_BYTES).digest()
 
 
-def read_bytes(path: Path, place: str = "") -> bytes:
-    """Return the content of a file. Raises PhotoError as `read_whole` does."""
-    content = bytearray()
-    read_whole(path, FileStamp.of(path, place), False, place, content.extend)
-    return bytes(content)
-
-
 def _require_same(file: BinaryIO, seen: "FileStamp") -> None:
     if FileStamp.seen(os.fstat(file.fileno())) != seen:
         raise changed()

@@ -67,16 +67,12 @@ def find_target(text: str, files: Iterable[Path] = ()) -> Target:
     targets = {target.name: target for target in all_targets(files)}
     known = known_as(name, targets)
     if known is None:
-        raise _unknown_target(name, targets)
+        try:
+            size = str(read_size(name))
+        except UsageError:
+            raise UsageError(unknown("target", name, targets)) from None
+        raise UsageError(f"{name!r} is a size; write --size {size}")
     return targets[known].at(size) if size else targets[known]
-
-
-def _unknown_target(name: str, targets: Iterable[str]) -> UsageError:
-    try:
-        size = read_size(name)
-    except UsageError:
-        return UsageError(unknown("target", name, targets))
-    return UsageError(f"{name!r} is a size; write --size {size}")
 
 
 def _target(table: toml.Table, name: str) -> Target:

@@ -44,8 +44,11 @@ class ConfigCommand(DocumentedCommand):
         try:
             return super().parse_args(ctx, args)
         except click.BadParameter as error:
-            if ctx.obj is not None:
-                _raise_for_file(ctx.obj, error)
+            param = error.param
+            setting = ctx.obj.options.get(param.name) if ctx.obj and param else None
+            if param and setting and setting.origin != COMMAND_LINE:
+                words = f"{setting.origin}: {key_names(param)[0]}: {error.message}"
+                raise EnvironmentFault(words) from None
             raise
 
 
@@ -142,20 +145,3 @@ def _reader(param: click.Parameter) -> "Reader":
     if isinstance(param.type, (click.Path, type(click.STRING))):
         return toml.text
     return toml.text_or_number
-
-
-def _raise_for_file(settings: "Settings", error: click.BadParameter) -> None:
-    """Raise EnvironmentFault if the bad value is that of a file."""
-    param = error.param
-    if param is None or param.name is None:
-        return
-    key = key_names(param)[0]
-    setting = settings.options.get(param.name)
-    if setting and setting.origin != COMMAND_LINE:
-        raise EnvironmentFault(f"{setting.origin}: {key}: {error.message}") from None
-
-
-def default_of(option: click.Parameter) -> Any:
-    """Return the default of an option as the command line would spell it; None for none."""
-    value = option.default
-    return value if isinstance(value, int | float | str | tuple) else None

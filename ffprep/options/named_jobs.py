@@ -10,7 +10,7 @@ from ffprep.config import toml
 from ffprep.config.job_file import Config, Key, Settings
 from ffprep.core.location import names_url
 from ffprep.errors import EnvironmentFault, UsageError
-from ffprep.options.config_file import COMMAND_LINE, default_of, key_names, keys_of
+from ffprep.options.config_file import COMMAND_LINE, key_names, keys_of
 from ffprep.options.convert import convert_parameters
 from ffprep.options.parse import read_convert
 from ffprep.record import Record
@@ -75,7 +75,9 @@ class NamedJob(Record):
             if name not in keys:
                 continue
             setting = self.settings.options.get(option)
-            value = setting.value if setting else default_of(param)
+            value = setting.value if setting else param.default
+            if not isinstance(value, int | float | str | list | tuple):
+                value = None
             if keys[name].reader in (toml.flag, toml.number):
                 value = self.params[option]
             if setting is None and value == math.inf:

@@ -104,15 +104,19 @@ LOCATION = Parsed("PATH", located, lambda _: True)
 """A path, or a URL."""
 
 
-class Repeatable(click.Option):
-    """An option that may be given several times; in a file, one value needs no list."""
+class _Multiple(click.Option):
+    """An option that is read as several values."""
 
     def __init__(self, *args: Any, **attributes: Any) -> None:
         attributes["multiple"] = True
         super().__init__(*args, **attributes)
 
 
-class Once(Repeatable):
+class Repeatable(_Multiple):
+    """An option that may be given several times; in a file, one value needs no list."""
+
+
+class Once(_Multiple):
     """An option of one value, of which `convert` takes several; a second one is an error."""
 
     def process_value(self, ctx: click.Context, value: Any) -> Any:

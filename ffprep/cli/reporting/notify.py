@@ -81,30 +81,19 @@ class RunReport(Record):
         escapes. Every status and kind has a value in every run, so that no series disappears.
         """
         summary = self.summary
-        seconds = summary.summary()["seconds"]
+        end, seconds = {"": self.finished}, {"": summary.summary()["seconds"]}
+        code, new = {"": self.exit_code}, {"": summary.new}
         statuses = {f'status="{status}"': summary.counts[status] for status in Status}
         kinds = {f'kind="{kind}"': summary.kinds[kind] for kind in Kind}
         totals = {kind: each.total for kind, each in summary.warnings.items()}
         warned = {f'kind="{kind}"': totals.get(kind, 0) for kind in CaveatKind}
         lines = [
-            *self._metric(
-                "last_run_timestamp_seconds",
-                "Unix time when the last run ended.",
-                {"": self.finished},
-            ),
-            *self._metric("last_run_duration_seconds", "Duration of the last run.", {"": seconds}),
-            *self._metric(
-                "last_run_exit_code",
-                "Exit code of the last run; 0 is success.",
-                {"": self.exit_code},
-            ),
+            *self._metric("last_run_timestamp_seconds", "Unix time when the last run ended.", end),
+            *self._metric("last_run_duration_seconds", "Duration of the last run.", seconds),
+            *self._metric("last_run_exit_code", "Exit code of the last run; 0 is success.", code),
             *self._metric("photos", "Photos of the last run.", statuses),
             *self._metric("failures", "Failed photos of the last run.", kinds),
-            *self._metric(
-                "new_failures",
-                "Photos whose failure in the last run was new.",
-                {"": summary.new},
-            ),
+            *self._metric("new_failures", "Photos whose failure in the last run was new.", new),
             *self._metric("warnings", "Converted photos with a warning.", warned),
         ]
         return "".join(f"{line}\n" for line in lines)
@@ -158,10 +147,7 @@ class Notifications(Record):
                 path.write_text(report.json())
             # stdout is for --json, so the command's own output goes to stderr, when it has ended.
             argv = ["/bin/sh", "-c", f"exec >&2\n{command}"]
-            environment = {
-                **os.environ,
-                **_variables(report, path),
-            }  # the command is the user's own
+            environment = os.environ | _variables(report, path)  # the command is the user's own
             with self.processes.start(argv, environment=environment) as process:
                 status = process.wait_at_most(seconds)
         sys.stderr.write(process.log)

@@ -95,7 +95,7 @@ class PhotoError(FfprepError):
 
     @property
     def needs_second_attempt(self) -> bool:
-        """Whether a sound photo on a failing disk may meet this error (`image.second_reading`)."""
+        """Whether a sound photo on a failing disk may meet this error (`conversion.failure`)."""
         return self.kind in (Kind.DAMAGED, Kind.UNSUPPORTED)
 
 

@@ -7,10 +7,10 @@ refuses for that as well is not a photo's fault.
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from ffprep.config import modes
 from ffprep.conversion import ffmpeg_log
@@ -24,7 +24,6 @@ from ffprep.core.job import LocalJob, Result
 from ffprep.core.spec import Spec
 from ffprep.errors import EnvironmentFault, FfprepError, Killed, Kind, LimitReached, PhotoError
 from ffprep.image.pillow import is_out_of_memory, may_lack_memory, out_of_memory
-from ffprep.image.second_reading import second_reading
 from ffprep.record import replace
 from ffprep.system import limits
 from ffprep.system.files import FileStamp, hold_nothing, read_error, read_whole
@@ -42,6 +41,8 @@ _KEPT = 64
 
 # How much address space a process takes is a matter of chance.
 _ATTEMPTS = 3
+
+T = TypeVar("T")
 
 _verdicts: dict[tuple[str, Spec, Size], DecoderLog] = {}
 """The logs of pictures that were drawn and converted; without frames, if that failed."""
@@ -273,3 +274,31 @@ def _rows(size: Size) -> Iterator[bytes]:
     """Yield the rows of a picture of noise, of which encoders make the most bytes."""
     for _ in range(size.height):
         yield os.urandom(3 * size.width)
+
+
+def second_reading(path: Path, place: str, first: PhotoError, attempt: Callable[[], T]) -> T:
+    """Return the result of a second `attempt` at a photo whose first one raised `first`.
+
+    A disk that fails for a moment makes any decoder call a sound photo damaged, and decoders in
+    other processes do not say why they could not read on. So this process reads the whole file.
+    `place` is where its links may lead, as `open_regular` takes it. Raises `first` if it fails in
+    the same way, while its content stays the same. Raises PhotoError `io` if the file cannot be
+    read, or if the readings differ.
+    """
+    seen = FileStamp.of(path, place)
+    content = read_whole(path, seen, place=place)
+    try:
+        return attempt()
+    except PhotoError as second:
+        if not second.needs_second_attempt or second.kind is Kind.IO:
+            raise
+        if second.kind is not first.kind:
+            raise _differ(f"it was {first.kind}, and then {second.kind}") from None
+    if read_whole(path, seen, place=place) != content:
+        raise _differ("its content was another one each time")
+    raise first
+
+
+def _differ(how: str) -> PhotoError:
+    advice = "check its disk or network share, and run again"
+    return PhotoError(Kind.IO, f"two readings of it differ: {how}; {advice}")

@@ -18,7 +18,6 @@ from ffprep.core.film import Container, sniff_film
 from ffprep.core.formats import HEAD_BYTES, sniff
 from ffprep.core.job import Caveat, CaveatKind, LocalJob, Result
 from ffprep.errors import Kind, PhotoError
-from ffprep.image.second_reading import second_reading
 from ffprep.record import Record, replace
 from ffprep.system.files import FileStamp, hold_open, open_regular, read_whole
 from ffprep.system.tempfiles import without_line_breaks, working_folder
@@ -148,6 +147,8 @@ def _still(steps: "Transcoder", job: LocalJob) -> Iterator[AsPhoto]:
         except PhotoError as error:
             if not error.needs_second_attempt or steps.processes.stopped:
                 raise
+            from ffprep.conversion.failure import second_reading
+
             still = second_reading(job.source, job.place, error, attempt)
         yield still
 

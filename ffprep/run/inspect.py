@@ -215,7 +215,7 @@ class Inspection(Record):
         finding = inspect_one(found, decoders)
         if finding.error is None or found.error or not finding.error.needs_second_attempt:
             return finding
-        from ffprep.image.second_reading import second_reading
+        from ffprep.conversion.failure import second_reading
 
         def attempt() -> Finding:
             again = inspect_one(found, decoders)

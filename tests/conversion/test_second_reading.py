@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from ffprep.conversion.failure import second_reading
 from ffprep.errors import Kind, PhotoError, ReadError
-from ffprep.image.second_reading import second_reading
 
 DAMAGED = PhotoError(Kind.DAMAGED, "half")
 

@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterator
 from io import BytesIO
 from typing import BinaryIO
 
-from ffprep.record import Record
-
 SOS = 0xDA
 """JPEG's marker of a scan: the header ends there, and coded data follows the segment."""
 
@@ -188,52 +186,43 @@ def has_few_chunks(file: BinaryIO) -> bool:
     return True
 
 
-class Segments(Record):
-    """A file in parts: its metadata, and the picture's parts before and behind it.
+def without_broken_metadata(
+    name: str, file: BinaryIO, opens: Callable[[BinaryIO], bool]
+) -> BinaryIO:
+    """Return a JPEG or PNG without the metadata that keeps it from being opened.
 
-    `shortest_end` lets a decoder read the metadata, and costs less than the picture would.
+    Raises ValueError for a JPEG without a scan.
     """
-
-    before: bytes
-    metadata: tuple[bytes, ...]
-    after: bytes
-    shortest_end: bytes
-
-    def without_broken_metadata(self, opens: Callable[[BinaryIO], bool]) -> BinaryIO:
-        """Return the file without the metadata that keeps it from being opened."""
-        kept = [
-            part for part in self.metadata if opens(BytesIO(self.before + part + self.shortest_end))
-        ]
-        return BytesIO(b"".join([self.before, *kept, self.after]))
-
-
-def split_png(file: BinaryIO) -> Segments:
-    """Split a PNG; all chunks that hold nothing of the picture are metadata."""
     file.seek(0)
-    before, metadata, after = [file.read(8)], list[bytes](), list[bytes]()
+    before, metadata, after, short = (_split_jpeg if name == "jpeg" else _split_png)(file)
+    kept = [part for part in metadata if opens(BytesIO(before + part + short))]
+    return BytesIO(b"".join([before, *kept, after]))
+
+
+_Parts = tuple[bytes, list[bytes], bytes, bytes]
+"""What is before the metadata, that itself, what is behind it, and a short end to try it with."""
+
+
+def _split_png(file: BinaryIO) -> _Parts:
+    """All chunks that hold nothing of the picture are metadata."""
+    before, metadata, after = file.read(8), list[bytes](), list[bytes]()
     for name, length in png_chunks(file):
         chunk = struct.pack(">I4s", length, name) + file.read(length + 4)
-        if name not in _PNG_PICTURE:
-            metadata.append(chunk)
+        if name == b"IHDR":
+            before += chunk
         else:
-            (before if name == b"IHDR" else after).append(chunk)
-    return Segments(
-        b"".join(before), tuple(metadata), b"".join(after), png_chunk_of(b"IDAT") + _PNG_END
-    )
+            (after if name in _PNG_PICTURE else metadata).append(chunk)
+    return before, metadata, b"".join(after), png_chunk_of(b"IDAT") + _PNG_END
 
 
-def split_jpeg(file: BinaryIO) -> Segments:
-    """Split a JPEG; the APPn and COM segments before the first scan are metadata.
-
-    Raises ValueError if it has no scan.
-    """
-    file.seek(0)
-    data = file.read()
-    metadata, tables = list[bytes](), list[bytes]()
+def _split_jpeg(file: BinaryIO) -> _Parts:
+    """The APPn and COM segments before the first scan are metadata."""
+    data, metadata, tables = file.read(), list[bytes](), b""
     for marker, start, end in jpeg_segments(data):
-        segment = data[start:end]
         if marker == SOS:
-            head = b"".join(tables)
-            return Segments(data[:2], tuple(metadata), head + data[start:], head + segment)
-        (metadata if 0xE0 <= marker <= 0xEF or marker == 0xFE else tables).append(segment)
+            return data[:2], metadata, tables + data[start:], tables + data[start:end]
+        if 0xE0 <= marker <= 0xEF or marker == 0xFE:
+            metadata.append(data[start:end])
+        else:
+            tables += data[start:end]
     raise ValueError("a JPEG without a scan")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from ffprep.core.formats import Format
 from ffprep.core.image_info import ImageInfo
 from ffprep.errors import FfprepError, Kind, PhotoError
-from ffprep.image.chunks import png_without_pixels, split_jpeg, split_png, vp8_size
+from ffprep.image.chunks import png_without_pixels, vp8_size, without_broken_metadata
 from ffprep.system.files import open_regular, read_error
 
 if TYPE_CHECKING:  # ffmpeg starts first
@@ -97,9 +97,9 @@ def _opened_in_parts(format: Format, file: BinaryIO) -> "Image.Image | None":
         return False
 
     with suppress(Exception):
-        if format.name in _SPLIT:
-            parts = _SPLIT[format.name](file)
-            image: Image.Image = factory(parts.without_broken_metadata(opens), "")
+        if format.name in ("jpeg", "png"):
+            repaired = without_broken_metadata(format.name, file, opens)
+            image: Image.Image = factory(repaired, "")
             image.info.update(info)
             return image
         if format.demuxer == "mov":
@@ -113,9 +113,6 @@ def _opened_in_parts(format: Format, file: BinaryIO) -> "Image.Image | None":
 
             return bmp.open_bit_fields(file)
     return None
-
-
-_SPLIT = {"jpeg": split_jpeg, "png": split_png}
 
 
 # Pillow passes over parts of itself that cannot be imported, and calls photos broken instead.

@@ -8,8 +8,8 @@ from ffprep.image.chunks import (
     iso_boxes,
     jpeg_segments,
     riff_chunks,
-    split_jpeg,
     vp8_size,
+    without_broken_metadata,
 )
 from scripts.cases.heif_file import box
 from tests.support.pictures import ramp
@@ -36,7 +36,7 @@ def test_a_segment_may_end_behind_the_data() -> None:
 
 def test_a_jpeg_without_a_scan_cannot_be_split() -> None:
     with pytest.raises(ValueError, match="without a scan"):
-        split_jpeg(BytesIO(b"\xff\xd8" + APP))
+        without_broken_metadata("jpeg", BytesIO(b"\xff\xd8" + APP), lambda _: True)
 
 
 @pytest.mark.parametrize(

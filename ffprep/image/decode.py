@@ -60,7 +60,11 @@ def load_shown(
     image: Image.Image, file: BinaryIO, picture: ImageInfo, strict: bool = True
 ) -> Image.Image:
     """Load the picture that is shown first, on a transparent canvas if it does not cover it."""
-    frame, box = _first_frame(image, file, picture)
+    frame, box = image, (0, 0, *image.size)
+    if picture.format.name == "png":
+        frame, box = png.first_frame(image, file)
+    elif picture.format.name in ("gif", "webp"):
+        box = animation.box(image, file)
     fills = box == (0, 0, *image.size)  # a plugin may turn the image when it loads it
     _load(frame, strict)
     frame = _plain(frame)
@@ -70,17 +74,6 @@ def load_shown(
     canvas = Image.new("RGBA", image.size)
     canvas.paste(frame.convert("RGBA"), box[:2])
     return canvas
-
-
-def _first_frame(
-    image: Image.Image, file: BinaryIO, picture: ImageInfo
-) -> tuple[Image.Image, tuple[int, int, int, int]]:
-    """Return the picture that is shown first, not yet loaded, and its place on the canvas."""
-    if picture.format.name == "png":
-        return png.first_frame(image, file)
-    if picture.format.name in ("gif", "webp"):
-        return image, animation.box(image, file)
-    return image, (0, 0, *image.size)
 
 
 def _load(image: Image.Image, strict: bool) -> None:

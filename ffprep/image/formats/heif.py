@@ -104,20 +104,17 @@ def read_index(file: BinaryIO) -> Index | None:
         return None
 
 
-class _Numbers:
-    """Reads the numbers of a box, one after the other."""
-
-    def __init__(self, content: bytes, at: int = 0) -> None:
-        self._content, self._at = content, at
+class _Numbers(BytesIO):
+    """Reads the numbers of a box, one after the other. Raises IndexError at its end."""
 
     def next(self, length: int) -> int:
         return int.from_bytes(self.bytes(length), "big")
 
     def bytes(self, length: int) -> bytes:
-        start, self._at = self._at, self._at + length
-        if self._at > len(self._content):
+        data = self.read(length)
+        if len(data) < length:
             raise IndexError
-        return self._content[start : self._at]
+        return data
 
     def many(self, count: int, length: int) -> tuple[int, ...]:
         return tuple(self.next(length) for _ in range(count))
@@ -134,7 +131,7 @@ def _index(content: bytes) -> Index:
         for id, type in types.items()
     }
     primary = found[b"pitm"]
-    return Index(items[_Numbers(primary, 4).next(_id_length(primary))], items, tuple(found))
+    return Index(items[_Numbers(primary[4:]).next(_id_length(primary))], items, tuple(found))
 
 
 def _id_length(box: bytes, version: int = 1) -> int:
@@ -145,7 +142,7 @@ def _id_length(box: bytes, version: int = 1) -> int:
 def _types(box: bytes) -> Iterator[tuple[int, bytes]]:
     for name, entry in inner_boxes(box[4 + _id_length(box) :]):
         if name == b"infe" and entry[:1] in (b"\2", b"\3"):
-            numbers = _Numbers(entry, 4)
+            numbers = _Numbers(entry[4:])
             id, _ = numbers.next(_id_length(entry, 3)), numbers.next(2)
             yield id, numbers.bytes(4)
 
@@ -154,7 +151,7 @@ def _properties(box: bytes) -> Iterator[tuple[int, tuple[Property, ...]]]:
     found = list(inner_boxes(box))
     known = list(inner_boxes(dict(found).get(b"ipco", b"")))
     for table in (content for name, content in found if name == b"ipma"):
-        numbers, wide = _Numbers(table, 4), table[3] & 1
+        numbers, wide = _Numbers(table[4:]), table[3] & 1
         for _ in range(numbers.next(4)):
             id = numbers.next(_id_length(table))
             # The first bit says that the property is essential; properties are counted from 1.
@@ -176,7 +173,7 @@ def _sources(box: bytes) -> Iterator[tuple[int, tuple[int, ...]]]:
 def _extents(box: bytes) -> Iterator[tuple[int, tuple[Extent, ...]]]:
     if not box:
         return
-    numbers, version = _Numbers(box, 4), box[0]
+    numbers, version = _Numbers(box[4:]), box[0]
     sizes, others = numbers.next(1), numbers.next(1)
     parts = (others & 15 if version else 0, sizes >> 4, sizes & 15)
     found = defaultdict[int, list[Extent]](list)

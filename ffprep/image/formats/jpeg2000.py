@@ -143,7 +143,10 @@ class Jpeg2000File(Jpeg2KImageFile):
 
     def _open(self) -> None:
         assert self.fp is not None
-        self.header = require_supported(cast(BinaryIO, self.fp))
+        self.header = Header.of(cast(BinaryIO, self.fp))
+        if name := self.header.unsupported():
+            words = f"is a {name}, which ffprep cannot read; save it as a TIFF"
+            raise PhotoError(Kind.UNSUPPORTED, words)
         self.fp.seek(0)
         super()._open()
         if not self.header.pillow_reads:
@@ -204,9 +207,9 @@ def _to_white(bits: int) -> list[int]:
     return [min(value * 255 // white, 255) for value in range(256)]
 
 
-def describe(picture: ImageInfo, image: Image.Image, file: BinaryIO) -> ImageInfo:
+def describe(picture: ImageInfo, image: Any, file: BinaryIO) -> ImageInfo:
     """Return an ImageInfo as corrected by the boxes."""
-    header = Header.of(file)
+    header: Header = image.header
     data, space = header.profile, _AS_SRGB.get(header.space or 0)
     return replace(
         picture,
@@ -216,15 +219,6 @@ def describe(picture: ImageInfo, image: Image.Image, file: BinaryIO) -> ImageInf
         ffmpeg_reads=header.ffmpeg_reads,
         warnings=(f"its colours are {space}; converted as if they were sRGB",) if space else (),
     )
-
-
-def require_supported(file: BinaryIO) -> Header:
-    """Return a header. Raises PhotoError if no decoder reads that kind."""
-    header = Header.of(file)
-    if name := header.unsupported():
-        words = f"is a {name}, which ffprep cannot read; save it as a TIFF"
-        raise PhotoError(Kind.UNSUPPORTED, words)
-    return header
 
 
 def _outermost(file: BinaryIO) -> tuple[bytes, bytes]:

@@ -59,33 +59,18 @@ class _Bits:
         return self.one_of((0, 0), (1, 0), (2, 4), (18, 6))
 
 
-class _Depth(Record):
-    bits: int = 8
-    exponent: int = 0
-
-    @property
-    def is_float(self) -> bool:
-        """Whether FFmpeg decodes it to floats, if it is gray."""
-        return self.exponent > 0 or self.bits > 16
-
-    @classmethod
-    def read(cls, bits: _Bits) -> "_Depth":
-        if bits.flag():
-            depth = bits.one_of((32, 0), (16, 0), (24, 0), (1, 6))
-            return cls(depth, bits.read(4) + 1)
-        return cls(bits.one_of((8, 0), (10, 0), (12, 0), (1, 6)))
-
-
 class Header(Record):
     """The fields of a codestream's header that ffprep uses.
 
-    `size` is that of the upright picture: decoders turn it. `extra` are the types of the channels
+    `size` is that of the upright picture: decoders turn it. `is_float` is true if FFmpeg decodes
+    gray of this depth to floats. `extra` are the types of the channels
     besides colours, and `cicp` the code points of the colours, None if they have none.
     """
 
     size: Size
     animated: bool = False
-    depth: _Depth = _Depth()
+    depth: int = 8
+    is_float: bool = False
     extra: tuple[int, ...] = ()
     gray: bool = False
     cicp: Cicp | None = _SRGB
@@ -109,7 +94,7 @@ def describe(format: Format, file: BinaryIO) -> ImageInfo:
         profile=UNREAD if cicp is None else None,
         cicp=None if cicp == _SRGB else cicp,
         # FFmpeg takes floats of gray for narrow range, unless it makes 8 bits of them.
-        ffmpeg_reads=not (header.gray and header.depth.is_float),
+        ffmpeg_reads=not (header.gray and header.is_float),
     )
 
 
@@ -123,11 +108,11 @@ def read_header(file: BinaryIO) -> Header:
 
 
 def _require_supported(header: Header) -> None:
-    depth, kind = header.depth, None
+    kind = None
     if _BLACK in header.extra:
         kind = "of CMYK inks", "save it as RGB"
-    elif header.gray and header.alpha and depth.is_float:
-        kind = f"of gray with alpha in {depth.bits} bits a channel", "save it with 16 or fewer"
+    elif header.gray and header.alpha and header.is_float:
+        kind = f"of gray with alpha in {header.depth} bits a channel", "save it with 16 or fewer"
     if kind:
         words = f"is a JPEG XL {kind[0]}, which ffprep cannot read; {kind[1]}"
         raise PhotoError(Kind.UNSUPPORTED, words)
@@ -166,13 +151,24 @@ def _header(bits: _Bits) -> Header:
             _skip_preview(bits)
         if animated := bits.flag():
             _skip_animation(bits)
-    depth = _Depth.read(bits)
+    depth, is_float = _depth(bits)
     bits.flag()  # whether 16 bits are enough for the decoder's buffers
     count = bits.one_of((0, 0), (1, 0), (2, 4), (1, 12))
     extra = tuple(_extra_channel(bits) for _ in range(count))
     bits.flag()  # whether pixels are stored as XYB
     gray, cicp = _colours(bits)
-    return Header(size.rotated if turned else size, animated, depth, extra, gray, cicp)
+    size = size.rotated if turned else size
+    return Header(size, animated, depth, is_float, extra, gray, cicp)
+
+
+def _depth(bits: _Bits) -> tuple[int, bool]:
+    """Read the depth of samples; return whether they are floats, or FFmpeg makes them such."""
+    if bits.flag():
+        depth = bits.one_of((32, 0), (16, 0), (24, 0), (1, 6))
+        bits.read(4)  # the exponent's
+        return depth, True
+    depth = bits.one_of((8, 0), (10, 0), (12, 0), (1, 6))
+    return depth, depth > 16
 
 
 def _size(bits: _Bits) -> Size:
@@ -206,7 +202,7 @@ def _extra_channel(bits: _Bits) -> int:
     if bits.flag():
         return _ALPHA
     kind = bits.enum()
-    _Depth.read(bits)
+    _depth(bits)
     bits.one_of((0, 0), (3, 0), (4, 0), (1, 3))  # how much smaller than the picture it is
     for _ in range(bits.one_of((0, 0), (0, 4), (16, 5), (48, 10))):
         bits.read(8)  # its name
@@ -255,7 +251,7 @@ def read_extras(path: Path, stand_in: Path, frames: int) -> Extras:
         place = ["place"] if Image.Image.getexif(image).get_ifd(_GPS) else []
     return Extras(
         frames=frames,
-        depth=header.depth.bits,
+        depth=header.depth,
         profile=colour.name(profile) if profile else None,
         metadata=(*(_METADATA[name] for name in names if name in _METADATA), *place),
         gain_map=b"jhgm" in names,

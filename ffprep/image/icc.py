@@ -8,7 +8,7 @@ fields, is left out. A profile that has nothing of that is copied as it is.
 
 import hashlib
 import struct
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 from ffprep.core.image_info import Cicp, Profile
 
@@ -69,6 +69,7 @@ _KINDS = (
 """The tags that are copied, and the types that they may have."""
 _PARAMETERS = (1, 3, 4, 5, 7)
 """How many numbers the types of parametric curves have."""
+_LENGTHS = {b"XYZ ": 20, b"sf32": 44, b"cicp": 12}
 _PADDING = {b"para": (10, 12), b"mft1": (11, 12), b"mft2": (11, 12)}
 
 
@@ -231,9 +232,9 @@ def _element(data: bytes, kinds: tuple[bytes, ...]) -> bytes:
     """Return the numbers of an element. Raises UnreadableProfile for a type its tag cannot have."""
     if data[:4] not in kinds:
         raise UnreadableProfile
-    if data[:4] not in _LENGTHS:
+    if data[:4] in (b"mAB ", b"mBA "):
         return _stages(data)
-    length = _LENGTHS[data[:4]](data)
+    length = _length(data)
     if length > len(data):
         raise UnreadableProfile
     return _without_padding(data[:length])
@@ -245,10 +246,22 @@ def _without_padding(data: bytes) -> bytes:
     return data[:4] + bytes(4) + data[8:start] + bytes(end - start) + data[end:]
 
 
-def _chromaticities_length(data: bytes) -> int:
-    if struct.unpack_from(">H", data, 8) != (3,):  # an RGB profile has three phosphors
-        raise UnreadableProfile
-    return 36
+def _length(data: bytes) -> int:
+    """Return how long an element is whose type has numbers alone."""
+    kind = data[:4]
+    if kind in _LENGTHS:
+        return _LENGTHS[kind]
+    if kind == b"chrm":
+        if data[8:10] != b"\0\3":  # an RGB profile has three phosphors
+            raise UnreadableProfile
+        return 36
+    if kind in (b"curv", b"para"):
+        return _curve_length(data)
+    inputs, outputs, points = data[8:11]
+    if kind == b"mft1":
+        return int(48 + 256 * inputs + points**inputs * outputs + 256 * outputs)
+    before, after = struct.unpack_from(">HH", data, 48)
+    return 52 + 2 * int(before * inputs + points**inputs * outputs + after * outputs)
 
 
 def _curve_length(data: bytes) -> int:
@@ -258,29 +271,6 @@ def _curve_length(data: bytes) -> int:
     if data[:4] == b"para":
         return 12 + 4 * _PARAMETERS[struct.unpack_from(">H", data, 8)[0]]
     raise UnreadableProfile
-
-
-def _lut8_length(data: bytes) -> int:
-    inputs, outputs, points = data[8:11]
-    return int(48 + 256 * inputs + points**inputs * outputs + 256 * outputs)
-
-
-def _lut16_length(data: bytes) -> int:
-    inputs, outputs, points = data[8:11]
-    before, after = struct.unpack_from(">HH", data, 48)
-    return 52 + 2 * int(before * inputs + points**inputs * outputs + after * outputs)
-
-
-_LENGTHS: dict[bytes, Callable[[bytes], int]] = {
-    b"XYZ ": lambda _: 20,
-    b"sf32": lambda _: 44,
-    b"cicp": lambda _: 12,
-    b"chrm": _chromaticities_length,
-    b"curv": _curve_length,
-    b"para": _curve_length,
-    b"mft1": _lut8_length,
-    b"mft2": _lut16_length,
-}
 
 
 def _stages(data: bytes) -> bytes:

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO
 
 from PIL import Image
 
@@ -22,18 +21,17 @@ def extras(path: Path, picture: ImageInfo) -> Extras:
     with opened(path, picture) as image:
         with open_regular(path) as file:
             content = file.read(1 << 16)
-            depth = _depth(picture.format, image, content, file)
-            gain_map = b"hdrgm:" in content or "hdrgainmap" in str(image.info.get("aux"))
+            depth, gain_map = _depth(picture.format, image, content), False
             if picture.format.demuxer == "mov":
                 from ffprep.image.formats import isobmff
 
-                gain_map |= isobmff.has_gain_map(file)
+                depth, gain_map = isobmff.depth_and_gain_map(file)
         found = Extras(
             frames=_frames(image),
             depth=depth,
             profile=colour.name(picture.profile) if picture.profile else None,
             metadata=tuple(_metadata(image)),
-            gain_map=gain_map,
+            gain_map=gain_map or b"hdrgm:" in content or "hdrgainmap" in str(image.info.get("aux")),
         )
         if contents := image.info.get("raw"):
             found = replace(found, camera=contents.camera, previews=contents.previews)
@@ -47,7 +45,7 @@ def _frames(image: Image.Image) -> int:
     return int(getattr(image, "n_frames", 1))
 
 
-def _depth(format: Format, image: Image.Image, content: bytes, file: BinaryIO) -> int:
+def _depth(format: Format, image: Image.Image, content: bytes) -> int:
     if "bits" in image.info:
         return int(image.info["bits"])
     if format.name == "tiff":
@@ -59,10 +57,6 @@ def _depth(format: Format, image: Image.Image, content: bytes, file: BinaryIO) -
     if format.name == "jpeg2000":
         depth: int = image.header.depth  # type: ignore[attr-defined]
         return depth
-    if format.demuxer == "mov":
-        from ffprep.image.formats import isobmff
-
-        return isobmff.depth(file)
     return 8
 
 

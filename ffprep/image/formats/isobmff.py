@@ -187,17 +187,14 @@ def _transforms(properties: tuple[heif.Property, ...]) -> list[bytes]:
     return [name for name, _ in properties if name in _TRANSFORMS]
 
 
-def depth(file: BinaryIO) -> int:
-    """Return the bits of a channel."""
+def depth_and_gain_map(file: BinaryIO) -> tuple[int, bool]:
+    """Return the bits of a channel, and whether a picture can be derived with a gain map."""
     index = heif.read_index(file)
-    bits = index and index.property(b"pixi")
-    return bits[5] if bits and len(bits) > 5 else 8
-
-
-def has_gain_map(file: BinaryIO) -> bool:
-    """Return whether a picture can be derived with a gain map."""
-    index = heif.read_index(file)
-    return index is not None and any(item.type == b"tmap" for item in index.items.values())
+    if index is None:
+        return 8, False
+    bits = index.property(b"pixi") or b""
+    gain_map = any(item.type == b"tmap" for item in index.items.values())
+    return bits[5] if len(bits) > 5 else 8, gain_map
 
 
 def for_pillow(file: BinaryIO) -> BinaryIO | None:

@@ -197,13 +197,19 @@ class Inspection(Record):
                     finding = replace(finding, sidecar=sidecar)
                 yield replace(finding, path=found.path)
 
-            yield from run_chunks(
-                self._files(),
-                work,
-                max(self.workers, _CONNECTIONS) if self._is_remote else self.workers,
-                ordered=True,
-                stop=StopRules(lambda: processes.stopped, processes.stop),
-            )
+            # Downloads cannot be killed, so an interrupt does not wait for them.
+            abandon = None if self._is_remote else processes.stop
+            try:
+                yield from run_chunks(
+                    self._files(),
+                    work,
+                    max(self.workers, _CONNECTIONS) if self._is_remote else self.workers,
+                    ordered=True,
+                    stop=StopRules(lambda: processes.stopped, abandon),
+                )
+            except BaseException:
+                processes.stop()
+                raise
 
     def _inspect(
         self,

@@ -52,27 +52,23 @@ Key = tuple[Name, Name]
 
 
 class Triage(Record, frozen=False):
-    """A classified batch: jobs that are up to date, failures that hold, and jobs to do (`pending`).
+    """A classified batch: results that need no work (`listed`), and jobs to do (`pending`).
 
-    `count` is the number of up-to-date jobs that are not listed in `fresh`, and `filtered_count`
-    that of photos that are not listed in `filtered`. If `others_follow`, the next batch has other
-    outputs of the same photos.
+    `fresh` is the number of up-to-date jobs that are not listed, and `filtered` that of photos that
+    do not meet the filter. If `others_follow`, the next batch has other outputs of the same photos.
     """
 
-    count: int = 0
-    fresh: list[Result] = field(default_factory=list)
-    filtered: list[Result] = field(default_factory=list)
-    filtered_count: int = 0
-    failed: list[Result] = field(default_factory=list)
+    fresh: int = 0
+    filtered: int = 0
+    listed: list[Result] = field(default_factory=list)
     pending: list[PendingJob] = field(default_factory=list)
     others_follow: bool = False
 
     @property
     def known(self) -> list[Result | FreshCount]:
         """The outcomes that need no work."""
-        counted = self.count or self.filtered_count
-        count = [FreshCount(self.count, self.filtered_count)] if counted else []
-        return [*count, *self.fresh, *self.filtered, *self.failed]
+        counted = self.fresh or self.filtered
+        return [*([FreshCount(self.fresh, self.filtered)] if counted else []), *self.listed]
 
 
 class Freshness(Record):
@@ -100,7 +96,7 @@ class Freshness(Record):
         sources = encode_names(map(source_folder.__add__, batch.names))
         same = self._unchanged(folder, batch, outputs, sources)
         if not list_fresh and len(same) == len(outputs) and not self.policy.filter:
-            triage.count = 0 if only_failed else len(same)
+            triage.fresh = 0 if only_failed else len(same)
             return triage
         rows = self.ledger.rows(folder, outputs)
         fresh = self._meeting_filter({fingerprint[:2] for fingerprint in same}, rows)
@@ -112,24 +108,25 @@ class Freshness(Record):
             row = rows.get((output, source))
             if row and (output, source) in fresh:
                 if list_fresh and not only_failed:
-                    triage.fresh.append(_fresh_result(batch.job(index), row))
+                    triage.listed.append(_fresh_result(batch.job(index), row))
                 elif not only_failed:
-                    triage.count += 1
+                    triage.fresh += 1
                 continue
             stamp = self.stamps.source(batch, index)
             if row and self.is_filtered(row, stamp):
-                triage.filtered += [_filtered_result(batch.job(index), row)] if list_fresh else []
-                triage.filtered_count += not list_fresh
+                triage.listed += [_filtered_result(batch.job(index), row)] if list_fresh else []
+                triage.filtered += not list_fresh
             elif row and self._still_fails(row, spec, stamp):
                 met.append(row)
                 result = _failed_result(batch.job(index), row)
-                triage.failed.append(self._compared(result, row, row))
+                triage.listed.append(self._compared(result, row, row))
             elif not only_failed or (row and row.status == FAILED):
                 known = row or self._owner(owners.get(output), stamp)
                 free = row is None and output not in owners
                 good = self._is_good(known, spec) if known else free
-                pending = PendingJob(batch.job(index), folder, output, source, stamp, row, good)
-                triage.pending.append(replace(pending, known=known) if known else pending)
+                triage.pending.append(
+                    PendingJob(batch.job(index), folder, output, source, stamp, row, good, known)
+                )
         if met:
             self.ledger.mark_met(folder, met)
         triage.pending = self._with_faces(self._settled(triage.pending))
@@ -257,34 +254,27 @@ def skip_unchanged(
     row = pending.row
     if rerun.force or pending.stamp is None:
         return None
-    if row and pending.good:
-        same = _if_same_content if rerun.checksum else _if_same_stamps
-        if unchanged := same(pending, row):
-            return unchanged
+    if row and pending.good and (unchanged := _if_unchanged(pending, row, rerun.checksum)):
+        return unchanged
     if rerun.adopt and (pending.known or pending.good):
         return _if_adoptable(pending, verify, rerun.checksum)
     return None
 
 
-def _if_same_stamps(pending: PendingJob, row: Row) -> FinishedJob | None:
+def _if_unchanged(pending: PendingJob, row: Row, checksum: bool) -> FinishedJob | None:
+    """Compare the stamps of source and output; with `checksum`, the hashes that are recorded."""
     made = stamp_or_none(pending.job.output, follow=False)
-    if not made or not (has_source_stamp(row, pending.stamp) and has_output_stamp(row, made)):
+    found = hashes(pending) if checksum else Hashes(row.source_hash, row.output_hash)
+    if not made or (checksum and not found.output):
         return None
-    result = replace(_fresh_result(pending.job, row), stamp=made)
-    return FinishedJob(result, pending, Hashes(row.source_hash, row.output_hash))
-
-
-def _if_same_content(pending: PendingJob, row: Row) -> FinishedJob | None:
-    """Compare the hashes of source and output; the stamps where no hash is recorded."""
-    made, found = stamp_or_none(pending.job.output, follow=False), hashes(pending)
-    if not made or not found.output:
-        return None
-    same_source = (
-        found.source == row.source_hash if row.source_hash else has_source_stamp(row, pending.stamp)
-    )
-    same_output = (
-        found.output == row.output_hash if row.output_hash else has_output_stamp(row, made)
-    )
+    if checksum and row.source_hash:
+        same_source = found.source == row.source_hash
+    else:
+        same_source = has_source_stamp(row, pending.stamp)
+    if checksum and row.output_hash:
+        same_output = found.output == row.output_hash
+    else:
+        same_output = has_output_stamp(row, made)
     if not (same_source and same_output):
         return None
     return FinishedJob(replace(_fresh_result(pending.job, row), stamp=made), pending, found)

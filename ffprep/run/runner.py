@@ -203,7 +203,7 @@ class Run(Record, frozen=False):
             if isinstance(item, Result):
                 if self.freshness and item.failure:
                     item = self.freshness.record_early_failure(item)
-                yield Triage(failed=[item])
+                yield Triage(listed=[item])
                 continue
             triage = self._classify(item)
             triage.others_follow = item.rendition + 1 < len(self.plan.request.renditions)

@@ -12,10 +12,11 @@ import sqlite3
 import time
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 from ffprep.core.job import Result, Status
 from ffprep.core.location import Location
@@ -40,46 +41,52 @@ _NOT_MADE = -1
 """The size of an output that was never made, because its photo failed."""
 
 SizeOf = Callable[[str], int | None]
+T = TypeVar("T")
 
 
 def _numbers() -> "array[int]":
     return array("q")
 
 
-class _Rows(Record, frozen=False):
-    """Rows of ledgers: hashes of outputs, in order; hashes of sources; sizes of outputs."""
+class HashedRows:
+    """Rows of whole numbers, to be found by the first one; compact, for a million rows."""
 
-    outputs: "array[int]" = field(default_factory=_numbers)
-    sources: "array[int]" = field(default_factory=_numbers)
-    sizes: "array[int]" = field(default_factory=_numbers)
+    def __init__(self, rows: Iterable[tuple[int, ...]], width: int) -> None:
+        columns = [_numbers() for _ in range(width)]
+        for row in rows:
+            for column, number in zip(columns, row, strict=True):
+                column.append(number)
+        # Rows with the same first number stay in their order.
+        order = sorted(range(len(columns[0])), key=columns[0].__getitem__)
+        self.columns = [array("q", map(column.__getitem__, order)) for column in columns]
 
-    def read(self, database: sqlite3.Connection, folder: str) -> None:
-        """Add the rows of a ledger; `folder` is the real output folder."""
-        rows = database.execute("SELECT folder, name, source, output_bytes FROM jobs")
-        for below, name, source, size in rows:
-            if type(below) is type(name) is type(source) is str:  # quick, and true for most rows
-                output = below + name
-            elif all(isinstance(each, Name) for each in (below, name, source)):
-                output, source = decode_name(below) + decode_name(name), decode_name(source)
-            else:
-                continue  # ffprep writes no such row
-            self.outputs.append(hash(_joined(folder, output)))
-            self.sources.append(hash(source))
-            self.sizes.append(size if isinstance(size, int) else _NOT_MADE)
-
-    def sort(self) -> None:
-        """Sort the rows for `find`."""
-        order = sorted(range(len(self.outputs)), key=self.outputs.__getitem__)
-        for column in ("outputs", "sources", "sizes"):
-            numbers = getattr(self, column)
-            setattr(self, column, array("q", map(numbers.__getitem__, order)))
-
-    def find(self, output: int) -> Sequence[tuple[int, int]]:
-        """Return source and size of each row of an output."""
-        start = end = bisect_left(self.outputs, output)
-        while end < len(self.outputs) and self.outputs[end] == output:
+    def find(self, first: int) -> list[tuple[int, ...]]:
+        """Return the other numbers of all rows with this first one."""
+        keys, *others = self.columns
+        start = end = bisect_left(keys, first)
+        while end < len(keys) and keys[end] == first:
             end += 1
-        return list(zip(self.sources[start:end], self.sizes[start:end], strict=True))
+        return list(zip(*(column[start:end] for column in others), strict=True))
+
+
+def contains(hashes: "array[int]", number: int) -> bool:
+    """Return whether a hash is among sorted ones."""
+    place = bisect_left(hashes, number)
+    return place < len(hashes) and hashes[place] == number
+
+
+def _rows_of(database: sqlite3.Connection, folder: str) -> Iterator[tuple[int, int, int]]:
+    """Yield hashes of output and source, and the size of the output, of each row of a ledger."""
+    rows = database.execute("SELECT folder, name, source, output_bytes FROM jobs")
+    for below, name, source, size in rows:
+        if type(below) is type(name) is type(source) is str:  # quick, and true for most rows
+            output = below + name
+        elif all(isinstance(each, Name) for each in (below, name, source)):
+            output, source = decode_name(below) + decode_name(name), decode_name(source)
+        else:
+            continue  # ffprep writes no such row
+        made = size if isinstance(size, int) else _NOT_MADE
+        yield hash(_joined(folder, output)), hash(source), made
 
 
 class RecordedOutputs(Record, frozen=False):
@@ -95,7 +102,7 @@ class RecordedOutputs(Record, frozen=False):
     has_ledger: bool = True
     """Whether this run records its failures."""
     _stamps: StampReader = field(default_factory=StampReader)
-    _rows: _Rows | None = None
+    _rows: HashedRows | None = None
     _listed: "array[int]" = field(default_factory=_numbers)
     """Hashes of the outputs in the lists, in order."""
     _new: set[int] = field(default_factory=set)
@@ -112,7 +119,7 @@ class RecordedOutputs(Record, frozen=False):
         its recorded size, or it is another file, put there since.
         """
         rows = self._read()
-        outputs, end = rows.outputs, len(rows.outputs)
+        (outputs, sources, sizes), end = rows.columns, len(rows.columns[0])
         paths = [hash(folder + name) for name in names]
         present = set(paths)
         photos = []
@@ -120,7 +127,7 @@ class RecordedOutputs(Record, frozen=False):
             place = bisect_left(outputs, path)
             if place == end or outputs[place] != path:
                 is_output = self._is_listed(path)
-            elif rows.sizes[place] != _NOT_MADE and path != rows.sources[place] in present:
+            elif sizes[place] != _NOT_MADE and path != sources[place] in present:
                 is_output = True
             else:
                 made = {source: size for source, size in rows.find(path) if size != _NOT_MADE}
@@ -202,24 +209,22 @@ class RecordedOutputs(Record, frozen=False):
     def _real(self) -> str:
         return real_folder(os.fspath(self.output))
 
-    def _read(self) -> _Rows:
+    def _read(self) -> HashedRows:
         """Read the ledgers once, and the lists; those of other shards whenever there are new ones.
 
         Raise EnvironmentFault.
         """
         if self._rows is None:
-            rows = self._rows = _Rows()
-            read_ledgers(self.ledgers, lambda _, database: rows.read(database, self._real))
-            rows.sort()
+            real = self._real
+            found = read_ledgers(self.ledgers, lambda _, database: _rows_of(database, real))
+            self._rows = HashedRows(found, 3)
             self._listed = array("q", sorted(self._read_lists()))
         elif self.shard:
             self._new.update(self._read_lists())
         return self._rows
 
     def _is_listed(self, output: int) -> bool:
-        place = bisect_left(self._listed, output)
-        found = place < len(self._listed) and self._listed[place] == output
-        return found or output in self._new
+        return contains(self._listed, output) or output in self._new
 
     def _read_lists(self) -> Iterator[int]:
         """Yield the hashes of the outputs in lists that were not read yet."""
@@ -267,16 +272,16 @@ class RecordedOutputs(Record, frozen=False):
 
 
 def read_ledgers(
-    ledgers: Iterable[Location], read: Callable[[Shard | None, sqlite3.Connection], None]
-) -> None:
-    """Call `read` with the ledgers of whole folders, and those of shards beside them, in turn.
+    ledgers: Iterable[Location], read: Callable[[Shard | None, sqlite3.Connection], Iterable[T]]
+) -> Iterator[T]:
+    """Yield what `read` finds in the ledgers of whole folders, and those of shards beside them.
 
     Raise EnvironmentFault for a ledger that cannot be read.
     """
     for path in ledgers:
         for file in LedgerFile.find_all(path):
             with file.database() as database:
-                read(file.shard, database)
+                yield from read(file.shard, database)
 
 
 def _not_made(output: Location) -> str:

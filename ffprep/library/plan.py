@@ -218,17 +218,19 @@ class Plan(Record, frozen=False):
 
     def _listings(self) -> Iterator[tuple[Listing, Iterator[_Item]]]:
         request, number = self.request, 1
-        by_record = request.numbering() if request.numbering and request.numbered else None
+        allocate = request.numbering() if request.numbering and request.numbered else None
         by_stem = any({"n", "suffix"}.isdisjoint(each.names.fields) for each in request.renditions)
         for listing in request.walk.listings():
             if by_stem and any(name[name.rfind(".") :] in _RAWS for name in listing.names):
                 from ffprep.library.per_photo import without_paired_raws
 
                 listing = without_paired_raws(listing)
-            in_order = range(number, number + len(listing.names))
-            numbers = by_record(listing, number) if by_record else in_order
+            names = listing.names
+            numbers: Sequence[int] = range(number, number + len(names))
+            if allocate:
+                numbers = allocate(listing.real, listing.relative, names, number)
             yield listing, self._batches_of(listing, numbers)
-            number += len(listing.names)
+            number += len(names)
 
     def _batches_of(self, listing: Listing, numbers: Sequence[int]) -> Iterator[_Item]:
         """Yield the files of a listing, which have `numbers`, with their outputs' names."""

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from ffprep.config.sidecars import PhotoOverrides
 from ffprep.core.formats import OUTPUT_FORMATS
@@ -12,12 +12,17 @@ from ffprep.core.location import Location
 from ffprep.core.spec import Spec
 from ffprep.library.naming import Names
 from ffprep.library.selection import MadeFiles, Selection
-from ffprep.library.walk import Listing, Walk
+from ffprep.library.walk import Walk
 from ffprep.record import Record, field
 
 if TYPE_CHECKING:
     from ffprep.core.shard import Shard
     from ffprep.image.capture_date import CaptureDate
+
+
+Allocation: TypeAlias = Callable[[str, str, Sequence[str], int], Sequence[int]]
+"""Returns the numbers of photos of a folder: by its real path, its path from the SOURCE, and their
+names, the first of which is the `number`th of all. It is for one walk, called for each folder."""
 
 
 class Rendition(Record):
@@ -63,7 +68,7 @@ class Request(Record):
     overrides: PhotoOverrides = field(default_factory=PhotoOverrides)
     shard: "Shard | None" = None
     made: MadeFiles | None = None
-    numbering: Callable[[], Callable[[Listing, int], Sequence[int]]] | None = None
+    numbering: Callable[[], Allocation] | None = None
     root: str = ""
     size_of: Callable[[LocalJob], Size] | None = None
     date_of: "Callable[[str], CaptureDate] | None" = None

@@ -1,10 +1,11 @@
 """What earlier runs recorded, for a run whose outputs lie among photos, or have numbers."""
 
 import os
+from collections.abc import Callable
 
 from ffprep.core.location import Location, located
 from ffprep.errors import UsageError
-from ffprep.ledger.numbers import RecordedNumbers
+from ffprep.ledger.numbers import Allocation, RecordedNumbers
 from ffprep.ledger.outputs import RecordedOutputs
 from ffprep.library.plan import Plan
 from ffprep.library.walk import Walk, is_folder
@@ -52,15 +53,15 @@ def require_no_photos(options: ConvertOptions) -> None:
         )
 
 
-def numbering_of(options: ConvertOptions) -> RecordedNumbers:
-    """Return the numbers that photos have in the names of their outputs."""
+def numbering_of(options: ConvertOptions) -> Callable[[], Allocation]:
+    """Return what gives photos their numbers in the names of their outputs, for each walk."""
     request = options.request
 
     def number_of(source: str, output: str) -> int | None:
         numbers = (names.number_in(source, output) for names in request.numbered)
         return next((number for number in numbers if number is not None), None)
 
-    return RecordedNumbers(_ledgers(options), number_of, request.shard)
+    return RecordedNumbers(_ledgers(options), number_of, request.shard).begin
 
 
 def _ledgers(options: ConvertOptions) -> tuple[Location, ...]:

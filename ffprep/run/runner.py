@@ -310,7 +310,7 @@ def _with_records(
     if request.numbered and options.rerun.ledger:
         from ffprep.run.recorded import numbering_of
 
-        numbering = numbering_of(options).begin
+        numbering = numbering_of(options)
 
     def read() -> "RecordedOutputs":
         from ffprep.run.recorded import recorded_outputs

@@ -28,8 +28,8 @@ from ffprep.record import Record, field, replace
 from ffprep.run.convert_options import ConvertOptions
 from ffprep.run.describe import describe
 from ffprep.run.inspect import Finding, Inspection
-from ffprep.run.runner import Run
-from ffprep.run.summary import RunSummary, counted_results, ending, started
+from ffprep.run.runner import Run, open_run
+from ffprep.run.summary import RunSummary, counted_results, ending
 from ffprep.system.messages import warn
 
 _SHOWN, _SIDE = 4, 1280
@@ -98,7 +98,7 @@ def _results(
     with (
         keywords.errors_for_python(),
         closing(converter),
-        started(options, converter, summary, _warn) as run,
+        open_run(options, converter, summary, _warn) as run,
         ending(run, summary),
         closing(_reported(run, summary)) as results,
         progress_bar(summary.total, progress) as advance,

@@ -76,10 +76,10 @@ def _entry(result: Result, folder: Location) -> Entry:
 
 
 def _content(report: ReportFile, run: Run, summary: RunSummary) -> Content:
-    counts = summary.summary()
+    counts, ffmpeg = summary.summary(), run.cluster.ffmpeg if run.cluster else ""
     return Content(
         output=absolute(run.options.request.output),
-        versions=(("ffprep", __version__), ("FFmpeg", run.ffmpeg)),
+        versions=(("ffprep", __version__), ("FFmpeg", ffmpeg or summary.ffmpeg)),
         counts=Counts(*(counts[name] for name in Counts._fields)),
         asked=_asked(report, run),
         seconds=counts["seconds"],

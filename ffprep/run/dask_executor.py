@@ -187,8 +187,8 @@ class Cluster(RemoteExecutor):
                 self._fail(lost(self._options))
                 return
             answer: Answer = pickle.loads(future.result())
-            part.chunk.add(answer.results)
-            error = answer.fault
+            results, error = answer
+            part.chunk.add(results)
         except KilledWorker as killed:
             if part.alone:
                 part.chunk.add([_deadly(part.jobs[0], killed.allowed_failures + 1)])

@@ -31,6 +31,7 @@ from ffprep.version import __version__
 if TYPE_CHECKING:
     from ffprep.ledger.outputs import RecordedOutputs
     from ffprep.run.dask_executor import Cluster
+    from ffprep.run.summary import RunSummary
     from ffprep.run.throttle import Throttle
     from ffprep.run.thumbnails import Thumbnails
     from ffprep.run.window import ChunkSize, Window
@@ -56,11 +57,6 @@ class Run(Record, frozen=False):
     list_fresh: bool = False
     thumbnails: "Thumbnails | None" = None
     _chunk_size: "ChunkSize | None" = None
-
-    @property
-    def ffmpeg(self) -> str:
-        """The version of FFmpeg that converts."""
-        return _ffmpeg_version(self.converter, self.cluster)
 
     @property
     def recorded(self) -> "RecordedOutputs | None":
@@ -252,10 +248,14 @@ class Run(Record, frozen=False):
 
 @contextmanager
 def open_run(
-    options: ConvertOptions, converter: Converter, warn: Callable[[str], None]
+    options: ConvertOptions,
+    converter: Converter,
+    summary: "RunSummary",
+    warn: Callable[[str], None],
 ) -> Iterator[Run]:
     """Open a Run: lock its output folder, connect to its cluster, open its ledger.
 
+    What is known before the first photo is noted in `summary`.
     A ledger that cannot be written leads to a warning, and the run converts without it. Raises
     OutputLocked if another run has the folder, EnvironmentFault if the folder cannot be created, if
     a ledger named by --ledger cannot be used, or if the cluster cannot convert.
@@ -276,16 +276,20 @@ def open_run(
 
             stopped = partial(getattr, converter.processes, "stopped")
             cluster = stack.enter_context(connect_cluster(options, stopped, warn))
+        # The workers' version, if one has come.
+        summary.ffmpeg = (cluster.ffmpeg if cluster else "") or converter.binary.version
         freshness = None
         if writable:
-            ffmpeg = _ffmpeg_version(converter, cluster)
-            freshness = stack.enter_context(_opened_ledger(options, ffmpeg, warn))
+            freshness = stack.enter_context(_opened_ledger(options, summary.ffmpeg, warn))
         plan = Plan.of(_with_records(options, converter, freshness))
         run = Run(options, converter, plan, warn, freshness, throttle, cluster)
         if run.recorded:
             from ffprep.run.recorded import require_apart
 
             require_apart(plan)
+        summary.total = plan.total
+        summary.pass_over(plan.passed_over)
+        summary.cluster = cluster.info if cluster else {}
         yield run
 
 
@@ -389,8 +393,3 @@ def _opened_ledger(
 
             continue_without_ledger(options, error, warn)
         yield freshness
-
-
-def _ffmpeg_version(converter: Converter, cluster: "Cluster | None") -> str:
-    """Return the version of FFmpeg that converts: the workers', if one has come."""
-    return (cluster.ffmpeg if cluster else "") or converter.binary.version

@@ -16,8 +16,6 @@ from ffprep.record import Record, field, replace
 from ffprep.system.messages import Paint, plain
 
 if TYPE_CHECKING:
-    from ffprep.conversion.converter import Converter
-    from ffprep.run.convert_options import ConvertOptions
     from ffprep.run.runner import Run
 
 NAMED, NAMED_WARNINGS = 10, 3
@@ -224,27 +222,6 @@ class RunSummary(Record, frozen=False):
             return f"{self.ended}; "
         unseen = "some" if self.unseen is None else self.unseen
         return f"stopped after --max-time; {unseen} not processed yet; "
-
-
-@contextmanager
-def started(
-    options: "ConvertOptions",
-    converter: "Converter",
-    summary: RunSummary,
-    warn: Callable[[str], None],
-) -> "Iterator[Run]":
-    """Prepare a run, and note in `summary` what is known before the first photo.
-
-    Raises as `open_run` does.
-    """
-    from ffprep.run.runner import open_run
-
-    with open_run(options, converter, warn) as run:
-        summary.total, summary.ffmpeg = run.plan.total, run.ffmpeg
-        summary.pass_over(run.plan.passed_over)
-        if run.cluster:
-            summary.cluster = run.cluster.info
-        yield run
 
 
 @contextmanager

@@ -149,17 +149,7 @@ class ClusterTask(Record):
     ffmpeg: str | None
     required_paths: tuple[str, ...]
 
-    def __call__(self, chunk: list[PendingJob]) -> "Answer":
-        """Convert a chunk. Its paths are absolute."""
-        results: list[tuple[Result, Hashes]] = []
-        try:
-            for finished in self.task.results(chunk, self._converter()):
-                results.append((finished.result, finished.hashes))
-        except EnvironmentFault as fault:
-            return Answer(results, fault)
-        return Answer(results)
-
-    def _converter(self) -> Converter:
+    def converter(self) -> Converter:
         """Return the run's Converter, made for its first chunk. Raises EnvironmentFault."""
         with _lock:
             if self.run not in _converters:
@@ -174,11 +164,8 @@ class ClusterTask(Record):
             return _converters[self.run]
 
 
-class Answer(Record):
-    """The results of a chunk, and the `fault` that ended it early, if any."""
-
-    results: list[tuple[Result, Hashes]]
-    fault: EnvironmentFault | None = None
+Answer = tuple[list[tuple[Result, Hashes]], EnvironmentFault | None]
+"""The results of a chunk, and the fault that ended it early, if any."""
 
 
 def worker_info(ffmpeg: str | None, paths: list[str]) -> tuple[object, ...]:
@@ -208,7 +195,14 @@ def convert_chunk(version: str, pickled: bytes) -> bytes:
     import pickle
 
     task, chunk = pickle.loads(pickled)
-    return pickle.dumps(task(chunk))
+    results, fault = list[tuple[Result, Hashes]](), None
+    try:
+        for finished in task.task.results(chunk, task.converter()):
+            results.append((finished.result, finished.hashes))
+    except EnvironmentFault as error:
+        fault = error
+    answer: Answer = results, fault
+    return pickle.dumps(answer)
 
 
 def end_run(run: str) -> None:

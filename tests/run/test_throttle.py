@@ -23,6 +23,7 @@ from ffprep.library.request import Rendition, Request
 from ffprep.options.types import SECONDS
 from ffprep.run.convert_options import ConvertOptions
 from ffprep.run.runner import open_run
+from ffprep.run.summary import RunSummary
 from ffprep.run.throttle import Throttle, apply_niceness
 from ffprep.system.pool import run_chunks
 from tests.support.ffmpegs import fake_ffmpeg
@@ -76,7 +77,7 @@ def made_in(seconds: float, grace: float, photos: Path, tmp_path: Path, delay: f
         throttle=ThrottleOptions(max_time=seconds, grace=grace),
     )
     binary = fake_ffmpeg(tmp_path, f'sleep {delay}; exec "$REAL" "$@"')
-    with open_run(options, Converter(binary, options.policy), print) as run:
+    with open_run(options, Converter(binary, options.policy), RunSummary(), print) as run:
         results = [r for r in run.results() if isinstance(r, Result)]
     assert (run.out_of_time, [r for r in results if r.failure]) == (True, [])
     assert {r.output for r in results} == set(tmp_path.glob("out/*.jpg"))

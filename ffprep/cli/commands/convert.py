@@ -14,7 +14,7 @@ from ffprep.errors import Interrupted, UsageError
 from ffprep.options.config_file import ConfigCommand
 from ffprep.options.convert import convert_parameters
 from ffprep.record import replace
-from ffprep.run.summary import RunSummary, counted_results, ending, started
+from ffprep.run.summary import RunSummary, counted_results, ending
 from ffprep.system.shutdown import Signals, leave_now
 
 if TYPE_CHECKING:
@@ -88,11 +88,12 @@ def run_convert(
     """Convert, and report progress on the terminal, in the log and in `summary`."""
     from ffprep.conversion.converter import Converter
     from ffprep.conversion.ffmpeg_binary import find
+    from ffprep.run.runner import open_run
 
     console = Console(options.reporting, job)
     converter = Converter(find(options.workers.ffmpeg), options.policy)
     summary.ffmpeg = converter.binary.version
-    with started(options, converter, summary, console.say) as run:
+    with open_run(options, converter, summary, console.say) as run:
         if run.plan.passed_over[PassedOver.LINK] and not run.plan.total:
             console.say("found only links, which are not followed; see --follow-links")
         if options.reporting.dry_run:

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ffprep.core.formats import output_format
+from ffprep.core.job import Status
 from ffprep.core.location import Location
 from ffprep.errors import PhotoError
 from ffprep.ledger.database import OwnTable
 from ffprep.ledger.rows import (
     BATCH_SIZE,
-    CONVERTED,
     Name,
     Row,
     decode_name,
@@ -66,7 +66,7 @@ class Copy(NamedTuple):
 def _copies(rows: Iterable[Sequence[Any]]) -> Iterator[Copy]:
     """Yield the copies of rows, without those that ffprep does not write."""
     for folder, name, output, source, *stamps in rows:
-        entry = valid_entry(folder, Row(name, source, CONVERTED, 0, None, *stamps))
+        entry = valid_entry(folder, Row(name, source, Status.CONVERTED, 0, None, *stamps))
         if entry and isinstance(output, Name) and None not in stamps:
             at, changed, bytes, modified = stamps
             yield Copy(entry.folder, name, output, source, (at, changed), (bytes, modified))

@@ -16,10 +16,7 @@ from ffprep.core.policy import Policy, RerunOptions, Retry
 from ffprep.core.spec import Spec
 from ffprep.errors import Kind, PhotoError
 from ffprep.ledger.rows import (
-    CONVERTED,
-    FAILED,
     NO_HASHES,
-    PASSED_OVER,
     Fingerprint,
     FinishedJob,
     Hashes,
@@ -29,9 +26,6 @@ from ffprep.ledger.rows import (
     decode_name,
     early_failure_entry,
     encode_names,
-    has_output_stamp,
-    has_source_stamp,
-    keep_output_columns,
     relative_folder,
     stored_stamp,
     stored_time,
@@ -120,7 +114,7 @@ class Freshness(Record):
                 met.append(row)
                 result = _failed_result(batch.job(index), row)
                 triage.listed.append(self._compared(result, row, row))
-            elif not only_failed or (row and row.status == FAILED):
+            elif not only_failed or (row and row.status == Status.FAILED):
                 known = row or self._owner(owners.get(output), stamp)
                 free = row is None and output not in owners
                 good = self._is_good(known, spec) if known else free
@@ -149,7 +143,7 @@ class Freshness(Record):
         """Return the row of an output's other photo if this one may be it, moved or renamed."""
         if not owner or not self.rerun.adopt:
             return None
-        is_same = has_source_stamp(owner, source)
+        is_same = owner.has_source(source)
         return owner if is_same or self.stamps.is_gone(decode_name(owner.source)) else None
 
     def _unchanged(
@@ -184,17 +178,17 @@ class Freshness(Record):
 
     def _is_good(self, row: Row, spec: Spec) -> bool:
         """Return whether this run wants an output, provided that its file is as recorded."""
-        if row.status != CONVERTED or row.spec != self.ledger.spec_number(spec):
+        if row.status != Status.CONVERTED or row.spec != self.ledger.spec_number(spec):
             return False
         return not row.tolerated or all(self.policy.permits(Kind(k)) for k in row.tolerated.split())
 
     def _still_fails(self, row: Row, spec: Spec, source: FileStamp | None) -> bool:
         rerun = self.rerun
-        if row.status != FAILED or row.kind in _RETRIED_KINDS:
+        if row.status != Status.FAILED or row.kind in _RETRIED_KINDS:
             return False
         if rerun.force or rerun.retry is not Retry.CHANGED or row.run not in self.valid_runs:
             return False
-        return has_source_stamp(row, source) and row.spec == self.ledger.spec_number(spec)
+        return row.has_source(source) and row.spec == self.ledger.spec_number(spec)
 
     def _meeting_filter(self, keys: set[Key], rows: Mapping[Key, Row]) -> set[Key]:
         """Return the jobs of which a run recorded that they meet the filter of this run."""
@@ -203,10 +197,10 @@ class Freshness(Record):
 
     def is_filtered(self, row: Row, source: FileStamp | None) -> bool:
         """Return whether a run recorded that a photo does not meet the filter of this run."""
-        if row.status != PASSED_OVER or not self.policy.filter:
+        if row.status != Status.PASSED_OVER or not self.policy.filter:
             return False
         known = row.run in self.valid_runs and not self.rerun.force
-        return (known or row.run == self.ledger.run) and has_source_stamp(row, source)
+        return (known or row.run == self.ledger.run) and row.has_source(source)
 
     def record(self, finished: FinishedJob) -> Result:
         """Record a finished job in the ledger. Return its result; a failure may be `known`."""
@@ -229,7 +223,7 @@ class Freshness(Record):
         before = self.ledger.rows(entry.folder, [name]).get((name, source))
         result = self._compared(result, entry.row, before)
         if not self.ledger.read_only:
-            self.ledger.record([replace(entry, row=keep_output_columns(entry.row, before))])
+            self.ledger.record([replace(entry, row=entry.row.with_output_of(before))])
         return result
 
     def _compared(self, result: Result, row: Row, before: Row | None) -> Result:
@@ -270,11 +264,11 @@ def _if_unchanged(pending: PendingJob, row: Row, checksum: bool) -> FinishedJob 
     if checksum and row.source_hash:
         same_source = found.source == row.source_hash
     else:
-        same_source = has_source_stamp(row, pending.stamp)
+        same_source = row.has_source(pending.stamp)
     if checksum and row.output_hash:
         same_output = found.output == row.output_hash
     else:
-        same_output = has_output_stamp(row, made)
+        same_output = row.has_output(made)
     if not (same_source and same_output):
         return None
     return FinishedJob(replace(_fresh_result(pending.job, row), stamp=made), pending, found)
@@ -317,7 +311,7 @@ def _may_be_made_of(pending: PendingJob, source: FileStamp, made: FileStamp) -> 
 def _is_recorded(row: Row, made: FileStamp, output: Location) -> bool:
     if row.output_bytes != made.bytes:
         return False
-    same = has_output_stamp(row, made)
+    same = row.has_output(made)
     return same or (
         row.output_hash is not None and storage_of(output).content_hash(output) == row.output_hash
     )

@@ -6,8 +6,9 @@ Imported only if a photo fails.
 import sqlite3
 from typing import TYPE_CHECKING
 
+from ffprep.core.job import Status
 from ffprep.ledger.database import OwnTable
-from ffprep.ledger.rows import FAILED, Row
+from ffprep.ledger.rows import Row
 
 if TYPE_CHECKING:
     from ffprep.ledger.ledger import Ledger
@@ -58,7 +59,7 @@ def accept_failures(ledger: "Ledger") -> int:
     with ledger.transaction() as database:
         _TABLE.ensure(database)
         database.execute("DELETE FROM accepted")
-        failed = f"FROM jobs WHERE status = '{FAILED}' AND kind IS NOT NULL"
+        failed = f"FROM jobs WHERE status = '{Status.FAILED}' AND kind IS NOT NULL"
         database.execute(f"INSERT INTO accepted SELECT DISTINCT {_COLUMNS} {failed}")
         found: tuple[int] = database.execute(f"SELECT count(*) {failed}").fetchone()
         return found[0]

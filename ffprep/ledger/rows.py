@@ -20,9 +20,6 @@ BATCH_SIZE = 512
 """How many outputs one query looks for."""
 
 _HALF = 2**63
-CONVERTED, FAILED, PASSED_OVER = (
-    status.value for status in (Status.CONVERTED, Status.FAILED, Status.PASSED_OVER)
-)
 
 Name = str | bytes
 """A name as SQLite stores it: see `encode_name`."""
@@ -51,6 +48,21 @@ class Row(NamedTuple):
     height: int | None = None
     kind: str | None = None
     message: Name | None = None
+
+    def has_source(self, stamp: FileStamp | None) -> bool:
+        """Return whether the source had this size and this time."""
+        at = self.source_bytes, self.source_mtime
+        return stamp is not None and at == stored_stamp(stamp)
+
+    def has_output(self, stamp: FileStamp) -> bool:
+        """Return whether the output is as recorded."""
+        return (self.output_bytes, self.output_mtime) == stored_stamp(stamp)
+
+    def with_output_of(self, before: "Row | None") -> "Row":
+        """Return a failure's row with the output that was made before, if any: it still exists."""
+        if before is None:
+            return self
+        return self._replace(**{column: getattr(before, column) for column in OUTPUT_COLUMNS})
 
 
 Fingerprint = tuple[Name, Name, int, int, int, int, int]
@@ -192,7 +204,7 @@ class FinishedJob(Record):
         kinds = failure.kind.value if failure else " ".join(result.warning_kinds)
         if (known := pending.known) and result.status is Status.FRESH:
             tolerated = set(known.tolerated.split())
-            is_good = known.status == CONVERTED
+            is_good = known.status == Status.CONVERTED
             message = decode_name(known.message or "") if is_good else ""
             kinds = known.kind or "" if is_good else ""
         row = Row(
@@ -203,7 +215,7 @@ class FinishedJob(Record):
             spec=ledger.spec_number(pending.job.spec),
             output_bytes=output.bytes if output else None,
             output_mtime=stored_time(output.modified) if output else None,
-            status=CONVERTED if result.status is Status.FRESH else result.status.value,
+            status=Status.CONVERTED if result.status is Status.FRESH else result.status.value,
             run=ledger.run,
             source_hash=self.hashes.source,
             output_hash=self.hashes.output if output else None,
@@ -213,15 +225,8 @@ class FinishedJob(Record):
             kind=kinds or None,
             message=encode_name(message) or None,
         )
-        row = row if output else keep_output_columns(row, pending.row)
+        row = row if output else row.with_output_of(pending.row)
         return Entry(pending.folder, row, result.seconds)
-
-
-def keep_output_columns(row: Row, before: Row | None) -> Row:
-    """Return a failure's row with the columns of the output that was made before, if any."""
-    if before is None:
-        return row
-    return row._replace(**{column: getattr(before, column) for column in OUTPUT_COLUMNS})
 
 
 def early_failure_entry(result: Result, output: Location, run: int) -> Entry:
@@ -233,22 +238,14 @@ def early_failure_entry(result: Result, output: Location, run: int) -> Entry:
         name = result.output.name
     source = encode_name(real_path(result.source))
     kind, message = result.failure.kind.value, encode_name(result.failure.message)
-    return Entry(folder, Row(encode_name(name), source, FAILED, run, kind=kind, message=message))
+    return Entry(
+        folder, Row(encode_name(name), source, Status.FAILED, run, kind=kind, message=message)
+    )
 
 
 def relative_folder(output: Location, folder: str) -> str:
     """Return a folder relative to the output folder: empty, or with a separator at its end."""
     return folder.removeprefix(os.path.join(output, "")).removeprefix("./")
-
-
-def has_source_stamp(row: Row, source: FileStamp | None) -> bool:
-    """Return whether a row's source had this size and this time."""
-    return source is not None and (row.source_bytes, row.source_mtime) == stored_stamp(source)
-
-
-def has_output_stamp(row: Row, output: FileStamp) -> bool:
-    """Return whether an output is as recorded."""
-    return (row.output_bytes, row.output_mtime) == stored_stamp(output)
 
 
 def stored_stamp(stamp: FileStamp) -> tuple[int, int]:

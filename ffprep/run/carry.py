@@ -12,12 +12,11 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ffprep.core.job import Batch, Result
+from ffprep.core.job import Batch, Result, Status
 from ffprep.errors import Kind, PhotoError
 from ffprep.ledger.carried import Copy, find_copies, record_copies, remove
 from ffprep.ledger.ledger import Ledger
 from ffprep.ledger.rows import (
-    CONVERTED,
     Name,
     decode_name,
     encode_name,
@@ -126,7 +125,7 @@ class Carry(Record, frozen=False):
             return True
         folder = relative_folder(self.plan.request.folder, batch.output_folder)
         rows = self.ledger.rows(folder, encode_names(outputs)).values()
-        return any(row.status == CONVERTED and row.run == self.ledger.run for row in rows)
+        return any(row.status == Status.CONVERTED and row.run == self.ledger.run for row in rows)
 
 
 class _Copies(Record):

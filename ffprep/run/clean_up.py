@@ -9,7 +9,7 @@ from ffprep.core.location import Location, located, location_of
 from ffprep.core.policy import Retry
 from ffprep.errors import Kind, PhotoError
 from ffprep.ledger.freshness import Freshness
-from ffprep.ledger.rows import CONVERTED, FAILED, Entry, Row
+from ffprep.ledger.rows import Entry, Row
 from ffprep.library.plan import Plan
 from ffprep.library.walk import is_folder
 from ffprep.record import Record, field, replace
@@ -181,7 +181,7 @@ class CleanUp(Record, frozen=False):
         folders = tuple(each for each in self.folders if hash(each) in self.plan.occupied)
         for entry in chain(ledger.entries(Status.FAILED), ledger.entries(Status.PASSED_OVER)):
             row, source = entry.row, entry.source
-            is_failure = row.status == FAILED
+            is_failure = row.status == Status.FAILED
             if is_failure and row.run == ledger.run:
                 continue
             # Another run may be about the other Specs. A folder failed itself if it could not be
@@ -200,7 +200,7 @@ class CleanUp(Record, frozen=False):
 
 
 def _without_failure(row: Row) -> Row:
-    return row._replace(status=CONVERTED, spec=None, kind=None, message=None)
+    return row._replace(status=Status.CONVERTED, spec=None, kind=None, message=None)
 
 
 def _is_gone(source: str) -> bool:

@@ -15,7 +15,7 @@ from ffprep.errors import PhotoError
 from ffprep.ledger.freshness import Freshness
 from ffprep.ledger.ledger import Ledger
 from ffprep.ledger.recorded_spec import recorded_specs
-from ffprep.ledger.rows import Entry, has_output_stamp
+from ffprep.ledger.rows import Entry
 from ffprep.record import Record
 from ffprep.run.convert_options import ConvertOptions
 from ffprep.storage.stamps import stamp_or_none
@@ -65,7 +65,7 @@ def _pictures(ledgers: Iterable[Ledger], output: str) -> Iterator[tuple[Entry, s
     last = None
     for name, entry, mode in found:
         stamp = stamp_or_none(f"{output}/{name}", follow=False)
-        if name != last and stamp and has_output_stamp(entry.row, stamp):
+        if name != last and stamp and entry.row.has_output(stamp):
             yield entry, mode
             last = name
 

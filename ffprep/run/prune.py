@@ -19,7 +19,7 @@ from ffprep.core.spec import Spec
 from ffprep.errors import Kind, PhotoError
 from ffprep.ledger.freshness import Freshness
 from ffprep.ledger.ledger import Ledger
-from ffprep.ledger.rows import PASSED_OVER, Entry, Row, has_output_stamp
+from ffprep.ledger.rows import Entry, Row
 from ffprep.library.collisions import PlannedPaths, contains
 from ffprep.record import Record, field
 from ffprep.storage.protocol import storage_of
@@ -58,7 +58,7 @@ class OutputRemover(Record, frozen=False):
         found = self.stamps.output(output)
         if found is None:
             return MISSING
-        if not has_output_stamp(row, found) or self._has_other_content(row, output):
+        if not row.has_output(found) or self._has_other_content(row, output):
             return "was modified since it was made"
         if not is_url(os.fspath(output)):
             path, below = Path(output), os.path.relpath(output, self.output)
@@ -177,7 +177,7 @@ class Pruning(Record, frozen=False):
 
     def _is_filtered(self, row: Row, source: str) -> bool:
         """Return whether this run has passed over a photo, as it does not meet its filter."""
-        return row.status == PASSED_OVER and self.freshness.is_filtered(
+        return row.status == Status.PASSED_OVER and self.freshness.is_filtered(
             row, stamp_or_none(location_of(source))
         )
 

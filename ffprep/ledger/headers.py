@@ -3,13 +3,13 @@
 A header is that of a photo of this size and time, as this version reads it.
 """
 
-import os
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
 from ffprep.ledger.database import OwnTable
-from ffprep.ledger.rows import encode_name, stored_time
+from ffprep.ledger.rows import encode_name, stored_stamp
+from ffprep.storage.stamps import stamp_or_none
 from ffprep.system.files import real_path
 from ffprep.version import __version__
 
@@ -43,12 +43,11 @@ def recorded_header(
 
     A value that is read is recorded as a text. Raises as `read` does.
     """
-    try:
-        stamp = os.stat(path)
-    except (OSError, ValueError):
+    stamp = stamp_or_none(path)
+    if not stamp:
         return read()
     key = encode_name(real_path(path)), what
-    version = stamp.st_size, stored_time(stamp.st_mtime_ns), __version__
+    version = *stored_stamp(stamp), __version__
     found = None
     with ledger.transaction() as database:
         if TABLE.exists(database):

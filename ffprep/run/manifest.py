@@ -16,7 +16,6 @@ from ffprep.ledger.freshness import Freshness
 from ffprep.ledger.ledger import Ledger
 from ffprep.ledger.recorded_spec import recorded_specs
 from ffprep.ledger.rows import Entry
-from ffprep.record import Record
 from ffprep.run.convert_options import ConvertOptions
 from ffprep.storage.stamps import stamp_or_none
 from ffprep.system.files import open_regular, real_folder
@@ -46,12 +45,12 @@ def write_manifest(
                 if each.path != place
             ]
         caption = options.request.carry[0] if options.request.carry else ""
-        lines = _Lines(output, path, caption)
+        folder, here = real_folder(output), real_folder(os.path.dirname(os.path.abspath(path)))
         temporary = stack.enter_context(replace_file(path))
         left_out = 0
         with temporary.open("w", encoding="ascii") as file:
             for entry, mode in _pictures(ledgers, output):
-                if line := lines.of(entry, mode):
+                if line := _line(entry, mode, folder, here, caption):
                     file.write(json.dumps(line) + "\n")
                 else:
                     left_out += 1
@@ -79,37 +78,36 @@ def _entries(ledger: Ledger) -> Iterator[tuple[str, Entry, str | None]]:
             yield entry.path, entry, mode
 
 
-class _Lines(Record):
-    """Makes the lines of a manifest; `caption` is the suffix of texts beside the pictures."""
+def _line(
+    entry: Entry, mode: str | None, output: str, here: str, caption: str
+) -> dict[str, object] | None:
+    """Return the line of a picture in the folder `output`, for a manifest in the folder `here`.
 
-    output: str
-    path: Path
-    caption: str
+    `caption` is the suffix of texts beside the pictures. Return None if a name is not UTF-8.
+    """
+    row, below = entry.row, entry.path
+    if not _is_text(below):
+        return None
+    line: dict[str, object] = {
+        "file_name": os.path.relpath(output + below, here),
+        "width": row.width,
+        "height": row.height,
+        "bucket": f"{row.width}x{row.height}",
+        "mode": mode,
+        "source": entry.source.encode(errors="replace").decode(),
+    }
+    if caption:
+        line["text"] = _text(Path(os.path.splitext(output + below)[0] + caption))
+    return line
 
-    def of(self, entry: Entry, mode: str | None) -> dict[str, object] | None:
-        """Return a line; None if a name is not UTF-8."""
-        row, below = entry.row, entry.path
-        if not _is_text(below):
-            return None
-        here = real_folder(os.path.dirname(os.path.abspath(self.path)))
-        line: dict[str, object] = {
-            "file_name": os.path.relpath(real_folder(self.output) + below, here),
-            "width": row.width,
-            "height": row.height,
-            "bucket": f"{row.width}x{row.height}",
-            "mode": mode,
-            "source": entry.source.encode(errors="replace").decode(),
-        }
-        return line | ({"text": self._text(below)} if self.caption else {})
 
-    def _text(self, below: str) -> str | None:
-        """Return the caption of a picture, without white space at its ends; None without one."""
-        path = Path(f"{self.output}/{os.path.splitext(below)[0]}{self.caption}")
-        try:
-            with open_regular(path) as file:
-                return file.read(_LONGEST_TEXT).decode("utf-8-sig", errors="replace").strip()
-        except PhotoError:
-            return None
+def _text(path: Path) -> str | None:
+    """Return a caption, without white space at its ends; None if there is none."""
+    try:
+        with open_regular(path) as file:
+            return file.read(_LONGEST_TEXT).decode("utf-8-sig", errors="replace").strip()
+    except PhotoError:
+        return None
 
 
 def _is_text(name: str) -> bool:

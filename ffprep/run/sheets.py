@@ -9,13 +9,13 @@ from ffprep.conversion.contact_sheet import Layout, Sheet, SheetPhoto, draw
 from ffprep.conversion.converter import Converter
 from ffprep.core.geometry import Size
 from ffprep.core.job import Result
-from ffprep.core.location import Location
 from ffprep.core.policy import Policy
 from ffprep.core.spec import Spec
 from ffprep.errors import PhotoError, UsageError
 from ffprep.library.selection import Selection
 from ffprep.library.walk import FoundPhoto, Walk, is_folder
 from ffprep.record import Record, replace
+from ffprep.storage.stamps import stamp_or_none
 from ffprep.system.messages import warn
 from ffprep.system.pool import run_chunks
 from ffprep.system.single import StopRules
@@ -105,9 +105,9 @@ class ContactSheets(Record):
             if written.startswith(os.path.join(os.path.realpath(path), "")):
                 words = f"lies in {path}, where it would be a photo of the next sheet"
                 raise UsageError(f"{self.options.output} {words}; write it to another folder")
-        sources = {identity for photo in self.photos if (identity := _identity(photo.path))}
+        sources = {stamp_or_none(photo.path) for photo in self.photos} - {None}
         for page, _ in self.pages():
-            if _identity(page) in sources:
+            if stamp_or_none(page) in sources:
                 words = "is the photo itself" if self.options.single else "is one of the photos"
                 raise UsageError(f"{page} {words}, and sources are never overwritten")
 
@@ -146,12 +146,3 @@ class ContactSheets(Record):
         """Return the name of a photo in labels: its path from the folder of all photos."""
         folder = os.path.commonpath([os.path.abspath(each.path.parent) for each in self.photos])
         return os.path.relpath(path, folder)
-
-
-def _identity(path: Location) -> tuple[int, int] | None:
-    """Return what tells a file from others; None if it does not exist."""
-    try:
-        stat = os.stat(path)
-    except (OSError, ValueError):
-        return None
-    return stat.st_dev, stat.st_ino

@@ -5,15 +5,15 @@ converted when it has not changed for a moment: it may be copied at that time.
 """
 
 import os
-import stat
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 
 from ffprep.core.formats import FILMS, SUFFIXES
 from ffprep.errors import EnvironmentFault, reason
-from ffprep.record import Record, field
-from ffprep.system.files import SIDECAR, real_path
+from ffprep.record import Record, field, replace
+from ffprep.storage.stamps import stamp_or_none
+from ffprep.system.files import SIDECAR, FileStamp, real_path
 
 _TICK = 1.0
 """Seconds between two looks at sources that may be gone, or back."""
@@ -194,15 +194,10 @@ class _Stop(Record):
         return self.stopped()
 
 
-def _identity(source: str) -> tuple[int, ...] | None:
+def _identity(source: str) -> FileStamp | None:
     """Return what tells a folder from another one in its place, and a version of a file."""
-    try:
-        found = os.stat(source)
-    except OSError:
-        return None
-    identity = found.st_dev, found.st_ino
-    is_folder = stat.S_ISDIR(found.st_mode)
-    return identity if is_folder else (*identity, found.st_size, found.st_mtime_ns)
+    stamp = stamp_or_none(source)
+    return replace(stamp, bytes=0, modified=0) if stamp and os.path.isdir(source) else stamp
 
 
 def _is_below(path: str, folder: str) -> bool:

@@ -257,39 +257,18 @@ class Ledger:
         The outputs are those of one folder, BATCH_SIZE at most. There may be Fingerprints of others
         among the result.
         """
-        with self._guarded():
-            return self._between(folder, outputs, tolerated) or set(
-                self._find_fingerprints(_AMONG, folder, padded(outputs), tolerated, -1)
-            )
-        return set()
-
-    def _between(
-        self, folder: str, outputs: Sequence[Name], tolerated: Sequence[str]
-    ) -> set[Fingerprint]:
-        """Return the same, from the first name to the last: to read rows in order is quicker.
-
-        The result is empty if there are too many other rows, or names that cannot be compared.
-        """
-        try:
-            ends = min(outputs), max(outputs)
-        except (TypeError, ValueError):
-            return set()
-        limit = 2 * BATCH_SIZE
-        found = self._find_fingerprints("BETWEEN ? AND ?", folder, ends, tolerated, limit)
-        rows = set(found)
-        return rows if len(rows) < limit else set()
-
-    def _find_fingerprints(
-        self,
-        names: str,
-        folder: str,
-        values: Sequence[Name],
-        tolerated: Sequence[str],
-        limit: int,
-    ) -> Iterable[Fingerprint]:
+        queries: list[tuple[str, Sequence[Name], int]] = [(_AMONG, padded(outputs), -1)]
+        with contextlib.suppress(TypeError):  # text and bytes cannot be compared
+            # Reading rows in order is quicker, unless there are many others between.
+            queries.insert(0, ("BETWEEN ? AND ?", (min(outputs), max(outputs)), 2 * BATCH_SIZE))
         marks = ", ".join("?" * len(tolerated))
-        query = _FIND_FINGERPRINTS.format(names=names, marks=marks, limit=limit)
-        return self._database.execute(query, (_stored(folder), *values, *tolerated))
+        with self._guarded():
+            for names, values, limit in queries:
+                query = _FIND_FINGERPRINTS.format(names=names, marks=marks, limit=limit)
+                found = self._database.execute(query, (_stored(folder), *values, *tolerated))
+                if len(fingerprints := set(found)) != limit:
+                    return fingerprints
+        return set()
 
     def rows(self, folder: str, outputs: Sequence[Name]) -> dict[tuple[Name, Name], Row]:
         """Return the rows of outputs, by output and source.

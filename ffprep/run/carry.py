@@ -7,7 +7,7 @@ the copies, so that those that were modified, and other files, are not replaced.
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,7 +24,6 @@ from ffprep.ledger.rows import (
     relative_folder,
     stored_stamp,
 )
-from ffprep.library.plan import Plan
 from ffprep.record import Record, field
 from ffprep.storage.stamps import stamp_or_none
 from ffprep.system.files import FileStamp, open_regular, real_folder, real_path
@@ -37,62 +36,57 @@ if TYPE_CHECKING:
 _MOST_BYTES = 64 << 20
 
 
-def with_data_set(
-    run: "Run", cleaning: Iterator[Result], stopped: Callable[[], bool]
-) -> Iterator[Result]:
+def with_data_set(run: "Run", cleaning: Iterator[Result]) -> Iterator[Result]:
     """Copy files beside outputs, clean up, and write the manifest. Yield all Results.
 
     Raises EnvironmentFault if the manifest cannot be written.
     """
     options, freshness = run.options, run.freshness
-    if options.request.carry and not stopped():
-        ledger = freshness.ledger if freshness else None
-        for result in Carry(run.plan, ledger, options.rerun.prune, stopped).results(run.warn):
+    if options.request.carry and not run.stopped:
+        for result in Carry(run, freshness.ledger if freshness else None).results():
             yield freshness.record_early_failure(result) if freshness else result
     yield from cleaning
-    if options.manifest and freshness and not stopped():
+    if options.manifest and freshness and not run.stopped:
         from ffprep.run.manifest import write_manifest
 
         write_manifest(options.manifest, options, freshness, run.warn)
 
 
 class Carry(Record, frozen=False):
-    """Copies the files of a plan. Without a `ledger`, copies that are not older are kept.
+    """Copies the files of a run. Without a `ledger`, copies that are not older are kept.
 
-    With `prune`, the copies of files that are gone are removed.
+    With --prune, the copies of files that are gone are removed.
     """
 
-    plan: Plan
+    run: "Run"
     ledger: Ledger | None
-    prune: bool
-    stopped: Callable[[], bool]
     _pictures: int = 0
     _missing: Counter[str] = field(default_factory=Counter)
     _first: dict[str, str] = field(default_factory=dict)
     _news: set[str] = field(default_factory=set)
     """The suffixes of which a picture that this run made has no file."""
 
-    def results(self, warn: Callable[[str], None]) -> Iterator[Result]:
+    def results(self) -> Iterator[Result]:
         """Yield a Result for each file that cannot be copied.
 
         Say how many pictures have none, if the run made one of them.
         """
         with closing(OwnFolders()) as folders:
-            for batch in self.plan.batches():
-                if self.stopped():
+            for batch in self.run.plan.batches():
+                if self.run.stopped:
                     return
                 if isinstance(batch, Batch):
                     yield from self._carry(batch, folders)
         for suffix in filter(self._news.__contains__, self._missing):
             count = self._missing[suffix]
             some = f"{count} of {self._pictures} pictures have no {suffix} beside their photo"
-            warn(f"{some}; the first is {self._first[suffix]}")
+            self.run.warn(f"{some}; the first is {self._first[suffix]}")
 
     def _carry(self, batch: Batch, folders: OwnFolders) -> Iterator[Result]:
         into = batch.output_folder
         made = [index for index, name in enumerate(batch.outputs) if os.path.lexists(into + name)]
         self._pictures += len(made)
-        for suffix in self.plan.request.carry:
+        for suffix in self.run.plan.request.carry:
             copies = _Copies.of(self, batch, suffix, folders)
             missing = list[int]()
             for index in made:
@@ -123,7 +117,7 @@ class Carry(Record, frozen=False):
         """Return whether this run made one of some outputs; without a ledger, it made all."""
         if not self.ledger:
             return True
-        folder = relative_folder(self.plan.request.folder, batch.output_folder)
+        folder = relative_folder(self.run.plan.request.folder, batch.output_folder)
         rows = self.ledger.rows(folder, encode_names(outputs)).values()
         return any(row.status == Status.CONVERTED and row.run == self.ledger.run for row in rows)
 
@@ -145,7 +139,7 @@ class _Copies(Record):
 
     @classmethod
     def of(cls, carry: Carry, batch: Batch, suffix: str, folders: OwnFolders) -> "_Copies":
-        folder = relative_folder(carry.plan.request.folder, batch.output_folder)
+        folder = relative_folder(carry.run.plan.request.folder, batch.output_folder)
         names = [os.path.splitext(each)[0] + suffix for each in batch.outputs]
         known = find_copies(carry.ledger, folder, encode_names(names)) if carry.ledger else {}
         return cls(carry, batch, names, folder, folders, known)
@@ -197,9 +191,13 @@ class _Copies(Record):
 
     def drop(self, index: int) -> None:
         """Remove the copy of a file that is gone, with --prune. Raises PhotoError."""
-        known = self.known.get(encode_name(self.names[index])) if self.carry.prune else None
+        known = (
+            self.known.get(encode_name(self.names[index]))
+            if self.carry.run.options.rerun.prune
+            else None
+        )
         if known and not os.path.lexists(decode_name(known.source)):
-            remove(known, self.carry.plan.request.folder)
+            remove(known, self.carry.run.plan.request.folder)
             self._gone.append(known)
 
     def record(self) -> None:

@@ -1,8 +1,9 @@
 """The end of a complete run: report emptied folders, prune outputs, forget old failures."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain
+from typing import TYPE_CHECKING
 
 from ffprep.core.job import Result, Status
 from ffprep.core.location import Location, located, location_of
@@ -13,9 +14,11 @@ from ffprep.ledger.rows import Entry, Row
 from ffprep.library.plan import Plan
 from ffprep.library.walk import is_folder
 from ffprep.record import Record, field, replace
-from ffprep.run.convert_options import ConvertOptions
 from ffprep.storage.stamps import StampReader
 from ffprep.system.files import is_url, real_folder, real_path
+
+if TYPE_CHECKING:
+    from ffprep.run.runner import Run
 
 _FEW = 1
 """So many photos of a folder may be deleted one by one; more are gone all at once."""
@@ -51,8 +54,7 @@ class CleanUp(Record, frozen=False):
     `passed_over` are the outputs that a dry run would not make: the ledger does not know them.
     """
 
-    options: ConvertOptions
-    plan: Plan
+    run: "Run"
     freshness: Freshness
     folders: tuple[str, ...]
     passed_over: frozenset[str]
@@ -60,31 +62,33 @@ class CleanUp(Record, frozen=False):
 
     @classmethod
     def of(
-        cls,
-        options: ConvertOptions,
-        plan: Plan,
-        freshness: Freshness,
-        passed_over: Iterable[Location] = (),
+        cls, run: "Run", freshness: Freshness, passed_over: Iterable[Location] = ()
     ) -> "CleanUp":
         """Return the clean-up of a run."""
-        folders = filter(is_folder, options.request.sources)
+        folders = filter(is_folder, run.options.request.sources)
         real = tuple(real_folder(os.fspath(located(folder))) for folder in folders)
-        return cls(options, plan, freshness, real, frozenset(map(real_path, passed_over)))
+        return cls(run, freshness, real, frozenset(map(real_path, passed_over)))
 
-    def results(self, stopped: Callable[[], bool]) -> Iterator[Result]:
+    @property
+    def plan(self) -> Plan:
+        """The plan of the run."""
+        return self.run.plan
+
+    def results(self) -> Iterator[Result]:
         """Report emptied folders, prune outputs if asked to, and forget failures of gone photos."""
-        rerun, request = self.options.rerun, self.options.request
-        dry = self.options.reporting.dry_run
+        rerun, dry_run = self.freshness.rerun, self.run.options.reporting.dry_run is not None
         emptied = [] if rerun.prune_emptied else self.emptied()
         for each in emptied:
             yield self.freshness.record_early_failure(each.result(rerun.prune))
         if rerun.prune:
-            yield from self._pruned(tuple(each.path for each in emptied), stopped, bool(dry))
-        if rerun.prune and not dry:
             from ffprep.ledger.carried import remove_unused
+            from ffprep.run.prune import Pruning
 
-            list(remove_unused(self.freshness.ledger, request.output))
-        if rerun.retry is not Retry.ONLY and not dry and not stopped():
+            spared = tuple(each.path for each in emptied)
+            yield from Pruning(self, self.plan.paths(), spared).results(dry_run)
+            if not dry_run:
+                list(remove_unused(self.freshness.ledger, self.freshness.output))
+        if rerun.retry is not Retry.ONLY and not dry_run and not self.run.stopped:
             self._forget_failures()
 
     def emptied(self) -> list[EmptiedFolder]:
@@ -132,7 +136,7 @@ class CleanUp(Record, frozen=False):
     def _emptied_top(self, folder: str, source: str) -> str | None:
         """Return the topmost folder of a SOURCE above a photo that has no photo now, if any."""
         top = next((top for top in self.folders if folder.startswith(top)), None)
-        if top is None or hash(folder) in self.plan.occupied or self._is_excluded(source):
+        if top is None or hash(folder) in self.plan.occupied or self.is_excluded(source):
             return None
         if not self._stamps.is_gone(source):
             return None
@@ -148,26 +152,10 @@ class CleanUp(Record, frozen=False):
         output = f"{self.freshness.output}/{entry.path}"
         return self._stamps.output(output) is not None or real_path(output).startswith(folder)
 
-    def _is_excluded(self, source: str) -> bool:
+    def is_excluded(self, source: str) -> bool:
+        """Return whether the run excludes a photo."""
         excludes = self.plan.request.selection.excludes
         return any(excludes(source[len(f) :]) for f in self.folders if source.startswith(f))
-
-    def _pruned(
-        self, spared: tuple[str, ...], stopped: Callable[[], bool], dry_run: bool
-    ) -> Iterator[Result]:
-        """Prune outputs that the run does not make, except those of photos in `spared` folders."""
-        from ffprep.run.prune import Pruning
-
-        pruning = Pruning(
-            self.freshness,
-            self.plan.paths(),
-            self.folders,
-            spared,
-            self._is_excluded,
-            self.passed_over,
-            stopped,
-        )
-        return pruning.results(dry_run)
 
     def _forget_failures(self) -> None:
         """Delete failures that this run has not met, although it is about their photos.

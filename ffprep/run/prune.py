@@ -10,6 +10,7 @@ import sys
 from array import array
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ffprep.core.formats import output_format
 from ffprep.core.geometry import Size
@@ -25,6 +26,9 @@ from ffprep.record import Record, field
 from ffprep.storage.protocol import storage_of
 from ffprep.storage.stamps import StampReader, stamp_or_none
 from ffprep.system.files import is_url, real_folder, real_path
+
+if TYPE_CHECKING:
+    from ffprep.run.clean_up import CleanUp
 
 MISSING = "does not exist"
 
@@ -98,31 +102,31 @@ def _is_picture(path: Path, row: Row) -> bool:
 
 
 class Pruning(Record, frozen=False):
-    """Removes outputs of photos in `folders` that this run does not make, until `stopped`.
+    """Removes outputs of photos in SOURCEs that this run does not make, until it is stopped.
 
     Such an output is that of a photo that is gone, unless it lies in one of the `spared` folders;
-    of a photo that `is_excluded`; or of one that has another output by the names of this run, which
-    exists. All folders end in a separator. In a dry run, `passed_over` are the outputs of photos
-    that do not meet its filter.
+    of a photo that is excluded; or of one that has another output by the names of this run, which
+    exists. All folders end in a separator.
     """
 
-    freshness: Freshness
+    clean_up: "CleanUp"
     planned: PlannedPaths
-    folders: tuple[str, ...]
     spared: tuple[str, ...]
-    is_excluded: Callable[[str], bool]
-    passed_over: frozenset[str]
-    stopped: Callable[[], bool]
     _replaced: "array[int] | None" = None
     """Hashes of the photos that have an output by the names of this run, in order."""
     _may_be: Callable[[Size], bool] | None = None
+
+    @property
+    def freshness(self) -> Freshness:
+        """What the run compares with."""
+        return self.clean_up.freshness
 
     def results(self, dry_run: bool) -> Iterator[Result]:
         """Yield a Result for every output that is pruned, or that cannot be removed.
 
         In a `dry_run`, nothing is removed.
         """
-        freshness, forgot = self.freshness, False
+        freshness, clean_up, forgot = self.freshness, self.clean_up, False
         remover = OutputRemover(
             freshness.output,
             freshness.ledger,
@@ -131,10 +135,10 @@ class Pruning(Record, frozen=False):
             self.planned.is_source,
         )
         for entry in freshness.ledger.outputs():
-            if self.stopped():
+            if clean_up.run.stopped:
                 break
             source = entry.source
-            if not source.startswith(self.folders) or source.startswith(self.spared):
+            if not source.startswith(clean_up.folders) or source.startswith(self.spared):
                 continue
             if not (remover.stamps.is_gone(source) or self._is_superseded(source, entry)):
                 continue
@@ -161,9 +165,11 @@ class Pruning(Record, frozen=False):
         whose other output was not made, because the photo failed or was not tried.
         """
         is_source, path = self.planned.is_source(source), self._real_path(entry)
-        if is_source and (path in self.passed_over or self._is_filtered(entry.row, source)):
+        if is_source and (
+            path in self.clean_up.passed_over or self._is_filtered(entry.row, source)
+        ):
             return True
-        if not (is_source or self.is_excluded(source)) or self.planned.is_output(path):
+        if not (is_source or self.clean_up.is_excluded(source)) or self.planned.is_output(path):
             return False
         if self._replaced is None or self._may_be is None:
             self._replaced = array("q", sorted(self._replaced_sources()))

@@ -96,7 +96,7 @@ class Run(Record, frozen=False):
         if self.options.request.carry or self.options.manifest:
             from ffprep.run.carry import with_data_set
 
-            last = with_data_set(self, last, stopped)
+            last = with_data_set(self, last)
         yield from last
 
     def _outcomes(
@@ -151,10 +151,11 @@ class Run(Record, frozen=False):
             idle = self.cluster is not None and self.cluster.empty
             if throttle.overdue() or (idle and not throttle.admits()):
                 processes.stop()
-        return self._stopped
+        return self.stopped
 
     @property
-    def _stopped(self) -> bool:
+    def stopped(self) -> bool:
+        """Whether its processes are stopped."""
         return self.converter.processes.stopped
 
     def _chunks(self) -> Iterator["list[PendingJob] | Immediate[Result | FreshCount]"]:
@@ -194,7 +195,7 @@ class Run(Record, frozen=False):
         swept: set[str] = set()
         reporting = self.options.reporting
         for item in self.plan.batches(reporting.json or reporting.verbose):
-            if self._stopped:
+            if self.stopped:
                 return
             if isinstance(item, Result):
                 if self.freshness and item.failure:
@@ -233,14 +234,13 @@ class Run(Record, frozen=False):
     def clean_up(self, passed_over: Iterable[Location] = ()) -> Iterator[Result]:
         """Compare the ledger with what a complete run met, see CleanUp."""
         freshness = self.freshness
-        if freshness is None or self._stopped or self.out_of_time:
+        if freshness is None or self.stopped or self.out_of_time:
             return
         if not self.options.rerun.prune and freshness.ledger.count() <= self.plan.total:
             return  # the ledger has only photos that this run met
         from ffprep.run.clean_up import CleanUp
 
-        clean_up = CleanUp.of(self.options, self.plan, freshness, passed_over)
-        for result in clean_up.results(lambda: self._stopped):
+        for result in CleanUp.of(self, freshness, passed_over).results():
             if self.recorded and not self.options.reporting.dry_run:
                 self.recorded.take(result)
             yield result

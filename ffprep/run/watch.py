@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
+from types import SimpleNamespace
 
 from ffprep.core.formats import FILMS, SUFFIXES
 from ffprep.errors import EnvironmentFault, reason
@@ -151,7 +152,7 @@ def _reported(
             watch_filter=None,
             debounce=400,
             step=100,
-            stop_event=_Stop(stopped),
+            stop_event=SimpleNamespace(is_set=stopped),
             rust_timeout=int(_TICK * 1000),
             yield_on_timeout=True,
             raise_interrupt=False,
@@ -182,16 +183,6 @@ def _watch_function() -> Callable[..., Iterator[Iterable[tuple[int, str]]]]:
         problem = "ffprep watch needs another Python package, watchfiles"
         raise EnvironmentFault(f"{problem}; run: pip install 'ffprep[watch]'") from None
     return watch
-
-
-class _Stop(Record):
-    """What ends `watchfiles.watch`, with the method of an Event."""
-
-    stopped: Callable[[], bool]
-
-    def is_set(self) -> bool:
-        """Return whether to end."""
-        return self.stopped()
 
 
 def _identity(source: str) -> FileStamp | None:

@@ -3,7 +3,6 @@
 They are those of a photo of this size and time, and of this version of detection.
 """
 
-import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +37,7 @@ def with_known_faces(ledger: "Ledger", jobs: Sequence[PendingJob]) -> list[Pendi
         names = sources[start : start + BATCH_SIZE]
         with ledger.transaction() as database:
             if TABLE.exists(database):
-                known |= _read(database, padded(names))
+                known |= _parsed(database.execute(_FIND, padded(names)))
     return [_with_faces(job, known) for job in jobs]
 
 
@@ -62,12 +61,6 @@ def record_faces(ledger: "Ledger", pending: PendingJob, faces: Faces) -> None:
     with ledger.transaction() as database:
         TABLE.ensure(database)
         database.execute("INSERT OR REPLACE INTO faces VALUES (?, ?, ?, ?, ?)", values)
-
-
-def _read(
-    database: sqlite3.Connection, names: Sequence[Name]
-) -> Iterator[tuple[tuple[Name, int, int], Faces]]:
-    return _parsed(database.execute(_FIND, names))
 
 
 def _parsed(rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[tuple[Name, int, int], Faces]]:

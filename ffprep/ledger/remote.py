@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from threading import Thread
-from typing import Self
 
 from ffprep.core.location import Location
 from ffprep.errors import EnvironmentFault, FfprepError, Kind, PhotoError
@@ -88,9 +87,6 @@ class RemoteLedger(Ledger):
                 path, lambda words: warn(words.replace(str(path), str(home))), fsync, read_only
             )
             self._stack = stack.pop_all()
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *error: object) -> None:
         """Upload it. Raise EnvironmentFault if that fails, unless there is an error already."""

@@ -161,6 +161,8 @@ OUTPUT_COLUMNS = ("output_bytes", "output_mtime", "output_hash", "width", "heigh
 class PendingJob(Record):
     """A job that is not up to date by its stamps: its key in the ledger, and its row there.
 
+    Without a ledger, there is only the `job`.
+
     `stamp` is the source's stamp from before it was read, so that the next run sees a change
     meanwhile; None if it could not be read. `good` says that the output is what this run wants,
     provided that it is as recorded; without a row, that no other photo owns the output. `known` is
@@ -170,20 +172,15 @@ class PendingJob(Record):
     """
 
     job: Job
-    folder: str
-    name: Name
-    source: Name
-    stamp: FileStamp | None
-    row: Row | None
+    folder: str = ""
+    name: Name = ""
+    source: Name = ""
+    stamp: FileStamp | None = None
+    row: Row | None = None
     good: bool = False
     known: Row | None = None
     refusal: str = ""
     pixels: int = 0
-
-    @classmethod
-    def unknown(cls, job: Job) -> "PendingJob":
-        """Return a job of a run without a ledger."""
-        return cls(job, "", "", "", None, None)
 
 
 class FinishedJob(Record):

@@ -141,9 +141,11 @@ def _framings(
     """Yield how a cropped photo lies in each of `frames`, for modes that say how they fit."""
     for frame in frames:
         for mode in modes:
-            if mode.fit and (spec := _as_sized(frame, photo.cropped, mode)):
-                framing = Framing.of(mode.fit, photo.cropped, spec.size, photo.focus(spec))
-                yield spec.size, mode.name, framing
+            if mode.fit:
+                with suppress(PhotoError, UsageError):  # the target has no such size
+                    spec = choose_spec_size(frame.in_modes(mode), photo.cropped)
+                    framing = Framing.of(mode.fit, photo.cropped, spec.size, photo.focus(spec))
+                    yield spec.size, mode.name, framing
 
 
 def _recommended(cropped: Size, frames: Sequence[Spec]) -> Iterator[tuple[Size, str]]:
@@ -151,10 +153,3 @@ def _recommended(cropped: Size, frames: Sequence[Spec]) -> Iterator[tuple[Size, 
         with suppress(PhotoError):  # the target has no size for it
             spec = resolve_spec(frame, cropped)
             yield spec.size, spec.mode.name
-
-
-def _as_sized(frame: Spec, cropped: Size, mode: Mode) -> Spec | None:
-    """Return a frame with the size that a mode leads to; None if its target has no such size."""
-    with suppress(PhotoError, UsageError):
-        return choose_spec_size(frame.in_modes(mode), cropped)
-    return None

@@ -114,7 +114,10 @@ class Run(Record, frozen=False):
         if self.cluster:
             self.cluster.set_task(self.task)
             workers = self.cluster
-        with closing(run_chunks(self._chunks(), self._convert, workers, stop=stop)) as outcomes:
+        chunks, throttle = self._chunks(), self.throttle
+        if throttle:
+            chunks = takewhile(lambda _: throttle.admits(), chunks)
+        with closing(run_chunks(chunks, self._convert, workers, stop=stop)) as outcomes:
             yield from outcomes
 
     @property
@@ -159,11 +162,6 @@ class Run(Record, frozen=False):
         return self.converter.processes.stopped
 
     def _chunks(self) -> Iterator["list[PendingJob] | Immediate[Result | FreshCount]"]:
-        chunks = self._all_chunks()
-        throttle = self.throttle
-        return takewhile(lambda _: throttle.admits(), chunks) if throttle else chunks
-
-    def _all_chunks(self) -> Iterator["list[PendingJob] | Immediate[Result | FreshCount]"]:
         """Yield chunks as soon as there is enough for every worker; near the end, shorter ones."""
         from ffprep.system.pool import Immediate
 
@@ -229,7 +227,7 @@ class Run(Record, frozen=False):
     def _classify(self, batch: Batch) -> Triage:
         if self.freshness:
             return self.freshness.classify(batch, self.list_fresh)
-        return Triage(pending=[PendingJob.unknown(job) for job in batch.jobs()])
+        return Triage(pending=[PendingJob(job) for job in batch.jobs()])
 
     def clean_up(self, passed_over: Iterable[Location] = ()) -> Iterator[Result]:
         """Compare the ledger with what a complete run met, see CleanUp."""

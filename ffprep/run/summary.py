@@ -146,8 +146,7 @@ class RunSummary(Record, frozen=False):
         """Count one Result, or several photos that are up to date."""
         if isinstance(result, FreshCount):
             self.counts[Status.FRESH] += result.count
-            if result.filtered:
-                self.pass_over(Counter({PassedOver.FILTERED: result.filtered}))
+            self.pass_over(Counter({PassedOver.FILTERED: result.filtered}))
         else:
             self.add(result)
 
@@ -160,8 +159,7 @@ class RunSummary(Record, frozen=False):
         """Count one Result. Files that are not photos were counted before."""
         if result.passed_over:
             if result.passed_over is PassedOver.FILTERED:
-                self.passed_over[PassedOver.FILTERED] += 1
-                self.counts[Status.PASSED_OVER] += 1
+                self.pass_over(Counter([PassedOver.FILTERED]))
             return
         self.counts[result.status] += 1
         if result.failure:
@@ -171,15 +169,11 @@ class RunSummary(Record, frozen=False):
             if self.reports(result.failure):
                 self.reported[result.failure.kind] += 1
                 self.failures.add(result, result.failure.message)
-        elif result.caveats and result.status is Status.CONVERTED:  # old ones were reported before
-            self._warn(result)
-
-    def _warn(self, result: Result) -> None:
-        """Count the warnings of a picture."""
-        kinds = result.warning_kinds
-        self.warned += bool(kinds)
-        for kind, words in zip(kinds, result.warnings, strict=True):
-            self.warnings.setdefault(kind, Mentions(NAMED_WARNINGS)).add(result, words)
+        elif result.status is Status.CONVERTED:  # old warnings were reported before
+            kinds = result.warning_kinds
+            self.warned += bool(kinds)
+            for kind, words in zip(kinds, result.warnings, strict=True):
+                self.warnings.setdefault(kind, Mentions(NAMED_WARNINGS)).add(result, words)
 
     def break_off(self, error: BaseException) -> None:
         """Note the error that ends the run."""

@@ -140,7 +140,11 @@ def _reported(
     compared, a folder is modified by whatever appears in it, also by what the job writes there: the
     names of that are reported too, so the folder is not.
     """
-    watch = _watch_function()
+    try:
+        from watchfiles import watch
+    except ImportError:
+        problem = "ffprep watch needs another Python package, watchfiles"
+        raise EnvironmentFault(f"{problem}; run: pip install 'ffprep[watch]'") from None
     if not folders:
         while not stopped():
             time.sleep(_TICK)
@@ -174,15 +178,6 @@ def _reported(
         advice = _LIMIT if isinstance(error, OSError) else "rename it"
         where = ", ".join(folders)
         raise EnvironmentFault(f"cannot watch {where}: {reason(error)}; {advice}") from None
-
-
-def _watch_function() -> Callable[..., Iterator[Iterable[tuple[int, str]]]]:
-    try:
-        from watchfiles import watch
-    except ImportError:
-        problem = "ffprep watch needs another Python package, watchfiles"
-        raise EnvironmentFault(f"{problem}; run: pip install 'ffprep[watch]'") from None
-    return watch
 
 
 def _identity(source: str) -> FileStamp | None:

@@ -9,7 +9,7 @@ at a time, with nothing else in flight, and only the photo that kills workers fa
 import pickle
 import threading
 import time
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -53,27 +53,26 @@ class _WorkerRegistry:
         self.dirs_to_sweep: set[str] = set()
         self.active_dirs: set[str] = set()
         self._info: dict[str, WorkerInfo] = {}
-        self._empty_polls = _EMPTY_POLLS - 1  # the first empty list leads to a warning at once
+        self.empty_polls = _EMPTY_POLLS - 1  # the first empty list leads to a warning at once
 
     @property
     def ffmpeg(self) -> str:
         """The workers' versions of FFmpeg; empty while no worker is known."""
         return ", ".join(sorted({worker.ffmpeg for worker in self._info.values()}))
 
-    def forget_dead(self, alive: Container[str], in_flight: set[str]) -> None:
-        """Drop workers that are gone, and note where they may have left temporary files.
+    def update(self, threads: dict[str, int], in_flight: set[str]) -> list[str]:
+        """Note the `threads` of each worker; return the workers that have not said who they are.
 
-        Those are all folders that any worker wrote to since the last call: another worker may have
-        taken over a dead one's chunk since. `in_flight` are the folders that are written to now.
+        Drop those that are gone, and note where they may have left temporary files. That is in all
+        folders that any worker wrote to since the last call: another worker may have taken over a
+        dead one's chunk since. `in_flight` are the folders that are written to now.
         """
-        for address in [known for known in self._info if known not in alive]:
+        for address in [known for known in self._info if known not in threads]:
             self.dead.add(self._info.pop(address).owner)
             self.dirs_to_sweep |= self.active_dirs
-        self.active_dirs = in_flight
-
-    def unknown(self, alive: Iterable[str]) -> list[str]:
-        """Return the addresses of workers that have not said who they are."""
-        return [address for address in alive if address not in self._info]
+        self.active_dirs, self.threads = in_flight, threads
+        self.empty_polls = 0 if threads else self.empty_polls + 1
+        return [address for address in threads if address not in self._info]
 
     def add(self, address: str, worker: WorkerInfo) -> None:
         """Add a worker. Raises EnvironmentFault if it cannot do the work."""
@@ -82,12 +81,6 @@ class _WorkerRegistry:
         if worker.missing:
             raise unreadable(worker.host, worker.missing[0])
         self._info[address] = worker
-
-    def update_threads(self, threads: dict[str, int]) -> bool:
-        """Note how many threads each worker has; return whether to warn that there are none."""
-        self.threads = threads
-        self._empty_polls = 0 if threads else self._empty_polls + 1
-        return self._empty_polls == _EMPTY_POLLS
 
 
 class Cluster(RemoteExecutor):
@@ -155,23 +148,19 @@ class Cluster(RemoteExecutor):
     def _send_waiting(self) -> None:
         """Send what may be sent. Call with the lock."""
         while part := self._queue.next_part():
-            self._send(part)
-
-    def _send(self, part: Part) -> None:
-        if self._fault or self._closed.is_set():
-            part.chunk.end(self._fault)
-            return
-        pickled = pickle.dumps((self._task, part.jobs))
-        try:
-            future = self._client.submit(convert_chunk, __version__, pickled, pure=False)
-        except Exception as error:  # the client has closed itself
-            fault = lost(self._options, error)
-            part.chunk.end(fault)
-            self._fail(fault)
-            return
-        self._queue.sent[future] = part
-        self._workers.active_dirs |= part.folders
-        future.add_done_callback(self._receive)
+            if self._fault or self._closed.is_set():
+                part.chunk.end(self._fault)
+                continue
+            pickled = pickle.dumps((self._task, part.jobs))
+            try:
+                future = self._client.submit(convert_chunk, __version__, pickled, pure=False)
+            except Exception as error:  # the client has closed itself
+                self._fail(lost(self._options, error))
+                part.chunk.end(self._fault)
+                continue
+            self._queue.sent[future] = part
+            self._workers.active_dirs |= part.folders
+            future.add_done_callback(self._receive)
 
     def _receive(self, future: Any) -> None:
         """Take the results of a part. A thread of Dask calls this for one future at a time."""
@@ -224,17 +213,17 @@ class Cluster(RemoteExecutor):
         Raises EnvironmentFault for a worker that cannot do the work.
         """
         alive = self._client.nthreads(callback_timeout=30)
-        self._forget_dead(alive)
-        if new := self._workers.unknown(alive):
-            self._ask(new)
-        if self._workers.update_threads(alive):
-            self._warn(f"{self._options.address} has no workers; the run waits for some")
-        threads = sum(alive.values())
-        self.info |= {"workers": len(alive), "threads": threads, "ffprep": __version__}
-
-    def _forget_dead(self, alive: Container[str]) -> None:
         with self._lock:
-            self._workers.forget_dead(alive, self._queue.folders)
+            new = self._workers.update(alive, self._queue.folders)
+        if new:
+            self._ask(new)
+        if self._workers.empty_polls == _EMPTY_POLLS:
+            self._warn(f"{self._options.address} has no workers; the run waits for some")
+        self.info |= {
+            "workers": len(alive),
+            "threads": sum(alive.values()),
+            "ffprep": __version__,
+        }
 
     def _ask(self, addresses: list[str]) -> None:
         """Ask workers who they are. One that does not answer is asked again in the next round."""
@@ -301,7 +290,9 @@ class Cluster(RemoteExecutor):
         self.shutdown()
         self._end_run()
         with suppress(Exception):
-            self._forget_dead(self._client.nthreads(callback_timeout=STOP_SECONDS))
+            alive = self._client.nthreads(callback_timeout=STOP_SECONDS)
+            with self._lock:
+                self._workers.update(alive, self._queue.folders)
         for folder in self._workers.dirs_to_sweep:
             sweep_folder(folder, self._workers.dead)
 

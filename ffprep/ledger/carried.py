@@ -75,27 +75,16 @@ def _copies(rows: Iterable[Sequence[Any]]) -> Iterator[Copy]:
 def find_copies(ledger: "Ledger", folder: str, names: Sequence[Name]) -> dict[Name, Copy]:
     """Return the copies of these names in a folder, BATCH_SIZE at most."""
     values = (encode_name(folder), *padded(names))
-    return {copy.name: copy for copy in _found(ledger, _FIND, values)}
-
-
-def _found(ledger: "Ledger", query: str, values: Sequence[Name] = ()) -> list[Copy]:
-    with ledger.transaction() as database:
-        if TABLE.exists(database):
-            return list(_copies(database.execute(query, values)))
-    return []
+    return {copy.name: copy for copy in _copies(TABLE.select(ledger, _FIND, values))}
 
 
 def record_copies(ledger: "Ledger", made: Iterable[Copy], gone: Iterable[Copy]) -> None:
     """Write the rows of copies, and delete those of others."""
-    with ledger.transaction() as database:
-        TABLE.ensure(database)
-        database.executemany(
-            "INSERT OR REPLACE INTO carried VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            [copy.values for copy in made],
-        )
-        database.executemany(
-            "DELETE FROM carried WHERE (folder, name) = (?, ?)", [copy.values[:2] for copy in gone]
-        )
+    TABLE.write(ledger, [copy.values for copy in made])
+    if keys := [copy.values[:2] for copy in gone]:
+        with ledger.transaction() as database:
+            TABLE.ensure(database)
+            database.executemany("DELETE FROM carried WHERE (folder, name) = (?, ?)", keys)
 
 
 def remove_unused(ledger: "Ledger", output: Location) -> Iterator[Path]:
@@ -103,18 +92,17 @@ def remove_unused(ledger: "Ledger", output: Location) -> Iterator[Path]:
 
     Yield their paths. One that cannot be removed is kept.
     """
-    copies = _found(ledger, _UNUSED)
+    copies = list(_copies(TABLE.select(ledger, _UNUSED)))
     for copy in copies:
         with suppress(PhotoError):
             if path := remove(copy, output):
                 yield path
-    if copies:
-        record_copies(ledger, (), copies)
+    record_copies(ledger, (), copies)
 
 
 def removable(ledger: "Ledger", output: Location, kept: Container[str]) -> Iterator[Path]:
     """Yield the copies that are removed with all outputs but those `kept`."""
-    for copy in _found(ledger, "SELECT * FROM carried"):
+    for copy in _copies(TABLE.select(ledger, "SELECT * FROM carried")):
         path = _removable(copy, output)
         if path and copy.folder + decode_name(copy.output) not in kept:
             yield path

@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from ffprep.core.formats import HEAD_BYTES, sniff
@@ -18,7 +19,8 @@ from ffprep.record import Record
 from ffprep.system.files import open_regular, refuse_link
 from ffprep.system.shutdown import interruption
 
-_APPLICATION, _VERSION = 0x66667072, 1  # "ffpr"
+if TYPE_CHECKING:
+    from ffprep.ledger.ledger import Ledger
 
 _SCHEMA = """
 CREATE TABLE runs (
@@ -64,7 +66,7 @@ class Layout(Record):
         return {each for part in normalized(self.schema).split(";") if (each := part.strip())}
 
 
-LEDGER = Layout(_APPLICATION, _VERSION, _SCHEMA, "move it away, or choose another --ledger")
+LEDGER = Layout(0x66667072, 1, _SCHEMA, "move it away, or choose another --ledger")
 
 _LOCK_TIMEOUT = 5.0
 """Seconds that a query waits for another program's lock."""
@@ -167,6 +169,22 @@ class OwnTable(Record):
         if not self.exists(database):
             database.execute(f"DROP TABLE IF EXISTS {self.name}")
             database.execute(self.statement)
+
+    def select(self, ledger: "Ledger", query: str, values: Sequence[object] = ()) -> list[Any]:
+        """Return the rows of a query; none if there is no table."""
+        with ledger.transaction() as database:
+            if self.exists(database):
+                return database.execute(query, values).fetchall()
+        return []
+
+    def write(self, ledger: "Ledger", rows: Sequence[tuple[object, ...]]) -> None:
+        """Write rows, in place of those with the same keys."""
+        if rows:
+            marks = ", ".join("?" * len(rows[0]))
+            with ledger.transaction() as database:
+                self.ensure(database)
+                statement = f"INSERT OR REPLACE INTO {self.name} VALUES ({marks})"
+                database.executemany(statement, rows)
 
     def forget_unused(self, database: sqlite3.Connection) -> None:
         """Delete the rows of photos that no job is about."""

@@ -35,20 +35,14 @@ def with_known_faces(ledger: "Ledger", jobs: Sequence[PendingJob]) -> list[Pendi
     known = dict[tuple[Name, int, int], Faces]()
     for start in range(0, len(sources), BATCH_SIZE):
         names = sources[start : start + BATCH_SIZE]
-        with ledger.transaction() as database:
-            if TABLE.exists(database):
-                known |= _parsed(database.execute(_FIND, padded(names)))
+        known |= _parsed(TABLE.select(ledger, _FIND, padded(names)))
     return [_with_faces(job, known) for job in jobs]
 
 
 def recorded_faces(ledger: "Ledger") -> dict[str, Faces]:
     """Return all faces by the real paths of their photos, whether these have changed or not."""
-    with ledger.transaction() as database:
-        if not TABLE.exists(database):
-            return {}
-        rows = database.execute("SELECT * FROM faces")
-        return {decode_name(source): faces for (source, _, _), faces in _parsed(rows)}
-    return {}
+    rows = TABLE.select(ledger, "SELECT * FROM faces")
+    return {decode_name(source): faces for (source, _, _), faces in _parsed(rows)}
 
 
 def record_faces(ledger: "Ledger", pending: PendingJob, faces: Faces) -> None:
@@ -57,10 +51,7 @@ def record_faces(ledger: "Ledger", pending: PendingJob, faces: Faces) -> None:
     if stamp is None or faces == pending.job.faces or not _has_faces(pending):
         return
     boxes = " ".join(f"{box.left},{box.top},{box.right},{box.bottom}" for box in faces)
-    values = (pending.source, *stored_stamp(stamp), _VERSION, boxes)
-    with ledger.transaction() as database:
-        TABLE.ensure(database)
-        database.execute("INSERT OR REPLACE INTO faces VALUES (?, ?, ?, ?, ?)", values)
+    TABLE.write(ledger, [(pending.source, *stored_stamp(stamp), _VERSION, boxes)])
 
 
 def _parsed(rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[tuple[Name, int, int], Faces]]:

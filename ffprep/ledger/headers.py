@@ -29,7 +29,7 @@ TABLE = OwnTable(
 )
 """Those of photos, by their real paths."""
 _FIND = """SELECT value FROM headers WHERE (source, what) = (?, ?)
-AND (source_bytes, source_mtime, version) = (?, ?, ?)"""
+AND (source_bytes, source_mtime, version) = (?, ?, ?) AND typeof(value) = 'text'"""
 
 
 def recorded_header(
@@ -48,17 +48,10 @@ def recorded_header(
         return read()
     key = encode_name(real_path(path)), what
     version = *stored_stamp(stamp), __version__
-    found = None
-    with ledger.transaction() as database:
-        if TABLE.exists(database):
-            found = database.execute(_FIND, (*key, *version)).fetchone()
-    if found and isinstance(found[0], str):
+    for (text,) in TABLE.select(ledger, _FIND, (*key, *version)):
         with suppress(ValueError):  # a ledger may have been written by a stranger
-            return parse(found[0])
+            return parse(text)
     value = read()
     if not ledger.read_only:
-        row = (*key, *version, "" if value is None else str(value))
-        with ledger.transaction() as database:
-            TABLE.ensure(database)
-            database.execute("INSERT OR REPLACE INTO headers VALUES (?, ?, ?, ?, ?, ?)", row)
+        TABLE.write(ledger, [(*key, *version, "" if value is None else str(value))])
     return value

@@ -202,7 +202,7 @@ class _Copies(Record):
 
     def record(self) -> None:
         """Write the copies that changed into the ledger."""
-        if self.carry.ledger and (self._made or self._gone):
+        if self.carry.ledger:
             record_copies(self.carry.ledger, self._made, self._gone)
 
 

@@ -219,11 +219,8 @@ class Cluster(RemoteExecutor):
             self._ask(new)
         if self._workers.empty_polls == _EMPTY_POLLS:
             self._warn(f"{self._options.address} has no workers; the run waits for some")
-        self.info |= {
-            "workers": len(alive),
-            "threads": sum(alive.values()),
-            "ffprep": __version__,
-        }
+        threads = sum(alive.values())
+        self.info |= {"workers": len(alive), "threads": threads, "ffprep": __version__}
 
     def _ask(self, addresses: list[str]) -> None:
         """Ask workers who they are. One that does not answer is asked again in the next round."""

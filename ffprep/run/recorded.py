@@ -1,14 +1,24 @@
-"""What earlier runs recorded, for a run whose outputs lie among photos, or have numbers."""
+"""What earlier runs recorded, for a run whose outputs lie among photos, or for names of outputs."""
 
 import os
 from collections.abc import Callable
+from functools import partial
 
+from ffprep.conversion.pipeline import probed
+from ffprep.conversion.transcode import Transcoder
+from ffprep.core.fitting import cropped_size, resolve_spec
+from ffprep.core.geometry import Size
+from ffprep.core.job import LocalJob
 from ffprep.core.location import Location, located
 from ffprep.errors import UsageError
+from ffprep.image.capture_date import CaptureDate, capture_date, exif_date
+from ffprep.ledger.headers import recorded_header
+from ffprep.ledger.ledger import Ledger
 from ffprep.ledger.numbers import Allocation, RecordedNumbers
 from ffprep.ledger.outputs import RecordedOutputs
 from ffprep.library.plan import Plan
 from ffprep.library.walk import Walk, is_folder
+from ffprep.record import Record
 from ffprep.run.convert_options import ConvertOptions
 from ffprep.storage.protocol import storage_of
 from ffprep.system.files import FOLDER, LEDGER, real_folder
@@ -69,3 +79,36 @@ def _ledgers(options: ConvertOptions) -> tuple[Location, ...]:
     own, path, shard = options.request.output / LEDGER, options.rerun.ledger, options.request.shard
     whole = shard.whole_path(path) if shard and path else path
     return (own,) if whole in (None, own) else (own, whole)
+
+
+class Headers(Record):
+    """Dates and sizes of photos for the names of their outputs: from the ledger, or from photos."""
+
+    ledger: Ledger
+    steps: Transcoder
+
+    def date_of(self, path: str) -> CaptureDate:
+        """Return the date of a photo, as `capture_date` does."""
+
+        def recorded(path: str, modified: int) -> CaptureDate | None:
+            read = partial(exif_date, path, modified)
+            return recorded_header(self.ledger, "date", path, _parsed, read)
+
+        return capture_date(path, recorded)
+
+    def size_of(self, job: LocalJob) -> Size:
+        """Return the size of the output of a photo, as `Transcoder.size_of` does."""
+        spec = job.spec
+        what = f"size at {spec.frame.seconds}" if spec.frame else "size"
+        shown = recorded_header(
+            self.ledger,
+            what,
+            os.fspath(job.source),
+            Size.parse,
+            lambda: probed(self.steps, job).picture.shown,
+        )
+        return resolve_spec(spec, cropped_size(shown, spec.bounds)).size
+
+
+def _parsed(text: str) -> CaptureDate | None:
+    return CaptureDate.fromisoformat(text) if text else None

@@ -94,7 +94,7 @@ class Run(Record, frozen=False):
                 yield result
         last = self.clean_up()
         if self.options.request.carry or self.options.manifest:
-            from ffprep.run.carry import with_data_set
+            from ffprep.run.data_set import with_data_set
 
             last = with_data_set(self, last)
         yield from last
@@ -321,7 +321,7 @@ def _with_records(
 
     made = MadeFiles(real_folder(os.fspath(request.output)), read)
     if freshness and request.named_by_headers:
-        from ffprep.run.headers import Headers
+        from ffprep.run.recorded import Headers
 
         headers = Headers(freshness.ledger, converter.transcoder)
         size_of, date_of = headers.size_of, headers.date_of

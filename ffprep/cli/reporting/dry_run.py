@@ -13,9 +13,8 @@ from ffprep.conversion.pipeline import Pipeline, pipelines
 from ffprep.core.fitting import percent, times
 from ffprep.core.job import Failure, Result, Status
 from ffprep.core.policy import DryRun
-from ffprep.run.dry_run import Planned
+from ffprep.run.dry_run import Estimate, Planned, Sample, estimate
 from ffprep.run.dry_run import dry_run as outcomes
-from ffprep.run.estimate import Estimate, Sample, estimate
 
 if TYPE_CHECKING:
     from ffprep.cli.reporting.progress import Console

@@ -17,6 +17,7 @@ from ffprep.core.spec import Spec
 from ffprep.errors import Kind, PhotoError
 from ffprep.ledger.rows import (
     NO_HASHES,
+    Entry,
     Fingerprint,
     FinishedJob,
     Hashes,
@@ -24,7 +25,7 @@ from ffprep.ledger.rows import (
     PendingJob,
     Row,
     decode_name,
-    early_failure_entry,
+    encode_name,
     encode_names,
     relative_folder,
     stored_stamp,
@@ -33,7 +34,7 @@ from ffprep.ledger.rows import (
 from ffprep.record import Record, field, replace
 from ffprep.storage.protocol import storage_of
 from ffprep.storage.stamps import StampReader, stamp_or_none
-from ffprep.system.files import FileStamp, opened, real_folder
+from ffprep.system.files import FileStamp, opened, real_folder, real_path
 
 if TYPE_CHECKING:
     from ffprep.ledger.ledger import Ledger
@@ -218,13 +219,17 @@ class Freshness(Record):
 
         Return the result; its failure may be `known`.
         """
-        entry = early_failure_entry(result, self.output, self.ledger.run)
-        name, source = entry.row.name, entry.row.source
-        before = self.ledger.rows(entry.folder, [name]).get((name, source))
-        result = self._compared(result, entry.row, before)
+        assert result.failure
+        folder, name, source = "", encode_name(""), encode_name(real_path(result.source))
+        if result.output:
+            folder = relative_folder(self.output, os.path.join(result.output.parent, ""))
+            name = encode_name(result.output.name)
+        kind, message = result.failure.kind.value, encode_name(result.failure.message)
+        row = Row(name, source, Status.FAILED, self.ledger.run, kind=kind, message=message)
+        before = self.ledger.rows(folder, [name]).get((name, source))
         if not self.ledger.read_only:
-            self.ledger.record([replace(entry, row=entry.row.with_output_of(before))])
-        return result
+            self.ledger.record([Entry(folder, row.with_output_of(before))])
+        return self._compared(result, row, before)
 
     def _compared(self, result: Result, row: Row, before: Row | None) -> Result:
         """Return a result whose failure says whether it is `known`, by its row, now and before."""

@@ -127,11 +127,9 @@ class History(Record):
             f"SELECT count(*), coalesce(sum(output_bytes) FILTER (WHERE {_IS_SIZE}), 0), "
             "count(message) FROM jobs WHERE status = 'converted'"
         ).fetchone()
-        failures = Counter[str]()
-        for kind, number in database.execute(
+        failures = database.execute(
             f"SELECT {_KIND}, count(*) FROM jobs WHERE status = 'failed' GROUP BY 1 ORDER BY 2 DESC"
-        ):
-            failures[kind] += number
+        )
         (accepted,) = database.execute(
             f"SELECT count(*) FROM jobs WHERE status = 'failed' AND {accepted_condition(database)}"
         ).fetchone()

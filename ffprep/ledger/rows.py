@@ -11,7 +11,7 @@ from ffprep.core.job import Job, Result, Status
 from ffprep.core.location import Location
 from ffprep.errors import Kind
 from ffprep.record import Record
-from ffprep.system.files import FOLDER, FileStamp, real_path
+from ffprep.system.files import FOLDER, FileStamp
 
 if TYPE_CHECKING:
     from ffprep.ledger.ledger import Ledger
@@ -224,20 +224,6 @@ class FinishedJob(Record):
         )
         row = row if output else row.with_output_of(pending.row)
         return Entry(pending.folder, row, result.seconds)
-
-
-def early_failure_entry(result: Result, output: Location, run: int) -> Entry:
-    """Return the row of a failure from before any photo was read, for example a collision."""
-    assert result.failure
-    folder = name = ""
-    if result.output:
-        folder = relative_folder(output, os.path.join(result.output.parent, ""))
-        name = result.output.name
-    source = encode_name(real_path(result.source))
-    kind, message = result.failure.kind.value, encode_name(result.failure.message)
-    return Entry(
-        folder, Row(encode_name(name), source, Status.FAILED, run, kind=kind, message=message)
-    )
 
 
 def relative_folder(output: Location, folder: str) -> str:

@@ -64,18 +64,13 @@ class PastRun(Record):
         since = f"{self.shard:>7}  {since}" if self.shard else since
         if self.ended is None:
             process = f"process {self.pid} on {self.host}"
-            return f"{since}  " + (
-                f"is running, {process}" if self.is_running else f"was killed ({process})"
-            )
+            here = self.host == os.uname().nodename
+            if here and self.pid > 0 and lives(self.pid):
+                return f"{since}  is running, {process}"
+            return f"{since}  was killed ({process})"
         parts = [f"{self.converted} converted", f"{self.fresh} fresh", f"{self.failed} failed"]
         parts += [f"{self.pruned} pruned"] * bool(self.pruned)
         return f"{since}  {self.outcome}: {', '.join(parts)} in {self.ended - self.started:.1f} s"
-
-    @property
-    def is_running(self) -> bool:
-        """Whether its process is alive; False for a process on another machine."""
-        here = self.host == os.uname().nodename
-        return self.ended is None and here and self.pid > 0 and lives(self.pid)
 
 
 class FailedPhoto(Record):

@@ -34,7 +34,8 @@ def is_known(ledger: "Ledger", row: Row, before: Row | None) -> bool:
     Runs that were killed have not reported what they met.
     """
     with ledger.transaction() as database:
-        if before and _is_same(row, before) and _has_ended(database, before.run):
+        ended = "SELECT 1 FROM runs WHERE id = ? AND ended IS NOT NULL"
+        if before and _is_same(row, before) and database.execute(ended, (before.run,)).fetchone():
             return True
         if not _TABLE.exists(database):
             return False
@@ -47,11 +48,6 @@ def _is_same(row: Row, before: Row) -> bool:
     """Return whether a photo, or the same version of it, has failed before in the same way."""
     names = ("status", "kind", "spec", "source_bytes", "source_mtime")
     return all(getattr(row, name) == getattr(before, name) for name in names)
-
-
-def _has_ended(database: sqlite3.Connection, run: int) -> bool:
-    query = "SELECT ended IS NOT NULL FROM runs WHERE id = ?"
-    return bool((database.execute(query, (run,)).fetchone() or (0,))[0])
 
 
 def accept_failures(ledger: "Ledger") -> int:

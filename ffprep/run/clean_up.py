@@ -10,7 +10,7 @@ from ffprep.core.location import Location, located, location_of
 from ffprep.core.policy import Retry
 from ffprep.errors import Kind, PhotoError
 from ffprep.ledger.freshness import Freshness
-from ffprep.ledger.rows import Entry, Row
+from ffprep.ledger.rows import Entry
 from ffprep.library.plan import Plan
 from ffprep.library.walk import is_folder
 from ffprep.record import Record, field, replace
@@ -182,13 +182,10 @@ class CleanUp(Record, frozen=False):
                 if row.output_bytes is None:
                     ledger.forget(entry)
                 else:
-                    ledger.record([replace(entry, row=_without_failure(row))])
+                    row = row._replace(status=Status.CONVERTED, spec=None, kind=None, message=None)
+                    ledger.record([replace(entry, row=row)])
         if forgot:
             ledger.forget_unused()
-
-
-def _without_failure(row: Row) -> Row:
-    return row._replace(status=Status.CONVERTED, spec=None, kind=None, message=None)
 
 
 def _is_gone(source: str) -> bool:

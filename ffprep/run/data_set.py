@@ -316,7 +316,7 @@ def _line(
     `caption` is the suffix of texts beside the pictures. Return None if a name is not UTF-8.
     """
     row, below = entry.row, entry.path
-    if not _is_text(below):
+    if any("\ud800" <= letter <= "\udfff" for letter in below):
         return None
     line: dict[str, object] = {
         "file_name": os.path.relpath(output + below, here),
@@ -338,7 +338,3 @@ def _text(path: Path) -> str | None:
             return file.read(_LONGEST_TEXT).decode("utf-8-sig", errors="replace").strip()
     except PhotoError:
         return None
-
-
-def _is_text(name: str) -> bool:
-    return not any("\ud800" <= letter <= "\udfff" for letter in name)

@@ -165,10 +165,12 @@ class Pruning(Record, frozen=False):
         whose other output was not made, because the photo failed or was not tried.
         """
         is_source, path = self.planned.is_source(source), self._real_path(entry)
-        if is_source and (
-            path in self.clean_up.passed_over or self._is_filtered(entry.row, source)
-        ):
+        if is_source and path in self.clean_up.passed_over:
             return True
+        if is_source and entry.row.status == Status.PASSED_OVER:
+            stamp = stamp_or_none(location_of(source))
+            if self.freshness.is_filtered(entry.row, stamp):
+                return True
         if not (is_source or self.clean_up.is_excluded(source)) or self.planned.is_output(path):
             return False
         if self._replaced is None or self._may_be is None:
@@ -180,12 +182,6 @@ class Pruning(Record, frozen=False):
         if not is_source or self.freshness.ledger.read_only:
             return True
         return contains(self._replaced, hash(source))
-
-    def _is_filtered(self, row: Row, source: str) -> bool:
-        """Return whether this run has passed over a photo, as it does not meet its filter."""
-        return row.status == Status.PASSED_OVER and self.freshness.is_filtered(
-            row, stamp_or_none(location_of(source))
-        )
 
     def _replaced_sources(self) -> Iterator[int]:
         for entry in self.freshness.ledger.entries(Status.CONVERTED):

@@ -103,27 +103,23 @@ class Run(Record, frozen=False):
         self, stop: StopRules
     ) -> Generator[FinishedJob | Result | FreshCount, None, None]:
         """Convert all chunks, and yield what comes of them."""
-        if self._is_single:
+        cluster = self.cluster
+        # A command that converts one photo does so with the slot that make gave it.
+        if is_command_line() and self.plan.total == 1 and not (cluster or self.throttle):
             for triage in self.triages():
                 yield from triage.known
                 yield from run_single(partial(self._convert, triage.pending), stop)
             return
         from ffprep.system.pool import run_chunks
 
-        workers: int | Cluster = self.options.workers.jobs
-        if self.cluster:
-            self.cluster.set_task(self.task)
-            workers = self.cluster
+        if cluster:
+            cluster.set_task(self.task)
+        workers = cluster or self.options.workers.jobs
         chunks, throttle = self._chunks(), self.throttle
         if throttle:
             chunks = takewhile(lambda _: throttle.admits(), chunks)
         with closing(run_chunks(chunks, self._convert, workers, stop=stop)) as outcomes:
             yield from outcomes
-
-    @property
-    def _is_single(self) -> bool:
-        """Whether one photo is all that a command converts, with the slot that make gave it."""
-        return is_command_line() and self.plan.total == 1 and not (self.cluster or self.throttle)
 
     def end(self, outcome: str, counts: dict[str, Any]) -> None:
         """Record in the ledger how the run ended."""
@@ -200,7 +196,11 @@ class Run(Record, frozen=False):
                     item = self.freshness.record_early_failure(item)
                 yield Triage(listed=[item])
                 continue
-            triage = self._classify(item)
+            triage = (
+                self.freshness.classify(item, self.list_fresh)
+                if self.freshness
+                else Triage(pending=list(map(PendingJob, item.jobs())))
+            )
             triage.others_follow = item.rendition + 1 < len(self.plan.request.renditions)
             if self.recorded:
                 triage.pending = self.recorded.refuse_others(triage.pending)
@@ -223,11 +223,6 @@ class Run(Record, frozen=False):
         if self.freshness and self.freshness.ledger.after_kill:
             folders.add(batch.output_folder)
         return folders
-
-    def _classify(self, batch: Batch) -> Triage:
-        if self.freshness:
-            return self.freshness.classify(batch, self.list_fresh)
-        return Triage(pending=[PendingJob(job) for job in batch.jobs()])
 
     def clean_up(self, passed_over: Iterable[Location] = ()) -> Iterator[Result]:
         """Compare the ledger with what a complete run met, see CleanUp."""

@@ -52,11 +52,6 @@ class SheetOptions(Record):
         """Whether the photo itself is shown beside its pictures: the only one, or in each row."""
         return self.single or len(self.specs) > 1
 
-    @property
-    def cells_each(self) -> int:
-        """How many cells a photo has."""
-        return self.uncut + len(self.specs)
-
     def contact_sheets(self) -> "ContactSheets":
         """Find the photos. Raises UsageError if there are none, or if a page would be one."""
         selection = Selection(default_excludes=self.default_excludes)
@@ -79,7 +74,7 @@ class ContactSheets(Record):
     @property
     def layout(self) -> Layout:
         """The layout of each page."""
-        options, cells = self.options, self.options.cells_each
+        options, cells = self.options, self.options.uncut + len(self.options.specs)
         if options.single:
             return Layout.of(cells, options.size, options.columns)
         columns = cells if options.uncut else options.columns

@@ -131,9 +131,13 @@ class Window:
         A job with a good output may turn out to be up to date.
         """
         kind: StreamKey | str | None = None
-        jobs = [pending.job for pending in photo if _converts(pending)]
-        local = [job for job in jobs if isinstance(job, LocalJob)]
-        if self._look_ahead and local and not self._slow:
+        local = [
+            each.job
+            for each in photo
+            if isinstance(each.job, LocalJob) and not each.refusal and not (each.row and each.good)
+        ]
+        slow = self._seconds > _SLOW_SECONDS * max(self._probes, _ENOUGH_PROBES)
+        if self._look_ahead and local and not slow:
             started = time.perf_counter()
             kind, pixels = self._look_ahead(local)
             self._seconds += time.perf_counter() - started
@@ -144,14 +148,6 @@ class Window:
         self._sorted += 1
         self._work += _work(photo)
         self._work_ahead += _work(photo)
-
-    @property
-    def _slow(self) -> bool:
-        return self._seconds > _SLOW_SECONDS * max(self._probes, _ENOUGH_PROBES)
-
-
-def _converts(pending: PendingJob) -> bool:
-    return not pending.refusal and not (pending.row and pending.good)
 
 
 def _work(photo: Photo) -> int:

@@ -186,12 +186,6 @@ class OwnTable(Record):
                 statement = f"INSERT OR REPLACE INTO {self.name} VALUES ({marks})"
                 database.executemany(statement, rows)
 
-    def forget_unused(self, database: sqlite3.Connection) -> None:
-        """Delete the rows of photos that no job is about."""
-        if self.exists(database):
-            jobs = "SELECT source FROM jobs"
-            database.execute(f"DELETE FROM {self.name} WHERE source NOT IN ({jobs})")
-
 
 def _distrust(database: sqlite3.Connection, path: Path) -> None:
     """Restrict what the content of a file can do: it may come from a stranger."""

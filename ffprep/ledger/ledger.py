@@ -305,14 +305,6 @@ class Ledger:
                 (_stored(entry.folder), entry.row.name, entry.row.source),
             )
 
-    def forget_unused(self) -> None:
-        """Delete the faces and headers of photos that no row is about."""
-        from ffprep.ledger import faces, headers
-
-        with self.transaction() as database:
-            for table in (faces.TABLE, headers.TABLE):
-                table.forget_unused(database)
-
     def entries(self, status: Status) -> Iterator[Entry]:
         """Yield all rows with a status, in order. Rows may be forgotten meanwhile."""
         last: tuple[Name, Name, Name] = ("", "", "")

@@ -10,8 +10,8 @@ from ffprep.core.job import Status
 from ffprep.core.location import Location, location_of
 from ffprep.core.policy import Policy
 from ffprep.errors import UsageError
-from ffprep.ledger.faces import recorded_faces
 from ffprep.ledger.ledger import Ledger
+from ffprep.ledger.photo_facts import recorded_faces
 from ffprep.ledger.recorded_spec import recorded_specs
 from ffprep.ledger.rows import decode_name
 from ffprep.ledger.shards import Ledgers

@@ -11,6 +11,7 @@ from ffprep.errors import PhotoError, UsageError
 from ffprep.ledger.carried import removable, remove_unused
 from ffprep.ledger.ledger import Ledger
 from ffprep.ledger.outputs import RecordedOutputs
+from ffprep.ledger.photo_facts import forget_unused
 from ffprep.ledger.rows import OUTPUT_COLUMNS, Entry
 from ffprep.ledger.shards import LedgerFile, locked
 from ffprep.record import Record, replace
@@ -99,7 +100,7 @@ def _clean(
     if options.dry_run:
         copies = removable(ledger, options.output, kept)
     else:
-        ledger.forget_unused()
+        forget_unused(ledger)
         copies = remove_unused(ledger, options.output)
     for path in copies:
         yield Cleaned(path, CleanStatus.REMOVED)

@@ -11,7 +11,6 @@ from ffprep.core.policy import Retry
 from ffprep.errors import Kind, PhotoError
 from ffprep.ledger.freshness import Freshness
 from ffprep.ledger.rows import Entry
-from ffprep.library.plan import Plan
 from ffprep.library.walk import is_folder
 from ffprep.record import Record, field, replace
 from ffprep.storage.stamps import StampReader
@@ -69,11 +68,6 @@ class CleanUp(Record, frozen=False):
         real = tuple(real_folder(os.fspath(located(folder))) for folder in folders)
         return cls(run, freshness, real, frozenset(map(real_path, passed_over)))
 
-    @property
-    def plan(self) -> Plan:
-        """The plan of the run."""
-        return self.run.plan
-
     def results(self) -> Iterator[Result]:
         """Report emptied folders, prune outputs if asked to, and forget failures of gone photos."""
         rerun, dry_run = self.freshness.rerun, self.run.options.reporting.dry_run is not None
@@ -85,7 +79,7 @@ class CleanUp(Record, frozen=False):
             from ffprep.run.prune import Pruning
 
             spared = tuple(each.path for each in emptied)
-            yield from Pruning(self, self.plan.paths(), spared).results(dry_run)
+            yield from Pruning(self, self.run.plan.paths(), spared).results(dry_run)
             if not dry_run:
                 list(remove_unused(self.freshness.ledger, self.freshness.output))
         if rerun.retry is not Retry.ONLY and not dry_run and not self.run.stopped:
@@ -107,7 +101,9 @@ class CleanUp(Record, frozen=False):
                 version, run = _version(entry), entry.row.run
                 emptied.photos[version] = max(run, emptied.photos.get(version, run))
                 emptied.has_outputs = emptied.has_outputs or self._has_output(entry, top)
-        few = 0 if self.plan.request.shard else _FEW  # of other shards' photos, nothing is known
+        few = (
+            0 if self.run.plan.request.shard else _FEW
+        )  # of other shards' photos, nothing is known
         lost = [
             each
             for each in found.values()
@@ -136,13 +132,13 @@ class CleanUp(Record, frozen=False):
     def _emptied_top(self, folder: str, source: str) -> str | None:
         """Return the topmost folder of a SOURCE above a photo that has no photo now, if any."""
         top = next((top for top in self.folders if folder.startswith(top)), None)
-        if top is None or hash(folder) in self.plan.occupied or self.is_excluded(source):
+        if top is None or hash(folder) in self.run.plan.occupied or self.is_excluded(source):
             return None
         if not self._stamps.is_gone(source):
             return None
         while folder != top:
             above = folder[: folder.rfind("/", 0, -1) + 1]
-            if hash(above) in self.plan.occupied:
+            if hash(above) in self.run.plan.occupied:
                 break
             folder = above
         return folder
@@ -154,7 +150,7 @@ class CleanUp(Record, frozen=False):
 
     def is_excluded(self, source: str) -> bool:
         """Return whether the run excludes a photo."""
-        excludes = self.plan.request.selection.excludes
+        excludes = self.run.plan.request.selection.excludes
         return any(excludes(source[len(f) :]) for f in self.folders if source.startswith(f))
 
     def _forget_failures(self) -> None:
@@ -163,10 +159,10 @@ class CleanUp(Record, frozen=False):
         Photos that were passed over, and are gone, are deleted too. Outputs of an earlier version
         of such a photo stay in the ledger.
         """
-        ledger, request = self.freshness.ledger, self.plan.request
+        ledger, request = self.freshness.ledger, self.run.plan.request
         # A photo that was not selected was not met in this run, but it is not gone.
         complete, files, forgot = request.selection.all, set[str](), False
-        folders = tuple(each for each in self.folders if hash(each) in self.plan.occupied)
+        folders = tuple(each for each in self.folders if hash(each) in self.run.plan.occupied)
         for entry in chain(ledger.entries(Status.FAILED), ledger.entries(Status.PASSED_OVER)):
             row, source = entry.row, entry.source
             is_failure = row.status == Status.FAILED
@@ -185,7 +181,9 @@ class CleanUp(Record, frozen=False):
                     row = row._replace(status=Status.CONVERTED, spec=None, kind=None, message=None)
                     ledger.record([replace(entry, row=row)])
         if forgot:
-            ledger.forget_unused()
+            from ffprep.ledger.photo_facts import forget_unused
+
+            forget_unused(ledger)
 
 
 def _is_gone(source: str) -> bool:

@@ -18,8 +18,8 @@ from ffprep.core.job import Result, Status
 from ffprep.core.location import Location, location_of
 from ffprep.core.spec import Spec
 from ffprep.errors import Kind, PhotoError
-from ffprep.ledger.freshness import Freshness
 from ffprep.ledger.ledger import Ledger
+from ffprep.ledger.photo_facts import forget_unused
 from ffprep.ledger.rows import Entry, Row
 from ffprep.library.collisions import PlannedPaths, contains
 from ffprep.record import Record, field
@@ -116,17 +116,12 @@ class Pruning(Record, frozen=False):
     """Hashes of the photos that have an output by the names of this run, in order."""
     _may_be: Callable[[Size], bool] | None = None
 
-    @property
-    def freshness(self) -> Freshness:
-        """What the run compares with."""
-        return self.clean_up.freshness
-
     def results(self, dry_run: bool) -> Iterator[Result]:
         """Yield a Result for every output that is pruned, or that cannot be removed.
 
         In a `dry_run`, nothing is removed.
         """
-        freshness, clean_up, forgot = self.freshness, self.clean_up, False
+        clean_up, freshness, forgot = self.clean_up, self.clean_up.freshness, False
         remover = OutputRemover(
             freshness.output,
             freshness.ledger,
@@ -155,7 +150,7 @@ class Pruning(Record, frozen=False):
             if reason is None:
                 yield Result(photo, output, Status.PRUNED, _size(entry.row))
         if forgot:
-            freshness.ledger.forget_unused()
+            forget_unused(freshness.ledger)
 
     def _is_superseded(self, source: str, entry: Entry) -> bool:
         """Return whether an output of a photo is superseded, or the photo is passed over now.
@@ -169,28 +164,31 @@ class Pruning(Record, frozen=False):
             return True
         if is_source and entry.row.status == Status.PASSED_OVER:
             stamp = stamp_or_none(location_of(source))
-            if self.freshness.is_filtered(entry.row, stamp):
+            if self.clean_up.freshness.is_filtered(entry.row, stamp):
                 return True
         if not (is_source or self.clean_up.is_excluded(source)) or self.planned.is_output(path):
             return False
         if self._replaced is None or self._may_be is None:
             self._replaced = array("q", sorted(self._replaced_sources()))
-            self._may_be = _size_test(self.freshness.ledger.specs)
+            self._may_be = _size_test(self.clean_up.freshness.ledger.specs)
         if not self._may_be(_size(entry.row)):
             return False
         # A dry run has made nothing, and shows what a run without failures removes.
-        if not is_source or self.freshness.ledger.read_only:
+        if not is_source or self.clean_up.freshness.ledger.read_only:
             return True
         return contains(self._replaced, hash(source))
 
     def _replaced_sources(self) -> Iterator[int]:
-        for entry in self.freshness.ledger.entries(Status.CONVERTED):
+        for entry in self.clean_up.freshness.ledger.entries(Status.CONVERTED):
             path = self._real_path(entry)
-            if self.planned.is_output(path) and self.freshness.stamps.output(path) is not None:
+            if (
+                self.planned.is_output(path)
+                and self.clean_up.freshness.stamps.output(path) is not None
+            ):
                 yield hash(entry.source)
 
     def _real_path(self, entry: Entry) -> str:
-        return real_path(f"{self.freshness.output}/{entry.path}")
+        return real_path(f"{self.clean_up.freshness.output}/{entry.path}")
 
 
 def _size(row: Row) -> Size:

@@ -133,11 +133,15 @@ class RecordedOutputs(Record, frozen=False):
                 made = {source: size for source, size in rows.find(path) if size != _NOT_MADE}
                 is_output = bool(made) and (
                     not present.isdisjoint(made.keys() - {path})
-                    or (size_of(name) if size_of else _size(folder + name)) in made.values()
+                    or (size_of(name) if size_of else self._size(folder + name)) in made.values()
                 )
             if not is_output:
                 photos.append(name)
         return photos
+
+    def _size(self, path: str) -> int | None:
+        stamp = self._stamps.output(path)
+        return stamp.bytes if stamp else None
 
     def refuse_others(self, pending: list[PendingJob]) -> list[PendingJob]:
         """Return jobs, refused if they would replace a file that ffprep did not make.
@@ -296,16 +300,3 @@ def _joined(folder: str, below: str) -> str:
     if ("./" in below or "//" in below) and not is_url(folder):
         return os.path.normpath(folder + below)
     return folder + below
-
-
-def _size(path: str) -> int | None:
-    if is_url(path):
-        try:
-            found = storage_of(path).stat(path)
-        except PhotoError:
-            return None
-        return found.stamp.bytes if found else None
-    try:
-        return os.lstat(path).st_size
-    except (OSError, ValueError):
-        return None

@@ -229,10 +229,8 @@ def _require_own(known: Copy, output: Name, path: Path) -> None:
 
 def _beside(photo: str, suffix: str) -> str | None:
     """Return the file of a photo: `photo.jpg.txt` or `photo.txt`; None if there is none."""
-    for name in (photo + suffix, os.path.splitext(photo)[0] + suffix):
-        if os.path.isfile(name):
-            return name
-    return None
+    names = photo + suffix, os.path.splitext(photo)[0] + suffix
+    return next(filter(os.path.isfile, names), None)
 
 
 def _read(source: str, batch: Batch) -> bytes:

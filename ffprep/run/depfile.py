@@ -13,7 +13,6 @@ from pathlib import Path
 from ffprep.core.job import LocalJob
 from ffprep.errors import UsageError
 from ffprep.library.plan import Plan
-from ffprep.library.request import Request
 from ffprep.record import Record, replace
 from ffprep.system.files import SIDECAR
 from ffprep.system.tempfiles import errors_named_after, replace_file
@@ -82,8 +81,10 @@ class Depfile(Record):
                 modes.update(mode.path for mode in item.spec.modes)
         for listing in plan.request.walk.listings():
             yield from (listing.folder + name + SIDECAR for name in sorted(listing.sidecars))
-        for folder in _folders(plan.request):
-            yield os.path.join(folder, ".")
+        folders = tuple(source for source in plan.request.sources if os.path.isdir(source))
+        for listing in replace(plan.request, sources=folders).walk.listings():
+            if not listing.error:
+                yield os.path.join(listing.folder, ".")
         yield from sorted(modes)
         yield from map(os.fspath, self.others)
 
@@ -97,10 +98,3 @@ def _quoted(name: str, special: str) -> str:
     name = f"./{name}" if name.startswith("~") else name
     name = re.sub(rf"(\\*)([ #:*?\[{special}])", r"\1\1\\\2", name)
     return name.replace("$", "$$").replace("=", f"$({_EQUALS})")
-
-
-def _folders(request: Request) -> Iterator[str]:
-    """Yield the folders that a run searches for photos."""
-    folders = tuple(source for source in request.sources if os.path.isdir(source))
-    listings = replace(request, sources=folders).walk.listings()
-    return (listing.folder for listing in listings if not listing.error)

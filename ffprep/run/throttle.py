@@ -24,7 +24,8 @@ def apply_niceness(options: ThrottleOptions) -> Iterator[str]:
     Call it before any other thread starts: on Linux each thread has its own priority, and inherits
     it.
     """
-    if options.nice and (missing := min(_NICENESS + options.nice, 19) - _niceness()) > 0:
+    wanted = min(_NICENESS + options.nice, 19)
+    if options.nice and (missing := wanted - os.getpriority(os.PRIO_PROCESS, 0)) > 0:
         os.nice(missing)
     if options.idle and not _lower_disk_priority():
         yield "--idle: cannot lower the disk priority: ionice is not here, or has no effect"
@@ -32,11 +33,7 @@ def apply_niceness(options: ThrottleOptions) -> Iterator[str]:
         yield "--max-load: this system does not report its load average; the run ignores the limit"
 
 
-def _niceness() -> int:
-    return os.getpriority(os.PRIO_PROCESS, 0)
-
-
-_NICENESS = _niceness()
+_NICENESS = os.getpriority(os.PRIO_PROCESS, 0)
 """The niceness at the start, to which `--nice` is relative in every run of this process."""
 
 

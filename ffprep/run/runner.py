@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager, nullcontext
 from functools import partial
 from itertools import takewhile
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from ffprep.conversion.converter import Converter
 from ffprep.core.job import Batch, FreshCount, Result
@@ -120,13 +120,6 @@ class Run(Record, frozen=False):
             chunks = takewhile(lambda _: throttle.admits(), chunks)
         with closing(run_chunks(chunks, self._convert, workers, stop=stop)) as outcomes:
             yield from outcomes
-
-    def end(self, outcome: str, counts: dict[str, Any]) -> None:
-        """Record in the ledger how the run ended."""
-        if self.freshness:
-            self.freshness.ledger.end(outcome, counts)
-        if self.recorded:
-            self.recorded.close()
 
     @property
     def task(self) -> ChunkTask:

@@ -142,21 +142,20 @@ class RunSummary(Record, frozen=False):
         met = sum(map(self.counts.__getitem__, finished))
         return self.total - met - self.passed_over[PassedOver.FILTERED]
 
-    def count(self, result: Result | FreshCount) -> None:
-        """Count one Result, or several photos that are up to date."""
-        if isinstance(result, FreshCount):
-            self.counts[Status.FRESH] += result.count
-            self.pass_over(Counter({PassedOver.FILTERED: result.filtered}))
-        else:
-            self.add(result)
-
     def pass_over(self, files: Counter[PassedOver]) -> None:
         """Count files that are passed over, by the reason."""
         self.passed_over.update(files)
         self.counts[Status.PASSED_OVER] += files.total()
 
-    def add(self, result: Result) -> None:
-        """Count one Result. Files that are not photos were counted before."""
+    def count(self, result: Result | FreshCount) -> None:
+        """Count one Result, or several photos that are up to date.
+
+        Files that are not photos were counted before.
+        """
+        if isinstance(result, FreshCount):
+            self.counts[Status.FRESH] += result.count
+            self.pass_over(Counter({PassedOver.FILTERED: result.filtered}))
+            return
         if result.passed_over:
             if result.passed_over is PassedOver.FILTERED:
                 self.pass_over(Counter([PassedOver.FILTERED]))
@@ -228,7 +227,10 @@ def ending(run: "Run", summary: RunSummary) -> Iterator[None]:
         raise
     finally:
         run.converter.processes.stop()
-        run.end(summary.ended.value, summary.summary())
+        if run.freshness:
+            run.freshness.ledger.end(summary.ended.value, summary.summary())
+        if run.recorded:
+            run.recorded.close()
 
 
 def counted_results(

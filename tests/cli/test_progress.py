@@ -135,10 +135,10 @@ def test_a_photo_is_named_once_if_all_its_pictures_fail_alike(
 def test_many_failures_are_counted_but_not_kept() -> None:
     summary = RunSummary()
     for number in range(5000):
-        summary.add(bad(number))
+        summary.count(bad(number))
         caveats = (Caveat("enlarged", CaveatKind.UPSCALE),)
         photo = Path(f"w{number}")
-        summary.add(Result(photo, Path("o"), Status.CONVERTED, caveats=caveats))
+        summary.count(Result(photo, Path("o"), Status.CONVERTED, caveats=caveats))
     first = sorted(f"bad{number}.jpg" for number in range(5000))[:10]
     assert [each.result.source.name for each in summary.failures.first] == first
     warnings = summary.warnings[CaveatKind.UPSCALE]

@@ -16,7 +16,7 @@ def test_the_exit_code_is_that_of_the_worst_result() -> None:
     summary = RunSummary()
     codes = []
     for result in (GOOD, BAD, GOOD, BUG):
-        summary.add(result)
+        summary.count(result)
         codes.append(summary.exit_code)
     assert codes == [ExitCode.OK, ExitCode.SOME_FAILED, ExitCode.SOME_FAILED, ExitCode.BUG]
     assert summary.summary() | {"seconds": 0} == {
@@ -34,7 +34,7 @@ def test_the_exit_code_is_that_of_the_worst_result() -> None:
 
 def test_a_run_that_leaves_work_undone_does_not_succeed() -> None:
     summary = RunSummary(total=7)
-    summary.add(GOOD)
+    summary.count(GOOD)
     summary.ended = RunEnd.TIME
     assert summary.exit_code == ExitCode.SOME_FAILED
     assert summary.sentence().startswith(

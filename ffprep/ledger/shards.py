@@ -3,17 +3,16 @@
 import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import chain
 from typing import TypeVar
 
 from ffprep.core.location import Location
 from ffprep.core.shard import Shard
 from ffprep.errors import EnvironmentFault, reason
-from ffprep.ledger.database import database_errors, open_to_read
 from ffprep.ledger.history import History
 from ffprep.ledger.ledger import Ledger, open_ledger
-from ffprep.ledger.remote import ledger_errors, local_copy
+from ffprep.ledger.remote import ledger_errors
 from ffprep.record import Record
 from ffprep.storage.protocol import storage_of
 from ffprep.system.files import real_folder
@@ -59,9 +58,8 @@ class LedgerFile(Record):
     def database(self) -> Iterator[sqlite3.Connection]:
         """Open the ledger for queries. Raises EnvironmentFault if it is not a ledger."""
         with (
-            local_copy(self.path) as path,
-            database_errors(path),
-            closing(open_to_read(path)) as database,
+            open_ledger(self.path, lambda words: None, read_only=True) as ledger,
+            ledger.transaction() as database,
         ):
             yield database
 

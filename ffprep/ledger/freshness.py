@@ -103,7 +103,7 @@ class Freshness(Record):
             row = rows.get((output, source))
             if row and (output, source) in fresh:
                 if list_fresh and not only_failed:
-                    triage.listed.append(_fresh_result(batch.job(index), row))
+                    triage.listed.append(_fresh_result(batch.job(index), row.size))
                 elif not only_failed:
                     triage.fresh += 1
                 continue
@@ -276,7 +276,7 @@ def _if_unchanged(pending: PendingJob, row: Row, checksum: bool) -> FinishedJob 
         same_output = row.has_output(made)
     if not (same_source and same_output):
         return None
-    return FinishedJob(replace(_fresh_result(pending.job, row), stamp=made), pending, found)
+    return FinishedJob(_fresh_result(pending.job, row.size, made), pending, found)
 
 
 def _if_adoptable(
@@ -290,9 +290,7 @@ def _if_adoptable(
         size, stamp = verify(pending.job)
     except PhotoError:
         return None
-    job, mode = pending.job, _fixed_mode(pending.job.spec)
-    made_before = job.source, job.output, Status.FRESH, size
-    result = Result(*made_before, stamp=stamp, mode=mode, spec=job.spec)
+    result = _fresh_result(pending.job, size, stamp)
     # Without --checksum, no source is read to adopt its output.
     return FinishedJob(result, pending, hashes(pending) if checksum else NO_HASHES)
 
@@ -339,15 +337,9 @@ def hashes(pending: PendingJob, result: Result | None = None) -> Hashes:
     return Hashes(source, output)
 
 
-def _fresh_result(job: Job, row: Row) -> Result:
-    size = Size(row.width, row.height) if row.width and row.height else None
-    mode = _fixed_mode(job.spec)
-    return Result(job.source, job.output, Status.FRESH, size, mode=mode, spec=job.spec)
-
-
-def _fixed_mode(spec: Spec) -> str | None:
-    """Return the mode of an existing output; None if it depends on the photo."""
-    return None if spec.fallback else spec.mode.name
+def _fresh_result(job: Job, size: Size | None, stamp: FileStamp | None = None) -> Result:
+    mode = None if job.spec.fallback else job.spec.mode.name  # it may depend on the photo
+    return Result(job.source, job.output, Status.FRESH, size, stamp=stamp, mode=mode, spec=job.spec)
 
 
 def _filtered_result(job: Job, row: Row) -> Result:

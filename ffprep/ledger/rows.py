@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ffprep.core.geometry import Size
 from ffprep.core.job import Job, Result, Status
 from ffprep.core.location import Location
 from ffprep.errors import Kind
@@ -48,6 +49,11 @@ class Row(NamedTuple):
     height: int | None = None
     kind: str | None = None
     message: Name | None = None
+
+    @property
+    def size(self) -> Size | None:
+        """The size of the output, if there is one."""
+        return Size(self.width, self.height) if self.width and self.height else None
 
     def has_source(self, stamp: FileStamp | None) -> bool:
         """Return whether the source had this size and this time."""

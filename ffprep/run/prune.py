@@ -98,7 +98,7 @@ def _is_picture(path: Path, row: Row) -> bool:
         return output_format(path) is not None
     except PhotoError:
         return False
-    return (found.width, found.height) == (row.width, row.height)
+    return found == row.size
 
 
 class Pruning(Record, frozen=False):
@@ -148,7 +148,7 @@ class Pruning(Record, frozen=False):
                 freshness.ledger.forget(entry)
                 forgot = True
             if reason is None:
-                yield Result(photo, output, Status.PRUNED, _size(entry.row))
+                yield Result(photo, output, Status.PRUNED, entry.row.size or Size(1, 1))
         if forgot:
             forget_unused(freshness.ledger)
 
@@ -171,7 +171,7 @@ class Pruning(Record, frozen=False):
         if self._replaced is None or self._may_be is None:
             self._replaced = array("q", sorted(self._replaced_sources()))
             self._may_be = _size_test(self.clean_up.freshness.ledger.specs)
-        if not self._may_be(_size(entry.row)):
+        if not self._may_be(entry.row.size or Size(1, 1)):
             return False
         # A dry run has made nothing, and shows what a run without failures removes.
         if not is_source or self.clean_up.freshness.ledger.read_only:
@@ -189,10 +189,6 @@ class Pruning(Record, frozen=False):
 
     def _real_path(self, entry: Entry) -> str:
         return real_path(f"{self.clean_up.freshness.output}/{entry.path}")
-
-
-def _size(row: Row) -> Size:
-    return Size(row.width or 1, row.height or 1)
 
 
 def _size_test(specs: list[Spec]) -> Callable[[Size], bool]:

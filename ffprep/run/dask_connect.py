@@ -48,7 +48,7 @@ def connect_cluster(
         cluster = Cluster(client, options, task, warn)
         try:
             cluster.refresh_workers()
-        except (OSError, TimeoutError) as error:
+        except OSError as error:
             raise lost(options, error) from None
         watcher = threading.Thread(target=cluster.watch, args=(stopped,), daemon=True)
         watcher.start()
@@ -67,11 +67,7 @@ def _client(options: ClusterOptions, warn: Callable[[str], None]) -> Iterator[An
     except ImportError as error:
         problem = f"--cluster needs Dask, which cannot be imported ({error})"
         raise EnvironmentFault(f"{problem}; pip install 'ffprep[dask]'") from None
-    except (
-        OSError,
-        ValueError,
-        RuntimeError,
-    ) as error:  # the last: Dask's configuration forbids it
+    except (OSError, ValueError, RuntimeError) as error:  # the last: forbidden by configuration
         problem = f"no Dask scheduler answers at {options.address} ({first_line(error)})"
         raise EnvironmentFault(f"{problem}; {_PAGE}") from None
     try:

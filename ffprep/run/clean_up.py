@@ -101,9 +101,8 @@ class CleanUp(Record, frozen=False):
                 version, run = _version(entry), entry.row.run
                 emptied.photos[version] = max(run, emptied.photos.get(version, run))
                 emptied.has_outputs = emptied.has_outputs or self._has_output(entry, top)
-        few = (
-            0 if self.run.plan.request.shard else _FEW
-        )  # of other shards' photos, nothing is known
+        # Of other shards' photos, nothing is known.
+        few = 0 if self.run.plan.request.shard else _FEW
         lost = [
             each
             for each in found.values()

@@ -179,12 +179,10 @@ class Pruning(Record, frozen=False):
         return contains(self._replaced, hash(source))
 
     def _replaced_sources(self) -> Iterator[int]:
+        stamps = self.clean_up.freshness.stamps
         for entry in self.clean_up.freshness.ledger.entries(Status.CONVERTED):
             path = self._real_path(entry)
-            if (
-                self.planned.is_output(path)
-                and self.clean_up.freshness.stamps.output(path) is not None
-            ):
+            if self.planned.is_output(path) and stamps.output(path) is not None:
                 yield hash(entry.source)
 
     def _real_path(self, entry: Entry) -> str:

@@ -26,6 +26,7 @@ from ffprep.ledger.recorded_spec import recorded_specs
 from ffprep.ledger.rows import (
     Entry,
     Name,
+    Row,
     decode_name,
     encode_name,
     encode_names,
@@ -121,18 +122,14 @@ class Carry(Record, frozen=False):
         """Count the pictures of a batch that have no file of a suffix."""
         self._missing[suffix] += len(missing)
         self._first.setdefault(suffix, batch.folder + batch.names[missing[0]])
-        if suffix not in self._news and self._has_made(
-            batch, [batch.outputs[index] for index in missing]
-        ):
+        ledger, rows = self.ledger, dict[tuple[Name, Name], Row]()
+        if ledger and suffix not in self._news:
+            outputs = encode_names(batch.outputs[index] for index in missing)
+            folder = relative_folder(self.run.plan.request.folder, batch.output_folder)
+            rows = ledger.rows(folder, outputs)
+        made = (row.run for row in rows.values() if row.status == Status.CONVERTED)
+        if not ledger or ledger.run in made:  # without a ledger, it made all
             self._news.add(suffix)
-
-    def _has_made(self, batch: Batch, outputs: list[str]) -> bool:
-        """Return whether this run made one of some outputs; without a ledger, it made all."""
-        if not self.ledger:
-            return True
-        folder = relative_folder(self.run.plan.request.folder, batch.output_folder)
-        rows = self.ledger.rows(folder, encode_names(outputs)).values()
-        return any(row.status == Status.CONVERTED and row.run == self.ledger.run for row in rows)
 
 
 class _Copies(Record):
@@ -204,13 +201,11 @@ class _Copies(Record):
 
     def drop(self, index: int) -> None:
         """Remove the copy of a file that is gone, with --prune. Raises PhotoError."""
-        known = (
-            self.known.get(encode_name(self.names[index]))
-            if self.carry.run.options.rerun.prune
-            else None
-        )
-        if known and not os.path.lexists(decode_name(known.source)):
-            remove(known, self.carry.run.plan.request.folder)
+        run, known = self.carry.run, self.known.get(encode_name(self.names[index]))
+        if not known or not run.options.rerun.prune:
+            return
+        if not os.path.lexists(decode_name(known.source)):
+            remove(known, run.plan.request.folder)
             self._gone.append(known)
 
     def record(self) -> None:
@@ -288,22 +283,22 @@ def write_manifest(
 
 def _pictures(ledgers: Iterable[Ledger], output: str) -> Iterator[tuple[Entry, str | None]]:
     """Yield the pictures that are as recorded, in the order of their names, and their modes."""
-    found = heapq.merge(*map(_entries, ledgers), key=lambda each: each[0])
+    found = heapq.merge(*map(_entries, ledgers), key=lambda each: each[0].path)
     last = None
-    for name, entry, mode in found:
-        stamp = stamp_or_none(f"{output}/{name}", follow=False)
-        if name != last and stamp and entry.row.has_output(stamp):
+    for entry, mode in found:
+        stamp = stamp_or_none(f"{output}/{entry.path}", follow=False)
+        if entry.path != last and stamp and entry.row.has_output(stamp):
             yield entry, mode
-            last = name
+            last = entry.path
 
 
-def _entries(ledger: Ledger) -> Iterator[tuple[str, Entry, str | None]]:
+def _entries(ledger: Ledger) -> Iterator[tuple[Entry, str | None]]:
     specs = recorded_specs(ledger)
     for entry in ledger.entries(Status.CONVERTED):
         if entry.row.spec in specs:
             spec = specs[entry.row.spec]
             mode = None if spec is None or spec.fallback else spec.mode.name
-            yield entry.path, entry, mode
+            yield entry, mode
 
 
 def _line(

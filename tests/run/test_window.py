@@ -20,7 +20,7 @@ SPEC = Spec(Size(9, 9), find_mode("pad"))
 
 
 def took(seconds: float, pixels: int) -> FinishedJob:
-    pending = replace(PendingJob.unknown(LocalJob(Path("a"), Path("b"), SPEC)), pixels=pixels)
+    pending = replace(PendingJob(LocalJob(Path("a"), Path("b"), SPEC)), pixels=pixels)
     result = Result(Path("a"), Path("b"), Status.CONVERTED, seconds=seconds)
     return FinishedJob(result, pending)
 
@@ -36,7 +36,7 @@ def test_chunks_are_a_few_seconds_long_and_end_small() -> None:
 def test_chunks_of_photos_that_were_not_probed() -> None:
     window = Window(None)
     jobs = (LocalJob(Path(f"{number}"), Path("o"), SPEC) for number in range(32))
-    window.add(map(PendingJob.unknown, jobs))
+    window.add(map(PendingJob, jobs))
     assert not window.feeds(2)
     assert [len(window.take(2)) for _ in range(4)] == [8, 6, 4, 3]
 
@@ -45,7 +45,7 @@ def test_the_jobs_of_a_photo_stay_together() -> None:
     window = Window(None)
     for size in "small", "large":
         jobs = (LocalJob(Path(f"{n}"), Path(f"{size}/{n}"), SPEC) for n in range(9))
-        window.add(map(PendingJob.unknown, jobs), others_follow=size == "small")
+        window.add(map(PendingJob, jobs), others_follow=size == "small")
         assert len(window) == (0 if size == "small" else 9)
     while window:
         names = [pending.job.source.name for pending in window.take(2)]
@@ -67,7 +67,7 @@ def test_photos_of_one_kind_are_in_one_chunk_large_ones_first(
         ramp(20 + number, 20).save(sources[-1], format)
     sources.append(tmp_path / "none.x")
     window = Window(Converter(find(), Policy()).look_ahead, ChunkSize(pace))
-    window.add(PendingJob.unknown(LocalJob(path, Path(f"{path}.out"), SPEC)) for path in sources)
+    window.add(PendingJob(LocalJob(path, Path(f"{path}.out"), SPEC)) for path in sources)
     taken = list[str]()
     while window:
         taken.append("".join(pending.job.source.name for pending in window.take(1)))

@@ -284,7 +284,7 @@ def test_a_signal_ends_the_command_too(home: Path, tmp_path: Path) -> None:
 
 def test_names_that_are_not_utf8_are_told(tmp_path: Path) -> None:
     tally = RunSummary(Path("out\udcff"))
-    tally.add(Result.failed(Path("\udcff.jpg"), None, PhotoError(Kind.IO, "\udcfe")))
+    tally.count(Result.failed(Path("\udcff.jpg"), None, PhotoError(Kind.IO, "\udcfe")))
     notices = Notifications(NotifyOptions(tmp_path / "s.json", tmp_path / "m.prom", "true"))
     assert list(notices.send(RunReport(tally, 1, time.time()))) == []
     assert summary(tmp_path / "s.json")["first_failures"][0]["source"] == "\udcff.jpg"

@@ -1,13 +1,14 @@
 """The same photo and options give the same bytes, in a stream or alone, whatever memory holds."""
 
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from ffprep.config.modes import all_modes
+from ffprep.config.modes import all_modes, find_mode
 from ffprep.conversion.converter import Converter
 from ffprep.conversion.ffmpeg_binary import find
 from ffprep.core.formats import OUTPUT_FORMATS
@@ -64,6 +65,24 @@ def of_size(number: int, sources: list[Path]) -> list[Path]:
     return [p for i, p in enumerate(sources) if p.name in SHARED or (i - number) % count < 2]
 
 
+@pytest.fixture(scope="module")
+def converters(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Converter]]:
+    """Return a converter with streams and one without, by the Python that they have to use.
+
+    The new memory of their processes is filled with different bytes.
+    """
+    folder, made = tmp_path_factory.mktemp("programs"), dict[str, Converter]()
+    # glibc fills memory with these bytes when it is allocated and freed.
+    for fill, streams in (("1", True), ("170", False)):
+        filled = f'export MALLOC_PERTURB_={fill}; exec "{{}}" "$@"'
+        python = script(folder / f"python-{fill}", filled.format(sys.executable))
+        ffmpeg = script(folder / f"ffmpeg-{fill}", filled.format(find().path))
+        made[python] = Converter(replace(find(), path=ffmpeg), Policy(), streams=streams)
+    yield made
+    for converter in made.values():
+        converter.close()
+
+
 @pytest.mark.parametrize(
     ("mode", "format"),
     [
@@ -74,25 +93,25 @@ def of_size(number: int, sources: list[Path]) -> list[Path]:
     ],
 )
 def test_outputs_do_not_depend_on_old_memory_contents(
-    sources: list[Path], tmp_path: Path, mode: str, format: str, monkeypatch: pytest.MonkeyPatch
+    sources: list[Path],
+    converters: dict[str, Converter],
+    tmp_path: Path,
+    mode: str,
+    format: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    pairs = {size: of_size(number, sources) for number, size in enumerate(SIZES)}
+    # Every size with one of the pixel formats of a mode, and all with both in the first mode.
+    sizes = SIZES if mode == "cover" else SIZES[format == "png" :: 2]
     made: list[dict[str, bytes]] = []
-    shipped = {m.name: m for m in all_modes()}
-    # glibc fills memory with these bytes when it is allocated and freed.
-    for fill, streams in (("1", True), ("170", False)):
-        filled = f'export MALLOC_PERTURB_={fill}; exec "{{}}" "$@"'
-        python = script(tmp_path / f"python-{fill}", filled.format(sys.executable))
+    for python, converter in converters.items():
         monkeypatch.setenv("FFPREP_PYTHON", python)
-        ffmpeg = script(tmp_path / f"ffmpeg-{fill}", filled.format(find().path))
-        converter = Converter(replace(find(), path=ffmpeg), Policy(), streams=streams)
         made.append({})
-        for size, paths in pairs.items():
-            spec = Spec(size, shipped[mode], OUTPUT_FORMATS[format])
-            out = tmp_path / fill / str(size)
+        for size in sizes:
+            paths = of_size(SIZES.index(size), sources)
+            spec = Spec(size, find_mode(mode), OUTPUT_FORMATS[format])
+            out = tmp_path / str(len(made)) / str(size)
             results = converter.convert([LocalJob(p, out / p.name, spec) for p in paths])
             assert [r.failure for r in results if r.failure] == []
             made[-1] |= {f"{size} {p.name}": (out / p.name).read_bytes() for p in paths}
-        converter.close()
     in_a_stream, alone = made
     assert [name for name in alone if alone[name] != in_a_stream[name]] == []

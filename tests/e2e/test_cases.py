@@ -1,6 +1,7 @@
 """Unusual but sound pictures: each is right, or refused by the name of its kind, wherever read."""
 
 import subprocess
+import sys
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
@@ -13,11 +14,13 @@ from scripts.cases.all_cases import CASES
 from scripts.cases.case import SIZE, Case, Verdict
 from scripts.cases.run import Made, converted, fault, write_all
 from tests.support.command_line import Ran
+from tests.support.fork_server import ForkServer
 from tests.support.pictures import opened
 
 READABLE = [case for case in CASES if case.verdict is not Verdict.UNSUPPORTED]
 FEW = list({(case.format, case.feature): case for case in READABLE}.values())
 """One case of each format and feature."""
+FEWEST = list({case.format: case for case in FEW}.values())
 Command = Callable[..., Ran]
 
 
@@ -41,13 +44,13 @@ def test_converted(folder: Path, tmp_path: Path, streams: bool) -> None:
 
 def test_prepare_makes_the_same(folder: Path) -> None:
     made = {}
-    for case in FEW:
+    for case in FEWEST:
         size = (case.size.width, case.size.height)
         prepared = library.prepare(folder / case.file_name, size, "stretch", format="png")
         with Image.open(BytesIO(prepared.data)) as picture:
             picture.load()
         made[case.file_name] = Made("; ".join(prepared.warnings), picture)
-    assert faults(FEW, made) == {}
+    assert faults(FEWEST, made) == {}
 
 
 def test_info_and_check_read_them(folder: Path, ffprep: Command) -> None:
@@ -64,7 +67,9 @@ def test_info_and_check_read_them(folder: Path, ffprep: Command) -> None:
                 assert (found["width"], found["height"]) == (case.size.width, case.size.height)
 
 
-def test_the_commands_of_a_dry_run_make_the_same(ffprep: Command, tmp_path: Path) -> None:
+def test_the_commands_of_a_dry_run_make_the_same(
+    ffprep: Command, fork_server: ForkServer | None, tmp_path: Path
+) -> None:
     cases = [case for case in FEW if case.size == SIZE]
     (tmp_path / "in").mkdir()
     write_all(tmp_path / "in", cases)
@@ -72,7 +77,12 @@ def test_the_commands_of_a_dry_run_make_the_same(ffprep: Command, tmp_path: Path
     ran = ffprep(
         "convert", tmp_path / "in", "-o", tmp_path / "dry", *arguments, "--dry-run=commands"
     )
-    subprocess.run(["sh", "-e"], input=ran.out, check=True, capture_output=True)
+    commands = ran.out.decode()
+    if fork_server:
+        (tmp_path / "ffprep").write_text(fork_server.program())
+        (tmp_path / "ffprep").chmod(0o755)
+        commands = commands.replace(f"{sys.executable} -P -m ffprep", str(tmp_path / "ffprep"))
+    subprocess.run(["sh", "-e"], input=commands, text=True, check=True, capture_output=True)
     made = {}
     for case in cases:
         output = (tmp_path / "dry" / case.file_name).with_suffix(".png")

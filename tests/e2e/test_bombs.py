@@ -81,7 +81,7 @@ def holds(folder: Path) -> None:
     plain.save(folder / "gray.jpg", quality=5)
     plain.save(folder / "progressive.jpg", quality=5, progressive=True)
     plain.save(folder / "gray.tif", compression="tiff_adobe_deflate")
-    plain.convert("1").save(folder / "bits.tif", compression="group4")
+    Image.new("1", (side, side)).save(folder / "bits.tif", compression="group4")
 
 
 def tree(top: int) -> int:
@@ -120,7 +120,7 @@ def survive(folder: Path, tmp_path: Path, command: str) -> None:
     peak = 0
     while running.poll() is None:
         peak = max(peak, tree(running.pid))
-        time.sleep(0.05)
+        time.sleep(0.1)
     assert running.stdout
     with running.stdout:
         told = running.stdout.read().decode()

@@ -22,7 +22,7 @@ def fuzz(keep: Path, *options: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_broken_files_of_every_format_break_no_rule(tmp_path: Path) -> None:
-    done = fuzz(tmp_path, "--files", "150", "--batch", "50", "--seed", "5")
+    done = fuzz(tmp_path, "--files", "100", "--batch", "50", "--seed", "5")
     assert done.returncode == 0, done.stderr
     assert "no rule was broken" in done.stdout
     formats = {line.split()[0] for line in done.stdout.splitlines()}

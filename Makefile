@@ -28,11 +28,10 @@ demo: $(VENV)/run ## Install into .venv, then draw, convert and verify sample ph
 test: $(VENV)/dev ## Run all tests
 	@$(BIN)/pytest -q -n $(WORKERS) --dist worksteal
 
-# Without the extra `faces`, whose packages need newer versions of others.
 test-lowest: $(VENV)/dev ## Run a part of the tests with the lowest versions that are allowed
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python build/lowest
 	@$(BIN)/uv pip install --quiet --python build/lowest --resolution lowest-direct \
-	  --editable '.[dask,openai,raw,s3,sftp,watch]' --group test
+	  --editable '.[all]' --group test
 	@build/lowest/bin/python -m pytest -q -n $(WORKERS) -m 'not slow' $(LOWEST)
 
 test-quick: $(VENV)/dev ## Run the fast tests

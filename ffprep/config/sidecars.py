@@ -17,10 +17,12 @@ from ffprep.core.mode import Fallback, Mode
 from ffprep.core.spec import Spec
 from ffprep.errors import EnvironmentFault, FfprepError, Kind, PhotoError, UsageError
 from ffprep.record import Record, field, replace
-from ffprep.system.files import SIDECAR, open_regular, real_path
+from ffprep.system.files import SIDECAR, FileStamp, read_whole, real_path
 
 MAX_BYTES = 2048
 """Of a sidecar. The time to find the line of an error grows with the square of its size."""
+
+_TOO_LONG = f"a sidecar has at most {MAX_BYTES} bytes"
 
 
 class PhotoOverride(Record):
@@ -112,20 +114,21 @@ def read_sidecar(photo: Path, place: str = "") -> PhotoOverride:
 
     `place` is where its links may lead, as `open_regular` takes it.
     """
-    path = sidecar_path(photo)
+    path, data = sidecar_path(photo), bytearray()
     try:
-        with open_regular(path, place) as file:
-            data = file.read(MAX_BYTES + 1)
+        seen = FileStamp.of(path, place)
+        if seen.bytes > MAX_BYTES:
+            raise PhotoError(Kind.UNSUPPORTED, _TOO_LONG)
+        read_whole(path, seen, False, place, data.extend)  # half of it may be valid, too
     except PhotoError as error:
         raise PhotoError(error.kind, f"{path}: {error}") from None
-    return parse_sidecar(path, data)
+    return parse_sidecar(path, bytes(data))
 
 
 def parse_sidecar(path: Path, data: bytes) -> PhotoOverride:
     """Read the content of a sidecar, which errors call `path`. Raises PhotoError with the line."""
     if len(data) > MAX_BYTES:
-        problem = f"{path}: a sidecar has at most {MAX_BYTES} bytes"
-        raise PhotoError(Kind.UNSUPPORTED, problem)
+        raise PhotoError(Kind.UNSUPPORTED, f"{path}: {_TOO_LONG}")
     try:
         return _override(toml.parse(path, data).table, {})
     except EnvironmentFault as error:

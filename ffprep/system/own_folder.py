@@ -9,6 +9,7 @@ import errno
 import os
 import stat
 from pathlib import Path
+from threading import RLock
 
 from ffprep.system.files import held_path
 
@@ -18,6 +19,9 @@ _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
 _MOST_IDLE = 16
 
 live: "set[OwnFolder]" = set()
+
+making = RLock()
+"""Held while a temporary file or folder is made; an exit that removes them keeps it."""
 
 
 class OwnFolder:
@@ -30,12 +34,13 @@ class OwnFolder:
         self.parent, self.path = parent, parent
         self._files: set[str] = set()
         self._folder = self._parent = os.open(parent, _PATH_ONLY)
-        try:
-            self._make(name)
-        except OSError:
-            os.close(self._parent)
-            raise
-        live.add(self)
+        with making:
+            try:
+                self._make(name)
+            except OSError:
+                os.close(self._parent)
+                raise
+            live.add(self)
 
     def _make(self, name: str) -> None:
         try:
@@ -48,8 +53,9 @@ class OwnFolder:
 
     def create(self, name: str) -> tuple[int, Path]:
         """Create a file; return its descriptor, and its path for this process and its children."""
-        descriptor = os.open(name, _NEW, 0o666, dir_fd=self._folder)
-        self._files.add(name)
+        with making:
+            descriptor = os.open(name, _NEW, 0o666, dir_fd=self._folder)
+            self._files.add(name)
         return descriptor, held_path(descriptor, self.path / name)
 
     def rename(self, name: str, descriptor: int, output: str) -> None:
@@ -110,12 +116,12 @@ class OwnFolder:
 
     def empty(self) -> None:
         """Remove it with its files, for an exit that does not wait for threads."""
-        live.discard(self)
         for name in list(self._files):
             self.remove(name)
         if self._folder != self._parent:
             with contextlib.suppress(OSError):
                 os.rmdir(self.path.name, dir_fd=self._parent)
+        live.discard(self)  # last: an exit meanwhile removes what is left
 
     def close(self) -> None:
         """Remove it with its files, and close it."""

@@ -182,16 +182,16 @@ def marker_beside(output: Path) -> Iterator[Path]:
     Raises as `temporary_beside` does.
     """
     marker = output.parent / temporary_name()
-    with write_errors(output):
+    with write_errors(output), own_folder.making:
         _require_place_for(output)
         marker.touch(exist_ok=False)
-    _live.add(marker)
+        _live.add(marker)
     try:
         yield marker
     finally:
-        _live.discard(marker)
         with contextlib.suppress(OSError):
             marker.unlink()
+        _live.discard(marker)
 
 
 @contextlib.contextmanager
@@ -201,8 +201,9 @@ def temporary_folder(held: bool = False) -> Iterator[Path]:
     With `held`, its path is one through a descriptor, for this process and its children.
     """
     folder = Path(temp_dir(), temporary_name())
-    folder.mkdir(mode=0o700)
-    _live.add(folder)
+    with own_folder.making:
+        folder.mkdir(mode=0o700)
+        _live.add(folder)
     with contextlib.ExitStack() as stack:
         stack.callback(_live.discard, folder)
         stack.callback(_remove_folder, folder)
@@ -252,6 +253,7 @@ def without_line_breaks(*paths: Path) -> Iterator[tuple[Path, ...]]:
 
 def remove_temporaries() -> None:
     """Remove this process's temporary files, for an exit that does not wait for threads."""
+    own_folder.making.acquire(timeout=1)  # threads make no more; one may hang in a dead share
     for temporary in list(_live):
         with contextlib.suppress(OSError):
             _remove(temporary)

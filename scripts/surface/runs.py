@@ -1,6 +1,7 @@
 """What real runs print and write: JSON keys, metrics, the ledger, names of outputs."""
 
 import json
+import os
 import re
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
@@ -102,8 +103,9 @@ def _files(folder: Path) -> Iterator[str]:
         if not line.startswith("#"):
             yield "metric " + re.sub(r'output=".*?",?', "", line.rpartition(" ")[0])
     for line in (folder / "variables").read_text().splitlines():
-        if line.startswith("FFPREP_"):
-            yield f"variable of --on-finish: {line.partition('=')[0]}"
+        name = line.partition("=")[0]
+        if name.startswith("FFPREP_") and name not in os.environ:
+            yield f"variable of --on-finish: {name}"
     with closing(sqlite3.connect(folder / "out/.ffprep/ledger.db")) as ledger:
         yield "ledger: version {}".format(*ledger.execute("PRAGMA user_version").fetchone())
         columns = "SELECT name, type FROM pragma_table_info(?)"

@@ -28,6 +28,7 @@ _RUN = ("sh", "python", "crontab")
 _VARIES = re.compile(r"\d{4}-\d\d-\d\d|\d\d:\d\d:\d\d(?:\.\d+)?|\d+\.\d+(?= s\b)")
 # The SDK's words at each call about videos, since OpenAI's own service has ended.
 _ENDED = "ignore:The Sora API:DeprecationWarning"
+_OF_MAKE = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")
 # The environment of cron, which has none of the shell's variables.
 _CRON = 'env -i HOME="$HOME" LOGNAME=reader SHELL=/bin/sh PATH=/usr/bin:/bin'
 
@@ -99,10 +100,13 @@ def follow(
     for number, (block, _) in enumerate(steps):
         script += f"exec >>{shlex.quote(str(outside))}/{number}.out 2>&1\n"
         script += _typed(block, here(block.text))
+    # The reader has not typed this in a recipe of make, as `make test` does.
+    environment = {name: text for name, text in os.environ.items() if name not in _OF_MAKE}
+    environment["PATH"] = f"{outside}:{Path(sys.executable).parent}:/usr/bin:/bin"
     ran = subprocess.run(
         ["/bin/sh", "-eu", "-c", script],
         cwd=folder,
-        env=os.environ | {"PATH": f"{outside}:{Path(sys.executable).parent}:/usr/bin:/bin"},
+        env=environment,
         stdin=subprocess.DEVNULL,
         timeout=300,
     )

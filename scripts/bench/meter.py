@@ -98,6 +98,12 @@ class Watch:
                 return
 
 
+def cpu_of(pid: int) -> float:
+    """Return the CPU seconds of a running process."""
+    words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def _tree(root: int) -> Iterator[int]:
     """A process and all its descendants, also those in sessions of their own."""
     yield root

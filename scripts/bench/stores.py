@@ -17,7 +17,7 @@ from PIL import Image
 
 from scripts.bench.meter import Measure, measure
 from scripts.bench.race import Settings
-from scripts.scale.servers import s3
+from scripts.bench.servers import s3
 
 _SIZE = "640x360"
 _BYTES = 200_000
@@ -45,8 +45,7 @@ def store_cost(settings: Settings, quick: bool) -> StoreCost:
     for number, content in enumerate(_photos(count)):
         (photos / f"{number:04}.jpg").write_bytes(content)
     pairs = list[tuple[float, float]]()
-    with s3() as address:
-        environment = _environment(address)
+    with s3() as environment:
         _upload(environment, photos)
         for number in range(settings.rounds + 1):
             local = folder / f"ready-{number}"
@@ -76,24 +75,15 @@ def _photos(count: int) -> Iterator[bytes]:
         yield file.getvalue()
 
 
-def _environment(address: str) -> dict[str, str]:
-    return {
-        "AWS_ENDPOINT_URL": address,
-        "AWS_ACCESS_KEY_ID": "key",
-        "AWS_SECRET_ACCESS_KEY": "secret",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }
-
-
 def _upload(environment: dict[str, str], photos: Path) -> None:
     import boto3
 
     client = boto3.client(
         "s3",
         endpoint_url=environment["AWS_ENDPOINT_URL"],
-        aws_access_key_id="key",
-        aws_secret_access_key="secret",
-        region_name="us-east-1",
+        aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+        region_name=environment["AWS_DEFAULT_REGION"],
     )
     for bucket in ("photos", "ready"):
         client.create_bucket(Bucket=bucket)

@@ -1,6 +1,6 @@
 """Measure the report of a library of drawn photos: its size, and the time that it takes.
 
-    python -m scripts.scale.report FOLDER [--count 10000]
+    python -m scripts.bench.report_page FOLDER [--count 10000]
 
 FOLDER gets the photos, links to a few files with grain, whose thumbnails have about the bytes of
 those of real photos. Outputs are drawn, too, and accepted by `convert --adopt`.

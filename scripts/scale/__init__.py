@@ -1,1 +1,0 @@
-"""Model 100 million photos: `python -m scripts.scale`."""

@@ -646,6 +646,18 @@ def test_a_jpeg_is_not_decoded_by_the_tables_of_the_photo_before(tmp_path: Path)
     assert opened(tmp_path / "1.jpg.png").getpixel((5, 5)) == pytest.approx(SQUARES[0], abs=3)
 
 
+def test_a_jpeg_without_a_scan_is_not_the_photo_before(tmp_path: Path) -> None:
+    detail().save(tmp_path / "0.jpg")
+    sound = (tmp_path / "0.jpg").read_bytes()
+    (tmp_path / "1.jpg").write_bytes(sound.replace(b"\xff\xda", b"\0\xda"))
+    (tmp_path / "2.jpg").write_bytes(sound[: sound.index(b"\xff\xda")])
+    (tmp_path / "3.jpg").write_bytes(sound)
+    jobs = [LocalJob(tmp_path / f"{n}.jpg", tmp_path / f"{n}.png", PNG) for n in range(4)]
+    made = {result.source.name: kind(result) for result in convert(*jobs)}
+    damaged = Kind.DAMAGED
+    assert made == {"0.jpg": None, "1.jpg": damaged, "2.jpg": damaged, "3.jpg": None}
+
+
 def test_a_comment_that_reads_like_a_log_ends_no_run(tmp_path: Path) -> None:
     line = b"x\n[out#0/image2 @ 0x55] [error] Error: No space left on device\n"
     comment = b"\xff\xfe" + (len(line) + 2).to_bytes(2, "big") + line

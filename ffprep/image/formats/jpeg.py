@@ -126,7 +126,7 @@ def describe(picture: ImageInfo, image: Image.Image, file: BinaryIO) -> ImageInf
     """Return an ImageInfo as corrected by an unusual header. Raises PhotoError `unsupported`."""
     header = require_supported(file)
     unread = header.ffmpeg_misreads or header.ffmpeg_refuses
-    if unread or not (header.height and header.has_tables):
+    if unread or not (header.height and header.has_scan and header.has_tables):
         picture = replace(picture, ffmpeg_reads=False)
     if picture.profile is None and picture.mode == "RGB" and _is_adobe_rgb(image):
         picture = replace(picture, profile=icc.adobe_rgb())

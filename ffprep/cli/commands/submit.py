@@ -94,7 +94,7 @@ _WORK = section(
     DAMAGED,
     shared.LIMITS,
     shared.FFMPEG,
-    flag("--dry-run", "Print the requests, without the key; send nothing."),
+    flag("--dry-run", "Print the requests and send nothing; the key is left out."),
     shared.AS_JSON,
     flag("-q, --quiet", "No progress bar; failures are still reported."),
     flag("-v, --verbose", "A line for every photo."),

@@ -109,7 +109,7 @@ def _clean(
 def _forget(ledger: Ledger, entry: Entry) -> None:
     """Delete the row of a removed output; a failure stays, without the output before it."""
     if entry.row.status != Status.FAILED:
-        ledger.forget(entry)
+        ledger.forget([entry])
         return
     nothing: dict[str, Any] = dict.fromkeys(OUTPUT_COLUMNS)
     ledger.record([replace(entry, row=entry.row._replace(**nothing))])

@@ -10,7 +10,7 @@ from ffprep.core.location import Location, located, location_of
 from ffprep.core.policy import Retry
 from ffprep.errors import Kind, PhotoError
 from ffprep.ledger.freshness import Freshness
-from ffprep.ledger.rows import Entry
+from ffprep.ledger.rows import BATCH_SIZE, Entry
 from ffprep.library.walk import is_folder
 from ffprep.record import Record, field, replace
 from ffprep.storage.stamps import StampReader
@@ -161,6 +161,7 @@ class CleanUp(Record, frozen=False):
         ledger, request = self.freshness.ledger, self.run.plan.request
         # A photo that was not selected was not met in this run, but it is not gone.
         complete, files, forgot = request.selection.all, set[str](), False
+        gone = list[Entry]()
         folders = tuple(each for each in self.folders if hash(each) in self.run.plan.occupied)
         for entry in chain(ledger.entries(Status.FAILED), ledger.entries(Status.PASSED_OVER)):
             row, source = entry.row, entry.source
@@ -175,11 +176,15 @@ class CleanUp(Record, frozen=False):
             if (ours and (f"{source}/".startswith(folders) or source in files)) or _is_gone(source):
                 forgot = True
                 if row.output_bytes is None:
-                    ledger.forget(entry)
+                    gone.append(entry)
                 else:
                     row = row._replace(status=Status.CONVERTED, spec=None, kind=None, message=None)
                     ledger.record([replace(entry, row=row)])
+            if len(gone) == BATCH_SIZE:
+                ledger.forget(gone)
+                gone.clear()
         if forgot:
+            ledger.forget(gone)
             from ffprep.ledger.photo_facts import forget_unused
 
             forget_unused(ledger)

@@ -20,7 +20,7 @@ from ffprep.core.spec import Spec
 from ffprep.errors import Kind, PhotoError
 from ffprep.ledger.ledger import Ledger
 from ffprep.ledger.photo_facts import forget_unused
-from ffprep.ledger.rows import Entry, Row
+from ffprep.ledger.rows import BATCH_SIZE, Entry, Row
 from ffprep.library.collisions import PlannedPaths, contains
 from ffprep.record import Record, field
 from ffprep.storage.protocol import storage_of
@@ -122,6 +122,7 @@ class Pruning(Record, frozen=False):
         In a `dry_run`, nothing is removed.
         """
         clean_up, freshness, forgot = self.clean_up, self.clean_up.freshness, False
+        gone = list[Entry]()
         remover = OutputRemover(
             freshness.output,
             freshness.ledger,
@@ -145,11 +146,15 @@ class Pruning(Record, frozen=False):
                 yield Result.failed(photo, output, PhotoError(Kind.IO, problem))
                 continue
             if reason in (None, MISSING) and not dry_run:
-                freshness.ledger.forget(entry)
+                gone.append(entry)
                 forgot = True
+            if len(gone) == BATCH_SIZE:
+                freshness.ledger.forget(gone)
+                gone.clear()
             if reason is None:
                 yield Result(photo, output, Status.PRUNED, entry.row.size or Size(1, 1))
         if forgot:
+            freshness.ledger.forget(gone)
             forget_unused(freshness.ledger)
 
     def _is_superseded(self, source: str, entry: Entry) -> bool:

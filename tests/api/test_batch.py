@@ -140,19 +140,17 @@ def test_threads_can_convert_at_the_same_time(folder: Path, empty_tmp: Path) -> 
 
 def test_asyncio_may_use_an_iterator_from_several_threads(folder: Path, empty_tmp: Path) -> None:
     async def main() -> int:
-        results, seen = library.convert(folder, folder.parent / "out", "16x9"), set[int]()
-        count = 0
+        results, seen, count = library.convert(folder, folder.parent / "out", "16x9"), set[int](), 0
+        loop = asyncio.get_running_loop()
 
         def following() -> object:
             seen.add(threading.get_ident())
             return next(results, None)
 
-        while await asyncio.to_thread(following):
-            count += 1
-            if count == 2:  # from now on another pool runs the calls, in another thread
-                loop = asyncio.get_running_loop()
-                loop.set_default_executor(ThreadPoolExecutor(2))
-        assert len(seen) > 1
+        with ThreadPoolExecutor(1) as first, ThreadPoolExecutor(1) as second:
+            while await loop.run_in_executor((first, second)[count % 2], following):
+                count += 1
+        assert len(seen) == 2
         return count
 
     assert asyncio.run(main()) == 60

@@ -64,8 +64,8 @@ dist: $(VENV)/dev ## Build sdist and wheel into dist/, twice, and compare them
 sbom: dist ## Write the list of components (SBOM) into build/release
 	@$(BIN)/python -m scripts.release.sbom
 
-release-check: $(VENV)/dev ## Build, install and check a release (RELEASE=--fast: with uv only)
-	@$(BIN)/python -m scripts.release $(RELEASE)
+release-check: $(VENV)/dev ## Build, install and check a release
+	@$(BIN)/python -m scripts.release
 
 release-notes: $(VENV)/run ## Print what the changelog says about the version (TAG=v1.2.3)
 	@$(BIN)/python -m scripts.release.notes $(TAG)

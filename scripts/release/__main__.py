@@ -5,8 +5,6 @@
 - pip, pipx and uv install the wheel, each with the oldest and the newest Python that is here. The
   installed ffprep converts a photo, and `ffprep doctor` finds no fault.
 - The SBOM is written (scripts/release/sbom.py).
-
-`--fast` installs with uv and the oldest Python only.
 """
 
 import os
@@ -14,6 +12,8 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -27,26 +27,28 @@ BIN = Path(sys.executable).parent
 SIZE = (1023, 767)
 
 
-def main(arguments: list[str]) -> None:
+def main() -> None:
     """Build and check everything. Raise SystemExit or CalledProcessError at the first fault."""
     wheel = build()
     print("The sdist builds into the same sdist and the same wheel.")
     _run(BIN / "twine", "check", "--strict", *DIST.iterdir())
     _run(BIN / "check-wheel-contents", wheel)
     pythons = [*_pythons()]
-    installers = dict(_INSTALLERS)
-    if "--fast" in arguments:
-        pythons, installers = pythons[:1], {"uv": _by_uv}
-    with TemporaryDirectory() as name:
+    with TemporaryDirectory() as name, ThreadPoolExecutor(os.cpu_count()) as pool:
         photo = Path(name, "photo.png")
         Image.linear_gradient("L").resize((1600, 1200)).save(photo)
-        for python in dict.fromkeys((pythons[0], pythons[-1])):
-            for installer, install in installers.items():
-                folder = Path(name, installer + Path(python).name)
-                folder.mkdir()
-                ffprep = install(wheel, python, folder)
-                _check_command(ffprep, photo, folder / "ready.jpg")
-                print(f"Installed with {installer} and {python}: ffprep converts a photo.")
+
+        def check(way: tuple[str, str]) -> Path:
+            installer, python = way
+            folder = Path(name, installer + Path(python).name)
+            folder.mkdir()
+            ffprep = _INSTALLERS[installer](wheel, python, folder)
+            _check_command(ffprep, photo, folder / "ready.jpg")
+            print(f"Installed with {installer} and {python}: ffprep converts a photo.")
+            return ffprep
+
+        ways = product(_INSTALLERS, dict.fromkeys((pythons[0], pythons[-1])))
+        *_, ffprep = pool.map(check, ways)
         # uv is the last one: its environment has neither pip nor pipx.
         write_sbom(ffprep.resolve().with_name("python"))
         print(f"{SBOM} is valid.")
@@ -118,4 +120,4 @@ def _run(*argv: str | Path, **environment: str) -> str:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

@@ -67,7 +67,7 @@ class Places(Record):
 
 
 BATCH = 512
-"""The most jobs of a Batch."""
+"""The most jobs of a Batch, and how many outputs a query of a ledger looks for."""
 
 
 class Batch(Record):

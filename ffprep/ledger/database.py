@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import fcntl
 import os
 import re
 import sqlite3
@@ -10,7 +11,6 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from ffprep.core.formats import HEAD_BYTES, sniff
@@ -18,9 +18,7 @@ from ffprep.errors import EnvironmentFault, Kind, PhotoError, reason
 from ffprep.record import Record
 from ffprep.system.files import open_regular, refuse_link
 from ffprep.system.shutdown import interruption
-
-if TYPE_CHECKING:
-    from ffprep.ledger.ledger import Ledger
+from ffprep.system.tempfiles import temporary_name
 
 _SCHEMA = """
 CREATE TABLE runs (
@@ -68,6 +66,7 @@ class Layout(Record):
 
 LEDGER = Layout(0x66667072, 1, _SCHEMA, "move it away, or choose another --ledger")
 
+_JOURNAL_MAGIC = bytes.fromhex("d9d505f920a163d7")
 _LOCK_TIMEOUT = 5.0
 """Seconds that a query waits for another program's lock."""
 
@@ -86,9 +85,7 @@ def open_to_write(path: Path, synchronous: str, layout: Layout = LEDGER) -> sqli
                 synchronous = "OFF"
                 continue
             if primary_code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_IOERR):
-                from ffprep.ledger.untrusted import require_locks
-
-                require_locks(path, layout.advice)
+                _require_locks(path, layout.advice)
             if primary_code(error) != sqlite3.SQLITE_BUSY or timeout:
                 raise
             timeout = _LOCK_TIMEOUT
@@ -120,6 +117,27 @@ def _open_to_write(
     return database
 
 
+def _require_locks(path: Path, advice: str) -> None:
+    """Raise LedgerUnusable if the file system refuses locks on parts of files, as SQLite uses.
+
+    They are tried on an empty file beside the ledger.
+    """
+    tried = path.parent / temporary_name()
+    try:
+        descriptor = os.open(tried, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except OSError:
+        return
+    try:
+        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1)
+    except OSError as error:
+        words = f"its file system refuses locks on parts of files ({reason(error)})"
+        raise LedgerUnusable(path, words, advice) from None
+    finally:
+        os.close(descriptor)
+        with contextlib.suppress(OSError):
+            os.unlink(tried)
+
+
 def _has_tables(database: sqlite3.Connection, path: Path, layout: Layout) -> bool:
     """Return whether a file has its tables. Raises EnvironmentFault unless they are as in `layout`.
 
@@ -136,55 +154,32 @@ def _has_tables(database: sqlite3.Connection, path: Path, layout: Layout) -> boo
             f"{path} was written by a newer ffprep; use that version, or {layout.advice}"
         )
     if found and found != layout.statements:
-        from ffprep.ledger.untrusted import require_harmless
-
-        require_harmless(database, path, layout)
+        _require_harmless(database, path, layout)
     return bool(found)
+
+
+def _require_harmless(database: sqlite3.Connection, path: Path, layout: Layout) -> None:
+    """Raise EnvironmentFault unless a schema has all its statements, and otherwise only tables."""
+    left = layout.statements
+    for name, sql in database.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"):
+        text = normalized(sql)
+        if text in left:
+            left.discard(text)
+        elif not text.upper().startswith("CREATE TABLE "):
+            words = text.split()[1:2]
+            what = words[0].lower() if words and words[0].isalpha() else "object"
+            raise EnvironmentFault(
+                f"the ledger {path} contains the {what} {str(name)[:60]!r}, which ffprep did not "
+                f"make; {layout.advice}"
+            )
+    if left:
+        raise EnvironmentFault(f"{path} lacks tables that a ledger has; {layout.advice}")
 
 
 def normalized(statement: object) -> str:
     """Return a statement of a schema without comments and line breaks; "" if it is not a text."""
     text = re.sub(r"--[^\n]*", "", statement) if isinstance(statement, str) else ""
     return " ".join(text.split())
-
-
-class OwnTable(Record):
-    """A table beside those of the schema, made when it is first needed.
-
-    Other versions of ffprep ignore it. A table that ffprep did not make is replaced: the ledger may
-    be a stranger's.
-    """
-
-    name: str
-    statement: str
-
-    def exists(self, database: sqlite3.Connection) -> bool:
-        """Return whether there is the table, as ffprep makes it."""
-        query = "SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ?"
-        found = database.execute(query, (self.name,)).fetchone()
-        return found is not None and normalized(found[0]) == normalized(self.statement)
-
-    def ensure(self, database: sqlite3.Connection) -> None:
-        """Make the table, unless it exists."""
-        if not self.exists(database):
-            database.execute(f"DROP TABLE IF EXISTS {self.name}")
-            database.execute(self.statement)
-
-    def select(self, ledger: "Ledger", query: str, values: Sequence[object] = ()) -> list[Any]:
-        """Return the rows of a query; none if there is no table."""
-        with ledger.transaction() as database:
-            if self.exists(database):
-                return database.execute(query, values).fetchall()
-        return []
-
-    def write(self, ledger: "Ledger", rows: Sequence[tuple[object, ...]]) -> None:
-        """Write rows, in place of those with the same keys."""
-        if rows:
-            marks = ", ".join("?" * len(rows[0]))
-            with ledger.transaction() as database:
-                self.ensure(database)
-                statement = f"INSERT OR REPLACE INTO {self.name} VALUES ({marks})"
-                database.executemany(statement, rows)
 
 
 def _distrust(database: sqlite3.Connection, path: Path) -> None:
@@ -315,9 +310,7 @@ def require_file(path: Path, layout: Layout = LEDGER) -> None:
             if not stat.S_ISREG(os.lstat(f"{path}{suffix}").st_mode):
                 raise OSError(errno.EINVAL, f"{path}{suffix} is not a regular file")
             if suffix == "-journal":
-                from ffprep.ledger.untrusted import require_own_journal
-
-                require_own_journal(f"{path}{suffix}", layout.advice)
+                _require_own_journal(f"{path}{suffix}", layout.advice)
     try:
         with open_regular(path) as file:
             if sniff(file.read(HEAD_BYTES)):
@@ -329,6 +322,22 @@ def require_file(path: Path, layout: Layout = LEDGER) -> None:
             from ffprep.system.refused import dead_link
 
             raise OSError(errno.ENOENT, dead_link(path)) from None
+
+
+def _require_own_journal(journal: str, advice: str) -> None:
+    """Raise EnvironmentFault for a journal that names a file, which SQLite would delete.
+
+    SQLite does that for transactions over several databases, and ffprep has none.
+    """
+    with open(journal, "rb", opener=_open_regular) as file, contextlib.suppress(OSError):
+        file.seek(-len(_JOURNAL_MAGIC), os.SEEK_END)
+        if file.read() == _JOURNAL_MAGIC:
+            words = "was not written by ffprep, and names another file"
+            raise EnvironmentFault(f"{journal} {words}; {advice}")
+
+
+def _open_regular(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
 
 
 class LedgerUnusable(EnvironmentFault):

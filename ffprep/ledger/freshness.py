@@ -136,7 +136,7 @@ class Freshness(Record):
         """Return jobs with the faces of their photos, if they are cut at faces that are known."""
         if self.rerun.force or not any(job.job.spec.focuses_on_faces for job in jobs):
             return jobs
-        from ffprep.ledger.photo_facts import with_known_faces
+        from ffprep.ledger.tables import with_known_faces
 
         return with_known_faces(self.ledger, jobs)
 
@@ -209,7 +209,7 @@ class Freshness(Record):
         result = self._compared(finished.result, entry.row, finished.pending.row)
         self.ledger.record([entry])
         if result.faces is not None:
-            from ffprep.ledger.photo_facts import record_faces
+            from ffprep.ledger.tables import record_faces
 
             record_faces(self.ledger, finished.pending, result.faces)
         return result
@@ -235,7 +235,7 @@ class Freshness(Record):
         """Return a result whose failure says whether it is `known`, by its row, now and before."""
         if result.failure is None:
             return result
-        from ffprep.ledger.known_failures import is_known
+        from ffprep.ledger.tables import is_known
 
         known = is_known(self.ledger, row, before)
         return replace(result, failure=replace(result.failure, known=known)) if known else result

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from ffprep.core.shard import Shard
 from ffprep.errors import Kind
-from ffprep.ledger.known_failures import accepted_condition
 from ffprep.ledger.rows import decode_name
+from ffprep.ledger.tables import accepted_condition
 from ffprep.record import Record, asdict
 from ffprep.system.processes import lives
 

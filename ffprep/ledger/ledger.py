@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from ffprep.core.job import Status
+from ffprep.core.job import BATCH, Status
 from ffprep.core.location import Location
 from ffprep.core.spec import Spec
 from ffprep.errors import EnvironmentFault
@@ -29,7 +29,7 @@ from ffprep.ledger.database import (
     unmasked,
 )
 from ffprep.ledger.rows import (
-    BATCH_SIZE,
+    AMONG,
     Entry,
     Fingerprint,
     Name,
@@ -47,8 +47,7 @@ from ffprep.system.files import make_own_folder
 
 _COLUMNS = ", ".join(Row._fields)
 _FROM_JOBS = "FROM jobs WHERE folder = ? AND name"
-_AMONG = f"IN ({', '.join('?' * BATCH_SIZE)})"
-_FIND_ROWS = f"SELECT {_COLUMNS} {_FROM_JOBS} {_AMONG}"
+_FIND_ROWS = f"SELECT {_COLUMNS} {_FROM_JOBS} {AMONG}"
 _FIND_FINGERPRINTS = (
     "SELECT name, source, spec, source_bytes, source_mtime, output_bytes, output_mtime "
     f"{_FROM_JOBS} {{names}} AND status = 'converted' AND tolerated IN ({{marks}}) LIMIT {{limit}}"
@@ -254,13 +253,13 @@ class Ledger:
     ) -> set[Fingerprint]:
         """Return the Fingerprints of converted outputs whose caveats are all `tolerated`.
 
-        The outputs are those of one folder, BATCH_SIZE at most. There may be Fingerprints of others
+        The outputs are those of one folder, BATCH at most. There may be Fingerprints of others
         among the result.
         """
-        queries: list[tuple[str, Sequence[Name], int]] = [(_AMONG, padded(outputs), -1)]
+        queries: list[tuple[str, Sequence[Name], int]] = [(AMONG, padded(outputs), -1)]
         with contextlib.suppress(TypeError):  # text and bytes cannot be compared
             # Reading rows in order is quicker, unless there are many others between.
-            queries.insert(0, ("BETWEEN ? AND ?", (min(outputs), max(outputs)), 2 * BATCH_SIZE))
+            queries.insert(0, ("BETWEEN ? AND ?", (min(outputs), max(outputs)), 2 * BATCH))
         marks = ", ".join("?" * len(tolerated))
         with self._guarded():
             for names, values, limit in queries:
@@ -273,7 +272,7 @@ class Ledger:
     def rows(self, folder: str, outputs: Sequence[Name]) -> dict[tuple[Name, Name], Row]:
         """Return the rows of outputs, by output and source.
 
-        The outputs are those of one folder, BATCH_SIZE at most.
+        The outputs are those of one folder, BATCH at most.
         """
         with self._guarded():
             values = (_stored(folder), *padded(outputs))
@@ -314,7 +313,7 @@ class Ledger:
                 found = self._database.execute(
                     f"SELECT folder, {_COLUMNS} FROM jobs "
                     f"WHERE status = '{status}' AND (folder, name, source) > (?, ?, ?) "
-                    f"ORDER BY folder, name, source LIMIT {BATCH_SIZE}",
+                    f"ORDER BY folder, name, source LIMIT {BATCH}",
                     last,
                 ).fetchall()
                 if found and _order(found[-1][:3]) <= _order(last):

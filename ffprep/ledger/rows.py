@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ffprep.core.geometry import Size
-from ffprep.core.job import Job, Result, Status
+from ffprep.core.job import BATCH, Job, Result, Status
 from ffprep.core.location import Location
 from ffprep.errors import Kind
 from ffprep.record import Record
@@ -17,9 +17,8 @@ from ffprep.system.files import FOLDER, FileStamp
 if TYPE_CHECKING:
     from ffprep.ledger.ledger import Ledger
 
-BATCH_SIZE = 512
-"""How many outputs one query looks for."""
-
+AMONG = f"IN ({', '.join('?' * BATCH)})"
+"""The condition of a query for names that are `padded`."""
 _HALF = 2**63
 
 Name = str | bytes
@@ -115,7 +114,7 @@ def encode_names(names: Iterable[str]) -> list[Name]:
 
 def padded(names: Sequence[Name]) -> list[Name]:
     """Return as many names as a query asks for. The added ones are the name of no file."""
-    return [*names, *["/"] * (BATCH_SIZE - len(names))]
+    return [*names, *["/"] * (BATCH - len(names))]
 
 
 def decode_name(value: object) -> str:

@@ -13,6 +13,7 @@ from ffprep.errors import EnvironmentFault, reason
 from ffprep.ledger.history import History
 from ffprep.ledger.ledger import Ledger, open_ledger
 from ffprep.ledger.remote import ledger_errors
+from ffprep.ledger.tables import accept_failures
 from ffprep.record import Record
 from ffprep.storage.protocol import storage_of
 from ffprep.system.files import real_folder
@@ -114,8 +115,6 @@ class Ledgers(Record):
 
         Raises OutputLocked, EnvironmentFault.
         """
-        from ffprep.ledger.known_failures import accept_failures
-
         count = 0
         with locked(output, self.current, 0.0, lambda: False):
             for file in self.current:

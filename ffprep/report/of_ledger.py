@@ -11,10 +11,10 @@ from ffprep.core.location import Location, location_of
 from ffprep.core.policy import Policy
 from ffprep.errors import UsageError
 from ffprep.ledger.ledger import Ledger
-from ffprep.ledger.photo_facts import recorded_faces
 from ffprep.ledger.recorded_spec import recorded_specs
 from ffprep.ledger.rows import decode_name
 from ffprep.ledger.shards import Ledgers
+from ffprep.ledger.tables import recorded_faces
 from ffprep.record import Record
 from ffprep.report.document import Document, absolute
 from ffprep.report.entries import Entries, Entry

@@ -8,12 +8,11 @@ from typing import Any
 from ffprep.core.job import Status
 from ffprep.core.location import Location
 from ffprep.errors import PhotoError, UsageError
-from ffprep.ledger.carried import removable, remove_unused
 from ffprep.ledger.ledger import Ledger
 from ffprep.ledger.outputs import RecordedOutputs
-from ffprep.ledger.photo_facts import forget_unused
 from ffprep.ledger.rows import OUTPUT_COLUMNS, Entry
 from ffprep.ledger.shards import LedgerFile, locked
+from ffprep.ledger.tables import forget_unused, removable, remove_unused
 from ffprep.record import Record, replace
 from ffprep.run.prune import MISSING, OutputRemover
 from ffprep.storage.protocol import storage_of

@@ -5,12 +5,12 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from ffprep.core.job import Result, Status
+from ffprep.core.job import BATCH, Result, Status
 from ffprep.core.location import Location, located, location_of
 from ffprep.core.policy import Retry
 from ffprep.errors import Kind, PhotoError
 from ffprep.ledger.freshness import Freshness
-from ffprep.ledger.rows import BATCH_SIZE, Entry
+from ffprep.ledger.rows import Entry
 from ffprep.library.walk import is_folder
 from ffprep.record import Record, field, replace
 from ffprep.storage.stamps import StampReader
@@ -75,7 +75,7 @@ class CleanUp(Record, frozen=False):
         for each in emptied:
             yield self.freshness.record_early_failure(each.result(rerun.prune))
         if rerun.prune:
-            from ffprep.ledger.carried import remove_unused
+            from ffprep.ledger.tables import remove_unused
             from ffprep.run.prune import Pruning
 
             spared = tuple(each.path for each in emptied)
@@ -180,12 +180,12 @@ class CleanUp(Record, frozen=False):
                 else:
                     row = row._replace(status=Status.CONVERTED, spec=None, kind=None, message=None)
                     ledger.record([replace(entry, row=row)])
-            if len(gone) == BATCH_SIZE:
+            if len(gone) == BATCH:
                 ledger.forget(gone)
                 gone.clear()
         if forgot:
             ledger.forget(gone)
-            from ffprep.ledger.photo_facts import forget_unused
+            from ffprep.ledger.tables import forget_unused
 
             forget_unused(ledger)
 

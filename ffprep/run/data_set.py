@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING
 
 from ffprep.core.job import Batch, Result, Status
 from ffprep.errors import Kind, PhotoError
-from ffprep.ledger.carried import Copy, find_copies, record_copies, remove
 from ffprep.ledger.freshness import Freshness
 from ffprep.ledger.ledger import Ledger
 from ffprep.ledger.recorded_spec import recorded_specs
@@ -33,6 +32,7 @@ from ffprep.ledger.rows import (
     relative_folder,
     stored_stamp,
 )
+from ffprep.ledger.tables import Copy, find_copies, record_copies, remove
 from ffprep.record import Record, field
 from ffprep.run.convert_options import ConvertOptions
 from ffprep.storage.stamps import stamp_or_none

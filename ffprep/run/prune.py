@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 
 from ffprep.core.formats import output_format
 from ffprep.core.geometry import Size
-from ffprep.core.job import Result, Status
+from ffprep.core.job import BATCH, Result, Status
 from ffprep.core.location import Location, location_of
 from ffprep.core.spec import Spec
 from ffprep.errors import Kind, PhotoError
 from ffprep.ledger.ledger import Ledger
-from ffprep.ledger.photo_facts import forget_unused
-from ffprep.ledger.rows import BATCH_SIZE, Entry, Row
+from ffprep.ledger.rows import Entry, Row
+from ffprep.ledger.tables import forget_unused
 from ffprep.library.collisions import PlannedPaths, contains
 from ffprep.record import Record, field
 from ffprep.storage.protocol import storage_of
@@ -148,7 +148,7 @@ class Pruning(Record, frozen=False):
             if reason in (None, MISSING) and not dry_run:
                 gone.append(entry)
                 forgot = True
-            if len(gone) == BATCH_SIZE:
+            if len(gone) == BATCH:
                 freshness.ledger.forget(gone)
                 gone.clear()
             if reason is None:

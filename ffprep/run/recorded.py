@@ -15,7 +15,7 @@ from ffprep.image.capture_date import CaptureDate, capture_date, exif_date
 from ffprep.ledger.ledger import Ledger
 from ffprep.ledger.numbers import Allocation, RecordedNumbers
 from ffprep.ledger.outputs import RecordedOutputs
-from ffprep.ledger.photo_facts import recorded_header
+from ffprep.ledger.tables import recorded_header
 from ffprep.library.plan import Plan
 from ffprep.library.walk import Walk, is_folder
 from ffprep.record import Record

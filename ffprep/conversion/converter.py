@@ -33,7 +33,7 @@ from ffprep.system.processes import LARGE, Processes
 from ffprep.system.tempfiles import Temporary, disk_full, temporary_beside, temporary_folder
 
 if TYPE_CHECKING:
-    from ffprep.conversion.reduced import Frames
+    from ffprep.conversion.fed import Frames
 
 _SMALL_PROFILE = 1 << 16
 _SOURCE_AND_FRAME = attrgetter("source", "place", "spec.frame")
@@ -271,7 +271,7 @@ class Converter(Record):
 
     def _frames(self, entries: list[_Entry]) -> "Frames":
         """Return what the ffmpeg of a stream of reduced photos is fed with."""
-        from ffprep.conversion.reduced import Frames
+        from ffprep.conversion.fed import Frames
 
         return Frames(self.transcoder.decoders, [outputs[0] for outputs, _ in entries])
 

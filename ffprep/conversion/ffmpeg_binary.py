@@ -1,18 +1,26 @@
-"""Find the ffmpeg binary and its version, and decode with it what Pillow does not read."""
+"""Find the ffmpeg binary and its version, and decode with it what Pillow does not read.
+
+A PNG stands in for a picture of a format which only FFmpeg decodes. It has the picture's pixels, or
+one of them; and its ICC profile, code points and EXIF.
+"""
 
 import os
 import re
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
+from ffprep.core.decoder_log import DecoderLog
 from ffprep.core.image_info import ImageInfo
 from ffprep.core.policy import Policy
-from ffprep.errors import EnvironmentFault, reason
+from ffprep.errors import EnvironmentFault, Kind, PhotoError, reason
+from ffprep.image.pillow import out_of_memory
 from ffprep.image.sandbox import DecoderPool, StandIn
 from ffprep.record import Record, replace
 from ffprep.system.files import held_path
-from ffprep.system.processes import Processes, answer
+from ffprep.system.processes import Limits, Processes, answer
+from ffprep.system.tempfiles import disk_full, temporary_folder, without_line_breaks
 from ffprep.version import embedded_ffmpeg
 
 OLDEST = (9, 0)
@@ -20,6 +28,9 @@ OLDEST = (9, 0)
 negotiate colour (5.1, 7.0), and read one tile of a HEIC as the whole picture."""
 
 _VERSION = re.compile(r"ffmpeg version (?:n)?(\S+)")
+
+# libjxl does not say that it was refused memory; it takes about as many bytes a pixel.
+_MEMORY_A_PIXEL = 24
 
 
 class Binary(Record):
@@ -55,8 +66,6 @@ def decoder_pool(processes: Processes, policy: Policy, binary: Binary | None = N
     """Return a DecoderPool that reads pictures of all formats, some of them by an ffmpeg."""
 
     def made(path: Path, picture: ImageInfo, whole: bool) -> StandIn:
-        from ffprep.conversion.stand_in import stand_in
-
         return stand_in(binary or find(), processes, policy, path, picture, whole)
 
     return DecoderPool(processes, policy, made)
@@ -119,3 +128,72 @@ def _required(path: str, version: str) -> Binary:
             "use the embedded one"
         )
     return Binary(path, version)
+
+
+@contextmanager
+def stand_in(
+    binary: Binary,
+    processes: Processes,
+    policy: Policy,
+    path: Path,
+    picture: ImageInfo,
+    whole: bool,
+) -> Iterator[tuple[Path, int]]:
+    """Yield a PNG that stands in for a picture, and how many frames were decoded.
+
+    It has all pixels of the first frame if `whole`, else one of the last. Raises PhotoError as
+    `probe` does, and EnvironmentFault for a full disk.
+    """
+    from ffprep.conversion import ffmpeg_log
+
+    with temporary_folder() as folder, without_line_breaks(path) as (source,):
+        output = folder / "picture.png"
+        argv = _command(binary.path, source, picture, output, whole)
+        limits = png_limits(policy, picture.stored.pixels)
+        with processes.room_for(picture.weight), processes.start(argv, limits) as running:
+            status = running.wait_at_most(policy.timeout)
+        if status is None:
+            words = f"decoding it took more than {policy.timeout:g} s; raise --timeout"
+            raise PhotoError(Kind.TIMEOUT, words)
+        log = ffmpeg_log.read(running.log)
+        _require_decoded(log, binary, picture, policy, output)
+        yield output, len(log.frames)
+
+
+def png_limits(policy: Policy, pixels: int) -> Limits:
+    """Return the limits of an ffmpeg that writes a PNG.
+
+    One of noise is a little larger than its pixels, at eight bytes each.
+    """
+    return Limits(policy.max_memory, 9 * pixels + (1 << 24))
+
+
+def _command(binary: str, source: Path, picture: ImageInfo, output: Path, whole: bool) -> list[str]:
+    demuxer, decoder = picture.format.demuxer, picture.format.decoders[0]
+    graph = "showinfo=checksum=0" if whole else "showinfo=checksum=0,crop=1:1:0:0"
+    if picture.mode == "L" and not picture.ffmpeg_reads:
+        graph += ",format=gray"  # see `image.formats.jpegxl.describe`
+    argv = [binary, *"-hide_banner -nostdin -nostats -loglevel level+info -xerror -y".split()]
+    argv += ["-protocol_whitelist", "file", "-format_whitelist", demuxer, "-f", demuxer]
+    argv += ["-codec_whitelist", decoder, "-c:v", decoder, "-pattern_type", "none"]
+    argv += ["-noautorotate", "-threads", "1", "-i", f"file:{source}", "-vf", graph]
+    argv += ["-frames:v", "1"] if whole else []
+    argv += ["-c:v", "png", "-compression_level", "1", "-threads", "1"]
+    return [*argv, "-f", "image2", "-update", "1", f"file:{output}"]
+
+
+def _require_decoded(
+    log: DecoderLog, binary: Binary, picture: ImageInfo, policy: Policy, output: Path
+) -> None:
+    if log.disk_full:
+        raise disk_full(output)
+    if log.missing_part:
+        words = f"{binary.path} lacks the {log.missing_part} that reads {picture.format.name}"
+        raise PhotoError(Kind.IO, f"{words}; leave out --ffmpeg to use the embedded ffmpeg")
+    if log.agrees_with(picture, 0) and not log.damage:
+        return
+    if log.out_of_memory or picture.stored.pixels * _MEMORY_A_PIXEL > policy.max_memory:
+        raise out_of_memory()
+    complaint = log.damage[0] if log.damage else f"no picture of {picture.stored} in it"
+    words = f"cannot be decoded ({complaint}); restore it from a backup"
+    raise PhotoError(Kind.DAMAGED, words)

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ffprep.conversion import command, ffmpeg_log
+from ffprep.conversion.ffmpeg_binary import png_limits
 from ffprep.conversion.pixel_formats import SCALER
-from ffprep.conversion.stand_in import png_limits
 from ffprep.core.film import DECODERS, Container
 from ffprep.core.geometry import Size
 from ffprep.core.job import LocalJob

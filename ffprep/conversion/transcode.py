@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ffprep.conversion.command import command
-from ffprep.conversion.ffmpeg_binary import Binary
+from ffprep.conversion.ffmpeg_binary import Binary, stand_in
 from ffprep.conversion.publish import publish
 from ffprep.core.decoder_log import DecoderLog
 from ffprep.core.fitting import Framing, cropped_size, resolve_spec
@@ -36,7 +36,7 @@ from ffprep.image.pillow import plugin
 from ffprep.image.probe import verify
 from ffprep.image.sandbox import DecoderPool
 from ffprep.record import Record, replace
-from ffprep.system.files import FileStamp, changed, content_hash, hold_open, read_whole
+from ffprep.system.files import FileStamp, content_hash, hold_open, read_whole
 from ffprep.system.own_folder import OwnFolders
 from ffprep.system.processes import Limits, Processes, Running, ffmpeg_environment
 from ffprep.system.tempfiles import (
@@ -48,7 +48,7 @@ from ffprep.system.tempfiles import (
 )
 
 if TYPE_CHECKING:
-    from ffprep.conversion.reduced import Reduced
+    from ffprep.conversion.fed import Reduced
     from ffprep.system.pipes import Data, Piped
 
 # An output may have twice the bytes of its pixels at four bytes each, and some for the rest. The
@@ -98,11 +98,6 @@ class Photo(Record):
         """
         with hold_open(self.job.source, self.job.place, self.stamp) as path:
             yield replace(self, open_path=path)
-
-    def require_unchanged(self) -> None:
-        """Raise PhotoError if the source is another file by now, with other colours for example."""
-        if FileStamp.of(self.job.source, self.job.place) != self.stamp:
-            raise changed()
 
 
 Outputs = tuple[Photo, ...]
@@ -196,7 +191,7 @@ class Transcoder(Record):
 
             caveats = known_caveats(self.policy, picture, framing, asked, cropped, spec.size)
         if spec.fast:
-            from ffprep.conversion.reduced import reduced
+            from ffprep.conversion.fed import reduced
 
             fraction = reduced(picture, spec)
         return Photo(job, picture, stamp, caveats, reduced=fraction)
@@ -214,7 +209,7 @@ class Transcoder(Record):
         """
         photo, picture, log = outputs[0], outputs[0].picture, None
         if photo.reduced:
-            from ffprep.conversion.reduced import encode
+            from ffprep.conversion.fed import encode
 
             if encode(self, outputs, files):
                 return None
@@ -343,8 +338,6 @@ class Transcoder(Record):
 
     def _decode(self, output: Path, picture: ImageInfo) -> None:
         """Decode an output with FFmpeg; memory for the frame is added, as in encoding it."""
-        from ffprep.conversion.stand_in import stand_in
-
         memory = self.policy.max_memory + _MEMORY_A_PIXEL * picture.stored.pixels
         policy = replace(self.policy, max_memory=memory)
         with stand_in(self.binary, self.processes, policy, output, picture, False):

@@ -135,7 +135,7 @@ class Decoder:
 
 
 StandIn: TypeAlias = AbstractContextManager[tuple[Path, int]]
-"""Yields a PNG of a picture that Pillow does not read (see `conversion.stand_in`)."""
+"""Yields a PNG of a picture that Pillow does not read (see `conversion.ffmpeg_binary.stand_in`)."""
 
 
 class DecoderPool:

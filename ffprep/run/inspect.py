@@ -236,8 +236,7 @@ class Inspection(Record):
             return replace(finding, error=error, broken=broken)
 
     def _stand_in(self, path: Path, picture: ImageInfo, whole: bool) -> StandIn:
-        from ffprep.conversion.ffmpeg_binary import find
-        from ffprep.conversion.stand_in import stand_in
+        from ffprep.conversion.ffmpeg_binary import find, stand_in
 
         return stand_in(find(), self.processes, self.policy, path, picture, whole)
 

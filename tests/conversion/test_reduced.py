@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from ffprep.config.modes import find_mode
-from ffprep.conversion.reduced import reduced
+from ffprep.conversion.fed import reduced
 from ffprep.core.formats import FORMATS, OUTPUT_FORMATS
 from ffprep.core.geometry import Bounds, Size
 from ffprep.core.image_info import ImageInfo

@@ -30,6 +30,9 @@ from ffprep.version import __version__
 SOURCE, OUTPUT, PROFILE = "<source>", "<output>", "<profile>"
 """What templates have for file names: ffmpeg-python accepts only those that are UTF-8."""
 
+COMMON = "-hide_banner -nostdin -nostats -loglevel level+info -y -filter_complex_threads 1".split()
+"""The first options of an ffmpeg whose log is read."""
+
 Specs = tuple[Spec, ...]
 """The Specs of all outputs of a photo."""
 
@@ -279,7 +282,7 @@ def _template(
 
 def _stamps() -> list[int]:
     """Return when the modules were written that build templates."""
-    names = ("filtergraph", "mode_graph", "pixel_formats", "encoders")
+    names = ("command", "filtergraph", "mode_graph", "pixel_formats", "encoders")
     folder = os.path.dirname(__file__)
     stamps = []
     for name in names:

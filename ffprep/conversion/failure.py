@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -16,6 +17,7 @@ from ffprep.config import modes
 from ffprep.conversion import ffmpeg_log
 from ffprep.conversion.command import command
 from ffprep.conversion.focus import focused
+from ffprep.conversion.transcode import Transcoder, size_of
 from ffprep.core.decoder_log import DecoderLog
 from ffprep.core.formats import FORMATS
 from ffprep.core.geometry import Size
@@ -28,28 +30,23 @@ from ffprep.record import replace
 from ffprep.system import limits
 from ffprep.system.files import FileStamp, hold_nothing, read_error, read_whole
 from ffprep.system.installation import installation_fault
-from ffprep.system.tempfiles import disk_full, temporary_beside, temporary_folder
+from ffprep.system.tempfiles import disk_full, temporary_folder
 
 if TYPE_CHECKING:
-    from ffprep.conversion.transcode import Photo, Transcoder
+    from ffprep.conversion.transcode import Photo
     from ffprep.system.processes import Running
 
 _LARGEST_COPY = 1 << 28
 
 _FEW, _MANY = Size(64, 64), Size(1600, 1200)
-_KEPT = 64
-
 # How much address space a process takes is a matter of chance.
 _ATTEMPTS = 3
 
 T = TypeVar("T")
 
-_verdicts: dict[tuple[str, Spec, Size], DecoderLog] = {}
-"""The logs of pictures that were drawn and converted; without frames, if that failed."""
-
 
 def failed(
-    steps: "Transcoder", job: LocalJob, error: Exception, started: float, is_final: bool = False
+    steps: Transcoder, job: LocalJob, error: Exception, started: float, is_final: bool = False
 ) -> Result:
     """Return the Result of a job whose first attempt raised `error`.
 
@@ -75,7 +72,7 @@ def failed(
     return Result.failed(job.source, job.output, error, time.perf_counter() - started)
 
 
-def whose_fault(steps: "Transcoder", photo: "Photo", error: PhotoError) -> PhotoError:
+def whose_fault(steps: Transcoder, photo: "Photo", error: PhotoError) -> PhotoError:
     """Return the error to report: a user's own mode or ffmpeg is not a bug of ffprep.
 
     Raises EnvironmentFault if no picture can be converted in the memory that there is.
@@ -95,7 +92,7 @@ def whose_fault(steps: "Transcoder", photo: "Photo", error: PhotoError) -> Photo
 
 
 def require_working(
-    steps: "Transcoder",
+    steps: Transcoder,
     job: LocalJob,
     running: "Running",
     status: int | None,
@@ -129,7 +126,7 @@ def require_working(
         _require_no_crash(steps, job, -status, log)
 
 
-def _require_no_crash(steps: "Transcoder", job: LocalJob, number: int, log: DecoderLog) -> None:
+def _require_no_crash(steps: Transcoder, job: LocalJob, number: int, log: DecoderLog) -> None:
     """Raise the error of an ffmpeg that a signal ended; EnvironmentFault if it always crashes."""
     if outside := limits.ended_from_outside("ffmpeg", number, steps.limits(job.spec)):
         raise outside
@@ -137,7 +134,7 @@ def _require_no_crash(steps: "Transcoder", job: LocalJob, number: int, log: Deco
         return
     # Under an inherited limit of memory, `_cause` finds out.
     is_limited = limits.memory_limit(steps.limits(job.spec).memory)
-    if not is_limited and not _converted(steps, job, _small(job.spec)).frames:
+    if not is_limited and not _converted(steps, job.spec, _small(job.spec)).frames:
         raise EnvironmentFault(
             f"{steps.binary.path} crashes (signal {number}), also on a picture that ffprep draws; "
             "install imageio-ffmpeg again, or name another ffmpeg with --ffmpeg"
@@ -162,7 +159,7 @@ def _unexpected(error: Exception) -> PhotoError:
 
 
 def _second_attempt(
-    transcoder: "Transcoder", job: LocalJob, first: PhotoError, started: float
+    transcoder: Transcoder, job: LocalJob, first: PhotoError, started: float
 ) -> Result:
     """Return the Result of a second attempt. Raises as `second_reading` does."""
 
@@ -206,13 +203,13 @@ def _copy(job: LocalJob, stamp: FileStamp, copy: Path) -> bool:
     return written == stamp.bytes
 
 
-def _refusal(steps: "Transcoder", job: LocalJob, log: DecoderLog) -> FfprepError:
+def _refusal(steps: Transcoder, job: LocalJob, log: DecoderLog) -> FfprepError:
     """Return the error of a filter graph that FFmpeg refused for a photo.
 
     It is an EnvironmentFault if FFmpeg refuses the graph for pictures of other sizes, too.
     """
     spec = job.spec
-    drawn = (_converted(steps, job, size) for size in (_small(spec), _MANY))
+    drawn = (_converted(steps, spec, size) for size in (_small(spec), _MANY))
     if all(each.missing_part or each.graph_fault for each in drawn):
         if log.missing_part:
             return EnvironmentFault(
@@ -228,7 +225,7 @@ def _refusal(steps: "Transcoder", job: LocalJob, log: DecoderLog) -> FfprepError
     )
 
 
-def _cause(steps: "Transcoder", job: LocalJob, picture: ImageInfo, error: PhotoError) -> PhotoError:
+def _cause(steps: Transcoder, job: LocalJob, picture: ImageInfo, error: PhotoError) -> PhotoError:
     """Return the error, or that of a limit of memory which this process has inherited.
 
     Raises EnvironmentFault if no picture can be converted under that limit.
@@ -237,9 +234,9 @@ def _cause(steps: "Transcoder", job: LocalJob, picture: ImageInfo, error: PhotoE
     if not limit:
         return error
     wide = Size(2 * picture.shown.width, picture.shown.height)  # decoding takes memory too
-    if not is_out_of_memory(error) and _converted(steps, job, wide).frames:
+    if not is_out_of_memory(error) and _converted(steps, job.spec, wide).frames:
         return error
-    if not any(_convert(steps, job, _small(job.spec)).frames for _ in range(_ATTEMPTS)):
+    if not any(_convert(steps, job.spec, _small(job.spec)).frames for _ in range(_ATTEMPTS)):
         raise limits.too_low(limit)
     return limits.met(limit, error)
 
@@ -249,25 +246,20 @@ def _small(spec: Spec) -> Size:
     return Size(max(spec.size.width, _FEW.width), max(spec.size.height, _FEW.height))
 
 
-def _converted(steps: "Transcoder", job: LocalJob, size: Size) -> DecoderLog:
-    """Draw and convert a picture as the job says; return the log, without frames if it failed."""
-    key = steps.binary.path, job.spec, size
-    if key not in _verdicts:
-        if len(_verdicts) >= _KEPT:
-            _verdicts.clear()
-        _verdicts[key] = _convert(steps, job, size)
-    return _verdicts[key]
-
-
-def _convert(steps: "Transcoder", job: LocalJob, size: Size) -> DecoderLog:
+def _convert(steps: Transcoder, spec: Spec, size: Size) -> DecoderLog:
+    """Draw and convert a picture; return the log, without frames if it failed."""
     picture = ImageInfo(FORMATS[0], size, raw="rgb24")
-    with temporary_beside(job.output) as temporary:
-        argv = command(steps.binary.path, Path("-"), picture, (job.spec,), [temporary.path])
-        with steps.started([job.spec], argv, _rows(size)) as running:
+    with temporary_folder() as folder:
+        output = folder / "drawn"
+        argv = command(steps.binary.path, Path("-"), picture, (spec,), [output])
+        with steps.started([spec], argv, _rows(size)) as running:
             status = running.wait_at_most(steps.policy.timeout)
         log = ffmpeg_log.read(running.log)
-        whole = status == 0 and temporary.path.stat().st_size > 0
+        whole = status == 0 and size_of(output) > 0
     return log if whole else replace(log, frames={})
+
+
+_converted = lru_cache(maxsize=64)(_convert)
 
 
 def _rows(size: Size) -> Iterator[bytes]:

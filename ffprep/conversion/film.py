@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -122,26 +123,11 @@ def focused(steps: "Transcoder", photos: Sequence["Photo"]) -> tuple["Photo", ..
     return tuple(replace(photo, job=job) for photo, job in zip(photos, jobs, strict=True))
 
 
-def probed(steps: "Transcoder", job: LocalJob) -> "Photo":
-    """Return a photo, or the frame of a film, whose size and mode are not chosen yet.
-
-    Raises PhotoError, EnvironmentFault.
-    """
-    from ffprep.conversion.transcode import Photo
-
-    with as_photo(steps, job) as photo:
-        picture, stamp = steps.read_header(photo.job)
-    return Photo(job, picture, stamp, photo.caveats, film=photo.argv)
-
-
 @contextmanager
 def _still(steps: "Transcoder", job: LocalJob) -> Iterator[AsPhoto]:
     """Make a still. Raises PhotoError; for a fault of the film, after a second attempt."""
     with working_folder() as folder:
-
-        def attempt() -> AsPhoto:
-            return _make(steps, job, folder / "still.png")
-
+        attempt = partial(_make, steps, job, folder / "still.png")
         try:
             still = attempt()
         except PhotoError as error:

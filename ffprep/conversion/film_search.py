@@ -18,17 +18,14 @@ from ffprep.conversion.pixel_formats import SCALER
 from ffprep.core.film import DECODERS, Container
 from ffprep.core.geometry import Size
 from ffprep.core.job import LocalJob
-from ffprep.errors import EnvironmentFault, Kind, PhotoError, reason
+from ffprep.errors import Kind, PhotoError
 from ffprep.image.integrity import film_ends_early
 from ffprep.record import Record, replace
 from ffprep.system.files import open_regular
-from ffprep.system.processes import ffmpeg_environment
 
 if TYPE_CHECKING:
     from ffprep.conversion.transcode import Transcoder
     from ffprep.core.decoder_log import DecoderLog
-
-_COMMON = "-hide_banner -nostdin -nostats -loglevel level+info -y -filter_complex_threads 1".split()
 
 # Containers round timestamps to milliseconds.
 _TOLERANCE = 0.0005
@@ -276,7 +273,7 @@ class Search(Record):
 
     def _argv(self, seek: tuple[str, ...], filters: str) -> list[str]:
         demuxer, policy = self.container.demuxer, self.steps.policy
-        argv = [self.steps.binary.path, *_COMMON, "-protocol_whitelist", "file"]
+        argv = [self.steps.binary.path, *command.COMMON, "-protocol_whitelist", "file"]
         decoders = ",".join((*DECODERS, *self.decoder))
         argv += ["-format_whitelist", demuxer, "-codec_whitelist", decoders]
         argv += ["-f", demuxer, "-threads", "1", "-max_pixels", str(policy.max_pixels)]
@@ -296,12 +293,8 @@ class Search(Record):
         """
         steps = self.steps
         limits = png_limits(steps.policy, size.pixels if size else 0)
-        try:
-            with steps.processes.start(argv, limits, environment=ffmpeg_environment()) as running:
-                status = running.wait_at_most(steps.policy.timeout)
-        except OSError as error:
-            words = f"{steps.binary.path} cannot be started: {reason(error)}"
-            raise EnvironmentFault(words) from None
+        with steps.started((), argv, limits=limits) as running:
+            status = running.wait_at_most(steps.policy.timeout)
         log = ffmpeg_log.read(running.log)
         if status != 0 or log.errors:
             from ffprep.conversion.failure import require_working

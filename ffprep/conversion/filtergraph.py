@@ -25,6 +25,7 @@ import ffmpeg
 
 from ffprep.conversion import encoders
 from ffprep.conversion.command import (
+    COMMON,
     PIPED,
     PROFILE,
     SOURCE,
@@ -106,8 +107,7 @@ def _compiled(
         ffmpeg.output(*streams, output_place(number), **_writing(spec, files, len(streams)))
         for number, (streams, spec) in enumerate(zip(outputs, specs, strict=True))
     ]
-    head = "-hide_banner -nostdin -nostats -loglevel level+info -y -filter_complex_threads 1"
-    argv = ffmpeg.merge_outputs(*written).compile(cmd=head.split())
+    argv = ffmpeg.merge_outputs(*written).compile(cmd=COMMON)
     place = argv.index("-filter_complex")
     graphs = filter(None, _in_two(argv[place + 1]))
     argv[place : place + 2] = [word for graph in graphs for word in ("-filter_complex", graph)]

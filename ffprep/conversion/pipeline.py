@@ -40,9 +40,11 @@ def probed(steps: Transcoder, job: LocalJob) -> Photo:
     """
     if not job.spec.frame:
         return Photo(job, *steps.read_header(job))
-    from ffprep.conversion import film
+    from ffprep.conversion.film import as_photo
 
-    return film.probed(steps, job)
+    with as_photo(steps, job) as photo:
+        picture, stamp = steps.read_header(photo.job)
+    return Photo(job, picture, stamp, photo.caveats, film=photo.argv)
 
 
 def pipelines(steps: Transcoder, photos: Sequence[Photo]) -> Iterator[Pipeline | Result]:

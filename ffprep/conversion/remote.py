@@ -11,7 +11,6 @@ from contextlib import contextmanager, suppress
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
-from typing import Any
 
 from ffprep.conversion.converter import Converter
 from ffprep.core.job import Job, LocalJob, Result
@@ -56,10 +55,11 @@ class Transfer(Record, frozen=False):
             window, next_window = next_window, self._start(following)
             ready = dict[Path, _Pending]()
             for pending in window:
+                while not (self._stopped or pending.download.done()):
+                    wait([pending.download], _POLL)
+                if self._stopped:
+                    break
                 try:
-                    self._wait([pending.download])
-                    if self._stopped:
-                        break
                     pending.download.result()
                     ready[pending.local.output] = pending
                 except PhotoError as error:
@@ -93,26 +93,18 @@ class Transfer(Record, frozen=False):
             if pending.local.source != pending.job.source:
                 pending.local.source.unlink(missing_ok=True)
 
-    def _finished_uploads(self) -> Iterator[Result]:
-        done = {upload for upload in self._uploads if upload.done()}
-        self._uploads -= done
+    def _finished_uploads(self, seconds: float = 0.0) -> Iterator[Result]:
+        """Yield the Results of uploads that have ended; wait for one at most some seconds."""
+        done, self._uploads = wait(self._uploads, seconds, FIRST_COMPLETED)
         for upload in done:
             yield upload.result()
 
     def _last_uploads(self) -> Iterator[Result]:
         """Wait for all uploads; for a moment only, if the run is to end."""
         while self._uploads and not self._stopped:
-            self._wait(self._uploads)
-            yield from self._finished_uploads()
+            yield from self._finished_uploads(_POLL)
         wait(self._uploads, _GRACE)
         yield from self._finished_uploads()
-
-    def _wait(self, futures: "Iterable[Future[Any]]") -> None:
-        """Wait for one of them, or for the end of the run."""
-        pending = set(futures)
-        while not self._stopped:
-            if wait(pending, _POLL, FIRST_COMPLETED).done:
-                return
 
     @property
     def _stopped(self) -> bool:

@@ -256,13 +256,17 @@ class Transcoder(Record):
 
     @contextmanager
     def started(
-        self, specs: Iterable[Spec], argv: list[str], data: "Iterable[Data] | None" = None
+        self,
+        specs: Iterable[Spec],
+        argv: list[str],
+        data: "Iterable[Data] | None" = None,
+        limits: Limits | None = None,
     ) -> Iterator[Running]:
-        """Start ffmpeg under limits, for outputs of `specs`.
+        """Start ffmpeg under limits, by default those for outputs of `specs`.
 
         Raises EnvironmentFault if it cannot be started.
         """
-        limits = self.limits(*specs, fed=data is not None)
+        limits = limits or self.limits(*specs, fed=data is not None)
         with ExitStack() as stack:
             try:
                 process = self.processes.start(argv, limits, data, environment=ffmpeg_environment())

@@ -62,11 +62,11 @@ def _words(words: str) -> Callable[[click.Context], Iterable[tuple[str, str]]]:
 
 
 def _jobs(ctx: click.Context) -> Iterable[tuple[str, str]]:
-    from ffprep.options.config_file import read
     from ffprep.options.convert import convert_parameters
+    from ffprep.options.job_file import find_and_read
 
     given = ctx.params.get("chosen") or ()
-    jobs = read(ctx.params.get("file"), convert_parameters).jobs
+    jobs = find_and_read(ctx.params.get("file"), convert_parameters).jobs
     return ((name, "") for name in jobs if name not in given)
 
 

@@ -1,24 +1,16 @@
-"""Options of `convert` in ffprep.toml: which keys, where the file is, and who gave a bad value."""
+"""Options of `convert` in ffprep.toml: which keys there are, and who gave a bad value."""
 
-import os
-import stat
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from ffprep.errors import EnvironmentFault, reason
+from ffprep.errors import EnvironmentFault
 from ffprep.options.command import DocumentedCommand, option
-from ffprep.options.types import PATH, Parsed, PathOr, Repeatable, with_implied_values
-from ffprep.system.messages import say
+from ffprep.options.types import PATH, with_implied_values
 
-if TYPE_CHECKING:
-    from ffprep.config.job_file import Config, Key, Settings
-    from ffprep.config.toml import Reader
-
-# The modules that read TOML are imported only if there is a file to read.
+# `job_file`, which reads TOML, is imported only if there is a file to read.
 
 FILE = "ffprep.toml"
 COMMAND_LINE = "command line"
@@ -38,7 +30,9 @@ class ConfigCommand(DocumentedCommand):
         given = unparsed_options(self, ctx, args)
         file = given.get("config")
         if file and not ctx.resilient_parsing:  # as for completion in a shell
-            ctx.obj = as_settings(given).over(read(Path(file), self).defaults)
+            from ffprep.options.job_file import Settings, read
+
+            ctx.obj = Settings.given(given).over(read(Path(file), self).defaults)
             ctx.default_map = ctx.obj.values
         ctx.params["photos"] = ctx.obj.photos if ctx.obj else {}
         try:
@@ -59,54 +53,10 @@ def unparsed_options(command: click.Command, ctx: click.Context, args: list[str]
     return {name: found[name] for name in names if name in found}
 
 
-def as_settings(options: Mapping[str, Any]) -> "Settings":
-    """Return the options of a command line as Settings."""
-    from ffprep.config.job_file import Setting, Settings
-
-    return Settings("", {name: Setting(value, COMMAND_LINE) for name, value in options.items()})
-
-
-def read(path: Path | None, command: click.Command) -> "Config":
-    """Read the file of that name, else the one in this folder, else in the user's configuration.
-
-    A file that cannot be read is skipped if the other one can be. Raise EnvironmentFault if there
-    is none, or for a mistake in it.
-    """
-    from ffprep.config import job_file as config
-
-    own = Path(click.get_app_dir("ffprep")) / FILE
-    places = [path] if path else [Path(FILE), own]
-    readable = [each for each in places if os.path.isfile(each) and os.access(each, os.R_OK)]
-    if path or readable:
-        chosen = path or readable[0]
-        if chosen == own and os.path.exists(FILE):
-            say(f"{FILE} in this folder cannot be read; {own} is used instead")
-        return config.read(chosen, keys_of(command))
-    problems = "; ".join(filter(None, map(_problem, places)))
-    words = problems or f"there is no {FILE} here, and no {own}"
-    raise EnvironmentFault(f"{words}; name one with --config")
-
-
-def _problem(place: Path) -> str:
-    """Return why a file cannot be read; "" if it does not exist."""
-    try:
-        is_file = stat.S_ISREG(os.stat(place).st_mode)
-        return f"{place} {'cannot be read; check its permissions' if is_file else 'is not a file'}"
-    except (FileNotFoundError, NotADirectoryError):
-        return ""
-    except OSError as error:
-        folder = os.path.abspath(place.parent)
-        return f"cannot look for {FILE} in {folder}: {reason(error)}"
-
-
-def keys_of(command: click.Command) -> Mapping[str, "Key"]:
+def keys_of(command: click.Command) -> Mapping[str, click.Parameter]:
     """Return the keys that a file may have: long names of options, and arguments."""
-    return {
-        name: _key(param)
-        for param in command.params
-        if param.name not in NOT_OF_A_FILE
-        for name in key_names(param)
-    }
+    params = [param for param in command.params if param.name not in NOT_OF_A_FILE]
+    return {name: param for param in params for name in key_names(param)}
 
 
 def key_names(param: click.Parameter) -> list[str]:
@@ -114,34 +64,3 @@ def key_names(param: click.Parameter) -> list[str]:
     if isinstance(param, click.Argument):
         return [str(param.name)]
     return [name.removeprefix("--") for name in param.opts if name.startswith("--")]
-
-
-def _key(param: click.Parameter) -> "Key":
-    from ffprep.config.job_file import Key
-
-    return Key(
-        str(param.name),
-        _reader(param),
-        many=param.multiple or param.nargs != 1,
-        lone=isinstance(param, Repeatable),
-        of_picture=getattr(param, "heading", "") == "Pictures" or param.name == "names",
-        names_path=partial(_names_path, param.type),
-    )
-
-
-def _names_path(type: click.ParamType[Any], text: str) -> bool:
-    if isinstance(type, PathOr | Parsed) and type.names_path:
-        return type.names_path(text)
-    return isinstance(type, click.Path)
-
-
-def _reader(param: click.Parameter) -> "Reader":
-    from ffprep.config import toml
-
-    if isinstance(param, click.Option) and param.is_flag and param.is_bool_flag:
-        return toml.flag
-    if isinstance(param.type, (type(click.INT), type(click.FLOAT))):
-        return toml.number
-    if isinstance(param.type, (click.Path, type(click.STRING))):
-        return toml.text
-    return toml.text_or_number

@@ -6,13 +6,23 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import click
+
 from ffprep.config import toml
-from ffprep.config.job_file import Config, Key, Settings
 from ffprep.core.location import names_url
 from ffprep.errors import EnvironmentFault, UsageError
-from ffprep.options.config_file import COMMAND_LINE, key_names, keys_of
+from ffprep.options.config_file import COMMAND_LINE, NOT_OF_A_FILE, key_names
 from ffprep.options.convert import convert_parameters
+from ffprep.options.job_file import (
+    Config,
+    Setting,
+    Settings,
+    is_path,
+    reader_of,
+    takes_several,
+)
 from ffprep.options.parse import read_convert
+from ffprep.options.types import Repeatable
 from ffprep.record import Record
 
 _DEFAULT = "default"
@@ -57,35 +67,29 @@ class NamedJob(Record):
 
     def picture_options(self) -> list[list[EffectiveOption]]:
         """Return, for each picture, the options that the file sets for it."""
-        keys = {key.option: (name, key) for name, key in keys_of(convert_parameters).items()}
+        params = {str(param.name): param for param in convert_parameters.params}
         return [
-            [
-                EffectiveOption(name, _as_written(key, setting.value), setting.origin)
-                for option, setting in picture.options.items()
-                for name, key in [keys[option]]
-            ]
+            [_effective(params[name], each.value, each) for name, each in picture.options.items()]
             for picture in self.settings.pictures
         ]
 
     def effective_options(self) -> Iterator[EffectiveOption]:
         """Yield every option that a file may set."""
-        keys = keys_of(convert_parameters)
         for param in convert_parameters.params:
-            name, option = key_names(param)[0], str(param.name)
-            if name not in keys:
+            name = str(param.name)
+            if name in NOT_OF_A_FILE:
                 continue
-            setting = self.settings.options.get(option)
+            setting = self.settings.options.get(name)
             value = setting.value if setting else param.default
             if not isinstance(value, int | float | str | list | tuple):
                 value = None
-            if keys[name].reader in (toml.flag, toml.number):
-                value = self.params[option]
+            if reader_of(param) in (toml.flag, toml.number):
+                value = self.params[name]
             if setting is None and value == math.inf:
                 value = None
             if setting and setting.origin == COMMAND_LINE:
-                value = _absolute(keys[name], value)
-            value = _as_written(keys[name], value)
-            yield EffectiveOption(name, value, setting.origin if setting else _DEFAULT)
+                value = _absolute(param, value)
+            yield _effective(param, value, setting)
 
 
 def named_jobs(config: Config, names: Sequence[str], overrides: Settings) -> list[NamedJob]:
@@ -138,17 +142,18 @@ def _require_one_writer(option: str, job: NamedJob, first: NamedJob) -> None:
     raise fault(f"{origin}: job {job.name}: {words}")
 
 
-def _as_written(key: Key, value: Any) -> Any:
-    """Return the value of an option as a file would have it: a list, or for some its only item."""
-    if not key.many:
-        return value
-    values = list(value or ())
-    return values if len(values) > 1 or not key.lone else next(iter(values), None)
+def _effective(param: click.Parameter, value: Any, setting: Setting | None) -> EffectiveOption:
+    """Return an option with its value as a file has it: a list, or for some its only item."""
+    if takes_several(param):
+        value = list(value or ())
+        if len(value) < 2 and isinstance(param, Repeatable):
+            value = next(iter(value), None)
+    return EffectiveOption(key_names(param)[0], value, setting.origin if setting else _DEFAULT)
 
 
-def _absolute(key: Key, value: Any) -> Any:
+def _absolute(param: click.Parameter, value: Any) -> Any:
     """Return a value with absolute paths: in a file, relative ones start at the file's folder."""
     if isinstance(value, list | tuple):
-        return [_absolute(key, item) for item in value]
-    is_path = isinstance(value, str) and key.names_path(value) and not names_url(value)
-    return os.path.join(Path.cwd(), value) if is_path else value
+        return [_absolute(param, item) for item in value]
+    is_relative = isinstance(value, str) and is_path(param, value) and not names_url(value)
+    return os.path.join(Path.cwd(), value) if is_relative else value

@@ -13,6 +13,7 @@ from ffprep.config import modes, sidecars, targets
 from ffprep.core.job import CaveatKind, Status
 from ffprep.errors import ExitCode, Kind
 from ffprep.options.config_file import keys_of
+from ffprep.options.job_file import is_of_picture
 from scripts.surface import python, runs
 
 ROOT = Path(__file__).parents[2]
@@ -107,8 +108,8 @@ def _words() -> Iterator[str]:
 
 def _toml_keys() -> Iterator[str]:
     """Yield the keys of ffprep.toml, sidecars, modes and targets, from the readers of each."""
-    for name, key in keys_of(convert).items():
-        picture = " [[job.NAME.picture]]" if key.of_picture else ""
+    for name, param in keys_of(convert).items():
+        picture = " [[job.NAME.picture]]" if is_of_picture(param) else ""
         yield f"ffprep.toml [defaults] [job.NAME]{picture} {name}"
     yield from (f"sidecar, ffprep.toml [[photo]] {name}" for name in sidecars._READERS)
     yield from (f"mode file {name}" for name in modes._READERS)

@@ -13,8 +13,9 @@ from ffprep.cli.commands.jobs import CONFIG_FILE, NAMES, ConfigOverrideCommand
 from ffprep.cli.reporting.text import print_json
 from ffprep.errors import EnvironmentFault, UsageError, reason
 from ffprep.options.command import DocumentedCommand, WithExamples, flag, option
-from ffprep.options.config_file import FILE, read
+from ffprep.options.config_file import FILE
 from ffprep.options.convert import convert_parameters
+from ffprep.options.job_file import find_and_read
 from ffprep.options.named_jobs import EffectiveOption, NamedJob, named_jobs
 from ffprep.options.types import PATH, PATH_AS_WRITTEN
 from ffprep.system.messages import printable, say
@@ -73,7 +74,7 @@ def show(ctx: click.Context, /, chosen: tuple[str, ...], **params: Any) -> None:
     Without names, those of all jobs. Options of `convert` are shown as they would win over the
     file.
     """
-    jobs = named_jobs(read(params["file"], convert_parameters), chosen, ctx.obj)
+    jobs = named_jobs(find_and_read(params["file"], convert_parameters), chosen, ctx.obj)
     if params["show_json"]:
         for job in jobs:
             pictures = [_as_json(options) for options in job.picture_options()]

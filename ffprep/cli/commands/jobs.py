@@ -4,7 +4,7 @@ import copy
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -13,21 +13,12 @@ from ffprep.cli.exit_codes import FINAL, report_error
 from ffprep.cli.reporting.text import with_job
 from ffprep.errors import ExitCode, Interrupted, UsageError
 from ffprep.options.command import DocumentedCommand, flag, option
-from ffprep.options.config_file import (
-    FILE,
-    NOT_OF_A_FILE,
-    as_settings,
-    key_names,
-    read,
-    unparsed_options,
-)
+from ffprep.options.config_file import FILE, NOT_OF_A_FILE, key_names, unparsed_options
 from ffprep.options.convert import convert_parameters
+from ffprep.options.job_file import Settings, find_and_read
 from ffprep.options.named_jobs import NamedJob, check_all, named_jobs
 from ffprep.options.types import PATH, completed_by
 from ffprep.system.shutdown import Signals
-
-if TYPE_CHECKING:
-    from ffprep.config.job_file import Settings
 
 _GRAVEST_FIRST = (
     ExitCode.BUG,
@@ -70,7 +61,7 @@ class ConfigOverrideCommand(DocumentedCommand):
         """Parse the command line, and keep its words."""
         known = {param.name for param in convert_parameters.params}
         given = unparsed_options(self, ctx, args)
-        ctx.obj = as_settings({name: given[name] for name in given if name in known})
+        ctx.obj = Settings.given({name: given[name] for name in given if name in known})
         return super().parse_args(ctx, args)
 
 
@@ -100,10 +91,10 @@ def run_jobs(ctx: click.Context, /, chosen: tuple[str, ...], every: bool, **para
 
 
 def chosen_jobs(
-    chosen: Sequence[str], every: bool, file: Path | None, overrides: "Settings"
+    chosen: Sequence[str], every: bool, file: Path | None, overrides: Settings
 ) -> list[NamedJob]:
     """Return the jobs of these names, or `every` job of the file. Raise as `check_all` does."""
-    config = read(file, convert_parameters)
+    config = find_and_read(file, convert_parameters)
     if every == bool(chosen):
         what = "both names and --all are given" if every else "no job is given"
         names = ", ".join(config.jobs) or "none"

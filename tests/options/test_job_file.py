@@ -5,15 +5,15 @@ from pathlib import Path
 import pytest
 
 from ffprep.cli.commands.convert import convert
-from ffprep.config.job_file import Config, read
 from ffprep.errors import EnvironmentFault
 from ffprep.options.config_file import keys_of
+from ffprep.options.job_file import Config, read
 
 
 def written(folder: Path, text: str) -> Config:
     path = folder / "ffprep.toml"
     path.write_text(text)
-    return read(path, keys_of(convert))
+    return read(path, convert)
 
 
 JOB = "[job.a]\n"
@@ -85,7 +85,7 @@ def test_since_may_name_a_file_and_that_is_a_path(tmp_path: Path, said: str, val
 def test_a_file_from_windows_is_read(tmp_path: Path) -> None:
     path = tmp_path / "ffprep.toml"
     path.write_bytes(b"\xef\xbb\xbf[job.a]\r\nquality = 7\r\n")
-    setting = read(path, keys_of(convert)).job("a").options["quality"]
+    setting = read(path, convert).job("a").options["quality"]
     assert (setting.value, setting.origin) == (7, f"{path}:2")
 
 

@@ -154,7 +154,7 @@ def _files(folders: Iterable[Path]) -> dict[str, Path]:
 
 def read_mode(path: Path) -> Mode:
     """Read one mode file. Raises EnvironmentFault with the file, the line and the key."""
-    table = toml.read(path, "mode file ").table
+    table = toml.read(path, "mode file ")
     if not _NAME.fullmatch(path.stem):
         table.fail("the name of a mode consists of lowercase letters, digits, - and _")
     if path.stem == AUTO:

@@ -130,19 +130,19 @@ def parse_sidecar(path: Path, data: bytes) -> PhotoOverride:
     if len(data) > MAX_BYTES:
         raise PhotoError(Kind.UNSUPPORTED, f"{path}: {_TOO_LONG}")
     try:
-        return _override(toml.parse(path, data).table, {})
+        return _override(toml.parse(path, data), {})
     except EnvironmentFault as error:
         raise PhotoError(Kind.UNSUPPORTED, str(error)) from None
 
 
-def photo_tables(document: toml.Document) -> dict[str, PhotoOverride]:
+def photo_tables(file: toml.Table) -> dict[str, PhotoOverride]:
     """Read the `[[photo]]` tables of a file, by the real paths of their photos.
 
     Relative paths start at the file's folder. Raises EnvironmentFault with the line.
     """
     found: dict[str, PhotoOverride] = {}
-    folder = document.path.absolute().parent
-    for table in document.table.tables("photo"):
+    folder = file.path.absolute().parent
+    for table in file.tables("photo"):
         path = table.value("path", toml.text) if "path" in table.content else ""
         if not path or "\0" in path:
             table.fail('a [[photo]] needs the path of a photo: path = "trip/a.jpg"', "path")

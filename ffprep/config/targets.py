@@ -29,7 +29,7 @@ def all_targets(files: Iterable[Path] = ()) -> list[Target]:
     """
     found: dict[str, Target] = {}
     for file in (OWN, *files):
-        table = toml.read(file, "targets file ").table
+        table = toml.read(file, "targets file ")
         found |= {name: _target(table.table(name), name) for name in table.content}
     return list(found.values())
 
@@ -40,7 +40,7 @@ def faults(file: Path) -> tuple[int, list[EnvironmentFault]]:
     Raises EnvironmentFault if it cannot be read.
     """
     try:
-        table = toml.read(file).table
+        table = toml.read(file)
     except EnvironmentFault as fault:
         if not fault.line:
             raise
@@ -148,13 +148,13 @@ def _numbers(value: Any) -> tuple[int | float, ...]:
     """Read a list of numbers, or a range of whole numbers as text."""
     span = re.fullmatch(r"(\d{1,3})-(\d{1,3})", value, re.ASCII) if isinstance(value, str) else None
     numbers = [*range(int(span[1]), int(span[2]) + 1)] if span else value
-    if not isinstance(numbers, list) or not numbers or not all(map(_is_positive, numbers)):
+    if (
+        not isinstance(numbers, list)
+        or not numbers
+        or not all(0 < toml.number(each) < math.inf for each in numbers)
+    ):
         raise UsageError('must be a list of numbers above 0, or a range: [4, 8, 12], or "3-15"')
     return tuple(sorted(numbers))
-
-
-def _is_positive(value: Any) -> bool:
-    return 0 < toml.number(value) < math.inf
 
 
 def _frames(value: Any) -> tuple[str, ...]:

@@ -6,13 +6,15 @@
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
+from types import UnionType
 from typing import Any, NoReturn
 
 from ffprep.errors import EnvironmentFault, UsageError, reason
-from ffprep.record import Record
+from ffprep.record import Record, replace
 
 KeyPath = tuple[str | int, ...]
 """The keys, and the indexes in arrays of tables, that lead to a value."""
@@ -25,37 +27,22 @@ _MOST_LISTED = 30
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 _CLOSING = re.compile(r"""[]}]|\"{3}|'{3}""")
 """What ends a value of several lines; spares parsing long arrays again at every line."""
+_KEY = re.compile(r"""(?:"(?:\\.|[^"\\])*"|'[^']*'|[^="'])+=""")
+"""The key of a statement."""
+_HEADER = r'"\u0000"'
 
 
-class Document(Record):
-    """A TOML file: its content, and its text, so that an error can name a line.
+class Table(Record):
+    """A table of a TOML file, and the keys that lead to it. All its errors are EnvironmentFault.
 
-    `label` stands before the path in errors: `mode file `.
+    `text` is the whole file, in which the line of an error is found. `label` stands before the path
+    in errors: `mode file `.
     """
 
     path: Path
     text: str
-    content: dict[str, Any]
-    label: str = ""
-
-    @property
-    def table(self) -> "Table":
-        """The whole file as a Table."""
-        return Table(self, self.content)
-
-    def line(self, *keys: str | int) -> int:
-        """Return the line of a key; if it is missing, that of the table around it."""
-        lines = _lines(self.text)
-        while keys not in lines:
-            keys = keys[:-1]
-        return lines[keys]
-
-
-class Table(Record):
-    """A table of a Document, and the keys that lead to it. All its errors are EnvironmentFault."""
-
-    document: Document
     content: Mapping[str, Any]
+    label: str = ""
     keys: KeyPath = ()
 
     def read(self, readers: Mapping[str, Reader], other_keys: bool = False) -> dict[str, Any]:
@@ -78,7 +65,7 @@ class Table(Record):
     def table(self, key: str) -> "Table":
         """Return a table of this one; it is empty if the key is missing."""
         content = self.value(key, mapping) if key in self.content else {}
-        return Table(self.document, content, (*self.keys, key))
+        return replace(self, content=content, keys=(*self.keys, key))
 
     def tables(self, key: str) -> "list[Table]":
         """Return an array of tables; it is empty if the key is missing."""
@@ -86,19 +73,29 @@ class Table(Record):
         if not isinstance(array, list) or not all(isinstance(table, dict) for table in array):
             self.fail(f"write each table under a header [[{key}]]", key)
         keys = (*self.keys, key)
-        return [Table(self.document, each, (*keys, index)) for index, each in enumerate(array)]
+        return [replace(self, content=each, keys=(*keys, n)) for n, each in enumerate(array)]
+
+    def line(self, *keys: str | int) -> int:
+        """Return the line of a key; if it is missing, that of the table around it."""
+        found, line = _lines(self.text), 1
+        for key in (*self.keys, *keys):
+            try:
+                found = found[key]
+            except (LookupError, TypeError):
+                break
+            line = _first(found)
+        return line
 
     def place(self, *keys: str) -> str:
         """Return the file and the line of a key."""
-        return f"{self.document.path}:{self.document.line(*self.keys, *keys)}"
+        return f"{self.path}:{self.line(*keys)}"
 
     def fail(self, why: str, *keys: str) -> NoReturn:
         """Raise EnvironmentFault with the file, the line and the key."""
-        path = [key for key in (*self.keys, *keys) if isinstance(key, str)]
-        what = f"{'.'.join(map(_as_written, path))}: " if path else ""
-        message = f"{self.document.label}{self.place(*keys)}: {what}{why}"
         found = (*self.keys, *keys)
-        raise EnvironmentFault(message, line=self.document.line(*found), keys=found)
+        what = ".".join(_as_written(key) for key in found if isinstance(key, str))
+        message = f"{self.label}{self.place(*keys)}: {what and f'{what}: '}{why}"
+        raise EnvironmentFault(message, line=self.line(*keys), keys=found)
 
     def _fail_unknown(self, key: str, known: Iterable[str]) -> NoReturn:
         from ffprep.core.known_names import nearest
@@ -127,7 +124,7 @@ def faults(table: Table, read: Callable[[Table], object]) -> Iterator[Environmen
                 yield fault
             if not keys:
                 return
-            left = Table(table.document, _without(left.content, *keys), table.keys)
+            left = replace(table, content=_without(left.content, *keys))
 
 
 def _without(content: Mapping[str, Any], key: Any, *below: Any) -> dict[str, Any]:
@@ -136,7 +133,7 @@ def _without(content: Mapping[str, Any], key: Any, *below: Any) -> dict[str, Any
     return {name: value for name, value in content.items() if name != key}
 
 
-def read(path: Path, label: str = "") -> Document:
+def read(path: Path, label: str = "") -> Table:
     """Read a TOML file. Raises EnvironmentFault with the file, and the line if there is one."""
     try:
         return parse(path, path.read_bytes(), label)
@@ -144,11 +141,11 @@ def read(path: Path, label: str = "") -> Document:
         raise EnvironmentFault(f"{label}{path}: {reason(error)}") from None
 
 
-def parse(path: Path, data: bytes, label: str = "") -> Document:
+def parse(path: Path, data: bytes, label: str = "") -> Table:
     """Do the same with the bytes of a file."""
     try:
         text = data.decode("utf-8-sig")
-        return Document(path, text, tomllib.loads(text), label)
+        return Table(path, text, tomllib.loads(text), label)
     except UnicodeDecodeError as error:
         lines = data.count(b"\n", 0, error.start)
         words = "is not UTF-8 text, which TOML requires; save it with that encoding"
@@ -163,18 +160,22 @@ def parse(path: Path, data: bytes, label: str = "") -> Document:
         raise EnvironmentFault(f"{label}{path}: {words}") from None
 
 
-def text(value: Any) -> str:
-    """Read a text."""
-    if not isinstance(value, str):
-        raise UsageError("must be a text, in quotes")
-    return value
+def _typed(kinds: UnionType | type, problem: str) -> Reader:
+    """Make a reader of values of some types; true and false are not numbers."""
+
+    def read_typed(value: Any) -> Any:
+        if not isinstance(value, kinds) or (isinstance(value, bool) and kinds is not bool):
+            raise UsageError(problem)
+        return value
+
+    return read_typed
 
 
-def number(value: Any) -> int | float:
-    """Read a number; true and false are not numbers."""
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        raise UsageError("must be a number")
-    return value
+text = _typed(str, "must be a text, in quotes")
+number = _typed(int | float, "must be a number")
+flag = _typed(bool, "must be true or false")
+mapping = _typed(dict, "must be a table")
+_text_or_number = _typed(str | int | float, "must be a text or a number")
 
 
 def count(value: Any) -> int:
@@ -184,20 +185,9 @@ def count(value: Any) -> int:
     return value
 
 
-def text_or_number(value: Any) -> str | int | float:
+def text_or_number(value: Any) -> Any:
     """Read a text or a number; a date is read as its text."""
-    if isinstance(value, date):
-        return value.isoformat()
-    if not isinstance(value, str | int | float) or isinstance(value, bool):
-        raise UsageError("must be a text or a number")
-    return value
-
-
-def flag(value: Any) -> bool:
-    """Read true or false."""
-    if not isinstance(value, bool):
-        raise UsageError("must be true or false")
-    return value
+    return value.isoformat() if isinstance(value, date) else _text_or_number(value)
 
 
 def texts(value: Any) -> tuple[str, ...]:
@@ -205,13 +195,6 @@ def texts(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         raise UsageError("must be a list of texts")
     return tuple(value)
-
-
-def mapping(value: Any) -> dict[str, Any]:
-    """Read a table."""
-    if not isinstance(value, dict):
-        raise UsageError("must be a table")
-    return value
 
 
 def anything(value: Any) -> Any:
@@ -241,31 +224,24 @@ def _as_written(key: str) -> str:
 
 
 @lru_cache(maxsize=4)
-def _lines(text: str) -> Mapping[KeyPath, int]:
-    """Return the line of every table and key.
+def _lines(text: str) -> Any:
+    """Return the content of a file with the line of each value in its place.
 
-    Each statement of a valid TOML file is valid by itself, so they are parsed one by one.
+    That of the header of a table is its value of _HEADER. Each statement of a valid TOML file is
+    valid by itself, so they are parsed one by one.
     """
-    lines: dict[KeyPath, int] = {(): 1}
-    arrays: dict[KeyPath, int] = {}
-    table: KeyPath = ()
-    for number, statement, content in _statements(text):
-        keys = list(_keys(content))
-        if statement.lstrip().startswith("["):
-            header = keys[-1]
-            if statement.lstrip().startswith("[["):
-                arrays[header] = arrays.get(header, -1) + 1
-            table = _with_indexes(header, arrays)
-            keys = [table[:end] for end in range(1, len(table) + 1)]
-        else:
-            keys = [table + key for key in keys]
-        for key in keys:
-            lines.setdefault(key, number)
-    return lines
+    parts = []
+    for number, statement in _statements(text):
+        is_header = statement.lstrip().startswith("[")
+        key = f"{statement}{_HEADER} =" if is_header else next(_KEY.finditer(statement))[0]
+        parts.append(f"{key} {number}")
+    with suppress(tomllib.TOMLDecodeError):  # a table that has a key as _HEADER
+        return tomllib.loads("\n".join(parts))
+    return {}
 
 
-def _statements(text: str) -> Iterator[tuple[int, str, dict[str, Any]]]:
-    """Yield the statements: the line each begins on, its text, its content."""
+def _statements(text: str) -> Iterator[tuple[int, str]]:
+    """Yield the statements: the line each begins on, its text."""
     statement, start = "", 1
     for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), 1):
         goes_on = bool(statement)
@@ -273,34 +249,14 @@ def _statements(text: str) -> Iterator[tuple[int, str, dict[str, Any]]]:
         statement += line + "\n"
         if goes_on and not _CLOSING.search(line):
             continue
-        try:
-            content = tomllib.loads(statement)
-        except tomllib.TOMLDecodeError:
-            continue  # the statement goes on in the next line
-        if content:
-            yield start, statement, content
-        statement = ""
+        with suppress(tomllib.TOMLDecodeError):  # the statement goes on in the next line
+            if tomllib.loads(statement):
+                yield start, statement
+            statement = ""
 
 
-def _keys(table: dict[str, Any]) -> Iterator[KeyPath]:
-    """Yield the paths of all keys, those above first.
-
-    Without recursion: tables may be nested deeper than Python calls.
-    """
-    pending: list[tuple[KeyPath, dict[str, Any]]] = [((), table)]
-    while pending:
-        above, table = pending.pop()
-        for key, value in table.items():
-            yield (*above, key)
-            if isinstance(value, dict):
-                pending.append(((*above, key), value))
-
-
-def _with_indexes(header: KeyPath, arrays: dict[KeyPath, int]) -> KeyPath:
-    """Return a header's keys, with the index of the latest table of each array among them."""
-    keys: KeyPath = ()
-    for end, name in enumerate(header, 1):
-        keys = (*keys, name)
-        if header[:end] in arrays:
-            keys = (*keys, arrays[header[:end]])
-    return keys
+def _first(lines: Any) -> int:
+    """Return the line of the first statement. Tables may be nested deeper than Python calls."""
+    while not isinstance(lines, int):
+        lines = next(iter(lines.values() if isinstance(lines, dict) else lines))
+    return lines

@@ -127,8 +127,7 @@ def _problem(place: Path) -> str:
 
 def read(path: Path, command: click.Command) -> Config:
     """Read a file of options of `command`. Raises EnvironmentFault with the file and line."""
-    document = toml.read(path)
-    top, keys = document.table, keys_of(command)
+    top, keys = toml.read(path), keys_of(command)
     for name, value in top.content.items():
         if name in keys and not isinstance(value, dict):
             top.fail("this key belongs in [defaults], or in a [job.NAME]", name)
@@ -137,7 +136,7 @@ def read(path: Path, command: click.Command) -> Config:
     for name in jobs.content:
         if not _JOB_NAME.fullmatch(name):
             jobs.fail("the name of a job consists of letters, digits, - _ and .", name)
-    defaults = Settings("", _settings(top.table("defaults"), keys), photo_tables(document))
+    defaults = Settings("", _settings(top.table("defaults"), keys), photo_tables(top))
     return Config(path, defaults, {name: _job(jobs.table(name), keys) for name in jobs.content})
 
 
@@ -155,7 +154,7 @@ def _settings(
     table: toml.Table, keys: Mapping[str, click.Parameter], others: tuple[str, ...] = ()
 ) -> dict[str, Setting]:
     """Return the options of a table, in which there may be `others`."""
-    folder = table.document.path.absolute().parent
+    folder = table.path.absolute().parent
     readers: dict[str, toml.Reader] = {
         name: partial(_read_value, param, folder) for name, param in keys.items()
     }

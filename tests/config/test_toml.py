@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ffprep.config import toml
-from ffprep.config.toml import Document, read
+from ffprep.config.toml import Table, read
 from ffprep.errors import EnvironmentFault
 
 WRITTEN = '''# a comment, with [brackets] and a = sign
@@ -63,7 +63,7 @@ LINES = {
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_a_key_is_found(keys: tuple[str | int, ...], end: str) -> None:
     text = WRITTEN.replace("\n", end)
-    assert Document(Path("x.toml"), text, tomllib.loads(text)).line(*keys) == LINES[keys]
+    assert Table(Path("x.toml"), text, tomllib.loads(text)).line(*keys) == LINES[keys]
 
 
 @settings(deadline=None)
@@ -76,8 +76,8 @@ def test_every_key_is_found_on_the_line_where_it_was_written(
         expected[key] = text.count("\n") + 1
         item = tomlkit.item(value)
         text += tomlkit.dumps({key: item.multiline(True) if isinstance(value, list) else item})
-    document = Document(Path("x.toml"), text, tomllib.loads(text))
-    assert {key: document.line(key) for key in table} == expected
+    whole = Table(Path("x.toml"), text, tomllib.loads(text))
+    assert {key: whole.line(key) for key in table} == expected
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ table = {}
 
 
 def table(text: str) -> toml.Table:
-    return Document(Path("x.toml"), text, tomllib.loads(text), "file ").table
+    return Table(Path("x.toml"), text, tomllib.loads(text), "file ")
 
 
 def test_a_table_is_read_with_the_types_of_its_keys() -> None:

@@ -21,6 +21,7 @@ BAD = {
     JOB + 'qualty = "3"\n': ':2: job.a.qualty: unknown key; did you mean "quality"?',
     JOB + "max_bytes = 3\n": ':2: job.a.max_bytes: unknown key; did you mean "max-bytes"?',
     JOB + '"x\\ny" = 3\n': ':2: job.a."x\\ny": unknown key',
+    JOB + '"\\u0000" = 3\n': ':1: job.a."\\x00": unknown key',
     JOB + "dry-run = true\n": ":2: job.a.dry-run: unknown key",
     JOB + 'config = "x"\n': ":2: job.a.config: unknown key",
     "\n[jobs.a]\n": ':2: jobs: unknown key; did you mean "job"?',

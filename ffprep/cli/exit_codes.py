@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 import click
+from click.exceptions import NoArgsIsHelpError
 
 from ffprep.errors import EnvironmentFault, ExitCode, FfprepError, Interrupted, reason
 from ffprep.system.messages import say, write_line
@@ -37,7 +38,9 @@ def _environment_fault(error: Exception) -> EnvironmentFault | None:
 
 
 def _print_error(error: Exception, signed: Callable[[str], str]) -> None:
-    if isinstance(error, click.ClickException):
+    if isinstance(error, NoArgsIsHelpError):
+        error.show()  # the help, which is not a message of one line
+    elif isinstance(error, click.ClickException):
         _show(error)
     elif isinstance(error, FfprepError):
         say(signed(str(error)))

@@ -65,6 +65,13 @@ def test_summaries_of_commands_are_whole(
             assert f" {path} {(command.help or '').splitlines()[0]}" in text
 
 
+@pytest.mark.parametrize("words", [[], ["config"]])
+def test_without_a_command_the_help_is_the_error(ffprep, words: list[str]) -> None:
+    ran = ffprep(*words)
+    assert (ran.code, ran.out) == (2, b"")
+    assert ran.err == ffprep(*words, "--help").out.decode()
+
+
 def test_examples_are_commands_that_can_be_parsed() -> None:
     known = dict(commands())
     for path, command in known.items():

@@ -54,7 +54,7 @@ def build(folder: Path) -> Path:
     built = subprocess.run(argv, cwd=folder, capture_output=True, text=True, check=False)
     if built.returncode:
         raise SystemExit(built.stdout + built.stderr.partition("Traceback")[0])
-    if wrong := [*broken(folder / "site")]:
+    if wrong := [*broken(folder / "site", urlsplit(project["site_url"]).path)]:
         raise SystemExit("\n".join(wrong))
     return folder / "site"
 
@@ -148,10 +148,12 @@ class _Page(HTMLParser):
             self.loaded.add(url)
 
 
-def broken(site: Path) -> Iterator[str]:
-    """Yield a line for each link of the site that leads nowhere, and for what other hosts serve."""
+def broken(site: Path, root: str) -> Iterator[str]:
+    """Yield a line for each link of the site that leads nowhere, and for what other hosts serve.
+
+    `root` is the path of the site on its host: the links of 404.html begin with it.
+    """
     pages = {path: _Page(path.read_text(encoding="utf-8")) for path in site.rglob("*.html")}
-    del pages[site / "404.html"]  # its links begin at the root of a server
     for path, page in pages.items():
         name = path.relative_to(site)
         for url in sorted(page.links | page.loaded):
@@ -160,7 +162,10 @@ def broken(site: Path) -> Iterator[str]:
                 if url in page.loaded:
                     yield f"{name}: loads {url} from another host"
                 continue
-            target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+            place = unquote(parts.path)
+            if path.name == "404.html" and place.startswith(root):
+                place = f"./{place.removeprefix(root)}"
+            target = (path.parent / place).resolve() if place else path
             if target.is_dir():
                 target /= "index.html"
             if not target.exists():

@@ -26,13 +26,17 @@ def test_the_site_has_all_pages_and_every_link_leads_somewhere(tmp_path: Path) -
 
 
 def test_links_that_lead_nowhere_and_other_hosts_are_found(tmp_path: Path) -> None:
-    (tmp_path / "404.html").write_text('<a href="/lost.html"></a>')
+    (tmp_path / "404.html").write_text(
+        '<a href="/ffprep/there.html"></a><a href="/ffprep/lost.html"></a><a href="/there.html">'
+    )
     (tmp_path / "there.html").write_text('<h2 id="heading"></h2><a href="#top">')
     (tmp_path / "index.html").write_text(
         '<a href="there.html#heading"></a><a href="there.html#other"></a><a href="no%20page.html">'
         f'</a><img src="lost.webp"><a href="{REPOSITORY}"></a><script src="{REPOSITORY}/a.js">'
     )
-    assert sorted(site.broken(tmp_path)) == [
+    assert sorted(site.broken(tmp_path, "/ffprep/")) == [
+        "404.html: /ffprep/lost.html does not exist",
+        "404.html: /there.html does not exist",
         f"index.html: loads {REPOSITORY}/a.js from another host",
         "index.html: lost.webp does not exist",
         "index.html: no%20page.html does not exist",

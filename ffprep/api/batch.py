@@ -153,8 +153,8 @@ def check(
     with keywords.errors_for_python():
         given = {**options, "target": target, "paths": _paths_of("paths", paths)}
         given |= keywords.size_words(size, sizes)
-        parsed = read_check(keywords.read(check_parameters, given))
-    return _findings(parsed.inspection, parsed.inspection.verify(parsed.target))
+        inspection, rules = read_check(keywords.read(check_parameters, given))
+    return _findings(inspection, inspection.verify(rules))
 
 
 def info(
@@ -176,8 +176,8 @@ def info(
     with keywords.errors_for_python():
         given = {**options, "target": target, "paths": _paths_of("paths", paths)}
         given |= keywords.size_words(size, sizes)
-        parsed = read_info(keywords.read(info_parameters, given))
-    return _findings(parsed.inspection, describe(parsed.inspection, parsed.content))
+        inspection, content = read_info(keywords.read(info_parameters, given))
+    return _findings(inspection, describe(inspection, content))
 
 
 def _findings(inspection: Inspection, found: Generator[Finding, None, None]) -> Results[Finding]:

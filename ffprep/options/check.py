@@ -1,4 +1,4 @@
-"""The options of `check` and `info`, and what they are parsed into."""
+"""The options of `check` and `info`, and what is made of them."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,6 @@ from ffprep.options import shared
 from ffprep.options.command import flag, parameters, picked
 from ffprep.options.frame import filter_folders, read_frames, read_overrides, read_target
 from ffprep.options.types import LOCATION
-from ffprep.record import Record
 from ffprep.run.inspect import Inspection
 
 if TYPE_CHECKING:
@@ -38,33 +37,17 @@ info_parameters = parameters(
 )
 
 
-class CheckOptions(Record):
-    """Which pictures to read, the rules that they must keep, and the form of the report."""
-
-    inspection: Inspection
-    target: Target
-    json: bool
-
-
-class InfoOptions(Record):
-    """Which pictures to read, what to show of each, and the form of the report."""
-
-    inspection: Inspection
-    content: "InfoContent"
-    json: bool
-
-
-def read_check(params: Mapping[str, Any]) -> CheckOptions:
-    """Parse the parameters of `check`. Raise UsageError, EnvironmentFault."""
+def read_check(params: Mapping[str, Any]) -> tuple[Inspection, Target]:
+    """Return which pictures to check, and the rules. Raise UsageError, EnvironmentFault."""
     sizes, name = params["size"], params["target"]
     target = Target.of_sizes(sizes)
     if len(sizes) < 2 or name is not None:
         target = read_target(sizes[0] if sizes else None, name, params["targets_file"])
-    return CheckOptions(_inspection(params), target, params["as_json"])
+    return _inspection(params), target
 
 
-def read_info(params: Mapping[str, Any]) -> InfoOptions:
-    """Parse the parameters of `info`. Raise UsageError, EnvironmentFault."""
+def read_info(params: Mapping[str, Any]) -> "tuple[Inspection, InfoContent]":
+    """Return which pictures to read, and what to show. Raise UsageError, EnvironmentFault."""
     from ffprep.config.modes import all_modes
     from ffprep.core.mode import Fit
     from ffprep.run.describe import InfoContent
@@ -83,7 +66,7 @@ def read_info(params: Mapping[str, Any]) -> InfoOptions:
         faces=params["faces"],
         refusals=tuple(filter(None, (target.refusal_of_faces for target in targets))),
     )
-    return InfoOptions(_inspection(params), content, params["as_json"])
+    return _inspection(params), content
 
 
 def _inspection(params: Mapping[str, Any]) -> Inspection:

@@ -115,16 +115,17 @@ def test_check_is_parsed_alike_from_a_command_line_and_from_keywords() -> None:
     typed = read_check(check_parameters.make_context("check", words).params)
     given = {"paths": ["a.jpg", "b"], "size": (8, 6), "jobs": 3, "max_memory": "200MB"}
     assert read_check(keywords.read(check_parameters, given)) == typed
-    assert (typed.target.only_size, typed.inspection.workers) == (Size(8, 6), 3)
-    assert typed.inspection.policy.max_memory == 200_000_000
+    inspection, target = typed
+    assert (target.only_size, inspection.workers) == (Size(8, 6), 3)
+    assert inspection.policy.max_memory == 200_000_000
     words = ["a.jpg", "--size", "8x6", "--size", "9x9"]
-    several = read_check(check_parameters.make_context("check", words).params)
-    assert [size for _, size in several.target.sizes] == [Size(8, 6), Size(9, 9)]
+    _, several = read_check(check_parameters.make_context("check", words).params)
+    assert [size for _, size in several.sizes] == [Size(8, 6), Size(9, 9)]
 
 
 def test_info_describes_every_size_and_every_target() -> None:
     def frames(*words: str) -> list[str]:
-        content = read_info(info.make_context("info", ["a.jpg", *words]).params).content
+        _, content = read_info(info.make_context("info", ["a.jpg", *words]).params)
         return [str(frame.size) for frame in content.frames]
 
     assert frames("--size", "8x6", "--size", "9x9", "--size", "8x6") == ["8x6", "9x9"]

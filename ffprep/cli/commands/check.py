@@ -9,20 +9,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ffprep.errors import ExitCode
-from ffprep.options.check import (
-    CheckOptions,
-    InfoOptions,
-    check_parameters,
-    info_parameters,
-    read_check,
-    read_info,
-)
+from ffprep.options.check import check_parameters, info_parameters, read_check, read_info
 from ffprep.options.command import DocumentedCommand
 from ffprep.system.messages import say, write_line
 from ffprep.system.shutdown import Signals
 
 if TYPE_CHECKING:
-    from ffprep.run.inspect import Finding
+    from ffprep.run.inspect import Finding, Inspection
 
 _CHECK_EXAMPLES = {
     "ffprep check ready --size 1280x720": "Every picture of a folder has this size.",
@@ -49,9 +42,10 @@ def check(**params: Any) -> None:
 
     Nothing is written.
     """
-    options = read_check(params)
-    inspection = options.inspection
-    counts = _print_all(inspection.verify(options.target), _faults, options, "verified")
+    inspection, target = read_check(params)
+    counts = _print_all(
+        inspection.verify(target), _faults, inspection, params["as_json"], "verified"
+    )
     if not counts:
         paths = ", ".join(map(str, inspection.paths))
         say(f"no pictures in {paths}; nothing was verified")
@@ -69,9 +63,9 @@ def info(**params: Any) -> None:
     """
     from ffprep.run.describe import describe
 
-    options = read_info(params)
-    findings = describe(options.inspection, options.content)
-    counts = _print_all(findings, _description, options, "read")
+    inspection, content = read_info(params)
+    findings = describe(inspection, content)
+    counts = _print_all(findings, _description, inspection, params["as_json"], "read")
     sys.exit(ExitCode.SOME_FAILED if counts[False] else ExitCode.OK)
 
 
@@ -88,7 +82,8 @@ def _description(finding: "Finding") -> Iterator[str]:
 def _print_all(
     findings: "Iterable[Finding]",
     lines: "Callable[[Finding], Iterable[str]]",
-    options: CheckOptions | InfoOptions,
+    inspection: "Inspection",
+    as_json: bool,
     good: str,
 ) -> Counter[bool]:
     """Print Findings as JSON, or as `lines` of each, and on a terminal a bar and the counts.
@@ -96,11 +91,11 @@ def _print_all(
     `good` is the word for pictures without a fault. Return how many have none, and how many have.
     """
     counts = Counter[bool]()
-    with Signals(), _progress(options, good, counts) as without_bar:
+    with Signals(), _progress(inspection, as_json, good, counts) as without_bar:
         for finding in findings:
             counts[not (finding.broken or finding.error)] += 1
             with without_bar():
-                if options.json:
+                if as_json:
                     from ffprep.cli.reporting.text import print_json
 
                     print_json(finding.as_dict())
@@ -112,7 +107,7 @@ def _print_all(
 
 @contextmanager
 def _progress(
-    options: CheckOptions | InfoOptions, good: str, counts: Counter[bool]
+    inspection: "Inspection", as_json: bool, good: str, counts: Counter[bool]
 ) -> Iterator[Callable[[], AbstractContextManager[object]]]:
     """Show a bar while pictures are inspected, and the `counts` at the end, on a terminal only.
 
@@ -124,8 +119,8 @@ def _progress(
     from ffprep.cli.reporting.progress import Console, is_piped
     from ffprep.run.convert_options import ReportOptions
 
-    console = Console(ReportOptions(json=options.json))
-    bar = None if is_piped() else console.open_bar(options.inspection.count())
+    console = Console(ReportOptions(json=as_json))
+    bar = None if is_piped() else console.open_bar(inspection.count())
 
     def failed() -> list[str]:
         return [console.paint(f"{counts[False]} failed", "red")] if counts[False] else []

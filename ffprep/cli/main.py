@@ -30,7 +30,7 @@ _COMMANDS = {
     "modes": ("lists", "list_modes"),
     "targets": ("lists", "list_targets"),
     "run": ("jobs", "run_jobs"),
-    "watch": ("watch", "watch_jobs"),
+    "watch": ("jobs", "watch_jobs"),
     "config": ("config", "configuration"),
     "submit": ("submit", "submit"),
     "doctor": ("doctor", "doctor"),

@@ -1,24 +1,34 @@
-"""`ffprep run`: jobs of ffprep.toml, and options that override them."""
+"""`ffprep run` and `ffprep watch`: jobs of ffprep.toml, and options that override them."""
 
 import copy
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from threading import TIMEOUT_MAX
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ffprep.cli.commands.convert import parse_and_run
 from ffprep.cli.exit_codes import FINAL, report_error
 from ffprep.cli.reporting.text import with_job
+from ffprep.core.location import names_url
 from ffprep.errors import ExitCode, Interrupted, UsageError
 from ffprep.options.command import DocumentedCommand, flag, option
 from ffprep.options.config_file import FILE, NOT_OF_A_FILE, key_names, unparsed_options
 from ffprep.options.convert import convert_parameters
 from ffprep.options.job_file import Settings, find_and_read
 from ffprep.options.named_jobs import NamedJob, check_all, named_jobs
-from ffprep.options.types import PATH, completed_by
+from ffprep.options.parse import read_convert
+from ffprep.options.types import PATH, SECONDS, completed_by
+from ffprep.record import replace
+from ffprep.system.files import real_path
+from ffprep.system.messages import say
 from ffprep.system.shutdown import Signals
+
+if TYPE_CHECKING:
+    from ffprep.run.watch import WatchedJob
 
 _GRAVEST_FIRST = (
     ExitCode.BUG,
@@ -65,15 +75,15 @@ class ConfigOverrideCommand(DocumentedCommand):
         return super().parse_args(ctx, args)
 
 
-_EXAMPLES = {
+_RUN_EXAMPLES = {
     "ffprep run nightly": "One job of ./ffprep.toml.",
     "ffprep run --all --config /etc/ffprep/ffprep.toml": "All jobs of another file.",
     "ffprep run nightly --dry-run": "See what would be done.",
 }
-_SHORT = "all config dry-run force jobs verbose"
+_RUN_SHORT = "all config dry-run force jobs verbose"
 
 
-@click.command("run", cls=ConfigOverrideCommand, examples=_EXAMPLES, short=_SHORT)
+@click.command("run", cls=ConfigOverrideCommand, examples=_RUN_EXAMPLES, short=_RUN_SHORT)
 @NAMES
 @ALL
 @CONFIG_FILE
@@ -116,3 +126,80 @@ def run_job(job: NamedJob, label: str) -> int:
     if signals.number is not None:
         raise Interrupted(signals.number)
     return code
+
+
+_WATCH_EXAMPLES = {
+    "ffprep watch incoming": "One job of ./ffprep.toml.",
+    "ffprep watch --all --config /etc/ffprep/ffprep.toml": "All jobs of another file.",
+    "ffprep watch incoming --poll 30": "Folders on a network file system.",
+}
+_WATCH_SHORT = "all config settle poll jobs verbose"
+
+
+@click.command(
+    "watch",
+    cls=ConfigOverrideCommand,
+    without=["dry_run"],
+    examples=_WATCH_EXAMPLES,
+    short=_WATCH_SHORT,
+)
+@NAMES
+@ALL
+@CONFIG_FILE
+@option("--settle", SECONDS, "Convert a photo when it has not changed for S seconds.", default=2)
+@option(
+    "--poll",
+    SECONDS,
+    "Compare files every S seconds, for network file systems.  [default: the system reports "
+    "changes]",
+)
+@click.pass_context
+def watch_jobs(ctx: click.Context, /, chosen: tuple[str, ...], every: bool, **params: Any) -> None:
+    """Run named jobs of ffprep.toml now, and again whenever their sources change.
+
+    A photo is converted when it has not changed for a moment. Failures are reported when they are
+    new. An error of one run does not end the command. Options of `convert` win over what the file
+    says.
+    """
+    from ffprep.run.watch import Watch
+
+    with Signals() as signals:
+        jobs = chosen_jobs(chosen, every, params["file"], ctx.obj)
+        watched = [_watched(job, job.name if len(jobs) > 1 else "") for job in jobs]
+        signals.while_running(lambda: None)
+        if sys.stderr.isatty() and not any(job.params["quiet"] for job in jobs):
+            sources = sorted({source for job in watched for source in job.sources})
+            say(f"watching {', '.join(sources)}; Ctrl-C ends it")
+        Watch(watched, params["settle"], params["poll"], lambda: signals.number is not None).run()
+    if signals.number is not None:
+        raise Interrupted(signals.number)
+
+
+def _watched(job: NamedJob, label: str) -> "WatchedJob":
+    """Return a job as it is watched. Raise UsageError if it cannot be."""
+    from ffprep.run.watch import WatchedJob
+
+    if job.params["sources_from"]:
+        raise _unwatchable(job, "--sources-from is not watched; name files and folders as sources")
+    if job.params["ledger"] == "none":
+        raise _unwatchable(job, "without a ledger, every change would convert all photos again")
+    options = read_convert(job.params)
+    sources = [os.fspath(source) for source in options.request.sources]
+    for source in filter(names_url, sources):
+        raise _unwatchable(job, f"{source} is not watched; run this job by a timer")
+    words: dict[str, Any] = {"wait": job.params["wait"] or TIMEOUT_MAX}
+    if options.rerun.ledger and "failures" not in job.settings.options:
+        words["failures"] = "new"
+    written = ("log_file", "summary_file", "metrics_file", "depfile", "report", "manifest")
+    own = frozenset(real_path(job.params[name]) for name in written if job.params[name])
+
+    def run(unsettled: frozenset[str]) -> None:
+        run_job(replace(job, params={**job.params, **words, "unsettled": unsettled}), label)
+
+    output = os.path.realpath(options.request.output)
+    real = tuple(map(os.path.realpath, sources))
+    return WatchedJob(real, output, own, run, options.request.carry)
+
+
+def _unwatchable(job: NamedJob, problem: str) -> UsageError:
+    return UsageError(f"{job.settings.place}: job {job.name}: {problem}")

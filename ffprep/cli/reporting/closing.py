@@ -4,6 +4,7 @@ Failures stand last, so that they are on the screen when the run has ended. Impo
 is something to report.
 """
 
+import shutil
 from collections.abc import Iterator, Sequence
 
 from ffprep.cli.reporting.text import printable_path
@@ -24,6 +25,9 @@ _SUMS = {
 }
 """What is said of many photos, after their number."""
 
+_INDENT = 2
+"""Of the lines below the summary."""
+
 SHORT = {CaveatKind.DAMAGED: "damaged", CaveatKind.UPSCALE: "enlarged", CaveatKind.CUT: "cut"}
 """The same in the progress bar, of what most users want to know while a run goes on."""
 
@@ -37,7 +41,7 @@ def warning_lines(warnings: dict[CaveatKind, Mentions], places: Sequence[str]) -
             are_summed = True
             yield f"{mentions.total} {_SUMS[kind]}"
         else:
-            yield from map(_line, mentions.first)
+            yield from ("".join(_parts(each)) for each in mentions.first)
     if are_summed:
         yield f"to see which: {', or '.join(places)}"
 
@@ -58,12 +62,44 @@ def rest_line(failures: Mentions, places: Sequence[str], always: bool) -> Iterat
         yield f"to see them again: {', or '.join(places)}"
 
 
-def _line(mention: Mention) -> str:
-    return "".join(_parts(mention))
-
-
 def _parts(mention: Mention, paint: Paint = plain) -> tuple[str, str]:
     source, failure = printable_path(mention.result.source), mention.result.failure
     kind = f"{paint(failure.kind, 'red')}: " if failure else ""
     several = f" ({mention.pictures} pictures)" * (mention.pictures > 1)
     return source, f": {kind}{printable(mention.words)}{several}"
+
+
+def fitted(lines: Sequence[tuple[str, str]], others: Sequence[str]) -> list[str]:
+    """Return lines, cut off if they would not fit on the screen beside `others`.
+
+    A line is a name and the rest of it. A name that takes more than a third is cut in its middle.
+    All lines are indented. There are four more: the summary, which may need two, the last line, and
+    the prompt.
+    """
+    from wcwidth import width
+
+    columns, rows = shutil.get_terminal_size()
+    columns -= _INDENT
+
+    def rows_of(texts: Sequence[str]) -> int:
+        return sum(max(1, -(-width(text) // columns)) for text in texts)
+
+    whole = list(map("".join, lines))
+    left = rows - rows_of(others) - 4
+    if not lines or rows_of(whole) <= left:
+        return whole
+    room = columns * max(1, left // len(lines))
+    return [_cut(name, rest, room) for name, rest in lines]
+
+
+def _cut(name: str, rest: str, room: int) -> str:
+    """Return a line of at most `room` columns."""
+    from wcwidth import clip, width
+
+    length = width(name)
+    most = max(room // 3, room - width(rest))
+    if length > most:
+        begin = (most - 1) // 2
+        name = f"{clip(name, 0, begin)}…{clip(name, length - (most - 1 - begin), length)}"
+    line = name + rest
+    return line if width(line) <= room else clip(line, 0, room - 1) + "…"

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from ffprep.cli.reporting.submit_progress import SubmitSummary
 
 
+_SHAPE = "|{bar}| {n_fmt}/{total_fmt} {remaining} left{postfix}"
+"""The format of a bar, for tqdm: short, so that counts fit in 60 columns."""
+_ENDLESS = "{n_fmt} in {elapsed}{postfix}"
 _GOOD_AS_IS = (Status.FRESH, Status.PASSED_OVER)
 
 
@@ -70,12 +73,9 @@ class Console(Record):
 
     @property
     def paint(self) -> Paint:
-        """What colours text for stderr."""
-        if not sys.stderr.isatty():
-            return plain
-        from ffprep.cli.reporting.terminal import paint
-
-        return paint()
+        """What colours text for stderr, unless it or the user (NO_COLOR) wants none."""
+        dull = os.environ.get("NO_COLOR") or os.environ.get("TERM", "dumb") == "dumb"
+        return plain if dull or not sys.stderr.isatty() else _painted
 
     def open_bar(self, total: int | None, shape: str = "") -> Any:
         """Return a progress bar, on a terminal only; None without one."""
@@ -86,10 +86,14 @@ class Console(Record):
             return None
         from tqdm import tqdm
 
-        from ffprep.cli.reporting.terminal import bar_shape
-
-        shape = shape or bar_shape(total)
+        shape = shape or (_SHAPE if total else _ENDLESS)
         return tqdm(total=total, file=sys.stderr, dynamic_ncols=True, leave=False, bar_format=shape)
+
+
+def _painted(text: str, colour: str) -> str:
+    import click
+
+    return click.style(text, fg=colour) if colour else text
 
 
 def is_piped() -> bool:
@@ -225,7 +229,7 @@ class ConvertReporter(Reporter[RunSummary]):
         results = self._summary
         if not (results.failures.first or results.warnings):
             return
-        from ffprep.cli.reporting.closing import failure_lines, rest_line, warning_lines
+        from ffprep.cli.reporting.closing import failure_lines, fitted, rest_line, warning_lines
 
         on_terminal, warnings = sys.stderr.isatty(), list[str]()
         if on_terminal or not self._verbose:
@@ -235,12 +239,7 @@ class ConvertReporter(Reporter[RunSummary]):
         if self._at_once and not (on_terminal and self._verbose):
             return
         failures = list(failure_lines(results.failures, self._paint))
-        if on_terminal:
-            from ffprep.cli.reporting.terminal import fitted
-
-            yield from fitted(failures, warnings)
-        else:
-            yield from map("".join, failures)
+        yield from fitted(failures, warnings) if on_terminal else map("".join, failures)
         yield from rest_line(results.failures, self._places("--failed"), on_terminal)
 
     def _places(self, listing: str) -> list[str]:

@@ -62,7 +62,7 @@ class Commands(click.Group):
         name, *others = args
         if name in _COMMANDS or name.startswith("-") or ctx.resilient_parsing:
             return super().resolve_command(ctx, args)
-        from ffprep.cli.hints import hint, unknown_command
+        from ffprep.cli.errors import hint, unknown_command
 
         error = UsageError(unknown_command(name, others, _COMMANDS))
         error.add_note(hint("", ""))
@@ -86,7 +86,7 @@ class Commands(click.Group):
         except BrokenPipeError as error:
             leave_now(_exit_code_of(error))
         except UsageError as error:
-            from ffprep.cli.hints import hint
+            from ffprep.cli.errors import hint
 
             if not hasattr(error, "__notes__"):
                 error.add_note(hint(ctx.invoked_subcommand or "", str(error)))
@@ -165,7 +165,7 @@ def main() -> NoReturn:
     except (click.Abort, KeyboardInterrupt, BrokenPipeError, Interrupted) as error:
         leave_now(_exit_code_of(error))  # the user asked for this end, so no message
     except Exception as error:
-        from ffprep.cli.exit_codes import report_error
+        from ffprep.cli.errors import report_error
 
         code = report_error(error)
         if isinstance(error, OSError):
@@ -179,7 +179,7 @@ def main() -> NoReturn:
 
 
 def _exit_code_of(error: BaseException) -> int:
-    from ffprep.cli.exit_codes import exit_code_of
+    from ffprep.cli.errors import exit_code_of
 
     return exit_code_of(error)
 

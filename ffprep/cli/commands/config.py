@@ -45,7 +45,7 @@ class _Group(WithExamples, click.Group):
         try:
             return super().invoke(ctx)
         except UsageError as error:
-            from ffprep.cli.hints import hint
+            from ffprep.cli.errors import hint
 
             error.add_note(hint(f"{ctx.info_name} {ctx.invoked_subcommand}", str(error)))
             raise

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ffprep.cli.exit_codes import ISSUES
+from ffprep.cli.errors import ISSUES
 from ffprep.cli.reporting.text import print_json
 from ffprep.errors import ExitCode
 from ffprep.options.command import DocumentedCommand

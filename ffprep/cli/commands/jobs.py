@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ffprep.cli.commands.convert import parse_and_run
-from ffprep.cli.exit_codes import FINAL, report_error
+from ffprep.cli.errors import FINAL, report_error
 from ffprep.cli.reporting.text import with_job
 from ffprep.core.location import names_url
 from ffprep.errors import ExitCode, Interrupted, UsageError

@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from ffprep.cli.exit_codes import exit_code_of
+from ffprep.cli.errors import exit_code_of
 from ffprep.cli.reporting.text import printable_path, utc_timestamp
 from ffprep.core.job import CaveatKind, Status
 from ffprep.core.location import absolute

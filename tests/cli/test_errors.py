@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ffprep.cli.hints import PLACES
+from ffprep.cli.errors import PLACES
 from ffprep.options.config_file import key_names
 from ffprep.options.convert import convert_parameters
 from tests.support.pages import ROOT

@@ -15,7 +15,7 @@ from ffprep.errors import EnvironmentFault, UsageError, reason
 from ffprep.options.command import DocumentedCommand, WithExamples, flag, option
 from ffprep.options.config_file import FILE
 from ffprep.options.convert import convert_parameters
-from ffprep.options.job_file import find_and_read
+from ffprep.options.job_file import find_and_read, new_job_file
 from ffprep.options.named_jobs import EffectiveOption, NamedJob, named_jobs
 from ffprep.options.types import PATH, PATH_AS_WRITTEN
 from ffprep.system.messages import printable, say
@@ -127,8 +127,6 @@ def init(sources: tuple[str, ...], file: Path) -> None:
 
     An existing file is never overwritten.
     """
-    from ffprep.config.new_job_file import new_job_file
-
     text = new_job_file(sources, file.parent)
     try:
         with open(file, "x", encoding="utf-8") as new:

@@ -133,7 +133,7 @@ def _find(target: SizeLike, files: list[Path]) -> Target:
     keywords.require_one_size(target, words)
     text = str(target) if isinstance(target, Size) else keywords.text_of("size", target)
     with suppress(UsageError):
-        return Target.of_size(Size.parse(text))
+        return Target.of(Size.parse(text))
     name, known = text.partition("/")[0], all_targets(files)
     if name not in [each.name for each in known] and (found := _labelled(text, known)):
         return found
@@ -145,7 +145,7 @@ def _find(target: SizeLike, files: list[Path]) -> Target:
     if found := _labelled(text, known):
         return found
     try:
-        return Target.of_size(read_size(text))
+        return Target.of(read_size(text))
     except UsageError as error:
         raise UsageError(_with_names(str(error), name, known)) from None
 
@@ -166,4 +166,4 @@ def _labelled(label: str, targets: list[Target]) -> Target | None:
     if len({size for _, size in named}) > 1:
         which = ", ".join(f"{each.name}/{label} ({size})" for each, size in named)
         raise UsageError(f"{label!r} is the name of several sizes; write one of {which}")
-    return Target.of_size(named[0][1]) if named else None
+    return Target.of(named[0][1]) if named else None

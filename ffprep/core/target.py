@@ -1,8 +1,7 @@
 """Targets: named destinations and their rules, and which of them a picture violates."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import starmap
-from typing import TYPE_CHECKING
 
 from ffprep.core.constraints import (
     UNCONSTRAINED,
@@ -17,10 +16,7 @@ from ffprep.core.image_info import ImageInfo
 from ffprep.core.mode import Fit, Mode
 from ffprep.core.spec import SizeChoice, require_free_size
 from ffprep.errors import UsageError
-from ffprep.record import Record, asdict, replace
-
-if TYPE_CHECKING:
-    from ffprep.core.clip_constraints import ClipConstraints
+from ffprep.record import Record, replace
 
 ANY_FORMAT = tuple(format.name for format in FORMATS)
 """Every format that ffprep reads: what a target without `formats` takes."""
@@ -30,9 +26,11 @@ class Target(Record):
     """A destination: the sizes, bytes and formats that it takes, and where they are published.
 
     `sizes` have names; if there are any, no others are taken. Without `faces`, pictures of people
-    are refused. `refusals` are the service's own
-    error messages, by rule. `date` is when the rules were looked up. If `checked`, all were found
-    in what the maker publishes. `published_by` is who published them: `maker` or `others`.
+    are refused. `seconds` are the lengths of its clips, `fps` their frame rates, and `frames` the
+    pictures that it takes: `first`, or `first` and `last`; empty ones are not known. `refusals` are
+    the service's own error messages, by rule. `date` is when the rules were looked up. If
+    `checked`, all were found in what the maker publishes. `published_by` is who published them:
+    `maker` or `others`.
     """
 
     name: str
@@ -54,13 +52,8 @@ class Target(Record):
     checked: bool = False
 
     @classmethod
-    def of_size(cls, size: Size) -> "Target":
-        """Return a target of one size, for pictures of any format that ffprep writes."""
-        return cls.of_sizes([size])
-
-    @classmethod
-    def of_sizes(cls, sizes: Iterable[Size]) -> "Target":
-        """Return the same for pictures that have one of several sizes."""
+    def of(cls, *sizes: Size) -> "Target":
+        """Return a target of some sizes, for pictures of any format that ffprep writes."""
         labelled = tuple((str(size), size) for size in sizes)
         return cls("", labelled, formats=tuple(OUTPUT_FORMATS))
 
@@ -75,13 +68,6 @@ class Target(Record):
         if wrong := [words for _, words in violations(self.envelope, size)]:
             raise UsageError(f"{self.name} does not take {size}: {'; '.join(wrong)}")
         return replace(self, sizes=sizes or ((str(size), size),))
-
-    @property
-    def clips(self) -> "ClipConstraints":
-        """What is published about its clips."""
-        from ffprep.core.clip_constraints import ClipConstraints
-
-        return ClipConstraints(self.seconds, self.fps, self.frames)
 
     @property
     def refusal_of_faces(self) -> str:
@@ -175,7 +161,8 @@ class Target(Record):
         found |= {"max_bytes": self.max_bytes} if self.max_bytes else {}
         refused = {"alpha": self.alpha, "faces": self.faces}
         found |= {rule: False for rule, taken in refused.items() if not taken}
-        return found | {rule: list(each) for rule, each in asdict(self.clips).items() if each}
+        clips = {"seconds": self.seconds, "fps": self.fps, "frames": self.frames}
+        return found | {rule: list(each) for rule, each in clips.items() if each}
 
 
 def _size_text(label: str, size: Size) -> str:
@@ -185,12 +172,19 @@ def _size_text(label: str, size: Size) -> str:
 def _rule_text(rule: str, value: object) -> str:
     words = {"alpha": "no translucent pixels", "faces": "no faces of people"}
     if isinstance(value, list):
-        from ffprep.core.clip_constraints import numbers_text
-
         if rule == "frames":
             return f"{' and '.join(value)} picture"
         return f"{numbers_text(tuple(value))} {rule}"
     return words.get(rule) or f"{rule.replace('_', ' ')} {value}"
+
+
+def numbers_text(numbers: tuple[int | float, ...]) -> str:
+    """Return a list of numbers as text: `4, 8 or 12`, `3 to 15`."""
+    first, last = numbers[0], numbers[-1]
+    if len(numbers) > 2 and numbers == tuple(range(int(first), int(last) + 1)):
+        return f"{first} to {last}"
+    *others, final = map("{:g}".format, numbers)
+    return f"{', '.join(others)} or {final}" if others else final
 
 
 def check(

@@ -40,7 +40,7 @@ info_parameters = parameters(
 def read_check(params: Mapping[str, Any]) -> tuple[Inspection, Target]:
     """Return which pictures to check, and the rules. Raise UsageError, EnvironmentFault."""
     sizes, name = params["size"], params["target"]
-    target = Target.of_sizes(sizes)
+    target = Target.of(*sizes)
     if len(sizes) < 2 or name is not None:
         target = read_target(sizes[0] if sizes else None, name, params["targets_file"])
     return _inspection(params), target

@@ -43,7 +43,7 @@ def read_target(size: Size | None, name: str | None, files: tuple[Path, ...] = (
     """
     require_one_frame(size, name)
     if size is not None:
-        return Target.of_size(size)
+        return Target.of(size)
     if name is None:
         raise UsageError("no size is given; say --size 1280x720, or --target NAME/SIZE")
     from ffprep.config.targets import find_target

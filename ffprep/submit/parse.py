@@ -12,7 +12,7 @@ from ffprep.core.formats import SUFFIXES
 from ffprep.core.job import Result
 from ffprep.core.location import Location, located
 from ffprep.core.policy import DryRun, Policy
-from ffprep.core.target import Target
+from ffprep.core.target import Target, numbers_text
 from ffprep.errors import PhotoError, UsageError
 from ffprep.library.plan import Plan
 from ffprep.library.request import Request
@@ -199,12 +199,13 @@ def _read_new(given: Mapping[str, Any], clip: ClipOptions) -> SubmitOptions:
 
 def _seconds(given: int | None, rules: Target) -> int:
     """Return the clip's length: as given, else the target's nearest to the default."""
-    allowed = [int(each) for each in rules.clips.seconds if each == int(each)]
+    allowed = [int(each) for each in rules.seconds if each == int(each)]
     if given is None:
         return min(
             allowed, key=lambda each: (abs(each - _DEFAULT_SECONDS), each), default=_DEFAULT_SECONDS
         )
-    for _, problem in rules.clips.violations(seconds=given):
+    if rules.seconds and given not in rules.seconds:
+        problem = f"clips have {numbers_text(rules.seconds)} seconds, not {given:g}"
         raise UsageError(f"--seconds {given}: {rules.name}: {problem}")
     return given
 
@@ -213,7 +214,8 @@ def _last_frame(photo: str | None, protocol: str, rules: Target) -> Path | None:
     """Read --last-frame. Raises UsageError if the protocol or the target has no place for it."""
     if photo is None:
         return None
-    for _, problem in rules.clips.violations(last_frame=True):
+    if rules.frames and "last" not in rules.frames:
+        problem = "it takes a first picture, and no last one"
         raise UsageError(f"--last-frame: {rules.name}: {problem}")
     if protocol != "vllm-omni":
         problem = f"--protocol {protocol} has no field for a last picture"

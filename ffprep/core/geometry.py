@@ -27,7 +27,7 @@ class Size(Record):
         """Read `1280x720`, `1280X720` or `1280×720`. Raises UsageError."""
         match = re.fullmatch(r"\s*([0-9]{1,6})\s*[xX×]\s*([0-9]{1,6})\s*", text, re.ASCII)
         if not match or not int(match[1]) or not int(match[2]):
-            from ffprep.core.size_names import not_a_size
+            from ffprep.core.known_names import not_a_size
 
             raise not_a_size(text)
         return cls(int(match[1]), int(match[2]))
@@ -65,7 +65,7 @@ def read_size(text: str) -> Size:
     """Read a size in pixels as `Size.parse` does, or by its name: `720p`. Raises UsageError."""
     if text[:1].isdigit() and text[-1:].isdigit():
         return Size.parse(text)
-    from ffprep.core.size_names import named_size
+    from ffprep.core.known_names import named_size
 
     return named_size(text) or Size.parse(text)
 

@@ -1,20 +1,43 @@
-"""What a run may do, what it does again, and how much of the machine it takes."""
+"""Which photos a run converts, what it may do and does again, how much of the machine it takes."""
 
 import math
 from enum import StrEnum
 from itertools import chain, combinations
-from typing import TYPE_CHECKING
 
+from ffprep.core.geometry import Size
 from ffprep.core.location import Location
-from ffprep.errors import Kind
+from ffprep.errors import FilteredOut, Kind
 from ffprep.record import Record
-
-if TYPE_CHECKING:
-    from ffprep.core.photo_filter import PhotoFilter
-
 
 _TOLERABLE = (Kind.CUT, Kind.DAMAGED, Kind.UPSCALE)
 """The failures that a Policy may allow, in the order of their names."""
+
+
+class PhotoFilter(Record):
+    """The conditions of --only, --min-size and --min-mpx, all of which an upright photo must meet.
+
+    `shapes` are those that are converted, all of them if it is empty. Sizes are in pixels.
+    """
+
+    shapes: tuple[str, ...] = ()
+    min_size: Size | None = None
+    min_pixels: float = 0
+
+    def require(self, shown: Size) -> None:
+        """Raise FilteredOut if an upright photo of this size does not meet a condition."""
+        shape = shown.shape
+        if self.shapes and shape not in self.shapes:
+            raise FilteredOut(f"{shape}, {shown}")
+        least = self.min_size
+        if least and (shown.width < least.width or shown.height < least.height):
+            raise FilteredOut(f"{shown}, smaller than {least}")
+        if shown.pixels < self.min_pixels:
+            raise FilteredOut(f"{shown}, fewer than {self.min_pixels / 1e6:g} megapixels")
+
+    @property
+    def terms(self) -> str:
+        """The conditions as text: a ledger row of another filter says nothing about a photo."""
+        return f"{' '.join(sorted(self.shapes))} {self.min_size} {self.min_pixels:g}"
 
 
 class Policy(Record):
@@ -40,7 +63,7 @@ class Policy(Record):
     max_memory: int = 1_000_000_000
     mode: int | None = None
     hash_files: bool = False
-    filter: "PhotoFilter | None" = None
+    filter: PhotoFilter | None = None
 
     def permits(self, kind: Kind) -> bool:
         """Return whether an output may have a caveat of this kind."""

@@ -11,7 +11,15 @@ from ffprep.core.formats import OutputFormat
 from ffprep.core.geometry import Size
 from ffprep.core.location import Location, located, names_url
 from ffprep.core.mode import Fit
-from ffprep.core.policy import ClusterOptions, DryRun, Policy, RerunOptions, Retry, ThrottleOptions
+from ffprep.core.policy import (
+    ClusterOptions,
+    DryRun,
+    PhotoFilter,
+    Policy,
+    RerunOptions,
+    Retry,
+    ThrottleOptions,
+)
 from ffprep.core.spec import Spec
 from ffprep.core.target import Target
 from ffprep.errors import UsageError
@@ -41,7 +49,6 @@ STDOUT = "-"
 
 if TYPE_CHECKING:
     from ffprep.core.mode import Mode
-    from ffprep.core.photo_filter import PhotoFilter
 
 
 def read_convert(params: Mapping[str, Any]) -> ConvertOptions:
@@ -146,11 +153,9 @@ def read_rendition(
     return Rendition(spec, names, same_format, formats=target.formats)
 
 
-def _filter(params: Mapping[str, Any]) -> "PhotoFilter | None":
+def _filter(params: Mapping[str, Any]) -> PhotoFilter | None:
     if not (params["only"] or params["min_size"] or params["min_mpx"]):
         return None
-    from ffprep.core.photo_filter import PhotoFilter
-
     return PhotoFilter(params["only"], params["min_size"], 1e6 * (params["min_mpx"] or 0))
 
 

@@ -3,7 +3,7 @@ import re
 import pytest
 
 from ffprep.core.geometry import Size, read_size
-from ffprep.core.size_names import SIZE_NAMES
+from ffprep.core.known_names import SIZE_NAMES
 from ffprep.errors import UsageError
 
 

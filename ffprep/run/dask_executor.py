@@ -114,7 +114,7 @@ class Cluster(RemoteExecutor):
     @property
     def room(self) -> int:
         """The number of chunks to send at most."""
-        return self._options.most or super().room
+        return self._options.most or 2 * self.width
 
     @property
     def ffmpeg(self) -> str:

@@ -28,14 +28,9 @@ class RemoteExecutor(Executor):
     """Workers on other machines. The outcomes of a chunk come back together, in its future."""
 
     @property
-    def width(self) -> int:
-        """The number of chunks that the workers can work on at a time, which may change."""
-        raise NotImplementedError
-
-    @property
     def room(self) -> int:
         """The number of chunks to send at most, in work and waiting for a worker."""
-        return 2 * self.width
+        raise NotImplementedError
 
 
 def run_chunks(
@@ -53,11 +48,7 @@ def run_chunks(
     is raised here, after the outcomes of the chunks that were in work. Raises EnvironmentFault if
     no thread can be started.
     """
-    pool = (
-        _Threads[Outcome](workers, stop, ordered)
-        if isinstance(workers, int)
-        else _Remote[Outcome](workers, stop, ordered)
-    )
+    pool = _Pool[Chunk, Outcome](work, workers, stop, ordered)
     try:
         for chunk in chunks:
             if stop.requested():
@@ -66,7 +57,7 @@ def run_chunks(
                 yield from chunk.outcomes
                 yield from pool.collect()
                 continue
-            pool.submit(work, chunk)
+            pool.submit(chunk)
             while pool.full:
                 yield from pool.wait_and_collect()
         while pool.tasks:
@@ -79,59 +70,79 @@ def run_chunks(
 
 
 class _Task(Generic[Outcome]):
-    """A chunk in work, and its outcomes that are not taken yet. Each one sets `arrived`."""
+    """A chunk in work, and its outcomes that are not taken yet."""
 
     future: "Future[Iterable[Outcome] | None]"
 
-    def __init__(self, arrived: Event) -> None:
-        self._arrived = arrived
-        self._outcomes: SimpleQueue[Outcome] = SimpleQueue()
-
-    def put(self, outcome: Outcome) -> None:
-        """Add an outcome, from the thread that works."""
-        self._outcomes.put(outcome)
-        self._arrived.set()
+    def __init__(self) -> None:
+        self.outcomes: SimpleQueue[Outcome] = SimpleQueue()
 
     def take(self) -> Iterator[Outcome]:
         """Yield the new outcomes; after the last one, raise the exception of the work, if any."""
         ended = self.future.done()
         with suppress(Empty):
             while True:
-                yield self._outcomes.get_nowait()
+                yield self.outcomes.get_nowait()
         if ended and not self.future.cancelled():
             yield from self.future.result() or ()
 
 
-class _Pool(Generic[Outcome]):
-    """The tasks in flight on an `executor`, and the collection of their outcomes."""
+class _Pool(Generic[Chunk, Outcome]):
+    """The tasks in flight, on threads or a RemoteExecutor, and the collection of their outcomes.
 
-    def __init__(self, executor: Executor, stop: StopRules, ordered: bool) -> None:
-        self.executor = executor
+    Threads suffice, because the work is done elsewhere: in ffmpeg, and in Pillow's decoders, which
+    release the interpreter lock. In a thread, each chunk waits for a slot of make's jobserver.
+    """
+
+    def __init__(
+        self,
+        work: Callable[[Chunk], Iterable[Outcome]],
+        workers: int | RemoteExecutor,
+        stop: StopRules,
+        ordered: bool,
+    ) -> None:
         self.tasks: deque[_Task[Outcome]] = deque()
-        self._stop, self._ordered = stop, ordered
+        self._work, self._workers, self._stop, self._ordered = work, workers, stop, ordered
+        self._executor = ThreadPoolExecutor(workers) if isinstance(workers, int) else workers
+        self._jobserver = find_jobserver()
         self._arrived, self._closed = Event(), Event()
 
     @property
-    def room(self) -> int:
-        """The number of chunks that may be in flight."""
-        raise NotImplementedError
-
-    @property
     def full(self) -> bool:
-        """Whether no further chunk may be in flight."""
-        return len(self.tasks) >= self.room
+        """Whether no further chunk may be in flight. A thread has two, so that it never waits."""
+        workers = self._workers
+        return len(self.tasks) >= (2 * workers if isinstance(workers, int) else workers.room)
 
-    def submit(self, work: Callable[[Chunk], Iterable[Outcome]], chunk: Chunk) -> None:
+    def submit(self, chunk: Chunk) -> None:
         """Send a chunk to the workers."""
-        task = _Task[Outcome](self._arrived)
-        task.future = self._start(task, work, chunk)
+        task = _Task[Outcome]()
+        if isinstance(self._workers, int):
+            task.future = self._start_in_thread(task, chunk)
+        else:
+            task.future = self._executor.submit(self._work, chunk)
         task.future.add_done_callback(lambda _: self._arrived.set())
         self.tasks.append(task)
 
-    def _start(
-        self, task: _Task[Outcome], work: Callable[[Chunk], Iterable[Outcome]], chunk: Chunk
+    def _start_in_thread(
+        self, task: _Task[Outcome], chunk: Chunk
     ) -> "Future[Iterable[Outcome] | None]":
-        raise NotImplementedError
+        try:
+            return self._executor.submit(self._run, task, chunk)
+        except RuntimeError as error:
+            # Python refuses threads a little before the main thread counts as ended.
+            if "interpreter shutdown" in str(error) or not main_thread().is_alive():
+                raise ProgramExiting("the program is exiting; no further photo begins") from None
+            raise no_threads() from None
+
+    def _run(self, task: _Task[Outcome], chunk: Chunk) -> None:
+        slot = self._jobserver.slot(self._stopped) if self._jobserver else nullcontext(True)
+        with slot as free:
+            for outcome in self._work(chunk) if free else ():
+                task.outcomes.put(outcome)
+                self._arrived.set()
+
+    def _stopped(self) -> bool:
+        return self._closed.is_set() or self._stop.requested()
 
     def wait_and_collect(self) -> Iterator[Outcome]:
         """Wait for an outcome, then yield all that have come."""
@@ -177,64 +188,7 @@ class _Pool(Generic[Outcome]):
     def close(self) -> None:
         """Begin no further chunk, and leave the workers."""
         self._closed.set()
-        self.executor.shutdown(wait=False, cancel_futures=True)
-
-
-class _Threads(_Pool[Outcome]):
-    """Threads of this process; each chunk waits for a slot of make's jobserver.
-
-    Threads suffice, because the work is done elsewhere: in ffmpeg, and in Pillow's decoders, which
-    release the interpreter lock.
-    """
-
-    def __init__(self, count: int, stop: StopRules, ordered: bool) -> None:
-        super().__init__(ThreadPoolExecutor(count), stop, ordered)
-        self._count, self._jobserver = count, find_jobserver()
-
-    @property
-    def room(self) -> int:
-        """Two chunks a thread, so that none waits for the next chunk."""
-        return 2 * self._count
-
-    def _start(
-        self, task: _Task[Outcome], work: Callable[[Chunk], Iterable[Outcome]], chunk: Chunk
-    ) -> "Future[Iterable[Outcome] | None]":
-        try:
-            return self.executor.submit(self._run, task, work, chunk)
-        except RuntimeError as error:
-            # Python refuses threads a little before the main thread counts as ended.
-            if "interpreter shutdown" in str(error) or not main_thread().is_alive():
-                raise ProgramExiting("the program is exiting; no further photo begins") from None
-            raise no_threads() from None
-
-    def _run(
-        self, task: _Task[Outcome], work: Callable[[Chunk], Iterable[Outcome]], chunk: Chunk
-    ) -> None:
-        slot = self._jobserver.slot(self._stopped) if self._jobserver else nullcontext(True)
-        with slot as free:
-            for outcome in work(chunk) if free else ():
-                task.put(outcome)
-
-    def _stopped(self) -> bool:
-        return self._closed.is_set() or self._stop.requested()
-
-
-class _Remote(_Pool[Outcome]):
-    """Workers of a RemoteExecutor."""
-
-    def __init__(self, executor: RemoteExecutor, stop: StopRules, ordered: bool) -> None:
-        super().__init__(executor, stop, ordered)
-        self._remote = executor
-
-    @property
-    def room(self) -> int:
-        """The executor's own limit."""
-        return self._remote.room
-
-    def _start(
-        self, task: _Task[Outcome], work: Callable[[Chunk], Iterable[Outcome]], chunk: Chunk
-    ) -> "Future[Iterable[Outcome] | None]":
-        return self.executor.submit(work, chunk)
+        self._executor.shutdown(wait=False, cancel_futures=True)
 
 
 def call_in_thread(call: Callable[[], Outcome], seconds: float | None = None) -> Outcome:

@@ -179,7 +179,7 @@ def test_what_was_done_is_told_before_a_failure_that_ends_it_all(
     told: list[str] = []
     collect = pool._Pool._collect_last
 
-    def collect_last(self: pool._Pool[str]) -> Iterator[str]:
+    def collect_last(self: pool._Pool[str, str]) -> Iterator[str]:
         failed.set()
         return collect(self)
 

@@ -15,7 +15,7 @@ def embedded_ffmpeg() -> tuple[str, str] | None:
     for folder in (package and package.submodule_search_locations) or ():
         binaries = os.path.join(folder, "binaries")
         for name in sorted(os.listdir(binaries)) if os.path.isdir(binaries) else ():
-            start, _, version = name.removesuffix(".exe").rpartition("-v")
+            start, _, version = name.rpartition("-v")
             path = os.path.join(binaries, name)
             if start.startswith("ffmpeg-") and version[:1].isdigit() and os.access(path, os.X_OK):
                 return path, version

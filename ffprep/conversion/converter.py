@@ -28,8 +28,9 @@ from ffprep.errors import Kind, PhotoError
 from ffprep.image.probe import known_colours, probe
 from ffprep.record import Record, astuple, field, replace
 from ffprep.system.files import FileStamp, most_held
+from ffprep.system.machine import LARGE, room_for
 from ffprep.system.own_folder import OwnFolders
-from ffprep.system.processes import LARGE, Processes
+from ffprep.system.processes import Processes
 from ffprep.system.tempfiles import Temporary, disk_full, temporary_beside, temporary_folder
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ class Converter(Record):
         if len(outputs) > 1:
             started = time.perf_counter()
             with suppress(PhotoError), opened(outputs, folders) as (held, files):
-                with self.processes.room_for(held[0].decoded.weight):
+                with room_for(held[0].decoded.weight):
                     sound = not steps.encode(held, [file.path for file in files])
                 alone, seconds = [], time.perf_counter() - started
                 for photo, result in finished(steps, (held, files), seconds, sound):

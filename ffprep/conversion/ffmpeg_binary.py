@@ -19,6 +19,7 @@ from ffprep.image.pillow import out_of_memory
 from ffprep.image.sandbox import DecoderPool, StandIn
 from ffprep.record import Record, replace
 from ffprep.system.files import held_path
+from ffprep.system.machine import room_for
 from ffprep.system.processes import Limits, Processes, answer
 from ffprep.system.tempfiles import disk_full, temporary_folder, without_line_breaks
 from ffprep.version import embedded_ffmpeg
@@ -150,7 +151,7 @@ def stand_in(
         output = folder / "picture.png"
         argv = _command(binary.path, source, picture, output, whole)
         limits = png_limits(policy, picture.stored.pixels)
-        with processes.room_for(picture.weight), processes.start(argv, limits) as running:
+        with room_for(picture.weight), processes.start(argv, limits) as running:
             status = running.wait_at_most(policy.timeout)
         if status is None:
             words = f"decoding it took more than {policy.timeout:g} s; raise --timeout"

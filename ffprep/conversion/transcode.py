@@ -37,6 +37,7 @@ from ffprep.image.probe import verify
 from ffprep.image.sandbox import DecoderPool
 from ffprep.record import Record, replace
 from ffprep.system.files import FileStamp, content_hash, hold_open, read_whole
+from ffprep.system.machine import room_for
 from ffprep.system.own_folder import OwnFolders
 from ffprep.system.processes import Limits, Processes, Running, ffmpeg_environment
 from ffprep.system.tempfiles import (
@@ -132,7 +133,7 @@ class Transcoder(Record):
         job = photo.job
         try:
             with photo.opened() as opened, temporary_beside(job.output, folders) as temporary:
-                with self.processes.room_for(photo.decoded.weight):
+                with room_for(photo.decoded.weight):
                     caveats = self.make(opened, temporary.path)
                     if not fits(job.spec, temporary.path):
                         from ffprep.conversion.caveats import lower_quality

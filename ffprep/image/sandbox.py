@@ -20,6 +20,7 @@ from ffprep.core.policy import Policy
 from ffprep.errors import EnvironmentFault, Killed, Kind, PhotoError, reason
 from ffprep.image.probe import NeedsSandbox, known_colours, probe
 from ffprep.record import replace
+from ffprep.system.machine import room_for
 from ffprep.system.processes import Limits, Processes
 
 if TYPE_CHECKING:
@@ -151,7 +152,7 @@ class DecoderPool:
         policy: Policy,
         stand_in: Callable[[Path, ImageInfo, bool], StandIn] | None = None,
     ) -> None:
-        self._processes, self._stand_in = processes, stand_in
+        self._stand_in = stand_in
         limits = Limits(int(policy.max_memory * _SHARE), _LARGEST_TABLE)
         self._options = (processes, limits, policy.timeout)
         self._lock = threading.Lock()
@@ -233,7 +234,7 @@ class DecoderPool:
         """Decode a file whole. Raises PhotoError as `probe` does."""
         with self._readable(path, picture, whole=False) as (readable, found):
             if readable is path:  # otherwise FFmpeg has decoded it
-                with self._processes.room_for(picture.weight):
+                with room_for(picture.weight):
                     self._call("require_whole", path, found)
 
     def is_translucent(self, path: Path, picture: ImageInfo) -> bool:
@@ -246,7 +247,7 @@ class DecoderPool:
         return faces
 
     def _call_to_decode(self, name: str, path: Path, picture: ImageInfo) -> Any:
-        room = self._processes.room_for(picture.weight)
+        room = room_for(picture.weight)
         with self._readable(path, picture) as (readable, found), room:
             return self._call(name, readable, found)
 

@@ -20,19 +20,22 @@ _BYTES_A_PIXEL = 16
 # photos that take --max-memory each are seldom in work at a time.
 _BYTES_A_PROCESSOR = 750_000_000
 
+LARGE = 40_000_000
+"""The number of pixels from which a picture is large. Large ones wait for memory."""
+
 _changed = threading.Condition()
 _taken: dict[int, int] = {}
 """The pixels of each thread that has room."""
 
 
 @contextmanager
-def room_for_large(pixels: int) -> Iterator[None]:
-    """Wait until there is memory for a large picture.
+def room_for(pixels: int) -> Iterator[None]:
+    """Wait until there is memory for a picture, if it is large.
 
     A thread that has room already works on the same picture.
     """
     thread = threading.get_ident()
-    if thread in _taken:
+    if pixels < LARGE or thread in _taken:
         yield
         return
     with _changed:

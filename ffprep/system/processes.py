@@ -32,18 +32,13 @@ _WORKING = 0.1
 # which clears it for the next frame. One heap that is kept needs no more memory at its peak.
 _MALLOC = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "2147483647"}
 
-LARGE = 40_000_000
-"""The number of pixels from which a picture is large. Large ones wait for memory."""
-
 # What children get of this process's environment: how to find programs, folders and ffprep, and the
 # language of messages. Not what changes how FFmpeg logs (AV_LOG_FORCE_COLOR, FFREPORT) or what is
 # loaded into it (LD_PRELOAD), and no keys, proxies or passwords. SECURITY.md has this list.
 _PASSED = frozenset(
     "PATH HOME USER LOGNAME TMPDIR TMP TEMP XDG_CACHE_HOME TZ LANG LANGUAGE "
     "PYTHONPATH PYTHONHOME PYTHONPLATLIBDIR PYTHONUSERBASE PYTHONNOUSERSITE "
-    "PYTHONDONTWRITEBYTECODE PYTHONPYCACHEPREFIX "
-    "SYSTEMROOT SYSTEMDRIVE WINDIR COMSPEC PATHEXT USERPROFILE APPDATA LOCALAPPDATA "
-    "__CF_USER_TEXT_ENCODING".split()
+    "PYTHONDONTWRITEBYTECODE PYTHONPYCACHEPREFIX __CF_USER_TEXT_ENCODING".split()
 )
 
 
@@ -205,45 +200,25 @@ def no_threads() -> EnvironmentFault:
 
 
 class Running:
-    """A child process in a session of its own. The begin of its stderr is kept as `log`.
+    """A child process, whose stdin gets the `data`. The begin of its stderr is kept as `log`."""
 
-    Its stdin is `data`, or empty; with `talks`, the caller uses its `stdin` and `stdout`. Its
-    `environment` is `child_environment()` unless one is given.
-    """
-
-    def __init__(
-        self,
-        argv: Sequence[str],
-        limits: Limits | None = None,
-        data: "Iterable[Data] | None" = None,
-        talks: bool = False,
-        environment: Mapping[str, str] | None = None,
-    ) -> None:
-        self._child = subprocess.Popen(
-            argv,
-            stdin=subprocess.DEVNULL if data is None and not talks else subprocess.PIPE,
-            stdout=subprocess.PIPE if talks else subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            env=child_environment() if environment is None else environment,
-            start_new_session=True,
-        )
-        if limits:
-            limits.impose(self._child.pid)
+    def __init__(self, child: "subprocess.Popen[bytes]", data: "Iterable[Data] | None") -> None:
+        self._child = child
         self.waited = False
         """Whether it had used little of its time, when that was over: it was stopped, or waited."""
         self._log = bytearray()
         self._pipe_threads = [
-            threading.Thread(target=_drain, args=(self._child.stderr, self._log), daemon=True)
+            threading.Thread(target=_drain, args=(child.stderr, self._log), daemon=True)
         ]
         if data is not None:
-            feed = threading.Thread(target=_feed, args=(self._child.stdin, data), daemon=True)
+            feed = threading.Thread(target=_feed, args=(child.stdin, data), daemon=True)
             self._pipe_threads.append(feed)
         try:
             for thread in self._pipe_threads:
                 start_thread(thread)
         except EnvironmentFault:
-            self._child.kill()
-            self._child.wait()
+            child.kill()
+            child.wait()
             raise
 
     @property
@@ -356,9 +331,23 @@ class Processes:
         talks: bool = False,
         environment: Mapping[str, str] | None = None,
     ) -> Iterator[Running]:
-        """Start a child, and kill it at the end of the context. Raises OSError."""
+        """Start a child in a session of its own; kill it at the end of the context.
+
+        Its stdin is `data`, or empty; with `talks`, the caller uses its `stdin` and `stdout`. Its
+        `environment` is `child_environment()` unless one is given. Raises OSError.
+        """
         with self._lock:
-            running = Running(argv, limits, data, talks, environment)
+            child = subprocess.Popen(
+                argv,
+                stdin=subprocess.DEVNULL if data is None and not talks else subprocess.PIPE,
+                stdout=subprocess.PIPE if talks else subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                env=child_environment() if environment is None else environment,
+                start_new_session=True,
+            )
+            if limits:
+                limits.impose(child.pid)
+            running = Running(child, data)
             self._running.add(running)
             if self.stopped:
                 running.kill()
@@ -368,14 +357,6 @@ class Processes:
             running.finish()
             with self._lock:
                 self._running.discard(running)
-
-    def room_for(self, pixels: int) -> contextlib.AbstractContextManager[None]:
-        """Return a context that waits until there is memory for a picture, if it is large."""
-        if pixels < LARGE:
-            return contextlib.nullcontext()
-        from ffprep.system.machine import room_for_large
-
-        return room_for_large(pixels)
 
 
 def _drain(pipe: Any, log: bytearray) -> None:

@@ -70,8 +70,6 @@ class Decoder:
         """
         import pickle
 
-        from ffprep.image.sandbox_worker import WITH_PIXELS
-
         self.busy = True
         deadline = self._running.kill_after(self._timeout)
         stdin, stdout = self._running.stdin, self._running.stdout
@@ -85,8 +83,7 @@ class Decoder:
             deadline.cancel()
         if answer is None:
             raise self._late() if deadline.acted else self.failure()
-        value, error = answer
-        self.busy = name in WITH_PIXELS and error is None
+        value, error, self.busy = answer
         self.served = True
         if error:
             raise error
@@ -175,10 +172,10 @@ class DecoderPool:
         try:
             return probe(path, max_pixels)
         except NeedsSandbox:
-            picture: ImageInfo = self._call("probe", path, max_pixels, True)
+            picture: ImageInfo = self._call("probe.probe", path, max_pixels, True)
         if picture.profile == UNREAD and self._stand_in:
             with self._stand_in(path, picture, False) as (png, _):
-                found: ImageInfo = self._call("probe", png, max_pixels, True)
+                found: ImageInfo = self._call("probe.probe", png, max_pixels, True)
             return replace(picture, profile=found.profile, cicp=found.cicp)
         return picture
 
@@ -206,28 +203,28 @@ class DecoderPool:
         from ffprep.image.colour import tables_folder
 
         probed: tuple[ImageInfo, str | None]
-        probed = self._call("to_srgb", picture, keep, tables_folder(), True)
+        probed = self._call("colour.to_srgb", picture, keep, tables_folder(), True)
         return probed
 
     def extras(self, path: Path, picture: ImageInfo) -> Extras:
         """Return what a file holds besides its pixels. Raises PhotoError as `probe` does."""
         if picture.format.plugin or self._stand_in is None:
-            extras: Extras = self._call("extras", path, picture)
+            extras: Extras = self._call("extras.extras", path, picture)
         else:
             with self._stand_in(path, picture, False) as (png, frames):
-                extras = self._call("read_extras", path, png, frames)
+                extras = self._call("formats.jpegxl.read_extras", path, png, frames)
         return extras
 
     def damage(self, path: Path, picture: ImageInfo, log: "DecoderLog") -> str | None:
         """Return what shows that a part of a picture is missing (see `integrity.damage`)."""
         if log.is_conclusive(picture.format.name):
             return log.damage[0] if log.damage else None
-        damage: str | None = self._call("damage", path, picture, log)
+        damage: str | None = self._call("integrity.damage", path, picture, log)
         return damage
 
     def hidden_damage(self, path: Path, picture: ImageInfo) -> str | None:
         """Return what shows damage that decoders accept (see `integrity.hidden_damage`)."""
-        damage: str | None = self._call("hidden_damage", path, picture)
+        damage: str | None = self._call("integrity.hidden_damage", path, picture)
         return damage
 
     def require_whole(self, path: Path, picture: ImageInfo) -> None:
@@ -235,15 +232,15 @@ class DecoderPool:
         with self._readable(path, picture, whole=False) as (readable, found):
             if readable is path:  # otherwise FFmpeg has decoded it
                 with room_for(picture.weight):
-                    self._call("require_whole", path, found)
+                    self._call("integrity.require_whole", path, found)
 
     def is_translucent(self, path: Path, picture: ImageInfo) -> bool:
         """Return whether any pixel is translucent. Raises PhotoError as `probe` does."""
-        return picture.alpha and bool(self._call_to_decode("is_translucent", path, picture))
+        return picture.alpha and bool(self._call_to_decode("decode.is_translucent", path, picture))
 
     def faces(self, path: Path, picture: ImageInfo) -> Faces:
         """Find faces (see `faces.faces`). Raises PhotoError as `probe` does, EnvironmentFault."""
-        faces: Faces = self._call_to_decode("faces", path, picture)
+        faces: Faces = self._call_to_decode("faces.faces", path, picture)
         return faces
 
     def _call_to_decode(self, name: str, path: Path, picture: ImageInfo) -> Any:
@@ -254,7 +251,7 @@ class DecoderPool:
     def metadata(self, path: Path, picture: ImageInfo, spec: "Spec") -> "Metadata":
         """Return what an output keeps of a file's metadata (see `kept_metadata`)."""
         with self._readable(path, picture, whole=False) as photo:
-            kept: Metadata = self._call("read_metadata", *photo, spec)
+            kept: Metadata = self._call("kept_metadata.read_metadata", *photo, spec)
         return kept
 
     @contextmanager
@@ -267,7 +264,7 @@ class DecoderPool:
         """
         with ExitStack() as stack:
             path, picture = stack.enter_context(self._readable(path, picture))
-            decoder, raw = self._call_one(stack, "decoded", path, picture, strict)
+            decoder, raw = self._call_one(stack, "decode.decoded", path, picture, strict)
             size = raw.stored.pixels * (4 if raw.raw == "rgba" else 3)
             yield raw, stack.enter_context(decoder.pixels(size))
 
@@ -275,7 +272,7 @@ class DecoderPool:
     def reduced(self, path: Path, picture: ImageInfo) -> Iterator["Piped"]:
         """Decode a JPEG at a fraction of its size; yield the pixels (see `turbojpeg.reduced`)."""
         with ExitStack() as stack:
-            decoder, size = self._call_one(stack, "reduced", path, picture)
+            decoder, size = self._call_one(stack, "turbojpeg.reduced", path, picture)
             yield stack.enter_context(decoder.pixels(size))
 
     def close(self) -> None:
@@ -326,7 +323,7 @@ class DecoderPool:
     def _decodes_drawn(self, size: Size) -> bool:
         """Return whether a fresh decoder can decode a picture of this size, drawn by ffprep."""
         with self._reserved(fresh=True) as decoder, suppress(PhotoError):
-            decoder.call("draw_and_decode", size)
+            decoder.call("sandbox_worker.draw_and_decode", size)
             return True
         return False
 

@@ -1,16 +1,16 @@
 """The process in which pictures are decoded for another one, started by `sandbox`.
 
 It reads requests from stdin and answers on stdout, each a pickle. A request is the name of a
-function below and its arguments; an answer is what it returns, and the error it raises. A picture's
-pixels follow their answer.
+function of `ffprep.image` with its module, and its arguments; an answer is what it returns, the
+error it raises, and whether the pixels of a picture follow.
 """
 
 import os
 import pickle
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, suppress
 from importlib import import_module
 from typing import IO, Any
 
@@ -19,26 +19,6 @@ import PIL
 import ffprep.version
 from ffprep.core.geometry import Size
 from ffprep.errors import EnvironmentFault, FfprepError, Kind, PhotoError
-
-_MODULES = {
-    "probe": "probe",
-    "extras": "extras",
-    "read_extras": "formats.jpegxl",
-    "is_translucent": "decode",
-    "faces": "faces",
-    "require_whole": "integrity",
-    "damage": "integrity",
-    "hidden_damage": "integrity",
-    "read_metadata": "kept_metadata",
-    "to_srgb": "colour",
-    "decoded": "decode",
-    "reduced": "turbojpeg",
-    "draw_and_decode": "sandbox_worker",
-}
-"""The functions that may be called, with their modules in `ffprep.image`."""
-WITH_PIXELS = ("decoded", "reduced")
-"""The functions whose answers are followed by pixels."""
-
 
 NO_IMPORT = 97
 """The exit code of a worker that cannot import ffprep or Pillow."""
@@ -82,31 +62,27 @@ def worker_command() -> list[str]:
     return [python, "-P", "-c", _START, *folders]
 
 
-def _function(name: str) -> Callable[..., Any]:
-    """Import a function when it is called: a worker often serves few."""
-    function: Callable[..., Any] = getattr(import_module(f"ffprep.image.{_MODULES[name]}"), name)
-    return function
-
-
 def main() -> None:
     """Answer until there are no more requests."""
     warnings.filterwarnings("ignore", module="PIL")
     source, sink = sys.stdin.buffer, sys.stdout.buffer
     for name, arguments in _requests(source):
         try:
-            if name in WITH_PIXELS:
-                with _function(name)(*arguments) as (answer, pixels):
-                    _send_pixels(sink, answer, pixels)
+            module, _, function = name.rpartition(".")  # a worker often serves few
+            answer = getattr(import_module(f"ffprep.image.{module}"), function)(*arguments)
+            if isinstance(answer, AbstractContextManager):
+                with answer as (described, pixels):
+                    _send_pixels(sink, described, pixels)
             else:
-                _send(sink, (_function(name)(*arguments), None))
+                _send(sink, answer)
         except FfprepError as error:
-            _send(sink, (None, error))
+            _send(sink, error=error)
         except MemoryError:
             from ffprep.image import pillow
 
-            _send(sink, (None, pillow.out_of_memory()))
+            _send(sink, error=pillow.out_of_memory())
         except Exception as error:
-            _send(sink, (None, _unexpected(error)))
+            _send(sink, error=_unexpected(error))
         sink.flush()
 
 
@@ -139,13 +115,16 @@ def _requests(source: IO[bytes]) -> Iterator[tuple[str, tuple[Any, ...]]]:
             yield pickle.load(source)
 
 
-def _send(sink: IO[bytes], answer: tuple[Any, Any]) -> None:
-    sink.write(pickle.dumps(answer))  # nothing is written if it cannot be pickled
+def _send(
+    sink: IO[bytes], answer: Any = None, error: FfprepError | None = None, has_pixels: bool = False
+) -> None:
+    # Nothing is written if it cannot be pickled.
+    sink.write(pickle.dumps((answer, error, has_pixels)))
 
 
 def _send_pixels(sink: IO[bytes], answer: Any, pixels: Iterable[bytes | memoryview]) -> None:
     """Send an answer and the pixels that follow it; if they break off, so does this process."""
-    _send(sink, (answer, None))
+    _send(sink, answer, has_pixels=True)
     try:
         for part in pixels:
             sink.write(part)

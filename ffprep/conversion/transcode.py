@@ -324,13 +324,13 @@ class Transcoder(Record):
             from ffprep.conversion.caveats import too_many_bytes
 
             raise too_many_bytes(job.spec, size_of(output))
-        made = verify(output, job.spec, self._decode)
+        content = verify(output, job.spec, self._decode)
         stamp = publish(temporary, job, self.policy)
         return Result(
             job.source,
             job.output,
             Status.CONVERTED,
-            made.size,
+            job.spec.size,
             time.perf_counter() - started,
             caveats=caveats,
             stamp=stamp,
@@ -338,7 +338,7 @@ class Transcoder(Record):
             faces=job.faces,
             photo=photo.picture.shown,
             source_hash=source_hash,
-            output_hash=content_hash(made.content) if self.policy.hash_files else None,
+            output_hash=content_hash(content) if self.policy.hash_files else None,
         )
 
     def _decode(self, output: Path, picture: ImageInfo) -> None:

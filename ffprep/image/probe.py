@@ -19,7 +19,7 @@ from ffprep.image import jpeg_header
 from ffprep.image.chunks import has_few_chunks, png_chunk
 from ffprep.image.jpeg_header import planes_of
 from ffprep.image.pillow import open_as, opened_as, orientation_of
-from ffprep.record import Record, replace
+from ffprep.record import replace
 from ffprep.system.files import open_regular
 
 if TYPE_CHECKING:  # ffmpeg starts first
@@ -95,19 +95,12 @@ def known_colours(picture: ImageInfo, keep: bool) -> tuple[ImageInfo, str | None
         return None
 
 
-class Verified(Record):
-    """What a verified output is: its size in pixels, and all its bytes."""
-
-    size: Size
-    content: bytes
-
-
 DecodeWhole: TypeAlias = Callable[[Path, ImageInfo], object]
 """Decodes a file whole. Raises PhotoError if that is not possible."""
 
 
-def verify(path: Path, spec: Spec, decode: DecodeWhole | None = None) -> Verified:
-    """Decode an output whole; if Pillow does not read its format, with `decode`.
+def verify(path: Path, spec: Spec, decode: DecodeWhole | None = None) -> bytes:
+    """Decode an output whole, and return its bytes; if Pillow cannot read it, with `decode`.
 
     Of a JPEG, every bit is decoded, but pixels are computed only at an eighth of the size, in gray.
     Raises PhotoError if the output is not as `spec` says.
@@ -131,7 +124,7 @@ def verify(path: Path, spec: Spec, decode: DecodeWhole | None = None) -> Verifie
         raise PhotoError(Kind.INTERNAL, words) from None
     if size != spec.size:
         raise PhotoError(Kind.INTERNAL, f"the output is {size}, not {spec.size}")
-    return Verified(size, content)
+    return content
 
 
 def _decoded(format: Format, content: bytes) -> Size:

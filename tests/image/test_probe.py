@@ -176,9 +176,8 @@ SPEC = Spec(Size(30, 20), find_mode("cover"))
 def test_an_output_is_verified_by_its_format_size_and_every_byte(tmp_path: Path) -> None:
     path = tmp_path / "out.jpg"
     Image.effect_noise((30, 20), 90).convert("RGB").save(path, quality=95)
-    made = verify(path, SPEC)
     whole = path.read_bytes()
-    assert (made.size, made.content) == (Size(30, 20), whole)
+    assert verify(path, SPEC) == whole
     path.write_bytes(whole[:-200])
     with pytest.raises(PhotoError, match="cannot be decoded again"):
         verify(path, SPEC)
@@ -217,7 +216,7 @@ def test_a_jpeg_is_verified_as_strictly_as_by_all_its_pixels(tmp_path: Path) -> 
         except Exception:  # Pillow's parsers raise whatever they stumble over
             expected = False
         try:
-            verdict = verify(path, spec).size == size
+            verdict = bool(verify(path, spec))
         except PhotoError:
             verdict = False
         verdicts.append((number, verdict, expected))

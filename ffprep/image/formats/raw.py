@@ -1,15 +1,19 @@
 """Camera raws: what a sensor recorded, or else the JPEG preview that the camera embedded.
 
-The picture is the one that LibRaw makes of the sensor's values. Where there is no LibRaw, or it
-cannot decode the file, it is the largest preview. EXIF is read wherever the camera put it.
+The picture is the one that LibRaw makes of the sensor's values, by rawpy, which the extra `raw`
+installs. Where there is no LibRaw, or it cannot decode the file, it is the largest preview. EXIF is
+read wherever the camera put it. LibRaw is C code, so raws are read in the sandboxed worker alone.
 """
 
+import errno
+import os
+import resource
 import struct
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Any, BinaryIO, cast
 
-from PIL import Image
+from PIL import Image, ImageFile
 from PIL.ContainerIO import ContainerIO
 from PIL.ExifTags import GPS, IFD, Base, Interop
 from PIL.JpegImagePlugin import JpegImageFile
@@ -18,10 +22,11 @@ from ffprep.core.geometry import Size
 from ffprep.core.image_info import ImageInfo
 from ffprep.errors import Kind, PhotoError
 from ffprep.image.chunks import iso_boxes
-from ffprep.image.formats import jpeg, libraw, tiff
+from ffprep.image.formats import jpeg, tiff
 from ffprep.image.formats import tiff_kinds as kinds
 from ffprep.image.formats.ifd import Directory, directories, read_at
 from ffprep.image.jpeg_header import DCT, Header
+from ffprep.image.pillow import import_extra
 from ffprep.record import Record, replace
 
 # Tags of TIFF 6.0, EXIF, DNG 1.7 and Panasonic's RW2.
@@ -45,6 +50,16 @@ _CANON_MAIN, _CANON_HEAD = b"CMT1", 1 << 16
 _SOI = b"\xff\xd8\xff"
 _LONGEST_HEADER, _PIECE = 1 << 18, 1 << 20
 _MOST_FOUND, _LONGEST_NAME = 64, 100
+
+# LibRaw's own code of an orientation, which is dcraw's, and that of EXIF.
+_ORIENTATIONS = {0: 1, 1: 2, 2: 4, 3: 3, 4: 5, 5: 8, 6: 6, 7: 7}
+
+# Of LibRaw: two for the sensor's values, eight for colours in 16 bits, three for the picture.
+_BYTES_A_PIXEL, _OTHER_BYTES = 13, 70_000_000
+
+
+class CannotDecode(Exception):
+    """There is no LibRaw, or it cannot decode a file. The message says so, or what to do."""
 
 
 class Contents(Record):
@@ -83,11 +98,13 @@ def open_raw(file: BinaryIO, name: str) -> Image.Image:
     exif = _exif(file, found, preview.info.get("exif", b"") if preview else b"")
     camera = "".join(filter(str.isprintable, exif.get(Base.Model, "")))[:_LONGEST_NAME]
     obstacle = None
-    image: libraw.LibRawImage | JpegImageFile
+    image: LibRawImage | JpegImageFile
     try:
-        image = libraw.opened(file)
+        if import_extra("rawpy") is None:
+            raise CannotDecode("install ffprep[raw] for the full picture")
+        image = LibRawImage(file, "")
         exif.setdefault(Base.Orientation, image.orientation)
-    except libraw.CannotDecode as error:
+    except CannotDecode as error:
         if preview is None:
             words = f"is a camera raw{f' ({camera})' if camera else ''} without a usable preview"
             raise PhotoError(Kind.UNSUPPORTED, f"{words}; {error}") from None
@@ -286,3 +303,73 @@ def _clean(tags: Any, wanted: tuple[int, ...]) -> dict[int, Any]:
     texts = {tag: value.strip("\0 ") for tag, value in values.items() if isinstance(value, str)}
     numbers = {tag: value for tag, value in values.items() if isinstance(value, int)}
     return {tag: text for tag, text in texts.items() if text} | numbers
+
+
+class LibRawImage(ImageFile.ImageFile):
+    """The picture that LibRaw makes of a raw, as Pillow's plugins present pictures.
+
+    Opening it decodes the sensor's values, loading it the colours. `orientation` is the EXIF
+    value that LibRaw has found. Both raise CannotDecode.
+    """
+
+    format = "RAW"
+
+    def _open(self) -> None:
+        import rawpy
+
+        file = cast(BinaryIO, self.fp)
+        file.seek(0)  # where the descriptor is shared, so is the position
+        self._raw: rawpy.RawPy | None = rawpy.RawPy()
+        with _errors():
+            self._raw.open_file(f"/dev/fd/{file.fileno()}")
+            sizes = self._raw.sizes
+            _require_memory(sizes.raw_width * sizes.raw_height)
+            self._raw.unpack()
+        self._size = sizes.iwidth, sizes.iheight
+        self._mode = "L" if self._raw.num_colors == 1 else "RGB"
+        self.orientation = _ORIENTATIONS.get(sizes.flip, 1)
+
+    def load(self) -> Any:
+        """Make the picture as stored, not turned."""
+        if self._raw:
+            with _errors():
+                pixels = self._raw.postprocess(
+                    use_camera_wb=True, no_auto_bright=True, output_bps=8, user_flip=0
+                )
+            self._raw.close()  # before Pillow takes as much memory again
+            self._raw = None
+            self.im = Image.fromarray(pixels if pixels.shape[2] > 1 else pixels[:, :, 0]).im
+            self._size, self._mode = self.im.size, self.im.mode
+        return Image.Image.load(self)
+
+
+def _require_memory(pixels: int) -> None:
+    """Raise MemoryError if this process may not have what LibRaw needs.
+
+    LibRaw ends the process if some of its allocations fail.
+    """
+    limit, _ = resource.getrlimit(resource.RLIMIT_DATA)
+    if limit not in (resource.RLIM_INFINITY, -1) and pixels * _BYTES_A_PIXEL + _OTHER_BYTES > limit:
+        raise MemoryError
+
+
+@contextmanager
+def _errors() -> Iterator[None]:
+    """Raise LibRaw's errors as CannotDecode, or as MemoryError."""
+    import rawpy
+
+    no_memory = rawpy.LibRawUnsufficientMemoryError, rawpy.LibRawMemPoolOverflowError
+    try:
+        yield
+    except no_memory:
+        raise MemoryError from None
+    except OSError as error:  # rawpy has the number of the error in a tuple of its own
+        number = error.errno or error.args[0][0]
+        if number == errno.ENOMEM:
+            raise MemoryError from None
+        raise OSError(number, os.strerror(number)) from None
+    except rawpy.LibRawError as error:
+        message = error.args[0] if error.args else ""
+        text = message.decode("utf-8", "replace") if isinstance(message, bytes) else str(message)
+        words = f"LibRaw {rawpy.libraw_version[0]}.{rawpy.libraw_version[1]} cannot decode the raw"
+        raise CannotDecode(f"{words} ({text.lower()})") from None

@@ -1,6 +1,7 @@
 """Camera raws without LibRaw, damaged ones, and what is known of them besides the picture."""
 
 import random
+import resource
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -17,7 +18,6 @@ from ffprep.core.policy import Policy
 from ffprep.core.spec import Spec
 from ffprep.errors import Kind, PhotoError
 from ffprep.image.extras import extras
-from ffprep.image.formats import libraw
 from ffprep.image.metadata import rights_in
 from ffprep.image.pillow import opened_for_metadata
 from ffprep.image.probe import probe
@@ -97,7 +97,7 @@ def test_a_tiff_of_a_camera_with_a_thumbnail_only_is_a_raw(tmp_path: Path) -> No
 
 
 def test_too_little_memory_is_no_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(libraw.resource, "getrlimit", lambda which: (1000, 1000))
+    monkeypatch.setattr(resource, "getrlimit", lambda which: (1000, 1000))
     assert refusal(tmp_path, raw.dng())[0] is Kind.TOO_LARGE
 
 

@@ -13,7 +13,7 @@ from ffprep.image.pillow import opened
 from ffprep.record import replace
 from ffprep.system.files import open_regular
 
-_EXIF, _GPS, _IPTC, _PHOTOSHOP = 0x8769, 0x8825, 0x83BB, 0x8649
+_BITS, _EXIF, _GPS, _IPTC, _PHOTOSHOP = 0x102, 0x8769, 0x8825, 0x83BB, 0x8649
 
 
 def extras(path: Path, picture: ImageInfo) -> Extras:
@@ -49,9 +49,7 @@ def _depth(format: Format, image: Image.Image, content: bytes) -> int:
     if "bits" in image.info:
         return int(image.info["bits"])
     if format.name == "tiff":
-        from ffprep.image.formats import tiff
-
-        return tiff.depth(image)
+        return int(max(image.tag_v2.get(_BITS, (1,))))  # type: ignore[attr-defined]
     if format.name == "png":
         return 8 if content[25] == 3 else content[24]  # a palette's colours have 8
     if format.name == "jpeg2000":

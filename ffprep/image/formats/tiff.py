@@ -68,7 +68,7 @@ class TiffFile(TiffImageFile):
                 self.tile = [self.tile[0]._replace(args=("F;32NF", *arguments[1:]))]
         else:
             try:
-                self.layout = kinds.layout(tags)
+                self.layout = kinds.Layout(tags)
             except KeyError as error:
                 raise ValueError(f"tag {error} is missing") from None
             self._mode, self._size = self.layout.mode, self.layout.size
@@ -188,11 +188,6 @@ def has_all_rows(image: Any) -> bool:
         return True  # the number of bytes needed is unknown
     bits = sum(kinds.bits_of(tags)) // planes
     return bool(sum(tags.get(kinds.STRIP_BYTES, ())) >= -(-width * bits // 8) * height * planes)
-
-
-def depth(image: Any) -> int:
-    """Return the bits of a channel."""
-    return int(max(image.tag_v2.get(kinds.BITS, (1,))))
 
 
 def to_eight_bits(image: Any) -> Image.Image:

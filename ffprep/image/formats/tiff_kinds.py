@@ -5,7 +5,6 @@ Pillow's libtiff decompresses their strips and tiles, as if each row were gray p
 
 import struct
 from collections.abc import Iterator
-from functools import cached_property
 from io import BytesIO
 from itertools import accumulate
 from math import gcd
@@ -14,8 +13,6 @@ from typing import IO, Any
 
 from PIL import Image
 from PIL.TiffImagePlugin import TiffImageFile
-
-from ffprep.record import Record
 
 # Tags of TIFF 6.0.
 WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, FILL_ORDER = 256, 257, 258, 259, 262, 266
@@ -137,77 +134,41 @@ def _unread_layout(tags: Any, colours: int) -> str | None:
     return None
 
 
-class Layout(Record):
-    """How the samples of a page are stored.
+class Layout:
+    """How the samples of a page are stored, which are integers.
 
-    `part` is the width and height of a strip or tile. `alpha` is the channel of alpha, if any.
-    `order` is that of bytes, as in struct. `palette` has the red, green and blue of each index.
+    `part` is the width and height of a strip or tile. `channels` are the samples of a pixel that
+    are part of the picture, alpha the last. `order` is that of bytes, as in
+    struct. `palette` has the red, green and blue of each index. `mode` is Pillow's.
     """
 
-    __slots__ = ("__dict__",)  # for cached_property
-
-    size: tuple[int, int]
-    part: tuple[int, int]
-    tiled: bool
-    offsets: tuple[int, ...]
-    lengths: tuple[int, ...]
-    compression: int
-    photometric: int
-    bits: int
-    samples: int
-    order: str
-    signed: bool = False
-    planar: bool = False
-    differenced: bool = False
-    low_bit_first: bool = False
-    alpha: int | None = None
-    premultiplied: bool = False
-    palette: tuple[bytes, ...] = ()
-
-    @property
-    def mode(self) -> str:
-        """Pillow's mode of the picture."""
-        return MODES[self.photometric] + ("A" if self.alpha is not None else "")
-
-    @cached_property
-    def channels(self) -> list[int]:
-        """The samples of a pixel that are part of the picture."""
-        return [*range(_colour_count(self.photometric)), *([self.alpha] if self.alpha else [])]
-
-
-def layout(tags: Any) -> Layout:
-    """Return how the integers of a page are stored. Raises KeyError if a tag is missing."""
-    size, colours = (tags[WIDTH], tags[HEIGHT]), tags.get(PHOTOMETRIC, 0)
-    samples, tiled = len(bits_of(tags)), TILE_WIDTH in tags
-    rows = min(tags.get(ROWS_PER_STRIP, size[1]), size[1])
-    part = (tags[TILE_WIDTH], tags[TILE_HEIGHT]) if tiled else (size[0], rows)
-    if min(*size, *part) < 1 or samples < (colour_count := _colour_count(colours)):
-        raise ValueError("its size or its number of samples is wrong")
-    alpha = _alpha(tags, colour_count, samples)
-    return Layout(
-        size=size,
-        part=part,
-        tiled=tiled,
-        offsets=tags[TILE_OFFSETS if tiled else STRIP_OFFSETS],
-        lengths=tags.get(TILE_BYTES if tiled else STRIP_BYTES, ()),
-        compression=tags.get(COMPRESSION, 1),
-        photometric=colours,
-        bits=bits_of(tags)[0],
-        samples=samples,
-        order="<" if tags.prefix == b"II" else ">",
+    def __init__(self, tags: Any) -> None:
+        """Raise KeyError if a tag is missing, ValueError for a wrong size or number of samples."""
+        width, height = self.size = tags[WIDTH], tags[HEIGHT]
+        self.photometric, self.compression = tags.get(PHOTOMETRIC, 0), tags.get(COMPRESSION, 1)
+        self.bits, self.samples = bits_of(tags)[0], len(bits_of(tags))
+        self.tiled = TILE_WIDTH in tags
+        rows = min(tags.get(ROWS_PER_STRIP, height), height)
+        self.part = (tags[TILE_WIDTH], tags[TILE_HEIGHT]) if self.tiled else (width, rows)
+        colours = _colour_count(self.photometric)
+        if min(*self.size, *self.part) < 1 or self.samples < colours:
+            raise ValueError("its size or its number of samples is wrong")
+        self.offsets = tags[TILE_OFFSETS if self.tiled else STRIP_OFFSETS]
+        self.lengths = tags.get(TILE_BYTES if self.tiled else STRIP_BYTES, ())
+        self.order = "<" if tags.prefix == b"II" else ">"
         # Pictures of 8 bits that claim to be signed are not; libtiff ignores it as well. Of CIELab,
         # only a and b are, whatever the file says (libvips says it of L, too).
-        signed=tags.get(SAMPLE_FORMAT, (1,))[0] == _SIGNED
-        and bits_of(tags)[0] > 8
-        and colours != CIELAB,
-        planar=tags.get(PLANAR, 1) == 2,
-        differenced=tags.get(PREDICTOR, 1) == 2,
-        low_bit_first=tags.get(FILL_ORDER, 1) == 2,
-        alpha=alpha,
-        premultiplied=alpha is not None
-        and tags.get(EXTRA_SAMPLES, (2,))[alpha - colour_count] == _PREMULTIPLIED,
-        palette=_palette(tags) if colours == PALETTE else (),
-    )
+        is_signed = tags.get(SAMPLE_FORMAT, (1,))[0] == _SIGNED
+        self.signed = is_signed and self.bits > 8 and self.photometric != CIELAB
+        self.planar = tags.get(PLANAR, 1) == 2
+        self.differenced = tags.get(PREDICTOR, 1) == 2
+        self.low_bit_first = tags.get(FILL_ORDER, 1) == 2
+        alpha = _alpha(tags, colours, self.samples)
+        self.channels = [*range(colours), *([] if alpha is None else [alpha])]
+        self.mode = MODES[self.photometric] + ("" if alpha is None else "A")
+        kind = 0 if alpha is None else tags.get(EXTRA_SAMPLES, (2,))[alpha - colours]
+        self.premultiplied = kind == _PREMULTIPLIED
+        self.palette = _palette(tags) if self.photometric == PALETTE else ()
 
 
 def bits_of(tags: Any) -> tuple[int, ...]:

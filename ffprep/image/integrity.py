@@ -33,8 +33,8 @@ _FILLS = tuple(
 )
 
 _SOT, _EOC = 0xFF90, 0xFFD9
-_MATROSKA_SEGMENT = 0x18538067
-_MOST_HEADERS = 16
+_MATROSKA_SEGMENT = b"\x18\x53\x80\x67"
+_LONGEST_HEAD = 1 << 16
 _GIF_END = b";"
 
 
@@ -46,7 +46,7 @@ def damage(path: Path, picture: ImageInfo, log: DecoderLog) -> str | None:
     complaint = log.damage[0] if log.damage else None
     name = picture.format.name
     if complaint and name == "png":  # FFmpeg does not say in which chunk a checksum is wrong
-        sound = hidden_damage(path, picture) is None and _decodes(path, picture)
+        sound = hidden_damage(path, picture) is None and not _failure(path, picture)
         return None if sound else complaint
     if complaint or name == "png":
         return complaint
@@ -54,7 +54,7 @@ def damage(path: Path, picture: ImageInfo, log: DecoderLog) -> str | None:
         cut = log.ends_early and not is_complete_jpeg(_content(path))
         return "the file ends early" if cut else None
     if name in ("gif", "webp"):  # FFmpeg's decoders do not notice where the bits run out
-        return None if _decodes(path, picture) else INCOMPLETE
+        return INCOMPLETE if _failure(path, picture) else None
     return hidden_damage(path, picture)
 
 
@@ -82,14 +82,13 @@ def require_whole(path: Path, picture: ImageInfo) -> None:
 
     A JPEG that lacks only its end counts as whole, though not for Pillow.
     """
-    if not _decodes(path, picture):
-        if picture.format.name == "jpeg":
-            data = _content(path)
-            has_end = data.rstrip(b"\0").endswith(b"\xff\xd9")
-            if not has_end and is_complete_jpeg(data):
-                return
-        with opened(path, picture) as image:  # again, to raise its error
-            image.load()
+    error = _failure(path, picture)
+    if error and picture.format.name == "jpeg":
+        data = _content(path)
+        if not _has_end(data) and is_complete_jpeg(data):
+            return
+    if error:
+        raise error
 
 
 def _content(path: Path) -> bytes:
@@ -97,18 +96,21 @@ def _content(path: Path) -> bytes:
         return file.read()
 
 
-def _decodes(path: Path, picture: ImageInfo) -> bool:
-    """Return whether Pillow decodes a file. Raises PhotoError if there is no memory to try."""
+def _has_end(data: bytes) -> bool:
+    return data.rstrip(b"\0").endswith(_EOI)
+
+
+def _failure(path: Path, picture: ImageInfo) -> PhotoError | None:
+    """Return the error of a file that Pillow does not decode. Raises PhotoError of other kinds."""
     try:
         with opened(path, picture) as image:
-            if image.info.get("ffmpeg_only") == JPEG_LS:
-                return _content(path).rstrip(b"\0").endswith(b"\xff\xd9")
-            image.load()
+            if not (image.info.get("ffmpeg_only") == JPEG_LS and _has_end(_content(path))):
+                image.load()
     except PhotoError as error:
         if error.kind is not Kind.DAMAGED:
             raise
-        return False
-    return True
+        return error
+    return None
 
 
 def is_complete_jpeg(data: bytes) -> bool:
@@ -193,7 +195,7 @@ def _has_all_tiles(data: bytes, place: int) -> bool:
         tile, length = struct.unpack_from(">HI", data, place + 4)
         found.add(tile)
         if length == 0:  # the last one, to the end
-            return len(found) == tiles and data.rstrip(b"\0").endswith(_EOI)
+            return len(found) == tiles and _has_end(data)
         place += length
     return len(found) == tiles and _short(data, place) == _EOC
 
@@ -220,27 +222,12 @@ def film_ends_early(file: BinaryIO, container: str) -> bool:
 
 def _matroska_ends_early(file: BinaryIO) -> bool:
     """Compare the length of the segment with the file's (RFC 8794); it may be unknown."""
-    end, start = file.seek(0, 2), 0
-    for _ in range(_MOST_HEADERS):
-        file.seek(start)
-        head = file.read(12)
-        name_length, name = _number(head, keep_marker=True)
-        size_length, size = _number(head[name_length:], keep_marker=False)
-        if not (name_length and size_length):
-            return False
-        start += name_length + size_length
-        if size == (1 << 7 * size_length) - 1:  # unknown, as of a live recording
-            return False
-        if name == _MATROSKA_SEGMENT:
-            return start + size > end
-        start += size
-    return False
-
-
-def _number(data: bytes, keep_marker: bool) -> tuple[int, int]:
-    """Return the length of an EBML number in bytes, and its value; zeros if there is none."""
-    if not data or not data[0]:
-        return 0, 0
-    length = 9 - data[0].bit_length()
-    value = int.from_bytes(data[:length], "big")
-    return length, value if keep_marker else value & (1 << 7 * length) - 1
+    end = file.seek(0, 2)
+    file.seek(0)
+    before, segment, behind = file.read(_LONGEST_HEAD).partition(_MATROSKA_SEGMENT)
+    if not behind or not behind[0]:
+        return False
+    width = 9 - behind[0].bit_length()
+    unknown = (1 << 7 * width) - 1
+    size = int.from_bytes(behind[:width], "big") & unknown  # without the bit that marks the width
+    return size != unknown and len(before + segment) + width + size > end

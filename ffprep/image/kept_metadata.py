@@ -20,7 +20,7 @@ from ffprep.core.spec import Spec
 from ffprep.errors import Kind, PhotoError
 from ffprep.image.embed import Metadata
 from ffprep.image.kept_exif import Exif
-from ffprep.image.metadata import LONGEST, RDF, Rights, rights_in, xmp_descriptions
+from ffprep.image.metadata import LONGEST, RDF, XML, Rights, rights_in, xmp_properties
 from ffprep.image.pillow import opened_for_metadata
 from ffprep.system.files import open_regular
 
@@ -36,7 +36,6 @@ _IPTC_WITHOUT_PLACE = frozenset(
 """Of the Information Interchange Model 4.2: the encoding, then words, owners and dates."""
 _IPTC_PREVIEW = frozenset({(2, 200), (2, 201), (2, 202)})
 
-_XML = "{http://www.w3.org/XML/1998/namespace}"
 _PREFIXES = {
     "x": "adobe:ns:meta/",
     "rdf": RDF[1:-1],
@@ -183,7 +182,7 @@ def kept_xmp(packet: object, everything: bool, longest: int) -> bytes:
     Without `everything`, it has only texts of `_WITHOUT_PLACE`; so it has if all would be longer
     than `longest` bytes. Raises what the parser raises.
     """
-    properties = list(_properties(xmp_descriptions(packet)))
+    properties = xmp_properties(packet)
     if everything:
         written = _packet([each for each in properties if not _is_stale(each.tag)])
         if len(written) <= longest:
@@ -191,17 +190,6 @@ def kept_xmp(packet: object, everything: bool, longest: int) -> bytes:
     texts = [_text_only(each) for each in properties if each.tag in _KEPT_NAMES]
     written = _packet([each for each in texts if each is not None])
     return written if len(written) <= longest else b""
-
-
-def _properties(descriptions: list[Element]) -> Iterator[Element]:
-    """Yield the properties of the picture itself, those in attributes as elements, too."""
-    for description in descriptions:
-        for name, value in description.attrib.items():
-            if not name.startswith((RDF, _XML)):
-                element = Element(name)
-                element.text = value
-                yield element
-        yield from description
 
 
 def _is_stale(name: str) -> bool:
@@ -215,7 +203,7 @@ def _text_only(element: Element) -> Element | None:
     for array in arrays[:1]:
         copy = SubElement(made, array.tag)
         for item in array.findall(RDF + "li"):
-            language = {name: value for name, value in item.attrib.items() if name == _XML + "lang"}
+            language = {name: value for name, value in item.attrib.items() if name == XML + "lang"}
             SubElement(copy, item.tag, language).text = (item.text or "")[:LONGEST]
         return made if len(copy) else None
     made.text = (element.text or "").strip()[:LONGEST]

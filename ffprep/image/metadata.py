@@ -114,6 +114,7 @@ def _iptc(image: Image.Image) -> Rights:
     )
 
 
+XML = "{http://www.w3.org/XML/1998/namespace}"
 RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
 _DC = "{http://purl.org/dc/elements/1.1/}"
 _DATES = (
@@ -123,38 +124,41 @@ _DATES = (
 
 
 def _xmp(image: Image.Image) -> Rights:
-    descriptions = xmp_descriptions(image.info.get("xmp"))
-    dates = (Taken.parse(_joined(_property(descriptions, name)[:1])) for name in _DATES)
+    properties = xmp_properties(image.info.get("xmp"))
+    dates = (Taken.parse(_joined(_property(properties, name)[:1])) for name in _DATES)
     return Rights(
         # Of several languages, the default is the first.
-        copyright=_joined(_property(descriptions, _DC + "rights")[:1]),
-        artist=_joined(_property(descriptions, _DC + "creator")),
-        description=_joined(_property(descriptions, _DC + "description")[:1]),
+        copyright=_joined(_property(properties, _DC + "rights")[:1]),
+        artist=_joined(_property(properties, _DC + "creator")),
+        description=_joined(_property(properties, _DC + "description")[:1]),
         taken=next(filter(None, dates), None),
     )
 
 
-def xmp_descriptions(packet: object) -> list[Element]:
-    """Return the parts of XMP (ISO 16684-1) on the picture, not on pictures that it was made from.
+def xmp_properties(packet: object) -> list[Element]:
+    """Return the properties in XMP (ISO 16684-1) of the picture, not of those it was made from.
 
-    Raises what the parser raises.
+    Those in attributes are elements, too. Raises what the parser raises.
     """
     if not isinstance(packet, bytes) or len(packet) > _LONGEST_XMP:
         return []
-    root = ElementTree.fromstring(packet.strip(b"\0 \r\n\t"), forbid_dtd=True)
-    return next(root.iter(RDF + "RDF")).findall(RDF + "Description")
+    root, found = ElementTree.fromstring(packet.strip(b"\0 \r\n\t"), forbid_dtd=True), []
+    for description in next(root.iter(RDF + "RDF")).findall(RDF + "Description"):
+        for name, value in description.attrib.items():
+            if not name.startswith((RDF, XML)):
+                found.append(Element(name))
+                found[-1].text = value
+        found += description
+    return found
 
 
-def _property(descriptions: list[Element], name: str) -> list[str]:
-    """Return the values of an XMP property: an attribute, an element, or an array's items."""
-    for description in descriptions:
-        if name in description.attrib:
-            return [description.attrib[name]]
-        element = description.find(name)
-        if element is not None:
-            items = element.findall(f"./*/{RDF}li")
-            return [item.text or "" for item in items or [element]]
-    return []
+def _property(properties: list[Element], name: str) -> list[str]:
+    """Return the values of an XMP property: its text, or those of an array's items."""
+    element = next((each for each in properties if each.tag == name), None)
+    if element is None:
+        return []
+    items = element.findall(f"./*/{RDF}li")
+    return [item.text or "" for item in items or [element]]
 
 
 def _png_text(image: Image.Image) -> Rights:

@@ -63,12 +63,11 @@ class Header(Record):
     """The fields of a codestream's header that ffprep uses.
 
     `size` is that of the upright picture: decoders turn it. `is_float` is true if FFmpeg decodes
-    gray of this depth to floats. `extra` are the types of the channels
-    besides colours, and `cicp` the code points of the colours, None if they have none.
+    gray of this depth to floats. `extra` are the types of the channels besides colours, and `cicp`
+    the code points of the colours, None if they have none.
     """
 
     size: Size
-    animated: bool = False
     depth: int = 8
     is_float: bool = False
     extra: tuple[int, ...] = ()
@@ -142,14 +141,14 @@ def _header(bits: _Bits) -> Header:
     size = _size(bits)
     if bits.flag():  # all the rest has its default
         return Header(size)
-    animated, turned, has_more = False, False, bits.flag()
-    if has_more:
+    turned = False
+    if bits.flag():  # there is more than pixels
         turned = bits.read(3) >= 4  # one less than the orientation of EXIF
         if bits.flag():
             _size(bits)  # intended for display, which decoders pass over
         if bits.flag():
             _skip_preview(bits)
-        if animated := bits.flag():
+        if bits.flag():
             _skip_animation(bits)
     depth, is_float = _depth(bits)
     bits.flag()  # whether 16 bits are enough for the decoder's buffers
@@ -158,7 +157,7 @@ def _header(bits: _Bits) -> Header:
     bits.flag()  # whether pixels are stored as XYB
     gray, cicp = _colours(bits)
     size = size.rotated if turned else size
-    return Header(size, animated, depth, is_float, extra, gray, cicp)
+    return Header(size, depth, is_float, extra, gray, cicp)
 
 
 def _depth(bits: _Bits) -> tuple[int, bool]:

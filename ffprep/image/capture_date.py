@@ -1,6 +1,6 @@
 """When a photo was taken, for names of outputs: read from EXIF without decoding anything.
 
-The directories of EXIF are read where they lie in the file, with the limits of `formats.ifd`.
+The directories of EXIF are read where they lie in the file, with the limits of `chunks`.
 """
 
 import os
@@ -13,13 +13,20 @@ from pathlib import Path
 from typing import BinaryIO, Self
 
 from ffprep.core.formats import HEAD_BYTES, sniff
-from ffprep.image.chunks import SOS, iso_boxes, jpeg_segments, png_chunks, riff_chunks
+from ffprep.image.chunks import (
+    SOS,
+    first_directory,
+    iso_boxes,
+    jpeg_segments,
+    png_chunks,
+    read_at,
+    riff_chunks,
+)
 from ffprep.image.formats.heif import read_index
-from ffprep.image.formats.ifd import exif_directory, read_at
 from ffprep.record import Record
 from ffprep.system.files import open_regular
 
-_ORIGINAL, _DIGITIZED = 0x9003, 0x9004
+_EXIF, _ORIGINAL, _DIGITIZED = 0x8769, 0x9003, 0x9004
 _APP1, _MARK = 0xE1, b"Exif\0\0"
 _HEADER = 1 << 16
 
@@ -114,7 +121,8 @@ def exif_date(path: str, modified: int) -> CaptureDate | None:
 def _date(file: BinaryIO) -> CaptureDate | None:
     """Return the first date of the EXIF in a file."""
     for start in _places(file):
-        if exif := exif_directory(file, start):  # Canon's CR3 has this directory alone
+        if first := first_directory(file, start):
+            exif = first.below(_EXIF) or first  # Canon's CR3 has this directory alone
             for tag in (_ORIGINAL, _DIGITIZED):
                 if date := _parsed(exif.text(tag)):
                     return date

@@ -5,12 +5,13 @@ read it. All else is left to Pillow, in the sandbox.
 """
 
 import struct
+from io import BytesIO
 from typing import BinaryIO, Self
 
 from ffprep.core.formats import Format
 from ffprep.core.geometry import Size
 from ffprep.core.image_info import ImageInfo, Profile
-from ffprep.image.chunks import SOS, jpeg_segments
+from ffprep.image.chunks import SOS, first_directory, jpeg_segments
 
 DCT = (0xC0, 0xC1, 0xC2)
 ARITHMETIC = (0xC9, 0xCA)
@@ -26,7 +27,7 @@ _PLAIN = {*DCT, _HUFFMAN, _QUANTIZATION, _RESTART, *_APPLICATIONS, _COMMENT, SOS
 _USUAL_HEADER, _LONGEST_HEADER, _MOST_SEGMENTS = 1 << 16, 4 << 20, 300
 
 _ORIENTATION, _SHORT = 0x0112, 3
-_FILL = b"\xff"
+_TIFF, _FILL = (b"II*\0", b"MM\0*"), b"\xff"
 
 Sampling = tuple[tuple[int, int], ...]
 """The horizontal and vertical sampling factor of each component."""
@@ -191,32 +192,20 @@ def plain(format: Format, file: BinaryIO, name: str) -> ImageInfo | None:
     mode = "RGB" if len(header.names) == 3 else "L"
     if mode == "RGB" and not profile and (name.startswith("_") or b"R03" in b"".join(exif)):
         return None  # perhaps Adobe RGB
-    try:
-        orientation = _orientation(*exif)
-    except (KeyError, ValueError, struct.error):
+    orientation = _orientation(*exif)
+    if orientation is None:
         return None
     size, planes = Size(header.width, header.height), planes_of(header.sampling)
     return ImageInfo(format, size, orientation, mode=mode, profile=profile, planes=planes)
 
 
-def _orientation(exif: bytes = b"") -> int:
-    """Return the orientation in the first directory of EXIF; 1 if there is none.
-
-    Raises KeyError, ValueError or struct.error if that is not as usual.
-    """
-    if not exif:
-        return 1
-    order = {b"II*\0": "<", b"MM\0*": ">"}[exif[:4]]
-    (first,) = struct.unpack_from(order + "I", exif, 4)
-    (count,) = struct.unpack_from(order + "H", exif, first)
-    entries = [
-        struct.unpack_from(order + "HHIHxx", exif, first + 2 + 12 * number)
-        for number in range(count)
-    ]
-    found = [entry[1:] for entry in entries if entry[0] == _ORIENTATION]
-    if not found:
-        return 1
-    ((type, values, value),) = found
-    if (type, values) != (_SHORT, 1):
-        raise ValueError
+def _orientation(exif: bytes = b"") -> int | None:
+    """Return the orientation in EXIF, 1 if there is none; None if its directory is not as usual."""
+    first = first_directory(BytesIO(exif)) if exif.startswith(_TIFF) else None
+    if first is None or first.repeats or not first.whole:
+        return None if exif else 1
+    entry = first.entries.get(_ORIENTATION)
+    if entry and (entry.type, entry.count) != (_SHORT, 1):
+        return None
+    value = first.number(_ORIENTATION)
     return value if value in range(1, 9) else 1

@@ -10,7 +10,7 @@ from typing import BinaryIO, Self
 from PIL.ExifTags import IFD, Base
 
 from ffprep.core.geometry import Size
-from ffprep.image.formats.ifd import Directory, directories
+from ffprep.image.chunks import Directory, directories
 from ffprep.record import Record
 
 _MOST_BYTES, _LONGEST_VALUE = 1 << 20, 2000

@@ -21,10 +21,9 @@ from PIL.JpegImagePlugin import JpegImageFile
 from ffprep.core.geometry import Size
 from ffprep.core.image_info import ImageInfo
 from ffprep.errors import Kind, PhotoError
-from ffprep.image.chunks import iso_boxes
+from ffprep.image.chunks import Directory, directories, iso_boxes, read_at
 from ffprep.image.formats import jpeg, tiff
 from ffprep.image.formats import tiff_kinds as kinds
-from ffprep.image.formats.ifd import Directory, directories, read_at
 from ffprep.image.jpeg_header import DCT, Header
 from ffprep.image.pillow import import_extra
 from ffprep.record import Record, replace

@@ -9,8 +9,8 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
 
 from ffprep.core.image_info import ImageInfo
 from ffprep.errors import Kind, PhotoError
+from ffprep.image.chunks import Directory, directories
 from ffprep.image.formats import tiff_kinds as kinds
-from ffprep.image.formats.ifd import Directory, directories
 from ffprep.record import replace
 
 _NEW_SUBFILE_TYPE, _SUBFILE_TYPE, _ICC = 254, 255, 34675

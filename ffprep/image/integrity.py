@@ -41,18 +41,14 @@ _GIF_END = b";"
 def damage(path: Path, picture: ImageInfo, log: DecoderLog) -> str | None:
     """Return what shows that a part of the picture is missing; None if it is whole.
 
-    Raises PhotoError as `probe` does.
+    The log is not conclusive (see `DecoderLog`). Raises PhotoError as `probe` does.
     """
-    complaint = log.damage[0] if log.damage else None
     name = picture.format.name
-    if complaint and name == "png":  # FFmpeg does not say in which chunk a checksum is wrong
+    if name == "png":  # FFmpeg does not say in which chunk a checksum is wrong
         sound = hidden_damage(path, picture) is None and not _failure(path, picture)
-        return None if sound else complaint
-    if complaint or name == "png":
-        return complaint
+        return None if sound else log.damage[0]
     if name == "jpeg":  # FFmpeg fills up the last block, and accepts that whole scans are missing
-        cut = log.ends_early and not is_complete_jpeg(_content(path))
-        return "the file ends early" if cut else None
+        return None if is_complete_jpeg(_content(path)) else "the file ends early"
     if name in ("gif", "webp"):  # FFmpeg's decoders do not notice where the bits run out
         return INCOMPLETE if _failure(path, picture) else None
     return hidden_damage(path, picture)

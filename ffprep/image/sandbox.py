@@ -139,15 +139,14 @@ StandIn: TypeAlias = AbstractContextManager[tuple[Path, int]]
 class DecoderPool:
     """As many decoders as are needed at a time. Safe to use from several threads.
 
-    `stand_in` makes PNGs of pictures that Pillow does not read; without it, `probe` returns their
-    size, but not their colours, and they cannot be decoded.
+    `stand_in` makes PNGs of pictures that Pillow does not read.
     """
 
     def __init__(
         self,
         processes: Processes,
         policy: Policy,
-        stand_in: Callable[[Path, ImageInfo, bool], StandIn] | None = None,
+        stand_in: Callable[[Path, ImageInfo, bool], StandIn],
     ) -> None:
         self._stand_in = stand_in
         limits = Limits(int(policy.max_memory * _SHARE), _LARGEST_TABLE)
@@ -173,7 +172,7 @@ class DecoderPool:
             return probe(path, max_pixels)
         except NeedsSandbox:
             picture: ImageInfo = self._call("probe.probe", path, max_pixels, True)
-        if picture.profile == UNREAD and self._stand_in:
+        if picture.profile == UNREAD:
             with self._stand_in(path, picture, False) as (png, _):
                 found: ImageInfo = self._call("probe.probe", png, max_pixels, True)
             return replace(picture, profile=found.profile, cicp=found.cicp)
@@ -184,7 +183,7 @@ class DecoderPool:
         self, path: Path, picture: ImageInfo, whole: bool = True
     ) -> Iterator[tuple[Path, ImageInfo]]:
         """Yield what Pillow reads of a picture: the picture, or a PNG that stands in for it."""
-        if picture.format.plugin or self._stand_in is None:
+        if picture.format.plugin:
             yield path, picture
             return
         with self._stand_in(path, picture, whole) as (png, _):
@@ -208,7 +207,7 @@ class DecoderPool:
 
     def extras(self, path: Path, picture: ImageInfo) -> Extras:
         """Return what a file holds besides its pixels. Raises PhotoError as `probe` does."""
-        if picture.format.plugin or self._stand_in is None:
+        if picture.format.plugin:
             extras: Extras = self._call("extras.extras", path, picture)
         else:
             with self._stand_in(path, picture, False) as (png, frames):

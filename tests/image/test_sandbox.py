@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from ffprep.conversion.converter import Converter
-from ffprep.conversion.ffmpeg_binary import find
+from ffprep.conversion.ffmpeg_binary import decoder_pool, find
 from ffprep.core.job import LocalJob
 from ffprep.core.policy import Policy
 from ffprep.errors import Killed, Kind, PhotoError
@@ -41,7 +41,7 @@ _others: set[int] = set()
 
 @pytest.fixture
 def decoders(home: Path) -> Iterator[DecoderPool]:
-    with DecoderPool(Processes(), POLICY) as decoders:
+    with decoder_pool(Processes(), POLICY) as decoders:
         yield decoders
 
 
@@ -106,7 +106,7 @@ def test_a_crash_fails_the_photo_and_the_next_is_probed(
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     ramp(60, 40).save(tmp_path / "a.webp")
     (tmp_path / "b.webp").write_bytes((tmp_path / "a.webp").read_bytes() + b"DIE!")
-    with DecoderPool(Processes(), POLICY) as decoders:
+    with decoder_pool(Processes(), POLICY) as decoders:
         for _ in range(2):
             assert str(decoders.probe(tmp_path / "a.webp", LIMIT).shown) == "60x40"
             with pytest.raises(PhotoError) as caught:
@@ -128,7 +128,7 @@ def test_a_worker_killed_by_an_earlier_photo_is_replaced(
 
 def test_a_worker_that_was_stopped_is_replaced(home: Path, tmp_path: Path) -> None:
     ramp(60, 40).save(tmp_path / "a.webp")
-    with DecoderPool(Processes(), POLICY) as decoders:
+    with decoder_pool(Processes(), POLICY) as decoders:
         decoders.probe(tmp_path / "a.webp", LIMIT)
         (pid,) = children()
         decoders._idle[0]._timeout = 0.3
@@ -145,7 +145,7 @@ def test_workers_that_hang_are_ended(
     monkeypatch.setattr(processes, "_WORKING", 0.03)  # on a busy machine
     ramp(60, 40).save(tmp_path / "a.webp")
     with (
-        DecoderPool(Processes(), Policy(timeout=1)) as decoders,
+        decoder_pool(Processes(), Policy(timeout=1)) as decoders,
         pytest.raises(PhotoError) as caught,
     ):
         decoders.probe(tmp_path / "a.webp", LIMIT)
@@ -156,7 +156,7 @@ def test_workers_that_hang_are_ended(
 
 def test_a_worker_without_memory_reports_it(home: Path, tmp_path: Path) -> None:
     Image.new("RGB", (8000, 6000)).save(tmp_path / "a.png")
-    with DecoderPool(Processes(), Policy(max_memory=160 << 20)) as decoders:
+    with decoder_pool(Processes(), Policy(max_memory=160 << 20)) as decoders:
         picture = decoders.probe(tmp_path / "a.png", LIMIT)
         with pytest.raises(PhotoError) as caught:
             decoders.require_whole(tmp_path / "a.png", picture)
@@ -178,10 +178,10 @@ def test_no_worker_outlives_the_program(home: Path, tmp_path: Path) -> None:
     ramp(60, 40).save(tmp_path / "a.webp")
     code = (
         "from pathlib import Path\n"
+        "from ffprep.conversion.ffmpeg_binary import decoder_pool\n"
         "from ffprep.core.policy import Policy\n"
-        "from ffprep.image.sandbox import DecoderPool\n"
         "from ffprep.system.processes import Processes\n"
-        "decoders = DecoderPool(Processes(), Policy())\n"
+        "decoders = decoder_pool(Processes(), Policy())\n"
         f"decoders.probe(Path({str(tmp_path)!r}) / 'a.webp', 10**8)\n"
         "print(decoders._idle[0]._running._child.pid)"
     )
@@ -205,7 +205,7 @@ def test_an_endless_header_fails_only_its_photo(home: Path, tmp_path: Path, what
         os.truncate(path, 3 << 30)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     started = time.monotonic()
-    with DecoderPool(Processes(), Policy(timeout=3)) as decoders, contextlib.suppress(PhotoError):
+    with decoder_pool(Processes(), Policy(timeout=3)) as decoders, contextlib.suppress(PhotoError):
         decoders.probe_colours(path, LIMIT, keep=False)
     assert time.monotonic() - started < 60
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # kilobytes

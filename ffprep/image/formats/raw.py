@@ -7,10 +7,12 @@ read wherever the camera put it. LibRaw is C code, so raws are read in the sandb
 
 import errno
 import os
+import re
 import resource
 import struct
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import islice
 from typing import Any, BinaryIO, cast
 
 from PIL import Image, ImageFile
@@ -46,7 +48,7 @@ _FUJI, _FUJI_SENSOR = b"FUJIFILMCCD-RAW", 100
 _CANON = {IFD.Exif: b"CMT2", IFD.GPSInfo: b"CMT4"}
 _CANON_MAIN, _CANON_HEAD = b"CMT1", 1 << 16
 
-_SOI = b"\xff\xd8\xff"
+_SOI = re.compile(rb"\xff\xd8(?=\xff)")
 _LONGEST_HEADER, _PIECE = 1 << 18, 1 << 20
 _MOST_FOUND, _LONGEST_NAME = 64, 100
 
@@ -192,7 +194,8 @@ def previews(file: BinaryIO, found: Sequence[Directory], search: bool) -> list[P
     places = dict(_named(found))
     seen = list(_sound(file, places.items()))
     if search and not seen:
-        seen = list(_sound(file, ((place, _PIECE << 20) for place in _searched(file))))
+        found_places = islice(_searched(file), _MOST_FOUND)
+        seen = list(_sound(file, ((place, _PIECE << 20) for place in found_places)))
     return sorted(seen, key=lambda preview: -preview.size.pixels)
 
 
@@ -211,17 +214,9 @@ def _named(found: Iterable[Directory]) -> Iterator[tuple[int, int]]:
 
 def _searched(file: BinaryIO) -> Iterator[int]:
     """Yield the places where a JPEG may begin."""
-    start, before = 0, b""
-    file.seek(0)
-    count = 0
-    while piece := file.read(_PIECE):
-        data, place = before + piece, -1
-        while (place := data.find(_SOI, place + 1)) >= 0 and count < _MOST_FOUND:
-            after = file.tell()
-            yield start - len(before) + place
-            file.seek(after)
-            count += 1
-        start, before = start + len(piece), data[-2:]
+    for start in range(0, file.seek(0, 2), _PIECE):
+        for found in _SOI.finditer(read_at(file, start, _PIECE + 2)):
+            yield start + found.start()
 
 
 def _sound(file: BinaryIO, places: Iterable[tuple[int, int]]) -> Iterator[Preview]:
@@ -234,7 +229,7 @@ def _jpeg_size(file: BinaryIO, place: int) -> Size | None:
     """Return the size of a JPEG that Pillow decodes; None for the lossless ones of sensors."""
     data = read_at(file, place, _LONGEST_HEADER)
     header = Header(data)
-    usual = data.startswith(_SOI) and not header.has_gaps and header.frame in DCT
+    usual = _SOI.match(data) and not header.has_gaps and header.frame in DCT
     size = Size(header.width, header.height)
     return size if usual and header.bits == 8 and size.pixels else None
 

@@ -15,7 +15,7 @@ from typing import BinaryIO, Self
 from ffprep.core.formats import HEAD_BYTES, sniff
 from ffprep.image.chunks import (
     SOS,
-    first_directory,
+    directories,
     iso_boxes,
     jpeg_segments,
     png_chunks,
@@ -121,7 +121,7 @@ def exif_date(path: str, modified: int) -> CaptureDate | None:
 def _date(file: BinaryIO) -> CaptureDate | None:
     """Return the first date of the EXIF in a file."""
     for start in _places(file):
-        if first := first_directory(file, start):
+        if first := next(directories(file, start), None):
             exif = first.below(_EXIF) or first  # Canon's CR3 has this directory alone
             for tag in (_ORIGINAL, _DIGITIZED):
                 if date := _parsed(exif.text(tag)):

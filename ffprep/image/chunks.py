@@ -24,6 +24,9 @@ _MOST_CHUNKS = 1 << 17
 # More than any program writes in front of the pixels: a profile for inks, XMP.
 _MOST_HEADER_PARTS, _LONGEST_HEADER = 300, 4 << 20
 
+# The index of a photo in boxes has some thousand bytes.
+_LONGEST_INDEX = 4 << 20
+
 _PNG_PICTURE = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 
 PNG_BEGIN = b"\x89PNG\r\n\x1a\n"
@@ -108,11 +111,11 @@ def iso_boxes(file: BinaryIO) -> Iterator[tuple[bytes, bool, int]]:
         start += length
 
 
-def iso_box(file: BinaryIO, wanted: bytes, longest: int) -> bytes | None:
-    """Return the content of an outermost box; None if there is none, or a longer one."""
+def iso_box(file: BinaryIO, wanted: bytes) -> bytes | None:
+    """Return the content of an outermost box; None if there is none, or one of more than 4 MB."""
     for name, whole, length in iso_boxes(file):
         if name == wanted:
-            return file.read(length) if whole and length <= longest else None
+            return file.read(length) if whole and length <= _LONGEST_INDEX else None
     return None
 
 
@@ -256,9 +259,9 @@ class Entry(Record):
 
 
 class Directory(Record):
-    """One directory. `start` is where its TIFF begins in the file, `index` its number in the chain.
+    """One directory, perhaps a SubIFD. `start` is where its TIFF begins in the file.
 
-    `index` is None for a SubIFD. `whole` is false if the file ends within it, `repeats` is true if
+    `whole` is false if the file ends within it, `repeats` is true if
     it has several entries for a tag, of which the first counts. Pillow opens one directory at a
     time, and only if it knows the kind of its pixels.
     """
@@ -268,7 +271,7 @@ class Directory(Record):
     order: str
     big: bool
     offset: int
-    index: int | None
+    is_sub: bool
     following: int
     entries: dict[int, Entry]
     whole: bool
@@ -321,43 +324,34 @@ def read_at(file: BinaryIO, place: int, count: int) -> bytes:
     return file.read(count)
 
 
-def directories(file: BinaryIO, start: int = 0) -> list[Directory]:
-    """Return the directories of the chain, each followed by its SubIFDs.
+def directories(file: BinaryIO, start: int = 0) -> Iterator[Directory]:
+    """Yield the directories of the chain, each followed by its SubIFDs, up to a broken one.
 
-    The list ends at a broken directory. `start` is where the TIFF begins in the file. Its magic
-    number may be any, as several cameras have their own.
+    `start` is where the TIFF begins in the file. Its magic number may be any, as several cameras
+    have their own.
     """
-    return list(_chain(file, start))
-
-
-def first_directory(file: BinaryIO, start: int = 0) -> Directory | None:
-    """Return the first directory of a TIFF; None if it is broken."""
-    return next(_chain(file, start), None)
-
-
-def _chain(file: BinaryIO, start: int) -> Iterator[Directory]:
     head = read_at(file, start, 16)
     order = {b"II": "<", b"MM": ">"}.get(head[:2])
     if order is None or len(head) < 16:
         return
     big = head[2:4] in (b"+\0", b"\0+")
     (offset,) = struct.unpack_from(order + ("8xQ" if big else "4xI"), head)
-    seen, index = set[int](), 0
+    seen = set[int]()
     while offset not in seen and len(seen) < _MOST_DIRECTORIES:
-        directory = _directory(file, start, order, big, offset, index)
+        directory = _directory(file, start, order, big, offset)
         if directory is None:
             return
         yield directory
         seen.add(offset)
         for sub in directory.numbers(_SUB_IFDS)[: _MOST_DIRECTORIES - len(seen)]:
-            if sub not in seen and (found := _directory(file, start, order, big, sub)):
+            if sub not in seen and (found := _directory(file, start, order, big, sub, True)):
                 yield found
             seen.add(sub)
-        offset, index = directory.following, index + 1
+        offset = directory.following
 
 
 def _directory(
-    file: BinaryIO, start: int, order: str, big: bool, offset: int, index: int | None = None
+    file: BinaryIO, start: int, order: str, big: bool, offset: int, is_sub: bool = False
 ) -> Directory | None:
     """Return the directory at an offset; None if it is broken."""
     number, entry, place = ("Q", "HHQ", "Q") if big else ("H", "HHI", "I")
@@ -376,4 +370,4 @@ def _directory(
         entries.setdefault(tag, Entry(type, values, where))
     (following,) = struct.unpack(order + place, data[count * size :].ljust(inline, b"\0"))
     whole, repeats = len(data) >= count * size, len(data) // size > len(entries)
-    return Directory(file, start, order, big, offset, index, following, entries, whole, repeats)
+    return Directory(file, start, order, big, offset, is_sub, following, entries, whole, repeats)

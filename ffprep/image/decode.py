@@ -88,8 +88,6 @@ def _load(image: Image.Image, strict: bool) -> None:
 
 def is_translucent(path: Path, picture: ImageInfo) -> bool:
     """Decode a picture; return whether any pixel is translucent. Raises PhotoError as `probe`."""
-    if not picture.alpha:
-        return False
     with open_regular(path) as file, opened_as(picture.format, file) as image:
         alpha = load_shown(image, file, picture).convert("RGBA").getchannel("A")
     return alpha.getextrema() != (255, 255)

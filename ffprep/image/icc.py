@@ -81,7 +81,7 @@ def profile_of(cicp: Cicp) -> Profile | None:
 
 
 def profile_of_gamma(
-    gamma: float, primaries: tuple[Chromaticity, ...] = SRGB_PRIMARIES, name: str = ""
+    gamma: float, primaries: tuple[Chromaticity, ...], name: str
 ) -> Profile | None:
     """Return the profile of a screen's gamma and its white, red, green and blue.
 

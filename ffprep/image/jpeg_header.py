@@ -11,7 +11,7 @@ from typing import BinaryIO, Self
 from ffprep.core.formats import Format
 from ffprep.core.geometry import Size
 from ffprep.core.image_info import ImageInfo, Profile
-from ffprep.image.chunks import SOS, first_directory, jpeg_segments
+from ffprep.image.chunks import SOS, directories, jpeg_segments
 
 DCT = (0xC0, 0xC1, 0xC2)
 ARITHMETIC = (0xC9, 0xCA)
@@ -201,7 +201,7 @@ def plain(format: Format, file: BinaryIO, name: str) -> ImageInfo | None:
 
 def _orientation(exif: bytes = b"") -> int | None:
     """Return the orientation in EXIF, 1 if there is none; None if its directory is not as usual."""
-    first = first_directory(BytesIO(exif)) if exif.startswith(_TIFF) else None
+    first = next(directories(BytesIO(exif)), None) if exif.startswith(_TIFF) else None
     if first is None or first.repeats or not first.whole:
         return None if exif else 1
     entry = first.entries.get(_ORIENTATION)

@@ -66,10 +66,10 @@ class Exif(Record):
 
         Without `everything`, places and numbers of devices are left out.
         """
-        found = directories(file)
-        if not found:
+        main = next(directories(file), None)
+        if main is None:
             return None
-        main, longest = found[0], _MOST_BYTES if everything else _LONGEST_VALUE
+        longest = _MOST_BYTES if everything else _LONGEST_VALUE
         groups = {0: _fields(main, _ALL_MAIN if everything else _MAIN, longest)}
         if details := main.below(_EXIF):
             every = frozenset(details.entries) - _STALE

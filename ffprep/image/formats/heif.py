@@ -14,9 +14,6 @@ from typing import BinaryIO
 from ffprep.image.chunks import inner_boxes, iso_box
 from ffprep.record import Record
 
-LONGEST_INDEX = 4 << 20
-"""The most bytes of an index; that of a photo has some thousand."""
-
 _TRACKS = (b"pict", b"vide")
 _CODED = (b"hvc1", b"hev1")
 _KEPT = (b"hvcC", b"colr")
@@ -97,7 +94,7 @@ class Index(Record):
 
 def read_index(file: BinaryIO) -> Index | None:
     """Return the index of a file; None if it is broken, too long or without a primary item."""
-    content = iso_box(file, b"meta", LONGEST_INDEX)
+    content = iso_box(file, b"meta")
     try:
         return _index(content[4:]) if content else None
     except (KeyError, IndexError):
@@ -190,7 +187,7 @@ def _extents(box: bytes) -> Iterator[tuple[int, tuple[Extent, ...]]]:
 
 def first_picture(file: BinaryIO) -> BinaryIO | None:
     """Return the first picture of a sequence as a file; None if there is none that is HEVC."""
-    for table in _sample_tables(iso_box(file, b"moov", LONGEST_INDEX) or b""):
+    for table in _sample_tables(iso_box(file, b"moov") or b""):
         kind, entry = next(inner_boxes(table[b"stsd"][8:]), (b"", b""))
         if kind in _CODED:
             width, height = struct.unpack(">HH", entry[24:28])

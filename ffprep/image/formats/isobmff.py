@@ -66,7 +66,7 @@ def recognized(file: BinaryIO, format: Format) -> Format:
     """
     index = heif.read_index(file)
     if index is None:
-        if format.name == "heic" and iso_box(file, b"moov", heif.LONGEST_INDEX):
+        if format.name == "heic" and iso_box(file, b"moov"):
             _require_hevc(file)
         return format
     primary, coded = index.primary, index.coded
@@ -203,7 +203,7 @@ def for_pillow(file: BinaryIO) -> BinaryIO | None:
     libavif requires its brand, and does not read copies. libheif reads no sequences, requires one
     if a brand says so, and reads no gain map as the primary item.
     """
-    index, meta = heif.read_index(file), iso_box(file, b"meta", heif.LONGEST_INDEX)
+    index, meta = heif.read_index(file), iso_box(file, b"meta")
     if index is None or meta is None:
         return heif.first_picture(file)
     item, properties = index.copied()

@@ -79,7 +79,7 @@ def is_raw(file: BinaryIO) -> bool:
 
     Some say only that their first picture is a smaller version of another one.
     """
-    found = directories(file)
+    found = list(directories(file))
     if any(map(is_sensor_data, found)):
         return True
     return bool(found) and _MAKE in found[0].entries and not any(map(tiff.is_photo, found))
@@ -91,7 +91,7 @@ def open_raw(file: BinaryIO, name: str) -> Image.Image:
     Raises PhotoError: `damaged` if the sensor's values are cut off, `unsupported` if neither they
     nor a preview can be decoded.
     """
-    found = directories(file)
+    found = list(directories(file))
     _require_whole(file, found)
     is_dng = any(_DNG_VERSION in directory.entries for directory in found)
     seen = previews(file, found, search=not is_dng)

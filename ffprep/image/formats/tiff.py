@@ -106,14 +106,14 @@ def _photo(file: BinaryIO) -> tuple[Directory | None, int]:
     Otherwise None; with the orientation that a page in a SubIFD has from the first one, 0 if none.
     Raises PhotoError if the file ends before the photo's tags do.
     """
-    found = directories(file)
+    found = list(directories(file))
     if not found or not _is_reduced(found[0]):
         _require(not found or found[0].whole)
         return None, 0
     for page in found:
         if is_photo(page) and _pixels(page) > _pixels(found[0]):
             _require(page.whole)
-            return page, found[0].number(kinds.ORIENTATION) if page.index is None else 0
+            return page, found[0].number(kinds.ORIENTATION) if page.is_sub else 0
     _require(all(page.whole and not page.leads_outside for page in found))
     return None, 0
 

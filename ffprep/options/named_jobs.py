@@ -128,18 +128,13 @@ def check_all(jobs: Sequence[NamedJob]) -> None:
         job.check()
     for option in ("summary_file", "metrics_file", "depfile", "report", "manifest"):
         writers: dict[str, NamedJob] = {}
-        for job in jobs:
-            if path := job.params[option]:
-                _require_one_writer(option, job, writers.setdefault(os.path.realpath(path), job))
-
-
-def _require_one_writer(option: str, job: NamedJob, first: NamedJob) -> None:
-    if first is job:
-        return
-    origin = job.settings.options[option].origin
-    words = f"--{option.replace('_', '-')} is also that of job {first.name}; each needs its own"
-    fault = UsageError if origin == COMMAND_LINE else EnvironmentFault
-    raise fault(f"{origin}: job {job.name}: {words}")
+        for job in (job for job in jobs if job.params[option]):
+            first = writers.setdefault(os.path.realpath(job.params[option]), job)
+            if first is not job:
+                origin = job.settings.options[option].origin
+                words = f"--{option.replace('_', '-')} is also that of job {first.name}"
+                fault = UsageError if origin == COMMAND_LINE else EnvironmentFault
+                raise fault(f"{origin}: job {job.name}: {words}; each needs its own")
 
 
 def _effective(param: click.Parameter, value: Any, setting: Setting | None) -> EffectiveOption:

@@ -45,31 +45,29 @@ _WIDTH_AND_HEIGHT = (
     "Width and height in pixels, such as 1280x720; or by name: 720p (1280x720), 1080p (1920x1080), "
     "4k (3840x2160), portrait_720p (720x1280), square_1080p (1080x1080)"
 )
-_TARGET_OPTION = "--target NAME[/SIZE]"
-_NAMED = "Size and rules of a service (see `ffprep targets`)"
 
 
-def _sizes(several: str) -> Callable[[Any], Any]:
-    """Return the option for several sizes; the help says what several do."""
-    words = f"{_WIDTH_AND_HEIGHT}; {several}."
-    return option("--size", _WXH, words, cls=Repeatable)
+def _frame(sizes: str = "", targets: str = "") -> Callable[[Any], Any]:
+    """Return the options for a size or a target; the help says what several do, if they may be."""
+    return options(
+        option("--size", _WXH, f"{_WIDTH_AND_HEIGHT}{sizes}.", cls=Repeatable if sizes else Once),
+        option(
+            "--target NAME[/SIZE]",
+            TEXT,
+            f"Size and rules of a service (see `ffprep targets`){targets}.",
+            complete="targets",
+            cls=Repeatable if targets else Once,
+        ),
+        TARGETS_FILE,
+    )
 
 
-_SIZE = option("--size", _WXH, f"{_WIDTH_AND_HEIGHT}.", cls=Once)
-_TARGET = option(_TARGET_OPTION, TEXT, f"{_NAMED}.", complete="targets", cls=Once)
-_TARGET_NAMES = option(
-    _TARGET_OPTION, TEXT, f"{_NAMED}; or several.", complete="targets", cls=Repeatable
+SIZE_OR_TARGET = _frame()
+SIZES_OR_TARGET = _frame("; or several, of which each picture has one")
+SIZES_OR_TARGETS = _frame(
+    "; several make a picture of each size, in a folder of its own", "; or several"
 )
-SIZE_OR_TARGET = options(_SIZE, _TARGET, TARGETS_FILE)
-SIZES_OR_TARGET = options(
-    _sizes("or several, of which each picture has one"), _TARGET, TARGETS_FILE
-)
-SIZES_OR_TARGETS = options(
-    _sizes("several make a picture of each size, in a folder of its own"),
-    _TARGET_NAMES,
-    TARGETS_FILE,
-)
-FRAMES = options(_sizes("or several"), _TARGET_NAMES, TARGETS_FILE)
+FRAMES = _frame("; or several", "; or several")
 BACKGROUND = option(
     "--background",
     Parsed("COLOR", Color.parse),

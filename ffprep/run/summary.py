@@ -102,6 +102,8 @@ class RunSummary(Record, frozen=False):
     passed_over: Counter[PassedOver] = field(default_factory=Counter)
     ended: RunEnd = RunEnd.DONE
     error: str = ""
+    last: tuple[Location, Failure | None] | None = None
+    """The photo and the failure that `is_news` was asked about."""
     began: float = field(default_factory=time.time)
     started: float = field(default_factory=time.monotonic)
 
@@ -124,6 +126,12 @@ class RunSummary(Record, frozen=False):
     def reports(self, failure: Failure) -> bool:
         """Return whether a failure is named, and decides the exit code."""
         return not (self.only_new and failure.known)
+
+    def is_news(self, result: Result) -> bool:
+        """Return whether a failure is reported, and not that of the photo's last picture."""
+        last, self.last = self.last, (result.source, result.failure)
+        is_other = last != self.last
+        return result.failure is not None and is_other and self.reports(result.failure)
 
     def require_some(self) -> None:
         """Raise EnvironmentFault if every photo met a limit that this process has inherited."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ffprep.cli.reporting import text
 from ffprep.conversion.pipeline import Pipeline, pipelines
 from ffprep.core.fitting import percent, times
-from ffprep.core.job import Failure, Result, Status
+from ffprep.core.job import Result, Status
 from ffprep.core.policy import DryRun
 from ffprep.run.dry_run import Estimate, Planned, Sample, estimate
 from ffprep.run.dry_run import dry_run as outcomes
@@ -28,8 +28,13 @@ def dry_run(run: "Run", summary: "RunSummary", console: "Console") -> None:
     """Print what a run would do, and count in `summary` what needs no conversion, or would fail."""
     kind = _Plan if console.options.dry_run is DryRun.PLAN else _Commands
     printer = (_Json if console.options.json else kind)(run, summary, console)
-    if not isinstance(printer, _Plan):
-        _say_if_commands_are_not_all(run, console)
+    if not isinstance(printer, _Plan) and any(
+        map(_needs_more_than_ffmpeg, run.options.request.specs)
+    ):
+        console.say(
+            "these commands make the pixels; "
+            "ffprep embeds profile and metadata, and applies --max-bytes, after them"
+        )
     run.list_fresh = console.options.json or console.options.verbose
     for outcome in outcomes(run):
         results = printer.pictures(outcome) if isinstance(outcome, tuple) else (outcome,)
@@ -38,14 +43,6 @@ def dry_run(run: "Run", summary: "RunSummary", console: "Console") -> None:
             if isinstance(result, Result):
                 printer.result(result)
     printer.end()
-
-
-def _say_if_commands_are_not_all(run: "Run", console: "Console") -> None:
-    if any(map(_needs_more_than_ffmpeg, run.options.request.specs)):
-        console.say(
-            "these commands make the pixels; "
-            "ffprep embeds profile and metadata, and applies --max-bytes, after them"
-        )
 
 
 def _needs_more_than_ffmpeg(spec: "Spec") -> bool:
@@ -58,7 +55,6 @@ class _Printer:
     def __init__(self, run: "Run", summary: "RunSummary", console: "Console") -> None:
         self._run, self._summary, self._console = run, summary, console
         self._count, self._sample = 0, Sample()
-        self._last_failure: tuple[Location, Failure | None] | None = None
 
     def pictures(self, found: tuple[Planned, ...]) -> Iterable[Result]:
         """Print the pictures of a photo. Yield a failed Result for each that cannot be made."""
@@ -74,12 +70,6 @@ class _Printer:
     def _pipelines(self, found: Iterable[Planned]) -> Iterator[Pipeline | Result]:
         steps = self._run.converter.transcoder
         yield from pipelines(steps, [each.photo for each in found if each.photo])
-
-    def _reports(self, result: Result) -> bool:
-        """Return whether a Result is a failure to name: not that of the photo's last picture."""
-        last, self._last_failure = self._last_failure, (result.source, result.failure)
-        is_other = last != self._last_failure
-        return result.failure is not None and is_other and self._summary.reports(result.failure)
 
     def _count_in(self, found: tuple[Planned, ...], failed: int = 0) -> None:
         self._count += len(found) - failed
@@ -103,7 +93,9 @@ class _Plan(_Printer):
     def result(self, result: Result) -> None:
         if result.status is Status.PRUNED:
             self._print(f"remove {text.printable_path(result.output)}")
-        elif self._reports(result) or (result.passed_over and self._console.options.verbose):
+        elif self._summary.is_news(result) or (
+            result.passed_over and self._console.options.verbose
+        ):
             self._print(text.result_line(result))
         elif result.status is Status.FRESH and self._console.options.verbose:
             self._print(_line(result.source, result.output, "up to date"))
@@ -166,7 +158,7 @@ class _Commands(_Printer):
     def result(self, result: Result) -> None:
         if result.status is Status.PRUNED and result.output:
             sys.stdout.write(f"{text.removal_command(result.output)}\n")
-        elif self._reports(result):
+        elif self._summary.is_news(result):
             self._console.say(text.result_line(result))
 
 
@@ -186,7 +178,7 @@ class _Json(_Printer):
 
     def result(self, result: Result) -> None:
         self._console.print_json(result.as_dict())
-        if self._reports(result):
+        if self._summary.is_news(result):
             self._console.say(text.result_line(result))
 
     def end(self) -> None:

@@ -16,8 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
-from ffprep.core.job import Failure, FreshCount, PassedOver, Result, Status
-from ffprep.core.location import Location
+from ffprep.core.job import FreshCount, PassedOver, Result, Status
 from ffprep.record import Record, field
 from ffprep.run.convert_options import ReportOptions
 from ffprep.run.summary import RunEnd, RunSummary
@@ -181,7 +180,6 @@ class ConvertReporter(Reporter[RunSummary]):
         self._verbose, self._json = options.verbose, options.json
         recorded = status_command or options.log_file or options.json
         self._at_once = self._verbose or not recorded
-        self._last_failure: tuple[Location, Failure] | None = None
         self.each = self._json or self._verbose
         """Whether every photo that is up to date is reported as a Result of its own."""
 
@@ -197,7 +195,7 @@ class ConvertReporter(Reporter[RunSummary]):
     def _report(self, result: Result) -> None:
         if self._log is not None and (self._verbose or result.status not in _GOOD_AS_IS):
             self._log.photo(result)
-        if self._verbose or (self._at_once and self._is_news(result)):
+        if self._verbose or (self._at_once and self._summary.is_news(result)):
             from ffprep.cli.reporting.text import result_line
 
             self.say(result_line(result, self._paint), painted=True)
@@ -205,13 +203,6 @@ class ConvertReporter(Reporter[RunSummary]):
             self._console.print_json(result.as_dict())
         if self._bar is not None and (result.failure or result.caveats):
             self._bar.set_postfix_str(self._counts(), refresh=False)
-
-    def _is_news(self, result: Result) -> bool:
-        """Return whether a photo failed for another reason than its last picture."""
-        last, failure = self._last_failure, result.failure
-        self._last_failure = (result.source, failure) if failure else None
-        is_other = last != self._last_failure
-        return failure is not None and is_other and self._summary.reports(failure)
 
     def _counts(self) -> str:
         """Return what the bar counts besides photos: failures, and the warnings of some kinds."""

@@ -7,8 +7,7 @@ import click
 from ffprep.core.geometry import SHAPES, read_size
 from ffprep.core.policy import DryRun, Policy, RerunOptions, Retry, ThrottleOptions
 from ffprep.options import shared
-from ffprep.options.command import flag, option, parameters, section
-from ffprep.options.config_file import CONFIG, ConfigCommand
+from ffprep.options.command import ConfigCommand, flag, option, parameters, section
 from ffprep.options.types import (
     PATH,
     PATH_AS_WRITTEN,
@@ -129,7 +128,9 @@ _RUNNING = section(
         cls=OptionalValue,
         implied=DryRun.PLAN.value,
     ),
-    CONFIG,
+    option(
+        "--config", PATH, "Read options from [defaults] in this ffprep.toml; the command line wins."
+    ),
 )
 
 _RERUNS = section(

@@ -21,7 +21,7 @@ from ffprep.config.sidecars import PhotoOverride, photo_tables
 from ffprep.core.known_names import known_as, nearest
 from ffprep.core.location import names_url
 from ffprep.errors import EnvironmentFault, UsageError, reason
-from ffprep.options.config_file import COMMAND_LINE, FILE, keys_of
+from ffprep.options.command import COMMAND_LINE, FILE, keys_of
 from ffprep.options.types import Parsed, PathOr, Repeatable
 from ffprep.record import Record, field
 from ffprep.system.messages import say

@@ -158,7 +158,7 @@ def read(command: "click.Command", keywords: Mapping[str, Any]) -> dict[str, Any
     """
     import click
 
-    from ffprep.options.config_file import key_names
+    from ffprep.options.command import key_names
     from ffprep.options.types import Repeatable
 
     params = {key.replace("-", "_"): p for p in command.params for key in key_names(p)}

@@ -11,7 +11,7 @@ import click
 from ffprep.config import toml
 from ffprep.core.location import names_url
 from ffprep.errors import EnvironmentFault, UsageError
-from ffprep.options.config_file import COMMAND_LINE, NOT_OF_A_FILE, key_names
+from ffprep.options.command import COMMAND_LINE, NOT_OF_A_FILE, key_names
 from ffprep.options.convert import convert_parameters
 from ffprep.options.job_file import (
     Config,

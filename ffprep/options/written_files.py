@@ -11,7 +11,7 @@ from ffprep.core.formats import FILMS, SUFFIXES
 from ffprep.core.geometry import FaceFocus
 from ffprep.errors import PhotoError, UsageError
 from ffprep.library.walk import require_no_picture
-from ffprep.options.config_file import key_names
+from ffprep.options.command import key_names
 from ffprep.options.convert import convert_parameters
 from ffprep.record import Record, astuple
 from ffprep.run.convert_options import ReportFile

@@ -12,7 +12,7 @@ from ffprep.cli.main import cli
 from ffprep.config import modes, sidecars, targets
 from ffprep.core.job import CaveatKind, Status
 from ffprep.errors import ExitCode, Kind
-from ffprep.options.config_file import keys_of
+from ffprep.options.command import keys_of
 from ffprep.options.job_file import is_of_picture
 from scripts.surface import python, runs
 

@@ -14,7 +14,7 @@ from ffprep.cli.commands.check import info
 from ffprep.cli.commands.compare import compare
 from ffprep.cli.commands.convert import convert
 from ffprep.options import keywords
-from ffprep.options.config_file import key_names
+from ffprep.options.command import key_names
 from tests.support.processes import program
 
 ROOT = Path(__file__).parents[2]

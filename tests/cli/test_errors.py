@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ffprep.cli.errors import PLACES
-from ffprep.options.config_file import key_names
+from ffprep.options.command import key_names
 from ffprep.options.convert import convert_parameters
 from tests.support.pages import ROOT
 from tests.support.pictures import ramp

@@ -6,7 +6,7 @@ import pytest
 
 from ffprep.cli.commands.convert import convert
 from ffprep.errors import EnvironmentFault
-from ffprep.options.config_file import keys_of
+from ffprep.options.command import keys_of
 from ffprep.options.job_file import Config, read
 
 

@@ -12,8 +12,7 @@ import click
 from ffprep.cli.commands.jobs import CONFIG_FILE, NAMES, ConfigOverrideCommand
 from ffprep.cli.reporting.text import print_json
 from ffprep.errors import EnvironmentFault, UsageError, reason
-from ffprep.options.command import DocumentedCommand, WithExamples, flag, option
-from ffprep.options.config_file import FILE
+from ffprep.options.command import FILE, DocumentedCommand, WithExamples, flag, option
 from ffprep.options.convert import convert_parameters
 from ffprep.options.job_file import find_and_read, new_job_file
 from ffprep.options.named_jobs import EffectiveOption, NamedJob, named_jobs

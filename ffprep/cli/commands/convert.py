@@ -11,7 +11,7 @@ from ffprep.cli.reporting.progress import Console, convert_reporter
 from ffprep.core.job import PassedOver, Result, Status
 from ffprep.core.location import located
 from ffprep.errors import Interrupted, UsageError
-from ffprep.options.config_file import ConfigCommand
+from ffprep.options.command import ConfigCommand
 from ffprep.options.convert import convert_parameters
 from ffprep.record import replace
 from ffprep.run.summary import RunSummary, counted_results, ending

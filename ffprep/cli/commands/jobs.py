@@ -15,8 +15,15 @@ from ffprep.cli.errors import FINAL, report_error
 from ffprep.cli.reporting.text import with_job
 from ffprep.core.location import names_url
 from ffprep.errors import ExitCode, Interrupted, UsageError
-from ffprep.options.command import DocumentedCommand, flag, option
-from ffprep.options.config_file import FILE, NOT_OF_A_FILE, key_names, unparsed_options
+from ffprep.options.command import (
+    FILE,
+    NOT_OF_A_FILE,
+    DocumentedCommand,
+    flag,
+    key_names,
+    option,
+    unparsed_options,
+)
 from ffprep.options.convert import convert_parameters
 from ffprep.options.job_file import Settings, find_and_read
 from ffprep.options.named_jobs import NamedJob, check_all, named_jobs

@@ -220,3 +220,18 @@ def read_max_bytes(asked: int | None, target: Target) -> int | None:
     if asked and target.max_bytes and asked > target.max_bytes:
         raise UsageError(f"--max-bytes {asked}: {target.name} takes {target.max_bytes} at most")
     return asked or target.max_bytes
+
+
+def require_no_contradiction(spec: Spec) -> None:
+    """Raise UsageError if an option is for another format than that of the output."""
+    name, subsampled = spec.format.name, spec.subsampling != "auto"
+    if spec.lossless and name == "jpeg":
+        raise UsageError("--lossless: JPEG is never lossless; write webp, avif, jxl or png")
+    if subsampled and name not in ("jpeg", "avif"):
+        raise UsageError(f"--subsampling is for JPEG and AVIF, and the output is {name}")
+    if subsampled and spec.lossless:
+        raise UsageError("--subsampling: a lossless AVIF has all chroma; drop --lossless")
+    if spec.depth != 8 and name != "avif":
+        raise UsageError(f"--depth {spec.depth} is for AVIF, and the output is {name}")
+    if spec.optimize and spec.format.name != "jpeg":
+        raise UsageError(f"--optimize is for JPEG, and the output is {spec.format.name}")

@@ -2,13 +2,14 @@
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import chain
+from pathlib import Path
 from threading import TIMEOUT_MAX
 from typing import TYPE_CHECKING, Any
 
 from ffprep.core.formats import OutputFormat
-from ffprep.core.geometry import Size
+from ffprep.core.geometry import Size, read_size
 from ffprep.core.location import Location, located, names_url
 from ffprep.core.mode import Fit
 from ffprep.core.policy import (
@@ -36,6 +37,7 @@ from ffprep.options.frame import (
     read_overrides,
     read_target,
     require_name_of_folder,
+    require_no_contradiction,
     size_or_choice,
     suffix_format,
 )
@@ -46,6 +48,11 @@ from ffprep.system.files import LEDGER
 
 STDOUT = "-"
 """The OUT that stands for the standard output."""
+
+_NAMES_BESIDE = "{stem}_{width}x{height}"
+"""The names of outputs beside their photo."""
+
+_OUT_EXAMPLE = "add -o OUT, for example -o ready/"
 
 if TYPE_CHECKING:
     from ffprep.core.mode import Mode
@@ -82,10 +89,9 @@ def read_request(params: Mapping[str, Any]) -> Request:
     sources = Sources.read(params["sources"], params["sources_from"], params["from_null"])
     beside = params["output"] is None
     if beside:
-        from ffprep.options.unnamed_output import NAMES, place_beside
-
-        output = place_beside(params, sources)
-        params = {**params, "names": NAMES} if params["names"] == Names().template else params
+        output = _place_beside(params, sources)
+        if params["names"] == Names().template:
+            params = {**params, "names": _NAMES_BESIDE}
     else:
         output = located(params["output"])
     _require_local(params, sources, output)
@@ -148,7 +154,7 @@ def read_rendition(
     spec = _spec(params, target, file_format, output)
     same_format = params["format_name"] == "same" and file_format is None
     if not same_format:
-        _require_no_contradiction(spec)
+        require_no_contradiction(spec)
     names = _names(params["names"], spec)
     return Rendition(spec, names, same_format, formats=target.formats)
 
@@ -210,9 +216,7 @@ def _file_format(params: Mapping[str, Any], sources: Sources) -> OutputFormat | 
     if not out:
         raise UsageError("-o: OUT is empty; name a file or a folder")
     if out == STDOUT:
-        from ffprep.options.unnamed_output import require_one_picture
-
-        require_one_picture(params, sources)
+        _require_one_picture(params, sources)
         return None
     output = located(out)
     if out.endswith(("/", os.sep)) or is_folder(output):
@@ -223,6 +227,51 @@ def _file_format(params: Mapping[str, Any], sources: Sources) -> OutputFormat | 
         raise UsageError(f"{output} is a file; several sources, or a folder, need an output folder")
     require_name_of_folder(output)
     return None
+
+
+def _place_beside(params: Mapping[str, Any], sources: Sources) -> Location:
+    """Return the folder of the only SOURCE, for its outputs. Raise UsageError if it is not a photo.
+
+    The error says which argument was probably meant as OUT.
+    """
+    photo, arguments = sources.only, params["sources"]
+    if photo is None:
+        if params["sources_from"] or params["from_null"] or "-" in arguments:
+            raise UsageError(f"a list of photos needs an output folder; {_OUT_EXAMPLE}")
+        raise UsageError(
+            _meant(arguments) or f"several sources need an output folder; {_OUT_EXAMPLE}"
+        )
+    if names_url(photo):
+        raise UsageError(f"outputs of {photo} need a place; add -o OUT, a path or a URL")
+    if is_folder(photo):
+        raise UsageError(f"{photo} is a folder, and its outputs need one; {_OUT_EXAMPLE}")
+    if params["depfile"] and not params["depfile_target"]:
+        raise UsageError("--depfile needs the name of the output; add -o OUT")
+    return Path(photo).parent
+
+
+def _meant(arguments: Sequence[str]) -> str:
+    """Return a question about the last argument, which may be OUT or a size; "" if it is not."""
+    last = arguments[-1]
+    if os.path.exists(last) and not (last.endswith("/") or os.path.isdir(last)):
+        return ""
+    try:
+        return f"{last} is not a file; did you mean --size {read_size(last)}?"
+    except UsageError:
+        return f"no output is named; did you mean -o {last}?"
+
+
+def _require_one_picture(params: Mapping[str, Any], sources: Sources) -> None:
+    """Raise UsageError if the options name more than one picture, or need a named output."""
+    photo = sources.only
+    if photo is None or is_folder(photo):
+        raise UsageError("-o - writes one picture to stdout; name one photo, or an output folder")
+    if len(params["size"]) > 1 or len(params["target"]) > 1:
+        raise UsageError("-o - writes one picture to stdout; name one size, or an output folder")
+    for name in ("json", "dry_run", "depfile", "cluster"):
+        if params["as_json" if name == "json" else name]:
+            option = f"--{name.replace('_', '-')}"
+            raise UsageError(f"{option} needs a named output, and -o - is stdout")
 
 
 def read_reporting(params: Mapping[str, Any]) -> ReportOptions:
@@ -338,18 +387,3 @@ def _status_command(params: Mapping[str, Any], request: Request) -> str:
     command = ["ffprep", "status", str(request.output)]
     command += ["--ledger", params["ledger"]] if params["ledger"] else []
     return shlex.join(command)
-
-
-def _require_no_contradiction(spec: Spec) -> None:
-    """Raise UsageError if an option is for another format than that of the output."""
-    name, subsampled = spec.format.name, spec.subsampling != "auto"
-    if spec.lossless and name == "jpeg":
-        raise UsageError("--lossless: JPEG is never lossless; write webp, avif, jxl or png")
-    if subsampled and name not in ("jpeg", "avif"):
-        raise UsageError(f"--subsampling is for JPEG and AVIF, and the output is {name}")
-    if subsampled and spec.lossless:
-        raise UsageError("--subsampling: a lossless AVIF has all chroma; drop --lossless")
-    if spec.depth != 8 and name != "avif":
-        raise UsageError(f"--depth {spec.depth} is for AVIF, and the output is {name}")
-    if spec.optimize and spec.format.name != "jpeg":
-        raise UsageError(f"--optimize is for JPEG, and the output is {spec.format.name}")

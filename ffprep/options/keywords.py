@@ -22,22 +22,7 @@ SizeLike = Size | str | tuple[int, int] | list[int]
 """`Size(1280, 720)`, `"1280x720"` or `(1280, 720)`: width and height in pixels."""
 
 
-class _Reading(TypedDict, total=False):
-    targets_file: PathLike | Iterable[PathLike] | None
-    targets: PathLike | Iterable[PathLike] | None
-    max_pixels: int | None
-    max_memory: int | str | None
-
-
-class _Framing(_Reading, total=False):
-    modes_dir: PathLike | Iterable[PathLike] | None
-    filters: PathLike | Iterable[PathLike] | None
-    frame: str | float | None
-    focus: Focus | str | Sequence[float] | None
-    crop_bounds: str | Sequence[float] | None
-
-
-class Options(_Framing, total=False):
+class Options(TypedDict, total=False):
     """What an output must be like, and the limits of one photo; names as on the command line.
 
     `focus` may be two fractions, of width and height; `crop_bounds` four; `background` three or
@@ -46,8 +31,13 @@ class Options(_Framing, total=False):
     `filters` are earlier names of `targets_file` and `modes_dir`.
     """
 
+    targets_file: PathLike | Iterable[PathLike] | None
+    targets: PathLike | Iterable[PathLike] | None
+    modes_dir: PathLike | Iterable[PathLike] | None
+    filters: PathLike | Iterable[PathLike] | None
     multiple_of: int | None
     names: str | None
+    frame: str | float | None
     format: str | None
     quality: int | None
     subsampling: str | None
@@ -62,12 +52,16 @@ class Options(_Framing, total=False):
     metadata: str | None
     date: str | None
     background: str | Sequence[int] | None
+    focus: Focus | str | Sequence[float] | None
+    crop_bounds: str | Sequence[float] | None
     scene: str | None
     max_loss: float | str | None
     damaged: str | None
     upscale: str | None
     max_cut: str | None
     timeout: float | str | None
+    max_pixels: int | None
+    max_memory: int | str | None
     ffmpeg: PathLike | None
 
 
@@ -104,15 +98,27 @@ class RunOptions(Options, total=False):
     manifest: PathLike | None
 
 
-class CheckOptions(_Reading, total=False):
+class CheckOptions(TypedDict, total=False):
     """Command line options of `check`, of the same names; `targets` is that of `targets_file`."""
 
+    targets_file: PathLike | Iterable[PathLike] | None
+    targets: PathLike | Iterable[PathLike] | None
     follow_links: bool
     no_default_excludes: bool
     jobs: int | str | None
+    max_pixels: int | None
+    max_memory: int | str | None
 
 
-class InfoOptions(CheckOptions, _Framing, total=False):
+class _FrameOptions(CheckOptions, total=False):
+    modes_dir: PathLike | Iterable[PathLike] | None
+    filters: PathLike | Iterable[PathLike] | None
+    frame: str | float | None
+    focus: Focus | str | Sequence[float] | None
+    crop_bounds: str | Sequence[float] | None
+
+
+class InfoOptions(_FrameOptions, total=False):
     """Command line options of `info`, of the same names."""
 
     faces: bool
@@ -120,7 +126,7 @@ class InfoOptions(CheckOptions, _Framing, total=False):
     max_loss: float | str | None
 
 
-class CompareOptions(CheckOptions, _Framing, total=False):
+class CompareOptions(_FrameOptions, total=False):
     """Command line options of `compare`, of the same names; `mode` may be several."""
 
     mode: str | Iterable[str] | None

@@ -176,4 +176,4 @@ def broken(site: Path, root: str) -> Iterator[str]:
 
 if __name__ == "__main__":
     page = build(ROOT / "build/web") / "index.html"
-    print(f"The site is built: open {page.relative_to(ROOT)}.")
+    print(f"The site is built: open {page.relative_to(ROOT)}. Search works only on a server.")

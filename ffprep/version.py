@@ -1,6 +1,15 @@
-"""The version of ffprep, and that of the ffmpeg that is installed with it."""
+"""The version of ffprep, its pages on the web, and the ffmpeg that is installed with it."""
 
 __version__ = "1.0.0"
+
+
+def page(name: str) -> str:
+    """Return the URL of a page, such as `guide/modes` or `guide/modes#pad`.
+
+    An installation does not contain docs/.
+    """
+    name, mark, heading = name.partition("#")
+    return f"https://ffprep.github.io/ffprep/{name}.html{mark}{heading}"
 
 
 def embedded_ffmpeg() -> tuple[str, str] | None:

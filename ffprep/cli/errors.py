@@ -15,25 +15,25 @@ from ffprep.core.known_names import known_as, nearest
 from ffprep.core.location import names_url
 from ffprep.errors import EnvironmentFault, ExitCode, FfprepError, Interrupted, reason
 from ffprep.system.messages import say, write_line
+from ffprep.version import page
 
 ISSUES = "https://github.com/ffprep/ffprep/issues"
 FINAL = (click.Abort, BrokenPipeError, Interrupted)
 """Errors that end `ffprep run` at once; the jobs that follow are not started."""
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
-_GUIDE, _OPERATIONS = "docs/guide", "docs/operations"
 _PLACES = {
     "'ffprep modes'": "mode scene modes-dir filters",
     "'ffprep targets'": "target targets-file targets",
-    f"{_GUIDE}/framing.md": "focus crop-bounds max-loss max-cut",
-    f"{_GUIDE}/output-formats.md": "format quality subsampling depth lossless compression",
-    f"{_GUIDE}/colour.md": "optimize colour color metadata date",
-    f"{_GUIDE}/films.md": "frame",
-    f"{_GUIDE}/options.md": "names root include exclude only min-size fast multiple-of",
-    f"{_OPERATIONS}/cron.md": "config max-time max-load nice idle",
-    f"{_OPERATIONS}/ledger.md": "ledger adopt checksum retry retry-failed failures force prune",
-    f"{_OPERATIONS}/cluster.md": "cluster shard",
-    f"{_OPERATIONS}/make.md": "depfile depfile-target",
-    f"{_OPERATIONS}/output-and-logs.md": "json log-file summary-file metrics-file on-finish",
+    page("guide/framing"): "focus crop-bounds max-loss max-cut",
+    page("guide/output-formats"): "format quality subsampling depth lossless compression",
+    page("guide/colour"): "optimize colour color metadata date",
+    page("guide/films"): "frame",
+    page("guide/options"): "names root include exclude only min-size fast multiple-of",
+    page("operations/cron"): "config max-time max-load nice idle",
+    page("operations/ledger"): "ledger adopt checksum retry retry-failed failures force prune",
+    page("operations/cluster"): "cluster shard",
+    page("operations/make"): "depfile depfile-target",
+    page("operations/output-and-logs"): "json log-file summary-file metrics-file on-finish",
 }
 PLACES = {option: place for place, options in _PLACES.items() for option in options.split()}
 """The page or the command that describes an option, besides the help."""
@@ -146,7 +146,8 @@ def hint(command: str, message: str) -> str:
     """Return where to read on after a usage error of a command, by the first option it names."""
     found = (PLACES.get(option) for option in _OPTION.findall(message))
     place = next(filter(None, found), "")
-    return f"See 'ffprep {f'{command} ' if command else ''}--help'{place and f', {place}'}."
+    help_of = f"See 'ffprep {f'{command} ' if command else ''}--help'"
+    return f"{help_of}, {place}" if place else f"{help_of}."
 
 
 def unknown_command(name: str, arguments: Sequence[str], commands: Iterable[str]) -> str:

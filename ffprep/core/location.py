@@ -7,6 +7,7 @@ from pathlib import Path
 from ffprep.errors import UsageError
 from ffprep.record import Record, field
 from ffprep.system.files import FileStamp, is_url
+from ffprep.version import page
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _LOCAL = ("file", "local")
@@ -74,7 +75,7 @@ def normalized_url(text: str) -> str:
     if ":" in host.rpartition("@")[0]:
         safe = f"{scheme}://...@{host.rpartition('@')[2]}"
         words = "a password in a URL would be seen in logs and ledgers"
-        raise UsageError(f"{safe}: {words}; see docs/operations/storage.md, Credentials")
+        raise UsageError(f"{safe}: {words}; see {page('operations/storage#credentials')}")
     if scheme in _HTTP and "?" in rest:
         safe = f"{scheme}://{rest.partition('?')[0]}"
         words = "a query in a URL often holds a password, and would be seen in logs and ledgers"

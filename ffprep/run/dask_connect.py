@@ -21,12 +21,13 @@ from ffprep.run.dask_executor import STOP_SECONDS, Cluster, first_line, lost
 from ffprep.run.task import ChunkTask, ClusterTask, can_read
 from ffprep.storage.protocol import storage_of
 from ffprep.system.tempfiles import errors_named_after, marker_beside
+from ffprep.version import page
 
 _SAME_VERSIONS = ("| dask ", "| distributed ", "| python ")
 """The packages, in Dask's table of versions, that must have the same version everywhere."""
 _MAX_SOURCES = 32
 """How many sources each worker must be able to read."""
-_PAGE = "see docs/operations/cluster.md"
+_PAGE = f"see {page('operations/cluster')}"
 
 
 @contextmanager

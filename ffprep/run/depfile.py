@@ -16,6 +16,7 @@ from ffprep.library.plan import Plan
 from ffprep.record import Record, replace
 from ffprep.system.files import SIDECAR
 from ffprep.system.tempfiles import errors_named_after, replace_file
+from ffprep.version import page
 
 # Names that a makefile cannot contain: make ends rules or names at these characters, or takes the
 # name for a member of an archive. Found by trying every character with 4.3 and 4.4.1.
@@ -38,7 +39,7 @@ class Depfile(Record):
         if _NOT_IN_MAKEFILES.search(self.target):
             raise UsageError(
                 f"--depfile: a makefile cannot contain the name {self.target!r}; "
-                "see docs/operations/make.md"
+                f"see {page('operations/make')}"
             )
 
     def write(self, plan: Plan) -> list[Path]:

@@ -26,6 +26,7 @@ from urllib.request import (
 from ffprep.errors import EnvironmentFault
 from ffprep.record import Record, field
 from ffprep.storage.settings import AwsConfig, truth
+from ffprep.version import page
 
 _MARGIN = timedelta(minutes=5)
 """How long before their end credentials are renewed."""
@@ -117,8 +118,8 @@ def _loader(config: AwsConfig) -> Load:
 
 _NONE = (
     "there are no credentials for S3; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or "
-    "AWS_PROFILE, or AWS_SKIP_SIGNATURE=true for a public bucket; see docs/operations/storage.md, "
-    "Credentials"
+    "AWS_PROFILE, or AWS_SKIP_SIGNATURE=true for a public bucket; "
+    f"see {page('operations/storage#credentials')}"
 )
 
 

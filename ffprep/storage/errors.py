@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ffprep.errors import EnvironmentFault, FfprepError, Kind, PhotoError
+from ffprep.version import page
 
 NO_CONDITIONS = (
     "this store does not support conditional PUTs (If-None-Match, If-Match), so two runs could "
@@ -81,7 +82,7 @@ def storage_error_from(url: str, error: Exception, top: bool = False) -> FfprepE
     code = code_of(error)
     if code in _WRONG_CREDENTIALS:
         words = f"the store rejects the credentials ({code})"
-        return EnvironmentFault(f"{url}: {words}; see docs/operations/storage.md, Credentials")
+        return EnvironmentFault(f"{url}: {words}; see {page('operations/storage#credentials')}")
     if code in _NO_BUCKET:
         return EnvironmentFault(f"{url}: there is no such bucket; check its name and the endpoint")
     if code in _PRECONDITIONS:

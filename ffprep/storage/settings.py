@@ -14,6 +14,7 @@ from typing import Any
 
 from ffprep.errors import EnvironmentFault
 from ffprep.record import Record, field
+from ffprep.version import page
 
 _NO_MATTER = {
     "asynchronous",
@@ -148,7 +149,7 @@ def _require_known(settings: Mapping[str, Any], config: Mapping[str, Any]) -> No
         harmless.add("signature_version")
     for word in {*settings, *config} - harmless:
         words = f"the setting {word!r} for s3 in fsspec's configuration is not supported"
-        raise EnvironmentFault(f"{words}; remove it; see docs/operations/storage.md")
+        raise EnvironmentFault(f"{words}; remove it; see {page('operations/storage')}")
 
 
 def _ca_bundle(client: dict[str, Any], profile: Mapping[str, str]) -> str:

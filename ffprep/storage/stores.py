@@ -12,6 +12,7 @@ from ffprep.storage.objects import Clients, ObjectStorage
 from ffprep.storage.protocol import Storage
 from ffprep.storage.retries import Retries
 from ffprep.storage.settings import fsspec_settings
+from ffprep.version import page
 
 _AZURE = ("az", "azure", "abfs", "abfss", "adl")
 _GOOGLE = ("gs", "gcs")
@@ -119,5 +120,5 @@ def _by_fsspec(root: str, host: str) -> Storage:
 def _renamed(scheme: str, settings: Mapping[str, Any], names: Mapping[str, str]) -> Any:
     for word in settings.keys() - names.keys():
         words = f"the setting {word!r} for {scheme} in fsspec's configuration is not supported"
-        raise EnvironmentFault(f"{words}; remove it; see docs/operations/storage.md")
+        raise EnvironmentFault(f"{words}; remove it; see {page('operations/storage')}")
     return {names[word]: value for word, value in settings.items()}

@@ -176,6 +176,16 @@ def test_the_links_of_the_pages_lead_somewhere() -> None:
     assert links > 20
 
 
+def test_the_pages_that_messages_name_exist() -> None:
+    called = re.compile(r"\bpage\([\"']([\w/-]+)#?([\w-]*)[\"']\)")
+    named = called.findall("".join(path.read_text() for path in ROOT.glob("ffprep/**/*.py")))
+    for place, heading in named:
+        page = ROOT / f"docs/{place}.md"
+        assert page.is_file()
+        assert not heading or heading in anchors(page), heading
+    assert len(named) > 10
+
+
 def test_every_page_can_be_reached_from_the_contents() -> None:
     index = ROOT / "docs/index.md"
     found, waiting = {index}, [index]

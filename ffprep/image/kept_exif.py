@@ -140,9 +140,12 @@ def _written(order: str, groups: dict[int, Fields], longest: int) -> bytes:
     The maker note stands where it stood, if that is free and not too far: cameras write places in
     it that count from the beginning of the EXIF.
     """
+    for below, above in ((_EXIF, 0), (_GPS, 0), (_INTEROP, _EXIF)):
+        if below in groups:
+            groups[above][below] = Field(_LONG, 1, bytes(4))
     starts, end = dict[int, int](), 8
     for tag, fields in groups.items():
-        starts[tag], end = end, end + 6 + 12 * (len(fields) + len(_below(tag, groups)))
+        starts[tag], end = end, end + 6 + 12 * len(fields)
     data = bytearray((b"II*\0" if order == "<" else b"MM\0*") + struct.pack(order + "I", 8))
     data += bytes(end - 8)
     note = groups.get(_EXIF, {}).get(Base.MakerNote)
@@ -150,15 +153,12 @@ def _written(order: str, groups: dict[int, Fields], longest: int) -> bytes:
     if note and is_in_place:
         data += bytes(note.place - end) + note.content
     for tag, fields in groups.items():
-        entries = {
-            below: Field(_LONG, 1, struct.pack(order + "I", starts[below]))
-            for below in _below(tag, groups)
-        }
-        entries |= fields
-        struct.pack_into(order + "H", data, starts[tag], len(entries))
-        for number, (each, field) in enumerate(sorted(entries.items())):
+        struct.pack_into(order + "H", data, starts[tag], len(fields))
+        for number, (each, field) in enumerate(sorted(fields.items())):
             value = field.content
-            if len(value) > 4:
+            if each in _POINTERS:
+                value = struct.pack(order + "I", starts[each])
+            elif len(value) > 4:
                 place = field.place
                 if not (field is note and is_in_place):
                     data += bytes(len(data) % 2)
@@ -168,9 +168,3 @@ def _written(order: str, groups: dict[int, Fields], longest: int) -> bytes:
             at = starts[tag] + 2 + 12 * number
             struct.pack_into(order + "HHI4s", data, at, each, field.type, field.count, value)
     return bytes(data)
-
-
-def _below(group: int, groups: dict[int, Fields]) -> list[int]:
-    """Return which of the groups are directories that another leads to."""
-    below = {0: (_EXIF, _GPS), _EXIF: (_INTEROP,)}.get(group, ())
-    return [tag for tag in below if tag in groups]

@@ -21,7 +21,7 @@ from ffprep.errors import Kind, PhotoError
 from ffprep.image.embed import Metadata
 from ffprep.image.kept_exif import Exif
 from ffprep.image.metadata import LONGEST, RDF, XML, Rights, rights_in, xmp_properties
-from ffprep.image.pillow import opened_for_metadata
+from ffprep.image.pillow import opened
 from ffprep.system.files import open_regular
 
 _LONGEST, _LONGEST_OTHERWISE = {"jpeg": 65000}, 1 << 20
@@ -92,7 +92,7 @@ def read_metadata(path: Path, picture: ImageInfo, spec: Spec) -> Metadata:
     Raises PhotoError `missing` or `io` if the file is gone or cannot be opened.
     """
     try:
-        with opened_for_metadata(path, picture) as image:
+        with opened(path, picture, metadata_only=True) as image:
             rights = rights_in(image)
             if spec.kept_metadata == "date":
                 return Metadata(Rights(taken=rights.taken).exif())

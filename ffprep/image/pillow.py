@@ -23,10 +23,13 @@ _ORIENTATION = 0x0112
 
 
 @contextmanager
-def opened(path: Path, picture: ImageInfo) -> "Iterator[Image.Image]":
+def opened(path: Path, picture: ImageInfo, metadata_only: bool = False) -> "Iterator[Image.Image]":
     """Open a file that was probed. Raises PhotoError as `probe` does."""
-    with open_regular(path) as file, opened_as(picture.format, file) as image:
-        yield image
+    with open_regular(path) as file, pillow_errors(picture.format):
+        is_reduced = metadata_only and picture.format.name == "png"
+        source = png_without_pixels(file) if is_reduced else file
+        with open_as(picture.format, source) as image:
+            yield image
 
 
 @contextmanager
@@ -51,7 +54,7 @@ def open_as(format: Format, file: BinaryIO) -> "Iterator[Image.Image]":
         raise
     except Exception:
         if format.name == "webp":  # its plugin does not say that it was refused memory
-            _require_memory(_webp_pixels(file) * _WEBP_BYTES_A_PIXEL)
+            _require_memory_for_webp(file)
         image = _opened_in_parts(format, file)
         if image is None:
             raise
@@ -67,20 +70,15 @@ def open_as(format: Format, file: BinaryIO) -> "Iterator[Image.Image]":
 _WEBP_BYTES_A_PIXEL = 12
 
 
-def _require_memory(count: int) -> None:
-    """Raise PhotoError if there is too little memory for so many bytes."""
-    try:
-        bytearray(count)
-    except MemoryError:
-        raise out_of_memory() from None
-
-
-def _webp_pixels(file: BinaryIO) -> int:
-    """Return the pixels that a WebP's header claims; 0 if it is not one."""
+def _require_memory_for_webp(file: BinaryIO) -> None:
+    """Raise PhotoError if there is too little memory for the pixels that a header claims."""
     file.seek(0)
     head = file.read(30)
     width, height, _ = vp8_size(head[12:16], head[20:])
-    return width * height
+    try:
+        bytearray(width * height * _WEBP_BYTES_A_PIXEL)
+    except MemoryError:
+        raise out_of_memory() from None
 
 
 def _opened_in_parts(format: Format, file: BinaryIO) -> "Image.Image | None":
@@ -183,18 +181,6 @@ def import_extra(name: str) -> Any:
             raise MemoryError from None
         raise
     return None
-
-
-@contextmanager
-def opened_for_metadata(path: Path, picture: ImageInfo) -> "Iterator[Image.Image]":
-    """Open a file with Pillow for its metadata, not for its pixels.
-
-    Raises PhotoError as `probe` does.
-    """
-    with open_regular(path) as file, pillow_errors(picture.format):
-        source = png_without_pixels(file) if picture.format.name == "png" else file
-        with open_as(picture.format, source) as image:
-            yield image
 
 
 def orientation_of(image: "Image.Image") -> int:

@@ -27,11 +27,11 @@ from ffprep.core.policy import Policy
 from ffprep.core.spec import Spec
 from ffprep.errors import EnvironmentFault, Kind, PhotoError
 from ffprep.image import metadata as rights
+from ffprep.image import pillow
 from ffprep.image.capture_date import Taken
 from ffprep.image.embed import Metadata, embed
 from ffprep.image.kept_metadata import read_metadata
 from ffprep.image.metadata import Rights
-from ffprep.image.pillow import opened_for_metadata
 from ffprep.image.probe import probe
 from tests.support.converters import converter
 from tests.support.photos import PHOTOS, needs_photos
@@ -425,7 +425,7 @@ def test_a_turned_photo_comes_out_upright(tmp_path: Path, format: str) -> None:
 
 
 def rights_of(path: Path) -> Rights:
-    with opened_for_metadata(path, probe(path, 1 << 28, sandboxed=True)) as image:
+    with pillow.opened(path, probe(path, 1 << 28, sandboxed=True), metadata_only=True) as image:
         return rights.rights_in(image)
 
 

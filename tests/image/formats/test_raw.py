@@ -19,7 +19,7 @@ from ffprep.core.spec import Spec
 from ffprep.errors import Kind, PhotoError
 from ffprep.image.extras import extras
 from ffprep.image.metadata import rights_in
-from ffprep.image.pillow import opened_for_metadata
+from ffprep.image.pillow import opened
 from ffprep.image.probe import probe
 from scripts.cases import raw
 from tests.support.converters import converter
@@ -117,7 +117,7 @@ def test_camera_previews_and_rights(tmp_path: Path) -> None:
     found = probed(tmp_path, raw.dng(orientation=6))
     besides = extras(tmp_path / "photo", found)
     assert (besides.camera, besides.previews) == ("Model", (Size(24, 20),))
-    with opened_for_metadata(tmp_path / "photo", found) as image:
+    with opened(tmp_path / "photo", found, metadata_only=True) as image:
         rights = rights_in(image)
     assert (rights.artist, rights.copyright) == ("Ann", "(c) Ann")
 

@@ -13,7 +13,7 @@ from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
 from ffprep.core.image_info import Cicp, ImageInfo, Profile, YCbCr
 from ffprep.errors import Kind, PhotoError
 from ffprep.image.chunks import inner_boxes, iso_boxes
-from ffprep.record import Record, replace
+from ffprep.record import replace
 
 _CODESTREAM = b"\xff\x4f\xff\x51"
 _LONGEST_HEADER = 8 << 20
@@ -28,8 +28,8 @@ _ICC_METHODS, _CODE_POINTS = (2, 3), 5
 _OPACITY = (1, 2)
 
 
-class Header(Record):
-    """What boxes and the codestream say of a picture.
+class Header:
+    """What boxes and the codestream say of a picture; what is missing or broken has its default.
 
     `depths` are the bits of the components, `subsampled` is true if some are smaller than others.
     `space` is the enumerated colour space, `profile` an ICC profile; `codes` are code points of
@@ -37,37 +37,30 @@ class Header(Record):
     type and association of those that are declared.
     """
 
-    depths: tuple[int, ...] = ()
-    subsampled: bool = False
-    boxed: bool = False
     space: int | None = None
     profile: bytes | None = None
     codes: tuple[int, ...] = ()
     palette: tuple[bytes, ...] = ()
     channels: tuple[tuple[int, int, int], ...] = ()
 
-    @classmethod
-    def of(cls, file: BinaryIO) -> "Header":
-        """Read a header; what is missing or broken keeps its default."""
+    def __init__(self, file: BinaryIO) -> None:
         boxes, stream = _outermost(file)
-        depths, subsampled = _components(stream)
-        found: dict[str, Any] = {}
-        coloured = False
+        self.depths, self.subsampled = _components(stream)
+        self.boxed, coloured = bool(boxes), False
         for name, content in inner_boxes(boxes):
             if name == b"colr" and not coloured and len(content) >= 3:  # the first one counts
                 coloured = True
                 if content[0] == 1 and len(content) >= 7:
-                    found["space"] = int.from_bytes(content[3:7], "big")
+                    self.space = int.from_bytes(content[3:7], "big")
                 elif content[0] in _ICC_METHODS:
-                    found["profile"] = content[3:]
+                    self.profile = content[3:]
                 elif content[0] == _CODE_POINTS and len(content) >= 9:
-                    found["codes"] = struct.unpack_from(">3H", content, 3)
+                    self.codes = struct.unpack_from(">3H", content, 3)
             elif name == b"pclr" and len(content) >= 3:
-                found["palette"] = _palette(content)
+                self.palette = _palette(content)
             elif name == b"cdef":
                 triples = struct.iter_unpack(">3H", content[2 : 2 + (len(content) - 2) // 6 * 6])
-                found["channels"] = tuple(triples)
-        return cls(depths, subsampled, bool(boxes), **found)
+                self.channels = tuple((index, kind, of) for index, kind, of in triples)
 
     @property
     def depth(self) -> int:
@@ -143,7 +136,7 @@ class Jpeg2000File(Jpeg2KImageFile):
 
     def _open(self) -> None:
         assert self.fp is not None
-        self.header = Header.of(cast(BinaryIO, self.fp))
+        self.header = Header(cast(BinaryIO, self.fp))
         if name := self.header.unsupported():
             words = f"is a {name}, which ffprep cannot read; save it as a TIFF"
             raise PhotoError(Kind.UNSUPPORTED, words)

@@ -7,13 +7,15 @@ from pathlib import Path
 from PIL import Image
 
 from ffprep.core.formats import Format
-from ffprep.core.image_info import Extras, ImageInfo
+from ffprep.core.image_info import Extras, ImageInfo, Profile
 from ffprep.image import colour
+from ffprep.image.chunks import iso_boxes
+from ffprep.image.formats import jpegxl
 from ffprep.image.pillow import opened
-from ffprep.record import replace
 from ffprep.system.files import open_regular
 
 _BITS, _EXIF, _GPS, _IPTC, _PHOTOSHOP = 0x102, 0x8769, 0x8825, 0x83BB, 0x8649
+_JPEGXL_METADATA = {b"Exif": "EXIF", b"xml ": "XMP", b"jumb": "JUMBF"}
 
 
 def extras(path: Path, picture: ImageInfo) -> Extras:
@@ -26,16 +28,16 @@ def extras(path: Path, picture: ImageInfo) -> Extras:
                 from ffprep.image.formats import isobmff
 
                 depth, gain_map = isobmff.depth_and_gain_map(file)
-        found = Extras(
+        contents = image.info.get("raw")
+        return Extras(
             frames=_frames(image),
             depth=depth,
             profile=colour.name(picture.profile) if picture.profile else None,
             metadata=tuple(_metadata(image)),
             gain_map=gain_map or b"hdrgm:" in content or "hdrgainmap" in str(image.info.get("aux")),
+            camera=getattr(contents, "camera", ""),
+            previews=getattr(contents, "previews", ()),
         )
-        if contents := image.info.get("raw"):
-            found = replace(found, camera=contents.camera, previews=contents.previews)
-        return found
 
 
 def _frames(image: Image.Image) -> int:
@@ -73,3 +75,25 @@ def _metadata(image: Image.Image) -> Iterator[str]:
     yield from (word for key, word in names.items() if info.get(key))
     if set(getattr(image, "text", ())) - {"XML:com.adobe.xmp"}:
         yield "text"
+
+
+def extras_of_jpegxl(path: Path, stand_in: Path, frames: int) -> Extras:
+    """Return what a JPEG XL holds besides its pixels, whose `frames` were counted by a decoder.
+
+    Compressed metadata is read from the picture that stands in. Raises PhotoError as `probe` does.
+    """
+    with open_regular(path) as file:
+        header = jpegxl.read_header(file)
+        boxes = iso_boxes(file)  # one that is compressed begins with the name of its content
+        names = [file.read(4) if name == b"brob" else name for name, _, _ in boxes]
+    words = [_JPEGXL_METADATA[name] for name in names if name in _JPEGXL_METADATA]
+    with open_regular(stand_in) as file, Image.open(file, formats=["PNG"]) as image:
+        profile = Profile.of(data) if (data := image.info.get("icc_profile")) else None
+        place = ["place"] if Image.Image.getexif(image).get_ifd(_GPS) else []
+    return Extras(
+        frames=frames,
+        depth=header.depth,
+        profile=colour.name(profile) if profile else None,
+        metadata=(*dict.fromkeys(words), *place),
+        gain_map=b"jhgm" in names,
+    )

@@ -211,7 +211,7 @@ class DecoderPool:
             extras: Extras = self._call("extras.extras", path, picture)
         else:
             with self._stand_in(path, picture, False) as (png, frames):
-                extras = self._call("formats.jpegxl.read_extras", path, png, frames)
+                extras = self._call("extras.extras_of_jpegxl", path, png, frames)
         return extras
 
     def damage(self, path: Path, picture: ImageInfo, log: "DecoderLog") -> str | None:

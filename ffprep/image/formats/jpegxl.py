@@ -4,27 +4,20 @@ Pillow has no plugin for JPEG XL. FFmpeg decodes the pixels; this module reads w
 are converted. It reads a bounded number of boxes and bits, whatever the numbers in the file say.
 """
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import BinaryIO
-
-from PIL import Image
 
 from ffprep.core.formats import Format
 from ffprep.core.geometry import Size
-from ffprep.core.image_info import UNREAD, Cicp, Extras, ImageInfo, Profile
+from ffprep.core.image_info import UNREAD, Cicp, ImageInfo
 from ffprep.errors import Kind, PhotoError
-from ffprep.image import colour
 from ffprep.image.chunks import iso_boxes
 from ffprep.record import Record
-from ffprep.system.files import open_regular
 
 _SIGNATURE = b"\xff\x0a"
 _LONGEST_HEADER = 1 << 16
 _ALPHA, _SPOT, _BLACK, _FILTER_ARRAY = 0, 2, 4, 5  # types of extra channels
 _GRAY, _XYB = 1, 2  # colour spaces
 _D65, _CUSTOM = 1, 2
-_GPS = 0x8825
 # White point and primaries as JPEG XL numbers them, and the code point of H.273 for both.
 _PRIMARIES = {(_D65, 1): 1, (_D65, 9): 9, (_D65, 11): 12, (11, 11): 11}
 _TRANSFERS = frozenset({1, 8, 13, 16, 18})  # these have the numbers of H.273
@@ -232,32 +225,3 @@ def _colours(bits: _Bits) -> tuple[bool, Cicp | None]:
         return gray, None
     transfer = bits.enum()
     return gray, Cicp(code, transfer) if transfer in _TRANSFERS else None
-
-
-_METADATA = {b"Exif": "EXIF", b"xml ": "XMP", b"jumb": "JUMBF"}
-
-
-def read_extras(path: Path, stand_in: Path, frames: int) -> Extras:
-    """Return what a file holds besides its pixels, `frames` of which were counted by a decoder.
-
-    Compressed metadata is read from the picture that stands in. Raises PhotoError as `probe` does.
-    """
-    with open_regular(path) as file:
-        header = read_header(file)
-        names = tuple(dict.fromkeys(_metadata_boxes(file)))
-    with open_regular(stand_in) as file, Image.open(file, formats=["PNG"]) as image:
-        profile = Profile.of(data) if (data := image.info.get("icc_profile")) else None
-        place = ["place"] if Image.Image.getexif(image).get_ifd(_GPS) else []
-    return Extras(
-        frames=frames,
-        depth=header.depth,
-        profile=colour.name(profile) if profile else None,
-        metadata=(*(_METADATA[name] for name in names if name in _METADATA), *place),
-        gain_map=b"jhgm" in names,
-    )
-
-
-def _metadata_boxes(file: BinaryIO) -> Iterator[bytes]:
-    """Yield the types of a container's boxes, and of the contents of compressed ones."""
-    for name, _, _ in iso_boxes(file):
-        yield file.read(4) if name == b"brob" else name

@@ -8,6 +8,7 @@ shared. The functions are those of `dataclasses`, which also accept a Record.
 
 from collections.abc import Mapping
 from operator import attrgetter
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, dataclass_transform
 
 __all__ = ["Record", "asdict", "astuple", "field", "replace"]
@@ -16,22 +17,12 @@ _MISSING: Any = object()
 _RESERVED = frozenset({"_fields", "_record_key"})
 
 
-class _Field:
+class _Field(SimpleNamespace):
     """A field: how an instance gets its value, and which methods use it."""
 
-    __slots__ = ("compare", "default", "factory", "init", "repr")
-
-    def __init__(
-        self,
-        *,
-        default: Any = _MISSING,
-        default_factory: Any = None,
-        init: bool = True,
-        compare: bool = True,
-        repr: bool = True,
-    ) -> None:
-        self.default, self.factory = default, default_factory
-        self.init, self.compare, self.repr = init, compare, repr
+    default: Any = _MISSING
+    default_factory: Any = None
+    init = compare = repr = True
 
 
 if TYPE_CHECKING:
@@ -74,7 +65,7 @@ class _RecordType(type):
         own = namespace.get("__annotations__") or annotate(1)
         if reserved := _RESERVED.intersection([*own, *namespace]):
             raise TypeError(f"{name}.{min(reserved)}: Record has this name for itself")
-        fields = {key: _as_field(namespace.pop(key, _MISSING)) for key in own}
+        fields = {key: _as_field(namespace.pop(key, _Field())) for key in own}
         namespace["__slots__"] = (*namespace.get("__slots__", ()), *fields)
         namespace.setdefault("__init__", _compile_init)
         if not frozen:
@@ -102,10 +93,10 @@ def _compile_init(self: "Record", *values: Any, **named: Any) -> None:
     for name, each in cls._fields.items():
         scope[f"set_{name}"] = getattr(cls, name).__set__
         value = name if each.init else f"default_{name}"
-        if each.factory:
-            scope[f"make_{name}"] = each.factory
+        if each.default_factory:
+            scope[f"make_{name}"] = each.default_factory
             value = f"make_{name}() if {value} is missing else {value}"
-        if each.factory or each.default is not _MISSING:
+        if each.default_factory or each.default is not _MISSING:
             scope[f"default_{name}"] = each.default
         if each.init:
             parameters.append(f"{name}=default_{name}" if f"default_{name}" in scope else name)
@@ -125,14 +116,9 @@ class _DataclassFields:
     def __get__(self, record: object, cls: _RecordType) -> Any:
         import dataclasses
 
-        fields = []
-        for name, each in cls._fields.items():
-            options: dict[str, Any] = {"init": each.init, "compare": each.compare}
-            if each.factory:
-                options["default_factory"] = each.factory
-            elif each.default is not _MISSING:
-                options["default"] = each.default
-            fields.append((name, Any, dataclasses.field(**options, repr=each.repr)))
+        fields = [
+            (name, Any, dataclasses.field(**vars(each))) for name, each in cls._fields.items()
+        ]
         described: Any = dataclasses.make_dataclass(cls.__name__, fields)
         return described.__dataclass_fields__
 

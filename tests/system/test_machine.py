@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from ffprep.system import machine
-from ffprep.system.machine import available_memory
-from ffprep.system.processes import LARGE, Processes
+from ffprep.system.machine import LARGE, available_memory, room_for
 
 
 def test_memory_is_what_the_machine_and_the_control_group_leave(tmp_path: Path) -> None:
@@ -29,11 +28,11 @@ def test_memory_is_what_the_machine_and_the_control_group_leave(tmp_path: Path) 
 
 def test_large_pictures_wait_for_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "_most_pixels", lambda: 2 * LARGE)
-    started, inside, most = Processes(), list[int](), list[int]()
+    inside, most = list[int](), list[int]()
 
     def work(pixels: int, begin: threading.Barrier, together: threading.Barrier) -> None:
         begin.wait(60)
-        with started.room_for(pixels), started.room_for(pixels):
+        with room_for(pixels), room_for(pixels):
             inside.append(1)
             together.wait(60)
             time.sleep(0.01)

@@ -25,7 +25,7 @@ from ffprep.run.task import convert
 from ffprep.system.files import FileStamp
 from ffprep.system.pool import run_chunks
 from ffprep.system.single import StopRules
-from ffprep.system.tempfiles import sweep_temp_dir, temporary_beside, working_folder, write_errors
+from ffprep.system.tempfiles import sweep_temp_dir, temporary_beside, temporary_folder, write_errors
 
 if TYPE_CHECKING:
     import numpy
@@ -210,7 +210,7 @@ def prepare(
 
 def _prepared(source: Source, words: Mapping[str, Any]) -> list[Prepared]:
     _sweep_once()
-    with working_folder() as folder:
+    with temporary_folder() as folder:
         photo, subject = _place(source, folder)
         output = os.path.join(folder, "out", "")
         given = {**words, "sources": [photo], "output": output, "ledger": "none"}

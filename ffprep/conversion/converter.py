@@ -24,7 +24,7 @@ from ffprep.core.geometry import Size
 from ffprep.core.image_info import ImageInfo
 from ffprep.core.job import LocalJob, Result
 from ffprep.core.policy import Policy
-from ffprep.errors import Kind, PhotoError
+from ffprep.errors import EnvironmentFault, Kind, PhotoError
 from ffprep.image.probe import known_colours, probe
 from ffprep.record import Record, astuple, field, replace
 from ffprep.system.files import FileStamp, most_held
@@ -248,7 +248,10 @@ class Converter(Record):
             try:
                 links = stack.enter_context(temporary_folder(held=True))
                 sequence.link(links, map(_files, entries))
-            except OSError:  # there is no room for links; single photos need none
+            except (
+                OSError,
+                EnvironmentFault,
+            ):  # there is no room for links; single photos need none
                 singles += [outputs for outputs, _ in entries]
                 return
             specs = (tuple(photo.spec for photo in outputs) for outputs, _ in entries)

@@ -180,7 +180,7 @@ def _copied(job: LocalJob) -> Iterator[LocalJob]:
     stamp = FileStamp.of(job.source, job.place)
     with ExitStack() as stack:
         if stamp.bytes <= _LARGEST_COPY:
-            with suppress(OSError):
+            with suppress(OSError, EnvironmentFault):
                 copy = stack.enter_context(temporary_folder()) / job.source.name
                 if _copy(job, stamp, copy):
                     job = replace(job, source=copy, place="")

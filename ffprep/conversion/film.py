@@ -21,7 +21,7 @@ from ffprep.core.job import Caveat, CaveatKind, LocalJob, Result
 from ffprep.errors import Kind, PhotoError
 from ffprep.record import Record, replace
 from ffprep.system.files import FileStamp, hold_open, open_regular, read_whole
-from ffprep.system.tempfiles import without_line_breaks, working_folder
+from ffprep.system.tempfiles import temporary_folder, without_line_breaks
 
 if TYPE_CHECKING:
     from ffprep.conversion.converter import Converter
@@ -126,7 +126,7 @@ def focused(steps: "Transcoder", photos: Sequence["Photo"]) -> tuple["Photo", ..
 @contextmanager
 def _still(steps: "Transcoder", job: LocalJob) -> Iterator[AsPhoto]:
     """Make a still. Raises PhotoError; for a fault of the film, after a second attempt."""
-    with working_folder() as folder:
+    with temporary_folder() as folder:
         attempt = partial(_make, steps, job, folder / "still.png")
         try:
             still = attempt()

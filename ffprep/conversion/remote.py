@@ -18,7 +18,7 @@ from ffprep.core.location import Location, listed_stamp
 from ffprep.errors import Kind, PhotoError
 from ffprep.record import Record, field, replace
 from ffprep.storage.protocol import fetch_photo, local_path, storage_of
-from ffprep.system.tempfiles import working_folder
+from ffprep.system.tempfiles import temporary_folder
 
 _FIRST_WINDOW, _WINDOW, _WINDOW_BYTES = 16, 64, 64 << 20
 """A window of photos has at most so many photos, and so many bytes unless it has one photo."""
@@ -132,7 +132,7 @@ def transfer(converter: Converter) -> Iterator[Transfer]:
     """Yield a Transfer. Its folder and threads end with it; running transfers are not awaited."""
     threads = ThreadPoolExecutor(_CONNECTIONS, "ffprep-store")
     try:
-        with working_folder() as folder:
+        with temporary_folder() as folder:
             yield Transfer(converter, folder, threads)
     finally:
         threads.shutdown(wait=False, cancel_futures=True)

@@ -16,7 +16,7 @@ from ffprep.errors import EnvironmentFault, FfprepError, Kind, PhotoError
 from ffprep.ledger.ledger import Ledger
 from ffprep.ledger.rows import Entry
 from ffprep.storage.protocol import Object, storage_of
-from ffprep.system.tempfiles import working_folder
+from ffprep.system.tempfiles import temporary_folder
 
 _EVERY, _SHARE = 60.0, 20
 """Seconds between two uploads; more if one takes long: at most 5 % of the time is for uploads."""
@@ -44,7 +44,7 @@ def download(home: Location) -> Iterator[tuple[Path, Object | None]]:
     Raise EnvironmentFault.
     """
     storage = storage_of(home)
-    with working_folder() as folder:
+    with temporary_folder() as folder:
         path = folder / home.name
         with ledger_errors(home):
             found = storage.fetch(home, path) if storage.stat(home) else None

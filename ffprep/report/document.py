@@ -30,7 +30,7 @@ from ffprep.system.tempfiles import (
     errors_named_after,
     replace_file,
     temporary_beside,
-    working_folder,
+    temporary_folder,
 )
 
 MOST_PICTURES = 1000
@@ -93,7 +93,7 @@ class Document(Record):
         lenient = replace(like.policy, keep_damaged=True, upscale="allow", filter=None)
         lenient = replace(lenient, hash_files=False, fsync=False, preserve_times=False)
         converter = Converter(like.binary, lenient, processes=like.processes)
-        with working_folder() as folder, closing(converter):
+        with temporary_folder() as folder, closing(converter):
             yield cls(option, path, folder, converter, workers)
 
     def photo_size(self, entry: Entry) -> Size | None:

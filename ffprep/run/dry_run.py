@@ -23,7 +23,7 @@ from ffprep.run.runner import Run
 from ffprep.run.window import SAME_FOR_ALL
 from ffprep.system.pool import run_chunks
 from ffprep.system.single import StopRules
-from ffprep.system.tempfiles import working_folder
+from ffprep.system.tempfiles import temporary_folder
 
 _MOST, _FEWEST = 16, 8
 """How many photos a sample has at most, and how many a run must have to be worth a sample."""
@@ -166,7 +166,7 @@ def _of_sample(run: Run, sample: Sample) -> Estimate | None:
             processes.stop()
         return processes.stopped
 
-    with working_folder() as folder:
+    with temporary_folder() as folder:
         for number, pictures in enumerate(sample.chosen):
             for photo in pictures:
                 made = folder / f"{len(works)}{photo.job.output.suffix}"

@@ -265,9 +265,9 @@ class Inspection(Record):
             return
         from ffprep.config.sidecars import sidecar_path
         from ffprep.storage.protocol import fetch_photo, storage_of
-        from ffprep.system.tempfiles import working_folder
+        from ffprep.system.tempfiles import temporary_folder
 
-        with working_folder() as folder:
+        with temporary_folder() as folder:
             path, error = folder / f"photo{found.path.suffix}", found.error
             try:
                 if not error:

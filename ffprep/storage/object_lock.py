@@ -23,7 +23,7 @@ from ffprep.storage.local import LONGEST_HOLDER, described_holder
 from ffprep.storage.protocol import Object, Place, Stopped, Storage
 from ffprep.system.files import FOLDER
 from ffprep.system.processes import lives, started
-from ffprep.system.tempfiles import machine_id, working_folder
+from ffprep.system.tempfiles import machine_id, temporary_folder
 
 _POLL, _RENEWAL = 1.0, 60.0
 _STALE = 20 * 60.0
@@ -43,7 +43,7 @@ def object_lock(
 ) -> Iterator[None]:
     """Lock an output folder in a store, or a shard of it, as `Storage.lock` says."""
     until, output = time.monotonic() + wait, Remote(os.fspath(folder))
-    with working_folder() as temporary:
+    with temporary_folder() as temporary:
         place = output / FOLDER / "lock"
         url = os.fspath(shard.path_for(place) if shard else place)
         lock = ObjectLock(storage, url, temporary / "lock")

@@ -27,7 +27,7 @@ from ffprep.record import Record, replace
 from ffprep.submit.protocol import Upload
 from ffprep.system.files import real_folder
 from ffprep.system.single import StopRules, run_single
-from ffprep.system.tempfiles import sweep_temp_dir, working_folder
+from ffprep.system.tempfiles import sweep_temp_dir, temporary_folder
 
 _ONLY_CUTS = "the server can cut, but not add bars or distort"
 _NO_FACES = "faces are looked for when a photo is cut, and the server cuts it"
@@ -129,7 +129,7 @@ def _converted(
     """Return the picture of a photo, and warnings. Raises PhotoError."""
     _sweep_once()
     suffix = spec.format.suffixes[0]
-    with working_folder() as folder:
+    with temporary_folder() as folder:
         job = LocalJob(photo, folder / f"picture{suffix}", spec, place)
         binary = find(options.ffmpeg)
         with closing(Converter(binary, options.policy, streams=False)) as converter:

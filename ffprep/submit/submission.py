@@ -41,7 +41,7 @@ from ffprep.submit.protocol import HttpRequest, JobState, RemoteJob
 from ffprep.submit.store import Attempt, SubmissionStore
 from ffprep.system.files import FileStamp, changed
 from ffprep.system.pool import call_in_thread
-from ffprep.system.tempfiles import temporary_beside, working_folder
+from ffprep.system.tempfiles import temporary_beside, temporary_folder
 
 _CREATE_TIMEOUT = 300.0
 """Seconds to wait for the job's id, whatever --timeout says: without it, the job is lost."""
@@ -148,7 +148,7 @@ def _local_files(photo: Location | None, clip: Location) -> Iterator[tuple[Path 
     if not isinstance(photo, Remote) and isinstance(clip, Path):
         yield photo, clip
         return
-    with working_folder() as folder:
+    with temporary_folder() as folder:
         if isinstance(photo, Remote):
             path = folder / photo.name
             storage_of(photo).fetch(photo, path, photo.stamp)

@@ -65,19 +65,14 @@ def temp_dir() -> str:
 
 
 def _remove(path: Path | os.DirEntry[str]) -> None:
-    """Remove a file, or a folder with all that is in it. Raises OSError."""
-    if not path.is_dir():
-        os.unlink(path)
-        return
-    import shutil
+    """Remove a file, or a folder with all that is in it, as far as that is possible."""
+    with contextlib.suppress(OSError):
+        if path.is_dir():
+            import shutil
 
-    shutil.rmtree(path)
-
-
-def _remove_folder(folder: Path) -> None:
-    import shutil
-
-    shutil.rmtree(folder, ignore_errors=True)
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            os.unlink(path)
 
 
 def sweep_folder(folder: str, dead: Container[str] = ()) -> None:
@@ -90,8 +85,7 @@ def sweep_folder(folder: str, dead: Container[str] = ()) -> None:
         for entry in entries:
             match = _TEMPORARY_NAME.fullmatch(entry.name)
             if match and not entry.is_symlink() and _is_dead(match, entry, dead):
-                with contextlib.suppress(OSError):
-                    _remove(entry)
+                _remove(entry)
 
 
 def sweep_temp_dir() -> None:
@@ -189,43 +183,31 @@ def marker_beside(output: Path) -> Iterator[Path]:
     try:
         yield marker
     finally:
-        with contextlib.suppress(OSError):
-            marker.unlink()
+        _remove(marker)
         _live.discard(marker)
 
 
 @contextlib.contextmanager
 def temporary_folder(held: bool = False) -> Iterator[Path]:
-    """Create a temporary folder; remove it at the end. Raises OSError.
+    """Create a temporary folder; remove it at the end. Raises EnvironmentFault.
 
     With `held`, its path is one through a descriptor, for this process and its children.
     """
     folder = Path(temp_dir(), temporary_name())
-    with own_folder.making:
-        folder.mkdir(mode=0o700)
-        _live.add(folder)
-    with contextlib.ExitStack() as stack:
-        stack.callback(_live.discard, folder)
-        stack.callback(_remove_folder, folder)
-        held = held and most_held() > 0
-        if held:
-            descriptor = open_own(os.fspath(folder))
-            stack.callback(os.close, descriptor)
-        yield held_path(descriptor, folder) if held else folder
-
-
-@contextlib.contextmanager
-def working_folder() -> Iterator[Path]:
-    """Create a temporary folder that is indispensable. Raises EnvironmentFault."""
     with contextlib.ExitStack() as stack:
         try:
-            folder = stack.enter_context(temporary_folder())
+            with own_folder.making:
+                folder.mkdir(mode=0o700)
+                _live.add(folder)
+            stack.callback(_live.discard, folder)
+            stack.callback(_remove, folder)
+            if held := held and most_held() > 0:
+                descriptor = open_own(os.fspath(folder))
+                stack.callback(os.close, descriptor)
         except OSError as error:
-            words = (
-                f"cannot create a temporary folder: {reason(error)}; set TMPDIR to another folder"
-            )
-            raise EnvironmentFault(words) from None
-        yield folder
+            problem = f"cannot create a temporary folder: {reason(error)}"
+            raise EnvironmentFault(f"{problem}; set TMPDIR to another folder") from None
+        yield held_path(descriptor, folder) if held else folder
 
 
 @contextlib.contextmanager
@@ -243,11 +225,9 @@ def without_line_breaks(*paths: Path) -> Iterator[tuple[Path, ...]]:
             links = tuple(folder / str(number) for number in range(len(paths)))
             for link, path in zip(links, paths, strict=True):
                 link.symlink_to(os.path.abspath(path))
-        except OSError as error:
-            problem = (
-                f"has a line break in its name, and no link to it can be made: {reason(error)}"
-            )
-            raise PhotoError(Kind.IO, problem) from None
+        except (OSError, EnvironmentFault) as error:
+            problem = "has a line break in its name, and no link to it can be made"
+            raise PhotoError(Kind.IO, f"{problem}: {reason(error)}") from None
         yield links
 
 
@@ -255,8 +235,7 @@ def remove_temporaries() -> None:
     """Remove this process's temporary files, for an exit that does not wait for threads."""
     own_folder.making.acquire(timeout=1)  # threads make no more; one may hang in a dead share
     for temporary in list(_live):
-        with contextlib.suppress(OSError):
-            _remove(temporary)
+        _remove(temporary)
     for folder in list(own_folder.live):
         folder.empty()
 

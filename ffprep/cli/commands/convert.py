@@ -143,11 +143,11 @@ def _written_to_stdout(options: "ConvertOptions") -> "Iterator[ConvertOptions]":
     """
     import shutil
 
-    from ffprep.system.tempfiles import working_folder
+    from ffprep.system.tempfiles import temporary_folder
 
     if sys.stdout.isatty():
         raise UsageError("-o - writes a picture, and stdout is a terminal; add > picture.jpg")
-    with working_folder() as folder:
+    with temporary_folder() as folder:
         output = folder / "picture"
         yield replace(options, request=replace(options.request, output=output))
         if output.exists():

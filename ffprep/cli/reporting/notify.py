@@ -135,7 +135,7 @@ class Notifications(Record):
         if options.on_finish:
             try:
                 yield from self._run_command(options.on_finish, report)
-            except (OSError, ValueError) as error:
+            except (OSError, ValueError, EnvironmentFault) as error:
                 yield f"--on-finish: {printable(str(error))}"
 
     def _run_command(self, command: str, report: RunReport) -> Iterator[str]:

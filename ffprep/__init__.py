@@ -10,9 +10,9 @@ import sys
 from ffprep.version import __version__
 
 if sys.platform == "win32":
-    from ffprep.system.windows import refuse
+    from ffprep.system.installation import refuse_windows
 
-    refuse()
+    refuse_windows()
 
 __all__ = [
     "ContactSheet",

@@ -248,10 +248,7 @@ class Converter(Record):
             try:
                 links = stack.enter_context(temporary_folder(held=True))
                 sequence.link(links, map(_files, entries))
-            except (
-                OSError,
-                EnvironmentFault,
-            ):  # there is no room for links; single photos need none
+            except (OSError, EnvironmentFault):  # no room for links; single photos need none
                 singles += [outputs for outputs, _ in entries]
                 return
             specs = (tuple(photo.spec for photo in outputs) for outputs, _ in entries)

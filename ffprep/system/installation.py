@@ -1,13 +1,15 @@
-"""Errors of a broken installation: half an upgrade, another package of the same name, no memory.
+"""Errors of the installation: half an upgrade, another package of the same name, Windows.
 
 Imported only after such an error.
 """
 
+import os
 import sys
 from pathlib import Path
 from types import ModuleType, TracebackType
+from typing import NoReturn
 
-from ffprep.errors import EnvironmentFault
+from ffprep.errors import EnvironmentFault, ExitCode
 
 # Where the name of a package is not that of its module.
 _PACKAGES = {
@@ -79,3 +81,19 @@ def _too_little_memory() -> EnvironmentFault:
     if limit := memory_limit(float("inf")):
         return too_low(limit)
     return EnvironmentFault("there is not enough memory; end other programs and run again")
+
+
+NOT_ON_WINDOWS = (
+    "ffprep runs on Linux and macOS; on Windows, use it in WSL "
+    "(https://learn.microsoft.com/windows/wsl/install) or in a container"
+)
+
+
+def refuse_windows() -> NoReturn:
+    """End the command `ffprep` with the sentence, or raise ImportError in a program."""
+    # `python -m ffprep` has not found the module yet.
+    program = os.path.splitext(os.path.basename(sys.argv[0]))[0] if sys.argv else ""
+    if program in ("ffprep", "-m"):
+        sys.stderr.write(f"ffprep: {NOT_ON_WINDOWS}\n")
+        sys.exit(ExitCode.ENVIRONMENT)
+    raise ImportError(NOT_ON_WINDOWS)

@@ -25,11 +25,6 @@ def memory_limit(needed: float) -> str:
     return _limit("AS", "v", 1024) or _limit("DATA", "d", 1024, needed)
 
 
-def file_limit(needed: float) -> str:
-    """Return the inherited limit below the size that a child's file may have; "" if none."""
-    return _limit("FSIZE", "f", 1024, needed)
-
-
 def thread_limit() -> str:
     """Return the inherited limit that prevents a thread: of memory if there is one."""
     return memory_limit(float("inf")) or _limit("NPROC", "u", 1) or "ulimit -u"
@@ -87,7 +82,7 @@ def ended_from_outside(program: str, number: int, own: Limits) -> Killed | None:
         return None
     limit = ""
     if number == signal.SIGXFSZ:
-        limit = file_limit(own.file)
+        limit = _limit("FSIZE", "f", 1024, own.file)
     elif number in (signal.SIGKILL, signal.SIGXCPU):
         limit = _limit("CPU", "t", 1)
     if limit:

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from ffprep.system.windows import SENTENCE
+from ffprep.system.installation import NOT_ON_WINDOWS
 
 _RUN = "import runpy; runpy.run_module('ffprep', run_name='__main__', alter_sys=True)"
 
@@ -22,6 +22,6 @@ def test_the_command_and_the_import_say_where_ffprep_runs(
     *before, last = ran.stderr.splitlines()
     assert (ran.returncode, ran.stdout) == (status, "")
     if status == 3:
-        assert (before, last) == ([], f"ffprep: {SENTENCE}")
+        assert (before, last) == ([], f"ffprep: {NOT_ON_WINDOWS}")
     else:
-        assert last == f"ImportError: {SENTENCE}"
+        assert last == f"ImportError: {NOT_ON_WINDOWS}"

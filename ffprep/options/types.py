@@ -104,19 +104,14 @@ LOCATION = Parsed("PATH", located, lambda _: True)
 """A path, or a URL."""
 
 
-class _Multiple(click.Option):
-    """An option that is read as several values."""
-
-    def __init__(self, *args: Any, **attributes: Any) -> None:
-        attributes["multiple"] = True
-        super().__init__(*args, **attributes)
-
-
-class Repeatable(_Multiple):
+class Repeatable(click.Option):
     """An option that may be given several times; in a file, one value needs no list."""
 
+    def __init__(self, *args: Any, **attributes: Any) -> None:
+        super().__init__(*args, **attributes | {"multiple": True})
 
-class Once(_Multiple):
+
+class Once(Repeatable):
     """An option of one value, of which `convert` takes several; a second one is an error."""
 
     def process_value(self, ctx: click.Context, value: Any) -> Any:

@@ -2,7 +2,6 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -12,11 +11,6 @@ from ffprep.options.command import DocumentedCommand, option
 from ffprep.options.shared import AS_JSON, MODES_DIR, TARGETS_FILE
 from ffprep.options.types import PATH, completed_by
 from ffprep.system.messages import say, write_line
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from ffprep.core.target import Target
 
 _MODES_EXAMPLES = {
     "ffprep modes": "What there is.",
@@ -76,17 +70,12 @@ def list_targets(
     from ffprep.options.frame import target_files
 
     files = target_files(targets_file)
-    _print([find_target(name, files)] if name else all_targets(files), bool(name), as_json)
-
-
-def _print(targets: "Iterable[Target]", whole: bool, as_json: bool) -> None:
-    """Print targets; their sources only if `whole`."""
-    for target in targets:
+    for target in [find_target(name, files)] if name else all_targets(files):
         if as_json:
             print_json(target.as_dict())
             continue
         write_line(f"{target.name}: {target.title}", err=False)
-        for line in target.describe(whole):
+        for line in target.describe(whole=bool(name)):
             write_line(f"    {line}", err=False)
 
 

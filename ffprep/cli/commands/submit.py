@@ -130,31 +130,25 @@ def submit(**given: Any) -> None:
     Photos are the first frames of clips. Each is prepared as `ffprep convert` does it, checked, and
     uploaded once. The key is read from OPENAI_API_KEY.
     """
+    from ffprep.cli.reporting.submit_progress import SubmitReporter, SubmitSummary
     from ffprep.submit.parse import read_options
 
+    summary = SubmitSummary()
     with Signals() as signals:
-        code = run_submit(read_options(given), signals)
+        options = read_options(given)
+        with options.open_store() as store:
+            plan = options.plan()
+            with SubmitReporter(options, summary, plan.total if plan else 1) as reporter:
+                for note in options.notes:
+                    reporter.say(note)
+                submissions = options.submissions(plan)
+                if options.reporting.dry_run:
+                    _dry_run(options, submissions, reporter, store)
+                else:
+                    _submit_all(options, submissions, reporter, store, signals)
         if signals.number is not None:
             leave_now(128 + signals.number)
-    sys.exit(code)
-
-
-def run_submit(options: "SubmitOptions", signals: Signals) -> int:
-    """Submit all photos, and return the exit code."""
-    from ffprep.cli.reporting.submit_progress import SubmitSummary, submit_reporter
-
-    summary = SubmitSummary()
-    with options.open_store() as store:
-        plan = options.plan()
-        with submit_reporter(options, summary, plan.total if plan else 1) as reporter:
-            for note in options.notes:
-                reporter.say(note)
-            submissions = options.submissions(plan)
-            if options.reporting.dry_run:
-                _dry_run(options, submissions, reporter, store)
-            else:
-                _submit_all(options, submissions, reporter, store, signals)
-    return summary.exit_code
+    sys.exit(summary.exit_code)
 
 
 def _submit_all(

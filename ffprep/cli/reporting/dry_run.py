@@ -26,8 +26,10 @@ if TYPE_CHECKING:
 
 def dry_run(run: "Run", summary: "RunSummary", console: "Console") -> None:
     """Print what a run would do, and count in `summary` what needs no conversion, or would fail."""
-    kind = _Plan if console.options.dry_run is DryRun.PLAN else _Commands
-    printer = (_Json if console.options.json else kind)(run, summary, console)
+    kind: type[_Plan | _Commands | _Json] = _Json
+    if not console.options.json:
+        kind = _Plan if console.options.dry_run is DryRun.PLAN else _Commands
+    printer = kind(run, summary, console)
     if not isinstance(printer, _Plan) and any(
         map(_needs_more_than_ffmpeg, run.options.request.specs)
     ):
@@ -50,19 +52,15 @@ def _needs_more_than_ffmpeg(spec: "Spec") -> bool:
 
 
 class _Printer:
-    """Prints a dry run, and counts the pictures that would be made."""
+    """Prints a dry run, and counts the pictures that would be made.
+
+    Each kind has `pictures`, which prints those of a photo and yields a failed Result for each that
+    cannot be made, and `result`, for jobs that need no conversion or would fail.
+    """
 
     def __init__(self, run: "Run", summary: "RunSummary", console: "Console") -> None:
         self._run, self._summary, self._console = run, summary, console
         self._count, self._sample = 0, Sample()
-
-    def pictures(self, found: tuple[Planned, ...]) -> Iterable[Result]:
-        """Print the pictures of a photo. Yield a failed Result for each that cannot be made."""
-        raise NotImplementedError
-
-    def result(self, result: Result) -> None:
-        """Print the result of a job that needs no conversion, or would fail."""
-        raise NotImplementedError
 
     def end(self) -> None:
         """Print what all of it is together."""

@@ -6,7 +6,7 @@ warnings. Failures are named in one block at the end, which cron sends by mail, 
 only, if the others can be read elsewhere. Warnings are summed up by kind.
 
 `convert` and `submit` share this mechanism. `submit_progress` adds the words and keys of clips.
-A run without anything to report does not import `text` and `closing`.
+A run without anything to report does not import `text`.
 """
 
 import os
@@ -206,7 +206,7 @@ class ConvertReporter(Reporter[RunSummary]):
 
     def _counts(self) -> str:
         """Return what the bar counts besides photos: failures, and the warnings of some kinds."""
-        from ffprep.cli.reporting.closing import SHORT
+        from ffprep.cli.reporting.text import SHORT
 
         results = self._summary
         failed = results.reported.total()
@@ -220,7 +220,7 @@ class ConvertReporter(Reporter[RunSummary]):
         results = self._summary
         if not (results.failures.first or results.warnings):
             return
-        from ffprep.cli.reporting.closing import failure_lines, fitted, rest_line, warning_lines
+        from ffprep.cli.reporting.text import failure_lines, fitted, rest_line, warning_lines
 
         on_terminal, warnings = sys.stderr.isatty(), list[str]()
         if on_terminal or not self._verbose:

@@ -63,11 +63,14 @@ class SubmitSummary(Record, frozen=False):
 
 
 class SubmitReporter(Reporter[SubmitSummary]):
-    """Reports Outcomes, and prints the clip's path if no option names it."""
+    """Reports Outcomes, and prints the clip's path if no option names it.
 
-    def __init__(
-        self, console: Console, summary: SubmitSummary, bar: Any, options: SubmitOptions
-    ) -> None:
+    The key and passwords are removed from everything that is written.
+    """
+
+    def __init__(self, options: SubmitOptions, summary: SubmitSummary, total: int | None) -> None:
+        console = Console(options.reporting, redact=options.clip.credentials.redact)
+        bar = console.open_bar(total, "{percentage:3.0f}%|{bar}| {elapsed}")
         super().__init__(console, summary, bar)
         self._resume_options, self._single = options.resume_options, options.single
         self._prints_clip = options.prints_clip and not options.reporting.json
@@ -193,12 +196,3 @@ def _name(item: Outcome | Submission) -> str:
 
 def _kind(error: FfprepError) -> str:
     return str(getattr(error, "kind", FailureKind.FAILED))
-
-
-def submit_reporter(
-    options: SubmitOptions, summary: SubmitSummary, total: int | None
-) -> SubmitReporter:
-    """Open the progress bar. The key and passwords are removed from everything that is written."""
-    console = Console(options.reporting, redact=options.clip.credentials.redact)
-    bar = console.open_bar(total, "{percentage:3.0f}%|{bar}| {elapsed}")
-    return SubmitReporter(console, summary, bar, options)

@@ -207,7 +207,7 @@ class Freshness(Record):
         """Record a finished job in the ledger. Return its result; a failure may be `known`."""
         entry = finished.entry(self.ledger)
         result = self._compared(finished.result, entry.row, finished.pending.row)
-        self.ledger.record([entry])
+        self.ledger.record(entry)
         if result.faces is not None:
             from ffprep.ledger.tables import record_faces
 
@@ -228,7 +228,7 @@ class Freshness(Record):
         row = Row(name, source, Status.FAILED, self.ledger.run, kind=kind, message=message)
         before = self.ledger.rows(folder, [name]).get((name, source))
         if not self.ledger.read_only:
-            self.ledger.record([Entry(folder, row.with_output_of(before))])
+            self.ledger.record(Entry(folder, row.with_output_of(before)))
         return self._compared(result, row, before)
 
     def _compared(self, result: Result, row: Row, before: Row | None) -> Result:

@@ -238,15 +238,11 @@ def warned_photos(database: sqlite3.Connection) -> Iterator[WarnedPhoto]:
         yield WarnedPhoto(decode_name(source), output, decode_name(message))
 
 
-class Speed(Record):
-    """What one picture takes: seconds of a whole run, and bytes of its output."""
+def recorded_speed(ledger: "Ledger") -> tuple[float, float] | None:
+    """Return what one picture takes: seconds of a whole run, and bytes of its output.
 
-    seconds: float
-    bytes: float
-
-
-def recorded_speed(ledger: "Ledger") -> Speed | None:
-    """Return the speed of the newest complete run that made many pictures of this run's Specs."""
+    The run is the newest complete one that made many pictures of this run's Specs.
+    """
     specs = sorted(ledger.used_specs)
     query = _SPEED.format(marks=", ".join("?" * len(specs)))
     found: tuple[Any, ...] | None = None
@@ -255,7 +251,7 @@ def recorded_speed(ledger: "Ledger") -> Speed | None:
     if found is None or not all(isinstance(value, int | float) and value > 0 for value in found):
         return None
     seconds, converted, count, size = found
-    return Speed(seconds / converted, size / count)
+    return seconds / converted, size / count
 
 
 def _number(value: object) -> int | None:

@@ -41,9 +41,10 @@ from ffprep.ledger.rows import (
     valid_entry,
     valid_row,
 )
-from ffprep.record import Record, asdict, astuple
+from ffprep.record import asdict
 from ffprep.storage.protocol import storage_of
 from ffprep.system.files import make_own_folder
+from ffprep.version import __version__
 
 _COLUMNS = ", ".join(Row._fields)
 _FROM_JOBS = "FROM jobs WHERE folder = ? AND name"
@@ -56,18 +57,6 @@ _INSERT_RUN = (
     "INSERT INTO runs (started, pid, host, ffprep, ffmpeg, terms, output) "
     "VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
-
-
-class Conditions(Record):
-    """The conditions of a run: versions, output folder, and the limits under which photos fail.
-
-    A failure holds while the versions and the limits (`terms`) are the same.
-    """
-
-    ffprep: str
-    ffmpeg: str
-    terms: str
-    output: str
 
 
 def _order(key: tuple[Name, ...]) -> list[tuple[bool, bytes]]:
@@ -102,7 +91,7 @@ class Ledger:
         self._ended = True  # no run has begun
         self._synchronous = "FULL" if fsync else "NORMAL"
         self._spec_numbers: dict[int, tuple[Spec, int]] = {}
-        self._conditions: Conditions | None = None
+        self._conditions: list[Name] = []
         with database_errors(path):
             if not read_only and not os.path.isdir(path.parent):
                 make_own_folder(path.parent)
@@ -170,20 +159,18 @@ class Ledger:
             database.execute("BEGIN")
             yield database
 
-    def begin(self, conditions: Conditions) -> frozenset[int]:
-        """Record the begin of a run; return the earlier runs whose failures still hold.
+    def begin(self, ffmpeg: str, terms: str, output: str) -> frozenset[int]:
+        """Record the begin of a run into a folder; return earlier runs whose failures still hold.
 
-        Raises EnvironmentFault if the ledger is that of another output folder.
+        These had the same versions of ffprep and FFmpeg, and the same limits (`terms`). Raises
+        EnvironmentFault if the ledger is that of another output folder.
         """
         same: list[int] = []
-        self._conditions = conditions
+        self._conditions = encode_names((__version__, ffmpeg, terms, output))
         with self._guarded():
-            self.require_own(conditions.output)
-            found = self._database.execute(
-                "SELECT id FROM runs WHERE (ffprep, ffmpeg, terms) = (?, ?, ?)",
-                (conditions.ffprep, conditions.ffmpeg, conditions.terms),
-            )
-            same = [id for (id,) in found]
+            self.require_own(output)
+            query = "SELECT id FROM runs WHERE (ffprep, ffmpeg, terms) = (?, ?, ?)"
+            same = [id for (id,) in self._database.execute(query, self._conditions[:3])]
             last = "SELECT ended FROM runs ORDER BY id DESC LIMIT 1"
             self.after_kill = self._database.execute(last).fetchone() == (None,)
             if not self.read_only:
@@ -204,8 +191,8 @@ class Ledger:
     def _insert_run(self) -> None:
         if self._conditions:
             process = time.time(), os.getpid(), os.uname().nodename
-            conditions = encode_names(astuple(self._conditions))
-            inserted = execute_synced(self._database, _INSERT_RUN, (*process, *conditions))
+            values = (*process, *self._conditions)
+            inserted = execute_synced(self._database, _INSERT_RUN, values)
             self.run, self._ended = inserted.lastrowid or 0, False
 
     def end(self, outcome: str, counts: dict[str, int]) -> None:
@@ -280,21 +267,20 @@ class Ledger:
             return {row[:2]: row for row in rows if row}
         return {}
 
-    def record(self, entries: Iterable[Entry]) -> None:
-        """Write rows. A converted output belongs to its new source only."""
+    def record(self, entry: Entry) -> None:
+        """Write a row. A converted output belongs to its new source only."""
+        folder, row = _stored(entry.folder), entry.row
         with self.transaction() as database:
-            for entry in entries:
-                folder, row = _stored(entry.folder), entry.row
-                if row.status == Status.CONVERTED:
-                    database.execute(
-                        "DELETE FROM jobs WHERE folder = ? AND name = ? AND source != ?",
-                        (folder, row.name, row.source),
-                    )
+            if row.status == Status.CONVERTED:
                 database.execute(
-                    f"INSERT OR REPLACE INTO jobs (folder, seconds, {_COLUMNS}) "
-                    f"VALUES ({', '.join('?' * (2 + len(row)))})",
-                    (folder, entry.seconds, *row),
+                    "DELETE FROM jobs WHERE folder = ? AND name = ? AND source != ?",
+                    (folder, row.name, row.source),
                 )
+            database.execute(
+                f"INSERT OR REPLACE INTO jobs (folder, seconds, {_COLUMNS}) "
+                f"VALUES ({', '.join('?' * (2 + len(row)))})",
+                (folder, entry.seconds, *row),
+            )
 
     def forget(self, entries: Iterable[Entry]) -> None:
         """Delete rows, in one transaction: with `--fsync`, each one waits for the disk."""

@@ -6,7 +6,7 @@ run had not uploaded yet is done again by the next one.
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from threading import Thread
@@ -105,9 +105,9 @@ class RemoteLedger(Ledger):
                 else:
                     raise EnvironmentFault(words)
 
-    def record(self, entries: Iterable[Entry]) -> None:
-        """Write rows, all or none, and upload the ledger from time to time."""
-        super().record(entries)
+    def record(self, entry: Entry) -> None:
+        """Write a row, and upload the ledger from time to time."""
+        super().record(entry)
         if self._upload and self._upload.is_alive():
             return
         if time.monotonic() - self._saved > max(_EVERY, _SHARE * self._took):

@@ -149,7 +149,7 @@ def estimate(run: Run, sample: Sample, pictures: int) -> Estimate | None:
     cannot convert anything afterwards, because its processes are stopped.
     """
     if run.freshness and (speed := recorded_speed(run.freshness.ledger)):
-        return Estimate(pictures * speed.seconds, pictures * speed.bytes)
+        return Estimate(*(pictures * each for each in speed))
     known = pictures <= sample.pictures and not run.options.workers.cluster
     return _of_sample(run, sample) if known and len(sample.chosen) >= _FEWEST else None
 

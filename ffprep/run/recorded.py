@@ -13,8 +13,7 @@ from ffprep.core.location import Location, located
 from ffprep.errors import UsageError
 from ffprep.image.capture_date import CaptureDate, capture_date, exif_date
 from ffprep.ledger.ledger import Ledger
-from ffprep.ledger.numbers import Allocation, RecordedNumbers
-from ffprep.ledger.outputs import RecordedOutputs
+from ffprep.ledger.outputs import Allocation, RecordedNumbers, RecordedOutputs
 from ffprep.ledger.tables import recorded_header
 from ffprep.library.plan import Plan
 from ffprep.library.walk import Walk, is_folder

@@ -26,7 +26,6 @@ from ffprep.system.files import FOLDER, is_url, real_folder, takes_files
 from ffprep.system.messages import is_command_line
 from ffprep.system.single import StopRules, run_single
 from ffprep.system.tempfiles import sweep_folder, sweep_temp_dir
-from ffprep.version import __version__
 
 if TYPE_CHECKING:
     from ffprep.ledger.outputs import RecordedOutputs
@@ -360,7 +359,7 @@ def _opened_ledger(
         yield None
         return
     from ffprep.ledger.database import LedgerUnusable
-    from ffprep.ledger.ledger import Conditions, open_ledger
+    from ffprep.ledger.ledger import open_ledger
 
     with ExitStack() as stack:
         freshness = None
@@ -371,7 +370,7 @@ def _opened_ledger(
                 output, policy = options.request.output, options.policy
                 ledger = stack.enter_context(open_ledger(location, warn, policy.fsync, is_dry))
                 real = real_folder(os.fspath(output)).rstrip("/") or "/"
-                same = ledger.begin(Conditions(__version__, ffmpeg, policy.failure_terms, real))
+                same = ledger.begin(ffmpeg, policy.failure_terms, real)
                 freshness = Freshness(ledger, output, policy, options.rerun, same)
         except (OSError, LedgerUnusable) as error:
             stack.close()

@@ -33,6 +33,7 @@ from ffprep.core.shard import Shard
 from ffprep.core.spec import Spec
 from ffprep.errors import Kind, OutputLocked, PhotoError, UsageError
 from ffprep.ledger.remote import RemoteLedger
+from ffprep.ledger.rows import Entry, Row
 from ffprep.run.clean import CleanOptions, clean
 from ffprep.storage.errors import HttpError
 from ffprep.storage.fsspec_storage import FsspecStorage
@@ -932,7 +933,7 @@ def test_lock_and_ledger_outlive_a_while_without_room_for_temporary_files(
     home, warned = Remote("memory://ready/ledger.db"), list[str]()
     with RemoteLedger(home, warned.append, fsync=False, read_only=False) as ledger:
         ledger.path.with_name("saved.db").mkdir()
-        ledger.record([])
+        ledger.record(Entry("", Row("a.jpg", "/a.jpg", "converted", 0)))
         assert not memory.exists("/ready/ledger.db")
     assert memory.exists("/ready/ledger.db")
     assert not warned

@@ -1,22 +1,103 @@
-"""`ffprep clean`: remove the outputs of a folder that are as its ledgers say."""
+"""Remove outputs that ledgers have: all of a folder (`ffprep clean`), or those that a run prunes.
 
+A ledger may have been written by anybody, so its rows only propose what to remove. Rows whose
+output would lie elsewhere are ignored already (`rows.valid_entry`).
+"""
+
+import os
+import stat
+import sys
+from array import array
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
+from ffprep.core.formats import output_format
 from ffprep.core.job import Status
 from ffprep.core.location import Location
 from ffprep.errors import PhotoError, UsageError
 from ffprep.ledger.ledger import Ledger
 from ffprep.ledger.outputs import RecordedOutputs
-from ffprep.ledger.rows import OUTPUT_COLUMNS, Entry
+from ffprep.ledger.rows import OUTPUT_COLUMNS, Entry, Row
 from ffprep.ledger.shards import LedgerFile, locked
 from ffprep.ledger.tables import forget_unused, removable, remove_unused
-from ffprep.record import Record, replace
-from ffprep.run.prune import MISSING, OutputRemover
+from ffprep.library.collisions import contains
+from ffprep.record import Record, field, replace
 from ffprep.storage.protocol import storage_of
-from ffprep.system.files import LEDGER
+from ffprep.storage.stamps import StampReader
+from ffprep.system.files import LEDGER, is_url, real_folder, real_path
+
+MISSING = "does not exist"
+
+
+class OutputRemover(Record, frozen=False):
+    """Removes outputs of the folder `output` that are as `ledger` says; in a `dry_run`, none.
+
+    `checksum` compares contents too. `is_source` says whether a file is a photo of this run.
+    """
+
+    output: Location
+    ledger: Ledger
+    checksum: bool = False
+    dry_run: bool = False
+    is_source: Callable[[str], bool] = lambda path: False
+    stamps: StampReader = field(default_factory=StampReader)
+    _sources: "array[int] | None" = None
+
+    def remove(self, entry: Entry) -> str | None:
+        """Remove an output, and the folders that are empty then. Raises PhotoError.
+
+        Return why it is kept, MISSING if it does not exist; else None.
+        """
+        output = self.output / entry.path
+        reason = self._reason_to_keep(entry.row, output)
+        if reason is None and not self.dry_run:
+            storage_of(output).remove(output, self.output)
+        return reason
+
+    def _reason_to_keep(self, row: Row, output: Location) -> str | None:
+        found = self.stamps.output(output)
+        if found is None:
+            return MISSING
+        if not row.has_output(found) or self._has_other_content(row, output):
+            return "was modified since it was made"
+        if not is_url(os.fspath(output)):
+            path, below = Path(output), os.path.relpath(output, self.output)
+            if real_path(path) != real_folder(os.fspath(self.output)) + below:
+                return "lies in a folder that is a link"
+            if not stat.S_ISREG(os.lstat(path).st_mode) or not _is_picture(path, row):
+                return "is not the picture that the ledger has"
+        if self._is_photo(real_path(output)):
+            return "is a photo that outputs were made of"
+        return None
+
+    def _has_other_content(self, row: Row, output: Location) -> bool:
+        """Return whether --checksum is set, and the output has another hash than recorded."""
+        if not self.checksum or row.output_hash is None:
+            return False
+        return row.output_hash != storage_of(output).content_hash(output)
+
+    def _is_photo(self, path: str) -> bool:
+        """Return whether a file is a source, in this run or in a row."""
+        if self._sources is None:
+            sources = (hash(entry.source) for entry in self.ledger.outputs())
+            self._sources = array("q", sorted(sources))
+        return contains(self._sources, hash(path)) or self.is_source(path)
+
+
+def _is_picture(path: Path, row: Row) -> bool:
+    """Return whether a file is a picture of the size in a row, by its header."""
+    from ffprep.image.probe import NeedsSandbox, probe
+
+    try:
+        found = probe(path, sys.maxsize).stored
+    except NeedsSandbox:  # WebP, or not of a form that ffprep writes
+        return output_format(path) is not None
+    except PhotoError:
+        return False
+    return found == row.size
 
 
 class CleanStatus(StrEnum):
@@ -111,4 +192,4 @@ def _forget(ledger: Ledger, entry: Entry) -> None:
         ledger.forget([entry])
         return
     nothing: dict[str, Any] = dict.fromkeys(OUTPUT_COLUMNS)
-    ledger.record([replace(entry, row=entry.row._replace(**nothing))])
+    ledger.record(replace(entry, row=entry.row._replace(**nothing)))

@@ -1,19 +1,24 @@
 """The end of a complete run: report emptied folders, prune outputs, forget old failures."""
 
 import os
+from array import array
 from collections.abc import Iterable, Iterator
-from itertools import chain
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
+from ffprep.core.geometry import Size
 from ffprep.core.job import BATCH, Result, Status
 from ffprep.core.location import Location, located, location_of
 from ffprep.core.policy import Retry
 from ffprep.errors import Kind, PhotoError
 from ffprep.ledger.freshness import Freshness
 from ffprep.ledger.rows import Entry
+from ffprep.ledger.tables import forget_unused, remove_unused
+from ffprep.library.collisions import PlannedPaths, contains
 from ffprep.library.walk import is_folder
 from ffprep.record import Record, field, replace
-from ffprep.storage.stamps import StampReader
+from ffprep.run.clean import MISSING, OutputRemover
+from ffprep.storage.stamps import StampReader, stamp_or_none
 from ffprep.system.files import is_url, real_folder, real_path
 
 if TYPE_CHECKING:
@@ -75,9 +80,6 @@ class CleanUp(Record, frozen=False):
         for each in emptied:
             yield self.freshness.record_early_failure(each.result(rerun.prune))
         if rerun.prune:
-            from ffprep.ledger.tables import remove_unused
-            from ffprep.run.prune import Pruning
-
             spared = tuple(each.path for each in emptied)
             yield from Pruning(self, self.run.plan.paths(), spared).results(dry_run)
             if not dry_run:
@@ -158,10 +160,18 @@ class CleanUp(Record, frozen=False):
         Photos that were passed over, and are gone, are deleted too. Outputs of an earlier version
         of such a photo stay in the ledger.
         """
+        failures, forgot = self._outdated_failures(), False
+        while gone := list(islice(failures, BATCH)):
+            self.freshness.ledger.forget(gone)
+            forgot = True
+        if forgot:
+            forget_unused(self.freshness.ledger)
+
+    def _outdated_failures(self) -> Iterator[Entry]:
+        """Yield the failures to delete; record those that have an output as converted."""
         ledger, request = self.freshness.ledger, self.run.plan.request
         # A photo that was not selected was not met in this run, but it is not gone.
-        complete, files, forgot = request.selection.all, set[str](), False
-        gone = list[Entry]()
+        complete, files = request.selection.all, set[str]()
         folders = tuple(each for each in self.folders if hash(each) in self.run.plan.occupied)
         for entry in chain(ledger.entries(Status.FAILED), ledger.entries(Status.PASSED_OVER)):
             row, source = entry.row, entry.source
@@ -174,20 +184,103 @@ class CleanUp(Record, frozen=False):
             if ours and not files:
                 files.update(map(real_path, request.sources))
             if (ours and (f"{source}/".startswith(folders) or source in files)) or _is_gone(source):
-                forgot = True
                 if row.output_bytes is None:
-                    gone.append(entry)
+                    yield entry
                 else:
                     row = row._replace(status=Status.CONVERTED, spec=None, kind=None, message=None)
-                    ledger.record([replace(entry, row=row)])
-            if len(gone) == BATCH:
-                ledger.forget(gone)
-                gone.clear()
-        if forgot:
-            ledger.forget(gone)
-            from ffprep.ledger.tables import forget_unused
+                    ledger.record(replace(entry, row=row))
 
-            forget_unused(ledger)
+
+class Pruning(Record, frozen=False):
+    """Removes outputs of photos in SOURCEs that this run does not make, until it is stopped.
+
+    Such an output is that of a photo that is gone, unless it lies in one of the `spared` folders;
+    of a photo that is excluded; or of one that has another output by the names of this run, which
+    exists. All folders end in a separator.
+    """
+
+    clean_up: CleanUp
+    planned: PlannedPaths
+    spared: tuple[str, ...]
+    _replaced: "array[int] | None" = None
+    """Hashes of the photos that have an output by the names of this run, in order."""
+
+    def results(self, dry_run: bool) -> Iterator[Result]:
+        """Yield a Result for every output that is pruned, or that cannot be removed.
+
+        In a `dry_run`, nothing is removed.
+        """
+        clean_up, freshness, forgot = self.clean_up, self.clean_up.freshness, False
+        gone = list[Entry]()
+        remover = OutputRemover(
+            freshness.output,
+            freshness.ledger,
+            freshness.rerun.checksum,
+            dry_run,
+            self.planned.is_source,
+        )
+        for entry in freshness.ledger.outputs():
+            if clean_up.run.stopped:
+                break
+            source = entry.source
+            if not source.startswith(clean_up.folders) or source.startswith(self.spared):
+                continue
+            if not (remover.stamps.is_gone(source) or self._is_superseded(source, entry)):
+                continue
+            photo, output = location_of(source), remover.output / entry.path
+            try:
+                reason = remover.remove(entry)
+            except PhotoError as error:
+                problem = f"{output} cannot be removed: {error}"
+                yield Result.failed(photo, output, PhotoError(Kind.IO, problem))
+                continue
+            if reason in (None, MISSING) and not dry_run:
+                gone.append(entry)
+                forgot = True
+            if len(gone) == BATCH:
+                freshness.ledger.forget(gone)
+                gone.clear()
+            if reason is None:
+                yield Result(photo, output, Status.PRUNED, entry.row.size or Size(1, 1))
+        if forgot:
+            freshness.ledger.forget(gone)
+            forget_unused(freshness.ledger)
+
+    def _is_superseded(self, source: str, entry: Entry) -> bool:
+        """Return whether an output of a photo is superseded, or the photo is passed over now.
+
+        It is superseded by an output under another name, or by none if the photo is excluded now.
+        An output of another size is not: it may be that of another job. Nor is that of a photo
+        whose other output was not made, because the photo failed or was not tried.
+        """
+        is_source, path = self.planned.is_source(source), self._real_path(entry)
+        if is_source and path in self.clean_up.passed_over:
+            return True
+        if is_source and entry.row.status == Status.PASSED_OVER:
+            stamp = stamp_or_none(location_of(source))
+            if self.clean_up.freshness.is_filtered(entry.row, stamp):
+                return True
+        if not (is_source or self.clean_up.is_excluded(source)) or self.planned.is_output(path):
+            return False
+        size, ledger = entry.row.size or Size(1, 1), self.clean_up.freshness.ledger
+        if not any(s.choice.may_be(size) if s.choice else s.size == size for s in ledger.specs):
+            return False
+        # A dry run has made nothing, and shows what a run without failures removes.
+        if not is_source or ledger.read_only:
+            return True
+        if self._replaced is None:
+            self._replaced = array("q", sorted(self._replaced_sources()))
+        return contains(self._replaced, hash(source))
+
+    def _replaced_sources(self) -> Iterator[int]:
+        stamps = self.clean_up.freshness.stamps
+        for entry in self.clean_up.freshness.ledger.entries(Status.CONVERTED):
+            path = self._real_path(entry)
+            if self.planned.is_output(path) and stamps.output(path) is not None:
+                yield hash(entry.source)
+
+    def _real_path(self, entry: Entry) -> str:
+        return real_path(f"{self.clean_up.freshness.output}/{entry.path}")
 
 
 def _is_gone(source: str) -> bool:

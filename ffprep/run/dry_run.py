@@ -149,7 +149,8 @@ def estimate(run: Run, sample: Sample, pictures: int) -> Estimate | None:
     cannot convert anything afterwards, because its processes are stopped.
     """
     if run.freshness and (speed := recorded_speed(run.freshness.ledger)):
-        return Estimate(*(pictures * each for each in speed))
+        seconds, size = speed
+        return Estimate(pictures * seconds, pictures * size)
     known = pictures <= sample.pictures and not run.options.workers.cluster
     return _of_sample(run, sample) if known and len(sample.chosen) >= _FEWEST else None
 

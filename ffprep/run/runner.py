@@ -329,7 +329,7 @@ def _locked_output(
         writable = True
         if request.single and not options.reporting.dry_run:
             if not takes_files(request.folder):
-                from ffprep.run.unrecorded import require_writable
+                from ffprep.run.recorded import require_writable
 
                 require_writable(request.folder)
         elif not options.reporting.dry_run:
@@ -339,7 +339,7 @@ def _locked_output(
                 )
                 stack.enter_context(lock)
             except OSError as error:
-                from ffprep.run.unrecorded import continue_without_lock
+                from ffprep.run.recorded import continue_without_lock
 
                 writable = continue_without_lock(options, error, warn)
         yield writable
@@ -374,7 +374,7 @@ def _opened_ledger(
                 freshness = Freshness(ledger, output, policy, options.rerun, same)
         except (OSError, LedgerUnusable) as error:
             stack.close()
-            from ffprep.run.unrecorded import continue_without_ledger
+            from ffprep.run.recorded import continue_without_ledger
 
             continue_without_ledger(options, error, warn)
         yield freshness

@@ -1,8 +1,10 @@
-"""What a ledger says of earlier runs: last runs, totals, failures, slowest photos; their speed.
+"""What a ledger says of earlier runs: last runs, totals, failures, slowest photos, speed; Specs.
 
-A ledger may have been written by a stranger: values of a wrong type are replaced.
+A ledger may have been written by a stranger: values of a wrong type are replaced. Specs are JSON,
+perhaps of another version.
 """
 
+import json
 import os
 import sqlite3
 import time
@@ -12,8 +14,13 @@ from heapq import nlargest
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from ffprep.core.constraints import SizeConstraints
+from ffprep.core.film import FilmFrame
+from ffprep.core.geometry import Bounds, FaceFocus, Focus, Size
+from ffprep.core.mode import Fallback, Fit, Mode, Step
 from ffprep.core.shard import Shard
-from ffprep.errors import Kind
+from ffprep.core.spec import SizeChoice, Spec
+from ffprep.errors import FfprepError, Kind
 from ffprep.ledger.rows import decode_name
 from ffprep.ledger.tables import accepted_condition
 from ffprep.record import Record, asdict
@@ -274,3 +281,77 @@ def _human_bytes(count: int) -> str:
             return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
         size /= 1000
     return f"{size:.1f} TB"
+
+
+def recorded_specs(ledger: "Ledger") -> dict[int, Spec | None]:
+    """Return the Specs of a ledger by their numbers, as `recorded_spec` reads them."""
+    with ledger.transaction() as database:
+        rows = database.execute("SELECT id, said FROM specs")
+        return {number: recorded_spec(said) for number, said in rows}
+
+
+def recorded_spec(said: object) -> Spec | None:
+    """Return what frames a photo of a recorded Spec; None if it does not say so."""
+    try:
+        return _read_spec(json.loads(said)) if isinstance(said, str) else None
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, FfprepError):
+        return None
+
+
+def _read_spec(said: dict[str, Any]) -> Spec:
+    fallback, choice, frame = said["fallback"], said["choice"], said.get("frame")
+    return Spec(
+        _read_size(said["size"]),
+        _read_mode(said["mode"]),
+        focus=_read_focus(said["focus"]),
+        bounds=Bounds(*map(_read_share, said["bounds"].values())),
+        choice=_read_choice(choice) if choice else None,
+        fallback=Fallback(_read_mode(fallback["mode"]), _read_share(fallback["max_loss"]))
+        if fallback
+        else None,
+        frame=FilmFrame(frame["seconds"]) if frame else None,
+    )
+
+
+def _read_size(said: dict[str, Any]) -> Size:
+    return Size(*map(_read_whole, (said["width"], said["height"])))
+
+
+def _read_whole(value: Any) -> int:
+    """Return a number of pixels, 1 or more. Raises ValueError."""
+    if not isinstance(value, int) or not 1 <= value < 2**31:
+        raise ValueError
+    return value
+
+
+def _read_share(value: Any) -> float:
+    """Return a number from 0 to 1. Raises ValueError."""
+    if not 0 <= value <= 1:
+        raise ValueError
+    return float(value)
+
+
+def _read_focus(said: dict[str, Any]) -> Focus:
+    x, y = _read_share(said["x"]), _read_share(said["y"])
+    return FaceFocus(x, y) if "version" in said else Focus(x, y)
+
+
+def _read_mode(said: dict[str, Any]) -> Mode:
+    steps = tuple(
+        Step(str(step["filter"]), tuple((str(key), str(value)) for key, value in step["options"]))
+        for step in said["steps"]
+    )
+    fit = said["fit"]
+    return Mode(str(said["name"]), steps, Fit(fit) if fit else None)
+
+
+def _read_choice(said: dict[str, Any]) -> SizeChoice:
+    sizes = tuple(map(_read_size, said["sizes"]))
+    limits = {
+        name: _read_limit(value) for name, value in said["envelope"].items() if value is not None
+    }
+    return SizeChoice(Fit(said["fit"]), sizes, SizeConstraints(**limits))
+
+
+def _read_limit(value: Any) -> Any:
+    return tuple(map(_read_whole, value)) if isinstance(value, list) else _read_whole(value)

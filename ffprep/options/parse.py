@@ -25,9 +25,8 @@ from ffprep.core.spec import Spec
 from ffprep.core.target import Target
 from ffprep.errors import UsageError
 from ffprep.library.naming import Names
-from ffprep.library.request import Rendition, Request
+from ffprep.library.request import Rendition, Request, Sources
 from ffprep.library.selection import Selection
-from ffprep.library.sources import Sources
 from ffprep.library.walk import is_folder
 from ffprep.options.command import picked
 from ffprep.options.frame import (

@@ -21,7 +21,7 @@ from ffprep.image import turbojpeg
 from ffprep.record import Record, astuple, field, replace
 from ffprep.report.entries import Entries, Entry, Framed, sizes_by_fit
 from ffprep.report.page import Content, ModeShown, OverrideShown, Sample, page
-from ffprep.run.thumbnails import Thumbnails, digest
+from ffprep.run.task import Thumbnails, digest
 from ffprep.storage.protocol import storage_of
 from ffprep.system.files import SIDECAR, real_folder, real_path
 from ffprep.system.pool import run_chunks

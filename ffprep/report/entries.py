@@ -19,7 +19,7 @@ from ffprep.core.spec import Spec
 from ffprep.errors import PhotoError, UsageError
 from ffprep.record import Record, field, replace
 from ffprep.report.page import Charts
-from ffprep.run.thumbnails import draw
+from ffprep.run.task import draw
 
 SAMPLE = 1000
 """How many photos that went well are shown."""

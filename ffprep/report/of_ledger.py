@@ -10,8 +10,8 @@ from ffprep.core.job import Status
 from ffprep.core.location import Location, location_of
 from ffprep.core.policy import Policy
 from ffprep.errors import UsageError
+from ffprep.ledger.history import recorded_specs
 from ffprep.ledger.ledger import Ledger
-from ffprep.ledger.recorded_spec import recorded_specs
 from ffprep.ledger.rows import decode_name
 from ffprep.ledger.shards import Ledgers
 from ffprep.ledger.tables import recorded_faces

@@ -16,7 +16,7 @@ from ffprep.report.page import Asked, Content, Counts
 from ffprep.run.convert_options import ReportFile
 from ffprep.run.runner import Run
 from ffprep.run.summary import RunEnd, RunSummary
-from ffprep.run.thumbnails import Thumbnails
+from ffprep.run.task import Thumbnails
 from ffprep.system.messages import is_command_line
 from ffprep.version import __version__
 

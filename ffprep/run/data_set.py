@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING
 from ffprep.core.job import Batch, Result, Status
 from ffprep.errors import Kind, PhotoError
 from ffprep.ledger.freshness import Freshness
+from ffprep.ledger.history import recorded_specs
 from ffprep.ledger.ledger import Ledger
-from ffprep.ledger.recorded_spec import recorded_specs
 from ffprep.ledger.rows import (
     Entry,
     Name,

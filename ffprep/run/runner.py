@@ -20,7 +20,7 @@ from ffprep.library.request import Request
 from ffprep.library.selection import MadeFiles
 from ffprep.record import Record, replace
 from ffprep.run.convert_options import ConvertOptions
-from ffprep.run.task import ChunkTask
+from ffprep.run.task import ChunkTask, Thumbnails
 from ffprep.storage.protocol import storage_of
 from ffprep.system.files import FOLDER, is_url, real_folder, takes_files
 from ffprep.system.messages import is_command_line
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from ffprep.run.dask_executor import Cluster
     from ffprep.run.summary import RunSummary
     from ffprep.run.throttle import Throttle
-    from ffprep.run.thumbnails import Thumbnails
     from ffprep.run.window import ChunkSize, Window
     from ffprep.system.pool import Immediate
 
@@ -54,7 +53,7 @@ class Run(Record, frozen=False):
     throttle: "Throttle | None" = None
     cluster: "Cluster | None" = None
     list_fresh: bool = False
-    thumbnails: "Thumbnails | None" = None
+    thumbnails: Thumbnails | None = None
     _chunk_size: "ChunkSize | None" = None
 
     @property

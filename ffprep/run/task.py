@@ -2,6 +2,8 @@
 
 The functions for workers know nothing of Dask. ffprep pickles tasks and answers itself, so that a
 worker with another version of ffprep can say so before it unpickles anything.
+
+For a report, photos also get thumbnails.
 """
 
 import os
@@ -9,12 +11,12 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from ffprep.conversion.converter import Converter
 from ffprep.conversion.ffmpeg_binary import find
 from ffprep.core.geometry import Size
-from ffprep.core.job import Job, LocalJob, Result
+from ffprep.core.job import Job, LocalJob, Result, Thumbnail
 from ffprep.core.location import Location
 from ffprep.core.policy import Policy, RerunOptions
 from ffprep.errors import EnvironmentFault, FilteredOut, Kind, PhotoError
@@ -24,9 +26,6 @@ from ffprep.record import Record, replace
 from ffprep.system.files import FileStamp
 from ffprep.system.tempfiles import owner_id, sweep_temp_dir
 from ffprep.version import __version__
-
-if TYPE_CHECKING:
-    from ffprep.run.thumbnails import Thumbnails
 
 _MAX_CONVERTERS = 4
 _lock = threading.Lock()
@@ -54,6 +53,43 @@ def convert(converter: Converter, jobs: Iterable[Job]) -> Iterator[Result]:
             yield from chunk.results(others)
 
 
+class Thumbnails(Record):
+    """The thumbnails of a `share` of all photos, in a folder; others get one if there are caveats.
+
+    Each photo has one, however many pictures are made of it.
+    """
+
+    folder: Path
+    share: float = 1.0
+
+    def path(self, photo: Location) -> Path:
+        """Return where the thumbnail of a photo is, if it was made."""
+        return self.folder / f"{digest(photo).hex()}.jpg"
+
+    def with_thumbnails(self, jobs: Iterable[Job]) -> Iterator[Job]:
+        """Yield jobs; the first one of each photo asks for its thumbnail."""
+        last = None
+        for job in jobs:
+            if job.source == last:
+                yield job
+                continue
+            last = job.source
+            always = draw(last) < self.share
+            yield replace(job, thumbnail=Thumbnail(self.path(last), always))
+
+
+def digest(photo: Location) -> bytes:
+    """Return a short hash of a photo's name."""
+    from hashlib import blake2b
+
+    return blake2b(os.fspath(photo).encode(errors="surrogatepass"), digest_size=16).digest()
+
+
+def draw(photo: Location) -> float:
+    """Return the lot of a photo, 0 to 1: those with the lowest ones are the sample of a report."""
+    return int.from_bytes(digest(photo)[:6]) / 2**48
+
+
 class ChunkTask(Record):
     """Converts a chunk, without the jobs that turn out to be up to date.
 
@@ -62,7 +98,7 @@ class ChunkTask(Record):
     """
 
     rerun: RerunOptions | None = None
-    thumbnails: "Thumbnails | None" = None
+    thumbnails: Thumbnails | None = None
 
     def skip(self, pending: PendingJob, converter: Converter) -> FinishedJob | None:
         """Return a job as finished that is refused, passed over, or up to date.

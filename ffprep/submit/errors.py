@@ -3,11 +3,14 @@
 import re
 from collections.abc import Iterable
 from enum import StrEnum
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ffprep.errors import EnvironmentFault, ExitCode, FfprepError
 from ffprep.submit.credentials import Credentials
-from ffprep.submit.protocol import HttpRequest, RemoteJob
+
+if TYPE_CHECKING:
+    from ffprep.submit.video_apis import HttpRequest, RemoteJob
 
 
 class FailureKind(StrEnum):
@@ -112,7 +115,7 @@ RESUBMIT = "to submit the photo again, add --resubmit"
 
 
 def create_failure(
-    error: ApiError, credentials: Credentials, request: HttpRequest, common: Iterable[str] = ()
+    error: ApiError, credentials: Credentials, request: "HttpRequest", common: Iterable[str] = ()
 ) -> FfprepError:
     """Return the error for a job that was not created. Not for unknown outcomes.
 
@@ -224,7 +227,7 @@ def _redirected(error: ApiError, credentials: Credentials, job_id: str, done: bo
     return JobError(FailureKind.CLIP if done else FailureKind.ADDRESS, message)
 
 
-def job_failure(job: RemoteJob, credentials: Credentials) -> JobError:
+def job_failure(job: "RemoteJob", credentials: Credentials) -> JobError:
     """Return the error for a job that the server reports as failed."""
     words = _one_line(f"{job.code}: {job.message}").strip(": ")
     reason = credentials.redact(words)[:_LONGEST_QUOTE]
@@ -250,5 +253,5 @@ def _one_line(words: str) -> str:
     return " ".join(words.split()).rstrip(".")
 
 
-def _fields_sent(request: HttpRequest) -> str:
+def _fields_sent(request: "HttpRequest") -> str:
     return ", ".join(f"{key}={value}" for key, value in request.fields if key != "prompt")

@@ -1,5 +1,6 @@
 """Parse the options of `ffprep submit` into SubmitOptions: photos, clips, server."""
 
+import json
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -21,7 +22,7 @@ from ffprep.options.frame import read_target, require_one_frame, target_files
 from ffprep.options.parse import STDOUT, read_request
 from ffprep.record import Record, field, replace
 from ffprep.run.convert_options import ReportOptions
-from ffprep.submit.clip_options import ClipOptions
+from ffprep.submit.clip import ClipOptions
 from ffprep.submit.credentials import (
     Credentials,
     read_credentials,
@@ -31,7 +32,6 @@ from ffprep.submit.credentials import (
 from ffprep.submit.openai_client import require_sdk
 from ffprep.submit.polling import PollOptions
 from ffprep.submit.prepare_picture import PictureOptions
-from ffprep.submit.protocol import read_extra
 from ffprep.submit.store import SubmissionStore, in_memory, open_read_only, open_store
 from ffprep.submit.submission import Outcome, Status, Submission
 from ffprep.submit.video_apis import AzureJobs, OpenAiVideos
@@ -276,10 +276,30 @@ def _model(given: Mapping[str, Any], target: str | None) -> str | None:
 
 def _extra(texts: tuple[str, ...], option_fields: frozenset[str]) -> tuple[tuple[str, Any], ...]:
     """Read --extra. Raises UsageError for fields that options set, since the picture fits these."""
-    fields = dict(read_extra(text) for text in texts)
+    fields = dict(_read_extra(text) for text in texts)
     if taken := sorted(option_fields & {key.partition("[")[0] for key in fields}):
         raise UsageError(f"--extra {taken[0]}: ffprep sends this field already; use its option")
     return tuple(fields.items())
+
+
+def _read_extra(text: str) -> tuple[str, Any]:
+    """Read `KEY=JSON`. Raises UsageError."""
+    key, _, value = text.partition("=")
+    if not key or not value:
+        raise UsageError(f"{text!r} is not a field; write KEY=JSON, for example seed=7")
+    try:
+        parsed = json.loads(value)
+    except ValueError:
+        hint = f"put quotes around a text, for example '{key}=\"{value}\"'"
+        raise UsageError(f"{value!r} is not JSON; {hint}") from None
+    except RecursionError:
+        raise UsageError(f"the value of {key!r} is nested too deep") from None
+    try:
+        json.dumps(parsed, allow_nan=False, ensure_ascii=False).encode()
+    except ValueError:
+        reason = "it contains NaN, an infinite number or a broken character"
+        raise UsageError(f"{text!r} cannot be sent: {reason}") from None
+    return key, parsed
 
 
 def _output(output: str | None, source: str | None) -> tuple[Location, bool]:

@@ -18,8 +18,7 @@ from ffprep.submit.errors import (
     job_request_failure,
     quote,
 )
-from ffprep.submit.protocol import JobState, RemoteJob
-from ffprep.submit.video_apis import VideoApi
+from ffprep.submit.video_apis import JobState, RemoteJob, VideoApi
 from ffprep.system.pool import call_in_thread
 
 Answer = TypeVar("Answer")

@@ -24,7 +24,7 @@ from ffprep.library.per_photo import suffixes_and_specs
 from ffprep.library.request import Rendition
 from ffprep.library.walk import has_sidecar
 from ffprep.record import Record, replace
-from ffprep.submit.protocol import Upload
+from ffprep.submit.video_apis import Upload
 from ffprep.system.files import real_folder
 from ffprep.system.single import StopRules, run_single
 from ffprep.system.tempfiles import sweep_temp_dir, temporary_folder

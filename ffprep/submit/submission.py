@@ -24,8 +24,7 @@ from ffprep.core.spec import Spec
 from ffprep.errors import FfprepError, Kind, PhotoError, UsageError
 from ffprep.record import Record, field, replace
 from ffprep.storage.protocol import local_path, storage_of
-from ffprep.submit.clip import publish
-from ffprep.submit.clip_options import ClipOptions, request_digest
+from ffprep.submit.clip import ClipOptions, publish, request_digest
 from ffprep.submit.errors import (
     RESUBMIT,
     ApiError,
@@ -37,8 +36,8 @@ from ffprep.submit.errors import (
 )
 from ffprep.submit.polling import JobPoller, RateLimiter
 from ffprep.submit.prepare_picture import prepare_last_frame, prepare_picture
-from ffprep.submit.protocol import HttpRequest, JobState, RemoteJob
 from ffprep.submit.store import Attempt, SubmissionStore
+from ffprep.submit.video_apis import HttpRequest, JobState, RemoteJob
 from ffprep.system.files import FileStamp, changed
 from ffprep.system.pool import call_in_thread
 from ffprep.system.tempfiles import temporary_beside, temporary_folder

@@ -1,16 +1,18 @@
 """Video APIs: what their requests look like, and what their answers mean.
 
-`VideoApi` sends the requests; a subclass knows one protocol.
+All share the types Upload, HttpRequest and RemoteJob. `VideoApi` sends the requests; a subclass
+knows one protocol.
 """
 
 import json
 from collections.abc import Callable, Mapping
+from enum import StrEnum
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar
 from urllib.parse import quote
 
 from ffprep.core.geometry import Bounds, Size
-from ffprep.record import replace
+from ffprep.record import Record, field, replace
 from ffprep.submit.answers import (
     find_job,
     find_job_in_error,
@@ -23,10 +25,113 @@ from ffprep.submit.answers import (
 from ffprep.submit.credentials import REDACTED, Credentials
 from ffprep.submit.errors import ApiError, FailureKind, JobError, job_failure
 from ffprep.submit.openai_client import header_seconds, make_client, send
-from ffprep.submit.protocol import MULTIPART, HttpRequest, JobState, RemoteJob, Upload
 
 if TYPE_CHECKING:
-    from ffprep.submit.clip_options import ClipOptions
+    from ffprep.submit.clip import ClipOptions
+
+
+class Upload(Record):
+    """The picture to upload. `region` is the part that the server must cut out, if it must."""
+
+    name: str
+    data: bytes = field(repr=False)
+    mime: str
+    size: Size
+    region: Bounds | None = None
+
+    def describe(self) -> str:
+        """Return name, type, size and length, for error messages and dry runs."""
+        cut = ", of which the server cuts out a region" if self.region else ""
+        return f"{self.name}, {self.mime}, {self.size}, {len(self.data)} bytes{cut}"
+
+
+_MULTIPART = {"content-type": "multipart/form-data"}
+
+
+class HttpRequest(Record):
+    """The request that creates a job: a POST of multipart/form-data.
+
+    `body` holds the form fields, `file_field` is the name of the part that holds the picture, and
+    of the part that holds `last`, the picture of the last frame. `headers` contain no key.
+    """
+
+    url: str
+    headers: dict[str, str]
+    body: dict[str, Any]
+    file_field: str
+    upload: Upload
+    last: Upload | None = None
+
+    @property
+    def uploads(self) -> list[Upload]:
+        """All pictures, in their order in the clip."""
+        return [self.upload, self.last] if self.last else [self.upload]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the request as `--dry-run --json` prints it."""
+        first, *others = (
+            {
+                "part": self.file_field,
+                "name": upload.name,
+                "mime": upload.mime,
+                "bytes": len(upload.data),
+                "width": upload.size.width,
+                "height": upload.size.height,
+            }
+            for upload in self.uploads
+        )
+        return {
+            "method": "POST",
+            "url": self.url,
+            "headers": self.headers,
+            "fields": self.fields,
+            "file": first,
+            **({"last_frame": others[0]} if others else {}),
+        }
+
+    @property
+    def fields(self) -> list[tuple[str, str]]:
+        """The body as fields of multipart/form-data."""
+        return [pair for key, value in self.body.items() for pair in _flatten(key, value)]
+
+
+class JobState(StrEnum):
+    """The state of a job at the server."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class RemoteJob(Record):
+    """A job as the server reports it.
+
+    `status` is the server's own word for `state`, `progress` a fraction. `code` and `message` say
+    why the job failed. `clip_id` is for APIs whose clips have other ids. `poll_after` is how
+    many seconds the server asks to wait before the next question.
+    """
+
+    id: str
+    state: JobState
+    progress: float = 0.0
+    status: str = ""
+    code: str = ""
+    message: str = ""
+    clip_id: str = ""
+    poll_after: float | None = None
+
+
+def _flatten(key: str, value: Any) -> list[tuple[str, str]]:
+    """Return the form fields of a value as the SDK names them: `key`, `key[part]`, `key[]`."""
+    if isinstance(value, dict):
+        return [pair for name, part in value.items() for pair in _flatten(f"{key}[{name}]", part)]
+    if isinstance(value, list):
+        return [pair for part in value for pair in _flatten(f"{key}[]", part)]
+    if value is None:
+        return []  # the SDK does not send it either
+    return [(key, value if isinstance(value, str) else json.dumps(value))]
+
 
 _FAILED = "failed cancelled canceled expired deleted error moderated rejected blocked"
 _STATES = {
@@ -155,7 +260,7 @@ class OpenAiVideos(VideoApi):
         body = {"model": clip.model} if clip.model else {}
         body |= {"prompt": clip.prompt, "seconds": str(clip.seconds), "size": str(size)}
         url = self.credentials.display_url + self.jobs_path
-        headers = {"authorization": f"Bearer {REDACTED}"} | MULTIPART
+        headers = {"authorization": f"Bearer {REDACTED}"} | _MULTIPART
         part = "input_references" if last else "input_reference"
         return HttpRequest(url, headers, body | dict(clip.extra), part, upload, last)
 
@@ -215,7 +320,7 @@ class AzureJobs(VideoApi):
         }
         body |= {"model": clip.model} if clip.model else {}
         url = f"{self.credentials.display_url}{self.jobs_path}?api-version={_VERSION}"
-        headers = {"api-key": REDACTED} | MULTIPART
+        headers = {"api-key": REDACTED} | _MULTIPART
         return HttpRequest(url, headers, body | dict(clip.extra), "files", upload)
 
     def read_job(self, job_id: str, answer: Mapping[str, Any]) -> RemoteJob:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ffprep.cli.commands.submit import submit
-from ffprep.submit.clip_options import request_digest
+from ffprep.submit.clip import request_digest
 from ffprep.submit.parse import read_options
 from ffprep.submit.submission import Submission
 from tests.support.standin import Rules, Standin

@@ -14,8 +14,7 @@ import pytest
 from ffprep.submit.answers import read_id
 from ffprep.submit.credentials import Credentials
 from ffprep.submit.errors import ApiError, JobError
-from ffprep.submit.protocol import JobState, RemoteJob
-from ffprep.submit.video_apis import AzureJobs, OpenAiVideos
+from ffprep.submit.video_apis import AzureJobs, JobState, OpenAiVideos, RemoteJob
 from tests.support.standin import KEY, Fault, Standin
 from tests.support.submitting import QUICK, clip_size
 

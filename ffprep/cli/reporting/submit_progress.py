@@ -12,8 +12,8 @@ from ffprep.record import Record, field
 from ffprep.run.summary import RunEnd
 from ffprep.submit.errors import FailureKind, JobError
 from ffprep.submit.parse import SubmitOptions
-from ffprep.submit.protocol import HttpRequest
 from ffprep.submit.submission import Outcome, Status, Submission
+from ffprep.submit.video_apis import HttpRequest
 from ffprep.system.messages import Paint, plain, printable, write_line
 
 _RESUMABLE = (

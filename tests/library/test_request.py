@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from ffprep.errors import UsageError
-from ffprep.library.sources import Sources
+from ffprep.library.request import Sources
 from tests.support.pictures import ramp
 
 

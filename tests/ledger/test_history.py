@@ -10,7 +10,7 @@ from ffprep.config.targets import find_target
 from ffprep.core.geometry import Bounds, FaceFocus, Focus, Size
 from ffprep.core.mode import Fallback, Fit
 from ffprep.core.spec import NOT_CHOSEN, SizeChoice, Spec
-from ffprep.ledger.recorded_spec import recorded_spec
+from ffprep.ledger.history import recorded_spec
 from ffprep.record import asdict, replace
 from ffprep.report.entries import framed
 

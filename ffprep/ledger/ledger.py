@@ -17,16 +17,13 @@ from ffprep.core.location import Location
 from ffprep.core.spec import Spec
 from ffprep.errors import EnvironmentFault
 from ffprep.ledger.database import (
-    QUERY,
     corrupt,
-    database_error,
     database_errors,
     execute_synced,
     is_corrupt,
     open_to_read,
     open_to_write,
     require_file,
-    unmasked,
 )
 from ffprep.ledger.rows import (
     AMONG,
@@ -131,19 +128,9 @@ class Ledger:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(f"{self.path}{suffix}")
 
-    @contextlib.contextmanager
-    def _guarded(self) -> Iterator[None]:
+    def _guarded(self) -> contextlib.AbstractContextManager[None]:
         """Translate errors; if the ledger turns out to be corrupt, go on with an empty one."""
-        QUERY.steps = 0
-        try:
-            yield
-        except (OSError, sqlite3.DatabaseError) as found:
-            error = unmasked(found)
-            corrupt = isinstance(error, sqlite3.DatabaseError) and is_corrupt(error)
-            if self.read_only or not corrupt:
-                raise database_error(self.path, found) from None
-            with database_errors(self.path):
-                self._begin_anew()
+        return database_errors(self.path, begin_anew=None if self.read_only else self._begin_anew)
 
     def _begin_anew(self) -> None:
         self._database.close()

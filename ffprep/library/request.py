@@ -49,11 +49,6 @@ class Rendition(Record):
     folder: str = ""
     formats: tuple[str, ...] = tuple(OUTPUT_FORMATS)
 
-    @property
-    def keeps_apart(self) -> bool:
-        """Whether no output has the name of its photo, whatever its suffix."""
-        return bool(self.folder) or self.names.keeps_apart
-
 
 class Request(Record):
     """What to convert, and where to.
@@ -112,7 +107,7 @@ class Request(Record):
     @property
     def keeps_apart(self) -> bool:
         """Whether no output has the name of its photo, whatever its suffix."""
-        return all(rendition.keeps_apart for rendition in self.renditions)
+        return all(each.folder or each.names.keeps_apart for each in self.renditions)
 
     @property
     def specs(self) -> tuple[Spec, ...]:

@@ -9,7 +9,7 @@ from ffprep.core.formats import looks_like_photo
 from ffprep.core.job import Places
 from ffprep.library.selection import photo_links
 from ffprep.library.walk import PICTURES, Listing, Walk, as_prefix, real_now, stays_inside
-from ffprep.record import Record, field
+from ffprep.record import Record, field, replace
 from ffprep.system.files import SIDECAR, photo_error_from, real_folder
 
 
@@ -24,8 +24,7 @@ class _Folder(Record):
         return _Folder(f"{self.folder}{name}/", f"{self.real}{name}/", f"{self.relative}{name}/")
 
     def linked_subfolder(self, name: str) -> "_Folder":
-        real = real_folder(self.folder + name)
-        return _Folder(f"{self.folder}{name}/", real, f"{self.relative}{name}/")
+        return replace(self.subfolder(name), real=real_folder(self.folder + name))
 
 
 class _Entries(Record, frozen=False):

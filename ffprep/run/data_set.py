@@ -12,7 +12,7 @@ import heapq
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,7 +34,6 @@ from ffprep.ledger.rows import (
 )
 from ffprep.ledger.tables import Copy, find_copies, record_copies, remove
 from ffprep.record import Record, field
-from ffprep.run.convert_options import ConvertOptions
 from ffprep.storage.stamps import stamp_or_none
 from ffprep.system.files import FileStamp, open_regular, real_folder, real_path
 from ffprep.system.own_folder import OwnFolders
@@ -63,7 +62,7 @@ def with_data_set(run: "Run", cleaning: Iterator[Result]) -> Iterator[Result]:
             yield freshness.record_early_failure(result) if freshness else result
     yield from cleaning
     if options.manifest and freshness and not run.stopped:
-        write_manifest(options.manifest, options, freshness, run.warn)
+        _write_manifest(options.manifest, run, freshness)
 
 
 class Carry(Record, frozen=False):
@@ -247,23 +246,21 @@ def _content(path: Path, place: str = "") -> bytes | None:
     return data if len(data) <= _MOST_BYTES else None
 
 
-def write_manifest(
-    path: Path, options: ConvertOptions, freshness: Freshness, warn: Callable[[str], None]
-) -> None:
+def _write_manifest(path: Path, run: "Run", freshness: Freshness) -> None:
     """Write the manifest of all pictures that are as the ledgers of the output folder say.
 
     Raises EnvironmentFault if it cannot be written; then it is as before.
     """
-    output, ledger = os.fspath(options.request.output), freshness.ledger
+    options, output = run.options, os.fspath(run.options.request.output)
     with ExitStack() as stack, errors_named_after("--manifest"):
-        ledgers = [ledger]
+        ledgers = [freshness.ledger]
         shard, place = options.request.shard, options.rerun.ledger
         if shard and place:
             from ffprep.ledger.shards import LedgerFile
 
             others = LedgerFile.find_all(shard.whole_path(place))
             ledgers += [
-                stack.enter_context(each.opened(options.request.output, warn, read_only=True))
+                stack.enter_context(each.opened(options.request.output, run.warn, read_only=True))
                 for each in others
                 if each.path != place
             ]
@@ -278,7 +275,7 @@ def write_manifest(
                 else:
                     left_out += 1
         if left_out:
-            warn(f"--manifest: {left_out} pictures are left out: their names are not UTF-8")
+            run.warn(f"--manifest: {left_out} pictures are left out: their names are not UTF-8")
 
 
 def _pictures(ledgers: Iterable[Ledger], output: str) -> Iterator[tuple[Entry, str | None]]:

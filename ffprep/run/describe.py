@@ -1,13 +1,13 @@
 """Describe pictures for `info`: what they contain, and how each mode would frame them."""
 
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
-from typing import TYPE_CHECKING, TypeAlias
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager, suppress
+from typing import TYPE_CHECKING
 
 from ffprep.config.sidecars import PhotoOverrides, read_sidecar, sidecar_path
 from ffprep.core.faces import frame_faces
 from ffprep.core.fitting import Framing, choose_spec_size, cropped_size, resolve_spec
-from ffprep.core.geometry import FaceFocus, Faces, Focus, Size
+from ffprep.core.geometry import FaceFocus, Faces, Size
 from ffprep.core.image_info import Extras
 from ffprep.core.job import LocalJob
 from ffprep.core.mode import Mode
@@ -19,6 +19,7 @@ from ffprep.record import Record, replace
 from ffprep.run.inspect import Finding, Inspection
 
 if TYPE_CHECKING:
+    from ffprep.conversion.converter import Converter
     from ffprep.core.film import FilmFrame
 
 
@@ -39,16 +40,24 @@ class InfoContent(Record):
 
 def describe(inspection: Inspection, content: InfoContent) -> Generator[Finding, None, None]:
     """Yield a Finding for every picture."""
-    with _reader(inspection, content.film_frame) as read:
+    with ExitStack() as stack:
+        converter = stack.enter_context(_converter(inspection)) if content.film_frame else None
 
         def describe_one(found: LocalPhoto, decoders: DecoderPool) -> Finding:
             try:
-                with read(found) as shown:
+                with _shown(found, content.film_frame, converter) as shown:
                     return _described(inspection, content, found, shown, decoders)
             except PhotoError as error:
                 return Finding(found.path, error=error)
 
         yield from inspection.each(describe_one)
+
+
+def _converter(inspection: Inspection) -> "closing[Converter]":
+    from ffprep.conversion.converter import Converter
+    from ffprep.conversion.ffmpeg_binary import find
+
+    return closing(Converter(find(), inspection.policy, processes=inspection.processes))
 
 
 class _Shown(Record):
@@ -59,33 +68,22 @@ class _Shown(Record):
     warnings: tuple[str, ...] = ()
 
 
-_Read: TypeAlias = "Callable[[LocalPhoto], AbstractContextManager[_Shown]]"
-
-
 @contextmanager
-def _reader(inspection: Inspection, frame: "FilmFrame | None") -> Iterator[_Read]:
-    """Yield what reads a file: a photo, and with a `frame` also a film."""
-    if frame is None:
-        yield lambda found: nullcontext(_Shown(found))
+def _shown(
+    found: LocalPhoto, frame: "FilmFrame | None", converter: "Converter | None"
+) -> Iterator[_Shown]:
+    """Yield what is shown of a file, also of a film if there is a `converter`."""
+    if converter is None or found.error:
+        yield _Shown(found)
         return
     from ffprep.config.modes import find_mode
-    from ffprep.conversion.converter import Converter
-    from ffprep.conversion.ffmpeg_binary import find
     from ffprep.conversion.film import as_photo
 
     spec = Spec(NOT_CHOSEN, find_mode("cover"), frame=frame)
-    with closing(Converter(find(), inspection.policy, processes=inspection.processes)) as converter:
-
-        @contextmanager
-        def read(found: LocalPhoto) -> Iterator[_Shown]:
-            if found.error:
-                raise found.error
-            job = LocalJob(found.path, found.path, spec, place=found.place)
-            with as_photo(converter.transcoder, job) as shown:
-                photo = replace(found, path=shown.job.source, place=shown.job.place)
-                yield _Shown(photo, shown.container, tuple(each.words for each in shown.caveats))
-
-        yield read
+    job = LocalJob(found.path, found.path, spec, place=found.place)
+    with as_photo(converter.transcoder, job) as shown:
+        photo = replace(found, path=shown.job.source, place=shown.job.place)
+        yield _Shown(photo, shown.container, tuple(each.words for each in shown.caveats))
 
 
 def _described(
@@ -110,10 +108,9 @@ def _described(
     cropped = cropped_size(picture.shown, specs[0].bounds)
     if faces is None and any(isinstance(spec.focus, FaceFocus) for spec in specs):
         faces = decoders.faces(photo.path, picture)
-    upright = _Photo(picture.shown, cropped, faces or ())
     return replace(
         finding,
-        framings=tuple(_framings(upright, specs, content.modes)),
+        framings=tuple(_framings(picture.shown, faces or (), specs, content.modes)),
         recommended=tuple(_recommended(cropped, specs)),
         left=cropped,
         sidecar=sidecar_path(found.path) if sidecar else None,
@@ -121,31 +118,20 @@ def _described(
     )
 
 
-class _Photo(Record):
-    """An upright photo: its size, that of its crop, and its faces."""
-
-    shown: Size
-    cropped: Size
-    faces: Faces
-
-    def focus(self, spec: Spec) -> Focus:
-        """Return the focus of a Spec whose size is known."""
-        if not isinstance(spec.focus, FaceFocus):
-            return spec.focus
-        return frame_faces(self.faces, self.shown, spec.bounds, spec.size).focus
-
-
 def _framings(
-    photo: _Photo, frames: Sequence[Spec], modes: Sequence[Mode]
+    shown: Size, faces: Faces, frames: Sequence[Spec], modes: Sequence[Mode]
 ) -> Iterator[tuple[Size, str, Framing]]:
-    """Yield how a cropped photo lies in each of `frames`, for modes that say how they fit."""
+    """Yield how an upright photo lies in each of `frames`, for modes that say how they fit."""
+    cropped = cropped_size(shown, frames[0].bounds)
     for frame in frames:
         for mode in modes:
             if mode.fit:
                 with suppress(PhotoError, UsageError):  # the target has no such size
-                    spec = choose_spec_size(frame.in_modes(mode), photo.cropped)
-                    framing = Framing.of(mode.fit, photo.cropped, spec.size, photo.focus(spec))
-                    yield spec.size, mode.name, framing
+                    spec = choose_spec_size(frame.in_modes(mode), cropped)
+                    focus = spec.focus
+                    if isinstance(focus, FaceFocus):
+                        focus = frame_faces(faces, shown, spec.bounds, spec.size).focus
+                    yield spec.size, mode.name, Framing.of(mode.fit, cropped, spec.size, focus)
 
 
 def _recommended(cropped: Size, frames: Sequence[Spec]) -> Iterator[tuple[Size, str]]:

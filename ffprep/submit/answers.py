@@ -112,14 +112,9 @@ def find_job(answer: object, *, in_error: bool = False) -> Mapping[str, Any] | N
     return answer if named and isinstance(answer.get("status"), str) else None
 
 
-def find_job_in_error(answer: object) -> Mapping[str, Any] | None:
-    """Return the job that an HTTP error is; None if it is none."""
-    return find_job(answer, in_error=True)
-
-
 def find_quoted_job(answer: object) -> Mapping[str, Any] | None:
     """Return the job that an HTTP error is, or that a gateway quotes in its own error."""
-    if job := find_job_in_error(answer):
+    if job := find_job(answer, in_error=True):
         return job
     message = error_message(answer)
     for brace in list(re.finditer(r"\{", message))[:_MOST_BRACES]:
@@ -127,7 +122,7 @@ def find_quoted_job(answer: object) -> Mapping[str, Any] | None:
             quoted, _ = json.JSONDecoder().raw_decode(message, brace.start())
         except (ValueError, RecursionError):
             continue
-        if job := find_job_in_error(quoted):
+        if job := find_job(quoted, in_error=True):
             return job
     return None
 

@@ -9,15 +9,11 @@ import math
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from email.utils import mktime_tz, parsedate_tz
 from typing import TYPE_CHECKING, Any
 
 from ffprep.errors import EnvironmentFault, reason
-from ffprep.submit.answers import (
-    error_message,
-    read_json_or_none,
-)
+from ffprep.submit.answers import error_message, read_json_or_none
 from ffprep.submit.credentials import Credentials, without_password
 from ffprep.submit.errors import ApiError
 
@@ -100,13 +96,17 @@ class _RedactingFilter(logging.Filter):
         return True
 
 
-@contextmanager
-def _api_errors() -> Iterator[None]:
-    """Raise errors of the SDK as ApiError."""
-    import openai
-
+def send(call: Callable[..., Any], timeout: float, headers: Mapping[str, str]) -> Any:
+    """Send a request, and return the answer. Raises ApiError."""
+    openai = import_sdk()
+    limits = openai.Timeout(timeout, connect=min(timeout, _CONNECT_TIMEOUT))
     try:
-        yield
+        # The SDK does not interpret an answer of this type.
+        answer = call(
+            cast_to=openai.HttpxBinaryResponseContent,
+            options={"timeout": limits, "headers": headers},
+        )
+        return answer.response
     except openai.APIStatusError as error:
         raise _status_error(error) from None
     except openai.APIConnectionError as error:
@@ -120,19 +120,6 @@ def _api_errors() -> Iterator[None]:
         raise ApiError(f"cannot be sent: {error}", nothing_sent=True) from None
     except ValueError:  # malformed JSON
         raise ApiError("an answer that is empty or not JSON", status=200) from None
-
-
-def send(call: Callable[..., Any], timeout: float, headers: Mapping[str, str]) -> Any:
-    """Send a request, and return the answer. Raises ApiError."""
-    openai = import_sdk()
-    limits = openai.Timeout(timeout, connect=min(timeout, _CONNECT_TIMEOUT))
-    with _api_errors():
-        # The SDK does not interpret an answer of this type.
-        answer = call(
-            cast_to=openai.HttpxBinaryResponseContent,
-            options={"timeout": limits, "headers": headers},
-        )
-        return answer.response
 
 
 def _status_error(error: "openai.APIStatusError") -> ApiError:

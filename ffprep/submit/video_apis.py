@@ -15,7 +15,6 @@ from ffprep.core.geometry import Bounds, Size
 from ffprep.record import Record, field, replace
 from ffprep.submit.answers import (
     find_job,
-    find_job_in_error,
     find_quoted_job,
     read_id,
     read_object,
@@ -194,7 +193,7 @@ class VideoApi:
         headers = {"Content-Type": "multipart/form-data"}
         files = [(request.file_field, upload) for upload in uploads]
         post = partial(self._client.post, self.jobs_path, body=request.body, files=files)
-        answer, _ = _answer_to(post, timeout, headers, find_job_in_error)
+        answer, _ = _answer_to(post, timeout, headers, partial(find_job, in_error=True))
         job_id = read_id(answer, "job")
         if not answer.get("status"):
             return RemoteJob(job_id, JobState.WAITING)

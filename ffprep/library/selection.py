@@ -3,8 +3,8 @@
 import os
 import re
 import time
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Protocol, Self
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Protocol
 
 from ffprep.errors import UsageError
 from ffprep.record import Record
@@ -84,19 +84,6 @@ class Selection(Record):
     since: int | None = None
     default_excludes: bool = True
 
-    @classmethod
-    def of(
-        cls,
-        include: Iterable[str],
-        exclude: Iterable[str],
-        since: int | None = None,
-        default_excludes: bool = True,
-    ) -> Self:
-        """Read patterns. Raises UsageError that names a bad pattern."""
-        return cls(
-            _spec("--include", include), _spec("--exclude", exclude), since, default_excludes
-        )
-
     @property
     def all(self) -> bool:
         """Whether every file is selected, except by default excludes."""
@@ -139,8 +126,8 @@ def _is_left(folder: str) -> bool:
     return name in _LEFT_FOLDERS or name[name.rfind(".") :] in _LEFT_SUFFIXES
 
 
-def _spec(option: str, patterns: Iterable[str]) -> "GitIgnoreSpec | None":
-    patterns = tuple(patterns)
+def read_patterns(option: str, patterns: Sequence[str]) -> "GitIgnoreSpec | None":
+    """Read the patterns of an option. Raises UsageError that names a bad pattern."""
     if not patterns:
         return None
     from pathspec import GitIgnoreSpec

@@ -26,7 +26,7 @@ from ffprep.core.target import Target
 from ffprep.errors import UsageError
 from ffprep.library.naming import Names
 from ffprep.library.request import Rendition, Request, Sources
-from ffprep.library.selection import Selection
+from ffprep.library.selection import Selection, read_patterns
 from ffprep.library.walk import is_folder
 from ffprep.options.command import picked
 from ffprep.options.frame import (
@@ -114,9 +114,11 @@ def read_request(params: Mapping[str, Any]) -> Request:
         single,
         overrides=overrides,
         follow_links=params["follow_links"],
-        selection=Selection.of(
-            **picked(params, "include exclude since"),
-            default_excludes=not params["no_default_excludes"],
+        selection=Selection(
+            read_patterns("--include", params["include"]),
+            read_patterns("--exclude", params["exclude"]),
+            params["since"],
+            not params["no_default_excludes"],
         ),
         shard=shard,
         root=params.get("root") or "",

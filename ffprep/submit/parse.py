@@ -33,7 +33,7 @@ from ffprep.submit.openai_client import require_sdk
 from ffprep.submit.polling import PollOptions
 from ffprep.submit.prepare_picture import PictureOptions
 from ffprep.submit.store import SubmissionStore, in_memory, open_read_only, open_store
-from ffprep.submit.submission import Outcome, Status, Submission
+from ffprep.submit.submission import Submission
 from ffprep.submit.video_apis import AzureJobs, OpenAiVideos
 
 _SUFFIX = ".mp4"
@@ -91,8 +91,8 @@ class SubmitOptions(Record):
         """Return the plan of photos; None if a job is resumed."""
         return Plan.of(self.request) if self.request else None
 
-    def submissions(self, plan: Plan | None) -> Iterator[Submission | Outcome]:
-        """Yield a Submission for each photo, or an Outcome if it cannot be submitted."""
+    def submissions(self, plan: Plan | None) -> Iterator[Submission]:
+        """Yield a Submission for each photo; one that cannot be submitted has an error."""
         if plan is None:
             yield Submission(None, self.output, job_id=self.resumed_job)
             return
@@ -101,7 +101,7 @@ class SubmitOptions(Record):
             if isinstance(item, Result):
                 assert item.failure
                 error = PhotoError(item.failure.kind, item.failure.message)
-                yield Outcome(photo, clip, Status.FAILED, error=error)
+                yield Submission(photo, clip, error=error)
             else:
                 name = os.path.relpath(clip, self.folder)
                 yield Submission(photo, clip, name, item.spec, item.place)

@@ -81,6 +81,7 @@ class Submission(Record, frozen=False):
     `clip_name` is the clip's path relative to the folder of the store, `spec` the photo's own Spec,
     `place` where a link in place of the photo may lead, as `open_regular` takes it. Without a
     photo, the job `job_id` is resumed. While it is `sending`, a job may exist whose id is unknown.
+    With an `error`, nothing is sent, and the submission fails.
     """
 
     photo: Location | None
@@ -93,6 +94,7 @@ class Submission(Record, frozen=False):
     done: bool = False
     progress: float = 0.0
     warnings: list[str] = field(default_factory=list)
+    error: PhotoError | None = None
 
     def run(
         self,
@@ -104,7 +106,7 @@ class Submission(Record, frozen=False):
         """Run all steps. Raises EnvironmentFault if it concerns every photo, and RunStopped."""
         started = time.monotonic()
         try:
-            with _local_files(self.photo, self.clip) as files:
+            with self._local_files() as files:
                 outcome = _Steps(self, *files, options, store, limiter, on_submitted).run()
         except (PhotoError, JobError) as error:
             outcome = Outcome(self.photo, self.clip, Status.FAILED, self.job_id, error=error)
@@ -126,7 +128,7 @@ class Submission(Record, frozen=False):
         Return the Outcome if it is known without one.
         """
         try:
-            with _local_files(self.photo, self.clip) as files:
+            with self._local_files() as files:
                 steps = _Steps(self, *files, options, store, RateLimiter(Event()))
                 if steps.look_up():
                     return Outcome(self.photo, self.clip, Status.FRESH, self.job_id)
@@ -137,22 +139,24 @@ class Submission(Record, frozen=False):
             return Outcome(self.photo, self.clip, Status.FAILED, self.job_id, error=error)
         return None
 
+    @contextmanager
+    def _local_files(self) -> Iterator[tuple[Path | None, Path]]:
+        """Yield paths of this machine for the photo and its clip: their own, else copies.
 
-@contextmanager
-def _local_files(photo: Location | None, clip: Location) -> Iterator[tuple[Path | None, Path]]:
-    """Yield paths of this machine for a photo and its clip: their own, else copies.
-
-    Raises PhotoError if an object cannot be downloaded.
-    """
-    if not isinstance(photo, Remote) and isinstance(clip, Path):
-        yield photo, clip
-        return
-    with temporary_folder() as folder:
-        if isinstance(photo, Remote):
-            path = folder / photo.name
-            storage_of(photo).fetch(photo, path, photo.stamp)
-            photo = path
-        yield photo, local_path(clip, folder, "clip.mp4")
+        Raises the `error`, and PhotoError if an object cannot be downloaded.
+        """
+        if self.error:
+            raise self.error
+        photo, clip = self.photo, self.clip
+        if not isinstance(photo, Remote) and isinstance(clip, Path):
+            yield photo, clip
+            return
+        with temporary_folder() as folder:
+            if isinstance(photo, Remote):
+                path = folder / photo.name
+                storage_of(photo).fetch(photo, path, photo.stamp)
+                photo = path
+            yield photo, local_path(clip, folder, "clip.mp4")
 
 
 class _Steps(Record, frozen=False):

@@ -1,11 +1,12 @@
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ffprep.errors import UsageError
-from ffprep.library.selection import Selection, read_since
+from ffprep.library.selection import Selection, read_patterns, read_since
 from ffprep.library.walk import Walk
 from tests.library.test_plan import outputs, plan, tree
 from tests.support.pictures import ramp
@@ -25,8 +26,12 @@ def library(tmp_path: Path) -> Path:
     return tmp_path / "in"
 
 
-def taken(folder: Path, *named: Path, **said: object) -> set[str]:
-    selection = Selection.of(**{"include": (), "exclude": ()} | said)  # type: ignore[arg-type]
+PATTERNS = ("include", "exclude")
+
+
+def taken(folder: Path, *named: Path, **said: Any) -> set[str]:
+    patterns = {name: read_patterns(f"--{name}", said.pop(name, ())) for name in PATTERNS}
+    selection = Selection(**patterns | said)
     found = Walk((folder, *named), selection=selection).files()
     return {os.path.relpath(file.path, folder) for file in found}
 
@@ -60,7 +65,7 @@ def test_patterns_are_those_of_gitignore_and_exclude_wins(
 
 
 def test_filtered_files_are_not_counted_as_passed_over(library: Path) -> None:
-    walk = Walk((library,), selection=Selection.of(["*.heic"], []))
+    walk = Walk((library,), selection=Selection(read_patterns("--include", ["*.heic"])))
     assert not [listing.others for listing in walk.listings() if listing.others]
     assert [listing.others for listing in Walk((library,)).listings() if listing.others] == [
         ["notes.txt"]
@@ -156,7 +161,7 @@ def test_a_pattern_that_python_warns_about_is_accepted_silently(ffprep, tmp_path
 
 def test_a_bad_pattern_beside_good_ones_is_named() -> None:
     with pytest.raises(UsageError, match="--include '!' "):
-        Selection.of(["*.jpg", "!"], [])
+        read_patterns("--include", ["*.jpg", "!"])
 
 
 def test_photos_that_are_not_selected_keep_their_ledger_rows(ffprep, tmp_path: Path) -> None:
@@ -184,7 +189,7 @@ def test_a_root_mirrors_files_that_are_named_one_by_one(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("in/x")
     named = [tmp_path / "in" / name for name in ("x/a.jpg", "x/@eaDir/b.jpg", "Trash/c.jpg")]
     sources = (*named, tmp_path / "link/y/b.jpg")
-    selection = Selection.of([], ["Trash/"])
+    selection = Selection(exclude=read_patterns("--exclude", ["Trash/"]))
     made = plan(*sources, out=tmp_path / "out", root=str(tmp_path / "in"), selection=selection)
     assert outputs(made) == ["x/a.jpg", "x/y/b.jpg"]
     made = plan(tmp_path / "in/x", out=tmp_path / "out", root=str(tmp_path / "in"))

@@ -153,13 +153,12 @@ def submit(**given: Any) -> None:
 
 def _submit_all(
     options: "SubmitOptions",
-    submissions: "Iterable[Submission | Outcome]",
+    submissions: "Iterable[Submission]",
     reporter: "SubmitReporter",
     store: "SubmissionStore",
     signals: Signals,
 ) -> None:
-    from ffprep.submit.polling import RateLimiter
-    from ffprep.submit.pool import SubmissionPool
+    from ffprep.submit.polling import RateLimiter, SubmissionPool
 
     stopped = Event()
     signals.while_running(stopped.set)
@@ -178,17 +177,11 @@ def _submit_all(
 
 def _dry_run(
     options: "SubmitOptions",
-    submissions: "Iterable[Submission | Outcome]",
+    submissions: "Iterable[Submission]",
     reporter: "SubmitReporter",
     store: "SubmissionStore",
 ) -> None:
     """Print the requests that would be sent, and report what would fail."""
-    from ffprep.submit.submission import Submission
-
     for submission in submissions:
-        if isinstance(submission, Submission):
-            outcome = submission.dry_run(options.clip, store, reporter.show_request)
-        else:
-            outcome = submission
-        if outcome:
+        if outcome := submission.dry_run(options.clip, store, reporter.show_request):
             reporter.report(outcome)

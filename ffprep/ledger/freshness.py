@@ -16,11 +16,9 @@ from ffprep.core.policy import Policy, RerunOptions, Retry
 from ffprep.core.spec import Spec
 from ffprep.errors import Kind, PhotoError
 from ffprep.ledger.rows import (
-    NO_HASHES,
     Entry,
     Fingerprint,
     FinishedJob,
-    Hashes,
     Name,
     PendingJob,
     Row,
@@ -263,20 +261,23 @@ def skip_unchanged(
 def _if_unchanged(pending: PendingJob, row: Row, checksum: bool) -> FinishedJob | None:
     """Compare the stamps of source and output; with `checksum`, the hashes that are recorded."""
     made = stamp_or_none(pending.job.output, follow=False)
-    found = hashes(pending) if checksum else Hashes(row.source_hash, row.output_hash)
-    if not made or (checksum and not found.output):
+    source_hash, output_hash = row.source_hash, row.output_hash
+    if checksum:
+        source_hash, output_hash = _hashes(pending)
+    if not made or (checksum and not output_hash):
         return None
     if checksum and row.source_hash:
-        same_source = found.source == row.source_hash
+        same_source = source_hash == row.source_hash
     else:
         same_source = row.has_source(pending.stamp)
     if checksum and row.output_hash:
-        same_output = found.output == row.output_hash
+        same_output = output_hash == row.output_hash
     else:
         same_output = row.has_output(made)
     if not (same_source and same_output):
         return None
-    return FinishedJob(_fresh_result(pending.job, row.size, made), pending, found)
+    result = _fresh_result(pending.job, row.size, made)
+    return FinishedJob(replace(result, source_hash=source_hash, output_hash=output_hash), pending)
 
 
 def _if_adoptable(
@@ -291,8 +292,10 @@ def _if_adoptable(
     except PhotoError:
         return None
     result = _fresh_result(pending.job, size, stamp)
-    # Without --checksum, no source is read to adopt its output.
-    return FinishedJob(result, pending, hashes(pending) if checksum else NO_HASHES)
+    if checksum:  # otherwise, no source is read to adopt its output
+        source_hash, output_hash = _hashes(pending)
+        result = replace(result, source_hash=source_hash, output_hash=output_hash)
+    return FinishedJob(result, pending)
 
 
 def _may_be_made_of(pending: PendingJob, source: FileStamp, made: FileStamp) -> bool:
@@ -320,21 +323,23 @@ def _is_recorded(row: Row, made: FileStamp, output: Location) -> bool:
     )
 
 
-def hashes(pending: PendingJob, result: Result | None = None) -> Hashes:
-    """Return the hashes of both files of a job, for later runs with --checksum.
-
-    They are those of a `result`, if it is given; otherwise both files are read.
-    """
+def _hashes(pending: PendingJob) -> tuple[bytes | None, bytes | None]:
+    """Read both files of a job; return their hashes, for later runs with --checksum."""
     job = pending.job
-    if result:
-        source, output = result.source_hash, result.output_hash
-    else:
-        source, output = (storage_of(each).content_hash(each) for each in (job.source, job.output))
-    now = stamp_or_none(job.source)
+    source, output = (storage_of(each).content_hash(each) for each in (job.source, job.output))
+    return source if _is_as_read(pending) else None, output
+
+
+def without_stale_hash(pending: PendingJob, result: Result) -> Result:
+    """Return a result, without the hash of a source that has changed since it was read."""
+    is_stale = result.source_hash and not _is_as_read(pending)
+    return replace(result, source_hash=None) if is_stale else result
+
+
+def _is_as_read(pending: PendingJob) -> bool:
+    now = stamp_or_none(pending.job.source)
     # `is_as` ignores the device: each machine has another number for a shared disk.
-    if not (now and pending.stamp and now.is_as(pending.stamp)):  # changed since it was read
-        source = None
-    return Hashes(source, output)
+    return bool(now and pending.stamp and now.is_as(pending.stamp))
 
 
 def _fresh_result(job: Job, size: Size | None, stamp: FileStamp | None = None) -> Result:

@@ -150,15 +150,6 @@ def valid_entry(folder: Any, values: Sequence[Any]) -> Entry | None:
     return Entry(folder, row) if inside and is_name and not odd else None
 
 
-class Hashes(NamedTuple):
-    """The hashes of a job's two files; None for one that was not read."""
-
-    source: bytes | None = None
-    output: bytes | None = None
-
-
-NO_HASHES = Hashes()
-
 OUTPUT_COLUMNS = ("output_bytes", "output_mtime", "output_hash", "width", "height")
 """The columns that stay when a photo fails: the output of its earlier version still exists."""
 
@@ -193,7 +184,6 @@ class FinishedJob(Record):
 
     result: Result
     pending: PendingJob
-    hashes: Hashes = NO_HASHES
 
     def entry(self, ledger: "Ledger") -> Entry:
         """Return the job's new row."""
@@ -219,8 +209,8 @@ class FinishedJob(Record):
             output_mtime=stored_time(output.modified) if output else None,
             status=Status.CONVERTED if result.status is Status.FRESH else result.status.value,
             run=ledger.run,
-            source_hash=self.hashes.source,
-            output_hash=self.hashes.output if output else None,
+            source_hash=result.source_hash,
+            output_hash=result.output_hash if output else None,
             tolerated=" ".join(sorted(tolerated)),
             width=result.size.width if result.size else None,
             height=result.size.height if result.size else None,

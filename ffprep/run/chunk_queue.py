@@ -12,7 +12,7 @@ from typing import Any
 
 from ffprep.core.job import Result
 from ffprep.core.location import Location
-from ffprep.ledger.rows import FinishedJob, Hashes, PendingJob
+from ffprep.ledger.rows import FinishedJob, PendingJob
 from ffprep.record import Record, field, replace
 from ffprep.storage.protocol import storage_of
 
@@ -28,26 +28,23 @@ class ChunkInFlight(Record, frozen=False):
     finished: list[FinishedJob] = field(default_factory=list)
     future: "Future[Iterable[FinishedJob]]" = field(default_factory=Future)
 
-    def add(self, results: Iterable[tuple[Result, Hashes]]) -> None:
+    def add(self, results: Iterable[Result]) -> None:
         """Add results of workers, with the paths as this run has them."""
-        for result, hashes in results:
+        for result in results:
             assert result.output
             pending = self.jobs[result.output]
             result = replace(result, source=pending.job.source, output=pending.job.output)
-            self.finished.append(FinishedJob(result, pending, hashes))
+            self.finished.append(FinishedJob(result, pending))
 
     def end(self, error: Exception | None = None) -> None:
         """Hand the results over; the iterator of them raises `error` at its end."""
         if not self.future.done():
-            self.future.set_result(_yield_then_raise(self.finished, error))
+            self.future.set_result(self._results(error))
 
-
-def _yield_then_raise(
-    finished: Iterable[FinishedJob], error: Exception | None
-) -> Iterator[FinishedJob]:
-    yield from finished
-    if error:
-        raise error
+    def _results(self, error: Exception | None) -> Iterator[FinishedJob]:
+        yield from self.finished
+        if error:
+            raise error
 
 
 class Part(Record):

@@ -17,7 +17,7 @@ from ffprep.core.job import Job, Result
 from ffprep.core.location import absolute
 from ffprep.core.policy import ClusterOptions
 from ffprep.errors import EnvironmentFault, Killed, Kind
-from ffprep.ledger.rows import NO_HASHES, Hashes, PendingJob
+from ffprep.ledger.rows import PendingJob
 from ffprep.record import replace
 from ffprep.run.chunk_queue import ChunkInFlight, ChunkQueue, Part
 from ffprep.run.task import (
@@ -294,11 +294,11 @@ class Cluster(RemoteExecutor):
             sweep_folder(folder, self._workers.dead)
 
 
-def _deadly(pending: PendingJob, deaths: int) -> tuple[Result, Hashes]:
+def _deadly(pending: PendingJob, deaths: int) -> Result:
     """Return the failure of a photo that was tried alone while `deaths` workers died."""
     problem = f"all {deaths} workers that converted it died"
     error = Killed(Kind.IO, f"{problem}; look into their logs, and run again")
-    return Result.failed(pending.job.source, pending.job.output, error), NO_HASHES
+    return Result.failed(pending.job.source, pending.job.output, error)
 
 
 def _absolute(job: Job) -> Job:

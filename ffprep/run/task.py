@@ -20,8 +20,8 @@ from ffprep.core.job import Job, LocalJob, Result, Thumbnail
 from ffprep.core.location import Location
 from ffprep.core.policy import Policy, RerunOptions
 from ffprep.errors import EnvironmentFault, FilteredOut, Kind, PhotoError
-from ffprep.ledger.freshness import hashes, skip_unchanged
-from ffprep.ledger.rows import NO_HASHES, FinishedJob, Hashes, PendingJob
+from ffprep.ledger.freshness import skip_unchanged, without_stale_hash
+from ffprep.ledger.rows import FinishedJob, PendingJob
 from ffprep.record import Record, replace
 from ffprep.system.files import FileStamp
 from ffprep.system.tempfiles import owner_id, sweep_temp_dir
@@ -132,8 +132,7 @@ class ChunkTask(Record):
         for result in convert(converter, jobs):
             assert result.output
             pending = to_convert[result.output]
-            found = hashes(pending, result) if self.rerun and not result.failure else NO_HASHES
-            yield FinishedJob(result, pending, found)
+            yield FinishedJob(without_stale_hash(pending, result), pending)
 
 
 def _filtered(pending: PendingJob, converter: Converter) -> PendingJob:
@@ -200,7 +199,7 @@ class ClusterTask(Record):
             return _converters[self.run]
 
 
-Answer = tuple[list[tuple[Result, Hashes]], EnvironmentFault | None]
+Answer = tuple[list[Result], EnvironmentFault | None]
 """The results of a chunk, and the fault that ended it early, if any."""
 
 
@@ -231,10 +230,10 @@ def convert_chunk(version: str, pickled: bytes) -> bytes:
     import pickle
 
     task, chunk = pickle.loads(pickled)
-    results, fault = list[tuple[Result, Hashes]](), None
+    results, fault = list[Result](), None
     try:
         for finished in task.task.results(chunk, task.converter()):
-            results.append((finished.result, finished.hashes))
+            results.append(finished.result)
     except EnvironmentFault as error:
         fault = error
     answer: Answer = results, fault

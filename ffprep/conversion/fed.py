@@ -20,7 +20,7 @@ from ffprep.config.modes import is_shipped
 from ffprep.conversion.transcode import Outputs, Photo, Transcoder, is_whole
 from ffprep.core.decoder_log import INCOMPLETE, DecoderLog
 from ffprep.core.fitting import Cut, rounded
-from ffprep.core.geometry import Size
+from ffprep.core.geometry import WHOLE, Size
 from ffprep.core.image_info import JFIF, ImageInfo
 from ffprep.core.mode import Mode
 from ffprep.core.spec import Spec
@@ -115,7 +115,7 @@ def reduced(picture: ImageInfo, spec: Spec) -> Reduced | None:
 
     What is shown is exactly the same: a photo whose sides or cuts have a remainder is not reduced.
     """
-    scales = spec.mode.name in _SCALING and is_shipped(spec.mode) and spec.bounds.whole
+    scales = spec.mode.name in _SCALING and is_shipped(spec.mode) and spec.bounds == WHOLE
     scales = scales and not spec.focuses_on_faces  # it is not known yet where the photo is cut
     raw, shown, stored = picture.planes, picture.shown, picture.stored
     if raw is None or not scales:

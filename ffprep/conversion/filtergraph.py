@@ -50,6 +50,7 @@ from ffprep.conversion.pixel_formats import (
     sharpened,
     to_srgb,
 )
+from ffprep.core.geometry import WHOLE
 from ffprep.core.image_info import ImageInfo
 from ffprep.core.spec import Spec
 from ffprep.record import replace
@@ -80,7 +81,7 @@ def _made(stream: Stream, picture: ImageInfo, spec: Spec, by_size: BySize) -> tu
     """Return the streams of one output of a decoded photo (see `_finish`)."""
     if by_size.odd:
         stream = convert(stream, pix_fmts=FULL_CHROMA)
-    if not spec.bounds.whole:
+    if spec.bounds != WHOLE:
         stream = cut(stream, spec.bounds, picture.orientation)
     if by_size.repeats > 1:
         times = by_size.repeats

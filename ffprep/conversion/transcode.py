@@ -217,7 +217,9 @@ class Transcoder(Record):
             outputs = tuple(replace(each, reduced=None) for each in outputs)
         if picture.ffmpeg_reads:
             log = self.transcode(outputs, picture, files)
-            if is_whole(log, picture, files) and not log.may_be_about_a_later_frame(picture):
+            # A complaint about a GIF may be about a later frame; Pillow reads only the first.
+            later = picture.format.name == "gif" and log.damage
+            if is_whole(log, picture, files) and not later:
                 return self.decoders.damage(photo.source, picture, log)
         from ffprep.conversion.fed import encode_by_pillow
 

@@ -67,10 +67,6 @@ class DecoderLog(Record):
             return False
         return self.frames.get(number) == expected
 
-    def may_be_about_a_later_frame(self, picture: ImageInfo) -> bool:
-        """Return whether a complaint may be about a later frame; Pillow reads only the first."""
-        return picture.format.name == "gif" and bool(self.damage)
-
     def shows_damage_to(self, picture: ImageInfo) -> bool:
         """Return whether damage kept FFmpeg from decoding a file, which Pillow would fill in."""
         if self.unopened:

@@ -193,9 +193,8 @@ def best_size(sizes: Iterable[tuple[Size, Framing]]) -> Size:
     similar = [pair for pair in found if change_of(pair[1]) - least < SIMILAR]
 
     def cost(pair: tuple[Size, Framing]) -> tuple[float, float]:
-        factor = round(
-            pair[1].factor, 12
-        )  # so that rounding does not tell sizes of one ratio apart
+        # Rounded so that sizes of one ratio have equal factors.
+        factor = round(pair[1].factor, 12)
         return max(1.0, factor), -factor
 
     return min(similar, key=cost)[0]

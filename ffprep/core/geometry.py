@@ -154,22 +154,14 @@ class Bounds(Record):
             )
         return cls(left, top, right, bottom)
 
-    @property
-    def whole(self) -> bool:
-        """Whether nothing is cropped."""
-        return self == WHOLE
-
     def corner(self, photo: Size) -> tuple[int, int]:
         """Return the upper left corner of the crop of an upright photo, in pixels."""
         return _edge_pixel(self.left, photo.width), _edge_pixel(self.top, photo.height)
 
     def of(self, photo: Size) -> Size | None:
         """Return the size of the crop of an upright photo; None if it is less than a pixel."""
-        across, down = (
-            (self.right - self.left) * photo.width,
-            (self.bottom - self.top) * photo.height,
-        )
-        if min(across, down) < 1 - 1e-9:
+        width, height = self.right - self.left, self.bottom - self.top
+        if min(width * photo.width, height * photo.height) < 1 - 1e-9:
             return None
         left, top = self.corner(photo)
         return Size(

@@ -36,11 +36,6 @@ class Cicp(Record):
     primaries: int
     transfer: int
 
-    @property
-    def is_hdr(self) -> bool:
-        """PQ or HLG."""
-        return self.transfer in (16, 18)
-
 
 class YCbCr(Record):
     """How a container says that YCbCr becomes RGB, in FFmpeg's words.

@@ -41,8 +41,6 @@ class LocalJob(Job):
 
     source: Path
     output: Path
-    spec: Spec
-    place: str = ""
 
 
 class Places(Record):
@@ -158,11 +156,6 @@ class FreshCount(Record):
     count: int
     filtered: int = 0
 
-    @property
-    def total(self) -> int:
-        """Both numbers together."""
-        return self.count + self.filtered
-
 
 class Failure(Record):
     """Why a job failed. A `transient` failure may not happen again with the same photo.
@@ -184,7 +177,7 @@ class Failure(Record):
 
 
 class CaveatKind(StrEnum):
-    """What a caveat is about: the word in JSON. The first three are failures in a stricter run."""
+    """What a caveat is about: the word in JSON. TOLERABLE ones are failures in a stricter run."""
 
     DAMAGED = Kind.DAMAGED.value
     UPSCALE = Kind.UPSCALE.value
@@ -195,11 +188,6 @@ class CaveatKind(StrEnum):
     PREVIEW = "preview"
     COLOURS = "colours"
     INTERLACED = "interlaced"
-
-    @property
-    def is_tolerated(self) -> bool:
-        """Whether it is a failure under a stricter Policy."""
-        return self in (CaveatKind.DAMAGED, CaveatKind.UPSCALE, CaveatKind.CUT)
 
 
 class Caveat(Record):

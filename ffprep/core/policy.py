@@ -7,9 +7,9 @@ from itertools import chain, combinations
 from ffprep.core.geometry import Size
 from ffprep.core.location import Location
 from ffprep.errors import FilteredOut, Kind
-from ffprep.record import Record
+from ffprep.record import Record, field
 
-_TOLERABLE = (Kind.CUT, Kind.DAMAGED, Kind.UPSCALE)
+TOLERABLE = (Kind.CUT, Kind.DAMAGED, Kind.UPSCALE)
 """The failures that a Policy may allow, in the order of their names."""
 
 
@@ -74,7 +74,7 @@ class Policy(Record):
     @property
     def allowed_caveats(self) -> tuple[str, ...]:
         """The combinations of kinds of caveat that an output may have, each as names in order."""
-        kinds = list(filter(self.permits, _TOLERABLE))
+        kinds = list(filter(self.permits, TOLERABLE))
         found = (combinations(kinds, count) for count in range(len(kinds) + 1))
         return tuple(" ".join(names) for names in chain.from_iterable(found))
 
@@ -137,12 +137,7 @@ class ThrottleOptions(Record):
     idle: bool = False
     max_time: float = math.inf
     max_load: float = math.inf
-    grace: float = 0.0
-
-    @property
-    def limits_anything(self) -> bool:
-        """Whether any option is set."""
-        return bool(self.nice or self.idle) or min(self.max_time, self.max_load) < math.inf
+    grace: float = field(default=0.0, compare=False)
 
 
 class ClusterOptions(Record):

@@ -113,7 +113,7 @@ def _are_alike(one: "Image.Image", other: "Image.Image") -> bool:
 def _from_cicp(
     plain: ImageInfo, cicp: Cicp, keep: bool, tables: Path, make: bool
 ) -> tuple[ImageInfo, str | None]:
-    if cicp.is_hdr:
+    if cicp.transfer in (16, 18):  # PQ or HLG
         primaries = cicp.primaries if cicp.primaries in icc.HDR_PRIMARIES else 9
         warning = _not_kept("HDR") if keep else None
         return replace(plain, cicp=replace(cicp, primaries=primaries)), warning

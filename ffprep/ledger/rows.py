@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ffprep.core.geometry import Size
 from ffprep.core.job import BATCH, Job, Result, Status
 from ffprep.core.location import Location
+from ffprep.core.policy import TOLERABLE
 from ffprep.errors import Kind
 from ffprep.record import Record
 from ffprep.system.files import FOLDER, FileStamp
@@ -191,7 +192,7 @@ class FinishedJob(Record):
         failure, source, output = result.failure, pending.stamp, result.stamp
         if failure and failure.transient:
             source = None  # the failure holds for no version of the photo
-        tolerated = {caveat.kind.value for caveat in result.caveats if caveat.kind.is_tolerated}
+        tolerated = {caveat.kind.value for caveat in result.caveats}.intersection(TOLERABLE)
         message = failure.message if failure else result.reason or "; ".join(result.warnings)
         kinds = failure.kind.value if failure else " ".join(result.warning_kinds)
         if (known := pending.known) and result.status is Status.FRESH:

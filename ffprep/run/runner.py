@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, cast
 from ffprep.conversion.converter import Converter
 from ffprep.core.job import Batch, FreshCount, Result
 from ffprep.core.location import Location
+from ffprep.core.policy import ThrottleOptions
 from ffprep.ledger.freshness import Freshness, Triage
 from ffprep.ledger.rows import FinishedJob, PendingJob
 from ffprep.library.plan import Plan
@@ -245,7 +246,7 @@ def open_run(
     a ledger named by --ledger cannot be used, or if the cluster cannot convert.
     """
     throttle = None
-    if options.throttle.limits_anything:
+    if options.throttle != ThrottleOptions():
         from ffprep.run.throttle import Throttle, apply_niceness
 
         throttle = Throttle(options.throttle)

@@ -86,21 +86,17 @@ def open_regular(path: Path, place: str = "") -> Iterator[BinaryIO]:
     with _system_errors():
         _require_regular(os.stat(path, follow_symlinks=follow))
         # A FIFO or a terminal may have replaced the file since.
-        with open(_opened(path, flags), "rb") as file:
-            descriptor = file.fileno()
+        try:
+            descriptor = os.open(path, flags)
+        except OSError as error:
+            if error.errno == errno.ELOOP and not follow:
+                raise replaced_by_link() from None
+            raise
+        with open(descriptor, "rb") as file:
             _require_regular(os.fstat(descriptor))
             if place:
                 _require_place(descriptor, path, place)
             yield file
-
-
-def _opened(path: Path, flags: int) -> int:
-    try:
-        return os.open(path, flags)
-    except OSError as error:
-        if error.errno == errno.ELOOP and flags & os.O_NOFOLLOW:
-            raise replaced_by_link() from None
-        raise
 
 
 def _require_place(descriptor: int, path: Path, place: str) -> None:

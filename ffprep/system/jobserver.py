@@ -6,6 +6,7 @@ byte back afterwards. A token that is lost is lost to all of make, so tokens in 
 list, and are also given back by an exit that waits for no thread. After SIGKILL they are lost.
 """
 
+import fcntl
 import os
 import re
 import select
@@ -90,19 +91,13 @@ def _is_pipe(reader: int, writer: int) -> bool:
     Raises OSError if they are free.
     """
     ends = [os.fstat(number) for number in (reader, writer)]
-    modes = [_access_mode(number) for number in (reader, writer)]
+    modes = [fcntl.fcntl(number, fcntl.F_GETFL) & os.O_ACCMODE for number in (reader, writer)]
     return (
-        all(stat.S_ISFIFO(end.st_mode) for end in ends)
-        and (ends[0].st_dev, ends[0].st_ino) == (ends[1].st_dev, ends[1].st_ino)
+        stat.S_ISFIFO(ends[0].st_mode)
+        and os.path.samestat(*ends)
         and modes[0] != os.O_WRONLY
         and modes[1] != os.O_RDONLY
     )
-
-
-def _access_mode(descriptor: int) -> int:
-    import fcntl
-
-    return fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE
 
 
 class Jobserver:

@@ -27,12 +27,13 @@ making = RLock()
 class OwnFolder:
     """A folder of this user's own inside `parent`, both open; `path` is its path by name.
 
-    Where no such folder can be made, its files are in `parent`. Raises OSError.
+    `files` are the names of those that were created, and not renamed or removed. Where no such
+    folder can be made, they are in `parent`. Raises OSError.
     """
 
     def __init__(self, parent: Path, name: str) -> None:
         self.parent, self.path = parent, parent
-        self._files: set[str] = set()
+        self.files: set[str] = set()
         self._folder = self._parent = os.open(parent, _PATH_ONLY)
         with making:
             try:
@@ -55,7 +56,7 @@ class OwnFolder:
         """Create a file; return its descriptor, and its path for this process and its children."""
         with making:
             descriptor = os.open(name, _NEW, 0o666, dir_fd=self._folder)
-            self._files.add(name)
+            self.files.add(name)
         return descriptor, held_path(descriptor, self.path / name)
 
     def rename(self, name: str, descriptor: int, output: str) -> None:
@@ -75,7 +76,7 @@ class OwnFolder:
             elif not self._is_published(descriptor, output):
                 raise
         else:
-            self._files.discard(name)
+            self.files.discard(name)
 
     def _is_published(self, descriptor: int, output: str) -> bool:
         with contextlib.suppress(OSError):
@@ -104,19 +105,14 @@ class OwnFolder:
 
     def remove(self, name: str) -> None:
         """Remove a file that was not renamed."""
-        if name in self._files:
+        if name in self.files:
             with contextlib.suppress(OSError):
                 os.unlink(name, dir_fd=self._folder)
-            self._files.discard(name)
-
-    @property
-    def idle(self) -> bool:
-        """Whether no file is in it."""
-        return not self._files
+            self.files.discard(name)
 
     def empty(self) -> None:
         """Remove it with its files, for an exit that does not wait for threads."""
-        for name in list(self._files):
+        for name in list(self.files):
             self.remove(name)
         if self._folder != self._parent:
             with contextlib.suppress(OSError):
@@ -172,10 +168,10 @@ class OwnFolders:
         if folder:
             with contextlib.suppress(FileNotFoundError):  # removed by another program
                 return folder, *folder.create(name)
-            if not folder.idle:
+            if folder.files:
                 raise FileNotFoundError(errno.ENOENT, "its temporary folder was removed")
             self._close(folder)
-        idle = [each for each in self._by_parent.values() if each.idle]
+        idle = [each for each in self._by_parent.values() if not each.files]
         for each in idle[: max(0, len(idle) + 1 - _MOST_IDLE)]:
             self._close(each)
         folder = self._by_parent[parent] = OwnFolder(parent, name)

@@ -190,7 +190,9 @@ class ConvertReporter(Reporter[RunSummary]):
             if result.passed_over not in (None, PassedOver.FILTERED):
                 return
         if self._bar is not None:
-            self._bar.update(result.total if isinstance(result, FreshCount) else 1)
+            self._bar.update(
+                result.count + result.filtered if isinstance(result, FreshCount) else 1
+            )
 
     def _report(self, result: Result) -> None:
         if self._log is not None and (self._verbose or result.status not in _GOOD_AS_IS):

@@ -147,7 +147,7 @@ def hint(command: str, message: str) -> str:
     found = (PLACES.get(option) for option in _OPTION.findall(message))
     place = next(filter(None, found), "")
     help_of = f"See 'ffprep {f'{command} ' if command else ''}--help'"
-    return f"{help_of}, {place}" if place else f"{help_of}."
+    return f"{help_of}, {place}" if names_url(place) else f"{help_of}{place and f', {place}'}."
 
 
 def unknown_command(name: str, arguments: Sequence[str], commands: Iterable[str]) -> str:

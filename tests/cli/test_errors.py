@@ -48,10 +48,11 @@ def test_mistakes_are_answered(
         (["--mode", "covr"], "unknown mode 'covr'; did you mean 'cover'?"),
         (["--mode", "leterbox"], "unknown mode 'leterbox'; did you mean 'letterbox'?"),
         (["--mode", "zoom"], "the modes are: auto, blur, cover, fit, pad, stretch"),
+        (["--mode", "zoom"], "See 'ffprep convert --help', 'ffprep modes'.\n"),
         (["--scene", "portait"], "unknown scene 'portait'; did you mean 'portrait'?"),
         (["--format", "pgn"], "'pgn' is not one of jpeg, png, webp, avif, jpegxl, same; did you"),
         (["--upscale", "fial"], "did you mean fail?"),
-        (["--focus", "nose"], "https://ffprep.github.io/ffprep/guide/framing.html"),
+        (["--focus", "nose"], ", https://ffprep.github.io/ffprep/guide/framing.html\n"),
     ],
 )
 def test_names_are_answered_and_a_place_is_named(ffprep, tmp_path: Path, words, answer) -> None:

@@ -10,7 +10,7 @@ from ffprep.core.geometry import Faces, Size
 from ffprep.core.location import Location, Remote, location_of
 from ffprep.core.spec import Spec
 from ffprep.errors import FilteredOut, Killed, Kind, LimitReached, PhotoError
-from ffprep.record import Record, field
+from ffprep.record import Record, field, replace
 from ffprep.system.files import FileStamp, is_url
 
 
@@ -114,15 +114,12 @@ class Batch(Record):
     def part(self, indexes: Iterable[int]) -> "Batch":
         """Return some of the jobs as a Batch, in the order of `indexes`."""
         kept = list(indexes)
-        return Batch(
-            self.folder,
-            self.output_folder,
-            [self.names[index] for index in kept],
-            [self.outputs[index] for index in kept],
-            [self.specs[index] for index in kept],
-            [self.stamps[index] for index in kept] if self.stamps else (),
-            self.places,
-            self.rendition,
+        return replace(
+            self,
+            names=[self.names[index] for index in kept],
+            outputs=[self.outputs[index] for index in kept],
+            specs=[self.specs[index] for index in kept],
+            stamps=[self.stamps[index] for index in kept] if self.stamps else (),
         )
 
 

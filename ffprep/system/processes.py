@@ -9,7 +9,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from ffprep.errors import EnvironmentFault
 from ffprep.record import Record
@@ -200,10 +200,14 @@ def no_threads() -> EnvironmentFault:
 
 
 class Running:
-    """A child process, whose stdin gets the `data`. The begin of its stderr is kept as `log`."""
+    """A child process, whose stdin gets the `data`. The begin of its stderr is kept as `log`.
+
+    The caller uses the `stdin` and `stdout` of a child that talks.
+    """
 
     def __init__(self, child: "subprocess.Popen[bytes]", data: "Iterable[Data] | None") -> None:
         self._child = child
+        self.stdin, self.stdout = cast(IO[bytes], child.stdin), cast(IO[bytes], child.stdout)
         self.waited = False
         """Whether it had used little of its time, when that was over: it was stopped, or waited."""
         self._log = bytearray()
@@ -220,18 +224,6 @@ class Running:
             child.kill()
             child.wait()
             raise
-
-    @property
-    def stdin(self) -> IO[bytes]:
-        """The stdin of a child that talks."""
-        assert self._child.stdin
-        return self._child.stdin
-
-    @property
-    def stdout(self) -> IO[bytes]:
-        """The stdout of a child that talks."""
-        assert self._child.stdout
-        return self._child.stdout
 
     @property
     def log(self) -> str:

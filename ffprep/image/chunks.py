@@ -261,9 +261,9 @@ class Entry(Record):
 class Directory(Record):
     """One directory, perhaps a SubIFD. `start` is where its TIFF begins in the file.
 
-    `whole` is false if the file ends within it, `repeats` is true if
-    it has several entries for a tag, of which the first counts. Pillow opens one directory at a
-    time, and only if it knows the kind of its pixels.
+    `whole` is false if the file ends within it, `repeats` is true if it has several entries for a
+    tag, of which the first counts. Pillow opens one directory at a time, and only if it knows the
+    kind of its pixels.
     """
 
     file: BinaryIO = field(repr=False)

@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from PIL.PngImagePlugin import PngInfo
 
 from ffprep.config.modes import find_mode
 from ffprep.core.formats import OUTPUT_FORMATS, output_format, written_as
@@ -23,6 +24,7 @@ from ffprep.image.pillow import opened
 from ffprep.image.probe import probe
 from scripts.cases import raw
 from tests.support.converters import converter
+from tests.support.pictures import ramp
 
 ADVICE = "install ffprep[raw] for the full picture"
 WITH_PREVIEW = (raw.nef, raw.cr2, raw.cr3, raw.raf, raw.orf, raw.rw2)
@@ -120,6 +122,14 @@ def test_camera_previews_and_rights(tmp_path: Path) -> None:
     with opened(tmp_path / "photo", found, metadata_only=True) as image:
         rights = rights_in(image)
     assert (rights.artist, rights.copyright) == ("Ann", "(c) Ann")
+
+
+def test_a_text_of_a_png_named_raw_is_only_a_text(tmp_path: Path) -> None:
+    text = PngInfo()
+    text.add_text("raw", "a word")
+    ramp(30, 20).save(tmp_path / "a.png", pnginfo=text)
+    found = extras(tmp_path / "a.png", probe(tmp_path / "a.png", 10**6))
+    assert (found.metadata, found.camera, found.previews) == (("text",), "", ())
 
 
 def test_the_format_of_an_output_that_keeps_it_is_jpeg(tmp_path: Path) -> None:

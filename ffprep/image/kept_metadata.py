@@ -6,7 +6,7 @@ cannot be read is absent.
 
 import struct
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
@@ -113,9 +113,8 @@ def _copied(
     longest = _LONGEST.get(spec.format.name, _LONGEST_OTHERWISE)
     written, xmp, iptc = rights.exif(), b"", b""
     with suppress(Exception):  # parsers raise whatever they stumble over
-        for place in _places_of_exif(path, picture, image):
-            with place as file:
-                exif = Exif.read(file, everything)
+        for file in _places_of_exif(path, picture, image):
+            exif = Exif.read(file, everything)
             if exif and not exif.empty:
                 exif.complete(rights.fields)
                 exif.correct(spec.size, srgb=picture.output_profile is None)
@@ -130,11 +129,10 @@ def _copied(
     return Metadata(written, xmp, iptc)
 
 
-def _places_of_exif(
-    path: Path, picture: ImageInfo, image: Image.Image
-) -> Iterator[AbstractContextManager[BinaryIO]]:
+def _places_of_exif(path: Path, picture: ImageInfo, image: Image.Image) -> Iterator[BinaryIO]:
     if picture.format.name in ("tiff", "raw"):
-        yield open_regular(path)
+        with open_regular(path) as file:
+            yield file
     data = image.info.get("exif")
     if isinstance(data, bytes):
         yield BytesIO(data.removeprefix(_EXIF_BEGIN))

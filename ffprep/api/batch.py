@@ -6,8 +6,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Unpack
 
-from ffprep.api.notebook import picture_html, progress_bar
-from ffprep.api.results import Results
+from ffprep.api.results import Results, picture_html, progress_bar
 from ffprep.conversion.converter import Converter
 from ffprep.conversion.ffmpeg_binary import find
 from ffprep.core.job import FreshCount, Result

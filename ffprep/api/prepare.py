@@ -74,7 +74,7 @@ class Prepared(Record):
         return media_type(self.format)
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
-        from ffprep.api.notebook import picture_html
+        from ffprep.api.results import picture_html
 
         words = [self.name, str(self.size), self.mode or "", self.format]
         shown = picture_html(self.data, ", ".join(filter(None, words)), self.warnings)

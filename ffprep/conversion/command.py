@@ -33,6 +33,9 @@ SOURCE, OUTPUT, PROFILE = "<source>", "<output>", "<profile>"
 COMMON = "-hide_banner -nostdin -nostats -loglevel level+info -y -filter_complex_threads 1".split()
 """The first options of an ffmpeg whose log is read."""
 
+# Without full_chroma_inp, half the columns of an RGB picture's chroma are ignored.
+SCALER = "lanczos+accurate_rnd+full_chroma_int+full_chroma_inp"
+
 Specs = tuple[Spec, ...]
 """The Specs of all outputs of a photo."""
 
@@ -282,7 +285,7 @@ def _template(
 
 def _stamps() -> list[int]:
     """Return when the modules were written that build templates."""
-    names = ("command", "filtergraph", "mode_graph", "pixel_formats", "encoders")
+    names = ("command", "filtergraph", "mode_graph", "encoders")
     folder = os.path.dirname(__file__)
     stamps = []
     for name in names:

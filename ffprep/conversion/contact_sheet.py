@@ -5,6 +5,7 @@ Cells are in rows, with a picture and a label each.
 
 import time
 from collections.abc import Iterator, Sequence
+from itertools import product
 from math import ceil
 from pathlib import Path
 from signal import SIGINT
@@ -158,7 +159,7 @@ def draw(
         drawn = list[tuple[Cell, Result | None]]()
         for photo, own in zip(photos, jobs, strict=True):
             drawn += _cells(sheet, photo, own, [made[job.output] for job in own])
-        page = _paper(sheet.layout, [cell for cell, _ in drawn], sheet.background, sheet.letters)
+        page = _paper(sheet, [cell for cell, _ in drawn])
         page.save(file := folder / "page.png", compress_level=1)
         spec = Spec(Size(*page.size), find_mode("stretch"), sheet.format)
         steps.attempt(steps.probe(LocalJob(file, output, spec)), started)
@@ -243,31 +244,29 @@ def _cell(sheet: Sheet, job: LocalJob, result: Result, name: str) -> Cell:
     return Cell(shown, (name, words, changed), path=True)
 
 
-def _paper(
-    layout: Layout, cells: Sequence[Cell], background: Color, letters: Lettering
-) -> Image.Image:
-    """Draw the sheet: pictures on the background, since some have alpha, and their labels."""
-    sheet = layout.sheet(len(cells))
-    drawn = Image.new("RGB", (sheet.width, sheet.height), _PAPER)
+def _paper(sheet: Sheet, cells: Sequence[Cell]) -> Image.Image:
+    """Draw a page: pictures on the background, since some have alpha, and their labels."""
+    layout, page = sheet.layout, sheet.layout.sheet(len(cells))
+    drawn = Image.new("RGB", (page.width, page.height), _PAPER)
     for index, cell in enumerate(cells):
         if cell.picture:
             place = layout.place(index, cell.shown)
-            drawn.paste(_picture(cell.picture, cell.shown, background), place)
+            drawn.paste(_picture(cell.picture, cell.shown, sheet.background), place)
     with TURN:
-        _write(drawn, layout, cells, letters)
+        _write(sheet, drawn, cells)
     return drawn
 
 
-def _write(drawn: Image.Image, layout: Layout, cells: Sequence[Cell], letters: Lettering) -> None:
+def _write(sheet: Sheet, drawn: Image.Image, cells: Sequence[Cell]) -> None:
     """Draw the labels, and why pictures are missing."""
-    pen = ImageDraw.Draw(drawn)
+    pen, layout, letters = ImageDraw.Draw(drawn), sheet.layout, sheet.letters
     for index, cell in enumerate(cells):
         left, top = layout.corner(index)
         middle = left + layout.cell.width // 2
         if cell.failure:
             x, y = layout.place(index, layout.box)
             drawn.paste(_EMPTY, (x, y, x + layout.box.width, y + layout.box.height))
-            _write_failure(pen, middle, y, layout, cell.failure, letters)
+            _write_failure(sheet, pen, middle, y, cell.failure)
         top += layout.box.height + 8
         for number, text in enumerate(map(drawable, cell.label)):
             height, ink = (14, _GREY) if number else (20, _DARK)
@@ -277,18 +276,14 @@ def _write(drawn: Image.Image, layout: Layout, cells: Sequence[Cell], letters: L
 
 
 def _write_failure(
-    pen: ImageDraw.ImageDraw,
-    middle: float,
-    top: int,
-    layout: Layout,
-    words: str,
-    letters: Lettering,
+    sheet: Sheet, pen: ImageDraw.ImageDraw, middle: float, top: int, words: str
 ) -> None:
-    lines = list(_wrapped(printable(words), 14, layout.box.width - 16, letters))
-    lines = lines[: max(1, (layout.box.height - 8) // 20)]
-    top += max(4, (layout.box.height - 20 * len(lines)) // 2)
+    box, letters = sheet.layout.box, sheet.letters
+    lines = list(_wrapped(printable(words), 14, box.width - 16, letters))
+    lines = lines[: max(1, (box.height - 8) // 20)]
+    top += max(4, (box.height - 20 * len(lines)) // 2)
     for line in lines:
-        letters.draw(pen, middle, top, *letters.fitted(line, 14, layout.box.width, False), _RED)
+        letters.draw(pen, middle, top, *letters.fitted(line, 14, box.width, False), _RED)
         top += 20
 
 
@@ -317,11 +312,8 @@ def _backdrop(size: Size, background: Color) -> Image.Image:
     colour = (background.red, background.green, background.blue)
     if background.opaque:
         return Image.new("RGB", (size.width, size.height), colour)
-    squares = Image.new("RGB", (16, 16), "#ffffff")
-    for corner in ((0, 0), (8, 8)):
-        squares.paste((187, 187, 187), (*corner, corner[0] + 8, corner[1] + 8))
-    backdrop = Image.new("RGB", (size.width, size.height))
-    for x in range(0, size.width, 16):
-        for y in range(0, size.height, 16):
-            backdrop.paste(squares, (x, y))
+    backdrop = Image.new("RGB", (size.width, size.height), "#ffffff")
+    for x, y in product(range(0, size.width, 8), range(0, size.height, 8)):
+        if x % 16 == y % 16:
+            backdrop.paste("#bbbbbb", (x, y, x + 8, y + 8))
     return backdrop

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 from ffprep.conversion import command, ffmpeg_log
 from ffprep.conversion.ffmpeg_binary import png_limits
-from ffprep.conversion.pixel_formats import SCALER
 from ffprep.core.film import DECODERS, Container
 from ffprep.core.geometry import Size
 from ffprep.core.job import LocalJob
@@ -105,7 +104,7 @@ class Frame(Record):
         Raises PhotoError for YCbCr that FFmpeg's scaler does not convert.
         """
         shown, colours = self.shown, self.colours
-        filters = [f"scale={shown.width}:{shown.height}:flags={SCALER}", "setsar=1"]
+        filters = [f"scale={shown.width}:{shown.height}:flags={command.SCALER}", "setsar=1"]
         hdr = colours.transfer in _HDR
         # Pictures for television are graded on ordinary screens, so they are shown as sRGB.
         transfer = colours.transfer if hdr else "iec61966-2-1"

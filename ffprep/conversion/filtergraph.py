@@ -34,26 +34,38 @@ from ffprep.conversion.command import (
     Specs,
     output_place,
 )
-from ffprep.conversion.mode_graph import ModeGraph
-from ffprep.conversion.pixel_formats import (
-    FULL_CHROMA,
-    PACKED,
+from ffprep.conversion.mode_graph import (
+    JFIF,
     STRAIGHT,
+    ModeGraph,
     Stream,
-    alpha_plane,
+    before_turning,
+    color,
     convert,
-    cut,
-    declared,
     deep,
     final,
-    flatten,
-    sharpened,
+    formats_of,
     to_srgb,
 )
-from ffprep.core.geometry import WHOLE
+from ffprep.core.geometry import HALF_UP, WHOLE, Bounds
 from ffprep.core.image_info import ImageInfo
-from ffprep.core.spec import Spec
+from ffprep.core.spec import Color, Spec
 from ffprep.record import replace
+
+# On the way to STRAIGHT, the scaler makes 65535 of opaque 8-bit alpha if it is packed with the
+# colours, and 65280 if it is a plane, or beside a gray value.
+PACKED = "|".join("pal8 rgba bgra argb abgr rgba64le rgba64be bgra64le bgra64be".split())
+
+# Formats in which a picture may be cut at any pixel; the scaler converts subsampled ones to 4:4:4.
+FULL_CHROMA = "|".join(
+    "gray gray10 gray12 gray16 ya8 ya16 pal8 rgb24 bgr24 rgba bgra bgr0 argb rgb48 rgba64 "
+    "gbrp gbrp10 gbrp12 gbrp16 gbrap gbrap10 gbrap12 gbrap16 yuv444p yuv444p10 yuv444p12 "
+    "yuv444p16 yuva444p yuva444p10 yuva444p12".split()
+)
+
+# Contrast adaptive sharpening: edges get no halos, as sharp ones are sharpened less. At this
+# strength, it sharpens details as much as an unsharp mask of 3x3 pixels and an amount of 0.5.
+_SHARPNESS = 0.5
 
 
 @lru_cache(maxsize=256)
@@ -64,7 +76,7 @@ def arguments(
 
     They have SOURCE and `output_place` for names.
     """
-    stream = declared(_source(picture, files).filter("showinfo", checksum=0), picture)
+    stream = _declared(_source(picture, files).filter("showinfo", checksum=0), picture)
     if picture.mode == "1" and not picture.raw:
         stream = convert(stream, pix_fmts="gray")  # scaling single bits directly costs 20 dB
     if picture.raw and picture.planes not in (None, picture.raw):
@@ -82,7 +94,7 @@ def _made(stream: Stream, picture: ImageInfo, spec: Spec, by_size: BySize) -> tu
     if by_size.odd:
         stream = convert(stream, pix_fmts=FULL_CHROMA)
     if spec.bounds != WHOLE:
-        stream = cut(stream, spec.bounds, picture.orientation)
+        stream = _cut(stream, spec.bounds, picture.orientation)
     if by_size.repeats > 1:
         times = by_size.repeats
         stream = stream.filter("scale", w=f"iw*{times}", h=f"ih*{times}", flags="neighbor")
@@ -93,12 +105,50 @@ def _made(stream: Stream, picture: ImageInfo, spec: Spec, by_size: BySize) -> tu
         if picture.needs_srgb:
             stream = to_srgb(convert(stream, **deep(alpha=True)), picture, alpha=True)
             picture = replace(picture, lut=None, cicp=None)
-        stream = flatten(stream, spec.background)
+        stream = _flatten(stream, spec.background)
     stream = ModeGraph(spec, picture, keep_alpha).of(stream, by_size)
     if spec.sharpen:
-        stream = sharpened(stream, final(spec, keep_alpha))
+        stream = _sharpened(stream, final(spec, keep_alpha))
     profile = picture.output_profile is not None and spec.format.name == "jpegxl"
     return _finish(stream, spec, keep_alpha, profile)
+
+
+def _declared(stream: Stream, picture: ImageInfo) -> Stream:
+    """Mark a decoded stream with the matrix and range of YCbCr that its container declares."""
+    if picture.ycbcr is None:
+        return stream
+    options = {"range": "pc" if picture.ycbcr.full_range else "tv"}
+    if picture.ycbcr.matrix:
+        options["colorspace"] = picture.ycbcr.matrix
+    if picture.ycbcr.location:
+        options["chroma_location"] = picture.ycbcr.location
+    return stream.filter("setparams", **options)
+
+
+def _cut(stream: Stream, bounds: Bounds, orientation: int) -> Stream:
+    """Cut a photo that is not turned yet at the nearest pixels, as `Bounds.of` does."""
+    left, right = (f"floor(iw*{edge!r}+{HALF_UP!r})" for edge in (bounds.left, bounds.right))
+    top, bottom = (f"floor(ih*{edge!r}+{HALF_UP!r})" for edge in (bounds.top, bounds.bottom))
+    edges = {"w": f"{right}-{left}", "h": f"{bottom}-{top}", "x": left, "y": top, "exact": "1"}
+    return stream.filter("crop", **before_turning("crop", edges, orientation) or {})
+
+
+def _flatten(stream: Stream, background: Color) -> Stream:
+    """Lay a picture with alpha on `background`. Before scaling, this replaces premultiplying."""
+    layers = convert(stream, pix_fmts="gbrap").filter_multi_output("split")
+    backdrop = layers[0].filter(
+        "drawbox", w="iw", h="ih", t="fill", replace=1, color=color(background)
+    )
+    flat = ffmpeg.filter([backdrop, layers[1]], "overlay", format="gbrp", alpha="straight")
+    return flat.filter("format", pix_fmts="gbrp")
+
+
+def _sharpened(stream: Stream, formats: dict[str, str | None]) -> Stream:
+    """Sharpen a picture in its pixel format; not its chroma, nor its alpha."""
+    if (formats["pix_fmts"] or "").startswith(("yuv", "gray")):
+        return stream.filter("cas", strength=_SHARPNESS, planes=1)
+    planar = convert(stream, pix_fmts=f"gbrp|gbrap|{STRAIGHT}")
+    return convert(planar.filter("cas", strength=_SHARPNESS, planes=7), **formats)
 
 
 def _compiled(
@@ -225,7 +275,7 @@ def _finish(stream: Stream, spec: Spec, alpha: bool, profile: bool = False) -> t
         stream = convert(stream, pix_fmts=spec.format.final_alpha)
     streams: tuple[Stream, ...] = (stream,)
     if avif and spec.translucent(alpha):
-        streams = alpha_plane(stream, spec)
+        streams = _with_alpha_plane(stream, spec)
     # Some encoders write what is attached to a frame: EXIF, orientation, profile, gamma. In a
     # sequence, all outputs would get the first photo's gamma.
     colours = {"color_primaries": "unknown", "color_trc": "unknown"}
@@ -247,3 +297,12 @@ def _with_profile(stream: Stream, spec: Spec, alpha: bool) -> Stream:
     inputs = [each.filter("format", pix_fmts=planes) for each in (bearer, stream)]
     blended = ffmpeg.filter(inputs, "blend", all_mode="normal", all_opacity=0)
     return blended.filter("format", pix_fmts=packed)
+
+
+def _with_alpha_plane(stream: Stream, spec: Spec) -> tuple[Stream, Stream]:
+    """Split a finished picture with alpha into its colours and its alpha, for AVIF."""
+    both = stream.filter_multi_output("split")
+    depth = "gray10le" if spec.depth == 10 else "gray"
+    colours = convert(both[0], **formats_of(spec, encoders.pixel_format(spec)))
+    alpha = both[1].filter("extractplanes", planes="a").filter("setparams", colorspace="bt470bg")
+    return colours, convert(alpha, pix_fmts=depth, **JFIF)

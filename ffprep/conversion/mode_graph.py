@@ -1,4 +1,4 @@
-"""The part of a filtergraph that a mode's file describes.
+"""The part of a filtergraph that a mode's file describes: steps, orientation, colours to sRGB.
 
 Photos come as they are stored. Cropping and scaling leave fewer pixels for the rest, so a photo is
 turned upright, and its colours become sRGB, after the steps that only crop and scale it.
@@ -8,28 +8,40 @@ chroma samples; `scale` takes the rest, and needs to know where chroma lies in a
 ends within a sample.
 """
 
+import os
+import re
+from typing import Any
+
 import ffmpeg
 
-from ffprep.conversion.command import BySize, cuts_as_cover
-from ffprep.conversion.pixel_formats import (
-    DEEP,
-    SCALER,
-    STRAIGHT,
-    Stream,
-    before_turning,
-    color,
-    convert,
-    deep,
-    final,
-    survives_turning,
-    to_srgb,
-    upright,
-    working,
-)
-from ffprep.core.image_info import ImageInfo
+from ffprep.conversion import encoders
+from ffprep.conversion.command import SCALER, BySize, cuts_as_cover
+from ffprep.core.geometry import Size
+from ffprep.core.image_info import Cicp, ImageInfo
 from ffprep.core.mode import Step
-from ffprep.core.spec import Spec
+from ffprep.core.spec import Color, Spec
 from ffprep.record import Record, replace
+
+try:
+    ffmpeg.input("a").filter("b", c=1).output("d").compile(cmd=[])
+except Exception:
+    raise ImportError("another package has the module ffmpeg", name="ffmpeg") from None
+
+Stream = Any
+"""A stream of ffmpeg-python, which has no types of its own."""
+
+# Alpha that is kept is straight, since FFmpeg's overlay gets premultiplied RGB wrong, and 16 bits
+# deep, since filters that mix neighbouring pixels get it premultiplied.
+STRAIGHT = "gbrap16"
+
+# Deep enough for a look-up table, or a change of primaries, without visible steps.
+DEEP = "gbrp16"
+_WHITE = 203
+
+# JPEG is full-range BT.601 by JFIF, and AVIF as libavif and browsers write it. Set here once;
+# FFmpeg's filters negotiate the rest.
+_SUBSAMPLED = re.compile(r"yuv\d+p")
+JFIF = {"color_spaces": "bt470bg", "color_ranges": "pc"}
 
 _MIXING = frozenset(
     "scale zscale gblur boxblur avgblur sab smartblur unsharp rotate perspective".split()
@@ -217,3 +229,127 @@ def _values(spec: Spec) -> dict[str, str]:
         "focus_x": repr(spec.focus.x),
         "focus_y": repr(spec.focus.y),
     }
+
+
+_UPRIGHT: dict[int, tuple[tuple[str, dict[str, str]], ...]] = {
+    1: (),
+    2: (("hflip", {}),),
+    3: (("hflip", {}), ("vflip", {})),
+    4: (("vflip", {}),),
+    5: (("transpose", {"dir": "cclock_flip"}),),
+    6: (("transpose", {"dir": "clock"}),),
+    7: (("transpose", {"dir": "clock_flip"}),),
+    8: (("transpose", {"dir": "cclock"}),),
+}
+
+
+def upright(stream: Stream, orientation: int) -> Stream:
+    """Turn a picture of an EXIF orientation (1 to 8) upright."""
+    for name, options in _UPRIGHT[orientation]:
+        stream = stream.filter(name, **options)
+    return stream
+
+
+# Names in the expressions of crop and scale that change places with the sides; also of options.
+_SIDES = "iw ih in_w in_h ow oh out_w out_h hsub vsub ohsub ovsub w h width height x y".split()
+_OTHER_SIDE = dict(zip(_SIDES, (_SIDES[i ^ 1] for i in range(len(_SIDES))), strict=True))
+_EXPRESSIONS = frozenset("w h x y out_w out_h width height".split())
+_VARIABLES = frozenset(_SIDES) - _EXPRESSIONS | {"out_w", "out_h"}
+_VARIABLE = re.compile(r"\b[A-Za-z_]\w*\b(?!\s*\()")
+
+
+def before_turning(filter: str, options: dict[str, str], orientation: int) -> dict[str, str] | None:
+    """Return the options by which a filter does the same to a photo before it is turned upright.
+
+    Return None if there are none: only for crop and scale are they known, and only where their
+    expressions use nothing but the lengths of sides.
+    """
+    if orientation == 1:
+        return options
+    known = filter in ("crop", "scale") and options.keys() <= _EXPRESSIONS | {"exact", "flags"}
+    places = {key: text for key, text in options.items() if key in _EXPRESSIONS}
+    if not (known and _VARIABLES.issuperset(_VARIABLE.findall(" ".join(places.values())))):
+        return None
+    if orientation >= 5:
+        places = {
+            _OTHER_SIDE[key]: _VARIABLE.sub(lambda name: _OTHER_SIDE[name[0]], text)
+            for key, text in places.items()
+        }
+    for key, length, turns in (("x", "w", (2, 3, 7, 8)), ("y", "h", (3, 4, 6, 7))):
+        if key in places and orientation in turns:
+            places[key] = f"i{length}-o{length}-({places[key]})"
+    return {key: text for key, text in options.items() if key not in _EXPRESSIONS} | places
+
+
+def survives_turning(formats: dict[str, str | None], size: Size, orientation: int) -> bool:
+    """Return whether a picture of a size loses no chroma if it is turned in its pixel format.
+
+    Of a side of odd length, the last sample stands for one pixel, and would become the first. The
+    samples of 4:2:2 lie in rows.
+    """
+    even = size.width % 2 == size.height % 2 == 0
+    subsampled = {"yuv420p": not even, "yuv422p": True}
+    return orientation == 1 or not subsampled.get(formats["pix_fmts"] or "", False)
+
+
+def convert(stream: Stream, **formats: str | None) -> Stream:
+    """Convert the pixel format (or the colour range or matrix) with the scaler's best settings."""
+    return stream.filter("scale", flags=SCALER).filter("format", **formats)
+
+
+def deep(alpha: bool) -> dict[str, str | None]:
+    """Return the pixel format in which colours are converted."""
+    return {"pix_fmts": STRAIGHT if alpha else DEEP}
+
+
+def to_srgb(stream: Stream, picture: ImageInfo, alpha: bool) -> Stream:
+    """Convert the colours of a `deep` stream to sRGB: by a look-up table, or tone mapping HDR."""
+    if picture.lut:
+        return stream.filter("lut3d", file=os.fspath(picture.lut), interp="tetrahedral")
+    assert picture.cicp
+    return _tone_mapped(stream, picture.cicp, "gbrapf32le" if alpha else "gbrpf32le")
+
+
+def _tone_mapped(stream: Stream, cicp: Cicp, floats: str) -> Stream:
+    """Convert HDR to sRGB: unchanged up to half of diffuse white, and compressed above.
+
+    White is 203 cd/m2 and the brightest highlight 1000 (ITU-R BT.2408).
+    """
+    rgb = {"matrixin": "gbr", "matrix": "gbr", "rangein": "full", "range": "full"}
+    source = {"primariesin": cicp.primaries, "transferin": cicp.transfer}
+    # agamma=0: HLG's gamma of all channels together, not an approximation channel by channel.
+    linear = {"primaries": "bt709", "transfer": "linear", "npl": _WHITE, "agamma": 0}
+    light = stream.filter("zscale", **rgb, **source, **linear).filter("format", pix_fmts=floats)
+    mapped = light.filter("tonemap", tonemap="mobius", param=0.5, peak=1000 / _WHITE, desat=0)
+    screen = {"primariesin": "bt709", "transferin": "linear", "primaries": "bt709"}
+    return mapped.filter("zscale", **rgb, **screen, transfer="iec61966-2-1")
+
+
+def working(spec: Spec, alpha: bool) -> dict[str, str | None]:
+    """Return the pixel format between a mode's steps: full chroma, so that odd sizes are exact."""
+    if alpha:
+        return formats_of(spec, STRAIGHT)
+    if not spec.background.opaque:
+        return formats_of(spec, spec.format.final_alpha or "")
+    return formats_of(spec, _SUBSAMPLED.sub("yuv444p", encoders.pixel_format(spec)))
+
+
+def final(spec: Spec, alpha: bool) -> dict[str, str | None]:
+    """Return the pixel format in which a mode ends: the encoder's, if nothing is lost by it."""
+    if spec.translucent(alpha):
+        return working(spec, alpha)
+    return formats_of(spec, encoders.pixel_format(spec))
+
+
+def formats_of(spec: Spec, format: str) -> dict[str, str | None]:
+    """Return a pixel format, with what an encoder leaves open: matrix and range, kind of alpha."""
+    if format.startswith("yuv"):
+        return {"pix_fmts": format, **JFIF}
+    if spec.format.name == "jpegxl":  # it takes premultiplied alpha, which `overlay` gets wrong
+        return {"pix_fmts": format, "alpha_modes": "straight"}
+    return {"pix_fmts": format}
+
+
+def color(color: Color) -> str:
+    """Return a colour as FFmpeg writes it."""
+    return f"0x{color.red:02x}{color.green:02x}{color.blue:02x}{color.alpha:02x}"

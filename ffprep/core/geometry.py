@@ -181,7 +181,7 @@ HALF_UP = 0.5 + 1e-9
 
 
 def _edge_pixel(fraction: float, length: int) -> int:
-    """Return an edge in pixels; `pixel_formats.cut` has the same expression for FFmpeg."""
+    """Return an edge in pixels; `filtergraph` has the same expression for FFmpeg."""
     return math.floor(fraction * length + HALF_UP)
 
 

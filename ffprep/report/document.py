@@ -1,10 +1,10 @@
 """Make the content of a report of its entries, with thumbnails, and write the file."""
 
 import os
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from datetime import datetime
-from itertools import groupby
 from pathlib import Path
 from typing import Any, Self
 
@@ -140,9 +140,7 @@ class Document(Record):
         places: "list[_Place]",
         numbers: Mapping[Path, int],
     ) -> Content:
-        places = sorted(
-            places, key=lambda each: (os.fspath(each.entry.source), each.entry.name or "")
-        )
+        places = sorted(places, key=lambda p: (os.fspath(p.entry.source), p.entry.name or ""))
         sources = [each.entry.source for each in places]
         local = {
             real_folder(os.path.dirname(each)) for each in sources if storage_of(each).is_local
@@ -221,15 +219,12 @@ def _thumbnail(
 
 def _chunks(jobs: Iterable[LocalJob]) -> Iterator[list[LocalJob]]:
     """Cut jobs into chunks of one suffix each, whose photos can share streams."""
-    by_suffix = sorted(jobs, key=_suffix)
-    for _, group in groupby(by_suffix, _suffix):
-        alike = list(group)
+    by_suffix = defaultdict[str, list[LocalJob]](list)
+    for job in jobs:
+        by_suffix[job.source.suffix.lower()].append(job)
+    for alike in by_suffix.values():
         for start in range(0, len(alike), _CHUNK):
             yield alike[start : start + _CHUNK]
-
-
-def _suffix(job: LocalJob) -> str:
-    return job.source.suffix.lower()
 
 
 def _numbered(places: Iterable[_Place]) -> tuple[dict[Path, int], list[Path]]:

@@ -247,7 +247,8 @@ class Converter(Record):
                 return
             try:
                 links = stack.enter_context(temporary_folder(held=True))
-                sequence.link(links, map(_files, entries))
+                files = ([o[0].source, *(file.path for file in made)] for o, made in entries)
+                sequence.link(links, files)
             except (OSError, EnvironmentFault):  # no room for links; single photos need none
                 singles += [outputs for outputs, _ in entries]
                 return
@@ -271,7 +272,6 @@ class Converter(Record):
                 raise frames.fault
 
     def _frames(self, entries: list[_Entry]) -> "Frames":
-        """Return what the ffmpeg of a stream of reduced photos is fed with."""
         from ffprep.conversion.fed import Frames
 
         return Frames(self.transcoder.decoders, [outputs[0] for outputs, _ in entries])
@@ -373,10 +373,6 @@ def by_decoding(photos: Iterable[Photo]) -> list[Outputs]:
 def _probed(job: LocalJob) -> tuple[Path, str, str]:
     """Return what is equal in jobs that have the same probed picture."""
     return job.source, job.place, job.spec.colour
-
-
-def _files(entry: _Entry) -> list[Path]:
-    return [entry[0][0].source, *(temporary.path for temporary in entry[1])]
 
 
 def _is_small(picture: ImageInfo) -> bool:

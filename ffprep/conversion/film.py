@@ -161,5 +161,5 @@ def _make(steps: "Transcoder", job: LocalJob, output: Path) -> AsPhoto:
         caveats += (Caveat(words, CaveatKind.INTERLACED),)
     source_hash = read_whole(job.source, stamp, steps.policy.hash_files, job.place)
     os.utime(output, ns=(stamp.modified, stamp.modified))  # for --preserve-times
-    argv = [*argv[: argv.index("-i") + 1], command.url(job.source), *argv[argv.index("-i") + 2 :]]
-    return AsPhoto(_of_still(job, output), container.name, caveats, tuple(argv), source_hash)
+    named = tuple(replace(search, source=job.source).still_argv(found))
+    return AsPhoto(_of_still(job, output), container.name, caveats, named, source_hash)

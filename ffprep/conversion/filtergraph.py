@@ -18,7 +18,6 @@ For several outputs of a photo, the stream is split before the crop bounds. Expr
 """
 
 import re
-from functools import lru_cache
 from typing import Any
 
 import ffmpeg
@@ -68,7 +67,6 @@ FULL_CHROMA = "|".join(
 _SHARPNESS = 0.5
 
 
-@lru_cache(maxsize=256)
 def arguments(
     picture: ImageInfo, specs: Specs, files: FileOptions, by_size: tuple[BySize, ...]
 ) -> tuple[str, ...]:

@@ -107,16 +107,15 @@ def _files_for(characters: frozenset[str]) -> Mapping[str, str | None]:
 
     Blanks have none of their own.
     """
-    wanted = [each for each in characters if not _is_blank(each)]
-    files = ("",) if "".join(wanted).isascii() else ("", *_files())
-    for file in files:
-        if all(_draws(file, each) for each in wanted):
-            return dict.fromkeys(wanted, file)
-    return {each: _file_for(each) for each in wanted}
+    wanted = "".join(each for each in characters if not _is_blank(each))
+    file = _file_for(wanted)
+    return {each: _file_for(each) if file is None else file for each in wanted}
 
 
-def _file_for(character: str) -> str | None:
-    return next((file for file in ("", *_files()) if _draws(file, character)), None)
+def _file_for(characters: str) -> str | None:
+    """Return the first font that has all these characters."""
+    files = ("",) if characters.isascii() else ("", *_files())
+    return next((file for file in files if all(_draws(file, c) for c in characters)), None)
 
 
 @lru_cache(maxsize=10_000)

@@ -5,9 +5,9 @@ work are in a folder of their own below TMPDIR, at most two windows of photos at
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
@@ -38,7 +38,7 @@ class _Pending(Record):
     download: "Future[None]"
 
 
-class Transfer(Record, frozen=False):
+class _Transfer(Record, frozen=False):
     """The folder and the threads of one chunk."""
 
     converter: Converter
@@ -112,28 +112,25 @@ class Transfer(Record, frozen=False):
 
     def _start(self, window: list[Job]) -> list[_Pending]:
         """Start the downloads of a window, one for all jobs of a photo."""
-        photos = groupby(window, attrgetter("source"))
-        return [pending for source, jobs in photos for pending in self._pending(source, jobs)]
-
-    def _pending(self, source: Location, jobs: Iterable[Job]) -> Iterator[_Pending]:
-        self._count += 1
-        name = f"{self._count}{source.suffix}"
-        photo = local_path(source, self.folder, name)
-        download = self.threads.submit(_download, source, photo, self.converter)
-        for number, job in enumerate(jobs):
-            output, name = job.output, f"{self._count}-made-{number}{job.output.suffix}"
-            made = local_path(output, self.folder, name)
-            local = LocalJob(photo, made, job.spec, faces=job.faces, thumbnail=job.thumbnail)
-            yield _Pending(job, local, download)
+        started = list[_Pending]()
+        for source, jobs in groupby(window, attrgetter("source")):
+            self._count += 1
+            photo = local_path(source, self.folder, f"{self._count}{source.suffix}")
+            download = self.threads.submit(_download, source, photo, self.converter)
+            for number, job in enumerate(jobs):
+                name = f"{self._count}-made-{number}{job.output.suffix}"
+                made = local_path(job.output, self.folder, name)
+                local = LocalJob(photo, made, job.spec, faces=job.faces, thumbnail=job.thumbnail)
+                started.append(_Pending(job, local, download))
+        return started
 
 
-@contextmanager
-def transfer(converter: Converter) -> Iterator[Transfer]:
-    """Yield a Transfer. Its folder and threads end with it; running transfers are not awaited."""
+def converted(converter: Converter, jobs: list[Job]) -> Iterator[Result]:
+    """Convert a chunk of jobs. Its folder and threads end with it; transfers are not awaited."""
     threads = ThreadPoolExecutor(_CONNECTIONS, "ffprep-store")
     try:
         with temporary_folder() as folder:
-            yield Transfer(converter, folder, threads)
+            yield from _Transfer(converter, folder, threads).results(jobs)
     finally:
         threads.shutdown(wait=False, cancel_futures=True)
 

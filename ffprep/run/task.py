@@ -47,10 +47,9 @@ def convert(converter: Converter, jobs: Iterable[Job]) -> Iterator[Result]:
     if local:
         yield from converter.convert(local)
     if others:
-        from ffprep.conversion.remote import transfer
+        from ffprep.conversion.remote import converted
 
-        with transfer(converter) as chunk:
-            yield from chunk.results(others)
+        yield from converted(converter, others)
 
 
 class Thumbnails(Record):

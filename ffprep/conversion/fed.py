@@ -198,14 +198,12 @@ class Frames:
         self.fault: EnvironmentFault | None = None
 
     def __iter__(self) -> "Iterator[Data]":
-        begun = False
+        first = self._photos[0].decoded
+        yield _header(first.raw or "", first.stored)
         for number, photo in enumerate(self._photos):
             picture = photo.decoded
             try:
                 with self._decoders.reduced(photo.source, picture) as pixels:
-                    if not begun:
-                        yield _header(picture.raw or "", picture.stored)
-                    begun = True
                     yield _frame_header(number, picture.stored, pixels.size)
                     yield pixels
             except Killed:

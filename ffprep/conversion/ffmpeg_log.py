@@ -57,7 +57,7 @@ def read(text: str) -> DecoderLog:
     return DecoderLog(
         frames=_frames(lines),
         jpeg_range=_jpeg_range(text),
-        damage=tuple(match[3] for match in errors if _is_damage(match[1], match[3])),
+        damage=tuple(match[3] for match in errors if _is_damage(match)),
         ends_early=any(map(_ENDS_EARLY.match, lines)),
         complaints=tuple(_complaints(lines)),
         errors=messages,
@@ -110,9 +110,7 @@ def _complaints(lines: Iterable[str], last: int = -1) -> Iterator[int]:
     for line in lines:
         if frame := _FRAME.match(line):
             last = max(last, int(frame[1]))
-        elif _ENDS_EARLY.match(line) or (
-            (match := _LINE.match(line)) and _is_damage(match[1], match[3])
-        ):
+        elif _ENDS_EARLY.match(line) or ((error := _LINE.match(line)) and _is_damage(error)):
             yield last
 
 
@@ -136,8 +134,7 @@ def _write_error(errors: list[re.Match[str]]) -> str | None:
     return next((match[1] for match in found), None)
 
 
-def _is_damage(contexts: str, message: str) -> bool:
+def _is_damage(error: re.Match[str]) -> bool:
     """Return whether this is a decoder's complaint, such as `[mjpeg @ 0x..] [error] overread 8`."""
-    if not contexts or _CONTAINER.match(contexts):
-        return False
-    return not _METADATA.search(message)
+    by_decoder = error[1] and not _CONTAINER.match(error[1])
+    return bool(by_decoder and not _METADATA.search(error[3]))

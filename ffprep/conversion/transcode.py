@@ -95,7 +95,7 @@ class Photo(Record):
     def opened(self) -> Iterator["Photo"]:
         """Yield the photo with its file held open, so that all processes read the same file.
 
-        Raises PhotoError as `require_unchanged` does.
+        Raises PhotoError as `hold_open` does.
         """
         with hold_open(self.job.source, self.job.place, self.stamp) as path:
             yield replace(self, open_path=path)

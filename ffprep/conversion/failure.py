@@ -9,7 +9,6 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -30,7 +29,7 @@ from ffprep.record import replace
 from ffprep.system import limits
 from ffprep.system.files import FileStamp, hold_nothing, read_error, read_whole
 from ffprep.system.installation import installation_fault
-from ffprep.system.tempfiles import disk_full, temporary_folder
+from ffprep.system.tempfiles import disk_full, temporary_beside, temporary_folder
 
 if TYPE_CHECKING:
     from ffprep.conversion.transcode import Photo
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
 _LARGEST_COPY = 1 << 28
 
 _FEW, _MANY = Size(64, 64), Size(1600, 1200)
+_KEPT = 64
 # How much address space a process takes is a matter of chance.
 _ATTEMPTS = 3
 
@@ -134,7 +134,7 @@ def _require_no_crash(steps: Transcoder, job: LocalJob, number: int, log: Decode
         return
     # Under an inherited limit of memory, `_cause` finds out.
     is_limited = limits.memory_limit(steps.limits(job.spec).memory)
-    if not is_limited and not _converted(steps, job.spec, _small(job.spec)).frames:
+    if not is_limited and not _converted(steps, job, _small(job.spec)).frames:
         raise EnvironmentFault(
             f"{steps.binary.path} crashes (signal {number}), also on a picture that ffprep draws; "
             "install imageio-ffmpeg again, or name another ffmpeg with --ffmpeg"
@@ -209,7 +209,7 @@ def _refusal(steps: Transcoder, job: LocalJob, log: DecoderLog) -> FfprepError:
     It is an EnvironmentFault if FFmpeg refuses the graph for pictures of other sizes, too.
     """
     spec = job.spec
-    drawn = (_converted(steps, spec, size) for size in (_small(spec), _MANY))
+    drawn = (_converted(steps, job, size) for size in (_small(spec), _MANY))
     if all(each.missing_part or each.graph_fault for each in drawn):
         if log.missing_part:
             return EnvironmentFault(
@@ -234,9 +234,9 @@ def _cause(steps: Transcoder, job: LocalJob, picture: ImageInfo, error: PhotoErr
     if not limit:
         return error
     wide = Size(2 * picture.shown.width, picture.shown.height)  # decoding takes memory too
-    if not is_out_of_memory(error) and _converted(steps, job.spec, wide).frames:
+    if not is_out_of_memory(error) and _converted(steps, job, wide).frames:
         return error
-    if not any(_convert(steps, job.spec, _small(job.spec)).frames for _ in range(_ATTEMPTS)):
+    if not any(_convert(steps, job, _small(job.spec)).frames for _ in range(_ATTEMPTS)):
         raise limits.too_low(limit)
     return limits.met(limit, error)
 
@@ -246,20 +246,30 @@ def _small(spec: Spec) -> Size:
     return Size(max(spec.size.width, _FEW.width), max(spec.size.height, _FEW.height))
 
 
-def _convert(steps: Transcoder, spec: Spec, size: Size) -> DecoderLog:
+def _converted(steps: Transcoder, job: LocalJob, size: Size) -> DecoderLog:
+    """Return what `_convert` does, for the first job of its Spec."""
+    key = steps.binary.path, job.spec, size
+    if key not in _verdicts:
+        if len(_verdicts) >= _KEPT:
+            _verdicts.clear()
+        _verdicts[key] = _convert(steps, job, size)
+    return _verdicts[key]
+
+
+def _convert(steps: Transcoder, job: LocalJob, size: Size) -> DecoderLog:
     """Draw and convert a picture; return the log, without frames if it failed."""
     picture = ImageInfo(FORMATS[0], size, raw="rgb24")
-    with temporary_folder() as folder:
-        output = folder / "drawn"
-        argv = command(steps.binary.path, Path("-"), picture, (spec,), [output])
-        with steps.started([spec], argv, _rows(size)) as running:
+    with temporary_beside(job.output) as temporary:
+        argv = command(steps.binary.path, Path("-"), picture, (job.spec,), [temporary.path])
+        with steps.started([job.spec], argv, _rows(size)) as running:
             status = running.wait_at_most(steps.policy.timeout)
         log = ffmpeg_log.read(running.log)
-        whole = status == 0 and size_of(output) > 0
+        whole = status == 0 and size_of(temporary.path) > 0
     return log if whole else replace(log, frames={})
 
 
-_converted = lru_cache(maxsize=64)(_convert)
+_verdicts: dict[tuple[str, Spec, Size], DecoderLog] = {}
+"""What `_converted` has found out."""
 
 
 def _rows(size: Size) -> Iterator[bytes]:

@@ -29,7 +29,6 @@ from ffprep.system.single import StopRules, run_single
 from ffprep.system.tempfiles import sweep_folder, sweep_temp_dir
 
 if TYPE_CHECKING:
-    from ffprep.conversion.thumbnails import Thumbnails
     from ffprep.ledger.outputs import RecordedOutputs
     from ffprep.run.dask_executor import Cluster
     from ffprep.run.summary import RunSummary

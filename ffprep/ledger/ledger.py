@@ -50,18 +50,11 @@ _FIND_FINGERPRINTS = (
     "SELECT name, source, spec, source_bytes, source_mtime, output_bytes, output_mtime "
     f"{_FROM_JOBS} {{names}} AND status = 'converted' AND tolerated IN ({{marks}}) LIMIT {{limit}}"
 )
+_IS_AFTER = "SELECT (?, ?, ?) > (?, ?, ?)"
 _INSERT_RUN = (
     "INSERT INTO runs (started, pid, host, ffprep, ffmpeg, terms, output) "
     "VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
-
-
-def _order(key: tuple[Name, ...]) -> list[tuple[bool, bytes]]:
-    """Return what makes Python compare keys as SQLite does."""
-    return [
-        (isinstance(part, bytes), part if isinstance(part, bytes) else part.encode())
-        for part in key
-    ]
 
 
 class Ledger:
@@ -289,7 +282,8 @@ class Ledger:
                     f"ORDER BY folder, name, source LIMIT {BATCH}",
                     last,
                 ).fetchall()
-                if found and _order(found[-1][:3]) <= _order(last):
+                keys = (*found[-1][:3], *last) if found else ()
+                if keys and not self._database.execute(_IS_AFTER, keys).fetchone()[0]:
                     found = []
                     raise corrupt("its rows are not in order")
             if not found:

@@ -62,9 +62,7 @@ class CollisionIndex(Record, frozen=False):
     _protected: "array[int]" = field(default_factory=_hashes)
     """Other files that must not be overwritten: the targets of links, and sources without case."""
     _batches: "array[int]" = field(default_factory=_hashes)
-    """The hash of each batch, and the index of its first output, in turns."""
-    _clear_batches: "array[int]" = field(default_factory=_hashes)
-    _suspect_batches: "array[int]" = field(default_factory=_hashes)
+    """The hash of each batch; in order after `close`."""
     _repeated: set[int] = field(default_factory=set)
     """Outputs of a source that was named several times."""
     _shared_outputs: set[int] = field(default_factory=set)
@@ -100,7 +98,7 @@ class CollisionIndex(Record, frozen=False):
 
     def count(self, batch: Batch, listing: Listing) -> None:
         """Add the hashes of a batch."""
-        self._batches.extend((_hash_of(batch), len(self._outputs)))
+        self._batches.append(_hash_of(batch))
         sources = _sources(batch, listing)
         self._sources.extend(map(hash, sources))
         self._outputs.extend(map(hash, self._output_keys(batch)))
@@ -123,7 +121,7 @@ class CollisionIndex(Record, frozen=False):
         self._unique = len(self._outputs) - (
             sum(map(duplicates.__contains__, self._outputs)) if duplicates else 0
         )
-        self._sort_batches(duplicates | self._hits_source)
+        self._batches = array("q", sorted(self._batches))
         return bool(self._shared_outputs or self._hits_source)
 
     def add_names(self, batch: Batch, listing: Listing) -> None:
@@ -138,7 +136,13 @@ class CollisionIndex(Record, frozen=False):
 
     def is_clear(self, batch: Batch) -> bool:
         """Return whether a batch is as it was counted and collides with nothing."""
-        return contains(self._clear_batches, _hash_of(batch))
+        if not contains(self._batches, _hash_of(batch)):
+            return False
+        suspects = self._repeated, self._shared_outputs, self._hits_source
+        if not any(suspects):
+            return True
+        outputs = list(map(hash, self._output_keys(batch)))
+        return all(each.isdisjoint(outputs) for each in suspects)
 
     def collisions_in(
         self, batch: Batch, listing: Listing, reported: set[int]
@@ -148,7 +152,7 @@ class CollisionIndex(Record, frozen=False):
         Jobs that an earlier call yielded are left out; `reported` keeps track of them. So are jobs
         that were not there to be counted.
         """
-        counted = None if contains(self._suspect_batches, _hash_of(batch)) else self._counted()
+        counted = None if contains(self._batches, _hash_of(batch)) else self._counted()
         rows = zip(_sources(batch, listing), self._output_keys(batch), strict=True)
         for index, (source, key) in enumerate(rows):
             output = hash(key)
@@ -190,17 +194,6 @@ class CollisionIndex(Record, frozen=False):
             for source, output in zip(self._sources, self._outputs, strict=True)
             if output in duplicates and first.setdefault(output, source) != source
         }
-
-    def _sort_batches(self, suspects: set[int]) -> None:
-        """Separate the batches without collisions from the others."""
-        hashes, starts = self._batches[::2], self._batches[1::2]
-        self._batches = _hashes()
-        starts.append(len(self._outputs))
-        for number, start, end in zip(hashes, starts[:-1], starts[1:], strict=True):
-            clear = suspects.isdisjoint(self._outputs[start:end])
-            (self._clear_batches if clear else self._suspect_batches).append(number)
-        self._clear_batches = array("q", sorted(self._clear_batches))
-        self._suspect_batches = array("q", sorted(self._suspect_batches))
 
     def _output_keys(self, batch: Batch) -> list[str]:
         """Return the paths of the outputs; those that are one file on their disk are equal."""

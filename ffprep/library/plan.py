@@ -16,7 +16,7 @@ from ffprep.core.formats import RAW
 from ffprep.core.job import BATCH, Batch, Job, PassedOver, Result, Status
 from ffprep.core.location import location_of
 from ffprep.errors import Kind, PhotoError, UsageError
-from ffprep.library.naming import folded, overwrites_source
+from ffprep.library.naming import folded
 from ffprep.library.request import Request
 from ffprep.library.walk import Listing, as_prefix
 from ffprep.record import Record, field, replace
@@ -45,7 +45,7 @@ class Plan(Record, frozen=False):
     """The number of jobs, including those that are known to fail."""
     occupied: set[int] = field(default_factory=set)
     _index: "CollisionIndex | None" = None
-    """None if there is one photo at most."""
+    """None if there is one photo at most, and its output is another file."""
     _only: tuple[tuple[Listing, _Item], ...] = ()
     """That photo."""
     _seen: list[Listing] = field(default_factory=list)
@@ -61,7 +61,7 @@ class Plan(Record, frozen=False):
         if first is None:
             return plan
         listing, item = first
-        if second or (isinstance(item, Batch) and len(item.names) > 1):
+        if second or (isinstance(item, Batch) and _needs_index(item, listing)):
             plan._count(chain((first, second) if second else (first,), items))
         else:
             plan._only = (first,)
@@ -85,27 +85,14 @@ class Plan(Record, frozen=False):
 
     def paths(self) -> "PlannedPaths":
         """Return the files that the run reads and writes, for lookups."""
-        from ffprep.library.collisions import CollisionIndex
-
-        index, output = self._index, self.request.output
-        if index is None:
-            index = CollisionIndex(storage_of(output).ignores_case(output))
-            for listing, item in self._only:
-                if isinstance(item, Batch):
-                    index.count(item, listing)
-        return index.paths()
+        return (self._index or self._count(self._only)).paths()
 
     @property
     def overwrites_source(self) -> bool:
         """Whether an output would be written over a source."""
-        if self._index is not None:
-            return self._index.overwrites_source
-        return any(
-            isinstance(item, Batch) and self._overwritten_source(item, listing) is not None
-            for listing, item in self._only
-        )
+        return self._index is not None and self._index.overwrites_source
 
-    def _count(self, items: Iterable[tuple[Listing, _Item]]) -> None:
+    def _count(self, items: Iterable[tuple[Listing, _Item]]) -> "CollisionIndex":
         """Fill the index of collisions, and count the jobs."""
         from ffprep.library.collisions import CollisionIndex  # not needed for a single photo
 
@@ -113,7 +100,7 @@ class Plan(Record, frozen=False):
         # --names replaces the folders of several sizes, so a template has to name them.
         subfolder = "{width}x{height}/" if len(self.request.renditions) > 1 else ""
         self._index = index = CollisionIndex(storage_of(output).ignores_case(output), subfolder)
-        self._seen.clear()
+        self._seen, self._only = [], ()
         failed = in_shard = 0
         for listing, item in items:
             if isinstance(item, Result):
@@ -132,6 +119,7 @@ class Plan(Record, frozen=False):
             self.total = in_shard
         else:
             self.total = sum(map(_length, self.batches()))
+        return index
 
     def batches(self, passed_over: bool = False) -> Iterator[_Item]:
         """Yield every job once, in a Batch; and a Result for each that fails before any work.
@@ -180,12 +168,8 @@ class Plan(Record, frozen=False):
         self, batch: _Item, listing: Listing, reported: set[int]
     ) -> Iterator[_Item]:
         """Yield a batch without the photos that collide, and a Result for each of these."""
-        if isinstance(batch, Result) or (self._index and self._index.is_clear(batch)):
+        if isinstance(batch, Result) or self._index is None or self._index.is_clear(batch):
             yield batch
-            return
-        if self._index is None:
-            collision = self._overwritten_source(batch, listing)
-            yield batch if collision is None else failed(batch, collision)
             return
         errors = self._index.collisions_in(batch, listing, reported)
         for error, group in groupby(errors, itemgetter(1)):
@@ -195,19 +179,6 @@ class Plan(Record, frozen=False):
             else:
                 for index in range(len(part)):
                     yield failed(part, error, index)
-
-    def _overwritten_source(self, batch: Batch, listing: Listing) -> PhotoError | None:
-        """Return the error of the only photo of a run if it would overwrite itself."""
-        output, name = batch.output_folder + batch.outputs[0], batch.names[0]
-        path, files = real_path(output), [listing.real + name]
-        if name in listing.linked:
-            files.append(os.path.realpath(listing.folder + name))
-        if path in files:
-            return overwrites_source(output)
-        if folded(path) in map(folded, files):
-            place = self.request.output
-            return overwrites_source(output) if storage_of(place).ignores_case(place) else None
-        return None
 
     def _with_overrides(self, batch: Batch, listing: Listing) -> Iterable[_Item]:
         if not (self.request.overrides.tables or listing.sidecars):
@@ -282,6 +253,13 @@ class Plan(Record, frozen=False):
 
             specs = without_frames_of_photos(names, specs)
         return Batch(folder, output, names, outputs, specs, listing.stamps, listing.places, index)
+
+
+def _needs_index(batch: Batch, listing: Listing) -> bool:
+    """Return whether a batch has several photos, or one that its output may overwrite."""
+    name, output = batch.names[0], folded(real_path(batch.output_folder + batch.outputs[0]))
+    is_linked = name in listing.linked and folded(os.path.realpath(listing.folder + name)) == output
+    return len(batch) > 1 or is_linked or folded(listing.real + name) == output
 
 
 def _part(listing: Listing, part: slice) -> Listing:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from ffprep.core.job import Batch
 from ffprep.errors import Kind, PhotoError
-from ffprep.library.naming import distinct_names, folded, overwrites_source
+from ffprep.library.naming import distinct_names, folded
 from ffprep.library.walk import Listing
 from ffprep.record import Record, field
 from ffprep.system.files import real_folder, real_path
@@ -185,7 +185,13 @@ class CollisionIndex(Record, frozen=False):
                 f"would be written to {output}, and so would {other}; give them different names, "
                 f"for example with --names '{template}'",
             )
-        return overwrites_source(output) if key in self._sources_hit else None
+        if key not in self._sources_hit:
+            return None
+        return PhotoError(
+            Kind.COLLISION,
+            f"the output {output} is one of the sources, and sources are never overwritten; choose "
+            "another output folder, or other names with --names",
+        )
 
     def _with_several_sources(self, duplicates: set[int]) -> set[int]:
         first: dict[int, int] = {}

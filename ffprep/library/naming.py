@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, TypeAlias
 
 from ffprep.core.spec import Spec
-from ffprep.errors import Kind, PhotoError, UsageError
+from ffprep.errors import UsageError
 from ffprep.record import Record
 from ffprep.system.files import TEMPORARY_PREFIX
 
@@ -191,15 +191,6 @@ def folded(path: str) -> str:
     import unicodedata
 
     return unicodedata.normalize("NFC", path).casefold()
-
-
-def overwrites_source(output: str) -> PhotoError:
-    """Return the error of a photo whose output is one of the sources."""
-    return PhotoError(
-        Kind.COLLISION,
-        f"the output {output} is one of the sources, and sources are never overwritten; choose "
-        "another output folder, or other names with --names",
-    )
 
 
 @lru_cache

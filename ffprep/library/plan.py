@@ -8,7 +8,7 @@ kept itself, and walked once.
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain, groupby
+from itertools import chain, groupby, islice, starmap
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
@@ -56,16 +56,12 @@ class Plan(Record, frozen=False):
         """Walk the sources once. Errors of single files are not raised; `batches` yields them."""
         plan = cls(request)
         items = plan._count_listings()
-        first = next(items, None)
-        second = next(items, None) if first else None
-        if first is None:
-            return plan
-        listing, item = first
-        if second or (isinstance(item, Batch) and _needs_index(item, listing)):
-            plan._count(chain((first, second) if second else (first,), items))
+        first = tuple(islice(items, 2))
+        if len(first) > 1 or any(starmap(_needs_index, first)):
+            plan._count(chain(first, items))
         else:
-            plan._only = (first,)
-            plan.total = len(tuple(plan._in_shard(item, listing)))
+            plan._only = first
+            plan.total = sum(len(plan._in_shard(item, listing)) for listing, item in first)
         return plan
 
     def _count_listings(self) -> Iterator[tuple[Listing, _Item]]:
@@ -153,7 +149,7 @@ class Plan(Record, frozen=False):
                 yield listing, item
         yield from self._only
 
-    def _in_shard(self, item: _Item, listing: Listing) -> Iterable[_Item]:
+    def _in_shard(self, item: _Item, listing: Listing) -> tuple[_Item, ...]:
         """Return the part of a batch that this run converts: all of it, or what is in its shard."""
         shard, relative = self.request.shard, listing.relative
         if shard is None:
@@ -255,8 +251,10 @@ class Plan(Record, frozen=False):
         return Batch(folder, output, names, outputs, specs, listing.stamps, listing.places, index)
 
 
-def _needs_index(batch: Batch, listing: Listing) -> bool:
+def _needs_index(listing: Listing, batch: _Item) -> bool:
     """Return whether a batch has several photos, or one that its output may overwrite."""
+    if isinstance(batch, Result):
+        return False
     name, output = batch.names[0], folded(real_path(batch.output_folder + batch.outputs[0]))
     is_linked = name in listing.linked and folded(os.path.realpath(listing.folder + name)) == output
     return len(batch) > 1 or is_linked or folded(listing.real + name) == output

@@ -9,7 +9,7 @@ import sqlite3
 import stat
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
@@ -200,27 +200,27 @@ _STEPS = 1_000_000
 _STEPS_PER_BYTE, _LEAST_STEPS = 32, 10_000_000
 """How many steps may be needed for each byte of a file, and for any file. Usual are 2 a byte."""
 
-_QUERY = threading.local()
+QUERY = threading.local()
 """The `steps` of this thread's query, 0 before a new one, and the exception that `ended` it."""
 
 
 def _watched(path: Path) -> Iterator[int]:
     """Yield 1, which ends a query, after a signal, or if it reads the same pages without end.
 
-    SQLite calls this. It would drop an exception, so `_unmasked` raises it. A generator, because
+    SQLite calls this. It would drop an exception, so `unmasked` raises it. A generator, because
     Python raises the exception of a signal where this code continues, which must be in the `try`.
     """
     ended: BaseException | None = None
     while True:
         try:
             yield 0 if ended is None else 1
-            _QUERY.steps = getattr(_QUERY, "steps", 0) + _STEPS
-            ended = interruption() or _endless(path, _QUERY.steps)
+            QUERY.steps = getattr(QUERY, "steps", 0) + _STEPS
+            ended = interruption() or _endless(path, QUERY.steps)
         except GeneratorExit:
             return
         except BaseException as error:
             ended = error
-        _QUERY.ended = ended
+        QUERY.ended = ended
 
 
 def _endless(path: Path, steps: int) -> sqlite3.DatabaseError | None:
@@ -233,11 +233,11 @@ def _endless(path: Path, steps: int) -> sqlite3.DatabaseError | None:
     return corrupt("its pages refer to each other without end")
 
 
-def _unmasked(error: OSError | sqlite3.DatabaseError) -> BaseException:
+def unmasked(error: OSError | sqlite3.DatabaseError) -> BaseException:
     """Return an error, or the exception that made SQLite end a query."""
     if primary_code(error) != sqlite3.SQLITE_INTERRUPT:
         return error
-    ended: BaseException | None = getattr(_QUERY, "ended", None)
+    ended: BaseException | None = getattr(QUERY, "ended", None)
     return ended or KeyboardInterrupt()
 
 
@@ -350,22 +350,16 @@ class LedgerUnusable(EnvironmentFault):
 
 
 @contextlib.contextmanager
-def database_errors(
-    path: Path, layout: Layout = LEDGER, begin_anew: Callable[[], None] | None = None
-) -> Iterator[None]:
-    """Raise errors of the system and of SQLite as `_translated`; call `begin_anew` if corrupt."""
-    _QUERY.steps = 0
+def database_errors(path: Path, layout: Layout = LEDGER) -> Iterator[None]:
+    """Raise errors of the system and of SQLite as `database_error` translates them."""
+    QUERY.steps = 0
     try:
         yield
-    except (OSError, sqlite3.DatabaseError) as found:
-        error = _unmasked(found)
-        if begin_anew is None or not is_corrupt(error):
-            raise _translated(path, error, layout) from None
-        with database_errors(path, layout):
-            begin_anew()
+    except (OSError, sqlite3.DatabaseError) as error:
+        raise database_error(path, unmasked(error), layout) from None
 
 
-def _translated(path: Path, error: BaseException, layout: Layout) -> BaseException:
+def database_error(path: Path, error: BaseException, layout: Layout = LEDGER) -> BaseException:
     """Return a LedgerUnusable, or an EnvironmentFault for a locked file; bugs as they are."""
     code = primary_code(error)
     if not isinstance(error, OSError | sqlite3.DatabaseError):

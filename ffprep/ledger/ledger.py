@@ -17,13 +17,16 @@ from ffprep.core.location import Location
 from ffprep.core.spec import Spec
 from ffprep.errors import EnvironmentFault
 from ffprep.ledger.database import (
+    QUERY,
     corrupt,
+    database_error,
     database_errors,
     execute_synced,
     is_corrupt,
     open_to_read,
     open_to_write,
     require_file,
+    unmasked,
 )
 from ffprep.ledger.rows import (
     AMONG,
@@ -121,9 +124,18 @@ class Ledger:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(f"{self.path}{suffix}")
 
-    def _guarded(self) -> contextlib.AbstractContextManager[None]:
+    @contextlib.contextmanager
+    def _guarded(self) -> Iterator[None]:
         """Translate errors; if the ledger turns out to be corrupt, go on with an empty one."""
-        return database_errors(self.path, begin_anew=None if self.read_only else self._begin_anew)
+        QUERY.steps = 0
+        try:
+            yield
+        except (OSError, sqlite3.DatabaseError) as found:
+            error = unmasked(found)
+            if self.read_only or not is_corrupt(error):
+                raise database_error(self.path, error) from None
+            with database_errors(self.path):
+                self._begin_anew()
 
     def _begin_anew(self) -> None:
         self._database.close()

@@ -137,9 +137,10 @@ def find_and_read(path: Path | None, command: click.Command) -> Config:
             if place != Path(FILE) and os.path.exists(FILE):
                 say(f"{FILE} in this folder cannot be read; {place} is used instead")
             return read(place, command)
-    problems = "; ".join(filter(None, map(_problem, places)))
-    words = problems or f"there is no {FILE} here, and no {places[1]}"
-    raise EnvironmentFault(f"{words}; name one with --config")
+    if problems := "; ".join(filter(None, map(_problem, places))):
+        raise EnvironmentFault(f"{problems}; name one with --config")
+    words = f"there is no {FILE} here, and no {places[1]}; name one with --config"
+    raise EnvironmentFault(f"{words}, or write one: ffprep config init")
 
 
 def _problem(place: Path) -> str:

@@ -68,7 +68,8 @@ def test_the_file_is_found_here_and_then_in_the_configuration(
     ran = ffprep("run", "a", cwd=home)
     assert (ran.code, ran.err) == (
         3,
-        f"ffprep: there is no ffprep.toml here, and no {own}/ffprep.toml; name one with --config\n",
+        f"ffprep: there is no ffprep.toml here, and no {own}/ffprep.toml; name one with --config, "
+        "or write one: ffprep config init\n",
     )
     own.mkdir(parents=True)
     text = FILE.replace('"photos"', f'"{folder}/photos"').replace('"a/"', f'"{folder}/c"')

@@ -2,5 +2,5 @@
 
 Each request is recorded before it is sent, so that nothing is submitted twice. This package must
 not print; it reports to `cli` through callbacks. Begin with `submission`, the steps of one photo
-in order, then `VideoApi` in `openai_client`, what differs between video APIs.
+in order, then `VideoApi` in `video_apis`, what differs between video APIs.
 """

@@ -94,24 +94,15 @@ class Commands(click.Group):
 
 
 def _print_version(ctx: click.Context, _param: click.Parameter, given: bool) -> None:
+    """Print the versions. No program is run for it, and of Pillow only `__init__`."""
     if given and not ctx.resilient_parsing:
-        click.echo("\n".join(_version_lines()))
+        system = os.uname()
+        click.echo(f"ffprep {__version__}")
+        click.echo(f"ffmpeg {_ffmpeg()}")
+        click.echo(f"Pillow {_pillow()}")
+        click.echo(f"Python {sys.version.split()[0]}")
+        click.echo(f"{system.sysname} {system.release} {system.machine}")
         ctx.exit()
-
-
-def _version_lines() -> list[str]:
-    """Return the versions of ffprep, ffmpeg, Pillow, Python and the platform.
-
-    No program is run for it, and of Pillow only `__init__`.
-    """
-    system = os.uname()
-    return [
-        f"ffprep {__version__}",
-        f"ffmpeg {_ffmpeg()}",
-        f"Pillow {_pillow()}",
-        f"Python {sys.version.split()[0]}",
-        f"{system.sysname} {system.release} {system.machine}",
-    ]
 
 
 def _ffmpeg() -> str:

@@ -201,7 +201,7 @@ def _steps(tables: Iterable[toml.Table]) -> Iterator[Step]:
 
 
 def _step(table: toml.Table) -> Step:
-    values = table.read(_STEP_READERS, other_keys=True)
+    values = table.read(dict.fromkeys(table.content, toml.anything) | _STEP_READERS)
     name = values.get("filter", "")
     if not re.fullmatch(r"[A-Za-z0-9_]+", name):
         table.fail("every step names one FFmpeg filter", "filter")

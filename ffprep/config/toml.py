@@ -45,15 +45,12 @@ class Table(Record):
     label: str = ""
     keys: KeyPath = ()
 
-    def read(self, readers: Mapping[str, Reader], other_keys: bool = False) -> dict[str, Any]:
-        """Return the values, each by the reader of its key.
-
-        A key without a reader is an error, unless there may be `other_keys`.
-        """
+    def read(self, readers: Mapping[str, Reader]) -> dict[str, Any]:
+        """Return the values, each by the reader of its key. A key without a reader is an error."""
         for key in self.content:
-            if key not in readers and not other_keys:
+            if key not in readers:
                 self._fail_unknown(key, readers)
-        return {key: self.value(key, readers[key]) for key in self.content if key in readers}
+        return {key: self.value(key, readers[key]) for key in self.content}
 
     def value(self, key: str, reader: Reader) -> Any:
         """Return one value."""

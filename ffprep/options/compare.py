@@ -1,13 +1,12 @@
 """The options of `compare`, and what they are parsed into."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import click
 
 from ffprep.config.modes import all_modes, choose_modes
-from ffprep.core.formats import WRITABLE_SUFFIXES, OutputFormat
+from ffprep.core.formats import WRITABLE_SUFFIXES
 from ffprep.core.policy import Policy
 from ffprep.core.spec import Spec
 from ffprep.errors import UsageError
@@ -76,19 +75,15 @@ def read_compare(params: Mapping[str, Any]) -> SheetOptions:
         modes = [(mode, None) for mode in all_modes(folders)]
     if read.columns and len(modes) > 1 and not read.single:
         raise UsageError("--columns is for one --mode: with several, each photo has a row")
+    format = suffix_format(params["output"])
+    if format is None:
+        words = "a sheet is a picture file; its name ends in one of"
+        raise UsageError(f"{params['output']}: {words} {WRITABLE_SUFFIXES}")
     framed = Spec(
         size=size,
         mode=modes[0][0],
-        format=_sheet_format(params["output"]),
+        format=format,
         bounds=params["crop_bounds"],
         **picked(params, "background focus frame"),
     )
     return replace(read, specs=tuple(framed.in_modes(*each) for each in modes))
-
-
-def _sheet_format(output: Path) -> OutputFormat:
-    format = suffix_format(output)
-    if format is None:
-        words = "a sheet is a picture file; its name ends in one of"
-        raise UsageError(f"{output}: {words} {WRITABLE_SUFFIXES}")
-    return format

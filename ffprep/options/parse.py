@@ -156,7 +156,11 @@ def read_rendition(
     same_format = params["format_name"] == "same" and file_format is None
     if not same_format:
         require_no_contradiction(spec)
-    names = _names(params["names"], spec)
+    names = Names(params["names"])
+    if spec.fallback and "mode" in names.fields:
+        raise UsageError(
+            "--names: {mode} is not known before a photo is read; leave it out, or name one --mode"
+        )
     return Rendition(spec, names, same_format, formats=target.formats)
 
 
@@ -193,19 +197,6 @@ def _multiple_of(params: Mapping[str, Any], mode: "Mode") -> int:
         problem = f"mode {mode.name} makes exactly the size of --size"
         raise UsageError(f"--multiple-of is for --mode fit; {problem}")
     return number or 1
-
-
-def _names(template: str, spec: Spec) -> Names:
-    """Return the template for output names.
-
-    Raise UsageError if it needs what only the photo decides.
-    """
-    names = Names(template)
-    if spec.fallback and "mode" in names.fields:
-        raise UsageError(
-            "--names: {mode} is not known before a photo is read; leave it out, or name one --mode"
-        )
-    return names
 
 
 def _file_format(params: Mapping[str, Any], sources: Sources) -> OutputFormat | None:

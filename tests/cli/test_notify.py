@@ -16,13 +16,14 @@ from prometheus_client.parser import text_string_to_metric_families
 
 import ffprep as package
 from ffprep.cli.reporting import notify
-from ffprep.cli.reporting.notify import Notifications, RunReport
+from ffprep.cli.reporting.notify import RunReport, send
 from ffprep.conversion.ffmpeg_binary import find
 from ffprep.core.job import CaveatKind, Result
 from ffprep.errors import ExitCode, Kind, PhotoError
 from ffprep.run.convert_options import NotifyOptions
 from ffprep.run.summary import RunEnd, RunSummary
 from ffprep.storage.local import LOCAL
+from ffprep.system.processes import Processes
 from tests.support.ffmpegs import slow_ffmpeg
 from tests.support.pictures import ramp
 from tests.support.processes import pid_in, until_ended
@@ -264,7 +265,7 @@ def test_a_command_that_hangs_is_ended_with_its_children(
     monkeypatch.setitem(notify.COMMAND_SECONDS, RunEnd.DONE, 3)
     command = f"sleep 600 & echo $! > {tmp_path}/pid; wait"
     outcome = RunReport(RunSummary(tmp_path), ExitCode.OK, time.time())
-    (told,) = Notifications(NotifyOptions(on_finish=command)).send(outcome)
+    (told,) = send(NotifyOptions(on_finish=command), outcome, Processes())
     assert told == f"--on-finish: killed after 3 s: {command}"
     until_ended(pid_in(tmp_path / "pid"))
 
@@ -285,7 +286,7 @@ def test_a_signal_ends_the_command_too(home: Path, tmp_path: Path) -> None:
 def test_names_that_are_not_utf8_are_told(tmp_path: Path) -> None:
     tally = RunSummary(Path("out\udcff"))
     tally.count(Result.failed(Path("\udcff.jpg"), None, PhotoError(Kind.IO, "\udcfe")))
-    notices = Notifications(NotifyOptions(tmp_path / "s.json", tmp_path / "m.prom", "true"))
-    assert list(notices.send(RunReport(tally, 1, time.time()))) == []
+    options = NotifyOptions(tmp_path / "s.json", tmp_path / "m.prom", "true")
+    assert list(send(options, RunReport(tally, 1, time.time()), Processes())) == []
     assert summary(tmp_path / "s.json")["first_failures"][0]["source"] == "\udcff.jpg"
     assert 'out\\\\xff"' in (tmp_path / "m.prom").read_text()

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from ffprep.cli.reporting.log_file import LogFile
-from ffprep.cli.reporting.progress import Console, convert_reporter
+from ffprep.cli.reporting.progress import Console, ConvertReporter
 from ffprep.core.geometry import Size
 from ffprep.core.job import Caveat, CaveatKind, FreshCount, Result, Status
 from ffprep.errors import EnvironmentFault, Kind, PhotoError
@@ -154,7 +154,7 @@ def test_failures_are_reported_if_the_run_breaks_off(
 
     def run() -> None:
         summary = RunSummary()
-        with convert_reporter(console, summary, "ffprep status 'O\x1bT'") as reporter:
+        with ConvertReporter(console, summary, "ffprep status 'O\x1bT'") as reporter:
             for number in range(11):
                 summary.count(bad(number))
                 reporter.report(bad(number))
@@ -179,7 +179,7 @@ def test_photos_that_are_up_to_date_are_counted_and_named_only_on_request(
 ) -> None:
     summary = RunSummary()
     console = Console(replace(options, log_file=tmp_path / "log"))
-    with convert_reporter(console, summary) as reporter:
+    with ConvertReporter(console, summary) as reporter:
         assert reporter.each == (options.verbose or options.json)
         for result in (FRESH,) if reporter.each else (FRESH, FreshCount(41)):
             summary.count(result)
@@ -194,7 +194,7 @@ def test_a_photo_that_is_up_to_date_costs_three_calls(tmp_path: Path) -> None:
     calls: list[str] = []
     summary = RunSummary()
     console = Console(ReportOptions(log_file=tmp_path / "log"))
-    with convert_reporter(console, summary) as reporter:
+    with ConvertReporter(console, summary) as reporter:
         sys.setprofile(lambda frame, event, _: calls.append(f"{event} {frame.f_code.co_name}"))
         try:
             summary.count(FRESH)
@@ -250,7 +250,7 @@ def test_a_renamed_or_removed_log_is_created_again(tmp_path: Path) -> None:
     log.photo(bad(3))
     assert [n for n in range(4) if f"bad{n}.jpg" in path.read_text()] == [3]
     assert "bad1.jpg" in (tmp_path / "logs/ffprep.log.1").read_text()
-    log.close()
+    log.end(RunSummary())
 
 
 def test_a_log_without_its_folder_is_reported_once_and_continues_when_that_is_back(
@@ -266,8 +266,8 @@ def test_a_log_without_its_folder_is_reported_once_and_continues_when_that_is_ba
     assert capsys.readouterr().err == f"ffprep: --log-file {path}: {words}\n"
     path.parent.mkdir()
     log.photo(bad(3))
-    log.close()
-    assert len(path.read_text().splitlines()) == 1
+    log.end(RunSummary())
+    assert [n for n in range(4) if f"bad{n}.jpg" in path.read_text()] == [3]
     assert capsys.readouterr().err == ""
 
 

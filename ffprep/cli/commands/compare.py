@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ffprep.cli.reporting.progress import Console, convert_reporter
+from ffprep.cli.reporting.progress import Console, ConvertReporter
 from ffprep.core.geometry import Size
 from ffprep.core.policy import Policy
 from ffprep.errors import ExitCode, Kind, PhotoError
@@ -77,7 +77,7 @@ def _draw(sheets: "ContactSheets", converter: "Converter") -> int:
     options, console = sheets.options, Console()
     summary = RunSummary(options.output, len(sheets.photos) * len(options.specs))
     advice = "`ffprep compare` of one photo"
-    with convert_reporter(console, summary, advice=advice) as reporter:
+    with ConvertReporter(console, summary, advice=advice) as reporter:
         for result in sheets.draw(converter):
             summary.count(result)
             reporter.report(result)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ffprep.cli.reporting.progress import Console, convert_reporter
+from ffprep.cli.reporting.progress import Console, ConvertReporter
 from ffprep.core.job import PassedOver, Result, Status
 from ffprep.core.location import located
 from ffprep.errors import Interrupted, UsageError
@@ -120,7 +120,7 @@ def _report(run: "Run", console: Console, summary: RunSummary, signals: Signals)
     # The command line does not name outputs beside their photo.
     is_named = run.options.request.beside and console.is_chatty
     status_command = run.options.reporting.status_command if run.freshness else ""
-    with ending(run, summary), convert_reporter(console, summary, status_command) as reporter:
+    with ending(run, summary), ConvertReporter(console, summary, status_command) as reporter:
         each = reporter.each or run.options.report is not None
         results = counted_results(run, summary, interrupted, each=each)
         if run.options.report:
@@ -162,5 +162,5 @@ def _interruption_reported(console: Console, summary: RunSummary) -> Iterator[No
     try:
         yield
     except Interrupted:
-        with convert_reporter(console, summary):
+        with ConvertReporter(console, summary):
             raise

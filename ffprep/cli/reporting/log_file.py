@@ -66,15 +66,12 @@ class LogFile:
         self._write(result.as_dict() if self._json else result_line(result))
 
     def end(self, summary: RunSummary) -> None:
-        """Log the end of a run."""
+        """Log the end of a run, and close the file. Errors are reported when it is written."""
         ending = {"ended": summary.ended.value, "error": summary.error or None}
         words = f"end: {summary.sentence()}" + (
             f": {printable(summary.error)}" if summary.error else ""
         )
         self._write({"summary": summary.summary() | ending} if self._json else words)
-
-    def close(self) -> None:
-        """Close the file. Errors were reported when it was written."""
         with suppress(OSError):
             self._handler.close()
 

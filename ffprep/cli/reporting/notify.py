@@ -19,7 +19,7 @@ from ffprep.core.job import CaveatKind, Status
 from ffprep.core.location import absolute
 from ffprep.errors import EnvironmentFault, Kind, UsageError
 from ffprep.library.walk import require_no_picture
-from ffprep.record import Record, field
+from ffprep.record import Record
 from ffprep.run.convert_options import NotifyOptions
 from ffprep.run.summary import RunEnd, RunSummary
 from ffprep.system.messages import printable, say
@@ -107,63 +107,53 @@ class RunReport(Record):
             yield f"ffprep_{name}{{{labels}}} {value}"
 
 
-class Notifications(Record):
-    """The files to write and the command to run when a run has ended.
+def send(options: NotifyOptions, report: RunReport, processes: Processes) -> Iterator[str]:
+    """Write the files and run the command; yield what went wrong, in sentences."""
+    if options.summary_file:
+        yield from _write("--summary-file", options.summary_file, report.json())
+    if options.metrics_file:
+        yield from _write("--metrics-file", options.metrics_file, report.metrics())
+    if options.on_finish:
+        try:
+            yield from _run_command(options.on_finish, options.summary_file, report, processes)
+        except (OSError, ValueError, EnvironmentFault) as error:
+            yield f"--on-finish: {printable(str(error))}"
 
-    Raises UsageError for a metrics file that node_exporter would not read, EnvironmentFault for a
-    file that cannot be written: before the run, not after it.
-    """
 
-    options: NotifyOptions
-    processes: Processes = field(default_factory=Processes)
-
-    def __post_init__(self) -> None:
-        metrics_file = self.options.metrics_file
-        if metrics_file and metrics_file.suffix != ".prom":
-            words = "node_exporter reads only names that end in .prom"
-            raise UsageError(f"--metrics-file {printable_path(metrics_file)}: {words}")
-        _require_writable("--summary-file", self.options.summary_file)
-        _require_writable("--metrics-file", metrics_file)
-
-    def send(self, report: RunReport) -> Iterator[str]:
-        """Write the files and run the command; yield what went wrong, in sentences."""
-        options = self.options
-        if options.summary_file:
-            yield from _write("--summary-file", options.summary_file, report.json())
-        if options.metrics_file:
-            yield from _write("--metrics-file", options.metrics_file, report.metrics())
-        if options.on_finish:
-            try:
-                yield from self._run_command(options.on_finish, report)
-            except (OSError, ValueError, EnvironmentFault) as error:
-                yield f"--on-finish: {printable(str(error))}"
-
-    def _run_command(self, command: str, report: RunReport) -> Iterator[str]:
-        seconds = COMMAND_SECONDS[report.summary.ended]
-        with ExitStack() as stack:
-            path = self.options.summary_file
-            if path is None:
-                path = stack.enter_context(temporary_folder()) / "summary.json"
-                path.write_text(report.json())
-            # stdout is for --json, so the command's own output goes to stderr, when it has ended.
-            argv = ["/bin/sh", "-c", f"exec >&2\n{command}"]
-            environment = os.environ | _variables(report, path)  # the command is the user's own
-            with self.processes.start(argv, environment=environment) as process:
-                status = process.wait_at_most(seconds)
-        sys.stderr.write(process.log)
-        if status is None:
-            yield f"--on-finish: killed after {seconds:g} s: {printable(command)}"
-        elif status:
-            yield f"--on-finish: exit code {status}: {printable(command)}"
+def _run_command(
+    command: str, path: Path | None, report: RunReport, processes: Processes
+) -> Iterator[str]:
+    """Run the command, with the summary at `path`, else in a temporary file."""
+    seconds = COMMAND_SECONDS[report.summary.ended]
+    with ExitStack() as stack:
+        if path is None:
+            path = stack.enter_context(temporary_folder()) / "summary.json"
+            path.write_text(report.json())
+        # stdout is for --json, so the command's own output goes to stderr, when it has ended.
+        argv = ["/bin/sh", "-c", f"exec >&2\n{command}"]
+        environment = os.environ | _variables(report, path)  # the command is the user's own
+        with processes.start(argv, environment=environment) as process:
+            status = process.wait_at_most(seconds)
+    sys.stderr.write(process.log)
+    if status is None:
+        yield f"--on-finish: killed after {seconds:g} s: {printable(command)}"
+    elif status:
+        yield f"--on-finish: exit code {status}: {printable(command)}"
 
 
 @contextmanager
 def notifying(options: NotifyOptions, summary: RunSummary, signals: Signals) -> Iterator[None]:
     """Send the notifications of `options` when the block has ended, however it ends.
 
-    A signal ends the command of --on-finish too.
+    A signal ends the command of --on-finish too. Raises UsageError for a metrics file that
+    node_exporter would not read, EnvironmentFault for a file that cannot be written: before the
+    run, not after it.
     """
-    notifications = Notifications(options)
+    if options.metrics_file and options.metrics_file.suffix != ".prom":
+        words = "node_exporter reads only names that end in .prom"
+        raise UsageError(f"--metrics-file {printable_path(options.metrics_file)}: {words}")
+    _require_writable("--summary-file", options.summary_file)
+    _require_writable("--metrics-file", options.metrics_file)
     try:
         yield
     except BaseException as error:
@@ -175,8 +165,9 @@ def notifying(options: NotifyOptions, summary: RunSummary, signals: Signals) -> 
         code = summary.exit_code if number is None else 128 + number
         report = RunReport(summary, code, time.time())
     finally:
-        signals.while_running(notifications.processes.stop)
-        for problem in notifications.send(report):
+        processes = Processes()
+        signals.while_running(processes.stop)
+        for problem in send(options, report, processes):
             say(problem)
 
 

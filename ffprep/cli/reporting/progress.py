@@ -13,7 +13,6 @@ import os
 import stat
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from ffprep.core.job import FreshCount, PassedOver, Result, Status
@@ -122,22 +121,11 @@ class Reporter(Generic[AnySummary]):
         return self
 
     def __exit__(self, _type: object, error: BaseException | None, _trace: object) -> None:
-        """Write the summary, however the block is left."""
+        """Write the summary, and what was not reported yet, however the block is left."""
         if error is not None:
             self._summary.break_off(error)
-        if not isinstance(error, BrokenPipeError):  # the output has no reader
-            self._finish()
-
-    def say(self, text: str, painted: bool = False) -> None:
-        """Write a message to stderr, above the progress bar; a `painted` one is printable."""
-        if self._bar is not None:
-            self._bar.clear()
-        self._console.say(text, painted)
-        if self._bar is not None:
-            self._bar.refresh()
-
-    def _finish(self) -> None:
-        """Write the summary, if it is wanted, and what was not reported yet."""
+        if isinstance(error, BrokenPipeError):
+            return  # the output has no reader
         console, summary = self._console, self._summary
         if self._bar is not None:
             self._bar.close()
@@ -151,6 +139,14 @@ class Reporter(Generic[AnySummary]):
         for line in self._unreported():
             write_line(lead + line, painted=True)
 
+    def say(self, text: str, painted: bool = False) -> None:
+        """Write a message to stderr, above the progress bar; a `painted` one is printable."""
+        if self._bar is not None:
+            self._bar.clear()
+        self._console.say(text, painted)
+        if self._bar is not None:
+            self._bar.refresh()
+
     def _wants_sentence(self) -> bool:
         bad = self._summary.ended is not RunEnd.DONE or self._summary.exit_code
         return self._console.is_chatty or bool(bad and not self._console.options.quiet)
@@ -160,28 +156,41 @@ class Reporter(Generic[AnySummary]):
 
 
 class ConvertReporter(Reporter[RunSummary]):
-    """Reports Results; `status_command` shows what a ledger remembers of them.
+    """Reports Results, to the log file too; `status_command` shows what a ledger remembers of them.
 
-    `advice` says how to read each warning if nothing remembers them.
+    `advice` says how to read each warning if nothing remembers them. Raises EnvironmentFault if the
+    log file cannot be made.
     """
 
     def __init__(
         self,
         console: Console,
         summary: RunSummary,
-        bar: Any,
-        log: "LogFile | None" = None,
         status_command: str = "",
-        advice: str = "",
+        advice: str = "-v, --log-file or --json",
     ) -> None:
-        super().__init__(console, summary, bar)
-        self._log, self._status_command, self._advice = log, status_command, advice
         options = console.options
+        self._log: LogFile | None = None
+        if options.log_file:
+            from ffprep.cli.reporting import log_file
+
+            self._log = log_file.LogFile(options.log_file, options.log_format, console.job)
+            self._log.begin(summary)
+        super().__init__(console, summary, console.open_bar(summary.total))
+        self._status_command, self._advice = status_command, advice
         self._verbose, self._json = options.verbose, options.json
         recorded = status_command or options.log_file or options.json
         self._at_once = self._verbose or not recorded
         self.each = self._json or self._verbose
         """Whether every photo that is up to date is reported as a Result of its own."""
+
+    def __exit__(self, *raised: Any) -> None:
+        """Write the summary, to the log file too."""
+        try:
+            super().__exit__(*raised)
+        finally:
+            if self._log is not None:
+                self._log.end(self._summary)
 
     def report(self, result: Result | FreshCount) -> None:
         """Report a Result that `summary` has counted. FreshCount moves only the bar."""
@@ -243,25 +252,3 @@ class ConvertReporter(Reporter[RunSummary]):
         places = [f"`{printable(command)} {listing}`"] if command else []
         places += [f"the log {printable_path(options.log_file)}"] if options.log_file else []
         return places + (["the JSON lines"] if options.json else [])
-
-
-@contextmanager
-def convert_reporter(
-    console: Console,
-    summary: RunSummary,
-    status_command: str = "",
-    advice: str = "-v, --log-file or --json",
-) -> Iterator[ConvertReporter]:
-    """Open the progress bar and the log file. Raises EnvironmentFault if the log cannot be made."""
-    with ExitStack() as stack:
-        log, options = None, console.options
-        if options.log_file:
-            from ffprep.cli.reporting.log_file import LogFile
-
-            log = LogFile(options.log_file, options.log_format, console.job)
-            stack.callback(log.close)
-            log.begin(summary)
-            stack.callback(log.end, summary)
-        bar = console.open_bar(summary.total)
-        reporter = ConvertReporter(console, summary, bar, log, status_command, advice)
-        yield stack.enter_context(reporter)

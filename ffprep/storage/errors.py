@@ -50,10 +50,10 @@ class Preceded(PhotoError):
 
 
 class HttpError(Exception):
-    """A status that is not 2xx, of a request that ffprep sends itself."""
+    """A status that is not 2xx, of a request that obstore does not send."""
 
-    def __init__(self, status: int, body: str) -> None:
-        super().__init__(f"status code: {status} {body}")
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(f"status code: {status} <Code>{code}</Code><Message>{message}</Message>")
 
 
 @contextmanager
@@ -132,10 +132,6 @@ def is_of_connection(error: Exception) -> bool:
     if name == "GenericError":
         return "HTTP error" in str(error) or "HttpError" in str(error)
     return isinstance(error, TimeoutError | ConnectionError) or name in (
-        "URLError",
-        "HTTPException",
-        "IncompleteRead",
-        "RemoteDisconnected",
         "SSHException",
         "EOFError",
     )

@@ -1,33 +1,26 @@
 """S3, and what speaks its protocol."""
 
 import hashlib
-import os
 import re
 from collections.abc import Callable, Iterator
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
-from urllib.error import HTTPError
-from urllib.request import Request
+from typing import Any, TypeVar, cast
 
 from obstore.store import S3Store
 
 from ffprep.errors import EnvironmentFault, Kind, PhotoError, reason
 from ffprep.record import Record, field, replace
-from ffprep.storage.aws_credentials import CredentialProvider, credential_provider, opener
 from ffprep.storage.objects import Clients, ObjectStorage, md5_of
 from ffprep.storage.protocol import Object, Page, Place
 from ffprep.storage.retries import Retries, in_thread
-from ffprep.storage.s3_listing import Lister
-from ffprep.storage.settings import AwsConfig, aws_config
+from ffprep.storage.s3_client import S3Client, s3_client
 from ffprep.system.files import FileStamp
 
 Answer = TypeVar("Answer")
 
-_REGION = "us-east-1"
 _MD5 = re.compile("[0-9a-f]{32}")
 _NOT_STORED = "the store has other bytes than were sent, by its ETag; run again"
-_REGIONS_ASKED = "https://s3.amazonaws.com"
 
 
 class Etags(Record, frozen=False):
@@ -53,7 +46,7 @@ class Etags(Record, frozen=False):
 class S3Clients(Clients):
     """The clients of a bucket of S3. What obstore cannot do is asked of `lister`."""
 
-    lister: Lister
+    lister: S3Client
 
 
 class S3Storage(ObjectStorage):
@@ -148,70 +141,35 @@ class S3Storage(ObjectStorage):
 
 def s3_storage(root: str) -> S3Storage:
     """Return the storage of a bucket, by its URL. Raise EnvironmentFault."""
-    bucket = root.partition("://")[2]
-    config = aws_config()
-    credentials = None if config.anonymous else in_thread(lambda: _credentials(config))
-    region = config.region or _REGION
-    if not config.endpoint and not region.startswith("cn-"):
-        region = in_thread(lambda: bucket_region(bucket)) or region
-    attempts = config.max_attempts
+    client = in_thread(lambda: s3_client(root.partition("://")[2]))
+    settings = client.settings
+    attempts, storage_class = settings.max_attempts, settings.storage_class
     return S3Storage(
         Retries(attempts) if attempts else Retries(),
         root,
-        _clients(bucket, config, region, credentials),
-        attributes={"Storage-Class": config.storage_class} if config.storage_class else {},
-        etags=Etags(config.compares_md5),
+        _clients(client),
+        attributes={"Storage-Class": storage_class} if storage_class else {},
+        etags=Etags(settings.compares_md5),
     )
 
 
-@lru_cache
-def _providers(_process: int) -> dict[str, CredentialProvider]:
-    return {}
-
-
-def _credentials(config: AwsConfig) -> CredentialProvider:
-    """Return one provider for all buckets of this process: a role may take a second to fetch."""
-    providers = _providers(os.getpid())
-    known = f"{config.profile_name} {config.key} {os.environ.get('AWS_ACCESS_KEY_ID', '')}"
-    if known not in providers:
-        providers[known] = credential_provider(config)
-    return providers[known]
-
-
-def bucket_region(bucket: str) -> str:
-    """Return where AWS has a bucket, by an unsigned request; "" if AWS does not say."""
-    request = Request(f"{_REGIONS_ASKED}/{bucket}", method="HEAD")
-    try:
-        with opener().open(request, timeout=5) as answer:
-            return str(answer.headers.get("x-amz-bucket-region") or "")
-    except HTTPError as error:  # access is denied, mostly
-        with error:
-            return str(error.headers.get("x-amz-bucket-region") or "")
-    except (OSError, ValueError):
-        return ""
-
-
-def _clients(
-    bucket: str, config: AwsConfig, region: str, credentials: CredentialProvider | None
-) -> S3Clients:
-    url = config.url_of(bucket, region)
-    settings: dict[str, Any] = {
-        "aws_endpoint_url_s3": url if config.virtual_hosted else url.removesuffix(f"/{bucket}"),
-        "virtual_hosted_style_request": config.virtual_hosted,
-        "region": region,
-        "skip_signature": config.anonymous,
-        "request_payer": config.requester_pays,
-        **config.encryption,
+def _clients(client: S3Client) -> S3Clients:
+    settings, url = client.settings, client.url
+    endpoint = url if settings.virtual_hosted else url.removesuffix(f"/{client.bucket}")
+    config: dict[str, Any] = {
+        "aws_endpoint_url_s3": endpoint,
+        "virtual_hosted_style_request": settings.virtual_hosted,
+        "region": client.region,
+        "skip_signature": settings.anonymous,
+        "request_payer": settings.requester_pays,
+        **settings.encryption,
     }
     options: dict[str, Any] = {"allow_http": url.startswith("http://")}
-    if config.ca_bundle:
+    if settings.ca_bundle:
         try:
-            options["root_certificate"] = Path(config.ca_bundle).read_bytes()
+            options["root_certificate"] = Path(settings.ca_bundle).read_bytes()
         except OSError as error:
-            words = f"cannot read the certificates in {config.ca_bundle}: {reason(error)}"
+            words = f"cannot read the certificates in {settings.ca_bundle}: {reason(error)}"
             raise EnvironmentFault(words) from None
-    return S3Clients(
-        partial(S3Store, bucket, config=settings, credential_provider=credentials),  # type: ignore[arg-type]
-        options,
-        Lister(url, region, credentials, config.requester_pays, config.ca_bundle),
-    )
+    connect = partial(S3Store, client.bucket, credential_provider=client.credentials)
+    return S3Clients(partial(connect, config=cast("Any", config)), options, client)

@@ -62,7 +62,7 @@ class Exif(Record):
 
     @classmethod
     def read(cls, file: BinaryIO, everything: bool) -> Self | None:
-        """Read a file that begins with a TIFF's header; None if it does not.
+        """Read a file that begins with a TIFF's header; None if it does not, or has no fields.
 
         Without `everything`, places and numbers of devices are left out.
         """
@@ -78,12 +78,7 @@ class Exif(Record):
                 groups[_INTEROP] = _fields(interop, frozenset({1, 2}), longest)
         if everything and (place := main.below(_GPS)):
             groups[_GPS] = _fields(place, frozenset(place.entries), longest)
-        return cls(main.order, groups)
-
-    @property
-    def empty(self) -> bool:
-        """Whether there are no fields."""
-        return not any(self.groups.values())
+        return cls(main.order, groups) if any(groups.values()) else None
 
     def complete(self, texts: dict[int, dict[int, bytes]]) -> None:
         """Add texts to directories where they are missing."""

@@ -114,8 +114,7 @@ def _copied(
     written, xmp, iptc = rights.exif(), b"", b""
     with suppress(Exception):  # parsers raise whatever they stumble over
         for file in _places_of_exif(path, picture, image):
-            exif = Exif.read(file, everything)
-            if exif and not exif.empty:
+            if exif := Exif.read(file, everything):
                 exif.complete(rights.fields)
                 exif.correct(spec.size, srgb=picture.output_profile is None)
                 written = exif.written(longest) or written
@@ -140,27 +139,22 @@ def _places_of_exif(path: Path, picture: ImageInfo, image: Image.Image) -> Itera
 
 
 def kept_iptc(block: bytes, everything: bool, longest: int) -> bytes:
-    """Return the records of an IPTC block that are kept; empty if they are too long."""
-    kept = [
-        block[start:end]
-        for start, end, field in _datasets(block)
-        if field in _IPTC_WITHOUT_PLACE
-        or (everything and field[0] in (1, 2) and field not in _IPTC_PREVIEW)
-    ]
-    joined = b"".join(kept) if any(each[1] == 2 for each in kept) else b""
-    return joined if len(joined) <= longest else b""
+    """Return the records of an IPTC block that are kept; empty if they are too long.
 
-
-def _datasets(block: bytes) -> Iterator[tuple[int, int, tuple[int, int]]]:
-    """Yield start, end, record and number of each dataset, up to one that is broken or extended."""
-    start = 0
+    Datasets are read up to one that is broken or extended.
+    """
+    kept, start = list[bytes](), 0
     while start + 5 <= len(block):
         marker, record, number, length = struct.unpack_from(">BBBH", block, start)
-        end = start + 5 + length
+        end, field = start + 5 + length, (record, number)
         if marker != 0x1C or end > len(block):
-            return
-        yield start, end, (record, number)
+            break
+        is_kept = everything and record in (1, 2) and field not in _IPTC_PREVIEW
+        if is_kept or field in _IPTC_WITHOUT_PLACE:
+            kept.append(block[start:end])
         start = end
+    joined = b"".join(kept) if any(each[1] == 2 for each in kept) else b""
+    return joined if len(joined) <= longest else b""
 
 
 def _names(schemas: dict[str, str]) -> frozenset[str]:

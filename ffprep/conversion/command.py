@@ -24,7 +24,7 @@ from ffprep.core.mode import Mode
 from ffprep.core.spec import Spec
 from ffprep.errors import Kind, PhotoError
 from ffprep.record import Record, replace
-from ffprep.system.files import cache_folder
+from ffprep.system.files import cache_folder, write_cached
 from ffprep.version import __version__
 
 SOURCE, OUTPUT, PROFILE = "<source>", "<output>", "<profile>"
@@ -317,20 +317,10 @@ def _read(path: str, key: str) -> tuple[str, ...] | None:
 
 def _write(path: str, key: str, template: tuple[str, ...]) -> None:
     """Keep a template; do nothing where that is not possible."""
-    import tempfile
-
-    folder = os.path.dirname(path)
     content = _bytes("\0".join((key, *template)))
     with suppress(OSError):
-        os.makedirs(folder, mode=0o700, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=folder)
-        try:
-            with open(descriptor, "wb") as file:
-                file.write(b"%08x\n%b" % (crc32(content), content))
-            os.replace(name, path)
-        except BaseException:  # a full disk, for example
-            os.unlink(name)
-            raise
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        write_cached(path, b"%08x\n%b" % (crc32(content), content))
 
 
 def _bytes(text: str) -> bytes:

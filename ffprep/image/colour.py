@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from ffprep.core.image_info import Cicp, ImageInfo, Profile
 from ffprep.image import icc
 from ffprep.record import replace
-from ffprep.system.files import cache_folder
+from ffprep.system.files import cache_folder, write_cached
 
 if TYPE_CHECKING:
     from PIL import Image, ImageCms
@@ -206,7 +206,7 @@ def _table_of(profile: Profile, tables: Path, make: bool) -> Path | None:
         try:
             _make_room(tables)
             table = b"" if is_srgb else _table(profile)
-            _write(path, table + _signature(table))
+            write_cached(path, table + _signature(table))
         except OSError:
             raise CacheFull from None
         length = len(table)
@@ -326,17 +326,3 @@ def _make_room(folder: Path) -> None:
         Path(path).unlink(missing_ok=True)
     if len(kept) - len(removed) >= _KEPT:
         raise CacheFull
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all: another run may be reading it, or the power may fail."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-        try:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-            file.close()
-            os.replace(file.name, path)
-        except OSError:
-            os.unlink(file.name)
-            raise

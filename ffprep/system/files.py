@@ -47,6 +47,25 @@ def cache_folder() -> str:
     return os.path.join(base if os.path.isabs(base) else os.devnull, "ffprep")
 
 
+def write_cached(path: str | Path, content: bytes) -> None:
+    """Write a file whole or not at all: another run may be reading it, or the power may fail.
+
+    Only this user may read it. Raises OSError.
+    """
+    import tempfile
+
+    descriptor, name = tempfile.mkstemp(dir=os.path.dirname(path))
+    try:
+        with open(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(descriptor)
+        os.replace(name, path)
+    except BaseException:  # a full disk, for example
+        os.unlink(name)
+        raise
+
+
 def make_own_folder(folder: Path) -> None:
     """Make the folder of an output folder for ledger and lock. Raises OSError.
 

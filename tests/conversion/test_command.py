@@ -37,9 +37,9 @@ def test_a_template_is_read_from_the_cache_only_if_it_is_whole_and_the_users_own
 def test_a_template_that_cannot_be_written_leaves_no_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def disk_is_full(_: bytes) -> int:
+    def disk_is_full(_: int) -> None:
         raise OSError
 
-    monkeypatch.setattr(command, "crc32", disk_is_full)
+    monkeypatch.setattr(os, "fsync", disk_is_full)
     command._write(str(tmp_path / "commands/1"), "key", TEMPLATE)
     assert os.listdir(tmp_path / "commands") == []

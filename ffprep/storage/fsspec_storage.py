@@ -47,12 +47,7 @@ class FsspecStorage(RemoteStorage):
 
     def stat(self, place: Place) -> Object | None:
         """As Storage's."""
-        try:
-            return _object(self._ask(place, self.fs.info))
-        except PhotoError as error:
-            if error.kind is Kind.MISSING:
-                return None
-            raise
+        return self._ask_if_there(place, lambda path: _object(self.fs.info(path)))
 
     def read(self, place: Place, most: int | None = None) -> bytes:
         """As Storage's."""
@@ -115,8 +110,7 @@ class FsspecStorage(RemoteStorage):
 
     def remove(self, place: Place, top: Place | None = None) -> None:
         """As Storage's; a missing file is removed already."""
-        with storage_errors(os.fspath(place)), suppress(FileNotFoundError):
-            self.retries(lambda: self.fs.rm_file(self.key(place)))
+        self._ask_if_there(place, self.fs.rm_file)
 
 
 def fsspec_storage(root: str) -> FsspecStorage:

@@ -12,7 +12,7 @@ import re
 import shutil
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
@@ -220,12 +220,7 @@ def _flock(
     descriptor = _open_lock(place)
     try:
         while not _try_flock(descriptor, shared):
-            if stopped() or time.monotonic() >= until:
-                raise OutputLocked(
-                    f"{output} is held by {_holder(descriptor)}; "
-                    "try again later, or wait longer with --wait S"
-                )
-            time.sleep(_POLL)
+            wait_for_holder(output, lambda: _holder(descriptor), until, stopped, _POLL)
         if shared:  # a name that an exclusive holder left is not the holder's now
             _clear(descriptor)
         else:
@@ -237,6 +232,17 @@ def _flock(
                 _clear(descriptor)
     finally:
         os.close(descriptor)
+
+
+def wait_for_holder(
+    output: Place, holder: Callable[[], str], until: float, stopped: Stopped, seconds: float
+) -> None:
+    """Wait some seconds, until `until` at most. Raise OutputLocked then, or if `stopped`."""
+    left = until - time.monotonic()
+    if left <= 0 or stopped():
+        words = "try again later, or wait longer with --wait S"
+        raise OutputLocked(f"{output} is held by {holder()}; {words}")
+    time.sleep(min(seconds, left))
 
 
 def _open_lock(place: Path) -> int:

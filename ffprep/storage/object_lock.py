@@ -16,10 +16,10 @@ from typing import Protocol
 
 from ffprep.core.location import Remote
 from ffprep.core.shard import Shard
-from ffprep.errors import EnvironmentFault, FfprepError, Kind, OutputLocked, PhotoError, reason
+from ffprep.errors import EnvironmentFault, FfprepError, Kind, PhotoError, reason
 from ffprep.record import Record, field
 from ffprep.storage.errors import NO_CONDITIONS
-from ffprep.storage.local import LONGEST_HOLDER, described_holder
+from ffprep.storage.local import LONGEST_HOLDER, described_holder, wait_for_holder
 from ffprep.storage.protocol import Object, Place, Stopped, Storage
 from ffprep.system.files import FOLDER
 from ffprep.system.processes import lives, started
@@ -49,12 +49,7 @@ def object_lock(
         lock = ObjectLock(storage, url, temporary / "lock")
         try:
             while not lock.take():
-                if time.monotonic() >= until or stopped():
-                    raise OutputLocked(
-                        f"{output} is held by {lock.holder}; "
-                        "try again later, or wait longer with --wait S"
-                    )
-                time.sleep(min(_POLL, max(0.0, until - time.monotonic())))
+                wait_for_holder(output, lambda: lock.holder, until, stopped, _POLL)
         except PhotoError as error:
             raise EnvironmentFault(f"{output} cannot be locked: {error}") from None
         except OSError as error:

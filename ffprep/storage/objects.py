@@ -84,6 +84,15 @@ class RemoteStorage(Record):
             key = self.key(place)
             return self.retries(lambda: request(key))
 
+    def _ask_if_there(self, place: Place, request: Callable[[str], Answer]) -> Answer | None:
+        """Return the answer, or None if the object is missing. Raise as `_ask` does."""
+        try:
+            return self._ask(place, request)
+        except PhotoError as error:
+            if error.kind is Kind.MISSING:
+                return None
+            raise
+
     def content_hash(self, place: Place) -> bytes | None:
         """Return None: an object is not downloaded for this."""
         return None
@@ -149,12 +158,7 @@ class ObjectStorage(RemoteStorage):
 
     def stat(self, place: Place) -> Object | None:
         """As Storage's."""
-        try:
-            return _object(self._ask(place, lambda key: self.clients.reader.head(key)))
-        except PhotoError as error:
-            if error.kind is Kind.MISSING:
-                return None
-            raise
+        return self._ask_if_there(place, lambda key: _object(self.clients.reader.head(key)))
 
     def read(self, place: Place, most: int | None = None) -> bytes:
         """As Storage's."""
@@ -225,11 +229,7 @@ class ObjectStorage(RemoteStorage):
 
     def remove(self, place: Place, top: Place | None = None) -> None:
         """As Storage's; a missing object is removed already."""
-        try:
-            self._ask(place, lambda key: self.clients.reader.delete(key))
-        except PhotoError as error:
-            if error.kind is not Kind.MISSING:
-                raise
+        self._ask_if_there(place, lambda key: self.clients.reader.delete(key))
 
     def _put(self, data: bytes, place: Place, mode: Any, top: bool = False) -> Object:
         """Store bytes in one request, of 5 GB at most: few stores honour conditions on parts."""

@@ -39,7 +39,7 @@ _NO_CREDENTIALS = (
     "AWS_PROFILE, or AWS_SKIP_SIGNATURE=true for a public bucket; "
     f"see {page('operations/storage#credentials')}"
 )
-_NO_MATTER = {
+_HARMLESS = {
     "asynchronous",
     "cache_regions",
     "default_block_size",
@@ -54,9 +54,6 @@ _NO_MATTER = {
     "use_listings_cache",
     "use_ssl",
     "version_aware",
-}
-"""Settings of s3fs about how it reads and caches."""
-_OF_BOTOCORE = {
     "connect_timeout",
     "max_pool_connections",
     "parameter_validation",
@@ -66,7 +63,7 @@ _OF_BOTOCORE = {
     "tcp_keepalive",
     "user_agent_extra",
 }
-"""Settings of botocore about how it sends requests."""
+"""Settings of s3fs and botocore about how they read, cache and send requests."""
 _HEADERS = {
     "ServerSideEncryption": "server_side_encryption",
     "SSEKMSKeyId": "sse_kms_key_id",
@@ -157,10 +154,8 @@ def _either(settings: dict[str, Any], name: str, alias: str) -> Any:
 
 
 def _require_known(settings: Mapping[str, Any], config: Mapping[str, Any]) -> None:
-    harmless = set(_NO_MATTER | _OF_BOTOCORE)
-    if config.get("signature_version") == "s3v4":
-        harmless.add("signature_version")
-    for word in {*settings, *config} - harmless:
+    signature = {"signature_version"} if config.get("signature_version") == "s3v4" else set()
+    for word in {*settings, *config} - _HARMLESS - signature:
         words = f"the setting {word!r} for s3 in fsspec's configuration is not supported"
         raise EnvironmentFault(f"{words}; remove it; see {page('operations/storage')}")
 

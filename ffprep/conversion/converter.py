@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from ffprep.conversion import command
 from ffprep.conversion.ffmpeg_binary import Binary, decoder_pool
-from ffprep.conversion.transcode import Outputs, Photo, Transcoder, size_of, with_warning
+from ffprep.conversion.transcode import Outputs, Photo, Transcoder, size_of
 from ffprep.core.decoder_log import DecoderLog
 from ffprep.core.geometry import Size
 from ffprep.core.image_info import ImageInfo
@@ -177,7 +177,7 @@ class Converter(Record):
         key, pixels = None, picture.stored.pixels
         with suppress(Exception):
             colours = known_colours(picture, keep=first.spec.colour == "keep")
-            picture = with_warning(*colours) if colours else picture
+            picture = colours or picture
             same = (job for job in jobs if _probed(job) == _probed(first))
             photos = [self.transcoder.planned(job, picture, stamp) for job in same]
             if sequence := self._sequence(by_decoding(photos)[0]):
@@ -216,7 +216,7 @@ class Converter(Record):
         """
         stamp, decoders = FileStamp.of(job.output), self.transcoder.decoders
         size = self.transcoder.size_of(job) if job.spec.choice else job.spec.size
-        picture = decoders.probe(job.output, self.policy.max_pixels)
+        picture = decoders.probe(job.output)
         if (picture.shown, picture.format.name) != (size, job.spec.format.name):
             raise PhotoError(Kind.IO, f"{job.output} is {picture.format.name} {picture.shown}")
         decoders.require_whole(job.output, picture)

@@ -160,8 +160,7 @@ class Transcoder(Record):
     def read_header(self, job: LocalJob) -> tuple[ImageInfo, FileStamp]:
         """Return what a source holds, in which version. Raises PhotoError, EnvironmentFault."""
         stamp, keep = FileStamp.of(job.source, job.place), job.spec.colour == "keep"
-        found = self.decoders.probe_colours(job.source, self.policy.max_pixels, keep)
-        return with_warning(*found), stamp
+        return self.decoders.probe_colours(job.source, keep), stamp
 
     def size_of(self, job: LocalJob) -> Size:
         """Return the size of a job's output. Raises as `planned` does, but not FilteredOut."""
@@ -354,11 +353,6 @@ class Transcoder(Record):
         """Read a source to its end; return its hash, if Results have one. Raises PhotoError."""
         job = photo.job
         return read_whole(job.source, photo.stamp, self.policy.hash_files, job.place)
-
-
-def with_warning(picture: ImageInfo, warning: str | None) -> ImageInfo:
-    """Return an ImageInfo with one more warning, if there is one."""
-    return replace(picture, warnings=(*picture.warnings, warning)) if warning else picture
 
 
 def is_whole(log: DecoderLog, picture: ImageInfo, files: Iterable[Path]) -> bool:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ffprep.core.formats import Format
 from ffprep.core.geometry import Size
-from ffprep.record import Record, field
+from ffprep.record import Record, field, replace
 
 
 class Profile(Record):
@@ -101,6 +101,10 @@ class ImageInfo(Record):
     def shown(self) -> Size:
         """The size as displayed, upright."""
         return self.stored.rotated if self.orientation >= 5 else self.stored
+
+    def warned(self, words: str) -> "ImageInfo":
+        """Return it with one more warning."""
+        return replace(self, warnings=(*self.warnings, words))
 
 
 class Extras(Record):

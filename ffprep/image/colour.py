@@ -52,10 +52,8 @@ class UnknownProfile(Exception):
     """A profile has no table yet, and this process must not make one."""
 
 
-def to_srgb(
-    picture: ImageInfo, keep: bool, tables: Path, make: bool = False
-) -> tuple[ImageInfo, str | None]:
-    """Return an ImageInfo that says how its colours get to sRGB, and a warning if they do not.
+def to_srgb(picture: ImageInfo, keep: bool, tables: Path, make: bool = False) -> ImageInfo:
+    """Return an ImageInfo that says how its colours get to sRGB, with a warning if they do not.
 
     `tables` is the folder of look-up tables. A profile without one is read only with `make`, since
     LittleCMS is C code; else UnknownProfile is raised. With `keep`, colours are left as they are
@@ -64,11 +62,11 @@ def to_srgb(
     """
     profile, plain = picture.profile, replace(picture, profile=None, cicp=None)
     if picture.mode == "LAB":  # CIELab needs no profile
-        return plain, None
+        return plain
     if picture.cicp:
         return _from_cicp(plain, picture.cicp, keep, tables, make)
     if profile is None:
-        return picture, None
+        return picture
     try:
         _require_fit(profile, picture)
         if make:
@@ -77,17 +75,19 @@ def to_srgb(
             raise UnknownProfile
         if keep and profile.space == "RGB ":
             return _kept(plain, profile, tables)
-        warning = _not_kept(f"a profile for {profile.space.strip()}") if keep else None
         if profile.space == "CMYK":  # FFmpeg does not convert inks
-            return replace(picture, ffmpeg_reads=False), warning
-        return replace(plain, lut=_table_of(profile, tables, make)), warning
+            made = replace(picture, ffmpeg_reads=False)
+        else:
+            made = replace(plain, lut=_table_of(profile, tables, make))
+        return _not_kept(made, f"a profile for {profile.space.strip()}") if keep else made
     except CacheFull:
-        return replace(picture, ffmpeg_reads=False), None
+        return replace(picture, ffmpeg_reads=False)
     except BrokenProfile as error:
-        return plain, f"its ICC profile cannot be used ({error}); converted as if it had none"
+        words = f"its ICC profile cannot be used ({error}); converted as if it had none"
+        return plain.warned(words)
 
 
-def _kept(plain: ImageInfo, profile: Profile, tables: Path) -> tuple[ImageInfo, str | None]:
+def _kept(plain: ImageInfo, profile: Profile, tables: Path) -> ImageInfo:
     """Give the output a profile for the same colours, without what else is in the photo's."""
     try:
         made = Profile.of(icc.rewritten(profile.data))
@@ -97,9 +97,9 @@ def _kept(plain: ImageInfo, profile: Profile, tables: Path) -> tuple[ImageInfo, 
     except (icc.UnreadableProfile, BrokenProfile):
         fits = False
     if fits:
-        return replace(plain, output_profile=made), None
+        return replace(plain, output_profile=made)
     what = f"a profile of more than {icc.MOST_BYTES >> 20} MB, or with unusual tags"
-    return replace(plain, lut=_table_of(profile, tables, make=True)), _not_kept(what)
+    return _not_kept(replace(plain, lut=_table_of(profile, tables, make=True)), what)
 
 
 def _are_alike(one: "Image.Image", other: "Image.Image") -> bool:
@@ -110,28 +110,27 @@ def _are_alike(one: "Image.Image", other: "Image.Image") -> bool:
     return max(most for _, most in extrema) <= _SRGB_WITHIN  # type: ignore[misc]
 
 
-def _from_cicp(
-    plain: ImageInfo, cicp: Cicp, keep: bool, tables: Path, make: bool
-) -> tuple[ImageInfo, str | None]:
+def _from_cicp(plain: ImageInfo, cicp: Cicp, keep: bool, tables: Path, make: bool) -> ImageInfo:
     if cicp.transfer in (16, 18):  # PQ or HLG
         primaries = cicp.primaries if cicp.primaries in icc.HDR_PRIMARIES else 9
-        warning = _not_kept("HDR") if keep else None
-        return replace(plain, cicp=replace(cicp, primaries=primaries)), warning
+        hdr = replace(plain, cicp=replace(cicp, primaries=primaries))
+        return _not_kept(hdr, "HDR") if keep else hdr
     profile = icc.profile_of(cicp)
     if profile is None:
         words = f"its code points for colour ({cicp.primaries}, {cicp.transfer}) are unknown"
-        return plain, f"{words}; converted as if they were sRGB"
+        return plain.warned(f"{words}; converted as if they were sRGB")
     try:
         lut = _table_of(profile, tables, make)
         if keep and lut:
-            return replace(plain, output_profile=profile), None
-        return replace(plain, lut=lut), None
+            return replace(plain, output_profile=profile)
+        return replace(plain, lut=lut)
     except CacheFull:
-        return replace(plain, profile=profile, ffmpeg_reads=False), None
+        return replace(plain, profile=profile, ffmpeg_reads=False)
 
 
-def _not_kept(what: str) -> str:
-    return f"its colours are converted to sRGB: outputs cannot have {what}"
+def _not_kept(picture: ImageInfo, what: str) -> ImageInfo:
+    words = f"its colours are converted to sRGB: outputs cannot have {what}"
+    return picture.warned(words)
 
 
 def _require_fit(profile: Profile, picture: ImageInfo) -> None:

@@ -80,13 +80,13 @@ def _read(format: Format, file: BinaryIO, name: str) -> ImageInfo:
         return _describe(format, image, file)
 
 
-def known_colours(picture: ImageInfo, keep: bool) -> tuple[ImageInfo, str | None] | None:
-    """Return how a picture's colours get to sRGB, and a warning if they do not.
+def known_colours(picture: ImageInfo, keep: bool) -> ImageInfo | None:
+    """Return how a picture's colours get to sRGB (see `colour.to_srgb`).
 
     Returns None if C code has to read its profile first, in the sandbox.
     """
     if picture.profile is None and picture.cicp is None:
-        return picture, None  # sRGB
+        return picture  # sRGB
     from ffprep.image import colour
 
     try:

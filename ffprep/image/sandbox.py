@@ -148,7 +148,7 @@ class DecoderPool:
         policy: Policy,
         stand_in: Callable[[Path, ImageInfo, bool], StandIn],
     ) -> None:
-        self._stand_in = stand_in
+        self._stand_in, self._max_pixels = stand_in, policy.max_pixels
         limits = Limits(int(policy.max_memory * _SHARE), _LARGEST_TABLE)
         self._options = (processes, limits, policy.timeout)
         self._lock = threading.Lock()
@@ -166,15 +166,15 @@ class DecoderPool:
         with suppress(EnvironmentFault), self._reserved():
             pass  # it is idle now
 
-    def probe(self, path: Path, max_pixels: int) -> ImageInfo:
+    def probe(self, path: Path) -> ImageInfo:
         """Return what a file holds. Raises PhotoError as `probe` does."""
         try:
-            return probe(path, max_pixels)
+            return probe(path, self._max_pixels)
         except NeedsSandbox:
-            picture: ImageInfo = self._call("probe.probe", path, max_pixels, True)
+            picture: ImageInfo = self._call("probe.probe", path, self._max_pixels, True)
         if picture.profile == UNREAD:
             with self._stand_in(path, picture, False) as (png, _):
-                found: ImageInfo = self._call("probe.probe", png, max_pixels, True)
+                found: ImageInfo = self._call("probe.probe", png, self._max_pixels, True)
             return replace(picture, profile=found.profile, cicp=found.cicp)
         return picture
 
@@ -189,21 +189,15 @@ class DecoderPool:
         with self._stand_in(path, picture, whole) as (png, _):
             yield png, replace(picture, format=STAND_IN)
 
-    def probe_colours(
-        self, path: Path, max_pixels: int, keep: bool
-    ) -> tuple[ImageInfo, str | None]:
-        """Return what a file holds, how its colours get to sRGB, and a warning if they do not.
-
-        Raises PhotoError as `probe` does.
-        """
-        picture = self.probe(path, max_pixels)
-        if colours := known_colours(picture, keep):
-            return colours
+    def probe_colours(self, path: Path, keep: bool) -> ImageInfo:
+        """Return what a file holds, and how its colours get to sRGB. Raises as `probe` does."""
+        picture = self.probe(path)
+        if known := known_colours(picture, keep):
+            return known
         from ffprep.image.colour import tables_folder
 
-        probed: tuple[ImageInfo, str | None]
-        probed = self._call("colour.to_srgb", picture, keep, tables_folder(), True)
-        return probed
+        converted: ImageInfo = self._call("colour.to_srgb", picture, keep, tables_folder(), True)
+        return converted
 
     def extras(self, path: Path, picture: ImageInfo) -> Extras:
         """Return what a file holds besides its pixels. Raises PhotoError as `probe` does."""

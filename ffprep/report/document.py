@@ -101,7 +101,7 @@ class Document(Record):
         if storage_of(entry.source).is_local:
             steps = self.converter.transcoder
             with suppress(PhotoError):
-                return steps.decoders.probe(Path(entry.source), steps.policy.max_pixels).shown
+                return steps.decoders.probe(Path(entry.source)).shown
         return None
 
     def write(self, content: Content, entries: Entries, made: Callable[[], None]) -> None:

@@ -285,4 +285,4 @@ class Inspection(Record):
             raise found.error
         if found.place:
             FileStamp.of(found.path, found.place)
-        return decoders.probe(found.path, self.policy.max_pixels)
+        return decoders.probe(found.path)

@@ -176,7 +176,7 @@ def _displayed_size(photo: Path, policy: Policy, spec: Spec) -> Size:
     from ffprep.system.processes import Processes
 
     with decoder_pool(Processes(), policy) as decoders:
-        info = decoders.probe(photo, policy.max_pixels)
+        info = decoders.probe(photo)
         keeps_alpha = spec.format.final_alpha is not None and not spec.alpha
         if keeps_alpha and decoders.is_translucent(photo, info):
             hint = "leave out --send-crop-bounds, or use --format jpeg"

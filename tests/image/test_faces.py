@@ -24,7 +24,7 @@ def pool() -> Iterator[DecoderPool]:
 
 
 def found(pool: DecoderPool, path: Path) -> Faces:
-    return pool.faces(path, pool.probe(path, Policy().max_pixels))
+    return pool.faces(path, pool.probe(path))
 
 
 def centre(box: Bounds) -> tuple[float, float]:

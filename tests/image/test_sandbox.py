@@ -68,9 +68,9 @@ def test_headers_that_c_code_reads_are_probed_in_a_worker(
 
         pillow_heif.register_heif_opener()
     ramp(60, 40).save(tmp_path / f"a.{suffix}")
-    assert str(decoders.probe(tmp_path / f"a.{suffix}", LIMIT).shown) == "60x40"
+    assert str(decoders.probe(tmp_path / f"a.{suffix}").shown) == "60x40"
     assert len(children()) == 1
-    decoders.probe(tmp_path / f"a.{suffix}", LIMIT)
+    decoders.probe(tmp_path / f"a.{suffix}")
     assert len(children()) == 1  # it is kept
     decoders.close()
     assert children() == []
@@ -79,14 +79,14 @@ def test_headers_that_c_code_reads_are_probed_in_a_worker(
 def test_headers_that_python_reads_need_no_worker(decoders: DecoderPool, tmp_path: Path) -> None:
     for suffix in ("jpg", "png"):
         ramp(60, 40).save(tmp_path / f"a.{suffix}")
-        decoders.probe_colours(tmp_path / f"a.{suffix}", LIMIT, keep=False)
+        decoders.probe_colours(tmp_path / f"a.{suffix}", keep=False)
     assert children() == []
 
 
 def test_an_error_in_a_worker_is_raised_here(decoders: DecoderPool, tmp_path: Path) -> None:
     (tmp_path / "bad.webp").write_bytes(b"RIFF\0\0\0\0WEBPVP8 ")
     with pytest.raises(PhotoError) as caught:
-        decoders.probe(tmp_path / "bad.webp", LIMIT)
+        decoders.probe(tmp_path / "bad.webp")
     assert caught.value.kind is Kind.DAMAGED
     assert "begins like webp" in str(caught.value)
     assert len(children()) == 1  # the worker did not cause the error
@@ -108,9 +108,9 @@ def test_a_crash_fails_the_photo_and_the_next_is_probed(
     (tmp_path / "b.webp").write_bytes((tmp_path / "a.webp").read_bytes() + b"DIE!")
     with decoder_pool(Processes(), POLICY) as decoders:
         for _ in range(2):
-            assert str(decoders.probe(tmp_path / "a.webp", LIMIT).shown) == "60x40"
+            assert str(decoders.probe(tmp_path / "a.webp").shown) == "60x40"
             with pytest.raises(PhotoError) as caught:
-                decoders.probe(tmp_path / "b.webp", LIMIT)
+                decoders.probe(tmp_path / "b.webp")
             outside = number == signal.SIGKILL
             assert caught.value.kind is (Kind.IO if outside else Kind.DAMAGED)
             assert ("ended from outside" if outside else "crashed") in str(caught.value)
@@ -120,20 +120,20 @@ def test_a_worker_killed_by_an_earlier_photo_is_replaced(
     decoders: DecoderPool, tmp_path: Path
 ) -> None:
     ramp(60, 40).save(tmp_path / "a.webp")
-    decoders.probe(tmp_path / "a.webp", LIMIT)
+    decoders.probe(tmp_path / "a.webp")
     (pid,) = children()
     os.kill(pid, signal.SIGKILL)
-    assert str(decoders.probe(tmp_path / "a.webp", LIMIT).shown) == "60x40"
+    assert str(decoders.probe(tmp_path / "a.webp").shown) == "60x40"
 
 
 def test_a_worker_that_was_stopped_is_replaced(home: Path, tmp_path: Path) -> None:
     ramp(60, 40).save(tmp_path / "a.webp")
     with decoder_pool(Processes(), POLICY) as decoders:
-        decoders.probe(tmp_path / "a.webp", LIMIT)
+        decoders.probe(tmp_path / "a.webp")
         (pid,) = children()
         decoders._idle[0]._timeout = 0.3
         os.kill(pid, signal.SIGSTOP)
-        assert str(decoders.probe(tmp_path / "a.webp", LIMIT).shown) == "60x40"
+        assert str(decoders.probe(tmp_path / "a.webp").shown) == "60x40"
         assert pid not in children()
 
 
@@ -148,7 +148,7 @@ def test_workers_that_hang_are_ended(
         decoder_pool(Processes(), Policy(timeout=1)) as decoders,
         pytest.raises(PhotoError) as caught,
     ):
-        decoders.probe(tmp_path / "a.webp", LIMIT)
+        decoders.probe(tmp_path / "a.webp")
     assert caught.value.kind is Kind.TIMEOUT
     assert isinstance(caught.value, Killed) == waits  # then the failure does not hold
     assert children() == []
@@ -157,7 +157,7 @@ def test_workers_that_hang_are_ended(
 def test_a_worker_without_memory_reports_it(home: Path, tmp_path: Path) -> None:
     Image.new("RGB", (8000, 6000)).save(tmp_path / "a.png")
     with decoder_pool(Processes(), Policy(max_memory=160 << 20)) as decoders:
-        picture = decoders.probe(tmp_path / "a.png", LIMIT)
+        picture = decoders.probe(tmp_path / "a.png")
         with pytest.raises(PhotoError) as caught:
             decoders.require_whole(tmp_path / "a.png", picture)
         assert caught.value.kind is Kind.TOO_LARGE
@@ -182,7 +182,7 @@ def test_no_worker_outlives_the_program(home: Path, tmp_path: Path) -> None:
         "from ffprep.core.policy import Policy\n"
         "from ffprep.system.processes import Processes\n"
         "decoders = decoder_pool(Processes(), Policy())\n"
-        f"decoders.probe(Path({str(tmp_path)!r}) / 'a.webp', 10**8)\n"
+        f"decoders.probe(Path({str(tmp_path)!r}) / 'a.webp')\n"
         "print(decoders._idle[0]._running._child.pid)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
@@ -206,6 +206,6 @@ def test_an_endless_header_fails_only_its_photo(home: Path, tmp_path: Path, what
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     started = time.monotonic()
     with decoder_pool(Processes(), Policy(timeout=3)) as decoders, contextlib.suppress(PhotoError):
-        decoders.probe_colours(path, LIMIT, keep=False)
+        decoders.probe_colours(path, keep=False)
     assert time.monotonic() - started < 60
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # kilobytes

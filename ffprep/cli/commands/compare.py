@@ -99,7 +99,7 @@ def frame(path: Path, max_pixels: int, max_memory: int, colour: str, reduced: Si
 
     policy = Policy(max_pixels=max_pixels, max_memory=max_memory)
     with decoder_pool(Processes(), policy) as decoders, _exit_on_photo_error(path):
-        picture, _ = decoders.probe_colours(path, policy.max_pixels, colour == "keep")
+        picture = decoders.probe_colours(path, colour == "keep")
         with ExitStack() as stack:
             if reduced:
                 wanted = replace(picture, stored=reduced, raw=picture.planes)

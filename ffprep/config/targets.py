@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import date, datetime
 from fractions import Fraction
 from pathlib import Path
@@ -29,8 +29,7 @@ def all_targets(files: Iterable[Path] = ()) -> list[Target]:
     """
     found: dict[str, Target] = {}
     for file in (OWN, *files):
-        table = toml.read(file, "targets file ")
-        found |= {name: _target(table.table(name), name) for name in table.content}
+        found |= _targets(toml.read(file, "targets file "))
     return list(found.values())
 
 
@@ -45,17 +44,7 @@ def faults(file: Path) -> tuple[int, list[EnvironmentFault]]:
         if not fault.line:
             raise
         return 0, [fault]
-    found = [fault for name in table.content for fault in _faults(table, name)]
-    return len(table.content), sorted(found, key=lambda fault: fault.line)
-
-
-def _faults(table: toml.Table, name: str) -> Iterator[EnvironmentFault]:
-    try:
-        target = table.table(name)
-    except EnvironmentFault as fault:
-        yield fault
-        return
-    yield from toml.faults(target, lambda left: _target(left, name))
+    return len(table.content), sorted(toml.faults(table, _targets), key=lambda fault: fault.line)
 
 
 def find_target(text: str, files: Iterable[Path] = ()) -> Target:
@@ -73,6 +62,10 @@ def find_target(text: str, files: Iterable[Path] = ()) -> Target:
             raise UsageError(unknown("target", name, targets)) from None
         raise UsageError(f"{name!r} is a size; write --size {size}")
     return targets[known].at(size) if size else targets[known]
+
+
+def _targets(table: toml.Table) -> dict[str, Target]:
+    return {name: _target(table.table(name), name) for name in table.content}
 
 
 def _target(table: toml.Table, name: str) -> Target:

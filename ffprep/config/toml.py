@@ -109,19 +109,18 @@ class Table(Record):
 
 
 def faults(table: Table, read: Callable[[Table], object]) -> Iterator[EnvironmentFault]:
-    """Yield every error that `read` finds in a table: what one names is left out for the next."""
-    left = table
+    """Yield every error that `read` finds in a file: what one names is left out for the next."""
+    left_out = list[KeyPath]()
     while True:
         try:
-            read(left)
+            read(table)
             return
         except EnvironmentFault as fault:
-            keys = fault.keys[len(table.keys) :]
-            if keys or left is table:  # else it misses what was left out
+            # A table from which something was left out may only miss that.
+            if not any(keys[: len(fault.keys)] == fault.keys for keys in left_out):
                 yield fault
-            if not keys:
-                return
-            left = replace(table, content=_without(left.content, *keys))
+            left_out.append(fault.keys)
+            table = replace(table, content=_without(table.content, *fault.keys))
 
 
 def _without(content: Mapping[str, Any], key: Any, *below: Any) -> dict[str, Any]:

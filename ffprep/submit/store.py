@@ -31,7 +31,7 @@ from ffprep.record import Record, asdict
 from ffprep.storage.local import LOCAL, lock_file
 from ffprep.storage.protocol import Object, storage_of
 from ffprep.submit.errors import FailureKind, JobError
-from ffprep.system.files import FOLDER, FileStamp
+from ffprep.system.files import FOLDER
 
 FILE = f"{FOLDER}/submissions.db"
 LAYOUT = Layout(
@@ -137,18 +137,15 @@ class SubmissionStore:
         )
         return bool(cursor.rowcount == 1)
 
-    def record_job(self, clip: str, request: str, job_id: str) -> None:
-        """Record the job that the server created."""
-        self._update("job = ?", clip, request, job_id)
+    def update(self, clip: str, request: str, **values: object) -> None:
+        """Record the `job`, its failure (`kind` and `words`), or the clip (`bytes` and `mtime`).
 
-    def record_failure(self, clip: str, request: str, error: JobError) -> None:
-        """Record that the job has failed for good."""
-        self._update("kind = ?, words = ?", clip, request, error.kind.value, str(error))
-
-    def record_clip(self, clip: str, request: str, stamp: FileStamp) -> None:
-        """Record the downloaded clip. Does nothing in a store that is read only."""
+        Does nothing in a store that is read only.
+        """
         if self._writes:
-            self._update("bytes = ?, mtime = ?", clip, request, stamp.bytes, stamp.modified)
+            columns = ", ".join(f"{column} = ?" for column in values)
+            statement = f"UPDATE submissions SET {columns} WHERE clip = ? AND request = ?"
+            self._execute(statement, *values.values(), os.fsencode(clip), request)
 
     def roll_back(self, clip: str, request: str, previous: Attempt | None) -> None:
         """Undo `record_attempt`, since the server refused the request."""
@@ -156,16 +153,11 @@ class SubmissionStore:
             where = "WHERE clip = ? AND request = ?"
             self._execute(f"DELETE FROM submissions {where}", os.fsencode(clip), request)
             return
-        columns = "sent = ?, job = ?, kind = ?, words = ?, bytes = ?, mtime = ?"
+        columns = ("sent", "job", "kind", "words", "bytes", "mtime")
         failure = previous.failure
         words = (failure.kind.value, str(failure)) if failure else (None, None)
         values = (previous.sent, previous.job_id or None, *words, *(previous.clip or (None, None)))
-        self._update(columns, clip, request, *values)
-
-    def _update(self, columns: str, clip: str, request: str, *values: object) -> None:
-        where = "WHERE clip = ? AND request = ?"
-        statement = f"UPDATE submissions SET {columns} {where}"
-        self._execute(statement, *values, os.fsencode(clip), request)
+        self.update(clip, request, **dict(zip(columns, values, strict=True)))
 
     def _execute(self, statement: str, *values: object) -> sqlite3.Cursor:
         with self._lock, database_errors(self._path, LAYOUT):

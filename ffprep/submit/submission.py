@@ -231,7 +231,7 @@ class _Steps(Record, frozen=False):
         submission.job_id = attempt.job_id
         if done:
             if found := storage_of(submission.clip).stat(submission.clip):
-                self.store.record_clip(submission.clip_name, self.request, found.stamp)
+                self._record(bytes=found.stamp.bytes, mtime=found.stamp.modified)
             return True
         if failure and failure.kind is not FailureKind.UNKNOWN_JOB:  # the server may know it now
             raise failure
@@ -276,7 +276,7 @@ class _Steps(Record, frozen=False):
         while (job := self._send(request, deadline)) is None:
             pass
         submission.job_id = job.id
-        self.store.record_job(submission.clip_name, self.request, job.id)
+        self._record(job=job.id)
         submission.sending = False
         self.limiter.answered()
         self.on_submitted(submission)
@@ -337,6 +337,9 @@ class _Steps(Record, frozen=False):
     def _show_progress(self, progress: float) -> None:
         self.submission.progress = max(self.submission.progress, min(progress, 0.99))
 
+    def _record(self, **values: object) -> None:
+        self.store.update(self.submission.clip_name, self.request, **values)
+
     @contextmanager
     def _recorded_failure(self) -> Iterator[None]:
         """Record a failure of the job that is final."""
@@ -344,7 +347,7 @@ class _Steps(Record, frozen=False):
             yield
         except JobError as error:
             if error.kind in _FINAL_FAILURES:
-                self.store.record_failure(self.submission.clip_name, self.request, error)
+                self._record(kind=error.kind.value, words=str(error))
             raise
 
     def publish(self, poller: JobPoller, job: RemoteJob, size: Size | None) -> Outcome:
@@ -358,7 +361,7 @@ class _Steps(Record, frozen=False):
         made, warnings = publish(download, self.clip_file, options, size)
         stamp = storage_of(submission.clip).put(self.clip_file, submission.clip)
         submission.warnings += warnings
-        self.store.record_clip(submission.clip_name, self.request, stamp)
+        self._record(bytes=stamp.bytes, mtime=stamp.modified)
         return self._outcome(Status.DONE, made)
 
 

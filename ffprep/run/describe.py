@@ -1,7 +1,7 @@
 """Describe pictures for `info`: what they contain, and how each mode would frame them."""
 
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, closing, suppress
 from typing import TYPE_CHECKING
 
 from ffprep.config.sidecars import PhotoOverrides, read_sidecar, sidecar_path
@@ -20,6 +20,7 @@ from ffprep.run.inspect import Finding, Inspection
 
 if TYPE_CHECKING:
     from ffprep.conversion.converter import Converter
+    from ffprep.conversion.film import AsPhoto
     from ffprep.core.film import FilmFrame
 
 
@@ -45,8 +46,11 @@ def describe(inspection: Inspection, content: InfoContent) -> Generator[Finding,
 
         def describe_one(found: LocalPhoto, decoders: DecoderPool) -> Finding:
             try:
-                with _shown(found, content.film_frame, converter) as shown:
-                    return _described(inspection, content, found, shown, decoders)
+                if converter is None or found.error:
+                    return _described(inspection, content, found, found, decoders)
+                with _as_photo(converter, found, content.film_frame) as shown:
+                    photo = replace(found, path=shown.job.source, place=shown.job.place)
+                    return _described(inspection, content, found, photo, decoders, shown)
             except PhotoError as error:
                 return Finding(found.path, error=error)
 
@@ -60,47 +64,34 @@ def _converter(inspection: Inspection) -> "closing[Converter]":
     return closing(Converter(find(), inspection.policy, processes=inspection.processes))
 
 
-class _Shown(Record):
-    """What is shown of a file: itself, or the frame of a film in a container, with warnings."""
-
-    photo: LocalPhoto
-    container: str = ""
-    warnings: tuple[str, ...] = ()
-
-
-@contextmanager
-def _shown(
-    found: LocalPhoto, frame: "FilmFrame | None", converter: "Converter | None"
-) -> Iterator[_Shown]:
-    """Yield what is shown of a file, also of a film if there is a `converter`."""
-    if converter is None or found.error:
-        yield _Shown(found)
-        return
+def _as_photo(
+    converter: "Converter", found: LocalPhoto, frame: "FilmFrame | None"
+) -> "AbstractContextManager[AsPhoto]":
     from ffprep.config.modes import find_mode
     from ffprep.conversion.film import as_photo
 
     spec = Spec(NOT_CHOSEN, find_mode("cover"), frame=frame)
     job = LocalJob(found.path, found.path, spec, place=found.place)
-    with as_photo(converter.transcoder, job) as shown:
-        photo = replace(found, path=shown.job.source, place=shown.job.place)
-        yield _Shown(photo, shown.container, tuple(each.words for each in shown.caveats))
+    return as_photo(converter.transcoder, job)
 
 
 def _described(
     inspection: Inspection,
     content: InfoContent,
     found: LocalPhoto,
-    shown: _Shown,
+    photo: LocalPhoto,
     decoders: DecoderPool,
+    still: "AsPhoto | None" = None,
 ) -> Finding:
-    """Return the Finding of one picture. Raises PhotoError."""
-    photo = shown.photo
+    """Return the Finding of one picture, also if it is the still of a film. Raises PhotoError."""
     picture = inspection.probe(photo, decoders)
-    extras = Extras() if shown.container else decoders.extras(photo.path, picture)
+    container, caveats = (still.container, still.caveats) if still else ("", ())
+    extras = Extras() if container else decoders.extras(photo.path, picture)
     faces = decoders.faces(photo.path, picture) if content.faces else None
-    warnings = (*shown.warnings, *picture.warnings, *(content.refusals if faces else ()))
+    film_warnings = (each.words for each in caveats)
+    warnings = (*film_warnings, *picture.warnings, *(content.refusals if faces else ()))
     picture = replace(picture, warnings=warnings)
-    finding = Finding(found.path, picture, extras, faces=faces, film=shown.container)
+    finding = Finding(found.path, picture, extras, faces=faces, film=container)
     if not content.frames:
         return finding
     sidecar = read_sidecar(found.path, found.sidecar_place) if found.has_sidecar else None

@@ -23,6 +23,7 @@ from ffprep.core.image_info import UNREAD, ImageInfo
 from ffprep.core.mode import Mode
 from ffprep.core.spec import Spec
 from ffprep.errors import Kind, PhotoError
+from ffprep.image.jpeg_header import PLANES
 from ffprep.record import Record, replace
 from ffprep.system.files import cache_folder, write_cached
 from ffprep.version import __version__
@@ -181,14 +182,7 @@ NUMBERED = FileOptions(
 # Frames of a pipe have their numbers already. Without copyts, the first one would become 0.
 PIPED = replace(NUMBERED, reading=(), writing=(*NUMBERED.writing, ("copyts", None)))
 
-SAMPLES = {
-    "gray": (1, 1),
-    "yuv444p": (1, 1),
-    "yuv422p": (2, 1),
-    "yuv440p": (1, 2),
-    "yuv420p": (2, 2),
-    "yuv411p": (4, 1),
-}
+_SAMPLES = {"gray": (1, 1)} | {planes: pixels for pixels, planes in PLANES.items()}
 """The pixels across and down that share one chroma sample."""
 
 
@@ -213,7 +207,7 @@ class BySize(Record):
         cropped = cropped_size(shown, spec.bounds)
         factor = max(spec.size.width / cropped.width, spec.size.height / cropped.height)
         known = picture.ffmpeg_reads and picture.raw in (None, picture.planes)
-        sample = SAMPLES.get(picture.planes or "") if known else None
+        sample = _SAMPLES.get(picture.planes or "") if known else None
         factor *= max(sample or (1, 1))  # chroma is enlarged more
         repeats = math.ceil(factor / _LARGEST_FACTOR)
         across, down = sample or (2, 2)

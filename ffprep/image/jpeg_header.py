@@ -32,16 +32,18 @@ _TIFF, _FILL = (b"II*\0", b"MM\0*"), b"\xff"
 Sampling = tuple[tuple[int, int], ...]
 """The horizontal and vertical sampling factor of each component."""
 
-_PLANES = {
+PLANES = {
     (1, 1): "yuv444p",
     (2, 1): "yuv422p",
     (2, 2): "yuv420p",
     (1, 2): "yuv440p",
     (4, 1): "yuv411p",
 }
+"""FFmpeg's pixel formats of YCbCr, by the pixels across and down that share a chroma sample."""
+
 USUAL_SAMPLING: frozenset[Sampling] = frozenset(
     {((1, 1),), ((1, 2),) * 3, ((2, 1),) * 3, ((2, 2),) * 3}
-    | {(luma, (1, 1), (1, 1)) for luma in _PLANES}
+    | {(luma, (1, 1), (1, 1)) for luma in PLANES}
 )
 """The sampling factors of a JPEG's components that FFmpeg decodes well."""
 
@@ -50,7 +52,7 @@ def planes_of(sampling: Sampling) -> str | None:
     """Return FFmpeg's pixel format of a JPEG with gray, or chroma of the factors 1 and 1."""
     if sampling == ((1, 1),):
         return "gray"
-    return _PLANES.get(sampling[0]) if sampling[1:] == ((1, 1), (1, 1)) else None
+    return PLANES.get(sampling[0]) if sampling[1:] == ((1, 1), (1, 1)) else None
 
 
 class Header:

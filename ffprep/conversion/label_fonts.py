@@ -91,14 +91,11 @@ class Lettering:
         files = _files_for(frozenset(text))
         self.undrawn |= {each for each, file in files.items() if file is None}
         drawn = list(_drawn(text, files))
-        self._note_direction("".join(each for _, each in drawn))
-        for file, part in groupby(drawn, itemgetter(0)):
-            yield "".join(each for _, each in part), _font(file, height)
-
-    def _note_direction(self, text: str) -> None:
-        is_leftwards = any(bidirectional(each) in ("R", "AL") for each in text)
+        is_leftwards = any(bidirectional(c) in ("R", "AL") for _, each in drawn for c in each)
         if is_leftwards and not (features.check("raqm") and features.check("fribidi")):
             self._unjoined = True
+        for file, part in groupby(drawn, itemgetter(0)):
+            yield "".join(each for _, each in part), _font(file, height)
 
 
 @lru_cache(maxsize=1000)

@@ -18,7 +18,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ffprep.errors import OutputLocked, PhotoError
+from ffprep.errors import EnvironmentFault, OutputLocked, PhotoError
 from ffprep.storage.protocol import Object, Page, Place, Stopped, never
 from ffprep.system.files import (
     FOLDER,
@@ -28,7 +28,7 @@ from ffprep.system.files import (
     photo_error_from,
     read_whole,
 )
-from ffprep.system.tempfiles import replace_file, temporary_name
+from ffprep.system.tempfiles import marker_beside, replace_file, temporary_name
 
 if TYPE_CHECKING:
     from ffprep.core.shard import Shard
@@ -125,16 +125,13 @@ class LocalStorage:
     def ignores_case(self, folder: Place) -> bool:
         """As Storage's; the folder may not be there yet."""
         path = Path(folder)
-        try:
-            there = next(p for p in (path, *path.absolute().parents) if os.path.isdir(p))
-            probe = there / temporary_name()
-            probe.touch()
-            try:
-                return probe.with_name(probe.name.upper()).exists()
-            finally:
-                probe.unlink()
-        except OSError:
-            return False
+        there = next(p for p in (path, *path.absolute().parents) if os.path.isdir(p))
+        with (
+            suppress(PhotoError, EnvironmentFault),
+            marker_beside(there / temporary_name()) as probe,
+        ):
+            return probe.with_name(probe.name.upper()).exists()
+        return False
 
     @contextmanager
     def lock(

@@ -28,7 +28,6 @@ from ffprep.storage.protocol import Object, Page, stored_object
 from ffprep.storage.settings import fsspec_settings
 from ffprep.version import page
 
-_REGION = "us-east-1"
 _AMAZON = (".amazonaws.com", ".amazonaws.com.cn")
 _LIFE = timedelta(minutes=10)
 """How long obstore keeps credentials before it asks botocore again, which renews them."""
@@ -39,30 +38,15 @@ _NO_CREDENTIALS = (
     "AWS_PROFILE, or AWS_SKIP_SIGNATURE=true for a public bucket; "
     f"see {page('operations/storage#credentials')}"
 )
-_HARMLESS = {
-    "asynchronous",
-    "cache_regions",
-    "default_block_size",
-    "default_cache_type",
-    "default_fill_cache",
-    "fixed_upload_size",
-    "listings_expiry_time",
-    "loop",
-    "max_concurrency",
-    "max_paths",
-    "skip_instance_cache",
-    "use_listings_cache",
-    "use_ssl",
-    "version_aware",
-    "connect_timeout",
-    "max_pool_connections",
-    "parameter_validation",
-    "read_timeout",
-    "request_checksum_calculation",
-    "response_checksum_validation",
-    "tcp_keepalive",
-    "user_agent_extra",
-}
+_HARMLESS = set(
+    (
+        "asynchronous cache_regions connect_timeout default_block_size default_cache_type "
+        "default_fill_cache fixed_upload_size listings_expiry_time loop max_concurrency "
+        "max_paths max_pool_connections parameter_validation read_timeout "
+        "request_checksum_calculation response_checksum_validation skip_instance_cache "
+        "tcp_keepalive use_listings_cache use_ssl user_agent_extra version_aware"
+    ).split()
+)
 """Settings of s3fs and botocore about how they read, cache and send requests."""
 _HEADERS = {
     "ServerSideEncryption": "server_side_encryption",
@@ -103,7 +87,7 @@ def s3_settings() -> S3Settings:
         session.set_credentials(key, secret, token)
     of_aws = _aws_variables(session)
     region = client.pop("region_name", None) or os.environ.get("AWS_REGION") or of_aws["region"]
-    session.set_config_variable("region", region or _REGION)  # roles are fetched there
+    session.set_config_variable("region", region or "us-east-1")  # roles are fetched there
     payers = (settings.pop("requester_pays", False), more.pop("RequestPayer", ""))
     style = (config.pop("s3", None) or of_aws["s3"] or {}).get("addressing_style")
     checksums = config.get("response_checksum_validation") or of_aws["response_checksum_validation"]

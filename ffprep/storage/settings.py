@@ -28,19 +28,16 @@ def fsspec_settings(schemes: Iterable[str]) -> dict[str, Any]:
             words = f"cannot read these settings for object storage: {error}"
             raise EnvironmentFault(f"{path}: {words}") from None
     for name in names:
-        settings |= _of_variable(f"FSSPEC_{name.upper()}")
-        prefix = f"FSSPEC_{name.upper()}_"
+        variable = f"FSSPEC_{name.upper()}"
+        found = _value(os.environ.get(variable, "{}"))
+        if not isinstance(found, dict):
+            raise EnvironmentFault(f"{variable}: its value is not a JSON object; correct it")
+        settings |= found
+        prefix = f"{variable}_"
         for key, text in os.environ.items():
             if key.startswith(prefix) and len(key) > len(prefix):
                 settings[key.removeprefix(prefix).lower()] = _value(text)
     return settings
-
-
-def _of_variable(name: str) -> dict[str, Any]:
-    found = _value(os.environ.get(name, "{}"))
-    if not isinstance(found, dict):
-        raise EnvironmentFault(f"{name}: its value is not a JSON object of settings; correct it")
-    return found
 
 
 def _read(path: Path) -> dict[str, dict[str, Any]]:

@@ -105,6 +105,7 @@ def _is_dead(name: re.Match[str], entry: os.DirEntry[str], dead: Container[str])
 
 
 _live: set[Path] = set()
+"""Those that an exit removes. Each is added before it is made: a signal may come in between."""
 
 
 class Temporary(Record):
@@ -176,11 +177,11 @@ def marker_beside(output: Path) -> Iterator[Path]:
     Raises as `temporary_beside` does.
     """
     marker = output.parent / temporary_name()
-    with write_errors(output), own_folder.making:
-        _require_place_for(output)
-        marker.touch(exist_ok=False)
-        _live.add(marker)
     try:
+        with write_errors(output), own_folder.making:
+            _require_place_for(output)
+            _live.add(marker)
+            marker.touch(exist_ok=False)
         yield marker
     finally:
         _remove(marker)
@@ -196,10 +197,10 @@ def temporary_folder(held: bool = False) -> Iterator[Path]:
     folder = Path(temp_dir(), temporary_name())
     with contextlib.ExitStack() as stack:
         try:
-            with own_folder.making:
-                folder.mkdir(mode=0o700)
-                _live.add(folder)
             stack.callback(_live.discard, folder)
+            with own_folder.making:
+                _live.add(folder)
+                folder.mkdir(mode=0o700)
             stack.callback(_remove, folder)
             if held := held and most_held() > 0:
                 descriptor = open_own(os.fspath(folder))

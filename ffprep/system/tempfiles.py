@@ -105,7 +105,7 @@ def _is_dead(name: re.Match[str], entry: os.DirEntry[str], dead: Container[str])
 
 
 _live: set[Path] = set()
-"""Those that an exit removes. Each is added before it is made: a signal may come in between."""
+"""Those that an exit removes."""
 
 
 class Temporary(Record):
@@ -198,10 +198,10 @@ def temporary_folder(held: bool = False) -> Iterator[Path]:
     with contextlib.ExitStack() as stack:
         try:
             stack.callback(_live.discard, folder)
+            stack.callback(_remove, folder)
             with own_folder.making:
                 _live.add(folder)
                 folder.mkdir(mode=0o700)
-            stack.callback(_remove, folder)
             if held := held and most_held() > 0:
                 descriptor = open_own(os.fspath(folder))
                 stack.callback(os.close, descriptor)
